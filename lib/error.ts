@@ -1,0 +1,78 @@
+/**
+ * The project's own error: broken infrastructure or unusable input, told plainly.
+ *
+ * What is wrong with a certificate is a finding, never an exception. A message names the place, what
+ * was found there, what was expected and what to do. It never carries a foreign error object: those of
+ * Kubernetes and AWS hold request bodies and headers, Secrets included.
+ */
+
+/** Stable codes; the first group ends a command with 2 (usage or configuration), the second with 3 (incomplete). */
+export const ERROR_CODES = {
+  usage: 2,
+  config_invalid: 2,
+  config_missing: 2,
+  kubeconfig_invalid: 2,
+  context_unknown: 2,
+  identity_invalid: 2,
+  cluster_unreachable: 3,
+  cluster_tls: 3,
+  cluster_timeout: 3,
+  cluster_unauthorized: 3,
+  cluster_forbidden: 3,
+  cluster_not_found: 3,
+  cluster_conflict: 3,
+  cluster_gone: 3,
+  cluster_rejected: 3,
+  cluster_answer_invalid: 3,
+  store_unavailable: 3,
+  store_full: 3,
+  store_damaged: 3,
+  state_damaged: 3,
+  state_format_newer: 3,
+  state_conflict: 3,
+  seal_failed: 3,
+  open_failed: 3,
+  file_unreadable: 3,
+  delivery_failed: 3,
+  deadline: 3,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** What an error tells: each part is a plain clause, without a full stop at its end. */
+export interface ErrorParts {
+  /** File, cluster or store, and the place in it: `certkeep.yaml:3:5`, `cluster prod, namespace tailscale`. */
+  readonly where: string;
+  readonly found: string;
+  readonly expected?: string;
+  /** What the person can do; a command where there is one. */
+  readonly todo?: string;
+}
+
+export class CertkeepError extends Error {
+  override readonly name = "CertkeepError";
+  readonly code: ErrorCode;
+  readonly parts: ErrorParts;
+
+  constructor(code: ErrorCode, parts: ErrorParts) {
+    super(
+      [
+        `${parts.where}: ${parts.found}`,
+        parts.expected === undefined ? "" : `; expected ${parts.expected}`,
+        parts.todo === undefined ? "" : `. ${parts.todo}`,
+      ].join(""),
+    );
+    this.code = code;
+    this.parts = parts;
+  }
+
+  /** 2 for usage and configuration, 3 for what could not be read or written. */
+  get exitCode(): 2 | 3 {
+    return ERROR_CODES[this.code];
+  }
+}
+
+/** Whether `error` is the project's own, of one of `codes` where any are given. */
+export function isCertkeepError(error: unknown, ...codes: ErrorCode[]): error is CertkeepError {
+  return error instanceof CertkeepError && (codes.length === 0 || codes.includes(error.code));
+}

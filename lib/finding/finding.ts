@@ -1,0 +1,73 @@
+/** A finding: a coded statement with severity, subject, evidence, advice and since when. Pure data. */
+import { CODES, type FindingCode, type Severity } from "./codes.ts";
+
+export interface Subject {
+  readonly cluster: string;
+  readonly namespace: string | null;
+  readonly secret: string | null;
+  /** The certificate's name: domain or field base. */
+  readonly name: string | null;
+}
+
+export interface Finding {
+  /** Stable over runs: code and subject. */
+  readonly id: string;
+  readonly code: FindingCode;
+  readonly severity: Severity;
+  readonly subject: Subject;
+  /** What was seen, one sentence. Text of a cluster may be in it: a medium escapes it. */
+  readonly seen: string;
+  /** Codes and numbers that it rests on. */
+  readonly evidence: readonly string[];
+  readonly leadsTo: string;
+  readonly advice: string;
+  /** A command that can be pasted, made by `commandLine` of lib/finding/command.ts, or `null`. */
+  readonly command: string | null;
+  /** RFC 3339: first seen. */
+  readonly since: string;
+  /** Instant at which it comes true or matters, for sorting; RFC 3339 or `null`. */
+  readonly due: string | null;
+  /** RFC 3339 where the cluster can't be seen now: the finding holds as last seen then. */
+  readonly asLastSeen: string | null;
+  /** Groups findings of one origin in a summary: `expired`, `certificate_invalid:key_mismatch`. */
+  readonly cause: string;
+}
+
+/** What a rule says; the rest follows from the code's table and the state. */
+export interface Draft {
+  readonly code: FindingCode;
+  readonly subject: Subject;
+  readonly seen: string;
+  readonly evidence?: readonly string[];
+  readonly advice?: string;
+  readonly command?: string | null;
+  readonly due?: string | null;
+  readonly asLastSeen?: string | null;
+  readonly cause?: string;
+  readonly leadsTo?: string;
+  readonly severity?: Severity;
+}
+
+export function findingId(code: FindingCode, subject: Subject): string {
+  return [code, subject.cluster, subject.namespace ?? "", subject.secret ?? "", subject.name ?? ""].join("|");
+}
+
+/** `since` is the instant at which this id was first recorded, else now. */
+export function createFinding(draft: Draft, since: string): Finding {
+  const entry = CODES[draft.code];
+  return {
+    id: findingId(draft.code, draft.subject),
+    code: draft.code,
+    severity: draft.severity ?? entry.severity,
+    subject: draft.subject,
+    seen: draft.seen,
+    evidence: draft.evidence ?? [],
+    leadsTo: draft.leadsTo ?? entry.leadsTo,
+    advice: draft.advice ?? entry.advice,
+    command: draft.command ?? null,
+    since,
+    due: draft.due ?? null,
+    asLastSeen: draft.asLastSeen ?? null,
+    cause: draft.cause ?? draft.code,
+  };
+}

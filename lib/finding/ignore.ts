@@ -1,0 +1,34 @@
+/** `ignore:` entries mute findings; how many is disclosed by every report. */
+import type { Finding } from "./finding.ts";
+import { matchesPattern } from "./pattern.ts";
+
+export interface IgnoreEntry {
+  readonly cluster?: string | undefined;
+  readonly namespace?: string | undefined;
+  /** A Secret's or a certificate's name. */
+  readonly name?: string | undefined;
+  readonly code?: string | undefined;
+  readonly reason: string;
+  /** Nanoseconds since the epoch: the entry ends then. */
+  readonly untilNs?: bigint | undefined;
+}
+
+function fits(entry: IgnoreEntry, finding: Finding, atNs: bigint): boolean {
+  const { subject } = finding;
+  if (entry.untilNs !== undefined && atNs >= entry.untilNs) return false;
+  if (entry.code !== undefined && entry.code !== finding.code) return false;
+  if (entry.cluster !== undefined && !matchesPattern(entry.cluster, subject.cluster)) return false;
+  if (entry.namespace !== undefined && (subject.namespace === null || !matchesPattern(entry.namespace, subject.namespace))) return false;
+  if (entry.name === undefined) return true;
+  return [subject.secret, subject.name].some((name) => name !== null && matchesPattern(entry.name ?? "", name));
+}
+
+/** Those that are said, and how many are muted. */
+export function applyIgnore(findings: readonly Finding[], entries: readonly IgnoreEntry[], atNs: bigint): { readonly said: Finding[]; readonly ignored: Finding[] } {
+  const said: Finding[] = [];
+  const ignored: Finding[] = [];
+  for (const finding of findings) {
+    (entries.some((entry) => fits(entry, finding, atNs)) ? ignored : said).push(finding);
+  }
+  return { said, ignored };
+}

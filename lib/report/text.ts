@@ -1,0 +1,58 @@
+/** Text for a terminal: what comes from a cluster is made harmless, widths are counted as a terminal shows them. Pure. */
+import stringWidth from "string-width";
+
+/** Control characters, and those that reorder or hide text, are shown as `\u{…}`. */
+export function plain(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e0fff}]|\p{Cs}/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0xfffd;
+    return `\\u{${code.toString(16)}}`;
+  });
+}
+
+/** At most `width` columns; what is cut is marked by `…`. */
+export function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let out = "";
+  let used = 0;
+  for (const { segment } of new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)) {
+    const w = stringWidth(segment);
+    if (used + w > width - 1) break;
+    out += segment;
+    used += w;
+  }
+  return `${out}…`;
+}
+
+export function pad(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - stringWidth(text)));
+}
+
+/** Lines of at most `width` columns, broken at spaces; a longer word stands alone. `indent` precedes every line. */
+export function wrap(text: string, width: number, indent = ""): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/ +/)) {
+    const next = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && stringWidth(indent + next) > width) {
+      lines.push(indent + line);
+      line = word;
+    } else line = next;
+  }
+  if (line !== "") lines.push(indent + line);
+  return lines;
+}
+
+/** `1 certificate`, `2 certificates`. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
+}
+
+/** A span for people: `3 days`, `5 hours`, `12 minutes`; rounded down. `ms` may be negative: its amount is told. */
+export function span(ms: number): string {
+  const minutes = Math.floor(Math.abs(ms) / 60_000);
+  if (minutes < 60) return count(minutes, "minute");
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return count(hours, "hour");
+  return count(Math.floor(hours / 24), "day");
+}

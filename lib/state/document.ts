@@ -1,0 +1,223 @@
+/**
+ * The state of one cluster: what the last audits saw, as a few numbers a certificate. It holds no key,
+ * no certificate and no value of a Secret.
+ *
+ * Total reading: a text that isn't a state gives a problem that names the place, never an exception.
+ * Fields that this version doesn't know survive at every level, and the format's number is never raised
+ * by a writer.
+ */
+import * as z from "zod/mini";
+
+/** The format that this version writes into a new document. */
+export const STATE_FORMAT = 1;
+
+const instant = z.string();
+const copyRef = z.looseObject({ version: z.string(), digest: z.string(), recipients: z.string() });
+const notKept = z.looseObject({
+  /** `no_recipients`, `key_mismatch`, `expired`, `not_yet_valid`, `unknown_issuer`, `ca_key`, `quota`, `unreadable`, `store_failed`. */
+  reason: z.string(),
+  /** RFC 3339: from then on time alone could change it; absent where only something else can. */
+  from: z.optional(instant),
+});
+
+const certificateRecord = z.looseObject({
+  /** The name that the owner checks, or `null` where names come from the leaf. */
+  domain: z.nullable(z.string()),
+  names: z.array(z.string()),
+  /** Id of a known issuer, or `null`. */
+  issuer: z.nullable(z.string()),
+  issuerName: z.string(),
+  staging: z.boolean(),
+  serial: z.string(),
+  sha256: z.string(),
+  notBefore: instant,
+  notAfter: instant,
+  issuedAt: instant,
+  /** What `issuedAt` rests on: `sct` or `not_before`. */
+  issuedBy: z.string(),
+  keyFits: z.boolean(),
+  /** Both ends inclusive, RFC 3339 with nanoseconds where there are any. */
+  windows: z.array(z.tuple([instant, instant])),
+  reasons: z.array(z.string()),
+  firstSeenAt: instant,
+  copy: z.nullable(copyRef),
+  notKept: z.nullable(notKept),
+  /** Thumbprint of the ACME account key seen beside it (RFC 7638), or `null`. */
+  account: z.nullable(z.string()),
+});
+export type CertificateRecord = z.infer<typeof certificateRecord>;
+
+const gapRecord = z.looseObject({
+  domain: z.nullable(z.string()),
+  /** `empty`, `certificate_missing`, `key_missing`, `undecodable`, `unreadable`. */
+  state: z.string(),
+  reasons: z.array(z.string()),
+  since: instant,
+  /** What it held when it was last whole; `null` where it never was. */
+  held: z.nullable(certificateRecord),
+});
+export type GapRecord = z.infer<typeof gapRecord>;
+
+const accountRecord = z.looseObject({
+  thumbprint: z.nullable(z.string()),
+  copy: z.nullable(copyRef),
+  notKept: z.nullable(notKept),
+});
+export type AccountRecord = z.infer<typeof accountRecord>;
+
+const parentRef = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  namespace: z.nullable(z.string()),
+  name: z.string(),
+});
+export type ParentRef = z.infer<typeof parentRef>;
+
+const secretRecord = z.looseObject({
+  uid: z.string(),
+  resourceVersion: z.string(),
+  /** Version of judge, anchors and settings that this record rests on. */
+  judgedWith: z.string(),
+  /** When this record was made: the later of two wins in a merge. */
+  recordedAt: instant,
+  /** Name of the shape; `null`: read and found to be nothing for certkeep. */
+  shape: z.nullable(z.string()),
+  type: z.string(),
+  /** Generic TLS that leads to no known issuer: counted, neither judged nor kept. */
+  foreign: z.boolean(),
+  immutable: z.boolean(),
+  parent: z.nullable(parentRef),
+  certificates: z.record(z.string(), certificateRecord),
+  gaps: z.record(z.string(), gapRecord),
+  accounts: z.record(z.string(), accountRecord),
+});
+export type SecretRecord = z.infer<typeof secretRecord>;
+
+const lostRecord = z.looseObject({
+  /** `lost` (parent stands, or no parent is needed), `removed` (with its parent), `unknown` (parent not known). */
+  how: z.string(),
+  /** What took several at once, in words; such losses are told as one. `null` for a single one. */
+  incident: z.nullable(z.string()),
+  lostAt: instant,
+  lastSeenAt: instant,
+  record: secretRecord,
+});
+export type LostRecord = z.infer<typeof lostRecord>;
+
+const copyRecord = z.looseObject({
+  namespace: z.string(),
+  secret: z.string(),
+  shape: z.string(),
+  fieldBase: z.string(),
+  kind: z.string(),
+  names: z.array(z.string()),
+  issuer: z.nullable(z.string()),
+  serial: z.nullable(z.string()),
+  sha256: z.nullable(z.string()),
+  notBefore: z.nullable(instant),
+  notAfter: z.nullable(instant),
+  issuedAt: z.nullable(instant),
+  account: z.nullable(z.string()),
+  /** SHA-256 of the sealed text, as an audit read it back. */
+  digest: z.string(),
+  key: z.string(),
+  recordedAt: instant,
+  /** Whether its content was judged valid at some audit. */
+  seenValid: z.boolean(),
+  /** Span in which audits saw this content live. */
+  liveFrom: instant,
+  liveUntil: instant,
+  retired: z.optional(z.looseObject({ at: instant, reason: z.string() })),
+});
+export type CopyRecord = z.infer<typeof copyRecord>;
+
+const findingRecord = z.looseObject({ code: z.string(), since: instant, lastAt: instant });
+export type FindingRecord = z.infer<typeof findingRecord>;
+
+const unread = z.looseObject({ scope: z.string(), code: z.string(), message: z.string(), since: instant });
+export type Unread = z.infer<typeof unread>;
+
+const stateDocument = z.looseObject({
+  format: z.number(),
+  /** The lowest format whose readers understand this document; a newer writer may keep it low. */
+  readableFrom: z.number(),
+  cluster: z.string(),
+  title: z.string(),
+  server: z.string(),
+  identity: z.nullable(z.looseObject({ uid: z.nullable(z.string()), caSha256: z.nullable(z.string()), key: z.string() })),
+  /** Another identity under this name, if the last look met one. */
+  replacedBy: z.nullable(z.looseObject({ uid: z.nullable(z.string()), caSha256: z.nullable(z.string()), since: instant })),
+  audit: z.nullable(
+    z.looseObject({
+      startedAt: instant,
+      finishedAt: instant,
+      complete: z.boolean(),
+      /** End of the last audit that saw everything in its scope. */
+      lastCompleteAt: z.nullable(instant),
+      /** Last time that the cluster answered at all. */
+      lastReachedAt: z.nullable(instant),
+      unread: z.array(unread),
+      secrets: z.number(),
+      foreign: z.number(),
+    }),
+  ),
+  /** uid by namespace, for those that hold what is recorded. */
+  namespaces: z.record(z.string(), z.string()),
+  secrets: z.record(z.string(), secretRecord),
+  lost: z.record(z.string(), lostRecord),
+  copies: z.record(z.string(), copyRecord),
+  findings: z.record(z.string(), findingRecord),
+  quota: z.looseObject({ day: z.string(), made: z.number() }),
+});
+export type StateDocument = z.infer<typeof stateDocument>;
+
+export function emptyState(cluster: string, title: string, server: string): StateDocument {
+  return {
+    format: STATE_FORMAT,
+    readableFrom: STATE_FORMAT,
+    cluster,
+    title,
+    server,
+    identity: null,
+    replacedBy: null,
+    audit: null,
+    namespaces: {},
+    secrets: {},
+    lost: {},
+    copies: {},
+    findings: {},
+    quota: { day: "", made: 0 },
+  };
+}
+
+export type ParsedState =
+  | { readonly ok: true; readonly state: StateDocument }
+  | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string; readonly expected: string };
+
+/** Reads a state document. `newer` in a problem: whole, but of a format that only a newer certkeep reads. */
+export function parseState(text: string): ParsedState {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return { ok: false, newer: false, place: "the whole", found: `${text.length} characters that are no whole JSON document`, expected: "a state document" };
+  }
+  const readableFrom = typeof raw === "object" && raw !== null ? (raw as Record<string, unknown>)["readableFrom"] : undefined;
+  if (typeof readableFrom === "number" && readableFrom > STATE_FORMAT) {
+    return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}`, expected: `format ${STATE_FORMAT} or lower` };
+  }
+  const parsed = z.safeParse(stateDocument, raw);
+  if (parsed.success) return { ok: true, state: parsed.data };
+  const issue = parsed.error.issues[0];
+  return {
+    ok: false,
+    newer: false,
+    place: issue === undefined || issue.path.length === 0 ? "the whole" : issue.path.map(String).join("."),
+    found: issue?.message ?? "another shape",
+    expected: "a state document",
+  };
+}
+
+export function formatState(state: StateDocument): string {
+  return `${JSON.stringify(state)}\n`;
+}

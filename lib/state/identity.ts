@@ -1,0 +1,30 @@
+/** A cluster's identity: which cluster it really is, whatever a context or a registration calls it. Pure. */
+import { createHash } from "node:crypto";
+import type { ClusterIdentity } from "../ports/cluster.ts";
+
+/** As pinned in a state: `key` names states and copies, and is never changed once pinned. */
+export interface PinnedIdentity extends ClusterIdentity {
+  readonly key: string;
+}
+
+/**
+ * `uid-…` where the uid of `kube-system` is known, else `ca-…` of the CA, else `server-…` of the address
+ * that was asked: the weakest, since whoever answers there is taken for the same cluster.
+ */
+export function identityKey(identity: ClusterIdentity, server: string): string {
+  if (identity.uid !== null && /^[A-Za-z0-9-]{1,128}$/.test(identity.uid)) return `uid-${identity.uid}`;
+  if (identity.caSha256 !== null) return `ca-${identity.caSha256.slice(0, 32)}`;
+  return `server-${createHash("sha256").update(server).digest("hex").slice(0, 32)}`;
+}
+
+/** Two observations differ if both know the uid and it differs, or neither does and the CA differs. */
+export function sameCluster(a: ClusterIdentity, b: ClusterIdentity): boolean {
+  if (a.uid !== null && b.uid !== null) return a.uid === b.uid;
+  if (a.uid === null && b.uid === null) return a.caSha256 === b.caSha256;
+  return true;
+}
+
+/** What is known of the pinned cluster after another look at it: gaps are filled, a new CA of the same uid is taken over. */
+export function refreshIdentity(pinned: PinnedIdentity, seen: ClusterIdentity): PinnedIdentity {
+  return { ...pinned, uid: pinned.uid ?? seen.uid, caSha256: seen.caSha256 ?? pinned.caSha256 };
+}
