@@ -30,7 +30,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
 }
 
-const guardScript = 'cat >/dev/null; kill -KILL -- "-$1" 2>/dev/null; if [ -n "$2" ]; then rm -rf -- "$2"; fi';
+// `-s KILL --` is the form that every shell takes: some read `-KILL -- -123` as a list of numbers.
+const guardScript = 'cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null; if [ -n "$2" ]; then rm -rf -- "$2"; fi';
 const running = new Set<() => void>();
 
 process.on("exit", () => {
