@@ -1,0 +1,145 @@
+/**
+ * The house's own lint rules, as an oxlint plugin: which room may import what, and no clock in a pure room.
+ *
+ * A room is a folder below lib/ (or functions/). Paths are resolved, so that no way of writing a relative
+ * import gets around a rule; type-only imports count as well, since types of a foreign system in a pure
+ * room are the first step of its shapes getting there.
+ */
+import { posix, relative, sep } from "node:path";
+
+/** Rooms without effects: they import each other, the libraries below, and nothing that acts or knows the time. */
+const pureRooms = [
+  "issuer",
+  "certificate",
+  "secret",
+  "issuance",
+  "finding",
+  "backup",
+  "recovery",
+  "state",
+  "report",
+  "config",
+];
+
+/** Small libraries without effects, and the two built-in modules that have none. */
+const pureModules = [
+  "node:crypto",
+  "node:buffer",
+  "@peculiar/x509",
+  "reflect-metadata",
+  "zod",
+  "yaml",
+  "tldts",
+  "fastest-levenshtein",
+  "string-width",
+  "picocolors",
+];
+
+interface Room {
+  /** Rooms that may be imported besides itself; lib/error.ts may be from everywhere. */
+  readonly rooms: readonly string[];
+  /** Packages and built-in modules that may be imported; null: any. */
+  readonly modules: readonly string[] | null;
+}
+
+const core: Room = { rooms: pureRooms, modules: pureModules };
+const rooms: ReadonlyMap<string, Room> = new Map<string, Room>([
+  ["lib", { rooms: [], modules: [] }],
+  ...pureRooms.map((name): [string, Room] => [name, core]),
+  ["ports", { rooms: pureRooms, modules: [] }],
+  ["use", { rooms: [...pureRooms, "ports"], modules: [...pureModules, "p-limit"] }],
+  ["adapters", { rooms: [...pureRooms, "ports"], modules: null }],
+  ["sandbox", { rooms: [...pureRooms, "ports"], modules: null }],
+  ["compose", { rooms: [...pureRooms, "ports", "use", "adapters", "sandbox"], modules: null }],
+  ["cli", { rooms: [...pureRooms, "ports", "use", "compose", "sandbox"], modules: null }],
+  ["functions", { rooms: [...pureRooms, "ports", "use", "compose"], modules: null }],
+]);
+
+/** The room of a path relative to the project: null outside lib/ and functions/, `lib` for a file beside the rooms. */
+function roomOf(path: string): string | null {
+  const parts = path.split("/");
+  if (parts[0] === "functions") return "functions";
+  if (parts[0] !== "lib") return null;
+  return parts.length > 2 ? (parts[1] ?? null) : "lib";
+}
+
+function packageOf(specifier: string): string {
+  const parts = specifier.split("/");
+  return specifier.startsWith("@") ? parts.slice(0, 2).join("/") : (parts[0] ?? specifier);
+}
+
+/** The folder below adapters/ that a file is in. */
+function system(path: string): string {
+  return path.split("/")[2] ?? "";
+}
+
+/** What is wrong with an import in the file at `path` (relative to the project, with `/`); null if nothing is. */
+function judgeImport(path: string, specifier: string): string | null {
+  const from = roomOf(path);
+  if (from === null) return null;
+  const room = rooms.get(from);
+  if (room === undefined) return `lib/${from}/ is no room of the house: add it to scripts/house.ts with what it may import`;
+  if (!specifier.startsWith(".")) {
+    if (room.modules === null || room.modules.includes(packageOf(specifier))) return null;
+    return `${from} may not import ${specifier}: only ${room.modules.join(", ") || "no package at all"}`;
+  }
+  const target = posix.join(posix.dirname(path), specifier);
+  const to = roomOf(target);
+  if (to === null) {
+    return target === "package.json" ? null : `${from} may not import ${target}, which isn't part of the program`;
+  }
+  if (to === "lib") return null;
+  if (to !== from) return room.rooms.includes(to) ? null : `${from} may not import ${to}`;
+  if (to !== "adapters") return null;
+  const shared = target.split("/").length === 3;
+  if (shared || system(path) === system(target)) return null;
+  return `adapters/${system(path)} may not import adapters/${system(target)}: one foreign system a folder`;
+}
+
+interface Node {
+  readonly type: string;
+  readonly source?: { readonly value?: unknown } | null;
+  readonly callee?: { readonly type: string; readonly name?: string };
+  readonly arguments?: readonly unknown[];
+}
+
+interface Context {
+  readonly filename: string;
+  readonly cwd: string;
+  report(problem: { message: string; node: Node }): void;
+}
+
+const importRule = {
+  create(context: Context) {
+    const path = relative(context.cwd, context.filename).split(sep).join("/");
+    const check = (node: Node): void => {
+      const specifier = node.source?.value;
+      if (typeof specifier !== "string") return;
+      const message = judgeImport(path, specifier);
+      if (message !== null) context.report({ message, node });
+    };
+    return {
+      ImportDeclaration: check,
+      ImportExpression: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+    };
+  },
+};
+
+const clockRule = {
+  create(context: Context) {
+    const check = (node: Node): void => {
+      if (node.callee?.type !== "Identifier" || node.callee.name !== "Date") return;
+      if (node.type === "NewExpression" && (node.arguments?.length ?? 0) > 0) return;
+      context.report({ message: "time is an argument here: Date without one reads the clock", node });
+    };
+    return { NewExpression: check, CallExpression: check };
+  },
+};
+
+/** What oxlint loads. */
+const plugin = { meta: { name: "house" }, rules: { "import-rules": importRule, "no-clock": clockRule } };
+
+// oxlint takes a plugin from nowhere but the default export.
+export default plugin;
