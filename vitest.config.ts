@@ -1,7 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+// A folder for the counts as JSON beside what is printed: what .ci/run sums up.
+const report = process.env["CERTKEEP_TEST_REPORT"];
+
 export default defineConfig({
   test: {
+    ...(report === undefined ? {} : { reporters: ["default", "json"], outputFile: { json: `${report}/vitest.json` } }),
     projects: [
       {
         test: {
