@@ -1,0 +1,89 @@
+/** What a configuration says, once parsed: everything present, `null` for what is absent. */
+import type { FindingCode } from "../finding/codes.ts";
+
+export interface SecretRef {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Where the Tailscale operator keeps its own Secret. */
+export interface OperatorRef {
+  readonly namespace: string;
+  readonly secret: string;
+}
+
+/** One cluster. Paths are as written: lib/adapters/file/config.ts resolves them against their file. */
+export interface ClusterEntry {
+  readonly name: string;
+  /** `null`: the kubeconfig that kubectl would take. */
+  readonly kubeconfig: string | null;
+  /** `null`: the current context of that kubeconfig. */
+  readonly context: string | null;
+  /** Names or patterns; `null`: all that the credential may see. */
+  readonly namespaces: readonly string[] | null;
+  /** Label selector for generic TLS Secrets. */
+  readonly selector: string | null;
+  /** Secrets that are read by name; a CA's key is taken only from these. */
+  readonly secrets: readonly SecretRef[];
+  readonly operator: OperatorRef | null;
+  /** `null`: the default ones. */
+  readonly recipients: readonly string[] | null;
+}
+
+export type Anchors = { readonly kind: "file"; readonly path: string } | { readonly kind: "pem"; readonly pem: string };
+
+/** A private CA that counts as an issuer. */
+export interface ConfigIssuer {
+  readonly id: string;
+  readonly title: string;
+  readonly anchors: Anchors;
+  readonly kind: "production" | "staging";
+}
+
+/** Mutes findings that fit all of what it names; the finding room's `applyIgnore` takes it as it is. */
+export interface IgnoreSetting {
+  readonly cluster?: string;
+  readonly namespace?: string;
+  /** A Secret's or a certificate's name. */
+  readonly name?: string;
+  readonly code?: FindingCode;
+  readonly reason: string;
+  /** As written: a day or an instant. */
+  readonly until: string | null;
+  /** Nanoseconds since 1970 from which on it mutes nothing. */
+  readonly untilNs?: bigint;
+}
+
+export interface Config {
+  readonly recipients: readonly string[];
+  /** Where the identity is that opens copies: `env:`, `file:` or `secretsmanager://`. An audit never reads it. */
+  readonly identity: string | null;
+  /** Empty: the current context of the kubeconfig. */
+  readonly clusters: readonly ClusterEntry[];
+  readonly stores: {
+    /** `file:FOLDER` as written, or `null` for the platform's data folder. */
+    readonly backups: string | null;
+    readonly state: string | null;
+  };
+  readonly issuers: readonly ConfigIssuer[];
+  readonly backups: { readonly perDay: number };
+  readonly ignore: readonly IgnoreSetting[];
+}
+
+/**
+ * New copies a day and cluster. High enough that the first audit of a cluster of a thousand certificates
+ * keeps them all the same day, and that 10,000 certificates renewed every 60 days (167 a day) never meet it;
+ * low enough that somebody who fills a cluster with borrowed certificates costs about 10 MB a day, not a disk.
+ */
+export const DEFAULT_COPIES_PER_DAY = 1000;
+
+/** What an empty file means. */
+export const DEFAULT_CONFIG: Config = {
+  recipients: [],
+  identity: null,
+  clusters: [],
+  stores: { backups: null, state: null },
+  issuers: [],
+  backups: { perDay: DEFAULT_COPIES_PER_DAY },
+  ignore: [],
+};

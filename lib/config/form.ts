@@ -1,0 +1,35 @@
+/** Forms of single values in a configuration: names, patterns, selectors, references. Pure predicates. */
+import { parseInstantOrNull } from "../certificate/time.ts";
+
+/** RFC 1123 label, as Kubernetes names a namespace; certkeep names clusters likewise. */
+export const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** A namespace, or a pattern of namespaces in which `*` stands for any characters. */
+export const NAMESPACE_PATTERN = /^[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?$/;
+/** `namespace/name`; a Secret's name is an RFC 1123 subdomain of at most 253 characters. */
+export const SECRET_REF = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+export const SECRET_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+/** What names and domains consist of, and `*`. */
+export const PATTERN = /^[A-Za-z0-9._:*-]{1,253}$/;
+/** A secret is named by where it is, never by its value. */
+export const REFERENCE = /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:\/\/[A-Za-z0-9/_+=.@-]+)$/;
+export const FILE_STORE = /^file:[^\s?#][^?#]*$/;
+
+const VALUE = "([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?";
+const KEY = "([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";
+/** One requirement of a label selector: `key`, `!key`, `key=value`, `key!=value`, `key in (a,b)`, `key notin (a,b)`. */
+const REQUIREMENT = new RegExp(`^(!?${KEY}|${KEY}\\s*(=|==|!=)\\s*${VALUE}|${KEY}\\s+(in|notin)\\s*\\(\\s*${VALUE}(\\s*,\\s*${VALUE})*\\s*\\))$`);
+
+/** Whether `text` is a label selector by the grammar of Kubernetes (k8s.io/apimachinery/pkg/labels, Parse), less `<` and `>`. */
+export function isSelector(text: string): boolean {
+  if (text.length > 1024) return false;
+  return text.split(/,(?![^(]*\))/).every((part) => REQUIREMENT.test(part.trim()));
+}
+
+const DAY_NS = 86_400_000_000_000n;
+
+/** Nanoseconds since 1970 from which on `text` has passed: the end of a day in UTC (`2026-12-31`), or an RFC 3339 instant; null for neither. */
+export function endOf(text: string): bigint | null {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return parseInstantOrNull(text);
+  const start = parseInstantOrNull(`${text}T00:00:00Z`);
+  return start === null ? null : start + DAY_NS;
+}

@@ -1,0 +1,250 @@
+/**
+ * Text of `certkeep.yaml` or of a registration to a configuration, or to every problem in it at once, each
+ * with its line and column. Total: no text makes it throw. Nothing is read or resolved here.
+ */
+import * as z from "zod/mini";
+import type { ClusterEntry, Config, ConfigIssuer, IgnoreSetting, SecretRef } from "./config.ts";
+import { DEFAULT_CONFIG } from "./config.ts";
+import { endOf } from "./form.ts";
+import { described, pathText, type Problem } from "./problem.ts";
+import { configSchema, registrationSchema, type ConfigInput, type RegistrationInput } from "./schema.ts";
+import { meant } from "./suggest.ts";
+import { decodeText, nearest, parseTree, type Located, type Tree } from "./yaml.ts";
+
+export type ConfigResult = { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly problems: readonly Problem[] };
+export type RegistrationResult = { readonly ok: true; readonly entry: Omit<ClusterEntry, "name"> } | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** `certkeep.yaml`; `file` is how messages call it. Bytes are taken as UTF-8. An empty file is the default. */
+export function parseConfig(source: string | Uint8Array, file: string): ConfigResult {
+  const read = readAs(configSchema, source, file, spanning);
+  if ("problems" in read) return { ok: false, problems: read.problems };
+  return { ok: true, config: read.value === null ? DEFAULT_CONFIG : toConfig(read.value) };
+}
+
+/** `clusters/NAME.yaml`: a cluster's settings without its name, which the file's name gives. */
+export function parseRegistration(source: string | Uint8Array, file: string): RegistrationResult {
+  const read = readAs(registrationSchema, source, file, () => []);
+  if ("problems" in read) return { ok: false, problems: read.problems };
+  return { ok: true, entry: toEntry(read.value ?? {}) };
+}
+
+/** A problem within the data, without its place. */
+interface Fault {
+  readonly path: readonly PropertyKey[];
+  /** The place is the key's, not the value's. */
+  readonly atKey: boolean;
+  readonly found: string | null;
+  readonly expected: string;
+  readonly suggestion: string | null;
+}
+
+function readAs<T extends z.ZodMiniType>(schema: T, source: string | Uint8Array, file: string, spans: (value: unknown) => Fault[]): { value: z.infer<T> | null } | { problems: Problem[] } {
+  const decoded = typeof source === "string" ? { text: source } : decodeText(source, file);
+  if ("problem" in decoded) return { problems: [decoded.problem] };
+  const { tree, problems } = parseTree(decoded.text, file);
+  if (tree === null || tree.root === null) return problems.length > 0 ? { problems } : { value: null };
+  const { root } = tree;
+  const result = schema.safeParse(root.value);
+  const faults = [...(result.success ? [] : issuesOf(result.error.issues as readonly z.core.$ZodIssue[], schema)), ...spans(root.value)];
+  const told = new Set<string>();
+  for (const fault of faults) {
+    const problem = placed(fault, root, tree, file);
+    if (problem === null || told.has(`${problem.path}\0${problem.line}:${problem.column}`)) continue;
+    told.add(`${problem.path}\0${problem.line}:${problem.column}`);
+    problems.push(problem);
+  }
+  problems.sort((a, b) => a.line - b.line || a.column - b.column);
+  return problems.length > 0 || !result.success ? { problems } : { value: result.data };
+}
+
+function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): Fault[] {
+  return issues.flatMap((issue): Fault[] => {
+    if (issue.code !== "unrecognized_keys") return [{ path: issue.path, atKey: false, found: null, expected: issue.message, suggestion: null }];
+    const allowed = keysAt(schema, issue.path);
+    return issue.keys.map((key) => {
+      const near = meant(key, allowed);
+      const elsewhere = near === null ? whereItBelongs(key) : null;
+      return {
+        path: [...issue.path, key],
+        atKey: true,
+        found: "a setting that doesn't exist",
+        expected: allowed.length === 0 ? "no settings here" : `one of ${allowed.join(", ")}`,
+        suggestion: near !== null ? `Did you mean "${near}"?` : elsewhere,
+      };
+    });
+  });
+}
+
+/** The schema without what makes it optional. */
+function bare(schema: z.core.$ZodType): z.core.$ZodType {
+  const { def } = schema._zod as unknown as { def: { type: string; innerType?: z.core.$ZodType } };
+  return (def.type === "optional" || def.type === "nullable") && def.innerType !== undefined ? bare(def.innerType) : schema;
+}
+
+function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> | null {
+  const { def } = bare(schema)._zod as unknown as { def: { shape?: Record<string, z.core.$ZodType> } };
+  return def.shape ?? null;
+}
+
+function elementOf(schema: z.core.$ZodType): z.core.$ZodType | null {
+  const { def } = bare(schema)._zod as unknown as { def: { element?: z.core.$ZodType } };
+  return def.element ?? null;
+}
+
+/** Names of the settings that may stand at `path`. */
+function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
+  let current: z.core.$ZodType | null = schema;
+  for (const part of path) {
+    if (current === null) return [];
+    current = typeof part === "number" ? elementOf(current) : (shapeOf(current)?.[String(part)] ?? null);
+  }
+  return current === null ? [] : Object.keys(shapeOf(current) ?? {});
+}
+
+/** A setting of this very name in another place. */
+function whereItBelongs(key: string): string | null {
+  for (const [section, schema] of Object.entries(configSchema._zod.def.shape)) {
+    const keys = Object.keys(shapeOf(elementOf(schema) ?? schema) ?? {});
+    if (keys.includes(key)) return `"${key}" belongs under ${section}:`;
+    if (section === key) return `"${key}" belongs at the top, without indentation`;
+  }
+  return null;
+}
+
+/** Where text is never shown: it may be a key, or hold a password. */
+function hides(path: readonly PropertyKey[]): boolean {
+  return path[0] === "identity" || path[0] === "stores" || path.at(-1) === "anchors";
+}
+
+const IDENTITY_HINT = "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied";
+
+function placed(fault: Fault, root: Located, tree: Tree, file: string): Problem | null {
+  const { node, keyAt, whole } = nearest(root, fault.path);
+  if (node.refused) return null;
+  const missing = !whole;
+  const place = tree.place(fault.atKey ? keyAt : node.at);
+  const holdsIdentity = typeof node.value === "string" && /AGE-SECRET-KEY/i.test(node.value);
+  return {
+    file,
+    ...place,
+    path: pathText(fault.path),
+    found: fault.found ?? (missing ? "nothing; it is required" : described(node.value, node.written, hides(fault.path))),
+    expected: fault.expected,
+    suggestion: fault.suggestion ?? (holdsIdentity ? IDENTITY_HINT : missing || fault.atKey ? null : hintFor(node, fault)),
+  };
+}
+
+function hintFor(node: Located, fault: Fault): string | null {
+  const { value, written } = node;
+  if (fault.path.at(-1) === "code" && typeof value === "string") {
+    const near = meant(value, codesOf());
+    return near === null ? null : `Did you mean "${near}"?`;
+  }
+  if ((typeof value === "number" || typeof value === "boolean") && fault.path.at(-1) !== "perDay" && !hides(fault.path) && written !== null && /^[\w.+-]{1,64}$/.test(written)) {
+    return `If a text is meant, put it in quotes: "${written}"`;
+  }
+  if (fault.path[0] === "stores" && typeof value === "string" && !value.includes(":")) return "Write file: before the folder";
+  if (fault.path[0] === "stores" && typeof value === "string" && /^(s3|secretsmanager):/.test(value)) return "This version keeps copies and state in files only";
+  return null;
+}
+
+function codesOf(): string[] {
+  const ignore = elementOf(configSchema._zod.def.shape.ignore);
+  const code = ignore === null ? undefined : shapeOf(ignore)?.["code"];
+  return code === undefined ? [] : Object.keys((bare(code)._zod as unknown as { def: { entries: Record<string, string> } }).def.entries);
+}
+
+/** What no single setting shows: names used twice, and an entry that would mute everything. */
+function spanning(value: unknown): Fault[] {
+  const faults: Fault[] = [];
+  for (const [section, key] of [["clusters", "name"], ["issuers", "id"]] as const) {
+    const first = new Map<unknown, number>();
+    itemsOf(value, section).forEach((item, index) => {
+      const name = memberOf(item, key);
+      if (typeof name !== "string") return;
+      const before = first.get(name);
+      if (before === undefined) first.set(name, index);
+      else faults.push({ path: [section, index, key], atKey: false, found: null, expected: `a ${key} of its own; ${section}[${before}] has the same`, suggestion: null });
+    });
+  }
+  itemsOf(value, "issuers").forEach((item, index) => {
+    const id = memberOf(item, "id");
+    if (typeof id === "string" && BUILT_IN_ISSUERS.includes(id)) faults.push({ path: ["issuers", index, "id"], atKey: false, found: null, expected: "another id; this one is built in", suggestion: null });
+  });
+  itemsOf(value, "ignore").forEach((item, index) => {
+    if (typeof item !== "object" || item === null || Array.isArray(item)) return;
+    const selects = IGNORE_SELECTORS.some((key) => memberOf(item, key) !== undefined);
+    if (!selects) faults.push({ path: ["ignore", index], atKey: false, found: "an entry that would ignore everything", expected: "at least one of cluster, namespace, name and code", suggestion: null });
+  });
+  return faults;
+}
+
+const IGNORE_SELECTORS = ["cluster", "namespace", "name", "code"];
+/** Ids of the issuers that are built in. */
+const BUILT_IN_ISSUERS = ["letsencrypt", "letsencrypt-staging"];
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+function itemsOf(value: unknown, section: string): readonly unknown[] {
+  const items = memberOf(value, section);
+  return Array.isArray(items) ? items : [];
+}
+
+function toConfig(input: ConfigInput): Config {
+  return {
+    recipients: distinct(input.recipients ?? []),
+    identity: input.identity ?? null,
+    clusters: (input.clusters ?? []).map(({ name, ...entry }) => ({ name, ...toEntry(entry) })),
+    stores: { backups: input.stores?.backups ?? null, state: input.stores?.state ?? null },
+    issuers: (input.issuers ?? []).map(toIssuer),
+    backups: { perDay: input.backups?.perDay ?? DEFAULT_CONFIG.backups.perDay },
+    ignore: (input.ignore ?? []).map(toIgnore),
+  };
+}
+
+function toEntry(input: RegistrationInput): Omit<ClusterEntry, "name"> {
+  return {
+    kubeconfig: input.kubeconfig ?? null,
+    context: input.context ?? null,
+    namespaces: input.namespaces === undefined ? null : distinct(input.namespaces),
+    selector: input.selector ?? null,
+    secrets: distinct(input.secrets ?? []).map(toSecretRef),
+    operator: input.operator === undefined ? null : { namespace: input.operator.namespace ?? "tailscale", secret: input.operator.secret ?? "operator" },
+    recipients: input.recipients === undefined ? null : distinct(input.recipients),
+  };
+}
+
+function toSecretRef(reference: string): SecretRef {
+  const [namespace = "", name = ""] = reference.split("/");
+  return { namespace, name };
+}
+
+function toIssuer(input: NonNullable<ConfigInput["issuers"]>[number]): ConfigIssuer {
+  const inline = input.anchors.includes("-----BEGIN CERTIFICATE-----");
+  return {
+    id: input.id,
+    title: input.title ?? input.id,
+    anchors: inline ? { kind: "pem", pem: input.anchors } : { kind: "file", path: input.anchors.trim() },
+    kind: input.kind ?? "production",
+  };
+}
+
+function toIgnore(input: NonNullable<ConfigInput["ignore"]>[number]): IgnoreSetting {
+  const { until, cluster, namespace, name, code, reason } = input;
+  const untilNs = until === undefined ? null : endOf(until);
+  return {
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(name === undefined ? {} : { name }),
+    ...(code === undefined ? {} : { code }),
+    reason,
+    until: until ?? null,
+    ...(untilNs === null ? {} : { untilNs }),
+  };
+}
+
+function distinct(items: readonly string[]): string[] {
+  return [...new Set(items)];
+}

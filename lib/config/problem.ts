@@ -1,0 +1,75 @@
+/**
+ * What is wrong in a configuration file, as data: where, what was found, what was expected, what to write.
+ *
+ * Invariant: no problem shows the value of a secret. A value is shown only if it is short and looks like a
+ * name, a path or a pattern; where a setting refers to a secret, not even then (see `described`).
+ */
+import { plain } from "../report/text.ts";
+
+export interface Problem {
+  /** As the file was named by the caller. */
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1, in UTF-16 units, as editors count. */
+  readonly column: number;
+  /** `clusters[0].namespaces[1]`; empty for the file as a whole. */
+  readonly path: string;
+  readonly found: string;
+  readonly expected: string;
+  /** What to write instead, or `null` where nothing is near. */
+  readonly suggestion: string | null;
+}
+
+/** `certkeep.yaml:3:5: recipents: found …; expected …. Did you mean "recipients"?`, one line. */
+export function problemLine(problem: Problem): string {
+  const path = problem.path === "" ? "" : ` ${problem.path}:`;
+  const hint = problem.suggestion === null ? "" : `. ${problem.suggestion}`;
+  return `${problem.file}:${problem.line}:${problem.column}:${path} found ${problem.found}; expected ${problem.expected}${hint}`;
+}
+
+const SHOWN_LENGTH = 64;
+/** Markers of keys, webhooks and URLs with a password, and hexadecimal digests. */
+const SECRETIVE = /AGE-SECRET-KEY|PRIVATE KEY|hooks\.slack|:\/\/[^/]*@|[0-9a-f]{32}/i;
+/** A run as tokens are: small and capital letters and digits mixed. */
+const TOKEN = /(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])[\w+/=-]{20}/;
+
+/** `text` in quotes, or only its length where it is long or may be a secret. */
+export function shown(text: string): string {
+  if (text === "") return "an empty text";
+  if (text.length > SHOWN_LENGTH || SECRETIVE.test(text) || TOKEN.test(text)) return `a text of ${text.length} characters`;
+  return JSON.stringify(plain(text));
+}
+
+/** A value in words. `written` is how a number or truth value stands in the file; `secret` hides every text. */
+export function described(value: unknown, written: string | null, secret: boolean): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "nothing after the colon";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  switch (typeof value) {
+    case "object":
+      return "a group of settings";
+    case "string":
+      return secret ? "a text that is not shown here" : shown(value);
+    case "number":
+      return secret ? "a number" : `the number ${shown(written ?? String(value)).replaceAll('"', "")}`;
+    case "boolean":
+      return `the truth value ${value}`;
+    default:
+      return "something else";
+  }
+}
+
+/** `clusters[0].name` of `["clusters", 0, "name"]`; keys that may be a secret or aren't words are told by their length. */
+export function pathText(path: readonly PropertyKey[]): string {
+  let text = "";
+  for (const part of path) {
+    if (typeof part === "number") text += `[${part}]`;
+    else {
+      const name = String(part);
+      const word = /^[A-Za-z0-9_.-]{1,40}$/.test(name) && !shown(name).startsWith("a text") ? name : shown(name);
+      text += text === "" ? word : `.${word}`;
+    }
+  }
+  return text;
+}

@@ -1,0 +1,149 @@
+/**
+ * The shape of `certkeep.yaml`. The message of each check is what was expected, in words that follow
+ * "expected"; titles, descriptions and examples are for editors. What spans several settings (a name used
+ * twice, an entry that selects nothing) is checked in lib/config/parse.ts.
+ */
+import * as z from "zod/mini";
+import { CODES, type FindingCode } from "../finding/codes.ts";
+import { DEFAULT_COPIES_PER_DAY } from "./config.ts";
+import { endOf, FILE_STORE, isSelector, LABEL, NAMESPACE_PATTERN, PATTERN, REFERENCE, SECRET_NAME, SECRET_REF } from "./form.ts";
+import { isRecipient } from "./recipient.ts";
+
+/** What an editor shows of a setting. */
+export interface Help {
+  readonly title?: string;
+  readonly description: string;
+  readonly examples?: readonly unknown[];
+  readonly default?: unknown;
+}
+
+export const help = z.registry<Help>();
+
+const FINDING_CODES = Object.keys(CODES) as [FindingCode, ...FindingCode[]];
+
+function text(expected: string, form: RegExp) {
+  return z.string(expected).check(z.regex(form, expected));
+}
+
+function list<T extends z.ZodMiniType>(item: T, expected: string) {
+  return z.array(item, expected).check(z.minLength(1, `${expected}, with one item at least`));
+}
+
+const RECIPIENT = "an age recipient: `age1` and 58 letters and digits, as age-keygen prints it";
+const recipient = z.string(RECIPIENT).check(z.regex(/^age1[02-9ac-hj-np-z]{58}$/, RECIPIENT), z.refine(isRecipient, `${RECIPIENT}; its checksum doesn't fit, so a character is wrong or missing`));
+const path = text("the path of a file, in one line", /^[^\r\n\0]+$/);
+
+const entry = {
+  kubeconfig: z.optional(path).register(help, { title: "Kubeconfig", description: "The kubeconfig file to use, relative to this file; ~ is your home. Without it: what kubectl would take (KUBECONFIG, else ~/.kube/config).", examples: ["~/.kube/config"] }),
+  context: z.optional(text("the name of a context in the kubeconfig, in one line", /^[^\r\n\0]+$/)).register(help, { title: "Context", description: "The context in that kubeconfig. Without it: its current context.", examples: ["prod-admin"] }),
+  namespaces: z
+    .optional(list(text("a namespace or a pattern of namespaces: small letters, digits, - and *", NAMESPACE_PATTERN), "a list of namespaces"))
+    .register(help, { title: "Namespaces", description: "Namespaces to audit, by name or pattern. Without it: all that the credential may see.", examples: [["tailscale", "shop-*"]] }),
+  selector: z
+    .optional(z.string("a label selector, such as team=web").check(z.refine(isSelector, "a label selector, such as team=web or team in (web,shop),!legacy")))
+    .register(help, { title: "Label selector", description: "Narrows generic TLS Secrets by their labels. Secrets of the Tailscale operator are always looked at.", examples: ["team=web"] }),
+  secrets: z
+    .optional(list(text("NAMESPACE/NAME of a Secret", SECRET_REF), "a list of Secrets"))
+    .register(help, { title: "Named Secrets", description: "Secrets that are read by their name, besides what is found. The key of a CA is taken only from a Secret named here.", examples: [["shop/web-tls"]] }),
+  operator: z
+    .optional(
+      z.strictObject(
+        {
+          namespace: z.optional(text("a namespace: small letters, digits and -", LABEL)).register(help, { description: "The operator's namespace.", default: "tailscale" }),
+          secret: z.optional(text("the name of a Secret", SECRET_NAME)).register(help, { description: "The Secret of the operator itself, as its OPERATOR_SECRET says.", default: "operator" }),
+        },
+        "the settings namespace and secret",
+      ),
+    )
+    .register(help, { title: "Tailscale operator", description: "Where the Tailscale operator is installed, if not in the usual place." }),
+  recipients: z.optional(list(recipient, "a list of age recipients")).register(help, { title: "Recipients", description: "Who can open this cluster's copies, instead of the default recipients." }),
+};
+
+const CLUSTER_NAME = "a cluster's name: small letters, digits and -, at most 63, beginning and ending with a letter or digit";
+
+const clusterSchema = z.strictObject(
+  { name: text(CLUSTER_NAME, LABEL).register(help, { title: "Name", description: "What you call this cluster, in commands and reports.", examples: ["prod"] }), ...entry },
+  "a cluster: name, and where it is",
+);
+
+/** `clusters/NAME.yaml`: the same, less the name. */
+export const registrationSchema = z.strictObject(entry, "a cluster's settings, such as kubeconfig and context");
+
+const store = text("file: and a folder, such as file:~/certkeep/backups", FILE_STORE);
+
+const issuerSchema = z.strictObject(
+  {
+    id: text("a short name: small letters, digits and -", LABEL).register(help, { description: "A short name, which reports and states use.", examples: ["corp"] }),
+    title: z.optional(text("a title, in one line", /^[^\r\n\0]{1,100}$/)).register(help, { description: "What people call it. Without it: its id.", examples: ["Example Corp internal CA"] }),
+    anchors: z
+      .string("a PEM file's path, or certificates in PEM after `|`")
+      .check(
+        z.refine((pem) => !pem.includes("PRIVATE KEY"), "certificates alone; take the private key out of this file, and treat it as disclosed"),
+        z.refine((pem) => pem.trim() !== "" && (!/[\r\n]/.test(pem.trim()) || pem.includes("-----BEGIN CERTIFICATE-----")), "a PEM file's path, or certificates in PEM after `|`"),
+      )
+      .register(help, { description: "Its root certificates: a PEM file, relative to this one, or the PEM text itself.", examples: ["corp-roots.pem"] }),
+    kind: z.optional(z.enum(["production", "staging"], "production or staging")).register(help, { description: "staging: clients don't trust it, and nothing of it is critical.", default: "production" }),
+  },
+  "an issuer: id and anchors",
+);
+
+const ignoreSchema = z.strictObject(
+  {
+    cluster: z.optional(text("a cluster's name or a pattern", PATTERN)).register(help, { description: "The cluster, by name or pattern.", examples: ["prod"] }),
+    namespace: z.optional(text("a namespace or a pattern", PATTERN)).register(help, { description: "The namespace, by name or pattern.", examples: ["shop"] }),
+    name: z.optional(text("the name of a Secret or a certificate, or a pattern", PATTERN)).register(help, { description: "The Secret's or the certificate's name, or a pattern.", examples: ["legacy-*"] }),
+    code: z.optional(z.enum(FINDING_CODES, "the code of a finding")).register(help, { description: "The finding's code, as reports show it.", examples: ["expiring"] }),
+    reason: text("the reason, for whoever reads this next year", /\S/).register(help, { description: "Why. Required: every report says how much is ignored.", examples: ["moves to the new gateway in autumn"] }),
+    until: z
+      .optional(z.string("a day such as 2026-12-31, or an instant such as 2026-12-31T18:00:00Z").check(z.refine((until) => endOf(until) !== null, "a day such as 2026-12-31, or an instant such as 2026-12-31T18:00:00Z")))
+      .register(help, { description: "The last day on which it is ignored, in UTC, or an instant.", examples: ["2026-12-31"] }),
+  },
+  "an entry with a reason",
+);
+
+const PER_DAY = "a whole number from 1 to 1000000";
+
+export const configSchema = z.strictObject(
+  {
+    recipients: z
+      .optional(z.nullable(z.array(recipient, "a list of age recipients")))
+      .register(help, { title: "Recipients", description: "Who can open the copies: age recipients (public keys). Without any, nothing is backed up.", examples: [["age1…"]] }),
+    identity: z
+      .optional(text("a reference: file:PATH, env:NAME or secretsmanager://NAME, never the identity itself", REFERENCE))
+      .register(help, { title: "Identity", description: "Where the identity is that opens the copies. An audit never reads it; a restore does.", examples: ["file:~/.config/certkeep/identity.txt", "env:CERTKEEP_IDENTITY"] }),
+    clusters: z.optional(z.nullable(z.array(clusterSchema, "a list of clusters, each with a name"))).register(help, { title: "Clusters", description: "The clusters to audit. Without any: the current context of your kubeconfig." }),
+    stores: z
+      .optional(
+        z.nullable(
+          z.strictObject(
+            {
+              backups: z.optional(store).register(help, { description: "Where sealed copies are kept. Without it: your data folder.", examples: ["file:~/certkeep/backups"] }),
+              state: z.optional(store).register(help, { description: "Where it is kept what was seen. Without it: your data folder.", examples: ["file:~/certkeep/state"] }),
+            },
+            "the settings backups and state",
+          ),
+        ),
+      )
+      .register(help, { title: "Stores", description: "Where copies and state are kept." }),
+    issuers: z.optional(z.nullable(z.array(issuerSchema, "a list of issuers"))).register(help, { title: "Private issuers", description: "CAs of your own whose certificates are judged and backed up as Let's Encrypt's are." }),
+    backups: z
+      .optional(
+        z.nullable(
+          z.strictObject(
+            {
+              perDay: z
+                .optional(z.number(PER_DAY).check(z.refine((n) => Number.isInteger(n), PER_DAY), z.minimum(1, PER_DAY), z.maximum(1_000_000, PER_DAY)))
+                .register(help, { description: "New copies a day and cluster; more are left for the next day and told as backup_quota.", default: DEFAULT_COPIES_PER_DAY, examples: [5000] }),
+            },
+            "the setting perDay",
+          ),
+        ),
+      )
+      .register(help, { title: "Backups", description: "How much is kept." }),
+    ignore: z.optional(z.nullable(z.array(ignoreSchema, "a list of entries, each with a reason"))).register(help, { title: "Ignored findings", description: "Findings that are not told. An entry has a reason and at least one of cluster, namespace, name and code." }),
+  },
+  "settings, such as recipients: and clusters:",
+);
+
+export type ConfigInput = z.infer<typeof configSchema>;
+export type RegistrationInput = z.infer<typeof registrationSchema>;

@@ -1,0 +1,219 @@
+/**
+ * YAML 1.2 text to plain data with the place of everything in it. Total: every text gives data or problems.
+ *
+ * Refuses what makes a configuration file mean something else than it shows, or cost more than it weighs:
+ * several documents, duplicate keys, anchors, aliases and merge keys (a few lines of them can unfold into
+ * gigabytes), tags, keys that aren't text, nesting past MAX_DEPTH, files past MAX_BYTES. The parser's own
+ * messages aren't passed on, since they quote the file.
+ */
+import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, type CST, type Document, type ParsedNode } from "yaml";
+import { pathText, shown, type Problem } from "./problem.ts";
+
+/** Bytes; a configuration of a thousand clusters takes about 200 kB. */
+export const MAX_BYTES = 1 << 20;
+/** The schema goes five deep. The composer recurses, and some texts nested deeper than its stack end the process. */
+const MAX_DEPTH = 32;
+
+/** Data with its place. `value` is plain: objects, arrays, strings, numbers, booleans, null. */
+export interface Located {
+  readonly value: unknown;
+  /** Offset in the text. */
+  readonly at: number;
+  /** A scalar as it stands in the file. */
+  readonly written: string | null;
+  /** What was refused here has been told already. */
+  readonly refused: boolean;
+  readonly members: ReadonlyMap<PropertyKey, { readonly keyAt: number; readonly child: Located }>;
+}
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface Tree {
+  /** `null`: the file is empty, or holds comments only. */
+  readonly root: Located | null;
+  place(offset: number): Place;
+}
+
+export type TreeResult = { readonly tree: Tree; readonly problems: Problem[] } | { readonly tree: null; readonly problems: Problem[] };
+
+/** Expectations by the codes of the parser's errors. */
+const SYNTAX: Readonly<Record<string, readonly [found: string, expected: string]>> = {
+  TAB_AS_INDENT: ["a tab as indentation", "spaces"],
+  BAD_INDENT: ["a line that is indented otherwise than its neighbours, or a bracket that isn't closed", "the same indentation for what belongs together"],
+  MISSING_CHAR: ["a quote, bracket, colon or `-` missing", "text that is complete"],
+  BLOCK_AS_IMPLICIT_KEY: ["a second `key:` within one value", "one `key: value` a line, and quotes round a value that holds `: `"],
+  MULTILINE_IMPLICIT_KEY: ["a key without a colon", "`key: value`"],
+  NON_STRING_KEY: ["a key that isn't plain text", "a word before the colon"],
+  BAD_SCALAR_START: ["a value that begins with a character that YAML reserves", "quotes round it"],
+  BAD_DQ_ESCAPE: ["an escape after `\\` that YAML doesn't know", "single quotes, or `\\\\` for a backslash"],
+  BAD_DIRECTIVE: ["a `%` directive that isn't known", "none"],
+  TAG_RESOLVE_FAILED: ["a tag (`!…`)", "a plain value"],
+  BAD_ALIAS: ["an alias (`*…`), which isn't taken here", "the value itself; a text that begins with `*` stands in quotes"],
+  KEY_OVER_1024_CHARS: ["a key of more than 1,024 characters", "a setting's name"],
+};
+
+/** UTF-8 to text, or the place of the first octet that isn't. A byte order mark is dropped. */
+export function decodeText(bytes: Uint8Array, file: string): { readonly text: string } | { readonly problem: Problem } {
+  const fail = (line: number, column: number, found: string, expected: string): { readonly problem: Problem } => ({
+    problem: { file, line, column, path: "", found, expected, suggestion: null },
+  });
+  if (bytes.length > MAX_BYTES) return fail(1, 1, `${bytes.length} bytes`, `a file of at most ${MAX_BYTES} bytes`);
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    return fail(1, 1, "UTF-16", "UTF-8; save the file in that encoding");
+  }
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    const before = validPrefix(bytes);
+    const lines = before.split("\n");
+    return fail(lines.length, (lines.at(-1) ?? "").length + 1, "bytes that aren't UTF-8", "UTF-8; save the file in that encoding");
+  }
+}
+
+/** The text before the first octet that isn't UTF-8. */
+function validPrefix(bytes: Uint8Array): string {
+  let low = 0;
+  let high = bytes.length;
+  const decodes = (end: number): boolean => {
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, end), { stream: true });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (decodes(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return new TextDecoder("utf-8").decode(bytes.subarray(0, low), { stream: true });
+}
+
+/** Data and places of `text`; `tree` is null where nothing can be said of its content. */
+export function parseTree(input: string, file: string): TreeResult {
+  const text = input.startsWith("\ufeff") ? input.slice(1) : input;
+  const lines = new LineCounter();
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length));
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const problems: Problem[] = [];
+  const tell = (offset: number, path: readonly PropertyKey[], found: string, expected: string, suggestion: string | null = null): void => {
+    problems.push({ file, ...place(offset), path: pathText(path), found, expected, suggestion });
+  };
+  if (text.length > MAX_BYTES) {
+    tell(0, [], `${text.length} characters`, `a file of at most ${MAX_BYTES}`);
+    return { tree: null, problems };
+  }
+  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  const deep = tokens.map(tooDeep).find((offset) => offset !== null);
+  if (deep !== undefined && deep !== null) {
+    tell(deep, [], `nesting of more than ${MAX_DEPTH} levels`, "a setting");
+    return { tree: null, problems };
+  }
+  const documents = [...new Composer({ prettyErrors: false, uniqueKeys: false, stringKeys: true, logLevel: "silent" }).compose(tokens, false, text.length)];
+  const faults = documents.flatMap((document) => [...document.errors, ...document.warnings]).filter((fault) => fault.code !== "TAG_RESOLVE_FAILED" && fault.code !== "BAD_ALIAS");
+  if (faults.length > 0) {
+    const told = new Set<string>();
+    for (const { code, pos } of faults.toSorted((a, b) => a.pos[0] - b.pos[0])) {
+      const [found, expected] = SYNTAX[code] ?? ["something that YAML doesn't allow here", "`key: value`, or `- item` in a list"];
+      const at = place(pos[0]);
+      if (told.has(`${at.line}`)) continue;
+      told.add(`${at.line}`);
+      tell(pos[0], [], found, expected);
+    }
+    return { tree: null, problems };
+  }
+  const filled = documents.filter((document) => document.contents !== null);
+  for (const extra of filled.slice(1)) tell(startOf(extra), [], "another document after `---`", "one document a file");
+  const contents = filled[0]?.contents ?? null;
+  const root = contents === null ? null : locate(contents as ParsedNode, [], tell);
+  return { tree: { root: root !== null && root.value === null && root.written === "" ? null : root, place }, problems };
+}
+
+function startOf(document: Document.Parsed): number {
+  return document.contents?.range[0] ?? document.range[0];
+}
+
+/** Offset of the first token past MAX_DEPTH, or null; without recursion. */
+function tooDeep(token: CST.Token): number | null {
+  const stack: [CST.Token, number][] = [[token, 0]];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const [current, depth] = next;
+    if (depth > MAX_DEPTH) return current.offset;
+    if (current.type === "document" && current.value !== undefined) stack.push([current.value, depth + 1]);
+    if (!("items" in current)) continue;
+    for (const item of current.items) {
+      if (item.key) stack.push([item.key, depth + 1]);
+      if (item.value) stack.push([item.value, depth + 1]);
+    }
+  }
+  return null;
+}
+
+type Tell = (offset: number, path: readonly PropertyKey[], found: string, expected: string, suggestion?: string | null) => void;
+
+/** Depth is bounded by MAX_DEPTH, so recursion is safe here. */
+function locate(node: ParsedNode, path: readonly PropertyKey[], tell: Tell): Located {
+  const at = node.range[0];
+  const members = new Map<PropertyKey, { keyAt: number; child: Located }>();
+  const refuse = (found: string, expected: string): Located => {
+    tell(at, path, found, expected);
+    return { value: null, at, written: null, refused: true, members };
+  };
+  if (isAlias(node)) return refuse("an alias (`*…`), which isn't taken here", "the value itself; a text that begins with `*` stands in quotes");
+  if (node.anchor !== undefined) return refuse("an anchor (`&…`), which isn't taken here", "the value itself; a text that begins with `&` stands in quotes");
+  if (node.tag !== undefined && !isScalarTag(node)) return refuse("a tag (`!…`), which isn't taken here", "a plain value");
+  if (isScalar(node)) return { value: node.value, at, written: node.source ?? null, refused: false, members };
+  if (isSeq(node)) {
+    const value = node.items.map((item, index) => {
+      const child = locate(item as ParsedNode, [...path, index], tell);
+      members.set(index, { keyAt: child.at, child });
+      return child.value;
+    });
+    return { value, at, written: null, refused: false, members };
+  }
+  if (!isMap(node)) return refuse("something that isn't data", "a setting");
+  const value: Record<string, unknown> = {};
+  for (const pair of node.items) {
+    const key = isScalar(pair.key) ? String(pair.key.value) : "";
+    const keyAt = pair.key.range[0];
+    const inner = [...path, key];
+    const child = pair.value === null ? emptyAt(keyAt) : locate(pair.value as ParsedNode, inner, tell);
+    if (members.has(key)) {
+      tell(keyAt, inner, `the key ${shown(key)} a second time`, "each key once; the first one was taken before");
+      continue;
+    }
+    members.set(key, { keyAt, child });
+    // A key called __proto__ is a key as any other.
+    Object.defineProperty(value, key, { value: child.value, enumerable: true, configurable: true, writable: true });
+  }
+  return { value, at: node.items[0]?.key.range[0] ?? at, written: null, refused: false, members };
+}
+
+/** `key` alone in braces, without a colon. */
+function emptyAt(at: number): Located {
+  return { value: null, at, written: "", refused: false, members: new Map() };
+}
+
+/** `!` and `!!str` before a text change nothing that matters; everything else that is tagged is refused. */
+function isScalarTag(node: ParsedNode): boolean {
+  return isScalar(node) && typeof node.value === "string" && node.tag === "tag:yaml.org,2002:str";
+}
+
+/** What stands at `path`, or the nearest thing above it that is there. */
+export function nearest(root: Located, path: readonly PropertyKey[]): { readonly node: Located; readonly keyAt: number; readonly whole: boolean } {
+  let node = root;
+  let keyAt = root.at;
+  for (const part of path) {
+    const member = node.members.get(part);
+    if (member === undefined) return { node, keyAt, whole: false };
+    node = member.child;
+    keyAt = member.keyAt;
+  }
+  return { node, keyAt, whole: true };
+}
