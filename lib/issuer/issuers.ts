@@ -1,0 +1,163 @@
+/**
+ * Who issues, as data: anchors, intermediates known for telling an issuance where a chain lacks them, limits
+ * and back-dating. Let's Encrypt and its staging are built in; others come from configuration and are the
+ * same type. Nothing here fetches anything or knows the time.
+ */
+
+import { type Anchors, anchorsFromPem, createAnchors, createPool } from "../certificate/anchors.ts";
+import type { Certificate } from "../certificate/parse.ts";
+import type { Verifier } from "../certificate/verifier.ts";
+import { PRODUCTION_INTERMEDIATES, PRODUCTION_ROOTS } from "./production.ts";
+import { STAGING_INTERMEDIATES, STAGING_ROOTS } from "./staging.ts";
+
+/** A bucket of the issuer: `count` certificates a `periodMs`, refilled evenly, up to `count` at once. */
+export interface Limit {
+  count: number;
+  periodMs: number;
+}
+
+/** How far before the issuance notBefore is set. */
+export interface Backdate {
+  /** In force for certificates whose notBefore is at or after this; ns since 1970. */
+  fromNs: bigint;
+  backdateMs: number;
+}
+
+export interface Issuer {
+  /** Stable, of [a-z0-9-]. */
+  id: string;
+  title: string;
+  /** Staging certificates are neither critical nor counted in a production budget. */
+  environment: "production" | "staging";
+  anchors: Anchors;
+  /** Never trusted by themselves. */
+  intermediates: Anchors;
+  limits: {
+    /** Per exact set of names; null where unknown. */
+    perSet: Limit | null;
+    /** Per registered domain; null where unknown. */
+    perDomain: Limit | null;
+    source: string;
+    /** Day on which the source was read. */
+    checked: string;
+  } | null;
+  /** Latest first; the last holds for all time before. */
+  backdating: readonly Backdate[];
+}
+
+const WEEK_MS = 168 * 3_600_000;
+
+/**
+ * boulder ca/ca.go issues with notBefore an hour back, less 90 s since 2024-07-25; on the wire that is
+ * 58 min 30 s. Checked against boulder 2d00c8e27 on 2026-08-21.
+ */
+const LETS_ENCRYPT_BACKDATING: readonly Backdate[] = [
+  { fromNs: 1_721_865_600_000_000_000n, backdateMs: 3_510_000 },
+  { fromNs: -(1n << 80n), backdateMs: 3_600_000 },
+];
+
+const pems = (set: Readonly<Record<string, string>>): Anchors => anchorsFromPem(...Object.values(set));
+
+export const LETS_ENCRYPT: Issuer = {
+  id: "letsencrypt",
+  title: "Let's Encrypt",
+  environment: "production",
+  anchors: pems(PRODUCTION_ROOTS),
+  intermediates: pems(PRODUCTION_INTERMEDIATES),
+  limits: {
+    perSet: { count: 5, periodMs: WEEK_MS },
+    perDomain: { count: 50, periodMs: WEEK_MS },
+    source: "https://letsencrypt.org/docs/rate-limits/",
+    checked: "2026-08-21",
+  },
+  backdating: LETS_ENCRYPT_BACKDATING,
+};
+
+/** The staging environment; its limits are far higher and not what anybody waits for. */
+export const LETS_ENCRYPT_STAGING: Issuer = {
+  id: "letsencrypt-staging",
+  title: "Let's Encrypt (staging)",
+  environment: "staging",
+  anchors: pems(STAGING_ROOTS),
+  intermediates: pems(STAGING_INTERMEDIATES),
+  limits: null,
+  backdating: LETS_ENCRYPT_BACKDATING,
+};
+
+/** What is known without configuration; production first. */
+export const BUILT_IN_ISSUERS: readonly Issuer[] = [LETS_ENCRYPT, LETS_ENCRYPT_STAGING];
+
+/** An issuer from configuration. PEM text may hold several blocks; what isn't a certificate is passed over. */
+export function createIssuer(options: {
+  id: string;
+  title: string;
+  environment?: Issuer["environment"];
+  anchorsPem: string | Uint8Array;
+  intermediatesPem?: string | Uint8Array;
+  limits?: Issuer["limits"];
+  backdateMs?: number;
+}): Issuer {
+  return {
+    id: options.id,
+    title: options.title,
+    environment: options.environment ?? "production",
+    anchors: anchorsFromPem(options.anchorsPem),
+    intermediates: options.intermediatesPem === undefined ? createAnchors([]) : anchorsFromPem(options.intermediatesPem),
+    limits: options.limits ?? null,
+    backdating: [{ fromNs: -(1n << 80n), backdateMs: options.backdateMs ?? 0 }],
+  };
+}
+
+/** By how much the issuer set notBefore back when it issued this; ms, 0 if unknown. */
+export function backdateMsOf(issuer: Issuer, notBeforeNs: bigint): number {
+  return issuer.backdating.find(({ fromNs }) => notBeforeNs >= fromNs)?.backdateMs ?? 0;
+}
+
+/** Certificates looked at for one leaf at most; real paths have fewer than ten. */
+const MAX_VISITS = 100;
+
+/**
+ * SHA-256 of an anchor of the issuer that the leaf's signatures lead to, or null. Its own chain and the
+ * issuer's known intermediates are used together. Time, names and usages are left out: a certificate that
+ * expired, or that lacks an intermediate, was issued all the same. An anchor leads to itself.
+ */
+export async function leadsToIssuer(
+  certificate: Certificate,
+  chain: readonly Certificate[],
+  issuer: Issuer,
+  verifier: Verifier,
+): Promise<string | null> {
+  if (issuer.anchors.has(certificate)) return certificate.sha256;
+  const pool = createPool(chain);
+  const seen = new Set<string>();
+  const queue = [certificate];
+  let visits = 0;
+  for (let child = queue.shift(); child !== undefined; child = queue.shift()) {
+    if (seen.has(child.sha256)) continue;
+    seen.add(child.sha256);
+    for (const anchor of issuer.anchors.bySubject(child.rawIssuer)) {
+      if (++visits > MAX_VISITS) return null;
+      if ((await verifier.check(child, anchor)) === null) return anchor.sha256;
+    }
+    for (const known of [issuer.intermediates, pool]) {
+      for (const parent of known.bySubject(child.rawIssuer)) {
+        if (++visits > MAX_VISITS) return null;
+        if ((await verifier.check(child, parent)) === null) queue.push(parent);
+      }
+    }
+  }
+  return null;
+}
+
+/** The first of `issuers` that the certificate leads to, or null. */
+export async function issuerOf(
+  certificate: Certificate,
+  chain: readonly Certificate[],
+  issuers: readonly Issuer[],
+  verifier: Verifier,
+): Promise<Issuer | null> {
+  for (const issuer of issuers) {
+    if ((await leadsToIssuer(certificate, chain, issuer, verifier)) !== null) return issuer;
+  }
+  return null;
+}
