@@ -30,6 +30,8 @@ export interface ReaderStats {
   readonly valuesRead: number;
   /** Listings with values that no selector narrowed. */
   readonly unfilteredFullListings: number;
+  /** One line, fit to print, for each item of a listing that can't be understood; some hundred at most. */
+  readonly unreadable: readonly string[];
 }
 
 /** What a look at a namespace or a parent says; `unknown` where the credential may not ask. */

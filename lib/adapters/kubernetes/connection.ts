@@ -1,0 +1,54 @@
+/**
+ * How one Kubernetes API is reached: address, trust, proxy, and who asks. Reading and writing share it.
+ *
+ * A `Connection` holds credentials: it is never printed, stored or put into an error.
+ */
+
+/** What a request carries to be let in; asked for before each attempt, since tokens change. */
+export interface Credentials {
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  /** PEM of the client certificate and its key, or `null`. */
+  readonly clientPair: { readonly cert: string; readonly key: string } | null;
+}
+
+/** A Kubernetes API as a kubeconfig context or a service account describes it. */
+export interface Connection {
+  /** Name of the context, for people; not an identity, since many are called `default`. */
+  readonly title: string;
+  /** Where it was described: the kubeconfig files, or the service account's folder. */
+  readonly source: string;
+  /** `https:`, or `http:` on the loopback. */
+  readonly server: URL;
+  /** Namespace of the context. */
+  readonly namespace: string | null;
+  /** PEM certificates that are trusted; `null`: those of the system. */
+  readonly caPem: string | null;
+  /** SHA-256 (hex) over the DER of the trusted certificates in byte order; of a single one, its usual fingerprint. */
+  readonly caSha256: string | null;
+  /** The kubeconfig says `insecure-skip-tls-verify`: whoever answers is believed. */
+  readonly insecure: boolean;
+  /** Name that the server's certificate is checked for, where it isn't the address's. */
+  readonly tlsServerName: string | null;
+  /** `http:`, `https:`, `socks5:` or `socks5h:`; may hold a password. */
+  readonly proxyUrl: URL | null;
+  /** The service account of the pod that this runs in. */
+  readonly inCluster: boolean;
+  /** A program of the kubeconfig is run for the credential. */
+  readonly usesExec: boolean;
+  /** When the client certificate or token ends by its own words (milliseconds since 1970), where it says so. */
+  readonly credentialExpiresAtMs: number | null;
+  credentials(signal?: AbortSignal): Promise<Credentials>;
+  /** The server refused the credential: the next call fetches a new one. `false` where there is no other to be had. */
+  forget(): boolean;
+}
+
+/** Text of a foreign source for a message: control characters and line breaks escaped, at most `limit` characters. */
+export function printable(text: string, limit = 200): string {
+  const cut = text.length > limit ? `${text.slice(0, limit)}…` : text;
+  return cut.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** `cluster NAME`, the place that errors of a connection name. */
+export function whereOf(connection: Pick<Connection, "title">): string {
+  return `cluster ${printable(connection.title, 120)}`;
+}

@@ -1,0 +1,137 @@
+/**
+ * Who asks: the `user` of a kubeconfig, in the order of precedence that client-go has.
+ *
+ * Tokens in files are read anew every minute, those of plugins before they end. Nothing here is kept
+ * longer than the connection.
+ */
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { CertkeepError } from "../../error.ts";
+import { type Credentials, printable } from "./connection.ts";
+import { type ExecConfig, type ExecCredential, type ExecOptions, runExec } from "./exec.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
+
+/** What a kubeconfig's user comes to, files already read but for the token's. */
+export interface UserSettings {
+  readonly token: string | null;
+  readonly tokenFile: string | null;
+  readonly basic: { readonly username: string; readonly password: string } | null;
+  readonly clientPair: { readonly cert: string; readonly key: string } | null;
+  readonly exec: ExecConfig | null;
+  /** Headers of a legacy `auth-provider`, by whoever knows it. */
+  readonly provider: (() => Promise<Readonly<Record<string, string>>>) | null;
+  readonly impersonation: Readonly<Record<string, string | string[]>>;
+}
+
+/** client-go reads token files anew every minute (rest/token_source.go, `period`). */
+const TOKEN_FILE_MS = 60_000;
+/** A credential is fetched anew this long before it ends. */
+const EARLY_MS = 30_000;
+
+/** When a client certificate ends, in milliseconds; `null` where it can't be read. */
+export function certificateEndMs(pem: string): number | null {
+  try {
+    return new X509Certificate(pem).validToDate.getTime();
+  } catch {
+    return null;
+  }
+}
+
+/** When a JSON Web Token ends by its own words (RFC 7519 §4.1.4), in milliseconds; unverified; `null` where it doesn't say. */
+export function tokenEndMs(token: string): number | null {
+  const payload = token.split(".")[1];
+  if (payload === undefined) return null;
+  try {
+    const end = fieldsOf(JSON.parse(Buffer.from(payload, "base64url").toString("utf8")))["exp"];
+    return typeof end === "number" && Number.isFinite(end) && Math.abs(end) < 8e12 ? end * 1000 : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Reads a token file. @throws {CertkeepError} `kubeconfig_invalid` */
+export async function readTokenFile(file: string, where: string): Promise<string> {
+  let text: string;
+  try {
+    text = (await readFile(file, "utf8")).trim();
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? "unknown";
+    throw new CertkeepError("kubeconfig_invalid", {
+      where,
+      found: code === "ENOENT" ? `the token file ${printable(file)} doesn't exist` : `the token file ${printable(file)} can't be read (${code})`,
+      todo: "Correct `tokenFile` in the kubeconfig, or have the file made anew",
+    });
+  }
+  if (text === "" || /[^\x21-\x7e]/.test(text) || text.length > 65_536) {
+    throw new CertkeepError("kubeconfig_invalid", { where, found: `the token file ${printable(file)} holds no token`, expected: "one token, nothing else" });
+  }
+  return text;
+}
+
+export interface CredentialSource {
+  credentials(signal?: AbortSignal): Promise<Credentials>;
+  forget(): boolean;
+}
+
+/** Makes the source of credentials of a user. */
+export function createCredentials(
+  user: UserSettings,
+  options: { readonly where: string; readonly nowMs: () => number; readonly exec: Omit<ExecOptions, "signal" | "where"> },
+): CredentialSource {
+  let fromFile: { readonly token: string; readonly readMs: number } | null = null;
+  let fromExec: ExecCredential | null = null;
+  let running: Promise<ExecCredential> | null = null;
+
+  const fileToken = async (file: string): Promise<string> => {
+    if (fromFile === null || options.nowMs() - fromFile.readMs >= TOKEN_FILE_MS) {
+      fromFile = { token: await readTokenFile(file, options.where), readMs: options.nowMs() };
+    }
+    return fromFile.token;
+  };
+  const execCredential = async (config: ExecConfig, signal: AbortSignal | undefined): Promise<ExecCredential> => {
+    if (fromExec !== null && (fromExec.expiresAtMs === null || fromExec.expiresAtMs - EARLY_MS > options.nowMs())) return fromExec;
+    running ??= runExec(config, { ...options.exec, where: options.where, signal }).finally(() => {
+      running = null;
+    });
+    fromExec = await running;
+    return fromExec;
+  };
+
+  return {
+    credentials: async (signal) => {
+      const headers: Record<string, string | string[]> = { ...user.impersonation };
+      let clientPair = user.clientPair;
+      if (user.tokenFile !== null) headers["authorization"] = `Bearer ${await fileToken(user.tokenFile)}`;
+      else if (user.token !== null) headers["authorization"] = `Bearer ${user.token}`;
+      else if (user.basic !== null) headers["authorization"] = `Basic ${Buffer.from(`${user.basic.username}:${user.basic.password}`).toString("base64")}`;
+      else if (user.exec !== null) {
+        const credential = await execCredential(user.exec, signal);
+        if (credential.token !== null) headers["authorization"] = `Bearer ${credential.token}`;
+        clientPair = credential.clientPair ?? clientPair;
+      } else if (user.provider !== null) Object.assign(headers, await user.provider());
+      return { headers, clientPair };
+    },
+    forget: () => {
+      const other = fromFile !== null || fromExec !== null;
+      fromFile = null;
+      fromExec = null;
+      return other;
+    },
+  };
+}
+
+/** Headers by which a user asks as another (client-go rest/config.go, `ImpersonationConfig`). */
+export function parseImpersonation(user: Fields): UserSettings["impersonation"] {
+  const headers: Record<string, string | string[]> = {};
+  const texts = (value: unknown): string[] => listOf(value).filter((item) => typeof item === "string" && item !== "") as string[];
+  const name = textOf(user["as"]) ?? "";
+  const uid = textOf(user["as-uid"]) ?? "";
+  const groups = texts(user["as-groups"]);
+  if (name !== "") headers["impersonate-user"] = name;
+  if (uid !== "") headers["impersonate-uid"] = uid;
+  if (groups.length > 0) headers["impersonate-group"] = groups;
+  for (const [key, values] of Object.entries(fieldsOf(user["as-user-extra"]))) {
+    if (texts(values).length > 0) headers[`impersonate-extra-${encodeURIComponent(key)}`] = texts(values);
+  }
+  return headers;
+}

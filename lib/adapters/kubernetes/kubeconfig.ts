@@ -1,0 +1,180 @@
+/**
+ * Kubeconfig files: found, merged and read as kubectl does, into a `Connection`.
+ *
+ * Each mistake is one `CertkeepError` that names file and entry; entries that the wanted context doesn't
+ * lead to may be broken. Nothing of a file's text is put into a message, since any of it may be a secret.
+ * The files are read here rather than by @kubernetes/client-node, whose import alone takes 0.4 s and
+ * 85 MB (it brings every API's model); it is kept for the legacy `auth-provider` entries, and loaded then.
+ */
+import { readFile } from "node:fs/promises";
+import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
+import { closest } from "fastest-levenshtein";
+import { LineCounter, parseDocument } from "yaml";
+import { CertkeepError } from "../../error.ts";
+import { type Connection, printable } from "./connection.ts";
+import { type ConnectOptions, type KubeconfigEntry, connectionOf } from "./context.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
+import { inClusterConnection, isInCluster } from "./serviceaccount.ts";
+
+export interface KubeconfigOptions extends ConnectOptions {
+  /** Explicit files; default: those of KUBECONFIG, else `.kube/config` in the home folder, else the pod's service account. */
+  readonly files?: readonly string[];
+  /** Default: `current-context`. */
+  readonly context?: string;
+  /** `null` where there is none. */
+  readonly homeFolder: string | null;
+}
+
+/** Several kubeconfig files as one. */
+export interface Kubeconfig {
+  readonly files: readonly string[];
+  readonly currentContext: string | null;
+  readonly contexts: ReadonlyMap<string, KubeconfigEntry>;
+  readonly clusters: ReadonlyMap<string, KubeconfigEntry>;
+  readonly users: ReadonlyMap<string, KubeconfigEntry>;
+}
+
+const SIZE_LIMIT = 16 * 1024 * 1024;
+
+function invalid(where: string, found: string, expected?: string, todo?: string): CertkeepError {
+  return new CertkeepError("kubeconfig_invalid", {
+    where,
+    found,
+    ...(expected === undefined ? {} : { expected }),
+    ...(todo === undefined ? {} : { todo }),
+  });
+}
+
+/** Reads the text of one kubeconfig; `file` names it in messages and is where relative paths begin. @throws {CertkeepError} */
+export function parseKubeconfig(text: string, file: string): Kubeconfig {
+  const shown = printable(file, 300);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: "silent" });
+  const mistake = document.errors[0];
+  if (mistake !== undefined) {
+    const at = lines.linePos(mistake.pos[0]);
+    throw invalid(`${shown}:${at.line}:${at.col}`, `broken YAML (${mistake.code})`, "a kubeconfig", "Mend the file, or fetch it anew");
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch {
+    throw invalid(shown, "YAML aliases that can't be resolved", "a kubeconfig");
+  }
+  if (value === null && text.trim() === "") throw invalid(shown, "an empty file", "a kubeconfig");
+  const root = fieldsOf(value);
+  if (!("contexts" in root) && !("clusters" in root) && !("users" in root) && !("current-context" in root) && root["kind"] !== "Config") {
+    throw invalid(shown, "a file without contexts, clusters and users", "a kubeconfig (kind: Config)");
+  }
+  const entries = (list: unknown, key: string): Map<string, KubeconfigEntry> => {
+    const found = new Map<string, KubeconfigEntry>();
+    for (const item of listOf(list).map(fieldsOf)) {
+      const name = textOf(item["name"]);
+      if (name !== null && !found.has(name)) found.set(name, { file, fields: fieldsOf(item[key]) });
+    }
+    return found;
+  };
+  const current = textOf(root["current-context"]);
+  return {
+    files: [file],
+    currentContext: current === "" ? null : current,
+    contexts: entries(root["contexts"], "context"),
+    clusters: entries(root["clusters"], "cluster"),
+    users: entries(root["users"], "user"),
+  };
+}
+
+/** The first file that says something wins, as in client-go (tools/clientcmd/loader.go, `Load`). */
+function merge(configs: readonly Kubeconfig[]): Kubeconfig {
+  const together = (pick: (config: Kubeconfig) => ReadonlyMap<string, KubeconfigEntry>): Map<string, KubeconfigEntry> =>
+    new Map(configs.toReversed().flatMap((config) => [...pick(config)]));
+  return {
+    files: configs.flatMap((config) => config.files),
+    currentContext: configs.find((config) => config.currentContext !== null)?.currentContext ?? null,
+    contexts: together((config) => config.contexts),
+    clusters: together((config) => config.clusters),
+    users: together((config) => config.users),
+  };
+}
+
+/** Reads a kubeconfig file; `null` where there is none. @throws {CertkeepError} where it can't be read. */
+async function readKubeconfig(file: string): Promise<Kubeconfig | null> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? "no reason given";
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    const words: Readonly<Record<string, string>> = { EACCES: "this user may not read it", EPERM: "this user may not read it", EISDIR: "it is a folder" };
+    throw invalid(printable(file, 300), `the kubeconfig can't be read: ${words[code] ?? code}`);
+  }
+  if (bytes.length > SIZE_LIMIT) throw invalid(printable(file, 300), "a file of more than 16 MiB", "a kubeconfig");
+  return parseKubeconfig(bytes.toString("utf8"), file);
+}
+
+/** Finds and reads the kubeconfig files; `null` where none are named and none are in the usual place. @throws {CertkeepError} */
+export async function loadKubeconfig(options: Pick<KubeconfigOptions, "files" | "environment" | "homeFolder">): Promise<Kubeconfig | null> {
+  const fromEnvironment = (options.environment["KUBECONFIG"] ?? "").split(delimiter).filter((file) => file !== "");
+  const explicit = options.files ?? [];
+  const usual = options.homeFolder === null ? [] : [join(options.homeFolder, ".kube", "config")];
+  const named = explicit.length > 0 ? explicit : fromEnvironment;
+  const files = named.length > 0 ? named : usual;
+  const configs: Kubeconfig[] = [];
+  for (const file of files) {
+    const config = await readKubeconfig(isAbsolute(file) ? file : resolve(file));
+    if (config !== null) configs.push(config);
+    else if (explicit.length > 0) throw invalid(printable(file, 300), "there is no such file", "a kubeconfig", "Correct the path");
+  }
+  if (configs.length > 0) return merge(configs);
+  if (named.length > 0) throw invalid("KUBECONFIG", `none of its files exist: ${named.map((file) => printable(file)).join(", ")}`, "at least one kubeconfig", "Correct KUBECONFIG, or unset it");
+  return null;
+}
+
+/** Picks a context. @throws {CertkeepError} `context_unknown`, which lists those there are. */
+export function selectContext(config: Kubeconfig, wanted: string | null): { readonly name: string; readonly entry: KubeconfigEntry } {
+  const name = wanted ?? config.currentContext;
+  const names = [...config.contexts.keys()];
+  const where = config.files.map((file) => printable(file, 300)).join(", ");
+  const list = names.slice(0, 20).map((item) => printable(item, 100)).join(", ") + (names.length > 20 ? ` and ${names.length - 20} more` : "");
+  if (name === null) {
+    const todo = names.length === 0 ? "Fetch a kubeconfig for your cluster" : `Name one of: ${list}`;
+    throw new CertkeepError("context_unknown", { where, found: "no current-context", expected: "a context", todo });
+  }
+  const entry = config.contexts.get(name);
+  if (entry !== undefined) return { name, entry };
+  const near = names.length === 0 ? null : closest(name, names);
+  throw new CertkeepError("context_unknown", {
+    where,
+    found: `no context ${printable(name, 100)}`,
+    expected: names.length === 0 ? "a context, but there is none" : `one of: ${list}`,
+    ...(near === null ? {} : { todo: `Did you mean ${printable(near, 100)}?` }),
+  });
+}
+
+/** The connection that a kubeconfig's context describes. @throws {CertkeepError} */
+export function connect(config: Kubeconfig, context: string | null, options: ConnectOptions): Promise<Connection> {
+  const { name, entry } = selectContext(config, context);
+  const place = `${printable(entry.file, 300)}, context ${printable(name, 100)}`;
+  const find = (kind: "cluster" | "user", entries: ReadonlyMap<string, KubeconfigEntry>): KubeconfigEntry => {
+    const wanted = textOf(entry.fields[kind]) ?? "";
+    if (wanted === "" && kind === "user") return { file: entry.file, fields: {} as Fields };
+    const found = entries.get(wanted);
+    if (found !== undefined) return found;
+    const names = [...entries.keys()].slice(0, 20).map((item) => printable(item, 100)).join(", ");
+    throw invalid(
+      place,
+      wanted === "" ? `names no ${kind}` : `points at ${kind} ${printable(wanted, 100)}, which isn't there`,
+      names === "" ? `a ${kind}, but there is none` : `one of: ${names}`,
+    );
+  };
+  return connectionOf({ name, place, context: entry, cluster: find("cluster", config.clusters), user: find("user", config.users) }, options);
+}
+
+/** Finds kubeconfig or service account, and the context wanted. @throws {CertkeepError} one plain message for each thing that can be wrong. */
+export async function loadConnection(options: KubeconfigOptions): Promise<Connection> {
+  const config = await loadKubeconfig(options);
+  if (config !== null) return connect(config, options.context ?? null, options);
+  if (isInCluster(options.environment)) return inClusterConnection(options);
+  const usual = options.homeFolder === null ? "the usual place" : printable(dirname(join(options.homeFolder, ".kube", "config")), 300);
+  throw invalid(usual, "there is no kubeconfig", "a file `config`", "Fetch one for your cluster, or name it by KUBECONFIG or --kubeconfig");
+}

@@ -1,0 +1,155 @@
+/**
+ * JSON of the Kubernetes API to Secrets and their metadata. Total: whatever stands there, nothing throws.
+ *
+ * Annotations off the allowlist are dropped here, before anything else sees them. An item that has no name
+ * of Kubernetes' own form is given back as words about it, so that it is reported and hides no other.
+ */
+import { KEPT_ANNOTATIONS, type OwnerReference, type Secret, type SecretMeta } from "../../secret/secret.ts";
+import { printable } from "./connection.ts";
+import { dataKeysOf } from "./fields.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
+
+/** A page of a listing, whatever its representation. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** One line for each item that can't be understood. */
+  readonly unreadable: readonly string[];
+  readonly continueToken: string | null;
+  /** Secrets whose values were in the answer. */
+  readonly withValues: number;
+}
+
+const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+const NAMESPACE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+const NOTHING: Readonly<Record<string, string>> = Object.freeze({});
+const NOBODY: readonly OwnerReference[] = Object.freeze([]);
+
+/** Whether an API server could hold a Secret of that name (k8s.io/apimachinery pkg/api/validation, DNS-1123). */
+export function isSecretName(namespace: string, name: string): boolean {
+  return NAME.test(name) && NAMESPACE.test(namespace);
+}
+
+function textsOf(value: unknown): Readonly<Record<string, string>> {
+  const entries = Object.entries(fieldsOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  // fromEntries defines own fields, also for a key such as `__proto__`.
+  return entries.length === 0 ? NOTHING : Object.fromEntries(entries);
+}
+
+function annotationsOf(value: unknown): Readonly<Record<string, string>> {
+  const all = fieldsOf(value);
+  const kept = KEPT_ANNOTATIONS.flatMap((key) => (Object.hasOwn(all, key) && typeof all[key] === "string" ? [[key, all[key]] as const] : []));
+  return kept.length === 0 ? NOTHING : Object.fromEntries(kept);
+}
+
+function ownersOf(value: unknown): readonly OwnerReference[] {
+  const owners = listOf(value).map(fieldsOf).flatMap((owner) => {
+    const [apiVersion, kind, name, uid] = [owner["apiVersion"], owner["kind"], owner["name"], owner["uid"]].map(textOf);
+    return apiVersion && kind && name && uid ? [{ apiVersion, kind, name, uid }] : [];
+  });
+  return owners.length === 0 ? NOBODY : owners;
+}
+
+function instantOf(value: unknown): string | null {
+  return typeof value === "string" && INSTANT.test(value) ? value : null;
+}
+
+/** What the representation says beside the metadata. */
+interface Beside {
+  readonly type: string | null;
+  readonly dataKeys: readonly string[] | null;
+}
+
+/** Metadata of one Secret, or why it isn't any. */
+export function parseMetadata(value: unknown, beside: Beside): SecretMeta | string {
+  const metadata = fieldsOf(value);
+  const name = textOf(metadata["name"]);
+  const namespace = textOf(metadata["namespace"]);
+  if (name === null || namespace === null) return `an item without ${name === null ? "a name" : `a namespace, ${printable(name, 80)}`}`;
+  if (!isSecretName(namespace, name)) {
+    return `an item whose name no API server allows: ${printable(namespace, 80)}/${printable(name, 80)}`;
+  }
+  const uid = textOf(metadata["uid"]) ?? "";
+  const resourceVersion = textOf(metadata["resourceVersion"]) ?? "";
+  return {
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    type: beside.type,
+    dataKeys: beside.dataKeys,
+    labels: textsOf(metadata["labels"]),
+    annotations: annotationsOf(metadata["annotations"]),
+    owners: ownersOf(metadata["ownerReferences"]),
+    createdAt: instantOf(metadata["creationTimestamp"]),
+    deletedAt: instantOf(metadata["deletionTimestamp"]),
+  };
+}
+
+/** A Secret with its values, or why it isn't any. A value of `null` is Go's way to write an empty one. */
+export function parseSecret(value: unknown): Secret | string {
+  const object = fieldsOf(value);
+  const given = fieldsOf(object["data"]);
+  const dataKeys = Object.keys(given).toSorted();
+  const plain = dataKeys.every((key) => typeof given[key] === "string");
+  const data = plain
+    ? (given as Readonly<Record<string, string>>)
+    : textsOf(Object.fromEntries(Object.entries(given).map(([key, item]) => [key, item === null ? "" : item])));
+  // The API server's own default (pkg/apis/core/v1/defaults.go, SetDefaults_Secret).
+  const type = textOf(object["type"]) ?? "Opaque";
+  const meta = parseMetadata(object["metadata"], { type, dataKeys });
+  if (typeof meta === "string") return meta;
+  return { ...meta, type, dataKeys, data, immutable: object["immutable"] === true };
+}
+
+function columnsOf(table: Fields): { readonly type: number; readonly count: number } {
+  const names = listOf(table["columnDefinitions"]).map((column) => textOf(fieldsOf(column)["name"]));
+  return { type: names.indexOf("Type"), count: names.indexOf("Data") };
+}
+
+function collect<T>(parsed: readonly (T | string)[], answer: Fields, withValues: number): Page<T> {
+  const token = textOf(fieldsOf(answer["metadata"])["continue"]);
+  return {
+    items: parsed.filter((item): item is Exclude<T | string, string> => typeof item !== "string"),
+    unreadable: parsed.filter((item) => typeof item === "string"),
+    continueToken: token === "" ? null : token,
+    withValues,
+  };
+}
+
+function parseRow(value: unknown, columns: { readonly type: number; readonly count: number }): SecretMeta | string {
+  const row = fieldsOf(value);
+  const cells = listOf(row["cells"]);
+  const metadata = fieldsOf(fieldsOf(row["object"])["metadata"]);
+  const type = columns.type < 0 ? null : textOf(cells[columns.type]);
+  const cell = columns.count < 0 ? null : cells[columns.count];
+  const count = typeof cell === "number" && Number.isInteger(cell) && cell >= 0 ? cell : null;
+  return parseMetadata(metadata, { type: type === "" ? null : type, dataKeys: dataKeysOf(metadata["managedFields"], count, type) });
+}
+
+/** A page of metadata: a Table, a PartialObjectMetadataList, or full Secrets from a server that knows neither; `null` for anything else. */
+export function parseMetadataPage(value: unknown): Page<SecretMeta> | null {
+  const answer = fieldsOf(value);
+  if (answer["kind"] === "Table" && Array.isArray(answer["rows"])) {
+    const columns = columnsOf(answer);
+    return collect(answer["rows"].map((row) => parseRow(row, columns)), answer, 0);
+  }
+  // Go writes a list without items as null.
+  const items = answer["items"] === null ? [] : answer["items"];
+  if (!Array.isArray(items)) return null;
+  if (answer["kind"] === "PartialObjectMetadataList") {
+    return collect(items.map((item) => parseMetadata(fieldsOf(item)["metadata"], { type: null, dataKeys: null })), answer, 0);
+  }
+  const full = parseSecretPage(value);
+  if (full === null) return null;
+  const metas = full.items.map(({ data: _data, immutable: _immutable, ...meta }): SecretMeta => meta);
+  return { ...full, items: metas };
+}
+
+/** A page of Secrets with their values; `null` for anything else. */
+export function parseSecretPage(value: unknown): Page<Secret> | null {
+  const answer = fieldsOf(value);
+  const items = answer["items"] === null ? [] : answer["items"];
+  if (!Array.isArray(items) || (answer["kind"] !== "SecretList" && answer["kind"] !== "List")) return null;
+  return collect(items.map(parseSecret), answer, items.length);
+}
