@@ -1,17 +1,15 @@
 /** Shows that the real kube-apiserver of these tests behaves as the other suites take for granted. */
-import { execFile } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startFront } from "./support/front.ts";
 import { type Kube, startKube } from "./support/kube.ts";
 import { startKubeletStub } from "./support/kubelet.ts";
 import { createNamespace, createSecrets, createServiceAccount, readSecret } from "./support/objects.ts";
-import { lacksTools, requireTool } from "./support/tools.ts";
 import { waitUntil } from "./support/process.ts";
+import { kubectl, runProgram } from "./support/run.ts";
+import { lacksTools } from "./support/tools.ts";
 
-const run = promisify(execFile);
 const secrets = "/api/v1/namespaces/many/secrets";
 
 function isAlive(pid: number): boolean {
@@ -157,8 +155,8 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd", "kubectl"))("the real kube-
     await kube.forgetRequests();
     const kubeconfig = kube.kubeconfigFor({ namespace: "many", contextName: "one" });
     expect(statSync(kubeconfig).mode & 0o777).toBe(0o600);
-    const kubectlArgs = ["--kubeconfig", kubeconfig, "get", "secret", "secret-00003", "-o", "jsonpath={.data.value}"];
-    const { stdout } = await run(requireTool("kubectl"), kubectlArgs, { env: { HOME: kube.folder } });
+    const args = ["get", "secret", "secret-00003", "-o", "jsonpath={.data.value}"];
+    const { stdout } = await kubectl(kube, args, { kubeconfig });
     expect(Buffer.from(stdout, "base64").toString()).toBe("value 3");
     const counts = await kube.requestCounts();
     expect(counts["get secrets"]).toBe(1);
@@ -171,16 +169,15 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd", "kubectl"))("the real kube-
   it("can be looked at and disturbed through a proxy in front", async () => {
     const front = await startFront(kube);
     const kubeconfig = kube.kubeconfigFor({ server: front.server, namespace: "many" });
-    const get = (name: string) =>
-      run(requireTool("kubectl"), ["--kubeconfig", kubeconfig, "get", "secret", name, "-o", "name"], {
-        env: { HOME: kube.folder },
-      });
+    const get = (name: string) => kubectl(kube, ["get", "secret", name, "-o", "name"], { kubeconfig });
     expect((await get("secret-00004")).stdout.trim()).toBe("secret/secret-00004");
     const passage = front.passages.find((one) => one.path.endsWith("/secret-00004"));
     expect(passage?.status).toBe(200);
     expect(passage?.bytes).toBeGreaterThan(100);
     front.interfere((one) => (one.path.includes("secret-00005") ? { status: 403, body: "{}" } : null));
-    await expect(get("secret-00005")).rejects.toThrow(/forbidden/i);
+    const refused = await get("secret-00005");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/forbidden/i);
     await front.stop();
   });
 
@@ -230,9 +227,8 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a test process that is ki
       process.stdout.write(JSON.stringify({ folder: kube.folder, pid: kube.pid }) + "\\n");
       process.kill(process.pid, "SIGKILL");
     `;
-    const killed = await run(process.execPath, ["--input-type=module", "-e", code]).catch(
-      (error: { stdout: string; signal: string }) => error,
-    );
+    const killed = await runProgram(process.execPath, ["--input-type=module", "-e", code]);
+    expect(killed.signal).toBe("SIGKILL");
     const { folder, pid } = JSON.parse(killed.stdout) as { folder: string; pid: number };
     expect(pid).toBeGreaterThan(1);
     await waitUntil("the end of the server", 5_000, async () => !isAlive(pid) && !existsSync(folder));

@@ -148,6 +148,18 @@ function readAudit(file: string): AuditLine[] {
 
 /** Starts etcd and kube-apiserver and resolves when both answer (three to five seconds on two cores). */
 export async function startKube(options: KubeOptions = {}): Promise<Kube> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // Between being found free and being used, a port may have gone to another program.
+      const taken = error instanceof Error && error.message.includes("address already in use");
+      if (!taken || attempt === 3) throw error;
+    }
+  }
+}
+
+async function startOnce(options: KubeOptions): Promise<Kube> {
   const folder = mkdtempSync(join(tmpdir(), "certkeep-kube-"));
   const file = (name: string, content: string): string => {
     const path = join(folder, name);
