@@ -2,7 +2,7 @@
  * Text of `certkeep.yaml` or of a registration to a configuration, or to every problem in it at once, each
  * with its line and column. Total: no text makes it throw. Nothing is read or resolved here.
  */
-import * as z from "zod/mini";
+import type * as z from "zod/mini";
 import type { ClusterEntry, Config, ConfigIssuer, IgnoreSetting, SecretRef } from "./config.ts";
 import { DEFAULT_CONFIG } from "./config.ts";
 import { endOf } from "./form.ts";

@@ -24,8 +24,8 @@ function polymod(values: readonly number[]): number {
 /** Whether `text` is an X25519 recipient with a right checksum and no stray bits at its end. */
 export function isRecipient(text: string): boolean {
   if (!RECIPIENT.test(text)) return false;
-  const data = [...text.slice(4)].map((letter) => CHARSET.indexOf(letter));
-  const prefix = [..."age"].map((letter) => letter.charCodeAt(0));
+  const data = Array.from(text.slice(4), (letter) => CHARSET.indexOf(letter));
+  const prefix = Array.from("age", (letter) => letter.charCodeAt(0));
   const expanded = [...prefix.map((code) => code >> 5), 0, ...prefix.map((code) => code & 31)];
   const padding = (data[51] ?? 0) & 0b1111;
   return polymod([...expanded, ...data]) === 1 && padding === 0;

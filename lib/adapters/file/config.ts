@@ -1,0 +1,244 @@
+/**
+ * Finds and reads `certkeep.yaml` and the registrations beside it, and resolves their paths.
+ *
+ * A file that was only found (not named by --config) counts only if it belongs to this user or to root and
+ * not everybody may write to it: whoever writes the configuration names the recipients, and could have
+ * every key sealed for himself. One bad registration never hides another cluster: it is returned as broken.
+ */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { DEFAULT_CONFIG, type Anchors, type ClusterEntry, type Config } from "../../config/config.ts";
+import { LABEL } from "../../config/form.ts";
+import { parseConfig, parseRegistration } from "../../config/parse.ts";
+import { problemLine, type Problem } from "../../config/problem.ts";
+import { MAX_BYTES } from "../../config/yaml.ts";
+import { CertkeepError } from "../../error.ts";
+import { plain } from "../../report/text.ts";
+
+export const CONFIG_NAME = "certkeep.yaml";
+const REGISTRATIONS = "clusters";
+/** Problems that one message lists; it says how many more there are. */
+const TOLD_PROBLEMS = 40;
+
+export interface ConfigPlaces {
+  /** What --config says, or `null` to look for it. */
+  readonly explicit: string | null;
+  readonly cwd: string;
+  /** `null` where there is none: then `~` is refused. */
+  readonly homeFolder: string | null;
+  /** The user's configuration folder. */
+  readonly userFolder: string;
+}
+
+export interface LoadedConfig {
+  /** Paths in it are absolute, anchors are read, registrations stand among its clusters. */
+  readonly config: Config;
+  /** Absolute; `null`: there is none, and the defaults hold. */
+  readonly file: string | null;
+  /** Names of the clusters that registrations brought. */
+  readonly registered: readonly string[];
+  /** Clusters whose registration can't be used, each with its one error. */
+  readonly broken: readonly { readonly name: string; readonly error: CertkeepError }[];
+}
+
+/** The configuration that holds here. @throws CertkeepError config_missing, config_invalid with every problem */
+export async function loadConfig(places: ConfigPlaces): Promise<LoadedConfig> {
+  const file = await findConfig(places);
+  const shownName = file === null ? CONFIG_NAME : shownPath(file, places.cwd);
+  let config = DEFAULT_CONFIG;
+  if (file !== null) {
+    const result = parseConfig(await readSmall(file, shownName), shownName);
+    if (!result.ok) throw invalidConfig(shownName, result.problems);
+    config = await resolveConfig(result.config, file, shownName, places);
+  }
+  const folder = join(file === null ? places.userFolder : dirname(file), REGISTRATIONS);
+  const { entries, broken } = await readRegistrations(folder, config, places);
+  return {
+    config: { ...config, clusters: [...config.clusters, ...entries] },
+    file,
+    registered: entries.map((entry) => entry.name),
+    broken,
+  };
+}
+
+/** Where the configuration is: named, else upwards from the current folder, else in the user's folder; `null` for none. */
+export async function findConfig(places: ConfigPlaces): Promise<string | null> {
+  const { explicit, cwd, userFolder } = places;
+  if (explicit !== null) {
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(explicit)) {
+      throw new CertkeepError("usage", { where: "--config", found: "a URL", expected: "the path of a certkeep.yaml" });
+    }
+    const file = resolve(cwd, untilde(explicit, places));
+    if ((await kindOf(file)) === null) {
+      throw new CertkeepError("config_missing", { where: shownPath(file, cwd), found: "no such file", expected: "a certkeep.yaml", todo: "Correct --config, or make one with: certkeep init" });
+    }
+    return file;
+  }
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    const file = await configIn(folder, cwd);
+    if (file !== null) return file;
+    if (folder === dirname(folder)) break;
+  }
+  return await configIn(userFolder, cwd);
+}
+
+async function configIn(folder: string, cwd: string): Promise<string | null> {
+  const file = join(folder, CONFIG_NAME);
+  const status = await kindOf(file);
+  if (status === null) {
+    const misnamed = join(folder, "certkeep.yml");
+    if ((await kindOf(misnamed)) === null) return null;
+    throw new CertkeepError("config_invalid", { where: shownPath(misnamed, cwd), found: "a configuration of this name", expected: CONFIG_NAME, todo: `Rename it to ${CONFIG_NAME}` });
+  }
+  const user = process.geteuid?.();
+  const foreign = user !== undefined && status.uid !== user && status.uid !== 0;
+  if (foreign || (user !== undefined && (status.mode & 0o002) !== 0)) {
+    throw new CertkeepError("config_invalid", {
+      where: shownPath(file, cwd),
+      found: foreign ? "a file of another user" : "a file that every user may write to",
+      expected: "your own, since it says who can open your backups",
+      todo: foreign ? "If you trust it, name it by --config" : "Take that right away (chmod o-w), or name the file by --config",
+    });
+  }
+  return file;
+}
+
+/** `null` where there is nothing of this name. */
+async function kindOf(file: string): Promise<{ readonly uid: number; readonly mode: number } | null> {
+  try {
+    return await stat(file);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    // What can't be looked at is told when it is read; above the current folder it is none of ours.
+    return code === "EACCES" ? null : { uid: 0, mode: 0 };
+  }
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === "string" ? code : "no reason given";
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "a file that this user may not read",
+  EPERM: "a file that this user may not read",
+  EISDIR: "a folder",
+  ENOENT: "no such file",
+  ENOTDIR: "no such file",
+  ELOOP: "links that lead in a circle",
+};
+
+async function readSmall(file: string, shownName: string): Promise<Uint8Array> {
+  try {
+    const status = await stat(file);
+    if (status.isFile() && status.size > MAX_BYTES) throw new CertkeepError("config_invalid", { where: shownName, found: `${status.size} bytes`, expected: `a file of at most ${MAX_BYTES} bytes` });
+    return await readFile(file);
+  } catch (error) {
+    if (error instanceof CertkeepError) throw error;
+    throw new CertkeepError("config_invalid", { where: shownName, found: WORDS[codeOf(error)] ?? `a file that can't be read (${codeOf(error)})`, expected: "a readable file" });
+  }
+}
+
+function invalidConfig(shownName: string, problems: readonly Problem[]): CertkeepError {
+  const lines = problems.slice(0, TOLD_PROBLEMS).map((problem) => `  ${problemLine(problem)}`);
+  if (problems.length > TOLD_PROBLEMS) lines.push(`  and ${problems.length - TOLD_PROBLEMS} more`);
+  return new CertkeepError("config_invalid", { where: shownName, found: `${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}\n${lines.join("\n")}` });
+}
+
+/** Relative where it lies below the current folder. */
+function shownPath(file: string, cwd: string): string {
+  const below = cwd.endsWith("/") ? cwd : `${cwd}/`;
+  return plain(file.startsWith(below) ? file.slice(below.length) : file);
+}
+
+function untilde(path: string, { homeFolder }: Pick<ConfigPlaces, "homeFolder">): string {
+  if (path !== "~" && !path.startsWith("~/")) return path;
+  if (homeFolder === null) throw new CertkeepError("config_invalid", { where: plain(path), found: "~, though there is no home folder", expected: "a path that begins with /" });
+  return join(homeFolder, path.slice(1));
+}
+
+/** An absolute path; relative ones begin at the folder of `file`. */
+function absolute(path: string, file: string, places: ConfigPlaces): string {
+  const expanded = untilde(path, places);
+  return isAbsolute(expanded) ? expanded : join(dirname(file), expanded);
+}
+
+/** `file:FOLDER` and `file:///FOLDER` to `file:` and an absolute path. */
+function absoluteUrl(url: string | null, file: string, places: ConfigPlaces): string | null {
+  if (url === null || !url.startsWith("file:")) return url;
+  return `file:${absolute(url.slice("file:".length).replace(/^\/{3}/, "/"), file, places)}`;
+}
+
+async function resolveConfig(config: Config, file: string, shownName: string, places: ConfigPlaces): Promise<Config> {
+  const issuers = await Promise.all(
+    config.issuers.map(async (issuer, index) => ({ ...issuer, anchors: await readAnchors(issuer.anchors, `${shownName}: issuers[${index}].anchors`, file, places) })),
+  );
+  return {
+    ...config,
+    identity: absoluteUrl(config.identity, file, places),
+    clusters: config.clusters.map((entry) => resolveEntry(entry, file, places)),
+    stores: { backups: absoluteUrl(config.stores.backups, file, places), state: absoluteUrl(config.stores.state, file, places) },
+    issuers,
+  };
+}
+
+function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig">>(entry: T, file: string, places: ConfigPlaces): T {
+  return { ...entry, kubeconfig: entry.kubeconfig === null ? null : absolute(entry.kubeconfig, file, places) };
+}
+
+async function readAnchors(anchors: Anchors, where: string, file: string, places: ConfigPlaces): Promise<Anchors> {
+  if (anchors.kind === "pem") return anchors;
+  const path = absolute(anchors.path, file, places);
+  const pem = new TextDecoder().decode(await readSmall(path, `${where}: ${shownPath(path, places.cwd)}`));
+  if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new CertkeepError("config_invalid", { where: `${where}: ${shownPath(path, places.cwd)}`, found: "no certificate", expected: "root certificates in PEM" });
+  }
+  return { kind: "pem", pem };
+}
+
+async function readRegistrations(folder: string, config: Config, places: ConfigPlaces): Promise<{ entries: ClusterEntry[]; broken: LoadedConfig["broken"] }> {
+  let names: string[];
+  try {
+    names = (await readdir(folder)).filter((name) => !name.startsWith(".") && /\.ya?ml$/.test(name)).toSorted();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return { entries: [], broken: [] };
+    throw new CertkeepError("config_invalid", { where: shownPath(folder, places.cwd), found: `a folder that can't be read (${code})`, expected: "the clusters' registrations" });
+  }
+  const entries: ClusterEntry[] = [];
+  const broken: { name: string; error: CertkeepError }[] = [];
+  for (const fileName of names) {
+    const name = basename(fileName).replace(/\.ya?ml$/, "");
+    try {
+      entries.push(await readRegistration(join(folder, fileName), name, config, places));
+    } catch (error) {
+      if (!(error instanceof CertkeepError)) throw error;
+      broken.push({ name: plain(name), error });
+    }
+  }
+  return { entries, broken };
+}
+
+async function readRegistration(file: string, name: string, config: Config, places: ConfigPlaces): Promise<ClusterEntry> {
+  const shownName = shownPath(file, places.cwd);
+  const refuse = (where: string, found: string, expected: string, todo?: string): CertkeepError => new CertkeepError("config_invalid", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
+  if (!file.endsWith(".yaml")) throw refuse(shownName, "a registration of this name", `${plain(name)}.yaml`, "Rename it");
+  if (!LABEL.test(name)) throw refuse(shownName, "a file name that is no cluster's name", "small letters, digits and -, then .yaml");
+  if (config.clusters.some((entry) => entry.name === name)) throw refuse(shownName, `a second cluster ${name}; the configuration has one`, "each name once", "Remove one of the two");
+  const result = parseRegistration(await readSmall(file, shownName), shownName);
+  if (!result.ok) throw invalidConfig(shownName, result.problems);
+  const entry = resolveEntry({ name, ...result.entry }, file, places);
+  if (entry.kubeconfig !== null) await refuseShared(entry.kubeconfig, `${shownName}: kubeconfig`, places);
+  return entry;
+}
+
+/** A registration's kubeconfig holds a credential that nobody else may read. */
+async function refuseShared(file: string, where: string, places: ConfigPlaces): Promise<void> {
+  const status = await kindOf(file);
+  const place = `${where}: ${shownPath(file, places.cwd)}`;
+  if (status === null) throw new CertkeepError("config_invalid", { where: place, found: "no such file", expected: "a kubeconfig" });
+  if (process.geteuid !== undefined && (status.mode & 0o077) !== 0) {
+    throw new CertkeepError("config_invalid", { where: place, found: `a credential that others may read or write (mode ${(status.mode & 0o777).toString(8)})`, expected: "mode 600", todo: "Take the rights of others away: chmod 600" });
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Adds settings to an existing `certkeep.yaml` by inserting text, so that every comment, blank line and
+ * quote of its owner stays as it is. What can't be done so is refused, never rewritten.
+ */
+import { isMap, isScalar, parseDocument } from "yaml";
+import { parseConfig } from "./parse.ts";
+import { yamlText } from "./template.ts";
+
+export interface Addition {
+  readonly recipients: readonly string[];
+  /** Added only where the file has none. */
+  readonly identity: string | null;
+}
+
+/**
+ * `text` with the recipients, or `null` where it isn't a configuration, has recipients already, or is
+ * written so that a line can't be inserted safely.
+ */
+export function addSettings(text: string, addition: Addition): string | null {
+  const before = parseConfig(text, "");
+  if (!before.ok || before.config.recipients.length > 0 || addition.recipients.length === 0) return null;
+  const after = insert(text, { ...addition, identity: before.config.identity === null ? addition.identity : null });
+  const result = after === null ? null : parseConfig(after, "");
+  if (after === null || result === null || !result.ok) return null;
+  const wanted = { ...before.config, recipients: addition.recipients, identity: before.config.identity ?? addition.identity };
+  return sameData(result.config, wanted) ? after : null;
+}
+
+function insert(text: string, addition: Addition): string | null {
+  const bom = text.startsWith("\ufeff") ? "\ufeff" : "";
+  const body = text.slice(bom.length);
+  const newline = body.includes("\r\n") ? "\r\n" : "\n";
+  const flow = `[${addition.recipients.map(yamlText).join(", ")}]`;
+  const identityLine = addition.identity === null ? "" : `identity: ${yamlText(addition.identity)}${newline}`;
+  const contents = parseDocument(body, { prettyErrors: false, uniqueKeys: false, logLevel: "silent" }).contents;
+  if (contents === null || (isScalar(contents) && contents.value === null)) {
+    // Comments only. A document's end mark would put what follows into another document.
+    const gap = body === "" || body.endsWith("\n") ? "" : newline;
+    return `${bom}${body}${gap}recipients: ${flow}${newline}${identityLine}`;
+  }
+  if (!isMap(contents)) return null;
+  const own = contents.items.find((pair) => isScalar(pair.key) && pair.key.value === "recipients");
+  const first = contents.items[0];
+  if (own !== undefined) {
+    const value = own.value;
+    const range = typeof value === "object" && value !== null && "range" in value ? (value.range as [number, number, number] | null) : null;
+    if (range === null || range === undefined) return null;
+    const [start, end] = range;
+    const space = /\s$/.test(body.slice(0, start)) ? "" : " ";
+    const filled = `${body.slice(0, start)}${space}${flow}${body.slice(end)}`;
+    if (identityLine === "" || contents.flow === true) return `${bom}${filled}`;
+    return bom + insertBefore(filled, lineStart(body, offsetOf(first)), identityLine, indentOf(body, offsetOf(first)));
+  }
+  if (contents.flow === true || first === undefined) return null;
+  const at = offsetOf(first);
+  return bom + insertBefore(body, lineStart(body, at), `recipients: ${flow}${newline}${identityLine}`, indentOf(body, at));
+}
+
+function offsetOf(pair: { readonly key: unknown } | undefined): number {
+  const { key } = pair ?? { key: null };
+  return isScalar(key) ? (key.range?.[0] ?? 0) : 0;
+}
+
+function lineStart(text: string, offset: number): number {
+  return text.lastIndexOf("\n", offset - 1) + 1;
+}
+
+function indentOf(text: string, offset: number): string {
+  return text.slice(lineStart(text, offset), offset);
+}
+
+function insertBefore(text: string, at: number, lines: string, indent: string): string {
+  return text.slice(0, at) + lines.replaceAll(/^(?=.)/gm, indent) + text.slice(at);
+}
+
+function sameData(a: unknown, b: unknown): boolean {
+  const flat = (value: unknown): string => JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? `${item}n` : item));
+  return flat(a) === flat(b);
+}

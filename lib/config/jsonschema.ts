@@ -1,0 +1,24 @@
+/** The JSON Schema of `certkeep.yaml`, for editors. Imported by scripts and tests only, so that no bundle carries it. */
+import * as z from "zod/mini";
+import { configSchema, help } from "./schema.ts";
+
+type Json = Record<string, unknown>;
+
+/**
+ * Draft 7, which editors' YAML plugins know best. What spans several settings is added by hand as far as
+ * the draft can say it; a name used twice and a recipient's checksum are left to certkeep itself.
+ */
+export function jsonSchema(): Json {
+  const schema = z.toJSONSchema(configSchema, { metadata: help, target: "draft-07", io: "input", unrepresentable: "throw" }) as Json;
+  const ignore = (schema["properties"] as Record<string, Json>)["ignore"];
+  for (const branch of (ignore?.["anyOf"] ?? []) as Json[]) {
+    const items = branch["items"] as Json | undefined;
+    if (items !== undefined) items["anyOf"] = ["cluster", "namespace", "name", "code"].map((key) => ({ required: [key] }));
+  }
+  return {
+    $schema: schema["$schema"],
+    title: "certkeep.yaml",
+    description: "What certkeep audits, who can open the copies, and what is left out. Every setting may be left out.",
+    ...schema,
+  };
+}

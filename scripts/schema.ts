@@ -1,0 +1,5 @@
+/** `npm run schema`: writes schema/certkeep.schema.json from the shape that the program checks. */
+import { writeFileSync } from "node:fs";
+import { jsonSchema } from "../lib/config/jsonschema.ts";
+
+writeFileSync(new URL("../schema/certkeep.schema.json", import.meta.url), `${JSON.stringify(jsonSchema(), null, 2)}\n`);
