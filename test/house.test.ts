@@ -53,6 +53,8 @@ const broken: readonly (readonly [string, string, string, string])[] = [
   ["Math.random in a pure room", "lib/issuance/b.ts", returned("Math.random()"), properties],
   ["new Date() in a pure room", "lib/issuance/c.ts", returned("new Date()"), "house(no-clock)"],
   ["Date() in a pure room", "lib/issuance/d.ts", returned("Date()"), "house(no-clock)"],
+  ["the clock in a use case", "lib/use/k.ts", returned("Date.now()"), properties],
+  ["process in a use case", "lib/use/l.ts", returned('process.env["HOME"]'), globals],
   ["a default export", "lib/use/e.ts", "export default 1;\n", "import(no-default-export)"],
   ["any", "lib/use/f.ts", "export const other = (a: any): unknown => a;\n", "typescript(no-explicit-any)"],
   ["an ignored type error", "lib/use/g.ts", "// @ts-ignore\nexport const other = 1;\n", "typescript(ban-ts-comment)"],
