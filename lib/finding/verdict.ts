@@ -7,12 +7,8 @@ export interface RecordVerdict {
   readonly reasons: readonly string[];
 }
 
-/** An instant that this project wrote itself. */
-export function instantNs(text: string): bigint {
-  const parsed = parseInstant(text);
-  if (parsed === null) throw new RangeError(`not an instant: ${text}`);
-  return parsed;
-}
+/** An instant that this project wrote itself, in nanoseconds. @throws RangeError for anything else */
+export const instantNs = parseInstant;
 
 export function msOf(ns: bigint): number {
   return Number(ns / 1_000_000n);
@@ -26,7 +22,7 @@ export function recordVerdict(record: CertificateRecord, atNs: bigint): RecordVe
   const reasons = new Set(record.reasons);
   if (atNs > instantNs(record.notAfter)) reasons.add("expired");
   if (atNs < instantNs(record.notBefore)) reasons.add("not_yet_valid");
-  if (reasons.size === 0) reasons.add("intermediate_expired");
+  if (reasons.size === 0) reasons.add(record.windows.some(([from]) => instantNs(from) > atNs) ? "intermediate_not_yet_valid" : "intermediate_expired");
   return { valid: false, reasons: [...reasons] };
 }
 

@@ -7,14 +7,7 @@
  * body or a header of the answer.
  */
 import type { Secret, SecretMeta } from "../secret/secret.ts";
-
-/** Two observations of a cluster are compared by `sameCluster` of lib/state/identity.ts. */
-export interface ClusterIdentity {
-  /** uid of the namespace `kube-system`; `null` where it may not be read. */
-  readonly uid: string | null;
-  /** SHA-256 (hex) of the DER of the CA bundle that the credential trusts, or of the root that the server presented; `null` where unknown. */
-  readonly caSha256: string | null;
-}
+import type { ClusterIdentity } from "../state/identity.ts";
 
 export interface Scope {
   /** `null`: all namespaces. */

@@ -1,6 +1,13 @@
 /** A cluster's identity: which cluster it really is, whatever a context or a registration calls it. Pure. */
 import { createHash } from "node:crypto";
-import type { ClusterIdentity } from "../ports/cluster.ts";
+
+/** Two observations of a cluster are compared by `sameCluster`. */
+export interface ClusterIdentity {
+  /** uid of the namespace `kube-system`; `null` where it may not be read. */
+  readonly uid: string | null;
+  /** SHA-256 (hex) of the DER of the CA bundle that the credential trusts, or of the root that the server presented; `null` where unknown. */
+  readonly caSha256: string | null;
+}
 
 /** As pinned in a state: `key` names states and copies, and is never changed once pinned. */
 export interface PinnedIdentity extends ClusterIdentity {
@@ -26,5 +33,5 @@ export function sameCluster(a: ClusterIdentity, b: ClusterIdentity): boolean {
 
 /** What is known of the pinned cluster after another look at it: gaps are filled, a new CA of the same uid is taken over. */
 export function refreshIdentity(pinned: PinnedIdentity, seen: ClusterIdentity): PinnedIdentity {
-  return { ...pinned, uid: pinned.uid ?? seen.uid, caSha256: seen.caSha256 ?? pinned.caSha256 };
+  return { key: pinned.key, uid: pinned.uid ?? seen.uid, caSha256: seen.caSha256 ?? pinned.caSha256 };
 }

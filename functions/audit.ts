@@ -1,0 +1,21 @@
+/** Lambda: audits clusters. The event may name them: `{"clusters": ["prod"]}`; without, all of the configuration. */
+import { composeAudit } from "../lib/compose/audit.ts";
+import { parseAuditEvent } from "../lib/config/event.ts";
+import { auditAll } from "../lib/use/audit.ts";
+import { AUDIT_SCHEMA, auditDocument } from "../lib/use/audit/document.ts";
+
+export async function handler(event: unknown): Promise<object> {
+  const { clusters } = parseAuditEvent(event);
+  const run = await composeAudit({
+    clusters,
+    configFile: null,
+    env: process.env,
+    cwd: process.cwd(),
+    nowNs: () => BigInt(Date.now()) * 1_000_000n,
+    atNs: null,
+    allowExec: false,
+    progress: { step: () => {}, note: (message) => console.log(message) },
+  });
+  const report = await auditAll(run.targets, run.ports, run.config.ignore);
+  return { schema: AUDIT_SCHEMA, ...auditDocument(report, run.ports.clock.nowNs()) };
+}

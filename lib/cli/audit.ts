@@ -1,0 +1,61 @@
+/** `certkeep audit [CLUSTER…]` */
+import { Command } from "commander";
+import { composeAudit } from "../compose/audit.ts";
+import { auditText } from "../report/audit.ts";
+import { plain } from "../report/text.ts";
+import { auditAll, isIncomplete, type AuditReport } from "../use/audit.ts";
+import { AUDIT_SCHEMA, auditDocument } from "../use/audit/document.ts";
+import { tell, writeJson, writeLine, type Io } from "./io.ts";
+import { createProgress, failsOn, styleFor, widthFor, withAt, withCommon, withFailOn, type AtOption, type CommonOptions, type FailOn } from "./options.ts";
+
+type Options = CommonOptions & AtOption & { readonly failOn: FailOn };
+
+export function auditCommand(io: Io): Command {
+  return withFailOn(withAt(withCommon(new Command("audit").description("audits clusters and keeps a sealed copy of each good certificate").argument("[cluster...]", "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none"))))
+    .addHelpText("after", "\nExamples:\n  certkeep audit                     the current context of your kubeconfig\n  certkeep audit staging prod        two contexts, or two clusters of certkeep.yaml\n  certkeep audit --json | jq '.clusters[].findings'\n  certkeep audit --at 2026-12-24T00:00:00Z   what will need you by Christmas; writes nothing")
+    .action(async (clusters: string[], options: Options) => {
+      const progress = createProgress(io);
+      const run = await composeAudit({
+        clusters,
+        configFile: options.config ?? null,
+        env: io.env,
+        cwd: io.cwd,
+        nowNs: io.nowNs,
+        atNs: options.at ?? null,
+        allowExec: true,
+        progress,
+      });
+      const report = await auditAll(run.targets, run.ports, run.config.ignore);
+      progress.done();
+      const atNs = run.ports.clock.nowNs();
+      if (options.json === true) writeJson(io, AUDIT_SCHEMA, auditDocument(report, atNs));
+      else writeLine(io.stdout, reportText(report, { io, options, atNs, stores: `Copies are in ${run.ports.backups.url}, what was seen in ${run.ports.states.url}.` }));
+      endAudit(io, report, options);
+    });
+}
+
+interface TextView {
+  readonly io: Io;
+  readonly options: CommonOptions;
+  readonly atNs: bigint;
+  readonly stores: string | null;
+}
+
+export function reportText(report: AuditReport, { io, options, atNs, stores }: TextView): string {
+  return auditText(
+    report.clusters.map((cluster) => ({ ...cluster, ignored: cluster.ignored.length, valuesRead: cluster.stats.valuesRead, unfilteredFullListings: cluster.stats.unfilteredFullListings })),
+    { nowNs: atNs, width: widthFor(io), style: styleFor(io, options), stores },
+  );
+}
+
+/** Says what could not be done and sets the exit code. */
+export function endAudit(io: Io, report: AuditReport, options: { readonly failOn: FailOn; readonly verbose?: boolean }): void {
+  for (const { error } of report.failed) tell(io, error);
+  for (const { unsaved } of report.clusters) if (unsaved !== null) tell(io, unsaved);
+  if (isIncomplete(report)) io.exit(3);
+  for (const { title, state } of report.clusters) {
+    for (const part of state.audit?.unread ?? []) writeLine(io.stderr, `certkeep: ${plain(part.message)}`);
+    if (options.verbose === true) writeLine(io.stderr, `certkeep: ${plain(title)}: state ${state.cluster}`);
+  }
+  if (failsOn(report.clusters.flatMap(({ findings }) => findings), options.failOn)) io.exit(1);
+}

@@ -1,0 +1,78 @@
+/** `certkeep backups` and `certkeep backups verify` */
+import { Command } from "commander";
+import { composeSettings } from "../compose/settings.ts";
+import { instantNs, msOf } from "../finding/verdict.ts";
+import { tableLines } from "../report/table.ts";
+import { count, plain, span } from "../report/text.ts";
+import { isSound, listBackups, type BackupsReport, type ListedCopy } from "../use/backups.ts";
+import { tell, writeJson, writeLine, type Io } from "./io.ts";
+import { createProgress, widthFor, withCommon, type CommonOptions } from "./options.ts";
+
+const SCHEMA = "certkeep.backups/v1";
+
+export function backupsCommand(io: Io): Command {
+  const command = withCommon(new Command("backups").description("lists sealed copies; see its commands for more").argument("[pattern...]", "clusters, Secrets, domains or versions; * stands for any characters"))
+    .addHelpText("after", "\nExamples:\n  certkeep backups\n  certkeep backups 'shop.*'\n  certkeep backups verify")
+    .action(async (patterns: string[], options: CommonOptions) => {
+      const report = await read(io, patterns, options);
+      if (options.json === true) writeJson(io, SCHEMA, document(report));
+      else writeLine(io.stdout, listText(report.copies, io));
+      end(io, report);
+    });
+  command.addCommand(
+    withCommon(new Command("verify").description("recomputes the digest of every copy, without opening it").argument("[pattern...]"))
+      .action(async (patterns: string[], _options: CommonOptions, self: Command) => {
+        const options = self.optsWithGlobals<CommonOptions>();
+        const report = await read(io, patterns, options);
+        if (options.json === true) writeJson(io, SCHEMA, document(report));
+        else writeLine(io.stdout, verifyText(report.copies));
+        end(io, report);
+        if (report.copies.some((copy) => !isSound(copy))) io.exit(1);
+      })
+      .copyInheritedSettings(command),
+  );
+  return command;
+}
+
+async function read(io: Io, patterns: readonly string[], options: CommonOptions): Promise<BackupsReport> {
+  const progress = createProgress(io);
+  const { stores } = await composeSettings({ configFile: options.config ?? null, env: io.env, cwd: io.cwd });
+  const report = await listBackups({ ...stores, progress }, patterns);
+  progress.done();
+  return report;
+}
+
+function end(io: Io, report: BackupsReport): void {
+  for (const problem of report.problems) tell(io, problem);
+}
+
+function document(report: BackupsReport): object {
+  return {
+    copies: report.copies.map(({ key, version, sizeBytes, header, problem, record }) => ({ key, version, sizeBytes, record, sound: problem === null && record !== "differs", problem, header })),
+    problems: report.problems.map(({ code, message }) => ({ code, message })),
+  };
+}
+
+function listText(copies: readonly ListedCopy[], io: Io): string {
+  if (copies.length === 0) return "No copies. Make a key to seal for with: certkeep init    then: certkeep audit";
+  const rows = copies.map((copy) => {
+    const { header } = copy;
+    if (header === null) return [copy.version.slice(0, 12), copy.cluster, copy.key, "damaged", "", copy.problem?.found ?? ""];
+    const left = header.notAfter === null ? "" : leftText(header.notAfter, io.nowNs());
+    return [copy.version.slice(0, 12), header.cluster, `${header.namespace}/${header.secret}`, header.kind, left, header.names.join(", ") || (header.kind === "account-key" ? "ACME account" : "")];
+  });
+  return [...tableLines(["VERSION", "CLUSTER", "SECRET", "KIND", "LEFT", "NAMES"], rows, widthFor(io)), "", `${count(copies.length, "copy", "copies")}.`].join("\n");
+}
+
+function leftText(notAfter: string, nowNs: bigint): string {
+  const ms = msOf(instantNs(notAfter) - nowNs);
+  return ms < 0 ? `expired ${span(ms)} ago` : span(ms);
+}
+
+function verifyText(copies: readonly ListedCopy[]): string {
+  const bad = copies.filter((copy) => !isSound(copy));
+  const unrecorded = copies.filter((copy) => copy.record === "unrecorded").length;
+  const lines = bad.map((copy) => `${plain(copy.key)}: ${plain(copy.problem === null ? "its digest is not the one that an audit recorded" : `${copy.problem.place}: ${copy.problem.found}; expected ${copy.problem.expected}`)}`);
+  const whole = `${count(copies.length - bad.length, "copy", "copies")} whole, ${bad.length} damaged${unrecorded === 0 ? "" : `, ${unrecorded} that no audit recorded`}.`;
+  return [...lines, whole, ...(bad.length === 0 ? [] : ["Move the damaged ones away; the next audit makes a copy anew of what is still live."])].join("\n");
+}

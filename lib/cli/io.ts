@@ -1,0 +1,41 @@
+/** What a command has of the world around it: streams, environment, terminal. Made once, in run.ts. */
+import type { Readable, Writable } from "node:stream";
+import type { CertkeepError } from "../error.ts";
+
+/** 0 fine, 1 findings, 2 usage or configuration, 3 incomplete. */
+export type ExitCode = 0 | 1 | 2 | 3;
+
+export interface Io {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Whether a person sits at standard input and standard error. */
+  readonly interactive: boolean;
+  /** Whether standard error is a terminal: progress is shown only there. */
+  readonly errTty: boolean;
+  /** Whether standard output is a terminal. */
+  readonly outTty: boolean;
+  /** Width of the terminal in columns, 80 where there is none. */
+  readonly columns: number;
+  /** Nanoseconds since the epoch. */
+  readonly nowNs: () => bigint;
+  /** Records how the command ends; where several hold, 2 goes before 3 before 1. */
+  exit(code: ExitCode): void;
+}
+
+export function writeLine(stream: Writable, text: string): void {
+  stream.write(`${text}\n`);
+}
+
+/** One plain message on standard error, and the exit code of the error's kind. */
+export function tell(io: Io, error: CertkeepError): void {
+  writeLine(io.stderr, `certkeep: ${error.message}`);
+  io.exit(error.exitCode);
+}
+
+/** One document on standard output, with its schema's name first. */
+export function writeJson(io: Io, schema: string, document: object): void {
+  writeLine(io.stdout, JSON.stringify({ schema, ...document }, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value), io.outTty ? 2 : undefined));
+}

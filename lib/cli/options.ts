@@ -1,0 +1,85 @@
+/** Options that commands share, and what they mean. */
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { parseInstantOrNull } from "../certificate/time.ts";
+import { SEVERITIES, type Severity } from "../finding/codes.ts";
+import type { Finding } from "../finding/finding.ts";
+import type { Progress } from "../ports/progress.ts";
+import { PLAIN, type Style } from "../report/style.ts";
+import { cut, plain } from "../report/text.ts";
+import { colours } from "./colour.ts";
+import { writeLine, type Io } from "./io.ts";
+
+export interface CommonOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color: boolean;
+  readonly verbose?: boolean;
+}
+
+export interface AtOption {
+  /** Nanoseconds since the epoch. */
+  readonly at?: bigint;
+}
+
+/** `--config`, `--json`, `--no-color`, `-v`. */
+export function withCommon(command: Command): Command {
+  return command
+    .option("--config <file>", "the certkeep.yaml to use; default: looked for upwards from here, then in your configuration folder")
+    .option("--json", "one JSON document on standard output, nothing else there")
+    .option("--no-color", "no colour")
+    .option("-v, --verbose", "say more on standard error");
+}
+
+export function parseAt(text: string): bigint {
+  const at = parseInstantOrNull(text);
+  if (at === null) throw new InvalidArgumentError("Expected an RFC 3339 instant, such as 2026-11-23T03:00:00Z.");
+  return at;
+}
+
+/** `--at TIME`: nothing is written or posted then. */
+export function withAt(command: Command): Command {
+  return command.addOption(new Option("--at <time>", "judge as of this RFC 3339 instant; writes nothing").argParser(parseAt));
+}
+
+export type FailOn = Severity | "never";
+
+export function withFailOn(command: Command): Command {
+  return command.addOption(new Option("--fail-on <severity>", "end with 1 when a finding is at least this severe").choices([...SEVERITIES, "never"]).default("critical"));
+}
+
+export function failsOn(findings: readonly Finding[], failOn: FailOn): boolean {
+  return failOn !== "never" && findings.some((finding) => SEVERITIES.indexOf(finding.severity) <= SEVERITIES.indexOf(failOn));
+}
+
+export function styleFor(io: Io, options: CommonOptions): Style {
+  const paint = colours(io, options.color);
+  return paint.isColorSupported ? paint : PLAIN;
+}
+
+/** Text width: what the terminal has, within what reads well. */
+export function widthFor(io: Io): number {
+  return Math.max(40, Math.min(io.columns, 120));
+}
+
+/** Progress on a terminal only, as one line that overwrites itself. */
+export function createProgress(io: Io): Progress & { done(): void } {
+  let last = 0n;
+  let shown = false;
+  return {
+    step(what, done, total) {
+      if (!io.errTty) return;
+      const now = io.nowNs();
+      if (now - last < 100_000_000n && done !== total) return;
+      last = now;
+      shown = true;
+      io.stderr.write(`\r\u001b[K${cut(plain(`${what}: ${done}${total === null ? "" : ` of ${total}`}`), io.columns - 1)}`);
+    },
+    note(message) {
+      if (shown) io.stderr.write("\r\u001b[K");
+      writeLine(io.stderr, plain(message));
+    },
+    done() {
+      if (shown) io.stderr.write("\r\u001b[K");
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/** The audit with its concrete adapters: for the command line, the function and the demo alike. */
+import { createSealer } from "../adapters/age/sealer.ts";
+import { loadConnection } from "../adapters/kubernetes/kubeconfig.ts";
+import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import type { LoadedConfig } from "../adapters/file/config.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
+import type { Config } from "../config/config.ts";
+import { settingsFor, type ClusterSettings } from "../config/settings.ts";
+import { createIssuer } from "../issuer/issuers.ts";
+import type { ClusterReader } from "../ports/cluster.ts";
+import type { Progress } from "../ports/progress.ts";
+import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/context.ts";
+import { createKit } from "./kit.ts";
+import { composeSettings, homeOf, type World } from "./settings.ts";
+
+export interface AuditWorld extends World {
+  /** Clusters of the configuration, or contexts where it names none; empty: all, or the current context. */
+  readonly clusters: readonly string[];
+  readonly nowNs: () => bigint;
+  /** An instant to judge at; nothing is written then. */
+  readonly atNs: bigint | null;
+  /** Whether programs that a kubeconfig names may be run. */
+  readonly allowExec: boolean;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+export interface ComposedAudit {
+  readonly config: Config;
+  readonly targets: readonly AuditTarget[];
+  readonly ports: AuditPorts;
+}
+
+/** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
+export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
+  const { config, broken, stores } = await composeSettings(world);
+  const issuers = config.issuers.map(({ id, title, kind, anchors }) => createIssuer({ id, title, environment: kind, anchorsPem: anchors.kind === "pem" ? anchors.pem : "" }));
+  const kit = createKit(issuers);
+  return {
+    config,
+    targets: await composeTargets(config, broken, world),
+    ports: {
+      ...stores,
+      sealer: createSealer(),
+      clock: { nowNs: () => world.atNs ?? world.nowNs() },
+      kit,
+      progress: world.progress,
+      dryRun: world.atNs !== null,
+      ...(world.signal === undefined ? {} : { signal: world.signal }),
+    },
+  };
+}
+
+async function composeTargets(config: Config, broken: LoadedConfig["broken"], world: AuditWorld): Promise<AuditTarget[]> {
+  if (config.clusters.length === 0 && broken.length === 0) {
+    const contexts = world.clusters.length === 0 ? [null] : world.clusters;
+    return Promise.all(contexts.map(async (context) => connectTarget(null, { ...settingsFor(config, context ?? ""), context }, world)));
+  }
+  const names = [...config.clusters, ...broken].map(({ name }) => name);
+  for (const wanted of world.clusters) {
+    if (names.includes(wanted)) continue;
+    throw new CertkeepError("usage", { where: `cluster ${wanted}`, found: "no such cluster in the configuration", expected: `one of: ${names.join(", ")}` });
+  }
+  const chosen = world.clusters.length === 0 ? names : world.clusters;
+  return Promise.all(
+    chosen.map(async (name) => {
+      const settings = settingsFor(config, name);
+      const unusable = broken.find((one) => one.name === name);
+      try {
+        if (unusable !== undefined) throw unusable.error;
+        return await connectTarget(name, settings, world);
+      } catch (error) {
+        if (!isCertkeepError(error)) throw error;
+        return { name, title: name, server: "", homeNamespace: null, reader: brokenReader(error), settings: auditSettings(settings) };
+      }
+    }),
+  );
+}
+
+async function connectTarget(name: string | null, settings: ClusterSettings, world: AuditWorld): Promise<AuditTarget> {
+  const connection = await loadConnection({
+    ...(settings.kubeconfig === null ? {} : { files: [settings.kubeconfig] }),
+    ...(settings.context === null ? {} : { context: settings.context }),
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+    nowMs: () => Number(world.nowNs() / 1_000_000n),
+    allowExec: world.allowExec,
+  });
+  return {
+    name,
+    title: name ?? connection.title,
+    server: connection.server.href.replace(/\/$/, ""),
+    homeNamespace: connection.namespace,
+    reader: createClusterReader(connection, world.signal === undefined ? {} : { signal: world.signal }),
+    settings: auditSettings(settings),
+  };
+}
+
+function auditSettings(settings: ClusterSettings): AuditSettings {
+  return {
+    namespaces: settings.namespaces,
+    selector: settings.selector,
+    secrets: settings.secrets.map(({ namespace, name }) => `${namespace}/${name}`),
+    operatorNamespace: settings.operator?.namespace ?? "tailscale",
+    operatorSecret: settings.operator?.secret ?? "operator",
+    recipients: settings.recipients,
+    copiesPerDay: settings.copiesPerDay,
+  };
+}
+
+/** A cluster whose kubeconfig can't be used: each look says so, and the other clusters are done. */
+function brokenReader(error: CertkeepError): ClusterReader {
+  const fail = (): never => {
+    throw error;
+  };
+  return {
+    identity: async () => fail(),
+    // oxlint-disable-next-line require-yield
+    listMetadata: async function* () {
+      fail();
+    },
+    // oxlint-disable-next-line require-yield
+    listSecrets: async function* () {
+      fail();
+    },
+    getSecret: async () => fail(),
+    presence: async () => fail(),
+    stats: () => ({ requests: {}, valuesRead: 0, unfilteredFullListings: 0, unreadable: [] }),
+    close: async () => {},
+  };
+}

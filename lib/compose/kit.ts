@@ -1,0 +1,30 @@
+/** The judge's kit: Mozilla's bundle as this Node carries it, Let's Encrypt's roots, and the issuers of a configuration. */
+import { createHash } from "node:crypto";
+import { rootCertificates } from "node:tls";
+import { anchorsFromPem, uniteAnchors, type Anchors } from "../certificate/anchors.ts";
+import { createVerifier } from "../certificate/verifier.ts";
+import { BUILT_IN_ISSUERS, LETS_ENCRYPT, type Issuer } from "../issuer/issuers.ts";
+import type { JudgeKit } from "../use/audit/context.ts";
+
+/** Raised when the judge's answer to some input changes, so that what was recorded is looked at again. */
+const JUDGE_VERSION = 1;
+
+/** Anchors of a bare check and of Tailscale's shapes. */
+export function defaultAnchors(): Anchors {
+  return uniteAnchors(LETS_ENCRYPT.anchors, anchorsFromPem(...rootCertificates));
+}
+
+export function createKit(configured: readonly Issuer[]): JudgeKit {
+  const anchors = uniteAnchors(defaultAnchors(), ...configured.filter(({ environment }) => environment === "production").map(({ anchors: own }) => own));
+  const hash = createHash("sha256");
+  for (const der of anchors.ders) hash.update(der);
+  for (const issuer of configured) hash.update(`${issuer.id} ${issuer.environment}`);
+  const issuers = [...BUILT_IN_ISSUERS, ...configured];
+  return {
+    anchors,
+    issuers,
+    intermediates: uniteAnchors(...issuers.map((issuer) => issuer.intermediates)),
+    verifier: createVerifier(),
+    version: `${JUDGE_VERSION}-${hash.digest("hex").slice(0, 16)}`,
+  };
+}

@@ -1,0 +1,349 @@
+/**
+ * One cluster, audited: list, read what is new, extract, judge, back up, conclude, record.
+ *
+ * Invariants: nothing is written to the cluster; a Secret is recorded as seen only after its backup counts, so
+ * that a crash at any point leads to another look; an incomplete listing concludes nothing about what is missing;
+ * one bad Secret never hides another.
+ */
+import pLimit from "p-limit";
+import { clusterPrefix } from "../../backup/keys.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
+import { evaluateState } from "../../finding/evaluate.ts";
+import type { Finding } from "../../finding/finding.ts";
+import { formatInstant } from "../../certificate/time.ts";
+import { instantNs } from "../../finding/verdict.ts";
+import type { ReaderStats } from "../../ports/cluster.ts";
+import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
+import { emptyState, type SecretRecord, type StateDocument, type Unread } from "../../state/document.ts";
+import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
+import { findState, loadState, saveState } from "../states.ts";
+import type { AuditPorts, AuditTarget } from "./context.ts";
+import { discover, planReading, type Discovery, type Shortfall } from "./discover.ts";
+import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts";
+import { lookAt, type LookContext } from "./look.ts";
+import { classifyLosses } from "./loss.ts";
+import { noteCopy, settleState } from "./settle.ts";
+
+export interface ClusterAudit {
+  readonly cluster: string;
+  readonly title: string;
+  readonly server: string;
+  readonly complete: boolean;
+  readonly state: StateDocument;
+  /** Before `ignore:` entries are applied. */
+  readonly findings: readonly Finding[];
+  readonly scopes: readonly string[];
+  readonly copies: { readonly made: number; readonly present: number };
+  readonly stats: ReaderStats;
+  /** What could not be written at the end, told plainly; `null` where all was. */
+  readonly unsaved: CertkeepError | null;
+}
+
+const READS_AT_ONCE = 16;
+const LOOKS_AT_ONCE = 32;
+
+/** Never throws for what a cluster does: that becomes part of the result. @throws CertkeepError where the state can't be read */
+export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
+  const nowNs = ports.clock.nowNs();
+  const now = formatInstant(nowNs);
+  let identity: ClusterIdentity = { uid: null, caSha256: null };
+  let failure: CertkeepError | null = null;
+  try {
+    identity = await target.reader.identity();
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    failure = error;
+  }
+  const key = target.name ?? (await findState(ports.states, identity, target.server)) ?? identityKey(identity, target.server);
+  const loaded = await loadState(ports.states, key);
+  const before = loaded?.state ?? emptyState(key, target.title, target.server);
+  const run = new ClusterRun(target, ports, before, identity, nowNs, now);
+  if (failure !== null) run.shortfall({ scope: "cluster", code: failure.code, message: failure.message });
+  else if (before.identity !== null && target.name !== null && !sameCluster(before.identity, identity)) run.replaced();
+  else await run.audit();
+  const state = run.finish();
+  if (ports.dryRun) return run.result(state, null);
+  try {
+    return run.result(await saveState(ports.states, key, state, loaded?.revision ?? null), null);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return run.result(state, error);
+  }
+}
+
+class ClusterRun {
+  readonly #target: AuditTarget;
+  readonly #ports: AuditPorts;
+  readonly #before: StateDocument;
+  readonly #state: StateDocument;
+  readonly #identity: ClusterIdentity;
+  readonly #nowNs: bigint;
+  readonly #now: string;
+  readonly #shortfalls: Shortfall[] = [];
+  readonly #judgedWith: string;
+  readonly #recipients: string;
+  readonly #copies = { made: 0, present: 0 };
+  #listed: Set<string> | null = null;
+  #discovery: Discovery | null = null;
+  #replaced = false;
+  #reached = false;
+
+  constructor(target: AuditTarget, ports: AuditPorts, before: StateDocument, identity: ClusterIdentity, nowNs: bigint, now: string) {
+    this.#target = target;
+    this.#ports = ports;
+    this.#before = before;
+    this.#identity = identity;
+    this.#nowNs = nowNs;
+    this.#now = now;
+    this.#state = {
+      ...before,
+      title: target.title,
+      server: target.server,
+      secrets: { ...before.secrets },
+      lost: { ...before.lost },
+      copies: { ...before.copies },
+      namespaces: { ...before.namespaces },
+      quota: before.quota.day === now.slice(0, 10) ? { ...before.quota } : { ...before.quota, day: now.slice(0, 10), made: 0 },
+    };
+    const { operatorNamespace, operatorSecret, secrets } = target.settings;
+    this.#judgedWith = [ports.kit.version, operatorNamespace, operatorSecret, ...secrets.toSorted()].join(" ");
+    this.#recipients = recipientsKey(target.settings.recipients);
+  }
+
+  shortfall(shortfall: Shortfall): void {
+    this.#shortfalls.push(shortfall);
+  }
+
+  replaced(): void {
+    this.#replaced = true;
+  }
+
+  async audit(): Promise<void> {
+    const { reader } = this.#target;
+    this.#reached = true;
+    const pinned: PinnedIdentity | null = this.#before.identity;
+    this.#state.identity = pinned === null ? { ...this.#identity, key: identityKey(this.#identity, this.#target.server) } : { ...pinned, ...refreshIdentity(pinned, this.#identity) };
+    this.#state.replacedBy = null;
+    await this.#listCopies();
+    try {
+      const discovery = await discover(this.#target, this.#before, (key, meta) => this.#unchanged(key, meta), this.#ports.signal);
+      await this.#read(discovery);
+      this.#discovery = discovery;
+      for (const shortfall of discovery.shortfalls) this.shortfall(shortfall);
+      for (const message of reader.stats().unreadable) this.shortfall({ scope: message, code: "cluster_answer_invalid", message: `cluster ${this.#target.title}: ${message}` });
+      await this.#conclude(discovery);
+    } catch (error) {
+      if (this.#ports.signal?.aborted === true) {
+        this.shortfall({ scope: "rest", code: "deadline", message: `cluster ${this.#target.title}: the time for this audit was over before everything was read. What is left is looked at next time` });
+      } else if (isCertkeepError(error)) this.shortfall({ scope: "cluster", code: error.code, message: error.message });
+      else throw error;
+    }
+    await this.#learnNamespaces(reader);
+  }
+
+  async #listCopies(): Promise<void> {
+    if (this.#target.settings.recipients.length === 0) return;
+    const listed = new Set<string>();
+    try {
+      for await (const { key } of this.#ports.backups.list(clusterPrefix(this.#before.cluster))) listed.add(key);
+      this.#listed = listed;
+    } catch (error) {
+      if (!isStoreTrouble(error)) throw error;
+      this.shortfall({ scope: "backups", code: error.code, message: error.message });
+    }
+  }
+
+  #unchanged(key: string, meta: SecretMeta): boolean {
+    const record = this.#before.secrets[key];
+    if (record === undefined || record.uid !== meta.uid || record.resourceVersion !== meta.resourceVersion || record.judgedWith !== this.#judgedWith) return false;
+    return this.#keptAsWanted(record);
+  }
+
+  /** For each thing that is to be kept now: this run's listing shows the recorded version for the recipients now configured. */
+  #keptAsWanted(record: SecretRecord): boolean {
+    const { recipients } = this.#target.settings;
+    if (recipients.length === 0) return true;
+    for (const one of [...Object.values(record.certificates), ...Object.values(record.accounts)]) {
+      if (one.copy !== null) {
+        const copy = this.#before.copies[one.copy.version];
+        if (copy === undefined || one.copy.recipients !== this.#recipients || this.#listed?.has(copy.key) !== true) return false;
+      } else if (one.notKept === null || CHANGES_WITHOUT_TIME.has(one.notKept.reason)) return false;
+      else if (one.notKept.from !== undefined && this.#nowNs >= instantNs(one.notKept.from)) return false;
+    }
+    return true;
+  }
+
+  async #read(discovery: Discovery): Promise<void> {
+    const { reader } = this.#target;
+    const { pages, single } = planReading(discovery);
+    const total = discovery.toRead.size + discovery.byName.length;
+    const met = new Set<string>();
+    const looks = pLimit(LOOKS_AT_ONCE);
+    const take = async (secret: Secret): Promise<void> => {
+      const key = secretKey(secret);
+      if (met.has(key)) return;
+      met.add(key);
+      await looks(() => this.#look(key, secret));
+      this.#ports.progress.step(`reading ${this.#target.title}`, met.size, total);
+    };
+    for (const scope of pages) {
+      for await (const page of reader.listSecrets(scope)) {
+        this.#ports.signal?.throwIfAborted();
+        await Promise.all(page.filter((secret) => discovery.toRead.has(secretKey(secret))).map(take));
+      }
+    }
+    const paged = pages.length === 0 ? [] : [...discovery.toRead.values()].filter((wanted) => wanted.type === "kubernetes.io/tls" && !met.has(secretKey(wanted)));
+    const reads = pLimit(READS_AT_ONCE);
+    await Promise.all(
+      [...new Map([...single, ...paged].map((wanted) => [secretKey(wanted), wanted])).values()].map((wanted) =>
+        reads(async () => {
+          this.#ports.signal?.throwIfAborted();
+          try {
+            const secret = await reader.getSecret(wanted.namespace, wanted.name);
+            if (secret !== null) await take(secret);
+            else this.#absent(secretKey(wanted), discovery);
+          } catch (error) {
+            if (!isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid", "cluster_timeout")) throw error;
+            this.shortfall({ scope: `Secret ${secretKey(wanted)}`, code: error.code, message: error.message });
+          }
+        }),
+      ),
+    );
+  }
+
+  readonly #gone: string[] = [];
+
+  #absent(key: string, discovery: Discovery): void {
+    const slash = key.indexOf("/");
+    if (discovery.toRead.has(key) || !discovery.covered(key.slice(0, slash))) this.#gone.push(key);
+    const { operatorNamespace, operatorSecret, secrets } = this.#target.settings;
+    if (this.#before.secrets[key] === undefined && secrets.includes(key) && key !== `${operatorNamespace}/${operatorSecret}`) {
+      this.shortfall({ scope: `Secret ${key}`, code: "cluster_not_found", message: `cluster ${this.#target.title}: there is no Secret ${key}; expected one, as secrets: in certkeep.yaml names it` });
+    }
+  }
+
+  async #look(key: string, secret: Secret): Promise<void> {
+    const { kit } = this.#ports;
+    const context: LookContext = { kit, settings: this.#target.settings, judgedWith: this.#judgedWith, nowNs: this.#nowNs, now: this.#now };
+    const previous = this.#before.secrets[key] ?? this.#before.lost[key]?.record ?? null;
+    const { record, candidates } = await lookAt(secret, previous, context);
+    for (const candidate of candidates) {
+      const entry = candidate.place === "certificate" ? record.certificates[candidate.base] : record.accounts[candidate.base];
+      if (entry === undefined) continue;
+      const before = candidate.place === "certificate" ? previous?.certificates[candidate.base] : previous?.accounts[candidate.base];
+      if (candidate.notKept !== null) entry.notKept = candidate.notKept;
+      else if (this.#target.settings.recipients.length === 0) entry.notKept = { reason: "no_recipients" };
+      else if (this.#ports.dryRun) {
+        entry.copy = before?.copy ?? null;
+        entry.notKept = entry.copy === null ? { reason: "dry_run" } : null;
+      } else if (this.#listed === null) {
+        entry.copy = before?.copy ?? null;
+        entry.notKept = { reason: "store_failed" };
+      } else {
+        const full = { ...candidate.record, cluster: this.#before.cluster, clusterIdentity: this.#state.identity?.key ?? "" };
+        try {
+          const kept = await keep(full, this.#keepContext(this.#listed));
+          if (kept === null) entry.notKept = { reason: "quota" };
+          else {
+            entry.copy = { version: kept.version, digest: kept.digest, recipients: this.#recipients };
+            this.#copies[kept.made ? "made" : "present"] += 1;
+            noteCopy(this.#state, full, kept, candidate.valid, this.#now);
+          }
+        } catch (error) {
+          if (!isStoreTrouble(error)) throw error;
+          entry.notKept = { reason: error.code === "seal_failed" ? "seal_failed" : "store_failed" };
+          if (!this.#shortfalls.some((known) => known.scope === "backups" && known.code === error.code)) this.shortfall({ scope: "backups", code: error.code, message: error.message });
+        }
+      }
+    }
+    this.#state.secrets[key] = record;
+    delete this.#state.lost[key];
+  }
+
+  #keepContext(listed: ReadonlySet<string>): KeepContext {
+    return {
+      ports: this.#ports,
+      recipients: this.#target.settings.recipients,
+      listed,
+      copies: this.#state.copies,
+      takeQuota: () => {
+        if (this.#state.quota.made >= this.#target.settings.copiesPerDay) return false;
+        this.#state.quota.made += 1;
+        return true;
+      },
+    };
+  }
+
+  async #conclude(discovery: Discovery): Promise<void> {
+    const gone = new Set(this.#gone);
+    for (const [key, record] of Object.entries(this.#before.secrets)) {
+      if (discovery.present.has(key) || discovery.toRead.has(key)) continue;
+      const namespace = key.slice(0, key.indexOf("/"));
+      if (!discovery.covered(namespace)) continue;
+      if (record.shape === null || record.foreign) delete this.#state.secrets[key];
+      else gone.add(key);
+    }
+    const { lost, namespaces } = await classifyLosses([...gone], this.#before, this.#target.reader, this.#now);
+    for (const key of gone) delete this.#state.secrets[key];
+    Object.assign(this.#state.lost, lost);
+    Object.assign(this.#state.namespaces, namespaces);
+  }
+
+  /** The uid of each namespace that holds something recorded, asked for once: a loss is later told from a namespace made anew. */
+  async #learnNamespaces(reader: AuditTarget["reader"]): Promise<void> {
+    if (this.#ports.signal?.aborted === true) return;
+    const names = new Set(Object.entries(this.#state.secrets).filter(([, record]) => Object.keys(record.certificates).length > 0).map(([key]) => key.slice(0, key.indexOf("/"))));
+    const limit = pLimit(READS_AT_ONCE);
+    await Promise.all(
+      [...names]
+        .filter((name) => this.#state.namespaces[name] === undefined)
+        .map((name) =>
+          limit(async () => {
+            try {
+              const there = await reader.presence({ apiVersion: "v1", kind: "Namespace", namespace: null, name });
+              if (there.state === "present") this.#state.namespaces[name] = there.uid;
+            } catch (error) {
+              if (!isCertkeepError(error)) throw error;
+            }
+          }),
+        ),
+    );
+  }
+
+  finish(): StateDocument {
+    if (this.#replaced) return { ...this.#before, replacedBy: { uid: this.#identity.uid, caSha256: this.#identity.caSha256, since: this.#before.replacedBy?.since ?? this.#now } };
+    const before = this.#before.audit;
+    const complete = this.#shortfalls.length === 0 && this.#discovery !== null;
+    const unread: Unread[] = this.#shortfalls.map((one) => ({ ...one, since: before?.unread.find((old) => old.scope === one.scope && old.code === one.code)?.since ?? this.#now }));
+    this.#state.audit = {
+      ...before,
+      startedAt: this.#now,
+      finishedAt: formatInstant(this.#ports.clock.nowNs()),
+      complete,
+      lastCompleteAt: complete ? this.#now : (before?.lastCompleteAt ?? null),
+      lastReachedAt: this.#reached ? this.#now : (before?.lastReachedAt ?? null),
+      unread,
+      secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
+      foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
+    };
+    return settleState(this.#state, this.#nowNs, this.#now);
+  }
+
+  result(state: StateDocument, unsaved: CertkeepError | null): ClusterAudit {
+    return {
+      cluster: state.cluster,
+      title: this.#target.title,
+      server: this.#target.server,
+      complete: state.audit?.complete === true && unsaved === null && !this.#replaced,
+      state,
+      findings: evaluateState(state, this.#nowNs, this.#now),
+      scopes: this.#discovery?.scopes ?? [],
+      copies: this.#copies,
+      stats: this.#target.reader.stats(),
+      unsaved,
+    };
+  }
+}
+
+/** Reasons that something else than time has changed by the next run, perhaps. */
+const CHANGES_WITHOUT_TIME: ReadonlySet<string> = new Set(["no_recipients", "dry_run", "quota", "store_failed", "seal_failed"]);

@@ -1,0 +1,62 @@
+/** What an audit of one cluster is given. */
+import type { Anchors } from "../../certificate/anchors.ts";
+import type { Verifier } from "../../certificate/verifier.ts";
+import type { Issuer } from "../../issuer/issuers.ts";
+import type { BlobStore } from "../../ports/blobs.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { ClusterReader } from "../../ports/cluster.ts";
+import type { Progress } from "../../ports/progress.ts";
+import type { Sealer } from "../../ports/sealing.ts";
+import type { StateStore } from "../../ports/states.ts";
+
+/** Anchors and issuers that verdicts rest on. */
+export interface JudgeKit {
+  /** What a Tailscale owner trusts: Mozilla's bundle and Let's Encrypt's roots, and configured issuers'. */
+  readonly anchors: Anchors;
+  /** Known issuers, Let's Encrypt first. */
+  readonly issuers: readonly Issuer[];
+  /** Intermediates of known issuers, to tell a missing one from an unknown issuer. */
+  readonly intermediates: Anchors;
+  readonly verifier: Verifier;
+  /** Changes whenever a verdict could: version of the judge, digest of the anchors. */
+  readonly version: string;
+}
+
+export interface AuditSettings {
+  /** Names or patterns; `null`: everything that the credential may see. */
+  readonly namespaces: readonly string[] | null;
+  /** Label selector for generic TLS, or `null`. */
+  readonly selector: string | null;
+  /** `namespace/name` of Secrets that are wanted whatever their shape. */
+  readonly secrets: readonly string[];
+  readonly operatorNamespace: string;
+  readonly operatorSecret: string;
+  /** `age1…`; none: no copy is made. */
+  readonly recipients: readonly string[];
+  /** Cap of new copies a UTC day. */
+  readonly copiesPerDay: number;
+}
+
+export interface AuditTarget {
+  /** Registered name, or `null`: the identity is the key then. */
+  readonly name: string | null;
+  readonly title: string;
+  readonly server: string;
+  /** Namespace of the context: looked at where all of them may not be listed. */
+  readonly homeNamespace: string | null;
+  readonly reader: ClusterReader;
+  readonly settings: AuditSettings;
+}
+
+export interface AuditPorts {
+  readonly backups: BlobStore;
+  readonly states: StateStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly kit: JudgeKit;
+  readonly progress: Progress;
+  /** Aborted when the run has to end: what isn't read by then is said. */
+  readonly signal?: AbortSignal;
+  /** `true`: nothing is written anywhere, and the instant of the verdicts is `clock`'s. */
+  readonly dryRun: boolean;
+}

@@ -1,0 +1,29 @@
+/** An audit as one JSON document, `certkeep.audit/v1`. Pure. */
+import { certificateViews } from "../../finding/tally.ts";
+import type { AuditReport } from "../audit.ts";
+
+export const AUDIT_SCHEMA = "certkeep.audit/v1";
+
+export function auditDocument(report: AuditReport, atNs: bigint): object {
+  return {
+    clusters: report.clusters.map((cluster) => ({
+      cluster: cluster.cluster,
+      title: cluster.title,
+      server: cluster.server,
+      identity: cluster.state.identity,
+      complete: cluster.complete,
+      audit: cluster.state.audit,
+      scopes: cluster.scopes,
+      counts: cluster.tally,
+      copies: cluster.copies,
+      requests: cluster.stats.requests,
+      valuesRead: cluster.stats.valuesRead,
+      unfilteredFullListings: cluster.stats.unfilteredFullListings,
+      certificates: [...certificateViews(cluster.state, atNs)],
+      findings: cluster.findings,
+      ignored: cluster.ignored.length,
+      unsaved: cluster.unsaved?.message ?? null,
+    })),
+    failed: report.failed.map(({ title, error }) => ({ title, code: error.code, message: error.message })),
+  };
+}

@@ -1,0 +1,78 @@
+/** The end of an audit's state: spans of copies, resolved losses, since when findings hold, and what is old enough to forget. Pure. */
+import type { BackupRecord } from "../../backup/record.ts";
+import { evaluateState } from "../../finding/evaluate.ts";
+import { instantNs, recordVerdict } from "../../finding/verdict.ts";
+import type { CertificateRecord, StateDocument } from "../../state/document.ts";
+import type { Kept } from "./keep.ts";
+
+const DAY_NS = 86_400_000_000_000n;
+/** A copy's record, and a loss, are forgotten this long after the certificate expired. */
+const FORGET_AFTER_NS = 60n * DAY_NS;
+const REMOVED_AFTER_NS = 7n * DAY_NS;
+
+export function noteCopy(state: StateDocument, record: BackupRecord, kept: Kept, valid: boolean, now: string): void {
+  const known = state.copies[kept.version];
+  state.copies[kept.version] = {
+    ...known,
+    namespace: record.namespace,
+    secret: record.secret,
+    shape: record.shape,
+    fieldBase: record.fieldBase,
+    kind: record.kind,
+    names: [...record.names],
+    issuer: record.issuer,
+    serial: record.serial,
+    sha256: record.leafSha256,
+    notBefore: record.notBefore,
+    notAfter: record.notAfter,
+    issuedAt: record.issuedAt,
+    account: record.accountThumbprint,
+    digest: kept.digest,
+    key: kept.key,
+    recordedAt: known?.recordedAt ?? now,
+    seenValid: (known?.seenValid ?? false) || valid,
+    liveFrom: known?.liveFrom ?? now,
+    liveUntil: now,
+  };
+}
+
+export function settleState(state: StateDocument, nowNs: bigint, now: string): StateDocument {
+  if (state.audit?.lastReachedAt === now) {
+    for (const record of Object.values(state.secrets)) {
+      for (const certificate of Object.values(record.certificates)) stillLive(state, certificate.copy, recordVerdict(certificate, nowNs).valid, now);
+      for (const account of Object.values(record.accounts)) stillLive(state, account.copy, true, now);
+    }
+  }
+  forgetLosses(state, nowNs);
+  for (const [version, copy] of Object.entries(state.copies)) {
+    const until = copy.notAfter ?? copy.liveUntil;
+    if (instantNs(until) + FORGET_AFTER_NS < nowNs) delete state.copies[version];
+  }
+  const findings: StateDocument["findings"] = {};
+  for (const finding of evaluateState(state, nowNs, now)) {
+    findings[finding.id] = { ...state.findings[finding.id], code: finding.code, since: finding.since, lastAt: now };
+  }
+  return { ...state, findings };
+}
+
+function stillLive(state: StateDocument, ref: CertificateRecord["copy"], valid: boolean, now: string): void {
+  const copy = ref === null ? undefined : state.copies[ref.version];
+  if (ref === null || copy === undefined) return;
+  state.copies[ref.version] = { ...copy, liveUntil: now, seenValid: copy.seenValid || valid };
+}
+
+function forgetLosses(state: StateDocument, nowNs: bigint): void {
+  const live = new Set<string>();
+  for (const record of Object.values(state.secrets)) {
+    for (const certificate of Object.values(record.certificates)) {
+      if (recordVerdict(certificate, nowNs).valid) live.add(`${record.shape}|${certificate.names.join(",")}`);
+    }
+  }
+  for (const [key, lost] of Object.entries(state.lost)) {
+    const certificates = Object.values(lost.record.certificates);
+    // A proxy made anew gets a Secret of another name: the certificate lives on there.
+    const moved = certificates.every((certificate) => live.has(`${lost.record.shape}|${certificate.names.join(",")}`));
+    const over = certificates.every((certificate) => instantNs(certificate.notAfter) < nowNs);
+    if (moved || over || (lost.how === "removed" && instantNs(lost.lostAt) + REMOVED_AFTER_NS < nowNs)) delete state.lost[key];
+  }
+}
