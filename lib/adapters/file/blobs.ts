@@ -1,0 +1,75 @@
+/**
+ * Backups in a folder: one file a copy, made once (see folder.ts), at the path that its key spells.
+ *
+ * A listing ignores what can't be a key (names that begin with a dot, editors' leftovers) and throws at a
+ * symbolic link, since what is behind it would be missing from the listing.
+ */
+import type { Dirent } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { CertkeepError } from "../../error.ts";
+import type { BlobEntry, BlobStore } from "../../ports/blobs.ts";
+import { type Folder, type FolderOptions, openFolder } from "./folder.ts";
+
+const SEGMENT = /^[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*$/;
+/** Folders and files that are looked at together: enough to keep the disk busy, few enough for any limit of open files. */
+const AT_ONCE = 32;
+
+function partsOf(key: string, root: string): readonly string[] {
+  const parts = key.split("/");
+  if (parts.every((part) => SEGMENT.test(part))) return parts;
+  throw new CertkeepError("store_unavailable", {
+    where: root,
+    found: `the key ${JSON.stringify(key)}`,
+    expected: "segments of [A-Za-z0-9._=@-], none empty, none beginning with a dot",
+  });
+}
+
+/** `folder` is made with the first copy. */
+export function createFileBlobs(folder: string, options: FolderOptions = {}): BlobStore {
+  const root = resolve(folder);
+  const files: Folder = openFolder(root, options);
+
+  async function look(parts: readonly string[], entry: Dirent): Promise<BlobEntry | readonly string[] | null> {
+    const path = [...parts, entry.name];
+    if (entry.isSymbolicLink()) {
+      throw new CertkeepError("store_damaged", {
+        where: join(root, ...path),
+        found: "a symbolic link lies in the store, which is not followed",
+        expected: "files and folders only",
+        todo: "Replace the link by what it points to",
+      });
+    }
+    if (!SEGMENT.test(entry.name)) return null;
+    if (entry.isDirectory()) return path;
+    if (!entry.isFile()) return null;
+    const sizeBytes = await files.sizeOf(path);
+    return sizeBytes === null ? null : { key: path.join("/"), sizeBytes };
+  }
+
+  async function* list(prefix: string): AsyncGenerator<BlobEntry> {
+    if (prefix !== "" && !prefix.endsWith("/")) partsOf(`${prefix}/`, root);
+    const folders: (readonly string[])[] = [prefix === "" ? [] : partsOf(prefix.slice(0, -1), root)];
+    while (folders.length > 0) {
+      const batch = folders.splice(-AT_ONCE);
+      const listed = await Promise.all(batch.map(async (parts) => ({ parts, entries: await files.entries(parts) })));
+      const pending = listed.flatMap(({ parts, entries }) => entries.map((entry) => ({ parts, entry })));
+      while (pending.length > 0) {
+        const found = await Promise.all(pending.splice(-AT_ONCE).map(({ parts, entry }) => look(parts, entry)));
+        for (const item of found) {
+          if (item === null) continue;
+          if ("key" in item) yield item;
+          else folders.push(item);
+        }
+      }
+    }
+  }
+
+  return {
+    url: pathToFileURL(root).href,
+    list,
+    create: async (key, document) => files.createOnly(partsOf(key, root), document),
+    read: async (key) => files.read(partsOf(key, root)),
+    remove: async (key) => files.remove(partsOf(key, root)),
+  };
+}

@@ -1,0 +1,256 @@
+/**
+ * A folder in which files are made once and whole: written and synced under another name, then linked to
+ * their own, which fails where that is taken. The link is the only step that a reader can see, and it is
+ * one step: a process killed anywhere leaves the whole file or none, and at most a temporary one, which
+ * lies in `.tmp`, is seen by no listing and is swept once it is old.
+ *
+ * Refused: symbolic links inside the folder (the folder itself may be one). Files have mode 0600, folders
+ * 0700. What returns has been synced to the disk, folders included.
+ */
+import { constants, type Dirent } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+import { CertkeepError } from "../../error.ts";
+import { type FileSystem, NODE_FILE_SYSTEM, storeError, systemCode } from "./system.ts";
+
+const TEMPORARY = ".tmp";
+/** A temporary file is in use for moments; older ones were left by killed processes. Milliseconds. */
+export const SWEEP_AFTER_MS = 60 * 60 * 1000;
+
+export interface FolderOptions {
+  readonly fileSystem?: FileSystem;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+export interface Folder {
+  readonly path: string;
+  /** `parts` lead from the folder to the file; the folders between are made. `exists` where the name is taken. */
+  createOnly(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists">;
+  /** `null` where there is no such file. */
+  read(parts: readonly string[]): Promise<Uint8Array | null>;
+  /** What lies in a folder, names that begin with a dot left out; empty where there is no such folder. */
+  entries(parts: readonly string[]): Promise<readonly Dirent[]>;
+  /** `null` where the file is gone. */
+  sizeOf(parts: readonly string[]): Promise<number | null>;
+  remove(parts: readonly string[]): Promise<void>;
+}
+
+export function openFolder(path: string, options: FolderOptions = {}): Folder {
+  const fs = options.fileSystem ?? NODE_FILE_SYSTEM;
+  const now = options.now ?? Date.now;
+  /** Folders that are known to stand, to be none but folders, and to be on the disk. */
+  const standing = new Map<string, Promise<void>>();
+  /** Folders that were looked at and are no links, whether or not they are on the disk already. */
+  const real = new Set<string>();
+  /** The next sync of a folder, which has not begun: whoever comes before it begins shares it. */
+  const waiting = new Map<string, Promise<void>>();
+  const running = new Map<string, Promise<void>>();
+  let swept = false;
+
+  const at = (parts: readonly string[]): string => join(path, ...parts);
+
+  async function syncNow(folder: string): Promise<void> {
+    // Windows can't open a folder; its file system journals the name with the file.
+    if (process.platform === "win32") return;
+    const handle = await fs.open(folder, constants.O_RDONLY);
+    try {
+      await handle.sync();
+    } catch (error) {
+      // Some network file systems know no sync of a folder: they journal names by themselves.
+      if (systemCode(error) !== "EINVAL" && systemCode(error) !== "ENOTSUP") throw error;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Syncs a folder after what is in it by now; calls that come while one runs share the next. */
+  function syncFolder(folder: string): Promise<void> {
+    const next = waiting.get(folder);
+    if (next !== undefined) return next;
+    const before = running.get(folder) ?? Promise.resolve();
+    const mine = before
+      .catch(() => undefined)
+      .then(async () => {
+        waiting.delete(folder);
+        running.set(folder, mine);
+        try {
+          await syncNow(folder);
+        } finally {
+          if (running.get(folder) === mine) running.delete(folder);
+        }
+      });
+    waiting.set(folder, mine);
+    return mine;
+  }
+
+  async function refuseLink(folder: string): Promise<void> {
+    const found = await fs.lstat(folder);
+    if (found.isDirectory()) return;
+    throw found.isSymbolicLink()
+      ? new CertkeepError("store_damaged", { where: folder, found: "a symbolic link lies in the store, which is not followed", expected: "a folder", todo: "Replace the link by what it points to" })
+      : Object.assign(new Error("not a folder"), { code: "ENOTDIR" });
+  }
+
+  async function makeRoot(): Promise<void> {
+    // The first folder that was made is named: it and those below it are new, and their names have to be synced.
+    const first = await fs.mkdir(path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    for (let folder = path; folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder));
+  }
+
+  function ensure(parts: readonly string[]): Promise<void> {
+    const folder = at(parts);
+    const known = standing.get(folder);
+    if (known !== undefined) return known;
+    const made = (async () => {
+      if (parts.length === 0) return makeRoot();
+      await ensure(parts.slice(0, -1));
+      try {
+        await fs.mkdir(folder, { mode: 0o700 });
+      } catch (error) {
+        if (systemCode(error) !== "EEXIST") throw error;
+        await refuseLink(folder);
+      }
+      // Also where it stood already: whoever made it may have been killed before this.
+      return syncFolder(dirname(folder));
+    })();
+    standing.set(folder, made);
+    made.catch(() => standing.delete(folder));
+    return made;
+  }
+
+  /** Throws where a folder on the way is a symbolic link; nothing where one is missing. */
+  async function refuseLinks(parts: readonly string[]): Promise<void> {
+    for (let depth = 1; depth <= parts.length; depth += 1) {
+      const folder = at(parts.slice(0, depth));
+      if (standing.has(folder) || real.has(folder)) continue;
+      try {
+        await refuseLink(folder);
+      } catch (error) {
+        if (systemCode(error) === "ENOENT") return;
+        throw error;
+      }
+      real.add(folder);
+    }
+  }
+
+  async function sweep(): Promise<void> {
+    if (swept) return;
+    swept = true;
+    const folder = at([TEMPORARY]);
+    for (const name of await fs.readdir(folder)) {
+      try {
+        const file = join(folder, name);
+        if (now() - (await fs.lstat(file)).mtimeMs > SWEEP_AFTER_MS) await fs.unlink(file);
+      } catch {
+        // Somebody else swept it, or it stays for the next time: it is in nobody's way.
+      }
+    }
+  }
+
+  async function writeTemporary(bytes: Uint8Array): Promise<string> {
+    const temporary = join(at([TEMPORARY]), `${process.pid}-${randomBytes(8).toString("hex")}`);
+    const handle = await fs.open(temporary, "wx", 0o600);
+    try {
+      try {
+        await handle.writeFile(bytes);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      await drop(temporary);
+      throw error;
+    }
+    return temporary;
+  }
+
+  /** Removing a temporary file changes nothing that counts, and must not hide what went before. */
+  async function drop(temporary: string): Promise<void> {
+    await fs.unlink(temporary).catch(() => undefined);
+  }
+
+  async function linkOnce(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists"> {
+    const parents = parts.slice(0, -1);
+    await ensure(parents);
+    await ensure([TEMPORARY]);
+    await sweep();
+    const temporary = await writeTemporary(bytes);
+    let outcome: "created" | "exists" = "created";
+    try {
+      await fs.link(temporary, at(parts));
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+      outcome = "exists";
+    } finally {
+      await drop(temporary);
+    }
+    // What exists may have been linked by a process that was killed before it synced.
+    await syncFolder(at(parents));
+    return outcome;
+  }
+
+  async function createOnly(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists"> {
+    try {
+      try {
+        return await linkOnce(parts, bytes);
+      } catch (error) {
+        // A folder that this process knew was removed meanwhile: it is made again, once.
+        if (systemCode(error) !== "ENOENT") throw error;
+        standing.clear();
+        return await linkOnce(parts, bytes);
+      }
+    } catch (error) {
+      throw storeError(error, "could not be written", at(parts));
+    }
+  }
+
+  async function read(parts: readonly string[]): Promise<Uint8Array | null> {
+    try {
+      await refuseLinks(parts.slice(0, -1));
+      const handle = await fs.open(at(parts), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+      try {
+        return await handle.readFile();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return null;
+      throw storeError(error, "could not be read", at(parts));
+    }
+  }
+
+  async function entries(parts: readonly string[]): Promise<readonly Dirent[]> {
+    try {
+      await refuseLinks(parts);
+      const found = await fs.readdir(at(parts), { withFileTypes: true });
+      return found.filter((entry) => !entry.name.startsWith("."));
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return [];
+      throw storeError(error, "could not be listed", at(parts));
+    }
+  }
+
+  async function sizeOf(parts: readonly string[]): Promise<number | null> {
+    try {
+      return (await fs.lstat(at(parts))).size;
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return null;
+      throw storeError(error, "could not be read", at(parts));
+    }
+  }
+
+  async function remove(parts: readonly string[]): Promise<void> {
+    try {
+      await refuseLinks(parts.slice(0, -1));
+      await fs.unlink(at(parts));
+      await syncFolder(at(parts.slice(0, -1)));
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return;
+      throw storeError(error, "could not be removed", at(parts));
+    }
+  }
+
+  return { path, createOnly, read, entries, sizeOf, remove };
+}

@@ -1,0 +1,38 @@
+/**
+ * The file of one revision of a state: the text, then a line with its digest, so that a file that was cut
+ * off or damaged is told from a whole one. Pure.
+ *
+ * A text that is a whole JSON document without that line is taken as it is: a person mended it by hand.
+ */
+import { createHash } from "node:crypto";
+
+const SEAL = /\n\{"bytes":(\d+),"sha256":"([0-9a-f]{64})"\}\n$/;
+
+/** The bytes of a revision's file. */
+export function formatRevision(text: string): Uint8Array {
+  const bytes = Buffer.byteLength(text, "utf8");
+  const sha256 = createHash("sha256").update(text, "utf8").digest("hex");
+  return Buffer.from(`${text}\n${JSON.stringify({ bytes, sha256 })}\n`, "utf8");
+}
+
+export type ParsedRevision = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly found: string };
+
+export function parseRevision(bytes: Uint8Array): ParsedRevision {
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const seal = SEAL.exec(whole);
+  if (seal === null) {
+    return isJson(whole) ? { ok: true, text: whole } : { ok: false, found: `${bytes.byteLength} bytes that end before the state does: the file was cut off` };
+  }
+  const text = whole.slice(0, seal.index);
+  const sha256 = createHash("sha256").update(text, "utf8").digest("hex");
+  return sha256 === seal[2] ? { ok: true, text } : { ok: false, found: "a content that its own digest (the last line) doesn't fit" };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

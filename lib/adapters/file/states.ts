@@ -1,0 +1,106 @@
+/**
+ * State documents in a folder: one subfolder a document, in it numbered revisions, each made once (see
+ * folder.ts). The highest number is the document. Of two writers that read the same revision both try to
+ * make the next number, and one finds it taken.
+ *
+ * The last few revisions stay. A damaged newest one is an error that names the file and the way back to the
+ * one before it; it is never passed over in silence, because what it knew (which copies an audit recorded)
+ * would be lost without a word.
+ */
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
+import { CertkeepError } from "../../error.ts";
+import type { StateStore, StoredState } from "../../ports/states.ts";
+import { type FolderOptions, openFolder } from "./folder.ts";
+import { formatRevision, parseRevision } from "./revision.ts";
+
+/** Revisions that stay, the newest included. */
+export const KEPT_REVISIONS = 5;
+/** Times that a reader starts anew because writers removed the revision it was about to read. */
+const READ_ATTEMPTS = 20;
+
+const FILE = /^(\d{10})\.json$/;
+
+function fileOf(revision: number): string {
+  return `${String(revision).padStart(10, "0")}.json`;
+}
+
+/** `folder` is made with the first document. */
+export function createFileStates(folder: string, options: FolderOptions = {}): StateStore {
+  const root = resolve(folder);
+  const files = openFolder(root, options);
+
+  /** Numbers of the revisions there are, the newest first. */
+  async function revisions(segment: string): Promise<readonly number[]> {
+    const entries = await files.entries([segment]);
+    return entries
+      .map((entry) => FILE.exec(entry.name)?.[1])
+      .filter((digits) => digits !== undefined)
+      .map(Number)
+      .toSorted((a, b) => b - a);
+  }
+
+  async function damaged(segment: string, newest: number, older: readonly number[], found: string): Promise<CertkeepError> {
+    const file = join(root, segment, fileOf(newest));
+    for (const revision of older) {
+      const bytes = await files.read([segment, fileOf(revision)]);
+      if (bytes === null || !parseRevision(bytes).ok) continue;
+      return new CertkeepError("state_damaged", {
+        where: file,
+        found,
+        expected: "a whole state document",
+        todo: `The revision before it, ${fileOf(revision)}, is whole: rename the damaged file to ${fileOf(newest)}.damaged to go on from there`,
+      });
+    }
+    return new CertkeepError("state_damaged", {
+      where: file,
+      found,
+      expected: "a whole state document",
+      todo: `No older revision is whole: rename the folder ${join(root, segment)} to begin anew (copies stay, but are told as not recorded)`,
+    });
+  }
+
+  async function read(name: string): Promise<StoredState | null> {
+    const segment = encodeSegment(name);
+    for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
+      const [newest, ...older] = await revisions(segment);
+      if (newest === undefined) return null;
+      const bytes = await files.read([segment, fileOf(newest)]);
+      if (bytes === null) continue;
+      const parsed = parseRevision(bytes);
+      if (!parsed.ok) throw await damaged(segment, newest, older, parsed.found);
+      return { revision: String(newest), text: parsed.text };
+    }
+    throw new CertkeepError("state_conflict", { where: join(root, segment), found: "others wrote it faster than it could be read", todo: "Run it again" });
+  }
+
+  async function write(name: string, text: string, revision: string | null): Promise<string | null> {
+    const segment = encodeSegment(name);
+    const before = (await revisions(segment))[0] ?? 0;
+    if (String(before) !== (revision ?? "0")) return null;
+    const next = before + 1;
+    if ((await files.createOnly([segment, fileOf(next)], formatRevision(text))) === "exists") return null;
+    const after = await revisions(segment);
+    if ((after[0] ?? next) >= next + KEPT_REVISIONS) {
+      // While this process stood still, others wrote so much that the number it made had been taken and
+      // removed again. Nobody reads it any more: it is a conflict like any other.
+      await files.remove([segment, fileOf(next)]);
+      return null;
+    }
+    // An old revision that can't be removed is in nobody's way: the next writer tries again.
+    await Promise.allSettled(after.slice(KEPT_REVISIONS).map((old) => files.remove([segment, fileOf(old)])));
+    return String(next);
+  }
+
+  async function names(): Promise<readonly string[]> {
+    const found: string[] = [];
+    for (const entry of await files.entries([])) {
+      const name = entry.isDirectory() ? decodeSegment(entry.name) : null;
+      if (name !== null && (await revisions(entry.name)).length > 0) found.push(name);
+    }
+    return found;
+  }
+
+  return { url: pathToFileURL(root).href, names, read, write };
+}
