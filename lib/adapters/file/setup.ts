@@ -1,0 +1,128 @@
+/**
+ * Files that `certkeep init` makes: each exclusively and durably, never over another one.
+ *
+ * An identity is written straight to its place and nowhere else, since its bytes are a key: a process killed
+ * in the middle leaves a file that is told as broken, and no copy under another name.
+ */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { access, chmod, lstat, mkdir, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { CertkeepError } from "../../error.ts";
+import { storeError, systemCode } from "./system.ts";
+
+/** An identity or a configuration is a few kilobytes. */
+const MAX_BYTES = 1 << 20;
+
+/** The files of `runInit`. */
+export function createSetupFiles() {
+  return { read, create, replace, workTreeOf };
+}
+
+async function read(path: string): Promise<string | null> {
+  const refuse = (found: string): CertkeepError => new CertkeepError("file_unreadable", { where: path, found, expected: "a readable file" });
+  try {
+    const status = await stat(path);
+    if (!status.isFile()) throw refuse("something that isn't a file");
+    if (status.size > MAX_BYTES) throw refuse(`${status.size} bytes`);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(path));
+  } catch (error) {
+    if (error instanceof CertkeepError) throw error;
+    if (error instanceof TypeError) throw refuse("bytes that aren't UTF-8");
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw refuse(code === "EACCES" || code === "EPERM" ? "a file that this user may not read" : `a file that can't be read (${code ?? "no reason given"})`);
+  }
+}
+
+/** `private`: the file is 0600 and new folders are 0700; `public`: 0644 less the umask, and 0777 less it. */
+async function create(path: string, text: string, kind: "private" | "public"): Promise<"created" | "exists"> {
+  const folder = dirname(path);
+  try {
+    await mkdir(folder, { recursive: true, mode: kind === "private" ? 0o700 : 0o777 });
+    const handle = await open(path, "wx", kind === "private" ? 0o600 : 0o644);
+    try {
+      try {
+        await handle.writeFile(text);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      await unlink(path).catch(() => undefined);
+      throw error;
+    }
+    await syncFolder(folder);
+    return "created";
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return "exists";
+    throw storeError(error, "could not be written", path);
+  }
+}
+
+/** Follows a link to the file itself, keeps its mode, and is one step for whoever reads. */
+async function replace(path: string, before: string, after: string): Promise<"replaced" | "changed"> {
+  try {
+    const file = await realpath(path);
+    const { mode } = await stat(file);
+    await access(file, constants.W_OK);
+    const temporary = join(dirname(file), `.certkeep-${randomBytes(6).toString("hex")}`);
+    try {
+      const handle = await open(temporary, "wx", mode & 0o777);
+      try {
+        await handle.writeFile(after);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await chmod(temporary, mode & 0o777);
+      if ((await read(file)) !== before) return "changed";
+      await rename(temporary, file);
+    } finally {
+      await unlink(temporary).catch(() => undefined);
+    }
+    await syncFolder(dirname(file));
+    return "replaced";
+  } catch (error) {
+    throw storeError(error, "could not be written", path);
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  // Windows can't open a folder; its file system journals the name with the file.
+  if (process.platform === "win32") return;
+  const handle = await open(folder, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The nearest folder above `path` that has a `.git`, links followed as far as the path exists; `null` for none. */
+async function workTreeOf(path: string): Promise<string | null> {
+  let folder = dirname(path);
+  for (;;) {
+    try {
+      folder = await realpath(folder);
+      break;
+    } catch {
+      if (folder === dirname(folder)) return null;
+      folder = dirname(folder);
+    }
+  }
+  for (;;) {
+    if (await exists(join(folder, ".git"))) return folder;
+    if (folder === dirname(folder)) return null;
+    folder = dirname(folder);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
