@@ -1,0 +1,125 @@
+/**
+ * Identity files as age-keygen writes them: one identity a line, comments with `#`, CRLF allowed; or such a
+ * file sealed with a passphrase. Nothing of an identity is ever part of an error.
+ *
+ * Identities of other kinds (plugins, SSH) are passed over where a native one is there as well: at 3 a.m. a
+ * hardware key's line must not keep the break-glass key beside it from opening. Alone, they are told.
+ */
+import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
+import { CertkeepError } from "../../error.ts";
+
+/** An identity file's content, and what it is called in errors (a path, a secret's URL). */
+export interface IdentityText {
+  readonly where: string;
+  /** Bytes where the file may be a binary age file. */
+  readonly content: string | Uint8Array;
+}
+
+/** Asks for the passphrase of the file called `where`; `null` where nobody can be asked. */
+export type AskPassphrase = (where: string) => Promise<string | null>;
+
+export interface Identity {
+  /** `AGE-SECRET-KEY-1…` */
+  readonly secret: string;
+  /** `age1…` */
+  readonly recipient: string;
+}
+
+const ARMOR_BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----";
+const BINARY_BEGIN = "age-encryption.org/v1\n";
+
+/** A new X25519 identity. */
+export async function generateIdentity(): Promise<Identity> {
+  const secret = await generateX25519Identity();
+  return { secret, recipient: await identityToRecipient(secret) };
+}
+
+function invalid(where: string, found: string, expected: string, todo?: string): CertkeepError {
+  return new CertkeepError("identity_invalid", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
+}
+
+/** The identities of a file. @throws CertkeepError identity_invalid */
+export async function parseIdentities(source: IdentityText, ask: AskPassphrase | null): Promise<readonly Identity[]> {
+  const bytes = typeof source.content === "string" ? Buffer.from(source.content, "utf8") : source.content;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  if (text.trimStart().startsWith(ARMOR_BEGIN)) return unlock(source.where, fromArmor(source.where, text), ask);
+  if (text.startsWith(BINARY_BEGIN)) return unlock(source.where, bytes, ask);
+  return parseLines(source.where, text);
+}
+
+function fromArmor(where: string, text: string): Uint8Array {
+  try {
+    return armor.decode(text);
+  } catch {
+    throw invalid(where, "an armored age file that is damaged or cut off", "an identity file");
+  }
+}
+
+async function unlock(where: string, file: Uint8Array, ask: AskPassphrase | null): Promise<readonly Identity[]> {
+  const header = Buffer.from(file.buffer, file.byteOffset, Math.min(file.byteLength, 4096)).toString("latin1");
+  if (!header.startsWith(BINARY_BEGIN)) throw invalid(where, "an armored file that isn't age's", "an identity file");
+  if (!/\n-> scrypt /.test(header)) {
+    throw invalid(where, "a file that is sealed for recipients, such as a copy", "an identity file", "Open it with its own identity first: age -d -i OTHER");
+  }
+  const passphrase = ask === null ? null : await ask(where);
+  if (passphrase === null) {
+    throw invalid(
+      where,
+      "an identity that is protected by a passphrase",
+      "somebody to ask for it",
+      "Run it in a terminal, or open it into memory and pass it on: age -d FILE | certkeep restore … --identity -",
+    );
+  }
+  const decrypter = new Decrypter();
+  decrypter.addPassphrase(passphrase);
+  let plain: Uint8Array;
+  try {
+    plain = await decrypter.decrypt(file);
+  } catch {
+    throw invalid(where, "a passphrase that doesn't open it (or the file is damaged)", "its passphrase");
+  }
+  try {
+    return await parseLines(where, Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength).toString("utf8"));
+  } finally {
+    plain.fill(0);
+  }
+}
+
+async function parseLines(where: string, text: string): Promise<readonly Identity[]> {
+  const identities: Identity[] = [];
+  const others: string[] = [];
+  for (const [index, raw] of text.replace(/^\ufeff/, "").split("\n").entries()) {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const place = `${where}:${index + 1}`;
+    if (/^AGE-SECRET-KEY-(?:PQ-)?1/.test(line)) {
+      identities.push(await nativeIdentity(place, line));
+      continue;
+    }
+    if (line.startsWith("age1")) {
+      throw invalid(place, "a recipient, which only seals", "an identity (AGE-SECRET-KEY-1…)", "The identity is in the file that was made together with it");
+    }
+    const other = foreignKind(line);
+    if (other === null) throw invalid(place, "a line that is no identity", "AGE-SECRET-KEY-1… or a comment");
+    others.push(`${place}: ${other}`);
+    // The lines of an SSH key belong together.
+    if (other.startsWith("an SSH")) break;
+  }
+  if (identities.length > 0) return identities;
+  if (others.length > 0) throw invalid(where, `nothing but ${others.join(", ")}, which certkeep doesn't open with`, "an identity (AGE-SECRET-KEY-1…)");
+  throw invalid(where, text.trim() === "" ? "an empty file" : "comments only", "an identity (AGE-SECRET-KEY-1…)");
+}
+
+function foreignKind(line: string): string | null {
+  if (line.startsWith("AGE-PLUGIN-")) return "an identity of an age plugin";
+  if (/^-----BEGIN (?:OPENSSH|RSA|EC )?.*PRIVATE KEY-----/.test(line)) return "an SSH or other private key";
+  return null;
+}
+
+async function nativeIdentity(place: string, line: string): Promise<Identity> {
+  try {
+    return { secret: line, recipient: await identityToRecipient(line) };
+  } catch {
+    throw invalid(place, "an identity with a typing error or cut off: its checksum doesn't fit", "AGE-SECRET-KEY-1… as it was made");
+  }
+}

@@ -1,0 +1,49 @@
+/** Sealing with age: for native X25519 recipients, in ASCII armor, which the `age` command opens. */
+import { armor, Encrypter } from "age-encryption";
+import { parseRecipient } from "../../backup/recipient.ts";
+import { CertkeepError } from "../../error.ts";
+import type { Sealer } from "../../ports/sealing.ts";
+
+/** Holds no identity: what it sealed, it can't open. */
+export function createSealer(): Sealer {
+  return { seal };
+}
+
+async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promise<string> {
+  if (recipients.length === 0) {
+    throw new CertkeepError("seal_failed", { where: "recipients", found: "none", expected: "at least one age recipient (age1…)", todo: "certkeep init makes one" });
+  }
+  const encrypter = new Encrypter();
+  for (const [index, text] of recipients.entries()) {
+    const parsed = parseRecipient(text);
+    if (!parsed.ok) throw refused(index, text, parsed.found);
+    try {
+      encrypter.addRecipient(parsed.recipient);
+    } catch {
+      throw refused(index, text, "no point of the curve");
+    }
+  }
+  try {
+    return armor.encode(await encrypter.encrypt(plaintext));
+  } catch {
+    throw new CertkeepError("seal_failed", {
+      where: `recipients ${recipients.map((recipient) => named(recipient)).join(", ")}`,
+      found: "age could not seal for them",
+      expected: "recipients made by age-keygen or certkeep init",
+    });
+  }
+}
+
+/** A recipient is public and is named; anything else might be an identity put there by mistake. */
+function named(text: string): string {
+  return text.startsWith("age1") ? JSON.stringify(text.slice(0, 80)) : "(not shown)";
+}
+
+function refused(index: number, text: string, found: string): CertkeepError {
+  return new CertkeepError("seal_failed", {
+    where: `recipient ${index + 1}, ${named(text.trim())}`,
+    found,
+    expected: "an age recipient (age1…)",
+    todo: "Correct it in certkeep.yaml: age-keygen -y IDENTITY prints the recipient of an identity",
+  });
+}
