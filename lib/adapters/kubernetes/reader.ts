@@ -5,7 +5,8 @@
  * crosses the network. Pages with values are kept to a few megabytes, whatever a Secret weighs. Each page's
  * JSON is garbage once it is parsed; nothing is cached.
  */
-import type { ClusterIdentity, ClusterReader, ObjectRef, Presence, ReaderStats, Scope } from "../../ports/cluster.ts";
+import type { ClusterReader, ObjectRef, Presence, ReaderStats, Scope } from "../../ports/cluster.ts";
+import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
