@@ -152,7 +152,7 @@ export function selectContext(config: Kubeconfig, wanted: string | null): { read
 }
 
 /** The connection that a kubeconfig's context describes. @throws {CertkeepError} */
-export function connect(config: Kubeconfig, context: string | null, options: ConnectOptions): Promise<Connection> {
+export async function connect(config: Kubeconfig, context: string | null, options: ConnectOptions): Promise<Connection> {
   const { name, entry } = selectContext(config, context);
   const place = `${printable(entry.file, 300)}, context ${printable(name, 100)}`;
   const find = (kind: "cluster" | "user", entries: ReadonlyMap<string, KubeconfigEntry>): KubeconfigEntry => {

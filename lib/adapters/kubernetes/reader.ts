@@ -8,6 +8,7 @@
 import type { ClusterReader, ObjectRef, Presence, ReaderStats, Scope } from "../../ports/cluster.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
+import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
 import { BodyTooLarge, type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
