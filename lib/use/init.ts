@@ -10,6 +10,7 @@ import { formatInstant } from "../certificate/time.ts";
 import { addSettings } from "../config/edit.ts";
 import { parseConfig } from "../config/parse.ts";
 import { problemLine } from "../config/problem.ts";
+import { isRecipient } from "../config/recipient.ts";
 import { clusterNameFor } from "../config/settings.ts";
 import { renderConfig, type TemplateCluster } from "../config/template.ts";
 import { CertkeepError } from "../error.ts";
@@ -159,13 +160,22 @@ async function findIdentity(places: InitPlaces, ports: InitPorts): Promise<Provi
 async function readIdentity(path: string, ports: InitPorts): Promise<Provided | null> {
   const text = await ports.files.read(path);
   if (text === null) return null;
-  const recipients = await ports.identities.recipientsOf(text, path);
+  const recipients = (await recipientsOf(text, path, ports)).filter(isRecipient);
   if (recipients.length === 0) {
-    throw new CertkeepError("identity_invalid", { where: path, found: "no identity", expected: "a line AGE-SECRET-KEY-1…", todo: "If it was left by a certkeep init that was interrupted, remove it and run certkeep init again" });
+    throw new CertkeepError("identity_invalid", { where: path, found: "identities of another kind", expected: "an X25519 identity, as age-keygen makes it", todo: "Name another place: certkeep init --identity FILE" });
   }
   const tree = await ports.files.workTreeOf(path);
   if (tree !== null) ports.note(`${path} lies in the git work tree ${tree}: a commit could publish it. Move it out, and name its place as identity: in certkeep.yaml.`);
   return { path, action: "kept", recipients };
+}
+
+async function recipientsOf(text: string, path: string, ports: InitPorts): Promise<readonly string[]> {
+  try {
+    return await ports.identities.recipientsOf(text, path);
+  } catch (error) {
+    if (!(error instanceof CertkeepError) || error.parts.todo !== undefined) throw error;
+    throw new CertkeepError(error.code, { ...error.parts, todo: "If an interrupted certkeep init left it, nothing was sealed for it: remove it and run certkeep init again. Else put your copy of it in its place" });
+  }
 }
 
 async function chooseIdentity(places: InitPlaces, ports: InitPorts): Promise<string> {

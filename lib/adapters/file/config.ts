@@ -14,32 +14,25 @@ import { problemLine, type Problem } from "../../config/problem.ts";
 import { MAX_BYTES } from "../../config/yaml.ts";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../report/text.ts";
-import { localPaths } from "./paths.ts";
 
 export const CONFIG_NAME = "certkeep.yaml";
 const REGISTRATIONS = "clusters";
 /** Problems that one message lists; it says how many more there are. */
 const TOLD_PROBLEMS = 40;
 
-export interface ConfigWorld {
+export interface ConfigPlaces {
   /** What --config says, or `null`: looked for. */
-  readonly file: string | null;
+  readonly explicit: string | null;
+  /** Absolute. */
   readonly cwd: string;
-  /** For the home folder that `~` means. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The user's configuration folder; default: the platform's. */
-  readonly userFolder?: string;
-}
-
-interface Places {
-  readonly cwd: string;
-  /** `null` where there is none: then `~` is refused. */
+  /** What `~` means; `null`: it is refused. */
   readonly homeFolder: string | null;
+  /** The user's configuration folder. */
   readonly userFolder: string;
 }
 
 export interface LoadedConfig {
-  /** Paths in it are absolute, a file store is the path of its folder, anchors are read, registrations stand among the clusters. */
+  /** Paths in it are absolute, also those after `file:`; anchors are read; registrations stand among the clusters. */
   readonly config: Config;
   /** Absolute; `null`: there is none, and the defaults hold. */
   readonly file: string | null;
@@ -49,20 +42,9 @@ export interface LoadedConfig {
   readonly broken: readonly { readonly name: string; readonly error: CertkeepError }[];
 }
 
-function placesOf(world: ConfigWorld): Places {
-  return { cwd: resolve(world.cwd), homeFolder: homeFolderOf(world.env), userFolder: world.userFolder ?? localPaths().config };
-}
-
-/** What `~` means, or `null` where nobody says. */
-export function homeFolderOf(env: ConfigWorld["env"]): string | null {
-  const home = env["HOME"] ?? env["USERPROFILE"] ?? "";
-  return home === "" ? null : home;
-}
-
 /** The configuration that holds here. @throws CertkeepError config_missing, config_invalid with every problem */
-export async function loadConfig(world: ConfigWorld): Promise<LoadedConfig> {
-  const places = placesOf(world);
-  const file = await findConfig(world);
+export async function loadConfig(places: ConfigPlaces): Promise<LoadedConfig> {
+  const file = await findConfig(places);
   const shownName = file === null ? CONFIG_NAME : shownPath(file, places.cwd);
   let config = DEFAULT_CONFIG;
   if (file !== null) {
@@ -81,17 +63,16 @@ export async function loadConfig(world: ConfigWorld): Promise<LoadedConfig> {
 }
 
 /** Where the configuration is: named, else upwards from the current folder, else in the user's folder; `null` for none. */
-export async function findConfig(world: ConfigWorld): Promise<string | null> {
-  const places = placesOf(world);
-  const { cwd, userFolder } = places;
-  if (world.file !== null) {
-    const file = namedConfig(world.file, world);
+export async function findConfig(places: ConfigPlaces): Promise<string | null> {
+  const { explicit, cwd, userFolder } = places;
+  if (explicit !== null) {
+    const file = namedConfig(explicit, places);
     if ((await kindOf(file)) === null) {
       throw new CertkeepError("config_missing", { where: shownPath(file, cwd), found: "no such file", expected: "a certkeep.yaml", todo: "Correct --config, or make one with: certkeep init" });
     }
     return file;
   }
-  for (let folder = cwd; ; folder = dirname(folder)) {
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const file = await configIn(folder, cwd);
     if (file !== null) return file;
     if (folder === dirname(folder)) break;
@@ -100,11 +81,11 @@ export async function findConfig(world: ConfigWorld): Promise<string | null> {
 }
 
 /** The absolute path that --config means. @throws CertkeepError usage */
-export function namedConfig(text: string, world: ConfigWorld): string {
+export function namedConfig(text: string, places: ConfigPlaces): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new CertkeepError("usage", { where: "--config", found: "a URL", expected: "the path of a certkeep.yaml" });
   }
-  return resolve(world.cwd, untilde(text, placesOf(world)));
+  return resolve(places.cwd, untilde(text, places));
 }
 
 async function configIn(folder: string, cwd: string): Promise<string | null> {
@@ -177,42 +158,42 @@ function shownPath(file: string, cwd: string): string {
   return plain(file.startsWith(below) ? file.slice(below.length) : file);
 }
 
-function untilde(path: string, { homeFolder }: Pick<Places, "homeFolder">): string {
+function untilde(path: string, { homeFolder }: Pick<ConfigPlaces, "homeFolder">): string {
   if (path !== "~" && !path.startsWith("~/")) return path;
   if (homeFolder === null) throw new CertkeepError("config_invalid", { where: plain(path), found: "~, though there is no home folder", expected: "a path that begins with /" });
   return join(homeFolder, path.slice(1));
 }
 
 /** An absolute path; relative ones begin at the folder of `file`. */
-function absolute(path: string, file: string, places: Places): string {
+function absolute(path: string, file: string, places: ConfigPlaces): string {
   const expanded = untilde(path, places);
   return isAbsolute(expanded) ? expanded : join(dirname(file), expanded);
 }
 
-/** The absolute path that `file:PATH` or `file:///PATH` names; another URL as it is. */
-function pathOf(url: string | null, file: string, places: Places): string | null {
+/** `file:PATH` and `file:///PATH` to `file:` and an absolute path; another URL as it is. */
+function absoluteUrl(url: string | null, file: string, places: ConfigPlaces): string | null {
   if (url === null || !url.startsWith("file:")) return url;
-  return absolute(url.slice("file:".length).replace(/^\/{3}/, "/"), file, places);
+  return `file:${absolute(url.slice("file:".length).replace(/^\/{3}/, "/"), file, places)}`;
 }
 
-async function resolveConfig(config: Config, file: string, shownName: string, places: Places): Promise<Config> {
+async function resolveConfig(config: Config, file: string, shownName: string, places: ConfigPlaces): Promise<Config> {
   const issuers = await Promise.all(
     config.issuers.map(async (issuer, index) => ({ ...issuer, anchors: await readAnchors(issuer.anchors, `${shownName}: issuers[${index}].anchors`, file, places) })),
   );
   return {
     ...config,
-    identity: config.identity?.startsWith("file:") === true ? `file:${pathOf(config.identity, file, places)}` : config.identity,
+    identity: absoluteUrl(config.identity, file, places),
     clusters: config.clusters.map((entry) => resolveEntry(entry, file, places)),
-    stores: { backups: pathOf(config.stores.backups, file, places), state: pathOf(config.stores.state, file, places) },
+    stores: { backups: absoluteUrl(config.stores.backups, file, places), state: absoluteUrl(config.stores.state, file, places) },
     issuers,
   };
 }
 
-function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig">>(entry: T, file: string, places: Places): T {
+function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig">>(entry: T, file: string, places: ConfigPlaces): T {
   return { ...entry, kubeconfig: entry.kubeconfig === null ? null : absolute(entry.kubeconfig, file, places) };
 }
 
-async function readAnchors(anchors: Anchors, where: string, file: string, places: Places): Promise<Anchors> {
+async function readAnchors(anchors: Anchors, where: string, file: string, places: ConfigPlaces): Promise<Anchors> {
   if (anchors.kind === "pem") return anchors;
   const path = absolute(anchors.path, file, places);
   const pem = new TextDecoder().decode(await readSmall(path, `${where}: ${shownPath(path, places.cwd)}`));
@@ -222,7 +203,7 @@ async function readAnchors(anchors: Anchors, where: string, file: string, places
   return { kind: "pem", pem };
 }
 
-async function readRegistrations(folder: string, config: Config, places: Places): Promise<{ entries: ClusterEntry[]; broken: LoadedConfig["broken"] }> {
+async function readRegistrations(folder: string, config: Config, places: ConfigPlaces): Promise<{ entries: ClusterEntry[]; broken: LoadedConfig["broken"] }> {
   let names: string[];
   try {
     names = (await readdir(folder)).filter((name) => !name.startsWith(".") && /\.ya?ml$/.test(name)).toSorted();
@@ -245,7 +226,7 @@ async function readRegistrations(folder: string, config: Config, places: Places)
   return { entries, broken };
 }
 
-async function readRegistration(file: string, name: string, config: Config, places: Places): Promise<ClusterEntry> {
+async function readRegistration(file: string, name: string, config: Config, places: ConfigPlaces): Promise<ClusterEntry> {
   const shownName = shownPath(file, places.cwd);
   const refuse = (where: string, found: string, expected: string, todo?: string): CertkeepError => new CertkeepError("config_invalid", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
   if (!file.endsWith(".yaml")) throw refuse(shownName, "a registration of this name", `${plain(name)}.yaml`, "Rename it");
@@ -259,7 +240,7 @@ async function readRegistration(file: string, name: string, config: Config, plac
 }
 
 /** A registration's kubeconfig holds a credential that nobody else may read. */
-async function refuseShared(file: string, where: string, places: Places): Promise<void> {
+async function refuseShared(file: string, where: string, places: ConfigPlaces): Promise<void> {
   const status = await kindOf(file);
   const place = `${where}: ${shownPath(file, places.cwd)}`;
   if (status === null) throw new CertkeepError("config_invalid", { where: place, found: "no such file", expected: "a kubeconfig" });

@@ -1,0 +1,90 @@
+/** `certkeep init` */
+import { Command } from "commander";
+import { composeInit, shortPath } from "../compose/init.ts";
+import { homeOf } from "../compose/settings.ts";
+import { CertkeepError } from "../error.ts";
+import { commandLine, literal } from "../finding/command.ts";
+import { plain } from "../report/text.ts";
+import { runInit, type InitResult } from "../use/init.ts";
+import { writeJson, writeLine, type Io } from "./io.ts";
+import { withCommon, type CommonOptions } from "./options.ts";
+
+type Options = CommonOptions & { readonly yes?: boolean; readonly identity?: string };
+
+export const INIT_SCHEMA = "certkeep.init/v1";
+
+export function initCommand(io: Io): Command {
+  return withCommon(new Command("init").description("writes certkeep.yaml, makes an age identity, says what to keep safe"))
+    .option("-y, --yes", "ask nothing: certkeep.yaml in this folder, the kubeconfig's current context")
+    .option("--identity <file>", "where the identity goes, or is")
+    .addHelpText("after", "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt")
+    .action(async (options: Options) => {
+      if (options.yes !== true && !io.interactive) {
+        throw new CertkeepError("usage", { where: "certkeep init", found: "nobody to ask, since this isn't a terminal", expected: "a terminal, or --yes to take the defaults", todo: "certkeep init --yes" });
+      }
+      const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
+      const { places, ports } = await composeInit({
+        configFile: options.config ?? null,
+        identityFile: options.identity ?? null,
+        env: io.env,
+        cwd: io.cwd,
+        nowNs: io.nowNs,
+        questions: asking,
+        askPassphrase: asking?.passphrase ?? null,
+        note: (message) => writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`),
+      });
+      const result = await runInit(places, ports);
+      const next = nextSteps(result, options);
+      for (const line of initLines(result, next, (path) => plain(shortPath(path, homeOf(io.env))))) writeLine(io.stderr, line);
+      if (options.json !== true) return;
+      writeJson(io, INIT_SCHEMA, {
+        config: result.config.path,
+        identity: result.identity?.path ?? null,
+        recipient: result.recipients[0] ?? null,
+        recipients: result.recipients,
+        clusters: result.clusters,
+        actions: { config: result.config.action, identity: result.identity?.action ?? "absent" },
+        next: next.map(({ command }) => command),
+      });
+    });
+}
+
+interface Step {
+  readonly command: string;
+  readonly does: string;
+}
+
+/** A file that --config names isn't found by itself: what follows names it as well. */
+function nextSteps(result: InitResult, options: Options): Step[] {
+  if (result.recipients.length === 0) return [{ command: "certkeep init", does: "once more, to add the recipients" }];
+  const named = options.config === undefined ? [] : [literal("--config"), result.config.path];
+  const command = (verb: string): string => commandLine(literal("certkeep"), literal(verb), ...named) ?? `certkeep ${verb} --config FILE`;
+  return [
+    { command: command("audit"), does: "audits, and makes a sealed copy of each good certificate" },
+    { command: command("backups"), does: "lists the copies" },
+  ];
+}
+
+const KEEP_SAFE = [
+  "  Whoever has this file can open every backup.",
+  "  If it is lost, no backup can be opened, by nobody: it is nowhere else.",
+  "  Put a copy into your password manager now. An audit never reads it; a restore needs it.",
+];
+
+function initLines(result: InitResult, next: readonly Step[], shown: (path: string) => string): string[] {
+  const { config, identity, recipients, clusters } = result;
+  const lines: string[] = [];
+  if (identity === null) lines.push("No identity of yours is here. The backups open with the identity of a recipient that certkeep.yaml names.");
+  else if (identity.action === "created") lines.push(`Made an identity: ${shown(identity.path)} (only you may read it)`, ...KEEP_SAFE);
+  else lines.push(`Used the identity that is there: ${shown(identity.path)}`);
+  if (identity !== null && !result.opens && recipients.length > 0) {
+    lines.push("  It opens no backup made from now on: its recipient isn't among those of certkeep.yaml.");
+  }
+  const says = { created: "Wrote", updated: "Added recipients to", kept: "Left as it is:" }[config.action];
+  lines.push(`${says} ${shown(config.path)}`);
+  if (recipients.length > 0) lines.push(`  Backups are sealed for ${recipients.map(plain).join(", ")}`);
+  if (config.action === "created") lines.push(clusters.length === 0 ? "  It names no cluster: the current context of your kubeconfig is audited." : `  Clusters: ${clusters.join(", ")}`);
+  const width = Math.max(...next.map(({ command }) => command.length));
+  lines.push("", "Next:", ...next.map(({ command, does }) => `  ${command.padEnd(width)}   ${does}`));
+  return lines;
+}

@@ -1,0 +1,64 @@
+/** The questions of `certkeep init`, asked on standard error, so that standard output stays a document's. */
+import { confirm, isCancel, multiselect, password, select, text } from "@clack/prompts";
+import { dirname, isAbsolute, join } from "node:path";
+import { fromHome, shortPath } from "../compose/init.ts";
+import { homeOf } from "../compose/settings.ts";
+import { CertkeepError } from "../error.ts";
+import { plain } from "../report/text.ts";
+import type { InitQuestions } from "../use/init.ts";
+import type { Io } from "./io.ts";
+
+/** More contexts than fit a small terminal are scrolled. */
+const SHOWN_CONTEXTS = 12;
+
+export function createQuestions(io: Io): InitQuestions & { passphrase(where: string): Promise<string | null> } {
+  const streams = { input: io.stdin, output: io.stderr };
+  const home = homeOf(io.env);
+  const shown = (path: string): string => plain(shortPath(path, home));
+  return {
+    async configPlace(choices) {
+      return answered(
+        await select({
+          ...streams,
+          message: "Where should certkeep.yaml go?",
+          options: choices.map((path) => (dirname(path) === io.cwd ? { value: path, label: "this folder", hint: "for a project; found from here and below" } : { value: path, label: shown(path), hint: "for you; found from anywhere" })),
+        }),
+      );
+    },
+    async contexts(choices) {
+      return answered(
+        await multiselect({
+          ...streams,
+          message: "Which clusters should be audited? (contexts of your kubeconfig)",
+          options: choices.map(({ name, current }) => ({ value: name, label: plain(name), ...(current ? { hint: "current" } : {}) })),
+          initialValues: choices.filter(({ current }) => current).map(({ name }) => name),
+          required: false,
+          maxItems: SHOWN_CONTEXTS,
+        }),
+      );
+    },
+    async identityPlace(suggested) {
+      const typed = answered(
+        await text({
+          ...streams,
+          message: "Where should the identity go? It opens every backup: outside any git work tree",
+          initialValue: suggested === "" ? "" : shortPath(suggested, home),
+          validate: (value) => ((value ?? "").trim() === "" ? "Name a file" : undefined),
+        }),
+      );
+      const path = fromHome(typed.trim(), home);
+      return isAbsolute(path) ? path : join(io.cwd, path);
+    },
+    async addRecipient(file, recipient) {
+      return answered(await confirm({ ...streams, message: `${shown(file)} names no recipients, so nothing is backed up. Add ${recipient} to it? All else stays as it is.` }));
+    },
+    async passphrase(where) {
+      return answered(await password({ ...streams, message: `Passphrase of ${shown(where)}` }));
+    },
+  };
+}
+
+function answered<T>(answer: T): Exclude<T, symbol> {
+  if (isCancel(answer)) throw new CertkeepError("usage", { where: "certkeep init", found: "cancelled", todo: "Nothing was replaced; run it again at any time" });
+  return answer as Exclude<T, symbol>;
+}

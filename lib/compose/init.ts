@@ -1,0 +1,95 @@
+/** `certkeep init` with its concrete adapters: where things may go on this machine, and who makes them. */
+import { existsSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { generateIdentity, parseIdentities, type AskPassphrase } from "../adapters/age/identity.ts";
+import { CONFIG_NAME, findConfig, namedConfig, type ConfigPlaces } from "../adapters/file/config.ts";
+import { localPaths } from "../adapters/file/paths.ts";
+import { createSetupFiles } from "../adapters/file/setup.ts";
+import { loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { isCertkeepError } from "../error.ts";
+import type { ContextChoice, InitPlaces, InitPorts, InitQuestions } from "../use/init.ts";
+import { homeOf } from "./settings.ts";
+
+export interface InitWorld {
+  readonly configFile: string | null;
+  /** `--identity`, or `null`. */
+  readonly identityFile: string | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly nowNs: () => bigint;
+  readonly questions: InitQuestions | null;
+  readonly askPassphrase: AskPassphrase | null;
+  readonly note: (message: string) => void;
+}
+
+export interface ComposedInit {
+  readonly places: InitPlaces;
+  readonly ports: InitPorts;
+}
+
+/** @throws CertkeepError usage, config_invalid */
+export async function composeInit(world: InitWorld): Promise<ComposedInit> {
+  const home = homeOf(world.env);
+  const paths = localPaths();
+  const places: ConfigPlaces = { explicit: world.configFile, cwd: world.cwd, homeFolder: home, userFolder: paths.config };
+  const identity = world.identityFile === null ? join(paths.identities, "identity.txt") : resolve(world.cwd, fromHome(world.identityFile, home));
+  const schema = fileURLToPath(new URL("../../schema/certkeep.schema.json", import.meta.url));
+  return {
+    places: {
+      existing: await existingConfig(places),
+      configs: world.configFile === null ? [join(world.cwd, CONFIG_NAME), join(paths.config, CONFIG_NAME)] : [namedConfig(world.configFile, places)],
+      identities: [identity],
+      identityChosen: world.identityFile !== null,
+      schemaPath: (config) => schemaPath(schema, config, paths.config),
+      reference: (path) => `file:${shortPath(path, home)}`,
+    },
+    ports: {
+      files: createSetupFiles(),
+      identities: {
+        generate: async () => {
+          const { secret, recipient } = await generateIdentity();
+          return { identity: secret, recipient };
+        },
+        recipientsOf: async (content, where) => (await parseIdentities({ where, content }, world.askPassphrase)).map(({ recipient }) => recipient),
+      },
+      listContexts: () => listContexts(world.env, home),
+      questions: world.questions,
+      clock: { nowNs: world.nowNs },
+      note: world.note,
+    },
+  };
+}
+
+/** A file that --config names and that isn't there yet is to be made. */
+async function existingConfig(places: ConfigPlaces): Promise<string | null> {
+  try {
+    return await findConfig(places);
+  } catch (error) {
+    if (isCertkeepError(error, "config_missing")) return null;
+    throw error;
+  }
+}
+
+async function listContexts(env: InitWorld["env"], homeFolder: string | null): Promise<ContextChoice[]> {
+  const config = await loadKubeconfig({ environment: env, homeFolder });
+  return [...(config?.contexts.keys() ?? [])].map((name) => ({ name, current: name === config?.currentContext }));
+}
+
+/** Relative where the schema lies below the configuration; absolute in a user's own folder, which nobody commits. */
+function schemaPath(schema: string, config: string, userFolder: string): string | null {
+  if (!existsSync(schema)) return null;
+  const below = relative(dirname(config), schema);
+  if (!below.startsWith("..")) return below;
+  return dirname(config) === userFolder ? schema : null;
+}
+
+/** `path` with `~` for the home folder. */
+export function shortPath(path: string, home: string | null): string {
+  return home !== null && home !== "/" && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
+}
+
+/** `~/…` in full. */
+export function fromHome(path: string, home: string | null): string {
+  return home !== null && (path === "~" || path.startsWith("~/")) ? join(home, path.slice(1)) : path;
+}
