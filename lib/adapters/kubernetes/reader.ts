@@ -6,7 +6,6 @@
  * JSON is garbage once it is parsed; nothing is cached.
  */
 import type { ClusterReader, ObjectRef, Presence, ReaderStats, Scope } from "../../ports/cluster.ts";
-import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
