@@ -58,7 +58,7 @@ describe("retries", () => {
     expect(parseRetryAfterMs("Mon, 23 Nov 2026 09:00:00 GMT", now)).toBe(0);
     expect(parseRetryAfterMs("12", now)).toBe(12_000);
     expect(parseRetryAfterMs("2026", now)).toBe(2_026_000);
-    for (const other of ["-1", "1.5", "2026-11-23", "soon", "", "99999999999"]) expect(parseRetryAfterMs(other, now), other).toBeNull();
+    for (const other of ["-1", "1.5", "2026-11-23", "soon", "", "99999999999"]) expect(parseRetryAfterMs(other, now)).toBeNull();
   });
 
   test("a connection cut in the body is asked again", async () => {

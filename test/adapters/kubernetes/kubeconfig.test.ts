@@ -111,7 +111,7 @@ describe("bad kubeconfigs get one plain message", () => {
     }
     for (const [file, words] of cases) {
       const failure = await failureOf(load({ files: [file] }));
-      expect(failure.code, file).toBe("kubeconfig_invalid");
+      expect(failure.code).toBe("kubeconfig_invalid");
       expect(failure.message).toContain(words);
       expect(failure.message).not.toContain("canary-key");
     }

@@ -146,7 +146,7 @@ describe("which proxy", () => {
     expect(via("https://api.example.com", { ALL_PROXY: "socks5://c" })).toBe("socks5://c");
     expect(via("https://api.example.com", { HTTP_PROXY: "http://b" })).toBeNull();
     for (const here of ["https://127.0.0.1:6443", "https://localhost:6443", "https://[::1]:6443", "https://a.localhost"]) {
-      expect(via(here, { HTTPS_PROXY: "http://b" }), here).toBeNull();
+      expect(via(here, { HTTPS_PROXY: "http://b" })).toBeNull();
     }
   });
 
@@ -178,7 +178,7 @@ describe("which proxy", () => {
   test("an address of a proxy may lack its scheme, and is refused where it is none", () => {
     expect(parseProxyUrl("proxy:3128")?.href).toBe("http://proxy:3128/");
     expect(parseProxyUrl("socks5h://proxy")?.protocol).toBe("socks5h:");
-    for (const bad of ["ftp://x", "http://", "://", "socks4://x", "http://[x"]) expect(parseProxyUrl(bad), bad).toBeNull();
+    for (const bad of ["ftp://x", "http://", "://", "socks4://x", "http://[x"]) expect(parseProxyUrl(bad)).toBeNull();
   });
 
   test("the kubeconfig's own proxy counts before the environment's", async () => {
