@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { formatInstant } from "../../lib/certificate/time.ts";
+import { evaluateState } from "../../lib/finding/evaluate.ts";
+import { tally } from "../../lib/finding/tally.ts";
+import { instantNs } from "../../lib/finding/verdict.ts";
+import type { StateDocument } from "../../lib/state/document.ts";
+import { certificate, NOW, NOW_NS, secret, state } from "./fixture.ts";
+
+const KEY = "tailscale/shop.tail1a2b3.ts.net";
+
+function codes(of: StateDocument, atNs = NOW_NS): string[] {
+  return evaluateState(of, atNs, NOW).map(({ code, severity }) => `${code} ${severity}`).toSorted();
+}
+
+describe("findings of a state", () => {
+  it("says nothing of what is fine", () => {
+    expect(codes(state())).toEqual([]);
+  });
+
+  const day = 86_400_000_000_000n;
+  const notAfter = instantNs(certificate().notAfter);
+  it.each([
+    // A lifetime of 90 days: due at 30 left, overdue below 22.5, expiring below 7.5.
+    ["exactly a quarter left", notAfter - (90n * day) / 4n, []],
+    ["a nanosecond less than a quarter", notAfter - (90n * day) / 4n + 1_000_000n, ["renewal_overdue warning"]],
+    ["exactly a twelfth left", notAfter - (90n * day) / 12n, ["renewal_overdue warning"]],
+    ["a millisecond less than a twelfth", notAfter - (90n * day) / 12n + 1_000_000n, ["expiring critical"]],
+    ["its last instant", notAfter, ["expiring critical"]],
+    ["a nanosecond after it", notAfter + 1n, ["expired critical"]],
+  ])("%s", (_, at, expected) => {
+    expect(codes(state(), at)).toEqual(expected);
+  });
+
+  it.each([
+    ["a key that doesn't fit", { certificates: { tls: certificate({ windows: [], reasons: ["key_mismatch"], keyFits: false }) } }, ["certificate_invalid critical"]],
+    ["an expired intermediate", { certificates: { tls: certificate({ windows: [["2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z"]] }) } }, ["certificate_invalid critical"]],
+    ["a staging certificate", { certificates: { tls: certificate({ staging: true, windows: [], reasons: ["unknown_issuer"] }) } }, []],
+    ["fields emptied", { certificates: {}, gaps: { tls: { domain: "shop", state: "empty", reasons: ["certificate_empty"], since: NOW, held: certificate() } } }, ["fields_emptied critical"]],
+    ["fields never filled", { certificates: {}, gaps: { tls: { domain: "shop", state: "empty", reasons: ["certificate_empty"], since: NOW, held: null } } }, ["certificate_pending information"]],
+    ["a key alone, from the start", { certificates: {}, gaps: { tls: { domain: "shop", state: "certificate_missing", reasons: ["certificate_empty"], since: NOW, held: null } } }, ["certificate_invalid critical"]],
+    ["not a certificate at all", { certificates: {}, gaps: { tls: { domain: "shop", state: "unreadable", reasons: ["certificate_not_pem"], since: NOW, held: null } } }, ["certificate_invalid critical"]],
+    ["no recipients", { certificates: { tls: certificate({ copy: null, notKept: { reason: "no_recipients" } }) } }, ["backup_missing warning"]],
+    ["over the quota", { certificates: { tls: certificate({ copy: null, notKept: { reason: "quota" } }) } }, ["backup_quota warning"]],
+    ["a store that failed", { certificates: { tls: certificate({ copy: null, notKept: { reason: "store_failed" } }) } }, ["backup_missing warning"]],
+    ["generic TLS of no known issuer", { foreign: true, certificates: {} }, []],
+  ])("%s", (_, over, expected) => {
+    expect(codes(state({ [KEY]: secret(over) }))).toEqual(expected);
+  });
+
+  it.each([
+    ["lost", "secret_lost critical"],
+    ["removed", "secret_removed information"],
+    ["unknown", "secret_lost warning"],
+  ])("a Secret that is gone: %s", (how, expected) => {
+    const lost = { how, incident: null, lostAt: NOW, lastSeenAt: "2026-11-23T11:00:00Z", record: secret() };
+    expect(codes(state({}, { lost: { [KEY]: lost } }))).toEqual([expected]);
+  });
+
+  it("tells what went at once as one", () => {
+    const lost = { how: "lost", incident: "namespace tailscale is gone", lostAt: NOW, lastSeenAt: NOW, record: secret() };
+    const findings = evaluateState(state({}, { lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": lost } }), NOW_NS, NOW);
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({ code: "secret_lost", severity: "critical", command: "certkeep restore prod --all --namespace tailscale" });
+    expect(findings[0]?.evidence).toHaveLength(3);
+  });
+
+  it("says what time alone brings of a cluster that can't be reached, as last seen", () => {
+    const unreachable = state(undefined, {
+      audit: { startedAt: NOW, finishedAt: NOW, complete: false, lastCompleteAt: "2026-11-22T12:00:00Z", lastReachedAt: "2026-11-22T12:00:00Z", secrets: 1, foreign: 0, unread: [{ scope: "cluster", code: "cluster_unreachable", message: "cluster prod: refused", since: NOW }] },
+    });
+    const at = instantNs("2027-01-29T00:00:00Z");
+    const findings = evaluateState(unreachable, at, formatInstant(at));
+    expect(findings.map(({ code, asLastSeen }) => [code, asLastSeen])).toEqual([
+      ["cluster_unreachable", null],
+      ["expiring", "2026-11-22T12:00:00Z"],
+    ]);
+    expect(tally(unreachable, findings, at)).toMatchObject({ certificates: 1, fine: 0, unknown: 1 });
+  });
+
+  it("keeps since when a finding holds", () => {
+    const first = evaluateState(state(), notAfter + 1n, NOW)[0];
+    const known = state(undefined, { findings: { [first?.id ?? ""]: { code: "expired", since: "2026-11-20T00:00:00Z", lastAt: NOW } } });
+    expect(evaluateState(known, notAfter + 1n, NOW)[0]?.since).toBe("2026-11-20T00:00:00Z");
+  });
+
+  it("offers no command for a name that doesn't fit one", () => {
+    const hostile = state({ "tailscale/x": secret({ certificates: { tls: certificate({ domain: "$(reboot).ts.net", reasons: ["key_mismatch"], windows: [] }) } }) });
+    expect(evaluateState(hostile, NOW_NS, NOW)[0]?.command).toBeNull();
+  });
+});
