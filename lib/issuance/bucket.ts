@@ -6,7 +6,7 @@
  * early spend can push a later one out and leave more. What people are told rests on `cappedTat` as well,
  * which stores every spend, up to empty.
  */
-import { type Limit, MS_NS, pace } from "./limit.ts";
+import { type Limit, MS_NS, type Pace, pace } from "./limit.ts";
 
 /** The bucket as it stood right after everything up to and including `atNs`. */
 export interface Start {
@@ -43,14 +43,20 @@ function byTime(a: bigint, b: bigint): number {
 
 /** Those that count between a start and an instant, in order of time. */
 function counted(spends: readonly bigint[], at: bigint, start: Start | null): bigint[] {
-  return spends.filter((spend) => spend <= at && (start === null || spend > start.atNs)).sort(byTime);
+  return spends.filter((now) => now <= at && (start === null || now > start.atNs)).toSorted(byTime);
 }
 
-/** Whether a spend at `now` on `tat` is stored, and the TAT after it (gcra.go, maybeSpend, cost 1). */
-export function spendOnce(limit: Limit, tat: bigint | null, now: bigint): { readonly stored: boolean; readonly tat: bigint | null } {
-  const { intervalNs, offsetNs } = pace(limit);
+/** The TAT after a spend at `now`, or `null` where the bucket is empty and nothing is stored (gcra.go, maybeSpend, cost 1). */
+export function spend({ intervalNs, offsetNs }: Pace, tat: bigint | null, now: bigint): bigint | null {
   const next = (tat !== null && tat > now ? tat : now) + intervalNs;
-  return now >= next - offsetNs ? { stored: true, tat: next } : { stored: false, tat };
+  return now >= next - offsetNs ? next : null;
+}
+
+/** The TAT after a spend at `now` that is stored in any case, capped at empty. A TAT beyond empty stays. */
+export function spendCapped({ intervalNs, offsetNs }: Pace, tat: bigint | null, now: bigint): bigint {
+  const next = (tat !== null && tat > now ? tat : now) + intervalNs;
+  const capped = next < now + offsetNs ? next : now + offsetNs;
+  return tat !== null && tat > capped ? tat : capped;
 }
 
 /** What a bucket of this TAT answers at `at`. */
@@ -73,11 +79,8 @@ export function stateOf(limit: Limit, tat: bigint | null, at: bigint): BucketSta
  */
 export function bucket(limit: Limit, spends: readonly bigint[], at: bigint, start: Start | null = null): BucketState {
   let tat = start === null ? null : start.tatNs;
-  const { intervalNs, offsetNs } = pace(limit);
-  for (const now of counted(spends, at, start)) {
-    const next = (tat !== null && tat > now ? tat : now) + intervalNs;
-    if (now >= next - offsetNs) tat = next;
-  }
+  const steps = pace(limit);
+  for (const now of counted(spends, at, start)) tat = spend(steps, tat, now) ?? tat;
   return stateOf(limit, tat, at);
 }
 
@@ -87,13 +90,8 @@ export function bucket(limit: Limit, spends: readonly bigint[], at: bigint, star
  */
 export function cappedTat(limit: Limit, spends: readonly bigint[], at: bigint, start: Start | null = null): bigint | null {
   let tat = start === null ? null : start.tatNs;
-  const { intervalNs, offsetNs } = pace(limit);
-  for (const now of counted(spends, at, start)) {
-    const next = (tat !== null && tat > now ? tat : now) + intervalNs;
-    tat = next < now + offsetNs ? next : now + offsetNs;
-    // A start beyond empty stays: storing can't give tokens back.
-    if (start !== null && tat < start.tatNs) tat = start.tatNs;
-  }
+  const steps = pace(limit);
+  for (const now of counted(spends, at, start)) tat = spendCapped(steps, tat, now);
   return tat;
 }
 

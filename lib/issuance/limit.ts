@@ -63,8 +63,16 @@ export function limitProblem(limit: Limit): string | null {
   return null;
 }
 
-/** Emission interval and burst offset in ns (Boulder ratelimits/limit.go, precompute: the division drops the rest). @throws RangeError where `limitProblem` says why. */
-export function pace(limit: Limit): { readonly intervalNs: bigint; readonly offsetNs: bigint } {
+/** How a bucket fills. */
+export interface Pace {
+  /** Time in which one token comes back. */
+  readonly intervalNs: bigint;
+  /** Time from empty to full. */
+  readonly offsetNs: bigint;
+}
+
+/** Emission interval and burst offset (Boulder ratelimits/limit.go, precompute: the division drops the rest). @throws RangeError where `limitProblem` says why. */
+export function pace(limit: Limit): Pace {
   const problem = limitProblem(limit);
   if (problem !== null) throw new RangeError(`limit: ${problem}`);
   const intervalNs = limit.periodNs / BigInt(limit.count);
