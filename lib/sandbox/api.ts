@@ -16,7 +16,7 @@ import { type JsonObject, type ObjectMeta, type Resource, type StoredObject, fin
 import { afterUpdate } from "./ownership.ts";
 import { type Authority, createAuthority } from "./pki.ts";
 import { Storage } from "./storage.ts";
-import { builtObject, timestamp } from "./write.ts";
+import { builtObject, timestamp } from "./body.ts";
 
 export interface SandboxOptions {
   /** Who there is beside the administrator, by their token. */
@@ -95,7 +95,6 @@ export interface Sandbox {
   remove(namespace: string | null, name: string, kind?: string): boolean;
   /** All Secrets, or all objects of another kind, by namespace and name. */
   all(kind?: string): StoredObject[];
-  /** The account of a service account for `tokens` or `setToken`. */
   stop(): Promise<void>;
 }
 

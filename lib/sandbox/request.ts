@@ -1,5 +1,5 @@
 /** What a request asks for, read from its method and address as the API server reads them. */
-import { type JsonObject, type Resource, findResource } from "./objects.ts";
+import { type Resource, findResource } from "./objects.ts";
 import { badRequest, invalid, methodNotAllowed, noSuchResource } from "./status.ts";
 import type { Account, Attempt } from "./access.ts";
 
@@ -103,5 +103,3 @@ export interface Reply {
   readonly body: object | string;
 }
 
-/** An object that came with an apply or in another body, before anything in it is known. */
-export type Incoming = JsonObject;

@@ -1,12 +1,13 @@
 /** From a request to its handler: objects of a kind, access reviews, and the few pages around them. */
 import { type Account, demandAccess, reviewStatus } from "./access.ts";
+import { timestamp } from "./body.ts";
 import { type StoredObject, apiVersionOf, isJsonObject, resources } from "./objects.ts";
 import { afterUpdate } from "./ownership.ts";
 import { type Watch, getObject, listObjects, openWatch } from "./read.ts";
 import { type Call, type Reply, type Target, attemptFor } from "./request.ts";
 import { Refusal, badRequest, forbiddenPath, methodNotAllowed, noSuchResource } from "./status.ts";
 import type { Storage } from "./storage.ts";
-import { createObject, deleteObject, patchObject, timestamp, updateObject } from "./write.ts";
+import { createObject, deleteObject, patchObject, updateObject } from "./write.ts";
 
 /** Handles a request for objects; a watch is left to the caller to send. @throws Refusal */
 export function handleObjects(storage: Storage, call: Call, verb: string): Reply | Watch {
