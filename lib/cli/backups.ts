@@ -55,13 +55,17 @@ function document(report: BackupsReport): object {
 
 function listText(copies: readonly ListedCopy[], io: Io): string {
   if (copies.length === 0) return "No copies. Make a key to seal for with: certkeep init    then: certkeep audit";
+  const several = new Set(copies.map(({ cluster }) => cluster)).size > 1;
   const rows = copies.map((copy) => {
     const { header } = copy;
-    if (header === null) return [copy.version.slice(0, 12), copy.cluster, copy.key, "damaged", "", copy.problem?.found ?? ""];
+    const version = copy.version.slice(0, 8);
+    const where = several ? [copy.cluster] : [];
+    if (header === null) return ["damaged", "", version, copy.key, ...where];
     const left = header.notAfter === null ? "" : leftText(header.notAfter, io.nowNs());
-    return [copy.version.slice(0, 12), header.cluster, `${header.namespace}/${header.secret}`, header.kind, left, header.names.join(", ") || (header.kind === "account-key" ? "ACME account" : "")];
+    const what = header.kind === "account-key" ? "ACME account key" : header.names.join(", ") + (header.kind === "certificate" ? "" : ` (${header.kind})`);
+    return [what, left, version, `${header.namespace}/${header.secret}`, ...where];
   });
-  return [...tableLines(["VERSION", "CLUSTER", "SECRET", "KIND", "LEFT", "NAMES"], rows, widthFor(io)), "", `${count(copies.length, "copy", "copies")}.`].join("\n");
+  return [...tableLines(["COPY OF", "LEFT", "VERSION", "SECRET", ...(several ? ["CLUSTER"] : [])], rows, widthFor(io)), "", `${count(copies.length, "copy", "copies")}.`].join("\n");
 }
 
 function leftText(notAfter: string, nowNs: bigint): string {

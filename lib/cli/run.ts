@@ -27,7 +27,7 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText("after", "\nExit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete.\nStart with: certkeep demo    or, on a cluster of yours: certkeep audit");
-  for (const command of [demoCommand(io), initCommand(io), checkCommand(io), auditCommand(io), backupsCommand(io)]) {
+  for (const command of [demoCommand(io, (line) => run(line, world)), initCommand(io), checkCommand(io), auditCommand(io), backupsCommand(io)]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   try {

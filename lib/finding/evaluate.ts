@@ -98,7 +98,7 @@ function* gapDrafts(state: StateDocument, place: Place, gap: SecretRecord["gaps"
       subject,
       seen: `What is stored for ${label} is no certificate with its key: ${reasonText(gap.reasons)}.`,
       evidence: [gap.state, ...gap.reasons],
-      command: gap.held?.copy == null ? explainCommand(subject) : restoreCommand(state, subject),
+      ...(gap.held?.copy == null ? { advice: "there is no copy of it: find out who wrote it before the owner issues again", command: explainCommand(subject) } : { command: restoreCommand(state, subject) }),
       cause: `certificate_invalid:${gap.reasons[0] ?? gap.state}`,
       asLastSeen: seenAt,
     };

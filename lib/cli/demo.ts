@@ -1,0 +1,38 @@
+/** `certkeep demo`: the commands themselves, run against a sandbox cluster. */
+import { Command } from "commander";
+import { writeLine, type ExitCode, type Io } from "./io.ts";
+
+export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Promise<ExitCode>): Command {
+  return new Command("demo")
+    .description("a sandbox cluster in this process: audits it and seals copies, with no account and no cluster")
+    .option("--no-color", "no colour")
+    .action(async (options: { readonly color: boolean }) => {
+      const { startDemo } = await import("../compose/demo.ts");
+      const say = (text: string): void => writeLine(io.stdout, text);
+      say("A Kubernetes API is started in this process and filled with a cluster that has seen better days.\nWhat follows are certkeep's own commands, as you would type them.");
+      const world = await startDemo(Number(io.nowNs() / 1_000_000n));
+      const paint = options.color ? [] : ["--no-color"];
+      const command = async (...args: string[]): Promise<void> => {
+        say(`\n$ certkeep ${args.join(" ")}\n`);
+        const code = await runCommand([...args, "--config", world.config, ...paint]);
+        if (code > 1) io.exit(code);
+      };
+      try {
+        await command("audit");
+        await command("backups");
+        await command("backups", "verify");
+      } finally {
+        await world.stop();
+      }
+      say(
+        [
+          "",
+          `Everything of the demo is in ${world.folder}; delete it when you have seen enough.`,
+          "",
+          "Now on a cluster of yours, with the kubeconfig that kubectl uses; nothing is written to it:",
+          "  certkeep audit        judges what is there",
+          "  certkeep init         makes a key; from then on each audit keeps sealed copies",
+        ].join("\n"),
+      );
+    });
+}
