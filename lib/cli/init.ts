@@ -35,7 +35,7 @@ export function initCommand(io: Io): Command {
       });
       const result = await runInit(places, ports);
       const next = nextSteps(result, options);
-      for (const line of initLines(result, next, (path) => plain(shortPath(path, homeOf(io.env))))) writeLine(io.stderr, line);
+      for (const line of initLines(result, next, (path) => plain(path.startsWith(`${io.cwd}/`) ? path.slice(io.cwd.length + 1) : shortPath(path, homeOf(io.env))))) writeLine(io.stderr, line);
       if (options.json !== true) return;
       writeJson(io, INIT_SCHEMA, {
         config: result.config.path,
@@ -80,7 +80,7 @@ function initLines(result: InitResult, next: readonly Step[], shown: (path: stri
   if (identity !== null && !result.opens && recipients.length > 0) {
     lines.push("  It opens no backup made from now on: its recipient isn't among those of certkeep.yaml.");
   }
-  const says = { created: "Wrote", updated: "Added recipients to", kept: "Left as it is:" }[config.action];
+  const says = { created: "Wrote", updated: "Added recipients to", kept: "Changed nothing in" }[config.action];
   lines.push(`${says} ${shown(config.path)}`);
   if (recipients.length > 0) lines.push(`  Backups are sealed for ${recipients.map(plain).join(", ")}`);
   if (config.action === "created") lines.push(clusters.length === 0 ? "  It names no cluster: the current context of your kubeconfig is audited." : `  Clusters: ${clusters.join(", ")}`);

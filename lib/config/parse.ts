@@ -63,7 +63,7 @@ function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): F
     const allowed = keysAt(schema, issue.path);
     return issue.keys.map((key) => {
       const near = meant(key, allowed);
-      const elsewhere = near === null ? whereItBelongs(key) : null;
+      const elsewhere = near === null ? whereItBelongs(key, schema) : null;
       return {
         path: [...issue.path, key],
         atKey: true,
@@ -101,8 +101,9 @@ function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[]
   return current === null ? [] : Object.keys(shapeOf(current) ?? {});
 }
 
-/** A setting of this very name in another place. */
-function whereItBelongs(key: string): string | null {
+/** A setting of this very name in another place of the same file. */
+function whereItBelongs(key: string, root: z.ZodMiniType): string | null {
+  if (root !== configSchema) return key === "name" ? "The name of the file is the cluster's name" : null;
   for (const [section, schema] of Object.entries(configSchema._zod.def.shape)) {
     const keys = Object.keys(shapeOf(elementOf(schema) ?? schema) ?? {});
     if (keys.includes(key)) return `"${key}" belongs under ${section}:`;

@@ -19,7 +19,7 @@ export interface TemplateValues {
 
 /** A text as a YAML scalar on one line, plain where nobody could read it as something else. */
 export function yamlText(text: string): string {
-  const plain = /^[A-Za-z][A-Za-z0-9._/@-]*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
+  const plain = /^[A-Za-z][A-Za-z0-9._/@~-]*(:[A-Za-z0-9._/@~-]+)*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
   if (plain) return text;
   return JSON.stringify(text).replaceAll(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
