@@ -1,6 +1,6 @@
 /** The bucket against the issuer's own code (vectors.json, made by test/e2e/boulder), and its properties. */
 import { readFileSync } from "node:fs";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bucket, cappedTat, ceilMs, emptyAt, pinnedBy, stateOf } from "../../lib/issuance/bucket.ts";
 import { createLimit, HOUR_MS, type Limit, limitProblem, MS_NS, pace } from "../../lib/issuance/limit.ts";

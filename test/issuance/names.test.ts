@@ -1,6 +1,6 @@
 /** Sets and registered domains against what the issuer's own code counts under (vectors.json). */
 import { readFileSync } from "node:fs";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { registeredDomain, registeredDomains, setOf } from "../../lib/issuance/names.ts";
 

@@ -1,5 +1,5 @@
 /** SCT lists: what is whole counts, what isn't is named, nothing throws. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { issuedAt, parseSctList } from "../../lib/issuance/sct.ts";
 
