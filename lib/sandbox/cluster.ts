@@ -67,11 +67,6 @@ export interface DemoOptions {
   readonly nowMs: number;
 }
 
-/** The demo's authority as an issuer that can be configured beside the built-in ones. */
-export function demoIssuer(authority: Authority): { readonly id: string; readonly title: string; readonly anchors: string } {
-  return { id: "sandbox", title: authority.name, anchors: authority.root.pem };
-}
-
 const operatorNamespace = "tailscale";
 const group = "ingress-proxies";
 
@@ -247,4 +242,13 @@ export function fillDemoCluster(sandbox: Sandbox, options: DemoOptions): DemoSec
   fillGeneric(filling, options);
   fillOthers(filling, options);
   return filling.list;
+}
+
+/** Empties a Secret's certificate and key as a tool does that applies a template over it; the rest stays. */
+export function emptyFields(sandbox: Sandbox, namespace: string, name: string): void {
+  const found = sandbox.get(namespace, name);
+  if (found === null) throw new Error(`the sandbox has no Secret ${namespace}/${name}`);
+  const { managedFields: _others, ...metadata } = found.metadata;
+  const emptied = Object.entries(found.data ?? {}).map(([key, value]) => [key, /\.(?:crt|key)$/u.test(key) ? "" : value]);
+  sandbox.put([{ ...found, metadata, data: Object.fromEntries(emptied) as Record<string, string> }], "argocd-controller");
 }

@@ -130,10 +130,10 @@ export function createHandler(state: HandlerState): (request: IncomingMessage, r
     const nowMs = state.clock();
     if (account === null) throw unauthorized();
     if (parsed.refusal !== null) throw parsed.refusal;
-    const review = handleReview(url.pathname, { method, body, agent, nowMs }, account, [...state.accounts.values()]);
+    const contentType = header(request, "content-type").split(";")[0]?.trim() ?? "";
+    const review = handleReview(url.pathname, { method, body, contentType, agent, nowMs }, account, [...state.accounts.values()]);
     if (review !== null) return review;
     if (target === null || verb === null) return handlePages(method, url.pathname, account);
-    const contentType = header(request, "content-type").split(";")[0]?.trim() ?? "";
     const call: Call = { account, target, query: url.searchParams, accept: header(request, "accept"), contentType, body, agent, nowMs };
     return handleObjects(state.storage, call, verb);
   };

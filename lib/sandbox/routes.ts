@@ -5,7 +5,7 @@ import { type StoredObject, apiVersionOf, isJsonObject, resources } from "./obje
 import { afterUpdate } from "./ownership.ts";
 import { type Watch, getObject, listObjects, openWatch } from "./read.ts";
 import { type Call, type Reply, type Target, attemptFor } from "./request.ts";
-import { Refusal, badRequest, forbiddenPath, methodNotAllowed, noSuchResource } from "./status.ts";
+import { Refusal, badRequest, forbiddenPath, methodNotAllowed, noSuchResource, unknownBodyType } from "./status.ts";
 import type { Storage } from "./storage.ts";
 import { createObject, deleteObject, patchObject, updateObject } from "./write.ts";
 
@@ -28,7 +28,7 @@ const reviewGroup = "authorization.k8s.io";
 /** The answer to an access review, or null where the path is none. @throws Refusal */
 export function handleReview(
   path: string,
-  request: { readonly method: string; readonly body: Buffer; readonly agent: string; readonly nowMs: number },
+  request: { readonly method: string; readonly body: Buffer; readonly contentType: string; readonly agent: string; readonly nowMs: number },
   account: Account,
   accounts: readonly Account[],
 ): Reply | null {
@@ -40,6 +40,7 @@ export function handleReview(
   if (!self || account.groups?.includes("system:unauthenticated") === true) {
     demandAccess(account, { verb: "create", group: reviewGroup, resource: plural, namespace: null, name: null });
   }
+  if (request.contentType !== "" && request.contentType !== "application/json") throw unknownBodyType();
   const body = parseJson(request.body);
   const spec = isJsonObject(body) && isJsonObject(body["spec"]) ? body["spec"] : {};
   const status = reviewStatus(spec as Record<string, unknown>, self ? account : null, accounts);
