@@ -111,7 +111,8 @@ ignore:
 });
 
 /** Text, and of each problem: line, column, path, part of what was found, part of what was expected, suggestion. */
-type Case = readonly [name: string, text: string, ...problems: (readonly [number, number, string, string, string, (string | null)?])[]];
+type Expected = readonly [line: number, column: number, path: string, found: string, expected: string, suggestion?: string | null];
+type Case = readonly [name: string, text: string, ...problems: Expected[]];
 
 const MISTAKES: Case[] = [
   ["a misspelt key", "recipents: []\n", [1, 1, "recipents", "a setting that doesn't exist", "one of recipients, identity, clusters", 'Did you mean "recipients"?']],
@@ -172,7 +173,7 @@ const MISTAKES: Case[] = [
 ];
 
 describe("what is told", () => {
-  it.each(MISTAKES)("%s", (_name, text, ...expected) => {
+  it.each(MISTAKES.map(([name, text, ...expected]) => ({ name, text, expected })))("$name", ({ text, expected }) => {
     const problems = problemsOf(text);
     expect(problems.map(({ line, column, path }) => [line, column, path])).toEqual(expected.map(([line, column, path]) => [line, column, path]));
     expected.forEach(([, , , found, wanted, suggestion], index) => {

@@ -17,8 +17,8 @@ describe("the published schema", () => {
       if (typeof node !== "object" || node === null) return;
       const { properties, additionalProperties } = node as { properties?: Record<string, { description?: string }>; additionalProperties?: unknown };
       if (properties !== undefined) {
-        expect(additionalProperties, path).toBe(false);
-        for (const [key, property] of Object.entries(properties)) expect(property.description ?? "", `${path}.${key}`).toMatch(/\.$/);
+        expect({ path, additionalProperties }).toEqual({ path, additionalProperties: false });
+        for (const [key, property] of Object.entries(properties)) expect(`${path}.${key}: ${property.description ?? ""}`).toMatch(/: .+\.$/);
       }
       for (const [key, child] of Object.entries(node)) check(child, `${path}/${key}`);
     };

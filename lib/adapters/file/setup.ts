@@ -39,7 +39,7 @@ async function read(path: string): Promise<string | null> {
 async function create(path: string, text: string, kind: "private" | "public"): Promise<"created" | "exists"> {
   const folder = dirname(path);
   try {
-    await mkdir(folder, { recursive: true, mode: kind === "private" ? 0o700 : 0o777 });
+    await makeFolder(folder, kind === "private" ? 0o700 : 0o777);
     const handle = await open(path, "wx", kind === "private" ? 0o600 : 0o644);
     try {
       try {
@@ -57,6 +57,15 @@ async function create(path: string, text: string, kind: "private" | "public"): P
   } catch (error) {
     if (systemCode(error) === "EEXIST") return "exists";
     throw storeError(error, "could not be written", path);
+  }
+}
+
+async function makeFolder(folder: string, mode: number): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode });
+  } catch (error) {
+    // A file of that name: to whoever makes the file in it, EEXIST would mean that the file is there.
+    throw systemCode(error) === "EEXIST" ? Object.assign(new Error("not a folder"), { code: "ENOTDIR" }) : error;
   }
 }
 
