@@ -124,7 +124,7 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
   async function refuseLinks(parts: readonly string[]): Promise<void> {
     for (let depth = 1; depth <= parts.length; depth += 1) {
       const folder = at(parts.slice(0, depth));
-      if (standing.has(folder) || real.has(folder)) continue;
+      if (real.has(folder)) continue;
       try {
         await refuseLink(folder);
       } catch (error) {

@@ -25,7 +25,8 @@ export function parseRevision(bytes: Uint8Array): ParsedRevision {
   }
   const text = whole.slice(0, seal.index);
   const sha256 = createHash("sha256").update(text, "utf8").digest("hex");
-  return sha256 === seal[2] ? { ok: true, text } : { ok: false, found: "a content that its own digest (the last line) doesn't fit" };
+  const fits = sha256 === seal[2] && String(Buffer.byteLength(text, "utf8")) === seal[1];
+  return fits ? { ok: true, text } : { ok: false, found: "a content that its own digest (the last line) doesn't fit" };
 }
 
 function isJson(text: string): boolean {

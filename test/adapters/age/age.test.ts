@@ -1,0 +1,184 @@
+/** Sealing and opening: identity, damage, strangers, and what identity files may look like. */
+import { armor, Encrypter, generateHybridIdentity, identityToRecipient } from "age-encryption";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { generateIdentity, type IdentityText, parseIdentities } from "../../../lib/adapters/age/identity.ts";
+import { createOpener } from "../../../lib/adapters/age/opener.ts";
+import { createSealer } from "../../../lib/adapters/age/sealer.ts";
+import { CertkeepError } from "../../../lib/error.ts";
+
+const sealer = createSealer();
+const alice = await generateIdentity();
+const bob = await generateIdentity();
+const file = (content: string | Uint8Array): IdentityText => ({ where: "alice.txt", content });
+
+async function errorOf(promise: Promise<unknown>): Promise<CertkeepError> {
+  const error: unknown = await promise.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof CertkeepError)) throw new Error(`not an error of the project: ${String(error)}`);
+  expect(`${error.message} ${JSON.stringify(error)}`).not.toMatch(/AGE-SECRET-KEY-1[A-Z0-9]{5}/);
+  return error;
+}
+
+async function withPassphrase(content: string, passphrase: string): Promise<Uint8Array> {
+  const encrypter = new Encrypter();
+  encrypter.setPassphrase(passphrase);
+  encrypter.setScryptWorkFactor(10);
+  return encrypter.encrypt(content);
+}
+
+describe("open after seal", () => {
+  test("is identity, for each recipient", async () => {
+    const openers = await Promise.all([alice, bob].map((one) => createOpener([file(one.secret)])));
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 5_000 }), async (plaintext) => {
+        const sealed = await sealer.seal(plaintext, [alice.recipient, bob.recipient]);
+        for (const opener of openers) expect(Buffer.from(await opener.open(sealed)).equals(plaintext)).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("takes 1 MiB", async () => {
+    const plaintext = new Uint8Array(1024 * 1024).map((_, index) => index % 251);
+    const opener = await createOpener([file(alice.secret)]);
+    expect(Buffer.from(await opener.open(await sealer.seal(plaintext, [alice.recipient]))).equals(plaintext)).toBe(true);
+  });
+
+  test("is never the same text twice, and leaves the plaintext to its owner", async () => {
+    const plaintext = Buffer.from("key");
+    expect(await sealer.seal(plaintext, [alice.recipient])).not.toBe(await sealer.seal(plaintext, [alice.recipient]));
+    expect(plaintext.toString()).toBe("key");
+  });
+
+  test("does with CRLF and space around it", async () => {
+    const opener = await createOpener([file(alice.secret)]);
+    const sealed = await sealer.seal(Buffer.from("key"), [alice.recipient]);
+    expect(Buffer.from(await opener.open(`\n  ${sealed.replaceAll("\n", "\r\n")}\n\n`)).toString()).toBe("key");
+  });
+});
+
+describe("what is damaged is refused", () => {
+  test("any flipped bit", async () => {
+    const opener = await createOpener([file(alice.secret)]);
+    const sealed = Buffer.from(await sealer.seal(Buffer.from("the key of a certificate"), [alice.recipient]));
+    const accepted: number[] = [];
+    for (let bit = 0; bit < sealed.length * 8; bit += 1) {
+      const damaged = Buffer.from(sealed);
+      damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      await opener.open(damaged.toString("utf8")).then(
+        () => accepted.push(bit),
+        (error: unknown) => {
+          if (!(error instanceof CertkeepError) || error.code !== "open_failed") throw error;
+        },
+      );
+    }
+    expect(accepted).toEqual([]);
+  });
+
+  test("cut off anywhere", async () => {
+    const opener = await createOpener([file(alice.secret)]);
+    const sealed = await sealer.seal(Buffer.from("the key of a certificate"), [alice.recipient]);
+    for (let length = 0; length < sealed.length - 1; length += 13) expect((await errorOf(opener.open(sealed.slice(0, length)))).code).toBe("open_failed");
+  });
+
+  test("sealed for others: says for whom the identities are", async () => {
+    const opener = await createOpener([file(bob.secret)]);
+    const error = await errorOf(opener.open(await sealer.seal(Buffer.from("x"), [alice.recipient])));
+    expect(error.code).toBe("open_failed");
+    expect(error.message).toContain("sealed for others");
+    expect(error.message).toContain(bob.recipient);
+  });
+});
+
+describe("recipients", () => {
+  test("none", async () => {
+    expect((await errorOf(sealer.seal(new Uint8Array(1), []))).code).toBe("seal_failed");
+  });
+
+  test("one that isn't one is named by its place, an identity never repeated", async () => {
+    const typo = alice.recipient.slice(0, -1) + (alice.recipient.endsWith("q") ? "p" : "q");
+    expect((await errorOf(sealer.seal(new Uint8Array(1), [bob.recipient, typo]))).message).toMatch(/^recipient 2, "age1.*checksum/);
+    const error = await errorOf(sealer.seal(new Uint8Array(1), [alice.secret]));
+    expect(error.message).toContain("an age identity");
+    expect(error.message).toContain("(not shown)");
+  });
+
+  test("a post-quantum one is told, not sealed for", async () => {
+    const recipient = await identityToRecipient(await generateHybridIdentity());
+    expect((await errorOf(sealer.seal(new Uint8Array(1), [recipient]))).message).toContain("post-quantum");
+  });
+});
+
+describe("identity files", () => {
+  test("with comments, empty lines, CRLF, a BOM, several identities", async () => {
+    const text = `\ufeff# created: 2026-01-01\r\n# public key: ${alice.recipient}\r\n${alice.secret}\r\n\r\n  ${bob.secret}  `;
+    expect((await createOpener([file(text)])).recipients).toEqual([alice.recipient, bob.recipient].toSorted());
+    expect((await createOpener([file(Buffer.from(text)), file(alice.secret)])).recipients).toHaveLength(2);
+  });
+
+  test("beside lines of plugins a native identity opens", async () => {
+    const opener = await createOpener([file(`AGE-PLUGIN-YUBIKEY-1ABC\n${alice.secret}\n`)]);
+    expect(opener.recipients).toEqual([alice.recipient]);
+  });
+
+  test("sealed with a passphrase, armored or not, open by asking", async () => {
+    const sealed = await withPassphrase(`# secret\n${alice.secret}\n`, "correct horse");
+    const asked: string[] = [];
+    const ask = async (where: string): Promise<string> => {
+      asked.push(where);
+      return "correct horse";
+    };
+    for (const content of [sealed, armor.encode(sealed), Buffer.from(armor.encode(sealed))]) {
+      expect((await createOpener([file(content)], ask)).recipients).toEqual([alice.recipient]);
+    }
+    expect(asked).toEqual(["alice.txt", "alice.txt", "alice.txt"]);
+  });
+
+  test("sealed with a passphrase are told as such where nobody can be asked, and where it is wrong", async () => {
+    const content = armor.encode(await withPassphrase(`${alice.secret}\n`, "correct horse"));
+    for (const ask of [null, async () => null]) {
+      const error = await errorOf(createOpener([file(content)], ask));
+      expect(error.code).toBe("identity_invalid");
+      expect(error.message).toMatch(/^alice\.txt: an identity that is protected by a passphrase.*age -d/);
+    }
+    const wrong = await errorOf(createOpener([file(content)], async () => "CANARY battery"));
+    expect(wrong.message).toContain("passphrase that doesn't open it");
+    expect(wrong.message).not.toContain("CANARY");
+  });
+
+  const broken: [string, string, RegExp][] = [
+    ["empty", "", /alice\.txt: an empty file/],
+    ["comments only", "# nothing\n", /alice\.txt: comments only/],
+    ["a recipient", `# x\n${alice.recipient}\n`, /alice\.txt:2: a recipient/],
+    ["a typing error", `${alice.secret.slice(0, -1)}${alice.secret.endsWith("Q") ? "P" : "Q"}`, /alice\.txt:1: .*checksum/],
+    ["cut off", alice.secret.slice(0, 40), /alice\.txt:1: .*cut off/],
+    ["lower case", alice.secret.toLowerCase(), /alice\.txt:1: a line that is no identity/],
+    ["something else", `${alice.secret}\nhello\n`, /alice\.txt:2: a line that is no identity/],
+    ["a plugin's only", "AGE-PLUGIN-YUBIKEY-1ABC\n", /plugin/],
+    ["an SSH key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----\n", /an SSH or other private key/],
+    ["a cut armored file", "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl", /damaged or cut off/],
+    ["an armored file of something else", "-----BEGIN AGE ENCRYPTED FILE-----\naGVsbG8=\n-----END AGE ENCRYPTED FILE-----\n", /isn't age's/],
+    ["noise", "\u0000\u0001\u0002", /alice\.txt:1: a line that is no identity/],
+  ];
+  test.each(broken)("%s: identity_invalid with the place", async (_, content, message) => {
+    const error = await errorOf(createOpener([file(content)]));
+    expect(error.code).toBe("identity_invalid");
+    expect(error.message).toMatch(message);
+  });
+
+  test("a copy instead of an identity is told", async () => {
+    const error = await errorOf(createOpener([file(await sealer.seal(Buffer.from("x"), [alice.recipient]))]));
+    expect(error.message).toContain("sealed for recipients");
+  });
+
+  test("none at all", async () => {
+    expect((await errorOf(createOpener([]))).message).toContain("--identity FILE");
+  });
+
+  test("what is generated is read back", async () => {
+    expect(await parseIdentities(file(alice.secret), null)).toEqual([alice]);
+  });
+});
