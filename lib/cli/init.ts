@@ -11,7 +11,7 @@ import { withCommon, type CommonOptions } from "./options.ts";
 
 type Options = CommonOptions & { readonly yes?: boolean; readonly identity?: string };
 
-export const INIT_SCHEMA = "certkeep.init/v1";
+const INIT_SCHEMA = "certkeep.init/v1";
 
 export function initCommand(io: Io): Command {
   return withCommon(new Command("init").description("writes certkeep.yaml, makes an age identity, says what to keep safe"))
@@ -35,6 +35,7 @@ export function initCommand(io: Io): Command {
       });
       const result = await runInit(places, ports);
       const next = nextSteps(result, options);
+      if (asking !== null) writeLine(io.stderr, "");
       for (const line of initLines(result, next, (path) => plain(path.startsWith(`${io.cwd}/`) ? path.slice(io.cwd.length + 1) : shortPath(path, homeOf(io.env))))) writeLine(io.stderr, line);
       if (options.json !== true) return;
       writeJson(io, INIT_SCHEMA, {

@@ -38,12 +38,13 @@ export function createQuestions(io: Io): InitQuestions & { passphrase(where: str
       );
     },
     async identityPlace(suggested) {
+      const usual = suggested === "" ? {} : { placeholder: shortPath(suggested, home), defaultValue: shortPath(suggested, home) };
       const typed = answered(
         await text({
           ...streams,
-          message: "Where should the identity go? It opens every backup: outside any git work tree",
-          initialValue: suggested === "" ? "" : shortPath(suggested, home),
-          validate: (value) => ((value ?? "").trim() === "" ? "Name a file" : undefined),
+          ...usual,
+          message: "Where should the identity go, which opens every backup? Outside any git work tree",
+          validate: (value) => (suggested === "" && (value ?? "").trim() === "" ? "Name a file" : undefined),
         }),
       );
       const path = fromHome(typed.trim(), home);
