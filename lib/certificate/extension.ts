@@ -125,9 +125,9 @@ const HANDLERS: Record<string, Handler> = {
     }
     let maxPathLen = -1;
     if (sequence.peek(TAG.integer)) {
-      const value = sequence.readInt64();
-      if (value === null || value < 0n) return "basic constraints";
-      maxPathLen = Number(value);
+      const limit = sequence.readInt64();
+      if (limit === null || limit < 0n) return "basic constraints";
+      maxPathLen = Number(limit);
     }
     out.basicConstraintsValid = true;
     out.isCa = isCa;

@@ -6,6 +6,7 @@
 
 import { constants, type KeyObject, verify } from "node:crypto";
 import { Der, TAG } from "./der.ts";
+import { isSmallOrder, verifyEd25519 } from "./ed25519.ts";
 import { KEY_USAGE_CERT_SIGN } from "./extension.ts";
 import type { Certificate } from "./parse.ts";
 import type { PublicKey } from "./publickey.ts";
@@ -57,7 +58,22 @@ export function verifySignature(child: Certificate, key: KeyObject, signer: Publ
       : { key, padding: constants.RSA_PKCS1_PADDING };
     return run(hash, child.rawTbs, options, child.signature);
   }
+  if (signer.kind === "ed25519" && hasSmallOrder(signer)) {
+    return Promise.resolve(verifyEd25519(signer.bytes, child.rawTbs, child.signature));
+  }
   return run(null, child.rawTbs, { key }, child.signature);
+}
+
+const smallOrder = new WeakMap<PublicKey, boolean>();
+
+/** Whether OpenSSL would refuse the key that Go takes; worked out once a key. */
+function hasSmallOrder(key: PublicKey & { kind: "ed25519" }): boolean {
+  let is = smallOrder.get(key);
+  if (is === undefined) {
+    is = isSmallOrder(key.bytes);
+    smallOrder.set(key, is);
+  }
+  return is;
 }
 
 type VerifyKey = Parameters<typeof verify>[2];

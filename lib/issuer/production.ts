@@ -1,3 +1,4 @@
+// oxlint-disable max-lines -- data, not code
 /**
  * Certificates of Let's Encrypt's production hierarchy as it publishes them (letsencrypt/website on GitHub,
  * static/certs, commit b89871ef7 of 2026-08-21; the certificates are public). Generated, not written:

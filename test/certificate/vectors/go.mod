@@ -1,0 +1,3 @@
+module certkeep.dev/vectors
+
+go 1.26
