@@ -41,7 +41,7 @@ export const anonymous: Account = { user: "system:anonymous", groups: ["system:u
 
 const has = (list: readonly string[], item: string): boolean => list.includes("*") || list.includes(item);
 
-export function isAllowed(account: Account, attempt: Attempt): boolean {
+function isAllowed(account: Account, attempt: Attempt): boolean {
   if (account.groups?.includes("system:masters") === true) return true;
   return account.rules.some(
     (rule) =>

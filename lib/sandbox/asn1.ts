@@ -13,7 +13,7 @@ function lengthOf(size: number): Buffer {
 }
 
 /** One element with the given identifier octet. */
-export function element(tag: number, ...parts: Part[]): Buffer {
+function element(tag: number, ...parts: Part[]): Buffer {
   const contents = parts.flat();
   const size = contents.reduce((sum, part) => sum + part.length, 0);
   return Buffer.concat([Buffer.from([tag]), lengthOf(size), ...contents]);

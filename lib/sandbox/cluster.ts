@@ -22,6 +22,7 @@ import {
   tlsSecret,
 } from "./demosecrets.ts";
 import { type Authority, createAuthority } from "./pki.ts";
+import { keyPemOf } from "./x509.ts";
 
 /** What is wrong on purpose. */
 export type DemoTrouble =
@@ -212,7 +213,7 @@ function fillGeneric(filling: Filling, { authority, nowMs }: DemoOptions): void 
   const webhook = issueAged(mesh, inside, nowMs, 20 * dayMs, { lifetimeDays: 365, scts: false });
   filling.add(tlsSecret(place("kube-system", "metrics-webhook-tls", 20), webhook, null, inside), "metrics-webhook", "tls", inside[0] ?? null, "unknown_issuer");
   const issuer = mesh.intermediates[0] ?? mesh.root;
-  const pair = { certificatePem: issuer.pem, keyPem: issuer.keys.privateKey.export({ type: "sec1", format: "pem" }).toString() };
+  const pair = { certificatePem: issuer.pem, keyPem: keyPemOf(issuer.keys) };
   filling.add(tlsSecret(place("kube-system", "mesh-identity-issuer", 200), pair, null, []), "helm", "authority", null, "unknown_issuer");
 }
 

@@ -8,7 +8,7 @@ import type { Authority, Issued } from "./pki.ts";
 import { createKey, keyPemOf } from "./x509.ts";
 
 /** Of the demo's tailnet: the registered domain, by which Let's Encrypt counts. */
-export const demoTailnet = "tail1a2b3.ts.net";
+const demoTailnet = "tail1a2b3.ts.net";
 
 export const hourMs = 3_600_000;
 export const dayMs = 24 * hourMs;

@@ -8,7 +8,7 @@ import type { ChangeEvent, Storage } from "./storage.ts";
 
 export function wantedForm(call: Call, isList: boolean): Wanted {
   const include = call.query.get("includeObject") ?? "Metadata";
-  return { form: parseAccept(call.accept, isList), include, nowMs: call.nowMs };
+  return { form: parseAccept(call.accept, call.target.resource.kind, isList), include, nowMs: call.nowMs };
 }
 
 export function getObject(storage: Storage, call: Call): Reply {

@@ -3,12 +3,12 @@
  * in its rows (`as=` in the Accept header, apimachinery's content negotiation).
  */
 import { type Resource, type StoredObject, apiVersionOf } from "./objects.ts";
-import { notAcceptable } from "./status.ts";
+import { notAcceptable, wrongForm } from "./status.ts";
 
 export type Form = "object" | "metadata" | "table";
 
 /** The first of the accepted media types that can be served. @throws Refusal 406 */
-export function parseAccept(accept: string, isList: boolean): Form {
+export function parseAccept(accept: string, kind: string, isList: boolean): Form {
   for (const range of accept === "" ? ["*/*"] : accept.split(",")) {
     const [type = "", ...parts] = range.split(";").map((part) => part.trim());
     if (!["application/json", "application/*", "*/*"].includes(type)) continue;
@@ -17,7 +17,9 @@ export function parseAccept(accept: string, isList: boolean): Form {
     if (as === undefined) return "object";
     if (wanted["g"] !== "meta.k8s.io" || wanted["v"] !== "v1") continue;
     if (as === "Table") return "table";
-    if (as === (isList ? "PartialObjectMetadataList" : "PartialObjectMetadata")) return "metadata";
+    if (as !== "PartialObjectMetadata" && as !== "PartialObjectMetadataList") continue;
+    if (isList !== as.endsWith("List")) throw wrongForm(as, kind, isList);
+    return "metadata";
   }
   throw notAcceptable();
 }
@@ -50,7 +52,7 @@ const columns: Readonly<Record<string, readonly object[]>> = {
 const plainColumns = [column("Name", "name", "Name of the object."), column("Age", "", "Time since the object was created.")];
 
 /** As kubectl prints an age (apimachinery `duration.HumanDuration`). */
-export function humanAge(ageMs: number): string {
+function humanAge(ageMs: number): string {
   const seconds = Math.max(0, Math.floor(ageMs / 1000));
   const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86_400)];
   const pair = (major: number, unit: string, minor: number, small: string): string =>

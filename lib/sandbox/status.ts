@@ -95,6 +95,17 @@ export const conflict = (resource: Subject, name: string): Refusal =>
     detailsOf(resource, name),
   );
 
+/** An update of an object that isn't the one it was (registry/generic/registry/store.go, etcd3 preconditions). */
+export function otherUid(resource: Subject, namespace: string | null, name: string, wanted: string, found: string): Refusal {
+  const key = ["/registry", resource.plural, ...(namespace === null ? [] : [namespace]), name].join("/");
+  return new Refusal(
+    409,
+    "Conflict",
+    `Operation cannot be fulfilled on ${qualifiedName(resource)} "${name}": StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`,
+    detailsOf(resource, name),
+  );
+}
+
 export function preconditionFailed(kind: string, name: string, what: "UID" | "ResourceVersion", wanted: string, found: string): Refusal {
   const guess = what === "UID" ? "deleted and then recreated" : "modified";
   return new Refusal(
@@ -157,6 +168,12 @@ export const notAcceptable = (): Refusal =>
     "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
     {},
   );
+
+/** Metadata of one was asked for where there are many, or the other way round. */
+export function wrongForm(form: string, kind: string, isList: boolean): Refusal {
+  const found = isList ? `a list (*core.${kind}List)` : `not a list (*core.${kind})`;
+  return new Refusal(406, "NotAcceptable", `you requested ${form}, but the requested object is ${found}`);
+}
 
 export const methodNotAllowed = (): Refusal =>
   new Refusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});

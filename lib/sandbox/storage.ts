@@ -20,7 +20,7 @@ export type Snapshot = readonly (readonly [key: string, object: StoredObject])[]
 const keptEvents = 5000;
 const keptSnapshots = 64;
 
-export const storageKey = (namespace: string | null, name: string): string =>
+const storageKey = (namespace: string | null, name: string): string =>
   namespace === null ? name : `${namespace}/${name}`;
 
 export class Storage {

@@ -7,14 +7,14 @@ import { sameJson } from "./patch.ts";
 import type { FieldError } from "./status.ts";
 
 /** All values of a Secret together, decoded (`MaxSecretSize` of the core API). */
-export const MAX_SECRET_BYTES = 1_048_576;
+const MAX_SECRET_BYTES = 1_048_576;
 
 const isWhite = (code: number): boolean => code === 10 || code === 13;
 const isDigit = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 43 || code === 47;
 
 /** Offset at which Go's `base64.StdEncoding` gives up, or null where it doesn't. */
-export function base64Fault(text: string): number | null {
+function base64Fault(text: string): number | null {
   if (text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/u.test(text)) return null;
   let inQuantum = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -80,8 +80,10 @@ export function metadataDecodeFault(metadata: Json | undefined): string | null {
   for (const name of ["labels", "annotations"]) {
     const map = metadata[name];
     if (map === undefined || map === null) continue;
-    const wrong = isJsonObject(map) ? Object.values(map).find((value) => typeof value !== "string") : map;
-    if (wrong !== undefined) return `json: cannot unmarshal ${goType(wrong)} into Go struct field ObjectMeta.metadata.${name} of type string`;
+    const at = `into Go struct field ObjectMeta.metadata.${name} of type`;
+    if (!isJsonObject(map)) return `json: cannot unmarshal ${goType(map)} ${at} map[string]string`;
+    const wrong = Object.values(map).find((value) => typeof value !== "string");
+    if (wrong !== undefined) return `json: cannot unmarshal ${goType(wrong)} ${at} string`;
   }
   return null;
 }
@@ -117,8 +119,9 @@ function nameError(resource: Resource, name: string): FieldError | null {
   const form = asLabel ? label : subdomain;
   if (new RegExp(`^${form}$`, "u").test(name)) {
     const most = asLabel ? 63 : 253;
-    return name.length <= most ? null : invalid("metadata.name", name, `must be no more than ${most} bytes`);
+    return name.length <= most ? null : invalid("metadata.name", name, `must be no more than ${most} characters`);
   }
+  if (asLabel && new RegExp(`^${subdomain}$`, "u").test(name)) return invalid("metadata.name", name, "must not contain dots");
   const rule = asLabel
     ? "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc'"
     : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com'";
@@ -140,7 +143,7 @@ function labelErrors(labels: Readonly<Record<string, string>>): FieldError[] {
         ),
       );
     }
-    if (value.length > 63) errors.push(invalid("metadata.labels", value, "must be no more than 63 bytes"));
+    if (value.length > 63) errors.push(invalid("metadata.labels", value, "must be no more than 63 characters"));
     if (!new RegExp(`^(${namePart})?$`, "u").test(value)) {
       errors.push(
         invalid(

@@ -27,6 +27,7 @@ import {
   conflict,
   invalid,
   notFound,
+  otherUid,
   patchRejected,
   preconditionFailed,
   unsupportedPatch,
@@ -39,14 +40,18 @@ function writerOf(call: Call): Writer {
   return { manager: manager === "" ? call.agent : manager, apiVersion: apiVersionOf(call.target.resource), time: timestamp(call.nowMs) };
 }
 
-/** @throws Refusal 400, 404, 409, 422 */
-function createFrom(storage: Storage, call: Call, body: JsonObject, apply: { readonly force: boolean } | null): StoredObject {
-  const { resource, namespace } = call.target;
-  const metadata = isJsonObject(body["metadata"]) ? body["metadata"] : {};
+function checkNamespace(metadata: JsonObject, namespace: string | null): void {
   const given = textOf(metadata["namespace"]);
   if (given !== "" && given !== namespace) {
     throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
   }
+}
+
+/** @throws Refusal 400, 404, 409, 422 */
+function createFrom(storage: Storage, call: Call, body: JsonObject, apply: { readonly force: boolean } | null): StoredObject {
+  const { resource, namespace } = call.target;
+  const metadata = isJsonObject(body["metadata"]) ? body["metadata"] : {};
+  checkNamespace(metadata, namespace);
   if (namespace !== null) {
     const namespaces = findResource("", "v1", "namespaces") as Resource;
     if (storage.get(namespaces, null, namespace) === null) throw notFound(namespaces, namespace);
@@ -135,8 +140,11 @@ export function updateObject(storage: Storage, call: Call): Reply {
   const wanted = wantedForm(call, false);
   const body = decodeBody(call);
   checkName(body, name ?? "");
+  checkNamespace(isJsonObject(body["metadata"]) ? body["metadata"] : {}, namespace);
   const live = storage.get(resource, namespace, name ?? "");
   if (live === null) throw notFound(resource, name ?? "");
+  const uid = textOf((isJsonObject(body["metadata"]) ? body["metadata"] : {})["uid"]);
+  if (uid !== "" && uid !== live.metadata.uid) throw otherUid(resource, namespace, live.metadata.name, uid, live.metadata.uid);
   const stored = storeChange(storage, call, live, body, (next) => afterUpdate(live, next, writerOf(call)));
   return { status: 200, body: renderObject(resource, stored, wanted) };
 }
@@ -179,8 +187,15 @@ function applied(storage: Storage, call: Call): { status: number; object: Stored
   const metadata = isJsonObject(body["metadata"]) ? body["metadata"] : {};
   if (metadata["managedFields"] !== undefined) throw badRequest("metadata.managedFields must be nil");
   checkName(body, name ?? "");
+  checkNamespace(metadata, namespace);
   const fault = decodeFault(resource, body);
-  if (fault !== null) throw badRequest(`failed to create typed patch object: ${fault}`);
+  if (fault !== null) {
+    const version = apiVersionOf(resource);
+    const kind = `${version.includes("/") ? version : `/${version}`}, Kind=${resource.kind}`;
+    const what = `${textOf(metadata["namespace"])}/${name ?? ""}; ${kind}`;
+    const why = `unable to convert unstructured object to ${kind}: error decoding from json: ${fault}`;
+    throw new Refusal(500, null, `failed to convert new object (${what}) to proper version: ${why}`);
+  }
   const config = resource.kind === "Secret" && body["data"] !== undefined ? { ...body, data: normalizedSecret(body)["data"] ?? {} } : body;
   const force = isTrue(call.query.get("force"));
   const live = storage.get(resource, namespace, name ?? "");
@@ -247,7 +262,8 @@ export function deleteObject(storage: Storage, call: Call, all: readonly Resourc
     throw preconditionFailed(resource.kind, live.metadata.name, "ResourceVersion", wantedVersion, resourceVersion);
   }
   const dry = isDryRun(call.query, "DeleteOptions") || sameJson(options["dryRun"], ["All"]);
-  const going = { ...live, metadata: { ...live.metadata, deletionTimestamp: timestamp(call.nowMs), deletionGracePeriodSeconds: 0 } };
+  const grace = resource.kind === "Namespace" ? {} : { deletionGracePeriodSeconds: 0 };
+  const going = { ...live, metadata: { ...live.metadata, deletionTimestamp: timestamp(call.nowMs), ...grace } };
   if ((live.metadata.finalizers ?? []).length > 0) {
     const stored = dry ? going : storage.put(resource, going);
     return { status: 200, body: renderObject(resource, stored, wanted) };

@@ -47,10 +47,17 @@ export function createKey(kind: KeyKind = "P-256"): KeyPair {
   return { kind, privateKey, publicKey, spki: publicKey.export({ type: "spki", format: "der" }) };
 }
 
+/** Exporting costs as much as signing, and many leaves may share a key. */
+const exported = new WeakMap<KeyPair, Map<string, string>>();
+
 /** A private key as PEM: `traditional` is SEC 1 for EC (as tailscaled writes it) and PKCS#1 for RSA; Ed25519 has PKCS#8 only. */
 export function keyPemOf(key: KeyPair, format: "traditional" | "pkcs8" = "traditional"): string {
   const type = format === "pkcs8" || key.kind === "Ed25519" ? "pkcs8" : key.kind === "RSA" ? "pkcs1" : "sec1";
-  return key.privateKey.export({ type, format: "pem" }).toString();
+  const known = exported.get(key) ?? new Map<string, string>();
+  exported.set(key, known);
+  const text = known.get(type) ?? key.privateKey.export({ type, format: "pem" }).toString();
+  known.set(type, text);
+  return text;
 }
 
 export type SignatureHash = "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512";

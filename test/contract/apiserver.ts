@@ -165,7 +165,19 @@ export async function runApiserverContract(server: ContractServer): Promise<Tran
   await ask("create with bad base64", "POST", secrets, secret("bad", { data: { a: "a*b=" } }));
   await ask("create with a value that is no text", "POST", secrets, secret("bad", { data: { a: 5 } }));
   await ask("create with an impossible key", "POST", secrets, secret("bad", { data: { "a b": "" } }));
-  await ask("create with an impossible label", "POST", secrets, secret("bad", {}, { labels: { "a b": "c", d: "not valid" } }));
+  // One mistake each: their order in an answer is that of a Go map, and changes.
+  await ask("create with an impossible label", "POST", secrets, secret("bad", {}, { labels: { "a b": "c" } }));
+  await ask("create with an impossible label value", "POST", secrets, secret("bad", {}, { labels: { d: "not valid" } }));
+  await ask("create with a label value too long", "POST", secrets, secret("bad", {}, { labels: { d: "x".repeat(64) } }));
+  await ask("create with labels that are no map", "POST", secrets, secret("bad", {}, { labels: [] }));
+  await ask("create with line breaks in base64", "POST", `${secrets}?dryRun=All`, secret("folded", { data: { a: "YWJj\nZGVm\r\n" } }));
+  await ask("create with base64 too short", "POST", secrets, secret("bad", { data: { a: "YWJjZA" } }));
+  await ask("create with base64 too long", "POST", secrets, secret("bad", { data: { a: "YQ==YQ==" } }));
+  await ask("create with a value that is null", "POST", `${secrets}?dryRun=All`, secret("nothing-in-it", { data: { a: null } }));
+  await ask("create with text over bytes", "POST", `${secrets}?dryRun=All`, secret("both", { data: { a: b64("1") }, stringData: { a: "2" } }));
+  await ask("create with data that is no map", "POST", secrets, secret("bad", { data: ["a"] }));
+  await ask("create with a body too large", "POST", secrets, secret("huge", { data: { a: "A".repeat(3_300_000) } }));
+  await ask("create over a name", "POST", `${secrets}/opaque`, secret("opaque"));
   await ask("create too large", "POST", secrets, secret("large", { data: { a: b64("x".repeat(1_048_577)) } }));
   await ask("create, half a body", "POST", secrets, '{"metadata":');
   await ask("create, another kind", "POST", secrets, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "x" } });
@@ -188,6 +200,9 @@ export async function runApiserverContract(server: ContractServer): Promise<Tran
   await ask("list as table", "GET", `${secrets}?includeObject=Metadata`, undefined, { accept: tableAccept });
   await ask("list as table without objects", "GET", `${secrets}?includeObject=None&limit=1`, undefined, { accept: tableAccept });
   await ask("list of nothing as table", "GET", "/api/v1/namespaces/default/secrets", undefined, { accept: tableAccept });
+  await ask("unknown secret as table", "GET", `${secrets}/nothing`, undefined, { accept: tableAccept });
+  await ask("list as metadata of one", "GET", secrets, undefined, { accept: metaAccept });
+  await ask("list from the cache", "GET", `${secrets}?resourceVersion=0`, undefined, { accept: metaListAccept });
   await ask("list in one namespace of all", "GET", `/api/v1/secrets?fieldSelector=metadata.namespace%3D${contractNamespace}`);
   for (const selector of ["app=web", "app==web", "app!=web", "app", "!app", "app in (web, api)", "app notin (web)", "app=web,tier=front", ""]) {
     await ask(`label ${selector}`, "GET", `${secrets}?labelSelector=${encodeURIComponent(selector)}`, undefined, { accept: metaListAccept });
@@ -224,6 +239,7 @@ export async function runApiserverContract(server: ContractServer): Promise<Tran
   await ask("merge another type", "PATCH", `${secrets}/opaque`, { type: "example.com/other" }, merge);
   await ask("merge another name", "PATCH", `${secrets}/opaque`, { metadata: { name: "other" } }, merge);
   await ask("merge bad base64", "PATCH", `${secrets}/opaque`, { data: { e: "***" } }, merge);
+  await ask("merge, answered as metadata", "PATCH", `${secrets}/opaque?fieldManager=merger`, { metadata: { labels: { tier: "back" } } }, { ...merge, accept: metaAccept });
   await ask("merge, half a body", "PATCH", `${secrets}/opaque`, '{"data":', merge);
   await ask("merge for show", "PATCH", `${secrets}/opaque?dryRun=All`, { data: { f: b64("6") } }, merge);
   await ask("empty the fields of tls", "PATCH", `${secrets}/tls`, { data: { "tls.crt": b64("c"), "tls.key": null } }, merge);
@@ -236,6 +252,9 @@ export async function runApiserverContract(server: ContractServer): Promise<Tran
   ], jsonPatch);
   await ask("JSON patch, failed test", "PATCH", `${secrets}/tls`, [{ op: "test", path: "/data/tls.crt", value: "x" }], jsonPatch);
   await ask("JSON patch, nothing to replace", "PATCH", `${secrets}/tls`, [{ op: "replace", path: "/data/nothing", value: "x" }], jsonPatch);
+  await ask("JSON patch, nothing to remove", "PATCH", `${secrets}/tls`, [{ op: "remove", path: "/data/nothing" }], jsonPatch);
+  await ask("JSON patch, an unknown step", "PATCH", `${secrets}/tls`, [{ op: "shake", path: "/data/nothing" }], jsonPatch);
+  await ask("JSON patch on the version", "PATCH", `${secrets}/tls`, [{ op: "test", path: "/metadata/resourceVersion", value: "1" }], jsonPatch);
   await ask("JSON patch that isn't one", "PATCH", `${secrets}/tls`, { op: "test" }, jsonPatch);
   await ask("patch of an unknown kind", "PATCH", `${secrets}/tls`, {}, { "content-type": "application/json" });
   await ask("change an immutable one", "PATCH", `${secrets}/fixed`, { data: { a: b64("2") } }, merge);
@@ -247,6 +266,8 @@ export async function runApiserverContract(server: ContractServer): Promise<Tran
   await ask("update", "PUT", `${secrets}/opaque?fieldManager=updater`, changed);
   await ask("update with a stale version", "PUT", `${secrets}/opaque`, changed);
   await ask("update without a version", "PUT", `${secrets}/opaque?fieldManager=updater`, secret("opaque", { type: "Opaque", data: { only: b64("2") } }));
+  await ask("update of another uid", "PUT", `${secrets}/opaque`, secret("opaque", { type: "Opaque" }, { uid: "00000000-0000-4000-8000-000000000000" }));
+  await ask("update with half a body", "PUT", `${secrets}/opaque`, '{"metadata"');
   await ask("update under another name", "PUT", `${secrets}/opaque`, secret("other"));
   await ask("update to another type", "PUT", `${secrets}/opaque`, secret("opaque", { type: "example.com/other" }));
 
@@ -264,6 +285,13 @@ export async function runApiserverContract(server: ContractServer): Promise<Tran
   await ask("update what was applied", "PATCH", `${secrets}/applied?fieldManager=three`, { data: { a: b64("8") } }, merge);
   await ask("apply over an update, conflict", "PATCH", `${secrets}/applied?fieldManager=two`, applied({ a: b64("9") }), apply);
   await ask("apply for show", "PATCH", `${secrets}/applied?fieldManager=two&force=true&dryRun=All`, applied({ a: b64("9") }), apply);
+  await ask("apply something new for show", "PATCH", `${secrets}/shown?fieldManager=two&dryRun=All`, secret("shown", { data: { a: b64("1") } }), apply);
+  await ask("apply bad base64", "PATCH", `${secrets}/applied?fieldManager=two&force=true`, applied({ a: "***" }), apply);
+  await ask("apply with text", "PATCH", `${secrets}/texts?fieldManager=one`, secret("texts", { stringData: { a: "1" } }), apply);
+  await ask("apply with text again", "PATCH", `${secrets}/texts?fieldManager=one`, secret("texts", { stringData: { a: "2" } }), apply);
+  await ask("apply in another namespace", "PATCH", `${secrets}/applied?fieldManager=two`, secret("applied", {}, { namespace: "default" }), apply);
+  await ask("apply in an unknown namespace", "PATCH", "/api/v1/namespaces/nowhere/secrets/x?fieldManager=two", secret("x"), apply);
+  await ask("apply to what is immutable", "PATCH", `${secrets}/fixed?fieldManager=two&force=true`, secret("fixed", { data: { a: b64("2") } }), apply);
   await ask("apply as YAML", "PATCH", `${secrets}/applied?fieldManager=yaml&force=true`, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: applied\ndata:\n  text: eQ==\n", apply);
   await ask("apply with managed fields", "PATCH", `${secrets}/applied?fieldManager=two`, applied({}, { managedFields: [] }), apply);
   await ask("apply a wrong name", "PATCH", `${secrets}/applied?fieldManager=two`, secret("other"), apply);
@@ -283,6 +311,7 @@ export async function runApiserverContract(server: ContractServer): Promise<Tran
   const uid = "00000000-0000-4000-8000-000000000000";
   await ask("delete another uid", "DELETE", `${secrets}/opaque`, { preconditions: { uid } });
   await ask("delete a stale version", "DELETE", `${secrets}/opaque`, { preconditions: { resourceVersion: "1" } });
+  await ask("delete for show, said in the body", "DELETE", `${secrets}/opaque`, { kind: "DeleteOptions", apiVersion: "v1", dryRun: ["All"] });
   await ask("delete for show", "DELETE", `${secrets}/opaque?dryRun=All`);
   await ask("delete", "DELETE", `${secrets}/opaque`);
   await ask("delete again", "DELETE", `${secrets}/opaque`);
@@ -308,6 +337,8 @@ export async function runApiserverContract(server: ContractServer): Promise<Tran
   // Other kinds.
   await ask("create a namespace", "POST", "/api/v1/namespaces", { metadata: { name: "contract-two" } });
   await ask("create a namespace again", "POST", "/api/v1/namespaces", { metadata: { name: "contract-two" } });
+  await ask("create a namespace with an impossible name", "POST", "/api/v1/namespaces", { metadata: { name: "a.b" } });
+  await ask("delete a namespace", "DELETE", "/api/v1/namespaces/contract-two");
   await ask("create an ingress", "POST", `/apis/networking.k8s.io/v1/namespaces/${contractNamespace}/ingresses`, {
     metadata: { name: "web" },
     spec: { ingressClassName: "tailscale", defaultBackend: { service: { name: "web", port: { number: 80 } } }, tls: [{ hosts: ["web"] }] },
