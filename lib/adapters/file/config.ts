@@ -1,9 +1,9 @@
 /**
  * Finds and reads `certkeep.yaml` and the registrations beside it, and resolves their paths.
  *
- * A file that was only found (not named by --config) counts only if it belongs to this user or to root and
- * not everybody may write to it: whoever writes the configuration names the recipients, and could have
- * every key sealed for himself. One bad registration never hides another cluster: it is returned as broken.
+ * A file that was only found (not named by --config) counts only if it belongs to this user, to root or to
+ * the owner of a folder that is his alone, and not everybody may write to it: whoever writes the
+ * configuration names the recipients, and could have every key sealed for himself. One bad registration never hides another cluster: it is returned as broken.
  */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
@@ -97,7 +97,7 @@ async function configIn(folder: string, cwd: string): Promise<string | null> {
     throw new CertkeepError("config_invalid", { where: shownPath(misnamed, cwd), found: "a configuration of this name", expected: CONFIG_NAME, todo: `Rename it to ${CONFIG_NAME}` });
   }
   const user = process.geteuid?.();
-  const foreign = user !== undefined && status.uid !== user && status.uid !== 0;
+  const foreign = user !== undefined && status.uid !== user && status.uid !== 0 && !(await ownsAlone(folder, status.uid));
   if (foreign || (user !== undefined && (status.mode & 0o002) !== 0)) {
     throw new CertkeepError("config_invalid", {
       where: shownPath(file, cwd),
@@ -107,6 +107,12 @@ async function configIn(folder: string, cwd: string): Promise<string | null> {
     });
   }
   return file;
+}
+
+/** Whether a folder is `uid`'s and not for everybody to write to, as a mounted project is and /tmp isn't. */
+async function ownsAlone(folder: string, uid: number): Promise<boolean> {
+  const status = await kindOf(folder);
+  return status !== null && status.uid === uid && (status.mode & 0o002) === 0;
 }
 
 /** `null` where there is nothing of this name. */

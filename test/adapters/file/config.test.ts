@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -74,6 +74,22 @@ describe("where the configuration is", () => {
     const error = await refusal();
     expect([error.code, error.exitCode]).toEqual(["config_invalid", 2]);
     expect(error.message).toContain("every user may write to");
+    expect((await loadConfig({ ...places, explicit: file })).file).toBe(file);
+  });
+});
+
+const isRoot = process.geteuid?.() === 0;
+
+describe.runIf(isRoot)("a configuration of another user", () => {
+  it("counts in a folder of his own, as of a mounted project, and not where everybody may write", async () => {
+    const file = put("work/certkeep.yaml", "");
+    const folder = dirname(file);
+    chownSync(file, 12_345, 12_345);
+    expect((await refusal()).message).toContain("a file of another user");
+    chownSync(folder, 12_345, 12_345);
+    expect((await loadConfig(places)).file).toBe(file);
+    chmodSync(folder, 0o1777);
+    expect((await refusal()).message).toContain("a file of another user");
     expect((await loadConfig({ ...places, explicit: file })).file).toBe(file);
   });
 });
