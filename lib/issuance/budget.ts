@@ -10,11 +10,11 @@
  *
  * What only a log claims changes nothing here unless the ledger was opened for that log's cluster.
  */
-import { bucket, cappedTat, ceilMs, emptyAt, pinnedBy, spend, spendCapped, type Start, stateOf } from "./bucket.ts";
+import { bucket, ceilMs, emptyAt, pinnedBy, spend, spendCapped, type Start, stateOf } from "./bucket.ts";
 import { type Coverage, type Refusal, uniteSpans } from "./evidence.ts";
 import type { Issuance } from "./issuance.ts";
-import { type Account, accountOf, type Entry, type Ledger, limitOfAccount, refusalsOf } from "./ledger.ts";
-import { type Limit, MS_NS, pace } from "./limit.ts";
+import { type Account, accountOf, accountsOf, type Entry, type Ledger, limitOfAccount, refusalsOf } from "./ledger.ts";
+import { type Limit, MS_NS, type Pace, pace } from "./limit.ts";
 import { registeredDomains } from "./names.ts";
 
 export interface Budget {
@@ -87,20 +87,30 @@ function completeStarts(ledger: Ledger, account: Account, limit: Limit, atMs: nu
 }
 
 /** A refusal pins only if the bucket of what is verified was empty as well then, and gives the same retry time. */
-function borneOut(limit: Limit, spends: readonly bigint[], refusal: Refusal): Start | null {
+function borneOut(limit: Limit, spends: readonly Entry[], refusal: Refusal): Start | null {
   if (refusal.burst !== null && refusal.burst !== limit.burst) return null;
   const seenNs = toNs(refusal.seenAtMs);
   const pin = pinnedBy(limit, seenNs, toNs(refusal.retryAtMs));
   if (pin === null) return null;
-  const { tat } = bucket(limit, spends, seenNs);
+  const { tat } = bucket(limit, spends.map(({ atNs }) => atNs), seenNs);
   const tolerance = toNs(PIN_TOLERANCE_MS);
   if (tat === null || tat < pin.earliest.tatNs - tolerance || tat > pin.latest.tatNs + tolerance) return null;
   return pin.latest.tatNs > tat ? pin.latest : { atNs: seenNs, tatNs: tat };
 }
 
+/** `cappedTat` over entries that are in order already. */
+function cappedOver(steps: Pace, entries: readonly Entry[], at: bigint, start: Start | null): bigint | null {
+  let tat = start === null ? null : start.tatNs;
+  for (const { atNs } of entries) {
+    if (atNs > at) break;
+    if (start === null || atNs > start.atNs) tat = spendCapped(steps, tat, atNs);
+  }
+  return tat;
+}
+
 /** The TAT of at most: that of everything stored, capped at empty, is never earlier than the issuer's own. */
 export function knownTat(account: Account, limit: Limit, atMs: number): bigint | null {
-  return cappedTat(limit, spendsOf(account, false).map(({ issuance }) => toNs(issuance.issuedAtMs)), toNs(atMs));
+  return cappedOver(pace(limit), spendsOf(account, false), toNs(atMs), null);
 }
 
 /** A refusal that is borne out, and the bucket that it shows. */
@@ -124,10 +134,11 @@ function sureOf(ledger: Ledger, account: Account, limit: Limit, atMs: number, pi
     ...pins.map(({ start, refusal }) => ({ start, untilMs: refusal.seenAtMs, refusal })),
   ];
   if (candidates.length === 0) return null;
-  const spends = spendsOf(account, true).map(({ issuance }) => toNs(issuance.issuedAtMs));
+  const spends = spendsOf(account, true);
+  const steps = pace(limit);
   let best: Sure | null = null;
   for (const { start, untilMs, refusal } of candidates) {
-    const tat = cappedTat(limit, spends, at, start) ?? at;
+    const tat = cappedOver(steps, spends, at, start) ?? at;
     const { remaining } = stateOf(limit, tat, at);
     if (best === null || remaining > best.remaining || (remaining === best.remaining && untilMs > best.untilMs)) best = { tat, remaining, untilMs, refusal };
   }
@@ -149,7 +160,7 @@ function pinsOf(ledger: Ledger, account: Account, limit: Limit, atMs: number): {
   const known = refusalsOf(ledger, account);
   if (known.length === 0) return { pins: [], refusals: [] };
   const refusals = known.filter(({ seenAtMs }) => seenAtMs <= atMs).toSorted((a, b) => b.seenAtMs - a.seenAtMs || b.retryAtMs - a.retryAtMs);
-  const spends = spendsOf(account, false).map(({ issuance }) => toNs(issuance.issuedAtMs));
+  const spends = spendsOf(account, false);
   const offsetMs = Number(pace(limit).offsetNs / MS_NS);
   const pins = refusals.slice(0, MAX_REFUSALS).flatMap((refusal) => {
     const start = atMs - refusal.seenAtMs > offsetMs ? null : borneOut(limit, spends, refusal);
@@ -183,9 +194,8 @@ export function budgetOfAccount(ledger: Ledger, account: Account, atMs: number):
   let capped: bigint | null = null;
   let spent = 0;
   const overshoots: string[] = [];
-  for (const { issuance } of entries) {
-    if (issuance.issuedAtMs > atMs) break;
-    const now = toNs(issuance.issuedAtMs);
+  for (const { issuance, atNs: now } of entries) {
+    if (now > at) break;
     const next = spend(steps, exact, now);
     if (next === null) overshoots.push(issuance.serial);
     else exact = next;
@@ -196,7 +206,8 @@ export function budgetOfAccount(ledger: Ledger, account: Account, atMs: number):
   const atMost = Math.min(known.remaining, stateOf(limit, exact, at).remaining);
   const { pins, refusals } = pinsOf(ledger, account, limit, atMs);
   const sure = sureOf(ledger, account, limit, atMs, pins);
-  const seen = account.entries.reduce((count, { issuance }) => count + (issuance.issuedAtMs <= atMs ? 1 : 0), 0);
+  let seen = 0;
+  while (seen < account.entries.length && (account.entries[seen] as Entry).atNs <= at) seen++;
   const full = capped === null || capped <= at;
   return {
     kind: account.kind,
@@ -223,7 +234,7 @@ export function budgetOfAccount(ledger: Ledger, account: Account, atMs: number):
 
 /** Every budget that anything is known for, sets first. */
 export function allBudgets(ledger: Ledger, atMs: number): readonly Budget[] {
-  return [...ledger.sets.values(), ...ledger.domains.values()].flatMap((account) => budgetOfAccount(ledger, account, atMs) ?? []);
+  return [...accountsOf(ledger, "set"), ...accountsOf(ledger, "domain")].flatMap((account) => budgetOfAccount(ledger, account, atMs) ?? []);
 }
 
 /** One line of a timeline. */
@@ -244,8 +255,7 @@ export function timelineOf(ledger: Ledger, account: Account, atMs: number): read
   let capped: bigint | null = null;
   return account.entries
     .filter(({ issuance }) => issuance.issuedAtMs <= atMs)
-    .map(({ issuance, renewal }) => {
-      const now = toNs(issuance.issuedAtMs);
+    .map(({ issuance, atNs: now, renewal }) => {
       let effect: TimelineEntry["effect"] = "renewal";
       if (account.kind === "set" || !renewal) {
         const next = spend(steps, exact, now);

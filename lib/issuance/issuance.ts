@@ -146,5 +146,5 @@ export function mergeIssuances(...lists: readonly (readonly Issuance[])[]): read
       byKey.set(key, known === undefined || known === issuance ? issuance : mergeIssuance(known, issuance));
     }
   }
-  return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, issuance]) => issuance);
+  return [...byKey.keys()].toSorted().map((key) => byKey.get(key) as Issuance);
 }

@@ -8,10 +8,12 @@
  */
 import type { Evidence, Refusal } from "./evidence.ts";
 import type { Issuance } from "./issuance.ts";
-import { type IssuerLimits, type Limit, limitFor, type LimitKind, type LimitOverride, RENEWAL_WINDOW_MS } from "./limit.ts";
+import { type IssuerLimits, type Limit, limitFor, type LimitKind, type LimitOverride, MS_NS, RENEWAL_WINDOW_MS } from "./limit.ts";
 
 export interface Entry {
   readonly issuance: Issuance;
+  /** `issuedAtMs` as the bucket computes with it. */
+  readonly atNs: bigint;
   /** A known certificate of the same set made it a renewal. */
   readonly renewal: boolean;
   /** As `renewal`, and that certificate was certainly there before: not of the same instant. */
@@ -31,12 +33,12 @@ export interface Ledger {
   readonly evidence: Evidence;
   /** The cluster whose claims are in it, or `null`. */
   readonly cluster: string | null;
-  readonly sets: ReadonlyMap<string, Account>;
-  readonly domains: ReadonlyMap<string, Account>;
+  /** By kind, issuer and key. */
+  readonly accounts: Readonly<Record<LimitKind, ReadonlyMap<string, ReadonlyMap<string, Account>>>>;
   readonly limits: ReadonlyMap<string, IssuerLimits | null>;
   readonly overrides: readonly LimitOverride[];
-  /** Refusals by account. */
-  readonly refusals: ReadonlyMap<string, readonly Refusal[]>;
+  /** Likewise. */
+  readonly refusals: Readonly<Record<LimitKind, ReadonlyMap<string, ReadonlyMap<string, readonly Refusal[]>>>>;
 }
 
 export interface LedgerOptions {
@@ -50,17 +52,18 @@ export interface LedgerOptions {
 /** A log line and the certificate that it tells of are this near: the line has no serial to tell them by. */
 export const CLAIM_MATCH_MS = 10 * 60_000;
 
-function accountKey(issuer: string, key: string): string {
-  return `${issuer}\n${key}`;
-}
-
 function byIssuance(a: Issuance, b: Issuance): number {
   return a.issuedAtMs - b.issuedAtMs || (a.serial < b.serial ? -1 : a.serial > b.serial ? 1 : 0);
 }
 
-function append<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
+/** Values by issuer and key. Two levels, as joining the two texts a hundred thousand times costs more than all else here. */
+type ByKey<T> = Map<string, Map<string, T>>;
+
+function append<T>(map: ByKey<T[]>, issuer: string, key: string, value: T): void {
+  let keys = map.get(issuer);
+  if (keys === undefined) map.set(issuer, (keys = new Map<string, T[]>()));
+  const list = keys.get(key);
+  if (list === undefined) keys.set(key, [value]);
   else list.push(value);
 }
 
@@ -78,7 +81,7 @@ function entriesOf(issuances: readonly Issuance[]): Entry[] {
     }
     // sa/saro.go, FQDNSetTimestampsForWindow: strictly younger than the window; its `issued` is the notBefore.
     const windowStart = issuance.issuedAtMs - RENEWAL_WINDOW_MS;
-    const entry = { issuance, renewal: latestNotBefore > windowStart, renewalSure: surelyBefore > windowStart };
+    const entry = { issuance, atNs: BigInt(Math.round(issuance.issuedAtMs)) * MS_NS, renewal: latestNotBefore > windowStart, renewalSure: surelyBefore > windowStart };
     latestNotBefore = Math.max(latestNotBefore, issuance.notBeforeMs);
     return entry;
   });
@@ -101,38 +104,47 @@ function unaccounted(claims: readonly Issuance[], verified: readonly Issuance[],
 /** Puts evidence in order. Pure; linear in the issuances but for sorting. */
 export function createLedger(evidence: Evidence, options: LedgerOptions): Ledger {
   const cluster = options.cluster ?? null;
-  const bySet = new Map<string, Issuance[]>();
-  const claims = new Map<string, Issuance[]>();
+  const bySet: ByKey<Issuance[]> = new Map();
+  const claims: ByKey<Issuance[]> = new Map();
   for (const issuance of evidence.issuances) {
-    if (issuance.claimedBy === null) append(bySet, accountKey(issuance.issuer, issuance.set), issuance);
-    else if (issuance.claimedBy === cluster) append(claims, accountKey(issuance.issuer, issuance.set), issuance);
+    if (issuance.claimedBy === null) append(bySet, issuance.issuer, issuance.set, issuance);
+    else if (issuance.claimedBy === cluster) append(claims, issuance.issuer, issuance.set, issuance);
   }
-  if (cluster !== null) {
-    for (const [key, claimed] of claims) bySet.set(key, [...(bySet.get(key) ?? []), ...unaccounted(claimed, bySet.get(key) ?? [], cluster)]);
+  for (const [issuer, keys] of claims) {
+    for (const [key, claimed] of keys) {
+      for (const claim of unaccounted(claimed, bySet.get(issuer)?.get(key) ?? [], cluster ?? "")) append(bySet, issuer, key, claim);
+    }
   }
-  const sets = new Map<string, Account>();
-  const byDomain = new Map<string, Entry[]>();
-  for (const [key, issuances] of bySet) {
-    const first = issuances[0];
-    if (first === undefined) continue;
-    const entries = entriesOf(issuances);
-    sets.set(key, { kind: "set", issuer: first.issuer, key: first.set, entries });
-    for (const entry of entries) for (const domain of entry.issuance.domains) append(byDomain, accountKey(first.issuer, domain), entry);
+  const sets: ByKey<Account> = new Map();
+  const byDomain: ByKey<Entry[]> = new Map();
+  for (const [issuer, keys] of bySet) {
+    const accounts = new Map<string, Account>();
+    sets.set(issuer, accounts);
+    for (const [key, issuances] of keys) {
+      const entries = entriesOf(issuances);
+      accounts.set(key, { kind: "set", issuer, key, entries });
+      for (const entry of entries) for (const domain of entry.issuance.domains) append(byDomain, issuer, domain, entry);
+    }
   }
-  const domains = new Map<string, Account>();
-  for (const [key, entries] of byDomain) {
-    const issuer = entries[0]?.issuance.issuer ?? "";
-    domains.set(key, { kind: "domain", issuer, key: key.slice(issuer.length + 1), entries: entries.toSorted((a, b) => byIssuance(a.issuance, b.issuance)) });
+  const domains: ByKey<Account> = new Map();
+  for (const [issuer, keys] of byDomain) {
+    const accounts = new Map<string, Account>();
+    domains.set(issuer, accounts);
+    for (const [key, entries] of keys) accounts.set(key, { kind: "domain", issuer, key, entries: entries.toSorted((a, b) => byIssuance(a.issuance, b.issuance)) });
   }
-  const refusals = new Map<string, Refusal[]>();
-  for (const refusal of evidence.refusals) append(refusals, `${refusal.kind}\n${accountKey(refusal.issuer, refusal.key)}`, refusal);
-  return { evidence, cluster, sets, domains, limits: options.limits, overrides: options.overrides ?? [], refusals };
+  const refusals = { set: new Map() as ByKey<Refusal[]>, domain: new Map() as ByKey<Refusal[]> };
+  for (const refusal of evidence.refusals) append(refusals[refusal.kind], refusal.issuer, refusal.key, refusal);
+  return { evidence, cluster, accounts: { set: sets, domain: domains }, limits: options.limits, overrides: options.overrides ?? [], refusals };
+}
+
+/** Every account of a kind that something is known of. */
+export function accountsOf(ledger: Ledger, kind: LimitKind): readonly Account[] {
+  return [...ledger.accounts[kind].values()].flatMap((accounts) => [...accounts.values()]);
 }
 
 /** The account of a set or domain; one without entries where nothing is known of it. */
 export function accountOf(ledger: Ledger, kind: LimitKind, issuer: string, key: string): Account {
-  const map = kind === "set" ? ledger.sets : ledger.domains;
-  return map.get(accountKey(issuer, key)) ?? { kind, issuer, key, entries: [] };
+  return ledger.accounts[kind].get(issuer)?.get(key) ?? { kind, issuer, key, entries: [] };
 }
 
 /** Its limit, or `null` where none is known. */
@@ -142,7 +154,7 @@ export function limitOfAccount(ledger: Ledger, account: Pick<Account, "kind" | "
 
 /** What clusters tell of refusals for it, whoever they are. */
 export function refusalsOf(ledger: Ledger, account: Pick<Account, "kind" | "issuer" | "key">): readonly Refusal[] {
-  return ledger.refusals.get(`${account.kind}\n${accountKey(account.issuer, account.key)}`) ?? [];
+  return ledger.refusals[account.kind].get(account.issuer)?.get(account.key) ?? [];
 }
 
 /** Whether an order for this set at `atMs` is certainly a renewal for the issuer, and so not held to the domain's limit. */

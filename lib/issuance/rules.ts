@@ -6,7 +6,7 @@
  */
 import type { Budget } from "./budget.ts";
 import { type Issuance, issuanceKey } from "./issuance.ts";
-import { type Account, accountOf, type Ledger } from "./ledger.ts";
+import { type Account, accountOf, accountsOf, type Ledger } from "./ledger.ts";
 import { DAY_MS, type LimitKind } from "./limit.ts";
 
 export type IssuanceCode =
@@ -125,7 +125,7 @@ function validBefore(issuances: readonly Issuance[], i: number, options: NeedOpt
 
 /** Sets of which a certificate was issued within the look-back though an earlier one was valid and not due. */
 export function needlessReissues(ledger: Ledger, atMs: number, options: NeedOptions = {}): readonly IssuanceFinding[] {
-  return [...ledger.sets.values()].flatMap((account) => {
+  return accountsOf(ledger, "set").flatMap((account) => {
     const issuances = account.entries.map(({ issuance }) => issuance).filter(({ issuedAtMs }) => issuedAtMs <= atMs);
     const needless = new Set<Issuance>();
     let first: number | null = null;
@@ -144,7 +144,7 @@ export function needlessReissues(ledger: Ledger, atMs: number, options: NeedOpti
 
 /** Sets with issuances within minutes of each other within the look-back. */
 export function concurrentIssuances(ledger: Ledger, atMs: number): readonly IssuanceFinding[] {
-  return [...ledger.sets.values()].flatMap((account) => {
+  return accountsOf(ledger, "set").flatMap((account) => {
     const issuances = account.entries.map(({ issuance }) => issuance).filter(({ issuedAtMs }) => issuedAtMs <= atMs && issuedAtMs > atMs - LOOK_BACK_MS);
     const near = (a: Issuance | undefined, b: Issuance | undefined): boolean => a !== undefined && b !== undefined && b.issuedAtMs - a.issuedAtMs <= CONCURRENT_MS;
     const told = issuances.filter((issuance, i) => near(issuances[i - 1], issuance) || near(issuance, issuances[i + 1]));
