@@ -18,7 +18,7 @@ export const MAX_ANNOTATION_CHARS = 32_768;
 const ACCOUNT_BASE = /^[A-Za-z0-9_.-]{1,232}$/;
 
 /** Base that stands for `acme-account.key.pem` itself. */
-export const ACCOUNT_FIELD_BASE = "acme-account";
+const ACCOUNT_FIELD_BASE = "acme-account";
 
 /** Base of a pair in `tls.crt` and `tls.key`. */
 export const TLS_FIELD_BASE = "tls";

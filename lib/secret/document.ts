@@ -17,6 +17,7 @@ export type DocumentReading =
 
 /** A manifest of Kubernetes goes about ten deep; the composer recurses. */
 const MAX_DEPTH = 100;
+const MAX_BRACKETS = 1000;
 
 const MANIFEST = /^(?:- )?(?:apiVersion|kind|metadata|items|data|stringData) *:/m;
 
@@ -41,6 +42,7 @@ function parseYaml(text: string): DocumentReading {
     const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length));
     return { kind: "broken", line: Math.max(line, 1), column: Math.max(col, 1), found };
   };
+  if (isHeap(text)) return broken(0, `nesting of more than ${MAX_BRACKETS} levels`);
   try {
     const tokens = [...new Parser(lines.addNewLine).parse(text)];
     const deep = tokens.map(tooDeep).find((offset) => offset !== null);
@@ -57,6 +59,20 @@ function parseYaml(text: string): DocumentReading {
   } catch {
     return broken(0, "YAML that can't be read");
   }
+}
+
+/**
+ * Whether brackets or indicators are heaped up by the thousand: megabytes of them cost the parser minutes
+ * and gigabytes. Brackets in text count too, which a manifest has nowhere near as many of.
+ */
+function isHeap(text: string): boolean {
+  if (/(?:[-?:] +){200}/.test(text)) return true;
+  let depth = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth = bracket === "[" || bracket === "{" ? depth + 1 : Math.max(0, depth - 1);
+    if (depth > MAX_BRACKETS) return true;
+  }
+  return false;
 }
 
 /** Offset of the first token past MAX_DEPTH, or null; without recursion. */

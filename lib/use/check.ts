@@ -95,7 +95,7 @@ export async function checkSecrets(secrets: readonly Secret[], options: CheckOpt
 }
 
 async function checkSecret(secret: Secret, alone: boolean, options: CheckOptions): Promise<readonly CheckResult[]> {
-  const place = secret.namespace === "" ? secret.name : secretKey(secret);
+  const place = secret.name === "" ? "a Secret without a name" : secret.namespace === "" ? secret.name : secretKey(secret);
   const { shape, pairs, gaps } = extract(secret, {
     ...DEFAULT_CLASSIFY_OPTIONS,
     // A person who hands over a Secret has named it, and knows which one is the operator's.

@@ -85,7 +85,9 @@ describe("parseSecrets", () => {
   });
 
   it("survives depth, aliases that unfold, and names of objects' own", () => {
-    expect(parseSecrets(`kind: Secret\ndata: ${"[".repeat(100_000)}`).kind).toBe("broken");
+    for (const heap of ["[", "{", "- ", "? ", "a: {"]) {
+      for (const times of [150, 5_000_000 / heap.length]) expect(parseSecrets(`kind: Secret\ndata:\n  ${heap.repeat(times)}`).kind).toBe("broken");
+    }
     expect(parseSecrets(`{"kind":"Secret","data":${"[".repeat(100_000)}${"]".repeat(100_000)}}`).kind).toBe("secrets");
     let bomb = "kind: Secret\na0: &a0 [x, x]\n";
     for (let i = 1; i < 30; i += 1) bomb += `a${i}: &a${i} [${`*a${i - 1}, `.repeat(10)}]\n`;
