@@ -50,7 +50,7 @@ export function clusterPrefix(cluster: string): string {
 }
 
 /** What the keys of all copies of a Secret begin with. */
-export function secretPrefix(place: CopyPlace): string {
+function secretPrefix(place: CopyPlace): string {
   return `${clusterPrefix(place.cluster)}${encodeSegment(place.namespace)}/${encodeSegment(place.secret)}/`;
 }
 

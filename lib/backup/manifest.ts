@@ -16,6 +16,12 @@ import { type CopyProblem, type CopyProblemCode, asObject, describe, describeKin
 import { type BackupHeader, type BackupRecord, type CopyFacts, type DraftHeader, compareText, factsOf, sortedSet } from "./record.ts";
 import { versionOf } from "./version.ts";
 
+/** Syntax of names in Kubernetes (RFC 1123): a label, and a subdomain made of them. A name becomes part of a request's path. */
+const NAME_SYNTAX = {
+  namespace: /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/,
+  name: /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/,
+} as const;
+
 export const HEADER_ANNOTATION = "certkeep.dev/header";
 
 /** A copy before it is sealed. */
@@ -113,6 +119,7 @@ function readMetadata(raw: unknown, shape: Shape, outer: CopyFacts, report: Repo
   for (const [member, wanted] of [["namespace", outer.namespace], ["name", outer.secret]] as const) {
     const value = ownValue(metadata, member);
     if (value !== wanted) report("place_mismatch", `metadata.${member}`, describe(value), `${describe(wanted)} as in the header`);
+    else if (!NAME_SYNTAX[member].test(wanted)) report("value_invalid", `metadata.${member}`, describe(value), "a name that Kubernetes allows");
   }
   const labels = readTexts(
     ownValue(metadata, "labels") ?? {},

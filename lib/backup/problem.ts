@@ -58,8 +58,3 @@ export function asObject(value: unknown): Readonly<Record<string, unknown>> | nu
 export function ownValue(object: Readonly<Record<string, unknown>>, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
-
-/** One sentence of a problem, for people. */
-export function problemText(problem: CopyProblem): string {
-  return `${problem.place}: ${problem.found}; expected ${problem.expected}`;
-}

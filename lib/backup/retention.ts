@@ -12,7 +12,7 @@ import { compareText, type CopyKind } from "./record.ts";
 /** How long a copy outlives its certificate, and a replaced one its replacement. */
 export const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 /** Valid copies of each certificate that stay whatever the time. */
-export const KEPT_VALID_COPIES = 2;
+const KEPT_VALID_COPIES = 2;
 
 /** What was learnt of a copy by opening and judging it. */
 export interface RetentionCopy {

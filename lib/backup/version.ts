@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { BACKUP_FORMAT, type BackupRecord, compareText, sortedSet } from "./record.ts";
 
 /** The parts of a record that its version depends on. */
-export type VersionedPart = Pick<BackupRecord, "clusterIdentity" | "namespace" | "secret" | "type" | "labels" | "annotations" | "data">;
+type VersionedPart = Pick<BackupRecord, "clusterIdentity" | "namespace" | "secret" | "type" | "labels" | "annotations" | "data">;
 
 function sortedPairs(map: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
   return Object.entries(map).toSorted(([a], [b]) => compareText(a, b));

@@ -60,7 +60,7 @@ describe("says what is wrong", () => {
     expect(codeOf({ ...parsed, sealed: SEALED.trimEnd() })).toBe("digest_mismatch");
   });
 
-  test.each([
+  test.each<[string, unknown]>([
     ["digest", "abc"],
     ["digest", null],
     ["recipients", []],
@@ -71,11 +71,9 @@ describe("says what is wrong", () => {
     ["kind", "constructor"],
     ["names", "a"],
     ["names", [null]],
-    ["names", Array.from({ length: 1001 }, () => "a")],
-    ["namespace", "../etc"],
+    ["names", Array.from({ length: 20_001 }, () => "a")],
     ["namespace", ""],
-    ["secret", "Operator"],
-    ["secret", "a..b"],
+    ["secret", null],
     ["notAfter", "tomorrow"],
     ["notAfter", 5],
     ["leafSha256", "AB"],
@@ -83,8 +81,8 @@ describe("says what is wrong", () => {
     ["cluster", {}],
     ["issuer", undefined],
     ["accountThumbprint", "x"],
-    ["issuerName", "x".repeat(2000)],
-  ])("header.%s being %j", (field, value) => {
+    ["issuerName", "x".repeat(100_001)],
+  ])("header.%s being %.60j", (field, value) => {
     const result = parseDocument(withHeader({ [field]: value }));
     expect(result).toMatchObject({ ok: false, problem: { code: "header_invalid", place: `header.${field}` } });
   });

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFileBlobs } from "../../../lib/adapters/file/blobs.ts";
 import { createFileStates, KEPT_REVISIONS } from "../../../lib/adapters/file/states.ts";
@@ -81,7 +82,7 @@ test("by SIGKILL at every call that writes", { timeout: 120_000 }, async () => {
   });
   const die = async ([nth, how]: readonly [number, string]): Promise<void> => {
     const path = await copyOf(`killed-${nth}-${how}`);
-    const victim = join(import.meta.dirname, "victim.ts");
+    const victim = fileURLToPath(new URL("./victim.ts", import.meta.url));
     const child = spawn(process.execPath, [victim, join(path, "blobs"), join(path, "states"), String(nth), how], { stdio: "ignore" });
     const signal = await new Promise((resolve) => {
       child.once("exit", (_, by) => resolve(by));
