@@ -97,9 +97,9 @@ function decode(bytes: Uint8Array): Point | null {
 function encode([x, y, z]: Point): Uint8Array {
   const inverse = power(z, P - 2n);
   const value = mod(y * inverse) | ((mod(x * inverse) & 1n) << 255n);
-  return Buffer.from(value.toString(16).padStart(64, "0"), "hex").reverse();
+  return Buffer.from(value.toString(16).padStart(64, "0"), "hex").toReversed();
 }
 
 function littleEndian(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Buffer.from(bytes).reverse().toString("hex")}`);
+  return BigInt(`0x${Buffer.from(bytes.toReversed()).toString("hex")}`);
 }

@@ -90,6 +90,7 @@ function parseSec1(curveOid: string | null, der: Uint8Array): PublicKey | null {
   return value > 0n && value < curve.n ? ecKey(curve, scalar) : null;
 }
 
+/** `scalar` is in range already; how long it is doesn't matter to OpenSSL. */
 function ecKey(curve: Curve, scalar: Uint8Array): PublicKey {
   const ecdh = createECDH(curve.name);
   ecdh.setPrivateKey(scalar);

@@ -181,6 +181,19 @@ func addKeys(b *book) {
 	short := ecKey("P-256", "short42")
 	ec("another", short.sec1(true))
 
+	for _, title := range []string{"P-224", "P-256", "P-384", "P-521"} {
+		c := curveByName(title)
+		size := (c.Params().N.BitLen() + 7) / 8
+		for delta := int64(-1); delta <= 1; delta++ {
+			d := new(big.Int).Add(c.Params().N, big.NewInt(delta)).FillBytes(make([]byte, size))
+			// The public key of n-1 is the base point turned over.
+			y := new(big.Int).Sub(c.Params().P, c.Params().Gy).FillBytes(make([]byte, (c.Params().P.BitLen()+7)/8))
+			x := c.Params().Gx.FillBytes(make([]byte, len(y)))
+			leaf := k.leaf.with(func(s *Spec) { s.spki = ecSPKI(title, cat([]byte{4}, x, y)) })
+			der := seq(num(1), octets(d), ctx(0, oid(curveOIDs[title]...)))
+			b.add(fmt.Sprint("ec ", title, " order and ", delta), parts{crt(leaf.sign(k.ik)), k.interPE}, parts{block("EC PRIVATE KEY", der)}, roots)
+		}
+	}
 	p8 := func(name string, der []byte) { b.add("pkcs8 "+name, chain, parts{block("PRIVATE KEY", der)}, roots) }
 	alg := func(params []byte) []byte { return seq(oid(1, 2, 840, 10045, 2, 1), params) }
 	p8("version 1", seq(num(1), alg(k.lk.curveOID()), octets(k.lk.sec1(false))))
