@@ -12,9 +12,17 @@ export interface Target {
   readonly subresource: string | null;
 }
 
+function unescaped(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw badRequest(`invalid URL escape in ${JSON.stringify(segment)}`);
+  }
+}
+
 /** Where a path leads among the kinds that are served; null where it isn't a path of objects. @throws Refusal 404 */
 export function parseTarget(path: string): Target | null {
-  const parts = path.split("/").filter((part) => part !== "").map(decodeURIComponent);
+  const parts = path.split("/").filter((part) => part !== "").map(unescaped);
   const core = parts[0] === "api";
   if (!core && parts[0] !== "apis") return null;
   const [group = "", version = ""] = core ? ["", parts[1]] : [parts[1], parts[2]];
