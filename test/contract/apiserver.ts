@@ -71,7 +71,7 @@ const volatile: Readonly<Record<string, string>> = {
 };
 
 /** Replaces what differs by nature between two runs; `names` are names the server made up. */
-export function normalize(value: unknown, key = ""): unknown {
+function normalize(value: unknown, key = ""): unknown {
   if (typeof value === "string") {
     const word = volatile[key];
     if (word !== undefined && value !== "") return word;
