@@ -95,12 +95,9 @@ export function cappedTat(limit: Limit, spends: readonly bigint[], at: bigint, s
   return tat;
 }
 
-/** Largest lateness of the retry time that the issuer shows, as a fraction of the wait (limiter.go, Decision.Result). */
-export const RETRY_JITTER = 0.03;
-
 /**
  * What a refusal says of the bucket: seen at `seenNs`, with the retry time `retryNs` that was shown, which is
- * up to 3 % of the wait late and cut to whole seconds. Bounds of the TAT, both inclusive; `null` where no
+ * up to 3 % of the wait late and cut to whole seconds (limiter.go, Decision.Result). Bounds of the TAT, both inclusive; `null` where no
  * bucket of this limit gives such an answer (the wait is longer than one token takes, or already over).
  */
 export function pinnedBy(limit: Limit, seenNs: bigint, retryNs: bigint): { readonly earliest: Start; readonly latest: Start } | null {

@@ -54,7 +54,7 @@ export interface Budget {
 }
 
 /** How far the instant of a spend may lie from what the certificate tells of it, and two clocks from each other. */
-export const PIN_TOLERANCE_MS = 60_000;
+const PIN_TOLERANCE_MS = 60_000;
 
 const toNs = (ms: number): bigint => BigInt(Math.round(ms)) * MS_NS;
 
@@ -184,7 +184,7 @@ export function budgetOf(ledger: Ledger, kind: Account["kind"], issuer: string, 
   return budgetOfAccount(ledger, accountOf(ledger, kind, issuer, key), atMs);
 }
 
-export function budgetOfAccount(ledger: Ledger, account: Account, atMs: number): Budget | null {
+function budgetOfAccount(ledger: Ledger, account: Account, atMs: number): Budget | null {
   const limit = limitOfAccount(ledger, account);
   if (limit === null) return null;
   const at = toNs(atMs);

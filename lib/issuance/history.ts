@@ -12,7 +12,7 @@ import { createIssuance, type Issuance, type IssuanceFacts, mergeIssuances, type
 export interface StoredIssuance extends IssuanceFacts {}
 
 /** Entries looked at in one history; a state that certkeep wrote holds far fewer. */
-export const MAX_STORED = 100_000;
+const MAX_STORED = 100_000;
 /** Names in one certificate: what issuers sign ends at 100. */
 const MAX_NAMES = 1_000;
 /** Longest text taken for a name, an id or a place. */

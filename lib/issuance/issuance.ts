@@ -130,7 +130,7 @@ function factsKey(issuance: Issuance): string {
 }
 
 /** The join of two records with one key. */
-export function mergeIssuance(a: Issuance, b: Issuance): Issuance {
+function mergeIssuance(a: Issuance, b: Issuance): Issuance {
   const chosen = factsKey(a) <= factsKey(b) ? a : b;
   const sctMs = a.sctMs === null ? b.sctMs : b.sctMs === null ? a.sctMs : Math.min(a.sctMs, b.sctMs);
   return derive({ ...chosen, sctMs }, chosen.names, chosen.set, chosen.domains, [...a.sources, ...b.sources]);

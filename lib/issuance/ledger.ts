@@ -50,7 +50,7 @@ export interface LedgerOptions {
 }
 
 /** A log line and the certificate that it tells of are this near: the line has no serial to tell them by. */
-export const CLAIM_MATCH_MS = 10 * 60_000;
+const CLAIM_MATCH_MS = 10 * 60_000;
 
 function byIssuance(a: Issuance, b: Issuance): number {
   return a.issuedAtMs - b.issuedAtMs || (a.serial < b.serial ? -1 : a.serial > b.serial ? 1 : 0);

@@ -55,9 +55,9 @@ export interface Holder {
 }
 
 /** At or below this fraction of the burst a set's budget is low (2 of 5). */
-export const SET_LOW_FRACTION = 2 / 5;
+const SET_LOW_FRACTION = 2 / 5;
 /** At or below this fraction of the burst a domain's budget is low (10 of 50). */
-export const DOMAIN_LOW_FRACTION = 1 / 5;
+const DOMAIN_LOW_FRACTION = 1 / 5;
 /** Issuances of one set no further apart than this are concurrent: a race, not a sequence of needs. */
 export const CONCURRENT_MS = 10 * 60_000;
 /** How far back needless and concurrent issuances are told: as long as they weigh on a week's budget. */

@@ -176,7 +176,8 @@ describe("a 429", () => {
 
   test.each([
     ["issuances that are not known", five.slice(0, 2), refusal(5, 33.6)],
-    ["another retry time than theirs", five, refusal(5, 38)],
+    ["a later retry time than theirs", five, refusal(5, 38)],
+    ["an earlier retry time than theirs", five, refusal(5, 20)],
     ["a retry time that no such bucket gives", five, refusal(5, 90)],
     ["another burst than the limit's", five, refusal(5, 33.6, { burst: 20 })],
   ])("that rests on %s stays a claim and changes no number", (_, issuances, claim) => {
@@ -185,6 +186,11 @@ describe("a 429", () => {
     expect(claims).toEqual([claim]);
     expect(overrideSeen).toBe(claim.burst === 20 ? 20 : null);
     expect(numbers).toEqual((({ claims: _c, overrideSeen: _o, ...rest }) => rest)(budget(evidence(issuances), "set", T0 + 6 * HOUR_MS)));
+  });
+
+  test("at least never exceeds at most, though the issuer's own bucket stored less than was issued", () => {
+    const known = evidence([at(0), ...Array.from({ length: 5 }, () => at(33.5))], { refusals: [refusal(33.55, 33.6)] });
+    expect(budget(known, "set", T0 + 34 * HOUR_MS)).toMatchObject({ atMost: 0, atLeast: 0, because: "refusal" });
   });
 
   test("forged lines by the thousand: one claim of each cluster is shown", () => {
@@ -215,6 +221,13 @@ describe("what a cluster claims", () => {
   test("a line and the certificate that it tells of count once", () => {
     const known = evidence([...claims, made(T0 + HOUR_MS + 60_000), made(T0 + 2 * HOUR_MS - 60_000)]);
     expect(budget(known, "set", T0 + 4 * HOUR_MS, "a").atMost).toBe(2);
+  });
+
+  test("two lines near one certificate: one of them is accounted for", () => {
+    const near = [0, 4].map((minutes) => made(T0 + minutes * 60_000, { claimedBy: "a", kind: "log" }));
+    expect(budget(evidence([...near, made(T0 + 120_000)]), "set", T0 + HOUR_MS, "a").atMost).toBe(3);
+    const byClaimedSerial = [made(T0, { serial: "5e" }), made(T0 + 5 * HOUR_MS, { serial: "5e", claimedBy: "a" })];
+    expect(budget(evidence(byClaimedSerial), "set", T0 + 6 * HOUR_MS, "a").atMost).toBe(4);
   });
 });
 

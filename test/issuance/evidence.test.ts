@@ -84,6 +84,12 @@ describe("one issuance from several sources", () => {
     expect(precertificate).toMatchObject({ issuedAtMs: T0 + 10, basis: "not_before" });
   });
 
+  test("a place that saw it twice keeps the first sight", () => {
+    const [merged] = mergeIssuances([made(T0, { serial: "9", seenMs: T0 + 9 })], [made(T0, { serial: "9", seenMs: T0 + 3 })], [made(T0, { serial: "9", seenMs: T0 + 5 })]);
+    expect(merged?.sources).toHaveLength(1);
+    expect(merged?.sources[0]?.firstSeenMs).toBe(T0 + 3);
+  });
+
   test("a claim never touches what is verified, nor another cluster's claim", () => {
     const real = made(T0, { serial: "77" });
     const claims = [made(T0 - HOUR_MS, { serial: "77", claimedBy: "a" }), made(T0 - HOUR_MS, { serial: "77", claimedBy: "b" })];

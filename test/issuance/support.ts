@@ -6,7 +6,7 @@ import { createIssuance, type Issuance, type Sighting } from "../../lib/issuance
 import { createLimit, DAY_MS, HOUR_MS, type IssuerLimits, MS_NS, RENEWAL_WINDOW_MS } from "../../lib/issuance/limit.ts";
 
 export const T0 = Date.UTC(2026, 10, 1);
-export const BACKDATE_MS = 3_510_000;
+const BACKDATE_MS = 3_510_000;
 export const LIMITS: IssuerLimits = {
   set: createLimit({ count: 5, periodMs: 168 * HOUR_MS }),
   domain: createLimit({ count: 50, periodMs: 168 * HOUR_MS }),

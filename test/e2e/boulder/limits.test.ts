@@ -3,6 +3,7 @@
  * each run (the seed is in the test's name; `BOULDER_SEED=n` repeats one).
  */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { bucket, ceilMs } from "../../../lib/issuance/bucket.ts";
@@ -43,6 +44,17 @@ describe.skipIf(program === null)("Let's Encrypt's own limiter", () => {
     });
     expect(differing).toEqual([]);
     expect(refused).toBeGreaterThan(200);
+  });
+
+  // `npm exec -- vitest run --project e2e test/e2e/boulder -u` writes them anew.
+  test("gave the vectors that the unit tests hold", async () => {
+    const module = /github\.com\/letsencrypt\/boulder v\S+/.exec(readFileSync(join(import.meta.dirname, "go.mod"), "utf8"))?.[0];
+    const question = createQuestion(1, 60);
+    const reply = askIssuer(program ?? "", question);
+    const lines = question.timelines.map(({ asks: _asks, ...timeline }, i) => `    ${JSON.stringify({ ...timeline, answers: reply.timelines[i] })}`);
+    const domains = Object.entries(reply.domains).map(([name, domain]) => `    ${JSON.stringify(name)}: ${JSON.stringify(domain)}`);
+    const text = `{\n  "madeWith": ${JSON.stringify(module)},\n  "timelines": [\n${lines.join(",\n")}\n  ],\n  "domains": {\n${domains.join(",\n")}\n  }\n}\n`;
+    await expect(text).toMatchFileSnapshot("../../issuance/vectors.json");
   });
 
   test("counts the same names under the same domains", () => {

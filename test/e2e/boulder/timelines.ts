@@ -36,7 +36,7 @@ const WEEK = 168n * HOUR;
 const START = 1_790_000_000_123_456_789n;
 
 /** Names whose registered domain isn't plain: private rules, wildcards, exceptions, suffixes, addresses. */
-export const NAMES: readonly string[] = [
+const NAMES: readonly string[] = [
   ..."foo.tail1234.ts.net Foo.Tail1.TS.net deep.er.tail9.ts.net *.tail1234.ts.net *.ts.net a.b.c.ts.net b.c.ts.net c.ts.net ts.net net".split(" "),
   ..."localhost foo.local host.docker.internal _x.example.com *.com xn--p1ai a.xn--p1ai a.b.example.co.uk example.co.uk co.uk".split(" "),
   ..."x.github.io github.io *.github.io www.ck foo.ck a.foo.ck *.foo.ck s3.amazonaws.com x.s3.amazonaws.com".split(" "),
