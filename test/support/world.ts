@@ -1,0 +1,109 @@
+/** A whole audit in a test: the sandbox as cluster, stores in memory, a CA of the test's own as the issuer. */
+import { generateIdentity } from "../../lib/adapters/age/identity.ts";
+import { createOpener } from "../../lib/adapters/age/opener.ts";
+import { createSealer } from "../../lib/adapters/age/sealer.ts";
+import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
+import { createKit } from "../../lib/compose/kit.ts";
+import { createIssuer } from "../../lib/issuer/issuers.ts";
+import type { ClusterReader } from "../../lib/ports/cluster.ts";
+import type { Opener } from "../../lib/ports/sealing.ts";
+import { startSandbox, type PutObject, type Sandbox } from "../../lib/sandbox/api.ts";
+import { createAuthority, type Authority, type IssueOptions, type Issued } from "../../lib/sandbox/pki.ts";
+import { auditAll, type AuditReport } from "../../lib/use/audit.ts";
+import type { AuditPorts, AuditSettings, AuditTarget } from "../../lib/use/audit/context.ts";
+import { loadState } from "../../lib/use/states.ts";
+import type { StateDocument } from "../../lib/state/document.ts";
+import { createMemoryBlobs, createMemoryStates, Faults, type MemoryBlobs, type MemoryStates } from "./memory.ts";
+
+export const DAY_MS = 86_400_000;
+
+export interface AuditChoice {
+  readonly settings?: Partial<AuditSettings>;
+  readonly ports?: Partial<AuditPorts>;
+  readonly name?: string | null;
+  readonly token?: string;
+}
+
+export interface World {
+  readonly sandbox: Sandbox;
+  readonly authority: Authority;
+  readonly faults: Faults;
+  readonly backups: MemoryBlobs;
+  readonly states: MemoryStates;
+  readonly recipient: string;
+  readonly opener: Opener;
+  /** Milliseconds since 1970; a test moves it. */
+  nowMs: number;
+  issue(names: readonly string[], options?: Partial<IssueOptions>): Issued;
+  put(...objects: PutObject[]): void;
+  reader(token?: string): Promise<ClusterReader>;
+  target(choice?: AuditChoice): Promise<AuditTarget>;
+  ports(): AuditPorts;
+  audit(choice?: AuditChoice): Promise<AuditReport>;
+  /** The state of the cluster `prod`. */
+  state(): Promise<StateDocument>;
+  stop(): Promise<void>;
+}
+
+export const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString("base64");
+
+/** A `kubernetes.io/tls` Secret as an HA Ingress has it: named as its domain. */
+export function ingressSecret(domain: string, pair: Pick<Issued, "certificatePem" | "keyPem"> | null, namespace = "tailscale"): PutObject {
+  return {
+    metadata: {
+      name: domain,
+      namespace,
+      labels: { "tailscale.com/managed": "true", "tailscale.com/secret-type": "certs", "tailscale.com/proxy-group": "pg", "tailscale.com/domain": domain.slice(0, 63), "tailscale.com/parent-resource": domain.split(".")[0] ?? "x", "tailscale.com/parent-resource-ns": "shop", "tailscale.com/parent-resource-type": "ingress" },
+    },
+    type: "kubernetes.io/tls",
+    data: { "tls.crt": base64(pair?.certificatePem ?? ""), "tls.key": base64(pair?.keyPem ?? "") },
+  };
+}
+
+export async function startWorld(): Promise<World> {
+  const authority = createAuthority({ name: "Test" });
+  const sandbox = await startSandbox({ namespaces: ["default", "kube-system", "tailscale", "shop"] });
+  const faults = new Faults();
+  const backups = createMemoryBlobs(faults);
+  const states = createMemoryStates(faults);
+  const { secret, recipient } = await generateIdentity();
+  const opener = await createOpener([{ where: "test", content: secret }]);
+  const kit = createKit([createIssuer({ id: "test", title: "Test", anchorsPem: authority.root.pem, intermediatesPem: authority.intermediates.map(({ pem }) => pem).join("") })]);
+  const world: World = {
+    sandbox,
+    authority,
+    faults,
+    backups,
+    states,
+    recipient,
+    opener,
+    nowMs: Date.now(),
+    issue: (names, options = {}) => authority.issue({ names, notBefore: new Date(world.nowMs - 10 * DAY_MS), notAfter: new Date(world.nowMs + 80 * DAY_MS), ...options }),
+    put: (...objects) => {
+      sandbox.put(objects);
+    },
+    reader: async (token) => {
+      const text = sandbox.kubeconfig(token === undefined ? {} : { token });
+      const connection = await connect(parseKubeconfig(text, "sandbox.yaml"), null, { environment: {}, nowMs: () => world.nowMs });
+      return createClusterReader(connection, { requestTimeoutMs: 2_000, attempts: 2, sleep: async () => {} });
+    },
+    target: async (choice = {}) => ({
+      name: choice.name === undefined ? "prod" : choice.name,
+      title: "prod",
+      server: sandbox.url,
+      homeNamespace: null,
+      reader: await world.reader(choice.token),
+      settings: { namespaces: null, selector: null, secrets: [], operatorNamespace: "tailscale", operatorSecret: "operator", recipients: [recipient], copiesPerDay: 1000, ...choice.settings },
+    }),
+    ports: () => ({ backups, states, sealer: createSealer(), clock: { nowNs: () => BigInt(world.nowMs) * 1_000_000n }, kit, progress: { step: () => {}, note: () => {} }, dryRun: false }),
+    audit: async (choice = {}) => auditAll([await world.target(choice)], { ...world.ports(), ...choice.ports }, []),
+    state: async () => {
+      const loaded = await loadState(states, "prod");
+      if (loaded === null) throw new Error("there is no state");
+      return loaded.state;
+    },
+    stop: () => sandbox.stop(),
+  };
+  return world;
+}

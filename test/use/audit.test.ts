@@ -1,0 +1,254 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CertkeepError } from "../../lib/error.ts";
+import { serviceAccount } from "../../lib/sandbox/api.ts";
+import type { AuditReport } from "../../lib/use/audit.ts";
+import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
+
+let world: World;
+
+beforeEach(async () => {
+  world = await startWorld();
+});
+afterEach(() => world.stop());
+
+const DOMAIN = "shop.tail1a2b3.ts.net";
+const KEY = `tailscale/${DOMAIN}`;
+
+function codes(report: AuditReport): string[] {
+  return report.clusters.flatMap(({ findings }) => findings.map(({ code, severity }) => `${code} ${severity}`)).toSorted();
+}
+
+function reads(): number {
+  return world.sandbox.requests.filter(({ method, path, accept }) => method === "GET" && /\/secrets(\/|$|\?)/.test(path) && !String(accept).includes("as=")).length;
+}
+
+describe("an audit", () => {
+  it("judges, seals a copy that opens to the very bytes, and reads nothing that is unchanged", async () => {
+    const pair = world.issue([DOMAIN]);
+    world.put(ingressSecret(DOMAIN, pair));
+    const first = await world.audit();
+    expect(codes(first)).toEqual([]);
+    expect(first.clusters[0]).toMatchObject({ complete: true, copies: { made: 1, present: 0 }, tally: { certificates: 1, fine: 1, copies: 1 } });
+    const [document] = [...world.backups.blobs.values()];
+    const { sealed } = JSON.parse(new TextDecoder().decode(document)) as { sealed: string };
+    const manifest = JSON.parse(new TextDecoder().decode(await world.opener.open(sealed))) as { data: Record<string, string> };
+    expect(manifest.data).toEqual({ "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) });
+
+    world.sandbox.forgetRequests();
+    const second = await world.audit();
+    expect(second.clusters[0]).toMatchObject({ copies: { made: 0 }, tally: { fine: 1, copies: 1 } });
+    expect(reads()).toBe(0);
+  });
+
+  it("writes nothing to the cluster", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    world.sandbox.remove("tailscale", DOMAIN);
+    await world.audit();
+    expect(world.sandbox.requests.length).toBeGreaterThan(3);
+    expect(world.sandbox.requests.filter(({ method }) => method !== "GET")).toEqual([]);
+  });
+
+  it("backs everything up at the very next audit after recipients appear, though nothing has changed", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    expect(codes(await world.audit({ settings: { recipients: [] } }))).toEqual(["backup_missing warning"]);
+    expect(world.backups.blobs.size).toBe(0);
+    const next = await world.audit();
+    expect(codes(next)).toEqual([]);
+    expect(world.backups.blobs.size).toBe(1);
+  });
+
+  it("looks again when the store lost a copy, and makes it anew", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    world.backups.blobs.clear();
+    const next = await world.audit();
+    expect(next.clusters[0]).toMatchObject({ copies: { made: 1 } });
+    expect(world.backups.blobs.size).toBe(1);
+  });
+
+  it("makes new copies when the recipients change", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    const { generateIdentity } = await import("../../lib/adapters/age/identity.ts");
+    const other = await generateIdentity();
+    await world.audit({ settings: { recipients: [world.recipient, other.recipient] } });
+    expect(world.backups.blobs.size).toBe(2);
+  });
+
+  it("keeps a certificate that is not yet valid once its time has come", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN], { notBefore: new Date(world.nowMs + DAY_MS) })));
+    expect(codes(await world.audit())).toEqual(["certificate_invalid critical"]);
+    expect(world.backups.blobs.size).toBe(0);
+    world.nowMs += 2 * DAY_MS;
+    expect(codes(await world.audit())).toEqual([]);
+    expect(world.backups.blobs.size).toBe(1);
+  });
+
+  it.each([
+    ["a key that doesn't fit", (w: World) => ({ certificatePem: w.issue([DOMAIN]).certificatePem, keyPem: w.issue([DOMAIN]).keyPem }), "certificate_invalid critical"],
+    ["another name", (w: World) => w.issue(["other.tail1a2b3.ts.net"]), "certificate_invalid critical"],
+    ["a missing intermediate", (w: World) => w.issue([DOMAIN], { noIntermediate: true }), "certificate_invalid critical"],
+    ["expired", (w: World) => w.issue([DOMAIN], { notBefore: new Date(w.nowMs - 90 * DAY_MS), notAfter: new Date(w.nowMs - DAY_MS) }), "expired critical"],
+    ["no certificate at all", () => ({ certificatePem: "hello", keyPem: "hello" }), "certificate_invalid critical"],
+    ["never filled", () => null, "certificate_pending information"],
+  ])("%s", async (_, make, expected) => {
+    world.put(ingressSecret(DOMAIN, make(world)));
+    expect(codes(await world.audit())).toEqual([expected]);
+  });
+
+  it("counts generic TLS of no known issuer, and neither judges nor keeps it", async () => {
+    const { createAuthority } = await import("../../lib/sandbox/pki.ts");
+    const mesh = createAuthority({ name: "Mesh" }).issue({ names: ["webhook.svc"], notBefore: new Date(world.nowMs - DAY_MS), notAfter: new Date(world.nowMs + DAY_MS) });
+    world.put({ metadata: { name: "webhook", namespace: "shop" }, type: "kubernetes.io/tls", data: { "tls.crt": base64(mesh.certificatePem), "tls.key": base64(mesh.keyPem) } });
+    const report = await world.audit();
+    expect(codes(report)).toEqual([]);
+    expect(report.clusters[0]?.tally).toMatchObject({ certificates: 0, foreign: 1 });
+    world.sandbox.forgetRequests();
+    await world.audit();
+    expect(reads()).toBe(0);
+  });
+
+  it("caps the new copies of a day, and goes on the next", async () => {
+    for (const host of ["a", "b", "c"]) world.put(ingressSecret(`${host}.tail1a2b3.ts.net`, world.issue([`${host}.tail1a2b3.ts.net`])));
+    expect(codes(await world.audit({ settings: { copiesPerDay: 2 } }))).toEqual(["backup_quota warning"]);
+    expect(world.backups.blobs.size).toBe(2);
+    world.nowMs += DAY_MS;
+    expect(codes(await world.audit({ settings: { copiesPerDay: 2 } }))).toEqual([]);
+    expect(world.backups.blobs.size).toBe(3);
+  });
+
+  it("writes nothing anywhere as of another instant", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    world.nowMs += 75 * DAY_MS;
+    const report = await world.audit({ ports: { dryRun: true } });
+    expect(codes(report)).toEqual(["expiring critical"]);
+    expect(world.backups.blobs.size + world.states.states.size).toBe(0);
+    expect(world.faults.calls.filter((call) => call === "write" || call === "create" || call === "remove")).toEqual([]);
+  });
+});
+
+describe("what is gone", () => {
+  async function auditedWith(...hosts: string[]): Promise<void> {
+    world.put({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: { name: "shop", namespace: "shop" } });
+    for (const host of hosts) world.put(ingressSecret(`${host}.tail1a2b3.ts.net`, world.issue([`${host}.tail1a2b3.ts.net`])));
+    await world.audit();
+  }
+
+  it("is lost where its parent stands, and is over once it is back", async () => {
+    const pair = world.issue([DOMAIN]);
+    world.put({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: { name: "shop", namespace: "shop" } }, ingressSecret(DOMAIN, pair));
+    await world.audit();
+    world.sandbox.remove("tailscale", DOMAIN);
+    expect(codes(await world.audit())).toEqual(["secret_lost critical"]);
+    expect(codes(await world.audit())).toEqual(["secret_lost critical"]);
+    world.put(ingressSecret(DOMAIN, pair));
+    expect(codes(await world.audit())).toEqual([]);
+    expect(world.backups.blobs.size).toBe(1);
+  });
+
+  it("was removed where its parent went with it", async () => {
+    await auditedWith("shop");
+    world.sandbox.remove("tailscale", DOMAIN);
+    world.sandbox.remove("shop", "shop", "Ingress");
+    expect(codes(await world.audit())).toEqual(["secret_removed information"]);
+  });
+
+  it("is told as one where a namespace went", async () => {
+    await auditedWith("shop", "a");
+    for (const name of [DOMAIN, "a.tail1a2b3.ts.net"]) world.sandbox.remove("tailscale", name);
+    world.sandbox.remove(null, "tailscale", "Namespace");
+    const report = await world.audit();
+    expect(codes(report)).toEqual(["secret_lost critical"]);
+    expect(report.clusters[0]?.findings[0]?.command).toBe("certkeep restore prod --all --namespace tailscale");
+  });
+
+  it("is told as one where more than three and over a fifth went in one interval", async () => {
+    await auditedWith("a", "b", "c", "d", "e");
+    for (const host of ["a", "b", "c", "d"]) world.sandbox.remove("tailscale", `${host}.tail1a2b3.ts.net`);
+    expect(codes(await world.audit())).toEqual(["secret_lost critical"]);
+  });
+
+  it("is emptied where the Secret stands, and keeps what it held in mind", async () => {
+    await auditedWith("shop");
+    world.put(ingressSecret(DOMAIN, null));
+    expect(codes(await world.audit())).toEqual(["fields_emptied critical"]);
+    expect(codes(await world.audit())).toEqual(["fields_emptied critical"]);
+    expect((await world.state()).secrets[KEY]?.gaps["tls"]?.held?.names).toEqual([DOMAIN]);
+  });
+
+  it("is not concluded on from a listing that could not be finished", async () => {
+    await auditedWith("shop");
+    world.sandbox.remove("tailscale", DOMAIN);
+    const off = world.sandbox.intercept(({ path }) => (path.includes("/secrets") ? { kind: "status", status: 500 } : undefined));
+    const report = await world.audit();
+    off();
+    expect(codes(report).some((code) => code.startsWith("secret_"))).toBe(false);
+    expect(report.clusters[0]).toMatchObject({ complete: false });
+    expect((await world.state()).secrets[KEY]).toBeDefined();
+    expect(codes(await world.audit())).toEqual(["secret_lost critical"]);
+  });
+});
+
+describe("a cluster", () => {
+  it("that is another one under its name is told, and nothing is written for it", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    const before = await world.state();
+    const other = await startWorld();
+    try {
+      other.put(ingressSecret("new.tail1a2b3.ts.net", other.issue(["new.tail1a2b3.ts.net"])));
+      const target = { ...(await world.target()), reader: await other.reader() };
+      const { auditAll } = await import("../../lib/use/audit.ts");
+      expect(codes(await auditAll([target], world.ports(), []))).toEqual(["cluster_replaced critical"]);
+    } finally {
+      await other.stop();
+    }
+    const after = await world.state();
+    expect({ ...after, replacedBy: null }).toEqual(before);
+    expect(world.backups.blobs.size).toBe(1);
+    expect(codes(await world.audit())).toEqual([]);
+  });
+
+  it("without a registration is known by its identity: two contexts of one name never share a state", async () => {
+    const other = await startWorld();
+    try {
+      world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+      await world.audit({ name: null });
+      const { auditAll } = await import("../../lib/use/audit.ts");
+      await auditAll([{ ...(await world.target({ name: null })), reader: await other.reader() }], world.ports(), []);
+      expect(world.states.states.size).toBe(2);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it("whose listing is forbidden is read by the names that are known, and says that discovery was not possible", async () => {
+    const pair = world.issue(["op.tail1a2b3.ts.net"]);
+    world.put({ metadata: { name: "operator", namespace: "tailscale" }, type: "Opaque", data: { "op.tail1a2b3.ts.net.crt": base64(pair.certificatePem), "op.tail1a2b3.ts.net.key": base64(pair.keyPem) } });
+    world.sandbox.setToken("narrow", serviceAccount("certkeep", "reader", [{ verbs: ["get"], resources: ["secrets"], namespace: "tailscale", resourceNames: ["operator"] }]));
+    const report = await world.audit({ token: "narrow" });
+    expect(codes(report)).toEqual(["audit_incomplete warning"]);
+    expect(report.clusters[0]).toMatchObject({ complete: false, copies: { made: 1 } });
+    expect(report.clusters[0]?.state.audit?.unread[0]?.message).toContain("discovery is not possible in namespace tailscale");
+  });
+
+  it("that refuses the credential is unreachable, and what time brings is said as last seen", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    world.nowMs += 85 * DAY_MS;
+    const report = await world.audit({ token: "revoked" });
+    expect(codes(report)).toEqual(["cluster_unreachable critical", "expired critical"]);
+    expect(report.clusters[0]?.tally).toMatchObject({ fine: 0, unknown: 1 });
+  });
+
+  it("that hangs or lies never hides another", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    const bad = await world.target({ name: "bad" });
+    const broken = { ...bad, title: "bad", reader: { ...bad.reader, identity: async () => { throw new CertkeepError("cluster_timeout", { where: "cluster bad", found: "no answer" }); } } };
+    const { auditAll } = await import("../../lib/use/audit.ts");
+    const report = await auditAll([broken, await world.target()], world.ports(), []);
+    expect(report.clusters.map(({ title, complete }) => [title, complete])).toEqual([["bad", false], ["prod", true]]);
+    expect(codes(report)).toEqual(["cluster_unreachable critical"]);
+  });
+});
