@@ -23,6 +23,8 @@ export interface Paging<T> {
   readonly targetBytes: number;
   /** Larger pages are given up on and asked for again with fewer items. */
   readonly maxBytes: number;
+  /** Told of each page once it is parsed. */
+  readonly received: (bytes: number, items: number) => void;
   /** How often an expired listing is started again; default 4. */
   readonly restarts?: number;
 }
@@ -63,32 +65,41 @@ export async function* listPages<T>(paging: Paging<T>): AsyncGenerator<Page<T>, 
 
   let token: string | null = null;
   let restarts = 0;
-  let pending = begin(null);
+  let pending: Promise<HttpAnswer> | null = begin(null);
+
+  /** A function of its own, so that nothing holds the answer while the caller works on the page. */
+  const receive = (answer: HttpAnswer): Page<T> | null => {
+    pending = null;
+    if (answer.status === 410 && token !== null && restarts < (paging.restarts ?? 4)) {
+      restarts += 1;
+      token = null;
+      pending = begin(null);
+      return null;
+    }
+    if (answer.status !== 200) throw paging.failure(answer);
+    const bytes = answer.body.length;
+    const early = peekToken(answer.body);
+    if (early !== null && early !== token) {
+      adapt(bytes, limit);
+      pending = begin(early);
+    }
+    const page = paging.parse(answer);
+    const items = page.items.length + page.unreadable.length;
+    const next = early ?? page.continueToken;
+    if (next !== null && next === token) throw paging.endless();
+    if (early === null && next !== null) {
+      adapt(bytes, items);
+      pending = begin(next);
+    }
+    token = next;
+    paging.received(bytes, items);
+    return page;
+  };
+
   try {
-    for (;;) {
-      const answer = await pending;
-      if (answer.status === 410 && token !== null && restarts < (paging.restarts ?? 4)) {
-        restarts += 1;
-        token = null;
-        pending = begin(null);
-        continue;
-      }
-      if (answer.status !== 200) throw paging.failure(answer);
-      const early = peekToken(answer.body);
-      if (early !== null && early !== token) {
-        adapt(answer.body.length, limit);
-        pending = begin(early);
-      }
-      const page = paging.parse(answer);
-      const next: string | null = early ?? page.continueToken;
-      if (next !== null && next === token) throw paging.endless();
-      if (early === null && next !== null) {
-        adapt(answer.body.length, page.items.length + page.unreadable.length);
-        pending = begin(next);
-      }
-      yield page;
-      if (next === null) return;
-      token = next;
+    while (pending !== null) {
+      const page = receive(await pending);
+      if (page !== null) yield page;
     }
   } finally {
     ended.abort();

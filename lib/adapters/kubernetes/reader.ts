@@ -10,6 +10,7 @@ import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
+import { createCollector } from "./garbage.ts";
 import { BodyTooLarge, type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
 import { fieldsOf, textOf } from "./json.ts";
 import { locate } from "./kinds.ts";
@@ -19,7 +20,7 @@ import { type Page, isSecretName, parseMetadataPage, parseSecret, parseSecretPag
 export interface ReaderOptions extends HttpOptions {
   /** Items of a page at most; default 500. */
   readonly pageLimit?: number;
-  /** Size that pages with values are kept near; default 4 MiB. */
+  /** Size that pages with values are kept near; default 2 MiB. */
   readonly pageBytes?: number;
 }
 
@@ -56,7 +57,9 @@ function listQuery(scope: Scope, limit: number, token: string | null): URLSearch
 /** Makes a reader of the cluster that `connection` leads to. Nothing is asked until a method is called. */
 export function createClusterReader(connection: Connection, options: ReaderOptions = {}): ClusterReader {
   const http = createHttpClient(connection, options);
+  const collector = createCollector();
   const maxLimit = options.pageLimit ?? 500;
+  const pageBytes = options.pageBytes ?? 2 * 1024 * 1024;
   const requests: Record<string, number> = {};
   const unreadable: string[] = [];
   let unreadableMore = 0;
@@ -106,6 +109,7 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
       firstLimit: Math.min(sizes.first, maxLimit),
       maxLimit,
       targetBytes: sizes.target,
+      received: collector,
       maxBytes: Math.max(MAX_PAGE_BYTES, 2 * sizes.target),
     });
   };
@@ -145,7 +149,7 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
     for (const form of LISTING_FORMS) {
       const full = form === PLAIN;
       if (full && scope.labelSelector === undefined && scope.fieldSelector === undefined) unfilteredFullListings += 1;
-      const sizes = full ? { first: CAUTIOUS_LIMIT, target: options.pageBytes ?? 4 * 1024 * 1024 } : { first: maxLimit, target: METADATA_BYTES };
+      const sizes = full ? { first: CAUTIOUS_LIMIT, target: pageBytes } : { first: maxLimit, target: METADATA_BYTES };
       let begun = false;
       try {
         for await (const page of paged(full ? "list_full" : "list_metadata", scope, form, full ? "" : "&includeObject=Metadata", parseMetadataPage, sizes)) {
@@ -164,7 +168,7 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
     // TLS Secrets weigh a few kilobytes; of others nothing is known.
     const first = scope.fieldSelector?.includes("type=kubernetes.io/tls") === true ? maxLimit : CAUTIOUS_LIMIT;
     try {
-      for await (const page of paged("list_full", scope, PLAIN, "", parseSecretPage, { first, target: options.pageBytes ?? 4 * 1024 * 1024 })) yield page.items;
+      for await (const page of paged("list_full", scope, PLAIN, "", parseSecretPage, { first, target: pageBytes })) yield page.items;
     } catch (error) {
       throw tooLarge(error);
     }

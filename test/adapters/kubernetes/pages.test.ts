@@ -32,6 +32,7 @@ function source(total: number, bytes: number, more: Partial<Paging<number>> & { 
     },
     failure: (answer) => new Error(`status ${answer.status}`),
     endless: () => new Error("circles"),
+    received: () => undefined,
     firstLimit: 20,
     maxLimit: 500,
     targetBytes: 100_000,
