@@ -35,6 +35,20 @@ export function decodePemBody(bytes: Uint8Array, start: number, end: number): Ui
   let filled = 0;
   let at = start;
   for (; at < end; at++) {
+    // Four characters at once while a line lasts; the values of others have bits above the sixth.
+    while (filled === 0 && at + 4 <= end) {
+      const a = TABLE[bytes[at] as number] as number;
+      const b = TABLE[bytes[at + 1] as number] as number;
+      const c = TABLE[bytes[at + 2] as number] as number;
+      const d = TABLE[bytes[at + 3] as number] as number;
+      if ((a | b | c | d) > 63) break;
+      out[length] = (a << 2) | (b >> 4);
+      out[length + 1] = (b << 4) | (c >> 2);
+      out[length + 2] = (c << 6) | d;
+      length += 3;
+      at += 4;
+    }
+    if (at === end) break;
     const code = TABLE[bytes[at] as number] as number;
     if (code < 64) {
       value = (value << 6) | code;

@@ -7,7 +7,7 @@
 import { createECDH, createPrivateKey, createPublicKey } from "node:crypto";
 import { Fields, orNull } from "./asn1.ts";
 import { type Curve, curveOf } from "./curve.ts";
-import { unsignedValue } from "./der.ts";
+import { TAG, unsignedValue } from "./der.ts";
 import { OID } from "./oid.ts";
 import { parsePemBlocks } from "./pem.ts";
 import { bitLength, type PublicKey, samePublicKey } from "./publickey.ts";
@@ -29,14 +29,33 @@ export function matches(key: ParsedKey, publicKey: PublicKey): boolean {
   return key.ok && samePublicKey(key.publicKey, publicKey);
 }
 
-/** tls.go, parsePrivateKey. */
+/**
+ * tls.go, parsePrivateKey: PKCS #1, then PKCS #8, then SEC 1. All three begin with a SEQUENCE and an INTEGER,
+ * and what follows is an INTEGER, a SEQUENCE or an OCTET STRING, so no more than one of them can succeed.
+ */
 export function parsePrivateKeyDer(der: Uint8Array): ParsedKey {
-  const pkcs1 = orNull(() => parsePkcs1(der));
-  if (pkcs1 !== null) return { ok: true, publicKey: rsaKey(pkcs1) };
-  const pkcs8 = orNull(() => parsePkcs8(der));
-  if (pkcs8 === "unsupported") return { ok: false, reason: "key_unsupported" };
-  const publicKey = pkcs8 ?? orNull(() => parseSec1(null, der));
-  return publicKey === null ? { ok: false, reason: "key_malformed" } : { ok: true, publicKey };
+  const key = orNull(() => {
+    switch (tagAfterVersion(der)) {
+      case TAG.integer: {
+        const numbers = parsePkcs1(der);
+        return numbers === null ? null : rsaKey(numbers);
+      }
+      case TAG.sequence:
+        return parsePkcs8(der);
+      case TAG.octetString:
+        return parseSec1(null, der);
+      default:
+        return null;
+    }
+  });
+  if (key === "unsupported") return { ok: false, reason: "key_unsupported" };
+  return key === null ? { ok: false, reason: "key_malformed" } : { ok: true, publicKey: key };
+}
+
+function tagAfterVersion(der: Uint8Array): number | undefined {
+  const fields = new Fields(der).sequence();
+  fields.int();
+  return fields.rest[0];
 }
 
 function rsaKey({ modulus, exponent }: RsaNumbers): PublicKey {

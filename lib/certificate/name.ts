@@ -154,6 +154,7 @@ function bmp(bytes: Buffer): string | null {
 
 /** RFC 4514 §2.4. Control characters become hex pairs, so that no name can draw on a terminal. */
 function escapeValue(value: string): string {
+  if (/^[A-Za-z0-9.'()]+(?: [A-Za-z0-9.'()]+)*$/.test(value)) return value;
   return value
     .replace(/[\\",+<>;=]/g, "\\$&")
     .replace(/^[# ]| $/g, "\\$&")

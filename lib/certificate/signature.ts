@@ -48,9 +48,8 @@ function refuseRsaKey(key: PublicKey & { kind: "rsa" }): Reason | null {
 export function verifySignature(child: Certificate, key: KeyObject, signer: PublicKey): Promise<boolean> {
   const { hash, pss } = child.signatureAlgorithm;
   if (signer.kind === "ecdsa") {
-    const signature = fixedSignature(child.signature, signer.curve.size);
-    if (signature === null) return Promise.resolve(false);
-    return run(hash, child.rawTbs, { key, dsaEncoding: "ieee-p1363" }, signature);
+    if (!isEcdsaSignature(child.signature)) return Promise.resolve(false);
+    return run(hash, child.rawTbs, key, child.signature);
   }
   if (signer.kind === "rsa") {
     const options = pss
@@ -61,7 +60,7 @@ export function verifySignature(child: Certificate, key: KeyObject, signer: Publ
   if (signer.kind === "ed25519" && hasSmallOrder(signer)) {
     return Promise.resolve(verifyEd25519(signer.bytes, child.rawTbs, child.signature));
   }
-  return run(null, child.rawTbs, { key }, child.signature);
+  return run(null, child.rawTbs, key, child.signature);
 }
 
 const smallOrder = new WeakMap<PublicKey, boolean>();
@@ -89,20 +88,16 @@ function run(hash: string | null, data: Uint8Array, key: VerifyKey, signature: U
 }
 
 /**
- * crypto/ecdsa parseSignature: a DER SEQUENCE of two minimal non-negative INTEGERs and nothing else; here
- * as two numbers of fixed width, null for anything else or wider than the curve.
+ * crypto/ecdsa parseSignature: a DER SEQUENCE of two minimal non-negative INTEGERs and nothing else. OpenSSL
+ * checks the range of both and takes no more than this.
  */
-function fixedSignature(bytes: Uint8Array, size: number): Uint8Array | null {
+function isEcdsaSignature(bytes: Uint8Array): boolean {
   const input = Der.of(bytes);
   const sequence = input.read(TAG.sequence);
-  if (sequence === null || !input.empty) return null;
-  const out = new Uint8Array(2 * size);
-  for (const end of [size, 2 * size]) {
+  if (sequence === null || !input.empty) return false;
+  for (let i = 0; i < 2; i++) {
     const integer = sequence.readIntegerBytes();
-    if (integer === null || (integer[0] as number) & 0x80) return null;
-    const digits = integer[0] === 0 ? integer.subarray(1) : integer;
-    if (digits.length > size) return null;
-    out.set(digits, end - digits.length);
+    if (integer === null || (integer[0] as number) & 0x80) return false;
   }
-  return sequence.empty ? out : null;
+  return sequence.empty;
 }
