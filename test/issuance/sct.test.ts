@@ -25,7 +25,28 @@ function sct({ ms, version = 0, extensions = Buffer.alloc(0), signature = Buffer
 const list = (...entries: readonly Buffer[]): Buffer => vector(Buffer.concat(entries.map((entry) => vector(entry))));
 const MS = 1_790_000_000_123;
 
+/**
+ * The list in a certificate that Let's Encrypt really issued (CN housetrainingpuppy.info, issuer R3, notBefore
+ * 2023-06-15 15:01:44, when notBefore was set an hour back); openssl prints these two timestamps of it.
+ */
+const REAL = Buffer.from(
+  [
+    "APIAdwB6MoxU2LcttiDqOOBSHumEFnAyE4VNO9IrwTpXo1LrUgAAAYi/ypN8AAAEAwBIMEYCIQDf/4yNYgcn6G2NG/iV1hYXOc0K",
+    "SgvpiKlyFq1pVz4K6gIhAIgK6QJdBQsb8ub7/wv7fmThYdDk8THNsPa49BpQIT6wAHcA6D7Q2j71BjUy51covIlryQPTy9ERa+zr",
+    "aeF3fW0GvW4AAAGIv8qT9QAABAMASDBGAiEAu1ynvsmM5CHrv9veKhq0AfxuCPPoc//9xyVVhWpvuikCIQDMtomNyCE2s3RoZkFx",
+    "kAFD0s17dsLZtTxhz5sjZiEJ1w==",
+  ].join(""),
+  "base64",
+);
+
 describe("parseSctList", () => {
+  test("a real one: an hour after its notBefore, as the issuer dated back then", () => {
+    const notBeforeMs = Date.UTC(2023, 5, 15, 15, 1, 44);
+    expect(parseSctList(REAL)).toEqual({ timestampsMs: [Date.UTC(2023, 5, 15, 16, 1, 44, 316), Date.UTC(2023, 5, 15, 16, 1, 44, 437)], problems: [] });
+    expect(issuedAt({ sctList: REAL, notBeforeMs, firstSeenMs: Date.UTC(2023, 6, 1), backdateMs: 3_600_000 })).toMatchObject({ issuedAtMs: notBeforeMs + 3_600_316, basis: "sct" });
+    expect(issuedAt({ sctList: null, notBeforeMs, firstSeenMs: Date.UTC(2023, 6, 1), backdateMs: 3_600_000 })).toMatchObject({ issuedAtMs: notBeforeMs + 3_600_000, basis: "not_before" });
+  });
+
   test("timestamps in order, with and without extensions", () => {
     const bytes = list(sct({ ms: BigInt(MS + 5) }), sct({ ms: BigInt(MS), extensions: Buffer.alloc(300, 1) }), sct({ ms: 0n, signature: Buffer.alloc(0) }));
     expect(parseSctList(bytes)).toEqual({ timestampsMs: [MS + 5, MS, 0], problems: [] });
