@@ -163,6 +163,7 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
     const abort = (): void => fail(signal.reason);
     const connecting = setTimeout(() => fail(new Timeout("couldn't be connected to", attempt.connectTimeoutMs)), attempt.connectTimeoutMs);
     const whole = setTimeout(() => fail(new Timeout(phase, attempt.requestTimeoutMs)), attempt.requestTimeoutMs);
+    outgoing.on("error", fail);
     if (signal.aborted) {
       abort();
       return;
@@ -173,7 +174,6 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
       if (outgoing.reusedSocket) clearTimeout(connecting);
       else socket.once(ready, () => clearTimeout(connecting));
     });
-    outgoing.on("error", fail);
     outgoing.on("response", (answer) => {
       phase = "didn't send its whole answer";
       clearTimeout(connecting);
@@ -252,6 +252,7 @@ export function createHttpClient(connection: Connection, options: HttpOptions = 
     let renewed = false;
     for (let tries = 1; ; tries += 1) {
       let delayMs: number;
+      if (signal.aborted) throw deadlineError(connection, signal);
       try {
         const credentials = await connection.credentials(signal);
         const headers: Record<string, string | string[]> = {

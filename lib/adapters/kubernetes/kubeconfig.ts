@@ -86,8 +86,11 @@ export function parseKubeconfig(text: string, file: string): Kubeconfig {
 
 /** The first file that says something wins, as in client-go (tools/clientcmd/loader.go, `Load`). */
 function merge(configs: readonly Kubeconfig[]): Kubeconfig {
-  const together = (pick: (config: Kubeconfig) => ReadonlyMap<string, KubeconfigEntry>): Map<string, KubeconfigEntry> =>
-    new Map(configs.toReversed().flatMap((config) => [...pick(config)]));
+  const together = (pick: (config: Kubeconfig) => ReadonlyMap<string, KubeconfigEntry>): Map<string, KubeconfigEntry> => {
+    const found = new Map<string, KubeconfigEntry>();
+    for (const [name, entry] of configs.flatMap((config) => [...pick(config)])) if (!found.has(name)) found.set(name, entry);
+    return found;
+  };
   return {
     files: configs.flatMap((config) => config.files),
     currentContext: configs.find((config) => config.currentContext !== null)?.currentContext ?? null,
