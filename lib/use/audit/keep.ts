@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { composeDocument, parseDocument } from "../../backup/document.ts";
 import { copyKey } from "../../backup/keys.ts";
 import { buildDocument } from "../../backup/manifest.ts";
-import type { BackupRecord } from "../../backup/record.ts";
+import type { BackupRecord, DraftHeader } from "../../backup/record.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { CopyRecord } from "../../state/document.ts";
 import type { AuditPorts } from "./context.ts";
@@ -41,25 +41,39 @@ export async function keep(record: BackupRecord, context: KeepContext): Promise<
     const key = copyKey(record, version);
     const known = copies[version];
     if (known !== undefined && listed.has(key)) return { version, key, digest: known.digest, made: false };
-    if (listed.has(key)) return { version, key, digest: await verify(key, ports), made: false };
+    if (listed.has(key)) return { version, key, digest: await verify(key, header, ports), made: false };
     if (!context.takeQuota()) return null;
     const { text } = composeDocument(header, await ports.sealer.seal(plaintext, recipients));
     await ports.backups.create(key, new TextEncoder().encode(text));
-    return { version, key, digest: await verify(key, ports), made: true };
+    return { version, key, digest: await verify(key, header, ports), made: true };
   } finally {
     plaintext.fill(0);
   }
 }
 
-/** Reads a copy back. @returns the digest of what is stored */
-async function verify(key: string, { backups }: AuditPorts): Promise<string> {
+/** What the content alone decides; derived facts may be told otherwise by another version of certkeep. */
+const COMPARED = ["cluster", "clusterIdentity", "namespace", "secret", "fieldBase", "serial", "leafSha256", "recipients"] as const satisfies readonly (keyof DraftHeader)[];
+
+/**
+ * Reads a copy back. What lies under the key must say of itself what was to be kept: whoever may write to the store
+ * could have put another copy there before. @returns the digest of what is stored
+ */
+async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts): Promise<string> {
   const bytes = await backups.read(key);
   const where = `${backups.url}/${key}`;
   if (bytes === null) throw new CertkeepError("store_damaged", { where, found: "nothing, right after it was written", expected: "the copy" });
   const parsed = parseDocument(new TextDecoder().decode(bytes));
-  if (parsed.ok) return parsed.document.header.digest;
-  const { place, found, expected } = parsed.problem;
-  throw new CertkeepError("store_damaged", { where: `${where}, ${place}`, found, expected, todo: "Move the file away; the next audit makes it anew" });
+  const todo = "Move it away; the next audit makes it anew";
+  if (!parsed.ok) {
+    const { place, found, expected } = parsed.problem;
+    throw new CertkeepError("store_damaged", { where: `${where}, ${place}`, found, expected, todo });
+  }
+  const { digest, ...stored } = parsed.document.header;
+  for (const field of COMPARED) {
+    if (JSON.stringify(stored[field]) === JSON.stringify(wanted[field])) continue;
+    throw new CertkeepError("store_damaged", { where: `${where}, header.${field}`, found: "another copy", expected: "the one that this Secret has", todo });
+  }
+  return digest;
 }
 
 export function isStoreTrouble(error: unknown): error is CertkeepError {

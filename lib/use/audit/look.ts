@@ -9,6 +9,7 @@ import { instantNs, msOf } from "../../finding/verdict.ts";
 import { issuedAt } from "../../issuance/sct.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import { extract, type ExtractedPair, type Extraction } from "../../secret/extract.ts";
+import { parentObject } from "../../secret/parent.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
 import type { CertificateRecord, GapRecord, SecretRecord } from "../../state/document.ts";
 import type { AuditSettings, JudgeKit } from "./context.ts";
@@ -229,20 +230,10 @@ function accountBackup(secret: Secret, extraction: Extraction, fieldBase: string
   };
 }
 
-const PARENT_KINDS: Readonly<Record<string, { readonly apiVersion: string; readonly kind: string }>> = {
-  ingress: { apiVersion: "networking.k8s.io/v1", kind: "Ingress" },
-  svc: { apiVersion: "v1", kind: "Service" },
-  connector: { apiVersion: "tailscale.com/v1alpha1", kind: "Connector" },
-  proxygroup: { apiVersion: "tailscale.com/v1alpha1", kind: "ProxyGroup" },
-};
-
 function parentOf(secret: Secret, extraction: Extraction): SecretRecord["parent"] {
   const owner = secret.owners[0];
   if (owner !== undefined) return { apiVersion: owner.apiVersion, kind: owner.kind, namespace: secret.namespace, name: owner.name };
-  if (extraction.parent !== null) {
-    const kind = PARENT_KINDS[extraction.parent.type];
-    return kind === undefined ? null : { ...kind, namespace: extraction.parent.namespace, name: extraction.parent.name };
-  }
+  if (extraction.parent !== null) return parentObject(extraction.parent);
   const certificate = secret.annotations["cert-manager.io/certificate-name"];
   return certificate === undefined ? null : { apiVersion: "cert-manager.io/v1", kind: "Certificate", namespace: secret.namespace, name: certificate };
 }
