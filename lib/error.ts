@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   state_damaged: 3,
   state_format_newer: 3,
   state_conflict: 3,
+  lease_held: 3,
   seal_failed: 3,
   open_failed: 3,
   file_unreadable: 3,
