@@ -134,7 +134,7 @@ export async function loadKubeconfig(options: Pick<KubeconfigOptions, "files" | 
 }
 
 /** Picks a context. @throws {CertkeepError} `context_unknown`, which lists those there are. */
-export function selectContext(config: Kubeconfig, wanted: string | null): { readonly name: string; readonly entry: KubeconfigEntry } {
+function selectContext(config: Kubeconfig, wanted: string | null): { readonly name: string; readonly entry: KubeconfigEntry } {
   const name = wanted ?? config.currentContext;
   const names = [...config.contexts.keys()];
   const where = config.files.map((file) => printable(file, 300)).join(", ");
