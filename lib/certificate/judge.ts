@@ -73,9 +73,17 @@ export function parseChain(pem: Uint8Array): ParsedChain {
   return { leaf: leaf.ok ? leaf.certificate : null, further, reasons: [...new Set(reasons)] };
 }
 
-/** Judges a pair. Its cost is a signature check unless the verifier knows the leaf. */
-export async function judge(pair: Pair, options: JudgeOptions): Promise<Judgement> {
-  const { leaf, further, reasons } = parseChain(pair.certificate);
+/**
+ * Judges a pair. Its cost is a signature check unless the verifier knows the leaf. `parsed` is what
+ * `parseChain` gave for these very bytes, where the caller has it already.
+ */
+export async function judge(
+  pair: Pair,
+  options: JudgeOptions,
+  parsed: ParsedChain = parseChain(pair.certificate),
+): Promise<Judgement> {
+  const { leaf, further } = parsed;
+  const reasons = [...parsed.reasons];
   const keyFits = judgeKey(pair.key, leaf, reasons);
   if (leaf === null) return { leaf: null, chain: further.map(issuerFacts), keyFits, windows: [], reasons, anchor: null };
 

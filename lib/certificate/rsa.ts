@@ -13,7 +13,7 @@ export interface RsaNumbers {
 }
 
 /** A modulus beyond this isn't reckoned with; Go has no such limit here, and no server such a key. */
-const MAX_BITS = 65_536;
+const MAX_BITS = 16_384;
 
 /** The public numbers, or null where Go refuses the key. @throws Asn1Error where asn1.Unmarshal fails */
 export function parsePkcs1(der: Uint8Array): RsaNumbers | null {
