@@ -1,0 +1,80 @@
+/**
+ * Makes the pictures of the docs with Chromium: what the demo prints in a terminal, and the page of `report --html`.
+ * `CHROMIUM` names the browser, else Debian's is taken. Each picture shows what the commands give now, nothing drawn by hand.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { chromium, type Browser } from "playwright-core";
+
+const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+const COLOURS: Readonly<Record<string, string>> = { 31: "#ff8f87", 32: "#8fd694", 33: "#f0c674" };
+
+function escapeHtml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+/** The few SGR codes that certkeep prints, as spans. */
+function htmlOf(ansi: string): string {
+  let bold = false;
+  let dim = false;
+  let colour: string | null = null;
+  return ansi
+    .split(/(\u001b\[\d+m)/)
+    .map((part) => {
+      const code = /^\u001b\[(\d+)m$/.exec(part)?.[1];
+      if (code === undefined) {
+        if (part === "") return "";
+        const style = [colour === null ? "" : `color:${colour}`, dim ? "color:#8b95a5" : "", bold ? "font-weight:700" : ""].filter((one) => one !== "").join(";");
+        return style === "" ? escapeHtml(part) : `<span style="${style}">${escapeHtml(part)}</span>`;
+      }
+      if (code === "1") bold = true;
+      else if (code === "2") dim = true;
+      else if (code === "22") bold = dim = false;
+      else colour = code === "39" ? null : (COLOURS[code] ?? null);
+      return "";
+    })
+    .join("");
+}
+
+/** The demo's lines from `$ certkeep audit` on, as many as a picture holds. */
+function auditLines(lines: number): string {
+  const run = spawnSync(process.execPath, ["lib/cli/main.ts", "demo"], { encoding: "utf8", env: { ...process.env, FORCE_COLOR: "1", NO_COLOR: "", TERM: "xterm-256color" } });
+  const all = run.stdout.split("\n");
+  const from = all.findIndex((line) => line.startsWith("$ certkeep audit"));
+  if (run.status !== 0 || from < 0) throw new Error(`the demo ended with ${run.status}: ${run.stderr}`);
+  return all.slice(from, from + lines).join("\n").trimEnd();
+}
+
+async function terminalPicture(browser: Browser, path: string, lines: number): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 760, height: 400 }, deviceScaleFactor: 1.5 });
+  await page.setContent(`<!doctype html><meta charset="utf-8"><style>
+    body{margin:0;padding:18px;background:transparent}
+    #w{background:#161b22;border-radius:9px;overflow:hidden;box-shadow:0 3px 12px #0006}
+    #t{height:28px;background:#21262d;display:flex;gap:7px;align-items:center;padding-left:13px}
+    #t i{width:11px;height:11px;border-radius:50%;background:#484f58}
+    pre{margin:0;padding:14px 18px 18px;color:#d7dde5;font:13.5px/1.42 "DejaVu Sans Mono",monospace}
+  </style><div id="w"><div id="t"><i></i><i></i><i></i></div><pre>${htmlOf(auditLines(lines))}</pre></div>`);
+  await page.screenshot({ path, fullPage: true, omitBackground: true });
+  await page.close();
+}
+
+async function reportPicture(browser: Browser, html: string, path: string): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1100, height: 760 }, colorScheme: "light" });
+  await page.setContent(readFileSync(html, "utf8"));
+  await page.waitForTimeout(300);
+  await page.screenshot({ path });
+  await page.close();
+}
+
+const { values } = parseArgs({ options: { terminal: { type: "string" }, html: { type: "string" }, report: { type: "string" }, lines: { type: "string", default: "44" } } });
+if (!existsSync(EXECUTABLE)) throw new Error(`Chromium is missing at ${EXECUTABLE}: install it (Debian: chromium) or name it in CHROMIUM`);
+const browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
+try {
+  if (values.terminal !== undefined) await terminalPicture(browser, values.terminal, Number(values.lines));
+  if (values.html !== undefined && values.report !== undefined) await reportPicture(browser, values.html, values.report);
+} finally {
+  await browser.close();
+}
