@@ -13,7 +13,7 @@ export async function handler(event: unknown): Promise<object> {
     cwd: process.cwd(),
     nowNs: () => BigInt(Date.now()) * 1_000_000n,
     atNs: null,
-    allowExec: false,
+    person: null,
     progress: { step: () => {}, note: (message) => console.log(message) },
   });
   const report = await auditAll(run.targets, run.ports, run.config.ignore);

@@ -1,6 +1,7 @@
 /** `certkeep audit [CLUSTER…]` */
 import { Command } from "commander";
 import { composeAudit } from "../compose/audit.ts";
+import { personalAccess } from "../compose/person.ts";
 import { auditText } from "../report/audit.ts";
 import { plain } from "../report/text.ts";
 import { auditAll, isIncomplete, type AuditReport } from "../use/audit.ts";
@@ -22,7 +23,7 @@ export function auditCommand(io: Io): Command {
         cwd: io.cwd,
         nowNs: io.nowNs,
         atNs: options.at ?? null,
-        allowExec: true,
+        person: personalAccess(),
         progress,
       });
       const report = await auditAll(run.targets, run.ports, run.config.ignore);

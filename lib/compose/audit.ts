@@ -1,5 +1,6 @@
 /** The audit with its concrete adapters: for the command line, the function and the demo alike. */
 import { createSealer } from "../adapters/age/sealer.ts";
+import type { AuthProvider } from "../adapters/kubernetes/context.ts";
 import { loadConnection } from "../adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import type { LoadedConfig } from "../adapters/file/config.ts";
@@ -13,14 +14,18 @@ import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/contex
 import { createKit } from "./kit.ts";
 import { composeSettings, homeOf, type World } from "./settings.ts";
 
+export interface PersonalAccess {
+  readonly authProvider: AuthProvider;
+}
+
 export interface AuditWorld extends World {
   /** Clusters of the configuration, or contexts where it names none; empty: all, or the current context. */
   readonly clusters: readonly string[];
   readonly nowNs: () => bigint;
   /** An instant to judge at; nothing is written then. */
   readonly atNs: bigint | null;
-  /** Whether programs that a kubeconfig names may be run. */
-  readonly allowExec: boolean;
+  /** What only a person's own kubeconfig may ask for: programs that are run, legacy auth providers. `null` for a function. */
+  readonly person: PersonalAccess | null;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -84,11 +89,14 @@ async function connectTarget(name: string | null, settings: ClusterSettings, wor
     environment: world.env,
     homeFolder: homeOf(world.env),
     nowMs: () => Number(world.nowNs() / 1_000_000n),
-    allowExec: world.allowExec,
+    allowExec: world.person !== null,
+    ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
   });
+  const title = name ?? connection.title;
+  if (connection.insecure) world.progress.note(`cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so whoever answers at this address is believed`);
   return {
     name,
-    title: name ?? connection.title,
+    title,
     server: connection.server.href.replace(/\/$/, ""),
     homeNamespace: connection.namespace,
     reader: createClusterReader(connection, world.signal === undefined ? {} : { signal: world.signal }),
@@ -96,7 +104,7 @@ async function connectTarget(name: string | null, settings: ClusterSettings, wor
   };
 }
 
-function auditSettings(settings: ClusterSettings): AuditSettings {
+export function auditSettings(settings: ClusterSettings): AuditSettings {
   return {
     namespaces: settings.namespaces,
     selector: settings.selector,

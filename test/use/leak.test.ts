@@ -63,7 +63,7 @@ function expectNothingLeaked(text: string, where: string): void {
 
 describe("key bytes", () => {
   it("would be found if they leaked", () => {
-    expect(() => expectNothingLeaked(`log: ${canaries[0]}`, "a leak")).toThrow();
+    expect(() => expectNothingLeaked(`log: ${canaries[0]}`, "a leak")).toThrow("a leak");
   });
 
   it("are nowhere but inside sealed copies, whatever fails", async () => {

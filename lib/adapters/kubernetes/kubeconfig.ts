@@ -179,5 +179,5 @@ export async function loadConnection(options: KubeconfigOptions): Promise<Connec
   if (config !== null) return connect(config, options.context ?? null, options);
   if (isInCluster(options.environment)) return inClusterConnection(options);
   const usual = options.homeFolder === null ? "the usual place" : printable(dirname(join(options.homeFolder, ".kube", "config")), 300);
-  throw invalid(usual, "there is no kubeconfig", "a file `config`", "Fetch one for your cluster, or name it by KUBECONFIG or --kubeconfig");
+  throw invalid(usual, "there is no kubeconfig", "a file `config`", "Fetch one for your cluster, or name it by KUBECONFIG or in certkeep.yaml");
 }
