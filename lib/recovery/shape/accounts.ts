@@ -17,7 +17,7 @@ export const sharedAccountsSite: SiteRule = (copy, context): Site => {
     live,
     mayCreate: true,
     verdict: null,
-    restart: () => ({ ...NO_RESTART, needed: "unknown", note: "not known: this is newer than what was tried" }),
+    restart: () => ({ ...NO_RESTART, needed: "unknown", note: "whether one is needed is not known" }),
     notes: [],
   };
 };

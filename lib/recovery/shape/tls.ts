@@ -17,7 +17,7 @@ export const tlsSite: SiteRule = (copy, context): Site => {
     live,
     mayCreate: true,
     verdict: null,
-    restart: () => ({ needed: "unknown", command: null, note: "not known: ingress controllers see the change by themselves; a pod that mounts it reads it when its own program does" }),
+    restart: () => ({ needed: "unknown", command: null, note: "whether one is needed is not known; ingress controllers see the change by themselves; a pod that mounts it reads it when its own program does" }),
     notes: certManagerNotes(copy, annotations, { nowNs, newerSeen, certificate, secretAbsent: live.state === "absent", otherPlace: as !== null }),
   };
 };

@@ -1,0 +1,116 @@
+/**
+ * A folder in place of a cluster: a restore writes manifests there, for `kubectl apply --server-side` elsewhere. They
+ * hold private keys, so folder and files are for this user alone, and nothing that is there is changed.
+ */
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { CertkeepError } from "../../error.ts";
+import type { ClusterReader } from "../../ports/cluster.ts";
+import type { ClusterWriter } from "../../ports/writer.ts";
+import type { Secret } from "../../secret/secret.ts";
+
+const NAME = /^[a-z0-9][a-z0-9.-]*$/;
+
+function failed(where: string, error: unknown): CertkeepError {
+  const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+  return new CertkeepError(code === "ENOSPC" ? "store_full" : "store_unavailable", { where, found: `it can't be written or read (${code})`, expected: "a folder of yours" });
+}
+
+function texts(value: unknown): Record<string, string> {
+  const entries = typeof value === "object" && value !== null ? Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string") : [];
+  return Object.fromEntries(entries);
+}
+
+/** What lies in the folder, as a cluster; and writing to it. */
+export function createManifestFolder(folder: string): { readonly reader: ClusterReader; readonly writer: ClusterWriter } {
+  const root = resolve(folder);
+  const pathOf = (namespace: string, name: string): string => {
+    if (!NAME.test(namespace) || !NAME.test(name)) throw new CertkeepError("usage", { where: root, found: `the name ${JSON.stringify(`${namespace}/${name}`)}`, expected: "a Secret's name" });
+    // An underscore is in no name, so the parts can't run into each other.
+    return join(root, `${namespace}_${name}.json`);
+  };
+
+  const getSecret = async (namespace: string, name: string): Promise<Secret | null> => {
+    const path = pathOf(namespace, name);
+    let text: string;
+    try {
+      text = await readFile(path, "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      throw failed(path, error);
+    }
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      throw new CertkeepError("store_damaged", { where: path, found: "a file that is no whole manifest", expected: "a manifest, or none", todo: "Move it away" });
+    }
+    const { metadata, type, data } = (typeof parsed === "object" && parsed !== null ? parsed : {}) as { metadata?: { labels?: unknown; annotations?: unknown }; type?: unknown; data?: unknown };
+    const fields = texts(data);
+    return {
+      namespace,
+      name,
+      uid: "",
+      resourceVersion: "0",
+      type: typeof type === "string" ? type : "Opaque",
+      dataKeys: Object.keys(fields).toSorted(),
+      labels: texts(metadata?.labels),
+      annotations: texts(metadata?.annotations),
+      owners: [],
+      createdAt: null,
+      deletedAt: null,
+      data: fields,
+      immutable: false,
+    };
+  };
+
+  const createSecret: ClusterWriter["createSecret"] = async (secret) => {
+    const path = pathOf(secret.namespace, secret.name);
+    const temporary = `${path}.part`;
+    const filled = (map: Readonly<Record<string, string>>): boolean => Object.keys(map).length > 0;
+    const metadata = { namespace: secret.namespace, name: secret.name, ...(filled(secret.labels) ? { labels: secret.labels } : {}), ...(filled(secret.annotations) ? { annotations: secret.annotations } : {}) };
+    try {
+      await mkdir(root, { recursive: true, mode: 0o700 });
+      if ((await stat(path).catch(() => null)) !== null) return "conflict";
+      await rm(temporary, { force: true });
+      const file = await open(temporary, "wx", 0o600);
+      try {
+        await file.writeFile(`${JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata, type: secret.type, data: secret.data }, null, 1)}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+      return "done";
+    } catch (error) {
+      throw failed(path, error);
+    }
+  };
+
+  return {
+    reader: {
+      identity: async () => ({ uid: null, caSha256: null }),
+      listMetadata: async function* () {
+        yield [];
+      },
+      listSecrets: async function* () {
+        yield [];
+      },
+      getSecret,
+      presence: async () => ({ state: "unknown" }),
+      stats: () => ({ requests: {}, valuesRead: 0, unfilteredFullListings: 0, unreadable: [] }),
+      close: async () => {},
+    },
+    writer: {
+      createSecret,
+      // What lies there already is its owner's to change.
+      patchSecret: async () => "conflict",
+      deleteSecret: async () => "conflict",
+      createNamespace: async () => {},
+      watchSecrets: async function* () {
+        yield* [];
+      },
+      close: async () => {},
+    },
+  };
+}

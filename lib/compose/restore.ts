@@ -1,0 +1,115 @@
+/** The restore with its concrete adapters: for the command line and the function alike. */
+import { randomUUID } from "node:crypto";
+import { createSealer } from "../adapters/age/sealer.ts";
+import { createRevocationSource } from "../adapters/crl/source.ts";
+import { createManifestFolder } from "../adapters/file/manifests.ts";
+import { loadConnection } from "../adapters/kubernetes/kubeconfig.ts";
+import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
+import { meant } from "../config/suggest.ts";
+import { settingsFor } from "../config/settings.ts";
+import { CertkeepError } from "../error.ts";
+import { createIssuer } from "../issuer/issuers.ts";
+import type { Progress } from "../ports/progress.ts";
+import type { Timer } from "../ports/timer.ts";
+import type { RestorePorts, RestoreTarget } from "../use/restore/context.ts";
+import type { JudgeKit } from "../use/audit/context.ts";
+import { auditSettings } from "./audit.ts";
+import { composeOpener, type IdentityWorld } from "./identity.ts";
+import { createKit } from "./kit.ts";
+import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
+
+export interface RestoreWorld extends IdentityWorld {
+  /** A cluster of the configuration, or a context where it names none. */
+  readonly cluster: string;
+  /** A folder to write to in place of the cluster, or `null`. */
+  readonly offline: string | null;
+  readonly nowNs: () => bigint;
+  /** Whether programs that a kubeconfig names may be run. */
+  readonly allowExec: boolean;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+export interface ComposedRestore {
+  readonly target: RestoreTarget;
+  readonly ports: RestorePorts;
+}
+
+/** Waits in real time. */
+export const realTimer: Timer = {
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) {
+        resolve();
+        return;
+      }
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener("abort", done, { once: true });
+    }),
+};
+
+export function kitOf({ config }: ComposedSettings): JudgeKit {
+  return createKit(config.issuers.map(({ id, title, kind, anchors }) => createIssuer({ id, title, environment: kind, anchorsPem: anchors.kind === "pem" ? anchors.pem : "" })));
+}
+
+/** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */
+export async function composeRestore(world: RestoreWorld): Promise<ComposedRestore> {
+  const settings = await composeSettings(world);
+  const { config, stores } = settings;
+  const opener = await composeOpener(world, config.identity);
+  return {
+    target: await composeTarget(settings, world),
+    ports: {
+      ...stores,
+      opener,
+      sealer: createSealer(),
+      clock: { nowNs: world.nowNs },
+      timer: realTimer,
+      kit: kitOf(settings),
+      revocation: createRevocationSource(world.signal === undefined ? {} : { signal: world.signal }),
+      progress: world.progress,
+      holder: randomUUID(),
+      ...(world.signal === undefined ? {} : { signal: world.signal }),
+    },
+  };
+}
+
+async function composeTarget({ config, broken }: ComposedSettings, world: RestoreWorld): Promise<RestoreTarget> {
+  const names = [...config.clusters, ...broken].map(({ name }) => name);
+  const registered = names.length > 0;
+  if (registered && !names.includes(world.cluster)) {
+    const suggestion = meant(world.cluster, names);
+    throw new CertkeepError("usage", { where: `cluster ${world.cluster}`, found: "no such cluster in the configuration", expected: `one of: ${names.join(", ")}`, ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }) });
+  }
+  const unusable = broken.find(({ name }) => name === world.cluster);
+  const entry = settingsFor(config, world.cluster);
+  const settings = auditSettings(entry);
+  if (world.offline !== null) return { name: null, title: world.cluster, server: `file:${world.offline}`, homeNamespace: null, settings, ...createManifestFolder(world.offline) };
+  if (unusable !== undefined) throw unusable.error;
+  const context = registered ? entry.context : world.cluster;
+  const connection = await loadConnection({
+    ...(entry.kubeconfig === null ? {} : { files: [entry.kubeconfig] }),
+    ...(context === null ? {} : { context }),
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+    nowMs: () => Number(world.nowNs() / 1_000_000n),
+    allowExec: world.allowExec,
+  });
+  const options = { userAgent: "certkeep" };
+  return {
+    name: registered ? world.cluster : null,
+    title: registered ? world.cluster : connection.title,
+    server: connection.server.href.replace(/\/$/, ""),
+    homeNamespace: connection.namespace,
+    settings,
+    // An interrupted run finishes the requests that are under way, so it isn't the signal that ends them.
+    reader: createClusterReader(connection, options),
+    writer: createClusterWriter(connection, options),
+  };
+}
