@@ -147,7 +147,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))("a
       const applied = await runProgram("sh", ["-c", `set -e; ${line}`], {
         env: { PATH: process.env["PATH"] ?? "", HOME: folder, KUBECONFIG: kubeconfig, KUBECTL: requireTool("kubectl"), FILE: join(operator, file), IDENTITY: identityFile, VERSION: file.replace(".json", "").slice(0, 12) },
       });
-      expect(applied.code, applied.stderr).toBe(0);
+      expect(applied.code, `${applied.stderr}`).toBe(0);
     }
     const secret = await readSecret(kube, "tailscale", "operator");
     const after = secret?.data ?? {};
@@ -170,9 +170,9 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))("a
     for (const [name, kubeconfig, code, words] of cases) {
       const ended = await run(["audit"], kubeconfig);
       expect(ended.code, `${name}: ${ended.stderr}`).toBe(code);
-      expect(ended.stderr, name).toMatch(words);
-      expect(ended.stderr + ended.stdout, name).not.toContain(readerToken);
-      expect(ended.stderr.split("\n").filter((line) => line.startsWith("    at ")), name).toEqual([]);
+      expect(ended.stderr, `${name}`).toMatch(words);
+      expect(ended.stderr + ended.stdout, `${name}`).not.toContain(readerToken);
+      expect(ended.stderr.split("\n").filter((line) => line.startsWith("    at ")), `${name}`).toEqual([]);
     }
     expect(readFileSync(join(folder, "certkeep.yaml"), "utf8")).toContain("recipients");
   });

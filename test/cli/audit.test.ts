@@ -1,0 +1,216 @@
+/** The audit as a person runs it: every bad input gets one plain message, and what can be done is done. */
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { generateIdentity } from "../../lib/adapters/age/identity.ts";
+import { run } from "../../lib/cli/run.ts";
+import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
+
+const DOMAIN = "shop.tail1a2b3.ts.net";
+
+let world: World;
+let folder: string;
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function certkeep(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const out = new PassThrough();
+  const err = new PassThrough();
+  const code = await run(args, {
+    stdin: Readable.from([]),
+    stdout: out,
+    stderr: err,
+    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig"), ...env },
+    cwd: folder,
+    interactive: false,
+    errTty: false,
+    outTty: false,
+    columns: 100,
+    nowNs: () => BigInt(world.nowMs) * 1_000_000n,
+  });
+  const textOf = (stream: PassThrough): string => ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  return { code, out: textOf(out), err: textOf(err) };
+}
+
+async function configure(extra = ""): Promise<void> {
+  const { recipient } = await generateIdentity();
+  await writeFile(join(folder, "anchors.pem"), world.authority.root.pem);
+  await writeFile(join(folder, "certkeep.yaml"), `recipients: [${recipient}]\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n${extra}`);
+}
+
+beforeEach(async () => {
+  world = await startWorld();
+  folder = await mkdtemp(join(tmpdir(), "certkeep-cli-audit-"));
+  await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig({ context: "here" }), { mode: 0o600 });
+  await configure();
+  world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+});
+afterEach(async () => {
+  await world.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** One line that names what is wrong; never a stack. */
+function expectPlain(ended: Ended, code: number, words: RegExp): void {
+  expect(ended.code, `${ended.err}`).toBe(code);
+  expect(ended.err).toMatch(words);
+  expect(ended.err).not.toMatch(/\n\s+at |undefined|\[object/);
+}
+
+describe("certkeep audit", () => {
+  it("reports, keeps, and says nothing on standard error", async () => {
+    const ended = await certkeep(["audit"]);
+    expect(ended.err).toBe("");
+    expect(ended.code).toBe(0);
+    expect(ended.out).toContain("1 fine");
+    const json = await certkeep(["audit", "--json"]);
+    expect(JSON.parse(json.out)).toMatchObject({ schema: "certkeep.audit/v1", clusters: [{ title: "here", complete: true, counts: { certificates: 1, fine: 1, copies: 1 } }] });
+  });
+
+  it("ends with 1 at the severity that was asked for", async () => {
+    world.put(ingressSecret("empty.tail1a2b3.ts.net", null));
+    expect((await certkeep(["audit"])).code).toBe(0);
+    expect((await certkeep(["audit", "--fail-on", "information"])).code).toBe(1);
+    world.put(ingressSecret("bad.tail1a2b3.ts.net", { certificatePem: "x", keyPem: "y" }));
+    expect((await certkeep(["audit"])).code).toBe(1);
+    expect((await certkeep(["audit", "--fail-on", "never"])).code).toBe(0);
+  });
+
+  it("mutes what ignore: names, and discloses how many", async () => {
+    world.put(ingressSecret("bad.tail1a2b3.ts.net", { certificatePem: "x", keyPem: "y" }));
+    await configure("ignore:\n  - {name: 'bad.*', reason: known}\n");
+    const ended = await certkeep(["audit"]);
+    expect(ended.code).toBe(0);
+    expect(ended.out).toContain("1 finding muted");
+  });
+
+  it("tells a big cluster's first report by cause", async () => {
+    for (let n = 0; n < 40; n += 1) world.put(ingressSecret(`h${n}.tail1a2b3.ts.net`, { certificatePem: "x", keyPem: "y" }));
+    const { out } = await certkeep(["audit"]);
+    expect(out).toContain("40 findings of certificate invalid");
+    expect(out.split("\n").length).toBeLessThan(30);
+  });
+
+  it("audits several clusters by certkeep.yaml, and one that is broken hides none", async () => {
+    const other = await startWorld();
+    try {
+      await writeFile(join(folder, "other"), other.sandbox.kubeconfig({ context: "default" }), { mode: 0o600 });
+      await writeFile(join(folder, "mine"), world.sandbox.kubeconfig({ context: "default" }), { mode: 0o600 });
+      await configure("clusters:\n  - {name: one, kubeconfig: mine, context: default, namespaces: [tailscale]}\n  - {name: two, kubeconfig: other, context: default}\n  - {name: three, kubeconfig: other, context: nowhere}\n");
+      const ended = await certkeep(["audit", "--json"]);
+      expectPlain(ended, 3, /no context nowhere/);
+      const { clusters } = JSON.parse(ended.out) as { clusters: { title: string; complete: boolean; cluster: string }[] };
+      expect(clusters.map(({ title, complete }) => [title, complete])).toEqual([["one", true], ["two", true], ["three", false]]);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it.each([
+    ["a broken kubeconfig", "clusters: [", 2, /kubeconfig:\d+:\d+: broken YAML/],
+    ["an empty kubeconfig", "", 2, /an empty file/],
+  ])("%s", async (_, text, code, words) => {
+    await writeFile(join(folder, "kubeconfig"), text);
+    expectPlain(await certkeep(["audit"]), code, words);
+  });
+
+  it("an unknown context, with what there is", async () => {
+    expectPlain(await certkeep(["audit", "hree"]), 2, /no context hree; expected one of: here\. Did you mean here\?/);
+  });
+
+  it("an expired token is told as such", async () => {
+    await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig({ token: "expired" }));
+    const ended = await certkeep(["audit"]);
+    expectPlain(ended, 3, /credential|token/);
+    expect(ended.out).toContain("cluster_unreachable");
+  });
+
+  it("another CA, a port where nobody listens, a proxy that refuses", async () => {
+    const other = await startWorld();
+    const choices = [
+      [{ caPem: other.sandbox.caPem }, /CA|certificate/],
+      [{ server: "https://127.0.0.1:1" }, /refused/],
+      [{ proxyUrl: "http://127.0.0.1:1" }, /proxy/],
+    ] as const;
+    try {
+      for (const [choice, words] of choices) {
+        await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig(choice));
+        expectPlain(await certkeep(["audit"]), 3, words);
+      }
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it("a namespace that isn't there", async () => {
+    await configure("clusters:\n  - {name: prod, namespaces: [tailscale, shpo]}\n");
+    expectPlain(await certkeep(["audit"]), 3, /there is no namespace shpo/);
+  });
+
+  it("a misspelt key in certkeep.yaml, with its place and what was meant", async () => {
+    await configure("clsuters: []\n");
+    expectPlain(await certkeep(["audit"]), 2, /certkeep\.yaml:5:1.*clsuters.*clusters/s);
+  });
+
+  it("a state file cut in half is told and left as it is", async () => {
+    await certkeep(["audit"]);
+    const [document = ""] = (await readdir(join(folder, "state"))).filter((name) => name.startsWith("cluster-"));
+    const [revision = ""] = await readdir(join(folder, "state", document));
+    const file = join(folder, "state", document, revision);
+    const whole = await readFile(file);
+    await writeFile(file, whole.subarray(0, whole.length / 2));
+    expectPlain(await certkeep(["audit"]), 3, new RegExp(revision));
+    expect((await readFile(file)).length).toBe(Math.floor(whole.length / 2));
+  });
+
+  it("a state file from a newer version: its unknown fields survive, an unreadable format is refused", async () => {
+    await certkeep(["audit"]);
+    const [document = ""] = (await readdir(join(folder, "state"))).filter((name) => name.startsWith("cluster-"));
+    const at = join(folder, "state", document);
+    const newest = async (): Promise<string> => join(at, (await readdir(at)).toSorted().at(-1) ?? "");
+    const [text = ""] = (await readFile(await newest(), "utf8")).split("\n");
+    const state = JSON.parse(text) as { secrets: Record<string, object> };
+    const secrets = Object.fromEntries(Object.entries(state.secrets).map(([key, record]) => [key, { ...record, future: "kept too" }]));
+    const newer = { ...state, secrets, format: 7, future: { kept: true } };
+    await writeFile(await newest(), JSON.stringify(newer));
+    expect((await certkeep(["audit"])).code).toBe(0);
+    const [after = ""] = (await readFile(await newest(), "utf8")).split("\n");
+    expect(JSON.parse(after)).toMatchObject({ format: 7, future: { kept: true } });
+    expect(after).toContain("kept too");
+    await writeFile(await newest(), JSON.stringify({ ...newer, readableFrom: 7 }));
+    expectPlain(await certkeep(["audit"]), 3, /newer certkeep/);
+  });
+
+  it.runIf(process.getuid?.() !== 0)("a store that may not be written", async () => {
+    await mkdir(join(folder, "backups"));
+    await chmod(join(folder, "backups"), 0o500);
+    expectPlain(await certkeep(["audit"]), 3, /backups/);
+  });
+
+  it("a store that is a file", async () => {
+    await writeFile(join(folder, "backups"), "not a folder");
+    const ended = await certkeep(["audit"]);
+    expectPlain(ended, 3, /backups/);
+    expect(ended.out).toContain("backup_missing");
+  });
+
+  it("a Secret of 1 MB of noise and hostile names", async () => {
+    const noise = base64(Buffer.alloc(700_000, 0x41));
+    world.put(
+      { metadata: { name: "noise", namespace: "shop" }, type: "kubernetes.io/tls", data: { "tls.crt": noise, "tls.key": noise } },
+      { metadata: { name: "x", namespace: "shop" }, type: "Opaque", data: { "$(reboot).ts.net.crt": base64("x"), "$(reboot).ts.net.key": base64("y"), "../../etc/passwd.crt": base64("x") } },
+      { metadata: { name: "op", namespace: "shop" }, type: "Opaque", data: { "\u001b[31mred.ts.net.crt": base64("x"), "\u001b[31mred.ts.net.key": base64("y") } },
+    );
+    const ended = await certkeep(["audit"]);
+    expect(ended.code).toBe(1);
+    expect(ended.out).toContain("1 fine");
+    expect(ended.out + ended.err).not.toContain("\u001b");
+    expect(ended.out).not.toContain("$(reboot)");
+  });
+});
