@@ -7,7 +7,7 @@
 
 import { type BitString, bitStringOf, isMinimalInteger, isOid, signedValue } from "./der.ts";
 
-export interface Header {
+interface Header {
   class: number;
   compound: boolean;
   tag: number;
@@ -17,14 +17,14 @@ export interface Header {
 }
 
 /** A field that doesn't parse; never leaves this room. */
-export class Asn1Error extends Error {}
+class Asn1Error extends Error {}
 
 function fail(message: string): never {
   throw new Asn1Error(message);
 }
 
 /** asn1.go, parseTagAndLength. */
-export function readHeader(bytes: Uint8Array, start: number): Header {
+function readHeader(bytes: Uint8Array, start: number): Header {
   let at = start;
   const octet = (): number => (at < bytes.length ? (bytes[at++] as number) : fail("truncated tag or length"));
   const first = octet();

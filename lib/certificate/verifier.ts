@@ -22,7 +22,7 @@ export interface Verifier {
 }
 
 /** Name of a signature check in `known` and `verified`: lower-case hex of both digests. */
-export function signatureName(child: Certificate, parent: Certificate): string {
+function signatureName(child: Certificate, parent: Certificate): string {
   return `${child.sha256}.${parent.spkiSha256}`;
 }
 

@@ -48,8 +48,8 @@ export interface Issuer {
 const WEEK_MS = 168 * 3_600_000;
 
 /**
- * boulder ca/ca.go issues with notBefore an hour back, less 90 s since 2024-07-25; on the wire that is
- * 58 min 30 s. Checked against boulder 2d00c8e27 on 2026-08-21.
+ * notBefore lies 58 min 30 s before the issuance, and lay an hour before it until 2024-07-25. Read from
+ * letsencrypt/boulder 2d00c8e27 of 2026-08-07; an embedded SCT's time is the better evidence where there is one.
  */
 const LETS_ENCRYPT_BACKDATING: readonly Backdate[] = [
   { fromNs: 1_721_865_600_000_000_000n, backdateMs: 3_510_000 },
