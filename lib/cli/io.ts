@@ -21,6 +21,8 @@ export interface Io {
   readonly columns: number;
   /** Nanoseconds since the epoch. */
   readonly nowNs: () => bigint;
+  /** Calls `stop` at the first Ctrl-C or SIGTERM instead of ending at once; the second ends. @returns what undoes it */
+  readonly onInterrupt?: (stop: () => void) => () => void;
   /** Records how the command ends; where several hold, 2 goes before 3 before 1. */
   exit(code: ExitCode): void;
 }

@@ -16,4 +16,11 @@ process.exitCode = await run(process.argv.slice(2), {
   outTty: stdout.isTTY === true,
   columns: stdout.columns ?? stderr.columns ?? 80,
   nowNs: () => BigInt(Date.now()) * 1_000_000n,
+  onInterrupt: (stop) => {
+    const signals = ["SIGINT", "SIGTERM"] as const;
+    for (const signal of signals) process.once(signal, stop);
+    return () => {
+      for (const signal of signals) process.off(signal, stop);
+    };
+  },
 });
