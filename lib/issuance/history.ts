@@ -20,6 +20,14 @@ const MAX_TEXT = 1_024;
 /** ECMAScript's last instant, ms since the epoch. */
 const LAST_MS = 8_640_000_000_000_000;
 
+/** Places of one issuance that are stored: the first that saw it, so that a certificate put into a thousand Secrets stays small. */
+const MAX_SOURCES = 20;
+
+function firstSources(sources: readonly Sighting[]): readonly Sighting[] {
+  if (sources.length <= MAX_SOURCES) return sources;
+  return sources.toSorted((a, b) => a.firstSeenMs - b.firstSeenMs).slice(0, MAX_SOURCES);
+}
+
 /** What to store of issuances: newest first, so that a bound cuts the oldest. */
 export function formatHistory(issuances: readonly Issuance[]): readonly StoredIssuance[] {
   return issuances
@@ -32,7 +40,7 @@ export function formatHistory(issuances: readonly Issuance[]): readonly StoredIs
       notAfterMs,
       sctMs,
       backdateMs,
-      sources,
+      sources: firstSources(sources),
       claimedBy,
     }));
 }

@@ -167,6 +167,8 @@ const stateDocument = z.looseObject({
   lost: z.record(z.string(), lostRecord),
   copies: z.record(z.string(), copyRecord),
   findings: z.record(z.string(), findingRecord),
+  /** Issuances that the records show no more, and what other sources told; lib/state/evidence.ts reads any value. */
+  evidence: z.optional(z.unknown()),
   quota: z.looseObject({ day: z.string(), made: z.number() }),
 });
 export type StateDocument = z.infer<typeof stateDocument>;

@@ -2,7 +2,9 @@
  * Merging two states of one cluster that grew from a common one: what two audits at once each saw.
  * Commutative on what either knows: per record the later observation wins, copies are united, spans grow.
  */
+import { parseInstantOrNull } from "../certificate/time.ts";
 import type { CopyRecord, StateDocument } from "./document.ts";
+import { carryEvidence } from "./evidence.ts";
 
 function later(a: string, b: string): string {
   return a >= b ? a : b;
@@ -54,7 +56,7 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
       delete secrets[key];
     }
   }
-  return {
+  const merged: StateDocument = {
     ...theirs,
     ...ours,
     format: Math.max(theirs.format, ours.format),
@@ -74,4 +76,8 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
           ? theirs.quota
           : ours.quota,
   };
+  const finishedNs = parseInstantOrNull(newest.audit?.finishedAt ?? "");
+  // Without a time nothing is too old to keep.
+  const evidence = carryEvidence([theirs, ours], merged, finishedNs === null ? Number.NEGATIVE_INFINITY : Number(finishedNs / 1_000_000n));
+  return evidence === undefined ? merged : { ...merged, evidence };
 }

@@ -11,10 +11,11 @@ import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { formatInstant } from "../../certificate/time.ts";
-import { instantNs } from "../../finding/verdict.ts";
+import { instantNs, msOf } from "../../finding/verdict.ts";
 import type { ReaderStats } from "../../ports/cluster.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type SecretRecord, type StateDocument, type Unread } from "../../state/document.ts";
+import { carryEvidence } from "../../state/evidence.ts";
 import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
 import { findState, loadState, saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
@@ -326,7 +327,9 @@ class ClusterRun {
       secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
       foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
     };
-    return settleState(this.#state, this.#nowNs, this.#now);
+    const settled = settleState(this.#state, this.#nowNs, this.#now);
+    const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs));
+    return evidence === undefined ? settled : { ...settled, evidence };
   }
 
   result(state: StateDocument, unsaved: CertkeepError | null): ClusterAudit {

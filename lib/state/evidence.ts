@@ -1,0 +1,141 @@
+/**
+ * Issuances as one cluster's state shows them: from the certificates recorded now, what Secrets held before,
+ * losses, backups, and the history of those that were replaced since.
+ *
+ * A record counts only with a known issuer and the key that fits: without the key anybody could put a borrowed
+ * certificate into a Secret and use up a budget that isn't theirs. Reading is total; what can't be understood is
+ * counted as unread. What the records show isn't stored a second time: the history holds what they show no more.
+ */
+import { parseInstantOrNull } from "../certificate/time.ts";
+import { boundEvidence, type Evidence, KEEP_MS, mergeEvidence, NO_EVIDENCE, type Unread } from "../issuance/evidence.ts";
+import { formatHistory, parseHistory } from "../issuance/history.ts";
+import { createIssuance, type Issuance, type Sighting } from "../issuance/issuance.ts";
+import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "./document.ts";
+import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
+
+/** Replaced issuances kept of one cluster: 10,000 certificates renewed every 60 days leave 25,000 in 150 days. */
+export const MAX_HISTORY = 30_000;
+
+type Stored = Readonly<Record<string, unknown>>;
+
+function storedOf(state: StateDocument): Stored {
+  const { evidence } = state;
+  return typeof evidence === "object" && evidence !== null && !Array.isArray(evidence) ? (evidence as Stored) : {};
+}
+
+function msOrNull(instant: string): number | null {
+  const ns = parseInstantOrNull(instant);
+  return ns === null ? null : Number(ns / 1_000_000n);
+}
+
+/** One issuance; `null`: it doesn't count; `undefined`: the record holds no instants. */
+function issuanceOf(record: Pick<CertificateRecord, "issuer" | "serial" | "names" | "notBefore" | "notAfter" | "issuedAt" | "issuedBy">, source: Omit<Sighting, "firstSeenMs">, seenAt: string): Issuance | null | undefined {
+  if (record.issuer === null || record.names.length === 0) return null;
+  const [notBeforeMs, notAfterMs, issuedAtMs, firstSeenMs] = [record.notBefore, record.notAfter, record.issuedAt, seenAt].map(msOrNull);
+  if (notBeforeMs == null || notAfterMs == null || issuedAtMs == null || firstSeenMs == null) return undefined;
+  // One millisecond past the first sight, where the certificate claimed to be younger: so that it still does.
+  const claimMs = record.issuedBy === "first_seen" ? Math.max(notBeforeMs, issuedAtMs + 1) : issuedAtMs;
+  return createIssuance({
+    issuer: record.issuer,
+    serial: record.serial,
+    names: record.names,
+    notBeforeMs,
+    notAfterMs,
+    sctMs: record.issuedBy === "sct" ? issuedAtMs : null,
+    backdateMs: record.issuedBy === "sct" ? 0 : claimMs - notBeforeMs,
+    sources: [{ ...source, firstSeenMs }],
+    claimedBy: null,
+  });
+}
+
+/** What a Secret holds, and what it held when it was last whole. */
+function* heldIn(record: SecretRecord): Generator<CertificateRecord> {
+  if (record.foreign) return;
+  yield* Object.values(record.certificates);
+  for (const { held } of Object.values(record.gaps)) if (held !== null) yield held;
+}
+
+function ofCopy(cluster: string, version: string, copy: CopyRecord): Issuance | null | undefined {
+  const { serial, notBefore, notAfter, issuedAt } = copy;
+  if (copy.kind !== "certificate" || serial === null || notBefore === null || notAfter === null || issuedAt === null) return null;
+  return issuanceOf({ ...copy, serial, notBefore, notAfter, issuedAt, issuedBy: "not_before" }, { kind: "backup", cluster, where: version }, copy.recordedAt);
+}
+
+/** Collects issuances, and counts records that can't be read. */
+class Collected {
+  readonly issuances: Issuance[] = [];
+  #unread = 0;
+
+  add(issuance: Issuance | null | undefined): void {
+    if (issuance === undefined) this.#unread += 1;
+    else if (issuance !== null) this.issuances.push(issuance);
+  }
+
+  addSecret(cluster: string, key: string, record: SecretRecord): void {
+    for (const certificate of heldIn(record)) {
+      if (certificate.keyFits) this.add(issuanceOf(certificate, { kind: "secret", cluster, where: key }, certificate.firstSeenAt));
+    }
+  }
+
+  evidence(cluster: string): Evidence {
+    const unread: readonly Unread[] = this.#unread === 0 ? [] : [{ source: "state", cluster, count: this.#unread, untilMs: null }];
+    return { ...NO_EVIDENCE, issuances: this.issuances, unread };
+  }
+}
+
+/** What was stored besides the records. */
+function storedEvidence(state: StateDocument): Evidence {
+  const stored = storedOf(state);
+  const { issuances, unread } = parseHistory(stored["issuances"], state.cluster);
+  return mergeEvidence(
+    { ...NO_EVIDENCE, issuances, unread },
+    { ...NO_EVIDENCE, coverage: parseCoverage(stored["coverage"]), refusals: parseRefusals(stored["refusals"]), silences: parseSilences(stored["silences"]), unread: parseUnread(stored["unread"]) },
+  );
+}
+
+/** All that a state knows of issuances. */
+export function stateEvidence(state: StateDocument): Evidence {
+  const { cluster } = state;
+  const collected = new Collected();
+  for (const [key, record] of Object.entries(state.secrets)) collected.addSecret(cluster, key, record);
+  for (const [key, { record }] of Object.entries(state.lost)) collected.addSecret(cluster, key, record);
+  for (const [version, copy] of Object.entries(state.copies)) collected.add(ofCopy(cluster, version, copy));
+  return mergeEvidence(collected.evidence(cluster), storedEvidence(state));
+}
+
+/** Whether `record` still shows this certificate, with the same first sight. */
+function stillShows(record: SecretRecord | undefined, certificate: CertificateRecord): boolean {
+  if (record === undefined) return false;
+  for (const held of heldIn(record)) if (held.sha256 === certificate.sha256 && held.keyFits && held.firstSeenAt === certificate.firstSeenAt) return true;
+  return false;
+}
+
+/** What `from` shows and `to` shows no more. Records that are the very same object are passed over. */
+function displaced(from: StateDocument, to: StateDocument): Evidence {
+  const collected = new Collected();
+  const add = (key: string, record: SecretRecord): void => {
+    for (const certificate of heldIn(record)) {
+      if (!certificate.keyFits || stillShows(to.secrets[key], certificate) || stillShows(to.lost[key]?.record, certificate)) continue;
+      collected.add(issuanceOf(certificate, { kind: "secret", cluster: from.cluster, where: key }, certificate.firstSeenAt));
+    }
+  };
+  for (const [key, record] of Object.entries(from.secrets)) if (to.secrets[key] !== record) add(key, record);
+  for (const [key, { record }] of Object.entries(from.lost)) if (to.lost[key]?.record !== record) add(key, record);
+  for (const [version, copy] of Object.entries(from.copies)) if (to.copies[version] === undefined) collected.add(ofCopy(from.cluster, version, copy));
+  return collected.evidence(from.cluster);
+}
+
+/**
+ * What `to` has to store of issuances, having grown out of `from`: their histories joined, and what their records
+ * showed and `to` shows no more. Bounded, and without what is 30 days past all need. The order of `from` doesn't
+ * matter; fields of a later version stay.
+ */
+export function carryEvidence(from: readonly StateDocument[], to: StateDocument, nowMs: number, maxIssuances = MAX_HISTORY): unknown {
+  const parts = from.flatMap((state) => [storedEvidence(state), displaced(state, to)]);
+  const { issuances, coverage, refusals, silences, unread } = boundEvidence(mergeEvidence(...parts), nowMs, maxIssuances, to.cluster);
+  // What was left unread at this write was issued before it, so that it stops mattering one day.
+  const dated = unread.map((entry) => ({ ...entry, untilMs: entry.untilMs ?? nowMs })).filter(({ untilMs }) => untilMs >= nowMs - KEEP_MS);
+  const others = Object.assign({}, ...from.map(storedOf)) as Stored;
+  if (Object.keys(others).length === 0 && [issuances, coverage, refusals, silences, dated].every(({ length }) => length === 0)) return undefined;
+  return { ...others, issuances: formatHistory(issuances), coverage, refusals, silences, unread: dated };
+}
