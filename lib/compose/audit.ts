@@ -7,11 +7,10 @@ import type { LoadedConfig } from "../adapters/file/config.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Config } from "../config/config.ts";
 import { settingsFor, type ClusterSettings } from "../config/settings.ts";
-import { createIssuer } from "../issuer/issuers.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/context.ts";
-import { createKit } from "./kit.ts";
+import { configuredIssuers, createKit } from "./kit.ts";
 import { composeSettings, homeOf, type World } from "./settings.ts";
 
 export interface PersonalAccess {
@@ -39,8 +38,7 @@ export interface ComposedAudit {
 /** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
 export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   const { config, broken, stores } = await composeSettings(world);
-  const issuers = config.issuers.map(({ id, title, kind, anchors }) => createIssuer({ id, title, environment: kind, anchorsPem: anchors.kind === "pem" ? anchors.pem : "" }));
-  const kit = createKit(issuers);
+  const kit = createKit(configuredIssuers(config));
   return {
     config,
     targets: await composeTargets(config, broken, world),

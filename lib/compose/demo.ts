@@ -28,6 +28,7 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
   await writeFile(join(folder, "identity", "identity.txt"), `# public key: ${identity.recipient}\n${identity.secret}\n`, own);
   await writeFile(join(folder, "kubeconfig.yaml"), sandbox.kubeconfig({ context: CONTEXT }), own);
   await writeFile(join(folder, "anchors.pem"), authority.root.pem, own);
+  await writeFile(join(folder, "intermediates.pem"), authority.intermediates.map(({ pem }) => pem).join(""), own);
   const config = join(folder, "certkeep.yaml");
   await writeFile(
     config,
@@ -47,6 +48,7 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
       "    title: The demo's stand-in for Let's Encrypt",
       "    kind: production",
       "    anchors: anchors.pem",
+      "    intermediates: intermediates.pem",
       "",
     ].join("\n"),
     own,

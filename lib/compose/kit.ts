@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { anchorsFromPem, uniteAnchors, type Anchors } from "../certificate/anchors.ts";
 import { createVerifier } from "../certificate/verifier.ts";
-import { BUILT_IN_ISSUERS, LETS_ENCRYPT, type Issuer } from "../issuer/issuers.ts";
+import { BUILT_IN_ISSUERS, createIssuer, LETS_ENCRYPT, type Issuer } from "../issuer/issuers.ts";
+import type { Config, PemSource } from "../config/config.ts";
 import type { JudgeKit } from "../use/audit/context.ts";
 
 /** Raised when the judge's answer to some input changes, so that what was recorded is looked at again. */
@@ -12,6 +13,12 @@ const JUDGE_VERSION = 1;
 /** Anchors of a bare check and of Tailscale's shapes. */
 export function defaultAnchors(): Anchors {
   return uniteAnchors(LETS_ENCRYPT.anchors, anchorsFromPem(...rootCertificates));
+}
+
+/** The issuers of a configuration whose files have been read. */
+export function configuredIssuers(config: Config): Issuer[] {
+  const pem = (source: PemSource): string => (source.kind === "pem" ? source.pem : "");
+  return config.issuers.map(({ id, title, kind, anchors, intermediates }) => createIssuer({ id, title, environment: kind, anchorsPem: pem(anchors), ...(intermediates === null ? {} : { intermediatesPem: pem(intermediates) }) }));
 }
 
 export function createKit(configured: readonly Issuer[]): JudgeKit {

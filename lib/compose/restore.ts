@@ -9,14 +9,13 @@ import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
 import { meant } from "../config/suggest.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
-import { createIssuer } from "../issuer/issuers.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { Timer } from "../ports/timer.ts";
 import type { RestorePorts, RestoreTarget } from "../use/restore/context.ts";
 import type { JudgeKit } from "../use/audit/context.ts";
 import { auditSettings } from "./audit.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
-import { createKit } from "./kit.ts";
+import { configuredIssuers, createKit } from "./kit.ts";
 import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
 
 export interface RestoreWorld extends IdentityWorld {
@@ -55,7 +54,7 @@ export const realTimer: Timer = {
 };
 
 export function kitOf({ config }: ComposedSettings): JudgeKit {
-  return createKit(config.issuers.map(({ id, title, kind, anchors }) => createIssuer({ id, title, environment: kind, anchorsPem: anchors.kind === "pem" ? anchors.pem : "" })));
+  return createKit(configuredIssuers(config));
 }
 
 /** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */

@@ -1,4 +1,5 @@
 /** What a configuration says, once parsed: everything present, `null` for what is absent. */
+import type { AccessKind, Part } from "../access/table.ts";
 import type { FindingCode } from "../finding/codes.ts";
 
 export interface SecretRef {
@@ -12,6 +13,25 @@ export interface OperatorRef {
   readonly secret: string;
 }
 
+/** What registering gave the reading and the restoring credential, so that doctor knows what to ask for. */
+export interface RegisteredAccess {
+  readonly kind: AccessKind;
+  readonly parts: readonly Part[];
+  /** The credential may do more than it needs, and somebody accepted that. */
+  readonly broad: boolean;
+}
+
+/** Amazon EKS by IAM: no credential is stored; a signed request for the role's identity is the token. */
+export interface EksAccess {
+  /** Name of the EKS cluster. */
+  readonly cluster: string;
+  readonly region: string;
+  /** ARN of the role that reads. */
+  readonly role: string;
+  /** ARN of the role that restores. */
+  readonly restoreRole: string | null;
+}
+
 /** One cluster. Paths are as written: lib/adapters/file/config.ts resolves them against their file. */
 export interface ClusterEntry {
   readonly name: string;
@@ -19,7 +39,7 @@ export interface ClusterEntry {
   readonly kubeconfig: string | null;
   /** `null`: the current context of that kubeconfig. */
   readonly context: string | null;
-  /** Names or patterns; `null`: all that the credential may see. */
+  /** Names or patterns; `null`: all that the credential may see; empty: nothing is looked for, `secrets` are read by name. */
   readonly namespaces: readonly string[] | null;
   /** Label selector for generic TLS Secrets. */
   readonly selector: string | null;
@@ -28,15 +48,21 @@ export interface ClusterEntry {
   readonly operator: OperatorRef | null;
   /** `null`: the default ones. */
   readonly recipients: readonly string[] | null;
+  /** Kubeconfig of the credential that restores; `null`: the one that reads is taken. */
+  readonly restoreKubeconfig: string | null;
+  readonly eks: EksAccess | null;
+  /** `null`: nobody registered it, or not with certkeep. */
+  readonly access: RegisteredAccess | null;
 }
 
-export type Anchors = { readonly kind: "file"; readonly path: string } | { readonly kind: "pem"; readonly pem: string };
+export type PemSource = { readonly kind: "file"; readonly path: string } | { readonly kind: "pem"; readonly pem: string };
 
 /** A private CA that counts as an issuer. */
 export interface ConfigIssuer {
   readonly id: string;
   readonly title: string;
-  readonly anchors: Anchors;
+  readonly anchors: PemSource;
+  readonly intermediates: PemSource | null;
   readonly kind: "production" | "staging";
 }
 

@@ -3,8 +3,9 @@
  * with its line and column. Total: no text makes it throw. Nothing is read or resolved here.
  */
 import type * as z from "zod/mini";
-import type { ClusterEntry, Config, ConfigIssuer, IgnoreSetting, SecretRef } from "./config.ts";
+import type { ClusterEntry, Config, ConfigIssuer, IgnoreSetting, PemSource, SecretRef } from "./config.ts";
 import { DEFAULT_CONFIG } from "./config.ts";
+import type { Part } from "../access/table.ts";
 import { endOf } from "./form.ts";
 import { described, pathText, type Problem } from "./problem.ts";
 import { configSchema, registrationSchema, type ConfigInput, type RegistrationInput } from "./schema.ts";
@@ -114,7 +115,7 @@ function whereItBelongs(key: string, root: z.ZodMiniType): string | null {
 
 /** Where text is never shown: it may be a key, or hold a password. */
 function hides(path: readonly PropertyKey[]): boolean {
-  return path[0] === "identity" || path[0] === "stores" || path.at(-1) === "anchors";
+  return path[0] === "identity" || path[0] === "stores" || path.at(-1) === "anchors" || path.at(-1) === "intermediates";
 }
 
 const IDENTITY_HINT = "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied";
@@ -209,11 +210,14 @@ function toEntry(input: RegistrationInput): Omit<ClusterEntry, "name"> {
   return {
     kubeconfig: input.kubeconfig ?? null,
     context: input.context ?? null,
-    namespaces: input.namespaces === undefined ? null : distinct(input.namespaces),
+    namespaces: input.discover === false ? [] : input.namespaces === undefined ? null : distinct(input.namespaces),
     selector: input.selector ?? null,
     secrets: distinct(input.secrets ?? []).map(toSecretRef),
     operator: input.operator === undefined ? null : { namespace: input.operator.namespace ?? "tailscale", secret: input.operator.secret ?? "operator" },
     recipients: input.recipients === undefined ? null : distinct(input.recipients),
+    restoreKubeconfig: input.restoreKubeconfig ?? null,
+    eks: input.eks === undefined ? null : { ...input.eks, restoreRole: input.eks.restoreRole ?? null },
+    access: input.access === undefined ? null : { kind: input.access.kind, parts: distinct(input.access.parts ?? []) as Part[], broad: input.access.broad ?? false },
   };
 }
 
@@ -223,13 +227,17 @@ function toSecretRef(reference: string): SecretRef {
 }
 
 function toIssuer(input: NonNullable<ConfigInput["issuers"]>[number]): ConfigIssuer {
-  const inline = input.anchors.includes("-----BEGIN CERTIFICATE-----");
   return {
     id: input.id,
     title: input.title ?? input.id,
-    anchors: inline ? { kind: "pem", pem: input.anchors } : { kind: "file", path: input.anchors.trim() },
+    anchors: toPem(input.anchors),
+    intermediates: input.intermediates === undefined ? null : toPem(input.intermediates),
     kind: input.kind ?? "production",
   };
+}
+
+function toPem(text: string): PemSource {
+  return text.includes("-----BEGIN CERTIFICATE-----") ? { kind: "pem", pem: text } : { kind: "file", path: text.trim() };
 }
 
 function toIgnore(input: NonNullable<ConfigInput["ignore"]>[number]): IgnoreSetting {

@@ -4,6 +4,7 @@
  * twice, an entry that selects nothing) is checked in lib/config/parse.ts.
  */
 import * as z from "zod/mini";
+import { ACCESS_KINDS, PARTS } from "../access/table.ts";
 import { CODES, type FindingCode } from "../finding/codes.ts";
 import { DEFAULT_COPIES_PER_DAY } from "./config.ts";
 import { endOf, FILE_STORE, isSelector, LABEL, NAMESPACE_PATTERN, PATTERN, REFERENCE, SECRET_NAME, SECRET_REF } from "./form.ts";
@@ -31,6 +32,8 @@ function list<T extends z.ZodMiniType>(item: T, expected: string) {
 
 const RECIPIENT = "an age recipient: `age1` and 58 letters and digits, as age-keygen prints it";
 const recipient = z.string(RECIPIENT).check(z.regex(/^age1[02-9ac-hj-np-z]{58}$/, RECIPIENT), z.refine(isRecipient, `${RECIPIENT}; its checksum doesn't fit, so a character is wrong or missing`));
+const ROLE = "the ARN of an IAM role";
+const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/;
 const path = text("the path of a file, in one line", /^[^\r\n\0]+$/);
 
 const entry = {
@@ -57,6 +60,33 @@ const entry = {
     )
     .register(help, { title: "Tailscale operator", description: "Where the Tailscale operator is installed, if not in the usual place." }),
   recipients: z.optional(list(recipient, "a list of age recipients")).register(help, { title: "Recipients", description: "Who can open this cluster's copies, instead of the default recipients." }),
+  discover: z.optional(z.boolean("true or false")).register(help, { title: "Discover", description: "false: no Secret is looked for; only those under secrets: are read, by name. For credentials that may not list.", default: true }),
+  restoreKubeconfig: z.optional(path).register(help, { title: "Kubeconfig of the restoring credential", description: "Its current context is used. Without it, a restore uses the reading credential.", examples: ["prod.restore.kubeconfig"] }),
+  eks: z
+    .optional(
+      z.strictObject(
+        {
+          cluster: text("the name of an EKS cluster", /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/).register(help, { description: "Name of the EKS cluster.", examples: ["prod"] }),
+          region: text("an AWS region, such as eu-west-1", /^[a-z]{2}(-[a-z]+)+-\d$/).register(help, { description: "Its region.", examples: ["eu-west-1"] }),
+          role: text(ROLE, ROLE_ARN).register(help, { description: "The IAM role that reads; of this registration alone.", examples: ["arn:aws:iam::123456789012:role/certkeep-prod-read"] }),
+          restoreRole: z.optional(text(ROLE, ROLE_ARN)).register(help, { description: "The IAM role that restores.", examples: ["arn:aws:iam::123456789012:role/certkeep-prod-restore"] }),
+        },
+        "the settings cluster, region and role",
+      ),
+    )
+    .register(help, { title: "Amazon EKS by IAM", description: "No credential is stored: a signed request for the role's identity is the token. The kubeconfig gives server and authority." }),
+  access: z
+    .optional(
+      z.strictObject(
+        {
+          kind: z.enum(ACCESS_KINDS, `one of ${ACCESS_KINDS.join(", ")}`).register(help, { description: "What kind of credential it is.", examples: ["token"] }),
+          parts: z.optional(z.array(z.enum(PARTS, `one of ${PARTS.join(", ")}`), "a list of parts")).register(help, { description: "The parts of the permissions that were asked for; doctor checks them.", examples: [["secrets", "parents", "diagnosis"]] }),
+          broad: z.optional(z.boolean("true or false")).register(help, { description: "Somebody accepted that the credential may do more than it needs.", default: false }),
+        },
+        "the settings kind and parts",
+      ),
+    )
+    .register(help, { title: "Access", description: "What `certkeep clusters add` gave. Written by it; doctor compares it with what the server says." }),
 };
 
 const CLUSTER_NAME = "a cluster's name: small letters, digits and -, at most 63, beginning and ending with a letter or digit";
@@ -71,17 +101,22 @@ export const registrationSchema = z.strictObject(entry, "a cluster's settings, s
 
 const store = text("file: and a folder, such as file:~/certkeep/backups", FILE_STORE);
 
+const certificates = () =>
+  z
+    .string("a PEM file's path, or certificates in PEM after `|`")
+    .check(
+      z.refine((pem) => !pem.includes("PRIVATE KEY"), "certificates alone; take the private key out of this file, and treat it as disclosed"),
+      z.refine((pem) => pem.trim() !== "" && (!/[\r\n]/.test(pem.trim()) || pem.includes("-----BEGIN CERTIFICATE-----")), "a PEM file's path, or certificates in PEM after `|`"),
+    );
+
 const issuerSchema = z.strictObject(
   {
     id: text("a short name: small letters, digits and -", LABEL).register(help, { description: "A short name, which reports and states use.", examples: ["corp"] }),
     title: z.optional(text("a title, in one line", /^[^\r\n\0]{1,100}$/)).register(help, { description: "What people call it. Without it: its id.", examples: ["Example Corp internal CA"] }),
-    anchors: z
-      .string("a PEM file's path, or certificates in PEM after `|`")
-      .check(
-        z.refine((pem) => !pem.includes("PRIVATE KEY"), "certificates alone; take the private key out of this file, and treat it as disclosed"),
-        z.refine((pem) => pem.trim() !== "" && (!/[\r\n]/.test(pem.trim()) || pem.includes("-----BEGIN CERTIFICATE-----")), "a PEM file's path, or certificates in PEM after `|`"),
-      )
-      .register(help, { description: "Its root certificates: a PEM file, relative to this one, or the PEM text itself.", examples: ["corp-roots.pem"] }),
+    anchors: certificates().register(help, { description: "Its root certificates: a PEM file, relative to this one, or the PEM text itself.", examples: ["corp-roots.pem"] }),
+    intermediates: z
+      .optional(certificates())
+      .register(help, { description: "Its intermediate certificates: where a chain lacks one, it is told as missing, and the certificate still counts as this issuer's.", examples: ["corp-intermediates.pem"] }),
     kind: z.optional(z.enum(["production", "staging"], "production or staging")).register(help, { description: "staging: clients don't trust it, and nothing of it is critical.", default: "production" }),
   },
   "an issuer: id and anchors",

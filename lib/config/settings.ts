@@ -9,7 +9,7 @@ export interface ClusterSettings extends ClusterEntry {
   readonly ignore: readonly IgnoreSetting[];
 }
 
-const NO_ENTRY: Omit<ClusterEntry, "name"> = { kubeconfig: null, context: null, namespaces: null, selector: null, secrets: [], operator: null, recipients: null };
+const NO_ENTRY: Omit<ClusterEntry, "name"> = { kubeconfig: null, context: null, namespaces: null, selector: null, secrets: [], operator: null, recipients: null, restoreKubeconfig: null, eks: null, access: null };
 
 /** For a cluster that the configuration doesn't name, the defaults: the current context of the usual kubeconfig. */
 export function settingsFor(config: Config, clusterName: string): ClusterSettings {

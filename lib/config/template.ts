@@ -49,6 +49,8 @@ const REST = `# Where sealed copies, and the record of what was seen, are kept. 
     #title: Example Corp internal CA
     # Root certificates: a PEM file, relative to this one, or the PEM text itself after "|".
     #anchors: corp-roots.pem
+    # Intermediates, so that a missing one is told as such.
+    #intermediates: corp-intermediates.pem
     # production, or staging: nothing of it is critical.
     #kind: production
 

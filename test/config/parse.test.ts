@@ -36,6 +36,7 @@ issuers:
   - id: corp
     title: Corp
     anchors: corp.pem
+    intermediates: between.pem
     kind: staging
   - id: inline
     anchors: |
@@ -67,8 +68,8 @@ ignore:
         ],
         stores: { backups: "file:/var/certkeep/backups", state: "file:state" },
         issuers: [
-          { id: "corp", title: "Corp", anchors: { kind: "file", path: "corp.pem" }, kind: "staging" },
-          { id: "inline", title: "inline", anchors: { kind: "pem", pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" }, kind: "production" },
+          { id: "corp", title: "Corp", anchors: { kind: "file", path: "corp.pem" }, intermediates: { kind: "file", path: "between.pem" }, kind: "staging" },
+          { id: "inline", title: "inline", anchors: { kind: "pem", pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" }, intermediates: null, kind: "production" },
         ],
         backups: { perDay: 5 },
         ignore: [

@@ -7,7 +7,7 @@
  */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { DEFAULT_CONFIG, type Anchors, type ClusterEntry, type Config } from "../../config/config.ts";
+import { DEFAULT_CONFIG, type PemSource, type ClusterEntry, type Config } from "../../config/config.ts";
 import { LABEL } from "../../config/form.ts";
 import { parseConfig, parseRegistration } from "../../config/parse.ts";
 import { problemLine, type Problem } from "../../config/problem.ts";
@@ -184,7 +184,10 @@ function absoluteUrl(url: string | null, file: string, places: ConfigPlaces): st
 
 async function resolveConfig(config: Config, file: string, shownName: string, places: ConfigPlaces): Promise<Config> {
   const issuers = await Promise.all(
-    config.issuers.map(async (issuer, index) => ({ ...issuer, anchors: await readAnchors(issuer.anchors, `${shownName}: issuers[${index}].anchors`, file, places) })),
+    config.issuers.map(async (issuer, index) => {
+      const read = (source: PemSource, key: string): Promise<PemSource> => readPem(source, `${shownName}: issuers[${index}].${key}`, file, places);
+      return { ...issuer, anchors: await read(issuer.anchors, "anchors"), intermediates: issuer.intermediates === null ? null : await read(issuer.intermediates, "intermediates") };
+    }),
   );
   return {
     ...config,
@@ -199,12 +202,12 @@ function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig">>(entry: T, file
   return { ...entry, kubeconfig: entry.kubeconfig === null ? null : absolute(entry.kubeconfig, file, places) };
 }
 
-async function readAnchors(anchors: Anchors, where: string, file: string, places: ConfigPlaces): Promise<Anchors> {
-  if (anchors.kind === "pem") return anchors;
-  const path = absolute(anchors.path, file, places);
+async function readPem(source: PemSource, where: string, file: string, places: ConfigPlaces): Promise<PemSource> {
+  if (source.kind === "pem") return source;
+  const path = absolute(source.path, file, places);
   const pem = new TextDecoder().decode(await readSmall(path, `${where}: ${shownPath(path, places.cwd)}`));
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new CertkeepError("config_invalid", { where: `${where}: ${shownPath(path, places.cwd)}`, found: "no certificate", expected: "root certificates in PEM" });
+    throw new CertkeepError("config_invalid", { where: `${where}: ${shownPath(path, places.cwd)}`, found: "no certificate", expected: "certificates in PEM" });
   }
   return { kind: "pem", pem };
 }
