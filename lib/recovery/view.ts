@@ -17,6 +17,8 @@ export interface Verdict {
 /** The leaf of a judged pair; instants in nanoseconds since 1970. */
 export interface JudgedPair {
   readonly verdict: Verdict;
+  /** Whether there is an instant at which it holds; expiry alone doesn't make it false. */
+  readonly everHolds: boolean;
   readonly keyFits: boolean;
   readonly names: readonly string[];
   /** `null` where the first block is no certificate. */

@@ -29,6 +29,7 @@ export async function judgeBytes(pair: { readonly certificate: Uint8Array; reado
   const issuer = parsed.leaf === null ? null : await issuerOf(parsed.leaf, parsed.further, kit.issuers, kit.verifier);
   return {
     verdict: verdictAt(judgement, nowNs),
+    everHolds: judgement.windows.length > 0,
     keyFits: judgement.keyFits,
     names: leaf?.names ?? [],
     sha256: leaf?.sha256 ?? null,

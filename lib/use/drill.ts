@@ -1,0 +1,282 @@
+/**
+ * A drill: every copy is opened for real and judged as of now, so that it is known before it is needed that a restore
+ * would work. It says which certificate has no good copy, and does the retention, which only what was opened and
+ * judged allows: without an identity nothing is deleted.
+ */
+import pLimit from "p-limit";
+import { parseDocument } from "../backup/document.ts";
+import { clusterPrefix, parseCopyKey } from "../backup/keys.ts";
+import type { BackupHeader } from "../backup/record.ts";
+import { planRetention, type RetentionCopy } from "../backup/retention.ts";
+import { formatInstant } from "../certificate/time.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
+import { commandLine, literal } from "../finding/command.ts";
+import { createFinding, findingId, type Finding } from "../finding/finding.ts";
+import { matchesPattern } from "../finding/pattern.ts";
+import { instantNs, msOf, recordVerdict } from "../finding/verdict.ts";
+import type { BlobStore } from "../ports/blobs.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Progress } from "../ports/progress.ts";
+import type { Opener } from "../ports/sealing.ts";
+import type { StateStore } from "../ports/states.ts";
+import { codeWords, type PlanCode } from "../recovery/code.ts";
+import type { KnownCopy } from "../recovery/select.ts";
+import type { OpenedCopy } from "../recovery/view.ts";
+import type { StateDocument } from "../state/document.ts";
+import type { JudgeKit } from "./audit/context.ts";
+import { openCopy } from "./restore/open.ts";
+import { changeState } from "./restore/source.ts";
+import { loadState } from "./states.ts";
+
+export interface DrillPorts {
+  readonly backups: BlobStore;
+  readonly states: StateStore;
+  /** `null`: no identity is at hand; headers alone are looked at. */
+  readonly opener: Opener | null;
+  readonly kit: JudgeKit;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  /** Those configured for a cluster; empty: none is. */
+  readonly recipientsFor: (cluster: string) => readonly string[];
+  /** `false`: what retention would remove is said, and nothing is removed. */
+  readonly remove: boolean;
+}
+
+export type DrillVerdict = "good" | "expired" | "not_good" | "unreadable" | "not_opened";
+
+export interface DrilledCopy {
+  readonly key: string;
+  readonly version: string;
+  readonly cluster: string;
+  readonly header: BackupHeader | null;
+  readonly verdict: DrillVerdict;
+  /** Why it is unreadable; `null` where it isn't. */
+  readonly code: PlanCode | null;
+  readonly detail: string;
+  readonly recorded: boolean;
+  readonly retired: boolean;
+  /** RFC 3339; `null` where nobody recorded it. */
+  readonly recordedAt: string | null;
+  readonly removed: "expired" | "replaced" | null;
+}
+
+/** How a certificate that audits know would fare. */
+export interface DrilledCertificate {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly secret: string;
+  readonly title: string;
+  /** Whether an audit last saw it valid, or it is lost. */
+  readonly live: "valid" | "not_valid" | "lost";
+  /** The newest copy that opened and is good. */
+  readonly good: { readonly version: string; readonly recordedAt: string | null; readonly notAfter: string | null } | null;
+}
+
+export interface DrillReport {
+  readonly opened: boolean;
+  readonly copies: readonly DrilledCopy[];
+  readonly certificates: readonly DrilledCertificate[];
+  readonly findings: readonly Finding[];
+  /** States that could not be read, copies that could not be removed. */
+  readonly problems: readonly CertkeepError[];
+  /** Whether anything was removed in this run, or would have been. */
+  readonly retention: "done" | "shown" | "needs_identity";
+}
+
+const OPENS_AT_ONCE = 8;
+
+interface Looked {
+  readonly copy: DrilledCopy;
+  readonly opened: OpenedCopy | null;
+}
+
+/** `patterns` fit a cluster, a Secret or a name; none: all. Retention looks at all copies of the clusters that are looked at. */
+export async function runDrill(ports: DrillPorts, patterns: readonly string[]): Promise<DrillReport> {
+  const problems: CertkeepError[] = [];
+  const nowNs = ports.clock.nowNs();
+  const keys: string[] = [];
+  for await (const { key } of ports.backups.list("")) if (parseCopyKey(key) !== null) keys.push(key);
+  const clusters = new Set([...keys.map((key) => parseCopyKey(key)?.cluster ?? ""), ...(await ports.states.names()).filter((name) => name.startsWith("cluster-")).map((name) => name.slice("cluster-".length))]);
+  const states = new Map<string, StateDocument>();
+  for (const cluster of clusters) {
+    try {
+      const loaded = await loadState(ports.states, cluster);
+      if (loaded !== null) states.set(cluster, loaded.state);
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      problems.push(error);
+    }
+  }
+  const limit = pLimit(OPENS_AT_ONCE);
+  let done = 0;
+  const looked = await Promise.all(
+    keys.map((key) =>
+      limit(async () => {
+        const one = await look(key, states, ports, nowNs);
+        ports.progress.step("opening copies", (done += 1), keys.length);
+        return one;
+      }),
+    ),
+  );
+  const lost = missingCopies(states, new Set(keys), nowNs);
+  const kept = await retain(looked, states, ports, nowNs, problems);
+  const copies = [...kept, ...lost].filter((copy) => fits(copy, patterns));
+  const certificates = [...states].flatMap(([cluster, state]) => certificatesOf(cluster, state, looked, nowNs)).filter((one) => patterns.length === 0 || patterns.some((pattern) => [one.cluster, one.secret, `${one.namespace}/${one.secret}`, one.title].some((text) => matchesPattern(pattern, text))));
+  return {
+    opened: ports.opener !== null,
+    copies: copies.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    certificates,
+    findings: copies.filter(({ verdict }) => verdict === "unreadable").map((copy) => findingOf(copy, states.get(copy.cluster), formatInstant(nowNs))),
+    problems,
+    retention: ports.opener === null ? "needs_identity" : ports.remove ? "done" : "shown",
+  };
+}
+
+async function look(key: string, states: ReadonlyMap<string, StateDocument>, ports: DrillPorts, nowNs: bigint): Promise<Looked> {
+  const place = parseCopyKey(key);
+  if (place === null) throw new Error("not a key of a copy");
+  const record = states.get(place.cluster)?.copies[place.version];
+  const known: KnownCopy | null = record === undefined ? null : ({ ...record, recorded: true } as KnownCopy);
+  const base = { key, version: place.version, cluster: place.cluster, recorded: known !== null, retired: known?.retired !== undefined, recordedAt: known?.recordedAt ?? null, removed: null };
+  const unreadable = (header: BackupHeader | null, code: PlanCode, detail: string): Looked => ({ copy: { ...base, header, verdict: "unreadable", code, detail }, opened: null });
+  if (ports.opener === null) {
+    const bytes = await ports.backups.read(key);
+    const parsed = bytes === null ? null : parseDocument(new TextDecoder().decode(bytes));
+    if (parsed === null) return unreadable(null, "no_copy", "it was removed while it was looked at");
+    if (!parsed.ok) return unreadable(null, parsed.problem.code === "format_newer" ? "copy_format_newer" : "copy_damaged", `${parsed.problem.place}: ${parsed.problem.found}`);
+    const { header } = parsed.document;
+    if (known !== null && known.digest !== header.digest) return unreadable(header, "copy_swapped", "");
+    return { copy: { ...base, header, verdict: "not_opened", code: null, detail: "" }, opened: null };
+  }
+  const opened = await openCopy(place.version, key, known, { backups: ports.backups, opener: ports.opener, kit: ports.kit }, nowNs, async () => ({ state: "unknown", why: "a drill doesn't ask" }));
+  if (!opened.ok) return unreadable(opened.header, opened.unusable.code, opened.unusable.detail);
+  const { copy, header } = opened;
+  return { copy: { ...base, header, ...judged(copy, nowNs) }, opened: copy };
+}
+
+function judged(copy: OpenedCopy, nowNs: bigint): Pick<DrilledCopy, "verdict" | "code" | "detail"> {
+  const { pair } = copy;
+  if (pair === null || pair.verdict.valid) return { verdict: "good", code: null, detail: "" };
+  if (pair.notAfterNs !== null && nowNs > pair.notAfterNs) return { verdict: "expired", code: null, detail: "" };
+  return { verdict: "not_good", code: null, detail: pair.verdict.reasons.join(", ") };
+}
+
+/** Copies that an audit recorded and that aren't in the store, though their time hasn't come. */
+function missingCopies(states: ReadonlyMap<string, StateDocument>, keys: ReadonlySet<string>, nowNs: bigint): DrilledCopy[] {
+  return [...states].flatMap(([cluster, state]) =>
+    Object.entries(state.copies)
+      .filter(([, copy]) => !keys.has(copy.key) && copy.retired === undefined && copy.kind !== "replaced" && (copy.notAfter === null || instantNs(copy.notAfter) > nowNs))
+      .map(([version, copy]): DrilledCopy => ({ key: copy.key, version, cluster, header: null, verdict: "unreadable", code: "no_copy", detail: `an audit recorded it for ${copy.namespace}/${copy.secret}, and it isn't in the store any more`, recorded: true, retired: false, recordedAt: copy.recordedAt, removed: null })),
+  );
+}
+
+interface Retained extends RetentionCopy {
+  readonly at: number;
+}
+
+async function retain(looked: readonly Looked[], states: ReadonlyMap<string, StateDocument>, ports: DrillPorts, nowNs: bigint, problems: CertkeepError[]): Promise<DrilledCopy[]> {
+  const candidates = looked.flatMap(({ copy, opened }, at): Retained[] => {
+    const { header } = copy;
+    if (header === null) return [];
+    const configured = ports.recipientsFor(copy.cluster);
+    const ms = (ns: bigint | null | undefined): number | null => (ns === null || ns === undefined ? null : msOf(ns));
+    return [
+      {
+        at,
+        key: copy.key,
+        kind: header.kind,
+        clusterIdentity: header.clusterIdentity,
+        namespace: header.namespace,
+        secret: header.secret,
+        fieldBase: header.fieldBase,
+        names: opened?.pair?.names ?? header.names,
+        judged: opened !== null,
+        valid: opened?.pair?.everHolds === true,
+        notBeforeMs: ms(opened?.pair?.notBeforeNs),
+        notAfterMs: ms(opened?.pair?.notAfterNs),
+        recordedAtMs: copy.recordedAt === null ? null : msOf(instantNs(copy.recordedAt)),
+        // Where nobody is configured it isn't known who still can open it: then everybody counts.
+        recipientsConfigured: configured.length === 0 || header.recipients.some((recipient) => configured.includes(recipient)),
+        retired: copy.retired,
+      },
+    ];
+  });
+  const plan = planRetention(candidates, msOf(nowNs));
+  const result = looked.map(({ copy }) => copy);
+  const gone = new Map<string, string[]>();
+  for (const { copy, reason } of plan.remove) {
+    const drilled = result[copy.at];
+    if (drilled === undefined) continue;
+    try {
+      if (ports.remove) await ports.backups.remove(copy.key);
+      result[copy.at] = { ...drilled, removed: reason };
+      gone.set(drilled.cluster, [...(gone.get(drilled.cluster) ?? []), drilled.version]);
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      problems.push(error);
+    }
+  }
+  if (ports.remove) for (const [cluster, versions] of gone) await forget(cluster, versions, states, ports, problems);
+  return result;
+}
+
+async function forget(cluster: string, versions: readonly string[], states: ReadonlyMap<string, StateDocument>, ports: DrillPorts, problems: CertkeepError[]): Promise<void> {
+  const state = states.get(cluster);
+  if (state === undefined || !versions.some((version) => state.copies[version] !== undefined)) return;
+  try {
+    await changeState(ports.states, cluster, state.title, state.server, (now) => ({ ...now, copies: Object.fromEntries(Object.entries(now.copies).filter(([version]) => !versions.includes(version))) }));
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    problems.push(error);
+  }
+}
+
+function certificatesOf(cluster: string, state: StateDocument, looked: readonly Looked[], nowNs: bigint): DrilledCertificate[] {
+  const prefix = clusterPrefix(cluster);
+  const good = looked.filter(({ copy, opened }) => copy.key.startsWith(prefix) && copy.verdict === "good" && !copy.retired && opened !== null && opened.record.kind === "certificate");
+  const goodFor = (namespace: string, secret: string, base: string, names: readonly string[]): DrilledCertificate["good"] => {
+    const set = (all: readonly string[]): string => [...all].toSorted().join(",");
+    const [newest] = good
+      .filter(({ opened }) => opened !== null && opened.record.namespace === namespace && opened.record.secret === secret && opened.record.fieldBase === base && set(opened.record.names) === set(names))
+      .toSorted((a, b) => ((a.opened?.pair?.notAfterNs ?? 0n) > (b.opened?.pair?.notAfterNs ?? 0n) ? -1 : 1));
+    return newest === undefined ? null : { version: newest.copy.version, recordedAt: newest.copy.recordedAt, notAfter: newest.opened?.pair?.notAfterNs == null ? null : formatInstant(newest.opened.pair.notAfterNs) };
+  };
+  const found: DrilledCertificate[] = [];
+  for (const [all, lost] of [[Object.entries(state.secrets), false] as const, [Object.entries(state.lost).map(([key, { record }]) => [key, record] as const), true] as const]) {
+    for (const [key, record] of all) {
+      if (record.foreign) continue;
+      const slash = key.indexOf("/");
+      const [namespace, secret] = [key.slice(0, slash), key.slice(slash + 1)];
+      for (const [base, certificate] of Object.entries(record.certificates)) {
+        if (certificate.staging) continue;
+        const live = lost ? "lost" : recordVerdict(certificate, nowNs).valid ? "valid" : "not_valid";
+        found.push({ cluster, namespace, secret, title: certificate.domain ?? certificate.names[0] ?? base, live, good: goodFor(namespace, secret, base, certificate.names) });
+      }
+    }
+  }
+  return found;
+}
+
+function fits(copy: DrilledCopy, patterns: readonly string[]): boolean {
+  if (patterns.length === 0) return true;
+  const { header } = copy;
+  const texts = [copy.cluster, copy.version, ...(header === null ? [copy.key] : [header.secret, `${header.namespace}/${header.secret}`, ...header.names])];
+  return patterns.some((pattern) => texts.some((text) => matchesPattern(pattern, text)));
+}
+
+function findingOf(copy: DrilledCopy, state: StateDocument | undefined, now: string): Finding {
+  const place = parseCopyKey(copy.key);
+  const subject = { cluster: copy.cluster, namespace: place?.namespace ?? null, secret: place?.secret ?? null, name: copy.version.slice(0, 12) };
+  const words = copy.code === null ? "it can't be opened" : codeWords(copy.code);
+  return createFinding(
+    {
+      code: "backup_unreadable",
+      subject,
+      seen: `Copy ${copy.version.slice(0, 12)}: ${words}${copy.detail === "" ? "" : ` (${copy.detail})`}.`,
+      evidence: [copy.key, ...(copy.code === null ? [] : [copy.code])],
+      command: commandLine(literal("certkeep backups"), copy.version.slice(0, 12).concat("*")),
+      cause: `backup_unreadable:${copy.code ?? "unknown"}`,
+    },
+    state?.findings[findingId("backup_unreadable", subject)]?.since ?? now,
+  );
+}
