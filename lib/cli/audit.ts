@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { composeAudit } from "../compose/audit.ts";
 import { personalAccess } from "../compose/person.ts";
 import { auditText } from "../report/audit.ts";
+import { budgetLevels } from "../report/budgets.ts";
 import { plain } from "../report/text.ts";
 import { auditAll, isIncomplete, type AuditReport } from "../use/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../use/audit/document.ts";
@@ -45,13 +46,14 @@ interface TextView {
 export function reportText(report: AuditReport, { io, options, atNs, stores }: TextView): string {
   return auditText(
     report.clusters.map((cluster) => ({ ...cluster, ignored: cluster.ignored.length, valuesRead: cluster.stats.valuesRead, unfilteredFullListings: cluster.stats.unfilteredFullListings })),
-    { nowNs: atNs, width: widthFor(io), style: styleFor(io, options), stores },
+    { nowNs: atNs, width: widthFor(io), style: styleFor(io, options), stores, budgets: budgetLevels(report.across), unreadStates: report.unreadStates.length },
   );
 }
 
 /** Says what could not be done and sets the exit code. */
 export function endAudit(io: Io, report: AuditReport, options: { readonly failOn: FailOn; readonly verbose?: boolean }): void {
   for (const { error } of report.failed) tell(io, error);
+  for (const error of report.unreadStates) tell(io, error);
   for (const { unsaved } of report.clusters) if (unsaved !== null) tell(io, unsaved);
   if (isIncomplete(report)) io.exit(3);
   for (const { title, state } of report.clusters) {

@@ -1,5 +1,7 @@
 /** Reason codes of the judge in words. */
 import { REASONS } from "../certificate/reason.ts";
+import { formatInstant } from "../certificate/time.ts";
+import type { Budget } from "../issuance/budget.ts";
 
 const words: Readonly<Record<string, string>> = REASONS;
 
@@ -11,4 +13,32 @@ export function reasonText(reasons: readonly string[]): string {
 
 function clause(sentence: string): string {
   return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, "");
+}
+
+/** RFC 3339 to the second. */
+export function instantOf(ms: number): string {
+  return formatInstant(BigInt(Math.ceil(ms / 1000)) * 1_000_000_000n);
+}
+
+/** `3 minutes`, `2 hours`, `5 days`; rounded down. */
+export function spanPhrase(ms: number): string {
+  const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
+  for (const [unit, lengthMs] of units) {
+    const n = Math.floor(ms / lengthMs);
+    if (n >= (unit === "day" || unit === "hour" ? 2 : 1)) return `${n} ${unit}${n === 1 ? "" : "s"}`;
+  }
+  return "a second";
+}
+
+/** What is left, in one clause: never more than is known. */
+export function budgetPhrase(budget: Pick<Budget, "atMost" | "atLeast" | "limit" | "nextSlotMs" | "freeFromMs" | "unseenSinceMs">, atMs: number): string {
+  const of = `of ${budget.limit.burst}`;
+  if (budget.atMost === 0) return `none ${of} is left, the next at ${instantOf(budget.freeFromMs)}, in ${spanPhrase(budget.freeFromMs - atMs)}`;
+  const sure =
+    budget.atLeast === null
+      ? ", perhaps fewer, since no source shows every issuance"
+      : budget.atLeast === budget.atMost
+        ? `, if nothing was issued since ${instantOf(budget.unseenSinceMs ?? atMs)}`
+        : `, and at least ${budget.atLeast} if nothing was issued since ${instantOf(budget.unseenSinceMs ?? atMs)}`;
+  return `at most ${budget.atMost} ${of} ${budget.atMost === 1 ? "is" : "are"} left${sure}`;
 }

@@ -1,6 +1,9 @@
 /** The report of an audit for a terminal. Pure. */
 import type { Finding } from "../finding/finding.ts";
 import type { Tally } from "../finding/tally.ts";
+import { msOf } from "../finding/verdict.ts";
+import type { BudgetLevel } from "./budget.ts";
+import { budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
 import type { Style } from "./style.ts";
 import { count, plain, wrap } from "./text.ts";
@@ -20,7 +23,7 @@ export interface AuditedCluster {
   readonly unfilteredFullListings: number;
 }
 
-export function auditText(clusters: readonly AuditedCluster[], view: { readonly nowNs: bigint; readonly width: number; readonly style: Style; readonly stores: string | null }): string {
+export function auditText(clusters: readonly AuditedCluster[], view: { readonly nowNs: bigint; readonly width: number; readonly style: Style; readonly stores: string | null; readonly budgets?: readonly BudgetLevel[]; readonly unreadStates?: number }): string {
   const { style, width } = view;
   const lines: string[] = [];
   const findings = clusters.flatMap((cluster) => cluster.findings);
@@ -41,6 +44,7 @@ export function auditText(clusters: readonly AuditedCluster[], view: { readonly 
     if (cluster.ignored > 0) lines.push(...wrap(style.dim(`${count(cluster.ignored, "finding")} muted by ignore: in certkeep.yaml.`), width, "  "));
   }
   lines.push(...findingLines({ findings, nowNs: view.nowNs, width, style, several: clusters.length > 1 }));
+  lines.push(...budgetLines(view.budgets ?? [], { atMs: msOf(view.nowNs), width, style, unreadStates: view.unreadStates ?? 0 }));
   if (view.stores !== null) lines.push("", ...wrap(style.dim(plain(view.stores)), width));
   return lines.join("\n");
 }

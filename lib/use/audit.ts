@@ -1,12 +1,17 @@
 /**
- * Audits every target: each by itself, so that one cluster's trouble never hides another's.
+ * Audits every target: each by itself, so that one cluster's trouble never hides another's. Then what all clusters
+ * together tell of issuances, those too that this run doesn't look at: budgets, and what to do about what fails.
  */
 import pLimit from "p-limit";
 import type { CertkeepError } from "../error.ts";
 import { isCertkeepError } from "../error.ts";
-import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
+import type { Across } from "../finding/across.ts";
+import { adviseFindings } from "../finding/advise.ts";
 import type { Finding } from "../finding/finding.ts";
+import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
+import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
+import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit } from "./audit/cluster.ts";
 import type { AuditPorts, AuditTarget } from "./audit/context.ts";
 
@@ -14,6 +19,10 @@ export interface AuditReport {
   readonly clusters: readonly AuditedTarget[];
   /** Targets whose state could not be read, told plainly. */
   readonly failed: readonly { readonly title: string; readonly error: CertkeepError }[];
+  /** Issuances and budgets over all clusters. */
+  readonly across: Across;
+  /** States of other clusters that could not be read: what they know of issuances is missing. */
+  readonly unreadStates: readonly CertkeepError[];
 }
 
 export interface AuditedTarget extends Omit<ClusterAudit, "findings"> {
@@ -26,7 +35,7 @@ const CLUSTERS_AT_ONCE = 4;
 
 /** Never throws for what one target does. */
 export async function auditAll(targets: readonly AuditTarget[], ports: AuditPorts, ignore: readonly IgnoreEntry[]): Promise<AuditReport> {
-  const clusters: AuditedTarget[] = [];
+  const audits: ClusterAudit[] = [];
   const failed: { title: string; error: CertkeepError }[] = [];
   const atNs = ports.clock.nowNs();
   const limit = pLimit(CLUSTERS_AT_ONCE);
@@ -34,9 +43,7 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
     targets.map((target) =>
       limit(async () => {
         try {
-          const audit = await auditCluster(target, ports);
-          const { said, ignored } = applyIgnore(audit.findings, ignore, atNs);
-          clusters.push({ ...audit, findings: said, ignored, tally: tally(audit.state, audit.findings, atNs) });
+          audits.push(await auditCluster(target, ports));
         } catch (error) {
           if (!isCertkeepError(error)) throw error;
           failed.push({ title: target.title, error });
@@ -47,7 +54,19 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
     ),
   );
   const order = (title: string): number => targets.findIndex((target) => target.title === title);
-  return { clusters: clusters.toSorted((a, b) => order(a.title) - order(b.title)), failed };
+  const { across, problems } = await gatherAcross(ports, audits.map(({ state }) => state));
+  const told = new Set(failed.map(({ error }) => error.message));
+  const clusters = audits.map((audit): AuditedTarget => {
+    const findings = [...adviseFindings(audit.findings, audit.state, across), ...issuanceFindings(across, audit.cluster)];
+    const { said, ignored } = applyIgnore(findings, ignore, atNs);
+    return { ...audit, findings: said, ignored, tally: tally(audit.state, findings, atNs) };
+  });
+  return {
+    clusters: clusters.toSorted((a, b) => order(a.title) - order(b.title)),
+    failed,
+    across,
+    unreadStates: problems.filter(({ message }) => !told.has(message)),
+  };
 }
 
 /** Whether something could not be read or written. */

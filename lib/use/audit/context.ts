@@ -1,6 +1,7 @@
 /** What an audit of one cluster is given. */
 import type { Anchors } from "../../certificate/anchors.ts";
 import type { Verifier } from "../../certificate/verifier.ts";
+import type { LimitOverride } from "../../issuance/limit.ts";
 import type { Issuer } from "../../issuer/issuers.ts";
 import type { BlobStore } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -53,6 +54,10 @@ export interface AuditPorts {
   readonly states: StateStore;
   readonly sealer: Sealer;
   readonly clock: Clock;
+  /** The time it really is, where `clock` tells another. */
+  readonly wall?: Clock;
+  /** Limits of the configuration, instead of those that an issuer's documentation tells. */
+  readonly overrides?: readonly LimitOverride[];
   readonly kit: JudgeKit;
   readonly progress: Progress;
   /** Aborted when the run has to end: what isn't read by then is said. */

@@ -1,4 +1,5 @@
 /** An audit as one JSON document, `certkeep.audit/v1`. Pure. */
+import { acrossData } from "../../finding/budgets.ts";
 import { certificateViews } from "../../finding/tally.ts";
 import type { AuditReport } from "../audit.ts";
 
@@ -24,6 +25,8 @@ export function auditDocument(report: AuditReport, atNs: bigint): object {
       ignored: cluster.ignored.length,
       unsaved: cluster.unsaved?.message ?? null,
     })),
+    ...acrossData(report.across),
+    unreadStates: report.unreadStates.map(({ code, message }) => ({ code, message })),
     failed: report.failed.map(({ title, error }) => ({ title, code: error.code, message: error.message })),
   };
 }

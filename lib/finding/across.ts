@@ -1,0 +1,145 @@
+/**
+ * What all clusters together tell of issuances: one ledger, its budgets, and what is worth a finding. Pure.
+ *
+ * A cluster enters with a part of its state, so that a thousand states needn't be held at once. What a
+ * cluster's own logs claim enters only the ledger opened for it.
+ */
+import { believe, type Evidence, type FromFuture, mergeEvidence, NO_EVIDENCE, type Silence, SKEW_MS } from "../issuance/evidence.ts";
+import { allBudgets, type Budget } from "../issuance/budget.ts";
+import { createLedger, type Ledger } from "../issuance/ledger.ts";
+import { type LimitOverride, limitsOf } from "../issuance/limit.ts";
+import { setOf } from "../issuance/names.ts";
+import { budgetFindings, concurrentIssuances, type Holder, type IssuanceFinding, needlessReissues, sharedSets } from "../issuance/rules.ts";
+import type { Issuer } from "../issuer/issuers.ts";
+import { parseInstantOrNull } from "../certificate/time.ts";
+import type { CertificateRecord, StateDocument } from "../state/document.ts";
+import { stateEvidence } from "../state/evidence.ts";
+import { msOf, recordVerdict } from "./verdict.ts";
+
+/** A Secret that holds a certificate now, and how safe that is. */
+export interface Place extends Holder {
+  /** The certificate's name, as findings and counts call it. */
+  readonly name: string;
+  readonly domain: string | null;
+  readonly valid: boolean;
+  /** It has a sealed copy. */
+  readonly copied: boolean;
+}
+
+/** What one cluster's state says of issuances. */
+export interface ClusterPart {
+  readonly cluster: string;
+  readonly evidence: Evidence;
+  readonly places: readonly Place[];
+  /** End of its last audit, ms; `null` where there was none. */
+  readonly finishedMs: number | null;
+}
+
+export interface AcrossOptions {
+  /** Known issuers: their limits, and which of them are for staging. */
+  readonly issuers: readonly Pick<Issuer, "id" | "title" | "environment" | "limits">[];
+  readonly overrides: readonly LimitOverride[];
+  /** The instant that is asked about. */
+  readonly atMs: number;
+  /** The clock: what bears a later time isn't believed. */
+  readonly nowMs: number;
+  /** Sources that were not asked or didn't answer, besides those that the states tell of. */
+  readonly silences?: readonly Silence[];
+}
+
+export interface Across {
+  readonly atMs: number;
+  readonly ledger: Ledger;
+  /** Sets first; staging's left out. */
+  readonly budgets: readonly Budget[];
+  readonly found: readonly IssuanceFinding[];
+  readonly places: readonly Place[];
+  /** Evidence that bears a time later than the clock's. */
+  readonly future: readonly FromFuture[];
+  /** Clusters whose whole state is from the future, with its time. */
+  readonly ahead: ReadonlyMap<string, number>;
+  /** Titles by issuer id. */
+  readonly titles: ReadonlyMap<string, string>;
+  /** The ledger as one cluster sees it: its own claims too. */
+  ledgerOf(cluster: string): Ledger;
+}
+
+function nameOf(certificate: CertificateRecord, base: string): string {
+  return certificate.domain ?? certificate.names[0] ?? base;
+}
+
+/** The part of a state that others need, judged at `atMs`. */
+export function partOf(state: StateDocument, atMs: number): ClusterPart {
+  const places: Place[] = [];
+  const atNs = BigInt(Math.round(atMs)) * 1_000_000n;
+  for (const [key, record] of Object.entries(state.secrets)) {
+    if (record.foreign) continue;
+    const slash = key.indexOf("/");
+    for (const [base, certificate] of Object.entries(record.certificates)) {
+      const firstSeen = parseInstantOrNull(certificate.firstSeenAt);
+      const notAfter = parseInstantOrNull(certificate.notAfter);
+      // A certificate without its key, or one that has expired, takes part in nothing.
+      if (certificate.issuer === null || !certificate.keyFits || firstSeen === null || notAfter === null || notAfter < atNs) continue;
+      places.push({
+        cluster: state.cluster,
+        namespace: key.slice(0, slash),
+        secret: key.slice(slash + 1),
+        issuer: certificate.issuer,
+        set: setOf(certificate.names).key,
+        serial: certificate.serial,
+        firstSeenMs: msOf(firstSeen),
+        name: nameOf(certificate, base),
+        domain: certificate.domain,
+        valid: recordVerdict(certificate, atNs).valid,
+        copied: certificate.copy !== null,
+      });
+    }
+  }
+  const evidence = stateEvidence(state);
+  const silences: Silence[] = (state.audit?.unread ?? []).flatMap(({ scope, code, since }) => {
+    const sinceNs = parseInstantOrNull(since);
+    return [{ source: scope === "backups" ? ("backup" as const) : ("secret" as const), cluster: state.cluster, reason: code, sinceMs: sinceNs === null ? null : msOf(sinceNs) }];
+  });
+  const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");
+  return { cluster: state.cluster, evidence: mergeEvidence(evidence, { ...NO_EVIDENCE, silences }), places, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
+}
+
+/** A cluster whose state could not be read: a silence, never “0 issued”. */
+export function unreadPart(cluster: string, reason: string): ClusterPart {
+  return { cluster, evidence: { ...NO_EVIDENCE, silences: [{ source: "state", cluster, reason, sinceMs: null }] }, places: [], finishedMs: null };
+}
+
+/** All clusters' parts together, in any order. */
+export function createAcross(parts: readonly ClusterPart[], options: AcrossOptions): Across {
+  const { atMs, nowMs } = options;
+  const staging = new Set(options.issuers.filter(({ environment }) => environment === "staging").map(({ id }) => id));
+  const merged = mergeEvidence(...parts.map(({ evidence }) => evidence), { ...NO_EVIDENCE, silences: options.silences ?? [] });
+  const { evidence, future } = believe(merged, nowMs);
+  const limits = new Map(options.issuers.map((issuer) => [issuer.id, limitsOf(issuer)]));
+  const { overrides } = options;
+  const ledger = createLedger(evidence, { limits, overrides });
+  const budgets = allBudgets(ledger, atMs).filter(({ issuer }) => !staging.has(issuer));
+  const places = parts.flatMap((part) => part.places);
+  const found = [...budgetFindings(ledger, budgets), ...needlessReissues(ledger, atMs), ...concurrentIssuances(ledger, atMs), ...sharedSets(places)].filter(({ subject }) => !staging.has(subject.issuer));
+  const claiming = new Set([
+    ...evidence.issuances.flatMap(({ claimedBy }) => claimedBy ?? []),
+    ...evidence.coverage.flatMap(({ cluster }) => cluster ?? []),
+  ]);
+  const own = new Map<string, Ledger>();
+  return {
+    atMs,
+    ledger,
+    budgets,
+    found,
+    places,
+    future,
+    ahead: new Map(parts.flatMap(({ cluster, finishedMs }) => (finishedMs !== null && finishedMs > nowMs + SKEW_MS ? [[cluster, finishedMs] as const] : []))),
+    titles: new Map(options.issuers.map(({ id, title }) => [id, title])),
+    ledgerOf(cluster) {
+      // Without a claim of its own a cluster sees what is shared.
+      const known = own.get(cluster) ?? (claiming.has(cluster) ? createLedger(evidence, { limits, overrides, cluster }) : { ...ledger, cluster });
+      own.set(cluster, known);
+      return known;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** What all clusters tell of issuances as plain data for machines: numbers, instants and what they rest on. Pure. */
+import type { Budget } from "../issuance/budget.ts";
+import type { Issuance } from "../issuance/issuance.ts";
+import { accountOf } from "../issuance/ledger.ts";
+import type { Advice } from "../issuance/advice.ts";
+import { formatInstant } from "../certificate/time.ts";
+import type { Across } from "./across.ts";
+
+function iso(ms: number): string {
+  return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}
+
+export function issuanceData({ issuer, serial, names, issuedAtMs, basis, future, notBeforeMs, notAfterMs, sources, verified, claimedBy }: Issuance): object {
+  return {
+    issuer,
+    serial,
+    names,
+    issuedAt: iso(issuedAtMs),
+    basis,
+    clockOff: future,
+    notBefore: iso(notBeforeMs),
+    notAfter: iso(notAfterMs),
+    verified,
+    claimedBy,
+    sources: sources.map(({ kind, cluster, where, firstSeenMs }) => ({ kind, cluster, where, firstSeenAt: iso(firstSeenMs) })),
+  };
+}
+
+/** One budget and the issuances that it rests on, as serials. */
+export function budgetData(across: Across, budget: Budget): object {
+  const account = accountOf(across.ledger, budget.kind, budget.issuer, budget.key);
+  const counted = account.entries.filter(({ issuance, renewal }) => issuance.issuedAtMs <= budget.atMs && (budget.kind === "set" || !renewal));
+  return {
+    kind: budget.kind,
+    issuer: budget.issuer,
+    key: budget.key,
+    limit: { count: budget.limit.count, burst: budget.limit.burst, periodSeconds: Number(budget.limit.periodNs) / 1e9 },
+    at: iso(budget.atMs),
+    atMost: budget.atMost,
+    atLeast: budget.atLeast,
+    because: budget.because,
+    unseenSince: isoOrNull(budget.unseenSinceMs),
+    nextSlot: isoOrNull(budget.nextSlotMs),
+    freeFrom: iso(budget.freeFromMs),
+    fullAt: isoOrNull(budget.fullAtMs),
+    spent: budget.spent,
+    exempt: budget.exempt,
+    overshoots: budget.overshoots,
+    later: budget.later,
+    claims: budget.claims.map(({ cluster, where, retryAtMs, seenAtMs, burst }) => ({ cluster, where, retryAt: iso(retryAtMs), seenAt: iso(seenAtMs), burst })),
+    overrideSeen: budget.overrideSeen,
+    evidence: counted.map(({ issuance }) => ({ serial: issuance.serial, issuedAt: iso(issuance.issuedAtMs), basis: issuance.basis, sources: issuance.sources.map(({ kind, cluster, where }) => ({ kind, cluster, where })) })),
+  };
+}
+
+/** Every budget, and what the numbers lack. */
+export function acrossData(across: Across): { readonly budgets: readonly object[]; readonly silent: readonly object[]; readonly unread: readonly object[]; readonly fromFuture: readonly object[] } {
+  const { silences, unread } = across.ledger.evidence;
+  return {
+    budgets: across.budgets.map((budget) => budgetData(across, budget)),
+    silent: silences.map(({ source, cluster, reason, sinceMs }) => ({ source, cluster, reason, since: isoOrNull(sinceMs) })),
+    unread: unread.map(({ source, cluster, count, untilMs }) => ({ source, cluster, count, until: isoOrNull(untilMs) })),
+    fromFuture: across.future.map(({ what, source, cluster, atMs }) => ({ what, source, cluster, at: iso(atMs) })),
+  };
+}
+
+/** An advice as data. */
+export function adviceData({ action, because, left, untilMs, otherWays }: Advice): object {
+  return { action, because, left, until: isoOrNull(untilMs), otherWays };
+}

@@ -1,0 +1,69 @@
+/** Budgets for a terminal: those near their end by name, the others counted. And as levels for other media. Pure. */
+import type { Across } from "../finding/across.ts";
+import { instantOf, spanPhrase } from "../finding/words.ts";
+import { setPhrase } from "../finding/issuance.ts";
+import { type Budget, timelineOf } from "../issuance/budget.ts";
+import { accountOf } from "../issuance/ledger.ts";
+import { DAY_MS } from "../issuance/limit.ts";
+import { bar, type BudgetLevel, isLow } from "./budget.ts";
+import type { Style } from "./style.ts";
+import { tableLines } from "./table.ts";
+import { count, wrap } from "./text.ts";
+
+/** Rows shown; more are counted. */
+const MAX_ROWS = 10;
+const WEEK_MS = 7 * DAY_MS;
+
+/** One budget as a level, with the clusters that hold or held its certificates. */
+export function budgetLevel(across: Across, budget: Budget): BudgetLevel {
+  const account = accountOf(across.ledger, budget.kind, budget.issuer, budget.key);
+  const clusters = new Set(account.entries.flatMap(({ issuance }) => issuance.sources.flatMap(({ cluster }) => cluster ?? [])));
+  const steps = (timelineOf(across.ledger, account, across.atMs) ?? []).filter(({ issuance, effect }) => effect !== "renewal" && issuance.issuedAtMs >= across.atMs - WEEK_MS);
+  const next = budget.nextSlotMs === null ? [] : [{ atMs: budget.nextSlotMs, left: budget.atMost + 1 }];
+  return {
+    name: budget.kind === "set" ? setPhrase(budget.key) : budget.key,
+    kind: budget.kind,
+    remaining: budget.atMost,
+    atLeast: budget.atLeast,
+    capacity: budget.limit.burst,
+    nextSlotMs: budget.nextSlotMs,
+    fullAtMs: budget.fullAtMs,
+    levels: [...steps.map(({ issuance, leaves }) => ({ atMs: issuance.issuedAtMs, left: leaves })), { atMs: across.atMs, left: budget.atMost }, ...next],
+    clusters: [...clusters].toSorted(),
+  };
+}
+
+/** Every budget as a level; `cluster`: those alone that it holds or held certificates of. */
+export function budgetLevels(across: Across, cluster: string | null = null): BudgetLevel[] {
+  return across.budgets.map((budget) => budgetLevel(across, budget)).filter(({ clusters }) => cluster === null || clusters.includes(cluster));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The section of an audit's report; nothing where no budget is known. */
+export function budgetLines(levels: readonly BudgetLevel[], view: { readonly atMs: number; readonly width: number; readonly style: Style; readonly unreadStates: number }): string[] {
+  const { atMs, width, style } = view;
+  if (levels.length === 0) return [];
+  const low = levels.filter(isLow).toSorted((a, b) => a.remaining - b.remaining || (b.nextSlotMs ?? 0) - (a.nextSlotMs ?? 0) || compare(a.name, b.name));
+  const sets = levels.filter(({ kind }) => kind === "set").length;
+  const fine = levels.length - low.length;
+  const lines = ["", style.bold("What can still be issued")];
+  if (low.length > 0) {
+    const rows = low.slice(0, MAX_ROWS).map((level) => [
+      level.name,
+      level.kind,
+      bar(level.remaining, level.capacity),
+      `${level.remaining} of ${level.capacity}`,
+      level.atLeast === null ? "unknown" : String(level.atLeast),
+      level.nextSlotMs === null ? "" : `${instantOf(level.nextSlotMs)} (${spanPhrase(level.nextSlotMs - atMs)})`,
+    ]);
+    lines.push(...tableLines(["NAME", "LIMIT", "", "AT MOST", "AT LEAST", "NEXT SLOT"], rows, width, "  "));
+    if (low.length > MAX_ROWS) lines.push(`  and ${low.length - MAX_ROWS} more near their end`);
+  }
+  const all = low.length === 0 ? `all ${count(sets, "set")} of names and ${count(levels.length - sets, "registered domain")} have room` : `${count(fine, "other budget")} ${fine === 1 ? "has" : "have"} room`;
+  lines.push(...wrap(style.dim(`${all.charAt(0).toUpperCase()}${all.slice(1)}, as far as is known: “at least” stays unknown until a source shows every issuance.`), width, "  "));
+  if (view.unreadStates > 0) lines.push(...wrap(style.dim(`${count(view.unreadStates, "state")} of other clusters could not be read: what they know of issuances is missing here.`), width, "  "));
+  return lines;
+}

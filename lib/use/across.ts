@@ -1,0 +1,74 @@
+/**
+ * The issuances of all clusters: those just audited, and the states of all others that the store holds, also of
+ * clusters that this run doesn't look at. A state that can't be read is a silence, and told.
+ */
+import pLimit from "p-limit";
+import { type Across, type ClusterPart, createAcross, partOf, unreadPart } from "../finding/across.ts";
+import { msOf } from "../finding/verdict.ts";
+import { type CertkeepError, isCertkeepError } from "../error.ts";
+import type { Silence } from "../issuance/evidence.ts";
+import type { LimitOverride } from "../issuance/limit.ts";
+import type { Issuer } from "../issuer/issuers.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { StateStore } from "../ports/states.ts";
+import type { StateDocument } from "../state/document.ts";
+import { loadState, stateKeys } from "./states.ts";
+
+export interface AcrossPorts {
+  readonly states: StateStore;
+  /** The instant that is asked about. */
+  readonly clock: Clock;
+  /** The time it really is, where `clock` tells another. */
+  readonly wall?: Clock;
+  readonly kit: { readonly issuers: readonly Issuer[] };
+  readonly overrides?: readonly LimitOverride[];
+}
+
+export interface GatheredAcross {
+  readonly across: Across;
+  /** States that could not be read. */
+  readonly problems: readonly CertkeepError[];
+}
+
+const READS_AT_ONCE = 8;
+
+/** Sources that this version has not got, or that nobody switched on: they say nothing, which is not “nothing”. */
+const SILENT: readonly Silence[] = [
+  { source: "log", cluster: null, reason: "not_enabled", sinceMs: null },
+  { source: "ct", cluster: null, reason: "not_enabled", sinceMs: null },
+];
+
+/** `known` are states at hand, taken as they are; `visit` sees each other one as it is read. Never throws for what one state does. */
+export async function gatherAcross(ports: AcrossPorts, known: readonly StateDocument[], visit: (state: StateDocument) => void = () => {}): Promise<GatheredAcross> {
+  const atMs = msOf(ports.clock.nowNs());
+  const nowMs = Math.max(msOf((ports.wall ?? ports.clock).nowNs()), ports.wall === undefined ? Number.NEGATIVE_INFINITY : atMs);
+  const problems: CertkeepError[] = [];
+  const parts: ClusterPart[] = known.map((state) => partOf(state, atMs));
+  const have = new Set(known.map(({ cluster }) => cluster));
+  const limit = pLimit(READS_AT_ONCE);
+  const read = async (key: string): Promise<void> => {
+    try {
+      const loaded = await loadState(ports.states, key);
+      if (loaded === null) return;
+      parts.push(partOf(loaded.state, atMs));
+      visit(loaded.state);
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      problems.push(error);
+      parts.push(unreadPart(key, error.code));
+    }
+  };
+  try {
+    const keys = await stateKeys(ports.states);
+    await Promise.all(keys.filter((key) => !have.has(key)).map((key) => limit(read, key)));
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    problems.push(error);
+    parts.push(unreadPart("all", error.code));
+  }
+  const across = createAcross(
+    parts.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1)),
+    { issuers: ports.kit.issuers, overrides: ports.overrides ?? [], atMs, nowMs, silences: SILENT },
+  );
+  return { across, problems };
+}
