@@ -42,6 +42,8 @@ export interface HttpRequest {
   readonly accept: string;
   readonly body?: string;
   readonly contentType?: string;
+  /** Further headers, such as those of impersonation; credentials come from the connection. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   /** Default 64 MiB, counted after decompression. */
   readonly maxBodyBytes?: number;
   readonly signal?: AbortSignal;
@@ -55,6 +57,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly retryAfter: string | null;
+  /** The server's Date header. */
+  readonly date: string | null;
   readonly body: Buffer;
 }
 
@@ -183,6 +187,7 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
           status: answer.statusCode ?? 0,
           contentType: (answer.headers["content-type"] ?? "").toLowerCase(),
           retryAfter: answer.headers["retry-after"] ?? null,
+          date: answer.headers.date ?? null,
           body,
         });
       });
@@ -260,6 +265,7 @@ export function createHttpClient(connection: Connection, options: HttpOptions = 
           accept: request.accept,
           "accept-encoding": gzip ? "gzip" : "identity",
           "user-agent": options.userAgent ?? "certkeep",
+          ...request.headers,
         };
         if (request.body !== undefined) {
           headers["content-type"] = request.contentType ?? "application/json";
