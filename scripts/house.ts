@@ -9,6 +9,7 @@ import { posix, relative, sep } from "node:path";
 
 /** Rooms without effects: they import each other, the libraries below, and nothing that acts or knows the time. */
 const pureRooms = [
+  "access",
   "issuer",
   "certificate",
   "secret",

@@ -1,5 +1,6 @@
 /** `certkeep restore CLUSTER [NAME…]` */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { personalAccess } from "../compose/person.ts";
 import { composeRestore } from "../compose/restore.ts";
 import { CertkeepError } from "../error.ts";
 import { FORCIBLE, isPlanCode, type PlanCode } from "../recovery/code.ts";
@@ -95,7 +96,7 @@ export function restoreCommand(io: Io): Command {
           stdin: io.stdin,
           askPassphrase: await passphrase(io, options),
           nowNs: io.nowNs,
-          allowExec: true,
+          person: personalAccess(),
           progress,
           signal: stop.signal,
         });

@@ -1,7 +1,6 @@
 /** The audit with its concrete adapters: for the command line, the function and the demo alike. */
 import { createSealer } from "../adapters/age/sealer.ts";
 import type { AuthProvider } from "../adapters/kubernetes/context.ts";
-import { loadConnection } from "../adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import type { LoadedConfig } from "../adapters/file/config.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
@@ -10,8 +9,9 @@ import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/context.ts";
-import { configuredIssuers, createKit } from "./kit.ts";
-import { composeSettings, homeOf, type World } from "./settings.ts";
+import { configuredIssuers, createKit, limitOverrides } from "./kit.ts";
+import { connectCluster } from "./connect.ts";
+import { composeSettings, type World } from "./settings.ts";
 
 export interface PersonalAccess {
   readonly authProvider: AuthProvider;
@@ -37,15 +37,17 @@ export interface ComposedAudit {
 
 /** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
 export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
-  const { config, broken, stores } = await composeSettings(world);
+  const { config, broken, registered, stores } = await composeSettings(world);
   const kit = createKit(configuredIssuers(config));
   return {
     config,
-    targets: await composeTargets(config, broken, world),
+    targets: await composeTargets({ config, broken, registered }, world),
     ports: {
       ...stores,
       sealer: createSealer(),
       clock: { nowNs: () => world.atNs ?? world.nowNs() },
+      wall: { nowNs: world.nowNs },
+      overrides: limitOverrides(config),
       kit,
       progress: world.progress,
       dryRun: world.atNs !== null,
@@ -54,10 +56,10 @@ export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   };
 }
 
-async function composeTargets(config: Config, broken: LoadedConfig["broken"], world: AuditWorld): Promise<AuditTarget[]> {
+async function composeTargets({ config, broken, registered }: Pick<LoadedConfig, "config" | "broken" | "registered">, world: AuditWorld): Promise<AuditTarget[]> {
   if (config.clusters.length === 0 && broken.length === 0) {
     const contexts = world.clusters.length === 0 ? [null] : world.clusters;
-    return Promise.all(contexts.map(async (context) => connectTarget(null, { ...settingsFor(config, context ?? ""), context }, world)));
+    return Promise.all(contexts.map(async (context) => connectTarget(null, { ...settingsFor(config, context ?? ""), context }, false, world)));
   }
   const names = [...config.clusters, ...broken].map(({ name }) => name);
   for (const wanted of world.clusters) {
@@ -71,7 +73,7 @@ async function composeTargets(config: Config, broken: LoadedConfig["broken"], wo
       const unusable = broken.find((one) => one.name === name);
       try {
         if (unusable !== undefined) throw unusable.error;
-        return await connectTarget(name, settings, world);
+        return await connectTarget(name, settings, registered.includes(name), world);
       } catch (error) {
         if (!isCertkeepError(error)) throw error;
         return { name, title: name, server: "", homeNamespace: null, reader: brokenReader(error), settings: auditSettings(settings) };
@@ -80,16 +82,8 @@ async function composeTargets(config: Config, broken: LoadedConfig["broken"], wo
   );
 }
 
-async function connectTarget(name: string | null, settings: ClusterSettings, world: AuditWorld): Promise<AuditTarget> {
-  const connection = await loadConnection({
-    ...(settings.kubeconfig === null ? {} : { files: [settings.kubeconfig] }),
-    ...(settings.context === null ? {} : { context: settings.context }),
-    environment: world.env,
-    homeFolder: homeOf(world.env),
-    nowMs: () => Number(world.nowNs() / 1_000_000n),
-    allowExec: world.person !== null,
-    ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
-  });
+async function connectTarget(name: string | null, settings: ClusterSettings, registered: boolean, world: AuditWorld): Promise<AuditTarget> {
+  const connection = await connectCluster(settings, "read", registered, world);
   const title = name ?? connection.title;
   if (connection.insecure) world.progress.note(`cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so whoever answers at this address is believed`);
   return {

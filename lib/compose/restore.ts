@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { createSealer } from "../adapters/age/sealer.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
-import { loadConnection } from "../adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
 import { meant } from "../config/suggest.ts";
@@ -13,10 +12,11 @@ import type { Progress } from "../ports/progress.ts";
 import type { Timer } from "../ports/timer.ts";
 import type { RestorePorts, RestoreTarget } from "../use/restore/context.ts";
 import type { JudgeKit } from "../use/audit/context.ts";
-import { auditSettings } from "./audit.ts";
+import { auditSettings, type PersonalAccess } from "./audit.ts";
+import { connectCluster } from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { configuredIssuers, createKit } from "./kit.ts";
-import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
+import { composeSettings, type ComposedSettings } from "./settings.ts";
 
 export interface RestoreWorld extends IdentityWorld {
   /** A cluster of the configuration, or a context where it names none. */
@@ -24,8 +24,8 @@ export interface RestoreWorld extends IdentityWorld {
   /** A folder to write to in place of the cluster, or `null`. */
   readonly offline: string | null;
   readonly nowNs: () => bigint;
-  /** Whether programs that a kubeconfig names may be run. */
-  readonly allowExec: boolean;
+  /** What only a person's own kubeconfig may ask for; `null` for a function. */
+  readonly person: PersonalAccess | null;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -79,7 +79,7 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
   };
 }
 
-async function composeTarget({ config, broken }: ComposedSettings, world: RestoreWorld): Promise<RestoreTarget> {
+async function composeTarget({ config, broken, registered: registrations }: ComposedSettings, world: RestoreWorld): Promise<RestoreTarget> {
   const names = [...config.clusters, ...broken].map(({ name }) => name);
   const registered = names.length > 0;
   if (registered && !names.includes(world.cluster)) {
@@ -92,14 +92,7 @@ async function composeTarget({ config, broken }: ComposedSettings, world: Restor
   if (world.offline !== null) return { name: null, title: world.cluster, server: `file:${world.offline}`, homeNamespace: null, settings, ...createManifestFolder(world.offline) };
   if (unusable !== undefined) throw unusable.error;
   const context = registered ? entry.context : world.cluster;
-  const connection = await loadConnection({
-    ...(entry.kubeconfig === null ? {} : { files: [entry.kubeconfig] }),
-    ...(context === null ? {} : { context }),
-    environment: world.env,
-    homeFolder: homeOf(world.env),
-    nowMs: () => Number(world.nowNs() / 1_000_000n),
-    allowExec: world.allowExec,
-  });
+  const connection = await connectCluster({ ...entry, context }, "restore", registrations.includes(world.cluster), world);
   const options = { userAgent: "certkeep" };
   return {
     name: registered ? world.cluster : null,

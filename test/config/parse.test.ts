@@ -64,7 +64,7 @@ ignore:
             operator: { namespace: "ts", secret: "operator" },
             recipients: [RECIPIENT],
           },
-          { name: "staging", kubeconfig: null, context: null, namespaces: null, selector: null, secrets: [], operator: null, recipients: null },
+          { name: "staging", kubeconfig: null, context: null, namespaces: null, selector: null, secrets: [], operator: null, recipients: null, restoreKubeconfig: null, eks: null, access: null },
         ],
         stores: { backups: "file:/var/certkeep/backups", state: "file:state" },
         issuers: [

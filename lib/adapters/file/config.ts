@@ -32,6 +32,8 @@ export interface ConfigPlaces {
 }
 
 export interface LoadedConfig {
+  /** Where registrations lie, whether or not the folder is there. */
+  readonly registrations: string;
   /** Paths in it are absolute, also those after `file:`; anchors are read; registrations stand among the clusters. */
   readonly config: Config;
   /** Absolute; `null`: there is none, and the defaults hold. */
@@ -57,6 +59,7 @@ export async function loadConfig(places: ConfigPlaces): Promise<LoadedConfig> {
   return {
     config: { ...config, clusters: [...config.clusters, ...entries] },
     file,
+    registrations: folder,
     registered: entries.map((entry) => entry.name),
     broken,
   };
@@ -195,11 +198,13 @@ async function resolveConfig(config: Config, file: string, shownName: string, pl
     clusters: config.clusters.map((entry) => resolveEntry(entry, file, places)),
     stores: { backups: absoluteUrl(config.stores.backups, file, places), state: absoluteUrl(config.stores.state, file, places) },
     issuers,
+    digest: { ...config.digest, routes: config.digest.routes.map((route) => ({ ...route, webhook: absoluteUrl(route.webhook, file, places) ?? route.webhook })) },
   };
 }
 
-function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig">>(entry: T, file: string, places: ConfigPlaces): T {
-  return { ...entry, kubeconfig: entry.kubeconfig === null ? null : absolute(entry.kubeconfig, file, places) };
+function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig" | "restoreKubeconfig">>(entry: T, file: string, places: ConfigPlaces): T {
+  const path = (text: string | null): string | null => (text === null ? null : absolute(text, file, places));
+  return { ...entry, kubeconfig: path(entry.kubeconfig), restoreKubeconfig: path(entry.restoreKubeconfig) };
 }
 
 async function readPem(source: PemSource, where: string, file: string, places: ConfigPlaces): Promise<PemSource> {
@@ -226,7 +231,9 @@ async function readRegistrations(folder: string, config: Config, places: ConfigP
   for (const fileName of names) {
     const name = basename(fileName).replace(/\.ya?ml$/, "");
     try {
-      entries.push(await readRegistration(join(folder, fileName), name, config, places));
+      const entry = await readRegistration(join(folder, fileName), name, config, places);
+      refuseSameRole(entry, [...config.clusters, ...entries], shownPath(join(folder, fileName), places.cwd));
+      entries.push(entry);
     } catch (error) {
       if (!(error instanceof CertkeepError)) throw error;
       broken.push({ name: plain(name), error });
@@ -245,7 +252,24 @@ async function readRegistration(file: string, name: string, config: Config, plac
   if (!result.ok) throw invalidConfig(shownName, result.problems);
   const entry = resolveEntry({ name, ...result.entry }, file, places);
   if (entry.kubeconfig !== null) await refuseShared(entry.kubeconfig, `${shownName}: kubeconfig`, places);
+  if (entry.restoreKubeconfig !== null) await refuseShared(entry.restoreKubeconfig, `${shownName}: restoreKubeconfig`, places);
   return entry;
+}
+
+/** A token for an EKS cluster is bound to its name alone: one role for two of the same name would let each be the other. */
+function refuseSameRole(entry: ClusterEntry, others: readonly ClusterEntry[], where: string): void {
+  const roles = rolesOf(entry);
+  const other = others.find((one) => one.eks !== null && entry.eks !== null && one.eks.cluster === entry.eks.cluster && rolesOf(one).some((role) => roles.includes(role)));
+  if (other === undefined) return;
+  throw new CertkeepError("config_invalid", {
+    where: `${where}: eks.role`,
+    found: `the EKS name and the role of cluster ${other.name} as well`,
+    expected: "a role of its own for each registration, since a token is bound to the cluster's name alone and could be replayed at the other",
+  });
+}
+
+function rolesOf({ eks }: ClusterEntry): readonly string[] {
+  return eks === null ? [] : [eks.role, ...(eks.restoreRole === null ? [] : [eks.restoreRole])];
 }
 
 /** A registration's kubeconfig holds a credential that nobody else may read. */

@@ -24,7 +24,7 @@ function source(total: number, bytes: number, more: Partial<Paging<number>> & { 
       const head = to < total ? `"resourceVersion":"1","continue":"${to}"` : `"resourceVersion":"1"`;
       const json = `{"kind":"SecretList","apiVersion":"v1","metadata":{${more.peekable === false ? " " : ""}${head}},"from":${from},"to":${to}`;
       const body = Buffer.from(`${json}${" ".repeat(Math.max(0, (to - from) * bytes - json.length - 1))}}`);
-      return { status, contentType: "application/json", retryAfter: null, body };
+      return { status, contentType: "application/json", retryAfter: null, date: null, body };
     },
     parse: (answer: HttpAnswer) => {
       const { from, to, metadata } = JSON.parse(answer.body.toString()) as { from: number; to: number; metadata: { continue?: string } };
@@ -127,7 +127,7 @@ test("an error in the middle ends the listing, after the pages before it were gi
 test("a server that gives the same token twice is told to go in circles", async () => {
   const body = Buffer.from('{"kind":"SecretList","apiVersion":"v1","metadata":{"resourceVersion":"1","continue":"same"}}');
   const { paging } = source(1, 1, {
-    ask: async () => ({ status: 200, contentType: "application/json", retryAfter: null, body }),
+    ask: async () => ({ status: 200, contentType: "application/json", retryAfter: null, date: null, body }),
     parse: () => ({ items: [1], unreadable: [], continueToken: "same", withValues: 0 }),
   });
   await expect(all(paging)).rejects.toThrow("circles");
