@@ -33,6 +33,12 @@ export async function runRestore(target: RestoreTarget, request: RestoreRequest,
   checkRequest(request);
   const identity: ClusterIdentity = await target.reader.identity();
   const source = await findSource(target, request, ports.states, ports.clock.nowNs(), identity);
+  const restore = (): Promise<RestoreReport> => restoreFrom(source, target, request, ports);
+  // The lease comes before the look at the cluster: who had to wait for another restore plans from what that left.
+  return request.mode === "apply" ? withLease(source.target, ports, ports.progress.note, restore) : restore();
+}
+
+async function restoreFrom(source: Source, target: RestoreTarget, request: RestoreRequest, ports: RestorePorts): Promise<RestoreReport> {
   const chosen = await choose(source, request, ports);
   if (request.as !== null && chosen.choices.filter(({ kind }) => kind !== "account-key").length > 1) {
     throw new CertkeepError("usage", { where: "--as", found: `${chosen.choices.length} certificates`, expected: "one, since they can't all go to one place" });
@@ -52,8 +58,7 @@ export async function runRestore(target: RestoreTarget, request: RestoreRequest,
   const warnings = [...(source.rebuilt && machines ? [REBUILT_WARNING] : []), ...source.notes, ...emptyNotes(wanted, source, request)];
   const plan = planRestore(wanted, live, options, warnings);
   const run = new RestoreRun(target, request, ports, { source, wanted, live, options, plan });
-  if (request.mode === "apply") await withLease(source.target, ports, ports.progress.note, () => run.carryOut());
-  else if (request.mode === "rehearse") await run.carryOut();
+  if (request.mode !== "plan") await run.carryOut();
   return run.report();
 }
 
