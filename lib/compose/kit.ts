@@ -4,7 +4,9 @@ import { rootCertificates } from "node:tls";
 import { anchorsFromPem, uniteAnchors, type Anchors } from "../certificate/anchors.ts";
 import { createVerifier } from "../certificate/verifier.ts";
 import { BUILT_IN_ISSUERS, createIssuer, LETS_ENCRYPT, type Issuer } from "../issuer/issuers.ts";
-import type { Config, PemSource } from "../config/config.ts";
+import { createLimit, type LimitOverride } from "../issuance/limit.ts";
+import { registeredDomain, setOf } from "../issuance/names.ts";
+import type { Config, LimitSetting, PemSource } from "../config/config.ts";
 import type { JudgeKit } from "../use/audit/context.ts";
 
 /** Raised when the judge's answer to some input changes, so that what was recorded is looked at again. */
@@ -18,7 +20,31 @@ export function defaultAnchors(): Anchors {
 /** The issuers of a configuration whose files have been read. */
 export function configuredIssuers(config: Config): Issuer[] {
   const pem = (source: PemSource): string => (source.kind === "pem" ? source.pem : "");
-  return config.issuers.map(({ id, title, kind, anchors, intermediates }) => createIssuer({ id, title, environment: kind, anchorsPem: pem(anchors), ...(intermediates === null ? {} : { intermediatesPem: pem(intermediates) }) }));
+  return config.issuers.map(({ id, title, kind, anchors, intermediates, limits }) =>
+    createIssuer({
+      id,
+      title,
+      environment: kind,
+      anchorsPem: pem(anchors),
+      ...(intermediates === null ? {} : { intermediatesPem: pem(intermediates) }),
+      ...(limits === null ? {} : { limits: { perSet: bucketOf(limits.perSet), perDomain: bucketOf(limits.perDomain), source: "certkeep.yaml", checked: "" } }),
+    }),
+  );
+}
+
+const HOUR_MS = 3_600_000;
+
+function bucketOf(setting: LimitSetting | null): { count: number; periodMs: number } | null {
+  return setting === null ? null : { count: setting.count, periodMs: setting.hours * HOUR_MS };
+}
+
+/** Limits that a configuration sets instead of documented ones. */
+export function limitOverrides(config: Config): LimitOverride[] {
+  return config.limits.map(({ issuer, scope, count, hours }) => ({
+    issuer,
+    ...(scope.kind === "domain" ? { kind: "domain" as const, key: registeredDomain(scope.domain) } : { kind: "set" as const, key: setOf(scope.names).key }),
+    limit: createLimit({ count, periodMs: hours * HOUR_MS }),
+  }));
 }
 
 export function createKit(configured: readonly Issuer[]): JudgeKit {

@@ -57,6 +57,18 @@ export interface ClusterEntry {
 
 export type PemSource = { readonly kind: "file"; readonly path: string } | { readonly kind: "pem"; readonly pem: string };
 
+/** A limit as it is written: `count` certificates, coming back evenly over `hours`. */
+export interface LimitSetting {
+  readonly count: number;
+  readonly hours: number;
+}
+
+/** Another limit than the one that an issuer documents, for one domain or one set of names. */
+export interface LimitEntry extends LimitSetting {
+  readonly issuer: string;
+  readonly scope: { readonly kind: "domain"; readonly domain: string } | { readonly kind: "set"; readonly names: readonly string[] };
+}
+
 /** A private CA that counts as an issuer. */
 export interface ConfigIssuer {
   readonly id: string;
@@ -64,6 +76,8 @@ export interface ConfigIssuer {
   readonly anchors: PemSource;
   readonly intermediates: PemSource | null;
   readonly kind: "production" | "staging";
+  /** `null`: none is known. */
+  readonly limits: { readonly perSet: LimitSetting | null; readonly perDomain: LimitSetting | null } | null;
 }
 
 /** Mutes findings that fit all of what it names; the finding room's `applyIgnore` takes it as it is. */
@@ -80,6 +94,27 @@ export interface IgnoreSetting {
   readonly untilNs?: bigint;
 }
 
+export type Weekday = "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+
+/** Where digests go. */
+export interface DigestRoute {
+  readonly name: string;
+  /** A reference to a Slack webhook, which is a credential: `env:`, `file:` or `secretsmanager://`. */
+  readonly webhook: string;
+  /** Names or patterns; `null`: all. */
+  readonly clusters: readonly string[] | null;
+  /** The least severity that is told. */
+  readonly severity: "critical" | "warning" | "information";
+}
+
+export interface DigestConfig {
+  /** Minute of the day, UTC, from which on the day's digest is posted. */
+  readonly atMinute: number;
+  /** Day of the weekly digest, which comes even if nothing changed. */
+  readonly weekday: Weekday;
+  readonly routes: readonly DigestRoute[];
+}
+
 export interface Config {
   readonly recipients: readonly string[];
   /** Where the identity is that opens copies: `env:`, `file:` or `secretsmanager://`. An audit never reads it. */
@@ -92,7 +127,9 @@ export interface Config {
     readonly state: string | null;
   };
   readonly issuers: readonly ConfigIssuer[];
+  readonly limits: readonly LimitEntry[];
   readonly backups: { readonly perDay: number };
+  readonly digest: DigestConfig;
   readonly ignore: readonly IgnoreSetting[];
 }
 
@@ -103,6 +140,9 @@ export interface Config {
  */
 export const DEFAULT_COPIES_PER_DAY = 1000;
 
+/** Let's Encrypt counts by weeks; a limit that names no hours does too. */
+export const DEFAULT_LIMIT_HOURS = 168;
+
 /** What an empty file means. */
 export const DEFAULT_CONFIG: Config = {
   recipients: [],
@@ -110,6 +150,8 @@ export const DEFAULT_CONFIG: Config = {
   clusters: [],
   stores: { backups: null, state: null },
   issuers: [],
+  limits: [],
   backups: { perDay: DEFAULT_COPIES_PER_DAY },
+  digest: { atMinute: 8 * 60, weekday: "monday", routes: [] },
   ignore: [],
 };

@@ -10,6 +10,10 @@ export const SECRET_REF = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/(?=.{1,253}$)[a-
 export const SECRET_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 /** What names and domains consist of, and `*`. */
 export const PATTERN = /^[A-Za-z0-9._:*-]{1,253}$/;
+/** A host name as a certificate holds it, a wildcard's included. */
+export const HOST = /^(?=.{1,253}$)(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/;
+/** A domain with one dot at least. */
+export const DOMAIN = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
 /** A secret is named by where it is, never by its value. */
 export const REFERENCE = /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:\/\/[A-Za-z0-9/_+=.@-]+)$/;
 export const FILE_STORE = /^file:[^\s?#][^?#]*$/;

@@ -3,8 +3,8 @@
  * with its line and column. Total: no text makes it throw. Nothing is read or resolved here.
  */
 import type * as z from "zod/mini";
-import type { ClusterEntry, Config, ConfigIssuer, IgnoreSetting, PemSource, SecretRef } from "./config.ts";
-import { DEFAULT_CONFIG } from "./config.ts";
+import type { ClusterEntry, Config, ConfigIssuer, DigestConfig, IgnoreSetting, LimitEntry, LimitSetting, PemSource, SecretRef } from "./config.ts";
+import { DEFAULT_CONFIG, DEFAULT_LIMIT_HOURS } from "./config.ts";
 import type { Part } from "../access/table.ts";
 import { endOf } from "./form.ts";
 import { described, pathText, type Problem } from "./problem.ts";
@@ -115,7 +115,7 @@ function whereItBelongs(key: string, root: z.ZodMiniType): string | null {
 
 /** Where text is never shown: it may be a key, or hold a password. */
 function hides(path: readonly PropertyKey[]): boolean {
-  return path[0] === "identity" || path[0] === "stores" || path.at(-1) === "anchors" || path.at(-1) === "intermediates";
+  return path[0] === "identity" || path[0] === "stores" || path.at(-1) === "anchors" || path.at(-1) === "webhook" || path.at(-1) === "intermediates";
 }
 
 const IDENTITY_HINT = "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied";
@@ -142,7 +142,7 @@ function hintFor(node: Located, fault: Fault): string | null {
     const near = meant(value, codesOf());
     return near === null ? null : `Did you mean "${near}"?`;
   }
-  if ((typeof value === "number" || typeof value === "boolean") && fault.path.at(-1) !== "perDay" && !hides(fault.path) && written !== null && /^[\w.+-]{1,64}$/.test(written)) {
+  if ((typeof value === "number" || typeof value === "boolean") && !["perDay", "count", "hours"].includes(String(fault.path.at(-1))) && !hides(fault.path) && written !== null && /^[\w.+-]{1,64}$/.test(written)) {
     return `If a text is meant, put it in quotes: "${written}"`;
   }
   if (fault.path[0] === "stores" && typeof value === "string" && !value.includes(":")) return "Write file: before the folder";
@@ -173,6 +173,20 @@ function spanning(value: unknown): Fault[] {
     const id = memberOf(item, "id");
     if (typeof id === "string" && BUILT_IN_ISSUERS.includes(id)) faults.push({ path: ["issuers", index, "id"], atKey: false, found: null, expected: "another id; this one is built in", suggestion: null });
   });
+  const issuers = [...BUILT_IN_ISSUERS, ...itemsOf(value, "issuers").map((item) => memberOf(item, "id"))];
+  itemsOf(value, "limits").forEach((item, index) => {
+    const scopes = ["domain", "names"].filter((key) => memberOf(item, key) !== undefined);
+    if (scopes.length !== 1 && typeof item === "object" && item !== null) faults.push({ path: ["limits", index], atKey: false, found: scopes.length === 0 ? "a limit that says not what it holds for" : "a limit with both", expected: "either domain or names", suggestion: null });
+    const issuer = memberOf(item, "issuer");
+    if (typeof issuer === "string" && !issuers.includes(issuer)) faults.push({ path: ["limits", index, "issuer"], atKey: false, found: null, expected: `an issuer's id: ${issuers.filter((id) => typeof id === "string").join(", ")}`, suggestion: null });
+  });
+  const routes = new Map<unknown, number>();
+  itemsOf(memberOf(value, "digest"), "routes").forEach((item, index) => {
+    const name = memberOf(item, "name");
+    const before = routes.get(name);
+    if (before !== undefined && typeof name === "string") faults.push({ path: ["digest", "routes", index, "name"], atKey: false, found: null, expected: `a name of its own; digest.routes[${before}] has the same`, suggestion: null });
+    else routes.set(name, index);
+  });
   itemsOf(value, "ignore").forEach((item, index) => {
     if (typeof item !== "object" || item === null || Array.isArray(item)) return;
     const selects = IGNORE_SELECTORS.some((key) => memberOf(item, key) !== undefined);
@@ -201,8 +215,19 @@ function toConfig(input: ConfigInput): Config {
     clusters: (input.clusters ?? []).map(({ name, ...entry }) => ({ name, ...toEntry(entry) })),
     stores: { backups: input.stores?.backups ?? null, state: input.stores?.state ?? null },
     issuers: (input.issuers ?? []).map(toIssuer),
+    limits: (input.limits ?? []).flatMap(toLimit),
     backups: { perDay: input.backups?.perDay ?? DEFAULT_CONFIG.backups.perDay },
+    digest: toDigest(input.digest ?? {}),
     ignore: (input.ignore ?? []).map(toIgnore),
+  };
+}
+
+function toDigest({ at, weekday, routes }: NonNullable<ConfigInput["digest"]>): DigestConfig {
+  const [hours, minutes] = at === undefined ? [] : at.split(":").map(Number);
+  return {
+    atMinute: hours === undefined || minutes === undefined ? DEFAULT_CONFIG.digest.atMinute : hours * 60 + minutes,
+    weekday: weekday ?? DEFAULT_CONFIG.digest.weekday,
+    routes: (routes ?? []).map(({ name, webhook, clusters, severity }) => ({ name, webhook, clusters: clusters === undefined ? null : distinct(clusters), severity: severity ?? "information" })),
   };
 }
 
@@ -233,7 +258,17 @@ function toIssuer(input: NonNullable<ConfigInput["issuers"]>[number]): ConfigIss
     anchors: toPem(input.anchors),
     intermediates: input.intermediates === undefined ? null : toPem(input.intermediates),
     kind: input.kind ?? "production",
+    limits: input.limits === undefined ? null : { perSet: toBucket(input.limits.perSet), perDomain: toBucket(input.limits.perDomain) },
   };
+}
+
+function toBucket(input: { readonly count: number; readonly hours?: number | undefined } | undefined): LimitSetting | null {
+  return input === undefined ? null : { count: input.count, hours: input.hours ?? DEFAULT_LIMIT_HOURS };
+}
+
+function toLimit({ issuer = "letsencrypt", domain, names, count, hours = DEFAULT_LIMIT_HOURS }: NonNullable<ConfigInput["limits"]>[number]): LimitEntry[] {
+  if (domain !== undefined) return [{ issuer, scope: { kind: "domain", domain: domain.toLowerCase() }, count, hours }];
+  return names === undefined ? [] : [{ issuer, scope: { kind: "set", names }, count, hours }];
 }
 
 function toPem(text: string): PemSource {

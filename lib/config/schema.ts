@@ -5,9 +5,9 @@
  */
 import * as z from "zod/mini";
 import { ACCESS_KINDS, PARTS } from "../access/table.ts";
-import { CODES, type FindingCode } from "../finding/codes.ts";
-import { DEFAULT_COPIES_PER_DAY } from "./config.ts";
-import { endOf, FILE_STORE, isSelector, LABEL, NAMESPACE_PATTERN, PATTERN, REFERENCE, SECRET_NAME, SECRET_REF } from "./form.ts";
+import { CODES, SEVERITIES, type FindingCode, type Severity } from "../finding/codes.ts";
+import { DEFAULT_COPIES_PER_DAY, DEFAULT_LIMIT_HOURS } from "./config.ts";
+import { DOMAIN, endOf, FILE_STORE, HOST, isSelector, LABEL, NAMESPACE_PATTERN, PATTERN, REFERENCE, SECRET_NAME, SECRET_REF } from "./form.ts";
 import { isRecipient } from "./recipient.ts";
 
 /** What an editor shows of a setting. */
@@ -109,6 +109,18 @@ const certificates = () =>
       z.refine((pem) => pem.trim() !== "" && (!/[\r\n]/.test(pem.trim()) || pem.includes("-----BEGIN CERTIFICATE-----")), "a PEM file's path, or certificates in PEM after `|`"),
     );
 
+const COUNT = "a whole number from 1 to 1000000";
+const HOURS = "a number of hours above 0, at most 8784";
+
+/** `count` certificates in `hours`, one coming back every hours/count. */
+const bucket = {
+  count: z.number(COUNT).check(z.refine((n) => Number.isInteger(n), COUNT), z.minimum(1, COUNT), z.maximum(1_000_000, COUNT)).register(help, { description: "Certificates that can be issued at once; they come back evenly over the hours.", examples: [5] }),
+  hours: z
+    .optional(z.number(HOURS).check(z.gt(0, HOURS), z.maximum(8784, HOURS)))
+    .register(help, { description: "Time in which an empty limit is full again.", default: DEFAULT_LIMIT_HOURS, examples: [168] }),
+};
+const bucketSchema = () => z.strictObject(bucket, "the settings count and hours");
+
 const issuerSchema = z.strictObject(
   {
     id: text("a short name: small letters, digits and -", LABEL).register(help, { description: "A short name, which reports and states use.", examples: ["corp"] }),
@@ -118,8 +130,29 @@ const issuerSchema = z.strictObject(
       .optional(certificates())
       .register(help, { description: "Its intermediate certificates: where a chain lacks one, it is told as missing, and the certificate still counts as this issuer's.", examples: ["corp-intermediates.pem"] }),
     kind: z.optional(z.enum(["production", "staging"], "production or staging")).register(help, { description: "staging: clients don't trust it, and nothing of it is critical.", default: "production" }),
+    limits: z
+      .optional(
+        z.strictObject(
+          {
+            perSet: z.optional(bucketSchema()).register(help, { description: "For each exact set of names." }),
+            perDomain: z.optional(bucketSchema()).register(help, { description: "For each registered domain." }),
+          },
+          "the settings perSet and perDomain",
+        ),
+      )
+      .register(help, { title: "Limits", description: "How many certificates it issues. Without it: no budget is told for this issuer." }),
   },
   "an issuer: id and anchors",
+);
+
+const limitSchema = z.strictObject(
+  {
+    issuer: z.optional(text("an issuer's id", LABEL)).register(help, { description: "Whose limit: letsencrypt, or an id under issuers.", default: "letsencrypt" }),
+    domain: z.optional(text("a registered domain: host names' labels, with at least one dot", DOMAIN)).register(help, { description: "The registered domain (the tailnet) that it holds for.", examples: ["tail1a2b3.ts.net"] }),
+    names: z.optional(list(text("a host name", HOST), "a list of host names")).register(help, { description: "The exact set of names that it holds for.", examples: [["shop.example.com", "www.shop.example.com"]] }),
+    ...bucket,
+  },
+  "a limit: domain or names, and count",
 );
 
 const ignoreSchema = z.strictObject(
@@ -135,6 +168,21 @@ const ignoreSchema = z.strictObject(
   },
   "an entry with a reason",
 );
+
+const routeSchema = z.strictObject(
+  {
+    name: text(CLUSTER_NAME.replace("a cluster's name", "a name"), LABEL).register(help, { description: "What you call this route. It is remembered by its name what was told.", examples: ["ops"] }),
+    webhook: text("a reference: env:NAME, file:PATH or secretsmanager://NAME, never the webhook's URL itself", REFERENCE).register(help, {
+      description: "Where the URL of the Slack webhook is. It is a credential: whoever has it can post.",
+      examples: ["env:CERTKEEP_SLACK_WEBHOOK", "file:~/.config/certkeep/slack-webhook"],
+    }),
+    clusters: z.optional(list(text("a cluster's name or a pattern", PATTERN), "a list of clusters")).register(help, { description: "Clusters that this route is told of, by name or pattern. Without it: all.", examples: [["prod-*"]] }),
+    severity: z.optional(z.enum(SEVERITIES as readonly Severity[] as [Severity, ...Severity[]], "critical, warning or information")).register(help, { description: "The least severe findings that this route is told of.", default: "information" }),
+  },
+  "a route: name and webhook",
+);
+
+const TIME = "a time of day such as 08:00, in quotes";
 
 const PER_DAY = "a whole number from 1 to 1000000";
 
@@ -161,6 +209,7 @@ export const configSchema = z.strictObject(
       )
       .register(help, { title: "Stores", description: "Where copies and state are kept." }),
     issuers: z.optional(z.nullable(z.array(issuerSchema, "a list of issuers"))).register(help, { title: "Private issuers", description: "CAs of your own whose certificates are judged and backed up as Let's Encrypt's are." }),
+    limits: z.optional(z.nullable(z.array(limitSchema, "a list of limits, each with domain or names, and count"))).register(help, { title: "Limits", description: "Limits that an issuer raised for you, instead of those it documents. Each entry has either domain or names." }),
     backups: z
       .optional(
         z.nullable(
@@ -175,6 +224,22 @@ export const configSchema = z.strictObject(
         ),
       )
       .register(help, { title: "Backups", description: "How much is kept." }),
+    digest: z
+      .optional(
+        z.nullable(
+          z.strictObject(
+            {
+              at: z.optional(text(TIME, /^([01]\d|2[0-3]):[0-5]\d$/)).register(help, { description: "From when on the day's digest is posted, in UTC. What is critical is posted at once.", default: "08:00" }),
+              weekday: z
+                .optional(z.enum(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], "a day of the week, such as monday"))
+                .register(help, { description: "The day of the weekly digest, which is posted even if nothing changed.", default: "monday" }),
+              routes: z.optional(z.nullable(z.array(routeSchema, "a list of routes, each with a name and a webhook"))).register(help, { title: "Routes", description: "Where digests are posted. Without any, only `certkeep digest --dry-run` shows one." }),
+            },
+            "the settings at, weekday and routes",
+          ),
+        ),
+      )
+      .register(help, { title: "Digest", description: "The message in Slack that says what changed and what needs you." }),
     ignore: z.optional(z.nullable(z.array(ignoreSchema, "a list of entries, each with a reason"))).register(help, { title: "Ignored findings", description: "Findings that are not told. An entry has a reason and at least one of cluster, namespace, name and code." }),
   },
   "settings, such as recipients: and clusters:",

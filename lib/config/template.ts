@@ -53,10 +53,31 @@ const REST = `# Where sealed copies, and the record of what was seen, are kept. 
     #intermediates: corp-intermediates.pem
     # production, or staging: nothing of it is critical.
     #kind: production
+    # How many certificates it issues. Without it no budget is told for it.
+    #limits: {perSet: {count: 5, hours: 168}, perDomain: {count: 50, hours: 168}}
+
+# Limits that an issuer raised for you, for one domain (a tailnet) or one set of names.
+#limits:
+  #- domain: tail1a2b3.ts.net
+    #count: 300
+    #hours: 168
 
 # New copies a day and cluster. More are left for the next day, and told as backup_quota.
 #backups:
   #perDay: 1000
+
+# The digest in Slack: what changed and what needs you. What is critical is posted at once, the rest once a
+# day from this time (UTC) on, and once a week even if nothing changed.
+#digest:
+  #at: "08:00"
+  #weekday: monday
+  #routes:
+    #- name: ops
+      # Where the webhook's URL is: env:NAME or file:PATH, never the URL itself.
+      #webhook: env:CERTKEEP_SLACK_WEBHOOK
+      # Clusters and the least severity that this route is told of. Without them: all.
+      #clusters: ["prod-*"]
+      #severity: warning
 
 # Findings that are not told. Each entry needs a reason, and one at least of cluster, namespace, name and
 # code; "*" stands for any characters. Every report says how many are ignored.

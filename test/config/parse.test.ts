@@ -38,9 +38,13 @@ issuers:
     anchors: corp.pem
     intermediates: between.pem
     kind: staging
+    limits: {perSet: {count: 7, hours: 24}}
   - id: inline
     anchors: |
     ${PEM}
+limits:
+  - {domain: Tail1a2b3.ts.net, count: 300}
+  - {issuer: corp, names: [a.example.com, b.example.com], count: 3, hours: 1.5}
 backups: {perDay: 5}
 ignore:
   - {cluster: prod, namespace: shop, name: legacy-*, code: expiring, reason: "moves", until: 2026-12-31}
@@ -63,15 +67,23 @@ ignore:
             secrets: [{ namespace: "shop", name: "web-tls" }],
             operator: { namespace: "ts", secret: "operator" },
             recipients: [RECIPIENT],
+            restoreKubeconfig: null,
+            eks: null,
+            access: null,
           },
           { name: "staging", kubeconfig: null, context: null, namespaces: null, selector: null, secrets: [], operator: null, recipients: null, restoreKubeconfig: null, eks: null, access: null },
         ],
         stores: { backups: "file:/var/certkeep/backups", state: "file:state" },
         issuers: [
-          { id: "corp", title: "Corp", anchors: { kind: "file", path: "corp.pem" }, intermediates: { kind: "file", path: "between.pem" }, kind: "staging" },
-          { id: "inline", title: "inline", anchors: { kind: "pem", pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" }, intermediates: null, kind: "production" },
+          { id: "corp", title: "Corp", anchors: { kind: "file", path: "corp.pem" }, intermediates: { kind: "file", path: "between.pem" }, kind: "staging", limits: { perSet: { count: 7, hours: 24 }, perDomain: null } },
+          { id: "inline", title: "inline", anchors: { kind: "pem", pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" }, intermediates: null, kind: "production", limits: null },
+        ],
+        limits: [
+          { issuer: "letsencrypt", scope: { kind: "domain", domain: "tail1a2b3.ts.net" }, count: 300, hours: 168 },
+          { issuer: "corp", scope: { kind: "set", names: ["a.example.com", "b.example.com"] }, count: 3, hours: 1.5 },
         ],
         backups: { perDay: 5 },
+        digest: DEFAULT_CONFIG.digest,
         ignore: [
           // The last day counts: it ends when the next one begins.
           { cluster: "prod", namespace: "shop", name: "legacy-*", code: "expiring", reason: "moves", until: "2026-12-31", untilNs: 1_798_761_600_000_000_000n },
@@ -86,7 +98,7 @@ ignore:
     ["comments", "# nothing\n\n# here\n"],
     ["a byte order mark", "\ufeff"],
     ["document marks alone", "---\n...\n"],
-    ["sections with everything in them switched off", "recipients:\nclusters:\n  #- name: prod\nstores:\nissuers:\nbackups:\nignore:\n"],
+    ["sections with everything in them switched off", "recipients:\nclusters:\n  #- name: prod\nstores:\nissuers:\nlimits:\nbackups:\nignore:\n"],
   ])("takes %s for the defaults", (_name, text) => {
     expect(parseConfig(text, "certkeep.yaml")).toEqual({ ok: true, config: DEFAULT_CONFIG });
   });
@@ -186,7 +198,7 @@ describe("what is told", () => {
 
   it("says a problem in one line", () => {
     expect(problemsOf("recipents: []\n").map(problemLine)).toEqual([
-      'certkeep.yaml:1:1: recipents: found a setting that doesn\'t exist; expected one of recipients, identity, clusters, stores, issuers, backups, ignore. Did you mean "recipients"?',
+      'certkeep.yaml:1:1: recipents: found a setting that doesn\'t exist; expected one of recipients, identity, clusters, stores, issuers, limits, backups, digest, ignore. Did you mean "recipients"?',
     ]);
   });
 
