@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/pem"
+	"fmt"
 	"math/big"
+	"strings"
 	"time"
 )
 
@@ -68,7 +70,7 @@ type book struct{ cases []Case }
 
 func (b *book) add(name string, cert, key, roots [][]byte, names ...string) {
 	if len(names) == 0 {
-		names = []string{host}
+		names = []string{host, ""}
 	}
 	b.cases = append(b.cases, Case{name: name, cert: cert, key: key, roots: roots, names: names, at: []time.Time{noon}})
 }
@@ -109,6 +111,18 @@ func (b *book) onAll(name string, changes ...func(*Spec)) {
 	b.onLeaf(name, changes...)
 	b.onInter(name, changes...)
 	b.onRoot(name, changes...)
+}
+
+// shifted moves bits up; the top ones have to be zero.
+func shifted(b []byte, by uint) []byte {
+	out := make([]byte, len(b))
+	for i := range b {
+		out[i] = b[i] << by
+		if i+1 < len(b) {
+			out[i] |= b[i+1] >> (8 - by)
+		}
+	}
+	return out
 }
 
 func addFields(b *book) {
@@ -194,6 +208,26 @@ func addFields(b *book) {
 	onBoth("signature bits empty", func(s *Spec) { s.sigBits = func([]byte) []byte { return []byte{3, 0} } })
 	onBoth("signature bits of nothing", func(s *Spec) { s.sigBits = func([]byte) []byte { return []byte{3, 1, 0} } })
 	onBoth("signature in octets", func(s *Spec) { s.sigBits = func(sig []byte) []byte { return octets(sig) } })
+	onBoth("unique id malformed at version 2", func(s *Spec) { s.version, s.exts, s.tail = ctx(0, num(1)), nil, []byte{0x81, 9, 1} })
+	onBoth("extensions at version 2", func(s *Spec) { s.version = ctx(0, num(1)) })
+	onBoth("signature shifted by its leading zero bits", func(s *Spec) { s.sigBits = func(sig []byte) []byte { return bits(2, shifted(sig, 2)) } })
+	for _, id := range [][]byte{{0x2a, 0x80, 0x01}, {0x2a, 0x86}, {0x80, 0x2a}, {}, {0x2a, 0x90, 0x80, 0x80, 0x80, 0x00}, {0x2a, 0x88, 0x80, 0x80, 0x80, 0x00}, {0x2a, 0x87, 0xff, 0xff, 0xff, 0x7f}, {0x2a, 0x81, 0x80, 0x80, 0x80, 0x80, 0x00}, {0x87, 0xff, 0xff, 0xff, 0x7f}, {0x88, 0x80, 0x80, 0x80, 0x00}} {
+		onBoth(fmt.Sprintf("extension oid %x", id), func(s *Spec) { s.exts = append(s.exts, seq(tlv(6, id), octets())) })
+		onBoth(fmt.Sprintf("usage oid %x", id), func(s *Spec) {
+			s.exts = [][]byte{extBC(true, -1), extSAN(dns(host)), extEKU(ekuServer, tlv(6, id))}
+		})
+		onBoth(fmt.Sprintf("key algorithm oid %x", id), func(s *Spec) { s.spki = seq(seq(tlv(6, id)), bits(0, nil)) })
+	}
+	for n, head := range [][]byte{{0x30, 0x81}, {0x30, 0x82}, {0x30, 0x82, 0}, {0x30, 0x83, 0, 0}, {0x30, 0x84, 0, 0, 0}, {0x30, 0x85, 0, 0, 0, 0}} {
+		for _, body := range [][]byte{cn("short"), cn(strings.Repeat("long", 40)), cn(strings.Repeat("longest", 60))} {
+			l := []byte{byte(len(body))}
+			if len(body) > 255 {
+				l = []byte{byte(len(body) >> 8), byte(len(body))}
+			}
+			name := cat(head, l, body)
+			b.onLeaf(fmt.Sprint("field name with length ", n, " of ", len(body)), func(s *Spec) { s.subject = name })
+		}
+	}
 	onBoth("tbs of long length", func(s *Spec) {
 		s.tbs = func(tbs []byte) []byte { return cat([]byte{0x30, 0x83, 0}, tbs[2:4], tbs[4:]) }
 	})

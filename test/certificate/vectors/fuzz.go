@@ -280,10 +280,14 @@ func mutant(r *rand.Rand, name string) Case {
 		for range 1 + r.Intn(6) {
 			sans = append(sans, pick(r, dns(randomDomain(r)), dns(randomHost(r)), ip(randomIP(r)...)))
 		}
-		c.cert[0] = crt(leafSpec(k.lk, k.interN, k.ik, sans...).sign(k.ik))
 		for range 12 {
-			c.names = append(c.names, randomHost(r))
+			name := randomHost(r)
+			c.names = append(c.names, name)
+			if r.Intn(2) == 0 {
+				sans = append(sans, dns(name))
+			}
 		}
+		c.cert[0] = crt(leafSpec(k.lk, k.interN, k.ik, sans...).sign(k.ik))
 	case 16:
 		validity := seq(randomTime(r), randomTime(r))
 		which := r.Intn(2)

@@ -51,6 +51,10 @@ func addKeys(b *book) {
 	b.add("fields swapped", parts{k.keyPEM}, chain, roots)
 	b.add("key in the certificate field before the leaf", parts{k.keyPEM, k.leafPEM, k.interPE}, parts{k.keyPEM}, roots)
 	b.add("both in both", parts{k.leafPEM, k.keyPEM, k.interPE}, parts{k.leafPEM, k.keyPEM}, roots)
+	for n := 1; n <= 2; n++ {
+		loose := strings.TrimRight(strings.ReplaceAll(string(block("PRIVATE KEY", append(k.lk.pkcs8(), make([]byte, 3+n-len(k.lk.pkcs8())%3)...))), "=", ""), "\n") + "\n"
+		b.add(fmt.Sprint("key with octets after and without padding ", n), chain, parts{[]byte(loose)}, roots)
+	}
 	b.add("key empty", chain, parts{}, roots)
 	b.add("certificate empty", parts{}, parts{k.keyPEM}, roots)
 	b.add("key blank", chain, parts{[]byte("\n")}, roots)
@@ -159,6 +163,9 @@ func addKeys(b *book) {
 	pk("long", ecSPKI("P-256", append(append([]byte(nil), point...), 0)))
 	pk("x beyond p", ecSPKI("P-256", cat([]byte{4}, bytes.Repeat([]byte{0xff}, 32), point[33:])))
 	pk("padding bits", seq(ecAlg, bits(4, append(append([]byte(nil), point[:64]...), point[64]&0xf0))))
+	for by := uint(1); by <= 6; by++ {
+		pk(fmt.Sprint("shifted by ", by), seq(ecAlg, bits(byte(by), shifted(point, by))))
+	}
 	pk("bad padding", seq(ecAlg, bits(9, point)))
 	pk("no curve", seq(seq(oid(1, 2, 840, 10045, 2, 1)), bits(0, point)))
 	pk("null curve", seq(seq(oid(1, 2, 840, 10045, 2, 1), null()), bits(0, point)))

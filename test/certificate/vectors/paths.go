@@ -115,6 +115,33 @@ func addPaths(b *book) {
 	b.add("path loop by alternative names", parts{leafA, san("one.example"), san("two.example"), aroot}, key, roots)
 	b.add("path through alternative names", parts{leafA, san("one.example"), crt(interSpec(nameOf("A"), a, k.rootN, k.rk).with(addExt(extSAN(dns("x.example")))).sign(k.rk))}, key, roots)
 
+	// Go compares with the first certificate of that subject and key only, so here it runs into its limit.
+	b.add("path loop by a first certificate without names", parts{leafA, crt(interSpec(nameOf("A"), a, nameOf("A"), a).sign(a)), san("one.example"), aroot}, key, roots)
+	b.add("path loop by a first certificate with names", parts{leafA, san("one.example"), crt(interSpec(nameOf("A"), a, nameOf("A"), a).sign(a)), aroot}, key, roots)
+	many := parts{k.leafPEM}
+	for range 120 {
+		many = append(many, crt(interSpec(k.interN, other, k.rootN, k.rk).sign(k.rk)))
+	}
+	b.add("path after one decoy 120 times", append(many, k.interPE), key, roots)
+	b.add("path after one anchor 120 times", parts{k.leafPEM, k.interPE}, key, append(many[1:len(many):len(many)], k.rootPEM))
+	// Candidates by their key identifiers, with 99 decoys of each kind before or after.
+	for _, good := range []string{"match", "absent", "wrong"} {
+		for _, decoy := range []string{"match", "absent", "wrong"} {
+			id := map[string][]byte{"match": extSKI(k.ik.id), "wrong": extSKI([]byte("wrong"))}
+			usual := func(e []byte) [][]byte {
+				if e == nil {
+					return [][]byte{extBC(true, -1)}
+				}
+				return [][]byte{extBC(true, -1), e}
+			}
+			chain := parts{k.leafPEM}
+			for i := range 101 {
+				chain = append(chain, crt(interSpec(k.interN, ecKey("P-256", "decoy"), k.rootN, k.rk).with(onlyExt(usual(id[decoy])...), func(s *Spec) { s.serial = num(int64(2000 + i)) }).sign(k.rk)))
+			}
+			chain = append(chain, crt(k.inter.with(onlyExt(usual(id[good])...)).sign(k.rk)))
+			b.add(fmt.Sprint("path key id ", good, " after decoys ", decoy), chain, key, roots)
+		}
+	}
 	// The limit of 100 checks.
 	decoys := func(n int, label string) (out parts) {
 		for i := range n {

@@ -61,7 +61,7 @@ func addExtensions(b *book) {
 	try(32, "policies", seq(), seq(seq(oid(1, 2, 3))), seq(seq(oid(1, 2, 3)), seq(oid(1, 2, 3))), seq(seq(oid(1, 2, 3), seq(null()))), seq(seq()), seq(oid(1, 2, 3)), seq(seq([]byte{6, 0})), seq(seq([]byte{6, 2, 0x80, 1})), seq(seq([]byte{6, 1, 0x81})), seq(seq([]byte{6, 12, 0x2a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})), nil)
 	try(33, "mappings", seq(), seq(seq(oid(1, 2, 3), oid(1, 2, 4))), seq(seq(oid(1, 2, 3))), seq(seq([]byte{6, 0}, []byte{6, 0})), nil)
 	try(36, "policy constraints", seq(), seq(prim(0, []byte{0})), seq(prim(1, []byte{0})), seq(prim(0, []byte{5}), prim(1, []byte{5})), seq(prim(0, nil)), seq(prim(0, []byte{0, 1})), seq(prim(0, []byte{0xff})), seq(prim(0, bytes.Repeat([]byte{0x7f}, 8))), seq(prim(0, bytes.Repeat([]byte{0x7f}, 9))), seq(prim(1, []byte{1}), prim(0, []byte{0})), seq(ctx(0, num(0))), nil)
-	try(54, "inhibit any", num(0), num(5), num(-1), num(1<<62), tlv(2, bytes.Repeat([]byte{0x7f}, 9)), []byte{2, 0}, nil, cat(num(0), null()))
+	try(54, "inhibit any", num(0), num(5), num(-1), num(1<<62), tlv(2, bytes.Repeat([]byte{0x7f}, 9)), []byte{2, 0}, nil, cat(num(0), null()), []byte{2, 2, 0xff, 0x80}, []byte{2, 2, 0xff, 0x7f}, []byte{2, 2, 0, 0x80}, []byte{2, 2, 0, 0x7f})
 	try(31, "crl points", seq(), seq(seq()), seq(seq(ctx(0))), seq(seq(ctx(0, ctx(0)))), seq(seq(ctx(0, ctx(1, null())))), seq(seq(ctx(0, ctx(0, dns("x"), uri("http://x/"))))), seq(seq(ctx(0, ctx(0, []byte{0x86, 9, 1})))), seq(seq(prim(1, []byte{0, 1}))), seq(seq(prim(0, nil))), seq(num(1)), nil)
 	aia := func(name string, v []byte) { both("aia "+name, addExt(ext(false, v, 1, 3, 6, 1, 5, 5, 7, 1, 1))) }
 	aia("empty", seq())
@@ -81,6 +81,7 @@ func addExtensions(b *book) {
 	san("set", set(good))
 	san("trailing after", cat(seq(good), null()))
 	san("high tag", seq(good, []byte{0x9f, 0x20, 0}))
+	san("high tag that would fit", seq(good, []byte{0x9f, 0x01, 0}))
 	san("cut", seq(good, []byte{0x82, 9, 'x'}))
 	san("universal string", seq(good, str(ia5Tag, "x")))
 	san("dns constructed", seq(good, tlv(0xa2, []byte("x"))))
@@ -100,7 +101,7 @@ func addExtensions(b *book) {
 	san("ip of 0", seq(good, ip()))
 	san("ip of 8", seq(good, ip(1, 2, 3, 4, 5, 6, 7, 8)))
 	san("ip constructed of 5", seq(good, tlv(0xa7, []byte{1, 2, 3, 4, 5})))
-	for i, u := range strings.Split(`https://a.example/|http://a.example:80/|http://a.example:x/|http://[::1]/|http://[::1]:80/|http://[::1|http://[::1%25en0]/|http://[::1%25e%20n]/|http://[::1%en0]/|http://[1.2.3.4]/|http://[::ffff:1.2.3.4]/|http://a b/|http://a%20b/|http://a%41/|http://a%c3%bc/|http://a%zz/|http://a/%zz|http://a/%41|http://a/?%zz|http://a/#%zz|http://a/#%41|http://a/#|mailto:x@y|urn:%zz|spiffe://a.example/x|//a.example/x|///x|/x|x/y:z|x:y/z|1x:y|:x|x y:z||*|http://|http:///x|http://u@h/|http://u:p@h/|http://u%zz@h/|http://u[@h/|http://u@v@h/|http://a:1:2/|ftp://a:1:2/|ftp://a:1:x/|http://a..b/|http://a.b./|http://.a/|http://a:/|http://:80/|http://a_b/|http://a*b/|http://a"b/|http://a{b/|http://<a>/|http://a?b=c?d|http://a\b/|HTTP://A/|a+b.c-1://x/|http://a;b/|http://a%25b/|http://[]/|http://[a]/|http://x[::1]/|http://[::1]x/|http://[::1]:8x/|http://[fe80::1%25]/`, "|") {
+	for i, u := range strings.Split(`https://a.example/|http://a.example:80/|http://a.example:x/|http://[::1]/|http://[::1]:80/|http://[::1|http://[::1%25en0]/|http://[::1%25e%20n]/|http://[::1%en0]/|http://[1.2.3.4]/|http://[::ffff:1.2.3.4]/|http://a b/|http://a%20b/|http://a%41/|http://a%c3%bc/|http://a%zz/|http://a/%zz|http://a/%41|http://a/?%zz|http://a/#%zz|http://a/#%41|http://a/#|mailto:x@y|urn:%zz|spiffe://a.example/x|//a.example/x|///x|/x|x/y:z|x:y/z|1x:y|:x|x y:z||*|http://|http:///x|http://u@h/|http://u:p@h/|http://u%zz@h/|http://u[@h/|http://u@v@h/|http://a:1:2/|ftp://a:1:2/|ftp://a:1:x/|http://a..b/|http://a.b./|http://.a/|http://a:/|http://:80/|http://a_b/|http://a*b/|http://a"b/|http://a{b/|http://<a>/|http://a?b=c?d|http://a\b/|HTTP://A/|a+b.c-1://x/|http://a;b/|http://a%25b/|http://[]/|http://[a]/|http://x[::1]/|http://[::1]x/|http://[::1]:8x/|http://[fe80::1%25]/|http://a[/|http://a[b]/|http://a]/|http://[::1]a/|http://[a/|http://a@[::1]/|http://a[@b/|http://a%5bb/`, "|") {
 		san(fmt.Sprint("uri ", i, " ", u), seq(good, uri(u)))
 	}
 	san("uri control", seq(good, uri("http://a/\x01")))
@@ -180,6 +181,14 @@ func addHostnames(b *book) {
 	leaf := crt(leafSpec(k.lk, k.interN, k.ik, sans...).sign(k.ik))
 	names := strings.Split(`plain.example|PLAIN.example|plain.example.|plain.example..|.plain.example|x.plain.example|a.wild.example|A.WILD.EXAMPLE|a.wild.example.|a.b.wild.example|wild.example|.wild.example|*.wild.example|-a.wild.example|a-.wild.example|a_b.wild.example|_.wild.example|a b.wild.example|é.wild.example|upper.example|upper.example.|trailing.example|trailing.example.|TRAILING.example.|foo.partial.example|f*o.partial.example|F*O.partial.example|*|x|single|single.|x.y.double.example|*.*.double.example|a.x.inner.example|a.*.inner.example|A.*.inner.example|under_score.example|-dash.example|-DASH.example|a..b.example|bad name.example|BAD name.example|xn--mller-kva.example|müller.example|a.upwild.example|10.0.0.1|[10.0.0.1]|192.0.2.1|[192.0.2.1]|::ffff:192.0.2.1|[::ffff:c000:201]|192.0.2.9|192.0.2.2|192.0.2.01|192.0.2.1.|2001:db8::1|[2001:db8::1]|[2001:DB8:0:0:0:0:0:1]|2001:db8::1%eth0|[2001:db8::1%eth0]|2001:db8::2|[]|[a]|[|.|..|*.|www.example.test|mail@plain.example|uri.example|https://plain.example|plain.example:443|[::9]|::9|1.2.3|0x7f.1|::|1::2::3|:::|1:2:3:4:5:6:7:8|1:2:3:4:5:6:7::|1:2:3:4:5:6:7:8::|::1.2.3.4|1:2:3:4:5:6:1.2.3.4|1:2:3:4:5:6:7:1.2.3.4|12345::|::g|256.1.1.1|1.2.3.4.5|1..2.3|plain.example%|plain.example |`, "|")
 	b.cases = append(b.cases, Case{name: "hostnames", cert: parts{leaf, k.interPE}, key: parts{k.keyPEM}, roots: parts{k.rootPEM}, names: append([]string{"plain.example"}, append(names, "a\x00.example", "a\x00b", " plain.example", "[2001:db8::1", strings.Repeat("a", 300)+".wild.example")...), at: []time.Time{noon}})
+	// What isn't an address is compared as text, so each of these tells whether Go takes it for one.
+	var odd [][]byte
+	oddNames := []string{host}
+	for _, s := range strings.Split(`1:2:1.2.3.4|1:2:3:4:5:6:7:1.2.3.4|1:2:3:4:5:6:1.2.3.4|1:2:3:4:5:1.2.3.4|::1.2.3.4|::1:1.2.3.4|1::1.2.3.4|1:2:3:4:5:6::1.2.3.4|1:2:3:4:5::1.2.3.4|1::2::3|::1::|1:2:3:4:5:6:7::|1:2:3:4:5:6:7:8::|1:2:3:4::5:6:7:8|::1:2:3:4:5:6:7|::1:2:3:4:5:6:7:8|12345::|1:00001::|::ffff|::g|:1|1:|::|:::|::1%|::1%a|%a|1.2.3.4%a|1.2.3.4|01.2.3.4|1.2.3.04|1.2.3.00|1.2.3.0|0.0.0.0|1.2.3|1.2.3.4.5|1..3.4|.1.2.3|1.2.3.|256.1.1.1|1.1.1.999|1.1.1.1111|0x1.2.3.4|1.2.3.4 | 1.2.3.4|::1.2.3|::1.2.3.256|::1.2.3.4.5|::1.2.3.4:5|::01.2.3.4|1:2:3:4:5:6:7:8:9|1:2:3:4:5:6:7|ABCD::ef|[::1]|[1.2.3.4]|[::1|::1]|[::1%a]|[a]|[]|[[::1]]`, "|") {
+		odd = append(odd, dns(s))
+		oddNames = append(oddNames, s)
+	}
+	b.cases = append(b.cases, Case{name: "hostnames: text that looks like an address", cert: parts{crt(leafSpec(k.lk, k.interN, k.ik, append(odd, dns(host))...).sign(k.ik)), k.interPE}, key: parts{k.keyPEM}, roots: parts{k.rootPEM}, names: oddNames, at: []time.Time{noon}})
 	only := crt(leafSpec(k.lk, k.interN, k.ik, email("a@b.example")).sign(k.ik))
 	b.add("hostnames: san without dns names", parts{only, k.interPE}, parts{k.keyPEM}, parts{k.rootPEM}, "", host, "a@b.example")
 	none := crt(k.leaf.with(onlyExt(extEKU(ekuServer))).sign(k.ik))
