@@ -7,6 +7,7 @@ import type { CertificateRecord, LostRecord, SecretRecord, StateDocument } from 
 import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "./codes.ts";
 import { commandLine, literal } from "./command.ts";
 import { createFinding, findingId, type Draft, type Finding, type Subject } from "./finding.ts";
+import { consequence, lossLeadsTo, ownerOf } from "./owner.ts";
 import { atFraction, fractionLeft, instantNs, recordVerdict } from "./verdict.ts";
 import { reasonText } from "./words.ts";
 
@@ -97,6 +98,7 @@ function* gapDrafts(state: StateDocument, place: Place, gap: SecretRecord["gaps"
       code: "certificate_invalid",
       subject,
       seen: `What is stored for ${label} is no certificate with its key: ${reasonText(gap.reasons)}.`,
+      leadsTo: consequence(ownerOf(place.record), label, false).leadsTo,
       evidence: [gap.state, ...gap.reasons],
       ...(gap.held?.copy == null ? { advice: "there is no copy of it: find out who wrote it before the owner issues again", command: explainCommand(subject) } : { command: restoreCommand(state, subject) }),
       cause: `certificate_invalid:${gap.reasons[0] ?? gap.state}`,
@@ -110,6 +112,7 @@ function* gapDrafts(state: StateDocument, place: Place, gap: SecretRecord["gaps"
       subject,
       seen: `The Secret that held the certificate of ${label} is still there, and its ${gap.state === "key_missing" ? "key is" : gap.state === "certificate_missing" ? "certificate is" : "fields are"} gone.`,
       evidence: [`held serial ${gap.held.serial} until ${gap.held.notAfter}`],
+      leadsTo: lossLeadsTo(ownerOf(place.record)),
       advice: gap.held.copy === null ? "there is no copy of it: keep the owner from restarting until you have decided" : "restore the fields before the owner restarts",
       command: gap.held.copy === null ? explainCommand(subject) : restoreCommand(state, subject),
       asLastSeen: seenAt,
@@ -141,10 +144,12 @@ function* certificateDrafts(state: StateDocument, place: Place, certificate: Cer
     return;
   }
   if (!verdict.valid) {
+    const { refuser, leadsTo } = consequence(ownerOf(place.record), label, certificate.keyFits);
     yield {
       code: "certificate_invalid",
       subject,
-      seen: `The owner of ${label} will refuse what is stored: ${reasonText(verdict.reasons)}.`,
+      seen: `${refuser} will refuse what is stored: ${reasonText(verdict.reasons)}.`,
+      leadsTo,
       evidence: [...verdict.reasons, serial],
       command: goodCopy(state, place, certificate, atNs) ? restoreCommand(state, subject) : explainCommand(subject),
       advice: goodCopy(state, place, certificate, atNs) ? "restore the last good copy" : "there is no good copy: look at what the owner says before it issues again",
@@ -203,6 +208,7 @@ function* lossDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
       ...(lost.how === "unknown" ? { severity: "warning" as const } : {}),
       subject,
       seen: `The Secret that held the certificate of ${subject.name ?? "a name"} is gone since ${lost.lastSeenAt} at the earliest${lost.how === "unknown" ? "; what it belonged to is not known" : lost.how === "removed" ? ", together with what it belonged to" : ""}.`,
+      ...(lost.how === "removed" ? {} : { leadsTo: lossLeadsTo(ownerOf(lost.record)) }),
       evidence: [`last seen ${lost.lastSeenAt}`, ...certificates.map((certificate) => `serial ${certificate.serial}`)],
       advice: copied ? lossAdvice(lost.how) : "there is no copy of it: it can only be issued again",
       command: copied ? restoreCommand(state, subject) : explainCommand(subject),

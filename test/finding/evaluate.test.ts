@@ -56,6 +56,15 @@ describe("findings of a state", () => {
     expect(codes(state({}, { lost: { [KEY]: lost } }))).toEqual([expected]);
   });
 
+  it.each([
+    ["tailscale", secret({}), "its owner throws it away and asks for another at the next access"],
+    ["cert-manager, which looks at the pair alone", secret({ shape: "tls", parent: { apiVersion: "cert-manager.io/v1", kind: "Certificate", namespace: "shop", name: "web" } }), "cert-manager looks at key and certificate alone"],
+    ["nobody", secret({ shape: "tls" }), "no owner is known"],
+  ])("says what the owner does about a wrong name: %s", (_, record, words) => {
+    const wrong = { ...record, certificates: { tls: certificate({ windows: [], reasons: ["missing_intermediate"] }) } };
+    expect(evaluateState(state({ [KEY]: wrong }), NOW_NS, NOW)[0]?.leadsTo).toContain(words);
+  });
+
   it("tells what went at once as one", () => {
     const lost = { how: "lost", incident: "namespace tailscale is gone", lostAt: NOW, lastSeenAt: NOW, record: secret() };
     const findings = evaluateState(state({}, { lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": lost } }), NOW_NS, NOW);
