@@ -200,9 +200,15 @@ async function leadsOn(
  * content, which changes no answer.
  */
 const CACHE_SIZE = 64;
+/** Octets; real intermediates have under 2,000, and a hostile one isn't worth the memory. */
+const CACHED_LENGTH = 8_192;
 const cache = new Map<string, Certificate>();
 
 function parseIssuer(der: Uint8Array): Certificate | null {
+  if (der.length > CACHED_LENGTH) {
+    const large = parseCertificate(der);
+    return large.ok ? large.certificate : null;
+  }
   const key = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString("latin1");
   const known = cache.get(key);
   if (known !== undefined) return known;

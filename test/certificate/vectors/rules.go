@@ -102,6 +102,11 @@ func addConstraints(b *book) {
 	with("permit dns, names of other kinds", permit(dns("example.test")), email("a@b.example"), ip(1, 2, 3, 4), uri("https://x.example/"))
 	with("permit ip, nested nets", permit(v4(192, 0, 2, 0, 0), v4(192, 0, 2, 128, 128), v4(10, 0, 0, 0, 0)), ip(192, 0, 2, 200))
 	with("permit ip, unmasked neighbours", permit(v4(192, 0, 2, 9, 0), v4(192, 0, 2, 200, 255)), ip(192, 0, 2, 3))
+	// The mask isn't applied before sorting, so a net can hide behind another from the search.
+	wide := func(a, c byte) []byte { return ip(a, c, 0, 0, 255, 0, 0, 0) }
+	with("permit ip, a hidden net", permit(wide(9, 0), wide(10, 255)), ip(10, 1, 1, 1))
+	with("exclude ip, a hidden net", exclude(wide(9, 0), wide(10, 255)), ip(10, 1, 1, 1))
+	with("permit ip, the same net in order", permit(wide(9, 0), wide(10, 0)), ip(10, 1, 1, 1))
 	with("any constraint, odd email", permit(dns("example.test")), good, email("nonsense"))
 	with("any constraint, odd uri", permit(dns("example.test")), good, uri("urn:x"))
 	with("any constraint, odd dns", exclude(email("x.example")), dns("a b"))
