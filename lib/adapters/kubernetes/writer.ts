@@ -15,7 +15,7 @@ import { isSecretName, parseSecret } from "./parse.ts";
 import { watchSecrets } from "./watch.ts";
 
 /** Under this name the server's managedFields show what a restore wrote. */
-export const FIELD_MANAGER = "certkeep";
+const FIELD_MANAGER = "certkeep";
 
 const AS_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 const MERGE_PATCH = "application/merge-patch+json";
@@ -24,9 +24,8 @@ function secretsPath(namespace: string): string {
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
 }
 
-function query(options: WriteOptions | undefined, managed = true): string {
-  const parts = [...(managed ? [`fieldManager=${FIELD_MANAGER}`] : []), ...(options?.dryRun === true ? ["dryRun=All"] : [])];
-  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+function query(options: WriteOptions | undefined): string {
+  return `?fieldManager=${FIELD_MANAGER}${options?.dryRun === true ? "&dryRun=All" : ""}`;
 }
 
 function holds(there: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
@@ -107,9 +106,15 @@ export function createClusterWriter(connection: Connection, options: HttpOptions
       const { namespace, name } = checked(version);
       const answer = await http.send({
         method: "DELETE",
-        path: `${secretsPath(namespace)}/${encodeURIComponent(name)}${query(write, false)}`,
+        path: `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
         accept: "application/json",
-        body: JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid: version.uid, resourceVersion: version.resourceVersion } }),
+        // With a body the server reads no option from the query: a dryRun there would be passed over, and it would delete.
+        body: JSON.stringify({
+          apiVersion: "v1",
+          kind: "DeleteOptions",
+          preconditions: { uid: version.uid, resourceVersion: version.resourceVersion },
+          ...(write?.dryRun === true ? { dryRun: ["All"] } : {}),
+        }),
         repeatable: true,
       });
       if (answer.status === 200 || answer.status === 202) return "done";
