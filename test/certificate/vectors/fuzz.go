@@ -303,9 +303,9 @@ func mutant(r *rand.Rand, name string) Case {
 		}
 		c.cert[0] = crt(k.leaf.with(onlyExt(ext(r.Intn(2) == 0, san, 2, 5, 29, 17))).sign(k.ik))
 	case 18:
-		mk := ecKey("P-256", "mid")
-		l := leafSpec(k.lk, nameOf("Mid"), mk).with(addExt(randomPolicyExts(r)...))
-		m := interSpec(nameOf("Mid"), mk, k.interN, k.ik).with(addExt(randomPolicyExts(r)...))
+		mk, midN := ecKey("P-256", "mid"), pick(r, nameOf("Mid"), k.interN)
+		l := leafSpec(k.lk, midN, mk).with(addExt(randomPolicyExts(r)...))
+		m := interSpec(midN, mk, k.interN, k.ik).with(addExt(randomPolicyExts(r)...))
 		i := k.inter.with(addExt(randomPolicyExts(r)...))
 		c.cert = parts{crt(l.sign(mk)), crt(m.sign(k.ik)), crt(i.sign(k.rk))}
 	case 19, 20:

@@ -11,7 +11,7 @@ import (
 
 func addKeys(b *book) {
 	k := std()
-	all := []*Key{rsaKey(2048, "leaf"), rsaKey(1024, "leaf"), rsaKey(512, "leaf"), rsaKeyE(1024, 3, "leaf"), rsaKey(1031, "leaf"),
+	all := []*Key{rsaKey(2048, "leaf"), rsaKey(1024, "leaf"), rsaKey(512, "leaf"), rsaKeyE(1024, 3, "leaf"), rsaKeyE(1024, 1<<31-1, "leaf"), rsaKeyE(1024, 1<<33+1, "leaf"), rsaKey(1031, "leaf"),
 		ecKey("P-224", "leaf"), ecKey("P-256", "leaf"), ecKey("P-384", "leaf"), ecKey("P-521", "leaf"), edKey("leaf")}
 	for _, key := range all {
 		leaf := crt(leafSpec(key, k.interN, k.ik).sign(k.ik))
@@ -30,7 +30,7 @@ func addKeys(b *book) {
 				continue
 			}
 			for _, label := range []string{"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "A PRIVATE KEY", "MYPRIVATE KEY", "PRIVATE KEY ", "private key", "CERTIFICATE"} {
-				if label != "PRIVATE KEY" && key != all[1] && key != all[6] {
+				if label != "PRIVATE KEY" && key != all[1] && key != ecKey("P-256", "leaf") {
 					continue
 				}
 				b.add(fmt.Sprint("key ", key.label, " ", form, " as ", label), chain, parts{block(label, der)}, parts{k.rootPEM})
@@ -223,6 +223,16 @@ func addRSA(b *book, k kit) {
 	})
 	lambda := new(big.Int).Div(new(big.Int).Mul(sub(rk.p, one), sub(rk.q, one)), new(big.Int).GCD(nil, nil, sub(rk.p, one), sub(rk.q, one)))
 	put("d mod lambda", func(x *numbers) { x.d = bigNum(new(big.Int).Mod(rk.d, lambda)) })
+	put("wrong d with exponents that fit it", func(x *numbers) {
+		d := add(rk.d, big.NewInt(2))
+		x.d, x.dp, x.dq = bigNum(d), bigNum(new(big.Int).Mod(d, sub(rk.p, one))), bigNum(new(big.Int).Mod(d, sub(rk.q, one)))
+	})
+	put("another p, all else but n fitting it", func(x *numbers) {
+		p := rsaKey(1024, "ca").p
+		d := new(big.Int).ModInverse(big.NewInt(rk.e), new(big.Int).Mul(sub(p, one), sub(rk.q, one)))
+		x.p, x.d, x.dp, x.dq = bigNum(p), bigNum(d), bigNum(new(big.Int).Mod(d, sub(p, one))), bigNum(new(big.Int).Mod(d, sub(rk.q, one)))
+		x.qi = bigNum(new(big.Int).ModInverse(rk.q, p))
+	})
 	put("negative d", func(x *numbers) { x.d = bigNum(new(big.Int).Neg(rk.d)) })
 	put("primes swapped", func(x *numbers) { x.p, x.q = x.q, x.p })
 	put("primes swapped with their exponents", func(x *numbers) { x.p, x.q, x.dp, x.dq = x.q, x.p, x.dq, x.dp })

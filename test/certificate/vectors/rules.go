@@ -173,6 +173,23 @@ func addPolicies(b *book) {
 		put(fmt.Sprint("any below, inhibited after ", n), pol(any), pol(any), parts{pc(0, -1), extPolicies(p1), inhibit(int64(n))}, nil)
 		put(fmt.Sprint("mapped, inhibited after ", n), pol(p2), parts{extPolicies(p1), maps([2][]byte{p1, p2})}, parts{pc(0, n), extPolicies(p1)}, nil)
 	}
+	// A self-issued certificate in between: it counts for nothing, and anyPolicy in it outlives inhibition.
+	putSelf := func(name string, leaf, mid, inter [][]byte) {
+		mk := ecKey("P-256", "mid")
+		l := crt(leafSpec(k.lk, k.interN, mk).with(addExt(leaf...)).sign(mk))
+		m := crt(interSpec(k.interN, mk, k.interN, k.ik).with(addExt(mid...)).sign(k.ik))
+		i := crt(k.inter.with(addExt(inter...)).sign(k.rk))
+		b.add("policy self-issued "+name, parts{l, m, i}, parts{k.keyPEM}, parts{k.rootPEM})
+	}
+	for n := range 4 {
+		putSelf(fmt.Sprint("explicit after ", n), nil, nil, parts{pc(n, -1)})
+		putSelf(fmt.Sprint("explicit at mid after ", n), nil, parts{pc(n, -1)}, nil)
+		putSelf(fmt.Sprint("any in between, inhibited after ", n), pol(p1), pol(any), parts{pc(0, -1), extPolicies(p1), inhibit(int64(n))})
+		putSelf(fmt.Sprint("any at the leaf, inhibited after ", n), pol(any), pol(p1), parts{pc(0, -1), extPolicies(p1), inhibit(int64(n))})
+		putSelf(fmt.Sprint("mapped, inhibited after ", n), pol(p2), parts{extPolicies(p1), maps([2][]byte{p1, p2})}, parts{pc(0, n), extPolicies(p1)})
+	}
+	put("any with a negative inhibition", pol(any), pol(any), parts{pc(0, -1), extPolicies(any), inhibit(-1)}, nil)
+	put("mapped with a negative inhibition", pol(p2), parts{extPolicies(p1), maps([2][]byte{p1, p2})}, parts{ext(true, seq(prim(0, []byte{0}), prim(1, []byte{0xff})), 2, 5, 29, 36), extPolicies(p1)}, nil)
 	put("any everywhere", pol(any), pol(any), parts{pc(0, -1), extPolicies(any)}, nil)
 	put("mapped", pol(p2), pol(p2), parts{pc(0, -1), extPolicies(p1), maps([2][]byte{p1, p2})}, nil)
 	put("mapped elsewhere", pol(p2), pol(p1), parts{pc(0, -1), extPolicies(p1), maps([2][]byte{p1, p2})}, nil)

@@ -18,7 +18,7 @@ func addSignatures(b *book) {
 		pss  bool
 	}
 	r2, r1, r5 := rsaKey(2048, "ca"), rsaKey(1024, "ca"), rsaKey(512, "ca")
-	algs := []alg{{r2, "md5", false}, {r2, "sha1", false}, {r2, "sha256", false}, {r2, "sha384", false}, {r2, "sha512", false}, {r2, "sha256", true}, {r2, "sha384", true}, {r2, "sha512", true}, {r1, "sha256", false}, {r1, "sha384", true}, {r5, "sha256", false}, {rsaKey(1023, "ca"), "sha256", false}, {rsaKey(1025, "ca"), "sha256", false}, {rsaKey(1025, "ca"), "sha256", true}, {rsaKey(1031, "ca"), "sha256", true}, {rsaKeyE(1024, 3, "ca"), "sha256", false},
+	algs := []alg{{r2, "md5", false}, {r2, "sha1", false}, {r2, "sha256", false}, {r2, "sha384", false}, {r2, "sha512", false}, {r2, "sha256", true}, {r2, "sha384", true}, {r2, "sha512", true}, {r1, "sha256", false}, {r1, "sha384", true}, {r5, "sha256", false}, {rsaKey(1023, "ca"), "sha256", false}, {rsaKey(1025, "ca"), "sha256", false}, {rsaKey(1025, "ca"), "sha256", true}, {rsaKey(1031, "ca"), "sha256", true}, {rsaKeyE(1024, 3, "ca"), "sha256", false}, {rsaKeyE(1024, 1<<31-1, "ca"), "sha256", false}, {rsaKeyE(1024, 1<<33+1, "ca"), "sha256", false}, {rsaKeyE(1024, 1<<33+1, "ca"), "sha256", true},
 		{ecKey("P-224", "ca"), "sha256", false}, {ecKey("P-224", "ca"), "sha512", false}, {ecKey("P-256", "ca"), "sha1", false}, {ecKey("P-256", "ca"), "sha256", false}, {ecKey("P-256", "ca"), "sha384", false}, {ecKey("P-256", "ca"), "sha512", false}, {ecKey("P-384", "ca"), "sha256", false}, {ecKey("P-384", "ca"), "sha384", false}, {ecKey("P-384", "ca"), "sha512", false}, {ecKey("P-521", "ca"), "sha256", false}, {ecKey("P-521", "ca"), "sha512", false}, {edKey("ca"), "", false}}
 	for _, a := range algs {
 		what := fmt.Sprint("signature ", a.key.label, " ", a.hash, " pss=", a.pss)
