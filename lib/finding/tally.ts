@@ -76,10 +76,22 @@ function placeOf(subject: Pick<Subject, "namespace" | "secret" | "name">): strin
   return `${subject.namespace ?? ""}/${subject.secret ?? ""}/${subject.name ?? ""}`;
 }
 
-/** `findings` of this state, muted ones included: what is muted isn't fine. */
-export function tally(state: StateDocument, findings: readonly Finding[], atNs: bigint): Tally {
+/** Places of which the last audit can't vouch: all of them, or `namespace/secret` of those that it could not read. */
+export function unseenPlaces(state: StateDocument): "all" | ReadonlySet<string> {
+  if (state.audit === null || state.replacedBy !== null || isUnreachable(state)) return "all";
+  const keys = new Set<string>();
+  for (const { scope } of state.audit.unread) {
+    // An audit that ended early doesn't tell which of the rest it had looked at.
+    if (scope === "cluster" || scope === "rest") return "all";
+    if (scope.startsWith("Secret ")) keys.add(scope.slice("Secret ".length));
+  }
+  return keys;
+}
+
+/** `findings` of this state, muted ones included: what is muted isn't fine. `stale`: the last audit is too old to vouch for anything. */
+export function tally(state: StateDocument, findings: readonly Finding[], atNs: bigint, stale = false): Tally {
   const troubled = new Set(findings.filter((finding) => finding.severity !== "information").map((finding) => placeOf(finding.subject)));
-  const unseen = isUnreachable(state) || state.replacedBy !== null;
+  const unseen = stale ? "all" : unseenPlaces(state);
   let certificates = 0;
   let fine = 0;
   let staging = 0;
@@ -89,7 +101,7 @@ export function tally(state: StateDocument, findings: readonly Finding[], atNs: 
     certificates += 1;
     if (view.copy !== null) copies += 1;
     if (view.staging) staging += 1;
-    else if (unseen) unknown += 1;
+    else if (unseen === "all" || unseen.has(`${view.namespace}/${view.secret}`)) unknown += 1;
     else if (view.valid && !troubled.has(placeOf({ ...view, name: view.domain ?? view.names[0] ?? view.fieldBase }))) fine += 1;
   }
   const by = (severity: Finding["severity"]): number => findings.filter((finding) => finding.severity === severity).length;

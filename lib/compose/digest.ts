@@ -1,0 +1,75 @@
+/** A digest or report with its concrete parts: the states, and a poster for each route. */
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
+import type { Config, DigestRoute } from "../config/config.ts";
+import { CertkeepError } from "../error.ts";
+import type { DigestSettings } from "../report/digest.ts";
+import type { DigestPorts, Route } from "../use/digest.ts";
+import type { ReportPorts, ReportScope } from "../use/report.ts";
+import { composeSettings, type World } from "./settings.ts";
+
+export interface ReportWorld extends World {
+  readonly nowNs: () => bigint;
+  /** An instant to judge at; nothing is written or posted then. */
+  readonly atNs: bigint | null;
+}
+
+export interface ComposedReport {
+  readonly config: Config;
+  readonly ports: ReportPorts;
+  readonly scope: ReportScope;
+}
+
+/** @throws CertkeepError config_missing, config_invalid */
+export async function composeReport(world: ReportWorld): Promise<ComposedReport> {
+  const { config, broken, stores } = await composeSettings(world);
+  return {
+    config,
+    ports: { states: stores.states, clock: { nowNs: () => world.atNs ?? world.nowNs() } },
+    scope: { registered: [...config.clusters, ...broken].map(({ name }) => name), ignore: config.ignore },
+  };
+}
+
+export interface ComposedDigest extends ComposedReport {
+  readonly digestPorts: DigestPorts;
+  readonly settings: DigestSettings;
+  readonly routes: readonly Route[];
+}
+
+const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+
+/** `deliver`: whether webhooks are needed, and so read. @throws as composeReport */
+export async function composeDigest(world: ReportWorld, deliver: boolean): Promise<ComposedDigest> {
+  const composed = await composeReport(world);
+  const { atMinute, weekday, routes } = composed.config.digest;
+  return {
+    ...composed,
+    digestPorts: { ...composed.ports, newId: randomUUID },
+    settings: { atMinute, weekday: WEEKDAYS.indexOf(weekday) },
+    routes: await Promise.all(routes.map(async (route) => ({ ...route, ...(deliver ? await posterOf(route, world.env) : { poster: null, problem: null }) }))),
+  };
+}
+
+/** The route's poster, or why it has none; a webhook that can't be read is this route's trouble alone. */
+async function posterOf(route: DigestRoute, env: World["env"]): Promise<Pick<Route, "poster" | "problem">> {
+  const problem = (found: string): Pick<Route, "poster" | "problem"> => ({
+    poster: null,
+    problem: new CertkeepError("delivery_failed", { where: `digest route ${route.name}, webhook: ${route.webhook}`, found, expected: "the URL of a Slack webhook there", todo: "What is due stays queued until then" }),
+  });
+  let text: string;
+  if (route.webhook.startsWith("env:")) {
+    const value = env[route.webhook.slice("env:".length)];
+    if (value === undefined || value.trim() === "") return problem("no such environment variable, or an empty one");
+    text = value.trim();
+  } else if (route.webhook.startsWith("file:")) {
+    try {
+      text = (await readFile(route.webhook.slice("file:".length), "utf8")).trim();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return problem(code === "ENOENT" ? "no such file" : `a file that can't be read (${code ?? "unknown"})`);
+    }
+  } else return problem("a kind of reference that isn't read from here");
+  const wrong = webhookProblem(text);
+  return wrong === null ? { poster: createSlackPoster(text), problem: null } : problem(wrong);
+}

@@ -1,0 +1,29 @@
+/**
+ * Posting a message to people. The address is a credential: no answer, error or log holds it.
+ *
+ * Contract: `post` never throws for what the other side or the network does; it waits and tries again by itself only
+ * within the time it was given.
+ */
+export interface PostedMessage {
+  /** For notifications, and for clients that show no blocks. */
+  readonly text: string;
+  readonly blocks: readonly unknown[];
+}
+
+export type PostResult =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      /** `revoked`: this address takes nothing any more. `refused`: it doesn't take this message. `busy`: later. `failed`: no answer, or the server's own error. */
+      readonly how: "revoked" | "refused" | "busy" | "failed";
+      /** The other side's word, such as `no_service`, or ours, such as `timeout`; `[a-z0-9_]` only. */
+      readonly code: string;
+      /** What happened, one plain clause. */
+      readonly found: string;
+      /** When to try again at the earliest, from now, in milliseconds; 0: as soon as one likes. */
+      readonly retryInMs: number;
+    };
+
+export interface Poster {
+  post(message: PostedMessage, signal?: AbortSignal): Promise<PostResult>;
+}

@@ -1,0 +1,232 @@
+/** All that is known of one name, on one page for a terminal. Pure. */
+import { advicePhrase } from "../finding/advise.ts";
+import type { Across } from "../finding/across.ts";
+import type { Finding } from "../finding/finding.ts";
+import { setPhrase } from "../finding/issuance.ts";
+import type { CertificatePlace } from "../finding/place.ts";
+import type { Tally } from "../finding/tally.ts";
+import { instantNs, msOf } from "../finding/verdict.ts";
+import { budgetPhrase, instantOf, reasonText, spanPhrase } from "../finding/words.ts";
+import type { Advice } from "../issuance/advice.ts";
+import type { Budget, TimelineEntry } from "../issuance/budget.ts";
+import type { Silence } from "../issuance/evidence.ts";
+import type { Sighting } from "../issuance/issuance.ts";
+import type { Plan } from "../issuance/plan.ts";
+import { bar } from "./budget.ts";
+import { findingLines, sortFindings } from "./findings.ts";
+import type { Style } from "./style.ts";
+import { tableLines } from "./table.ts";
+import { count, plain, span, wrap } from "./text.ts";
+
+export interface ExplainView {
+  readonly name: string;
+  readonly kind: "certificate" | "secret" | "domain" | "cluster" | "finding";
+  readonly atMs: number;
+  readonly places: readonly (CertificatePlace & { readonly copies: readonly { readonly version: string; readonly cluster: string; readonly serial: string | null; readonly recordedAt: string; readonly notAfter: string | null; readonly good: boolean; readonly retired: boolean }[]; readonly advice: Advice | null })[];
+  readonly accounts: readonly {
+    readonly kind: "set" | "domain";
+    readonly issuer: string;
+    readonly key: string;
+    readonly budget: Budget | null;
+    readonly domains: readonly Budget[];
+    readonly timeline: readonly (Pick<TimelineEntry, "issuance"> & Partial<TimelineEntry>)[];
+    readonly plan: Plan | null;
+  }[];
+  readonly clusters: readonly { readonly state: { readonly cluster: string; readonly title: string; readonly server: string; readonly audit: { readonly finishedAt: string; readonly complete: boolean } | null }; readonly tally: Tally }[];
+  readonly findings: readonly Finding[];
+  readonly ignored: number;
+  readonly across: Across;
+  readonly planned: number | null;
+}
+
+export interface PageStyle {
+  readonly width: number;
+  readonly style: Style;
+}
+
+/** Rows of a table; more are counted. The newest of a timeline are shown. */
+const MAX_ROWS = 20;
+const MAX_PLAN_ROWS = 60;
+
+export function explainText(view: ExplainView, page: PageStyle): string {
+  const { width, style } = page;
+  return [
+    style.bold(plain(view.name)),
+    ...verdictLines(view, page),
+    ...section("Where it is", placeLines(view, page), page),
+    ...section("What to do", doLines(view, page), page),
+    ...findingLines({ findings: view.findings, nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
+    ...(view.ignored === 0 ? [] : wrap(style.dim(`${count(view.ignored, "finding")} muted by ignore: in certkeep.yaml.`), width, "  ")),
+    ...(view.kind === "cluster" ? [] : view.accounts.flatMap((account) => timelineLines(account, view, page))),
+    ...section("What is left", leftLines(view, page), page),
+    ...(view.planned === null ? [] : view.accounts.flatMap((account) => planLines(account, view.planned ?? 0, view, page))),
+    ...section("Backups", copyLines(view, page), page),
+  ].join("\n");
+}
+
+function section(title: string, lines: readonly string[], { style }: PageStyle): string[] {
+  return lines.length === 0 ? [] : ["", style.bold(title), ...lines];
+}
+
+/** The answer first, in one sentence for each kind of name. */
+function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] {
+  if (view.clusters.length > 0) {
+    return view.clusters.flatMap(({ state, tally }) => [
+      ...wrap(plain(`Cluster ${state.title} at ${state.server}: ${count(tally.certificates, "certificate")}, ${tally.fine} fine${tally.unknown === 0 ? "" : `, ${tally.unknown} not known now`}, ${tally.critical} critical and ${tally.warning} to look at soon.`), width, "  "),
+      ...wrap(style.dim(plain(state.audit === null ? "It was never audited." : `Last audited at ${state.audit.finishedAt}${state.audit.complete ? "" : ", not fully read"}.`)), width, "  "),
+    ]);
+  }
+  const [place] = view.places;
+  if (view.kind === "domain") {
+    const held = view.places.filter(({ state }) => state === "live").length;
+    return wrap(`A registered domain: names under it share one limit, over all clusters. ${count(held, "live certificate")} under it.`, width, "  ");
+  }
+  if (place === undefined) return wrap("No Secret holds it now. What is told here comes from backups and from what earlier audits saw.", width, "  ");
+  if (view.places.length > 1) {
+    const valid = view.places.filter(({ state, verdict }) => state === "live" && verdict?.valid === true).length;
+    return wrap(valid === view.places.length ? `Held in ${view.places.length} places, valid in all.` : `Held in ${view.places.length} places, valid in ${valid === 0 ? "none" : valid}.`, width, "  ");
+  }
+  const paint = place.state === "live" && place.verdict?.valid === true ? style.green : place.state === "pending" ? style.yellow : style.red;
+  return wrap(paint(plain(verdictSentence(place, view.atMs))), width, "  ");
+}
+
+function verdictSentence(place: CertificatePlace, atMs: number): string {
+  const { certificate, verdict } = place;
+  const seen = place.asLastSeen === null ? "" : ` As last seen at ${place.asLastSeen}: the cluster can't be reached now.`;
+  if (place.state === "pending") return `No certificate was ever stored.${seen}`;
+  if (place.state === "emptied") return `Gone since ${place.since}: the Secret stands without it.${seen}`;
+  if (place.state !== "live") return `Gone since ${place.since}: ${place.state === "removed" ? "the Secret went with what it belonged to" : "the Secret is not there"}.${seen}`;
+  if (certificate === null) return `Not known.${seen}`;
+  const staging = certificate.staging ? " (of a staging issuer: no client trusts it)" : "";
+  if (verdict?.valid === true) return `Valid until ${certificate.notAfter}, in ${span(msOf(instantNs(certificate.notAfter)) - atMs)}${staging}.${seen}`;
+  return `Its owner will refuse it: ${reasonText(verdict?.reasons ?? [])}${staging}.${seen}`;
+}
+
+function placeLines(view: ExplainView, { width, style }: PageStyle): string[] {
+  if (view.places.length === 0) return [];
+  const rank = (place: CertificatePlace): number => (place.state === "live" && place.verdict?.valid === true ? 1 : 0);
+  const places = view.places.toSorted((a, b) => rank(a) - rank(b));
+  const rows = places.slice(0, MAX_ROWS).map((place) => [
+    place.cluster,
+    `${place.namespace}/${place.secret}`,
+    ...(view.kind === "certificate" ? [] : [place.name]),
+    place.state === "live" ? (place.verdict?.valid === true ? "valid" : (place.verdict?.reasons[0] ?? "invalid").replaceAll("_", " ")) : place.state === "removed" ? "removed with its parent" : place.state,
+    place.certificate?.serial.slice(0, 16) ?? "",
+    place.certificate?.notAfter ?? "",
+    place.copies.some(({ good }) => good) ? "yes" : "no",
+  ]);
+  return [
+    ...tableLines(["CLUSTER", "SECRET", ...(view.kind === "certificate" ? [] : ["NAME"]), "STATE", "SERIAL", "UNTIL", "GOOD COPY"], rows, width, "  "),
+    ...(places.length > MAX_ROWS ? [style.dim(`  and ${places.length - MAX_ROWS} more, all of them no worse`)] : []),
+  ];
+}
+
+function doLines(view: ExplainView, { width }: PageStyle): string[] {
+  const failing = view.places.flatMap((place) => (place.advice === null ? [] : [{ place, advice: place.advice }]));
+  if (failing.length > 0) {
+    return failing.slice(0, MAX_ROWS).flatMap(({ place, advice }) => {
+      const text = advicePhrase(advice, view.atMs);
+      return wrap(plain(`${failing.length === 1 ? "" : `${place.cluster} ${place.namespace}/${place.secret}: `}${failing.length === 1 ? text.charAt(0).toUpperCase() + text.slice(1) : text}.`), width, "  ");
+    });
+  }
+  const [worst] = sortFindings(view.findings.filter(({ severity }) => severity !== "information"));
+  if (worst === undefined) return view.places.length === 0 ? [] : ["  Nothing: what is known of it is fine."];
+  return wrap(plain(`${worst.advice.charAt(0).toUpperCase()}${worst.advice.slice(1)}.`), width, "  ");
+}
+
+const SOURCE_WORDS: Readonly<Record<Sighting["kind"], string>> = { secret: "Secret", backup: "backup", state: "state", log: "log", ct: "certificate log" };
+
+function sourceText({ kind, cluster, where }: Sighting): string {
+  return [SOURCE_WORDS[kind], cluster, kind === "backup" ? where.slice(0, 8) : where].filter((part) => part !== null).join(" ");
+}
+
+const BASIS_WORDS = { sct: "", not_before: " by its notBefore", first_seen: " at the latest: first seen then" } as const;
+const EFFECT_WORDS = { spent: "", renewal: " a renewal", overshoot: " although none was left" } as const;
+
+type AccountView = ExplainView["accounts"][number];
+
+function accountName({ kind, key }: Pick<AccountView, "kind" | "key">): string {
+  return kind === "set" ? setPhrase(key) : key;
+}
+
+function timelineLines(account: AccountView, view: ExplainView, page: PageStyle): string[] {
+  const { timeline, budget } = account;
+  const issuer = view.across.titles.get(account.issuer) ?? account.issuer;
+  if (timeline.length === 0) return [];
+  const rows = timeline.slice(-MAX_ROWS).map(({ issuance, effect, leaves }) => [
+    `${instantOf(issuance.issuedAtMs)}${BASIS_WORDS[issuance.basis]}`,
+    issuance.serial.slice(0, 16),
+    ...(account.kind === "domain" ? [issuance.names[0] ?? ""] : []),
+    leaves === undefined || budget === null ? "" : `${bar(leaves, budget.limit.burst)} ${leaves} of ${budget.limit.burst}${EFFECT_WORDS[effect ?? "spent"]}`,
+    issuance.sources.slice(0, 2).map(sourceText).join(", ") + (issuance.sources.length > 2 ? ` and ${issuance.sources.length - 2} more` : ""),
+  ]);
+  const head = ["ISSUED", "SERIAL", ...(account.kind === "domain" ? ["NAME"] : []), budget === null ? "" : "LEFT AFTER IT", "KNOWN FROM"];
+  const earlier = timeline.length - MAX_ROWS;
+  return section(plain(`Issued by ${issuer}${view.accounts.length > 1 ? ` for ${accountName(account)}` : ""} (${timeline.length})`), [...(earlier > 0 ? [page.style.dim(`  ${count(earlier, "earlier one")}, then:`)] : []), ...tableLines(head, rows, page.width, "  ")], page);
+}
+
+function budgetLine(budget: Budget, atMs: number): string {
+  const phrase = budgetPhrase(budget, atMs);
+  const next = budget.nextSlotMs === null || budget.atMost === 0 ? "" : `; the next comes back at ${instantOf(budget.nextSlotMs)}, in ${spanPhrase(budget.nextSlotMs - atMs)}`;
+  const full = budget.fullAtMs === null ? "" : `; full again at ${instantOf(budget.fullAtMs)}`;
+  return `${budget.kind === "set" ? `this set of names, ${setPhrase(budget.key)}` : `new names under ${budget.key}`}: ${phrase}${next}${full}.`;
+}
+
+function silenceText({ source, cluster, reason }: Silence): string {
+  const what = { secret: "Secrets", backup: "backups", state: "the state", log: "logs", ct: "certificate logs" }[source];
+  return `${what}${cluster === null ? "" : ` of ${cluster}`} (${reason.replaceAll("_", " ")})`;
+}
+
+function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
+  const budgets = new Map<string, Budget>();
+  for (const { budget, domains } of view.accounts) for (const one of [...(budget === null ? [] : [budget]), ...domains]) budgets.set(`${one.kind} ${one.issuer} ${one.key}`, one);
+  const unknown = view.accounts.filter(({ budget, domains }) => budget === null && domains.length === 0);
+  const { silences, unread } = view.across.ledger.evidence;
+  if (budgets.size === 0 && unknown.length === 0) return [];
+  return [
+    ...[...budgets.values()].slice(0, MAX_ROWS).flatMap((budget) => {
+      const [first = "", ...rest] = wrap(plain(`${bar(budget.atMost, budget.limit.burst)}  ${budgetLine(budget, view.atMs)}`), width, "  ");
+      return [budget.atMost === 0 ? style.red(first) : first, ...rest];
+    }),
+    ...[...budgets.values()].flatMap(({ claims }) => claims).flatMap((claim) => wrap(plain(`Cluster ${claim.cluster} claims a refusal until ${instantOf(claim.retryAtMs)} (${claim.where}).`), width, "  ")),
+    ...unknown.flatMap(({ issuer, key }) => wrap(plain(`${setPhrase(key)}: no limit of ${view.across.titles.get(issuer) ?? issuer} is known; limits: in certkeep.yaml says one.`), width, "  ")),
+    ...(silences.length === 0 ? [] : wrap(style.dim(plain(`Silent: ${silences.slice(0, 6).map(silenceText).join(", ")}${silences.length > 6 ? ` and ${silences.length - 6} more` : ""}.`)), width, "  ")),
+    ...(unread.length === 0 ? [] : wrap(style.dim(plain(`Left unread: ${count(unread.reduce((sum, entry) => sum + entry.count, 0), "issuance")}.`)), width, "  ")),
+  ];
+}
+
+function planLines(account: AccountView, planned: number, view: ExplainView, page: PageStyle): string[] {
+  const { plan } = account;
+  const what = account.kind === "domain" ? `${count(planned, "new name")} under ${account.key}` : `${count(planned, "more certificate")} of ${accountName(account)}`;
+  if (plan === null) return section(plain(`Plan: ${what}`), ["  No limit of its issuer is known."], page);
+  const { earliestMs, sureMs } = plan;
+  const when = (ms: number): string => (ms <= view.atMs ? "now" : `${instantOf(ms)} (${spanPhrase(ms - view.atMs)})`);
+  // Those that go together are one line.
+  const rows: { from: number; to: number; earliest: string; sure: string }[] = [];
+  earliestMs.forEach((ms, i) => {
+    const earliest = when(ms);
+    const sure = sureMs === null ? "unknown" : when(sureMs[i] ?? ms);
+    const last = rows.at(-1);
+    if (last !== undefined && last.earliest === earliest && last.sure === sure) last.to = i + 1;
+    else rows.push({ from: i + 1, to: i + 1, earliest, sure });
+  });
+  const cells = rows.slice(0, MAX_PLAN_ROWS).map(({ from, to, earliest, sure }) => [from === to ? String(from) : `${from} to ${to}`, earliest, sure]);
+  const last = rows.at(-1);
+  return section(
+    plain(`Plan: ${what}`),
+    [
+      ...tableLines(["", "NOT BEFORE", "SURE, IF NOTHING ELSE IS ISSUED"], cells, page.width, "  "),
+      ...(rows.length > MAX_PLAN_ROWS && last !== undefined ? [`  … the last, ${last.to}, at ${last.earliest}`] : []),
+      ...(earliestMs.length < planned ? wrap(`No further than ${earliestMs.length} is planned.`, page.width, "  ") : []),
+    ],
+    page,
+  );
+}
+
+function copyLines(view: ExplainView, { width, style }: PageStyle): string[] {
+  if (view.kind === "cluster" || view.kind === "domain") return [];
+  const copies = [...new Map(view.places.flatMap((place) => place.copies.map((copy) => [`${copy.cluster} ${copy.version}`, { copy, place }] as const))).values()];
+  if (copies.length === 0) return view.places.length === 0 ? [] : ["  None. If it is lost, it can only be issued again."];
+  const rows = copies.slice(0, MAX_ROWS).map(({ copy }) => [copy.version.slice(0, 8), copy.cluster, copy.serial?.slice(0, 16) ?? "", copy.recordedAt, copy.notAfter ?? "", copy.retired ? "retired" : copy.good ? "good" : "not good"]);
+  return [...tableLines(["VERSION", "CLUSTER", "SERIAL", "RECORDED", "UNTIL", ""], rows, width, "  "), ...(copies.length > MAX_ROWS ? [style.dim(`  and ${copies.length - MAX_ROWS} more`)] : [])];
+}

@@ -1,0 +1,59 @@
+/**
+ * A message as Slack's client would show it, in a terminal: what is bold, code, a quote or a date there is so here, and
+ * a mention or a link that got through would be seen as one.
+ */
+import type { Style } from "../report/style.ts";
+import { wrap } from "../report/text.ts";
+import type { TakenMessage } from "./slack.ts";
+
+export function slackView({ blocks, text }: TakenMessage, { width, style }: { readonly width: number; readonly style: Style }): string {
+  const inner = width - 2;
+  const lines = blocks.length === 0 ? wrap(text, inner) : blocks.flatMap((block) => blockLines(block, inner, style));
+  return lines.map((line) => `${style.dim("│")} ${line}`.trimEnd()).join("\n");
+}
+
+function textOf(value: unknown): string {
+  const text = typeof value === "object" && value !== null ? (value as Record<string, unknown>)["text"] : undefined;
+  return typeof text === "string" ? text : "";
+}
+
+function blockLines(block: TakenMessage["blocks"][number], width: number, style: Style): string[] {
+  switch (block.type) {
+    case "header":
+      return [...wrap(textOf(block["text"]), width).map((line) => style.bold(line)), ""];
+    case "divider":
+      return [style.dim("─".repeat(Math.min(width, 40)))];
+    case "context":
+      return [...(Array.isArray(block["elements"]) ? block["elements"] : []).flatMap((element) => wrap(inline(textOf(element)), width).map((line) => style.dim(line))), ""];
+    case "section":
+      return [...sectionLines(textOf(block["text"]), width, style), ""];
+    default:
+      return [];
+  }
+}
+
+function sectionLines(text: string, width: number, style: Style): string[] {
+  const lines: string[] = [];
+  let code = false;
+  for (const line of text.split("\n")) {
+    if (line === "```") code = !code;
+    else if (code) lines.push(`    ${style.green(inline(line))}`);
+    else if (/^\*[^*]*\*$/.test(line)) lines.push(...wrap(inline(line.slice(1, -1)), width).map((part) => style.bold(part)));
+    else lines.push(...wrap(inline(line), width - 2).map((part, index) => (index === 0 ? part : `  ${part}`)));
+  }
+  return lines;
+}
+
+/** Tokens and entities as Slack resolves them. */
+function inline(text: string): string {
+  return text
+    .replaceAll("\u200b", "")
+    .replace(/<!date\^\d+\^[^|>]*\|([^>]*)>/g, "$1")
+    .replace(/<!(channel|here|everyone)(\|[^>]*)?>/g, "@$1 (a mention)")
+    .replace(/<(https?:[^|>]*)(\|([^>]*))?>/g, "$1 (a link)")
+    .replace(/`([^`]*)`/g, "$1")
+    .replace(/(^|\s)\*([^*]+)\*(?=\s|$|[:.,])/g, "$1$2")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&amp;", "&");
+}

@@ -1,0 +1,56 @@
+/** What is known of every cluster, from the states alone: no cluster is asked. A state that can't be read is told, and hides no other. */
+import { isCertkeepError, type CertkeepError } from "../error.ts";
+import type { IgnoreEntry } from "../finding/ignore.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { StateStore } from "../ports/states.ts";
+import { summarize, unseenSummary, type ClusterSummary } from "../report/summary.ts";
+import type { StateDocument } from "../state/document.ts";
+import { loadState, stateKeys } from "./states.ts";
+
+export interface ReportPorts {
+  readonly states: StateStore;
+  readonly clock: Clock;
+}
+
+export interface ReportScope {
+  /** Registered clusters; empty: every state counts. */
+  readonly registered: readonly string[];
+  readonly ignore: readonly IgnoreEntry[];
+}
+
+export interface Overview {
+  readonly summaries: readonly ClusterSummary[];
+  /** Clusters that have a state and aren't registered. */
+  readonly unregistered: readonly string[];
+  /** States that could not be read. */
+  readonly problems: readonly CertkeepError[];
+}
+
+/**
+ * One state after the other, each forgotten once it is summed up. `look` sees every state that could be read.
+ * @throws CertkeepError where the store can't be listed
+ */
+export async function surveyStates(ports: ReportPorts, { registered, ignore }: ReportScope, look: (state: StateDocument) => void = () => {}): Promise<Overview> {
+  const view = { atNs: ports.clock.nowNs(), ignore };
+  const keys = await stateKeys(ports.states);
+  const wanted = registered.length === 0 ? keys : keys.filter((key) => registered.includes(key));
+  const summaries: ClusterSummary[] = [];
+  const problems: CertkeepError[] = [];
+  for (const key of wanted.toSorted()) {
+    try {
+      const loaded = await loadState(ports.states, key);
+      if (loaded === null) continue;
+      summaries.push(summarize({ ...loaded.state, cluster: key }, view));
+      look(loaded.state);
+    } catch (error) {
+      // A state of this format may still hold an instant that is none: that is damage as well.
+      if (isCertkeepError(error)) problems.push(error);
+      else if (!(error instanceof RangeError)) throw error;
+      summaries.push(unseenSummary(key, "unreadable", isCertkeepError(error, "state_format_newer") ? "What was seen of this cluster was written by a newer certkeep: update this one." : "What was seen of this cluster can't be read: its state is damaged or its store doesn't answer.", view));
+    }
+  }
+  for (const name of registered) {
+    if (!keys.includes(name)) summaries.push(unseenSummary(name, "never", "This cluster is registered and was never audited.", view));
+  }
+  return { summaries, unregistered: registered.length === 0 ? [] : keys.filter((key) => !registered.includes(key)).toSorted(), problems };
+}
