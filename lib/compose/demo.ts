@@ -49,6 +49,7 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
       "    kind: production",
       "    anchors: anchors.pem",
       "    intermediates: intermediates.pem",
+      "    limits: {perSet: {count: 5}, perDomain: {count: 50}}",
       "",
     ].join("\n"),
     own,

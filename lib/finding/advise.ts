@@ -6,7 +6,7 @@ import { adviseOn, type Advice } from "../issuance/advice.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
 import type { Across } from "./across.ts";
 import { commandLine, fitsCommand, literal } from "./command.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, findingRef } from "./finding.ts";
 import { instantNs } from "./verdict.ts";
 import { budgetPhrase, instantOf, spanPhrase } from "./words.ts";
 
@@ -62,12 +62,14 @@ function failingOf(state: StateDocument, { subject }: Finding): Failing | null {
 }
 
 /** The advice for a certificate of a cluster at a place; `failingSha256`: the one that is no help. */
-export function adviceFor(state: StateDocument, certificate: Pick<CertificateRecord, "names" | "issuer">, place: { readonly namespace: string; readonly secret: string }, failingSha256: string | null, across: Across): Advice {
+export function adviceFor(state: StateDocument, certificate: Pick<CertificateRecord, "domain" | "names" | "issuer">, place: { readonly namespace: string; readonly secret: string }, failingSha256: string | null, across: Across): Advice {
   const atNs = BigInt(Math.round(across.atMs)) * 1_000_000n;
+  // What its owner would ask for, whatever names stand in the certificate that it refuses.
+  const names = certificate.domain === null ? certificate.names : [certificate.domain];
   return adviseOn(across.ledger, across.ledgerOf(state.cluster), {
-    names: certificate.names,
+    names,
     issuer: certificate.issuer,
-    copy: copyStatus(state, { ...place, names: certificate.names }, failingSha256, atNs),
+    copy: copyStatus(state, { ...place, names }, failingSha256, atNs),
     atMs: across.atMs,
   });
 }
@@ -110,7 +112,7 @@ export function adviseFindings(findings: readonly Finding[], state: StateDocumen
     const command =
       advice.action === "restore"
         ? (commandLine(literal("certkeep restore"), state.cluster, name) ?? finding.command)
-        : commandLine(literal("certkeep explain"), fitsCommand(name) ? name : finding.code);
+        : commandLine(literal("certkeep explain"), fitsCommand(name) ? name : findingRef(finding.id));
     return { ...finding, advice: advicePhrase(advice, across.atMs), command, evidence: [...finding.evidence, `advice ${advice.action}`, ...advice.because] };
   });
 }

@@ -1,5 +1,7 @@
 /** A finding: a coded statement with severity, subject, evidence, advice and since when. Pure data. */
+import { createHash } from "node:crypto";
 import { CODES, type FindingCode, type Severity } from "./codes.ts";
+import { commandLine, literal } from "./command.ts";
 
 export interface Subject {
   readonly cluster: string;
@@ -40,6 +42,7 @@ export interface Draft {
   readonly seen: string;
   readonly evidence?: readonly string[];
   readonly advice?: string;
+  /** `null`: there is one, and a name in it doesn't fit a command; the finding is named instead. */
   readonly command?: string | null;
   readonly due?: string | null;
   readonly asLastSeen?: string | null;
@@ -52,11 +55,17 @@ export function findingId(code: FindingCode, subject: Subject): string {
   return [code, subject.cluster, subject.namespace ?? "", subject.secret ?? "", subject.name ?? ""].join("|");
 }
 
+/** A name for a finding that always fits a command: its code and a digest of its id. */
+export function findingRef(id: string): string {
+  return `${id.slice(0, id.indexOf("|"))}:${createHash("sha256").update(id).digest("hex").slice(0, 12)}`;
+}
+
 /** `since` is the instant at which this id was first recorded, else now. */
 export function createFinding(draft: Draft, since: string): Finding {
   const entry = CODES[draft.code];
+  const id = findingId(draft.code, draft.subject);
   return {
-    id: findingId(draft.code, draft.subject),
+    id,
     code: draft.code,
     severity: draft.severity ?? entry.severity,
     subject: draft.subject,
@@ -64,7 +73,7 @@ export function createFinding(draft: Draft, since: string): Finding {
     evidence: draft.evidence ?? [],
     leadsTo: draft.leadsTo ?? entry.leadsTo,
     advice: draft.advice ?? entry.advice,
-    command: draft.command ?? null,
+    command: draft.command === undefined ? null : (draft.command ?? commandLine(literal("certkeep explain"), findingRef(id))),
     since,
     due: draft.due ?? null,
     asLastSeen: draft.asLastSeen ?? null,

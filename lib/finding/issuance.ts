@@ -7,8 +7,8 @@ import { formatInstant } from "../certificate/time.ts";
 import type { Budget } from "../issuance/budget.ts";
 import type { IssuanceFinding } from "../issuance/rules.ts";
 import type { Across, Place } from "./across.ts";
-import type { FindingCode, Severity } from "./codes.ts";
-import { commandLine, fitsCommand, literal } from "./command.ts";
+import type { Severity } from "./codes.ts";
+import { commandLine, literal } from "./command.ts";
 import { createFinding, type Draft, type Finding, type Subject } from "./finding.ts";
 import { budgetPhrase, instantOf, spanPhrase } from "./words.ts";
 
@@ -28,10 +28,6 @@ export function setLabel(key: string): string {
 export function setPhrase(key: string): string {
   const [first = "", ...others] = key.split(",");
   return others.length === 0 ? first : others.length === 1 ? `${first} and ${others[0]}` : `${first} and ${others.length} other names`;
-}
-
-function explain(name: string, code: FindingCode): string | null {
-  return commandLine(literal("certkeep explain"), fitsCommand(name) ? name : code);
 }
 
 function iso(ms: number): string {
@@ -66,7 +62,7 @@ function draftOf(found: IssuanceFinding, cluster: string, across: Across): Draft
   const place = onlyPlace(found, cluster, across);
   const subject: Subject = place === null ? { cluster, namespace: null, secret: null, name: of.kind === "domain" ? of.key : setLabel(of.key) } : { cluster, namespace: place.namespace, secret: place.secret, name: place.name };
   const name = of.kind === "domain" ? of.key : (place?.name ?? of.key.split(",")[0] ?? of.key);
-  return { code, subject, command: explain(name, code), evidence: evidenceOf(found), ...told(found, cluster, across) };
+  return { code, subject, command: commandLine(literal("certkeep explain"), name), evidence: evidenceOf(found), ...told(found, cluster, across) };
 }
 
 function evidenceOf({ budget, issuances, places, subject }: IssuanceFinding): readonly string[] {

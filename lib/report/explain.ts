@@ -10,7 +10,7 @@ import { budgetPhrase, instantOf, reasonText, spanPhrase } from "../finding/word
 import type { Advice } from "../issuance/advice.ts";
 import type { Budget, TimelineEntry } from "../issuance/budget.ts";
 import type { Silence } from "../issuance/evidence.ts";
-import type { Sighting } from "../issuance/issuance.ts";
+import { serialKey, type Sighting } from "../issuance/issuance.ts";
 import type { Plan } from "../issuance/plan.ts";
 import { bar } from "./budget.ts";
 import { findingLines, sortFindings } from "./findings.ts";
@@ -55,7 +55,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
     ...verdictLines(view, page),
     ...section("Where it is", placeLines(view, page), page),
     ...section("What to do", doLines(view, page), page),
-    ...findingLines({ findings: view.findings, nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
+    ...findingLines({ findings: view.findings.map((finding) => (finding.command === `certkeep explain ${view.name}` ? { ...finding, command: null } : finding)), nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
     ...(view.ignored === 0 ? [] : wrap(style.dim(`${count(view.ignored, "finding")} muted by ignore: in certkeep.yaml.`), width, "  ")),
     ...(view.kind === "cluster" ? [] : view.accounts.flatMap((account) => timelineLines(account, view, page))),
     ...section("What is left", leftLines(view, page), page),
@@ -66,6 +66,11 @@ export function explainText(view: ExplainView, page: PageStyle): string {
 
 function section(title: string, lines: readonly string[], { style }: PageStyle): string[] {
   return lines.length === 0 ? [] : ["", style.bold(title), ...lines];
+}
+
+/** The serial's first digits, as its issuer's pages begin them: without zeros before. */
+function serialText(serial: string): string {
+  return serialKey(serial).slice(0, 10);
 }
 
 /** The answer first, in one sentence for each kind of name. */
@@ -111,8 +116,8 @@ function placeLines(view: ExplainView, { width, style }: PageStyle): string[] {
     `${place.namespace}/${place.secret}`,
     ...(view.kind === "certificate" ? [] : [place.name]),
     place.state === "live" ? (place.verdict?.valid === true ? "valid" : (place.verdict?.reasons[0] ?? "invalid").replaceAll("_", " ")) : place.state === "removed" ? "removed with its parent" : place.state,
-    place.certificate?.serial.slice(0, 16) ?? "",
-    place.certificate?.notAfter ?? "",
+    place.certificate === null ? "" : serialText(place.certificate.serial),
+    place.certificate?.notAfter.slice(0, 10) ?? "",
     place.copies.some(({ good }) => good) ? "yes" : "no",
   ]);
   return [
@@ -122,6 +127,8 @@ function placeLines(view: ExplainView, { width, style }: PageStyle): string[] {
 }
 
 function doLines(view: ExplainView, { width }: PageStyle): string[] {
+  // Of many, each finding says it.
+  if (view.kind === "cluster" || view.kind === "domain") return [];
   const failing = view.places.flatMap((place) => (place.advice === null ? [] : [{ place, advice: place.advice }]));
   if (failing.length > 0) {
     return failing.slice(0, MAX_ROWS).flatMap(({ place, advice }) => {
@@ -140,6 +147,14 @@ function sourceText({ kind, cluster, where }: Sighting): string {
   return [SOURCE_WORDS[kind], cluster, kind === "backup" ? where.slice(0, 8) : where].filter((part) => part !== null).join(" ");
 }
 
+const SOURCE_ORDER: readonly Sighting["kind"][] = ["secret", "ct", "backup", "state", "log"];
+
+/** Two of them, and how many more. */
+function sourcesText(sources: readonly Sighting[]): string {
+  const sorted = sources.toSorted((a, b) => SOURCE_ORDER.indexOf(a.kind) - SOURCE_ORDER.indexOf(b.kind));
+  return sorted.slice(0, 2).map(sourceText).join(", ") + (sorted.length > 2 ? ` and ${sorted.length - 2} more` : "");
+}
+
 const BASIS_WORDS = { sct: "", not_before: " by its notBefore", first_seen: " at the latest: first seen then" } as const;
 const EFFECT_WORDS = { spent: "", renewal: " a renewal", overshoot: " although none was left" } as const;
 
@@ -155,10 +170,10 @@ function timelineLines(account: AccountView, view: ExplainView, page: PageStyle)
   if (timeline.length === 0) return [];
   const rows = timeline.slice(-MAX_ROWS).map(({ issuance, effect, leaves }) => [
     `${instantOf(issuance.issuedAtMs)}${BASIS_WORDS[issuance.basis]}`,
-    issuance.serial.slice(0, 16),
+    serialText(issuance.serial),
     ...(account.kind === "domain" ? [issuance.names[0] ?? ""] : []),
     leaves === undefined || budget === null ? "" : `${bar(leaves, budget.limit.burst)} ${leaves} of ${budget.limit.burst}${EFFECT_WORDS[effect ?? "spent"]}`,
-    issuance.sources.slice(0, 2).map(sourceText).join(", ") + (issuance.sources.length > 2 ? ` and ${issuance.sources.length - 2} more` : ""),
+    sourcesText(issuance.sources),
   ]);
   const head = ["ISSUED", "SERIAL", ...(account.kind === "domain" ? ["NAME"] : []), budget === null ? "" : "LEFT AFTER IT", "KNOWN FROM"];
   const earlier = timeline.length - MAX_ROWS;
@@ -227,6 +242,6 @@ function copyLines(view: ExplainView, { width, style }: PageStyle): string[] {
   if (view.kind === "cluster" || view.kind === "domain") return [];
   const copies = [...new Map(view.places.flatMap((place) => place.copies.map((copy) => [`${copy.cluster} ${copy.version}`, { copy, place }] as const))).values()];
   if (copies.length === 0) return view.places.length === 0 ? [] : ["  None. If it is lost, it can only be issued again."];
-  const rows = copies.slice(0, MAX_ROWS).map(({ copy }) => [copy.version.slice(0, 8), copy.cluster, copy.serial?.slice(0, 16) ?? "", copy.recordedAt, copy.notAfter ?? "", copy.retired ? "retired" : copy.good ? "good" : "not good"]);
+  const rows = copies.slice(0, MAX_ROWS).map(({ copy }) => [copy.version.slice(0, 8), copy.cluster, copy.serial === null ? "" : serialText(copy.serial), copy.recordedAt.slice(0, 10), copy.notAfter?.slice(0, 10) ?? "", copy.retired ? "retired" : copy.good ? "good" : "not good"]);
   return [...tableLines(["VERSION", "CLUSTER", "SERIAL", "RECORDED", "UNTIL", ""], rows, width, "  "), ...(copies.length > MAX_ROWS ? [style.dim(`  and ${copies.length - MAX_ROWS} more`)] : [])];
 }

@@ -1,0 +1,37 @@
+/** An explanation as one JSON document, `certkeep.explain/v1`. Pure. */
+import { formatInstant } from "../../certificate/time.ts";
+import { acrossData, adviceData, budgetData, issuanceData } from "../../finding/budgets.ts";
+import type { Explanation } from "../explain.ts";
+
+export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
+
+function iso(ms: number): string {
+  return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
+}
+
+export function explainDocument(explanation: Explanation): object {
+  const { across } = explanation;
+  const { silent, unread, fromFuture } = acrossData({ ...across, budgets: [] });
+  return {
+    name: explanation.name,
+    kind: explanation.kind,
+    at: iso(explanation.atMs),
+    places: explanation.places.map(({ advice, ...place }) => ({ ...place, advice: advice === null ? null : adviceData(advice) })),
+    issuances: explanation.accounts.map(({ kind, issuer, key, budget, domains, timeline, plan }) => ({
+      kind,
+      issuer,
+      key,
+      budget: budget === null ? null : budgetData(across, budget),
+      domains: domains.map((domain) => budgetData(across, domain)),
+      timeline: timeline.map(({ issuance, effect, leaves }) => ({ ...issuanceData(issuance), effect: effect ?? null, leaves: leaves ?? null })),
+      plan: plan === null ? null : { earliest: plan.earliestMs.map(iso), sure: plan.sureMs?.map(iso) ?? null },
+    })),
+    clusters: explanation.clusters.map(({ state, tally }) => ({ cluster: state.cluster, title: state.title, server: state.server, identity: state.identity, audit: state.audit, counts: tally })),
+    findings: explanation.findings,
+    ignored: explanation.ignored,
+    silent,
+    unread,
+    fromFuture,
+    problems: explanation.problems.map(({ code, message }) => ({ code, message })),
+  };
+}
