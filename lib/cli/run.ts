@@ -4,6 +4,7 @@ import { CertkeepError } from "../error.ts";
 import { auditCommand } from "./audit.ts";
 import { backupsCommand } from "./backups.ts";
 import { checkCommand } from "./check.ts";
+import { clustersCommand } from "./clusters.ts";
 import { demoCommand } from "./demo.ts";
 import { digestCommand } from "./digest.ts";
 import { drillCommand } from "./drill.ts";
@@ -31,7 +32,7 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText("after", "\nExit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete.\nStart with: certkeep demo    or, on a cluster of yours: certkeep audit");
-  for (const command of [demoCommand(io, (line) => run(line, world)), initCommand(io), checkCommand(io), auditCommand(io), explainCommand(io), digestCommand(io), backupsCommand(io), restoreCommand(io), drillCommand(io)]) {
+  for (const command of [demoCommand(io, (line) => run(line, world)), initCommand(io), checkCommand(io), auditCommand(io), explainCommand(io), digestCommand(io), backupsCommand(io), restoreCommand(io), drillCommand(io), clustersCommand(io)]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   // A command's own --version (that of a copy) isn't the program's. Not inherited: below a command, options go anywhere.

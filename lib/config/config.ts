@@ -17,6 +17,8 @@ export interface OperatorRef {
 export interface RegisteredAccess {
   readonly kind: AccessKind;
   readonly parts: readonly Part[];
+  /** RFC 3339: when the credential was made; `null` where it isn't known. */
+  readonly since: string | null;
   /** The credential may do more than it needs, and somebody accepted that. */
   readonly broad: boolean;
 }

@@ -242,7 +242,7 @@ function toEntry(input: RegistrationInput): Omit<ClusterEntry, "name"> {
     recipients: input.recipients === undefined ? null : distinct(input.recipients),
     restoreKubeconfig: input.restoreKubeconfig ?? null,
     eks: input.eks === undefined ? null : { ...input.eks, restoreRole: input.eks.restoreRole ?? null },
-    access: input.access === undefined ? null : { kind: input.access.kind, parts: distinct(input.access.parts ?? []) as Part[], broad: input.access.broad ?? false },
+    access: input.access === undefined ? null : { kind: input.access.kind, parts: distinct(input.access.parts ?? []) as Part[], since: input.access.since ?? null, broad: input.access.broad ?? false },
   };
 }
 

@@ -4,6 +4,7 @@
  * twice, an entry that selects nothing) is checked in lib/config/parse.ts.
  */
 import * as z from "zod/mini";
+import { parseInstantOrNull } from "../certificate/time.ts";
 import { ACCESS_KINDS, PARTS } from "../access/table.ts";
 import { CODES, SEVERITIES, type FindingCode, type Severity } from "../finding/codes.ts";
 import { DEFAULT_COPIES_PER_DAY, DEFAULT_LIMIT_HOURS } from "./config.ts";
@@ -81,6 +82,7 @@ const entry = {
         {
           kind: z.enum(ACCESS_KINDS, `one of ${ACCESS_KINDS.join(", ")}`).register(help, { description: "What kind of credential it is.", examples: ["token"] }),
           parts: z.optional(z.array(z.enum(PARTS, `one of ${PARTS.join(", ")}`), "a list of parts")).register(help, { description: "The parts of the permissions that were asked for; doctor checks them.", examples: [["secrets", "parents", "diagnosis"]] }),
+          since: z.optional(z.string("an instant such as 2026-12-31T18:00:00Z").check(z.refine((since) => parseInstantOrNull(since) !== null, "an instant such as 2026-12-31T18:00:00Z"))).register(help, { description: "When the credential was made.", examples: ["2026-12-31T18:00:00Z"] }),
           broad: z.optional(z.boolean("true or false")).register(help, { description: "Somebody accepted that the credential may do more than it needs.", default: false }),
         },
         "the settings kind and parts",

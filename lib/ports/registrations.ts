@@ -12,6 +12,8 @@ export interface RegistrationFiles {
   write(name: string, before: string | null, after: string): Promise<"written" | "changed">;
   /** Removes the registration, then its credentials. */
   remove(name: string): Promise<void>;
-  /** Removes the credentials of a registration that `keep` doesn't name. */
-  dropCredentials(name: string, keep: readonly string[]): Promise<void>;
+  /** Credentials that lie there for this name, as `writeCredential` called them. */
+  credentials(name: string): Promise<readonly string[]>;
+  /** Removes one credential; one that is gone is no error. */
+  dropCredential(file: string): Promise<void>;
 }

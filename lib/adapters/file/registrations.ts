@@ -62,8 +62,9 @@ export function createRegistrationFiles(folder: string): RegistrationFiles {
       await drop(fileOf(name));
       for (const file of await credentialsOf(name)) await drop(join(folder, file));
     },
-    dropCredentials: async (name, keep) => {
-      for (const file of await credentialsOf(name)) if (!keep.includes(file)) await drop(join(folder, file));
+    credentials: credentialsOf,
+    dropCredential: async (file) => {
+      if (CREDENTIAL.test(file)) await drop(join(folder, file));
     },
   };
 }

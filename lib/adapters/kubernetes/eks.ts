@@ -7,7 +7,6 @@
  * told by its code alone.
  */
 import { createHash, createHmac } from "node:crypto";
-import { SignatureV4 } from "@smithy/signature-v4";
 import { CertkeepError } from "../../error.ts";
 import type { Connection } from "./connection.ts";
 
@@ -59,6 +58,8 @@ function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
 export async function eksToken(options: EksOptions): Promise<string> {
   const endpoint = new URL(options.endpoint ?? `https://sts.${options.region}.${options.region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"}`);
   const credentials = await options.credentials();
+  // Loaded here: whoever has no such cluster doesn't pay for it.
+  const { SignatureV4 } = await import("@smithy/signature-v4");
   const signer = new SignatureV4({ service: "sts", region: options.region, credentials, sha256: Sha256 });
   const signed = await signer.presign(
     {

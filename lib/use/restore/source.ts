@@ -113,7 +113,7 @@ async function earlierByTitle(target: RestoreTarget, states: StateStore, base: P
 }
 
 /** Keeps the old state under a name of its own, then begins the new one. Done twice it changes nothing more. */
-async function pinSuccessor(states: StateStore, cluster: string, identity: ClusterIdentity, server: string, nowNs: bigint): Promise<void> {
+export async function pinSuccessor(states: StateStore, cluster: string, identity: ClusterIdentity, server: string, nowNs: bigint): Promise<void> {
   for (let attempt = 0; attempt < 8; attempt += 1) {
     const loaded = await loadState(states, cluster);
     const before = loaded?.state.identity ?? null;

@@ -1,0 +1,178 @@
+/** Registering, removing and listing clusters with their concrete adapters. */
+import { dirname, relative, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { createRegistrationFiles } from "../adapters/file/registrations.ts";
+import { createSelfAccess } from "../adapters/kubernetes/access.ts";
+import type { Connection } from "../adapters/kubernetes/connection.ts";
+import { asEksRole, roleCredentials } from "../adapters/kubernetes/eks.ts";
+import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { proxyFromEnvironment } from "../adapters/kubernetes/proxy.ts";
+import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import { createRegistrar } from "../adapters/kubernetes/register.ts";
+import type { ServerPlace, StoredCredential } from "../access/kubeconfig.ts";
+import type { Bearer } from "../access/table.ts";
+import type { ClusterEntry } from "../config/config.ts";
+import { parseRegistration } from "../config/parse.ts";
+import { LABEL } from "../config/form.ts";
+import { CertkeepError } from "../error.ts";
+import type { RegisterPorts } from "../use/register/context.ts";
+import type { ListPorts } from "../use/register/list.ts";
+import type { RemovePorts } from "../use/register/remove.ts";
+import { connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
+import { fromHome } from "./init.ts";
+import { realTimer } from "./restore.ts";
+import { composeSettings, homeOf, type ComposedSettings, type World } from "./settings.ts";
+
+export interface RegisterWorld extends World, ConnectWorld {
+  readonly name: string;
+  /** Kubeconfig of the administrator; `null`: what kubectl would take. */
+  readonly kubeconfig: string | null;
+  /** `null`: the current one. */
+  readonly context: string | null;
+  /** Files with credentials of the person's own, by what they are for. */
+  readonly brought: Readonly<Record<Bearer, string | null>>;
+  readonly consent: RegisterPorts["consent"];
+  readonly note: (message: string) => void;
+}
+
+export interface ComposedRegister {
+  readonly ports: RegisterPorts;
+  /** The registration that is there, as far as it can be read. */
+  readonly existing: Omit<ClusterEntry, "name"> | null;
+  readonly settings: ComposedSettings;
+  close(): Promise<void>;
+}
+
+/** @throws CertkeepError usage, for a name that can't be or is another's */
+export async function composeExisting(world: World, name: string): Promise<{ readonly settings: ComposedSettings; readonly existing: Omit<ClusterEntry, "name"> | null }> {
+  if (!LABEL.test(name)) throw new CertkeepError("usage", { where: "certkeep clusters", found: "a name that no cluster can have", expected: "small letters, digits and -, at most 63, beginning and ending with a letter or digit" });
+  const settings = await composeSettings(world);
+  if (settings.config.clusters.some((entry) => entry.name === name) && !settings.registered.includes(name)) {
+    throw new CertkeepError("usage", { where: `cluster ${name}`, found: `the name is that of a cluster in ${settings.file ?? "certkeep.yaml"}`, expected: "a name of its own", todo: "Remove its entry there first, or choose another name" });
+  }
+  const text = await createRegistrationFiles(settings.registrations).read(name);
+  const parsed = text === null ? null : parseRegistration(text, `${settings.registrations}/${name}.yaml`);
+  return { settings, existing: parsed?.ok === true ? parsed.entry : null };
+}
+
+export async function composeRegister(world: RegisterWorld): Promise<ComposedRegister> {
+  const { settings, existing } = await composeExisting(world, world.name);
+  const admin = await adminConnection(world);
+  refuseInsecure(admin, world.name);
+  const place: ServerPlace = {
+    server: admin.server.href.replace(/\/$/, ""),
+    caPem: admin.caPem,
+    tlsServerName: admin.tlsServerName,
+    proxyUrl: admin.proxyUrl === null || proxyFromEnvironment(admin.server, world.env) !== null ? null : admin.proxyUrl.href,
+  };
+  const registrar = createRegistrar(admin);
+  const self = createSelfAccess(admin);
+  const reader = createClusterReader(admin);
+  const nowMs = (): number => Number(world.nowNs() / 1_000_000n);
+  return {
+    settings,
+    existing,
+    close: async () => {
+      await Promise.all([registrar.close(), self.close(), reader.close()]);
+    },
+    ports: {
+      registrar,
+      self,
+      reader,
+      place,
+      brought: { read: await broughtCredential(world, "read"), restore: await broughtCredential(world, "restore") },
+      open: async (bearer, text, eks) => {
+        const plain = await connect(parseKubeconfig(text, `the ${bearer} credential of ${world.name}`), null, { environment: world.env, nowMs, allowExec: false });
+        const role = bearer === "restore" ? (eks?.restoreRole ?? null) : (eks?.role ?? null);
+        const endpoint = world.env["AWS_ENDPOINT_URL_STS"];
+        const connection = eks === null || role === null ? plain : asEksRole(plain, { cluster: eks.cluster, region: eks.region, credentials: roleCredentials(role, eks.region, world.name, world.env), nowMs, ...(endpoint === undefined ? {} : { endpoint }) });
+        const access = createSelfAccess(connection);
+        const reading = createClusterReader(connection);
+        return {
+          self: access,
+          reader: reading,
+          expiresAtMs: connection.credentialExpiresAtMs,
+          close: async () => {
+            await Promise.all([access.close(), reading.close()]);
+          },
+        };
+      },
+      files: createRegistrationFiles(settings.registrations),
+      states: settings.stores.states,
+      clock: { nowNs: world.nowNs },
+      timer: realTimer,
+      consent: world.consent,
+      schema: schemaPath(settings.registrations),
+      note: world.note,
+    },
+  };
+}
+
+/** Relative where it lies below; else it isn't named, since a file that is committed names no path of one machine. */
+function schemaPath(folder: string): string | null {
+  const schema = fileURLToPath(new URL("../../schema/registration.schema.json", import.meta.url));
+  const below = relative(folder, schema);
+  return existsSync(schema) && !below.startsWith("../../..") && dirname(below) !== "." ? below : null;
+}
+
+async function adminConnection(world: RegisterWorld): Promise<Connection> {
+  const own = world.kubeconfig ?? (world.context === null ? world.brought.read : null);
+  return loadConnection({
+    ...(own === null ? {} : { files: [pathOf(own, world)] }),
+    ...(world.context === null ? {} : { context: world.context }),
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+    nowMs: () => Number(world.nowNs() / 1_000_000n),
+    allowExec: world.person !== null,
+    ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
+  });
+}
+
+function pathOf(path: string, world: World): string {
+  return resolve(world.cwd, fromHome(path, homeOf(world.env)));
+}
+
+/** The credential of a kubeconfig that somebody brings, without what it runs or looks up by itself. */
+async function broughtCredential(world: RegisterWorld, bearer: Bearer): Promise<StoredCredential | null> {
+  const file = world.brought[bearer];
+  if (file === null) return null;
+  const connection = await loadConnection({ files: [pathOf(file, world)], environment: world.env, homeFolder: homeOf(world.env), nowMs: () => Number(world.nowNs() / 1_000_000n), allowExec: false });
+  refuseInsecure(connection, world.name);
+  const { headers, clientPair } = await connection.credentials();
+  const { authorization } = headers;
+  if (clientPair !== null) return { kind: "pair", ...clientPair };
+  if (typeof authorization === "string" && authorization.startsWith("Bearer ")) return { kind: "token", token: authorization.slice("Bearer ".length) };
+  throw new CertkeepError("kubeconfig_invalid", { where: connection.source, found: "a user without a token and without a client certificate", expected: "one of the two" });
+}
+
+/** @throws CertkeepError */
+export async function composeRemove(world: Omit<RegisterWorld, "brought" | "consent">, revoke: boolean): Promise<{ readonly ports: RemovePorts; readonly settings: ComposedSettings; close(): Promise<void> }> {
+  const { settings } = await composeExisting(world, world.name);
+  const base = { files: createRegistrationFiles(settings.registrations), states: settings.stores.states };
+  if (!revoke) return { settings, ports: { ...base, admin: null }, close: async () => {} };
+  const admin = await adminConnection({ ...world, brought: { read: null, restore: null }, consent: async () => true });
+  const registrar = createRegistrar(admin);
+  const reader = createClusterReader(admin);
+  return {
+    settings,
+    ports: { ...base, admin: { registrar, reader, server: admin.server.href } },
+    close: async () => {
+      await Promise.all([registrar.close(), reader.close()]);
+    },
+  };
+}
+
+export async function composeList(world: World & ConnectWorld): Promise<{ readonly settings: ComposedSettings; readonly ports: ListPorts }> {
+  const settings = await composeSettings(world);
+  return {
+    settings,
+    ports: {
+      states: settings.stores.states,
+      describe: async (entry, registered) => {
+        const connection = await connectCluster(entry, "read", registered, world);
+        return { server: connection.server.href.replace(/\/$/, ""), expiresAtMs: connection.credentialExpiresAtMs };
+      },
+    },
+  };
+}
