@@ -19,7 +19,13 @@ export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Pro
       };
       try {
         await command("audit");
-        await command("backups");
+        const { deleted, emptied } = world.lose();
+        say(`\nNow it is 3 a.m.: somebody deletes the Secret of ${deleted}, and a template empties that of ${emptied}.\nTheir owner would ask Let's Encrypt for both again; five a week is all there is.`);
+        await command("audit");
+        await command("restore", "demo", deleted, emptied);
+        await command("restore", "demo", deleted, emptied, "--apply");
+        say("\nThe same certificates and keys are back: 2 issuances saved. Another look:");
+        await command("audit");
         await command("backups", "verify");
       } finally {
         await world.stop();

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateIdentity } from "../adapters/age/identity.ts";
 import { startSandbox } from "../sandbox/api.ts";
-import { fillDemoCluster } from "../sandbox/cluster.ts";
+import { emptyFields, fillDemoCluster } from "../sandbox/cluster.ts";
+import { fqdnOf } from "../sandbox/demosecrets.ts";
 import { createAuthority } from "../sandbox/pki.ts";
 
 export interface DemoWorld {
@@ -12,6 +13,8 @@ export interface DemoWorld {
   readonly folder: string;
   /** The demo's `certkeep.yaml`. */
   readonly config: string;
+  /** What goes wrong in the demo: one Secret is deleted, another one's fields are emptied. Names are domains. */
+  lose(): { readonly deleted: string; readonly emptied: string };
   stop(): Promise<void>;
 }
 
@@ -54,5 +57,16 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
     ].join("\n"),
     own,
   );
-  return { folder, config, stop: () => sandbox.stop() };
+  const deleted = fqdnOf("orders");
+  const emptied = fqdnOf("reports");
+  return {
+    folder,
+    config,
+    lose: () => {
+      sandbox.remove("tailscale", deleted);
+      emptyFields(sandbox, "tailscale", emptied);
+      return { deleted, emptied };
+    },
+    stop: () => sandbox.stop(),
+  };
 }
