@@ -24,7 +24,7 @@ export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Pro
         await command("audit");
         await command("restore", "demo", deleted, emptied);
         await command("restore", "demo", deleted, emptied, "--apply");
-        say("\nThe same certificates and keys are back: 2 issuances saved. Another look:");
+        say("\nThe same certificates and keys are back. Another look:");
         await command("audit");
         await command("backups", "verify");
       } finally {

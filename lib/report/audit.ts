@@ -35,7 +35,7 @@ export function auditText(clusters: readonly AuditedCluster[], view: { readonly 
       `${count(tally.certificates, "certificate")}, ${tally.fine} fine`,
       ...(tally.unknown === 0 ? [] : [`${tally.unknown} not known now`]),
       ...(tally.staging === 0 ? [] : [`${tally.staging} of staging`]),
-      `${count(tally.copies, "sealed copy", "sealed copies")}${cluster.copies.made === 0 ? "" : ` (${cluster.copies.made} new)`}`,
+      `${tally.copies} with a sealed copy${cluster.copies.made === 0 ? "" : ` (${count(cluster.copies.made, "copy", "copies")} made now, account keys included)`}`,
     ];
     lines.push(...wrap(parts.join(" · "), width, "  "));
     const looked = cluster.scopes.length === 0 ? "nothing" : cluster.scopes.slice(0, 5).join(", ") + (cluster.scopes.length > 5 ? ` and ${cluster.scopes.length - 5} more` : "");
