@@ -122,6 +122,9 @@ func addKeys(b *book) {
 	p8("curve nowhere", seq(num(0), alg(nil), octets(k.lk.sec1(false))))
 	p8("curves differ", seq(num(0), alg(k.lk.curveOID()), octets(seq(num(1), octets(scalar), ctx(0, oid(curveOIDs["P-384"]...))))))
 	p8("unknown curve outside", seq(num(0), alg(oid(1, 3, 132, 0, 10)), octets(k.lk.sec1(true))))
+	for name, inner := range []([]byte){ctx(0), prim(0, nil), ctx(1), ctx(0, []byte{6}), ctx(0, ctx(0)), ctx(2), []byte{0xa0}, []byte{0xa1, 0x80}, cat(ctx(0), ctx(1, bits(0, k.lk.point()))), cat(ctx(0, null()), ctx(1, bits(0, k.lk.point()))), ctx(1, octets([]byte("x"))), ctx(1, bits(0, nil)), []byte{0xa1, 3, 3, 9, 0}, []byte{0xbf, 0x1f, 0}, []byte{0x1f, 5, 0}, []byte{0xa0, 0x81, 2, 6, 0}, []byte{0xa0, 0x82, 0, 2, 6, 0}} {
+		p8(fmt.Sprint("optional fields ", name), seq(num(0), alg(k.lk.curveOID()), octets(seq(num(1), octets(scalar), inner))))
+	}
 	p8("trailing after", append(k.lk.pkcs8(), 0))
 	p8("trailing inside the octets", seq(num(0), alg(k.lk.curveOID()), octets(k.lk.sec1(false), []byte{1, 2, 3})))
 	p8("wrapped twice", seq(num(0), alg(k.lk.curveOID()), octets(k.lk.pkcs8())))
@@ -162,6 +165,14 @@ func addKeys(b *book) {
 	pk("short", ecSPKI("P-256", point[:64]))
 	pk("long", ecSPKI("P-256", append(append([]byte(nil), point...), 0)))
 	pk("x beyond p", ecSPKI("P-256", cat([]byte{4}, bytes.Repeat([]byte{0xff}, 32), point[33:])))
+	// P-521 leaves room above p, so a coordinate can be given unreduced.
+	wide := ecKey("P-521", "leaf")
+	field := wide.ec.Params().P
+	x, y := new(big.Int).SetBytes(wide.point()[1:67]), new(big.Int).SetBytes(wide.point()[67:])
+	fill := func(n *big.Int) []byte { return n.FillBytes(make([]byte, 66)) }
+	pk("x unreduced", ecSPKI("P-521", cat([]byte{4}, fill(new(big.Int).Add(x, field)), fill(y))))
+	pk("y unreduced", ecSPKI("P-521", cat([]byte{4}, fill(x), fill(new(big.Int).Add(y, field)))))
+	pk("y negated", ecSPKI("P-521", cat([]byte{4}, fill(x), fill(new(big.Int).Sub(field, y)))))
 	pk("padding bits", seq(ecAlg, bits(4, append(append([]byte(nil), point[:64]...), point[64]&0xf0))))
 	for by := uint(1); by <= 6; by++ {
 		pk(fmt.Sprint("shifted by ", by), seq(ecAlg, bits(byte(by), shifted(point, by))))
@@ -274,6 +285,7 @@ func addRSA(b *book, k kit) {
 		}
 		der := k.leaf.with(func(s *Spec) { s.spki = seq(alg, bits(0, seq(n, e))) }).sign(k.ik)
 		b.add("rsa spki "+name, parts{crt(der), k.interPE}, parts{block("RSA PRIVATE KEY", rk.pkcs1())}, roots)
+		b.add("rsa spki "+name+" further", parts{k.leafPEM, k.interPE, crt(der)}, parts{k.keyPEM}, roots)
 	}
 	spki("good", bigNum(rk.n), num(rk.e), nil)
 	spki("e other", bigNum(rk.n), num(3), nil)

@@ -199,6 +199,11 @@ func addSignatures(b *book) {
 	}
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	eval("as it should be", func(s []byte) []byte { return s })
+	for name, id := range [][]byte{seq(oid(1, 3, 101, 112), null()), seq(oid(1, 3, 101, 112), octets()), seq(oid(1, 3, 101, 113)), seq(oid(1, 3, 101, 110))} {
+		leaf := leafSpec(k.lk, nameOf("CA"), ed, host)
+		leaf.alg = id
+		b.add(fmt.Sprint("ed25519 identifier ", name), parts{crt(leaf.sign(ed))}, parts{k.keyPEM}, parts{crt(rootSpec(nameOf("CA"), ed).sign(ed))})
+	}
 	eval("s plus order", func(s []byte) []byte {
 		le := append([]byte(nil), s[32:]...)
 		reverse(le)
