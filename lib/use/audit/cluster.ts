@@ -100,6 +100,7 @@ class ClusterRun {
       ...before,
       title: target.title,
       server: target.server,
+      ...(target.credential === undefined ? {} : { credential: target.credential === null ? null : { ...before.credential, ...target.credential } }),
       secrets: { ...before.secrets },
       lost: { ...before.lost },
       copies: { ...before.copies },
@@ -225,7 +226,7 @@ class ClusterRun {
 
   async #look(key: string, secret: Secret): Promise<void> {
     const { kit } = this.#ports;
-    const context: LookContext = { kit, settings: this.#target.settings, judgedWith: this.#judgedWith, nowNs: this.#nowNs, now: this.#now };
+    const context: LookContext = { kit, settings: this.#target.settings, judgedWith: this.#judgedWith, nowNs: this.#nowNs, now: this.#now, seenAt: this.#ports.wall === undefined ? this.#now : formatInstant(this.#ports.wall.nowNs()) };
     const previous = this.#before.secrets[key] ?? this.#before.lost[key]?.record ?? null;
     const { record, candidates } = await lookAt(secret, previous, context);
     for (const candidate of candidates) {

@@ -46,6 +46,8 @@ export interface AuditTarget {
   /** Namespace of the context: looked at where all of them may not be listed. */
   readonly homeNamespace: string | null;
   readonly reader: ClusterReader;
+  /** Of a registered credential: its kind, its end by its own words, and when it was made; RFC 3339. */
+  readonly credential?: { readonly kind: string; readonly endsAt: string | null; readonly madeAt: string | null } | null;
   readonly settings: AuditSettings;
 }
 

@@ -35,6 +35,8 @@ export interface LookContext {
   readonly judgedWith: string;
   readonly nowNs: bigint;
   readonly now: string;
+  /** The time it really is; `now` may be another that is asked about. */
+  readonly seenAt: string;
 }
 
 export async function lookAt(secret: Secret, previous: SecretRecord | null, context: LookContext): Promise<Look> {
@@ -60,7 +62,7 @@ export async function lookAt(secret: Secret, previous: SecretRecord | null, cont
       continue;
     }
     const { leaf } = judged;
-    const firstSeenAt = before !== null && before.sha256 === leaf.sha256 ? before.firstSeenAt : now;
+    const firstSeenAt = before !== null && before.sha256 === leaf.sha256 ? before.firstSeenAt : context.seenAt;
     const issued = issuedAt({ sctList: judged.sctList, notBeforeMs: msOf(instantNs(leaf.notBefore)), firstSeenMs: msOf(instantNs(firstSeenAt)), backdateMs: judged.backdateMs });
     const record: CertificateRecord = {
       domain: pair.domain,
