@@ -92,6 +92,8 @@ async function connectTarget(name: string | null, settings: ClusterSettings, reg
     server: connection.server.href.replace(/\/$/, ""),
     homeNamespace: connection.namespace,
     reader: createClusterReader(connection, world.signal === undefined ? {} : { signal: world.signal }),
+    // A person's own kubeconfig is renewed by logging in: its end is nobody's business here.
+    credential: registered ? { kind: settings.access?.kind ?? "kubeconfig", endsAt: connection.credentialExpiresAtMs === null ? null : new Date(connection.credentialExpiresAtMs).toISOString(), madeAt: settings.access?.since ?? null } : null,
     settings: auditSettings(settings),
   };
 }

@@ -1,6 +1,6 @@
 /** The JSON Schema of `certkeep.yaml`, for editors. Imported by scripts and tests only, so that no bundle carries it. */
 import * as z from "zod/mini";
-import { configSchema, help } from "./schema.ts";
+import { configSchema, help, registrationSchema } from "./schema.ts";
 
 type Json = Record<string, unknown>;
 
@@ -21,4 +21,10 @@ export function jsonSchema(): Json {
     description: "What certkeep audits, who can open the copies, and what is left out. Every setting may be left out.",
     ...schema,
   };
+}
+
+/** The schema of a registration, `clusters/NAME.yaml`, for editors and for whoever declares clusters by other tools. */
+export function registrationJsonSchema(): Json {
+  const schema = z.toJSONSchema(registrationSchema, { metadata: help, target: "draft-07", io: "input", unrepresentable: "throw" }) as Json;
+  return { $schema: schema["$schema"], title: "clusters/NAME.yaml", description: "A cluster's registration. It holds no credential: those lie in the kubeconfigs that it names, or with AWS.", ...schema };
 }

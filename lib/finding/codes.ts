@@ -20,6 +20,12 @@ export const OVERDUE_FRACTION = 1 / 4;
 /** Below this fraction of its lifetime left (7.5 days of 90), it is expiring. */
 export const EXPIRING_FRACTION = 1 / 12;
 
+/** Days before its end from which on a credential is told, and from which on that is critical. */
+export const CREDENTIAL_DAYS = 14;
+export const CREDENTIAL_CRITICAL_DAYS = 3;
+/** Days after which a token that doesn't end by itself is told. */
+export const TOKEN_AGE_DAYS = 365;
+
 export const CODES = {
   secret_lost: {
     severity: "critical",
@@ -134,6 +140,12 @@ export const CODES = {
     when: "what is recorded bears a time more than five minutes later than now",
     leadsTo: "budgets, verdicts and ages are wrong by as much where the wrong clock is believed",
     advice: "set the clock of whoever audits right; what bears such a time isn't believed meanwhile",
+  },
+  credential_expiring: {
+    severity: "warning",
+    when: "a registered cluster's credential ends within 14 days (critical: within 3, or it has ended), or is a token without an end that is older than a year",
+    leadsTo: "nothing can be read once it has ended; a token without an end stays good for whoever copied it",
+    advice: "rotate it: the same command as for registering",
   },
   cluster_replaced: {
     severity: "critical",

@@ -161,6 +161,8 @@ const stateDocument = z.looseObject({
       foreign: z.number(),
     }),
   ),
+  /** The registered reading credential, as the last audit used it; absent where it wasn't registered. */
+  credential: z.optional(z.nullable(z.looseObject({ kind: z.string(), endsAt: z.nullable(instant), madeAt: z.nullable(instant) }))),
   /** uid by namespace, for those that hold what is recorded. */
   namespaces: z.record(z.string(), z.string()),
   secrets: z.record(z.string(), secretRecord),

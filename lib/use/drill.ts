@@ -18,6 +18,7 @@ import type { BlobStore } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { Opener } from "../ports/sealing.ts";
+import { DRILL_NAME, formatDrill } from "../state/drill.ts";
 import type { StateStore } from "../ports/states.ts";
 import { codeWords, type PlanCode } from "../recovery/code.ts";
 import type { KnownCopy } from "../recovery/select.ts";
@@ -121,6 +122,8 @@ export async function runDrill(ports: DrillPorts, patterns: readonly string[]): 
   const lost = missingCopies(states, new Set(keys), nowNs);
   const kept = await retain(looked, states, ports, nowNs, problems);
   const copies = [...kept, ...lost].filter((copy) => fits(copy, patterns));
+  // Only a drill of everything, with an identity, says that a restore would work.
+  if (ports.opener !== null && ports.remove && patterns.length === 0) await remember(ports.states, formatDrill({ at: formatInstant(nowNs), copies: copies.length, unreadable: copies.filter(({ verdict }) => verdict === "unreadable").length }));
   const certificates = [...states].flatMap(([cluster, state]) => certificatesOf(cluster, state, looked, nowNs)).filter((one) => patterns.length === 0 || patterns.some((pattern) => [one.cluster, one.secret, `${one.namespace}/${one.secret}`, one.title].some((text) => matchesPattern(pattern, text))));
   return {
     opened: ports.opener !== null,
@@ -130,6 +133,11 @@ export async function runDrill(ports: DrillPorts, patterns: readonly string[]): 
     problems,
     retention: ports.opener === null ? "needs_identity" : ports.remove ? "done" : "shown",
   };
+}
+
+/** Of two drills at once, one is remembered. */
+async function remember(states: StateStore, text: string): Promise<void> {
+  await states.write(DRILL_NAME, text, (await states.read(DRILL_NAME))?.revision ?? null);
 }
 
 async function look(key: string, states: ReadonlyMap<string, StateDocument>, ports: DrillPorts, nowNs: bigint): Promise<Looked> {

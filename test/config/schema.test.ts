@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { jsonSchema } from "../../lib/config/jsonschema.ts";
+import { jsonSchema, registrationJsonSchema } from "../../lib/config/jsonschema.ts";
 import { isSelector } from "../../lib/config/form.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { isRecipient } from "../../lib/config/recipient.ts";
@@ -10,6 +10,8 @@ describe("the published schema", () => {
   it("is the one that is made from the program's own; npm run schema writes it anew", () => {
     const file = new URL("../../schema/certkeep.schema.json", import.meta.url);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(jsonSchema());
+    const registration = new URL("../../schema/registration.schema.json", import.meta.url);
+    expect(JSON.parse(readFileSync(registration, "utf8"))).toEqual(registrationJsonSchema());
   });
 
   it("says of every setting what it is for, and takes no others", () => {
@@ -23,6 +25,7 @@ describe("the published schema", () => {
       for (const [key, child] of Object.entries(node)) check(child, `${path}/${key}`);
     };
     check(jsonSchema(), "");
+    check(registrationJsonSchema(), "registration");
   });
 });
 
