@@ -33,12 +33,15 @@ export async function runRestore(target: RestoreTarget, request: RestoreRequest,
   checkRequest(request);
   const identity: ClusterIdentity = await target.reader.identity();
   const source = await findSource(target, request, ports.states, ports.clock.nowNs(), identity);
-  const restore = (): Promise<RestoreReport> => restoreFrom(source, target, request, ports);
+  const restore = (): Promise<RestoreRun> => restoreFrom(source, target, request, ports);
   // The lease comes before the look at the cluster: who had to wait for another restore plans from what that left.
-  return request.mode === "apply" ? withLease(source.target, ports, ports.progress.note, restore) : restore();
+  // Following may last for hours, one conditional write at a time: it holds nobody up.
+  const run = await (request.mode === "apply" ? withLease(source.target, ports, ports.progress.note, restore) : restore());
+  await run.follow();
+  return run.report();
 }
 
-async function restoreFrom(source: Source, target: RestoreTarget, request: RestoreRequest, ports: RestorePorts): Promise<RestoreReport> {
+async function restoreFrom(source: Source, target: RestoreTarget, request: RestoreRequest, ports: RestorePorts): Promise<RestoreRun> {
   const chosen = await choose(source, request, ports);
   if (request.as !== null && chosen.choices.filter(({ kind }) => kind !== "account-key").length > 1) {
     throw new CertkeepError("usage", { where: "--as", found: `${chosen.choices.length} certificates`, expected: "one, since they can't all go to one place" });
@@ -59,7 +62,7 @@ async function restoreFrom(source: Source, target: RestoreTarget, request: Resto
   const plan = planRestore(wanted, live, options, warnings);
   const run = new RestoreRun(target, request, ports, { source, wanted, live, options, plan });
   if (request.mode !== "plan") await run.carryOut();
-  return run.report();
+  return run;
 }
 
 function checkRequest(request: RestoreRequest): void {
@@ -100,6 +103,10 @@ class RestoreRun {
     this.#gathered = gathered;
   }
 
+  #stopped(): boolean {
+    return this.#ports.signal?.aborted === true;
+  }
+
   #context(): WriteContext {
     const { source, wanted, live, options } = this.#gathered;
     const { writer } = this.#target;
@@ -116,7 +123,6 @@ class RestoreRun {
   async carryOut(): Promise<void> {
     const { source, plan } = this.#gathered;
     const { progress } = this.#ports;
-    const stopped = (): boolean => this.#ports.signal?.aborted === true;
     if (this.#request.mode === "apply" && source.pin !== null) {
       await source.pin();
       this.#pinned = true;
@@ -127,7 +133,7 @@ class RestoreRun {
     await Promise.all(
       plan.writes.map((write) =>
         limit(async () => {
-          if (stopped()) {
+          if (this.#stopped()) {
             this.#interrupted = true;
             return;
           }
@@ -136,17 +142,22 @@ class RestoreRun {
         }),
       ),
     );
+  }
+
+  /** Waits for what owners still make, if that was asked for. */
+  async follow(): Promise<void> {
+    const { plan } = this.#gathered;
     const waiting = plan.items.flatMap((item, index) => (item.rule === "later" && item.version !== null ? [index] : []));
     const { followMs } = this.#request;
-    if (followMs === null || waiting.length === 0 || this.#request.mode !== "apply" || stopped()) return;
-    progress.note(`Waiting for ${waiting.length} that their owners still make, for ${Math.round(followMs / 60_000)} minutes at most.`);
+    if (followMs === null || waiting.length === 0 || this.#request.mode !== "apply" || this.#stopped()) return;
+    this.#ports.progress.note(`Waiting for ${waiting.length} that their owners still make, for ${Math.round(followMs / 60_000)} minutes at most.`);
     try {
-      await follow(waiting, this.#results, { target: this.#target, write: context, followMs, event: (message) => this.#event(message) });
+      await follow(waiting, this.#results, { target: this.#target, write: this.#context(), followMs, event: (message) => this.#event(message) });
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       this.#event(`following ended: ${error.message}`);
     }
-    if (stopped()) this.#interrupted = true;
+    if (this.#stopped()) this.#interrupted = true;
   }
 
   #event(message: string): void {
