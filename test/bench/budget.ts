@@ -11,6 +11,7 @@ import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../lib/issuance/ev
 import { createIssuance, type Issuance, type SourceKind } from "../../lib/issuance/issuance.ts";
 import { createLedger } from "../../lib/issuance/ledger.ts";
 import { createLimit, DAY_MS, HOUR_MS } from "../../lib/issuance/limit.ts";
+import { putRow } from "./support/row.ts";
 
 const ISSUANCES = 100_000;
 const SETS = 10_000;
@@ -72,3 +73,4 @@ for (const [step, ms] of Object.entries(first)) {
   process.stdout.write(`  ${step.padEnd(42)} ${ms.toFixed(0).padStart(6)} ${best.toFixed(0).padStart(6)}\n`);
 }
 process.stdout.write(`  ${"all".padEnd(42)} ${sumFirst.toFixed(0).padStart(6)} ${sumBest.toFixed(0).padStart(6)}\n`);
+putRow({ what: `budgets over ${ISSUANCES} issuances`, hold: "", measured: `${Math.round(sumBest)} ms (first run ${Math.round(sumFirst)} ms)`, holds: null });
