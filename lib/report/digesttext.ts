@@ -10,7 +10,7 @@ export function digestText(message: Message, { width, style }: { readonly width:
   const lines = [...wrap(fitted.verdict, width).map((line) => style.bold(line)), ...wrap(partsText(fitted.context), width).map((line) => style.dim(line))];
   for (const section of fitted.sections) {
     const paint = section.title.startsWith("Today") ? style.red : section.title.startsWith("Soon") ? style.yellow : (text: string): string => text;
-    lines.push("", ...wrap(`${section.title} (${section.total.toLocaleString("en-US")})`, width).map((line) => style.bold(paint(line))));
+    lines.push("", ...wrap(`${plain(section.title)} (${section.total.toLocaleString("en-US")})`, width).map((line) => style.bold(paint(line))));
     for (const item of section.items) lines.push(...hanging(partsText(item.parts), width));
     if (section.rest !== null) lines.push(...wrap(partsText(section.rest), width, "  ").map((line) => style.dim(line)));
     const commands = new Set(section.items.map(({ command }) => command).filter((command) => command !== null));

@@ -27,9 +27,15 @@ export function fitMessage(message: Message, fits: (fitted: FittedMessage) => bo
   const order = message.sections.map((section, index) => ({ section, index })).toSorted((a, b) => a.section.rank - b.section.rank || a.index - b.index);
   const shown = message.sections.map(() => 0);
   const dropped = new Set<number>();
+  // A section whose number of items doesn't change stays the same object, so that its cost is counted once.
+  const cuts = message.sections.map((section) => cutSection(section, 0));
+  const show = (index: number, section: Section, items: number): void => {
+    shown[index] = items;
+    cuts[index] = cutSection(section, items);
+  };
   const build = (): FittedMessage => ({
     ...message,
-    sections: message.sections.flatMap((section, index) => (dropped.has(index) ? [] : [cutSection(section, shown[index] ?? 0)])),
+    sections: cuts.filter((_, index) => !dropped.has(index)),
     notes: dropped.size === 0 ? message.notes : [droppedNote(message.sections.filter((_, index) => dropped.has(index))), ...message.notes],
   });
   let fitted = build();
@@ -42,11 +48,10 @@ export function fitMessage(message: Message, fits: (fitted: FittedMessage) => bo
   for (const { section, index } of order) {
     if (dropped.has(index)) return fitted;
     while ((shown[index] ?? 0) < Math.min(section.items.length, MOST_ITEMS)) {
-      shown[index] = (shown[index] ?? 0) + 1;
+      show(index, section, (shown[index] ?? 0) + 1);
       const next = build();
       if (!fits(next)) {
         // Nothing of less importance may take the room that this item didn't get.
-        shown[index] -= 1;
         return fitted;
       }
       fitted = next;

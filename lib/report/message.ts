@@ -120,14 +120,17 @@ function findingSections(severity: Severity, input: MessageInput): Section[] {
   const rest = [...groups.values()].slice(GROUPS[severity]).flat();
   const rank = severity === "critical" ? 0 : severity === "warning" ? 1 : 6;
   const sections = kept.map(([advice, findings]): Section => ({ title: `${TITLES[severity]}: ${middle(advice, TITLE_LENGTH)}`, rank, items: itemsOf(findings, input), unit: FINDING, unlisted: 0 }));
-  if (rest.length > 0) sections.push({ title: `${TITLES[severity]}: other things to do`, rank, items: causeItems(rest), unit: FINDING, unlisted: 0 });
+  if (rest.length > 0) sections.push({ title: `${TITLES[severity]}: other things to do`, rank, items: causeItems(rest, input.repeated), unit: FINDING, unlisted: 0 });
   return sections;
 }
 
 function itemsOf(findings: readonly Finding[], { kind, repeated }: MessageInput): Item[] {
   const listed = kind === "first" || kind === "heartbeat" ? LISTED_FIRST : LISTED;
-  if (findings.length > listed) return causeItems(findings);
-  return findings.map((finding) => ({
+  return findings.length > listed ? causeItems(findings, repeated) : findings.map((finding) => oneItem(finding, repeated));
+}
+
+function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
+  return {
     parts: [
       ...placeParts(finding),
       ": ",
@@ -138,11 +141,11 @@ function itemsOf(findings: readonly Finding[], { kind, repeated }: MessageInput)
     command: safeCommand(finding.command),
     weight: 1,
     cluster: finding.subject.cluster,
-  }));
+  };
 }
 
 /** By cause and cluster, the most numerous first. */
-function causeItems(findings: readonly Finding[]): Item[] {
+function causeItems(findings: readonly Finding[], repeated: ReadonlySet<string>): Item[] {
   const causes = new Map<string, Finding[]>();
   for (const finding of findings) {
     const key = `${finding.cause}\n${finding.subject.cluster}`;
@@ -155,12 +158,13 @@ function causeItems(findings: readonly Finding[]): Item[] {
     .flatMap((of): Item[] => {
       const [first] = of;
       if (first === undefined) return [];
+      if (of.length === 1) return [oneItem(first, repeated)];
       const names = of.slice(0, EXAMPLES).flatMap((finding, index): Part[] => [index === 0 ? "" : ", ", { name: finding.subject.name ?? finding.subject.secret ?? finding.subject.namespace ?? finding.subject.cluster }]);
       const more = of.length > EXAMPLES ? ` and ${of.length - EXAMPLES} more` : "";
       return [
         {
           parts: [{ strong: String(of.length) }, " in ", { name: first.subject.cluster }, ": ", { said: causeText(first.cause) }, ": ", ...names, `${more}.`],
-          command: of.length === 1 ? safeCommand(first.command) : null,
+          command: null,
           weight: of.length,
           cluster: first.subject.cluster,
         },
@@ -223,7 +227,7 @@ function budgetSection({ budgets, summaries }: MessageInput): Section[] {
       parts: [
         `${bar(budget.remaining, budget.capacity)} `,
         { name: middle(budget.name, 60) },
-        `: at most ${budget.remaining} of ${budget.capacity} left${budget.atLeast === null ? "; at least: not known" : `, at least ${budget.atLeast}`}`,
+        budget.remaining <= 0 ? `: none of ${budget.capacity} left` : `: at most ${budget.remaining} of ${budget.capacity} left${budget.atLeast === null ? "; at least: not known" : `, at least ${budget.atLeast}`}`,
         ...(budget.nextSlotMs === null ? [] : ["; next free slot ", { atMs: budget.nextSlotMs }]),
         ...(budget.fullAtMs === null ? [] : ["; full again ", { atMs: budget.fullAtMs }]),
         ".",

@@ -98,7 +98,7 @@ function isTimeout(error: unknown): boolean {
 /** Seconds or a date (RFC 9110 §10.2.3) in milliseconds from now. */
 function retryMs(header: string | null, nowMs: number): number {
   const text = header?.trim() ?? "";
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : /^[A-Z][a-z]{2},/.test(text) ? Date.parse(text) - nowMs : Number.NaN;
   return Number.isFinite(ms) ? Math.min(MAX_RETRY_MS, Math.max(1000, ms)) : DEFAULT_RETRY_MS;
 }
 

@@ -46,7 +46,7 @@ export function slackMessage(message: Message): SlackMessage {
 
 /** What Slack's limits leave of a message: another medium that shows the same takes this. */
 export function fitForSlack(message: Message): FittedMessage {
-  const costs = new Map<FittedSection, Cost>();
+  const costs = new WeakMap<FittedSection, Cost>();
   return fitMessage(message, (fitted) => holds(fitted, costs));
 }
 
@@ -70,7 +70,7 @@ export function lengthOf({ text, blocks }: SlackMessage): number {
   return text.length + costOf(blocks).text;
 }
 
-function holds(fitted: FittedMessage, costs: Map<FittedSection, Cost>): boolean {
+function holds(fitted: FittedMessage, costs: WeakMap<FittedSection, Cost>): boolean {
   let { blocks, text } = costOf([...head(fitted), ...foot(fitted)]);
   for (const section of fitted.sections) {
     const known = costs.get(section) ?? costOf(sectionBlocks(section));
