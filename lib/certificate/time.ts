@@ -26,6 +26,34 @@ export function parseInstant(text: string): bigint {
 
 /** As `parseInstant`, and null for whatever isn't an instant. */
 export function parseInstantOrNull(text: string): bigint | null {
+  return parseWholeSeconds(text) ?? parseAnyForm(text);
+}
+
+/** The one form that `formatInstant` gives almost always, `2026-01-02T03:04:05Z`: states hold them by the thousand. */
+function parseWholeSeconds(text: string): bigint | null {
+  if (text.length !== 20 || text.charCodeAt(19) !== 0x5a || text.charCodeAt(10) !== 0x54) return null;
+  if (text.charCodeAt(4) !== 0x2d || text.charCodeAt(7) !== 0x2d) return null;
+  if (text.charCodeAt(13) !== 0x3a || text.charCodeAt(16) !== 0x3a) return null;
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const month = twoDigits(text, 5);
+  const day = twoDigits(text, 8);
+  const hour = twoDigits(text, 11);
+  const minute = twoDigits(text, 14);
+  const second = twoDigits(text, 17);
+  // What isn't two digits is NaN, and no comparison with that holds.
+  if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month))) return null;
+  if (!(hour <= 23 && minute <= 59 && second <= 59)) return null;
+  return BigInt(secondsOf(year, month, day, hour, minute, second)) * NS_PER_SECOND;
+}
+
+/** 0 to 99, or NaN. */
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 0x30;
+  const ones = text.charCodeAt(at + 1) - 0x30;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
+}
+
+function parseAnyForm(text: string): bigint | null {
   const match = RFC3339.exec(text);
   if (match === null) return null;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [

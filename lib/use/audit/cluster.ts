@@ -86,6 +86,7 @@ class ClusterRun {
   readonly #copies = { made: 0, present: 0 };
   #listed: Set<string> | null = null;
   #discovery: Discovery | null = null;
+  #settled: ReturnType<typeof settleState> | null = null;
   #replaced = false;
   #reached = false;
 
@@ -328,9 +329,11 @@ class ClusterRun {
       secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
       foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
     };
-    const settled = settleState(this.#state, this.#nowNs, this.#now);
+    const { state: settled, found } = settleState(this.#state, this.#nowNs, this.#now);
     const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs));
-    return evidence === undefined ? settled : { ...settled, evidence };
+    const state = evidence === undefined ? settled : { ...settled, evidence };
+    this.#settled = { state, found };
+    return state;
   }
 
   result(state: StateDocument, unsaved: CertkeepError | null): ClusterAudit {
@@ -340,7 +343,8 @@ class ClusterRun {
       server: this.#target.server,
       complete: state.audit?.complete === true && unsaved === null && !this.#replaced,
       state,
-      findings: evaluateState(state, this.#nowNs, this.#now),
+      // Where another run wrote meanwhile, its state was merged in, and there may be more to say.
+      findings: this.#settled?.state === state ? this.#settled.found : evaluateState(state, this.#nowNs, this.#now),
       scopes: this.#discovery?.scopes ?? [],
       copies: this.#copies,
       stats: this.#target.reader.stats(),

@@ -156,11 +156,12 @@ interface Judged {
 }
 
 async function judgePair(pair: ExtractedPair, { kit }: LookContext): Promise<Judged> {
+  const parsed = parseChain(pair.certificate);
   const { leaf, reasons, windows, keyFits, anchor } = await judge(
     { certificate: pair.certificate, key: pair.key },
     { dnsName: pair.domain, anchors: kit.anchors, verifier: kit.verifier, knownIntermediates: kit.intermediates },
+    parsed,
   );
-  const parsed = parseChain(pair.certificate);
   if (leaf === null || parsed.leaf === null) return { leaf: null, reasons, windows, keyFits, known: false, issuer: null, staging: false, backdateMs: 0, sctList: null };
   const issuer = await issuerOf(parsed.leaf, parsed.further, kit.issuers, kit.verifier);
   return {

@@ -1,6 +1,7 @@
 /** The end of an audit's state: spans of copies, resolved losses, since when findings hold, and what is old enough to forget. Pure. */
 import type { BackupRecord } from "../../backup/record.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
+import type { Finding } from "../../finding/finding.ts";
 import { instantNs, recordVerdict } from "../../finding/verdict.ts";
 import type { CertificateRecord, StateDocument } from "../../state/document.ts";
 import type { Kept } from "./keep.ts";
@@ -36,11 +37,12 @@ export function noteCopy(state: StateDocument, record: BackupRecord, kept: Kept,
   };
 }
 
-export function settleState(state: StateDocument, nowNs: bigint, now: string): StateDocument {
+/** @returns the state as it is to be saved, and what is wrong by it */
+export function settleState(state: StateDocument, nowNs: bigint, now: string): { readonly state: StateDocument; readonly found: readonly Finding[] } {
   if (state.audit?.lastReachedAt === now) {
     for (const record of Object.values(state.secrets)) {
-      for (const certificate of Object.values(record.certificates)) stillLive(state, certificate.copy, recordVerdict(certificate, nowNs).valid, now);
-      for (const account of Object.values(record.accounts)) stillLive(state, account.copy, true, now);
+      for (const certificate of Object.values(record.certificates)) stillLive(state, certificate.copy, () => recordVerdict(certificate, nowNs).valid, now);
+      for (const account of Object.values(record.accounts)) stillLive(state, account.copy, () => true, now);
     }
   }
   forgetLosses(state, nowNs);
@@ -49,19 +51,21 @@ export function settleState(state: StateDocument, nowNs: bigint, now: string): S
     if (instantNs(until) + FORGET_AFTER_NS < nowNs) delete state.copies[version];
   }
   const findings: StateDocument["findings"] = {};
-  for (const finding of evaluateState(state, nowNs, now)) {
+  const found = evaluateState(state, nowNs, now);
+  for (const finding of found) {
     findings[finding.id] = { ...state.findings[finding.id], code: finding.code, since: finding.since, lastAt: now };
   }
-  return { ...state, findings };
+  return { state: { ...state, findings }, found };
 }
 
-function stillLive(state: StateDocument, ref: CertificateRecord["copy"], valid: boolean, now: string): void {
+function stillLive(state: StateDocument, ref: CertificateRecord["copy"], isValid: () => boolean, now: string): void {
   const copy = ref === null ? undefined : state.copies[ref.version];
   if (ref === null || copy === undefined) return;
-  state.copies[ref.version] = { ...copy, liveUntil: now, seenValid: copy.seenValid || valid };
+  state.copies[ref.version] = { ...copy, liveUntil: now, seenValid: copy.seenValid || isValid() };
 }
 
 function forgetLosses(state: StateDocument, nowNs: bigint): void {
+  if (Object.keys(state.lost).length === 0) return;
   const live = new Set<string>();
   for (const record of Object.values(state.secrets)) {
     for (const certificate of Object.values(record.certificates)) {
