@@ -20,7 +20,9 @@ const some = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =
 const entry = { kubeconfig: path, context: path, namespaces: fc.uniqueArray(pattern, { minLength: 1 }), selector: fc.constantFrom("a=b", "!x,team in (a, b)", "app.kubernetes.io/name"), secrets: fc.uniqueArray(fc.tuple(label, label).map(([a, b]) => `${a}/${b}.x`), { minLength: 1 }), operator: some({ namespace: label, secret: label }), recipients };
 const clusters = fc.uniqueArray(fc.tuple(some(entry), label).map(([rest, name]) => ({ name, ...rest })), { selector: ({ name }) => name });
 const ignore = fc.array(fc.tuple(some({ cluster: pattern, namespace: pattern, code: fc.constantFrom("expiring" as const, "secret_lost" as const), until: fc.constantFrom("2026-12-31", "2027-01-01T00:00:00+01:00") }), pattern, path.filter((reason) => reason.trim() !== "")).map(([rest, name, reason]) => ({ ...rest, name, reason })));
-const sections = { identity: fc.constantFrom("file:~/a b", "env:ID", "secretsmanager://a/b"), clusters, stores: some({ backups: fc.constant("file:b"), state: fc.constant("file:/s") }), backups: some({ perDay: fc.integer({ min: 1, max: 1_000_000 }) }), ignore };
+const routes = fc.uniqueArray(fc.tuple(some({ clusters: fc.uniqueArray(pattern, { minLength: 1 }), severity: fc.constantFrom("critical" as const, "warning" as const) }), label).map(([rest, name]) => ({ ...rest, name, webhook: "env:HOOK" })), { selector: ({ name }) => name });
+const digest = some({ at: fc.tuple(fc.integer({ min: 0, max: 23 }), fc.integer({ min: 0, max: 59 })).map((parts) => parts.map((n) => String(n).padStart(2, "0")).join(":")), weekday: fc.constantFrom("monday" as const, "sunday" as const), routes });
+const sections = { identity: fc.constantFrom("file:~/a b", "env:ID", "secretsmanager://a/b"), clusters, stores: some({ backups: fc.constant("file:b"), state: fc.constant("file:/s") }), backups: some({ perDay: fc.integer({ min: 1, max: 1_000_000 }) }), digest, ignore };
 
 /** Any valid configuration, as it stands in a file. */
 const input: fc.Arbitrary<ConfigInput> = some({ ...sections, recipients });
@@ -40,6 +42,9 @@ describe("a valid configuration", () => {
         );
         expect(config.clusters.map(({ secrets }) => secrets.map(({ namespace, name }) => `${namespace}/${name}`))).toEqual((value.clusters ?? []).map(({ secrets }) => secrets ?? []));
         expect(config.backups.perDay).toBe(value.backups?.perDay ?? DEFAULT_CONFIG.backups.perDay);
+        expect(config.digest.routes).toEqual((value.digest?.routes ?? []).map((route) => ({ clusters: null, severity: "information", ...route })));
+        expect(config.digest.atMinute).toBe(value.digest?.at === undefined ? 480 : Number(value.digest.at.slice(0, 2)) * 60 + Number(value.digest.at.slice(3)));
+        expect(config.digest.weekday).toBe(value.digest?.weekday ?? "monday");
         expect(config.ignore.map(({ untilNs: _end, until, ...rest }) => ({ ...rest, ...(until === null ? {} : { until }) }))).toEqual(value.ignore ?? []);
       }),
     );
