@@ -38,7 +38,7 @@ export function copyObjections(copy: OpenedCopy, wanted: Wanted, options: CopyOp
   if (copy.revocation.state === "revoked") say("copy_revoked", copy.revocation.at === null ? null : `since ${copy.revocation.at}`);
   if (record.kind === "standby") {
     if (!options.standby) say("standby_not_asked");
-    if (copy.shape !== "tls") say("standby_for_tailscale");
+    if (copy.shape !== "tls" || (wanted.lastShape !== null && wanted.lastShape !== "tls")) say("standby_for_tailscale");
   }
   if (!pair.keyFits) say("copy_key_mismatch");
   else if (!pair.verdict.valid) found.push(invalidObjection(pair, record.kind === "standby", options.nowNs) ?? { code: "copy_invalid", detail: reasonText(pair.verdict.reasons) });

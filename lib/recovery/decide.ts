@@ -4,7 +4,7 @@ import { msOf } from "../finding/verdict.ts";
 import { reasonText } from "../finding/words.ts";
 import { allowedFields, pairFields } from "../secret/allowlist.ts";
 import { decodeBase64 } from "../secret/base64.ts";
-import { pairForm, TLS_TYPE } from "../secret/shapes.ts";
+import { LABEL, pairForm, TLS_TYPE } from "../secret/shapes.ts";
 import { codeWords, PLAN_CODES, type PlanCode } from "./code.ts";
 import { copyObjections, isBetter, type Objection } from "./copyrule.ts";
 import type { Action, Now, PlanItem, Restart, Rule } from "./item.ts";
@@ -124,6 +124,7 @@ function decideCertificate(site: Site, copy: OpenedCopy, chosen: ReturnType<type
   }
   if (worse && !forcedOver) return draft("refuse", [{ code: "live_valid", detail: null }]);
   if (site.verdict !== null) return draft(site.verdict.rule, [site.verdict]);
+  if (copy.record.kind === "standby" && live?.labels[LABEL.managed] === "true") return draft("refuse", [{ code: "standby_for_tailscale", detail: null }]);
   const { objection, action } = placeObjection(site, copy, options);
   if (objection !== null) return draft(objection.code === "owner_makes_it" ? "later" : "refuse", [objection]);
   const why: Objection =

@@ -43,6 +43,8 @@ export interface Choice {
   readonly title: string;
   readonly lastNames: readonly string[] | null;
   readonly knownAccounts: readonly string[];
+  /** Shape of the real thing at that place, as audits saw it; `null` where none did. */
+  readonly lastShape: string | null;
   readonly named: boolean;
   readonly versionNamed: boolean;
   /** Best first. */
@@ -71,6 +73,7 @@ interface Place {
   held: CertificateRecord | null;
   /** Part of `all`. */
   live: boolean;
+  shape: string | null;
   readonly accounts: Set<string>;
   readonly copies: (readonly [version: string, copy: KnownCopy])[];
 }
@@ -86,7 +89,7 @@ function indexPlaces(state: StateDocument, copies: Readonly<Record<string, Known
     const key = placeKey(namespace, secret, fieldBase, account);
     let place = places.get(key);
     if (place === undefined) {
-      place = { namespace, secret, fieldBase, account, held: null, live: false, accounts: new Set(), copies: [] };
+      place = { namespace, secret, fieldBase, account, held: null, live: false, shape: null, accounts: new Set(), copies: [] };
       places.set(key, place);
     }
     return place;
@@ -99,12 +102,14 @@ function indexPlaces(state: StateDocument, copies: Readonly<Record<string, Known
       const place = at(namespace, secret, base, false);
       if (certificate.windows.length > 0 || place.held === null) place.held ??= certificate;
       place.live ||= live;
+      place.shape ??= record.shape;
     }
     for (const [base, { held }] of Object.entries(record.gaps)) {
       if (held === null) continue;
       const place = at(namespace, secret, base, false);
       place.held ??= held;
       place.live ||= live;
+      place.shape ??= record.shape;
     }
     for (const [field, { thumbprint }] of Object.entries(record.accounts)) {
       const base = accountFieldBase(record.shape, field);
@@ -120,6 +125,7 @@ function indexPlaces(state: StateDocument, copies: Readonly<Record<string, Known
     if (kindOf(copy) === null) continue;
     const place = at(copy.namespace, copy.secret, copy.fieldBase, copy.kind === "account-key");
     place.copies.push([version, copy]);
+    if (copy.kind === "certificate" && copy.recorded) place.shape ??= copy.shape;
     if (copy.kind === "account-key" && copy.account !== null && copy.recorded) place.accounts.add(copy.account);
   }
   return places;
@@ -233,6 +239,7 @@ function choose(place: Place, wanted: Selection, named: boolean, look: bigint | 
     title: titleOf(place, names ?? shown[0]?.[1].names ?? null),
     lastNames: names,
     knownAccounts: [...place.accounts],
+    lastShape: place.shape,
     named,
     versionNamed: false,
     versions: shown.toSorted(better).map(([version]) => version),
@@ -257,6 +264,7 @@ function selectVersion(places: readonly Place[], copies: Readonly<Record<string,
     title: titleOf(place, names ?? copy.names),
     lastNames: names,
     knownAccounts: [...place.accounts],
+    lastShape: place.shape,
     named: true,
     versionNamed: true,
     versions: [version],

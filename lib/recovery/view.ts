@@ -66,6 +66,8 @@ export interface Wanted {
   readonly lastNames: readonly string[] | null;
   /** Accounts that were seen at that place (RFC 7638 thumbprints); for an account key alone. */
   readonly knownAccounts: readonly string[];
+  /** Shape of the real thing at that place, as audits saw it; `null` where none did. */
+  readonly lastShape: string | null;
   /** Whether a person named it, or this version of it. */
   readonly named: boolean;
   readonly versionNamed: boolean;
