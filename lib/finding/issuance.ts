@@ -84,7 +84,7 @@ function told(found: IssuanceFinding, cluster: string, across: Across): Told {
   const { code, subject, issuances, budget } = found;
   const set = setPhrase(subject.key);
   const issuer = across.titles.get(subject.issuer) ?? subject.issuer;
-  const elsewhere = subject.clusters.length > 1 ? `, over ${subject.clusters.length} clusters` : "";
+  const elsewhere = subject.clusters.length > 1 ? ` in ${subject.clusters.length} clusters` : "";
   switch (code) {
     case "set_budget_low":
     case "set_budget_exhausted": {
@@ -101,7 +101,7 @@ function told(found: IssuanceFinding, cluster: string, across: Across): Told {
     }
     case "reissued_without_need": {
       const [last] = issuances.slice(-1);
-      return { seen: `${set} was issued anew${last === undefined ? "" : ` at ${iso(last.issuedAtMs)}`}, though the certificate before was valid and not due for renewal (${times(issuances.length - 1)} in a week${elsewhere}).` };
+      return { seen: `${set} was issued anew${last === undefined ? "" : ` at ${iso(last.issuedAtMs)}`}, though the certificate before was valid and not due for renewal (${times(issuances.length - 1)} within a week${elsewhere}).` };
     }
     case "concurrent_issuance": {
       const first = issuances[0]?.issuedAtMs ?? across.atMs;

@@ -55,7 +55,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
     ...verdictLines(view, page),
     ...section("Where it is", placeLines(view, page), page),
     ...section("What to do", doLines(view, page), page),
-    ...findingLines({ findings: view.findings.map((finding) => (finding.command === `certkeep explain ${view.name}` ? { ...finding, command: null } : finding)), nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
+    ...findingLines({ findings: onceEach(view.findings).map((finding) => (finding.command === `certkeep explain ${view.name}` ? { ...finding, command: null } : finding)), nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
     ...(view.ignored === 0 ? [] : wrap(style.dim(`${count(view.ignored, "finding")} muted by ignore: in certkeep.yaml.`), width, "  ")),
     ...(view.kind === "cluster" ? [] : view.accounts.flatMap((account) => timelineLines(account, view, page))),
     ...section("What is left", leftLines(view, page), page),
@@ -66,6 +66,21 @@ export function explainText(view: ExplainView, page: PageStyle): string {
 
 function section(title: string, lines: readonly string[], { style }: PageStyle): string[] {
   return lines.length === 0 ? [] : ["", style.bold(title), ...lines];
+}
+
+/** What is said of several clusters in the same words is said once, with all of them. */
+function onceEach(findings: readonly Finding[]): Finding[] {
+  const groups = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const key = JSON.stringify([finding.code, finding.severity, finding.seen]);
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    if (group.length === 1) return [first];
+    return [{ ...first, subject: { ...first.subject, cluster: [...new Set(group.map(({ subject }) => subject.cluster))].join(", "), namespace: null, secret: null } }];
+  });
 }
 
 /** The serial's first digits, as its issuer's pages begin them: without zeros before. */
@@ -155,7 +170,8 @@ function sourcesText(sources: readonly Sighting[]): string {
   return sorted.slice(0, 2).map(sourceText).join(", ") + (sorted.length > 2 ? ` and ${sorted.length - 2} more` : "");
 }
 
-const BASIS_WORDS = { sct: "", not_before: " by its notBefore", first_seen: " at the latest: first seen then" } as const;
+/** What tells the instant: an SCT; the notBefore, dated back; or no more than that it was seen then. */
+const BASIS_WORDS = { sct: "SCT", not_before: "notBefore", first_seen: "first sight" } as const;
 const EFFECT_WORDS = { spent: "", renewal: " a renewal", overshoot: " although none was left" } as const;
 
 type AccountView = ExplainView["accounts"][number];
@@ -169,13 +185,14 @@ function timelineLines(account: AccountView, view: ExplainView, page: PageStyle)
   const issuer = view.across.titles.get(account.issuer) ?? account.issuer;
   if (timeline.length === 0) return [];
   const rows = timeline.slice(-MAX_ROWS).map(({ issuance, effect, leaves }) => [
-    `${instantOf(issuance.issuedAtMs)}${BASIS_WORDS[issuance.basis]}`,
+    instantOf(issuance.issuedAtMs),
+    BASIS_WORDS[issuance.basis],
     serialText(issuance.serial),
     ...(account.kind === "domain" ? [issuance.names[0] ?? ""] : []),
     leaves === undefined || budget === null ? "" : `${bar(leaves, budget.limit.burst)} ${leaves} of ${budget.limit.burst}${EFFECT_WORDS[effect ?? "spent"]}`,
     sourcesText(issuance.sources),
   ]);
-  const head = ["ISSUED", "SERIAL", ...(account.kind === "domain" ? ["NAME"] : []), budget === null ? "" : "LEFT AFTER IT", "KNOWN FROM"];
+  const head = ["ISSUED", "BY", "SERIAL", ...(account.kind === "domain" ? ["NAME"] : []), budget === null ? "" : "LEFT AFTER IT", "KNOWN FROM"];
   const earlier = timeline.length - MAX_ROWS;
   return section(plain(`Issued by ${issuer}${view.accounts.length > 1 ? ` for ${accountName(account)}` : ""} (${timeline.length})`), [...(earlier > 0 ? [page.style.dim(`  ${count(earlier, "earlier one")}, then:`)] : []), ...tableLines(head, rows, page.width, "  ")], page);
 }
