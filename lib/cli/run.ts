@@ -7,6 +7,7 @@ import { checkCommand } from "./check.ts";
 import { clustersCommand } from "./clusters.ts";
 import { demoCommand } from "./demo.ts";
 import { digestCommand } from "./digest.ts";
+import { doctorCommand } from "./doctor.ts";
 import { drillCommand } from "./drill.ts";
 import { explainCommand } from "./explain.ts";
 import { initCommand } from "./init.ts";
@@ -32,7 +33,7 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText("after", "\nExit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete.\nStart with: certkeep demo    or, on a cluster of yours: certkeep audit");
-  for (const command of [demoCommand(io, (line) => run(line, world)), initCommand(io), checkCommand(io), auditCommand(io), explainCommand(io), digestCommand(io), backupsCommand(io), restoreCommand(io), drillCommand(io), clustersCommand(io)]) {
+  for (const command of [demoCommand(io, (line) => run(line, world)), initCommand(io), checkCommand(io), auditCommand(io), explainCommand(io), digestCommand(io), backupsCommand(io), restoreCommand(io), drillCommand(io), clustersCommand(io), doctorCommand(io)]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   // A command's own --version (that of a copy) isn't the program's. Not inherited: below a command, options go anywhere.

@@ -1,0 +1,71 @@
+/** The doctor with its concrete adapters. */
+import { randomBytes } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { localPaths } from "../adapters/file/paths.ts";
+import { createSetupFiles } from "../adapters/file/setup.ts";
+import { createSelfAccess } from "../adapters/kubernetes/access.ts";
+import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import { settingsFor } from "../config/settings.ts";
+import { CertkeepError } from "../error.ts";
+import type { DoctorPorts, IdentityFacts } from "../use/doctor/context.ts";
+import { connectCluster, type ConnectWorld } from "./connect.ts";
+import { composeDigest } from "./digest.ts";
+import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
+import { fromHome } from "./init.ts";
+import { composeSettings, homeOf } from "./settings.ts";
+
+export interface DoctorWorld extends IdentityWorld, ConnectWorld {
+  /** Names; empty: all. */
+  readonly clusters: readonly string[];
+  readonly sendTest: boolean;
+  /** Until a request is given up, in milliseconds; default that of any reader. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** @throws CertkeepError for a configuration that can't be used, or a cluster that isn't there */
+export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
+  const { config, file, registered, broken, stores } = await composeSettings(world);
+  const names = [...config.clusters, ...broken].map(({ name }) => name);
+  const unknown = world.clusters.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new CertkeepError("usage", { where: `cluster ${unknown}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one, but none is registered" : `one of: ${names.join(", ")}`, todo: `Register it: certkeep clusters add ${unknown} --context CTX` });
+  const wanted = (name: string): boolean => world.clusters.length === 0 || world.clusters.includes(name);
+  const http = { attempts: 2, ...(world.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: world.connectTimeoutMs }) };
+  return {
+    configFile: file,
+    chosen: world.clusters.length > 0,
+    clusters: config.clusters.filter(({ name }) => wanted(name)).map((entry) => ({ ...entry, registered: registered.includes(entry.name), sealedFor: settingsFor(config, entry.name).recipients })),
+    broken: broken.filter(({ name }) => wanted(name)),
+    identity: () => identityFacts(world, config.identity),
+    ...stores,
+    connect: async (cluster, bearer) => {
+      const connection = await connectCluster(cluster, bearer, cluster.registered, world);
+      const self = createSelfAccess(connection, http);
+      const reader = createClusterReader(connection, http);
+      return {
+        server: connection.server.origin,
+        insecure: connection.insecure,
+        expiresAtMs: connection.credentialExpiresAtMs,
+        self,
+        reader,
+        close: async () => {
+          await Promise.all([self.close(), reader.close()]);
+        },
+      };
+    },
+    routes: async () => (await composeDigest({ ...world, atNs: null }, true)).routes,
+    sendTest: world.sendTest,
+    clock: { nowNs: world.nowNs },
+    newId: () => randomBytes(6).toString("hex"),
+  };
+}
+
+async function identityFacts(world: DoctorWorld, configured: string | null): Promise<IdentityFacts | null> {
+  const opener = await composeOpenerIfAny(world, configured);
+  if (opener === null) return null;
+  const reference = world.identity ?? configured ?? join(localPaths().identities, "identity.txt");
+  if (reference === "-" || reference.startsWith("env:")) return { where: reference, recipients: opener.recipients, shared: false, workTree: null };
+  const path = resolve(world.cwd, fromHome(reference.replace(/^file:/, ""), homeOf(world.env)));
+  const { mode } = await stat(path);
+  return { where: path, recipients: opener.recipients, shared: process.geteuid !== undefined && (mode & 0o077) !== 0, workTree: await createSetupFiles().workTreeOf(path) };
+}
