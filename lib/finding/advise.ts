@@ -27,7 +27,7 @@ export function isGoodCopy(copy: CopyRecord, atNs: bigint): boolean {
 }
 
 /** `unknown` where this audit could not list the store: what is recorded may be gone, what isn't may be there. */
-export function copyStatus(state: StateDocument, place: { readonly namespace: string; readonly secret: string; readonly names: readonly string[] }, notSha256: string | null, atNs: bigint): "good" | "none" | "unknown" {
+function copyStatus(state: StateDocument, place: { readonly namespace: string; readonly secret: string; readonly names: readonly string[] }, notSha256: string | null, atNs: bigint): "good" | "none" | "unknown" {
   const wanted = place.names.join(",");
   const good = Object.values(state.copies).some(
     (copy) => copy.namespace === place.namespace && copy.secret === place.secret && copy.sha256 !== notSha256 && copy.names.join(",") === wanted && isGoodCopy(copy, atNs),

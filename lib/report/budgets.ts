@@ -15,7 +15,7 @@ const MAX_ROWS = 10;
 const WEEK_MS = 7 * DAY_MS;
 
 /** One budget as a level, with the clusters that hold or held its certificates. */
-export function budgetLevel(across: Across, budget: Budget): BudgetLevel {
+function budgetLevel(across: Across, budget: Budget): BudgetLevel {
   const account = accountOf(across.ledger, budget.kind, budget.issuer, budget.key);
   const clusters = new Set(account.entries.flatMap(({ issuance }) => issuance.sources.flatMap(({ cluster }) => cluster ?? [])));
   const steps = (timelineOf(across.ledger, account, across.atMs) ?? []).filter(({ issuance, effect }) => effect !== "renewal" && issuance.issuedAtMs >= across.atMs - WEEK_MS);

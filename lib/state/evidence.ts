@@ -14,7 +14,7 @@ import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from 
 import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
 
 /** Replaced issuances kept of one cluster: 10,000 certificates renewed every 60 days leave 25,000 in 150 days. */
-export const MAX_HISTORY = 30_000;
+const MAX_HISTORY = 30_000;
 
 type Stored = Readonly<Record<string, unknown>>;
 
