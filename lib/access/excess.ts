@@ -76,7 +76,8 @@ export function excessOf(plan: AccessPlan, bearers: readonly Bearer[], granted: 
     const allowed: Rule[] = [
       ...BASIC,
       ...(everybody.find((one) => one.namespace === namespace)?.rules ?? []),
-      ...questions.filter((question) => question.namespace === null || question.namespace === namespace).map(({ verb, group, resource, name }) => ({ verbs: [verb], apiGroups: [group], resources: [resource], ...(name === null ? {} : { resourceNames: [name] }) })),
+      // A namespace is named by its own name, wherever the right to get it was given.
+      ...questions.filter((question) => question.namespace === null || question.namespace === namespace || (question.resource === "namespaces" && question.name !== null)).map(({ verb, group, resource, name }) => ({ verbs: [verb], apiGroups: [group], resources: [resource], ...(name === null ? {} : { resourceNames: [name] }) })),
     ];
     for (const grant of rules.flatMap(grantsOf)) {
       if (isCovered(grant, allowed)) continue;

@@ -274,7 +274,8 @@ async function undo(name: string, created: readonly ObjectName[], written: reado
     }
   };
   for (const file of written) await attempt(file, () => ports.files.dropCredential(file));
-  for (const object of created.toReversed()) await attempt(`${object.kind} ${object.name}`, () => ports.registrar.remove(object));
+  // A namespace stays: it is empty, and deleting one takes whatever somebody else put there meanwhile.
+  for (const object of created.filter(({ kind }) => kind !== "Namespace").toReversed()) await attempt(`${object.kind} ${object.name}`, () => ports.registrar.remove(object));
 }
 
 /** Credentials that the registration before this one named. */
