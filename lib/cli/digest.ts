@@ -28,7 +28,7 @@ export function digestCommand(io: Io): Command {
         throw new CertkeepError("usage", { where: "certkeep.yaml, digest.routes", found: "no route", expected: "one at least, with a name and a webhook", todo: "See what would be posted with: certkeep digest --dry-run" });
       }
       const overview = await surveyStates(composed.ports, composed.scope);
-      const inputs: DigestInputs = { ...overview, budgets: [], settings: composed.settings };
+      const inputs: DigestInputs = { ...overview, settings: composed.settings };
       for (const problem of overview.problems) tell(io, problem);
       if (dry) await preview(io, options, composed, inputs);
       else {

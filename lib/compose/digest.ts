@@ -1,12 +1,15 @@
 /** A digest or report with its concrete parts: the states, and a poster for each route. */
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { Config, DigestRoute } from "../config/config.ts";
 import { CertkeepError } from "../error.ts";
 import type { DigestSettings } from "../report/digest.ts";
 import type { DigestPorts, Route } from "../use/digest.ts";
 import type { ReportPorts, ReportScope } from "../use/report.ts";
+import { BUILT_IN_ISSUERS } from "../issuer/issuers.ts";
+import { configuredIssuers, limitOverrides } from "./kit.ts";
 import { composeSettings, type World } from "./settings.ts";
 
 export interface ReportWorld extends World {
@@ -26,9 +29,22 @@ export async function composeReport(world: ReportWorld): Promise<ComposedReport>
   const { config, broken, stores } = await composeSettings(world);
   return {
     config,
-    ports: { states: stores.states, clock: { nowNs: () => world.atNs ?? world.nowNs() } },
+    ports: {
+      states: stores.states,
+      clock: { nowNs: () => world.atNs ?? world.nowNs() },
+      issuance: { wall: { nowNs: world.nowNs }, kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] }, overrides: limitOverrides(config) },
+    },
     scope: { registered: [...config.clusters, ...broken].map(({ name }) => name), ignore: config.ignore },
   };
+}
+
+/** @throws CertkeepError usage, where the file can't be written */
+export async function writePage(file: string, cwd: string, html: string): Promise<void> {
+  try {
+    await writeFile(resolve(cwd, file), html);
+  } catch (error) {
+    throw new CertkeepError("usage", { where: "--html", found: `a file that can't be written (${(error as NodeJS.ErrnoException).code ?? "unknown"})`, expected: "a path in a folder that exists" });
+  }
 }
 
 export interface ComposedDigest extends ComposedReport {

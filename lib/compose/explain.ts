@@ -1,7 +1,8 @@
 /** What `explain` needs: the states' store, the known issuers and limits. No cluster is asked. */
 import type { Config } from "../config/config.ts";
+import { BUILT_IN_ISSUERS } from "../issuer/issuers.ts";
 import type { AcrossPorts } from "../use/across.ts";
-import { configuredIssuers, createKit, limitOverrides } from "./kit.ts";
+import { configuredIssuers, limitOverrides } from "./kit.ts";
 import { composeSettings, type World } from "./settings.ts";
 
 export interface ExplainWorld extends World {
@@ -16,6 +17,6 @@ export async function composeExplain(world: ExplainWorld): Promise<{ readonly co
   const nowNs = world.nowNs();
   return {
     config,
-    ports: { states: stores.states, clock: { nowNs: () => world.atNs ?? nowNs }, wall: { nowNs: () => nowNs }, kit: createKit(configuredIssuers(config)), overrides: limitOverrides(config) },
+    ports: { states: stores.states, clock: { nowNs: () => world.atNs ?? nowNs }, wall: { nowNs: () => nowNs }, kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] }, overrides: limitOverrides(config) },
   };
 }

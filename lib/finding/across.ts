@@ -53,7 +53,8 @@ export interface Across {
   /** Sets first; staging's left out. */
   readonly budgets: readonly Budget[];
   readonly found: readonly IssuanceFinding[];
-  readonly places: readonly Place[];
+  /** The Secrets that hold this set now, over all clusters. */
+  placesOf(issuer: string, set: string): readonly Place[];
   /** Evidence that bears a time later than the clock's. */
   readonly future: readonly FromFuture[];
   /** Clusters whose whole state is from the future, with its time. */
@@ -125,13 +126,14 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
     ...evidence.issuances.flatMap(({ claimedBy }) => claimedBy ?? []),
     ...evidence.coverage.flatMap(({ cluster }) => cluster ?? []),
   ]);
+  const bySet = Map.groupBy(places, ({ issuer, set }) => `${issuer} ${set}`);
   const own = new Map<string, Ledger>();
   return {
     atMs,
     ledger,
     budgets,
     found,
-    places,
+    placesOf: (issuer, set) => bySet.get(`${issuer} ${set}`) ?? [],
     future,
     ahead: new Map(parts.flatMap(({ cluster, finishedMs }) => (finishedMs !== null && finishedMs > nowMs + SKEW_MS ? [[cluster, finishedMs] as const] : []))),
     titles: new Map(options.issuers.map(({ id, title }) => [id, title])),

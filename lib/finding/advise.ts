@@ -7,7 +7,7 @@ import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from 
 import type { Across } from "./across.ts";
 import { commandLine, fitsCommand, literal } from "./command.ts";
 import { type Finding, findingRef } from "./finding.ts";
-import { instantNs } from "./verdict.ts";
+import { parseInstantOrNull } from "../certificate/time.ts";
 import { budgetPhrase, instantOf, spanPhrase } from "./words.ts";
 
 /** Findings of a certificate that its owner will not go on with. */
@@ -15,15 +15,10 @@ const FAILING: ReadonlySet<string> = new Set(["certificate_invalid", "expired", 
 
 /** Whether this copy could be restored at `atNs`: seen valid, not expired, not retired. */
 export function isGoodCopy(copy: CopyRecord, atNs: bigint): boolean {
-  return (
-    (copy.kind === "certificate" || copy.kind === "standby") &&
-    copy.seenValid &&
-    copy.retired === undefined &&
-    copy.notBefore !== null &&
-    copy.notAfter !== null &&
-    instantNs(copy.notBefore) <= atNs &&
-    atNs <= instantNs(copy.notAfter)
-  );
+  if ((copy.kind !== "certificate" && copy.kind !== "standby") || !copy.seenValid || copy.retired !== undefined) return false;
+  const from = parseInstantOrNull(copy.notBefore ?? "");
+  const until = parseInstantOrNull(copy.notAfter ?? "");
+  return from !== null && until !== null && from <= atNs && atNs <= until;
 }
 
 /** `unknown` where this audit could not list the store: what is recorded may be gone, what isn't may be there. */

@@ -53,7 +53,7 @@ export function issuanceFindings(across: Across, cluster: string | null = null):
 /** The one Secret of the cluster that holds the set, or `null` where none or several do. */
 function onlyPlace(found: IssuanceFinding, cluster: string, across: Across): Place | null {
   if (found.subject.kind !== "set") return null;
-  const places = across.places.filter((place) => place.cluster === cluster && place.issuer === found.subject.issuer && place.set === found.subject.key);
+  const places = across.placesOf(found.subject.issuer, found.subject.key).filter((place) => place.cluster === cluster);
   return places.length === 1 ? (places[0] ?? null) : null;
 }
 
@@ -121,7 +121,7 @@ function told(found: IssuanceFinding, cluster: string, across: Across): Told {
 
 /** Nobody has to get up while each Secret that holds it is good and has its copy. */
 function exhaustedSet(found: IssuanceFinding, cluster: string, across: Across, budget: Budget): Pick<Told, "severity" | "advice"> {
-  const places = across.places.filter((place) => place.cluster === cluster && place.issuer === found.subject.issuer && place.set === found.subject.key);
+  const places = across.placesOf(found.subject.issuer, found.subject.key).filter((place) => place.cluster === cluster);
   const safe = places.length > 0 && places.every(({ valid, copied }) => valid && copied);
   return {
     severity: safe ? "warning" : "critical",

@@ -5,10 +5,13 @@
  * Unknown is never fine: a state that is too old, was never made or could not be read vouches for nothing, and is
  * itself a finding.
  */
+import type { Across } from "../finding/across.ts";
+import { adviseFindings } from "../finding/advise.ts";
 import { evaluateState, isUnreachable } from "../finding/evaluate.ts";
 import { createFinding, type Draft, type Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { commandLine, literal } from "../finding/command.ts";
+import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { fractionLeft, instantNs, recordVerdict } from "../finding/verdict.ts";
 import { formatInstant, parseInstantOrNull } from "../certificate/time.ts";
@@ -49,16 +52,19 @@ export interface ClusterSummary {
 export interface SummaryView {
   readonly atNs: bigint;
   readonly ignore: readonly IgnoreEntry[];
+  /** What all clusters tell of issuances together; `null`: not gathered, and nothing is said of budgets. */
+  readonly across?: Across | null;
 }
 
 const NOTHING: Tally = { certificates: 0, fine: 0, staging: 0, unknown: 0, foreign: 0, copies: 0, critical: 0, warning: 0, information: 0 };
 
 /** @throws RangeError for a state whose instants aren't any: the caller takes `unreadableSummary` then */
-export function summarize(state: StateDocument, { atNs, ignore }: SummaryView): ClusterSummary {
+export function summarize(state: StateDocument, { atNs, ignore, across = null }: SummaryView): ClusterSummary {
   const now = formatInstant(atNs);
   const finished = state.audit === null ? null : parseInstantOrNull(state.audit.finishedAt);
   const stale = finished === null || atNs - finished > BigInt(STALE_MS) * 1_000_000n;
-  const all = [...evaluateState(state, atNs, now), ...staleFindings(state, stale, now)];
+  const own = evaluateState(state, atNs, now);
+  const all = [...(across === null ? own : [...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)]), ...staleFindings(state, stale, now)];
   const { said, ignored } = applyIgnore(all, ignore, atNs);
   const counts = tally(state, all, atNs, stale);
   return {

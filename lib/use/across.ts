@@ -5,7 +5,7 @@
 import pLimit from "p-limit";
 import { type Across, type ClusterPart, createAcross, partOf, unreadPart } from "../finding/across.ts";
 import { msOf } from "../finding/verdict.ts";
-import { type CertkeepError, isCertkeepError } from "../error.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Silence } from "../issuance/evidence.ts";
 import type { LimitOverride } from "../issuance/limit.ts";
 import type { Issuer } from "../issuer/issuers.ts";
@@ -50,12 +50,17 @@ export async function gatherAcross(ports: AcrossPorts, known: readonly StateDocu
     try {
       const loaded = await loadState(ports.states, key);
       if (loaded === null) return;
-      parts.push(partOf(loaded.state, atMs));
-      visit(loaded.state);
+      // A copied document still counts once, as what it lies under.
+      const state = { ...loaded.state, cluster: key };
+      const part = partOf(state, atMs);
+      visit(state);
+      parts.push(part);
     } catch (error) {
-      if (!isCertkeepError(error)) throw error;
-      problems.push(error);
-      parts.push(unreadPart(key, error.code));
+      // A state of this format may still hold an instant that is none: that is damage as well.
+      const problem = error instanceof RangeError ? new CertkeepError("state_damaged", { where: `${ports.states.url}, state of ${key}`, found: "an instant that is none", expected: "RFC 3339" }) : error;
+      if (!isCertkeepError(problem)) throw error;
+      problems.push(problem);
+      parts.push(unreadPart(key, problem.code));
     }
   };
   try {

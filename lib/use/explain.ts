@@ -14,7 +14,6 @@ import { issuanceFindings, setLabel } from "../finding/issuance.ts";
 import { bareName, certificatePlaces, type CertificatePlace, isFor, isSecret, isUnder } from "../finding/place.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { formatInstant } from "../certificate/time.ts";
-import { instantNs } from "../finding/verdict.ts";
 import type { Advice } from "../issuance/advice.ts";
 import { type Budget, budgetOf, type TimelineEntry, timelineOf } from "../issuance/budget.ts";
 import { type Account, accountOf, accountsOf } from "../issuance/ledger.ts";
@@ -84,6 +83,8 @@ export interface Explanation {
 interface Known {
   readonly state: StateDocument;
   readonly places: readonly CertificatePlace[];
+  /** Its own findings, not yet advised. */
+  readonly findings: readonly Finding[];
 }
 
 /** @throws CertkeepError usage where nothing is known by that name, with what was probably meant */
@@ -91,7 +92,7 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
   const atNs = ports.clock.nowNs();
   const known: Known[] = [];
   const { across, problems } = await gatherAcross(ports, [], (state) => {
-    known.push({ state, places: [...certificatePlaces(state, atNs)] });
+    known.push({ state, places: [...certificatePlaces(state, atNs)], findings: evaluateState(state, atNs, formatInstant(atNs)) });
   });
   known.sort((a, b) => (a.state.cluster < b.state.cluster ? -1 : 1));
   const explained = new Explained(known, across, atNs, input);
@@ -165,8 +166,8 @@ class Explained {
   }
 
   /** Findings of a cluster, advised, and how many are muted. */
-  #findingsOf({ state }: Known): { readonly said: readonly Finding[]; readonly ignored: readonly Finding[] } {
-    const own = adviseFindings(evaluateState(state, this.#atNs, formatInstant(this.#atNs)), state, this.#across);
+  #findingsOf({ state, findings }: Known): { readonly said: readonly Finding[]; readonly ignored: readonly Finding[] } {
+    const own = adviseFindings(findings, state, this.#across);
     return applyIgnore([...own, ...issuanceFindings(this.#across, state.cluster)], this.#input.ignore, this.#atNs);
   }
 
@@ -231,7 +232,7 @@ class Explained {
     const copies = Object.entries(state.copies)
       .filter(([, copy]) => copy.namespace === place.namespace && copy.secret === place.secret && copy.fieldBase === place.fieldBase && copy.kind !== "account-key")
       .map(([version, copy]) => ({ version, cluster: state.cluster, serial: copy.serial, recordedAt: copy.recordedAt, notAfter: copy.notAfter, good: isGoodCopy(copy, this.#atNs), retired: copy.retired !== undefined }))
-      .toSorted((a, b) => Number(instantNs(b.recordedAt) - instantNs(a.recordedAt)));
+      .toSorted((a, b) => (a.recordedAt < b.recordedAt ? 1 : -1));
     const fails = place.state !== "live" || place.verdict?.valid !== true;
     const failing = place.state === "live" ? (certificate?.sha256 ?? null) : null;
     return { ...place, copies, advice: certificate === null || certificate.staging || !fails ? null : adviceFor(state, certificate, place, failing, this.#across) };

@@ -3,13 +3,19 @@ import { isCertkeepError, type CertkeepError } from "../error.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StateStore } from "../ports/states.ts";
+import type { BudgetLevel } from "../report/budget.ts";
+import { budgetLevels } from "../report/budgets.ts";
+import { certificateRows, type CertificateRow } from "../report/rows.ts";
 import { summarize, unseenSummary, type ClusterSummary } from "../report/summary.ts";
 import type { StateDocument } from "../state/document.ts";
+import { gatherAcross, type AcrossPorts } from "./across.ts";
 import { loadState, stateKeys } from "./states.ts";
 
 export interface ReportPorts {
   readonly states: StateStore;
   readonly clock: Clock;
+  /** Known issuers and limits of the configuration; without them nothing is said of budgets. */
+  readonly issuance?: Pick<AcrossPorts, "wall" | "kit" | "overrides">;
 }
 
 export interface ReportScope {
@@ -24,15 +30,19 @@ export interface Overview {
   readonly unregistered: readonly string[];
   /** States that could not be read. */
   readonly problems: readonly CertkeepError[];
+  /** Over all clusters, the unregistered ones too. */
+  readonly budgets: readonly BudgetLevel[];
 }
 
 /**
- * One state after the other, each forgotten once it is summed up. `look` sees every state that could be read.
+ * One state after the other, each forgotten once it is summed up. `look` sees every state that could be read, with its summary.
  * @throws CertkeepError where the store can't be listed
  */
-export async function surveyStates(ports: ReportPorts, { registered, ignore }: ReportScope, look: (state: StateDocument) => void = () => {}): Promise<Overview> {
-  const view = { atNs: ports.clock.nowNs(), ignore };
+export async function surveyStates(ports: ReportPorts, { registered, ignore }: ReportScope, look: (state: StateDocument, summary: ClusterSummary) => void = () => {}): Promise<Overview> {
   const keys = await stateKeys(ports.states);
+  // Each state is read a second time for its summary: issuances have to be known of all before one is told of any.
+  const across = ports.issuance === undefined ? null : (await gatherAcross({ ...ports, ...ports.issuance }, [])).across;
+  const view = { atNs: ports.clock.nowNs(), ignore, across };
   const wanted = registered.length === 0 ? keys : keys.filter((key) => registered.includes(key));
   const summaries: ClusterSummary[] = [];
   const problems: CertkeepError[] = [];
@@ -40,8 +50,10 @@ export async function surveyStates(ports: ReportPorts, { registered, ignore }: R
     try {
       const loaded = await loadState(ports.states, key);
       if (loaded === null) continue;
-      summaries.push(summarize({ ...loaded.state, cluster: key }, view));
-      look(loaded.state);
+      const state = { ...loaded.state, cluster: key };
+      const summary = summarize(state, view);
+      look(state, summary);
+      summaries.push(summary);
     } catch (error) {
       // A state of this format may still hold an instant that is none: that is damage as well.
       if (isCertkeepError(error)) problems.push(error);
@@ -52,5 +64,19 @@ export async function surveyStates(ports: ReportPorts, { registered, ignore }: R
   for (const name of registered) {
     if (!keys.includes(name)) summaries.push(unseenSummary(name, "never", "This cluster is registered and was never audited.", view));
   }
-  return { summaries, unregistered: registered.length === 0 ? [] : keys.filter((key) => !registered.includes(key)).toSorted(), problems };
+  return { summaries, unregistered: registered.length === 0 ? [] : keys.filter((key) => !registered.includes(key)).toSorted(), problems, budgets: across === null ? [] : budgetLevels(across) };
+}
+
+export interface FullReport extends Overview {
+  readonly rows: readonly CertificateRow[];
+}
+
+/** Everything that a report shows: the overview, and one row per certificate. */
+export async function reportAll(ports: ReportPorts, scope: ReportScope): Promise<FullReport> {
+  const atNs = ports.clock.nowNs();
+  const rows: CertificateRow[] = [];
+  const overview = await surveyStates(ports, scope, (state, summary) => {
+    for (const row of certificateRows(state, summary.findings, atNs, summary.sight !== "stale")) rows.push(row);
+  });
+  return { ...overview, rows };
 }

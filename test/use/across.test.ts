@@ -141,6 +141,25 @@ describe("clusters that share a set and a tailnet", () => {
   });
 });
 
+describe("a report", () => {
+  it("tells the same of budgets as an audit, and advises the same", async () => {
+    const { reportAll } = await import("../../lib/use/report.ts");
+    await replaced("east", [5 * HOUR_MS, 4 * HOUR_MS]);
+    await replaced("west", [3 * HOUR_MS, 2 * HOUR_MS]);
+    world.put(ingressSecret(DOMAIN, null));
+    const audited = await audit("west");
+    const report = await reportAll({ ...world.ports(), issuance: { kit } }, { registered: ["west"], ignore: [] });
+    expect(report.budgets).toMatchObject([
+      { name: DOMAIN, kind: "set", remaining: 1, atLeast: null, capacity: 5, clusters: ["east", "west"] },
+      // One token came back after 3 h 21 min 36 s.
+      { name: TAILNET, kind: "domain", remaining: 50, capacity: 50 },
+    ]);
+    expect(report.budgets[0]?.levels.map(({ left }) => left)).toEqual([4, 3, 2, 1, 1, 2]);
+    const told = (findings: AuditedTarget["findings"]): string[] => findings.map(({ id, advice }) => `${id} ${advice}`).toSorted();
+    expect(told(report.summaries[0]?.findings ?? [])).toEqual(told(only(audited).findings));
+  });
+});
+
 describe("evidence that isn't true", () => {
   it("of a forged issuer changes no budget", async () => {
     await replaced("east", [HOUR_MS]);
@@ -177,6 +196,15 @@ describe("evidence that isn't true", () => {
     // Told where it is: by whoever looks at east.
     const east = only(await audit("east"));
     expect(east.findings.filter(({ code }) => code === "clock_off")).toMatchObject([{ severity: "warning", subject: { cluster: "east", name: null }, command: "certkeep doctor east" }]);
+  });
+
+  it("in a state whose instants are none is that state's damage alone", async () => {
+    await replaced("east", [HOUR_MS]);
+    const stored = world.states.states.get("cluster-east");
+    world.states.states.set("cluster-west", { revision: 1, text: (stored?.text ?? "").replaceAll(/"windows":\[\[[^\]]*\]\]/g, '"windows":[["soon","later"]]') });
+    const report = await audit("east");
+    expect(report.unreadStates.map(({ code }) => code)).toEqual(["state_damaged"]);
+    expect((await explain(DOMAIN)).problems.map(({ code }) => code)).toEqual(["state_damaged"]);
   });
 
   it("in a history of a million is left unread and said so", async () => {
