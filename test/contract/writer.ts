@@ -99,7 +99,7 @@ export function writerContract(name: string, start: () => Promise<WriterSubject>
       await subject.writer.createSecret({ ...fresh("watched-1"), labels: label });
       const watching = (async () => {
         for await (const event of subject.writer.watchSecrets({ namespace: subject.namespace, labelSelector: "tailscale.com/managed=true" }, stop.signal)) {
-          seen.push(text(event));
+          seen.push(eventText(event));
           if (seen.length === 1) await subject.writer.createSecret({ ...fresh("watched-2"), labels: label });
           if (seen.length === 2) {
             await subject.writer.createSecret(fresh("unlabelled"));
@@ -120,6 +120,6 @@ export function writerContract(name: string, start: () => Promise<WriterSubject>
   });
 }
 
-function text(event: SecretEvent): string {
+function eventText(event: SecretEvent): string {
   return `${event.type} ${event.type === "gone" ? event.name : event.secret.name}`;
 }

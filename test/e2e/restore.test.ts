@@ -52,7 +52,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
   const issue = (...names: string[]): Issued => authority.issue({ names, notBefore: new Date(now - DAY_MS), notAfter: new Date(now + 80 * DAY_MS), key });
 
   /** Binds a Role with these verbs on Secrets in each namespace, and nothing else but the cluster's identity. */
-  async function account(name: string, verbs: readonly string[]): Promise<string> {
+  async function accountWith(name: string, verbs: readonly string[]): Promise<string> {
     const token = await createServiceAccount(kube, "certkeep", name, [], [{ apiGroups: [""], resources: ["namespaces"], resourceNames: ["kube-system"], verbs: ["get"] } as never]);
     for (const namespace of NAMESPACES) {
       const api = `/apis/${rbac}/v1/namespaces/${namespace}`;
@@ -108,8 +108,8 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     states = createMemoryStates();
     const kit = createKit([createIssuer({ id: "test", title: "Test", anchorsPem: authority.root.pem })]);
     ports = { backups: createFileBlobs(join(folder, "backups")), states, sealer: createSealer(), clock: { nowNs: () => BigInt(Date.now()) * 1_000_000n }, kit, progress: { step: () => {}, note: () => {} }, dryRun: false };
-    restorer = await account("restorer", ["get", "list", "create", "patch"]);
-    follower = await account("follower", ["get", "list", "create", "patch", "watch"]);
+    restorer = await accountWith("restorer", ["get", "list", "create", "patch"]);
+    follower = await accountWith("follower", ["get", "list", "create", "patch", "watch"]);
   });
   afterEach(clear);
   afterAll(async () => {
@@ -131,7 +131,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     expect(rehearsed.items.every(({ outcome }) => outcome === "done")).toBe(true);
     for (const { metadata } of secrets) expect(await readSecret(kube, metadata.namespace ?? "", metadata.name)).toBeNull();
     const done = await restore({ all: true });
-    expect(done.items.every(({ outcome }) => outcome === "done"), outcomes(done).join("\n")).toBe(true);
+    expect(done.items.every(({ outcome }) => outcome === "done"), `${outcomes(done).join("; ")}`).toBe(true);
     for (const { metadata, data, type } of secrets) {
       const there = await readSecret(kube, metadata.namespace ?? "", metadata.name);
       expect(there?.type).toBe(type);
@@ -153,7 +153,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     await put(ingressSecret(c, { certificatePem: bad.certificatePem, keyPem: bad.keyPem }));
     await put(operatorSecret(a, null, null));
     const done = await restore({ all: true });
-    expect(done.items.every(({ outcome }) => outcome === "done"), outcomes(done).join("\n")).toBe(true);
+    expect(done.items.every(({ outcome }) => outcome === "done"), `${outcomes(done).join("; ")}`).toBe(true);
     expect((await readSecret(kube, "tailscale", c))?.data?.["tls.crt"]).toBe(base64(good.certificatePem));
     expect(Object.keys((await readSecret(kube, "tailscale", "operator"))?.data ?? {})).toContain("_machinekey");
     const state = await loadState(states, "prod");
@@ -196,7 +196,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
   });
 
   it("a verb that is missing is named, with the manifest that grants it", async () => {
-    const weak = await account("weak", ["get", "list"]);
+    const weak = await accountWith("weak", ["get", "list"]);
     const domain = `shop.${suffix}`;
     await put(ingressSecret(domain, issue(domain)));
     await fineNow(1);
@@ -214,7 +214,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
   });
 
   it("a Secret that is immutable is made anew only when that is asked for, by who may delete", async () => {
-    const deleter = await account("deleter", ["get", "list", "create", "patch", "delete"]);
+    const deleter = await accountWith("deleter", ["get", "list", "create", "patch", "delete"]);
     await put(tlsSecret("shop", "web-tls", issue("a.example.com")));
     await fineNow(1);
     await put({ ...tlsSecret("shop", "web-tls", issue("b.example.com")), immutable: true });

@@ -61,7 +61,7 @@ describe.skipIf(program === null || lacksTools("kube-apiserver", "etcd"))("Tails
     const ended = await runProgram(program ?? "", [join(folder, "root"), secret, domain, join(folder, "roots.pem")], {
       env: { PATH: process.env["PATH"], HOME: folder, POD_NAME: "test-0", POD_UID: "1", TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: "true", KUBERNETES_SERVICE_HOST: url.hostname, KUBERNETES_SERVICE_PORT_HTTPS: url.port, ...env },
     });
-    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.code, `${ended.stderr}`).toBe(0);
     return JSON.parse(ended.stdout) as Answer;
   }
 
@@ -98,7 +98,7 @@ describe.skipIf(program === null || lacksTools("kube-apiserver", "etcd"))("Tails
     await kube.demand("DELETE", `/api/v1/namespaces/${NAMESPACE}/secrets`);
     await put(proxySecret("ts-web-bbbbb-0", "web", domains.proxy, {}));
     const report = await runRestore(target, { ...REQUEST, all: true }, { ...ports, opener: await createOpener([{ where: "test", content: secret }]), timer: quickTimer, revocation: null, holder: "e2e" });
-    expect(report.items.every(({ outcome }) => outcome === "done")).toBe(true);
+    if (!report.items.every(({ outcome }) => outcome === "done")) throw new Error("not everything was restored");
     await target.reader.close();
     await target.writer.close();
   });
