@@ -12,6 +12,7 @@ import { drillCommand } from "./drill.ts";
 import { explainCommand } from "./explain.ts";
 import { initCommand } from "./init.ts";
 import { tell, writeLine, type ExitCode, type Io } from "./io.ts";
+import { reportCommand } from "./report.ts";
 import { restoreCommand } from "./restore.ts";
 import { VERSION } from "../version.ts";
 
@@ -33,8 +34,10 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText("after", "\nExit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete.\nStart with: certkeep demo    or, on a cluster of yours: certkeep audit");
-  for (const command of [demoCommand(io, (line) => run(line, world)), initCommand(io), checkCommand(io), auditCommand(io), explainCommand(io), digestCommand(io), backupsCommand(io), restoreCommand(io), drillCommand(io), clustersCommand(io), doctorCommand(io)]) {
+  for (const command of [demoCommand(io, (line) => run(line, world)), initCommand(io), checkCommand(io), auditCommand(io), explainCommand(io), reportCommand(io), digestCommand(io), backupsCommand(io), restoreCommand(io), drillCommand(io), clustersCommand(io), doctorCommand(io)]) {
     program.addCommand(command.copyInheritedSettings(program));
+    // Made before their command had the program's settings: without them a mistake would end the process by itself.
+    for (const below of command.commands) below.copyInheritedSettings(command);
   }
   // A command's own --version (that of a copy) isn't the program's. Not inherited: below a command, options go anywhere.
   program.enablePositionalOptions();

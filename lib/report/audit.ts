@@ -27,7 +27,8 @@ export function auditText(clusters: readonly AuditedCluster[], view: { readonly 
   const { style, width } = view;
   const lines: string[] = [];
   const findings = clusters.flatMap((cluster) => cluster.findings);
-  lines.push(style.bold(headline(clusters)));
+  const [need, ...rest] = headline(clusters);
+  lines.push(...wrap([findings.some(({ severity }) => severity === "critical") ? style.red(need ?? "") : need, ...rest].join(", "), width).map((line) => style.bold(line)));
   for (const cluster of clusters) {
     const { tally } = cluster;
     lines.push("", `${style.bold(plain(cluster.title))}  ${style.dim(plain(cluster.server))}`);
@@ -50,7 +51,7 @@ export function auditText(clusters: readonly AuditedCluster[], view: { readonly 
 }
 
 /** The verdict in one line: what needs a person, what is fine, what isn't known. */
-function headline(clusters: readonly AuditedCluster[]): string {
+function headline(clusters: readonly AuditedCluster[]): string[] {
   const sum = (pick: (tally: Tally) => number): number => clusters.reduce((total, { tally }) => total + pick(tally), 0);
   const said = (severity: Finding["severity"]): number => clusters.reduce((total, { findings }) => total + findings.filter((finding) => finding.severity === severity).length, 0);
   const critical = said("critical");
@@ -62,5 +63,5 @@ function headline(clusters: readonly AuditedCluster[]): string {
     `${count(sum((tally) => tally.fine), "certificate")} fine`,
     ...(sum((tally) => tally.unknown) === 0 ? [] : [`${sum((tally) => tally.unknown)} not known now`]),
     ...(incomplete === 0 ? [] : [`${count(incomplete, "cluster")} not fully read`]),
-  ].join(", ");
+  ];
 }

@@ -1,4 +1,5 @@
 /** Findings as text for a terminal, worst first: a list while a person can read one, else a summary by cause. Pure. */
+import { parseInstantOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
@@ -40,37 +41,60 @@ export function findingLines(view: FindingsView): string[] {
   for (const severity of SEVERITIES) {
     const of = sorted.filter((finding) => finding.severity === severity);
     if (of.length === 0) continue;
-    const paint = severity === "critical" ? view.style.red : severity === "warning" ? view.style.yellow : view.style.bold;
-    lines.push("", view.style.bold(paint(`${HEADINGS[severity]} (${of.length})`)));
-    lines.push(...(sorted.length > LIST_AT_MOST ? causeLines(of, view) : of.flatMap((finding) => oneLines(finding, view))));
+    const paint = severity === "critical" ? view.style.red : severity === "warning" ? view.style.yellow : same;
+    lines.push("", view.style.bold(paint(`${HEADINGS[severity]} (${of.length.toLocaleString("en-US")})`)), "");
+    lines.push(...(sorted.length > LIST_AT_MOST ? causeLines(of, view) : groupsOf(of).flatMap((group) => [...groupLines(group, view), ""])).slice(0, -1));
   }
   return lines;
 }
 
-function placeText(finding: Finding, several: boolean): string {
+const same = (text: string): string => text;
+
+/** Findings that lead to the same and want the same done, in the order of their first. */
+function groupsOf(findings: readonly Finding[]): readonly Finding[][] {
+  const groups = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const key = JSON.stringify([finding.code, finding.leadsTo, finding.advice]);
+    const of = groups.get(key);
+    if (of === undefined) groups.set(key, [finding]);
+    else of.push(finding);
+  }
+  return [...groups.values()];
+}
+
+function placeText(finding: Finding, several: boolean): readonly [name: string, place: string] {
   const { cluster, namespace, secret, name } = finding.subject;
   const where = [several ? cluster : null, namespace === null ? null : secret === null ? `namespace ${namespace}` : `${namespace}/${secret}`].filter((part) => part !== null).join(" ");
-  if (name === null) return where === "" ? cluster : where;
-  return where === "" ? name : `${name}  ${where}`;
+  if (name === null) return [where === "" ? cluster : where, ""];
+  return [name, where];
 }
 
-function sinceText(finding: Finding, nowNs: bigint): string {
-  const ms = msOf(nowNs - instantNs(finding.since));
-  const since = ms < 60_000 ? "" : `, since ${span(ms)} ago`;
-  return finding.asLastSeen === null ? since : `${since}, as last seen ${finding.asLastSeen}`;
+/** `expired, since 2 days ago`: the code as `ignore:` takes it, and the time that matters most. */
+function stateText({ code, due, since, asLastSeen }: Finding, nowNs: bigint): string {
+  const dueNs = due === null ? null : parseInstantOrNull(due);
+  const ms = dueNs === null ? msOf(nowNs - instantNs(since)) : msOf(dueNs - nowNs);
+  const when = dueNs === null ? (ms < 60_000 ? "" : `, since ${span(ms)} ago`) : ms < 0 ? `, ${span(ms)} ago` : `, in ${span(ms)}`;
+  return `${code}${code.startsWith("expir") || dueNs === null ? when : ""}${asLastSeen === null ? "" : `, as last seen ${asLastSeen}`}`;
 }
 
-function oneLines(finding: Finding, { width, style, several, nowNs }: FindingsView): string[] {
+function groupLines(findings: readonly Finding[], { width, style, several, nowNs }: FindingsView): string[] {
+  const [first] = findings;
+  if (first === undefined) return [];
+  const commands = findings.map(({ command }) => command).filter((command) => command !== null);
+  const heads = findings.flatMap((finding) => {
+    const [name, place] = placeText(finding, several);
+    return [`  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`, ...wrap(plain(finding.seen), width, "    ")];
+  });
   return [
-    `  ${style.bold(plain(placeText(finding, several)))}  ${style.dim(finding.code + sinceText(finding, nowNs))}`,
-    ...wrap(plain(finding.seen), width, "    "),
-    ...(finding.severity === "information" ? [] : wrap(plain(`Leads to: ${finding.leadsTo}.`), width, "    ")),
-    ...wrap(plain(`Do: ${finding.advice}${finding.command === null ? "." : ":"}`), width, "    "),
-    ...(finding.command === null ? [] : [`      ${style.green(finding.command)}`]),
+    ...heads,
+    ...(first.severity === "information" ? [] : wrap(plain(`Leads to: ${first.leadsTo}.`), width, "    ")),
+    ...wrap(plain(`Do: ${first.advice}${commands.length === 0 ? "." : ":"}`), width, "    "),
+    ...commands.map((command) => `      ${style.green(command)}`),
   ];
 }
 
-function causeLines(findings: readonly Finding[], { width, style, several }: FindingsView): string[] {
+function causeLines(findings: readonly Finding[], view: FindingsView): string[] {
+  const { width, style, several } = view;
   const causes = new Map<string, Finding[]>();
   for (const finding of findings) {
     const list = causes.get(finding.cause);
@@ -82,13 +106,14 @@ function causeLines(findings: readonly Finding[], { width, style, several }: Fin
     .flatMap(([cause, of]) => {
       const [first] = of;
       if (first === undefined) return [];
-      if (of.length === 1) return oneLines(first, { findings, width, style, several, nowNs: instantNs(first.since) });
-      const names = of.slice(0, EXAMPLES).map((finding) => placeText(finding, several));
+      if (of.length === 1) return [...groupLines(of, view), ""];
+      const names = of.slice(0, EXAMPLES).map((finding) => placeText(finding, several).filter((part) => part !== "").join("  "));
       return [
-        `  ${style.bold(`${count(of.length, "finding")} of ${cause.replace(":", ": ").replaceAll("_", " ")}`)}`,
+        `  ${style.bold(plain(`${count(of.length, "finding")} of ${cause.replace(":", ": ").replaceAll("_", " ")}`))}`,
         ...wrap(plain(`For example: ${first.seen}`), width, "    "),
-        ...wrap(plain(`These: ${names.join(", ")}${of.length > EXAMPLES ? `, and ${of.length - EXAMPLES} more` : ""}.`), width, "    "),
+        ...wrap(plain(`These: ${names.join(", ")}${of.length > EXAMPLES ? `, and ${(of.length - EXAMPLES).toLocaleString("en-US")} more` : ""}.`), width, "    "),
         ...wrap(plain(`Do: ${first.advice}.`), width, "    "),
+        "",
       ];
     });
 }

@@ -111,8 +111,9 @@ function findingSections(severity: Severity, input: MessageInput): Section[] {
   const groups = new Map<string, Finding[]>();
   for (const finding of sortFindings(input.told)) {
     if (finding.severity !== severity) continue;
-    const of = groups.get(finding.advice);
-    if (of === undefined) groups.set(finding.advice, [finding]);
+    const advice = generalAdvice(finding.advice);
+    const of = groups.get(advice);
+    if (of === undefined) groups.set(advice, [finding]);
     else of.push(finding);
   }
   // The sort puts what is due first in front, and groups keep the order of their first finding.
@@ -122,6 +123,14 @@ function findingSections(severity: Severity, input: MessageInput): Section[] {
   const sections = kept.map(([advice, findings]): Section => ({ title: `${TITLES[severity]}: ${middle(advice, TITLE_LENGTH)}`, rank, items: itemsOf(findings, input), unit: FINDING, unlisted: 0 }));
   if (rest.length > 0) sections.push({ title: `${TITLES[severity]}: other things to do`, rank, items: causeItems(rest, input.repeated), unit: FINDING, unlisted: 0 });
   return sections;
+}
+
+const NUMBERS = / \([^()]*\)/g;
+const INSTANTS = /\d{4}-\d{2}-\d{2}T[\d:.]+Z/g;
+
+/** The advice without what holds for one certificate alone, so that many can share it. */
+function generalAdvice(advice: string): string {
+  return advice.replace(NUMBERS, "").replace(INSTANTS, "its next free slot");
 }
 
 function itemsOf(findings: readonly Finding[], { kind, repeated }: MessageInput): Item[] {
@@ -136,6 +145,7 @@ function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
       ": ",
       ...saidParts(finding.seen),
       ...(repeated.has(finding.id) ? [" Still so, since ", ...instantParts(finding.since), "."] : []),
+      ...(generalAdvice(finding.advice) === finding.advice ? [] : [" To do: ", ...saidParts(finding.advice), "."]),
       ...(finding.asLastSeen === null ? [] : [" As last seen ", ...instantParts(finding.asLastSeen), "."]),
     ],
     command: safeCommand(finding.command),

@@ -127,7 +127,8 @@ function whatOf(of: readonly ShownItem[]): string {
   const fields = new Set(of.map(({ item }) => item.fields.join(", ")));
   const [only] = fields;
   const version = of.length === 1 ? ` (copy ${of[0]?.item.version?.slice(0, 12) ?? "unknown"})` : "";
-  return fields.size === 1 ? `${only ?? ""}${version}` : "the two fields of its name, .crt and .key";
+  if (fields.size === 1) return `${only ?? ""}${version}`;
+  return fields.size <= 3 ? [...fields].join("; ") : "the two fields of its name, .crt and .key";
 }
 
 function doing(item: PlanItem): string {

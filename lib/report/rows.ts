@@ -36,7 +36,7 @@ export interface CertificateRow {
   readonly command: string | null;
   /** Earlier and present certificates of the place, by their copies: start and end, in order of time. */
   readonly history: readonly { readonly issuedMs: number; readonly untilMs: number }[];
-  /** When it was restored. */
+  /** When a restore replaced what was there. */
   readonly restoredMs: readonly number[];
 }
 
@@ -46,7 +46,7 @@ function ms(instant: string | null | undefined): number | null {
 }
 
 /** `findings` of this state. `vouched`: whether its last audit is recent enough to vouch for anything. */
-export function* certificateRows(state: StateDocument, findings: readonly Finding[], atNs: bigint, vouched: boolean, restored: ReadonlyMap<string, readonly number[]> = new Map()): Generator<CertificateRow> {
+export function* certificateRows(state: StateDocument, findings: readonly Finding[], atNs: bigint, vouched: boolean): Generator<CertificateRow> {
   const byPlace = new Map<string, Finding[]>();
   for (const finding of findings) {
     const place = `${finding.subject.namespace}/${finding.subject.secret}/${finding.subject.name}`;
@@ -55,6 +55,7 @@ export function* certificateRows(state: StateDocument, findings: readonly Findin
     else of.push(finding);
   }
   const histories = historiesOf(state);
+  const restores = restoresOf(state);
   const unseen = vouched ? unseenPlaces(state) : "all";
   const rowOf = (key: string, base: string, name: string, record: CertificateRecord | null, gone: boolean): CertificateRow => {
     const slash = key.indexOf("/");
@@ -83,7 +84,7 @@ export function* certificateRows(state: StateDocument, findings: readonly Findin
       advice: worst?.advice ?? "",
       command: worst?.command ?? null,
       history: histories.get(`${key}/${base}`) ?? [],
-      restoredMs: restored.get(`${key}/${base}`) ?? [],
+      restoredMs: restores.get(`${key}/${base}`) ?? [],
     };
   };
   for (const [key, record] of Object.entries(state.secrets)) {
@@ -113,4 +114,16 @@ function historiesOf(state: StateDocument): ReadonlyMap<string, { readonly issue
   }
   for (const of of histories.values()) of.sort((a, b) => a.issuedMs - b.issuedMs);
   return histories;
+}
+
+/** A restore keeps what it replaces: the copy tells when. By `namespace/secret/base`. */
+function restoresOf(state: StateDocument): ReadonlyMap<string, number[]> {
+  const restores = new Map<string, number[]>();
+  for (const { kind, recordedAt, namespace, secret, fieldBase } of Object.values(state.copies)) {
+    const at = kind === "replaced" ? ms(recordedAt) : null;
+    if (at === null) continue;
+    const key = `${namespace}/${secret}/${fieldBase}`;
+    restores.set(key, [...(restores.get(key) ?? []), at]);
+  }
+  return restores;
 }
