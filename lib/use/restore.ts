@@ -149,7 +149,11 @@ class RestoreRun {
     const { plan } = this.#gathered;
     const waiting = plan.items.flatMap((item, index) => (item.rule === "later" && item.version !== null ? [index] : []));
     const { followMs } = this.#request;
-    if (followMs === null || waiting.length === 0 || this.#request.mode !== "apply" || this.#stopped()) return;
+    if (followMs === null || waiting.length === 0 || this.#request.mode !== "apply") return;
+    if (this.#stopped()) {
+      this.#interrupted = true;
+      return;
+    }
     this.#ports.progress.note(`Waiting for ${waiting.length} that their owners still make, for ${Math.round(followMs / 60_000)} minutes at most.`);
     try {
       await follow(waiting, this.#results, { target: this.#target, write: this.#context(), followMs, event: (message) => this.#event(message) });

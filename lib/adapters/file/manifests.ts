@@ -103,8 +103,9 @@ export function createManifestFolder(folder: string): { readonly reader: Cluster
     },
     writer: {
       createSecret,
-      // What lies there already is its owner's to change.
-      patchSecret: async () => "conflict",
+      patchSecret: async ({ namespace, name }) => {
+        throw new CertkeepError("store_unavailable", { where: pathOf(namespace, name), found: "a manifest of other content lies there", expected: "an empty folder, or the same", todo: "Move it away, or name another folder" });
+      },
       deleteSecret: async () => "conflict",
       createNamespace: async () => {},
       watchSecrets: async function* () {
