@@ -17,7 +17,7 @@ import { auditSettings, type PersonalAccess } from "./audit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { configuredIssuers, createKit } from "./kit.ts";
-import { composeSettings, type ComposedSettings } from "./settings.ts";
+import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
 
 export interface RestoreWorld extends IdentityWorld {
   /** A cluster of the configuration, or a context where it names none. */
