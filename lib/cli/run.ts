@@ -1,22 +1,35 @@
 /** The command `certkeep`: names its commands, ends with their exit code. */
 import { Command, CommanderError } from "commander";
 import { CertkeepError } from "../error.ts";
-import { auditCommand } from "./audit.ts";
-import { backupsCommand } from "./backups.ts";
-import { checkCommand } from "./check.ts";
-import { clustersCommand } from "./clusters.ts";
-import { demoCommand } from "./demo.ts";
-import { digestCommand } from "./digest.ts";
-import { doctorCommand } from "./doctor.ts";
-import { drillCommand } from "./drill.ts";
-import { explainCommand } from "./explain.ts";
-import { initCommand } from "./init.ts";
 import { tell, writeLine, type ExitCode, type Io } from "./io.ts";
-import { reportCommand } from "./report.ts";
-import { restoreCommand } from "./restore.ts";
 import { VERSION } from "../version.ts";
 
 const PRECEDENCE: readonly ExitCode[] = [0, 1, 3, 2];
+
+type Line = (line: readonly string[]) => Promise<ExitCode>;
+
+/** In the order of the help. Each is loaded only where it is needed: what one of them takes would cost all the others their start. */
+const COMMANDS: Readonly<Record<string, (io: Io, line: Line) => Promise<Command>>> = {
+  demo: async (io, line) => (await import("./demo.ts")).demoCommand(io, line),
+  init: async (io) => (await import("./init.ts")).initCommand(io),
+  check: async (io) => (await import("./check.ts")).checkCommand(io),
+  audit: async (io) => (await import("./audit.ts")).auditCommand(io),
+  explain: async (io) => (await import("./explain.ts")).explainCommand(io),
+  report: async (io) => (await import("./report.ts")).reportCommand(io),
+  digest: async (io) => (await import("./digest.ts")).digestCommand(io),
+  backups: async (io) => (await import("./backups.ts")).backupsCommand(io),
+  restore: async (io) => (await import("./restore.ts")).restoreCommand(io),
+  drill: async (io) => (await import("./drill.ts")).drillCommand(io),
+  clusters: async (io) => (await import("./clusters.ts")).clustersCommand(io),
+  doctor: async (io) => (await import("./doctor.ts")).doctorCommand(io),
+};
+
+/** Names of the commands that this line needs: the one that it begins with, else all, for the help and for suggestions. */
+function needed(args: readonly string[]): readonly string[] {
+  const [first = ""] = args;
+  if (first === "-V" || first === "--version") return [];
+  return Object.hasOwn(COMMANDS, first) ? [first] : Object.keys(COMMANDS);
+}
 
 /** Runs one command line. @returns its exit code */
 export async function run(args: readonly string[], world: Omit<Io, "exit">): Promise<ExitCode> {
@@ -34,7 +47,9 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText("after", "\nExit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete.\nStart with: certkeep demo    or, on a cluster of yours: certkeep audit");
-  for (const command of [demoCommand(io, (line) => run(line, world)), initCommand(io), checkCommand(io), auditCommand(io), explainCommand(io), reportCommand(io), digestCommand(io), backupsCommand(io), restoreCommand(io), drillCommand(io), clustersCommand(io), doctorCommand(io)]) {
+  const commands = await Promise.all(needed(args).map((name) => COMMANDS[name]?.(io, (line) => run(line, world))));
+  for (const command of commands) {
+    if (command === undefined) continue;
     program.addCommand(command.copyInheritedSettings(program));
     // Made before their command had the program's settings: without them a mistake would end the process by itself.
     for (const below of command.commands) below.copyInheritedSettings(command);
