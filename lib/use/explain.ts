@@ -19,6 +19,7 @@ import { type Budget, budgetOf, type TimelineEntry, timelineOf } from "../issuan
 import { type Account, accountOf, accountsOf } from "../issuance/ledger.ts";
 import { setOf } from "../issuance/names.ts";
 import { type Plan, planNewNames, planSet } from "../issuance/plan.ts";
+import { plain } from "../report/text.ts";
 import type { StateDocument } from "../state/document.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
 
@@ -100,10 +101,10 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
   if (explanation !== null) return { ...explanation, problems };
   const near = meant(input.name, explained.names());
   throw new CertkeepError("usage", {
-    where: `explain ${JSON.stringify(input.name)}`,
+    where: `explain ${plain(JSON.stringify(input.name))}`,
     found: known.length === 0 ? "no state of any cluster: nothing was audited yet" : `nothing known by that name in ${known.length === 1 ? "the one cluster" : `the ${known.length} clusters`} audited so far`,
     expected: "a domain, NAMESPACE/SECRET, a cluster, or a finding",
-    ...(near !== null ? { todo: `Did you mean ${JSON.stringify(near)}?` } : known.length === 0 ? { todo: "Run: certkeep audit" } : {}),
+    ...(near !== null ? { todo: `Did you mean ${plain(JSON.stringify(near))}?` } : known.length === 0 ? { todo: "Run: certkeep audit" } : {}),
   });
 }
 
@@ -128,7 +129,7 @@ class Explained {
     if (found !== null) return this.#ofFindings(found);
     const clusters = this.#known.filter(({ state }) => state.cluster === name || state.title === name);
     if (clusters.length > 0) {
-      if (this.#input.plan !== null) throw new CertkeepError("usage", { where: "--plan", found: `the cluster ${name}`, expected: "a host name, or a registered domain such as a tailnet" });
+      if (this.#input.plan !== null) throw new CertkeepError("usage", { where: "--plan", found: `the cluster ${plain(name)}`, expected: "a host name, or a registered domain such as a tailnet" });
       return this.#ofClusters(clusters);
     }
     const pick = (fits: (place: CertificatePlace) => boolean): CertificatePlace[] => this.#known.flatMap(({ places }) => places.filter(fits));
