@@ -6,6 +6,7 @@ import { tableLines } from "../report/table.ts";
 import { count, plain, span } from "../report/text.ts";
 import { isSound, listBackups, type BackupsReport, type ListedCopy } from "../use/backups.ts";
 import { importCommand } from "./backups/import.ts";
+import { rekeyCommand } from "./backups/rekey.ts";
 import { retireCommand } from "./backups/retire.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import { createProgress, widthFor, withCommon, type CommonOptions } from "./options.ts";
@@ -33,7 +34,7 @@ export function backupsCommand(io: Io): Command {
       })
       .copyInheritedSettings(command),
   );
-  for (const more of [retireCommand(io), importCommand(io)]) command.addCommand(more.copyInheritedSettings(command));
+  for (const more of [retireCommand(io), importCommand(io), rekeyCommand(io)]) command.addCommand(more.copyInheritedSettings(command));
   return command;
 }
 

@@ -95,3 +95,12 @@ export function reviewStatus(spec: ReviewSpec, self: Account | null, accounts: r
     (self !== null && isAllowed(self, attempt));
   return allowed ? { allowed, reason: `RBAC: allowed by the rules for "${user}"` } : { allowed };
 }
+
+/** The status of a SelfSubjectRulesReview: the rules of an account in a namespace, cluster-wide ones included. */
+export function rulesStatus(account: Account, namespace: string): object {
+  const everything = account.groups?.includes("system:masters") === true ? [{ verbs: ["*"], resources: ["*"] }] : [];
+  const rules = [...everything, ...account.rules].filter((rule: AccessRule) => rule.namespace === undefined || rule.namespace === namespace);
+  const basic = { verbs: ["create"], apiGroups: ["authorization.k8s.io"], resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews"] };
+  const resourceRules = rules.map(({ verbs, resources, apiGroups, resourceNames }: AccessRule) => ({ verbs, apiGroups: apiGroups ?? ["*"], resources, ...(resourceNames === undefined ? {} : { resourceNames }) }));
+  return { resourceRules: [basic, ...resourceRules], nonResourceRules: [], incomplete: false };
+}

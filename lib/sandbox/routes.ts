@@ -1,5 +1,5 @@
 /** From a request to its handler: objects of a kind, access reviews, and the few pages around them. */
-import { type Account, demandAccess, reviewStatus } from "./access.ts";
+import { type Account, demandAccess, reviewStatus, rulesStatus } from "./access.ts";
 import { timestamp } from "./body.ts";
 import { type StoredObject, apiVersionOf, isJsonObject, resources } from "./objects.ts";
 import { afterUpdate } from "./ownership.ts";
@@ -32,10 +32,10 @@ export function handleReview(
   account: Account,
   accounts: readonly Account[],
 ): Reply | null {
-  const [, plural = ""] = /^\/apis\/authorization\.k8s\.io\/v1\/(selfsubjectaccessreviews|subjectaccessreviews)$/u.exec(path) ?? [];
+  const [, plural = ""] = /^\/apis\/authorization\.k8s\.io\/v1\/(selfsubjectaccessreviews|selfsubjectrulesreviews|subjectaccessreviews)$/u.exec(path) ?? [];
   if (plural === "") return null;
   if (request.method !== "POST") throw methodNotAllowed();
-  const self = plural === "selfsubjectaccessreviews";
+  const self = plural !== "subjectaccessreviews";
   // Everybody who is known may ask about themselves (ClusterRole system:basic-user).
   if (!self || account.groups?.includes("system:unauthenticated") === true) {
     demandAccess(account, { verb: "create", group: reviewGroup, resource: plural, namespace: null, name: null });
@@ -43,8 +43,10 @@ export function handleReview(
   if (request.contentType !== "" && request.contentType !== "application/json") throw unknownBodyType();
   const body = parseJson(request.body);
   const spec = isJsonObject(body) && isJsonObject(body["spec"]) ? body["spec"] : {};
-  const status = reviewStatus(spec as Record<string, unknown>, self ? account : null, accounts);
-  const kind = self ? "SelfSubjectAccessReview" : "SubjectAccessReview";
+  const rules = plural === "selfsubjectrulesreviews";
+  const { namespace } = spec as { namespace?: unknown };
+  const status = rules ? rulesStatus(account, typeof namespace === "string" ? namespace : "") : reviewStatus(spec as Record<string, unknown>, self ? account : null, accounts);
+  const kind = rules ? "SelfSubjectRulesReview" : self ? "SelfSubjectAccessReview" : "SubjectAccessReview";
   const apiVersion = `${reviewGroup}/v1`;
   const object = { kind, apiVersion, metadata: {}, spec } as unknown as StoredObject;
   const managedFields = afterUpdate(null, object, { manager: request.agent, apiVersion, time: timestamp(request.nowMs) });

@@ -1,0 +1,49 @@
+/** `certkeep backups rekey` */
+import { Command } from "commander";
+import { composeRekey } from "../../compose/rekey.ts";
+import { count, plain } from "../../report/text.ts";
+import { runRekey, type RekeyReport } from "../../use/rekey.ts";
+import { tell, writeJson, writeLine, type Io } from "../io.ts";
+import { createProgress, withCommon, type CommonOptions } from "../options.ts";
+
+const SCHEMA = "certkeep.rekey/v1";
+
+type Options = CommonOptions & { readonly identity?: string; readonly purgeOld?: boolean };
+
+export function rekeyCommand(io: Io): Command {
+  return withCommon(new Command("rekey").description("seals every copy again for the recipients that certkeep.yaml names now").argument("[pattern...]", "clusters, Secrets or versions; * stands for any characters"))
+    .option("--identity <file>", "an identity that opens the copies as they are; - reads standard input")
+    .option("--purge-old", "remove what a recipient no longer configured could open, once its new version is verified")
+    .addHelpText("after", "\nInterrupted, it goes on where it ended. Nothing is changed in place: each copy gets a new version, which is read back and opened before the old one may go.\n\nExamples:\n  certkeep backups rekey                       after adding a recipient\n  certkeep backups rekey --purge-old           after an identity leaked, with its recipient taken out of certkeep.yaml")
+    .action(async (patterns: string[], _options: Options, self: Command) => {
+      const options = self.optsWithGlobals<Options>();
+      const progress = createProgress(io);
+      const ports = await composeRekey({
+        configFile: options.config ?? null,
+        env: io.env,
+        cwd: io.cwd,
+        identity: options.identity ?? null,
+        stdin: io.stdin,
+        askPassphrase: io.interactive ? (await import("../questions.ts")).createQuestions(io).passphrase : null,
+        nowNs: io.nowNs,
+        progress,
+      });
+      const report = await runRekey(ports, patterns, options.purgeOld === true);
+      progress.done();
+      if (options.json === true) writeJson(io, SCHEMA, { copies: report.copies, problems: report.problems.map(({ code, message }) => ({ code, message })) });
+      else writeLine(io.stdout, rekeyText(report, options.purgeOld === true));
+      for (const problem of report.problems) tell(io, problem);
+      if (report.copies.some(({ outcome, old }) => outcome === "failed" || old === "kept")) io.exit(3);
+    });
+}
+
+function rekeyText(report: RekeyReport, purged: boolean): string {
+  const of = (outcome: string): number => report.copies.filter((copy) => copy.outcome === outcome).length;
+  const lines = report.copies.filter(({ message }) => message !== null).map(({ key, outcome, message }) => plain(`${outcome === "unrecorded" ? "left" : "not done"}: ${key}: ${message ?? ""}`));
+  lines.push(`${count(of("sealed"), "copy", "copies")} sealed again, ${of("current")} as they should be, ${of("failed")} failed${of("unrecorded") === 0 ? "" : `, ${of("unrecorded")} that no audit recorded left alone`}${of("retired") === 0 ? "" : `, ${of("retired")} retired`}.`);
+  const exposed = report.copies.filter((copy) => copy.exposed && copy.old !== "removed");
+  const removed = report.copies.filter(({ old }) => old === "removed").length;
+  if (purged) lines.push(`${count(removed, "old copy", "old copies")} removed.`);
+  if (exposed.length > 0) lines.push(`${count(exposed.length, "copy that lies", "copies that lie")} in the store can still be opened by somebody who isn't configured any more.${purged ? "" : " Remove them with --purge-old, unless the store keeps them by a lock of its own."}`);
+  return lines.join("\n");
+}
