@@ -177,7 +177,7 @@ class RestoreRun {
       title: this.#target.title,
       server: this.#target.server,
       mode: this.#request.mode,
-      plan,
+      warnings: plan.warnings,
       items: plan.items.map((item, index) => this.#results.get(index) ?? (planned && item.rule === "restore" ? { item, outcome: "planned", message: null, code: null } : settled(item))),
       events: this.#events,
       interrupted: this.#interrupted,

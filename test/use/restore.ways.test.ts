@@ -159,7 +159,7 @@ describe("a cluster that isn't the recorded one", () => {
     await expect(restore(world, { all: true }, { sandbox: rebuilt })).rejects.toThrow("certkeep restore prod --rebuilt --all");
     const all = { all: true, rebuilt: true, createNamespace: true } as const;
     const planned = await restore(world, { ...all, mode: "plan" }, { sandbox: rebuilt });
-    expect(planned.plan.warnings[0]).toContain("remove or rename the old cluster's machines in the tailnet");
+    expect(planned.warnings[0]).toContain("remove or rename the old cluster's machines in the tailnet");
     expect((await world.state()).identity?.uid).toBe(world.sandbox.get(null, "kube-system", "Namespace")?.metadata.uid);
     const done = await restore(world, all, { sandbox: rebuilt });
     expect(outcomes(done)).toEqual(["ACME account key restore done account_absent", "operator.tail1a2b3.ts.net restore done secret_absent", `${DOMAIN} restore done secret_absent`, "web.tail1a2b3.ts.net later later owner_makes_it"]);

@@ -1,6 +1,6 @@
 /** What a restore is given, and what it gives back. */
 import type { PlanCode } from "../../recovery/code.ts";
-import type { PlanItem, RestorePlan } from "../../recovery/item.ts";
+import type { PlanItem } from "../../recovery/item.ts";
 import type { Opener } from "../../ports/sealing.ts";
 import type { RevocationSource } from "../../ports/revocation.ts";
 import type { Timer } from "../../ports/timer.ts";
@@ -57,7 +57,9 @@ export interface RestoreReport {
   readonly title: string;
   readonly server: string;
   readonly mode: RestoreRequest["mode"];
-  readonly plan: RestorePlan;
+  /** Lines that come before everything else. */
+  readonly warnings: readonly string[];
+  /** Facts alone: the plan's writes, which hold key bytes, end with the run. */
   readonly items: readonly RestoredItem[];
   /** What happened beside the items, in the order in which it did. */
   readonly events: readonly string[];

@@ -13,7 +13,7 @@ export function restoreDocument(report: RestoreReport): object {
     mode: report.mode,
     interrupted: report.interrupted,
     pinned: report.pinned,
-    warnings: report.plan.warnings,
+    warnings: report.warnings,
     events: report.events,
     counts,
     saved: report.items.filter(({ item, outcome }) => item.saved === 1 && (outcome === "done" || outcome === "planned")).length,
