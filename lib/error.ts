@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   file_unreadable: 3,
   delivery_failed: 3,
   deadline: 3,
+  internal: 3,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,6 +1,7 @@
 /** `certkeep audit [CLUSTER…]` */
 import { Command } from "commander";
 import { composeAudit } from "../compose/audit.ts";
+import { ERROR_CODES, type ErrorCode } from "../error.ts";
 import { personalAccess } from "../compose/person.ts";
 import { auditText } from "../report/audit.ts";
 import { budgetLevels } from "../report/budgets.ts";
@@ -57,7 +58,10 @@ export function endAudit(io: Io, report: AuditReport, options: { readonly failOn
   for (const { unsaved } of report.clusters) if (unsaved !== null) tell(io, unsaved);
   if (isIncomplete(report)) io.exit(3);
   for (const { title, state } of report.clusters) {
-    for (const part of state.audit?.unread ?? []) writeLine(io.stderr, `certkeep: ${plain(part.message)}`);
+    for (const part of state.audit?.unread ?? []) {
+      writeLine(io.stderr, `certkeep: ${plain(part.message)}`);
+      if (Object.hasOwn(ERROR_CODES, part.code)) io.exit(ERROR_CODES[part.code as ErrorCode]);
+    }
     if (options.verbose === true) writeLine(io.stderr, `certkeep: ${plain(title)}: state ${state.cluster}`);
   }
   if (failsOn(report.clusters.flatMap(({ findings }) => findings), options.failOn)) io.exit(1);

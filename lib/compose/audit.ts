@@ -83,8 +83,10 @@ async function composeTargets({ config, broken, registered }: Pick<LoadedConfig,
 }
 
 async function connectTarget(name: string | null, settings: ClusterSettings, registered: boolean, world: AuditWorld): Promise<AuditTarget> {
-  const connection = await connectCluster(settings, "read", registered, world);
-  const title = name ?? connection.title;
+  const found = await connectCluster(settings, "read", registered, world);
+  const title = name ?? found.title;
+  // Errors name the cluster as the configuration does: many contexts are called the same.
+  const connection = { ...found, title };
   if (connection.insecure) world.progress.note(`cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so whoever answers at this address is believed`);
   return {
     name,

@@ -4,9 +4,9 @@ import { CertkeepError } from "../error.ts";
 
 const auditEvent = z.looseObject({ clusters: z.optional(z.array(z.string())) });
 
-/** `{}` or a schedule's event: all clusters. @throws CertkeepError usage, for a list that isn't one of names */
+/** `{}`, nothing, or a schedule's event: all clusters. @throws CertkeepError usage, for a list that isn't one of names */
 export function parseAuditEvent(event: unknown): { readonly clusters: readonly string[] } {
-  const parsed = z.safeParse(auditEvent, event ?? {});
-  if (!parsed.success) throw new CertkeepError("usage", { where: "event", found: "clusters that is no list of names", expected: '{"clusters": ["prod"]}, or {} for all' });
+  const parsed = z.safeParse(auditEvent, event === "" ? {} : (event ?? {}));
+  if (!parsed.success) throw new CertkeepError("usage", { where: "event", found: typeof event === "object" ? "clusters that is no list of names" : `a ${typeof event}`, expected: '{"clusters": ["prod"]}, or {} for all' });
   return { clusters: parsed.data.clusters ?? [] };
 }

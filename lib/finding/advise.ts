@@ -3,6 +3,7 @@
  * or wait. Never more than the evidence carries. Pure.
  */
 import { adviseOn, type Advice } from "../issuance/advice.ts";
+import { calledBy } from "../state/identity.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
 import type { Across } from "./across.ts";
 import { commandLine, fitsCommand, literal } from "./command.ts";
@@ -106,7 +107,7 @@ export function adviseFindings(findings: readonly Finding[], state: StateDocumen
     const name = finding.subject.name ?? place.secret;
     const command =
       advice.action === "restore"
-        ? (commandLine(literal("certkeep restore"), state.cluster, name) ?? finding.command)
+        ? (commandLine(literal("certkeep restore"), calledBy(state), name) ?? finding.command)
         : commandLine(literal("certkeep explain"), fitsCommand(name) ? name : findingRef(finding.id));
     return { ...finding, advice: advicePhrase(advice, across.atMs), command, evidence: [...finding.evidence, `advice ${advice.action}`, ...advice.because] };
   });

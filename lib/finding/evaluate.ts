@@ -4,6 +4,8 @@
  * cluster can't be seen, what time alone brings is still said, as last seen.
  */
 import type { CertificateRecord, LostRecord, SecretRecord, StateDocument } from "../state/document.ts";
+import { calledBy } from "../state/identity.ts";
+import { heldCertificates } from "../state/held.ts";
 import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "./codes.ts";
 import { credentialDrafts } from "./credential.ts";
 import { commandLine, literal } from "./command.ts";
@@ -44,11 +46,11 @@ function* clusterDrafts(state: StateDocument): Generator<Draft> {
       code: "cluster_replaced",
       subject,
       seen: `${state.title} is answered by another cluster than the one recorded (uid of kube-system ${state.replacedBy.uid ?? "unknown"}, recorded ${state.identity?.uid ?? "unknown"}).`,
-      command: commandLine(literal("certkeep clusters add"), state.cluster, literal("--rebuilt")),
+      command: commandLine(literal("certkeep clusters add"), calledBy(state), literal("--rebuilt")),
     };
   }
   if (state.audit === null) return;
-  const doctor = commandLine(literal("certkeep doctor"), state.cluster);
+  const doctor = commandLine(literal("certkeep doctor"), calledBy(state));
   for (const part of state.audit.unread) {
     const whole = part.scope === "cluster" && CLUSTER_FAILURES.has(part.code);
     yield {
@@ -76,7 +78,7 @@ function* secretDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
       yield* certificateDrafts(state, place, certificate, atNs, seenAt);
     }
     for (const [base, gap] of Object.entries(record.gaps)) {
-      const subject = subjectOf(state, key, gap.domain ?? gap.held?.names[0] ?? base);
+      const subject = subjectOf(state, key, gap.domain ?? gap.held?.names[0] ?? (base === "tls" ? null : base));
       yield* gapDrafts(state, { record, subject }, gap, seenAt);
     }
   }
@@ -84,16 +86,17 @@ function* secretDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
 
 function restoreCommand(state: StateDocument, subject: Subject): string | null {
   const name = subject.name ?? subject.secret;
-  return name === null ? null : commandLine(literal("certkeep restore"), state.cluster, name);
+  return name === null ? null : commandLine(literal("certkeep restore"), calledBy(state), name);
 }
 
 function explainCommand(subject: Subject): string | null {
-  return subject.name === null ? null : commandLine(literal("certkeep explain"), subject.name);
+  const name = subject.name ?? (subject.namespace === null || subject.secret === null ? null : `${subject.namespace}/${subject.secret}`);
+  return name === null ? null : commandLine(literal("certkeep explain"), name);
 }
 
 function* gapDrafts(state: StateDocument, place: Place, gap: SecretRecord["gaps"][string], seenAt: string | null): Generator<Draft> {
   const { subject } = place;
-  const label = subject.name ?? "a certificate";
+  const label = subject.name ?? `${subject.namespace}/${subject.secret}`;
   if (gap.state === "unreadable" || gap.state === "undecodable" || ((gap.state === "certificate_missing" || gap.state === "key_missing") && gap.held === null)) {
     yield {
       code: "certificate_invalid",
@@ -195,7 +198,7 @@ function goodCopy(state: StateDocument, place: Place, certificate: CertificateRe
 function* lossDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
   const incidents = new Map<string, { key: string; lost: LostRecord }[]>();
   for (const [key, lost] of Object.entries(state.lost)) {
-    const certificates = Object.values(lost.record.certificates).filter((certificate) => !certificate.staging && instantNs(certificate.notAfter) >= atNs);
+    const certificates = heldCertificates(lost.record).filter((certificate) => !certificate.staging && instantNs(certificate.notAfter) >= atNs);
     if (certificates.length === 0) continue;
     if (lost.incident !== null) {
       const id = `${lost.incident}|${lost.lostAt}`;
@@ -230,8 +233,8 @@ function* lossDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
       advice: "restore them all before their owners start again",
       command:
         one === null
-          ? commandLine(literal("certkeep restore"), state.cluster, literal("--all"))
-          : commandLine(literal("certkeep restore"), state.cluster, literal("--all --namespace"), one),
+          ? commandLine(literal("certkeep restore"), calledBy(state), literal("--all"))
+          : commandLine(literal("certkeep restore"), calledBy(state), literal("--all --namespace"), one),
       cause: `secret_lost:${incident}`,
     };
   }
@@ -241,15 +244,22 @@ function lossAdvice(how: string): string {
   return how === "removed" ? "nothing to do if it was meant" : how === "unknown" ? "if nobody removed it on purpose, restore it" : "restore it before its owner is used again";
 }
 
+/** Why something that should be kept isn't. */
+const STORE_TROUBLES: ReadonlySet<string> = new Set(["store_failed", "seal_failed"]);
+
 function* copyDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
   const missing = new Map<string, number>();
   for (const [key, record] of Object.entries(state.secrets)) {
     if (record.foreign) continue;
+    for (const [field, account] of Object.entries(record.accounts)) {
+      if (account.copy !== null || !STORE_TROUBLES.has(account.notKept?.reason ?? "")) continue;
+      yield { code: "backup_missing", subject: subjectOf(state, key, field), seen: "An ACME account key has no sealed copy: the store did not take or show it.", evidence: [account.notKept?.reason ?? ""], command: commandLine(literal("certkeep doctor")), cause: `backup_missing:${account.notKept?.reason}` };
+    }
     for (const [base, certificate] of Object.entries(record.certificates)) {
       const reason = certificate.notKept?.reason;
       if (certificate.copy !== null || reason === undefined) continue;
       if (reason === "no_recipients" || reason === "quota") missing.set(reason, (missing.get(reason) ?? 0) + 1);
-      else if ((reason === "store_failed" || reason === "unreadable" || reason === "seal_failed") && instantNs(certificate.notAfter) >= atNs) {
+      else if (STORE_TROUBLES.has(reason) && instantNs(certificate.notAfter) >= atNs) {
         const subject = subjectOf(state, key, certificate.domain ?? certificate.names[0] ?? base);
         yield { code: "backup_missing", subject, seen: `The certificate of ${subject.name ?? "a name"} has no sealed copy: the store did not take or show it.`, evidence: [reason], command: commandLine(literal("certkeep doctor")), cause: `backup_missing:${reason}` };
       }

@@ -6,6 +6,7 @@
  * itself a finding.
  */
 import type { Across } from "../finding/across.ts";
+import { calledBy } from "../state/identity.ts";
 import { adviseFindings } from "../finding/advise.ts";
 import { evaluateState, isUnreachable } from "../finding/evaluate.ts";
 import { createFinding, type Draft, type Finding } from "../finding/finding.ts";
@@ -98,7 +99,7 @@ function staleFindings(state: StateDocument, stale: boolean, now: string): Findi
     subject: { cluster: state.cluster, namespace: null, secret: null, name: "audits" },
     seen: finishedAt === null ? `No audit of ${state.title} has finished yet.` : `No audit of ${state.title} has finished since ${finishedAt}: what is told of it is as last seen.`,
     advice: "see why audits don't run, or run one",
-    command: commandLine(literal("certkeep audit"), state.cluster),
+    command: commandLine(literal("certkeep audit"), calledBy(state)),
     cause: "audit_incomplete:stale",
   };
   return [createFinding(draft, finishedAt ?? now)];

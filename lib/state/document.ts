@@ -7,11 +7,13 @@
  * by a writer.
  */
 import * as z from "zod/mini";
+import { parseInstantOrNull } from "../certificate/time.ts";
 
 /** The format that this version writes into a new document. */
 export const STATE_FORMAT = 1;
 
-const instant = z.string();
+/** RFC 3339, as everything that reckons with it takes for granted. */
+const instant = z.string().check(z.refine((text) => parseInstantOrNull(text) !== null, "no instant"));
 const copyRef = z.looseObject({ version: z.string(), digest: z.string(), recipients: z.string() });
 const notKept = z.looseObject({
   /** `no_recipients`, `key_mismatch`, `expired`, `not_yet_valid`, `unknown_issuer`, `ca_key`, `quota`, `unreadable`, `store_failed`. */

@@ -29,7 +29,7 @@ function msOrNull(instant: string): number | null {
 }
 
 /** One issuance; `null`: it doesn't count; `undefined`: the record holds no instants. */
-function issuanceOf(record: Pick<CertificateRecord, "issuer" | "serial" | "names" | "notBefore" | "notAfter" | "issuedAt" | "issuedBy">, source: Omit<Sighting, "firstSeenMs">, seenAt: string): Issuance | null | undefined {
+function issuanceOf(record: Pick<CertificateRecord, "issuer" | "serial" | "names" | "notBefore" | "notAfter" | "issuedAt" | "issuedBy">, source: Omit<Sighting, "firstSeenMs">, seenAt: string, further: readonly Sighting[] = []): Issuance | null | undefined {
   if (record.issuer === null || record.names.length === 0) return null;
   const [notBeforeMs, notAfterMs, issuedAtMs, firstSeenMs] = [record.notBefore, record.notAfter, record.issuedAt, seenAt].map(msOrNull);
   if (notBeforeMs == null || notAfterMs == null || issuedAtMs == null || firstSeenMs == null) return undefined;
@@ -43,7 +43,7 @@ function issuanceOf(record: Pick<CertificateRecord, "issuer" | "serial" | "names
     notAfterMs,
     sctMs: record.issuedBy === "sct" ? issuedAtMs : null,
     backdateMs: record.issuedBy === "sct" ? 0 : claimMs - notBeforeMs,
-    sources: [{ ...source, firstSeenMs }],
+    sources: [{ ...source, firstSeenMs }, ...further],
     claimedBy: null,
   });
 }
@@ -53,6 +53,12 @@ function* heldIn(record: SecretRecord): Generator<CertificateRecord> {
   if (record.foreign) return;
   yield* Object.values(record.certificates);
   for (const { held } of Object.values(record.gaps)) if (held !== null) yield held;
+}
+
+/** A copy as a sighting of the issuance that it is of, where that can be read. */
+function sightingOf(cluster: string, version: string, copy: CopyRecord): Sighting | null {
+  const firstSeenMs = msOrNull(copy.recordedAt);
+  return firstSeenMs === null ? null : { kind: "backup", cluster, where: version, firstSeenMs };
 }
 
 function ofCopy(cluster: string, version: string, copy: CopyRecord): Issuance | null | undefined {
@@ -71,9 +77,9 @@ class Collected {
     else if (issuance !== null) this.issuances.push(issuance);
   }
 
-  addSecret(cluster: string, key: string, record: SecretRecord): void {
+  addSecret(cluster: string, key: string, record: SecretRecord, copiesOf: (certificate: CertificateRecord) => readonly Sighting[] = () => []): void {
     for (const certificate of heldIn(record)) {
-      if (certificate.keyFits) this.add(issuanceOf(certificate, { kind: "secret", cluster, where: key }, certificate.firstSeenAt));
+      if (certificate.keyFits) this.add(issuanceOf(certificate, { kind: "secret", cluster, where: key }, certificate.firstSeenAt, copiesOf(certificate)));
     }
   }
 
@@ -93,14 +99,24 @@ function storedEvidence(state: StateDocument): Evidence {
   );
 }
 
-/** All that a state knows of issuances. */
-export function stateEvidence(state: StateDocument): Evidence {
+/** All that a state knows of issuances, and `further` parts joined to it. */
+export function stateEvidence(state: StateDocument, ...further: readonly Evidence[]): Evidence {
   const { cluster } = state;
   const collected = new Collected();
-  for (const [key, record] of Object.entries(state.secrets)) collected.addSecret(cluster, key, record);
-  for (const [key, { record }] of Object.entries(state.lost)) collected.addSecret(cluster, key, record);
-  for (const [version, copy] of Object.entries(state.copies)) collected.add(ofCopy(cluster, version, copy));
-  return mergeEvidence(collected.evidence(cluster), storedEvidence(state));
+  // The usual copy is of what its Secret holds: one more place of that issuance, not an issuance to be joined with it.
+  const unused = new Map(Object.entries(state.copies));
+  const copiesOf = ({ copy, sha256, issuer, serial }: CertificateRecord): readonly Sighting[] => {
+    const kept = copy === null ? undefined : unused.get(copy.version);
+    if (copy === null || kept === undefined || kept.kind !== "certificate" || kept.sha256 !== sha256 || kept.issuer !== issuer || kept.serial !== serial) return [];
+    const sighting = sightingOf(cluster, copy.version, kept);
+    if (sighting === null) return [];
+    unused.delete(copy.version);
+    return [sighting];
+  };
+  for (const [key, record] of Object.entries(state.secrets)) collected.addSecret(cluster, key, record, copiesOf);
+  for (const [key, { record }] of Object.entries(state.lost)) collected.addSecret(cluster, key, record, copiesOf);
+  for (const [version, copy] of unused) collected.add(ofCopy(cluster, version, copy));
+  return mergeEvidence(collected.evidence(cluster), storedEvidence(state), ...further);
 }
 
 /** Whether `record` still shows this certificate, with the same first sight. */

@@ -35,3 +35,8 @@ export function sameCluster(a: ClusterIdentity, b: ClusterIdentity): boolean {
 export function refreshIdentity(pinned: PinnedIdentity, seen: ClusterIdentity): PinnedIdentity {
   return { key: pinned.key, uid: pinned.uid ?? seen.uid, caSha256: seen.caSha256 ?? pinned.caSha256 };
 }
+
+/** What a person calls a cluster in a command: its name, or the context it was reached by where it has none. */
+export function calledBy(state: { readonly cluster: string; readonly title: string; readonly identity: { readonly key: string } | null }): string {
+  return state.identity !== null && state.identity.key === state.cluster ? state.title : state.cluster;
+}

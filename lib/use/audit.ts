@@ -3,8 +3,7 @@
  * together tell of issuances, those too that this run doesn't look at: budgets, and what to do about what fails.
  */
 import pLimit from "p-limit";
-import type { CertkeepError } from "../error.ts";
-import { isCertkeepError } from "../error.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
 import { adviseFindings } from "../finding/advise.ts";
 import type { Finding } from "../finding/finding.ts";
@@ -45,8 +44,7 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
         try {
           audits.push(await auditCluster(target, ports));
         } catch (error) {
-          if (!isCertkeepError(error)) throw error;
-          failed.push({ title: target.title, error });
+          failed.push({ title: target.title, error: isCertkeepError(error) ? error : unforeseen(target.title, error) });
         } finally {
           await target.reader.close();
         }
@@ -67,6 +65,12 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
     across,
     unreadStates: problems.filter(({ message }) => !told.has(message)),
   };
+}
+
+/** A fault of certkeep's own costs its cluster alone. What it says may hold anything: only its class and place are told. */
+function unforeseen(title: string, error: unknown): CertkeepError {
+  const place = error instanceof Error ? ((error.stack ?? "").split("\n").find((line) => line.trimStart().startsWith("at ")) ?? "").trim() : "";
+  return new CertkeepError("internal", { where: `cluster ${title}`, found: `an error that should not happen (${error instanceof Error ? error.name : typeof error} ${place})`, expected: "an audit", todo: "Please report it" });
 }
 
 /** Whether something could not be read or written. */

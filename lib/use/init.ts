@@ -116,6 +116,9 @@ async function chooseClusters(ports: InitPorts): Promise<TemplateCluster[]> {
   }
   if (choices.length === 0) return [];
   const wanted = ports.questions === null ? choices.filter(({ current }) => current).map(({ name }) => name) : await ports.questions.contexts(choices);
+  // The current context alone needs no entry: without a name the cluster is known by its identity, so what audits saw
+  // before goes on, and another cluster whose context happens to be called the same never meets its state.
+  if (wanted.length === 1 && choices.some(({ name, current }) => current && name === wanted[0])) return [];
   const taken = new Set<string>();
   return wanted.map((context) => {
     const base = clusterNameFor(context);

@@ -1,6 +1,6 @@
 /** Reading and writing state documents: a conflict is merged and tried again, damage is told and never overwritten. */
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import type { ClusterIdentity } from "../state/identity.ts";
+import { identityKey, type ClusterIdentity } from "../state/identity.ts";
 import type { StateStore } from "../ports/states.ts";
 import { formatState, parseState, type StateDocument } from "../state/document.ts";
 import { mergeStates } from "../state/merge.ts";
@@ -47,16 +47,18 @@ export async function stateKeys(states: StateStore): Promise<string[]> {
 }
 
 /**
- * The state of an unregistered cluster whose uid can't be seen now: the one pinned with the same CA at the same
- * address, or `null`. A damaged document is passed over: it is told when it is the one asked for.
+ * The state of an unregistered cluster that isn't found by its identity's key: its uid can't be seen now, or couldn't
+ * when the state was begun. It is the one pinned with the same CA at the same address, or `null`. A damaged document is passed over: it is told when it is the one asked for.
  */
 export async function findState(states: StateStore, identity: ClusterIdentity, server: string): Promise<string | null> {
-  if (identity.uid !== null) return null;
+  if (identity.uid !== null && (await states.read(stateName(identityKey(identity, server)))) !== null) return null;
   for (const key of await stateKeys(states)) {
     try {
       const loaded = await loadState(states, key);
-      if (loaded === null || loaded.state.server !== server) continue;
-      const ca = loaded.state.identity?.caSha256 ?? null;
+      if (loaded === null || loaded.state.server !== server || loaded.state.identity === null || loaded.state.cluster !== loaded.state.identity.key) continue;
+      // Once the uid can be seen, a state begun without it goes on; one of another uid is another cluster's.
+      if (identity.uid !== null && loaded.state.identity.uid !== null) continue;
+      const ca = loaded.state.identity.caSha256;
       if (identity.caSha256 === null || ca === null || ca === identity.caSha256) return key;
     } catch (error) {
       if (!isCertkeepError(error)) throw error;

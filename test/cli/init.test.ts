@@ -76,7 +76,7 @@ describe("certkeep init", () => {
     expect(configIn(join(work, "certkeep.yaml"))).toMatchObject({
       recipients: [recipient],
       identity: "file:~/.config/certkeep/identity/identity.txt",
-      clusters: [{ name: "arn-aws-eks-eu-west-1-1-cluster-prod", context: "arn:aws:eks:eu-west-1:1:cluster/Prod" }],
+      clusters: [],
     });
     for (const said of ["~/.config/certkeep/identity/identity.txt", "can open every backup", "If it is lost", "password manager", recipient, "certkeep audit"]) expect(stderr).toContain(said);
     expect(stderr).not.toContain("AGE-SECRET-KEY");
@@ -91,7 +91,7 @@ describe("certkeep init", () => {
       identity,
       recipient: expect.stringMatching(/^age1[0-9a-z]{58}$/),
       recipients: [document["recipient"]],
-      clusters: ["arn-aws-eks-eu-west-1-1-cluster-prod"],
+      clusters: [],
       actions: { config: "created", identity: "created" },
       next: ["certkeep audit", "certkeep backups"],
     });

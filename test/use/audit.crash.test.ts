@@ -53,7 +53,9 @@ describe("an audit that is killed", () => {
         world.states.states.clear();
         world.faults.clear();
         world.faults.add({ nth, when, error: () => new Killed() });
-        await expect(world.audit(), `call ${nth} ${when}`).rejects.toThrow(Killed);
+        // A cluster's own run ends there and then; what stands between clusters ends the whole.
+        const failed = await world.audit().then((report) => report.failed, (error: unknown) => [error]);
+        expect(failed, `call ${nth} ${when}`).toHaveLength(1);
         world.faults.clear();
         await world.audit();
         expect(essence(await world.state()), `call ${nth} ${when}`).toEqual(expected);

@@ -177,6 +177,53 @@ describe("what is gone", () => {
     expect((await world.state()).secrets[KEY]?.gaps["tls"]?.held?.names).toEqual([DOMAIN]);
   });
 
+  it("is lost also where its fields had been emptied before", async () => {
+    await auditedWith("shop");
+    world.put(ingressSecret(DOMAIN, null));
+    await world.audit();
+    world.sandbox.remove("tailscale", DOMAIN);
+    expect(codes(await world.audit())).toEqual(["secret_lost critical"]);
+  });
+
+  it("is lost though another Secret holds the same names and did all along", async () => {
+    for (const namespace of ["default", "shop"]) {
+      const pair = world.issue(["same.example.com"]);
+      world.put({ metadata: { name: "same", namespace }, type: "kubernetes.io/tls", data: { "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) } });
+    }
+    await world.audit();
+    world.sandbox.remove("shop", "same");
+    expect(codes(await world.audit())).toContain("secret_lost warning");
+  });
+
+  it("is over where a proxy was made anew under another name", async () => {
+    const proxy = (name: string, pair: { certificatePem: string; keyPem: string }) => ({
+      metadata: { name, namespace: "tailscale", labels: { "tailscale.com/managed": "true", "tailscale.com/parent-resource": "shop", "tailscale.com/parent-resource-ns": "shop", "tailscale.com/parent-resource-type": "ingress" } },
+      type: "Opaque",
+      data: { [`${DOMAIN}.crt`]: base64(pair.certificatePem), [`${DOMAIN}.key`]: base64(pair.keyPem) },
+    });
+    world.put({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: { name: "shop", namespace: "shop" } }, proxy("ts-shop-aaaaa-0", world.issue([DOMAIN])));
+    await world.audit();
+    world.sandbox.remove("tailscale", "ts-shop-aaaaa-0");
+    expect(codes(await world.audit())).toEqual(["secret_lost critical"]);
+    world.nowMs += 60_000;
+    world.put(proxy("ts-shop-bbbbb-0", world.issue([DOMAIN])));
+    expect(codes(await world.audit()).filter((code) => code.startsWith("secret_lost"))).toEqual([]);
+  });
+
+  it("is not mistaken where a namespace is called as a part of every object", async () => {
+    const other = await startWorld();
+    try {
+      other.sandbox.put([{ kind: "Namespace", metadata: { name: "constructor" } }]);
+      const pair = other.issue(["c.example.com"]);
+      other.put({ metadata: { name: "c", namespace: "constructor" }, type: "kubernetes.io/tls", data: { "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) } });
+      await other.audit();
+      other.sandbox.remove("constructor", "c");
+      expect(codes(await other.audit())).toEqual(["secret_lost warning"]);
+    } finally {
+      await other.stop();
+    }
+  });
+
   it("is not concluded on from a listing that could not be finished", async () => {
     await auditedWith("shop");
     world.sandbox.remove("tailscale", DOMAIN);
@@ -190,7 +237,66 @@ describe("what is gone", () => {
   });
 });
 
+describe("what the settings leave out", () => {
+  async function audited(): Promise<void> {
+    for (const host of ["a", "b", "c", "d", "e"]) {
+      const pair = world.issue([`${host}.example.com`]);
+      world.put({ metadata: { name: host, namespace: host === "e" ? "default" : "shop", labels: { team: host } }, type: "kubernetes.io/tls", data: { "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) } });
+    }
+    await world.audit();
+  }
+
+  it.each([
+    ["a pattern", { namespaces: ["def*"] }],
+    ["a name", { namespaces: ["default"] }],
+    ["a selector", { selector: "team=e" }],
+  ])("by %s is neither lost nor told, and not read again", async (_, settings) => {
+    await audited();
+    const narrowed = await world.audit({ settings });
+    expect(codes(narrowed)).toEqual([]);
+    expect(narrowed.clusters[0]).toMatchObject({ complete: true, tally: { certificates: 1 } });
+    world.sandbox.forgetRequests();
+    expect((await world.audit({ settings })).clusters[0]).toMatchObject({ complete: true, tally: { certificates: 1 } });
+    expect(reads()).toBe(0);
+  });
+
+  it("is not lost either where only names may be read", async () => {
+    await audited();
+    world.sandbox.setToken("narrow", serviceAccount("certkeep", "reader", [{ verbs: ["get"], resources: ["secrets"], namespace: "default", resourceNames: ["e"] }, { verbs: ["get"], resources: ["namespaces"] }]));
+    const report = await world.audit({ token: "narrow", settings: { namespaces: ["default"], secrets: ["default/e"] } });
+    expect(codes(report)).toEqual([]);
+    expect(report.clusters[0]).toMatchObject({ complete: true, scopes: ["named Secrets of namespace default"], tally: { certificates: 1 } });
+  });
+});
+
 describe("a cluster", () => {
+  it("that gets a name goes on with what was known of it, and keeps its copies under the new name", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])), ingressSecret("bad.tail1a2b3.ts.net", { certificatePem: "x", keyPem: "y" }));
+    const [before] = (await world.audit({ name: null })).clusters;
+    world.nowMs += 3_600_000;
+    const [after] = (await world.audit()).clusters;
+    expect(after?.findings[0]?.since).toBe(before?.findings[0]?.since);
+    expect(after?.copies.made).toBe(1);
+  });
+
+  it("that lets single reads time out is given up soon", async () => {
+    for (let n = 0; n < 60; n += 1) {
+      const pair = world.issue([`n${n}.example.com`]);
+      world.put({ metadata: { name: `n${n}`, namespace: "shop" }, type: "Opaque", data: { [`n${n}.example.com.crt`]: base64(pair.certificatePem), [`n${n}.example.com.key`]: base64(pair.keyPem) } });
+    }
+    const target = await world.target();
+    const late = async (): Promise<never> => {
+      throw new CertkeepError("cluster_timeout", { where: "cluster prod", found: "no answer" });
+    };
+    let asked = 0;
+    const reader = { ...target.reader, getSecret: () => ((asked += 1), late()) };
+    const { auditAll } = await import("../../lib/use/audit.ts");
+    const report = await auditAll([{ ...target, reader }], world.ports(), []);
+    expect(asked).toBeLessThan(40);
+    expect(codes(report)).toContain("cluster_unreachable critical");
+  });
+
+
   it("that is another one under its name is told, and nothing is written for it", async () => {
     world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
     await world.audit();

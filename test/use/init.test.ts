@@ -5,7 +5,7 @@ import { runInit, type InitPlaces, type InitPorts, type InitQuestions } from "..
 
 const MINE = "age1z2lrvsqly5snu93xzzlcwqvatvcct8znj5plhq5mh6k0nvs8usyqfrwzcx";
 const OTHER = "age1daq8cqv9438g8yq0l66ymda7ku5f792gv4jrthyklwvq9l4w6a7qpfjrh2";
-const CONFIG = "/work/certkeep.yaml";
+const CONFIG = "/srv/certkeep.yaml";
 const USER_CONFIG = "/home/me/.config/certkeep/certkeep.yaml";
 const IDENTITY = "/home/me/.config/certkeep/identity/identity.txt";
 
@@ -72,11 +72,11 @@ async function refusal(run: () => Promise<unknown>): Promise<CertkeepError> {
 describe("on a machine without anything", () => {
   it("makes the identity first, then a configuration for it, and asks nothing with --yes", async () => {
     const { disk, access, order, run } = world();
-    expect(await run()).toEqual({ config: { path: CONFIG, action: "created" }, identity: expect.objectContaining({ path: IDENTITY, action: "created" }), recipients: [MINE], clusters: ["prod"], opens: true });
+    expect(await run()).toEqual({ config: { path: CONFIG, action: "created" }, identity: expect.objectContaining({ path: IDENTITY, action: "created" }), recipients: [MINE], clusters: [], opens: true });
     expect(order).toEqual([IDENTITY, CONFIG]);
     expect(access.get(IDENTITY)).toBe("private");
     expect(disk.get(IDENTITY)?.split("\n")).toEqual(["# created: 2025-11-23T19:04:05Z", `# public key: ${MINE}`, expect.stringMatching(/^# certkeep: /), "AGE-SECRET-KEY-1MINE", ""]);
-    expect(configIn(disk)).toMatchObject({ recipients: [MINE], identity: `file:${IDENTITY}`, clusters: [{ name: "prod", context: "prod" }] });
+    expect(configIn(disk)).toMatchObject({ recipients: [MINE], identity: `file:${IDENTITY}`, clusters: [] });
     expect(disk.get(CONFIG)).not.toContain("AGE-SECRET-KEY");
   });
 
@@ -137,11 +137,11 @@ describe("git work trees", () => {
   });
 
   it("gets no identity: asked again until it is outside", async () => {
-    const answers = ["/work/id.txt", "/media/id.txt"];
-    const { disk, notes, run } = world({}, { trees: ["/work"], questions: { configPlace: async () => CONFIG, contexts: async () => [], identityPlace: async () => answers.shift() ?? "" } });
+    const answers = ["/srv/id.txt", "/media/id.txt"];
+    const { disk, notes, run } = world({}, { trees: ["/srv"], questions: { configPlace: async () => CONFIG, contexts: async () => [], identityPlace: async () => answers.shift() ?? "" } });
     expect(await run()).toMatchObject({ identity: { path: "/media/id.txt" } });
-    expect(notes).toEqual([expect.stringContaining("/work/id.txt lies in the git work tree /work")]);
-    expect(disk.has("/work/id.txt")).toBe(false);
+    expect(notes).toEqual([expect.stringContaining("/srv/id.txt lies in the git work tree /srv")]);
+    expect(disk.has("/srv/id.txt")).toBe(false);
   });
 
   it("keeps an identity that is in one, with a warning", async () => {

@@ -42,6 +42,8 @@ export interface ClusterAudit {
 
 const READS_AT_ONCE = 16;
 const LOOKS_AT_ONCE = 32;
+/** A server that lets this many single reads time out is given up for this run. */
+const TIMEOUTS_AT_MOST = 3;
 
 /** Never throws for what a cluster does: that becomes part of the result. @throws CertkeepError where the state can't be read */
 export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
@@ -57,7 +59,7 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
   }
   const key = target.name ?? (await findState(ports.states, identity, target.server)) ?? identityKey(identity, target.server);
   const loaded = await loadState(ports.states, key);
-  const before = loaded?.state ?? emptyState(key, target.title, target.server);
+  const before = loaded?.state ?? (await adoptedState(target, ports, identity, key)) ?? emptyState(key, target.title, target.server);
   const run = new ClusterRun(target, ports, before, identity, nowNs, now);
   if (failure !== null) run.shortfall({ scope: "cluster", code: failure.code, message: failure.message });
   else if (before.identity !== null && target.name !== null && !sameCluster(before.identity, identity)) run.replaced();
@@ -70,6 +72,15 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
     if (!isCertkeepError(error)) throw error;
     return run.result(state, error);
   }
+}
+
+/** What was known of a cluster before it had a name: all but the copies, whose keys begin with what it was called then. */
+async function adoptedState(target: AuditTarget, ports: AuditPorts, identity: ClusterIdentity, key: string): Promise<StateDocument | null> {
+  if (target.name === null || identity.uid === null) return null;
+  const unnamed = await loadState(ports.states, identityKey(identity, target.server));
+  if (unnamed === null) return null;
+  const findings = Object.fromEntries(Object.entries(unnamed.state.findings).map(([id, finding]) => [id.replace(`|${unnamed.state.cluster}|`, `|${key}|`), finding]));
+  return { ...unnamed.state, cluster: key, copies: {}, findings };
 }
 
 class ClusterRun {
@@ -197,21 +208,29 @@ class ClusterRun {
     }
     const paged = pages.length === 0 ? [] : [...discovery.toRead.values()].filter((wanted) => wanted.type === "kubernetes.io/tls" && !met.has(secretKey(wanted)));
     const reads = pLimit(READS_AT_ONCE);
+    // What is under way ends by its own deadline before the run does: nothing changes the state behind its back.
+    let stopped: { readonly error: unknown } | null = null;
+    let timeouts = 0;
     await Promise.all(
       [...new Map([...single, ...paged].map((wanted) => [secretKey(wanted), wanted])).values()].map((wanted) =>
         reads(async () => {
-          this.#ports.signal?.throwIfAborted();
+          if (stopped !== null) return;
           try {
+            this.#ports.signal?.throwIfAborted();
             const secret = await reader.getSecret(wanted.namespace, wanted.name);
             if (secret !== null) await take(secret);
             else this.#absent(secretKey(wanted), discovery);
           } catch (error) {
-            if (!isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid", "cluster_timeout")) throw error;
-            this.shortfall({ scope: `Secret ${secretKey(wanted)}`, code: error.code, message: error.message });
+            if (isCertkeepError(error, "cluster_timeout")) timeouts += 1;
+            const own = isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid") || (isCertkeepError(error, "cluster_timeout") && timeouts < TIMEOUTS_AT_MOST);
+            if (own) this.shortfall({ scope: `Secret ${secretKey(wanted)}`, code: error.code, message: error.message });
+            else stopped ??= { error };
           }
         }),
       ),
     );
+    const { error } = (stopped as { readonly error: unknown } | null) ?? { error: null };
+    if (error !== null) throw error;
   }
 
   readonly #gone: string[] = [];
@@ -259,6 +278,8 @@ class ClusterRun {
         }
       }
     }
+    // A Secret made anew may stand in a namespace made anew: its uid is asked for once more.
+    if (previous !== null && previous.uid !== secret.uid) delete this.#state.namespaces[secret.namespace];
     this.#state.secrets[key] = record;
     delete this.#state.lost[key];
   }
@@ -278,9 +299,13 @@ class ClusterRun {
   }
 
   async #conclude(discovery: Discovery): Promise<void> {
+    for (const key of discovery.outOfScope) {
+      delete this.#state.secrets[key];
+      delete this.#state.lost[key];
+    }
     const gone = new Set(this.#gone);
     for (const [key, record] of Object.entries(this.#before.secrets)) {
-      if (discovery.present.has(key) || discovery.toRead.has(key)) continue;
+      if (discovery.present.has(key) || discovery.toRead.has(key) || discovery.outOfScope.has(key)) continue;
       const namespace = key.slice(0, key.indexOf("/"));
       if (!discovery.covered(namespace)) continue;
       if (record.shape === null || record.foreign) delete this.#state.secrets[key];
@@ -299,7 +324,7 @@ class ClusterRun {
     const limit = pLimit(READS_AT_ONCE);
     await Promise.all(
       [...names]
-        .filter((name) => this.#state.namespaces[name] === undefined)
+        .filter((name) => !Object.hasOwn(this.#state.namespaces, name))
         .map((name) =>
           limit(async () => {
             try {

@@ -31,6 +31,8 @@ export interface Discovery {
   readonly present: ReadonlySet<string>;
   /** Whether everything in `namespace` was listed, so that what isn't present is gone. */
   covered(namespace: string): boolean;
+  /** Recorded Secrets that the settings leave out by now: neither lost nor looked at. */
+  readonly outOfScope: ReadonlySet<string>;
   /** Recorded or named Secrets in namespaces that can't be listed: to be asked for by name. */
   readonly byName: readonly Wanted[];
   readonly seen: number;
@@ -50,6 +52,7 @@ export async function discover(target: AuditTarget, state: StateDocument, unchan
   const { reader, settings } = target;
   const toRead = new Map<string, Wanted>();
   const present = new Set<string>();
+  const outOfScope = new Set<string>();
   const tlsSeen = new Map<string, number>();
   const scopes: string[] = [];
   const shortfalls: Shortfall[] = [];
@@ -77,12 +80,15 @@ export async function discover(target: AuditTarget, state: StateDocument, unchan
         if (!inScope(meta.namespace) && !options.named.has(key)) continue;
         found += 1;
         const recorded = state.secrets[key];
-        if (recorded !== undefined) present.add(key);
         if (meta.type === "kubernetes.io/tls") tlsSeen.set(scope.namespace ?? "", (tlsSeen.get(scope.namespace ?? "") ?? 0) + 1);
         const { shape, want } = classify(meta, options);
+        if (shape === "tls" && selected !== null && !selected.has(key) && !options.named.has(key)) {
+          outOfScope.add(key);
+          continue;
+        }
+        if (recorded !== undefined) present.add(key);
         const held = recorded !== undefined && recorded.shape !== null;
         if (!want && !held) continue;
-        if (shape === "tls" && selected !== null && !selected.has(key) && !options.named.has(key)) continue;
         if (unchanged(key, meta)) continue;
         toRead.set(key, { namespace: meta.namespace, name: meta.name, type: meta.type });
       }
@@ -128,8 +134,16 @@ export async function discover(target: AuditTarget, state: StateDocument, unchan
       listed.add(namespace);
       scopes.push(`namespace ${namespace}`);
     } catch (error) {
+      if (isCertkeepError(error, "cluster_rejected", "cluster_answer_invalid")) {
+        shortfalls.push({ scope: `namespace ${namespace}`, code: error.code, message: error.message });
+        return;
+      }
       if (!forbidden(error)) throw error;
       unlisted.push(namespace);
+      if (settings.secrets.some((key) => key.startsWith(`${namespace}/`))) {
+        scopes.push(`named Secrets of namespace ${namespace}`);
+        return;
+      }
       if (!asked && namespace !== settings.operatorNamespace) return;
       shortfalls.push({
         scope: `namespace ${namespace}`,
@@ -154,7 +168,7 @@ export async function discover(target: AuditTarget, state: StateDocument, unchan
     for (const namespace of new Set(plain)) await listNamespace(namespace, settings.namespaces !== null);
   }
 
-  const covered = (namespace: string): boolean => everywhere || listed.has(namespace);
+  const covered = (namespace: string): boolean => inScope(namespace) && (everywhere || listed.has(namespace));
   const byName = new Map<string, Wanted>();
   const ask = (key: string): void => {
     const slash = key.indexOf("/");
@@ -162,9 +176,12 @@ export async function discover(target: AuditTarget, state: StateDocument, unchan
     if (!covered(namespace)) byName.set(key, { namespace, name: key.slice(slash + 1), type: null });
   };
   for (const key of settings.secrets) ask(key);
-  for (const [key, record] of Object.entries(state.secrets)) if (record.shape !== null && !record.foreign) ask(key);
+  for (const [key, record] of Object.entries(state.secrets)) {
+    if (!inScope(key.slice(0, key.indexOf("/"))) && !options.named.has(key)) outOfScope.add(key);
+    else if (record.shape !== null && !record.foreign) ask(key);
+  }
   if (unlisted.includes(settings.operatorNamespace)) ask(`${settings.operatorNamespace}/${settings.operatorSecret}`);
-  return { toRead, present, covered, byName: [...byName.values()], seen, tlsSeen, scopes, shortfalls };
+  return { toRead, present, covered, outOfScope, byName: [...byName.values()], seen, tlsSeen, scopes, shortfalls };
 }
 
 /** A page of TLS Secrets is worth reading where at least this share of it is wanted. */

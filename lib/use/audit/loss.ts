@@ -4,6 +4,7 @@
  */
 import type { ClusterReader, Presence } from "../../ports/cluster.ts";
 import type { LostRecord, SecretRecord, StateDocument } from "../../state/document.ts";
+import { heldCertificates } from "../../state/held.ts";
 
 /** More than this many, and more than this share of a cluster's certificates, gone in one interval is one incident. */
 const MASS_COUNT = 3;
@@ -19,9 +20,9 @@ export interface Losses {
 export async function classifyLosses(gone: readonly string[], state: StateDocument, reader: ClusterReader, now: string): Promise<Losses> {
   const lost: Record<string, LostRecord> = {};
   const namespaces: Record<string, string> = {};
-  const holding = gone.filter((key) => Object.keys(state.secrets[key]?.certificates ?? {}).length > 0);
+  const holding = gone.filter((key) => heldCertificates(state.secrets[key]).length > 0);
   if (holding.length === 0) return { lost, namespaces };
-  const all = Object.values(state.secrets).filter((record) => Object.keys(record.certificates).length > 0).length;
+  const all = Object.values(state.secrets).filter((record) => heldCertificates(record).length > 0).length;
   const mass = holding.length > MASS_COUNT && holding.length > all * MASS_SHARE;
   const asked = new Map<string, Promise<Presence>>();
   const presence = (ref: Parameters<ClusterReader["presence"]>[0]): Promise<Presence> => {
@@ -37,7 +38,7 @@ export async function classifyLosses(gone: readonly string[], state: StateDocume
     const namespace = key.slice(0, key.indexOf("/"));
     const there = await presence({ apiVersion: "v1", kind: "Namespace", namespace: null, name: namespace });
     if (there.state === "present") namespaces[namespace] = there.uid;
-    const before = state.namespaces[namespace];
+    const before = Object.hasOwn(state.namespaces, namespace) ? state.namespaces[namespace] : undefined;
     const base = { lostAt: now, lastSeenAt, record };
     if (there.state === "absent") lost[key] = { ...base, how: "lost", incident: `namespace ${namespace} is gone` };
     else if (there.state === "present" && before !== undefined && before !== there.uid) lost[key] = { ...base, how: "lost", incident: `namespace ${namespace} was deleted and made anew` };

@@ -3,7 +3,8 @@ import type { BackupRecord } from "../../backup/record.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { instantNs, recordVerdict } from "../../finding/verdict.ts";
-import type { CertificateRecord, StateDocument } from "../../state/document.ts";
+import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
+import { heldCertificates } from "../../state/held.ts";
 import type { Kept } from "./keep.ts";
 
 const DAY_NS = 86_400_000_000_000n;
@@ -64,18 +65,24 @@ function stillLive(state: StateDocument, ref: CertificateRecord["copy"], isValid
   state.copies[ref.version] = { ...copy, liveUntil: now, seenValid: copy.seenValid || isValid() };
 }
 
+function setOf(record: SecretRecord, certificate: CertificateRecord): string {
+  return `${record.shape}|${certificate.names.join(",")}`;
+}
+
 function forgetLosses(state: StateDocument, nowNs: bigint): void {
   if (Object.keys(state.lost).length === 0) return;
-  const live = new Set<string>();
+  /** When a valid certificate of these names was last seen for the first time at its place. */
+  const appeared = new Map<string, string>();
   for (const record of Object.values(state.secrets)) {
     for (const certificate of Object.values(record.certificates)) {
-      if (recordVerdict(certificate, nowNs).valid) live.add(`${record.shape}|${certificate.names.join(",")}`);
+      const set = setOf(record, certificate);
+      if (recordVerdict(certificate, nowNs).valid && certificate.firstSeenAt > (appeared.get(set) ?? "")) appeared.set(set, certificate.firstSeenAt);
     }
   }
   for (const [key, lost] of Object.entries(state.lost)) {
-    const certificates = Object.values(lost.record.certificates);
-    // A proxy made anew gets a Secret of another name: the certificate lives on there.
-    const moved = certificates.every((certificate) => live.has(`${lost.record.shape}|${certificate.names.join(",")}`));
+    const certificates = heldCertificates(lost.record);
+    // A proxy made anew gets a Secret of another name: what appeared there since stands for what was lost.
+    const moved = certificates.every((certificate) => certificate.names.length > 0 && (appeared.get(setOf(lost.record, certificate)) ?? "") > lost.lastSeenAt);
     const over = certificates.every((certificate) => instantNs(certificate.notAfter) < nowNs);
     if (moved || over || (lost.how === "removed" && instantNs(lost.lostAt) + REMOVED_AFTER_NS < nowNs)) delete state.lost[key];
   }
