@@ -96,13 +96,12 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
       });
     }
   }
-  const evidence = stateEvidence(state);
   const silences: Silence[] = (state.audit?.unread ?? []).flatMap(({ scope, code, since }) => {
     const sinceNs = parseInstantOrNull(since);
     return [{ source: scope === "backups" ? ("backup" as const) : ("secret" as const), cluster: state.cluster, reason: code, sinceMs: sinceNs === null ? null : msOf(sinceNs) }];
   });
   const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");
-  return { cluster: state.cluster, evidence: mergeEvidence(evidence, { ...NO_EVIDENCE, silences }), places, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
+  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
 }
 
 /** A cluster whose state could not be read: a silence, never “0 issued”. */

@@ -18,9 +18,7 @@ const WEEK_MS = 7 * DAY_MS;
 function budgetLevel(across: Across, budget: Budget): BudgetLevel {
   const account = accountOf(across.ledger, budget.kind, budget.issuer, budget.key);
   const clusters = new Set(account.entries.flatMap(({ issuance }) => issuance.sources.flatMap(({ cluster }) => cluster ?? [])));
-  const steps = (timelineOf(across.ledger, account, across.atMs) ?? []).filter(({ issuance, effect }) => effect !== "renewal" && issuance.issuedAtMs >= across.atMs - WEEK_MS);
-  const next = budget.nextSlotMs === null ? [] : [{ atMs: budget.nextSlotMs, left: budget.atMost + 1 }];
-  return {
+  const level: Omit<BudgetLevel, "levels"> = {
     name: budget.kind === "set" ? setPhrase(budget.key) : budget.key,
     kind: budget.kind,
     remaining: budget.atMost,
@@ -28,8 +26,14 @@ function budgetLevel(across: Across, budget: Budget): BudgetLevel {
     capacity: budget.limit.burst,
     nextSlotMs: budget.nextSlotMs,
     fullAtMs: budget.fullAtMs,
-    levels: [...steps.map(({ issuance, leaves }) => ({ atMs: issuance.issuedAtMs, left: leaves })), { atMs: across.atMs, left: budget.atMost }, ...next],
     clusters: [...clusters].toSorted(),
+  };
+  // Nobody looks at the course of one that is full, and there may be a hundred thousand of them.
+  if (budget.nextSlotMs === null) return { ...level, levels: [] };
+  const steps = (timelineOf(across.ledger, account, across.atMs) ?? []).filter(({ issuance, effect }) => effect !== "renewal" && issuance.issuedAtMs >= across.atMs - WEEK_MS);
+  return {
+    ...level,
+    levels: [...steps.map(({ issuance, leaves }) => ({ atMs: issuance.issuedAtMs, left: leaves })), { atMs: across.atMs, left: budget.atMost }, { atMs: budget.nextSlotMs, left: budget.atMost + 1 }],
   };
 }
 
