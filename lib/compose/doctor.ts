@@ -15,12 +15,12 @@ import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
 import { fromHome } from "./init.ts";
 import { composeSettings, homeOf } from "./settings.ts";
 
+const CONNECT_TIMEOUT_MS = 5_000;
+
 export interface DoctorWorld extends IdentityWorld, ConnectWorld {
   /** Names; empty: all. */
   readonly clusters: readonly string[];
   readonly sendTest: boolean;
-  /** Until a request is given up, in milliseconds; default that of any reader. */
-  readonly connectTimeoutMs?: number;
 }
 
 /** @throws CertkeepError for a configuration that can't be used, or a cluster that isn't there */
@@ -30,7 +30,8 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const unknown = world.clusters.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new CertkeepError("usage", { where: `cluster ${unknown}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one, but none is registered" : `one of: ${names.join(", ")}`, todo: `Register it: certkeep clusters add ${unknown} --context CTX` });
   const wanted = (name: string): boolean => world.clusters.length === 0 || world.clusters.includes(name);
-  const http = { attempts: 2, ...(world.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: world.connectTimeoutMs }) };
+  // Who asks a doctor waits for the answer: one attempt, and a short one.
+  const http = { attempts: 1, connectTimeoutMs: CONNECT_TIMEOUT_MS, nowMs: () => Number(world.nowNs() / 1_000_000n) };
   return {
     configFile: file,
     chosen: world.clusters.length > 0,
