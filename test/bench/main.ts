@@ -21,6 +21,7 @@ const BENCHMARKS: Readonly<Record<string, readonly string[]>> = {
   loop: ["loop.ts"],
   start: ["start.ts"],
   budget: ["budget.ts"],
+  restore: ["restore.ts"],
 };
 
 function runOne(name: string, rows: Row[]): Promise<boolean> {
