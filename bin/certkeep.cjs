@@ -9,5 +9,8 @@ if (found[0] < 22 || (found[0] === 22 && found[1] < 19)) {
 } else {
   // A checkout runs from its sources, the package from what was built of them.
   var sources = path.join(__dirname, "../lib/cli/main.ts");
-  import(fs.existsSync(sources) ? "../lib/cli/main.ts" : "../dist/cli/main.js");
+  import(fs.existsSync(sources) ? "../lib/cli/main.ts" : "../dist/cli/main.js").catch(function (error) {
+    process.stderr.write("certkeep: it could not be started (" + (error && error.code ? error.code : error) + "). In a checkout: npm ci. As a package: install it again.\n");
+    process.exitCode = 2;
+  });
 }

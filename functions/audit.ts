@@ -4,8 +4,12 @@ import { parseAuditEvent } from "../lib/config/event.ts";
 import { auditAll } from "../lib/use/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../lib/use/audit/document.ts";
 
-export async function handler(event: unknown): Promise<object> {
+/** Left for writing the state and the answer once reading has to stop. */
+const MARGIN_MS = 20_000;
+
+export async function handler(event: unknown, context?: { readonly getRemainingTimeInMillis?: () => number }): Promise<object> {
   const { clusters } = parseAuditEvent(event);
+  const remainingMs = context?.getRemainingTimeInMillis?.() ?? null;
   const run = await composeAudit({
     clusters,
     configFile: null,
@@ -14,6 +18,7 @@ export async function handler(event: unknown): Promise<object> {
     nowNs: () => BigInt(Date.now()) * 1_000_000n,
     atNs: null,
     person: null,
+    ...(remainingMs === null ? {} : { signal: AbortSignal.timeout(Math.max(1_000, remainingMs - MARGIN_MS)) }),
     progress: { step: () => {}, note: (message) => console.log(message) },
   });
   const report = await auditAll(run.targets, run.ports, run.config.ignore);

@@ -47,7 +47,7 @@ interface TextView {
 export function reportText(report: AuditReport, { io, options, atNs, stores }: TextView): string {
   return auditText(
     report.clusters.map((cluster) => ({ ...cluster, ignored: cluster.ignored.length, valuesRead: cluster.stats.valuesRead, unfilteredFullListings: cluster.stats.unfilteredFullListings })),
-    { nowNs: atNs, width: widthFor(io), style: styleFor(io, options), stores, budgets: budgetLevels(report.across), unreadStates: report.unreadStates.length },
+    { nowNs: atNs, width: widthFor(io), style: styleFor(io, options), stores, budgets: budgetLevels(report.across), unreadStates: report.unreadStates.length, failed: report.failed.map(({ title }) => title) },
   );
 }
 
