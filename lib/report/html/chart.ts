@@ -40,7 +40,7 @@ function comingOf({ remaining, capacity, nextSlotMs, fullAtMs }: BudgetLevel, no
   const points: Point[] = [{ atMs: nowMs, left: remaining }];
   if (nextSlotMs !== null && Number.isFinite(nextSlotMs)) {
     const missing = Math.max(1, Math.min(200, capacity - remaining));
-    const stepMs = fullAtMs === null || missing === 1 ? 0 : Math.max(0, (fullAtMs - nextSlotMs) / (missing - 1));
+    const stepMs = fullAtMs === null || !Number.isFinite(fullAtMs) || missing === 1 ? 0 : Math.max(0, (fullAtMs - nextSlotMs) / (missing - 1));
     for (let i = 0; i < missing; i += 1) {
       const atMs = nextSlotMs + i * stepMs;
       if (atMs > endMs) break;

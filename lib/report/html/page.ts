@@ -90,8 +90,9 @@ function findingSection(severity: Severity, summaries: readonly ClusterSummary[]
   if (findings.length === 0) return "";
   const groups = new Map<string, Finding[]>();
   for (const finding of findings.slice(0, FINDINGS_SHOWN)) {
-    const of = groups.get(finding.advice);
-    if (of === undefined) groups.set(finding.advice, [finding]);
+    const key = JSON.stringify([finding.advice, finding.leadsTo]);
+    const of = groups.get(key);
+    if (of === undefined) groups.set(key, [finding]);
     else of.push(finding);
   }
   const left = findings.length - Math.min(findings.length, FINDINGS_SHOWN);
@@ -162,7 +163,7 @@ function clusterSection(summaries: readonly ClusterSummary[]): string {
   });
   const left = sorted.length - rows.length;
   return [
-    `<section aria-labelledby="clusters"><h2 id="clusters">Clusters (${summaries.length.toLocaleString("en-US")})</h2><div class="scroll" role="region" aria-labelledby="clusters" tabindex="0"><table class="cards"><thead><tr><th scope="col">Cluster</th><th scope="col">Seen</th>${["Certificates", "Fine", "Not known", "Copies", "Findings"].map((text) => `<th scope="col" class="num">${text}</th>`).join("")}</tr></thead><tbody>`,
+    `<section aria-labelledby="clusters"><h2 id="clusters">Clusters (${summaries.length.toLocaleString("en-US")})</h2><div class="scroll" role="region" aria-label="Table of clusters" tabindex="0"><table class="cards"><thead><tr><th scope="col">Cluster</th><th scope="col">Seen</th>${["Certificates", "Fine", "Not known", "Copies", "Findings"].map((text) => `<th scope="col" class="num">${text}</th>`).join("")}</tr></thead><tbody>`,
     ...rows,
     `</tbody></table></div>${left === 0 ? "" : `<p class="soft">And ${left.toLocaleString("en-US")} more.</p>`}</section>`,
   ].join("\n");
@@ -183,7 +184,7 @@ function tableData({ rows, atMs }: PageInput): object {
   const issuers = indexer();
   const statuses = indexer();
   const packed = rows.map((row) => [
-    clusters.of(row.cluster),
+    clusters.of(plain(row.cluster)),
     plain(row.namespace),
     plain(row.secret),
     plain(row.name),

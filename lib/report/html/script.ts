@@ -94,7 +94,7 @@ export const SCRIPT = String.raw`
       el("td", {}, el("span", { class: "tag " + r.status, text: STATUS[r.status] })),
       el("td", {}, button),
       el("td", { "data-label": "Secret" }, el("span", { class: "soft", text: r.cluster + " " }), document.createTextNode(r.namespace + "/" + r.secret)),
-      el("td", { "data-label": "Expires" }, document.createTextNode(r.until === null ? "not known" : day.format(new Date(r.until))), el("span", { class: "soft", text: r.until === null ? "" : " (" + left(r) + ")" })),
+      el("td", { "data-label": "Expires" }, el("span", { class: "until", text: r.until === null ? "not known" : day.format(new Date(r.until)) }), document.createTextNode(" "), el("span", { class: "soft until", text: left(r) })),
       el("td", { "data-label": "Sealed copy", text: r.copied ? "yes" : "no" }),
     );
     if (!open) return [row];

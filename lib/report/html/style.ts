@@ -3,6 +3,7 @@ export const STYLE = `
 :root{color-scheme:light dark;--bg:#f7f7f5;--card:#fff;--ink:#1c232d;--soft:#55606e;--line:#dfe2e6;--bad:#a8201a;--bad-bg:#fbe9e7;--warn:#7a4f00;--warn-bg:#fdf1d6;--ok:#1a6638;--ok-bg:#e4f2e8;--info:#28557f;--info-bg:#e5eef7;--mute-bg:#eceef1;--focus:#1f6feb}
 @media (prefers-color-scheme:dark){:root{--bg:#12161c;--card:#1a2028;--ink:#e6eaf0;--soft:#a7b1be;--line:#2d3540;--bad:#ff9d95;--bad-bg:#3b1d1c;--warn:#f2c877;--warn-bg:#372a12;--ok:#8fd8a6;--ok-bg:#15301f;--info:#9cc7f0;--info-bg:#182c40;--mute-bg:#252c36;--focus:#79b8ff}}
 *{box-sizing:border-box}
+[hidden]{display:none!important}
 html{scroll-behavior:smooth}
 body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
 main,header,footer{max-width:72rem;margin:0 auto;padding:0 clamp(1rem,3vw,2rem)}
@@ -47,6 +48,9 @@ button.step{cursor:pointer}button.step:disabled{opacity:.55;cursor:default}
 .open:hover{text-decoration-color:currentColor}
 :focus-visible,.sort:focus-visible,.open:focus-visible{outline:2px solid var(--focus);outline-offset:2px;border-radius:.2rem}
 .detail td{background:var(--bg)}
+.detail svg{max-width:44rem;margin-top:.6rem}
+.until{white-space:nowrap}
+@media (min-width:44.01rem){td .soft.until{display:block}}
 .detail dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.6rem 0 0}
 .detail dt{color:var(--soft)}.detail dd{margin:0;overflow-wrap:anywhere}
 svg{display:block;width:100%;height:auto;overflow:visible}
