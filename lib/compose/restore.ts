@@ -97,7 +97,7 @@ async function composeTarget({ config, broken, registered: registrations }: Comp
   if (unusable !== undefined) throw unusable.error;
   const context = registered ? entry.context : world.cluster;
   const connection = await connectCluster({ ...entry, context }, "restore", registrations.includes(world.cluster), world);
-  const options = { userAgent: "certkeep" };
+  const options = { userAgent: "certkeep", concurrency: 16 };
   return {
     name: registered ? world.cluster : null,
     title: registered ? world.cluster : connection.title,

@@ -24,7 +24,7 @@ import { createRevocationAsker } from "./restore/revoked.ts";
 import { findSource, type Source } from "./restore/source.ts";
 import { restoreSecret, settled, type WriteContext } from "./restore/write.ts";
 
-const WRITES_AT_ONCE = 8;
+const WRITES_AT_ONCE = 16;
 /** Shapes whose owner is a machine of a tailnet, which may get another name when it is made anew. */
 const MACHINES: ReadonlySet<string> = new Set(["operator", "standalone", "sidecar"]);
 
