@@ -22,6 +22,8 @@ const hints = {
   chromium: "apt-get install chromium",
   openssl: "apt-get install openssl",
   go: "install Go 1.24 or later",
+  aws: "pip install awscli",
+  ministack: "pip install ministack==1.5.33",
   python3: "apt-get install python3",
 } as const;
 

@@ -1,0 +1,91 @@
+/** EKS by IAM: the token against the one that the AWS command line makes, and against a Security Token Service. */
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eksToken, roleCredentials } from "../../lib/adapters/kubernetes/eks.ts";
+import { freePort, startProgram, waitUntil, type Program } from "./support/process.ts";
+import { runProgram } from "./support/run.ts";
+import { findTool, requireTool } from "./support/tools.ts";
+
+const KEYS = { accessKeyId: "AKIDEXAMPLE000000001", secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" };
+
+function urlOf(token: string): URL {
+  expect(token.startsWith("k8s-aws-v1.")).toBe(true);
+  expect(token).not.toContain("=");
+  return new URL(Buffer.from(token.slice("k8s-aws-v1.".length), "base64url").toString("utf8"));
+}
+
+/** `20261123T195500Z` in milliseconds. */
+function dateMs(text: string): number {
+  return Date.parse(text.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
+}
+
+// Neither program is among those that every run has: the same is shown without them by recorded tokens.
+describe.skipIf(findTool("aws") === null)("a token for EKS and the AWS command line's", () => {
+  it.each([
+    ["a key", undefined, "prod", "eu-west-1"],
+    ["a session", "FwoGZXIvYXdzEBYaD+/=token", "prod-2_x", "us-east-1"],
+  ])("are the same for the same inputs: %s", async (_name, sessionToken, cluster, region) => {
+    const env = { PATH: process.env["PATH"] ?? "", HOME: tmpdir(), AWS_ACCESS_KEY_ID: KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey, AWS_STS_REGIONAL_ENDPOINTS: "regional", ...(sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken }) };
+    const ended = await runProgram(requireTool("aws"), ["eks", "get-token", "--cluster-name", cluster, "--region", region, "--output", "json"], { env });
+    expect(ended).toMatchObject({ code: 0 });
+    const theirs = urlOf((JSON.parse(ended.stdout) as { status: { token: string } }).status.token);
+    const nowMs = dateMs(theirs.searchParams.get("X-Amz-Date") ?? "");
+    const ours = urlOf(await eksToken({ cluster, region, nowMs: () => nowMs, credentials: async () => ({ ...KEYS, ...(sessionToken === undefined ? {} : { sessionToken }) }) }));
+    expect(ours.origin + ours.pathname).toBe(theirs.origin + theirs.pathname);
+    // The signature is over all the rest, so it alone would do.
+    expect(Object.fromEntries(ours.searchParams)).toEqual(Object.fromEntries(theirs.searchParams));
+  });
+});
+
+describe.skipIf(findTool("ministack") === null)("a token for EKS and an STS", () => {
+  let emulator: Program;
+  let endpoint: string;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-sts-"));
+    const port = await freePort();
+    endpoint = `http://127.0.0.1:${port}`;
+    const env = { PATH: process.env["PATH"] ?? "", HOME: folder, TMPDIR: folder, GATEWAY_PORT: String(port), BIND_HOST: "127.0.0.1", MINISTACK_HOST: "127.0.0.1", MINISTACK_REGION: "eu-west-1", IOT_MTLS_ENABLED: "0", SFTP_ENABLED: "0" };
+    emulator = startProgram(requireTool("ministack"), [], { logFile: join(folder, "sts.log"), folder, env });
+    await waitUntil("the STS", 60_000, async () => (await fetch(`${endpoint}/_ministack/health`)).ok);
+  });
+  afterAll(async () => {
+    await emulator?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("is a request that it answers with the role's identity, once the role was taken on", async () => {
+    Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_EC2_METADATA_DISABLED: "true" });
+    const credentials = roleCredentials("arn:aws:iam::000000000000:role/certkeep-prod-read", "eu-west-1", "prod", { AWS_ENDPOINT_URL_STS: endpoint });
+    const token = await eksToken({ cluster: "prod", region: "eu-west-1", endpoint, nowMs: () => Date.now(), credentials });
+    const url = urlOf(token);
+    expect(url.searchParams.get("X-Amz-SignedHeaders")).toBe("host;x-k8s-aws-id");
+    expect(url.searchParams.get("X-Amz-Expires")).toBe("60");
+    // As the cluster's authenticator sends it on.
+    const answer = await fetch(url, { headers: { "x-k8s-aws-id": "prod" } });
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toMatch(/<Arn>arn:aws:sts::000000000000:assumed-role\/certkeep-prod-read\/certkeep-prod<\/Arn>/);
+  });
+});
+
+describe("a role for EKS", () => {
+  it("tells a role that can't be taken on by its code alone", async () => {
+    const server = createServer((_request, answer) => {
+      answer.writeHead(403, { "content-type": "text/xml" });
+      answer.end(`<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>canary ${createHash("sha256").update("x").digest("hex")}</Message></Error></ErrorResponse>`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const refused = roleCredentials("arn:aws:iam::123456789012:role/x", "eu-west-1", "prod", { AWS_ENDPOINT_URL_STS: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const error = (await refused().catch((reason: unknown) => reason)) as Error & { code: string };
+    server.close();
+    expect(error.code).toBe("cluster_unauthorized");
+    expect(error.message).toContain("AccessDenied");
+    expect(error.message).not.toContain("canary");
+  });
+});
