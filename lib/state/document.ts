@@ -7,13 +7,15 @@
  * by a writer.
  */
 import * as z from "zod/mini";
+import { wholeCheckOf } from "./whole.ts";
 import { parseInstantOrNull } from "../certificate/time.ts";
 
 /** The format that this version writes into a new document. */
 export const STATE_FORMAT = 1;
 
 /** RFC 3339, as everything that reckons with it takes for granted. */
-const instant = z.string().check(z.refine((text) => parseInstantOrNull(text) !== null, "no instant"));
+const isInstant = (text: string): boolean => parseInstantOrNull(text) !== null;
+const instant = z.string().check(z.refine(isInstant, "no instant"));
 const copyRef = z.looseObject({ version: z.string(), digest: z.string(), recipients: z.string() });
 const notKept = z.looseObject({
   /** `no_recipients`, `key_mismatch`, `expired`, `not_yet_valid`, `unknown_issuer`, `ca_key`, `quota`, `unreadable`, `store_failed`. */
@@ -177,6 +179,8 @@ const stateDocument = z.looseObject({
 });
 export type StateDocument = z.infer<typeof stateDocument>;
 
+const isWhole = wholeCheckOf(stateDocument, new Map([[instant, (value: unknown) => typeof value === "string" && isInstant(value)]]));
+
 export function emptyState(cluster: string, title: string, server: string): StateDocument {
   return {
     format: STATE_FORMAT,
@@ -212,6 +216,7 @@ export function parseState(text: string): ParsedState {
   if (typeof readableFrom === "number" && readableFrom > STATE_FORMAT) {
     return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}`, expected: `format ${STATE_FORMAT} or lower` };
   }
+  if (isWhole?.(raw) === true) return { ok: true, state: raw as StateDocument };
   const parsed = z.safeParse(stateDocument, raw);
   if (parsed.success) return { ok: true, state: parsed.data };
   const issue = parsed.error.issues[0];
