@@ -5,7 +5,7 @@ import type { Fault } from "../../lib/sandbox/faults.ts";
 import type { Issued } from "../../lib/sandbox/pki.ts";
 import type { RestoreReport } from "../../lib/use/restore/context.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
-import { accountPem, dataAt, operatorSecret, outcomes, restore, tlsSecret } from "../support/restoring.ts";
+import { accountPem, dataAt, operatorSecret, outcomes, restore, restoreTarget, tlsSecret } from "../support/restoring.ts";
 
 let world: World;
 let pairs: Record<string, Issued>;
@@ -131,6 +131,36 @@ describe("a restore that is killed", () => {
       }
     }
   }, 120_000);
+});
+
+describe("a restore that is killed between two writes to the cluster", () => {
+  it("at each, before and after it took effect: nothing is worse, nothing replaced is lost, and the next completes it", async () => {
+    const writes = 4;
+    for (let nth = 1; nth <= writes; nth += 1) {
+      for (const when of ["before", "after"] as const) {
+        const { short, fine } = disaster();
+        const { writer } = await restoreTarget(world);
+        let count = 0;
+        const dead = async (): Promise<never> => Promise.reject(new Killed());
+        const guard = async <T>(write: () => Promise<T>): Promise<T> => {
+          count += 1;
+          if (count > nth) return dead();
+          if (count === nth && when === "before") return dead();
+          const outcome = await write();
+          return count === nth ? dead() : outcome;
+        };
+        const killing = { ...writer, createSecret: (...args: Parameters<typeof writer.createSecret>) => guard(() => writer.createSecret(...args)), patchSecret: (...args: Parameters<typeof writer.patchSecret>) => guard(() => writer.patchSecret(...args)) };
+        await expect(restore(world, { all: true }, { target: { writer: killing } })).rejects.toThrow(Killed);
+        const state = await world.state();
+        const there = dataAt(world.sandbox, "shop", "short")?.["tls.crt"];
+        if (there !== tlsSecret("shop", "short", short).data?.["tls.crt"]) expect(Object.values(state.copies).some(({ sha256, key }) => sha256 === short.sha256 && world.backups.blobs.has(key))).toBe(true);
+        expect(dataAt(world.sandbox, "shop", "fine")).toEqual(tlsSecret("shop", "fine", fine).data);
+        world.nowMs += 31_000;
+        await restore(world, { all: true });
+        expectWhole(fine);
+      }
+    }
+  }, 60_000);
 });
 
 describe("two at once", () => {

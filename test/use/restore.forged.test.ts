@@ -37,13 +37,18 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
+interface Manifest {
+  readonly metadata: { readonly labels: Record<string, string> };
+  readonly data: Record<string, string>;
+}
+
 /** Puts a copy of `record` into the store, sealed for the right recipient; `change` meddles with the manifest. */
-async function forge(record: BackupRecord, change: (manifest: Record<string, unknown>) => void = () => {}): Promise<string> {
+async function forge(record: BackupRecord, change: (manifest: Manifest) => unknown = () => null): Promise<string> {
   const draft = buildDocument(record, [world.recipient]);
-  const manifest = JSON.parse(new TextDecoder().decode(draft.plaintext)) as Record<string, unknown>;
+  const manifest = JSON.parse(new TextDecoder().decode(draft.plaintext)) as Manifest;
   change(manifest);
   const sealed = await createSealer().seal(new TextEncoder().encode(JSON.stringify(manifest)), [world.recipient]);
-  const version = versionOf({ ...record, data: (manifest["data"] ?? {}) as Record<string, string> }, [world.recipient]);
+  const version = versionOf({ ...record, data: manifest.data }, [world.recipient]);
   world.backups.blobs.set(copyKey(record, version), new TextEncoder().encode(composeDocument(draft.header, sealed).text));
   return version;
 }
@@ -76,19 +81,19 @@ describe("a copy that no audit recorded", () => {
     ["a field of a node's state", { data: { _machinekey: "cHJpdmtleTo=" } }],
     ["a field beside the pair", { data: { "ca.crt": "eA==" } }],
   ])("with %s is refused", async (_name, extra) => {
-    const version = await forge(good, (manifest) => Object.assign(manifest["data"] as object, extra.data));
+    const version = await forge(good, (manifest) => Object.assign(manifest.data, extra.data));
     expect(await rulesOf(version)).toEqual(["refuse refused copy_forged"]);
     expect(dataAt(world.sandbox, "tailscale", DOMAIN)).toBeNull();
   });
 
   it.each([
-    ["another kind", (manifest: Record<string, unknown>) => void (manifest["kind"] = "ClusterRoleBinding")],
-    ["an owner", (manifest: Record<string, unknown>) => void ((manifest["metadata"] as Record<string, unknown>)["ownerReferences"] = [])],
-    ["another Secret's name", (manifest: Record<string, unknown>) => void ((manifest["metadata"] as Record<string, unknown>)["name"] = "operator")],
-    ["stringData", (manifest: Record<string, unknown>) => void (manifest["stringData"] = { x: "y" })],
-    ["another type", (manifest: Record<string, unknown>) => void (manifest["type"] = "kubernetes.io/service-account-token")],
-    ["a label that nobody adopts by", (manifest: Record<string, unknown>) => void ((manifest["metadata"] as { labels: Record<string, string> }).labels["evil.example.com/x"] = "y")],
-    ["immutable", (manifest: Record<string, unknown>) => void (manifest["immutable"] = true)],
+    ["another kind", (manifest: Manifest) => Object.assign(manifest, { kind: "ClusterRoleBinding" })],
+    ["an owner", (manifest: Manifest) => Object.assign(manifest.metadata, { ownerReferences: [] })],
+    ["another Secret's name", (manifest: Manifest) => Object.assign(manifest.metadata, { name: "operator" })],
+    ["stringData", (manifest: Manifest) => Object.assign(manifest, { stringData: { x: "y" } })],
+    ["another type", (manifest: Manifest) => Object.assign(manifest, { type: "kubernetes.io/service-account-token" })],
+    ["a label that nobody adopts by", (manifest: Manifest) => Object.assign(manifest.metadata.labels, { "evil.example.com/x": "y" })],
+    ["immutable", (manifest: Manifest) => Object.assign(manifest, { immutable: true })],
   ] as const)("with %s is refused", async (_name, change) => {
     expect(await rulesOf(await forge(good, change))).toEqual(["refuse refused copy_forged"]);
     expect(world.sandbox.all()).toEqual([]);
