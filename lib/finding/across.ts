@@ -5,7 +5,7 @@
  * cluster's own logs claim enters only the ledger opened for it.
  */
 import { believe, type Evidence, type FromFuture, mergeEvidence, NO_EVIDENCE, type Silence, SKEW_MS } from "../issuance/evidence.ts";
-import { allBudgets, type Budget } from "../issuance/budget.ts";
+import { type Budget, eachBudget } from "../issuance/budget.ts";
 import { createLedger, type Ledger } from "../issuance/ledger.ts";
 import { type LimitOverride, limitsOf } from "../issuance/limit.ts";
 import { setOf } from "../issuance/names.ts";
@@ -50,10 +50,10 @@ export interface AcrossOptions {
 export interface Across {
   readonly atMs: number;
   readonly ledger: Ledger;
-  /** Sets first; staging's left out. */
-  readonly budgets: readonly Budget[];
+  /** Sets first; staging's left out. Worked out one after the other: there may be a hundred thousand. */
+  budgets(): Generator<Budget>;
   readonly found: readonly IssuanceFinding[];
-  /** The Secrets that hold this set now, over all clusters. */
+  /** The Secrets that hold a set now that something was found about, over all clusters. */
   placesOf(issuer: string, set: string): readonly Place[];
   /** Evidence that bears a time later than the clock's. */
   readonly future: readonly FromFuture[];
@@ -118,14 +118,20 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
   const limits = new Map(options.issuers.map((issuer) => [issuer.id, limitsOf(issuer)]));
   const { overrides } = options;
   const ledger = createLedger(evidence, { limits, overrides });
-  const budgets = allBudgets(ledger, atMs).filter(({ issuer }) => !staging.has(issuer));
+  const budgets = function* (): Generator<Budget> {
+    for (const budget of eachBudget(ledger, atMs)) if (!staging.has(budget.issuer)) yield budget;
+  };
   const places = parts.flatMap((part) => part.places);
-  const found = [...budgetFindings(ledger, budgets), ...needlessReissues(ledger, atMs), ...concurrentIssuances(ledger, atMs), ...sharedSets(places)].filter(({ subject }) => !staging.has(subject.issuer));
+  const found = [...budgetFindings(ledger, budgets()), ...needlessReissues(ledger, atMs), ...concurrentIssuances(ledger, atMs), ...sharedSets(places)].filter(({ subject }) => !staging.has(subject.issuer));
   const claiming = new Set([
     ...evidence.issuances.flatMap(({ claimedBy }) => claimedBy ?? []),
     ...evidence.coverage.flatMap(({ cluster }) => cluster ?? []),
   ]);
-  const bySet = Map.groupBy(places, ({ issuer, set }) => `${issuer} ${set}`);
+  const told = new Set(found.map(({ subject }) => `${subject.issuer} ${subject.key}`));
+  const bySet = Map.groupBy(
+    places.filter(({ issuer, set }) => told.has(`${issuer} ${set}`)),
+    ({ issuer, set }) => `${issuer} ${set}`,
+  );
   const own = new Map<string, Ledger>();
   return {
     atMs,

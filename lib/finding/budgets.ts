@@ -58,10 +58,14 @@ export function budgetData(across: Across, budget: Budget): object {
 }
 
 /** Every budget, and what the numbers lack. */
-export function acrossData(across: Across): { readonly budgets: readonly object[]; readonly silent: readonly object[]; readonly unread: readonly object[]; readonly fromFuture: readonly object[] } {
+export function acrossData(across: Across): object {
+  return { budgets: [...across.budgets()].map((budget) => budgetData(across, budget)), ...lackData(across) };
+}
+
+/** Sources that were silent, what was left unread, and what bears a time that is still to come. */
+export function lackData(across: Across): object {
   const { silences, unread } = across.ledger.evidence;
   return {
-    budgets: across.budgets.map((budget) => budgetData(across, budget)),
     silent: silences.map(({ source, cluster, reason, sinceMs }) => ({ source, cluster, reason, since: isoOrNull(sinceMs) })),
     unread: unread.map(({ source, cluster, count, untilMs }) => ({ source, cluster, count, until: isoOrNull(untilMs) })),
     fromFuture: across.future.map(({ what, source, cluster, atMs }) => ({ what, source, cluster, at: iso(atMs) })),

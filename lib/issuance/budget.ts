@@ -13,7 +13,7 @@
 import { bucket, ceilMs, emptyAt, pinnedBy, spend, spendCapped, type Start, stateOf } from "./bucket.ts";
 import { type Coverage, type Refusal, uniteSpans } from "./evidence.ts";
 import type { Issuance } from "./issuance.ts";
-import { type Account, accountOf, accountsOf, type Entry, type Ledger, limitOfAccount, refusalsOf } from "./ledger.ts";
+import { type Account, accountOf, type Entry, type Ledger, limitOfAccount, refusalsOf } from "./ledger.ts";
 import { type Limit, MS_NS, type Pace, pace } from "./limit.ts";
 import { registeredDomains } from "./names.ts";
 
@@ -232,9 +232,21 @@ function budgetOfAccount(ledger: Ledger, account: Account, atMs: number): Budget
   };
 }
 
-/** Every budget that anything is known for, sets first. */
+/** Every budget that anything is known for, sets first; one after the other, as there may be a hundred thousand. */
+export function* eachBudget(ledger: Ledger, atMs: number): Generator<Budget> {
+  for (const kind of ["set", "domain"] as const) {
+    for (const accounts of ledger.accounts[kind].values()) {
+      for (const account of accounts.values()) {
+        const budget = budgetOfAccount(ledger, account, atMs);
+        if (budget !== null) yield budget;
+      }
+    }
+  }
+}
+
+/** The same at once. */
 export function allBudgets(ledger: Ledger, atMs: number): readonly Budget[] {
-  return [...accountsOf(ledger, "set"), ...accountsOf(ledger, "domain")].flatMap((account) => budgetOfAccount(ledger, account, atMs) ?? []);
+  return [...eachBudget(ledger, atMs)];
 }
 
 /** One line of a timeline. */

@@ -72,16 +72,18 @@ function subjectOf(account: Pick<Account, "issuer" | "kind" | "key">, issuances:
 const PLAIN = { untilMs: null, budget: null, issuances: [], places: [], sameSerial: null } as const;
 
 /** Budgets that are low or used up, by what is surely spent (at most). */
-export function budgetFindings(ledger: Ledger, budgets: readonly Budget[]): readonly IssuanceFinding[] {
-  return budgets.flatMap((budget) => {
+export function budgetFindings(ledger: Ledger, budgets: Iterable<Budget>): readonly IssuanceFinding[] {
+  const found: IssuanceFinding[] = [];
+  for (const budget of budgets) {
     const low = budget.kind === "set" ? SET_LOW_FRACTION : DOMAIN_LOW_FRACTION;
-    if (budget.atMost > budget.limit.burst * low) return [];
+    if (budget.atMost > budget.limit.burst * low) continue;
     const issuances = accountOf(ledger, budget.kind, budget.issuer, budget.key)
       .entries.filter(({ issuance, renewal }) => issuance.issuedAtMs <= budget.atMs && (budget.kind === "set" || !renewal))
       .map(({ issuance }) => issuance);
     const code = `${budget.kind}_budget_${budget.atMost === 0 ? "exhausted" : "low"}` as const;
-    return [{ ...PLAIN, code, subject: subjectOf(budget, issuances), sinceMs: issuances.at(-1)?.issuedAtMs ?? budget.atMs, untilMs: budget.nextSlotMs, budget, issuances }];
-  });
+    found.push({ ...PLAIN, code, subject: subjectOf(budget, issuances), sinceMs: issuances.at(-1)?.issuedAtMs ?? budget.atMs, untilMs: budget.nextSlotMs, budget, issuances });
+  }
+  return found;
 }
 
 /**

@@ -37,9 +37,11 @@ function budgetLevel(across: Across, budget: Budget): BudgetLevel {
   };
 }
 
-/** Every budget as a level; `cluster`: those alone that it holds or held certificates of. */
-export function budgetLevels(across: Across, cluster: string | null = null): BudgetLevel[] {
-  return across.budgets.map((budget) => budgetLevel(across, budget)).filter(({ clusters }) => cluster === null || clusters.includes(cluster));
+/** Every budget as a level, or those alone that are not full. */
+export function budgetLevels(across: Across, which: "all" | "touched" = "all"): BudgetLevel[] {
+  const levels: BudgetLevel[] = [];
+  for (const budget of across.budgets()) if (which === "all" || budget.nextSlotMs !== null) levels.push(budgetLevel(across, budget));
+  return levels;
 }
 
 function compare(a: string, b: string): number {

@@ -30,7 +30,7 @@ export interface GatheredAcross {
   readonly problems: readonly CertkeepError[];
 }
 
-const READS_AT_ONCE = 8;
+const READS_AT_ONCE = 4;
 
 /** Sources that this version has not got, or that nobody switched on: they say nothing, which is not “nothing”. */
 const SILENT: readonly Silence[] = [

@@ -30,7 +30,7 @@ export interface Overview {
   readonly unregistered: readonly string[];
   /** States that could not be read. */
   readonly problems: readonly CertkeepError[];
-  /** Over all clusters, the unregistered ones too. */
+  /** Over all clusters, the unregistered ones too; those that are full left out unless a report asks for all. */
   readonly budgets: readonly BudgetLevel[];
 }
 
@@ -38,7 +38,7 @@ export interface Overview {
  * One state after the other, each forgotten once it is summed up. `look` sees every state that could be read, with its summary.
  * @throws CertkeepError where the store can't be listed
  */
-export async function surveyStates(ports: ReportPorts, { registered, ignore }: ReportScope, look: (state: StateDocument, summary: ClusterSummary) => void = () => {}): Promise<Overview> {
+export async function surveyStates(ports: ReportPorts, { registered, ignore }: ReportScope, look: (state: StateDocument, summary: ClusterSummary) => void = () => {}, which: "all" | "touched" = "touched"): Promise<Overview> {
   const keys = await stateKeys(ports.states);
   // Each state is read a second time for its summary: issuances have to be known of all before one is told of any.
   const across = ports.issuance === undefined ? null : (await gatherAcross({ ...ports, ...ports.issuance }, [])).across;
@@ -64,7 +64,7 @@ export async function surveyStates(ports: ReportPorts, { registered, ignore }: R
   for (const name of registered) {
     if (!keys.includes(name)) summaries.push(unseenSummary(name, "never", "This cluster is registered and was never audited.", view));
   }
-  return { summaries, unregistered: registered.length === 0 ? [] : keys.filter((key) => !registered.includes(key)).toSorted(), problems, budgets: across === null ? [] : budgetLevels(across) };
+  return { summaries, unregistered: registered.length === 0 ? [] : keys.filter((key) => !registered.includes(key)).toSorted(), problems, budgets: across === null ? [] : budgetLevels(across, which) };
 }
 
 export interface FullReport extends Overview {
@@ -77,6 +77,6 @@ export async function reportAll(ports: ReportPorts, scope: ReportScope): Promise
   const rows: CertificateRow[] = [];
   const overview = await surveyStates(ports, scope, (state, summary) => {
     for (const row of certificateRows(state, summary.findings, atNs, summary.sight !== "stale")) rows.push(row);
-  });
+  }, "all");
   return { ...overview, rows };
 }

@@ -38,7 +38,7 @@ function codes(report: AuditReport): string[] {
 }
 
 const only = (report: AuditReport): AuditedTarget => report.clusters[0] as AuditedTarget;
-const budget = (report: AuditReport, key: string) => report.across.budgets.find((one) => one.key === key);
+const budget = (report: AuditReport, key: string) => [...report.across.budgets()].find((one) => one.key === key);
 
 /** The Secret is replaced by certificates issued so many ms ago, each seen by an audit of `cluster` at its time. */
 async function replaced(cluster: string, agoMs: readonly number[], names: readonly string[] = [DOMAIN]): Promise<Issued[]> {

@@ -1,6 +1,6 @@
 /** An explanation as one JSON document, `certkeep.explain/v1`. Pure. */
 import { formatInstant } from "../../certificate/time.ts";
-import { acrossData, adviceData, budgetData, issuanceData } from "../../finding/budgets.ts";
+import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
 import type { Explanation } from "../explain.ts";
 
 export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
@@ -11,7 +11,6 @@ function iso(ms: number): string {
 
 export function explainDocument(explanation: Explanation): object {
   const { across } = explanation;
-  const { silent, unread, fromFuture } = acrossData({ ...across, budgets: [] });
   return {
     name: explanation.name,
     kind: explanation.kind,
@@ -29,9 +28,7 @@ export function explainDocument(explanation: Explanation): object {
     clusters: explanation.clusters.map(({ state, tally }) => ({ cluster: state.cluster, title: state.title, server: state.server, identity: state.identity, audit: state.audit, counts: tally })),
     findings: explanation.findings,
     ignored: explanation.ignored,
-    silent,
-    unread,
-    fromFuture,
+    ...lackData(across),
     problems: explanation.problems.map(({ code, message }) => ({ code, message })),
   };
 }
