@@ -3,7 +3,6 @@
  * checks in its internal/controller/certificates/policies/checks.go. The Certificate's spec isn't read, so what
  * depends on it is said to be unknown.
  */
-import { instantNs } from "../finding/verdict.ts";
 import type { OpenedCopy } from "./view.ts";
 
 const PREFIX = "cert-manager.io/";
@@ -39,9 +38,4 @@ export function certManagerNotes(
   if (view.certificate === "unknown") notes.push("whether its Certificate still stands is not known");
   if (notes.length === 0) notes.push("cert-manager adopts it, if the Certificate's spec still names the same issuer, key algorithm and names");
   return notes;
-}
-
-/** Whether some copy or state saw a certificate that ends later than this one. */
-export function endsEarlier(copy: OpenedCopy, otherNotAfter: string | null): boolean {
-  return copy.pair?.notAfterNs != null && otherNotAfter !== null && instantNs(otherNotAfter) > copy.pair.notAfterNs;
 }

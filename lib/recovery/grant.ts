@@ -11,7 +11,7 @@ export interface Missing {
 }
 
 /** Verbs that a restore needs on Secrets of a namespace; `list` finds a proxy's new Secret. */
-export const RESTORE_VERBS = ["get", "list", "create", "patch"] as const;
+const RESTORE_VERBS = ["get", "list", "create", "patch"] as const;
 
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 

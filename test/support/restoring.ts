@@ -63,7 +63,7 @@ export async function restoreTarget(world: World, choice: RestoreChoice = {}): P
   return { ...target, server: sandbox.url, reader: createClusterReader(connection, patient), writer: createClusterWriter(connection, patient), ...choice.target };
 }
 
-export function restorePorts(world: World, choice: RestoreChoice = {}): RestorePorts {
+function restorePorts(world: World, choice: RestoreChoice = {}): RestorePorts {
   holders += 1;
   return { ...world.ports(), opener: world.opener, timer: quickTimer, revocation: null, holder: `test-${holders}`, ...choice.restorePorts };
 }

@@ -23,7 +23,7 @@ export function sameParent(copy: OpenedCopy, secret: Pick<LiveSecret, "labels">)
 }
 
 /** `device`: it ran under this name; `host`: it hasn't run, and will ask for this name; `other`: it has another; `open`: not known yet. */
-export function matchOf(copy: OpenedCopy, secret: Pick<LiveSecret, "deviceName" | "hostName">, domain: string | null): "device" | "host" | "other" | "open" {
+function matchOf(copy: OpenedCopy, secret: Pick<LiveSecret, "deviceName" | "hostName">, domain: string | null): "device" | "host" | "other" | "open" {
   // An account key has no name of its own: its parent alone decides.
   if (domain === null || copy.record.kind === "account-key") return secret.deviceName === null ? "host" : "device";
   const fqdn = domain.toLowerCase();

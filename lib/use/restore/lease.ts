@@ -44,7 +44,7 @@ function format(holder: string, untilNs: bigint): string {
   return `${JSON.stringify({ format: 1, holder, until: formatInstant(untilNs) })}\n`;
 }
 
-export function leaseName(cluster: string): string {
+function leaseName(cluster: string): string {
   return `lease-${cluster}`;
 }
 

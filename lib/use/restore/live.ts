@@ -61,7 +61,7 @@ function hostNameOf(secret: Secret): string | null {
   return text === null ? null : (/"Hostname"\s*:\s*"([A-Za-z0-9-]{1,63})"/.exec(text)?.[1] ?? null);
 }
 
-export async function liveSecretOf(secret: Secret, interests: readonly Interest[], context: LiveContext): Promise<LiveSecret> {
+async function liveSecretOf(secret: Secret, interests: readonly Interest[], context: LiveContext): Promise<LiveSecret> {
   const extraction = extract(secret, { operatorNamespace: context.operatorNamespace, operatorNames: [context.operatorSecret], named: new Set() });
   const all = [...interests, ...(extraction.shape === null ? [] : extraction.pairs.map(({ fieldBase }) => ({ shape: extraction.shape as Shape, fieldBase })))];
   const data: Record<string, string> = {};

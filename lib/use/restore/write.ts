@@ -67,7 +67,7 @@ export async function restoreSecret(plan: RestorePlan, write: SecretWrite, conte
 const MAYBE: ReadonlySet<string> = new Set(["cluster_unreachable", "cluster_timeout", "cluster_answer_invalid"]);
 
 /** The same items planned anew from what is there now. */
-export async function replan(place: { readonly namespace: string; readonly name: string }, indexes: readonly number[], { live, wanted, options }: Pick<WriteContext, "live" | "wanted" | "options">): Promise<{ items: readonly PlanItem[]; write: SecretWrite | null }> {
+async function replan(place: { readonly namespace: string; readonly name: string }, indexes: readonly number[], { live, wanted, options }: Pick<WriteContext, "live" | "wanted" | "options">): Promise<{ items: readonly PlanItem[]; write: SecretWrite | null }> {
   await live.refresh(place);
   const plan = planRestore(indexes.map((index) => wanted[index] as Wanted), live, options);
   const [write, ...others] = plan.writes;
