@@ -1,11 +1,16 @@
 /**
- * Has garbage collected between pages of large values.
+ * Keeps memory small while pages are worked through: V8 is told to let its heap grow in small steps, and garbage
+ * is collected between pages of large values.
+ *
+ * V8 takes memory as long as there is some: its young generation alone grows to 128 MB here, and the old one
+ * doubles before it is looked through. Both are read anew whenever the heap would grow. Over 10,000 Secrets that
+ * is worth 120 MB of 320, for a tenth of the processor time.
  *
  * What a page leaves behind lies mostly outside V8's heap, where the collector comes late: 300 Secrets of
  * 1 MB took 200 MB of memory without this and 122 MB with it, in the same time. Pages of ordinary Secrets
  * aren't worth it.
  */
-import { setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /** Values are large where an item weighs more than this. */
@@ -31,5 +36,34 @@ export function createCollector(collect: Collect | null = null): (bytes: number,
     run ??= createV8Collect();
     run(since < EVERY_BYTES ? "minor" : "major");
     if (since >= EVERY_BYTES) since = 0;
+  };
+}
+
+const YOUNG_BYTES = 8 * 1024 * 1024;
+/** The old generation is looked through when it has grown by this much since the last time. */
+const OLD_GROWTH_PERCENT = 30;
+
+/** As much of V8 as thrift takes. */
+export interface Heap {
+  set(flag: string): void;
+  /** Size of the young generation. */
+  youngBytes(): number;
+}
+
+const V8_HEAP: Heap = {
+  set: setFlagsFromString,
+  youngBytes: () => getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0,
+};
+
+/** Makes what is called after each page. The young generation stays at the size in which it passed 8 MB. */
+export function createThrift(heap: Heap = V8_HEAP): () => void {
+  let begun = false;
+  let grown = false;
+  return () => {
+    if (!begun) heap.set(`--heap-growing-percent=${OLD_GROWTH_PERCENT}`);
+    begun = true;
+    if (grown || heap.youngBytes() < YOUNG_BYTES) return;
+    grown = true;
+    heap.set("--semi-space-growth-factor=1");
   };
 }

@@ -10,7 +10,7 @@ import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
-import { createCollector } from "./garbage.ts";
+import { createCollector, createThrift } from "./garbage.ts";
 import { BodyTooLarge, type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
 import { fieldsOf, textOf } from "./json.ts";
 import { locate } from "./kinds.ts";
@@ -58,6 +58,7 @@ function listQuery(scope: Scope, limit: number, token: string | null): URLSearch
 export function createClusterReader(connection: Connection, options: ReaderOptions = {}): ClusterReader {
   const http = createHttpClient(connection, options);
   const collector = createCollector();
+  const thrift = createThrift();
   const maxLimit = options.pageLimit ?? 500;
   const pageBytes = options.pageBytes ?? 2 * 1024 * 1024;
   const requests: Record<string, number> = {};
@@ -109,7 +110,10 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
       firstLimit: Math.min(sizes.first, maxLimit),
       maxLimit,
       targetBytes: sizes.target,
-      received: collector,
+      received: (bytes, items) => {
+        thrift();
+        collector(bytes, items);
+      },
       maxBytes: Math.max(MAX_PAGE_BYTES, 2 * sizes.target),
     });
   };

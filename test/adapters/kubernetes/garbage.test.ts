@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createCollector } from "../../../lib/adapters/kubernetes/garbage.ts";
+import { createCollector, createThrift } from "../../../lib/adapters/kubernetes/garbage.ts";
 
 test("collects after pages of large values, thoroughly after every 8 MB, and never after ordinary ones", () => {
   const runs: string[] = [];
@@ -14,4 +14,22 @@ test("collects after pages of large values, thoroughly after every 8 MB, and nev
 
 test("V8's own collector can be had", () => {
   expect(() => createCollector()(9_000_000, 1)).not.toThrow();
+});
+
+test("thrift holds the young generation once it has grown, and says each thing to V8 once", () => {
+  const said: string[] = [];
+  let young = 1024 * 1024;
+  const after = createThrift({ set: (flag) => said.push(flag), youngBytes: () => young });
+  after();
+  after();
+  expect(said).toEqual(["--heap-growing-percent=30"]);
+  young = 8 * 1024 * 1024;
+  after();
+  after();
+  expect(said).toEqual(["--heap-growing-percent=30", "--semi-space-growth-factor=1"]);
+});
+
+test("V8 takes both", () => {
+  const after = createThrift();
+  expect(after).not.toThrow();
 });
