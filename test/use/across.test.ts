@@ -278,6 +278,14 @@ describe("what to do about a certificate that fails", () => {
     expect(found?.advice).toBe(`there is no good copy: wait until ${until} (28 hours): before that the issuer refuses; else use another host name, or the staging environment for a test`);
   });
 
+  it("goes by the name that its owner would ask for, not by those in what it refuses", async () => {
+    await replaced("prod", [3 * HOUR_MS, 2 * HOUR_MS]);
+    world.put(ingressSecret(DOMAIN, ago(HOUR_MS, [`other.${TAILNET}`])));
+    const found = await fails();
+    expect(found).toMatchObject({ code: "certificate_invalid", command: `certkeep restore prod ${DOMAIN}` });
+    expect(found?.advice).toBe("restore the last good copy now, which takes nothing from the budget (at most 3 of 5 are left, perhaps fewer, since no source shows every issuance)");
+  });
+
   it("isn't known where the store of copies can't be read", async () => {
     await replaced("prod", [HOUR_MS]);
     world.put(ingressSecret(DOMAIN, null));
