@@ -1,6 +1,6 @@
 /** The restore with its concrete adapters: for the command line and the function alike. */
 import { randomUUID } from "node:crypto";
-import { join, resolve } from "node:path";
+import { join, resolve as absolute } from "node:path";
 import { createSealer } from "../adapters/age/sealer.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
@@ -91,7 +91,7 @@ async function composeTarget({ config, broken, registered: registrations }: Comp
   const entry = settingsFor(config, world.cluster);
   const settings = auditSettings(entry);
   if (world.offline !== null) {
-    const folder = resolve(world.cwd, world.offline.startsWith("~/") ? join(homeOf(world.env) ?? "~", world.offline.slice(2)) : world.offline);
+    const folder = absolute(world.cwd, world.offline.startsWith("~/") ? join(homeOf(world.env) ?? "~", world.offline.slice(2)) : world.offline);
     return { name: null, title: world.cluster, server: `file:${folder}`, homeNamespace: null, settings, ...createManifestFolder(folder) };
   }
   if (unusable !== undefined) throw unusable.error;
