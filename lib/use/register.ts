@@ -51,15 +51,17 @@ export async function runRegister(request: RegisterRequest, ports: RegisterPorts
   const created: ObjectName[] = [];
   const written: string[] = [];
   const opened: OpenedCredential[] = [];
+  const under: Under = { created, written, opened, before, identity, version, done: false };
   try {
     for (const object of objects) if ((await ports.registrar.apply(object)) === "created") created.push(nameOf(object));
-    const result = await provide(request, ports, { created, written, opened, before, identity, version });
+    const result = await provide(request, ports, under);
     if (replaced) await pinSuccessor(ports.states, name, identity, ports.place.server, ports.clock.nowNs());
     await pin(name, identity, ports);
     await tidy(request, ports, objects, { written, before });
     return result;
   } catch (error) {
-    await undo(name, before === null ? created : [], written, ports);
+    // Once the registration is written it is whole: what failed after it is mended by running this again.
+    if (!under.done) await undo(name, before === null ? created : [], written, ports);
     throw error;
   } finally {
     await Promise.all(opened.map((one) => one.close()));
@@ -73,6 +75,8 @@ interface Under {
   readonly before: string | null;
   readonly identity: ClusterIdentity;
   readonly version: string | null;
+  /** The registration is written. */
+  done: boolean;
 }
 
 /** Credentials made, checked and written, then the registration. */
@@ -107,6 +111,7 @@ async function provide(request: RegisterRequest, ports: RegisterPorts, under: Un
   if (restoreKubeconfig !== null) under.written.push(restoreKubeconfig);
   const access = { kind: request.kind, parts: plan.parts, since: formatInstant(nowNs - (nowNs % 1_000_000_000n)), broad: credentials.some(({ excess }) => excess.length > 0) };
   await writeRegistration(name, under.before, (text) => registrationText(text, { kubeconfig, restoreKubeconfig, plan, eks: request.eks, access, schema: ports.schema }), ports);
+  under.done = true;
   return {
     name,
     server: ports.place.server,
@@ -274,6 +279,8 @@ async function undo(name: string, created: readonly ObjectName[], written: reado
     }
   };
   for (const file of written) await attempt(file, () => ports.files.dropCredential(file));
+  // Somebody else registered the name meanwhile, and rests on the same objects.
+  if ((await ports.files.read(name)) !== null) return;
   // A namespace stays: it is empty, and deleting one takes whatever somebody else put there meanwhile.
   for (const object of created.filter(({ kind }) => kind !== "Namespace").toReversed()) await attempt(`${object.kind} ${object.name}`, () => ports.registrar.remove(object));
 }
