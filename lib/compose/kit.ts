@@ -13,7 +13,7 @@ import type { JudgeKit } from "../use/audit/context.ts";
 const JUDGE_VERSION = 1;
 
 /** Anchors of a bare check and of Tailscale's shapes. */
-export function defaultAnchors(): Anchors {
+function defaultAnchors(): Anchors {
   return uniteAnchors(LETS_ENCRYPT.anchors, anchorsFromPem(...rootCertificates));
 }
 

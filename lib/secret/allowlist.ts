@@ -24,7 +24,7 @@ const ACCOUNT_FIELD_BASE = "acme-account";
 export const TLS_FIELD_BASE = "tls";
 
 /** Name of the account key's field of `fieldBase`, or `null` where the shape keeps none there. */
-export function accountField(shape: Shape, fieldBase: string): string | null {
+function accountField(shape: Shape, fieldBase: string): string | null {
   switch (shape) {
     case "operator":
     case "standalone":

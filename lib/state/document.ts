@@ -67,7 +67,6 @@ const accountRecord = z.looseObject({
   copy: z.nullable(copyRef),
   notKept: z.nullable(notKept),
 });
-export type AccountRecord = z.infer<typeof accountRecord>;
 
 const parentRef = z.looseObject({
   apiVersion: z.string(),
@@ -136,7 +135,6 @@ const copyRecord = z.looseObject({
 export type CopyRecord = z.infer<typeof copyRecord>;
 
 const findingRecord = z.looseObject({ code: z.string(), since: instant, lastAt: instant });
-export type FindingRecord = z.infer<typeof findingRecord>;
 
 const unread = z.looseObject({ scope: z.string(), code: z.string(), message: z.string(), since: instant });
 export type Unread = z.infer<typeof unread>;

@@ -15,7 +15,7 @@ function earlier(a: string, b: string): string {
 }
 
 /** One copy as two audits know it: its spans are united, a retirement stays. */
-export function mergeCopy(a: CopyRecord, b: CopyRecord): CopyRecord {
+function mergeCopy(a: CopyRecord, b: CopyRecord): CopyRecord {
   const retired = a.retired ?? b.retired;
   return {
     ...a,
