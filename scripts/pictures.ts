@@ -1,11 +1,16 @@
 /**
  * Makes the pictures of the docs with Chromium: what the demo prints in a terminal, and the page of `report --html`.
+ *
+ *   npm exec -- node scripts/pictures.ts --terminal docs/terminal.png --report docs/report.png
+ *
  * `CHROMIUM` names the browser, else Debian's is taken. Each picture shows what the commands give now, nothing drawn by hand.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { chromium, type Browser } from "playwright-core";
+import { pageHtml } from "../lib/report/html/page.ts";
+import { smallFleet } from "../test/report/fleet.ts";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -49,7 +54,7 @@ function auditLines(lines: number): string {
 }
 
 async function terminalPicture(browser: Browser, path: string, lines: number): Promise<void> {
-  const page = await browser.newPage({ viewport: { width: 760, height: 400 }, deviceScaleFactor: 1.5 });
+  const page = await browser.newPage({ viewport: { width: 760, height: 400 }, deviceScaleFactor: 1.25 });
   await page.setContent(`<!doctype html><meta charset="utf-8"><style>
     body{margin:0;padding:18px;background:transparent}
     #w{background:#161b22;border-radius:9px;overflow:hidden;box-shadow:0 3px 12px #0006}
@@ -61,20 +66,22 @@ async function terminalPicture(browser: Browser, path: string, lines: number): P
   await page.close();
 }
 
-async function reportPicture(browser: Browser, html: string, path: string): Promise<void> {
-  const page = await browser.newPage({ viewport: { width: 1100, height: 760 }, colorScheme: "light" });
-  await page.setContent(readFileSync(html, "utf8"));
-  await page.waitForTimeout(300);
+/** The page of a fleet that tests know: two good clusters with some trouble, one out of sight. */
+async function reportPicture(browser: Browser, path: string): Promise<void> {
+  const context = await browser.newContext({ viewport: { width: 1040, height: 895 }, colorScheme: "light", locale: "en-GB", timezoneId: "UTC" });
+  const page = await context.newPage();
+  await page.setContent(pageHtml(smallFleet()));
+  await page.locator("#count").getByText("1 to 50").waitFor();
   await page.screenshot({ path });
-  await page.close();
+  await context.close();
 }
 
-const { values } = parseArgs({ options: { terminal: { type: "string" }, html: { type: "string" }, report: { type: "string" }, lines: { type: "string", default: "44" } } });
+const { values } = parseArgs({ options: { terminal: { type: "string" }, report: { type: "string" }, lines: { type: "string", default: "42" } } });
 if (!existsSync(EXECUTABLE)) throw new Error(`Chromium is missing at ${EXECUTABLE}: install it (Debian: chromium) or name it in CHROMIUM`);
 const browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
 try {
   if (values.terminal !== undefined) await terminalPicture(browser, values.terminal, Number(values.lines));
-  if (values.html !== undefined && values.report !== undefined) await reportPicture(browser, values.html, values.report);
+  if (values.report !== undefined) await reportPicture(browser, values.report);
 } finally {
   await browser.close();
 }

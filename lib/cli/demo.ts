@@ -1,6 +1,9 @@
 /** `certkeep demo`: the commands themselves, run against a sandbox cluster. */
+import { join } from "node:path";
 import { Command } from "commander";
+import { slackView } from "../sandbox/slackview.ts";
 import { writeLine, type ExitCode, type Io } from "./io.ts";
+import { styleFor, widthFor } from "./options.ts";
 
 export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Promise<ExitCode>): Command {
   return new Command("demo")
@@ -27,6 +30,10 @@ export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Pro
         say("\nThe same certificates and keys are back. Another look:");
         await command("audit");
         await command("backups", "verify");
+        await command("digest");
+        say("\nIts Slack is one in this process that holds messages to Slack's limits. There it reads:\n");
+        for (const message of world.slack.taken) say(slackView(message, { width: widthFor(io), style: styleFor(io, options) }));
+        await command("report", "--html", join(world.folder, "report.html"));
       } finally {
         await world.stop();
       }

@@ -7,6 +7,7 @@ import { startSandbox } from "../sandbox/api.ts";
 import { emptyFields, fillDemoCluster } from "../sandbox/cluster.ts";
 import { fqdnOf } from "../sandbox/demosecrets.ts";
 import { createAuthority } from "../sandbox/pki.ts";
+import { startSlackSink, type SlackSink } from "../sandbox/slack.ts";
 
 export interface DemoWorld {
   /** Holds everything of the demo; may be deleted. */
@@ -15,6 +16,8 @@ export interface DemoWorld {
   readonly config: string;
   /** What goes wrong in the demo: one Secret is deleted, another one's fields are emptied. Names are domains. */
   lose(): { readonly deleted: string; readonly emptied: string };
+  /** The messages that the demo's Slack took. */
+  readonly slack: SlackSink;
   stop(): Promise<void>;
 }
 
@@ -32,6 +35,8 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
   await writeFile(join(folder, "kubeconfig.yaml"), sandbox.kubeconfig({ context: CONTEXT }), own);
   await writeFile(join(folder, "anchors.pem"), authority.root.pem, own);
   await writeFile(join(folder, "intermediates.pem"), authority.intermediates.map(({ pem }) => pem).join(""), own);
+  const slack = await startSlackSink();
+  await writeFile(join(folder, "slack-webhook"), `${slack.url}\n`, own);
   const config = join(folder, "certkeep.yaml");
   await writeFile(
     config,
@@ -53,6 +58,10 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
       "    anchors: anchors.pem",
       "    intermediates: intermediates.pem",
       "    limits: {perSet: {count: 5}, perDomain: {count: 50}}",
+      "digest:",
+      "  routes:",
+      "    - name: demo",
+      "      webhook: file:slack-webhook",
       "",
     ].join("\n"),
     own,
@@ -67,6 +76,9 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
       emptyFields(sandbox, "tailscale", emptied);
       return { deleted, emptied };
     },
-    stop: () => sandbox.stop(),
+    slack,
+    stop: async () => {
+      await Promise.all([sandbox.stop(), slack.stop()]);
+    },
   };
 }

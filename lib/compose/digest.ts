@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { createThrift } from "../adapters/kubernetes/garbage.ts";
 import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { Config, DigestRoute } from "../config/config.ts";
 import { CertkeepError } from "../error.ts";
+import type { StateStore } from "../ports/states.ts";
 import type { DigestSettings } from "../report/digest.ts";
 import type { DigestPorts, Route } from "../use/digest.ts";
 import type { ReportPorts, ReportScope } from "../use/report.ts";
@@ -30,11 +32,25 @@ export async function composeReport(world: ReportWorld): Promise<ComposedReport>
   return {
     config,
     ports: {
-      states: stores.states,
+      states: thrifty(stores.states),
       clock: { nowNs: () => world.atNs ?? world.nowNs() },
       issuance: { wall: { nowNs: world.nowNs }, kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] }, overrides: limitOverrides(config) },
     },
     scope: { registered: [...config.clusters, ...broken].map(({ name }) => name), ignore: config.ignore },
+  };
+}
+
+/** The same store; after each state that is read, memory is kept small, since a thousand are read and forgotten. */
+export function thrifty(states: StateStore): StateStore {
+  const save = createThrift();
+  return {
+    url: states.url,
+    names: () => states.names(),
+    write: (name, text, revision) => states.write(name, text, revision),
+    read: async (name) => {
+      save();
+      return states.read(name);
+    },
   };
 }
 

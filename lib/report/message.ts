@@ -126,11 +126,17 @@ function findingSections(severity: Severity, input: MessageInput): Section[] {
 }
 
 const NUMBERS = / \([^()]*\)/g;
-const INSTANTS = /\d{4}-\d{2}-\d{2}T[\d:.]+Z/g;
+const INSTANTS = /\d{4}-\d{2}-\d{2}T[\d:.]+Z/;
 
 /** The advice without what holds for one certificate alone, so that many can share it. */
 function generalAdvice(advice: string): string {
-  return advice.replace(NUMBERS, "").replace(INSTANTS, "its next free slot");
+  return advice.replace(NUMBERS, "").replaceAll(new RegExp(INSTANTS, "g"), "its next free slot");
+}
+
+/** What `generalAdvice` left out, as a sentence. */
+function specifics(advice: string): Part[] {
+  if (INSTANTS.test(advice)) return [" To do: ", ...saidParts(advice), "."];
+  return [...advice.matchAll(NUMBERS)].flatMap(([text]) => [" ", { said: `${text.charAt(2).toUpperCase()}${text.slice(3, -1)}.` }]);
 }
 
 function itemsOf(findings: readonly Finding[], { kind, repeated }: MessageInput): Item[] {
@@ -145,7 +151,7 @@ function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
       ": ",
       ...saidParts(finding.seen),
       ...(repeated.has(finding.id) ? [" Still so, since ", ...instantParts(finding.since), "."] : []),
-      ...(generalAdvice(finding.advice) === finding.advice ? [] : [" To do: ", ...saidParts(finding.advice), "."]),
+      ...specifics(finding.advice),
       ...(finding.asLastSeen === null ? [] : [" As last seen ", ...instantParts(finding.asLastSeen), "."]),
     ],
     command: safeCommand(finding.command),

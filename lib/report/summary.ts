@@ -53,6 +53,8 @@ export interface ClusterSummary {
 export interface SummaryView {
   readonly atNs: bigint;
   readonly ignore: readonly IgnoreEntry[];
+  /** The time it really is, where `atNs` is later: what lies ahead makes no audit stale. */
+  readonly wallNs?: bigint | null;
   /** What all clusters tell of issuances together; `null`: not gathered, and nothing is said of budgets. */
   readonly across?: Across | null;
 }
@@ -60,10 +62,11 @@ export interface SummaryView {
 const NOTHING: Tally = { certificates: 0, fine: 0, staging: 0, unknown: 0, foreign: 0, copies: 0, critical: 0, warning: 0, information: 0 };
 
 /** @throws RangeError for a state whose instants aren't any: the caller takes `unreadableSummary` then */
-export function summarize(state: StateDocument, { atNs, ignore, across = null }: SummaryView): ClusterSummary {
+export function summarize(state: StateDocument, { atNs, ignore, wallNs = null, across = null }: SummaryView): ClusterSummary {
   const now = formatInstant(atNs);
   const finished = state.audit === null ? null : parseInstantOrNull(state.audit.finishedAt);
-  const stale = finished === null || atNs - finished > BigInt(STALE_MS) * 1_000_000n;
+  const seenFromNs = wallNs !== null && wallNs < atNs ? wallNs : atNs;
+  const stale = finished === null || seenFromNs - finished > BigInt(STALE_MS) * 1_000_000n;
   const own = evaluateState(state, atNs, now);
   const all = [...(across === null ? own : [...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)]), ...staleFindings(state, stale, now)];
   const { said, ignored } = applyIgnore(all, ignore, atNs);

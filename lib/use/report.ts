@@ -42,7 +42,7 @@ export async function surveyStates(ports: ReportPorts, { registered, ignore }: R
   const keys = await stateKeys(ports.states);
   // Each state is read a second time for its summary: issuances have to be known of all before one is told of any.
   const across = ports.issuance === undefined ? null : (await gatherAcross({ ...ports, ...ports.issuance }, [])).across;
-  const view = { atNs: ports.clock.nowNs(), ignore, across };
+  const view = { atNs: ports.clock.nowNs(), ignore, across, wallNs: ports.issuance?.wall?.nowNs() ?? null };
   const wanted = registered.length === 0 ? keys : keys.filter((key) => registered.includes(key));
   const summaries: ClusterSummary[] = [];
   const problems: CertkeepError[] = [];

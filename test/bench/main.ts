@@ -22,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, readonly string[]>> = {
   start: ["start.ts"],
   budget: ["budget.ts"],
   restore: ["restore.ts"],
+  digest: ["digest.ts"],
 };
 
 function runOne(name: string, rows: Row[]): Promise<boolean> {

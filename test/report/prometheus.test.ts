@@ -41,7 +41,7 @@ function parse(text: string): readonly Sample[] {
     expect(name).toBe(family);
     expect(seen.has(`${name}{${labelText}}`)).toBe(false);
     seen.add(`${name}{${labelText}}`);
-    const labels = Object.fromEntries([...labelText.matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\n"])*)"/g)].map(([, key = "", text = ""]) => [key, text.replace(/\\([\\n"])/g, (_, c: string) => (c === "n" ? "\n" : c))]));
+    const labels = Object.fromEntries([...labelText.matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\n"])*)"/g)].map(([, key = "", raw = ""]) => [key, raw.replace(/\\([\\n"])/g, (_, c: string) => (c === "n" ? "\n" : c))]));
     samples.push({ name, labels, value: Number(value) });
   }
   return samples;

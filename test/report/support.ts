@@ -1,4 +1,5 @@
 /** States, summaries and plans for the tests of what people read. */
+import { createHash } from "node:crypto";
 import { formatInstant } from "../../lib/certificate/time.ts";
 import { planDigest, type DigestInput, type DigestPlan } from "../../lib/report/digest.ts";
 import { summarize, type ClusterSummary } from "../../lib/report/summary.ts";
@@ -20,7 +21,9 @@ export function at(ms: number): string {
 export function lasting(days: number, domain: string, over: Partial<CertificateRecord> = {}): CertificateRecord {
   const notAfter = at(NOW_MS + days * DAY);
   const notBefore = at(NOW_MS + (days - 90) * DAY);
-  return certificate({ domain, names: [domain], notBefore, notAfter, windows: [[notBefore, notAfter]], ...over });
+  // Each its own: the same serial in two places is one issuance.
+  const serial = createHash("sha256").update(domain).digest("hex").slice(0, 36);
+  return certificate({ domain, names: [domain], serial, sha256: serial, notBefore, notAfter, windows: [[notBefore, notAfter]], ...over });
 }
 
 /** A cluster of so many good certificates, and others. */

@@ -68,11 +68,11 @@ function timeTag(atMs: number): string {
 
 function tiles(summaries: readonly ClusterSummary[]): string {
   const sum = (pick: (one: ClusterSummary) => number): number => summaries.reduce((total, one) => total + pick(one), 0);
-  const said = (severity: Severity) => (one: ClusterSummary): number => one.findings.filter((finding) => finding.severity === severity).length;
+  const found = (severity: Severity) => (one: ClusterSummary): number => one.findings.filter((finding) => finding.severity === severity).length;
   const tile = (name: string, title: string, n: number): string => `<div class="${n === 0 && name !== "fine" ? "" : name}"><dt>${title}</dt><dd>${n.toLocaleString("en-US")}</dd></div>`;
   return `<dl class="tiles">${[
-    tile("critical", "Need you today", sum(said("critical"))),
-    tile("warning", "Soon", sum(said("warning"))),
+    tile("critical", "Need you today", sum(found("critical"))),
+    tile("warning", "Soon", sum(found("warning"))),
     tile("fine", "Certificates fine", sum(({ tally }) => tally.fine)),
     tile("warning", "Not known now", sum(({ tally }) => tally.unknown)),
     tile("copies", "With a sealed copy", sum(({ tally }) => tally.copies)),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RouteRecord } from "../../../lib/state/digest.ts";
-import { unseenSummary } from "../../../lib/report/summary.ts";
+import { summarize, unseenSummary } from "../../../lib/report/summary.ts";
 import type { StateDocument } from "../../../lib/state/document.ts";
 import { NOW_NS, secret } from "../../finding/fixture.ts";
 import { cluster, DAY, HOUR, lasting, later, NOW_MS, plan, ROUTE, summaryOf, unreachable } from "../support.ts";
@@ -100,6 +100,12 @@ describe("a summary", () => {
     const { tally, sight, findings } = summaryOf(old);
     expect({ fine: tally.fine, unknown: tally.unknown, sight, codes: findings.map(({ code }) => code) }).toEqual({ fine: 0, unknown: 3, sight: "stale", codes: ["audit_incomplete"] });
     expect(summaryOf(later(good, NOW_MS - 25 * HOUR)).tally.fine).toBe(3);
+  });
+
+  it("as of a later time than now is as fresh as now", () => {
+    const atNs = NOW_NS + 30n * 86_400_000_000_000n;
+    expect(summarize(good, { atNs, ignore: [], wallNs: NOW_NS }).sight).toBe("now");
+    expect(summarize(good, { atNs, ignore: [] }).sight).toBe("stale");
   });
 
   it("doesn't call fine what an audit could not read", () => {
