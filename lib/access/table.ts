@@ -86,7 +86,7 @@ export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
 };
 
 /** Parts that the restoring credential is made for. */
-export const RESTORE_PARTS: readonly Part[] = ["restore", "follow", "replace", "create-namespace"];
+const RESTORE_PARTS: readonly Part[] = ["restore", "follow", "replace", "create-namespace"];
 
 /** Whether a restoring credential is wanted at all. */
 export function wantsRestore(parts: readonly Part[]): boolean {

@@ -16,6 +16,8 @@ import { examineCluster } from "./doctor/cluster.ts";
 import { failed, line, type Line } from "./doctor/line.ts";
 
 const CLUSTERS_AT_ONCE = 4;
+/** Where a month of one secret each (0.40 USD by AWS's price list) comes to more than a bucket is ever likely to. */
+const MANY_SECRETS = 100;
 const PROBE_NAME = "doctor";
 const DRILL_WARN_MS = 35 * 86_400_000;
 const DIGEST_WARN_MS = 8 * 86_400_000;
@@ -71,6 +73,10 @@ async function probeBackups({ backups, newId }: DoctorPorts, lines: Line[]): Pro
     if (!isCertkeepError(error)) throw error;
   }
   lines.push(line("backups", "pass", `${backups.url} takes copies and gives them back`));
+  if (!backups.url.startsWith("secretsmanager:")) return;
+  let copies = 0;
+  for await (const _ of backups.list("")) copies += 1;
+  if (copies > MANY_SECRETS) lines.push(line("backups", "warn", `${copies} copies lie in Secrets Manager, which charges for each secret by the month: from about ${MANY_SECRETS} on S3 is the better choice (stores.backups: s3://BUCKET)`));
 }
 
 async function probeStates({ states, newId }: DoctorPorts, lines: Line[]): Promise<void> {

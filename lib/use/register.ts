@@ -25,7 +25,7 @@ import { loadState } from "./states.ts";
 
 const DAY_MS = 86_400_000;
 /** A token for audits that run by themselves has to live at least this long: somebody must have time to renew it. */
-export const LEAST_TOKEN_DAYS = 30;
+const LEAST_TOKEN_DAYS = 30;
 /** Server-side apply and bound tokens are in every server since then (Kubernetes 1.22). */
 const OLDEST_MINOR = 22;
 /** Tested against servers up to this one. */

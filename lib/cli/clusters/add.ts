@@ -147,7 +147,7 @@ async function consent(io: Io, name: string, preview: Preview, options: Options)
 }
 
 /** The parts and places that are asked for, over those that the registration has. */
-export function planOf(options: Options, existing: Omit<ClusterEntry, "name"> | null): AccessPlan {
+function planOf(options: Options, existing: Omit<ClusterEntry, "name"> | null): AccessPlan {
   const secrets = options.secret ?? existing?.secrets ?? [];
   const byName = options.byName === true || (options.namespace === undefined && options.allNamespaces !== true && options.parts === undefined && existing?.namespaces?.length === 0);
   if (options.byName === true && (options.namespace !== undefined || options.allNamespaces === true)) throw new CertkeepError("usage", { where: "--by-name", found: "namespaces beside it", expected: "--secret NAMESPACE/NAME for each Secret" });

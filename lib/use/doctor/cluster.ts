@@ -23,7 +23,7 @@ const AUDIT_FAIL_MS = 7 * 86_400_000;
 const DEFAULT_PARTS: readonly Part[] = ["secrets", "parents", "diagnosis"];
 
 /** What a cluster's credentials should be able to do. */
-export function planOfEntry(cluster: ExaminedCluster): AccessPlan {
+function planOfEntry(cluster: ExaminedCluster): AccessPlan {
   const byName = cluster.namespaces !== null && cluster.namespaces.length === 0;
   const parts = cluster.access?.parts ?? (byName ? ["named" as const] : [...DEFAULT_PARTS, ...(cluster.secrets.length > 0 ? ["named" as const] : [])]);
   const patterns = cluster.namespaces?.some((name) => name.includes("*")) === true;

@@ -25,7 +25,7 @@ export async function missingOf(self: SelfAccess, questions: readonly Question[]
 }
 
 /** What isn't granted, once the server has had time to learn of what was applied. */
-export async function settledMissing(self: SelfAccess, plan: AccessPlan, bearer: Bearer, timer: Timer, fresh: boolean): Promise<Question[]> {
+async function settledMissing(self: SelfAccess, plan: AccessPlan, bearer: Bearer, timer: Timer, fresh: boolean): Promise<Question[]> {
   let missing = await missingOf(self, questionsOf(plan, bearer));
   for (let tries = 1; fresh && missing.length > 0 && tries < SETTLE_TRIES; tries += 1) {
     await timer.sleep(SETTLE_MS);
