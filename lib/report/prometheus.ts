@@ -26,8 +26,6 @@ interface Family {
   readonly samples: Iterable<readonly [labels: Labels, value: number]>;
 }
 
-/** The media type to serve it with. */
-export const OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 export function metricsText(input: MetricsInput): string {
   const out: string[] = [];

@@ -16,10 +16,10 @@ import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { fractionLeft, instantNs, recordVerdict } from "../finding/verdict.ts";
 import { formatInstant, parseInstantOrNull } from "../certificate/time.ts";
-import { STATE_FORMAT, type StateDocument } from "../state/document.ts";
+import type { StateDocument } from "../state/document.ts";
 
 /** An audit older than this vouches for nothing: a day, and two hours for a run that is late. */
-export const STALE_MS = 26 * 3_600_000;
+const STALE_MS = 26 * 3_600_000;
 /** Owners renew below this fraction of the lifetime left. */
 const RENEWAL_FRACTION = 1 / 3;
 /** Next renewals that a summary keeps. */
@@ -91,8 +91,6 @@ export function unseenSummary(cluster: string, sight: "never" | "unreadable", se
   return { cluster, title: cluster, server: "", sight, seenAt: null, tally: NOTHING, findings: said, ignored: ignored.length, upcoming: [] };
 }
 
-/** Formats of states that this version writes and reads, for messages. */
-export const READABLE = `format ${STATE_FORMAT}`;
 
 function staleFindings(state: StateDocument, stale: boolean, now: string): Finding[] {
   if (!stale || isUnreachable(state)) return [];

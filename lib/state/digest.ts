@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 
-export const DIGEST_FORMAT = 1;
+const DIGEST_FORMAT = 1;
 /** Name of the document in a state store. */
 export const DIGEST_NAME = "digest";
 

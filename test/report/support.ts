@@ -13,7 +13,7 @@ export const DAY = 24 * HOUR;
 export const SETTINGS = { atMinute: 8 * 60, weekday: 1 };
 export const ROUTE = { name: "ops", clusters: null, severity: "information" as const };
 
-export function at(ms: number): string {
+function at(ms: number): string {
   return formatInstant(BigInt(ms) * 1_000_000n);
 }
 

@@ -17,7 +17,7 @@ interface Point {
 export function levelChart(budget: BudgetLevel, nowMs: number): string {
   const start = nowMs - WEEK_MS;
   const end = nowMs + WEEK_MS;
-  const x = (atMs: number): number => round((WIDTH * (Math.min(Math.max(atMs, start), end) - start)) / (end - start));
+  const x = (atMs: number): number => round((WIDTH * (Math.min(Math.max(Number.isNaN(atMs) ? end : atMs, start), end) - start)) / (end - start));
   const y = (left: number): number => round(BOTTOM - ((BOTTOM - TOP) * Math.min(Math.max(left, 0), budget.capacity)) / budget.capacity);
   const past = [...budget.levels.filter(({ atMs, left }) => Number.isFinite(atMs) && Number.isFinite(left) && atMs >= start && atMs <= nowMs), { atMs: nowMs, left: budget.remaining }];
   const coming = comingOf(budget, nowMs, end);

@@ -9,15 +9,12 @@ import type { Message } from "../message.ts";
 import { slackText } from "./escape.ts";
 
 /** https://docs.slack.dev/reference/block-kit/blocks: a message holds this many. */
-export const MAX_BLOCKS = 50;
+const MAX_BLOCKS = 50;
 /** The same page, header block. */
-export const MAX_HEADER = 150;
-/** The same page, section block. */
-export const MAX_SECTION = 3000;
-/** Ours, below what a section holds, so that a client shows it without “see more” as far as it can. */
+const MAX_HEADER = 150;
+/** The same page, section block: 3,000. Ours is below it, so that a client shows it without “see more” as far as it can. */
 const SECTION = 2800;
-/** All text together: Slack cuts long messages off. */
-export const MAX_TEXT = 10_000;
+/** All text together: Slack cuts messages off at about 10,000. */
 const TEXT = 9_400;
 const NOTE = 600;
 

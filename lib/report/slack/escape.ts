@@ -16,7 +16,7 @@ const MAX_DATE_MS = 253_402_300_799_000;
 const RTL = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 
 /** The three characters that mrkdwn gives a meaning outside of formatting. */
-export function escapeSlack(text: string): string {
+function escapeSlack(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
@@ -45,7 +45,7 @@ function code(text: string): string {
 }
 
 /** A token that Slack shows in the reader's own time zone. */
-export function dateToken(atMs: number): string {
+function dateToken(atMs: number): string {
   if (!(atMs >= MIN_DATE_MS && atMs <= MAX_DATE_MS)) return utcText(atMs);
   return `<!date^${Math.floor(atMs / 1000)}^{date_short_pretty} {time}|${utcText(atMs)}>`;
 }
