@@ -11,7 +11,7 @@ import { startKube, type Kube } from "./support/kube.ts";
 import { createNamespace, createSecrets, createServiceAccount, readSecret, type Rule, type SecretManifest } from "./support/objects.ts";
 import { waitUntil } from "./support/process.ts";
 import { kubectl, runProgram, type Ended } from "./support/run.ts";
-import { lacksTools } from "./support/tools.ts";
+import { lacksTools, requireTool } from "./support/tools.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const DAY_MS = 86_400_000;
@@ -38,17 +38,23 @@ interface Role {
   readonly rules: readonly Rule[];
 }
 
-describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("registering a real cluster", () => {
+describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))("registering a real cluster", () => {
   let kube: Kube;
   /** Another cluster, whose control plane caps tokens at a day as managed ones do. */
   let capped: Kube;
   let folder: string;
+  /** Signs client certificates. */
+  let ca: string;
   let admin: string;
   let authority: Authority;
 
   const env = (kubeconfig: string): Record<string, string> => ({ PATH: process.env["PATH"] ?? "", HOME: folder, KUBECONFIG: kubeconfig });
   const certkeep = (...args: string[]): Promise<Said> => runIn(args, folder, env(admin));
   const inProcess = (args: readonly string[], kubeconfig = admin): Promise<Ended> => runProgram(process.execPath, [MAIN, ...args], { cwd: folder, env: env(kubeconfig), timeoutMs: 100_000 });
+  const openssl = async (...args: string[]): Promise<void> => {
+    const ended = await runProgram(requireTool("openssl"), args, { cwd: ca });
+    if (ended.code !== 0) throw new Error(ended.stderr);
+  };
   const issue = (name: string): Issued => authority.issue({ names: [name], notBefore: new Date(Date.now() - 10 * DAY_MS), notAfter: new Date(Date.now() + 80 * DAY_MS) });
   const registration = (name: string): string => readFileSync(join(folder, "clusters", `${name}.yaml`), "utf8");
   const credentials = (name: string): string[] => readdirSync(join(folder, "clusters")).filter((file) => file.startsWith(`${name}.`) && file.endsWith(".kubeconfig"));
@@ -70,7 +76,9 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("registering a 
   const pathOf = ({ kind, metadata }: Role): string => `${RBAC}${metadata.namespace === undefined ? "" : `/namespaces/${metadata.namespace}`}/${kind.toLowerCase()}s/${metadata.name}`;
 
   beforeAll(async () => {
-    [kube, capped] = await Promise.all([startKube(), startKube({ args: ["--service-account-max-token-expiration=24h"] })]);
+    ca = mkdtempSync(join(tmpdir(), "certkeep-e2e-ca-"));
+    await openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=clients", "-days", "100");
+    [kube, capped] = await Promise.all([startKube({ args: [`--client-ca-file=${join(ca, "ca.crt")}`] }), startKube({ args: ["--service-account-max-token-expiration=24h"] })]);
     folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-register-"));
     authority = createAuthority({ name: "E2E" });
     for (const name of ["tailscale", "shop", "other"]) await createNamespace(kube, name);
@@ -89,7 +97,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("registering a 
   });
   afterAll(async () => {
     await Promise.all([kube?.stop(), capped?.stop()]);
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    for (const one of [folder, ca]) if (one !== undefined) rmSync(one, { recursive: true, force: true });
   });
 
   it("registers with the rights it asked for, says what else they see, and audits with exactly those", async () => {
@@ -284,6 +292,46 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("registering a 
     expect(await add("token.kubeconfig")).toMatchObject({ code: 0 });
     expect(registration("own")).toContain("kind: kubeconfig");
     expect(wrong((await doctor("own")).lines)).toEqual([]);
+  });
+
+  it("takes a client certificate, grants its name the rights, and knows when it ends; an administrator's context may be in one of several files", async () => {
+    await openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "reader.key", "-out", "reader.csr", "-subj", "/CN=certkeep-reader");
+    await openssl("x509", "-req", "-in", "reader.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", "reader.crt", "-days", "90");
+    const own = kube.kubeconfigFor({ user: { "client-certificate": join(ca, "reader.crt"), "client-key": join(ca, "reader.key") } });
+    const said = await runIn(["clusters", "add", "pair", "--context", "admin", "--credential", own, "--namespace", "shop", "--parts", "secrets", "--yes", "--json"], folder, env(`${admin}:${own}`));
+    expect(said).toMatchObject({ code: 0 });
+    expect(JSON.parse(said.stdout)).toMatchObject({ kind: "certificate", credentials: [{ bearer: "read", user: "certkeep-reader", missing: [], excess: [] }] });
+    expect(said.stdout + said.stderr).not.toContain("PRIVATE KEY");
+    expect(wrong((await doctor("pair")).lines)).toEqual([]);
+    expect((await doctor("pair")).lines.find(({ id }) => id === "credential")?.text).toMatch(/in (89|90) days/);
+    expect((await certkeep("audit", "pair")).code).toBe(0);
+    expect((await certkeep("clusters", "remove", "pair", "--revoke", "--context", "admin")).code).toBe(0);
+    expect(await rolesOf("pair")).toEqual([]);
+  });
+
+  it("takes a token that a Secret holds, once the cluster has filled it in", async () => {
+    // There is no controller here: the test does what it would do.
+    let filled = 0;
+    const fill = async (): Promise<void> => {
+      const list = await kube.demand<{ items: { metadata: { name: string; labels?: Record<string, string> }; data?: Record<string, string> }[] }>("GET", "/api/v1/namespaces/certkeep/secrets");
+      for (const { metadata, data } of list.items) {
+        if (metadata.labels?.["certkeep.dev/registration"] !== "held" || data?.["token"] !== undefined) continue;
+        const { status } = await kube.demand<{ status: { token: string } }>("POST", "/api/v1/namespaces/certkeep/serviceaccounts/certkeep-held-read/token", { kind: "TokenRequest", spec: { boundObjectRef: { kind: "Secret", apiVersion: "v1", name: metadata.name } } });
+        await kube.demand("PATCH", `/api/v1/namespaces/certkeep/secrets/${metadata.name}`, { data: { token: base64(status.token) } });
+        filled += 1;
+      }
+    };
+    const adding = certkeep("clusters", "add", "held", "--context", "admin", "--kind", "token-secret", "--namespace", "shop", "--parts", "secrets", "--yes", "--on-demand");
+    await waitUntil("the Secret to be made and filled", 20_000, async () => {
+      await fill();
+      return filled > 0;
+    });
+    expect(await adding).toMatchObject({ code: 0 });
+    expect(wrong((await doctor("held")).lines)).toEqual([expect.stringContaining("the reading credential ends at")]);
+    // Deleting the Secret ends the token.
+    expect((await certkeep("clusters", "remove", "held", "--revoke", "--context", "admin")).code).toBe(0);
+    const left = await kube.demand<{ items: { metadata: { labels?: Record<string, string> } }[] }>("GET", "/api/v1/namespaces/certkeep/secrets");
+    expect(left.items.filter(({ metadata }) => metadata.labels?.["certkeep.dev/registration"] === "held")).toEqual([]);
   });
 
   it("lists them, takes away what it gave, and keeps the copies; a credential that was revoked is told as such", async () => {
