@@ -55,7 +55,7 @@ const V8_HEAP: Heap = {
   youngBytes: () => getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0,
 };
 
-/** Makes what is called after each page. The young generation stays at the size in which it passed 8 MB. */
+/** Makes what is called before the first request and after each page. The young generation stays at the size in which it was seen past 8 MB. */
 export function createThrift(heap: Heap = V8_HEAP): () => void {
   let begun = false;
   let grown = false;

@@ -20,7 +20,7 @@ import { type Page, isSecretName, parseMetadataPage, parseSecret, parseSecretPag
 export interface ReaderOptions extends HttpOptions {
   /** Items of a page at most; default 500. */
   readonly pageLimit?: number;
-  /** Size that pages with values are kept near; default 2 MiB. */
+  /** Size that pages with values are kept near; default 1 MiB. */
   readonly pageBytes?: number;
 }
 
@@ -59,8 +59,13 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
   const http = createHttpClient(connection, options);
   const collector = createCollector();
   const thrift = createThrift();
+  thrift();
+  const received = (bytes: number, items: number): void => {
+    thrift();
+    collector(bytes, items);
+  };
   const maxLimit = options.pageLimit ?? 500;
-  const pageBytes = options.pageBytes ?? 2 * 1024 * 1024;
+  const pageBytes = options.pageBytes ?? 1024 * 1024;
   const requests: Record<string, number> = {};
   const unreadable: string[] = [];
   let unreadableMore = 0;
@@ -110,10 +115,7 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
       firstLimit: Math.min(sizes.first, maxLimit),
       maxLimit,
       targetBytes: sizes.target,
-      received: (bytes, items) => {
-        thrift();
-        collector(bytes, items);
-      },
+      received,
       maxBytes: Math.max(MAX_PAGE_BYTES, 2 * sizes.target),
     });
   };
@@ -197,6 +199,7 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
         throw answerInvalid(connection, "the server answered with another object than the Secret that was asked for");
       }
       valuesRead += 1;
+      received(answer.body.length, 1);
       return secret;
     },
     presence: (ref) => presence(ref, "other"),
