@@ -127,6 +127,7 @@ function brokenReader(error: CertkeepError): ClusterReader {
     listSecrets: async function* () {
       fail();
     },
+    getStamp: async () => fail(),
     getSecret: async () => fail(),
     presence: async () => fail(),
     stats: () => ({ requests: {}, valuesRead: 0, unfilteredFullListings: 0, unreadable: [] }),

@@ -44,6 +44,8 @@ export interface ClusterReader {
   listMetadata(scope: Scope): AsyncIterable<readonly SecretMeta[]>;
   /** Secrets with values, page by page, small pages where values are large. */
   listSecrets(scope: Scope): AsyncIterable<readonly Secret[]>;
+  /** What tells whether a Secret changed, without its values; `null` where there is no such Secret. */
+  getStamp(namespace: string, name: string): Promise<Pick<SecretMeta, "uid" | "resourceVersion"> | null>;
   /** `null` where there is no such Secret. */
   getSecret(namespace: string, name: string): Promise<Secret | null>;
   /** Presence of a namespace (cluster-scoped object `v1 Namespace`) or any parent. */

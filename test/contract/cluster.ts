@@ -190,7 +190,9 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
         data: { "a.crt": b64("one"), empty: "", "_-.9": b64("two") },
       });
       const made = await reader();
+      const stamp = await made.getStamp("shapes", "full");
       const secret = (await made.getSecret("shapes", "full")) as Secret;
+      expect(stamp).toEqual({ uid: secret.uid, resourceVersion: secret.resourceVersion });
       expect(secret).toMatchObject({
         namespace: "shapes",
         name: "full",
@@ -207,6 +209,7 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
       const { data: _data, immutable: _immutable, ...meta } = secret;
       expect(await one("shapes", "full")).toEqual(meta);
       expect(await made.getSecret("shapes", "none")).toBeNull();
+      expect(await made.getStamp("shapes", "none")).toBeNull();
       expect(await made.getSecret("never-made", "none")).toBeNull();
       expect(await made.getSecret("shapes", "../secrets/full")).toBeNull();
       expect(made.stats().valuesRead).toBe(1);

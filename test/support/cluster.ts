@@ -43,6 +43,7 @@ export function createMemoryCluster(uid = "11111111-2222-3333-4444-555555555555"
       listSecrets: async function* (scope) {
         yield [...secrets.values()].filter((secret) => fits(secret, scope));
       },
+      getStamp: async (namespace, name) => secrets.get(`${namespace}/${name}`) ?? null,
       getSecret: async (namespace, name) => secrets.get(`${namespace}/${name}`) ?? null,
       presence: async () => ({ state: "present", uid: "u" }),
       stats: () => ({ requests: {}, valuesRead: 0, unfilteredFullListings: 0, unreadable: [] }),

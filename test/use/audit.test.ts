@@ -266,6 +266,9 @@ describe("what the settings leave out", () => {
     const report = await world.audit({ token: "narrow", settings: { namespaces: ["default"], secrets: ["default/e"] } });
     expect(codes(report)).toEqual([]);
     expect(report.clusters[0]).toMatchObject({ complete: true, scopes: ["named Secrets of namespace default"], tally: { certificates: 1 } });
+    world.sandbox.forgetRequests();
+    await world.audit({ token: "narrow", settings: { namespaces: ["default"], secrets: ["default/e"] } });
+    expect(reads()).toBe(0);
   });
 });
 

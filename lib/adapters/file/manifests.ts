@@ -96,6 +96,7 @@ export function createManifestFolder(folder: string): { readonly reader: Cluster
       listSecrets: async function* () {
         yield [];
       },
+      getStamp: getSecret,
       getSecret,
       presence: async () => ({ state: "unknown" }),
       stats: () => ({ requests: {}, valuesRead: 0, unfilteredFullListings: 0, unreadable: [] }),

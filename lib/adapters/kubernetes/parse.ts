@@ -61,7 +61,7 @@ interface Beside {
 }
 
 /** Metadata of one Secret, or why it isn't any. */
-function parseMetadata(value: unknown, beside: Beside): SecretMeta | string {
+export function parseMetadata(value: unknown, beside: Beside): SecretMeta | string {
   const metadata = fieldsOf(value);
   const name = textOf(metadata["name"]);
   const namespace = textOf(metadata["namespace"]);

@@ -15,7 +15,7 @@ import { BodyTooLarge, type HttpAnswer, type HttpOptions, createHttpClient } fro
 import { fieldsOf, textOf } from "./json.ts";
 import { locate } from "./kinds.ts";
 import { listPages } from "./pages.ts";
-import { type Page, isSecretName, parseMetadataPage, parseSecret, parseSecretPage } from "./parse.ts";
+import { type Page, isSecretName, parseMetadata, parseMetadataPage, parseSecret, parseSecretPage } from "./parse.ts";
 
 export interface ReaderOptions extends HttpOptions {
   /** Items of a page at most; default 500. */
@@ -187,6 +187,17 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
     },
     listMetadata,
     listSecrets,
+    getStamp: async (namespace, name) => {
+      if (!isSecretName(namespace, name)) return null;
+      const answer = await get("get", `${secretsPath(namespace)}/${encodeURIComponent(name)}`, `${AS_METADATA},${PLAIN}`);
+      if (isAbsent(answer, name)) return null;
+      if (answer.status !== 200) throw failure({ verb: "get", resource: "secrets", namespace, name })(answer);
+      const meta = parseMetadata(fieldsOf(json(answer))["metadata"], { type: null, dataKeys: null });
+      if (typeof meta === "string" || meta.name !== name || meta.namespace !== namespace) {
+        throw answerInvalid(connection, "the server answered with another object than the Secret that was asked for");
+      }
+      return { uid: meta.uid, resourceVersion: meta.resourceVersion };
+    },
     getSecret: async (namespace, name) => {
       // No API server has such a Secret, and a name such as `..` would be another path.
       if (!isSecretName(namespace, name)) return null;

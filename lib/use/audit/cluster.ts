@@ -167,7 +167,7 @@ class ClusterRun {
     }
   }
 
-  #unchanged(key: string, meta: SecretMeta): boolean {
+  #unchanged(key: string, meta: Pick<SecretMeta, "uid" | "resourceVersion">): boolean {
     const record = this.#before.secrets[key];
     if (record === undefined || record.uid !== meta.uid || record.resourceVersion !== meta.resourceVersion || record.judgedWith !== this.#judgedWith) return false;
     return this.#keptAsWanted(record);
@@ -192,6 +192,8 @@ class ClusterRun {
     const { pages, single } = planReading(discovery);
     const total = discovery.toRead.size + discovery.byName.length;
     const met = new Set<string>();
+    // No listing told of these: what hasn't changed is told by their metadata.
+    const byName = new Set(discovery.byName.map(secretKey));
     const looks = pLimit(LOOKS_AT_ONCE);
     const take = async (secret: Secret): Promise<void> => {
       const key = secretKey(secret);
@@ -217,9 +219,14 @@ class ClusterRun {
           if (stopped !== null) return;
           try {
             this.#ports.signal?.throwIfAborted();
+            const key = secretKey(wanted);
+            if (byName.has(key)) {
+              const stamp = await reader.getStamp(wanted.namespace, wanted.name);
+              if (stamp !== null && this.#unchanged(key, stamp)) return;
+            }
             const secret = await reader.getSecret(wanted.namespace, wanted.name);
             if (secret !== null) await take(secret);
-            else this.#absent(secretKey(wanted), discovery);
+            else this.#absent(key, discovery);
           } catch (error) {
             if (isCertkeepError(error, "cluster_timeout")) timeouts += 1;
             const own = isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid") || (isCertkeepError(error, "cluster_timeout") && timeouts < TIMEOUTS_AT_MOST);
