@@ -37,7 +37,7 @@ describe("a write whose answer is lost", () => {
   afterEach(() => sandbox.stop());
 
   const secret = { namespace: "work", name: "a", type: "Opaque", labels: {}, annotations: {}, data: { x: "eA==" } };
-  const patient = { sleep: async () => {}, attempts: 3, requestTimeoutMs: 300 };
+  const patient = { sleep: async () => {}, attempts: 3, requestTimeoutMs: 2_000 };
 
   it.each(["before", "after"] as const)("is done once, cut %s it took effect", async (when) => {
     const writer = createClusterWriter(await connectionTo(sandbox), patient);
