@@ -18,7 +18,7 @@ export interface CopyOptions {
   readonly nowNs: bigint;
 }
 
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
+export function sameNames(a: readonly string[], b: readonly string[]): boolean {
   const set = (names: readonly string[]): string => JSON.stringify([...new Set(names.map((name) => name.toLowerCase()))].toSorted());
   return set(a) === set(b);
 }
@@ -60,9 +60,15 @@ function invalidObjection(pair: JudgedPair, standby: boolean, nowNs: bigint): Ob
   return null;
 }
 
-/** Whether the copy is better than a live pair: that one is invalid, or ends earlier. */
+/** Whether the copy is better than a live pair: that one is invalid, or the copy has all of its names and ends later. */
 export function isBetter(copy: JudgedPair, live: JudgedPair): boolean {
   if (!live.verdict.valid) return true;
-  if (!copy.verdict.valid) return false;
+  if (!copy.verdict.valid || !coversNames(copy.names, live.names)) return false;
   return copy.notAfterNs !== null && live.notAfterNs !== null && copy.notAfterNs > live.notAfterNs;
+}
+
+/** To the letter: a wildcard isn't taken for the names that it fits. */
+function coversNames(wider: readonly string[], names: readonly string[]): boolean {
+  const known = new Set(wider.map((name) => name.toLowerCase()));
+  return names.every((name) => known.has(name.toLowerCase()));
 }

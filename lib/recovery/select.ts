@@ -11,6 +11,7 @@ import { meant } from "../config/suggest.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import { instantNs } from "../finding/verdict.ts";
 import { accountFieldBase } from "../secret/allowlist.ts";
+import { sameNames } from "./copyrule.ts";
 import { isShape } from "../secret/shapes.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
 
@@ -149,6 +150,12 @@ function better([va, a]: readonly [string, KnownCopy], [vb, b]: readonly [string
   );
 }
 
+/** Those of the names last seen come first: one of other names is refused, however long it holds. */
+function betterFor(names: readonly string[] | null): typeof better {
+  if (names === null) return better;
+  return (a, b) => Number(b[1].recorded) - Number(a[1].recorded) || Number(sameNames(b[1].names, names)) - Number(sameNames(a[1].names, names)) || better(a, b);
+}
+
 /** Instants at which an audit is known to have looked: the last of them at or before `asOfNs`. */
 function lastLook(copies: readonly KnownCopy[], asOfNs: bigint): bigint | null {
   let last: bigint | null = null;
@@ -242,7 +249,7 @@ function choose(place: Place, wanted: Selection, named: boolean, look: bigint | 
     lastShape: place.shape,
     named,
     versionNamed: false,
-    versions: shown.toSorted(better).map(([version]) => version),
+    versions: shown.toSorted(betterFor(names)).map(([version]) => version),
   };
 }
 

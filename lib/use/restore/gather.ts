@@ -3,6 +3,7 @@ import pLimit from "p-limit";
 import { copyKey, clusterPrefix, parseCopyKey } from "../../backup/keys.ts";
 import { parseDocument } from "../../backup/document.ts";
 import { CertkeepError } from "../../error.ts";
+import { copyObjections } from "../../recovery/copyrule.ts";
 import { selectCopies, type Choice, type KnownCopy, type Selected } from "../../recovery/select.ts";
 import type { OpenedCopy, UnusableCopy, Wanted } from "../../recovery/view.ts";
 import { isShape } from "../../secret/shapes.ts";
@@ -113,18 +114,14 @@ export async function openChoices(chosen: Chosen, source: Source, request: Resto
             continue;
           }
           copies.push(opened.copy);
-          if (isGood(opened.copy, request)) break;
+          // What speaks against a copy may not speak against an older one.
+          if (copyObjections(opened.copy, { ...choice, copies: [], unusable: [] }, { ...request, nowNs }).length === 0) break;
         }
         ports.progress.step("opening copies", (done += 1), chosen.choices.length);
         return { ...choice, copies, unusable };
       }),
     ),
   );
-}
-
-function isGood(copy: OpenedCopy, request: RestoreRequest): boolean {
-  if (copy.retired !== null || (!copy.recorded && !request.unrecorded)) return false;
-  return copy.record.kind === "account-key" || (copy.pair?.verdict.valid === true && copy.revocation.state !== "revoked");
 }
 
 /** Account of each leaf that was seen issued under one. */
