@@ -261,7 +261,8 @@ export function deleteObject(storage: Storage, call: Call, all: readonly Resourc
   if (wantedVersion !== "" && wantedVersion !== resourceVersion) {
     throw preconditionFailed(resource.kind, live.metadata.name, "ResourceVersion", wantedVersion, resourceVersion);
   }
-  const dry = isDryRun(call.query, "DeleteOptions") || sameJson(options["dryRun"], ["All"]);
+  // With a body the server reads no option from the query (apiserver/pkg/endpoints/handlers/delete.go, DeleteResource): a dryRun there is passed over.
+  const dry = isDryRun(call.body.length === 0 ? call.query : queryOf(options["dryRun"]), "DeleteOptions");
   const grace = resource.kind === "Namespace" ? {} : { deletionGracePeriodSeconds: 0 };
   const going = { ...live, metadata: { ...live.metadata, deletionTimestamp: timestamp(call.nowMs), ...grace } };
   if ((live.metadata.finalizers ?? []).length > 0) {
@@ -277,6 +278,10 @@ export function deleteObject(storage: Storage, call: Call, all: readonly Resourc
   }
   const details = { name: live.metadata.name, ...(resource.group === "" ? {} : { group: resource.group }), kind: resource.plural, uid };
   return { status: 200, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details } };
+}
+
+function queryOf(dryRun: unknown): URLSearchParams {
+  return new URLSearchParams((Array.isArray(dryRun) ? dryRun : []).map((value): [string, string] => ["dryRun", String(value)]));
 }
 
 function decodeOptions(body: Buffer): JsonObject {

@@ -241,3 +241,17 @@ describe("removing a namespace", () => {
     expect((await client.request("POST", secrets, { metadata: { name: "x" } })).status).toBe(404);
   });
 });
+
+describe("a rehearsed deletion", () => {
+  it("is rehearsed by the query without a body, and by the body alone where there is one", async () => {
+    const { sandbox, client } = await start();
+    sandbox.put(numbered(2));
+    const [one, other] = [`${secrets}/s-00000`, `${secrets}/s-00001`];
+    expect((await client.request("DELETE", `${one}?dryRun=All`)).status).toBe(200);
+    expect((await client.request("DELETE", one, { kind: "DeleteOptions", apiVersion: "v1", dryRun: ["All"] })).status).toBe(200);
+    expect((await client.request("DELETE", one, { kind: "DeleteOptions", apiVersion: "v1", dryRun: ["Some"] })).status).toBe(422);
+    expect(sandbox.all()).toHaveLength(2);
+    expect((await client.request("DELETE", `${other}?dryRun=All`, { kind: "DeleteOptions", apiVersion: "v1" })).status).toBe(200);
+    expect(sandbox.all().map(({ metadata }) => metadata.name)).toEqual(["s-00000"]);
+  });
+});
