@@ -14,6 +14,11 @@ import { budgetPhrase, instantOf, spanPhrase } from "./words.ts";
 /** Findings of a certificate that its owner will not go on with. */
 const FAILING: ReadonlySet<string> = new Set(["certificate_invalid", "expired", "fields_emptied", "secret_lost"]);
 
+/** Whether what to do about it depends on what is known of issuances. */
+export function isAdvised({ code }: Pick<Finding, "code">): boolean {
+  return FAILING.has(code);
+}
+
 /** Whether this copy could be restored at `atNs`: seen valid, not expired, not retired. */
 export function isGoodCopy(copy: CopyRecord, atNs: bigint): boolean {
   if ((copy.kind !== "certificate" && copy.kind !== "standby") || !copy.seenValid || copy.retired !== undefined) return false;
@@ -99,7 +104,7 @@ export function advicePhrase(advice: Advice, atMs: number): string {
 /** The same findings, those of failing and lost certificates with what to do and the command for it. */
 export function adviseFindings(findings: readonly Finding[], state: StateDocument, across: Across): Finding[] {
   return findings.map((finding) => {
-    if (!FAILING.has(finding.code)) return finding;
+    if (!isAdvised(finding)) return finding;
     const failing = failingOf(state, finding);
     if (failing === null || finding.subject.namespace === null || finding.subject.secret === null) return finding;
     const place = { namespace: finding.subject.namespace, secret: finding.subject.secret };

@@ -26,6 +26,8 @@ export function setLabel(key: string): string {
 
 /** A set's first name and how many there are beside it, for a sentence. */
 export function setPhrase(key: string): string {
+  // The very text, no copy of it: there may be a hundred thousand.
+  if (!key.includes(",")) return key;
   const [first = "", ...others] = key.split(",");
   return others.length === 0 ? first : others.length === 1 ? `${first} and ${others[0]}` : `${first} and ${others.length} other names`;
 }
@@ -48,6 +50,11 @@ export function issuanceFindings(across: Across, cluster: string | null = null):
   }
   for (const draft of clockDrafts(across)) add(draft, across.atMs);
   return [...findings.values()];
+}
+
+/** The clusters that `issuanceFindings` has something to say of. */
+export function clustersTold(across: Across): ReadonlySet<string> {
+  return new Set([...across.found.flatMap(({ subject }) => subject.clusters), ...across.ahead.keys(), ...across.future.flatMap(({ cluster }) => cluster ?? [])]);
 }
 
 /** The one Secret of the cluster that holds the set, or `null` where none or several do. */

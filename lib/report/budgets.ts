@@ -3,7 +3,7 @@ import type { Across } from "../finding/across.ts";
 import { instantOf, spanPhrase } from "../finding/words.ts";
 import { setPhrase } from "../finding/issuance.ts";
 import { type Budget, timelineOf } from "../issuance/budget.ts";
-import { accountOf } from "../issuance/ledger.ts";
+import { type Account, accountOf } from "../issuance/ledger.ts";
 import { DAY_MS } from "../issuance/limit.ts";
 import { bar, type BudgetLevel, isLow } from "./budget.ts";
 import type { Style } from "./style.ts";
@@ -14,11 +14,23 @@ import { count, wrap } from "./text.ts";
 const MAX_ROWS = 10;
 const WEEK_MS = 7 * DAY_MS;
 
+const NO_LEVELS: BudgetLevel["levels"] = [];
+
+/** The clusters that hold or held its certificates, sorted; where it is one, the list in `single` that all its budgets share. */
+function clustersOf(account: Account, single: Map<string, readonly string[]>): readonly string[] {
+  const clusters = new Set<string>();
+  for (const { issuance } of account.entries) for (const { cluster } of issuance.sources) if (cluster !== null) clusters.add(cluster);
+  const [first] = clusters;
+  if (clusters.size !== 1 || first === undefined) return [...clusters].toSorted();
+  const shared = single.get(first) ?? [first];
+  single.set(first, shared);
+  return shared;
+}
+
 /** One budget as a level, with the clusters that hold or held its certificates. */
-function budgetLevel(across: Across, budget: Budget): BudgetLevel {
+function budgetLevel(across: Across, budget: Budget, single: Map<string, readonly string[]>): BudgetLevel {
   const account = accountOf(across.ledger, budget.kind, budget.issuer, budget.key);
-  const clusters = new Set(account.entries.flatMap(({ issuance }) => issuance.sources.flatMap(({ cluster }) => cluster ?? [])));
-  const level: Omit<BudgetLevel, "levels"> = {
+  const level: BudgetLevel = {
     name: budget.kind === "set" ? setPhrase(budget.key) : budget.key,
     kind: budget.kind,
     remaining: budget.atMost,
@@ -26,10 +38,11 @@ function budgetLevel(across: Across, budget: Budget): BudgetLevel {
     capacity: budget.limit.burst,
     nextSlotMs: budget.nextSlotMs,
     fullAtMs: budget.fullAtMs,
-    clusters: [...clusters].toSorted(),
+    levels: NO_LEVELS,
+    clusters: clustersOf(account, single),
   };
   // Nobody looks at the course of one that is full, and there may be a hundred thousand of them.
-  if (budget.nextSlotMs === null) return { ...level, levels: [] };
+  if (budget.nextSlotMs === null) return level;
   const steps = (timelineOf(across.ledger, account, across.atMs) ?? []).filter(({ issuance, effect }) => effect !== "renewal" && issuance.issuedAtMs >= across.atMs - WEEK_MS);
   return {
     ...level,
@@ -40,7 +53,8 @@ function budgetLevel(across: Across, budget: Budget): BudgetLevel {
 /** Every budget as a level, or those alone that are not full. */
 export function budgetLevels(across: Across, which: "all" | "touched" = "all"): BudgetLevel[] {
   const levels: BudgetLevel[] = [];
-  for (const budget of across.budgets()) if (which === "all" || budget.nextSlotMs !== null) levels.push(budgetLevel(across, budget));
+  const single = new Map<string, readonly string[]>();
+  for (const budget of across.budgets()) if (which === "all" || budget.nextSlotMs !== null) levels.push(budgetLevel(across, budget, single));
   return levels;
 }
 

@@ -4,9 +4,12 @@ import type { IgnoreEntry } from "../finding/ignore.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StateStore } from "../ports/states.ts";
 import type { BudgetLevel } from "../report/budget.ts";
+import type { Across } from "../finding/across.ts";
+import { isAdvised } from "../finding/advise.ts";
+import { clustersTold } from "../finding/issuance.ts";
 import { budgetLevels } from "../report/budgets.ts";
 import { certificateRows, type CertificateRow } from "../report/rows.ts";
-import { summarize, unseenSummary, type ClusterSummary } from "../report/summary.ts";
+import { summarize, unseenSummary, type ClusterSummary, type SummaryView } from "../report/summary.ts";
 import type { StateDocument } from "../state/document.ts";
 import { gatherAcross, type AcrossPorts } from "./across.ts";
 import { loadState, stateKeys } from "./states.ts";
@@ -35,25 +38,48 @@ export interface Overview {
 }
 
 /**
- * One state after the other, each forgotten once it is summed up. `look` sees every state that could be read, with its summary.
+ * One state after the other, each forgotten once it is summed up. `look` sees every state that could be read, with its
+ * summary; one that it sees a second time takes the place of the first.
+ *
+ * Issuances have to be known of all before one is told of any. So each state is summed up by itself as its issuances are
+ * gathered, and only those of which the others change what is said are read again.
  * @throws CertkeepError where the store can't be listed
  */
 export async function surveyStates(ports: ReportPorts, { registered, ignore }: ReportScope, look: (state: StateDocument, summary: ClusterSummary) => void = () => {}, which: "all" | "touched" = "touched"): Promise<Overview> {
   const keys = await stateKeys(ports.states);
-  // Each state is read a second time for its summary: issuances have to be known of all before one is told of any.
-  const across = ports.issuance === undefined ? null : (await gatherAcross({ ...ports, ...ports.issuance }, [])).across;
-  const view = { atNs: ports.clock.nowNs(), ignore, across, wallNs: ports.issuance?.wall?.nowNs() ?? null };
-  const wanted = registered.length === 0 ? keys : keys.filter((key) => registered.includes(key));
+  const atNs = ports.clock.nowNs();
+  const alone: SummaryView = { atNs, ignore, across: null, wallNs: ports.issuance?.wall?.nowNs() ?? null };
+  const wanted = new Set(registered.length === 0 ? keys : keys.filter((key) => registered.includes(key)));
+  const summed = new Map<string, ClusterSummary>();
+  const sumUp = (state: StateDocument, view: SummaryView): void => {
+    const summary = summarize(state, view);
+    look(state, summary);
+    summed.set(state.cluster, summary);
+  };
+  let across: Across | null = null;
+  if (ports.issuance !== undefined) {
+    const asRead = (state: StateDocument): void => {
+      // A state with an instant that is none is told below, where it is read again.
+      if (wanted.has(state.cluster)) ignoreRangeError(() => sumUp(state, alone));
+    };
+    ({ across } = await gatherAcross({ ...ports, ...ports.issuance }, [], asRead));
+  }
+  const view = { ...alone, across };
+  const told = across === null ? null : clustersTold(across);
+  /** Nothing that other clusters' issuances would change. */
+  const standsAlone = (key: string): boolean => told?.has(key) === false && summed.get(key)?.findings.some(isAdvised) === false;
   const summaries: ClusterSummary[] = [];
   const problems: CertkeepError[] = [];
-  for (const key of wanted.toSorted()) {
+  for (const key of [...wanted].toSorted()) {
     try {
-      const loaded = await loadState(ports.states, key);
-      if (loaded === null) continue;
-      const state = { ...loaded.state, cluster: key };
-      const summary = summarize(state, view);
-      look(state, summary);
-      summaries.push(summary);
+      if (!standsAlone(key)) {
+        summed.delete(key);
+        const loaded = await loadState(ports.states, key);
+        if (loaded === null) continue;
+        sumUp({ ...loaded.state, cluster: key }, view);
+      }
+      const summary = summed.get(key);
+      if (summary !== undefined) summaries.push(summary);
     } catch (error) {
       // A state of this format may still hold an instant that is none: that is damage as well.
       if (isCertkeepError(error)) problems.push(error);
@@ -67,6 +93,14 @@ export async function surveyStates(ports: ReportPorts, { registered, ignore }: R
   return { summaries, unregistered: registered.length === 0 ? [] : keys.filter((key) => !registered.includes(key)).toSorted(), problems, budgets: across === null ? [] : budgetLevels(across, which) };
 }
 
+function ignoreRangeError(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+}
+
 export interface FullReport extends Overview {
   readonly rows: readonly CertificateRow[];
 }
@@ -74,9 +108,7 @@ export interface FullReport extends Overview {
 /** Everything that a report shows: the overview, and one row per certificate. */
 export async function reportAll(ports: ReportPorts, scope: ReportScope): Promise<FullReport> {
   const atNs = ports.clock.nowNs();
-  const rows: CertificateRow[] = [];
-  const overview = await surveyStates(ports, scope, (state, summary) => {
-    for (const row of certificateRows(state, summary.findings, atNs, summary.sight !== "stale")) rows.push(row);
-  }, "all");
-  return { ...overview, rows };
+  const rows = new Map<string, readonly CertificateRow[]>();
+  const overview = await surveyStates(ports, scope, (state, summary) => void rows.set(state.cluster, [...certificateRows(state, summary.findings, atNs, summary.sight !== "stale")]), "all");
+  return { ...overview, rows: overview.summaries.flatMap(({ cluster }) => rows.get(cluster) ?? []) };
 }
