@@ -70,6 +70,12 @@ describe("metrics", () => {
     expect(of("certkeep_budget_remaining_at_most", { name: "tail1a2b3.ts.net" })).toBe(9);
   });
 
+  it("give names back as they were", () => {
+    const name = 'a"b\\c\nd';
+    const found = parse(metricsText(fleet([cluster("c", 0, { "a/b": secret({ certificates: { tls: lasting(3, name) } }) })])));
+    expect(found.some(({ labels }) => labels["name"] === name)).toBe(true);
+  });
+
   it("are valid for any names", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom('"', "\\", "\n", "\r", '\\"', "\u2028", "# EOF\n")), fc.string({ unit: "binary" }), (name, title) => {

@@ -60,6 +60,19 @@ describe("a digest is sent", () => {
     expect(runs(steps, record).filter((told) => told !== null)).toEqual([]);
   });
 
+  it("once for what stays away for hours, and still comes back", () => {
+    const { record } = plan([soon]);
+    const steps: (readonly [number, StateDocument])[] = [];
+    for (let i = 1; i < 6 * 24; i += 1) steps.push([NOW_MS + i * HOUR, Math.floor((i + 2) / 3) % 2 === 0 ? soon : good]);
+    expect(runs(steps, record).filter((told) => told !== null)).toEqual([]);
+  });
+
+  it("at once when the same finding gets worse", () => {
+    const lost = (how: string): StateDocument => ({ ...good, lost: { "shop/web": { how, incident: null, lostAt: "2026-11-23T11:00:00Z", lastSeenAt: "2026-11-23T10:00:00Z", record: secret({ certificates: { tls: lasting(50, "web.shop.example") } }) } } });
+    const { record } = plan([lost("unknown")]);
+    expect(runs([[NOW_MS + 5 * MINUTE, lost("unknown")], [NOW_MS + 10 * MINUTE, lost("lost")], [NOW_MS + 15 * MINUTE, lost("lost")]], record)).toEqual([null, ["Today: restore it before its owner is used again"], null]);
+  });
+
   it("never for what can't be seen: neither new nor over", () => {
     const { record } = plan([bad]);
     const blind = unseenSummary("prod", "unreadable", "Its state is damaged.", { atNs: NOW_NS, ignore: [] });
