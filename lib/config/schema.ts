@@ -76,6 +76,17 @@ const entry = {
       ),
     )
     .register(help, { title: "Amazon EKS by IAM", description: "No credential is stored: a signed request for the role's identity is the token. The kubeconfig gives server and authority." }),
+};
+
+const CLUSTER_NAME = "a cluster's name: small letters, digits and -, at most 63, beginning and ending with a letter or digit";
+
+const clusterSchema = z.strictObject(
+  { name: text(CLUSTER_NAME, LABEL).register(help, { title: "Name", description: "What you call this cluster, in commands and reports.", examples: ["prod"] }), ...entry },
+  "a cluster: name, and where it is",
+);
+
+/** What registering alone writes. */
+const registered = {
   access: z
     .optional(
       z.strictObject(
@@ -91,15 +102,8 @@ const entry = {
     .register(help, { title: "Access", description: "What `certkeep clusters add` gave. Written by it; doctor compares it with what the server says." }),
 };
 
-const CLUSTER_NAME = "a cluster's name: small letters, digits and -, at most 63, beginning and ending with a letter or digit";
-
-const clusterSchema = z.strictObject(
-  { name: text(CLUSTER_NAME, LABEL).register(help, { title: "Name", description: "What you call this cluster, in commands and reports.", examples: ["prod"] }), ...entry },
-  "a cluster: name, and where it is",
-);
-
-/** `clusters/NAME.yaml`: the same, less the name. */
-export const registrationSchema = z.strictObject(entry, "a cluster's settings, such as kubeconfig and context");
+/** `clusters/NAME.yaml`: the same, less the name, and what registering gave. */
+export const registrationSchema = z.strictObject({ ...entry, ...registered }, "a cluster's settings, such as kubeconfig and context");
 
 const store = text("file: and a folder, such as file:~/certkeep/backups", FILE_STORE);
 

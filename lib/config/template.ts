@@ -32,6 +32,12 @@ const CLUSTER_EXAMPLES = `    # The kubeconfig file, relative to this file. With
     #selector: "team=web"
     # Secrets read by their name, besides what is found. A CA's key is taken only from a Secret named here.
     #secrets: [shop/web-tls]
+    # false: no Secret is looked for; those under secrets: alone are read.
+    #discover: true
+    # The kubeconfig of the credential that restores. Without it: the one above.
+    #restoreKubeconfig: ~/prod-restore.kubeconfig
+    # Amazon EKS by IAM: no credential is stored; the kubeconfig gives server and authority.
+    #eks: {cluster: prod, region: eu-west-1, role: "arn:aws:iam::123456789012:role/certkeep-prod-read"}
     # Where the Tailscale operator is installed, if not in namespace tailscale with the Secret operator.
     #operator: {namespace: tailscale, secret: operator}
     # Who can open this cluster's copies, instead of the recipients above.
