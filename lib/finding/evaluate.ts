@@ -11,6 +11,7 @@ import { credentialDrafts } from "./credential.ts";
 import { commandLine, literal } from "./command.ts";
 import { createFinding, findingId, type Draft, type Finding, type Subject } from "./finding.ts";
 import { consequence, lossLeadsTo, ownerOf } from "./owner.ts";
+import { unreadableDrafts } from "./unreadable.ts";
 import { atFraction, fractionLeft, instantNs, recordVerdict } from "./verdict.ts";
 import { reasonText } from "./words.ts";
 
@@ -21,7 +22,7 @@ interface Place {
 
 /** Every finding of `state` at `atNs`, in no order; `ignore` entries are not yet applied. */
 export function evaluateState(state: StateDocument, atNs: bigint, now: string): Finding[] {
-  const drafts = [...clusterDrafts(state), ...credentialDrafts(state, atNs), ...secretDrafts(state, atNs), ...lossDrafts(state, atNs), ...copyDrafts(state, atNs)];
+  const drafts = [...clusterDrafts(state), ...credentialDrafts(state, atNs), ...secretDrafts(state, atNs), ...lossDrafts(state, atNs), ...copyDrafts(state, atNs), ...unreadableDrafts(state)];
   return drafts.map((draft) => {
     const known = state.findings[findingId(draft.code, draft.subject)];
     return createFinding(draft, known === undefined ? now : known.since);

@@ -30,6 +30,7 @@ export function succeed(before: StateDocument, identity: PinnedIdentity, documen
     ...emptyState(before.cluster, before.title, before.server),
     identity: { ...identity },
     copies: before.copies,
+    ...(before.drill === undefined ? {} : { drill: before.drill }),
     quota: before.quota,
     predecessors: [...predecessorsOf(before), predecessor],
   };

@@ -134,6 +134,8 @@ const copyRecord = z.looseObject({
 });
 export type CopyRecord = z.infer<typeof copyRecord>;
 
+const drilledCopy = z.looseObject({ version: z.string(), namespace: z.nullable(z.string()), secret: z.nullable(z.string()), code: z.nullable(z.string()), detail: z.string() });
+
 const findingRecord = z.looseObject({ code: z.string(), since: instant, lastAt: instant });
 
 const unread = z.looseObject({ scope: z.string(), code: z.string(), message: z.string(), since: instant });
@@ -171,6 +173,8 @@ const stateDocument = z.looseObject({
   lost: z.record(z.string(), lostRecord),
   copies: z.record(z.string(), copyRecord),
   findings: z.record(z.string(), findingRecord),
+  /** Copies that the last drill could not use; absent where every drill so far could use all. */
+  drill: z.optional(z.looseObject({ at: instant, unreadable: z.array(drilledCopy), more: z.number() })),
   /** Issuances that the records show no more, and what other sources told; lib/state/evidence.ts reads any value. */
   evidence: z.optional(z.unknown()),
   quota: z.looseObject({ day: z.string(), made: z.number() }),

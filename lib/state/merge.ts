@@ -56,6 +56,7 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
       delete secrets[key];
     }
   }
+  const drill = (theirs.drill?.at ?? "") > (ours.drill?.at ?? "") ? theirs.drill : ours.drill;
   const merged: StateDocument = {
     ...theirs,
     ...ours,
@@ -69,6 +70,7 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
     lost,
     copies: union(theirs.copies, ours.copies, mergeCopy),
     findings: union(theirs.findings, ours.findings, (a, b) => ({ ...a, ...b, since: earlier(a.since, b.since), lastAt: later(a.lastAt, b.lastAt) })),
+    ...(drill === undefined ? {} : { drill }),
     quota:
       theirs.quota.day === ours.quota.day
         ? { ...ours.quota, made: Math.max(theirs.quota.made, ours.quota.made) }

@@ -10,9 +10,9 @@ import type { BackupHeader } from "../backup/record.ts";
 import { planRetention, type RetentionCopy } from "../backup/retention.ts";
 import { formatInstant } from "../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { commandLine, literal } from "../finding/command.ts";
 import { createFinding, findingId, type Finding } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
+import { unreadableDraft, type UnreadableCopy } from "../finding/unreadable.ts";
 import { instantNs, msOf, recordVerdict } from "../finding/verdict.ts";
 import type { BlobStore } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -20,11 +20,12 @@ import type { Progress } from "../ports/progress.ts";
 import type { Opener } from "../ports/sealing.ts";
 import { DRILL_NAME, formatDrill } from "../state/drill.ts";
 import type { StateStore } from "../ports/states.ts";
-import { codeWords, type PlanCode } from "../recovery/code.ts";
+import type { PlanCode } from "../recovery/code.ts";
 import type { KnownCopy } from "../recovery/select.ts";
 import type { OpenedCopy } from "../recovery/view.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { JudgeKit } from "./audit/context.ts";
+import { recordDrill, type ClusterDrill } from "./drill/record.ts";
 import { openCopy } from "./restore/open.ts";
 import { changeState } from "./restore/source.ts";
 import { loadState } from "./states.ts";
@@ -124,6 +125,8 @@ export async function runDrill(ports: DrillPorts, patterns: readonly string[]): 
   const copies = [...kept, ...lost].filter((copy) => fits(copy, patterns));
   // Only a drill of everything, with an identity, says that a restore would work.
   if (ports.opener !== null && ports.remove && patterns.length === 0) await remember(ports.states, formatDrill({ at: formatInstant(nowNs), copies: copies.length, unreadable: copies.filter(({ verdict }) => verdict === "unreadable").length }));
+  // A rehearsal writes nothing; headers alone don't tell that what was unreadable opens again.
+  if (ports.opener !== null && ports.remove) problems.push(...(await recordDrill(ports.states, states, byCluster(copies, states.keys(), patterns.length === 0), formatInstant(nowNs))));
   const certificates = [...states].flatMap(([cluster, state]) => certificatesOf(cluster, state, looked, nowNs)).filter((one) => patterns.length === 0 || patterns.some((pattern) => [one.cluster, one.secret, `${one.namespace}/${one.secret}`, one.title].some((text) => matchesPattern(pattern, text))));
   return {
     opened: ports.opener !== null,
@@ -273,18 +276,22 @@ function fits(copy: DrilledCopy, patterns: readonly string[]): boolean {
 }
 
 function findingOf(copy: DrilledCopy, state: StateDocument | undefined, now: string): Finding {
-  const place = parseCopyKey(copy.key);
-  const subject = { cluster: copy.cluster, namespace: place?.namespace ?? null, secret: place?.secret ?? null, name: copy.version.slice(0, 12) };
-  const words = copy.code === null ? "it can't be opened" : codeWords(copy.code);
-  return createFinding(
-    {
-      code: "backup_unreadable",
-      subject,
-      seen: `Copy ${copy.version.slice(0, 12)}: ${words}${copy.detail === "" ? "" : ` (${copy.detail})`}.`,
-      evidence: [copy.key, ...(copy.code === null ? [] : [copy.code])],
-      command: commandLine(literal("certkeep backups"), copy.version.slice(0, 12).concat("*")),
-      cause: `backup_unreadable:${copy.code ?? "unknown"}`,
-    },
-    state?.findings[findingId("backup_unreadable", subject)]?.since ?? now,
-  );
+  const draft = unreadableDraft(copy.cluster, tellOf(copy), copy.key);
+  return createFinding(draft, state?.findings[findingId(draft.code, draft.subject)]?.since ?? now);
+}
+
+function tellOf({ key, version, code, detail }: DrilledCopy): UnreadableCopy {
+  const place = parseCopyKey(key);
+  return { version, namespace: place?.namespace ?? null, secret: place?.secret ?? null, code, detail };
+}
+
+/** What was found, by cluster: every one that has a state, also where nothing of it is left to look at. */
+function byCluster(copies: readonly DrilledCopy[], clusters: Iterable<string>, whole: boolean): Map<string, ClusterDrill> {
+  const found = new Map<string, { looked: Set<string>; unreadable: UnreadableCopy[]; whole: boolean }>([...clusters].map((cluster) => [cluster, { looked: new Set(), unreadable: [], whole }]));
+  for (const copy of copies) {
+    const one = found.get(copy.cluster);
+    one?.looked.add(copy.version);
+    if (copy.verdict === "unreadable" && !copy.retired && copy.removed === null) one?.unreadable.push(tellOf(copy));
+  }
+  return found;
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { isCertkeepError } from "../../lib/error.ts";
+import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { createAuthority } from "../../lib/sandbox/pki.ts";
 import { runDrill, type DrillPorts, type DrillReport } from "../../lib/use/drill.ts";
 import { retireCopy } from "../../lib/use/drill/retire.ts";
@@ -49,6 +50,36 @@ describe("a drill", () => {
     expect(verdicts(report)).toEqual(["good", "unreadable copy_damaged", "unreadable copy_forged", "unreadable no_copy"]);
     expect(report.findings.map(({ code, severity }) => `${code} ${severity}`)).toEqual(Array.from({ length: 3 }, () => "backup_unreadable critical"));
     expect(report.certificates.filter(({ good }) => good === null).map(({ title }) => title).toSorted()).toEqual(["a", "b", "c"].map((host) => `${host}.tail1a2b3.ts.net`));
+  });
+
+  it("says so in the cluster's own findings, through audits and until a drill finds it good, and writes a few at most", async () => {
+    for (let at = 0; at < 23; at += 1) world.put(ingressSecret(`h${at}.tail1a2b3.ts.net`, world.issue([`h${at}.tail1a2b3.ts.net`])));
+    await world.audit();
+    const unreadable = async (): Promise<string[]> => evaluateState(await world.state(), BigInt(world.nowMs) * 1_000_000n, new Date(world.nowMs).toISOString()).filter(({ code }) => code === "backup_unreadable").map(({ severity, subject }) => `${severity} ${subject.secret ?? "the rest"}`);
+    await drill();
+    expect((await world.state()).drill).toBeUndefined();
+    const whole = new Map(world.backups.blobs);
+    const [key] = [...whole.keys()];
+    if (key === undefined) throw new Error("there is no copy");
+    const place = key.includes("/h0.") ? "h0" : (/\/(h\d+)\./.exec(key)?.[1] ?? "");
+    world.backups.blobs.set(key, Buffer.from("{"));
+    await drill({ remove: false });
+    expect(await unreadable()).toEqual([]);
+    await drill();
+    world.nowMs += DAY_MS;
+    await world.audit();
+    expect(await unreadable()).toEqual([`critical ${place}.tail1a2b3.ts.net`]);
+    // A look at others, or without an identity, doesn't take it back.
+    await drill({}, ["elsewhere.*"]);
+    await drill({ opener: null });
+    expect(await unreadable()).toHaveLength(1);
+    for (const one of whole.keys()) world.backups.blobs.set(one, Buffer.from("{"));
+    await drill();
+    expect((await world.state()).drill?.unreadable).toHaveLength(20);
+    expect((await unreadable()).filter((one) => one === "critical the rest")).toHaveLength(1);
+    for (const [one, bytes] of whole) world.backups.blobs.set(one, bytes);
+    await drill();
+    expect(await unreadable()).toEqual([]);
   });
 
   it("with a wrong identity every copy is critical; without one nothing is opened and nothing is removed", async () => {
