@@ -3,6 +3,7 @@
  * or wait. Never more than the evidence carries. Pure.
  */
 import { adviseOn, type Advice } from "../issuance/advice.ts";
+import { setOf } from "../issuance/names.ts";
 import { calledBy } from "../state/identity.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
 import type { Across } from "./across.ts";
@@ -29,9 +30,9 @@ export function isGoodCopy(copy: CopyRecord, atNs: bigint): boolean {
 
 /** `unknown` where this audit could not list the store: what is recorded may be gone, what isn't may be there. */
 function copyStatus(state: StateDocument, place: { readonly namespace: string; readonly secret: string; readonly names: readonly string[] }, notSha256: string | null, atNs: bigint): "good" | "none" | "unknown" {
-  const wanted = place.names.join(",");
+  const wanted = setOf(place.names).key;
   const good = Object.values(state.copies).some(
-    (copy) => copy.namespace === place.namespace && copy.secret === place.secret && copy.sha256 !== notSha256 && copy.names.join(",") === wanted && isGoodCopy(copy, atNs),
+    (copy) => copy.namespace === place.namespace && copy.secret === place.secret && copy.sha256 !== notSha256 && setOf(copy.names).key === wanted && isGoodCopy(copy, atNs),
   );
   if (state.audit?.unread.some(({ scope }) => scope === "backups") === true) return "unknown";
   return good ? "good" : "none";

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { formatInstant } from "../certificate/time.ts";
 import type { Budget } from "../issuance/budget.ts";
+import { serialKey } from "../issuance/issuance.ts";
 import type { IssuanceFinding } from "../issuance/rules.ts";
 import type { Across, Place } from "./across.ts";
 import type { Severity } from "./codes.ts";
@@ -103,12 +104,12 @@ function told(found: IssuanceFinding, cluster: string, across: Across): Told {
       if (budget === null) break;
       return {
         seen: `${issuer} has issued ${recent(budget, issuances)} certificates of new names under ${subject.key}${elsewhere}: ${budgetPhrase(budget, across.atMs)}.`,
-        ...(code === "domain_budget_exhausted" ? { advice: `wait with new names until ${iso(budget.freeFromMs)}; renewals of names that have a certificate go on` } : {}),
+        ...(code === "domain_budget_exhausted" ? { advice: `wait with new names until ${instantOf(budget.freeFromMs)}; renewals of names that have a certificate go on` } : {}),
       };
     }
     case "reissued_without_need": {
       const [last] = issuances.slice(-1);
-      return { seen: `${set} was issued anew${last === undefined ? "" : ` at ${iso(last.issuedAtMs)}`}, though the certificate before was valid and not due for renewal (${times(issuances.length - 1)} within a week${elsewhere}).` };
+      return { seen: `${set} was issued anew${last === undefined ? "" : ` at ${instantOf(last.issuedAtMs)}`}, though the certificate before was valid and not due for renewal (${times(issuances.length - 1)} within a week${elsewhere}).`, ...eachItsOwn(found, across) };
     }
     case "concurrent_issuance": {
       const first = issuances[0]?.issuedAtMs ?? across.atMs;
@@ -126,13 +127,21 @@ function told(found: IssuanceFinding, cluster: string, across: Across): Told {
   return { seen: `${code.replaceAll("_", " ")}: ${set}.` };
 }
 
+/** Where several Secrets hold one each now, that is why: nobody threw anything away. */
+function eachItsOwn({ subject, issuances }: IssuanceFinding, across: Across): Pick<Told, "advice"> {
+  const holders = across.placesOf(subject.issuer, subject.key);
+  const live = new Set(holders.map(({ serial }) => serialKey(serial)));
+  if (live.size < 2 || !issuances.every(({ serial }) => live.has(serial))) return {};
+  return { advice: `${holders.length} Secrets hold these names, each with a certificate issued for itself: give each a name of its own, or let one issue and the others copy` };
+}
+
 /** Nobody has to get up while each Secret that holds it is good and has its copy. */
 function exhaustedSet(found: IssuanceFinding, cluster: string, across: Across, budget: Budget): Pick<Told, "severity" | "advice"> {
   const places = across.placesOf(found.subject.issuer, found.subject.key).filter((place) => place.cluster === cluster);
   const safe = places.length > 0 && places.every(({ valid, copied }) => valid && copied);
   return {
     severity: safe ? "warning" : "critical",
-    advice: safe ? "what is live is valid and has a sealed copy: if it is lost, restore it; find out what reissues it" : `keep what is live from being thrown away; nothing can be issued before ${iso(budget.freeFromMs)} but under another host name`,
+    advice: safe ? "what is live is valid and has a sealed copy: if it is lost, restore it; find out what reissues it" : `keep what is live from being thrown away; nothing can be issued before ${instantOf(budget.freeFromMs)} but under another host name`,
   };
 }
 

@@ -53,7 +53,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
   return [
     style.bold(plain(view.name)),
     ...verdictLines(view, page),
-    ...section("Where it is", placeLines(view, page), page),
+    ...section(plain(`Where it is${view.places.length > 0 && onlyCluster(view) !== null ? `, in ${onlyCluster(view)}` : ""}`), placeLines(view, page), page),
     ...section("What to do", doLines(view, page), page),
     ...findingLines({ findings: onceEach(view.findings).map((finding) => (finding.command === `certkeep explain ${view.name}` ? { ...finding, command: null } : finding)), nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
     ...(view.ignored === 0 ? [] : wrap(style.dim(`${count(view.ignored, "finding")} muted by ignore: in certkeep.yaml.`), width, "  ")),
@@ -62,6 +62,13 @@ export function explainText(view: ExplainView, page: PageStyle): string {
     ...(view.planned === null ? [] : view.accounts.flatMap((account) => planLines(account, view.planned ?? 0, view, page))),
     ...section("Backups", copyLines(view, page), page),
   ].join("\n");
+}
+
+/** The cluster that every place is in, or `null`: a column for it would take the room that names need. */
+function onlyCluster({ places }: ExplainView): string | null {
+  const clusters = new Set(places.map(({ cluster }) => cluster));
+  const [first] = clusters;
+  return clusters.size === 1 && first !== undefined ? first : null;
 }
 
 function section(title: string, lines: readonly string[], { style }: PageStyle): string[] {
@@ -126,8 +133,9 @@ function placeLines(view: ExplainView, { width, style }: PageStyle): string[] {
   if (view.places.length === 0) return [];
   const rank = (place: CertificatePlace): number => (place.state === "live" && place.verdict?.valid === true ? 1 : 0);
   const places = view.places.toSorted((a, b) => rank(a) - rank(b));
+  const several = onlyCluster(view) === null;
   const rows = places.slice(0, MAX_ROWS).map((place) => [
-    place.cluster,
+    ...(several ? [place.cluster] : []),
     `${place.namespace}/${place.secret}`,
     ...(view.kind === "certificate" ? [] : [place.name]),
     place.state === "live" ? (place.verdict?.valid === true ? "valid" : (place.verdict?.reasons[0] ?? "invalid").replaceAll("_", " ")) : place.state === "removed" ? "removed with its parent" : place.state,
@@ -136,7 +144,7 @@ function placeLines(view: ExplainView, { width, style }: PageStyle): string[] {
     place.copies.some(({ good }) => good) ? "yes" : "no",
   ]);
   return [
-    ...tableLines(["CLUSTER", "SECRET", ...(view.kind === "certificate" ? [] : ["NAME"]), "STATE", "SERIAL", "UNTIL", "GOOD COPY"], rows, width, "  "),
+    ...tableLines([...(several ? ["CLUSTER"] : []), "SECRET", ...(view.kind === "certificate" ? [] : ["NAME"]), "STATE", "SERIAL", "UNTIL", "GOOD COPY"], rows, width, "  "),
     ...(places.length > MAX_ROWS ? [style.dim(`  and ${places.length - MAX_ROWS} more, all of them no worse`)] : []),
   ];
 }
@@ -158,16 +166,17 @@ function doLines(view: ExplainView, { width }: PageStyle): string[] {
 
 const SOURCE_WORDS: Readonly<Record<Sighting["kind"], string>> = { secret: "Secret", backup: "backup", state: "state", log: "log", ct: "certificate log" };
 
-function sourceText({ kind, cluster, where }: Sighting): string {
-  return [SOURCE_WORDS[kind], cluster, kind === "backup" ? where.slice(0, 8) : where].filter((part) => part !== null).join(" ");
+/** A Secret is known by its slash; `cluster` is said where it isn't `home`. */
+function sourceText({ kind, cluster, where }: Sighting, home: string | null): string {
+  return [kind === "secret" ? null : SOURCE_WORDS[kind], cluster === home ? null : cluster, kind === "backup" ? where.slice(0, 8) : where].filter((part) => part !== null).join(" ");
 }
 
 const SOURCE_ORDER: readonly Sighting["kind"][] = ["secret", "ct", "backup", "state", "log"];
 
 /** Two of them, and how many more. */
-function sourcesText(sources: readonly Sighting[]): string {
+function sourcesText(sources: readonly Sighting[], home: string | null): string {
   const sorted = sources.toSorted((a, b) => SOURCE_ORDER.indexOf(a.kind) - SOURCE_ORDER.indexOf(b.kind));
-  return sorted.slice(0, 2).map(sourceText).join(", ") + (sorted.length > 2 ? ` and ${sorted.length - 2} more` : "");
+  return sorted.slice(0, 2).map((source) => sourceText(source, home)).join(", ") + (sorted.length > 2 ? ` and ${sorted.length - 2} more` : "");
 }
 
 /** What tells the instant: an SCT; the notBefore, dated back; or no more than that it was seen then. */
@@ -184,23 +193,29 @@ function timelineLines(account: AccountView, view: ExplainView, page: PageStyle)
   const { timeline, budget } = account;
   const issuer = view.across.titles.get(account.issuer) ?? account.issuer;
   if (timeline.length === 0) return [];
-  const rows = timeline.slice(-MAX_ROWS).map(({ issuance, effect, leaves }) => [
+  const shown = timeline.slice(-MAX_ROWS);
+  const clusters = new Set([...view.places.map(({ cluster }) => cluster), ...shown.flatMap(({ issuance }) => issuance.sources.map(({ cluster }) => cluster))]);
+  const [first = null] = clusters;
+  const home = clusters.size === 1 ? first : null;
+  // The usual case says it once, in the title: names need the room.
+  const signed = shown.every(({ issuance }) => issuance.basis === "sct");
+  const rows = shown.map(({ issuance, effect, leaves }) => [
     instantOf(issuance.issuedAtMs),
-    BASIS_WORDS[issuance.basis],
+    ...(signed ? [] : [BASIS_WORDS[issuance.basis]]),
     serialText(issuance.serial),
     ...(account.kind === "domain" ? [issuance.names[0] ?? ""] : []),
     leaves === undefined || budget === null ? "" : `${bar(leaves, budget.limit.burst)} ${leaves} of ${budget.limit.burst}${EFFECT_WORDS[effect ?? "spent"]}`,
-    sourcesText(issuance.sources),
+    sourcesText(issuance.sources, home),
   ]);
-  const head = ["ISSUED", "BY", "SERIAL", ...(account.kind === "domain" ? ["NAME"] : []), budget === null ? "" : "LEFT AFTER IT", "KNOWN FROM"];
+  const head = ["ISSUED", ...(signed ? [] : ["BY"]), "SERIAL", ...(account.kind === "domain" ? ["NAME"] : []), budget === null ? "" : "LEFT AFTER IT", "KNOWN FROM"];
   const earlier = timeline.length - MAX_ROWS;
-  return section(plain(`Issued by ${issuer}${view.accounts.length > 1 ? ` for ${accountName(account)}` : ""} (${timeline.length})`), [...(earlier > 0 ? [page.style.dim(`  ${count(earlier, "earlier one")}, then:`)] : []), ...tableLines(head, rows, page.width, "  ")], page);
+  return section(plain(`Issued by ${issuer}${view.accounts.length > 1 ? ` for ${accountName(account)}` : ""} (${timeline.length}${signed ? ", each dated by its SCT" : ""})`), [...(earlier > 0 ? [page.style.dim(`  ${count(earlier, "earlier one")}, then:`)] : []), ...tableLines(head, rows, page.width, "  ")], page);
 }
 
 function budgetLine(budget: Budget, atMs: number): string {
   const phrase = budgetPhrase(budget, atMs);
-  const next = budget.nextSlotMs === null || budget.atMost === 0 ? "" : `; the next comes back at ${instantOf(budget.nextSlotMs)}, in ${spanPhrase(budget.nextSlotMs - atMs)}`;
-  const full = budget.fullAtMs === null ? "" : `; full again at ${instantOf(budget.fullAtMs)}`;
+  const next = budget.nextSlotMs === null || budget.atMost === 0 || budget.nextSlotMs === budget.fullAtMs ? "" : `; the next comes back at ${instantOf(budget.nextSlotMs)}, in ${spanPhrase(budget.nextSlotMs - atMs)}`;
+  const full = budget.fullAtMs === null ? "" : `; full again at ${instantOf(budget.fullAtMs)}${budget.nextSlotMs === budget.fullAtMs ? `, in ${spanPhrase(budget.fullAtMs - atMs)}` : ""}`;
   return `${budget.kind === "set" ? `this set of names, ${setPhrase(budget.key)}` : `new names under ${budget.key}`}: ${phrase}${next}${full}.`;
 }
 
