@@ -77,13 +77,28 @@ function hasSmallOrder(key: PublicKey & { kind: "ed25519" }): boolean {
 
 type VerifyKey = Parameters<typeof verify>[2];
 
+/**
+ * Verifications that wait for the end of this turn of the event loop, to be handed over together. Each by itself
+ * would wake one of libuv's threads, which on few cores takes the turn of the one that parses.
+ */
+let waiting: (() => void)[] = [];
+
+function handOver(): void {
+  const ready = waiting;
+  waiting = [];
+  for (const start of ready) start();
+}
+
 function run(hash: string | null, data: Uint8Array, key: VerifyKey, signature: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
-    try {
-      verify(hash, data, key, signature, (error, ok) => resolve(error === null && ok));
-    } catch {
-      resolve(false);
-    }
+    const start = (): void => {
+      try {
+        verify(hash, data, key, signature, (error, ok) => resolve(error === null && ok));
+      } catch {
+        resolve(false);
+      }
+    };
+    if (waiting.push(start) === 1) setImmediate(handOver);
   });
 }
 
