@@ -9,9 +9,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eksToken, roleCredentials } from "../../lib/adapters/kubernetes/eks.ts";
 import { freePort, startProgram, waitUntil, type Program } from "./support/process.ts";
 import { runProgram } from "./support/run.ts";
-import { findTool, requireTool } from "./support/tools.ts";
+import { lacksTools, requireTool } from "./support/tools.ts";
 
 const KEYS = { accessKeyId: "AKIDEXAMPLE000000001", secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" };
+
+// The identity that takes roles on is the process's own.
+beforeAll(() => {
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_EC2_METADATA_DISABLED: "true" });
+});
 
 function urlOf(token: string): URL {
   expect(token.startsWith("k8s-aws-v1.")).toBe(true);
@@ -24,8 +29,7 @@ function dateMs(text: string): number {
   return Date.parse(text.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
 }
 
-// Neither program is among those that every run has: the same is shown without them by recorded tokens.
-describe.skipIf(findTool("aws") === null)("a token for EKS and the AWS command line's", () => {
+describe.skipIf(lacksTools("aws"))("a token for EKS and the AWS command line's", () => {
   it.each([
     ["a key", undefined, "prod", "eu-west-1"],
     ["a session", "FwoGZXIvYXdzEBYaD+/=token", "prod-2_x", "us-east-1"],
@@ -42,7 +46,7 @@ describe.skipIf(findTool("aws") === null)("a token for EKS and the AWS command l
   });
 });
 
-describe.skipIf(findTool("ministack") === null)("a token for EKS and an STS", () => {
+describe.skipIf(lacksTools("ministack"))("a token for EKS and an STS", () => {
   let emulator: Program;
   let endpoint: string;
   let folder: string;
@@ -61,7 +65,6 @@ describe.skipIf(findTool("ministack") === null)("a token for EKS and an STS", ()
   });
 
   it("is a request that it answers with the role's identity, once the role was taken on", async () => {
-    Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_EC2_METADATA_DISABLED: "true" });
     const credentials = roleCredentials("arn:aws:iam::000000000000:role/certkeep-prod-read", "eu-west-1", "prod", { AWS_ENDPOINT_URL_STS: endpoint });
     const token = await eksToken({ cluster: "prod", region: "eu-west-1", endpoint, nowMs: () => Date.now(), credentials });
     const url = urlOf(token);
