@@ -25,7 +25,7 @@ export const PLAN_CODES = {
 
   /** Keep. */
   already_there: entry("the very same bytes are there already"),
-  live_valid: entry("what is there is valid, and the copy is not valid for longer", true),
+  live_valid: entry("what is there is valid, and the copy is not valid for longer, or lacks one of its names", true),
   account_in_use: entry("another account key is there, and nothing restored here belongs to the copy's"),
 
   /** Later. */

@@ -208,8 +208,16 @@ function itemOf(wanted: Wanted, copy: OpenedCopy, site: Site, draft: Draft, opti
     restart,
     saved: restores && record.kind === "certificate" ? 1 : 0,
     revocation: record.kind === "account-key" ? null : copy.revocation,
-    notes: restores || draft.rule === "later" ? [...site.notes, ...copyNotes(copy, wanted)] : [],
+    notes: restores || draft.rule === "later" ? [...site.notes, ...originNotes(copy, now, live, options), ...copyNotes(copy, wanted)] : [],
   };
+}
+
+/** A certificate of somebody's own CA serves those who trust that: whether it is there on purpose only a person knows. */
+function originNotes(copy: OpenedCopy, now: Now, live: LiveSecret | null, { nowNs }: PlanOptions): string[] {
+  const pair = live === null || copy.shape !== "tls" ? null : pairAt(live, copy.record.fieldBase);
+  if (pair === null || now.state !== "invalid" || !pair.keyFits || pair.notAfterNs === null || pair.notAfterNs < nowNs) return [];
+  if (pair.verdict.reasons.length === 0 || pair.verdict.reasons.some((reason) => reason !== "unknown_issuer")) return [];
+  return [`what is there leads to no issuer that is known here, and holds until ${formatInstant(pair.notAfterNs).slice(0, 10)}. If it was put there on purpose (a CA of your own), leave this one out, or name the CA under issuers: in certkeep.yaml`];
 }
 
 function copyNotes(copy: OpenedCopy, wanted: Wanted): string[] {

@@ -1,5 +1,6 @@
 /** What is valid stays: other places, other names, and copies that only seem to be better. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createAuthority } from "../../lib/sandbox/pki.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import { dataAt, outcomes, restore, tlsSecret } from "../support/restoring.ts";
 
@@ -41,6 +42,19 @@ describe("a valid certificate for other names", () => {
     world.put(tlsSecret("shop", "web", world.issue(["A.example.com"], ending(40))));
     expect(outcomes(await restore(world, { all: true }))).toEqual(["a.example.com restore done copy_longer"]);
     expect(dataAt(world.sandbox, "shop", "web")).toEqual(first.data);
+  });
+});
+
+describe("a certificate of somebody's own CA", () => {
+  it("is told to be perhaps there on purpose before it is replaced, and is kept", async () => {
+    world.put(tlsSecret("shop", "web", world.issue(["a.example.com"])));
+    await world.audit();
+    const own = createAuthority({ name: "Own" }).issue({ names: ["a.example.com"], notBefore: new Date(world.nowMs - DAY_MS), ...ending(300) });
+    world.put(tlsSecret("shop", "web", own));
+    const plan = await restore(world, { all: true, mode: "plan" });
+    expect(plan.items.map(({ item }) => item.notes.filter((note) => note.includes("on purpose")).length)).toEqual([1]);
+    expect(outcomes(await restore(world, { names: ["a.example.com"] }))).toEqual(["a.example.com restore done live_invalid"]);
+    expect(Object.values((await world.state()).copies).map(({ kind }) => kind).toSorted()).toEqual(["certificate", "replaced"]);
   });
 });
 

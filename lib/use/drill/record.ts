@@ -26,6 +26,7 @@ type DrillRecord = NonNullable<StateDocument["drill"]>;
 
 /** The record after a drill at `at` (RFC 3339), or `null` where there is nothing to write. */
 function nextRecord(before: DrillRecord | undefined, found: ClusterDrill, at: string): DrillRecord | null {
+  if (!found.whole && found.looked.size === 0) return null;
   const kept = found.whole ? [] : (before?.unreadable ?? []).filter(({ version }) => !found.looked.has(version));
   const now = [...found.unreadable].toSorted((a, b) => (a.version < b.version ? -1 : 1)).map((one) => ({ ...one, detail: one.detail.slice(0, DETAIL_MAX) }));
   const all = [...kept, ...now];
