@@ -10,8 +10,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCertificates, namespaceOf, NAMESPACES } from "./support/certificates.ts";
-import { bareVerify, startCluster } from "./support/cluster.ts";
-import { best } from "./support/measure.ts";
+import { type Bare, bareVerify, startCluster } from "./support/cluster.ts";
+import type { Measured } from "./support/measure.ts";
 import { megabytes, note, putRow, seconds } from "./support/row.ts";
 
 const CURVE = process.argv[2] === "P-256" ? "P-256" : "P-384";
@@ -22,6 +22,14 @@ const EXPORTER_SECONDS = 4.4;
 const PEAK_BYTES = 160e6;
 const FIRST_RATIO = 1.15;
 
+const NEVER: Bare = { seconds: Infinity, cpuSeconds: Infinity };
+
+/** The quicker of two, with the higher memory of both. */
+function quicker<T extends { readonly seconds: number; readonly peakBytes?: number }>(one: T | null, other: T): T {
+  const best = one === null || other.seconds < one.seconds ? other : one;
+  return other.peakBytes === undefined ? best : { ...best, peakBytes: Math.max(one?.peakBytes ?? 0, other.peakBytes) };
+}
+
 const set = createCertificates(COUNT, CURVE, Date.now());
 const folder = mkdtempSync(join(tmpdir(), "certkeep-bench-"));
 const file = join(folder, "signatures.json");
@@ -29,33 +37,35 @@ writeFileSync(file, JSON.stringify(set.signatures));
 const namespaces = Array.from({ length: NAMESPACES }, (_, i) => namespaceOf(i));
 const cluster = await startCluster(namespaces, set.secrets, set.rootPem);
 try {
-  let list = Infinity;
-  let table = Infinity;
-  let verify = Infinity;
+  let list: Bare = NEVER;
+  let table: Bare = NEVER;
+  let verify: Bare = NEVER;
+  let first: Measured | null = null;
+  let again: Measured | null = null;
+  // In turn, so that what else the machine does falls on all of them alike.
   for (let i = 0; i < RUNS; i += 1) {
-    list = Math.min(list, await cluster.bareList("list"));
-    table = Math.min(table, await cluster.bareList("table"));
-    verify = Math.min(verify, await bareVerify(file));
+    list = quicker(list, await cluster.bareList("list"));
+    verify = quicker(verify, await bareVerify(file));
+    first = quicker(first, await cluster.audit(COUNT, true));
+    table = quicker(table, await cluster.bareList("table"));
+    again = quicker(again, await cluster.audit(COUNT, false));
   }
-  const first = await best(RUNS, async () => cluster.audit(COUNT, true));
-  const again = await best(RUNS, async () => cluster.audit(COUNT, false));
-  note(`bare: list ${seconds(list)}, Table ${seconds(table)}, ${COUNT} signatures ${seconds(verify)}; processor time: first ${seconds(first.cpuSeconds)}, again ${seconds(again.cpuSeconds)}`);
+  if (first === null || again === null) throw new Error("nothing was run");
+  note(`by the clock: bare list ${seconds(list.seconds)}, Table ${seconds(table.seconds)}, ${COUNT} signatures ${seconds(verify.seconds)}, first ${seconds(first.seconds)}, again ${seconds(again.seconds)}`);
+  note(`processor time: bare list ${seconds(list.cpuSeconds)}, Table ${seconds(table.cpuSeconds)}, ${COUNT} signatures ${seconds(verify.cpuSeconds)}, first ${seconds(first.cpuSeconds)}, again ${seconds(again.cpuSeconds)}`);
 
   const what = `${COUNT} TLS Secrets, ${CURVE} issuer`;
-  const bare = list + verify;
+  const bare = list.seconds + verify.seconds;
+  const byProcessor = (first.cpuSeconds / (list.cpuSeconds + verify.cpuSeconds)).toFixed(2);
   if (CURVE === "P-384") {
-    putRow({ what: `${what}: first run`, hold: `at most ${FIRST_RATIO} of bare list + bare verify`, measured: `${seconds(first.seconds)}, ${(first.seconds / bare).toFixed(2)} of ${seconds(bare)}`, holds: first.seconds <= FIRST_RATIO * bare });
+    putRow({ what: `${what}: first run`, hold: `at most ${FIRST_RATIO} of bare list + bare verify`, measured: `${seconds(first.seconds)}, ${(first.seconds / bare).toFixed(2)} of ${seconds(bare)} (${byProcessor} by processor time)`, holds: first.seconds <= FIRST_RATIO * bare });
     putRow({ what: `${what}: memory`, hold: `under ${megabytes(PEAK_BYTES)}`, measured: megabytes(first.peakBytes), holds: first.peakBytes < PEAK_BYTES });
   } else {
     putRow({ what: `${what}: first run`, hold: `under the exporter's ${seconds(EXPORTER_SECONDS)}`, measured: `${seconds(first.seconds)} (bare list + bare verify ${seconds(bare)})`, holds: first.seconds < EXPORTER_SECONDS });
     putRow({ what: `${what}: memory`, hold: `under ${megabytes(PEAK_BYTES)}`, measured: megabytes(first.peakBytes), holds: first.peakBytes < PEAK_BYTES });
   }
-  putRow({ what: `${what}: nothing changed`, hold: "at most 2 bare Table lists", measured: `${seconds(again.seconds)}, ${(again.seconds / table).toFixed(2)} of ${seconds(table)}`, holds: again.seconds <= 2 * table });
+  putRow({ what: `${what}: nothing changed`, hold: "at most 2 bare Table lists", measured: `${seconds(again.seconds)}, ${(again.seconds / table.seconds).toFixed(2)} of ${seconds(table.seconds)}`, holds: again.seconds <= 2 * table.seconds });
   putRow({ what: `${what}: nothing changed`, hold: `at most 0.3 of the exporter's ${seconds(EXPORTER_SECONDS)}`, measured: `${(again.seconds / EXPORTER_SECONDS).toFixed(2)}, ${megabytes(again.peakBytes)}`, holds: again.seconds <= 0.3 * EXPORTER_SECONDS });
-  if (process.env["BENCH_KEEP"] !== undefined) {
-    note(`kept: ${JSON.stringify(cluster.environment)}`);
-    await new Promise((resolve) => process.once("SIGINT", resolve));
-  }
 } finally {
   await cluster.stop();
   rmSync(folder, { recursive: true, force: true });

@@ -37,6 +37,7 @@ function textsOf(value: unknown): Readonly<Record<string, string>> {
 }
 
 function annotationsOf(value: unknown): Readonly<Record<string, string>> {
+  if (value === undefined) return NOTHING;
   const all = fieldsOf(value);
   const kept = KEPT_ANNOTATIONS.flatMap((key) => (Object.hasOwn(all, key) && typeof all[key] === "string" ? [[key, all[key]] as const] : []));
   return kept.length === 0 ? NOTHING : Object.fromEntries(kept);

@@ -1,6 +1,7 @@
 /**
  * What the least client would have to do, to compare with: pages through a list and parses them, or verifies
- * signatures on all cores, and nothing else. Tells the seconds of that alone, without the start of its process.
+ * signatures on all cores, and nothing else. Tells the seconds of that alone, by the clock and
+ * by processor time, without the start of its process.
  *
  *   node bare.ts list|table SERVER TOKEN CA-FILE      pages of 500
  *   node bare.ts verify FILE                          signatures as certificates.ts writes them
@@ -61,14 +62,18 @@ async function verifyAll({ hash, spki, signed }: Signatures): Promise<number> {
     }
   };
   begin = performance.now();
+  before = process.cpuUsage();
   await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
   return good;
 }
 
 const [mode = "", ...args] = process.argv.slice(2);
 let begin = performance.now();
+let before = process.cpuUsage();
 let count: number;
 if (mode === "verify") count = await verifyAll(JSON.parse(readFileSync(args[0] ?? "", "utf8")) as Signatures);
 else if (mode === "list" || mode === "table") count = await list(mode, args[0] ?? "", args[1] ?? "", args[2] ?? "");
 else throw new Error(`expected list, table or verify, found ${mode}`);
-process.stdout.write(`${JSON.stringify({ seconds: (performance.now() - begin) / 1000, count })}\n`);
+const took = (performance.now() - begin) / 1000;
+const { user, system } = process.cpuUsage(before);
+process.stdout.write(`${JSON.stringify({ seconds: took, cpuSeconds: (user + system) / 1e6, count })}\n`);

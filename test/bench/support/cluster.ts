@@ -11,6 +11,12 @@ import { note } from "./row.ts";
 const COMMAND = join(import.meta.dirname, "../../../dist/cli/main.js");
 const BARE = join(import.meta.dirname, "bare.ts");
 
+/** What bare.ts tells of itself. */
+export interface Bare {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
 export interface BenchCluster {
   readonly kube: Kube;
   readonly kubeconfig: string;
@@ -20,8 +26,8 @@ export interface BenchCluster {
   readonly config: string;
   /** One `certkeep audit`, process start included; `fresh` forgets the state first. @throws where it didn't see `certificates` good ones */
   audit(certificates: number, fresh: boolean): Promise<Measured>;
-  /** Seconds of a bare client that pages through all Secrets, without the start of its process. */
-  bareList(form: "list" | "table"): Promise<number>;
+  /** A bare client that pages through all Secrets, without the start of its process. */
+  bareList(form: "list" | "table"): Promise<Bare>;
   stop(): Promise<void>;
 }
 
@@ -66,15 +72,15 @@ export async function startCluster(namespaces: readonly string[], secrets: Itera
     bareList: async (form) => {
       const run = await measure(process.execPath, [BARE, form, kube.server, kube.adminToken, caFile]);
       if (run.code !== 0) throw new Error(`the bare client failed:\n${run.stderr}`);
-      return (JSON.parse(run.stdout) as { seconds: number }).seconds;
+      return JSON.parse(run.stdout) as Bare;
     },
     stop: kube.stop,
   };
 }
 
-/** Seconds of verifying signatures on all cores and nothing else; `file` as certificates.ts makes it. */
-export async function bareVerify(file: string): Promise<number> {
+/** Verifying signatures on all cores and nothing else; `file` as certificates.ts makes it. */
+export async function bareVerify(file: string): Promise<Bare> {
   const run = await measure(process.execPath, [BARE, "verify", file]);
   if (run.code !== 0) throw new Error(`bare verification failed:\n${run.stderr}`);
-  return (JSON.parse(run.stdout) as { seconds: number }).seconds;
+  return JSON.parse(run.stdout) as Bare;
 }
