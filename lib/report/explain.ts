@@ -160,6 +160,7 @@ function doLines(view: ExplainView, { width }: PageStyle): string[] {
     });
   }
   const [worst] = sortFindings(view.findings.filter(({ severity }) => severity !== "information"));
+  if (worst === undefined && view.places.some(({ copies }) => !copies.some(({ good }) => good))) return wrap("Nothing now. There is no good sealed copy of it, though: lost, it can only be issued again.", width, "  ");
   if (worst === undefined) return view.places.length === 0 ? [] : ["  Nothing: what is known of it is fine."];
   return wrap(plain(`${worst.advice.charAt(0).toUpperCase()}${worst.advice.slice(1)}.`), width, "  ");
 }
@@ -204,7 +205,7 @@ function timelineLines(account: AccountView, view: ExplainView, page: PageStyle)
     ...(signed ? [] : [BASIS_WORDS[issuance.basis]]),
     serialText(issuance.serial),
     ...(account.kind === "domain" ? [issuance.names[0] ?? ""] : []),
-    leaves === undefined || budget === null ? "" : `${bar(leaves, budget.limit.burst)} ${leaves} of ${budget.limit.burst}${EFFECT_WORDS[effect ?? "spent"]}`,
+    leaves === undefined || budget === null ? "" : `${account.kind === "domain" ? "" : `${bar(leaves, budget.limit.burst)} `}${leaves} of ${budget.limit.burst}${EFFECT_WORDS[effect ?? "spent"]}`,
     sourcesText(issuance.sources, home),
   ]);
   const head = ["ISSUED", ...(signed ? [] : ["BY"]), "SERIAL", ...(account.kind === "domain" ? ["NAME"] : []), budget === null ? "" : "LEFT AFTER IT", "KNOWN FROM"];

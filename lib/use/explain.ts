@@ -99,10 +99,13 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
   const explained = new Explained(known, across, atNs, input);
   const explanation = explained.resolve();
   if (explanation !== null) return { ...explanation, problems };
+  // What could not be read may hold it.
+  const unread = problems.length === 0 ? "" : `, and ${problems.length === 1 ? "a state" : `${problems.length} states`} could not be read`;
+  if (Object.hasOwn(CODES, input.name)) throw new CertkeepError("usage", { where: `explain ${input.name}`, found: known.length === 0 ? "no state of any cluster: nothing was audited yet" : `no such finding now${unread}`, expected: "a finding that `certkeep audit` or `certkeep report` shows", ...(known.length === 0 ? { todo: "Run: certkeep audit" } : {}) });
   const near = meant(input.name, explained.names());
   throw new CertkeepError("usage", {
     where: `explain ${plain(JSON.stringify(input.name))}`,
-    found: known.length === 0 ? "no state of any cluster: nothing was audited yet" : `nothing known by that name in ${known.length === 1 ? "the one cluster" : `the ${known.length} clusters`} audited so far`,
+    found: known.length === 0 ? "no state of any cluster: nothing was audited yet" : `nothing known by that name in ${known.length === 1 ? "the one cluster" : `the ${known.length} clusters`} audited so far${unread}`,
     expected: "a domain, NAMESPACE/SECRET, a cluster, or a finding",
     ...(near !== null ? { todo: `Did you mean ${plain(JSON.stringify(near))}?` } : known.length === 0 ? { todo: "Run: certkeep audit" } : {}),
   });

@@ -127,7 +127,7 @@ describe("certkeep explain", () => {
   it.each([
     [["explain"], /missing required argument 'name'/],
     [["explain", "shp.tail1a2b3.ts.net"], /nothing known by that name in the one cluster audited so far; expected a domain, NAMESPACE\/SECRET, a cluster, or a finding\. Did you mean "shop\.tail1a2b3\.ts\.net"\?/],
-    [["explain", "expiring"], /nothing known by that name/],
+    [["explain", "expiring"], /no such finding now/],
     [["explain", ""], /nothing known by that name/],
     [["explain", "\u001b[2J\u202ex"], /nothing known by that name/],
     [["explain", DOMAIN, "--plan", "0"], /Expected a whole number from 1 to 10000/],

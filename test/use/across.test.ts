@@ -7,7 +7,6 @@ import type { AuditPorts } from "../../lib/use/audit/context.ts";
 import { auditDocument } from "../../lib/use/audit/document.ts";
 import { explainName } from "../../lib/use/explain.ts";
 import { explainDocument } from "../../lib/use/explain/document.ts";
-import { type FullReport, reportAll } from "../../lib/use/report.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const HOUR_MS = 3_600_000;
@@ -139,82 +138,6 @@ describe("clusters that share a set and a tailnet", () => {
     expect(report.across.ledger.evidence.silences).toContainEqual({ source: "state", cluster: "west", reason: "state_damaged", sinceMs: null });
     expect(only(report)).toMatchObject({ complete: true });
     expect(budget(report, DOMAIN)).toMatchObject({ atMost: 4, atLeast: null });
-  });
-});
-
-describe("a report", () => {
-  it("tells the same of budgets as an audit, and advises the same", async () => {
-    await replaced("east", [5 * HOUR_MS, 4 * HOUR_MS]);
-    await replaced("west", [3 * HOUR_MS, 2 * HOUR_MS]);
-    world.put(ingressSecret(DOMAIN, null));
-    const audited = await audit("west");
-    const report = await reportAll({ ...world.ports(), issuance: { kit } }, { registered: ["west"], ignore: [] });
-    expect(report.budgets).toMatchObject([
-      { name: DOMAIN, kind: "set", remaining: 1, atLeast: null, capacity: 5, clusters: ["east", "west"] },
-      // One token came back after 3 h 21 min 36 s.
-      { name: TAILNET, kind: "domain", remaining: 50, capacity: 50 },
-    ]);
-    expect(report.budgets[0]?.levels.map(({ left }) => left)).toEqual([4, 3, 2, 1, 1, 2]);
-    const told = (findings: AuditedTarget["findings"]): string[] => findings.map(({ id, advice }) => `${id} ${advice}`).toSorted();
-    expect(told(report.summaries[0]?.findings ?? [])).toEqual(told(only(audited).findings));
-  });
-});
-
-describe("a report over many clusters", () => {
-  /** How often each state was read. */
-  async function reads(): Promise<{ readonly report: FullReport; readonly reads: Readonly<Record<string, number>> }> {
-    const counts: Record<string, number> = {};
-    const { states, clock } = world.ports();
-    const counting: typeof states = {
-      url: states.url,
-      names: () => states.names(),
-      write: (name, text, revision) => states.write(name, text, revision),
-      read: (name) => {
-        counts[name] = (counts[name] ?? 0) + 1;
-        return states.read(name);
-      },
-    };
-    return { report: await reportAll({ states: counting, clock, issuance: { kit } }, { registered: [], ignore: [] }), reads: counts };
-  }
-
-  it("reads a state again only where other clusters change what is said of it", async () => {
-    await replaced("east", [HOUR_MS]);
-    world.sandbox.remove("tailscale", DOMAIN);
-    world.put(ingressSecret(`other.${TAILNET}`, ago(HOUR_MS, [`other.${TAILNET}`])));
-    await audit("west");
-    const apart = await reads();
-    expect(apart.reads).toEqual({ "cluster-east": 1, "cluster-west": 1 });
-    expect(apart.report.rows.map(({ cluster, name }) => `${cluster} ${name}`)).toEqual([`east ${DOMAIN}`, `west other.${TAILNET}`]);
-    // West takes the set of east as well: both are told, and nothing twice.
-    world.put(ingressSecret(DOMAIN, ago(0)));
-    await audit("west");
-    const shared = await reads();
-    expect(shared.reads).toEqual({ "cluster-east": 2, "cluster-west": 2 });
-    expect(shared.report.rows.map(({ cluster, name }) => `${cluster} ${name}`)).toHaveLength(3);
-    expect(shared.report.summaries.map(({ cluster, findings }) => [cluster, findings.some(({ code }) => code === "shared_set")])).toEqual([["east", true], ["west", true]]);
-  });
-
-  it("advises on what fails though no other cluster shows anything of it", async () => {
-    await replaced("east", [HOUR_MS]);
-    world.put(ingressSecret(DOMAIN, null));
-    await audit("east");
-    const { report } = await reads();
-    expect(report.summaries[0]?.findings.map(({ code, advice }) => [code, advice.startsWith("restore the last good copy now")])).toContainEqual(["fields_emptied", true]);
-  });
-});
-
-describe("a certificate issued again", () => {
-  const advice = async (): Promise<string | undefined> => only(await audit("prod")).findings.find(({ code }) => code === "reissued_without_need")?.advice;
-
-  it("is its owner's doing where the one before is gone", async () => {
-    await replaced("prod", [5 * HOUR_MS, HOUR_MS]);
-    expect(await advice()).toContain("find out why its owner");
-  });
-
-  it("is nobody's where another Secret still holds the one before", async () => {
-    await replaced("prod", [5 * HOUR_MS]);
-    world.put(ingressSecret(DOMAIN, ago(HOUR_MS), "shop"));
-    expect(await advice()).toContain("2 Secrets hold these names, each with a certificate issued for itself");
   });
 });
 
