@@ -209,7 +209,7 @@ function isOf(kinds: ReadonlySet<CopyKind>, copy: CopyRecord): boolean {
 export function selectCopies(state: StateDocument, copies: Readonly<Record<string, KnownCopy>>, wanted: Selection): Selected {
   const places = [...indexPlaces(state, copies).values()].filter((place) => wanted.namespace === null || place.namespace === wanted.namespace);
   const look = wanted.asOfNs === null ? null : lastLook(Object.values(copies), wanted.asOfNs);
-  if (wanted.version !== null) return selectVersion(places, copies, wanted.version, wanted.namespace);
+  if (wanted.version !== null) return selectVersion(places, copies, wanted.version, wanted.namespace, wanted.names);
 
   const unknown: UnknownName[] = [];
   const named = new Set<Place>();
@@ -253,7 +253,7 @@ function choose(place: Place, wanted: Selection, named: boolean, look: bigint | 
   };
 }
 
-function selectVersion(places: readonly Place[], copies: Readonly<Record<string, KnownCopy>>, prefix: string, namespace: string | null): Selected {
+function selectVersion(places: readonly Place[], copies: Readonly<Record<string, KnownCopy>>, prefix: string, namespace: string | null, wanted: readonly string[]): Selected {
   const fit = Object.keys(copies).filter((version) => prefix.length >= 8 && version.startsWith(prefix.toLowerCase()) && (namespace === null || copies[version]?.namespace === namespace));
   const [version] = fit;
   if (fit.length !== 1 || version === undefined) {
@@ -262,6 +262,9 @@ function selectVersion(places: readonly Place[], copies: Readonly<Record<string,
   const place = places.find((one) => one.copies.some(([known]) => known === version));
   const copy = copies[version];
   if (place === undefined || copy === undefined) return { choices: [], unknown: [{ name: prefix, suggestion: null }], ambiguous: [] };
+  // Who names both means a copy of that very certificate.
+  const foreign = wanted.filter((name) => !textsOf(place).some((text) => matchesPattern(name.toLowerCase(), text.toLowerCase())));
+  if (foreign.length > 0) return { choices: [], unknown: foreign.map((name) => ({ name, suggestion: meant(name, textsOf(place)) })), ambiguous: [] };
   const names = namesAt(place);
   const choice: Choice = {
     namespace: place.namespace,

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAuthority } from "../../lib/sandbox/pki.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
-import { dataAt, outcomes, restore, tlsSecret } from "../support/restoring.ts";
+import { accountPem, dataAt, operatorSecret, outcomes, restore, tlsSecret } from "../support/restoring.ts";
 
 let world: World;
 beforeEach(async () => {
@@ -42,6 +42,25 @@ describe("a valid certificate for other names", () => {
     world.put(tlsSecret("shop", "web", world.issue(["A.example.com"], ending(40))));
     expect(outcomes(await restore(world, { all: true }))).toEqual(["a.example.com restore done copy_longer"]);
     expect(dataAt(world.sandbox, "shop", "web")).toEqual(first.data);
+  });
+});
+
+describe("what a tired person mixes up", () => {
+  it("a machine's keys don't go into somebody's TLS Secret", async () => {
+    const web = tlsSecret("shop", "web", world.issue(["a.example.com"]));
+    world.put(operatorSecret("operator.tail1a2b3.ts.net", world.issue(["operator.tail1a2b3.ts.net"]), accountPem()), web);
+    await world.audit();
+    const report = await restore(world, { names: ["operator.tail1a2b3.ts.net"], as: { namespace: "shop", name: "web" }, replace: true });
+    expect(outcomes(report)).toEqual(["ACME account key refuse refused place_not_for_shape", "operator.tail1a2b3.ts.net refuse refused place_not_for_shape"]);
+    expect(dataAt(world.sandbox, "shop", "web")).toEqual(web.data);
+  });
+
+  it("a name and a version of another certificate", async () => {
+    world.put(tlsSecret("shop", "web", world.issue(["a.example.com"])), tlsSecret("shop", "other", world.issue(["b.example.com"])));
+    await world.audit();
+    const version = Object.entries((await world.state()).copies).find(([, { secret }]) => secret === "other")?.[0] ?? "";
+    await expect(restore(world, { names: ["a.example.com"], version })).rejects.toThrow("nothing known of a.example.com");
+    expect(outcomes(await restore(world, { names: ["b.example.com"], version }))).toEqual(["b.example.com keep kept already_there"]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Where a copy of some shape would go, and what that means for its owner: the answer of each shape's own rule. */
 import { commandLine, literal } from "../../finding/command.ts";
+import { TLS_TYPE } from "../../secret/shapes.ts";
 import type { PlanCode } from "../code.ts";
 import type { Restart } from "../item.ts";
 import type { Live, LiveViews, OpenedCopy, Wanted } from "../view.ts";
@@ -31,6 +32,11 @@ export type SiteRule = (copy: OpenedCopy, context: SiteContext) => Site;
 
 export function placeOf(copy: OpenedCopy, context: SiteContext): { readonly namespace: string; readonly name: string } {
   return context.as ?? { namespace: copy.record.namespace, name: copy.record.secret };
+}
+
+/** A Secret of type `kubernetes.io/tls` is no machine's state: whoever mounts it must not be given another's keys. */
+export function refusedAsState(to: NonNullable<Site["to"]>, live: Live): Site | null {
+  return live.state === "present" && live.secret.type === TLS_TYPE ? refused(to, live, "place_not_for_shape", `it is of type ${TLS_TYPE}, not the state of a machine`) : null;
 }
 
 export function refused(to: Site["to"], live: Live, code: PlanCode, detail: string | null): Site {
