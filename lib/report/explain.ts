@@ -22,7 +22,7 @@ export interface ExplainView {
   readonly name: string;
   readonly kind: "certificate" | "secret" | "domain" | "cluster" | "finding";
   readonly atMs: number;
-  readonly places: readonly (CertificatePlace & { readonly copies: readonly { readonly version: string; readonly cluster: string; readonly serial: string | null; readonly recordedAt: string; readonly notAfter: string | null; readonly good: boolean; readonly retired: boolean }[]; readonly advice: Advice | null })[];
+  readonly places: readonly (CertificatePlace & { readonly copies: readonly { readonly version: string; readonly cluster: string; readonly serial: string | null; readonly recordedAt: string; readonly notAfter: string | null; readonly good: boolean; readonly retired: boolean }[]; readonly auditedAt?: string | null; readonly advice: Advice | null })[];
   readonly accounts: readonly {
     readonly kind: "set" | "domain";
     readonly issuer: string;
@@ -53,6 +53,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
   return [
     style.bold(plain(view.name)),
     ...verdictLines(view, page),
+    ...staleLines(view, page),
     ...section(plain(`Where it is${view.places.length > 0 && onlyCluster(view) !== null ? `, in ${onlyCluster(view)}` : ""}`), placeLines(view, page), page),
     ...section("What to do", doLines(view, page), page),
     ...findingLines({ findings: onceEach(view.findings).map((finding) => (finding.command === `certkeep explain ${view.name}` ? { ...finding, command: null } : finding)), nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
@@ -115,6 +116,18 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
   }
   const paint = place.state === "live" && place.verdict?.valid === true ? style.green : place.state === "pending" ? style.yellow : style.red;
   return wrap(paint(plain(verdictSentence(place, view.atMs))), width, "  ");
+}
+
+/** An audit older than this vouches for nothing: a day, and two hours for a run that is late. */
+const STALE_MS = 26 * 3_600_000;
+
+/** What is long ago is no verdict of now. */
+function staleLines({ places, atMs }: ExplainView, { width, style }: PageStyle): string[] {
+  const audits = new Map(places.flatMap(({ cluster, auditedAt }) => (auditedAt == null ? [] : [[cluster, auditedAt] as const])));
+  return [...audits]
+    .filter(([, auditedAt]) => atMs - msOf(instantNs(auditedAt)) > STALE_MS)
+    .slice(0, MAX_ROWS)
+    .flatMap(([cluster, auditedAt]) => wrap(style.yellow(plain(`As last seen at ${auditedAt}: no audit of ${cluster} has finished since.`)), width, "  "));
 }
 
 function verdictSentence(place: CertificatePlace, atMs: number): string {

@@ -43,6 +43,8 @@ export interface ExplainedCopy {
 
 export interface ExplainedPlace extends CertificatePlace {
   readonly copies: readonly ExplainedCopy[];
+  /** End of its cluster's last audit, RFC 3339; `null`: none. */
+  readonly auditedAt: string | null;
   /** For one that fails or is lost. */
   readonly advice: Advice | null;
 }
@@ -232,14 +234,14 @@ class Explained {
   #explainPlace(place: CertificatePlace): ExplainedPlace {
     const state = this.#known.find((known) => known.state.cluster === place.cluster)?.state;
     const { certificate } = place;
-    if (state === undefined) return { ...place, copies: [], advice: null };
+    if (state === undefined) return { ...place, copies: [], auditedAt: null, advice: null };
     const copies = Object.entries(state.copies)
       .filter(([, copy]) => copy.namespace === place.namespace && copy.secret === place.secret && copy.fieldBase === place.fieldBase && copy.kind !== "account-key")
       .map(([version, copy]) => ({ version, cluster: state.cluster, serial: copy.serial, recordedAt: copy.recordedAt, notAfter: copy.notAfter, good: isGoodCopy(copy, this.#atNs), retired: copy.retired !== undefined }))
       .toSorted((a, b) => (a.recordedAt < b.recordedAt ? 1 : -1));
     const fails = place.state !== "live" || place.verdict?.valid !== true;
     const failing = place.state === "live" ? (certificate?.sha256 ?? null) : null;
-    return { ...place, copies, advice: certificate === null || certificate.staging || !fails ? null : adviceFor(state, certificate, place, failing, this.#across) };
+    return { ...place, copies, auditedAt: state.audit?.finishedAt ?? null, advice: certificate === null || certificate.staging || !fails ? null : adviceFor(state, certificate, place, failing, this.#across) };
   }
 
   #explainAccount(account: Account): ExplainedAccount {

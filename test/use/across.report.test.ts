@@ -4,6 +4,8 @@ import { createIssuer } from "../../lib/issuer/issuers.ts";
 import type { Issued } from "../../lib/sandbox/pki.ts";
 import type { AuditedTarget, AuditReport } from "../../lib/use/audit.ts";
 import type { AuditPorts } from "../../lib/use/audit/context.ts";
+import { explainText } from "../../lib/report/explain.ts";
+import { PLAIN } from "../../lib/report/style.ts";
 import { explainName } from "../../lib/use/explain.ts";
 import { type FullReport, reportAll } from "../../lib/use/report.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
@@ -116,6 +118,16 @@ describe("a name that nothing is known of", () => {
     const explain = (name: string): Promise<unknown> => explainName({ ...world.ports(), kit }, { name, plan: null, ignore: [] });
     await expect(explain("expired")).rejects.toThrow(/no such finding now, and a state could not be read; expected a finding/);
     await expect(explain("shop.tail1a2b3.ts.ne")).rejects.toThrow(/audited so far, and a state could not be read; .*Did you mean "shop\.tail1a2b3\.ts\.net"/);
+  });
+});
+
+describe("a page on what was audited long ago", () => {
+  it("says so", async () => {
+    await replaced("east", [HOUR_MS]);
+    const page = async (): Promise<string> => explainText(await explainName({ ...world.ports(), kit }, { name: DOMAIN, plan: null, ignore: [] }), { width: 200, style: PLAIN });
+    expect(await page()).not.toContain("As last seen");
+    world.nowMs += 2 * DAY_MS;
+    expect(await page()).toMatch(/As last seen at \S+: no audit of east has finished since\./);
   });
 });
 
