@@ -262,9 +262,10 @@ function selectVersion(places: readonly Place[], copies: Readonly<Record<string,
   const place = places.find((one) => one.copies.some(([known]) => known === version));
   const copy = copies[version];
   if (place === undefined || copy === undefined) return { choices: [], unknown: [{ name: prefix, suggestion: null }], ambiguous: [] };
-  // Who names both means a copy of that very certificate.
-  const foreign = wanted.filter((name) => !textsOf(place).some((text) => matchesPattern(name.toLowerCase(), text.toLowerCase())));
-  if (foreign.length > 0) return { choices: [], unknown: foreign.map((name) => ({ name, suggestion: meant(name, textsOf(place)) })), ambiguous: [] };
+  // Who names both means a copy of that very certificate, or the account key beside it.
+  const texts = places.filter((one) => one === place || (place.account && one.namespace === place.namespace && one.secret === place.secret)).flatMap(textsOf);
+  const foreign = wanted.filter((name) => !texts.some((text) => matchesPattern(name.toLowerCase(), text.toLowerCase())));
+  if (foreign.length > 0) return { choices: [], unknown: foreign.map((name) => ({ name, suggestion: meant(name, texts) })), ambiguous: [] };
   const names = namesAt(place);
   const choice: Choice = {
     namespace: place.namespace,
