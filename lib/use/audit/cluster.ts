@@ -13,16 +13,18 @@ import type { Finding } from "../../finding/finding.ts";
 import { formatInstant } from "../../certificate/time.ts";
 import { instantNs, msOf } from "../../finding/verdict.ts";
 import type { ReaderStats } from "../../ports/cluster.ts";
-import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
+import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type SecretRecord, type StateDocument, type Unread } from "../../state/document.ts";
 import { carryEvidence } from "../../state/evidence.ts";
 import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
 import { findState, loadState, saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
-import { discover, planReading, type Discovery, type Shortfall } from "./discover.ts";
+import { discover, type Discovery, type Shortfall } from "./discover.ts";
 import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts";
 import { lookAt, type LookContext } from "./look.ts";
 import { classifyLosses } from "./loss.ts";
+import { readWanted } from "./read.ts";
+import { workThrough } from "./pages.ts";
 import { noteCopy, settleState } from "./settle.ts";
 
 export interface ClusterAudit {
@@ -40,10 +42,8 @@ export interface ClusterAudit {
   readonly unsaved: CertkeepError | null;
 }
 
-const READS_AT_ONCE = 16;
-const LOOKS_AT_ONCE = 32;
-/** A server that lets this many single reads time out is given up for this run. */
-const TIMEOUTS_AT_MOST = 3;
+/** Namespaces asked for at a time. */
+const ASKS_AT_ONCE = 16;
 
 /** Never throws for what a cluster does: that becomes part of the result. @throws CertkeepError where the state can't be read */
 export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
@@ -187,57 +187,15 @@ class ClusterRun {
     return true;
   }
 
-  async #read(discovery: Discovery): Promise<void> {
-    const { reader } = this.#target;
-    const { pages, single } = planReading(discovery);
-    const total = discovery.toRead.size + discovery.byName.length;
-    const met = new Set<string>();
-    // No listing told of these: what hasn't changed is told by their metadata.
-    const byName = new Set(discovery.byName.map(secretKey));
-    const looks = pLimit(LOOKS_AT_ONCE);
-    const take = async (secret: Secret): Promise<void> => {
-      const key = secretKey(secret);
-      if (met.has(key)) return;
-      met.add(key);
-      await looks(() => this.#look(key, secret));
-      this.#ports.progress.step(`reading ${this.#target.title}`, met.size, total);
-    };
-    for (const scope of pages) {
-      for await (const page of reader.listSecrets(scope)) {
-        this.#ports.signal?.throwIfAborted();
-        await Promise.all(page.filter((secret) => discovery.toRead.has(secretKey(secret))).map(take));
-      }
-    }
-    const paged = pages.length === 0 ? [] : [...discovery.toRead.values()].filter((wanted) => wanted.type === "kubernetes.io/tls" && !met.has(secretKey(wanted)));
-    const reads = pLimit(READS_AT_ONCE);
-    // What is under way ends by its own deadline before the run does: nothing changes the state behind its back.
-    let stopped: { readonly error: unknown } | null = null;
-    let timeouts = 0;
-    await Promise.all(
-      [...new Map([...single, ...paged].map((wanted) => [secretKey(wanted), wanted])).values()].map((wanted) =>
-        reads(async () => {
-          if (stopped !== null) return;
-          try {
-            this.#ports.signal?.throwIfAborted();
-            const key = secretKey(wanted);
-            if (byName.has(key)) {
-              const stamp = await reader.getStamp(wanted.namespace, wanted.name);
-              if (stamp !== null && this.#unchanged(key, stamp)) return;
-            }
-            const secret = await reader.getSecret(wanted.namespace, wanted.name);
-            if (secret !== null) await take(secret);
-            else this.#absent(key, discovery);
-          } catch (error) {
-            if (isCertkeepError(error, "cluster_timeout")) timeouts += 1;
-            const own = isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid") || (isCertkeepError(error, "cluster_timeout") && timeouts < TIMEOUTS_AT_MOST);
-            if (own) this.shortfall({ scope: `Secret ${secretKey(wanted)}`, code: error.code, message: error.message });
-            else stopped ??= { error };
-          }
-        }),
-      ),
-    );
-    const { error } = (stopped as { readonly error: unknown } | null) ?? { error: null };
-    if (error !== null) throw error;
+  #read(discovery: Discovery): Promise<void> {
+    return readWanted(this.#target.reader, discovery, {
+      look: (key, secret) => this.#look(key, secret),
+      unchanged: (key, stamp) => this.#unchanged(key, stamp),
+      absent: (key) => this.#absent(key, discovery),
+      unread: (shortfall) => this.shortfall(shortfall),
+      step: (done, total) => this.#ports.progress.step(`reading ${this.#target.title}`, done, total),
+      signal: this.#ports.signal,
+    });
   }
 
   readonly #gone: string[] = [];
@@ -328,7 +286,7 @@ class ClusterRun {
   async #learnNamespaces(reader: AuditTarget["reader"]): Promise<void> {
     if (this.#ports.signal?.aborted === true) return;
     const names = new Set(Object.entries(this.#state.secrets).filter(([, record]) => Object.keys(record.certificates).length > 0).map(([key]) => key.slice(0, key.indexOf("/"))));
-    const limit = pLimit(READS_AT_ONCE);
+    const limit = pLimit(ASKS_AT_ONCE);
     await Promise.all(
       [...names]
         .filter((name) => !Object.hasOwn(this.#state.namespaces, name))
