@@ -24,7 +24,6 @@ import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts
 import { lookAt, type LookContext } from "./look.ts";
 import { classifyLosses } from "./loss.ts";
 import { readWanted } from "./read.ts";
-import { workThrough } from "./pages.ts";
 import { noteCopy, settleState } from "./settle.ts";
 
 export interface ClusterAudit {
