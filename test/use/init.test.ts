@@ -6,8 +6,8 @@ import { runInit, type InitPlaces, type InitPorts, type InitQuestions } from "..
 const MINE = "age1z2lrvsqly5snu93xzzlcwqvatvcct8znj5plhq5mh6k0nvs8usyqfrwzcx";
 const OTHER = "age1daq8cqv9438g8yq0l66ymda7ku5f792gv4jrthyklwvq9l4w6a7qpfjrh2";
 const CONFIG = "/srv/certkeep.yaml";
-const USER_CONFIG = "/home/me/.config/certkeep/certkeep.yaml";
-const IDENTITY = "/home/me/.config/certkeep/identity/identity.txt";
+const USER_CONFIG = "/users/me/.config/certkeep/certkeep.yaml";
+const IDENTITY = "/users/me/.config/certkeep/identity/identity.txt";
 
 /** A disk in memory; folders in `trees` are git work trees. */
 function world(files: Record<string, string> = {}, options: { trees?: string[]; questions?: Partial<InitQuestions>; contexts?: InitPorts["listContexts"]; places?: Partial<InitPlaces> } = {}) {
@@ -124,14 +124,14 @@ describe("on a machine without anything", () => {
 
 describe("git work trees", () => {
   it("gets no identity: with --yes another place is named as the way out", async () => {
-    const { disk, run } = world({}, { trees: ["/home/me"] });
+    const { disk, run } = world({}, { trees: ["/users/me"] });
     const error = await refusal(run);
     expect([error.code, error.message]).toEqual(["usage", expect.stringContaining("certkeep init --identity FILE")]);
     expect(disk.size).toBe(0);
   });
 
   it("gets no identity: the next place is taken, and said", async () => {
-    const { notes, run } = world({}, { trees: ["/home/me"], places: { identities: [IDENTITY, "/var/id.txt"] } });
+    const { notes, run } = world({}, { trees: ["/users/me"], places: { identities: [IDENTITY, "/var/id.txt"] } });
     expect(await run()).toMatchObject({ identity: { path: "/var/id.txt" } });
     expect(notes).toEqual([expect.stringContaining("/var/id.txt instead")]);
   });
@@ -145,7 +145,7 @@ describe("git work trees", () => {
   });
 
   it("keeps an identity that is in one, with a warning", async () => {
-    const { notes, run } = world({ [IDENTITY]: "AGE-SECRET-KEY-1MINE\n" }, { trees: ["/home/me"] });
+    const { notes, run } = world({ [IDENTITY]: "AGE-SECRET-KEY-1MINE\n" }, { trees: ["/users/me"] });
     expect(await run()).toMatchObject({ identity: { action: "kept" } });
     expect(notes).toEqual([expect.stringContaining("a commit could publish it")]);
   });
