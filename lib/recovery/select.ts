@@ -14,6 +14,7 @@ import { accountFieldBase } from "../secret/allowlist.ts";
 import { sameNames } from "./copyrule.ts";
 import { isShape } from "../secret/shapes.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
+import type { Wanted } from "./view.ts";
 
 /** A copy as the state or, where `recorded` is false, its own header tells of it. */
 export interface KnownCopy extends CopyRecord {
@@ -36,18 +37,7 @@ export interface Selection {
   readonly standby: boolean;
 }
 
-export interface Choice {
-  readonly namespace: string;
-  readonly secret: string;
-  readonly fieldBase: string;
-  readonly kind: CopyKind;
-  readonly title: string;
-  readonly lastNames: readonly string[] | null;
-  readonly knownAccounts: readonly string[];
-  /** Shape of the real thing at that place, as audits saw it; `null` where none did. */
-  readonly lastShape: string | null;
-  readonly named: boolean;
-  readonly versionNamed: boolean;
+export interface Choice extends Omit<Wanted, "copies" | "unusable"> {
   /** Best first. */
   readonly versions: readonly string[];
 }

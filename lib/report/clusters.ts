@@ -7,15 +7,21 @@ import { count, plain, span } from "./text.ts";
 
 export interface ClusterRow {
   readonly name: string;
+  /** Whether a registration brought it, or certkeep.yaml. */
   readonly registered: boolean;
   readonly server: string | null;
+  /** Key of the recorded identity. */
   readonly identity: string | null;
+  /** `token`, `eks`, …; `null` where certkeep didn't register it. */
   readonly kind: string | null;
   readonly parts: readonly string[];
   readonly namespaces: readonly string[] | null;
+  /** Whether a restoring credential is kept apart. */
   readonly restores: boolean;
   readonly lastAudit: { readonly at: string; readonly complete: boolean } | null;
+  /** RFC 3339. */
   readonly credentialEndsAt: string | null;
+  /** What keeps it from being used, told plainly. */
   readonly problems: readonly string[];
 }
 

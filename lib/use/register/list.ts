@@ -2,27 +2,8 @@
 import type { ClusterEntry } from "../../config/config.ts";
 import { isCertkeepError } from "../../error.ts";
 import type { StateStore } from "../../ports/states.ts";
+import type { ClusterRow } from "../../report/clusters.ts";
 import { loadState } from "../states.ts";
-
-export interface ListedCluster {
-  readonly name: string;
-  /** Whether a registration brought it, or certkeep.yaml. */
-  readonly registered: boolean;
-  readonly server: string | null;
-  /** Key of the recorded identity. */
-  readonly identity: string | null;
-  /** `token`, `eks`, …; `null` where certkeep didn't register it. */
-  readonly kind: string | null;
-  readonly parts: readonly string[];
-  readonly namespaces: readonly string[] | null;
-  /** Whether a restoring credential is kept apart. */
-  readonly restores: boolean;
-  readonly lastAudit: { readonly at: string; readonly complete: boolean } | null;
-  /** RFC 3339. */
-  readonly credentialEndsAt: string | null;
-  /** What keeps it from being used, told plainly. */
-  readonly problems: readonly string[];
-}
 
 export interface ListPorts {
   readonly states: StateStore;
@@ -30,9 +11,9 @@ export interface ListPorts {
   describe(entry: ClusterEntry, registered: boolean): Promise<{ readonly server: string; readonly expiresAtMs: number | null }>;
 }
 
-export async function listClusters(clusters: readonly ClusterEntry[], registered: readonly string[], broken: readonly { readonly name: string; readonly error: Error }[], ports: ListPorts): Promise<ListedCluster[]> {
+export async function listClusters(clusters: readonly ClusterEntry[], registered: readonly string[], broken: readonly { readonly name: string; readonly error: Error }[], ports: ListPorts): Promise<ClusterRow[]> {
   const listed = await Promise.all(
-    clusters.map(async (entry): Promise<ListedCluster> => {
+    clusters.map(async (entry): Promise<ClusterRow> => {
       const problems: string[] = [];
       const told = async <T>(work: () => Promise<T>): Promise<T | null> => {
         try {
@@ -60,6 +41,6 @@ export async function listClusters(clusters: readonly ClusterEntry[], registered
       };
     }),
   );
-  const unusable = broken.map(({ name, error }): ListedCluster => ({ name, registered: true, server: null, identity: null, kind: null, parts: [], namespaces: null, restores: false, lastAudit: null, credentialEndsAt: null, problems: [error.message] }));
+  const unusable = broken.map(({ name, error }): ClusterRow => ({ name, registered: true, server: null, identity: null, kind: null, parts: [], namespaces: null, restores: false, lastAudit: null, credentialEndsAt: null, problems: [error.message] }));
   return [...listed, ...unusable].toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
