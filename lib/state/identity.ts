@@ -36,7 +36,11 @@ export function refreshIdentity(pinned: PinnedIdentity, seen: ClusterIdentity): 
   return { key: pinned.key, uid: pinned.uid ?? seen.uid, caSha256: seen.caSha256 ?? pinned.caSha256 };
 }
 
+/** Keys that `identityKey` gives to what was never reached. */
+const SERVER_KEY = /^(?:ca|server)-[0-9a-f]{32}$/;
+
 /** What a person calls a cluster in a command: its name, or the context it was reached by where it has none. */
 export function calledBy(state: { readonly cluster: string; readonly title: string; readonly identity: { readonly key: string } | null }): string {
-  return state.identity !== null && state.identity.key === state.cluster ? state.title : state.cluster;
+  const unnamed = state.identity === null ? SERVER_KEY.test(state.cluster) : state.identity.key === state.cluster;
+  return unnamed ? state.title : state.cluster;
 }

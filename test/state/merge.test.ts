@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatState, parseState, STATE_FORMAT, type CopyRecord, type StateDocument } from "../../lib/state/document.ts";
-import { identityKey, refreshIdentity, sameCluster } from "../../lib/state/identity.ts";
+import { calledBy, identityKey, refreshIdentity, sameCluster } from "../../lib/state/identity.ts";
 import { mergeStates } from "../../lib/state/merge.ts";
 import { certificate, secret, state } from "../finding/fixture.ts";
 
@@ -104,6 +104,14 @@ describe("the identity of a cluster", () => {
   ])("%j and %j: same is %s", (a, b, same) => {
     expect(sameCluster(a, b)).toBe(same);
     expect(sameCluster(b, a)).toBe(same);
+  });
+
+  it("is called by its name, or by its context where it has none, reached or not", () => {
+    const server = identityKey({ uid: null, caSha256: null }, "https://a");
+    expect(calledBy({ cluster: "prod", title: "prod", identity: { key: "uid-u1" } })).toBe("prod");
+    expect(calledBy({ cluster: "uid-u1", title: "here", identity: { key: "uid-u1" } })).toBe("here");
+    expect(calledBy({ cluster: server, title: "here", identity: null })).toBe("here");
+    expect(calledBy({ cluster: "prod", title: "prod", identity: null })).toBe("prod");
   });
 
   it("is named by uid, else CA, else address, and a pinned name stays", () => {
