@@ -177,6 +177,8 @@ const stateDocument = z.looseObject({
   drill: z.optional(z.looseObject({ at: instant, unreadable: z.array(drilledCopy), more: z.number() })),
   /** Issuances that the records show no more, and what other sources told; lib/state/evidence.ts reads any value. */
   evidence: z.optional(z.unknown()),
+  /** What logs, events, access reviews and the issuer's services told; lib/state/observations.ts reads any value. */
+  observations: z.optional(z.unknown()),
   quota: z.looseObject({ day: z.string(), made: z.number() }),
 });
 export type StateDocument = z.infer<typeof stateDocument>;
