@@ -5,7 +5,7 @@ import { accessName, accessObjects, manifestText, type Subject } from "../../acc
 import { insidePolicy } from "../../access/policy.ts";
 import type { AccessPlan } from "../../access/rules.ts";
 import { PARTS, type AccessKind, type Part } from "../../access/table.ts";
-import { composeExisting, composeRegister } from "../../compose/register.ts";
+import { composeExisting, composeRegister, refuseSharedRole } from "../../compose/register.ts";
 import { personalAccess } from "../../compose/person.ts";
 import type { ClusterEntry, Config, EksAccess, SecretRef } from "../../config/config.ts";
 import { BACKUP_STORE, LABEL, REGION, SECRET_REF, STATE_STORE } from "../../config/form.ts";
@@ -123,8 +123,10 @@ export function addCommand(io: Io): Command {
       try {
         const plan = planOf(options, run.existing);
         const kind = kindOf(options, run.existing, run.ports.brought.read?.kind ?? null);
+        const eks = eksOf(options, run.existing, kind);
+        refuseSharedRole(name, eks, run.settings);
         const result = await runRegister(
-          { name, kind, plan, eks: eksOf(options, run.existing, kind), tokenDays: options.days, onDemand: options.onDemand === true, apply: options.apply, allowBroad: options.allowBroad === true, rebuilt: options.rebuilt === true },
+          { name, kind, plan, eks, tokenDays: options.days, onDemand: options.onDemand === true, apply: options.apply, allowBroad: options.allowBroad === true, rebuilt: options.rebuilt === true },
           run.ports,
         );
         for (const line of registeredLines(result, Number(io.nowNs() / 1_000_000n))) writeLine(io.stderr, line);
