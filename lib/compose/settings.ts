@@ -5,7 +5,6 @@
 import { createFileBlobs } from "../adapters/file/blobs.ts";
 import { loadConfig, refuseSameRole, resolveConfig, type LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
-import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createFileStates } from "../adapters/file/states.ts";
 import pLimit from "p-limit";
 import type { ClusterEntry, Config } from "../config/config.ts";
@@ -17,7 +16,6 @@ import { refuseFiles, REMOTE_CONFIG } from "../config/remote.ts";
 import type { Bearer } from "../access/table.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { BlobStore } from "../ports/blobs.ts";
-import type { Registrations } from "../ports/registrations.ts";
 import type { RegisteredCluster, Registry } from "../ports/registry.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
@@ -53,8 +51,7 @@ export interface Kubeconfigs {
 export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
   /** Every cluster's, whether or not its registration was read, or can be. */
   readonly names: readonly string[];
-  readonly registrations: Registrations;
-  /** Where registrations lie as files; `null`: in a registry. */
+  /** Where registrations lie as files; `null`: in the registry that the configuration names, or nowhere. */
   readonly folder: string | null;
   /** Why the registry could not be read; `null`: it was, or there is none. */
   readonly registryFailure: CertkeepError | null;
@@ -103,10 +100,9 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     },
   };
   if (stores.registry === null) {
-    const folder = loaded.registrations;
-    return { ...loaded, ...common, names: namesOf(clusters, loaded.broken), folder, registrations: folder === null ? noRegistrations(loaded.file ?? "") : createRegistrationFiles(folder), kubeconfigs: NO_KUBECONFIGS };
+    return { ...loaded, ...common, names: namesOf(clusters, loaded.broken), folder: loaded.registrations, kubeconfigs: NO_KUBECONFIGS };
   }
-  const { registry, registrations } = await openRegistry(stores.registry, there);
+  const registry = await openRegistry(stores.registry, there);
   const read = await readRegistry(registry, loaded.config, world.reach ?? "all").catch((error: unknown) => {
     if (world.tolerant !== true || !isCertkeepError(error)) throw error;
     return { names: [], clusters: [], broken: [], failure: error };
@@ -119,7 +115,6 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     broken: read.broken,
     registryFailure: read.failure,
     names: [...new Set([...namesOf(clusters, read.broken), ...read.names])],
-    registrations,
     folder: null,
     kubeconfigs: {
       read: async (cluster, bearer) => {
@@ -188,14 +183,6 @@ const NO_KUBECONFIGS: Kubeconfigs = {
     throw new CertkeepError("kubeconfig_invalid", { where: `cluster ${cluster}`, found: "a kubeconfig in Secrets Manager, without a registry", expected: "a file" });
   },
 };
-
-/** A configuration in a bucket has no folder beside it. */
-function noRegistrations(file: string): Registrations {
-  const refuse = async (): Promise<never> => {
-    throw new CertkeepError("usage", { where: file, found: "a configuration in a bucket that names no registry", expected: "stores.registry, such as secretsmanager://certkeep/prod" });
-  };
-  return { place: file, where: () => file, read: refuse, write: refuse, tidy: refuse, remove: refuse };
-}
 
 function isFile(url: string): boolean {
   return url.startsWith("file:");

@@ -125,7 +125,7 @@ export function addCommand(io: Io): Command {
         const plan = planOf(options, run.existing);
         const kind = kindOf(options, run.existing, run.ports.brought.read?.kind ?? null);
         const eks = eksOf(options, run.existing, kind);
-        refuseSharedRole(name, eks, run.settings);
+        refuseSharedRole(name, eks, run);
         const result = await runRegister(
           { name, kind, plan, eks, tokenDays: options.days, onDemand: options.onDemand === true, apply: options.apply, allowBroad: options.allowBroad === true, rebuilt: options.rebuilt === true },
           run.ports,
