@@ -79,7 +79,7 @@ describe("a store on AWS", () => {
     const secrets = createSecretBlobs("secretsmanager://certkeep", aws.world);
     for (let at = 0; at < 101; at += 1) {
       aws.objects.set(`my-bucket/a/${at}.json`, { body: Buffer.from("x"), headers: {} });
-      aws.secrets.set(`certkeep/a/${at}.json`, { input: {}, deleted: false });
+      aws.secrets.set(`certkeep/a/${at}.json`, { input: {}, deleted: false, versions: new Map() });
     }
     for (const store of [blobs, secrets]) {
       aws.fault(() => null);
