@@ -240,7 +240,7 @@ describe.each([
       const states = createS3States(`${url}/state`, world);
       const blobs = createS3Blobs(`${url}/backups`, world);
       for (let round = 0; round < 6; round += 1) {
-        const child = spawn(process.execPath, [join(import.meta.dirname, "victim.ts"), url], { env: { ...process.env, ...emulator.env }, stdio: ["ignore", "pipe", "inherit"] });
+        const child = spawn(process.execPath, [join(import.meta.dirname, "../support/s3victim.ts"), url], { env: { ...process.env, ...emulator.env }, stdio: ["ignore", "pipe", "inherit"] });
         await once(child.stdout, "data");
         await new Promise((resolve) => setTimeout(resolve, 5 + round * 15));
         child.kill("SIGKILL");
