@@ -37,7 +37,7 @@ export interface LogReading {
   /** In order; of each name the newest, as more change nothing. */
   readonly issued: readonly IssuedLine[];
   readonly refused: readonly RefusedLine[];
-  /** Certificates issued for names that the log doesn't tell. */
+  /** Certificates issued for names that the log doesn't tell, or that there are too many of. */
   readonly nameless: number;
   /** Lines that are binary, half a JSON, or too long: what they said isn't known. */
   readonly unreadLines: number;
@@ -107,7 +107,10 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     if (domain === null) return;
     const list = issued.get(domain) ?? [];
     if (list.length === 0) {
-      if (issued.size >= MAX_NAMES) return;
+      if (issued.size >= MAX_NAMES) {
+        nameless += 1;
+        return;
+      }
       issued.set(domain, list);
     }
     // Two lines of one name at one instant are told apart by their order.

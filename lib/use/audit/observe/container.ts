@@ -105,6 +105,7 @@ function judge(target: ContainerTarget, { reading, cut }: Piece, { metMs, starte
   if (target.operator && !debugSeen) return { code: "debug_off", unread: null };
   if (cut) return { code: "too_much", unread: `what follows the first ${reading.bytes} bytes, but for the last ${TAIL_LINES} lines` };
   if (reading.unreadLines > 0) return { code: "gap", unread: `${reading.unreadLines} lines that are binary, broken or too long` };
+  if (reading.nameless > 0) return { code: "gap", unread: `${reading.nameless} certificates issued for names that the log doesn't tell` };
   if (reading.dropping) return { code: "gap", unread: "lines that Tailscale held back and hasn't counted yet" };
   if (metMs !== null && !restarted) return reading.firstMs !== null && reading.firstMs <= metMs ? { code: null, unread: null } : { code: "gap", unread: "lines after the last one that was read: it isn't in the log any more" };
   if (reading.lines === 0 && startedMs === null) return { code: null, unread: null };
