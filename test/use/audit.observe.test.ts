@@ -123,6 +123,22 @@ describe("logs", () => {
     expect((await told()).signs.filter(({ domain }) => domain === SHARED)).toHaveLength(code === "too_much" ? 1 : 0);
   });
 
+  it.each([
+    ["a line of the kind follows", () => line(world.nowMs - MINUTE_MS, got(SHARED))],
+    ["nothing follows", () => ""],
+  ])("that held lines back cover again once no more of those can come: %s", async (_name, next) => {
+    const held = (from: number): string => line(from, "boot") + line(from + 1, got(SHARED)) + line(from + 1, `[RATELIMIT] format(${JSON.stringify(got(SHARED))})`);
+    const startedMs = putShared(() => "");
+    world.sandbox.setLog("tailscale", "pg-0", "tailscale", held(startedMs));
+    await audit();
+    const gapMs = world.nowMs;
+    world.nowMs += HOUR_MS;
+    world.sandbox.setLog("tailscale", "pg-0", "tailscale", held(startedMs) + next());
+    await audit();
+    expect(await look("logs", PG_LOG)).toMatchObject({ code: null });
+    expect(stateEvidence(await world.state()).coverage).toMatchObject([{ fromMs: gapMs + 15_000, untilMs: world.nowMs - 1_000 }]);
+  });
+
   it("before a restart are read too, once", async () => {
     const startedMs = putShared(() => "", { restarts: 1 });
     world.sandbox.setLog("tailscale", "pg-0", "tailscale", line(startedMs - HOUR_MS, got(SHARED)), true);

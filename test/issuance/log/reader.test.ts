@@ -26,6 +26,19 @@ describe("lines that Tailscale holds back", () => {
     expect(reading.issued).toHaveLength(1);
     expect(reading.dropping).toBe(true);
   });
+  it("were dropped soon after the announcement, however late their number is told", () => {
+    const reading = readLog(log([3, HELD], [7_200, `${HELD} (9 dropped)`]), WHERE, 0);
+    expect(reading.issued).toHaveLength(9);
+    expect(reading.issued.every(({ atMs }) => atMs > T0 + 3_000 && atMs < T0 + 13_000)).toBe(true);
+  });
+  it("were none where a line of the kind follows, as the announcement comes with the fifth line", () => {
+    const reading = readLog(log([0, GOT], [0, HELD], [60, GOT]), WHERE, 0);
+    expect(reading).toMatchObject({ dropping: false });
+    expect(reading.issued).toHaveLength(2);
+  });
+  it("of other kinds leave no gap in what was issued", () => {
+    expect(readLog(log([0, '[RATELIMIT] format("magicsock: %v")'], [1, `[RATELIMIT] format(${JSON.stringify(`cert("${D}"): getCertPEM: %v`)})`]), WHERE, 0).dropping).toBe(false);
+  });
   it("count for no name where the format has none", () => {
     const reading = readLog(log([3, `[RATELIMIT] format("cert(%q): got cert") (9 dropped)`]), WHERE, 0);
     expect(reading).toMatchObject({ issued: [], nameless: 9 });
