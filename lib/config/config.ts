@@ -117,6 +117,22 @@ export interface DigestConfig {
   readonly routes: readonly DigestRoute[];
 }
 
+/** The stack of functions on AWS, as far as whoever works with it from outside has to know it. */
+export interface AwsSettings {
+  readonly region: string;
+  readonly stage: string | null;
+  /** ARN of the topic that alarms go to. */
+  readonly topic: string | null;
+  /** Name of the function that restores. */
+  readonly restoreFunction: string | null;
+}
+
+/** The deployed restore may take `from`'s copies and write them to `to`. */
+export interface RestorePair {
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface Config {
   readonly recipients: readonly string[];
   /** Where the identity is that opens copies: `env:`, `file:` or `secretsmanager://`. An audit never reads it. */
@@ -124,10 +140,16 @@ export interface Config {
   /** Empty: the current context of the kubeconfig. */
   readonly clusters: readonly ClusterEntry[];
   readonly stores: {
-    /** `file:FOLDER` as written, or `null` for the platform's data folder. */
+    /** `file:FOLDER` as written, `s3://BUCKET/PREFIX` or `secretsmanager://PREFIX`; `null`: the platform's data folder. */
     readonly backups: string | null;
+    /** `file:FOLDER` as written, or `s3://BUCKET/PREFIX`; `null`: the platform's data folder. */
     readonly state: string | null;
+    /** `secretsmanager://PREFIX`; `null`: registrations lie beside the file. */
+    readonly registry: string | null;
   };
+  /** `null`: nothing is said of AWS; a region then comes from the environment. */
+  readonly aws: AwsSettings | null;
+  readonly restores: readonly RestorePair[];
   readonly issuers: readonly ConfigIssuer[];
   readonly limits: readonly LimitEntry[];
   readonly backups: { readonly perDay: number };
@@ -150,7 +172,9 @@ export const DEFAULT_CONFIG: Config = {
   recipients: [],
   identity: null,
   clusters: [],
-  stores: { backups: null, state: null },
+  stores: { backups: null, state: null, registry: null },
+  aws: null,
+  restores: [],
   issuers: [],
   limits: [],
   backups: { perDay: DEFAULT_COPIES_PER_DAY },

@@ -16,7 +16,20 @@ export const HOST = /^(?=.{1,253}$)(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-
 export const DOMAIN = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
 /** A secret is named by where it is, never by its value. */
 export const REFERENCE = /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:\/\/[A-Za-z0-9/_+=.@-]+)$/;
-export const FILE_STORE = /^file:[^\s?#][^?#]*$/;
+const FILE_STORE = /^file:[^\s?#][^?#]*$/;
+/** `s3://BUCKET` or `s3://BUCKET/PREFIX`: segments of letters, digits and `._=@-`, none beginning with a dot. */
+const S3_STORE = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*)*$/;
+/** The part of a secret's name before what certkeep adds; leaves room for it in the 512 characters that AWS takes. */
+export const SECRETS_STORE = /^secretsmanager:\/\/(?=.{1,128}$)[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]*(\/[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]*)*$/;
+/** Where states may lie. */
+export const STATE_STORE = new RegExp(`${FILE_STORE.source}|${S3_STORE.source}`);
+/** Where copies may lie. */
+export const BACKUP_STORE = new RegExp(`${STATE_STORE.source}|${SECRETS_STORE.source}`);
+export const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
+/** A stage of the deployment, as serverless.yml names its resources by it. */
+export const STAGE = /^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/;
+export const TOPIC_ARN = /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/;
+export const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 const VALUE = "([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?";
 const KEY = "([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";

@@ -145,9 +145,14 @@ function hintFor(node: Located, fault: Fault): string | null {
   if ((typeof value === "number" || typeof value === "boolean") && !["perDay", "count", "hours"].includes(String(fault.path.at(-1))) && !hides(fault.path) && written !== null && /^[\w.+-]{1,64}$/.test(written)) {
     return `If a text is meant, put it in quotes: "${written}"`;
   }
-  if (fault.path[0] === "stores" && typeof value === "string" && !value.includes(":")) return "Write file: before the folder";
-  if (fault.path[0] === "stores" && typeof value === "string" && /^(s3|secretsmanager):/.test(value)) return "This version keeps copies and state in files only";
-  return null;
+  return fault.path[0] === "stores" && typeof value === "string" ? storeHint(String(fault.path.at(-1)), value) : null;
+}
+
+function storeHint(key: string, value: string): string | null {
+  if (key === "registry") return value.startsWith("secretsmanager:") ? "A prefix holds letters, digits and /_+=.@-, and neither begins nor ends with /" : "Without it, registrations lie in clusters/ beside this file";
+  if (key === "state" && value.startsWith("secretsmanager:")) return "Secrets Manager doesn't keep states, which change at each audit: name a bucket";
+  if (value.startsWith("s3:")) return "A bucket has 3 to 63 small letters, digits, - and .; after it comes no / at the end";
+  return value.includes(":") ? null : "Write file: before the folder";
 }
 
 function codesOf(): string[] {
@@ -187,6 +192,10 @@ function spanning(value: unknown): Fault[] {
     if (before !== undefined && typeof name === "string") faults.push({ path: ["digest", "routes", index, "name"], atKey: false, found: null, expected: `a name of its own; digest.routes[${before}] has the same`, suggestion: null });
     else routes.set(name, index);
   });
+  itemsOf(value, "restores").forEach((item, index) => {
+    const from = memberOf(item, "from");
+    if (typeof from === "string" && from === memberOf(item, "to")) faults.push({ path: ["restores", index, "to"], atKey: false, found: null, expected: "another cluster; a cluster's own copies need no pair", suggestion: null });
+  });
   itemsOf(value, "ignore").forEach((item, index) => {
     if (typeof item !== "object" || item === null || Array.isArray(item)) return;
     const selects = IGNORE_SELECTORS.some((key) => memberOf(item, key) !== undefined);
@@ -213,7 +222,9 @@ function toConfig(input: ConfigInput): Config {
     recipients: distinct(input.recipients ?? []),
     identity: input.identity ?? null,
     clusters: (input.clusters ?? []).map(({ name, ...entry }) => ({ name, ...toEntry(entry) })),
-    stores: { backups: input.stores?.backups ?? null, state: input.stores?.state ?? null },
+    stores: { backups: input.stores?.backups ?? null, state: input.stores?.state ?? null, registry: input.stores?.registry ?? null },
+    aws: input.aws == null ? null : { region: input.aws.region, stage: input.aws.stage ?? null, topic: input.aws.topic ?? null, restoreFunction: input.aws.restoreFunction ?? null },
+    restores: (input.restores ?? []).map(({ from, to }) => ({ from, to })),
     issuers: (input.issuers ?? []).map(toIssuer),
     limits: (input.limits ?? []).flatMap(toLimit),
     backups: { perDay: input.backups?.perDay ?? DEFAULT_CONFIG.backups.perDay },

@@ -8,7 +8,7 @@ import { parseInstantOrNull } from "../certificate/time.ts";
 import { ACCESS_KINDS, PARTS } from "../access/table.ts";
 import { CODES, SEVERITIES, type FindingCode, type Severity } from "../finding/codes.ts";
 import { DEFAULT_COPIES_PER_DAY, DEFAULT_LIMIT_HOURS } from "./config.ts";
-import { DOMAIN, endOf, FILE_STORE, HOST, isSelector, LABEL, NAMESPACE_PATTERN, PATTERN, REFERENCE, SECRET_NAME, SECRET_REF } from "./form.ts";
+import { BACKUP_STORE, DOMAIN, endOf, FUNCTION_NAME, HOST, isSelector, LABEL, NAMESPACE_PATTERN, PATTERN, REFERENCE, REGION, SECRET_NAME, SECRET_REF, SECRETS_STORE, STAGE, STATE_STORE, TOPIC_ARN } from "./form.ts";
 import { isRecipient } from "./recipient.ts";
 
 /** What an editor shows of a setting. */
@@ -68,7 +68,7 @@ const entry = {
       z.strictObject(
         {
           cluster: text("the name of an EKS cluster", /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/).register(help, { description: "Name of the EKS cluster.", examples: ["prod"] }),
-          region: text("an AWS region, such as eu-west-1", /^[a-z]{2}(-[a-z]+)+-\d$/).register(help, { description: "Its region.", examples: ["eu-west-1"] }),
+          region: text("an AWS region, such as eu-west-1", REGION).register(help, { description: "Its region.", examples: ["eu-west-1"] }),
           role: text(ROLE, ROLE_ARN).register(help, { description: "The IAM role that reads; of this registration alone.", examples: ["arn:aws:iam::123456789012:role/certkeep-prod-read"] }),
           restoreRole: z.optional(text(ROLE, ROLE_ARN)).register(help, { description: "The IAM role that restores.", examples: ["arn:aws:iam::123456789012:role/certkeep-prod-restore"] }),
         },
@@ -105,7 +105,36 @@ const registered = {
 /** `clusters/NAME.yaml`: the same, less the name, and what registering gave. */
 export const registrationSchema = z.strictObject({ ...entry, ...registered }, "a cluster's settings, such as kubeconfig and context");
 
-const store = text("file: and a folder, such as file:~/certkeep/backups", FILE_STORE);
+const storesSchema = z.strictObject(
+  {
+    backups: z
+      .optional(text("file: and a folder, s3://BUCKET/PREFIX, or secretsmanager://PREFIX", BACKUP_STORE))
+      .register(help, { description: "Where sealed copies are kept. Without it: your data folder.", examples: ["file:~/certkeep/backups", "s3://my-bucket/backups", "secretsmanager://certkeep/prod/backups"] }),
+    state: z.optional(text("file: and a folder, or s3://BUCKET/PREFIX", STATE_STORE)).register(help, { description: "Where it is kept what was seen. Without it: your data folder.", examples: ["file:~/certkeep/state", "s3://my-bucket/state"] }),
+    registry: z
+      .optional(text("secretsmanager://PREFIX, such as secretsmanager://certkeep/prod", SECRETS_STORE))
+      .register(help, { description: "Where clusters are registered, with their credentials. Without it: in clusters/ beside this file.", examples: ["secretsmanager://certkeep/prod"] }),
+  },
+  "the settings backups, state and registry",
+);
+
+const awsSchema = z.strictObject(
+  {
+    region: text("an AWS region, such as eu-west-1", REGION).register(help, { description: "The region of the stores. AWS_REGION in the environment comes before it.", examples: ["eu-west-1"] }),
+    stage: z.optional(text("a stage: small letters, digits and -, at most 20, beginning with a letter", STAGE)).register(help, { description: "The stage of the deployed functions.", examples: ["prod"] }),
+    topic: z.optional(text("the ARN of an SNS topic", TOPIC_ARN)).register(help, { description: "The topic that alarms go to; doctor looks whether anybody listens.", examples: ["arn:aws:sns:eu-west-1:123456789012:certkeep-prod-alarms"] }),
+    restoreFunction: z.optional(text("the name of a Lambda function", FUNCTION_NAME)).register(help, { description: "The function that restores, for the commands that findings offer.", examples: ["certkeep-prod-restore"] }),
+  },
+  "the settings region, stage, topic and restoreFunction",
+);
+
+const pairSchema = z.strictObject(
+  {
+    from: text(CLUSTER_NAME, LABEL).register(help, { description: "The cluster whose copies are taken.", examples: ["prod"] }),
+    to: text(CLUSTER_NAME, LABEL).register(help, { description: "The cluster that they may be written to.", examples: ["prod-standby"] }),
+  },
+  "a pair: from and to",
+);
 
 const certificates = () =>
   z
@@ -201,19 +230,11 @@ export const configSchema = z.strictObject(
       .optional(text("a reference: file:PATH, env:NAME or secretsmanager://NAME, never the identity itself", REFERENCE))
       .register(help, { title: "Identity", description: "Where the identity is that opens the copies. An audit never reads it; a restore does.", examples: ["file:~/.config/certkeep/identity.txt", "env:CERTKEEP_IDENTITY"] }),
     clusters: z.optional(z.nullable(z.array(clusterSchema, "a list of clusters, each with a name"))).register(help, { title: "Clusters", description: "The clusters to audit. Without any: the current context of your kubeconfig." }),
-    stores: z
-      .optional(
-        z.nullable(
-          z.strictObject(
-            {
-              backups: z.optional(store).register(help, { description: "Where sealed copies are kept. Without it: your data folder.", examples: ["file:~/certkeep/backups"] }),
-              state: z.optional(store).register(help, { description: "Where it is kept what was seen. Without it: your data folder.", examples: ["file:~/certkeep/state"] }),
-            },
-            "the settings backups and state",
-          ),
-        ),
-      )
-      .register(help, { title: "Stores", description: "Where copies and state are kept." }),
+    stores: z.optional(z.nullable(storesSchema)).register(help, { title: "Stores", description: "Where copies, states and registrations are kept." }),
+    aws: z.optional(z.nullable(awsSchema)).register(help, { title: "AWS", description: "The functions on AWS, for whoever works with them from outside." }),
+    restores: z
+      .optional(z.nullable(z.array(pairSchema, "a list of pairs, each with from and to")))
+      .register(help, { title: "Restores across clusters", description: "Pairs of clusters that the deployed function may restore across. Without any: only to where copies came from." }),
     issuers: z.optional(z.nullable(z.array(issuerSchema, "a list of issuers"))).register(help, { title: "Private issuers", description: "CAs of your own whose certificates are judged and backed up as Let's Encrypt's are." }),
     limits: z.optional(z.nullable(z.array(limitSchema, "a list of limits, each with domain or names, and count"))).register(help, { title: "Limits", description: "Limits that an issuer raised for you, instead of those it documents. Each entry has either domain or names." }),
     backups: z

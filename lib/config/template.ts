@@ -48,6 +48,21 @@ const REST = `# Where sealed copies, and the record of what was seen, are kept. 
 #stores:
   #backups: file:~/certkeep/backups
   #state: file:~/certkeep/state
+  # Both may lie on AWS: s3://BUCKET/backups, s3://BUCKET/state, or secretsmanager://certkeep/prod/backups.
+  # Where clusters are registered, if not in clusters/ beside this file.
+  #registry: secretsmanager://certkeep/prod
+
+# The functions on AWS (certkeep init --aws), for whoever works with them from outside.
+#aws:
+  #region: eu-west-1
+  #stage: prod
+  #topic: "arn:aws:sns:eu-west-1:123456789012:certkeep-prod-alarms"
+  #restoreFunction: certkeep-prod-restore
+
+# Pairs of clusters that the deployed function may restore across.
+#restores:
+  #- from: prod
+    #to: prod-standby
 
 # CAs of your own, whose certificates are judged and backed up as Let's Encrypt's are.
 #issuers:
@@ -79,7 +94,7 @@ const REST = `# Where sealed copies, and the record of what was seen, are kept. 
   #weekday: monday
   #routes:
     #- name: ops
-      # Where the webhook's URL is: env:NAME or file:PATH, never the URL itself.
+      # Where the webhook's URL is: env:NAME, file:PATH or secretsmanager://NAME, never the URL itself.
       #webhook: env:CERTKEEP_SLACK_WEBHOOK
       # Clusters and the least severity that this route is told of. Without them: all.
       #clusters: ["prod-*"]
@@ -108,8 +123,8 @@ export function renderConfig(values: TemplateValues): string {
 
 # Who can open the sealed copies: age recipients, which are public. Without any, nothing is backed up.
 ${recipients.length === 0 ? "#recipients: [age1…]\n" : `recipients:\n${list(recipients)}`}
-# Where the identity is that opens the copies: file:PATH or env:NAME, never the identity itself. An audit
-# never reads it; a restore does.
+# Where the identity is that opens the copies: file:PATH, env:NAME or secretsmanager://NAME, never the
+# identity itself. An audit never reads it; a restore does.
 ${identity === null ? "#identity: file:~/.config/certkeep/identity.txt" : `identity: ${yamlText(identity)}`}
 
 # The clusters to audit, each with a name of yours and a context of the kubeconfig. Without any: the current

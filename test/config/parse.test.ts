@@ -31,7 +31,11 @@ clusters:
   - name: staging
 stores:
   backups: file:/var/certkeep/backups
-  state: file:state
+  state: s3://audits.example/certkeep/state
+  registry: secretsmanager://certkeep/prod
+aws: {region: eu-west-1, stage: prod, topic: "arn:aws:sns:eu-west-1:123456789012:alarms", restoreFunction: certkeep-prod-restore}
+restores:
+  - {from: prod, to: staging}
 issuers:
   - id: corp
     title: Corp
@@ -73,7 +77,9 @@ ignore:
           },
           { name: "staging", kubeconfig: null, context: null, namespaces: null, selector: null, secrets: [], operator: null, recipients: null, restoreKubeconfig: null, eks: null, access: null },
         ],
-        stores: { backups: "file:/var/certkeep/backups", state: "file:state" },
+        stores: { backups: "file:/var/certkeep/backups", state: "s3://audits.example/certkeep/state", registry: "secretsmanager://certkeep/prod" },
+        aws: { region: "eu-west-1", stage: "prod", topic: "arn:aws:sns:eu-west-1:123456789012:alarms", restoreFunction: "certkeep-prod-restore" },
+        restores: [{ from: "prod", to: "staging" }],
         issuers: [
           { id: "corp", title: "Corp", anchors: { kind: "file", path: "corp.pem" }, intermediates: { kind: "file", path: "between.pem" }, kind: "staging", limits: { perSet: { count: 7, hours: 24 }, perDomain: null } },
           { id: "inline", title: "inline", anchors: { kind: "pem", pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" }, intermediates: null, kind: "production", limits: null },
@@ -153,7 +159,16 @@ const MISTAKES: Case[] = [
   ["a selector that isn't one", "clusters:\n  - name: a\n    selector: team==web==x\n", [3, 15, "clusters[0].selector", '"team==web==x"', "a label selector"]],
   ["a Secret without its namespace", "clusters:\n  - name: a\n    secrets: [web-tls]\n", [3, 15, "clusters[0].secrets[0]", '"web-tls"', "NAMESPACE/NAME"]],
   ["an identity itself", "identity: AGE-SECRET-KEY-1QQQ\n", [1, 11, "identity", "a text that is not shown here", "never the identity itself", "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied"]],
-  ["a store that isn't there yet", "stores: {backups: s3://bucket}\n", [1, 19, "stores.backups", "a text that is not shown here", "file: and a folder", "This version keeps copies and state in files only"]],
+  ["a store that ends with a slash", "stores: {backups: s3://bucket/}\n", [1, 19, "stores.backups", "a text that is not shown here", "file: and a folder, s3://BUCKET/PREFIX, or secretsmanager://PREFIX", "A bucket has 3 to 63 small letters, digits, - and .; after it comes no / at the end"]],
+  ["a bucket in capitals", "stores: {state: s3://Bucket/x}\n", [1, 17, "stores.state", "a text that is not shown here", "file: and a folder, or s3://BUCKET/PREFIX"]],
+  ["states where they can't be", "stores: {state: secretsmanager://certkeep/state}\n", [1, 17, "stores.state", "a text that is not shown here", "or s3://BUCKET/PREFIX", "Secrets Manager doesn't keep states, which change at each audit: name a bucket"]],
+  ["a registry in a folder", "stores: {registry: file:clusters}\n", [1, 20, "stores.registry", "a text that is not shown here", "secretsmanager://PREFIX", "Without it, registrations lie in clusters/ beside this file"]],
+  ["a registry with an empty part", "stores: {registry: secretsmanager://certkeep//prod}\n", [1, 20, "stores.registry", "a text that is not shown here", "secretsmanager://PREFIX", "A prefix holds letters, digits and /_+=.@-, and neither begins nor ends with /"]],
+  ["a place that is no region", "aws: {region: Ireland}\n", [1, 15, "aws.region", '"Ireland"', "an AWS region"]],
+  ["a stage without a region", "aws: {stage: prod}\n", [1, 7, "aws.region", "nothing; it is required", "an AWS region"]],
+  ["a topic by its name", "aws: {region: eu-west-1, topic: alarms}\n", [1, 33, "aws.topic", '"alarms"', "the ARN of an SNS topic"]],
+  ["a pair of one cluster", "restores: [{from: a, to: a}]\n", [1, 26, "restores[0].to", '"a"', "another cluster"]],
+  ["half a pair", "restores: [{from: a}]\n", [1, 13, "restores[0].to", "nothing; it is required", "a cluster's name"]],
   ["a store without its scheme", "stores: {state: /var/x}\n", [1, 17, "stores.state", "not shown", "file: and a folder", "Write file: before the folder"]],
   ["half a copy a day", "backups: {perDay: 1.5}\n", [1, 19, "backups.perDay", "the number 1.5", "a whole number from 1 to 1000000"]],
   ["no copy a day", "backups: {perDay: 0}\n", [1, 19, "backups.perDay", "the number 0", "a whole number from 1"]],
@@ -198,7 +213,7 @@ describe("what is told", () => {
 
   it("says a problem in one line", () => {
     expect(problemsOf("recipents: []\n").map(problemLine)).toEqual([
-      'certkeep.yaml:1:1: recipents: found a setting that doesn\'t exist; expected one of recipients, identity, clusters, stores, issuers, limits, backups, digest, ignore. Did you mean "recipients"?',
+      'certkeep.yaml:1:1: recipents: found a setting that doesn\'t exist; expected one of recipients, identity, clusters, stores, aws, restores, issuers, limits, backups, digest, ignore. Did you mean "recipients"?',
     ]);
   });
 

@@ -22,7 +22,7 @@ const clusters = fc.uniqueArray(fc.tuple(some(entry), label).map(([rest, name]) 
 const ignore = fc.array(fc.tuple(some({ cluster: pattern, namespace: pattern, code: fc.constantFrom("expiring" as const, "secret_lost" as const), until: fc.constantFrom("2026-12-31", "2027-01-01T00:00:00+01:00") }), pattern, path.filter((reason) => reason.trim() !== "")).map(([rest, name, reason]) => ({ ...rest, name, reason })));
 const routes = fc.uniqueArray(fc.tuple(some({ clusters: fc.uniqueArray(pattern, { minLength: 1 }), severity: fc.constantFrom("critical" as const, "warning" as const) }), label).map(([rest, name]) => ({ ...rest, name, webhook: "env:HOOK" })), { selector: ({ name }) => name });
 const digest = some({ at: fc.tuple(fc.integer({ min: 0, max: 23 }), fc.integer({ min: 0, max: 59 })).map((parts) => parts.map((n) => String(n).padStart(2, "0")).join(":")), weekday: fc.constantFrom("monday" as const, "sunday" as const), routes });
-const sections = { identity: fc.constantFrom("file:~/a b", "env:ID", "secretsmanager://a/b"), clusters, stores: some({ backups: fc.constant("file:b"), state: fc.constant("file:/s") }), backups: some({ perDay: fc.integer({ min: 1, max: 1_000_000 }) }), digest, ignore };
+const sections = { identity: fc.constantFrom("file:~/a b", "env:ID", "secretsmanager://a/b"), clusters, stores: some({ backups: fc.constantFrom("file:b", "s3://bucket", "secretsmanager://a/b"), state: fc.constantFrom("file:/s", "s3://bucket/a/b"), registry: fc.constantFrom("secretsmanager://certkeep/prod") }), aws: fc.tuple(some({ stage: fc.constantFrom("prod", "a-1"), topic: fc.constant("arn:aws:sns:eu-west-1:123456789012:t"), restoreFunction: fc.constant("certkeep-prod-restore") }), fc.constantFrom("eu-west-1", "us-gov-east-1")).map(([rest, region]) => ({ ...rest, region })), restores: fc.array(fc.tuple(label, label).filter(([from, to]) => from !== to).map(([from, to]) => ({ from, to }))), backups: some({ perDay: fc.integer({ min: 1, max: 1_000_000 }) }), digest, ignore };
 
 /** Any valid configuration, as it stands in a file. */
 const input: fc.Arbitrary<ConfigInput> = some({ ...sections, recipients });
@@ -41,6 +41,9 @@ describe("a valid configuration", () => {
           (value.clusters ?? []).map((one) => ({ name: one.name, kubeconfig: one.kubeconfig ?? null, context: one.context ?? null, namespaces: one.namespaces ?? null, selector: one.selector ?? null, own: one.recipients ?? null })),
         );
         expect(config.clusters.map(({ secrets }) => secrets.map(({ namespace, name }) => `${namespace}/${name}`))).toEqual((value.clusters ?? []).map(({ secrets }) => secrets ?? []));
+        expect(config.stores).toEqual({ backups: null, state: null, registry: null, ...value.stores });
+        expect(config.aws).toEqual(value.aws === undefined ? null : { stage: null, topic: null, restoreFunction: null, ...value.aws });
+        expect(config.restores).toEqual(value.restores ?? []);
         expect(config.backups.perDay).toBe(value.backups?.perDay ?? DEFAULT_CONFIG.backups.perDay);
         expect(config.digest.routes).toEqual((value.digest?.routes ?? []).map((route) => ({ clusters: null, severity: "information", ...route })));
         expect(config.digest.atMinute).toBe(value.digest?.at === undefined ? 480 : Number(value.digest.at.slice(0, 2)) * 60 + Number(value.digest.at.slice(3)));
@@ -110,7 +113,7 @@ describe("the file that init writes", () => {
       if (!result.ok) return;
       const { config } = result;
       expect(config.clusters).toHaveLength(1);
-      expect([config.recipients, config.identity, config.stores.backups, config.stores.state, config.issuers, config.ignore].every((part) => part !== null && part.length > 0)).toBe(true);
+      expect([config.recipients, config.identity, config.stores.backups, config.stores.state, config.stores.registry, config.aws?.topic ?? null, config.restores, config.issuers, config.ignore].every((part) => part !== null && part.length > 0)).toBe(true);
       // What registering gave is written by it alone.
       const { access, ...settings } = config.clusters[0] ?? { access: null };
       expect(access).toBeNull();

@@ -196,7 +196,7 @@ async function resolveConfig(config: Config, file: string, shownName: string, pl
     ...config,
     identity: absoluteUrl(config.identity, file, places),
     clusters: config.clusters.map((entry) => resolveEntry(entry, file, places)),
-    stores: { backups: absoluteUrl(config.stores.backups, file, places), state: absoluteUrl(config.stores.state, file, places) },
+    stores: { ...config.stores, backups: absoluteUrl(config.stores.backups, file, places), state: absoluteUrl(config.stores.state, file, places) },
     issuers,
     digest: { ...config.digest, routes: config.digest.routes.map((route) => ({ ...route, webhook: absoluteUrl(route.webhook, file, places) ?? route.webhook })) },
   };
