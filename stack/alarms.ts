@@ -8,7 +8,7 @@ import type { Parameters } from "./parameters.ts";
 import type { Resource, Resources } from "./resource.ts";
 
 /** Where the functions' own metrics are: see docs/aws.md. */
-const METRICS = "certkeep";
+const METRICS = "Certkeep";
 
 interface Alarm {
   readonly description: string;

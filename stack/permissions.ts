@@ -26,7 +26,8 @@ export function permissions(parameters: Parameters): Readonly<Record<FunctionNam
   const registered = allow("ReadRegistrations", ["secretsmanager:GetSecretValue"], [secretArn(parameters, "clusters/*")]);
   // AWS limits listing names to no part of an account; values are another action.
   const names = allow("ListNames", ["secretsmanager:ListSecrets"], ["*"]);
-  const identity = allow("ReadIdentity", ["secretsmanager:GetSecretValue"], [secretArn(parameters, "identity-??????")]);
+  // Not `identity-??????`: where there is none, AWS has no six characters to compare with, and refusing isn't saying so.
+  const identity = allow("ReadIdentity", ["secretsmanager:GetSecretValue"], [secretArn(parameters, "identity*")]);
   const readStates = allow("ReadStates", ["s3:GetObject"], [bucketArn(parameters, "state/*")]);
   const writeStates = allow("WriteStates", ["s3:PutObject"], [bucketArn(parameters, "state/*")]);
   const list = (...prefixes: readonly string[]): Statement =>
@@ -47,7 +48,7 @@ export function permissions(parameters: Parameters): Readonly<Record<FunctionNam
       allow("Queue", ["sqs:SendMessage*"], [att("AuditQueue")]),
       ...key,
     ],
-    audit: [registered, readStates, writeStates, list(...listed), ...copies.read, ...copies.create, ...roles("AssumeReadRoles", parameters.readRoles), ...key],
+    audit: [names, registered, readStates, writeStates, list(...listed), ...copies.read, ...copies.create, ...roles("AssumeReadRoles", parameters.readRoles), ...key],
     digest: [
       names,
       readStates,
@@ -86,12 +87,13 @@ function copyStatements(parameters: Parameters): CopyStatements {
     return {
       read: [allow("ReadCopies", ["s3:GetObject"], objects)],
       create: [allow("CreateCopies", ["s3:PutObject"], objects, { Null: { "s3:if-none-match": "false" } })],
-      remove: [allow("RemoveCopies", ["s3:DeleteObject", "s3:DeleteObjectVersion"], objects), allow("ListVersions", ["s3:ListBucketVersions"], [bucketArn(parameters)], { StringLike: { "s3:prefix": ["backups/*"] } })],
+      // Versions too, or until when a lock keeps them.
+      remove: [allow("RemoveCopies", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold"], objects), allow("ListVersions", ["s3:ListBucketVersions"], [bucketArn(parameters)], { StringLike: { "s3:prefix": ["backups/*"] } })],
     };
   }
   const secrets = [secretArn(parameters, "backups/*")];
   return {
-    read: [allow("ReadCopies", ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secrets), allow("ListCopies", ["secretsmanager:ListSecrets"], ["*"])],
+    read: [allow("ReadCopies", ["secretsmanager:GetSecretValue"], secrets)],
     create: [allow("CreateCopies", ["secretsmanager:CreateSecret", "secretsmanager:TagResource"], secrets)],
     remove: [allow("RemoveCopies", ["secretsmanager:DeleteSecret"], secrets)],
   };

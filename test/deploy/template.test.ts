@@ -59,7 +59,7 @@ describe("what is packaged", () => {
 describe("what each function may do", () => {
   const getSecret = (path: string): string => `secretsmanager:GetSecretValue on ${SECRETS}/${path}`;
   const listBucket = (bucket: string, ...prefixes: readonly string[]): string => `s3:ListBucket on ${bucket} if StringLikeIfExists s3:prefix ${prefixes.join(",")}`;
-  const copies = `secretsmanager:GetSecretValue,secretsmanager:DescribeSecret on ${SECRETS}/backups/*`;
+  const copies = `secretsmanager:GetSecretValue on ${SECRETS}/backups/*`;
   const names = "secretsmanager:ListSecrets on *";
   const states = `s3:GetObject on ${BUCKET}/state/*`;
   const writeStates = `s3:PutObject on ${BUCKET}/state/*`;
@@ -68,10 +68,10 @@ describe("what each function may do", () => {
 
   it.each([
     ["dispatch", [names, states, listBucket(BUCKET, "state/*"), `s3:GetObject,s3:PutObject on ${BUCKET}/certkeep.yaml`, "sqs:SendMessage* on AuditQueue.Arn"]],
-    ["audit", [receive, getSecret("clusters/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, names, create, `sts:AssumeRole on ${ROLES}/certkeep-*-read`]],
+    ["audit", [receive, names, getSecret("clusters/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, create, `sts:AssumeRole on ${ROLES}/certkeep-*-read`]],
     ["digest", [names, states, `s3:PutObject on ${BUCKET}/state/digest.json`, listBucket(BUCKET, "state/*"), getSecret("slack/*")]],
-    ["drill", [names, getSecret("identity-??????"), getSecret("clusters/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, names, `secretsmanager:DeleteSecret on ${SECRETS}/backups/*`]],
-    ["restore", [names, getSecret("identity-??????"), getSecret("clusters/*"), getSecret("restoring/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, names, create, `sts:AssumeRole on ${ROLES}/certkeep-*-read,${ROLES}/certkeep-*-restore`]],
+    ["drill", [names, getSecret("identity*"), getSecret("clusters/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, `secretsmanager:DeleteSecret on ${SECRETS}/backups/*`]],
+    ["restore", [names, getSecret("identity*"), getSecret("clusters/*"), getSecret("restoring/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, create, `sts:AssumeRole on ${ROLES}/certkeep-*-read,${ROLES}/certkeep-*-restore`]],
   ])("%s, with copies in Secrets Manager", (name, rights) => {
     expect(rightsOf(plain.template, roleOf(name))).toEqual([logs(name), ...rights]);
   });
@@ -82,10 +82,10 @@ describe("what each function may do", () => {
   const assume = `sts:AssumeRole on arn:aws:iam::123456789012:role/eks-*-read,${ROLES}/own-read`;
   it.each([
     ["dispatch", [names, inBucket.states, listBucket(adopted, "state/*"), `s3:GetObject,s3:PutObject on ${adopted}/certkeep.yaml`, "sqs:SendMessage* on AuditQueue.Arn", key]],
-    ["audit", [receive, getSecret("clusters/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, inBucket.create, assume, key]],
+    ["audit", [receive, names, getSecret("clusters/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, inBucket.create, assume, key]],
     ["digest", [names, inBucket.states, `s3:PutObject on ${adopted}/state/digest.json`, listBucket(adopted, "state/*"), getSecret("slack/*"), key]],
-    ["drill", [names, getSecret("identity-??????"), getSecret("clusters/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, `s3:DeleteObject,s3:DeleteObjectVersion on ${adopted}/backups/*`, `s3:ListBucketVersions on ${adopted} if StringLike s3:prefix backups/*`, key]],
-    ["restore", [names, getSecret("identity-??????"), getSecret("clusters/*"), getSecret("restoring/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, inBucket.create, `${assume},${ROLES}/own-restore`, key]],
+    ["drill", [names, getSecret("identity*"), getSecret("clusters/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, `s3:DeleteObject,s3:DeleteObjectVersion,s3:GetObjectVersion,s3:GetObjectRetention,s3:GetObjectLegalHold on ${adopted}/backups/*`, `s3:ListBucketVersions on ${adopted} if StringLike s3:prefix backups/*`, key]],
+    ["restore", [names, getSecret("identity*"), getSecret("clusters/*"), getSecret("restoring/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, inBucket.create, `${assume},${ROLES}/own-restore`, key]],
   ])("%s, with copies in an adopted bucket, a key and roles of one's own", (name, rights) => {
     expect(rightsOf(full.template, roleOf(name))).toEqual([logs(name), ...rights]);
   });
@@ -240,9 +240,9 @@ describe("alarms", () => {
     const line = (alarm: Readonly<Record<string, unknown>>): string => `${String(alarm["Namespace"])} ${String(alarm["MetricName"])} ${(alarm["Dimensions"] as { Name: string; Value: unknown }[]).map(({ Name, Value }) => `${Name}=${plainOf(Value)}`).join(",")} ${String(alarm["Statistic"])} ${String(alarm["Period"])} ${String(alarm["TreatMissingData"])}`;
     expect(alarms.map(line)).toEqual([
       "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=DeadLetters.QueueName Maximum 300 notBreaching",
-      "certkeep AuditingStalled stage=prod Maximum 900 breaching",
-      "certkeep DigestsUndelivered stage=prod Maximum 900 notBreaching",
-      "certkeep DrillFailed stage=prod Maximum 3600 notBreaching",
+      "Certkeep AuditingStalled stage=prod Maximum 900 breaching",
+      "Certkeep DigestsUndelivered stage=prod Maximum 900 notBreaching",
+      "Certkeep DrillFailed stage=prod Maximum 3600 notBreaching",
       ...FUNCTIONS.map((name) => `AWS/Lambda Errors FunctionName=${capital(name)}LambdaFunction Sum 300 notBreaching`),
     ]);
     for (const alarm of alarms) expect(alarm).toMatchObject({ Threshold: 0, ComparisonOperator: "GreaterThanThreshold", EvaluationPeriods: 1, AlarmActions: [{ Ref: "AlarmTopic" }] });
