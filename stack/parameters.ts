@@ -112,7 +112,7 @@ export function parseParameters(given: Given, stage: string, region: string): Pa
     visibilitySeconds,
     maxReceiveCount: whole("maxReceiveCount", 1, 1000),
     maximumConcurrency: whole("maximumConcurrency", 2, 1000),
-    intervalMinutes: whole("intervalMinutes", 5, 1440),
+    intervalMinutes: whole("intervalMinutes", 1, 1440),
     logRetentionDays,
     backups,
     stateBucket: text("stateBucket", /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the name of a bucket"),

@@ -16,7 +16,7 @@ export function createStack(given: Given, stage: string, region: string): object
     environment: environment(parameters),
     own: ownEnvironment(parameters),
     permissions: permissions(parameters),
-    rate: `rate(${intervalMinutes} minutes)`,
+    rate: intervalMinutes === 1 ? "rate(1 minute)" : `rate(${intervalMinutes} minutes)`,
     iam: { path: parameters.rolePath, tags: parameters.tags, ...(parameters.permissionsBoundary === null ? {} : { permissionsBoundary: parameters.permissionsBoundary }) },
     vpc: subnets.length === 0 ? null : { subnetIds: subnets, securityGroupIds: securityGroups },
     resources: { ...storage(parameters), ...queue(parameters), ...alarms(parameters) },

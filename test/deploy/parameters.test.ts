@@ -27,7 +27,7 @@ describe("parameters", () => {
     [{ visibilitySeconds: 43_201 }, "expected a whole number from 1 to 43200"],
     [{ maximumConcurrency: 1 }, "parameter maximumConcurrency: found 1; expected a whole number from 2 to 1000"],
     [{ maxReceiveCount: 0 }, "parameter maxReceiveCount"],
-    [{ intervalMinutes: 4 }, "parameter intervalMinutes"],
+    [{ intervalMinutes: 0 }, "parameter intervalMinutes"],
     [{ logRetentionDays: 31 }, "expected what CloudWatch takes: 1, 3, 5, 7, 14, 30"],
     [{ backups: "dynamodb" }, 'parameter backups: found "dynamodb"; expected secretsmanager or s3'],
     [{ stateBucket: "s3://bucket" }, "parameter stateBucket"],
