@@ -7,7 +7,7 @@ import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
 import { asEksRole, roleCredentials } from "../adapters/kubernetes/eks.ts";
 import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
-import { proxyFromEnvironment } from "../adapters/kubernetes/proxy.ts";
+import { proxyFromEnvironment } from "../adapters/proxy.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createRegistrar } from "../adapters/kubernetes/register.ts";
 import type { ServerPlace, StoredCredential } from "../access/kubeconfig.ts";

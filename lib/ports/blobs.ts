@@ -8,7 +8,8 @@
  */
 export interface BlobEntry {
   readonly key: string;
-  readonly sizeBytes: number;
+  /** `null` where the store doesn't say without reading it. */
+  readonly sizeBytes: number | null;
 }
 
 export interface BlobStore {
@@ -19,6 +20,9 @@ export interface BlobStore {
   /** `exists` where the key is taken, whatever it holds; nothing is changed then. Durable once it returns. */
   create(key: string, document: Uint8Array): Promise<"created" | "exists">;
   read(key: string): Promise<Uint8Array | null>;
-  /** Removing what isn't there is no error. */
-  remove(key: string): Promise<void>;
+  /**
+   * Removes it with all that the store keeps of it, older versions included, as far as it may. Removing what isn't
+   * there is no error. @returns what the store still keeps, and until when, as a clause; `null` where nothing is left
+   */
+  remove(key: string): Promise<string | null>;
 }

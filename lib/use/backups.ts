@@ -6,7 +6,7 @@ import type { CopyProblem } from "../backup/problem.ts";
 import type { BackupHeader } from "../backup/record.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { matchesPattern } from "../finding/pattern.ts";
-import type { BlobStore } from "../ports/blobs.ts";
+import type { BlobEntry, BlobStore } from "../ports/blobs.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { StateStore } from "../ports/states.ts";
 import { loadState } from "./states.ts";
@@ -15,7 +15,7 @@ export interface ListedCopy {
   readonly key: string;
   readonly version: string;
   readonly cluster: string;
-  readonly sizeBytes: number;
+  readonly sizeBytes: number | null;
   /** `null` where the copy is damaged: `problem` says how. */
   readonly header: BackupHeader | null;
   readonly problem: CopyProblem | null;
@@ -43,7 +43,7 @@ const READS_AT_ONCE = 16;
 /** `patterns` fit cluster, Secret, `namespace/secret` or a name in the certificate; none: all. @throws CertkeepError where the store can't be listed */
 export async function listBackups(ports: BackupsPorts, patterns: readonly string[]): Promise<BackupsReport> {
   const problems: CertkeepError[] = [];
-  const entries: { key: string; sizeBytes: number }[] = [];
+  const entries: BlobEntry[] = [];
   for await (const entry of ports.backups.list("")) entries.push(entry);
   const recorded = new Map<string, Promise<ReadonlyMap<string, string> | null>>();
   const recordedOf = (cluster: string): Promise<ReadonlyMap<string, string> | null> => {

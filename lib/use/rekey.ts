@@ -209,7 +209,8 @@ async function purge(copy: RekeyedCopy, { backups }: RekeyPorts): Promise<Rekeye
   if (!copy.exposed || (copy.outcome !== "sealed" && copy.outcome !== "retired")) return copy;
   if (copy.outcome === "sealed" && !copy.proven) return { ...copy, old: "kept", message: "no identity of this run opens its new version, so the old one stays: name both, one after the other in one file, by --identity" };
   try {
-    await backups.remove(copy.key);
+    const kept = await backups.remove(copy.key);
+    if (kept !== null) return { ...copy, old: "kept", message: kept };
     const left = await backups.read(copy.key);
     return left === null ? { ...copy, old: "removed" } : { ...copy, old: "kept", message: "the store still has it" };
   } catch (error) {

@@ -8,6 +8,8 @@ export interface BlobsSubject {
   readonly store: BlobStore;
   /** Another adapter for the same place, as another process would have it. */
   readonly again: () => BlobStore;
+  /** Where the store takes no document of any size. */
+  readonly limits?: { readonly minBytes: number; readonly maxBytes: number };
   readonly close?: () => Promise<void>;
 }
 
@@ -31,19 +33,24 @@ export function blobsContract(name: string, setup: () => Promise<BlobsSubject>):
 
   describe(`store of backups: ${name}`, () => {
     test("gives back the very bytes, to another adapter as well", () =>
-      withStore(async ({ store, again }) => {
-        const document = Uint8Array.from({ length: 70_000 }, (_, index) => (index * 31) % 256);
+      withStore(async ({ store, again, limits }) => {
+        const document = Uint8Array.from({ length: Math.min(70_000, limits?.maxBytes ?? 70_000) }, (_, index) => (index * 31) % 256);
         expect(await store.create("prod/ns/secret/a.json", document)).toBe("created");
         expect(await store.read("prod/ns/secret/a.json").then((read) => read !== null && Buffer.from(read).equals(document))).toBe(true);
         expect(await again().read("prod/ns/secret/a.json").then((read) => read !== null && Buffer.from(read).equals(document))).toBe(true);
       }));
 
-    test("takes an empty document and one of 2 MiB", () =>
-      withStore(async ({ store }) => {
-        await store.create("a/empty.json", new Uint8Array(0));
-        expect((await store.read("a/empty.json"))?.byteLength).toBe(0);
-        await store.create("a/big.json", new Uint8Array(2 * 1024 * 1024).fill(7));
-        expect((await store.read("a/big.json"))?.byteLength).toBe(2 * 1024 * 1024);
+    test("takes an empty document and one of 2 MiB, or says plainly what it doesn't take", () =>
+      withStore(async ({ store, limits }) => {
+        const { minBytes, maxBytes } = limits ?? { minBytes: 0, maxBytes: 2 * 1024 * 1024 };
+        await store.create("a/small.json", new Uint8Array(minBytes).fill(7));
+        expect((await store.read("a/small.json"))?.byteLength).toBe(minBytes);
+        await store.create("a/big.json", new Uint8Array(maxBytes).fill(7));
+        expect((await store.read("a/big.json"))?.byteLength).toBe(maxBytes);
+        if (limits === undefined) return;
+        await expect(store.create("a/larger.json", new Uint8Array(maxBytes + 1).fill(7))).rejects.toMatchObject({ name: "CertkeepError", code: "store_full" });
+        await expect(store.create("a/less.json", new Uint8Array(minBytes - 1))).rejects.toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
+        expect(await keysOf(store, "")).toEqual(["a/big.json", "a/small.json"]);
       }));
 
     test("never overwrites", () =>
@@ -73,27 +80,28 @@ export function blobsContract(name: string, setup: () => Promise<BlobsSubject>):
       }));
 
     test("lists by prefix, with sizes, in another adapter too", () =>
-      withStore(async ({ store, again }) => {
+      withStore(async ({ store, again, limits }) => {
+        const least = limits?.minBytes ?? 0;
         expect(await keysOf(store, "")).toEqual([]);
         expect(await keysOf(store, "prod/")).toEqual([]);
         const keys = ["prod/a/x/1.json", "prod/a/x/2.json", "prod/b/x.y/1.json", "production/a/x/1.json", "uid-1/a/x/1.json"];
-        for (const [index, key] of keys.entries()) await store.create(key, new Uint8Array(index));
+        for (const [index, key] of keys.entries()) await store.create(key, new Uint8Array(index + least));
         expect(await keysOf(store, "")).toEqual(keys);
         expect(await keysOf(store, "prod/")).toEqual(keys.slice(0, 3));
         expect(await keysOf(again(), "prod/a/")).toEqual(keys.slice(0, 2));
         expect(await keysOf(again(), "prod/none/")).toEqual([]);
-        const sizes = new Map<string, number>();
+        const sizes = new Map<string, number | null>();
         for await (const entry of store.list("")) sizes.set(entry.key, entry.sizeBytes);
-        expect(keys.map((key) => sizes.get(key))).toEqual([0, 1, 2, 3, 4]);
+        expect(keys.map((key) => sizes.get(key))).toEqual([0, 1, 2, 3, 4].map((bytes) => bytes + least));
       }));
 
     test("removes, and removing what isn't there is no error", () =>
       withStore(async ({ store }) => {
-        await store.remove("a/b/c.json");
+        expect(await store.remove("a/b/c.json")).toBeNull();
         await store.create("a/b/c.json", bytes("x"));
         await store.create("a/b/d.json", bytes("y"));
-        await store.remove("a/b/c.json");
-        await store.remove("a/b/c.json");
+        expect(await store.remove("a/b/c.json")).toBeNull();
+        expect(await store.remove("a/b/c.json")).toBeNull();
         expect(await store.read("a/b/c.json")).toBeNull();
         expect(await keysOf(store, "")).toEqual(["a/b/d.json"]);
       }));

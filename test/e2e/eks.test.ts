@@ -1,13 +1,11 @@
 /** EKS by IAM: the token against the one that the AWS command line makes, and against a Security Token Service. */
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eksToken, roleCredentials } from "../../lib/adapters/kubernetes/eks.ts";
-import { freePort, startProgram, waitUntil, type Program } from "./support/process.ts";
+import { startMinistack, type AwsEmulator } from "./support/aws.ts";
 import { runProgram } from "./support/run.ts";
 import { lacksTools, requireTool } from "./support/tools.ts";
 
@@ -47,26 +45,16 @@ describe.skipIf(lacksTools("aws"))("a token for EKS and the AWS command line's",
 });
 
 describe.skipIf(lacksTools("ministack"))("a token for EKS and an STS", () => {
-  let emulator: Program;
-  let endpoint: string;
-  let folder: string;
+  let emulator: AwsEmulator;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-sts-"));
-    const port = await freePort();
-    endpoint = `http://127.0.0.1:${port}`;
-    const env = { PATH: process.env["PATH"] ?? "", HOME: folder, TMPDIR: folder, GATEWAY_PORT: String(port), BIND_HOST: "127.0.0.1", MINISTACK_HOST: "127.0.0.1", MINISTACK_REGION: "eu-west-1", IOT_MTLS_ENABLED: "0", SFTP_ENABLED: "0" };
-    emulator = startProgram(requireTool("ministack"), [], { logFile: join(folder, "sts.log"), folder, env });
-    await waitUntil("the STS", 60_000, async () => (await fetch(`${endpoint}/_ministack/health`)).ok);
+    emulator = await startMinistack();
   });
-  afterAll(async () => {
-    await emulator?.kill();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => emulator?.stop());
 
   it("is a request that it answers with the role's identity, once the role was taken on", async () => {
-    const credentials = roleCredentials("arn:aws:iam::000000000000:role/certkeep-prod-read", "eu-west-1", "prod", { AWS_ENDPOINT_URL_STS: endpoint });
-    const token = await eksToken({ cluster: "prod", region: "eu-west-1", endpoint, nowMs: () => Date.now(), credentials });
+    const credentials = roleCredentials("arn:aws:iam::000000000000:role/certkeep-prod-read", "eu-west-1", "prod", { AWS_ENDPOINT_URL_STS: emulator.endpoint });
+    const token = await eksToken({ cluster: "prod", region: "eu-west-1", endpoint: emulator.endpoint, nowMs: () => Date.now(), credentials });
     const url = urlOf(token);
     expect(url.searchParams.get("X-Amz-SignedHeaders")).toBe("host;x-k8s-aws-id");
     expect(url.searchParams.get("X-Amz-Expires")).toBe("60");

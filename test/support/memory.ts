@@ -92,7 +92,10 @@ export function createMemoryBlobs(faults: Faults = new Faults(), blobs = new Map
     },
     async remove(key) {
       checkKey(key);
-      await faults.around("remove", () => blobs.delete(key));
+      return faults.around("remove", () => {
+        blobs.delete(key);
+        return null;
+      });
     },
   };
 }

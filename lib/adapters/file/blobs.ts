@@ -70,6 +70,9 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
     list,
     create: async (key, document) => files.createOnly(partsOf(key, root), document),
     read: async (key) => files.read(partsOf(key, root)),
-    remove: async (key) => files.remove(partsOf(key, root)),
+    remove: async (key) => {
+      await files.remove(partsOf(key, root));
+      return null;
+    },
   };
 }

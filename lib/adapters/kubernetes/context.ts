@@ -12,7 +12,7 @@ import { type Connection, printable } from "./connection.ts";
 import { type UserSettings, certificateEndMs, createCredentials, parseImpersonation, readTokenFile, tokenEndMs } from "./credential.ts";
 import { parseExec } from "./exec.ts";
 import { type Fields, fieldsOf, textOf } from "./json.ts";
-import { type Environment, isLoopback, parseProxyUrl, proxyFromEnvironment } from "./proxy.ts";
+import { type Environment, isLoopback, parseProxyUrl, proxyFromEnvironment } from "../proxy.ts";
 
 /** An entry and the file that it stands in. */
 export interface KubeconfigEntry {

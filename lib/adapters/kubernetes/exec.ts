@@ -10,7 +10,7 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { printable } from "./connection.ts";
 import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
-import type { Environment } from "./proxy.ts";
+import type { Environment } from "../proxy.ts";
 
 /** The `exec` entry of a kubeconfig's user. */
 export interface ExecConfig {

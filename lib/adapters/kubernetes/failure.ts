@@ -7,7 +7,7 @@
  */
 import { CertkeepError, type ErrorCode } from "../../error.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
-import { ProxyRefusal } from "./proxy.ts";
+import { ProxyRefusal } from "../proxy.ts";
 
 /** A request as a person would say it: `list secrets in namespace tailscale`. */
 export interface Action {

@@ -5,7 +5,7 @@ import { CertkeepError } from "../../error.ts";
 import type { Connection } from "./connection.ts";
 import { type ConnectOptions, parseBundle } from "./context.ts";
 import { createCredentials, readTokenFile, tokenEndMs } from "./credential.ts";
-import type { Environment } from "./proxy.ts";
+import type { Environment } from "../proxy.ts";
 
 const FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 

@@ -11,7 +11,7 @@ import { writeError } from "./denial.ts";
 import { answerInvalid, networkError, Timeout } from "./failure.ts";
 import { fieldsOf, textOf } from "./json.ts";
 import { parseSecret } from "./parse.ts";
-import { bareHost } from "./proxy.ts";
+import { bareHost } from "../proxy.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The server ends it by itself after that; it is begun again. */

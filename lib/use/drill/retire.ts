@@ -59,12 +59,23 @@ export async function retireCopy(prefix: string, reason: string, purge: boolean,
       return { ...state, copies: { ...state.copies, [version]: { ...copy, retired: { at, reason: reason.trim() } } } };
     });
   }
-  if (purge) for (const key of keys.keys()) await ports.backups.remove(key);
+  const left: string[] = [];
+  if (purge) {
+    for (const key of keys.keys()) {
+      const kept = await ports.backups.remove(key);
+      if (kept !== null) left.push(kept);
+    }
+  }
   return {
     version,
     clusters: known.map(({ cluster }) => cluster),
     names: known[0]?.names ?? [],
     purged: purge,
-    purgeNote: purge ? `removed from ${ports.backups.url}; other copies of that folder, such as its own backups, still hold it` : null,
+    purgeNote: purge ? noteOf(ports.backups.url, left) : null,
   };
+}
+
+function noteOf(url: string, left: readonly string[]): string {
+  if (left.length > 0) return `removed from ${url}, but ${left.join(", and ")}`;
+  return url.startsWith("file:") ? `removed from ${url}; other copies of that folder, such as its own backups, still hold it` : `removed from ${url}, older versions included`;
 }

@@ -3,7 +3,7 @@ import { type Socket, connect, createServer } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { createHttpClient } from "../../../lib/adapters/kubernetes/http.ts";
-import { isLoopback, parseProxyUrl, proxyFromEnvironment } from "../../../lib/adapters/kubernetes/proxy.ts";
+import { isLoopback, parseProxyUrl, proxyFromEnvironment } from "../../../lib/adapters/proxy.ts";
 import { answerJson, connectionTo, failureOf, listen, startStub } from "./support.ts";
 
 const REQUEST = { method: "GET", path: "/x", accept: "application/json" } as const;

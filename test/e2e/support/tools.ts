@@ -24,6 +24,7 @@ const hints = {
   go: "install Go 1.24 or later",
   aws: "pip install awscli",
   ministack: "pip install ministack==1.5.33",
+  moto_server: "pip install 'moto[server]==5.2.5'",
   python3: "apt-get install python3",
 } as const;
 

@@ -1,0 +1,107 @@
+/**
+ * What every client of AWS is made with: region, endpoint, bounded time-outs and retries, the way through a proxy.
+ * Credentials are found by the SDK itself (environment, profile, role), when first needed.
+ *
+ * Nothing is connected or read at import; each client is made once a process, so that connections and the pace that
+ * throttling taught are kept (s3client.ts, secretsclient.ts).
+ */
+import { Agent, type AgentOptions } from "node:https";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect as tlsConnect, type ConnectionOptions } from "node:tls";
+import { type Environment, openTunnel, parseProxyUrl, proxyFromEnvironment } from "../proxy.ts";
+
+export interface AwsWorld {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the environment names no region. */
+  readonly region?: string;
+}
+
+/** Sent with every request, so that CloudTrail tells who asked. */
+const USER_AGENT = "certkeep";
+const CONNECT_TIMEOUT_MS = 3_000;
+/** Until the answer begins. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Of silence within an answer. */
+const SOCKET_TIMEOUT_MS = 20_000;
+/** The first try included. The SDK waits a random part of a doubling time, at most 20 s, between two. */
+const ATTEMPTS = 6;
+const SOCKETS = 50;
+
+export type AwsService = "S3" | "SECRETS_MANAGER";
+
+export interface ClientConfig {
+  readonly region?: string;
+  readonly endpoint?: string;
+  readonly maxAttempts: number;
+  readonly retryMode: "standard" | "adaptive";
+  readonly customUserAgent: [string][];
+  readonly requestHandler: { readonly connectionTimeout: number; readonly requestTimeout: number; readonly throwOnRequestTimeout: true; readonly socketTimeout: number; readonly httpsAgent: Agent };
+}
+
+export interface ClientSettings {
+  /** Clients with the same key are the same. */
+  readonly key: string;
+  readonly endpointNamed: boolean;
+  config(): ClientConfig;
+}
+
+/** `AWS_ENDPOINT_URL_…` before `AWS_ENDPOINT_URL`; a profile's own `endpoint_url` is left to the SDK. */
+function endpointOf(env: Environment, service: AwsService): string | null {
+  if (env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] === "true") return null;
+  return env[`AWS_ENDPOINT_URL_${service}`] || env["AWS_ENDPOINT_URL"] || null;
+}
+
+export function clientSettings(world: AwsWorld, service: AwsService): ClientSettings {
+  const { env } = world;
+  // AWS_DEFAULT_REGION is the command line's; the SDK knows the first alone, and a profile's.
+  const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || world.region || null;
+  const endpoint = endpointOf(env, service);
+  const proxies = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"].map((name) => env[name] ?? "");
+  const agent = { keepAlive: true, maxSockets: SOCKETS };
+  return {
+    key: JSON.stringify([region, endpoint, proxies]),
+    endpointNamed: endpoint !== null,
+    config: () => ({
+      ...(region === null ? {} : { region }),
+      ...(endpoint === null ? {} : { endpoint }),
+      maxAttempts: ATTEMPTS,
+      // Secrets Manager has low limits for an account: all requests of a process share the pace that it allows.
+      retryMode: service === "SECRETS_MANAGER" ? "adaptive" : "standard",
+      customUserAgent: [[USER_AGENT]],
+      requestHandler: {
+        connectionTimeout: CONNECT_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        throwOnRequestTimeout: true,
+        socketTimeout: SOCKET_TIMEOUT_MS,
+        httpsAgent: proxies.slice(0, 4).every((value) => value === "") ? new Agent(agent) : new ProxyAgent(agent, env),
+      },
+    }),
+  };
+}
+
+type Opened = (error: Error | null, socket?: Socket) => void;
+
+/** Goes through the proxy that the environment names for each server. */
+class ProxyAgent extends Agent {
+  readonly #env: Environment;
+
+  constructor(options: AgentOptions, env: Environment) {
+    super(options);
+    this.#env = env;
+  }
+
+  override createConnection(options: ConnectionOptions, callback?: (error: Error | null, stream: Duplex) => void): ReturnType<Agent["createConnection"]> {
+    const host = options.host ?? "";
+    const port = options.port ?? 443;
+    const named = proxyFromEnvironment(new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`), this.#env);
+    const proxy = named === null ? null : parseProxyUrl(named);
+    if (proxy === null) return super.createConnection(options, callback);
+    const opened = callback as unknown as Opened;
+    openTunnel(proxy, host, Number(port), CONNECT_TIMEOUT_MS).then(
+      (socket) => opened(null, tlsConnect({ ...options, socket })),
+      (error: unknown) => opened(error instanceof Error ? error : new Error("the tunnel failed")),
+    );
+    return undefined;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Foreign failures in the project's words: what AWS, the network or the credentials said.
+ *
+ * An SDK's error holds request and answer, Secrets included. Its name, status and request id are copied, each only
+ * where it looks as such a thing does; never its message.
+ */
+import { CertkeepError, type ErrorCode, type ErrorParts } from "../../error.ts";
+import { ProxyRefusal } from "../proxy.ts";
+
+/** What was asked of AWS, for people. */
+export interface Asked {
+  /** The store and the document: `s3://bucket/backups/prod/…`. */
+  readonly where: string;
+  /** As a policy names it: `s3:PutObject`. */
+  readonly action: string;
+}
+
+/** The parts of an SDK's error that may be shown. */
+export interface AwsFacts {
+  /** The error's code; empty where it looks like none. */
+  readonly name: string;
+  /** `null`: there was no answer. */
+  readonly status: number | null;
+  readonly requestId: string | null;
+  /** How often it was asked; 1 where that isn't known. */
+  readonly attempts: number;
+  /** Of the network: `ECONNREFUSED`. */
+  readonly network: string;
+}
+
+const NAME = /^[A-Za-z][A-Za-z0-9._:-]{0,79}$/;
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** Total. */
+export function factsOf(error: unknown): AwsFacts {
+  const metadata = property(error, "$metadata");
+  const [name, status, requestId, attempts, code] = [property(error, "name"), property(metadata, "httpStatusCode"), property(metadata, "requestId"), property(metadata, "attempts"), property(error, "code")];
+  return {
+    name: typeof name === "string" && NAME.test(name) ? name : "",
+    status: typeof status === "number" && status >= 100 && status < 600 ? status : null,
+    requestId: typeof requestId === "string" && /^[A-Za-z0-9/+=_-]{1,100}$/.test(requestId) ? requestId : null,
+    attempts: typeof attempts === "number" && attempts > 0 ? attempts : 1,
+    network: typeof code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : innerCode(error),
+  };
+}
+
+/** `AggregateError` of several addresses that were tried. */
+function innerCode(error: unknown): string {
+  const inner = property(error, "errors");
+  const code: unknown = Array.isArray(inner) ? property(inner[0], "code") : undefined;
+  return typeof code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : "";
+}
+
+/** Whether the error is one of the names, as the service sends them. */
+export function isNamed(facts: AwsFacts, ...names: readonly string[]): boolean {
+  return names.includes(facts.name);
+}
+
+/** Whether what was asked may have been done all the same: an answer was lost, or tells of the service's own trouble. */
+export function isUncertain(facts: AwsFacts): boolean {
+  return facts.attempts > 1 || facts.status === null || facts.status >= 500;
+}
+
+type Told = readonly [code: ErrorCode, found: string, todo: string];
+
+const CREDENTIALS_TODO = "Log in to AWS anew, or check the profile or the keys in the environment: aws sts get-caller-identity tells who you are";
+
+/** By name; `%` stands for the action. */
+const BY_NAME: Readonly<Record<string, Told>> = {
+  CredentialsProviderError: ["store_unavailable", "no credentials for AWS were found", "Set AWS_PROFILE, log in (aws sso login), or give the keys in the environment"],
+  TokenProviderError: ["store_unavailable", "the login to AWS has ended", "Log in anew: aws sso login"],
+  NoSuchBucket: ["store_unavailable", "there is no such bucket", "Check the bucket's name under stores:, and the account and region that you work in"],
+  PermanentRedirect: ["store_unavailable", "the bucket lies in another region", "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region"],
+  AuthorizationHeaderMalformed: ["store_unavailable", "the bucket lies in another region", "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region"],
+  RequestTimeTooSkewed: ["store_unavailable", "this machine's clock differs too much from AWS's", "Set the clock"],
+  RequestExpired: ["store_unavailable", "this machine's clock differs too much from AWS's", "Set the clock"],
+  LimitExceededException: ["store_full", "the account's quota is reached", "Ask AWS for a higher quota, or keep copies in S3 (stores.backups: s3://BUCKET/backups)"],
+  EntityTooLarge: ["store_full", "the document is larger than S3 takes", "Say which Secret it is in an issue of certkeep"],
+  DecryptionFailure: ["store_unavailable", "Secrets Manager could not decrypt the value with its KMS key", "Grant kms:Decrypt on the key to this identity, and check that the key is enabled"],
+  EncryptionFailure: ["store_unavailable", "Secrets Manager could not encrypt the value with the KMS key", "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled"],
+};
+
+const LOGIN = ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException", "InvalidToken", "IncompleteSignature", "MissingAuthenticationToken", "NotAuthorized"];
+const DENIED = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AllAccessDisabled", "Forbidden"];
+const THROTTLED = ["Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "SlowDown", "BandwidthLimitExceeded", "EC2ThrottledException", "TransactionInProgressException"];
+
+const NETWORK_WORDS: Readonly<Record<string, string>> = {
+  ENOTFOUND: "its host name doesn't exist",
+  EAI_AGAIN: "its host name could not be looked up",
+  ECONNREFUSED: "nothing listens there",
+  ECONNRESET: "the connection was cut",
+  EPIPE: "the connection was cut",
+  ETIMEDOUT: "there was no answer in time",
+  EHOSTUNREACH: "there is no way to its network",
+  ENETUNREACH: "there is no way to its network",
+};
+
+function shownOf({ name, status, requestId, attempts }: AwsFacts): string {
+  const parts = [name === "" || name === "Error" ? "" : name, status === null ? "" : `status ${status}`, requestId === null ? "" : `request ${requestId}`, attempts > 1 ? `asked ${attempts} times` : ""].filter((part) => part !== "");
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
+}
+
+function isCertificateTrouble(network: string): boolean {
+  return /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO$/.test(network);
+}
+
+/** What the checksum of an answer said, in the SDK's words: it has no name of its own. */
+export function isChecksumMismatch(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("Checksum mismatch:");
+}
+
+function tell(error: unknown, facts: AwsFacts, action: string): Told {
+  const { name, status, network } = facts;
+  const known = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
+  if (known !== undefined) return known;
+  if (error instanceof ProxyRefusal) return ["store_unavailable", `AWS can't be reached: ${error.message}`, "Check HTTPS_PROXY and NO_PROXY"];
+  if (error instanceof Error && error.message === "Region is missing") return ["store_unavailable", "no region of AWS is set", "Set AWS_REGION, or aws.region in certkeep.yaml"];
+  if (isChecksumMismatch(error)) return ["store_damaged", "what came isn't what was written: its checksum differs", "Run it again; if it stays so, look at the object's older versions"];
+  if (LOGIN.includes(name)) return ["store_unavailable", "AWS doesn't accept the credentials", CREDENTIALS_TODO];
+  if (name.startsWith("KMS.") || name.startsWith("KMS")) return ["store_unavailable", `AWS may not use the KMS key for ${action}`, "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled"];
+  if (DENIED.includes(name) || status === 403) return ["store_unavailable", `this identity may not do ${action}`, `Grant ${action} on it to the role, and check the policies of the bucket, the key and the organisation`];
+  if (THROTTLED.includes(name) || status === 429) return ["store_unavailable", `AWS has had too many requests of this account to take ${action} now`, "The next run goes on where this one stopped"];
+  if (isCertificateTrouble(network)) return ["store_unavailable", `no trusted TLS connection to AWS could be made (${network})`, "Check the proxy in between, and NODE_EXTRA_CA_CERTS where it has a CA of its own"];
+  if (status === null && (network !== "" || name === "TimeoutError")) return ["store_unavailable", `AWS can't be reached for ${action}: ${NETWORK_WORDS[network] ?? "there was no answer in time"}${network === "" ? "" : ` (${network})`}`, "Check that this network may reach AWS; in a VPC without a way out, by an endpoint"];
+  if (status !== null && status >= 500) return ["store_unavailable", `AWS failed at ${action}`, "The next run tries again; https://health.aws.amazon.com tells of trouble"];
+  return ["store_unavailable", status === null ? `${action} failed` : `AWS refused ${action}`, "Look the name of the refusal up in the service's API reference"];
+}
+
+/** What kept a request from being done. Errors of the project's own are passed on. */
+export function awsFailure(error: unknown, asked: Asked): CertkeepError {
+  if (error instanceof CertkeepError) return error;
+  const facts = factsOf(error);
+  const [code, found, todo] = tell(error, facts, asked.action);
+  const parts: ErrorParts = { where: asked.where, found: `${found}${shownOf(facts)}`, todo };
+  return new CertkeepError(code, parts);
+}

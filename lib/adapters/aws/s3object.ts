@@ -1,0 +1,156 @@
+/**
+ * One object of S3, read whole and written under a condition.
+ *
+ * Read: the length and the checksum that S3 sends have to fit, and what was cut off is asked for again; more than
+ * `maxBytes` is refused before it is read. Written: each write carries an id of its own, so that after an answer was
+ * lost it can be told whether it was this write that stands there, or another's.
+ */
+import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
+import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3";
+import { CertkeepError } from "../../error.ts";
+import { awsFailure, factsOf, isChecksumMismatch, isNamed, isUncertain, type AwsFacts } from "./failure.ts";
+import type { AwsWorld } from "./client.ts";
+import { pause } from "./pause.ts";
+import { s3Client } from "./s3client.ts";
+import { parseS3Object } from "./url.ts";
+
+export interface ObjectPlace {
+  readonly bucket: string;
+  readonly key: string;
+  readonly versionId?: string;
+}
+
+export interface FoundObject {
+  readonly bytes: Uint8Array;
+  readonly etag: string;
+}
+
+/** A configuration or a registration, not a state. */
+const MAX_TEXT_BYTES = 4 * 1024 * 1024;
+/** Times that a body is asked for which broke off. */
+const READ_ATTEMPTS = 3;
+/** Times that a write is tried which another's deletion at the same moment kept from being decided. */
+const CONFLICT_ATTEMPTS = 5;
+/** Metadata of an object: the id of the write that made it. */
+const WRITE_ID = "certkeep-write";
+
+function whereOf({ bucket, key }: ObjectPlace): string {
+  return `s3://${bucket}/${key}`;
+}
+
+class CutOff extends Error {}
+
+async function collect(answer: GetObjectCommandOutput, place: ObjectPlace, maxBytes: number): Promise<Uint8Array> {
+  const body = answer.Body as Readable | undefined;
+  if (body === undefined) return new Uint8Array(0);
+  const tooLarge = (): CertkeepError => {
+    body.destroy();
+    return new CertkeepError("store_damaged", { where: whereOf(place), found: `an object of more than ${maxBytes} bytes`, expected: "one that certkeep wrote", todo: "Move it away" });
+  };
+  if ((answer.ContentLength ?? 0) > maxBytes) throw tooLarge();
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const part of body as AsyncIterable<Uint8Array>) {
+    sizeBytes += part.byteLength;
+    if (sizeBytes > maxBytes) throw tooLarge();
+    parts.push(part);
+  }
+  if (answer.ContentLength !== undefined && sizeBytes !== answer.ContentLength) throw new CutOff("cut off");
+  return Buffer.concat(parts, sizeBytes);
+}
+
+/** @returns `null` where there is none */
+export async function getObject(client: S3Client, place: ObjectPlace, maxBytes: number): Promise<FoundObject | null> {
+  const asked = { where: whereOf(place), action: place.versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion" };
+  for (let attempt = 0; ; attempt += 1) {
+    let answer: GetObjectCommandOutput;
+    try {
+      answer = await client.send(new GetObjectCommand({ Bucket: place.bucket, Key: place.key, ...(place.versionId === undefined ? {} : { VersionId: place.versionId }) }));
+    } catch (error) {
+      if (isMissing(factsOf(error))) return null;
+      throw awsFailure(error, asked);
+    }
+    try {
+      return { bytes: await collect(answer, place, maxBytes), etag: answer.ETag ?? "" };
+    } catch (error) {
+      if (error instanceof CertkeepError) throw error;
+      if (attempt + 1 < READ_ATTEMPTS) {
+        await pause(attempt);
+        continue;
+      }
+      if (isChecksumMismatch(error)) throw awsFailure(error, asked);
+      throw new CertkeepError("store_unavailable", { where: asked.where, found: `the answer broke off before its end, ${READ_ATTEMPTS} times`, expected: "the whole object", todo: "Check the network and the proxy in between; the next run tries again" });
+    }
+  }
+}
+
+function isMissing(facts: AwsFacts): boolean {
+  return isNamed(facts, "NoSuchKey", "NotFound", "NoSuchVersion") || (facts.status === 404 && facts.name !== "NoSuchBucket");
+}
+
+export interface PutRequest {
+  /** `null`: only where nothing is; else only in the place of what has this ETag. */
+  readonly replaces: string | null;
+  readonly contentType: string;
+  readonly contentEncoding?: string;
+  readonly lock?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly until: Date };
+}
+
+/** @returns the new ETag, or `null` where the condition doesn't hold: nothing was changed then */
+export async function putObject(client: S3Client, place: ObjectPlace, body: Uint8Array, request: PutRequest): Promise<string | null> {
+  const writeId = randomUUID();
+  const command = new PutObjectCommand({
+    Bucket: place.bucket,
+    Key: place.key,
+    Body: body,
+    ContentType: request.contentType,
+    Metadata: { [WRITE_ID]: writeId },
+    ...(request.contentEncoding === undefined ? {} : { ContentEncoding: request.contentEncoding }),
+    ...(request.lock === undefined ? {} : { ObjectLockMode: request.lock.mode, ObjectLockRetainUntilDate: request.lock.until }),
+    ...(request.replaces === null ? { IfNoneMatch: "*" } : { IfMatch: request.replaces }),
+  });
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return (await client.send(command)).ETag ?? "";
+    } catch (error) {
+      const facts = factsOf(error);
+      if (isUncertain(facts)) {
+        const etag = await etagOfWrite(client, place, writeId).catch(() => null);
+        if (etag !== null) return etag;
+      }
+      if (facts.status === 412 || isNamed(facts, "PreconditionFailed")) return null;
+      if (request.replaces !== null && isMissing(facts)) return null;
+      if (facts.status === 409 || isNamed(facts, "ConditionalRequestConflict")) {
+        if (request.replaces !== null) return null;
+        if (attempt + 1 < CONFLICT_ATTEMPTS) {
+          await pause(attempt);
+          continue;
+        }
+      }
+      throw awsFailure(error, { where: whereOf(place), action: "s3:PutObject" });
+    }
+  }
+}
+
+/** The ETag of what stands there, if it is this write that made it. */
+async function etagOfWrite(client: S3Client, { bucket, key }: ObjectPlace, writeId: string): Promise<string | null> {
+  const { Metadata, ETag } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+  return Metadata?.[WRITE_ID] === writeId ? (ETag ?? null) : null;
+}
+
+/** Text of one object, such as a published configuration; `null` where there is none. @throws CertkeepError config_invalid, store_* */
+export async function readS3Object(url: string, world: AwsWorld): Promise<string | null> {
+  const found = await getObject(s3Client(world), parseS3Object(url), MAX_TEXT_BYTES);
+  return found === null ? null : Buffer.from(found.bytes).toString("utf8");
+}
+
+/** Puts a text in the place of whatever is there: for what is derived anew each time, where the last one may win. */
+export async function writeS3Object(url: string, text: string, world: AwsWorld): Promise<void> {
+  const { bucket, key } = parseS3Object(url);
+  try {
+    await s3Client(world).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text, ContentType: "text/plain; charset=utf-8" }));
+  } catch (error) {
+    throw awsFailure(error, { where: url, action: "s3:PutObject" });
+  }
+}

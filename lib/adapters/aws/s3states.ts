@@ -1,0 +1,103 @@
+/**
+ * State documents in a bucket: one object a document, compressed, replaced only where it is still the one that was
+ * read (`If-Match` with its ETag; `If-None-Match: *` for the first). Of two writers one is refused.
+ *
+ * What a person put there uncompressed is taken if it is JSON. A damaged document is an error that names the version
+ * to go back to (the bucket keeps them); it is never passed over in silence, because what it knew (which copies an
+ * audit recorded) would be lost without a word.
+ */
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
+import { CertkeepError } from "../../error.ts";
+import type { StateStore, StoredState } from "../../ports/states.ts";
+import type { AwsWorld } from "./client.ts";
+import { s3Client } from "./s3client.ts";
+import { getObject, putObject, type ObjectPlace } from "./s3object.ts";
+import { listObjects } from "./s3pages.ts";
+import { objectVersions } from "./s3versions.ts";
+import { displayUrl, MAX_S3_KEY, nameOf, parseS3Url } from "./url.ts";
+
+const compress = promisify(gzip);
+const decompress = promisify(gunzip);
+
+/** Compressed; a state of ten thousand certificates has a few megabytes. */
+const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_TEXT_BYTES = 256 * 1024 * 1024;
+/** Older versions that are looked at for a whole one. */
+const VERSIONS_TRIED = 20;
+const SUFFIX = ".json";
+
+type Parsed = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly found: string };
+
+async function parse(bytes: Uint8Array): Promise<Parsed> {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    try {
+      return { ok: true, text: (await decompress(bytes, { maxOutputLength: MAX_TEXT_BYTES })).toString("utf8") };
+    } catch {
+      return { ok: false, found: `${bytes.byteLength} bytes that are no whole gzip stream` };
+    }
+  }
+  const text = Buffer.from(bytes).toString("utf8");
+  try {
+    JSON.parse(text);
+    return { ok: true, text };
+  } catch {
+    return { ok: false, found: `${bytes.byteLength} bytes that are neither gzip nor JSON` };
+  }
+}
+
+/** @throws CertkeepError config_invalid */
+export function createS3States(url: string, world: AwsWorld): StateStore {
+  const { bucket, prefix: root } = parseS3Url(url);
+  const shown = displayUrl(url);
+  const client = s3Client(world);
+  const placeOf = (name: string): ObjectPlace => ({ bucket, key: nameOf(shown, root, `${encodeSegment(name)}${SUFFIX}`, MAX_S3_KEY) });
+
+  async function damaged(place: ObjectPlace, found: string): Promise<CertkeepError> {
+    const where = `s3://${bucket}/${place.key}`;
+    const expected = "a whole state document";
+    const versions = (await objectVersions(client, place).catch(() => null))?.filter(({ marker }) => !marker) ?? null;
+    if (versions === null) return new CertkeepError("state_damaged", { where, found, expected, todo: `Look for an older version that is whole: aws s3api list-object-versions --bucket ${bucket} --prefix ${place.key}` });
+    for (const { versionId } of versions.slice(1, VERSIONS_TRIED + 1)) {
+      const older = await getObject(client, { ...place, versionId }, MAX_BYTES).catch(() => null);
+      if (older === null || !(await parse(older.bytes)).ok) continue;
+      return new CertkeepError("state_damaged", {
+        where,
+        found,
+        expected,
+        todo: `Its version ${versionId} is whole; this goes on from there: aws s3api copy-object --bucket ${bucket} --key ${place.key} --copy-source '${bucket}/${place.key}?versionId=${versionId}'`,
+      });
+    }
+    return new CertkeepError("state_damaged", { where, found, expected, todo: `No older version is whole: aws s3 mv ${where} ${where}.damaged begins anew (copies stay, but are told as not recorded)` });
+  }
+
+  async function read(name: string): Promise<StoredState | null> {
+    const place = placeOf(name);
+    const object = await getObject(client, place, MAX_BYTES);
+    if (object === null) return null;
+    const parsed = await parse(object.bytes);
+    if (!parsed.ok) throw await damaged(place, parsed.found);
+    return { revision: object.etag, text: parsed.text };
+  }
+
+  async function write(name: string, text: string, revision: string | null): Promise<string | null> {
+    const place = placeOf(name);
+    const body = await compress(text, { level: 4 });
+    if (body.byteLength > MAX_BYTES) {
+      throw new CertkeepError("store_full", { where: `s3://${bucket}/${place.key}`, found: `a state of ${body.byteLength} bytes, compressed`, expected: `${MAX_BYTES} at most`, todo: "Register the cluster in parts (namespaces) under several names" });
+    }
+    return putObject(client, place, body, { replaces: revision, contentType: "application/json", contentEncoding: "gzip" });
+  }
+
+  async function names(): Promise<readonly string[]> {
+    const found: string[] = [];
+    for await (const { key } of listObjects(client, bucket, root, true)) {
+      const name = key.endsWith(SUFFIX) ? decodeSegment(key.slice(root.length, -SUFFIX.length)) : null;
+      if (name !== null) found.push(name);
+    }
+    return found;
+  }
+
+  return { url: shown, names, read, write };
+}

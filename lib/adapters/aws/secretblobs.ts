@@ -1,0 +1,162 @@
+/**
+ * Backups in Secrets Manager: one secret a copy, under the prefix and the key as they are, made by `CreateSecret` and
+ * never put to, updated or labelled. So there is no version to overwrite, and the auditing role needs CreateSecret
+ * and TagResource (tags are given on creation), GetSecretValue and ListSecrets.
+ *
+ * Listings lag behind on AWS, so a copy that isn't listed may be there: making it says `exists`. What was made or met
+ * here is asked for again where it can't be read yet. Removal is without a recovery window: what is removed has
+ * expired, was replaced or is to be gone (a leaked key), and a window would hold its name and keep it readable to
+ * whoever may restore it.
+ */
+import { isUtf8 } from "node:buffer";
+import { CreateSecretCommand, DeleteSecretCommand, ListSecretsCommand, type Tag } from "@aws-sdk/client-secrets-manager";
+import { parseDocument } from "../../backup/document.ts";
+import { parseCopyKey } from "../../backup/keys.ts";
+import { CertkeepError } from "../../error.ts";
+import type { BlobEntry, BlobStore } from "../../ports/blobs.ts";
+import type { AwsWorld } from "./client.ts";
+import { awsFailure, factsOf, isNamed, isUncertain } from "./failure.ts";
+import { pause } from "./pause.ts";
+import { secretsClient } from "./secretsclient.ts";
+import { readSecret, scheduledForDeletion } from "./secretread.ts";
+import { checkPrefix, displayUrl, isKey, MAX_SECRET_NAME, nameOf, parseSecretsUrl } from "./url.ts";
+
+export interface SecretBlobsOptions {
+  /** A KMS key of one's own: its id, ARN or alias. Default: the account's `aws/secretsmanager`. */
+  readonly kmsKeyId?: string;
+}
+
+/** https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html */
+export const MAX_SECRET_BYTES = 65_536;
+const PAGE_SIZE = 100;
+/** Times that a copy is asked for which was just made and can't be read yet. */
+const READ_ATTEMPTS = 6;
+const SIZE_TAG = "certkeep:bytes";
+
+/** @throws CertkeepError config_invalid */
+export function createSecretBlobs(url: string, world: AwsWorld, options: SecretBlobsOptions = {}): BlobStore {
+  const root = parseSecretsUrl(url);
+  const shown = displayUrl(url);
+  const client = secretsClient(world);
+  /** Keys that this process knows to be taken, and those that it removed. */
+  const met = new Set<string>();
+  const removed = new Set<string>();
+  const secretOf = (key: string): string => nameOf(shown, root, key, MAX_SECRET_NAME);
+
+  async function* list(prefix: string): AsyncGenerator<BlobEntry> {
+    checkPrefix(shown, prefix);
+    const wanted = root + prefix;
+    const seen = new Set<string>();
+    let token: string | undefined;
+    do {
+      const page = await client.send(new ListSecretsCommand({ MaxResults: PAGE_SIZE, Filters: [{ Key: "name", Values: [wanted] }], ...(token === undefined ? {} : { NextToken: token }) })).catch((error: unknown) => {
+        throw awsFailure(error, { where: `${shown}/${prefix}`, action: "secretsmanager:ListSecrets" });
+      });
+      for (const { Name = "", DeletedDate, Tags } of page.SecretList ?? []) {
+        const key = Name.startsWith(wanted) ? Name.slice(root.length) : "";
+        if (!isKey(key) || DeletedDate !== undefined || seen.has(key) || removed.has(key)) continue;
+        seen.add(key);
+        yield { key, sizeBytes: sizeOf(Tags) };
+      }
+      if (page.NextToken !== undefined && page.NextToken === token) {
+        throw new CertkeepError("store_unavailable", { where: shown, found: "a listing that doesn't get on", expected: "the whole listing", todo: "The next run tries again" });
+      }
+      token = page.NextToken;
+    } while (token !== undefined && token !== "");
+  }
+
+  async function create(key: string, document: Uint8Array): Promise<"created" | "exists"> {
+    const name = secretOf(key);
+    const where = `secretsmanager://${name}`;
+    if (document.byteLength > MAX_SECRET_BYTES) {
+      throw new CertkeepError("store_full", {
+        where,
+        found: `a copy of ${document.byteLength} bytes`,
+        expected: `${MAX_SECRET_BYTES} at most, which is all that Secrets Manager takes`,
+        todo: "Keep copies in S3, which has no such limit (stores.backups: s3://BUCKET/backups)",
+      });
+    }
+    if (document.byteLength === 0) throw new CertkeepError("store_unavailable", { where, found: "an empty document", expected: "one byte at least, as Secrets Manager has it" });
+    // A copy of its own: the caller may wipe what it gave, and the SDK may send it again.
+    const bytes = Uint8Array.from(document);
+    try {
+      await client.send(
+        new CreateSecretCommand({
+          Name: name,
+          ...(isUtf8(bytes) ? { SecretString: Buffer.from(bytes).toString("utf8") } : { SecretBinary: bytes }),
+          Tags: tagsOf(key, bytes),
+          ...(options.kmsKeyId === undefined ? {} : { KmsKeyId: options.kmsKeyId }),
+        }),
+      );
+      met.add(key);
+      removed.delete(key);
+      return "created";
+    } catch (error) {
+      const facts = factsOf(error);
+      const exists = isNamed(facts, "ResourceExistsException");
+      if (isUncertain(facts) && (await isOurs(name, bytes))) {
+        met.add(key);
+        return "created";
+      }
+      if (exists) {
+        met.add(key);
+        return "exists";
+      }
+      if (isNamed(facts, "InvalidRequestException") && (await readSecret(client, name)).kind === "deleted") throw scheduledForDeletion(name);
+      throw awsFailure(error, { where, action: "secretsmanager:CreateSecret" });
+    }
+  }
+
+  /** Whether an answer was lost to a request that was done: what stands there is what was sent, sealed bytes that no other has. */
+  async function isOurs(name: string, bytes: Uint8Array): Promise<boolean> {
+    const stored = await readSecret(client, name).catch(() => null);
+    return stored?.kind === "found" && Buffer.compare(stored.bytes, bytes) === 0;
+  }
+
+  async function read(key: string): Promise<Uint8Array | null> {
+    const name = secretOf(key);
+    for (let attempt = 0; ; attempt += 1) {
+      const found = await readSecret(client, name);
+      if (found.kind === "found") return found.bytes;
+      if (removed.has(key)) return null;
+      if (found.kind === "deleted") throw scheduledForDeletion(name);
+      if (!met.has(key) || attempt + 1 >= READ_ATTEMPTS) return null;
+      await pause(attempt);
+    }
+  }
+
+  async function remove(key: string): Promise<string | null> {
+    const name = secretOf(key);
+    try {
+      await client.send(new DeleteSecretCommand({ SecretId: name, ForceDeleteWithoutRecovery: true }));
+    } catch (error) {
+      const facts = factsOf(error);
+      if (isNamed(facts, "InvalidRequestException")) return `the secret ${name} is scheduled for deletion and is kept until then (aws secretsmanager describe-secret --secret-id ${name} says when)`;
+      if (!isNamed(facts, "ResourceNotFoundException")) throw awsFailure(error, { where: `secretsmanager://${name}`, action: "secretsmanager:DeleteSecret" });
+    }
+    met.delete(key);
+    removed.add(key);
+    return null;
+  }
+
+  return { url: shown, list, create, read, remove };
+}
+
+function sizeOf(tags: readonly Tag[] | undefined): number | null {
+  const text = tags?.find(({ Key }) => Key === SIZE_TAG)?.Value ?? "";
+  return /^\d{1,6}$/.test(text) ? Number(text) : null;
+}
+
+/**
+ * Tags, for people who look for copies in the console and for reports of costs. Their values are segments of the key,
+ * whose alphabet AWS allows in tags, at most 256 characters; the listing itself believes nothing of them but a size.
+ */
+function tagsOf(key: string, bytes: Uint8Array): Tag[] {
+  const tags: Tag[] = [{ Key: SIZE_TAG, Value: String(bytes.byteLength) }];
+  if (parseCopyKey(key) === null) return tags;
+  const [cluster = "", namespace = "", secret = ""] = key.split("/");
+  const parsed = parseDocument(Buffer.from(bytes).toString("utf8"));
+  const all = { cluster, namespace, secret, ...(parsed.ok ? { kind: parsed.document.header.kind } : {}) };
+  for (const [name, value] of Object.entries(all)) tags.push({ Key: `certkeep:${name}`, Value: value.slice(0, 256) });
+  return tags;
+}
