@@ -7,6 +7,7 @@ import type { Config } from "../config/config.ts";
 import type { BlobStore } from "../ports/blobs.ts";
 import type { Registrations } from "../ports/registrations.ts";
 import type { Registry } from "../ports/registry.ts";
+import type { SecretKeeper } from "../ports/secretkeeper.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
 
@@ -35,6 +36,10 @@ export async function openRegistry(url: string, world: AwsWorld): Promise<{ read
 /** Values that references name, each read when it is asked for. */
 export function secretValues(world: AwsWorld): SecretValues {
   return { read: async (name) => (await import("../adapters/aws/secretvalues.ts")).createSecretValues(world).read(name) };
+}
+
+export async function openSecretKeeper(world: AwsWorld): Promise<SecretKeeper> {
+  return (await import("../adapters/aws/secretkeeper.ts")).createSecretKeeper(world);
 }
 
 /** Text of one object; `null` where there is none. */

@@ -25,7 +25,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Of silence within an answer. */
 const SOCKET_TIMEOUT_MS = 20_000;
 /** The first try included. The SDK waits a random part of a doubling time, at most 20 s, between two. */
-const ATTEMPTS = 6;
+const ATTEMPTS = 5;
 const SOCKETS = 50;
 
 export type AwsService = "S3" | "SECRETS_MANAGER" | "SQS";
