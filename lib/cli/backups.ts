@@ -40,7 +40,7 @@ export function backupsCommand(io: Io): Command {
 
 async function read(io: Io, patterns: readonly string[], options: CommonOptions): Promise<BackupsReport> {
   const progress = createProgress(io);
-  const { stores } = await composeSettings({ configFile: options.config ?? null, env: io.env, cwd: io.cwd });
+  const { stores } = await composeSettings({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, reach: "none" });
   const report = await listBackups({ ...stores, progress }, patterns);
   progress.done();
   return report;

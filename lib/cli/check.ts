@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { formatInstant } from "../certificate/time.ts";
 import { createKit } from "../compose/kit.ts";
-import { composeSettings } from "../compose/settings.ts";
+import { composeConfig } from "../compose/settings.ts";
 import { CertkeepError } from "../error.ts";
 import { createIssuer, type Issuer } from "../issuer/issuers.ts";
 import { type CheckResult, checkText } from "../report/check.ts";
@@ -81,7 +81,7 @@ async function outcomeOf(io: Io, certificate: string, key: string | null, option
 }
 
 async function configuredIssuers(io: Io, configFile: string): Promise<readonly Issuer[]> {
-  const { config } = await composeSettings({ configFile, env: io.env, cwd: io.cwd });
+  const { config } = await composeConfig({ configFile, env: io.env, cwd: io.cwd });
   return config.issuers.map(({ id, title, kind, anchors }) => createIssuer({ id, title, environment: kind, anchorsPem: anchors.kind === "pem" ? anchors.pem : "" }));
 }
 

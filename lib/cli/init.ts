@@ -7,9 +7,10 @@ import { commandLine, literal } from "../finding/command.ts";
 import { plain } from "../report/text.ts";
 import { runInit, type InitResult } from "../use/init.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
-import { withCommon, type CommonOptions } from "./options.ts";
+import type { CloudOptions } from "./initaws.ts";
+import { withCommon } from "./options.ts";
 
-type Options = CommonOptions & { readonly yes?: boolean; readonly identity?: string };
+type Options = CloudOptions;
 
 const INIT_SCHEMA = "certkeep.init/v1";
 
@@ -17,10 +18,23 @@ export function initCommand(io: Io): Command {
   return withCommon(new Command("init").description("writes certkeep.yaml, makes an age identity, says what to keep safe"))
     .option("-y, --yes", "ask nothing: certkeep.yaml in this folder, the kubeconfig's current context")
     .option("--identity <file>", "where the identity goes, or is")
-    .addHelpText("after", "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt")
+    .option("--aws", "also set up what functions on AWS need: secrets, and a route of the digest")
+    .option("--stage <stage>", "with --aws: the stage that will be deployed", "prod")
+    .option("--region <region>", "with --aws: the region; default: that of certkeep.yaml, else AWS_REGION")
+    .option("--webhook <reference>", "with --aws: env:NAME that holds the Slack webhook's URL, or none; default: asked")
+    .option("--identity-in-cloud", "with --aws: put the identity into Secrets Manager, for restores and drills there")
+    .addHelpText("after", "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt\n  certkeep init --aws --stage prod --region eu-west-1\n  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK")
     .action(async (options: Options) => {
       if (options.yes !== true && !io.interactive) {
         throw new CertkeepError("usage", { where: "certkeep init", found: "nobody to ask, since this isn't a terminal", expected: "a terminal, or --yes to take the defaults", todo: "certkeep init --yes" });
+      }
+      const shown = (path: string): string => plain(path.startsWith(`${io.cwd}/`) ? path.slice(io.cwd.length + 1) : shortPath(path, homeOf(io.env)));
+      if (options.aws === true) {
+        const { initCloud, cloudLines } = await import("./initaws.ts");
+        const { init, cloud, next } = await initCloud(io, options);
+        for (const line of [...initLines(init, true, shown), ...cloudLines(cloud, shown(init.config.path)), ...nextLines(next)]) writeLine(io.stderr, line);
+        if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(init, next, { registry: cloud.registry, webhook: cloud.webhook, identity: cloud.identity, config: cloud.config }));
+        return;
       }
       const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
       const { places, ports } = await composeInit({
@@ -36,18 +50,22 @@ export function initCommand(io: Io): Command {
       const result = await runInit(places, ports);
       const next = nextSteps(result, options);
       if (asking !== null) writeLine(io.stderr, "");
-      for (const line of initLines(result, next, (path) => plain(path.startsWith(`${io.cwd}/`) ? path.slice(io.cwd.length + 1) : shortPath(path, homeOf(io.env))))) writeLine(io.stderr, line);
-      if (options.json !== true) return;
-      writeJson(io, INIT_SCHEMA, {
-        config: result.config.path,
-        identity: result.identity?.path ?? null,
-        recipient: result.recipients[0] ?? null,
-        recipients: result.recipients,
-        clusters: result.clusters,
-        actions: { config: result.config.action, identity: result.identity?.action ?? "absent" },
-        next: next.map(({ command }) => command),
-      });
+      for (const line of [...initLines(result, false, shown), ...nextLines(next)]) writeLine(io.stderr, line);
+      if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(result, next, null));
     });
+}
+
+function documentOf(result: InitResult, next: readonly Step[], aws: object | null): object {
+  return {
+    config: result.config.path,
+    identity: result.identity?.path ?? null,
+    recipient: result.recipients[0] ?? null,
+    recipients: result.recipients,
+    clusters: result.clusters,
+    actions: { config: result.config.action, identity: result.identity?.action ?? "absent" },
+    next: next.map(({ command }) => command),
+    ...(aws === null ? {} : { aws }),
+  };
 }
 
 interface Step {
@@ -72,7 +90,7 @@ const KEEP_SAFE = [
   "  Put a copy into your password manager now. An audit never reads it; a restore needs it.",
 ];
 
-function initLines(result: InitResult, next: readonly Step[], shown: (path: string) => string): string[] {
+function initLines(result: InitResult, inCloud: boolean, shown: (path: string) => string): string[] {
   const { config, identity, recipients, clusters } = result;
   const lines: string[] = [];
   if (identity === null) lines.push("No identity of yours is here. The backups open with the identity of a recipient that certkeep.yaml names.");
@@ -84,8 +102,11 @@ function initLines(result: InitResult, next: readonly Step[], shown: (path: stri
   const says = { created: "Wrote", updated: "Added recipients to", kept: "Changed nothing in" }[config.action];
   lines.push(`${says} ${shown(config.path)}`);
   if (recipients.length > 0) lines.push(`  Backups are sealed for ${recipients.map(plain).join(", ")}`);
-  if (config.action === "created") lines.push(clusters.length === 0 ? "  It names no cluster: the current context of your kubeconfig is audited." : `  Clusters: ${clusters.join(", ")}`);
-  const width = Math.max(...next.map(({ command }) => command.length));
-  lines.push("", "Next:", ...next.map(({ command, does }) => `  ${command.padEnd(width)}   ${does}`));
+  if (config.action === "created" && !inCloud) lines.push(clusters.length === 0 ? "  It names no cluster: the current context of your kubeconfig is audited." : `  Clusters: ${clusters.join(", ")}`);
   return lines;
+}
+
+function nextLines(next: readonly Step[]): string[] {
+  const width = Math.max(...next.map(({ command }) => command.length));
+  return ["", "Next:", ...next.map(({ command, does }) => `  ${command.padEnd(width)}   ${does}`)];
 }

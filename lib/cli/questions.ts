@@ -6,12 +6,13 @@ import { homeOf } from "../compose/settings.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../report/text.ts";
 import type { InitQuestions } from "../use/init.ts";
+import type { CloudQuestions } from "../use/initcloud.ts";
 import type { Io } from "./io.ts";
 
 /** More contexts than fit a small terminal are scrolled. */
 const SHOWN_CONTEXTS = 12;
 
-export function createQuestions(io: Io): InitQuestions & { passphrase(where: string): Promise<string | null> } {
+export function createQuestions(io: Io): InitQuestions & CloudQuestions & { passphrase(where: string): Promise<string | null> } {
   const streams = { input: io.stdin, output: io.stderr };
   const home = homeOf(io.env);
   const shown = (path: string): string => plain(shortPath(path, home));
@@ -52,6 +53,23 @@ export function createQuestions(io: Io): InitQuestions & { passphrase(where: str
     },
     async addRecipient(file, recipient) {
       return answered(await confirm({ ...streams, message: `${shown(file)} names no recipients, so nothing is backed up. Add ${recipient} to it? All else stays as it is.` }));
+    },
+    async webhook(check) {
+      const typed = answered(
+        await password({
+          ...streams,
+          message: "URL of the Slack webhook that digests are posted to (nothing is shown; leave it empty to do it later)",
+          validate: (value) => {
+            const text = (value ?? "").trim();
+            const problem = text === "" ? null : check(text);
+            return problem === null ? undefined : `That is ${problem}`;
+          },
+        }),
+      );
+      return (typed ?? "").trim() === "" ? null : typed.trim();
+    },
+    async identity() {
+      return answered(await confirm({ ...streams, initialValue: false, message: "Put the identity, which opens every backup, into Secrets Manager too, for restores and drills by functions? Without it both run from your machine." }));
     },
     async passphrase(where) {
       return answered(await password({ ...streams, message: `Passphrase of ${shown(where)}` }));

@@ -2,7 +2,6 @@
 import { createSealer } from "../adapters/age/sealer.ts";
 import type { AuthProvider } from "../adapters/kubernetes/context.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
-import type { LoadedConfig } from "../adapters/file/config.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Config } from "../config/config.ts";
 import { settingsFor, type ClusterSettings } from "../config/settings.ts";
@@ -11,7 +10,7 @@ import type { Progress } from "../ports/progress.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/context.ts";
 import { configuredIssuers, createKit, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";
-import { composeSettings, type World } from "./settings.ts";
+import { composeSettings, type ComposedSettings, type Kubeconfigs, type World } from "./settings.ts";
 
 export interface PersonalAccess {
   readonly authProvider: AuthProvider;
@@ -37,11 +36,12 @@ export interface ComposedAudit {
 
 /** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
 export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
-  const { config, broken, registered, stores } = await composeSettings(world);
+  const settings = await composeSettings({ ...world, reach: world.clusters.length === 0 ? "all" : world.clusters });
+  const { config, stores } = settings;
   const kit = createKit(configuredIssuers(config));
   return {
     config,
-    targets: await composeTargets({ config, broken, registered }, world),
+    targets: await composeTargets(settings, world),
     ports: {
       ...stores,
       sealer: createSealer(),
@@ -56,34 +56,36 @@ export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   };
 }
 
-async function composeTargets({ config, broken, registered }: Pick<LoadedConfig, "config" | "broken" | "registered">, world: AuditWorld): Promise<AuditTarget[]> {
-  if (config.clusters.length === 0 && broken.length === 0) {
+async function composeTargets({ config, broken, registered, names, kubeconfigs }: ComposedSettings, world: AuditWorld): Promise<AuditTarget[]> {
+  if (names.length === 0 && config.stores.registry === null) {
     const contexts = world.clusters.length === 0 ? [null] : world.clusters;
-    return Promise.all(contexts.map(async (context) => connectTarget(null, { ...settingsFor(config, context ?? ""), context }, false, world)));
+    return Promise.all(contexts.map(async (context) => connectTarget(null, { ...settingsFor(config, context ?? ""), context }, false, world, kubeconfigs)));
   }
-  const names = [...config.clusters, ...broken].map(({ name }) => name);
   for (const wanted of world.clusters) {
     if (names.includes(wanted)) continue;
+    if (names.length === 0) throw new CertkeepError("usage", { where: `cluster ${wanted}`, found: `no such cluster in ${config.stores.registry ?? "the configuration"}`, expected: "one that is registered", todo: `Register it: certkeep clusters add ${wanted} --context CTX` });
     throw new CertkeepError("usage", { where: `cluster ${wanted}`, found: "no such cluster in the configuration", expected: `one of: ${names.join(", ")}` });
   }
+  if (names.length === 0) world.progress.note(`no cluster is registered in ${config.stores.registry}; to register one: certkeep clusters add NAME --context CTX`);
   const chosen = world.clusters.length === 0 ? names : world.clusters;
-  return Promise.all(
-    chosen.map(async (name) => {
-      const settings = settingsFor(config, name);
-      const unusable = broken.find((one) => one.name === name);
-      try {
-        if (unusable !== undefined) throw unusable.error;
-        return await connectTarget(name, settings, registered.includes(name), world);
-      } catch (error) {
-        if (!isCertkeepError(error)) throw error;
-        return { name, title: name, server: "", homeNamespace: null, reader: brokenReader(error), settings: auditSettings(settings) };
-      }
-    }),
-  );
+  return Promise.all(chosen.map((name) => namedTarget(name, { config, broken, registered, kubeconfigs }, world)));
 }
 
-async function connectTarget(name: string | null, settings: ClusterSettings, registered: boolean, world: AuditWorld): Promise<AuditTarget> {
-  const found = await connectCluster(settings, "read", registered, world);
+/** A cluster that the configuration names; one whose credential can't be used says so at each look. */
+export async function namedTarget(name: string, { config, broken, registered, kubeconfigs }: Pick<ComposedSettings, "config" | "broken" | "registered" | "kubeconfigs">, world: Omit<AuditWorld, "clusters">): Promise<AuditTarget> {
+  const settings = settingsFor(config, name);
+  const unusable = broken.find((one) => one.name === name);
+  try {
+    if (unusable !== undefined) throw unusable.error;
+    return await connectTarget(name, settings, registered.includes(name), world, kubeconfigs);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return { name, title: name, server: "", homeNamespace: null, reader: brokenReader(error), settings: auditSettings(settings) };
+  }
+}
+
+async function connectTarget(name: string | null, settings: ClusterSettings, registered: boolean, world: Omit<AuditWorld, "clusters">, kubeconfigs: Kubeconfigs): Promise<AuditTarget> {
+  const found = await connectCluster(settings, "read", registered, world, kubeconfigs);
   const title = name ?? found.title;
   // Errors name the cluster as the configuration does: many contexts are called the same.
   const connection = { ...found, title };

@@ -2,16 +2,18 @@
  * From a cluster's settings to a connection: by kubeconfig, service account or IAM role, to read or to restore.
  *
  * A stored registration is stricter than a person's own kubeconfig: it runs no programs (whoever may write it could
- * have any command run by an audit), and its server is never believed unchecked.
+ * have any command run by an audit), and its server is never believed unchecked. Its kubeconfig from a registry is used
+ * from memory, and may name no files.
  */
 import { asEksRole, roleCredentials } from "../adapters/kubernetes/eks.ts";
 import type { AuthProvider } from "../adapters/kubernetes/context.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
-import { loadConnection } from "../adapters/kubernetes/kubeconfig.ts";
+import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import type { Bearer } from "../access/table.ts";
 import type { ClusterEntry } from "../config/config.ts";
+import { isSecretReference } from "../config/registered.ts";
 import { CertkeepError } from "../error.ts";
-import { homeOf } from "./settings.ts";
+import { homeOf, type Kubeconfigs } from "./settings.ts";
 
 export interface ConnectWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -24,20 +26,23 @@ export interface ConnectWorld {
 export type ConnectSettings = Pick<ClusterEntry, "name" | "kubeconfig" | "context" | "restoreKubeconfig" | "eks">;
 
 /** @throws CertkeepError one plain message for each thing that can be wrong */
-export async function connectCluster(settings: ConnectSettings, purpose: Bearer, registered: boolean, world: ConnectWorld): Promise<Connection> {
+export async function connectCluster(settings: ConnectSettings, purpose: Bearer, registered: boolean, world: ConnectWorld, kubeconfigs: Kubeconfigs): Promise<Connection> {
   const apart = purpose === "restore" && settings.restoreKubeconfig !== null;
   const kubeconfig = apart ? settings.restoreKubeconfig : settings.kubeconfig;
   const context = apart ? null : settings.context;
   const nowMs = (): number => Number(world.nowNs() / 1_000_000n);
-  const connection = await loadConnection({
-    ...(kubeconfig === null ? {} : { files: [kubeconfig] }),
-    ...(context === null ? {} : { context }),
-    environment: world.env,
-    homeFolder: homeOf(world.env),
-    nowMs,
-    allowExec: !registered && world.person !== null,
-    ...(registered || world.person === null ? {} : { authProvider: world.person.authProvider }),
-  });
+  const connection =
+    kubeconfig !== null && isSecretReference(kubeconfig)
+      ? await connect(parseKubeconfig(await kubeconfigs.read(settings.name, apart ? "restore" : "read"), kubeconfig), context, { environment: world.env, nowMs, allowExec: false, allowFiles: false })
+      : await loadConnection({
+          ...(kubeconfig === null ? {} : { files: [kubeconfig] }),
+          ...(context === null ? {} : { context }),
+          environment: world.env,
+          homeFolder: homeOf(world.env),
+          nowMs,
+          allowExec: !registered && world.person !== null,
+          ...(registered || world.person === null ? {} : { authProvider: world.person.authProvider }),
+        });
   if (registered) refuseInsecure(connection, settings.name);
   const { eks } = settings;
   if (eks === null) return connection;

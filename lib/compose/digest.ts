@@ -5,7 +5,10 @@ import { resolve } from "node:path";
 import { createThrift } from "../adapters/kubernetes/garbage.ts";
 import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { Config, DigestRoute } from "../config/config.ts";
-import { CertkeepError } from "../error.ts";
+import { secretName } from "../config/registered.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
+import { restoreFunctionOf } from "../finding/invoke.ts";
+import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
 import type { DigestSettings } from "../report/digest.ts";
 import type { DigestPorts, Route } from "../use/digest.ts";
@@ -24,19 +27,23 @@ export interface ComposedReport {
   readonly config: Config;
   readonly ports: ReportPorts;
   readonly scope: ReportScope;
+  /** For references to webhooks. */
+  readonly secrets: SecretValues;
 }
 
 /** @throws CertkeepError config_missing, config_invalid */
 export async function composeReport(world: ReportWorld): Promise<ComposedReport> {
-  const { config, broken, stores } = await composeSettings(world);
+  const { config, names, secrets, stores } = await composeSettings({ ...world, reach: "none" });
   return {
     config,
     ports: {
       states: thrifty(stores.states),
       clock: { nowNs: () => world.atNs ?? world.nowNs() },
       issuance: { wall: { nowNs: world.nowNs }, kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] }, overrides: limitOverrides(config) },
+      restore: restoreFunctionOf(config.aws),
     },
-    scope: { registered: [...config.clusters, ...broken].map(({ name }) => name), ignore: config.ignore },
+    scope: { registered: names, ignore: config.ignore },
+    secrets,
   };
 }
 
@@ -79,12 +86,12 @@ export async function composeDigest(world: ReportWorld, deliver: boolean): Promi
     ...composed,
     digestPorts: { ...composed.ports, newId: randomUUID },
     settings: { atMinute, weekday: WEEKDAYS.indexOf(weekday) },
-    routes: await Promise.all(routes.map(async (route) => ({ ...route, ...(deliver ? await posterOf(route, world.env) : { poster: null, problem: null }) }))),
+    routes: await Promise.all(routes.map(async (route) => ({ ...route, ...(deliver ? await posterOf(route, world.env, composed.secrets) : { poster: null, problem: null }) }))),
   };
 }
 
 /** The route's poster, or why it has none; a webhook that can't be read is this route's trouble alone. */
-async function posterOf(route: DigestRoute, env: World["env"]): Promise<Pick<Route, "poster" | "problem">> {
+async function posterOf(route: DigestRoute, env: World["env"], secrets: SecretValues): Promise<Pick<Route, "poster" | "problem">> {
   const problem = (found: string): Pick<Route, "poster" | "problem"> => ({
     poster: null,
     problem: new CertkeepError("delivery_failed", { where: `digest route ${route.name}, webhook: ${route.webhook}`, found, expected: "the URL of a Slack webhook there", todo: "What is due stays queued until then" }),
@@ -101,7 +108,17 @@ async function posterOf(route: DigestRoute, env: World["env"]): Promise<Pick<Rou
       const { code } = error as NodeJS.ErrnoException;
       return problem(code === "ENOENT" ? "no such file" : `a file that can't be read (${code ?? "unknown"})`);
     }
-  } else return problem("a kind of reference that isn't read from here");
+  } else {
+    let value: string | null;
+    try {
+      value = await secrets.read(secretName(route.webhook));
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      return { poster: null, problem: error };
+    }
+    if (value === null || value.trim() === "") return problem("no such secret, or an empty one");
+    text = value.trim();
+  }
   const wrong = webhookProblem(text);
   return wrong === null ? { poster: createSlackPoster(text), problem: null } : problem(wrong);
 }

@@ -6,6 +6,7 @@ import { localPaths } from "../adapters/file/paths.ts";
 import { createSetupFiles } from "../adapters/file/setup.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import { isSecretReference } from "../config/registered.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import type { DoctorPorts, IdentityFacts } from "../use/doctor/context.ts";
@@ -13,7 +14,7 @@ import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
 import { fromHome } from "./init.ts";
-import { composeSettings, homeOf } from "./settings.ts";
+import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -25,8 +26,8 @@ export interface DoctorWorld extends IdentityWorld, ConnectWorld {
 
 /** @throws CertkeepError for a configuration that can't be used, or a cluster that isn't there */
 export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
-  const { config, file, registered, broken, stores } = await composeSettings(world);
-  const names = [...config.clusters, ...broken].map(({ name }) => name);
+  const settings = await composeSettings(world);
+  const { config, file, registered, broken, names, stores } = settings;
   const unknown = world.clusters.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new CertkeepError("usage", { where: `cluster ${unknown}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one, but none is registered" : `one of: ${names.join(", ")}`, todo: `Register it: certkeep clusters add ${unknown} --context CTX` });
   const wanted = (name: string): boolean => world.clusters.length === 0 || world.clusters.includes(name);
@@ -37,10 +38,10 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     chosen: world.clusters.length > 0,
     clusters: config.clusters.filter(({ name }) => wanted(name)).map((entry) => ({ ...entry, registered: registered.includes(entry.name), sealedFor: settingsFor(config, entry.name).recipients })),
     broken: broken.filter(({ name }) => wanted(name)),
-    identity: () => identityFacts(world, config.identity),
+    identity: () => identityFacts(world, settings),
     ...stores,
     connect: async (cluster, bearer) => {
-      const connection = await connectCluster(cluster, bearer, cluster.registered, world);
+      const connection = await connectCluster(cluster, bearer, cluster.registered, world, settings.kubeconfigs);
       const self = createSelfAccess(connection, http);
       const reader = createClusterReader(connection, http);
       return {
@@ -61,11 +62,12 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   };
 }
 
-async function identityFacts(world: DoctorWorld, configured: string | null): Promise<IdentityFacts | null> {
-  const opener = await composeOpenerIfAny(world, configured);
+async function identityFacts(world: DoctorWorld, settings: ComposedSettings): Promise<IdentityFacts | null> {
+  const configured = settings.config.identity;
+  const opener = await composeOpenerIfAny(world, settings);
   if (opener === null) return null;
   const reference = world.identity ?? configured ?? join(localPaths().identities, "identity.txt");
-  if (reference === "-" || reference.startsWith("env:")) return { where: reference, recipients: opener.recipients, shared: false, workTree: null };
+  if (reference === "-" || reference.startsWith("env:") || isSecretReference(reference)) return { where: reference, recipients: opener.recipients, shared: false, workTree: null };
   const path = resolve(world.cwd, fromHome(reference.replace(/^file:/, ""), homeOf(world.env)));
   const { mode } = await stat(path);
   return { where: path, recipients: opener.recipients, shared: process.geteuid !== undefined && (mode & 0o077) !== 0, workTree: await createSetupFiles().workTreeOf(path) };

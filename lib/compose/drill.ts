@@ -23,7 +23,7 @@ export async function composeDrill(world: DrillWorld): Promise<DrillPorts> {
   const settings = await composeSettings(world);
   return {
     ...settings.stores,
-    opener: await composeOpenerIfAny(world, settings.config.identity),
+    opener: await composeOpenerIfAny(world, settings),
     kit: kitOf(settings),
     clock: { nowNs: () => world.atNs ?? world.nowNs() },
     progress: world.progress,
@@ -48,7 +48,7 @@ export interface ComposedImport {
 export async function composeImport(world: ImportWorld): Promise<ComposedImport> {
   const settings = await composeSettings(world);
   const { config, stores } = settings;
-  const names = config.clusters.length > 0 ? config.clusters.map(({ name }) => name) : await stateKeys(stores.states);
+  const names = settings.names.length > 0 ? settings.names : await stateKeys(stores.states);
   const cluster = world.cluster ?? (names.length === 1 ? (names[0] ?? null) : null);
   if (cluster === null || (names.length > 0 && !names.includes(cluster))) {
     throw new CertkeepError("usage", { where: "certkeep backups import", found: cluster === null ? `${names.length} clusters to choose from` : `no cluster ${cluster}`, expected: `--cluster, one of: ${names.join(", ") || "none is configured or was audited"}` });

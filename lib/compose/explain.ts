@@ -13,7 +13,7 @@ export interface ExplainWorld extends World {
 
 /** @throws CertkeepError config_missing, config_invalid */
 export async function composeExplain(world: ExplainWorld): Promise<{ readonly config: Config; readonly ports: AcrossPorts }> {
-  const { config, stores } = await composeSettings(world);
+  const { config, stores } = await composeSettings({ ...world, reach: "none" });
   const nowNs = world.nowNs();
   return {
     config,

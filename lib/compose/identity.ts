@@ -5,33 +5,40 @@ import { join, resolve } from "node:path";
 import type { AskPassphrase } from "../adapters/age/identity.ts";
 import { createOpener } from "../adapters/age/opener.ts";
 import { localPaths } from "../adapters/file/paths.ts";
+import { isSecretReference, secretName } from "../config/registered.ts";
 import { CertkeepError } from "../error.ts";
 import type { Opener } from "../ports/sealing.ts";
-import { homeOf, type World } from "./settings.ts";
+import type { SecretValues } from "../ports/secrets.ts";
+import { homeOf, type ComposedSettings, type World } from "./settings.ts";
 
 /** No identity file is larger; a mistaken path to a disk image is told instead of read. */
 const MAX_BYTES = 1024 * 1024;
 
 export interface IdentityWorld extends World {
-  /** `--identity`: a path, `-`, `file:PATH` or `env:NAME`; `null`: as configured. */
+  /** `--identity`: a path, `-`, `file:PATH`, `env:NAME` or `secretsmanager://NAME`; `null`: as configured. */
   readonly identity: string | null;
   readonly stdin: Readable;
   readonly askPassphrase: AskPassphrase | null;
 }
 
+type IdentitySettings = Pick<ComposedSettings, "config" | "secrets">;
+
 /** @throws CertkeepError identity_invalid that says where it was looked for */
-export async function composeOpener(world: IdentityWorld, configured: string | null): Promise<Opener> {
+export async function composeOpener(world: IdentityWorld, settings: IdentitySettings): Promise<Opener> {
+  const configured = settings.config.identity;
   const fallback = join(localPaths().identities, "identity.txt");
   const reference = world.identity ?? configured ?? fallback;
-  const content = await read(reference, world, world.identity === null && configured === null);
+  const content = await read(reference, world, settings.secrets, world.identity === null && configured === null);
   return createOpener([{ where: reference === "-" ? "standard input" : reference, content }], world.askPassphrase);
 }
 
 /** The same, or `null` where none is named and none is where init would put it. */
-export async function composeOpenerIfAny(world: IdentityWorld, configured: string | null): Promise<Opener | null> {
-  if (world.identity !== null || configured !== null) return composeOpener(world, configured);
+export async function composeOpenerIfAny(world: IdentityWorld, settings: IdentitySettings): Promise<Opener | null> {
+  // A function has no identity but the one that its deployment names.
+  if (world.deployed === true && settings.config.identity === null) return null;
+  if (world.identity !== null || settings.config.identity !== null) return composeOpener(world, settings);
   try {
-    return await composeOpener(world, null);
+    return await composeOpener(world, settings);
   } catch (error) {
     if (error instanceof CertkeepError && error.parts.found === NONE) return null;
     throw error;
@@ -40,7 +47,7 @@ export async function composeOpenerIfAny(world: IdentityWorld, configured: strin
 
 const NONE = "no identity there";
 
-async function read(reference: string, world: IdentityWorld, isDefault: boolean): Promise<Uint8Array> {
+async function read(reference: string, world: IdentityWorld, secrets: SecretValues, isDefault: boolean): Promise<Uint8Array> {
   if (reference === "-") return readStream(world.stdin);
   const [, scheme, rest] = /^(env|file):(.*)$/s.exec(reference) ?? [];
   if (scheme === "env") {
@@ -48,8 +55,13 @@ async function read(reference: string, world: IdentityWorld, isDefault: boolean)
     if (value === undefined || value === "") throw new CertkeepError("identity_invalid", { where: reference, found: "no such environment variable", expected: "an age identity in it" });
     return Buffer.from(value, "utf8");
   }
+  if (isSecretReference(reference)) {
+    const value = await secrets.read(secretName(reference));
+    if (value === null || value.trim() === "") throw new CertkeepError("identity_invalid", { where: reference, found: "no such secret, or an empty one", expected: "an age identity in it", todo: "Put it there (certkeep init --aws does), or name where it is: --identity FILE" });
+    return Buffer.from(value, "utf8");
+  }
   if (scheme === undefined && /^[a-z][a-z0-9+.-]*:\/\//i.test(reference)) {
-    throw new CertkeepError("identity_invalid", { where: reference.slice(0, 80), found: "a kind of reference that isn't read from here", expected: "a file, -, file:PATH or env:NAME" });
+    throw new CertkeepError("identity_invalid", { where: reference.slice(0, 80), found: "a kind of reference that isn't read from here", expected: "a file, -, file:PATH, env:NAME or secretsmanager://NAME" });
   }
   const path = fromHome(scheme === "file" ? (rest ?? "") : reference, homeOf(world.env));
   const absolute = resolve(world.cwd, path);

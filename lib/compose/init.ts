@@ -7,8 +7,12 @@ import { CONFIG_NAME, findConfig, namedConfig, type ConfigPlaces } from "../adap
 import { localPaths } from "../adapters/file/paths.ts";
 import { createSetupFiles } from "../adapters/file/setup.ts";
 import { loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { webhookProblem } from "../adapters/slack/poster.ts";
+import { parseConfig } from "../config/parse.ts";
 import { isCertkeepError } from "../error.ts";
 import type { ContextChoice, InitPlaces, InitPorts, InitQuestions } from "../use/init.ts";
+import type { CloudPorts, CloudQuestions } from "../use/initcloud.ts";
+import { openSecretKeeper } from "./aws.ts";
 import { homeOf } from "./settings.ts";
 
 export interface InitWorld {
@@ -58,6 +62,31 @@ export async function composeInit(world: InitWorld): Promise<ComposedInit> {
       clock: { nowNs: world.nowNs },
       note: world.note,
     },
+  };
+}
+
+export interface CloudWorld extends InitWorld {
+  /** `--region`, or `null`. */
+  readonly region: string | null;
+  readonly cloudQuestions: CloudQuestions | null;
+}
+
+export interface ComposedInitCloud extends ComposedInit {
+  readonly region: string | null;
+  cloud(region: string): Promise<CloudPorts>;
+}
+
+/** What is packaged lies in this folder, and names no clusters. @throws CertkeepError usage, config_invalid */
+export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitCloud> {
+  const file = world.configFile ?? join(world.cwd, CONFIG_NAME);
+  const composed = await composeInit({ ...world, configFile: file });
+  const existing = composed.places.existing === null ? null : await createSetupFiles().read(composed.places.existing);
+  const parsed = existing === null ? null : parseConfig(existing, file);
+  return {
+    ...composed,
+    ports: { ...composed.ports, listContexts: async () => [] },
+    region: (world.region ?? (parsed?.ok === true ? parsed.config.aws?.region : null)) || world.env["AWS_REGION"] || world.env["AWS_DEFAULT_REGION"] || null,
+    cloud: async (region) => ({ files: composed.ports.files, secrets: await openSecretKeeper({ env: { ...world.env, AWS_REGION: region }, region }), questions: world.cloudQuestions, webhookProblem, note: world.note }),
   };
 }
 

@@ -2,7 +2,6 @@
 import { dirname, relative, resolve } from "node:path";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
 import { asEksRole, roleCredentials } from "../adapters/kubernetes/eks.ts";
@@ -51,8 +50,8 @@ export async function composeExisting(world: World, name: string): Promise<{ rea
   if (settings.config.clusters.some((entry) => entry.name === name) && !settings.registered.includes(name)) {
     throw new CertkeepError("usage", { where: `cluster ${name}`, found: `the name is that of a cluster in ${settings.file ?? "certkeep.yaml"}`, expected: "a name of its own", todo: "Remove its entry there first, or choose another name" });
   }
-  const text = await createRegistrationFiles(settings.registrations).read(name);
-  const parsed = text === null ? null : parseRegistration(text, `${settings.registrations}/${name}.yaml`);
+  const stored = await settings.registrations.read(name);
+  const parsed = stored === null ? null : parseRegistration(stored.text, settings.registrations.where(name));
   return { settings, existing: parsed?.ok === true ? parsed.entry : null };
 }
 
@@ -98,12 +97,12 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
           },
         };
       },
-      files: createRegistrationFiles(settings.registrations),
+      registrations: settings.registrations,
       states: settings.stores.states,
       clock: { nowNs: world.nowNs },
       timer: realTimer,
       consent: world.consent,
-      schema: schemaPath(settings.registrations),
+      schema: settings.folder === null ? null : schemaPath(settings.folder),
       note: world.note,
     },
   };
@@ -149,7 +148,7 @@ async function broughtCredential(world: RegisterWorld, bearer: Bearer): Promise<
 /** @throws CertkeepError */
 export async function composeRemove(world: Omit<RegisterWorld, "brought" | "consent">, revoke: boolean): Promise<{ readonly ports: RemovePorts; readonly settings: ComposedSettings; close(): Promise<void> }> {
   const { settings } = await composeExisting(world, world.name);
-  const base = { files: createRegistrationFiles(settings.registrations), states: settings.stores.states };
+  const base = { registrations: settings.registrations, states: settings.stores.states };
   if (!revoke) return { settings, ports: { ...base, admin: null }, close: async () => {} };
   const admin = await adminConnection({ ...world, brought: { read: null, restore: null }, consent: async () => true });
   const registrar = createRegistrar(admin);
@@ -170,7 +169,7 @@ export async function composeList(world: World & ConnectWorld): Promise<{ readon
     ports: {
       states: settings.stores.states,
       describe: async (entry, registered) => {
-        const connection = await connectCluster(entry, "read", registered, world);
+        const connection = await connectCluster(entry, "read", registered, world, settings.kubeconfigs);
         return { server: connection.server.href.replace(/\/$/, ""), expiresAtMs: connection.credentialExpiresAtMs };
       },
     },

@@ -17,7 +17,7 @@ export async function composeRekey(world: RekeyWorld): Promise<RekeyPorts> {
   const settings = await composeSettings(world);
   return {
     ...settings.stores,
-    opener: await composeOpener(world, settings.config.identity),
+    opener: await composeOpener(world, settings),
     sealer: createSealer(),
     kit: kitOf(settings),
     clock: { nowNs: world.nowNs },

@@ -60,9 +60,9 @@ export function kitOf({ config }: ComposedSettings): JudgeKit {
 
 /** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */
 export async function composeRestore(world: RestoreWorld): Promise<ComposedRestore> {
-  const settings = await composeSettings(world);
-  const { config, stores } = settings;
-  const opener = await composeOpener(world, config.identity);
+  const settings = await composeSettings({ ...world, reach: [world.cluster] });
+  const { stores } = settings;
+  const opener = await composeOpener(world, settings);
   return {
     target: await composeTarget(settings, world),
     ports: {
@@ -80,13 +80,14 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
   };
 }
 
-async function composeTarget({ config, broken, registered: registrations }: ComposedSettings, world: RestoreWorld): Promise<RestoreTarget> {
-  const names = [...config.clusters, ...broken].map(({ name }) => name);
-  const registered = names.length > 0;
-  if (registered && !names.includes(world.cluster)) {
-    const suggestion = meant(world.cluster, names);
-    throw new CertkeepError("usage", { where: `cluster ${world.cluster}`, found: "no such cluster in the configuration", expected: `one of: ${names.join(", ")}`, ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }) });
-  }
+export function unknownCluster(cluster: string, names: readonly string[]): CertkeepError {
+  const suggestion = meant(cluster, names);
+  return new CertkeepError("usage", { where: `cluster ${cluster}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`, ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }) });
+}
+
+async function composeTarget({ config, broken, names, kubeconfigs, registered: registrations }: ComposedSettings, world: RestoreWorld): Promise<RestoreTarget> {
+  const registered = names.length > 0 || config.stores.registry !== null;
+  if (registered && !names.includes(world.cluster)) throw unknownCluster(world.cluster, names);
   const unusable = broken.find(({ name }) => name === world.cluster);
   const entry = settingsFor(config, world.cluster);
   const settings = auditSettings(entry);
@@ -96,7 +97,7 @@ async function composeTarget({ config, broken, registered: registrations }: Comp
   }
   if (unusable !== undefined) throw unusable.error;
   const context = registered ? entry.context : world.cluster;
-  const connection = await connectCluster({ ...entry, context }, "restore", registrations.includes(world.cluster), world);
+  const connection = await connectCluster({ ...entry, context }, "restore", registrations.includes(world.cluster), world, kubeconfigs);
   const options = { userAgent: "certkeep", concurrency: 16 };
   return {
     name: registered ? world.cluster : null,

@@ -26,6 +26,47 @@ export function addSettings(text: string, addition: Addition): string | null {
   return sameData(result.config, wanted) ? after : null;
 }
 
+export interface CloudAddition {
+  readonly region: string;
+  readonly stage: string;
+  /** Added only where the file has no route. */
+  readonly route: { readonly name: string; readonly webhook: string } | null;
+}
+
+/** `text` with `aws:` and a route of the digest, each where it has none, and unchanged where it has both; `null` as for `addSettings`. */
+export function addCloud(text: string, { region, stage, route }: CloudAddition): string | null {
+  const before = parseConfig(text, "");
+  if (!before.ok) return null;
+  const { aws, digest } = before.config;
+  let after: string | null = text;
+  if (aws === null) after = insertSection(after, "aws", [`aws:`, `  region: ${yamlText(region)}`, `  stage: ${yamlText(stage)}`]);
+  const routed = route !== null && digest.routes.length === 0;
+  if (routed && after !== null) after = insertSection(after, "digest", ["digest:", "  routes:", `    - name: ${yamlText(route.name)}`, `      webhook: ${yamlText(route.webhook)}`]);
+  const result = after === null ? null : parseConfig(after, "");
+  if (after === null || result === null || !result.ok) return null;
+  const wanted = { ...before.config, aws: aws ?? { region, stage, topic: null, restoreFunction: null }, digest: routed ? { ...digest, routes: [{ ...route, clusters: null, severity: "information" }] } : digest };
+  return sameData(result.config, wanted) ? after : null;
+}
+
+/** The section within its like where the file has one, in the place of its example where the file is as init wrote it, else at the end. */
+function insertSection(text: string, key: string, lines: readonly string[]): string | null {
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const body = text.startsWith("\ufeff") ? text.slice(1) : text;
+  const bom = text.slice(0, text.length - body.length);
+  const contents = parseDocument(body, { prettyErrors: false, uniqueKeys: false, logLevel: "silent" }).contents;
+  const own = isMap(contents) ? contents.items.find((pair) => isScalar(pair.key) && pair.key.value === key) : undefined;
+  if (own !== undefined) {
+    const [first] = isMap(own.value) && own.value.flow !== true ? own.value.items : [];
+    if (first === undefined) return null;
+    const at = offsetOf(first);
+    return bom + insertBefore(body, lineStart(body, at), `${lines.slice(1).map((line) => line.slice(2)).join(newline)}${newline}`, indentOf(body, at));
+  }
+  const section = `${lines.join(newline)}${newline}`;
+  const example = body.search(new RegExp(`^#${key}:\\s*$`, "m"));
+  if (example >= 0) return bom + insertBefore(body, example, section, "");
+  return `${text}${body === "" || body.endsWith("\n") ? "" : newline}${section}`;
+}
+
 function insert(text: string, addition: Addition): string | null {
   const bom = text.startsWith("\ufeff") ? "\ufeff" : "";
   const body = text.slice(bom.length);

@@ -4,6 +4,7 @@
  * Invariant: no problem shows the value of a secret. A value is shown only if it is short and looks like a
  * name, a path or a pattern; where a setting refers to a secret, not even then (see `described`).
  */
+import { CertkeepError } from "../error.ts";
 import { plain } from "../report/text.ts";
 
 export interface Problem {
@@ -26,6 +27,16 @@ export function problemLine(problem: Problem): string {
   const path = problem.path === "" ? "" : ` ${problem.path}:`;
   const hint = problem.suggestion === null ? "" : `. ${problem.suggestion}`;
   return `${problem.file}:${problem.line}:${problem.column}:${path} found ${problem.found}; expected ${problem.expected}${hint}`;
+}
+
+/** Problems that one message lists; it says how many more there are. */
+const TOLD_PROBLEMS = 40;
+
+/** All the problems of one file as an error. */
+export function invalidConfig(where: string, problems: readonly Problem[]): CertkeepError {
+  const lines = problems.slice(0, TOLD_PROBLEMS).map((problem) => `  ${problemLine(problem)}`);
+  if (problems.length > TOLD_PROBLEMS) lines.push(`  and ${problems.length - TOLD_PROBLEMS} more`);
+  return new CertkeepError("config_invalid", { where, found: `${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}\n${lines.join("\n")}` });
 }
 
 const SHOWN_LENGTH = 64;

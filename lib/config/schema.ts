@@ -120,7 +120,7 @@ const storesSchema = z.strictObject(
 
 const awsSchema = z.strictObject(
   {
-    region: text("an AWS region, such as eu-west-1", REGION).register(help, { description: "The region of the stores. AWS_REGION in the environment comes before it.", examples: ["eu-west-1"] }),
+    region: text("an AWS region, such as eu-west-1", REGION).register(help, { description: "The region of the stores. Without aws: the one that the tools of AWS would take.", examples: ["eu-west-1"] }),
     stage: z.optional(text("a stage: small letters, digits and -, at most 20, beginning with a letter", STAGE)).register(help, { description: "The stage of the deployed functions.", examples: ["prod"] }),
     topic: z.optional(text("the ARN of an SNS topic", TOPIC_ARN)).register(help, { description: "The topic that alarms go to; doctor looks whether anybody listens.", examples: ["arn:aws:sns:eu-west-1:123456789012:certkeep-prod-alarms"] }),
     restoreFunction: z.optional(text("the name of a Lambda function", FUNCTION_NAME)).register(help, { description: "The function that restores, for the commands that findings offer.", examples: ["certkeep-prod-restore"] }),

@@ -1,19 +1,39 @@
-/** Where registrations and their credentials are kept. Contract: test/adapters/file/registrations.test.ts. */
+/**
+ * Where clusters are registered, each with its credentials. Contract: test/contract/registrations.ts, run on every
+ * adapter.
+ *
+ * A registration and its credentials are written together or not at all, and in the place of exactly what was read: of
+ * two people who register one name at once, one is told. The credentials before stay valid until the next time, for an
+ * audit that has just read them.
+ */
 import type { Bearer } from "../access/table.ts";
 
-export interface RegistrationFiles {
+export interface StoredRegistration {
+  /** Opaque; only for `write`. */
+  readonly revision: string;
+  /** Empty where something is there that can't be read as a registration, and may be written over. */
+  readonly text: string;
+}
+
+/** A registration to be written. */
+export interface NextRegistration {
+  /** Texts of kubeconfigs. */
+  readonly credentials: { readonly read: string; readonly restore: string | null };
+  /** Its text, once it is known how it has to call its kubeconfigs; `null`: not at all. */
+  text(names: Readonly<Record<Bearer, string | null>>): string;
+}
+
+export interface Registrations {
   /** For people. */
-  readonly folder: string;
-  /** Text of a registration; `null` where there is none. */
-  read(name: string): Promise<string | null>;
-  /** Writes a credential under a new name, readable by this user alone. @returns what the registration calls it */
-  writeCredential(name: string, bearer: Bearer, kubeconfig: string): Promise<string>;
-  /** Puts `after` in the place of exactly `before` (`null`: of none); `changed` where something else is there by now. */
-  write(name: string, before: string | null, after: string): Promise<"written" | "changed">;
-  /** Removes the registration, then its credentials. */
+  readonly place: string;
+  /** One registration, for people. */
+  where(name: string): string;
+  /** `null` where there is none. */
+  read(name: string): Promise<StoredRegistration | null>;
+  /** `changed` where something else than `before` is there by now (`null`: anything); nothing of `next` is left then, nor where it fails. */
+  write(name: string, before: StoredRegistration | null, next: NextRegistration): Promise<"written" | "changed">;
+  /** Takes away credentials that neither the registration nor the one `before` it has use for. */
+  tidy(name: string, before: StoredRegistration | null): Promise<void>;
+  /** Removes the registration, then its credentials; one that is gone is no error. */
   remove(name: string): Promise<void>;
-  /** Credentials that lie there for this name, as `writeCredential` called them. */
-  credentials(name: string): Promise<readonly string[]>;
-  /** Removes one credential; one that is gone is no error. */
-  dropCredential(file: string): Promise<void>;
 }

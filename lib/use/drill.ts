@@ -120,7 +120,7 @@ export async function runDrill(ports: DrillPorts, patterns: readonly string[]): 
       }),
     ),
   );
-  const lost = missingCopies(states, new Set(keys), nowNs);
+  const lost = await trulyMissing(missingCopies(states, new Set(keys), nowNs), ports, problems);
   const kept = await retain(looked, states, ports, nowNs, problems);
   const copies = [...kept, ...lost].filter((copy) => fits(copy, patterns));
   // Only a drill of everything, with an identity, says that a restore would work.
@@ -179,6 +179,22 @@ function missingCopies(states: ReadonlyMap<string, StateDocument>, keys: Readonl
       .filter(([, copy]) => !keys.has(copy.key) && copy.retired === undefined && copy.kind !== "replaced" && (copy.notAfter === null || instantNs(copy.notAfter) > nowNs))
       .map(([version, copy]): DrilledCopy => ({ key: copy.key, version, cluster, header: null, verdict: "unreadable", code: "no_copy", detail: `an audit recorded it for ${copy.namespace}/${copy.secret}, and it isn't in the store any more`, recorded: true, retired: false, recordedAt: copy.recordedAt, removed: null })),
   );
+}
+
+/** A listing may lag behind what was made, or have been made before it: what it lacks is asked for by its name. */
+async function trulyMissing(copies: readonly DrilledCopy[], { backups }: DrillPorts, problems: CertkeepError[]): Promise<DrilledCopy[]> {
+  const limit = pLimit(OPENS_AT_ONCE);
+  const there = async (key: string): Promise<boolean> => {
+    try {
+      return (await backups.read(key)) !== null;
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      problems.push(error);
+      return false;
+    }
+  };
+  const missing = await Promise.all(copies.map((copy) => limit(async () => ((await there(copy.key)) ? [] : [copy]))));
+  return missing.flat();
 }
 
 interface Retained extends RetentionCopy {

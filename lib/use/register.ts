@@ -17,7 +17,8 @@ import { registrationText } from "../config/registration.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import type { ObjectName } from "../ports/registrar.ts";
-import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity } from "../state/identity.ts";
+import type { NextRegistration, StoredRegistration } from "../ports/registrations.ts";
+import { identityKey, pinnedBy, refreshIdentity, sameCluster, type ClusterIdentity } from "../state/identity.ts";
 import { checkCredential, exposuresOf, rulesOfEverybody } from "./register/check.ts";
 import type { CheckedCredential, OpenedCredential, RegisterPorts, RegisterRequest, RegisterResult } from "./register/context.ts";
 import { changeState, pinSuccessor } from "./restore/source.ts";
@@ -44,24 +45,23 @@ export async function runRegister(request: RegisterRequest, ports: RegisterPorts
   }
   const subject = await subjectOf(request, ports);
   const objects = request.apply && subject !== null ? accessObjects(name, request.plan, subject) : [];
-  const before = await ports.files.read(name);
+  const before = await ports.registrations.read(name);
   const go = await ports.consent({ server: ports.place.server, version, objects, rotates: before !== null });
   if (!go) throw new CertkeepError("usage", { where: `cluster ${name}`, found: "no consent", todo: "Nothing was changed" });
 
   const created: ObjectName[] = [];
-  const written: string[] = [];
   const opened: OpenedCredential[] = [];
-  const under: Under = { created, written, opened, before, identity, version, done: false };
+  const under: Under = { created, opened, before, identity, version, done: false };
   try {
     for (const object of objects) if ((await ports.registrar.apply(object)) === "created") created.push(nameOf(object));
     const result = await provide(request, ports, under);
     if (replaced) await pinSuccessor(ports.states, name, identity, ports.place.server, ports.clock.nowNs());
     await pin(name, identity, ports);
-    await tidy(request, ports, objects, { written, before });
+    await tidy(request, ports, objects, before);
     return result;
   } catch (error) {
     // Once the registration is written it is whole: what failed after it is mended by running this again.
-    if (!under.done) await undo(name, before === null ? created : [], written, ports);
+    if (!under.done) await undo(name, before === null ? created : [], ports);
     throw error;
   } finally {
     await Promise.all(opened.map((one) => one.close()));
@@ -70,9 +70,8 @@ export async function runRegister(request: RegisterRequest, ports: RegisterPorts
 
 interface Under {
   readonly created: ObjectName[];
-  readonly written: string[];
   readonly opened: OpenedCredential[];
-  readonly before: string | null;
+  readonly before: StoredRegistration | null;
   readonly identity: ClusterIdentity;
   readonly version: string | null;
   /** The registration is written. */
@@ -104,13 +103,9 @@ async function provide(request: RegisterRequest, ports: RegisterPorts, under: Un
   const exposures = reading === undefined ? [] : await exposuresOf(reading.reader, plan);
   const read = texts.get("read");
   if (read === undefined) throw new CertkeepError("usage", { where: `cluster ${name}`, found: "no reading credential", expected: "one, by --credential FILE" });
-  const kubeconfig = await ports.files.writeCredential(name, "read", read);
-  under.written.push(kubeconfig);
-  const restore = texts.get("restore");
-  const restoreKubeconfig = restore === undefined ? null : await ports.files.writeCredential(name, "restore", restore);
-  if (restoreKubeconfig !== null) under.written.push(restoreKubeconfig);
   const access = { kind: request.kind, parts: plan.parts, since: formatInstant(nowNs - (nowNs % 1_000_000_000n)), broad: credentials.some(({ excess }) => excess.length > 0) };
-  await writeRegistration(name, under.before, (text) => registrationText(text, { kubeconfig, restoreKubeconfig, plan, eks: request.eks, access, schema: ports.schema }), ports);
+  const before = under.before === null || under.before.text === "" ? null : under.before.text;
+  await writeRegistration(name, under.before, { read, restore: texts.get("restore") ?? null }, (names) => registrationText(before, { kubeconfig: names.read, restoreKubeconfig: names.restore, plan, eks: request.eks, access, schema: ports.schema }), ports);
   under.done = true;
   return {
     name,
@@ -140,13 +135,15 @@ async function firstLook(opened: OpenedCredential, request: RegisterRequest): Pr
   }
 }
 
-async function writeRegistration(name: string, before: string | null, render: (text: string | null) => string | null, ports: RegisterPorts): Promise<void> {
-  const text = render(before);
-  if (text === null || !parseRegistration(text, "").ok) {
-    throw new CertkeepError("config_invalid", { where: `${ports.files.folder}/${name}.yaml`, found: "a registration that can't be completed as it is written", expected: "settings, one a line", todo: "Mend it, or remove it, and run this again" });
-  }
-  if ((await ports.files.write(name, before, text)) === "written") return;
-  throw new CertkeepError("state_conflict", { where: `${ports.files.folder}/${name}.yaml`, found: before === null ? "a registration that somebody else made in the meantime" : "a change by somebody else in the meantime", todo: "It was left as it is. Look at it, then run this again" });
+async function writeRegistration(name: string, before: StoredRegistration | null, credentials: NextRegistration["credentials"], render: (names: Parameters<NextRegistration["text"]>[0]) => string | null, ports: RegisterPorts): Promise<void> {
+  const where = ports.registrations.where(name);
+  const text = (names: Parameters<NextRegistration["text"]>[0]): string => {
+    const rendered = render(names);
+    if (rendered !== null && parseRegistration(rendered, "").ok) return rendered;
+    throw new CertkeepError("config_invalid", { where, found: "a registration that can't be completed as it is written", expected: "settings, one a line", todo: "Mend it, or remove it, and run this again" });
+  };
+  if ((await ports.registrations.write(name, before, { credentials, text })) === "written") return;
+  throw new CertkeepError("state_conflict", { where, found: before === null ? "a registration that somebody else made in the meantime" : "a change by somebody else in the meantime", todo: "It was left as it is. Look at it, then run this again" });
 }
 
 function judgeVersion(version: string | null, request: RegisterRequest, ports: RegisterPorts): void {
@@ -244,12 +241,15 @@ async function pin(name: string, identity: ClusterIdentity, ports: RegisterPorts
     ...state,
     server,
     replacedBy: null,
-    identity: state.identity === null ? { ...identity, key: identityKey(identity, server) } : { ...state.identity, ...refreshIdentity(state.identity, identity) },
+    identity: {
+      ...(state.identity === null ? { ...identity, key: identityKey(identity, server) } : { ...state.identity, ...refreshIdentity(state.identity, identity) }),
+      pin: pinnedBy("person", identity, formatInstant(ports.clock.nowNs())),
+    },
   }));
 }
 
 /** What earlier registrations under this name made and this one doesn't want. Never fails what is done already. */
-async function tidy(request: RegisterRequest, ports: RegisterPorts, objects: readonly AccessObject[], { written, before }: Pick<Under, "written" | "before">): Promise<void> {
+async function tidy(request: RegisterRequest, ports: RegisterPorts, objects: readonly AccessObject[], before: StoredRegistration | null): Promise<void> {
   const { name } = request;
   try {
     if (request.apply) {
@@ -260,8 +260,7 @@ async function tidy(request: RegisterRequest, ports: RegisterPorts, objects: rea
       const kept = new Set(request.kind === "token-secret" ? bearersOf(request.plan).flatMap((bearer) => tokens.filter((secret) => secret.startsWith(`${accessName(name, bearer)}-`)).toSorted().slice(-2)) : []);
       for (const object of found) if (object.kind === "Secret" ? !kept.has(object.name) : !wanted.has(keyOf(object))) await ports.registrar.remove(object);
     }
-    const kept = new Set([...written, ...credentialNames(before)]);
-    for (const file of await ports.files.credentials(name)) if (!kept.has(file)) await ports.files.dropCredential(file);
+    await ports.registrations.tidy(name, before);
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     ports.note(`cluster ${name} is registered; what an earlier registration left could not be taken away: ${error.message}`);
@@ -269,7 +268,7 @@ async function tidy(request: RegisterRequest, ports: RegisterPorts, objects: rea
 }
 
 /** Takes back what a registration that failed had made. */
-async function undo(name: string, created: readonly ObjectName[], written: readonly string[], ports: RegisterPorts): Promise<void> {
+async function undo(name: string, created: readonly ObjectName[], ports: RegisterPorts): Promise<void> {
   const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -278,18 +277,10 @@ async function undo(name: string, created: readonly ObjectName[], written: reado
       ports.note(`cluster ${name}: ${what} was made and could not be taken back: ${error.message}`);
     }
   };
-  for (const file of written) await attempt(file, () => ports.files.dropCredential(file));
   // Somebody else registered the name meanwhile, and rests on the same objects.
-  if ((await ports.files.read(name)) !== null) return;
+  if ((await ports.registrations.read(name)) !== null) return;
   // A namespace stays: it is empty, and deleting one takes whatever somebody else put there meanwhile.
   for (const object of created.filter(({ kind }) => kind !== "Namespace").toReversed()) await attempt(`${object.kind} ${object.name}`, () => ports.registrar.remove(object));
-}
-
-/** Credentials that the registration before this one named. */
-function credentialNames(before: string | null): string[] {
-  const parsed = before === null ? null : parseRegistration(before, "");
-  if (parsed === null || !parsed.ok) return [];
-  return [parsed.entry.kubeconfig, parsed.entry.restoreKubeconfig].filter((file) => file !== null);
 }
 
 function nameOf(object: AccessObject): ObjectName {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { addSettings } from "../../lib/config/edit.ts";
+import { addCloud, addSettings } from "../../lib/config/edit.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { renderConfig, yamlText } from "../../lib/config/template.ts";
 import type { ConfigInput } from "../../lib/config/schema.ts";
@@ -167,6 +167,51 @@ describe("addSettings", () => {
         expect(result.config).toEqual({ ...old.config, recipients: [ONE], identity: old.config.identity ?? addition.identity });
         const lines = after.split("\n");
         for (const line of before.split("\n")) if (!line.startsWith("recipients")) expect(lines).toContain(line);
+      }),
+    );
+  });
+});
+
+describe("addCloud", () => {
+  const addition = { region: "eu-west-1", stage: "prod", route: { name: "ops", webhook: "secretsmanager://certkeep/prod/slack/ops" } };
+  const AWS = "aws:\n  region: eu-west-1\n  stage: prod\n";
+  const ROUTE = '    - name: ops\n      webhook: secretsmanager://certkeep/prod/slack/ops\n';
+
+  it.each([
+    ["an empty file", "", `${AWS}digest:\n  routes:\n${ROUTE}`],
+    ["comments without a last line end", "# mine", `# mine\n${AWS}digest:\n  routes:\n${ROUTE}`],
+    ["a digest without routes", "digest:\n  # early\n  at: \"06:00\" # UTC\n", `digest:\n  # early\n  routes:\n${ROUTE}  at: "06:00" # UTC\n${AWS}`],
+    ["a file that says where the functions are", "aws: {region: us-east-1}\n", `aws: {region: us-east-1}\ndigest:\n  routes:\n${ROUTE}`],
+    ["a file with a route", "digest: {routes: [{name: a, webhook: env:A}]}\n", `digest: {routes: [{name: a, webhook: env:A}]}\n${AWS}`],
+  ])("completes %s", (_name, before, after) => {
+    expect(addCloud(before, addition)).toBe(after);
+    expect(addCloud(after, addition)).toBe(after);
+  });
+
+  it.each([["one with mistakes", "clusers: []\n"], ["one in braces", "{clusters: []}\n"], ["a digest in braces", "digest: {at: \"06:00\"}\n"], ["one that ended", "# mine\n---\n...\n"]])("leaves %s", (_name, text) => {
+    expect(addCloud(text, addition)).toBeNull();
+  });
+
+  it("stands in the place of the examples in the file that init wrote", () => {
+    const text = addCloud(renderConfig({ recipients: [ONE], identity: null, clusters: [], schemaPath: null }), addition) ?? "";
+    expect(text).toContain(`outside.\n${AWS}#aws:\n`);
+    expect(text).toContain(`digest:\n  routes:\n${ROUTE}#digest:\n`);
+  });
+
+  it("adds to any configuration what was asked, and keeps every line", () => {
+    fc.assert(
+      fc.property(input, (value) => {
+        const before = Object.keys(value).length === 0 ? "" : stringify(value);
+        const after = addCloud(before, addition);
+        if (after === null) {
+          // A digest that is there and empty has no place to put a route.
+          expect(Object.keys(value.digest ?? { x: 1 })).toEqual(value.digest?.routes === undefined ? [] : expect.anything());
+          return;
+        }
+        for (const line of before.split("\n")) expect(after.split("\n")).toContain(line);
+        const result = parseConfig(after, "f");
+        expect(result.ok && result.config.aws).not.toBeNull();
+        expect(result.ok && result.config.digest.routes.length).toBeGreaterThan(0);
       }),
     );
   });

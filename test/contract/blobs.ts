@@ -92,7 +92,7 @@ export function blobsContract(name: string, setup: () => Promise<BlobsSubject>):
         expect(await keysOf(again(), "prod/none/")).toEqual([]);
         const sizes = new Map<string, number | null>();
         for await (const entry of store.list("")) sizes.set(entry.key, entry.sizeBytes);
-        expect(keys.map((key) => sizes.get(key))).toEqual([0, 1, 2, 3, 4].map((bytes) => bytes + least));
+        expect(keys.map((key) => sizes.get(key))).toEqual([0, 1, 2, 3, 4].map((more) => least + more));
       }));
 
     test("removes, and removing what isn't there is no error", () =>

@@ -40,6 +40,19 @@ describe("an audit", () => {
     expect(reads()).toBe(0);
   });
 
+  it("makes no second copy, and counts none as made, where a listing lags behind what is there", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    const unlisted = { ...world.backups, async *list() {} };
+    expect((await world.audit({ ports: { backups: unlisted } })).clusters[0]).toMatchObject({ complete: true, copies: { made: 1, present: 0 } });
+    const before = (await world.state()).quota.made;
+    expect((await world.audit({ ports: { backups: unlisted } })).clusters[0]).toMatchObject({ complete: true, copies: { made: 0, present: 1 } });
+    expect((await world.state()).quota.made).toBe(before);
+    // What no state knows is sealed, and found to be there already.
+    world.states.states.clear();
+    expect((await world.audit({ ports: { backups: unlisted } })).clusters[0]).toMatchObject({ complete: true, copies: { made: 0, present: 1 } });
+    expect(world.backups.blobs.size).toBe(1);
+  });
+
   it("writes nothing to the cluster", async () => {
     world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
     await world.audit();

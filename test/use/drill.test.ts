@@ -52,6 +52,15 @@ describe("a drill", () => {
     expect(report.certificates.filter(({ good }) => good === null).map(({ title }) => title).toSorted()).toEqual(["a", "b", "c"].map((host) => `${host}.tail1a2b3.ts.net`));
   });
 
+  it("takes nothing for gone that a listing lacks and the store has: listings of Secrets Manager lag behind", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    const unlisted = { ...world.backups, async *list() {} };
+    expect((await drill({ backups: unlisted })).findings).toEqual([]);
+    world.backups.blobs.clear();
+    expect((await drill({ backups: unlisted })).findings.map(({ code }) => code)).toEqual(["backup_unreadable"]);
+  });
+
   it("says so in the cluster's own findings, through audits and until a drill finds it good, and writes a few at most", async () => {
     for (let at = 0; at < 23; at += 1) world.put(ingressSecret(`h${at}.tail1a2b3.ts.net`, world.issue([`h${at}.tail1a2b3.ts.net`])));
     await world.audit();

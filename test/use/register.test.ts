@@ -2,10 +2,11 @@
 import { describe, expect, it } from "vitest";
 import type { AccessObject } from "../../lib/access/manifest.ts";
 import type { Question } from "../../lib/access/rules.ts";
+import type { Bearer } from "../../lib/access/table.ts";
 import { parseRegistration } from "../../lib/config/parse.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import type { ObjectName, Registrar, SelfAccess } from "../../lib/ports/registrar.ts";
-import type { RegistrationFiles } from "../../lib/ports/registrations.ts";
+import type { Registrations } from "../../lib/ports/registrations.ts";
 import type { ClusterReader } from "../../lib/ports/cluster.ts";
 import { runRegister } from "../../lib/use/register.ts";
 import type { OpenedCredential, Preview, RegisterPorts, RegisterRequest } from "../../lib/use/register/context.ts";
@@ -82,25 +83,29 @@ function world(change: Partial<FakeCluster> = {}) {
     close: async () => {},
   } as unknown as ClusterReader;
   const refusing = { ...reader, identity: async () => Promise.reject(new CertkeepError("cluster_unauthorized", { where: "cluster prod", found: "the server doesn't accept the credential" })) } as unknown as ClusterReader;
-  const files: RegistrationFiles = {
-    folder: "clusters",
-    read: async (name) => texts.get(name) ?? null,
-    writeCredential: async (name, bearer, text) => {
-      call(null);
-      serial += 1;
-      const file = `${name}.${bearer}-${String(serial).padStart(8, "0")}.kubeconfig`;
-      credentials.set(file, text);
-      return file;
+  const registrations: Registrations = {
+    place: "clusters",
+    where: (name) => `clusters/${name}.yaml`,
+    read: async (name) => {
+      const text = texts.get(name);
+      return text === undefined ? null : { revision: text, text };
     },
-    write: async (name, before, after) => {
+    write: async (name, before, { credentials: given, text }) => {
       call(null);
-      if ((texts.get(name) ?? null) !== before) return "changed";
-      texts.set(name, after);
+      if ((texts.get(name) ?? null) !== (before?.revision ?? null)) return "changed";
+      const fileOf = (bearer: Bearer): string => `${name}.${bearer}-${String((serial += 1)).padStart(8, "0")}.kubeconfig`;
+      const names = { read: fileOf("read"), restore: given.restore === null ? null : fileOf("restore") };
+      texts.set(name, text(names));
+      credentials.set(names.read, given.read);
+      if (names.restore !== null && given.restore !== null) credentials.set(names.restore, given.restore);
       return "written";
     },
+    tidy: async (name, before) => {
+      call(null);
+      const kept = `${texts.get(name)}${before?.text}`;
+      for (const file of credentials.keys()) if (!kept.includes(file)) credentials.delete(file);
+    },
     remove: async (name) => void texts.delete(name),
-    credentials: async (name) => [...credentials.keys()].filter((file) => file.startsWith(`${name}.`)),
-    dropCredential: async (file) => void credentials.delete(file),
   };
   const ports: RegisterPorts = {
     registrar,
@@ -109,7 +114,7 @@ function world(change: Partial<FakeCluster> = {}) {
     place: { server: cluster.server, caPem: null, tlsServerName: null, proxyUrl: null },
     brought: { read: null, restore: null },
     open: async (): Promise<OpenedCredential> => ({ self, reader: cluster.accepts ? reader : refusing, expiresAtMs: null, close: async () => {} }),
-    files,
+    registrations,
     states,
     clock: { nowNs: () => BigInt(NOW_MS) * 1_000_000n },
     timer: { sleep: async () => {} },
@@ -139,7 +144,7 @@ describe("registering", () => {
     expect([...at.credentials.values()].every((text) => text.includes(TOKEN))).toBe(true);
     expect([...at.credentials.keys()]).toEqual(["prod.read-00000001.kubeconfig", "prod.restore-00000002.kubeconfig"]);
     expect(parseRegistration(at.texts.get("prod") ?? "", "prod.yaml")).toMatchObject({ ok: true, entry: { access: { kind: "token", since: "2027-01-15T08:00:00Z" } } });
-    expect((await loadState(at.states, "prod"))?.state.identity).toMatchObject({ uid: UID, key: `uid-${UID}` });
+    expect((await loadState(at.states, "prod"))?.state.identity).toMatchObject({ uid: UID, key: `uid-${UID}`, pin: { caSha256: "aa", by: "person" } });
   });
 
   it("is whole or nothing, whichever call fails", async () => {
@@ -205,7 +210,7 @@ describe("registering", () => {
 
   it("tells of two writers the one who came second, and leaves the other's", async () => {
     const at = world();
-    const ports = { ...at.ports, files: { ...at.ports.files, write: async () => (at.texts.set("prod", "context: theirs\n"), "changed" as const) } };
+    const ports = { ...at.ports, registrations: { ...at.ports.registrations, write: async () => (at.texts.set("prod", "context: theirs\n"), "changed" as const) } };
     expect((await refusal(runRegister(REQUEST, ports))).code).toBe("state_conflict");
     expect(at.texts.get("prod")).toBe("context: theirs\n");
     expect(at.credentials.size).toBe(0);

@@ -9,7 +9,7 @@ import { Agent, type AgentOptions } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as tlsConnect, type ConnectionOptions } from "node:tls";
-import { type Environment, openTunnel, parseProxyUrl, proxyFromEnvironment } from "../proxy.ts";
+import { type Environment, openTunnel, parseProxyUrl, proxyFromEnvironment, ProxyRefusal } from "../proxy.ts";
 
 export interface AwsWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -25,10 +25,10 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Of silence within an answer. */
 const SOCKET_TIMEOUT_MS = 20_000;
 /** The first try included. The SDK waits a random part of a doubling time, at most 20 s, between two. */
-const ATTEMPTS = 6;
+const ATTEMPTS = 5;
 const SOCKETS = 50;
 
-export type AwsService = "S3" | "SECRETS_MANAGER";
+export type AwsService = "S3" | "SECRETS_MANAGER" | "SQS";
 
 export interface ClientConfig {
   readonly region?: string;
@@ -95,10 +95,11 @@ class ProxyAgent extends Agent {
     const host = options.host ?? "";
     const port = options.port ?? 443;
     const named = proxyFromEnvironment(new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`), this.#env);
-    const proxy = named === null ? null : parseProxyUrl(named);
-    if (proxy === null) return super.createConnection(options, callback);
+    if (named === null) return super.createConnection(options, callback);
     const opened = callback as unknown as Opened;
-    openTunnel(proxy, host, Number(port), CONNECT_TIMEOUT_MS).then(
+    const proxy = parseProxyUrl(named);
+    const tunnel = proxy === null ? Promise.reject(new ProxyRefusal("HTTPS_PROXY holds no address of a proxy")) : openTunnel(proxy, host, Number(port), CONNECT_TIMEOUT_MS);
+    tunnel.then(
       (socket) => opened(null, tlsConnect({ ...options, socket })),
       (error: unknown) => opened(error instanceof Error ? error : new Error("the tunnel failed")),
     );

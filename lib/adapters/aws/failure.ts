@@ -59,9 +59,13 @@ export function isNamed(facts: AwsFacts, ...names: readonly string[]): boolean {
   return names.includes(facts.name);
 }
 
-/** Whether what was asked may have been done all the same: an answer was lost, or tells of the service's own trouble. */
-export function isUncertain(facts: AwsFacts): boolean {
-  return facts.attempts > 1 || facts.status === null || facts.status >= 500;
+/**
+ * Whether what was asked may have been done all the same: an answer was lost, or tells of the service's own trouble.
+ * `refused`: what came last is what a second try gets where the first had been done.
+ */
+export function isUncertain(facts: AwsFacts, refused: boolean): boolean {
+  if (refused) return facts.attempts > 1;
+  return facts.status === null || (facts.status >= 500 && !THROTTLED.includes(facts.name));
 }
 
 type Told = readonly [code: ErrorCode, found: string, todo: string];

@@ -115,18 +115,16 @@ export async function putObject(client: S3Client, place: ObjectPlace, body: Uint
       return (await client.send(command)).ETag ?? "";
     } catch (error) {
       const facts = factsOf(error);
-      if (isUncertain(facts)) {
+      const conflict = facts.status === 409 || isNamed(facts, "ConditionalRequestConflict");
+      const refused = facts.status === 412 || isNamed(facts, "PreconditionFailed") || (request.replaces !== null && (conflict || isMissing(facts)));
+      if (isUncertain(facts, refused || conflict)) {
         const etag = await etagOfWrite(client, place, writeId).catch(() => null);
         if (etag !== null) return etag;
       }
-      if (facts.status === 412 || isNamed(facts, "PreconditionFailed")) return null;
-      if (request.replaces !== null && isMissing(facts)) return null;
-      if (facts.status === 409 || isNamed(facts, "ConditionalRequestConflict")) {
-        if (request.replaces !== null) return null;
-        if (attempt + 1 < CONFLICT_ATTEMPTS) {
-          await pause(attempt);
-          continue;
-        }
+      if (refused) return null;
+      if (conflict && attempt + 1 < CONFLICT_ATTEMPTS) {
+        await pause(attempt);
+        continue;
       }
       throw awsFailure(error, { where: whereOf(place), action: "s3:PutObject" });
     }

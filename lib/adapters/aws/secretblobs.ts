@@ -94,23 +94,17 @@ export function createSecretBlobs(url: string, world: AwsWorld, options: SecretB
     } catch (error) {
       const facts = factsOf(error);
       const exists = isNamed(facts, "ResourceExistsException");
-      if (isUncertain(facts) && (await isOurs(name, bytes))) {
-        met.add(key);
-        return "created";
-      }
-      if (exists) {
-        met.add(key);
-        return "exists";
-      }
-      if (isNamed(facts, "InvalidRequestException") && (await readSecret(client, name)).kind === "deleted") throw scheduledForDeletion(name);
-      throw awsFailure(error, { where, action: "secretsmanager:CreateSecret" });
+      const taken = exists || isNamed(facts, "InvalidRequestException");
+      const uncertain = isUncertain(facts, taken);
+      const stored = taken || uncertain ? await readSecret(client, name).catch(() => null) : null;
+      if (stored?.kind === "deleted") throw scheduledForDeletion(name);
+      // The answer to a request that was done was lost: nobody else has these sealed bytes.
+      const ours = uncertain && stored?.kind === "found" && Buffer.compare(stored.bytes, bytes) === 0;
+      if (!exists && !ours) throw awsFailure(error, { where, action: "secretsmanager:CreateSecret" });
+      met.add(key);
+      removed.delete(key);
+      return ours ? "created" : "exists";
     }
-  }
-
-  /** Whether an answer was lost to a request that was done: what stands there is what was sent, sealed bytes that no other has. */
-  async function isOurs(name: string, bytes: Uint8Array): Promise<boolean> {
-    const stored = await readSecret(client, name).catch(() => null);
-    return stored?.kind === "found" && Buffer.compare(stored.bytes, bytes) === 0;
   }
 
   async function read(key: string): Promise<Uint8Array | null> {

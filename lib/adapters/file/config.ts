@@ -10,15 +10,13 @@ import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { DEFAULT_CONFIG, type PemSource, type ClusterEntry, type Config } from "../../config/config.ts";
 import { LABEL } from "../../config/form.ts";
 import { parseConfig, parseRegistration } from "../../config/parse.ts";
-import { problemLine, type Problem } from "../../config/problem.ts";
+import { invalidConfig } from "../../config/problem.ts";
 import { MAX_BYTES } from "../../config/yaml.ts";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../report/text.ts";
 
 export const CONFIG_NAME = "certkeep.yaml";
 const REGISTRATIONS = "clusters";
-/** Problems that one message lists; it says how many more there are. */
-const TOLD_PROBLEMS = 40;
 
 export interface ConfigPlaces {
   /** What --config says, or `null`: looked for. */
@@ -32,11 +30,11 @@ export interface ConfigPlaces {
 }
 
 export interface LoadedConfig {
-  /** Where registrations lie, whether or not the folder is there. */
-  readonly registrations: string;
-  /** Paths in it are absolute, also those after `file:`; anchors are read; registrations stand among the clusters. */
+  /** Where registrations lie, whether or not the folder is there; `null`: the configuration lies in no folder. */
+  readonly registrations: string | null;
+  /** Paths in it are absolute, also those after `file:`; anchors are read; registrations in files stand among the clusters. */
   readonly config: Config;
-  /** Absolute; `null`: there is none, and the defaults hold. */
+  /** Absolute, or the URL that it was read from; `null`: there is none, and the defaults hold. */
   readonly file: string | null;
   /** Names of the clusters that registrations brought. */
   readonly registered: readonly string[];
@@ -55,7 +53,7 @@ export async function loadConfig(places: ConfigPlaces): Promise<LoadedConfig> {
     config = await resolveConfig(result.config, file, shownName, places);
   }
   const folder = join(file === null ? places.userFolder : dirname(file), REGISTRATIONS);
-  const { entries, broken } = await readRegistrations(folder, config, places);
+  const { entries, broken } = config.stores.registry === null ? await readRegistrations(folder, config, places) : { entries: [], broken: [] };
   return {
     config: { ...config, clusters: [...config.clusters, ...entries] },
     file,
@@ -155,12 +153,6 @@ async function readSmall(file: string, shownName: string): Promise<Uint8Array> {
   }
 }
 
-function invalidConfig(shownName: string, problems: readonly Problem[]): CertkeepError {
-  const lines = problems.slice(0, TOLD_PROBLEMS).map((problem) => `  ${problemLine(problem)}`);
-  if (problems.length > TOLD_PROBLEMS) lines.push(`  and ${problems.length - TOLD_PROBLEMS} more`);
-  return new CertkeepError("config_invalid", { where: shownName, found: `${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}\n${lines.join("\n")}` });
-}
-
 /** Relative where it lies below the current folder. */
 function shownPath(file: string, cwd: string): string {
   const below = cwd.endsWith("/") ? cwd : `${cwd}/`;
@@ -185,7 +177,8 @@ function absoluteUrl(url: string | null, file: string, places: ConfigPlaces): st
   return `file:${absolute(url.slice("file:".length).replace(/^\/{3}/, "/"), file, places)}`;
 }
 
-async function resolveConfig(config: Config, file: string, shownName: string, places: ConfigPlaces): Promise<Config> {
+/** Paths made absolute, and anchors read. `file` is where relative paths begin. @throws CertkeepError config_invalid */
+export async function resolveConfig(config: Config, file: string, shownName: string, places: ConfigPlaces): Promise<Config> {
   const issuers = await Promise.all(
     config.issuers.map(async (issuer, index) => {
       const read = (source: PemSource, key: string): Promise<PemSource> => readPem(source, `${shownName}: issuers[${index}].${key}`, file, places);
@@ -257,7 +250,7 @@ async function readRegistration(file: string, name: string, config: Config, plac
 }
 
 /** A token for an EKS cluster is bound to its name alone: one role for two of the same name would let each be the other. */
-function refuseSameRole(entry: ClusterEntry, others: readonly ClusterEntry[], where: string): void {
+export function refuseSameRole(entry: ClusterEntry, others: readonly ClusterEntry[], where: string): void {
   const roles = rolesOf(entry);
   const other = others.find((one) => one.eks !== null && entry.eks !== null && one.eks.cluster === entry.eks.cluster && rolesOf(one).some((role) => roles.includes(role)));
   if (other === undefined) return;

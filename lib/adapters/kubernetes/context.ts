@@ -33,6 +33,8 @@ export interface ConnectOptions {
   readonly execTimeoutMs?: number;
   /** Without it, users with an `auth-provider` are refused. */
   readonly authProvider?: AuthProvider;
+  /** Whether entries may name files of this machine; default `true`. A kubeconfig that lies in no file may not. */
+  readonly allowFiles?: boolean;
 }
 
 export interface ContextParts {
@@ -70,12 +72,18 @@ function invalid(where: string, found: string, expected?: string, todo?: string)
   });
 }
 
+/** Whoever wrote the kubeconfig could have a file of the reader's sent to a server of his. */
+function namesFile(place: string, key: string): CertkeepError {
+  return invalid(place, `\`${key}\` names a file, and this kubeconfig lies in none`, "the text itself, in the kubeconfig");
+}
+
 /** Text of `KEY-data` (base64) or of the file that `KEY` names; `null` where neither is there. */
-async function readMaterial(entry: KubeconfigEntry, key: string, place: string): Promise<string | null> {
+async function readMaterial(entry: KubeconfigEntry, key: string, place: string, allowFiles = true): Promise<string | null> {
   const inline = textOf(entry.fields[`${key}-data`]);
   if (inline !== null && inline !== "") return Buffer.from(inline, "base64").toString("latin1");
   const named = textOf(entry.fields[key]);
   if (named === null || named === "") return null;
+  if (!allowFiles) throw namesFile(place, key);
   const file = isAbsolute(named) ? named : join(dirname(entry.file), named);
   try {
     return await readFile(file, "latin1");
@@ -100,9 +108,10 @@ function parseServer(cluster: KubeconfigEntry, place: string): URL {
   return url;
 }
 
-async function readClientPair(user: KubeconfigEntry, place: string, nowMs: number): Promise<UserSettings["clientPair"]> {
-  const cert = await readMaterial(user, "client-certificate", place);
-  const key = await readMaterial(user, "client-key", place);
+async function readClientPair(user: KubeconfigEntry, place: string, { nowMs: clock, allowFiles }: ConnectOptions): Promise<UserSettings["clientPair"]> {
+  const nowMs = clock();
+  const cert = await readMaterial(user, "client-certificate", place, allowFiles);
+  const key = await readMaterial(user, "client-key", place, allowFiles);
   if (cert === null && key === null) return null;
   if (cert === null || key === null) throw invalid(place, `the user has a client ${cert === null ? "key but no certificate" : "certificate but no key"}`, "both or neither");
   const end = certificateEndMs(cert);
@@ -126,8 +135,9 @@ async function readClientPair(user: KubeconfigEntry, place: string, nowMs: numbe
 async function readUser(parts: ContextParts, options: ConnectOptions): Promise<UserSettings> {
   const { user, place } = parts;
   const { fields } = user;
-  const clientPair = await readClientPair(user, place, options.nowMs());
+  const clientPair = await readClientPair(user, place, options);
   const tokenFile = textOf(fields["tokenFile"]) ?? textOf(fields["token-file"]);
+  if (tokenFile !== null && tokenFile !== "" && options.allowFiles === false) throw namesFile(place, "tokenFile");
   const token = textOf(fields["token"]);
   const username = textOf(fields["username"]);
   const execEntry = fields["exec"] === undefined || fields["exec"] === null ? null : fieldsOf(fields["exec"]);
@@ -169,7 +179,7 @@ export async function connectionOf(parts: ContextParts, options: ConnectOptions)
   const { name, place, cluster } = parts;
   const server = parseServer(cluster, place);
   const insecure = cluster.fields["insecure-skip-tls-verify"] === true;
-  const caText = await readMaterial(cluster, "certificate-authority", place);
+  const caText = await readMaterial(cluster, "certificate-authority", place, options.allowFiles);
   const bundle = caText === null ? null : parseBundle(caText);
   if (caText !== null && bundle === null) throw invalid(place, "the cluster's certificate authority can't be read", "PEM certificates");
   const user = await readUser(parts, options);

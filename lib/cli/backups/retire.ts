@@ -16,7 +16,7 @@ export function retireCommand(io: Io): Command {
     .option("--purge", "remove it from the store as well")
     .action(async (version: string, _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
-      const { stores } = await composeSettings({ configFile: options.config ?? null, env: io.env, cwd: io.cwd });
+      const { stores } = await composeSettings({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, reach: "none" });
       const retired = await retireCopy(version, options.reason, options.purge === true, { ...stores, clock: { nowNs: io.nowNs } });
       if (options.json === true) {
         writeJson(io, SCHEMA, retired);

@@ -41,11 +41,12 @@ export async function keep(record: BackupRecord, context: KeepContext): Promise<
     const key = copyKey(record, version);
     const known = copies[version];
     if (known !== undefined && listed.has(key)) return { version, key, digest: known.digest, made: false };
-    if (listed.has(key)) return { version, key, digest: await verify(key, header, ports), made: false };
+    // A listing may lag behind what was made: a copy that a state knows is asked for by its name as well.
+    if (listed.has(key) || (known !== undefined && (await ports.backups.read(key)) !== null)) return { version, key, digest: await verify(key, header, ports), made: false };
     if (!context.takeQuota()) return null;
     const { text } = composeDocument(header, await ports.sealer.seal(plaintext, recipients));
-    await ports.backups.create(key, new TextEncoder().encode(text));
-    return { version, key, digest: await verify(key, header, ports), made: true };
+    const outcome = await ports.backups.create(key, new TextEncoder().encode(text));
+    return { version, key, digest: await verify(key, header, ports), made: outcome === "created" };
   } finally {
     plaintext.fill(0);
   }

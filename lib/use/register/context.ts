@@ -8,7 +8,7 @@ import type { EksAccess } from "../../config/config.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ClusterReader } from "../../ports/cluster.ts";
 import type { Registrar, SelfAccess } from "../../ports/registrar.ts";
-import type { RegistrationFiles } from "../../ports/registrations.ts";
+import type { Registrations } from "../../ports/registrations.ts";
 import type { StateStore } from "../../ports/states.ts";
 import type { Timer } from "../../ports/timer.ts";
 
@@ -47,7 +47,7 @@ export interface RegisterPorts {
   readonly brought: Readonly<Record<Bearer, StoredCredential | null>>;
   /** Reads a kubeconfig's text as an audit would. @throws CertkeepError */
   open(bearer: Bearer, kubeconfig: string, eks: EksAccess | null): Promise<OpenedCredential>;
-  readonly files: RegistrationFiles;
+  readonly registrations: Registrations;
   readonly states: StateStore;
   readonly clock: Clock;
   readonly timer: Timer;

@@ -3,13 +3,13 @@ import { registrationSelector } from "../../access/manifest.ts";
 import { CertkeepError } from "../../error.ts";
 import type { ClusterReader } from "../../ports/cluster.ts";
 import type { ObjectName, Registrar } from "../../ports/registrar.ts";
-import type { RegistrationFiles } from "../../ports/registrations.ts";
+import type { Registrations } from "../../ports/registrations.ts";
 import type { StateStore } from "../../ports/states.ts";
 import { sameCluster } from "../../state/identity.ts";
 import { loadState } from "../states.ts";
 
 export interface RemovePorts {
-  readonly files: RegistrationFiles;
+  readonly registrations: Registrations;
   readonly states: StateStore;
   /** The administrator's, to revoke; `null`: nothing is revoked. */
   readonly admin: { readonly registrar: Registrar; readonly reader: ClusterReader; readonly server: string } | null;
@@ -24,8 +24,8 @@ export interface RemoveResult {
 
 /** @throws CertkeepError usage where there is no such registration, or the context leads to another cluster */
 export async function runRemove(name: string, ports: RemovePorts): Promise<RemoveResult> {
-  if ((await ports.files.read(name)) === null) {
-    throw new CertkeepError("usage", { where: `cluster ${name}`, found: `no registration in ${ports.files.folder}`, expected: "one of those that `certkeep clusters` lists as registered", todo: "A cluster of certkeep.yaml is removed there" });
+  if ((await ports.registrations.read(name)) === null) {
+    throw new CertkeepError("usage", { where: `cluster ${name}`, found: `no registration in ${ports.registrations.place}`, expected: "one of those that `certkeep clusters` lists as registered", todo: "A cluster of certkeep.yaml is removed there" });
   }
   const state = (await loadState(ports.states, name))?.state ?? null;
   const revoked: ObjectName[] = [];
@@ -39,6 +39,6 @@ export async function runRemove(name: string, ports: RemovePorts): Promise<Remov
       revoked.push(object);
     }
   }
-  await ports.files.remove(name);
+  await ports.registrations.remove(name);
   return { name, revoked, copies: Object.keys(state?.copies ?? {}).length };
 }

@@ -125,7 +125,7 @@ describe("its paths", () => {
     const { config } = await loadConfig(places);
     expect(config.identity).toBe(`file:${root}/home/id.txt`);
     expect(config.clusters.map(({ kubeconfig }) => kubeconfig)).toEqual([join(root, "work/kube/a"), join(root, "home/.kube/config"), "/etc/kube"]);
-    expect(config.stores).toEqual({ backups: `file:${root}/work/b`, state: "file:/var/state" });
+    expect(config.stores).toEqual({ backups: `file:${root}/work/b`, state: "file:/var/state", registry: null });
     expect(config.issuers[0]?.anchors).toEqual({ kind: "pem", pem });
   });
 

@@ -1,5 +1,5 @@
 /** Registrations on disk: credentials for one's own eyes, out of any commit, and never two writers' mixture. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +7,8 @@ import { loadConfig } from "../../../lib/adapters/file/config.ts";
 import { createRegistrationFiles } from "../../../lib/adapters/file/registrations.ts";
 import { parseRegistration } from "../../../lib/config/parse.ts";
 import { registrationText, type RegistrationFields } from "../../../lib/config/registration.ts";
+import type { NextRegistration } from "../../../lib/ports/registrations.ts";
+import { registrationsContract } from "../../contract/registrations.ts";
 
 let root: string;
 let folder: string;
@@ -16,51 +18,76 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
+const kubeconfigs = (): string[] => readdirSync(folder).filter((file) => file.endsWith(".kubeconfig"));
 const places = (): Parameters<typeof loadConfig>[0] => ({ explicit: null, cwd: root, homeFolder: root, userFolder: join(root, "user") });
+
+const NEXT: NextRegistration = { credentials: { read: "canary", restore: null }, text: ({ read }) => `kubeconfig: ${read}\n` };
+
+registrationsContract("files", async () => {
+  const path = mkdtempSync(join(tmpdir(), "certkeep-registrations-"));
+  return {
+    registrations: createRegistrationFiles(path),
+    again: () => createRegistrationFiles(path),
+    credential: async (name, bearer) => {
+      if (!existsSync(join(path, `${name}.yaml`))) return readdirSync(path).some((file) => file.startsWith(`${name}.`)) ? "left" : null;
+      const parsed = parseRegistration(readFileSync(join(path, `${name}.yaml`), "utf8"), "f");
+      const file = parsed.ok ? (bearer === "read" ? parsed.entry.kubeconfig : parsed.entry.restoreKubeconfig) : null;
+      return file === null ? null : readFileSync(join(path, file), "utf8");
+    },
+    close: async () => rmSync(path, { recursive: true, force: true }),
+  };
+});
 
 describe("registrations", () => {
   it("have credentials with mode 600 under names of their own, which a .gitignore keeps out of commits", async () => {
     const files = createRegistrationFiles(folder);
-    const one = await files.writeCredential("prod", "read", "canary");
-    const two = await files.writeCredential("prod", "read", "canary");
+    await files.write("prod", null, NEXT);
+    const [one = ""] = kubeconfigs();
     expect(one).toMatch(/^prod\.read-[0-9a-f]{8}\.kubeconfig$/);
-    expect(one).not.toBe(two);
     expect(statSync(join(folder, one)).mode & 0o777).toBe(0o600);
     expect(readFileSync(join(folder, ".gitignore"), "utf8").split("\n")).toContain("*.kubeconfig");
-    expect((await files.credentials("prod")).toSorted()).toEqual([one, two].toSorted());
-    expect(await files.credentials("pro")).toEqual([]);
+    await files.write("prod", await files.read("prod"), NEXT);
+    expect(kubeconfigs()).toHaveLength(2);
+    expect(kubeconfigs()).toContain(one);
+  });
+
+  it("keep the credentials before until the next time", async () => {
+    const files = createRegistrationFiles(folder);
+    await files.write("prod", null, NEXT);
+    const [first = ""] = kubeconfigs();
+    for (const kept of [true, false]) {
+      const before = await files.read("prod");
+      await files.write("prod", before, NEXT);
+      await files.tidy("prod", before);
+      expect(kubeconfigs().includes(first)).toBe(kept);
+      expect(kubeconfigs()).toHaveLength(2);
+    }
   });
 
   it("refuse a .gitignore that lets credentials into a commit", async () => {
     mkdirSync(join(root, ".git"));
     mkdirSync(folder);
     writeFileSync(join(folder, ".gitignore"), "node_modules\n");
-    await expect(createRegistrationFiles(folder).writeCredential("prod", "read", "canary")).rejects.toMatchObject({ code: "config_invalid" });
+    await expect(createRegistrationFiles(folder).write("prod", null, NEXT)).rejects.toMatchObject({ code: "config_invalid" });
     expect(readdirSync(folder)).toEqual([".gitignore"]);
   });
 
-  it("are written in the place of exactly what was read: of twenty at once, one wins", async () => {
+  it("are replaced again after a process was killed while it replaced one", async () => {
     const files = createRegistrationFiles(folder);
-    const first = await Promise.all(Array.from({ length: 20 }, async (_, n) => files.write("prod", null, `context: c${n}\n`)));
-    expect(first.filter((one) => one === "written").length).toBe(1);
-    const before = await files.read("prod");
-    expect(await files.write("prod", "something else\n", "x")).toBe("changed");
-    expect(await files.write("prod", before, "context: next\n")).toBe("written");
-    expect(await files.read("prod")).toBe("context: next\n");
+    await files.write("prod", null, NEXT);
+    writeFileSync(join(folder, ".prod.claim"), "");
+    expect(await files.write("prod", await files.read("prod"), NEXT)).toBe("changed");
+    const longAgo = new Date(Date.now() - 120_000);
+    utimesSync(join(folder, ".prod.claim"), longAgo, longAgo);
+    expect(await files.write("prod", await files.read("prod"), NEXT)).toBe("written");
+    expect(existsSync(join(folder, ".prod.claim"))).toBe(false);
   });
 
-  it("go with their credentials, and leave others'", async () => {
+  it("that come second leave no credential", async () => {
     const files = createRegistrationFiles(folder);
-    for (const name of ["prod", "prod-2"]) {
-      await files.writeCredential(name, "read", "canary");
-      await files.write(name, null, "context: c\n");
-    }
-    await files.remove("prod");
-    await files.remove("prod");
-    expect(await files.read("prod")).toBeNull();
-    expect(readdirSync(folder).filter((file) => file.startsWith("prod.")).length).toBe(0);
-    expect((await files.credentials("prod-2")).length).toBe(1);
-    await files.dropCredential("../outside");
+    await files.write("prod", null, NEXT);
+    expect(await files.write("prod", null, NEXT)).toBe("changed");
+    expect(kubeconfigs()).toHaveLength(1);
   });
 });
 

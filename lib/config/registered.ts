@@ -1,0 +1,111 @@
+/**
+ * What the secrets of a registry hold, one a cluster and one more for its restoring credential, and how they are called.
+ *
+ * A registration that is half written, damaged or of a later version is told for its cluster alone, by its place and
+ * never by its text, which holds a credential. One in a registry names no files: its kubeconfig stands beside it, and
+ * its restoring one in the one secret that is its own. Else whoever writes a registration could have any file or secret
+ * of the reader's sent to a server of his. Pure.
+ */
+import * as z from "zod/mini";
+import { CertkeepError } from "../error.ts";
+import type { ClusterEntry } from "./config.ts";
+import { LABEL } from "./form.ts";
+import { parseRegistration } from "./parse.ts";
+import { invalidConfig } from "./problem.ts";
+
+const FORMAT = 1;
+const SCHEME = "secretsmanager://";
+
+/** Names of the secrets below a registry, without the scheme; `url` is `secretsmanager://PREFIX`. */
+export function registryNames(url: string) {
+  const root = secretName(url);
+  return {
+    /** What every cluster's secret begins with. */
+    clusters: `${root}/clusters/`,
+    cluster: (name: string) => `${root}/clusters/${name}`,
+    restoring: (name: string) => `${root}/restoring/${name}`,
+    slack: (route: string) => `${root}/slack/${route}`,
+    identity: `${root}/identity`,
+    backups: `${root}/backups`,
+  };
+}
+
+/** `secretsmanager://NAME` to `NAME`. */
+export function secretName(reference: string): string {
+  return reference.slice(SCHEME.length);
+}
+
+export function secretReference(name: string): string {
+  return `${SCHEME}${name}`;
+}
+
+export function isSecretReference(text: string): boolean {
+  return text.startsWith(SCHEME);
+}
+
+export interface RegisteredDocument {
+  /** YAML, as in `clusters/NAME.yaml`. */
+  readonly registration: string;
+  /** Text of the reading kubeconfig. */
+  readonly kubeconfig: string;
+}
+
+export function registeredText({ registration, kubeconfig }: RegisteredDocument): string {
+  return JSON.stringify({ format: FORMAT, registration, kubeconfig });
+}
+
+export function restoringText(kubeconfig: string): string {
+  return JSON.stringify({ format: FORMAT, kubeconfig });
+}
+
+const registered = z.looseObject({ registration: z.string(), kubeconfig: z.string() });
+const restoring = z.looseObject({ kubeconfig: z.string() });
+
+/** @throws CertkeepError config_invalid */
+export function parseRegistered(text: string, where: string): RegisteredDocument {
+  const { registration, kubeconfig } = parseAs(registered, text, where, "a registration and its kubeconfig");
+  if (kubeconfig.trim() === "") throw half(where, "a registration without its kubeconfig", "both");
+  return { registration, kubeconfig };
+}
+
+/** @returns the kubeconfig of the restoring credential. @throws CertkeepError config_invalid */
+export function parseRestoring(text: string, where: string): string {
+  const { kubeconfig } = parseAs(restoring, text, where, "a kubeconfig");
+  if (kubeconfig.trim() === "") throw half(where, "an empty kubeconfig", "that of the restoring credential");
+  return kubeconfig;
+}
+
+function parseAs<T extends z.ZodMiniType>(schema: T, text: string, where: string, expected: string): z.infer<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw half(where, text.trim() === "" ? "an empty secret" : "text that isn't JSON", `{"format": ${FORMAT}, …}`);
+  }
+  const { format } = typeof value === "object" && value !== null && "format" in value ? value : { format: undefined };
+  if (Number.isInteger(format) && format !== FORMAT) {
+    throw new CertkeepError("config_invalid", { where, found: `the format ${String(format)}`, expected: `format ${FORMAT}, which this version reads`, todo: "Use the version of certkeep that wrote it, or a later one" });
+  }
+  const parsed = schema.safeParse(value);
+  if (format !== FORMAT || !parsed.success) throw half(where, "a secret that isn't whole", `{"format": ${FORMAT}, …} with ${expected}`);
+  return parsed.data;
+}
+
+function half(where: string, found: string, expected: string): CertkeepError {
+  const name = where.split("/").at(-1) ?? "";
+  return new CertkeepError("config_invalid", { where, found, expected, todo: LABEL.test(name) ? `Register the cluster again: certkeep clusters add ${name}` : "Register the cluster again" });
+}
+
+/** The cluster that a secret of the registry describes; its kubeconfigs are references to the registry's own secrets. @throws CertkeepError config_invalid */
+export function registeredEntry(name: string, { registration }: RegisteredDocument, url: string): ClusterEntry {
+  const names = registryNames(url);
+  const own = secretReference(names.restoring(name));
+  const where = secretReference(names.cluster(name));
+  if (!LABEL.test(name)) throw new CertkeepError("config_invalid", { where, found: "a name that no cluster can have", expected: "small letters, digits and -" });
+  const parsed = parseRegistration(registration, where);
+  if (!parsed.ok) throw invalidConfig(where, parsed.problems);
+  const { kubeconfig, restoreKubeconfig } = parsed.entry;
+  if (kubeconfig !== null) throw half(where, "the path of a kubeconfig", "none: in a registry the kubeconfig stands beside the registration");
+  if (restoreKubeconfig !== null && restoreKubeconfig !== own) throw half(where, "another restoreKubeconfig than its own", own);
+  return { name, ...parsed.entry, kubeconfig: where };
+}

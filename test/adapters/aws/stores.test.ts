@@ -1,0 +1,132 @@
+/** The stores on AWS without an emulator: their contracts on a fake in memory, and what they ask for. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
+import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
+import { createSecretBlobs, MAX_SECRET_BYTES } from "../../../lib/adapters/aws/secretblobs.ts";
+import { createSecretValues } from "../../../lib/adapters/aws/secretvalues.ts";
+import { blobsContract } from "../../contract/blobs.ts";
+import { statesContract } from "../../contract/states.ts";
+import { startFakeAws, type FakeAws } from "../../support/aws.ts";
+
+const before = { ...process.env };
+beforeAll(() => {
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_EC2_METADATA_DISABLED: "true" });
+});
+afterAll(() => {
+  process.env = before;
+});
+
+blobsContract("s3, fake", async () => {
+  const { world, stop } = await startFakeAws();
+  return { store: createS3Blobs("s3://my-bucket/backups", world), again: () => createS3Blobs("s3://my-bucket/backups/", world), close: stop };
+});
+blobsContract("secretsmanager, fake", async () => {
+  const { world, stop } = await startFakeAws();
+  const open = (): ReturnType<typeof createSecretBlobs> => createSecretBlobs("secretsmanager://certkeep/prod/backups", world);
+  return { store: open(), again: open, limits: { minBytes: 1, maxBytes: MAX_SECRET_BYTES }, close: stop };
+});
+statesContract("s3, fake", async () => {
+  const { world, stop } = await startFakeAws();
+  return { store: createS3States("s3://my-bucket/state", world), again: () => createS3States("s3://my-bucket/state", world), close: stop };
+});
+
+describe("a store on AWS", () => {
+  let aws: FakeAws;
+  beforeEach(async () => {
+    aws = await startFakeAws();
+  });
+  afterEach(() => aws.stop());
+
+  it("keeps copies and states under the very names that the documentation gives", async () => {
+    await createS3Blobs("s3://my-bucket/backups", aws.world).create("prod/shop/web-tls/0.json", Buffer.from("{}"));
+    await createS3States("s3://my-bucket/state", aws.world).write("cluster-Prod", "{}", null);
+    await createSecretBlobs("secretsmanager://certkeep/prod/backups", aws.world).create("prod/shop/web-tls/0.json", Buffer.from("{}"));
+    expect([...aws.objects.keys()]).toEqual(["my-bucket/backups/prod/shop/web-tls/0.json", "my-bucket/state/cluster-=50rod.json"]);
+    expect([...aws.secrets.keys()]).toEqual(["certkeep/prod/backups/prod/shop/web-tls/0.json"]);
+    expect(aws.requests.every(({ headers }) => String(headers["user-agent"]).includes("certkeep"))).toBe(true);
+  });
+
+  it("asks S3 for the lock that was wanted, to the second, and for none otherwise", async () => {
+    await createS3Blobs("s3://my-bucket", aws.world, { lock: { mode: "COMPLIANCE", days: 30 }, nowMs: () => Date.UTC(2026, 10, 1) }).create("a.json", Buffer.from("x"));
+    await createS3Blobs("s3://my-bucket", aws.world).create("b.json", Buffer.from("x"));
+    const [locked, free] = aws.requests.map(({ headers }) => [headers["x-amz-object-lock-mode"], headers["x-amz-object-lock-retain-until-date"]]);
+    expect(locked).toEqual(["COMPLIANCE", expect.stringMatching(/^2026-12-01T00:00:00(\.000)?Z$/)]);
+    expect(free).toEqual([undefined, undefined]);
+    // Encryption is the bucket's own.
+    expect(aws.requests.flatMap(({ headers }) => Object.keys(headers)).filter((name) => name.includes("server-side-encryption"))).toEqual([]);
+  });
+
+  it("refuses what is larger than a copy can be, in both directions, without taking it into memory", async () => {
+    const store = createS3Blobs("s3://my-bucket", aws.world);
+    await expect(store.create("a.json", new Uint8Array(16 * 1024 * 1024 + 1))).rejects.toMatchObject({ code: "store_full" });
+    expect(aws.requests).toEqual([]);
+    aws.objects.set("my-bucket/b.json", { body: Buffer.alloc(16 * 1024 * 1024 + 1), headers: { etag: '"x"' } });
+    await expect(store.read("b.json")).rejects.toMatchObject({ code: "store_damaged" });
+  });
+
+  it("says plainly that a secret is scheduled for deletion, and neither lists nor calls it existing", async () => {
+    const store = createSecretBlobs("secretsmanager://certkeep", aws.world);
+    await store.create("a/b.json", Buffer.from("x"));
+    for (const secret of aws.secrets.values()) secret.deleted = true;
+    await expect(store.create("a/b.json", Buffer.from("canary"))).rejects.toThrow(/^secretsmanager:\/\/certkeep\/a\/b\.json: the secret is scheduled for deletion.*restore-secret/);
+    await expect(store.read("a/b.json")).rejects.toThrow(/scheduled for deletion/);
+    await expect(createSecretValues(aws.world).read("certkeep/a/b.json")).rejects.toThrow(/scheduled for deletion/);
+    for await (const { key } of store.list("")) expect(key).toBe("none");
+  });
+
+  it("goes through all pages, and throws where one doesn't lead on", async () => {
+    const blobs = createS3Blobs("s3://my-bucket", aws.world);
+    const secrets = createSecretBlobs("secretsmanager://certkeep", aws.world);
+    for (let at = 0; at < 101; at += 1) {
+      aws.objects.set(`my-bucket/a/${at}.json`, { body: Buffer.from("x"), headers: {} });
+      aws.secrets.set(`certkeep/a/${at}.json`, { input: {}, deleted: false });
+    }
+    for (const store of [blobs, secrets]) {
+      aws.fault(() => null);
+      let count = 0;
+      for await (const _ of store.list("a/")) count += 1;
+      expect(count).toBe(101);
+      expect(aws.requests).toHaveLength(2);
+    }
+    aws.fault(({ action }) => (action === "" ? { status: 200, body: "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>" } : { status: 200, body: '{"SecretList":[],"NextToken":"again"}' }));
+    for (const store of [blobs, secrets]) await expect(store.list("")[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "store_unavailable" });
+  });
+
+  it("lets nothing of a document into an error, whatever is answered", async () => {
+    const canary = "canary-9f86d081884c7d65";
+    const document = Buffer.from(JSON.stringify({ sealed: canary }));
+    const calls = (): Promise<unknown>[] => [
+      createS3Blobs("s3://my-bucket", aws.world).create("a.json", document),
+      createS3Blobs("s3://my-bucket", aws.world).read("a.json"),
+      createS3Blobs("s3://my-bucket", aws.world).remove("a.json"),
+      createS3States("s3://my-bucket", aws.world).write("a", document.toString(), null),
+      createS3States("s3://my-bucket", aws.world).write("a", document.toString(), '"x"'),
+      createS3States("s3://my-bucket", aws.world).read("a"),
+      createS3States("s3://my-bucket", aws.world).names(),
+      createSecretBlobs("secretsmanager://certkeep", aws.world).create("a.json", document),
+      createSecretBlobs("secretsmanager://certkeep", aws.world).read("a.json"),
+      createSecretBlobs("secretsmanager://certkeep", aws.world).remove("a.json"),
+      createSecretValues(aws.world).read("a"),
+    ];
+    const echo = (body: Uint8Array): AwsAnswer[] => [
+      { status: 400, body: `<Error><Code>Odd</Code><Message>${canary}</Message></Error>` },
+      { status: 400, headers: { "content-type": "application/x-amz-json-1.1" }, body: JSON.stringify({ __type: `Odd#${canary} ${canary}`, message: canary, Message: canary }) },
+      { status: 404, headers: { "x-amz-request-id": `<${canary}>` }, body: canary },
+      { status: 200, body },
+      { status: 200, body: `{"SecretString": ${canary}` },
+      { status: 200, body: `<${canary}` },
+      { status: 302, headers: { location: `https://${canary}.test/` } },
+    ];
+    for (const answer of echo(Buffer.from(canary))) {
+      aws.fault(() => answer);
+      for (const outcome of await Promise.allSettled(calls())) {
+        if (outcome.status === "fulfilled") continue;
+        const error = outcome.reason as Error;
+        expect(error.name).toBe("CertkeepError");
+        expect(JSON.stringify([error, error.message, error.stack])).not.toContain(canary);
+      }
+    }
+  });
+});
+
+type AwsAnswer = NonNullable<ReturnType<Parameters<FakeAws["fault"]>[0]>>;
