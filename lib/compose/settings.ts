@@ -6,7 +6,6 @@ import type { AwsWorld } from "../adapters/aws/client.ts";
 import { createFileBlobs } from "../adapters/file/blobs.ts";
 import { loadConfig, refuseSameRole, resolveConfig, type LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
-import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createFileStates } from "../adapters/file/states.ts";
 import pLimit from "p-limit";
 import type { ClusterEntry, Config } from "../config/config.ts";
@@ -18,7 +17,6 @@ import { refuseFiles, REMOTE_CONFIG } from "../config/remote.ts";
 import type { Bearer } from "../access/table.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { BlobStore } from "../ports/blobs.ts";
-import type { Registrations } from "../ports/registrations.ts";
 import type { RegisteredCluster, Registry } from "../ports/registry.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
@@ -32,6 +30,8 @@ export interface World {
   readonly cwd: string;
   /** Of which clusters the registration is read; the names of all are known anyhow. Default: of all. */
   readonly reach?: Reach;
+  /** A registry that can't be read is told in the answer instead of thrown. */
+  readonly tolerant?: boolean;
   /** A function on AWS: what its environment says goes over the packaged certkeep.yaml. */
   readonly deployed?: boolean;
 }
@@ -52,9 +52,10 @@ export interface Kubeconfigs {
 export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
   /** Every cluster's, whether or not its registration was read, or can be. */
   readonly names: readonly string[];
-  readonly registrations: Registrations;
-  /** Where registrations lie as files; `null`: in a registry. */
+  /** Where registrations lie as files; `null`: in the registry that the configuration names, or nowhere. */
   readonly folder: string | null;
+  /** Why the registry could not be read; `null`: it was, or there is none. */
+  readonly registryFailure: CertkeepError | null;
   readonly kubeconfigs: Kubeconfigs;
   readonly secrets: SecretValues;
   readonly stores: Stores;
@@ -97,6 +98,7 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
   const { stores, aws, clusters } = loaded.config;
   const there = awsWorld(world.env, aws);
   const common = {
+    registryFailure: null,
     secrets: secretValues(there),
     stores: {
       backups: await openBackups(stores.backups, there),
@@ -104,19 +106,21 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     },
   };
   if (stores.registry === null) {
-    const folder = loaded.registrations;
-    return { ...loaded, ...common, names: namesOf(clusters, loaded.broken), folder, registrations: folder === null ? noRegistrations(loaded.file ?? "") : createRegistrationFiles(folder), kubeconfigs: NO_KUBECONFIGS };
+    return { ...loaded, ...common, names: namesOf(clusters, loaded.broken), folder: loaded.registrations, kubeconfigs: NO_KUBECONFIGS };
   }
-  const { registry, registrations } = await openRegistry(stores.registry, there);
-  const read = await readRegistry(registry, loaded.config, world.reach ?? "all");
+  const registry = await openRegistry(stores.registry, there);
+  const read = await readRegistry(registry, loaded.config, world.reach ?? "all").catch((error: unknown) => {
+    if (world.tolerant !== true || !isCertkeepError(error)) throw error;
+    return { names: [], clusters: [], broken: [], failure: error };
+  });
   return {
     ...loaded,
     ...common,
     config: { ...loaded.config, clusters: [...clusters, ...read.clusters.map(({ entry }) => entry)] },
     registered: read.clusters.map(({ entry }) => entry.name),
     broken: read.broken,
+    registryFailure: read.failure,
     names: [...new Set([...namesOf(clusters, read.broken), ...read.names])],
-    registrations,
     folder: null,
     kubeconfigs: {
       read: async (cluster, bearer) => {
@@ -133,13 +137,14 @@ interface ReadRegistry {
   readonly names: readonly string[];
   readonly clusters: readonly RegisteredCluster[];
   readonly broken: LoadedConfig["broken"];
+  readonly failure: CertkeepError | null;
 }
 
 /** One registration that can't be used hides no other; a registry that can't be read hides them all, and is told. */
 async function readRegistry(registry: Registry, config: Config, reach: Reach): Promise<ReadRegistry> {
   const listed = typeof reach === "string";
   const names = listed ? await registry.names() : [...new Set(reach)].filter((name) => LABEL.test(name) && !config.clusters.some((entry) => entry.name === name));
-  if (reach === "none") return { names: names.filter((name) => LABEL.test(name)), clusters: [], broken: [] };
+  if (reach === "none") return { names: names.filter((name) => LABEL.test(name)), clusters: [], broken: [], failure: null };
   const limit = pLimit(READ_AT_ONCE);
   const results = await Promise.all(names.map((name) => limit(async () => ({ name, ...(await readOne(registry, name, listed)) }))));
   const clusters: RegisteredCluster[] = [];
@@ -160,7 +165,7 @@ async function readRegistry(registry: Registry, config: Config, reach: Reach): P
   const unknown = listed ? [] : names.filter((name) => ![...clusters.map(({ entry }) => entry), ...broken].some((one) => one.name === name));
   // Whoever mistypes a name is told which there are, if he may know.
   const others = unknown.length === 0 ? [] : await registry.names().catch(() => []);
-  return { names: [...clusters.map(({ entry }) => entry.name), ...others.filter((name) => LABEL.test(name))], clusters, broken };
+  return { names: [...clusters.map(({ entry }) => entry.name), ...others.filter((name) => LABEL.test(name))], clusters, broken, failure: null };
 }
 
 async function readOne(registry: Registry, name: string, listed: boolean): Promise<{ readonly cluster: RegisteredCluster | null; readonly error: CertkeepError | null }> {
@@ -184,14 +189,6 @@ const NO_KUBECONFIGS: Kubeconfigs = {
     throw new CertkeepError("kubeconfig_invalid", { where: `cluster ${cluster}`, found: "a kubeconfig in Secrets Manager, without a registry", expected: "a file" });
   },
 };
-
-/** A configuration in a bucket has no folder beside it. */
-function noRegistrations(file: string): Registrations {
-  const refuse = async (): Promise<never> => {
-    throw new CertkeepError("usage", { where: file, found: "a configuration in a bucket that names no registry", expected: "stores.registry, such as secretsmanager://certkeep/prod" });
-  };
-  return { place: file, where: () => file, read: refuse, write: refuse, tidy: refuse, remove: refuse };
-}
 
 function isFile(url: string): boolean {
   return url.startsWith("file:");
