@@ -16,6 +16,10 @@ export interface InsideOptions {
   /** URLs of stores outside the cluster. */
   readonly backups: string;
   readonly state: string;
+  /** Of stores on AWS; `null`: none is said. */
+  readonly region: string | null;
+  /** IAM role that the pod takes by its service account (EKS); `null`: whatever credentials the pod gets otherwise. */
+  readonly role: string | null;
 }
 
 /** The objects, in the order in which they are applied. The reading credential alone: nothing inside can restore. */
@@ -29,10 +33,10 @@ export function insideObjects(name: string, plan: AccessPlan, options: InsideOpt
     ...(byName ? { discover: false } : plan.namespaces === null ? {} : { namespaces: plan.namespaces }),
     ...(plan.secrets.length === 0 ? {} : { secrets: plan.secrets.map((secret) => `${secret.namespace}/${secret.name}`) }),
   };
-  const config = stringify({ recipients: options.recipients, stores: { backups: options.backups, state: options.state }, clusters: [entry] }, { lineWidth: 0 });
+  const config = stringify({ recipients: options.recipients, stores: { backups: options.backups, state: options.state }, ...(options.region === null ? {} : { aws: { region: options.region } }), clusters: [entry] }, { lineWidth: 0 });
   const metadata = { name: `certkeep-${name}`, namespace: ACCESS_NAMESPACE, labels };
   return [
-    ...accessObjects(name, reading, { kind: "ServiceAccount" }),
+    ...accessObjects(name, reading, { kind: "ServiceAccount" }).map((object) => (options.role === null || object.kind !== "ServiceAccount" ? object : { ...object, metadata: { ...object.metadata, annotations: { "eks.amazonaws.com/role-arn": options.role } } })),
     { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "certkeep.yaml": config } },
     {
       apiVersion: "batch/v1",
@@ -58,7 +62,7 @@ export function insideObjects(name: string, plan: AccessPlan, options: InsideOpt
                     name: "certkeep",
                     image: options.image,
                     args: ["audit", "--config", "/etc/certkeep/certkeep.yaml", "--fail-on", "never"],
-                    env: [{ name: "HOME", value: "/tmp" }],
+                    env: [{ name: "HOME", value: "/tmp" }, ...(options.region === null ? [] : [{ name: "AWS_REGION", value: options.region }])],
                     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
                     resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
                     volumeMounts: [

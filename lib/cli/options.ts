@@ -24,7 +24,7 @@ export interface AtOption {
 /** `--config`, `--json`, `--no-color`, `-v`. */
 export function withCommon(command: Command): Command {
   return command
-    .option("--config <file>", "the certkeep.yaml to use; default: looked for upwards from here, then in your configuration folder")
+    .option("--config <file>", "the certkeep.yaml to use, or s3://BUCKET/KEY of one; default: looked for upwards from here, then in your configuration folder")
     .option("--json", "one JSON document on standard output, nothing else there")
     .option("--no-color", "no colour")
     .option("-v, --verbose", "say more on standard error");

@@ -60,8 +60,8 @@ export function createQuestions(io: Io): InitQuestions & CloudQuestions & { pass
           ...streams,
           message: "URL of the Slack webhook that digests are posted to (nothing is shown; leave it empty to do it later)",
           validate: (value) => {
-            const text = (value ?? "").trim();
-            const problem = text === "" ? null : check(text);
+            const given = (value ?? "").trim();
+            const problem = given === "" ? null : check(given);
             return problem === null ? undefined : `That is ${problem}`;
           },
         }),

@@ -10,6 +10,7 @@ import type { Registry } from "../ports/registry.ts";
 import type { SecretKeeper } from "../ports/secretkeeper.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
+import type { AlarmTopic } from "../ports/topic.ts";
 
 type Environment = AwsWorld["env"];
 
@@ -36,6 +37,10 @@ export async function openRegistry(url: string, world: AwsWorld): Promise<{ read
 /** Values that references name, each read when it is asked for. */
 export function secretValues(world: AwsWorld): SecretValues {
   return { read: async (name) => (await import("../adapters/aws/secretvalues.ts")).createSecretValues(world).read(name) };
+}
+
+export async function openTopic(arn: string, world: AwsWorld): Promise<AlarmTopic> {
+  return (await import("../adapters/aws/topic.ts")).createAlarmTopic(arn, world);
 }
 
 export async function openSecretKeeper(world: AwsWorld): Promise<SecretKeeper> {

@@ -10,6 +10,7 @@ import { isSecretReference } from "../config/registered.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import type { DoctorPorts, IdentityFacts } from "../use/doctor/context.ts";
+import { awsWorld, openTopic } from "./aws.ts";
 import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
@@ -26,10 +27,10 @@ export interface DoctorWorld extends IdentityWorld, ConnectWorld {
 
 /** @throws CertkeepError for a configuration that can't be used, or a cluster that isn't there */
 export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
-  const settings = await composeSettings(world);
+  const settings = await composeSettings({ ...world, tolerant: true });
   const { config, file, registered, broken, names, stores } = settings;
   const unknown = world.clusters.find((name) => !names.includes(name));
-  if (unknown !== undefined) throw new CertkeepError("usage", { where: `cluster ${unknown}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one, but none is registered" : `one of: ${names.join(", ")}`, todo: `Register it: certkeep clusters add ${unknown} --context CTX` });
+  if (unknown !== undefined && settings.registryFailure === null) throw new CertkeepError("usage", { where: `cluster ${unknown}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one, but none is registered" : `one of: ${names.join(", ")}`, todo: `Register it: certkeep clusters add ${unknown} --context CTX` });
   const wanted = (name: string): boolean => world.clusters.length === 0 || world.clusters.includes(name);
   // Who asks a doctor waits for the answer: one attempt, and a short one.
   const http = { attempts: 1, connectTimeoutMs: CONNECT_TIMEOUT_MS, nowMs: () => Number(world.nowNs() / 1_000_000n) };
@@ -40,6 +41,8 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     broken: broken.filter(({ name }) => wanted(name)),
     identity: () => identityFacts(world, settings),
     ...stores,
+    registry: config.stores.registry === null ? null : { url: config.stores.registry, clusters: registered.length, failure: settings.registryFailure },
+    topic: config.aws?.topic == null ? null : await openTopic(config.aws.topic, awsWorld(world.env, config.aws)),
     connect: async (cluster, bearer) => {
       const connection = await connectCluster(cluster, bearer, cluster.registered, world, settings.kubeconfigs);
       const self = createSelfAccess(connection, http);

@@ -2,6 +2,7 @@
 import { dirname, relative, resolve } from "node:path";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { refuseSameRole } from "../adapters/file/config.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
 import { asEksRole, roleCredentials } from "../adapters/kubernetes/eks.ts";
@@ -11,7 +12,7 @@ import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createRegistrar } from "../adapters/kubernetes/register.ts";
 import type { ServerPlace, StoredCredential } from "../access/kubeconfig.ts";
 import type { Bearer } from "../access/table.ts";
-import type { ClusterEntry } from "../config/config.ts";
+import type { ClusterEntry, EksAccess } from "../config/config.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
@@ -53,6 +54,11 @@ export async function composeExisting(world: World, name: string): Promise<{ rea
   const stored = await settings.registrations.read(name);
   const parsed = stored === null ? null : parseRegistration(stored.text, settings.registrations.where(name));
   return { settings, existing: parsed?.ok === true ? parsed.entry : null };
+}
+
+/** In a registry whoever audits one cluster doesn't see the others' roles, so it is asked for before. @throws CertkeepError config_invalid */
+export function refuseSharedRole(name: string, eks: EksAccess | null, { config, registrations }: ComposedSettings): void {
+  refuseSameRole({ eks }, config.clusters.filter((entry) => entry.name !== name), registrations.where(name));
 }
 
 export async function composeRegister(world: RegisterWorld): Promise<ComposedRegister> {

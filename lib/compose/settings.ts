@@ -31,6 +31,8 @@ export interface World {
   readonly cwd: string;
   /** Of which clusters the registration is read; the names of all are known anyhow. Default: of all. */
   readonly reach?: Reach;
+  /** A registry that can't be read is told in the answer instead of thrown. */
+  readonly tolerant?: boolean;
   /** A function on AWS: what its environment says goes over the packaged certkeep.yaml. */
   readonly deployed?: boolean;
 }
@@ -54,6 +56,8 @@ export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
   readonly registrations: Registrations;
   /** Where registrations lie as files; `null`: in a registry. */
   readonly folder: string | null;
+  /** Why the registry could not be read; `null`: it was, or there is none. */
+  readonly registryFailure: CertkeepError | null;
   readonly kubeconfigs: Kubeconfigs;
   readonly secrets: SecretValues;
   readonly stores: Stores;
@@ -91,6 +95,7 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
   const { stores, aws, clusters } = loaded.config;
   const there = awsWorld(world.env, aws);
   const common = {
+    registryFailure: null,
     secrets: secretValues(there),
     stores: {
       backups: stores.backups === null || isFile(stores.backups) ? createFileBlobs(folderOf(stores.backups, paths.backups)) : await openBlobs(stores.backups, there),
@@ -102,13 +107,17 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     return { ...loaded, ...common, names: namesOf(clusters, loaded.broken), folder, registrations: folder === null ? noRegistrations(loaded.file ?? "") : createRegistrationFiles(folder), kubeconfigs: NO_KUBECONFIGS };
   }
   const { registry, registrations } = await openRegistry(stores.registry, there);
-  const read = await readRegistry(registry, loaded.config, world.reach ?? "all");
+  const read = await readRegistry(registry, loaded.config, world.reach ?? "all").catch((error: unknown) => {
+    if (world.tolerant !== true || !isCertkeepError(error)) throw error;
+    return { names: [], clusters: [], broken: [], failure: error };
+  });
   return {
     ...loaded,
     ...common,
     config: { ...loaded.config, clusters: [...clusters, ...read.clusters.map(({ entry }) => entry)] },
     registered: read.clusters.map(({ entry }) => entry.name),
     broken: read.broken,
+    registryFailure: read.failure,
     names: [...new Set([...namesOf(clusters, read.broken), ...read.names])],
     registrations,
     folder: null,
@@ -127,13 +136,14 @@ interface ReadRegistry {
   readonly names: readonly string[];
   readonly clusters: readonly RegisteredCluster[];
   readonly broken: LoadedConfig["broken"];
+  readonly failure: CertkeepError | null;
 }
 
 /** One registration that can't be used hides no other; a registry that can't be read hides them all, and is told. */
 async function readRegistry(registry: Registry, config: Config, reach: Reach): Promise<ReadRegistry> {
   const listed = typeof reach === "string";
   const names = listed ? await registry.names() : [...new Set(reach)].filter((name) => LABEL.test(name) && !config.clusters.some((entry) => entry.name === name));
-  if (reach === "none") return { names: names.filter((name) => LABEL.test(name)), clusters: [], broken: [] };
+  if (reach === "none") return { names: names.filter((name) => LABEL.test(name)), clusters: [], broken: [], failure: null };
   const limit = pLimit(READ_AT_ONCE);
   const results = await Promise.all(names.map((name) => limit(async () => ({ name, ...(await readOne(registry, name, listed)) }))));
   const clusters: RegisteredCluster[] = [];
@@ -154,7 +164,7 @@ async function readRegistry(registry: Registry, config: Config, reach: Reach): P
   const unknown = listed ? [] : names.filter((name) => ![...clusters.map(({ entry }) => entry), ...broken].some((one) => one.name === name));
   // Whoever mistypes a name is told which there are, if he may know.
   const others = unknown.length === 0 ? [] : await registry.names().catch(() => []);
-  return { names: [...clusters.map(({ entry }) => entry.name), ...others.filter((name) => LABEL.test(name))], clusters, broken };
+  return { names: [...clusters.map(({ entry }) => entry.name), ...others.filter((name) => LABEL.test(name))], clusters, broken, failure: null };
 }
 
 async function readOne(registry: Registry, name: string, listed: boolean): Promise<{ readonly cluster: RegisteredCluster | null; readonly error: CertkeepError | null }> {

@@ -6,8 +6,9 @@
  */
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
+import { commandLine, literal } from "../finding/command.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
-import { span } from "../report/text.ts";
+import { count, span } from "../report/text.ts";
 import { DRILL_NAME, parseDrill } from "../state/drill.ts";
 import { DIGEST_NAME, parseDigest } from "../state/digest.ts";
 import { sameCluster, type ClusterIdentity } from "../state/identity.ts";
@@ -34,11 +35,14 @@ export async function runDoctor(ports: DoctorPorts): Promise<Line[]> {
   };
   if (ports.configFile === null) lines.push(line("config", "warn", "there is no certkeep.yaml: the defaults hold, and nothing is backed up", { command: "certkeep init" }));
   else lines.push(line("config", "pass", `${ports.configFile} can be read`));
+  const { registry } = ports;
+  if (registry !== null) lines.push(registry.failure === null ? line("registry", "pass", `${registry.url} can be read: ${count(registry.clusters, "cluster")}`) : failed("registry", registry.failure));
   for (const { name, error } of ports.broken) lines.push(failed("registration", error, { cluster: name, command: `certkeep clusters add ${name}` }));
-  if (ports.clusters.length === 0 && ports.broken.length === 0) lines.push(line("clusters", "warn", "no cluster is configured: an audit takes the current context of your kubeconfig", { command: "certkeep clusters add NAME --context CTX" }));
+  if (ports.clusters.length === 0 && ports.broken.length === 0 && registry?.failure == null) lines.push(line("clusters", "warn", registry === null ? "no cluster is configured: an audit takes the current context of your kubeconfig" : "no cluster is registered: nothing is audited", { command: "certkeep clusters add NAME --context CTX" }));
   await look("identity", () => identityLines(ports, lines));
   await look("backups", () => probeBackups(ports, lines));
   await look("state", () => probeStates(ports, lines));
+  await topicLine(ports, lines);
   const limit = pLimit(CLUSTERS_AT_ONCE);
   const examined = await Promise.all(ports.clusters.map((cluster) => limit(async () => ({ name: cluster.name, ...(await examineCluster(cluster, ports)) }))));
   lines.push(...examined.flatMap((one) => one.lines), ...doubles(examined));
@@ -86,6 +90,20 @@ async function probeStates({ states, newId }: DoctorPorts, lines: Line[]): Promi
   // Another doctor was here at the same time: the store does what it should.
   if (written !== null && (await states.read(PROBE_NAME)) === null) throw new CertkeepError("store_damaged", { where: states.url, found: "nothing, right after it was written", expected: "what was written" });
   lines.push(line("state", "pass", `${states.url} takes states and gives them back`));
+}
+
+/** An alarm that nobody hears is none. Whoever may not ask SNS may do all the rest all the same. */
+async function topicLine({ topic }: DoctorPorts, lines: Line[]): Promise<void> {
+  if (topic === null) return;
+  try {
+    const { confirmed, pending } = await topic.subscriptions();
+    if (confirmed > 0) lines.push(line("alarms", "pass", `alarms go to ${count(confirmed, "subscriber")} of ${topic.name}`));
+    else if (pending > 0) lines.push(line("alarms", "fail", `nobody hears an alarm: ${count(pending, "subscription")} of ${topic.name} ${pending === 1 ? "waits" : "wait"} to be confirmed. Follow the link in the message that AWS sent`));
+    else lines.push(line("alarms", "fail", `nobody hears an alarm: ${topic.name} has no subscription`, { command: commandLine(literal("aws sns subscribe --topic-arn"), topic.name, literal("--protocol email --notification-endpoint"), literal("ADDRESS")) }));
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    lines.push(failed("alarms", error, { level: "warn" }));
+  }
 }
 
 /** Two names for one cluster: each certificate is counted and backed up twice. */

@@ -51,7 +51,7 @@ export interface CloudResult {
 const ROUTE = "ops";
 
 /** `secretsmanager://certkeep/STAGE`, as serverless.yml has it. */
-export function registryOf(stage: string): string {
+function registryOf(stage: string): string {
   return `secretsmanager://certkeep/${stage}`;
 }
 

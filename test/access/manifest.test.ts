@@ -41,7 +41,7 @@ describe("the objects of a registration", () => {
 
 describe("the manifest for the inside", () => {
   it("audits from inside with the reading rights alone, a projected token, and stores outside", () => {
-    const objects = insideObjects("lab", PLAN, { image: "example/certkeep:1", schedule: "*/15 * * * *", recipients: [RECIPIENT], backups: "file:/mnt/backups", state: "file:/mnt/state" });
+    const objects = insideObjects("lab", PLAN, { image: "example/certkeep:1", schedule: "*/15 * * * *", recipients: [RECIPIENT], backups: "file:/mnt/backups", state: "file:/mnt/state", region: null, role: null });
     const text = JSON.stringify(objects);
     expect(text).not.toContain("certkeep-lab-restore");
     expect(text).not.toMatch(/"(patch|delete|update)"/);
@@ -51,6 +51,18 @@ describe("the manifest for the inside", () => {
     expect(job).toMatchObject({ spec: { concurrencyPolicy: "Forbid", jobTemplate: { spec: { template: { spec: { serviceAccountName: "certkeep-lab-read", automountServiceAccountToken: true } } } } } });
     const config = objects.find((object) => (object as { kind: string }).kind === "ConfigMap") as { data: Record<string, string> };
     expect(parseConfig(config.data["certkeep.yaml"] ?? "", "inside")).toMatchObject({ ok: true, config: { recipients: [RECIPIENT], clusters: [{ name: "lab", kubeconfig: null, namespaces: ["shop"] }] } });
+    expect(text).not.toContain("AWS_REGION");
+    expect(text).not.toContain("role-arn");
+  });
+
+  it("takes an IAM role by its service account, and knows the region of its stores", () => {
+    const role = "arn:aws:iam::123456789012:role/certkeep-lab-inside";
+    const objects = insideObjects("lab", PLAN, { image: "example/certkeep:1", schedule: "*/15 * * * *", recipients: [RECIPIENT], backups: "s3://bucket/backups", state: "s3://bucket/state", region: "eu-west-1", role });
+    const accounts = objects.filter((object) => (object as { kind: string }).kind === "ServiceAccount");
+    expect(accounts).toMatchObject([{ metadata: { annotations: { "eks.amazonaws.com/role-arn": role } } }]);
+    expect(JSON.stringify(objects)).toContain('{"name":"AWS_REGION","value":"eu-west-1"}');
+    const config = objects.find((object) => (object as { kind: string }).kind === "ConfigMap") as { data: Record<string, string> };
+    expect(parseConfig(config.data["certkeep.yaml"] ?? "", "inside")).toMatchObject({ ok: true, config: { aws: { region: "eu-west-1" }, stores: { backups: "s3://bucket/backups" } } });
   });
 });
 

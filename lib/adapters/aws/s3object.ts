@@ -13,6 +13,7 @@ import { awsFailure, factsOf, isChecksumMismatch, isNamed, isUncertain, type Aws
 import type { AwsWorld } from "./client.ts";
 import { pause } from "./pause.ts";
 import { s3Client } from "./s3client.ts";
+import { listObjects } from "./s3pages.ts";
 import { parseS3Object } from "./url.ts";
 
 export interface ObjectPlace {
@@ -68,7 +69,8 @@ export async function getObject(client: S3Client, place: ObjectPlace, maxBytes: 
     try {
       answer = await client.send(new GetObjectCommand({ Bucket: place.bucket, Key: place.key, ...(place.versionId === undefined ? {} : { VersionId: place.versionId }) }));
     } catch (error) {
-      if (isMissing(factsOf(error))) return null;
+      const facts = factsOf(error);
+      if (isMissing(facts) || (facts.status === 403 && place.versionId === undefined && (await isUnlisted(client, place)))) return null;
       throw awsFailure(error, asked);
     }
     try {
@@ -82,6 +84,16 @@ export async function getObject(client: S3Client, place: ObjectPlace, maxBytes: 
       if (isChecksumMismatch(error)) throw awsFailure(error, asked);
       throw new CertkeepError("store_unavailable", { where: asked.where, found: `the answer broke off before its end, ${READ_ATTEMPTS} times`, expected: "the whole object", todo: "Check the network and the proxy in between; the next run tries again" });
     }
+  }
+}
+
+/** Whoever may list below this place alone is told 403 of what isn't there; a listing of just this name tells. */
+async function isUnlisted(client: S3Client, { bucket, key }: ObjectPlace): Promise<boolean> {
+  try {
+    for await (const listed of listObjects(client, bucket, key)) if (listed.key === key) return false;
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -250,7 +250,7 @@ async function readRegistration(file: string, name: string, config: Config, plac
 }
 
 /** A token for an EKS cluster is bound to its name alone: one role for two of the same name would let each be the other. */
-export function refuseSameRole(entry: ClusterEntry, others: readonly ClusterEntry[], where: string): void {
+export function refuseSameRole(entry: Pick<ClusterEntry, "eks">, others: readonly ClusterEntry[], where: string): void {
   const roles = rolesOf(entry);
   const other = others.find((one) => one.eks !== null && entry.eks !== null && one.eks.cluster === entry.eks.cluster && rolesOf(one).some((role) => roles.includes(role)));
   if (other === undefined) return;
@@ -261,7 +261,7 @@ export function refuseSameRole(entry: ClusterEntry, others: readonly ClusterEntr
   });
 }
 
-function rolesOf({ eks }: ClusterEntry): readonly string[] {
+function rolesOf({ eks }: Pick<ClusterEntry, "eks">): readonly string[] {
   return eks === null ? [] : [eks.role, ...(eks.restoreRole === null ? [] : [eks.restoreRole])];
 }
 

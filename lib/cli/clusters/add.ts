@@ -2,12 +2,13 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { insideObjects } from "../../access/inside.ts";
 import { accessName, accessObjects, manifestText, type Subject } from "../../access/manifest.ts";
+import { insidePolicy } from "../../access/policy.ts";
 import type { AccessPlan } from "../../access/rules.ts";
 import { PARTS, type AccessKind, type Part } from "../../access/table.ts";
-import { composeExisting, composeRegister } from "../../compose/register.ts";
+import { composeExisting, composeRegister, refuseSharedRole } from "../../compose/register.ts";
 import { personalAccess } from "../../compose/person.ts";
-import type { ClusterEntry, EksAccess, SecretRef } from "../../config/config.ts";
-import { LABEL, SECRET_REF } from "../../config/form.ts";
+import type { ClusterEntry, Config, EksAccess, SecretRef } from "../../config/config.ts";
+import { BACKUP_STORE, LABEL, REGION, SECRET_REF, STATE_STORE } from "../../config/form.ts";
 import { registrationText } from "../../config/registration.ts";
 import { CertkeepError } from "../../error.ts";
 import { partLines, registeredLines } from "../../report/clusters.ts";
@@ -37,7 +38,7 @@ interface Options extends CommonOptions {
   readonly apply: boolean;
   readonly allowBroad?: boolean;
   readonly rebuilt?: boolean;
-  readonly print?: true | "registration";
+  readonly print?: true | "registration" | "policy";
   readonly inCluster?: boolean;
   readonly image?: string;
   readonly schedule: string;
@@ -81,15 +82,15 @@ export function addCommand(io: Io): Command {
     .option("--credential <file>", "kubeconfig with a reading credential of your own: a client certificate or a token")
     .option("--restore-credential <file>", "kubeconfig with a restoring credential of your own")
     .option("--eks-cluster <name>", "name of the EKS cluster, for --kind eks")
-    .option("--region <region>", "its AWS region")
-    .option("--role <arn>", "IAM role that reads, of this registration alone")
+    .option("--region <region>", "its AWS region; with --in-cluster: that of the stores")
+    .option("--role <arn>", "IAM role that reads, of this registration alone; with --in-cluster: the one that the pod takes")
     .option("--restore-role <arn>", "IAM role that restores")
     .option("--days <days>", "lifetime of a token to ask for; the server may grant less", daysOf, DEFAULT_DAYS)
     .option("--on-demand", "nothing audits this cluster by itself: a token that ends soon will do")
     .option("--no-apply", "the manifest is applied already, by GitOps or an administrator")
     .option("--allow-broad", "accept a credential that can do more than it should")
     .option("--rebuilt", "the cluster was built anew under this name: take the one that answers as its successor")
-    .option("--print [what]", "print the manifest and the registration instead, and ask no cluster; `registration` prints that alone")
+    .option("--print [what]", "print the manifest and the registration instead, and ask no cluster; `registration` prints that alone, and `policy` the IAM policy for --in-cluster")
     .option("--in-cluster", "print a CronJob that audits from inside the cluster, with its permissions")
     .option("--image <image>", "container image with certkeep, for --in-cluster")
     .option("--schedule <cron>", "when the CronJob runs", "*/15 * * * *")
@@ -122,8 +123,10 @@ export function addCommand(io: Io): Command {
       try {
         const plan = planOf(options, run.existing);
         const kind = kindOf(options, run.existing, run.ports.brought.read?.kind ?? null);
+        const eks = eksOf(options, run.existing, kind);
+        refuseSharedRole(name, eks, run.settings);
         const result = await runRegister(
-          { name, kind, plan, eks: eksOf(options, run.existing, kind), tokenDays: options.days, onDemand: options.onDemand === true, apply: options.apply, allowBroad: options.allowBroad === true, rebuilt: options.rebuilt === true },
+          { name, kind, plan, eks, tokenDays: options.days, onDemand: options.onDemand === true, apply: options.apply, allowBroad: options.allowBroad === true, rebuilt: options.rebuilt === true },
           run.ports,
         );
         for (const line of registeredLines(result, Number(io.nowNs() / 1_000_000n))) writeLine(io.stderr, line);
@@ -201,22 +204,34 @@ function printManifest(io: Io, name: string, options: Options, existing: Omit<Cl
   for (const line of partLines(plan.parts, PARTS)) writeLine(io.stderr, line);
 }
 
-function printInside(io: Io, name: string, plan: AccessPlan, options: Options, config: { readonly recipients: readonly string[]; readonly stores: { readonly backups: string | null; readonly state: string | null } }): void {
-  const expect = (where: string, value: string | null | undefined, expected: string): string => {
+function printInside(io: Io, name: string, plan: AccessPlan, options: Options, config: Pick<Config, "recipients" | "stores" | "aws">): void {
+  const expect = (where: string, value: string | null | undefined, form: RegExp, expected: string): string => {
     if (value === null || value === undefined || value.startsWith("file:")) throw new CertkeepError("usage", { where, found: value == null ? "nothing" : "a folder of this machine, which the cluster hasn't", expected });
+    if (!form.test(value)) throw new CertkeepError("usage", { where, found: "a URL of no store that there is", expected });
     return value;
   };
-  if (options.image === undefined) throw new CertkeepError("usage", { where: "--image", found: "none", expected: "an image with certkeep that the cluster can pull (docs/clusters.md says how to build one)" });
+  if (options.role !== undefined && !/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(options.role)) throw new CertkeepError("usage", { where: "--role", found: "no ARN of an IAM role", expected: "arn:aws:iam::ACCOUNT:role/NAME" });
+  if (options.region !== undefined && !REGION.test(options.region)) throw new CertkeepError("usage", { where: "--region", found: plain(options.region.slice(0, 60)), expected: "an AWS region, such as eu-west-1" });
+  const image = options.print === "policy" ? "" : options.image;
+  if (image === undefined) throw new CertkeepError("usage", { where: "--image", found: "none", expected: "an image with certkeep that the cluster can pull (docs/clusters.md says how to build one)" });
   if (config.recipients.length === 0) throw new CertkeepError("usage", { where: "recipients", found: "none in certkeep.yaml", expected: "whom the copies are sealed for", todo: "certkeep init" });
-  const objects = insideObjects(name, plan, {
-    image: options.image,
-    schedule: options.schedule,
-    recipients: config.recipients,
-    backups: expect("--backups", options.backups ?? config.stores.backups, "a store outside the cluster, such as s3://BUCKET/backups"),
-    state: expect("--state", options.state ?? config.stores.state, "a store outside the cluster, such as s3://BUCKET/state"),
-  });
-  if (options.json === true) writeJson(io, PRINTED_SCHEMA, { manifest: objects, registration: null });
-  else io.stdout.write(manifestText(objects));
+  const stores = {
+    backups: expect("--backups", options.backups ?? config.stores.backups, BACKUP_STORE, "a store outside the cluster, such as s3://BUCKET/backups"),
+    state: expect("--state", options.state ?? config.stores.state, STATE_STORE, "a store outside the cluster, such as s3://BUCKET/state"),
+  };
+  if (stores.backups.startsWith("secretsmanager:")) {
+    throw new CertkeepError("usage", { where: "--backups", found: "copies in Secrets Manager, where listing can't be narrowed: a pod of one cluster could see the names of every cluster's", expected: "S3, where a role for one cluster's prefix can be made", todo: "Keep this cluster's copies in a bucket: --backups s3://BUCKET/backups" });
+  }
+  const region = options.region ?? config.aws?.region ?? null;
+  const policy = insidePolicy(name, stores, region);
+  const objects = insideObjects(name, plan, { image, schedule: options.schedule, recipients: config.recipients, ...stores, region, role: options.role ?? null });
+  const text = policy === null ? "" : `${JSON.stringify(policy, null, 2)}\n`;
+  if (options.json === true) writeJson(io, PRINTED_SCHEMA, { manifest: objects, registration: null, policy });
+  else if (options.print === "policy") io.stdout.write(text);
+  else {
+    io.stdout.write(manifestText(objects));
+    if (policy !== null) io.stdout.write(`# The IAM policy of the role that the pod needs, for this cluster alone (by itself: --in-cluster --print policy):\n${text.trimEnd().split("\n").map((line) => `# ${line}`).join("\n")}\n`);
+  }
 }
 
 function each<T>(parse: (text: string) => T): (text: string, before: readonly T[] | undefined) => readonly T[] {

@@ -8,6 +8,7 @@ import type { ClusterReader } from "../../ports/cluster.ts";
 import type { Poster } from "../../ports/post.ts";
 import type { SelfAccess } from "../../ports/registrar.ts";
 import type { StateStore } from "../../ports/states.ts";
+import type { AlarmTopic } from "../../ports/topic.ts";
 
 export interface ExaminedCluster extends ClusterEntry {
   readonly registered: boolean;
@@ -53,6 +54,10 @@ export interface DoctorPorts {
   readonly broken: readonly { readonly name: string; readonly error: CertkeepError }[];
   /** `null`: there is none here. @throws CertkeepError */
   identity(): Promise<IdentityFacts | null>;
+  /** Where clusters are registered for everybody; `null`: in files. */
+  readonly registry: { readonly url: string; readonly clusters: number; readonly failure: CertkeepError | null } | null;
+  /** Where alarms go; `null`: none is named. */
+  readonly topic: AlarmTopic | null;
   readonly backups: BlobStore;
   readonly states: StateStore;
   /** @throws CertkeepError */
