@@ -1,7 +1,7 @@
 /** What alarms look at, out of the states: counts over all clusters, and the least of what runs out. Pure; one state after the other. */
 import { certificateViews, unseenPlaces } from "../finding/tally.ts";
 import { instantNs } from "../finding/verdict.ts";
-import { isOverdue, sinceAudit } from "../state/due.ts";
+import { isOverdue, sinceAuditOrPin } from "../state/due.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { BudgetLevel } from "./budget.ts";
 import type { MetricName } from "./metric.ts";
@@ -19,7 +19,7 @@ interface Counted {
 
 /** Of one cluster; staging and what leads to no known issuer left out. @throws RangeError for a state whose instants aren't any */
 export function countState(state: StateDocument, atNs: bigint, intervalMs: number): Counted {
-  const overdue = isOverdue(sinceAudit(state.audit, Number(atNs / 1_000_000n)), intervalMs);
+  const overdue = isOverdue(sinceAuditOrPin(state, Number(atNs / 1_000_000n)), intervalMs);
   const unseen = unseenPlaces(state);
   let [valid, invalid, unknown] = [0, 0, 0];
   let leastDays: number | null = null;

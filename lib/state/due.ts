@@ -16,9 +16,18 @@ const OVERDUE_INTERVALS = 2;
 
 /** Milliseconds since the last audit finished, 0 at least; `null` where none has, or where its instant can't be believed. */
 export function sinceAudit(audit: StateDocument["audit"], nowMs: number): number | null {
-  const finishedNs = audit === null ? null : parseInstantOrNull(audit.finishedAt);
-  if (finishedNs === null) return null;
-  const sinceMs = nowMs - Number(finishedNs / 1_000_000n);
+  return audit === null ? null : since(audit.finishedAt, nowMs);
+}
+
+/** The same; for a cluster that no audit has seen yet, since it was registered. */
+export function sinceAuditOrPin({ audit, identity }: Pick<StateDocument, "audit" | "identity">, nowMs: number): number | null {
+  return audit === null && identity?.pin !== undefined ? since(identity.pin.at, nowMs) : sinceAudit(audit, nowMs);
+}
+
+function since(instant: string, nowMs: number): number | null {
+  const ns = parseInstantOrNull(instant);
+  if (ns === null) return null;
+  const sinceMs = nowMs - Number(ns / 1_000_000n);
   return sinceMs < -SKEW_MS ? null : Math.max(0, sinceMs);
 }
 

@@ -54,8 +54,8 @@ export interface RekeyedCopy {
   readonly proven: boolean;
   /** Whether somebody who isn't configured any more can open what lies under `key`. */
   readonly exposed: boolean;
-  /** `kept`: the store didn't let it go, as `message` says. */
-  readonly old: "left" | "removed" | "kept";
+  /** `hidden`: gone under its key, and the store keeps older versions. `kept`: the store didn't let it go. `message` says why. */
+  readonly old: "left" | "removed" | "hidden" | "kept";
   readonly message: string | null;
 }
 
@@ -128,7 +128,7 @@ async function rekeyCluster(cluster: string, keys: readonly { readonly key: stri
   if (state !== null && moves.length > 0) await changeState(ports.states, cluster, state.title, state.server, (now) => moved(now, moves));
   if (!run.purgeOld) return results;
   const purged = await Promise.all(results.map((copy) => limit(() => purge(copy, ports))));
-  const gone = purged.filter(({ old }) => old === "removed").map(({ key }) => parseCopyKey(key)?.version ?? "");
+  const gone = purged.filter(({ old }) => old === "removed" || old === "hidden").map(({ key }) => parseCopyKey(key)?.version ?? "");
   if (state !== null && gone.length > 0) await changeState(ports.states, cluster, state.title, state.server, (now) => ({ ...now, copies: Object.fromEntries(Object.entries(now.copies).filter(([version]) => !gone.includes(version))) }));
   return purged;
 }
@@ -210,9 +210,9 @@ async function purge(copy: RekeyedCopy, { backups }: RekeyPorts): Promise<Rekeye
   if (copy.outcome === "sealed" && !copy.proven) return { ...copy, old: "kept", message: "no identity of this run opens its new version, so the old one stays: name both, one after the other in one file, by --identity" };
   try {
     const kept = await backups.remove(copy.key);
-    if (kept !== null) return { ...copy, old: "kept", message: kept };
     const left = await backups.read(copy.key);
-    return left === null ? { ...copy, old: "removed" } : { ...copy, old: "kept", message: "the store still has it" };
+    if (left !== null) return { ...copy, old: "kept", message: "the store still has it" };
+    return kept === null ? { ...copy, old: "removed" } : { ...copy, old: "hidden", message: kept };
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     return { ...copy, old: "kept", message: error.message };

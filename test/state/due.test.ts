@@ -1,6 +1,6 @@
 /** When a cluster is audited again, and when it should have been long ago. */
 import { describe, expect, it } from "vitest";
-import { isDue, isOverdue, sinceAudit } from "../../lib/state/due.ts";
+import { isDue, isOverdue, sinceAudit, sinceAuditOrPin } from "../../lib/state/due.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
 
 const NOW = Date.parse("2026-06-01T12:00:00Z");
@@ -57,4 +57,11 @@ it.each([
   [2 * QUARTER + 1, true],
 ])("overdue after two intervals: %s", (sinceMs, expected) => {
   expect(isOverdue(sinceMs, QUARTER)).toBe(expected);
+});
+
+it("a cluster that was just registered isn't overdue yet; one that was audited counts from there", () => {
+  const identity = { key: "uid-1", uid: "1", caSha256: null, pin: { caSha256: null, by: "person", at: new Date(NOW - MINUTE).toISOString() } };
+  expect(sinceAuditOrPin({ audit: null, identity }, NOW)).toBe(MINUTE);
+  expect(sinceAuditOrPin({ audit: finished(NOW - 2 * MINUTE), identity }, NOW)).toBe(2 * MINUTE);
+  expect(sinceAuditOrPin({ audit: null, identity: null }, NOW)).toBeNull();
 });

@@ -149,8 +149,27 @@ describe("retiring a copy", () => {
     // An audit that runs at the same time doesn't bring it back.
     await world.audit();
     expect((await world.state()).copies[version ?? ""]?.retired?.reason).toBe("leaked");
-    expect((await retireCopy(version ?? "", "leaked", true, { backups, states, clock })).purgeNote).toContain("memory:blobs");
+    expect((await retireCopy(version ?? "", "leaked", true, { backups, states, clock })).purgeNote).toBe("removed from memory:blobs, older versions included");
     expect(world.backups.blobs.size).toBe(0);
+  });
+
+  it("says what the store keeps of what is purged, and purges what isn't listed too", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    const [[version, copy] = ["", { key: "" }]] = Object.entries((await world.state()).copies);
+    const { backups, states, clock } = world.ports();
+    const asked: string[] = [];
+    const locked = {
+      ...backups,
+      async *list() {},
+      remove: async (key: string) => {
+        asked.push(key);
+        return "one version of the object is kept by an object lock until 2027-01-01T00:00:00.000Z; remove it after that";
+      },
+    };
+    const { purgeNote } = await retireCopy(version, "leaked", true, { backups: locked, states, clock });
+    expect(asked).toEqual([copy.key]);
+    expect(purgeNote).toBe("removed from memory:blobs, but one version of the object is kept by an object lock until 2027-01-01T00:00:00.000Z; remove it after that");
   });
 });
 

@@ -71,6 +71,17 @@ describe("rekey", () => {
     expect((await world.audit({ settings: { recipients: only } })).clusters[0]).toMatchObject({ complete: true, copies: { made: 0 } });
   });
 
+  it("tells an old version that a lock keeps, which lies under its key no more", async () => {
+    const opener = await createOpener([{ where: "both", content: added.secret }]);
+    const union: Opener = { recipients: [...world.opener.recipients, ...opener.recipients], open: (sealed) => world.opener.open(sealed).catch(() => opener.open(sealed)) };
+    const { backups } = world.ports();
+    const locked = { ...backups, remove: async (key: string) => (await backups.remove(key)) ?? "one version of the object is kept by an object lock" };
+    const report = await rekey([added.recipient], true, { opener: union, backups: locked });
+    expect(report.copies.map(({ old, message }) => [old, message])).toEqual(HOSTS.map(() => ["hidden", "one version of the object is kept by an object lock"]));
+    // No drill takes it for lost.
+    expect(Object.values((await world.state()).copies).map(({ key }) => world.backups.blobs.has(key))).toEqual(HOSTS.map(() => true));
+  });
+
   it.each(["create", "read", "write", "list"] as const)("goes on where it ended when %s fails, and loses nothing", async (call) => {
     const both = [world.recipient, added.recipient].toSorted();
     for (const when of ["before", "after"] as const) {

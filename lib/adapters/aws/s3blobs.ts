@@ -2,8 +2,8 @@
  * Backups in a bucket: one object a copy, made only where nothing is (`If-None-Match: *`), under the prefix and the
  * key as they are. Encryption is the bucket's.
  *
- * With `lock`, or by the bucket's own default, each copy is kept from deletion for so many days (S3 Object Lock; the
- * bucket must have been made with it). Who reads needs `s3:ListBucket` beside `s3:GetObject`: without it S3 says
+ * With `lock` (which needs `s3:PutObjectRetention`), or by the bucket's own default, each copy is kept from deletion
+ * for so many days; the bucket must have been made with S3 Object Lock. Who reads needs `s3:ListBucket` beside `s3:GetObject`: without it S3 says
  * “forbidden” of what isn't there.
  */
 import { CertkeepError } from "../../error.ts";

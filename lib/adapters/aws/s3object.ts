@@ -74,7 +74,7 @@ export async function getObject(client: S3Client, place: ObjectPlace, maxBytes: 
       throw awsFailure(error, asked);
     }
     try {
-      return { bytes: await collect(answer, place, maxBytes), etag: answer.ETag ?? "" };
+      return { bytes: await collect(answer, place, maxBytes), etag: tagOf(answer, place) };
     } catch (error) {
       if (error instanceof CertkeepError) throw error;
       if (attempt + 1 < READ_ATTEMPTS) {
@@ -95,6 +95,12 @@ async function isUnlisted(client: S3Client, { bucket, key }: ObjectPlace): Promi
   } catch {
     return false;
   }
+}
+
+/** @throws CertkeepError where something in between left it out: what is written next would rest on it */
+function tagOf({ ETag }: { readonly ETag?: string | undefined }, place: ObjectPlace): string {
+  if (ETag !== undefined && ETag !== "") return ETag;
+  throw new CertkeepError("store_unavailable", { where: whereOf(place), found: "an answer without an ETag", expected: "one, as S3 gives it", todo: "Check the proxy or the endpoint in between" });
 }
 
 function isMissing(facts: AwsFacts): boolean {
@@ -124,8 +130,9 @@ export async function putObject(client: S3Client, place: ObjectPlace, body: Uint
   });
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return (await client.send(command)).ETag ?? "";
+      return tagOf(await client.send(command), place);
     } catch (error) {
+      if (error instanceof CertkeepError) throw error;
       const facts = factsOf(error);
       const conflict = facts.status === 409 || isNamed(facts, "ConditionalRequestConflict");
       const refused = facts.status === 412 || isNamed(facts, "PreconditionFailed") || (request.replaces !== null && (conflict || isMissing(facts)));

@@ -37,7 +37,7 @@ export function rekeyCommand(io: Io): Command {
       if (options.json === true) writeJson(io, SCHEMA, { copies: report.copies, problems: report.problems.map(({ code, message }) => ({ code, message })) });
       else writeLine(io.stdout, rekeyText(report, options.purgeOld === true));
       for (const problem of report.problems) tell(io, problem);
-      if (report.copies.some(({ outcome, old }) => outcome === "failed" || old === "kept")) io.exit(3);
+      if (report.copies.some(({ outcome, old }) => outcome === "failed" || old === "kept" || old === "hidden")) io.exit(3);
     });
 }
 

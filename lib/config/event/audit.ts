@@ -5,7 +5,7 @@
 import * as z from "zod/mini";
 import { CertkeepError } from "../../error.ts";
 import { LABEL } from "../form.ts";
-import { shown } from "../problem.ts";
+import { isSecretive, shown } from "../problem.ts";
 
 /** Formats of a message that this version works. */
 const MESSAGE_FORMAT = 1;
@@ -65,7 +65,7 @@ export type AuditEvent = { readonly kind: "queue"; readonly receipts: readonly R
 const queueEvent = z.looseObject({
   Records: z.array(z.looseObject({ messageId: z.string(), body: z.string(), attributes: z.optional(z.record(z.string(), z.unknown())) })),
 });
-const directEvent = z.looseObject({ clusters: z.optional(z.array(z.string())) });
+const directEvent = z.looseObject({ clusters: z.optional(z.array(z.string().check(z.maxLength(512), z.refine((name) => !isSecretive(name))))) });
 
 function wholeNumber(value: unknown): number | null {
   return typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : null;

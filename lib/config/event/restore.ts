@@ -6,7 +6,7 @@ import { parseInstantOrNull } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import { FORCIBLE, isPlanCode, type PlanCode } from "../../recovery/code.ts";
 import { LABEL } from "../form.ts";
-import { described, pathText } from "../problem.ts";
+import { described, isSecretive, pathText } from "../problem.ts";
 import { meant } from "../suggest.ts";
 
 /** A restore as it is asked for; what isn't said is `null`, empty or `false`. */
@@ -35,7 +35,7 @@ const MAX_LENGTH = 512;
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "" && value.length <= MAX_LENGTH;
 const isFlag = (value: unknown): value is boolean => typeof value === "boolean";
 const isLabel = (value: unknown): value is string => typeof value === "string" && LABEL.test(value);
-const isNames = (value: unknown): value is string[] => Array.isArray(value) && value.length <= MAX_NAMES && value.every(isText);
+const isNames = (value: unknown): value is string[] => Array.isArray(value) && value.length <= MAX_NAMES && value.every((name) => isText(name) && !isSecretive(name));
 const isForce = (value: unknown): value is PlanCode[] => Array.isArray(value) && value.every((code) => typeof code === "string" && isPlanCode(code) && FORCIBLE.includes(code));
 
 const CLUSTER = "the name of a registered cluster";
@@ -44,7 +44,7 @@ const FLAG = "true or false";
 /** What may be said, and what it has to be. */
 const FIELDS: Readonly<Record<keyof RestoreEvent, { readonly fits: (value: unknown) => boolean; readonly expected: string }>> = {
   cluster: { fits: isLabel, expected: CLUSTER },
-  names: { fits: isNames, expected: `a list of domains, Secrets, NAMESPACE/SECRET or patterns, at most ${MAX_NAMES}` },
+  names: { fits: isNames, expected: `a list of domains, Secrets, NAMESPACE/SECRET or patterns, at most ${MAX_NAMES}, none of them a key or token` },
   namespace: { fits: isLabel, expected: "a namespace" },
   all: { fits: isFlag, expected: FLAG },
   asOf: { fits: (value) => typeof value === "string" && parseInstantOrNull(value) !== null, expected: "an instant such as 2026-12-24T18:00:00Z" },

@@ -61,7 +61,8 @@ export async function retireCopy(prefix: string, reason: string, purge: boolean,
   }
   const left: string[] = [];
   if (purge) {
-    for (const key of keys.keys()) {
+    // Those that a state knows as well: a listing may lag behind, and lacks what a lock kept at an earlier purge.
+    for (const key of new Set([...keys.keys(), ...known.map((copy) => copy.key).filter((name) => name !== "")])) {
       const kept = await ports.backups.remove(key);
       if (kept !== null) left.push(kept);
     }

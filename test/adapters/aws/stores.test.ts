@@ -92,6 +92,14 @@ describe("a store on AWS", () => {
     for (const store of [blobs, secrets]) await expect(store.list("")[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "store_unavailable" });
   });
 
+  it("takes no answer without an ETag: the next write would rest on it", async () => {
+    const states = createS3States("s3://my-bucket/state", aws.world);
+    await states.write("prod", "1", null);
+    aws.fault(({ method }) => ({ status: 200, ...(method === "GET" ? { body: "1" } : {}) }));
+    await expect(states.read("prod")).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(states.write("prod", "2", '"x"')).rejects.toMatchObject({ code: "store_unavailable" });
+  });
+
   it("lets nothing of a document into an error, whatever is answered", async () => {
     const canary = "canary-9f86d081884c7d65";
     const document = Buffer.from(JSON.stringify({ sealed: canary }));

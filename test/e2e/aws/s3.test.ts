@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { GetObjectCommand, HeadObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
@@ -212,7 +212,7 @@ describe.each([
       expect(error.message).not.toContain(CANARY);
       const versionId = /versionId=([A-Za-z0-9._-]+)'/.exec(error.message)?.[1] ?? "";
       const named = await s3Client(world).send(new GetObjectCommand({ Bucket: bucket, Key: "damaged/prod.json", VersionId: versionId }));
-      expect(Buffer.from((await named.Body?.transformToByteArray()) ?? []).equals(gzipSync('"whole"', { level: 4 }))).toBe(true);
+      expect(gunzipSync((await named.Body?.transformToByteArray()) ?? Buffer.of()).toString()).toBe('"whole"');
     });
 
     it("that isn't there is told as that, and so is one that is forbidden", async () => {
@@ -240,7 +240,7 @@ describe.each([
       const states = createS3States(`${url}/state`, world);
       const blobs = createS3Blobs(`${url}/backups`, world);
       for (let round = 0; round < 6; round += 1) {
-        const child = spawn(process.execPath, [join(import.meta.dirname, "victim.ts"), url], { env: { ...process.env, ...emulator.env }, stdio: ["ignore", "pipe", "inherit"] });
+        const child = spawn(process.execPath, [join(import.meta.dirname, "../support/s3victim.ts"), url], { env: { ...process.env, ...emulator.env }, stdio: ["ignore", "pipe", "inherit"] });
         await once(child.stdout, "data");
         await new Promise((resolve) => setTimeout(resolve, 5 + round * 15));
         child.kill("SIGKILL");

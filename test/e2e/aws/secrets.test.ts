@@ -65,7 +65,8 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
   });
 
   it("drops by itself what a listing gives that isn't below the prefix: AWS may match by words", async () => {
-    const SecretList = [`${prefix}/words/prod/a/s/1.json`, `${prefix}/words/production/a/s/1.json`, `${prefix}/words`, `x/${prefix}/words/prod/a/s/2.json`, `${prefix}/words/prod/a/s/1.json`].map((Name) => ({ Name }));
+    const SecretList = [`${prefix}/words/prod/a/s/1.json`, `${prefix}/words/production/a/s/1.json`, `${prefix}/words`, `x/${prefix}/words/prod/a/s/2.json`, `${prefix}/words/prod/a/s/1.json`].map((Name): { Name: string; DeletedDate?: number } => ({ Name }));
+    SecretList.push({ Name: `${prefix}/words/prod/a/s/3.json`, DeletedDate: 1_790_000_000 });
     front.fault(() => ({ status: 200, headers: { "content-type": "application/x-amz-json-1.1" }, body: JSON.stringify({ SecretList }) }));
     expect(await namesOf(createSecretBlobs(`${url}/words`, faulty).list("prod/"))).toEqual(["prod/a/s/1.json"]);
   });

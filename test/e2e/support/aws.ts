@@ -88,6 +88,8 @@ async function start(tool: "ministack" | "moto_server", folder: string, caFile: 
       AWS_ACCESS_KEY_ID: "test",
       AWS_SECRET_ACCESS_KEY: "test",
       AWS_REGION: EMULATED_REGION,
+      // The command line knows this one alone.
+      AWS_DEFAULT_REGION: EMULATED_REGION,
       AWS_EC2_METADATA_DISABLED: "true",
       ...(caFile === null ? {} : { NODE_EXTRA_CA_CERTS: caFile }),
     },
