@@ -2,7 +2,7 @@
  * Carries copies from one store into another as they are: after `stores.backups` was changed, from Secrets Manager to
  * S3 for instance. Nothing is opened or sealed, so no identity is needed, and keys and digests stay what states say.
  *
- * A copy has arrived once it was read back and is the same, byte for byte; only then may the one in the old store go
+ * A copy has arrived once it was read back and is the same, byte for byte, or is what a state records; only then may the one in the old store go
  * (`removeOld`). One that isn't what a state recorded, or under whose key something else lies, is told and left. What
  * was retired stays behind: it is never to be used again. Interrupted, it goes on where it ended.
  */
@@ -68,21 +68,36 @@ async function moveOne(key: string, known: ReadonlyMap<string, StateDocument | n
   const record = known.get(cluster)?.copies[version];
   if (record?.retired !== undefined) return left("retired", null);
   try {
-    const bytes = await from.read(key);
-    if (bytes === null) return left("failed", "it was removed while it was looked at");
-    const parsed = parseDocument(new TextDecoder().decode(bytes));
-    if (!parsed.ok) return left("failed", `${parsed.problem.place}: ${parsed.problem.found}`);
-    if (record !== undefined && record.digest !== parsed.document.header.digest) return left("failed", "it isn't the copy that an audit recorded");
-    const outcome = await to.create(key, bytes);
-    const there = await to.read(key);
-    if (there === null || Buffer.compare(there, bytes) !== 0) return left("failed", `something else lies under its key in ${to.url}`);
-    const copy = left(outcome === "created" ? "moved" : "current", null);
+    // An audit may have sealed the same version anew for the new store meanwhile: then that is the one that is recorded.
+    const arrived = record !== undefined && digestOf(await to.read(key)) === record.digest;
+    const outcome = arrived ? "current" : await bring(key, record?.digest ?? null, from, to);
+    if (outcome !== "moved" && outcome !== "current") return left("failed", outcome.problem);
+    const copy = left(outcome, null);
     if (!removeOld) return copy;
     const kept = await from.remove(key).catch((error: unknown) => messageOf(error));
     return kept === null ? { ...copy, old: "removed" } : { ...copy, old: "kept", message: kept };
   } catch (error) {
     return left("failed", messageOf(error));
   }
+}
+
+/** `recorded`: the digest that the state knows. @throws CertkeepError where a store failed */
+async function bring(key: string, recorded: string | null, from: BlobStore, to: BlobStore): Promise<"moved" | "current" | { readonly problem: string }> {
+  const bytes = await from.read(key);
+  if (bytes === null) return { problem: "it was removed while it was looked at" };
+  const parsed = parseDocument(new TextDecoder().decode(bytes));
+  if (!parsed.ok) return { problem: `${parsed.problem.place}: ${parsed.problem.found}` };
+  if (recorded !== null && recorded !== parsed.document.header.digest) return { problem: "it isn't the copy that an audit recorded" };
+  const made = await to.create(key, bytes);
+  const there = await to.read(key);
+  if (there === null || Buffer.compare(there, bytes) !== 0) return { problem: `something else lies under its key in ${to.url}` };
+  return made === "created" ? "moved" : "current";
+}
+
+/** Of a whole document; `null` for anything else. */
+function digestOf(bytes: Uint8Array | null): string | null {
+  const parsed = bytes === null ? null : parseDocument(new TextDecoder().decode(bytes));
+  return parsed?.ok === true ? parsed.document.header.digest : null;
 }
 
 /** @throws what isn't certkeep's own */

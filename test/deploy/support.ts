@@ -49,7 +49,7 @@ export async function packageStack(params: Readonly<Record<string, string>> = {}
 }
 
 /** Names in the central directory of a zip (APPNOTE 4.3.12). */
-function namesInZip(zip: Buffer): string[] {
+export function namesInZip(zip: Buffer): string[] {
   const end = zip.lastIndexOf(Buffer.from("PK\x05\x06", "latin1"));
   const names: string[] = [];
   for (let at = zip.readUInt32LE(end + 16), left = zip.readUInt16LE(end + 10); left > 0; left -= 1) {

@@ -53,6 +53,7 @@ describe("moving copies into another store", () => {
 
   it.each(["create", "read"] as const)("removes nothing that has not arrived when %s fails, and goes on the next time", async (call) => {
     for (const when of ["before", "after"] as const) {
+      faults.clear();
       faults.add({ call, nth: 2, when });
       const copies = await move(true);
       faults.clear();
@@ -84,6 +85,18 @@ describe("moving copies into another store", () => {
     expect(copies.find(({ key }) => key === blocked)?.message).toContain("something else lies under its key in memory:new");
     expect(world.backups.blobs.size).toBe(3);
     expect(blobs.blobs.get(blocked)).toEqual(new TextEncoder().encode("another"));
+  });
+
+  it("takes what an audit has sealed anew for the new store meanwhile as arrived", async () => {
+    const before = new Map(world.backups.blobs);
+    world.backups.blobs.clear();
+    await world.audit();
+    for (const [key, bytes] of world.backups.blobs) blobs.blobs.set(key, bytes);
+    world.backups.blobs.clear();
+    for (const [key, bytes] of before) world.backups.blobs.set(key, bytes);
+    for (const [key, bytes] of before) expect(blobs.blobs.get(key)).not.toEqual(bytes);
+    expect(outcomes(await move(true))).toEqual(["current removed", "current removed", "current removed"]);
+    expect(blobs.blobs.size).toBe(3);
   });
 
   it("leaves retired copies behind, takes those that no audit recorded, and only those that a pattern names", async () => {
