@@ -3,6 +3,7 @@
  * encrypted with alias/aws/sns, and an alarm that can't is silent. A key of the user's own (`topicKey`) has to let
  * cloudwatch.amazonaws.com use it. Alarms hold names and numbers, no secret.
  */
+import type { MetricName } from "../lib/report/metric.ts";
 import { att, FUNCTIONS, type FunctionName } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
 import type { Resource, Resources } from "./resource.ts";
@@ -23,7 +24,7 @@ interface Alarm {
 
 export function alarms(parameters: Parameters): Resources {
   const { stage, alarmEmail, topicKey, intervalMinutes } = parameters;
-  const own = { stage };
+  const own = (metric: MetricName): Pick<Alarm, "namespace" | "metric" | "dimensions"> => ({ namespace: METRICS, metric, dimensions: { stage } });
   const alarm = (id: string, { description, namespace, metric, dimensions, periodSeconds, statistic, missing, periods = 1 }: Alarm): Record<string, Resource> => ({
     [`${id}Alarm`]: {
       Type: "AWS::CloudWatch::Alarm",
@@ -63,9 +64,9 @@ export function alarms(parameters: Parameters): Resources {
     },
     ...(alarmEmail === null ? {} : { AlarmSubscription: { Type: "AWS::SNS::Subscription", Properties: { TopicArn: { Ref: "AlarmTopic" }, Protocol: "email", Endpoint: alarmEmail } } }),
     ...alarm("DeadLetters", { description: "An audit failed as often as it may be tried: its message is in the dead-letter queue.", namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimensions: { QueueName: att("DeadLetters", "QueueName") }, periodSeconds: 300, statistic: "Maximum", missing: "notBreaching" }),
-    ...alarm("AuditingStalled", { description: `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which counts that, says nothing.`, namespace: METRICS, metric: "AuditingStalled", dimensions: own, periodSeconds: 900, statistic: "Maximum", missing: "breaching" }),
-    ...alarm("DigestsUndelivered", { description: "A digest waits: Slack didn't take it.", namespace: METRICS, metric: "DigestsUndelivered", dimensions: own, periodSeconds: 900, statistic: "Maximum", missing: "notBreaching" }),
-    ...alarm("DrillFailed", { description: "A drill found copies that a restore couldn't use, or didn't come to its end.", namespace: METRICS, metric: "DrillFailed", dimensions: own, periodSeconds: 3600, statistic: "Maximum", missing: "notBreaching" }),
+    ...alarm("AuditingStalled", { description: `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which counts that, says nothing.`, ...own("AuditingStalled"), periodSeconds: 900, statistic: "Maximum", missing: "breaching" }),
+    ...alarm("DigestsUndelivered", { description: "A digest waits: Slack didn't take it.", ...own("DigestsUndelivered"), periodSeconds: 900, statistic: "Maximum", missing: "notBreaching" }),
+    ...alarm("DrillFailed", { description: "A drill found copies that a restore couldn't use, or didn't come to its end.", ...own("DrillFailed"), periodSeconds: 3600, statistic: "Maximum", missing: "notBreaching" }),
     ...Object.assign({}, ...FUNCTIONS.map(errors)) as Record<string, Resource>,
   };
 }

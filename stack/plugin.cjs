@@ -10,10 +10,10 @@ module.exports = function CertkeepStack(serverless) {
     "before:package:finalize": () => {
       delete serverless.service.provider.compiledCloudFormationTemplate.Resources.IamRoleLambdaExecution;
     },
-    "after:aws:info:displayStackOutputs": async () => {
-      const provider = serverless.getProvider("aws");
-      const { Stacks: stacks } = await provider.request("CloudFormation", "describeStacks", { StackName: provider.naming.getStackName() });
-      const next = (stacks[0].Outputs ?? []).filter(({ OutputKey }) => OutputKey.startsWith("Next")).toSorted((a, b) => (a.OutputKey < b.OutputKey ? -1 : 1));
+    "after:aws:info:displayStackOutputs": () => {
+      // What the framework's own plugin has just asked CloudFormation for.
+      const outputs = serverless.pluginManager.plugins.find(({ gatheredData }) => gatheredData !== undefined)?.gatheredData.outputs ?? [];
+      const next = outputs.filter(({ OutputKey }) => OutputKey.startsWith("Next")).toSorted((a, b) => (a.OutputKey < b.OutputKey ? -1 : 1));
       if (next.length > 0) serverless.addServiceOutputSection("next", next.map(({ Description, OutputValue }) => `${Description}:\n    ${OutputValue}`));
     },
   };

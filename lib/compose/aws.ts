@@ -5,12 +5,9 @@
 import type { AwsWorld } from "../adapters/aws/client.ts";
 import type { Config } from "../config/config.ts";
 import type { BlobStore } from "../ports/blobs.ts";
-import type { Registrations } from "../ports/registrations.ts";
 import type { Registry } from "../ports/registry.ts";
-import type { SecretKeeper } from "../ports/secretkeeper.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
-import type { AlarmTopic } from "../ports/topic.ts";
 
 type Environment = AwsWorld["env"];
 
@@ -21,30 +18,21 @@ export function awsWorld(env: Environment, aws: Config["aws"]): AwsWorld {
 
 export async function openBlobs(url: string, world: AwsWorld): Promise<BlobStore> {
   if (url.startsWith("s3:")) return (await import("../adapters/aws/s3blobs.ts")).createS3Blobs(url, world);
-  return (await import("../adapters/aws/secretblobs.ts")).createSecretBlobs(url, world);
+  const kmsKeyId = world.env["CERTKEEP_KMS_KEY"] || null;
+  return (await import("../adapters/aws/secretblobs.ts")).createSecretBlobs(url, world, kmsKeyId === null ? {} : { kmsKeyId });
 }
 
 export async function openStates(url: string, world: AwsWorld): Promise<StateStore> {
   return (await import("../adapters/aws/s3states.ts")).createS3States(url, world);
 }
 
-export async function openRegistry(url: string, world: AwsWorld): Promise<{ readonly registry: Registry; readonly registrations: Registrations }> {
-  const { createSecretRegistry } = await import("../adapters/aws/registry.ts");
-  const { createSecretRegistrations } = await import("../adapters/aws/registrations.ts");
-  return { registry: createSecretRegistry(url, world), registrations: createSecretRegistrations(url, world) };
+export async function openRegistry(url: string, world: AwsWorld): Promise<Registry> {
+  return (await import("../adapters/aws/registry.ts")).createSecretRegistry(url, world);
 }
 
 /** Values that references name, each read when it is asked for. */
 export function secretValues(world: AwsWorld): SecretValues {
   return { read: async (name) => (await import("../adapters/aws/secretvalues.ts")).createSecretValues(world).read(name) };
-}
-
-export async function openTopic(arn: string, world: AwsWorld): Promise<AlarmTopic> {
-  return (await import("../adapters/aws/topic.ts")).createAlarmTopic(arn, world);
-}
-
-export async function openSecretKeeper(world: AwsWorld): Promise<SecretKeeper> {
-  return (await import("../adapters/aws/secretkeeper.ts")).createSecretKeeper(world);
 }
 
 /** Text of one object; `null` where there is none. */

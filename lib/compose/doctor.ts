@@ -10,7 +10,7 @@ import { isSecretReference } from "../config/registered.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import type { DoctorPorts, IdentityFacts } from "../use/doctor/context.ts";
-import { awsWorld, openTopic } from "./aws.ts";
+import { awsWorld } from "./aws.ts";
 import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
@@ -42,7 +42,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     identity: () => identityFacts(world, settings),
     ...stores,
     registry: config.stores.registry === null ? null : { url: config.stores.registry, clusters: registered.length, failure: settings.registryFailure },
-    topic: config.aws?.topic == null ? null : await openTopic(config.aws.topic, awsWorld(world.env, config.aws)),
+    topic: config.aws?.topic == null ? null : (await import("../adapters/aws/topic.ts")).createAlarmTopic(config.aws.topic, awsWorld(world.env, config.aws)),
     connect: async (cluster, bearer) => {
       const connection = await connectCluster(cluster, bearer, cluster.registered, world, settings.kubeconfigs);
       const self = createSelfAccess(connection, http);

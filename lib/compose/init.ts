@@ -12,7 +12,6 @@ import { parseConfig } from "../config/parse.ts";
 import { isCertkeepError } from "../error.ts";
 import type { ContextChoice, InitPlaces, InitPorts, InitQuestions } from "../use/init.ts";
 import type { CloudPorts, CloudQuestions } from "../use/initcloud.ts";
-import { openSecretKeeper } from "./aws.ts";
 import { homeOf } from "./settings.ts";
 
 export interface InitWorld {
@@ -86,7 +85,7 @@ export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitC
     ...composed,
     ports: { ...composed.ports, listContexts: async () => [] },
     region: (world.region ?? (parsed?.ok === true ? parsed.config.aws?.region : null)) || world.env["AWS_REGION"] || world.env["AWS_DEFAULT_REGION"] || null,
-    cloud: async (region) => ({ files: composed.ports.files, secrets: await openSecretKeeper({ env: { ...world.env, AWS_REGION: region }, region }), questions: world.cloudQuestions, webhookProblem, note: world.note }),
+    cloud: async (region) => ({ files: composed.ports.files, secrets: (await import("../adapters/aws/secretkeeper.ts")).createSecretKeeper({ env: { ...world.env, AWS_REGION: region }, region }, world.env["CERTKEEP_KMS_KEY"] || null), questions: world.cloudQuestions, webhookProblem, note: world.note }),
   };
 }
 

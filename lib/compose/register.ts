@@ -3,6 +3,7 @@ import { dirname, relative, resolve } from "node:path";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { refuseSameRole } from "../adapters/file/config.ts";
+import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
 import { asEksRole, roleCredentials } from "../adapters/kubernetes/eks.ts";
@@ -16,9 +17,11 @@ import type { ClusterEntry, EksAccess } from "../config/config.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
+import type { Registrations } from "../ports/registrations.ts";
 import type { RegisterPorts } from "../use/register/context.ts";
 import type { ListPorts } from "../use/register/list.ts";
 import type { RemovePorts } from "../use/register/remove.ts";
+import { awsWorld } from "./aws.ts";
 import { connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
 import { fromHome } from "./init.ts";
 import { realTimer } from "./restore.ts";
@@ -44,25 +47,41 @@ export interface ComposedRegister {
   close(): Promise<void>;
 }
 
+export interface Existing {
+  readonly settings: ComposedSettings;
+  readonly registrations: Registrations;
+  /** The registration that is there, as far as it can be read. */
+  readonly existing: Omit<ClusterEntry, "name"> | null;
+}
+
+/** Where registrations are written; only who registers loads that. @throws CertkeepError usage */
+async function openRegistrations({ config, folder, file }: ComposedSettings, env: World["env"]): Promise<Registrations> {
+  const { registry } = config.stores;
+  if (registry !== null) return (await import("../adapters/aws/registrations.ts")).createSecretRegistrations(registry, awsWorld(env, config.aws), env["CERTKEEP_KMS_KEY"] || null);
+  if (folder !== null) return createRegistrationFiles(folder);
+  throw new CertkeepError("usage", { where: file ?? "--config", found: "a configuration in a bucket that names no registry", expected: "stores.registry, such as secretsmanager://certkeep/prod" });
+}
+
 /** @throws CertkeepError usage, for a name that can't be or is another's */
-export async function composeExisting(world: World, name: string): Promise<{ readonly settings: ComposedSettings; readonly existing: Omit<ClusterEntry, "name"> | null }> {
+export async function composeExisting(world: World, name: string): Promise<Existing> {
   if (!LABEL.test(name)) throw new CertkeepError("usage", { where: "certkeep clusters", found: "a name that no cluster can have", expected: "small letters, digits and -, at most 63, beginning and ending with a letter or digit" });
   const settings = await composeSettings(world);
   if (settings.config.clusters.some((entry) => entry.name === name) && !settings.registered.includes(name)) {
     throw new CertkeepError("usage", { where: `cluster ${name}`, found: `the name is that of a cluster in ${settings.file ?? "certkeep.yaml"}`, expected: "a name of its own", todo: "Remove its entry there first, or choose another name" });
   }
-  const stored = await settings.registrations.read(name);
-  const parsed = stored === null ? null : parseRegistration(stored.text, settings.registrations.where(name));
-  return { settings, existing: parsed?.ok === true ? parsed.entry : null };
+  const registrations = await openRegistrations(settings, world.env);
+  const stored = await registrations.read(name);
+  const parsed = stored === null ? null : parseRegistration(stored.text, registrations.where(name));
+  return { settings, registrations, existing: parsed?.ok === true ? parsed.entry : null };
 }
 
 /** In a registry whoever audits one cluster doesn't see the others' roles, so it is asked for before. @throws CertkeepError config_invalid */
-export function refuseSharedRole(name: string, eks: EksAccess | null, { config, registrations }: ComposedSettings): void {
-  refuseSameRole({ eks }, config.clusters.filter((entry) => entry.name !== name), registrations.where(name));
+export function refuseSharedRole(name: string, eks: EksAccess | null, { settings, ports }: Pick<ComposedRegister, "settings" | "ports">): void {
+  refuseSameRole({ eks }, settings.config.clusters.filter((entry) => entry.name !== name), ports.registrations.where(name));
 }
 
 export async function composeRegister(world: RegisterWorld): Promise<ComposedRegister> {
-  const { settings, existing } = await composeExisting(world, world.name);
+  const { settings, registrations, existing } = await composeExisting(world, world.name);
   const admin = await adminConnection(world);
   refuseInsecure(admin, world.name);
   const place: ServerPlace = {
@@ -103,7 +122,7 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
           },
         };
       },
-      registrations: settings.registrations,
+      registrations,
       states: settings.stores.states,
       clock: { nowNs: world.nowNs },
       timer: realTimer,
@@ -153,8 +172,8 @@ async function broughtCredential(world: RegisterWorld, bearer: Bearer): Promise<
 
 /** @throws CertkeepError */
 export async function composeRemove(world: Omit<RegisterWorld, "brought" | "consent">, revoke: boolean): Promise<{ readonly ports: RemovePorts; readonly settings: ComposedSettings; close(): Promise<void> }> {
-  const { settings } = await composeExisting(world, world.name);
-  const base = { registrations: settings.registrations, states: settings.stores.states };
+  const { settings, registrations } = await composeExisting(world, world.name);
+  const base = { registrations, states: settings.stores.states };
   if (!revoke) return { settings, ports: { ...base, admin: null }, close: async () => {} };
   const admin = await adminConnection({ ...world, brought: { read: null, restore: null }, consent: async () => true });
   const registrar = createRegistrar(admin);

@@ -2,10 +2,10 @@
  * The configuration that holds, the stores and the registry that it names, and which of the registered clusters there
  * are: all of them read, or no more than is asked for, since each function on AWS may read no more.
  */
+import type { AwsWorld } from "../adapters/aws/client.ts";
 import { createFileBlobs } from "../adapters/file/blobs.ts";
 import { loadConfig, refuseSameRole, resolveConfig, type LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
-import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createFileStates } from "../adapters/file/states.ts";
 import pLimit from "p-limit";
 import type { ClusterEntry, Config } from "../config/config.ts";
@@ -17,7 +17,6 @@ import { refuseFiles, REMOTE_CONFIG } from "../config/remote.ts";
 import type { Bearer } from "../access/table.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { BlobStore } from "../ports/blobs.ts";
-import type { Registrations } from "../ports/registrations.ts";
 import type { RegisteredCluster, Registry } from "../ports/registry.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
@@ -53,8 +52,7 @@ export interface Kubeconfigs {
 export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
   /** Every cluster's, whether or not its registration was read, or can be. */
   readonly names: readonly string[];
-  readonly registrations: Registrations;
-  /** Where registrations lie as files; `null`: in a registry. */
+  /** Where registrations lie as files; `null`: in the registry that the configuration names, or nowhere. */
   readonly folder: string | null;
   /** Why the registry could not be read; `null`: it was, or there is none. */
   readonly registryFailure: CertkeepError | null;
@@ -88,6 +86,11 @@ async function loadRemote(url: string, world: World, places: Parameters<typeof l
   return { config: await resolveConfig(parsed.config, "/", url, places), file: url, registrations: null, registered: [], broken: [] };
 }
 
+/** The store of copies by its URL; `null`: the folder that is used where none is named. */
+export async function openBackups(url: string | null, there: AwsWorld): Promise<BlobStore> {
+  return url === null || isFile(url) ? createFileBlobs(folderOf(url, localPaths().backups)) : openBlobs(url, there);
+}
+
 /** @throws CertkeepError config_missing, config_invalid, store_unavailable */
 export async function composeSettings(world: World): Promise<ComposedSettings> {
   const paths = localPaths();
@@ -98,15 +101,14 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     registryFailure: null,
     secrets: secretValues(there),
     stores: {
-      backups: stores.backups === null || isFile(stores.backups) ? createFileBlobs(folderOf(stores.backups, paths.backups)) : await openBlobs(stores.backups, there),
+      backups: await openBackups(stores.backups, there),
       states: stores.state === null || isFile(stores.state) ? createFileStates(folderOf(stores.state, paths.states)) : await openStates(stores.state, there),
     },
   };
   if (stores.registry === null) {
-    const folder = loaded.registrations;
-    return { ...loaded, ...common, names: namesOf(clusters, loaded.broken), folder, registrations: folder === null ? noRegistrations(loaded.file ?? "") : createRegistrationFiles(folder), kubeconfigs: NO_KUBECONFIGS };
+    return { ...loaded, ...common, names: namesOf(clusters, loaded.broken), folder: loaded.registrations, kubeconfigs: NO_KUBECONFIGS };
   }
-  const { registry, registrations } = await openRegistry(stores.registry, there);
+  const registry = await openRegistry(stores.registry, there);
   const read = await readRegistry(registry, loaded.config, world.reach ?? "all").catch((error: unknown) => {
     if (world.tolerant !== true || !isCertkeepError(error)) throw error;
     return { names: [], clusters: [], broken: [], failure: error };
@@ -119,7 +121,6 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     broken: read.broken,
     registryFailure: read.failure,
     names: [...new Set([...namesOf(clusters, read.broken), ...read.names])],
-    registrations,
     folder: null,
     kubeconfigs: {
       read: async (cluster, bearer) => {
@@ -188,14 +189,6 @@ const NO_KUBECONFIGS: Kubeconfigs = {
     throw new CertkeepError("kubeconfig_invalid", { where: `cluster ${cluster}`, found: "a kubeconfig in Secrets Manager, without a registry", expected: "a file" });
   },
 };
-
-/** A configuration in a bucket has no folder beside it. */
-function noRegistrations(file: string): Registrations {
-  const refuse = async (): Promise<never> => {
-    throw new CertkeepError("usage", { where: file, found: "a configuration in a bucket that names no registry", expected: "stores.registry, such as secretsmanager://certkeep/prod" });
-  };
-  return { place: file, where: () => file, read: refuse, write: refuse, tidy: refuse, remove: refuse };
-}
 
 function isFile(url: string): boolean {
   return url.startsWith("file:");

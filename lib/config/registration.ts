@@ -23,7 +23,7 @@ export function registrationText(before: string | null, fields: RegistrationFiel
   if (document.errors.length > 0) return null;
   if (before === null || document.contents === null) {
     document.contents = document.createNode({}) as typeof document.contents;
-    document.commentBefore = `${fields.schema === null ? "" : ` yaml-language-server: $schema=${fields.schema}\n`} A cluster's registration, by \`certkeep clusters add\`. It holds no credential: those lie in the kubeconfigs that it names.`;
+    document.commentBefore = `${fields.schema === null ? "" : ` yaml-language-server: $schema=${fields.schema}\n`} A cluster's registration, by \`certkeep clusters add\`. It holds no credential: those lie in its kubeconfigs.`;
   }
   if (!isMap(document.contents)) return null;
   document.contents.flow = false;

@@ -29,7 +29,8 @@ const MAX_VALUE = 65_536;
 const EMPTY = "";
 const SCHEDULED = "scheduled";
 
-export function createSecretRegistrations(url: string, world: AwsWorld): Registrations {
+/** `kmsKey`: a key of one's own that new secrets are encrypted with; `null`: the account's key for Secrets Manager. */
+export function createSecretRegistrations(url: string, world: AwsWorld, kmsKey: string | null = null): Registrations {
   const names = registryNames(url);
   const client = secretsClient(world);
   const where = (name: string): string => secretReference(names.cluster(name));
@@ -47,7 +48,7 @@ export function createSecretRegistrations(url: string, world: AwsWorld): Registr
 
   async function put(name: string, before: StoredRegistration | null, value: string): Promise<"written" | "changed"> {
     const secret = names.cluster(name);
-    if (before === null) return (await create(client, secret, value, "A cluster registered with certkeep, and its reading credential")) === null ? "changed" : "written";
+    if (before === null) return (await create(client, secret, value, kmsKey, "A cluster registered with certkeep, and its reading credential")) === null ? "changed" : "written";
     if (before.revision === SCHEDULED) await call(secret, "RestoreSecret", () => client.send(new RestoreSecretCommand({ SecretId: secret })));
     if (before.revision === SCHEDULED || before.revision === EMPTY) {
       // There is no version whose label could be moved.
@@ -65,7 +66,7 @@ export function createSecretRegistrations(url: string, world: AwsWorld): Registr
       const restoring = names.restoring(name);
       const registration = text({ read: null, restore: credentials.restore === null ? null : secretReference(restoring) });
       const value = checked(registeredText({ registration, kubeconfig: credentials.read }), where(name));
-      const kept = credentials.restore === null ? null : await keep(client, restoring, checked(restoringText(credentials.restore), secretReference(restoring)));
+      const kept = credentials.restore === null ? null : await keep(client, restoring, kmsKey, checked(restoringText(credentials.restore), secretReference(restoring)));
       let outcome: "written" | "changed" | "failed" = "failed";
       try {
         outcome = await put(name, before, value);
@@ -117,9 +118,9 @@ async function call<T>(secret: string, action: string, work: () => Promise<T>): 
 }
 
 /** @returns the new version, or `null` where the name is taken */
-async function create(client: SecretsManagerClient, secret: string, value: string, description: string): Promise<string | null> {
+async function create(client: SecretsManagerClient, secret: string, value: string, kmsKey: string | null, description: string): Promise<string | null> {
   try {
-    const { VersionId } = await client.send(new CreateSecretCommand({ Name: secret, SecretString: value, Description: description }));
+    const { VersionId } = await client.send(new CreateSecretCommand({ Name: secret, SecretString: value, Description: description, ...(kmsKey === null ? {} : { KmsKeyId: kmsKey }) }));
     return VersionId ?? "";
   } catch (error) {
     if (isNamed(factsOf(error), "ResourceExistsException")) return null;
@@ -160,8 +161,8 @@ async function promoteLatest(client: SecretsManagerClient, secret: string, versi
 }
 
 /** A credential that isn't current yet, unless its secret is new. */
-async function keep(client: SecretsManagerClient, secret: string, value: string): Promise<{ readonly created: boolean; readonly version: string }> {
-  const made = await create(client, secret, value, "The restoring credential of a cluster registered with certkeep");
+async function keep(client: SecretsManagerClient, secret: string, kmsKey: string | null, value: string): Promise<{ readonly created: boolean; readonly version: string }> {
+  const made = await create(client, secret, value, kmsKey, "The restoring credential of a cluster registered with certkeep");
   return made === null ? { created: false, version: await stage(client, secret, value) } : { created: true, version: made };
 }
 

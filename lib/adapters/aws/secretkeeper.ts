@@ -7,7 +7,8 @@ import { awsFailure, factsOf, isNamed } from "./failure.ts";
 import { scheduledForDeletion } from "./secretread.ts";
 import { secretsClient } from "./secretsclient.ts";
 
-export function createSecretKeeper(world: AwsWorld): SecretKeeper {
+/** `kmsKey`: as for registrations. */
+export function createSecretKeeper(world: AwsWorld, kmsKey: string | null = null): SecretKeeper {
   const client = secretsClient(world);
   return {
     exists: async (name) => {
@@ -22,7 +23,7 @@ export function createSecretKeeper(world: AwsWorld): SecretKeeper {
     },
     create: async (name, value, description) => {
       try {
-        await client.send(new CreateSecretCommand({ Name: name, SecretString: value, Description: description }));
+        await client.send(new CreateSecretCommand({ Name: name, SecretString: value, Description: description, ...(kmsKey === null ? {} : { KmsKeyId: kmsKey }) }));
         return "created";
       } catch (error) {
         const facts = factsOf(error);

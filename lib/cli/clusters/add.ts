@@ -9,6 +9,7 @@ import { composeExisting, composeRegister, refuseSharedRole } from "../../compos
 import { personalAccess } from "../../compose/person.ts";
 import type { ClusterEntry, Config, EksAccess, SecretRef } from "../../config/config.ts";
 import { BACKUP_STORE, LABEL, REGION, SECRET_REF, STATE_STORE } from "../../config/form.ts";
+import { registryNames, secretReference } from "../../config/registered.ts";
 import { registrationText } from "../../config/registration.ts";
 import { CertkeepError } from "../../error.ts";
 import { partLines, registeredLines } from "../../report/clusters.ts";
@@ -104,7 +105,7 @@ export function addCommand(io: Io): Command {
       if (options.print !== undefined || options.inCluster === true) {
         const { settings, existing } = await composeExisting(world, name);
         if (options.inCluster === true) printInside(io, name, planOf(options, existing), options, settings.config);
-        else printManifest(io, name, options, existing);
+        else printManifest(io, name, options, existing, settings.config.stores.registry);
         return;
       }
       if (options.yes !== true && !io.interactive) throw new CertkeepError("usage", { where: `certkeep clusters add ${name}`, found: "nobody to ask, since this isn't a terminal", expected: "a terminal, or --yes", todo: `To see what it would apply: certkeep clusters add ${name} --print` });
@@ -124,7 +125,7 @@ export function addCommand(io: Io): Command {
         const plan = planOf(options, run.existing);
         const kind = kindOf(options, run.existing, run.ports.brought.read?.kind ?? null);
         const eks = eksOf(options, run.existing, kind);
-        refuseSharedRole(name, eks, run.settings);
+        refuseSharedRole(name, eks, run);
         const result = await runRegister(
           { name, kind, plan, eks, tokenDays: options.days, onDemand: options.onDemand === true, apply: options.apply, allowBroad: options.allowBroad === true, rebuilt: options.rebuilt === true },
           run.ports,
@@ -185,7 +186,7 @@ function eksOf(options: Options, existing: Omit<ClusterEntry, "name"> | null, ki
   return { cluster, region, role, restoreRole: options.restoreRole ?? existing?.eks?.restoreRole ?? null };
 }
 
-function printManifest(io: Io, name: string, options: Options, existing: Omit<ClusterEntry, "name"> | null): void {
+function printManifest(io: Io, name: string, options: Options, existing: Omit<ClusterEntry, "name"> | null, registry: string | null): void {
   const plan = planOf(options, existing);
   if (options.credential !== undefined) throw new CertkeepError("usage", { where: "--print", found: "--credential beside it", expected: "a kind of credential that certkeep makes, since only the server can tell whom a credential names" });
   const kind = kindOf(options, existing, null);
@@ -193,13 +194,17 @@ function printManifest(io: Io, name: string, options: Options, existing: Omit<Cl
   const subject: Subject = kind === "eks" ? { kind: "Group", names: { read: accessName(name, "read"), restore: eks?.restoreRole == null ? null : accessName(name, "restore") } } : { kind: "ServiceAccount" };
   const objects = accessObjects(name, plan, subject);
   const restores = objects.some(({ metadata }) => metadata.name === accessName(name, "restore"));
+  const secrets = registry === null ? null : registryNames(registry);
+  const file = secrets === null ? `clusters/${name}.yaml` : secretReference(secrets.cluster(name));
+  const kubeconfig = secrets === null ? `${name}.read.kubeconfig` : null;
+  const restoreKubeconfig = secrets === null ? `${name}.restore.kubeconfig` : secretReference(secrets.restoring(name));
   const registration =
-    registrationText(null, { kubeconfig: `${name}.read.kubeconfig`, restoreKubeconfig: restores ? `${name}.restore.kubeconfig` : null, plan, eks, access: { kind, parts: plan.parts, since: null, broad: false }, schema: null }) ?? "";
-  if (options.json === true) writeJson(io, PRINTED_SCHEMA, { manifest: objects, registration: { file: `clusters/${name}.yaml`, text: registration } });
+    registrationText(null, { kubeconfig, restoreKubeconfig: restores ? restoreKubeconfig : null, plan, eks, access: { kind, parts: plan.parts, since: null, broad: false }, schema: null }) ?? "";
+  if (options.json === true) writeJson(io, PRINTED_SCHEMA, { manifest: objects, registration: { file, text: registration } });
   else if (options.print === "registration") io.stdout.write(registration);
   else {
     io.stdout.write(manifestText(objects));
-    io.stdout.write(`# The registration, clusters/${name}.yaml (alone: certkeep clusters add ${name} --print registration):\n${registration.trimEnd().split("\n").map((line) => `# ${line}`.trimEnd()).join("\n")}\n`);
+    io.stdout.write(`# The registration, ${file} (alone: certkeep clusters add ${name} --print registration):\n${registration.trimEnd().split("\n").map((line) => `# ${line}`.trimEnd()).join("\n")}\n`);
   }
   for (const line of partLines(plan.parts, PARTS)) writeLine(io.stderr, line);
 }

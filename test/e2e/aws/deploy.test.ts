@@ -9,6 +9,7 @@ import { parseDigest } from "../../../lib/state/digest.ts";
 import { generateIdentity } from "../../../lib/adapters/age/identity.ts";
 import { createAuthority, type Authority, type Issued } from "../../../lib/sandbox/pki.ts";
 import { startSlackSink, type SlackSink } from "../../../lib/sandbox/slack.ts";
+import { stateName } from "../../../lib/use/states.ts";
 import { startKube, type Kube } from "../support/kube.ts";
 import { createNamespace, createSecrets, readSecret, type SecretManifest } from "../support/objects.ts";
 import { waitUntil } from "../support/process.ts";
@@ -21,6 +22,7 @@ const STAGE = "e2e";
 const CLUSTERS = ["alpha", "beta"] as const;
 const PARTS = "secrets,parents,restore";
 
+const stateKey = (cluster: string): string => `state/${stateName(cluster)}.json`;
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const nameOf = (cluster: string): string => `web.${cluster}.example.com`;
 
@@ -213,8 +215,8 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))("certk
     it("dispatch names clusters, reads states and queues; it sees no secret", async () => {
       await holds(
         "dispatch",
-        [["secretsmanager", "list-secrets"], object("get-object", "state/alpha.json"), object("put-object", "certkeep.yaml"), object("get-object", "certkeep.yaml")],
-        [...all(get, "clusters/alpha", "restoring/alpha", "identity", "slack/ops", copy), object("put-object", "state/alpha.json"), object("delete-object", "certkeep.yaml"), ["sqs", "receive-message", "--queue-url", outputs["AuditQueueUrl"] ?? ""], assume("certkeep-x-read")],
+        [["secretsmanager", "list-secrets"], object("get-object", stateKey("alpha")), object("put-object", "certkeep.yaml"), object("get-object", "certkeep.yaml")],
+        [...all(get, "clusters/alpha", "restoring/alpha", "identity", "slack/ops", copy), object("put-object", stateKey("alpha")), object("delete-object", "certkeep.yaml"), ["sqs", "receive-message", "--queue-url", outputs["AuditQueueUrl"] ?? ""], assume("certkeep-x-read")],
       );
       // What it published is put back.
       await invoke("dispatch");
@@ -223,24 +225,24 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))("certk
     it("audit creates copies, and neither opens, changes nor removes them", async () => {
       await holds(
         "audit",
-        [get("clusters/alpha"), get(copy), create("backups/alpha/shop/web-tls/test-1"), object("get-object", "state/alpha.json"), assume("certkeep-x-read")],
-        [...all(get, "identity", "restoring/alpha", "slack/ops"), ...all(create, "clusters/gamma", "restoring/gamma", "slack/x", "identity2"), ...all(put, copy, "clusters/alpha"), label(copy), update(copy), remove(copy), remove("clusters/alpha"), object("delete-object", "state/alpha.json"), object("put-object", "certkeep.yaml"), send(), assume("certkeep-x-restore")],
+        [get("clusters/alpha"), get(copy), create("backups/alpha/shop/web-tls/test-1"), object("get-object", stateKey("alpha")), assume("certkeep-x-read")],
+        [...all(get, "identity", "restoring/alpha", "slack/ops"), ...all(create, "clusters/gamma", "restoring/gamma", "slack/x", "identity2"), ...all(put, copy, "clusters/alpha"), label(copy), update(copy), remove(copy), remove("clusters/alpha"), object("delete-object", stateKey("alpha")), object("put-object", "certkeep.yaml"), send(), assume("certkeep-x-restore")],
       );
     });
 
     it("digest reads states and webhooks, and writes its outbox alone", async () => {
       await holds(
         "digest",
-        [get("slack/ops"), object("get-object", "state/alpha.json"), object("get-object", "state/digest.json"), ["secretsmanager", "list-secrets"]],
-        [...all(get, "clusters/alpha", "restoring/alpha", "identity", copy), object("put-object", "state/alpha.json"), object("put-object", "state/drill.json"), object("put-object", "certkeep.yaml"), object("delete-object", "state/digest.json"), create("backups/x/y/z/1"), put("slack/ops"), send(), assume("certkeep-x-read"), assume("certkeep-x-restore")],
+        [get("slack/ops"), object("get-object", stateKey("alpha")), object("get-object", "state/digest.json"), ["secretsmanager", "list-secrets"]],
+        [...all(get, "clusters/alpha", "restoring/alpha", "identity", copy), object("put-object", stateKey("alpha")), object("put-object", "state/drill.json"), object("put-object", "certkeep.yaml"), object("delete-object", "state/digest.json"), create("backups/x/y/z/1"), put("slack/ops"), send(), assume("certkeep-x-read"), assume("certkeep-x-restore")],
       );
     });
 
     it("drill reads the identity and removes copies, and nothing else", async () => {
       await holds(
         "drill",
-        [get("identity"), get(copy), get("clusters/alpha"), remove("backups/alpha/shop/web-tls/test-1"), object("get-object", "state/alpha.json")],
-        [...all(get, "restoring/alpha", "slack/ops"), ...all(remove, "clusters/alpha", "restoring/alpha", "identity", "slack/ops"), create("backups/x/y/z/1"), put(copy), object("delete-object", "state/alpha.json"), send(), assume("certkeep-x-read"), assume("certkeep-x-restore")],
+        [get("identity"), get(copy), get("clusters/alpha"), remove("backups/alpha/shop/web-tls/test-1"), object("get-object", stateKey("alpha"))],
+        [...all(get, "restoring/alpha", "slack/ops"), ...all(remove, "clusters/alpha", "restoring/alpha", "identity", "slack/ops"), create("backups/x/y/z/1"), put(copy), object("delete-object", stateKey("alpha")), send(), assume("certkeep-x-read"), assume("certkeep-x-restore")],
       );
     });
 
@@ -248,7 +250,7 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))("certk
       await holds(
         "restore",
         [get("identity"), get("restoring/alpha"), get("clusters/alpha"), get(copy), assume("certkeep-x-read"), assume("certkeep-x-restore")],
-        [get("slack/ops"), ...all(remove, copy, "clusters/alpha", "restoring/alpha", "identity"), put(copy), put("identity"), create("clusters/gamma"), object("delete-object", "state/alpha.json"), object("put-object", "certkeep.yaml"), send(), assume(roleOf("drill"))],
+        [get("slack/ops"), ...all(remove, copy, "clusters/alpha", "restoring/alpha", "identity"), put(copy), put("identity"), create("clusters/gamma"), object("delete-object", stateKey("alpha")), object("put-object", "certkeep.yaml"), send(), assume(roleOf("drill"))],
       );
     });
   });
@@ -257,7 +259,7 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))("certk
     fine(await deployment.serverless("remove"));
     expect((await deployment.aws(["cloudformation", "describe-stacks", "--stack-name", `certkeep-${STAGE}`])).code).not.toBe(0);
     const { Contents } = await deployment.ask<{ Contents: readonly { Key: string }[] }>(["s3api", "list-objects-v2", "--bucket", bucket]);
-    expect(Contents.map(({ Key }) => Key)).toEqual(expect.arrayContaining(["certkeep.yaml", "state/alpha.json", "state/beta.json", "state/digest.json"]));
+    expect(Contents.map(({ Key }) => Key)).toEqual(expect.arrayContaining(["certkeep.yaml", stateKey("alpha"), stateKey("beta"), "state/digest.json"]));
     const { SecretList } = await deployment.ask<{ SecretList: readonly { Name: string }[] }>(["secretsmanager", "list-secrets"]);
     const names = SecretList.map(({ Name }) => Name);
     for (const prefix of ["backups/alpha/", "backups/beta/", "clusters/alpha", "restoring/alpha", "identity", "slack/ops"]) expect(names.some((name) => name.startsWith(`certkeep/${STAGE}/${prefix}`))).toBe(true);

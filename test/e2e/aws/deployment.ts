@@ -5,7 +5,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { startMinistack, type AwsEmulator } from "../support/aws.ts";
+import { EMULATED_REGION, startMinistack, type AwsEmulator } from "../support/aws.ts";
 import { runProgram, type Ended } from "../support/run.ts";
 import { requireTool } from "../support/tools.ts";
 
@@ -45,12 +45,15 @@ export async function prepareDeployment(stage: string, config: string): Promise<
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "certkeep.yaml"), config);
   const home = join(folder, "home");
-  mkdirSync(home);
+  mkdirSync(join(home, ".aws"), { recursive: true });
+  // Else the command line fetches a value that is a URL, such as a webhook's.
+  writeFileSync(join(home, ".aws/config"), "[default]\ncli_follow_urlparam = false\n");
   const env = {
     PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}`,
     HOME: home,
     CI: "1",
     ...emulator.env,
+    AWS_DEFAULT_REGION: EMULATED_REGION,
     ...(emulator.caFile === null ? {} : { AWS_CA_BUNDLE: emulator.caFile }),
   };
   const aws = (args: readonly string[], as?: Credentials): Promise<Ended> =>
@@ -73,7 +76,7 @@ export async function prepareDeployment(stage: string, config: string): Promise<
       return Object.fromEntries((Stacks[0]?.Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
     },
     assume: async (name) => {
-      const role = `certkeep-${stage}-${name}-${emulator.env["AWS_REGION"]}`;
+      const role = `certkeep-${stage}-${name}-${EMULATED_REGION}`;
       // The role trusts Lambda alone; here it is to trust whoever tests it as well, for as long as the stack stands.
       const trust = ["lambda.amazonaws.com"].map((Service) => ({ Effect: "Allow", Principal: { Service }, Action: "sts:AssumeRole" }));
       const document = { Version: "2012-10-17", Statement: [...trust, { Effect: "Allow", Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: "sts:AssumeRole" }] };
