@@ -44,7 +44,7 @@ export async function runFunction<T>(name: string, context: Invocation | undefin
     metrics,
     progress: { step: () => {}, note: (message) => log.info(message) },
     intervalMinutes: minutes > 0 ? minutes : DEFAULT_INTERVAL_MINUTES,
-    ...(remainingMs === null ? {} : { signal: AbortSignal.timeout(Math.max(1_000, remainingMs - Math.min(MARGIN_MS, remainingMs / 3))) }),
+    ...(remainingMs === null ? {} : { signal: AbortSignal.timeout(Math.max(1_000, Math.floor(remainingMs - Math.min(MARGIN_MS, remainingMs / 3)))) }),
   };
   return guarded(name, run, () => work(run));
 }
