@@ -111,6 +111,10 @@ describe("functions as Lambda calls them", () => {
     await expect(audit({ clusters: ["nope"] })).rejects.toThrow("one of: prod");
   });
 
+  it.each([0, 1, 1_000, 10_000.5, 59_999, 899_999.75])("takes whatever time is left: %d ms", async (remainingMs) => {
+    expect(await dispatch({}, { awsRequestId: "r", getRemainingTimeInMillis: () => remainingMs })).toMatchObject({ registered: 1 });
+  });
+
   it("without an identity the restore answers with a command, and the drill opens nothing", async () => {
     vi.stubEnv("CERTKEEP_IDENTITY", "");
     await audit({ clusters: ["prod"] }, CONTEXT);

@@ -103,6 +103,31 @@ describe("a restore by the function", () => {
     expect(await invoke({ cluster: "prod", all: true, apply: true })).toMatchObject({ counts: { done: 4 }, continue: false });
   });
 
+  it("killed at any call of the stores, it does what is left when it is run again", async () => {
+    await audit();
+    const before = keysAt(world.sandbox);
+    const event = { cluster: "prod", all: true, apply: true };
+    world.faults.clear();
+    world.sandbox.remove("tailscale", DOMAIN);
+    await invoke(event);
+    const calls = world.faults.calls.length;
+    expect(calls).toBeGreaterThan(4);
+    for (let nth = 1; nth <= calls; nth += 1) {
+      for (const when of ["before", "after"] as const) {
+        world.sandbox.remove("tailscale", DOMAIN);
+        world.faults.clear();
+        world.faults.add({ nth, when, error: () => new Error("killed") });
+        await invoke(event).catch(() => null);
+        world.faults.clear();
+        // The lease of what was killed has ended by then.
+        world.nowMs += 60_000;
+        const { items } = await invoke(event);
+        expect(items.map(({ outcome }) => ["done", "kept"].includes(outcome)), `call ${nth} ${when}`).toEqual([true]);
+        expect(keysAt(world.sandbox), `call ${nth} ${when}`).toEqual(before);
+      }
+    }
+  });
+
   it("goes to the successor that a person pinned", async () => {
     await audit();
     await pinSuccessor(world.states, "prod", OTHER, evil.url, BigInt(world.nowMs) * 1_000_000n);
