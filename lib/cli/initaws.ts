@@ -54,7 +54,7 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
     init,
     cloud: result,
     next: [
-      { command: "npm ci", does: "installs what the deployment needs, in the folder of certkeep's sources" },
+      { command: "npm ci", does: "installs what the deployment needs" },
       { command: `npx serverless deploy --stage ${stage} --region ${region}`, does: "makes the functions, and says what to do next" },
     ],
   };
@@ -74,8 +74,9 @@ function webhookOf({ webhook }: CloudOptions, env: Io["env"]): { readonly url: s
 export function cloudLines({ webhook, identity, registry }: CloudResult, configFile: string): string[] {
   const said = { created: "Made", kept: "Left as it is", skipped: "Not made", absent: "Not made" } as const;
   return [
-    `${said[webhook.action]}: the secret ${webhook.name}, the digest's webhook${webhook.action === "skipped" ? ". Without it no digest is posted; run this again for it" : ""}`,
-    `${said[identity.action]}: the secret ${identity.name}, which opens backups${identity.action === "absent" ? ". Restores and drills run from your machine, with the identity above" : ""}`,
-    `${configFile} is packaged when the functions are deployed. Clusters aren't: they are registered in ${registry}, with no deployment.`,
+    `${said[webhook.action]}: the secret ${webhook.name}, the digest's webhook${webhook.action === "skipped" ? "\n  Without it no digest is posted; run this again for it." : ""}`,
+    `${said[identity.action]}: the secret ${identity.name}, which opens backups${identity.action === "absent" ? "\n  Restores and drills run from your machine, with the identity above." : ""}`,
+    `${configFile} is packaged when the functions are deployed.`,
+    `  Clusters aren't: they are registered in ${registry}, without a deployment.`,
   ];
 }

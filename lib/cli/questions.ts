@@ -58,7 +58,7 @@ export function createQuestions(io: Io): InitQuestions & CloudQuestions & { pass
       const typed = answered(
         await password({
           ...streams,
-          message: "URL of the Slack webhook that digests are posted to (nothing is shown; leave it empty to do it later)",
+          message: "URL of the Slack webhook that digests are posted to (it is not shown; empty: later)",
           validate: (value) => {
             const given = (value ?? "").trim();
             const problem = given === "" ? null : check(given);

@@ -28,9 +28,24 @@ interface FakeObject {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+interface FakeVersion {
+  readonly value: unknown;
+  readonly stages: Set<string>;
+}
+
 interface FakeSecret {
+  /** As it was made. */
   readonly input: Readonly<Record<string, unknown>>;
   deleted: boolean;
+  /** By their ids; the first is that of `input`. */
+  readonly versions: Map<string, FakeVersion>;
+}
+
+/** A label is on one version at most; whoever loses AWSCURRENT gets AWSPREVIOUS. */
+function label({ versions }: FakeSecret, stage: string, id: string): void {
+  for (const [other, { stages }] of versions) if (other !== id && stages.delete(stage) && stage === "AWSCURRENT") label({ versions } as FakeSecret, "AWSPREVIOUS", other);
+  versions.get(id)?.stages.add(stage);
+  if (stage === "AWSCURRENT") versions.get(id)?.stages.delete("AWSPREVIOUS");
 }
 
 export interface FakeAws {
@@ -40,6 +55,8 @@ export interface FakeAws {
   readonly secrets: Map<string, FakeSecret>;
   /** `null`: as AWS. Whatever was asked before is forgotten. */
   fault(decide: (request: AwsRequest, seen: number) => AwsAnswer | null): void;
+  /** Answers in place of what AWS answered, once it was done. */
+  lose(decide: (request: AwsRequest) => AwsAnswer | null): void;
   stop(): Promise<void>;
 }
 
@@ -54,6 +71,7 @@ export async function startFakeAws(): Promise<FakeAws> {
   const secrets = new Map<string, FakeSecret>();
   let requests: AwsRequest[] = [];
   let decide: (request: AwsRequest, seen: number) => AwsAnswer | null = () => null;
+  let lost: (request: AwsRequest) => AwsAnswer | null = () => null;
 
   const list = ({ url }: AwsRequest): AwsAnswer => {
     const bucket = `${url.pathname.split("/")[1] ?? ""}/`;
@@ -96,8 +114,10 @@ export async function startFakeAws(): Promise<FakeAws> {
       if (known?.deleted === true) return secretsError("InvalidRequestException");
       if (known?.input["ClientRequestToken"] === input["ClientRequestToken"] && known !== undefined) return secretsAnswer({ Name: name });
       if (known !== undefined) return secretsError("ResourceExistsException");
-      secrets.set(name, { input, deleted: false });
-      return secretsAnswer({ Name: name });
+      const VersionId = randomUUID();
+      const value = input["SecretString"] ?? input["SecretBinary"];
+      secrets.set(name, { input, deleted: false, versions: new Map(value === undefined ? [] : [[VersionId, { value, stages: new Set(["AWSCURRENT"]) }]]) });
+      return secretsAnswer({ Name: name, VersionId });
     }
     if (action === "ListSecrets") {
       const wanted = input.Filters?.[0]?.Values[0] ?? "";
@@ -111,10 +131,32 @@ export async function startFakeAws(): Promise<FakeAws> {
       else if (known !== undefined) known.deleted = true;
       return secretsAnswer({ Name: name });
     }
-    if (action !== "GetSecretValue") return secretsError("UnsupportedOperation");
     if (known === undefined) return secretsError("ResourceNotFoundException");
+    if (action === "DescribeSecret") return secretsAnswer({ Name: name, ...(known.deleted ? { DeletedDate: 1 } : {}), VersionIdsToStages: Object.fromEntries([...known.versions].map(([id, { stages }]) => [id, [...stages]])) });
+    if (action === "RestoreSecret") {
+      known.deleted = false;
+      return secretsAnswer({ Name: name });
+    }
     if (known.deleted) return secretsError("InvalidRequestException");
-    return secretsAnswer({ Name: name, VersionId: randomUUID(), VersionStages: ["AWSCURRENT"], SecretString: known.input["SecretString"], SecretBinary: known.input["SecretBinary"] });
+    if (action === "PutSecretValue") {
+      const id = String(input["ClientRequestToken"]);
+      const stages = (input["VersionStages"] as string[] | undefined) ?? ["AWSCURRENT"];
+      if (!known.versions.has(id)) known.versions.set(id, { value: input["SecretString"], stages: new Set() });
+      for (const stage of known.versions.size === 1 ? [...stages, "AWSCURRENT"] : stages) label(known, stage, id);
+      return secretsAnswer({ Name: name, VersionId: id });
+    }
+    if (action === "UpdateSecretVersionStage") {
+      const stage = String(input["VersionStage"]);
+      const holder = [...known.versions].find(([, { stages }]) => stages.has(stage))?.[0];
+      if (holder !== input["RemoveFromVersionId"]) return secretsError("InvalidParameterException");
+      label(known, stage, String(input["MoveToVersionId"]));
+      return secretsAnswer({ Name: name });
+    }
+    if (action !== "GetSecretValue") return secretsError("UnsupportedOperation");
+    const current = [...known.versions].find(([, { stages }]) => stages.has(String(input["VersionStage"] ?? "AWSCURRENT")));
+    if (current === undefined) return secretsError("ResourceNotFoundException");
+    const [VersionId, { value, stages }] = current;
+    return secretsAnswer({ Name: name, VersionId, VersionStages: [...stages], ...(known.input["SecretBinary"] === undefined ? { SecretString: value } : { SecretBinary: value }) });
   };
 
   const server = createServer((incoming, outgoing) => {
@@ -123,7 +165,9 @@ export async function startFakeAws(): Promise<FakeAws> {
     incoming.once("end", () => {
       const request: AwsRequest = { method: incoming.method ?? "", url: new URL(incoming.url ?? "/", "http://fake"), action: String(incoming.headers["x-amz-target"] ?? "").replace(/^.*\./, ""), headers: incoming.headers, body: Buffer.concat(parts) };
       requests.push(request);
-      const answer = decide(request, requests.length) ?? (request.action === "" ? s3(request) : secretsManager(request));
+      const given = decide(request, requests.length);
+      const done = given ?? (request.action === "" ? s3(request) : secretsManager(request));
+      const answer = given === null ? (lost(request) ?? done) : given;
       outgoing.writeHead(answer.status, answer.headers).end(answer.body ?? "");
     });
   });
@@ -138,6 +182,9 @@ export async function startFakeAws(): Promise<FakeAws> {
     fault: (next) => {
       requests = [];
       decide = next;
+    },
+    lose: (next) => {
+      lost = next;
     },
     stop: async () => {
       server.closeAllConnections();

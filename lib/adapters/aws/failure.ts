@@ -116,12 +116,17 @@ export function isChecksumMismatch(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith("Checksum mismatch:");
 }
 
+/** The SDK's own words before anything is sent: these errors have no name either. */
+function isRegionTrouble(error: unknown): boolean {
+  return error instanceof Error && /^(Region is missing|Region not accepted|Invalid region)/.test(error.message);
+}
+
 function tell(error: unknown, facts: AwsFacts, action: string): Told {
   const { name, status, network } = facts;
   const known = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
   if (known !== undefined) return known;
   if (error instanceof ProxyRefusal) return ["store_unavailable", `AWS can't be reached: ${error.message}`, "Check HTTPS_PROXY and NO_PROXY"];
-  if (error instanceof Error && error.message === "Region is missing") return ["store_unavailable", "no region of AWS is set", "Set AWS_REGION, or aws.region in certkeep.yaml"];
+  if (isRegionTrouble(error)) return ["store_unavailable", "no region of AWS is set, or none that could be one", "Set AWS_REGION, or aws.region in certkeep.yaml"];
   if (isChecksumMismatch(error)) return ["store_damaged", "what came isn't what was written: its checksum differs", "Run it again; if it stays so, look at the object's older versions"];
   if (LOGIN.includes(name)) return ["store_unavailable", "AWS doesn't accept the credentials", CREDENTIALS_TODO];
   if (name.startsWith("KMS.") || name.startsWith("KMS")) return ["store_unavailable", `AWS may not use the KMS key for ${action}`, "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled"];

@@ -79,7 +79,7 @@ describe("a store on AWS", () => {
     const secrets = createSecretBlobs("secretsmanager://certkeep", aws.world);
     for (let at = 0; at < 101; at += 1) {
       aws.objects.set(`my-bucket/a/${at}.json`, { body: Buffer.from("x"), headers: {} });
-      aws.secrets.set(`certkeep/a/${at}.json`, { input: {}, deleted: false });
+      aws.secrets.set(`certkeep/a/${at}.json`, { input: {}, deleted: false, versions: new Map() });
     }
     for (const store of [blobs, secrets]) {
       aws.fault(() => null);
@@ -98,6 +98,26 @@ describe("a store on AWS", () => {
     aws.fault(({ method }) => ({ status: 200, ...(method === "GET" ? { body: "1" } : {}) }));
     await expect(states.read("prod")).rejects.toMatchObject({ code: "store_unavailable" });
     await expect(states.write("prod", "2", '"x"')).rejects.toMatchObject({ code: "store_unavailable" });
+  });
+
+  it("tells what the SDK itself lacks or can't reach, in words", async () => {
+    const none = { AWS_CONFIG_FILE: "/dev/null", AWS_SHARED_CREDENTIALS_FILE: "/dev/null", AWS_REGION: "", AWS_PROFILE: "", AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" };
+    const own = Object.fromEntries(Object.keys(none).map((name) => [name, process.env[name]]));
+    const failure = (world: FakeAws["world"]): Promise<unknown[]> =>
+      Promise.all([createS3States("s3://my-bucket/state", world).read("prod"), createSecretValues(world).read("a")].map((call) => call.catch((error: unknown) => error)));
+    try {
+      Object.assign(process.env, none);
+      for (const error of await failure({ env: {} })) expect(String(error)).toMatch(/no region of AWS is set.*AWS_REGION/);
+      delete process.env["AWS_REGION"];
+      for (const error of await failure({ env: { AWS_ENDPOINT_URL: "http://127.0.0.1:1" } })) expect(String(error)).toMatch(/no region of AWS is set.*AWS_REGION/);
+      for (const error of await failure({ env: { ...aws.world.env, AWS_REGION: "eu-north-1" } })) expect(String(error)).toMatch(/no credentials for AWS were found/);
+    } finally {
+      for (const [name, value] of Object.entries(own)) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    }
+    for (const error of await failure({ env: { AWS_REGION: "eu-west-1", AWS_ENDPOINT_URL: "http://127.0.0.1:1" } })) expect(String(error)).toMatch(/nothing listens there \(ECONNREFUSED\)/);
   });
 
   it("lets nothing of a document into an error, whatever is answered", async () => {
