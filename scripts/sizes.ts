@@ -15,7 +15,11 @@ const LIMITS_KB: Readonly<Record<string, number>> = {
   "command audit": 920,
   "command check": 615,
   "command, all": 6400,
-  "function audit": 1220,
+  "function audit": 1560,
+  "function digest": 1260,
+  "function dispatch": 1170,
+  "function drill": 1360,
+  "function restore": 1590,
 };
 
 interface Size {

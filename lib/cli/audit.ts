@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { composeAudit } from "../compose/audit.ts";
 import { ERROR_CODES, type ErrorCode } from "../error.ts";
 import { personalAccess } from "../compose/person.ts";
+import { restoreFunctionOf } from "../finding/invoke.ts";
 import { auditText } from "../report/audit.ts";
 import { budgetLevels } from "../report/budgets.ts";
 import { plain } from "../report/text.ts";
@@ -28,7 +29,7 @@ export function auditCommand(io: Io): Command {
         person: personalAccess(),
         progress,
       });
-      const report = await auditAll(run.targets, run.ports, run.config.ignore);
+      const report = await auditAll(run.targets, run.ports, run.config.ignore, restoreFunctionOf(run.config.aws));
       progress.done();
       const atNs = run.ports.clock.nowNs();
       if (options.json === true) writeJson(io, AUDIT_SCHEMA, auditDocument(report, atNs));

@@ -1,6 +1,7 @@
 /** `certkeep explain NAME` */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { composeExplain } from "../compose/explain.ts";
+import { restoreFunctionOf } from "../finding/invoke.ts";
 import { MAX_PLANNED } from "../issuance/plan.ts";
 import { explainText } from "../report/explain.ts";
 import { explainName } from "../use/explain.ts";
@@ -22,7 +23,7 @@ export function explainCommand(io: Io): Command {
     .addHelpText("after", "\nExamples:\n  certkeep explain shop.tail1a2b3.ts.net\n  certkeep explain tail1a2b3.ts.net --plan 80   before a migration: when could 80 new names be had?\n  certkeep explain tailscale/shop --json\n  certkeep explain set_budget_exhausted")
     .action(async (name: string, options: Options) => {
       const { config, ports } = await composeExplain({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, nowNs: io.nowNs, atNs: options.at ?? null });
-      const explanation = await explainName(ports, { name, plan: options.plan ?? null, ignore: config.ignore });
+      const explanation = await explainName(ports, { name, plan: options.plan ?? null, ignore: config.ignore, restore: restoreFunctionOf(config.aws) });
       if (options.json === true) writeJson(io, EXPLAIN_SCHEMA, explainDocument(explanation));
       else writeLine(io.stdout, explainText(explanation, { width: widthFor(io), style: styleFor(io, options) }));
       for (const problem of explanation.problems) tell(io, problem);

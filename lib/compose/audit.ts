@@ -74,22 +74,23 @@ async function composeTargets({ config, broken, registered, names, kubeconfigs }
   }
   if (names.length === 0) world.progress.note(`no cluster is registered in ${config.stores.registry}; to register one: certkeep clusters add NAME --context CTX`);
   const chosen = world.clusters.length === 0 ? names : world.clusters;
-  return Promise.all(
-    chosen.map(async (name) => {
-      const settings = settingsFor(config, name);
-      const unusable = broken.find((one) => one.name === name);
-      try {
-        if (unusable !== undefined) throw unusable.error;
-        return await connectTarget(name, settings, registered.includes(name), world, kubeconfigs);
-      } catch (error) {
-        if (!isCertkeepError(error)) throw error;
-        return { name, title: name, server: "", homeNamespace: null, reader: brokenReader(error), settings: auditSettings(settings) };
-      }
-    }),
-  );
+  return Promise.all(chosen.map((name) => namedTarget(name, { config, broken, registered, kubeconfigs }, world)));
 }
 
-async function connectTarget(name: string | null, settings: ClusterSettings, registered: boolean, world: AuditWorld, kubeconfigs: Kubeconfigs): Promise<AuditTarget> {
+/** A cluster that the configuration names; one whose credential can't be used says so at each look. */
+export async function namedTarget(name: string, { config, broken, registered, kubeconfigs }: Pick<ComposedSettings, "config" | "broken" | "registered" | "kubeconfigs">, world: Omit<AuditWorld, "clusters">): Promise<AuditTarget> {
+  const settings = settingsFor(config, name);
+  const unusable = broken.find((one) => one.name === name);
+  try {
+    if (unusable !== undefined) throw unusable.error;
+    return await connectTarget(name, settings, registered.includes(name), world, kubeconfigs);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return { name, title: name, server: "", homeNamespace: null, reader: brokenReader(error), settings: auditSettings(settings) };
+  }
+}
+
+async function connectTarget(name: string | null, settings: ClusterSettings, registered: boolean, world: Omit<AuditWorld, "clusters">, kubeconfigs: Kubeconfigs): Promise<AuditTarget> {
   const found = await connectCluster(settings, "read", registered, world, kubeconfigs);
   const title = name ?? found.title;
   // Errors name the cluster as the configuration does: many contexts are called the same.

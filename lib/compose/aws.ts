@@ -18,7 +18,8 @@ export function awsWorld(env: Environment, aws: Config["aws"]): AwsWorld {
 
 export async function openBlobs(url: string, world: AwsWorld): Promise<BlobStore> {
   if (url.startsWith("s3:")) return (await import("../adapters/aws/s3blobs.ts")).createS3Blobs(url, world);
-  return (await import("../adapters/aws/secretblobs.ts")).createSecretBlobs(url, world);
+  const kmsKeyId = world.env["CERTKEEP_KMS_KEY"] || null;
+  return (await import("../adapters/aws/secretblobs.ts")).createSecretBlobs(url, world, kmsKeyId === null ? {} : { kmsKeyId });
 }
 
 export async function openStates(url: string, world: AwsWorld): Promise<StateStore> {

@@ -7,6 +7,7 @@ import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { Config, DigestRoute } from "../config/config.ts";
 import { secretName } from "../config/registered.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
+import { restoreFunctionOf } from "../finding/invoke.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
 import type { DigestSettings } from "../report/digest.ts";
@@ -39,6 +40,7 @@ export async function composeReport(world: ReportWorld): Promise<ComposedReport>
       states: thrifty(stores.states),
       clock: { nowNs: () => world.atNs ?? world.nowNs() },
       issuance: { wall: { nowNs: world.nowNs }, kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] }, overrides: limitOverrides(config) },
+      restore: restoreFunctionOf(config.aws),
     },
     scope: { registered: names, ignore: config.ignore },
     secrets,

@@ -62,12 +62,14 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
   };
 }
 
+export function unknownCluster(cluster: string, names: readonly string[]): CertkeepError {
+  const suggestion = meant(cluster, names);
+  return new CertkeepError("usage", { where: `cluster ${cluster}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`, ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }) });
+}
+
 async function composeTarget({ config, broken, names, kubeconfigs, registered: registrations }: ComposedSettings, world: RestoreWorld): Promise<RestoreTarget> {
   const registered = names.length > 0 || config.stores.registry !== null;
-  if (registered && !names.includes(world.cluster)) {
-    const suggestion = meant(world.cluster, names);
-    throw new CertkeepError("usage", { where: `cluster ${world.cluster}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`, ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }) });
-  }
+  if (registered && !names.includes(world.cluster)) throw unknownCluster(world.cluster, names);
   const unusable = broken.find(({ name }) => name === world.cluster);
   const entry = settingsFor(config, world.cluster);
   const settings = auditSettings(entry);

@@ -2,6 +2,7 @@
  * The configuration that holds, the stores and the registry that it names, and which of the registered clusters there
  * are: all of them read, or no more than is asked for, since each function on AWS may read no more.
  */
+import type { AwsWorld } from "../adapters/aws/client.ts";
 import { createFileBlobs } from "../adapters/file/blobs.ts";
 import { loadConfig, refuseSameRole, resolveConfig, type LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
@@ -85,6 +86,11 @@ async function loadRemote(url: string, world: World, places: Parameters<typeof l
   return { config: await resolveConfig(parsed.config, "/", url, places), file: url, registrations: null, registered: [], broken: [] };
 }
 
+/** The store of copies by its URL; `null`: the folder that is used where none is named. */
+export async function openBackups(url: string | null, there: AwsWorld): Promise<BlobStore> {
+  return url === null || isFile(url) ? createFileBlobs(folderOf(url, localPaths().backups)) : openBlobs(url, there);
+}
+
 /** @throws CertkeepError config_missing, config_invalid, store_unavailable */
 export async function composeSettings(world: World): Promise<ComposedSettings> {
   const paths = localPaths();
@@ -95,7 +101,7 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     registryFailure: null,
     secrets: secretValues(there),
     stores: {
-      backups: stores.backups === null || isFile(stores.backups) ? createFileBlobs(folderOf(stores.backups, paths.backups)) : await openBlobs(stores.backups, there),
+      backups: await openBackups(stores.backups, there),
       states: stores.state === null || isFile(stores.state) ? createFileStates(folderOf(stores.state, paths.states)) : await openStates(stores.state, there),
     },
   };

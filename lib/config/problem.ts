@@ -40,15 +40,21 @@ export function invalidConfig(where: string, problems: readonly Problem[]): Cert
 }
 
 const SHOWN_LENGTH = 64;
-/** Markers of keys, webhooks and URLs with a password, and hexadecimal digests. */
-const SECRETIVE = /AGE-SECRET-KEY|PRIVATE KEY|hooks\.slack|:\/\/[^/]*@|[0-9a-f]{32}/i;
+/** Markers of keys, webhooks and URLs with a password. */
+const MARKED = /AGE-SECRET-KEY|PRIVATE KEY|hooks\.slack|:\/\/[^/]*@/i;
+const HEXADECIMAL = /[0-9a-f]{32}/i;
 /** A run as tokens are: small and capital letters and digits mixed. */
 const TOKEN = /(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])[\w+/=-]{20}/;
+
+/** Whether a text that was given as a name is a key, a token or a webhook that got into the wrong place. */
+export function isSecretive(text: string): boolean {
+  return MARKED.test(text) || TOKEN.test(text);
+}
 
 /** `text` in quotes, or only its length where it is long or may be a secret. */
 export function shown(text: string): string {
   if (text === "") return "an empty text";
-  if (text.length > SHOWN_LENGTH || SECRETIVE.test(text) || TOKEN.test(text)) return `a text of ${text.length} characters`;
+  if (text.length > SHOWN_LENGTH || HEXADECIMAL.test(text) || isSecretive(text)) return `a text of ${text.length} characters`;
   return JSON.stringify(plain(text));
 }
 

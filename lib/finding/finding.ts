@@ -25,6 +25,8 @@ export interface Finding {
   readonly advice: string;
   /** A command that can be pasted, made by `commandLine` of lib/finding/command.ts, or `null`. */
   readonly command: string | null;
+  /** The same restore by the function on AWS, made by `invokeLine` of lib/finding/invoke.ts; absent where none is configured. */
+  readonly invoke?: string;
   /** RFC 3339: first seen. */
   readonly since: string;
   /** Instant at which it comes true or matters, for sorting; RFC 3339 or `null`. */

@@ -13,7 +13,7 @@ export function digestText(message: Message, { width, style }: { readonly width:
     lines.push("", ...wrap(`${plain(section.title)} (${section.total.toLocaleString("en-US")})`, width).map((line) => style.bold(paint(line))));
     for (const item of section.items) lines.push(...hanging(partsText(item.parts), width));
     if (section.rest !== null) lines.push(...wrap(partsText(section.rest), width, "  ").map((line) => style.dim(line)));
-    const commands = new Set(section.items.map(({ command }) => command).filter((command) => command !== null));
+    const commands = new Set(section.items.flatMap(({ command, invoke = null }) => [command, invoke]).filter((command) => command !== null));
     for (const command of commands) lines.push(`      ${style.green(command)}`);
   }
   if (fitted.notes.length > 0) lines.push("");

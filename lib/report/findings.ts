@@ -80,7 +80,7 @@ function stateText({ code, due, since, asLastSeen }: Finding, nowNs: bigint): st
 function groupLines(findings: readonly Finding[], { width, style, several, nowNs }: FindingsView): string[] {
   const [first] = findings;
   if (first === undefined) return [];
-  const commands = findings.map(({ command }) => command).filter((command) => command !== null);
+  const commands = findings.flatMap(({ command, invoke }) => (command === null ? [] : [command, ...(invoke === undefined ? [] : [invoke])]));
   const heads = findings.flatMap((finding) => {
     const [name, place] = placeText(finding, several);
     return [`  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`, ...wrap(plain(finding.seen), width, "    ")];

@@ -16,6 +16,8 @@ import { verdictText } from "./verdict.ts";
 export interface Item {
   readonly parts: readonly Part[];
   readonly command: string | null;
+  /** The same by a function on AWS, for who has neither certkeep nor its configuration at hand. */
+  readonly invoke?: string | null;
   readonly weight: number;
   readonly cluster: string | null;
 }
@@ -155,6 +157,7 @@ function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
       ...(finding.asLastSeen === null ? [] : [" As last seen ", ...instantParts(finding.asLastSeen), "."]),
     ],
     command: safeCommand(finding.command),
+    invoke: safeInvoke(finding.invoke ?? null),
     weight: 1,
     cluster: finding.subject.cluster,
   };
@@ -203,6 +206,12 @@ const COMMAND = /^certkeep( ('[A-Za-z0-9._/*:=-]+'|[A-Za-z0-9._/:=-]+))+$/;
 /** The command where it is one, whole and no longer than can be read; the rules that made it are not taken on trust. */
 function safeCommand(command: string | null): string | null {
   return command !== null && command.length <= COMMAND_LENGTH && COMMAND.test(command) ? command : null;
+}
+
+const INVOKE = /^aws lambda invoke --function-name [A-Za-z0-9_-]+ --region [a-z0-9-]+ --cli-binary-format raw-in-base64-out --payload '\{[A-Za-z0-9._/*:=,"{}[\]-]+\}' \/dev\/stdout$/;
+
+function safeInvoke(line: string | null): string | null {
+  return line !== null && line.length <= COMMAND_LENGTH && INVOKE.test(line) ? line : null;
 }
 
 function unknownSection({ summaries }: MessageInput): Section[] {

@@ -11,6 +11,7 @@ import { adviseFindings } from "../finding/advise.ts";
 import { evaluateState, isUnreachable } from "../finding/evaluate.ts";
 import { createFinding, type Draft, type Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
+import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
@@ -57,19 +58,21 @@ export interface SummaryView {
   readonly wallNs?: bigint | null;
   /** What all clusters tell of issuances together; `null`: not gathered, and nothing is said of budgets. */
   readonly across?: Across | null;
+  /** The function on AWS that restores, offered beside each restore; `null`: there is none. */
+  readonly restore?: RestoreFunction | null;
 }
 
 const NOTHING: Tally = { certificates: 0, fine: 0, staging: 0, unknown: 0, foreign: 0, copies: 0, critical: 0, warning: 0, information: 0 };
 
 /** @throws RangeError for a state whose instants aren't any: the caller takes `unreadableSummary` then */
-export function summarize(state: StateDocument, { atNs, ignore, wallNs = null, across = null }: SummaryView): ClusterSummary {
+export function summarize(state: StateDocument, { atNs, ignore, wallNs = null, across = null, restore = null }: SummaryView): ClusterSummary {
   const now = formatInstant(atNs);
   const finished = state.audit === null ? null : parseInstantOrNull(state.audit.finishedAt);
   const seenFromNs = wallNs !== null && wallNs < atNs ? wallNs : atNs;
   const stale = finished === null || seenFromNs - finished > BigInt(STALE_MS) * 1_000_000n;
   const own = evaluateState(state, atNs, now);
   const all = [...(across === null ? own : [...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)]), ...staleFindings(state, stale, now)];
-  const { said, ignored } = applyIgnore(all, ignore, atNs);
+  const { said, ignored } = applyIgnore(offerInvoke(all, restore), ignore, atNs);
   const counts = tally(state, all, atNs, stale);
   return {
     cluster: state.cluster,

@@ -148,7 +148,7 @@ const stateDocument = z.looseObject({
   cluster: z.string(),
   title: z.string(),
   server: z.string(),
-  identity: z.nullable(z.looseObject({ uid: z.nullable(z.string()), caSha256: z.nullable(z.string()), key: z.string() })),
+  identity: z.nullable(z.looseObject({ uid: z.nullable(z.string()), caSha256: z.nullable(z.string()), key: z.string(), pin: z.optional(z.looseObject({ caSha256: z.nullable(z.string()), by: z.string(), at: instant })) })),
   /** Another identity under this name, if the last look met one. */
   replacedBy: z.nullable(z.looseObject({ uid: z.nullable(z.string()), caSha256: z.nullable(z.string()), since: instant })),
   audit: z.nullable(

@@ -12,6 +12,21 @@ export interface ClusterIdentity {
 /** As pinned in a state: `key` names states and copies, and is never changed once pinned. */
 export interface PinnedIdentity extends ClusterIdentity {
   readonly key: string;
+  /** What vouched for it when it was pinned: an audit follows a new CA, and leaves this as it is. */
+  readonly pin?: Pin | undefined;
+}
+
+/** Who first said that this cluster is the one, and by which CA it proves itself. */
+export type Pin = {
+  readonly caSha256: string | null;
+  /** `person` or `audit`. */
+  readonly by: string;
+  /** RFC 3339. */
+  readonly at: string;
+};
+
+export function pinnedBy(by: "person" | "audit", { caSha256 }: ClusterIdentity, at: string): Pin {
+  return { caSha256, by, at };
 }
 
 /**
@@ -29,6 +44,13 @@ export function sameCluster(a: ClusterIdentity, b: ClusterIdentity): boolean {
   if (a.uid !== null && b.uid !== null) return a.uid === b.uid;
   if (a.uid === null && b.uid === null) return a.caSha256 === b.caSha256;
   return true;
+}
+
+/** Of two pins of one cluster a person's stands, and of two by persons the later. */
+export function mergePin(a: Pin | undefined, b: Pin | undefined): Pin | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a.by !== b.by) return a.by === "person" ? a : b;
+  return a.by === "person" ? (a.at >= b.at ? a : b) : a.at <= b.at ? a : b;
 }
 
 /** What is known of the pinned cluster after another look at it: gaps are filled, a new CA of the same uid is taken over. */

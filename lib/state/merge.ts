@@ -6,6 +6,7 @@ import { parseInstantOrNull } from "../certificate/time.ts";
 import type { CopyRecord, StateDocument } from "./document.ts";
 import { carryEvidence } from "./evidence.ts";
 import { carryObservations } from "./observations.ts";
+import { mergePin } from "./identity.ts";
 
 function later(a: string, b: string): string {
   return a >= b ? a : b;
@@ -28,6 +29,12 @@ function mergeCopy(a: CopyRecord, b: CopyRecord): CopyRecord {
     liveUntil: later(a.liveUntil, b.liveUntil),
     ...(retired === undefined ? {} : { retired }),
   };
+}
+
+function mergeIdentity(theirs: StateDocument["identity"], ours: StateDocument["identity"]): StateDocument["identity"] {
+  const identity = theirs ?? ours;
+  const pin = mergePin(theirs?.pin, ours?.pin);
+  return identity === null || pin === undefined || theirs?.key !== (ours?.key ?? theirs?.key) ? identity : { ...identity, pin };
 }
 
 function union<T>(a: Record<string, T>, b: Record<string, T>, pick: (a: T, b: T) => T): Record<string, T> {
@@ -63,7 +70,7 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
     ...ours,
     format: Math.max(theirs.format, ours.format),
     readableFrom: Math.max(theirs.readableFrom, ours.readableFrom),
-    identity: theirs.identity ?? ours.identity,
+    identity: mergeIdentity(theirs.identity, ours.identity),
     replacedBy: newest.replacedBy,
     audit: newest.audit,
     namespaces: { ...theirs.namespaces, ...ours.namespaces },

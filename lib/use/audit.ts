@@ -3,17 +3,19 @@
  * together tell of issuances, those too that this run doesn't look at: budgets, and what to do about what fails.
  */
 import pLimit from "p-limit";
-import { CertkeepError, isCertkeepError } from "../error.ts";
+import { type CertkeepError, isCertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
 import { adviseFindings } from "../finding/advise.ts";
 import type { Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
+import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
 import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { msOf } from "../finding/verdict.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
 import type { AuditPorts, AuditTarget } from "./audit/context.ts";
+import { unforeseen } from "./unforeseen.ts";
 
 export interface AuditReport {
   readonly clusters: readonly AuditedTarget[];
@@ -37,14 +39,14 @@ const CLUSTERS_AT_ONCE = 4;
 const OBSERVE_SHARE = 1 / 4;
 
 /** For each cluster, so that all of them together stay within that share. */
-function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: AuditPorts): number {
+export function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: AuditPorts): number {
   if (deadlineMs === undefined) return OBSERVE_MS;
   const leftMs = Math.max(0, deadlineMs - msOf(wall.nowNs()));
   return Math.min(OBSERVE_MS, Math.floor((leftMs * OBSERVE_SHARE) / Math.max(1, Math.ceil(clusters / CLUSTERS_AT_ONCE))));
 }
 
-/** Never throws for what one target does. */
-export async function auditAll(targets: readonly AuditTarget[], ports: AuditPorts, ignore: readonly IgnoreEntry[]): Promise<AuditReport> {
+/** `restore`: the function on AWS that restores, if there is one. Never throws for what one target does. */
+export async function auditAll(targets: readonly AuditTarget[], ports: AuditPorts, ignore: readonly IgnoreEntry[], restore: RestoreFunction | null = null): Promise<AuditReport> {
   const audits: ClusterAudit[] = [];
   const failed: { title: string; error: CertkeepError }[] = [];
   const atNs = ports.clock.nowNs();
@@ -56,7 +58,7 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
         try {
           audits.push(await auditCluster(target, { ...ports, observeMs }));
         } catch (error) {
-          failed.push({ title: target.title, error: isCertkeepError(error) ? error : unforeseen(target.title, error) });
+          failed.push({ title: target.title, error: isCertkeepError(error) ? error : unforeseen(`cluster ${target.title}`, error) });
         } finally {
           await target.reader.close();
           await target.diagnosis?.close();
@@ -68,7 +70,7 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
   const { across, problems } = await gatherAcross(ports, audits.map(({ state }) => state));
   const told = new Set(failed.map(({ error }) => error.message));
   const clusters = audits.map((audit): AuditedTarget => {
-    const findings = [...adviseFindings(audit.findings, audit.state, across), ...issuanceFindings(across, audit.cluster)];
+    const findings = offerInvoke([...adviseFindings(audit.findings, audit.state, across), ...issuanceFindings(across, audit.cluster)], restore);
     const { said, ignored } = applyIgnore(findings, ignore, atNs);
     return { ...audit, findings: said, ignored, tally: tally(audit.state, findings, atNs) };
   });
@@ -78,12 +80,6 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
     across,
     unreadStates: problems.filter(({ message }) => !told.has(message)),
   };
-}
-
-/** A fault of certkeep's own costs its cluster alone. What it says may hold anything: only its class and place are told. */
-function unforeseen(title: string, error: unknown): CertkeepError {
-  const place = error instanceof Error ? ((error.stack ?? "").split("\n").find((line) => line.trimStart().startsWith("at ")) ?? "").trim() : "";
-  return new CertkeepError("internal", { where: `cluster ${title}`, found: `an error that should not happen (${error instanceof Error ? error.name : typeof error} ${place})`, expected: "an audit", todo: "Please report it" });
 }
 
 /** Whether something could not be read or written. */

@@ -10,6 +10,7 @@ import { CODES } from "../finding/codes.ts";
 import { evaluateState } from "../finding/evaluate.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
+import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
 import { issuanceFindings, setLabel } from "../finding/issuance.ts";
 import { bareName, certificatePlaces, type CertificatePlace, isFor, isSecret, isUnder } from "../finding/place.ts";
 import { tally, type Tally } from "../finding/tally.ts";
@@ -28,6 +29,8 @@ export interface ExplainInput {
   /** So many more certificates are to be planned; `null`: none. */
   readonly plan: number | null;
   readonly ignore: readonly IgnoreEntry[];
+  /** The function on AWS that restores, where there is one. */
+  readonly restore?: RestoreFunction | null;
 }
 
 export interface ExplainedCopy {
@@ -174,7 +177,7 @@ class Explained {
   /** Findings of a cluster, advised, and how many are muted. */
   #findingsOf({ state, findings }: Known): { readonly said: readonly Finding[]; readonly ignored: readonly Finding[] } {
     const own = adviseFindings(findings, state, this.#across);
-    return applyIgnore([...own, ...issuanceFindings(this.#across, state.cluster)], this.#input.ignore, this.#atNs);
+    return applyIgnore(offerInvoke([...own, ...issuanceFindings(this.#across, state.cluster)], this.#input.restore ?? null), this.#input.ignore, this.#atNs);
   }
 
   /** Those that a code, an id or a reference names; `null` where `name` is none of these, or there are none. */

@@ -18,7 +18,7 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import type { ObjectName } from "../ports/registrar.ts";
 import type { NextRegistration, StoredRegistration } from "../ports/registrations.ts";
-import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity } from "../state/identity.ts";
+import { identityKey, pinnedBy, refreshIdentity, sameCluster, type ClusterIdentity } from "../state/identity.ts";
 import { checkCredential, exposuresOf, rulesOfEverybody } from "./register/check.ts";
 import type { CheckedCredential, OpenedCredential, RegisterPorts, RegisterRequest, RegisterResult } from "./register/context.ts";
 import { changeState, pinSuccessor } from "./restore/source.ts";
@@ -241,7 +241,10 @@ async function pin(name: string, identity: ClusterIdentity, ports: RegisterPorts
     ...state,
     server,
     replacedBy: null,
-    identity: state.identity === null ? { ...identity, key: identityKey(identity, server) } : { ...state.identity, ...refreshIdentity(state.identity, identity) },
+    identity: {
+      ...(state.identity === null ? { ...identity, key: identityKey(identity, server) } : { ...state.identity, ...refreshIdentity(state.identity, identity) }),
+      pin: pinnedBy("person", identity, formatInstant(ports.clock.nowNs())),
+    },
   }));
 }
 

@@ -1,6 +1,7 @@
 /** What is known of every cluster, from the states alone: no cluster is asked. A state that can't be read is told, and hides no other. */
 import { isCertkeepError, type CertkeepError } from "../error.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
+import type { RestoreFunction } from "../finding/invoke.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StateStore } from "../ports/states.ts";
 import type { BudgetLevel } from "../report/budget.ts";
@@ -19,6 +20,8 @@ export interface ReportPorts {
   readonly clock: Clock;
   /** Known issuers and limits of the configuration; without them nothing is said of budgets. */
   readonly issuance?: Pick<AcrossPorts, "wall" | "kit" | "overrides">;
+  /** The function on AWS that restores, where there is one. */
+  readonly restore?: RestoreFunction | null;
 }
 
 export interface ReportScope {
@@ -48,7 +51,7 @@ export interface Overview {
 export async function surveyStates(ports: ReportPorts, { registered, ignore }: ReportScope, look: (state: StateDocument, summary: ClusterSummary) => void = () => {}, which: "all" | "touched" = "touched"): Promise<Overview> {
   const keys = await stateKeys(ports.states);
   const atNs = ports.clock.nowNs();
-  const alone: SummaryView = { atNs, ignore, across: null, wallNs: ports.issuance?.wall?.nowNs() ?? null };
+  const alone: SummaryView = { atNs, ignore, across: null, wallNs: ports.issuance?.wall?.nowNs() ?? null, restore: ports.restore ?? null };
   const wanted = new Set(registered.length === 0 ? keys : keys.filter((key) => registered.includes(key)));
   const summed = new Map<string, ClusterSummary>();
   const sumUp = (state: StateDocument, view: SummaryView): void => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatState, parseState, STATE_FORMAT, type CopyRecord, type StateDocument } from "../../lib/state/document.ts";
-import { calledBy, identityKey, refreshIdentity, sameCluster } from "../../lib/state/identity.ts";
+import { calledBy, identityKey, mergePin, pinnedBy, refreshIdentity, sameCluster } from "../../lib/state/identity.ts";
 import { mergeStates } from "../../lib/state/merge.ts";
 import { certificate, secret, state } from "../finding/fixture.ts";
 
@@ -46,6 +46,17 @@ describe("merging two audits' states", () => {
       expect(merged.copies["v"]).toMatchObject({ liveFrom: T(1), liveUntil: T(6), seenValid: true, retired: { reason: "leaked" } });
       expect(merged.copies["w"]).toBeDefined();
     }
+  });
+
+  it("keeps a person's pin, whoever writes last", () => {
+    const identity = { key: "uid-1", uid: "1", caSha256: "new" };
+    const audit = audited(6, { identity: { ...identity, pin: pinnedBy("audit", { uid: null, caSha256: "first" }, T(1)) } });
+    const person = audited(5, { identity: { ...identity, pin: pinnedBy("person", { uid: null, caSha256: "new" }, T(5)) } });
+    const older = audited(5, { identity });
+    for (const merged of [mergeStates(audit, person), mergeStates(person, audit), mergeStates(person, older), mergeStates(older, person)]) expect(merged.identity?.pin).toEqual({ caSha256: "new", by: "person", at: T(5) });
+    const of = (by: "audit" | "person", minute: number) => pinnedBy(by, { uid: null, caSha256: String(minute) }, T(minute));
+    expect(mergePin(of("person", 1), of("person", 2))?.at).toBe(T(2));
+    expect(mergePin(of("audit", 1), of("audit", 2))?.at).toBe(T(1));
   });
 
   it("keeps fields that it doesn't know, and never raises the format", () => {

@@ -144,7 +144,7 @@ describe("registering", () => {
     expect([...at.credentials.values()].every((text) => text.includes(TOKEN))).toBe(true);
     expect([...at.credentials.keys()]).toEqual(["prod.read-00000001.kubeconfig", "prod.restore-00000002.kubeconfig"]);
     expect(parseRegistration(at.texts.get("prod") ?? "", "prod.yaml")).toMatchObject({ ok: true, entry: { access: { kind: "token", since: "2027-01-15T08:00:00Z" } } });
-    expect((await loadState(at.states, "prod"))?.state.identity).toMatchObject({ uid: UID, key: `uid-${UID}` });
+    expect((await loadState(at.states, "prod"))?.state.identity).toMatchObject({ uid: UID, key: `uid-${UID}`, pin: { caSha256: "aa", by: "person" } });
   });
 
   it("is whole or nothing, whichever call fails", async () => {

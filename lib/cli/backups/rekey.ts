@@ -1,23 +1,27 @@
 /** `certkeep backups rekey` */
 import { Command } from "commander";
-import { composeRekey } from "../../compose/rekey.ts";
+import { composeMove, composeRekey } from "../../compose/rekey.ts";
 import { count, plain } from "../../report/text.ts";
+import { moveCopies, type MovedCopy, type MovePorts } from "../../use/move.ts";
 import { runRekey, type RekeyReport } from "../../use/rekey.ts";
 import { tell, writeJson, writeLine, type Io } from "../io.ts";
 import { createProgress, withCommon, type CommonOptions } from "../options.ts";
 
 const SCHEMA = "certkeep.rekey/v1";
+const MOVE_SCHEMA = "certkeep.move/v1";
 
-type Options = CommonOptions & { readonly identity?: string; readonly purgeOld?: boolean };
+type Options = CommonOptions & { readonly identity?: string; readonly purgeOld?: boolean; readonly from?: string };
 
 export function rekeyCommand(io: Io): Command {
   return withCommon(new Command("rekey").description("seals every copy again for the recipients that certkeep.yaml names now").argument("[pattern...]", "clusters, Secrets or versions; * stands for any characters"))
     .option("--identity <file>", "an identity that opens the copies as they are; - reads standard input")
-    .option("--purge-old", "remove what a recipient no longer configured could open, once its new version is verified")
-    .addHelpText("after", "\nInterrupted, it goes on where it ended. Nothing is changed in place: each copy gets a new version, which is read back and opened before the old one may go.\n\nExamples:\n  certkeep backups rekey                       after adding a recipient\n  certkeep backups rekey --purge-old           after an identity leaked, with its recipient taken out of certkeep.yaml")
+    .option("--from <store>", "bring the copies from another store into the one that certkeep.yaml names, as they are")
+    .option("--purge-old", "remove what a recipient no longer configured could open, once its new version is verified; with --from: what has arrived")
+    .addHelpText("after", "\nInterrupted, it goes on where it ended. Nothing is changed in place: each copy gets a new version, which is read back and opened before the old one may go.\n\nExamples:\n  certkeep backups rekey                       after adding a recipient\n  certkeep backups rekey --purge-old           after an identity leaked, with its recipient taken out of certkeep.yaml\n  certkeep backups rekey --from secretsmanager://certkeep/prod/backups")
     .action(async (patterns: string[], _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
       const progress = createProgress(io);
+      if (options.from !== undefined) return move(io, patterns, options.from, options, progress);
       const ports = await composeRekey({
         configFile: options.config ?? null,
         env: io.env,
@@ -35,6 +39,25 @@ export function rekeyCommand(io: Io): Command {
       for (const problem of report.problems) tell(io, problem);
       if (report.copies.some(({ outcome, old }) => outcome === "failed" || old === "kept" || old === "hidden")) io.exit(3);
     });
+}
+
+async function move(io: Io, patterns: readonly string[], from: string, options: Options, progress: ReturnType<typeof createProgress>): Promise<void> {
+  const ports = await composeMove({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, progress }, from);
+  const copies = await moveCopies(ports, patterns, options.purgeOld === true);
+  progress.done();
+  if (options.json === true) writeJson(io, MOVE_SCHEMA, { from: ports.from.url, to: ports.to.url, copies });
+  else writeLine(io.stdout, moveText(copies, ports, options.purgeOld === true));
+  if (copies.some(({ outcome, old }) => outcome === "failed" || old === "kept")) io.exit(3);
+}
+
+function moveText(copies: readonly MovedCopy[], { from, to }: MovePorts, purged: boolean): string {
+  const of = (wanted: MovedCopy["outcome"]): number => copies.filter(({ outcome }) => outcome === wanted).length;
+  const lines = copies.filter(({ message }) => message !== null).map(({ key, old, message }) => plain(`${old === "kept" ? "not removed" : "not moved"}: ${key}: ${message ?? ""}`));
+  lines.push(`${count(of("moved"), "copy", "copies")} moved to ${plain(to.url)}, ${of("current")} there already, ${of("failed")} failed${of("retired") === 0 ? "" : `, ${of("retired")} retired and left behind`}.`);
+  const left = copies.filter(({ outcome, old }) => old !== "removed" && (outcome === "moved" || outcome === "current")).length;
+  if (purged) lines.push(`${count(copies.length - copies.filter(({ old }) => old !== "removed").length, "copy", "copies")} removed from ${plain(from.url)}.`);
+  else if (left > 0) lines.push(`${plain(from.url)} still has them: remove them there with --purge-old once an audit has seen the new store.`);
+  return lines.join("\n");
 }
 
 function rekeyText(report: RekeyReport, purged: boolean): string {

@@ -104,7 +104,7 @@ function sectionBlocks(section: FittedSection): Block[] {
   const title = slackText([{ strong: `${capital(section.title)} (${section.total.toLocaleString("en-US")})` }]);
   const lines = section.items.map(({ parts }) => `• ${slackText(parts)}`);
   if (section.rest !== null) lines.push(slackText(section.rest));
-  const commands = section.items.map(({ command }) => command).filter((command) => command !== null);
+  const commands = [...section.items.map(({ command }) => command), ...section.items.map(({ invoke }) => invoke ?? null)].filter((command) => command !== null);
   return [...packed([title, ...lines], (part) => part.join("\n")), ...packed([...new Set(commands)], (part) => `\`\`\`\n${part.join("\n")}\n\`\`\``)].map((text) => ({ type: "section", text: mrkdwn(text) }));
 }
 

@@ -18,7 +18,7 @@ import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type SecretRecord, type StateDocument, type Unread } from "../../state/document.ts";
 import { carryEvidence } from "../../state/evidence.ts";
 import { storedObservations } from "../../state/observations.ts";
-import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
+import { identityKey, pinnedBy, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
 import { findState, loadState, saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
 import { discover, type Discovery, type Shortfall } from "./discover.ts";
@@ -142,7 +142,8 @@ class ClusterRun {
     const { reader } = this.#target;
     this.#reached = true;
     const pinned: PinnedIdentity | null = this.#before.identity;
-    this.#state.identity = pinned === null ? { ...this.#identity, key: identityKey(this.#identity, this.#target.server) } : { ...pinned, ...refreshIdentity(pinned, this.#identity) };
+    const pin = pinned?.pin ?? pinnedBy("audit", { uid: null, caSha256: pinned?.caSha256 ?? this.#identity.caSha256 }, this.#now);
+    this.#state.identity = pinned === null ? { ...this.#identity, key: identityKey(this.#identity, this.#target.server), pin } : { ...pinned, ...refreshIdentity(pinned, this.#identity), pin };
     this.#state.replacedBy = null;
     await this.#listCopies();
     try {

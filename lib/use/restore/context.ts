@@ -18,6 +18,8 @@ export interface RestorePorts extends Omit<AuditPorts, "dryRun"> {
   readonly revocation: RevocationSource | null;
   /** A name for this run among those that may hold the lease: random, told to nobody else. */
   readonly holder: string;
+  /** Copies alone that came from the cluster of the state, or from one that it succeeded. Absent: an identity's owner decides. */
+  readonly confined?: boolean;
 }
 
 export interface RestoreRequest {

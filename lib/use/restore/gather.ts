@@ -4,6 +4,7 @@ import { copyKey, clusterPrefix, parseCopyKey } from "../../backup/keys.ts";
 import { parseDocument } from "../../backup/document.ts";
 import { CertkeepError } from "../../error.ts";
 import { copyObjections } from "../../recovery/copyrule.ts";
+import { cameFrom } from "../../recovery/destination.ts";
 import { selectCopies, type Choice, type KnownCopy, type Selected } from "../../recovery/select.ts";
 import type { OpenedCopy, UnusableCopy, Wanted } from "../../recovery/view.ts";
 import { isShape } from "../../secret/shapes.ts";
@@ -111,6 +112,10 @@ export async function openChoices(chosen: Chosen, source: Source, request: Resto
           const opened = await openCopy(version, key, known, ports, nowNs, ask);
           if (!opened.ok) {
             unusable.push(opened.unusable);
+            continue;
+          }
+          if (ports.confined === true && !cameFrom(opened.header.clusterIdentity, source.state)) {
+            unusable.push({ version, code: "copy_of_another", detail: `it came from ${opened.header.clusterIdentity}` });
             continue;
           }
           copies.push(opened.copy);

@@ -8,7 +8,7 @@ import { meant } from "../../config/suggest.ts";
 import type { StateStore } from "../../ports/states.ts";
 import { predecessorName, predecessorsOf, stillCounts, succeed, withPredecessor } from "../../recovery/successor.ts";
 import { emptyState, formatState, parseState, type StateDocument } from "../../state/document.ts";
-import { identityKey, sameCluster, type ClusterIdentity } from "../../state/identity.ts";
+import { identityKey, pinnedBy, sameCluster, type ClusterIdentity } from "../../state/identity.ts";
 import { findState, loadState, saveState, stateKeys, stateName } from "../states.ts";
 import type { RestoreRequest, RestoreTarget } from "./context.ts";
 
@@ -121,7 +121,7 @@ export async function pinSuccessor(states: StateStore, cluster: string, identity
     const document = predecessorName(cluster, before.key);
     const kept = await states.read(document);
     if (kept === null && (await states.write(document, formatState(loaded.state), null)) === null) continue;
-    const next = succeed(loaded.state, { ...identity, key: identityKey(identity, server) }, document, formatInstant(nowNs));
+    const next = succeed(loaded.state, { ...identity, key: identityKey(identity, server), pin: pinnedBy("person", identity, formatInstant(nowNs)) }, document, formatInstant(nowNs));
     if ((await states.write(stateName(cluster), formatState(next), loaded.revision)) !== null) return;
   }
   throw new CertkeepError("state_conflict", { where: `${states.url}/${stateName(cluster)}`, found: "other writers, again and again", expected: "a moment's rest", todo: "Run it again" });

@@ -48,7 +48,8 @@ export async function startMinistack(options: MinistackOptions = {}): Promise<Aw
       MINISTACK_REGION: EMULATED_REGION,
       IOT_MTLS_ENABLED: "0",
       SFTP_ENABLED: "0",
-      ...(options.tls === true ? { USE_SSL: "1" } : {}),
+      // What is deployed has to trust it too.
+      ...(options.tls === true ? { USE_SSL: "1", NODE_EXTRA_CA_CERTS: join(folder, "ministack-tls/server.crt") } : {}),
       ...(options.iam === true ? { AUTH: "true" } : {}),
       ...options.env,
     },

@@ -13,14 +13,16 @@ import { NOW_MS, plan } from "../support.ts";
 
 const EVIL = ["<!channel>", "<@U123>", "<https://evil.example|ok>", "@here", "*bold*", "`code`", "```\nrm -rf /\n```", "&lt;!channel&gt;", "\u202egnp.exe", "a\nb", "שלום", "e\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "x".repeat(253), "&".repeat(253), "<".repeat(500), ":tada:", "", "$(reboot)", "'; reboot #", "\ud800", "--apply", "😀".repeat(100)];
 const evil = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...EVIL) }, fc.string({ unit: "binary", maxLength: 300 }), fc.domain());
+const INVOKE = `aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-binary-format raw-in-base64-out --payload '{"cluster":"prod","names":["shop.example.com"]}' /dev/stdout`;
 const code = fc.constantFrom(...(Object.keys(CODES) as FindingCode[]));
 
 const finding = (cluster: string): fc.Arbitrary<Finding> =>
   fc
-    .record({ code, severity: fc.constantFrom(...SEVERITIES), namespace: fc.option(evil), secret: fc.option(evil), name: fc.option(evil), seen: evil, advice: fc.option(evil), command: fc.option(evil), cause: fc.option(evil), due: fc.option(evil) })
-    .map(({ code: of, namespace, secret, name, advice, cause, command, ...rest }) =>
-      createFinding({ code: of, ...rest, command, subject: { cluster, namespace, secret, name }, ...(advice === null ? {} : { advice }), ...(cause === null ? {} : { cause }) }, NOW),
-    );
+    .record({ code, severity: fc.constantFrom(...SEVERITIES), namespace: fc.option(evil), secret: fc.option(evil), name: fc.option(evil), seen: evil, advice: fc.option(evil), command: fc.option(evil), invoke: fc.option(fc.oneof(evil, fc.constantFrom(INVOKE, `${INVOKE} && reboot`, INVOKE.replace("prod", "$(reboot)")))), cause: fc.option(evil), due: fc.option(evil) })
+    .map(({ code: of, namespace, secret, name, advice, cause, command, invoke, ...rest }) => ({
+      ...createFinding({ code: of, ...rest, command, subject: { cluster, namespace, secret, name }, ...(advice === null ? {} : { advice }), ...(cause === null ? {} : { cause }) }, NOW),
+      ...(invoke === null ? {} : { invoke }),
+    }));
 
 const summary: fc.Arbitrary<ClusterSummary> = fc
   .record({ cluster: evil, title: evil, sight: fc.constantFrom("now", "part", "stale", "unseen", "never", "unreadable"), certificates: fc.nat(1000), known: fc.boolean(), seenAt: fc.option(fc.constantFrom(NOW, "nonsense", "0001-01-01T00:00:00Z")) })
@@ -71,7 +73,7 @@ describe("a digest of any states whatsoever", () => {
           for (const text of texts) {
             expect(text).not.toMatch(TOKEN);
             if (text.startsWith("```")) {
-              for (const line of text.split("\n").slice(1, -1)) expect(line).toMatch(/^certkeep [A-Za-z0-9._/*:=' -]+$/);
+              for (const line of text.split("\n").slice(1, -1)) expect(line === INVOKE ? "certkeep restore" : line).toMatch(/^certkeep [A-Za-z0-9._/*:=' -]+$/);
               expect(text.endsWith("\n```")).toBe(true);
             } else if (block.type !== "header") expect((text.match(/`/g)?.length ?? 0) % 2).toBe(0);
           }

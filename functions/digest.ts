@@ -1,0 +1,11 @@
+/** Lambda, every few minutes: posts the digests that are due, and counts for alarms whether audits still finish. */
+import { composeDigestFunction } from "../lib/compose/function/digest.ts";
+import { runFunction, type Invocation } from "../lib/compose/function/run.ts";
+import { digestAll } from "../lib/use/function/digest.ts";
+
+export function handler(_event: unknown, context?: Invocation): Promise<object> {
+  return runFunction("digest", context, async (run) => {
+    const { ports, work } = await composeDigestFunction(run);
+    return digestAll(ports, work);
+  });
+}

@@ -1,0 +1,14 @@
+/** Lambda, on a schedule: queues the clusters that are due, and publishes the configuration that the functions go by. */
+import { composeDispatch } from "../lib/compose/function/dispatch.ts";
+import { runFunction, type Invocation } from "../lib/compose/function/run.ts";
+import { dispatch } from "../lib/use/dispatch.ts";
+import { publishConfig } from "../lib/use/publish.ts";
+
+export function handler(_event: unknown, context?: Invocation): Promise<object> {
+  return runFunction("dispatch", context, async (run) => {
+    const { ports, registered, intervalMinutes, publish } = await composeDispatch(run);
+    const report = await dispatch(ports, registered, intervalMinutes);
+    const published = publish === null ? null : await publishConfig(publish.published, publish.place, run.log);
+    return { ...report, published };
+  });
+}

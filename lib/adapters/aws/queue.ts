@@ -1,0 +1,62 @@
+/**
+ * A queue on SQS, written to in batches. Messages that a batch refuses for a reason of the queue's own are sent again;
+ * a batch that fails as a whole keeps no other from being sent, and its messages are among the refused.
+ */
+import { SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import type { Queue, QueueMessage, RefusedMessage } from "../../ports/queue.ts";
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
+const BATCH = 10;
+/** The first try included; the SDK tries whole requests again by itself. */
+const TRIES = 4;
+const WAIT_MS = 200;
+
+export interface QueueOptions {
+  /** Default: real time. */
+  readonly sleep?: (ms: number) => Promise<void>;
+}
+
+function word(text: unknown, fallback: string): string {
+  return typeof text === "string" && /^[A-Za-z0-9._]{1,80}$/.test(text) ? text : fallback;
+}
+
+export function createSqsQueue(url: string, client: Pick<SQSClient, "send">, { sleep = realSleep }: QueueOptions = {}): Queue {
+  /** @returns those to be sent again, and those that never will be taken */
+  const sendBatch = async (batch: readonly QueueMessage[]): Promise<{ readonly again: readonly RefusedMessage[]; readonly never: readonly RefusedMessage[] }> => {
+    try {
+      const { Failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: batch.map(({ body }, index) => ({ Id: String(index), MessageBody: body })) }));
+      const refused = Failed.flatMap(({ Id, Code, SenderFault }) => {
+        const message = batch[Number(Id)];
+        return message === undefined ? [] : [{ id: message.id, code: word(Code, "refused"), ours: SenderFault === true }];
+      });
+      return { again: refused.filter(({ ours }) => !ours), never: refused.filter(({ ours }) => ours) };
+    } catch (error) {
+      return { again: [], never: batch.map(({ id }) => ({ id, code: word((error as { name?: unknown } | null)?.name, "failed") })) };
+    }
+  };
+
+  return {
+    url,
+    send: async (messages) => {
+      const refused: RefusedMessage[] = [];
+      let waiting = messages;
+      for (let tries = 1; waiting.length > 0; tries += 1) {
+        const again: RefusedMessage[] = [];
+        for (let at = 0; at < waiting.length; at += BATCH) {
+          const result = await sendBatch(waiting.slice(at, at + BATCH));
+          again.push(...result.again);
+          refused.push(...result.never);
+        }
+        if (tries === TRIES) return [...refused, ...again].map(({ id, code }) => ({ id, code }));
+        const ids = new Set(again.map(({ id }) => id));
+        waiting = waiting.filter(({ id }) => ids.has(id));
+        if (waiting.length > 0) await sleep(WAIT_MS * 2 ** (tries - 1));
+      }
+      return refused.map(({ id, code }) => ({ id, code }));
+    },
+  };
+}
+
+function realSleep(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}

@@ -1,0 +1,52 @@
+/** What alarms look at, out of the states: counts over all clusters, and the least of what runs out. Pure; one state after the other. */
+import { certificateViews, unseenPlaces } from "../finding/tally.ts";
+import { instantNs } from "../finding/verdict.ts";
+import { isOverdue, sinceAuditOrPin } from "../state/due.ts";
+import type { StateDocument } from "../state/document.ts";
+import type { BudgetLevel } from "./budget.ts";
+import type { MetricName } from "./metric.ts";
+
+const DAY_NS = 86_400_000_000_000;
+
+interface Counted {
+  readonly valid: number;
+  readonly invalid: number;
+  readonly unknown: number;
+  /** `null`: no certificate is known. */
+  readonly leastDays: number | null;
+  readonly overdue: boolean;
+}
+
+/** Of one cluster; staging and what leads to no known issuer left out. @throws RangeError for a state whose instants aren't any */
+export function countState(state: StateDocument, atNs: bigint, intervalMs: number): Counted {
+  const overdue = isOverdue(sinceAuditOrPin(state, Number(atNs / 1_000_000n)), intervalMs);
+  const unseen = unseenPlaces(state);
+  let [valid, invalid, unknown] = [0, 0, 0];
+  let leastDays: number | null = null;
+  for (const view of certificateViews(state, atNs)) {
+    if (view.staging) continue;
+    // An audit that is overdue vouches for nothing; time goes on all the same.
+    if (overdue || unseen === "all" || unseen.has(`${view.namespace}/${view.secret}`)) unknown += 1;
+    else if (view.valid) valid += 1;
+    else invalid += 1;
+    const days = Number(instantNs(view.notAfter) - atNs) / DAY_NS;
+    if (leastDays === null || days < leastDays) leastDays = days;
+  }
+  return { valid, invalid, unknown, leastDays, overdue };
+}
+
+/** `null` for a registered cluster without a state that can be read. */
+export function fleetMetrics(counted: readonly (Counted | null)[], budgets: readonly BudgetLevel[]): readonly (readonly [MetricName, number])[] {
+  const sum = (of: (one: Counted) => number): number => counted.reduce((total, one) => total + (one === null ? 0 : of(one)), 0);
+  const overdue = counted.filter((one) => one === null || one.overdue).length;
+  const days = counted.flatMap((one) => one?.leastDays ?? []);
+  return [
+    ["ClustersOverdue", overdue],
+    ["AuditingStalled", counted.length > 0 && overdue === counted.length ? 1 : 0],
+    ["CertificatesValid", sum(({ valid }) => valid)],
+    ["CertificatesInvalid", sum(({ invalid }) => invalid)],
+    ["CertificatesUnknown", sum(({ unknown }) => unknown)],
+    ...(days.length === 0 ? [] : [["LeastDaysLeft", Math.floor(Math.min(...days) * 100) / 100] as const]),
+    ...(budgets.length === 0 ? [] : [["LeastBudgetLeft", Math.max(0, Math.min(...budgets.map(({ remaining }) => remaining)))] as const]),
+  ];
+}

@@ -1,0 +1,72 @@
+/**
+ * What wakes a person, by one topic. The topic has no key of AWS's own: CloudWatch can't publish to one that is
+ * encrypted with alias/aws/sns, and an alarm that can't is silent. A key of the user's own (`topicKey`) has to let
+ * cloudwatch.amazonaws.com use it. Alarms hold names and numbers, no secret.
+ */
+import type { MetricName } from "../lib/report/metric.ts";
+import { att, FUNCTIONS, type FunctionName } from "./names.ts";
+import type { Parameters } from "./parameters.ts";
+import type { Resource, Resources } from "./resource.ts";
+
+/** Where the functions' own metrics are: see docs/aws.md. */
+const METRICS = "Certkeep";
+
+interface Alarm {
+  readonly description: string;
+  readonly namespace: string;
+  readonly metric: string;
+  readonly dimensions: Readonly<Record<string, unknown>>;
+  readonly periodSeconds: number;
+  readonly statistic: "Maximum" | "Sum";
+  readonly missing: "breaching" | "notBreaching";
+  readonly periods?: number;
+}
+
+export function alarms(parameters: Parameters): Resources {
+  const { stage, alarmEmail, topicKey, intervalMinutes } = parameters;
+  const own = (metric: MetricName): Pick<Alarm, "namespace" | "metric" | "dimensions"> => ({ namespace: METRICS, metric, dimensions: { stage } });
+  const alarm = (id: string, { description, namespace, metric, dimensions, periodSeconds, statistic, missing, periods = 1 }: Alarm): Record<string, Resource> => ({
+    [`${id}Alarm`]: {
+      Type: "AWS::CloudWatch::Alarm",
+      Properties: {
+        AlarmName: `certkeep-${stage}-${id}`,
+        AlarmDescription: description,
+        Namespace: namespace,
+        MetricName: metric,
+        Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
+        Statistic: statistic,
+        Period: periodSeconds,
+        EvaluationPeriods: periods,
+        Threshold: 0,
+        ComparisonOperator: "GreaterThanThreshold",
+        TreatMissingData: missing,
+        AlarmActions: [{ Ref: "AlarmTopic" }],
+        OKActions: [{ Ref: "AlarmTopic" }],
+      },
+    },
+  });
+  const errors = (name: FunctionName): Record<string, Resource> =>
+    alarm(`${name[0]?.toUpperCase()}${name.slice(1)}Errors`, { description: `The function ${name} failed: its log group says why.`, namespace: "AWS/Lambda", metric: "Errors", dimensions: { FunctionName: { Ref: `${name[0]?.toUpperCase()}${name.slice(1)}LambdaFunction` } }, periodSeconds: 300, statistic: "Sum", missing: "notBreaching" });
+  return {
+    AlarmTopic: { Type: "AWS::SNS::Topic", Properties: topicKey === null ? {} : { KmsMasterKeyId: topicKey } },
+    AlarmTopicPolicy: {
+      Type: "AWS::SNS::TopicPolicy",
+      Properties: {
+        Topics: [{ Ref: "AlarmTopic" }],
+        PolicyDocument: {
+          Version: "2012-10-17",
+          Statement: [
+            { Sid: "Alarms", Effect: "Allow", Principal: { Service: "cloudwatch.amazonaws.com" }, Action: "sns:Publish", Resource: { Ref: "AlarmTopic" }, Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } } },
+            { Sid: "TlsOnly", Effect: "Deny", Principal: "*", Action: "sns:Publish", Resource: { Ref: "AlarmTopic" }, Condition: { Bool: { "aws:SecureTransport": "false" } } },
+          ],
+        },
+      },
+    },
+    ...(alarmEmail === null ? {} : { AlarmSubscription: { Type: "AWS::SNS::Subscription", Properties: { TopicArn: { Ref: "AlarmTopic" }, Protocol: "email", Endpoint: alarmEmail } } }),
+    ...alarm("DeadLetters", { description: "An audit failed as often as it may be tried: its message is in the dead-letter queue.", namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimensions: { QueueName: att("DeadLetters", "QueueName") }, periodSeconds: 300, statistic: "Maximum", missing: "notBreaching" }),
+    ...alarm("AuditingStalled", { description: `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which counts that, says nothing.`, ...own("AuditingStalled"), periodSeconds: 900, statistic: "Maximum", missing: "breaching" }),
+    ...alarm("DigestsUndelivered", { description: "A digest waits: Slack didn't take it.", ...own("DigestsUndelivered"), periodSeconds: 900, statistic: "Maximum", missing: "notBreaching" }),
+    ...alarm("DrillFailed", { description: "A drill found copies that a restore couldn't use, or didn't come to its end.", ...own("DrillFailed"), periodSeconds: 3600, statistic: "Maximum", missing: "notBreaching" }),
+    ...Object.assign({}, ...FUNCTIONS.map(errors)) as Record<string, Resource>,
+  };
+}

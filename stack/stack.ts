@@ -1,0 +1,25 @@
+/** The whole of a deployment beside its code, worked out of its parameters. */
+import { alarms } from "./alarms.ts";
+import { environment, ownEnvironment } from "./environment.ts";
+import { outputs } from "./outputs.ts";
+import { parseParameters, type Given } from "./parameters.ts";
+import { permissions } from "./permissions.ts";
+import { queue } from "./queue.ts";
+import { storage } from "./storage.ts";
+
+/** @throws Error that names a parameter, what was found and what was expected */
+export function createStack(given: Given, stage: string, region: string): object {
+  const parameters = parseParameters(given, stage, region);
+  const { subnets, securityGroups, intervalMinutes } = parameters;
+  return {
+    parameters,
+    environment: environment(parameters),
+    own: ownEnvironment(parameters),
+    permissions: permissions(parameters),
+    rate: intervalMinutes === 1 ? "rate(1 minute)" : `rate(${intervalMinutes} minutes)`,
+    iam: { path: parameters.rolePath, tags: parameters.tags, ...(parameters.permissionsBoundary === null ? {} : { permissionsBoundary: parameters.permissionsBoundary }) },
+    vpc: subnets.length === 0 ? null : { subnetIds: subnets, securityGroupIds: securityGroups },
+    resources: { ...storage(parameters), ...queue(parameters), ...alarms(parameters) },
+    outputs: outputs(parameters),
+  };
+}

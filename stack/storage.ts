@@ -1,0 +1,47 @@
+/**
+ * The state bucket, unless one is adopted. It outlives the stack: whoever removes that keeps what was seen, and the
+ * copies where they are in S3.
+ */
+import { att, sub } from "./names.ts";
+import type { Parameters } from "./parameters.ts";
+import type { Resources } from "./resource.ts";
+
+/** For how long a state, or a copy that was removed, can still be brought back. */
+const NONCURRENT_DAYS = 30;
+
+export function storage(parameters: Parameters): Resources {
+  if (parameters.stateBucket !== null) return {};
+  const { kmsKey } = parameters;
+  const encryption = kmsKey === null ? { ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } } : { ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: kmsKey }, BucketKeyEnabled: true };
+  return {
+    StateBucket: {
+      Type: "AWS::S3::Bucket",
+      DeletionPolicy: "Retain",
+      UpdateReplacePolicy: "Retain",
+      Properties: {
+        VersioningConfiguration: { Status: "Enabled" },
+        BucketEncryption: { ServerSideEncryptionConfiguration: [encryption] },
+        PublicAccessBlockConfiguration: { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
+        OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
+        LifecycleConfiguration: {
+          Rules: [
+            { Id: "noncurrent", Status: "Enabled", NoncurrentVersionExpiration: { NoncurrentDays: NONCURRENT_DAYS }, ExpiredObjectDeleteMarker: true },
+            { Id: "unfinished", Status: "Enabled", AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
+          ],
+        },
+      },
+    },
+    StateBucketPolicy: {
+      Type: "AWS::S3::BucketPolicy",
+      DeletionPolicy: "Retain",
+      UpdateReplacePolicy: "Retain",
+      Properties: {
+        Bucket: { Ref: "StateBucket" },
+        PolicyDocument: {
+          Version: "2012-10-17",
+          Statement: [{ Sid: "TlsOnly", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: [att("StateBucket"), sub("${StateBucket.Arn}/*")], Condition: { Bool: { "aws:SecureTransport": "false" } } }],
+        },
+      },
+    },
+  };
+}
