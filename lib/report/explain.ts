@@ -17,6 +17,7 @@ import { findingLines, sortFindings } from "./findings.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
 import { count, plain, span, wrap } from "./text.ts";
+import { whyLines, type WhyView } from "./why.ts";
 
 export interface ExplainView {
   readonly name: string;
@@ -35,6 +36,8 @@ export interface ExplainView {
   readonly clusters: readonly { readonly state: { readonly cluster: string; readonly title: string; readonly server: string; readonly audit: { readonly finishedAt: string; readonly complete: boolean } | null }; readonly tally: Tally }[];
   readonly findings: readonly Finding[];
   readonly ignored: number;
+  readonly diagnoses: WhyView["diagnoses"];
+  readonly looks: WhyView["looks"];
   readonly across: Across;
   readonly planned: number | null;
 }
@@ -58,6 +61,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
     ...section("What to do", doLines(view, page), page),
     ...findingLines({ findings: onceEach(view.findings).map((finding) => (finding.command === `certkeep explain ${view.name}` ? { ...finding, command: null } : finding)), nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
     ...(view.ignored === 0 ? [] : wrap(style.dim(`${count(view.ignored, "finding")} muted by ignore: in certkeep.yaml.`), width, "  ")),
+    ...section("Why", whyLines(view, page), page),
     ...(view.kind === "cluster" ? [] : view.accounts.flatMap((account) => timelineLines(account, view, page))),
     ...section("What is left", leftLines(view, page), page),
     ...(view.planned === null ? [] : view.accounts.flatMap((account) => planLines(account, view.planned ?? 0, view, page))),

@@ -140,3 +140,8 @@ export interface Observations {
 }
 
 export const NO_OBSERVATIONS: Observations = { looks: [], signs: [], events: [], access: [], windows: [], revocations: [] };
+
+/** What a state holds of them. */
+export function observationsOf({ observations }: { readonly observations?: unknown }): Observations {
+  return typeof observations === "object" && observations !== null ? { ...NO_OBSERVATIONS, ...(observations as Partial<Observations>) } : NO_OBSERVATIONS;
+}
