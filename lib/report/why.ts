@@ -33,9 +33,15 @@ export interface WhyView {
 }
 
 export function whyLines(view: WhyView, page: Page): string[] {
-  const groups = groupsOf(view.diagnoses);
+  const wanting = view.diagnoses.filter(({ verdict }) => verdict !== "none");
+  // Of a domain or several clusters, what needs no cause is told only where nothing does.
+  const groups = groupsOf(view.kind === "domain" && wanting.length > 0 ? wanting : view.diagnoses);
+  const several = groups.length > 1 && view.kind !== "domain";
   const shown = groups.slice(0, MAX_SHOWN);
-  const lines = shown.flatMap((group, i) => [...(i > 0 && view.kind !== "cluster" ? [""] : []), ...(view.kind === "cluster" ? briefLines(group, page) : groupLines(group, groups.length > 1, page))]);
+  const lines = shown.flatMap((group, i) => {
+    const brief = view.kind === "cluster" || (view.kind === "domain" && group[0]?.kind === "set");
+    return brief ? briefLines(group, page) : [...(i > 0 ? [""] : []), ...groupLines(group, several, page)];
+  });
   if (lines.length === 0) return [];
   return [
     ...lines,
@@ -69,10 +75,13 @@ function groupLines(group: readonly Diagnosis[], several: boolean, page: Page): 
   if (first === undefined) return [];
   const head = several ? wrap(style.bold(plain(headOf(group))), width, "  ") : [];
   const needless = first.needlessMs.length === 0 ? [] : [`${count(first.needlessMs.length, "certificate")} issued without need within a week, the last at ${instantOf(first.needlessMs.at(-1) ?? 0)}.`];
-  if (first.verdict === "none") return [...head, ...wrap("No needless reissue was seen, and nothing that would lead to one.", width, "  ")];
+  if (first.verdict === "none") return [...head, ...wrap(`No needless reissue was seen${first.missing.length === 0 ? ", and nothing that would lead to one" : ""}.`, width, "  ")];
   if (first.verdict === "unknown") return [...head, ...wrap(plain([...needless, `${unknownText(first.missing)}.`].join(" ")), width, "  ")];
-  const lead = needless.length > 0 ? needless : first.causes.every(({ overMs }) => overMs !== null) ? ["Nothing was issued without need within a week that is known of; what is told here is over."] : ["Nothing was issued without need within a week that is known of; this holds all the same:"];
-  return [...head, ...wrap(lead.join(" "), width, "  "), ...first.causes.flatMap((cause) => causeLines(cause, page))];
+  const told = first.kind === "domain" || first.causes.some(({ code }) => code === "race");
+  const over = first.causes.every(({ overMs }) => overMs !== null);
+  const lead = needless.length > 0 || told ? needless : [`No needless reissue was seen; ${over ? "what is told here is over" : "this holds all the same, and may lead to one"}.`];
+  const lines = first.causes.flatMap((cause) => causeLines(cause, page));
+  return [...head, ...(lead.length === 0 ? lines.slice(1) : [...wrap(lead.join(" "), width, "  "), ...lines])];
 }
 
 function causeLines(cause: Cause, { width, style }: Page): string[] {
@@ -83,7 +92,7 @@ function causeLines(cause: Cause, { width, style }: Page): string[] {
     "",
     style.bold(paint(first)),
     ...rest.map((line) => style.bold(paint(line))),
-    ...evidence.flatMap(({ source, where, text }) => hanging(plain(`${SOURCE_WORDS[source]} ${where}: ${text}.`), width)),
+    ...evidence.flatMap(({ source, where, text }) => hanging(plain(`${SOURCE_WORDS[source]} ${where}: ${text}${text.endsWith("…") ? "" : "."}`), width)),
     ...measures.flatMap(({ text, command }) => [...wrap(plain(`Do: ${text}${command === null ? "." : ":"}`), width, "    "), ...(command === null ? [] : [`      ${style.green(command)}`])]),
   ];
 }

@@ -20,7 +20,7 @@ import { formatInstant } from "../certificate/time.ts";
 import type { Advice } from "../issuance/advice.ts";
 import { type Budget, budgetOf, type TimelineEntry, timelineOf } from "../issuance/budget.ts";
 import { type Account, accountOf, accountsOf } from "../issuance/ledger.ts";
-import { setOf } from "../issuance/names.ts";
+import { registeredDomain, setOf } from "../issuance/names.ts";
 import { type Plan, planNewNames, planSet } from "../issuance/plan.ts";
 import { plain } from "../report/text.ts";
 import type { StateDocument } from "../state/document.ts";
@@ -264,7 +264,10 @@ class Explained {
       for (const { kind: of, issuer, key, entries } of accounts) {
         if (!entries.some(({ issuance }) => issuance.sources.some((source) => source.cluster === cluster))) continue;
         // A place without a known issuer stands for its set as well.
-        if (of === "domain") found.add(this.#doctorOf(known).ofDomain(issuer, key));
+        if (of === "domain") {
+          found.add(this.#doctorOf(known).ofDomain(issuer, key));
+          for (const one of this.#doctorOf(known).all()) if (one.verdict !== "none" && one.key.split(",").some((name) => registeredDomain(name) === key)) found.add(one);
+        }
         else if (!places.some((place) => place.cluster === cluster && keyOf(place) === key)) found.add(this.#doctorOf(known).ofSet(issuer, key));
       }
     }

@@ -14,6 +14,8 @@ const DOMAIN: ReadonlySet<string> = new Set(["domain_budget_low", "domain_budget
 /** Of these only a cause that is known; what says the cause by itself is none of them. */
 const FAILING: ReadonlySet<string> = new Set(["renewal_overdue", "expiring", "expired", "rate_limited", "fields_emptied", "certificate_pending"]);
 
+const MEND = "mend what makes its owner ask for another; explain says how";
+
 /** Whether a finding's cause is looked for: it rests on issuances of all clusters. */
 export function wantsCause({ code }: Pick<Finding, "code">): boolean {
   return NEEDLESS.has(code) || DOMAIN.has(code) || FAILING.has(code);
@@ -29,7 +31,13 @@ export function attachCauses(findings: readonly Finding[], state: StateDocument,
     const diagnosis = diagnosisOf(finding, doctor, across, placesOf);
     if (diagnosis === null) return finding;
     const why = diagnosis.verdict === "unknown" && !NEEDLESS.has(finding.code) ? null : whySentence(diagnosis);
-    return why === null ? finding : { ...finding, why, evidence: [...finding.evidence, ...diagnosis.causes.map(({ code, confidence }) => `cause ${code} (${confidence})`)] };
+    if (why === null) return finding;
+    const [first] = diagnosis.causes;
+    const evidence = [...finding.evidence, ...diagnosis.causes.map(({ code, confidence }) => `cause ${code} (${confidence})`)];
+    if (first === undefined || !NEEDLESS.has(finding.code)) return { ...finding, why, evidence };
+    // In the same words for all, so that many are told as one thing to do.
+    const advice = finding.code === "reissued_without_need" && first.overMs === null ? MEND : finding.advice;
+    return { ...finding, why, evidence, advice, cause: `${finding.cause}:${first.code}` };
   });
 }
 

@@ -5,8 +5,6 @@
  * Several causes may hold at once: all are told. A cause is told, too, where nothing was reissued yet: the next access
  * would. None of it changes a budget.
  */
-import { accountOf } from "../../issuance/ledger.ts";
-import { needlessIn } from "../../issuance/rules.ts";
 import { registeredDomain, setOf } from "../../issuance/names.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { observationsOf } from "../../state/observations.ts";
@@ -97,17 +95,19 @@ function inTrouble(of: Case): boolean {
 }
 
 function diagnoseDomain(ward: Ward, issuer: string, domain: string): Diagnosis {
-  const causes = sortCauses([domainChurnCause(ward, issuer, domain), newNamesCause(ward, issuer, domain)].filter((cause) => cause !== null));
+  const churn = domainChurnCause(ward, issuer, domain);
+  // That names are many is sure, and why they are says more: a churn that is likely goes first.
+  const causes = [...(churn?.confidence === "likely" ? [churn] : []), ...sortCauses([newNamesCause(ward, issuer, domain), churn?.confidence === "likely" ? null : churn].filter((cause) => cause !== null))];
   const { across, state } = ward;
-  const keys = new Set(accountOf(across.ledgerOf(state.cluster), "domain", issuer, domain).entries.map(({ issuance }) => issuance.set));
-  const needlessMs = [...keys].flatMap((key) => needlessIn(accountOf(across.ledgerOf(state.cluster), "set", issuer, key), across.atMs, across.need).map(({ issuance }) => issuance.issuedAtMs));
+  const low = across.found.some(({ code, subject }) => code.startsWith("domain_budget") && subject.issuer === issuer && subject.key === domain);
   return {
     cluster: state.cluster,
     kind: "domain",
     issuer,
     key: domain,
-    verdict: causes.length > 0 ? "caused" : needlessMs.length > 0 ? "unknown" : "none",
-    needlessMs: needlessMs.toSorted((a, b) => a - b),
+    verdict: causes.length > 0 ? "caused" : low ? "unknown" : "none",
+    // Renewals take nothing from a domain: what was reissued without need is its set's.
+    needlessMs: [],
     causes,
     missing: missingFor(state, ward.observations, []),
   };

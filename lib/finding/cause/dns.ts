@@ -15,7 +15,7 @@ const WORDS: ReadonlyMap<string | null, string> = new Map([
 ]);
 
 const HTTPS: Measure = { text: "enable HTTPS certificates for the tailnet (admin console, DNS), and see that the name is this node's and not NAME-1", command: null };
-const RESOLVER: Measure = { text: "look at the cluster's resolver: from the owner's pod, are the issuer's and Tailscale's names looked up?", command: commandLine(literal("kubectl get pods -n kube-system -l k8s-app=kube-dns")) };
+const RESOLVER: Measure = { text: "look at the cluster's resolver: whether the owner's pod can look up the issuer's and Tailscale's names", command: commandLine(literal("kubectl get pods -n kube-system -l k8s-app=kube-dns")) };
 const CHALLENGE: Measure = { text: "wait for the record to spread, and look whether something answers for _acme-challenge of the name with old data; five failures an hour are all there is", command: null };
 const SET_DNS: Measure = { text: "see that the node is logged in and may set the record: its key may have expired, or its tags have changed", command: null };
 

@@ -24,7 +24,9 @@ export function causeOf(code: CauseCode, leads: readonly Lead[]): Cause | null {
   if (first === undefined) return null;
   // What is over asks for nothing beside what still holds.
   const holding = sorted.filter(({ overMs }) => (overMs === null) === (first.overMs === null));
-  const measures = new Map(holding.flatMap((lead) => lead.measures).map((measure) => [`${measure.text} ${measure.command}`, measure]));
+  const measures = new Map<string, Measure>();
+  // The surest lead's words for one and the same command.
+  for (const measure of holding.flatMap((lead) => lead.measures)) if (!measures.has(measure.command ?? measure.text)) measures.set(measure.command ?? measure.text, measure);
   return {
     code,
     confidence: first.confidence,

@@ -29,7 +29,7 @@ function near(issuances: readonly Issuance[], atMs: number): readonly Issuance[]
 }
 
 function holdersText(places: readonly Place[]): string {
-  const shown = places.slice(0, MAX_HOLDERS).map(({ cluster, namespace, secret }) => `${cluster} ${namespace}/${secret}`);
+  const shown = places.map(({ cluster, namespace, secret }) => `${cluster} ${namespace}/${secret}`).toSorted().slice(0, MAX_HOLDERS);
   return `${shown.join(", ")}${places.length > MAX_HOLDERS ? ` and ${places.length - MAX_HOLDERS} more` : ""}`;
 }
 

@@ -3,7 +3,7 @@ import type { EventSign, LogSign } from "../../state/observations.ts";
 import { instantOf } from "../words.ts";
 import type { EvidenceLine } from "./cause.ts";
 
-const MAX_SAMPLE = 240;
+const MAX_SAMPLE = 300;
 const MAX_REASON = 160;
 
 /** Cut at a character, so that no half of one is left. */
