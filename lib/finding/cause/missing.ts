@@ -28,6 +28,9 @@ const CODE_WORDS: ReadonlyMap<string, string> = new Map([
   ["debug_off", "without certificate lines: they are written at debug level alone"],
 ]);
 
+/** Of a certificate that isn't Tailscale's. */
+export const OTHERS: Missing = { source: "logs", code: "not_tailscale", text: "logs of an owner that isn't Tailscale's, which certkeep doesn't read", sinceMs: null, measure: null };
+
 /** Sources by which something may stay untold, for the namespaces that a case is in; empty: for the whole cluster. */
 export function missingFor(state: StateDocument, { looks }: Observations, namespaces: readonly string[]): Missing[] {
   const needed = NEEDED.flatMap((source) => {
