@@ -81,7 +81,7 @@ function diagnoseSet(ward: Ward, issuer: string | null, key: string): Diagnosis 
 /** Logs, Events and access reviews are Tailscale's owners' alone: what others do isn't seen by any of them. */
 function missingOf({ state, observations, places }: Case): readonly Missing[] {
   if (places.length > 0 && places.every(({ owner }) => owner !== "tailscale")) return [OTHERS];
-  return missingFor(state, observations, [...new Set(places.map(({ namespace }) => namespace))]);
+  return missingFor(state, observations, places);
 }
 
 /** An owner that can't store asks at each access: issuances minutes apart of one holder then prove no race. */
