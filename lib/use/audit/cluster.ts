@@ -11,11 +11,13 @@ import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { formatInstant } from "../../certificate/time.ts";
+import { type Evidence, NO_EVIDENCE } from "../../issuance/evidence.ts";
 import { instantNs, msOf } from "../../finding/verdict.ts";
 import type { ReaderStats } from "../../ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type SecretRecord, type StateDocument, type Unread } from "../../state/document.ts";
 import { carryEvidence } from "../../state/evidence.ts";
+import { storedObservations } from "../../state/observations.ts";
 import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
 import { findState, loadState, saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
@@ -23,6 +25,7 @@ import { discover, type Discovery, type Shortfall } from "./discover.ts";
 import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts";
 import { lookAt, type LookContext } from "./look.ts";
 import { classifyLosses } from "./loss.ts";
+import { observe } from "./observe.ts";
 import { readWanted } from "./read.ts";
 import { noteCopy, settleState } from "./settle.ts";
 
@@ -40,6 +43,9 @@ export interface ClusterAudit {
   /** What could not be written at the end, told plainly; `null` where all was. */
   readonly unsaved: CertkeepError | null;
 }
+
+/** Time for what is asked besides Secrets, where nothing else bounds it. */
+export const OBSERVE_MS = 20_000;
 
 /** Namespaces asked for at a time. */
 const ASKS_AT_ONCE = 16;
@@ -97,6 +103,7 @@ class ClusterRun {
   #listed: Set<string> | null = null;
   #discovery: Discovery | null = null;
   #settled: ReturnType<typeof settleState> | null = null;
+  #told: Evidence = NO_EVIDENCE;
   #replaced = false;
   #reached = false;
 
@@ -152,6 +159,18 @@ class ClusterRun {
       else throw error;
     }
     await this.#learnNamespaces(reader);
+    await this.#observe();
+  }
+
+  /** What else the cluster tells of why certificates are issued. It never makes an audit incomplete. */
+  async #observe(): Promise<void> {
+    const { diagnosis } = this.#target;
+    if (diagnosis === undefined || this.#ports.dryRun || this.#discovery === null) return;
+    const { timer = null, observeMs = OBSERVE_MS, signal, clock, wall = clock } = this.#ports;
+    const { observations, evidence } = await observe(this.#state, this.#discovery.writers, { diagnosis, nowMs: msOf(wall.nowNs()), budgetMs: observeMs, timer, signal });
+    const stored = storedObservations(this.#state.observations, observations);
+    if (stored !== undefined) this.#state.observations = stored;
+    this.#told = evidence;
   }
 
   async #listCopies(): Promise<void> {
@@ -319,7 +338,7 @@ class ClusterRun {
       foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
     };
     const { state: settled, found } = settleState(this.#state, this.#nowNs, this.#now);
-    const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs));
+    const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs), [this.#told]);
     const state = evidence === undefined ? settled : { ...settled, evidence };
     this.#settled = { state, found };
     return state;
@@ -336,10 +355,15 @@ class ClusterRun {
       findings: this.#settled?.state === state ? this.#settled.found : evaluateState(state, this.#nowNs, this.#now),
       scopes: this.#discovery?.scopes ?? [],
       copies: this.#copies,
-      stats: this.#target.reader.stats(),
+      stats: statsOf(this.#target),
       unsaved,
     };
   }
+}
+
+function statsOf({ reader, diagnosis }: AuditTarget): ReaderStats {
+  const stats = reader.stats();
+  return { ...stats, requests: { ...stats.requests, ...diagnosis?.requests() } };
 }
 
 /** Reasons that something else than time has changed by the next run, perhaps. */
