@@ -7,7 +7,7 @@ import { accountOf } from "../../issuance/ledger.ts";
 import { LOOK_BACK_MS, needlessIn } from "../../issuance/rules.ts";
 import { setOf } from "../../issuance/names.ts";
 import { SKEW_MS } from "../../issuance/evidence.ts";
-import type { SecretRecord, StateDocument } from "../../state/document.ts";
+import type { CopyRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import { observationsOf, type AccessAnswer, type EventSign, type LogSign, type Observations, type RenewalWindow } from "../../state/observations.ts";
 import type { Across } from "../across.ts";
 import { ownerOf, type Owner } from "../owner.ts";
@@ -38,6 +38,8 @@ export interface Case {
   readonly key: string;
   readonly names: readonly string[];
   readonly places: readonly CasePlace[];
+  /** Copies of what those places hold or held. */
+  readonly copies: readonly CopyRecord[];
   /** Within the last week, by their last line. */
   readonly signs: readonly Borne<LogSign>[];
   readonly events: readonly Borne<EventSign>[];
@@ -57,6 +59,10 @@ export interface Ward {
   readonly across: Across;
   readonly observations: Observations;
   readonly places: readonly CasePlace[];
+  /** By the set that their owners ask for. */
+  readonly byKey: ReadonlyMap<string, readonly CasePlace[]>;
+  /** By `namespace/secret`. */
+  readonly copies: ReadonlyMap<string, readonly CopyRecord[]>;
   readonly accounts: ReadonlyMap<string, readonly string[]>;
   /** Signs of the last week by the name that they bear, `""` for none. */
   readonly signs: ReadonlyMap<string, readonly LogSign[]>;
@@ -81,6 +87,8 @@ export function createWard(state: StateDocument, across: Across, observations: O
     across,
     observations,
     places,
+    byKey: Map.groupBy(places, (place) => setOf(namesOf(place).map(bareName)).key),
+    copies: Map.groupBy(Object.values(state.copies), ({ namespace, secret }) => `${namespace}/${secret}`),
     accounts: accountsBySecret(observations.access),
     signs: Map.groupBy(recent, ({ domain }) => (domain === null ? "" : bareName(domain))),
     windows: new Map(observations.windows.map((window) => [issuanceKey({ issuer: window.issuer, serial: serialKey(window.serial), claimedBy: null }), window])),
@@ -99,7 +107,7 @@ export function createCase(ward: Ward, issuer: string | null, key: string): Case
   const { atMs } = across;
   const names = key.split(",");
   const wanted = new Set(names);
-  const places = ward.places.filter((place) => setOf(namesOf(place).map(bareName)).key === key && (issuer === null || place.certificate === null || place.certificate.issuer === issuer));
+  const places = (ward.byKey.get(key) ?? []).filter(({ certificate }) => issuer === null || certificate === null || certificate.issuer === issuer);
   const secrets = new Set(places.map(({ namespace, secret }) => `${namespace}/${secret}`));
   const signs = [...wanted, ""].flatMap((name) =>
     (ward.signs.get(name) ?? []).flatMap((seen): Borne<LogSign>[] => {
@@ -123,6 +131,7 @@ export function createCase(ward: Ward, issuer: string | null, key: string): Case
     key,
     names,
     places,
+    copies: [...secrets].flatMap((secret) => ward.copies.get(secret) ?? []),
     signs,
     events,
     access: observations.access.filter(({ secret, atMs: askedMs }) => secrets.has(secret) && askedMs <= atMs + SKEW_MS),
