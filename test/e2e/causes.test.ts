@@ -6,7 +6,7 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { issueAged, type PairText } from "../../lib/sandbox/demosecrets.ts";
@@ -15,9 +15,11 @@ import { runIn } from "./support/incommand.ts";
 import { startKube, type Kube } from "./support/kube.ts";
 import { startKubeletStub, type KubeletStub } from "./support/kubelet.ts";
 import { createNamespace, createSecrets } from "./support/objects.ts";
+import { runProgram } from "./support/run.ts";
 import { lacksTools } from "./support/tools.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/tailscale";
+const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const DOMAIN = "shop.tail1a2b3.ts.net";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -74,7 +76,7 @@ class World {
     await this.pod(kube, kubelet, []);
     const kubeconfig = kube.kubeconfigFor({ contextName: "admin" });
     const added = await this.run(["clusters", "add", name, "--context", "admin", "--namespace", "tailscale", "--namespace", "shop", "--parts", parts, "--yes"], kubeconfig);
-    expect(added.stderr).toContain(`Registered ${name}`);
+    if (added.code !== 0) throw new Error(added.stderr);
     return kube;
   }
 
@@ -110,12 +112,13 @@ class World {
   async audit(): Promise<readonly string[]> {
     const { stdout, stderr } = await this.run(["audit", "--json"]);
     const document = JSON.parse(stdout) as { clusters: { complete: boolean; findings: { code: string }[] }[] };
-    expect({ stderr, complete: document.clusters.map(({ complete }) => complete) }).toEqual({ stderr: "", complete: this.clusters.map(() => true) });
+    if (stderr !== "" || document.clusters.length !== this.clusters.length || !document.clusters.every(({ complete }) => complete)) throw new Error(`not audited whole: ${stderr}`);
     return document.clusters.flatMap(({ findings }) => findings.map(({ code }) => code)).toSorted();
   }
 
   async explain(): Promise<{ readonly document: Explained; readonly text: string; readonly causes: readonly string[] }> {
-    const [json, page] = [await this.run(["explain", DOMAIN, "--json"]), await this.run(["explain", DOMAIN, "--no-color"])];
+    // The page as a person gets it: from the command itself.
+    const [json, page] = [await this.run(["explain", DOMAIN, "--json"]), await runProgram(process.execPath, [MAIN, "explain", DOMAIN, "--no-color"], { cwd: this.folder, env: { PATH: process.env["PATH"] ?? "", HOME: this.folder } })];
     const document = JSON.parse(json.stdout) as Explained;
     return { document, text: page.stdout.replaceAll(/\s+/g, " "), causes: document.diagnoses.flatMap(({ causes }) => causes.map(({ code, confidence, over }) => `${code} ${confidence}${over === null ? "" : " over"}`)) };
   }
