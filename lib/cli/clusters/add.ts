@@ -78,7 +78,7 @@ export function addCommand(io: Io): Command {
     .option("--all-namespaces", "audit every namespace: needs list and get on Secrets everywhere")
     .option("--by-name", "get the named Secrets alone; nothing is listed")
     .option("--secret <namespace/name>", "a Secret to read by name; may be given several times", each(secretOf))
-    .option("--parts <parts>", `parts of the permissions, by comma: ${PARTS.join(", ")}`, partsOf)
+    .option("--parts <parts>", `parts of the permissions, by comma or one by one: ${PARTS.join(", ")}`, partsOf)
     .addOption(new Option("--kind <kind>", "kind of credential to make").choices(["token", "token-secret", "eks"]))
     .option("--credential <file>", "kubeconfig with a reading credential of your own: a client certificate or a token")
     .option("--restore-credential <file>", "kubeconfig with a restoring credential of your own")
@@ -254,11 +254,12 @@ function secretOf(text: string): SecretRef {
   return { namespace, name };
 }
 
-function partsOf(text: string): readonly Part[] {
+/** May be given several times: a command that is offered for pasting holds no comma. */
+function partsOf(text: string, before: readonly Part[] = []): readonly Part[] {
   const wanted = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
   const unknown = wanted.find((part) => !PARTS.includes(part as Part));
   if (unknown !== undefined) throw new InvalidArgumentError(`${plain(unknown)} is none; there are: ${PARTS.join(", ")}.`);
-  return wanted as Part[];
+  return [...before, ...(wanted as Part[])];
 }
 
 function daysOf(text: string): number {
