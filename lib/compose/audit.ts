@@ -11,6 +11,7 @@ import type { Progress } from "../ports/progress.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/context.ts";
 import { configuredIssuers, createKit, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";
+import { composeOutside } from "./outside.ts";
 import { composeSettings, type World } from "./settings.ts";
 
 export interface PersonalAccess {
@@ -39,6 +40,7 @@ export interface ComposedAudit {
 export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   const { config, broken, registered, stores } = await composeSettings(world);
   const kit = createKit(configuredIssuers(config));
+  const outside = world.atNs === null ? await composeOutside(config, world) : null;
   return {
     config,
     targets: await composeTargets({ config, broken, registered }, world),
@@ -51,6 +53,7 @@ export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
       kit,
       progress: world.progress,
       dryRun: world.atNs !== null,
+      ...(outside === null ? {} : { outside }),
       ...(world.signal === undefined ? {} : { signal: world.signal }),
     },
   };

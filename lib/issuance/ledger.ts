@@ -89,7 +89,8 @@ function entriesOf(issuances: readonly Issuance[]): Entry[] {
 
 /** The claims of a cluster that no verified issuance accounts for; each verified one accounts for one claim. */
 function unaccounted(claims: readonly Issuance[], verified: readonly Issuance[], cluster: string): Issuance[] {
-  const free = verified.filter(({ sources }) => sources.some((source) => source.cluster === cluster)).toSorted(byIssuance);
+  // One that only the logs of all certificates show may be this cluster's: issued there, and never stored.
+  const free = verified.filter(({ sources }) => sources.some((source) => source.cluster === cluster) || sources.every((source) => source.cluster === null)).toSorted(byIssuance);
   const serials = new Set(verified.map(({ serial }) => serial));
   let next = 0;
   return claims.toSorted(byIssuance).filter((claim) => {

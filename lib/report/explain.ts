@@ -233,9 +233,9 @@ function budgetLine(budget: Budget, atMs: number): string {
   return `${budget.kind === "set" ? `this set of names, ${setPhrase(budget.key)}` : `new names under ${budget.key}`}: ${phrase}${next}${full}.`;
 }
 
-function silenceText({ source, cluster, reason }: Silence): string {
+function silenceText({ source, cluster, reason, sinceMs }: Silence): string {
   const what = { secret: "Secrets", backup: "backups", state: "the state", log: "logs", ct: "certificate logs" }[source];
-  return `${what}${cluster === null ? "" : ` of ${cluster}`} (${reason.replaceAll("_", " ")})`;
+  return `${what}${cluster === null ? "" : ` of ${cluster}`} (${reason.replaceAll("_", " ")}${sinceMs === null ? "" : ` since ${instantOf(sinceMs)}`})`;
 }
 
 function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {

@@ -13,6 +13,7 @@ import { tally, type Tally } from "../finding/tally.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit } from "./audit/cluster.ts";
 import type { AuditPorts, AuditTarget } from "./audit/context.ts";
+import { askedDomains, askTransparency, loggedDomains, type TransparencyLook, type TransparencyRun } from "./transparency.ts";
 
 export interface AuditReport {
   readonly clusters: readonly AuditedTarget[];
@@ -20,6 +21,8 @@ export interface AuditReport {
   readonly failed: readonly { readonly title: string; readonly error: CertkeepError }[];
   /** Issuances and budgets over all clusters. */
   readonly across: Across;
+  /** How far certificate logs were searched; empty where that isn't switched on. */
+  readonly transparency: readonly TransparencyLook[];
   /** States of other clusters that could not be read: what they know of issuances is missing. */
   readonly unreadStates: readonly CertkeepError[];
 }
@@ -51,6 +54,7 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
       }),
     ),
   );
+  const logged = await askLogs(audits, ports);
   const order = (title: string): number => targets.findIndex((target) => target.title === title);
   const { across, problems } = await gatherAcross(ports, audits.map(({ state }) => state));
   const told = new Set(failed.map(({ error }) => error.message));
@@ -63,8 +67,20 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
     clusters: clusters.toSorted((a, b) => order(a.title) - order(b.title)),
     failed,
     across,
-    unreadStates: problems.filter(({ message }) => !told.has(message)),
+    transparency: logged.looks,
+    unreadStates: [...new Map([...logged.problems, ...problems].map((problem) => [problem.message, problem])).values()].filter(({ message }) => !told.has(message)),
   };
+}
+
+const OUTSIDE_MS = 10_000;
+
+/** After every state was saved, and in a bounded time: certificate logs are on no audit's critical path. */
+async function askLogs(audits: readonly ClusterAudit[], ports: AuditPorts): Promise<TransparencyRun> {
+  const { outside, dryRun, signal, states, kit, clock, wall = clock } = ports;
+  if (outside?.transparency == null || dryRun) return { looks: [], problems: [] };
+  const { source, domains } = outside.transparency;
+  const ends = AbortSignal.any([AbortSignal.timeout(outside.withinMs ?? OUTSIDE_MS), ...(signal === undefined ? [] : [signal])]);
+  return askTransparency(domains === null ? loggedDomains(audits.map(({ state }) => state), kit.issuers) : askedDomains(domains), { states, clock: wall, kit, source, signal: ends });
 }
 
 /** A fault of certkeep's own costs its cluster alone. What it says may hold anything: only its class and place are told. */

@@ -9,6 +9,7 @@ import type { ClusterReader } from "../../ports/cluster.ts";
 import type { Progress } from "../../ports/progress.ts";
 import type { Sealer } from "../../ports/sealing.ts";
 import type { StateStore } from "../../ports/states.ts";
+import type { TransparencySource } from "../../ports/transparency.ts";
 
 /** Anchors and issuers that verdicts rest on. */
 export interface JudgeKit {
@@ -51,6 +52,14 @@ export interface AuditTarget {
   readonly settings: AuditSettings;
 }
 
+/** What is asked of others than the cluster; each part `null` where it isn't switched on. */
+export interface OutsidePorts {
+  /** `domains`: those to ask about; `null`: the registered domains of the certificates that were seen. */
+  readonly transparency: { readonly source: TransparencySource; readonly domains: readonly string[] | null } | null;
+  /** Until when asking ends, whatever doesn't answer: within the audit of each cluster, and after all of them. Default 10 s each. */
+  readonly withinMs?: number;
+}
+
 export interface AuditPorts {
   readonly backups: BlobStore;
   readonly states: StateStore;
@@ -60,6 +69,7 @@ export interface AuditPorts {
   readonly wall?: Clock;
   /** Limits of the configuration, instead of those that an issuer's documentation tells. */
   readonly overrides?: readonly LimitOverride[];
+  readonly outside?: OutsidePorts;
   readonly kit: JudgeKit;
   readonly progress: Progress;
   /** Aborted when the run has to end: what isn't read by then is said. */
