@@ -10,6 +10,7 @@ import { parseInstantOrNull } from "../certificate/time.ts";
 import { boundEvidence, type Evidence, KEEP_MS, mergeEvidence, NO_EVIDENCE, type Unread } from "../issuance/evidence.ts";
 import { formatHistory, parseHistory } from "../issuance/history.ts";
 import { createIssuance, type Issuance, type Sighting } from "../issuance/issuance.ts";
+import { boundClaims } from "../issuance/log/claims.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "./document.ts";
 import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
 
@@ -143,12 +144,12 @@ function displaced(from: StateDocument, to: StateDocument): Evidence {
 
 /**
  * What `to` has to store of issuances, having grown out of `from`: their histories joined, and what their records
- * showed and `to` shows no more. Bounded, and without what is 30 days past all need. The order of `from` doesn't
- * matter; fields of a later version stay.
+ * showed and `to` shows no more, with `further` parts joined to it. Bounded, and without what is 30 days past all need.
+ * The order of `from` doesn't matter; fields of a later version stay.
  */
-export function carryEvidence(from: readonly StateDocument[], to: StateDocument, nowMs: number, maxIssuances = MAX_HISTORY): unknown {
+export function carryEvidence(from: readonly StateDocument[], to: StateDocument, nowMs: number, maxIssuances = MAX_HISTORY, further: readonly Evidence[] = []): unknown {
   const parts = from.flatMap((state) => [storedEvidence(state), displaced(state, to)]);
-  const { issuances, coverage, refusals, silences, unread } = boundEvidence(mergeEvidence(...parts), nowMs, maxIssuances, to.cluster);
+  const { issuances, coverage, refusals, silences, unread } = boundEvidence(boundClaims(mergeEvidence(...parts, ...further)), nowMs, maxIssuances, to.cluster);
   // What was left unread at this write was issued before it, so that it stops mattering one day.
   const dated = unread.map((entry) => ({ ...entry, untilMs: entry.untilMs ?? nowMs })).filter(({ untilMs }) => untilMs >= nowMs - KEEP_MS);
   const others = Object.assign({}, ...from.map(storedOf)) as Stored;

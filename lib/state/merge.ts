@@ -5,6 +5,7 @@
 import { parseInstantOrNull } from "../certificate/time.ts";
 import type { CopyRecord, StateDocument } from "./document.ts";
 import { carryEvidence } from "./evidence.ts";
+import { carryObservations, NO_OBSERVATIONS } from "./observations.ts";
 
 function later(a: string, b: string): string {
   return a >= b ? a : b;
@@ -80,6 +81,8 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
   };
   const finishedNs = parseInstantOrNull(newest.audit?.finishedAt ?? "");
   // Without a time nothing is too old to keep.
-  const evidence = carryEvidence([theirs, ours], merged, finishedNs === null ? Number.NEGATIVE_INFINITY : Number(finishedNs / 1_000_000n));
-  return evidence === undefined ? merged : { ...merged, evidence };
+  const nowMs = finishedNs === null ? Number.NEGATIVE_INFINITY : Number(finishedNs / 1_000_000n);
+  const evidence = carryEvidence([theirs, ours], merged, nowMs);
+  const observations = carryObservations([theirs, ours], NO_OBSERVATIONS, nowMs);
+  return { ...merged, ...(evidence === undefined ? {} : { evidence }), ...(observations === undefined ? {} : { observations }) };
 }
