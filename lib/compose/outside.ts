@@ -1,22 +1,33 @@
 /** What is asked of others than the clusters, as `sources:` switches it on; nothing of it is made without. */
 import { readFile } from "node:fs/promises";
+import { createRenewalInfo } from "../adapters/acme/renewalinfo.ts";
+import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createCertSpotter } from "../adapters/ct/certspotter.ts";
 import { createWebReader } from "../adapters/web/get.ts";
 import type { Config, TransparencySetting } from "../config/config.ts";
 import { CertkeepError } from "../error.ts";
 import type { TransparencySource } from "../ports/transparency.ts";
 import type { OutsidePorts } from "../use/audit/context.ts";
+import { createRevocationLists } from "../use/revocation.ts";
 import type { World } from "./settings.ts";
+
+/** Of one list in an audit, which may need many: Let's Encrypt's shards have some hundred kB. */
+const LIST_BYTES = 8 * 1024 * 1024;
 
 export interface OutsideWorld extends Pick<World, "env"> {
   readonly progress: { note(message: string): void };
+  readonly signal?: AbortSignal;
 }
 
 /** `null` where nothing is switched on. */
 export async function composeOutside({ sources }: Pick<Config, "sources">, world: OutsideWorld): Promise<OutsidePorts | null> {
-  const { transparency } = sources;
-  if (transparency === null) return null;
-  return { transparency: { source: await logSearch(transparency, world), domains: transparency.domains } };
+  const { transparency, renewalInfo, revocation } = sources;
+  if (transparency === null && !renewalInfo && !revocation) return null;
+  return {
+    transparency: transparency === null ? null : { source: await logSearch(transparency, world), domains: transparency.domains },
+    renewalInfo: renewalInfo ? createRenewalInfo(createWebReader()) : null,
+    revocation: revocation ? createRevocationLists(createRevocationSource({ ...(world.signal === undefined ? {} : { signal: world.signal }), maxBytes: LIST_BYTES })) : null,
+  };
 }
 
 /** A token that can't be read is no reason to ask without: it would be held against whoever else asks from here. */

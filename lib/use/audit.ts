@@ -12,7 +12,7 @@ import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit } from "./audit/cluster.ts";
-import type { AuditPorts, AuditTarget } from "./audit/context.ts";
+import { type AuditPorts, type AuditTarget, outsideSignal } from "./audit/context.ts";
 import { askedDomains, askTransparency, loggedDomains, type TransparencyLook, type TransparencyRun } from "./transparency.ts";
 
 export interface AuditReport {
@@ -72,15 +72,12 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
   };
 }
 
-const OUTSIDE_MS = 10_000;
-
 /** After every state was saved, and in a bounded time: certificate logs are on no audit's critical path. */
 async function askLogs(audits: readonly ClusterAudit[], ports: AuditPorts): Promise<TransparencyRun> {
-  const { outside, dryRun, signal, states, kit, clock, wall = clock } = ports;
+  const { outside, dryRun, states, kit, clock, wall = clock } = ports;
   if (outside?.transparency == null || dryRun) return { looks: [], problems: [] };
   const { source, domains } = outside.transparency;
-  const ends = AbortSignal.any([AbortSignal.timeout(outside.withinMs ?? OUTSIDE_MS), ...(signal === undefined ? [] : [signal])]);
-  return askTransparency(domains === null ? loggedDomains(audits.map(({ state }) => state), kit.issuers) : askedDomains(domains), { states, clock: wall, kit, source, signal: ends });
+  return askTransparency(domains === null ? loggedDomains(audits.map(({ state }) => state), kit.issuers) : askedDomains(domains), { states, clock: wall, kit, source, signal: outsideSignal(ports) });
 }
 
 /** A fault of certkeep's own costs its cluster alone. What it says may hold anything: only its class and place are told. */

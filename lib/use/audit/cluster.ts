@@ -16,6 +16,7 @@ import type { ReaderStats } from "../../ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type SecretRecord, type StateDocument, type Unread } from "../../state/document.ts";
 import { carryEvidence } from "../../state/evidence.ts";
+import { carryObservations, mergeObservations, NO_OBSERVATIONS, type Observations } from "../../state/observations.ts";
 import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
 import { findState, loadState, saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
@@ -23,6 +24,7 @@ import { discover, type Discovery, type Shortfall } from "./discover.ts";
 import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts";
 import { lookAt, type LookContext } from "./look.ts";
 import { classifyLosses } from "./loss.ts";
+import { askIssuers, asksIssuers, lacksPointers } from "./outside.ts";
 import { readWanted } from "./read.ts";
 import { noteCopy, settleState } from "./settle.ts";
 
@@ -97,6 +99,7 @@ class ClusterRun {
   #listed: Set<string> | null = null;
   #discovery: Discovery | null = null;
   #settled: ReturnType<typeof settleState> | null = null;
+  #told: Observations = NO_OBSERVATIONS;
   #replaced = false;
   #reached = false;
 
@@ -152,6 +155,8 @@ class ClusterRun {
       else throw error;
     }
     await this.#learnNamespaces(reader);
+    // Last: what was read of the cluster is whole by then, whoever doesn't answer.
+    this.#told = mergeObservations(this.#told, await askIssuers(this.#state, this.#ports));
   }
 
   async #listCopies(): Promise<void> {
@@ -169,7 +174,7 @@ class ClusterRun {
   #unchanged(key: string, meta: Pick<SecretMeta, "uid" | "resourceVersion">): boolean {
     const record = this.#before.secrets[key];
     if (record === undefined || record.uid !== meta.uid || record.resourceVersion !== meta.resourceVersion || record.judgedWith !== this.#judgedWith) return false;
-    return this.#keptAsWanted(record);
+    return this.#keptAsWanted(record) && !(asksIssuers(this.#ports) && lacksPointers(record));
   }
 
   /** For each thing that is to be kept now: this run's listing shows the recorded version for the recipients now configured. */
@@ -318,6 +323,8 @@ class ClusterRun {
       secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
       foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
     };
+    const observations = carryObservations([this.#before], this.#told, msOf(this.#nowNs));
+    if (observations !== undefined) this.#state.observations = observations;
     const { state: settled, found } = settleState(this.#state, this.#nowNs, this.#now);
     const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs));
     const state = evidence === undefined ? settled : { ...settled, evidence };

@@ -7,9 +7,11 @@ import type { BlobStore } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ClusterReader } from "../../ports/cluster.ts";
 import type { Progress } from "../../ports/progress.ts";
+import type { RenewalInfoSource } from "../../ports/renewal.ts";
 import type { Sealer } from "../../ports/sealing.ts";
 import type { StateStore } from "../../ports/states.ts";
 import type { TransparencySource } from "../../ports/transparency.ts";
+import type { RevocationLists } from "../revocation.ts";
 
 /** Anchors and issuers that verdicts rest on. */
 export interface JudgeKit {
@@ -56,9 +58,19 @@ export interface AuditTarget {
 export interface OutsidePorts {
   /** `domains`: those to ask about; `null`: the registered domains of the certificates that were seen. */
   readonly transparency: { readonly source: TransparencySource; readonly domains: readonly string[] | null } | null;
-  /** Until when asking ends, whatever doesn't answer: within the audit of each cluster, and after all of them. Default 10 s each. */
+  /** When issuers suggest to renew certificates. */
+  readonly renewalInfo: RenewalInfoSource | null;
+  readonly revocation: RevocationLists | null;
+  /** Asking ends then, whatever doesn't answer: within the audit of each cluster, and once more after all of them. Default 10 s. */
   readonly withinMs?: number;
 }
+
+/** A signal that ends asking others in time. */
+export function outsideSignal({ outside, signal }: Pick<AuditPorts, "outside" | "signal">): AbortSignal {
+  return AbortSignal.any([AbortSignal.timeout(outside?.withinMs ?? OUTSIDE_MS), ...(signal === undefined ? [] : [signal])]);
+}
+
+const OUTSIDE_MS = 10_000;
 
 export interface AuditPorts {
   readonly backups: BlobStore;
