@@ -67,14 +67,14 @@ export async function gatherAcross(ports: AcrossPorts, known: readonly StateDocu
     }
   };
   const readLogged = async (domain: string): Promise<void> => {
-    const cluster = transparencyName(domain);
+    const nothing = unreadPart(transparencyName(domain), "");
     try {
       const loaded = await loadTransparency(ports.states, domain);
-      if (loaded !== null) parts.push({ cluster, evidence: transparencyEvidence(loaded.document, nowMs), places: [], finishedMs: null });
+      if (loaded !== null) parts.push({ ...nothing, evidence: transparencyEvidence(loaded.document, nowMs) });
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       problems.push(error);
-      parts.push({ cluster, evidence: { ...NO_EVIDENCE, silences: [{ source: "ct", cluster: null, reason: error.code, sinceMs: null }] }, places: [], finishedMs: null });
+      parts.push({ ...nothing, evidence: { ...NO_EVIDENCE, silences: [{ source: "ct", cluster: null, reason: error.code, sinceMs: null }] } });
     }
   };
   let searched = false;

@@ -151,6 +151,20 @@ describe("suggested windows", () => {
     expect(await looks()).toEqual([["renewal_info", DIRECTORY, "unreachable", wholeMs, sinceMs, "12 certificates not asked about"]]);
   });
 
+  it("that are nonsense for one certificate don't keep the others' from being asked for, and for many do", async () => {
+    for (const n of [1, 2, 3, 4, 5]) put(`n${n}`, issue(`n${n}.ts.net`, `050${n}`));
+    const usual = window;
+    window = (id) => (id.endsWith(Buffer.from("0503", "hex").toString("base64url")) ? { ok: false, code: "invalid_answer", retryMs: null } : usual(id));
+    await audit({ only: "renewalInfo" });
+    expect((await told()).windows.map(({ serial }) => serial)).toEqual(["0501", "0502", "0504", "0505"]);
+    expect((await looks()).map(([, scope, code]) => [(scope as string).split(" ").length, code])).toEqual([[2, "invalid_answer"], [1, null]]);
+    world.nowMs += DAY_MS;
+    window = () => ({ ok: false, code: "invalid_answer", retryMs: null });
+    for (const n of [6, 7, 8, 9]) put(`n${n}`, issue(`n${n}.ts.net`, `050${n}`));
+    await audit({ only: "renewalInfo" });
+    expect((await looks()).find(([, scope]) => scope === DIRECTORY)?.[2]).toBe("invalid_answer");
+  });
+
   it("are of at most three hundred a run, those asked longest ago first", async () => {
     const names = Array.from({ length: 310 }, (_, n) => `n${n}.ts.net`);
     names.forEach((name, n) => put(name, issue(name, `05${n.toString(16).padStart(4, "0")}`)));

@@ -39,11 +39,13 @@ const DAY_MS = 24 * HOUR_MS;
 const PAUSE_MS = 15 * MINUTE_MS;
 /** A list is made anew every few hours, and says itself until when it holds at most. */
 const LIST_MS = 6 * HOUR_MS;
-/** A certificate that the issuer doesn't know is asked about again then. */
+/** A certificate that the issuer doesn't know, or of which it says nonsense, is asked about again then. */
 const UNKNOWN_MS = DAY_MS;
 /** Certificates asked about in one run, lists fetched in one run, and requests at a time. */
 const ASKED_AT_MOST = 300;
 const LISTS_AT_MOST = 50;
+/** Answers that are none, after which the issuer is left alone. */
+const INVALID_AT_MOST = 3;
 const ASKS_AT_ONCE = 8;
 const FETCHES_AT_ONCE = 2;
 
@@ -153,7 +155,7 @@ class OutsideRun {
     if (due.length === 0 && lacking === 0) return;
     const limit = pLimit(ASKS_AT_ONCE);
     const stop: { code: string | null; retryMs: number | null } = { code: null, retryMs: null };
-    let answered = 0;
+    let [answered, invalid] = [0, 0];
     await Promise.all(
       due.slice(0, ASKED_AT_MOST).map(({ id, scope, serial }) =>
         limit(async () => {
@@ -162,9 +164,13 @@ class OutsideRun {
           if (answer.ok) {
             const { startMs, endMs, explanationUrl, retryMs } = answer;
             this.#windows.push({ issuer, serial, startMs, endMs, explanationUrl, askedMs: this.#nowMs, nextMs: this.#nowMs + retryMs });
-          } else if (answer.code === "unknown_certificate") this.#look("renewal_info", scope, answer.code, null, this.#nowMs + UNKNOWN_MS);
-          else if (stop.code === null) [stop.code, stop.retryMs] = [answer.code, answer.retryMs];
-          answered += answer.ok || answer.code === "unknown_certificate" ? 1 : 0;
+            answered += 1;
+          } else if (answer.code === "unknown_certificate" || (answer.code === "invalid_answer" && invalid < INVALID_AT_MOST)) {
+            // About this one; the others are asked about all the same.
+            this.#look("renewal_info", scope, answer.code, null, this.#nowMs + UNKNOWN_MS);
+            answered += 1;
+            invalid += answer.code === "invalid_answer" ? 1 : 0;
+          } else if (stop.code === null) [stop.code, stop.retryMs] = [answer.code, answer.retryMs];
         }),
       ),
     );
