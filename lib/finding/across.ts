@@ -9,11 +9,13 @@ import { type Budget, eachBudget } from "../issuance/budget.ts";
 import { createLedger, type Ledger } from "../issuance/ledger.ts";
 import { type LimitOverride, limitsOf } from "../issuance/limit.ts";
 import { setOf } from "../issuance/names.ts";
-import { budgetFindings, concurrentIssuances, type Holder, type IssuanceFinding, needlessReissues, sharedSets } from "../issuance/rules.ts";
+import { budgetFindings, concurrentIssuances, type Holder, type IssuanceFinding, type NeedOptions, needlessReissues, sharedSets } from "../issuance/rules.ts";
 import type { Issuer } from "../issuer/issuers.ts";
 import { parseInstantOrNull } from "../certificate/time.ts";
 import type { CertificateRecord, StateDocument } from "../state/document.ts";
 import { stateEvidence } from "../state/evidence.ts";
+import { observationsOf, type Observations } from "../state/observations.ts";
+import { issuanceKey, serialKey } from "../issuance/issuance.ts";
 import { msOf, recordVerdict } from "./verdict.ts";
 
 /** A Secret that holds a certificate now, and how safe that is. */
@@ -31,6 +33,8 @@ export interface ClusterPart {
   readonly cluster: string;
   readonly evidence: Evidence;
   readonly places: readonly Place[];
+  /** What the issuer itself said of certificates that were seen there: when to renew them, and that they are revoked. */
+  readonly told?: Pick<Observations, "windows" | "revocations">;
   /** End of its last audit, ms; `null` where there was none. */
   readonly finishedMs: number | null;
 }
@@ -53,6 +57,8 @@ export interface Across {
   /** Sets first; staging's left out. Worked out one after the other: there may be a hundred thousand. */
   budgets(): Generator<Budget>;
   readonly found: readonly IssuanceFinding[];
+  /** What makes a reissue a needed one: windows that the issuer suggested, and revocations. */
+  readonly need: NeedOptions;
   /** The Secrets that hold a set now that something was found about, over all clusters. */
   placesOf(issuer: string, set: string): readonly Place[];
   /** Evidence that bears a time later than the clock's. */
@@ -63,6 +69,18 @@ export interface Across {
   readonly titles: ReadonlyMap<string, string>;
   /** The ledger as one cluster sees it: its own claims too. */
   ledgerOf(cluster: string): Ledger;
+}
+
+/** The issuer's answers of all clusters: a certificate is the same wherever it was seen. */
+function needOf(parts: readonly ClusterPart[]): NeedOptions {
+  const suggestedMs = new Map<string, number>();
+  const revoked = new Set<string>();
+  const keyOf = ({ issuer, serial }: { readonly issuer: string; readonly serial: string }): string => issuanceKey({ issuer, serial: serialKey(serial), claimedBy: null });
+  for (const { told } of parts) {
+    for (const window of told?.windows ?? []) suggestedMs.set(keyOf(window), Math.min(window.startMs, suggestedMs.get(keyOf(window)) ?? Number.POSITIVE_INFINITY));
+    for (const answer of told?.revocations ?? []) if (answer.revokedMs !== null) revoked.add(keyOf(answer));
+  }
+  return { suggestedMs, revoked };
 }
 
 function nameOf(certificate: CertificateRecord, base: string): string {
@@ -101,7 +119,12 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
     return [{ source: scope === "backups" ? ("backup" as const) : ("secret" as const), cluster: state.cluster, reason: code, sinceMs: sinceNs === null ? null : msOf(sinceNs) }];
   });
   const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");
-  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
+  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, told: toldOf(state), finishedMs: finishedNs === null ? null : msOf(finishedNs) };
+}
+
+function toldOf(state: StateDocument): NonNullable<ClusterPart["told"]> {
+  const { windows, revocations } = observationsOf(state);
+  return { windows, revocations };
 }
 
 /** A cluster whose state could not be read: a silence, never “0 issued”. */
@@ -122,7 +145,8 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
     for (const budget of eachBudget(ledger, atMs)) if (!staging.has(budget.issuer)) yield budget;
   };
   const places = parts.flatMap((part) => part.places);
-  const found = [...budgetFindings(ledger, budgets()), ...needlessReissues(ledger, atMs), ...concurrentIssuances(ledger, atMs), ...sharedSets(places)].filter(({ subject }) => !staging.has(subject.issuer));
+  const need = needOf(parts);
+  const found = [...budgetFindings(ledger, budgets()), ...needlessReissues(ledger, atMs, need), ...concurrentIssuances(ledger, atMs), ...sharedSets(places)].filter(({ subject }) => !staging.has(subject.issuer));
   const claiming = new Set([
     ...evidence.issuances.flatMap(({ claimedBy }) => claimedBy ?? []),
     ...evidence.coverage.flatMap(({ cluster }) => cluster ?? []),
@@ -138,6 +162,7 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
     ledger,
     budgets,
     found,
+    need,
     placesOf: (issuer, set) => bySet.get(`${issuer} ${set}`) ?? [],
     future,
     ahead: new Map(parts.flatMap(({ cluster, finishedMs }) => (finishedMs !== null && finishedMs > nowMs + SKEW_MS ? [[cluster, finishedMs] as const] : []))),

@@ -10,6 +10,7 @@ import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "./codes.ts";
 import { credentialDrafts } from "./credential.ts";
 import { commandLine, literal } from "./command.ts";
 import { createFinding, findingId, type Draft, type Finding, type Subject } from "./finding.ts";
+import { observedDrafts } from "./observed.ts";
 import { consequence, lossLeadsTo, ownerOf } from "./owner.ts";
 import { unreadableDrafts } from "./unreadable.ts";
 import { atFraction, fractionLeft, instantNs, recordVerdict } from "./verdict.ts";
@@ -22,7 +23,7 @@ interface Place {
 
 /** Every finding of `state` at `atNs`, in no order; `ignore` entries are not yet applied. */
 export function evaluateState(state: StateDocument, atNs: bigint, now: string): Finding[] {
-  const drafts = [...clusterDrafts(state), ...credentialDrafts(state, atNs), ...secretDrafts(state, atNs), ...lossDrafts(state, atNs), ...copyDrafts(state, atNs), ...unreadableDrafts(state)];
+  const drafts = [...clusterDrafts(state), ...credentialDrafts(state, atNs), ...secretDrafts(state, atNs), ...lossDrafts(state, atNs), ...copyDrafts(state, atNs), ...unreadableDrafts(state), ...observedDrafts(state, atNs, isUnreachable(state) ? (state.audit?.lastReachedAt ?? null) : null)];
   return drafts.map((draft) => {
     const known = state.findings[findingId(draft.code, draft.subject)];
     return createFinding(draft, known === undefined ? now : known.since);

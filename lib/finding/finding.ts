@@ -31,6 +31,8 @@ export interface Finding {
   readonly due: string | null;
   /** RFC 3339 where the cluster can't be seen now: the finding holds as last seen then. */
   readonly asLastSeen: string | null;
+  /** Why it came to that, one sentence, where that is known or worth saying; text of a cluster may be in it. */
+  readonly why: string | null;
   /** Groups findings of one origin in a summary: `expired`, `certificate_invalid:key_mismatch`. */
   readonly cause: string;
 }
@@ -49,6 +51,7 @@ export interface Draft {
   readonly cause?: string;
   readonly leadsTo?: string;
   readonly severity?: Severity;
+  readonly why?: string | null;
 }
 
 export function findingId(code: FindingCode, subject: Subject): string {
@@ -77,6 +80,7 @@ export function createFinding(draft: Draft, since: string): Finding {
     since,
     due: draft.due ?? null,
     asLastSeen: draft.asLastSeen ?? null,
+    why: draft.why ?? null,
     cause: draft.cause ?? draft.code,
   };
 }

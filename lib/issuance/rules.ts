@@ -125,22 +125,25 @@ function validBefore(issuances: readonly Issuance[], i: number, options: NeedOpt
   return null;
 }
 
+/** Issuances of one set within the look-back, each with the certificate that was still good then, in order of time. */
+export function needlessIn(account: Account, atMs: number, options: NeedOptions = {}): readonly { readonly issuance: Issuance; readonly before: Issuance }[] {
+  const issuances = account.entries.map(({ issuance }) => issuance).filter(({ issuedAtMs }) => issuedAtMs <= atMs);
+  return issuances.flatMap((issuance, i) => {
+    if (issuance.issuedAtMs <= atMs - LOOK_BACK_MS) return [];
+    const before = validBefore(issuances, i, options);
+    return before === null ? [] : [{ issuance, before }];
+  });
+}
+
 /** Sets of which a certificate was issued within the look-back though an earlier one was valid and not due. */
 export function needlessReissues(ledger: Ledger, atMs: number, options: NeedOptions = {}): readonly IssuanceFinding[] {
   return accountsOf(ledger, "set").flatMap((account) => {
-    const issuances = account.entries.map(({ issuance }) => issuance).filter(({ issuedAtMs }) => issuedAtMs <= atMs);
-    const needless = new Set<Issuance>();
-    let first: number | null = null;
-    issuances.forEach((issuance, i) => {
-      if (issuance.issuedAtMs <= atMs - LOOK_BACK_MS) return;
-      const predecessor = validBefore(issuances, i, options);
-      if (predecessor === null) return;
-      needless.add(predecessor).add(issuance);
-      first ??= issuance.issuedAtMs;
-    });
-    if (first === null) return [];
-    const told = issuances.filter((issuance) => needless.has(issuance));
-    return [{ ...PLAIN, code: "reissued_without_need" as const, subject: subjectOf(account, told), sinceMs: first, issuances: told }];
+    const needless = needlessIn(account, atMs, options);
+    const [first] = needless;
+    if (first === undefined) return [];
+    const told = new Set(needless.flatMap(({ issuance, before }) => [before, issuance]));
+    const issuances = account.entries.map(({ issuance }) => issuance).filter((issuance) => told.has(issuance));
+    return [{ ...PLAIN, code: "reissued_without_need" as const, subject: subjectOf(account, issuances), sinceMs: first.issuance.issuedAtMs, issuances }];
   });
 }
 

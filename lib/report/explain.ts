@@ -2,6 +2,7 @@
 import { advicePhrase } from "../finding/advise.ts";
 import type { Across } from "../finding/across.ts";
 import type { Finding } from "../finding/finding.ts";
+import { sortCauses } from "../finding/cause/lead.ts";
 import { setPhrase } from "../finding/issuance.ts";
 import type { CertificatePlace } from "../finding/place.ts";
 import type { Tally } from "../finding/tally.ts";
@@ -17,6 +18,7 @@ import { findingLines, sortFindings } from "./findings.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
 import { count, plain, span, wrap } from "./text.ts";
+import { whyLines, type WhyView } from "./why.ts";
 
 export interface ExplainView {
   readonly name: string;
@@ -35,6 +37,8 @@ export interface ExplainView {
   readonly clusters: readonly { readonly state: { readonly cluster: string; readonly title: string; readonly server: string; readonly audit: { readonly finishedAt: string; readonly complete: boolean } | null }; readonly tally: Tally }[];
   readonly findings: readonly Finding[];
   readonly ignored: number;
+  readonly diagnoses: WhyView["diagnoses"];
+  readonly looks: WhyView["looks"];
   readonly across: Across;
   readonly planned: number | null;
 }
@@ -56,6 +60,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
     ...staleLines(view, page),
     ...section(plain(`Where it is${view.places.length > 0 && onlyCluster(view) !== null ? `, in ${onlyCluster(view)}` : ""}`), placeLines(view, page), page),
     ...section("What to do", doLines(view, page), page),
+    ...section("Why", whyLines(view, page), page),
     ...findingLines({ findings: onceEach(view.findings).map((finding) => (finding.command === `certkeep explain ${view.name}` ? { ...finding, command: null } : finding)), nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n, width, style, several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1 }),
     ...(view.ignored === 0 ? [] : wrap(style.dim(`${count(view.ignored, "finding")} muted by ignore: in certkeep.yaml.`), width, "  ")),
     ...(view.kind === "cluster" ? [] : view.accounts.flatMap((account) => timelineLines(account, view, page))),
@@ -167,15 +172,26 @@ function doLines(view: ExplainView, { width }: PageStyle): string[] {
   if (view.kind === "cluster" || view.kind === "domain") return [];
   const failing = view.places.flatMap((place) => (place.advice === null ? [] : [{ place, advice: place.advice }]));
   if (failing.length > 0) {
-    return failing.slice(0, MAX_ROWS).flatMap(({ place, advice }) => {
+    const advised = failing.slice(0, MAX_ROWS).flatMap(({ place, advice }) => {
       const text = advicePhrase(advice, view.atMs);
       return wrap(plain(`${failing.length === 1 ? "" : `${place.cluster} ${place.namespace}/${place.secret}: `}${failing.length === 1 ? text.charAt(0).toUpperCase() + text.slice(1) : text}.`), width, "  ");
     });
+    return [...advised, ...mendLines(view, width)];
   }
   const [worst] = sortFindings(view.findings.filter(({ severity }) => severity !== "information"));
+  const mend = mendLines(view, width);
+  if (mend.length > 0) return mend;
   if (worst === undefined && view.places.some(({ copies }) => !copies.some(({ good }) => good))) return wrap("Nothing now. There is no good sealed copy of it, though: lost, it can only be issued again.", width, "  ");
   if (worst === undefined) return view.places.length === 0 ? [] : ["  Nothing: what is known of it is fine."];
   return wrap(plain(`${worst.advice.charAt(0).toUpperCase()}${worst.advice.slice(1)}.`), width, "  ");
+}
+
+/** What mends a cause that is known and still holds: its first measure. */
+function mendLines({ diagnoses }: ExplainView, width: number): string[] {
+  const [cause] = sortCauses(diagnoses.flatMap(({ causes }) => causes)).filter(({ overMs, confidence }) => overMs === null && confidence !== "possible");
+  const [measure] = cause?.measures ?? [];
+  if (measure === undefined) return [];
+  return [...wrap(plain(`${measure.text.charAt(0).toUpperCase()}${measure.text.slice(1)}${measure.command === null ? "." : ":"}`), width, "  "), ...(measure.command === null ? [] : [`    ${measure.command}`])];
 }
 
 const SOURCE_WORDS: Readonly<Record<Sighting["kind"], string>> = { secret: "Secret", backup: "backup", state: "state", log: "log", ct: "certificate log" };

@@ -83,7 +83,7 @@ function groupLines(findings: readonly Finding[], { width, style, several, nowNs
   const commands = findings.map(({ command }) => command).filter((command) => command !== null);
   const heads = findings.flatMap((finding) => {
     const [name, place] = placeText(finding, several);
-    return [`  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`, ...wrap(plain(finding.seen), width, "    ")];
+    return [`  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`, ...wrap(plain(finding.seen), width, "    "), ...(finding.why === null ? [] : wrap(plain(finding.why), width, "    "))];
   });
   return [
     ...heads,
@@ -110,7 +110,7 @@ function causeLines(findings: readonly Finding[], view: FindingsView): string[] 
       const names = of.slice(0, EXAMPLES).map((finding) => placeText(finding, several).filter((part) => part !== "").join("  "));
       return [
         `  ${style.bold(plain(`${count(of.length, "finding")} of ${cause.replace(":", ": ").replaceAll("_", " ")}`))}`,
-        ...wrap(plain(`For example: ${first.seen}`), width, "    "),
+        ...wrap(plain(`For example: ${first.seen}${first.why === null ? "" : ` ${first.why}`}`), width, "    "),
         ...wrap(plain(`These: ${names.join(", ")}${of.length > EXAMPLES ? `, and ${(of.length - EXAMPLES).toLocaleString("en-US")} more` : ""}.`), width, "    "),
         ...wrap(plain(`Do: ${first.advice}.`), width, "    "),
         "",

@@ -150,6 +150,7 @@ function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
       ...placeParts(finding),
       ": ",
       ...saidParts(finding.seen),
+      ...(finding.why === null ? [] : [" ", ...saidParts(finding.why)]),
       ...(repeated.has(finding.id) ? [" Still so, since ", ...instantParts(finding.since), "."] : []),
       ...specifics(finding.advice),
       ...(finding.asLastSeen === null ? [] : [" As last seen ", ...instantParts(finding.asLastSeen), "."]),

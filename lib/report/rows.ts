@@ -32,6 +32,8 @@ export interface CertificateRow {
   readonly codes: readonly string[];
   /** What was seen of the worst. */
   readonly seen: string;
+  /** Why it came to that; empty where it isn't known. */
+  readonly why: string;
   readonly advice: string;
   readonly command: string | null;
   /** Earlier and present certificates of the place, by their copies: start and end, in order of time. */
@@ -81,6 +83,7 @@ export function* certificateRows(state: StateDocument, findings: readonly Findin
       copied: record !== null && record.copy !== null,
       codes: about.map(({ code }) => code),
       seen: worst?.seen ?? "",
+      why: about.find(({ why }) => why !== null)?.why ?? "",
       advice: worst?.advice ?? "",
       command: worst?.command ?? null,
       history: histories.get(`${key}/${base}`) ?? [],

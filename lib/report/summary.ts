@@ -8,6 +8,7 @@
 import type { Across } from "../finding/across.ts";
 import { calledBy } from "../state/identity.ts";
 import { adviseFindings } from "../finding/advise.ts";
+import { attachCauses } from "../finding/cause/attach.ts";
 import { evaluateState, isUnreachable } from "../finding/evaluate.ts";
 import { createFinding, type Draft, type Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
@@ -68,7 +69,7 @@ export function summarize(state: StateDocument, { atNs, ignore, wallNs = null, a
   const seenFromNs = wallNs !== null && wallNs < atNs ? wallNs : atNs;
   const stale = finished === null || seenFromNs - finished > BigInt(STALE_MS) * 1_000_000n;
   const own = evaluateState(state, atNs, now);
-  const all = [...(across === null ? own : [...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)]), ...staleFindings(state, stale, now)];
+  const all = [...(across === null ? own : attachCauses([...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)], state, across)), ...staleFindings(state, stale, now)];
   const { said, ignored } = applyIgnore(all, ignore, atNs);
   const counts = tally(state, all, atNs, stale);
   return {

@@ -15,6 +15,7 @@ import type { Interceptor, LoggedRequest } from "./faults.ts";
 import { type JsonObject, type ObjectMeta, type Resource, type StoredObject, findKind, findResource } from "./objects.ts";
 import { afterUpdate } from "./ownership.ts";
 import { type Authority, createAuthority } from "./pki.ts";
+import { logKey } from "./podlog.ts";
 import { Storage } from "./storage.ts";
 import { builtObject, timestamp } from "./body.ts";
 
@@ -93,6 +94,8 @@ export interface Sandbox {
   get(namespace: string | null, name: string, kind?: string): StoredObject | null;
   /** @returns whether there was one */
   remove(namespace: string | null, name: string, kind?: string): boolean;
+  /** Says what a container's log is from now on, each line with the kubelet's time before it; `null`: there is none. */
+  setLog(namespace: string, pod: string, container: string, log: string | null, previous?: boolean): void;
   /** All Secrets, or all objects of another kind, by namespace and name. */
   all(kind?: string): StoredObject[];
   stop(): Promise<void>;
@@ -151,6 +154,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const accounts = new Map<string, Account>([[adminToken, admin], ...Object.entries(options.tokens ?? {})]);
   const interceptors = new Set<Interceptor>();
   const requests: LoggedRequest[] = [];
+  const logs = new Map<string, string>();
 
   const putNamespace = (name: string, uid: string = randomUUID()): void => {
     const system = { name, uid, creationTimestamp: timestamp(clock()) };
@@ -170,7 +174,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     notAfter: new Date(nowMs + 365 * 86_400_000),
   });
   const server = createServer({ cert: pair.certificatePem, key: pair.keyPem, keepAliveTimeout: 30_000 });
-  server.on("request", createHandler({ storage, accounts, interceptors, requests, clock }));
+  server.on("request", createHandler({ storage, accounts, interceptors, requests, clock, logs }));
   const url = await listen(server);
 
   const putOne = (object: PutObject, manager: string): StoredObject => {
@@ -211,6 +215,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       const object = storage.get(resourceOf(kind), namespace, name);
       if (object !== null) storage.remove(resourceOf(kind), object);
       return object !== null;
+    },
+    setLog: (namespace, pod, container, log, previous = false) => {
+      const key = logKey(namespace, pod, container, previous);
+      if (log === null) logs.delete(key);
+      else logs.set(key, log);
     },
     all: (kind = "Secret") => storage.all(resourceOf(kind)).map(([, object]) => object),
     stop: async () => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type Account, anonymous } from "./access.ts";
 import { type Fault, type Interceptor, type LoggedRequest, type SandboxRequest, faultBody, sendBody } from "./faults.ts";
+import type { PodLogs } from "./podlog.ts";
 import type { Watch } from "./read.ts";
 import { type Call, type Reply, type Target, parseTarget, verbOf } from "./request.ts";
 import { failureReply, handleObjects, handlePages, handleReview, isWatch, resourceName } from "./routes.ts";
@@ -18,6 +19,7 @@ export interface HandlerState {
   readonly interceptors: ReadonlySet<Interceptor>;
   readonly requests: LoggedRequest[];
   readonly clock: () => number;
+  readonly logs: PodLogs;
 }
 
 /** As kube-apiserver's `--max-request-bytes` of 3 MiB for bodies. */
@@ -135,7 +137,7 @@ export function createHandler(state: HandlerState): (request: IncomingMessage, r
     if (review !== null) return review;
     if (target === null || verb === null) return handlePages(method, url.pathname, account);
     const call: Call = { account, target, query: url.searchParams, accept: header(request, "accept"), contentType, body, agent, nowMs };
-    return handleObjects(state.storage, call, verb);
+    return handleObjects(state.storage, call, verb, state.logs);
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

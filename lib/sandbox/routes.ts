@@ -3,6 +3,7 @@ import { type Account, demandAccess, reviewStatus, rulesStatus } from "./access.
 import { timestamp } from "./body.ts";
 import { type StoredObject, apiVersionOf, isJsonObject, resources } from "./objects.ts";
 import { afterUpdate } from "./ownership.ts";
+import { type PodLogs, readPodLog } from "./podlog.ts";
 import { type Watch, getObject, listObjects, openWatch } from "./read.ts";
 import { type Call, type Reply, type Target, attemptFor } from "./request.ts";
 import { Refusal, badRequest, forbiddenPath, methodNotAllowed, noSuchResource, unknownBodyType } from "./status.ts";
@@ -10,8 +11,9 @@ import type { Storage } from "./storage.ts";
 import { createObject, deleteObject, patchObject, updateObject } from "./write.ts";
 
 /** Handles a request for objects; a watch is left to the caller to send. @throws Refusal */
-export function handleObjects(storage: Storage, call: Call, verb: string): Reply | Watch {
+export function handleObjects(storage: Storage, call: Call, verb: string, logs: PodLogs): Reply | Watch {
   demandAccess(call.account, attemptFor(call.target, verb, call.query));
+  if (call.target.resource.kind === "Pod" && call.target.subresource === "log" && verb === "get") return readPodLog(storage, call, logs);
   if (call.target.subresource !== null) throw noSuchResource();
   if (call.target.resource.namespaced && call.target.namespace === null && verb === "create") throw methodNotAllowed();
   if (verb === "get") return getObject(storage, call);

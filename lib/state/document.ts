@@ -80,6 +80,20 @@ const parentRef = z.looseObject({
 });
 export type ParentRef = z.infer<typeof parentRef>;
 
+const earlierContent = z.looseObject({
+  /** When an audit found something else in its place. */
+  at: instant,
+  /** Of the Secret that held it: another one was made anew since. */
+  uid: z.string(),
+  base: z.string(),
+  /** `live`; a gap's state (`empty`, `unreadable`, …); `gone`: the whole Secret was not there. */
+  state: z.string(),
+  serial: z.nullable(z.string()),
+  /** Why its owner's check refused it then; empty: it was good. */
+  reasons: z.array(z.string()),
+});
+export type EarlierContent = z.infer<typeof earlierContent>;
+
 const secretRecord = z.looseObject({
   uid: z.string(),
   resourceVersion: z.string(),
@@ -97,6 +111,8 @@ const secretRecord = z.looseObject({
   certificates: z.record(z.string(), certificateRecord),
   gaps: z.record(z.string(), gapRecord),
   accounts: z.record(z.string(), accountRecord),
+  /** What stood here before, newest first: why it was issued anew. Absent where nothing changed yet. */
+  earlier: z.optional(z.array(earlierContent)),
 });
 export type SecretRecord = z.infer<typeof secretRecord>;
 

@@ -7,7 +7,7 @@
  * counted as unread. What the records show isn't stored a second time: the history holds what they show no more.
  */
 import { parseInstantOrNull } from "../certificate/time.ts";
-import { boundEvidence, type Evidence, KEEP_MS, mergeEvidence, NO_EVIDENCE, type Unread } from "../issuance/evidence.ts";
+import { boundEvidence, type Evidence, KEEP_MS, mergeEvidence, NO_EVIDENCE, type Refusal, type Unread } from "../issuance/evidence.ts";
 import { formatHistory, parseHistory } from "../issuance/history.ts";
 import { createIssuance, type Issuance, type Sighting } from "../issuance/issuance.ts";
 import { boundClaims } from "../issuance/log/claims.ts";
@@ -88,6 +88,11 @@ class Collected {
     const unread: readonly Unread[] = this.#unread === 0 ? [] : [{ source: "state", cluster, count: this.#unread, untilMs: null }];
     return { ...NO_EVIDENCE, issuances: this.issuances, unread };
   }
+}
+
+/** Refusals (429) that the cluster's own logs told of. */
+export function storedRefusals(state: StateDocument): readonly Refusal[] {
+  return parseRefusals(storedOf(state)["refusals"]);
 }
 
 /** What was stored besides the records. */

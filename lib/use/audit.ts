@@ -6,6 +6,7 @@ import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
 import { adviseFindings } from "../finding/advise.ts";
+import { attachCauses } from "../finding/cause/attach.ts";
 import type { Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { issuanceFindings } from "../finding/issuance.ts";
@@ -59,7 +60,7 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
   const { across, problems } = await gatherAcross(ports, audits.map(({ state }) => state));
   const told = new Set(failed.map(({ error }) => error.message));
   const clusters = audits.map((audit): AuditedTarget => {
-    const findings = [...adviseFindings(audit.findings, audit.state, across), ...issuanceFindings(across, audit.cluster)];
+    const findings = attachCauses([...adviseFindings(audit.findings, audit.state, across), ...issuanceFindings(across, audit.cluster)], audit.state, across);
     const { said, ignored } = applyIgnore(findings, ignore, atNs);
     return { ...audit, findings: said, ignored, tally: tally(audit.state, findings, atNs) };
   });

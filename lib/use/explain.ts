@@ -6,6 +6,9 @@ import { meant } from "../config/suggest.ts";
 import { CertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
 import { adviceFor, adviseFindings, isGoodCopy } from "../finding/advise.ts";
+import { attachCauses } from "../finding/cause/attach.ts";
+import type { Diagnosis } from "../finding/cause/cause.ts";
+import { createDoctor, type Doctor, keyOf } from "../finding/cause/diagnose.ts";
 import { CODES } from "../finding/codes.ts";
 import { evaluateState } from "../finding/evaluate.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
@@ -17,10 +20,11 @@ import { formatInstant } from "../certificate/time.ts";
 import type { Advice } from "../issuance/advice.ts";
 import { type Budget, budgetOf, type TimelineEntry, timelineOf } from "../issuance/budget.ts";
 import { type Account, accountOf, accountsOf } from "../issuance/ledger.ts";
-import { setOf } from "../issuance/names.ts";
+import { registeredDomain, setOf } from "../issuance/names.ts";
 import { type Plan, planNewNames, planSet } from "../issuance/plan.ts";
 import { plain } from "../report/text.ts";
 import type { StateDocument } from "../state/document.ts";
+import { observationsOf, type SourceLook } from "../state/observations.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
 
 export interface ExplainInput {
@@ -68,6 +72,11 @@ export interface ExplainedCluster {
   readonly tally: Tally;
 }
 
+/** What a source of one cluster didn't tell. */
+export interface ExplainedLook extends SourceLook {
+  readonly cluster: string;
+}
+
 export interface Explanation {
   readonly name: string;
   readonly kind: "certificate" | "secret" | "domain" | "cluster" | "finding";
@@ -77,6 +86,10 @@ export interface Explanation {
   readonly clusters: readonly ExplainedCluster[];
   readonly findings: readonly Finding[];
   readonly ignored: number;
+  /** Why certificates are reissued, of each set and cluster; of a cluster those alone that want a cause. */
+  readonly diagnoses: readonly Diagnosis[];
+  /** Sources besides Secrets that weren't read whole, of the clusters concerned. */
+  readonly looks: readonly ExplainedLook[];
   readonly across: Across;
   /** How many were planned; `null`: none asked for. */
   readonly planned: number | null;
@@ -118,6 +131,7 @@ class Explained {
   readonly #across: Across;
   readonly #atNs: bigint;
   readonly #input: ExplainInput;
+  readonly #doctors = new Map<string, Doctor>();
 
   constructor(known: readonly Known[], across: Across, atNs: bigint, input: ExplainInput) {
     this.#known = known;
@@ -174,7 +188,7 @@ class Explained {
   /** Findings of a cluster, advised, and how many are muted. */
   #findingsOf({ state, findings }: Known): { readonly said: readonly Finding[]; readonly ignored: readonly Finding[] } {
     const own = adviseFindings(findings, state, this.#across);
-    return applyIgnore([...own, ...issuanceFindings(this.#across, state.cluster)], this.#input.ignore, this.#atNs);
+    return applyIgnore(attachCauses([...own, ...issuanceFindings(this.#across, state.cluster)], state, this.#across), this.#input.ignore, this.#atNs);
   }
 
   /** Those that a code, an id or a reference names; `null` where `name` is none of these, or there are none. */
@@ -207,6 +221,7 @@ class Explained {
       ...built,
       findings: told.flatMap(({ said }) => said),
       ignored: told.reduce((sum, { ignored }) => sum + ignored.length, 0),
+      diagnoses: clusters.flatMap((known) => this.#doctorOf(known).all()).filter(({ verdict }) => verdict !== "none"),
       clusters: clusters.map(({ state }, i) => ({ state, tally: tally(state, [...(told[i]?.said ?? []), ...(told[i]?.ignored ?? [])], this.#atNs) })),
     };
   }
@@ -226,9 +241,37 @@ class Explained {
       clusters: [],
       findings: told.flatMap(({ said }) => said.filter(concerns)),
       ignored: told.reduce((sum, { ignored }) => sum + ignored.filter(concerns).length, 0),
+      diagnoses: this.#diagnosesOf(kind, places, accounts),
+      looks: this.#known.filter(({ state }) => places.some(({ cluster }) => cluster === state.cluster)).flatMap(({ state }) => observationsOf(state).looks.filter(({ code, unread }) => code !== null || unread !== null).map((look) => ({ ...look, cluster: state.cluster }))),
       across: this.#across,
       planned: plan,
     };
+  }
+
+  #doctorOf({ state }: Known): Doctor {
+    const doctor = this.#doctors.get(state.cluster) ?? createDoctor(state, this.#across);
+    this.#doctors.set(state.cluster, doctor);
+    return doctor;
+  }
+
+  /** Of every cluster that holds one of them, or that one was issued in. */
+  #diagnosesOf(kind: Explanation["kind"], places: readonly CertificatePlace[], accounts: readonly Account[]): Diagnosis[] {
+    if (kind === "cluster") return [];
+    const found = new Set<Diagnosis>();
+    for (const known of this.#known) {
+      const { cluster } = known.state;
+      for (const place of places) if (place.cluster === cluster && kind !== "domain" && place.state !== "removed") found.add(this.#doctorOf(known).ofPlace(place));
+      for (const { kind: of, issuer, key, entries } of accounts) {
+        if (!entries.some(({ issuance }) => issuance.sources.some((source) => source.cluster === cluster))) continue;
+        // A place without a known issuer stands for its set as well.
+        if (of === "domain") {
+          found.add(this.#doctorOf(known).ofDomain(issuer, key));
+          for (const one of this.#doctorOf(known).all()) if (one.verdict !== "none" && one.key.split(",").some((name) => registeredDomain(name) === key)) found.add(one);
+        }
+        else if (!places.some((place) => place.cluster === cluster && keyOf(place) === key)) found.add(this.#doctorOf(known).ofSet(issuer, key));
+      }
+    }
+    return [...found];
   }
 
   #explainPlace(place: CertificatePlace): ExplainedPlace {

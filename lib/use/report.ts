@@ -6,6 +6,7 @@ import type { StateStore } from "../ports/states.ts";
 import type { BudgetLevel } from "../report/budget.ts";
 import type { Across } from "../finding/across.ts";
 import { isAdvised } from "../finding/advise.ts";
+import { wantsCause } from "../finding/cause/attach.ts";
 import { clustersTold } from "../finding/issuance.ts";
 import { budgetLevels } from "../report/budgets.ts";
 import { certificateRows, type CertificateRow } from "../report/rows.ts";
@@ -67,7 +68,7 @@ export async function surveyStates(ports: ReportPorts, { registered, ignore }: R
   const view = { ...alone, across };
   const told = across === null ? null : clustersTold(across);
   /** Nothing that other clusters' issuances would change. */
-  const standsAlone = (key: string): boolean => told?.has(key) === false && summed.get(key)?.findings.some(isAdvised) === false;
+  const standsAlone = (key: string): boolean => told?.has(key) === false && summed.get(key)?.findings.some((finding) => isAdvised(finding) || wantsCause(finding)) === false;
   const summaries: ClusterSummary[] = [];
   const problems: CertkeepError[] = [];
   for (const key of [...wanted].toSorted()) {

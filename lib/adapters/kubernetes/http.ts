@@ -46,6 +46,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string | string[]>>;
   /** Default 64 MiB, counted after decompression. */
   readonly maxBodyBytes?: number;
+  /** A longer body is given as far as that, and marked as cut; default: it fails. */
+  readonly keepPartial?: boolean;
   readonly signal?: AbortSignal;
   /** Whether sending it twice is harmless; default: for GET alone. */
   readonly repeatable?: boolean;
@@ -60,6 +62,8 @@ export interface HttpAnswer {
   /** The server's Date header. */
   readonly date: string | null;
   readonly body: Buffer;
+  /** There was more of the body than was taken. */
+  readonly cut?: boolean;
 }
 
 export interface HttpClient {
@@ -108,7 +112,7 @@ function wantsGzip(connection: Connection): boolean {
   return !connection.inCluster && !isLoopback(connection.server.hostname);
 }
 
-function readBody(answer: IncomingMessage, maxBytes: number, fail: (error: unknown) => void, done: (body: Buffer) => void): void {
+function readBody(answer: IncomingMessage, maxBytes: number, keepPartial: boolean, fail: (error: unknown) => void, done: (body: Buffer, cut: boolean) => void): void {
   const encoding = answer.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip") {
     fail(Object.assign(new Error("encoding"), { code: "HPE_UNEXPECTED_CONTENT_ENCODING" }));
@@ -118,11 +122,13 @@ function readBody(answer: IncomingMessage, maxBytes: number, fail: (error: unkno
   let size = 0;
   const source = encoding === "gzip" ? answer.pipe(createGunzip()) : answer;
   source.on("data", (chunk: Buffer) => {
+    if (size > maxBytes) return;
     size += chunk.length;
-    if (size > maxBytes) fail(new BodyTooLarge());
-    else chunks.push(chunk);
+    if (size <= maxBytes) chunks.push(chunk);
+    else if (keepPartial) done(Buffer.concat([...chunks, chunk], maxBytes), true);
+    else fail(new BodyTooLarge());
   });
-  source.on("end", () => done(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size)));
+  source.on("end", () => done(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size), false));
   source.on("error", fail);
   answer.on("error", fail);
   answer.on("close", () => {
@@ -181,7 +187,7 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
     outgoing.on("response", (answer) => {
       phase = "didn't send its whole answer";
       clearTimeout(connecting);
-      readBody(answer, request.maxBodyBytes ?? MAX_BODY_BYTES, fail, (body) => {
+      readBody(answer, request.maxBodyBytes ?? MAX_BODY_BYTES, request.keepPartial === true, fail, (body, cut) => {
         finish();
         resolve({
           status: answer.statusCode ?? 0,
@@ -189,7 +195,9 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
           retryAfter: answer.headers["retry-after"] ?? null,
           date: answer.headers.date ?? null,
           body,
+          cut,
         });
+        if (cut) outgoing.destroy();
       });
     });
     outgoing.end(request.body);

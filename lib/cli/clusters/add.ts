@@ -234,11 +234,12 @@ function secretOf(text: string): SecretRef {
   return { namespace, name };
 }
 
-function partsOf(text: string): readonly Part[] {
+/** May be given several times: a command that is offered for pasting holds no comma. */
+function partsOf(text: string, before: readonly Part[] = []): readonly Part[] {
   const wanted = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
   const unknown = wanted.find((part) => !PARTS.includes(part as Part));
   if (unknown !== undefined) throw new InvalidArgumentError(`${plain(unknown)} is none; there are: ${PARTS.join(", ")}.`);
-  return wanted as Part[];
+  return [...before, ...(wanted as Part[])];
 }
 
 function daysOf(text: string): number {

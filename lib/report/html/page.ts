@@ -111,7 +111,7 @@ function groupHtml(severity: Severity, findings: readonly Finding[]): string {
   const items = findings.map((finding) => {
     const { cluster, namespace, secret, name } = finding.subject;
     const place = [cluster, namespace === null ? "" : secret === null ? namespace : `${namespace}/${secret}`].filter((part) => part !== "").join(" ");
-    return `<li><span class="name">${html(name ?? place)}</span> ${name === null ? "" : `<span class="soft">${html(place)}</span>`} <span class="tag ${severity}">${html(finding.code)}</span><p>${said(finding.seen)}${finding.asLastSeen === null ? "" : ` As last seen ${said(finding.asLastSeen)}.`}</p>${finding.command === null ? "" : `<code class="cmd">${html(finding.command)}</code>`}</li>`;
+    return `<li><span class="name">${html(name ?? place)}</span> ${name === null ? "" : `<span class="soft">${html(place)}</span>`} <span class="tag ${severity}">${html(finding.code)}</span><p>${said(finding.seen)}${finding.asLastSeen === null ? "" : ` As last seen ${said(finding.asLastSeen)}.`}</p>${finding.why === null ? "" : `<p class="why">${said(finding.why)}</p>`}${finding.command === null ? "" : `<code class="cmd">${html(finding.command)}</code>`}</li>`;
   });
   return `<article class="group ${severity}"><h3>${said(advice)}</h3>${severity === "information" ? "" : `<p class="soft">Leads to: ${html(first.leadsTo)}.</p>`}<ul>${items.join("")}</ul></article>`;
 }
@@ -198,6 +198,7 @@ function tableData({ rows, atMs }: PageInput): object {
     row.copied ? 1 : 0,
     row.codes.join(", "),
     plain(row.seen),
+    plain(row.why),
     plain(row.advice),
     row.command,
     row.history.map(({ issuedMs, untilMs }) => [issuedMs, untilMs]),

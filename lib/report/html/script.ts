@@ -11,7 +11,7 @@ export const SCRIPT = String.raw`
   const ORDER = ["critical", "warning", "unknown", "information", "staging", "fine"];
   const DAY = 86400000;
   const PAGE = 50;
-  const rows = data.rows.map((r, i) => ({ i, cluster: data.clusters[r[0]], namespace: r[1], secret: r[2], name: r[3], status: data.statuses[r[4]], gone: r[5] === 1, issuer: data.issuers[r[6]], serial: r[7], issued: r[8], from: r[9], until: r[10], copied: r[11] === 1, codes: r[12], seen: r[13], advice: r[14], command: r[15], history: r[16], restored: r[17] }));
+  const rows = data.rows.map((r, i) => ({ i, cluster: data.clusters[r[0]], namespace: r[1], secret: r[2], name: r[3], status: data.statuses[r[4]], gone: r[5] === 1, issuer: data.issuers[r[6]], serial: r[7], issued: r[8], from: r[9], until: r[10], copied: r[11] === 1, codes: r[12], seen: r[13], why: r[14], advice: r[15], command: r[16], history: r[17], restored: r[18] }));
   for (const row of rows) row.text = [row.name, row.cluster, row.namespace + "/" + row.secret, row.codes, row.issuer, row.serial].join(" ").toLowerCase();
   const el = (tag, props, ...children) => {
     const node = document.createElement(tag);
@@ -100,6 +100,7 @@ export const SCRIPT = String.raw`
     if (!open) return [row];
     const cell = el("td", { colspan: "5" });
     if (r.seen !== "") cell.append(el("p", { text: r.seen }));
+    if (r.why !== "") cell.append(el("p", { class: "why", text: r.why }));
     if (r.advice !== "") cell.append(el("p", { text: "What to do: " + r.advice + "." }));
     if (r.command !== null) cell.append(el("code", { class: "cmd", text: r.command }));
     cell.append(timeline(r), facts(r));

@@ -215,7 +215,7 @@ class ClusterRun {
 
   async #look(key: string, secret: Secret): Promise<void> {
     const { kit } = this.#ports;
-    const context: LookContext = { kit, settings: this.#target.settings, judgedWith: this.#judgedWith, nowNs: this.#nowNs, now: this.#now, seenAt: this.#ports.wall === undefined ? this.#now : formatInstant(this.#ports.wall.nowNs()) };
+    const context: LookContext = { kit, settings: this.#target.settings, judgedWith: this.#judgedWith, nowNs: this.#nowNs, now: this.#now, seenAt: this.#ports.wall === undefined ? this.#now : formatInstant(this.#ports.wall.nowNs()), lost: this.#before.secrets[key] === undefined };
     const previous = this.#before.secrets[key] ?? this.#before.lost[key]?.record ?? null;
     const { record, candidates } = await lookAt(secret, previous, context);
     for (const candidate of candidates) {

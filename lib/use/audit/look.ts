@@ -6,13 +6,13 @@ import { judge, parseChain } from "../../certificate/judge.ts";
 import type { Certificate } from "../../certificate/parse.ts";
 import { formatInstant } from "../../certificate/time.ts";
 import { backdateMsOf, issuerOf } from "../../issuer/issuers.ts";
-import { instantNs, msOf } from "../../finding/verdict.ts";
+import { instantNs, msOf, recordVerdict } from "../../finding/verdict.ts";
 import { issuedAt } from "../../issuance/sct.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import { extract, type ExtractedPair, type Extraction } from "../../secret/extract.ts";
 import { parentObject } from "../../secret/parent.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
-import type { CertificateRecord, GapRecord, SecretRecord } from "../../state/document.ts";
+import type { CertificateRecord, EarlierContent, GapRecord, SecretRecord } from "../../state/document.ts";
 import type { AuditSettings, JudgeKit } from "./context.ts";
 
 /** Something that could be kept; `notKept` where it must not be, with the reason. */
@@ -38,6 +38,8 @@ export interface LookContext {
   readonly now: string;
   /** The time it really is; `now` may be another that is asked about. */
   readonly seenAt: string;
+  /** What was recorded before is of a Secret that was gone meanwhile. */
+  readonly lost: boolean;
 }
 
 export async function lookAt(secret: Secret, previous: SecretRecord | null, context: LookContext): Promise<Look> {
@@ -114,6 +116,7 @@ export async function lookAt(secret: Secret, previous: SecretRecord | null, cont
   for (const field of extraction.unreadableAccountFields) accounts[field] = { thumbprint: null, copy: null, notKept: { reason: "unreadable_key" } };
 
   const shape = extraction.shape ?? previous?.shape ?? null;
+  const earlier = earlierOf(previous, certificates, context);
   return {
     record: {
       uid: secret.uid,
@@ -128,9 +131,32 @@ export async function lookAt(secret: Secret, previous: SecretRecord | null, cont
       certificates,
       gaps,
       accounts,
+      ...(earlier.length === 0 ? {} : { earlier }),
     },
     candidates,
   };
+}
+
+/** Changes of one Secret that are remembered, and for how long: reissues are told for a week. */
+const MAX_EARLIER = 10;
+const EARLIER_NS = 30n * 86_400_000_000_000n;
+
+/** What stood here before that something else stands for now, before what was remembered already. */
+function earlierOf(previous: SecretRecord | null, certificates: Readonly<Record<string, CertificateRecord>>, { nowNs, now, lost }: LookContext): EarlierContent[] {
+  if (previous === null) return [];
+  const { uid } = previous;
+  const found: EarlierContent[] = [];
+  for (const [base, certificate] of Object.entries(certificates)) {
+    const [held, hole] = [previous.certificates[base], previous.gaps[base]];
+    if (held !== undefined && held.sha256 !== certificate.sha256) {
+      // As its owner judged it when it asked for this one.
+      const issuedNs = instantNs(certificate.issuedAt);
+      found.push({ at: now, uid, base, state: lost ? "gone" : "live", serial: held.serial, reasons: [...recordVerdict(held, issuedNs < nowNs ? issuedNs : nowNs).reasons] });
+    } else if (hole !== undefined && hole.held?.sha256 !== certificate.sha256 && (hole.held !== null || hole.state !== "empty")) {
+      found.push({ at: now, uid, base, state: lost ? "gone" : hole.state, serial: hole.held?.serial ?? null, reasons: [...hole.reasons] });
+    }
+  }
+  return [...found, ...(previous.earlier ?? [])].filter(({ at }) => instantNs(at) + EARLIER_NS > nowNs).slice(0, MAX_EARLIER);
 }
 
 function* heldBefore(previous: SecretRecord | null): Generator<[string, CertificateRecord]> {

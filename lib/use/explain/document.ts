@@ -1,12 +1,30 @@
 /** An explanation as one JSON document, `certkeep.explain/v1`. Pure. */
 import { formatInstant } from "../../certificate/time.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
+import type { Diagnosis } from "../../finding/cause/cause.ts";
 import type { Explanation } from "../explain.ts";
 
 export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
 
 function iso(ms: number): string {
   return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}
+
+function diagnosisData({ cluster, kind, issuer, key, verdict, needlessMs, causes, missing }: Diagnosis): object {
+  return {
+    cluster,
+    kind,
+    issuer,
+    key,
+    verdict,
+    needless: needlessMs.map(iso),
+    causes: causes.map(({ code, confidence, because, evidence, measures, overMs }) => ({ code, confidence, because, over: isoOrNull(overMs), evidence: evidence.map(({ source, where, text, atMs }) => ({ source, where, text, at: iso(atMs) })), measures })),
+    missing: missing.map(({ source, code, text, sinceMs, measure }) => ({ source, code, text, since: isoOrNull(sinceMs), measure })),
+  };
 }
 
 export function explainDocument(explanation: Explanation): object {
@@ -27,6 +45,8 @@ export function explainDocument(explanation: Explanation): object {
     })),
     clusters: explanation.clusters.map(({ state, tally }) => ({ cluster: state.cluster, title: state.title, server: state.server, identity: state.identity, audit: state.audit, counts: tally })),
     findings: explanation.findings,
+    diagnoses: explanation.diagnoses.map(diagnosisData),
+    looks: explanation.looks.map(({ cluster, source, scope, code, unread, askedMs, wholeMs, sinceMs }) => ({ cluster, source, scope, code, unread, askedAt: iso(askedMs), wholeAt: isoOrNull(wholeMs), since: isoOrNull(sinceMs) })),
     ignored: explanation.ignored,
     ...lackData(across),
     problems: explanation.problems.map(({ code, message }) => ({ code, message })),

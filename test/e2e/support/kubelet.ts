@@ -23,7 +23,7 @@ export interface KubeletStub {
   /** Says what a Pod's log is from now on; a function decides by the request, null is answered 404. */
   setLog(namespace: string, pod: string, log: string | ((request: LogRequest) => string | null)): void;
   /** Creates a running Pod of one container on this node. */
-  createPod(namespace: string, name: string, container?: string, labels?: Record<string, string>): Promise<void>;
+  createPod(namespace: string, name: string, container?: string, labels?: Readonly<Record<string, string>>, account?: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -68,12 +68,12 @@ export async function startKubeletStub(kube: Kube, nodeName = "node-1"): Promise
     setLog: (namespace, pod, log) => {
       logs.set(`${namespace}/${pod}`, typeof log === "string" ? () => log : log);
     },
-    createPod: async (namespace, name, container = "main", labels = {}) => {
+    createPod: async (namespace, name, container = "main", labels = {}, account = "default") => {
       const pods = `/api/v1/namespaces/${namespace}/pods`;
       const image = "registry.invalid/none";
       await kube.demand("POST", pods, {
         metadata: { name, labels },
-        spec: { nodeName, containers: [{ name: container, image }] },
+        spec: { nodeName, serviceAccountName: account, containers: [{ name: container, image }] },
       });
       const ready = true;
       const startedAt = new Date(Date.now() - 60_000).toISOString();

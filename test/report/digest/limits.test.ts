@@ -17,7 +17,7 @@ const code = fc.constantFrom(...(Object.keys(CODES) as FindingCode[]));
 
 const finding = (cluster: string): fc.Arbitrary<Finding> =>
   fc
-    .record({ code, severity: fc.constantFrom(...SEVERITIES), namespace: fc.option(evil), secret: fc.option(evil), name: fc.option(evil), seen: evil, advice: fc.option(evil), command: fc.option(evil), cause: fc.option(evil), due: fc.option(evil) })
+    .record({ code, severity: fc.constantFrom(...SEVERITIES), namespace: fc.option(evil), secret: fc.option(evil), name: fc.option(evil), seen: evil, advice: fc.option(evil), command: fc.option(evil), cause: fc.option(evil), due: fc.option(evil), why: fc.option(evil) })
     .map(({ code: of, namespace, secret, name, advice, cause, command, ...rest }) =>
       createFinding({ code: of, ...rest, command, subject: { cluster, namespace, secret, name }, ...(advice === null ? {} : { advice }), ...(cause === null ? {} : { cause }) }, NOW),
     );

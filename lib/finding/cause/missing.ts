@@ -1,0 +1,70 @@
+/**
+ * What is missing to tell a cause, and the setting that would show it. A source that failed is a known unknown: it says
+ * since when, and never counts as “nothing happened”.
+ */
+import { calledBy } from "../../state/identity.ts";
+import type { Observations, SourceLook } from "../../state/observations.ts";
+import type { StateDocument } from "../../state/document.ts";
+import { commandLine, literal } from "../command.ts";
+import { instantOf } from "../words.ts";
+import type { Measure, Missing } from "./cause.ts";
+
+/** Without these a cause may stay unknown; the others only add to it, and are told where they were asked and failed. */
+const NEEDED = ["logs", "access", "events"] as const;
+const OPTIONAL = ["renewal_info", "revocation", "transparency"] as const;
+
+const SOURCE_TITLES: Readonly<Record<Missing["source"], string>> = { logs: "logs", events: "Events", access: "access reviews", renewal_info: "renewal times (ARI)", revocation: "revocation lists", transparency: "certificate logs (CT)" };
+
+const CODE_WORDS: ReadonlyMap<string, string> = new Map([
+  ["not_enabled", "not enabled"],
+  ["not_asked", "not read there"],
+  ["forbidden", "forbidden"],
+  ["unreachable", "unreachable"],
+  ["timeout", "timed out"],
+  ["too_much", "cut off, there was too much"],
+  ["rate_limited", "rate limited"],
+  ["invalid_answer", "unintelligible"],
+  ["gap", "with a gap"],
+  ["debug_off", "without certificate lines: they are written at debug level alone"],
+]);
+
+/** Sources by which something may stay untold, for the namespaces that a case is in; empty: for the whole cluster. */
+export function missingFor(state: StateDocument, { looks }: Observations, namespaces: readonly string[]): Missing[] {
+  const needed = NEEDED.flatMap((source) => {
+    const all = looks.filter((look) => look.source === source);
+    if (all.length === 0) return [missing(state, source, "not_enabled", null)];
+    const near = namespaces.length === 0 ? all : all.filter(({ scope }) => namespaces.some((namespace) => scope === namespace || scope.startsWith(`${namespace}/`)));
+    if (near.length === 0) return all.every(({ code }) => code === "not_enabled" || code === "forbidden") ? failed(state, source, all) : [missing(state, source, "not_asked", null)];
+    return failed(state, source, near);
+  });
+  const optional = OPTIONAL.flatMap((source) => failed(state, source, looks.filter((look) => look.source === source && look.code !== "not_enabled")));
+  return [...needed, ...optional];
+}
+
+/** One for each way in which it failed, since the first that did. */
+function failed(state: StateDocument, source: Missing["source"], looks: readonly SourceLook[]): Missing[] {
+  const codes = new Map<string, number | null>();
+  for (const { code, sinceMs } of looks) {
+    if (code === null) continue;
+    const known = codes.get(code);
+    codes.set(code, known == null ? sinceMs : sinceMs === null ? known : Math.min(known, sinceMs));
+  }
+  return [...codes].map(([code, sinceMs]) => missing(state, source, code, sinceMs));
+}
+
+function missing(state: StateDocument, source: Missing["source"], code: string, sinceMs: number | null): Missing {
+  const since = sinceMs === null || code === "not_enabled" || code === "debug_off" ? "" : ` since ${instantOf(sinceMs)}`;
+  return { source, code, sinceMs, text: `${SOURCE_TITLES[source]} ${CODE_WORDS.get(code) ?? code.replaceAll("_", " ")}${since}`, measure: measureFor(state, source, code) };
+}
+
+function measureFor(state: StateDocument, source: Missing["source"], code: string): Measure | null {
+  if (code === "debug_off") {
+    return { text: "set the operator's log level to debug (Helm: operatorConfig.logging=debug, which sets OPERATOR_LOGGING); its pod restarts, and info is enough again once the cause is known", command: commandLine(literal("kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug")) };
+  }
+  if (source === "renewal_info" || source === "revocation" || source === "transparency") return null;
+  if (code === "not_enabled" || code === "forbidden" || code === "not_asked") {
+    const where = code === "not_asked" ? ", for this namespace too" : "";
+    return { text: `let the reading credential see logs, Events and access reviews: the part diagnosis of a registration, beside the parts that it has${where}`, command: commandLine(literal("certkeep clusters add"), calledBy(state), literal("--parts secrets --parts parents --parts diagnosis")) };
+  }
+  return { text: "see why it can't be read", command: commandLine(literal("certkeep doctor"), calledBy(state)) };
+}

@@ -1,0 +1,38 @@
+/** What the server itself answers: an owner's rights to its Secret, and Secrets that can't be changed. Pure. */
+import { SKEW_MS } from "../../issuance/evidence.ts";
+import { shortened } from "../cause/text.ts";
+import type { Draft } from "../finding.ts";
+import { ownerOf } from "../owner.ts";
+import { instantOf } from "../words.ts";
+import { explain, label, type View } from "./spot.ts";
+
+/** An answer that wasn't asked for again so long tells nothing of now. */
+const ANSWER_AGE_MS = 7 * 86_400_000;
+const MAX_SAMPLE = 200;
+
+export function* immutableDrafts({ spots }: View): Generator<Draft> {
+  for (const { subject, record, live } of spots) {
+    if (!record.immutable || ownerOf(record) === "nobody") continue;
+    if (live === null && Object.keys(record.gaps).length === 0) continue;
+    yield { code: "storage_immutable", subject, seen: `The Secret of ${label(subject)} is immutable, and its owner has to write it.`, evidence: ["immutable: true", `read ${record.recordedAt}`], command: explain(subject) };
+  }
+}
+
+export function* accessDrafts({ observations, atMs, byNamespace }: View): Generator<Draft> {
+  const denied = observations.access.filter(({ allowed, atMs: askedMs }) => !allowed && askedMs <= atMs + SKEW_MS && askedMs > atMs - ANSWER_AGE_MS);
+  for (const [secret, answers] of Map.groupBy(denied, (answer) => answer.secret)) {
+    const slash = secret.indexOf("/");
+    const spot = byNamespace.get(secret.slice(0, slash))?.find((one) => one.secret === secret.slice(slash + 1));
+    if (spot === undefined) continue;
+    const accounts = [...new Set(answers.map(({ account }) => account))];
+    const verbs = [...new Set(answers.map(({ verb }) => verb))].toSorted();
+    const sinceMs = Math.min(...answers.map((answer) => answer.sinceMs));
+    yield {
+      code: "storage_forbidden",
+      subject: spot.subject,
+      seen: `${accounts.join(" and ")} may not ${verbs.join(" or ")} the Secret of ${label(spot.subject)}, since ${instantOf(sinceMs)} at the latest.`,
+      evidence: answers.map(({ account, verb, reason, atMs: askedMs }) => `${account} ${verb}: no${reason === "" ? "" : `, ${shortened(reason, MAX_SAMPLE)}`} (asked ${instantOf(askedMs)})`),
+      command: explain(spot.subject),
+    };
+  }
+}

@@ -1,0 +1,33 @@
+/** Kubernetes Events of owners. They live an hour, and their messages stay those of the first time. Pure. */
+import { SKEW_MS } from "../../issuance/evidence.ts";
+import { accountsBySecret, eventBearing } from "../cause/bearing.ts";
+import { shortened, whenText } from "../cause/text.ts";
+import type { Draft } from "../finding.ts";
+import { explain, label, type View } from "./spot.ts";
+
+const EVENT_AGE_MS = 2 * 3_600_000;
+const MAX_SAMPLE = 200;
+
+const EVENT_CODES: ReadonlyMap<string, "storage_failing" | "dns_failing"> = new Map([["TailscaleStateUpdateFailed", "storage_failing"], ["TailscaleStateLoadFailed", "storage_failing"], ["HTTPSNotEnabled", "dns_failing"]]);
+
+export function* eventDrafts({ observations: { events, access }, atMs, spots }: View): Generator<Draft> {
+  const accounts = accountsBySecret(access);
+  const yielded = new Set<string>();
+  for (const event of events.toSorted((a, b) => b.lastMs - a.lastMs)) {
+    const code = EVENT_CODES.get(event.reason);
+    if (code === undefined || event.lastMs <= atMs - EVENT_AGE_MS || event.firstMs > atMs + SKEW_MS) continue;
+    for (const spot of spots) {
+      const key = JSON.stringify(spot.subject);
+      if (eventBearing(event, [spot], accounts) !== "owner" || (spot.storedMs !== null && spot.storedMs > event.lastMs) || yielded.has(`${code} ${key}`)) continue;
+      yielded.add(`${code} ${key}`);
+      yield {
+        code,
+        subject: spot.subject,
+        seen: `${event.reason} of ${event.object} in ${event.namespace}, which serves ${label(spot.subject)}, ${whenText(event)}.`,
+        evidence: [`the first time it said: ${shortened(event.message, MAX_SAMPLE)}`],
+        command: explain(spot.subject),
+        cause: `${code}:event`,
+      };
+    }
+  }
+}
