@@ -10,6 +10,7 @@ const MARGIN_MS = 20_000;
 export async function handler(event: unknown, context?: { readonly getRemainingTimeInMillis?: () => number }): Promise<object> {
   const { clusters } = parseAuditEvent(event);
   const remainingMs = context?.getRemainingTimeInMillis?.() ?? null;
+  const timeMs = remainingMs === null ? null : Math.max(1_000, remainingMs - MARGIN_MS);
   const run = await composeAudit({
     clusters,
     configFile: null,
@@ -18,7 +19,7 @@ export async function handler(event: unknown, context?: { readonly getRemainingT
     nowNs: () => BigInt(Date.now()) * 1_000_000n,
     atNs: null,
     person: null,
-    ...(remainingMs === null ? {} : { signal: AbortSignal.timeout(Math.max(1_000, remainingMs - MARGIN_MS)) }),
+    ...(timeMs === null ? {} : { signal: AbortSignal.timeout(timeMs), deadlineMs: Date.now() + timeMs }),
     progress: { step: () => {}, note: (message) => console.log(message) },
   });
   const report = await auditAll(run.targets, run.ports, run.config.ignore);

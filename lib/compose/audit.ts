@@ -1,6 +1,7 @@
 /** The audit with its concrete adapters: for the command line, the function and the demo alike. */
 import { createSealer } from "../adapters/age/sealer.ts";
 import type { AuthProvider } from "../adapters/kubernetes/context.ts";
+import { createClusterDiagnosis } from "../adapters/kubernetes/diagnosis.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import type { LoadedConfig } from "../adapters/file/config.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
@@ -13,6 +14,7 @@ import { configuredIssuers, createKit, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOutside } from "./outside.ts";
 import { composeSettings, type World } from "./settings.ts";
+import { realTimer } from "./timer.ts";
 
 export interface PersonalAccess {
   readonly authProvider: AuthProvider;
@@ -28,6 +30,8 @@ export interface AuditWorld extends World {
   readonly person: PersonalAccess | null;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
+  /** When `signal` will be aborted, ms since 1970. */
+  readonly deadlineMs?: number;
 }
 
 export interface ComposedAudit {
@@ -54,6 +58,8 @@ export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
       progress: world.progress,
       dryRun: world.atNs !== null,
       ...(outside === null ? {} : { outside }),
+      timer: realTimer,
+      ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),
       ...(world.signal === undefined ? {} : { signal: world.signal }),
     },
   };
@@ -97,6 +103,7 @@ async function connectTarget(name: string | null, settings: ClusterSettings, reg
     server: connection.server.href.replace(/\/$/, ""),
     homeNamespace: connection.namespace,
     reader: createClusterReader(connection, world.signal === undefined ? {} : { signal: world.signal }),
+    diagnosis: createClusterDiagnosis(connection, world.signal === undefined ? {} : { signal: world.signal }),
     // A person's own kubeconfig is renewed by logging in: its end is nobody's business here.
     credential: registered ? { kind: settings.access?.kind ?? "kubeconfig", endsAt: connection.credentialExpiresAtMs === null ? null : new Date(connection.credentialExpiresAtMs).toISOString(), madeAt: settings.access?.since ?? null } : null,
     settings: auditSettings(settings),

@@ -21,7 +21,7 @@ import type { ListPorts } from "../use/register/list.ts";
 import type { RemovePorts } from "../use/register/remove.ts";
 import { connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
 import { fromHome } from "./init.ts";
-import { realTimer } from "./restore.ts";
+import { realTimer } from "./timer.ts";
 import { composeSettings, homeOf, type ComposedSettings, type World } from "./settings.ts";
 
 export interface RegisterWorld extends World, ConnectWorld {

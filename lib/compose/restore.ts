@@ -10,7 +10,6 @@ import { meant } from "../config/suggest.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import type { Progress } from "../ports/progress.ts";
-import type { Timer } from "../ports/timer.ts";
 import type { RestorePorts, RestoreTarget } from "../use/restore/context.ts";
 import type { JudgeKit } from "../use/audit/context.ts";
 import { auditSettings, type PersonalAccess } from "./audit.ts";
@@ -18,6 +17,7 @@ import { connectCluster } from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { configuredIssuers, createKit } from "./kit.ts";
 import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
+import { realTimer } from "./timer.ts";
 
 export interface RestoreWorld extends IdentityWorld {
   /** A cluster of the configuration, or a context where it names none. */
@@ -35,24 +35,6 @@ export interface ComposedRestore {
   readonly target: RestoreTarget;
   readonly ports: RestorePorts;
 }
-
-/** Waits in real time. */
-export const realTimer: Timer = {
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted === true) {
-        resolve();
-        return;
-      }
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal?.addEventListener("abort", done, { once: true });
-    }),
-};
 
 export function kitOf({ config }: ComposedSettings): JudgeKit {
   return createKit(configuredIssuers(config));

@@ -6,7 +6,7 @@
  */
 import { believe, type Evidence, type FromFuture, mergeEvidence, NO_EVIDENCE, type Silence, SKEW_MS } from "../issuance/evidence.ts";
 import { type Budget, eachBudget } from "../issuance/budget.ts";
-import { createLedger, type Ledger } from "../issuance/ledger.ts";
+import { createLedger, type Ledger, ledgerFor } from "../issuance/ledger.ts";
 import { type LimitOverride, limitsOf } from "../issuance/limit.ts";
 import { setOf } from "../issuance/names.ts";
 import { budgetFindings, concurrentIssuances, type Holder, type IssuanceFinding, type NeedOptions, needlessReissues, sharedSets } from "../issuance/rules.ts";
@@ -35,6 +35,8 @@ export interface ClusterPart {
   readonly places: readonly Place[];
   /** What the issuer itself said of certificates that were seen there: when to renew them, and that they are revoked. */
   readonly told?: Pick<Observations, "windows" | "revocations">;
+  /** Whether its last audits asked for logs of what issues there; `null`: nothing does. */
+  readonly logsAsked: boolean | null;
   /** End of its last audit, ms; `null` where there was none. */
   readonly finishedMs: number | null;
 }
@@ -118,8 +120,11 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
     const sinceNs = parseInstantOrNull(since);
     return [{ source: scope === "backups" ? ("backup" as const) : ("secret" as const), cluster: state.cluster, reason: code, sinceMs: sinceNs === null ? null : msOf(sinceNs) }];
   });
+  const looks = observationsOf(state).looks.filter(({ source }) => source === "logs");
+  for (const { code, sinceMs } of looks) if (code !== null) silences.push({ source: "log", cluster: state.cluster, reason: code, sinceMs });
+  const logsAsked = looks.length > 0 ? true : Object.values(state.secrets).some(({ shape }) => shape !== null && shape !== "tls") ? false : null;
   const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");
-  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, told: toldOf(state), finishedMs: finishedNs === null ? null : msOf(finishedNs) };
+  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, told: toldOf(state), logsAsked, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
 }
 
 function toldOf(state: StateDocument): NonNullable<ClusterPart["told"]> {
@@ -129,7 +134,7 @@ function toldOf(state: StateDocument): NonNullable<ClusterPart["told"]> {
 
 /** A cluster whose state could not be read: a silence, never “0 issued”. */
 export function unreadPart(cluster: string, reason: string): ClusterPart {
-  return { cluster, evidence: { ...NO_EVIDENCE, silences: [{ source: "state", cluster, reason, sinceMs: null }] }, places: [], finishedMs: null };
+  return { cluster, evidence: { ...NO_EVIDENCE, silences: [{ source: "state", cluster, reason, sinceMs: null }] }, places: [], logsAsked: null, finishedMs: null };
 }
 
 /** All clusters' parts together, in any order. */
@@ -147,10 +152,7 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
   const places = parts.flatMap((part) => part.places);
   const need = needOf(parts);
   const found = [...budgetFindings(ledger, budgets()), ...needlessReissues(ledger, atMs, need), ...concurrentIssuances(ledger, atMs), ...sharedSets(places)].filter(({ subject }) => !staging.has(subject.issuer));
-  const claiming = new Set([
-    ...evidence.issuances.flatMap(({ claimedBy }) => claimedBy ?? []),
-    ...evidence.coverage.flatMap(({ cluster }) => cluster ?? []),
-  ]);
+  const claims = Map.groupBy(evidence.issuances.filter(({ claimedBy }) => claimedBy !== null), ({ claimedBy }) => claimedBy);
   const told = new Set(found.map(({ subject }) => `${subject.issuer} ${subject.key}`));
   const bySet = Map.groupBy(
     places.filter(({ issuer, set }) => told.has(`${issuer} ${set}`)),
@@ -168,8 +170,7 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
     ahead: new Map(parts.flatMap(({ cluster, finishedMs }) => (finishedMs !== null && finishedMs > nowMs + SKEW_MS ? [[cluster, finishedMs] as const] : []))),
     titles: new Map(options.issuers.map(({ id, title }) => [id, title])),
     ledgerOf(cluster) {
-      // Without a claim of its own a cluster sees what is shared.
-      const known = own.get(cluster) ?? (claiming.has(cluster) ? createLedger(evidence, { limits, overrides, cluster }) : { ...ledger, cluster });
+      const known = own.get(cluster) ?? ledgerFor(ledger, cluster, claims.get(cluster) ?? []);
       own.set(cluster, known);
       return known;
     },

@@ -138,6 +138,31 @@ export function createLedger(evidence: Evidence, options: LedgerOptions): Ledger
   return { evidence, cluster, accounts: { set: sets, domain: domains }, limits: options.limits, overrides: options.overrides ?? [], refusals };
 }
 
+function overlaid(shared: Ledger["accounts"][LimitKind], own: Ledger["accounts"][LimitKind], isOwn: (key: string) => boolean): Ledger["accounts"][LimitKind] {
+  const accounts = new Map(shared);
+  for (const [issuer, keys] of own) accounts.set(issuer, new Map([...(shared.get(issuer) ?? []), ...[...keys].filter(([key]) => isOwn(key))]));
+  return accounts;
+}
+
+/**
+ * The shared ledger as a cluster sees it that claims these issuances. The same as one created for it, at the cost of
+ * what its claims touch alone: there may be a thousand clusters.
+ */
+export function ledgerFor(shared: Ledger, cluster: string, claims: readonly Issuance[]): Ledger {
+  if (claims.length === 0) return { ...shared, cluster };
+  const domains = new Map<string, Set<string>>();
+  for (const { issuer, domains: claimed } of claims) {
+    const known = domains.get(issuer) ?? new Set<string>();
+    domains.set(issuer, known);
+    for (const domain of claimed) known.add(domain);
+  }
+  const touched = new Set(claims);
+  for (const [issuer, keys] of domains) for (const key of keys) for (const { issuance } of accountOf(shared, "domain", issuer, key).entries) touched.add(issuance);
+  const own = createLedger({ ...shared.evidence, refusals: [], issuances: [...touched] }, { limits: shared.limits, overrides: shared.overrides, cluster });
+  const claimed = new Set([...domains.values()].flatMap((keys) => [...keys]));
+  return { ...shared, cluster, accounts: { set: overlaid(shared.accounts.set, own.accounts.set, () => true), domain: overlaid(shared.accounts.domain, own.accounts.domain, (key) => claimed.has(key)) } };
+}
+
 /** Every account of a kind that something is known of. */
 export function accountsOf(ledger: Ledger, kind: LimitKind): readonly Account[] {
   return [...ledger.accounts[kind].values()].flatMap((accounts) => [...accounts.values()]);

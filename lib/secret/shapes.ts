@@ -48,6 +48,7 @@ export const OPAQUE_TYPE = "Opaque";
 export const LABEL = {
   managed: "tailscale.com/managed",
   secretType: "tailscale.com/secret-type",
+  group: "tailscale.com/proxy-group",
   parent: "tailscale.com/parent-resource",
   parentNamespace: "tailscale.com/parent-resource-ns",
   parentType: "tailscale.com/parent-resource-type",

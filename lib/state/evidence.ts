@@ -152,7 +152,7 @@ function displaced(from: StateDocument, to: StateDocument): Evidence {
  * showed and `to` shows no more, with `further` parts joined to it. Bounded, and without what is 30 days past all need.
  * The order of `from` doesn't matter; fields of a later version stay.
  */
-export function carryEvidence(from: readonly StateDocument[], to: StateDocument, nowMs: number, maxIssuances = MAX_HISTORY, further: readonly Evidence[] = []): unknown {
+export function carryEvidence(from: readonly StateDocument[], to: StateDocument, nowMs: number, further: readonly Evidence[] = [], maxIssuances = MAX_HISTORY): unknown {
   const parts = from.flatMap((state) => [storedEvidence(state), displaced(state, to)]);
   const { issuances, coverage, refusals, silences, unread } = boundEvidence(boundClaims(mergeEvidence(...parts, ...further)), nowMs, maxIssuances, to.cluster);
   // What was left unread at this write was issued before it, so that it stops mattering one day.

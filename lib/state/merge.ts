@@ -5,7 +5,7 @@
 import { parseInstantOrNull } from "../certificate/time.ts";
 import type { CopyRecord, StateDocument } from "./document.ts";
 import { carryEvidence } from "./evidence.ts";
-import { carryObservations, NO_OBSERVATIONS } from "./observations.ts";
+import { carryObservations } from "./observations.ts";
 
 function later(a: string, b: string): string {
   return a >= b ? a : b;
@@ -83,6 +83,6 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
   // Without a time nothing is too old to keep.
   const nowMs = finishedNs === null ? Number.NEGATIVE_INFINITY : Number(finishedNs / 1_000_000n);
   const evidence = carryEvidence([theirs, ours], merged, nowMs);
-  const observations = carryObservations([theirs, ours], NO_OBSERVATIONS, nowMs);
+  const observations = carryObservations(theirs, ours, nowMs);
   return { ...merged, ...(evidence === undefined ? {} : { evidence }), ...(observations === undefined ? {} : { observations }) };
 }

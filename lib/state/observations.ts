@@ -274,13 +274,15 @@ export function boundObservations(observations: Observations, nowMs: number): Ob
   };
 }
 
-/**
- * What is to be stored: the observations of all of `from` and `further` ones, bounded. Fields that this version doesn't
- * know stay; `undefined` where there is nothing to store.
- */
-export function carryObservations(from: readonly Pick<StateDocument, "observations">[], further: Observations, nowMs: number): unknown {
-  const others = Object.assign({}, ...from.map(({ observations }) => (isRecord(observations) ? observations : {}))) as Readonly<Record<string, unknown>>;
-  const bounded = boundObservations([...from.map(observationsOf), further].reduce(mergeObservations), nowMs);
-  if (Object.keys(others).length === 0 && Object.values(bounded).every((list: readonly unknown[]) => list.length === 0)) return undefined;
-  return { ...others, ...bounded };
+/** What is to be stored in place of `stored`: fields that this version doesn't know stay; `undefined` where there is nothing. */
+export function storedObservations(stored: unknown, observations: Observations): unknown {
+  const others = isRecord(stored) ? stored : {};
+  if (Object.keys(others).length === 0 && Object.values(observations).every((list: readonly unknown[]) => list.length === 0)) return undefined;
+  return { ...others, ...observations };
+}
+
+/** What is to be stored of two states' observations, bounded. */
+export function carryObservations(a: Pick<StateDocument, "observations">, b: Pick<StateDocument, "observations">, nowMs: number): unknown {
+  const others = [a, b].map(({ observations }) => (isRecord(observations) ? observations : {}));
+  return storedObservations({ ...others[0], ...others[1] }, boundObservations(mergeObservations(observationsOf(a), observationsOf(b)), nowMs));
 }

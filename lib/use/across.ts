@@ -35,11 +35,13 @@ export interface GatheredAcross {
 
 const READS_AT_ONCE = 4;
 
-/** Sources that this version has not got, or that nobody switched on: they say nothing, which is not “nothing”. */
-const SILENT: readonly Silence[] = [
-  { source: "log", cluster: null, reason: "not_enabled", sinceMs: null },
-];
-const NO_LOG_SEARCH: Silence = { source: "ct", cluster: null, reason: "not_enabled", sinceMs: null };
+/** Sources that nobody asked: they say nothing, which is not “nothing”. Those that were asked tell of themselves in each state. */
+function silent(parts: readonly ClusterPart[], searched: boolean): readonly Silence[] {
+  const none = (source: Silence["source"], cluster: string | null = null): Silence => ({ source, cluster, reason: "not_enabled", sinceMs: null });
+  const asked = parts.some(({ logsAsked }) => logsAsked === true);
+  const logs = asked ? parts.filter(({ logsAsked }) => logsAsked === false).map(({ cluster }) => none("log", cluster)) : [none("log")];
+  return [...logs, ...(searched ? [] : [none("ct")])];
+}
 
 /** `known` are states at hand, taken as they are; `visit` sees each other one as it is read. Never throws for what one state does. */
 export async function gatherAcross(ports: AcrossPorts, known: readonly StateDocument[], visit: (state: StateDocument) => void = () => {}): Promise<GatheredAcross> {
@@ -90,7 +92,7 @@ export async function gatherAcross(ports: AcrossPorts, known: readonly StateDocu
   }
   const across = createAcross(
     parts.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1)),
-    { issuers: ports.kit.issuers, overrides: ports.overrides ?? [], atMs, nowMs, silences: searched ? SILENT : [...SILENT, NO_LOG_SEARCH] },
+    { issuers: ports.kit.issuers, overrides: ports.overrides ?? [], atMs, nowMs, silences: silent(parts, searched) },
   );
   return { across, problems };
 }

@@ -11,9 +11,10 @@ import type { Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
+import { msOf } from "../finding/verdict.ts";
 import { gatherAcross } from "./across.ts";
-import { auditCluster, type ClusterAudit } from "./audit/cluster.ts";
-import { type AuditPorts, type AuditTarget, outsideSignal } from "./audit/context.ts";
+import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
+import { type AuditPorts, type AuditTarget, OUTSIDE_MS, outsideSignal } from "./audit/context.ts";
 import { askedDomains, askTransparency, loggedDomains, type TransparencyLook, type TransparencyRun } from "./transparency.ts";
 
 export interface AuditReport {
@@ -36,21 +37,34 @@ export interface AuditedTarget extends Omit<ClusterAudit, "findings"> {
 
 const CLUSTERS_AT_ONCE = 4;
 
+/** Of the time that is left, what may be spent on asking clusters for causes: the audits themselves come first. */
+const OBSERVE_SHARE = 1 / 4;
+
+/** For each cluster, so that all of them together stay within that share. */
+function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: AuditPorts): number {
+  if (deadlineMs === undefined) return OBSERVE_MS;
+  const leftMs = Math.max(0, deadlineMs - msOf(wall.nowNs()));
+  return Math.min(OBSERVE_MS, Math.floor((leftMs * OBSERVE_SHARE) / Math.max(1, Math.ceil(clusters / CLUSTERS_AT_ONCE))));
+}
+
 /** Never throws for what one target does. */
 export async function auditAll(targets: readonly AuditTarget[], ports: AuditPorts, ignore: readonly IgnoreEntry[]): Promise<AuditReport> {
   const audits: ClusterAudit[] = [];
   const failed: { title: string; error: CertkeepError }[] = [];
   const atNs = ports.clock.nowNs();
   const limit = pLimit(CLUSTERS_AT_ONCE);
+  const observeMs = observationMs(targets.length, ports);
+  const { outside } = ports;
   await Promise.all(
     targets.map((target) =>
       limit(async () => {
         try {
-          audits.push(await auditCluster(target, ports));
+          audits.push(await auditCluster(target, { ...ports, observeMs, ...(outside === undefined ? {} : { outside: { ...outside, withinMs: Math.min(outside.withinMs ?? OUTSIDE_MS, observeMs) } }) }));
         } catch (error) {
           failed.push({ title: target.title, error: isCertkeepError(error) ? error : unforeseen(target.title, error) });
         } finally {
           await target.reader.close();
+          await target.diagnosis?.close();
         }
       }),
     ),

@@ -122,7 +122,7 @@ describe("the history", () => {
 
   it("keeps the newest of too many, and says that the rest is unread", () => {
     const before = state(Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`shop/s${i}`, held((i + 16).toString(16), { notBefore: iso(NOW_MS - i * DAY_MS), issuedAt: iso(NOW_MS - i * DAY_MS), firstSeenAt: NOW })])));
-    const evidence = carryEvidence([before], state({}), NOW_MS, 5) as { issuances: { serial: string }[] };
+    const evidence = carryEvidence([before], state({}), NOW_MS, [], 5) as { issuances: { serial: string }[] };
     expect(evidence.issuances.map(({ serial }) => serial)).toEqual(["10", "11", "12", "13", "14"]);
     expect(stateEvidence(state({}, { evidence })).unread).toEqual([{ source: "state", cluster: "prod", count: 15, untilMs: NOW_MS - 5 * DAY_MS }]);
   });

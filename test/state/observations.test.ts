@@ -82,7 +82,7 @@ describe("reading", () => {
   });
   it("of a state without any gives none", () => {
     expect(observationsOf(state())).toBe(NO_OBSERVATIONS);
-    expect(carryObservations([state()], NO_OBSERVATIONS, NOW_MS)).toBeUndefined();
+    expect(carryObservations(state(), state(), NOW_MS)).toBeUndefined();
   });
 });
 

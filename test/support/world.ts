@@ -3,10 +3,12 @@ import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { createClusterDiagnosis } from "../../lib/adapters/kubernetes/diagnosis.ts";
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { createKit } from "../../lib/compose/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import type { ClusterReader } from "../../lib/ports/cluster.ts";
+import type { ClusterDiagnosis } from "../../lib/ports/diagnosis.ts";
 import type { Opener } from "../../lib/ports/sealing.ts";
 import { startSandbox, type PutObject, type Sandbox } from "../../lib/sandbox/api.ts";
 import { createAuthority, type Authority, type IssueOptions, type Issued } from "../../lib/sandbox/pki.ts";
@@ -23,6 +25,8 @@ export interface AuditChoice {
   readonly ports?: Partial<AuditPorts>;
   readonly name?: string | null;
   readonly token?: string;
+  /** Asks for logs, events and access too; default: for Secrets alone. */
+  readonly observe?: boolean;
 }
 
 export interface World {
@@ -38,6 +42,7 @@ export interface World {
   issue(names: readonly string[], options?: Partial<IssueOptions>): Issued;
   put(...objects: PutObject[]): void;
   reader(token?: string): Promise<ClusterReader>;
+  diagnosis(token?: string): Promise<ClusterDiagnosis>;
   target(choice?: AuditChoice): Promise<AuditTarget>;
   ports(): AuditPorts;
   audit(choice?: AuditChoice): Promise<AuditReport>;
@@ -70,6 +75,7 @@ export async function startWorld(): Promise<World> {
   const { secret, recipient } = await generateIdentity();
   const opener = await createOpener([{ where: "test", content: secret }]);
   const kit = createKit([createIssuer({ id: "test", title: "Test", anchorsPem: authority.root.pem, intermediatesPem: authority.intermediates.map(({ pem }) => pem).join("") })]);
+  const connection = (token?: string): ReturnType<typeof connect> => connect(parseKubeconfig(sandbox.kubeconfig(token === undefined ? {} : { token }), "sandbox.yaml"), null, { environment: {}, nowMs: () => world.nowMs });
   const world: World = {
     sandbox,
     authority,
@@ -83,17 +89,15 @@ export async function startWorld(): Promise<World> {
     put: (...objects) => {
       sandbox.put(objects);
     },
-    reader: async (token) => {
-      const text = sandbox.kubeconfig(token === undefined ? {} : { token });
-      const connection = await connect(parseKubeconfig(text, "sandbox.yaml"), null, { environment: {}, nowMs: () => world.nowMs });
-      return createClusterReader(connection, { requestTimeoutMs: 2_000, attempts: 2, sleep: async () => {} });
-    },
+    reader: async (token) => createClusterReader(await connection(token), { requestTimeoutMs: 2_000, attempts: 2, sleep: async () => {} }),
+    diagnosis: async (token) => createClusterDiagnosis(await connection(token), { attempts: 2, sleep: async () => {} }),
     target: async (choice = {}) => ({
       name: choice.name === undefined ? "prod" : choice.name,
       title: "prod",
       server: sandbox.url,
       homeNamespace: null,
       reader: await world.reader(choice.token),
+      ...(choice.observe === true ? { diagnosis: await world.diagnosis(choice.token) } : {}),
       settings: { namespaces: null, selector: null, secrets: [], operatorNamespace: "tailscale", operatorSecret: "operator", recipients: [recipient], copiesPerDay: 1000, ...choice.settings },
     }),
     ports: () => ({ backups, states, sealer: createSealer(), clock: { nowNs: () => BigInt(world.nowMs) * 1_000_000n }, kit, progress: { step: () => {}, note: () => {} }, dryRun: false }),

@@ -67,8 +67,11 @@ export interface LogReader {
   end(): LogReading;
 }
 
-/** `fallbackMs`: when lines without any time were read. */
-export function createLogReader(where: string, fallbackMs: number): LogReader {
+/**
+ * `fallbackMs`: when lines without any time were read. `countAfterMs`: lines up to then were counted by an earlier read
+ * and make no signs.
+ */
+export function createLogReader(where: string, fallbackMs: number, countAfterMs = Number.NEGATIVE_INFINITY): LogReader {
   const decoder = new TextDecoder();
   const signs = new Map<string, Mutable<LogSign>>();
   const issued = new Map<string, IssuedLine[]>();
@@ -87,6 +90,7 @@ export function createLogReader(where: string, fallbackMs: number): LogReader {
   let lastMs: number | null = null;
 
   const addSign = (said: Said, atMs: number, count: number, sample: string): void => {
+    if (atMs <= countAfterMs) return;
     const key = JSON.stringify([said.kind, said.code, said.domain]);
     const known = signs.get(key);
     if (known !== undefined) {

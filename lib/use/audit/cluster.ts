@@ -11,12 +11,13 @@ import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { formatInstant } from "../../certificate/time.ts";
+import { type Evidence, NO_EVIDENCE } from "../../issuance/evidence.ts";
 import { instantNs, msOf } from "../../finding/verdict.ts";
 import type { ReaderStats } from "../../ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type SecretRecord, type StateDocument, type Unread } from "../../state/document.ts";
 import { carryEvidence } from "../../state/evidence.ts";
-import { carryObservations, mergeObservations, NO_OBSERVATIONS, type Observations } from "../../state/observations.ts";
+import { storedObservations } from "../../state/observations.ts";
 import { identityKey, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
 import { findState, loadState, saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
@@ -24,6 +25,7 @@ import { discover, type Discovery, type Shortfall } from "./discover.ts";
 import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts";
 import { lookAt, type LookContext } from "./look.ts";
 import { classifyLosses } from "./loss.ts";
+import { observe } from "./observe.ts";
 import { askIssuers, asksIssuers, lacksPointers } from "./outside.ts";
 import { readWanted } from "./read.ts";
 import { noteCopy, settleState } from "./settle.ts";
@@ -42,6 +44,9 @@ export interface ClusterAudit {
   /** What could not be written at the end, told plainly; `null` where all was. */
   readonly unsaved: CertkeepError | null;
 }
+
+/** Time for what is asked besides Secrets, where nothing else bounds it. */
+export const OBSERVE_MS = 20_000;
 
 /** Namespaces asked for at a time. */
 const ASKS_AT_ONCE = 16;
@@ -99,7 +104,7 @@ class ClusterRun {
   #listed: Set<string> | null = null;
   #discovery: Discovery | null = null;
   #settled: ReturnType<typeof settleState> | null = null;
-  #told: Observations = NO_OBSERVATIONS;
+  #told: Evidence = NO_EVIDENCE;
   #replaced = false;
   #reached = false;
 
@@ -155,8 +160,21 @@ class ClusterRun {
       else throw error;
     }
     await this.#learnNamespaces(reader);
+    await this.#observe();
     // Last: what was read of the cluster is whole by then, whoever doesn't answer.
-    this.#told = mergeObservations(this.#told, await askIssuers(this.#state, this.#ports));
+    const observations = await askIssuers(this.#state, this.#ports);
+    if (observations !== undefined) this.#state.observations = observations;
+  }
+
+  /** What else the cluster tells of why certificates are issued. It never makes an audit incomplete. */
+  async #observe(): Promise<void> {
+    const { diagnosis } = this.#target;
+    if (diagnosis === undefined || this.#ports.dryRun || this.#discovery === null) return;
+    const { timer = null, observeMs = OBSERVE_MS, signal, clock, wall = clock } = this.#ports;
+    const { observations, evidence } = await observe(this.#state, this.#discovery.writers, { diagnosis, nowMs: msOf(wall.nowNs()), budgetMs: observeMs, timer, signal });
+    const stored = storedObservations(this.#state.observations, observations);
+    if (stored !== undefined) this.#state.observations = stored;
+    this.#told = evidence;
   }
 
   async #listCopies(): Promise<void> {
@@ -323,10 +341,8 @@ class ClusterRun {
       secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
       foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
     };
-    const observations = carryObservations([this.#before], this.#told, msOf(this.#nowNs));
-    if (observations !== undefined) this.#state.observations = observations;
     const { state: settled, found } = settleState(this.#state, this.#nowNs, this.#now);
-    const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs));
+    const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs), [this.#told]);
     const state = evidence === undefined ? settled : { ...settled, evidence };
     this.#settled = { state, found };
     return state;
@@ -343,10 +359,15 @@ class ClusterRun {
       findings: this.#settled?.state === state ? this.#settled.found : evaluateState(state, this.#nowNs, this.#now),
       scopes: this.#discovery?.scopes ?? [],
       copies: this.#copies,
-      stats: this.#target.reader.stats(),
+      stats: statsOf(this.#target),
       unsaved,
     };
   }
+}
+
+function statsOf({ reader, diagnosis }: AuditTarget): ReaderStats {
+  const stats = reader.stats();
+  return { ...stats, requests: { ...stats.requests, ...diagnosis?.requests() } };
 }
 
 /** Reasons that something else than time has changed by the next run, perhaps. */

@@ -6,10 +6,12 @@ import type { Issuer } from "../../issuer/issuers.ts";
 import type { BlobStore } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ClusterReader } from "../../ports/cluster.ts";
+import type { ClusterDiagnosis } from "../../ports/diagnosis.ts";
 import type { Progress } from "../../ports/progress.ts";
 import type { RenewalInfoSource } from "../../ports/renewal.ts";
 import type { Sealer } from "../../ports/sealing.ts";
 import type { StateStore } from "../../ports/states.ts";
+import type { Timer } from "../../ports/timer.ts";
 import type { TransparencySource } from "../../ports/transparency.ts";
 import type { RevocationLists } from "../revocation.ts";
 
@@ -49,6 +51,8 @@ export interface AuditTarget {
   /** Namespace of the context: looked at where all of them may not be listed. */
   readonly homeNamespace: string | null;
   readonly reader: ClusterReader;
+  /** Why certificates are issued: logs, events, access reviews; absent where nobody is to be asked. */
+  readonly diagnosis?: ClusterDiagnosis;
   /** Of a registered credential: its kind, its end by its own words, and when it was made; RFC 3339. */
   readonly credential?: { readonly kind: string; readonly endsAt: string | null; readonly madeAt: string | null } | null;
   readonly settings: AuditSettings;
@@ -70,7 +74,7 @@ export function outsideSignal({ outside, signal }: Pick<AuditPorts, "outside" | 
   return AbortSignal.any([AbortSignal.timeout(outside?.withinMs ?? OUTSIDE_MS), ...(signal === undefined ? [] : [signal])]);
 }
 
-const OUTSIDE_MS = 10_000;
+export const OUTSIDE_MS = 10_000;
 
 export interface AuditPorts {
   readonly backups: BlobStore;
@@ -86,6 +90,12 @@ export interface AuditPorts {
   readonly progress: Progress;
   /** Aborted when the run has to end: what isn't read by then is said. */
   readonly signal?: AbortSignal;
+  /** When `signal` will be aborted, ms since 1970; absent where nothing ends the run. */
+  readonly deadlineMs?: number;
+  /** Bounds what is asked besides Secrets; absent where nothing but the cluster's own time-outs does. */
+  readonly timer?: Timer;
+  /** Time for that, of one cluster, ms. */
+  readonly observeMs?: number;
   /** `true`: nothing is written anywhere, and the instant of the verdicts is `clock`'s. */
   readonly dryRun: boolean;
 }

@@ -7,6 +7,7 @@ import { matchesPattern } from "../../finding/pattern.ts";
 import type { Scope } from "../../ports/cluster.ts";
 import { classify, type ClassifyOptions } from "../../secret/classify.ts";
 import { secretKey, type SecretMeta } from "../../secret/secret.ts";
+import { LABEL, own, type Shape } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
 import type { AuditTarget } from "./context.ts";
 
@@ -16,6 +17,13 @@ export interface Wanted {
   readonly name: string;
   /** `null` where metadata doesn't tell. */
   readonly type: string | null;
+}
+
+/** What a listing tells of a Secret that one of Tailscale's proxies writes. */
+export interface WriterHint {
+  readonly shape: Shape;
+  /** Name of its ProxyGroup; `null` for none. */
+  readonly group: string | null;
 }
 
 export interface Shortfall {
@@ -38,6 +46,8 @@ export interface Discovery {
   readonly seen: number;
   /** TLS Secrets seen by scope, to choose between pages and single reads. */
   readonly tlsSeen: ReadonlyMap<string, number>;
+  /** What Tailscale's proxies keep certificates in, or will, by `namespace/name`; what no listing told of isn't among them. */
+  readonly writers: ReadonlyMap<string, WriterHint>;
   /** What was looked through, in words. */
   readonly scopes: readonly string[];
   readonly shortfalls: readonly Shortfall[];
@@ -54,6 +64,7 @@ export async function discover(target: AuditTarget, state: StateDocument, unchan
   const present = new Set<string>();
   const outOfScope = new Set<string>();
   const tlsSeen = new Map<string, number>();
+  const writers = new Map<string, WriterHint>();
   const scopes: string[] = [];
   const shortfalls: Shortfall[] = [];
   const unlisted: string[] = [];
@@ -80,6 +91,8 @@ export async function discover(target: AuditTarget, state: StateDocument, unchan
         if (!inScope(meta.namespace) && !options.named.has(key)) continue;
         found += 1;
         const recorded = state.secrets[key];
+        const hint = writerHint(meta, options);
+        if (hint !== null) writers.set(key, hint);
         if (meta.type === "kubernetes.io/tls") tlsSeen.set(scope.namespace ?? "", (tlsSeen.get(scope.namespace ?? "") ?? 0) + 1);
         const { shape, want } = classify(meta, options);
         if (shape === "tls" && selected !== null && !selected.has(key) && !options.named.has(key)) {
@@ -181,7 +194,17 @@ export async function discover(target: AuditTarget, state: StateDocument, unchan
     else if (record.shape !== null && !record.foreign) ask(key);
   }
   if (unlisted.includes(settings.operatorNamespace)) ask(`${settings.operatorNamespace}/${settings.operatorSecret}`);
-  return { toRead, present, covered, outOfScope, byName: [...byName.values()], seen, tlsSeen, scopes, shortfalls };
+  return { toRead, present, covered, outOfScope, byName: [...byName.values()], seen, tlsSeen, writers, scopes, shortfalls };
+}
+
+/** Secrets of an L3 proxy and of an operator without a certificate are none: nothing issues for them. */
+function writerHint(meta: SecretMeta, options: ClassifyOptions): WriterHint | null {
+  if (own(meta.labels, LABEL.managed) !== "true") return null;
+  const { shape } = classify(meta, options);
+  const parentType = own(meta.labels, LABEL.parentType);
+  if (shape === "ha-ingress" || shape === "apiserver-proxygroup") return { shape, group: own(meta.labels, LABEL.group) };
+  if (shape === "proxygroup-state") return { shape, group: own(meta.labels, LABEL.parent) };
+  return shape === "standalone" && parentType === "ingress" ? { shape, group: null } : null;
 }
 
 /** A page of TLS Secrets is worth reading where at least this share of it is wanted. */

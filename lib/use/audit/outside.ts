@@ -16,7 +16,7 @@ import { isRevokedBy, revocationReason, type RevocationList } from "../../recove
 import { revocationHosts } from "../../recovery/crlhosts.ts";
 import { count } from "../../report/text.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
-import { NO_OBSERVATIONS, observationsOf, type LookSource, type Observations, type RenewalWindow, type RevocationAnswer, type SourceLook } from "../../state/observations.ts";
+import { boundObservations, mergeObservations, NO_OBSERVATIONS, observationsOf, storedObservations, type LookSource, type Observations, type RenewalWindow, type RevocationAnswer, type SourceLook } from "../../state/observations.ts";
 import type { RevocationLists } from "../revocation.ts";
 import { type AuditPorts, type JudgeKit, type OutsidePorts, outsideSignal } from "./context.ts";
 
@@ -78,13 +78,13 @@ function liveOf(state: StateDocument, nowNs: bigint): Live[] {
   return [...live.values()];
 }
 
-/** What was learnt now; what was known before isn't repeated. Never throws for what a source does. */
-export async function askIssuers(state: StateDocument, ports: AuditPorts): Promise<Observations> {
+/** What the state is to hold of other sources from now on. Never throws for what a source does. */
+export async function askIssuers(state: StateDocument, ports: AuditPorts): Promise<unknown> {
   const { outside, kit, clock, wall = clock, signal } = ports;
-  if (outside === undefined || !asksIssuers(ports) || signal?.aborted === true) return NO_OBSERVATIONS;
+  if (outside === undefined || !asksIssuers(ports) || signal?.aborted === true) return state.observations;
   const run = new OutsideRun(state, { ...outside, kit, clock: wall, signal: outsideSignal(ports) });
   await Promise.all([run.askWindows(), run.askRevocations()]);
-  return run.told;
+  return storedObservations(state.observations, boundObservations(mergeObservations(observationsOf(state), run.told), msOf(wall.nowNs())));
 }
 
 class OutsideRun {

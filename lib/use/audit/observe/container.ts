@@ -1,0 +1,112 @@
+/**
+ * The log of one container since it was last read: what it says, and whether anything may be missing.
+ *
+ * A kubelet keeps the latest file of a log alone, and nothing says that an earlier one is gone. So a read is whole only
+ * if it meets the last line of the read before, or begins with the container. In doubt it isn't.
+ */
+import { createLogReader, type LogReading } from "../../../issuance/log/reader.ts";
+import type { ClusterDiagnosis, LogQuery } from "../../../ports/diagnosis.ts";
+import type { SourceLook } from "../../../state/observations.ts";
+import { lookOf } from "./looks.ts";
+
+export interface ContainerTarget {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly startedMs: number | null;
+  readonly restarts: number;
+  readonly operator: boolean;
+}
+
+export interface ContainerRead {
+  readonly look: SourceLook;
+  readonly readings: readonly LogReading[];
+  /** From when on every certificate that it issued is in the log; `null`: from no instant that is sure. */
+  readonly wholeFromMs: number | null;
+}
+
+export interface ContainerContext {
+  readonly diagnosis: ClusterDiagnosis;
+  readonly nowMs: number;
+  readonly before: SourceLook | null;
+  /** Bytes that may still be taken in; asked before each read. */
+  allowance(): number;
+  spend(bytes: number): void;
+  readonly signal: AbortSignal;
+}
+
+/** What a log says of longer ago changes no limit any more. */
+const FIRST_LOOK_MS = 8 * 24 * 3_600_000;
+/** A container writes its first line within so much of its start. */
+const START_MS = 10_000;
+/** Lines read of the end of a log that is too long to be read from where it was left. */
+const TAIL_LINES = 2_000;
+
+export function scopeOf({ namespace, pod, container }: Pick<ContainerTarget, "namespace" | "pod" | "container">): string {
+  return `${namespace}/${pod}/${container}`;
+}
+
+interface Piece {
+  readonly reading: LogReading;
+  readonly cut: boolean;
+}
+
+async function readPiece(target: ContainerTarget, context: ContainerContext, countAfterMs: number | null, query: Partial<LogQuery>): Promise<Piece | null> {
+  const { namespace, pod, container } = target;
+  const limitBytes = context.allowance();
+  const log = await context.diagnosis.readLog({ namespace, pod, container, limitBytes, ...query }, context.signal);
+  if (log.state === "none") return null;
+  context.spend(log.bytes.length);
+  const reader = createLogReader(scopeOf(target), context.nowMs, countAfterMs ?? undefined);
+  reader.push(log.bytes);
+  return { reading: reader.end(), cut: log.cut };
+}
+
+/** @throws CertkeepError where the log can't be had */
+export async function readContainer(target: ContainerTarget, context: ContainerContext): Promise<ContainerRead> {
+  const { nowMs, before } = context;
+  const { startedMs } = target;
+  const scope = scopeOf(target);
+  const metMs = before?.lineMs ?? null;
+  const sinceMs = metMs ?? (startedMs === null || startedMs < nowMs - FIRST_LOOK_MS ? nowMs - FIRST_LOOK_MS : null);
+  const pieces: Piece[] = [];
+  const restarted = target.restarts > 0 && (metMs === null || startedMs === null || metMs < startedMs);
+  if (restarted) {
+    const previous = await readPiece(target, context, metMs, { previous: true, sinceMs });
+    if (previous !== null) pieces.push(previous);
+  }
+  const current = await readPiece(target, context, metMs, { sinceMs });
+  if (current === null) {
+    return { look: lookOf("logs", scope, nowMs, before, { code: startedMs === null ? null : "gap", unread: startedMs === null ? null : "the container runs, and its log isn't there", lineMs: metMs }), readings: pieces.map(({ reading }) => reading), wholeFromMs: null };
+  }
+  pieces.push(current);
+  const debugSeen = current.reading.debugSeen || (before !== null && before.wholeMs !== null && metMs !== null);
+  const { code, unread } = judge(target, current, { metMs, startedMs, restarted, debugSeen });
+  // What is newest says most: where the rest is too long, its end is read, and the middle is told as unread.
+  if (current.cut && context.allowance() > 0) {
+    const tail = await readPiece(target, context, Math.max(metMs ?? Number.NEGATIVE_INFINITY, current.reading.lastMs ?? Number.NEGATIVE_INFINITY), { tailLines: TAIL_LINES });
+    if (tail !== null) pieces.push(tail);
+  }
+  const lines = pieces.flatMap(({ reading: { lastMs } }) => lastMs ?? []);
+  const lineMs = lines.length === 0 ? metMs : Math.max(...lines);
+  const wholeFromMs = code !== null || (current.reading.json && !debugSeen) ? null : restarted || metMs === null ? startedMs : metMs;
+  return { look: lookOf("logs", scope, nowMs, before, { code, unread, lineMs }), readings: pieces.map(({ reading }) => reading), wholeFromMs };
+}
+
+interface Known {
+  readonly metMs: number | null;
+  readonly startedMs: number | null;
+  readonly restarted: boolean;
+  readonly debugSeen: boolean;
+}
+
+/** Why a read isn't whole, and what was left unread, in words. */
+function judge(target: ContainerTarget, { reading, cut }: Piece, { metMs, startedMs, restarted, debugSeen }: Known): { readonly code: string | null; readonly unread: string | null } {
+  if (target.operator && !debugSeen) return { code: "debug_off", unread: null };
+  if (cut) return { code: "too_much", unread: `what follows the first ${reading.bytes} bytes, but for the last ${TAIL_LINES} lines` };
+  if (reading.unreadLines > 0) return { code: "gap", unread: `${reading.unreadLines} lines that are binary, broken or too long` };
+  if (reading.dropping) return { code: "gap", unread: "lines that Tailscale held back and hasn't counted yet" };
+  if (metMs !== null && !restarted) return reading.firstMs !== null && reading.firstMs <= metMs ? { code: null, unread: null } : { code: "gap", unread: "lines after the last one that was read: it isn't in the log any more" };
+  if (reading.lines === 0 && startedMs === null) return { code: null, unread: null };
+  return startedMs !== null && reading.firstMs !== null && reading.firstMs <= startedMs + START_MS ? { code: null, unread: null } : { code: "gap", unread: "lines before the first one that is there" };
+}

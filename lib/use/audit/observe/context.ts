@@ -1,0 +1,15 @@
+/** What each part of an observation is given. */
+import type { ClusterDiagnosis } from "../../../ports/diagnosis.ts";
+import type { StateDocument } from "../../../state/document.ts";
+import type { Observations } from "../../../state/observations.ts";
+
+export interface ObserveContext {
+  readonly diagnosis: ClusterDiagnosis;
+  /** The state as it stands after reading. */
+  readonly state: StateDocument;
+  /** What audits before this one were told. */
+  readonly before: Observations;
+  readonly nowMs: number;
+  /** Aborted when the time for all this is over. */
+  readonly signal: AbortSignal;
+}
