@@ -341,6 +341,8 @@ class ClusterRun {
       secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
       foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
     };
+    // A refusal that this audit was told of is among what is found now, not with the next one.
+    if (this.#told.refusals.length > 0) this.#state.evidence = carryEvidence([this.#before], this.#state, msOf(this.#nowNs), [this.#told]);
     const { state: settled, found } = settleState(this.#state, this.#nowNs, this.#now);
     const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs), [this.#told]);
     const state = evidence === undefined ? settled : { ...settled, evidence };
