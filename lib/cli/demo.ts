@@ -29,6 +29,8 @@ export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Pro
         await command("restore", "demo", deleted, emptied, "--apply");
         say("\nThe same certificates and keys are back. Another look:");
         await command("audit");
+        say(`\nAnd why is ${world.raced} issued again and again?`);
+        await command("explain", world.raced);
         await command("backups", "verify");
         await command("digest");
         say("\nIts Slack is one in this process that holds messages to Slack's limits. There it reads:\n");

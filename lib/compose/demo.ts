@@ -16,6 +16,8 @@ export interface DemoWorld {
   readonly config: string;
   /** What goes wrong in the demo: one Secret is deleted, another one's fields are emptied. Names are domains. */
   lose(): { readonly deleted: string; readonly emptied: string };
+  /** A name that is issued without need, for a cause that its page names. */
+  readonly raced: string;
   /** The messages that the demo's Slack took. */
   readonly slack: SlackSink;
   stop(): Promise<void>;
@@ -76,6 +78,7 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
       emptyFields(sandbox, "tailscale", emptied);
       return { deleted, emptied };
     },
+    raced: fqdnOf("grafana"),
     slack,
     stop: async () => {
       await Promise.all([sandbox.stop(), slack.stop()]);

@@ -120,16 +120,12 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
     const sinceNs = parseInstantOrNull(since);
     return [{ source: scope === "backups" ? ("backup" as const) : ("secret" as const), cluster: state.cluster, reason: code, sinceMs: sinceNs === null ? null : msOf(sinceNs) }];
   });
-  const looks = observationsOf(state).looks.filter(({ source }) => source === "logs");
+  const told = observationsOf(state);
+  const looks = told.looks.filter(({ source }) => source === "logs");
   for (const { code, sinceMs } of looks) if (code !== null) silences.push({ source: "log", cluster: state.cluster, reason: code, sinceMs });
   const logsAsked = looks.length > 0 ? true : Object.values(state.secrets).some(({ shape }) => shape !== null && shape !== "tls") ? false : null;
   const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");
-  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, told: toldOf(state), logsAsked, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
-}
-
-function toldOf(state: StateDocument): NonNullable<ClusterPart["told"]> {
-  const { windows, revocations } = observationsOf(state);
-  return { windows, revocations };
+  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, logsAsked, told, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
 }
 
 /** A cluster whose state could not be read: a silence, never “0 issued”. */

@@ -18,6 +18,7 @@ export function findingsPage(): string {
     "",
     `Thresholds are fractions of each certificate's own lifetime: overdue below ${OVERDUE_FRACTION}, expiring below 1/${Math.round(1 / EXPIRING_FRACTION)}; owners renew at 1/3.`,
     "A finding of a cluster that can't be seen now says so: *as last seen*. `ignore:` entries in `certkeep.yaml` mute findings by cluster, namespace, name or code, with a reason; every report says how many.",
+    "Why certificates are reissued, and when findings from logs and other sources end: [causes](causes.md).",
     "",
     "| code | severity | when | leads to | do |",
     "|---|---|---|---|---|",

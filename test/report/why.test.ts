@@ -58,7 +58,7 @@ describe("the section Why", () => {
   });
 
   it("says that the cause is unknown, with the setting that would show it", async () => {
-    const { words, json } = await explain(NAME, reissued({ looks: [look("logs", { code: "debug_off", scope: "tailscale/operator-1/operator" }), look("events", { code: "timeout", sinceMs: NOW_MS - DAY_MS, unread: "2 pages" }), look("access")] }));
+    const { words, json } = await explain(NAME, reissued({ looks: [look("logs", { code: "debug_off", scope: "tailscale/operator-1/operator" }), look("events", { code: "timeout", sinceMs: NOW_MS - DAY_MS, unread: "2 pages" }), look("access")] }, { shape: "operator" }));
     expect(words).toContain("Cause unknown: logs without certificate lines: they are written at debug level alone, Events timed out since 2026-11-22T12:00:00Z.");
     expect(words).toContain("operatorConfig.logging=debug");
     expect(words).toContain("Left unread: logs of tailscale/operator-1/operator (nothing of certificates at its log level); events of tailscale (timeout since 2026-11-22T12:00:00Z, 2 pages).");

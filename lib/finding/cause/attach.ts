@@ -1,6 +1,7 @@
 /** Puts the cause into the findings that want one: one sentence each, and the cause's code into the evidence. Pure. */
 import type { StateDocument } from "../../state/document.ts";
 import type { Across } from "../across.ts";
+import { CODES } from "../codes.ts";
 import type { Finding } from "../finding.ts";
 import { setLabel } from "../issuance.ts";
 import { certificatePlaces, type CertificatePlace } from "../place.ts";
@@ -12,7 +13,7 @@ import { whySentence } from "./phrase.ts";
 const NEEDLESS: ReadonlySet<string> = new Set(["reissued_without_need", "set_budget_low", "set_budget_exhausted"]);
 const DOMAIN: ReadonlySet<string> = new Set(["domain_budget_low", "domain_budget_exhausted"]);
 /** Of these only a cause that is known; what says the cause by itself is none of them. */
-const FAILING: ReadonlySet<string> = new Set(["renewal_overdue", "expiring", "expired", "rate_limited", "fields_emptied", "certificate_pending"]);
+const FAILING: ReadonlySet<string> = new Set(["renewal_overdue", "expiring", "expired", "rate_limited", "certificate_pending"]);
 
 const MEND = "mend what makes its owner ask for another; explain says how";
 
@@ -36,7 +37,7 @@ export function attachCauses(findings: readonly Finding[], state: StateDocument,
     const evidence = [...finding.evidence, ...diagnosis.causes.map(({ code, confidence }) => `cause ${code} (${confidence})`)];
     if (first === undefined || !NEEDLESS.has(finding.code)) return { ...finding, why, evidence };
     // In the same words for all, so that many are told as one thing to do.
-    const advice = finding.code === "reissued_without_need" && first.overMs === null ? MEND : finding.advice;
+    const advice = finding.advice === CODES.reissued_without_need.advice && first.overMs === null ? MEND : finding.advice;
     return { ...finding, why, evidence, advice, cause: `${finding.cause}:${first.code}` };
   });
 }

@@ -31,7 +31,7 @@ export function accountsBySecret(access: readonly AccessAnswer[]): ReadonlyMap<s
  * Whether this pod writes that Secret: a standalone proxy's Secret is called as its pod, the operator's as the head of
  * its pod's name, and a ProxyGroup's pods as the group with a number.
  */
-function isWriter(namespace: string, pod: string, spot: Spot, accounts: readonly string[]): boolean {
+export function isWriter(namespace: string, pod: string, spot: Spot, accounts: readonly string[]): boolean {
   if (namespace !== spot.namespace || pod === "") return false;
   const { shape, parent } = spot.record;
   if (shape === "ha-ingress" || shape === "apiserver-proxygroup") {

@@ -14,11 +14,11 @@ import { bareName, type CertificatePlace } from "../place.ts";
 import { fractionLeft } from "../verdict.ts";
 import { accountCause, replacedCause } from "./account.ts";
 import { type Case, createCase, createWard, namesOf, overSince, type Ward } from "./case.ts";
-import type { Cause, Diagnosis } from "./cause.ts";
+import type { Cause, Diagnosis, Missing } from "./cause.ts";
 import { churnCause, domainChurnCause, newNamesCause } from "./churn.ts";
 import { dnsCause, issuedAfter } from "./dns.ts";
 import { sortCauses } from "./lead.ts";
-import { missingFor } from "./missing.ts";
+import { missingFor, OTHERS } from "./missing.ts";
 import { raceCause } from "./race.ts";
 import { stallCause } from "./stall.ts";
 import { storageCause } from "./storage.ts";
@@ -74,8 +74,14 @@ function diagnoseSet(ward: Ward, issuer: string | null, key: string): Diagnosis 
     verdict: causes.length > 0 ? "caused" : inTrouble(of) ? "unknown" : "none",
     needlessMs: of.needless.map(({ issuance }) => issuance.issuedAtMs),
     causes: withoutRivals(causes),
-    missing: missingFor(ward.state, ward.observations, [...new Set(of.places.map(({ namespace }) => namespace))]),
+    missing: missingOf(of),
   };
+}
+
+/** Logs, Events and access reviews are Tailscale's owners' alone: what others do isn't seen by any of them. */
+function missingOf({ state, observations, places }: Case): readonly Missing[] {
+  if (places.length > 0 && places.every(({ owner }) => owner !== "tailscale")) return [OTHERS];
+  return missingFor(state, observations, places);
 }
 
 /** An owner that can't store asks at each access: issuances minutes apart of one holder then prove no race. */

@@ -7,6 +7,7 @@ import type { Observations, SourceLook } from "../../state/observations.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { commandLine, literal } from "../command.ts";
 import { instantOf } from "../words.ts";
+import { accountsBySecret, isWriter, type Spot } from "./bearing.ts";
 import type { Measure, Missing } from "./cause.ts";
 
 /** Without these a cause may stay unknown; the others only add to it, and are told where they were asked and failed. */
@@ -17,7 +18,7 @@ const SOURCE_TITLES: Readonly<Record<Missing["source"], string>> = { logs: "logs
 
 const CODE_WORDS: ReadonlyMap<string, string> = new Map([
   ["not_enabled", "not enabled"],
-  ["not_asked", "not read there"],
+  ["not_asked", "not read where its owner is"],
   ["forbidden", "forbidden"],
   ["unreachable", "unreachable"],
   ["timeout", "timed out"],
@@ -28,14 +29,30 @@ const CODE_WORDS: ReadonlyMap<string, string> = new Map([
   ["debug_off", "without certificate lines: they are written at debug level alone"],
 ]);
 
-/** Sources by which something may stay untold, for the namespaces that a case is in; empty: for the whole cluster. */
-export function missingFor(state: StateDocument, { looks }: Observations, namespaces: readonly string[]): Missing[] {
+/** Of a certificate that isn't Tailscale's. */
+export const OTHERS: Missing = { source: "logs", code: "not_tailscale", text: "logs of an owner that isn't Tailscale's, which certkeep doesn't read", sinceMs: null, measure: null };
+
+/** Looks at the namespaces of these places. Of logs those of their writers alone, where any of them is known. */
+function near(looks: readonly SourceLook[], spots: readonly Spot[], accounts: ReadonlyMap<string, readonly string[]>): readonly SourceLook[] {
+  const within = looks.filter(({ scope }) => spots.some(({ namespace }) => scope === namespace || scope.startsWith(`${namespace}/`) || scope.startsWith(`${namespace},`)));
+  const written = within.filter(({ source, scope }) => {
+    const [namespace = "", pod = ""] = scope.split("/");
+    return source === "logs" && spots.some((spot) => isWriter(namespace, pod, spot, accounts.get(`${spot.namespace}/${spot.secret}`) ?? []));
+  });
+  if (written.length > 0) return written;
+  // The operator's level says nothing of what proxies write.
+  return spots.some(({ record }) => record.shape === "operator") ? within : within.filter(({ code }) => code !== "debug_off");
+}
+
+/** Sources by which something may stay untold, for the places of a case; without any: for the whole cluster. */
+export function missingFor(state: StateDocument, { looks, access }: Observations, spots: readonly Spot[]): Missing[] {
+  const accounts = accountsBySecret(access);
   const needed = NEEDED.flatMap((source) => {
     const all = looks.filter((look) => look.source === source);
     if (all.length === 0) return [missing(state, source, "not_enabled", null)];
-    const near = namespaces.length === 0 ? all : all.filter(({ scope }) => namespaces.some((namespace) => scope === namespace || scope.startsWith(`${namespace}/`)));
-    if (near.length === 0) return all.every(({ code }) => code === "not_enabled" || code === "forbidden") ? failed(state, source, all) : [missing(state, source, "not_asked", null)];
-    return failed(state, source, near);
+    const told = spots.length === 0 ? all : near(all, spots, accounts);
+    if (told.length === 0) return all.every(({ code }) => code === "not_enabled" || code === "forbidden") ? failed(state, source, all) : [missing(state, source, "not_asked", null)];
+    return failed(state, source, told);
   });
   const optional = OPTIONAL.flatMap((source) => failed(state, source, looks.filter((look) => look.source === source && look.code !== "not_enabled")));
   return [...needed, ...optional];
@@ -63,8 +80,8 @@ function measureFor(state: StateDocument, source: Missing["source"], code: strin
   }
   if (source === "renewal_info" || source === "revocation" || source === "transparency") return null;
   if (code === "not_enabled" || code === "forbidden" || code === "not_asked") {
-    const where = code === "not_asked" ? ", for this namespace too" : "";
-    return { text: `let the reading credential see logs, Events and access reviews: the part diagnosis of a registration, beside the parts that it has${where}`, command: commandLine(literal("certkeep clusters add"), calledBy(state), literal("--parts secrets --parts parents --parts diagnosis")) };
+    const text = code === "not_asked" ? "see that its owner's pod runs, and that its namespace is among those registered with the part diagnosis" : "let the reading credential see logs, Events and access reviews: the part diagnosis of a registration, beside the parts that it has";
+    return { text, command: commandLine(literal("certkeep clusters add"), calledBy(state), literal("--parts secrets --parts parents --parts diagnosis")) };
   }
   return { text: "see why it can't be read", command: commandLine(literal("certkeep doctor"), calledBy(state)) };
 }

@@ -2,7 +2,7 @@
  * Race: several hold or request the same set of names, each for itself. Issuances minutes apart of one holder prove
  * nothing: an owner that can't store does the same at each access.
  */
-import type { Issuance } from "../../issuance/issuance.ts";
+import { type Issuance, serialKey } from "../../issuance/issuance.ts";
 import { CONCURRENT_MS, LOOK_BACK_MS } from "../../issuance/rules.ts";
 import { instantOf, spanPhrase } from "../words.ts";
 import type { Place } from "../across.ts";
@@ -37,7 +37,8 @@ function* issuedLeads(of: Case): Generator<Lead> {
   const { across, issuer, key } = of;
   if (issuer === null) return;
   const holders = across.placesOf(issuer, key);
-  const serials = new Set(holders.map(({ serial }) => serial));
+  // A state writes serials as the certificate does, an issuance without zeros before.
+  const serials = new Set(holders.map(({ serial }) => serialKey(serial)));
   const distinct = serials.size > 1 ? holders : [];
   const close = near(of.issuances, of.atMs).filter(({ claimedBy }) => claimedBy === null);
   const seenIn = new Set(close.flatMap(({ sources }) => sources.filter(({ kind }) => kind === "secret").map(({ cluster, where }) => `${cluster} ${where}`)));
@@ -54,13 +55,13 @@ function* issuedLeads(of: Case): Generator<Lead> {
     return;
   }
   // Each has its own, issued for itself within the week: nothing was thrown away.
-  const own = of.needless.filter(({ issuance, before }) => distinct.some(({ serial }) => serial === issuance.serial) && distinct.some(({ serial }) => serial === before.serial));
+  const own = of.needless.filter(({ issuance, before }) => distinct.length > 0 && serials.has(issuance.serial) && serials.has(before.serial));
   if (own.length === 0) return;
   const clusters = new Set(distinct.map(({ cluster }) => cluster));
   yield {
     confidence: "proven",
     because: `${distinct.length} Secrets${clusters.size > 1 ? ` in ${clusters.size} clusters` : ""} hold the same names, each with a certificate issued for itself`,
-    evidence: [issuedLine(of, own.map(({ issuance }) => issuance), distinct)],
+    evidence: [issuedLine(of, [...new Set(own.flatMap(({ issuance, before }) => [before, issuance]))], distinct)],
     measures: MEASURES,
     overMs: null,
   };

@@ -3,6 +3,7 @@
  * its Secret, is it immutable), then what the owner logged, then Events, which go stale, then Secrets that something
  * else made anew or emptied.
  */
+import { serialKey } from "../../issuance/issuance.ts";
 import type { LogSign } from "../../state/observations.ts";
 import { instantNs, msOf } from "../verdict.ts";
 import { instantOf, spanPhrase } from "../words.ts";
@@ -135,7 +136,7 @@ function* otherToolLeads(of: Case): Generator<Lead> {
       const made = uid !== place.record.uid;
       const emptied = state === "empty" || state === "certificate_missing" || state === "key_missing";
       if (base !== place.fieldBase || (!made && !emptied) || of.atMs < msOf(instantNs(at))) continue;
-      const followed = place.certificate !== null && of.needless.some(({ issuance }) => issuance.serial === place.certificate?.serial);
+      const followed = place.certificate !== null && of.needless.some(({ issuance }) => issuance.serial === serialKey(place.certificate?.serial ?? ""));
       yield {
         confidence: followed || emptied ? "likely" : "possible",
         because: made ? `its Secret was ${state === "gone" ? "deleted and " : ""}made anew without what it held (seen at ${at})` : `its fields had been emptied (seen at ${at})`,

@@ -3,6 +3,7 @@
  * no word of why; the judge is that check, asked about what is stored now and what was stored before each reissue.
  * Expiry alone is none of it: what has expired is reissued with need.
  */
+import { serialKey } from "../../issuance/issuance.ts";
 import { instantNs, msOf } from "../verdict.ts";
 import { reasonText } from "../words.ts";
 import { type Case, type CasePlace, placeText } from "./case.ts";
@@ -54,7 +55,7 @@ function* earlierLeads(of: Case, place: CasePlace): Generator<Lead> {
     const refused = UNUSABLE.has(state) ? reasons : state === "live" ? refusedFor(place, reasons) : [];
     if (refused.length === 0) continue;
     const changedMs = msOf(instantNs(at));
-    const reissued = of.issuances.some(({ issuedAtMs, serial: of_ }) => of_ !== serial && issuedAtMs <= changedMs && issuedAtMs > changedMs - NOTICED_MS);
+    const reissued = of.issuances.some(({ issuedAtMs, serial: of_ }) => of_ !== serialKey(serial ?? "") && issuedAtMs <= changedMs && issuedAtMs > changedMs - NOTICED_MS);
     yield {
       confidence: reissued ? "proven" : "likely",
       because: `its owner refused what was stored (${reasonText(refused)})`,
@@ -70,7 +71,7 @@ function* copyLeads(of: Case): Generator<Lead> {
   const replaced = new Set(of.needless.map(({ before }) => before.serial));
   for (const copy of Object.values(of.state.copies)) {
     const place = of.places.find(({ namespace, secret }) => namespace === copy.namespace && secret === copy.secret);
-    if (copy.kind !== "certificate" || copy.seenValid || copy.serial === null || !replaced.has(copy.serial) || place === undefined || place.owner === "nobody") continue;
+    if (copy.kind !== "certificate" || copy.seenValid || copy.serial === null || !replaced.has(serialKey(copy.serial)) || place === undefined || place.owner === "nobody") continue;
     yield {
       confidence: "possible",
       because: "the certificate before was never seen valid",

@@ -52,7 +52,6 @@ describe("nothing and unknown", () => {
   });
 
   it.each([
-    ["debug_off", "logs without certificate lines: they are written at debug level alone", "OPERATOR_LOGGING=debug"],
     ["forbidden", "logs forbidden since 2026-11-23T09:00:00Z", "--parts diagnosis"],
     ["timeout", "logs timed out since 2026-11-23T09:00:00Z", "certkeep doctor prod"],
     ["constructor", "logs constructor since 2026-11-23T09:00:00Z", "certkeep doctor prod"],
@@ -60,6 +59,14 @@ describe("nothing and unknown", () => {
     const of = diagnose(shop({}, observed({ looks: [look("logs", { code, sinceMs: NOW_MS - 3 * HOUR_MS, wholeMs: null }), look("events"), look("access")] })));
     expect(of.missing.map((one) => one.text)).toEqual([text]);
     expect(of.missing[0]?.measure?.command).toContain(command);
+  });
+
+  it("tells of the operator's log level where the certificate is the operator's, and of its own owner's log where it isn't", () => {
+    const looks = [look("logs", { scope: "tailscale/operator-5d9c8-x2k4q/operator", code: "debug_off" }), look("events"), look("access")];
+    const operators = state({ "tailscale/operator": fresh({ shape: "operator" }) }, { ...observed({ looks }), ...REISSUED });
+    expect(diagnose(operators).missing).toMatchObject([{ code: "debug_off", text: "logs without certificate lines: they are written at debug level alone", measure: { command: "kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug" } }]);
+    expect(diagnose(shop({}, observed({ looks }))).missing.map(({ code }) => code)).toEqual(["not_asked"]);
+    expect(diagnose(shop({}, observed({ looks: [...looks, look("logs")], access: [answer("patch", true)] }))).missing).toEqual([]);
   });
 
   it("takes logs of another namespace for none", () => {

@@ -27,7 +27,8 @@ export function issued(agoMs: number, serial: string, over: Partial<CertificateR
   const notBefore = iso(NOW_MS - agoMs - 3_510_000);
   const notAfter = iso(NOW_MS - agoMs - 3_510_000 + 90 * DAY_MS - 1000);
   const at = iso(NOW_MS - agoMs);
-  return certificate({ serial, sha256: serial.padStart(64, "0"), notBefore, notAfter, issuedAt: at, firstSeenAt: at, windows: [[notBefore, notAfter]], ...over });
+  // As a certificate has it: an issuance drops the zeros.
+  return certificate({ serial: `00${serial}`, sha256: serial.padStart(64, "0"), notBefore, notAfter, issuedAt: at, firstSeenAt: at, windows: [[notBefore, notAfter]], ...over });
 }
 
 /** Earlier issuances as a state keeps them: `[how long ago, serial]`. */
