@@ -332,6 +332,14 @@ describe("explain", () => {
     expect(world.sandbox.requests).toEqual([]);
   });
 
+  it("says of logs that nobody asked for them only where nobody did", async () => {
+    const silentLogs = async (): Promise<unknown[]> => (await explain(DOMAIN)).across.ledger.evidence.silences.filter(({ source }) => source === "log").map(({ cluster, reason }) => [cluster, reason]);
+    await replaced("prod", [HOUR_MS]);
+    expect(await silentLogs()).toEqual([[null, "not_enabled"]]);
+    await world.audit({ name: "other", observe: true, ports: ports() });
+    expect(await silentLogs()).toEqual([["other", "gap"], ["prod", "not_enabled"]]);
+  });
+
   it("and an audit tell machines the same numbers, with what they rest on", async () => {
     await replaced("prod", [2 * HOUR_MS, HOUR_MS]);
     const report = await audit("prod");

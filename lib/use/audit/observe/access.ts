@@ -37,7 +37,7 @@ interface Question {
 }
 
 /** The account that writes; `null` where it isn't known. */
-export function accountOf(writer: Writer, pods: readonly PodFacts[]): string | null {
+function accountOf(writer: Writer, pods: readonly PodFacts[]): string | null {
   const accounts = new Set(pods.filter((pod) => writes(pod, writer)).flatMap(({ account }) => account ?? []));
   if (accounts.size > 1) return writer.group;
   return [...accounts][0] ?? ACCOUNTS[writer.shape] ?? writer.group;
@@ -69,27 +69,28 @@ export async function reviewAccess(writers: readonly Writer[], pods: readonly Po
   /** Per namespace the first reason for which not all was answered. */
   const codes = new Map<string, string | null>(writers.map(({ namespace }) => [namespace, null]));
   let refused = false;
+  const ask = async ({ writer, account, verb, last }: Question): Promise<void> => {
+    const { namespace } = writer;
+    if (refused || signal.aborted) {
+      codes.set(namespace, codes.get(namespace) ?? (refused ? "forbidden" : "timeout"));
+      return;
+    }
+    try {
+      const { allowed, reason } = await diagnosis.reviewAccess({ namespace, secret: writer.secret, account, verb }, signal);
+      const answer = { secret: writer.key, account: `system:serviceaccount:${namespace}:${account}`, verb, allowed, reason: sampleOf(reason), sinceMs: last !== null && last.allowed === allowed ? last.sinceMs : nowMs, atMs: nowMs };
+      done({ looks: [], answers: [answer] });
+    } catch (error) {
+      const code = lookCode(error);
+      if (code === "forbidden") refused = true;
+      codes.set(namespace, code);
+    }
+  };
+  // Who may not ask is refused each question: one tells.
+  const [first, ...others] = due.slice(0, MAX_ASKED);
+  if (first !== undefined) await ask(first);
   const limit = pLimit(ASKS_AT_ONCE);
-  await Promise.all(
-    due.map(({ writer, account, verb, last }, i) =>
-      limit(async () => {
-        const { namespace } = writer;
-        if (refused || i >= MAX_ASKED || signal.aborted) {
-          codes.set(namespace, codes.get(namespace) ?? (refused ? "forbidden" : signal.aborted ? "timeout" : "too_much"));
-          return;
-        }
-        try {
-          const { allowed, reason } = await diagnosis.reviewAccess({ namespace, secret: writer.secret, account, verb }, signal);
-          const answer = { secret: writer.key, account: `system:serviceaccount:${namespace}:${account}`, verb, allowed, reason: sampleOf(reason), sinceMs: last !== null && last.allowed === allowed ? last.sinceMs : nowMs, atMs: nowMs };
-          done({ looks: [], answers: [answer] });
-        } catch (error) {
-          const code = lookCode(error);
-          if (code === "forbidden") refused = true;
-          codes.set(namespace, code);
-        }
-      }),
-    ),
-  );
+  await Promise.all(others.map((question) => limit(ask, question)));
+  for (const { writer } of due.slice(MAX_ASKED)) codes.set(writer.namespace, codes.get(writer.namespace) ?? "too_much");
   for (const writer of writers) if (accountOf(writer, pods) === null) codes.set(writer.namespace, codes.get(writer.namespace) ?? "gap");
   done({
     looks: [...codes].map(([namespace, code]) => {

@@ -40,7 +40,7 @@ function issuersOf(state: StateDocument): (domain: string | null, staging: boole
 }
 
 /** Signs counted on from those before. */
-export function countOn(before: readonly LogSign[], readings: readonly LogReading[]): LogSign[] {
+function countOn(before: readonly LogSign[], readings: readonly LogReading[]): LogSign[] {
   const keyOf = ({ kind, code, domain, where }: LogSign): string => JSON.stringify([kind, code, domain, where]);
   const known = new Map(before.map((sign) => [keyOf(sign), sign]));
   const counted = new Map<string, LogSign>();
