@@ -2,7 +2,7 @@
  * Asks a search of certificate logs about the registered domains of known certificates, and keeps what it told: the
  * verified issuances, the span in which all are seen, and where to ask on.
  *
- * Polite: one chain of requests a domain and run, none again within an hour, a growing pause after failures that later
+ * Polite: one chain of requests a domain, by one of all runs, none again within an hour, a growing pause after failures that later
  * runs keep to, and nobody is asked once the search said that it was too much. It never throws for what the search
  * does, and ends with the signal; what it got by then is kept.
  */
@@ -59,6 +59,8 @@ const READS_AT_ONCE = 4;
 const CHECKS_AT_ONCE = 64;
 const WRITE_TRIES = 8;
 const AGAIN_MS = HOUR_MS;
+/** Longer than a run asks. */
+const CLAIM_MS = HOUR_MS / 30;
 const FIRST_PAUSE_MS = HOUR_MS / 4;
 const MAX_PAUSE_MS = 6 * HOUR_MS;
 
@@ -98,8 +100,9 @@ export async function loadTransparency(states: StateStore, domain: string): Prom
   throw new CertkeepError("state_damaged", { where, found: parsed.found, expected: "what certificate logs told of a domain", todo: "Nothing was written. Move it away: the logs are then asked anew" });
 }
 
-async function save(states: StateStore, document: TransparencyDocument, revision: string | null): Promise<void> {
-  let [merged, known] = [document, revision];
+async function save(states: StateStore, document: TransparencyDocument, revision: string): Promise<void> {
+  let merged = document;
+  let known: string | null = revision;
   for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
     if ((await states.write(transparencyName(document.domain), formatTransparency(merged), known)) !== null) return;
     const theirs = await loadTransparency(states, document.domain);
@@ -140,9 +143,12 @@ export async function askTransparency(domains: readonly string[], ports: Transpa
   for (const { document, revision } of due.slice(0, DOMAINS_AT_MOST)) {
     if (stop || ports.signal.aborted) break;
     await told(async () => {
+      // Of many runs at once one asks: the one that gets to say so first.
+      const claimed = await ports.states.write(transparencyName(document.domain), formatTransparency({ ...document, nextMs: nowMs + CLAIM_MS }), revision);
+      if (claimed === null) return;
       const next = boundTransparency(await ask(document, ports), msOf(ports.clock.nowNs()));
       stop = next.failure?.code === "rate_limited";
-      await save(ports.states, next, revision);
+      await save(ports.states, next, claimed);
       after.set(document.domain, next);
     });
   }

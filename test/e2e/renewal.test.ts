@@ -38,7 +38,8 @@ describe.skipIf(lacksTools("pebble"))("renewal times of a real issuer", () => {
   const told = async (): Promise<Observations> => {
     const loaded = await loadState(createFileStates(join(folder, "state")), "prod");
     if (loaded === null) throw new Error("there is no state");
-    return observationsOf(loaded.state);
+    const observations = observationsOf(loaded.state);
+    return { ...observations, looks: observations.looks.filter(({ source }) => source === "renewal_info") };
   };
   const configure = async (sources: string): Promise<void> => {
     const { recipient } = await generateIdentity();
@@ -116,5 +117,15 @@ describe.skipIf(lacksTools("pebble"))("renewal times of a real issuer", () => {
     const { windows, looks } = await told();
     expect(windows).toHaveLength(4);
     expect(looks.find(({ scope }) => scope === pebble.directoryUrl)).toMatchObject({ source: "renewal_info", code: "unreachable", unread: "1 certificate not asked about" });
+  });
+
+  it("and certificate logs that can't be searched are told to whoever looks on, and to machines", async () => {
+    await configure('sources: {renewalInfo: true, transparency: {url: "https://127.0.0.1:1/v1/issuances", domains: [tail1a2b3.ts.net]}}\n');
+    const ended = await run("audit", "--json");
+    expect(ended.stderr).toMatch(/certkeep: certificate logs, 127\.0\.0\.1:1 about tail1a2b3\.ts\.net: unreachable since \S+Z; it never answered whole/);
+    const document = JSON.parse(ended.stdout) as { readonly clusters: readonly { readonly complete: boolean }[]; readonly transparency: readonly object[]; readonly silent: readonly object[] };
+    expect(document.clusters.map(({ complete }) => complete)).toEqual([true]);
+    expect(document.transparency).toMatchObject([{ domain: "tail1a2b3.ts.net", code: "unreachable", wholeAt: null, since: expect.stringContaining("T") as string }]);
+    expect(document.silent).toContainEqual(expect.objectContaining({ source: "ct", reason: "unreachable", since: expect.stringContaining("T") as string }));
   });
 });

@@ -7,6 +7,7 @@ import { createAuthority, type Issued } from "../../lib/sandbox/pki.ts";
 import { emptyTransparency, formatTransparency, parseTransparency, type TransparencyDocument } from "../../lib/state/transparency.ts";
 import type { AuditReport } from "../../lib/use/audit.ts";
 import { auditDocument } from "../../lib/use/audit/document.ts";
+import { explainName } from "../../lib/use/explain.ts";
 import { askTransparency } from "../../lib/use/transparency.ts";
 import { certificateOf, createMemorySearch, HOUR_MS, loggingIssuer, type MemorySearch, precertificateOf } from "../support/logged.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
@@ -103,6 +104,29 @@ describe("certificates in logs", () => {
     world.put(ingressSecret(NAME, ago(HOUR_MS)));
     await audit({ domains: ["a.b.example.org", "example.org", "ts.net", "x.tail9.ts.net"] });
     expect(search.asked.map(({ domain }) => domain)).toEqual(["example.org", "tail9.ts.net"]);
+  });
+});
+
+describe("what is told of certificates in logs", () => {
+  it("blames no owner for another cluster's certificate, though a log shows both", async () => {
+    const [east, west] = [ago(2 * HOUR_MS), ago(HOUR_MS)];
+    find(east, west);
+    const ports = { kit, outside: { transparency: { source: search, domains: null }, renewalInfo: null, revocation: null } };
+    world.put(ingressSecret(NAME, east));
+    await world.audit({ name: "east", ports });
+    world.put(ingressSecret(NAME, west));
+    // The Secret is west's alone: east's, as it is recorded, holds its own.
+    const { across } = await world.audit({ name: "west", ports });
+    expect(across.found.map(({ code }) => code)).not.toContain("reissued_without_need");
+    expect(across.found.map(({ code }) => code)).toContain("shared_set");
+  });
+
+  it("explains a name that no Secret ever held", async () => {
+    world.put(ingressSecret(NAME, ago(HOUR_MS)));
+    find(ago(2 * HOUR_MS, [`lost.${DOMAIN}`]));
+    await audit();
+    const { accounts } = await explainName({ ...world.ports(), kit }, { name: `lost.${DOMAIN}`, plan: null, ignore: [] });
+    expect(accounts).toMatchObject([{ kind: "set", key: `lost.${DOMAIN}`, budget: { spent: 1, atMost: 4 } }]);
   });
 });
 
@@ -216,14 +240,24 @@ describe("asking", () => {
     find(ago(2 * HOUR_MS));
     search.page = async (domain, cursor, signal) => {
       search.page = page;
-      // Another run begins, asks and ends while this one waits for its first answer.
+      // Another run, whose claim was over, ends while this one waits for its first answer.
       const other = createMemorySearch(3);
       other.found.push({ der: ago(3 * HOUR_MS).leafDer });
+      world.nowMs += 3 * MINUTE_MS;
       await askTransparency([DOMAIN], { states: world.states, clock: world.ports().clock, kit, source: other, signal: new AbortController().signal });
       return page(domain, cursor, signal);
     };
     await audit();
     expect(stored().issuances).toHaveLength(2);
+  });
+
+  it("is one run's of many at once", async () => {
+    find(ago(2 * HOUR_MS));
+    const ask = () => askTransparency([DOMAIN], { states: world.states, clock: world.ports().clock, kit, source: search, signal: new AbortController().signal });
+    const runs = await Promise.all(Array.from({ length: 20 }, ask));
+    expect(search.asked.map(({ cursor }) => cursor)).toEqual([null, "0"]);
+    expect(runs.flatMap(({ problems }) => problems)).toEqual([]);
+    expect(stored().issuances).toHaveLength(1);
   });
 
   it("never overwrites what it can't read", async () => {
