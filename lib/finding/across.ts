@@ -125,7 +125,7 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
   for (const { code, sinceMs } of looks) if (code !== null) silences.push({ source: "log", cluster: state.cluster, reason: code, sinceMs });
   const logsAsked = looks.length > 0 ? true : Object.values(state.secrets).some(({ shape }) => shape !== null && shape !== "tls") ? false : null;
   const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");
-  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, logsAsked, told, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
+  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, logsAsked, told: { windows: told.windows, revocations: told.revocations }, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
 }
 
 /** A cluster whose state could not be read: a silence, never “0 issued”. */

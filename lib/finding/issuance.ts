@@ -59,7 +59,7 @@ export function clustersTold(across: Across): ReadonlySet<string> {
 }
 
 /** The one Secret of the cluster that holds the set, or `null` where none or several do. */
-function onlyPlace(found: IssuanceFinding, cluster: string, across: Across): Place | null {
+export function onlyPlace(found: IssuanceFinding, cluster: string, across: Across): Place | null {
   if (found.subject.kind !== "set") return null;
   const places = across.placesOf(found.subject.issuer, found.subject.key).filter((place) => place.cluster === cluster);
   return places.length === 1 ? (places[0] ?? null) : null;

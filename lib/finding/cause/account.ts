@@ -36,7 +36,7 @@ function* thumbprintLeads(of: Case): Generator<Lead> {
     const { certificate, record } = place;
     const now = new Set(Object.values(record.accounts).flatMap(({ thumbprint }) => thumbprint ?? []));
     if (place.state !== "live" || certificate === null || now.size === 0) continue;
-    const copies = Object.values(of.state.copies).filter(({ kind, namespace, secret, sha256, account }) => kind === "certificate" && namespace === place.namespace && secret === place.secret && sha256 === certificate.sha256 && account !== null);
+    const copies = of.copies.filter(({ kind, namespace, secret, sha256, account }) => kind === "certificate" && namespace === place.namespace && secret === place.secret && sha256 === certificate.sha256 && account !== null);
     if (copies.length === 0 || copies.some(({ account }) => account !== null && now.has(account))) continue;
     yield {
       confidence: "likely",

@@ -3,10 +3,11 @@ import type { StateDocument } from "../../state/document.ts";
 import type { Across } from "../across.ts";
 import { CODES } from "../codes.ts";
 import type { Finding } from "../finding.ts";
-import { setLabel } from "../issuance.ts";
+import { onlyPlace, setLabel } from "../issuance.ts";
+import type { IssuanceFinding } from "../../issuance/rules.ts";
 import { certificatePlaces, type CertificatePlace } from "../place.ts";
 import type { Diagnosis } from "./cause.ts";
-import { createDoctor, type Doctor } from "./diagnose.ts";
+import { createDoctor } from "./diagnose.ts";
 import { whySentence } from "./phrase.ts";
 
 /** Of these it is said, too, that the cause is unknown, and what is missing. */
@@ -22,36 +23,51 @@ export function wantsCause({ code }: Pick<Finding, "code">): boolean {
   return NEEDLESS.has(code) || DOMAIN.has(code) || FAILING.has(code);
 }
 
+/** What each finding is about, by code, Secret and name, as issuanceFindings makes its subject. */
+function foundBySubject(cluster: string, across: Across): ReadonlyMap<string, IssuanceFinding> {
+  const found = new Map<string, IssuanceFinding>();
+  for (const one of across.found) {
+    if (!one.subject.clusters.includes(cluster) || (!NEEDLESS.has(one.code) && !DOMAIN.has(one.code))) continue;
+    const place = onlyPlace(one, cluster, across);
+    const name = one.subject.kind === "domain" ? one.subject.key : setLabel(one.subject.key);
+    const key = place === null ? keyOf(one.code, null, null, name) : keyOf(one.code, place.namespace, place.secret, place.name);
+    if (!found.has(key)) found.set(key, one);
+  }
+  return found;
+}
+
+function keyOf(code: string, namespace: string | null, secret: string | null, name: string | null): string {
+  return JSON.stringify([code, namespace, secret, name]);
+}
+
 /** `findings` are of this state's cluster. */
 export function attachCauses(findings: readonly Finding[], state: StateDocument, across: Across): Finding[] {
   if (!findings.some(wantsCause)) return [...findings];
   const doctor = createDoctor(state, across);
-  let places: readonly CertificatePlace[] | null = null;
-  const placesOf = (): readonly CertificatePlace[] => (places ??= [...certificatePlaces(state, BigInt(Math.round(across.atMs)) * 1_000_000n)]);
+  const found = foundBySubject(state.cluster, across);
+  const places = new Map<string, CertificatePlace>();
+  for (const place of certificatePlaces(state, BigInt(Math.round(across.atMs)) * 1_000_000n)) {
+    for (const name of [place.name, null]) if (!places.has(keyOf("", place.namespace, place.secret, name))) places.set(keyOf("", place.namespace, place.secret, name), place);
+  }
+  const diagnosisOf = ({ code, subject: { namespace, secret, name } }: Finding): Diagnosis | null => {
+    const of = found.get(keyOf(code, namespace, secret, name));
+    if (of !== undefined) return of.subject.kind === "domain" ? doctor.ofDomain(of.subject.issuer, of.subject.key) : doctor.ofSet(of.subject.issuer, of.subject.key);
+    const place = FAILING.has(code) && secret !== null ? places.get(keyOf("", namespace, secret, name)) : undefined;
+    return place === undefined ? null : doctor.ofPlace(place);
+  };
   return findings.map((finding) => {
-    const diagnosis = diagnosisOf(finding, doctor, across, placesOf);
-    if (diagnosis === null) return finding;
-    const why = diagnosis.verdict === "unknown" && !NEEDLESS.has(finding.code) ? null : whySentence(diagnosis);
-    if (why === null) return finding;
-    const [first] = diagnosis.causes;
-    const evidence = [...finding.evidence, ...diagnosis.causes.map(({ code, confidence }) => `cause ${code} (${confidence})`)];
-    if (first === undefined || !NEEDLESS.has(finding.code)) return { ...finding, why, evidence };
-    // In the same words for all, so that many are told as one thing to do.
-    const advice = finding.advice === CODES.reissued_without_need.advice && first.overMs === null ? MEND : finding.advice;
-    return { ...finding, why, evidence, advice, cause: `${finding.cause}:${first.code}` };
+    const diagnosis = wantsCause(finding) ? diagnosisOf(finding) : null;
+    return diagnosis === null ? finding : withCause(finding, diagnosis);
   });
 }
 
-function diagnosisOf({ code, subject }: Finding, doctor: Doctor, across: Across, places: () => readonly CertificatePlace[]): Diagnosis | null {
-  if (NEEDLESS.has(code)) {
-    const found = across.found.find((one) => one.code === code && one.subject.clusters.includes(subject.cluster) && (subject.secret === null ? setLabel(one.subject.key) === subject.name : across.placesOf(one.subject.issuer, one.subject.key).some(({ cluster, namespace, secret }) => cluster === subject.cluster && namespace === subject.namespace && secret === subject.secret)));
-    return found === undefined ? null : doctor.ofSet(found.subject.issuer, found.subject.key);
-  }
-  if (DOMAIN.has(code)) {
-    const found = across.found.find((one) => one.code === code && one.subject.key === subject.name);
-    return found === undefined ? null : doctor.ofDomain(found.subject.issuer, found.subject.key);
-  }
-  if (!FAILING.has(code) || subject.secret === null) return null;
-  const place = places().find((one) => one.namespace === subject.namespace && one.secret === subject.secret && (subject.name === null || one.name === subject.name));
-  return place === undefined ? null : doctor.ofPlace(place);
+function withCause(finding: Finding, diagnosis: Diagnosis): Finding {
+  const why = diagnosis.verdict === "unknown" && !NEEDLESS.has(finding.code) ? null : whySentence(diagnosis);
+  if (why === null) return finding;
+  const [first] = diagnosis.causes;
+  const evidence = [...finding.evidence, ...diagnosis.causes.map(({ code, confidence }) => `cause ${code} (${confidence})`)];
+  if (first === undefined || !NEEDLESS.has(finding.code)) return { ...finding, why, evidence };
+  // In the same words for all, so that many are told as one thing to do.
+  const advice = finding.advice === CODES.reissued_without_need.advice && first.overMs === null ? MEND : finding.advice;
+  return { ...finding, why, evidence, advice, cause: `${finding.cause}:${first.code}` };
 }

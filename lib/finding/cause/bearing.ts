@@ -1,6 +1,9 @@
-/** Which certificate a line of a log, an Event or an answer is about, and how surely. Pure. */
-import type { AccessAnswer, EventSign, LogSign } from "../../state/observations.ts";
+/**
+ * Which certificates a line of a log, an Event or a look is about, and how surely. Whose pod writes which Secret is worked
+ * out once: there may be ten thousand Secrets and as many lines. Pure.
+ */
 import type { SecretRecord } from "../../state/document.ts";
+import type { AccessAnswer, EventSign } from "../../state/observations.ts";
 import type { Confidence } from "./cause.ts";
 
 /** A Secret by its place. */
@@ -15,44 +18,63 @@ export type Bearing = "name" | "owner" | "namespace";
 
 export const BEARING_CONFIDENCE: Readonly<Record<Bearing, Confidence>> = { name: "proven", owner: "likely", namespace: "possible" };
 
-/** Service accounts by the Secrets that they were asked about: a ProxyGroup's is called as the group. */
-export function accountsBySecret(access: readonly AccessAnswer[]): ReadonlyMap<string, readonly string[]> {
-  const accounts = new Map<string, string[]>();
-  for (const { secret, account } of access) {
-    const name = account.slice(account.lastIndexOf(":") + 1);
-    const of = accounts.get(secret);
-    if (of === undefined) accounts.set(secret, [name]);
-    else if (!of.includes(name)) of.push(name);
-  }
-  return accounts;
+export interface Writers<S extends Spot> {
+  /** What this pod writes. */
+  ofPod(namespace: string, pod: string): readonly S[];
+  /** What was made for this object. */
+  ofParent(kind: string, namespace: string, name: string): readonly S[];
+}
+
+/** The operator's Deployment is called so by its chart, whatever its Secret is called. */
+const OPERATOR_POD = "operator-";
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const of = map.get(key);
+  if (of === undefined) map.set(key, [value]);
+  else if (!of.includes(value)) of.push(value);
 }
 
 /**
- * Whether this pod writes that Secret: a standalone proxy's Secret is called as its pod, the operator's as the head of
- * its pod's name, and a ProxyGroup's pods as the group with a number.
+ * A standalone proxy's Secret is called as its pod, the operator's as the head of its pod's name, and a ProxyGroup's pods
+ * as the group with a number; the group is called as the service account that the server was asked about.
  */
-export function isWriter(namespace: string, pod: string, spot: Spot, accounts: readonly string[]): boolean {
-  if (namespace !== spot.namespace || pod === "") return false;
-  const { shape, parent } = spot.record;
-  if (shape === "ha-ingress" || shape === "apiserver-proxygroup") {
-    const groups = [...accounts, ...(parent?.kind === "ProxyGroup" ? [parent.name] : [])];
-    return groups.some((group) => pod.startsWith(`${group}-`) && /^\d+$/.test(pod.slice(group.length + 1)));
+export function createWriters<S extends Spot>(spots: readonly S[], access: readonly AccessAnswer[]): Writers<S> {
+  const accounts = new Map<string, string[]>();
+  for (const { secret, account } of access) push(accounts, secret, account.slice(account.lastIndexOf(":") + 1));
+  const exact = new Map<string, S[]>();
+  const grouped = new Map<string, S[]>();
+  const made = new Map<string, S[]>();
+  const operators: S[] = [];
+  for (const spot of spots) {
+    const { namespace, secret, record: { shape, parent } } = spot;
+    const key = `${namespace}/${secret}`;
+    if (parent !== null) push(made, JSON.stringify([parent.kind, parent.namespace ?? namespace, parent.name]), spot);
+    if (shape === "ha-ingress" || shape === "apiserver-proxygroup") {
+      for (const group of accounts.get(key) ?? []) push(grouped, `${namespace}/${group}`, spot);
+      if (parent?.kind === "ProxyGroup") push(grouped, `${namespace}/${parent.name}`, spot);
+    } else push(exact, key, spot);
+    if (shape === "operator") operators.push(spot);
   }
-  return pod === spot.secret || (shape === "operator" && pod.startsWith(`${spot.secret}-`));
+  return {
+    ofPod: (namespace, pod) => {
+      if (pod === "") return [];
+      const key = `${namespace}/${pod}`;
+      const group = /^(.+)-\d+$/.exec(key)?.[1];
+      return [...(exact.get(key) ?? []), ...operators.filter((spot) => spot.namespace === namespace && (pod.startsWith(`${spot.secret}-`) || pod.startsWith(OPERATOR_POD))), ...(group === undefined ? [] : (grouped.get(group) ?? []))];
+    },
+    ofParent: (kind, namespace, name) => made.get(JSON.stringify([kind, namespace, name])) ?? [],
+  };
 }
 
-/** How a line bears on the certificate of `names` in `spots`; `null`: it is about another. */
-export function bearingOf(sign: Pick<LogSign, "domain" | "where">, names: ReadonlySet<string>, spots: readonly Spot[], accounts: ReadonlyMap<string, readonly string[]>): Bearing | null {
-  if (sign.domain !== null) return names.has(sign.domain.toLowerCase()) ? "name" : null;
-  const [namespace = "", pod = ""] = sign.where.split("/");
-  if (spots.some((spot) => isWriter(namespace, pod, spot, accounts.get(`${spot.namespace}/${spot.secret}`) ?? []))) return "owner";
-  return spots.some((spot) => spot.namespace === namespace) ? "namespace" : null;
+/** `namespace/pod/container` as namespace and pod. */
+export function podOf(where: string): readonly [namespace: string, pod: string] {
+  const [namespace = "", pod = ""] = where.split("/");
+  return [namespace, pod];
 }
 
-/** Likewise of an Event: of its Pod, or of the Ingress that a Secret was made for. */
-export function eventBearing(event: EventSign, spots: readonly Spot[], accounts: ReadonlyMap<string, readonly string[]>): Bearing | null {
-  const slash = event.object.indexOf("/");
-  const [kind, name] = [event.object.slice(0, slash), event.object.slice(slash + 1)];
-  if (kind === "Pod") return spots.some((spot) => isWriter(event.namespace, name, spot, accounts.get(`${spot.namespace}/${spot.secret}`) ?? [])) ? "owner" : spots.some(({ namespace }) => namespace === event.namespace) ? "namespace" : null;
-  return spots.some(({ record: { parent } }) => parent !== null && parent.kind === kind && parent.name === name && (parent.namespace === null || parent.namespace === event.namespace)) ? "owner" : null;
+/** What an Event is about: its Pod's Secrets, or those of the Ingress that it is about. */
+export function spotsOfEvent<S extends Spot>({ namespace, object }: Pick<EventSign, "namespace" | "object">, writers: Writers<S>): readonly S[] {
+  const slash = object.indexOf("/");
+  const [kind, name] = [object.slice(0, slash), object.slice(slash + 1)];
+  return kind === "Pod" ? writers.ofPod(namespace, name) : writers.ofParent(kind, namespace, name);
 }

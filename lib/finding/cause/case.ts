@@ -7,13 +7,13 @@ import { accountOf } from "../../issuance/ledger.ts";
 import { LOOK_BACK_MS, needlessIn } from "../../issuance/rules.ts";
 import { setOf } from "../../issuance/names.ts";
 import { SKEW_MS } from "../../issuance/evidence.ts";
-import type { SecretRecord, StateDocument } from "../../state/document.ts";
-import { observationsOf, type AccessAnswer, type EventSign, type LogSign, type Observations, type RenewalWindow } from "../../state/observations.ts";
+import type { CopyRecord, SecretRecord, StateDocument } from "../../state/document.ts";
+import { observationsOf, type AccessAnswer, type EventSign, type LogSign, type Observations, type RenewalWindow, type SourceLook } from "../../state/observations.ts";
 import type { Across } from "../across.ts";
 import { ownerOf, type Owner } from "../owner.ts";
 import { bareName, certificatePlaces, type CertificatePlace } from "../place.ts";
 import { instantNs, msOf } from "../verdict.ts";
-import { accountsBySecret, type Bearing, bearingOf, eventBearing, type Spot } from "./bearing.ts";
+import { type Bearing, createWriters, podOf, type Spot, spotsOfEvent } from "./bearing.ts";
 
 /** Events are kept for an hour, and what was seen of them shortly before an audit is still told: two. */
 export const EVENT_MS = 2 * 3_600_000;
@@ -38,6 +38,8 @@ export interface Case {
   readonly key: string;
   readonly names: readonly string[];
   readonly places: readonly CasePlace[];
+  /** Copies of what those places hold or held. */
+  readonly copies: readonly CopyRecord[];
   /** Within the last week, by their last line. */
   readonly signs: readonly Borne<LogSign>[];
   readonly events: readonly Borne<EventSign>[];
@@ -51,15 +53,55 @@ export interface Case {
   readonly storedMs: number | null;
 }
 
+/** What was told, by the Secret (`namespace/secret`) whose owner told it, and by namespace where it is nobody's that is known. */
+export interface Told<T> {
+  readonly bySecret: ReadonlyMap<string, readonly T[]>;
+  readonly byNamespace: ReadonlyMap<string, readonly T[]>;
+}
+
+/** Of what is nobody's a case takes so many, the newest: it is no more than possible anyway. */
+const MAX_NAMESPACE = 5;
+
+function toldBy<T>(all: readonly T[], spotsOf: (one: T) => readonly Spot[], namespaceOf: (one: T) => string): Told<T> {
+  const bySecret = new Map<string, T[]>();
+  const byNamespace = new Map<string, T[]>();
+  const put = (map: Map<string, T[]>, key: string, one: T): void => {
+    const of = map.get(key);
+    if (of === undefined) map.set(key, [one]);
+    else of.push(one);
+  };
+  for (const one of all) {
+    const keys = new Set(spotsOf(one).map(placeText));
+    for (const key of keys) put(bySecret, key, one);
+    if (keys.size === 0) put(byNamespace, namespaceOf(one), one);
+  }
+  return { bySecret, byNamespace };
+}
+
+function borneOf<T>(told: Told<T>, secrets: ReadonlySet<string>, namespaces: ReadonlySet<string>): Borne<T>[] {
+  const own = new Set([...secrets].flatMap((secret) => told.bySecret.get(secret) ?? []));
+  const near = [...namespaces].flatMap((namespace) => (told.byNamespace.get(namespace) ?? []).slice(0, MAX_NAMESPACE));
+  return [...[...own].map((seen) => ({ seen, bearing: "owner" as const })), ...near.map((seen) => ({ seen, bearing: "namespace" as const }))];
+}
+
 /** One cluster's state as cases are made from it: what all of them share is worked out once. */
 export interface Ward {
   readonly state: StateDocument;
   readonly across: Across;
   readonly observations: Observations;
   readonly places: readonly CasePlace[];
-  readonly accounts: ReadonlyMap<string, readonly string[]>;
-  /** Signs of the last week by the name that they bear, `""` for none. */
+  /** By the set that their owners ask for. */
+  readonly byKey: ReadonlyMap<string, readonly CasePlace[]>;
+  /** By `namespace/secret`. */
+  readonly copies: ReadonlyMap<string, readonly CopyRecord[]>;
+  /** Signs of the last week by the name that they bear. */
   readonly signs: ReadonlyMap<string, readonly LogSign[]>;
+  /** Those without a name. */
+  readonly nameless: Told<LogSign>;
+  readonly events: Told<EventSign>;
+  /** Looks at what a place's owner does; all others by namespace. */
+  readonly looks: Told<SourceLook>;
+  readonly access: ReadonlyMap<string, readonly AccessAnswer[]>;
   readonly windows: ReadonlyMap<string, RenewalWindow>;
 }
 
@@ -75,14 +117,22 @@ export function createWard(state: StateDocument, across: Across, observations: O
     const record = recordOf(state, place);
     return record === null || place.certificate?.staging === true ? [] : [{ ...place, record, owner: ownerOf(record) }];
   });
-  const recent = observations.signs.filter(({ firstMs, lastMs }) => firstMs <= atMs + SKEW_MS && lastMs > atMs - LOOK_BACK_MS);
+  const isRecent = ({ firstMs, lastMs }: { readonly firstMs: number; readonly lastMs: number }): boolean => firstMs <= atMs + SKEW_MS && lastMs > atMs - LOOK_BACK_MS;
+  const newest = (a: { readonly lastMs: number }, b: { readonly lastMs: number }): number => b.lastMs - a.lastMs;
+  const recent = observations.signs.filter(isRecent).toSorted(newest);
+  const writers = createWriters(places, observations.access);
   return {
     state,
     across,
     observations,
     places,
-    accounts: accountsBySecret(observations.access),
-    signs: Map.groupBy(recent, ({ domain }) => (domain === null ? "" : bareName(domain))),
+    byKey: Map.groupBy(places, (place) => setOf(namesOf(place).map(bareName)).key),
+    copies: Map.groupBy(Object.values(state.copies), ({ namespace, secret }) => `${namespace}/${secret}`),
+    signs: Map.groupBy(recent.filter(({ domain }) => domain !== null), ({ domain }) => bareName(domain ?? "")),
+    nameless: toldBy(recent.filter(({ domain }) => domain === null), ({ where }) => writers.ofPod(...podOf(where)), ({ where }) => podOf(where)[0]),
+    events: toldBy(observations.events.filter(isRecent).toSorted(newest), (event) => spotsOfEvent(event, writers), ({ namespace }) => namespace),
+    looks: toldBy(observations.looks, ({ source, scope }) => (source === "logs" ? writers.ofPod(...podOf(scope)) : []), ({ scope }) => /^[^/,]*/.exec(scope)?.[0] ?? ""),
+    access: Map.groupBy(observations.access.filter(({ atMs: askedMs }) => askedMs <= atMs + SKEW_MS), ({ secret }) => secret),
     windows: new Map(observations.windows.map((window) => [issuanceKey({ issuer: window.issuer, serial: serialKey(window.serial), claimedBy: null }), window])),
   };
 }
@@ -96,39 +146,30 @@ export function namesOf(place: Pick<CertificatePlace, "name" | "certificate">): 
 /** The case of a set of names; `issuer` `null` where none is known. */
 export function createCase(ward: Ward, issuer: string | null, key: string): Case {
   const { state, across, observations } = ward;
-  const { atMs } = across;
   const names = key.split(",");
-  const wanted = new Set(names);
-  const places = ward.places.filter((place) => setOf(namesOf(place).map(bareName)).key === key && (issuer === null || place.certificate === null || place.certificate.issuer === issuer));
-  const secrets = new Set(places.map(({ namespace, secret }) => `${namespace}/${secret}`));
-  const signs = [...wanted, ""].flatMap((name) =>
-    (ward.signs.get(name) ?? []).flatMap((seen): Borne<LogSign>[] => {
-      const bearing = bearingOf(seen, wanted, places, ward.accounts);
-      return bearing === null ? [] : [{ seen, bearing }];
-    }),
-  );
-  const events = observations.events.flatMap((seen): Borne<EventSign>[] => {
-    const bearing = seen.firstMs <= atMs + SKEW_MS && seen.lastMs > atMs - LOOK_BACK_MS ? eventBearing(seen, places, ward.accounts) : null;
-    return bearing === null ? [] : [{ seen, bearing }];
-  });
+  const places = (ward.byKey.get(key) ?? []).filter(({ certificate }) => issuer === null || certificate === null || certificate.issuer === issuer);
+  const secrets = new Set(places.map(placeText));
+  const namespaces = new Set(places.map(({ namespace }) => namespace));
+  const named = [...new Set(names)].flatMap((name) => (ward.signs.get(name) ?? []).map((seen): Borne<LogSign> => ({ seen, bearing: "name" })));
   const account = issuer === null ? null : accountOf(across.ledgerOf(state.cluster), "set", issuer, key);
   const ours = (issuance: Issuance): boolean => issuance.claimedBy === state.cluster || mayBeOf(issuance, state.cluster);
   const stored = places.flatMap(({ state: how, certificate }) => (how === "live" && certificate !== null && certificate.keyFits ? [msOf(instantNs(certificate.issuedAt))] : []));
   return {
     state,
     across,
-    atMs,
+    atMs: across.atMs,
     observations,
     issuer,
     key,
     names,
     places,
-    signs,
-    events,
-    access: observations.access.filter(({ secret, atMs: askedMs }) => secrets.has(secret) && askedMs <= atMs + SKEW_MS),
+    copies: [...secrets].flatMap((secret) => ward.copies.get(secret) ?? []),
+    signs: [...named, ...borneOf(ward.nameless, secrets, namespaces)],
+    events: borneOf(ward.events, secrets, namespaces),
+    access: [...secrets].flatMap((secret) => ward.access.get(secret) ?? []),
     windows: ward.windows,
-    issuances: (account?.entries ?? []).map(({ issuance }) => issuance).filter(({ issuedAtMs }) => issuedAtMs <= atMs),
-    needless: account === null ? [] : needlessIn(account, atMs, across.need).filter(({ issuance }) => ours(issuance)),
+    issuances: (account?.entries ?? []).map(({ issuance }) => issuance).filter(({ issuedAtMs }) => issuedAtMs <= across.atMs),
+    needless: account === null ? [] : needlessIn(account, across.atMs, across.need).filter(({ issuance }) => ours(issuance)),
     storedMs: stored.length === 0 ? null : Math.max(...stored),
   };
 }

@@ -37,8 +37,19 @@ interface Churn {
   readonly issuances: readonly Issuance[];
 }
 
+/** Worked out once for a domain of a cluster, however many names under it are asked about. */
+const known = new WeakMap<Ward, Map<Account, readonly Churn[]>>();
+
+function churnsOf(ward: Ward, account: Account): readonly Churn[] {
+  const of = known.get(ward) ?? new Map<Account, readonly Churn[]>();
+  known.set(ward, of);
+  const churns = of.get(account) ?? findChurns(ward, account);
+  of.set(account, churns);
+  return churns;
+}
+
 /** First certificates of sets within the last week that this cluster showed, by pattern. */
-function churnsOf(ward: Ward, account: Account): Churn[] {
+function findChurns(ward: Ward, account: Account): readonly Churn[] {
   const { across, state } = ward;
   const live = new Set(ward.places.flatMap(({ state: how, certificate }) => (how === "live" && certificate !== null ? certificate.names.map(bareName) : [])));
   const groups = new Map<string, Issuance[]>();

@@ -65,23 +65,25 @@ function diagnoseSet(ward: Ward, issuer: string | null, key: string): Diagnosis 
   const own = [storageCause(of), accountCause(of), validationCause(of), replacedCause(of), windowCause(of), stallCause(of), dnsCause(of), raceCause(of), churnCause(of, ward)];
   // A first certificate waits for its domain's budget; one that was issued before doesn't.
   const first = issuer !== null && of.storedMs === null && of.issuances.length === 0 ? of.names.map((name) => newNamesCause(ward, issuer, registeredDomain(name))) : [];
-  const causes = sortCauses([...own, ...first].filter((cause) => cause !== null));
+  const trouble = inTrouble(of);
+  // What is merely possible is told of what is in trouble: of the rest it would be told by the thousand.
+  const causes = sortCauses([...own, ...first].filter((cause) => cause !== null && (trouble || cause.confidence !== "possible")) as Cause[]);
   return {
     cluster: ward.state.cluster,
     kind: "set",
     issuer,
     key,
-    verdict: causes.length > 0 ? "caused" : inTrouble(of) ? "unknown" : "none",
+    verdict: causes.length > 0 ? "caused" : trouble ? "unknown" : "none",
     needlessMs: of.needless.map(({ issuance }) => issuance.issuedAtMs),
     causes: withoutRivals(causes),
-    missing: missingOf(of),
+    missing: missingOf(of, ward),
   };
 }
 
 /** Logs, Events and access reviews are Tailscale's owners' alone: what others do isn't seen by any of them. */
-function missingOf({ state, observations, places }: Case): readonly Missing[] {
+function missingOf({ places }: Case, ward: Ward): readonly Missing[] {
   if (places.length > 0 && places.every(({ owner }) => owner !== "tailscale")) return [OTHERS];
-  return missingFor(state, observations, places);
+  return missingFor(ward, places);
 }
 
 /** An owner that can't store asks at each access: issuances minutes apart of one holder then prove no race. */
@@ -115,6 +117,6 @@ function diagnoseDomain(ward: Ward, issuer: string, domain: string): Diagnosis {
     // Renewals take nothing from a domain: what was reissued without need is its set's.
     needlessMs: [],
     causes,
-    missing: missingFor(state, ward.observations, []),
+    missing: missingFor(ward, []),
   };
 }

@@ -41,7 +41,7 @@ export function accessMeasures(place: CasePlace, account: string | null, verb: s
 /** Whether a copy of the place could be restored now. */
 function hasCopy(of: Case, { namespace, secret }: CasePlace): boolean {
   const atNs = BigInt(Math.round(of.atMs)) * 1_000_000n;
-  return Object.values(of.state.copies).some((copy) => copy.namespace === namespace && copy.secret === secret && isGoodCopy(copy, atNs));
+  return of.copies.some((copy) => copy.namespace === namespace && copy.secret === secret && isGoodCopy(copy, atNs));
 }
 
 export function restoreCommand(of: Case, ...options: string[]): string | null {

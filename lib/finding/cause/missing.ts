@@ -3,11 +3,11 @@
  * since when, and never counts as “nothing happened”.
  */
 import { calledBy } from "../../state/identity.ts";
-import type { Observations, SourceLook } from "../../state/observations.ts";
+import type { SourceLook } from "../../state/observations.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { commandLine, literal } from "../command.ts";
 import { instantOf } from "../words.ts";
-import { accountsBySecret, isWriter, type Spot } from "./bearing.ts";
+import { type CasePlace, placeText, type Ward } from "./case.ts";
 import type { Measure, Missing } from "./cause.ts";
 
 /** Without these a cause may stay unknown; the others only add to it, and are told where they were asked and failed. */
@@ -32,27 +32,24 @@ const CODE_WORDS: ReadonlyMap<string, string> = new Map([
 /** Of a certificate that isn't Tailscale's. */
 export const OTHERS: Missing = { source: "logs", code: "not_tailscale", text: "logs of an owner that isn't Tailscale's, which certkeep doesn't read", sinceMs: null, measure: null };
 
-/** Looks at the namespaces of these places. Of logs those of their writers alone, where any of them is known. */
-function near(looks: readonly SourceLook[], spots: readonly Spot[], accounts: ReadonlyMap<string, readonly string[]>): readonly SourceLook[] {
-  const within = looks.filter(({ scope }) => spots.some(({ namespace }) => scope === namespace || scope.startsWith(`${namespace}/`) || scope.startsWith(`${namespace},`)));
-  const written = within.filter(({ source, scope }) => {
-    const [namespace = "", pod = ""] = scope.split("/");
-    return source === "logs" && spots.some((spot) => isWriter(namespace, pod, spot, accounts.get(`${spot.namespace}/${spot.secret}`) ?? []));
-  });
-  if (written.length > 0) return written;
-  // The operator's level says nothing of what proxies write.
-  return spots.some(({ record }) => record.shape === "operator") ? within : within.filter(({ code }) => code !== "debug_off");
+/** Looks at the namespaces of these places. Of logs those of their own writers, where any is known. */
+function near({ looks }: Ward, places: readonly CasePlace[]): readonly SourceLook[] {
+  const written = [...new Set(places.flatMap((place) => looks.bySecret.get(placeText(place)) ?? []))];
+  const others = [...new Set(places.map(({ namespace }) => namespace))].flatMap((namespace) => looks.byNamespace.get(namespace) ?? []);
+  // Whose log it is isn't known; the operator's level says nothing of what proxies write.
+  return written.length > 0 ? [...written, ...others.filter(({ source }) => source !== "logs")] : others.filter(({ code }) => code !== "debug_off");
 }
 
 /** Sources by which something may stay untold, for the places of a case; without any: for the whole cluster. */
-export function missingFor(state: StateDocument, { looks, access }: Observations, spots: readonly Spot[]): Missing[] {
-  const accounts = accountsBySecret(access);
+export function missingFor(ward: Ward, places: readonly CasePlace[]): Missing[] {
+  const { state, observations: { looks } } = ward;
+  const close = places.length === 0 ? looks : near(ward, places);
   const needed = NEEDED.flatMap((source) => {
+    const told = close.filter((look) => look.source === source);
+    if (told.length > 0) return failed(state, source, told);
     const all = looks.filter((look) => look.source === source);
     if (all.length === 0) return [missing(state, source, "not_enabled", null)];
-    const told = spots.length === 0 ? all : near(all, spots, accounts);
-    if (told.length === 0) return all.every(({ code }) => code === "not_enabled" || code === "forbidden") ? failed(state, source, all) : [missing(state, source, "not_asked", null)];
-    return failed(state, source, told);
+    return all.every(({ code }) => code === "not_enabled" || code === "forbidden") ? failed(state, source, all) : [missing(state, source, "not_asked", null)];
   });
   const optional = OPTIONAL.flatMap((source) => failed(state, source, looks.filter((look) => look.source === source && look.code !== "not_enabled")));
   return [...needed, ...optional];

@@ -13,7 +13,7 @@ export function shortened(text: string, length: number): string {
 }
 
 export function times(n: number): string {
-  return n === 1 ? "once" : n === 2 ? "twice" : `${n.toLocaleString("en-US")} times`;
+  return n === 1 ? "once" : n === 2 ? "twice" : `${n < 1000 ? n : n.toLocaleString("en-US")} times`;
 }
 
 /** `3 times from … to …`, `once at …`. */

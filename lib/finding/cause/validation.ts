@@ -69,7 +69,7 @@ function* earlierLeads(of: Case, place: CasePlace): Generator<Lead> {
 /** The certificate that was replaced was never seen valid, as its copy tells. */
 function* copyLeads(of: Case): Generator<Lead> {
   const replaced = new Set(of.needless.map(({ before }) => before.serial));
-  for (const copy of Object.values(of.state.copies)) {
+  for (const copy of of.copies) {
     const place = of.places.find(({ namespace, secret }) => namespace === copy.namespace && secret === copy.secret);
     if (copy.kind !== "certificate" || copy.seenValid || copy.serial === null || !replaced.has(serialKey(copy.serial)) || place === undefined || place.owner === "nobody") continue;
     yield {

@@ -1,6 +1,6 @@
 /** Kubernetes Events of owners. They live an hour, and their messages stay those of the first time. Pure. */
 import { SKEW_MS } from "../../issuance/evidence.ts";
-import { accountsBySecret, eventBearing } from "../cause/bearing.ts";
+import { spotsOfEvent } from "../cause/bearing.ts";
 import { shortened, whenText } from "../cause/text.ts";
 import type { Draft } from "../finding.ts";
 import { explain, label, type View } from "./spot.ts";
@@ -10,15 +10,14 @@ const MAX_SAMPLE = 200;
 
 const EVENT_CODES: ReadonlyMap<string, "storage_failing" | "dns_failing"> = new Map([["TailscaleStateUpdateFailed", "storage_failing"], ["TailscaleStateLoadFailed", "storage_failing"], ["HTTPSNotEnabled", "dns_failing"]]);
 
-export function* eventDrafts({ observations: { events, access }, atMs, spots }: View): Generator<Draft> {
-  const accounts = accountsBySecret(access);
+export function* eventDrafts({ observations: { events }, atMs, writers }: View): Generator<Draft> {
   const yielded = new Set<string>();
   for (const event of events.toSorted((a, b) => b.lastMs - a.lastMs)) {
     const code = EVENT_CODES.get(event.reason);
     if (code === undefined || event.lastMs <= atMs - EVENT_AGE_MS || event.firstMs > atMs + SKEW_MS) continue;
-    for (const spot of spots) {
+    for (const spot of spotsOfEvent(event, writers)) {
       const key = JSON.stringify(spot.subject);
-      if (eventBearing(event, [spot], accounts) !== "owner" || (spot.storedMs !== null && spot.storedMs > event.lastMs) || yielded.has(`${code} ${key}`)) continue;
+      if ((spot.storedMs !== null && spot.storedMs > event.lastMs) || yielded.has(`${code} ${key}`)) continue;
       yielded.add(`${code} ${key}`);
       yield {
         code,

@@ -1,7 +1,7 @@
 /** What owners' logs tell, per name and kind. Pure. */
 import { SKEW_MS } from "../../issuance/evidence.ts";
 import type { LogSign, SignKind } from "../../state/observations.ts";
-import { accountsBySecret, bearingOf } from "../cause/bearing.ts";
+import { podOf } from "../cause/bearing.ts";
 import { shortened, whenText } from "../cause/text.ts";
 import { commandLine, literal } from "../command.ts";
 import type { Draft, Subject } from "../finding.ts";
@@ -47,9 +47,8 @@ function isStale(sign: LogSign, atMs: number): boolean {
 }
 
 /** A line that names nobody is its owner's alone, never a neighbour's. */
-function spotsFor(sign: LogSign, { byName, byNamespace }: View, accounts: ReadonlyMap<string, readonly string[]>): readonly Spot[] {
-  if (sign.domain !== null) return byName.get(sign.domain.toLowerCase()) ?? [];
-  return (byNamespace.get(sign.where.split("/")[0] ?? "") ?? []).filter((spot) => bearingOf(sign, spot.names, [spot], accounts) === "owner");
+function spotsFor(sign: LogSign, { byName, writers }: View): readonly Spot[] {
+  return sign.domain !== null ? (byName.get(sign.domain.toLowerCase()) ?? []) : writers.ofPod(...podOf(sign.where));
 }
 
 interface Group {
@@ -60,8 +59,7 @@ interface Group {
 }
 
 function groupsOf(view: View): Group[] {
-  const { state, atMs, observations: { signs, access } } = view;
-  const accounts = accountsBySecret(access);
+  const { state, atMs, observations: { signs } } = view;
   const issuedMs = new Map<string, number>();
   for (const { kind, domain, lastMs } of signs) if (kind === "issued" && domain !== null) issuedMs.set(domain, Math.max(lastMs, issuedMs.get(domain) ?? Number.NEGATIVE_INFINITY));
   const groups = new Map<string, Group>();
@@ -70,7 +68,7 @@ function groupsOf(view: View): Group[] {
     if (told === undefined || isStale(sign, atMs)) continue;
     // An order that went through since tells that what kept orders from it is over; not that it could be stored.
     if (sign.kind !== "store_write_failed" && sign.domain !== null && (issuedMs.get(sign.domain) ?? Number.NEGATIVE_INFINITY) > sign.lastMs) continue;
-    const near = spotsFor(sign, view, accounts);
+    const near = spotsFor(sign, view);
     const open: readonly (Spot | null)[] = near.length === 0 && sign.domain !== null ? [null] : near.filter(({ storedMs }) => storedMs === null || storedMs <= sign.lastMs);
     for (const spot of open) {
       const subject = spot?.subject ?? { cluster: state.cluster, namespace: sign.where.split("/")[0] ?? null, secret: null, name: sign.domain };

@@ -1,6 +1,7 @@
 /** Places that a finding about something observed can be about. Pure. */
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import { observationsOf, type Observations } from "../../state/observations.ts";
+import { createWriters, type Writers } from "../cause/bearing.ts";
 import { commandLine, literal } from "../command.ts";
 import type { Subject } from "../finding.ts";
 import { instantNs, msOf, recordVerdict } from "../verdict.ts";
@@ -61,6 +62,7 @@ export interface View {
   /** By the names that their owners ask for. */
   readonly byName: ReadonlyMap<string, readonly Spot[]>;
   readonly byNamespace: ReadonlyMap<string, readonly Spot[]>;
+  readonly writers: Writers<Spot>;
 }
 
 export function createView(state: StateDocument, atNs: bigint): View {
@@ -73,7 +75,8 @@ export function createView(state: StateDocument, atNs: bigint): View {
       else of.push(spot);
     }
   }
-  return { state, observations: observationsOf(state), atMs: msOf(atNs), spots, byName, byNamespace: Map.groupBy(spots, ({ namespace }) => namespace) };
+  const observations = observationsOf(state);
+  return { state, observations, writers: createWriters(spots, observations.access), atMs: msOf(atNs), spots, byName, byNamespace: Map.groupBy(spots, ({ namespace }) => namespace) };
 }
 
 export function explain(subject: Subject): string | null {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Diagnosis } from "../../../lib/finding/cause/cause.ts";
 import { createDoctor } from "../../../lib/finding/cause/diagnose.ts";
+import { patternOf } from "../../../lib/finding/cause/churn.ts";
 import { whySentence } from "../../../lib/finding/cause/phrase.ts";
 import type { SecretRecord, StateDocument } from "../../../lib/state/document.ts";
 import { certificate, secret, state } from "../fixture.ts";
@@ -210,6 +211,19 @@ describe("race", () => {
     expect(told(diagnose(shop({}, observed({ signs }))))).toEqual(["caused", "race likely"]);
     expect(told(diagnose(shop({}, observed({ signs: [sign("issuance_started"), sign("issuance_started", { where: "tailscale/pg-1/tailscale", firstMs: NOW_MS - 2 * DAY_MS, lastMs: NOW_MS - DAY_MS })] }))))).toEqual(["unknown"]);
   });
+});
+
+it.each([
+  ["runner-7.tail1a2b3.ts.net", "runner-*.tail1a2b3.ts.net"],
+  ["web12.tail1a2b3.ts.net", "web*.tail1a2b3.ts.net"],
+  ["web-7d9f8c6b5-x2k4q.tail1a2b3.ts.net", "web-*.tail1a2b3.ts.net"],
+  ["preview-0a1b2c3d4e.example.com", "preview-*.example.com"],
+  ["shop.tail1a2b3.ts.net", "shop.tail1a2b3.ts.net"],
+  ["night-watch.tail1a2b3.ts.net", "night-watch.tail1a2b3.ts.net"],
+  ["localhost", "localhost"],
+  ["", ""],
+])("sees in %s the pattern %s", (name, pattern) => {
+  expect(patternOf(name)).toBe(pattern);
 });
 
 describe("names that come and go", () => {

@@ -11,7 +11,7 @@ import { certificate, NOW_NS } from "../fixture.ts";
 export const NOW_MS = Number(NOW_NS / 1_000_000n);
 export const NAME = "shop.tail1a2b3.ts.net";
 export const KEY = `tailscale/${NAME}`;
-export const WHERE = "tailscale/pg-0/tailscale";
+const WHERE = "tailscale/pg-0/tailscale";
 export const MINUTE = 60_000;
 export { DAY_MS, HOUR_MS };
 
@@ -57,7 +57,7 @@ export function look(source: SourceLook["source"], over: Partial<SourceLook> = {
 }
 
 /** Logs, Events and access reviews read whole. */
-export const ALL_READ: readonly SourceLook[] = [look("logs"), look("events"), look("access")];
+const ALL_READ: readonly SourceLook[] = [look("logs"), look("events"), look("access")];
 
 export function observed(over: Partial<Observations> = {}): { readonly observations: Observations } {
   return { observations: { ...NO_OBSERVATIONS, looks: ALL_READ, ...over } };
