@@ -125,7 +125,7 @@ describe.skipIf(lacksTools("pebble"))("renewal times of a real issuer", () => {
     expect(ended.stderr).toMatch(/certkeep: certificate logs, 127\.0\.0\.1:1 about tail1a2b3\.ts\.net: unreachable since \S+Z; it never answered whole/);
     const document = JSON.parse(ended.stdout) as { readonly clusters: readonly { readonly complete: boolean }[]; readonly transparency: readonly object[]; readonly silent: readonly object[] };
     expect(document.clusters.map(({ complete }) => complete)).toEqual([true]);
-    expect(document.transparency).toMatchObject([{ domain: "tail1a2b3.ts.net", code: "unreachable", wholeAt: null, since: expect.stringContaining("T") as string }]);
+    expect(document.transparency).toMatchObject([{ domain: "tail1a2b3.ts.net", code: "unreachable", whole: null, since: expect.stringContaining("T") as string }]);
     expect(document.silent).toContainEqual(expect.objectContaining({ source: "ct", reason: "unreachable", since: expect.stringContaining("T") as string }));
   });
 });

@@ -109,6 +109,7 @@ describe("logs", () => {
   it.each([
     ["begin after the pod", (from: number) => line(from + MINUTE_MS, "later"), "gap"],
     ["hold lines back", (from: number) => line(from, "boot") + line(from + 1, `[RATELIMIT] format(${JSON.stringify(got(SHARED))})`), "gap"],
+    ["don't name what was issued", (from: number) => line(from, "boot") + line(from + 1, '[RATELIMIT] format("cert(%q): got cert") (9 dropped)'), "gap"],
     ["are binary in part", (from: number) => `${line(from, "boot")}${iso(from + 1)} cert\u0000\u0001\n`, "gap"],
     ["are too long", (from: number) => line(from, "boot") + line(from + 1, "x".repeat(999)).repeat(4_500) + line(from + 2, got(SHARED)), "too_much"],
   ])("that %s cover nothing", async (_name, log, code) => {
@@ -119,7 +120,23 @@ describe("logs", () => {
     expect((await look("logs", PG_LOG))?.unread).toBeTypeOf("string");
     expect(stateEvidence(await world.state()).coverage).toEqual([]);
     // The end of what is too long is read all the same.
-    expect((await told()).signs.filter(({ kind }) => kind === "issued")).toHaveLength(code === "too_much" ? 1 : 0);
+    expect((await told()).signs.filter(({ domain }) => domain === SHARED)).toHaveLength(code === "too_much" ? 1 : 0);
+  });
+
+  it.each([
+    ["a line of the kind follows", () => line(world.nowMs - MINUTE_MS, got(SHARED))],
+    ["nothing follows", () => ""],
+  ])("that held lines back cover again once no more of those can come: %s", async (_name, next) => {
+    const held = (from: number): string => line(from, "boot") + line(from + 1, got(SHARED)) + line(from + 1, `[RATELIMIT] format(${JSON.stringify(got(SHARED))})`);
+    const startedMs = putShared(() => "");
+    world.sandbox.setLog("tailscale", "pg-0", "tailscale", held(startedMs));
+    await audit();
+    const gapMs = world.nowMs;
+    world.nowMs += HOUR_MS;
+    world.sandbox.setLog("tailscale", "pg-0", "tailscale", held(startedMs) + next());
+    await audit();
+    expect(await look("logs", PG_LOG)).toMatchObject({ code: null });
+    expect(stateEvidence(await world.state()).coverage).toMatchObject([{ fromMs: gapMs + 15_000, untilMs: world.nowMs - 1_000 }]);
   });
 
   it("before a restart are read too, once", async () => {
@@ -223,15 +240,14 @@ describe("access reviews", () => {
     expect(asked().filter((one) => one.startsWith("subject"))).toHaveLength(2);
   });
 
-  it("without a pod ask for the account that the operator makes, and forget Secrets that are gone", async () => {
-    world.put(ingressSecret(SHARED, world.issue([SHARED])));
+  it("without a pod ask for the account that the operator makes, and forget what was said of another", async () => {
+    putShared(() => "", { account: "other" });
     await audit();
-    expect((await told()).access.map(({ account }) => account)).toEqual(["system:serviceaccount:tailscale:pg", "system:serviceaccount:tailscale:pg"]);
-    world.sandbox.remove("tailscale", SHARED);
-    world.nowMs += 200 * 24 * HOUR_MS;
+    const accounts = async (): Promise<string[]> => (await told()).access.map(({ account, verb }) => `${account.split(":").at(-1)} ${verb}`);
+    expect(await accounts()).toEqual(["other get", "other patch"]);
+    world.sandbox.remove("tailscale", "pg-0", "Pod");
     await audit();
-    await audit();
-    expect((await told()).access).toEqual([]);
+    expect(await accounts()).toEqual(["pg get", "pg patch"]);
   });
 });
 
@@ -254,6 +270,8 @@ describe("a cluster that doesn't answer", () => {
     const pair = world.issue(["www.example.com"]);
     world.put({ metadata: { name: "www", namespace: "shop" }, type: "kubernetes.io/tls", data: { "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) } });
     world.put({ metadata: { name: "operator", namespace: "tailscale" }, type: "Opaque", data: { _machinekey: base64("x") } });
+    const labels = { "tailscale.com/managed": "true", "tailscale.com/parent-resource": "db", "tailscale.com/parent-resource-ns": "shop", "tailscale.com/parent-resource-type": "svc" };
+    world.put({ metadata: { name: "ts-db-a1b2c-0", namespace: "tailscale", labels }, type: "Opaque", data: { device_fqdn: base64("db") } });
     await audit();
     expect(asked()).toEqual([]);
     expect(await world.state()).not.toHaveProperty("observations");

@@ -275,6 +275,6 @@ describe("asking", () => {
     await audit();
     const document = auditDocument(await audit(), BigInt(world.nowMs) * 1_000_000n) as { readonly transparency: readonly object[] };
     const at = new Date(world.nowMs).toISOString().replace(".000Z", "Z");
-    expect(document.transparency).toEqual([{ domain: DOMAIN, source: "logs.test", askedAt: at, wholeAt: at, code: null, since: null, unread: 0, others: 0 }]);
+    expect(document.transparency).toEqual([{ domain: DOMAIN, source: "logs.test", code: null, asked: at, whole: at, since: null, unread: 0, others: 0 }]);
   });
 });

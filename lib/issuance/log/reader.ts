@@ -2,9 +2,9 @@
  * Reads one container's log, in whatever pieces it comes: what it says of certificates, counted, and how whole that
  * is. Memory is bounded whatever the log holds; time is linear in it.
  *
- * Tailscale writes five lines of a kind and then one every five seconds; of the rest it says how many there were, but
- * of the last ones only with the next line. So lines seen and dropped are added, the announcement isn't counted, and
- * a log that ends after one has a gap.
+ * Tailscale writes five lines of a kind and then one every five seconds (types/logger, RateLimitedFn). With the fifth it
+ * announces that it may drop some, and before the next one it says how many it dropped, if any. So lines seen and dropped
+ * are added, the announcement isn't counted, and a log in which no line of that kind follows one has a gap.
  */
 import type { LogSign } from "../../state/observations.ts";
 import { type LogLine, parseLine, splitStamp } from "./line.ts";
@@ -37,7 +37,7 @@ export interface LogReading {
   /** In order; of each name the newest, as more change nothing. */
   readonly issued: readonly IssuedLine[];
   readonly refused: readonly RefusedLine[];
-  /** Certificates issued for names that the log doesn't tell. */
+  /** Certificates issued for names that the log doesn't tell, or that there are too many of. */
   readonly nameless: number;
   /** Lines that are binary, half a JSON, or too long: what they said isn't known. */
   readonly unreadLines: number;
@@ -46,7 +46,7 @@ export interface LogReading {
   readonly json: boolean;
   readonly debugSeen: boolean;
   readonly stagingSeen: boolean;
-  /** Lines were being dropped at the end, and it isn't said yet how many. */
+  /** Certificates may have been issued at the end whose lines were dropped, and it isn't said yet how many. */
   readonly dropping: boolean;
 }
 
@@ -57,6 +57,8 @@ const MAX_NAMES = 1_000;
 /** Issuances kept of one name: ten times what any limit gives a week. */
 const MAX_OF_NAME = 50;
 const MAX_REFUSED = 200;
+/** Lines are dropped within so much of the announcement: by then two more may be written. */
+const DROPS_MS = 10_000;
 /** A number of dropped lines above this isn't believed to the last one. */
 const MAX_DROPPED = 1_000_000;
 
@@ -76,8 +78,10 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
   const signs = new Map<string, Mutable<LogSign>>();
   const issued = new Map<string, IssuedLine[]>();
   let refused: RefusedLine[] = [];
-  /** Formats of which lines are being dropped, and since when. */
+  /** Formats of which lines may be dropped, and since when. */
   const dropping = new Map<string, number>();
+  /** Of those, the formats of lines that tell of issuances. */
+  const issuing = new Set<string>();
   /** The last sign of a message that a format stands for. */
   const lastOf = new Map<string, Said>();
   const marks = new Map<string, number>();
@@ -107,7 +111,10 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     if (domain === null) return;
     const list = issued.get(domain) ?? [];
     if (list.length === 0) {
-      if (issued.size >= MAX_NAMES) return;
+      if (issued.size >= MAX_NAMES) {
+        nameless += 1;
+        return;
+      }
       issued.set(domain, list);
     }
     // Two lines of one name at one instant are told apart by their order.
@@ -121,23 +128,28 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
   const heldBack = (line: LogLine, atMs: number): boolean => {
     const held = parseHeldBack(line.text);
     if (held === null) return false;
+    const said = understand(held.format);
+    if (said === null) return true;
     const sinceMs = dropping.get(held.format);
     if (held.count === null) {
-      if (dropping.size < MAX_SIGNS) dropping.set(held.format, sinceMs ?? atMs);
+      // Of one that an earlier read met, that read has told the gap.
+      if (said.kind === "issued" && atMs > countAfterMs) issuing.add(held.format);
+      if (dropping.size < MAX_SIGNS) dropping.set(held.format, atMs);
       return true;
     }
     dropping.delete(held.format);
+    issuing.delete(held.format);
     const count = Math.min(held.count, MAX_DROPPED);
-    const said = understand(held.format);
-    if (count === 0 || said === null) return true;
+    if (count === 0) return true;
     // A format of errors names none: what was dropped is taken for more of what was last seen of it.
     const like = said.kind === "order_failed" || said.kind === "renewal_failed" ? (lastOf.get(held.format) ?? said) : said;
     addSign(like, atMs, count, sampleOf(line.text));
     if (like.kind !== "issued") return true;
     if (like.domain === null) nameless += count;
     const fromMs = Math.min(sinceMs ?? atMs, atMs);
+    const untilMs = Math.min(fromMs + DROPS_MS, atMs);
     for (let i = Math.max(0, count - MAX_OF_NAME); i < count; i++) {
-      addIssued(like.domain, Math.round(fromMs + ((atMs - fromMs) * (i + 1)) / (count + 1)), line.instant === "" ? String(atMs) : line.instant, ` dropped ${i}`);
+      addIssued(like.domain, Math.round(fromMs + ((untilMs - fromMs) * (i + 1)) / (count + 1)), line.instant === "" ? String(atMs) : line.instant, ` dropped ${i}`);
     }
     return true;
   };
@@ -165,6 +177,9 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     if (said === null) return;
     addSign(said, atMs, 1, sampleOf(line.text));
     if (said.kind === "issued") {
+      // It follows an announcement without a number: none was dropped in between.
+      dropping.delete(line.text);
+      issuing.delete(line.text);
       if (said.domain === null) nameless += 1;
       addIssued(said.domain, atMs, line.instant, "");
     }
@@ -219,7 +234,7 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
         json,
         debugSeen,
         stagingSeen,
-        dropping: dropping.size > 0,
+        dropping: issuing.size > 0,
       };
     },
   };

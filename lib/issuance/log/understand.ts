@@ -72,7 +72,7 @@ function understandFailure(text: string, domain: string | null, fallback: "order
   if (WRITE.test(text)) return said("store_write_failed", storeCode(text));
   if (READ.test(text)) return said("store_read_failed", storeCode(text));
   if (/does not support getting TLS certs|HTTPS (?:is )?not enabled|HTTPSNotEnabled/i.test(text)) return said("https_not_enabled", "switched_off");
-  if (/^invalid domain ".{1,260}"; must be one of /.test(text)) return said("https_not_enabled", "other_name");
+  if (/^invalid domain ".{1,260}"; (?:must be one of |only ")/.test(text)) return said("https_not_enabled", "other_name");
   if (/\bSetDNS\b/i.test(text)) return said("dns_failed", "set_dns");
   if (/\blookup [^\s]{1,260}(?: on [^\s]{1,100})?: |no such host|server misbehaving/i.test(text)) return said("dns_failed", "resolver");
   if (/error:(?:dns|incorrectResponse|caa)\b|DNS problem|_acme-challenge|(?:NXDOMAIN|SERVFAIL)|TXT record/i.test(text)) return said("dns_failed", "challenge");

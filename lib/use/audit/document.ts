@@ -1,14 +1,18 @@
 /** An audit as one JSON document, `certkeep.audit/v1`. Pure. */
+import { formatInstant } from "../../certificate/time.ts";
 import { acrossData } from "../../finding/budgets.ts";
 import { certificateViews } from "../../finding/tally.ts";
-import { formatInstant } from "../../certificate/time.ts";
+import { observationsOf, type SourceLook } from "../../state/observations.ts";
 import type { AuditReport } from "../audit.ts";
 
-export const AUDIT_SCHEMA = "certkeep.audit/v1";
+const iso = (ms: number | null): string | null => (ms === null ? null : formatInstant(BigInt(Math.round(ms)) * 1_000_000n));
 
-function iso(ms: number | null): string | null {
-  return ms === null ? null : formatInstant(BigInt(ms) * 1_000_000n);
+/** How far a source besides Secrets went; `code` is `null` where it answered whole. */
+function sourceData({ source, scope, code, askedMs, wholeMs, sinceMs, unread }: SourceLook): object {
+  return { source, scope, code, asked: iso(askedMs), whole: iso(wholeMs), since: iso(sinceMs), unread };
 }
+
+export const AUDIT_SCHEMA = "certkeep.audit/v1";
 
 export function auditDocument(report: AuditReport, atNs: bigint): object {
   return {
@@ -29,9 +33,10 @@ export function auditDocument(report: AuditReport, atNs: bigint): object {
       findings: cluster.findings,
       ignored: cluster.ignored.length,
       unsaved: cluster.unsaved?.message ?? null,
+      sources: observationsOf(cluster.state).looks.map(sourceData),
     })),
     ...acrossData(report.across),
-    transparency: report.transparency.map(({ domain, source, askedMs, wholeMs, code, sinceMs, unread, others }) => ({ domain, source, askedAt: iso(askedMs), wholeAt: iso(wholeMs), code, since: iso(sinceMs), unread, others })),
+    transparency: report.transparency.map(({ domain, source, askedMs, wholeMs, code, sinceMs, unread, others }) => ({ domain, source, code, asked: iso(askedMs), whole: iso(wholeMs), since: iso(sinceMs), unread, others })),
     unreadStates: report.unreadStates.map(({ code, message }) => ({ code, message })),
     failed: report.failed.map(({ title, error }) => ({ title, code: error.code, message: error.message })),
   };

@@ -40,6 +40,7 @@ const TABLE: readonly (readonly [string, readonly [kind: string, code: string | 
   [`cert("${D}"): getCertPEM: acme: authorization error for ${D}: 400 urn:ietf:params:acme:error:dns: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.${D}`, ["dns_failed", "challenge", D]],
   [`cert("${D}"): getCertPEM: your Tailscale account does not support getting TLS certs`, ["https_not_enabled", "switched_off", D]],
   [`cert("${D}"): getCertPEM: invalid domain "${D}"; must be one of ["app-1.tail1234.ts.net"]`, ["https_not_enabled", "other_name", D]],
+  [`cert("${D}"): getCertPEM: invalid domain "${D}"; only "app-1.tail1234.ts.net" is permitted`, ["https_not_enabled", "other_name", D]],
   [`cert("${D}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: Your account is temporarily prevented from requesting certificates for ${D} and possibly others. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln`, ["paused", null, D]],
   ["acme: ARI check failed: Get \"https://acme-v02.api.letsencrypt.org/x\": EOF", ["renewal_info_failed", null, null]],
   [`cert("${D}"): acme: ARI check failed: EOF`, ["renewal_info_failed", null, D]],

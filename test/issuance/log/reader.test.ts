@@ -26,6 +26,19 @@ describe("lines that Tailscale holds back", () => {
     expect(reading.issued).toHaveLength(1);
     expect(reading.dropping).toBe(true);
   });
+  it("were dropped soon after the announcement, however late their number is told", () => {
+    const reading = readLog(log([3, HELD], [7_200, `${HELD} (9 dropped)`]), WHERE, 0);
+    expect(reading.issued).toHaveLength(9);
+    expect(reading.issued.every(({ atMs }) => atMs > T0 + 3_000 && atMs < T0 + 13_000)).toBe(true);
+  });
+  it("were none where a line of the kind follows, as the announcement comes with the fifth line", () => {
+    const reading = readLog(log([0, GOT], [0, HELD], [60, GOT]), WHERE, 0);
+    expect(reading).toMatchObject({ dropping: false });
+    expect(reading.issued).toHaveLength(2);
+  });
+  it("of other kinds leave no gap in what was issued", () => {
+    expect(readLog(log([0, '[RATELIMIT] format("magicsock: %v")'], [1, `[RATELIMIT] format(${JSON.stringify(`cert("${D}"): getCertPEM: %v`)})`]), WHERE, 0).dropping).toBe(false);
+  });
   it("count for no name where the format has none", () => {
     const reading = readLog(log([3, `[RATELIMIT] format("cert(%q): got cert") (9 dropped)`]), WHERE, 0);
     expect(reading).toMatchObject({ issued: [], nameless: 9 });
@@ -89,6 +102,7 @@ describe("bad input", () => {
     expect(reading.issued.length).toBeLessThanOrEqual(1_000);
     expect(reading.signs.length).toBeLessThanOrEqual(500);
     expect(reading.moreSigns).toBeGreaterThan(0);
+    expect(reading.issued.length + reading.nameless).toBe(100_000);
   });
   it("takes time in proportion", () => {
     const hostile = ["cert(\"", "too many certificates already issued for exact set of domains: ", "a,", "eyJ", "token=", "-----BEGIN ", "\u001b]", "Bearer ", "lookup ", "error getting "];
@@ -132,7 +146,7 @@ const CANARIES: readonly (readonly [string, string])[] = [
   ["a token by name", "token=CANARY&x=1"],
   ["a password in JSON", '{"password": "CANARY"}'],
   ["a key with colours in it", "tskey-\u001b[31mauth-CANARY"],
-  ["a key with invisible letters in it", "tsk\u200bey-auth-CANARY"],
+  ["a key with invisible letters in it", "priv\u200bkey:CANARY"],
 ];
 
 describe("redaction", () => {

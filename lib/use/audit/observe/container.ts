@@ -39,6 +39,10 @@ export interface ContainerContext {
 const FIRST_LOOK_MS = 8 * 24 * 3_600_000;
 /** A container writes its first line within so much of its start. */
 const START_MS = 10_000;
+/** Lines that are dropped without a number are so within ten seconds of the announcement (types/logger, RateLimitedFn). */
+const HELD_MS = 15_000;
+/** Reads that happened, and weren't whole. */
+const GAPS: ReadonlySet<string | null> = new Set(["gap", "too_much", "debug_off"]);
 /** Lines read of the end of a log that is too long to be read from where it was left. */
 const TAIL_LINES = 2_000;
 
@@ -89,7 +93,9 @@ export async function readContainer(target: ContainerTarget, context: ContainerC
   }
   const lines = pieces.flatMap(({ reading: { lastMs } }) => lastMs ?? []);
   const lineMs = lines.length === 0 ? metMs : Math.max(...lines);
-  const wholeFromMs = code !== null || (current.reading.json && !debugSeen) ? null : restarted || metMs === null ? startedMs : metMs;
+  // After a read with a gap, what is missing may reach a little further than it did; one that failed has left none.
+  const joinsMs = before !== null && GAPS.has(before.code) ? Math.max(metMs ?? 0, before.askedMs + HELD_MS) : metMs;
+  const wholeFromMs = code !== null || (current.reading.json && !debugSeen) ? null : restarted || metMs === null ? startedMs : joinsMs;
   return { look: lookOf("logs", scope, nowMs, before, { code, unread, lineMs }), readings: pieces.map(({ reading }) => reading), wholeFromMs };
 }
 
@@ -105,6 +111,7 @@ function judge(target: ContainerTarget, { reading, cut }: Piece, { metMs, starte
   if (target.operator && !debugSeen) return { code: "debug_off", unread: null };
   if (cut) return { code: "too_much", unread: `what follows the first ${reading.bytes} bytes, but for the last ${TAIL_LINES} lines` };
   if (reading.unreadLines > 0) return { code: "gap", unread: `${reading.unreadLines} lines that are binary, broken or too long` };
+  if (reading.nameless > 0) return { code: "gap", unread: `${reading.nameless} certificates issued for names that the log doesn't tell` };
   if (reading.dropping) return { code: "gap", unread: "lines that Tailscale held back and hasn't counted yet" };
   if (metMs !== null && !restarted) return reading.firstMs !== null && reading.firstMs <= metMs ? { code: null, unread: null } : { code: "gap", unread: "lines after the last one that was read: it isn't in the log any more" };
   if (reading.lines === 0 && startedMs === null) return { code: null, unread: null };
