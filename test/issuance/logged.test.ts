@@ -63,6 +63,11 @@ describe("an entry of a certificate log", () => {
     expect(await read(leafDer, [loggingIssuer(authority, { intermediatesPem, logged: null })])).toEqual({ kind: "other" });
   });
 
+  it("that says it is Let's Encrypt's and leads to none of its roots is unread, whatever its intermediate is called", async () => {
+    const forged = createAuthority({ name: "Let's Encrypt" });
+    expect(await read(certificateOf(forged, issuedMs, [NAME]).leafDer, [LETS_ENCRYPT])).toEqual({ kind: "unread" });
+  });
+
   it("is read whatever its bytes are", async () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.nat({ max: leafDer.length * 8 - 1 }).map((bit) => flipped(leafDer, bit >> 3))), async (der) => {
