@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { attachCauses } from "../../lib/finding/cause/attach.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
+import { createFinding } from "../../lib/finding/finding.ts";
 import { issuanceFindings } from "../../lib/finding/issuance.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { explainText } from "../../lib/report/explain.ts";
@@ -16,7 +17,7 @@ import { takeMessage } from "../../lib/sandbox/slack.ts";
 import { formatState, type StateDocument } from "../../lib/state/document.ts";
 import { explainName } from "../../lib/use/explain.ts";
 import { explainDocument } from "../../lib/use/explain/document.ts";
-import { acrossOf, answer, DAY_MS, event, history, HOUR_MS, issued, KEY, look, NAME, NOW_MS, observed, sign } from "../finding/cause/support.ts";
+import { acrossOf, answer, DAY_MS, event, history, HOUR_MS, issued, KEY, look, NAME, NOW_MS, observed, sign, window } from "../finding/cause/support.ts";
 import { NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
 import { createMemoryStates } from "../support/memory.ts";
 import { planDigest } from "../../lib/report/digest.ts";
@@ -110,6 +111,22 @@ describe("a finding's cause in one line", () => {
 
 const EVIL = `\u001b[2J\u001b]0;owned\u0007\u202e<!channel> <@U123> <https://evil.example|ok> *bold* \`code\` </script><img src=x onerror=alert(1)> $(reboot)`;
 
+it("is no finding where the issuer asked for the renewal or had revoked the one before", () => {
+  const codes = (over: Parameters<typeof observed>[0]): string[] => issuanceFindings(acrossOf(reissued(over)), "prod").map(({ code }) => code);
+  expect(codes({})).toEqual(["reissued_without_need"]);
+  expect(codes({ windows: [window("00A1", { startMs: NOW_MS - 5 * HOUR_MS })] })).toEqual([]);
+  expect(codes({ revocations: [{ issuer: "letsencrypt", serial: "a1", revokedMs: NOW_MS - 5 * HOUR_MS, reason: null, list: "", askedMs: NOW_MS, nextMs: NOW_MS }] })).toEqual([]);
+});
+
+it("tells of a domain's budget what uses it up", () => {
+  const domain = "tail1a2b3.ts.net";
+  const evidence = { issuances: Array.from({ length: 45 }, (_, i) => (history([[(i + 1) * 60_000, `d${i}`]], { names: [`runner-${i}.${domain}`], where: `ci/r${i}` }) as { issuances: unknown[] }).issuances).flat() };
+  const of = state({}, { ...observed(), evidence });
+  const across = acrossOf(of);
+  const [finding] = attachCauses(issuanceFindings(across, "prod"), of, across);
+  expect(finding).toMatchObject({ code: "domain_budget_low", why: `Most likely because pods come and go under new names: 45 of the form runner-*.${domain} within a week, 45 of them gone again, and one more cause.` });
+});
+
 describe("text that a log made up", () => {
   const forged = reissued(
     {
@@ -126,7 +143,8 @@ describe("text that a log made up", () => {
   it("moves no cursor and hides nothing in a terminal, and stands in no command", async () => {
     const { text } = await explain(NAME, forged);
     const report = findingLines({ findings: summary.findings, nowNs: NOW_NS, width: 80, style: PLAIN, several: false }).join("\n");
-    for (const shown of [text, report]) {
+    const reason = findingLines({ findings: [createFinding({ code: "expired", subject: { cluster: "prod", namespace: null, secret: null, name: null }, seen: "x", why: EVIL }, NOW)], nowNs: NOW_NS, width: 80, style: PLAIN, several: false }).join("\n");
+    for (const shown of [text, report, reason]) {
       // oxlint-disable-next-line no-control-regex
       expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
       expect(shown).toContain("\\u{1b}");

@@ -76,7 +76,7 @@ export function addCommand(io: Io): Command {
     .option("--all-namespaces", "audit every namespace: needs list and get on Secrets everywhere")
     .option("--by-name", "get the named Secrets alone; nothing is listed")
     .option("--secret <namespace/name>", "a Secret to read by name; may be given several times", each(secretOf))
-    .option("--parts <parts>", `parts of the permissions, by comma: ${PARTS.join(", ")}`, partsOf)
+    .option("--parts <parts>", `parts of the permissions, by comma or one by one: ${PARTS.join(", ")}`, partsOf)
     .addOption(new Option("--kind <kind>", "kind of credential to make").choices(["token", "token-secret", "eks"]))
     .option("--credential <file>", "kubeconfig with a reading credential of your own: a client certificate or a token")
     .option("--restore-credential <file>", "kubeconfig with a restoring credential of your own")

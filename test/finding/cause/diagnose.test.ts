@@ -155,7 +155,7 @@ describe("the issuer's word", () => {
 
   it("tells a window that ends before the renewal is due, and none that doesn't", () => {
     const due = NOW_MS - HOUR_MS - 3_510_000 + 60 * DAY_MS;
-    const of = (endMs: number): string[] => told(diagnose(state({ [KEY]: fresh() }, observed({ windows: [window("b2", { startMs: endMs - HOUR_MS, endMs })] }))));
+    const of = (endMs: number): string[] => told(diagnose(state({ [KEY]: fresh() }, observed({ windows: [window("b2", { startMs: endMs - 3 * DAY_MS, endMs })] }))));
     expect(of(due - 2 * DAY_MS)).toEqual(["caused", "renewal_window_forced proven"]);
     expect(of(due + DAY_MS / 2)).toEqual(["none"]);
   });
@@ -287,6 +287,13 @@ describe("several at once", () => {
     const one = state({ [KEY]: secret({ certificates: { tls: issued(30 * DAY_MS, "b2") } }) }, observed());
     expect(told(diagnose(one, dr))).toEqual(["none"]);
     expect(told(createDoctor(dr, acrossOf(one, dr)).ofSet("letsencrypt", NAME))).toEqual(["caused", "storage proven"]);
+  });
+
+  it("counts as its own what it saw itself, and not what another cluster reissued", () => {
+    const dr = { ...state({}, { ...observed(), evidence: history([[2 * DAY_MS, "e1"], [DAY_MS, "e2"]], { cluster: "dr" }) }), cluster: "dr", title: "dr" };
+    const one = state({ [KEY]: secret({ certificates: { tls: issued(30 * DAY_MS, "b2") } }) }, observed());
+    expect(diagnose(one, dr).needlessMs).toEqual([]);
+    expect(createDoctor(dr, acrossOf(one, dr)).ofSet("letsencrypt", NAME).needlessMs).toEqual([NOW_MS - DAY_MS]);
   });
 
   it("says nothing of staging", () => {
