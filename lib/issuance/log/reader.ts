@@ -56,6 +56,7 @@ const MAX_SIGNS = 500;
 const MAX_NAMES = 1_000;
 /** Issuances kept of one name: ten times what any limit gives a week. */
 const MAX_OF_NAME = 50;
+const MAX_ISSUED = 2_000;
 const MAX_REFUSED = 200;
 /** Lines are dropped within so much of the announcement: by then two more may be written. */
 const DROPS_MS = 10_000;
@@ -93,6 +94,7 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
   let [json, debugSeen, stagingSeen] = [false, false, false];
   let lastMs: number | null = null;
 
+  /** Its sample is the text as it came, until the end. */
   const addSign = (said: Said, atMs: number, count: number, sample: string): void => {
     if (atMs <= countAfterMs) return;
     const key = JSON.stringify([said.kind, said.code, said.domain]);
@@ -143,7 +145,7 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     if (count === 0) return true;
     // A format of errors names none: what was dropped is taken for more of what was last seen of it.
     const like = said.kind === "order_failed" || said.kind === "renewal_failed" ? (lastOf.get(held.format) ?? said) : said;
-    addSign(like, atMs, count, sampleOf(line.text));
+    addSign(like, atMs, count, line.text);
     if (like.kind !== "issued") return true;
     if (like.domain === null) nameless += count;
     const fromMs = Math.min(sinceMs ?? atMs, atMs);
@@ -175,7 +177,7 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     if (heldBack(line, atMs)) return;
     const said = understand(line.text);
     if (said === null) return;
-    addSign(said, atMs, 1, sampleOf(line.text));
+    addSign(said, atMs, 1, line.text);
     if (said.kind === "issued") {
       // It follows an announcement without a number: none was dropped in between.
       dropping.delete(line.text);
@@ -219,16 +221,18 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     },
     end() {
       feed(`${decoder.decode()}\n`);
+      const all = [...issued.values()].flatMap((list) => list.slice(-MAX_OF_NAME));
+      const kept = all.length <= MAX_ISSUED ? all : all.toSorted((a, b) => b.atMs - a.atMs || (a.mark < b.mark ? -1 : 1)).slice(0, MAX_ISSUED);
       return {
         where,
         lines,
         bytes,
         firstMs: stampedMs(firstStamped),
         lastMs: stampedMs(lastStamped),
-        signs: [...signs.values()],
-        issued: [...issued.values()].flatMap((list) => list.slice(-MAX_OF_NAME)),
+        signs: [...signs.values()].map((sign) => ({ ...sign, sample: sampleOf(sign.sample) })),
+        issued: kept,
         refused: refused.slice(-MAX_REFUSED),
-        nameless,
+        nameless: nameless + all.length - kept.length,
         unreadLines,
         moreSigns,
         json,

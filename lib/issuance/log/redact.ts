@@ -53,8 +53,15 @@ export function redact(text: string): string {
 /** Longest sample kept, in characters. */
 const SAMPLE_LENGTH = 300;
 
+/** Of a longer line only so much is looked at, up to a space: what the cut would halve could be a key. */
+const LOOKED_AT = 4_096;
+
+function beginningOf(line: string): string {
+  return line.length <= LOOKED_AT ? line : line.slice(0, Math.max(0, line.lastIndexOf(" ", LOOKED_AT)));
+}
+
 /** A line as it may be kept. */
 export function sampleOf(line: string): string {
-  const clean = redact(plainLine(line)).trim();
+  const clean = redact(beginningOf(plainLine(line))).trim();
   return clean.length <= SAMPLE_LENGTH ? clean : `${clean.slice(0, SAMPLE_LENGTH - 1)}…`;
 }

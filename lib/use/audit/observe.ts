@@ -8,6 +8,7 @@
  */
 import { boundObservations, mergeObservations, NO_OBSERVATIONS, type Observations, observationsOf, type SourceLook } from "../../state/observations.ts";
 import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../issuance/evidence.ts";
+import { boundClaims } from "../../issuance/log/claims.ts";
 import type { ClusterDiagnosis, PodFacts } from "../../ports/diagnosis.ts";
 import type { Timer } from "../../ports/timer.ts";
 import type { StateDocument } from "../../state/document.ts";
@@ -38,14 +39,20 @@ const OWN_SOURCES: ReadonlySet<string> = new Set(["logs", "events", "access"]);
 
 /** What is told as it comes; after the end nothing is taken any more. */
 class Gathered {
+  readonly #nowMs: number;
   #observations: Observations = NO_OBSERVATIONS;
   #evidence: Evidence = NO_EVIDENCE;
   #ended = false;
 
+  constructor(nowMs: number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Bounded at each step: two hundred forged logs cost no more than one. */
   add(part: Partial<Observations>, evidence: Evidence = NO_EVIDENCE): void {
     if (this.#ended) return;
-    this.#observations = mergeObservations(this.#observations, { ...NO_OBSERVATIONS, ...part });
-    if (evidence !== NO_EVIDENCE) this.#evidence = mergeEvidence(this.#evidence, evidence);
+    this.#observations = boundObservations(mergeObservations(this.#observations, { ...NO_OBSERVATIONS, ...part }), this.#nowMs);
+    if (evidence !== NO_EVIDENCE) this.#evidence = boundClaims(mergeEvidence(this.#evidence, evidence));
   }
 
   end(): Observed {
@@ -112,7 +119,7 @@ export async function observe(state: StateDocument, hints: ReadonlyMap<string, W
   const before = observationsOf(state);
   const writers = writersOf(state, hints);
   const { nowMs, timer, budgetMs } = options;
-  const gathered = new Gathered();
+  const gathered = new Gathered(nowMs);
   let inTime = true;
   if (writers.length > 0) {
     const over = new AbortController();

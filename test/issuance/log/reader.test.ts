@@ -157,6 +157,13 @@ describe("redaction", () => {
       expect(sampleOf(line)).not.toContain("CANARY");
     }
   });
+  it("of a long line keeps nothing that the cut would halve", () => {
+    const key = "MHcCAQEEICANARYcanary0123456789abcdefghijklmnopqrstuvwxyz";
+    for (let room = 1; room < key.length; room++) {
+      const filler = `token=${"a".repeat(4_096 - room - 7)} `;
+      expect(sampleOf(`${filler}${key}`)).not.toContain("MH");
+    }
+  });
   it("leaves names, serial numbers and addresses", () => {
     const line = `cert("${D}"): getCertPEM: 429: see https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers, serial 32009ebf3734dd7a0123456789abcdef0123, secrets "${D}" is forbidden: User "system:serviceaccount:tailscale:pg"`;
     expect(redact(line)).toBe(line);
