@@ -52,11 +52,20 @@ export function reportText(report: AuditReport, { io, options, atNs, stores }: T
   );
 }
 
+function instantText(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
 /** Says what could not be done and sets the exit code. */
 export function endAudit(io: Io, report: AuditReport, options: { readonly failOn: FailOn; readonly verbose?: boolean }): void {
   for (const { error } of report.failed) tell(io, error);
   for (const error of report.unreadStates) tell(io, error);
   for (const { unsaved } of report.clusters) if (unsaved !== null) tell(io, unsaved);
+  for (const { domain, source, code, sinceMs, wholeMs } of report.transparency) {
+    if (code === null || sinceMs === null) continue;
+    const whole = wholeMs === null ? "it never answered whole" : `what it shows is as of ${instantText(wholeMs)}`;
+    writeLine(io.stderr, `certkeep: ${plain(`certificate logs, ${source} about ${domain}: ${code.replaceAll("_", " ")} since ${instantText(sinceMs)}; ${whole}`)}`);
+  }
   if (isIncomplete(report)) io.exit(3);
   for (const { title, state } of report.clusters) {
     for (const part of state.audit?.unread ?? []) {

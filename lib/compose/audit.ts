@@ -11,6 +11,7 @@ import type { Progress } from "../ports/progress.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/context.ts";
 import { configuredIssuers, createKit, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";
+import { composeOutside } from "./outside.ts";
 import { composeSettings, type ComposedSettings, type Kubeconfigs, type World } from "./settings.ts";
 import { realTimer } from "./timer.ts";
 
@@ -43,6 +44,7 @@ export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   const settings = await composeSettings({ ...world, reach: world.clusters.length === 0 ? "all" : world.clusters });
   const { config, stores } = settings;
   const kit = createKit(configuredIssuers(config));
+  const outside = world.atNs === null ? await composeOutside(config, world) : null;
   return {
     config,
     targets: await composeTargets(settings, world),
@@ -55,6 +57,7 @@ export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
       kit,
       progress: world.progress,
       dryRun: world.atNs !== null,
+      ...(outside === null ? {} : { outside }),
       timer: realTimer,
       ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),
       ...(world.signal === undefined ? {} : { signal: world.signal }),

@@ -20,12 +20,13 @@ function defaultAnchors(): Anchors {
 /** The issuers of a configuration whose files have been read. */
 export function configuredIssuers(config: Config): Issuer[] {
   const pem = (source: PemSource): string => (source.kind === "pem" ? source.pem : "");
-  return config.issuers.map(({ id, title, kind, anchors, intermediates, limits }) =>
+  return config.issuers.map(({ id, title, kind, anchors, intermediates, directory, limits }) =>
     createIssuer({
       id,
       title,
       environment: kind,
       anchorsPem: pem(anchors),
+      directory,
       ...(intermediates === null ? {} : { intermediatesPem: pem(intermediates) }),
       ...(limits === null ? {} : { limits: { perSet: bucketOf(limits.perSet), perDomain: bucketOf(limits.perDomain), source: "certkeep.yaml", checked: "" } }),
     }),

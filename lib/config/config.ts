@@ -78,6 +78,8 @@ export interface ConfigIssuer {
   readonly anchors: PemSource;
   readonly intermediates: PemSource | null;
   readonly kind: "production" | "staging";
+  /** URL of its ACME directory, for suggested renewal times; `null`: it isn't asked. */
+  readonly directory: string | null;
   /** `null`: none is known. */
   readonly limits: { readonly perSet: LimitSetting | null; readonly perDomain: LimitSetting | null } | null;
 }
@@ -133,6 +135,23 @@ export interface RestorePair {
   readonly to: string;
 }
 
+/** A search of certificate logs that is asked for a domain's certificates. */
+export interface TransparencySetting {
+  /** `null`: Cert Spotter's own. */
+  readonly url: string | null;
+  /** A reference to its API token, which is a credential: `env:`, `file:` or `secretsmanager://`; `null`: asked without. */
+  readonly token: string | null;
+  /** `null`: those of the certificates that audits saw. */
+  readonly domains: readonly string[] | null;
+}
+
+/** What is asked of others than the clusters. Nothing is asked that isn't switched on. */
+export interface SourcesConfig {
+  readonly transparency: TransparencySetting | null;
+  readonly renewalInfo: boolean;
+  readonly revocation: boolean;
+}
+
 export interface Config {
   readonly recipients: readonly string[];
   /** Where the identity is that opens copies: `env:`, `file:` or `secretsmanager://`. An audit never reads it. */
@@ -153,6 +172,7 @@ export interface Config {
   readonly issuers: readonly ConfigIssuer[];
   readonly limits: readonly LimitEntry[];
   readonly backups: { readonly perDay: number };
+  readonly sources: SourcesConfig;
   readonly digest: DigestConfig;
   readonly ignore: readonly IgnoreSetting[];
 }
@@ -178,6 +198,7 @@ export const DEFAULT_CONFIG: Config = {
   issuers: [],
   limits: [],
   backups: { perDay: DEFAULT_COPIES_PER_DAY },
+  sources: { transparency: null, renewalInfo: false, revocation: false },
   digest: { atMinute: 8 * 60, weekday: "monday", routes: [] },
   ignore: [],
 };

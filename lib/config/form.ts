@@ -30,6 +30,8 @@ export const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 export const STAGE = /^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/;
 export const TOPIC_ARN = /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/;
 export const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+/** What others are asked at: no user, no query, no fragment. */
+export const HTTPS_URL = /^https:\/\/[A-Za-z0-9.-]{1,253}(:\d{1,5})?(\/[A-Za-z0-9._~/-]*)?$/;
 
 const VALUE = "([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?";
 const KEY = "([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";

@@ -3,7 +3,7 @@
  * with its line and column. Total: no text makes it throw. Nothing is read or resolved here.
  */
 import type * as z from "zod/mini";
-import type { ClusterEntry, Config, ConfigIssuer, DigestConfig, IgnoreSetting, LimitEntry, LimitSetting, PemSource, SecretRef } from "./config.ts";
+import type { ClusterEntry, Config, ConfigIssuer, DigestConfig, IgnoreSetting, LimitEntry, LimitSetting, PemSource, SecretRef, SourcesConfig } from "./config.ts";
 import { DEFAULT_CONFIG, DEFAULT_LIMIT_HOURS } from "./config.ts";
 import type { Part } from "../access/table.ts";
 import { endOf } from "./form.ts";
@@ -60,6 +60,9 @@ function readAs<T extends z.ZodMiniType>(schema: T, source: string | Uint8Array,
 
 function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): Fault[] {
   return issues.flatMap((issue): Fault[] => {
+    // Of a value or a group of settings: what is wrong within the group, where one was written.
+    const within = issue.code === "invalid_union" ? issue.errors.find((errors) => errors.some(({ path }) => path.length > 0)) : undefined;
+    if (within !== undefined) return issuesOf(within.map((one) => ({ ...one, path: [...issue.path, ...one.path] })), schema);
     if (issue.code !== "unrecognized_keys") return [{ path: issue.path, atKey: false, found: null, expected: issue.message, suggestion: null }];
     const allowed = keysAt(schema, issue.path);
     return issue.keys.map((key) => {
@@ -78,7 +81,9 @@ function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): F
 
 /** The schema without what makes it optional. */
 function bare(schema: z.core.$ZodType): z.core.$ZodType {
-  const { def } = schema._zod as unknown as { def: { type: string; innerType?: z.core.$ZodType } };
+  const { def } = schema._zod as unknown as { def: { type: string; innerType?: z.core.$ZodType; options?: readonly z.core.$ZodType[] } };
+  const group = def.options?.find((option) => shapeOf(option) !== null);
+  if (group !== undefined) return group;
   return (def.type === "optional" || def.type === "nullable") && def.innerType !== undefined ? bare(def.innerType) : schema;
 }
 
@@ -115,7 +120,7 @@ function whereItBelongs(key: string, root: z.ZodMiniType): string | null {
 
 /** Where text is never shown: it may be a key, or hold a password. */
 function hides(path: readonly PropertyKey[]): boolean {
-  return path[0] === "identity" || path[0] === "stores" || path.at(-1) === "anchors" || path.at(-1) === "webhook" || path.at(-1) === "intermediates";
+  return path[0] === "identity" || path[0] === "stores" || path.at(-1) === "anchors" || path.at(-1) === "webhook" || path.at(-1) === "token" || path.at(-1) === "transparency" || path.at(-1) === "intermediates";
 }
 
 const IDENTITY_HINT = "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied";
@@ -228,8 +233,18 @@ function toConfig(input: ConfigInput): Config {
     issuers: (input.issuers ?? []).map(toIssuer),
     limits: (input.limits ?? []).flatMap(toLimit),
     backups: { perDay: input.backups?.perDay ?? DEFAULT_CONFIG.backups.perDay },
+    sources: toSources(input.sources ?? {}),
     digest: toDigest(input.digest ?? {}),
     ignore: (input.ignore ?? []).map(toIgnore),
+  };
+}
+
+function toSources({ transparency, renewalInfo, revocation }: NonNullable<ConfigInput["sources"]>): SourcesConfig {
+  const { url, token, domains } = typeof transparency === "object" ? transparency : {};
+  return {
+    transparency: transparency === undefined || transparency === false ? null : { url: url ?? null, token: token ?? null, domains: domains === undefined ? null : distinct(domains.map((domain) => domain.toLowerCase())) },
+    renewalInfo: renewalInfo ?? false,
+    revocation: revocation ?? false,
   };
 }
 
@@ -269,6 +284,7 @@ function toIssuer(input: NonNullable<ConfigInput["issuers"]>[number]): ConfigIss
     anchors: toPem(input.anchors),
     intermediates: input.intermediates === undefined ? null : toPem(input.intermediates),
     kind: input.kind ?? "production",
+    directory: input.directory ?? null,
     limits: input.limits === undefined ? null : { perSet: toBucket(input.limits.perSet), perDomain: toBucket(input.limits.perDomain) },
   };
 }

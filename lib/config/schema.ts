@@ -8,7 +8,7 @@ import { parseInstantOrNull } from "../certificate/time.ts";
 import { ACCESS_KINDS, PARTS } from "../access/table.ts";
 import { CODES, SEVERITIES, type FindingCode, type Severity } from "../finding/codes.ts";
 import { DEFAULT_COPIES_PER_DAY, DEFAULT_LIMIT_HOURS } from "./config.ts";
-import { BACKUP_STORE, DOMAIN, endOf, FUNCTION_NAME, HOST, isSelector, LABEL, NAMESPACE_PATTERN, PATTERN, REFERENCE, REGION, SECRET_NAME, SECRET_REF, SECRETS_STORE, STAGE, STATE_STORE, TOPIC_ARN } from "./form.ts";
+import { BACKUP_STORE, DOMAIN, endOf, FUNCTION_NAME, HOST, HTTPS_URL, isSelector, LABEL, NAMESPACE_PATTERN, PATTERN, REFERENCE, REGION, SECRET_NAME, SECRET_REF, SECRETS_STORE, STAGE, STATE_STORE, TOPIC_ARN } from "./form.ts";
 import { isRecipient } from "./recipient.ts";
 
 /** What an editor shows of a setting. */
@@ -144,6 +144,8 @@ const certificates = () =>
       z.refine((pem) => pem.trim() !== "" && (!/[\r\n]/.test(pem.trim()) || pem.includes("-----BEGIN CERTIFICATE-----")), "a PEM file's path, or certificates in PEM after `|`"),
     );
 
+const URL = "a URL that begins with https://, without a user or a query";
+
 const COUNT = "a whole number from 1 to 1000000";
 const HOURS = "a number of hours above 0, at most 8784";
 
@@ -165,6 +167,9 @@ const issuerSchema = z.strictObject(
       .optional(certificates())
       .register(help, { description: "Its intermediate certificates: where a chain lacks one, it is told as missing, and the certificate still counts as this issuer's.", examples: ["corp-intermediates.pem"] }),
     kind: z.optional(z.enum(["production", "staging"], "production or staging")).register(help, { description: "staging: clients don't trust it, and nothing of it is critical.", default: "production" }),
+    directory: z
+      .optional(text(URL, HTTPS_URL))
+      .register(help, { title: "ACME directory", description: "Its ACME directory, which is asked for suggested renewal times where sources.renewalInfo is true.", examples: ["https://acme.corp.example/directory"] }),
     limits: z
       .optional(
         z.strictObject(
@@ -217,6 +222,33 @@ const routeSchema = z.strictObject(
   "a route: name and webhook",
 );
 
+const SWITCH = "true, false";
+
+const transparencySchema = z.union(
+  [
+    z.boolean(),
+    z.strictObject({
+      url: z.optional(text(URL, HTTPS_URL)).register(help, { description: "Where Cert Spotter's API is.", default: "https://api.certspotter.com/v1/issuances" }),
+      token: z
+        .optional(text("a reference: env:NAME, file:PATH or secretsmanager://NAME, never the token itself", REFERENCE))
+        .register(help, { description: "Where the API token is. Without one fewer questions are answered each hour.", examples: ["env:CERTSPOTTER_TOKEN"] }),
+      domains: z
+        .optional(list(text("a domain: host names' labels, with at least one dot", DOMAIN), "a list of domains"))
+        .register(help, { description: "Domains to ask about. Without it: the registered domains of the public certificates that audits saw.", examples: [["tail1a2b3.ts.net"]] }),
+    }),
+  ],
+  `${SWITCH}, or the settings url, token and domains`,
+);
+
+const sourcesSchema = z.strictObject(
+  {
+    transparency: z.optional(transparencySchema).register(help, { title: "Certificate Transparency", description: "Ask Cert Spotter which certificates are in public logs, so that those that no Secret shows count as well. It learns the domains, which the logs show anyway.", default: false, examples: [true] }),
+    renewalInfo: z.optional(z.boolean(SWITCH)).register(help, { title: "Suggested renewal times", description: "Ask the issuer when each certificate should be renewed (ACME Renewal Information), to notice a renewal that it forces.", default: false }),
+    revocation: z.optional(z.boolean(SWITCH)).register(help, { title: "Revocation lists", description: "Fetch the issuer's revocation lists in audits, to tell a certificate that was revoked.", default: false }),
+  },
+  "the settings transparency, renewalInfo and revocation",
+);
+
 const TIME = "a time of day such as 08:00, in quotes";
 
 const PER_DAY = "a whole number from 1 to 1000000";
@@ -251,6 +283,7 @@ export const configSchema = z.strictObject(
         ),
       )
       .register(help, { title: "Backups", description: "How much is kept." }),
+    sources: z.optional(z.nullable(sourcesSchema)).register(help, { title: "Sources", description: "What is asked of others than your clusters. Nothing is asked that isn't switched on here." }),
     digest: z
       .optional(
         z.nullable(

@@ -74,6 +74,8 @@ const REST = `# Where sealed copies, and the record of what was seen, are kept. 
     #intermediates: corp-intermediates.pem
     # production, or staging: nothing of it is critical.
     #kind: production
+    # Its ACME directory, asked for suggested renewal times where sources: says so.
+    #directory: https://acme.corp.example/directory
     # How many certificates it issues. Without it no budget is told for it.
     #limits: {perSet: {count: 5, hours: 168}, perDomain: {count: 50, hours: 168}}
 
@@ -86,6 +88,16 @@ const REST = `# Where sealed copies, and the record of what was seen, are kept. 
 # New copies a day and cluster. More are left for the next day, and told as backup_quota.
 #backups:
   #perDay: 1000
+
+# What is asked of others than your clusters. Nothing is asked that isn't switched on here.
+#sources:
+  # Cert Spotter, which searches the public certificate logs: certificates that no Secret shows count as well.
+  # It learns the domains. Instead of true also: {token: "env:CERTSPOTTER_TOKEN", domains: [tail1a2b3.ts.net]}
+  #transparency: true
+  # The issuer, when each certificate should be renewed: notices a renewal that it forces.
+  #renewalInfo: true
+  # The issuer's revocation lists, also in audits; a restore asks them anyway.
+  #revocation: true
 
 # The digest in Slack: what changed and what needs you. What is critical is posted at once, the rest once a
 # day from this time (UTC) on, and once a week even if nothing changed.

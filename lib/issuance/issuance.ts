@@ -119,6 +119,11 @@ export function seenIn(issuance: Issuance, sources: readonly Sighting[]): Issuan
   return derive(issuance, issuance.names, issuance.set, issuance.domains, sources);
 }
 
+/** Whether it may be a cluster's: seen there, or, as by a log of all certificates alone, nowhere. */
+export function mayBeOf({ sources }: Pick<Issuance, "sources">, cluster: string): boolean {
+  return sources.some((source) => source.cluster === cluster) || sources.every((source) => source.cluster === null);
+}
+
 /** What makes two records the same issuance. The lengths keep texts apart, whatever stands in them; JSON would cost several times as much. */
 export function issuanceKey({ issuer, serial, claimedBy }: Pick<Issuance, "issuer" | "serial" | "claimedBy">): string {
   const key = `${issuer.length} ${issuer} ${serial.length} ${serial}`;

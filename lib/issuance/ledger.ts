@@ -7,7 +7,7 @@
  * bucket, is decided here.
  */
 import type { Evidence, Refusal } from "./evidence.ts";
-import type { Issuance } from "./issuance.ts";
+import { type Issuance, mayBeOf } from "./issuance.ts";
 import { type IssuerLimits, type Limit, limitFor, type LimitKind, type LimitOverride, MS_NS, RENEWAL_WINDOW_MS } from "./limit.ts";
 
 export interface Entry {
@@ -89,7 +89,8 @@ function entriesOf(issuances: readonly Issuance[]): Entry[] {
 
 /** The claims of a cluster that no verified issuance accounts for; each verified one accounts for one claim. */
 function unaccounted(claims: readonly Issuance[], verified: readonly Issuance[], cluster: string): Issuance[] {
-  const free = verified.filter(({ sources }) => sources.some((source) => source.cluster === cluster)).toSorted(byIssuance);
+  // One that only the logs of all certificates show may be this cluster's: issued there, and never stored.
+  const free = verified.filter((issuance) => mayBeOf(issuance, cluster)).toSorted(byIssuance);
   const serials = new Set(verified.map(({ serial }) => serial));
   let next = 0;
   return claims.toSorted(byIssuance).filter((claim) => {

@@ -44,6 +44,11 @@ export function registeredDomain(name: string): string {
   return getDomain(bare, PSL_OPTIONS) ?? bare;
 }
 
+/** Whether it is a registered domain itself, neither an address nor a suffix under which others register theirs. */
+export function isRegisteredDomain(domain: string): boolean {
+  return !/\d$/.test(domain) && getDomain(domain, PSL_OPTIONS) === domain;
+}
+
 /** The registered domains of a set, sorted, each once: an issuance takes a token from every one of them. */
 export function registeredDomains(names: readonly string[]): readonly string[] {
   if (names.length === 1) return [registeredDomain(names[0] as string)];

@@ -110,8 +110,8 @@ function wasDue(issuance: Issuance, atMs: number, options: NeedOptions): boolean
 
 /** Whether one place may have had both: some cluster saw both, or one is known from no cluster at all. */
 function mayShareOwner(a: Issuance, b: Issuance): boolean {
-  const clusters = a.sources.map(({ cluster }) => cluster);
-  return clusters.includes(null) || b.sources.some(({ cluster }) => cluster === null || clusters.includes(cluster));
+  const [inA, inB] = [a, b].map(({ sources }) => sources.flatMap(({ cluster }) => cluster ?? [])) as [string[], string[]];
+  return inA.length === 0 || inB.length === 0 || inA.some((cluster) => inB.includes(cluster));
 }
 
 /** The latest issuance before the i-th that was still good for its owner when that was made. */

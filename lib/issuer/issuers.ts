@@ -43,6 +43,10 @@ export interface Issuer {
   } | null;
   /** Latest first; the last holds for all time before. */
   backdating: readonly Backdate[];
+  /** Whether every certificate is in public logs before anybody has it, and the shortest lifetime it is issued for; null: not logged. */
+  logged: { shortestLifetimeMs: number } | null;
+  /** ACME directory (RFC 8555 §7.1.1), or null. */
+  directory: string | null;
 }
 
 const WEEK_MS = 168 * 3_600_000;
@@ -55,6 +59,12 @@ const LETS_ENCRYPT_BACKDATING: readonly Backdate[] = [
   { fromNs: 1_721_865_600_000_000_000n, backdateMs: 3_510_000 },
   { fromNs: -(1n << 80n), backdateMs: 3_600_000 },
 ];
+
+/**
+ * Let's Encrypt logs a precertificate of each certificate before it signs that, and embeds the logs' answers; its
+ * shortest profile, shortlived, is of 160 h (https://letsencrypt.org/docs/profiles/, read 2026-08-21).
+ */
+const LETS_ENCRYPT_LOGGED = { shortestLifetimeMs: 160 * 3_600_000 };
 
 const pems = (set: Readonly<Record<string, string>>): Anchors => anchorsFromPem(...Object.values(set));
 
@@ -71,6 +81,8 @@ export const LETS_ENCRYPT: Issuer = {
     checked: "2026-08-21",
   },
   backdating: LETS_ENCRYPT_BACKDATING,
+  logged: LETS_ENCRYPT_LOGGED,
+  directory: "https://acme-v02.api.letsencrypt.org/directory",
 };
 
 /** The staging environment; its limits are far higher and not what anybody waits for. */
@@ -82,6 +94,8 @@ export const LETS_ENCRYPT_STAGING: Issuer = {
   intermediates: pems(STAGING_INTERMEDIATES),
   limits: null,
   backdating: LETS_ENCRYPT_BACKDATING,
+  logged: null,
+  directory: "https://acme-staging-v02.api.letsencrypt.org/directory",
 };
 
 /** What is known without configuration; production first. */
@@ -96,6 +110,8 @@ export function createIssuer(options: {
   intermediatesPem?: string | Uint8Array;
   limits?: Issuer["limits"];
   backdateMs?: number;
+  logged?: Issuer["logged"];
+  directory?: Issuer["directory"];
 }): Issuer {
   return {
     id: options.id,
@@ -105,6 +121,8 @@ export function createIssuer(options: {
     intermediates: options.intermediatesPem === undefined ? createAnchors([]) : anchorsFromPem(options.intermediatesPem),
     limits: options.limits ?? null,
     backdating: [{ fromNs: -(1n << 80n), backdateMs: options.backdateMs ?? 0 }],
+    logged: options.logged ?? null,
+    directory: options.directory ?? null,
   };
 }
 

@@ -22,6 +22,8 @@ export interface RevocationList {
   readonly nextUpdate: number | null;
   /** Date of revocation (seconds since 1970) by serial number, lower-case hexadecimal contents octets. */
   readonly revoked: ReadonlyMap<string, number>;
+  /** CRLReason (RFC 5280 §5.3.1) of those that say one, likewise. */
+  readonly reasons: ReadonlyMap<string, number>;
   /** Addresses in issuingDistributionPoint (RFC 5280 §5.2.5); `null` where it has none. */
   readonly points: readonly string[] | null;
   /** What keeps it from being taken for a whole list of certificates of this issuer. */
@@ -37,7 +39,11 @@ const OID = {
   rsaSha512: "2a864886f70d01010d",
   issuingDistributionPoint: "551d1c",
   deltaCrlIndicator: "551d1b",
+  reasonCode: "551d15",
 } as const;
+
+/** RFC 5280 §5.3.1, by number; 7 is not used. */
+const REASONS = ["unspecified", "key_compromise", "ca_compromise", "affiliation_changed", "superseded", "cessation_of_operation", "certificate_hold", null, "remove_from_crl", "privilege_withdrawn", "aa_compromise"] as const;
 
 const HASHES: Readonly<Record<string, { readonly hash: string; readonly key: "ecdsa" | "rsa" }>> = {
   [OID.ecdsaSha256]: { hash: "sha256", key: "ecdsa" },
@@ -67,10 +73,11 @@ export function parseRevocationList(der: Uint8Array): RevocationList | null {
   if (algorithm === null) return null;
   const nextUpdate = body.peek(TAG.utcTime) || body.peek(TAG.generalizedTime) ? readTime(body) : null;
   const revoked = new Map<string, number>();
+  const reasons = new Map<string, number>();
   const limits: string[] = [];
   if (body.peek(TAG.sequence)) {
     const entries = body.read(TAG.sequence);
-    if (entries === null || !readEntries(entries, revoked, limits)) return null;
+    if (entries === null || !readEntries(entries, { revoked, reasons, limits })) return null;
   }
   let points: string[] | null = null;
   if (!body.empty) {
@@ -87,7 +94,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList | null {
       } else if (extension.oid === OID.deltaCrlIndicator || extension.critical) limits.push("it has an extension that isn't understood");
     }
   }
-  return { tbs: tbs.slice(), issuer: issuer.slice(), algorithm, signature: signature.bytes, thisUpdate, nextUpdate, revoked, points, limits };
+  return { tbs: tbs.slice(), issuer: issuer.slice(), algorithm, signature: signature.bytes, thisUpdate, nextUpdate, revoked, reasons, points, limits };
 }
 
 interface Extension {
@@ -105,7 +112,9 @@ function readExtension(from: Der): Extension | null {
   return critical === null || value === null || !sequence.empty ? null : { oid, critical, value: value.slice() };
 }
 
-function readEntries(entries: Der, revoked: Map<string, number>, limits: string[]): boolean {
+const ENUMERATED = 0x0a;
+
+function readEntries(entries: Der, { revoked, reasons, limits }: { readonly revoked: Map<string, number>; readonly reasons: Map<string, number>; readonly limits: string[] }): boolean {
   while (!entries.empty) {
     const entry = entries.read(TAG.sequence);
     const serial = entry?.readIntegerBytes() ?? null;
@@ -118,6 +127,10 @@ function readEntries(entries: Der, revoked: Map<string, number>, limits: string[
     while (!extensions.empty) {
       const extension = readExtension(extensions);
       if (extension === null) return false;
+      if (extension.oid === OID.reasonCode) {
+        const code = new Der(extension.value).read(ENUMERATED)?.slice();
+        if (code?.length === 1) reasons.set(serial.toString("hex"), code[0] ?? 0);
+      }
       // certificateIssuer is critical: the entry is of another issuer then (RFC 5280 §5.3.3).
       if (extension.critical && limits.length === 0) limits.push("it holds entries that aren't understood");
     }
@@ -161,8 +174,13 @@ function isSignedBy(list: RevocationList, issuer: Certificate): boolean {
   }
 }
 
+/** Why the list says that a certificate was revoked, by the contents octets of its serial number; `null` where it says nothing. */
+export function revocationReason(list: RevocationList, serialDer: Uint8Array): string | null {
+  return REASONS[list.reasons.get(Buffer.from(serialDer).toString("hex")) ?? -1] ?? null;
+}
+
 /** What the list, fetched from `url`, says of `leaf`, which `issuer` signed. */
-export function isRevokedBy(list: RevocationList, view: { readonly leaf: Certificate; readonly issuer: Certificate; readonly url: string; readonly nowNs: bigint }): Revocation {
+export function isRevokedBy(list: RevocationList, view: { readonly leaf: Pick<Certificate, "serialDer">; readonly issuer: Certificate; readonly url: string; readonly nowNs: bigint }): Revocation {
   const unknown = (why: string): Revocation => ({ state: "unknown", why });
   const { leaf, issuer, url, nowNs } = view;
   const at = (seconds: number): bigint => BigInt(seconds) * 1_000_000_000n;

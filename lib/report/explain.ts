@@ -252,9 +252,9 @@ function budgetLine(budget: Budget, atMs: number): string {
 /** Reasons that aren't told well by their code alone. */
 const REASON_WORDS: Readonly<Record<string, string>> = { gap: "lines are missing", too_much: "more than is read at once", debug_off: "nothing at debug level" };
 
-function silenceText({ source, cluster, reason }: Silence): string {
+function silenceText({ source, cluster, reason, sinceMs }: Silence): string {
   const what = { secret: "Secrets", backup: "backups", state: "the state", log: "logs", ct: "certificate logs" }[source];
-  return `${what}${cluster === null ? "" : ` of ${cluster}`} (${REASON_WORDS[reason] ?? reason.replaceAll("_", " ")})`;
+  return `${what}${cluster === null ? "" : ` of ${cluster}`} (${REASON_WORDS[reason] ?? reason.replaceAll("_", " ")}${sinceMs === null ? "" : ` since ${instantOf(sinceMs)}`})`;
 }
 
 function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {

@@ -153,7 +153,11 @@ export interface RevokedEntry {
   /** Hex. */
   readonly serial: string;
   readonly revokedAt: Date;
+  /** CRLReason (RFC 5280 §5.3.1) by its number; default none is said. */
+  readonly reason?: number;
 }
+
+const reasonExtension = (reason: number): Buffer => sequence(extensionDer({ oid: "2.5.29.21", value: Buffer.from([0x0a, 1, reason]) }));
 
 /** DER of a revocation list (RFC 5280 §5). */
 export function revocationListDer(
@@ -167,7 +171,7 @@ export function revocationListDer(
   },
   signer: KeyPair,
 ): Buffer {
-  const entries = parts.revoked.map((entry) => sequence(integerHex(entry.serial), time(entry.revokedAt)));
+  const entries = parts.revoked.map((entry) => sequence(integerHex(entry.serial), time(entry.revokedAt), ...(entry.reason === undefined ? [] : [reasonExtension(entry.reason)])));
   const extensions = [
     extensionDer({ oid: "2.5.29.35", value: sequence(implicit(0, parts.keyId)) }),
     extensionDer({ oid: "2.5.29.20", value: integer(Math.floor(parts.thisUpdate.getTime() / 1000)) }),

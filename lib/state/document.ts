@@ -48,6 +48,10 @@ const certificateRecord = z.looseObject({
   notKept: z.nullable(notKept),
   /** Thumbprint of the ACME account key seen beside it (RFC 7638), or `null`. */
   account: z.nullable(z.string()),
+  /** Of its authority key identifier, hex; empty: it has none; absent: not known yet, it wasn't read since this is recorded. */
+  keyIdentifier: z.optional(z.string()),
+  /** Address of its issuer's revocation list, likewise. */
+  revocationList: z.optional(z.string()),
 });
 export type CertificateRecord = z.infer<typeof certificateRecord>;
 

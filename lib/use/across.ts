@@ -1,18 +1,21 @@
 /**
  * The issuances of all clusters: those just audited, and the states of all others that the store holds, also of
- * clusters that this run doesn't look at. A state that can't be read is a silence, and told.
+ * clusters that this run doesn't look at; and beside them what certificate logs told of domains. What can't be read is
+ * a silence, and told.
  */
 import pLimit from "p-limit";
 import { type Across, type ClusterPart, createAcross, partOf, unreadPart } from "../finding/across.ts";
 import { msOf } from "../finding/verdict.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import type { Silence } from "../issuance/evidence.ts";
 import type { LimitOverride } from "../issuance/limit.ts";
 import type { Issuer } from "../issuer/issuers.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StateStore } from "../ports/states.ts";
 import type { StateDocument } from "../state/document.ts";
-import { loadState, stateKeys } from "./states.ts";
+import { NO_EVIDENCE, type Silence } from "../issuance/evidence.ts";
+import { transparencyDomain, transparencyEvidence, transparencyName } from "../state/transparency.ts";
+import { loadTransparency } from "./transparency.ts";
+import { loadState, stateKeysIn } from "./states.ts";
 
 export interface AcrossPorts {
   readonly states: StateStore;
@@ -33,11 +36,11 @@ export interface GatheredAcross {
 const READS_AT_ONCE = 4;
 
 /** Sources that nobody asked: they say nothing, which is not “nothing”. Those that were asked tell of themselves in each state. */
-function silent(parts: readonly ClusterPart[]): readonly Silence[] {
+function silent(parts: readonly ClusterPart[], searched: boolean): readonly Silence[] {
   const none = (source: Silence["source"], cluster: string | null = null): Silence => ({ source, cluster, reason: "not_enabled", sinceMs: null });
   const asked = parts.some(({ logsAsked }) => logsAsked === true);
   const logs = asked ? parts.filter(({ logsAsked }) => logsAsked === false).map(({ cluster }) => none("log", cluster)) : [none("log")];
-  return [...logs, none("ct")];
+  return [...logs, ...(searched ? [] : [none("ct")])];
 }
 
 /** `known` are states at hand, taken as they are; `visit` sees each other one as it is read. Never throws for what one state does. */
@@ -65,9 +68,23 @@ export async function gatherAcross(ports: AcrossPorts, known: readonly StateDocu
       parts.push(unreadPart(key, problem.code));
     }
   };
+  const readLogged = async (domain: string): Promise<void> => {
+    const nothing = unreadPart(transparencyName(domain), "");
+    try {
+      const loaded = await loadTransparency(ports.states, domain);
+      if (loaded !== null) parts.push({ ...nothing, evidence: transparencyEvidence(loaded.document, nowMs) });
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      problems.push(error);
+      parts.push({ ...nothing, evidence: { ...NO_EVIDENCE, silences: [{ source: "ct", cluster: null, reason: error.code, sinceMs: null }] } });
+    }
+  };
+  let searched = false;
   try {
-    const keys = await stateKeys(ports.states);
-    await Promise.all(keys.filter((key) => !have.has(key)).map((key) => limit(read, key)));
+    const names = await ports.states.names();
+    const domains = names.flatMap((name) => transparencyDomain(name) ?? []);
+    searched = domains.length > 0;
+    await Promise.all([...stateKeysIn(names).filter((key) => !have.has(key)).map((key) => limit(read, key)), ...domains.map((domain) => limit(readLogged, domain))]);
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     problems.push(error);
@@ -75,7 +92,7 @@ export async function gatherAcross(ports: AcrossPorts, known: readonly StateDocu
   }
   const across = createAcross(
     parts.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1)),
-    { issuers: ports.kit.issuers, overrides: ports.overrides ?? [], atMs, nowMs, silences: silent(parts) },
+    { issuers: ports.kit.issuers, overrides: ports.overrides ?? [], atMs, nowMs, silences: silent(parts, searched) },
   );
   return { across, problems };
 }

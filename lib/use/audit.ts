@@ -15,7 +15,8 @@ import { tally, type Tally } from "../finding/tally.ts";
 import { msOf } from "../finding/verdict.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
-import type { AuditPorts, AuditTarget } from "./audit/context.ts";
+import { type AuditPorts, type AuditTarget, OUTSIDE_MS, outsideSignal } from "./audit/context.ts";
+import { askedDomains, askTransparency, loggedDomains, type TransparencyLook, type TransparencyRun } from "./transparency.ts";
 import { unforeseen } from "./unforeseen.ts";
 
 export interface AuditReport {
@@ -24,6 +25,8 @@ export interface AuditReport {
   readonly failed: readonly { readonly title: string; readonly error: CertkeepError }[];
   /** Issuances and budgets over all clusters. */
   readonly across: Across;
+  /** How far certificate logs were searched; empty where that isn't switched on. */
+  readonly transparency: readonly TransparencyLook[];
   /** States of other clusters that could not be read: what they know of issuances is missing. */
   readonly unreadStates: readonly CertkeepError[];
 }
@@ -53,11 +56,12 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
   const atNs = ports.clock.nowNs();
   const limit = pLimit(CLUSTERS_AT_ONCE);
   const observeMs = observationMs(targets.length, ports);
+  const { outside } = ports;
   await Promise.all(
     targets.map((target) =>
       limit(async () => {
         try {
-          audits.push(await auditCluster(target, { ...ports, observeMs }));
+          audits.push(await auditCluster(target, { ...ports, observeMs, ...(outside === undefined ? {} : { outside: { ...outside, withinMs: Math.min(outside.withinMs ?? OUTSIDE_MS, observeMs) } }) }));
         } catch (error) {
           failed.push({ title: target.title, error: isCertkeepError(error) ? error : unforeseen(`cluster ${target.title}`, error) });
         } finally {
@@ -67,6 +71,7 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
       }),
     ),
   );
+  const logged = await askLogs(audits, ports);
   const order = (title: string): number => targets.findIndex((target) => target.title === title);
   const { across, problems } = await gatherAcross(ports, audits.map(({ state }) => state));
   const told = new Set(failed.map(({ error }) => error.message));
@@ -80,8 +85,17 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
     clusters: clusters.toSorted((a, b) => order(a.title) - order(b.title)),
     failed,
     across,
-    unreadStates: problems.filter(({ message }) => !told.has(message)),
+    transparency: logged.looks,
+    unreadStates: [...new Map([...logged.problems, ...problems].map((problem) => [problem.message, problem])).values()].filter(({ message }) => !told.has(message)),
   };
+}
+
+/** After every state was saved, and in a bounded time: certificate logs are on no audit's critical path. */
+async function askLogs(audits: readonly ClusterAudit[], ports: AuditPorts): Promise<TransparencyRun> {
+  const { outside, dryRun, states, kit, clock, wall = clock } = ports;
+  if (outside?.transparency == null || dryRun) return { looks: [], problems: [] };
+  const { source, domains } = outside.transparency;
+  return askTransparency(domains === null ? loggedDomains(audits.map(({ state }) => state), kit.issuers) : askedDomains(domains), { states, clock: wall, kit, source, signal: outsideSignal(ports) });
 }
 
 /** Whether something could not be read or written. */

@@ -43,7 +43,12 @@ export async function saveState(states: StateStore, cluster: string, state: Stat
 
 /** Keys of all clusters that have a state. */
 export async function stateKeys(states: StateStore): Promise<string[]> {
-  return (await states.names()).filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
+  return stateKeysIn(await states.names());
+}
+
+/** The same out of the names of all documents. */
+export function stateKeysIn(names: readonly string[]): string[] {
+  return names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
 }
 
 /**

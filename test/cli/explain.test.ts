@@ -74,7 +74,7 @@ describe("certkeep explain", () => {
     expect(out.match(/■+□* \d of 5/g)).toEqual(["■■■■□ 4 of 5", "■■■■□ 4 of 5", "■■■□□ 3 of 5"]);
     expect(words).toContain(`this set of names, ${DOMAIN}: at most 3 of 5 are left, perhaps fewer, since no source shows every issuance; the next comes back at 2026-11-24T18:36:00Z, in 30 hours; full again at 2026-11-26T04:12:00Z.`);
     expect(words).toContain(`new names under ${TAILNET}: at most 60 of 60 are left`);
-    expect(words).toContain("Silent: certificate logs (not enabled), logs of prod (lines are missing).");
+    expect(words).toContain("Silent: certificate logs (not enabled), logs of prod (lines are missing since 2026-11-21T10:00:00Z).");
     expect(words).toContain("reissued_without_need");
     expect(out.match(/good$/gm)).toHaveLength(3);
   });

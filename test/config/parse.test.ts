@@ -42,6 +42,7 @@ issuers:
     anchors: corp.pem
     intermediates: between.pem
     kind: staging
+    directory: https://acme.corp.example/directory
     limits: {perSet: {count: 7, hours: 24}}
   - id: inline
     anchors: |
@@ -50,6 +51,7 @@ limits:
   - {domain: Tail1a2b3.ts.net, count: 300}
   - {issuer: corp, names: [a.example.com, b.example.com], count: 3, hours: 1.5}
 backups: {perDay: 5}
+sources: {transparency: {url: "https://logs.example/v1", token: "env:TOKEN", domains: [Tail1a2b3.ts.net, tail1a2b3.ts.net]}, renewalInfo: true, revocation: true}
 ignore:
   - {cluster: prod, namespace: shop, name: legacy-*, code: expiring, reason: "moves", until: 2026-12-31}
   - {name: x.example.com, reason: y, until: "2026-12-31T12:00:00.5+02:00"}
@@ -81,14 +83,15 @@ ignore:
         aws: { region: "eu-west-1", stage: "prod", topic: "arn:aws:sns:eu-west-1:123456789012:alarms", restoreFunction: "certkeep-prod-restore" },
         restores: [{ from: "prod", to: "staging" }],
         issuers: [
-          { id: "corp", title: "Corp", anchors: { kind: "file", path: "corp.pem" }, intermediates: { kind: "file", path: "between.pem" }, kind: "staging", limits: { perSet: { count: 7, hours: 24 }, perDomain: null } },
-          { id: "inline", title: "inline", anchors: { kind: "pem", pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" }, intermediates: null, kind: "production", limits: null },
+          { id: "corp", title: "Corp", anchors: { kind: "file", path: "corp.pem" }, intermediates: { kind: "file", path: "between.pem" }, kind: "staging", directory: "https://acme.corp.example/directory", limits: { perSet: { count: 7, hours: 24 }, perDomain: null } },
+          { id: "inline", title: "inline", anchors: { kind: "pem", pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" }, intermediates: null, kind: "production", directory: null, limits: null },
         ],
         limits: [
           { issuer: "letsencrypt", scope: { kind: "domain", domain: "tail1a2b3.ts.net" }, count: 300, hours: 168 },
           { issuer: "corp", scope: { kind: "set", names: ["a.example.com", "b.example.com"] }, count: 3, hours: 1.5 },
         ],
         backups: { perDay: 5 },
+        sources: { transparency: { url: "https://logs.example/v1", token: "env:TOKEN", domains: ["tail1a2b3.ts.net"] }, renewalInfo: true, revocation: true },
         digest: DEFAULT_CONFIG.digest,
         ignore: [
           // The last day counts: it ends when the next one begins.
@@ -104,9 +107,17 @@ ignore:
     ["comments", "# nothing\n\n# here\n"],
     ["a byte order mark", "\ufeff"],
     ["document marks alone", "---\n...\n"],
-    ["sections with everything in them switched off", "recipients:\nclusters:\n  #- name: prod\nstores:\nissuers:\nlimits:\nbackups:\nignore:\n"],
+    ["sections with everything in them switched off", "recipients:\nclusters:\n  #- name: prod\nstores:\nissuers:\nlimits:\nbackups:\nsources:\nignore:\n"],
+    ["sources that say no", "sources: {transparency: false, renewalInfo: false, revocation: false}\n"],
   ])("takes %s for the defaults", (_name, text) => {
     expect(parseConfig(text, "certkeep.yaml")).toEqual({ ok: true, config: DEFAULT_CONFIG });
+  });
+
+  it("asks certificate logs with the usual settings where it says true, or only some", () => {
+    for (const [value, expected] of [["true", { url: null, token: null, domains: null }], ["{}", { url: null, token: null, domains: null }], ["{domains: [a.example]}", { url: null, token: null, domains: ["a.example"] }]] as const) {
+      const result = parseConfig(`sources: {transparency: ${value}}`, "f");
+      expect(result.ok && result.config.sources).toEqual({ transparency: expected, renewalInfo: false, revocation: false });
+    }
   });
 
   it("says every recipient once", () => {
@@ -134,6 +145,15 @@ type Expected = readonly [line: number, column: number, path: string, found: str
 type Case = readonly [name: string, text: string, ...problems: Expected[]];
 
 const MISTAKES: Case[] = [
+  ["a word for a switch", "sources: {revocation: yes please}\n", [1, 23, "sources.revocation", '"yes please"', "true, false"]],
+  ["a misspelt source", "sources:\n  transparancy: true\n", [2, 3, "sources.transparancy", "doesn't exist", "one of transparency, renewalInfo, revocation", 'Did you mean "transparency"?']],
+  ["a token where a reference is meant", "sources:\n  transparency:\n    token: k1234_abcdef\n", [3, 12, "sources.transparency.token", "not shown", "never the token itself"]],
+  ["a token for the whole source", "sources:\n  transparency: k1234_abcdef\n", [2, 17, "sources.transparency", "not shown", "the settings url, token and domains"]],
+  ["a misspelt setting of a source", "sources:\n  transparency:\n    domain: [a.example]\n", [3, 5, "sources.transparency.domain", "doesn't exist", "one of url, token, domains", 'Did you mean "domains"?']],
+  ["a source over http", "sources: {transparency: {url: http://logs.example}}\n", [1, 31, "sources.transparency.url", '"http://logs.example"', "begins with https://"]],
+  ["a source with a user", "sources: {transparency: {url: \"https://u:p@logs.example\"}}\n", [1, 31, "sources.transparency.url", "a text of", "without a user"]],
+  ["a domain that is none", "sources: {transparency: {domains: [localhost]}}\n", [1, 36, "sources.transparency.domains[0]", '"localhost"', "a domain"]],
+  ["a directory over http", "issuers: [{id: a, anchors: x.pem, directory: \"http://a.example/dir\"}]\n", [1, 46, "issuers[0].directory", '"http://a.example/dir"', "begins with https://"]],
   ["a misspelt key", "recipents: []\n", [1, 1, "recipents", "a setting that doesn't exist", "one of recipients, identity, clusters", 'Did you mean "recipients"?']],
   ["a singular", "clusters:\n  - name: prod\n    namespace: x\n", [3, 5, "clusters[0].namespace", "doesn't exist", "one of name, kubeconfig", 'Did you mean "namespaces"?']],
   ["another way of writing a key", "backups: {per-day: 3}\n", [1, 11, "backups.per-day", "doesn't exist", "one of perDay", 'Did you mean "perDay"?']],
@@ -213,7 +233,7 @@ describe("what is told", () => {
 
   it("says a problem in one line", () => {
     expect(problemsOf("recipents: []\n").map(problemLine)).toEqual([
-      'certkeep.yaml:1:1: recipents: found a setting that doesn\'t exist; expected one of recipients, identity, clusters, stores, aws, restores, issuers, limits, backups, digest, ignore. Did you mean "recipients"?',
+      'certkeep.yaml:1:1: recipents: found a setting that doesn\'t exist; expected one of recipients, identity, clusters, stores, aws, restores, issuers, limits, backups, sources, digest, ignore. Did you mean "recipients"?',
     ]);
   });
 
@@ -253,7 +273,7 @@ const SECRETS = [
   "eyJhbGciOiJSUzI1NiIsImtpZCI6IkEifQ",
   "0123456789abcdef0123456789abcdef",
 ];
-const SETTINGS = ["recipients: [$]", "recipients: $", "identity: $", "clusters:\n  - name: $", "clusters: [$]", "clusters:\n  - {name: a, context: 1, kubeconfig: [$]}", "stores: {backups: $}", "stores: $", "issuers: [{id: $, anchors: 1}]", "issuers: [{id: a, anchors: [$]}]", "ignore: [{reason: [$]}]", "ignore: [{code: $, reason: x}]", "ignore: [{until: $, code: expiring, reason: x}]", "token: $", "$: 1", "clusters: !x $", "a: &$ b", "a: *$", "a: [$", "$"];
+const SETTINGS = ["recipients: [$]", "recipients: $", "identity: $", "clusters:\n  - name: $", "clusters: [$]", "clusters:\n  - {name: a, context: 1, kubeconfig: [$]}", "stores: {backups: $}", "stores: $", "issuers: [{id: $, anchors: 1}]", "issuers: [{id: a, anchors: [$]}]", "sources: {transparency: $}", "sources: {transparency: {token: $}}", "sources: {transparency: {url: $}}", "ignore: [{reason: [$]}]", "ignore: [{code: $, reason: x}]", "ignore: [{until: $, code: expiring, reason: x}]", "token: $", "$: 1", "clusters: !x $", "a: &$ b", "a: *$", "a: [$", "$"];
 
 describe("no secret is shown", () => {
   it.each(SETTINGS)("in %s", (setting) => {

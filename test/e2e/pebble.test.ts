@@ -78,8 +78,13 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "pebble"))("certificates th
     [kube, pebble] = await Promise.all([startKube(), startPebble()]);
     acme = await pebble.client();
     folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-pebble-"));
-    await createNamespace(kube, "east");
-    await createNamespace(kube, "west");
+    for (const namespace of ["east", "west"]) {
+      await createNamespace(kube, namespace);
+      // As the operator gives them to the account of a ProxyGroup.
+      const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+      await kube.demand("POST", `${rbac}/roles`, { metadata: { name: "pg" }, rules: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "patch", "update"] }] });
+      await kube.demand("POST", `${rbac}/rolebindings`, { metadata: { name: "pg" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "pg" }, subjects: [{ kind: "ServiceAccount", namespace, name: "pg" }] });
+    }
     const { recipient } = await generateIdentity();
     writeFileSync(join(folder, "root.pem"), pebble.rootPem);
     writeFileSync(join(folder, "intermediate.pem"), pebble.intermediatePem);

@@ -1,7 +1,7 @@
 /** Revocation lists: what counts as an answer, and what is only “not known”. */
 import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../lib/certificate/parse.ts";
-import { isRevokedBy, parseRevocationList } from "../../lib/recovery/crl.ts";
+import { isRevokedBy, parseRevocationList, revocationReason } from "../../lib/recovery/crl.ts";
 import { isHostOf, revocationHosts } from "../../lib/recovery/crlhosts.ts";
 import { explicit, implicit, sequence } from "../../lib/sandbox/asn1.ts";
 import { createAuthority } from "../../lib/sandbox/pki.ts";
@@ -60,6 +60,13 @@ describe.each(["P-256", "P-384", "RSA"] as const)("a list signed with %s", (curv
     expect(ask(listOf([]), leafOf(), before).state).toBe("good");
     expect(ask(listOf([]), leafOf(), after).state).toBe("good");
   });
+});
+
+it("says why a certificate was revoked, where the list does", () => {
+  const authority = createAuthority({ name: "Test" });
+  const list = parseRevocationList(authority.revocationList({ revoked: [{ serial: "05aa", revokedAt: before, reason: 1 }, { serial: "05ab", revokedAt: before, reason: 4 }, { serial: "05ac", revokedAt: before, reason: 7 }, { serial: "05ad", revokedAt: before, reason: 200 }, { serial: "05ae", revokedAt: before }], thisUpdate: before, nextUpdate: after }));
+  if (list === null) throw new Error("no list");
+  expect(["05aa", "05ab", "05ac", "05ad", "05ae", "05af"].map((serial) => revocationReason(list, Buffer.from(serial, "hex")))).toEqual(["key_compromise", "superseded", null, null, null, null]);
 });
 
 it("reads nothing but a whole list: every truncation and every flipped bit gives no list or no answer of good", () => {

@@ -70,6 +70,6 @@ describe("the page", () => {
     const gone = { ...one, audit: one.audit === null ? null : { ...one.audit, complete: false, lastReachedAt: "2026-11-23T09:00:00Z", unread } };
     const text = page(await explain("shop.tail1a2b3.ts.net", null, gone)).replaceAll(/\s+/g, " ");
     expect(text).toContain("As last seen at 2026-11-23T09:00:00Z: the cluster can't be reached now.");
-    expect(text).toContain("Secrets of prod (cluster unreachable)");
+    expect(text).toContain("Secrets of prod (cluster unreachable since 2026-11-23T10:00:00Z)");
   });
 });

@@ -10,7 +10,7 @@ import { createIssuer } from "../../lib/issuer/issuers.ts";
 import type { ClusterReader } from "../../lib/ports/cluster.ts";
 import type { ClusterDiagnosis } from "../../lib/ports/diagnosis.ts";
 import type { Opener } from "../../lib/ports/sealing.ts";
-import { startSandbox, type PutObject, type Sandbox } from "../../lib/sandbox/api.ts";
+import { serviceAccount, startSandbox, type PutObject, type Sandbox } from "../../lib/sandbox/api.ts";
 import { createAuthority, type Authority, type IssueOptions, type Issued } from "../../lib/sandbox/pki.ts";
 import { auditAll, type AuditReport } from "../../lib/use/audit.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../../lib/use/audit/context.ts";
@@ -51,6 +51,9 @@ export interface World {
   stop(): Promise<void>;
 }
 
+/** The accounts of Tailscale's operator, its proxies and the ProxyGroup `pg`, with the rights that the operator gives them. */
+export const OWNERS = Object.fromEntries(["operator", "proxies", "pg"].map((name) => [name, serviceAccount("tailscale", name, [{ verbs: ["get", "list", "patch", "update"], resources: ["secrets"], namespace: "tailscale" }])]));
+
 export const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString("base64");
 
 /** A `kubernetes.io/tls` Secret as an HA Ingress has it: named as its domain. */
@@ -68,7 +71,7 @@ export function ingressSecret(domain: string, pair: Pick<Issued, "certificatePem
 
 export async function startWorld(): Promise<World> {
   const authority = createAuthority({ name: "Test" });
-  const sandbox = await startSandbox({ namespaces: ["default", "kube-system", "tailscale", "shop"] });
+  const sandbox = await startSandbox({ namespaces: ["default", "kube-system", "tailscale", "shop"], tokens: OWNERS });
   const faults = new Faults();
   const backups = createMemoryBlobs(faults);
   const states = createMemoryStates(faults);

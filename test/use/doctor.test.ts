@@ -13,7 +13,7 @@ import { run } from "../../lib/cli/run.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../../lib/sandbox/api.ts";
 import type { AccessRule } from "../../lib/sandbox/access.ts";
 import { createAuthority, type Authority } from "../../lib/sandbox/pki.ts";
-import { ingressSecret } from "../support/world.ts";
+import { ingressSecret, OWNERS } from "../support/world.ts";
 
 const DAY_MS = 86_400_000;
 const PLAN: AccessPlan = { parts: ["secrets", "parents", "diagnosis", "restore"], namespaces: ["tailscale", "shop"], secrets: [] };
@@ -73,7 +73,7 @@ const amiss = (lines: readonly Line[]): string[] => lines.filter(({ level }) => 
 
 beforeEach(async () => {
   const folder = mkdtempSync(join(tmpdir(), "certkeep-doctor-"));
-  const sandbox = await startSandbox({ namespaces: ["default", "kube-system", "tailscale", "shop"] });
+  const sandbox = await startSandbox({ namespaces: ["default", "kube-system", "tailscale", "shop"], tokens: OWNERS });
   const authority = createAuthority({ name: "Doctor" });
   const nowMs = Date.now();
   const file = (name: string): string => join(folder, name);

@@ -62,7 +62,7 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
   const allow = options.allow ?? isPublic;
   const failed = new Map<string, string>();
 
-  const get = (url: URL, address: { readonly address: string; readonly family: 4 | 6 }): Promise<Fetched> =>
+  const get = (url: URL, address: { readonly address: string; readonly family: 4 | 6 }, signal: AbortSignal | undefined): Promise<Fetched> =>
     new Promise((done) => {
       const fail = (why: string): void => {
         clearTimeout(timer);
@@ -71,7 +71,7 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
       };
       const outgoing = request({ host: address.address, family: address.family, port: url.port === "" ? 80 : Number(url.port), path: url.pathname, method: "GET", headers: { host: url.host, accept: "application/pkix-crl", "user-agent": "certkeep" }, agent: false });
       const timer = setTimeout(() => fail(`the issuer's list wasn't there within ${timeoutMs / 1000} s`), timeoutMs);
-      options.signal?.addEventListener("abort", () => fail("it was interrupted"), { once: true });
+      for (const ends of [options.signal, signal]) ends?.addEventListener("abort", () => fail("it was interrupted"), { once: true });
       outgoing.on("error", () => fail("the issuer's list could not be fetched"));
       outgoing.on("response", (answer) => {
         if (answer.statusCode !== 200) {
@@ -96,7 +96,7 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
     });
 
   return {
-    fetch: async (text, hosts) => {
+    fetch: async (text, hosts, signal) => {
       const url = URL.canParse(text) ? new URL(text) : null;
       if (url === null || url.protocol !== "http:" || url.username !== "" || url.search !== "" || url.port !== "" && options.allow === undefined) return { ok: false, why: "the certificate names no address that is asked" };
       if (!isHostOf(url.hostname, hosts)) return { ok: false, why: "the certificate names an address that isn't its issuer's" };
@@ -106,11 +106,11 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
       try {
         const addresses = await Promise.race([resolve(url.hostname), late(timeoutMs)]);
         const address = addresses.find((one) => allow(one.address));
-        answer = address === undefined || !addresses.every((one) => allow(one.address)) ? { ok: false, why: "the issuer's host has no public address here" } : await get(url, address);
+        answer = address === undefined || !addresses.every((one) => allow(one.address)) ? { ok: false, why: "the issuer's host has no public address here" } : await get(url, address, signal);
       } catch {
         answer = { ok: false, why: "the issuer's host isn't known to DNS here" };
       }
-      if (!answer.ok) failed.set(url.hostname, answer.why);
+      if (!answer.ok && signal?.aborted !== true) failed.set(url.hostname, answer.why);
       return answer;
     },
   };

@@ -185,12 +185,14 @@ export async function resolveConfig(config: Config, file: string, shownName: str
       return { ...issuer, anchors: await read(issuer.anchors, "anchors"), intermediates: issuer.intermediates === null ? null : await read(issuer.intermediates, "intermediates") };
     }),
   );
+  const { transparency } = config.sources;
   return {
     ...config,
     identity: absoluteUrl(config.identity, file, places),
     clusters: config.clusters.map((entry) => resolveEntry(entry, file, places)),
     stores: { ...config.stores, backups: absoluteUrl(config.stores.backups, file, places), state: absoluteUrl(config.stores.state, file, places) },
     issuers,
+    sources: { ...config.sources, transparency: transparency === null ? null : { ...transparency, token: absoluteUrl(transparency.token, file, places) } },
     digest: { ...config.digest, routes: config.digest.routes.map((route) => ({ ...route, webhook: absoluteUrl(route.webhook, file, places) ?? route.webhook })) },
   };
 }

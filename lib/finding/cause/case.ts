@@ -2,7 +2,7 @@
  * What is known of one set of names in one cluster, gathered for a diagnosis: its places, what its owner logged, what
  * the server answered, and its issuances as this cluster sees them. Pure; another cluster's claims never enter.
  */
-import { issuanceKey, type Issuance, serialKey } from "../../issuance/issuance.ts";
+import { issuanceKey, type Issuance, mayBeOf, serialKey } from "../../issuance/issuance.ts";
 import { accountOf } from "../../issuance/ledger.ts";
 import { LOOK_BACK_MS, needlessIn } from "../../issuance/rules.ts";
 import { setOf } from "../../issuance/names.ts";
@@ -152,7 +152,7 @@ export function createCase(ward: Ward, issuer: string | null, key: string): Case
   const namespaces = new Set(places.map(({ namespace }) => namespace));
   const named = [...new Set(names)].flatMap((name) => (ward.signs.get(name) ?? []).map((seen): Borne<LogSign> => ({ seen, bearing: "name" })));
   const account = issuer === null ? null : accountOf(across.ledgerOf(state.cluster), "set", issuer, key);
-  const ours = (issuance: Issuance): boolean => issuance.claimedBy === state.cluster || issuance.sources.some(({ cluster }) => cluster === null || cluster === state.cluster);
+  const ours = (issuance: Issuance): boolean => issuance.claimedBy === state.cluster || mayBeOf(issuance, state.cluster);
   const stored = places.flatMap(({ state: how, certificate }) => (how === "live" && certificate !== null && certificate.keyFits ? [msOf(instantNs(certificate.issuedAt))] : []));
   return {
     state,

@@ -3,7 +3,7 @@
  * anew for one name, and the plain case of many first certificates under one domain. A pattern proves nothing: at most
  * likely. That first certificates used a domain's budget up is proven by the issuances themselves.
  */
-import type { Issuance } from "../../issuance/issuance.ts";
+import { type Issuance, mayBeOf } from "../../issuance/issuance.ts";
 import { type Account, accountOf } from "../../issuance/ledger.ts";
 import { LOOK_BACK_MS } from "../../issuance/rules.ts";
 import { instantOf, spanPhrase } from "../words.ts";
@@ -56,7 +56,7 @@ function findChurns(ward: Ward, account: Account): readonly Churn[] {
   for (const { issuance, renewal } of account.entries) {
     const { issuedAtMs, names, sources, claimedBy } = issuance;
     if (renewal || issuedAtMs > across.atMs || issuedAtMs <= across.atMs - LOOK_BACK_MS || names.length !== 1) continue;
-    if (claimedBy !== state.cluster && !sources.some(({ cluster }) => cluster === null || cluster === state.cluster)) continue;
+    if (claimedBy !== state.cluster && !mayBeOf({ sources }, state.cluster)) continue;
     const pattern = patternOf(names[0] ?? "");
     const of = pattern.includes("*") ? groups.get(pattern) : undefined;
     if (of !== undefined) of.push(issuance);

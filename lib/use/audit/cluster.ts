@@ -26,6 +26,7 @@ import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts
 import { lookAt, type LookContext } from "./look.ts";
 import { classifyLosses } from "./loss.ts";
 import { observe } from "./observe.ts";
+import { askIssuers, asksIssuers, lacksPointers } from "./outside.ts";
 import { readWanted } from "./read.ts";
 import { noteCopy, settleState } from "./settle.ts";
 
@@ -161,6 +162,9 @@ class ClusterRun {
     }
     await this.#learnNamespaces(reader);
     await this.#observe();
+    // Last: what was read of the cluster is whole by then, whoever doesn't answer.
+    const observations = await askIssuers(this.#state, this.#ports);
+    if (observations !== undefined) this.#state.observations = observations;
   }
 
   /** What else the cluster tells of why certificates are issued. It never makes an audit incomplete. */
@@ -189,7 +193,7 @@ class ClusterRun {
   #unchanged(key: string, meta: Pick<SecretMeta, "uid" | "resourceVersion">): boolean {
     const record = this.#before.secrets[key];
     if (record === undefined || record.uid !== meta.uid || record.resourceVersion !== meta.resourceVersion || record.judgedWith !== this.#judgedWith) return false;
-    return this.#keptAsWanted(record);
+    return this.#keptAsWanted(record) && !(asksIssuers(this.#ports) && lacksPointers(record));
   }
 
   /** For each thing that is to be kept now: this run's listing shows the recorded version for the recipients now configured. */
@@ -338,6 +342,8 @@ class ClusterRun {
       secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
       foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
     };
+    // A refusal that this audit was told of is among what is found now, not with the next one.
+    if (this.#told.refusals.length > 0) this.#state.evidence = carryEvidence([this.#before], this.#state, msOf(this.#nowNs), [this.#told]);
     const { state: settled, found } = settleState(this.#state, this.#nowNs, this.#now);
     const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs), [this.#told]);
     const state = evidence === undefined ? settled : { ...settled, evidence };

@@ -8,9 +8,12 @@ import type { Clock } from "../../ports/clock.ts";
 import type { ClusterReader } from "../../ports/cluster.ts";
 import type { ClusterDiagnosis } from "../../ports/diagnosis.ts";
 import type { Progress } from "../../ports/progress.ts";
+import type { RenewalInfoSource } from "../../ports/renewal.ts";
 import type { Sealer } from "../../ports/sealing.ts";
 import type { StateStore } from "../../ports/states.ts";
 import type { Timer } from "../../ports/timer.ts";
+import type { TransparencySource } from "../../ports/transparency.ts";
+import type { RevocationLists } from "../revocation.ts";
 
 /** Anchors and issuers that verdicts rest on. */
 export interface JudgeKit {
@@ -55,6 +58,24 @@ export interface AuditTarget {
   readonly settings: AuditSettings;
 }
 
+/** What is asked of others than the cluster; each part `null` where it isn't switched on. */
+export interface OutsidePorts {
+  /** `domains`: those to ask about; `null`: the registered domains of the certificates that were seen. */
+  readonly transparency: { readonly source: TransparencySource; readonly domains: readonly string[] | null } | null;
+  /** When issuers suggest to renew certificates. */
+  readonly renewalInfo: RenewalInfoSource | null;
+  readonly revocation: RevocationLists | null;
+  /** Asking ends then, whatever doesn't answer: within the audit of each cluster, and once more after all of them. Default 10 s. */
+  readonly withinMs?: number;
+}
+
+/** A signal that ends asking others in time. */
+export function outsideSignal({ outside, signal }: Pick<AuditPorts, "outside" | "signal">): AbortSignal {
+  return AbortSignal.any([AbortSignal.timeout(outside?.withinMs ?? OUTSIDE_MS), ...(signal === undefined ? [] : [signal])]);
+}
+
+export const OUTSIDE_MS = 10_000;
+
 export interface AuditPorts {
   readonly backups: BlobStore;
   readonly states: StateStore;
@@ -64,6 +85,7 @@ export interface AuditPorts {
   readonly wall?: Clock;
   /** Limits of the configuration, instead of those that an issuer's documentation tells. */
   readonly overrides?: readonly LimitOverride[];
+  readonly outside?: OutsidePorts;
   readonly kit: JudgeKit;
   readonly progress: Progress;
   /** Aborted when the run has to end: what isn't read by then is said. */

@@ -36,6 +36,7 @@ export function auditDocument(report: AuditReport, atNs: bigint): object {
       sources: observationsOf(cluster.state).looks.map(sourceData),
     })),
     ...acrossData(report.across),
+    transparency: report.transparency.map(({ domain, source, askedMs, wholeMs, code, sinceMs, unread, others }) => ({ domain, source, code, asked: iso(askedMs), whole: iso(wholeMs), since: iso(sinceMs), unread, others })),
     unreadStates: report.unreadStates.map(({ code, message }) => ({ code, message })),
     failed: report.failed.map(({ title, error }) => ({ title, code: error.code, message: error.message })),
   };

@@ -3,6 +3,7 @@
  * the candidates and go no further than the sealing.
  */
 import { judge, parseChain } from "../../certificate/judge.ts";
+import type { Certificate } from "../../certificate/parse.ts";
 import { formatInstant } from "../../certificate/time.ts";
 import { backdateMsOf, issuerOf } from "../../issuer/issuers.ts";
 import { instantNs, msOf, recordVerdict } from "../../finding/verdict.ts";
@@ -85,6 +86,7 @@ export async function lookAt(secret: Secret, previous: SecretRecord | null, cont
       copy: null,
       notKept: null,
       account,
+      ...judged.pointers,
     };
     certificates[pair.fieldBase] = record;
     candidates.push({
@@ -179,6 +181,8 @@ interface Judged {
   readonly staging: boolean;
   readonly backdateMs: number;
   readonly sctList: Uint8Array | null;
+  /** By which its issuer can be asked about it. */
+  readonly pointers: Pick<CertificateRecord, "keyIdentifier" | "revocationList">;
 }
 
 async function judgePair(pair: ExtractedPair, { kit }: LookContext): Promise<Judged> {
@@ -188,7 +192,7 @@ async function judgePair(pair: ExtractedPair, { kit }: LookContext): Promise<Jud
     { dnsName: pair.domain, anchors: kit.anchors, verifier: kit.verifier, knownIntermediates: kit.intermediates },
     parsed,
   );
-  if (leaf === null || parsed.leaf === null) return { leaf: null, reasons, windows, keyFits, known: false, issuer: null, staging: false, backdateMs: 0, sctList: null };
+  if (leaf === null || parsed.leaf === null) return { leaf: null, reasons, windows, keyFits, known: false, issuer: null, staging: false, backdateMs: 0, sctList: null, pointers: {} };
   const issuer = await issuerOf(parsed.leaf, parsed.further, kit.issuers, kit.verifier);
   return {
     leaf,
@@ -200,7 +204,15 @@ async function judgePair(pair: ExtractedPair, { kit }: LookContext): Promise<Jud
     staging: issuer?.environment === "staging",
     backdateMs: issuer === null ? 0 : backdateMsOf(issuer, parsed.leaf.notBeforeNs),
     sctList: parsed.leaf.sctList,
+    pointers: issuer === null ? {} : pointersOf(parsed.leaf),
   };
+}
+
+/** An issuer's own are short. */
+const MAX_POINTER = 512;
+
+function pointersOf({ akid, crlDistributionPoints: [list = ""] }: Certificate): Judged["pointers"] {
+  return { keyIdentifier: akid.length > MAX_POINTER ? "" : akid.toString("hex"), revocationList: list.length > MAX_POINTER ? "" : list };
 }
 
 /** Kept are pairs whose key fits, within validity, whose leaf leads to an anchor; a CA's key only if its Secret is named. */

@@ -2,10 +2,11 @@
 import { parseChain } from "../../certificate/judge.ts";
 import type { Certificate } from "../../certificate/parse.ts";
 import { createPool } from "../../certificate/anchors.ts";
-import { isRevokedBy, parseRevocationList, type RevocationList } from "../../recovery/crl.ts";
+import { isRevokedBy } from "../../recovery/crl.ts";
 import { revocationHosts } from "../../recovery/crlhosts.ts";
 import type { Revocation } from "../../recovery/view.ts";
 import { pairBytes } from "./judge.ts";
+import { createRevocationLists } from "../revocation.ts";
 import { isShape } from "../../secret/shapes.ts";
 import type { RestorePorts } from "./context.ts";
 import type { AskRevocation } from "./open.ts";
@@ -18,18 +19,7 @@ function unknown(why: string): Revocation {
 export function createRevocationAsker(ports: Pick<RestorePorts, "revocation" | "kit" | "clock">): AskRevocation {
   const { revocation, kit } = ports;
   if (revocation === null) return async () => unknown("it was not asked for");
-  const lists = new Map<string, Promise<{ readonly ok: true; readonly list: RevocationList } | { readonly ok: false; readonly why: string }>>();
-  const fetchList = async (url: string, hosts: readonly string[]): ReturnType<typeof get> => {
-    const answer = await revocation.fetch(url, hosts);
-    if (!answer.ok) return answer;
-    const list = parseRevocationList(answer.der);
-    return list === null ? { ok: false, why: "the issuer's list can't be read" } : { ok: true, list };
-  };
-  const get = (url: string, hosts: readonly string[]): Promise<{ readonly ok: true; readonly list: RevocationList } | { readonly ok: false; readonly why: string }> => {
-    const known = lists.get(url) ?? fetchList(url, hosts);
-    lists.set(url, known);
-    return known;
-  };
+  const lists = createRevocationLists(revocation);
   return async (record, pair) => {
     const bytes = isShape(record.shape) ? pairBytes(record.shape, record.fieldBase, record.data) : null;
     if (bytes === null || pair.issuer === null) return unknown("its issuer isn't one that is asked");
@@ -40,7 +30,7 @@ export function createRevocationAsker(ports: Pick<RestorePorts, "revocation" | "
     if (leaf === null || url === undefined) return unknown("the certificate names no list");
     const issuer = await signerOf(leaf, further, kit);
     if (issuer === null) return unknown("the certificate's own issuer isn't at hand");
-    const answer = await get(url, hosts);
+    const answer = await lists.list(url, hosts);
     if (!answer.ok) return unknown(answer.why);
     return isRevokedBy(answer.list, { leaf, issuer, url, nowNs: ports.clock.nowNs() });
   };

@@ -11,6 +11,11 @@ import { requireTool } from "./tools.ts";
 export interface Pebble {
   readonly rootPem: string;
   readonly intermediatePem: string;
+  readonly directoryUrl: string;
+  /** PEM of the authority of its own server's certificate, for `NODE_EXTRA_CA_CERTS`. */
+  readonly caFile: string;
+  /** Makes it answer this, whatever it is, when it is asked when to renew the first certificate of `pem`. */
+  setRenewalInfo(pem: string, answer: string): Promise<void>;
   /** Status by Pebble's own word: `Valid` or `Revoked`; null for a serial that it never issued. */
   status(serial: string): Promise<string | null>;
   client(): Promise<AcmeClient>;
@@ -41,22 +46,30 @@ export async function startPebble(): Promise<Pebble> {
   const env = { PATH: process.env["PATH"] ?? "", HOME: folder, PEBBLE_VA_ALWAYS_VALID: "1", PEBBLE_VA_NOSLEEP: "1" };
   const program = startProgram(requireTool("pebble"), ["-config", join(folder, "config.json")], { logFile: join(folder, "pebble.log"), folder, env });
   const agent = new Agent({ ca: authority.caPem, keepAlive: true });
-  const get = (path: string): Promise<{ status: number; text: string }> =>
+  writeFileSync(join(folder, "ca.pem"), authority.caPem);
+  const send = (method: string, path: string, body?: string): Promise<{ status: number; text: string }> =>
     new Promise((resolve, reject) => {
-      const outgoing = request(`https://127.0.0.1:${management}${path}`, { agent, timeout: 5_000 }, (incoming) => {
+      const outgoing = request(`https://127.0.0.1:${management}${path}`, { method, agent, headers: { "user-agent": "certkeep-tests" }, timeout: 5_000 }, (incoming) => {
         const parts: Buffer[] = [];
         incoming.on("data", (part: Buffer) => parts.push(part));
         incoming.on("error", reject);
         incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(parts).toString("utf8") }));
       });
       outgoing.on("error", reject);
-      outgoing.end();
+      outgoing.end(body);
     });
+  const get = (path: string): ReturnType<typeof send> => send("GET", path);
   await waitUntil("pebble", 20_000, async () => (await get("/roots/0")).status === 200);
   const clients: AcmeClient[] = [];
   return {
     rootPem: (await get("/roots/0")).text,
     intermediatePem: (await get("/intermediates/0")).text,
+    directoryUrl: `https://127.0.0.1:${port}/dir`,
+    caFile: join(folder, "ca.pem"),
+    setRenewalInfo: async (pem, answer) => {
+      const { status, text } = await send("POST", "/set-renewal-info/", JSON.stringify({ Certificate: pem, ARIResponse: answer }));
+      if (status !== 200) throw new Error(`set-renewal-info: ${status} ${text}`);
+    },
     status: async (serial) => {
       const answer = await get(`/cert-status-by-serial/${serial}`);
       return answer.status === 404 ? null : (JSON.parse(answer.text) as { Status: string }).Status;

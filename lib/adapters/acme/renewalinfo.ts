@@ -1,0 +1,90 @@
+/**
+ * ACME Renewal Information over HTTPS (RFC 9773 §4): unauthenticated, by the address that the issuer's directory gives.
+ * An address on another host than the directory's is refused: who is asked is what somebody configured.
+ */
+import { parseInstantOrNull } from "../../certificate/time.ts";
+import type { NoWindow, RenewalInfoSource, SuggestedWindow } from "../../ports/renewal.ts";
+import type { WebAnswer, WebReader } from "../../ports/web.ts";
+
+export interface RenewalInfoOptions {
+  /** Of one request; default 5,000. */
+  readonly timeoutMs?: number;
+}
+
+/** RFC 9773 §4.3.2: within a minute and a day, and six hours where nothing is said. */
+const [LEAST_MS, MOST_MS, USUAL_MS] = [60_000, 24 * 3_600_000, 6 * 3_600_000];
+const MAX_BYTES = 64 * 1024;
+const MAX_URL = 1_024;
+
+type Found = { readonly ok: true; readonly url: string } | NoWindow;
+
+export function createRenewalInfo(web: WebReader, { timeoutMs = 5_000 }: RenewalInfoOptions = {}): RenewalInfoSource {
+  const directories = new Map<string, Promise<Found>>();
+  const get = (url: string, signal?: AbortSignal): Promise<WebAnswer> => web.get(url, { headers: { accept: "application/json", "user-agent": "certkeep" }, timeoutMs, maxBytes: MAX_BYTES, signal });
+
+  const find = async (directory: string, signal?: AbortSignal): Promise<Found> => {
+    const got = await get(directory, signal);
+    if (!got.ok || got.status !== 200) return failure(got);
+    const value = parsed(got.body);
+    if (typeof value !== "object" || value === null) return none("invalid_answer");
+    if (!("renewalInfo" in value)) return none("not_offered");
+    const url = typeof value.renewalInfo === "string" && value.renewalInfo.length <= MAX_URL && URL.canParse(value.renewalInfo) ? new URL(value.renewalInfo) : null;
+    if (url === null || url.origin !== new URL(directory).origin || url.username !== "" || url.search !== "" || url.hash !== "") return none("invalid_answer");
+    return { ok: true, url: url.href.replace(/\/$/, "") };
+  };
+
+  return {
+    ask: async (directory, id, signal) => {
+      const known = directories.get(directory) ?? find(directory, signal);
+      directories.set(directory, known);
+      const found = await known;
+      if (!found.ok) return found;
+      const got = await get(`${found.url}/${id}`, signal);
+      return got.ok && got.status === 200 ? windowOf(parsed(got.body), got.retryMs) : got.ok && got.status === 404 ? none("unknown_certificate", got.retryMs) : failure(got);
+    },
+  };
+}
+
+function none(code: NoWindow["code"], retryMs: number | null = null): NoWindow {
+  return { ok: false, code, retryMs };
+}
+
+function failure(got: WebAnswer): NoWindow {
+  if (!got.ok) return none(got.code === "redirect" ? "invalid_answer" : got.code);
+  if (got.status === 429) return none("rate_limited", got.retryMs);
+  if (got.status === 401 || got.status === 403) return none("forbidden", got.retryMs);
+  return got.status >= 500 ? none("unreachable", got.retryMs) : none("invalid_answer", got.retryMs);
+}
+
+/** `undefined`: no JSON. */
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+function instantMs(value: unknown): number | null {
+  const ns = typeof value === "string" && value.length <= 64 ? parseInstantOrNull(value) : null;
+  return ns === null ? null : Number(ns / 1_000_000n);
+}
+
+/** RFC 9773 §4.2; a window that ends before it begins is none. */
+function windowOf(value: unknown, retryMs: number | null): SuggestedWindow | NoWindow {
+  const suggested = memberOf(value, "suggestedWindow");
+  const [startMs, endMs] = [instantMs(memberOf(suggested, "start")), instantMs(memberOf(suggested, "end"))];
+  if (startMs === null || endMs === null || endMs < startMs) return none("invalid_answer", retryMs);
+  const explanation = memberOf(value, "explanationURL");
+  return {
+    ok: true,
+    startMs,
+    endMs,
+    explanationUrl: typeof explanation === "string" && explanation.length <= MAX_URL && /^https?:\/\/[\x21-\x7e]+$/.test(explanation) ? explanation : null,
+    retryMs: retryMs === null ? USUAL_MS : Math.min(MOST_MS, Math.max(LEAST_MS, retryMs)),
+  };
+}

@@ -1,0 +1,67 @@
+/** GET by fetch: bounded in time and size, without redirects. Nothing of an error object goes on. */
+import type { WebAnswer, WebReader } from "../../ports/web.ts";
+
+export interface WebOptions {
+  readonly fetch?: typeof globalThis.fetch;
+  readonly nowMs?: () => number;
+}
+
+export function createWebReader({ fetch = globalThis.fetch, nowMs = Date.now }: WebOptions = {}): WebReader {
+  return {
+    get: async (url, { headers, timeoutMs, maxBytes, signal }) => {
+      const ends = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
+      try {
+        const answer = await within(fetch(url, { headers, redirect: "manual", signal: ends }), ends);
+        // One that isn't followed has a status of 3xx, or none where the fetch hides it.
+        if (answer.status === 0 || (answer.status >= 300 && answer.status < 400)) return give(answer, { ok: false, code: "redirect" });
+        const body = await readBody(answer, maxBytes, ends);
+        if (body === null) return { ok: false, code: "too_much" };
+        return { ok: true, status: answer.status, retryMs: retryMsOf(answer.headers.get("retry-after"), nowMs()), body };
+      } catch {
+        return { ok: false, code: ends.aborted ? "timeout" : "unreachable" };
+      }
+    },
+  };
+}
+
+/** The connection is given back without the body. */
+function give(answer: Response, result: WebAnswer): WebAnswer {
+  void answer.body?.cancel().catch(() => {});
+  return result;
+}
+
+/** `null`: larger than it may be. */
+async function readBody(answer: Response, maxBytes: number, ends: AbortSignal): Promise<Buffer | null> {
+  if (answer.body === null) return Buffer.alloc(0);
+  const reader = answer.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await within(reader.read(), ends);
+      if (done) return Buffer.concat(chunks, size);
+      size += value.byteLength;
+      if (size > maxBytes) return null;
+      chunks.push(value);
+    }
+  } finally {
+    void reader.cancel().catch(() => {});
+  }
+}
+
+/** A server that stops in the middle of a body isn't waited for, whatever the fetch does with its signal. */
+function within<T>(work: Promise<T>, ends: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(new Error("over"));
+    if (ends.aborted) stop();
+    ends.addEventListener("abort", stop, { once: true });
+    void work.then(resolve, reject).finally(() => ends.removeEventListener("abort", stop));
+  });
+}
+
+/** Seconds or a date (RFC 9110 §10.2.3). */
+function retryMsOf(header: string | null, nowMs: number): number | null {
+  const text = header?.trim() ?? "";
+  const ms = /^\d{1,10}$/.test(text) ? Number(text) * 1000 : /^[A-Z][a-z]{2},/.test(text) ? Date.parse(text) - nowMs : Number.NaN;
+  return Number.isFinite(ms) ? Math.max(0, ms) : null;
+}
