@@ -47,7 +47,7 @@ beforeAll(async () => {
     }),
   ]);
   for (const { code, said } of [plain, full]) if (code !== 0) throw new Error(said);
-}, 120_000);
+}, 400_000);
 
 describe("what is packaged", () => {
   it("holds the function and certkeep.yaml, and no cluster, credential or identity", () => {
@@ -218,7 +218,7 @@ describe("what holds data", () => {
     expect(propertiesOf(template, "AlarmTopic")).not.toHaveProperty("KmsMasterKeyId");
     for (const name of FUNCTIONS) expect(rightsOf(template, roleOf(name)).filter((line) => line.startsWith("kms:")).length).toBe(1);
     for (const name of FUNCTIONS) expect(rightsOf(plain.template, roleOf(name)).filter((line) => line.startsWith("kms:"))).toEqual([]);
-  }, 120_000);
+  }, 400_000);
 });
 
 describe("the queue", () => {

@@ -29,7 +29,7 @@ interface Message {
   readonly Body: string;
 }
 
-describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))("certkeep deployed into an account", () => {
+describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))("certkeep deployed into an account", { timeout: 300_000 }, () => {
   let deployment: Deployment;
   let slack: SlackSink;
   let authority: Authority;
