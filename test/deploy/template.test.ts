@@ -242,7 +242,7 @@ describe("alarms", () => {
       "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=DeadLetters.QueueName Maximum 300 notBreaching",
       "Certkeep AuditingStalled stage=prod Maximum 900 breaching",
       "Certkeep DigestsUndelivered stage=prod Maximum 900 notBreaching",
-      "Certkeep DrillFailed stage=prod Maximum 3600 notBreaching",
+      "Certkeep DrillFailed stage=prod Maximum 3600 ignore",
       ...FUNCTIONS.map((name) => `AWS/Lambda Errors FunctionName=${capital(name)}LambdaFunction Sum 300 notBreaching`),
     ]);
     for (const alarm of alarms) expect(alarm).toMatchObject({ Threshold: 0, ComparisonOperator: "GreaterThanThreshold", EvaluationPeriods: 1, AlarmActions: [{ Ref: "AlarmTopic" }] });
