@@ -18,7 +18,8 @@ interface Alarm {
   readonly dimensions: Readonly<Record<string, unknown>>;
   readonly periodSeconds: number;
   readonly statistic: "Maximum" | "Sum";
-  readonly missing: "breaching" | "notBreaching";
+  /** `ignore`: it stays as it is until there is a number again. */
+  readonly missing: "breaching" | "notBreaching" | "ignore";
   readonly periods?: number;
 }
 
@@ -66,7 +67,7 @@ export function alarms(parameters: Parameters): Resources {
     ...alarm("DeadLetters", { description: "An audit failed as often as it may be tried: its message is in the dead-letter queue.", namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimensions: { QueueName: att("DeadLetters", "QueueName") }, periodSeconds: 300, statistic: "Maximum", missing: "notBreaching" }),
     ...alarm("AuditingStalled", { description: `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which counts that, says nothing.`, ...own("AuditingStalled"), periodSeconds: 900, statistic: "Maximum", missing: "breaching" }),
     ...alarm("DigestsUndelivered", { description: "A digest waits: Slack didn't take it.", ...own("DigestsUndelivered"), periodSeconds: 900, statistic: "Maximum", missing: "notBreaching" }),
-    ...alarm("DrillFailed", { description: "A drill found copies that a restore couldn't use, or didn't come to its end.", ...own("DrillFailed"), periodSeconds: 3600, statistic: "Maximum", missing: "notBreaching" }),
+    ...alarm("DrillFailed", { description: "A drill found copies that a restore couldn't use, or didn't come to its end.", ...own("DrillFailed"), periodSeconds: 3600, statistic: "Maximum", missing: "ignore" }),
     ...Object.assign({}, ...FUNCTIONS.map(errors)) as Record<string, Resource>,
   };
 }

@@ -34,6 +34,7 @@ export async function packageStack(params: Readonly<Record<string, string>> = {}
     const ended = await runProgram(process.execPath, [join(ROOT, "node_modules/osls/bin/serverless.js"), "package", "--stage", "prod", ...Object.entries(params).map(([name, value]) => `--param=${name}=${value}`)], {
       cwd: folder,
       env: { PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`, HOME: folder, CI: "1", AWS_REGION: "eu-west-1" },
+      timeoutMs: 180_000,
     });
     const made = join(folder, ".serverless");
     const done = ended.code === 0;
