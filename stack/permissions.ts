@@ -33,6 +33,7 @@ export function permissions(parameters: Parameters): Readonly<Record<FunctionNam
   const list = (...prefixes: readonly string[]): Statement =>
     // Where there is no prefix, it is S3 that asks, whether it may say that an object isn't there.
     allow("ListBucket", ["s3:ListBucket"], [bucketArn(parameters)], { StringLikeIfExists: { "s3:prefix": prefixes } });
+  const sources = allow("ReadSourceTokens", ["secretsmanager:GetSecretValue"], [secretArn(parameters, "sources/*")]);
   const copies = copyStatements(parameters);
   const listed = parameters.backups === "s3" ? ["state/*", "backups/*"] : ["state/*"];
   const key = parameters.kmsKey === null ? [] : [allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [parameters.kmsKey], { StringLike: { "kms:ViaService": ["s3.*.amazonaws.com*", "secretsmanager.*.amazonaws.com*", "sqs.*.amazonaws.com*"] } })];
@@ -48,7 +49,7 @@ export function permissions(parameters: Parameters): Readonly<Record<FunctionNam
       allow("Queue", ["sqs:SendMessage*"], [att("AuditQueue")]),
       ...key,
     ],
-    audit: [names, registered, readStates, writeStates, list(...listed), ...copies.read, ...copies.create, ...roles("AssumeReadRoles", parameters.readRoles), ...key],
+    audit: [names, registered, sources, readStates, writeStates, list(...listed), ...copies.read, ...copies.create, ...roles("AssumeReadRoles", parameters.readRoles), ...key],
     digest: [
       names,
       readStates,

@@ -44,7 +44,7 @@ export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   const settings = await composeSettings({ ...world, reach: world.clusters.length === 0 ? "all" : world.clusters });
   const { config, stores } = settings;
   const kit = createKit(configuredIssuers(config));
-  const outside = world.atNs === null ? await composeOutside(config, world) : null;
+  const outside = world.atNs === null ? await composeOutside(settings, world) : null;
   return {
     config,
     targets: await composeTargets(settings, world),

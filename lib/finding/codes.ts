@@ -113,7 +113,7 @@ export const CODES = {
   },
   storage_forbidden: {
     severity: "critical",
-    when: "the server says that the owner's service account may not read or write its Secret",
+    when: "the server says that the owner's service account may not read or write its Secret; a warning where no pod of the owner was seen, so that the account is the one that its operator makes",
     leadsTo: "each access has a certificate issued that can't be stored",
     advice: "give the account its rights back: look for a RoleBinding that is gone or names another account",
   },

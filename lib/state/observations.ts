@@ -80,6 +80,8 @@ export interface AccessAnswer {
   readonly account: string;
   readonly verb: string;
   readonly allowed: boolean;
+  /** No pod was seen that bears the account: it is the one that the operator makes for such a Secret. */
+  readonly assumed?: boolean | undefined;
   /** The server's reason, bounded; empty for none. */
   readonly reason: string;
   /** Since when the answer is this one. */
@@ -164,7 +166,7 @@ const SCHEMAS = {
   looks: z.looseObject({ source: z.enum(LOOK_SOURCES), scope: text, askedMs: instant, wholeMs: z.nullable(instant), code: optionalText, sinceMs: z.nullable(instant), unread: optionalText, lineMs: z.optional(z.nullable(instant)) }),
   signs: z.looseObject({ kind: z.enum(SIGN_KINDS), code: optionalText, domain: optionalText, where: text, firstMs: instant, lastMs: instant, count, sample: text }),
   events: z.looseObject({ namespace: text, object: text, type: z.enum(["Normal", "Warning"]), reason: text, message: text, count, firstMs: instant, lastMs: instant }),
-  access: z.looseObject({ secret: text, account: text, verb: text, allowed: z.boolean(), reason: text, sinceMs: instant, atMs: instant }),
+  access: z.looseObject({ secret: text, account: text, verb: text, allowed: z.boolean(), assumed: z.optional(z.boolean()), reason: text, sinceMs: instant, atMs: instant }),
   windows: z.looseObject({ issuer: text, serial: text, startMs: instant, endMs: instant, explanationUrl: optionalText, askedMs: instant, nextMs: instant }),
   revocations: z.looseObject({ issuer: text, serial: text, revokedMs: z.nullable(instant), reason: optionalText, list: text, askedMs: instant, nextMs: instant }),
 } as const;

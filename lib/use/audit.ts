@@ -13,6 +13,7 @@ import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
 import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { msOf } from "../finding/verdict.ts";
+import type { StateDocument } from "../state/document.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
 import { type AuditPorts, type AuditTarget, OUTSIDE_MS, outsideSignal } from "./audit/context.ts";
@@ -43,10 +44,17 @@ const CLUSTERS_AT_ONCE = 4;
 const OBSERVE_SHARE = 1 / 4;
 
 /** For each cluster, so that all of them together stay within that share. */
-export function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: AuditPorts): number {
+function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: AuditPorts): number {
   if (deadlineMs === undefined) return OBSERVE_MS;
   const leftMs = Math.max(0, deadlineMs - msOf(wall.nowNs()));
   return Math.min(OBSERVE_MS, Math.floor((leftMs * OBSERVE_SHARE) / Math.max(1, Math.ceil(clusters / CLUSTERS_AT_ONCE))));
+}
+
+/** The ports for the audit of each of so many clusters: with the time that it may spend on asking for causes. */
+export function withinShare(clusters: number, ports: AuditPorts): AuditPorts {
+  const { outside } = ports;
+  const observeMs = observationMs(clusters, ports);
+  return { ...ports, observeMs, ...(outside === undefined ? {} : { outside: { ...outside, withinMs: Math.min(outside.withinMs ?? OUTSIDE_MS, observeMs) } }) };
 }
 
 /** `restore`: the function on AWS that restores, if there is one. Never throws for what one target does. */
@@ -55,13 +63,12 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
   const failed: { title: string; error: CertkeepError }[] = [];
   const atNs = ports.clock.nowNs();
   const limit = pLimit(CLUSTERS_AT_ONCE);
-  const observeMs = observationMs(targets.length, ports);
-  const { outside } = ports;
+  const each = withinShare(targets.length, ports);
   await Promise.all(
     targets.map((target) =>
       limit(async () => {
         try {
-          audits.push(await auditCluster(target, { ...ports, observeMs, ...(outside === undefined ? {} : { outside: { ...outside, withinMs: Math.min(outside.withinMs ?? OUTSIDE_MS, observeMs) } }) }));
+          audits.push(await auditCluster(target, each));
         } catch (error) {
           failed.push({ title: target.title, error: isCertkeepError(error) ? error : unforeseen(`cluster ${target.title}`, error) });
         } finally {
@@ -71,7 +78,7 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
       }),
     ),
   );
-  const logged = await askLogs(audits, ports);
+  const logged = await askLogs(audits.map(({ state }) => state), ports);
   const order = (title: string): number => targets.findIndex((target) => target.title === title);
   const { across, problems } = await gatherAcross(ports, audits.map(({ state }) => state));
   const told = new Set(failed.map(({ error }) => error.message));
@@ -91,11 +98,11 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
 }
 
 /** After every state was saved, and in a bounded time: certificate logs are on no audit's critical path. */
-async function askLogs(audits: readonly ClusterAudit[], ports: AuditPorts): Promise<TransparencyRun> {
-  const { outside, dryRun, states, kit, clock, wall = clock } = ports;
+export async function askLogs(states: readonly StateDocument[], ports: AuditPorts): Promise<TransparencyRun> {
+  const { outside, dryRun, kit, clock, wall = clock } = ports;
   if (outside?.transparency == null || dryRun) return { looks: [], problems: [] };
   const { source, domains } = outside.transparency;
-  return askTransparency(domains === null ? loggedDomains(audits.map(({ state }) => state), kit.issuers) : askedDomains(domains), { states, clock: wall, kit, source, signal: outsideSignal(ports) });
+  return askTransparency(domains === null ? loggedDomains(states, kit.issuers) : askedDomains(domains), { states: ports.states, clock: wall, kit, source, signal: outsideSignal(ports) });
 }
 
 /** Whether something could not be read or written. */

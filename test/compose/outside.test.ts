@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { composeOutside } from "../../lib/compose/outside.ts";
 import type { SourcesConfig } from "../../lib/config/config.ts";
+import { CertkeepError } from "../../lib/error.ts";
+import type { SecretValues } from "../../lib/ports/secrets.ts";
 
 const NOTHING: SourcesConfig = { transparency: null, renewalInfo: false, revocation: false };
 const TOKEN = "k1234_secret";
@@ -17,7 +19,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const compose = (over: Partial<SourcesConfig>, env: Readonly<Record<string, string>> = {}) => composeOutside({ sources: { ...NOTHING, ...over } }, { env, progress: { note: (message) => void notes.push(message) } });
+const SECRETS: Readonly<Record<string, string>> = { "certkeep/prod/sources/certspotter": `${TOKEN}\n`, "certkeep/prod/sources/empty": "" };
+const secrets: SecretValues = {
+  read: async (name) => {
+    if (name.endsWith("/denied")) throw new CertkeepError("store_unavailable", { where: name, found: `AccessDeniedException ${TOKEN}`, expected: "its value" });
+    return SECRETS[name] ?? null;
+  },
+};
+const compose = (over: Partial<SourcesConfig>, env: Readonly<Record<string, string>> = {}) => composeOutside({ config: { sources: { ...NOTHING, ...over } }, secrets }, { env, progress: { note: (message) => void notes.push(message) } });
 const withToken = (token: string | null, env: Readonly<Record<string, string>> = {}) => compose({ transparency: { url: "https://127.0.0.1:1/v1", token, domains: null } }, env);
 
 describe("sources", () => {
@@ -28,9 +37,9 @@ describe("sources", () => {
     expect(await compose({ transparency: { url: null, token: null, domains: ["a.example"] } })).toMatchObject({ transparency: { domains: ["a.example"], source: { name: "api.certspotter.com" } }, renewalInfo: null, revocation: null });
   });
 
-  it("ask with a token of the environment or a file", async () => {
+  it("ask with a token of the environment, a file or a secret", async () => {
     writeFileSync(join(folder, "token"), `${TOKEN}\n`);
-    for (const [reference, env] of [["env:TOKEN", { TOKEN }], [`file:${join(folder, "token")}`, {}]] as const) {
+    for (const [reference, env] of [["env:TOKEN", { TOKEN }], [`file:${join(folder, "token")}`, {}], ["secretsmanager://certkeep/prod/sources/certspotter", {}]] as const) {
       const outside = await withToken(reference, env);
       // There is nobody at that address: it was asked.
       expect(await outside?.transparency?.source.page("a.example", null)).toMatchObject({ ok: false, code: "unreachable" });
@@ -44,7 +53,9 @@ describe("sources", () => {
     ["env:TOKEN", { TOKEN: `${TOKEN}\nx-other: 1` }, "a text that is no token"],
     ["file:/does/not/exist", {}, "no such file"],
     ["file:/", {}, "a file that can't be read (EISDIR)"],
-    ["secretsmanager://certkeep/token", {}, "a kind of reference that isn't read from here"],
+    ["secretsmanager://certkeep/prod/sources/none", {}, "nothing"],
+    ["secretsmanager://certkeep/prod/sources/empty", {}, "nothing"],
+    ["secretsmanager://certkeep/prod/sources/denied", {}, "a secret that can't be read (store_unavailable)"],
   ])("with the token %s of %j ask nobody, and say why without showing it", async (reference, env, found) => {
     const outside = await withToken(reference, env as Readonly<Record<string, string>>);
     expect(await outside?.transparency?.source.page("a.example", null)).toEqual({ ok: false, code: "forbidden", retryMs: null });

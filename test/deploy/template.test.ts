@@ -68,7 +68,7 @@ describe("what each function may do", () => {
 
   it.each([
     ["dispatch", [names, states, listBucket(BUCKET, "state/*"), `s3:GetObject,s3:PutObject on ${BUCKET}/certkeep.yaml`, "sqs:SendMessage* on AuditQueue.Arn"]],
-    ["audit", [receive, names, getSecret("clusters/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, create, `sts:AssumeRole on ${ROLES}/certkeep-*-read`]],
+    ["audit", [receive, names, getSecret("clusters/*"), getSecret("sources/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, create, `sts:AssumeRole on ${ROLES}/certkeep-*-read`]],
     ["digest", [names, states, `s3:PutObject on ${BUCKET}/state/digest.json`, listBucket(BUCKET, "state/*"), getSecret("slack/*")]],
     ["drill", [names, getSecret("identity*"), getSecret("clusters/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, `secretsmanager:DeleteSecret on ${SECRETS}/backups/*`]],
     ["restore", [names, getSecret("identity*"), getSecret("clusters/*"), getSecret("restoring/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, create, `sts:AssumeRole on ${ROLES}/certkeep-*-read,${ROLES}/certkeep-*-restore`]],
@@ -82,7 +82,7 @@ describe("what each function may do", () => {
   const assume = `sts:AssumeRole on arn:aws:iam::123456789012:role/eks-*-read,${ROLES}/own-read`;
   it.each([
     ["dispatch", [names, inBucket.states, listBucket(adopted, "state/*"), `s3:GetObject,s3:PutObject on ${adopted}/certkeep.yaml`, "sqs:SendMessage* on AuditQueue.Arn", key]],
-    ["audit", [receive, names, getSecret("clusters/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, inBucket.create, assume, key]],
+    ["audit", [receive, names, getSecret("clusters/*"), getSecret("sources/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, inBucket.create, assume, key]],
     ["digest", [names, inBucket.states, `s3:PutObject on ${adopted}/state/digest.json`, listBucket(adopted, "state/*"), getSecret("slack/*"), key]],
     ["drill", [names, getSecret("identity*"), getSecret("clusters/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, `s3:DeleteObject,s3:DeleteObjectVersion,s3:GetObjectVersion,s3:GetObjectRetention,s3:GetObjectLegalHold on ${adopted}/backups/*`, `s3:ListBucketVersions on ${adopted} if StringLike s3:prefix backups/*`, key]],
     ["restore", [names, getSecret("identity*"), getSecret("clusters/*"), getSecret("restoring/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, inBucket.create, `${assume},${ROLES}/own-restore`, key]],

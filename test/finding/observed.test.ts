@@ -83,6 +83,8 @@ describe("what the server and the issuer answer", () => {
   const revoked = (over: Partial<RevocationAnswer> = {}): RevocationAnswer => ({ issuer: "letsencrypt", serial: "00:B2", revokedMs: NOW_MS - HOUR_MS, reason: "key_compromise", list: "http://ye1.c.lencr.org/34.crl", askedMs: NOW_MS - MINUTE, nextMs: NOW_MS, ...over });
   it.each([
     ["may not patch", shop({ access: [answer("get", true), answer("patch", false)] }), ["storage_forbidden critical"]],
+    ["may not patch, as far as the account is the one that its operator makes", shop({ access: [answer("get", false, { assumed: true }), answer("patch", false, { assumed: true })] }), ["storage_forbidden warning"]],
+    ["may not patch, and a pod bears the account by now", shop({ access: [answer("get", false, { assumed: true }), answer("patch", false)] }), ["storage_forbidden critical"]],
     ["may", shop({ access: [answer("patch", true)] }), []],
     ["asked a week ago", shop({ access: [answer("patch", false, { atMs: NOW_MS - 7 * DAY_MS })] }), []],
     ["asked about a Secret that isn't there", shop({ access: [answer("patch", false, { secret: "tailscale/none" })] }), []],

@@ -243,11 +243,11 @@ describe("access reviews", () => {
   it("without a pod ask for the account that the operator makes, and forget what was said of another", async () => {
     putShared(() => "", { account: "other" });
     await audit();
-    const accounts = async (): Promise<string[]> => (await told()).access.map(({ account, verb }) => `${account.split(":").at(-1)} ${verb}`);
+    const accounts = async (): Promise<string[]> => (await told()).access.map(({ account, verb, assumed }) => `${account.split(":").at(-1)} ${verb}${assumed === true ? " assumed" : ""}`);
     expect(await accounts()).toEqual(["other get", "other patch"]);
     world.sandbox.remove("tailscale", "pg-0", "Pod");
     await audit();
-    expect(await accounts()).toEqual(["pg get", "pg patch"]);
+    expect(await accounts()).toEqual(["pg get assumed", "pg patch assumed"]);
   });
 });
 

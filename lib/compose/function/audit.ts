@@ -4,6 +4,7 @@ import type { AuditPorts } from "../../use/audit/context.ts";
 import type { MessagePorts } from "../../use/function/audit.ts";
 import { composeAudit, namedTarget, type AuditWorld, type ComposedAudit } from "../audit.ts";
 import { configuredIssuers, createKit, limitOverrides } from "../kit.ts";
+import { composeOutside } from "../outside.ts";
 import { composeSettings } from "../settings.ts";
 import { realTimer } from "../timer.ts";
 import type { FunctionRun } from "./run.ts";
@@ -14,7 +15,9 @@ function worldOf(run: FunctionRun): Omit<AuditWorld, "clusters"> {
 
 /** For messages of the queue. @throws CertkeepError config_invalid, store_unavailable */
 export async function composeMessages(run: FunctionRun): Promise<MessagePorts> {
-  const { config, stores } = await composeSettings({ ...run, deployed: true, reach: [] });
+  const shared = await composeSettings({ ...run, deployed: true, reach: [] });
+  const { config, stores } = shared;
+  const outside = await composeOutside(shared, run);
   const audit: AuditPorts = {
     ...stores,
     sealer: createSealer(),
@@ -25,6 +28,7 @@ export async function composeMessages(run: FunctionRun): Promise<MessagePorts> {
     progress: run.progress,
     dryRun: false,
     timer: realTimer,
+    ...(outside === null ? {} : { outside }),
     ...(run.deadlineMs === undefined ? {} : { deadlineMs: run.deadlineMs }),
     ...(run.signal === undefined ? {} : { signal: run.signal }),
   };

@@ -32,10 +32,11 @@ function* accessLeads(of: Case): Generator<Lead> {
     const verbs = [...new Set(answers.map(({ verb }) => verb))].toSorted();
     const sinceMs = Math.min(...answers.map(({ sinceMs: ms }) => ms));
     const askedMs = Math.max(...answers.map(({ atMs }) => atMs));
+    const assumed = answers.every((answer) => answer.assumed === true);
     const old = of.atMs - askedMs > ANSWER_MS;
-    const line: EvidenceLine = { source: "access", where: first.secret, atMs: askedMs, text: `${first.account} may not ${verbs.join(" or ")} it, since ${instantOf(sinceMs)} at the latest${reasonOf(first.reason)}; asked at ${instantOf(askedMs)}` };
+    const line: EvidenceLine = { source: "access", where: first.secret, atMs: askedMs, text: `${first.account} may not ${verbs.join(" or ")} it, since ${instantOf(sinceMs)} at the latest${reasonOf(first.reason)}; asked at ${instantOf(askedMs)}${assumed ? "; no pod was seen that bears the account: it is the one that the operator makes" : ""}` };
     yield {
-      confidence: old ? "likely" : "proven",
+      confidence: old || assumed ? "likely" : "proven",
       because: `its owner can't ${verbs.some((verb) => WRITES.has(verb)) ? "write" : "read"} the Secret (forbidden since ${instantOf(sinceMs)}${old ? `, as last asked ${spanPhrase(of.atMs - askedMs)} ago` : ""})`,
       evidence: [line],
       measures: [...accessMeasures(place, first.account, verbs[0] ?? "patch"), ...restoreMeasures(of, place)],

@@ -27,10 +27,12 @@ export function* accessDrafts({ observations, atMs, byNamespace }: View): Genera
     const accounts = [...new Set(answers.map(({ account }) => account))];
     const verbs = [...new Set(answers.map(({ verb }) => verb))].toSorted();
     const sinceMs = Math.min(...answers.map((answer) => answer.sinceMs));
+    const assumed = answers.every((answer) => answer.assumed === true);
     yield {
       code: "storage_forbidden",
+      ...(assumed ? { severity: "warning" as const } : {}),
       subject: spot.subject,
-      seen: `${accounts.join(" and ")} may not ${verbs.join(" or ")} the Secret of ${label(spot.subject)}, since ${instantOf(sinceMs)} at the latest.`,
+      seen: `${accounts.join(" and ")} may not ${verbs.join(" or ")} the Secret of ${label(spot.subject)}, since ${instantOf(sinceMs)} at the latest${assumed ? "; no pod was seen that writes it, so the account is the one that its operator makes" : ""}.`,
       evidence: answers.map(({ account, verb, reason, atMs: askedMs }) => `${account} ${verb}: no${reason === "" ? "" : `, ${shortened(reason, MAX_SAMPLE)}`} (asked ${instantOf(askedMs)})`),
       command: explain(spot.subject),
     };

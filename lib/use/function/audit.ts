@@ -10,7 +10,7 @@ import type { Receipt } from "../../config/event/audit.ts";
 import { type CertkeepError, isCertkeepError } from "../../error.ts";
 import { restoreFunctionOf } from "../../finding/invoke.ts";
 import { msOf } from "../../finding/verdict.ts";
-import { auditAll, observationMs } from "../audit.ts";
+import { askLogs, auditAll, withinShare } from "../audit.ts";
 import { auditCluster, type ClusterAudit } from "../audit/cluster.ts";
 import type { AuditPorts, AuditTarget } from "../audit/context.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../audit/document.ts";
@@ -80,7 +80,10 @@ async function isDone({ id, parsed, receives, sentMs }: Receipt, ports: MessageP
     }
     log.info("audit begins", { cluster, receives });
     try {
-      return tell(await auditCluster(target, { ...audit, observeMs: observationMs(1, audit) }), ports);
+      const audited = await auditCluster(target, withinShare(1, audit));
+      const saved = tell(audited, ports);
+      if (saved) await tellLogs(audited, ports);
+      return saved;
     } finally {
       await target.reader.close();
       await target.diagnosis?.close();
@@ -94,6 +97,13 @@ async function isDone({ id, parsed, receives, sentMs }: Receipt, ports: MessageP
 
 function failure(step: string, cluster: string, error: CertkeepError, { log }: Telemetry): void {
   log.error(step, { cluster, code: error.code, problem: error.message });
+}
+
+/** What certificate logs show is everybody's, and no part of whether this audit is done. */
+async function tellLogs({ cluster, state }: ClusterAudit, { audit, log }: MessagePorts): Promise<void> {
+  const { looks, problems } = await askLogs([state], audit);
+  for (const { domain, source, code, unread } of looks) log.info("certificate logs asked", { cluster, domain, source, code, unread });
+  for (const { code, message } of problems) log.warn("what certificate logs showed could not be kept", { cluster, code, problem: message });
 }
 
 /** @returns whether what was seen is saved */

@@ -1,10 +1,12 @@
 /** Messages of the queue: what is acknowledged, what fails and comes again, and that twice is as once. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createKit } from "../../../lib/compose/kit.ts";
 import { formatMessage, type Receipt, parseMessage } from "../../../lib/config/event/audit.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 import type { StateDocument } from "../../../lib/state/document.ts";
 import { auditDirect, auditMessages, type BatchAnswer, type MessagePorts } from "../../../lib/use/function/audit.ts";
 import { keepTelemetry, type KeptTelemetry } from "../../support/telemetry.ts";
+import { createMemorySearch, loggingIssuer } from "../../support/logged.ts";
 import { ingressSecret, startWorld, type World } from "../../support/world.ts";
 
 const MINUTE = 60_000;
@@ -56,6 +58,19 @@ describe("a message", () => {
   ])("%s", async (_, ageMs, receives, numbers) => {
     expect(await work([receipt({ sentMs: world.nowMs - ageMs, receives })])).toEqual(failed());
     expect(telemetry.numbers).toEqual(numbers);
+  });
+
+  it("has certificate logs asked once what was seen is saved, and is done whatever those say", async () => {
+    const search = createMemorySearch(3, () => world.nowMs);
+    const asking = { ...world.ports(), kit: createKit([loggingIssuer(world.authority)]), outside: { transparency: { source: search, domains: null }, renewalInfo: null, revocation: null } };
+    expect(await work([receipt()], { audit: asking })).toEqual(failed());
+    expect(search.asked.length).toBeGreaterThan(0);
+    expect([...world.states.states.keys()].toSorted()).toEqual(["cluster-prod", "ct-tail1a2b3.ts.net"]);
+    expect(telemetry.lines.map(({ step }) => step)).toEqual(["audit begins", "audit finished", "certificate logs asked"]);
+    search.asked.length = 0;
+    const unsaved = { ...asking, states: { ...world.states, write: async () => null } };
+    expect(await work([receipt()], { audit: unsaved })).toEqual(failed("m1"));
+    expect(search.asked).toEqual([]);
   });
 
   it("that is none fails, so that it ends in the dead-letter queue, and hides no good one", async () => {

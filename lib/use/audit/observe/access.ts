@@ -32,15 +32,18 @@ const ACCOUNTS: Readonly<Record<WrittenShape, string | null>> = { operator: "ope
 interface Question {
   readonly writer: Writer;
   readonly account: string;
+  readonly assumed: boolean;
   readonly verb: string;
   readonly last: AccessAnswer | null;
 }
 
 /** The account that writes; `null` where it isn't known. */
-function accountOf(writer: Writer, pods: readonly PodFacts[]): string | null {
+function accountOf(writer: Writer, pods: readonly PodFacts[]): Pick<Question, "account" | "assumed"> | null {
   const accounts = new Set(pods.filter((pod) => writes(pod, writer)).flatMap(({ account }) => account ?? []));
-  if (accounts.size > 1) return writer.group;
-  return [...accounts][0] ?? ACCOUNTS[writer.shape] ?? writer.group;
+  const [borne] = accounts;
+  if (accounts.size === 1 && borne !== undefined) return { account: borne, assumed: false };
+  const made = accounts.size > 1 ? writer.group : (ACCOUNTS[writer.shape] ?? writer.group);
+  return made === null ? null : { account: made, assumed: !accounts.has(made) };
 }
 
 function isFresh({ allowed, atMs }: AccessAnswer, writer: Writer, nowMs: number): boolean {
@@ -58,10 +61,10 @@ export async function reviewAccess(writers: readonly Writer[], pods: readonly Po
   const { diagnosis, nowMs, before, signal } = context;
   const known = new Map(before.access.map((answer) => [JSON.stringify([answer.secret, answer.account, answer.verb]), answer]));
   const questions = writers.flatMap((writer): Question[] => {
-    const account = accountOf(writer, pods);
-    if (account === null) return [];
-    const user = `system:serviceaccount:${writer.namespace}:${account}`;
-    return VERBS[writer.shape].map((verb) => ({ writer, account, verb, last: known.get(JSON.stringify([writer.key, user, verb])) ?? null }));
+    const owner = accountOf(writer, pods);
+    if (owner === null) return [];
+    const user = `system:serviceaccount:${writer.namespace}:${owner.account}`;
+    return VERBS[writer.shape].map((verb) => ({ writer, ...owner, verb, last: known.get(JSON.stringify([writer.key, user, verb])) ?? null }));
   });
   const fresh = questions.filter(({ last, writer }) => last !== null && isFresh(last, writer, nowMs));
   const due = questions.filter((question) => !fresh.includes(question)).toSorted((a, b) => (a.last?.atMs ?? 0) - (b.last?.atMs ?? 0));
@@ -69,7 +72,7 @@ export async function reviewAccess(writers: readonly Writer[], pods: readonly Po
   /** Per namespace the first reason for which not all was answered. */
   const codes = new Map<string, string | null>(writers.map(({ namespace }) => [namespace, null]));
   let refused = false;
-  const ask = async ({ writer, account, verb, last }: Question): Promise<void> => {
+  const ask = async ({ writer, account, assumed, verb, last }: Question): Promise<void> => {
     const { namespace } = writer;
     if (refused || signal.aborted) {
       codes.set(namespace, codes.get(namespace) ?? (refused ? "forbidden" : "timeout"));
@@ -77,7 +80,7 @@ export async function reviewAccess(writers: readonly Writer[], pods: readonly Po
     }
     try {
       const { allowed, reason } = await diagnosis.reviewAccess({ namespace, secret: writer.secret, account, verb }, signal);
-      const answer = { secret: writer.key, account: `system:serviceaccount:${namespace}:${account}`, verb, allowed, reason: sampleOf(reason), sinceMs: last !== null && last.allowed === allowed ? last.sinceMs : nowMs, atMs: nowMs };
+      const answer = { secret: writer.key, account: `system:serviceaccount:${namespace}:${account}`, verb, allowed, ...(assumed ? { assumed } : {}), reason: sampleOf(reason), sinceMs: last !== null && last.allowed === allowed ? last.sinceMs : nowMs, atMs: nowMs };
       done({ looks: [], answers: [answer] });
     } catch (error) {
       const code = lookCode(error);
