@@ -185,10 +185,10 @@ async function leadsOn(
   for (let child = queue.shift(); child !== undefined && seen.size < 20; child = queue.shift()) {
     if (seen.has(child)) continue;
     seen.add(child);
-    for (const parent of known.bySubject(child.rawIssuer)) {
+    for (const parent of known.parentsOf(child)) {
       if ((await verifier.check(child, parent)) === null) return true;
     }
-    for (const parent of pool.bySubject(child.rawIssuer)) {
+    for (const parent of pool.parentsOf(child)) {
       if ((await verifier.check(child, parent)) === null) queue.push(parent);
     }
   }

@@ -58,6 +58,8 @@ export class Certificate {
   readonly known: Extensions;
   #sha256: string | null = null;
   #spkiSha256: string | null = null;
+  #subjectKey: string | null = null;
+  #issuerKey: string | null = null;
   #subject: NameText | null = null;
   #issuer: NameText | null = null;
 
@@ -86,6 +88,15 @@ export class Certificate {
   /** Lower-case hex of the SHA-256 of the SubjectPublicKeyInfo as encoded. */
   get spkiSha256(): string {
     return (this.#spkiSha256 ??= hash("sha256", this.rawSpki, "hex"));
+  }
+
+  /** The raw subject as a key for look-ups, an octet a character. */
+  get subjectKey(): string {
+    return (this.#subjectKey ??= this.rawSubject.toString("latin1"));
+  }
+
+  get issuerKey(): string {
+    return (this.#issuerKey ??= this.rawIssuer.toString("latin1"));
   }
 
   /** Lower-case hex of the serial number without a leading 00. */
