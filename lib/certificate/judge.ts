@@ -8,6 +8,7 @@
  */
 
 import { type Anchors, createPool } from "./anchors.ts";
+import { createCache } from "./cache.ts";
 import { type CertificateFacts, factsOf } from "./facts.ts";
 import { matchesHostname } from "./hostname.ts";
 import { matches, parsePrivateKey } from "./key.ts";
@@ -195,28 +196,13 @@ async function leadsOn(
   return false;
 }
 
-/**
- * Intermediates come back with thousands of leaves, so what was parsed last is kept: a bounded cache by
- * content, which changes no answer.
- */
-const CACHE_SIZE = 64;
-/** Octets; real intermediates have under 2,000, and a hostile one isn't worth the memory. */
-const CACHED_LENGTH = 8_192;
-const cache = new Map<string, Certificate>();
+const issuers = createCache<Certificate | null>(64);
 
 function parseIssuer(der: Uint8Array): Certificate | null {
-  if (der.length > CACHED_LENGTH) {
-    const large = parseCertificate(der);
-    return large.ok ? large.certificate : null;
-  }
-  const key = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString("latin1");
-  const known = cache.get(key);
-  if (known !== undefined) return known;
-  const parsed = parseCertificate(der);
-  if (!parsed.ok) return null;
-  if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value as string);
-  cache.set(key, parsed.certificate);
-  return parsed.certificate;
+  return issuers(Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString("latin1"), () => {
+    const parsed = parseCertificate(der);
+    return parsed.ok ? parsed.certificate : null;
+  });
 }
 
 const factsCache = new WeakMap<Certificate, CertificateFacts>();
