@@ -73,6 +73,16 @@ describe("a certkeep.yaml that functions can't follow", () => {
   }, 200_000);
 });
 
+describe("the region", () => {
+  const regionOf = ({ template }: Packaged): unknown => propertiesOf(template, roleOf("audit"))["RoleName"];
+  it("is the one that init wrote into certkeep.yaml, and else the shell's", async () => {
+    expect(regionOf(await packageStack({}, { "certkeep.yaml": "aws: {region: us-east-2}\n" }))).toBe("certkeep-prod-audit-us-east-2");
+    expect(regionOf(plain)).toBe("certkeep-prod-audit-eu-west-1");
+    // Without certkeep.yaml.
+    expect(regionOf(full)).toBe("certkeep-prod-audit-eu-west-1");
+  }, 200_000);
+});
+
 describe("what each function may do", () => {
   const getSecret = (path: string): string => `secretsmanager:GetSecretValue on ${SECRETS}/${path}`;
   const listBucket = (bucket: string, ...prefixes: readonly string[]): string => `s3:ListBucket on ${bucket} if StringLikeIfExists s3:prefix ${prefixes.join(",")}`;
