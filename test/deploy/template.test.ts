@@ -56,6 +56,28 @@ describe("what is packaged", () => {
   });
 });
 
+describe("what is refused before anything is made", () => {
+  it.each<[string, Record<string, string>, Record<string, string>, RegExp]>([
+    ["a misspelt parameter", { bakups: "s3" }, {}, /parameter "bakups": doesn't exist; .*Did you mean backups\?/],
+    ["a value that no parameter takes", { backups: "dynamodb" }, {}, /parameter backups: found "dynamodb"; expected secretsmanager or s3/],
+    ["a mistake in certkeep.yaml", {}, { "certkeep.yaml": "recipints: []\n" }, /certkeep\.yaml:1:1: recipints: .*Did you mean "recipients"\?/],
+  ])("%s, without a stack trace", async (_, params, files, expected) => {
+    const { code, said } = await packageStack(params, files);
+    expect(code).not.toBe(0);
+    expect(said).toMatch(expected);
+    expect(said).not.toMatch(/^ +at /m);
+  }, 200_000);
+});
+
+describe("stage and region", () => {
+  it("are those of certkeep.yaml where nothing else is said, as init --aws wrote them", async () => {
+    const { code, said, template } = await packageStack({}, { "certkeep.yaml": "recipients: []\naws: {region: eu-central-1, stage: qa}\n" }, null);
+    expect(code, said).toBe(0);
+    expect(propertiesOf(template, roleOf("audit"))["RoleName"]).toBe("certkeep-qa-audit-eu-central-1");
+    expect(said).toContain("nothing will be backed up");
+  }, 200_000);
+});
+
 describe("what each function may do", () => {
   const getSecret = (path: string): string => `secretsmanager:GetSecretValue on ${SECRETS}/${path}`;
   const listBucket = (bucket: string, ...prefixes: readonly string[]): string => `s3:ListBucket on ${bucket} if StringLikeIfExists s3:prefix ${prefixes.join(",")}`;
