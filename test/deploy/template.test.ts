@@ -170,7 +170,7 @@ describe("the functions", () => {
       CERTKEEP_QUEUE_URL: "AuditQueue",
       CERTKEEP_PUBLISH: "s3://${StateBucket}/certkeep.yaml",
     });
-    expect(environment(full, "audit")).toMatchObject({ CERTKEEP_STATE: "s3://adopted-bucket/state", CERTKEEP_BACKUPS: "s3://adopted-bucket/backups", CERTKEEP_INTERVAL_MINUTES: "30", CERTKEEP_KMS_KEY: KEY, HTTPS_PROXY: "http://proxy.example.com:3128", NO_PROXY: "10.0.0.0/8" });
+    expect(environment(full, "audit")).toMatchObject({ CERTKEEP_STATE: "s3://adopted-bucket/state", CERTKEEP_BACKUPS: "s3://adopted-bucket/backups", CERTKEEP_INTERVAL_MINUTES: "30", CERTKEEP_KMS_KEY: KEY, HTTPS_PROXY: "http://proxy.example.com:3128", NODE_USE_ENV_PROXY: "1", NO_PROXY: "10.0.0.0/8" });
     expect(environment(full, "dispatch")["CERTKEEP_PUBLISH"]).toBe("s3://adopted-bucket/certkeep.yaml");
     expect(FUNCTIONS.filter((name) => environment(plain, name)["CERTKEEP_IDENTITY"] === "secretsmanager://certkeep/prod/identity")).toEqual(["drill", "restore"]);
     expect(FUNCTIONS.filter((name) => "HTTPS_PROXY" in environment(plain, name))).toEqual([]);
