@@ -18,7 +18,7 @@ export function environment(parameters: Parameters): Environment {
     CERTKEEP_RESTORE_FUNCTION: `certkeep-${stage}-restore`,
     CERTKEEP_TOPIC: { Ref: "AlarmTopic" },
     ...(kmsKey === null ? {} : { CERTKEEP_KMS_KEY: kmsKey }),
-    // Node's own fetch, by which Slack and outside sources are asked, heeds a proxy only when told to.
+    // Without the second Node fetches past the proxy: Slack, certificate logs, issuers.
     ...(httpsProxy === null ? {} : { HTTPS_PROXY: httpsProxy, NODE_USE_ENV_PROXY: "1" }),
     ...(noProxy === null ? {} : { NO_PROXY: noProxy }),
   };

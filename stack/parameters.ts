@@ -2,6 +2,8 @@
  * The parameters of a deployment as serverless.yml and `--param` give them: text or numbers, which are checked here
  * before anything is made. Absent is an empty text. A mistake names the parameter, what was found and what was expected.
  */
+import { meant } from "../lib/config/suggest.ts";
+
 export interface Parameters {
   readonly stage: string;
   readonly region: string;
@@ -68,7 +70,23 @@ const VISIBILITY_FACTOR = 6;
 
 function refuse(name: string, found: unknown, expected: string): Error {
   // A proxy's URL may have a password in it.
-  return new Error(`parameter ${name}: found ${name === "httpsProxy" ? "something else" : JSON.stringify(found)}; expected ${expected}`);
+  return mistake(`parameter ${name}: found ${name === "httpsProxy" ? "something else" : JSON.stringify(found)}; expected ${expected}`);
+}
+
+/** The framework prints the stack of what is thrown: whoever made a mistake gets the message alone. */
+function mistake(message: string): Error {
+  const error = new Error(message);
+  error.stack = message;
+  return error;
+}
+
+/** @throws Error for a name that no parameter has, which the framework would take in silence */
+export function refuseUnknown(names: readonly string[]): void {
+  for (const name of names) {
+    if ((NAMES as readonly string[]).includes(name)) continue;
+    const near = meant(name, NAMES);
+    throw mistake(`parameter ${JSON.stringify(name)}: doesn't exist; expected one of ${NAMES.join(", ")}.${near === null ? "" : ` Did you mean ${near}?`}`);
+  }
 }
 
 export function parseParameters(given: Given, stage: string, region: string): Parameters {

@@ -1,23 +1,40 @@
 /**
- * What the framework leaves to do: checks the certkeep.yaml that is packaged, takes out the role that it makes for functions without one of their own, which none
- * is, and prints after `deploy` and `info` what comes next.
+ * What the framework leaves to do: refuses misspelt parameters and a certkeep.yaml with mistakes before anything is made,
+ * takes out the role that it makes for functions without one of their own, which none is, leaves out for `invoke local`
+ * what only CloudFormation knows, and prints after `deploy` and `info` what comes next.
  */
 "use strict";
 
-module.exports = function CertkeepStack(serverless) {
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+
+module.exports = function CertkeepStack(serverless, options, { log }) {
+  const refuse = (message) => new serverless.classes.Error(message, "CERTKEEP");
+  const { refuseUnknown } = require("./parameters.ts");
+  try {
+    const given = [options.param ?? []].flat().map((pair) => pair.split("=")[0]);
+    refuseUnknown([...given, ...Object.values(serverless.configurationInput.params ?? {}).flatMap((params) => Object.keys(params ?? {}))]);
+  } catch (error) {
+    throw refuse(error.message);
+  }
+  const lookAtConfig = () => {
+    const text = textOf(join(serverless.serviceDir, "certkeep.yaml"));
+    const { mistake, notes } = require("./packaged.ts").lookAtConfig(text, serverless.processedInput.commands[0] === "package");
+    if (mistake !== null) throw refuse(mistake);
+    for (const note of notes) log.warning(note);
+  };
   this.hooks = {
-    "before:package:initialize": () => {
-      const { checkConfig } = require("./config.ts");
-      try {
-        checkConfig(serverless.serviceDir);
-      } catch (error) {
-        // As the framework tells what is the user's: the message alone.
-        throw new serverless.classes.Error(error.message, "CERTKEEP_CONFIG");
-      }
-    },
+    "before:package:initialize": lookAtConfig,
+    "before:deploy:function:initialize": lookAtConfig,
     // After serverless-iam-roles-per-function, which stands before this in serverless.yml and needs it as a model.
     "before:package:finalize": () => {
       delete serverless.service.provider.compiledCloudFormationTemplate.Resources.IamRoleLambdaExecution;
+    },
+    initialize: () => {
+      if (serverless.processedInput.commands.join(" ") !== "invoke local") return;
+      const { provider, functions } = serverless.service;
+      const left = [provider.environment, functions[options.function]?.environment ?? {}].flatMap((environment) => leaveOut(environment));
+      log.notice(`Left out, since only the deployed stack knows it (--env NAME=VALUE gives it): ${left.join(", ")}`);
     },
     "after:aws:info:displayStackOutputs": () => {
       // What the framework's own plugin has just asked CloudFormation for.
@@ -27,3 +44,20 @@ module.exports = function CertkeepStack(serverless) {
     },
   };
 };
+
+/** Of a file that may not be there. */
+function textOf(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** Takes out what isn't text; the names. */
+function leaveOut(environment) {
+  const names = Object.keys(environment).filter((name) => typeof environment[name] === "object");
+  for (const name of names) delete environment[name];
+  return names;
+}

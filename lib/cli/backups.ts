@@ -58,7 +58,7 @@ function document(report: BackupsReport): object {
 }
 
 function listText(copies: readonly ListedCopy[], io: Io): string {
-  if (copies.length === 0) return "No copies. Make a key to seal for with: certkeep init    then: certkeep audit";
+  if (copies.length === 0) return "No copies. Audits make them once there is a key to seal for: certkeep init    then: certkeep audit";
   const several = new Set(copies.map(({ cluster }) => cluster)).size > 1;
   const rows = copies.map((copy) => {
     const { header } = copy;

@@ -15,7 +15,7 @@ const DOCTOR_SCHEMA = "certkeep.doctor/v1";
 type Options = CommonOptions & { readonly sendTest?: boolean; readonly identity?: string };
 
 export function doctorCommand(io: Io): Command {
-  return withCommon(new Command("doctor").description("says what is not set up right, and how to mend it").argument("[cluster...]", "clusters to look at; default: all"))
+  return withCommon(new Command("doctor").description("says what is not set up right, and how to mend it").argument("[cluster...]", "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none; default: all that it names"))
     .option("--send-test", "post a test message on every route of the digest")
     .option("--identity <file>", "the identity that opens the copies, if it isn't where the configuration says")
     .addHelpText("after", "\nIt changes nothing in a cluster. Exit codes: 0 all is right (warnings too), 1 something isn't, 2 the configuration isn't, 3 something could not be looked at.\n\nExamples:\n  certkeep doctor\n  certkeep doctor prod\n  certkeep doctor --json | jq '.lines[] | select(.level != \"pass\")'\n  certkeep doctor --send-test")

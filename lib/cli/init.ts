@@ -26,7 +26,7 @@ export function initCommand(io: Io): Command {
     .addHelpText("after", "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt\n  certkeep init --aws --stage prod --region eu-west-1\n  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK")
     .action(async (options: Options) => {
       if (options.yes !== true && !io.interactive) {
-        throw new CertkeepError("usage", { where: "certkeep init", found: "nobody to ask, since this isn't a terminal", expected: "a terminal, or --yes to take the defaults", todo: "certkeep init --yes" });
+        throw new CertkeepError("usage", { where: "certkeep init", found: "nobody to ask, since this isn't a terminal", expected: "a terminal, or --yes to take the defaults", todo: options.aws === true ? "certkeep init --aws --yes --region REGION --webhook env:NAME (or none)" : "certkeep init --yes" });
       }
       const shown = (path: string): string => plain(path.startsWith(`${io.cwd}/`) ? path.slice(io.cwd.length + 1) : shortPath(path, homeOf(io.env)));
       if (options.aws === true) {

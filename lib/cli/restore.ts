@@ -109,7 +109,7 @@ export function restoreCommand(io: Io): Command {
           await target.writer.close();
         }
         if (options.json === true) writeJson(io, RESTORE_SCHEMA, restoreDocument(report));
-        else writeLine(io.stdout, planText({ ...report, applyCommand: applyCommandOf(wordsOf(cluster, names, options)), width: widthFor(io), style: styleFor(io, options), verbose: options.verbose === true }));
+        else writeLine(io.stdout, planText({ ...report, offline: options.offline ?? null, applyCommand: applyCommandOf(wordsOf(cluster, names, options)), width: widthFor(io), style: styleFor(io, options), verbose: options.verbose === true }));
         io.exit(restoreExit(report, { all: names.length === 0 && options.version === undefined, allowLater: options.allowLater === true }));
       } finally {
         undo?.();

@@ -11,6 +11,7 @@ import { restoreFunctionOf } from "../finding/invoke.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
 import type { DigestSettings } from "../report/digest.ts";
+import { plain } from "../report/text.ts";
 import type { DigestPorts, Route } from "../use/digest.ts";
 import type { ReportPorts, ReportScope } from "../use/report.ts";
 import { BUILT_IN_ISSUERS } from "../issuer/issuers.ts";
@@ -61,12 +62,22 @@ export function thrifty(states: StateStore): StateStore {
   };
 }
 
+const WRITE_FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: "no such folder",
+  ENOTDIR: "no such folder",
+  EISDIR: "a folder",
+  EACCES: "a place that this user may not write to",
+  EROFS: "a file system that nobody can write to",
+  ENOSPC: "no space left",
+};
+
 /** @throws CertkeepError usage, where the file can't be written */
 export async function writePage(file: string, cwd: string, html: string): Promise<void> {
   try {
     await writeFile(resolve(cwd, file), html);
   } catch (error) {
-    throw new CertkeepError("usage", { where: "--html", found: `a file that can't be written (${(error as NodeJS.ErrnoException).code ?? "unknown"})`, expected: "a path in a folder that exists" });
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+    throw new CertkeepError("usage", { where: `--html ${plain(file)}`, found: WRITE_FAILURES[code] ?? `a file that can't be written (${code})`, expected: "a file to write, in a folder that exists" });
   }
 }
 

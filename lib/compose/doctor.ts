@@ -29,7 +29,9 @@ export interface DoctorWorld extends IdentityWorld, ConnectWorld {
 export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const settings = await composeSettings({ ...world, tolerant: true });
   const { config, file, registered, broken, names, stores } = settings;
-  const unknown = world.clusters.find((name) => !names.includes(name));
+  // As for an audit: where nothing names clusters, what is asked for are contexts of the kubeconfig.
+  const contexts = names.length === 0 && config.stores.registry === null ? world.clusters : [];
+  const unknown = world.clusters.find((name) => !names.includes(name) && !contexts.includes(name));
   if (unknown !== undefined && settings.registryFailure === null) throw new CertkeepError("usage", { where: `cluster ${unknown}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one, but none is registered" : `one of: ${names.join(", ")}`, todo: `Register it: certkeep clusters add ${unknown} --context CTX` });
   const wanted = (name: string): boolean => world.clusters.length === 0 || world.clusters.includes(name);
   // Who asks a doctor waits for the answer: one attempt, and a short one.
@@ -37,7 +39,12 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   return {
     configFile: file,
     chosen: world.clusters.length > 0,
-    clusters: config.clusters.filter(({ name }) => wanted(name)).map((entry) => ({ ...entry, registered: registered.includes(entry.name), sealedFor: settingsFor(config, entry.name).recipients })),
+    clusters: [...config.clusters.filter(({ name }) => wanted(name)), ...contexts.map((context) => ({ ...settingsFor(config, context), context }))].map((entry) => ({
+      ...entry,
+      named: names.includes(entry.name),
+      registered: registered.includes(entry.name),
+      sealedFor: settingsFor(config, entry.name).recipients,
+    })),
     broken: broken.filter(({ name }) => wanted(name)),
     identity: () => identityFacts(world, settings),
     ...stores,

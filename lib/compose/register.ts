@@ -19,6 +19,7 @@ import { parseRegistration } from "../config/parse.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import type { Registrations } from "../ports/registrations.ts";
+import { plain } from "../report/text.ts";
 import type { RegisterPorts } from "../use/register/context.ts";
 import type { ListPorts } from "../use/register/list.ts";
 import type { RemovePorts } from "../use/register/remove.ts";
@@ -65,7 +66,7 @@ async function openRegistrations({ config, folder, file }: ComposedSettings, env
 
 /** @throws CertkeepError usage, for a name that can't be or is another's */
 export async function composeExisting(world: World, name: string): Promise<Existing> {
-  if (!LABEL.test(name)) throw new CertkeepError("usage", { where: "certkeep clusters", found: "a name that no cluster can have", expected: "small letters, digits and -, at most 63, beginning and ending with a letter or digit" });
+  if (!LABEL.test(name)) throw new CertkeepError("usage", { where: "certkeep clusters", found: `a name that no cluster can have: ${plain(name.slice(0, 80))}`, expected: "small letters, digits and -, at most 63, beginning and ending with a letter or digit" });
   const settings = await composeSettings(world);
   if (settings.config.clusters.some((entry) => entry.name === name) && !settings.registered.includes(name)) {
     throw new CertkeepError("usage", { where: `cluster ${name}`, found: `the name is that of a cluster in ${settings.file ?? "certkeep.yaml"}`, expected: "a name of its own", todo: "Remove its entry there first, or choose another name" });
@@ -108,10 +109,10 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
       place,
       brought: { read: await broughtCredential(world, "read"), restore: await broughtCredential(world, "restore") },
       open: async (bearer, text, eks) => {
-        const plain = await connect(parseKubeconfig(text, `the ${bearer} credential of ${world.name}`), null, { environment: world.env, nowMs, allowExec: false });
+        const bare = await connect(parseKubeconfig(text, `the ${bearer} credential of ${world.name}`), null, { environment: world.env, nowMs, allowExec: false });
         const role = bearer === "restore" ? (eks?.restoreRole ?? null) : (eks?.role ?? null);
         const endpoint = world.env["AWS_ENDPOINT_URL_STS"];
-        const connection = eks === null || role === null ? plain : asEksRole(plain, { cluster: eks.cluster, region: eks.region, credentials: roleCredentials(role, eks.region, world.name, world.env), nowMs, ...(endpoint === undefined ? {} : { endpoint }) });
+        const connection = eks === null || role === null ? bare : asEksRole(bare, { cluster: eks.cluster, region: eks.region, credentials: roleCredentials(role, eks.region, world.name, world.env), nowMs, ...(endpoint === undefined ? {} : { endpoint }) });
         const access = createSelfAccess(connection);
         const reading = createClusterReader(connection);
         return {

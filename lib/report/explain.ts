@@ -114,6 +114,7 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
     const held = view.places.filter(({ state }) => state === "live").length;
     return wrap(`A registered domain: names under it share one limit, over all clusters. ${count(held, "live certificate")} under it.`, width, "  ");
   }
+  if (place === undefined && view.kind === "finding") return [];
   if (place === undefined) return wrap("No Secret holds it now. What is told here comes from backups and from what earlier audits saw.", width, "  ");
   if (view.places.length > 1) {
     const valid = view.places.filter(({ state, verdict }) => state === "live" && verdict?.valid === true).length;

@@ -25,6 +25,8 @@ export interface PlanView {
   readonly warnings: readonly string[];
   readonly events: readonly string[];
   readonly interrupted: boolean;
+  /** The folder that manifests were written to in place of a cluster, so that nothing is restored yet; `null`: none. */
+  readonly offline: string | null;
   /** The command that carries the plan out; `null` where a word of it doesn't fit a command. */
   readonly applyCommand: string | null;
   readonly width: number;
@@ -39,6 +41,7 @@ const NAMES_IN_GROUP = 4;
 
 const ORDER: Readonly<Record<ShownOutcome, number>> = { failed: 0, refused: 1, later: 2, not_tried: 3, planned: 4, done: 5, kept: 6 };
 const WORDS: Readonly<Record<ShownOutcome, string>> = { planned: "restore", done: "restored", kept: "keep", refused: "refuse", later: "later", failed: "FAILED", not_tried: "not tried" };
+const wordOf = (outcome: ShownOutcome, { offline }: PlanView): string => (outcome === "done" && offline !== null ? "written" : WORDS[outcome]);
 
 function placeText({ to, from }: PlanItem): string {
   return to === null ? `${from.namespace}/(new name)` : `${to.namespace}/${to.name}`;
@@ -88,14 +91,16 @@ export function planText(view: PlanView): string {
   return lines.join("\n");
 }
 
-function table(items: readonly ShownItem[], { width, style }: PlanView): string[] {
-  const rows = items.map(({ item, outcome }) => [WORDS[outcome], item.title, placeText(item), nowText(item), leftText(item)]);
+function table(items: readonly ShownItem[], view: PlanView): string[] {
+  const { width, style } = view;
+  const rows = items.map(({ item, outcome }) => [wordOf(outcome, view), item.title, placeText(item), nowText(item), leftText(item)]);
   const [head, ...body] = tableLines(["RULE", "CERTIFICATE", "GOES TO", "THERE NOW", "LEFT"], rows, width);
   return [style.dim(head ?? ""), ...body.map((line, at) => paint(items[at]?.outcome ?? "kept", style)(line))];
 }
 
 /** One paragraph for all that share rule and reason. */
-function groups(items: readonly ShownItem[], { width, style }: PlanView): string[] {
+function groups(items: readonly ShownItem[], view: PlanView): string[] {
+  const { width, style } = view;
   const grouped = Map.groupBy(items, ({ item, outcome, message }) => JSON.stringify([outcome, item.why, item.action, item.kind === "account-key" && item.action !== "none", item.createNamespace, item.overridden, notesOf(item), message, item.force]));
   const lines: string[] = [];
   for (const of of grouped.values()) {
@@ -104,7 +109,7 @@ function groups(items: readonly ShownItem[], { width, style }: PlanView): string
     const { item, outcome, message } = first;
     const names = of.slice(0, NAMES_IN_GROUP).map((one) => one.item.title);
     const more = of.length > NAMES_IN_GROUP ? ` and ${(of.length - NAMES_IN_GROUP).toLocaleString("en-US")} more` : "";
-    lines.push("", ...wrap(plain(`${WORDS[outcome]}: ${names.join(", ")}${more}`), width).map((line) => style.bold(line)));
+    lines.push("", ...wrap(plain(`${wordOf(outcome, view)}: ${names.join(", ")}${more}`), width).map((line) => style.bold(line)));
     lines.push(...wrap(plain(`Because ${item.why}.`), width, "  "));
     if (item.action !== "none" && item.fields.length > 0) lines.push(...wrap(plain(`${doing(item)} ${whatOf(of)}.`), width, "  "));
     if (item.createNamespace) lines.push(...wrap(plain(`The namespace ${item.to?.namespace ?? ""} is made first.`), width, "  "));
@@ -155,11 +160,11 @@ function restarts({ items, width, style }: PlanView): string[] {
   return lines;
 }
 
-function numbers(items: readonly ShownItem[]): string {
+function numbers({ items, offline }: PlanView): string {
   const of = (outcome: ShownOutcome): number => items.filter((one) => one.outcome === outcome).length;
   const parts: [number, string][] = [
     [of("planned"), "to restore"],
-    [of("done"), "restored"],
+    [of("done"), offline === null ? "restored" : "written"],
     [of("kept"), "kept as they are"],
     [of("refused"), "refused"],
     [of("later"), "later"],
@@ -172,7 +177,7 @@ function numbers(items: readonly ShownItem[]): string {
 
 function headline(view: PlanView): string {
   const lead = { plan: "Plan", apply: view.interrupted ? "Interrupted" : "Done", rehearse: "Rehearsed by the server (nothing was written)" }[view.mode];
-  return `${lead}: ${numbers(view.items)}`;
+  return `${lead}: ${numbers(view)}`;
 }
 
 function ending(view: PlanView): string[] {
@@ -181,12 +186,16 @@ function ending(view: PlanView): string[] {
   const lines: string[] = [""];
   const unasked = Map.groupBy(view.items.flatMap(({ item, outcome }) => (outcome === "planned" || outcome === "done" ? item.notes.filter((note) => note.startsWith(REVOCATION)) : [])), (note) => note.slice(REVOCATION.length));
   for (const [why, of] of unasked) lines.push(...wrap(plain(`Whether ${count(of.length, "certificate was", "certificates were")} revoked is not known: ${why}.`), width));
-  if (saved > 0) lines.push(`${count(saved, "issuance")} ${view.mode === "apply" ? "saved" : "would be saved"}.`);
+  if (saved > 0) lines.push(`${count(saved, "issuance")} ${view.mode === "apply" && view.offline === null ? "saved" : "would be saved"}.`);
   if (view.interrupted) lines.push("Run it again: it does what is left and repeats nothing.");
   const waits = view.items.filter(({ outcome }) => outcome === "later").length;
-  if (waits > 0 && view.mode !== "plan") lines.push(...wrap(`${count(waits, "waits", "wait")} for a Secret that the operator still makes: run it again with --follow 30m while the proxies come up.`, width));
+  if (waits > 0 && view.mode !== "plan") lines.push(...wrap(`${count(waits, "waits", "wait")} for a Secret that the operator still makes: ${view.offline === null ? "run it again with --follow 30m while the proxies come up" : "no manifest can be applied for them; restore them into the cluster itself, with --follow 30m"}.`, width));
   const writes = view.items.some(({ outcome }) => outcome === "planned" || (view.mode === "rehearse" && outcome === "done"));
   if (view.mode !== "apply" && writes) lines.push("Nothing was written. To do it:", `  ${style.green(view.applyCommand ?? "the same command with --apply")}`);
+  if (view.offline !== null && view.items.some(({ outcome }) => outcome === "done")) {
+    const command = commandLine(literal("kubectl apply --server-side --force-conflicts --field-manager=certkeep -f"), view.offline);
+    lines.push(...wrap("Manifests were written, and nothing is restored yet. They hold private keys: delete them once they are applied.", width), ...(command === null ? [] : [`  ${style.green(command)}`]));
+  }
   return lines.length === 1 ? [] : lines;
 }
 

@@ -15,5 +15,12 @@ it("the threat model has claims", () => {
 it.each(shown)("$file shows: $title", ({ file, title }) => {
   const path = new URL(file, ROOT);
   expect(existsSync(path)).toBe(true);
-  expect(readFileSync(path, "utf8")).toContain(JSON.stringify(title).slice(1, -1));
+  // The whole title of a test, or of a row of one, not a part of it.
+  const quoted = JSON.stringify(title);
+  expect(["(", "[", "name: "].some((before) => readFileSync(path, "utf8").includes(`${before}${quoted}, `))).toBe(true);
+});
+
+it("every claim names a test, but for what is said to be left to people", () => {
+  const bare = text.split(/\n(?=- |\n)/).filter((block) => block.startsWith("- ") && !block.includes("`test/"));
+  expect(bare.map((block) => block.replaceAll(/\s+/g, " "))).toEqual(["- With both, states and copies, somebody can have a key of theirs restored. Keep the two apart."]);
 });

@@ -158,6 +158,6 @@ describe("certkeep report", () => {
   });
 
   it("refuses a place where nothing can be written", async () => {
-    expect(await certkeep(["report", "--html", "no/such/r.html"])).toMatchObject({ code: 2, err: expect.stringContaining("--html") as string });
+    expect(await certkeep(["report", "--html", "no/such/r.html"])).toMatchObject({ code: 2, err: expect.stringContaining("--html no/such/r.html: no such folder; expected") as string });
   });
 });

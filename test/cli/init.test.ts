@@ -65,6 +65,12 @@ describe("certkeep init", () => {
     expect([existsSync(join(work, "certkeep.yaml")), existsSync(identity)]).toEqual([false, false]);
   });
 
+  it("with --aws names what else it would ask for", async () => {
+    const { code, stderr } = await certkeep(["init", "--aws"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("certkeep init --aws --yes --region REGION --webhook env:NAME");
+  });
+
   it("--yes makes an identity that only its owner may read, and a configuration for it", async () => {
     const { code, stdout, stderr } = await certkeep(["init", "--yes"]);
     expect([code, stdout]).toEqual([0, ""]);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { NAMES, parseParameters, type Given } from "../../stack/parameters.ts";
+import { NAMES, parseParameters, refuseUnknown, type Given } from "../../stack/parameters.ts";
 
 const { params } = parse(readFileSync(join(import.meta.dirname, "../../serverless.yml"), "utf8")) as { params: { default: Given } };
 const DEFAULTS = params.default;
@@ -42,6 +42,24 @@ describe("parameters", () => {
     [{ alarmEmail: "ops" }, "expected an e-mail address"],
   ])("%o is refused", (given, expected) => {
     expect(() => take(given)).toThrow(expected);
+  });
+
+  it("refuse a name that none has, with the one that was meant", () => {
+    expect(() => refuseUnknown(NAMES)).not.toThrow();
+    expect(() => refuseUnknown(["backups", "bakups"])).toThrow(/^parameter "bakups": doesn't exist; expected one of timeoutSeconds, .*\. Did you mean backups\?$/);
+    expect(() => refuseUnknown(["zzzzzzzzzzzz"])).toThrow(/noProxy\.$/);
+  });
+
+  it("tell a mistake without a stack, which the framework would print", () => {
+    for (const wrong of [() => take({ backups: "dynamodb" }), () => refuseUnknown(["bakups"])]) {
+      let thrown: unknown;
+      try {
+        wrong();
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown).toMatchObject({ stack: (thrown as Error).message });
+    }
   });
 
   it("refuse a stage that doesn't fit into the names of roles", () => {

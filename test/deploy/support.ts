@@ -20,8 +20,8 @@ export interface Packaged {
   readonly files: Readonly<Record<string, readonly string[]>>;
 }
 
-/** `files` lie beside serverless.yml, as they would on somebody's machine. */
-export async function packageStack(params: Readonly<Record<string, string>> = {}, files: Readonly<Record<string, string>> = {}): Promise<Packaged> {
+/** `files` lie beside serverless.yml, as they would on somebody's machine; without `stage` it is what they say. */
+export async function packageStack(params: Readonly<Record<string, string>> = {}, files: Readonly<Record<string, string>> = {}, stage: string | null = "prod"): Promise<Packaged> {
   const folder = mkdtempSync(join(tmpdir(), "certkeep-stack-"));
   try {
     for (const name of ["serverless.yml", "stack", "package.json"]) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
@@ -31,7 +31,7 @@ export async function packageStack(params: Readonly<Record<string, string>> = {}
       mkdirSync(dirname(join(folder, name)), { recursive: true });
       writeFileSync(join(folder, name), text);
     }
-    const ended = await runProgram(process.execPath, [join(ROOT, "node_modules/osls/bin/serverless.js"), "package", "--stage", "prod", ...Object.entries(params).map(([name, value]) => `--param=${name}=${value}`)], {
+    const ended = await runProgram(process.execPath, [join(ROOT, "node_modules/osls/bin/serverless.js"), "package", ...(stage === null ? [] : ["--stage", stage]), ...Object.entries(params).map(([name, value]) => `--param=${name}=${value}`)], {
       cwd: folder,
       env: { PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`, HOME: folder, CI: "1", AWS_REGION: "eu-west-1" },
       timeoutMs: 180_000,

@@ -56,15 +56,25 @@ describe("what is packaged", () => {
   });
 });
 
-describe("a certkeep.yaml that functions can't follow", () => {
-  it.each([
-    ["issuers: [{id: corp, anchors: corp.pem}]\n", "issuers[0].anchors: a file; expected the certificates themselves"],
-    ["recipents: []\n", 'Did you mean "recipients"?'],
-  ])("is refused before anything is made: %j", async (text, said) => {
-    const packaged = await packageStack({}, { "certkeep.yaml": text, "corp.pem": "" });
+describe("what is refused before anything is made", () => {
+  it.each<[string, Record<string, string>, Record<string, string>, RegExp]>([
+    ["a misspelt parameter", { bakups: "s3" }, {}, /parameter "bakups": doesn't exist; .*Did you mean backups\?/],
+    ["a value that no parameter takes", { backups: "dynamodb" }, {}, /parameter backups: found "dynamodb"; expected secretsmanager or s3/],
+    ["a mistake in certkeep.yaml", {}, { "certkeep.yaml": "recipints: []\n" }, /certkeep\.yaml:1:1: recipints: .*Did you mean "recipients"\?/],
+  ])("%s, without a stack trace", async (_, params, files, expected) => {
+    const { code, said } = await packageStack(params, files);
+    expect(code).not.toBe(0);
+    expect(said).toMatch(expected);
+    expect(said).not.toMatch(/^ +at /m);
+  }, 200_000);
+});
+
+describe("a certkeep.yaml", () => {
+  it("that functions can't follow is refused before anything is made", async () => {
+    const packaged = await packageStack({}, { "certkeep.yaml": "issuers: [{id: corp, anchors: corp.pem}]\n", "corp.pem": "" });
     expect(packaged.code).not.toBe(0);
     expect(packaged.said).toContain("certkeep.yaml");
-    expect(packaged.said).toContain(said);
+    expect(packaged.said).toContain("issuers[0].anchors: a file; expected the certificates themselves");
     expect(packaged.said).not.toMatch(/\n\s+at /);
   }, 200_000);
 
@@ -73,13 +83,11 @@ describe("a certkeep.yaml that functions can't follow", () => {
   }, 200_000);
 });
 
-describe("the region", () => {
-  const regionOf = ({ template }: Packaged): unknown => propertiesOf(template, roleOf("audit"))["RoleName"];
-  it("is the one that init wrote into certkeep.yaml, and else the shell's", async () => {
-    expect(regionOf(await packageStack({}, { "certkeep.yaml": "aws: {region: us-east-2}\n" }))).toBe("certkeep-prod-audit-us-east-2");
-    expect(regionOf(plain)).toBe("certkeep-prod-audit-eu-west-1");
-    // Without certkeep.yaml.
-    expect(regionOf(full)).toBe("certkeep-prod-audit-eu-west-1");
+describe("stage and region", () => {
+  it("are those of certkeep.yaml where nothing else is said, as init --aws wrote them", async () => {
+    const { code, said, template } = await packageStack({}, { "certkeep.yaml": "recipients: []\naws: {region: eu-central-1, stage: qa}\n" }, null);
+    expect({ code, said }).toMatchObject({ code: 0, said: expect.stringContaining("nothing will be backed up") });
+    expect(propertiesOf(template, roleOf("audit"))["RoleName"]).toBe("certkeep-qa-audit-eu-central-1");
   }, 200_000);
 });
 

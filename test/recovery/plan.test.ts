@@ -207,7 +207,7 @@ describe("the manifest that grants a verb", () => {
 });
 
 describe("a plan in text", () => {
-  const view = { title: "prod", server: "https://x", mode: "plan" as const, warnings: [], events: [], interrupted: false, applyCommand: null, style: PLAIN, verbose: false };
+  const view = { title: "prod", server: "https://x", mode: "plan" as const, warnings: [], events: [], interrupted: false, offline: null, applyCommand: null, style: PLAIN, verbose: false };
   it.each([40, 80, 120])("fits %i columns for a thousand certificates, and text of a cluster stays text", (width) => {
     const evil = "\u001b[31mevil\u202e; rm -rf $HOME";
     const items = Array.from({ length: 1000 }, (_, index) => {
@@ -221,5 +221,19 @@ describe("a plan in text", () => {
     expect(text).toContain("Plan: 1,000 to restore");
     expect(text).toContain("1,000 issuances would be saved.");
     expect(text.split("\n").length).toBeLessThan(150);
+  });
+
+  it("doesn't call restored what is a manifest in a folder, and says how to apply it", () => {
+    const [item] = planRestore([wantedOf(copy())], views(GONE), OPTIONS).items;
+    if (item === undefined) throw new Error("no item");
+    const items = [{ item, outcome: "done" as const, message: null }, { item, outcome: "later" as const, message: null }];
+    const written = planText({ ...view, mode: "apply", offline: "out", items, width: 200 });
+    expect(written).toContain("Done: 1 written, 1 later");
+    expect(written).toContain("1 issuance would be saved.");
+    expect(written).toContain("\n  kubectl apply --server-side --force-conflicts --field-manager=certkeep -f out");
+    expect(written).not.toMatch(/restored(?! yet)|run it again/);
+    const done = planText({ ...view, mode: "apply", items, width: 200 });
+    expect(done).toContain("Done: 1 restored, 1 later");
+    expect(done).not.toContain("kubectl apply");
   });
 });

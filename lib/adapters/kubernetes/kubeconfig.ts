@@ -8,7 +8,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
-import { closest } from "fastest-levenshtein";
+import { closest, distance } from "fastest-levenshtein";
 import { LineCounter, parseDocument } from "yaml";
 import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
@@ -146,11 +146,13 @@ function selectContext(config: Kubeconfig, wanted: string | null): { readonly na
   const entry = config.contexts.get(name);
   if (entry !== undefined) return { name, entry };
   const near = names.length === 0 ? null : closest(name, names);
+  // Half of it otherwise is another name, not a slip.
+  const meant = near !== null && distance(name, near) <= Math.max(2, near.length / 2) ? near : null;
   throw new CertkeepError("context_unknown", {
     where,
     found: `no context ${printable(name, 100)}`,
     expected: names.length === 0 ? "a context, but there is none" : `one of: ${list}`,
-    ...(near === null ? {} : { todo: `Did you mean ${printable(near, 100)}?` }),
+    ...(meant === null ? {} : { todo: `Did you mean ${printable(meant, 100)}?` }),
   });
 }
 

@@ -40,7 +40,7 @@ export async function examineCluster(cluster: ExaminedCluster, ports: DoctorPort
   const lines: Line[] = [];
   let state: StateDocument | null = null;
   try {
-    state = (await loadState(ports.states, name))?.state ?? null;
+    if (cluster.named) state = (await loadState(ports.states, name))?.state ?? null;
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     lines.push(failed("state", error, { cluster: name }));
@@ -61,7 +61,7 @@ export async function examineCluster(cluster: ExaminedCluster, ports: DoctorPort
     await connection?.close();
   }
   if (wantsRestore(plan.parts)) await examineRestoring(cluster, plan, ports, lines);
-  lines.push(auditLine(cluster, state, ports.clock.nowNs()));
+  if (cluster.named) lines.push(auditLine(cluster, state, ports.clock.nowNs()));
   return { lines, identity };
 }
 
@@ -99,13 +99,13 @@ async function examineConnection(cluster: ExaminedCluster, connection: ExaminedC
   return identity;
 }
 
-function identityLine({ name }: ExaminedCluster, seen: ClusterIdentity, state: StateDocument | null): ["identity", Line["level"], string, string | null] {
+function identityLine({ name, named }: ExaminedCluster, seen: ClusterIdentity, state: StateDocument | null): ["identity", Line["level"], string, string | null] {
   const pinned = state?.identity ?? null;
   if (pinned !== null && !sameCluster(pinned, seen)) {
     return ["identity", "fail", `another cluster answers than the recorded one (uid of kube-system ${seen.uid ?? "unknown"}, recorded ${pinned.uid ?? "unknown"}); nothing is audited until a person decides`, commandLine(literal("certkeep clusters add"), name, literal("--rebuilt"))];
   }
   if (seen.uid === null) return ["identity", "warn", "the namespace kube-system may not be read, so the CA alone tells which cluster it is", commandLine(literal("certkeep clusters add"), name)];
-  return ["identity", "pass", pinned === null ? "not recorded yet: the first audit does it" : "the cluster that is recorded", null];
+  return ["identity", "pass", !named ? "which cluster it is can be told" : pinned === null ? "not recorded yet: the first audit does it" : "the cluster that is recorded", null];
 }
 
 function credentialLine(cluster: ExaminedCluster, connection: ExaminedConnection, nowNs: bigint, lines: Line[]): void {

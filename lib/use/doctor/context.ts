@@ -11,6 +11,8 @@ import type { StateStore } from "../../ports/states.ts";
 import type { AlarmTopic } from "../../ports/topic.ts";
 
 export interface ExaminedCluster extends ClusterEntry {
+  /** The configuration names it; else it is a context of a kubeconfig, and its state isn't found by that name. */
+  readonly named: boolean;
   readonly registered: boolean;
   /** Those that its copies are sealed for. */
   readonly sealedFor: readonly string[];

@@ -22,9 +22,9 @@ export function createRevocationAsker(ports: Pick<RestorePorts, "revocation" | "
   const lists = createRevocationLists(revocation);
   return async (record, pair) => {
     const bytes = isShape(record.shape) ? pairBytes(record.shape, record.fieldBase, record.data) : null;
-    if (bytes === null || pair.issuer === null) return unknown("its issuer isn't one that is asked");
+    if (bytes === null || pair.issuer === null) return unknown("the issuer isn't one that is asked");
     const hosts = revocationHosts(pair.issuer);
-    if (hosts.length === 0) return unknown("its issuer isn't one that is asked");
+    if (hosts.length === 0) return unknown("the issuer isn't one that is asked");
     const { leaf, further } = parseChain(bytes.certificate);
     const [url] = leaf?.crlDistributionPoints ?? [];
     if (leaf === null || url === undefined) return unknown("the certificate names no list");

@@ -109,7 +109,7 @@ describe("deadlines", () => {
       response.writeHead(200);
       const timer = setInterval(() => response.write(" "), 10);
       response.on("close", () => clearInterval(timer));
-    }, { requestTimeoutMs: 80 });
+    }, { requestTimeoutMs: 800 });
     expect((await failureOf(send(REQUEST))).message).toContain("didn't send its whole answer");
   });
 

@@ -122,6 +122,8 @@ describe("bad kubeconfigs get one plain message", () => {
     const path = folder();
     const environment = { KUBECONFIG: ["prod-eu", "prod-us", "staging"].map((name) => put(`${path}/${name}`, config(name, null))).join(delimiter) };
     expect((await failureOf(load({ environment, context: "pord-eu" }))).message).toMatch(/no context pord-eu; expected one of: prod-eu, prod-us, staging\. Did you mean prod-eu\?$/);
+    // What is nothing like any of them isn't guessed at.
+    expect((await failureOf(load({ environment, context: "nowhere" }))).message).toMatch(/no context nowhere; expected one of: prod-eu, prod-us, staging$/);
     const none = await failureOf(load({ environment }));
     expect(none.code).toBe("context_unknown");
     expect(none.message).toContain("no current-context");

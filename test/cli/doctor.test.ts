@@ -1,0 +1,61 @@
+/** `certkeep doctor` where nothing is registered: the command that an audit's finding offers has to work. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { run } from "../../lib/cli/run.ts";
+import { NOW_NS } from "../finding/fixture.ts";
+
+const KUBECONFIG = {
+  apiVersion: "v1",
+  kind: "Config",
+  clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:9" } }],
+  users: [{ name: "u", user: { token: "canary" } }],
+  contexts: [{ name: "Nowhere", context: { cluster: "c", user: "u" } }],
+};
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "certkeep-cli-doctor-"));
+  await writeFile(join(folder, "kubeconfig"), JSON.stringify(KUBECONFIG), { mode: 0o600 });
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function doctor(config: string, ...names: string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  await writeFile(join(folder, "certkeep.yaml"), `stores: {backups: "file:backups", state: "file:state"}\n${config}`, { mode: 0o600 });
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const code = await run(["doctor", ...names, "--config", join(folder, "certkeep.yaml")], {
+    stdin: Readable.from([]),
+    stdout: out,
+    stderr: err,
+    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig") },
+    cwd: folder,
+    interactive: false,
+    errTty: false,
+    outTty: false,
+    columns: 200,
+    nowNs: () => NOW_NS,
+  });
+  const textOf = (stream: PassThrough): string => ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  return { code, out: textOf(out), err: textOf(err) };
+}
+
+describe("certkeep doctor CONTEXT", () => {
+  it("looks at a context where the configuration names no cluster, as an audit does", async () => {
+    const { code, out } = await doctor("", "Nowhere");
+    expect(code).toBe(3);
+    expect(out).toMatch(/Cluster Nowhere\n[\s\S]*FAIL {2}cluster Nowhere: nothing listens at the server's address/);
+    // Its state isn't found by that name, so nothing is said of what audits saw.
+    expect(out).not.toContain("never audited");
+  });
+
+  it("says which contexts there are", async () => {
+    const { out } = await doctor("", "Nowhree");
+    expect(out).toContain("no context Nowhree; expected one of: Nowhere. Did you mean Nowhere?");
+  });
+
+  it("takes names of the configuration alone where that has any", async () => {
+    expect(await doctor("clusters: [{name: prod, context: Nowhere}]\n", "Nowhere")).toMatchObject({ code: 2, err: expect.stringContaining("no such cluster in the configuration; expected one of: prod") as string });
+  });
+});
