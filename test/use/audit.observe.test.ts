@@ -329,6 +329,22 @@ describe("a cluster that doesn't answer", () => {
     expect(waitedMs).toBe(2_000);
   });
 
+  it("because reading what it answered takes too long: the time ends in the middle of a log", async () => {
+    const held = `[RATELIMIT] format("cert(\\"${SHARED}\\"): got cert") (999999999 dropped)`;
+    putShared((from) => line(from + MINUTE_MS, held).repeat(30_000));
+    let answered = (): void => {};
+    const asks = new Promise<void>((resolve) => (answered = resolve));
+    world.sandbox.intercept(({ path }) => {
+      if (path.endsWith("/log")) answered();
+      return undefined;
+    });
+    const timer: Timer = { sleep: async (_, signal) => asks.then(() => realTimer.sleep(50, signal)) };
+    const report = await audit({ ports: { timer } });
+    expect(report.clusters[0]?.complete).toBe(true);
+    expect((await told()).looks.filter(({ source }) => source === "logs")).toMatchObject([{ scope: "tailscale", code: "timeout" }]);
+    expect((await told()).signs).toEqual([]);
+  });
+
   it("because the run's own time is over: nothing is asked, nothing forgotten", async () => {
     putShared(() => "");
     await audit();
