@@ -7,6 +7,7 @@
 import { CertkeepError } from "../../../error.ts";
 import { createLogReader, type LogReading } from "../../../issuance/log/reader.ts";
 import type { ClusterDiagnosis, LogQuery } from "../../../ports/diagnosis.ts";
+import { count } from "../../../report/text.ts";
 import type { SourceLook } from "../../../state/observations.ts";
 import { lookOf } from "./looks.ts";
 
@@ -121,9 +122,9 @@ interface Known {
 /** Why a read isn't whole, and what was left unread, in words. */
 function judge(target: ContainerTarget, { reading, cut }: Piece, { metMs, startedMs, restarted, debugSeen }: Known): { readonly code: string | null; readonly unread: string | null } {
   if (target.operator && !debugSeen) return { code: "debug_off", unread: null };
-  if (cut) return { code: "too_much", unread: `what follows the first ${reading.bytes} bytes, but for the last ${TAIL_LINES} lines` };
-  if (reading.unreadLines > 0) return { code: "gap", unread: `${reading.unreadLines} lines that are binary, broken or too long` };
-  if (reading.nameless > 0) return { code: "gap", unread: `${reading.nameless} certificates issued for names that the log doesn't tell` };
+  if (cut) return { code: "too_much", unread: `what follows the first ${(reading.bytes / 1_048_576).toFixed(1)} MiB, but for the last ${TAIL_LINES.toLocaleString("en-US")} lines` };
+  if (reading.unreadLines > 0) return { code: "gap", unread: `${count(reading.unreadLines, "line")} binary, broken or too long` };
+  if (reading.nameless > 0) return { code: "gap", unread: `${count(reading.nameless, "certificate")} issued for names that the log doesn't tell` };
   if (reading.dropping) return { code: "gap", unread: "lines that Tailscale held back and hasn't counted yet" };
   if (metMs !== null && !restarted) return reading.firstMs !== null && reading.firstMs <= metMs ? { code: null, unread: null } : { code: "gap", unread: "lines after the last one that was read: it isn't in the log any more" };
   if (reading.lines === 0 && startedMs === null) return { code: null, unread: null };
