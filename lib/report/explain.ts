@@ -278,6 +278,7 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
       return [budget.atMost === 0 ? style.red(first) : first, ...rest];
     }),
     ...[...budgets.values()].flatMap(({ claims }) => claims).flatMap((claim) => wrap(plain(`Cluster ${claim.cluster} claims a refusal until ${instantOf(claim.retryAtMs)} (${claim.where}).`), width, "  ")),
+    ...[...budgets.values()].flatMap(({ key, kind, limit, overrideSeen }) => (overrideSeen === null ? [] : wrap(plain(`A refusal tells of a limit of ${overrideSeen} for ${kind === "set" ? setPhrase(key) : key}; ${limit.burst} is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.`), width, "  "))),
     ...unknown.flatMap(({ issuer, key }) => wrap(plain(`${setPhrase(key)}: no limit of ${view.across.titles.get(issuer) ?? issuer} is known; limits: in certkeep.yaml says one.`), width, "  ")),
     ...(silences.length === 0 ? [] : wrap(style.dim(plain(`Silent: ${silenceTexts(silences, new Set([null, ...view.places.map(({ cluster }) => cluster)])).join(", ")}.`)), width, "  ")),
     ...(unread.length === 0 ? [] : wrap(style.dim(plain(`Left unread: ${count(unread.reduce((sum, entry) => sum + entry.count, 0), "issuance")}.`)), width, "  ")),

@@ -80,6 +80,16 @@ describe("the section Why", () => {
     expect(words).toContain("logs of prod, a, b and 3 more (forbidden since 2026-11-22T12:00:00Z).");
   });
 
+  it("tells of a limit that a refusal names and that isn't the one counted with", async () => {
+    const refusal = { issuer: "letsencrypt", kind: "domain", key: "tail1a2b3.ts.net", retryAtMs: NOW_MS + HOUR_MS, seenAtMs: NOW_MS - HOUR_MS, cluster: "prod", where: "tailscale/pg-0/tailscale", burst: 300 };
+    const of = reissued();
+    const { words } = await explain(NAME, { ...of, evidence: { ...(of.evidence as object), refusals: [refusal] } });
+    expect(words).toContain("at most 50 of 50 are left");
+    expect(words).toContain("Cluster prod claims a refusal until 2026-11-23T13:00:00Z (tailscale/pg-0/tailscale). A refusal tells of a limit of 300 for tail1a2b3.ts.net; 50 is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.");
+    const { words: usual } = await explain(NAME, { ...of, evidence: { ...(of.evidence as object), refusals: [{ ...refusal, burst: 50 }] } });
+    expect(usual).not.toContain("A refusal tells of a limit");
+  });
+
   it("says of a race once what holds in both clusters", async () => {
     const one = state({ [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) }, observed());
     const two = { ...state({ [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS + 60_000, "c3") } }) }, observed()), cluster: "dr", title: "dr" };
