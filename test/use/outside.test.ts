@@ -261,8 +261,8 @@ describe("revocation lists", () => {
     });
     await new Promise<void>((resolve) => served.listen(0, "127.0.0.1", () => resolve()));
     const url = `http://te1.c.lencr.org:${(served.address() as AddressInfo).port}/7.crl`;
-    const revocation = (): ReturnType<typeof createRevocationLists> => createRevocationLists(createRevocationSource({ resolve: async () => [{ address: "127.0.0.1", family: 4 }], allow: () => true }));
-    const run = (): Promise<AuditReport> => world.audit({ ports: { kit: kitOf(), outside: { transparency: null, renewalInfo: null, revocation: revocation(), withinMs: 5_000 } } });
+    const lists = (): ReturnType<typeof createRevocationLists> => createRevocationLists(createRevocationSource({ resolve: async () => [{ address: "127.0.0.1", family: 4 }], allow: () => true }));
+    const run = (): Promise<AuditReport> => world.audit({ ports: { kit: kitOf(), outside: { transparency: null, renewalInfo: null, revocation: lists(), withinMs: 5_000 } } });
     try {
       const aged = (name: string, serial: string, days: number): Issued => world.issue([name], { serial, crlUrls: [url], notBefore: new Date(world.nowMs - days * DAY_MS) });
       put(A, aged(A, "05aa", 10));
