@@ -5,6 +5,7 @@ import { accountOf } from "../issuance/ledger.ts";
 import type { Advice } from "../issuance/advice.ts";
 import { formatInstant } from "../certificate/time.ts";
 import type { Across } from "./across.ts";
+import { claimedBeside } from "./claimed.ts";
 
 function iso(ms: number): string {
   return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
@@ -52,6 +53,7 @@ export function budgetData(across: Across, budget: Budget): object {
     overshoots: budget.overshoots,
     later: budget.later,
     claims: budget.claims.map(({ cluster, where, retryAtMs, seenAtMs, burst }) => ({ cluster, where, retryAt: iso(retryAtMs), seenAt: iso(seenAtMs), burst })),
+    claimed: claimedBeside(across, budget),
     overrideSeen: budget.overrideSeen,
     evidence: counted.map(({ issuance }) => ({ serial: issuance.serial, issuedAt: iso(issuance.issuedAtMs), basis: issuance.basis, sources: issuance.sources.map(({ kind, cluster, where }) => ({ kind, cluster, where })) })),
   };

@@ -1,6 +1,7 @@
 /** All that is known of one name, on one page for a terminal. Pure. */
 import { advicePhrase } from "../finding/advise.ts";
 import type { Across } from "../finding/across.ts";
+import { claimedBeside } from "../finding/claimed.ts";
 import type { Finding } from "../finding/finding.ts";
 import { sortCauses } from "../finding/cause/lead.ts";
 import { setPhrase } from "../finding/issuance.ts";
@@ -253,9 +254,18 @@ function budgetLine(budget: Budget, atMs: number): string {
 /** Reasons that aren't told well by their code alone. */
 const REASON_WORDS: Readonly<Record<string, string>> = { gap: "lines are missing", too_much: "more than is read at once", debug_off: "nothing at debug level" };
 
-function silenceText({ source, cluster, reason, sinceMs }: Silence): string {
-  const what = { secret: "Secrets", backup: "backups", state: "the state", log: "logs", ct: "certificate logs" }[source];
-  return `${what}${cluster === null ? "" : ` of ${cluster}`} (${REASON_WORDS[reason] ?? reason.replaceAll("_", " ")}${sinceMs === null ? "" : ` since ${instantOf(sinceMs)}`})`;
+/** What is silent for the same reason in many clusters is said once, `own` first. */
+function silenceTexts(silences: readonly Silence[], own: ReadonlySet<string | null>): string[] {
+  const ordered = silences.toSorted((a, b) => Number(!own.has(a.cluster)) - Number(!own.has(b.cluster)));
+  return [...Map.groupBy(ordered, ({ source, reason }) => `${source} ${reason}`).values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const clusters = group.flatMap(({ cluster }) => cluster ?? []);
+    const what = { secret: "Secrets", backup: "backups", state: "the state", log: "logs", ct: "certificate logs" }[first.source];
+    const where = clusters.length === 0 ? "" : ` of ${clusters.slice(0, 3).join(", ")}${clusters.length > 3 ? ` and ${clusters.length - 3} more` : ""}`;
+    const sinceMs = Math.min(...group.map((one) => one.sinceMs ?? Number.NEGATIVE_INFINITY));
+    return [`${what}${where} (${REASON_WORDS[first.reason] ?? first.reason.replaceAll("_", " ")}${Number.isFinite(sinceMs) ? ` since ${instantOf(sinceMs)}` : ""})`];
+  });
 }
 
 function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
@@ -267,11 +277,13 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
   return [
     ...[...budgets.values()].slice(0, MAX_ROWS).flatMap((budget) => {
       const [first = "", ...rest] = wrap(plain(`${bar(budget.atMost, budget.limit.burst)}  ${budgetLine(budget, view.atMs)}`), width, "  ");
-      return [budget.atMost === 0 ? style.red(first) : first, ...rest];
+      const claimed = claimedBeside(view.across, budget).flatMap((one) => wrap(style.yellow(plain(`The log of ${one.cluster} claims ${one.count} more within a week, which nothing else shows: with ${one.count === 1 ? "it" : "them"} at most ${one.atMost} of ${budget.limit.burst} are left.`)), width, "  "));
+      return [budget.atMost === 0 ? style.red(first) : first, ...rest, ...claimed];
     }),
     ...[...budgets.values()].flatMap(({ claims }) => claims).flatMap((claim) => wrap(plain(`Cluster ${claim.cluster} claims a refusal until ${instantOf(claim.retryAtMs)} (${claim.where}).`), width, "  ")),
+    ...[...budgets.values()].flatMap(({ key, kind, limit, overrideSeen }) => (overrideSeen === null ? [] : wrap(plain(`A refusal tells of a limit of ${overrideSeen} for ${kind === "set" ? setPhrase(key) : key}; ${limit.burst} is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.`), width, "  "))),
     ...unknown.flatMap(({ issuer, key }) => wrap(plain(`${setPhrase(key)}: no limit of ${view.across.titles.get(issuer) ?? issuer} is known; limits: in certkeep.yaml says one.`), width, "  ")),
-    ...(silences.length === 0 ? [] : wrap(style.dim(plain(`Silent: ${silences.slice(0, 6).map(silenceText).join(", ")}${silences.length > 6 ? ` and ${silences.length - 6} more` : ""}.`)), width, "  ")),
+    ...(silences.length === 0 ? [] : wrap(style.dim(plain(`Silent: ${silenceTexts(silences, new Set([null, ...view.places.map(({ cluster }) => cluster)])).join(", ")}.`)), width, "  ")),
     ...(unread.length === 0 ? [] : wrap(style.dim(plain(`Left unread: ${count(unread.reduce((sum, entry) => sum + entry.count, 0), "issuance")}.`)), width, "  ")),
   ];
 }
