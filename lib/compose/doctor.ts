@@ -1,7 +1,7 @@
 /** The doctor with its concrete adapters. */
 import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { localPaths } from "../adapters/file/paths.ts";
 import { createSetupFiles } from "../adapters/file/setup.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
@@ -14,8 +14,8 @@ import { awsWorld } from "./aws.ts";
 import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
-import { fromHome } from "./init.ts";
-import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
+import { pathOf } from "./path.ts";
+import { composeSettings, type ComposedSettings } from "./settings.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -71,7 +71,7 @@ async function identityFacts(world: DoctorWorld, settings: ComposedSettings): Pr
   if (opener === null) return null;
   const reference = world.identity ?? configured ?? join(localPaths().identities, "identity.txt");
   if (reference === "-" || reference.startsWith("env:") || isSecretReference(reference)) return { where: reference, recipients: opener.recipients, shared: false, workTree: null };
-  const path = resolve(world.cwd, fromHome(reference.replace(/^file:/, ""), homeOf(world.env)));
+  const path = pathOf(reference.replace(/^file:/, ""), world);
   const { mode } = await stat(path);
   return { where: path, recipients: opener.recipients, shared: process.geteuid !== undefined && (mode & 0o077) !== 0, workTree: await createSetupFiles().workTreeOf(path) };
 }

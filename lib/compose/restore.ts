@@ -1,6 +1,5 @@
 /** The restore with its concrete adapters: for the command line and the function alike. */
 import { randomUUID } from "node:crypto";
-import { join, resolve as absolute } from "node:path";
 import { createSealer } from "../adapters/age/sealer.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
@@ -16,7 +15,8 @@ import { auditSettings, type PersonalAccess } from "./audit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { configuredIssuers, createKit } from "./kit.ts";
-import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
+import { pathOf } from "./path.ts";
+import { composeSettings, type ComposedSettings } from "./settings.ts";
 import { realTimer } from "./timer.ts";
 
 export interface RestoreWorld extends IdentityWorld {
@@ -74,7 +74,7 @@ async function composeTarget({ config, broken, names, kubeconfigs, registered: r
   const entry = settingsFor(config, world.cluster);
   const settings = auditSettings(entry);
   if (world.offline !== null) {
-    const folder = absolute(world.cwd, world.offline.startsWith("~/") ? join(homeOf(world.env) ?? "~", world.offline.slice(2)) : world.offline);
+    const folder = pathOf(world.offline, world);
     return { name: null, title: world.cluster, server: `file:${folder}`, homeNamespace: null, settings, ...createManifestFolder(folder) };
   }
   if (unusable !== undefined) throw unusable.error;
