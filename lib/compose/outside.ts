@@ -27,6 +27,7 @@ export async function composeOutside({ config, secrets }: { readonly config: Pic
   return {
     transparency: transparency === null ? null : { source: await logSearch(transparency, secrets, world), domains: transparency.domains },
     renewalInfo: renewalInfo ? createRenewalInfo(createWebReader()) : null,
+    endsIn: (ms) => AbortSignal.timeout(ms),
     revocation: revocation ? createRevocationLists(createRevocationSource({ ...(world.signal === undefined ? {} : { signal: world.signal }), maxBytes: LIST_BYTES })) : null,
   };
 }

@@ -60,6 +60,7 @@ const outside = (over: { readonly withinMs?: number; readonly only?: "renewalInf
   renewalInfo: over.only === "revocation" ? null : renewalInfo,
   revocation: over.only === "renewalInfo" ? null : createRevocationLists(revocation),
   withinMs: over.withinMs ?? 5_000,
+  endsIn: AbortSignal.timeout,
 });
 const audit = (over: Parameters<typeof outside>[0] & { readonly kit?: ReturnType<typeof createKit>; readonly dryRun?: boolean; readonly name?: string } = {}): Promise<AuditReport> =>
   world.audit({ name: over.name ?? "prod", ports: { kit: over.kit ?? kitOf(), dryRun: over.dryRun ?? false, outside: outside(over) } });
