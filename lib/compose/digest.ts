@@ -2,20 +2,18 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { createThrift } from "../adapters/kubernetes/garbage.ts";
 import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { Config, DigestRoute } from "../config/config.ts";
 import { CertkeepError } from "../error.ts";
 import { restoreFunctionOf } from "../finding/invoke.ts";
 import type { SecretValues } from "../ports/secrets.ts";
-import type { StateStore } from "../ports/states.ts";
 import type { DigestSettings } from "../report/digest.ts";
 import type { DigestPorts, Route } from "../use/digest.ts";
 import type { ReportPorts, ReportScope } from "../use/report.ts";
-import { BUILT_IN_ISSUERS } from "../issuer/issuers.ts";
-import { configuredIssuers, limitOverrides } from "./kit.ts";
+import { issuersOf, limitOverrides } from "./kit.ts";
 import { readReference } from "./reference.ts";
 import { composeSettings, type World } from "./settings.ts";
+import { thrifty } from "./thrift.ts";
 
 export interface ReportWorld extends World {
   readonly nowNs: () => bigint;
@@ -39,25 +37,11 @@ export async function composeReport(world: ReportWorld): Promise<ComposedReport>
     ports: {
       states: thrifty(stores.states),
       clock: { nowNs: () => world.atNs ?? world.nowNs() },
-      issuance: { wall: { nowNs: world.nowNs }, kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] }, overrides: limitOverrides(config) },
+      issuance: { wall: { nowNs: world.nowNs }, kit: { issuers: issuersOf(config) }, overrides: limitOverrides(config) },
       restore: restoreFunctionOf(config.aws),
     },
     scope: { registered: names, ignore: config.ignore },
     secrets,
-  };
-}
-
-/** The same store; after each state that is read, memory is kept small, since a thousand are read and forgotten. */
-export function thrifty(states: StateStore): StateStore {
-  const save = createThrift();
-  return {
-    url: states.url,
-    names: () => states.names(),
-    write: (name, text, revision) => states.write(name, text, revision),
-    read: async (name) => {
-      save();
-      return states.read(name);
-    },
   };
 }
 

@@ -10,11 +10,10 @@ import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { RestorePorts, RestoreTarget } from "../use/restore/context.ts";
-import type { JudgeKit } from "../use/audit/context.ts";
 import { auditSettings, type PersonalAccess } from "./audit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
-import { configuredIssuers, createKit } from "./kit.ts";
+import { kitOf } from "./kit.ts";
 import { pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings } from "./settings.ts";
 import { realTimer } from "./timer.ts";
@@ -36,10 +35,6 @@ export interface ComposedRestore {
   readonly ports: RestorePorts;
 }
 
-export function kitOf({ config }: ComposedSettings): JudgeKit {
-  return createKit(configuredIssuers(config));
-}
-
 /** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */
 export async function composeRestore(world: RestoreWorld): Promise<ComposedRestore> {
   const settings = await composeSettings({ ...world, reach: [world.cluster] });
@@ -53,7 +48,7 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
       sealer: createSealer(),
       clock: { nowNs: world.nowNs },
       timer: realTimer,
-      kit: kitOf(settings),
+      kit: kitOf(settings.config),
       revocation: createRevocationSource(world.signal === undefined ? {} : { signal: world.signal }),
       progress: world.progress,
       holder: randomUUID(),

@@ -8,8 +8,8 @@ import { CertkeepError } from "../../error.ts";
 import type { SharedText } from "../../ports/text.ts";
 import type { DispatchPorts } from "../../use/dispatch.ts";
 import { awsWorld } from "../aws.ts";
-import { thrifty } from "../digest.ts";
 import { composeSettings } from "../settings.ts";
+import { thrifty } from "../thrift.ts";
 import type { FunctionRun } from "./run.ts";
 
 export interface ComposedDispatch {
