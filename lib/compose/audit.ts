@@ -9,7 +9,7 @@ import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/context.ts";
-import { configuredIssuers, createKit, limitOverrides } from "./kit.ts";
+import { kitOf, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOutside } from "./outside.ts";
 import { composeSettings, type ComposedSettings, type Kubeconfigs, type World } from "./settings.ts";
@@ -42,26 +42,26 @@ export interface ComposedAudit {
 /** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
 export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   const settings = await composeSettings({ ...world, reach: world.clusters.length === 0 ? "all" : world.clusters });
+  return { config: settings.config, targets: await composeTargets(settings, world), ports: await composePorts(settings, world) };
+}
+
+/** What every target of a run shares. */
+export async function composePorts(settings: ComposedSettings, world: Omit<AuditWorld, "clusters">): Promise<AuditPorts> {
   const { config, stores } = settings;
-  const kit = createKit(configuredIssuers(config));
   const outside = world.atNs === null ? await composeOutside(settings, world) : null;
   return {
-    config,
-    targets: await composeTargets(settings, world),
-    ports: {
-      ...stores,
-      sealer: createSealer(),
-      clock: { nowNs: () => world.atNs ?? world.nowNs() },
-      wall: { nowNs: world.nowNs },
-      overrides: limitOverrides(config),
-      kit,
-      progress: world.progress,
-      dryRun: world.atNs !== null,
-      ...(outside === null ? {} : { outside }),
-      timer: realTimer,
-      ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),
-      ...(world.signal === undefined ? {} : { signal: world.signal }),
-    },
+    ...stores,
+    sealer: createSealer(),
+    clock: { nowNs: () => world.atNs ?? world.nowNs() },
+    wall: { nowNs: world.nowNs },
+    overrides: limitOverrides(config),
+    kit: kitOf(config),
+    progress: world.progress,
+    dryRun: world.atNs !== null,
+    ...(outside === null ? {} : { outside }),
+    timer: realTimer,
+    ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),
+    ...(world.signal === undefined ? {} : { signal: world.signal }),
   };
 }
 
