@@ -80,6 +80,17 @@ export function clientSettings(world: AwsWorld, service: AwsService): ClientSett
   };
 }
 
+/** What gives each world its client of a service, made once a process. */
+export function clientsOf<Client>(service: AwsService, make: (settings: ClientSettings) => Client): (world: AwsWorld) => Client {
+  const clients = new Map<string, Client>();
+  return (world) => {
+    const settings = clientSettings(world, service);
+    const client = clients.get(settings.key) ?? make(settings);
+    clients.set(settings.key, client);
+    return client;
+  };
+}
+
 type Opened = (error: Error | null, socket?: Socket) => void;
 
 /** Goes through the proxy that the environment names for each server. */
