@@ -13,7 +13,7 @@ import { kitOf, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOutside } from "./outside.ts";
 import { composeSettings, type ComposedSettings, type Kubeconfigs, type World } from "./settings.ts";
-import { realTimer } from "./timer.ts";
+import { realTimer } from "../adapters/timer.ts";
 
 export interface PersonalAccess {
   readonly authProvider: AuthProvider;

@@ -23,7 +23,7 @@ import type { ListPorts } from "../use/register/list.ts";
 import type { RemovePorts } from "../use/register/remove.ts";
 import { awsWorld } from "./aws.ts";
 import { connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
-import { realTimer } from "./timer.ts";
+import { realTimer } from "../adapters/timer.ts";
 import { homeOf, pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
 

@@ -16,7 +16,7 @@ import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { kitOf } from "./kit.ts";
 import { pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings } from "./settings.ts";
-import { realTimer } from "./timer.ts";
+import { realTimer } from "../adapters/timer.ts";
 
 export interface RestoreWorld extends IdentityWorld {
   /** A cluster of the configuration, or a context where it names none. */

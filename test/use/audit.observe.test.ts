@@ -1,7 +1,7 @@
 /** An audit that asks for more than Secrets: logs, events and access reviews of what issues in the cluster. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { budgetOf } from "../../lib/issuance/budget.ts";
-import { realTimer } from "../../lib/compose/timer.ts";
+import { realTimer } from "../../lib/adapters/timer.ts";
 import type { Timer } from "../../lib/ports/timer.ts";
 import type { AccessRule } from "../../lib/sandbox/access.ts";
 import { serviceAccount } from "../../lib/sandbox/api.ts";
