@@ -7,9 +7,14 @@ import { Der, TAG } from "./der.ts";
 import { type Certificate, parseCertificate } from "./parse.ts";
 import { parsePemBlocks } from "./pem.ts";
 
-export interface Anchors {
+export interface Pool {
   /** Those whose raw subject is these very bytes; what doesn't parse isn't among them. */
   bySubject(rawSubject: Uint8Array): readonly Certificate[];
+  /** Those whose raw subject is the child's issuer, byte for byte. */
+  parentsOf(child: Certificate): readonly Certificate[];
+}
+
+export interface Anchors extends Pool {
   /** Whether this very certificate is among them. */
   has(certificate: Certificate): boolean;
   /** What the set was made from, malformed ones included. */
@@ -37,8 +42,8 @@ export function createAnchors(ders: Iterable<Uint8Array>): Anchors {
 
   return {
     bySubject: (rawSubject) => lookUp(keyOf(rawSubject)),
-    has: (certificate) =>
-      lookUp(keyOf(certificate.rawSubject)).some((anchor) => Buffer.compare(anchor.raw, certificate.raw) === 0),
+    parentsOf: (child) => lookUp(child.issuerKey),
+    has: (certificate) => lookUp(certificate.subjectKey).some((anchor) => Buffer.compare(anchor.raw, certificate.raw) === 0),
     ders: list,
   };
 }
@@ -60,17 +65,20 @@ export function anchorsFromPem(...pems: readonly (string | Uint8Array)[]): Ancho
 }
 
 /** A set of certificates that are parsed already. */
-export function createPool(certificates: readonly Certificate[]): Pick<Anchors, "bySubject"> {
+export function createPool(certificates: readonly Certificate[]): Pool {
   const bySubject = new Map<string, Certificate[]>();
   for (const certificate of certificates) {
-    const key = keyOf(certificate.rawSubject);
+    const key = certificate.subjectKey;
     const same = bySubject.get(key);
     if (same === undefined) bySubject.set(key, [certificate]);
     else if (!same.some((other) => other === certificate || Buffer.compare(other.raw, certificate.raw) === 0)) {
       same.push(certificate);
     }
   }
-  return { bySubject: (rawSubject) => bySubject.get(keyOf(rawSubject)) ?? NONE };
+  return {
+    bySubject: (rawSubject) => bySubject.get(keyOf(rawSubject)) ?? NONE,
+    parentsOf: (child) => bySubject.get(child.issuerKey) ?? NONE,
+  };
 }
 
 function keyOf(bytes: Uint8Array): string {

@@ -8,6 +8,7 @@
  */
 
 import { type Anchors, createPool } from "./anchors.ts";
+import { createCache } from "./cache.ts";
 import { type CertificateFacts, factsOf } from "./facts.ts";
 import { matchesHostname } from "./hostname.ts";
 import { matches, parsePrivateKey } from "./key.ts";
@@ -185,38 +186,23 @@ async function leadsOn(
   for (let child = queue.shift(); child !== undefined && seen.size < 20; child = queue.shift()) {
     if (seen.has(child)) continue;
     seen.add(child);
-    for (const parent of known.bySubject(child.rawIssuer)) {
+    for (const parent of known.parentsOf(child)) {
       if ((await verifier.check(child, parent)) === null) return true;
     }
-    for (const parent of pool.bySubject(child.rawIssuer)) {
+    for (const parent of pool.parentsOf(child)) {
       if ((await verifier.check(child, parent)) === null) queue.push(parent);
     }
   }
   return false;
 }
 
-/**
- * Intermediates come back with thousands of leaves, so what was parsed last is kept: a bounded cache by
- * content, which changes no answer.
- */
-const CACHE_SIZE = 64;
-/** Octets; real intermediates have under 2,000, and a hostile one isn't worth the memory. */
-const CACHED_LENGTH = 8_192;
-const cache = new Map<string, Certificate>();
+const issuers = createCache<Certificate | null>(64);
 
 function parseIssuer(der: Uint8Array): Certificate | null {
-  if (der.length > CACHED_LENGTH) {
-    const large = parseCertificate(der);
-    return large.ok ? large.certificate : null;
-  }
-  const key = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString("latin1");
-  const known = cache.get(key);
-  if (known !== undefined) return known;
-  const parsed = parseCertificate(der);
-  if (!parsed.ok) return null;
-  if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value as string);
-  cache.set(key, parsed.certificate);
-  return parsed.certificate;
+  return issuers(Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString("latin1"), () => {
+    const parsed = parseCertificate(der);
+    return parsed.ok ? parsed.certificate : null;
+  });
 }
 
 const factsCache = new WeakMap<Certificate, CertificateFacts>();

@@ -4,7 +4,7 @@
  * Only the public key that belongs to it is kept: nothing here returns or logs private numbers.
  */
 
-import { createECDH, createPrivateKey, createPublicKey } from "node:crypto";
+import { createECDH, createPrivateKey, createPublicKey, type ECDH } from "node:crypto";
 import { Fields, orNull } from "./asn1.ts";
 import { type Curve, curveOf } from "./curve.ts";
 import { TAG, unsignedValue } from "./der.ts";
@@ -109,9 +109,13 @@ function parseSec1(curveOid: string | null, der: Uint8Array): PublicKey | null {
   return value > 0n && value < curve.n ? ecKey(curve, scalar) : null;
 }
 
+/** One a curve, since setting one up costs as much as using it. Each key replaces the one before. */
+const derivers = new Map<Curve, ECDH>();
+
 /** `scalar` is in range already; how long it is doesn't matter to OpenSSL. */
 function ecKey(curve: Curve, scalar: Uint8Array): PublicKey {
-  const ecdh = createECDH(curve.name);
+  const ecdh = derivers.get(curve) ?? createECDH(curve.name);
+  derivers.set(curve, ecdh);
   ecdh.setPrivateKey(scalar);
   return { kind: "ecdsa", curve, point: ecdh.getPublicKey() };
 }

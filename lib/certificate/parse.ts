@@ -7,6 +7,7 @@
 
 import { hash } from "node:crypto";
 import { type AlgorithmIdentifier, type SignatureAlgorithm, signatureAlgorithmOf } from "./algorithm.ts";
+import { createCache } from "./cache.ts";
 import { NS_PER_SECOND } from "./civil.ts";
 import type { NameConstraints } from "./constraint.ts";
 import { type BitString, Der, rightAligned, TAG } from "./der.ts";
@@ -39,6 +40,8 @@ interface Fields {
   known: Extensions;
 }
 
+const issuers = createCache<NameText>(64);
+
 /** A certificate that Go would parse. Byte fields share memory with the input. */
 export class Certificate {
   readonly raw: Buffer;
@@ -58,8 +61,9 @@ export class Certificate {
   readonly known: Extensions;
   #sha256: string | null = null;
   #spkiSha256: string | null = null;
+  #subjectKey: string | null = null;
+  #issuerKey: string | null = null;
   #subject: NameText | null = null;
-  #issuer: NameText | null = null;
 
   constructor(fields: Fields) {
     this.raw = fields.raw;
@@ -88,6 +92,15 @@ export class Certificate {
     return (this.#spkiSha256 ??= hash("sha256", this.rawSpki, "hex"));
   }
 
+  /** The raw subject as a key for look-ups, an octet a character. */
+  get subjectKey(): string {
+    return (this.#subjectKey ??= this.rawSubject.toString("latin1"));
+  }
+
+  get issuerKey(): string {
+    return (this.#issuerKey ??= this.rawIssuer.toString("latin1"));
+  }
+
   /** Lower-case hex of the serial number without a leading 00. */
   get serial(): string {
     const { serialDer } = this;
@@ -100,7 +113,7 @@ export class Certificate {
   }
 
   get issuerText(): string {
-    return (this.#issuer ??= nameText(this.rawIssuer)).text;
+    return this.#issuer.text;
   }
 
   get subjectCommonName(): string | null {
@@ -108,7 +121,11 @@ export class Certificate {
   }
 
   get issuerCommonName(): string | null {
-    return (this.#issuer ??= nameText(this.rawIssuer)).commonName;
+    return this.#issuer.commonName;
+  }
+
+  get #issuer(): NameText {
+    return issuers(this.issuerKey, () => nameText(this.rawIssuer));
   }
 
   /** dNSNames as written. */

@@ -6,7 +6,7 @@
  * after each instant at which something that was looked at begins or ends (`findWindows`).
  */
 
-import { type Anchors, createPool } from "./anchors.ts";
+import { type Anchors, createPool, type Pool } from "./anchors.ts";
 import { checkConstraints } from "./constraint.ts";
 import type { Certificate } from "./parse.ts";
 import { policiesValid } from "./policy.ts";
@@ -77,7 +77,7 @@ export async function findWindows(search: PathSearch): Promise<PathResult> {
 }
 
 interface State extends PathSearch {
-  pool: Pick<Anchors, "bySubject">;
+  pool: Pool;
   at: bigint;
   checks: number;
   obstacles: Set<Reason>;
@@ -128,8 +128,8 @@ function refuseIssuer(candidate: Certificate, isAnchor: boolean, chainLength: nu
 }
 
 /** cert_pool.go, findPotentialParents: key identifiers order the candidates and exclude none. */
-function potentialParents(pool: Pick<Anchors, "bySubject">, child: Certificate): readonly Certificate[] {
-  const all = pool.bySubject(child.rawIssuer);
+function potentialParents(pool: Pool, child: Certificate): readonly Certificate[] {
+  const all = pool.parentsOf(child);
   if (all.length < 2) return all;
   const matching: Certificate[] = [];
   const oneSided: Certificate[] = [];

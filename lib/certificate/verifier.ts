@@ -21,58 +21,63 @@ export interface Verifier {
   readonly count: number;
 }
 
-/** Name of a signature check in `known` and `verified`: lower-case hex of both digests. */
-function signatureName(child: Certificate, parent: Certificate): string {
-  return `${child.sha256}.${parent.spkiSha256}`;
-}
+/** What was found out of a signature so far; `null`: it is good. */
+type Answer = Reason | null | Promise<Reason | null>;
 
 /** `known`: names of signatures that an earlier run verified; they are trusted as they are. */
 export function createVerifier(known: Iterable<string> = []): Verifier {
   const trusted = new Set(known);
-  const verified = new Set<string>();
-  const failed = new Set<string>();
-  const pending = new Map<string, Promise<Reason | null>>();
-  const keys = new Map<string, KeyObject | null>();
+  /** By the digest of the signing key, then by the child's: texts that are at hand, which a name is not. */
+  const signers = new Map<string, { readonly key: KeyObject | null; readonly answers: Map<string, Answer> }>();
   let count = 0;
 
-  function keyOf(parent: Certificate): KeyObject | null {
-    let key = keys.get(parent.spkiSha256);
-    if (key === undefined) {
-      key = keyObjectOf(parent.publicKey);
-      keys.set(parent.spkiSha256, key);
+  function signerOf(parent: Certificate): { readonly key: KeyObject | null; readonly answers: Map<string, Answer> } {
+    let signer = signers.get(parent.spkiSha256);
+    if (signer === undefined) {
+      signer = { key: keyObjectOf(parent.publicKey), answers: new Map() };
+      signers.set(parent.spkiSha256, signer);
     }
-    return key;
+    return signer;
   }
 
-  async function verify(name: string, child: Certificate, key: KeyObject, parent: Certificate): Promise<Reason | null> {
+  async function verify(child: Certificate, key: KeyObject, parent: Certificate, answers: Map<string, Answer>): Promise<Reason | null> {
     count++;
-    const ok = await verifySignature(child, key, parent.publicKey);
-    (ok ? verified : failed).add(name);
-    pending.delete(name);
-    return ok ? null : "signature_invalid";
+    const answer = (await verifySignature(child, key, parent.publicKey)) ? null : "signature_invalid";
+    answers.set(child.sha256, answer);
+    return answer;
   }
 
   return {
     check(child, parent) {
       const refused = refuseSigner(child, parent);
       if (refused !== null) return refused;
-      const name = signatureName(child, parent);
-      if (trusted.has(name) || verified.has(name)) return null;
-      if (failed.has(name)) return "signature_invalid";
-      let running = pending.get(name);
-      if (running === undefined) {
-        const key = keyOf(parent);
-        if (key === null) return "signature_unsupported";
-        running = verify(name, child, key, parent);
-        pending.set(name, running);
+      const { key, answers } = signerOf(parent);
+      let answer = answers.get(child.sha256);
+      if (answer === undefined) {
+        if (trusted.has(nameOf(child.sha256, parent.spkiSha256))) answer = null;
+        else if (key === null) return "signature_unsupported";
+        else answer = verify(child, key, parent, answers);
+        answers.set(child.sha256, answer);
       }
-      return running;
+      return answer;
     },
     get verified() {
-      return verified;
+      const names = new Set<string>();
+      for (const [spkiSha256, { answers }] of signers) {
+        for (const [sha256, answer] of answers) {
+          const name = nameOf(sha256, spkiSha256);
+          if (answer === null && !trusted.has(name)) names.add(name);
+        }
+      }
+      return names;
     },
     get count() {
       return count;
     },
   };
+}
+
+/** Name of a signature check in `known` and `verified`: lower-case hex of both digests. */
+function nameOf(childSha256: string, spkiSha256: string): string {
+  return `${childSha256}.${spkiSha256}`;
 }

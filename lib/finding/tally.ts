@@ -97,12 +97,15 @@ export function tally(state: StateDocument, findings: readonly Finding[], atNs: 
   let staging = 0;
   let unknown = 0;
   let copies = 0;
-  for (const view of certificateViews(state, atNs)) {
-    certificates += 1;
-    if (view.copy !== null) copies += 1;
-    if (view.staging) staging += 1;
-    else if (unseen === "all" || unseen.has(`${view.namespace}/${view.secret}`)) unknown += 1;
-    else if (view.valid && !troubled.has(placeOf({ ...view, name: view.domain ?? view.names[0] ?? view.fieldBase }))) fine += 1;
+  for (const [key, record] of Object.entries(state.secrets)) {
+    if (record.foreign) continue;
+    for (const [fieldBase, certificate] of Object.entries(record.certificates)) {
+      certificates += 1;
+      if (certificate.copy !== null) copies += 1;
+      if (certificate.staging) staging += 1;
+      else if (unseen === "all" || unseen.has(key)) unknown += 1;
+      else if (recordVerdict(certificate, atNs).valid && !troubled.has(`${key}/${certificate.domain ?? certificate.names[0] ?? fieldBase}`)) fine += 1;
+    }
   }
   const by = (severity: Finding["severity"]): number => findings.filter((finding) => finding.severity === severity).length;
   return {

@@ -142,8 +142,20 @@ function mergeIssuance(a: Issuance, b: Issuance): Issuance {
   return derive({ ...chosen, sctMs }, chosen.names, chosen.set, chosen.domains, [...a.sources, ...b.sources]);
 }
 
+/** Whether each is there once and sorted by key: what was merged before is merged again, and it is all there is. */
+function isMerged(issuances: readonly Issuance[]): boolean {
+  let last: string | null = null;
+  return issuances.every((issuance) => {
+    const before = last;
+    last = issuanceKey(issuance);
+    return before === null || before < last;
+  });
+}
+
 /** Every issuance once, sorted by key; any number of lists in any order. */
 export function mergeIssuances(...lists: readonly (readonly Issuance[])[]): readonly Issuance[] {
+  const [only, ...others] = lists.filter(({ length }) => length > 0);
+  if (only === undefined || (others.length === 0 && isMerged(only))) return only ?? [];
   const byKey = new Map<string, Issuance>();
   for (const list of lists) {
     for (const issuance of list) {

@@ -4,7 +4,7 @@
  * same type. Nothing here fetches anything or knows the time.
  */
 
-import { type Anchors, anchorsFromPem, createAnchors, createPool } from "../certificate/anchors.ts";
+import { type Anchors, anchorsFromPem, createAnchors, createPool, type Pool } from "../certificate/anchors.ts";
 import type { Certificate } from "../certificate/parse.ts";
 import type { Verifier } from "../certificate/verifier.ts";
 import { PRODUCTION_INTERMEDIATES, PRODUCTION_ROOTS } from "./production.ts";
@@ -139,26 +139,29 @@ const MAX_VISITS = 100;
  * issuer's known intermediates are used together. Time, names and usages are left out: a certificate that
  * expired, or that lacks an intermediate, was issued all the same. An anchor leads to itself.
  */
-export async function leadsToIssuer(
+export function leadsToIssuer(
   certificate: Certificate,
   chain: readonly Certificate[],
   issuer: Issuer,
   verifier: Verifier,
 ): Promise<string | null> {
+  return anchorOf(certificate, createPool(chain), issuer, verifier);
+}
+
+async function anchorOf(certificate: Certificate, pool: Pool, issuer: Issuer, verifier: Verifier): Promise<string | null> {
   if (issuer.anchors.has(certificate)) return certificate.sha256;
-  const pool = createPool(chain);
   const seen = new Set<string>();
   const queue = [certificate];
   let visits = 0;
   for (let child = queue.shift(); child !== undefined; child = queue.shift()) {
     if (seen.has(child.sha256)) continue;
     seen.add(child.sha256);
-    for (const anchor of issuer.anchors.bySubject(child.rawIssuer)) {
+    for (const anchor of issuer.anchors.parentsOf(child)) {
       if (++visits > MAX_VISITS) return null;
       if ((await verifier.check(child, anchor)) === null) return anchor.sha256;
     }
     for (const known of [issuer.intermediates, pool]) {
-      for (const parent of known.bySubject(child.rawIssuer)) {
+      for (const parent of known.parentsOf(child)) {
         if (++visits > MAX_VISITS) return null;
         if ((await verifier.check(child, parent)) === null) queue.push(parent);
       }
@@ -174,8 +177,9 @@ export async function issuerOf(
   issuers: readonly Issuer[],
   verifier: Verifier,
 ): Promise<Issuer | null> {
+  const pool = createPool(chain);
   for (const issuer of issuers) {
-    if ((await leadsToIssuer(certificate, chain, issuer, verifier)) !== null) return issuer;
+    if ((await anchorOf(certificate, pool, issuer, verifier)) !== null) return issuer;
   }
   return null;
 }

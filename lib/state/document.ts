@@ -237,5 +237,5 @@ export function parseState(text: string): ParsedState {
 }
 
 export function formatState(state: StateDocument): string {
-  return `${JSON.stringify(state)}\n`;
+  return JSON.stringify(state);
 }

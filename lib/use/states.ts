@@ -56,8 +56,9 @@ export function stateKeysIn(names: readonly string[]): string[] {
  * when the state was begun. It is the one pinned with the same CA at the same address, or `null`. A damaged document is passed over: it is told when it is the one asked for.
  */
 export async function findState(states: StateStore, identity: ClusterIdentity, server: string): Promise<string | null> {
-  if (identity.uid !== null && (await states.read(stateName(identityKey(identity, server)))) !== null) return null;
-  for (const key of await stateKeys(states)) {
+  const keys = await stateKeys(states);
+  if (identity.uid !== null && keys.includes(identityKey(identity, server))) return null;
+  for (const key of keys) {
     try {
       const loaded = await loadState(states, key);
       if (loaded === null || loaded.state.server !== server || loaded.state.identity === null || loaded.state.cluster !== loaded.state.identity.key) continue;

@@ -1,5 +1,4 @@
 /** Sealing with age: for native X25519 recipients, in ASCII armor, which the `age` command opens. */
-import { armor, Encrypter } from "age-encryption";
 import { parseRecipient } from "../../backup/recipient.ts";
 import { CertkeepError } from "../../error.ts";
 import type { Sealer } from "../../ports/sealing.ts";
@@ -13,6 +12,8 @@ async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promi
   if (recipients.length === 0) {
     throw new CertkeepError("seal_failed", { where: "recipients", found: "none", expected: "at least one age recipient (age1…)", todo: "certkeep init makes one" });
   }
+  // Loaded with the first copy: an audit that makes none starts without it.
+  const { armor, Encrypter } = await import("age-encryption");
   const encrypter = new Encrypter();
   for (const [index, text] of recipients.entries()) {
     const parsed = parseRecipient(text);

@@ -4,10 +4,10 @@
  * answers that are too large or too slow. A host that failed isn't asked again in the same run.
  */
 import { lookup as dnsLookup, type LookupAddress } from "node:dns";
-import { request } from "node:http";
 import { BlockList, isIP } from "node:net";
 import type { RevocationSource } from "../../ports/revocation.ts";
 import { isHostOf } from "../../recovery/crlhosts.ts";
+import { request } from "../plainhttp.ts";
 
 export interface CrlOptions {
   /** Until the whole list is there; default 5,000. */

@@ -6,7 +6,9 @@
  */
 import { createHash } from "node:crypto";
 
-const SEAL = /\n\{"bytes":(\d+),"sha256":"([0-9a-f]{64})"\}\n$/;
+const SEAL = /\n\{"bytes":(\d{1,16}),"sha256":"([0-9a-f]{64})"\}\n$/;
+/** No seal is longer. */
+const SEAL_BYTES = 128;
 
 /** The bytes of a revision's file. Written into one buffer: a state of many certificates weighs tens of megabytes. */
 export function formatRevision(text: string): Uint8Array {
@@ -21,15 +23,15 @@ export function formatRevision(text: string): Uint8Array {
 export type ParsedRevision = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly found: string };
 
 export function parseRevision(bytes: Uint8Array): ParsedRevision {
-  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-  const seal = SEAL.exec(whole);
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const seal = SEAL.exec(file.toString("latin1", Math.max(0, file.length - SEAL_BYTES)));
   if (seal === null) {
+    const whole = file.toString("utf8");
     return isJson(whole) ? { ok: true, text: whole } : { ok: false, found: `${bytes.byteLength} bytes that end before the state does: the file was cut off` };
   }
-  const text = whole.slice(0, seal.index);
-  const sha256 = createHash("sha256").update(text, "utf8").digest("hex");
-  const fits = sha256 === seal[2] && String(Buffer.byteLength(text, "utf8")) === seal[1];
-  return fits ? { ok: true, text } : { ok: false, found: "a content that its own digest (the last line) doesn't fit" };
+  const content = file.subarray(0, file.length - seal[0].length);
+  const fits = String(content.length) === seal[1] && createHash("sha256").update(content).digest("hex") === seal[2];
+  return fits ? { ok: true, text: content.toString("utf8") } : { ok: false, found: "a content that its own digest (the last line) doesn't fit" };
 }
 
 function isJson(text: string): boolean {

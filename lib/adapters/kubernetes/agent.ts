@@ -1,9 +1,10 @@
 /** Connections that stay open, straight or through a proxy's tunnel; one agent per client certificate. */
-import { Agent as HttpAgent } from "node:http";
+import type { Agent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { type Socket, isIP } from "node:net";
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import type { Connection, Credentials } from "./connection.ts";
+import { Agent as HttpAgent } from "../plainhttp.ts";
 import { bareHost, openTunnel } from "../proxy.ts";
 
 type Opened = (error: Error | null, socket?: Socket) => void;
@@ -36,7 +37,7 @@ class TunnelAgent extends HttpsAgent {
 }
 
 /** Makes the agent for a connection and the client certificate of the moment. */
-export function createAgent(connection: Connection, pair: Credentials["clientPair"], connectTimeoutMs: number): HttpAgent {
+export function createAgent(connection: Connection, pair: Credentials["clientPair"], connectTimeoutMs: number): Agent {
   if (connection.server.protocol === "http:") return new HttpAgent({ keepAlive: true });
   const host = bareHost(connection.server.hostname);
   // RFC 6066 §3: no literal addresses in server_name.

@@ -5,13 +5,14 @@
  * back; what never became an answer is a `CertkeepError`. Redirects aren't followed (a credential would go
  * with them). Nothing of a request or an answer is logged.
  */
-import { type Agent, type IncomingMessage, request as httpRequest } from "node:http";
+import type { Agent, IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { createGunzip } from "node:zlib";
 import { CertkeepError } from "../../error.ts";
 import { createAgent } from "./agent.ts";
 import { type Connection, type Credentials, whereOf } from "./connection.ts";
 import { Timeout, isPassing, networkError } from "./failure.ts";
+import { request as httpRequest } from "../plainhttp.ts";
 import { bareHost, isLoopback } from "../proxy.ts";
 
 /** How patient a client is; all have defaults. */

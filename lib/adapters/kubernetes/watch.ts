@@ -2,7 +2,7 @@
  * A watch on Secrets: one request whose answer doesn't end, a line an event. It begins with what is there already.
  * Lines are bounded; a line that is no event ends the watch, and the caller begins anew.
  */
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { SecretEvent } from "../../ports/writer.ts";
 import { createAgent } from "./agent.ts";
@@ -11,6 +11,7 @@ import { writeError } from "./denial.ts";
 import { answerInvalid, networkError, Timeout } from "./failure.ts";
 import { fieldsOf, textOf } from "./json.ts";
 import { parseSecret } from "./parse.ts";
+import { request as httpRequest } from "../plainhttp.ts";
 import { bareHost } from "../proxy.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -102,7 +102,8 @@ class ClusterRun {
   readonly #recipients: string;
   readonly #copies = { made: 0, present: 0 };
   #listed: Set<string> | null = null;
-  #discovery: Discovery | null = null;
+  /** Without the maps of what was to be read: they aren't held while the state is written. */
+  #discovery: Pick<Discovery, "seen" | "scopes" | "writers"> | null = null;
   #settled: ReturnType<typeof settleState> | null = null;
   #told: Evidence = NO_EVIDENCE;
   #replaced = false;
@@ -150,7 +151,7 @@ class ClusterRun {
     try {
       const discovery = await discover(this.#target, this.#before, (key, meta) => this.#unchanged(key, meta), this.#ports.signal);
       await this.#read(discovery);
-      this.#discovery = discovery;
+      this.#discovery = { seen: discovery.seen, scopes: discovery.scopes, writers: discovery.writers };
       for (const shortfall of discovery.shortfalls) this.shortfall(shortfall);
       for (const message of reader.stats().unreadable) this.shortfall({ scope: message, code: "cluster_answer_invalid", message: `cluster ${this.#target.title}: ${message}` });
       await this.#conclude(discovery);

@@ -22,7 +22,8 @@ export interface ReadTasks {
 }
 
 const READS_AT_ONCE = 16;
-const LOOKS_AT_ONCE = 64;
+/** Enough to keep the threads that verify busy while a page is parsed; what each holds meanwhile grows old in memory. */
+const LOOKS_AT_ONCE = 32;
 /** A server that lets this many single reads time out is given up for this run. */
 const TIMEOUTS_AT_MOST = 3;
 

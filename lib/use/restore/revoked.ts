@@ -39,7 +39,7 @@ export function createRevocationAsker(ports: Pick<RestorePorts, "revocation" | "
 /** The certificate that signed the leaf: of its chain, or of the issuer's known ones. */
 async function signerOf(leaf: Certificate, further: readonly Certificate[], kit: RestorePorts["kit"]): Promise<Certificate | null> {
   for (const set of [createPool(further), kit.intermediates, kit.anchors]) {
-    for (const parent of set.bySubject(leaf.rawIssuer)) if ((await kit.verifier.check(leaf, parent)) === null) return parent;
+    for (const parent of set.parentsOf(leaf)) if ((await kit.verifier.check(leaf, parent)) === null) return parent;
   }
   return null;
 }
