@@ -2,7 +2,7 @@
 import { excessOf } from "../../access/excess.ts";
 import { questionsOf, questionText, type AccessPlan, type Question } from "../../access/rules.ts";
 import { wantsRestore, type Bearer, type Part } from "../../access/table.ts";
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMsOrNull } from "../../certificate/time.ts";
 import { isCertkeepError } from "../../error.ts";
 import { commandLine, literal } from "../../finding/command.ts";
 import { credentialLevel } from "../../finding/credential.ts";
@@ -110,7 +110,7 @@ function identityLine({ name }: ExaminedCluster, seen: ClusterIdentity, state: S
 
 function credentialLine(cluster: ExaminedCluster, connection: ExaminedConnection, nowNs: bigint, lines: Line[]): void {
   if (!cluster.registered) return;
-  const endsAt = connection.expiresAtMs === null ? null : formatInstant(BigInt(connection.expiresAtMs) * 1_000_000n);
+  const endsAt = formatMsOrNull(connection.expiresAtMs);
   const level = credentialLevel({ kind: cluster.access?.kind ?? "kubeconfig", endsAt, madeAt: cluster.access?.since ?? null }, nowNs);
   const text = endsAt === null ? (level === "fine" ? "the reading credential has no end by its own words" : `the reading credential is a token without an end, made at ${cluster.access?.since ?? "an unknown time"}`) : `the reading credential ends at ${endsAt}, in ${span(msOf(instantNs(endsAt) - nowNs))}`;
   lines.push(line("credential", level === "fine" ? "pass" : level === "warning" ? "warn" : "fail", text, { cluster: cluster.name, command: repairCommand(cluster) }));
