@@ -8,7 +8,7 @@ export function handler(_event: unknown, context?: Invocation): Promise<object> 
   return runFunction("dispatch", context, async (run) => {
     const { ports, registered, intervalMinutes, publish } = await composeDispatch(run);
     const report = await dispatch(ports, registered, intervalMinutes);
-    const published = publish === null ? null : await publishConfig(publish.published, publish.place, run.log);
-    return { ...report, published };
+    if (publish !== null) await publishConfig(publish.published, publish.place, run.log);
+    return { ...report, published: publish?.place.url ?? null };
   });
 }

@@ -10,6 +10,8 @@ import type { Resource, Resources } from "./resource.ts";
 
 /** Where the functions' own metrics are: see docs/aws.md. */
 const METRICS = "Certkeep";
+/** The longest that an alarm looks back. */
+const DAY_SECONDS = 86_400;
 
 interface Alarm {
   readonly description: string;
@@ -46,8 +48,10 @@ export function alarms(parameters: Parameters): Resources {
       },
     },
   });
+  // A function that fails at each of its runs stays in alarm, and doesn't mail by turns that it is and that it isn't.
+  const turnSeconds = (name: FunctionName): number => (name === "dispatch" ? Math.min(DAY_SECONDS, (intervalMinutes + 5) * 60) : 900);
   const errors = (name: FunctionName): Record<string, Resource> =>
-    alarm(`${name[0]?.toUpperCase()}${name.slice(1)}Errors`, { description: `The function ${name} failed: its log group says why.`, namespace: "AWS/Lambda", metric: "Errors", dimensions: { FunctionName: { Ref: `${name[0]?.toUpperCase()}${name.slice(1)}LambdaFunction` } }, periodSeconds: 300, statistic: "Sum", missing: "notBreaching" });
+    alarm(`${name[0]?.toUpperCase()}${name.slice(1)}Errors`, { description: `The function ${name} failed: its log group says why.`, namespace: "AWS/Lambda", metric: "Errors", dimensions: { FunctionName: { Ref: `${name[0]?.toUpperCase()}${name.slice(1)}LambdaFunction` } }, periodSeconds: turnSeconds(name), statistic: "Sum", missing: "notBreaching" });
   return {
     AlarmTopic: { Type: "AWS::SNS::Topic", Properties: topicKey === null ? {} : { KmsMasterKeyId: topicKey } },
     AlarmTopicPolicy: {

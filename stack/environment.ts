@@ -18,7 +18,8 @@ export function environment(parameters: Parameters): Environment {
     CERTKEEP_RESTORE_FUNCTION: `certkeep-${stage}-restore`,
     CERTKEEP_TOPIC: { Ref: "AlarmTopic" },
     ...(kmsKey === null ? {} : { CERTKEEP_KMS_KEY: kmsKey }),
-    ...(httpsProxy === null ? {} : { HTTPS_PROXY: httpsProxy }),
+    // Node's own fetch, by which Slack and outside sources are asked, heeds a proxy only when told to.
+    ...(httpsProxy === null ? {} : { HTTPS_PROXY: httpsProxy, NODE_USE_ENV_PROXY: "1" }),
     ...(noProxy === null ? {} : { NO_PROXY: noProxy }),
   };
 }

@@ -43,7 +43,7 @@ export function permissions(parameters: Parameters): Readonly<Record<FunctionNam
     dispatch: [
       names,
       readStates,
-      list("state/*"),
+      list("state/*", "certkeep.yaml"),
       allow("Publish", ["s3:GetObject", "s3:PutObject"], [publish]),
       // AWS checks sqs:SendMessage for a batch too; others check the batch's own name.
       allow("Queue", ["sqs:SendMessage*"], [att("AuditQueue")]),

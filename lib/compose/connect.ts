@@ -5,7 +5,8 @@
  * have any command run by an audit), and its server is never believed unchecked. Its kubeconfig from a registry is used
  * from memory, and may name no files.
  */
-import { asEksRole, roleCredentials } from "../adapters/kubernetes/eks.ts";
+import { roleCredentials } from "../adapters/aws/role.ts";
+import { asEksRole } from "../adapters/kubernetes/eks.ts";
 import type { AuthProvider } from "../adapters/kubernetes/context.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
 import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";

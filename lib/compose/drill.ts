@@ -16,6 +16,7 @@ export interface DrillWorld extends IdentityWorld {
   readonly atNs: bigint | null;
   readonly dryRun: boolean;
   readonly progress: Progress;
+  readonly signal?: AbortSignal;
 }
 
 /** @throws CertkeepError for a configuration or an identity that can't be used; no identity at all is no error */
@@ -29,6 +30,7 @@ export async function composeDrill(world: DrillWorld): Promise<DrillPorts> {
     progress: world.progress,
     recipientsFor: (cluster) => settingsFor(settings.config, cluster).recipients,
     remove: world.atNs === null && !world.dryRun,
+    ...(world.signal === undefined ? {} : { signal: world.signal }),
   };
 }
 

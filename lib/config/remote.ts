@@ -24,6 +24,7 @@ export function refuseFiles(config: Config, url: string): void {
     shared(`issuers[${index}].intermediates`, intermediates?.kind === "file", "the certificates themselves, in PEM after |");
   });
   config.digest.routes.forEach(({ webhook }, index) => shared(`digest.routes[${index}].webhook`, isFile(webhook), "secretsmanager://NAME or env:NAME"));
+  shared("sources.transparency.token", isFile(config.sources.transparency?.token ?? null), "secretsmanager://NAME or env:NAME");
   const own = (setting: string, path: string | null): void => shared(setting, path !== null && !/^(\/|~\/)/.test(path), "a path from the root or the home folder (~/)");
   own("identity", isFile(config.identity) ? (config.identity?.slice("file:".length) ?? null) : null);
   config.clusters.forEach(({ kubeconfig, restoreKubeconfig }, index) => {
@@ -31,5 +32,10 @@ export function refuseFiles(config: Config, url: string): void {
     own(`clusters[${index}].restoreKubeconfig`, restoreKubeconfig);
   });
   if (found.length === 0) return;
-  throw new CertkeepError("config_invalid", { where: url, found: `files, which whoever reads it from a bucket hasn't\n${found.map((line) => `  ${line}`).join("\n")}` });
+  throw new CertkeepError("config_invalid", { where: url, found: `files, which whoever reads it elsewhere hasn't\n${found.map((line) => `  ${line}`).join("\n")}` });
+}
+
+/** Of one that is packaged for functions: stores, identity and clusters in it are a person's, and left out there. @throws as refuseFiles */
+export function refuseUnpackaged(config: Config, path: string): void {
+  refuseFiles({ ...config, stores: { backups: null, state: null, registry: null }, identity: null, clusters: [] }, path);
 }

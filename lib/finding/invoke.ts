@@ -20,11 +20,14 @@ export function restoreFunctionOf(aws: AwsSettings | null): RestoreFunction | nu
 /** Fields of the event, as lib/config/event/restore.ts takes them. */
 export type InvokePayload = Readonly<Record<string, string | true | readonly string[]>>;
 
+/** The longest that a function may take. After a minute without an answer the AWS command line would ask again. */
+const READ_TIMEOUT_SECONDS = 900;
+
 /** `null` where a word in it doesn't fit a command. */
 export function invokeLine({ name, region }: RestoreFunction, payload: InvokePayload): string | null {
   const words = [name, region, ...Object.values(payload).flatMap((value) => (value === true ? [] : value))];
   if (!words.every(fitsCommand)) return null;
-  return `aws lambda invoke --function-name ${name} --region ${region} --cli-binary-format raw-in-base64-out --payload '${JSON.stringify(payload)}' /dev/stdout`;
+  return `aws lambda invoke --function-name ${name} --region ${region} --cli-read-timeout ${READ_TIMEOUT_SECONDS} --cli-binary-format raw-in-base64-out --payload '${JSON.stringify(payload)}' /dev/stdout`;
 }
 
 /** Of a command that `commandLine` made: the restore that it asks for, or `null` for another command. */

@@ -209,7 +209,7 @@ function safeCommand(command: string | null): string | null {
   return command !== null && command.length <= COMMAND_LENGTH && COMMAND.test(command) ? command : null;
 }
 
-const INVOKE = /^aws lambda invoke --function-name [A-Za-z0-9_-]+ --region [a-z0-9-]+ --cli-binary-format raw-in-base64-out --payload '\{[A-Za-z0-9._/*:=,"{}[\]-]+\}' \/dev\/stdout$/;
+const INVOKE = /^aws lambda invoke --function-name [A-Za-z0-9_-]+ --region [a-z0-9-]+ --cli-read-timeout \d+ --cli-binary-format raw-in-base64-out --payload '\{[A-Za-z0-9._/*:=,"{}[\]-]+\}' \/dev\/stdout$/;
 
 function safeInvoke(line: string | null): string | null {
   return line !== null && line.length <= COMMAND_LENGTH && INVOKE.test(line) ? line : null;

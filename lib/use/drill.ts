@@ -42,6 +42,8 @@ export interface DrillPorts {
   readonly recipientsFor: (cluster: string) => readonly string[];
   /** `false`: what retention would remove is said, and nothing is removed. */
   readonly remove: boolean;
+  /** Aborted while there still is time to write what was found: what isn't looked at by then is left to another drill. */
+  readonly signal?: AbortSignal;
 }
 
 export type DrillVerdict = "good" | "expired" | "not_good" | "unreadable" | "not_opened";
@@ -83,6 +85,8 @@ export interface DrillReport {
   readonly problems: readonly CertkeepError[];
   /** Whether anything was removed in this run, or would have been. */
   readonly retention: "done" | "shown" | "needs_identity";
+  /** Whether the time was over before everything was looked at, and what has to go was removed. */
+  readonly interrupted: boolean;
 }
 
 const OPENS_AT_ONCE = 8;
@@ -111,22 +115,27 @@ export async function runDrill(ports: DrillPorts, patterns: readonly string[]): 
   }
   const limit = pLimit(OPENS_AT_ONCE);
   let done = 0;
-  const looked = await Promise.all(
+  const looks = await Promise.all(
     keys.map((key) =>
       limit(async () => {
+        if (isOver(ports)) return null;
         const one = await look(key, states, ports, nowNs);
         ports.progress.step("opening copies", (done += 1), keys.length);
         return one;
       }),
     ),
   );
+  const looked = looks.filter((one) => one !== null);
   const lost = await trulyMissing(missingCopies(states, new Set(keys), nowNs), ports, problems);
   const kept = await retain(looked, states, ports, nowNs, problems);
+  const interrupted = isOver(ports);
+  if (interrupted) problems.push(overtime(looked.length, keys.length));
+  const whole = patterns.length === 0 && !interrupted;
   const copies = [...kept, ...lost].filter((copy) => fits(copy, patterns));
   // Only a drill of everything, with an identity, says that a restore would work.
-  if (ports.opener !== null && ports.remove && patterns.length === 0) await remember(ports.states, formatDrill({ at: formatInstant(nowNs), copies: copies.length, unreadable: copies.filter(({ verdict }) => verdict === "unreadable").length }));
+  if (ports.opener !== null && ports.remove && whole) await remember(ports.states, formatDrill({ at: formatInstant(nowNs), copies: copies.length, unreadable: copies.filter(({ verdict }) => verdict === "unreadable").length }));
   // A rehearsal writes nothing; headers alone don't tell that what was unreadable opens again.
-  if (ports.opener !== null && ports.remove) problems.push(...(await recordDrill(ports.states, states, byCluster(copies, states.keys(), patterns.length === 0), formatInstant(nowNs))));
+  if (ports.opener !== null && ports.remove) problems.push(...(await recordDrill(ports.states, states, byCluster(copies, states.keys(), whole), formatInstant(nowNs))));
   const certificates = [...states].flatMap(([cluster, state]) => certificatesOf(cluster, state, looked, nowNs)).filter((one) => patterns.length === 0 || patterns.some((pattern) => [one.cluster, one.secret, `${one.namespace}/${one.secret}`, one.title].some((text) => matchesPattern(pattern, text))));
   return {
     opened: ports.opener !== null,
@@ -135,7 +144,16 @@ export async function runDrill(ports: DrillPorts, patterns: readonly string[]): 
     findings: copies.filter(({ verdict }) => verdict === "unreadable").map((copy) => findingOf(copy, states.get(copy.cluster), formatInstant(nowNs))),
     problems,
     retention: ports.opener === null ? "needs_identity" : ports.remove ? "done" : "shown",
+    interrupted,
   };
+}
+
+function isOver({ signal }: DrillPorts): boolean {
+  return signal?.aborted === true;
+}
+
+function overtime(looked: number, all: number): CertkeepError {
+  return new CertkeepError("deadline", { where: "drill", found: `the time was over with ${looked} of ${all} copies looked at`, expected: "all of them, and what is past its time removed", todo: "Give the functions more time or memory (timeoutSeconds, memoryMb in serverless.yml), or run from a machine of yours: certkeep drill" });
 }
 
 /** Of two drills at once, one is remembered. */
@@ -182,11 +200,11 @@ function missingCopies(states: ReadonlyMap<string, StateDocument>, keys: Readonl
 }
 
 /** A listing may lag behind what was made, or have been made before it: what it lacks is asked for by its name. */
-async function trulyMissing(copies: readonly DrilledCopy[], { backups }: DrillPorts, problems: CertkeepError[]): Promise<DrilledCopy[]> {
+async function trulyMissing(copies: readonly DrilledCopy[], ports: DrillPorts, problems: CertkeepError[]): Promise<DrilledCopy[]> {
   const limit = pLimit(OPENS_AT_ONCE);
   const there = async (key: string): Promise<boolean> => {
     try {
-      return (await backups.read(key)) !== null;
+      return isOver(ports) || (await ports.backups.read(key)) !== null;
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       problems.push(error);
@@ -233,7 +251,7 @@ async function retain(looked: readonly Looked[], states: ReadonlyMap<string, Sta
   const gone = new Map<string, string[]>();
   for (const { copy, reason } of plan.remove) {
     const drilled = result[copy.at];
-    if (drilled === undefined) continue;
+    if (drilled === undefined || isOver(ports)) continue;
     try {
       if (ports.remove) await ports.backups.remove(copy.key);
       result[copy.at] = { ...drilled, removed: reason };

@@ -10,7 +10,7 @@ import { addCloud } from "../config/edit.ts";
 import { parseConfig } from "../config/parse.ts";
 import { invalidConfig } from "../config/problem.ts";
 import { registryNames, secretReference } from "../config/registered.ts";
-import { refuseFiles } from "../config/remote.ts";
+import { refuseUnpackaged } from "../config/remote.ts";
 import { CertkeepError } from "../error.ts";
 import type { SecretKeeper } from "../ports/secretkeeper.ts";
 import type { InitFiles, InitResult } from "./init.ts";
@@ -61,8 +61,7 @@ export async function checkPackable(path: string, ports: Pick<CloudPorts, "files
   if (text === null) return;
   const parsed = parseConfig(text, path);
   if (!parsed.ok) throw invalidConfig(path, parsed.problems);
-  // Stores, identity and clusters of the file are a person's; the functions have their own.
-  refuseFiles({ ...parsed.config, stores: { backups: null, state: null, registry: null }, identity: null, clusters: [] }, path);
+  refuseUnpackaged(parsed.config, path);
   for (const { name } of parsed.config.clusters) ports.note(`cluster ${name} stands in ${path}: the functions don't audit it there. Once they are deployed, register it: certkeep clusters add ${name}`);
 }
 

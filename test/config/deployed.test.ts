@@ -61,6 +61,7 @@ describe("a configuration in a bucket", () => {
     ["issuers: [{id: a, anchors: /a.pem}]", "issuers[0].anchors"],
     [`issuers: [${PEM.replace("}", ", intermediates: b.pem}")}]`, "issuers[0].intermediates"],
     ["digest: {routes: [{name: a, webhook: 'file:/h'}]}", "digest.routes[0].webhook"],
+    ["sources: {transparency: {token: 'file:/t'}}", "sources.transparency.token"],
     ["identity: file:id.txt", "identity"],
     ["clusters: [{name: a, kubeconfig: kube}]", "clusters[0].kubeconfig"],
     ["clusters: [{name: a, restoreKubeconfig: ../kube}]", "clusters[0].restoreKubeconfig"],

@@ -86,16 +86,15 @@ describe("publishing", () => {
   };
 
   it("writes once, and again where something else stands there", async () => {
-    for (let run = 0; run < 3; run += 1) expect(await publishConfig({ text: "a: 1\n", leftOut: [] }, place, telemetry.log)).toBe(true);
+    for (let run = 0; run < 3; run += 1) await publishConfig({ text: "a: 1\n", leftOut: [] }, place, telemetry.log);
     expect(writes).toBe(1);
     there = "by hand";
     await publishConfig({ text: "a: 1\n", leftOut: [] }, place, telemetry.log);
     expect([there, writes]).toEqual(["a: 1\n", 2]);
   });
 
-  it("that fails is told, and is nobody else's failure", async () => {
+  it("that fails is an error, which the function ends with and an alarm tells of", async () => {
     const denied = { ...place, read: () => Promise.reject(new CertkeepError("store_unavailable", { where: place.url, found: "this identity may not do s3:GetObject" })) };
-    expect(await publishConfig({ text: "a: 1\n", leftOut: [] }, denied, telemetry.log)).toBe(false);
-    expect(telemetry.lines).toMatchObject([{ level: "error", fields: { code: "store_unavailable", url: place.url } }]);
+    await expect(publishConfig({ text: "a: 1\n", leftOut: [] }, denied, telemetry.log)).rejects.toThrow("s3:GetObject");
   });
 });

@@ -25,7 +25,7 @@ export async function packageStack(params: Readonly<Record<string, string>> = {}
   const folder = mkdtempSync(join(tmpdir(), "certkeep-stack-"));
   try {
     for (const name of ["serverless.yml", "stack", "package.json"]) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-    symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    for (const name of ["node_modules", "lib"]) symlinkSync(join(ROOT, name), join(folder, name));
     const handlers = Object.fromEntries(FUNCTIONS.map((name) => [`functions/${name}.ts`, "export const handler = async (): Promise<void> => {};\n"]));
     for (const [name, text] of Object.entries({ ...handlers, ...files })) {
       mkdirSync(dirname(join(folder, name)), { recursive: true });

@@ -56,6 +56,33 @@ describe("what is packaged", () => {
   });
 });
 
+describe("a certkeep.yaml that functions can't follow", () => {
+  it.each([
+    ["issuers: [{id: corp, anchors: corp.pem}]\n", "issuers[0].anchors: a file; expected the certificates themselves"],
+    ["recipents: []\n", 'Did you mean "recipients"?'],
+  ])("is refused before anything is made: %j", async (text, said) => {
+    const packaged = await packageStack({}, { "certkeep.yaml": text, "corp.pem": "" });
+    expect(packaged.code).not.toBe(0);
+    expect(packaged.said).toContain("certkeep.yaml");
+    expect(packaged.said).toContain(said);
+    expect(packaged.said).not.toMatch(/\n\s+at /);
+  }, 200_000);
+
+  it("may hold what is a person's: stores, identity and clusters in files are left out there", async () => {
+    expect((await packageStack({}, { "certkeep.yaml": "stores: {backups: 'file:copies'}\nidentity: file:id.txt\nclusters: [{name: a, kubeconfig: kube}]\n" })).code).toBe(0);
+  }, 200_000);
+});
+
+describe("the region", () => {
+  const regionOf = ({ template }: Packaged): unknown => propertiesOf(template, roleOf("audit"))["RoleName"];
+  it("is the one that init wrote into certkeep.yaml, and else the shell's", async () => {
+    expect(regionOf(await packageStack({}, { "certkeep.yaml": "aws: {region: us-east-2}\n" }))).toBe("certkeep-prod-audit-us-east-2");
+    expect(regionOf(plain)).toBe("certkeep-prod-audit-eu-west-1");
+    // Without certkeep.yaml.
+    expect(regionOf(full)).toBe("certkeep-prod-audit-eu-west-1");
+  }, 200_000);
+});
+
 describe("what each function may do", () => {
   const getSecret = (path: string): string => `secretsmanager:GetSecretValue on ${SECRETS}/${path}`;
   const listBucket = (bucket: string, ...prefixes: readonly string[]): string => `s3:ListBucket on ${bucket} if StringLikeIfExists s3:prefix ${prefixes.join(",")}`;
@@ -67,7 +94,7 @@ describe("what each function may do", () => {
   const receive = "sqs:ReceiveMessage,sqs:DeleteMessage,sqs:GetQueueAttributes on AuditQueue.Arn";
 
   it.each([
-    ["dispatch", [names, states, listBucket(BUCKET, "state/*"), `s3:GetObject,s3:PutObject on ${BUCKET}/certkeep.yaml`, "sqs:SendMessage* on AuditQueue.Arn"]],
+    ["dispatch", [names, states, listBucket(BUCKET, "state/*", "certkeep.yaml"), `s3:GetObject,s3:PutObject on ${BUCKET}/certkeep.yaml`, "sqs:SendMessage* on AuditQueue.Arn"]],
     ["audit", [receive, names, getSecret("clusters/*"), getSecret("sources/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, create, `sts:AssumeRole on ${ROLES}/certkeep-*-read`]],
     ["digest", [names, states, `s3:PutObject on ${BUCKET}/state/digest.json`, listBucket(BUCKET, "state/*"), getSecret("slack/*")]],
     ["drill", [names, getSecret("identity*"), getSecret("clusters/*"), states, writeStates, listBucket(BUCKET, "state/*"), copies, `secretsmanager:DeleteSecret on ${SECRETS}/backups/*`]],
@@ -81,7 +108,7 @@ describe("what each function may do", () => {
   const inBucket = { states: `s3:GetObject on ${adopted}/state/*`, write: `s3:PutObject on ${adopted}/state/*`, list: listBucket(adopted, "state/*", "backups/*"), copies: `s3:GetObject on ${adopted}/backups/*`, create: `s3:PutObject on ${adopted}/backups/* if Null s3:if-none-match false` };
   const assume = `sts:AssumeRole on arn:aws:iam::123456789012:role/eks-*-read,${ROLES}/own-read`;
   it.each([
-    ["dispatch", [names, inBucket.states, listBucket(adopted, "state/*"), `s3:GetObject,s3:PutObject on ${adopted}/certkeep.yaml`, "sqs:SendMessage* on AuditQueue.Arn", key]],
+    ["dispatch", [names, inBucket.states, listBucket(adopted, "state/*", "certkeep.yaml"), `s3:GetObject,s3:PutObject on ${adopted}/certkeep.yaml`, "sqs:SendMessage* on AuditQueue.Arn", key]],
     ["audit", [receive, names, getSecret("clusters/*"), getSecret("sources/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, inBucket.create, assume, key]],
     ["digest", [names, inBucket.states, `s3:PutObject on ${adopted}/state/digest.json`, listBucket(adopted, "state/*"), getSecret("slack/*"), key]],
     ["drill", [names, getSecret("identity*"), getSecret("clusters/*"), inBucket.states, inBucket.write, inBucket.list, inBucket.copies, `s3:DeleteObject,s3:DeleteObjectVersion,s3:GetObjectVersion,s3:GetObjectRetention,s3:GetObjectLegalHold on ${adopted}/backups/*`, `s3:ListBucketVersions on ${adopted} if StringLike s3:prefix backups/*`, key]],
@@ -149,7 +176,7 @@ describe("the functions", () => {
       CERTKEEP_QUEUE_URL: "AuditQueue",
       CERTKEEP_PUBLISH: "s3://${StateBucket}/certkeep.yaml",
     });
-    expect(environment(full, "audit")).toMatchObject({ CERTKEEP_STATE: "s3://adopted-bucket/state", CERTKEEP_BACKUPS: "s3://adopted-bucket/backups", CERTKEEP_INTERVAL_MINUTES: "30", CERTKEEP_KMS_KEY: KEY, HTTPS_PROXY: "http://proxy.example.com:3128", NO_PROXY: "10.0.0.0/8" });
+    expect(environment(full, "audit")).toMatchObject({ CERTKEEP_STATE: "s3://adopted-bucket/state", CERTKEEP_BACKUPS: "s3://adopted-bucket/backups", CERTKEEP_INTERVAL_MINUTES: "30", CERTKEEP_KMS_KEY: KEY, HTTPS_PROXY: "http://proxy.example.com:3128", NODE_USE_ENV_PROXY: "1", NO_PROXY: "10.0.0.0/8" });
     expect(environment(full, "dispatch")["CERTKEEP_PUBLISH"]).toBe("s3://adopted-bucket/certkeep.yaml");
     expect(FUNCTIONS.filter((name) => environment(plain, name)["CERTKEEP_IDENTITY"] === "secretsmanager://certkeep/prod/identity")).toEqual(["drill", "restore"]);
     expect(FUNCTIONS.filter((name) => "HTTPS_PROXY" in environment(plain, name))).toEqual([]);
@@ -243,7 +270,7 @@ describe("alarms", () => {
       "Certkeep AuditingStalled stage=prod Maximum 900 breaching",
       "Certkeep DigestsUndelivered stage=prod Maximum 900 notBreaching",
       "Certkeep DrillFailed stage=prod Maximum 3600 ignore",
-      ...FUNCTIONS.map((name) => `AWS/Lambda Errors FunctionName=${capital(name)}LambdaFunction Sum 300 notBreaching`),
+      ...FUNCTIONS.map((name) => `AWS/Lambda Errors FunctionName=${capital(name)}LambdaFunction Sum ${name === "dispatch" ? 1200 : 900} notBreaching`),
     ]);
     for (const alarm of alarms) expect(alarm).toMatchObject({ Threshold: 0, ComparisonOperator: "GreaterThanThreshold", EvaluationPeriods: 1, AlarmActions: [{ Ref: "AlarmTopic" }] });
   });

@@ -25,7 +25,7 @@ describe("beside a restore", () => {
     const [finding] = offerInvoke([withCommand(commandLine(literal("certkeep restore"), ...words))], restore);
     expect(payloadOf(finding?.invoke)).toEqual(event);
     expect(parseRestoreEvent(payloadOf(finding?.invoke))).toMatchObject({ ...event, apply: false });
-    expect(finding?.invoke).toMatch(/^aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-binary-format raw-in-base64-out --payload '/);
+    expect(finding?.invoke).toMatch(/^aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-read-timeout 900 --cli-binary-format raw-in-base64-out --payload '/);
   });
 
   it.each([["certkeep explain shop.example.com"], ["certkeep restore prod --rebuilt --all"], [null]])("of nothing else: %s", (command) => {

@@ -28,7 +28,7 @@ const SOCKET_TIMEOUT_MS = 20_000;
 const ATTEMPTS = 5;
 const SOCKETS = 50;
 
-export type AwsService = "S3" | "SECRETS_MANAGER" | "SNS" | "SQS";
+export type AwsService = "S3" | "SECRETS_MANAGER" | "SNS" | "SQS" | "STS";
 
 export interface ClientConfig {
   readonly region?: string;

@@ -3,11 +3,9 @@
  * sends on to learn who asks. Nothing is stored; each token is good for minutes and made anew before it ends.
  *
  * The token is bound to the cluster's name alone (the signed header x-k8s-aws-id), so a cluster of the same name in
- * another account could replay it there: each registration has a role of its own. What AWS says when it refuses is
- * told by its code alone.
+ * another account could replay it there: each registration has a role of its own (adapters/aws/role.ts).
  */
 import { createHash, createHmac } from "node:crypto";
-import { CertkeepError } from "../../error.ts";
 import type { Connection } from "./connection.ts";
 
 export interface AwsCredentials {
@@ -100,32 +98,5 @@ export function asEksRole(connection: Connection, options: EksOptions): Connecti
       last = null;
       return other;
     },
-  };
-}
-
-/** Credentials of a role, taken on by whatever identity this process has (environment, profile, instance). */
-export function roleCredentials(role: string, region: string, session: string, environment: Readonly<Record<string, string | undefined>>): () => Promise<AwsCredentials> {
-  let provider: (() => Promise<AwsCredentials>) | null = null;
-  return async () => {
-    try {
-      if (provider === null) {
-        // Loaded here: whoever has no such cluster doesn't pay for it.
-        const { fromNodeProviderChain, fromTemporaryCredentials } = await import("@aws-sdk/credential-providers");
-        const endpoint = environment["AWS_ENDPOINT_URL_STS"] ?? environment["AWS_ENDPOINT_URL"];
-        provider = fromTemporaryCredentials({
-          masterCredentials: fromNodeProviderChain(),
-          params: { RoleArn: role, RoleSessionName: `certkeep-${session}`.slice(0, 64), DurationSeconds: 3600 },
-          clientConfig: { region, ...(endpoint === undefined ? {} : { endpoint }) },
-        });
-      }
-      return await provider();
-    } catch (error) {
-      const name = error instanceof Error && /^[A-Za-z]{1,80}$/.test(error.name) ? error.name : "an error without a name";
-      throw new CertkeepError("cluster_unauthorized", {
-        where: `role ${role}`,
-        found: `AWS doesn't let this process take it on (${name})`,
-        todo: "Let the identity that certkeep runs as assume the role (its trust policy, and sts:AssumeRole), or log in to AWS",
-      });
-    }
   };
 }

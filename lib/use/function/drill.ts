@@ -23,10 +23,12 @@ export interface DrillAnswer {
   readonly identity: "present" | "absent";
   readonly copies: number;
   readonly unreadable: number;
-  /** Certificates that audits know and that no good copy stands for; `null` without an identity: not known. */
+  /** Certificates that audits know and that no good copy stands for; `null` without an identity, or where the time was over: not known. */
   readonly withoutGood: number | null;
   readonly removed: number;
   readonly retention: DrillReport["retention"];
+  /** The time was over before all was done: the drill counts as failed. */
+  readonly interrupted: boolean;
   readonly problems: readonly { readonly code: string; readonly message: string }[];
   /** The last drill of everything with an identity, by a person where none is here. */
   readonly lastWhole: { readonly at: string; readonly daysAgo: number; readonly unreadable: number } | null;
@@ -70,9 +72,10 @@ async function drillOnce(drill: DrillPorts, before: DrillAnswer["lastWhole"], lo
     identity: report.opened ? "present" : "absent",
     copies: report.copies.length,
     unreadable: unreadable.length,
-    withoutGood: report.opened ? report.certificates.filter(({ good }) => good === null).length : null,
+    withoutGood: report.opened && !report.interrupted ? report.certificates.filter(({ good }) => good === null).length : null,
     removed,
     retention: report.retention,
+    interrupted: report.interrupted,
     problems: report.problems.map(({ code, message }) => ({ code, message })),
     lastWhole: before,
     failed,

@@ -13,7 +13,7 @@ import { NOW_MS, plan } from "../support.ts";
 
 const EVIL = ["<!channel>", "<@U123>", "<https://evil.example|ok>", "@here", "*bold*", "`code`", "```\nrm -rf /\n```", "&lt;!channel&gt;", "\u202egnp.exe", "a\nb", "שלום", "e\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "x".repeat(253), "&".repeat(253), "<".repeat(500), ":tada:", "", "$(reboot)", "'; reboot #", "\ud800", "--apply", "😀".repeat(100)];
 const evil = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...EVIL) }, fc.string({ unit: "binary", maxLength: 300 }), fc.domain());
-const INVOKE = `aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-binary-format raw-in-base64-out --payload '{"cluster":"prod","names":["shop.example.com"]}' /dev/stdout`;
+const INVOKE = `aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-read-timeout 900 --cli-binary-format raw-in-base64-out --payload '{"cluster":"prod","names":["shop.example.com"]}' /dev/stdout`;
 const code = fc.constantFrom(...(Object.keys(CODES) as FindingCode[]));
 
 const finding = (cluster: string): fc.Arbitrary<Finding> =>

@@ -45,6 +45,24 @@ describe("a drill by the function", () => {
     expect(await run(blind)).toMatchObject({ unreadable: 1, failed: true });
   });
 
+  it("stops where its time is over, removes nothing it had no time for, and is a failed one, not a whole one", async () => {
+    world.put(ingressSecret("b.tail1a2b3.ts.net", world.issue(["b.tail1a2b3.ts.net"])), ingressSecret("c.tail1a2b3.ts.net", world.issue(["c.tail1a2b3.ts.net"])));
+    await world.audit();
+    world.nowMs += 400 * DAY_MS;
+    const time = new AbortController();
+    const read: DrillPorts["backups"]["read"] = (key) => {
+      time.abort();
+      return world.backups.read(key);
+    };
+    // Sealed for nobody who is configured now, so that nothing but the time keeps them.
+    const others: Partial<DrillPorts> = { recipientsFor: () => ["age1other"] };
+    const answer = await run({ ...others, backups: { ...world.backups, read }, signal: time.signal });
+    expect(answer).toMatchObject({ interrupted: true, failed: true, removed: 0, withoutGood: null, problems: [{ code: "deadline" }] });
+    expect(answer.problems[0]?.message).toContain("1 of 3 copies looked at");
+    expect(telemetry.numbers).toEqual({ DrillFailed: 1 });
+    expect(await run(others)).toMatchObject({ interrupted: false, failed: false, removed: 3, lastWhole: null });
+  });
+
   it("is a failed one where a copy is gone or damaged, where something isn't done, and where it can't begin", async () => {
     world.backups.blobs.clear();
     expect(await run()).toMatchObject({ unreadable: 1, failed: true });

@@ -69,7 +69,7 @@ describe("a restore by the function", () => {
     const event = { cluster: "prod", names: [DOMAIN] };
     const plan = await invoke(event);
     expect(plan).toMatchObject({ schema: "certkeep.restore/v1", identity: "present", mode: "plan", counts: { planned: 1 }, continue: false });
-    expect(plan["apply"]).toBe(`aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-binary-format raw-in-base64-out --payload '{"cluster":"prod","names":["${DOMAIN}"],"apply":true}' /dev/stdout`);
+    expect(plan["apply"]).toBe(`aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-read-timeout 900 --cli-binary-format raw-in-base64-out --payload '{"cluster":"prod","names":["${DOMAIN}"],"apply":true}' /dev/stdout`);
     expect(keysAt(world.sandbox)).toBeNull();
     expect(await invoke({ ...event, apply: true })).toMatchObject({ mode: "apply", counts: { done: 1 }, continue: false });
     expect(keysAt(world.sandbox)).toEqual(before);
