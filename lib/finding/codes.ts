@@ -107,7 +107,7 @@ export const CODES = {
   },
   rate_limited: {
     severity: "critical",
-    when: "the owner's log tells of a refusal by the issuer (429) whose time isn't over; a warning where a valid certificate is live",
+    when: "the owner's log tells of a refusal by the issuer (429) whose time isn't over, or isn't known; a warning where a valid certificate is live",
     leadsTo: "no certificate of these names until then",
     advice: "restore a copy; without one, wait, or use another host name",
   },

@@ -250,9 +250,18 @@ function budgetLine(budget: Budget, atMs: number): string {
 /** Reasons that aren't told well by their code alone. */
 const REASON_WORDS: Readonly<Record<string, string>> = { gap: "lines are missing", too_much: "more than is read at once", debug_off: "nothing at debug level" };
 
-function silenceText({ source, cluster, reason, sinceMs }: Silence): string {
-  const what = { secret: "Secrets", backup: "backups", state: "the state", log: "logs", ct: "certificate logs" }[source];
-  return `${what}${cluster === null ? "" : ` of ${cluster}`} (${REASON_WORDS[reason] ?? reason.replaceAll("_", " ")}${sinceMs === null ? "" : ` since ${instantOf(sinceMs)}`})`;
+/** What is silent for the same reason in many clusters is said once, `own` first. */
+function silenceTexts(silences: readonly Silence[], own: ReadonlySet<string | null>): string[] {
+  const ordered = silences.toSorted((a, b) => Number(!own.has(a.cluster)) - Number(!own.has(b.cluster)));
+  return [...Map.groupBy(ordered, ({ source, reason }) => `${source} ${reason}`).values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const clusters = group.flatMap(({ cluster }) => cluster ?? []);
+    const what = { secret: "Secrets", backup: "backups", state: "the state", log: "logs", ct: "certificate logs" }[first.source];
+    const where = clusters.length === 0 ? "" : ` of ${clusters.slice(0, 3).join(", ")}${clusters.length > 3 ? ` and ${clusters.length - 3} more` : ""}`;
+    const sinceMs = Math.min(...group.map((one) => one.sinceMs ?? Number.NEGATIVE_INFINITY));
+    return [`${what}${where} (${REASON_WORDS[first.reason] ?? first.reason.replaceAll("_", " ")}${Number.isFinite(sinceMs) ? ` since ${instantOf(sinceMs)}` : ""})`];
+  });
 }
 
 function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
@@ -268,7 +277,7 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
     }),
     ...[...budgets.values()].flatMap(({ claims }) => claims).flatMap((claim) => wrap(plain(`Cluster ${claim.cluster} claims a refusal until ${instantOf(claim.retryAtMs)} (${claim.where}).`), width, "  ")),
     ...unknown.flatMap(({ issuer, key }) => wrap(plain(`${setPhrase(key)}: no limit of ${view.across.titles.get(issuer) ?? issuer} is known; limits: in certkeep.yaml says one.`), width, "  ")),
-    ...(silences.length === 0 ? [] : wrap(style.dim(plain(`Silent: ${silences.slice(0, 6).map(silenceText).join(", ")}${silences.length > 6 ? ` and ${silences.length - 6} more` : ""}.`)), width, "  ")),
+    ...(silences.length === 0 ? [] : wrap(style.dim(plain(`Silent: ${silenceTexts(silences, new Set([null, ...view.places.map(({ cluster }) => cluster)])).join(", ")}.`)), width, "  ")),
     ...(unread.length === 0 ? [] : wrap(style.dim(plain(`Left unread: ${count(unread.reduce((sum, entry) => sum + entry.count, 0), "issuance")}.`)), width, "  ")),
   ];
 }

@@ -126,13 +126,16 @@ const LOOK_WORDS: ReadonlyMap<string, string> = new Map([
   ["gap", "a gap"],
 ]);
 
-/** Which parts of a source weren't read, since when, and how much. */
-function lookLines({ looks }: WhyView, { width, style }: Page): string[] {
-  const telling = looks.filter(({ code }) => code !== "not_enabled");
+/** Which parts of a source weren't read, since when, and how much; not what was said of the source already. */
+function lookLines({ looks, diagnoses }: WhyView, { width, style }: Page): string[] {
+  const said = new Set(diagnoses.flatMap(({ cluster, missing }) => missing.filter(({ source }) => source === "logs" || source === "access" || source === "events").map(({ source, code }) => `${cluster} ${source} ${code}`)));
+  const places = Map.groupBy(looks, ({ cluster, source, code }) => `${cluster} ${source} ${code}`);
+  const telling = looks.filter(({ cluster, source, code, unread }) => code !== "not_enabled" && (unread !== null || !said.has(`${cluster} ${source} ${code}`) || (places.get(`${cluster} ${source} ${code}`)?.length ?? 0) > 1));
   if (telling.length === 0) return [];
   const several = new Set(looks.map(({ cluster }) => cluster)).size > 1;
   const shown = telling.slice(0, MAX_LOOKS).map(({ cluster, source, scope, code, sinceMs, unread }) => {
-    const what = [...(code === null ? [] : [`${LOOK_WORDS.get(code) ?? code.replaceAll("_", " ")}${sinceMs === null ? "" : ` since ${instantOf(sinceMs)}`}`]), ...(unread === null ? [] : [unread])];
+    const since = sinceMs === null || said.has(`${cluster} ${source} ${code}`) ? "" : ` since ${instantOf(sinceMs)}`;
+    const what = [...(code === null ? [] : [`${LOOK_WORDS.get(code) ?? code.replaceAll("_", " ")}${since}`]), ...(unread === null ? [] : [unread])];
     return `${source.replaceAll("_", " ")} of ${several ? `${cluster} ` : ""}${scope} (${what.join(", ")})`;
   });
   return ["", ...wrap(style.dim(plain(`Left unread: ${shown.join("; ")}${telling.length > MAX_LOOKS ? `; and ${telling.length - MAX_LOOKS} more` : ""}.`)), width, "  ")];

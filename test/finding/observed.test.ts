@@ -35,7 +35,12 @@ describe("what a log tells, and when it ends", () => {
     ["a paused account, while what is live is valid", [sign("paused")], ["rate_limited warning"]],
     ["too many orders, within three hours", [sign("rate_limited", { code: "orders" })], ["rate_limited warning"]],
     ["too many orders, four hours ago", [sign("rate_limited", { code: "orders", ...last(3 * HOUR_MS) })], []],
-    ["a limit of sets: its refusal tells it", [sign("rate_limited", { code: "set" })], []],
+    ["a limit of sets that names no time", [sign("rate_limited", { code: "set" })], ["rate_limited warning"]],
+    ["a limit of sets that names no time, a day and a half ago", [sign("rate_limited", { code: "set", ...last(35 * HOUR_MS) })], []],
+    ["a limit of sets, and one issued since", [sign("rate_limited", { code: "set" }), sign("issued", last(MINUTE))], []],
+    ["a limit of domains that names no time", [sign("rate_limited", { code: "domain" })], ["rate_limited warning"]],
+    ["a limit of domains that names no time, four hours ago", [sign("rate_limited", { code: "domain", ...last(4 * HOUR_MS) })], []],
+    ["a limit that isn't known", [sign("rate_limited", { code: "other" })], ["rate_limited warning"]],
     ["a line from the future", [sign("store_write_failed", last(-DAY_MS))], []],
     ["a code of a prototype", [sign("rate_limited", { code: "constructor" }), sign("store_write_failed", { code: "toString" })], ["issued_not_stored critical"]],
     ["no name, of a neighbour's pod", [sign("store_write_failed", { domain: null })], []],
@@ -76,6 +81,26 @@ describe("refusals", () => {
     ["until the year 9999", limited({ retryAtMs: 253_402_300_799_000 }), []],
   ])("%s", (_, of, expected) => {
     expect(codes(of)).toEqual(expected);
+  });
+});
+
+describe("a refusal's line", () => {
+  const refused = sign("rate_limited", { code: "set", ...last(2 * HOUR_MS) });
+  const kept = (over: object, code = "set", domain: string | null = NAME): StateDocument => ({ ...shop({ signs: [{ ...refused, code, domain }] }), evidence: { refusals: [{ issuer: "letsencrypt", kind: code, key: NAME, retryAtMs: NOW_MS - 1, seenAtMs: refused.lastMs, cluster: "prod", where: refused.where, burst: 5, ...over }] } });
+  it.each([
+    ["is told by the time that it names", kept({}), []],
+    ["is told by that of the whole list of names", kept({ key: `${NAME},www.example.com` }), []],
+    ["is told by that of its domain", kept({ kind: "domain", key: "tail1a2b3.ts.net" }, "domain"), []],
+    ["is told by any of its pod where it names nobody", kept({}, "set", null), []],
+    ["is told by itself beside one of another name", kept({ key: "other.tail1a2b3.ts.net" }), ["rate_limited warning"]],
+    ["is told by itself beside one of another pod", kept({ where: "tailscale/pg-1/tailscale" }), ["rate_limited warning"]],
+    ["is told by itself after one that was earlier", kept({ seenAtMs: NOW_MS - DAY_MS }), ["rate_limited warning"]],
+  ])("%s", (_, of, expected) => {
+    expect(codes(of)).toEqual(expected);
+  });
+
+  it("says that the time isn't known", () => {
+    expect(evaluateState(shop({ signs: [refused] }), NOW_NS, NOW)[0]?.seen).toContain(`refused an order for ${NAME}, for too many certificates of the same names, 3 times from 2026-11-23T09:59:00Z to 2026-11-23T10:00:00Z; the log doesn't say until when.`);
   });
 });
 

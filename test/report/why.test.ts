@@ -62,9 +62,22 @@ describe("the section Why", () => {
     const { words, json } = await explain(NAME, reissued({ looks: [look("logs", { code: "debug_off", scope: "tailscale/operator-1/operator" }), look("events", { code: "timeout", sinceMs: NOW_MS - DAY_MS, unread: "2 pages" }), look("access")] }, { shape: "operator" }));
     expect(words).toContain("Cause unknown: logs without certificate lines: they are written at debug level alone, Events timed out since 2026-11-22T12:00:00Z.");
     expect(words).toContain("operatorConfig.logging=debug");
-    expect(words).toContain("Left unread: logs of tailscale/operator-1/operator (nothing of certificates at its log level); events of tailscale (timeout since 2026-11-22T12:00:00Z, 2 pages).");
+    expect(words).toContain("Left unread: events of tailscale (timeout, 2 pages).");
     expect(json.diagnoses).toMatchObject([{ verdict: "unknown", causes: [], missing: [{ code: "debug_off" }, { code: "timeout" }] }]);
     expect(json.looks).toHaveLength(2);
+  });
+
+  it("names each place where several of a source failed, and offers no doctor for what is read on next time", async () => {
+    const { words } = await explain(NAME, reissued({ looks: [look("logs", { code: "gap", unread: "1 line binary, broken or too long" }), look("logs", { code: "gap", scope: "tailscale/pg-0/other", sinceMs: NOW_MS - DAY_MS }), look("events"), look("access")] }));
+    expect(words).toContain("Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To see it: wait for the next audit, which reads on;");
+    expect(words).not.toContain("certkeep doctor");
+    expect(words).toContain("Left unread: logs of tailscale/pg-0/tailscale (a gap, 1 line binary, broken or too long); logs of tailscale/pg-0/other (a gap).");
+  });
+
+  it("says once what is silent in many clusters, its own first", async () => {
+    const forbidden = (cluster: string): StateDocument => ({ ...state({}, observed({ looks: [look("logs", { code: "forbidden", sinceMs: NOW_MS - DAY_MS })] })), cluster, title: cluster });
+    const { words } = await explain(NAME, ...["a", "b", "c", "d", "e"].map(forbidden), reissued({ looks: [look("logs", { code: "forbidden", sinceMs: NOW_MS - HOUR_MS })] }));
+    expect(words).toContain("logs of prod, a, b and 3 more (forbidden since 2026-11-22T12:00:00Z).");
   });
 
   it("says of a race once what holds in both clusters", async () => {

@@ -7,7 +7,7 @@ import type { AccessRule } from "../../lib/sandbox/access.ts";
 import { serviceAccount } from "../../lib/sandbox/api.ts";
 import { observationsOf, type SourceLook } from "../../lib/state/observations.ts";
 import { stateEvidence } from "../../lib/state/evidence.ts";
-import type { AuditReport } from "../../lib/use/audit.ts";
+import { auditAll, type AuditReport } from "../../lib/use/audit.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 let world: World;
@@ -327,6 +327,22 @@ describe("a cluster that doesn't answer", () => {
     expect((await told()).access).toHaveLength(2);
     await audit({ ports: { timer, deadlineMs: world.nowMs + 8_000 } });
     expect(waitedMs).toBe(2_000);
+  });
+
+  it("because reading what it answered takes too long: the time ends in the middle of a log", async () => {
+    const held = `[RATELIMIT] format("cert(\\"${SHARED}\\"): got cert") (999999999 dropped)`;
+    putShared((from) => line(from + MINUTE_MS, held).repeat(30_000));
+    const target = await world.target({ observe: true });
+    const diagnosis = await world.diagnosis();
+    let answered = (): void => {};
+    const read = new Promise<void>((resolve) => (answered = resolve));
+    const readLog: typeof diagnosis.readLog = async (query, signal) => diagnosis.readLog(query, signal).finally(answered);
+    // Over as soon as anything else has a turn.
+    const timer: Timer = { sleep: async () => read.then(() => new Promise((resolve) => setImmediate(resolve))) };
+    const report = await auditAll([{ ...target, diagnosis: { ...diagnosis, readLog } }], { ...world.ports(), timer }, []);
+    expect(report.clusters[0]?.complete).toBe(true);
+    expect((await told()).looks.filter(({ source }) => source === "logs")).toMatchObject([{ scope: "tailscale", code: "timeout" }]);
+    expect((await told()).signs).toEqual([]);
   });
 
   it("because the run's own time is over: nothing is asked, nothing forgotten", async () => {

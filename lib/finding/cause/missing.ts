@@ -80,5 +80,6 @@ function measureFor(state: StateDocument, source: Missing["source"], code: strin
     const text = code === "not_asked" ? "see that its owner's pod runs, and that its namespace is among those registered with the part diagnosis" : "let the reading credential see logs, Events and access reviews: the part diagnosis of a registration, beside the parts that it has";
     return { text, command: commandLine(literal("certkeep clusters add"), calledBy(state), literal("--parts secrets --parts parents --parts diagnosis")) };
   }
+  if (code === "gap" || code === "too_much") return { text: "wait for the next audit, which reads on; where it stays so, audit more often, since what isn't read in time is rotated away", command: null };
   return { text: "see why it can't be read", command: commandLine(literal("certkeep doctor"), calledBy(state)) };
 }

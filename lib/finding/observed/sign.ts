@@ -1,5 +1,7 @@
 /** What owners' logs tell, per name and kind. Pure. */
-import { SKEW_MS } from "../../issuance/evidence.ts";
+import { type Refusal, SKEW_MS } from "../../issuance/evidence.ts";
+import { registeredDomain } from "../../issuance/names.ts";
+import { storedRefusals } from "../../state/evidence.ts";
 import type { LogSign, SignKind } from "../../state/observations.ts";
 import { podOf } from "../cause/bearing.ts";
 import { shortened, whenText } from "../cause/text.ts";
@@ -18,8 +20,12 @@ const AGE_MS: Partial<Record<SignKind, number>> = {
   replaces_refused: 30 * DAY_MS,
   paused: 7 * DAY_MS,
 };
-/** A limit of orders, failed authorizations or registrations frees itself within its period. */
-const SHORT_LIMITS_MS: ReadonlyMap<string | null, number> = new Map([["orders", 3 * HOUR_MS], ["authorizations", HOUR_MS], ["registrations", 3 * HOUR_MS]]);
+/**
+ * Ends of refusals whose time isn't known. A limit of orders, failed authorizations or registrations frees itself within
+ * its period; of certificates one more comes free within the period's share of each, and the wait shown is up to 3 % longer.
+ */
+const LIMITS_MS: ReadonlyMap<string | null, number> = new Map([["orders", 3 * HOUR_MS], ["authorizations", HOUR_MS], ["registrations", 3 * HOUR_MS], ["set", 35 * HOUR_MS], ["domain", 4 * HOUR_MS], ["other", DAY_MS]]);
+const LIMIT_WORDS: ReadonlyMap<string | null, string> = new Map([["orders", "for too many new orders"], ["authorizations", "for too many failed authorizations"], ["registrations", "for too many new accounts"], ["set", "for too many certificates of the same names"], ["domain", "for too many certificates under its domain"]]);
 const MAX_SAMPLE = 200;
 const MAX_LINES = 5;
 /** Findings about names of which no Secret is known; more are counted in one. */
@@ -37,13 +43,19 @@ const TOLD: Partial<Record<SignKind, Told>> = {
   https_not_enabled: { code: "dns_failing", seen: (name, sign) => `The owner of ${name} gets no certificate, since HTTPS isn't enabled for it, ${whenText(sign)}.` },
   replaces_refused: { code: "account_key_lost", seen: (name, sign) => `The issuer refused to renew ${name}, as another ACME account asked for it before, ${whenText(sign)}.` },
   paused: { code: "rate_limited", seen: (name, sign) => `The issuer has paused the account for ${name}, ${whenText(sign)}.` },
-  rate_limited: { code: "rate_limited", seen: (name, sign) => `The issuer refused an order for ${name} (limit of ${(sign.code ?? "other").replaceAll("_", " ")}), ${whenText(sign)}.` },
+  rate_limited: { code: "rate_limited", seen: (name, sign) => `The issuer refused an order for ${name}, ${LIMIT_WORDS.get(sign.code) ?? "by one of its limits"}, ${whenText(sign)}; the log doesn't say until when.` },
 };
 
 /** Whether a sign is too old to tell of what is now. */
 function isStale(sign: LogSign, atMs: number): boolean {
-  const ageMs = sign.kind === "rate_limited" ? (SHORT_LIMITS_MS.get(sign.code) ?? 0) : (AGE_MS[sign.kind] ?? 0);
+  const ageMs = sign.kind === "rate_limited" ? (LIMITS_MS.get(sign.code) ?? 0) : (AGE_MS[sign.kind] ?? 0);
   return sign.lastMs <= atMs - ageMs || sign.firstMs > atMs + SKEW_MS;
+}
+
+/** Whether a refusal was kept of it: that knows until when, and tells it. */
+function isTimed({ kind, code, domain, where, lastMs }: LogSign, refusals: readonly Refusal[]): boolean {
+  if (kind !== "rate_limited") return false;
+  return refusals.some((refusal) => refusal.kind === code && refusal.where === where && refusal.seenAtMs >= lastMs - SKEW_MS && (domain === null || (code === "set" ? refusal.key.split(",").includes(domain) : refusal.key === registeredDomain(domain))));
 }
 
 /** A line that names nobody is its owner's alone, never a neighbour's. */
@@ -62,10 +74,11 @@ function groupsOf(view: View): Group[] {
   const { state, atMs, observations: { signs } } = view;
   const issuedMs = new Map<string, number>();
   for (const { kind, domain, lastMs } of signs) if (kind === "issued" && domain !== null) issuedMs.set(domain, Math.max(lastMs, issuedMs.get(domain) ?? Number.NEGATIVE_INFINITY));
+  const refusals = storedRefusals(state).filter(({ cluster }) => cluster === state.cluster);
   const groups = new Map<string, Group>();
   for (const sign of signs) {
     const told = TOLD[sign.kind];
-    if (told === undefined || isStale(sign, atMs)) continue;
+    if (told === undefined || isStale(sign, atMs) || isTimed(sign, refusals)) continue;
     // An order that went through since tells that what kept orders from it is over; not that it could be stored.
     if (sign.kind !== "store_write_failed" && sign.domain !== null && (issuedMs.get(sign.domain) ?? Number.NEGATIVE_INFINITY) > sign.lastMs) continue;
     const near = spotsFor(sign, view);
