@@ -54,7 +54,7 @@ const rooms: ReadonlyMap<string, Room> = new Map<string, Room>([
   ["compose", { rooms: [...pureRooms, "ports", "use", "adapters", "sandbox"], modules: null }],
   ["cli", { rooms: [...pureRooms, "ports", "use", "compose", "sandbox"], modules: null }],
   ["functions", { rooms: [...pureRooms, "ports", "use", "compose"], modules: null }],
-  ["stack", { rooms: pureRooms, modules: [] }],
+  ["stack", { rooms: pureRooms, modules: ["node:fs", "node:path"] }],
 ]);
 
 /** The room of a path relative to the project: null for none, `lib` for a file beside the rooms of lib/. */

@@ -3,7 +3,7 @@
  * Credentials are found by the SDK itself (environment, profile, role), when first needed.
  *
  * Nothing is connected or read at import; each client is made once a process, so that connections and the pace that
- * throttling taught are kept (s3client.ts, secretsclient.ts).
+ * throttling taught are kept.
  */
 import { Agent, type AgentOptions } from "node:https";
 import type { Socket } from "node:net";
