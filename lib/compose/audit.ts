@@ -13,6 +13,7 @@ import { kitOf, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOutside } from "./outside.ts";
 import { composeSettings, type ComposedSettings, type Kubeconfigs, type World } from "./settings.ts";
+import { unknownCluster } from "./unknown.ts";
 import { realTimer } from "../adapters/timer.ts";
 
 export interface PersonalAccess {
@@ -70,11 +71,8 @@ async function composeTargets({ config, broken, registered, names, kubeconfigs }
     const contexts = world.clusters.length === 0 ? [null] : world.clusters;
     return Promise.all(contexts.map(async (context) => connectTarget(null, { ...settingsFor(config, context ?? ""), context }, false, world, kubeconfigs)));
   }
-  for (const wanted of world.clusters) {
-    if (names.includes(wanted)) continue;
-    if (names.length === 0) throw new CertkeepError("usage", { where: `cluster ${wanted}`, found: `no such cluster in ${config.stores.registry ?? "the configuration"}`, expected: "one that is registered", todo: `Register it: certkeep clusters add ${wanted} --context CTX` });
-    throw new CertkeepError("usage", { where: `cluster ${wanted}`, found: "no such cluster in the configuration", expected: `one of: ${names.join(", ")}` });
-  }
+  const unknown = world.clusters.find((wanted) => !names.includes(wanted));
+  if (unknown !== undefined) throw unknownCluster(unknown, names, config.stores.registry);
   if (names.length === 0) world.progress.note(`no cluster is registered in ${config.stores.registry}; to register one: certkeep clusters add NAME --context CTX`);
   const chosen = world.clusters.length === 0 ? names : world.clusters;
   return Promise.all(chosen.map((name) => namedTarget(name, { config, broken, registered, kubeconfigs }, world)));

@@ -8,7 +8,6 @@ import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { settingsFor } from "../config/settings.ts";
-import { CertkeepError } from "../error.ts";
 import type { DoctorPorts, IdentityFacts } from "../use/doctor/context.ts";
 import { awsWorld } from "./aws.ts";
 import { connectCluster, type ConnectWorld } from "./connect.ts";
@@ -16,6 +15,7 @@ import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
 import { pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings } from "./settings.ts";
+import { unknownCluster } from "./unknown.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -30,7 +30,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const settings = await composeSettings({ ...world, tolerant: true });
   const { config, file, registered, broken, names, stores } = settings;
   const unknown = world.clusters.find((name) => !names.includes(name));
-  if (unknown !== undefined && settings.registryFailure === null) throw new CertkeepError("usage", { where: `cluster ${unknown}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one, but none is registered" : `one of: ${names.join(", ")}`, todo: `Register it: certkeep clusters add ${unknown} --context CTX` });
+  if (unknown !== undefined && settings.registryFailure === null) throw unknownCluster(unknown, names, config.stores.registry);
   const wanted = (name: string): boolean => world.clusters.length === 0 || world.clusters.includes(name);
   // Who asks a doctor waits for the answer: one attempt, and a short one.
   const http = { attempts: 1, connectTimeoutMs: CONNECT_TIMEOUT_MS, nowMs: () => Number(world.nowNs() / 1_000_000n) };

@@ -5,9 +5,7 @@ import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
-import { meant } from "../config/suggest.ts";
 import { settingsFor } from "../config/settings.ts";
-import { CertkeepError } from "../error.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { RestorePorts, RestoreTarget } from "../use/restore/context.ts";
 import { auditSettings, type PersonalAccess } from "./audit.ts";
@@ -16,6 +14,7 @@ import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { kitOf } from "./kit.ts";
 import { pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings } from "./settings.ts";
+import { unknownCluster } from "./unknown.ts";
 import { realTimer } from "../adapters/timer.ts";
 
 export interface RestoreWorld extends IdentityWorld {
@@ -57,14 +56,9 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
   };
 }
 
-export function unknownCluster(cluster: string, names: readonly string[]): CertkeepError {
-  const suggestion = meant(cluster, names);
-  return new CertkeepError("usage", { where: `cluster ${cluster}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`, ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }) });
-}
-
 async function composeTarget({ config, broken, names, kubeconfigs, registered: registrations }: ComposedSettings, world: RestoreWorld): Promise<RestoreTarget> {
   const registered = names.length > 0 || config.stores.registry !== null;
-  if (registered && !names.includes(world.cluster)) throw unknownCluster(world.cluster, names);
+  if (registered && !names.includes(world.cluster)) throw unknownCluster(world.cluster, names, config.stores.registry);
   const unusable = broken.find(({ name }) => name === world.cluster);
   const entry = settingsFor(config, world.cluster);
   const settings = auditSettings(entry);
