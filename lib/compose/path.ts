@@ -1,8 +1,9 @@
 /** Paths as people write them, with `~` for the home folder, and back. */
 import { join, resolve } from "node:path";
-import type { World } from "./settings.ts";
 
-export function homeOf(env: World["env"]): string | null {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function homeOf(env: Environment): string | null {
   return env["HOME"] ?? env["USERPROFILE"] ?? null;
 }
 
@@ -17,6 +18,6 @@ export function shortPath(path: string, home: string | null): string {
 }
 
 /** The absolute path that a path on the command line means. */
-export function pathOf(path: string, { cwd, env }: Pick<World, "cwd" | "env">): string {
+export function pathOf(path: string, { cwd, env }: { readonly cwd: string; readonly env: Environment }): string {
   return resolve(cwd, fromHome(path, homeOf(env)));
 }
