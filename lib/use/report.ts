@@ -7,7 +7,7 @@ import type { StateStore } from "../ports/states.ts";
 import type { BudgetLevel } from "../report/budget.ts";
 import type { Across } from "../finding/across.ts";
 import { isAdvised } from "../finding/advise.ts";
-import { wantsCause } from "../finding/cause/attach.ts";
+import { mayNameCause } from "../finding/cause/attach.ts";
 import { clustersTold } from "../finding/issuance.ts";
 import { budgetLevels } from "../report/budgets.ts";
 import { certificateRows, type CertificateRow } from "../report/rows.ts";
@@ -55,8 +55,10 @@ export async function surveyStates(ports: ReportPorts, { registered, ignore }: R
   const alone: SummaryView = { atNs, ignore, across: null, wallNs: ports.issuance?.wall?.nowNs() ?? null, restore: ports.restore ?? null };
   const wanted = new Set(registered.length === 0 ? keys : keys.filter((key) => registered.includes(key)));
   const summed = new Map<string, ClusterSummary>();
+  const unexplained = new Set<string>();
   const sumUp = (state: StateDocument, view: SummaryView): void => {
     const summary = summarize(state, view);
+    if (view.across === null && mayNameCause(summary.findings, state, atNs)) unexplained.add(state.cluster);
     look(state, summary);
     summed.set(state.cluster, summary);
   };
@@ -71,7 +73,7 @@ export async function surveyStates(ports: ReportPorts, { registered, ignore }: R
   const view = { ...alone, across };
   const told = across === null ? null : clustersTold(across);
   /** Nothing that other clusters' issuances would change. */
-  const standsAlone = (key: string): boolean => told?.has(key) === false && summed.get(key)?.findings.some((finding) => isAdvised(finding) || wantsCause(finding)) === false;
+  const standsAlone = (key: string): boolean => told?.has(key) === false && !unexplained.has(key) && summed.get(key)?.findings.some(isAdvised) === false;
   const summaries: ClusterSummary[] = [];
   const problems: CertkeepError[] = [];
   for (const key of [...wanted].toSorted()) {

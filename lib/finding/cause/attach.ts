@@ -1,12 +1,14 @@
 /** Puts the cause into the findings that want one: one sentence each, and the cause's code into the evidence. Pure. */
+import { formatInstant } from "../../certificate/time.ts";
+import { type IssuanceFinding, LOOK_BACK_MS } from "../../issuance/rules.ts";
 import type { StateDocument } from "../../state/document.ts";
 import type { Across } from "../across.ts";
 import { CODES } from "../codes.ts";
 import type { Finding } from "../finding.ts";
 import { onlyPlace, setLabel } from "../issuance.ts";
-import type { IssuanceFinding } from "../../issuance/rules.ts";
 import { certificatePlaces, type CertificatePlace } from "../place.ts";
 import type { Diagnosis } from "./cause.ts";
+import { MANY_NAMES } from "./churn.ts";
 import { createDoctor } from "./diagnose.ts";
 import { whySentence } from "./phrase.ts";
 
@@ -19,8 +21,28 @@ const FAILING: ReadonlySet<string> = new Set(["renewal_overdue", "expiring", "ex
 const MEND = "mend what makes its owner ask for another; explain says how";
 
 /** Whether a finding's cause is looked for: it rests on issuances of all clusters. */
-export function wantsCause({ code }: Pick<Finding, "code">): boolean {
+function wantsCause({ code }: Pick<Finding, "code">): boolean {
   return NEEDLESS.has(code) || DOMAIN.has(code) || FAILING.has(code);
+}
+
+/**
+ * Whether a cause of one of these could come out of the state itself, where all clusters together tell nothing of it. Not
+ * if nothing was observed, its Secrets are as their owners want them, and too few names are new for a churn.
+ */
+export function mayNameCause(findings: readonly Finding[], state: StateDocument, atNs: bigint): boolean {
+  const wanting = findings.filter(wantsCause);
+  if (wanting.length === 0) return false;
+  if (wanting.some(({ code }) => !FAILING.has(code)) || state.observations !== undefined || state.evidence !== undefined || Object.keys(state.lost).length > 0) return true;
+  const newSince = formatInstant(atNs - BigInt(LOOK_BACK_MS) * 1_000_000n);
+  let fresh = 0;
+  for (const { foreign, immutable, earlier, gaps, accounts, certificates } of Object.values(state.secrets)) {
+    if (foreign) continue;
+    const held = Object.values(certificates);
+    if (immutable || (earlier?.length ?? 0) > 0 || Object.keys(gaps).length > 0 || Object.keys(accounts).length > 0 || held.some(({ reasons }) => reasons.length > 0)) return true;
+    // Both in UTC and in one form: in order of their letters, to the second.
+    fresh += held.filter(({ issuedAt }) => issuedAt >= newSince).length;
+  }
+  return fresh >= MANY_NAMES;
 }
 
 /** What each finding is about, by code, Secret and name, as issuanceFindings makes its subject. */

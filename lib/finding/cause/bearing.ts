@@ -18,6 +18,7 @@ export type Bearing = "name" | "owner" | "namespace";
 
 export const BEARING_CONFIDENCE: Readonly<Record<Bearing, Confidence>> = { name: "proven", owner: "likely", namespace: "possible" };
 
+/** The same list each time for the same Secrets, so that what is told of them can be put together by it. */
 export interface Writers<S extends Spot> {
   /** What this pod writes. */
   ofPod(namespace: string, pod: string): readonly S[];
@@ -55,14 +56,21 @@ export function createWriters<S extends Spot>(spots: readonly S[], access: reado
     } else push(exact, key, spot);
     if (shape === "operator") operators.push(spot);
   }
+  const nobody: readonly S[] = [];
+  const mixed = new Map<string, readonly S[]>();
   return {
     ofPod: (namespace, pod) => {
-      if (pod === "") return [];
+      if (pod === "") return nobody;
       const key = `${namespace}/${pod}`;
       const group = /^(.+)-\d+$/.exec(key)?.[1];
-      return [...(exact.get(key) ?? []), ...operators.filter((spot) => spot.namespace === namespace && (pod.startsWith(`${spot.secret}-`) || pod.startsWith(OPERATOR_POD))), ...(group === undefined ? [] : (grouped.get(group) ?? []))];
+      const members = (group === undefined ? undefined : grouped.get(group)) ?? nobody;
+      const own = [...(exact.get(key) ?? []), ...operators.filter((spot) => spot.namespace === namespace && (pod.startsWith(`${spot.secret}-`) || pod.startsWith(OPERATOR_POD)))];
+      if (own.length === 0) return members;
+      const known = mixed.get(key) ?? [...own, ...members];
+      mixed.set(key, known);
+      return known;
     },
-    ofParent: (kind, namespace, name) => made.get(JSON.stringify([kind, namespace, name])) ?? [],
+    ofParent: (kind, namespace, name) => made.get(JSON.stringify([kind, namespace, name])) ?? nobody,
   };
 }
 

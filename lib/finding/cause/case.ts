@@ -53,35 +53,43 @@ export interface Case {
   readonly storedMs: number | null;
 }
 
-/** What was told, by the Secret (`namespace/secret`) whose owner told it, and by namespace where it is nobody's that is known. */
+/**
+ * What was told, by the Secret (`namespace/secret`) whose owner told it, in one list for each owner, as one may write ten
+ * thousand; and by namespace where it is nobody's that is known.
+ */
 export interface Told<T> {
-  readonly bySecret: ReadonlyMap<string, readonly T[]>;
+  readonly bySecret: ReadonlyMap<string, readonly (readonly T[])[]>;
   readonly byNamespace: ReadonlyMap<string, readonly T[]>;
 }
 
 /** Of what is nobody's a case takes so many, the newest: it is no more than possible anyway. */
 const MAX_NAMESPACE = 5;
+/** Likewise of what its owner told without naming it. */
+const MAX_OWN = 20;
 
 function toldBy<T>(all: readonly T[], spotsOf: (one: T) => readonly Spot[], namespaceOf: (one: T) => string): Told<T> {
-  const bySecret = new Map<string, T[]>();
-  const byNamespace = new Map<string, T[]>();
-  const put = (map: Map<string, T[]>, key: string, one: T): void => {
-    const of = map.get(key);
-    if (of === undefined) map.set(key, [one]);
-    else of.push(one);
-  };
-  for (const one of all) {
-    const keys = new Set(spotsOf(one).map(placeText));
-    for (const key of keys) put(bySecret, key, one);
-    if (keys.size === 0) put(byNamespace, namespaceOf(one), one);
+  const byOwner = Map.groupBy(all, spotsOf);
+  const bySecret = new Map<string, (readonly T[])[]>();
+  for (const [spots, told] of byOwner) {
+    for (const key of new Set(spots.map(placeText))) {
+      const of = bySecret.get(key);
+      if (of === undefined) bySecret.set(key, [told]);
+      else of.push(told);
+    }
   }
-  return { bySecret, byNamespace };
+  const nobodys = [...byOwner].flatMap(([spots, told]) => (spots.length === 0 ? told : []));
+  return { bySecret, byNamespace: Map.groupBy(nobodys, namespaceOf) };
+}
+
+/** What the owners of these Secrets told, each once. */
+export function toldOf<T>({ bySecret }: Told<T>, secrets: Iterable<string>): readonly T[] {
+  return [...new Set([...secrets].flatMap((secret) => bySecret.get(secret) ?? []))].flat();
 }
 
 function borneOf<T>(told: Told<T>, secrets: ReadonlySet<string>, namespaces: ReadonlySet<string>): Borne<T>[] {
-  const own = new Set([...secrets].flatMap((secret) => told.bySecret.get(secret) ?? []));
+  const own = toldOf(told, secrets).slice(0, MAX_OWN);
   const near = [...namespaces].flatMap((namespace) => (told.byNamespace.get(namespace) ?? []).slice(0, MAX_NAMESPACE));
-  return [...[...own].map((seen) => ({ seen, bearing: "owner" as const })), ...near.map((seen) => ({ seen, bearing: "namespace" as const }))];
+  return [...own.map((seen) => ({ seen, bearing: "owner" as const })), ...near.map((seen) => ({ seen, bearing: "namespace" as const }))];
 }
 
 /** One cluster's state as cases are made from it: what all of them share is worked out once. */

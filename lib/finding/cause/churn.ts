@@ -14,7 +14,7 @@ import { causeOf, type Lead } from "./lead.ts";
 import { standbyMeasure, thriftMeasures } from "./measure.ts";
 
 /** So many new names of one pattern within a week are a churn. */
-const MANY_NAMES = 5;
+export const MANY_NAMES = 5;
 /** So many Secrets of one name, of which one is left. */
 const MANY_PLACES = 2;
 const EXAMPLES = 4;

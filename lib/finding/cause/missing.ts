@@ -7,7 +7,7 @@ import type { SourceLook } from "../../state/observations.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { commandLine, literal } from "../command.ts";
 import { instantOf } from "../words.ts";
-import { type CasePlace, placeText, type Ward } from "./case.ts";
+import { type CasePlace, placeText, toldOf, type Ward } from "./case.ts";
 import type { Measure, Missing } from "./cause.ts";
 
 /** Without these a cause may stay unknown; the others only add to it, and are told where they were asked and failed. */
@@ -34,7 +34,7 @@ export const OTHERS: Missing = { source: "logs", code: "not_tailscale", text: "l
 
 /** Looks at the namespaces of these places. Of logs those of their own writers, where any is known. */
 function near({ looks }: Ward, places: readonly CasePlace[]): readonly SourceLook[] {
-  const written = [...new Set(places.flatMap((place) => looks.bySecret.get(placeText(place)) ?? []))];
+  const written = toldOf(looks, places.map(placeText));
   const others = [...new Set(places.map(({ namespace }) => namespace))].flatMap((namespace) => looks.byNamespace.get(namespace) ?? []);
   // Whose log it is isn't known; the operator's level says nothing of what proxies write.
   return written.length > 0 ? [...written, ...others.filter(({ source }) => source !== "logs")] : others.filter(({ code }) => code !== "debug_off");
