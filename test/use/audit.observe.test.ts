@@ -92,6 +92,14 @@ describe("logs", () => {
     expect(coverage).toMatchObject([{ fromMs: startedMs, untilMs: world.nowMs - 1_000 }]);
   });
 
+  it("of more names than are kept are told as that, and show what was issued all the same", async () => {
+    putShared((from) => Array.from({ length: 600 }, (_, i) => line(from + MINUTE_MS + i, got(i === 599 ? SHARED : `n${i}.tail1a2b3.ts.net`))).join(""));
+    await audit();
+    expect(await look("logs", PG_LOG)).toMatchObject({ code: null, wholeMs: world.nowMs, unread: "100 lines of more names and kinds than are kept" });
+    expect(stateEvidence(await world.state()).issuances.filter(({ names }) => names[0] === SHARED && names.length === 1).some(({ claimedBy }) => claimedBy === "prod")).toBe(true);
+    expect(stateEvidence(await world.state()).coverage).toHaveLength(1);
+  });
+
   it("that don't hold the last line any more have a gap, and join on from there", async () => {
     const startedMs = putShared(() => "");
     await audit();

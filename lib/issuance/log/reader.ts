@@ -35,7 +35,7 @@ export interface LogReading {
   readonly nameless: number;
   /** Lines that are binary, half a JSON, or too long: what they said isn't known. */
   readonly unreadLines: number;
-  /** Signs that no more room was kept for. */
+  /** Lines that made no sign, as there were too many kinds and names. */
   readonly moreSigns: number;
   readonly json: boolean;
   readonly debugSeen: boolean;
