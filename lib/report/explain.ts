@@ -1,6 +1,7 @@
 /** All that is known of one name, on one page for a terminal. Pure. */
 import { advicePhrase } from "../finding/advise.ts";
 import type { Across } from "../finding/across.ts";
+import { claimedBeside } from "../finding/claimed.ts";
 import type { Finding } from "../finding/finding.ts";
 import { sortCauses } from "../finding/cause/lead.ts";
 import { setPhrase } from "../finding/issuance.ts";
@@ -273,9 +274,11 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
   return [
     ...[...budgets.values()].slice(0, MAX_ROWS).flatMap((budget) => {
       const [first = "", ...rest] = wrap(plain(`${bar(budget.atMost, budget.limit.burst)}  ${budgetLine(budget, view.atMs)}`), width, "  ");
-      return [budget.atMost === 0 ? style.red(first) : first, ...rest];
+      const claimed = claimedBeside(view.across, budget).flatMap((one) => wrap(style.yellow(plain(`The log of ${one.cluster} claims ${one.count} more within a week, which nothing else shows: with ${one.count === 1 ? "it" : "them"} at most ${one.atMost} of ${budget.limit.burst} are left.`)), width, "  "));
+      return [budget.atMost === 0 ? style.red(first) : first, ...rest, ...claimed];
     }),
     ...[...budgets.values()].flatMap(({ claims }) => claims).flatMap((claim) => wrap(plain(`Cluster ${claim.cluster} claims a refusal until ${instantOf(claim.retryAtMs)} (${claim.where}).`), width, "  ")),
+    ...[...budgets.values()].flatMap(({ key, kind, limit, overrideSeen }) => (overrideSeen === null ? [] : wrap(plain(`A refusal tells of a limit of ${overrideSeen} for ${kind === "set" ? setPhrase(key) : key}; ${limit.burst} is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.`), width, "  "))),
     ...unknown.flatMap(({ issuer, key }) => wrap(plain(`${setPhrase(key)}: no limit of ${view.across.titles.get(issuer) ?? issuer} is known; limits: in certkeep.yaml says one.`), width, "  ")),
     ...(silences.length === 0 ? [] : wrap(style.dim(plain(`Silent: ${silenceTexts(silences, new Set([null, ...view.places.map(({ cluster }) => cluster)])).join(", ")}.`)), width, "  ")),
     ...(unread.length === 0 ? [] : wrap(style.dim(plain(`Left unread: ${count(unread.reduce((sum, entry) => sum + entry.count, 0), "issuance")}.`)), width, "  ")),

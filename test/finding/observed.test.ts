@@ -100,7 +100,13 @@ describe("a refusal's line", () => {
   });
 
   it("says that the time isn't known", () => {
-    expect(evaluateState(shop({ signs: [refused] }), NOW_NS, NOW)[0]?.seen).toContain(`refused an order for ${NAME}, for too many certificates of the same names, 3 times from 2026-11-23T09:59:00Z to 2026-11-23T10:00:00Z; the log doesn't say until when.`);
+    expect(evaluateState(shop({ signs: [refused] }), NOW_NS, NOW)[0]?.seen).toContain(`refused an order for ${NAME}, for too many certificates of the same names, 3 times from 2026-11-23T09:59:00Z to 2026-11-23T10:00:00Z; until when isn't known.`);
+  });
+
+  it("of a limit that isn't a certificate's ends when it says", () => {
+    const orders = (until: string): LogSign => sign("rate_limited", { code: "orders", sample: `cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account in the last 3h0m0s, retry after ${until} UTC: see https://x` });
+    expect(evaluateState(shop({ signs: [orders("2026-11-23 12:00:01")] }), NOW_NS, NOW)[0]?.seen).toContain("for too many new orders, 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z; until 2026-11-23T12:00:01Z, as it says.");
+    expect(codes(shop({ signs: [orders("2026-11-23 12:00:00")] }))).toEqual([]);
   });
 });
 

@@ -27,7 +27,7 @@ const { root } = createAuthority({ name: "Test" });
 const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
 const issuers = [createIssuer({ id: "letsencrypt", title: "Let's Encrypt", anchorsPem: root.pem, limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" } })];
 
-async function explain(name: string, ...states: readonly StateDocument[]): Promise<{ readonly text: string; readonly words: string; readonly json: { diagnoses: { verdict: string; causes: { code: string; confidence: string; evidence: { source: string; text: string; at: string }[]; measures: { command: string | null }[] }[]; missing: { code: string }[] }[]; looks: unknown[] } }> {
+async function explain(name: string, ...states: readonly StateDocument[]): Promise<{ readonly text: string; readonly words: string; readonly json: { issuances: { budget: object | null }[]; diagnoses: { verdict: string; causes: { code: string; confidence: string; evidence: { source: string; text: string; at: string }[]; measures: { command: string | null }[] }[]; missing: { code: string }[] }[]; looks: unknown[] } }> {
   const stored = createMemoryStates();
   for (const one of states) stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
   const explanation = await explainName({ states: stored, clock: { nowNs: () => NOW_NS }, kit: { issuers } }, { name, plan: null, ignore: [] });
@@ -78,6 +78,26 @@ describe("the section Why", () => {
     const forbidden = (cluster: string): StateDocument => ({ ...state({}, observed({ looks: [look("logs", { code: "forbidden", sinceMs: NOW_MS - DAY_MS })] })), cluster, title: cluster });
     const { words } = await explain(NAME, ...["a", "b", "c", "d", "e"].map(forbidden), reissued({ looks: [look("logs", { code: "forbidden", sinceMs: NOW_MS - HOUR_MS })] }));
     expect(words).toContain("logs of prod, a, b and 3 more (forbidden since 2026-11-22T12:00:00Z).");
+  });
+
+  it("shows beside the shared budget what a cluster's log claims, and leaves the number as it is", async () => {
+    const claims = (history([[2 * HOUR_MS, "d1"], [90 * 60_000, "d2"], [HOUR_MS, "d3"]], { claimedBy: "prod", where: "tailscale/pg-0/tailscale" }) as { issuances: unknown[] }).issuances;
+    const lost = { ...state({ [KEY]: secret({ certificates: { tls: issued(10 * DAY_MS, "b2") } }) }, observed()), evidence: { issuances: claims } };
+    const { words, json } = await explain(NAME, lost);
+    expect(words).toContain(`this set of names, ${NAME}: at most 5 of 5 are left, perhaps fewer, since no source shows every issuance. The log of prod claims 3 more within a week, which nothing else shows: with them at most 2 of 5 are left.`);
+    expect(json.issuances[0]?.budget).toMatchObject({ atMost: 5, claimed: [{ cluster: "prod", count: 3, atMost: 2 }] });
+    // A renewal takes nothing from its domain, whoever claims it.
+    expect(words).not.toContain("of 50 are left, perhaps fewer, since no source shows every issuance. The log of prod");
+  });
+
+  it("tells of a limit that a refusal names and that isn't the one counted with", async () => {
+    const refusal = { issuer: "letsencrypt", kind: "domain", key: "tail1a2b3.ts.net", retryAtMs: NOW_MS + HOUR_MS, seenAtMs: NOW_MS - HOUR_MS, cluster: "prod", where: "tailscale/pg-0/tailscale", burst: 300 };
+    const of = reissued();
+    const { words } = await explain(NAME, { ...of, evidence: { ...(of.evidence as object), refusals: [refusal] } });
+    expect(words).toContain("at most 50 of 50 are left");
+    expect(words).toContain("Cluster prod claims a refusal until 2026-11-23T13:00:00Z (tailscale/pg-0/tailscale). A refusal tells of a limit of 300 for tail1a2b3.ts.net; 50 is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.");
+    const { words: usual } = await explain(NAME, { ...of, evidence: { ...(of.evidence as object), refusals: [{ ...refusal, burst: 50 }] } });
+    expect(usual).not.toContain("A refusal tells of a limit");
   });
 
   it("says of a race once what holds in both clusters", async () => {

@@ -1,5 +1,8 @@
 /** What issuers are asked about live certificates in an audit: only where switched on, never again too soon, in a bounded time. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createRevocationSource } from "../../lib/adapters/crl/source.ts";
 import { createKit } from "../../lib/compose/kit.ts";
 import { renewalId } from "../../lib/certificate/renewalid.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
@@ -250,6 +253,36 @@ describe("revocation lists", () => {
     world.nowMs += 1;
     await audit({ only: "revocation" });
     expect(fetched).toHaveLength(3);
+  });
+
+  it("served by a real server over HTTP make a finding, and replacing what they revoke a needed one", async () => {
+    const served = createServer((request, response) => {
+      fetched.push(request.url ?? "");
+      response.writeHead(200, { "content-type": "application/pkix-crl" }).end((list() as { der: Uint8Array }).der);
+    });
+    await new Promise<void>((resolve) => served.listen(0, "127.0.0.1", () => resolve()));
+    const url = `http://te1.c.lencr.org:${(served.address() as AddressInfo).port}/7.crl`;
+    const lists = (): ReturnType<typeof createRevocationLists> => createRevocationLists(createRevocationSource({ resolve: async () => [{ address: "127.0.0.1", family: 4 }], allow: () => true }));
+    const run = (): Promise<AuditReport> => world.audit({ ports: { kit: kitOf(), outside: { transparency: null, renewalInfo: null, revocation: lists(), withinMs: 5_000, endsIn: AbortSignal.timeout } } });
+    try {
+      const aged = (name: string, serial: string, days: number): Issued => world.issue([name], { serial, crlUrls: [url], notBefore: new Date(world.nowMs - days * DAY_MS) });
+      put(A, aged(A, "05aa", 10));
+      put(B, aged(B, "8001", 10));
+      list = () => ({ ok: true, der: listOf(["8001"]) });
+      const [first] = (await run()).clusters;
+      expect(fetched).toEqual(["/7.crl"]);
+      expect(first?.complete).toBe(true);
+      expect(first?.findings.filter(({ code }) => code === "certificate_revoked")).toMatchObject([{ severity: "critical", subject: { name: B }, seen: `The certificate of ${B} was revoked at ${new Date(world.nowMs - HOUR_MS).toISOString().replace(".000", "")} (key compromise).` }]);
+      put(A, aged(A, "05ab", 1));
+      put(B, aged(B, "8002", 1));
+      world.nowMs += MINUTE_MS;
+      const [second] = (await run()).clusters;
+      expect(second?.findings.filter(({ code }) => code === "certificate_revoked")).toEqual([]);
+      expect(second?.findings.filter(({ code }) => code === "reissued_without_need").map(({ subject }) => subject.name)).toEqual([A]);
+    } finally {
+      served.closeAllConnections();
+      await new Promise((resolve) => served.close(resolve));
+    }
   });
 
   it("signed by another than the certificate's own issuer say nothing", async () => {

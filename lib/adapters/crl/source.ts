@@ -21,6 +21,8 @@ export interface CrlOptions {
   readonly signal?: AbortSignal;
 }
 
+const INTERRUPTED = "it was interrupted";
+
 type Fetched = Awaited<ReturnType<RevocationSource["fetch"]>>;
 
 /** Networks that aren't the Internet (IANA special-purpose registries). */
@@ -49,9 +51,12 @@ function systemResolve(host: string): Promise<readonly { readonly address: strin
   });
 }
 
-function late(ms: number): Promise<never> {
+/** What a resolver that doesn't answer is waited for. */
+function over(ends: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error("late")), ms).unref();
+    const stop = (): void => reject(new Error("over"));
+    if (ends.aborted) stop();
+    else ends.addEventListener("abort", stop, { once: true });
   });
 }
 
@@ -62,7 +67,7 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
   const allow = options.allow ?? isPublic;
   const failed = new Map<string, string>();
 
-  const get = (url: URL, address: { readonly address: string; readonly family: 4 | 6 }, signal: AbortSignal | undefined): Promise<Fetched> =>
+  const get = (url: URL, address: { readonly address: string; readonly family: 4 | 6 }, signal: AbortSignal): Promise<Fetched> =>
     new Promise((done) => {
       const fail = (why: string): void => {
         clearTimeout(timer);
@@ -71,7 +76,8 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
       };
       const outgoing = request({ host: address.address, family: address.family, port: url.port === "" ? 80 : Number(url.port), path: url.pathname, method: "GET", headers: { host: url.host, accept: "application/pkix-crl", "user-agent": "certkeep" }, agent: false });
       const timer = setTimeout(() => fail(`the issuer's list wasn't there within ${timeoutMs / 1000} s`), timeoutMs);
-      for (const ends of [options.signal, signal]) ends?.addEventListener("abort", () => fail("it was interrupted"), { once: true });
+      if (signal.aborted) fail(INTERRUPTED);
+      else signal.addEventListener("abort", () => fail(INTERRUPTED), { once: true });
       outgoing.on("error", () => fail("the issuer's list could not be fetched"));
       outgoing.on("response", (answer) => {
         if (answer.statusCode !== 200) {
@@ -103,14 +109,15 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
       const before = failed.get(url.hostname);
       if (before !== undefined) return { ok: false, why: before };
       let answer: Fetched;
+      const ends = AbortSignal.any([options.signal, signal].filter((one) => one !== undefined));
       try {
-        const addresses = await Promise.race([resolve(url.hostname), late(timeoutMs)]);
+        const addresses = await Promise.race([resolve(url.hostname), over(AbortSignal.any([ends, AbortSignal.timeout(timeoutMs)]))]);
         const address = addresses.find((one) => allow(one.address));
-        answer = address === undefined || !addresses.every((one) => allow(one.address)) ? { ok: false, why: "the issuer's host has no public address here" } : await get(url, address, signal);
+        answer = address === undefined || !addresses.every((one) => allow(one.address)) ? { ok: false, why: "the issuer's host has no public address here" } : await get(url, address, ends);
       } catch {
-        answer = { ok: false, why: "the issuer's host isn't known to DNS here" };
+        answer = { ok: false, why: ends.aborted ? INTERRUPTED : "the issuer's host isn't known to DNS here" };
       }
-      if (!answer.ok && signal?.aborted !== true) failed.set(url.hostname, answer.why);
+      if (!answer.ok && !ends.aborted) failed.set(url.hostname, answer.why);
       return answer;
     },
   };

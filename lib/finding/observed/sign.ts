@@ -1,5 +1,6 @@
 /** What owners' logs tell, per name and kind. Pure. */
 import { type Refusal, SKEW_MS } from "../../issuance/evidence.ts";
+import { parseRefusal } from "../../issuance/log/refusal.ts";
 import { registeredDomain } from "../../issuance/names.ts";
 import { storedRefusals } from "../../state/evidence.ts";
 import type { LogSign, SignKind } from "../../state/observations.ts";
@@ -7,6 +8,7 @@ import { podOf } from "../cause/bearing.ts";
 import { shortened, whenText } from "../cause/text.ts";
 import { commandLine, literal } from "../command.ts";
 import type { Draft, Subject } from "../finding.ts";
+import { instantOf } from "../words.ts";
 import { explain, label, type Spot, type View } from "./spot.ts";
 
 const HOUR_MS = 3_600_000;
@@ -31,6 +33,16 @@ const MAX_LINES = 5;
 /** Findings about names of which no Secret is known; more are counted in one. */
 const MAX_UNPLACED = 20;
 
+/** Until when the last line says that the issuer refuses; `null` where it doesn't, or was cut off before. */
+function untilMsOf({ sample }: LogSign): number | null {
+  return parseRefusal(sample)?.retryAtMs ?? null;
+}
+
+function untilText(sign: LogSign): string {
+  const untilMs = untilMsOf(sign);
+  return untilMs === null ? "until when isn't known" : `until ${instantOf(untilMs)}, as it says`;
+}
+
 interface Told {
   readonly code: Draft["code"];
   readonly seen: (label: string, sign: LogSign) => string;
@@ -43,11 +55,12 @@ const TOLD: Partial<Record<SignKind, Told>> = {
   https_not_enabled: { code: "dns_failing", seen: (name, sign) => `The owner of ${name} gets no certificate, since HTTPS isn't enabled for it, ${whenText(sign)}.` },
   replaces_refused: { code: "account_key_lost", seen: (name, sign) => `The issuer refused to renew ${name}, as another ACME account asked for it before, ${whenText(sign)}.` },
   paused: { code: "rate_limited", seen: (name, sign) => `The issuer has paused the account for ${name}, ${whenText(sign)}.` },
-  rate_limited: { code: "rate_limited", seen: (name, sign) => `The issuer refused an order for ${name}, ${LIMIT_WORDS.get(sign.code) ?? "by one of its limits"}, ${whenText(sign)}; the log doesn't say until when.` },
+  rate_limited: { code: "rate_limited", seen: (name, sign) => `The issuer refused an order for ${name}, ${LIMIT_WORDS.get(sign.code) ?? "by one of its limits"}, ${whenText(sign)}; ${untilText(sign)}.` },
 };
 
 /** Whether a sign is too old to tell of what is now. */
 function isStale(sign: LogSign, atMs: number): boolean {
+  if (sign.kind === "rate_limited" && (untilMsOf(sign) ?? Number.POSITIVE_INFINITY) <= atMs) return true;
   const ageMs = sign.kind === "rate_limited" ? (LIMITS_MS.get(sign.code) ?? 0) : (AGE_MS[sign.kind] ?? 0);
   return sign.lastMs <= atMs - ageMs || sign.firstMs > atMs + SKEW_MS;
 }

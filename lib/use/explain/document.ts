@@ -1,5 +1,6 @@
 /** An explanation as one JSON document, `certkeep.explain/v1`. Pure. */
 import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
+import { claimedBeside } from "../../finding/claimed.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
 import type { Diagnosis } from "../../finding/cause/cause.ts";
 import type { Explanation } from "../explain.ts";
@@ -30,8 +31,8 @@ export function explainDocument(explanation: Explanation): object {
       kind,
       issuer,
       key,
-      budget: budget === null ? null : budgetData(across, budget),
-      domains: domains.map((domain) => budgetData(across, domain)),
+      budget: budget === null ? null : { ...budgetData(across, budget), claimed: claimedBeside(across, budget) },
+      domains: domains.map((domain) => ({ ...budgetData(across, domain), claimed: claimedBeside(across, domain) })),
       timeline: timeline.map(({ issuance, effect, leaves }) => ({ ...issuanceData(issuance), effect: effect ?? null, leaves: leaves ?? null })),
       plan: plan === null ? null : { earliest: plan.earliestMs.map(formatMs), sure: plan.sureMs?.map(formatMs) ?? null },
     })),

@@ -43,6 +43,19 @@ describe("a list", () => {
   });
 
   it.each([
+    ["a resolver that never answers", (): Promise<never> => new Promise(() => {})],
+    ["a resolver that answers when it is over", async () => new Promise<{ address: string; family: 4 }[]>((resolve) => setTimeout(() => resolve([{ address: "127.0.0.1", family: 4 }]), 150))],
+  ])("isn't waited for beyond the caller's end, because of %s", async (_name, resolve) => {
+    answer = () => "hang";
+    const source = createRevocationSource({ ...local, timeoutMs: 20_000, resolve });
+    const began = performance.now();
+    expect(await source.fetch(url(), hosts, AbortSignal.timeout(100))).toEqual({ ok: false, why: "it was interrupted" });
+    expect(performance.now() - began).toBeLessThan(5_000);
+    // Nobody's fault: the next may ask again.
+    expect(await createRevocationSource(local).fetch(url(), hosts, AbortSignal.abort())).toEqual({ ok: false, why: "it was interrupted" });
+  });
+
+  it.each([
     ["another host", () => url("/7.crl", "evil.example.com"), {}],
     ["an address", () => `http://127.0.0.1:${port}/7.crl`, {}],
     ["https", () => "https://te1.c.lencr.org/7.crl", {}],
