@@ -1,7 +1,7 @@
 /**
  * The house's own lint rules, as an oxlint plugin: which room may import what, and no clock in a pure room.
  *
- * A room is a folder below lib/ (or functions/). Paths are resolved, so that no way of writing a relative
+ * A room is a folder below lib/, functions/ or stack/. Paths are resolved, so that no way of writing a relative
  * import gets around a rule; type-only imports count as well, since types of a foreign system in a pure
  * room are the first step of its shapes getting there.
  */
@@ -54,12 +54,13 @@ const rooms: ReadonlyMap<string, Room> = new Map<string, Room>([
   ["compose", { rooms: [...pureRooms, "ports", "use", "adapters", "sandbox"], modules: null }],
   ["cli", { rooms: [...pureRooms, "ports", "use", "compose", "sandbox"], modules: null }],
   ["functions", { rooms: [...pureRooms, "ports", "use", "compose"], modules: null }],
+  ["stack", { rooms: pureRooms, modules: [] }],
 ]);
 
-/** The room of a path relative to the project: null outside lib/ and functions/, `lib` for a file beside the rooms. */
+/** The room of a path relative to the project: null for none, `lib` for a file beside the rooms of lib/. */
 function roomOf(path: string): string | null {
   const parts = path.split("/");
-  if (parts[0] === "functions") return "functions";
+  if (parts[0] === "functions" || parts[0] === "stack") return parts[0];
   if (parts[0] !== "lib") return null;
   return parts.length > 2 ? (parts[1] ?? null) : "lib";
 }

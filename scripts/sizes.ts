@@ -17,7 +17,7 @@ const LIMITS_KB: Readonly<Record<string, number>> = {
   "command, all": 6400,
   "function audit": 1560,
   "function digest": 1260,
-  "function dispatch": 1170,
+  "function dispatch": 1020,
   "function drill": 1360,
   "function restore": 1590,
 };

@@ -41,6 +41,10 @@ const broken: readonly (readonly [string, string, string, string])[] = [
   ["a port and a package", "lib/ports/a.ts", imported("@kubernetes/client-node"), imports],
   ["a command and an adapter", "lib/cli/a.ts", imported("../adapters/file/blobs.ts"), imports],
   ["a function and an adapter", "functions/a.ts", imported("../lib/adapters/aws/s3.ts"), imports],
+  ["the stack and the composition", "stack/a.ts", imported("../lib/compose/audit.ts"), imports],
+  ["the stack and a package", "stack/b.ts", imported("@aws-sdk/client-s3"), imports],
+  ["a pure room and the stack", "lib/report/e.ts", imported("../../stack/names.ts"), imports],
+  ["process in the stack", "stack/c.ts", returned('process.env["HOME"]'), globals],
   ["the composition and a command", "lib/compose/a.ts", imported("../cli/main.ts"), imports],
   ["a command and a function", "lib/cli/b.ts", imported("../../functions/audit.ts"), imports],
   ["the program and its tests", "lib/use/d.ts", imported("../../test/support/pki.ts"), imports],
@@ -54,6 +58,7 @@ const broken: readonly (readonly [string, string, string, string])[] = [
   ["new Date() in a pure room", "lib/issuance/c.ts", returned("new Date()"), "house(no-clock)"],
   ["Date() in a pure room", "lib/issuance/d.ts", returned("Date()"), "house(no-clock)"],
   ["the clock in a use case", "lib/use/k.ts", returned("Date.now()"), properties],
+  ["a signal that goes by the clock in a use case", "lib/use/m.ts", returned("AbortSignal.timeout(1)"), properties],
   ["process in a use case", "lib/use/l.ts", returned('process.env["HOME"]'), globals],
   ["a default export", "lib/use/e.ts", "export default 1;\n", "import(no-default-export)"],
   ["any", "lib/use/f.ts", "export const other = (a: any): unknown => a;\n", "typescript(no-explicit-any)"],
@@ -77,6 +82,7 @@ const sound: readonly (readonly [string, string, string])[] = [
   ["the composition and an adapter", "lib/compose/ok.ts", imported("../adapters/file/blobs.ts")],
   ["a command and the composition", "lib/cli/ok.ts", imported("../compose/audit.ts")],
   ["a function and the composition", "functions/ok.ts", imported("../lib/compose/audit.ts")],
+  ["the stack and a pure room", "stack/ok.ts", imported("../lib/report/metric.ts")],
   ["a test and a command", "test/ok.test.ts", imported("../lib/cli/main.ts")],
 ];
 

@@ -103,6 +103,15 @@ export function formatInstant(ns: bigint): string {
   return [year, "-", two(at.month), "-", two(at.day), "T", two(at.hour), ":", two(at.minute), ":", two(at.second), digits, "Z"].join("");
 }
 
+/** The same of milliseconds since 1970, rounded to whole ones. */
+export function formatMs(ms: number): string {
+  return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
+}
+
+export function formatMsOrNull(ms: number | null): string | null {
+  return ms === null ? null : formatMs(ms);
+}
+
 function two(n: number): string {
   return n < 10 ? `0${n}` : String(n);
 }

@@ -1,7 +1,7 @@
 /** `certkeep init` */
 import { Command } from "commander";
-import { composeInit, shortPath } from "../compose/init.ts";
-import { homeOf } from "../compose/settings.ts";
+import { composeInit } from "../compose/init.ts";
+import { homeOf, shortPath } from "../compose/path.ts";
 import { CertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { plain } from "../report/text.ts";

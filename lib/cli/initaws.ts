@@ -4,7 +4,7 @@ import { STAGE, REGION } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../report/text.ts";
 import { runInit, type InitResult } from "../use/init.ts";
-import { checkPackable, runInitCloud, type CloudResult } from "../use/initcloud.ts";
+import { checkPackable, runInitCloud, webhookSecret, type CloudResult } from "../use/initcloud.ts";
 import { writeLine, type Io } from "./io.ts";
 import type { CommonOptions } from "./options.ts";
 
@@ -45,7 +45,7 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
   const webhook = webhookOf(options, io.env);
   const parts = await cloud(region);
   if (places.existing !== null) await checkPackable(places.existing, parts);
-  if (webhook === null && asking === null && !(await parts.secrets.exists(`certkeep/${stage}/slack/ops`))) {
+  if (webhook === null && asking === null && !(await parts.secrets.exists(webhookSecret(stage)))) {
     throw new CertkeepError("usage", { where: "--webhook", found: "none, and nobody to ask", expected: "--webhook env:NAME of an environment variable that holds the URL, or --webhook none" });
   }
   const init = await runInit(places, ports);

@@ -1,8 +1,7 @@
 /** The questions of `certkeep init`, asked on standard error, so that standard output stays a document's. */
 import { confirm, isCancel, multiselect, password, select, text } from "@clack/prompts";
 import { dirname, isAbsolute, join } from "node:path";
-import { fromHome, shortPath } from "../compose/init.ts";
-import { homeOf } from "../compose/settings.ts";
+import { fromHome, homeOf, shortPath } from "../compose/path.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../report/text.ts";
 import type { InitQuestions } from "../use/init.ts";

@@ -9,11 +9,12 @@ import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../use/audit/context.ts";
-import { configuredIssuers, createKit, limitOverrides } from "./kit.ts";
+import { kitOf, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOutside } from "./outside.ts";
 import { composeSettings, type ComposedSettings, type Kubeconfigs, type World } from "./settings.ts";
-import { realTimer } from "./timer.ts";
+import { unknownCluster } from "./unknown.ts";
+import { realTimer } from "../adapters/timer.ts";
 
 export interface PersonalAccess {
   readonly authProvider: AuthProvider;
@@ -42,26 +43,26 @@ export interface ComposedAudit {
 /** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
 export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   const settings = await composeSettings({ ...world, reach: world.clusters.length === 0 ? "all" : world.clusters });
+  return { config: settings.config, targets: await composeTargets(settings, world), ports: await composePorts(settings, world) };
+}
+
+/** What every target of a run shares. */
+export async function composePorts(settings: ComposedSettings, world: Omit<AuditWorld, "clusters">): Promise<AuditPorts> {
   const { config, stores } = settings;
-  const kit = createKit(configuredIssuers(config));
   const outside = world.atNs === null ? await composeOutside(settings, world) : null;
   return {
-    config,
-    targets: await composeTargets(settings, world),
-    ports: {
-      ...stores,
-      sealer: createSealer(),
-      clock: { nowNs: () => world.atNs ?? world.nowNs() },
-      wall: { nowNs: world.nowNs },
-      overrides: limitOverrides(config),
-      kit,
-      progress: world.progress,
-      dryRun: world.atNs !== null,
-      ...(outside === null ? {} : { outside }),
-      timer: realTimer,
-      ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),
-      ...(world.signal === undefined ? {} : { signal: world.signal }),
-    },
+    ...stores,
+    sealer: createSealer(),
+    clock: { nowNs: () => world.atNs ?? world.nowNs() },
+    wall: { nowNs: world.nowNs },
+    overrides: limitOverrides(config),
+    kit: kitOf(config),
+    progress: world.progress,
+    dryRun: world.atNs !== null,
+    ...(outside === null ? {} : { outside }),
+    timer: realTimer,
+    ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),
+    ...(world.signal === undefined ? {} : { signal: world.signal }),
   };
 }
 
@@ -70,11 +71,8 @@ async function composeTargets({ config, broken, registered, names, kubeconfigs }
     const contexts = world.clusters.length === 0 ? [null] : world.clusters;
     return Promise.all(contexts.map(async (context) => connectTarget(null, { ...settingsFor(config, context ?? ""), context }, false, world, kubeconfigs)));
   }
-  for (const wanted of world.clusters) {
-    if (names.includes(wanted)) continue;
-    if (names.length === 0) throw new CertkeepError("usage", { where: `cluster ${wanted}`, found: `no such cluster in ${config.stores.registry ?? "the configuration"}`, expected: "one that is registered", todo: `Register it: certkeep clusters add ${wanted} --context CTX` });
-    throw new CertkeepError("usage", { where: `cluster ${wanted}`, found: "no such cluster in the configuration", expected: `one of: ${names.join(", ")}` });
-  }
+  const unknown = world.clusters.find((wanted) => !names.includes(wanted));
+  if (unknown !== undefined) throw unknownCluster(unknown, names, config.stores.registry);
   if (names.length === 0) world.progress.note(`no cluster is registered in ${config.stores.registry}; to register one: certkeep clusters add NAME --context CTX`);
   const chosen = world.clusters.length === 0 ? names : world.clusters;
   return Promise.all(chosen.map((name) => namedTarget(name, { config, broken, registered, kubeconfigs }, world)));

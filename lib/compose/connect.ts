@@ -14,7 +14,8 @@ import type { Bearer } from "../access/table.ts";
 import type { ClusterEntry } from "../config/config.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { CertkeepError } from "../error.ts";
-import { homeOf, type Kubeconfigs } from "./settings.ts";
+import { homeOf } from "./path.ts";
+import type { Kubeconfigs } from "./settings.ts";
 
 export interface ConnectWorld {
   readonly env: Readonly<Record<string, string | undefined>>;

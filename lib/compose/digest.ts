@@ -1,22 +1,20 @@
 /** A digest or report with its concrete parts: the states, and a poster for each route. */
 import { randomUUID } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { createThrift } from "../adapters/kubernetes/garbage.ts";
 import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { Config, DigestRoute } from "../config/config.ts";
-import { secretName } from "../config/registered.ts";
-import { CertkeepError, isCertkeepError } from "../error.ts";
+import { CertkeepError } from "../error.ts";
 import { restoreFunctionOf } from "../finding/invoke.ts";
 import type { SecretValues } from "../ports/secrets.ts";
-import type { StateStore } from "../ports/states.ts";
 import type { DigestSettings } from "../report/digest.ts";
 import { plain } from "../report/text.ts";
 import type { DigestPorts, Route } from "../use/digest.ts";
 import type { ReportPorts, ReportScope } from "../use/report.ts";
-import { BUILT_IN_ISSUERS } from "../issuer/issuers.ts";
-import { configuredIssuers, limitOverrides } from "./kit.ts";
+import { issuersOf, limitOverrides } from "./kit.ts";
+import { readReference } from "./reference.ts";
 import { composeSettings, type World } from "./settings.ts";
+import { thrifty } from "./thrift.ts";
 
 export interface ReportWorld extends World {
   readonly nowNs: () => bigint;
@@ -40,25 +38,11 @@ export async function composeReport(world: ReportWorld): Promise<ComposedReport>
     ports: {
       states: thrifty(stores.states),
       clock: { nowNs: () => world.atNs ?? world.nowNs() },
-      issuance: { wall: { nowNs: world.nowNs }, kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] }, overrides: limitOverrides(config) },
+      issuance: { wall: { nowNs: world.nowNs }, kit: { issuers: issuersOf(config) }, overrides: limitOverrides(config) },
       restore: restoreFunctionOf(config.aws),
     },
     scope: { registered: names, ignore: config.ignore },
     secrets,
-  };
-}
-
-/** The same store; after each state that is read, memory is kept small, since a thousand are read and forgotten. */
-export function thrifty(states: StateStore): StateStore {
-  const save = createThrift();
-  return {
-    url: states.url,
-    names: () => states.names(),
-    write: (name, text, revision) => states.write(name, text, revision),
-    read: async (name) => {
-      save();
-      return states.read(name);
-    },
   };
 }
 
@@ -107,29 +91,9 @@ async function posterOf(route: DigestRoute, env: World["env"], secrets: SecretVa
     poster: null,
     problem: new CertkeepError("delivery_failed", { where: `digest route ${route.name}, webhook: ${route.webhook}`, found, expected: "the URL of a Slack webhook there", todo: "What is due stays queued until then" }),
   });
-  let text: string;
-  if (route.webhook.startsWith("env:")) {
-    const value = env[route.webhook.slice("env:".length)];
-    if (value === undefined || value.trim() === "") return problem("no such environment variable, or an empty one");
-    text = value.trim();
-  } else if (route.webhook.startsWith("file:")) {
-    try {
-      text = (await readFile(route.webhook.slice("file:".length), "utf8")).trim();
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      return problem(code === "ENOENT" ? "no such file" : `a file that can't be read (${code ?? "unknown"})`);
-    }
-  } else {
-    let value: string | null;
-    try {
-      value = await secrets.read(secretName(route.webhook));
-    } catch (error) {
-      if (!isCertkeepError(error)) throw error;
-      return { poster: null, problem: error };
-    }
-    if (value === null || value.trim() === "") return problem("no such secret, or an empty one");
-    text = value.trim();
-  }
+  const referred = await readReference(route.webhook, { env, secrets });
+  if (!referred.ok) return referred.error === null ? problem(referred.found) : { poster: null, problem: referred.error };
+  const text = Buffer.from(referred.bytes).toString("utf8").trim();
   const wrong = webhookProblem(text);
   return wrong === null ? { poster: createSlackPoster(text), problem: null } : problem(wrong);
 }

@@ -1,21 +1,21 @@
 /** The doctor with its concrete adapters. */
 import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { localPaths } from "../adapters/file/paths.ts";
 import { createSetupFiles } from "../adapters/file/setup.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { settingsFor } from "../config/settings.ts";
-import { CertkeepError } from "../error.ts";
 import type { DoctorPorts, IdentityFacts } from "../use/doctor/context.ts";
 import { awsWorld } from "./aws.ts";
 import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
-import { fromHome } from "./init.ts";
-import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
+import { pathOf } from "./path.ts";
+import { composeSettings, type ComposedSettings } from "./settings.ts";
+import { unknownCluster } from "./unknown.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -32,7 +32,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   // As for an audit: where nothing names clusters, what is asked for are contexts of the kubeconfig.
   const contexts = names.length === 0 && config.stores.registry === null ? world.clusters : [];
   const unknown = world.clusters.find((name) => !names.includes(name) && !contexts.includes(name));
-  if (unknown !== undefined && settings.registryFailure === null) throw new CertkeepError("usage", { where: `cluster ${unknown}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one, but none is registered" : `one of: ${names.join(", ")}`, todo: `Register it: certkeep clusters add ${unknown} --context CTX` });
+  if (unknown !== undefined && settings.registryFailure === null) throw unknownCluster(unknown, names, config.stores.registry);
   const wanted = (name: string): boolean => world.clusters.length === 0 || world.clusters.includes(name);
   // Who asks a doctor waits for the answer: one attempt, and a short one.
   const http = { attempts: 1, connectTimeoutMs: CONNECT_TIMEOUT_MS, nowMs: () => Number(world.nowNs() / 1_000_000n) };
@@ -78,7 +78,7 @@ async function identityFacts(world: DoctorWorld, settings: ComposedSettings): Pr
   if (opener === null) return null;
   const reference = world.identity ?? configured ?? join(localPaths().identities, "identity.txt");
   if (reference === "-" || reference.startsWith("env:") || isSecretReference(reference)) return { where: reference, recipients: opener.recipients, shared: false, workTree: null };
-  const path = resolve(world.cwd, fromHome(reference.replace(/^file:/, ""), homeOf(world.env)));
+  const path = pathOf(reference.replace(/^file:/, ""), world);
   const { mode } = await stat(path);
   return { where: path, recipients: opener.recipients, shared: process.geteuid !== undefined && (mode & 0o077) !== 0, workTree: await createSetupFiles().workTreeOf(path) };
 }

@@ -7,7 +7,7 @@ import type { AuditPorts } from "../use/audit/context.ts";
 import type { DrillPorts } from "../use/drill.ts";
 import { stateKeys } from "../use/states.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
-import { kitOf } from "./restore.ts";
+import { kitOf } from "./kit.ts";
 import { composeSettings, type World } from "./settings.ts";
 
 export interface DrillWorld extends IdentityWorld {
@@ -25,7 +25,7 @@ export async function composeDrill(world: DrillWorld): Promise<DrillPorts> {
   return {
     ...settings.stores,
     opener: await composeOpenerIfAny(world, settings),
-    kit: kitOf(settings),
+    kit: kitOf(settings.config),
     clock: { nowNs: () => world.atNs ?? world.nowNs() },
     progress: world.progress,
     recipientsFor: (cluster) => settingsFor(settings.config, cluster).recipients,
@@ -58,6 +58,6 @@ export async function composeImport(world: ImportWorld): Promise<ComposedImport>
   return {
     cluster,
     recipients: settingsFor(config, cluster).recipients,
-    ports: { ...stores, sealer: createSealer(), clock: { nowNs: world.nowNs }, kit: kitOf(settings), progress: world.progress, dryRun: false },
+    ports: { ...stores, sealer: createSealer(), clock: { nowNs: world.nowNs }, kit: kitOf(settings.config), progress: world.progress, dryRun: false },
   };
 }

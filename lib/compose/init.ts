@@ -1,6 +1,6 @@
 /** `certkeep init` with its concrete adapters: where things may go on this machine, and who makes them. */
 import { existsSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { generateIdentity, parseIdentities, type AskPassphrase } from "../adapters/age/identity.ts";
 import { CONFIG_NAME, findConfig, namedConfig, type ConfigPlaces } from "../adapters/file/config.ts";
@@ -12,7 +12,7 @@ import { parseConfig } from "../config/parse.ts";
 import { isCertkeepError } from "../error.ts";
 import type { ContextChoice, InitPlaces, InitPorts, InitQuestions } from "../use/init.ts";
 import type { CloudPorts, CloudQuestions } from "../use/initcloud.ts";
-import { homeOf } from "./settings.ts";
+import { homeOf, pathOf, shortPath } from "./path.ts";
 
 export interface InitWorld {
   readonly configFile: string | null;
@@ -36,7 +36,7 @@ export async function composeInit(world: InitWorld): Promise<ComposedInit> {
   const home = homeOf(world.env);
   const paths = localPaths();
   const places: ConfigPlaces = { explicit: world.configFile, cwd: world.cwd, homeFolder: home, userFolder: paths.config };
-  const identity = world.identityFile === null ? join(paths.identities, "identity.txt") : resolve(world.cwd, fromHome(world.identityFile, home));
+  const identity = world.identityFile === null ? join(paths.identities, "identity.txt") : pathOf(world.identityFile, world);
   const schema = fileURLToPath(new URL("../../schema/certkeep.schema.json", import.meta.url));
   return {
     places: {
@@ -110,14 +110,4 @@ function schemaPath(schema: string, config: string, userFolder: string): string 
   const below = relative(dirname(config), schema);
   if (!below.startsWith("..")) return below;
   return dirname(config) === userFolder ? schema : null;
-}
-
-/** `path` with `~` for the home folder. */
-export function shortPath(path: string, home: string | null): string {
-  return home !== null && home !== "/" && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
-}
-
-/** `~/…` in full. */
-export function fromHome(path: string, home: string | null): string {
-  return home !== null && (path === "~" || path.startsWith("~/")) ? join(home, path.slice(1)) : path;
 }

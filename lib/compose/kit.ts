@@ -48,6 +48,15 @@ export function limitOverrides(config: Config): LimitOverride[] {
   }));
 }
 
+/** Every known issuer, Let's Encrypt first. */
+export function issuersOf(config: Config): readonly Issuer[] {
+  return [...BUILT_IN_ISSUERS, ...configuredIssuers(config)];
+}
+
+export function kitOf(config: Config): JudgeKit {
+  return createKit(configuredIssuers(config));
+}
+
 export function createKit(configured: readonly Issuer[]): JudgeKit {
   const anchors = uniteAnchors(defaultAnchors(), ...configured.filter(({ environment }) => environment === "production").map(({ anchors: own }) => own));
   const hash = createHash("sha256");

@@ -1,5 +1,5 @@
 /** Registering, removing and listing clusters with their concrete adapters. */
-import { dirname, relative, resolve } from "node:path";
+import { dirname, relative } from "node:path";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { refuseSameRole } from "../adapters/file/config.ts";
@@ -25,9 +25,9 @@ import type { ListPorts } from "../use/register/list.ts";
 import type { RemovePorts } from "../use/register/remove.ts";
 import { awsWorld } from "./aws.ts";
 import { connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
-import { fromHome } from "./init.ts";
-import { realTimer } from "./timer.ts";
-import { composeSettings, homeOf, type ComposedSettings, type World } from "./settings.ts";
+import { realTimer } from "../adapters/timer.ts";
+import { homeOf, pathOf } from "./path.ts";
+import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
 
 export interface RegisterWorld extends World, ConnectWorld {
   readonly name: string;
@@ -153,10 +153,6 @@ async function adminConnection(world: RegisterWorld): Promise<Connection> {
     allowExec: world.person !== null,
     ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
   });
-}
-
-function pathOf(path: string, world: World): string {
-  return resolve(world.cwd, fromHome(path, homeOf(world.env)));
 }
 
 /** The credential of a kubeconfig that somebody brings, without what it runs or looks up by itself. */

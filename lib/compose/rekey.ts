@@ -9,7 +9,7 @@ import type { MovePorts } from "../use/move.ts";
 import type { RekeyPorts } from "../use/rekey.ts";
 import { awsWorld } from "./aws.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
-import { kitOf } from "./restore.ts";
+import { kitOf } from "./kit.ts";
 import { composeSettings, openBackups, type World } from "./settings.ts";
 
 export interface RekeyWorld extends IdentityWorld {
@@ -24,7 +24,7 @@ export async function composeRekey(world: RekeyWorld): Promise<RekeyPorts> {
     ...settings.stores,
     opener: await composeOpener(world, settings),
     sealer: createSealer(),
-    kit: kitOf(settings),
+    kit: kitOf(settings.config),
     clock: { nowNs: world.nowNs },
     progress: world.progress,
     recipientsFor: (cluster) => settingsFor(settings.config, cluster).recipients,

@@ -1,23 +1,21 @@
 /** The restore with its concrete adapters: for the command line and the function alike. */
 import { randomUUID } from "node:crypto";
-import { join, resolve as absolute } from "node:path";
 import { createSealer } from "../adapters/age/sealer.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
-import { meant } from "../config/suggest.ts";
 import { settingsFor } from "../config/settings.ts";
-import { CertkeepError } from "../error.ts";
 import type { Progress } from "../ports/progress.ts";
 import type { RestorePorts, RestoreTarget } from "../use/restore/context.ts";
-import type { JudgeKit } from "../use/audit/context.ts";
 import { auditSettings, type PersonalAccess } from "./audit.ts";
 import { connectCluster } from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
-import { configuredIssuers, createKit } from "./kit.ts";
-import { composeSettings, homeOf, type ComposedSettings } from "./settings.ts";
-import { realTimer } from "./timer.ts";
+import { kitOf } from "./kit.ts";
+import { pathOf } from "./path.ts";
+import { composeSettings, type ComposedSettings } from "./settings.ts";
+import { unknownCluster } from "./unknown.ts";
+import { realTimer } from "../adapters/timer.ts";
 
 export interface RestoreWorld extends IdentityWorld {
   /** A cluster of the configuration, or a context where it names none. */
@@ -36,10 +34,6 @@ export interface ComposedRestore {
   readonly ports: RestorePorts;
 }
 
-export function kitOf({ config }: ComposedSettings): JudgeKit {
-  return createKit(configuredIssuers(config));
-}
-
 /** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */
 export async function composeRestore(world: RestoreWorld): Promise<ComposedRestore> {
   const settings = await composeSettings({ ...world, reach: [world.cluster] });
@@ -53,7 +47,7 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
       sealer: createSealer(),
       clock: { nowNs: world.nowNs },
       timer: realTimer,
-      kit: kitOf(settings),
+      kit: kitOf(settings.config),
       revocation: createRevocationSource(world.signal === undefined ? {} : { signal: world.signal }),
       progress: world.progress,
       holder: randomUUID(),
@@ -62,19 +56,14 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
   };
 }
 
-export function unknownCluster(cluster: string, names: readonly string[]): CertkeepError {
-  const suggestion = meant(cluster, names);
-  return new CertkeepError("usage", { where: `cluster ${cluster}`, found: "no such cluster in the configuration", expected: names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`, ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }) });
-}
-
 async function composeTarget({ config, broken, names, kubeconfigs, registered: registrations }: ComposedSettings, world: RestoreWorld): Promise<RestoreTarget> {
   const registered = names.length > 0 || config.stores.registry !== null;
-  if (registered && !names.includes(world.cluster)) throw unknownCluster(world.cluster, names);
+  if (registered && !names.includes(world.cluster)) throw unknownCluster(world.cluster, names, config.stores.registry);
   const unusable = broken.find(({ name }) => name === world.cluster);
   const entry = settingsFor(config, world.cluster);
   const settings = auditSettings(entry);
   if (world.offline !== null) {
-    const folder = absolute(world.cwd, world.offline.startsWith("~/") ? join(homeOf(world.env) ?? "~", world.offline.slice(2)) : world.offline);
+    const folder = pathOf(world.offline, world);
     return { name: null, title: world.cluster, server: `file:${folder}`, homeNamespace: null, settings, ...createManifestFolder(folder) };
   }
   if (unusable !== undefined) throw unusable.error;

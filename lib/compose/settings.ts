@@ -21,6 +21,7 @@ import type { RegisteredCluster, Registry } from "../ports/registry.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
 import { plain } from "../report/text.ts";
+import { homeOf } from "./path.ts";
 import { awsWorld, openBlobs, openRegistry, openStates, readRemote, secretValues } from "./aws.ts";
 
 export interface World {
@@ -63,10 +64,6 @@ export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
 
 /** A registry's secrets that are read at once. */
 const READ_AT_ONCE = 8;
-
-export function homeOf(env: World["env"]): string | null {
-  return env["HOME"] ?? env["USERPROFILE"] ?? null;
-}
 
 /** The configuration alone: nothing that it names is opened. @throws CertkeepError config_missing, config_invalid */
 export async function composeConfig(world: World): Promise<LoadedConfig> {

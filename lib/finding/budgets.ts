@@ -3,31 +3,23 @@ import type { Budget } from "../issuance/budget.ts";
 import type { Issuance } from "../issuance/issuance.ts";
 import { accountOf } from "../issuance/ledger.ts";
 import type { Advice } from "../issuance/advice.ts";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs, formatMsOrNull } from "../certificate/time.ts";
 import type { Across } from "./across.ts";
 import { claimedBeside } from "./claimed.ts";
-
-function iso(ms: number): string {
-  return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : iso(ms);
-}
 
 export function issuanceData({ issuer, serial, names, issuedAtMs, basis, future, notBeforeMs, notAfterMs, sources, verified, claimedBy }: Issuance): object {
   return {
     issuer,
     serial,
     names,
-    issuedAt: iso(issuedAtMs),
+    issuedAt: formatMs(issuedAtMs),
     basis,
     clockOff: future,
-    notBefore: iso(notBeforeMs),
-    notAfter: iso(notAfterMs),
+    notBefore: formatMs(notBeforeMs),
+    notAfter: formatMs(notAfterMs),
     verified,
     claimedBy,
-    sources: sources.map(({ kind, cluster, where, firstSeenMs }) => ({ kind, cluster, where, firstSeenAt: iso(firstSeenMs) })),
+    sources: sources.map(({ kind, cluster, where, firstSeenMs }) => ({ kind, cluster, where, firstSeenAt: formatMs(firstSeenMs) })),
   };
 }
 
@@ -40,22 +32,22 @@ export function budgetData(across: Across, budget: Budget): object {
     issuer: budget.issuer,
     key: budget.key,
     limit: { count: budget.limit.count, burst: budget.limit.burst, periodSeconds: Number(budget.limit.periodNs) / 1e9 },
-    at: iso(budget.atMs),
+    at: formatMs(budget.atMs),
     atMost: budget.atMost,
     atLeast: budget.atLeast,
     because: budget.because,
-    unseenSince: isoOrNull(budget.unseenSinceMs),
-    nextSlot: isoOrNull(budget.nextSlotMs),
-    freeFrom: iso(budget.freeFromMs),
-    fullAt: isoOrNull(budget.fullAtMs),
+    unseenSince: formatMsOrNull(budget.unseenSinceMs),
+    nextSlot: formatMsOrNull(budget.nextSlotMs),
+    freeFrom: formatMs(budget.freeFromMs),
+    fullAt: formatMsOrNull(budget.fullAtMs),
     spent: budget.spent,
     exempt: budget.exempt,
     overshoots: budget.overshoots,
     later: budget.later,
-    claims: budget.claims.map(({ cluster, where, retryAtMs, seenAtMs, burst }) => ({ cluster, where, retryAt: iso(retryAtMs), seenAt: iso(seenAtMs), burst })),
+    claims: budget.claims.map(({ cluster, where, retryAtMs, seenAtMs, burst }) => ({ cluster, where, retryAt: formatMs(retryAtMs), seenAt: formatMs(seenAtMs), burst })),
     claimed: claimedBeside(across, budget),
     overrideSeen: budget.overrideSeen,
-    evidence: counted.map(({ issuance }) => ({ serial: issuance.serial, issuedAt: iso(issuance.issuedAtMs), basis: issuance.basis, sources: issuance.sources.map(({ kind, cluster, where }) => ({ kind, cluster, where })) })),
+    evidence: counted.map(({ issuance }) => ({ serial: issuance.serial, issuedAt: formatMs(issuance.issuedAtMs), basis: issuance.basis, sources: issuance.sources.map(({ kind, cluster, where }) => ({ kind, cluster, where })) })),
   };
 }
 
@@ -68,13 +60,13 @@ export function acrossData(across: Across): object {
 export function lackData(across: Across): object {
   const { silences, unread } = across.ledger.evidence;
   return {
-    silent: silences.map(({ source, cluster, reason, sinceMs }) => ({ source, cluster, reason, since: isoOrNull(sinceMs) })),
-    unread: unread.map(({ source, cluster, count, untilMs }) => ({ source, cluster, count, until: isoOrNull(untilMs) })),
-    fromFuture: across.future.map(({ what, source, cluster, atMs }) => ({ what, source, cluster, at: iso(atMs) })),
+    silent: silences.map(({ source, cluster, reason, sinceMs }) => ({ source, cluster, reason, since: formatMsOrNull(sinceMs) })),
+    unread: unread.map(({ source, cluster, count, untilMs }) => ({ source, cluster, count, until: formatMsOrNull(untilMs) })),
+    fromFuture: across.future.map(({ what, source, cluster, atMs }) => ({ what, source, cluster, at: formatMs(atMs) })),
   };
 }
 
 /** An advice as data. */
 export function adviceData({ action, because, left, untilMs, otherWays }: Advice): object {
-  return { action, because, left, until: isoOrNull(untilMs), otherWays };
+  return { action, because, left, until: formatMsOrNull(untilMs), otherWays };
 }

@@ -12,6 +12,7 @@ import { commandLine, literal } from "./command.ts";
 import { createFinding, findingId, type Draft, type Finding, type Subject } from "./finding.ts";
 import { observedDrafts } from "./observed.ts";
 import { consequence, lossLeadsTo, ownerOf } from "./owner.ts";
+import { isWhole, lastSeenOf } from "./reach.ts";
 import { unreadableDrafts } from "./unreadable.ts";
 import { atFraction, fractionLeft, instantNs, recordVerdict } from "./verdict.ts";
 import { reasonText } from "./words.ts";
@@ -23,18 +24,11 @@ interface Place {
 
 /** Every finding of `state` at `atNs`, in no order; `ignore` entries are not yet applied. */
 export function evaluateState(state: StateDocument, atNs: bigint, now: string): Finding[] {
-  const drafts = [...clusterDrafts(state), ...credentialDrafts(state, atNs), ...secretDrafts(state, atNs), ...lossDrafts(state, atNs), ...copyDrafts(state, atNs), ...unreadableDrafts(state), ...observedDrafts(state, atNs, isUnreachable(state) ? (state.audit?.lastReachedAt ?? null) : null)];
+  const drafts = [...clusterDrafts(state), ...credentialDrafts(state, atNs), ...secretDrafts(state, atNs), ...lossDrafts(state, atNs), ...copyDrafts(state, atNs), ...unreadableDrafts(state), ...observedDrafts(state, atNs, lastSeenOf(state))];
   return drafts.map((draft) => {
     const known = state.findings[findingId(draft.code, draft.subject)];
     return createFinding(draft, known === undefined ? now : known.since);
   });
-}
-
-const CLUSTER_FAILURES: ReadonlySet<string> = new Set(["cluster_unreachable", "cluster_tls", "cluster_timeout", "cluster_unauthorized", "cluster_rejected", "cluster_answer_invalid", "kubeconfig_invalid", "context_unknown", "deadline"]);
-
-/** Whether the last look didn't reach the cluster at all. */
-export function isUnreachable(state: StateDocument): boolean {
-  return state.audit !== null && state.audit.unread.some((part) => part.scope === "cluster" && CLUSTER_FAILURES.has(part.code));
 }
 
 function clusterSubject(state: StateDocument): Subject {
@@ -54,7 +48,7 @@ function* clusterDrafts(state: StateDocument): Generator<Draft> {
   if (state.audit === null) return;
   const doctor = commandLine(literal("certkeep doctor"), calledBy(state));
   for (const part of state.audit.unread) {
-    const whole = part.scope === "cluster" && CLUSTER_FAILURES.has(part.code);
+    const whole = isWhole(part);
     yield {
       code: whole ? "cluster_unreachable" : "audit_incomplete",
       subject: whole ? subject : { ...subject, name: part.scope },
@@ -72,7 +66,7 @@ function subjectOf(state: StateDocument, key: string, name: string | null): Subj
 }
 
 function* secretDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
-  const seenAt = isUnreachable(state) ? (state.audit?.lastReachedAt ?? null) : null;
+  const seenAt = lastSeenOf(state);
   for (const [key, record] of Object.entries(state.secrets)) {
     if (record.foreign) continue;
     for (const [base, certificate] of Object.entries(record.certificates)) {

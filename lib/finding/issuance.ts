@@ -3,7 +3,7 @@
  * several places hold, clocks that are off. One for each cluster that it concerns. Pure.
  */
 import { createHash } from "node:crypto";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import type { Budget } from "../issuance/budget.ts";
 import { serialKey } from "../issuance/issuance.ts";
 import type { IssuanceFinding } from "../issuance/rules.ts";
@@ -33,16 +33,12 @@ export function setPhrase(key: string): string {
   return others.length === 0 ? first : others.length === 1 ? `${first} and ${others[0]}` : `${first} and ${others.length} other names`;
 }
 
-function iso(ms: number): string {
-  return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
-}
-
 /** Every finding about issuances, of all clusters. `cluster` alone where one is given. */
 export function issuanceFindings(across: Across, cluster: string | null = null): Finding[] {
   const findings = new Map<string, Finding>();
   const add = (draft: Draft, sinceMs: number): void => {
     if (cluster !== null && draft.subject.cluster !== cluster) return;
-    const finding = createFinding(draft, iso(Math.min(sinceMs, across.atMs)));
+    const finding = createFinding(draft, formatMs(Math.min(sinceMs, across.atMs)));
     // Two issuers' sets of one name: the first says it, which is the issuer known longest.
     if (!findings.has(finding.id)) findings.set(finding.id, finding);
   };
@@ -75,8 +71,8 @@ function draftOf(found: IssuanceFinding, cluster: string, across: Across): Draft
 
 function evidenceOf({ budget, issuances, places, subject }: IssuanceFinding): readonly string[] {
   return [
-    ...(budget === null ? [] : [`at most ${budget.atMost} of ${budget.limit.burst}`, `at least ${budget.atLeast ?? "unknown"}`, ...(budget.nextSlotMs === null ? [] : [`next slot ${iso(budget.nextSlotMs)}`])]),
-    ...issuances.slice(-MAX_SERIALS).map(({ serial, issuedAtMs, basis }) => `serial ${serial} issued ${iso(issuedAtMs)}${basis === "sct" ? "" : ` (by ${basis})`}`),
+    ...(budget === null ? [] : [`at most ${budget.atMost} of ${budget.limit.burst}`, `at least ${budget.atLeast ?? "unknown"}`, ...(budget.nextSlotMs === null ? [] : [`next slot ${formatMs(budget.nextSlotMs)}`])]),
+    ...issuances.slice(-MAX_SERIALS).map(({ serial, issuedAtMs, basis }) => `serial ${serial} issued ${formatMs(issuedAtMs)}${basis === "sct" ? "" : ` (by ${basis})`}`),
     ...(issuances.length > MAX_SERIALS ? [`and ${issuances.length - MAX_SERIALS} more`] : []),
     ...places.slice(0, MAX_SERIALS).map((place) => `${place.cluster} ${place.namespace}/${place.secret}`),
     ...(subject.clusters.length > 1 ? [`clusters ${subject.clusters.join(", ")}`] : []),
@@ -163,7 +159,7 @@ function* clockDrafts(across: Across): Generator<Draft> {
       code: "clock_off",
       subject: { cluster, namespace: null, secret: null, name: null },
       seen: `What is recorded of ${cluster} bears the time ${instantOf(atMs)}, which is still to come.`,
-      evidence: [`recorded ${iso(atMs)}`],
+      evidence: [`recorded ${formatMs(atMs)}`],
       command: commandLine(literal("certkeep doctor"), cluster),
     };
   }

@@ -1,7 +1,7 @@
 /** Every place that a state knows a certificate of: live, emptied, pending, lost. Pure. */
 import { registeredDomain, setOf } from "../issuance/names.ts";
 import type { CertificateRecord, StateDocument } from "../state/document.ts";
-import { isUnreachable } from "./evaluate.ts";
+import { lastSeenOf } from "./reach.ts";
 import { recordVerdict, type RecordVerdict } from "./verdict.ts";
 
 export interface CertificatePlace {
@@ -26,7 +26,7 @@ export interface CertificatePlace {
 const LOST_STATES: Readonly<Record<string, CertificatePlace["state"]>> = { lost: "lost", removed: "removed" };
 
 export function* certificatePlaces(state: StateDocument, atNs: bigint): Generator<CertificatePlace> {
-  const asLastSeen = isUnreachable(state) ? (state.audit?.lastReachedAt ?? null) : null;
+  const asLastSeen = lastSeenOf(state);
   const at = (key: string): Pick<CertificatePlace, "cluster" | "namespace" | "secret" | "asLastSeen"> => {
     const slash = key.indexOf("/");
     return { cluster: state.cluster, namespace: key.slice(0, slash), secret: key.slice(slash + 1), asLastSeen };

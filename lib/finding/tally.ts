@@ -1,6 +1,6 @@
 /** Counting certificates by what is known of them. Unknown is never counted as fine. Pure. */
 import type { StateDocument } from "../state/document.ts";
-import { isUnreachable } from "./evaluate.ts";
+import { isUnreachable } from "./reach.ts";
 import type { Finding, Subject } from "./finding.ts";
 import { recordVerdict } from "./verdict.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Makes secrets that settings refer to. Contract (test/e2e/aws/secretkeeper.test.ts): a secret that is there is never
+ * Makes secrets that settings refer to. Contract (test/e2e/aws/commands.test.ts): a secret that is there is never
  * changed, and no value is read.
  */
 export interface SecretKeeper {

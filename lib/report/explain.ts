@@ -6,6 +6,7 @@ import type { Finding } from "../finding/finding.ts";
 import { sortCauses } from "../finding/cause/lead.ts";
 import { setPhrase } from "../finding/issuance.ts";
 import type { CertificatePlace } from "../finding/place.ts";
+import { STALE_MS } from "../finding/reach.ts";
 import type { Tally } from "../finding/tally.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { budgetPhrase, instantOf, reasonText, spanPhrase } from "../finding/words.ts";
@@ -124,9 +125,6 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
   const paint = place.state === "live" && place.verdict?.valid === true ? style.green : place.state === "pending" ? style.yellow : style.red;
   return wrap(paint(plain(verdictSentence(place, view.atMs))), width, "  ");
 }
-
-/** An audit older than this vouches for nothing: a day, and two hours for a run that is late. */
-const STALE_MS = 26 * 3_600_000;
 
 /** What is long ago is no verdict of now. */
 function staleLines({ places, atMs }: ExplainView, { width, style }: PageStyle): string[] {

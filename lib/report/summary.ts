@@ -9,7 +9,8 @@ import type { Across } from "../finding/across.ts";
 import { calledBy } from "../state/identity.ts";
 import { adviseFindings } from "../finding/advise.ts";
 import { attachCauses } from "../finding/cause/attach.ts";
-import { evaluateState, isUnreachable } from "../finding/evaluate.ts";
+import { evaluateState } from "../finding/evaluate.ts";
+import { isUnreachable, STALE_MS } from "../finding/reach.ts";
 import { createFinding, type Draft, type Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
@@ -20,8 +21,6 @@ import { fractionLeft, instantNs, recordVerdict } from "../finding/verdict.ts";
 import { formatInstant, parseInstantOrNull } from "../certificate/time.ts";
 import type { StateDocument } from "../state/document.ts";
 
-/** An audit older than this vouches for nothing: a day, and two hours for a run that is late. */
-const STALE_MS = 26 * 3_600_000;
 /** Owners renew below this fraction of the lifetime left. */
 const RENEWAL_FRACTION = 1 / 3;
 /** Next renewals that a summary keeps. */

@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import { readDocument } from "./read.ts";
 
 const DIGEST_FORMAT = 1;
 /** Name of the document in a state store. */
@@ -70,18 +71,8 @@ export function saidKey(id: string): string {
 export type ParsedDigest = { readonly ok: true; readonly document: DigestDocument } | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string };
 
 export function parseDigest(text: string): ParsedDigest {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return { ok: false, newer: false, place: "the whole", found: `${text.length} characters that are no whole JSON document` };
-  }
-  const readableFrom = typeof raw === "object" && raw !== null ? (raw as Record<string, unknown>)["readableFrom"] : undefined;
-  if (typeof readableFrom === "number" && readableFrom > DIGEST_FORMAT) return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}` };
-  const parsed = z.safeParse(digestDocument, raw);
-  if (parsed.success) return { ok: true, document: parsed.data };
-  const issue = parsed.error.issues[0];
-  return { ok: false, newer: false, place: issue === undefined || issue.path.length === 0 ? "the whole" : issue.path.map(String).join("."), found: issue?.message ?? "another shape" };
+  const read = readDocument(text, DIGEST_FORMAT, digestDocument);
+  return read.ok ? { ok: true, document: read.value } : read;
 }
 
 export function formatDigest(document: DigestDocument): string {

@@ -7,6 +7,7 @@
  * by a writer.
  */
 import * as z from "zod/mini";
+import { readDocument } from "./read.ts";
 import { wholeCheckOf } from "./whole.ts";
 import { parseInstantOrNull } from "../certificate/time.ts";
 
@@ -230,27 +231,9 @@ export type ParsedState =
 
 /** Reads a state document. `newer` in a problem: whole, but of a format that only a newer certkeep reads. */
 export function parseState(text: string): ParsedState {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return { ok: false, newer: false, place: "the whole", found: `${text.length} characters that are no whole JSON document`, expected: "a state document" };
-  }
-  const readableFrom = typeof raw === "object" && raw !== null ? (raw as Record<string, unknown>)["readableFrom"] : undefined;
-  if (typeof readableFrom === "number" && readableFrom > STATE_FORMAT) {
-    return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}`, expected: `format ${STATE_FORMAT} or lower` };
-  }
-  if (isWhole?.(raw) === true) return { ok: true, state: raw as StateDocument };
-  const parsed = z.safeParse(stateDocument, raw);
-  if (parsed.success) return { ok: true, state: parsed.data };
-  const issue = parsed.error.issues[0];
-  return {
-    ok: false,
-    newer: false,
-    place: issue === undefined || issue.path.length === 0 ? "the whole" : issue.path.map(String).join("."),
-    found: issue?.message ?? "another shape",
-    expected: "a state document",
-  };
+  const read = readDocument(text, STATE_FORMAT, stateDocument, isWhole);
+  if (read.ok) return { ok: true, state: read.value };
+  return { ...read, expected: read.newer ? `format ${STATE_FORMAT} or lower` : "a state document" };
 }
 
 export function formatState(state: StateDocument): string {

@@ -10,6 +10,7 @@ import { boundEvidence, type Coverage, type Evidence, NO_EVIDENCE, type Silence,
 import { formatHistory, parseHistory } from "../issuance/history.ts";
 import { type Issuance, mergeIssuances } from "../issuance/issuance.ts";
 import { DAY_MS } from "../issuance/limit.ts";
+import { readDocument } from "./read.ts";
 
 const FORMAT = 1;
 const PREFIX = "ct-";
@@ -71,24 +72,13 @@ export type ParsedTransparency =
   | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string };
 
 export function parseTransparency(text: string): ParsedTransparency {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return { ok: false, newer: false, place: "the whole", found: `${text.length} characters that are no whole JSON document` };
-  }
-  const readableFrom = typeof raw === "object" && raw !== null ? (raw as Record<string, unknown>)["readableFrom"] : undefined;
-  if (typeof readableFrom === "number" && readableFrom > FORMAT) return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}` };
-  const parsed = z.safeParse(transparencyDocument, raw);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return { ok: false, newer: false, place: issue === undefined || issue.path.length === 0 ? "the whole" : issue.path.map(String).join("."), found: issue?.message ?? "another shape" };
-  }
+  const read = readDocument(text, FORMAT, transparencyDocument);
+  if (!read.ok) return read;
   // Only what logs show stands in it: an entry of another kind was put there by somebody else.
-  const { issuances, unread } = parseHistory(parsed.data.issuances, null);
+  const { issuances, unread } = parseHistory(read.value.issuances, null);
   const own = issuances.filter(({ claimedBy, sources }) => claimedBy === null && sources.every(({ kind, cluster }) => kind === "ct" && cluster === null));
   const lost = unread.reduce((sum, { count }) => sum + count, 0) + issuances.length - own.length;
-  const document = { ...parsed.data, issuances: own };
+  const document = { ...read.value, issuances: own };
   return { ok: true, document: lost === 0 ? document : { ...document, unread: { count: lost + (document.unread?.count ?? 0), untilMs: Math.max(document.askedMs ?? 0, document.unread?.untilMs ?? 0) } } };
 }
 

@@ -99,10 +99,10 @@ export async function auditAll(targets: readonly AuditTarget[], ports: AuditPort
 
 /** After every state was saved, and in a bounded time: certificate logs are on no audit's critical path. */
 export async function askLogs(states: readonly StateDocument[], ports: AuditPorts): Promise<TransparencyRun> {
-  const { outside, dryRun, kit, clock, wall = clock } = ports;
+  const { outside, dryRun, kit, clock, wall = clock, signal } = ports;
   if (outside?.transparency == null || dryRun) return { looks: [], problems: [] };
   const { source, domains } = outside.transparency;
-  return askTransparency(domains === null ? loggedDomains(states, kit.issuers) : askedDomains(domains), { states: ports.states, clock: wall, kit, source, signal: outsideSignal(ports) });
+  return askTransparency(domains === null ? loggedDomains(states, kit.issuers) : askedDomains(domains), { states: ports.states, clock: wall, kit, source, signal: outsideSignal(outside, signal) });
 }
 
 /** Whether something could not be read or written. */

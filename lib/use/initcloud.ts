@@ -55,6 +55,11 @@ function registryOf(stage: string): string {
   return `secretsmanager://certkeep/${stage}`;
 }
 
+/** Name of the secret that holds the webhook's URL. */
+export function webhookSecret(stage: string): string {
+  return registryNames(registryOf(stage)).slack(ROUTE);
+}
+
 /** What keeps a configuration from being packaged. @throws CertkeepError config_invalid */
 export async function checkPackable(path: string, ports: Pick<CloudPorts, "files" | "note">): Promise<void> {
   const text = await ports.files.read(path);
@@ -69,7 +74,7 @@ export async function checkPackable(path: string, ports: Pick<CloudPorts, "files
 export async function runInitCloud(request: CloudRequest, init: InitResult, ports: CloudPorts): Promise<CloudResult> {
   const registry = registryOf(request.stage);
   const names = registryNames(registry);
-  const webhook = { name: names.slack(ROUTE), action: await keepWebhook(names.slack(ROUTE), request, ports) };
+  const webhook = { name: webhookSecret(request.stage), action: await keepWebhook(webhookSecret(request.stage), request, ports) };
   const identity = { name: names.identity, action: await keepIdentity(names.identity, request, init, ports) };
   const route = webhook.action === "skipped" ? null : { name: ROUTE, webhook: secretReference(webhook.name) };
   return { registry, webhook, identity, config: await complete(init.config.path, { region: request.region, stage: request.stage, route }, ports) };

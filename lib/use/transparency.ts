@@ -9,11 +9,11 @@
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { msOf } from "../finding/verdict.ts";
-import { type LoggedContext, type LoggedEntry, readLogged } from "../issuance/logged.ts";
+import { type LoggedContext, type LoggedEntry, readLogged } from "../issuance/transparency/entry.ts";
 import { type Issuance, mergeIssuances } from "../issuance/issuance.ts";
 import { DAY_MS, HOUR_MS } from "../issuance/limit.ts";
 import { isRegisteredDomain, registeredDomain, registeredDomains } from "../issuance/names.ts";
-import { spanOfLook } from "../issuance/sight.ts";
+import { spanOfLook } from "../issuance/transparency/span.ts";
 import type { Issuer } from "../issuer/issuers.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StateStore } from "../ports/states.ts";

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFileStates } from "../../lib/adapters/file/states.ts";
-import { thrifty } from "../../lib/compose/digest.ts";
+import { thrifty } from "../../lib/compose/thrift.ts";
 import { LETS_ENCRYPT } from "../../lib/issuer/issuers.ts";
 import { pageHtml } from "../../lib/report/html/page.ts";
 import { planDigest } from "../../lib/report/digest.ts";

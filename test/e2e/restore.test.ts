@@ -26,7 +26,8 @@ import { runRestore } from "../../lib/use/restore.ts";
 import type { RestoreReport, RestoreRequest } from "../../lib/use/restore/context.ts";
 import { loadState } from "../../lib/use/states.ts";
 import { createMemoryStates, type MemoryStates } from "../support/memory.ts";
-import { accountPem, operatorSecret, outcomes, proxySecret, quickTimer, REQUEST, tlsSecret } from "../support/restoring.ts";
+import { accountPem, operatorSecret, outcomes, proxySecret, REQUEST, tlsSecret } from "../support/restoring.ts";
+import { realTimer } from "../../lib/adapters/timer.ts";
 import { base64, DAY_MS, ingressSecret } from "../support/world.ts";
 import { writerContract } from "../contract/writer.ts";
 import { startKube, type Kube } from "./support/kube.ts";
@@ -76,7 +77,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     const [one, opener] = [await connection(token), await createOpener([{ where: "test", content: identity.secret }])];
     const target = { name: "prod", title: "prod", server: kube.server, homeNamespace: null, reader: createClusterReader(one), writer: createClusterWriter(one), settings: settings() };
     try {
-      return await runRestore(target, { ...REQUEST, ...request }, { ...ports, opener, timer: quickTimer, revocation: null, holder: "e2e" });
+      return await runRestore(target, { ...REQUEST, ...request }, { ...ports, opener, timer: realTimer, revocation: null, holder: "e2e" });
     } finally {
       await target.reader.close();
       await target.writer.close();

@@ -20,7 +20,8 @@ import { createAuthority, type Issued } from "../../lib/sandbox/pki.ts";
 import { auditAll } from "../../lib/use/audit.ts";
 import { runRestore } from "../../lib/use/restore.ts";
 import { createMemoryBlobs, createMemoryStates } from "../support/memory.ts";
-import { accountPem, operatorSecret, proxySecret, quickTimer, REQUEST } from "../support/restoring.ts";
+import { accountPem, operatorSecret, proxySecret, REQUEST } from "../support/restoring.ts";
+import { realTimer } from "../../lib/adapters/timer.ts";
 import { DAY_MS, ingressSecret } from "../support/world.ts";
 import { startKube, type Kube } from "./support/kube.ts";
 import { createNamespace, createServiceAccount } from "./support/objects.ts";
@@ -98,7 +99,7 @@ describe.skipIf(program === null || lacksTools("kube-apiserver", "etcd"))("Tails
     await auditAll([{ ...target, reader: createClusterReader(connection) }], ports, []);
     await kube.demand("DELETE", `/api/v1/namespaces/${NAMESPACE}/secrets`);
     await put(proxySecret("ts-web-bbbbb-0", "web", domains.proxy, {}));
-    const report = await runRestore(target, { ...REQUEST, all: true }, { ...ports, opener: await createOpener([{ where: "test", content: secret }]), timer: quickTimer, revocation: null, holder: "e2e" });
+    const report = await runRestore(target, { ...REQUEST, all: true }, { ...ports, opener: await createOpener([{ where: "test", content: secret }]), timer: realTimer, revocation: null, holder: "e2e" });
     if (!report.items.every(({ outcome }) => outcome === "done")) throw new Error("not everything was restored");
     await target.reader.close();
     await target.writer.close();

@@ -57,6 +57,8 @@ export interface FakeAws {
   fault(decide: (request: AwsRequest, seen: number) => AwsAnswer | null): void;
   /** Answers in place of what AWS answered, once it was done. */
   lose(decide: (request: AwsRequest) => AwsAnswer | null): void;
+  /** Empty, and without faults. */
+  reset(): void;
   stop(): Promise<void>;
 }
 
@@ -66,7 +68,10 @@ const s3Error = (status: number, code: string): AwsAnswer => ({ status, headers:
 const secretsError = (name: string): AwsAnswer => ({ status: 400, headers: { "content-type": "application/x-amz-json-1.1" }, body: JSON.stringify({ __type: name, message: "no" }) });
 const secretsAnswer = (body: object): AwsAnswer => ({ status: 200, headers: { "content-type": "application/x-amz-json-1.1" }, body: JSON.stringify(body) });
 
+/** The SDK looks for credentials in the process's own environment: they are put there for as long as it runs. */
 export async function startFakeAws(): Promise<FakeAws> {
+  const before = { ...process.env };
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_EC2_METADATA_DISABLED: "true" });
   const objects = new Map<string, FakeObject>();
   const secrets = new Map<string, FakeSecret>();
   let requests: AwsRequest[] = [];
@@ -186,7 +191,14 @@ export async function startFakeAws(): Promise<FakeAws> {
     lose: (next) => {
       lost = next;
     },
+    reset: () => {
+      objects.clear();
+      secrets.clear();
+      requests = [];
+      [decide, lost] = [() => null, () => null];
+    },
     stop: async () => {
+      process.env = before;
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -1,7 +1,7 @@
 /** Restores in a test: the world of an audit, with a writer, an opener, and Secrets of every shape. */
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
-import type { Timer } from "../../lib/ports/timer.ts";
+import { realTimer } from "../../lib/adapters/timer.ts";
 import type { PutObject, Sandbox } from "../../lib/sandbox/api.ts";
 import type { Issued } from "../../lib/sandbox/pki.ts";
 import { createKey, keyPemOf } from "../../lib/sandbox/x509.ts";
@@ -27,24 +27,6 @@ export const REQUEST: RestoreRequest = {
   followMs: null,
 };
 
-/** Waits for real, but never long. */
-export const quickTimer: Timer = {
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted === true) {
-        resolve();
-        return;
-      }
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal?.addEventListener("abort", done);
-    }),
-};
-
 let holders = 0;
 
 export interface RestoreChoice extends AuditChoice {
@@ -65,7 +47,7 @@ export async function restoreTarget(world: World, choice: RestoreChoice = {}): P
 
 function restorePorts(world: World, choice: RestoreChoice = {}): RestorePorts {
   holders += 1;
-  return { ...world.ports(), opener: world.opener, timer: quickTimer, revocation: null, holder: `test-${holders}`, ...choice.restorePorts };
+  return { ...world.ports(), opener: world.opener, timer: realTimer, revocation: null, holder: `test-${holders}`, ...choice.restorePorts };
 }
 
 export async function restore(world: World, request: Partial<RestoreRequest>, choice: RestoreChoice = {}): Promise<RestoreReport> {

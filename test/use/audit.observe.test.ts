@@ -1,7 +1,7 @@
 /** An audit that asks for more than Secrets: logs, events and access reviews of what issues in the cluster. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { budgetOf } from "../../lib/issuance/budget.ts";
-import { realTimer } from "../../lib/compose/timer.ts";
+import { realTimer } from "../../lib/adapters/timer.ts";
 import type { Timer } from "../../lib/ports/timer.ts";
 import type { AccessRule } from "../../lib/sandbox/access.ts";
 import { serviceAccount } from "../../lib/sandbox/api.ts";
@@ -90,6 +90,14 @@ describe("logs", () => {
     const { issuances, coverage } = stateEvidence(await world.state());
     expect(issuances.filter(({ claimedBy }) => claimedBy !== null)).toHaveLength(2);
     expect(coverage).toMatchObject([{ fromMs: startedMs, untilMs: world.nowMs - 1_000 }]);
+  });
+
+  it("of more names than are kept are told as that, and show what was issued all the same", async () => {
+    putShared((from) => Array.from({ length: 600 }, (_, i) => line(from + MINUTE_MS + i, got(i === 599 ? SHARED : `n${i}.tail1a2b3.ts.net`))).join(""));
+    await audit();
+    expect(await look("logs", PG_LOG)).toMatchObject({ code: null, wholeMs: world.nowMs, unread: "100 lines of more names and kinds than are kept" });
+    expect(stateEvidence(await world.state()).issuances.filter(({ names }) => names[0] === SHARED && names.length === 1).some(({ claimedBy }) => claimedBy === "prod")).toBe(true);
+    expect(stateEvidence(await world.state()).coverage).toHaveLength(1);
   });
 
   it("that don't hold the last line any more have a gap, and join on from there", async () => {

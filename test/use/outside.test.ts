@@ -63,6 +63,7 @@ const outside = (over: { readonly withinMs?: number; readonly only?: "renewalInf
   renewalInfo: over.only === "revocation" ? null : renewalInfo,
   revocation: over.only === "renewalInfo" ? null : createRevocationLists(revocation),
   withinMs: over.withinMs ?? 5_000,
+  endsIn: AbortSignal.timeout,
 });
 const audit = (over: Parameters<typeof outside>[0] & { readonly kit?: ReturnType<typeof createKit>; readonly dryRun?: boolean; readonly name?: string } = {}): Promise<AuditReport> =>
   world.audit({ name: over.name ?? "prod", ports: { kit: over.kit ?? kitOf(), dryRun: over.dryRun ?? false, outside: outside(over) } });
@@ -262,7 +263,7 @@ describe("revocation lists", () => {
     await new Promise<void>((resolve) => served.listen(0, "127.0.0.1", () => resolve()));
     const url = `http://te1.c.lencr.org:${(served.address() as AddressInfo).port}/7.crl`;
     const lists = (): ReturnType<typeof createRevocationLists> => createRevocationLists(createRevocationSource({ resolve: async () => [{ address: "127.0.0.1", family: 4 }], allow: () => true }));
-    const run = (): Promise<AuditReport> => world.audit({ ports: { kit: kitOf(), outside: { transparency: null, renewalInfo: null, revocation: lists(), withinMs: 5_000 } } });
+    const run = (): Promise<AuditReport> => world.audit({ ports: { kit: kitOf(), outside: { transparency: null, renewalInfo: null, revocation: lists(), withinMs: 5_000, endsIn: AbortSignal.timeout } } });
     try {
       const aged = (name: string, serial: string, days: number): Issued => world.issue([name], { serial, crlUrls: [url], notBefore: new Date(world.nowMs - days * DAY_MS) });
       put(A, aged(A, "05aa", 10));

@@ -29,7 +29,7 @@ beforeEach(async () => {
 afterEach(() => world.stop());
 
 const audit = (over: { readonly domains?: readonly string[]; readonly withinMs?: number; readonly dryRun?: boolean } = {}): Promise<AuditReport> =>
-  world.audit({ ports: { kit, dryRun: over.dryRun ?? false, outside: { transparency: { source: search, domains: over.domains ?? null }, renewalInfo: null, revocation: null, withinMs: over.withinMs ?? 5_000 } } });
+  world.audit({ ports: { kit, dryRun: over.dryRun ?? false, outside: { transparency: { source: search, domains: over.domains ?? null }, renewalInfo: null, revocation: null, endsIn: AbortSignal.timeout, withinMs: over.withinMs ?? 5_000 } } });
 const ago = (ms: number, names: readonly string[] = [NAME]): Issued => certificateOf(world.authority, world.nowMs - ms, names);
 const find = (...issued: readonly Issued[]): void => void search.found.push(...issued.map(({ leafDer }) => ({ der: leafDer })));
 const budget = ({ across }: AuditReport, kind: "set" | "domain", key: string) => budgetOf(across.ledger, kind, "test", key, across.atMs);
@@ -111,7 +111,7 @@ describe("what is told of certificates in logs", () => {
   it("blames no owner for another cluster's certificate, though a log shows both", async () => {
     const [east, west] = [ago(2 * HOUR_MS), ago(HOUR_MS)];
     find(east, west);
-    const ports = { kit, outside: { transparency: { source: search, domains: null }, renewalInfo: null, revocation: null } };
+    const ports = { kit, outside: { transparency: { source: search, domains: null }, renewalInfo: null, revocation: null, endsIn: AbortSignal.timeout } };
     world.put(ingressSecret(NAME, east));
     await world.audit({ name: "east", ports });
     world.put(ingressSecret(NAME, west));

@@ -3,7 +3,7 @@
  * Credentials are found by the SDK itself (environment, profile, role), when first needed.
  *
  * Nothing is connected or read at import; each client is made once a process, so that connections and the pace that
- * throttling taught are kept (s3client.ts, secretsclient.ts).
+ * throttling taught are kept.
  */
 import { Agent, type AgentOptions } from "node:https";
 import type { Socket } from "node:net";
@@ -77,6 +77,17 @@ export function clientSettings(world: AwsWorld, service: AwsService): ClientSett
         httpsAgent: proxies.slice(0, 4).every((value) => value === "") ? new Agent(agent) : new ProxyAgent(agent, env),
       },
     }),
+  };
+}
+
+/** What gives each world its client of a service, made once a process. */
+export function clientsOf<Client>(service: AwsService, make: (settings: ClientSettings) => Client): (world: AwsWorld) => Client {
+  const clients = new Map<string, Client>();
+  return (world) => {
+    const settings = clientSettings(world, service);
+    const client = clients.get(settings.key) ?? make(settings);
+    clients.set(settings.key, client);
+    return client;
   };
 }
 

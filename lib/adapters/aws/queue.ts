@@ -3,6 +3,7 @@
  * a batch that fails as a whole keeps no other from being sent, and its messages are among the refused.
  */
 import { SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { realTimer } from "../timer.ts";
 import type { Queue, QueueMessage, RefusedMessage } from "../../ports/queue.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
@@ -20,7 +21,7 @@ function word(text: unknown, fallback: string): string {
   return typeof text === "string" && /^[A-Za-z0-9._]{1,80}$/.test(text) ? text : fallback;
 }
 
-export function createSqsQueue(url: string, client: Pick<SQSClient, "send">, { sleep = realSleep }: QueueOptions = {}): Queue {
+export function createSqsQueue(url: string, client: Pick<SQSClient, "send">, { sleep = realTimer.sleep }: QueueOptions = {}): Queue {
   /** @returns those to be sent again, and those that never will be taken */
   const sendBatch = async (batch: readonly QueueMessage[]): Promise<{ readonly again: readonly RefusedMessage[]; readonly never: readonly RefusedMessage[] }> => {
     try {
@@ -55,8 +56,4 @@ export function createSqsQueue(url: string, client: Pick<SQSClient, "send">, { s
       return refused.map(({ id, code }) => ({ id, code }));
     },
   };
-}
-
-function realSleep(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
 }

@@ -10,7 +10,7 @@ import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
-import { createCollector, createThrift } from "./garbage.ts";
+import { createCollector, createThrift } from "../garbage.ts";
 import { BodyTooLarge, type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
 import { fieldsOf, textOf } from "./json.ts";
 import { locate } from "./kinds.ts";

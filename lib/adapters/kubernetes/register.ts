@@ -13,6 +13,7 @@ import { writeError } from "./denial.ts";
 import { answerInvalid, statusError } from "./failure.ts";
 import { createHttpClient, type HttpOptions } from "./http.ts";
 import { fieldsOf, listOf, textOf } from "./json.ts";
+import { realTimer } from "../timer.ts";
 
 const FIELD_MANAGER = "certkeep-register";
 const METADATA_FORM = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
@@ -55,7 +56,7 @@ export interface RegistrarOptions extends HttpOptions {
 /** Makes a registrar for the administrator's connection. Nothing is asked until a method is called. */
 export function createRegistrar(connection: Connection, options: RegistrarOptions = {}): Registrar {
   const http = createHttpClient(connection, options);
-  const pause = options.pause ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
+  const pause = options.pause ?? realTimer.sleep;
 
   const exists = async (object: ObjectName): Promise<boolean> => (await http.send({ method: "GET", path: pathOf(object), accept: METADATA_FORM })).status === 200;
 

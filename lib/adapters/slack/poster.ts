@@ -6,6 +6,7 @@
  * The webhook's URL is a credential: it stands in no result, and errors of the client, which hold requests, end here.
  */
 import { IncomingWebhook, IncomingWebhookHTTPError } from "@slack/webhook";
+import { realTimer } from "../timer.ts";
 import type { PostedMessage, Poster, PostResult } from "../../ports/post.ts";
 
 export interface PosterOptions {
@@ -29,19 +30,9 @@ const DEFAULT_RETRY_MS = 30_000;
 /** Words with which Slack says that this webhook is gone, whatever is sent. */
 const REVOKED: ReadonlySet<string> = new Set(["no_service", "no_service_id", "no_team", "team_disabled", "invalid_token", "no_active_hooks", "channel_not_found", "channel_is_archived", "action_prohibited", "user_not_found", "posting_to_general_channel_denied"]);
 
-function defaultSleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal?.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
-  });
-}
-
 /** `url` must be a webhook's; see `webhookProblem`. */
 export function createSlackPoster(url: string, options: PosterOptions = {}): Poster {
-  const { timeoutMs = TIMEOUT_MS, totalMs = TOTAL_MS, sleep = defaultSleep, nowMs = Date.now, fetch = globalThis.fetch } = options;
+  const { timeoutMs = TIMEOUT_MS, totalMs = TOTAL_MS, sleep = realTimer.sleep, nowMs = Date.now, fetch = globalThis.fetch } = options;
 
   async function attempt(message: PostedMessage, signal?: AbortSignal): Promise<PostResult> {
     let retryAfter: string | null = null;

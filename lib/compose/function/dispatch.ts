@@ -6,10 +6,10 @@ import { sqsClient } from "../../adapters/aws/sqsclient.ts";
 import { publishedConfig, type Published } from "../../config/publish.ts";
 import { CertkeepError } from "../../error.ts";
 import type { SharedText } from "../../ports/text.ts";
-import type { DispatchPorts } from "../../use/dispatch.ts";
+import type { DispatchPorts } from "../../use/function/dispatch.ts";
 import { awsWorld } from "../aws.ts";
-import { thrifty } from "../digest.ts";
 import { composeSettings } from "../settings.ts";
+import { thrifty } from "../thrift.ts";
 import type { FunctionRun } from "./run.ts";
 
 export interface ComposedDispatch {

@@ -2,8 +2,9 @@
 import type { RestoreEvent } from "../../config/event/restore.ts";
 import { restoreFunctionOf } from "../../finding/invoke.ts";
 import type { RestoreFunctionPorts } from "../../use/function/restore.ts";
-import { composeRestore, unknownCluster } from "../restore.ts";
+import { composeRestore } from "../restore.ts";
 import { composeSettings } from "../settings.ts";
+import { unknownCluster } from "../unknown.ts";
 import { hasIdentity, identityWorld } from "./identity.ts";
 import type { FunctionRun } from "./run.ts";
 
@@ -18,7 +19,7 @@ export async function composeRestoreFunction(run: FunctionRun, { cluster }: Rest
   const settings = await composeSettings({ ...world, reach: "none" });
   const { config, names } = settings;
   // A context of a kubeconfig, which a person may name in place of a cluster, is nothing to a function.
-  if (!names.includes(cluster)) throw unknownCluster(cluster, names);
+  if (!names.includes(cluster)) throw unknownCluster(cluster, names, config.stores.registry);
   if (!(await hasIdentity(run, settings))) return { identity: "absent", config: publishedAt(run.env, config.stores.state) };
   const { target, ports } = await composeRestore({ ...world, cluster, offline: null, person: null });
   return { identity: "present", ports: { log: run.log, metrics: run.metrics, restore: ports, target, pairs: config.restores, self: restoreFunctionOf(config.aws) } };

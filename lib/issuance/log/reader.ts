@@ -7,18 +7,12 @@
  * are added, the announcement isn't counted, and a log in which no line of that kind follows one has a gap.
  */
 import type { LogSign } from "../../state/observations.ts";
+import { type IssuedLine, IssuedLines, MAX_OF_NAME } from "./issued.ts";
 import { type LogLine, parseLine, splitStamp } from "./line.ts";
-import { sampleOf } from "./redact.ts";
 import type { RefusalText } from "./refusal.ts";
+import { LogSigns, MAX_SIGNS } from "./signs.ts";
+import { createSplitter } from "./split.ts";
 import { mayMatter, parseHeldBack, type Said, understand } from "./understand.ts";
-
-/** One certificate that the log says was issued. */
-export interface IssuedLine {
-  readonly domain: string;
-  readonly atMs: number;
-  /** The instant as it was written, with a number where one line stands for several: the same line gives the same. */
-  readonly mark: string;
-}
 
 export interface RefusedLine {
   readonly domain: string | null;
@@ -41,7 +35,7 @@ export interface LogReading {
   readonly nameless: number;
   /** Lines that are binary, half a JSON, or too long: what they said isn't known. */
   readonly unreadLines: number;
-  /** Signs that no more room was kept for. */
+  /** Lines that made no sign, as there were too many kinds and names. */
   readonly moreSigns: number;
   readonly json: boolean;
   readonly debugSeen: boolean;
@@ -50,20 +44,11 @@ export interface LogReading {
   readonly dropping: boolean;
 }
 
-/** Characters of a line that are looked at; longer ones are counted as unread. */
-const MAX_LINE = 65_536;
-const MAX_SIGNS = 500;
-const MAX_NAMES = 1_000;
-/** Issuances kept of one name: ten times what any limit gives a week. */
-const MAX_OF_NAME = 50;
-const MAX_ISSUED = 2_000;
 const MAX_REFUSED = 200;
 /** Lines are dropped within so much of the announcement: by then two more may be written. */
 const DROPS_MS = 10_000;
 /** A number of dropped lines above this isn't believed to the last one. */
 const MAX_DROPPED = 1_000_000;
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export interface LogReader {
   push(bytes: Uint8Array): void;
@@ -76,8 +61,8 @@ export interface LogReader {
  */
 export function createLogReader(where: string, fallbackMs: number, countAfterMs = Number.NEGATIVE_INFINITY): LogReader {
   const decoder = new TextDecoder();
-  const signs = new Map<string, Mutable<LogSign>>();
-  const issued = new Map<string, IssuedLine[]>();
+  const signs = new LogSigns(where, countAfterMs);
+  const issued = new IssuedLines();
   let refused: RefusedLine[] = [];
   /** Formats of which lines may be dropped, and since when. */
   const dropping = new Map<string, number>();
@@ -85,47 +70,11 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
   const issuing = new Set<string>();
   /** The last sign of a message that a format stands for. */
   const lastOf = new Map<string, Said>();
-  const marks = new Map<string, number>();
-  let pending = "";
-  let overlong = false;
-  let [lines, bytes, nameless, unreadLines, moreSigns] = [0, 0, 0, 0, 0];
+  let [lines, bytes, nameless, unreadLines] = [0, 0, 0, 0];
   let firstStamped: string | null = null;
   let lastStamped: string | null = null;
   let [json, debugSeen, stagingSeen] = [false, false, false];
   let lastMs: number | null = null;
-
-  /** Its sample is the text as it came, until the end. */
-  const addSign = (said: Said, atMs: number, count: number, sample: string): void => {
-    if (atMs <= countAfterMs) return;
-    const key = JSON.stringify([said.kind, said.code, said.domain]);
-    const known = signs.get(key);
-    if (known !== undefined) {
-      known.firstMs = Math.min(known.firstMs, atMs);
-      known.count = Math.min(known.count + count, Number.MAX_SAFE_INTEGER);
-      if (atMs >= known.lastMs) [known.lastMs, known.sample] = [atMs, sample];
-      return;
-    }
-    if (signs.size >= MAX_SIGNS) moreSigns += 1;
-    else signs.set(key, { kind: said.kind, code: said.code, domain: said.domain, where, firstMs: atMs, lastMs: atMs, count, sample });
-  };
-
-  const addIssued = (domain: string | null, atMs: number, instant: string, suffix: string): void => {
-    if (domain === null) return;
-    const list = issued.get(domain) ?? [];
-    if (list.length === 0) {
-      if (issued.size >= MAX_NAMES) {
-        nameless += 1;
-        return;
-      }
-      issued.set(domain, list);
-    }
-    // Two lines of one name at one instant are told apart by their order.
-    const base = `${domain} ${instant === "" ? atMs : instant}${suffix}`;
-    const nth = marks.get(base) ?? 0;
-    if (marks.size < MAX_NAMES * MAX_OF_NAME) marks.set(base, nth + 1);
-    list.push({ domain, atMs, mark: nth === 0 ? base : `${base} ${nth}` });
-    if (list.length > 2 * MAX_OF_NAME) list.splice(0, list.length - MAX_OF_NAME);
-  };
 
   const heldBack = (line: LogLine, atMs: number): boolean => {
     const held = parseHeldBack(line.text);
@@ -145,13 +94,16 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     if (count === 0) return true;
     // A format of errors names none: what was dropped is taken for more of what was last seen of it.
     const like = said.kind === "order_failed" || said.kind === "renewal_failed" ? (lastOf.get(held.format) ?? said) : said;
-    addSign(like, atMs, count, line.text);
+    signs.add(like, atMs, count, line.text);
     if (like.kind !== "issued") return true;
-    if (like.domain === null) nameless += count;
+    if (like.domain === null) {
+      nameless += count;
+      return true;
+    }
     const fromMs = Math.min(sinceMs ?? atMs, atMs);
     const untilMs = Math.min(fromMs + DROPS_MS, atMs);
     for (let i = Math.max(0, count - MAX_OF_NAME); i < count; i++) {
-      addIssued(like.domain, Math.round(fromMs + ((untilMs - fromMs) * (i + 1)) / (count + 1)), line.instant === "" ? String(atMs) : line.instant, ` dropped ${i}`);
+      issued.add(like.domain, Math.round(fromMs + ((untilMs - fromMs) * (i + 1)) / (count + 1)), line.instant === "" ? String(atMs) : line.instant, ` dropped ${i}`);
     }
     return true;
   };
@@ -177,13 +129,13 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     if (heldBack(line, atMs)) return;
     const said = understand(line.text);
     if (said === null) return;
-    addSign(said, atMs, 1, line.text);
+    signs.add(said, atMs, 1, line.text);
     if (said.kind === "issued") {
       // It follows an announcement without a number: none was dropped in between.
       dropping.delete(line.text);
       issuing.delete(line.text);
       if (said.domain === null) nameless += 1;
-      addIssued(said.domain, atMs, line.instant, "");
+      else issued.add(said.domain, atMs, line.instant);
     }
     for (const format of formatsOf(said, line.text)) if (lastOf.size < MAX_SIGNS || lastOf.has(format)) lastOf.set(format, said);
     if (said.refusal !== null) {
@@ -192,25 +144,10 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     }
   };
 
-  const feed = (text: string): void => {
-    let from = 0;
-    for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", from)) {
-      const piece = text.slice(from, at);
-      from = at + 1;
-      if (overlong || pending.length + piece.length > MAX_LINE) {
-        lines += 1;
-        unreadLines += 1;
-        [pending, overlong] = ["", false];
-        continue;
-      }
-      const whole = pending + piece;
-      pending = "";
-      take(whole.endsWith("\r") ? whole.slice(0, -1) : whole);
-    }
-    if (overlong) return;
-    if (pending.length + text.length - from > MAX_LINE) [pending, overlong] = ["", true];
-    else pending += text.slice(from);
-  };
+  const feed = createSplitter(take, () => {
+    lines += 1;
+    unreadLines += 1;
+  });
 
   const stampedMs = (raw: string | null): number | null => (raw === null ? null : parseLine(raw).atMs);
 
@@ -221,20 +158,20 @@ export function createLogReader(where: string, fallbackMs: number, countAfterMs 
     },
     end() {
       feed(`${decoder.decode()}\n`);
-      const all = [...issued.values()].flatMap((list) => list.slice(-MAX_OF_NAME));
-      const kept = all.length <= MAX_ISSUED ? all : all.toSorted((a, b) => b.atMs - a.atMs || (a.mark < b.mark ? -1 : 1)).slice(0, MAX_ISSUED);
+      const { lines: kept, beyond } = issued.kept();
+      const { signs: said, more } = signs.kept();
       return {
         where,
         lines,
         bytes,
         firstMs: stampedMs(firstStamped),
         lastMs: stampedMs(lastStamped),
-        signs: [...signs.values()].map((sign) => ({ ...sign, sample: sampleOf(sign.sample) })),
+        signs: said,
         issued: kept,
         refused: refused.slice(-MAX_REFUSED),
-        nameless: nameless + all.length - kept.length,
+        nameless: nameless + beyond,
         unreadLines,
-        moreSigns,
+        moreSigns: more,
         json,
         debugSeen,
         stagingSeen,

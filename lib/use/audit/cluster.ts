@@ -5,26 +5,27 @@
  * that a crash at any point leads to another look; an incomplete listing concludes nothing about what is missing;
  * one bad Secret never hides another.
  */
-import pLimit from "p-limit";
 import { clusterPrefix } from "../../backup/keys.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { formatInstant } from "../../certificate/time.ts";
 import { type Evidence, NO_EVIDENCE } from "../../issuance/evidence.ts";
-import { instantNs, msOf } from "../../finding/verdict.ts";
+import { msOf } from "../../finding/verdict.ts";
 import type { ReaderStats } from "../../ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
-import { emptyState, type SecretRecord, type StateDocument, type Unread } from "../../state/document.ts";
+import { emptyState, type StateDocument, type Unread } from "../../state/document.ts";
 import { carryEvidence } from "../../state/evidence.ts";
 import { storedObservations } from "../../state/observations.ts";
 import { identityKey, pinnedBy, refreshIdentity, sameCluster, type ClusterIdentity, type PinnedIdentity } from "../../state/identity.ts";
 import { findState, loadState, saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
 import { discover, type Discovery, type Shortfall } from "./discover.ts";
+import { isKeptAsWanted } from "./kept.ts";
 import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts";
 import { lookAt, type LookContext } from "./look.ts";
 import { classifyLosses } from "./loss.ts";
+import { learnNamespaces } from "./namespaces.ts";
 import { observe } from "./observe.ts";
 import { askIssuers, asksIssuers, lacksPointers } from "./outside.ts";
 import { readWanted } from "./read.ts";
@@ -47,9 +48,6 @@ export interface ClusterAudit {
 
 /** Time for what is asked besides Secrets, where nothing else bounds it. */
 export const OBSERVE_MS = 20_000;
-
-/** Namespaces asked for at a time. */
-const ASKS_AT_ONCE = 16;
 
 /** Never throws for what a cluster does: that becomes part of the result. @throws CertkeepError where the state can't be read */
 export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
@@ -161,7 +159,7 @@ class ClusterRun {
       } else if (isCertkeepError(error)) this.shortfall({ scope: "cluster", code: error.code, message: error.message });
       else throw error;
     }
-    await this.#learnNamespaces(reader);
+    if (this.#ports.signal?.aborted !== true) await learnNamespaces(this.#state, reader);
     await this.#observe();
     // Last: what was read of the cluster is whole by then, whoever doesn't answer.
     const observations = await askIssuers(this.#state, this.#ports);
@@ -194,21 +192,8 @@ class ClusterRun {
   #unchanged(key: string, meta: Pick<SecretMeta, "uid" | "resourceVersion">): boolean {
     const record = this.#before.secrets[key];
     if (record === undefined || record.uid !== meta.uid || record.resourceVersion !== meta.resourceVersion || record.judgedWith !== this.#judgedWith) return false;
-    return this.#keptAsWanted(record) && !(asksIssuers(this.#ports) && lacksPointers(record));
-  }
-
-  /** For each thing that is to be kept now: this run's listing shows the recorded version for the recipients now configured. */
-  #keptAsWanted(record: SecretRecord): boolean {
-    const { recipients } = this.#target.settings;
-    if (recipients.length === 0) return true;
-    for (const one of [...Object.values(record.certificates), ...Object.values(record.accounts)]) {
-      if (one.copy !== null) {
-        const copy = this.#before.copies[one.copy.version];
-        if (copy === undefined || one.copy.recipients !== this.#recipients || this.#listed?.has(copy.key) !== true) return false;
-      } else if (one.notKept === null || CHANGES_WITHOUT_TIME.has(one.notKept.reason)) return false;
-      else if (one.notKept.from !== undefined && this.#nowNs >= instantNs(one.notKept.from)) return false;
-    }
-    return true;
+    const wanted = { copies: this.#before.copies, listed: this.#listed, recipients: this.#target.settings.recipients.length === 0 ? null : this.#recipients, nowNs: this.#nowNs };
+    return isKeptAsWanted(record, wanted) && !(asksIssuers(this.#ports) && lacksPointers(record));
   }
 
   #read(discovery: Discovery): Promise<void> {
@@ -306,27 +291,6 @@ class ClusterRun {
     Object.assign(this.#state.namespaces, namespaces);
   }
 
-  /** The uid of each namespace that holds something recorded, asked for once: a loss is later told from a namespace made anew. */
-  async #learnNamespaces(reader: AuditTarget["reader"]): Promise<void> {
-    if (this.#ports.signal?.aborted === true) return;
-    const names = new Set(Object.entries(this.#state.secrets).filter(([, record]) => Object.keys(record.certificates).length > 0).map(([key]) => key.slice(0, key.indexOf("/"))));
-    const limit = pLimit(ASKS_AT_ONCE);
-    await Promise.all(
-      [...names]
-        .filter((name) => !Object.hasOwn(this.#state.namespaces, name))
-        .map((name) =>
-          limit(async () => {
-            try {
-              const there = await reader.presence({ apiVersion: "v1", kind: "Namespace", namespace: null, name });
-              if (there.state === "present") this.#state.namespaces[name] = there.uid;
-            } catch (error) {
-              if (!isCertkeepError(error)) throw error;
-            }
-          }),
-        ),
-    );
-  }
-
   finish(): StateDocument {
     if (this.#replaced) return { ...this.#before, replacedBy: { uid: this.#identity.uid, caSha256: this.#identity.caSha256, since: this.#before.replacedBy?.since ?? this.#now } };
     const before = this.#before.audit;
@@ -373,6 +337,3 @@ function statsOf({ reader, diagnosis }: AuditTarget): ReaderStats {
   const stats = reader.stats();
   return { ...stats, requests: { ...stats.requests, ...diagnosis?.requests() } };
 }
-
-/** Reasons that something else than time has changed by the next run, perhaps. */
-const CHANGES_WITHOUT_TIME: ReadonlySet<string> = new Set(["no_recipients", "dry_run", "quota", "store_failed", "seal_failed"]);

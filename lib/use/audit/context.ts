@@ -67,11 +67,13 @@ export interface OutsidePorts {
   readonly revocation: RevocationLists | null;
   /** Asking ends then, whatever doesn't answer: within the audit of each cluster, and once more after all of them. Default 10 s. */
   readonly withinMs?: number;
+  /** A signal that is aborted after so many ms. */
+  readonly endsIn: (ms: number) => AbortSignal;
 }
 
 /** A signal that ends asking others in time. */
-export function outsideSignal({ outside, signal }: Pick<AuditPorts, "outside" | "signal">): AbortSignal {
-  return AbortSignal.any([AbortSignal.timeout(outside?.withinMs ?? OUTSIDE_MS), ...(signal === undefined ? [] : [signal])]);
+export function outsideSignal({ endsIn, withinMs = OUTSIDE_MS }: OutsidePorts, signal: AbortSignal | undefined): AbortSignal {
+  return AbortSignal.any([endsIn(withinMs), ...(signal === undefined ? [] : [signal])]);
 }
 
 export const OUTSIDE_MS = 10_000;

@@ -1,15 +1,13 @@
 /** An audit as one JSON document, `certkeep.audit/v1`. Pure. */
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMsOrNull } from "../../certificate/time.ts";
 import { acrossData } from "../../finding/budgets.ts";
 import { certificateViews } from "../../finding/tally.ts";
 import { observationsOf, type SourceLook } from "../../state/observations.ts";
 import type { AuditReport } from "../audit.ts";
 
-const iso = (ms: number | null): string | null => (ms === null ? null : formatInstant(BigInt(Math.round(ms)) * 1_000_000n));
-
 /** How far a source besides Secrets went; `code` is `null` where it answered whole. */
 function sourceData({ source, scope, code, askedMs, wholeMs, sinceMs, unread }: SourceLook): object {
-  return { source, scope, code, asked: iso(askedMs), whole: iso(wholeMs), since: iso(sinceMs), unread };
+  return { source, scope, code, asked: formatMsOrNull(askedMs), whole: formatMsOrNull(wholeMs), since: formatMsOrNull(sinceMs), unread };
 }
 
 export const AUDIT_SCHEMA = "certkeep.audit/v1";
@@ -36,7 +34,7 @@ export function auditDocument(report: AuditReport, atNs: bigint): object {
       sources: observationsOf(cluster.state).looks.map(sourceData),
     })),
     ...acrossData(report.across),
-    transparency: report.transparency.map(({ domain, source, askedMs, wholeMs, code, sinceMs, unread, others }) => ({ domain, source, code, asked: iso(askedMs), whole: iso(wholeMs), since: iso(sinceMs), unread, others })),
+    transparency: report.transparency.map(({ domain, source, askedMs, wholeMs, code, sinceMs, unread, others }) => ({ domain, source, code, asked: formatMsOrNull(askedMs), whole: formatMsOrNull(wholeMs), since: formatMsOrNull(sinceMs), unread, others })),
     unreadStates: report.unreadStates.map(({ code, message }) => ({ code, message })),
     failed: report.failed.map(({ title, error }) => ({ title, code: error.code, message: error.message })),
   };

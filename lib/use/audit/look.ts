@@ -4,7 +4,7 @@
  */
 import { judge, parseChain } from "../../certificate/judge.ts";
 import type { Certificate } from "../../certificate/parse.ts";
-import { formatInstant } from "../../certificate/time.ts";
+import { formatInstant, formatMs } from "../../certificate/time.ts";
 import { backdateMsOf, issuerOf } from "../../issuer/issuers.ts";
 import { instantNs, msOf, recordVerdict } from "../../finding/verdict.ts";
 import { issuedAt } from "../../issuance/sct.ts";
@@ -77,7 +77,7 @@ export async function lookAt(secret: Secret, previous: SecretRecord | null, cont
       sha256: leaf.sha256,
       notBefore: leaf.notBefore,
       notAfter: leaf.notAfter,
-      issuedAt: formatInstant(BigInt(issued.issuedAtMs) * 1_000_000n),
+      issuedAt: formatMs(issued.issuedAtMs),
       issuedBy: issued.basis,
       keyFits: judged.keyFits,
       windows: judged.windows.map(({ fromNs, untilNs }) => [formatInstant(fromNs), formatInstant(untilNs)]),

@@ -82,7 +82,7 @@ function liveOf(state: StateDocument, nowNs: bigint): Live[] {
 export async function askIssuers(state: StateDocument, ports: AuditPorts): Promise<unknown> {
   const { outside, kit, clock, wall = clock, signal } = ports;
   if (outside === undefined || !asksIssuers(ports) || signal?.aborted === true) return state.observations;
-  const run = new OutsideRun(state, { ...outside, kit, clock: wall, signal: outsideSignal(ports) });
+  const run = new OutsideRun(state, { ...outside, kit, clock: wall, signal: outsideSignal(outside, signal) });
   await Promise.all([run.askWindows(), run.askRevocations()]);
   return storedObservations(state.observations, boundObservations(mergeObservations(observationsOf(state), run.told), msOf(wall.nowNs())));
 }

@@ -2,10 +2,11 @@
 import { excessOf } from "../../access/excess.ts";
 import { questionsOf, questionText, type AccessPlan, type Question } from "../../access/rules.ts";
 import { wantsRestore, type Bearer, type Part } from "../../access/table.ts";
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMsOrNull } from "../../certificate/time.ts";
 import { isCertkeepError } from "../../error.ts";
 import { commandLine, literal } from "../../finding/command.ts";
 import { credentialLevel } from "../../finding/credential.ts";
+import { STALE_MS } from "../../finding/reach.ts";
 import { instantNs, msOf } from "../../finding/verdict.ts";
 import { span } from "../../report/text.ts";
 import type { StateDocument } from "../../state/document.ts";
@@ -18,7 +19,6 @@ import { failed, line, type Line } from "./line.ts";
 const CLOCK_WARN_MS = 30_000;
 /** Beyond this a token that was just made, or a signed request, may be refused. */
 const CLOCK_FAIL_MS = 300_000;
-const AUDIT_WARN_MS = 26 * 3_600_000;
 const AUDIT_FAIL_MS = 7 * 86_400_000;
 const DEFAULT_PARTS: readonly Part[] = ["secrets", "parents", "diagnosis"];
 
@@ -110,7 +110,7 @@ function identityLine({ name, named }: ExaminedCluster, seen: ClusterIdentity, s
 
 function credentialLine(cluster: ExaminedCluster, connection: ExaminedConnection, nowNs: bigint, lines: Line[]): void {
   if (!cluster.registered) return;
-  const endsAt = connection.expiresAtMs === null ? null : formatInstant(BigInt(connection.expiresAtMs) * 1_000_000n);
+  const endsAt = formatMsOrNull(connection.expiresAtMs);
   const level = credentialLevel({ kind: cluster.access?.kind ?? "kubeconfig", endsAt, madeAt: cluster.access?.since ?? null }, nowNs);
   const text = endsAt === null ? (level === "fine" ? "the reading credential has no end by its own words" : `the reading credential is a token without an end, made at ${cluster.access?.since ?? "an unknown time"}`) : `the reading credential ends at ${endsAt}, in ${span(msOf(instantNs(endsAt) - nowNs))}`;
   lines.push(line("credential", level === "fine" ? "pass" : level === "warning" ? "warn" : "fail", text, { cluster: cluster.name, command: repairCommand(cluster) }));
@@ -167,6 +167,6 @@ function auditLine({ name }: ExaminedCluster, state: StateDocument | null, nowNs
   const audit = state?.audit ?? null;
   if (audit === null) return line("audit", "warn", "it was never audited", { cluster: name, command });
   const age = msOf(nowNs - instantNs(audit.finishedAt));
-  const level = age > AUDIT_FAIL_MS ? "fail" : age > AUDIT_WARN_MS || !audit.complete ? "warn" : "pass";
+  const level = age > AUDIT_FAIL_MS ? "fail" : age > STALE_MS || !audit.complete ? "warn" : "pass";
   return line("audit", level, `the last audit was ${span(age)} ago${audit.complete ? "" : " and incomplete"}`, { cluster: name, command });
 }

@@ -1,18 +1,10 @@
 /** An explanation as one JSON document, `certkeep.explain/v1`. Pure. */
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
 import type { Diagnosis } from "../../finding/cause/cause.ts";
 import type { Explanation } from "../explain.ts";
 
 export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
-
-function iso(ms: number): string {
-  return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : iso(ms);
-}
 
 function diagnosisData({ cluster, kind, issuer, key, verdict, needlessMs, causes, missing }: Diagnosis): object {
   return {
@@ -21,9 +13,9 @@ function diagnosisData({ cluster, kind, issuer, key, verdict, needlessMs, causes
     issuer,
     key,
     verdict,
-    needless: needlessMs.map(iso),
-    causes: causes.map(({ code, confidence, because, evidence, measures, overMs }) => ({ code, confidence, because, over: isoOrNull(overMs), evidence: evidence.map(({ source, where, text, atMs }) => ({ source, where, text, at: iso(atMs) })), measures })),
-    missing: missing.map(({ source, code, text, sinceMs, measure }) => ({ source, code, text, since: isoOrNull(sinceMs), measure })),
+    needless: needlessMs.map(formatMs),
+    causes: causes.map(({ code, confidence, because, evidence, measures, overMs }) => ({ code, confidence, because, over: formatMsOrNull(overMs), evidence: evidence.map(({ source, where, text, atMs }) => ({ source, where, text, at: formatMs(atMs) })), measures })),
+    missing: missing.map(({ source, code, text, sinceMs, measure }) => ({ source, code, text, since: formatMsOrNull(sinceMs), measure })),
   };
 }
 
@@ -32,7 +24,7 @@ export function explainDocument(explanation: Explanation): object {
   return {
     name: explanation.name,
     kind: explanation.kind,
-    at: iso(explanation.atMs),
+    at: formatMs(explanation.atMs),
     places: explanation.places.map(({ advice, ...place }) => ({ ...place, advice: advice === null ? null : adviceData(advice) })),
     issuances: explanation.accounts.map(({ kind, issuer, key, budget, domains, timeline, plan }) => ({
       kind,
@@ -41,12 +33,12 @@ export function explainDocument(explanation: Explanation): object {
       budget: budget === null ? null : budgetData(across, budget),
       domains: domains.map((domain) => budgetData(across, domain)),
       timeline: timeline.map(({ issuance, effect, leaves }) => ({ ...issuanceData(issuance), effect: effect ?? null, leaves: leaves ?? null })),
-      plan: plan === null ? null : { earliest: plan.earliestMs.map(iso), sure: plan.sureMs?.map(iso) ?? null },
+      plan: plan === null ? null : { earliest: plan.earliestMs.map(formatMs), sure: plan.sureMs?.map(formatMs) ?? null },
     })),
     clusters: explanation.clusters.map(({ state, tally }) => ({ cluster: state.cluster, title: state.title, server: state.server, identity: state.identity, audit: state.audit, counts: tally })),
     findings: explanation.findings,
     diagnoses: explanation.diagnoses.map(diagnosisData),
-    looks: explanation.looks.map(({ cluster, source, scope, code, unread, askedMs, wholeMs, sinceMs }) => ({ cluster, source, scope, code, unread, askedAt: iso(askedMs), wholeAt: isoOrNull(wholeMs), since: isoOrNull(sinceMs) })),
+    looks: explanation.looks.map(({ cluster, source, scope, code, unread, askedMs, wholeMs, sinceMs }) => ({ cluster, source, scope, code, unread, askedAt: formatMs(askedMs), wholeAt: formatMsOrNull(wholeMs), since: formatMsOrNull(sinceMs) })),
     ignored: explanation.ignored,
     ...lackData(across),
     problems: explanation.problems.map(({ code, message }) => ({ code, message })),

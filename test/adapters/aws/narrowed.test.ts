@@ -5,14 +5,10 @@ import { startFakeAws, type AwsAnswer, type AwsRequest, type FakeAws } from "../
 
 let aws: FakeAws;
 beforeAll(async () => {
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test" });
   aws = await startFakeAws();
 });
 afterAll(() => aws?.stop());
-beforeEach(() => {
-  aws.objects.clear();
-  aws.fault(() => null);
-});
+beforeEach(() => aws.reset());
 
 const denied: AwsAnswer = { status: 403, headers: { "content-type": "application/xml" }, body: '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>no</Message></Error>' };
 const isList = ({ url }: AwsRequest): boolean => url.searchParams.has("list-type");

@@ -11,15 +11,10 @@ const URL = "secretsmanager://certkeep/prod";
 
 let aws: FakeAws;
 beforeAll(async () => {
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test" });
   aws = await startFakeAws();
 });
 afterAll(() => aws?.stop());
-beforeEach(() => {
-  aws.secrets.clear();
-  aws.fault(() => null);
-  aws.lose(() => null);
-});
+beforeEach(() => aws.reset());
 
 const registrations = () => createSecretRegistrations(URL, aws.world);
 const registry = () => createSecretRegistry(URL, aws.world);

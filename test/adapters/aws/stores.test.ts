@@ -1,5 +1,5 @@
 /** The stores on AWS without an emulator: their contracts on a fake in memory, and what they ask for. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
 import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
 import { createSecretBlobs, MAX_SECRET_BYTES } from "../../../lib/adapters/aws/secretblobs.ts";
@@ -7,14 +7,6 @@ import { createSecretValues } from "../../../lib/adapters/aws/secretvalues.ts";
 import { blobsContract } from "../../contract/blobs.ts";
 import { statesContract } from "../../contract/states.ts";
 import { startFakeAws, type FakeAws } from "../../support/aws.ts";
-
-const before = { ...process.env };
-beforeAll(() => {
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_EC2_METADATA_DISABLED: "true" });
-});
-afterAll(() => {
-  process.env = before;
-});
 
 blobsContract("s3, fake", async () => {
   const { world, stop } = await startFakeAws();

@@ -1,5 +1,5 @@
 /** Worlds for diagnoses: states with what other sources told, and what all of them together tell of issuances. */
-import { formatInstant } from "../../../lib/certificate/time.ts";
+import { formatMs } from "../../../lib/certificate/time.ts";
 import { createAcross, partOf, type Across } from "../../../lib/finding/across.ts";
 import { createIssuance } from "../../../lib/issuance/issuance.ts";
 import { formatHistory } from "../../../lib/issuance/history.ts";
@@ -15,7 +15,7 @@ const WHERE = "tailscale/pg-0/tailscale";
 export const MINUTE = 60_000;
 export { DAY_MS, HOUR_MS };
 
-export const iso = (ms: number): string => formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
+export const iso = formatMs;
 
 export function acrossOf(...states: readonly StateDocument[]): Across {
   const issuers = [{ id: "letsencrypt", title: "Let's Encrypt", environment: "production" as const, limits: { perSet: { count: 5, periodMs: 168 * HOUR_MS }, perDomain: { count: 50, periodMs: 168 * HOUR_MS }, source: "", checked: "" } }];

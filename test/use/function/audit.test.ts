@@ -62,7 +62,7 @@ describe("a message", () => {
 
   it("has certificate logs asked once what was seen is saved, and is done whatever those say", async () => {
     const search = createMemorySearch(3, () => world.nowMs);
-    const asking = { ...world.ports(), kit: createKit([loggingIssuer(world.authority)]), outside: { transparency: { source: search, domains: null }, renewalInfo: null, revocation: null } };
+    const asking = { ...world.ports(), kit: createKit([loggingIssuer(world.authority)]), outside: { transparency: { source: search, domains: null }, renewalInfo: null, revocation: null, endsIn: AbortSignal.timeout } };
     expect(await work([receipt()], { audit: asking })).toEqual(failed());
     expect(search.asked.length).toBeGreaterThan(0);
     expect([...world.states.states.keys()].toSorted()).toEqual(["cluster-prod", "ct-tail1a2b3.ts.net"]);

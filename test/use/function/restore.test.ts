@@ -10,7 +10,8 @@ import { pinSuccessor } from "../../../lib/use/restore/source.ts";
 import { loadState, saveState } from "../../../lib/use/states.ts";
 import { startSandbox, type Sandbox } from "../../../lib/sandbox/api.ts";
 import { keepTelemetry, type KeptTelemetry } from "../../support/telemetry.ts";
-import { dataAt, quickTimer, restoreTarget } from "../../support/restoring.ts";
+import { dataAt, restoreTarget } from "../../support/restoring.ts";
+import { realTimer } from "../../../lib/adapters/timer.ts";
 import { ingressSecret, startWorld, type World } from "../../support/world.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
@@ -52,7 +53,7 @@ async function invoke(event: object, choice: Choice = {}): Promise<Record<string
   holders += 1;
   return (await restoreByEvent(asked, {
     ...telemetry,
-    restore: { ...world.ports(), opener: world.opener, timer: quickTimer, revocation: null, holder: `fn-${holders}`, ...choice.ports },
+    restore: { ...world.ports(), opener: world.opener, timer: realTimer, revocation: null, holder: `fn-${holders}`, ...choice.ports },
     target: { ...target, title: asked.cluster, reader: { ...target.reader, identity: async () => identity } },
     pairs: choice.pairs ?? [],
     self: { name: "certkeep-prod-restore", region: "eu-west-1" },

@@ -109,7 +109,10 @@ export async function readContainer(target: ContainerTarget, context: ContainerC
   // After a read with a gap, what is missing may reach a little further than it did; one that failed has left none.
   const joinsMs = before !== null && GAPS.has(before.code) ? Math.max(metMs ?? 0, before.askedMs + HELD_MS) : metMs;
   const wholeFromMs = code !== null || (current.reading.json && !debugSeen) ? null : restarted || metMs === null ? startedMs : joinsMs;
-  return { look: lookOf("logs", scope, nowMs, before, { code, unread, lineMs }), readings: pieces.map(({ reading }) => reading), wholeFromMs };
+  const more = pieces.reduce((sum, { reading }) => sum + reading.moreSigns, 0);
+  // It takes nothing from what is known of issuances, which are counted by themselves.
+  const left = more === 0 ? null : `${count(more, "line")} of more names and kinds than are kept`;
+  return { look: lookOf("logs", scope, nowMs, before, { code, unread: unread ?? left, lineMs }), readings: pieces.map(({ reading }) => reading), wholeFromMs };
 }
 
 interface Known {

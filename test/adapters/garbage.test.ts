@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createCollector, createThrift } from "../../../lib/adapters/kubernetes/garbage.ts";
+import { createCollector, createThrift } from "../../lib/adapters/garbage.ts";
 
 test("collects after pages of large values, thoroughly after every 8 MB, and never after ordinary ones", () => {
   const runs: string[] = [];

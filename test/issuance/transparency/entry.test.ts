@@ -1,12 +1,12 @@
 /** Entries of certificate logs: what counts as an issuance, and what is only unread or another's. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createVerifier } from "../../lib/certificate/verifier.ts";
-import { mergeIssuances } from "../../lib/issuance/issuance.ts";
-import { readLogged } from "../../lib/issuance/logged.ts";
-import { LETS_ENCRYPT } from "../../lib/issuer/issuers.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
-import { BACKDATE_MS, certificateOf, HOUR_MS, loggingIssuer, precertificateOf } from "../support/logged.ts";
+import { createVerifier } from "../../../lib/certificate/verifier.ts";
+import { mergeIssuances } from "../../../lib/issuance/issuance.ts";
+import { readLogged } from "../../../lib/issuance/transparency/entry.ts";
+import { LETS_ENCRYPT } from "../../../lib/issuer/issuers.ts";
+import { createAuthority } from "../../../lib/sandbox/pki.ts";
+import { BACKDATE_MS, certificateOf, HOUR_MS, loggingIssuer, precertificateOf } from "../../support/logged.ts";
 
 const NAME = "shop.tail1a2b3.ts.net";
 const DOMAIN = "tail1a2b3.ts.net";

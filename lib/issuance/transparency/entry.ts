@@ -7,13 +7,13 @@
  * What doesn't verify is never an issuance. Of an issuer that isn't counted it is another's; where it says that it is
  * of one that is (an intermediate that this version doesn't know yet), it is unread, which is no “nothing issued”.
  */
-import type { Anchors } from "../certificate/anchors.ts";
-import { lowerAscii } from "../certificate/domain.ts";
-import { parseCertificate } from "../certificate/parse.ts";
-import type { Verifier } from "../certificate/verifier.ts";
-import { backdateMsOf, type Issuer, issuerOf } from "../issuer/issuers.ts";
-import { createIssuance, type Issuance } from "./issuance.ts";
-import { parseSctList } from "./sct.ts";
+import type { Anchors } from "../../certificate/anchors.ts";
+import { lowerAscii } from "../../certificate/domain.ts";
+import { parseCertificate } from "../../certificate/parse.ts";
+import type { Verifier } from "../../certificate/verifier.ts";
+import { backdateMsOf, type Issuer, issuerOf } from "../../issuer/issuers.ts";
+import { createIssuance, type Issuance } from "../issuance.ts";
+import { parseSctList } from "../sct.ts";
 
 export type LoggedEntry =
   | { readonly kind: "issuance"; readonly issuance: Issuance }

@@ -3,16 +3,16 @@
  * their states. A state that can't be read is no reason to wait, since the audit is what tells of it.
  */
 import pLimit from "p-limit";
-import { formatInstant } from "../certificate/time.ts";
-import { formatMessage } from "../config/event/audit.ts";
-import { CertkeepError, isCertkeepError } from "../error.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Log } from "../ports/log.ts";
-import type { Queue } from "../ports/queue.ts";
-import type { StateStore } from "../ports/states.ts";
-import { isDue, sinceAudit } from "../state/due.ts";
-import { msOf } from "../finding/verdict.ts";
-import { loadState } from "./states.ts";
+import { formatInstant } from "../../certificate/time.ts";
+import { formatMessage } from "../../config/event/audit.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Queue } from "../../ports/queue.ts";
+import type { StateStore } from "../../ports/states.ts";
+import { isDue, sinceAudit } from "../../state/due.ts";
+import { msOf } from "../../finding/verdict.ts";
+import { loadState } from "../states.ts";
 
 export interface DispatchPorts {
   readonly states: StateStore;

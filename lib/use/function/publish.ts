@@ -3,9 +3,9 @@
  * it differs. Done once everything is queued: what keeps it from being written fails the run, so that an alarm tells of
  * it, and no audit waits for that.
  */
-import type { Published } from "../config/publish.ts";
-import type { Log } from "../ports/log.ts";
-import type { SharedText } from "../ports/text.ts";
+import type { Published } from "../../config/publish.ts";
+import type { Log } from "../../ports/log.ts";
+import type { SharedText } from "../../ports/text.ts";
 
 /** @throws CertkeepError for what the store does */
 export async function publishConfig(published: Published, place: SharedText, log: Log): Promise<void> {

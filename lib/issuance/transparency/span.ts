@@ -5,7 +5,7 @@
  * was issued since then can't have expired yet, however short it lives. Looks that follow each other within that span
  * join to a longer one. It ends before the look, by the time that a log may take to show what it was given.
  */
-import { HOUR_MS } from "./limit.ts";
+import { HOUR_MS } from "../limit.ts";
 
 /**
  * Taken off the end: logs promise to show a certificate within a day of taking it (RFC 6962 §3, the maximum merge

@@ -1,8 +1,8 @@
 /** The span of a look at certificate logs: what it says is complete has to be. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { uniteSpans } from "../../lib/issuance/evidence.ts";
-import { LOG_LAG_MS, spanOfLook } from "../../lib/issuance/sight.ts";
+import { uniteSpans } from "../../../lib/issuance/evidence.ts";
+import { LOG_LAG_MS, spanOfLook } from "../../../lib/issuance/transparency/span.ts";
 
 const HOUR_MS = 3_600_000;
 const SHORTEST_MS = 160 * HOUR_MS;
