@@ -46,6 +46,7 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
   /** In the order of Pebble's issuing them. */
   const issued: AcmeCertificate[] = [];
   const stored: AcmeCertificate[] = [];
+  let refusedMs = 0;
 
   const run = (...args: string[]): Promise<Ended> => runProgram(process.execPath, [MAIN, ...args], { cwd: folder, env: { PATH: process.env["PATH"] ?? "", HOME: folder, NODE_EXTRA_CA_CERTS: join(folder, "ca.pem") }, timeoutMs: 60_000 });
   const audit = async (): Promise<readonly string[]> => {
@@ -142,6 +143,7 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
   it("refused at last: a claim beside the shared budget, since what was seen doesn't bear it out", async () => {
     const retryAt = new Date(Date.now() + left(issued).retryInMs).toISOString().slice(0, 19).replace("T", " ");
     write(`cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after ${retryAt} UTC: see https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers`);
+    refusedMs = Date.now();
     expect(await audit()).toContain("rate_limited");
     const { ledger } = await known();
     expect(budget(ledger)).toMatchObject({ spent: 2, atMost: left(stored).remaining, atLeast: null, pinnedBy: null, claims: [{ cluster: "prod" }] });
@@ -149,6 +151,8 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
 
   it("found in certificate logs: everybody is told of all, the log's claims are the same ones, and the refusal pins what is left", async () => {
     appendFileSync(join(folder, "certkeep.yaml"), `sources: {transparency: {url: "https://127.0.0.1:${(search.address() as AddressInfo).port}/v1/issuances", domains: [${TAILNET}]}}\n`);
+    // What a log shows is settled a second later: from then on it reaches further than the refusal in it.
+    await new Promise((settled) => setTimeout(settled, Math.max(0, refusedMs + 2_000 - Date.now())));
     await audit();
     const across = await known();
     for (const [ledger, because] of [[across.ledger, "refusal"], [across.ledgerOf("prod"), "complete_source"]] as const) {
