@@ -5,7 +5,9 @@ const report = process.env["CERTKEEP_TEST_REPORT"];
 
 export default defineConfig({
   test: {
-    ...(report === undefined ? {} : { reporters: ["default", "json"], outputFile: { json: `${report}/vitest.json` } }),
+    ...(report === undefined
+      ? {}
+      : { reporters: ["default", "json"], outputFile: { json: `${report}/vitest.json` } }),
     projects: [
       {
         test: {

@@ -1,7 +1,7 @@
 /** Lambda, every few minutes: posts the digests that are due, and counts for alarms whether audits still finish. */
-import { composeDigestFunction } from "../lib/compose/function/digest.ts";
-import { runFunction, type Invocation } from "../lib/compose/function/run.ts";
-import { digestAll } from "../lib/use/function/digest.ts";
+import { composeDigestFunction } from "../lib/wiring/function/digest.ts";
+import { runFunction, type Invocation } from "../lib/wiring/function/run.ts";
+import { digestAll } from "../lib/usecases/function/digest.ts";
 
 export function handler(_event: unknown, context?: Invocation): Promise<object> {
   return runFunction("digest", context, async (run) => {

@@ -1,8 +1,8 @@
 /** Lambda, on a schedule: queues the clusters that are due, and publishes the configuration that the functions go by. */
-import { composeDispatch } from "../lib/compose/function/dispatch.ts";
-import { runFunction, type Invocation } from "../lib/compose/function/run.ts";
-import { dispatch } from "../lib/use/function/dispatch.ts";
-import { publishConfig } from "../lib/use/function/publish.ts";
+import { composeDispatch } from "../lib/wiring/function/dispatch.ts";
+import { runFunction, type Invocation } from "../lib/wiring/function/run.ts";
+import { dispatch } from "../lib/usecases/function/dispatch.ts";
+import { publishConfig } from "../lib/usecases/function/publish.ts";
 
 export function handler(_event: unknown, context?: Invocation): Promise<object> {
   return runFunction("dispatch", context, async (run) => {

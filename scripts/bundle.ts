@@ -6,7 +6,8 @@ import { build, type BuildOptions, type Metafile } from "esbuild";
 const ROOT = join(import.meta.dirname, "..");
 
 /** CommonJS parts of an ESM bundle call `require`. */
-const REQUIRE_BANNER = 'import { createRequire as certkeepRequire } from "node:module"; const require = certkeepRequire(import.meta.url);';
+const REQUIRE_BANNER =
+  'import { createRequire as certkeepRequire } from "node:module"; const require = certkeepRequire(import.meta.url);';
 
 const SHARED = {
   absWorkingDir: ROOT,
@@ -35,16 +36,31 @@ export async function bundleCommand(outdir: string): Promise<Metafile> {
 
 /** Names of the functions, as their files are called. */
 export function functionNames(): readonly string[] {
-  return readdirSync(join(ROOT, "functions")).filter((name) => name.endsWith(".ts")).map((name) => name.slice(0, -3)).toSorted();
+  return readdirSync(join(ROOT, "functions"))
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => name.slice(0, -3))
+    .toSorted();
 }
 
 /** Bundles one function as serverless.yml has it done. */
 export async function bundleFunction(name: string, outfile: string): Promise<Metafile> {
-  const { metafile } = await build({ ...SHARED, entryPoints: [`functions/${name}.ts`], outfile, format: "cjs", target: "node24" });
+  const { metafile } = await build({
+    ...SHARED,
+    entryPoints: [`functions/${name}.ts`],
+    outfile,
+    format: "cjs",
+    target: "node24",
+  });
   return metafile;
 }
 
 /** Bundles source text in the same way, for comparison. */
 export async function bundleText(contents: string, outfile: string): Promise<void> {
-  await build({ ...SHARED, stdin: { contents, resolveDir: ROOT, loader: "js" }, outfile, format: "cjs", target: "node24" });
+  await build({
+    ...SHARED,
+    stdin: { contents, resolveDir: ROOT, loader: "js" },
+    outfile,
+    format: "cjs",
+    target: "node24",
+  });
 }

@@ -9,14 +9,15 @@ import { posix, relative, sep } from "node:path";
 
 /** Rooms without effects: they import each other, the libraries below, and nothing that acts or knows the time. */
 const pureRooms = [
-  "access",
+  "rbac",
   "issuer",
   "certificate",
   "secret",
-  "issuance",
+  "ratelimit",
   "finding",
+  "diagnosis",
   "backup",
-  "recovery",
+  "restoreplan",
   "state",
   "report",
   "config",
@@ -48,12 +49,12 @@ const rooms: ReadonlyMap<string, Room> = new Map<string, Room>([
   ["lib", { rooms: [], modules: [] }],
   ...pureRooms.map((name): [string, Room] => [name, core]),
   ["ports", { rooms: pureRooms, modules: [] }],
-  ["use", { rooms: [...pureRooms, "ports"], modules: [...pureModules, "p-limit"] }],
+  ["usecases", { rooms: [...pureRooms, "ports"], modules: [...pureModules, "p-limit"] }],
   ["adapters", { rooms: [...pureRooms, "ports"], modules: null }],
   ["sandbox", { rooms: [...pureRooms, "ports"], modules: null }],
-  ["compose", { rooms: [...pureRooms, "ports", "use", "adapters", "sandbox"], modules: null }],
-  ["cli", { rooms: [...pureRooms, "ports", "use", "compose", "sandbox"], modules: null }],
-  ["functions", { rooms: [...pureRooms, "ports", "use", "compose"], modules: null }],
+  ["wiring", { rooms: [...pureRooms, "ports", "usecases", "adapters", "sandbox"], modules: null }],
+  ["cli", { rooms: [...pureRooms, "ports", "usecases", "wiring", "sandbox"], modules: null }],
+  ["functions", { rooms: [...pureRooms, "ports", "usecases", "wiring"], modules: null }],
   ["stack", { rooms: pureRooms, modules: [] }],
 ]);
 
@@ -80,7 +81,8 @@ function judgeImport(path: string, specifier: string): string | null {
   const from = roomOf(path);
   if (from === null) return null;
   const room = rooms.get(from);
-  if (room === undefined) return `lib/${from}/ is no room of the house: add it to scripts/house.ts with what it may import`;
+  if (room === undefined)
+    return `lib/${from}/ is no room of the house: add it to scripts/house.ts with what it may import`;
   if (!specifier.startsWith(".")) {
     if (room.modules === null || room.modules.includes(packageOf(specifier))) return null;
     return `${from} may not import ${specifier}: only ${room.modules.join(", ") || "no package at all"}`;
@@ -88,7 +90,9 @@ function judgeImport(path: string, specifier: string): string | null {
   const target = posix.join(posix.dirname(path), specifier);
   const to = roomOf(target);
   if (to === null) {
-    return target === "package.json" ? null : `${from} may not import ${target}, which isn't part of the program`;
+    return target === "package.json"
+      ? null
+      : `${from} may not import ${target}, which isn't part of the program`;
   }
   if (to === "lib") return null;
   if (to !== from) return room.rooms.includes(to) ? null : `${from} may not import ${to}`;
@@ -134,14 +138,20 @@ const clockRule = {
     const check = (node: Node): void => {
       if (node.callee?.type !== "Identifier" || node.callee.name !== "Date") return;
       if (node.type === "NewExpression" && (node.arguments?.length ?? 0) > 0) return;
-      context.report({ message: "time is an argument here: Date without one reads the clock", node });
+      context.report({
+        message: "time is an argument here: Date without one reads the clock",
+        node,
+      });
     };
     return { NewExpression: check, CallExpression: check };
   },
 };
 
 /** What oxlint loads. */
-const plugin = { meta: { name: "house" }, rules: { "import-rules": importRule, "no-clock": clockRule } };
+const plugin = {
+  meta: { name: "house" },
+  rules: { "import-rules": importRule, "no-clock": clockRule },
+};
 
 // oxlint takes a plugin from nowhere but the default export.
 export default plugin;

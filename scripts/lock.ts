@@ -54,6 +54,8 @@ for (const parent of Object.values(lock.packages)) {
   }
 }
 const order = (a: string, b: string): number => a.localeCompare(b, "en");
-lock.packages = Object.fromEntries(Object.entries(lock.packages).toSorted(([a], [b]) => order(a, b)));
+lock.packages = Object.fromEntries(
+  Object.entries(lock.packages).toSorted(([a], [b]) => order(a, b)),
+);
 writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
 process.stderr.write(`${added.length} platform packages added\n`);

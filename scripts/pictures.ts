@@ -13,7 +13,13 @@ import { pageHtml } from "../lib/report/html/page.ts";
 import { smallFleet } from "../test/report/fleet.ts";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 const COLOURS: Readonly<Record<string, string>> = { 31: "#ff8f87", 32: "#8fd694", 33: "#f0c674" };
 
@@ -32,8 +38,16 @@ function htmlOf(ansi: string): string {
       const code = /^\u001b\[(\d+)m$/.exec(part)?.[1];
       if (code === undefined) {
         if (part === "") return "";
-        const style = [colour === null ? "" : `color:${colour}`, dim ? "color:#8b95a5" : "", bold ? "font-weight:700" : ""].filter((one) => one !== "").join(";");
-        return style === "" ? escapeHtml(part) : `<span style="${style}">${escapeHtml(part)}</span>`;
+        const style = [
+          colour === null ? "" : `color:${colour}`,
+          dim ? "color:#8b95a5" : "",
+          bold ? "font-weight:700" : "",
+        ]
+          .filter((one) => one !== "")
+          .join(";");
+        return style === ""
+          ? escapeHtml(part)
+          : `<span style="${style}">${escapeHtml(part)}</span>`;
       }
       if (code === "1") bold = true;
       else if (code === "2") dim = true;
@@ -46,15 +60,25 @@ function htmlOf(ansi: string): string {
 
 /** The demo's lines from `$ certkeep audit` on, as many as a picture holds. */
 function auditLines(lines: number): string {
-  const run = spawnSync(process.execPath, ["lib/cli/main.ts", "demo"], { encoding: "utf8", env: { ...process.env, FORCE_COLOR: "1", NO_COLOR: "", TERM: "xterm-256color" } });
+  const run = spawnSync(process.execPath, ["lib/cli/main.ts", "demo"], {
+    encoding: "utf8",
+    env: { ...process.env, FORCE_COLOR: "1", NO_COLOR: "", TERM: "xterm-256color" },
+  });
   const all = run.stdout.split("\n");
   const from = all.findIndex((line) => line.startsWith("$ certkeep audit"));
-  if (run.status !== 0 || from < 0) throw new Error(`the demo ended with ${run.status}: ${run.stderr}`);
-  return all.slice(from, from + lines).join("\n").trimEnd();
+  if (run.status !== 0 || from < 0)
+    throw new Error(`the demo ended with ${run.status}: ${run.stderr}`);
+  return all
+    .slice(from, from + lines)
+    .join("\n")
+    .trimEnd();
 }
 
 async function terminalPicture(browser: Browser, path: string, lines: number): Promise<void> {
-  const page = await browser.newPage({ viewport: { width: 760, height: 400 }, deviceScaleFactor: 1.25 });
+  const page = await browser.newPage({
+    viewport: { width: 760, height: 400 },
+    deviceScaleFactor: 1.25,
+  });
   await page.setContent(`<!doctype html><meta charset="utf-8"><style>
     body{margin:0;padding:18px;background:transparent}
     #w{background:#161b22;border-radius:9px;overflow:hidden;box-shadow:0 3px 12px #0006}
@@ -68,7 +92,12 @@ async function terminalPicture(browser: Browser, path: string, lines: number): P
 
 /** The page of a fleet that tests know: two good clusters with some trouble, one out of sight. */
 async function reportPicture(browser: Browser, path: string): Promise<void> {
-  const context = await browser.newContext({ viewport: { width: 1040, height: 895 }, colorScheme: "light", locale: "en-GB", timezoneId: "UTC" });
+  const context = await browser.newContext({
+    viewport: { width: 1040, height: 895 },
+    colorScheme: "light",
+    locale: "en-GB",
+    timezoneId: "UTC",
+  });
   const page = await context.newPage();
   await page.setContent(pageHtml(smallFleet()));
   await page.locator("#count").getByText("1 to 50").waitFor();
@@ -76,11 +105,21 @@ async function reportPicture(browser: Browser, path: string): Promise<void> {
   await context.close();
 }
 
-const { values } = parseArgs({ options: { terminal: { type: "string" }, report: { type: "string" }, lines: { type: "string", default: "42" } } });
-if (!existsSync(EXECUTABLE)) throw new Error(`Chromium is missing at ${EXECUTABLE}: install it (Debian: chromium) or name it in CHROMIUM`);
+const { values } = parseArgs({
+  options: {
+    terminal: { type: "string" },
+    report: { type: "string" },
+    lines: { type: "string", default: "42" },
+  },
+});
+if (!existsSync(EXECUTABLE))
+  throw new Error(
+    `Chromium is missing at ${EXECUTABLE}: install it (Debian: chromium) or name it in CHROMIUM`,
+  );
 const browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
 try {
-  if (values.terminal !== undefined) await terminalPicture(browser, values.terminal, Number(values.lines));
+  if (values.terminal !== undefined)
+    await terminalPicture(browser, values.terminal, Number(values.lines));
   if (values.report !== undefined) await reportPicture(browser, values.report);
 } finally {
   await browser.close();

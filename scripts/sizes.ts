@@ -29,18 +29,35 @@ interface Size {
 
 function sizeOf(files: readonly string[]): Size {
   const contents = files.map((file) => readFileSync(file));
-  return { bytes: contents.reduce((sum, { length }) => sum + length, 0), gzipBytes: contents.reduce((sum, content) => sum + gzipSync(content).length, 0) };
+  return {
+    bytes: contents.reduce((sum, { length }) => sum + length, 0),
+    gzipBytes: contents.reduce((sum, content) => sum + gzipSync(content).length, 0),
+  };
 }
 
 /** The output of a source file and of the start-up file, and all that they import statically. */
-function loadedBy(source: string, folder: string, metafile: Awaited<ReturnType<typeof bundleCommand>>): string[] {
-  const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [path.slice(path.lastIndexOf("/") + 1), output]));
+function loadedBy(
+  source: string,
+  folder: string,
+  metafile: Awaited<ReturnType<typeof bundleCommand>>,
+): string[] {
+  const outputs = new Map(
+    Object.entries(metafile.outputs).map(([path, output]) => [
+      path.slice(path.lastIndexOf("/") + 1),
+      output,
+    ]),
+  );
   const met = new Set<string>();
-  const queue = ["main.js", ...[...outputs].filter(([, { entryPoint }]) => entryPoint === source).map(([name]) => name)];
+  const queue = [
+    "main.js",
+    ...[...outputs].filter(([, { entryPoint }]) => entryPoint === source).map(([name]) => name),
+  ];
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (met.has(name)) continue;
     met.add(name);
-    for (const one of outputs.get(name)?.imports ?? []) if (one.kind === "import-statement" && one.external !== true) queue.push(one.path.slice(one.path.lastIndexOf("/") + 1));
+    for (const one of outputs.get(name)?.imports ?? [])
+      if (one.kind === "import-statement" && one.external !== true)
+        queue.push(one.path.slice(one.path.lastIndexOf("/") + 1));
   }
   return [...met].map((name) => join(folder, name));
 }
@@ -51,8 +68,16 @@ try {
   const cli = join(folder, "cli");
   const metafile = await bundleCommand(cli);
   sizes.set("command, at start", sizeOf(loadedBy("lib/cli/main.ts", cli, metafile)));
-  for (const name of ["audit", "check"]) sizes.set(`command ${name}`, sizeOf(loadedBy(`lib/cli/${name}.ts`, cli, metafile)));
-  sizes.set("command, all", sizeOf(readdirSync(cli).filter((name) => name.endsWith(".js")).map((name) => join(cli, name))));
+  for (const name of ["audit", "check"])
+    sizes.set(`command ${name}`, sizeOf(loadedBy(`lib/cli/${name}.ts`, cli, metafile)));
+  sizes.set(
+    "command, all",
+    sizeOf(
+      readdirSync(cli)
+        .filter((name) => name.endsWith(".js"))
+        .map((name) => join(cli, name)),
+    ),
+  );
   for (const name of functionNames()) {
     const file = join(folder, `${name}.cjs`);
     await bundleFunction(name, file);
@@ -62,11 +87,15 @@ try {
   for (const [name, { bytes, gzipBytes }] of sizes) {
     const limit = LIMITS_KB[name] ?? null;
     const over = limit === null || bytes > limit * 1000;
-    process.stdout.write(`${name.padEnd(20)} ${kb(bytes)} minified ${kb(gzipBytes)} gzip   limit ${limit === null ? "none: set one in scripts/sizes.ts" : `${limit} kB`}${over ? "   OVER" : ""}\n`);
+    process.stdout.write(
+      `${name.padEnd(20)} ${kb(bytes)} minified ${kb(gzipBytes)} gzip   limit ${limit === null ? "none: set one in scripts/sizes.ts" : `${limit} kB`}${over ? "   OVER" : ""}\n`,
+    );
     if (over) process.exitCode = 1;
   }
   for (const name of Object.keys(LIMITS_KB).filter((known) => !sizes.has(known))) {
-    process.stdout.write(`${name.padEnd(20)} has a limit and is not there: take it out of scripts/sizes.ts\n`);
+    process.stdout.write(
+      `${name.padEnd(20)} has a limit and is not there: take it out of scripts/sizes.ts\n`,
+    );
     process.exitCode = 1;
   }
 } finally {

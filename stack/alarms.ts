@@ -27,8 +27,24 @@ interface Alarm {
 
 export function alarms(parameters: Parameters): Resources {
   const { stage, alarmEmail, topicKey, intervalMinutes } = parameters;
-  const own = (metric: MetricName): Pick<Alarm, "namespace" | "metric" | "dimensions"> => ({ namespace: METRICS, metric, dimensions: { stage } });
-  const alarm = (id: string, { description, namespace, metric, dimensions, periodSeconds, statistic, missing, periods = 1 }: Alarm): Record<string, Resource> => ({
+  const own = (metric: MetricName): Pick<Alarm, "namespace" | "metric" | "dimensions"> => ({
+    namespace: METRICS,
+    metric,
+    dimensions: { stage },
+  });
+  const alarm = (
+    id: string,
+    {
+      description,
+      namespace,
+      metric,
+      dimensions,
+      periodSeconds,
+      statistic,
+      missing,
+      periods = 1,
+    }: Alarm,
+  ): Record<string, Resource> => ({
     [`${id}Alarm`]: {
       Type: "AWS::CloudWatch::Alarm",
       Properties: {
@@ -49,11 +65,25 @@ export function alarms(parameters: Parameters): Resources {
     },
   });
   // A function that fails at each of its runs stays in alarm, and doesn't mail by turns that it is and that it isn't.
-  const turnSeconds = (name: FunctionName): number => (name === "dispatch" ? Math.min(DAY_SECONDS, (intervalMinutes + 5) * 60) : 900);
+  const turnSeconds = (name: FunctionName): number =>
+    name === "dispatch" ? Math.min(DAY_SECONDS, (intervalMinutes + 5) * 60) : 900;
   const errors = (name: FunctionName): Record<string, Resource> =>
-    alarm(`${name[0]?.toUpperCase()}${name.slice(1)}Errors`, { description: `The function ${name} failed: its log group says why.`, namespace: "AWS/Lambda", metric: "Errors", dimensions: { FunctionName: { Ref: `${name[0]?.toUpperCase()}${name.slice(1)}LambdaFunction` } }, periodSeconds: turnSeconds(name), statistic: "Sum", missing: "notBreaching" });
+    alarm(`${name[0]?.toUpperCase()}${name.slice(1)}Errors`, {
+      description: `The function ${name} failed: its log group says why.`,
+      namespace: "AWS/Lambda",
+      metric: "Errors",
+      dimensions: {
+        FunctionName: { Ref: `${name[0]?.toUpperCase()}${name.slice(1)}LambdaFunction` },
+      },
+      periodSeconds: turnSeconds(name),
+      statistic: "Sum",
+      missing: "notBreaching",
+    });
   return {
-    AlarmTopic: { Type: "AWS::SNS::Topic", Properties: topicKey === null ? {} : { KmsMasterKeyId: topicKey } },
+    AlarmTopic: {
+      Type: "AWS::SNS::Topic",
+      Properties: topicKey === null ? {} : { KmsMasterKeyId: topicKey },
+    },
     AlarmTopicPolicy: {
       Type: "AWS::SNS::TopicPolicy",
       Properties: {
@@ -61,17 +91,69 @@ export function alarms(parameters: Parameters): Resources {
         PolicyDocument: {
           Version: "2012-10-17",
           Statement: [
-            { Sid: "Alarms", Effect: "Allow", Principal: { Service: "cloudwatch.amazonaws.com" }, Action: "sns:Publish", Resource: { Ref: "AlarmTopic" }, Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } } },
-            { Sid: "TlsOnly", Effect: "Deny", Principal: "*", Action: "sns:Publish", Resource: { Ref: "AlarmTopic" }, Condition: { Bool: { "aws:SecureTransport": "false" } } },
+            {
+              Sid: "Alarms",
+              Effect: "Allow",
+              Principal: { Service: "cloudwatch.amazonaws.com" },
+              Action: "sns:Publish",
+              Resource: { Ref: "AlarmTopic" },
+              Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+            },
+            {
+              Sid: "TlsOnly",
+              Effect: "Deny",
+              Principal: "*",
+              Action: "sns:Publish",
+              Resource: { Ref: "AlarmTopic" },
+              Condition: { Bool: { "aws:SecureTransport": "false" } },
+            },
           ],
         },
       },
     },
-    ...(alarmEmail === null ? {} : { AlarmSubscription: { Type: "AWS::SNS::Subscription", Properties: { TopicArn: { Ref: "AlarmTopic" }, Protocol: "email", Endpoint: alarmEmail } } }),
-    ...alarm("DeadLetters", { description: "An audit failed as often as it may be tried: its message is in the dead-letter queue.", namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimensions: { QueueName: att("DeadLetters", "QueueName") }, periodSeconds: 300, statistic: "Maximum", missing: "notBreaching" }),
-    ...alarm("AuditingStalled", { description: `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which counts that, says nothing.`, ...own("AuditingStalled"), periodSeconds: 900, statistic: "Maximum", missing: "breaching" }),
-    ...alarm("DigestsUndelivered", { description: "A digest waits: Slack didn't take it.", ...own("DigestsUndelivered"), periodSeconds: 900, statistic: "Maximum", missing: "notBreaching" }),
-    ...alarm("DrillFailed", { description: "A drill found copies that a restore couldn't use, or didn't come to its end.", ...own("DrillFailed"), periodSeconds: 3600, statistic: "Maximum", missing: "ignore" }),
-    ...Object.assign({}, ...FUNCTIONS.map(errors)) as Record<string, Resource>,
+    ...(alarmEmail === null
+      ? {}
+      : {
+          AlarmSubscription: {
+            Type: "AWS::SNS::Subscription",
+            Properties: {
+              TopicArn: { Ref: "AlarmTopic" },
+              Protocol: "email",
+              Endpoint: alarmEmail,
+            },
+          },
+        }),
+    ...alarm("DeadLetters", {
+      description:
+        "An audit failed as often as it may be tried: its message is in the dead-letter queue.",
+      namespace: "AWS/SQS",
+      metric: "ApproximateNumberOfMessagesVisible",
+      dimensions: { QueueName: att("DeadLetters", "QueueName") },
+      periodSeconds: 300,
+      statistic: "Maximum",
+      missing: "notBreaching",
+    }),
+    ...alarm("AuditingStalled", {
+      description: `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which counts that, says nothing.`,
+      ...own("AuditingStalled"),
+      periodSeconds: 900,
+      statistic: "Maximum",
+      missing: "breaching",
+    }),
+    ...alarm("DigestsUndelivered", {
+      description: "A digest waits: Slack didn't take it.",
+      ...own("DigestsUndelivered"),
+      periodSeconds: 900,
+      statistic: "Maximum",
+      missing: "notBreaching",
+    }),
+    ...alarm("DrillFailed", {
+      description: "A drill found copies that a restore couldn't use, or didn't come to its end.",
+      ...own("DrillFailed"),
+      periodSeconds: 3600,
+      statistic: "Maximum",
+      missing: "ignore",
+    }),
+    ...(Object.assign({}, ...FUNCTIONS.map(errors)) as Record<string, Resource>),
   };
 }

@@ -12,7 +12,10 @@ export function environment(parameters: Parameters): Environment {
     NODE_OPTIONS: "--enable-source-maps",
     CERTKEEP_STAGE: stage,
     CERTKEEP_STATE: withBucket("s3://${Bucket}/state", parameters),
-    CERTKEEP_BACKUPS: parameters.backups === "s3" ? withBucket("s3://${Bucket}/backups", parameters) : `${root}/backups`,
+    CERTKEEP_BACKUPS:
+      parameters.backups === "s3"
+        ? withBucket("s3://${Bucket}/backups", parameters)
+        : `${root}/backups`,
     CERTKEEP_REGISTRY: root,
     CERTKEEP_INTERVAL_MINUTES: String(parameters.intervalMinutes),
     CERTKEEP_RESTORE_FUNCTION: `certkeep-${stage}-restore`,
@@ -25,10 +28,15 @@ export function environment(parameters: Parameters): Environment {
 }
 
 /** Of one function alone. */
-export function ownEnvironment(parameters: Parameters): Readonly<Partial<Record<FunctionName, Environment>>> {
+export function ownEnvironment(
+  parameters: Parameters,
+): Readonly<Partial<Record<FunctionName, Environment>>> {
   const identity = { CERTKEEP_IDENTITY: `secretsmanager://${secretsRoot(parameters)}/identity` };
   return {
-    dispatch: { CERTKEEP_QUEUE_URL: { Ref: "AuditQueue" }, CERTKEEP_PUBLISH: withBucket("s3://${Bucket}/certkeep.yaml", parameters) },
+    dispatch: {
+      CERTKEEP_QUEUE_URL: { Ref: "AuditQueue" },
+      CERTKEEP_PUBLISH: withBucket("s3://${Bucket}/certkeep.yaml", parameters),
+    },
     drill: identity,
     restore: identity,
   };

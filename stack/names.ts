@@ -14,14 +14,26 @@ export const att = (id: string, attribute = "Arn"): Value => ({ "Fn::GetAtt": [i
 export const secretsRoot = ({ stage }: Parameters): string => `certkeep/${stage}`;
 
 /** Name of the state bucket: the adopted one's, or that of the one the stack makes. */
-export const bucketName = ({ stateBucket }: Parameters): Value => stateBucket ?? { Ref: "StateBucket" };
+export const bucketName = ({ stateBucket }: Parameters): Value =>
+  stateBucket ?? { Ref: "StateBucket" };
 
 /** `text` with `${Bucket}` for the bucket's name. */
 export function withBucket(text: string, parameters: Parameters): Value {
-  return parameters.stateBucket === null ? sub(text.replaceAll("${Bucket}", "${StateBucket}")) : text.includes("${AWS::") ? sub(text.replaceAll("${Bucket}", parameters.stateBucket)) : text.replaceAll("${Bucket}", parameters.stateBucket);
+  return parameters.stateBucket === null
+    ? sub(text.replaceAll("${Bucket}", "${StateBucket}"))
+    : text.includes("${AWS::")
+      ? sub(text.replaceAll("${Bucket}", parameters.stateBucket))
+      : text.replaceAll("${Bucket}", parameters.stateBucket);
 }
 
 /** ARN of secrets below the stage's root. A secret's ARN ends with six characters of AWS's own. */
-export const secretArn = (parameters: Parameters, path: string): Value => sub(`arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:${secretsRoot(parameters)}/${path}`);
+export const secretArn = (parameters: Parameters, path: string): Value =>
+  sub(
+    `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:${secretsRoot(parameters)}/${path}`,
+  );
 
-export const bucketArn = (parameters: Parameters, key?: string): Value => withBucket(`arn:\${AWS::Partition}:s3:::\${Bucket}${key === undefined ? "" : `/${key}`}`, parameters);
+export const bucketArn = (parameters: Parameters, key?: string): Value =>
+  withBucket(
+    `arn:\${AWS::Partition}:s3:::\${Bucket}${key === undefined ? "" : `/${key}`}`,
+    parameters,
+  );

@@ -28,5 +28,11 @@ export function lookAtConfig(text: string | null, packagingAlone: boolean): Look
     if (!isCertkeepError(error)) throw error;
     return { mistake: error.message, notes: [] };
   }
-  return { mistake: null, notes: parsed.config.recipients.length > 0 ? [] : [`${NAME} names no recipients: nothing will be backed up. ${INIT} makes a key`] };
+  return {
+    mistake: null,
+    notes:
+      parsed.config.recipients.length > 0
+        ? []
+        : [`${NAME} names no recipients: nothing will be backed up. ${INIT} makes a key`],
+  };
 }

@@ -59,9 +59,13 @@ export const NAMES = [
 export type Given = Readonly<Record<(typeof NAMES)[number], unknown>>;
 
 const KEY = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/;
-const KEY_WORDS = "the ARN of a KMS key, such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-…, not of an alias";
+const KEY_WORDS =
+  "the ARN of a KMS key, such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-…, not of an alias";
 const ROLE = /^(arn:aws[a-z-]*:iam::(\d{12}|\*):role\/)?[\w+=,.@*/-]{1,512}$/;
-const RETENTION_DAYS: ReadonlySet<number> = new Set([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]);
+const RETENTION_DAYS: ReadonlySet<number> = new Set([
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
+  3653,
+]);
 /** Lambda stops at 15 minutes, SQS hides a message for 12 hours at most. */
 const MAX_TIMEOUT_SECONDS = 900;
 const MAX_VISIBILITY_SECONDS = 43_200;
@@ -70,7 +74,9 @@ const VISIBILITY_FACTOR = 6;
 
 function refuse(name: string, found: unknown, expected: string): Error {
   // A proxy's URL may have a password in it.
-  return mistake(`parameter ${name}: found ${name === "httpsProxy" ? "something else" : JSON.stringify(found)}; expected ${expected}`);
+  return mistake(
+    `parameter ${name}: found ${name === "httpsProxy" ? "something else" : JSON.stringify(found)}; expected ${expected}`,
+  );
 }
 
 /** The framework prints the stack of what is thrown: whoever made a mistake gets the message alone. */
@@ -85,7 +91,9 @@ export function refuseUnknown(names: readonly string[]): void {
   for (const name of names) {
     if ((NAMES as readonly string[]).includes(name)) continue;
     const near = meant(name, NAMES);
-    throw mistake(`parameter ${JSON.stringify(name)}: doesn't exist; expected one of ${NAMES.join(", ")}.${near === null ? "" : ` Did you mean ${near}?`}`);
+    throw mistake(
+      `parameter ${JSON.stringify(name)}: doesn't exist; expected one of ${NAMES.join(", ")}.${near === null ? "" : ` Did you mean ${near}?`}`,
+    );
   }
 }
 
@@ -93,34 +101,61 @@ export function parseParameters(given: Given, stage: string, region: string): Pa
   const text = (name: keyof Given, form: RegExp, expected: string): string | null => {
     const value = given[name] ?? "";
     if (value === "") return null;
-    if (typeof value !== "string" || !form.test(value)) throw refuse(name, value, `${expected}, or nothing`);
+    if (typeof value !== "string" || !form.test(value))
+      throw refuse(name, value, `${expected}, or nothing`);
     return value;
   };
   const whole = (name: keyof Given, least: number, most: number): number => {
-    const value = typeof given[name] === "string" && /^\d{1,9}$/.test(given[name]) ? Number(given[name]) : given[name];
-    if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) throw refuse(name, given[name], `a whole number from ${least} to ${most}`);
+    const value =
+      typeof given[name] === "string" && /^\d{1,9}$/.test(given[name])
+        ? Number(given[name])
+        : given[name];
+    if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most)
+      throw refuse(name, given[name], `a whole number from ${least} to ${most}`);
     return value;
   };
   const list = (name: keyof Given, form: RegExp, expected: string): string[] => {
     const value = given[name] ?? "";
-    const items = Array.isArray(value) ? (value as unknown[]) : typeof value === "string" ? value.split(",").filter((item) => item !== "") : [value];
+    const items = Array.isArray(value)
+      ? (value as unknown[])
+      : typeof value === "string"
+        ? value.split(",").filter((item) => item !== "")
+        : [value];
     return items.map((item) => {
-      if (typeof item !== "string" || !form.test(item)) throw refuse(name, item, `${expected}; several with a comma between`);
+      if (typeof item !== "string" || !form.test(item))
+        throw refuse(name, item, `${expected}; several with a comma between`);
       return item;
     });
   };
   // The name is in those of the roles, which have 64 characters.
-  if (!/^[a-z][a-z0-9-]{0,19}$/.test(stage)) throw refuse("stage", stage, "at most 20 small letters, digits and -, the first a letter");
+  if (!/^[a-z][a-z0-9-]{0,19}$/.test(stage))
+    throw refuse("stage", stage, "at most 20 small letters, digits and -, the first a letter");
   const timeoutSeconds = whole("timeoutSeconds", 10, MAX_TIMEOUT_SECONDS);
   const visibilitySeconds = whole("visibilitySeconds", 1, MAX_VISIBILITY_SECONDS);
-  if (visibilitySeconds < VISIBILITY_FACTOR * timeoutSeconds) throw refuse("visibilitySeconds", visibilitySeconds, `at least ${VISIBILITY_FACTOR * timeoutSeconds}, six times the time-out, or a message may be given to a second function while the first still works on it`);
+  if (visibilitySeconds < VISIBILITY_FACTOR * timeoutSeconds)
+    throw refuse(
+      "visibilitySeconds",
+      visibilitySeconds,
+      `at least ${VISIBILITY_FACTOR * timeoutSeconds}, six times the time-out, or a message may be given to a second function while the first still works on it`,
+    );
   const logRetentionDays = whole("logRetentionDays", 1, 3653);
-  if (!RETENTION_DAYS.has(logRetentionDays)) throw refuse("logRetentionDays", logRetentionDays, `what CloudWatch takes: ${[...RETENTION_DAYS].join(", ")}`);
+  if (!RETENTION_DAYS.has(logRetentionDays))
+    throw refuse(
+      "logRetentionDays",
+      logRetentionDays,
+      `what CloudWatch takes: ${[...RETENTION_DAYS].join(", ")}`,
+    );
   const { backups } = given;
-  if (backups !== "secretsmanager" && backups !== "s3") throw refuse("backups", backups, "secretsmanager or s3");
+  if (backups !== "secretsmanager" && backups !== "s3")
+    throw refuse("backups", backups, "secretsmanager or s3");
   const subnets = list("subnets", /^subnet-[0-9a-f]{8,17}$/, "a subnet's id");
   const securityGroups = list("securityGroups", /^sg-[0-9a-f]{8,17}$/, "a security group's id");
-  if ((subnets.length === 0) !== (securityGroups.length === 0)) throw refuse(subnets.length === 0 ? "subnets" : "securityGroups", "none", "both subnets and securityGroups, or neither");
+  if ((subnets.length === 0) !== (securityGroups.length === 0))
+    throw refuse(
+      subnets.length === 0 ? "subnets" : "securityGroups",
+      "none",
+      "both subnets and securityGroups, or neither",
+    );
   const proxy = /^https?:\/\/[^\s/@]+\/?$/;
   return {
     stage,
@@ -137,14 +172,30 @@ export function parseParameters(given: Given, stage: string, region: string): Pa
     kmsKey: text("kmsKey", KEY, KEY_WORDS),
     topicKey: text("topicKey", KEY, KEY_WORDS),
     alarmEmail: text("alarmEmail", /^[^\s@]+@[^\s@]+$/, "an e-mail address"),
-    permissionsBoundary: text("permissionsBoundary", /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/, "the ARN of a policy"),
+    permissionsBoundary: text(
+      "permissionsBoundary",
+      /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/,
+      "the ARN of a policy",
+    ),
     rolePath: text("rolePath", /^\/([\w+=,.@-]+\/)*$/, "a path that begins and ends with /") ?? "/",
     tags: parseTags(given.tags),
-    readRoles: list("readRoles", ROLE, "the ARN of a role, or its name in this account; * stands for any characters"),
-    restoreRoles: list("restoreRoles", ROLE, "the ARN of a role, or its name in this account; * stands for any characters"),
+    readRoles: list(
+      "readRoles",
+      ROLE,
+      "the ARN of a role, or its name in this account; * stands for any characters",
+    ),
+    restoreRoles: list(
+      "restoreRoles",
+      ROLE,
+      "the ARN of a role, or its name in this account; * stands for any characters",
+    ),
     subnets,
     securityGroups,
-    httpsProxy: text("httpsProxy", proxy, "the URL of a proxy with neither user nor path, such as http://proxy.example.com:3128"),
+    httpsProxy: text(
+      "httpsProxy",
+      proxy,
+      "the URL of a proxy with neither user nor path, such as http://proxy.example.com:3128",
+    ),
     noProxy: text("noProxy", /^[^\s]+$/, "hosts with a comma between"),
   };
 }
@@ -152,10 +203,19 @@ export function parseParameters(given: Given, stage: string, region: string): Pa
 /** `{ key: value }` or `key=value,key=value`. */
 function parseTags(given: unknown): Record<string, string> {
   const pairs: readonly (readonly [string, unknown])[] =
-    typeof given === "object" && given !== null ? Object.entries(given) : String(given ?? "").split(",").filter((pair) => pair !== "").map((pair): [string, unknown] => [pair.split("=")[0] ?? "", pair.includes("=") ? pair.slice(pair.indexOf("=") + 1) : null]);
+    typeof given === "object" && given !== null
+      ? Object.entries(given)
+      : String(given ?? "")
+          .split(",")
+          .filter((pair) => pair !== "")
+          .map((pair): [string, unknown] => [
+            pair.split("=")[0] ?? "",
+            pair.includes("=") ? pair.slice(pair.indexOf("=") + 1) : null,
+          ]);
   return Object.fromEntries(
     pairs.map(([key, value]) => {
-      if (!/^[\w .:/+@-]{1,128}$/.test(key) || typeof value !== "string" || value.length > 256) throw refuse("tags", `${key}=${String(value)}`, "key=value, several with a comma between");
+      if (!/^[\w .:/+@-]{1,128}$/.test(key) || typeof value !== "string" || value.length > 256)
+        throw refuse("tags", `${key}=${String(value)}`, "key=value, several with a comma between");
       return [key, value];
     }),
   );

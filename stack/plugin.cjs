@@ -13,13 +13,21 @@ module.exports = function CertkeepStack(serverless, options, { log }) {
   const { refuseUnknown } = require("./parameters.ts");
   try {
     const given = [options.param ?? []].flat().map((pair) => pair.split("=")[0]);
-    refuseUnknown([...given, ...Object.values(serverless.configurationInput.params ?? {}).flatMap((params) => Object.keys(params ?? {}))]);
+    refuseUnknown([
+      ...given,
+      ...Object.values(serverless.configurationInput.params ?? {}).flatMap((params) =>
+        Object.keys(params ?? {}),
+      ),
+    ]);
   } catch (error) {
     throw refuse(error.message);
   }
   const lookAtConfig = () => {
     const text = textOf(join(serverless.serviceDir, "certkeep.yaml"));
-    const { mistake, notes } = require("./packaged.ts").lookAtConfig(text, serverless.processedInput.commands[0] === "package");
+    const { mistake, notes } = require("./packaged.ts").lookAtConfig(
+      text,
+      serverless.processedInput.commands[0] === "package",
+    );
     if (mistake !== null) throw refuse(mistake);
     for (const note of notes) log.warning(note);
   };
@@ -28,19 +36,32 @@ module.exports = function CertkeepStack(serverless, options, { log }) {
     "before:deploy:function:initialize": lookAtConfig,
     // After serverless-iam-roles-per-function, which stands before this in serverless.yml and needs it as a model.
     "before:package:finalize": () => {
-      delete serverless.service.provider.compiledCloudFormationTemplate.Resources.IamRoleLambdaExecution;
+      delete serverless.service.provider.compiledCloudFormationTemplate.Resources
+        .IamRoleLambdaExecution;
     },
     initialize: () => {
       if (serverless.processedInput.commands.join(" ") !== "invoke local") return;
       const { provider, functions } = serverless.service;
-      const left = [provider.environment, functions[options.function]?.environment ?? {}].flatMap((environment) => leaveOut(environment));
-      log.notice(`Left out, since only the deployed stack knows it (--env NAME=VALUE gives it): ${left.join(", ")}`);
+      const left = [provider.environment, functions[options.function]?.environment ?? {}].flatMap(
+        (environment) => leaveOut(environment),
+      );
+      log.notice(
+        `Left out, since only the deployed stack knows it (--env NAME=VALUE gives it): ${left.join(", ")}`,
+      );
     },
     "after:aws:info:displayStackOutputs": () => {
       // What the framework's own plugin has just asked CloudFormation for.
-      const outputs = serverless.pluginManager.plugins.find(({ gatheredData }) => gatheredData !== undefined)?.gatheredData.outputs ?? [];
-      const next = outputs.filter(({ OutputKey }) => OutputKey.startsWith("Next")).toSorted((a, b) => (a.OutputKey < b.OutputKey ? -1 : 1));
-      if (next.length > 0) serverless.addServiceOutputSection("next", next.map(({ Description, OutputValue }) => `${Description}:\n    ${OutputValue}`));
+      const outputs =
+        serverless.pluginManager.plugins.find(({ gatheredData }) => gatheredData !== undefined)
+          ?.gatheredData.outputs ?? [];
+      const next = outputs
+        .filter(({ OutputKey }) => OutputKey.startsWith("Next"))
+        .toSorted((a, b) => (a.OutputKey < b.OutputKey ? -1 : 1));
+      if (next.length > 0)
+        serverless.addServiceOutputSection(
+          "next",
+          next.map(({ Description, OutputValue }) => `${Description}:\n    ${OutputValue}`),
+        );
     },
   };
 };

@@ -17,11 +17,17 @@ export function queue({ kmsKey, visibilitySeconds, maxReceiveCount }: Parameters
         ...encryption,
         VisibilityTimeout: visibilitySeconds,
         // At least as long as its messages may be hidden in all their tries.
-        MessageRetentionPeriod: Math.min(DEAD_LETTER_SECONDS, Math.max(RETENTION_SECONDS, visibilitySeconds * (maxReceiveCount + 1))),
+        MessageRetentionPeriod: Math.min(
+          DEAD_LETTER_SECONDS,
+          Math.max(RETENTION_SECONDS, visibilitySeconds * (maxReceiveCount + 1)),
+        ),
         RedrivePolicy: { deadLetterTargetArn: att("DeadLetters"), maxReceiveCount },
       },
     },
-    DeadLetters: { Type: "AWS::SQS::Queue", Properties: { ...encryption, MessageRetentionPeriod: DEAD_LETTER_SECONDS } },
+    DeadLetters: {
+      Type: "AWS::SQS::Queue",
+      Properties: { ...encryption, MessageRetentionPeriod: DEAD_LETTER_SECONDS },
+    },
     QueuePolicy: tlsOnly("AuditQueue"),
     DeadLettersPolicy: tlsOnly("DeadLetters"),
   };
@@ -32,7 +38,19 @@ function tlsOnly(id: string): Resource {
     Type: "AWS::SQS::QueuePolicy",
     Properties: {
       Queues: [{ Ref: id }],
-      PolicyDocument: { Version: "2012-10-17", Statement: [{ Sid: "TlsOnly", Effect: "Deny", Principal: "*", Action: "sqs:*", Resource: att(id), Condition: { Bool: { "aws:SecureTransport": "false" } } }] },
+      PolicyDocument: {
+        Version: "2012-10-17",
+        Statement: [
+          {
+            Sid: "TlsOnly",
+            Effect: "Deny",
+            Principal: "*",
+            Action: "sqs:*",
+            Resource: att(id),
+            Condition: { Bool: { "aws:SecureTransport": "false" } },
+          },
+        ],
+      },
     },
   };
 }

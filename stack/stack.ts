@@ -17,7 +17,13 @@ export function createStack(given: Given, stage: string, region: string): object
     own: ownEnvironment(parameters),
     permissions: permissions(parameters),
     rate: intervalMinutes === 1 ? "rate(1 minute)" : `rate(${intervalMinutes} minutes)`,
-    iam: { path: parameters.rolePath, tags: parameters.tags, ...(parameters.permissionsBoundary === null ? {} : { permissionsBoundary: parameters.permissionsBoundary }) },
+    iam: {
+      path: parameters.rolePath,
+      tags: parameters.tags,
+      ...(parameters.permissionsBoundary === null
+        ? {}
+        : { permissionsBoundary: parameters.permissionsBoundary }),
+    },
     vpc: subnets.length === 0 ? null : { subnetIds: subnets, securityGroupIds: securityGroups },
     resources: { ...storage(parameters), ...queue(parameters), ...alarms(parameters) },
     outputs: outputs(parameters),

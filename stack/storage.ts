@@ -12,7 +12,13 @@ const NONCURRENT_DAYS = 30;
 export function storage(parameters: Parameters): Resources {
   if (parameters.stateBucket !== null) return {};
   const { kmsKey } = parameters;
-  const encryption = kmsKey === null ? { ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } } : { ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: kmsKey }, BucketKeyEnabled: true };
+  const encryption =
+    kmsKey === null
+      ? { ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }
+      : {
+          ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: kmsKey },
+          BucketKeyEnabled: true,
+        };
   return {
     StateBucket: {
       Type: "AWS::S3::Bucket",
@@ -21,12 +27,26 @@ export function storage(parameters: Parameters): Resources {
       Properties: {
         VersioningConfiguration: { Status: "Enabled" },
         BucketEncryption: { ServerSideEncryptionConfiguration: [encryption] },
-        PublicAccessBlockConfiguration: { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
         OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
         LifecycleConfiguration: {
           Rules: [
-            { Id: "noncurrent", Status: "Enabled", NoncurrentVersionExpiration: { NoncurrentDays: NONCURRENT_DAYS }, ExpiredObjectDeleteMarker: true },
-            { Id: "unfinished", Status: "Enabled", AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
+            {
+              Id: "noncurrent",
+              Status: "Enabled",
+              NoncurrentVersionExpiration: { NoncurrentDays: NONCURRENT_DAYS },
+              ExpiredObjectDeleteMarker: true,
+            },
+            {
+              Id: "unfinished",
+              Status: "Enabled",
+              AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+            },
           ],
         },
       },
@@ -39,7 +59,16 @@ export function storage(parameters: Parameters): Resources {
         Bucket: { Ref: "StateBucket" },
         PolicyDocument: {
           Version: "2012-10-17",
-          Statement: [{ Sid: "TlsOnly", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: [att("StateBucket"), sub("${StateBucket.Arn}/*")], Condition: { Bool: { "aws:SecureTransport": "false" } } }],
+          Statement: [
+            {
+              Sid: "TlsOnly",
+              Effect: "Deny",
+              Principal: "*",
+              Action: "s3:*",
+              Resource: [att("StateBucket"), sub("${StateBucket.Arn}/*")],
+              Condition: { Bool: { "aws:SecureTransport": "false" } },
+            },
+          ],
         },
       },
     },

@@ -24,50 +24,135 @@ function returned(expression: string): string {
 /** What it is about, the file, its source, the one rule that it breaks. */
 const broken: readonly (readonly [string, string, string, string])[] = [
   ["a pure room and the file system", "lib/certificate/a.ts", imported("node:fs"), imports],
-  ["a pure room and a promise of files", "lib/certificate/b.ts", imported("node:fs/promises"), imports],
+  [
+    "a pure room and a promise of files",
+    "lib/certificate/b.ts",
+    imported("node:fs/promises"),
+    imports,
+  ],
   ["a pure room and an SDK", "lib/backup/a.ts", imported("@aws-sdk/client-s3"), imports],
-  ["a pure room and an adapter", "lib/secret/a.ts", imported("../adapters/kubernetes/reader.ts"), imports],
-  ["a pure room and an adapter, the long way", "lib/secret/b.ts", imported("../../lib/adapters/aws/s3.ts"), imports],
-  ["a pure room and an adapter's types", "lib/secret/c.ts", 'import type { T } from "../adapters/age/seal.ts";\nexport type U = T;\n', imports],
-  ["a pure room and what it passes on", "lib/secret/d.ts", 'export { thing } from "../use/audit.ts";\n', imports],
-  ["a pure room and a late import", "lib/report/a.ts", 'export const other = () => import("../compose/audit.ts");\n', imports],
+  [
+    "a pure room and an adapter",
+    "lib/secret/a.ts",
+    imported("../adapters/kubernetes/reader.ts"),
+    imports,
+  ],
+  [
+    "a pure room and an adapter, the long way",
+    "lib/secret/b.ts",
+    imported("../../lib/adapters/aws/s3.ts"),
+    imports,
+  ],
+  [
+    "a pure room and an adapter's types",
+    "lib/secret/c.ts",
+    'import type { T } from "../adapters/age/seal.ts";\nexport type U = T;\n',
+    imports,
+  ],
+  [
+    "a pure room and what it passes on",
+    "lib/secret/d.ts",
+    'export { thing } from "../usecases/audit.ts";\n',
+    imports,
+  ],
+  [
+    "a pure room and a late import",
+    "lib/report/a.ts",
+    'export const other = () => import("../wiring/audit.ts");\n',
+    imports,
+  ],
   ["a pure room and a port", "lib/issuer/a.ts", imported("../ports/clock.ts"), imports],
-  ["a use case and an adapter", "lib/use/a.ts", imported("../adapters/file/blobs.ts"), imports],
-  ["a use case and the composition", "lib/use/b.ts", imported("../compose/audit.ts"), imports],
-  ["a use case in a folder and an adapter", "lib/use/audit/a.ts", imported("../../adapters/file/blobs.ts"), imports],
-  ["a use case and the file system", "lib/use/c.ts", imported("node:fs"), imports],
-  ["an adapter and a use case", "lib/adapters/file/a.ts", imported("../../use/audit.ts"), imports],
+  [
+    "a use case and an adapter",
+    "lib/usecases/a.ts",
+    imported("../adapters/file/blobs.ts"),
+    imports,
+  ],
+  ["a use case and the composition", "lib/usecases/b.ts", imported("../wiring/audit.ts"), imports],
+  [
+    "a use case in a folder and an adapter",
+    "lib/usecases/audit/a.ts",
+    imported("../../adapters/file/blobs.ts"),
+    imports,
+  ],
+  ["a use case and the file system", "lib/usecases/c.ts", imported("node:fs"), imports],
+  [
+    "an adapter and a use case",
+    "lib/adapters/file/a.ts",
+    imported("../../usecases/audit.ts"),
+    imports,
+  ],
   ["an adapter and another's folder", "lib/adapters/file/b.ts", imported("../aws/s3.ts"), imports],
   ["a port and a package", "lib/ports/a.ts", imported("@kubernetes/client-node"), imports],
   ["a command and an adapter", "lib/cli/a.ts", imported("../adapters/file/blobs.ts"), imports],
   ["a function and an adapter", "functions/a.ts", imported("../lib/adapters/aws/s3.ts"), imports],
-  ["the stack and the composition", "stack/a.ts", imported("../lib/compose/audit.ts"), imports],
+  ["the stack and the composition", "stack/a.ts", imported("../lib/wiring/audit.ts"), imports],
   ["the stack and a package", "stack/b.ts", imported("@aws-sdk/client-s3"), imports],
   ["a pure room and the stack", "lib/report/e.ts", imported("../../stack/names.ts"), imports],
   ["process in the stack", "stack/c.ts", returned('process.env["HOME"]'), globals],
-  ["the composition and a command", "lib/compose/a.ts", imported("../cli/main.ts"), imports],
+  ["the composition and a command", "lib/wiring/a.ts", imported("../cli/main.ts"), imports],
   ["a command and a function", "lib/cli/b.ts", imported("../../functions/audit.ts"), imports],
-  ["the program and its tests", "lib/use/d.ts", imported("../../test/support/pki.ts"), imports],
+  [
+    "the program and its tests",
+    "lib/usecases/d.ts",
+    imported("../../test/support/pki.ts"),
+    imports,
+  ],
   ["a room that isn't one", "lib/helpers/a.ts", imported("node:fs"), imports],
   ["process in a pure room", "lib/config/a.ts", returned('process.env["HOME"]'), globals],
   ["console in a pure room", "lib/report/b.ts", returned('console.log("x")'), globals],
   ["fetch in a pure room", "lib/report/c.ts", returned('fetch("x")'), globals],
   ["a timer in a pure room", "lib/report/d.ts", returned("setTimeout(other, 1)"), globals],
-  ["Date.now in a pure room", "lib/issuance/a.ts", returned("Date.now()"), properties],
-  ["Math.random in a pure room", "lib/issuance/b.ts", returned("Math.random()"), properties],
-  ["new Date() in a pure room", "lib/issuance/c.ts", returned("new Date()"), "house(no-clock)"],
-  ["Date() in a pure room", "lib/issuance/d.ts", returned("Date()"), "house(no-clock)"],
-  ["the clock in a use case", "lib/use/k.ts", returned("Date.now()"), properties],
-  ["a signal that goes by the clock in a use case", "lib/use/m.ts", returned("AbortSignal.timeout(1)"), properties],
-  ["process in a use case", "lib/use/l.ts", returned('process.env["HOME"]'), globals],
-  ["a default export", "lib/use/e.ts", "export default 1;\n", "import(no-default-export)"],
-  ["any", "lib/use/f.ts", "export const other = (a: any): unknown => a;\n", "typescript(no-explicit-any)"],
-  ["an ignored type error", "lib/use/g.ts", "// @ts-ignore\nexport const other = 1;\n", "typescript(ban-ts-comment)"],
-  ["a barrel", "lib/use/h.ts", 'export * from "./i.ts";\n', "oxc(no-barrel-file)"],
-  ["a loose comparison", "lib/use/j.ts", "export const other = (a: number): boolean => a == 1;\n", "eslint(eqeqeq)"],
-  ["a test that runs alone", "test/a.test.ts", 'import { expect, it } from "vitest";\nit.only("x", () => {\n  expect(1).toBe(1);\n});\n', "vitest(no-focused-tests)"],
-  ["a test that doesn't run", "test/b.test.ts", 'import { expect, it } from "vitest";\nit.skip("x", () => {\n  expect(1).toBe(1);\n});\n', "vitest(no-disabled-tests)"],
-  ["a module that is mocked", "test/c.test.ts", 'import { vi } from "vitest";\nvi.mock("node:fs");\n', "vitest(no-restricted-vi-methods)"],
+  ["Date.now in a pure room", "lib/ratelimit/a.ts", returned("Date.now()"), properties],
+  ["Math.random in a pure room", "lib/ratelimit/b.ts", returned("Math.random()"), properties],
+  ["new Date() in a pure room", "lib/ratelimit/c.ts", returned("new Date()"), "house(no-clock)"],
+  ["Date() in a pure room", "lib/ratelimit/d.ts", returned("Date()"), "house(no-clock)"],
+  ["the clock in a use case", "lib/usecases/k.ts", returned("Date.now()"), properties],
+  [
+    "a signal that goes by the clock in a use case",
+    "lib/usecases/m.ts",
+    returned("AbortSignal.timeout(1)"),
+    properties,
+  ],
+  ["process in a use case", "lib/usecases/l.ts", returned('process.env["HOME"]'), globals],
+  ["a default export", "lib/usecases/e.ts", "export default 1;\n", "import(no-default-export)"],
+  [
+    "any",
+    "lib/usecases/f.ts",
+    "export const other = (a: any): unknown => a;\n",
+    "typescript(no-explicit-any)",
+  ],
+  [
+    "an ignored type error",
+    "lib/usecases/g.ts",
+    "// @ts-ignore\nexport const other = 1;\n",
+    "typescript(ban-ts-comment)",
+  ],
+  ["a barrel", "lib/usecases/h.ts", 'export * from "./i.ts";\n', "oxc(no-barrel-file)"],
+  [
+    "a loose comparison",
+    "lib/usecases/j.ts",
+    "export const other = (a: number): boolean => a == 1;\n",
+    "eslint(eqeqeq)",
+  ],
+  [
+    "a test that runs alone",
+    "test/a.test.ts",
+    'import { expect, it } from "vitest";\nit.only("x", () => {\n  expect(1).toBe(1);\n});\n',
+    "vitest(no-focused-tests)",
+  ],
+  [
+    "a test that doesn't run",
+    "test/b.test.ts",
+    'import { expect, it } from "vitest";\nit.skip("x", () => {\n  expect(1).toBe(1);\n});\n',
+    "vitest(no-disabled-tests)",
+  ],
+  [
+    "a module that is mocked",
+    "test/c.test.ts",
+    'import { vi } from "vitest";\nvi.mock("node:fs");\n',
+    "vitest(no-restricted-vi-methods)",
+  ],
 ];
 
 const sound: readonly (readonly [string, string, string])[] = [
@@ -75,13 +160,21 @@ const sound: readonly (readonly [string, string, string])[] = [
   ["a pure room and what it may use", "lib/certificate/ok.ts", imported("node:crypto")],
   ["a pure room and the errors", "lib/config/ok.ts", imported("../error.ts")],
   ["a pure room and a part of a small library", "lib/config/ok2.ts", imported("zod/mini")],
-  ["a time that was given", "lib/issuance/ok.ts", "export const other = (atMs: number): Date => new Date(atMs);\n"],
-  ["a use case and a port", "lib/use/ok.ts", imported("../ports/clock.ts")],
-  ["an adapter and the world", "lib/adapters/file/ok.ts", imported("node:fs") + "export const now = (): Date => new Date();\n"],
+  [
+    "a time that was given",
+    "lib/ratelimit/ok.ts",
+    "export const other = (atMs: number): Date => new Date(atMs);\n",
+  ],
+  ["a use case and a port", "lib/usecases/ok.ts", imported("../ports/clock.ts")],
+  [
+    "an adapter and the world",
+    "lib/adapters/file/ok.ts",
+    imported("node:fs") + "export const now = (): Date => new Date();\n",
+  ],
   ["an adapter and its own folder", "lib/adapters/aws/ok.ts", imported("./client.ts")],
-  ["the composition and an adapter", "lib/compose/ok.ts", imported("../adapters/file/blobs.ts")],
-  ["a command and the composition", "lib/cli/ok.ts", imported("../compose/audit.ts")],
-  ["a function and the composition", "functions/ok.ts", imported("../lib/compose/audit.ts")],
+  ["the composition and an adapter", "lib/wiring/ok.ts", imported("../adapters/file/blobs.ts")],
+  ["a command and the composition", "lib/cli/ok.ts", imported("../wiring/audit.ts")],
+  ["a function and the composition", "functions/ok.ts", imported("../lib/wiring/audit.ts")],
   ["the stack and a pure room", "stack/ok.ts", imported("../lib/report/metric.ts")],
   ["a test and a command", "test/ok.test.ts", imported("../lib/cli/main.ts")],
 ];
@@ -105,9 +198,13 @@ describe("the rules of the house", () => {
       writeFileSync(join(folder, file), source);
     }
     const oxlint = join(root, "node_modules/oxlint/bin/oxlint");
-    const linted = spawnSync(process.execPath, [oxlint, "-f", "json"], { cwd: folder, encoding: "utf8" });
+    const linted = spawnSync(process.execPath, [oxlint, "-f", "json"], {
+      cwd: folder,
+      encoding: "utf8",
+    });
     const { diagnostics } = JSON.parse(linted.stdout) as { diagnostics: Diagnostic[] };
-    for (const { filename, code } of diagnostics) told.set(filename, [...(told.get(filename) ?? []), code]);
+    for (const { filename, code } of diagnostics)
+      told.set(filename, [...(told.get(filename) ?? []), code]);
   });
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });

@@ -27,7 +27,9 @@ function createV8Collect(): Collect {
 }
 
 /** Makes what is told of each page's size, and collects after each page of large values, thoroughly after every 8 MB of them. */
-export function createCollector(collect: Collect | null = null): (bytes: number, items: number) => void {
+export function createCollector(
+  collect: Collect | null = null,
+): (bytes: number, items: number) => void {
   let run = collect;
   let since = 0;
   return (bytes, items) => {
@@ -52,7 +54,8 @@ export interface Heap {
 
 const V8_HEAP: Heap = {
   set: setFlagsFromString,
-  youngBytes: () => getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0,
+  youngBytes: () =>
+    getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0,
 };
 
 /** Makes what is called before the first request and after each page. The young generation stays at the size in which it was seen past 8 MB. */

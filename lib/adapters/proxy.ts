@@ -27,7 +27,12 @@ export function parseProxyUrl(text: string): URL | null {
 /** Whether a host is this machine. */
 export function isLoopback(host: string): boolean {
   const bare = bareHost(host);
-  return bare === "localhost" || bare.endsWith(".localhost") || bare === "::1" || (isIP(bare) === 4 && bare.startsWith("127."));
+  return (
+    bare === "localhost" ||
+    bare.endsWith(".localhost") ||
+    bare === "::1" ||
+    (isIP(bare) === 4 && bare.startsWith("127."))
+  );
 }
 
 /** Host of a URL without the brackets of an IPv6 address. */
@@ -43,7 +48,14 @@ function excludedBy(entry: string, host: string, port: string): boolean {
     const address = entry.slice(0, slash);
     const kind = isIP(address);
     const bits = Number(entry.slice(slash + 1));
-    if (kind === 0 || kind !== family || !Number.isInteger(bits) || bits < 0 || bits > (kind === 4 ? 32 : 128)) return false;
+    if (
+      kind === 0 ||
+      kind !== family ||
+      !Number.isInteger(bits) ||
+      bits < 0 ||
+      bits > (kind === 4 ? 32 : 128)
+    )
+      return false;
     const list = new BlockList();
     list.addSubnet(address, bits, kind === 4 ? "ipv4" : "ipv6");
     return list.check(host, kind === 4 ? "ipv4" : "ipv6");
@@ -72,7 +84,9 @@ export function proxyFromEnvironment(server: URL, environment: Environment): str
   const proxy = pick("HTTPS_PROXY") || pick("ALL_PROXY");
   if (proxy === "") return null;
   const port = server.port === "" ? "443" : server.port;
-  const excluded = pick("NO_PROXY").split(/[\s,]+/).some((entry) => entry !== "" && excludedBy(entry.toLowerCase(), host, port));
+  const excluded = pick("NO_PROXY")
+    .split(/[\s,]+/)
+    .some((entry) => entry !== "" && excludedBy(entry.toLowerCase(), host, port));
   return excluded ? null : proxy;
 }
 
@@ -98,8 +112,12 @@ function readExactly(socket: Socket, bytes: number): Promise<Buffer> {
 }
 
 async function httpConnect(socket: Socket, proxy: URL, target: string): Promise<void> {
-  const login = proxy.username === "" ? "" : `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  const authorization = login === "" ? "" : `Proxy-Authorization: Basic ${Buffer.from(login).toString("base64")}\r\n`;
+  const login =
+    proxy.username === ""
+      ? ""
+      : `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+  const authorization =
+    login === "" ? "" : `Proxy-Authorization: Basic ${Buffer.from(login).toString("base64")}\r\n`;
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${authorization}\r\n`);
   let head = "";
   // Byte by byte, so that nothing of what follows the head is taken from the tunnel.
@@ -109,8 +127,10 @@ async function httpConnect(socket: Socket, proxy: URL, target: string): Promise<
   }
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
   if (status === undefined) throw new ProxyRefusal("the proxy's answer is no HTTP");
-  if (status === "407") throw new ProxyRefusal("the proxy wants a user name and password (status 407)");
-  if (!status.startsWith("2")) throw new ProxyRefusal(`the proxy refused the connection (status ${status})`);
+  if (status === "407")
+    throw new ProxyRefusal("the proxy wants a user name and password (status 407)");
+  if (!status.startsWith("2"))
+    throw new ProxyRefusal(`the proxy refused the connection (status ${status})`);
 }
 
 /** RFC 1928 §6, the reply field. */
@@ -132,16 +152,33 @@ async function socksConnect(socket: Socket, proxy: URL, host: string, port: numb
   if (choice[0] !== 5) throw new ProxyRefusal("the proxy's answer is no SOCKS5");
   if (choice[1] === 2 && withLogin) {
     // RFC 1929 §2.
-    socket.write(Buffer.concat([Buffer.from([1, user.length]), user, Buffer.from([password.length]), password]));
-    if ((await readExactly(socket, 2))[1] !== 0) throw new ProxyRefusal("the proxy refused the user name and password");
+    socket.write(
+      Buffer.concat([
+        Buffer.from([1, user.length]),
+        user,
+        Buffer.from([password.length]),
+        password,
+      ]),
+    );
+    if ((await readExactly(socket, 2))[1] !== 0)
+      throw new ProxyRefusal("the proxy refused the user name and password");
   } else if (choice[1] !== 0) {
     throw new ProxyRefusal("the proxy wants a way to log in that isn't supported");
   }
   const name = Buffer.from(host);
   if (name.length > 255) throw new ProxyRefusal("the server's name is too long for SOCKS5");
-  socket.write(Buffer.concat([Buffer.from([5, 1, 0, 3, name.length]), name, Buffer.from([port >> 8, port & 255])]));
+  socket.write(
+    Buffer.concat([
+      Buffer.from([5, 1, 0, 3, name.length]),
+      name,
+      Buffer.from([port >> 8, port & 255]),
+    ]),
+  );
   const reply = await readExactly(socket, 4);
-  if (reply[1] !== 0) throw new ProxyRefusal(`the proxy refused the connection (${SOCKS_REPLIES[reply[1] ?? 1] ?? "unknown reason"})`);
+  if (reply[1] !== 0)
+    throw new ProxyRefusal(
+      `the proxy refused the connection (${SOCKS_REPLIES[reply[1] ?? 1] ?? "unknown reason"})`,
+    );
   const rest = reply[3] === 1 ? 4 : reply[3] === 4 ? 16 : ((await readExactly(socket, 1))[0] ?? 0);
   await readExactly(socket, rest + 2);
 }
@@ -153,12 +190,23 @@ function openSocket(proxy: URL, timeoutMs: number): Promise<Socket> {
   const secure = proxy.protocol === "https:";
   return new Promise((resolve, reject) => {
     const socket: Socket = secure
-      ? tlsConnect({ host, port, ALPNProtocols: ["http/1.1"], ...(isIP(host) === 0 ? { servername: host } : {}) })
+      ? tlsConnect({
+          host,
+          port,
+          ALPNProtocols: ["http/1.1"],
+          ...(isIP(host) === 0 ? { servername: host } : {}),
+        })
       : tcpConnect({ host, port });
-    const timer = setTimeout(() => socket.destroy(new ProxyRefusal("the proxy didn't answer in time")), timeoutMs);
+    const timer = setTimeout(
+      () => socket.destroy(new ProxyRefusal("the proxy didn't answer in time")),
+      timeoutMs,
+    );
     const fail = (error: Error & { code?: string }): void => {
       clearTimeout(timer);
-      const reason = error instanceof ProxyRefusal ? error.message : `the proxy can't be reached (${error.code ?? "no reason given"})`;
+      const reason =
+        error instanceof ProxyRefusal
+          ? error.message
+          : `the proxy can't be reached (${error.code ?? "no reason given"})`;
       reject(new ProxyRefusal(reason));
     };
     socket.once("error", fail);
@@ -171,7 +219,12 @@ function openSocket(proxy: URL, timeoutMs: number): Promise<Socket> {
 }
 
 /** Opens a tunnel to `host:port` through the proxy. @throws {ProxyRefusal} */
-export async function openTunnel(proxy: URL, host: string, port: number, timeoutMs: number): Promise<Socket> {
+export async function openTunnel(
+  proxy: URL,
+  host: string,
+  port: number,
+  timeoutMs: number,
+): Promise<Socket> {
   const socket = await openSocket(proxy, timeoutMs);
   const swallow = (): void => undefined;
   socket.on("error", swallow);

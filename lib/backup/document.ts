@@ -31,19 +31,39 @@ export function digestOf(sealed: string): string {
 }
 
 /** The document of a sealed copy, and its header now that the digest is known. */
-export function composeDocument(draft: DraftHeader, sealed: string): { readonly text: string; readonly header: BackupHeader } {
-  const header: BackupHeader = { ...factsOf(draft), recipients: [...draft.recipients], digest: digestOf(sealed) };
-  return { text: `${JSON.stringify({ format: BACKUP_FORMAT, header, sealed }, null, 1)}\n`, header };
+export function composeDocument(
+  draft: DraftHeader,
+  sealed: string,
+): { readonly text: string; readonly header: BackupHeader } {
+  const header: BackupHeader = {
+    ...factsOf(draft),
+    recipients: [...draft.recipients],
+    digest: digestOf(sealed),
+  };
+  return {
+    text: `${JSON.stringify({ format: BACKUP_FORMAT, header, sealed }, null, 1)}\n`,
+    header,
+  };
 }
 
-function failed(code: CopyProblemCode, place: string, found: string, expected: string): ParsedDocument {
+function failed(
+  code: CopyProblemCode,
+  place: string,
+  found: string,
+  expected: string,
+): ParsedDocument {
   return { ok: false, problem: { code, place, found, expected } };
 }
 
 /** Reads a document of a store, whatever its text is. Members that this version doesn't know are passed over. */
 export function parseDocument(text: string): ParsedDocument {
   if (text.length > MAX_DOCUMENT_CHARS) {
-    return failed("too_large", "the whole", `${text.length} characters`, `at most ${MAX_DOCUMENT_CHARS}`);
+    return failed(
+      "too_large",
+      "the whole",
+      `${text.length} characters`,
+      `at most ${MAX_DOCUMENT_CHARS}`,
+    );
   }
   let raw: unknown;
   try {
@@ -51,27 +71,56 @@ export function parseDocument(text: string): ParsedDocument {
   } catch {
     const begun = text.trimStart().startsWith("{") && !text.trimEnd().endsWith("}");
     return begun
-      ? failed("truncated", "the whole", `${text.length} characters that end in the middle of a JSON document`, "a whole one")
-      : failed("not_json", "the whole", `${text.length} characters that are no JSON document`, "the document of a copy");
+      ? failed(
+          "truncated",
+          "the whole",
+          `${text.length} characters that end in the middle of a JSON document`,
+          "a whole one",
+        )
+      : failed(
+          "not_json",
+          "the whole",
+          `${text.length} characters that are no JSON document`,
+          "the document of a copy",
+        );
   }
   const object = asObject(raw);
-  if (object === null) return failed("not_a_copy", "the whole", describe(raw), "the document of a copy");
+  if (object === null)
+    return failed("not_a_copy", "the whole", describe(raw), "the document of a copy");
   const format = ownValue(object, "format");
   if (typeof format !== "number" || !Number.isInteger(format) || format < 1) {
     return failed("not_a_copy", "format", describe(format), `format ${BACKUP_FORMAT}`);
   }
   if (format > BACKUP_FORMAT) {
-    return failed("format_newer", "format", `format ${format}, which a newer certkeep wrote`, `format ${BACKUP_FORMAT}`);
+    return failed(
+      "format_newer",
+      "format",
+      `format ${format}, which a newer certkeep wrote`,
+      `format ${BACKUP_FORMAT}`,
+    );
   }
   const header = parseHeader(ownValue(object, "header"));
   if (!header.ok) return header;
   const sealed = ownValue(object, "sealed");
-  if (typeof sealed !== "string") return failed("not_a_copy", "sealed", describe(sealed), "an armored age file");
-  if (!sealed.startsWith(ARMOR_BEGIN)) return failed("not_a_copy", "sealed", "text that is no armored age file", "an armored age file");
+  if (typeof sealed !== "string")
+    return failed("not_a_copy", "sealed", describe(sealed), "an armored age file");
+  if (!sealed.startsWith(ARMOR_BEGIN))
+    return failed(
+      "not_a_copy",
+      "sealed",
+      "text that is no armored age file",
+      "an armored age file",
+    );
   const digest = digestOf(sealed);
   if (digest !== header.value.digest) {
-    if (!sealed.trimEnd().endsWith(ARMOR_END)) return failed("truncated", "sealed", "an age file that is cut off", "a whole one");
-    return failed("digest_mismatch", "sealed", `content with the digest ${digest}`, `the header's digest ${header.value.digest}`);
+    if (!sealed.trimEnd().endsWith(ARMOR_END))
+      return failed("truncated", "sealed", "an age file that is cut off", "a whole one");
+    return failed(
+      "digest_mismatch",
+      "sealed",
+      `content with the digest ${digest}`,
+      `the header's digest ${header.value.digest}`,
+    );
   }
   return { ok: true, document: { header: header.value, sealed } };
 }

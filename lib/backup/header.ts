@@ -18,7 +18,8 @@ const MAX_NAMES = 20_000;
 const MAX_RECIPIENTS = 1000;
 const MAX_TEXT = 100_000;
 
-const text: Check<string> = (value): value is string => typeof value === "string" && value.length <= MAX_TEXT;
+const text: Check<string> = (value): value is string =>
+  typeof value === "string" && value.length <= MAX_TEXT;
 const filled: Check<string> = (value): value is string => text(value) && value.length > 0;
 const matching =
   (pattern: RegExp): Check<string> =>
@@ -35,9 +36,13 @@ const listOf =
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const INSTANT = /^-?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
-const kind: Check<CopyKind> = (value): value is CopyKind => COPY_KINDS.some((known) => known === value);
+const kind: Check<CopyKind> = (value): value is CopyKind =>
+  COPY_KINDS.some((known) => known === value);
 
-const instantRule: Rule = { check: orNull(matching(INSTANT)), expected: "an RFC 3339 instant or null" };
+const instantRule: Rule = {
+  check: orNull(matching(INSTANT)),
+  expected: "an RFC 3339 instant or null",
+};
 
 const FACTS: Readonly<Record<keyof CopyFacts, Rule>> = {
   cluster: { check: filled, expected: "a cluster's name" },
@@ -55,12 +60,20 @@ const FACTS: Readonly<Record<keyof CopyFacts, Rule>> = {
   notBefore: instantRule,
   notAfter: instantRule,
   issuedAt: instantRule,
-  accountThumbprint: { check: orNull(matching(/^[A-Za-z0-9_-]{43}$/)), expected: "an RFC 7638 thumbprint or null" },
+  accountThumbprint: {
+    check: orNull(matching(/^[A-Za-z0-9_-]{43}$/)),
+    expected: "an RFC 7638 thumbprint or null",
+  },
 };
 
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: CopyProblem };
+export type Parsed<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: CopyProblem };
 
-function failed(place: string, found: string, expected: string): { readonly ok: false; readonly problem: CopyProblem } {
+function failed(
+  place: string,
+  found: string,
+  expected: string,
+): { readonly ok: false; readonly problem: CopyProblem } {
   return { ok: false, problem: { code: "header_invalid", place, found, expected } };
 }
 
@@ -85,6 +98,7 @@ export function parseHeader(raw: unknown): Parsed<BackupHeader> {
     return failed("header.recipients", describe(recipients), "a list of age recipients");
   }
   const digest = ownValue(object, "digest");
-  if (!matching(SHA256)(digest)) return failed("header.digest", describe(digest), "64 hexadecimal digits");
+  if (!matching(SHA256)(digest))
+    return failed("header.digest", describe(digest), "64 hexadecimal digits");
   return { ok: true, value: { ...facts.value, recipients: [...recipients], digest } };
 }

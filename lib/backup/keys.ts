@@ -63,12 +63,20 @@ export function copyKey(place: CopyPlace, version: string): string {
 export function parseCopyKey(key: string): (CopyPlace & { readonly version: string }) | null {
   const parts = key.split("/");
   const [first, second, third, file] = parts;
-  if (parts.length !== 4 || first === undefined || second === undefined || third === undefined || file === undefined) return null;
+  if (
+    parts.length !== 4 ||
+    first === undefined ||
+    second === undefined ||
+    third === undefined ||
+    file === undefined
+  )
+    return null;
   if (!file.endsWith(".json")) return null;
   const version = file.slice(0, -".json".length);
   const cluster = decodeSegment(first);
   const namespace = decodeSegment(second);
   const secret = decodeSegment(third);
-  if (cluster === null || namespace === null || secret === null || !VERSION.test(version)) return null;
+  if (cluster === null || namespace === null || secret === null || !VERSION.test(version))
+    return null;
   return { cluster, namespace, secret, version };
 }

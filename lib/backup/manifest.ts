@@ -8,12 +8,34 @@
  * kind), its two headers have to agree, and its version is worked out again. Whether the certificate is
  * good, and whether an audit recorded this copy, is for others to say.
  */
-import { allowedFields, isKeptAnnotation, isKeptLabel, isLabelValue, MAX_ANNOTATION_CHARS, MAX_LABELS } from "../secret/allowlist.ts";
+import {
+  allowedFields,
+  isKeptAnnotation,
+  isKeptLabel,
+  isLabelValue,
+  MAX_ANNOTATION_CHARS,
+  MAX_LABELS,
+} from "../secret/allowlist.ts";
 import { decodeBase64 } from "../secret/base64.ts";
 import { isShape, OPAQUE_TYPE, type Shape, TLS_TYPE } from "../secret/shapes.ts";
 import { parseFacts } from "./header.ts";
-import { type CopyProblem, type CopyProblemCode, asObject, describe, describeKind, ownValue } from "./problem.ts";
-import { type BackupHeader, type BackupRecord, type CopyFacts, type DraftHeader, compareText, factsOf, sortedSet } from "./record.ts";
+import {
+  type CopyProblem,
+  type CopyProblemCode,
+  asObject,
+  describe,
+  describeKind,
+  ownValue,
+} from "./problem.ts";
+import {
+  type BackupHeader,
+  type BackupRecord,
+  type CopyFacts,
+  type DraftHeader,
+  compareText,
+  factsOf,
+  sortedSet,
+} from "./record.ts";
 import { versionOf } from "./version.ts";
 
 /** Syntax of names in Kubernetes (RFC 1123): a label, and a subdomain made of them. A name becomes part of a request's path. */
@@ -33,9 +55,13 @@ export interface DraftCopy {
 }
 
 /** Sorted by key, without a prototype: a key may be called `__proto__`. */
-function pick(map: Readonly<Record<string, string>>, allowed: (key: string) => boolean): Record<string, string> {
+function pick(
+  map: Readonly<Record<string, string>>,
+  allowed: (key: string) => boolean,
+): Record<string, string> {
   const picked = Object.create(null) as Record<string, string>;
-  for (const key of Object.keys(map).toSorted(compareText)) if (allowed(key)) picked[key] = map[key] ?? "";
+  for (const key of Object.keys(map).toSorted(compareText))
+    if (allowed(key)) picked[key] = map[key] ?? "";
   return picked;
 }
 
@@ -45,7 +71,8 @@ function pick(map: Readonly<Record<string, string>>, allowed: (key: string) => b
  */
 export function buildDocument(record: BackupRecord, recipients: readonly string[]): DraftCopy {
   const shape = isShape(record.shape) ? record.shape : null;
-  const fields = shape === null ? new Set<string>() : allowedFields(shape, record.fieldBase, record.kind);
+  const fields =
+    shape === null ? new Set<string>() : allowedFields(shape, record.fieldBase, record.kind);
   const kept = {
     ...record,
     data: pick(record.data, (field) => fields.has(field)),
@@ -78,9 +105,20 @@ export type ParsedManifest =
 
 type Report = (code: CopyProblemCode, place: string, found: string, expected: string) => void;
 
-function onlyMembers(object: Readonly<Record<string, unknown>>, place: string, allowed: readonly string[], report: Report): void {
+function onlyMembers(
+  object: Readonly<Record<string, unknown>>,
+  place: string,
+  allowed: readonly string[],
+  report: Report,
+): void {
   for (const key of Object.keys(object)) {
-    if (!allowed.includes(key)) report("field_not_allowed", place, `the member ${describe(key)}`, `only ${allowed.join(", ")}`);
+    if (!allowed.includes(key))
+      report(
+        "field_not_allowed",
+        place,
+        `the member ${describe(key)}`,
+        `only ${allowed.join(", ")}`,
+      );
   }
 }
 
@@ -88,7 +126,10 @@ function onlyMembers(object: Readonly<Record<string, unknown>>, place: string, a
 function readTexts(
   raw: unknown,
   place: string,
-  judge: (key: string, value: string) => readonly [code: CopyProblemCode, found: string, expected: string] | null,
+  judge: (
+    key: string,
+    value: string,
+  ) => readonly [code: CopyProblemCode, found: string, expected: string] | null,
   report: Report,
 ): Record<string, string> {
   const texts: Record<string, string> = {};
@@ -109,17 +150,37 @@ function readTexts(
   return texts;
 }
 
-function readMetadata(raw: unknown, shape: Shape, outer: CopyFacts, report: Report): Pick<BackupRecord, "labels" | "annotations"> {
+function readMetadata(
+  raw: unknown,
+  shape: Shape,
+  outer: CopyFacts,
+  report: Report,
+): Pick<BackupRecord, "labels" | "annotations"> {
   const metadata = asObject(raw);
   if (metadata === null) {
     report("not_a_manifest", "metadata", describeKind(raw), "an object");
     return { labels: {}, annotations: {} };
   }
   onlyMembers(metadata, "metadata", ["namespace", "name", "labels", "annotations"], report);
-  for (const [member, wanted] of [["namespace", outer.namespace], ["name", outer.secret]] as const) {
+  for (const [member, wanted] of [
+    ["namespace", outer.namespace],
+    ["name", outer.secret],
+  ] as const) {
     const value = ownValue(metadata, member);
-    if (value !== wanted) report("place_mismatch", `metadata.${member}`, describe(value), `${describe(wanted)} as in the header`);
-    else if (!NAME_SYNTAX[member].test(wanted)) report("value_invalid", `metadata.${member}`, describe(value), "a name that Kubernetes allows");
+    if (value !== wanted)
+      report(
+        "place_mismatch",
+        `metadata.${member}`,
+        describe(value),
+        `${describe(wanted)} as in the header`,
+      );
+    else if (!NAME_SYNTAX[member].test(wanted))
+      report(
+        "value_invalid",
+        `metadata.${member}`,
+        describe(value),
+        "a name that Kubernetes allows",
+      );
   }
   const labels = readTexts(
     ownValue(metadata, "labels") ?? {},
@@ -130,7 +191,13 @@ function readMetadata(raw: unknown, shape: Shape, outer: CopyFacts, report: Repo
         : ["label_not_allowed", `the label ${describe(key)}`, "labels that its owner adopts it by"],
     report,
   );
-  if (Object.keys(labels).length > MAX_LABELS) report("label_not_allowed", "metadata.labels", `${Object.keys(labels).length} labels`, `at most ${MAX_LABELS}`);
+  if (Object.keys(labels).length > MAX_LABELS)
+    report(
+      "label_not_allowed",
+      "metadata.labels",
+      `${Object.keys(labels).length} labels`,
+      `at most ${MAX_LABELS}`,
+    );
   let inner: string | null = null;
   const annotations = readTexts(
     ownValue(metadata, "annotations") ?? {},
@@ -138,7 +205,11 @@ function readMetadata(raw: unknown, shape: Shape, outer: CopyFacts, report: Repo
     (key, value) => {
       if (key === HEADER_ANNOTATION) inner = value;
       else if (!isKeptAnnotation(shape, key) || value.length > MAX_ANNOTATION_CHARS) {
-        return ["annotation_not_allowed", `the annotation ${describe(key)}`, "annotations that its owner adopts it by"];
+        return [
+          "annotation_not_allowed",
+          `the annotation ${describe(key)}`,
+          "annotations that its owner adopts it by",
+        ];
       }
       return null;
     },
@@ -165,7 +236,12 @@ function compareHeaders(inner: string | null, outer: CopyFacts, report: Report):
   const wanted = factsOf(outer);
   for (const key of Object.keys(wanted) as (keyof CopyFacts)[]) {
     if (JSON.stringify(facts.value[key]) !== JSON.stringify(wanted[key])) {
-      report("headers_differ", `${place}.${key}`, describe(facts.value[key]), `${describe(wanted[key])} as in the document's header`);
+      report(
+        "headers_differ",
+        `${place}.${key}`,
+        describe(facts.value[key]),
+        `${describe(wanted[key])} as in the document's header`,
+      );
     }
   }
 }
@@ -174,43 +250,83 @@ function compareHeaders(inner: string | null, outer: CopyFacts, report: Report):
  * Reads what was opened. `outer` is the header of the document it came from, `version` the name that the
  * document lies under. Total: every input gives a record or all that is wrong with it.
  */
-export function parseManifest(plaintext: Uint8Array, outer: BackupHeader, version: string): ParsedManifest {
+export function parseManifest(
+  plaintext: Uint8Array,
+  outer: BackupHeader,
+  version: string,
+): ParsedManifest {
   const problems: CopyProblem[] = [];
-  const report: Report = (code, place, found, expected) => problems.push({ code, place, found, expected });
+  const report: Report = (code, place, found, expected) =>
+    problems.push({ code, place, found, expected });
   const root = parseJson(plaintext);
   if (root === null) {
-    report("not_a_manifest", "the content", `${plaintext.length} bytes that are no JSON object`, "a Secret manifest");
+    report(
+      "not_a_manifest",
+      "the content",
+      `${plaintext.length} bytes that are no JSON object`,
+      "a Secret manifest",
+    );
     return { ok: false, problems };
   }
   const apiVersion = ownValue(root, "apiVersion");
   const kind = ownValue(root, "kind");
   if (apiVersion !== "v1" || kind !== "Secret") {
-    report("kind_not_allowed", "kind", `${describe(kind)} of ${describe(apiVersion)}`, '"Secret" of "v1"');
+    report(
+      "kind_not_allowed",
+      "kind",
+      `${describe(kind)} of ${describe(apiVersion)}`,
+      '"Secret" of "v1"',
+    );
     return { ok: false, problems };
   }
   if (!isShape(outer.shape)) {
-    report("header_invalid", "header.shape", describe(outer.shape), "a shape that this version knows");
+    report(
+      "header_invalid",
+      "header.shape",
+      describe(outer.shape),
+      "a shape that this version knows",
+    );
     return { ok: false, problems };
   }
   onlyMembers(root, "the content", ["apiVersion", "kind", "metadata", "type", "data"], report);
   const type = ownValue(root, "type");
-  if (type !== OPAQUE_TYPE && type !== TLS_TYPE) report("type_not_allowed", "type", describe(type), `${OPAQUE_TYPE} or ${TLS_TYPE}`);
+  if (type !== OPAQUE_TYPE && type !== TLS_TYPE)
+    report("type_not_allowed", "type", describe(type), `${OPAQUE_TYPE} or ${TLS_TYPE}`);
   const metadata = readMetadata(ownValue(root, "metadata"), outer.shape, outer, report);
   const fields = allowedFields(outer.shape, outer.fieldBase, outer.kind);
   const data = readTexts(
     ownValue(root, "data"),
     "data",
     (field, value) => {
-      if (!fields.has(field)) return ["field_not_allowed", `the field ${describe(field)}`, `only ${[...fields].join(", ") || "none"}`];
-      return decodeBase64(value) === null ? ["value_invalid", `${describe(field)} with text that isn't base64`, "base64"] : null;
+      if (!fields.has(field))
+        return [
+          "field_not_allowed",
+          `the field ${describe(field)}`,
+          `only ${[...fields].join(", ") || "none"}`,
+        ];
+      return decodeBase64(value) === null
+        ? ["value_invalid", `${describe(field)} with text that isn't base64`, "base64"]
+        : null;
     },
     report,
   );
-  if (Object.keys(data).length === 0) report("value_invalid", "data", "no field", `some of ${[...fields].join(", ") || "none"}`);
-  const record: BackupRecord = { ...factsOf(outer), type: typeof type === "string" ? type : "", ...metadata, data };
+  if (Object.keys(data).length === 0)
+    report("value_invalid", "data", "no field", `some of ${[...fields].join(", ") || "none"}`);
+  const record: BackupRecord = {
+    ...factsOf(outer),
+    type: typeof type === "string" ? type : "",
+    ...metadata,
+    data,
+  };
   if (problems.length === 0) {
     const actual = versionOf(record, outer.recipients);
-    if (actual !== version) report("version_mismatch", "the content", `version ${actual}`, `version ${describe(version)}, which it lies under`);
+    if (actual !== version)
+      report(
+        "version_mismatch",
+        "the content",
+        `version ${actual}`,
+        `version ${describe(version)}, which it lies under`,
+      );
   }
   return problems.length === 0 ? { ok: true, record } : { ok: false, problems };
 }

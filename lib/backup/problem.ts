@@ -34,7 +34,8 @@ export interface CopyProblem {
 
 /** A value in words: texts by their start, quoted; all else by its kind. Only for what holds no secret. */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   return describeKind(value);
 }
 
@@ -51,7 +52,9 @@ export function describeKind(value: unknown): string {
 
 /** An object of JSON, of own properties only; `null` for all else. */
 export function asObject(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : null;
 }
 
 /** An own property: what was parsed may hold `__proto__`, `constructor` and the like. */

@@ -6,7 +6,17 @@
  * SSH keys, plugins, tagged and post-quantum recipients. Bech32: BIP 173.
  */
 
-export type RecipientProblem = "identity" | "ssh" | "plugin" | "post_quantum" | "tagged" | "mixed_case" | "length" | "character" | "checksum" | "unknown";
+export type RecipientProblem =
+  | "identity"
+  | "ssh"
+  | "plugin"
+  | "post_quantum"
+  | "tagged"
+  | "mixed_case"
+  | "length"
+  | "character"
+  | "checksum"
+  | "unknown";
 
 export type ParsedRecipient =
   | { readonly ok: true; readonly recipient: string }
@@ -36,7 +46,8 @@ function polymod(values: readonly number[]): number {
   for (const value of values) {
     const top = check >>> 25;
     check = ((check & 0x1ffffff) << 5) ^ value;
-    for (const [bit, generator] of GENERATORS.entries()) if (((top >>> bit) & 1) === 1) check ^= generator;
+    for (const [bit, generator] of GENERATORS.entries())
+      if (((top >>> bit) & 1) === 1) check ^= generator;
   }
   return check >>> 0;
 }
@@ -57,7 +68,12 @@ function problemOf(text: string): RecipientProblem | null {
   // The last of the 52 characters carries four bits of filling, which are zero in a well-formed one.
   if (((data[51] ?? 0) & 0x0f) !== 0) return "checksum";
   const prefix = [..."age"].map((char) => char.charCodeAt(0));
-  const expanded = [...prefix.map((code) => code >> 5), 0, ...prefix.map((code) => code & 31), ...data];
+  const expanded = [
+    ...prefix.map((code) => code >> 5),
+    0,
+    ...prefix.map((code) => code & 31),
+    ...data,
+  ];
   return polymod(expanded) === 1 ? null : "checksum";
 }
 

@@ -51,19 +51,36 @@ export type RemoveReason = "expired" | "replaced";
 
 export interface RetentionPlan<Copy extends RetentionCopy = RetentionCopy> {
   /** `untilMs`: when time alone will let it go; `null` where it won't. */
-  readonly keep: readonly { readonly copy: Copy; readonly reason: KeepReason; readonly untilMs: number | null }[];
+  readonly keep: readonly {
+    readonly copy: Copy;
+    readonly reason: KeepReason;
+    readonly untilMs: number | null;
+  }[];
   readonly remove: readonly { readonly copy: Copy; readonly reason: RemoveReason }[];
 }
 
 /** One certificate: a name set at a place. Standby copies are of another origin and count apart. */
 function certificateKey(copy: RetentionCopy): string {
-  return JSON.stringify([copy.kind, copy.clusterIdentity, copy.namespace, copy.secret, copy.fieldBase, [...copy.names].toSorted(compareText)]);
+  return JSON.stringify([
+    copy.kind,
+    copy.clusterIdentity,
+    copy.namespace,
+    copy.secret,
+    copy.fieldBase,
+    [...copy.names].toSorted(compareText),
+  ]);
 }
 
 /** The newest first: by end of validity, then its start, then when it was recorded. */
 function newestFirst(a: RetentionCopy, b: RetentionCopy): number {
-  const order = (x: number | null, y: number | null): number => (y ?? -Infinity) - (x ?? -Infinity) || 0;
-  return order(a.notAfterMs, b.notAfterMs) || order(a.notBeforeMs, b.notBeforeMs) || order(a.recordedAtMs, b.recordedAtMs) || compareText(a.key, b.key);
+  const order = (x: number | null, y: number | null): number =>
+    (y ?? -Infinity) - (x ?? -Infinity) || 0;
+  return (
+    order(a.notAfterMs, b.notAfterMs) ||
+    order(a.notBeforeMs, b.notBeforeMs) ||
+    order(a.recordedAtMs, b.recordedAtMs) ||
+    compareText(a.key, b.key)
+  );
 }
 
 function protectedKeys(copies: readonly RetentionCopy[]): ReadonlySet<string> {
@@ -74,7 +91,14 @@ function protectedKeys(copies: readonly RetentionCopy[]): ReadonlySet<string> {
     const key = certificateKey(copy);
     groups.set(key, [...(groups.get(key) ?? []), copy]);
   }
-  return new Set([...groups.values()].flatMap((group) => group.toSorted(newestFirst).slice(0, KEPT_VALID_COPIES).map((copy) => copy.key)));
+  return new Set(
+    [...groups.values()].flatMap((group) =>
+      group
+        .toSorted(newestFirst)
+        .slice(0, KEPT_VALID_COPIES)
+        .map((copy) => copy.key),
+    ),
+  );
 }
 
 /** When time lets a copy go: milliseconds since 1970, or why it never does. */
@@ -88,7 +112,10 @@ function dueAt(copy: RetentionCopy): number | KeepReason {
 }
 
 /** What stays and what goes at `nowMs` (milliseconds since 1970). A copy goes at its very instant, not before. */
-export function planRetention<Copy extends RetentionCopy>(copies: readonly Copy[], nowMs: number): RetentionPlan<Copy> {
+export function planRetention<Copy extends RetentionCopy>(
+  copies: readonly Copy[],
+  nowMs: number,
+): RetentionPlan<Copy> {
   const newest = protectedKeys(copies);
   const keep: { copy: Copy; reason: KeepReason; untilMs: number | null }[] = [];
   const remove: { copy: Copy; reason: RemoveReason }[] = [];
@@ -104,7 +131,8 @@ export function planRetention<Copy extends RetentionCopy>(copies: readonly Copy[
     const due = dueAt(copy);
     if (typeof due === "string") keep.push({ copy, reason: due, untilMs: null });
     // Written so that an unusable number (NaN) keeps the copy.
-    else if (nowMs >= due) remove.push({ copy, reason: copy.kind === "replaced" ? "replaced" : "expired" });
+    else if (nowMs >= due)
+      remove.push({ copy, reason: copy.kind === "replaced" ? "replaced" : "expired" });
     else keep.push({ copy, reason: "not_due", untilMs: due });
   }
   return { keep, remove };

@@ -11,9 +11,14 @@ import { createHash } from "node:crypto";
 import { BACKUP_FORMAT, type BackupRecord, compareText, sortedSet } from "./record.ts";
 
 /** The parts of a record that its version depends on. */
-type VersionedPart = Pick<BackupRecord, "clusterIdentity" | "namespace" | "secret" | "type" | "labels" | "annotations" | "data">;
+type VersionedPart = Pick<
+  BackupRecord,
+  "clusterIdentity" | "namespace" | "secret" | "type" | "labels" | "annotations" | "data"
+>;
 
-function sortedPairs(map: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+function sortedPairs(
+  map: Readonly<Record<string, string>>,
+): readonly (readonly [string, string])[] {
   return Object.entries(map).toSorted(([a], [b]) => compareText(a, b));
 }
 
@@ -28,7 +33,10 @@ export function versionOf(record: VersionedPart, recipients: readonly string[]):
     record.namespace,
     record.secret,
     // Bytes, not their spelling: base64 has several for the same bytes.
-    sortedPairs(record.data).map(([field, value]) => [field, Buffer.from(value, "base64").toString("base64")]),
+    sortedPairs(record.data).map(([field, value]) => [
+      field,
+      Buffer.from(value, "base64").toString("base64"),
+    ]),
     record.type,
     sortedPairs(record.labels),
     sortedPairs(record.annotations),

@@ -22,7 +22,12 @@ export interface AlgorithmIdentifier {
   parameters: Uint8Array | null;
 }
 
-function algorithm(name: string, key: SignatureAlgorithm["key"], hash: Hash | null, pss = false): SignatureAlgorithm {
+function algorithm(
+  name: string,
+  key: SignatureAlgorithm["key"],
+  hash: Hash | null,
+  pss = false,
+): SignatureAlgorithm {
   return { name, key, hash, pss };
 }
 
@@ -77,5 +82,7 @@ function readIdentifier(fields: Fields): AlgorithmIdentifier {
 }
 
 function isNullOrAbsent(parameters: Uint8Array | null): boolean {
-  return parameters === null || (parameters.length === 2 && parameters[0] === 5 && parameters[1] === 0);
+  return (
+    parameters === null || (parameters.length === 2 && parameters[0] === 5 && parameters[1] === 0)
+  );
 }

@@ -43,7 +43,10 @@ export function createAnchors(ders: Iterable<Uint8Array>): Anchors {
   return {
     bySubject: (rawSubject) => lookUp(keyOf(rawSubject)),
     parentsOf: (child) => lookUp(child.issuerKey),
-    has: (certificate) => lookUp(certificate.subjectKey).some((anchor) => Buffer.compare(anchor.raw, certificate.raw) === 0),
+    has: (certificate) =>
+      lookUp(certificate.subjectKey).some(
+        (anchor) => Buffer.compare(anchor.raw, certificate.raw) === 0,
+      ),
     ders: list,
   };
 }
@@ -71,7 +74,11 @@ export function createPool(certificates: readonly Certificate[]): Pool {
     const key = certificate.subjectKey;
     const same = bySubject.get(key);
     if (same === undefined) bySubject.set(key, [certificate]);
-    else if (!same.some((other) => other === certificate || Buffer.compare(other.raw, certificate.raw) === 0)) {
+    else if (
+      !same.some(
+        (other) => other === certificate || Buffer.compare(other.raw, certificate.raw) === 0,
+      )
+    ) {
       same.push(certificate);
     }
   }

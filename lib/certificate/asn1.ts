@@ -26,7 +26,8 @@ function fail(message: string): never {
 /** asn1.go, parseTagAndLength. */
 function readHeader(bytes: Uint8Array, start: number): Header {
   let at = start;
-  const octet = (): number => (at < bytes.length ? (bytes[at++] as number) : fail("truncated tag or length"));
+  const octet = (): number =>
+    at < bytes.length ? (bytes[at++] as number) : fail("truncated tag or length");
   const first = octet();
   let tag = first & 0x1f;
   if (tag === 0x1f) {
@@ -142,7 +143,13 @@ export class Fields {
    * the inner header and goes on after the inner contents, whatever the outer length said; so does this.
    * Returns null where an optional field isn't there.
    */
-  explicit<T>(tag: number, optional: boolean, universal: number, compound: boolean, read: (content: Uint8Array) => T): T | null {
+  explicit<T>(
+    tag: number,
+    optional: boolean,
+    universal: number,
+    compound: boolean,
+    read: (content: Uint8Array) => T,
+  ): T | null {
     if (this.ended) return optional ? null : fail("sequence truncated");
     const outer = readHeader(this.#bytes, this.#at);
     if (outer.content === this.#bytes.length) fail("explicit tag has no child");
@@ -169,7 +176,13 @@ export class Fields {
   }
 
   explicitBitString(tag: number): BitString | null {
-    return this.explicit(tag, true, 3, false, (content) => bitStringOf(content) ?? fail("BIT STRING"));
+    return this.explicit(
+      tag,
+      true,
+      3,
+      false,
+      (content) => bitStringOf(content) ?? fail("BIT STRING"),
+    );
   }
 
   explicitSequence(tag: number): Fields {

@@ -28,8 +28,10 @@ export function secondsOf(
   second: number,
 ): number {
   const past = year - 1;
-  const leapDays = year === 0 ? 0 : Math.floor(past / 4) - Math.floor(past / 100) + Math.floor(past / 400) + 1;
-  const yearDay = (DAYS_BEFORE_MONTH[month - 1] as number) + (month > 2 && isLeapYear(year) ? 1 : 0) + day - 1;
+  const leapDays =
+    year === 0 ? 0 : Math.floor(past / 4) - Math.floor(past / 100) + Math.floor(past / 400) + 1;
+  const yearDay =
+    (DAYS_BEFORE_MONTH[month - 1] as number) + (month > 2 && isLeapYear(year) ? 1 : 0) + day - 1;
   const days = year * 365 + leapDays + yearDay - DAYS_TO_1970;
   return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }

@@ -55,7 +55,8 @@ export function parseNameConstraints(
   const haveExcluded = top.peek(0xa1);
   const excluded = haveExcluded ? top.read(0xa1) : null;
   if ((haveExcluded && excluded === null) || !top.empty) return malformed;
-  if ((permitted === null || permitted.empty) && (excluded === null || excluded.empty)) return malformed;
+  if ((permitted === null || permitted.empty) && (excluded === null || excluded.empty))
+    return malformed;
 
   const first = readSubtrees(permitted);
   const second = readSubtrees(excluded);
@@ -112,7 +113,8 @@ function isIpMask(mask: Uint8Array): boolean {
 export function checkConstraints(chain: readonly ConstraintSubject[]): boolean {
   const checks: { index: number; check: ReturnType<typeof compile> }[] = [];
   for (const [index, certificate] of chain.entries()) {
-    if (certificate.nameConstraints !== null) checks.push({ index, check: compile(certificate.nameConstraints) });
+    if (certificate.nameConstraints !== null)
+      checks.push({ index, check: compile(certificate.nameConstraints) });
   }
   if (checks.length === 0) return true;
 
@@ -182,11 +184,16 @@ function compile(constraints: NameConstraints) {
 }
 
 function pair<T>(permitted: Query<T>, excluded: Query<T>): (value: T) => boolean {
-  return (value) => (permitted === null || permitted(value)) && (excluded === null || !excluded(value));
+  return (value) =>
+    (permitted === null || permitted(value)) && (excluded === null || !excluded(value));
 }
 
 /** constraints.go, nameConstraintsSet.sortAndPrune. */
-function sortAndPrune<T>(set: readonly T[], compare: (a: T, b: T) => number, subset: (a: T, b: T) => boolean): T[] {
+function sortAndPrune<T>(
+  set: readonly T[],
+  compare: (a: T, b: T) => number,
+  subset: (a: T, b: T) => boolean,
+): T[] {
   const out: T[] = [];
   for (const entry of set.toSorted(compare)) {
     if (out.length === 0 || !subset(out[out.length - 1] as T, entry)) out.push(entry);
@@ -215,9 +222,14 @@ function search<T, V>(
 
 function ipQuery(ranges: readonly IpRange[]): Query<Uint8Array> {
   if (ranges.length === 0) return null;
-  const compare = (a: IpRange, b: IpRange) => Buffer.compare(a.ip, b.ip) || Buffer.compare(a.mask, b.mask);
+  const compare = (a: IpRange, b: IpRange) =>
+    Buffer.compare(a.ip, b.ip) || Buffer.compare(a.mask, b.mask);
   const subset = (a: IpRange, b: IpRange) =>
-    contains(a, b.ip) && contains(a, b.ip.map((octet, i) => octet | (~(b.mask[i] as number) & 0xff)));
+    contains(a, b.ip) &&
+    contains(
+      a,
+      b.ip.map((octet, i) => octet | (~(b.mask[i] as number) & 0xff)),
+    );
   const sets = [4, 16].map((size) =>
     sortAndPrune(
       ranges.filter((range) => range.ip.length === size),
@@ -226,7 +238,12 @@ function ipQuery(ranges: readonly IpRange[]): Query<Uint8Array> {
     ),
   );
   return (ip) =>
-    search(sets[ip.length === 4 ? 0 : 1] as IpRange[], ip, (range, target) => Buffer.compare(range.ip, target), contains);
+    search(
+      sets[ip.length === 4 ? 0 : 1] as IpRange[],
+      ip,
+      (range, target) => Buffer.compare(range.ip, target),
+      contains,
+    );
 }
 
 /** net.IPNet.Contains, which treats IPv4-mapped addresses as IPv4. */
@@ -237,7 +254,9 @@ function contains(range: IpRange, target: Uint8Array): boolean {
   if (mask.length === 16 && network.length === 4) mask = mask.subarray(12);
   const ip = toIp4(target) ?? target;
   if (ip.length !== network.length) return false;
-  return ip.every((octet, i) => (octet & (mask[i] as number)) === ((network[i] as number) & (mask[i] as number)));
+  return ip.every(
+    (octet, i) => (octet & (mask[i] as number)) === ((network[i] as number) & (mask[i] as number)),
+  );
 }
 
 function dnsQuery(list: readonly string[], permitted: boolean): Query<string> {
@@ -265,7 +284,8 @@ function emailQuery(list: readonly string[], permitted: boolean): Query<Mailbox>
   }
   const byDomain = dnsQuery(domains, permitted);
   return (mailbox) =>
-    full.has(JSON.stringify([mailbox.local, mailbox.domain])) || (byDomain !== null && byDomain(mailbox.domain));
+    full.has(JSON.stringify([mailbox.local, mailbox.domain])) ||
+    (byDomain !== null && byDomain(mailbox.domain));
 }
 
 /** constraints.go, dnsHasSuffix: `a` is a label suffix of `b`; a leading period asks for one label more. */

@@ -178,13 +178,17 @@ export function isMinimalInteger(bytes: Uint8Array): boolean {
 /** Value of two's complement octets. */
 export function signedValue(bytes: Uint8Array): bigint {
   const value = unsignedValue(bytes);
-  return bytes.length > 0 && (bytes[0] as number) & 0x80 ? value - (1n << BigInt(bytes.length * 8)) : value;
+  return bytes.length > 0 && (bytes[0] as number) & 0x80
+    ? value - (1n << BigInt(bytes.length * 8))
+    : value;
 }
 
 /** Value of big-endian octets without a sign; 0 for none. */
 export function unsignedValue(bytes: Uint8Array): bigint {
   if (bytes.length === 0) return 0n;
-  return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`);
+  return BigInt(
+    `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`,
+  );
 }
 
 /** encoding/asn1 parseBitString and cryptobyte ReadASN1BitString decide alike. */

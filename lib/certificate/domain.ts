@@ -47,7 +47,11 @@ export function parseMailbox(text: string): Mailbox | null {
       if (code === 0x5c) {
         if (at >= text.length) return null;
         const quoted = text.charCodeAt(at);
-        const ok = quoted === 11 || quoted === 12 || (quoted >= 1 && quoted <= 9) || (quoted >= 14 && quoted <= 127);
+        const ok =
+          quoted === 11 ||
+          quoted === 12 ||
+          (quoted >= 1 && quoted <= 9) ||
+          (quoted >= 14 && quoted <= 127);
         if (!ok) return null;
         local += text[at++];
       } else if (
@@ -78,7 +82,8 @@ export function parseMailbox(text: string): Mailbox | null {
       }
       local += text[at++];
     }
-    if (local.length === 0 || local.startsWith(".") || local.endsWith(".") || local.includes("..")) return null;
+    if (local.length === 0 || local.startsWith(".") || local.endsWith(".") || local.includes(".."))
+      return null;
   }
   if (text[at] !== "@") return null;
   const domain = text.slice(at + 1);

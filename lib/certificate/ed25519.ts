@@ -27,7 +27,11 @@ export function isSmallOrder(publicKey: Uint8Array): boolean {
 }
 
 /** Whether the signature holds as Go decides it. */
-export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+export function verifyEd25519(
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   if (signature.length !== 64) return false;
   const point = decode(publicKey);
   const r = signature.subarray(0, 32);

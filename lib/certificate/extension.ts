@@ -146,7 +146,8 @@ const HANDLERS: Record<string, Handler> = {
       const bad = readGeneralName(out, names.tag, name.slice());
       if (bad !== null) return bad;
     }
-    const count = out.dnsNames.length + out.emailAddresses.length + out.ipBytes.length + out.uris.length;
+    const count =
+      out.dnsNames.length + out.emailAddresses.length + out.ipBytes.length + out.uris.length;
     return count === 0 ? "unhandled" : null;
   },
 
@@ -243,7 +244,10 @@ const HANDLERS: Record<string, Handler> = {
       const issuer = mapping?.read(TAG.oid) ?? null;
       const subject = mapping?.read(TAG.oid) ?? null;
       if (issuer === null || subject === null) return "policy mappings";
-      out.policyMappings.push({ issuer: issuer.slice().toString("hex"), subject: subject.slice().toString("hex") });
+      out.policyMappings.push({
+        issuer: issuer.slice().toString("hex"),
+        subject: subject.slice().toString("hex"),
+      });
     }
     return null;
   },
@@ -278,7 +282,8 @@ const HANDLERS: Record<string, Handler> = {
 /** parser.go, forEachSAN and parseSANExtension: the tag is told by its low bits against 0x80. */
 function readGeneralName(out: Extensions, tag: number, value: Buffer): string | null {
   if (tag === 0x87) {
-    if (value.length !== 4 && value.length !== 16) return "IP address in the subject alternative names";
+    if (value.length !== 4 && value.length !== 16)
+      return "IP address in the subject alternative names";
     out.ipBytes.push(value);
     return null;
   }
@@ -291,7 +296,8 @@ function readGeneralName(out: Extensions, tag: number, value: Buffer): string | 
     out.emailAddresses.push(text);
   } else {
     const host = parseUriHost(text);
-    if (host === null || (host.length > 0 && !isDomain(host, false))) return "URI in the subject alternative names";
+    if (host === null || (host.length > 0 && !isDomain(host, false)))
+      return "URI in the subject alternative names";
     out.uris.push(text);
     out.uriHosts.push(host);
   }

@@ -16,13 +16,16 @@ export interface HostnameSubject {
 export function matchesHostname(subject: HostnameSubject, host: string): boolean {
   const bracketed = host.length >= 3 && host.startsWith("[") && host.endsWith("]");
   const ip = parseIp(bracketed ? host.slice(1, -1) : host);
-  if (ip !== null) return subject.ipBytes.some((candidate) => Buffer.compare(toIp16(candidate), ip) === 0);
+  if (ip !== null)
+    return subject.ipBytes.some((candidate) => Buffer.compare(toIp16(candidate), ip) === 0);
 
   const name = lowerAscii(host);
   const isHost = isHostname(name, false);
   const parts = withoutDot(name).split(".");
   return subject.dnsNames.some((pattern) =>
-    isHost && isHostname(pattern, true) ? matchesPattern(pattern, parts) : matchesExactly(pattern, name),
+    isHost && isHostname(pattern, true)
+      ? matchesPattern(pattern, parts)
+      : matchesExactly(pattern, name),
   );
 }
 
@@ -36,7 +39,10 @@ function isHostname(text: string, pattern: boolean): boolean {
   if (host.length === 0 || host === "*") return false;
   return host
     .split(".")
-    .every((part, i) => (pattern && i === 0 && part === "*") || /^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(part));
+    .every(
+      (part, i) =>
+        (pattern && i === 0 && part === "*") || /^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(part),
+    );
 }
 
 function matchesExactly(a: string, b: string): boolean {

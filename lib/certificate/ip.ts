@@ -42,7 +42,9 @@ export function toIp16(bytes: Uint8Array): Uint8Array {
 export function toIp4(bytes: Uint8Array): Uint8Array | null {
   if (bytes.length === 4) return bytes;
   for (let i = 0; i < 10; i++) if (bytes[i] !== 0) return null;
-  return bytes.length === 16 && bytes[10] === 0xff && bytes[11] === 0xff ? bytes.subarray(12) : null;
+  return bytes.length === 16 && bytes[10] === 0xff && bytes[11] === 0xff
+    ? bytes.subarray(12)
+    : null;
 }
 
 function parseIpv4(text: string): Uint8Array | null {
@@ -118,9 +120,12 @@ function parseIpv6(text: string): Address | null {
 export function ipText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   const groups: string[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push((((bytes[i] as number) << 8) | (bytes[i + 1] as number)).toString(16));
+  for (let i = 0; i < 16; i += 2)
+    groups.push((((bytes[i] as number) << 8) | (bytes[i + 1] as number)).toString(16));
   const text = groups.join(":");
-  const runs = [...text.matchAll(/(?:^|:)0(?::0)+(?=:|$)/g)].toSorted((a, b) => b[0].length - a[0].length);
+  const runs = [...text.matchAll(/(?:^|:)0(?::0)+(?=:|$)/g)].toSorted(
+    (a, b) => b[0].length - a[0].length,
+  );
   const longest = runs[0];
   if (longest === undefined) return text;
   const before = text.slice(0, longest.index);

@@ -86,13 +86,30 @@ export async function judge(
   const { leaf, further } = parsed;
   const reasons = [...parsed.reasons];
   const keyFits = judgeKey(pair.key, leaf, reasons);
-  if (leaf === null) return { leaf: null, chain: further.map(issuerFacts), keyFits, windows: [], reasons, anchor: null };
+  if (leaf === null)
+    return {
+      leaf: null,
+      chain: further.map(issuerFacts),
+      keyFits,
+      windows: [],
+      reasons,
+      anchor: null,
+    };
 
-  if (options.dnsName !== null && options.dnsName !== "" && !matchesHostname(leaf.known, options.dnsName)) {
+  if (
+    options.dnsName !== null &&
+    options.dnsName !== "" &&
+    !matchesHostname(leaf.known, options.dnsName)
+  ) {
     reasons.push(leaf.known.hasSubjectAltName ? "name_mismatch" : "no_san");
   }
   const { anchors, verifier } = options;
-  const { windows, obstacles, anchor } = await findWindows({ leaf, intermediates: further, anchors, verifier });
+  const { windows, obstacles, anchor } = await findWindows({
+    leaf,
+    intermediates: further,
+    anchors,
+    verifier,
+  });
   if (windows.length === 0) reasons.push(...(await explain(leaf, further, obstacles, options)));
   return {
     leaf: factsOf(leaf),
@@ -105,7 +122,10 @@ export async function judge(
 }
 
 /** What the pair is at an instant; inside a window it is valid, outside the reason is one of time. */
-export function verdictAt(judgement: Judgement, atNs: bigint): { valid: boolean; reasons: Reason[] } {
+export function verdictAt(
+  judgement: Judgement,
+  atNs: bigint,
+): { valid: boolean; reasons: Reason[] } {
   const { leaf, windows } = judgement;
   const reasons = [...judgement.reasons];
   if (leaf !== null) {
@@ -113,10 +133,14 @@ export function verdictAt(judgement: Judgement, atNs: bigint): { valid: boolean;
     else if (atNs > BigInt(leaf.notAfterNs)) reasons.push("expired");
   }
   if (reasons.length > 0) return { valid: false, reasons };
-  if (windows.some(({ fromNs, untilNs }) => fromNs <= atNs && atNs <= untilNs)) return { valid: true, reasons };
+  if (windows.some(({ fromNs, untilNs }) => fromNs <= atNs && atNs <= untilNs))
+    return { valid: true, reasons };
   const later = windows.some(({ fromNs }) => fromNs > atNs);
   const earlier = windows.some(({ untilNs }) => untilNs < atNs);
-  return { valid: false, reasons: [later && !earlier ? "intermediate_not_yet_valid" : "intermediate_expired"] };
+  return {
+    valid: false,
+    reasons: [later && !earlier ? "intermediate_not_yet_valid" : "intermediate_expired"],
+  };
 }
 
 /** Adds what is wrong with the key to `reasons`; returns whether it belongs to the leaf. */
@@ -169,7 +193,8 @@ async function explain(
   const found = OBSTACLES.filter((reason) => obstacles.has(reason));
   if (found.length > 0) return found;
   const known = options.knownIntermediates;
-  if (known !== undefined && (await leadsOn(leaf, further, known, options.verifier))) return ["missing_intermediate"];
+  if (known !== undefined && (await leadsOn(leaf, further, known, options.verifier)))
+    return ["missing_intermediate"];
   return ["unknown_issuer"];
 }
 

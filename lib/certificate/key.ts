@@ -19,7 +19,9 @@ export type ParsedKey =
 
 /** The public half of the first private key in PEM text. Never throws. */
 export function parsePrivateKey(pem: Uint8Array): ParsedKey {
-  const block = parsePemBlocks(pem).find(({ type }) => type === "PRIVATE KEY" || type.endsWith(" PRIVATE KEY"));
+  const block = parsePemBlocks(pem).find(
+    ({ type }) => type === "PRIVATE KEY" || type.endsWith(" PRIVATE KEY"),
+  );
   if (block === undefined) return { ok: false, reason: "key_not_pem" };
   return parsePrivateKeyDer(block.bytes);
 }
@@ -76,7 +78,10 @@ function parsePkcs8(der: Uint8Array): PublicKey | "unsupported" | null {
       return numbers === null ? null : rsaKey(numbers);
     }
     case OID.ecPublicKey:
-      return parseSec1(parameters === null ? null : orNull(() => new Fields(parameters).oid()), key);
+      return parseSec1(
+        parameters === null ? null : orNull(() => new Fields(parameters).oid()),
+        key,
+      );
     case OID.ed25519: {
       const seed = parameters === null ? new Fields(key).octets() : null;
       return seed !== null && seed.length === 32 ? ed25519Key(seed) : null;
@@ -123,7 +128,11 @@ function ecKey(curve: Curve, scalar: Uint8Array): PublicKey {
 const ED25519_PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
 function ed25519Key(seed: Uint8Array): PublicKey {
-  const key = createPrivateKey({ key: Buffer.concat([ED25519_PKCS8_PREFIX, seed]), format: "der", type: "pkcs8" });
+  const key = createPrivateKey({
+    key: Buffer.concat([ED25519_PKCS8_PREFIX, seed]),
+    format: "der",
+    type: "pkcs8",
+  });
   const { x } = createPublicKey(key).export({ format: "jwk" });
   return { kind: "ed25519", bytes: Buffer.from(x as string, "base64url") };
 }

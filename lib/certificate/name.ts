@@ -50,10 +50,21 @@ export function nameText(element: Uint8Array): NameText {
     const part = `${SHORT_NAMES[oid] ?? dottedOid(oid)}=${escapeValue(value)}`;
     rdns[rdn] = rdns[rdn] === undefined ? part : `${rdns[rdn]}+${part}`;
   });
-  return ok ? { text: rdns.filter((rdn) => rdn !== undefined).toReversed().join(","), commonName } : { text: "", commonName: null };
+  return ok
+    ? {
+        text: rdns
+          .filter((rdn) => rdn !== undefined)
+          .toReversed()
+          .join(","),
+        commonName,
+      }
+    : { text: "", commonName: null };
 }
 
-function walk(element: Uint8Array, visit: ((rdn: number, oid: string, value: string) => void) | null): boolean {
+function walk(
+  element: Uint8Array,
+  visit: ((rdn: number, oid: string, value: string) => void) | null,
+): boolean {
   const name = Der.of(element).read(TAG.sequence);
   if (name === null) return false;
   for (let rdn = 0; !name.empty; rdn++) {
@@ -105,7 +116,9 @@ function stringOf(tag: number, bytes: Buffer): string | null {
     case TAG.ia5String:
       return bytes.every((octet) => octet < 0x80) ? bytes.toString("latin1") : null;
     case TAG.numericString:
-      return bytes.every((octet) => (octet >= 0x30 && octet <= 0x39) || octet === 0x20) ? bytes.toString("latin1") : null;
+      return bytes.every((octet) => (octet >= 0x30 && octet <= 0x39) || octet === 0x20)
+        ? bytes.toString("latin1")
+        : null;
     default:
       return null;
   }
@@ -146,7 +159,8 @@ function bmp(bytes: Buffer): string | null {
   let text = "";
   for (let i = 0; i < end; i += 2) {
     const unit = bytes.readUInt16BE(i);
-    if (unit >= 0xfffe || (unit >= 0xfdd0 && unit <= 0xfdef) || (unit >= 0xd800 && unit <= 0xdfff)) return null;
+    if (unit >= 0xfffe || (unit >= 0xfdd0 && unit <= 0xfdef) || (unit >= 0xd800 && unit <= 0xdfff))
+      return null;
     text += String.fromCharCode(unit);
   }
   return text;
@@ -158,5 +172,8 @@ function escapeValue(value: string): string {
   return value
     .replace(/[\\",+<>;=]/g, "\\$&")
     .replace(/^[# ]| $/g, "\\$&")
-    .replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
+    .replace(
+      /[\u0000-\u001f\u007f-\u009f]/g,
+      (char) => `\\${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
+    );
 }

@@ -6,7 +6,11 @@
  */
 
 import { hash } from "node:crypto";
-import { type AlgorithmIdentifier, type SignatureAlgorithm, signatureAlgorithmOf } from "./algorithm.ts";
+import {
+  type AlgorithmIdentifier,
+  type SignatureAlgorithm,
+  signatureAlgorithmOf,
+} from "./algorithm.ts";
 import { createCache } from "./cache.ts";
 import { NS_PER_SECOND } from "./civil.ts";
 import type { NameConstraints } from "./constraint.ts";
@@ -104,7 +108,9 @@ export class Certificate {
   /** Lower-case hex of the serial number without a leading 00. */
   get serial(): string {
     const { serialDer } = this;
-    return serialDer.length > 1 && serialDer[0] === 0 ? serialDer.toString("hex", 1) : serialDer.toString("hex");
+    return serialDer.length > 1 && serialDer[0] === 0
+      ? serialDer.toString("hex", 1)
+      : serialDer.toString("hex");
   }
 
   /** RFC 4514 text; decides nothing. */
@@ -204,7 +210,8 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate {
   try {
     return { ok: true, certificate: new Certificate(readCertificate(der)) };
   } catch (error) {
-    if (error instanceof Malformed) return { ok: false, reason: "certificate_malformed", detail: error.message };
+    if (error instanceof Malformed)
+      return { ok: false, reason: "certificate_malformed", detail: error.message };
     throw error;
   }
 }
@@ -244,8 +251,13 @@ function readCertificate(der: Uint8Array): Fields {
   const spkiElement = need(tbs.readElement(TAG.sequence), "malformed public key");
   const rawSpki = spkiElement.slice();
   const spki = need(spkiElement.read(TAG.sequence), "malformed public key");
-  const keyAlgorithm = readAlgorithm(need(spki.read(TAG.sequence), "malformed public key algorithm identifier"));
-  const publicKey = parsePublicKey(keyAlgorithm, need(spki.readBitString(), "malformed public key"));
+  const keyAlgorithm = readAlgorithm(
+    need(spki.read(TAG.sequence), "malformed public key algorithm identifier"),
+  );
+  const publicKey = parsePublicKey(
+    keyAlgorithm,
+    need(spki.readBitString(), "malformed public key"),
+  );
   if ("malformed" in publicKey) malformed(publicKey.malformed);
 
   const known = noExtensions();
@@ -305,7 +317,8 @@ function readExtensionList(explicit: Der): Extension[] {
     const extension = need(list.read(TAG.sequence), "malformed extension");
     const oid = need(extension.readOid(), "malformed extension identifier");
     let critical = false;
-    if (extension.peek(TAG.boolean)) critical = need(extension.readBoolean(), "malformed extension critical field");
+    if (extension.peek(TAG.boolean))
+      critical = need(extension.readBoolean(), "malformed extension critical field");
     const value = need(extension.read(TAG.octetString), "malformed extension value").slice();
     if (seen.has(oid)) malformed("duplicate extension");
     seen.add(oid);

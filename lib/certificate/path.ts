@@ -57,7 +57,14 @@ export async function findWindows(search: PathSearch): Promise<PathResult> {
       obstacles.add("too_many_paths");
       break;
     }
-    const state: State = { ...search, pool, at, checks: 0, obstacles, nextNs: leaf.notAfterNs + 1n };
+    const state: State = {
+      ...search,
+      pool,
+      at,
+      checks: 0,
+      obstacles,
+      nextNs: leaf.notAfterNs + 1n,
+    };
     const chains: Certificate[][] = isAnchor ? [[leaf]] : await buildChains([leaf], state);
     let holds = false;
     for (const chain of chains) {
@@ -113,7 +120,12 @@ async function buildChains(chain: readonly Certificate[], state: State): Promise
 }
 
 /** verify.go, isValid for an intermediate or root; names match already, as candidates are found by them. */
-function refuseIssuer(candidate: Certificate, isAnchor: boolean, chainLength: number, state: State): Reason | null {
+function refuseIssuer(
+  candidate: Certificate,
+  isAnchor: boolean,
+  chainLength: number,
+  state: State,
+): Reason | null {
   const { known } = candidate;
   if (known.unhandledCritical.length > 0) return "unhandled_critical_extension";
   if (state.at < candidate.notBeforeNs) {
@@ -123,7 +135,8 @@ function refuseIssuer(candidate: Certificate, isAnchor: boolean, chainLength: nu
   if (state.at > candidate.notAfterNs) return "intermediate_expired";
   if (candidate.notAfterNs < state.nextNs) state.nextNs = candidate.notAfterNs + 1n;
   if (!isAnchor && (!known.basicConstraintsValid || !known.isCa)) return "not_a_ca";
-  if (known.basicConstraintsValid && known.maxPathLen >= 0 && chainLength - 1 > known.maxPathLen) return "path_too_long";
+  if (known.basicConstraintsValid && known.maxPathLen >= 0 && chainLength - 1 > known.maxPathLen)
+    return "path_too_long";
   return null;
 }
 

@@ -12,7 +12,11 @@ export interface PolicySubject {
   rawSubject: Buffer;
   known: Pick<
     Extensions,
-    "policies" | "policyMappings" | "requireExplicitPolicy" | "inhibitPolicyMapping" | "inhibitAnyPolicy"
+    | "policies"
+    | "policyMappings"
+    | "requireExplicitPolicy"
+    | "inhibitPolicyMapping"
+    | "inhibitAnyPolicy"
   >;
 }
 
@@ -100,7 +104,12 @@ export function policiesValid(chain: readonly PolicySubject[]): boolean {
   if (chain.length === 1) return true;
   const n = chain.length - 1;
   const path = chain.slice(0, n);
-  if (path.every(({ known }) => known.requireExplicitPolicy === null && known.policyMappings.length === 0)) return true;
+  if (
+    path.every(
+      ({ known }) => known.requireExplicitPolicy === null && known.policyMappings.length === 0,
+    )
+  )
+    return true;
 
   let graph: Graph | null = new Graph();
   let inhibitAnyPolicy = n + 1;
@@ -159,7 +168,8 @@ function addPolicies(graph: Graph, policies: readonly string[], anyAllowed: bool
     const missing = new Map<string, Node[]>();
     for (const parent of graph.parents.values()) {
       for (const expected of parent.expected) {
-        if (!graph.leaves.has(expected)) missing.set(expected, [...(missing.get(expected) ?? []), parent]);
+        if (!graph.leaves.has(expected))
+          missing.set(expected, [...(missing.get(expected) ?? []), parent]);
       }
     }
     for (const [policy, parents] of missing) graph.insert(createNode(policy, parents));
@@ -168,7 +178,11 @@ function addPolicies(graph: Graph, policies: readonly string[], anyAllowed: bool
 }
 
 /** RFC 9618 §5.5, 6.1.4 (b); false for a mapping of anyPolicy. */
-function mapPolicies(graph: Graph, mappings: Extensions["policyMappings"], allowed: boolean): boolean {
+function mapPolicies(
+  graph: Graph,
+  mappings: Extensions["policyMappings"],
+  allowed: boolean,
+): boolean {
   const bySource = new Map<string, string[]>();
   for (const { issuer, subject } of mappings) {
     if (!allowed) {

@@ -19,7 +19,10 @@ export type PublicKey =
   | { kind: "unknown" };
 
 /** Text says what Go refuses; it then refuses the whole certificate. */
-export function parsePublicKey(identifier: AlgorithmIdentifier, bits: BitString): PublicKey | { malformed: string } {
+export function parsePublicKey(
+  identifier: AlgorithmIdentifier,
+  bits: BitString,
+): PublicKey | { malformed: string } {
   const { oid, parameters } = identifier;
   if (oid === OID.ecPublicKey) {
     const curveOid = parameters === null ? null : Der.of(parameters).readOid();
@@ -32,7 +35,12 @@ export function parsePublicKey(identifier: AlgorithmIdentifier, bits: BitString)
       : { malformed: "public key is not a point of its curve" };
   }
   if (oid === OID.rsaEncryption) {
-    if (parameters === null || parameters.length !== 2 || parameters[0] !== TAG.null || parameters[1] !== 0) {
+    if (
+      parameters === null ||
+      parameters.length !== 2 ||
+      parameters[0] !== TAG.null ||
+      parameters[1] !== 0
+    ) {
       return { malformed: "RSA key missing NULL parameters" };
     }
     return parseRsa(rightAligned(bits));
@@ -40,7 +48,9 @@ export function parsePublicKey(identifier: AlgorithmIdentifier, bits: BitString)
   if (oid === OID.ed25519) {
     if (parameters !== null) return { malformed: "Ed25519 key encoded with illegal parameters" };
     const bytes = rightAligned(bits);
-    return bytes.length === 32 ? { kind: "ed25519", bytes } : { malformed: "wrong Ed25519 public key size" };
+    return bytes.length === 32
+      ? { kind: "ed25519", bytes }
+      : { malformed: "wrong Ed25519 public key size" };
   }
   if (oid === OID.dsa) return parseDsa(parameters, rightAligned(bits));
   return { kind: "unknown" };
@@ -58,7 +68,10 @@ function parseRsa(bytes: Uint8Array): PublicKey | { malformed: string } {
   return { kind: "rsa", modulus, exponent, bits: bitLength(modulus) };
 }
 
-function parseDsa(parameters: Uint8Array | null, bytes: Uint8Array): PublicKey | { malformed: string } {
+function parseDsa(
+  parameters: Uint8Array | null,
+  bytes: Uint8Array,
+): PublicKey | { malformed: string } {
   const y = Der.of(bytes).readBigInteger();
   if (y === null) return { malformed: "invalid DSA public key" };
   const sequence = parameters === null ? null : Der.of(parameters).read(TAG.sequence);
@@ -68,7 +81,9 @@ function parseDsa(parameters: Uint8Array | null, bytes: Uint8Array): PublicKey |
     if (number === null) return { malformed: "invalid DSA parameters" };
     numbers.push(number);
   }
-  return numbers.every((number) => number > 0n) ? { kind: "dsa" } : { malformed: "zero or negative DSA parameter" };
+  return numbers.every((number) => number > 0n)
+    ? { kind: "dsa" }
+    : { malformed: "zero or negative DSA parameter" };
 }
 
 /** Bits of a positive number. */
@@ -118,11 +133,11 @@ function base64url(value: bigint): string {
 }
 
 export function samePublicKey(a: PublicKey, b: PublicKey): boolean {
-  if (a.kind === "rsa") return b.kind === "rsa" && a.modulus === b.modulus && a.exponent === b.exponent;
+  if (a.kind === "rsa")
+    return b.kind === "rsa" && a.modulus === b.modulus && a.exponent === b.exponent;
   if (a.kind === "ecdsa") {
     return b.kind === "ecdsa" && a.curve === b.curve && Buffer.compare(a.point, b.point) === 0;
   }
   if (a.kind === "ed25519") return b.kind === "ed25519" && Buffer.compare(a.bytes, b.bytes) === 0;
   return false;
 }
-

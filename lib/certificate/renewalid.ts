@@ -6,6 +6,9 @@
  */
 export function renewalId(keyIdentifier: string, serial: string): string | null {
   if (!/^([0-9a-f]{2})+$/.test(keyIdentifier) || !/^([0-9a-f]{2})+$/.test(serial)) return null;
-  const der = Buffer.from(Number.parseInt(serial.slice(0, 2), 16) >= 0x80 ? `00${serial}` : serial, "hex");
+  const der = Buffer.from(
+    Number.parseInt(serial.slice(0, 2), 16) >= 0x80 ? `00${serial}` : serial,
+    "hex",
+  );
   return `${Buffer.from(keyIdentifier, "hex").toString("base64url")}.${der.toString("base64url")}`;
 }

@@ -23,16 +23,28 @@ export function parsePkcs1(der: Uint8Array): RsaNumbers | null {
   const n = fields.bigInt();
   const e = fields.int();
   const [d, p, q] = [fields.bigInt(), fields.bigInt(), fields.bigInt()];
-  const [dp, dq, qinv] = [fields.optionalBigInt(), fields.optionalBigInt(), fields.optionalBigInt()];
+  const [dp, dq, qinv] = [
+    fields.optionalBigInt(),
+    fields.optionalBigInt(),
+    fields.optionalBigInt(),
+  ];
   const more = readMorePrimes(fields);
   if (!outer.ended || version > 1n) return null;
-  if ([n, d, p, q, dp ?? 1n, dq ?? 1n, qinv ?? 1n, ...more].some((number) => number <= 0n)) return null;
+  if ([n, d, p, q, dp ?? 1n, dq ?? 1n, qinv ?? 1n, ...more].some((number) => number <= 0n))
+    return null;
   if ([n, d, p, q].some((number) => bitLength(number) > MAX_BITS)) return null;
 
   const ok =
     more.length > 0
       ? checkMultiPrime(n, e, d, [p, q, ...more])
-      : checkTwoPrimes(n, e, d, p, q, dp !== null && dq !== null && qinv !== null ? { dp, dq, qinv } : null);
+      : checkTwoPrimes(
+          n,
+          e,
+          d,
+          p,
+          q,
+          dp !== null && dq !== null && qinv !== null ? { dp, dq, qinv } : null,
+        );
   return ok ? { modulus: n, exponent: e } : null;
 }
 
@@ -60,7 +72,14 @@ interface Crt {
   qinv: bigint;
 }
 
-function checkTwoPrimes(n: bigint, e: bigint, d: bigint, p: bigint, q: bigint, given: Crt | null): boolean {
+function checkTwoPrimes(
+  n: bigint,
+  e: bigint,
+  d: bigint,
+  p: bigint,
+  q: bigint,
+  given: Crt | null,
+): boolean {
   if (p <= 1n || q <= 1n || d >= n || !checkPublic(n, e)) return false;
   if (p >= n || q >= n || (p * q) % n !== 0n) return false;
   const p1 = p - 1n;

@@ -23,7 +23,10 @@ const MAX_RSA_BITS = 16_384;
  */
 export function refuseSigner(child: Certificate, parent: Certificate): Reason | null {
   const { known } = parent;
-  if ((parent.version === 3 && !known.basicConstraintsValid) || (known.basicConstraintsValid && !known.isCa)) {
+  if (
+    (parent.version === 3 && !known.basicConstraintsValid) ||
+    (known.basicConstraintsValid && !known.isCa)
+  ) {
     return "not_a_ca";
   }
   if (known.keyUsage !== 0 && (known.keyUsage & KEY_USAGE_CERT_SIGN) === 0) return "not_a_ca";
@@ -38,14 +41,23 @@ export function refuseSigner(child: Certificate, parent: Certificate): Reason | 
 /** crypto/rsa checkPublicKeySize; crypto/internal/fips140/rsa checkPublicKey. */
 function refuseRsaKey(key: PublicKey & { kind: "rsa" }): Reason | null {
   if (key.bits < MIN_RSA_BITS) return "weak_key";
-  if (key.modulus % 2n === 0n || key.exponent < 2n || key.exponent % 2n === 0n || key.exponent > 0x7fffffffn) {
+  if (
+    key.modulus % 2n === 0n ||
+    key.exponent < 2n ||
+    key.exponent % 2n === 0n ||
+    key.exponent > 0x7fffffffn
+  ) {
     return "signature_invalid";
   }
   return key.bits > MAX_RSA_BITS ? "signature_unsupported" : null;
 }
 
 /** Whether the arithmetic holds. To be asked only where `refuseSigner` has nothing against it. */
-export function verifySignature(child: Certificate, key: KeyObject, signer: PublicKey): Promise<boolean> {
+export function verifySignature(
+  child: Certificate,
+  key: KeyObject,
+  signer: PublicKey,
+): Promise<boolean> {
   const { hash, pss } = child.signatureAlgorithm;
   if (signer.kind === "ecdsa") {
     if (!isEcdsaSignature(child.signature)) return Promise.resolve(false);
@@ -53,7 +65,11 @@ export function verifySignature(child: Certificate, key: KeyObject, signer: Publ
   }
   if (signer.kind === "rsa") {
     const options = pss
-      ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+      ? {
+          key,
+          padding: constants.RSA_PKCS1_PSS_PADDING,
+          saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+        }
       : { key, padding: constants.RSA_PKCS1_PADDING };
     return run(hash, child.rawTbs, options, child.signature);
   }
@@ -89,7 +105,12 @@ function handOver(): void {
   for (const start of ready) start();
 }
 
-function run(hash: string | null, data: Uint8Array, key: VerifyKey, signature: Uint8Array): Promise<boolean> {
+function run(
+  hash: string | null,
+  data: Uint8Array,
+  key: VerifyKey,
+  signature: Uint8Array,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const start = (): void => {
       try {

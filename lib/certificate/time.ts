@@ -42,7 +42,8 @@ function parseUsualForm(text: string): bigint | null {
   const minute = twoDigits(text, 14);
   const second = twoDigits(text, 17);
   // What isn't two digits is NaN, and no comparison with that holds.
-  if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month))) return null;
+  if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month)))
+    return null;
   if (!(hour <= 23 && minute <= 59 && second <= 59)) return null;
   const seconds = BigInt(secondsOf(year, month, day, hour, minute, second)) * NS_PER_SECOND;
   if (last === 19) return seconds;
@@ -90,17 +91,34 @@ function parseAnyForm(text: string): bigint | null {
     offset = (hours * 60 + minutes) * 60 * (match[9] === "-" ? -1 : 1);
   }
   const fraction = BigInt((match[7] ?? "").slice(0, 9).padEnd(9, "0"));
-  return BigInt(secondsOf(year, month, day, hour, minute, second) - offset) * NS_PER_SECOND + fraction;
+  return (
+    BigInt(secondsOf(year, month, day, hour, minute, second) - offset) * NS_PER_SECOND + fraction
+  );
 }
 
 /** RFC 3339 in UTC with as many fraction digits as there are, none for whole seconds; years 0 to 9999. */
 export function formatInstant(ns: bigint): string {
   const fraction = ((ns % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
   const at = civilOf(Number((ns - fraction) / NS_PER_SECOND));
-  const digits = fraction === 0n ? "" : `.${fraction.toString().padStart(9, "0").replace(/0+$/, "")}`;
+  const digits =
+    fraction === 0n ? "" : `.${fraction.toString().padStart(9, "0").replace(/0+$/, "")}`;
   // Joined it takes 50 bytes; a template's text keeps all its parts, 250 bytes, and states hold them by the thousand.
   const year = two(Math.floor(at.year / 100)) + two(at.year % 100);
-  return [year, "-", two(at.month), "-", two(at.day), "T", two(at.hour), ":", two(at.minute), ":", two(at.second), digits, "Z"].join("");
+  return [
+    year,
+    "-",
+    two(at.month),
+    "-",
+    two(at.day),
+    "T",
+    two(at.hour),
+    ":",
+    two(at.minute),
+    ":",
+    two(at.second),
+    digits,
+    "Z",
+  ].join("");
 }
 
 /** The same of milliseconds since 1970, rounded to whole ones. */

@@ -52,8 +52,17 @@ function isDate(year: number, match: RegExpExecArray): boolean {
 
 function seconds(year: number, match: RegExpExecArray): number {
   const offset =
-    match[7] === undefined ? 0 : (Number(match[8]) * 60 + Number(match[9])) * (match[7] === "-" ? -60 : 60);
+    match[7] === undefined
+      ? 0
+      : (Number(match[8]) * 60 + Number(match[9])) * (match[7] === "-" ? -60 : 60);
   return (
-    secondsOf(year, Number(match[2]), Number(match[3]), Number(match[4]), Number(match[5]), Number(match[6])) - offset
+    secondsOf(
+      year,
+      Number(match[2]),
+      Number(match[3]),
+      Number(match[4]),
+      Number(match[5]),
+      Number(match[6]),
+    ) - offset
   );
 }

@@ -28,10 +28,16 @@ type Answer = Reason | null | Promise<Reason | null>;
 export function createVerifier(known: Iterable<string> = []): Verifier {
   const trusted = new Set(known);
   /** By the digest of the signing key, then by the child's: texts that are at hand, which a name is not. */
-  const signers = new Map<string, { readonly key: KeyObject | null; readonly answers: Map<string, Answer> }>();
+  const signers = new Map<
+    string,
+    { readonly key: KeyObject | null; readonly answers: Map<string, Answer> }
+  >();
   let count = 0;
 
-  function signerOf(parent: Certificate): { readonly key: KeyObject | null; readonly answers: Map<string, Answer> } {
+  function signerOf(parent: Certificate): {
+    readonly key: KeyObject | null;
+    readonly answers: Map<string, Answer>;
+  } {
     let signer = signers.get(parent.spkiSha256);
     if (signer === undefined) {
       signer = { key: keyObjectOf(parent.publicKey), answers: new Map() };
@@ -40,9 +46,16 @@ export function createVerifier(known: Iterable<string> = []): Verifier {
     return signer;
   }
 
-  async function verify(child: Certificate, key: KeyObject, parent: Certificate, answers: Map<string, Answer>): Promise<Reason | null> {
+  async function verify(
+    child: Certificate,
+    key: KeyObject,
+    parent: Certificate,
+    answers: Map<string, Answer>,
+  ): Promise<Reason | null> {
     count++;
-    const answer = (await verifySignature(child, key, parent.publicKey)) ? null : "signature_invalid";
+    const answer = (await verifySignature(child, key, parent.publicKey))
+      ? null
+      : "signature_invalid";
     answers.set(child.sha256, answer);
     return answer;
   }

@@ -1,22 +1,47 @@
 /** `certkeep audit [CLUSTER…]` */
 import { Command } from "commander";
-import { composeAudit } from "../compose/audit.ts";
+import { composeAudit } from "../wiring/audit.ts";
 import { ERROR_CODES, type ErrorCode } from "../error.ts";
-import { personalAccess } from "../compose/person.ts";
+import { personalAccess } from "../wiring/person.ts";
 import { restoreFunctionOf } from "../finding/invoke.ts";
 import { auditText } from "../report/audit.ts";
 import { budgetLevels } from "../report/budgets.ts";
 import { plain } from "../report/text.ts";
-import { auditAll, isIncomplete, type AuditReport } from "../use/audit.ts";
-import { AUDIT_SCHEMA, auditDocument } from "../use/audit/document.ts";
+import { auditAll, isIncomplete, type AuditReport } from "../usecases/audit.ts";
+import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
-import { createProgress, failsOn, styleFor, widthFor, withAt, withCommon, withFailOn, type AtOption, type CommonOptions, type FailOn } from "./options.ts";
+import {
+  createProgress,
+  failsOn,
+  styleFor,
+  widthFor,
+  withAt,
+  withCommon,
+  withFailOn,
+  type AtOption,
+  type CommonOptions,
+  type FailOn,
+} from "./options.ts";
 
 type Options = CommonOptions & AtOption & { readonly failOn: FailOn };
 
 export function auditCommand(io: Io): Command {
-  return withFailOn(withAt(withCommon(new Command("audit").description("audits clusters and keeps a sealed copy of each good certificate").argument("[cluster...]", "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none"))))
-    .addHelpText("after", "\nExamples:\n  certkeep audit                     the current context of your kubeconfig\n  certkeep audit staging prod        two contexts, or two clusters of certkeep.yaml\n  certkeep audit --json | jq '.clusters[].findings'\n  certkeep audit --at 2026-12-24T00:00:00Z   what will need you by Christmas; writes nothing")
+  return withFailOn(
+    withAt(
+      withCommon(
+        new Command("audit")
+          .description("audits clusters and keeps a sealed copy of each good certificate")
+          .argument(
+            "[cluster...]",
+            "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none",
+          ),
+      ),
+    ),
+  )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  certkeep audit                     the current context of your kubeconfig\n  certkeep audit staging prod        two contexts, or two clusters of certkeep.yaml\n  certkeep audit --json | jq '.clusters[].findings'\n  certkeep audit --at 2026-12-24T00:00:00Z   what will need you by Christmas; writes nothing",
+    )
     .action(async (clusters: string[], options: Options) => {
       const progress = createProgress(io);
       const run = await composeAudit({
@@ -29,11 +54,25 @@ export function auditCommand(io: Io): Command {
         person: personalAccess(),
         progress,
       });
-      const report = await auditAll(run.targets, run.ports, run.config.ignore, restoreFunctionOf(run.config.aws));
+      const report = await auditAll(
+        run.targets,
+        run.ports,
+        run.config.ignore,
+        restoreFunctionOf(run.config.aws),
+      );
       progress.done();
       const atNs = run.ports.clock.nowNs();
       if (options.json === true) writeJson(io, AUDIT_SCHEMA, auditDocument(report, atNs));
-      else writeLine(io.stdout, reportText(report, { io, options, atNs, stores: `Copies are in ${run.ports.backups.url}, what was seen in ${run.ports.states.url}.` }));
+      else
+        writeLine(
+          io.stdout,
+          reportText(report, {
+            io,
+            options,
+            atNs,
+            stores: `Copies are in ${run.ports.backups.url}, what was seen in ${run.ports.states.url}.`,
+          }),
+        );
       endAudit(io, report, options);
     });
 }
@@ -47,8 +86,21 @@ interface TextView {
 
 export function reportText(report: AuditReport, { io, options, atNs, stores }: TextView): string {
   return auditText(
-    report.clusters.map((cluster) => ({ ...cluster, ignored: cluster.ignored.length, valuesRead: cluster.stats.valuesRead, unfilteredFullListings: cluster.stats.unfilteredFullListings })),
-    { nowNs: atNs, width: widthFor(io), style: styleFor(io, options), stores, budgets: budgetLevels(report.across), unreadStates: report.unreadStates.length, failed: report.failed.map(({ title }) => title) },
+    report.clusters.map((cluster) => ({
+      ...cluster,
+      ignored: cluster.ignored.length,
+      valuesRead: cluster.stats.valuesRead,
+      unfilteredFullListings: cluster.stats.unfilteredFullListings,
+    })),
+    {
+      nowNs: atNs,
+      width: widthFor(io),
+      style: styleFor(io, options),
+      stores,
+      budgets: budgetLevels(report.across),
+      unreadStates: report.unreadStates.length,
+      failed: report.failed.map(({ title }) => title),
+    },
   );
 }
 
@@ -57,14 +109,24 @@ function instantText(ms: number): string {
 }
 
 /** Says what could not be done and sets the exit code. */
-export function endAudit(io: Io, report: AuditReport, options: { readonly failOn: FailOn; readonly verbose?: boolean }): void {
+export function endAudit(
+  io: Io,
+  report: AuditReport,
+  options: { readonly failOn: FailOn; readonly verbose?: boolean },
+): void {
   for (const { error } of report.failed) tell(io, error);
   for (const error of report.unreadStates) tell(io, error);
   for (const { unsaved } of report.clusters) if (unsaved !== null) tell(io, unsaved);
   for (const { domain, source, code, sinceMs, wholeMs } of report.transparency) {
     if (code === null || sinceMs === null) continue;
-    const whole = wholeMs === null ? "it never answered whole" : `what it shows is as of ${instantText(wholeMs)}`;
-    writeLine(io.stderr, `certkeep: ${plain(`certificate logs, ${source} about ${domain}: ${code.replaceAll("_", " ")} since ${instantText(sinceMs)}; ${whole}`)}`);
+    const whole =
+      wholeMs === null
+        ? "it never answered whole"
+        : `what it shows is as of ${instantText(wholeMs)}`;
+    writeLine(
+      io.stderr,
+      `certkeep: ${plain(`certificate logs, ${source} about ${domain}: ${code.replaceAll("_", " ")} since ${instantText(sinceMs)}; ${whole}`)}`,
+    );
   }
   if (isIncomplete(report)) io.exit(3);
   for (const { title, state } of report.clusters) {
@@ -72,7 +134,14 @@ export function endAudit(io: Io, report: AuditReport, options: { readonly failOn
       writeLine(io.stderr, `certkeep: ${plain(part.message)}`);
       if (Object.hasOwn(ERROR_CODES, part.code)) io.exit(ERROR_CODES[part.code as ErrorCode]);
     }
-    if (options.verbose === true) writeLine(io.stderr, `certkeep: ${plain(title)}: state ${state.cluster}`);
+    if (options.verbose === true)
+      writeLine(io.stderr, `certkeep: ${plain(title)}: state ${state.cluster}`);
   }
-  if (failsOn(report.clusters.flatMap(({ findings }) => findings), options.failOn)) io.exit(1);
+  if (
+    failsOn(
+      report.clusters.flatMap(({ findings }) => findings),
+      options.failOn,
+    )
+  )
+    io.exit(1);
 }

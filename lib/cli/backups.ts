@@ -1,10 +1,10 @@
 /** `certkeep backups` and `certkeep backups verify` */
 import { Command } from "commander";
-import { composeSettings } from "../compose/settings.ts";
+import { composeSettings } from "../wiring/settings.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { tableLines } from "../report/table.ts";
 import { count, plain, span } from "../report/text.ts";
-import { isSound, listBackups, type BackupsReport, type ListedCopy } from "../use/backups.ts";
+import { isSound, listBackups, type BackupsReport, type ListedCopy } from "../usecases/backups.ts";
 import { importCommand } from "./backups/import.ts";
 import { rekeyCommand } from "./backups/rekey.ts";
 import { retireCommand } from "./backups/retire.ts";
@@ -14,8 +14,18 @@ import { createProgress, widthFor, withCommon, type CommonOptions } from "./opti
 const SCHEMA = "certkeep.backups/v1";
 
 export function backupsCommand(io: Io): Command {
-  const command = withCommon(new Command("backups").description("lists sealed copies; see its commands for more").argument("[pattern...]", "clusters, Secrets, domains or versions; * stands for any characters"))
-    .addHelpText("after", "\nExamples:\n  certkeep backups\n  certkeep backups 'shop.*'\n  certkeep backups verify")
+  const command = withCommon(
+    new Command("backups")
+      .description("lists sealed copies; see its commands for more")
+      .argument(
+        "[pattern...]",
+        "clusters, Secrets, domains or versions; * stands for any characters",
+      ),
+  )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  certkeep backups\n  certkeep backups 'shop.*'\n  certkeep backups verify",
+    )
     .action(async (patterns: string[], options: CommonOptions) => {
       const report = await read(io, patterns, options);
       if (options.json === true) writeJson(io, SCHEMA, document(report));
@@ -23,7 +33,11 @@ export function backupsCommand(io: Io): Command {
       end(io, report);
     });
   command.addCommand(
-    withCommon(new Command("verify").description("recomputes the digest of every copy, without opening it").argument("[pattern...]"))
+    withCommon(
+      new Command("verify")
+        .description("recomputes the digest of every copy, without opening it")
+        .argument("[pattern...]"),
+    )
       .action(async (patterns: string[], _options: CommonOptions, self: Command) => {
         const options = self.optsWithGlobals<CommonOptions>();
         const report = await read(io, patterns, options);
@@ -34,13 +48,23 @@ export function backupsCommand(io: Io): Command {
       })
       .copyInheritedSettings(command),
   );
-  for (const more of [retireCommand(io), importCommand(io), rekeyCommand(io)]) command.addCommand(more.copyInheritedSettings(command));
+  for (const more of [retireCommand(io), importCommand(io), rekeyCommand(io)])
+    command.addCommand(more.copyInheritedSettings(command));
   return command;
 }
 
-async function read(io: Io, patterns: readonly string[], options: CommonOptions): Promise<BackupsReport> {
+async function read(
+  io: Io,
+  patterns: readonly string[],
+  options: CommonOptions,
+): Promise<BackupsReport> {
   const progress = createProgress(io);
-  const { stores } = await composeSettings({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, reach: "none" });
+  const { stores } = await composeSettings({
+    configFile: options.config ?? null,
+    env: io.env,
+    cwd: io.cwd,
+    reach: "none",
+  });
   const report = await listBackups({ ...stores, progress }, patterns);
   progress.done();
   return report;
@@ -52,13 +76,22 @@ function end(io: Io, report: BackupsReport): void {
 
 function document(report: BackupsReport): object {
   return {
-    copies: report.copies.map(({ key, version, sizeBytes, header, problem, record }) => ({ key, version, sizeBytes, record, sound: problem === null && record !== "differs", problem, header })),
+    copies: report.copies.map(({ key, version, sizeBytes, header, problem, record }) => ({
+      key,
+      version,
+      sizeBytes,
+      record,
+      sound: problem === null && record !== "differs",
+      problem,
+      header,
+    })),
     problems: report.problems.map(({ code, message }) => ({ code, message })),
   };
 }
 
 function listText(copies: readonly ListedCopy[], io: Io): string {
-  if (copies.length === 0) return "No copies. Audits make them once there is a key to seal for: certkeep init    then: certkeep audit";
+  if (copies.length === 0)
+    return "No copies. Audits make them once there is a key to seal for: certkeep init    then: certkeep audit";
   const several = new Set(copies.map(({ cluster }) => cluster)).size > 1;
   const rows = copies.map((copy) => {
     const { header } = copy;
@@ -66,10 +99,21 @@ function listText(copies: readonly ListedCopy[], io: Io): string {
     const where = several ? [copy.cluster] : [];
     if (header === null) return ["damaged", "", version, copy.key, ...where];
     const left = header.notAfter === null ? "" : leftText(header.notAfter, io.nowNs());
-    const what = header.kind === "account-key" ? "ACME account key" : header.names.join(", ") + (header.kind === "certificate" ? "" : ` (${header.kind})`);
+    const what =
+      header.kind === "account-key"
+        ? "ACME account key"
+        : header.names.join(", ") + (header.kind === "certificate" ? "" : ` (${header.kind})`);
     return [what, left, version, `${header.namespace}/${header.secret}`, ...where];
   });
-  return [...tableLines(["COPY OF", "LEFT", "VERSION", "SECRET", ...(several ? ["CLUSTER"] : [])], rows, widthFor(io)), "", `${count(copies.length, "copy", "copies")}.`].join("\n");
+  return [
+    ...tableLines(
+      ["COPY OF", "LEFT", "VERSION", "SECRET", ...(several ? ["CLUSTER"] : [])],
+      rows,
+      widthFor(io),
+    ),
+    "",
+    `${count(copies.length, "copy", "copies")}.`,
+  ].join("\n");
 }
 
 function leftText(notAfter: string, nowNs: bigint): string {
@@ -80,7 +124,16 @@ function leftText(notAfter: string, nowNs: bigint): string {
 function verifyText(copies: readonly ListedCopy[]): string {
   const bad = copies.filter((copy) => !isSound(copy));
   const unrecorded = copies.filter((copy) => copy.record === "unrecorded").length;
-  const lines = bad.map((copy) => `${plain(copy.key)}: ${plain(copy.problem === null ? "its digest is not the one that an audit recorded" : `${copy.problem.place}: ${copy.problem.found}; expected ${copy.problem.expected}`)}`);
+  const lines = bad.map(
+    (copy) =>
+      `${plain(copy.key)}: ${plain(copy.problem === null ? "its digest is not the one that an audit recorded" : `${copy.problem.place}: ${copy.problem.found}; expected ${copy.problem.expected}`)}`,
+  );
   const whole = `${count(copies.length - bad.length, "copy", "copies")} whole, ${bad.length} damaged${unrecorded === 0 ? "" : `, ${unrecorded} that no audit recorded`}.`;
-  return [...lines, whole, ...(bad.length === 0 ? [] : ["Move the damaged ones away; the next audit makes a copy anew of what is still live."])].join("\n");
+  return [
+    ...lines,
+    whole,
+    ...(bad.length === 0
+      ? []
+      : ["Move the damaged ones away; the next audit makes a copy anew of what is still live."]),
+  ].join("\n");
 }

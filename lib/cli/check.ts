@@ -3,20 +3,29 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { formatInstant } from "../certificate/time.ts";
-import { createKit } from "../compose/kit.ts";
-import { composeConfig } from "../compose/settings.ts";
+import { createKit } from "../wiring/kit.ts";
+import { composeConfig } from "../wiring/settings.ts";
 import { CertkeepError } from "../error.ts";
 import { createIssuer, type Issuer } from "../issuer/issuers.ts";
 import { type CheckResult, checkText } from "../report/check.ts";
 import { count, plain } from "../report/text.ts";
-import { anchorsOf, checkDocument, type CheckOptions, checkPair, checkSecrets, pairFiles, recognise } from "../use/check.ts";
+import {
+  anchorsOf,
+  checkDocument,
+  type CheckOptions,
+  checkPair,
+  checkSecrets,
+  pairFiles,
+  recognise,
+} from "../usecases/check.ts";
 import { type Io, tell, writeJson, writeLine } from "./io.ts";
 import { type AtOption, type CommonOptions, styleFor, widthFor, withAt } from "./options.ts";
 
 const SCHEMA = "certkeep.check/v1";
 const STDIN = "-";
 
-type Options = Pick<CommonOptions, "json" | "color" | "config" | "verbose"> & AtOption & { readonly domain?: string; readonly anchors?: string };
+type Options = Pick<CommonOptions, "json" | "color" | "config" | "verbose"> &
+  AtOption & { readonly domain?: string; readonly anchors?: string };
 
 /** What was judged, and what could not be read. */
 interface Outcome {
@@ -26,12 +35,29 @@ interface Outcome {
 
 export function checkCommand(io: Io): Command {
   const command = new Command("check")
-    .description("judges a certificate and its key as their owner would: files, standard input, a folder, or a Secret manifest")
-    .argument("<cert>", "certificate with its chain; or chain and key in one file, a Secret manifest (YAML or JSON), a folder of pairs; - for standard input")
-    .argument("[key]", "private key; left out where it lies beside the certificate; - for standard input")
-    .option("--domain <name>", "the name that it has to be for; default: what a Tailscale Secret is for, none for files")
-    .option("--anchors <file>", "only the CA certificates in this PEM file are trusted; default: Mozilla's and Let's Encrypt's")
-    .option("--config <file>", "trust this certkeep.yaml's issuers too; without it no configuration is looked at")
+    .description(
+      "judges a certificate and its key as their owner would: files, standard input, a folder, or a Secret manifest",
+    )
+    .argument(
+      "<cert>",
+      "certificate with its chain; or chain and key in one file, a Secret manifest (YAML or JSON), a folder of pairs; - for standard input",
+    )
+    .argument(
+      "[key]",
+      "private key; left out where it lies beside the certificate; - for standard input",
+    )
+    .option(
+      "--domain <name>",
+      "the name that it has to be for; default: what a Tailscale Secret is for, none for files",
+    )
+    .option(
+      "--anchors <file>",
+      "only the CA certificates in this PEM file are trusted; default: Mozilla's and Let's Encrypt's",
+    )
+    .option(
+      "--config <file>",
+      "trust this certkeep.yaml's issuers too; without it no configuration is looked at",
+    )
     .option("--json", "one JSON document on standard output, nothing else there")
     .option("--no-color", "no colour")
     .option("-v, --verbose", "say more on standard error");
@@ -44,20 +70,38 @@ export function checkCommand(io: Io): Command {
       const { results, unread } = await outcomeOf(io, certificate, key ?? null, options);
       const atNs = options.at ?? io.nowNs();
       if (options.json === true) writeJson(io, SCHEMA, checkDocument(results));
-      else if (results.length > 0) writeLine(io.stdout, checkText(results, { atNs, width: widthFor(io), style: styleFor(io, options) }));
+      else if (results.length > 0)
+        writeLine(
+          io.stdout,
+          checkText(results, { atNs, width: widthFor(io), style: styleFor(io, options) }),
+        );
       for (const error of unread) tell(io, error);
       if (results.some((result) => !result.valid)) io.exit(1);
     });
 }
 
-async function outcomeOf(io: Io, certificate: string, key: string | null, options: Options): Promise<Outcome> {
-  if (options.domain === "") throw usage("--domain", "an empty name", "a host name, or no --domain at all");
+async function outcomeOf(
+  io: Io,
+  certificate: string,
+  key: string | null,
+  options: Options,
+): Promise<Outcome> {
+  if (options.domain === "")
+    throw usage("--domain", "an empty name", "a host name, or no --domain at all");
   if ([certificate, key, options.anchors].filter((path) => path === STDIN).length > 1) {
-    throw usage("certkeep check", "standard input (-) named more than once", "it once; chain and key may come together in it");
+    throw usage(
+      "certkeep check",
+      "standard input (-) named more than once",
+      "it once; chain and key may come together in it",
+    );
   }
-  for (const path of [certificate, key, options.anchors]) if (path === "") throw usage("certkeep check", "an empty file name", "a path, or - for standard input");
+  for (const path of [certificate, key, options.anchors])
+    if (path === "")
+      throw usage("certkeep check", "an empty file name", "a path, or - for standard input");
 
-  const kit = createKit(options.config === undefined ? [] : await configuredIssuers(io, options.config));
+  const kit = createKit(
+    options.config === undefined ? [] : await configuredIssuers(io, options.config),
+  );
   const unread: CertkeepError[] = [];
   const read = async (path: string): Promise<Uint8Array | null> => {
     try {
@@ -71,27 +115,55 @@ async function outcomeOf(io: Io, certificate: string, key: string | null, option
   const pem = options.anchors === undefined ? null : await read(options.anchors);
   if (options.anchors !== undefined && pem === null) return { results: [], unread };
   const anchors = pem === null ? kit.anchors : anchorsOf(pem);
-  if (anchors.ders.length === 0) writeLine(io.stderr, `certkeep: ${plain(options.anchors ?? "")} holds no certificate: nothing is trusted.`);
-  const settings: CheckOptions = { kit: { ...kit, anchors }, domain: options.domain ?? null, atNs: options.at ?? io.nowNs() };
-  if (options.verbose === true) writeLine(io.stderr, `certkeep: ${count(anchors.ders.length, "anchor")}; judged as of ${formatInstant(settings.atNs)}`);
+  if (anchors.ders.length === 0)
+    writeLine(
+      io.stderr,
+      `certkeep: ${plain(options.anchors ?? "")} holds no certificate: nothing is trusted.`,
+    );
+  const settings: CheckOptions = {
+    kit: { ...kit, anchors },
+    domain: options.domain ?? null,
+    atNs: options.at ?? io.nowNs(),
+  };
+  if (options.verbose === true)
+    writeLine(
+      io.stderr,
+      `certkeep: ${count(anchors.ders.length, "anchor")}; judged as of ${formatInstant(settings.atNs)}`,
+    );
 
   const folder = certificate !== STDIN && (await isFolder(io, certificate));
-  const results = folder ? await checkFolder(io, certificate, key, read, settings) : await checkFiles(certificate, key, read, settings);
+  const results = folder
+    ? await checkFolder(io, certificate, key, read, settings)
+    : await checkFiles(certificate, key, read, settings);
   return { results, unread };
 }
 
 async function configuredIssuers(io: Io, configFile: string): Promise<readonly Issuer[]> {
   const { config } = await composeConfig({ configFile, env: io.env, cwd: io.cwd });
-  return config.issuers.map(({ id, title, kind, anchors }) => createIssuer({ id, title, environment: kind, anchorsPem: anchors.kind === "pem" ? anchors.pem : "" }));
+  return config.issuers.map(({ id, title, kind, anchors }) =>
+    createIssuer({
+      id,
+      title,
+      environment: kind,
+      anchorsPem: anchors.kind === "pem" ? anchors.pem : "",
+    }),
+  );
 }
 
 type Read = (path: string) => Promise<Uint8Array | null>;
 
-async function checkFiles(certificate: string, key: string | null, read: Read, settings: CheckOptions): Promise<readonly CheckResult[]> {
+async function checkFiles(
+  certificate: string,
+  key: string | null,
+  read: Read,
+  settings: CheckOptions,
+): Promise<readonly CheckResult[]> {
   const bytes = await read(certificate);
   if (key !== null) {
     const keyBytes = await read(key);
-    return bytes === null || keyBytes === null ? [] : [await checkPair({ subject: certificate, certificate: bytes, key: keyBytes }, settings)];
+    return bytes === null || keyBytes === null
+      ? []
+      : [await checkPair({ subject: certificate, certificate: bytes, key: keyBytes }, settings)];
   }
   if (bytes === null) return [];
   const input = recognise(bytes);
@@ -102,39 +174,76 @@ async function checkFiles(certificate: string, key: string | null, read: Read, s
     case "secrets": {
       const results = await checkSecrets(input.secrets, settings);
       if (results.length === 0) {
-        throw usage(where, `${count(input.secrets.length, "Secret")} and ${count(input.others, "other object")}, none with a certificate`, "a Secret that holds a certificate");
+        throw usage(
+          where,
+          `${count(input.secrets.length, "Secret")} and ${count(input.others, "other object")}, none with a certificate`,
+          "a Secret that holds a certificate",
+        );
       }
       return results;
     }
     case "broken":
-      throw usage(`${where}:${input.line}:${input.column}`, input.found, "a Secret manifest as kubectl get secret -o yaml or -o json prints it");
+      throw usage(
+        `${where}:${input.line}:${input.column}`,
+        input.found,
+        "a Secret manifest as kubectl get secret -o yaml or -o json prints it",
+      );
     case "certificate_only":
-      throw usage(where, "a certificate without its private key", "both", `Name the key too: certkeep check ${shown(certificate)} KEY`);
+      throw usage(
+        where,
+        "a certificate without its private key",
+        "both",
+        `Name the key too: certkeep check ${shown(certificate)} KEY`,
+      );
     case "unknown": {
       const found = bytes.length === 0 ? "nothing" : "neither PEM nor a Secret manifest";
-      throw usage(where, found, "a certificate with its key, or a Secret manifest", `For files: certkeep check CERT KEY; for a Secret: kubectl get secret NAME -o yaml | certkeep check ${STDIN}`);
+      throw usage(
+        where,
+        found,
+        "a certificate with its key, or a Secret manifest",
+        `For files: certkeep check CERT KEY; for a Secret: kubectl get secret NAME -o yaml | certkeep check ${STDIN}`,
+      );
     }
   }
 }
 
 /** A command is only offered with a name that can't be mistaken for anything else. */
 function shown(path: string): string {
-  return /^[A-Za-z0-9._/:=-]+$/.test(path) && (path === STDIN || !path.startsWith("-")) ? path : "CERT";
+  return /^[A-Za-z0-9._/:=-]+$/.test(path) && (path === STDIN || !path.startsWith("-"))
+    ? path
+    : "CERT";
 }
 
-async function checkFolder(io: Io, folder: string, key: string | null, read: Read, settings: CheckOptions): Promise<readonly CheckResult[]> {
-  if (key !== null) throw usage(plain(folder), "a folder, and a key named beside it", "a certificate's file before the key, or the folder alone");
+async function checkFolder(
+  io: Io,
+  folder: string,
+  key: string | null,
+  read: Read,
+  settings: CheckOptions,
+): Promise<readonly CheckResult[]> {
+  if (key !== null)
+    throw usage(
+      plain(folder),
+      "a folder, and a key named beside it",
+      "a certificate's file before the key, or the folder alone",
+    );
   const names = await listing(io, folder);
   const pairs = pairFiles(names);
   if (pairs.length === 0) {
-    throw usage(plain(folder), `${count(names.length, "file")}, no pair among them`, "X.crt beside X.key, tls.crt and tls.key, or fullchain.pem and privkey.pem", "Name other files themselves: certkeep check CERT KEY");
+    throw usage(
+      plain(folder),
+      `${count(names.length, "file")}, no pair among them`,
+      "X.crt beside X.key, tls.crt and tls.key, or fullchain.pem and privkey.pem",
+      "Name other files themselves: certkeep check CERT KEY",
+    );
   }
   const results: CheckResult[] = [];
   for (const [certificateName, keyName] of pairs) {
     const subject = join(folder, certificateName);
     const certificate = await read(subject);
     const keyBytes = await read(join(folder, keyName));
-    if (certificate !== null && keyBytes !== null) results.push(await checkPair({ subject, certificate, key: keyBytes }, settings));
+    if (certificate !== null && keyBytes !== null)
+      results.push(await checkPair({ subject, certificate, key: keyBytes }, settings));
   }
   return results;
 }
@@ -160,7 +269,8 @@ async function bytesOf(io: Io, path: string): Promise<Uint8Array> {
   try {
     if (path !== STDIN) return await readFile(resolve(io.cwd, path));
     const chunks: Uint8Array[] = [];
-    for await (const chunk of io.stdin) chunks.push(typeof chunk === "string" ? Buffer.from(chunk) : (chunk as Uint8Array));
+    for await (const chunk of io.stdin)
+      chunks.push(typeof chunk === "string" ? Buffer.from(chunk) : (chunk as Uint8Array));
     return Buffer.concat(chunks);
   } catch (error) {
     throw unreadable(path, error);
@@ -180,8 +290,13 @@ const CAUSES: Readonly<Record<string, string>> = {
 
 /** Only the code of a system's error is told. */
 function unreadable(path: string, error: unknown): CertkeepError {
-  const code = typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
-  const found = Object.hasOwn(CAUSES, code) ? (CAUSES[code] as string) : `it can't be read${/^[A-Z_]+$/.test(code) ? ` (${code})` : ""}`;
+  const code =
+    typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
+      ? error.code
+      : "";
+  const found = Object.hasOwn(CAUSES, code)
+    ? (CAUSES[code] as string)
+    : `it can't be read${/^[A-Z_]+$/.test(code) ? ` (${code})` : ""}`;
   return new CertkeepError("file_unreadable", {
     where: path === STDIN ? "standard input" : plain(path),
     found,
@@ -191,5 +306,10 @@ function unreadable(path: string, error: unknown): CertkeepError {
 }
 
 function usage(where: string, found: string, expected: string, todo?: string): CertkeepError {
-  return new CertkeepError("usage", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
+  return new CertkeepError("usage", {
+    where,
+    found,
+    expected,
+    ...(todo === undefined ? {} : { todo }),
+  });
 }

@@ -1,11 +1,11 @@
 /** `certkeep clusters`, and its commands `add` and `remove`. */
 import { Command } from "commander";
-import { composeList, composeRemove } from "../compose/register.ts";
-import { personalAccess } from "../compose/person.ts";
+import { composeList, composeRemove } from "../wiring/register.ts";
+import { personalAccess } from "../wiring/person.ts";
 import { clustersText } from "../report/clusters.ts";
 import { count } from "../report/text.ts";
-import { listClusters } from "../use/register/list.ts";
-import { runRemove } from "../use/register/remove.ts";
+import { listClusters } from "../usecases/register/list.ts";
+import { runRemove } from "../usecases/register/remove.ts";
 import { addCommand } from "./clusters/add.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
 import { widthFor, withCommon, type CommonOptions } from "./options.ts";
@@ -14,13 +14,35 @@ const CLUSTERS_SCHEMA = "certkeep.clusters/v1";
 const REMOVED_SCHEMA = "certkeep.cluster-removed/v1";
 
 export function clustersCommand(io: Io): Command {
-  const command = withCommon(new Command("clusters").description("lists clusters; add NAME registers one, remove NAME forgets one"))
-    .addHelpText("after", "\nExamples:\n  certkeep clusters\n  certkeep clusters add prod --context prod-admin\n  certkeep clusters add prod --context prod-admin --print > certkeep-rbac.yaml\n  certkeep clusters remove prod --revoke --context prod-admin")
+  const command = withCommon(
+    new Command("clusters").description(
+      "lists clusters; add NAME registers one, remove NAME forgets one",
+    ),
+  )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  certkeep clusters\n  certkeep clusters add prod --context prod-admin\n  certkeep clusters add prod --context prod-admin --print > certkeep-rbac.yaml\n  certkeep clusters remove prod --revoke --context prod-admin",
+    )
     .action(async (options: CommonOptions) => {
-      const { settings, ports } = await composeList({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, nowNs: io.nowNs, person: personalAccess() });
-      const rows = await listClusters(settings.config.clusters, settings.registered, settings.broken, ports);
+      const { settings, ports } = await composeList({
+        configFile: options.config ?? null,
+        env: io.env,
+        cwd: io.cwd,
+        nowNs: io.nowNs,
+        person: personalAccess(),
+      });
+      const rows = await listClusters(
+        settings.config.clusters,
+        settings.registered,
+        settings.broken,
+        ports,
+      );
       if (options.json === true) writeJson(io, CLUSTERS_SCHEMA, { clusters: rows });
-      else writeLine(io.stdout, clustersText(rows, { nowNs: io.nowNs(), width: Math.max(widthFor(io), 100) }));
+      else
+        writeLine(
+          io.stdout,
+          clustersText(rows, { nowNs: io.nowNs(), width: Math.max(widthFor(io), 100) }),
+        );
       if (rows.some(({ problems }) => problems.length > 0)) io.exit(2);
     });
   command.addCommand(addCommand(io).copyInheritedSettings(command));
@@ -35,23 +57,58 @@ interface RemoveOptions extends CommonOptions {
 }
 
 function removeCommand(io: Io): Command {
-  return withCommon(new Command("remove").description("forgets a registered cluster; its copies stay").argument("<name>"))
-    .option("--revoke", "first take away from the cluster what registering gave: service accounts, roles, tokens")
+  return withCommon(
+    new Command("remove")
+      .description("forgets a registered cluster; its copies stay")
+      .argument("<name>"),
+  )
+    .option(
+      "--revoke",
+      "first take away from the cluster what registering gave: service accounts, roles, tokens",
+    )
     .option("--kubeconfig <file>", "kubeconfig of the administrator who revokes")
-    .option("--context <context>", "context of the administrator who revokes; default: the current one")
-    .addHelpText("after", "\nWithout --revoke the credentials that were stored stay valid until their end.\n\nExamples:\n  certkeep clusters remove prod --revoke --context prod-admin\n  certkeep clusters remove prod          a cluster that is gone")
+    .option(
+      "--context <context>",
+      "context of the administrator who revokes; default: the current one",
+    )
+    .addHelpText(
+      "after",
+      "\nWithout --revoke the credentials that were stored stay valid until their end.\n\nExamples:\n  certkeep clusters remove prod --revoke --context prod-admin\n  certkeep clusters remove prod          a cluster that is gone",
+    )
     .action(async (name: string, _options: RemoveOptions, self: Command) => {
       const options = self.optsWithGlobals<RemoveOptions>();
       const { ports, settings, close } = await composeRemove(
-        { name, configFile: options.config ?? null, kubeconfig: options.kubeconfig ?? null, context: options.context ?? null, env: io.env, cwd: io.cwd, nowNs: io.nowNs, person: personalAccess(), note: (message) => writeLine(io.stderr, `certkeep: ${message}`) },
+        {
+          name,
+          configFile: options.config ?? null,
+          kubeconfig: options.kubeconfig ?? null,
+          context: options.context ?? null,
+          env: io.env,
+          cwd: io.cwd,
+          nowNs: io.nowNs,
+          person: personalAccess(),
+          note: (message) => writeLine(io.stderr, `certkeep: ${message}`),
+        },
         options.revoke === true,
       );
       try {
         const result = await runRemove(name, ports);
-        if (options.json === true) writeJson(io, REMOVED_SCHEMA, { ...result, backups: settings.stores.backups.url });
-        writeLine(io.stderr, `Forgot ${name}. ${count(result.copies, "copy of it stays", "copies of it stay")} in ${settings.stores.backups.url}, and can be restored from with --from-cluster ${name}.`);
-        if (options.revoke === true) writeLine(io.stderr, `Took away ${count(result.revoked.length, "object")} from the cluster; its tokens are no longer accepted.`);
-        else writeLine(io.stderr, "What registering gave stays in the cluster: certkeep clusters remove takes it away with --revoke.");
+        if (options.json === true)
+          writeJson(io, REMOVED_SCHEMA, { ...result, backups: settings.stores.backups.url });
+        writeLine(
+          io.stderr,
+          `Forgot ${name}. ${count(result.copies, "copy of it stays", "copies of it stay")} in ${settings.stores.backups.url}, and can be restored from with --from-cluster ${name}.`,
+        );
+        if (options.revoke === true)
+          writeLine(
+            io.stderr,
+            `Took away ${count(result.revoked.length, "object")} from the cluster; its tokens are no longer accepted.`,
+          );
+        else
+          writeLine(
+            io.stderr,
+            "What registering gave stays in the cluster: certkeep clusters remove takes it away with --revoke.",
+          );
       } finally {
         await close();
       }

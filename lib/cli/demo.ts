@@ -6,15 +6,28 @@ import { slackView } from "../sandbox/slackview.ts";
 import { writeLine, type ExitCode, type Io } from "./io.ts";
 import { styleFor, widthFor } from "./options.ts";
 
-export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Promise<ExitCode>): Command {
+export function demoCommand(
+  io: Io,
+  runCommand: (args: readonly string[]) => Promise<ExitCode>,
+): Command {
   return new Command("demo")
-    .description("a sandbox cluster in this process: audits it and seals copies, with no account and no cluster")
+    .description(
+      "a sandbox cluster in this process: audits it and seals copies, with no account and no cluster",
+    )
     .option("--no-color", "no colour")
     .action(async (options: { readonly color: boolean }) => {
-      const { startDemo } = await import("../compose/demo.ts");
+      const { startDemo } = await import("../wiring/demo.ts");
       const say = (text: string): void => writeLine(io.stdout, text);
-      const tell = (text: string): void => say(text.split("\n").flatMap((one) => (one === "" ? [""] : wrap(one, widthFor(io)))).join("\n"));
-      tell("A Kubernetes API is started in this process and filled with a cluster that has seen better days.\nWhat follows are certkeep's own commands, as you would type them.");
+      const tell = (text: string): void =>
+        say(
+          text
+            .split("\n")
+            .flatMap((one) => (one === "" ? [""] : wrap(one, widthFor(io))))
+            .join("\n"),
+        );
+      tell(
+        "A Kubernetes API is started in this process and filled with a cluster that has seen better days.\nWhat follows are certkeep's own commands, as you would type them.",
+      );
       const world = await startDemo(Number(io.nowNs() / 1_000_000n));
       const paint = options.color ? [] : ["--no-color"];
       const command = async (...args: string[]): Promise<void> => {
@@ -25,7 +38,9 @@ export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Pro
       try {
         await command("audit");
         const { deleted, emptied } = world.lose();
-        tell(`\nNow it is 3 a.m.: somebody deletes the Secret of ${deleted}, and a template empties that of ${emptied}.\nTheir owner would ask Let's Encrypt for both again; five a week is all there is.`);
+        tell(
+          `\nNow it is 3 a.m.: somebody deletes the Secret of ${deleted}, and a template empties that of ${emptied}.\nTheir owner would ask Let's Encrypt for both again; five a week is all there is.`,
+        );
         await command("audit");
         await command("restore", "demo", deleted, emptied);
         await command("restore", "demo", deleted, emptied, "--apply");
@@ -35,13 +50,20 @@ export function demoCommand(io: Io, runCommand: (args: readonly string[]) => Pro
         await command("explain", world.raced);
         await command("backups", "verify");
         await command("digest");
-        tell("\nIts Slack is one in this process that holds messages to Slack's limits. There it reads:\n");
-        for (const message of world.slack.taken) say(slackView(message, { width: widthFor(io), style: styleFor(io, options) }));
+        tell(
+          "\nIts Slack is one in this process that holds messages to Slack's limits. There it reads:\n",
+        );
+        for (const message of world.slack.taken)
+          say(slackView(message, { width: widthFor(io), style: styleFor(io, options) }));
         await command("report", "--html", join(world.folder, "report.html"));
       } finally {
         await world.stop();
       }
-      tell(`\nEverything of the demo is in ${world.folder}; delete it when you have seen enough.\n\nNow on a cluster of yours, with the kubeconfig that kubectl uses; nothing is written to it:`);
-      say("  certkeep audit        judges what is there\n  certkeep init         makes a key; from then on each audit keeps sealed copies");
+      tell(
+        `\nEverything of the demo is in ${world.folder}; delete it when you have seen enough.\n\nNow on a cluster of yours, with the kubeconfig that kubectl uses; nothing is written to it:`,
+      );
+      say(
+        "  certkeep audit        judges what is there\n  certkeep init         makes a key; from then on each audit keeps sealed copies",
+      );
     });
 }

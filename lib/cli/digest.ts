@@ -1,15 +1,27 @@
 /** `certkeep digest`: posts what is due, or shows what Slack would get. */
 import { Command } from "commander";
-import { composeDigest, type ComposedDigest } from "../compose/digest.ts";
+import { composeDigest, type ComposedDigest } from "../wiring/digest.ts";
 import { CertkeepError } from "../error.ts";
 import type { RouteSettings } from "../report/digest.ts";
 import { digestText } from "../report/digesttext.ts";
 import { slackMessage } from "../report/slack/blocks.ts";
 import { count } from "../report/text.ts";
-import { previewDigest, runDigest, type DigestInputs, type RouteOutcome } from "../use/digest.ts";
-import { surveyStates } from "../use/report.ts";
+import {
+  previewDigest,
+  runDigest,
+  type DigestInputs,
+  type RouteOutcome,
+} from "../usecases/digest.ts";
+import { surveyStates } from "../usecases/report.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
-import { styleFor, widthFor, withAt, withCommon, type AtOption, type CommonOptions } from "./options.ts";
+import {
+  styleFor,
+  widthFor,
+  withAt,
+  withCommon,
+  type AtOption,
+  type CommonOptions,
+} from "./options.ts";
 
 const SCHEMA = "certkeep.digest/v1";
 
@@ -19,13 +31,36 @@ type Options = CommonOptions & AtOption & { readonly dryRun?: boolean };
 const PREVIEW: RouteSettings = { name: "preview", clusters: null, severity: "information" };
 
 export function digestCommand(io: Io): Command {
-  return withAt(withCommon(new Command("digest").description("posts to Slack what changed and what needs you, where something is due").option("--dry-run", "show what Slack would get; nothing is posted or written")))
-    .addHelpText("after", "\nRun it every few minutes: it posts once a day, at once when something is critical, and once a week anyway.\n\nExamples:\n  certkeep digest --dry-run\n  certkeep digest --dry-run --json | jq '.routes[].blocks'\n  certkeep digest")
+  return withAt(
+    withCommon(
+      new Command("digest")
+        .description("posts to Slack what changed and what needs you, where something is due")
+        .option("--dry-run", "show what Slack would get; nothing is posted or written"),
+    ),
+  )
+    .addHelpText(
+      "after",
+      "\nRun it every few minutes: it posts once a day, at once when something is critical, and once a week anyway.\n\nExamples:\n  certkeep digest --dry-run\n  certkeep digest --dry-run --json | jq '.routes[].blocks'\n  certkeep digest",
+    )
     .action(async (options: Options) => {
       const dry = options.dryRun === true || options.at !== undefined;
-      const composed = await composeDigest({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, nowNs: io.nowNs, atNs: options.at ?? null }, !dry);
+      const composed = await composeDigest(
+        {
+          configFile: options.config ?? null,
+          env: io.env,
+          cwd: io.cwd,
+          nowNs: io.nowNs,
+          atNs: options.at ?? null,
+        },
+        !dry,
+      );
       if (!dry && composed.routes.length === 0) {
-        throw new CertkeepError("usage", { where: "certkeep.yaml, digest.routes", found: "no route", expected: "one at least, with a name and a webhook", todo: "See what would be posted with: certkeep digest --dry-run" });
+        throw new CertkeepError("usage", {
+          where: "certkeep.yaml, digest.routes",
+          found: "no route",
+          expected: "one at least, with a name and a webhook",
+          todo: "See what would be posted with: certkeep digest --dry-run",
+        });
       }
       const overview = await surveyStates(composed.ports, composed.scope);
       const inputs: DigestInputs = { ...overview, settings: composed.settings };
@@ -34,28 +69,53 @@ export function digestCommand(io: Io): Command {
       else {
         const outcomes = await runDigest(composed.digestPorts, inputs, composed.routes);
         for (const { failure } of outcomes) if (failure !== null) tell(io, failure);
-        if (options.json === true) writeJson(io, SCHEMA, { routes: outcomes.map(({ failure, ...rest }) => ({ ...rest, failure: failure === null ? null : { code: failure.code, message: failure.message } })) });
+        if (options.json === true)
+          writeJson(io, SCHEMA, {
+            routes: outcomes.map(({ failure, ...rest }) => ({
+              ...rest,
+              failure: failure === null ? null : { code: failure.code, message: failure.message },
+            })),
+          });
         else for (const outcome of outcomes) writeLine(io.stdout, outcomeText(outcome));
       }
     });
 }
 
 function outcomeText({ name, delivered, waiting }: RouteOutcome): string {
-  const parts = [...(delivered === 0 ? [] : [`${count(delivered, "digest")} posted`]), ...(waiting === 0 ? [] : [`${count(waiting, "digest")} waiting to be delivered`])];
+  const parts = [
+    ...(delivered === 0 ? [] : [`${count(delivered, "digest")} posted`]),
+    ...(waiting === 0 ? [] : [`${count(waiting, "digest")} waiting to be delivered`]),
+  ];
   return `${name}: ${parts.length === 0 ? "nothing is due" : parts.join(", ")}.`;
 }
 
-async function preview(io: Io, options: Options, composed: ComposedDigest, inputs: DigestInputs): Promise<void> {
-  const previews = await previewDigest(composed.digestPorts, inputs, composed.routes.length === 0 ? [PREVIEW] : composed.routes);
+async function preview(
+  io: Io,
+  options: Options,
+  composed: ComposedDigest,
+  inputs: DigestInputs,
+): Promise<void> {
+  const previews = await previewDigest(
+    composed.digestPorts,
+    inputs,
+    composed.routes.length === 0 ? [PREVIEW] : composed.routes,
+  );
   if (options.json === true) {
-    const routes = previews.map(({ route, plan, due }) => ({ name: route.name, due, ...(plan.message === null ? { text: "", blocks: [] } : slackMessage(plan.message)) }));
+    const routes = previews.map(({ route, plan, due }) => ({
+      name: route.name,
+      due,
+      ...(plan.message === null ? { text: "", blocks: [] } : slackMessage(plan.message)),
+    }));
     writeJson(io, SCHEMA, { routes });
     return;
   }
   const view = { width: widthFor(io), style: styleFor(io, options) };
   const texts = previews.map(({ route, plan, due }) => {
     const head = `${previews.length > 1 || composed.routes.length > 0 ? `${route.name}: ` : ""}${due ? "due now" : "nothing is due now; a digest at this moment would say"}`;
-    return [view.style.dim(`[${head}]`), ...(plan.message === null ? [] : [digestText(plan.message, view)])].join("\n");
+    return [
+      view.style.dim(`[${head}]`),
+      ...(plan.message === null ? [] : [digestText(plan.message, view)]),
+    ].join("\n");
   });
   writeLine(io.stdout, texts.join("\n\n"));
 }

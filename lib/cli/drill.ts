@@ -1,23 +1,57 @@
 /** `certkeep drill` */
 import { Command } from "commander";
-import { composeDrill } from "../compose/drill.ts";
+import { composeDrill } from "../wiring/drill.ts";
 import { drillText } from "../report/drill.ts";
-import { runDrill } from "../use/drill.ts";
+import { runDrill } from "../usecases/drill.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
-import { createProgress, failsOn, styleFor, widthFor, withAt, withCommon, withFailOn, type AtOption, type CommonOptions, type FailOn } from "./options.ts";
+import {
+  createProgress,
+  failsOn,
+  styleFor,
+  widthFor,
+  withAt,
+  withCommon,
+  withFailOn,
+  type AtOption,
+  type CommonOptions,
+  type FailOn,
+} from "./options.ts";
 
 const SCHEMA = "certkeep.drill/v1";
 
-type Options = CommonOptions & AtOption & { readonly failOn: FailOn; readonly identity?: string; readonly dryRun?: boolean };
+type Options = CommonOptions &
+  AtOption & { readonly failOn: FailOn; readonly identity?: string; readonly dryRun?: boolean };
 
 export function drillCommand(io: Io): Command {
-  return withFailOn(withAt(withCommon(new Command("drill").description("opens every copy and judges it, says what has none, removes what is past its time").argument("[pattern...]", "clusters, Secrets, domains or versions; * stands for any characters"))))
-    .option("--identity <file>", "the age identity that opens copies: a file, - for standard input, env:NAME or file:PATH; default: identity: of certkeep.yaml")
+  return withFailOn(
+    withAt(
+      withCommon(
+        new Command("drill")
+          .description(
+            "opens every copy and judges it, says what has none, removes what is past its time",
+          )
+          .argument(
+            "[pattern...]",
+            "clusters, Secrets, domains or versions; * stands for any characters",
+          ),
+      ),
+    ),
+  )
+    .option(
+      "--identity <file>",
+      "the age identity that opens copies: a file, - for standard input, env:NAME or file:PATH; default: identity: of certkeep.yaml",
+    )
     .option("--dry-run", "remove nothing, and say what would be")
-    .addHelpText("after", "\nWithout an identity nothing is opened and nothing is removed.\n\nExamples:\n  certkeep drill\n  certkeep drill --identity /media/usb/identity.txt\n  certkeep drill --at 2026-12-24T00:00:00Z   what could be restored by Christmas; removes nothing")
+    .addHelpText(
+      "after",
+      "\nWithout an identity nothing is opened and nothing is removed.\n\nExamples:\n  certkeep drill\n  certkeep drill --identity /media/usb/identity.txt\n  certkeep drill --at 2026-12-24T00:00:00Z   what could be restored by Christmas; removes nothing",
+    )
     .action(async (patterns: string[], options: Options) => {
       const progress = createProgress(io);
-      const ask = io.interactive && options.identity !== "-" ? (await import("./questions.ts")).createQuestions(io).passphrase : null;
+      const ask =
+        io.interactive && options.identity !== "-"
+          ? (await import("./questions.ts")).createQuestions(io).passphrase
+          : null;
       const ports = await composeDrill({
         configFile: options.config ?? null,
         identity: options.identity ?? null,
@@ -32,8 +66,20 @@ export function drillCommand(io: Io): Command {
       });
       const report = await runDrill(ports, patterns);
       progress.done();
-      if (options.json === true) writeJson(io, SCHEMA, { ...report, problems: report.problems.map(({ code, message }) => ({ code, message })) });
-      else writeLine(io.stdout, drillText(report, { nowNs: ports.clock.nowNs(), width: widthFor(io), style: styleFor(io, options) }));
+      if (options.json === true)
+        writeJson(io, SCHEMA, {
+          ...report,
+          problems: report.problems.map(({ code, message }) => ({ code, message })),
+        });
+      else
+        writeLine(
+          io.stdout,
+          drillText(report, {
+            nowNs: ports.clock.nowNs(),
+            width: widthFor(io),
+            style: styleFor(io, options),
+          }),
+        );
       for (const problem of report.problems) tell(io, problem);
       if (!report.opened) io.exit(3);
       if (failsOn(report.findings, options.failOn)) io.exit(1);

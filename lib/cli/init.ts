@@ -1,11 +1,11 @@
 /** `certkeep init` */
 import { Command } from "commander";
-import { composeInit } from "../compose/init.ts";
-import { homeOf, shortPath } from "../compose/path.ts";
+import { composeInit } from "../wiring/init.ts";
+import { homeOf, shortPath } from "../wiring/path.ts";
 import { CertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { plain } from "../report/text.ts";
-import { runInit, type InitResult } from "../use/init.ts";
+import { runInit, type InitResult } from "../usecases/init.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
 import type { CloudOptions } from "./initaws.ts";
 import { withCommon } from "./options.ts";
@@ -15,28 +15,76 @@ type Options = CloudOptions;
 const INIT_SCHEMA = "certkeep.init/v1";
 
 export function initCommand(io: Io): Command {
-  return withCommon(new Command("init").description("writes certkeep.yaml, makes an age identity, says what to keep safe"))
-    .option("-y, --yes", "ask nothing: certkeep.yaml in this folder, the kubeconfig's current context")
+  return withCommon(
+    new Command("init").description(
+      "writes certkeep.yaml, makes an age identity, says what to keep safe",
+    ),
+  )
+    .option(
+      "-y, --yes",
+      "ask nothing: certkeep.yaml in this folder, the kubeconfig's current context",
+    )
     .option("--identity <file>", "where the identity goes, or is")
     .option("--aws", "also set up what functions on AWS need: secrets, and a route of the digest")
     .option("--stage <stage>", "with --aws: the stage that will be deployed", "prod")
-    .option("--region <region>", "with --aws: the region; default: that of certkeep.yaml, else AWS_REGION")
-    .option("--webhook <reference>", "with --aws: env:NAME that holds the Slack webhook's URL, or none; default: asked")
-    .option("--identity-in-cloud", "with --aws: put the identity into Secrets Manager, for restores and drills there")
-    .addHelpText("after", "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt\n  certkeep init --aws --stage prod --region eu-west-1\n  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK")
+    .option(
+      "--region <region>",
+      "with --aws: the region; default: that of certkeep.yaml, else AWS_REGION",
+    )
+    .option(
+      "--webhook <reference>",
+      "with --aws: env:NAME that holds the Slack webhook's URL, or none; default: asked",
+    )
+    .option(
+      "--identity-in-cloud",
+      "with --aws: put the identity into Secrets Manager, for restores and drills there",
+    )
+    .addHelpText(
+      "after",
+      "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt\n  certkeep init --aws --stage prod --region eu-west-1\n  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK",
+    )
     .action(async (options: Options) => {
       if (options.yes !== true && !io.interactive) {
-        throw new CertkeepError("usage", { where: "certkeep init", found: "nobody to ask, since this isn't a terminal", expected: "a terminal, or --yes to take the defaults", todo: options.aws === true ? "certkeep init --aws --yes --region REGION --webhook env:NAME (or none)" : "certkeep init --yes" });
+        throw new CertkeepError("usage", {
+          where: "certkeep init",
+          found: "nobody to ask, since this isn't a terminal",
+          expected: "a terminal, or --yes to take the defaults",
+          todo:
+            options.aws === true
+              ? "certkeep init --aws --yes --region REGION --webhook env:NAME (or none)"
+              : "certkeep init --yes",
+        });
       }
-      const shown = (path: string): string => plain(path.startsWith(`${io.cwd}/`) ? path.slice(io.cwd.length + 1) : shortPath(path, homeOf(io.env)));
+      const shown = (path: string): string =>
+        plain(
+          path.startsWith(`${io.cwd}/`)
+            ? path.slice(io.cwd.length + 1)
+            : shortPath(path, homeOf(io.env)),
+        );
       if (options.aws === true) {
         const { initCloud, cloudLines } = await import("./initaws.ts");
         const { init, cloud, next } = await initCloud(io, options);
-        for (const line of [...initLines(init, true, shown), ...cloudLines(cloud, shown(init.config.path)), ...nextLines(next)]) writeLine(io.stderr, line);
-        if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(init, next, { registry: cloud.registry, webhook: cloud.webhook, identity: cloud.identity, config: cloud.config }));
+        for (const line of [
+          ...initLines(init, true, shown),
+          ...cloudLines(cloud, shown(init.config.path)),
+          ...nextLines(next),
+        ])
+          writeLine(io.stderr, line);
+        if (options.json === true)
+          writeJson(
+            io,
+            INIT_SCHEMA,
+            documentOf(init, next, {
+              registry: cloud.registry,
+              webhook: cloud.webhook,
+              identity: cloud.identity,
+              config: cloud.config,
+            }),
+          );
         return;
       }
-      const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
+      const asking =
+        options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
       const { places, ports } = await composeInit({
         configFile: options.config ?? null,
         identityFile: options.identity ?? null,
@@ -45,12 +93,14 @@ export function initCommand(io: Io): Command {
         nowNs: io.nowNs,
         questions: asking,
         askPassphrase: asking?.passphrase ?? null,
-        note: (message) => writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`),
+        note: (message) =>
+          writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`),
       });
       const result = await runInit(places, ports);
       const next = nextSteps(result, options);
       if (asking !== null) writeLine(io.stderr, "");
-      for (const line of [...initLines(result, false, shown), ...nextLines(next)]) writeLine(io.stderr, line);
+      for (const line of [...initLines(result, false, shown), ...nextLines(next)])
+        writeLine(io.stderr, line);
       if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(result, next, null));
     });
 }
@@ -75,9 +125,11 @@ interface Step {
 
 /** A file that --config names isn't found by itself: what follows names it as well. */
 function nextSteps(result: InitResult, options: Options): Step[] {
-  if (result.recipients.length === 0) return [{ command: "certkeep init", does: "once more, to add the recipients" }];
+  if (result.recipients.length === 0)
+    return [{ command: "certkeep init", does: "once more, to add the recipients" }];
   const named = options.config === undefined ? [] : [literal("--config"), result.config.path];
-  const command = (verb: string): string => commandLine(literal("certkeep"), literal(verb), ...named) ?? `certkeep ${verb} --config FILE`;
+  const command = (verb: string): string =>
+    commandLine(literal("certkeep"), literal(verb), ...named) ?? `certkeep ${verb} --config FILE`;
   return [
     { command: command("audit"), does: "audits, and makes a sealed copy of each good certificate" },
     { command: command("backups"), does: "lists the copies" },
@@ -90,19 +142,37 @@ const KEEP_SAFE = [
   "  Put a copy into your password manager now. An audit never reads it; a restore needs it.",
 ];
 
-function initLines(result: InitResult, inCloud: boolean, shown: (path: string) => string): string[] {
+function initLines(
+  result: InitResult,
+  inCloud: boolean,
+  shown: (path: string) => string,
+): string[] {
   const { config, identity, recipients, clusters } = result;
   const lines: string[] = [];
-  if (identity === null) lines.push("No identity of yours is here. The backups open with the identity of a recipient that certkeep.yaml names.");
-  else if (identity.action === "created") lines.push(`Made an identity: ${shown(identity.path)} (only you may read it)`, ...KEEP_SAFE);
+  if (identity === null)
+    lines.push(
+      "No identity of yours is here. The backups open with the identity of a recipient that certkeep.yaml names.",
+    );
+  else if (identity.action === "created")
+    lines.push(`Made an identity: ${shown(identity.path)} (only you may read it)`, ...KEEP_SAFE);
   else lines.push(`Used the identity that is there: ${shown(identity.path)}`);
   if (identity !== null && !result.opens && recipients.length > 0) {
-    lines.push("  It opens no backup made from now on: its recipient isn't among those of certkeep.yaml.");
+    lines.push(
+      "  It opens no backup made from now on: its recipient isn't among those of certkeep.yaml.",
+    );
   }
-  const says = { created: "Wrote", updated: "Added recipients to", kept: "Changed nothing in" }[config.action];
+  const says = { created: "Wrote", updated: "Added recipients to", kept: "Changed nothing in" }[
+    config.action
+  ];
   lines.push(`${says} ${shown(config.path)}`);
-  if (recipients.length > 0) lines.push(`  Backups are sealed for ${recipients.map(plain).join(", ")}`);
-  if (config.action === "created" && !inCloud) lines.push(clusters.length === 0 ? "  It names no cluster: the current context of your kubeconfig is audited." : `  Clusters: ${clusters.join(", ")}`);
+  if (recipients.length > 0)
+    lines.push(`  Backups are sealed for ${recipients.map(plain).join(", ")}`);
+  if (config.action === "created" && !inCloud)
+    lines.push(
+      clusters.length === 0
+        ? "  It names no cluster: the current context of your kubeconfig is audited."
+        : `  Clusters: ${clusters.join(", ")}`,
+    );
   return lines;
 }
 

@@ -1,10 +1,15 @@
 /** `certkeep init --aws`: what the functions need before they are deployed. */
-import { composeInitCloud } from "../compose/init.ts";
+import { composeInitCloud } from "../wiring/init.ts";
 import { STAGE, REGION } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../report/text.ts";
-import { runInit, type InitResult } from "../use/init.ts";
-import { checkPackable, runInitCloud, webhookSecret, type CloudResult } from "../use/initcloud.ts";
+import { runInit, type InitResult } from "../usecases/init.ts";
+import {
+  checkPackable,
+  runInitCloud,
+  webhookSecret,
+  type CloudResult,
+} from "../usecases/initcloud.ts";
 import { writeLine, type Io } from "./io.ts";
 import type { CommonOptions } from "./options.ts";
 
@@ -27,7 +32,12 @@ export interface CloudSetup {
 /** @throws CertkeepError usage, for what is neither given nor can be asked */
 export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSetup> {
   const { stage } = options;
-  if (!STAGE.test(stage)) throw new CertkeepError("usage", { where: "--stage", found: plain(stage.slice(0, 60)), expected: "small letters, digits and -, at most 20, beginning with a letter" });
+  if (!STAGE.test(stage))
+    throw new CertkeepError("usage", {
+      where: "--stage",
+      found: plain(stage.slice(0, 60)),
+      expected: "small letters, digits and -, at most 20, beginning with a letter",
+    });
   const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
   const { places, ports, region, cloud } = await composeInitCloud({
     configFile: options.config ?? null,
@@ -39,40 +49,84 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
     questions: asking,
     cloudQuestions: asking,
     askPassphrase: asking?.passphrase ?? null,
-    note: (message) => writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`),
+    note: (message) =>
+      writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`),
   });
-  if (region === null || !REGION.test(region)) throw new CertkeepError("usage", { where: "--region", found: region === null ? "no region, here or in the environment" : plain(region.slice(0, 60)), expected: "an AWS region, such as --region eu-west-1" });
+  if (region === null || !REGION.test(region))
+    throw new CertkeepError("usage", {
+      where: "--region",
+      found: region === null ? "no region, here or in the environment" : plain(region.slice(0, 60)),
+      expected: "an AWS region, such as --region eu-west-1",
+    });
   const webhook = webhookOf(options, io.env);
   const parts = await cloud(region);
   if (places.existing !== null) await checkPackable(places.existing, parts);
   if (webhook === null && asking === null && !(await parts.secrets.exists(webhookSecret(stage)))) {
-    throw new CertkeepError("usage", { where: "--webhook", found: "none, and nobody to ask", expected: "--webhook env:NAME of an environment variable that holds the URL, or --webhook none" });
+    throw new CertkeepError("usage", {
+      where: "--webhook",
+      found: "none, and nobody to ask",
+      expected:
+        "--webhook env:NAME of an environment variable that holds the URL, or --webhook none",
+    });
   }
   const init = await runInit(places, ports);
-  const result = await runInitCloud({ stage, region, webhook: webhook?.url ?? null, skipWebhook: webhook !== null && webhook.url === null, identity: options.identityInCloud === true ? true : null }, init, parts);
+  const result = await runInitCloud(
+    {
+      stage,
+      region,
+      webhook: webhook?.url ?? null,
+      skipWebhook: webhook !== null && webhook.url === null,
+      identity: options.identityInCloud === true ? true : null,
+    },
+    init,
+    parts,
+  );
   return {
     init,
     cloud: result,
     next: [
       { command: "npm ci", does: "installs what the deployment needs" },
-      { command: `npx serverless deploy --stage ${stage} --region ${region}`, does: "makes the functions, and says what to do next" },
+      {
+        command: `npx serverless deploy --stage ${stage} --region ${region}`,
+        does: "makes the functions, and says what to do next",
+      },
     ],
   };
 }
 
 /** `null`: it is to be asked for; a `url` of `null`: it is skipped. */
-function webhookOf({ webhook }: CloudOptions, env: Io["env"]): { readonly url: string | null } | null {
+function webhookOf(
+  { webhook }: CloudOptions,
+  env: Io["env"],
+): { readonly url: string | null } | null {
   if (webhook === undefined) return null;
   if (webhook === "none") return { url: null };
-  const refuse = (found: string, expected: string): CertkeepError => new CertkeepError("usage", { where: "--webhook", found, expected });
-  if (!/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(webhook)) throw refuse("a text that is not shown here", "env:NAME of an environment variable that holds the URL, or none; an argument would stand in the shell's history");
+  const refuse = (found: string, expected: string): CertkeepError =>
+    new CertkeepError("usage", { where: "--webhook", found, expected });
+  if (!/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(webhook))
+    throw refuse(
+      "a text that is not shown here",
+      "env:NAME of an environment variable that holds the URL, or none; an argument would stand in the shell's history",
+    );
   const value = env[webhook.slice("env:".length)];
-  if (value === undefined || value.trim() === "") throw refuse(`${webhook}: no such environment variable, or an empty one`, "one that holds the URL of a Slack webhook");
+  if (value === undefined || value.trim() === "")
+    throw refuse(
+      `${webhook}: no such environment variable, or an empty one`,
+      "one that holds the URL of a Slack webhook",
+    );
   return { url: value };
 }
 
-export function cloudLines({ webhook, identity, registry }: CloudResult, configFile: string): string[] {
-  const said = { created: "Made", kept: "Left as it is", skipped: "Not made", absent: "Not made" } as const;
+export function cloudLines(
+  { webhook, identity, registry }: CloudResult,
+  configFile: string,
+): string[] {
+  const said = {
+    created: "Made",
+    kept: "Left as it is",
+    skipped: "Not made",
+    absent: "Not made",
+  } as const;
   return [
     `${said[webhook.action]}: the secret ${webhook.name}, the digest's webhook${webhook.action === "skipped" ? "\n  Without it no digest is posted; run this again for it." : ""}`,
     `${said[identity.action]}: the secret ${identity.name}, which opens backups${identity.action === "absent" ? "\n  Restores and drills run from your machine, with the identity above." : ""}`,

@@ -39,5 +39,12 @@ export function tell(io: Io, error: CertkeepError): void {
 
 /** One document on standard output, with its schema's name first. */
 export function writeJson(io: Io, schema: string, document: object): void {
-  writeLine(io.stdout, JSON.stringify({ schema, ...document }, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value), io.outTty ? 2 : undefined));
+  writeLine(
+    io.stdout,
+    JSON.stringify(
+      { schema, ...document },
+      (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
+      io.outTty ? 2 : undefined,
+    ),
+  );
 }

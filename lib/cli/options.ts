@@ -24,7 +24,10 @@ export interface AtOption {
 /** `--config`, `--json`, `--no-color`, `-v`. */
 export function withCommon(command: Command): Command {
   return command
-    .option("--config <file>", "the certkeep.yaml to use, or s3://BUCKET/KEY of one; default: looked for upwards from here, then in your configuration folder")
+    .option(
+      "--config <file>",
+      "the certkeep.yaml to use, or s3://BUCKET/KEY of one; default: looked for upwards from here, then in your configuration folder",
+    )
     .option("--json", "one JSON document on standard output, nothing else there")
     .option("--no-color", "no colour")
     .option("-v, --verbose", "say more on standard error");
@@ -32,23 +35,35 @@ export function withCommon(command: Command): Command {
 
 export function parseAt(text: string): bigint {
   const at = parseInstantOrNull(text);
-  if (at === null) throw new InvalidArgumentError("Expected an RFC 3339 instant, such as 2026-11-23T03:00:00Z.");
+  if (at === null)
+    throw new InvalidArgumentError("Expected an RFC 3339 instant, such as 2026-11-23T03:00:00Z.");
   return at;
 }
 
 /** `--at TIME`: nothing is written or posted then. */
 export function withAt(command: Command): Command {
-  return command.addOption(new Option("--at <time>", "judge as of this RFC 3339 instant; writes nothing").argParser(parseAt));
+  return command.addOption(
+    new Option("--at <time>", "judge as of this RFC 3339 instant; writes nothing").argParser(
+      parseAt,
+    ),
+  );
 }
 
 export type FailOn = Severity | "never";
 
 export function withFailOn(command: Command): Command {
-  return command.addOption(new Option("--fail-on <severity>", "end with 1 when a finding is at least this severe").choices([...SEVERITIES, "never"]).default("critical"));
+  return command.addOption(
+    new Option("--fail-on <severity>", "end with 1 when a finding is at least this severe")
+      .choices([...SEVERITIES, "never"])
+      .default("critical"),
+  );
 }
 
 export function failsOn(findings: readonly Finding[], failOn: FailOn): boolean {
-  return failOn !== "never" && findings.some((finding) => SEVERITIES.indexOf(finding.severity) <= SEVERITIES.indexOf(failOn));
+  return (
+    failOn !== "never" &&
+    findings.some((finding) => SEVERITIES.indexOf(finding.severity) <= SEVERITIES.indexOf(failOn))
+  );
 }
 
 export function styleFor(io: Io, options: CommonOptions): Style {
@@ -72,7 +87,9 @@ export function createProgress(io: Io): Progress & { done(): void } {
       if (now - last < 100_000_000n && done !== total) return;
       last = now;
       shown = true;
-      io.stderr.write(`\r\u001b[K${cut(plain(`${what}: ${done}${total === null ? "" : ` of ${total}`}`), io.columns - 1)}`);
+      io.stderr.write(
+        `\r\u001b[K${cut(plain(`${what}: ${done}${total === null ? "" : ` of ${total}`}`), io.columns - 1)}`,
+      );
     },
     note(message) {
       if (shown) io.stderr.write("\r\u001b[K");

@@ -1,17 +1,19 @@
 /** The questions of `certkeep init`, asked on standard error, so that standard output stays a document's. */
 import { confirm, isCancel, multiselect, password, select, text } from "@clack/prompts";
 import { dirname, isAbsolute, join } from "node:path";
-import { fromHome, homeOf, shortPath } from "../compose/path.ts";
+import { fromHome, homeOf, shortPath } from "../wiring/path.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../report/text.ts";
-import type { InitQuestions } from "../use/init.ts";
-import type { CloudQuestions } from "../use/initcloud.ts";
+import type { InitQuestions } from "../usecases/init.ts";
+import type { CloudQuestions } from "../usecases/initcloud.ts";
 import type { Io } from "./io.ts";
 
 /** More contexts than fit a small terminal are scrolled. */
 const SHOWN_CONTEXTS = 12;
 
-export function createQuestions(io: Io): InitQuestions & CloudQuestions & { passphrase(where: string): Promise<string | null> } {
+export function createQuestions(
+  io: Io,
+): InitQuestions & CloudQuestions & { passphrase(where: string): Promise<string | null> } {
   const streams = { input: io.stdin, output: io.stderr };
   const home = homeOf(io.env);
   const shown = (path: string): string => plain(shortPath(path, home));
@@ -21,7 +23,15 @@ export function createQuestions(io: Io): InitQuestions & CloudQuestions & { pass
         await select({
           ...streams,
           message: "Where should certkeep.yaml go?",
-          options: choices.map((path) => (dirname(path) === io.cwd ? { value: path, label: "this folder", hint: "for a project; found from here and below" } : { value: path, label: shown(path), hint: "for you; found from anywhere" })),
+          options: choices.map((path) =>
+            dirname(path) === io.cwd
+              ? {
+                  value: path,
+                  label: "this folder",
+                  hint: "for a project; found from here and below",
+                }
+              : { value: path, label: shown(path), hint: "for you; found from anywhere" },
+          ),
         }),
       );
     },
@@ -30,7 +40,11 @@ export function createQuestions(io: Io): InitQuestions & CloudQuestions & { pass
         await multiselect({
           ...streams,
           message: "Which clusters should be audited? (contexts of your kubeconfig)",
-          options: choices.map(({ name, current }) => ({ value: name, label: plain(name), ...(current ? { hint: "current" } : {}) })),
+          options: choices.map(({ name, current }) => ({
+            value: name,
+            label: plain(name),
+            ...(current ? { hint: "current" } : {}),
+          })),
           initialValues: choices.filter(({ current }) => current).map(({ name }) => name),
           required: false,
           maxItems: SHOWN_CONTEXTS,
@@ -38,26 +52,37 @@ export function createQuestions(io: Io): InitQuestions & CloudQuestions & { pass
       );
     },
     async identityPlace(suggested) {
-      const usual = suggested === "" ? {} : { placeholder: shortPath(suggested, home), defaultValue: shortPath(suggested, home) };
+      const usual =
+        suggested === ""
+          ? {}
+          : { placeholder: shortPath(suggested, home), defaultValue: shortPath(suggested, home) };
       const typed = answered(
         await text({
           ...streams,
           ...usual,
-          message: "Where should the identity go, which opens every backup? Outside any git work tree",
-          validate: (value) => (suggested === "" && (value ?? "").trim() === "" ? "Name a file" : undefined),
+          message:
+            "Where should the identity go, which opens every backup? Outside any git work tree",
+          validate: (value) =>
+            suggested === "" && (value ?? "").trim() === "" ? "Name a file" : undefined,
         }),
       );
       const path = fromHome(typed.trim(), home);
       return isAbsolute(path) ? path : join(io.cwd, path);
     },
     async addRecipient(file, recipient) {
-      return answered(await confirm({ ...streams, message: `${shown(file)} names no recipients, so nothing is backed up. Add ${recipient} to it? All else stays as it is.` }));
+      return answered(
+        await confirm({
+          ...streams,
+          message: `${shown(file)} names no recipients, so nothing is backed up. Add ${recipient} to it? All else stays as it is.`,
+        }),
+      );
     },
     async webhook(check) {
       const typed = answered(
         await password({
           ...streams,
-          message: "URL of the Slack webhook that digests are posted to (it is not shown; empty: later)",
+          message:
+            "URL of the Slack webhook that digests are posted to (it is not shown; empty: later)",
           validate: (value) => {
             const given = (value ?? "").trim();
             const problem = given === "" ? null : check(given);
@@ -68,7 +93,14 @@ export function createQuestions(io: Io): InitQuestions & CloudQuestions & { pass
       return (typed ?? "").trim() === "" ? null : typed.trim();
     },
     async identity() {
-      return answered(await confirm({ ...streams, initialValue: false, message: "Put the identity, which opens every backup, into Secrets Manager too, for restores and drills by functions? Without it both run from your machine." }));
+      return answered(
+        await confirm({
+          ...streams,
+          initialValue: false,
+          message:
+            "Put the identity, which opens every backup, into Secrets Manager too, for restores and drills by functions? Without it both run from your machine.",
+        }),
+      );
     },
     async passphrase(where) {
       return answered(await password({ ...streams, message: `Passphrase of ${shown(where)}` }));
@@ -77,6 +109,11 @@ export function createQuestions(io: Io): InitQuestions & CloudQuestions & { pass
 }
 
 function answered<T>(answer: T): Exclude<T, symbol> {
-  if (isCancel(answer)) throw new CertkeepError("usage", { where: "certkeep init", found: "cancelled", todo: "Nothing was replaced; run it again at any time" });
+  if (isCancel(answer))
+    throw new CertkeepError("usage", {
+      where: "certkeep init",
+      found: "cancelled",
+      todo: "Nothing was replaced; run it again at any time",
+    });
   return answer as Exclude<T, symbol>;
 }

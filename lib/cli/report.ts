@@ -1,38 +1,99 @@
 /** `certkeep report`: the state of everything, for a terminal, a browser, Prometheus. Asks no cluster. */
 import { Command, Option } from "commander";
-import { composeReport, writePage } from "../compose/digest.ts";
+import { composeReport, writePage } from "../wiring/digest.ts";
 import { formatInstant } from "../certificate/time.ts";
 import { pageHtml } from "../report/html/page.ts";
 import { overviewText } from "../report/overview.ts";
 import { metricsText } from "../report/prometheus.ts";
 import { verdictText } from "../report/verdict.ts";
-import { reportAll } from "../use/report.ts";
+import { reportAll } from "../usecases/report.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
-import { failsOn, styleFor, widthFor, withAt, withCommon, withFailOn, type AtOption, type CommonOptions, type FailOn } from "./options.ts";
+import {
+  failsOn,
+  styleFor,
+  widthFor,
+  withAt,
+  withCommon,
+  withFailOn,
+  type AtOption,
+  type CommonOptions,
+  type FailOn,
+} from "./options.ts";
 
 const SCHEMA = "certkeep.report/v1";
 
-type Options = CommonOptions & AtOption & { readonly failOn: FailOn; readonly html?: string; readonly format: "text" | "prometheus" };
+type Options = CommonOptions &
+  AtOption & {
+    readonly failOn: FailOn;
+    readonly html?: string;
+    readonly format: "text" | "prometheus";
+  };
 
 export function reportCommand(io: Io): Command {
-  return withFailOn(withAt(withCommon(new Command("report").description("the state of everything, as audits recorded it"))))
+  return withFailOn(
+    withAt(
+      withCommon(
+        new Command("report").description("the state of everything, as audits recorded it"),
+      ),
+    ),
+  )
     .option("--html <file>", "write one self-contained page")
-    .addOption(new Option("--format <format>", "text, or OpenMetrics for Prometheus").choices(["text", "prometheus"]).default("text"))
-    .addHelpText("after", "\nExamples:\n  certkeep report\n  certkeep report --html report.html\n  certkeep report --format prometheus > /var/lib/node_exporter/certkeep.prom\n  certkeep report --at 2026-12-24T00:00:00Z   what will be wrong by then if nothing changes")
+    .addOption(
+      new Option("--format <format>", "text, or OpenMetrics for Prometheus")
+        .choices(["text", "prometheus"])
+        .default("text"),
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  certkeep report\n  certkeep report --html report.html\n  certkeep report --format prometheus > /var/lib/node_exporter/certkeep.prom\n  certkeep report --at 2026-12-24T00:00:00Z   what will be wrong by then if nothing changes",
+    )
     .action(async (options: Options) => {
-      const composed = await composeReport({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, nowNs: io.nowNs, atNs: options.at ?? null });
+      const composed = await composeReport({
+        configFile: options.config ?? null,
+        env: io.env,
+        cwd: io.cwd,
+        nowNs: io.nowNs,
+        atNs: options.at ?? null,
+      });
       const atNs = composed.ports.clock.nowNs();
       const atMs = Number(atNs / 1_000_000n);
-      const { summaries, unregistered, problems, rows, budgets } = await reportAll(composed.ports, composed.scope);
+      const { summaries, unregistered, problems, rows, budgets } = await reportAll(
+        composed.ports,
+        composed.scope,
+      );
       for (const problem of problems) tell(io, problem);
       const findings = summaries.flatMap((one) => one.findings);
       if (options.html !== undefined) {
-        await writePage(options.html, io.cwd, pageHtml({ summaries, rows, budgets, unregistered, atMs }));
+        await writePage(
+          options.html,
+          io.cwd,
+          pageHtml({ summaries, rows, budgets, unregistered, atMs }),
+        );
         if (options.json !== true) writeLine(io.stderr, `certkeep: wrote ${options.html}`);
       }
-      if (options.json === true) writeJson(io, SCHEMA, { at: formatInstant(atNs), verdict: verdictText(summaries, atMs), clusters: summaries, unregistered, certificates: rows, budgets });
-      else if (options.format === "prometheus") io.stdout.write(metricsText({ summaries, rows, budgets }));
-      else if (options.html === undefined) writeLine(io.stdout, overviewText({ summaries, unregistered, budgets, nowNs: atNs, width: widthFor(io), style: styleFor(io, options) }));
+      if (options.json === true)
+        writeJson(io, SCHEMA, {
+          at: formatInstant(atNs),
+          verdict: verdictText(summaries, atMs),
+          clusters: summaries,
+          unregistered,
+          certificates: rows,
+          budgets,
+        });
+      else if (options.format === "prometheus")
+        io.stdout.write(metricsText({ summaries, rows, budgets }));
+      else if (options.html === undefined)
+        writeLine(
+          io.stdout,
+          overviewText({
+            summaries,
+            unregistered,
+            budgets,
+            nowNs: atNs,
+            width: widthFor(io),
+            style: styleFor(io, options),
+          }),
+        );
       // What could not be read by the audits is told by findings; here only a state that can't be read is incomplete.
       if (failsOn(findings, options.failOn)) io.exit(1);
     });

@@ -1,16 +1,23 @@
 /** `certkeep restore CLUSTER [NAME…]` */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { personalAccess } from "../compose/person.ts";
-import { composeRestore } from "../compose/restore.ts";
+import { personalAccess } from "../wiring/person.ts";
+import { composeRestore } from "../wiring/restore.ts";
 import { CertkeepError } from "../error.ts";
-import { FORCIBLE, isPlanCode, type PlanCode } from "../recovery/code.ts";
+import { FORCIBLE, isPlanCode, type PlanCode } from "../restoreplan/code.ts";
 import { applyCommandOf, planText } from "../report/plan.ts";
-import { runRestore } from "../use/restore.ts";
-import type { RestoreReport, RestoreRequest } from "../use/restore/context.ts";
-import { restoreDocument, RESTORE_SCHEMA } from "../use/restore/document.ts";
-import { restoreExit } from "../use/restore/exit.ts";
+import { runRestore } from "../usecases/restore.ts";
+import type { RestoreReport, RestoreRequest } from "../usecases/restore/context.ts";
+import { restoreDocument, RESTORE_SCHEMA } from "../usecases/restore/document.ts";
+import { restoreExit } from "../usecases/restore/exit.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
-import { createProgress, parseAt, styleFor, widthFor, withCommon, type CommonOptions } from "./options.ts";
+import {
+  createProgress,
+  parseAt,
+  styleFor,
+  widthFor,
+  withCommon,
+  type CommonOptions,
+} from "./options.ts";
 
 interface Options extends CommonOptions {
   readonly apply?: boolean;
@@ -35,7 +42,14 @@ interface Options extends CommonOptions {
 
 function parsePlace(text: string): { readonly namespace: string; readonly name: string } {
   const [namespace, name, ...rest] = text.split("/");
-  if (namespace === undefined || namespace === "" || name === undefined || name === "" || rest.length > 0) throw new InvalidArgumentError("Expected NAMESPACE/NAME.");
+  if (
+    namespace === undefined ||
+    namespace === "" ||
+    name === undefined ||
+    name === "" ||
+    rest.length > 0
+  )
+    throw new InvalidArgumentError("Expected NAMESPACE/NAME.");
   return { namespace, name };
 }
 
@@ -43,39 +57,81 @@ const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_6
 
 function parseSpan(text: string): number {
   const match = /^(\d{1,5})([smh])$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("Expected a number and s, m or h, such as 30m.");
+  if (match === null)
+    throw new InvalidArgumentError("Expected a number and s, m or h, such as 30m.");
   return Number(match[1]) * (UNITS_MS[match[2] ?? ""] ?? 0);
 }
 
 function parseForce(text: string, before: readonly PlanCode[] = []): readonly PlanCode[] {
   const named = text.split(",").map((code) => {
     const known = isPlanCode(code) && FORCIBLE.includes(code) ? code : null;
-    if (known === null) throw new InvalidArgumentError(`Expected what is to be overridden, of: ${FORCIBLE.join(", ")}.`);
+    if (known === null)
+      throw new InvalidArgumentError(
+        `Expected what is to be overridden, of: ${FORCIBLE.join(", ")}.`,
+      );
     return known;
   });
   return [...before, ...named];
 }
 
 export function restoreCommand(io: Io): Command {
-  return withCommon(new Command("restore").description("shows what a restore would do; --apply does it").argument("<cluster>", "a cluster of certkeep.yaml, or a context of your kubeconfig where it names none").argument("[name...]", "domains, Secrets, NAMESPACE/SECRET, or patterns such as 'shop.*'"))
+  return withCommon(
+    new Command("restore")
+      .description("shows what a restore would do; --apply does it")
+      .argument(
+        "<cluster>",
+        "a cluster of certkeep.yaml, or a context of your kubeconfig where it names none",
+      )
+      .argument("[name...]", "domains, Secrets, NAMESPACE/SECRET, or patterns such as 'shop.*'"),
+  )
     .option("--apply", "do it")
     .option("--all", "everything that the last audits saw live")
     .option("--namespace <name>", "only of this namespace; without names: all of it")
-    .addOption(new Option("--as-of <time>", "with --all: what was live at this RFC 3339 instant").argParser(parseAt))
+    .addOption(
+      new Option("--as-of <time>", "with --all: what was live at this RFC 3339 instant").argParser(
+        parseAt,
+      ),
+    )
     .option("--version <digest>", "this very copy, by its version or the beginning of it")
     .addOption(new Option("--as <namespace/name>", "to another place").argParser(parsePlace))
-    .option("--rebuilt", "the cluster was rebuilt under its own name: take the earlier one's copies, and pin the new one")
+    .option(
+      "--rebuilt",
+      "the cluster was rebuilt under its own name: take the earlier one's copies, and pin the new one",
+    )
     .option("--from-cluster <name>", "take copies of another cluster")
-    .option("--identity <file>", "the age identity that opens copies: a file, - for standard input, env:NAME or file:PATH; default: identity: of certkeep.yaml")
+    .option(
+      "--identity <file>",
+      "the age identity that opens copies: a file, - for standard input, env:NAME or file:PATH; default: identity: of certkeep.yaml",
+    )
     .option("--create-namespace", "make namespaces that are gone")
     .option("--replace", "delete and make anew what is immutable or of another type")
     .option("--allow-later", "end with 0 though some Secrets are still to be made by their owner")
-    .addOption(new Option("--follow <time>", "wait for Secrets that their owners still make, and fill each at once").argParser(parseSpan))
-    .addOption(new Option("--dry-run <where>", "rehearse: the server checks every write and stores nothing").choices(["server"]))
-    .option("--offline <folder>", "no cluster: write manifests to a folder (they hold private keys; mode 0600)")
-    .option("--unrecorded", "take copies that no audit recorded: only your identity vouches for them")
+    .addOption(
+      new Option(
+        "--follow <time>",
+        "wait for Secrets that their owners still make, and fill each at once",
+      ).argParser(parseSpan),
+    )
+    .addOption(
+      new Option(
+        "--dry-run <where>",
+        "rehearse: the server checks every write and stores nothing",
+      ).choices(["server"]),
+    )
+    .option(
+      "--offline <folder>",
+      "no cluster: write manifests to a folder (they hold private keys; mode 0600)",
+    )
+    .option(
+      "--unrecorded",
+      "take copies that no audit recorded: only your identity vouches for them",
+    )
     .option("--standby", "take imported standby certificates as well")
-    .addOption(new Option("--force <codes>", `override exactly this: ${FORCIBLE.join(", ")}`).argParser(parseForce))
+    .addOption(
+      new Option("--force <codes>", `override exactly this: ${FORCIBLE.join(", ")}`).argParser(
+        parseForce,
+      ),
+    )
     .addHelpText(
       "after",
       "\nWithout --apply nothing is written. A valid certificate is never replaced by one that isn't better.\n\nExamples:\n  certkeep restore prod shop.tail1a2b3.ts.net            the plan for one\n  certkeep restore prod shop.tail1a2b3.ts.net --apply    the restore\n  certkeep restore prod --namespace tailscale --apply    all that was in a namespace\n  certkeep restore prod --rebuilt --all --apply --create-namespace --follow 30m\n  age -d key.age | certkeep restore prod --all --identity -",
@@ -109,8 +165,24 @@ export function restoreCommand(io: Io): Command {
           await target.writer.close();
         }
         if (options.json === true) writeJson(io, RESTORE_SCHEMA, restoreDocument(report));
-        else writeLine(io.stdout, planText({ ...report, offline: options.offline ?? null, applyCommand: applyCommandOf(wordsOf(cluster, names, options)), width: widthFor(io), style: styleFor(io, options), verbose: options.verbose === true }));
-        io.exit(restoreExit(report, { all: names.length === 0 && options.version === undefined, allowLater: options.allowLater === true }));
+        else
+          writeLine(
+            io.stdout,
+            planText({
+              ...report,
+              offline: options.offline ?? null,
+              applyCommand: applyCommandOf(wordsOf(cluster, names, options)),
+              width: widthFor(io),
+              style: styleFor(io, options),
+              verbose: options.verbose === true,
+            }),
+          );
+        io.exit(
+          restoreExit(report, {
+            all: names.length === 0 && options.version === undefined,
+            allowLater: options.allowLater === true,
+          }),
+        );
       } finally {
         undo?.();
       }
@@ -121,18 +193,32 @@ function checkOptions(options: Options): void {
   const wrong = (found: string, expected: string): never => {
     throw new CertkeepError("usage", { where: "certkeep restore", found, expected });
   };
-  if (options.apply === true && options.dryRun !== undefined) wrong("--apply and --dry-run=server", "one of them");
-  if (options.offline !== undefined && options.dryRun !== undefined) wrong("--offline and --dry-run=server", "one of them: without a cluster nobody rehearses");
-  if (options.follow !== undefined && options.apply !== true) wrong("--follow without --apply", "--apply as well");
-  if (options.fromCluster !== undefined && options.rebuilt === true) wrong("--from-cluster and --rebuilt", "one of them: --rebuilt takes the cluster's own earlier copies");
+  if (options.apply === true && options.dryRun !== undefined)
+    wrong("--apply and --dry-run=server", "one of them");
+  if (options.offline !== undefined && options.dryRun !== undefined)
+    wrong("--offline and --dry-run=server", "one of them: without a cluster nobody rehearses");
+  if (options.follow !== undefined && options.apply !== true)
+    wrong("--follow without --apply", "--apply as well");
+  if (options.fromCluster !== undefined && options.rebuilt === true)
+    wrong(
+      "--from-cluster and --rebuilt",
+      "one of them: --rebuilt takes the cluster's own earlier copies",
+    );
 }
 
-async function passphrase(io: Io, options: Options): Promise<((where: string) => Promise<string | null>) | null> {
+async function passphrase(
+  io: Io,
+  options: Options,
+): Promise<((where: string) => Promise<string | null>) | null> {
   if (!io.interactive || options.identity === "-") return null;
   return (await import("./questions.ts")).createQuestions(io).passphrase;
 }
 
-export function requestOf(cluster: string, names: readonly string[], options: Options): RestoreRequest {
+export function requestOf(
+  cluster: string,
+  names: readonly string[],
+  options: Options,
+): RestoreRequest {
   return {
     names,
     namespace: options.namespace ?? null,
@@ -147,7 +233,12 @@ export function requestOf(cluster: string, names: readonly string[], options: Op
     force: new Set(options.force ?? []),
     replace: options.replace === true,
     createNamespace: options.createNamespace === true,
-    mode: options.dryRun === "server" ? "rehearse" : options.apply === true || options.offline !== undefined ? "apply" : "plan",
+    mode:
+      options.dryRun === "server"
+        ? "rehearse"
+        : options.apply === true || options.offline !== undefined
+          ? "apply"
+          : "plan",
     followMs: options.follow ?? null,
   };
 }
@@ -155,14 +246,18 @@ export function requestOf(cluster: string, names: readonly string[], options: Op
 /** The words of the command as given, for the line that carries the plan out. */
 function wordsOf(cluster: string, names: readonly string[], options: Options): string[] {
   const flag = (name: string, on: boolean | undefined): string[] => (on === true ? [name] : []);
-  const value = (name: string, text: string | undefined): string[] => (text === undefined ? [] : [name, text]);
+  const value = (name: string, text: string | undefined): string[] =>
+    text === undefined ? [] : [name, text];
   return [
     cluster,
     ...names,
     ...flag("--all", options.all),
     ...value("--namespace", options.namespace),
     ...value("--version", options.version),
-    ...value("--as", options.as === undefined ? undefined : `${options.as.namespace}/${options.as.name}`),
+    ...value(
+      "--as",
+      options.as === undefined ? undefined : `${options.as.namespace}/${options.as.name}`,
+    ),
     ...flag("--rebuilt", options.rebuilt),
     ...value("--from-cluster", options.fromCluster),
     ...value("--identity", options.identity === "-" ? undefined : options.identity),

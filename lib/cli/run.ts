@@ -41,13 +41,23 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     },
   };
   const program = new Command("certkeep")
-    .description("Watches over the certificates in your Kubernetes Secrets: judges them as their owner would, keeps sealed copies off the cluster, restores instead of reissuing.")
+    .description(
+      "Watches over the certificates in your Kubernetes Secrets: judges them as their owner would, keeps sealed copies off the cluster, restores instead of reissuing.",
+    )
     .version(VERSION, "-V, --version")
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+    })
     .showHelpAfterError("(add --help for what it takes)")
-    .addHelpText("after", "\nExit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete.\nStart with: certkeep demo    or, on a cluster of yours: certkeep audit");
-  const commands = await Promise.all(needed(args).map((name) => COMMANDS[name]?.(io, (line) => run(line, world))));
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete.\nStart with: certkeep demo    or, on a cluster of yours: certkeep audit",
+    );
+  const commands = await Promise.all(
+    needed(args).map((name) => COMMANDS[name]?.(io, (line) => run(line, world))),
+  );
   for (const command of commands) {
     if (command === undefined) continue;
     program.addCommand(command.copyInheritedSettings(program));
@@ -63,8 +73,18 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     else if (error instanceof CertkeepError) tell(io, error);
     else {
       // An error that isn't the project's own may hold anything: only its class and the place in the code are shown.
-      const place = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => line.trimStart().startsWith("at ")).slice(0, 6).join("\n") : "";
-      writeLine(io.stderr, `certkeep: an error that should not happen: ${error instanceof Error ? error.name : typeof error}. Please report it with these lines:\n${place}`);
+      const place =
+        error instanceof Error
+          ? (error.stack ?? "")
+              .split("\n")
+              .filter((line) => line.trimStart().startsWith("at "))
+              .slice(0, 6)
+              .join("\n")
+          : "";
+      writeLine(
+        io.stderr,
+        `certkeep: an error that should not happen: ${error instanceof Error ? error.name : typeof error}. Please report it with these lines:\n${place}`,
+      );
       io.exit(3);
     }
   }

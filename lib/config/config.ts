@@ -1,5 +1,5 @@
 /** What a configuration says, once parsed: everything present, `null` for what is absent. */
-import type { AccessKind, Part } from "../access/table.ts";
+import type { AccessKind, Part } from "../rbac/table.ts";
 import type { FindingCode } from "../finding/codes.ts";
 
 export interface SecretRef {
@@ -57,7 +57,8 @@ export interface ClusterEntry {
   readonly access: RegisteredAccess | null;
 }
 
-export type PemSource = { readonly kind: "file"; readonly path: string } | { readonly kind: "pem"; readonly pem: string };
+export type PemSource =
+  { readonly kind: "file"; readonly path: string } | { readonly kind: "pem"; readonly pem: string };
 
 /** A limit as it is written: `count` certificates, coming back evenly over `hours`. */
 export interface LimitSetting {
@@ -68,7 +69,9 @@ export interface LimitSetting {
 /** Another limit than the one that an issuer documents, for one domain or one set of names. */
 export interface LimitEntry extends LimitSetting {
   readonly issuer: string;
-  readonly scope: { readonly kind: "domain"; readonly domain: string } | { readonly kind: "set"; readonly names: readonly string[] };
+  readonly scope:
+    | { readonly kind: "domain"; readonly domain: string }
+    | { readonly kind: "set"; readonly names: readonly string[] };
 }
 
 /** A private CA that counts as an issuer. */
@@ -81,7 +84,10 @@ export interface ConfigIssuer {
   /** URL of its ACME directory, for suggested renewal times; `null`: it isn't asked. */
   readonly directory: string | null;
   /** `null`: none is known. */
-  readonly limits: { readonly perSet: LimitSetting | null; readonly perDomain: LimitSetting | null } | null;
+  readonly limits: {
+    readonly perSet: LimitSetting | null;
+    readonly perDomain: LimitSetting | null;
+  } | null;
 }
 
 /** Mutes findings that fit all of what it names; the finding room's `applyIgnore` takes it as it is. */
@@ -98,7 +104,8 @@ export interface IgnoreSetting {
   readonly untilNs?: bigint;
 }
 
-export type Weekday = "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+export type Weekday =
+  "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
 
 /** Where digests go. */
 export interface DigestRoute {

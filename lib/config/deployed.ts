@@ -6,7 +6,16 @@
  */
 import { CertkeepError } from "../error.ts";
 import type { Config } from "./config.ts";
-import { BACKUP_STORE, FUNCTION_NAME, REFERENCE, REGION, SECRETS_STORE, STAGE, STATE_STORE, TOPIC_ARN } from "./form.ts";
+import {
+  BACKUP_STORE,
+  FUNCTION_NAME,
+  REFERENCE,
+  REGION,
+  SECRETS_STORE,
+  STAGE,
+  STATE_STORE,
+  TOPIC_ARN,
+} from "./form.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,12 +25,21 @@ export function deployedConfig(config: Config, env: Environment): Config {
     const text = env[name];
     if (text === undefined || text === "") return null;
     if (form.test(text)) return text;
-    throw new CertkeepError("config_invalid", { where: `the function's environment, ${name}`, found: "a text of another form, not shown here", expected, todo: "Deploy again" });
+    throw new CertkeepError("config_invalid", {
+      where: `the function's environment, ${name}`,
+      found: "a text of another form, not shown here",
+      expected,
+      todo: "Deploy again",
+    });
   };
   const stores = {
-    backups: value("CERTKEEP_BACKUPS", BACKUP_STORE, "s3://BUCKET/PREFIX or secretsmanager://PREFIX") ?? config.stores.backups,
+    backups:
+      value("CERTKEEP_BACKUPS", BACKUP_STORE, "s3://BUCKET/PREFIX or secretsmanager://PREFIX") ??
+      config.stores.backups,
     state: value("CERTKEEP_STATE", STATE_STORE, "s3://BUCKET/PREFIX") ?? config.stores.state,
-    registry: value("CERTKEEP_REGISTRY", SECRETS_STORE, "secretsmanager://PREFIX") ?? config.stores.registry,
+    registry:
+      value("CERTKEEP_REGISTRY", SECRETS_STORE, "secretsmanager://PREFIX") ??
+      config.stores.registry,
   };
   const region = value("AWS_REGION", REGION, "an AWS region") ?? config.aws?.region ?? null;
   return {
@@ -34,9 +52,18 @@ export function deployedConfig(config: Config, env: Environment): Config {
         ? null
         : {
             region,
-            stage: value("CERTKEEP_STAGE", STAGE, "a stage: small letters, digits and -") ?? config.aws?.stage ?? null,
-            topic: value("CERTKEEP_TOPIC", TOPIC_ARN, "the ARN of an SNS topic") ?? config.aws?.topic ?? null,
-            restoreFunction: value("CERTKEEP_RESTORE_FUNCTION", FUNCTION_NAME, "the name of a function") ?? config.aws?.restoreFunction ?? null,
+            stage:
+              value("CERTKEEP_STAGE", STAGE, "a stage: small letters, digits and -") ??
+              config.aws?.stage ??
+              null,
+            topic:
+              value("CERTKEEP_TOPIC", TOPIC_ARN, "the ARN of an SNS topic") ??
+              config.aws?.topic ??
+              null,
+            restoreFunction:
+              value("CERTKEEP_RESTORE_FUNCTION", FUNCTION_NAME, "the name of a function") ??
+              config.aws?.restoreFunction ??
+              null,
           },
   };
 }

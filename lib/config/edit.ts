@@ -18,11 +18,19 @@ export interface Addition {
  */
 export function addSettings(text: string, addition: Addition): string | null {
   const before = parseConfig(text, "");
-  if (!before.ok || before.config.recipients.length > 0 || addition.recipients.length === 0) return null;
-  const after = insert(text, { ...addition, identity: before.config.identity === null ? addition.identity : null });
+  if (!before.ok || before.config.recipients.length > 0 || addition.recipients.length === 0)
+    return null;
+  const after = insert(text, {
+    ...addition,
+    identity: before.config.identity === null ? addition.identity : null,
+  });
   const result = after === null ? null : parseConfig(after, "");
   if (after === null || result === null || !result.ok) return null;
-  const wanted = { ...before.config, recipients: addition.recipients, identity: before.config.identity ?? addition.identity };
+  const wanted = {
+    ...before.config,
+    recipients: addition.recipients,
+    identity: before.config.identity ?? addition.identity,
+  };
   return sameData(result.config, wanted) ? after : null;
 }
 
@@ -39,12 +47,29 @@ export function addCloud(text: string, { region, stage, route }: CloudAddition):
   if (!before.ok) return null;
   const { aws, digest } = before.config;
   let after: string | null = text;
-  if (aws === null) after = insertSection(after, "aws", [`aws:`, `  region: ${yamlText(region)}`, `  stage: ${yamlText(stage)}`]);
+  if (aws === null)
+    after = insertSection(after, "aws", [
+      `aws:`,
+      `  region: ${yamlText(region)}`,
+      `  stage: ${yamlText(stage)}`,
+    ]);
   const routed = route !== null && digest.routes.length === 0;
-  if (routed && after !== null) after = insertSection(after, "digest", ["digest:", "  routes:", `    - name: ${yamlText(route.name)}`, `      webhook: ${yamlText(route.webhook)}`]);
+  if (routed && after !== null)
+    after = insertSection(after, "digest", [
+      "digest:",
+      "  routes:",
+      `    - name: ${yamlText(route.name)}`,
+      `      webhook: ${yamlText(route.webhook)}`,
+    ]);
   const result = after === null ? null : parseConfig(after, "");
   if (after === null || result === null || !result.ok) return null;
-  const wanted = { ...before.config, aws: aws ?? { region, stage, topic: null, restoreFunction: null }, digest: routed ? { ...digest, routes: [{ ...route, clusters: null, severity: "information" }] } : digest };
+  const wanted = {
+    ...before.config,
+    aws: aws ?? { region, stage, topic: null, restoreFunction: null },
+    digest: routed
+      ? { ...digest, routes: [{ ...route, clusters: null, severity: "information" }] }
+      : digest,
+  };
   return sameData(result.config, wanted) ? after : null;
 }
 
@@ -53,13 +78,30 @@ function insertSection(text: string, key: string, lines: readonly string[]): str
   const newline = text.includes("\r\n") ? "\r\n" : "\n";
   const body = text.startsWith("\ufeff") ? text.slice(1) : text;
   const bom = text.slice(0, text.length - body.length);
-  const contents = parseDocument(body, { prettyErrors: false, uniqueKeys: false, logLevel: "silent" }).contents;
-  const own = isMap(contents) ? contents.items.find((pair) => isScalar(pair.key) && pair.key.value === key) : undefined;
+  const contents = parseDocument(body, {
+    prettyErrors: false,
+    uniqueKeys: false,
+    logLevel: "silent",
+  }).contents;
+  const own = isMap(contents)
+    ? contents.items.find((pair) => isScalar(pair.key) && pair.key.value === key)
+    : undefined;
   if (own !== undefined) {
     const [first] = isMap(own.value) && own.value.flow !== true ? own.value.items : [];
     if (first === undefined) return null;
     const at = offsetOf(first);
-    return bom + insertBefore(body, lineStart(body, at), `${lines.slice(1).map((line) => line.slice(2)).join(newline)}${newline}`, indentOf(body, at));
+    return (
+      bom +
+      insertBefore(
+        body,
+        lineStart(body, at),
+        `${lines
+          .slice(1)
+          .map((line) => line.slice(2))
+          .join(newline)}${newline}`,
+        indentOf(body, at),
+      )
+    );
   }
   const section = `${lines.join(newline)}${newline}`;
   const example = body.search(new RegExp(`^#${key}:\\s*$`, "m"));
@@ -72,8 +114,13 @@ function insert(text: string, addition: Addition): string | null {
   const body = text.slice(bom.length);
   const newline = body.includes("\r\n") ? "\r\n" : "\n";
   const flow = `[${addition.recipients.map(yamlText).join(", ")}]`;
-  const identityLine = addition.identity === null ? "" : `identity: ${yamlText(addition.identity)}${newline}`;
-  const contents = parseDocument(body, { prettyErrors: false, uniqueKeys: false, logLevel: "silent" }).contents;
+  const identityLine =
+    addition.identity === null ? "" : `identity: ${yamlText(addition.identity)}${newline}`;
+  const contents = parseDocument(body, {
+    prettyErrors: false,
+    uniqueKeys: false,
+    logLevel: "silent",
+  }).contents;
   if (contents === null || (isScalar(contents) && contents.value === null)) {
     // Comments only. A document's end mark would put what follows into another document.
     const gap = body === "" || body.endsWith("\n") ? "" : newline;
@@ -84,17 +131,36 @@ function insert(text: string, addition: Addition): string | null {
   const first = contents.items[0];
   if (own !== undefined) {
     const value = own.value;
-    const range = typeof value === "object" && value !== null && "range" in value ? (value.range as [number, number, number] | null) : null;
+    const range =
+      typeof value === "object" && value !== null && "range" in value
+        ? (value.range as [number, number, number] | null)
+        : null;
     if (range === null || range === undefined) return null;
     const [start, end] = range;
     const space = /\s$/.test(body.slice(0, start)) ? "" : " ";
     const filled = `${body.slice(0, start)}${space}${flow}${body.slice(end)}`;
     if (identityLine === "" || contents.flow === true) return `${bom}${filled}`;
-    return bom + insertBefore(filled, lineStart(body, offsetOf(first)), identityLine, indentOf(body, offsetOf(first)));
+    return (
+      bom +
+      insertBefore(
+        filled,
+        lineStart(body, offsetOf(first)),
+        identityLine,
+        indentOf(body, offsetOf(first)),
+      )
+    );
   }
   if (contents.flow === true || first === undefined) return null;
   const at = offsetOf(first);
-  return bom + insertBefore(body, lineStart(body, at), `recipients: ${flow}${newline}${identityLine}`, indentOf(body, at));
+  return (
+    bom +
+    insertBefore(
+      body,
+      lineStart(body, at),
+      `recipients: ${flow}${newline}${identityLine}`,
+      indentOf(body, at),
+    )
+  );
 }
 
 function offsetOf(pair: { readonly key: unknown } | undefined): number {
@@ -115,6 +181,7 @@ function insertBefore(text: string, at: number, lines: string, indent: string): 
 }
 
 function sameData(a: unknown, b: unknown): boolean {
-  const flat = (value: unknown): string => JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? `${item}n` : item));
+  const flat = (value: unknown): string =>
+    JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? `${item}n` : item));
   return flat(a) === flat(b);
 }

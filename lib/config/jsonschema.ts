@@ -9,22 +9,40 @@ type Json = Record<string, unknown>;
  * the draft can say it; a name used twice and a recipient's checksum are left to certkeep itself.
  */
 export function jsonSchema(): Json {
-  const schema = z.toJSONSchema(configSchema, { metadata: help, target: "draft-07", io: "input", unrepresentable: "throw" }) as Json;
+  const schema = z.toJSONSchema(configSchema, {
+    metadata: help,
+    target: "draft-07",
+    io: "input",
+    unrepresentable: "throw",
+  }) as Json;
   const ignore = (schema["properties"] as Record<string, Json>)["ignore"];
   for (const branch of (ignore?.["anyOf"] ?? []) as Json[]) {
     const items = branch["items"] as Json | undefined;
-    if (items !== undefined) items["anyOf"] = ["cluster", "namespace", "name", "code"].map((key) => ({ required: [key] }));
+    if (items !== undefined)
+      items["anyOf"] = ["cluster", "namespace", "name", "code"].map((key) => ({ required: [key] }));
   }
   return {
     $schema: schema["$schema"],
     title: "certkeep.yaml",
-    description: "What certkeep audits, who can open the copies, and what is left out. Every setting may be left out.",
+    description:
+      "What certkeep audits, who can open the copies, and what is left out. Every setting may be left out.",
     ...schema,
   };
 }
 
 /** The schema of a registration, `clusters/NAME.yaml`, for editors and for whoever declares clusters by other tools. */
 export function registrationJsonSchema(): Json {
-  const schema = z.toJSONSchema(registrationSchema, { metadata: help, target: "draft-07", io: "input", unrepresentable: "throw" }) as Json;
-  return { $schema: schema["$schema"], title: "clusters/NAME.yaml", description: "A cluster's registration. It holds no credential: those lie in the kubeconfigs that it names, or with AWS.", ...schema };
+  const schema = z.toJSONSchema(registrationSchema, {
+    metadata: help,
+    target: "draft-07",
+    io: "input",
+    unrepresentable: "throw",
+  }) as Json;
+  return {
+    $schema: schema["$schema"],
+    title: "clusters/NAME.yaml",
+    description:
+      "A cluster's registration. It holds no credential: those lie in the kubeconfigs that it names, or with AWS.",
+    ...schema,
+  };
 }

@@ -3,17 +3,37 @@
  * with its line and column. Total: no text makes it throw. Nothing is read or resolved here.
  */
 import type * as z from "zod/mini";
-import type { ClusterEntry, Config, ConfigIssuer, DigestConfig, IgnoreSetting, LimitEntry, LimitSetting, PemSource, SecretRef, SourcesConfig } from "./config.ts";
+import type {
+  ClusterEntry,
+  Config,
+  ConfigIssuer,
+  DigestConfig,
+  IgnoreSetting,
+  LimitEntry,
+  LimitSetting,
+  PemSource,
+  SecretRef,
+  SourcesConfig,
+} from "./config.ts";
 import { DEFAULT_CONFIG, DEFAULT_LIMIT_HOURS } from "./config.ts";
-import type { Part } from "../access/table.ts";
+import type { Part } from "../rbac/table.ts";
 import { endOf } from "./form.ts";
 import { described, pathText, type Problem } from "./problem.ts";
-import { configSchema, registrationSchema, type ConfigInput, type RegistrationInput } from "./schema.ts";
+import {
+  configSchema,
+  registrationSchema,
+  type ConfigInput,
+  type RegistrationInput,
+} from "./schema.ts";
 import { meant } from "./suggest.ts";
 import { decodeText, nearest, parseTree, type Located, type Tree } from "./yaml.ts";
 
-export type ConfigResult = { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly problems: readonly Problem[] };
-export type RegistrationResult = { readonly ok: true; readonly entry: Omit<ClusterEntry, "name"> } | { readonly ok: false; readonly problems: readonly Problem[] };
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+export type RegistrationResult =
+  | { readonly ok: true; readonly entry: Omit<ClusterEntry, "name"> }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** `certkeep.yaml`; `file` is how messages call it. Bytes are taken as UTF-8. An empty file is the default. */
 export function parseConfig(source: string | Uint8Array, file: string): ConfigResult {
@@ -39,18 +59,28 @@ interface Fault {
   readonly suggestion: string | null;
 }
 
-function readAs<T extends z.ZodMiniType>(schema: T, source: string | Uint8Array, file: string, spans: (value: unknown) => Fault[]): { value: z.infer<T> | null } | { problems: Problem[] } {
+function readAs<T extends z.ZodMiniType>(
+  schema: T,
+  source: string | Uint8Array,
+  file: string,
+  spans: (value: unknown) => Fault[],
+): { value: z.infer<T> | null } | { problems: Problem[] } {
   const decoded = typeof source === "string" ? { text: source } : decodeText(source, file);
   if ("problem" in decoded) return { problems: [decoded.problem] };
   const { tree, problems } = parseTree(decoded.text, file);
-  if (tree === null || tree.root === null) return problems.length > 0 ? { problems } : { value: null };
+  if (tree === null || tree.root === null)
+    return problems.length > 0 ? { problems } : { value: null };
   const { root } = tree;
   const result = schema.safeParse(root.value);
-  const faults = [...(result.success ? [] : issuesOf(result.error.issues as readonly z.core.$ZodIssue[], schema)), ...spans(root.value)];
+  const faults = [
+    ...(result.success ? [] : issuesOf(result.error.issues as readonly z.core.$ZodIssue[], schema)),
+    ...spans(root.value),
+  ];
   const told = new Set<string>();
   for (const fault of faults) {
     const problem = placed(fault, root, tree, file);
-    if (problem === null || told.has(`${problem.path}\0${problem.line}:${problem.column}`)) continue;
+    if (problem === null || told.has(`${problem.path}\0${problem.line}:${problem.column}`))
+      continue;
     told.add(`${problem.path}\0${problem.line}:${problem.column}`);
     problems.push(problem);
   }
@@ -61,9 +91,19 @@ function readAs<T extends z.ZodMiniType>(schema: T, source: string | Uint8Array,
 function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): Fault[] {
   return issues.flatMap((issue): Fault[] => {
     // Of a value or a group of settings: what is wrong within the group, where one was written.
-    const within = issue.code === "invalid_union" ? issue.errors.find((errors) => errors.some(({ path }) => path.length > 0)) : undefined;
-    if (within !== undefined) return issuesOf(within.map((one) => ({ ...one, path: [...issue.path, ...one.path] })), schema);
-    if (issue.code !== "unrecognized_keys") return [{ path: issue.path, atKey: false, found: null, expected: issue.message, suggestion: null }];
+    const within =
+      issue.code === "invalid_union"
+        ? issue.errors.find((errors) => errors.some(({ path }) => path.length > 0))
+        : undefined;
+    if (within !== undefined)
+      return issuesOf(
+        within.map((one) => ({ ...one, path: [...issue.path, ...one.path] })),
+        schema,
+      );
+    if (issue.code !== "unrecognized_keys")
+      return [
+        { path: issue.path, atKey: false, found: null, expected: issue.message, suggestion: null },
+      ];
     const allowed = keysAt(schema, issue.path);
     return issue.keys.map((key) => {
       const near = meant(key, allowed);
@@ -81,14 +121,20 @@ function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): F
 
 /** The schema without what makes it optional. */
 function bare(schema: z.core.$ZodType): z.core.$ZodType {
-  const { def } = schema._zod as unknown as { def: { type: string; innerType?: z.core.$ZodType; options?: readonly z.core.$ZodType[] } };
+  const { def } = schema._zod as unknown as {
+    def: { type: string; innerType?: z.core.$ZodType; options?: readonly z.core.$ZodType[] };
+  };
   const group = def.options?.find((option) => shapeOf(option) !== null);
   if (group !== undefined) return group;
-  return (def.type === "optional" || def.type === "nullable") && def.innerType !== undefined ? bare(def.innerType) : schema;
+  return (def.type === "optional" || def.type === "nullable") && def.innerType !== undefined
+    ? bare(def.innerType)
+    : schema;
 }
 
 function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> | null {
-  const { def } = bare(schema)._zod as unknown as { def: { shape?: Record<string, z.core.$ZodType> } };
+  const { def } = bare(schema)._zod as unknown as {
+    def: { shape?: Record<string, z.core.$ZodType> };
+  };
   return def.shape ?? null;
 }
 
@@ -102,14 +148,16 @@ function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[]
   let current: z.core.$ZodType | null = schema;
   for (const part of path) {
     if (current === null) return [];
-    current = typeof part === "number" ? elementOf(current) : (shapeOf(current)?.[String(part)] ?? null);
+    current =
+      typeof part === "number" ? elementOf(current) : (shapeOf(current)?.[String(part)] ?? null);
   }
   return current === null ? [] : Object.keys(shapeOf(current) ?? {});
 }
 
 /** A setting of this very name in another place of the same file. */
 function whereItBelongs(key: string, root: z.ZodMiniType): string | null {
-  if (root !== configSchema) return key === "name" ? "The name of the file is the cluster's name" : null;
+  if (root !== configSchema)
+    return key === "name" ? "The name of the file is the cluster's name" : null;
   for (const [section, schema] of Object.entries(configSchema._zod.def.shape)) {
     const keys = Object.keys(shapeOf(elementOf(schema) ?? schema) ?? {});
     if (keys.includes(key)) return `"${key}" belongs under ${section}:`;
@@ -120,10 +168,19 @@ function whereItBelongs(key: string, root: z.ZodMiniType): string | null {
 
 /** Where text is never shown: it may be a key, or hold a password. */
 function hides(path: readonly PropertyKey[]): boolean {
-  return path[0] === "identity" || path[0] === "stores" || path.at(-1) === "anchors" || path.at(-1) === "webhook" || path.at(-1) === "token" || path.at(-1) === "transparency" || path.at(-1) === "intermediates";
+  return (
+    path[0] === "identity" ||
+    path[0] === "stores" ||
+    path.at(-1) === "anchors" ||
+    path.at(-1) === "webhook" ||
+    path.at(-1) === "token" ||
+    path.at(-1) === "transparency" ||
+    path.at(-1) === "intermediates"
+  );
 }
 
-const IDENTITY_HINT = "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied";
+const IDENTITY_HINT =
+  "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied";
 
 function placed(fault: Fault, root: Located, tree: Tree, file: string): Problem | null {
   const { node, keyAt, whole } = nearest(root, fault.path);
@@ -135,9 +192,15 @@ function placed(fault: Fault, root: Located, tree: Tree, file: string): Problem 
     file,
     ...place,
     path: pathText(fault.path),
-    found: fault.found ?? (missing ? "nothing; it is required" : described(node.value, node.written, hides(fault.path))),
+    found:
+      fault.found ??
+      (missing
+        ? "nothing; it is required"
+        : described(node.value, node.written, hides(fault.path))),
     expected: fault.expected,
-    suggestion: fault.suggestion ?? (holdsIdentity ? IDENTITY_HINT : missing || fault.atKey ? null : hintFor(node, fault)),
+    suggestion:
+      fault.suggestion ??
+      (holdsIdentity ? IDENTITY_HINT : missing || fault.atKey ? null : hintFor(node, fault)),
   };
 }
 
@@ -147,64 +210,137 @@ function hintFor(node: Located, fault: Fault): string | null {
     const near = meant(value, codesOf());
     return near === null ? null : `Did you mean "${near}"?`;
   }
-  if ((typeof value === "number" || typeof value === "boolean") && !["perDay", "count", "hours"].includes(String(fault.path.at(-1))) && !hides(fault.path) && written !== null && /^[\w.+-]{1,64}$/.test(written)) {
+  if (
+    (typeof value === "number" || typeof value === "boolean") &&
+    !["perDay", "count", "hours"].includes(String(fault.path.at(-1))) &&
+    !hides(fault.path) &&
+    written !== null &&
+    /^[\w.+-]{1,64}$/.test(written)
+  ) {
     return `If a text is meant, put it in quotes: "${written}"`;
   }
-  return fault.path[0] === "stores" && typeof value === "string" ? storeHint(String(fault.path.at(-1)), value) : null;
+  return fault.path[0] === "stores" && typeof value === "string"
+    ? storeHint(String(fault.path.at(-1)), value)
+    : null;
 }
 
 function storeHint(key: string, value: string): string | null {
-  if (key === "registry") return value.startsWith("secretsmanager:") ? "A prefix holds letters, digits and /_+=.@-, and neither begins nor ends with /" : "Without it, registrations lie in clusters/ beside this file";
-  if (key === "state" && value.startsWith("secretsmanager:")) return "Secrets Manager doesn't keep states, which change at each audit: name a bucket";
-  if (value.startsWith("s3:")) return "A bucket has 3 to 63 small letters, digits, - and .; after it comes no / at the end";
+  if (key === "registry")
+    return value.startsWith("secretsmanager:")
+      ? "A prefix holds letters, digits and /_+=.@-, and neither begins nor ends with /"
+      : "Without it, registrations lie in clusters/ beside this file";
+  if (key === "state" && value.startsWith("secretsmanager:"))
+    return "Secrets Manager doesn't keep states, which change at each audit: name a bucket";
+  if (value.startsWith("s3:"))
+    return "A bucket has 3 to 63 small letters, digits, - and .; after it comes no / at the end";
   return value.includes(":") ? null : "Write file: before the folder";
 }
 
 function codesOf(): string[] {
   const ignore = elementOf(configSchema._zod.def.shape.ignore);
   const code = ignore === null ? undefined : shapeOf(ignore)?.["code"];
-  return code === undefined ? [] : Object.keys((bare(code)._zod as unknown as { def: { entries: Record<string, string> } }).def.entries);
+  return code === undefined
+    ? []
+    : Object.keys(
+        (bare(code)._zod as unknown as { def: { entries: Record<string, string> } }).def.entries,
+      );
 }
 
 /** What no single setting shows: names used twice, and an entry that would mute everything. */
 function spanning(value: unknown): Fault[] {
   const faults: Fault[] = [];
-  for (const [section, key] of [["clusters", "name"], ["issuers", "id"]] as const) {
+  for (const [section, key] of [
+    ["clusters", "name"],
+    ["issuers", "id"],
+  ] as const) {
     const first = new Map<unknown, number>();
     itemsOf(value, section).forEach((item, index) => {
       const name = memberOf(item, key);
       if (typeof name !== "string") return;
       const before = first.get(name);
       if (before === undefined) first.set(name, index);
-      else faults.push({ path: [section, index, key], atKey: false, found: null, expected: `a ${key} of its own; ${section}[${before}] has the same`, suggestion: null });
+      else
+        faults.push({
+          path: [section, index, key],
+          atKey: false,
+          found: null,
+          expected: `a ${key} of its own; ${section}[${before}] has the same`,
+          suggestion: null,
+        });
     });
   }
   itemsOf(value, "issuers").forEach((item, index) => {
     const id = memberOf(item, "id");
-    if (typeof id === "string" && BUILT_IN_ISSUERS.includes(id)) faults.push({ path: ["issuers", index, "id"], atKey: false, found: null, expected: "another id; this one is built in", suggestion: null });
+    if (typeof id === "string" && BUILT_IN_ISSUERS.includes(id))
+      faults.push({
+        path: ["issuers", index, "id"],
+        atKey: false,
+        found: null,
+        expected: "another id; this one is built in",
+        suggestion: null,
+      });
   });
-  const issuers = [...BUILT_IN_ISSUERS, ...itemsOf(value, "issuers").map((item) => memberOf(item, "id"))];
+  const issuers = [
+    ...BUILT_IN_ISSUERS,
+    ...itemsOf(value, "issuers").map((item) => memberOf(item, "id")),
+  ];
   itemsOf(value, "limits").forEach((item, index) => {
     const scopes = ["domain", "names"].filter((key) => memberOf(item, key) !== undefined);
-    if (scopes.length !== 1 && typeof item === "object" && item !== null) faults.push({ path: ["limits", index], atKey: false, found: scopes.length === 0 ? "a limit that says not what it holds for" : "a limit with both", expected: "either domain or names", suggestion: null });
+    if (scopes.length !== 1 && typeof item === "object" && item !== null)
+      faults.push({
+        path: ["limits", index],
+        atKey: false,
+        found:
+          scopes.length === 0 ? "a limit that says not what it holds for" : "a limit with both",
+        expected: "either domain or names",
+        suggestion: null,
+      });
     const issuer = memberOf(item, "issuer");
-    if (typeof issuer === "string" && !issuers.includes(issuer)) faults.push({ path: ["limits", index, "issuer"], atKey: false, found: null, expected: `an issuer's id: ${issuers.filter((id) => typeof id === "string").join(", ")}`, suggestion: null });
+    if (typeof issuer === "string" && !issuers.includes(issuer))
+      faults.push({
+        path: ["limits", index, "issuer"],
+        atKey: false,
+        found: null,
+        expected: `an issuer's id: ${issuers.filter((id) => typeof id === "string").join(", ")}`,
+        suggestion: null,
+      });
   });
   const routes = new Map<unknown, number>();
   itemsOf(memberOf(value, "digest"), "routes").forEach((item, index) => {
     const name = memberOf(item, "name");
     const before = routes.get(name);
-    if (before !== undefined && typeof name === "string") faults.push({ path: ["digest", "routes", index, "name"], atKey: false, found: null, expected: `a name of its own; digest.routes[${before}] has the same`, suggestion: null });
+    if (before !== undefined && typeof name === "string")
+      faults.push({
+        path: ["digest", "routes", index, "name"],
+        atKey: false,
+        found: null,
+        expected: `a name of its own; digest.routes[${before}] has the same`,
+        suggestion: null,
+      });
     else routes.set(name, index);
   });
   itemsOf(value, "restores").forEach((item, index) => {
     const from = memberOf(item, "from");
-    if (typeof from === "string" && from === memberOf(item, "to")) faults.push({ path: ["restores", index, "to"], atKey: false, found: null, expected: "another cluster; a cluster's own copies need no pair", suggestion: null });
+    if (typeof from === "string" && from === memberOf(item, "to"))
+      faults.push({
+        path: ["restores", index, "to"],
+        atKey: false,
+        found: null,
+        expected: "another cluster; a cluster's own copies need no pair",
+        suggestion: null,
+      });
   });
   itemsOf(value, "ignore").forEach((item, index) => {
     if (typeof item !== "object" || item === null || Array.isArray(item)) return;
     const selects = IGNORE_SELECTORS.some((key) => memberOf(item, key) !== undefined);
-    if (!selects) faults.push({ path: ["ignore", index], atKey: false, found: "an entry that would ignore everything", expected: "at least one of cluster, namespace, name and code", suggestion: null });
+    if (!selects)
+      faults.push({
+        path: ["ignore", index],
+        atKey: false,
+        found: "an entry that would ignore everything",
+        expected: "at least one of cluster, namespace, name and code",
+        suggestion: null,
+      });
   });
   return faults;
 }
@@ -214,7 +350,9 @@ const IGNORE_SELECTORS = ["cluster", "namespace", "name", "code"];
 const BUILT_IN_ISSUERS = ["letsencrypt", "letsencrypt-staging"];
 
 function memberOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
 }
 
 function itemsOf(value: unknown, section: string): readonly unknown[] {
@@ -227,8 +365,20 @@ function toConfig(input: ConfigInput): Config {
     recipients: distinct(input.recipients ?? []),
     identity: input.identity ?? null,
     clusters: (input.clusters ?? []).map(({ name, ...entry }) => ({ name, ...toEntry(entry) })),
-    stores: { backups: input.stores?.backups ?? null, state: input.stores?.state ?? null, registry: input.stores?.registry ?? null },
-    aws: input.aws == null ? null : { region: input.aws.region, stage: input.aws.stage ?? null, topic: input.aws.topic ?? null, restoreFunction: input.aws.restoreFunction ?? null },
+    stores: {
+      backups: input.stores?.backups ?? null,
+      state: input.stores?.state ?? null,
+      registry: input.stores?.registry ?? null,
+    },
+    aws:
+      input.aws == null
+        ? null
+        : {
+            region: input.aws.region,
+            stage: input.aws.stage ?? null,
+            topic: input.aws.topic ?? null,
+            restoreFunction: input.aws.restoreFunction ?? null,
+          },
     restores: (input.restores ?? []).map(({ from, to }) => ({ from, to })),
     issuers: (input.issuers ?? []).map(toIssuer),
     limits: (input.limits ?? []).flatMap(toLimit),
@@ -239,10 +389,24 @@ function toConfig(input: ConfigInput): Config {
   };
 }
 
-function toSources({ transparency, renewalInfo, revocation }: NonNullable<ConfigInput["sources"]>): SourcesConfig {
+function toSources({
+  transparency,
+  renewalInfo,
+  revocation,
+}: NonNullable<ConfigInput["sources"]>): SourcesConfig {
   const { url, token, domains } = typeof transparency === "object" ? transparency : {};
   return {
-    transparency: transparency === undefined || transparency === false ? null : { url: url ?? null, token: token ?? null, domains: domains === undefined ? null : distinct(domains.map((domain) => domain.toLowerCase())) },
+    transparency:
+      transparency === undefined || transparency === false
+        ? null
+        : {
+            url: url ?? null,
+            token: token ?? null,
+            domains:
+              domains === undefined
+                ? null
+                : distinct(domains.map((domain) => domain.toLowerCase())),
+          },
     renewalInfo: renewalInfo ?? false,
     revocation: revocation ?? false,
   };
@@ -251,9 +415,17 @@ function toSources({ transparency, renewalInfo, revocation }: NonNullable<Config
 function toDigest({ at, weekday, routes }: NonNullable<ConfigInput["digest"]>): DigestConfig {
   const [hours, minutes] = at === undefined ? [] : at.split(":").map(Number);
   return {
-    atMinute: hours === undefined || minutes === undefined ? DEFAULT_CONFIG.digest.atMinute : hours * 60 + minutes,
+    atMinute:
+      hours === undefined || minutes === undefined
+        ? DEFAULT_CONFIG.digest.atMinute
+        : hours * 60 + minutes,
     weekday: weekday ?? DEFAULT_CONFIG.digest.weekday,
-    routes: (routes ?? []).map(({ name, webhook, clusters, severity }) => ({ name, webhook, clusters: clusters === undefined ? null : distinct(clusters), severity: severity ?? "information" })),
+    routes: (routes ?? []).map(({ name, webhook, clusters, severity }) => ({
+      name,
+      webhook,
+      clusters: clusters === undefined ? null : distinct(clusters),
+      severity: severity ?? "information",
+    })),
   };
 }
 
@@ -261,14 +433,34 @@ function toEntry(input: RegistrationInput): Omit<ClusterEntry, "name"> {
   return {
     kubeconfig: input.kubeconfig ?? null,
     context: input.context ?? null,
-    namespaces: input.discover === false ? [] : input.namespaces === undefined ? null : distinct(input.namespaces),
+    namespaces:
+      input.discover === false
+        ? []
+        : input.namespaces === undefined
+          ? null
+          : distinct(input.namespaces),
     selector: input.selector ?? null,
     secrets: distinct(input.secrets ?? []).map(toSecretRef),
-    operator: input.operator === undefined ? null : { namespace: input.operator.namespace ?? "tailscale", secret: input.operator.secret ?? "operator" },
+    operator:
+      input.operator === undefined
+        ? null
+        : {
+            namespace: input.operator.namespace ?? "tailscale",
+            secret: input.operator.secret ?? "operator",
+          },
     recipients: input.recipients === undefined ? null : distinct(input.recipients),
     restoreKubeconfig: input.restoreKubeconfig ?? null,
-    eks: input.eks === undefined ? null : { ...input.eks, restoreRole: input.eks.restoreRole ?? null },
-    access: input.access === undefined ? null : { kind: input.access.kind, parts: distinct(input.access.parts ?? []) as Part[], since: input.access.since ?? null, broad: input.access.broad ?? false },
+    eks:
+      input.eks === undefined ? null : { ...input.eks, restoreRole: input.eks.restoreRole ?? null },
+    access:
+      input.access === undefined
+        ? null
+        : {
+            kind: input.access.kind,
+            parts: distinct(input.access.parts ?? []) as Part[],
+            since: input.access.since ?? null,
+            broad: input.access.broad ?? false,
+          },
   };
 }
 
@@ -285,21 +477,37 @@ function toIssuer(input: NonNullable<ConfigInput["issuers"]>[number]): ConfigIss
     intermediates: input.intermediates === undefined ? null : toPem(input.intermediates),
     kind: input.kind ?? "production",
     directory: input.directory ?? null,
-    limits: input.limits === undefined ? null : { perSet: toBucket(input.limits.perSet), perDomain: toBucket(input.limits.perDomain) },
+    limits:
+      input.limits === undefined
+        ? null
+        : { perSet: toBucket(input.limits.perSet), perDomain: toBucket(input.limits.perDomain) },
   };
 }
 
-function toBucket(input: { readonly count: number; readonly hours?: number | undefined } | undefined): LimitSetting | null {
-  return input === undefined ? null : { count: input.count, hours: input.hours ?? DEFAULT_LIMIT_HOURS };
+function toBucket(
+  input: { readonly count: number; readonly hours?: number | undefined } | undefined,
+): LimitSetting | null {
+  return input === undefined
+    ? null
+    : { count: input.count, hours: input.hours ?? DEFAULT_LIMIT_HOURS };
 }
 
-function toLimit({ issuer = "letsencrypt", domain, names, count, hours = DEFAULT_LIMIT_HOURS }: NonNullable<ConfigInput["limits"]>[number]): LimitEntry[] {
-  if (domain !== undefined) return [{ issuer, scope: { kind: "domain", domain: domain.toLowerCase() }, count, hours }];
+function toLimit({
+  issuer = "letsencrypt",
+  domain,
+  names,
+  count,
+  hours = DEFAULT_LIMIT_HOURS,
+}: NonNullable<ConfigInput["limits"]>[number]): LimitEntry[] {
+  if (domain !== undefined)
+    return [{ issuer, scope: { kind: "domain", domain: domain.toLowerCase() }, count, hours }];
   return names === undefined ? [] : [{ issuer, scope: { kind: "set", names }, count, hours }];
 }
 
 function toPem(text: string): PemSource {
-  return text.includes("-----BEGIN CERTIFICATE-----") ? { kind: "pem", pem: text } : { kind: "file", path: text.trim() };
+  return text.includes("-----BEGIN CERTIFICATE-----")
+    ? { kind: "pem", pem: text }
+    : { kind: "file", path: text.trim() };
 }
 
 function toIgnore(input: NonNullable<ConfigInput["ignore"]>[number]): IgnoreSetting {

@@ -36,7 +36,10 @@ const TOLD_PROBLEMS = 40;
 export function invalidConfig(where: string, problems: readonly Problem[]): CertkeepError {
   const lines = problems.slice(0, TOLD_PROBLEMS).map((problem) => `  ${problemLine(problem)}`);
   if (problems.length > TOLD_PROBLEMS) lines.push(`  and ${problems.length - TOLD_PROBLEMS} more`);
-  return new CertkeepError("config_invalid", { where, found: `${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}\n${lines.join("\n")}` });
+  return new CertkeepError("config_invalid", {
+    where,
+    found: `${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}\n${lines.join("\n")}`,
+  });
 }
 
 const SHOWN_LENGTH = 64;
@@ -54,7 +57,8 @@ export function isSecretive(text: string): boolean {
 /** `text` in quotes, or only its length where it is long or may be a secret. */
 export function shown(text: string): string {
   if (text === "") return "an empty text";
-  if (text.length > SHOWN_LENGTH || HEXADECIMAL.test(text) || isSecretive(text)) return `a text of ${text.length} characters`;
+  if (text.length > SHOWN_LENGTH || HEXADECIMAL.test(text) || isSecretive(text))
+    return `a text of ${text.length} characters`;
   return JSON.stringify(plain(text));
 }
 
@@ -69,7 +73,9 @@ export function described(value: unknown, written: string | null, secret: boolea
     case "string":
       return secret ? "a text that is not shown here" : shown(value);
     case "number":
-      return secret ? "a number" : `the number ${shown(written ?? String(value)).replaceAll('"', "")}`;
+      return secret
+        ? "a number"
+        : `the number ${shown(written ?? String(value)).replaceAll('"', "")}`;
     case "boolean":
       return `the truth value ${value}`;
     default:
@@ -84,7 +90,10 @@ export function pathText(path: readonly PropertyKey[]): string {
     if (typeof part === "number") text += `[${part}]`;
     else {
       const name = String(part);
-      const word = /^[A-Za-z0-9_.-]{1,40}$/.test(name) && !shown(name).startsWith("a text") ? name : shown(name);
+      const word =
+        /^[A-Za-z0-9_.-]{1,40}$/.test(name) && !shown(name).startsWith("a text")
+          ? name
+          : shown(name);
       text += text === "" ? word : `.${word}`;
     }
   }

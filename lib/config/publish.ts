@@ -13,15 +13,27 @@ export interface Published {
 }
 
 /** `text` is the packaged file's, which `config` came from: with anchors read, and with what the environment says. `null`: it isn't a map of settings. */
-export function publishedConfig(text: string, config: Pick<Config, "stores" | "issuers" | "digest">, aws: AwsSettings | null): Published | null {
-  const document = parseDocument(text.trim() === "" ? "{}\n" : text, { prettyErrors: false, logLevel: "silent" });
+export function publishedConfig(
+  text: string,
+  config: Pick<Config, "stores" | "issuers" | "digest">,
+  aws: AwsSettings | null,
+): Published | null {
+  const document = parseDocument(text.trim() === "" ? "{}\n" : text, {
+    prettyErrors: false,
+    logLevel: "silent",
+  });
   if (document.errors.length > 0) return null;
-  if (document.contents === null) document.contents = document.createNode({}) as unknown as typeof document.contents;
+  if (document.contents === null)
+    document.contents = document.createNode({}) as unknown as typeof document.contents;
   if (!isMap(document.contents)) return null;
   document.contents.flow = false;
   const leftOut: string[] = [];
-  const given = <T extends object>(settings: T): Partial<T> => Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null)) as Partial<T>;
-  const put = (path: readonly (string | number)[], value: unknown): void => document.setIn(path, document.createNode(value));
+  const given = <T extends object>(settings: T): Partial<T> =>
+    Object.fromEntries(
+      Object.entries(settings).filter(([, value]) => value !== null),
+    ) as Partial<T>;
+  const put = (path: readonly (string | number)[], value: unknown): void =>
+    document.setIn(path, document.createNode(value));
   const drop = (name: string, path: readonly (string | number)[] = [name]): void => {
     if (!document.hasIn(path)) return;
     document.deleteIn(path);
@@ -39,7 +51,8 @@ export function publishedConfig(text: string, config: Pick<Config, "stores" | "i
   if (typeof identity === "string" && /^file:(?!\/|~\/)/.test(identity)) drop("identity");
   for (let index = config.digest.routes.length - 1; index >= 0; index -= 1) {
     const webhook: unknown = document.getIn(["digest", "routes", index, "webhook"]);
-    if (typeof webhook === "string" && webhook.startsWith("file:")) drop(`digest.routes[${index}]`, ["digest", "routes", index]);
+    if (typeof webhook === "string" && webhook.startsWith("file:"))
+      drop(`digest.routes[${index}]`, ["digest", "routes", index]);
   }
   return { text: document.toString({ lineWidth: 0 }), leftOut: leftOut.toSorted() };
 }

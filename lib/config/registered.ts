@@ -63,7 +63,12 @@ const restoring = z.looseObject({ kubeconfig: z.string() });
 
 /** @throws CertkeepError config_invalid */
 export function parseRegistered(text: string, where: string): RegisteredDocument {
-  const { registration, kubeconfig } = parseAs(registered, text, where, "a registration and its kubeconfig");
+  const { registration, kubeconfig } = parseAs(
+    registered,
+    text,
+    where,
+    "a registration and its kubeconfig",
+  );
   if (kubeconfig.trim() === "") throw half(where, "a registration without its kubeconfig", "both");
   return { registration, kubeconfig };
 }
@@ -71,41 +76,82 @@ export function parseRegistered(text: string, where: string): RegisteredDocument
 /** @returns the kubeconfig of the restoring credential. @throws CertkeepError config_invalid */
 export function parseRestoring(text: string, where: string): string {
   const { kubeconfig } = parseAs(restoring, text, where, "a kubeconfig");
-  if (kubeconfig.trim() === "") throw half(where, "an empty kubeconfig", "that of the restoring credential");
+  if (kubeconfig.trim() === "")
+    throw half(where, "an empty kubeconfig", "that of the restoring credential");
   return kubeconfig;
 }
 
-function parseAs<T extends z.ZodMiniType>(schema: T, text: string, where: string, expected: string): z.infer<T> {
+function parseAs<T extends z.ZodMiniType>(
+  schema: T,
+  text: string,
+  where: string,
+  expected: string,
+): z.infer<T> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw half(where, text.trim() === "" ? "an empty secret" : "text that isn't JSON", `{"format": ${FORMAT}, …}`);
+    throw half(
+      where,
+      text.trim() === "" ? "an empty secret" : "text that isn't JSON",
+      `{"format": ${FORMAT}, …}`,
+    );
   }
-  const { format } = typeof value === "object" && value !== null && "format" in value ? value : { format: undefined };
+  const { format } =
+    typeof value === "object" && value !== null && "format" in value
+      ? value
+      : { format: undefined };
   if (Number.isInteger(format) && format !== FORMAT) {
-    throw new CertkeepError("config_invalid", { where, found: `the format ${String(format)}`, expected: `format ${FORMAT}, which this version reads`, todo: "Use the version of certkeep that wrote it, or a later one" });
+    throw new CertkeepError("config_invalid", {
+      where,
+      found: `the format ${String(format)}`,
+      expected: `format ${FORMAT}, which this version reads`,
+      todo: "Use the version of certkeep that wrote it, or a later one",
+    });
   }
   const parsed = schema.safeParse(value);
-  if (format !== FORMAT || !parsed.success) throw half(where, "a secret that isn't whole", `{"format": ${FORMAT}, …} with ${expected}`);
+  if (format !== FORMAT || !parsed.success)
+    throw half(where, "a secret that isn't whole", `{"format": ${FORMAT}, …} with ${expected}`);
   return parsed.data;
 }
 
 function half(where: string, found: string, expected: string): CertkeepError {
   const name = where.split("/").at(-1) ?? "";
-  return new CertkeepError("config_invalid", { where, found, expected, todo: LABEL.test(name) ? `Register the cluster again: certkeep clusters add ${name}` : "Register the cluster again" });
+  return new CertkeepError("config_invalid", {
+    where,
+    found,
+    expected,
+    todo: LABEL.test(name)
+      ? `Register the cluster again: certkeep clusters add ${name}`
+      : "Register the cluster again",
+  });
 }
 
 /** The cluster that a secret of the registry describes; its kubeconfigs are references to the registry's own secrets. @throws CertkeepError config_invalid */
-export function registeredEntry(name: string, { registration }: RegisteredDocument, url: string): ClusterEntry {
+export function registeredEntry(
+  name: string,
+  { registration }: RegisteredDocument,
+  url: string,
+): ClusterEntry {
   const names = registryNames(url);
   const own = secretReference(names.restoring(name));
   const where = secretReference(names.cluster(name));
-  if (!LABEL.test(name)) throw new CertkeepError("config_invalid", { where, found: "a name that no cluster can have", expected: "small letters, digits and -" });
+  if (!LABEL.test(name))
+    throw new CertkeepError("config_invalid", {
+      where,
+      found: "a name that no cluster can have",
+      expected: "small letters, digits and -",
+    });
   const parsed = parseRegistration(registration, where);
   if (!parsed.ok) throw invalidConfig(where, parsed.problems);
   const { kubeconfig, restoreKubeconfig } = parsed.entry;
-  if (kubeconfig !== null) throw half(where, "the path of a kubeconfig", "none: in a registry the kubeconfig stands beside the registration");
-  if (restoreKubeconfig !== null && restoreKubeconfig !== own) throw half(where, "another restoreKubeconfig than its own", own);
+  if (kubeconfig !== null)
+    throw half(
+      where,
+      "the path of a kubeconfig",
+      "none: in a registry the kubeconfig stands beside the registration",
+    );
+  if (restoreKubeconfig !== null && restoreKubeconfig !== own)
+    throw half(where, "another restoreKubeconfig than its own", own);
   return { name, ...parsed.entry, kubeconfig: where };
 }

@@ -3,7 +3,7 @@
  * comments and settings of its owner stay. It holds no credential. Pure.
  */
 import { isMap, parseDocument } from "yaml";
-import type { AccessPlan } from "../access/rules.ts";
+import type { AccessPlan } from "../rbac/rules.ts";
 import type { EksAccess, RegisteredAccess } from "./config.ts";
 
 export interface RegistrationFields {
@@ -39,8 +39,27 @@ export function registrationText(before: string | null, fields: RegistrationFiel
   const byName = plan.parts.includes("named") && !plan.parts.includes("secrets");
   put("discover", byName ? false : null);
   put("namespaces", byName || plan.namespaces === null ? null : [...plan.namespaces]);
-  if (plan.secrets.length > 0) put("secrets", plan.secrets.map(({ namespace, name }) => `${namespace}/${name}`));
-  put("eks", eks === null ? null : { cluster: eks.cluster, region: eks.region, role: eks.role, ...(eks.restoreRole === null ? {} : { restoreRole: eks.restoreRole }) });
-  put("access", { kind: access.kind, parts: [...access.parts], ...(access.since === null ? {} : { since: access.since }), ...(access.broad ? { broad: true } : {}) });
+  if (plan.secrets.length > 0)
+    put(
+      "secrets",
+      plan.secrets.map(({ namespace, name }) => `${namespace}/${name}`),
+    );
+  put(
+    "eks",
+    eks === null
+      ? null
+      : {
+          cluster: eks.cluster,
+          region: eks.region,
+          role: eks.role,
+          ...(eks.restoreRole === null ? {} : { restoreRole: eks.restoreRole }),
+        },
+  );
+  put("access", {
+    kind: access.kind,
+    parts: [...access.parts],
+    ...(access.since === null ? {} : { since: access.since }),
+    ...(access.broad ? { broad: true } : {}),
+  });
   return document.toString({ lineWidth: 0 });
 }

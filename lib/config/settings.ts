@@ -9,12 +9,32 @@ export interface ClusterSettings extends ClusterEntry {
   readonly ignore: readonly IgnoreSetting[];
 }
 
-const NO_ENTRY: Omit<ClusterEntry, "name"> = { kubeconfig: null, context: null, namespaces: null, selector: null, secrets: [], operator: null, recipients: null, restoreKubeconfig: null, eks: null, access: null };
+const NO_ENTRY: Omit<ClusterEntry, "name"> = {
+  kubeconfig: null,
+  context: null,
+  namespaces: null,
+  selector: null,
+  secrets: [],
+  operator: null,
+  recipients: null,
+  restoreKubeconfig: null,
+  eks: null,
+  access: null,
+};
 
 /** For a cluster that the configuration doesn't name, the defaults: the current context of the usual kubeconfig. */
 export function settingsFor(config: Config, clusterName: string): ClusterSettings {
-  const entry = config.clusters.find(({ name }) => name === clusterName) ?? { name: clusterName, ...NO_ENTRY };
-  return { ...entry, recipients: entry.recipients ?? config.recipients, copiesPerDay: config.backups.perDay, issuers: config.issuers, ignore: config.ignore };
+  const entry = config.clusters.find(({ name }) => name === clusterName) ?? {
+    name: clusterName,
+    ...NO_ENTRY,
+  };
+  return {
+    ...entry,
+    recipients: entry.recipients ?? config.recipients,
+    copiesPerDay: config.backups.perDay,
+    issuers: config.issuers,
+    ignore: config.ignore,
+  };
 }
 
 /** A name that a configuration takes for whatever a context is called: `arn:aws:eks:…:cluster/Prod` becomes `arn-aws-eks-…-cluster-prod`. */

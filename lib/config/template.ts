@@ -19,9 +19,14 @@ export interface TemplateValues {
 
 /** A text as a YAML scalar on one line, plain where nobody could read it as something else. */
 export function yamlText(text: string): string {
-  const plain = /^[A-Za-z][A-Za-z0-9._/@~-]*(:[A-Za-z0-9._/@~-]+)*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
+  const plain =
+    /^[A-Za-z][A-Za-z0-9._/@~-]*(:[A-Za-z0-9._/@~-]+)*$/.test(text) &&
+    !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
   if (plain) return text;
-  return JSON.stringify(text).replaceAll(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(text).replaceAll(
+    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 const CLUSTER_EXAMPLES = `    # The kubeconfig file, relative to this file. Without it: what kubectl would take.
@@ -127,7 +132,8 @@ const REST = `# Where sealed copies, and the record of what was seen, are kept. 
 /** Text of the file. It parses to exactly `values` over the defaults. */
 export function renderConfig(values: TemplateValues): string {
   const { recipients, identity, clusters, schemaPath } = values;
-  const list = (items: readonly string[]): string => items.map((item) => `  - ${yamlText(item)}\n`).join("");
+  const list = (items: readonly string[]): string =>
+    items.map((item) => `  - ${yamlText(item)}\n`).join("");
   const schemaLine = schemaPath === null ? "" : `# yaml-language-server: $schema=${schemaPath}\n`;
   return `${schemaLine}# certkeep: what is audited, who can open the copies, and what is left out. Every setting may be left out.
 # A line that begins with "# " explains. To use a setting that is switched off, take away the "#" before it

@@ -6,7 +6,18 @@
  * gigabytes), tags, keys that aren't text, nesting past MAX_DEPTH, files past MAX_BYTES. The parser's own
  * messages aren't passed on, since they quote the file.
  */
-import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, type CST, type Document, type ParsedNode } from "yaml";
+import {
+  Composer,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  Parser,
+  type CST,
+  type Document,
+  type ParsedNode,
+} from "yaml";
 import { pathText, shown, type Problem } from "./problem.ts";
 
 /** Bytes; a configuration of a thousand clusters takes about 200 kB. */
@@ -37,30 +48,53 @@ export interface Tree {
   place(offset: number): Place;
 }
 
-export type TreeResult = { readonly tree: Tree; readonly problems: Problem[] } | { readonly tree: null; readonly problems: Problem[] };
+export type TreeResult =
+  | { readonly tree: Tree; readonly problems: Problem[] }
+  | { readonly tree: null; readonly problems: Problem[] };
 
 /** Expectations by the codes of the parser's errors. */
 const SYNTAX: Readonly<Record<string, readonly [found: string, expected: string]>> = {
   TAB_AS_INDENT: ["a tab as indentation", "spaces"],
-  BAD_INDENT: ["a line that is indented otherwise than its neighbours, or a bracket that isn't closed", "the same indentation for what belongs together"],
+  BAD_INDENT: [
+    "a line that is indented otherwise than its neighbours, or a bracket that isn't closed",
+    "the same indentation for what belongs together",
+  ],
   MISSING_CHAR: ["a quote, bracket, colon or `-` missing", "text that is complete"],
-  BLOCK_AS_IMPLICIT_KEY: ["a second `key:` within one value", "one `key: value` a line, and quotes round a value that holds `: `"],
+  BLOCK_AS_IMPLICIT_KEY: [
+    "a second `key:` within one value",
+    "one `key: value` a line, and quotes round a value that holds `: `",
+  ],
   MULTILINE_IMPLICIT_KEY: ["a key without a colon", "`key: value`"],
   NON_STRING_KEY: ["a key that isn't plain text", "a word before the colon"],
   BAD_SCALAR_START: ["a value that begins with a character that YAML reserves", "quotes round it"],
-  BAD_DQ_ESCAPE: ["an escape after `\\` that YAML doesn't know", "single quotes, or `\\\\` for a backslash"],
+  BAD_DQ_ESCAPE: [
+    "an escape after `\\` that YAML doesn't know",
+    "single quotes, or `\\\\` for a backslash",
+  ],
   BAD_DIRECTIVE: ["a `%` directive that isn't known", "none"],
   TAG_RESOLVE_FAILED: ["a tag (`!…`)", "a plain value"],
-  BAD_ALIAS: ["an alias (`*…`), which isn't taken here", "the value itself; a text that begins with `*` stands in quotes"],
+  BAD_ALIAS: [
+    "an alias (`*…`), which isn't taken here",
+    "the value itself; a text that begins with `*` stands in quotes",
+  ],
   KEY_OVER_1024_CHARS: ["a key of more than 1,024 characters", "a setting's name"],
 };
 
 /** UTF-8 to text, or the place of the first octet that isn't. A byte order mark is dropped. */
-export function decodeText(bytes: Uint8Array, file: string): { readonly text: string } | { readonly problem: Problem } {
-  const fail = (line: number, column: number, found: string, expected: string): { readonly problem: Problem } => ({
+export function decodeText(
+  bytes: Uint8Array,
+  file: string,
+): { readonly text: string } | { readonly problem: Problem } {
+  const fail = (
+    line: number,
+    column: number,
+    found: string,
+    expected: string,
+  ): { readonly problem: Problem } => ({
     problem: { file, line, column, path: "", found, expected, suggestion: null },
   });
-  if (bytes.length > MAX_BYTES) return fail(1, 1, `${bytes.length} bytes`, `a file of at most ${MAX_BYTES} bytes`);
+  if (bytes.length > MAX_BYTES)
+    return fail(1, 1, `${bytes.length} bytes`, `a file of at most ${MAX_BYTES} bytes`);
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
     return fail(1, 1, "UTF-16", "UTF-8; save the file in that encoding");
   }
@@ -69,7 +103,12 @@ export function decodeText(bytes: Uint8Array, file: string): { readonly text: st
   } catch {
     const before = validPrefix(bytes);
     const lines = before.split("\n");
-    return fail(lines.length, (lines.at(-1) ?? "").length + 1, "bytes that aren't UTF-8", "UTF-8; save the file in that encoding");
+    return fail(
+      lines.length,
+      (lines.at(-1) ?? "").length + 1,
+      "bytes that aren't UTF-8",
+      "UTF-8; save the file in that encoding",
+    );
   }
 }
 
@@ -102,7 +141,13 @@ export function parseTree(input: string, file: string): TreeResult {
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   const problems: Problem[] = [];
-  const tell = (offset: number, path: readonly PropertyKey[], found: string, expected: string, suggestion: string | null = null): void => {
+  const tell = (
+    offset: number,
+    path: readonly PropertyKey[],
+    found: string,
+    expected: string,
+    suggestion: string | null = null,
+  ): void => {
     problems.push({ file, ...place(offset), path: pathText(path), found, expected, suggestion });
   };
   if (text.length > MAX_BYTES) {
@@ -115,12 +160,24 @@ export function parseTree(input: string, file: string): TreeResult {
     tell(deep, [], `nesting of more than ${MAX_DEPTH} levels`, "a setting");
     return { tree: null, problems };
   }
-  const documents = [...new Composer({ prettyErrors: false, uniqueKeys: false, stringKeys: true, logLevel: "silent" }).compose(tokens, false, text.length)];
-  const faults = documents.flatMap((document) => [...document.errors, ...document.warnings]).filter((fault) => fault.code !== "TAG_RESOLVE_FAILED" && fault.code !== "BAD_ALIAS");
+  const documents = [
+    ...new Composer({
+      prettyErrors: false,
+      uniqueKeys: false,
+      stringKeys: true,
+      logLevel: "silent",
+    }).compose(tokens, false, text.length),
+  ];
+  const faults = documents
+    .flatMap((document) => [...document.errors, ...document.warnings])
+    .filter((fault) => fault.code !== "TAG_RESOLVE_FAILED" && fault.code !== "BAD_ALIAS");
   if (faults.length > 0) {
     const told = new Set<string>();
     for (const { code, pos } of faults.toSorted((a, b) => a.pos[0] - b.pos[0])) {
-      const [found, expected] = SYNTAX[code] ?? ["something that YAML doesn't allow here", "`key: value`, or `- item` in a list"];
+      const [found, expected] = SYNTAX[code] ?? [
+        "something that YAML doesn't allow here",
+        "`key: value`, or `- item` in a list",
+      ];
       const at = place(pos[0]);
       if (told.has(`${at.line}`)) continue;
       told.add(`${at.line}`);
@@ -129,10 +186,17 @@ export function parseTree(input: string, file: string): TreeResult {
     return { tree: null, problems };
   }
   const filled = documents.filter((document) => document.contents !== null);
-  for (const extra of filled.slice(1)) tell(startOf(extra), [], "another document after `---`", "one document a file");
+  for (const extra of filled.slice(1))
+    tell(startOf(extra), [], "another document after `---`", "one document a file");
   const contents = filled[0]?.contents ?? null;
   const root = contents === null ? null : locate(contents as ParsedNode, [], tell);
-  return { tree: { root: root !== null && root.value === null && root.written === "" ? null : root, place }, problems };
+  return {
+    tree: {
+      root: root !== null && root.value === null && root.written === "" ? null : root,
+      place,
+    },
+    problems,
+  };
 }
 
 function startOf(document: Document.Parsed): number {
@@ -145,7 +209,8 @@ function tooDeep(token: CST.Token): number | null {
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const [current, depth] = next;
     if (depth > MAX_DEPTH) return current.offset;
-    if (current.type === "document" && current.value !== undefined) stack.push([current.value, depth + 1]);
+    if (current.type === "document" && current.value !== undefined)
+      stack.push([current.value, depth + 1]);
     if (!("items" in current)) continue;
     for (const item of current.items) {
       if (item.key) stack.push([item.key, depth + 1]);
@@ -155,7 +220,13 @@ function tooDeep(token: CST.Token): number | null {
   return null;
 }
 
-type Tell = (offset: number, path: readonly PropertyKey[], found: string, expected: string, suggestion?: string | null) => void;
+type Tell = (
+  offset: number,
+  path: readonly PropertyKey[],
+  found: string,
+  expected: string,
+  suggestion?: string | null,
+) => void;
 
 /** Depth is bounded by MAX_DEPTH, so recursion is safe here. */
 function locate(node: ParsedNode, path: readonly PropertyKey[], tell: Tell): Located {
@@ -165,10 +236,20 @@ function locate(node: ParsedNode, path: readonly PropertyKey[], tell: Tell): Loc
     tell(at, path, found, expected);
     return { value: null, at, written: null, refused: true, members };
   };
-  if (isAlias(node)) return refuse("an alias (`*…`), which isn't taken here", "the value itself; a text that begins with `*` stands in quotes");
-  if (node.anchor !== undefined) return refuse("an anchor (`&…`), which isn't taken here", "the value itself; a text that begins with `&` stands in quotes");
-  if (node.tag !== undefined && !isScalarTag(node)) return refuse("a tag (`!…`), which isn't taken here", "a plain value");
-  if (isScalar(node)) return { value: node.value, at, written: node.source ?? null, refused: false, members };
+  if (isAlias(node))
+    return refuse(
+      "an alias (`*…`), which isn't taken here",
+      "the value itself; a text that begins with `*` stands in quotes",
+    );
+  if (node.anchor !== undefined)
+    return refuse(
+      "an anchor (`&…`), which isn't taken here",
+      "the value itself; a text that begins with `&` stands in quotes",
+    );
+  if (node.tag !== undefined && !isScalarTag(node))
+    return refuse("a tag (`!…`), which isn't taken here", "a plain value");
+  if (isScalar(node))
+    return { value: node.value, at, written: node.source ?? null, refused: false, members };
   if (isSeq(node)) {
     const value = node.items.map((item, index) => {
       const child = locate(item as ParsedNode, [...path, index], tell);
@@ -183,14 +264,25 @@ function locate(node: ParsedNode, path: readonly PropertyKey[], tell: Tell): Loc
     const key = isScalar(pair.key) ? String(pair.key.value) : "";
     const keyAt = pair.key.range[0];
     const inner = [...path, key];
-    const child = pair.value === null ? emptyAt(keyAt) : locate(pair.value as ParsedNode, inner, tell);
+    const child =
+      pair.value === null ? emptyAt(keyAt) : locate(pair.value as ParsedNode, inner, tell);
     if (members.has(key)) {
-      tell(keyAt, inner, `the key ${shown(key)} a second time`, "each key once; the first one was taken before");
+      tell(
+        keyAt,
+        inner,
+        `the key ${shown(key)} a second time`,
+        "each key once; the first one was taken before",
+      );
       continue;
     }
     members.set(key, { keyAt, child });
     // A key called __proto__ is a key as any other.
-    Object.defineProperty(value, key, { value: child.value, enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(value, key, {
+      value: child.value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   }
   return { value, at: node.items[0]?.key.range[0] ?? at, written: null, refused: false, members };
 }
@@ -206,7 +298,10 @@ function isScalarTag(node: ParsedNode): boolean {
 }
 
 /** What stands at `path`, or the nearest thing above it that is there. */
-export function nearest(root: Located, path: readonly PropertyKey[]): { readonly node: Located; readonly keyAt: number; readonly whole: boolean } {
+export function nearest(
+  root: Located,
+  path: readonly PropertyKey[],
+): { readonly node: Located; readonly keyAt: number; readonly whole: boolean } {
   let node = root;
   let keyAt = root.at;
   for (const part of path) {

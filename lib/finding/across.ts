@@ -4,18 +4,34 @@
  * A cluster enters with a part of its state, so that a thousand states needn't be held at once. What a
  * cluster's own logs claim enters only the ledger opened for it.
  */
-import { believe, type Evidence, type FromFuture, mergeEvidence, NO_EVIDENCE, type Silence, SKEW_MS } from "../issuance/evidence.ts";
-import { type Budget, eachBudget } from "../issuance/budget.ts";
-import { createLedger, type Ledger, ledgerFor } from "../issuance/ledger.ts";
-import { type LimitOverride, limitsOf } from "../issuance/limit.ts";
-import { setOf } from "../issuance/names.ts";
-import { budgetFindings, concurrentIssuances, type Holder, type IssuanceFinding, type NeedOptions, needlessReissues, sharedSets } from "../issuance/rules.ts";
+import {
+  believe,
+  type Evidence,
+  type FromFuture,
+  mergeEvidence,
+  NO_EVIDENCE,
+  type Silence,
+  SKEW_MS,
+} from "../ratelimit/evidence.ts";
+import { type Budget, eachBudget } from "../ratelimit/budget.ts";
+import { createLedger, type Ledger, ledgerFor } from "../ratelimit/ledger.ts";
+import { type LimitOverride, limitsOf } from "../ratelimit/limit.ts";
+import { setOf } from "../ratelimit/names.ts";
+import {
+  budgetFindings,
+  concurrentIssuances,
+  type Holder,
+  type IssuanceFinding,
+  type NeedOptions,
+  needlessReissues,
+  sharedSets,
+} from "../ratelimit/rules.ts";
 import type { Issuer } from "../issuer/issuers.ts";
 import { parseInstantOrNull } from "../certificate/time.ts";
 import type { CertificateRecord, StateDocument } from "../state/document.ts";
 import { stateEvidence } from "../state/evidence.ts";
 import { observationsOf, type Observations } from "../state/observations.ts";
-import { issuanceKey, serialKey } from "../issuance/issuance.ts";
+import { issuanceKey, serialKey } from "../ratelimit/issuance.ts";
 import { msOf, recordVerdict } from "./verdict.ts";
 
 /** A Secret that holds a certificate now, and how safe that is. */
@@ -77,10 +93,21 @@ export interface Across {
 function needOf(parts: readonly ClusterPart[]): NeedOptions {
   const suggestedMs = new Map<string, number>();
   const revoked = new Set<string>();
-  const keyOf = ({ issuer, serial }: { readonly issuer: string; readonly serial: string }): string => issuanceKey({ issuer, serial: serialKey(serial), claimedBy: null });
+  const keyOf = ({
+    issuer,
+    serial,
+  }: {
+    readonly issuer: string;
+    readonly serial: string;
+  }): string => issuanceKey({ issuer, serial: serialKey(serial), claimedBy: null });
   for (const { told } of parts) {
-    for (const window of told?.windows ?? []) suggestedMs.set(keyOf(window), Math.min(window.startMs, suggestedMs.get(keyOf(window)) ?? Number.POSITIVE_INFINITY));
-    for (const answer of told?.revocations ?? []) if (answer.revokedMs !== null) revoked.add(keyOf(answer));
+    for (const window of told?.windows ?? [])
+      suggestedMs.set(
+        keyOf(window),
+        Math.min(window.startMs, suggestedMs.get(keyOf(window)) ?? Number.POSITIVE_INFINITY),
+      );
+    for (const answer of told?.revocations ?? [])
+      if (answer.revokedMs !== null) revoked.add(keyOf(answer));
   }
   return { suggestedMs, revoked };
 }
@@ -100,7 +127,14 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
       const firstSeen = parseInstantOrNull(certificate.firstSeenAt);
       const notAfter = parseInstantOrNull(certificate.notAfter);
       // A certificate without its key, or one that has expired, takes part in nothing.
-      if (certificate.issuer === null || !certificate.keyFits || firstSeen === null || notAfter === null || notAfter < atNs) continue;
+      if (
+        certificate.issuer === null ||
+        !certificate.keyFits ||
+        firstSeen === null ||
+        notAfter === null ||
+        notAfter < atNs
+      )
+        continue;
       places.push({
         cluster: state.cluster,
         namespace: key.slice(0, slash),
@@ -118,26 +152,58 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
   }
   const silences: Silence[] = (state.audit?.unread ?? []).flatMap(({ scope, code, since }) => {
     const sinceNs = parseInstantOrNull(since);
-    return [{ source: scope === "backups" ? ("backup" as const) : ("secret" as const), cluster: state.cluster, reason: code, sinceMs: sinceNs === null ? null : msOf(sinceNs) }];
+    return [
+      {
+        source: scope === "backups" ? ("backup" as const) : ("secret" as const),
+        cluster: state.cluster,
+        reason: code,
+        sinceMs: sinceNs === null ? null : msOf(sinceNs),
+      },
+    ];
   });
   const told = observationsOf(state);
   const looks = told.looks.filter(({ source }) => source === "logs");
-  for (const { code, sinceMs } of looks) if (code !== null) silences.push({ source: "log", cluster: state.cluster, reason: code, sinceMs });
-  const logsAsked = looks.length > 0 ? true : Object.values(state.secrets).some(({ shape }) => shape !== null && shape !== "tls") ? false : null;
+  for (const { code, sinceMs } of looks)
+    if (code !== null)
+      silences.push({ source: "log", cluster: state.cluster, reason: code, sinceMs });
+  const logsAsked =
+    looks.length > 0
+      ? true
+      : Object.values(state.secrets).some(({ shape }) => shape !== null && shape !== "tls")
+        ? false
+        : null;
   const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");
-  return { cluster: state.cluster, evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }), places, logsAsked, told: { windows: told.windows, revocations: told.revocations }, finishedMs: finishedNs === null ? null : msOf(finishedNs) };
+  return {
+    cluster: state.cluster,
+    evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }),
+    places,
+    logsAsked,
+    told: { windows: told.windows, revocations: told.revocations },
+    finishedMs: finishedNs === null ? null : msOf(finishedNs),
+  };
 }
 
 /** A cluster whose state could not be read: a silence, never “0 issued”. */
 export function unreadPart(cluster: string, reason: string): ClusterPart {
-  return { cluster, evidence: { ...NO_EVIDENCE, silences: [{ source: "state", cluster, reason, sinceMs: null }] }, places: [], logsAsked: null, finishedMs: null };
+  return {
+    cluster,
+    evidence: { ...NO_EVIDENCE, silences: [{ source: "state", cluster, reason, sinceMs: null }] },
+    places: [],
+    logsAsked: null,
+    finishedMs: null,
+  };
 }
 
 /** All clusters' parts together, in any order. */
 export function createAcross(parts: readonly ClusterPart[], options: AcrossOptions): Across {
   const { atMs, nowMs } = options;
-  const staging = new Set(options.issuers.filter(({ environment }) => environment === "staging").map(({ id }) => id));
-  const merged = mergeEvidence(...parts.map(({ evidence }) => evidence), { ...NO_EVIDENCE, silences: options.silences ?? [] });
+  const staging = new Set(
+    options.issuers.filter(({ environment }) => environment === "staging").map(({ id }) => id),
+  );
+  const merged = mergeEvidence(...parts.map(({ evidence }) => evidence), {
+    ...NO_EVIDENCE,
+    silences: options.silences ?? [],
+  });
   const { evidence, future } = believe(merged, nowMs);
   const limits = new Map(options.issuers.map((issuer) => [issuer.id, limitsOf(issuer)]));
   const { overrides } = options;
@@ -147,8 +213,16 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
   };
   const places = parts.flatMap((part) => part.places);
   const need = needOf(parts);
-  const found = [...budgetFindings(ledger, budgets()), ...needlessReissues(ledger, atMs, need), ...concurrentIssuances(ledger, atMs), ...sharedSets(places)].filter(({ subject }) => !staging.has(subject.issuer));
-  const claims = Map.groupBy(evidence.issuances.filter(({ claimedBy }) => claimedBy !== null), ({ claimedBy }) => claimedBy);
+  const found = [
+    ...budgetFindings(ledger, budgets()),
+    ...needlessReissues(ledger, atMs, need),
+    ...concurrentIssuances(ledger, atMs),
+    ...sharedSets(places),
+  ].filter(({ subject }) => !staging.has(subject.issuer));
+  const claims = Map.groupBy(
+    evidence.issuances.filter(({ claimedBy }) => claimedBy !== null),
+    ({ claimedBy }) => claimedBy,
+  );
   const told = new Set(found.map(({ subject }) => `${subject.issuer} ${subject.key}`));
   const bySet = Map.groupBy(
     places.filter(({ issuer, set }) => told.has(`${issuer} ${set}`)),
@@ -163,7 +237,11 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
     need,
     placesOf: (issuer, set) => bySet.get(`${issuer} ${set}`) ?? [],
     future,
-    ahead: new Map(parts.flatMap(({ cluster, finishedMs }) => (finishedMs !== null && finishedMs > nowMs + SKEW_MS ? [[cluster, finishedMs] as const] : []))),
+    ahead: new Map(
+      parts.flatMap(({ cluster, finishedMs }) =>
+        finishedMs !== null && finishedMs > nowMs + SKEW_MS ? [[cluster, finishedMs] as const] : [],
+      ),
+    ),
     titles: new Map(options.issuers.map(({ id, title }) => [id, title])),
     ledgerOf(cluster) {
       const known = own.get(cluster) ?? ledgerFor(ledger, cluster, claims.get(cluster) ?? []);

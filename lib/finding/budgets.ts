@@ -1,13 +1,25 @@
 /** What all clusters tell of issuances as plain data for machines: numbers, instants and what they rest on. Pure. */
-import type { Budget } from "../issuance/budget.ts";
-import type { Issuance } from "../issuance/issuance.ts";
-import { accountOf } from "../issuance/ledger.ts";
-import type { Advice } from "../issuance/advice.ts";
+import type { Budget } from "../ratelimit/budget.ts";
+import type { Issuance } from "../ratelimit/issuance.ts";
+import { accountOf } from "../ratelimit/ledger.ts";
+import type { Advice } from "../ratelimit/advice.ts";
 import { formatMs, formatMsOrNull } from "../certificate/time.ts";
 import type { Across } from "./across.ts";
 import { claimedBeside } from "./claimed.ts";
 
-export function issuanceData({ issuer, serial, names, issuedAtMs, basis, future, notBeforeMs, notAfterMs, sources, verified, claimedBy }: Issuance): object {
+export function issuanceData({
+  issuer,
+  serial,
+  names,
+  issuedAtMs,
+  basis,
+  future,
+  notBeforeMs,
+  notAfterMs,
+  sources,
+  verified,
+  claimedBy,
+}: Issuance): object {
   return {
     issuer,
     serial,
@@ -19,19 +31,31 @@ export function issuanceData({ issuer, serial, names, issuedAtMs, basis, future,
     notAfter: formatMs(notAfterMs),
     verified,
     claimedBy,
-    sources: sources.map(({ kind, cluster, where, firstSeenMs }) => ({ kind, cluster, where, firstSeenAt: formatMs(firstSeenMs) })),
+    sources: sources.map(({ kind, cluster, where, firstSeenMs }) => ({
+      kind,
+      cluster,
+      where,
+      firstSeenAt: formatMs(firstSeenMs),
+    })),
   };
 }
 
 /** One budget and the issuances that it rests on, as serials. */
 export function budgetData(across: Across, budget: Budget): object {
   const account = accountOf(across.ledger, budget.kind, budget.issuer, budget.key);
-  const counted = account.entries.filter(({ issuance, renewal }) => issuance.issuedAtMs <= budget.atMs && (budget.kind === "set" || !renewal));
+  const counted = account.entries.filter(
+    ({ issuance, renewal }) =>
+      issuance.issuedAtMs <= budget.atMs && (budget.kind === "set" || !renewal),
+  );
   return {
     kind: budget.kind,
     issuer: budget.issuer,
     key: budget.key,
-    limit: { count: budget.limit.count, burst: budget.limit.burst, periodSeconds: Number(budget.limit.periodNs) / 1e9 },
+    limit: {
+      count: budget.limit.count,
+      burst: budget.limit.burst,
+      periodSeconds: Number(budget.limit.periodNs) / 1e9,
+    },
     at: formatMs(budget.atMs),
     atMost: budget.atMost,
     atLeast: budget.atLeast,
@@ -44,25 +68,54 @@ export function budgetData(across: Across, budget: Budget): object {
     exempt: budget.exempt,
     overshoots: budget.overshoots,
     later: budget.later,
-    claims: budget.claims.map(({ cluster, where, retryAtMs, seenAtMs, burst }) => ({ cluster, where, retryAt: formatMs(retryAtMs), seenAt: formatMs(seenAtMs), burst })),
+    claims: budget.claims.map(({ cluster, where, retryAtMs, seenAtMs, burst }) => ({
+      cluster,
+      where,
+      retryAt: formatMs(retryAtMs),
+      seenAt: formatMs(seenAtMs),
+      burst,
+    })),
     claimed: claimedBeside(across, budget),
     overrideSeen: budget.overrideSeen,
-    evidence: counted.map(({ issuance }) => ({ serial: issuance.serial, issuedAt: formatMs(issuance.issuedAtMs), basis: issuance.basis, sources: issuance.sources.map(({ kind, cluster, where }) => ({ kind, cluster, where })) })),
+    evidence: counted.map(({ issuance }) => ({
+      serial: issuance.serial,
+      issuedAt: formatMs(issuance.issuedAtMs),
+      basis: issuance.basis,
+      sources: issuance.sources.map(({ kind, cluster, where }) => ({ kind, cluster, where })),
+    })),
   };
 }
 
 /** Every budget, and what the numbers lack. */
 export function acrossData(across: Across): object {
-  return { budgets: [...across.budgets()].map((budget) => budgetData(across, budget)), ...lackData(across) };
+  return {
+    budgets: [...across.budgets()].map((budget) => budgetData(across, budget)),
+    ...lackData(across),
+  };
 }
 
 /** Sources that were silent, what was left unread, and what bears a time that is still to come. */
 export function lackData(across: Across): object {
   const { silences, unread } = across.ledger.evidence;
   return {
-    silent: silences.map(({ source, cluster, reason, sinceMs }) => ({ source, cluster, reason, since: formatMsOrNull(sinceMs) })),
-    unread: unread.map(({ source, cluster, count, untilMs }) => ({ source, cluster, count, until: formatMsOrNull(untilMs) })),
-    fromFuture: across.future.map(({ what, source, cluster, atMs }) => ({ what, source, cluster, at: formatMs(atMs) })),
+    silent: silences.map(({ source, cluster, reason, sinceMs }) => ({
+      source,
+      cluster,
+      reason,
+      since: formatMsOrNull(sinceMs),
+    })),
+    unread: unread.map(({ source, cluster, count, untilMs }) => ({
+      source,
+      cluster,
+      count,
+      until: formatMsOrNull(untilMs),
+    })),
+    fromFuture: across.future.map(({ what, source, cluster, atMs }) => ({
+      what,
+      source,
+      cluster,
+      at: formatMs(atMs),
+    })),
   };
 }
 

@@ -30,7 +30,8 @@ export const CODES = {
   secret_lost: {
     severity: "critical",
     when: "a Secret that held a certificate is gone while its parent stands, or its namespace was deleted or made anew, or more than three and over a fifth of a cluster's certificates went in one interval; a warning where the parent is not known",
-    leadsTo: "its owner asks for a new certificate at the next access, which uses up one of five a week",
+    leadsTo:
+      "its owner asks for a new certificate at the next access, which uses up one of five a week",
     advice: "restore it before its owner is used again",
   },
   secret_removed: {
@@ -115,7 +116,8 @@ export const CODES = {
     severity: "critical",
     when: "the server says that the owner's service account may not read or write its Secret; a warning where no pod of the owner was seen, so that the account is the one that its operator makes",
     leadsTo: "each access has a certificate issued that can't be stored",
-    advice: "give the account its rights back: look for a RoleBinding that is gone or names another account",
+    advice:
+      "give the account its rights back: look for a RoleBinding that is gone or names another account",
   },
   storage_immutable: {
     severity: "critical",
@@ -133,7 +135,8 @@ export const CODES = {
     severity: "warning",
     when: "the owner's log tells of names that could not be looked up, or of challenges that failed",
     leadsTo: "no certificate is issued or renewed while it lasts",
-    advice: "look at the cluster's resolver, and whether the tailnet has HTTPS certificates enabled",
+    advice:
+      "look at the cluster's resolver, and whether the tailnet has HTTPS certificates enabled",
   },
   account_key_lost: {
     severity: "critical",
@@ -150,7 +153,8 @@ export const CODES = {
   set_budget_low: {
     severity: "warning",
     when: "of an issuer's limit for one exact set of names, over all clusters, at most 2 of 5 are left",
-    leadsTo: "after a few more reissues nothing is issued for these names for a day and a half each",
+    leadsTo:
+      "after a few more reissues nothing is issued for these names for a day and a half each",
     advice: "find out what reissues it before the rest is used up",
   },
   set_budget_exhausted: {
@@ -193,12 +197,14 @@ export const CODES = {
     severity: "warning",
     when: "what is recorded bears a time more than five minutes later than now",
     leadsTo: "budgets, verdicts and ages are wrong by as much where the wrong clock is believed",
-    advice: "set the clock of whoever audits right; what bears such a time isn't believed meanwhile",
+    advice:
+      "set the clock of whoever audits right; what bears such a time isn't believed meanwhile",
   },
   credential_expiring: {
     severity: "warning",
     when: "a registered cluster's credential ends within 14 days (critical: within 3, or it has ended), or is a token without an end that is older than a year",
-    leadsTo: "nothing can be read once it has ended; a token without an end stays good for whoever copied it",
+    leadsTo:
+      "nothing can be read once it has ended; a token without an end stays good for whoever copied it",
     advice: "rotate it: the same command as for registering",
   },
   cluster_replaced: {

@@ -57,7 +57,13 @@ export interface Draft {
 }
 
 export function findingId(code: FindingCode, subject: Subject): string {
-  return [code, subject.cluster, subject.namespace ?? "", subject.secret ?? "", subject.name ?? ""].join("|");
+  return [
+    code,
+    subject.cluster,
+    subject.namespace ?? "",
+    subject.secret ?? "",
+    subject.name ?? "",
+  ].join("|");
 }
 
 /** A name for a finding that always fits a command: its code and a digest of its id. */
@@ -78,7 +84,10 @@ export function createFinding(draft: Draft, since: string): Finding {
     evidence: draft.evidence ?? [],
     leadsTo: draft.leadsTo ?? entry.leadsTo,
     advice: draft.advice ?? entry.advice,
-    command: draft.command === undefined ? null : (draft.command ?? commandLine(literal("certkeep explain"), findingRef(id))),
+    command:
+      draft.command === undefined
+        ? null
+        : (draft.command ?? commandLine(literal("certkeep explain"), findingRef(id))),
     since,
     due: draft.due ?? null,
     asLastSeen: draft.asLastSeen ?? null,

@@ -18,13 +18,23 @@ function fits(entry: IgnoreEntry, finding: Finding, atNs: bigint): boolean {
   if (entry.untilNs !== undefined && atNs >= entry.untilNs) return false;
   if (entry.code !== undefined && entry.code !== finding.code) return false;
   if (entry.cluster !== undefined && !matchesPattern(entry.cluster, subject.cluster)) return false;
-  if (entry.namespace !== undefined && (subject.namespace === null || !matchesPattern(entry.namespace, subject.namespace))) return false;
+  if (
+    entry.namespace !== undefined &&
+    (subject.namespace === null || !matchesPattern(entry.namespace, subject.namespace))
+  )
+    return false;
   if (entry.name === undefined) return true;
-  return [subject.secret, subject.name].some((name) => name !== null && matchesPattern(entry.name ?? "", name));
+  return [subject.secret, subject.name].some(
+    (name) => name !== null && matchesPattern(entry.name ?? "", name),
+  );
 }
 
 /** Those that are said, and how many are muted. */
-export function applyIgnore(findings: readonly Finding[], entries: readonly IgnoreEntry[], atNs: bigint): { readonly said: Finding[]; readonly ignored: Finding[] } {
+export function applyIgnore(
+  findings: readonly Finding[],
+  entries: readonly IgnoreEntry[],
+  atNs: bigint,
+): { readonly said: Finding[]; readonly ignored: Finding[] } {
   const said: Finding[] = [];
   const ignored: Finding[] = [];
   for (const finding of findings) {

@@ -9,8 +9,13 @@ function cell(text: string): string {
 export function findingsPage(): string {
   const rows = Object.entries<CodeEntry>(CODES)
     .toSorted(([, a], [, b]) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
-    .map(([code, { severity, when, leadsTo, advice }]) => `| \`${code}\` | ${severity} | ${cell(when)} | ${cell(leadsTo)} | ${cell(advice)} |`);
-  const reasons = Object.entries(REASONS).map(([code, words]) => `| \`${code}\` | ${cell(words)} |`);
+    .map(
+      ([code, { severity, when, leadsTo, advice }]) =>
+        `| \`${code}\` | ${severity} | ${cell(when)} | ${cell(leadsTo)} | ${cell(advice)} |`,
+    );
+  const reasons = Object.entries(REASONS).map(
+    ([code, words]) => `| \`${code}\` | ${cell(words)} |`,
+  );
   return [
     "# Findings",
     "",

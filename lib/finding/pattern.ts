@@ -6,7 +6,8 @@ export function matchesPattern(pattern: string, text: string): boolean {
   const first = parts[0] ?? "";
   if (parts.length === 1) return pattern === text;
   const last = parts.at(-1) ?? "";
-  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
+    return false;
   let from = first.length;
   const end = text.length - last.length;
   for (const part of parts.slice(1, -1)) {

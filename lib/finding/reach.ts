@@ -4,7 +4,17 @@ import type { StateDocument, Unread } from "../state/document.ts";
 /** An audit older than this vouches for nothing: a day, and two hours for a run that is late. */
 export const STALE_MS = 26 * 3_600_000;
 
-const CLUSTER_FAILURES: ReadonlySet<string> = new Set(["cluster_unreachable", "cluster_tls", "cluster_timeout", "cluster_unauthorized", "cluster_rejected", "cluster_answer_invalid", "kubeconfig_invalid", "context_unknown", "deadline"]);
+const CLUSTER_FAILURES: ReadonlySet<string> = new Set([
+  "cluster_unreachable",
+  "cluster_tls",
+  "cluster_timeout",
+  "cluster_unauthorized",
+  "cluster_rejected",
+  "cluster_answer_invalid",
+  "kubeconfig_invalid",
+  "context_unknown",
+  "deadline",
+]);
 
 /** Whether what was left unread is the whole cluster. */
 export function isWhole({ scope, code }: Pick<Unread, "scope" | "code">): boolean {

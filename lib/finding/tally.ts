@@ -33,7 +33,19 @@ export function* certificateViews(state: StateDocument, atNs: bigint): Generator
     if (record.foreign) continue;
     const slash = key.indexOf("/");
     for (const [fieldBase, certificate] of Object.entries(record.certificates)) {
-      const { domain, names, staging, issuer, issuerName, serial, sha256, notBefore, notAfter, issuedAt, issuedBy } = certificate;
+      const {
+        domain,
+        names,
+        staging,
+        issuer,
+        issuerName,
+        serial,
+        sha256,
+        notBefore,
+        notAfter,
+        issuedAt,
+        issuedBy,
+      } = certificate;
       yield {
         namespace: key.slice(0, slash),
         secret: key.slice(slash + 1),
@@ -89,8 +101,17 @@ export function unseenPlaces(state: StateDocument): "all" | ReadonlySet<string> 
 }
 
 /** `findings` of this state, muted ones included: what is muted isn't fine. `stale`: the last audit is too old to vouch for anything. */
-export function tally(state: StateDocument, findings: readonly Finding[], atNs: bigint, stale = false): Tally {
-  const troubled = new Set(findings.filter((finding) => finding.severity !== "information").map((finding) => placeOf(finding.subject)));
+export function tally(
+  state: StateDocument,
+  findings: readonly Finding[],
+  atNs: bigint,
+  stale = false,
+): Tally {
+  const troubled = new Set(
+    findings
+      .filter((finding) => finding.severity !== "information")
+      .map((finding) => placeOf(finding.subject)),
+  );
   const unseen = stale ? "all" : unseenPlaces(state);
   let certificates = 0;
   let fine = 0;
@@ -104,10 +125,15 @@ export function tally(state: StateDocument, findings: readonly Finding[], atNs: 
       if (certificate.copy !== null) copies += 1;
       if (certificate.staging) staging += 1;
       else if (unseen === "all" || unseen.has(key)) unknown += 1;
-      else if (recordVerdict(certificate, atNs).valid && !troubled.has(`${key}/${certificate.domain ?? certificate.names[0] ?? fieldBase}`)) fine += 1;
+      else if (
+        recordVerdict(certificate, atNs).valid &&
+        !troubled.has(`${key}/${certificate.domain ?? certificate.names[0] ?? fieldBase}`)
+      )
+        fine += 1;
     }
   }
-  const by = (severity: Finding["severity"]): number => findings.filter((finding) => finding.severity === severity).length;
+  const by = (severity: Finding["severity"]): number =>
+    findings.filter((finding) => finding.severity === severity).length;
   return {
     certificates,
     fine,

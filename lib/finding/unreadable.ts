@@ -2,7 +2,7 @@
  * Copies that the last drill could not use: said in a cluster's findings until a drill finds them good, they are
  * retired, or retention took them. Pure; bounded by what the drill wrote down.
  */
-import { codeWords, isPlanCode } from "../recovery/code.ts";
+import { codeWords, isPlanCode } from "../restoreplan/code.ts";
 import type { StateDocument } from "../state/document.ts";
 import { commandLine, literal } from "./command.ts";
 import type { Draft } from "./finding.ts";
@@ -12,12 +12,16 @@ export interface UnreadableCopy {
   readonly version: string;
   readonly namespace: string | null;
   readonly secret: string | null;
-  /** Of lib/recovery/code.ts; one that a newer version made up is shown as it is. */
+  /** Of lib/restoreplan/code.ts; one that a newer version made up is shown as it is. */
   readonly code: string | null;
   readonly detail: string;
 }
 
-export function unreadableDraft(cluster: string, { version, namespace, secret, code, detail }: UnreadableCopy, key: string | null): Draft {
+export function unreadableDraft(
+  cluster: string,
+  { version, namespace, secret, code, detail }: UnreadableCopy,
+  key: string | null,
+): Draft {
   const short = version.slice(0, 12);
   const words = code === null ? "it can't be opened" : isPlanCode(code) ? codeWords(code) : code;
   return {

@@ -22,7 +22,12 @@ export function recordVerdict(record: CertificateRecord, atNs: bigint): RecordVe
   const reasons = new Set(record.reasons);
   if (atNs > instantNs(record.notAfter)) reasons.add("expired");
   if (atNs < instantNs(record.notBefore)) reasons.add("not_yet_valid");
-  if (reasons.size === 0) reasons.add(record.windows.some(([from]) => instantNs(from) > atNs) ? "intermediate_not_yet_valid" : "intermediate_expired");
+  if (reasons.size === 0)
+    reasons.add(
+      record.windows.some(([from]) => instantNs(from) > atNs)
+        ? "intermediate_not_yet_valid"
+        : "intermediate_expired",
+    );
   return { valid: false, reasons: [...reasons] };
 }
 

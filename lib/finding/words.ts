@@ -1,14 +1,18 @@
 /** Reason codes of the judge in words. */
 import { REASONS } from "../certificate/reason.ts";
 import { formatInstant } from "../certificate/time.ts";
-import type { Budget } from "../issuance/budget.ts";
+import type { Budget } from "../ratelimit/budget.ts";
 
 const words: Readonly<Record<string, string>> = REASONS;
 
 /** `the private key doesn't belong to the certificate; …`: one clause a code, unknown codes as they are. */
 export function reasonText(reasons: readonly string[]): string {
   if (reasons.length === 0) return "the reason is not known";
-  return reasons.map((reason) => (Object.hasOwn(words, reason) ? clause(words[reason] ?? "") : reason.replaceAll("_", " "))).join("; ");
+  return reasons
+    .map((reason) =>
+      Object.hasOwn(words, reason) ? clause(words[reason] ?? "") : reason.replaceAll("_", " "),
+    )
+    .join("; ");
 }
 
 function clause(sentence: string): string {
@@ -22,18 +26,31 @@ export function instantOf(ms: number): string {
 
 /** `3 minutes`, `2 hours`, `5 days`; rounded down. */
 export function spanPhrase(ms: number): string {
-  const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
+  const units = [
+    ["day", 86_400_000],
+    ["hour", 3_600_000],
+    ["minute", 60_000],
+    ["second", 1000],
+  ] as const;
   for (const [unit, lengthMs] of units) {
     const n = Math.floor(ms / lengthMs);
-    if (n >= (unit === "day" || unit === "hour" ? 2 : 1)) return `${n} ${unit}${n === 1 ? "" : "s"}`;
+    if (n >= (unit === "day" || unit === "hour" ? 2 : 1))
+      return `${n} ${unit}${n === 1 ? "" : "s"}`;
   }
   return "a second";
 }
 
 /** What is left, in one clause: never more than is known. */
-export function budgetPhrase(budget: Pick<Budget, "atMost" | "atLeast" | "limit" | "nextSlotMs" | "freeFromMs" | "unseenSinceMs">, atMs: number): string {
+export function budgetPhrase(
+  budget: Pick<
+    Budget,
+    "atMost" | "atLeast" | "limit" | "nextSlotMs" | "freeFromMs" | "unseenSinceMs"
+  >,
+  atMs: number,
+): string {
   const of = `of ${budget.limit.burst}`;
-  if (budget.atMost === 0) return `none ${of} is left, the next at ${instantOf(budget.freeFromMs)}, in ${spanPhrase(budget.freeFromMs - atMs)}`;
+  if (budget.atMost === 0)
+    return `none ${of} is left, the next at ${instantOf(budget.freeFromMs)}, in ${spanPhrase(budget.freeFromMs - atMs)}`;
   const sure =
     budget.atLeast === null
       ? ", perhaps fewer, since no source shows every issuance"

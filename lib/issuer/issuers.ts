@@ -4,7 +4,13 @@
  * same type. Nothing here fetches anything or knows the time.
  */
 
-import { type Anchors, anchorsFromPem, createAnchors, createPool, type Pool } from "../certificate/anchors.ts";
+import {
+  type Anchors,
+  anchorsFromPem,
+  createAnchors,
+  createPool,
+  type Pool,
+} from "../certificate/anchors.ts";
 import type { Certificate } from "../certificate/parse.ts";
 import type { Verifier } from "../certificate/verifier.ts";
 import { PRODUCTION_INTERMEDIATES, PRODUCTION_ROOTS } from "./production.ts";
@@ -66,7 +72,8 @@ const LETS_ENCRYPT_BACKDATING: readonly Backdate[] = [
  */
 const LETS_ENCRYPT_LOGGED = { shortestLifetimeMs: 160 * 3_600_000 };
 
-const pems = (set: Readonly<Record<string, string>>): Anchors => anchorsFromPem(...Object.values(set));
+const pems = (set: Readonly<Record<string, string>>): Anchors =>
+  anchorsFromPem(...Object.values(set));
 
 export const LETS_ENCRYPT: Issuer = {
   id: "letsencrypt",
@@ -118,7 +125,10 @@ export function createIssuer(options: {
     title: options.title,
     environment: options.environment ?? "production",
     anchors: anchorsFromPem(options.anchorsPem),
-    intermediates: options.intermediatesPem === undefined ? createAnchors([]) : anchorsFromPem(options.intermediatesPem),
+    intermediates:
+      options.intermediatesPem === undefined
+        ? createAnchors([])
+        : anchorsFromPem(options.intermediatesPem),
     limits: options.limits ?? null,
     backdating: [{ fromNs: -(1n << 80n), backdateMs: options.backdateMs ?? 0 }],
     logged: options.logged ?? null,
@@ -148,7 +158,12 @@ export function leadsToIssuer(
   return anchorOf(certificate, createPool(chain), issuer, verifier);
 }
 
-async function anchorOf(certificate: Certificate, pool: Pool, issuer: Issuer, verifier: Verifier): Promise<string | null> {
+async function anchorOf(
+  certificate: Certificate,
+  pool: Pool,
+  issuer: Issuer,
+  verifier: Verifier,
+): Promise<string | null> {
   if (issuer.anchors.has(certificate)) return certificate.sha256;
   const seen = new Set<string>();
   const queue = [certificate];

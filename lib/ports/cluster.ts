@@ -28,7 +28,10 @@ export interface ReaderStats {
 }
 
 /** What a look at a namespace or a parent says; `unknown` where the credential may not ask. */
-export type Presence = { readonly state: "present"; readonly uid: string } | { readonly state: "absent" } | { readonly state: "unknown" };
+export type Presence =
+  | { readonly state: "present"; readonly uid: string }
+  | { readonly state: "absent" }
+  | { readonly state: "unknown" };
 
 /** Any object, to ask whether it is still there. */
 export interface ObjectRef {
@@ -45,7 +48,10 @@ export interface ClusterReader {
   /** Secrets with values, page by page, small pages where values are large. */
   listSecrets(scope: Scope): AsyncIterable<readonly Secret[]>;
   /** What tells whether a Secret changed, without its values; `null` where there is no such Secret. */
-  getStamp(namespace: string, name: string): Promise<Pick<SecretMeta, "uid" | "resourceVersion"> | null>;
+  getStamp(
+    namespace: string,
+    name: string,
+  ): Promise<Pick<SecretMeta, "uid" | "resourceVersion"> | null>;
   /** `null` where there is no such Secret. */
   getSecret(namespace: string, name: string): Promise<Secret | null>;
   /** Presence of a namespace (cluster-scoped object `v1 Namespace`) or any parent. */

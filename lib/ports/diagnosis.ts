@@ -72,11 +72,22 @@ export interface Listed<T> {
 }
 
 export interface ClusterDiagnosis {
-  listPods(namespace: string, labelSelector: string, signal?: AbortSignal): Promise<Listed<PodFacts>>;
+  listPods(
+    namespace: string,
+    labelSelector: string,
+    signal?: AbortSignal,
+  ): Promise<Listed<PodFacts>>;
   readLog(query: LogQuery, signal?: AbortSignal): Promise<LogText>;
-  listEvents(namespace: string, fieldSelector: string, signal?: AbortSignal): Promise<Listed<EventFacts>>;
+  listEvents(
+    namespace: string,
+    fieldSelector: string,
+    signal?: AbortSignal,
+  ): Promise<Listed<EventFacts>>;
   /** What a service account may do to a Secret, by the server's own word; the reason is the server's, as it is. */
-  reviewAccess(question: AccessQuestion, signal?: AbortSignal): Promise<{ readonly allowed: boolean; readonly reason: string }>;
+  reviewAccess(
+    question: AccessQuestion,
+    signal?: AbortSignal,
+  ): Promise<{ readonly allowed: boolean; readonly reason: string }>;
   /** Requests by what they asked: `pods`, `logs`, `events`, `access`. */
   requests(): Readonly<Record<string, number>>;
   close(): Promise<void>;

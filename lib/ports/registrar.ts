@@ -6,9 +6,9 @@
  * real one): `apply` makes an object be as given and says whether it was new; applying twice changes nothing.
  * `remove` of what isn't there is no error. Failures are `CertkeepError`s that hold no token.
  */
-import type { AccessObject } from "../access/manifest.ts";
-import type { GrantedRules } from "../access/excess.ts";
-import type { Question } from "../access/rules.ts";
+import type { AccessObject } from "../rbac/manifest.ts";
+import type { GrantedRules } from "../rbac/excess.ts";
+import type { Question } from "../rbac/rules.ts";
 
 /** An object by what names it. */
 export interface ObjectName {
@@ -51,7 +51,9 @@ export interface SelfAccess {
   facts(): Promise<ServerFacts>;
   /** As the server names whoever asks; `null` where the server is too old to say. */
   whoAmI(): Promise<string | null>;
-  isAllowed(question: Pick<Question, "verb" | "group" | "resource" | "namespace" | "name">): Promise<boolean>;
+  isAllowed(
+    question: Pick<Question, "verb" | "group" | "resource" | "namespace" | "name">,
+  ): Promise<boolean>;
   rulesIn(namespace: string): Promise<GrantedRules>;
   /** Groups of the API whose server doesn't answer, such as an aggregated one that is down. */
   deadGroups(): Promise<readonly string[]>;

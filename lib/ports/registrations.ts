@@ -6,7 +6,7 @@
  * two people who register one name at once, one is told. The credentials before stay valid until the next time, for an
  * audit that has just read them.
  */
-import type { Bearer } from "../access/table.ts";
+import type { Bearer } from "../rbac/table.ts";
 
 export interface StoredRegistration {
   /** Opaque; only for `write`. */
@@ -31,7 +31,11 @@ export interface Registrations {
   /** `null` where there is none. */
   read(name: string): Promise<StoredRegistration | null>;
   /** `changed` where something else than `before` is there by now (`null`: anything); nothing of `next` is left then, nor where it fails. */
-  write(name: string, before: StoredRegistration | null, next: NextRegistration): Promise<"written" | "changed">;
+  write(
+    name: string,
+    before: StoredRegistration | null,
+    next: NextRegistration,
+  ): Promise<"written" | "changed">;
   /** Takes away credentials that neither the registration nor the one `before` it has use for. */
   tidy(name: string, before: StoredRegistration | null): Promise<void>;
   /** Removes the registration, then its credentials; one that is gone is no error. */

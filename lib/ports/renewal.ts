@@ -17,7 +17,15 @@ export interface SuggestedWindow {
 export interface NoWindow {
   readonly ok: false;
   /** `unknown_certificate`: it was asked and knows none of that name; `not_offered`: it tells nobody. */
-  readonly code: "unknown_certificate" | "not_offered" | "unreachable" | "timeout" | "too_much" | "rate_limited" | "forbidden" | "invalid_answer";
+  readonly code:
+    | "unknown_certificate"
+    | "not_offered"
+    | "unreachable"
+    | "timeout"
+    | "too_much"
+    | "rate_limited"
+    | "forbidden"
+    | "invalid_answer";
   readonly retryMs: number | null;
 }
 

@@ -7,5 +7,11 @@
  */
 export interface RevocationSource {
   /** The list at `url`, or why there is none. */
-  fetch(url: string, hosts: readonly string[], signal?: AbortSignal): Promise<{ readonly ok: true; readonly der: Uint8Array } | { readonly ok: false; readonly why: string }>;
+  fetch(
+    url: string,
+    hosts: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<
+    { readonly ok: true; readonly der: Uint8Array } | { readonly ok: false; readonly why: string }
+  >;
 }

@@ -17,7 +17,14 @@ export interface LoggedPage {
 
 export interface LoggedFailure {
   readonly ok: false;
-  readonly code: "unreachable" | "timeout" | "too_much" | "rate_limited" | "forbidden" | "invalid_answer" | "refused";
+  readonly code:
+    | "unreachable"
+    | "timeout"
+    | "too_much"
+    | "rate_limited"
+    | "forbidden"
+    | "invalid_answer"
+    | "refused";
   /** What the search itself says of when to ask again, ms from now. */
   readonly retryMs: number | null;
 }
@@ -25,5 +32,9 @@ export interface LoggedFailure {
 export interface TransparencySource {
   /** Who is asked, for people and to tell whose a cursor is: two sources never share one. */
   readonly name: string;
-  page(domain: string, cursor: string | null, signal?: AbortSignal): Promise<LoggedPage | LoggedFailure>;
+  page(
+    domain: string,
+    cursor: string | null,
+    signal?: AbortSignal,
+  ): Promise<LoggedPage | LoggedFailure>;
 }

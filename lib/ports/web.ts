@@ -15,7 +15,12 @@ export interface WebRequest {
 
 export type WebAnswer =
   /** `retryMs`: what Retry-After says, from now; `null` where it says nothing that can be read. */
-  | { readonly ok: true; readonly status: number; readonly retryMs: number | null; readonly body: Buffer }
+  | {
+      readonly ok: true;
+      readonly status: number;
+      readonly retryMs: number | null;
+      readonly body: Buffer;
+    }
   | { readonly ok: false; readonly code: "unreachable" | "timeout" | "too_much" | "redirect" };
 
 export interface WebReader {

@@ -43,7 +43,9 @@ export interface WriteOptions {
 /** `conflict`: somebody else was there first, or it changed since it was planned from. */
 export type WriteOutcome = "done" | "conflict";
 
-export type SecretEvent = { readonly type: "present"; readonly secret: Secret } | { readonly type: "gone"; readonly namespace: string; readonly name: string };
+export type SecretEvent =
+  | { readonly type: "present"; readonly secret: Secret }
+  | { readonly type: "gone"; readonly namespace: string; readonly name: string };
 
 export interface ClusterWriter {
   /** @throws CertkeepError cluster_not_found where the namespace is gone */
@@ -56,6 +58,9 @@ export interface ClusterWriter {
    * What lies in a namespace under a label selector, and what becomes of it from now on; ends where the server
    * ends the watch or `signal` is aborted. @throws CertkeepError cluster_forbidden where watching isn't granted
    */
-  watchSecrets(scope: { readonly namespace: string; readonly labelSelector: string }, signal: AbortSignal): AsyncIterable<SecretEvent>;
+  watchSecrets(
+    scope: { readonly namespace: string; readonly labelSelector: string },
+    signal: AbortSignal,
+  ): AsyncIterable<SecretEvent>;
   close(): Promise<void>;
 }

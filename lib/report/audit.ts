@@ -23,13 +23,32 @@ export interface AuditedCluster {
   readonly unfilteredFullListings: number;
 }
 
-export function auditText(clusters: readonly AuditedCluster[], view: { readonly nowNs: bigint; readonly width: number; readonly style: Style; readonly stores: string | null; readonly budgets?: readonly BudgetLevel[]; readonly unreadStates?: number; readonly failed?: readonly string[] }): string {
+export function auditText(
+  clusters: readonly AuditedCluster[],
+  view: {
+    readonly nowNs: bigint;
+    readonly width: number;
+    readonly style: Style;
+    readonly stores: string | null;
+    readonly budgets?: readonly BudgetLevel[];
+    readonly unreadStates?: number;
+    readonly failed?: readonly string[];
+  },
+): string {
   const { style, width } = view;
   const lines: string[] = [];
   const findings = clusters.flatMap((cluster) => cluster.findings);
   const failed = view.failed ?? [];
   const [need, ...rest] = headline(clusters, failed.length);
-  lines.push(...wrap([findings.some(({ severity }) => severity === "critical") ? style.red(need ?? "") : need, ...rest].join(", "), width).map((line) => style.bold(line)));
+  lines.push(
+    ...wrap(
+      [
+        findings.some(({ severity }) => severity === "critical") ? style.red(need ?? "") : need,
+        ...rest,
+      ].join(", "),
+      width,
+    ).map((line) => style.bold(line)),
+  );
   for (const cluster of clusters) {
     const { tally } = cluster;
     lines.push("", `${style.bold(plain(cluster.title))}  ${style.dim(plain(cluster.server))}`);
@@ -40,30 +59,88 @@ export function auditText(clusters: readonly AuditedCluster[], view: { readonly 
       `${tally.copies} with a sealed copy${cluster.copies.made === 0 ? "" : ` (${count(cluster.copies.made, "copy", "copies")} made now, account keys included)`}`,
     ];
     lines.push(...wrap(parts.join(" · "), width, "  "));
-    const looked = cluster.scopes.length === 0 ? "nothing" : cluster.scopes.slice(0, 5).join(", ") + (cluster.scopes.length > 5 ? ` and ${cluster.scopes.length - 5} more` : "");
-    lines.push(...wrap(style.dim(plain(`Looked through ${looked}; read the values of ${count(cluster.valuesRead, "Secret")}${cluster.unfilteredFullListings === 0 ? "" : `, ${count(cluster.unfilteredFullListings, "unfiltered listing")}`}.`)), width, "  "));
-    if (tally.foreign > 0) lines.push(...wrap(style.dim(`${count(tally.foreign, "TLS Secret")} of no known issuer (webhooks, meshes): neither judged nor kept.`), width, "  "));
-    if (cluster.ignored > 0) lines.push(...wrap(style.dim(`${count(cluster.ignored, "finding")} muted by ignore: in certkeep.yaml.`), width, "  "));
+    const looked =
+      cluster.scopes.length === 0
+        ? "nothing"
+        : cluster.scopes.slice(0, 5).join(", ") +
+          (cluster.scopes.length > 5 ? ` and ${cluster.scopes.length - 5} more` : "");
+    lines.push(
+      ...wrap(
+        style.dim(
+          plain(
+            `Looked through ${looked}; read the values of ${count(cluster.valuesRead, "Secret")}${cluster.unfilteredFullListings === 0 ? "" : `, ${count(cluster.unfilteredFullListings, "unfiltered listing")}`}.`,
+          ),
+        ),
+        width,
+        "  ",
+      ),
+    );
+    if (tally.foreign > 0)
+      lines.push(
+        ...wrap(
+          style.dim(
+            `${count(tally.foreign, "TLS Secret")} of no known issuer (webhooks, meshes): neither judged nor kept.`,
+          ),
+          width,
+          "  ",
+        ),
+      );
+    if (cluster.ignored > 0)
+      lines.push(
+        ...wrap(
+          style.dim(`${count(cluster.ignored, "finding")} muted by ignore: in certkeep.yaml.`),
+          width,
+          "  ",
+        ),
+      );
   }
-  for (const title of failed) lines.push("", `${style.bold(plain(title))}  ${style.red("not audited: its state could not be read")}`);
-  lines.push(...findingLines({ findings, nowNs: view.nowNs, width, style, several: clusters.length > 1 }));
-  lines.push(...budgetLines(view.budgets ?? [], { atMs: msOf(view.nowNs), width, style, unreadStates: view.unreadStates ?? 0 }));
+  for (const title of failed)
+    lines.push(
+      "",
+      `${style.bold(plain(title))}  ${style.red("not audited: its state could not be read")}`,
+    );
+  lines.push(
+    ...findingLines({ findings, nowNs: view.nowNs, width, style, several: clusters.length > 1 }),
+  );
+  lines.push(
+    ...budgetLines(view.budgets ?? [], {
+      atMs: msOf(view.nowNs),
+      width,
+      style,
+      unreadStates: view.unreadStates ?? 0,
+    }),
+  );
   if (view.stores !== null) lines.push("", ...wrap(style.dim(plain(view.stores)), width));
   return lines.join("\n");
 }
 
 /** The verdict in one line: what needs a person, what is fine, what isn't known. */
 function headline(clusters: readonly AuditedCluster[], failed: number): string[] {
-  const sum = (pick: (tally: Tally) => number): number => clusters.reduce((total, { tally }) => total + pick(tally), 0);
-  const said = (severity: Finding["severity"]): number => clusters.reduce((total, { findings }) => total + findings.filter((finding) => finding.severity === severity).length, 0);
+  const sum = (pick: (tally: Tally) => number): number =>
+    clusters.reduce((total, { tally }) => total + pick(tally), 0);
+  const said = (severity: Finding["severity"]): number =>
+    clusters.reduce(
+      (total, { findings }) =>
+        total + findings.filter((finding) => finding.severity === severity).length,
+      0,
+    );
   const critical = said("critical");
   const warning = said("warning");
   const incomplete = clusters.filter(({ complete }) => !complete).length;
   return [
-    critical === 0 ? (clusters.length === 0 ? "Nothing is known now" : "Nothing needs you now") : `${critical} ${critical === 1 ? "needs" : "need"} you now`,
+    critical === 0
+      ? clusters.length === 0
+        ? "Nothing is known now"
+        : "Nothing needs you now"
+      : `${critical} ${critical === 1 ? "needs" : "need"} you now`,
     ...(warning === 0 ? [] : [`${warning} soon`]),
-    `${count(sum((tally) => tally.fine), "certificate")} fine`,
-    ...(sum((tally) => tally.unknown) === 0 ? [] : [`${sum((tally) => tally.unknown)} not known now`]),
+    `${count(
+      sum((tally) => tally.fine),
+      "certificate",
+    )} fine`,
+    ...(sum((tally) => tally.unknown) === 0
+      ? []
+      : [`${sum((tally) => tally.unknown)} not known now`]),
     ...(failed === 0 ? [] : [`${count(failed, "cluster")} not audited`]),
     ...(incomplete === 0 ? [] : [`${count(incomplete, "cluster")} not fully read`]),
   ];

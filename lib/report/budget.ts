@@ -29,6 +29,12 @@ export function isLow({ kind, remaining, capacity }: BudgetLevel): boolean {
 /** `■■□□□`: at most ten marks. */
 export function bar(remaining: number, capacity: number): string {
   const marks = Math.max(1, Math.min(10, Math.floor(capacity)));
-  const filled = capacity <= 0 ? 0 : Math.min(marks, Math.max(0, remaining <= 0 ? 0 : Math.max(1, Math.floor((remaining / capacity) * marks))));
+  const filled =
+    capacity <= 0
+      ? 0
+      : Math.min(
+          marks,
+          Math.max(0, remaining <= 0 ? 0 : Math.max(1, Math.floor((remaining / capacity) * marks))),
+        );
   return "■".repeat(filled) + "□".repeat(marks - filled);
 }

@@ -62,7 +62,9 @@ export function checkText(results: readonly CheckResult[], view: CheckView): str
   if (results.some(costs)) blocks.push(budget);
   if (results.length > 1) {
     const bad = results.filter((result) => !result.valid).length;
-    blocks.push(bad === 0 ? `All ${results.length} are valid.` : `${bad} of ${results.length} are not valid.`);
+    blocks.push(
+      bad === 0 ? `All ${results.length} are valid.` : `${bad} of ${results.length} are not valid.`,
+    );
   }
   return blocks.join("\n\n");
 }
@@ -73,7 +75,10 @@ function resultText(result: CheckResult, view: CheckView): string {
   const lines = [`${style.bold(plain(result.subject))}: ${verdict}`];
   const row = (title: string, text: string): void => {
     const [first = "", ...rest] = wrap(plain(text), Math.max(20, width - 10));
-    lines.push(`  ${style.dim(title.padEnd(8))}${first}`, ...rest.map((line) => `          ${line}`));
+    lines.push(
+      `  ${style.dim(title.padEnd(8))}${first}`,
+      ...rest.map((line) => `          ${line}`),
+    );
   };
   for (const reason of result.reasons) row("why", `${words[reason] ?? ""} (${reason})`.trim());
   if (result.hint !== null) row("hint", result.hint);
@@ -95,7 +100,8 @@ function timeText({ notBefore, notAfter }: CheckResult, atNs: bigint): string {
   const from = parseInstant(notBefore);
   const until = parseInstant(notAfter);
   const left = Number((until - atNs) / 1_000_000n);
-  if (atNs < from) return `${notBefore} to ${notAfter}, begins in ${span(Number((from - atNs) / 1_000_000n))}`;
+  if (atNs < from)
+    return `${notBefore} to ${notAfter}, begins in ${span(Number((from - atNs) / 1_000_000n))}`;
   return `${notBefore} to ${notAfter}, ${atNs > until ? `ended ${span(left)} ago` : `${span(left)} left`}`;
 }
 
@@ -104,13 +110,22 @@ const DISCARDS = "throw it away and ask Let's Encrypt for another at the next ac
 /** What the pair's owner does. */
 function ownerText({ valid, reasons, shape, staging }: CheckResult): string {
   const empty = reasons.includes("certificate_empty") || reasons.includes("key_empty");
-  const tolerated = staging !== null && !valid && reasons.every((reason) => reason === "unknown_issuer" || reason === "missing_intermediate" || reason === "staging");
+  const tolerated =
+    staging !== null &&
+    !valid &&
+    reasons.every(
+      (reason) =>
+        reason === "unknown_issuer" || reason === "missing_intermediate" || reason === "staging",
+    );
   if (shape === "tls") {
     return valid
       ? "Whatever serves this Secret can go on; nothing is wrong with the pair."
       : "Nothing replaces it by itself: whatever serves this Secret goes on with it or fails to load it, and clients refuse it.";
   }
-  if (valid) return shape === null ? "A Tailscale owner would keep it." : "tailscaled will keep it and go on serving it.";
+  if (valid)
+    return shape === null
+      ? "A Tailscale owner would keep it."
+      : "tailscaled will keep it and go on serving it.";
   if (tolerated) {
     return `tailscaled tolerates this issuer only while it is set up for a directory other than Let's Encrypt's own (TS_DEBUG_ACME_DIRECTORY_URL); else it will ${DISCARDS}.`;
   }
@@ -138,7 +153,11 @@ const ORDERS: Readonly<Record<CertManagerReason, string>> = {
 };
 
 function certManagerText({ keeps, reason, renewalAtNs }: CertManagerVerdict): string {
-  if (!keeps && reason !== null) return `cert-manager owns it and will order another: ${ORDERS[reason]}.`;
-  const until = renewalAtNs === null ? "" : ` until it renews it, by its default rule at ${formatInstant(renewalAtNs)}`;
+  if (!keeps && reason !== null)
+    return `cert-manager owns it and will order another: ${ORDERS[reason]}.`;
+  const until =
+    renewalAtNs === null
+      ? ""
+      : ` until it renews it, by its default rule at ${formatInstant(renewalAtNs)}`;
   return `cert-manager owns it and keeps it${until}: it looks at neither trust nor names, as far as the Secret alone tells.`;
 }

@@ -1,6 +1,6 @@
 /** Registrations in words for a terminal: the list, and what registering found. Pure. */
-import { questionText } from "../access/rules.ts";
-import { PART_TITLES, type Part } from "../access/table.ts";
+import { questionText } from "../rbac/rules.ts";
+import { PART_TITLES, type Part } from "../rbac/table.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { tableLines } from "./table.ts";
 import { count, plain, span } from "./text.ts";
@@ -25,8 +25,12 @@ export interface ClusterRow {
   readonly problems: readonly string[];
 }
 
-export function clustersText(rows: readonly ClusterRow[], view: { readonly nowNs: bigint; readonly width: number }): string {
-  if (rows.length === 0) return "No cluster is registered, and certkeep.yaml names none: an audit takes the current context of your kubeconfig.\nRegister one with: certkeep clusters add NAME --context CTX";
+export function clustersText(
+  rows: readonly ClusterRow[],
+  view: { readonly nowNs: bigint; readonly width: number },
+): string {
+  if (rows.length === 0)
+    return "No cluster is registered, and certkeep.yaml names none: an audit takes the current context of your kubeconfig.\nRegister one with: certkeep clusters add NAME --context CTX";
   const ago = (at: string): string => `${span(msOf(view.nowNs - instantNs(at)))} ago`;
   const table = tableLines(
     ["NAME", "SERVER", "IDENTITY", "KIND", "MAY READ", "LAST AUDIT", "CREDENTIAL ENDS"],
@@ -36,21 +40,38 @@ export function clustersText(rows: readonly ClusterRow[], view: { readonly nowNs
       row.identity ?? "not seen yet",
       row.kind ?? (row.registered ? "registered" : "certkeep.yaml"),
       mayRead(row),
-      row.lastAudit === null ? "never" : `${ago(row.lastAudit.at)}${row.lastAudit.complete ? "" : ", incomplete"}`,
+      row.lastAudit === null
+        ? "never"
+        : `${ago(row.lastAudit.at)}${row.lastAudit.complete ? "" : ", incomplete"}`,
       endText(row, view.nowNs),
     ]),
     view.width,
   );
-  return [...table, ...rows.flatMap(({ name, problems }) => problems.map((problem) => `${plain(name)}: ${plain(problem)}`))].join("\n");
+  return [
+    ...table,
+    ...rows.flatMap(({ name, problems }) =>
+      problems.map((problem) => `${plain(name)}: ${plain(problem)}`),
+    ),
+  ].join("\n");
 }
 
 function mayRead(row: ClusterRow): string {
-  const where = row.namespaces === null ? "all it may see" : row.namespaces.length === 0 ? "named Secrets" : row.namespaces.join(", ");
+  const where =
+    row.namespaces === null
+      ? "all it may see"
+      : row.namespaces.length === 0
+        ? "named Secrets"
+        : row.namespaces.join(", ");
   return `${where}${row.restores ? "; restores" : ""}`;
 }
 
 function endText({ credentialEndsAt, kind }: ClusterRow, nowNs: bigint): string {
-  if (credentialEndsAt === null) return kind === "eks" ? "renews itself" : kind === "token-secret" ? "never by itself" : "not told";
+  if (credentialEndsAt === null)
+    return kind === "eks"
+      ? "renews itself"
+      : kind === "token-secret"
+        ? "never by itself"
+        : "not told";
   const left = msOf(instantNs(credentialEndsAt) - nowNs);
   return left < 0 ? `ended ${span(left)} ago` : `in ${span(left)}`;
 }
@@ -69,33 +90,57 @@ interface Found {
     readonly missing: readonly Parameters<typeof questionText>[0][];
     readonly excess: readonly { readonly text: string }[];
   }[];
-  readonly exposures: readonly { readonly namespace: string; readonly others: number; readonly names: readonly string[] }[];
+  readonly exposures: readonly {
+    readonly namespace: string;
+    readonly others: number;
+    readonly names: readonly string[];
+  }[];
   readonly commands: readonly string[];
 }
 
 export function registeredLines(found: Found, nowMs: number): string[] {
-  const lines = [`${found.rotated ? "Rotated the credentials of" : "Registered"} ${found.name}: ${plain(found.server)}${found.version === null ? "" : `, ${found.version}`}, identity ${found.identity}`];
+  const lines = [
+    `${found.rotated ? "Rotated the credentials of" : "Registered"} ${found.name}: ${plain(found.server)}${found.version === null ? "" : `, ${found.version}`}, identity ${found.identity}`,
+  ];
   for (const { bearer, user, expiresAtMs, missing, excess } of found.credentials) {
-    const end = expiresAtMs === null ? "no end by its own words" : `ends ${new Date(expiresAtMs).toISOString().slice(0, 16)}Z, in ${span(expiresAtMs - nowMs)}`;
-    lines.push(`  ${bearer === "read" ? "reads" : "restores"} as ${plain(user ?? "a user that the server doesn't tell")} (${end}); every permission was asked of the server`);
+    const end =
+      expiresAtMs === null
+        ? "no end by its own words"
+        : `ends ${new Date(expiresAtMs).toISOString().slice(0, 16)}Z, in ${span(expiresAtMs - nowMs)}`;
+    lines.push(
+      `  ${bearer === "read" ? "reads" : "restores"} as ${plain(user ?? "a user that the server doesn't tell")} (${end}); every permission was asked of the server`,
+    );
     for (const question of missing) lines.push(`    not granted: ${questionText(question)}`);
     for (const { text } of excess) lines.push(`    accepted beyond need: ${plain(text)}`);
   }
   if (found.exposures.length > 0) {
     const total = found.exposures.reduce((sum, { others }) => sum + others, 0);
-    lines.push("", `  Kubernetes can't narrow list and get to certificates: the reading credential can also read ${count(total, "Secret")} that ${total === 1 ? "is" : "are"} none:`);
-    for (const { namespace, others, names } of found.exposures.slice(0, 8)) lines.push(`    ${plain(namespace)}: ${plain(names.join(", "))}${others > names.length ? `, and ${others - names.length} more` : ""}`);
+    lines.push(
+      "",
+      `  Kubernetes can't narrow list and get to certificates: the reading credential can also read ${count(total, "Secret")} that ${total === 1 ? "is" : "are"} none:`,
+    );
+    for (const { namespace, others, names } of found.exposures.slice(0, 8))
+      lines.push(
+        `    ${plain(namespace)}: ${plain(names.join(", "))}${others > names.length ? `, and ${others - names.length} more` : ""}`,
+      );
     lines.push(
       "  Two other ways are as good:",
       `    certkeep clusters add ${found.name} --by-name --secret NAMESPACE/NAME …   get by name alone; a new certificate has to be named`,
       `    certkeep clusters add ${found.name} --in-cluster --image IMAGE            audited from inside: no credential leaves the cluster`,
     );
   }
-  if (found.commands.length > 0) lines.push("", "  To be done on AWS, once:", ...found.commands.map((command) => `    ${command}`));
+  if (found.commands.length > 0)
+    lines.push(
+      "",
+      "  To be done on AWS, once:",
+      ...found.commands.map((command) => `    ${command}`),
+    );
   return lines;
 }
 
 /** What each part of a plan is for, one line each. */
 export function partLines(parts: readonly Part[], all: readonly Part[]): string[] {
-  return all.map((part) => `  ${parts.includes(part) ? "+" : " "} ${part.padEnd(17)}${PART_TITLES[part]}`);
+  return all.map(
+    (part) => `  ${parts.includes(part) ? "+" : " "} ${part.padEnd(17)}${PART_TITLES[part]}`,
+  );
 }

@@ -68,14 +68,23 @@ export interface DigestPlan {
   readonly pending: number;
 }
 
-const EMPTY: RouteRecord = { postMs: 0, dailyMs: 0, clockMs: 0, said: {}, outbox: [], failure: null };
+const EMPTY: RouteRecord = {
+  postMs: 0,
+  dailyMs: 0,
+  clockMs: 0,
+  said: {},
+  outbox: [],
+  failure: null,
+};
 
 export function planDigest(input: DigestInput): DigestPlan {
   const { route, nowMs, settings, unregistered } = input;
   const first = input.record === null;
   const before = input.record ?? EMPTY;
   const setBack = !first && before.clockMs > nowMs + SKEW_MS;
-  const summaries = input.summaries.filter(({ cluster }) => ofRoute(route, cluster)).map((summary) => withSeverity(summary, route.severity));
+  const summaries = input.summaries
+    .filter(({ cluster }) => ofRoute(route, cluster))
+    .map((summary) => withSeverity(summary, route.severity));
   const current = sortFindings(summaries.flatMap(({ findings }) => findings));
   const said = reconcile({ before, summaries, current, nowMs });
 
@@ -89,21 +98,46 @@ export function planDigest(input: DigestInput): DigestPlan {
 
   let message: Message | null = null;
   if (due || input.anyway === true) {
-    const kind: MessageKind = first ? "first" : dailyDue || !urgent ? (changes || critical || !weeklyDue ? "news" : "heartbeat") : "urgent";
+    const kind: MessageKind = first
+      ? "first"
+      : dailyDue || !urgent
+        ? changes || critical || !weeklyDue
+          ? "news"
+          : "heartbeat"
+        : "urgent";
     const freshIds = new Set(said.fresh.map(({ id }) => id));
     // What was told before is told again where it is critical and a day has passed, and all of it once a week.
-    const told = first || weeklyDue ? current : current.filter((finding) => freshIds.has(finding.id) || (finding.severity === "critical" && dailyDue));
+    const told =
+      first || weeklyDue
+        ? current
+        : current.filter(
+            (finding) => freshIds.has(finding.id) || (finding.severity === "critical" && dailyDue),
+          );
     const notes: (readonly Part[])[] = [
-      ...(setBack ? [[`The clock went back by ${span(before.clockMs - nowMs)} since the last run: what is told of time may be off.`]] : []),
+      ...(setBack
+        ? [
+            [
+              `The clock went back by ${span(before.clockMs - nowMs)} since the last run: what is told of time may be off.`,
+            ],
+          ]
+        : []),
       ...(unregistered.length === 0 ? [] : [unregisteredNote(unregistered)]),
-      ...(said.left === 0 ? [] : [[`${count(said.left, "finding")} more than can be followed one by one: changes among them are not told.`]]),
+      ...(said.left === 0
+        ? []
+        : [
+            [
+              `${count(said.left, "finding")} more than can be followed one by one: changes among them are not told.`,
+            ],
+          ]),
     ];
     message = composeMessage({
       kind,
       nowMs,
       summaries,
       told,
-      repeated: first ? new Set() : new Set(told.filter(({ id }) => !freshIds.has(id)).map(({ id }) => id)),
+      repeated: first
+        ? new Set()
+        : new Set(told.filter(({ id }) => !freshIds.has(id)).map(({ id }) => id)),
       resolved: said.resolved,
       budgets: input.budgets,
       notes,
@@ -125,7 +159,10 @@ function ofRoute({ clusters }: RouteSettings, cluster: string): boolean {
 
 function withSeverity(summary: ClusterSummary, least: Severity): ClusterSummary {
   const limit = SEVERITIES.indexOf(least);
-  return { ...summary, findings: summary.findings.filter(({ severity }) => SEVERITIES.indexOf(severity) <= limit) };
+  return {
+    ...summary,
+    findings: summary.findings.filter(({ severity }) => SEVERITIES.indexOf(severity) <= limit),
+  };
 }
 
 /** The latest instant, not after now, at which a day's digest is due. */
@@ -141,8 +178,14 @@ function weeklySlot(nowMs: number, settings: DigestSettings): number {
 }
 
 function unregisteredNote(clusters: readonly string[]): Part[] {
-  const names = clusters.slice(0, 3).flatMap((name, index): Part[] => [index === 0 ? "" : ", ", { name }]);
-  return ["Left out, since no longer registered: ", ...names, clusters.length > 3 ? ` and ${clusters.length - 3} more.` : "."];
+  const names = clusters
+    .slice(0, 3)
+    .flatMap((name, index): Part[] => [index === 0 ? "" : ", ", { name }]);
+  return [
+    "Left out, since no longer registered: ",
+    ...names,
+    clusters.length > 3 ? ` and ${clusters.length - 3} more.` : ".",
+  ];
 }
 
 interface Reconciled {
@@ -157,7 +200,17 @@ interface Reconciled {
   readonly left: number;
 }
 
-function reconcile({ before, summaries, current, nowMs }: { before: RouteRecord; summaries: readonly ClusterSummary[]; current: readonly Finding[]; nowMs: number }): Reconciled {
+function reconcile({
+  before,
+  summaries,
+  current,
+  nowMs,
+}: {
+  before: RouteRecord;
+  summaries: readonly ClusterSummary[];
+  current: readonly Finding[];
+  nowMs: number;
+}): Reconciled {
   const followed = current.slice(0, MAX_SAID);
   const fresh: Finding[] = [];
   const resolved: Resolved[] = [];
@@ -171,14 +224,28 @@ function reconcile({ before, summaries, current, nowMs }: { before: RouteRecord;
     const known = before.said[key];
     const back = known !== undefined && (known.goneMs !== null || known.resolvedMs !== null);
     const flaps = (known?.flaps ?? 0) + (back ? 1 : 0);
-    const isNew = known === undefined || known.resolvedMs !== null || rankOf(finding.severity) < rankOf(known.severity);
+    const isNew =
+      known === undefined ||
+      known.resolvedMs !== null ||
+      rankOf(finding.severity) < rankOf(known.severity);
     if (isNew) fresh.push(finding);
-    const entry = { severity: finding.severity, code: finding.code, cluster: finding.subject.cluster, label: middle(labelOf(finding), LABEL_LENGTH), goneMs: null, resolvedMs: null, flaps };
+    const entry = {
+      severity: finding.severity,
+      code: finding.code,
+      cluster: finding.subject.cluster,
+      label: middle(labelOf(finding), LABEL_LENGTH),
+      goneMs: null,
+      resolvedMs: null,
+      flaps,
+    };
     afterPost[key] = { ...entry, saidMs: isNew || known === undefined ? nowMs : known.saidMs };
-    if (known !== undefined) afterSilence[key] = isNew ? { ...known } : { ...entry, saidMs: known.saidMs };
+    if (known !== undefined)
+      afterSilence[key] = isNew ? { ...known } : { ...entry, saidMs: known.saidMs };
   }
   // Of a cluster whose state can't be read, nothing that was said is over; one that isn't asked for any more is forgotten.
-  const held = new Set(summaries.filter(({ sight }) => sight === "unreadable").map(({ cluster }) => cluster));
+  const held = new Set(
+    summaries.filter(({ sight }) => sight === "unreadable").map(({ cluster }) => cluster),
+  );
   const known = new Set(summaries.map(({ cluster }) => cluster));
   for (const [key, entry] of Object.entries(before.said)) {
     if (present.has(key) || !known.has(entry.cluster)) continue;
@@ -188,7 +255,8 @@ function reconcile({ before, summaries, current, nowMs }: { before: RouteRecord;
     }
     if (entry.resolvedMs !== null) {
       const since = Math.min(entry.resolvedMs, nowMs);
-      if (nowMs - since < REMEMBER_MS) afterPost[key] = afterSilence[key] = { ...entry, resolvedMs: since };
+      if (nowMs - since < REMEMBER_MS)
+        afterPost[key] = afterSilence[key] = { ...entry, resolvedMs: since };
       continue;
     }
     const goneMs = Math.min(entry.goneMs ?? nowMs, nowMs);
@@ -198,7 +266,8 @@ function reconcile({ before, summaries, current, nowMs }: { before: RouteRecord;
     if (nowMs - goneMs < settleMs) afterPost[key] = gone;
     else {
       // An information needs no end: it is forgotten quietly.
-      if (entry.severity !== "information") resolved.push({ code: entry.code, cluster: entry.cluster, label: entry.label });
+      if (entry.severity !== "information")
+        resolved.push({ code: entry.code, cluster: entry.cluster, label: entry.label });
       afterPost[key] = { ...gone, resolvedMs: nowMs };
     }
   }
@@ -211,5 +280,10 @@ function rankOf(severity: string): number {
 }
 
 function labelOf({ subject }: Finding): string {
-  return subject.name ?? (subject.secret === null ? (subject.namespace ?? subject.cluster) : `${subject.namespace}/${subject.secret}`);
+  return (
+    subject.name ??
+    (subject.secret === null
+      ? (subject.namespace ?? subject.cluster)
+      : `${subject.namespace}/${subject.secret}`)
+  );
 }

@@ -19,7 +19,11 @@ export interface FindingsView {
   readonly several: boolean;
 }
 
-const HEADINGS: Readonly<Record<Severity, string>> = { critical: "Needs you now", warning: "Soon", information: "For information" };
+const HEADINGS: Readonly<Record<Severity, string>> = {
+  critical: "Needs you now",
+  warning: "Soon",
+  information: "For information",
+};
 
 /** Worst first, then by when it comes true, then by subject. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
@@ -41,9 +45,19 @@ export function findingLines(view: FindingsView): string[] {
   for (const severity of SEVERITIES) {
     const of = sorted.filter((finding) => finding.severity === severity);
     if (of.length === 0) continue;
-    const paint = severity === "critical" ? view.style.red : severity === "warning" ? view.style.yellow : same;
-    lines.push("", view.style.bold(paint(`${HEADINGS[severity]} (${of.length.toLocaleString("en-US")})`)), "");
-    lines.push(...(sorted.length > LIST_AT_MOST ? causeLines(of, view) : groupsOf(of).flatMap((group) => [...groupLines(group, view), ""])).slice(0, -1));
+    const paint =
+      severity === "critical" ? view.style.red : severity === "warning" ? view.style.yellow : same;
+    lines.push(
+      "",
+      view.style.bold(paint(`${HEADINGS[severity]} (${of.length.toLocaleString("en-US")})`)),
+      "",
+    );
+    lines.push(
+      ...(sorted.length > LIST_AT_MOST
+        ? causeLines(of, view)
+        : groupsOf(of).flatMap((group) => [...groupLines(group, view), ""])
+      ).slice(0, -1),
+    );
   }
   return lines;
 }
@@ -64,7 +78,16 @@ function groupsOf(findings: readonly Finding[]): readonly Finding[][] {
 
 function placeText(finding: Finding, several: boolean): readonly [name: string, place: string] {
   const { cluster, namespace, secret, name } = finding.subject;
-  const where = [several ? cluster : null, namespace === null ? null : secret === null ? `namespace ${namespace}` : `${namespace}/${secret}`].filter((part) => part !== null).join(" ");
+  const where = [
+    several ? cluster : null,
+    namespace === null
+      ? null
+      : secret === null
+        ? `namespace ${namespace}`
+        : `${namespace}/${secret}`,
+  ]
+    .filter((part) => part !== null)
+    .join(" ");
   if (name === null) return [where === "" ? cluster : where, ""];
   return [name, where];
 }
@@ -73,21 +96,39 @@ function placeText(finding: Finding, several: boolean): readonly [name: string, 
 function stateText({ code, due, since, asLastSeen }: Finding, nowNs: bigint): string {
   const dueNs = due === null ? null : parseInstantOrNull(due);
   const ms = dueNs === null ? msOf(nowNs - instantNs(since)) : msOf(dueNs - nowNs);
-  const when = dueNs === null ? (ms < 60_000 ? "" : `, since ${span(ms)} ago`) : ms < 0 ? `, ${span(ms)} ago` : `, in ${span(ms)}`;
+  const when =
+    dueNs === null
+      ? ms < 60_000
+        ? ""
+        : `, since ${span(ms)} ago`
+      : ms < 0
+        ? `, ${span(ms)} ago`
+        : `, in ${span(ms)}`;
   return `${code}${code.startsWith("expir") || dueNs === null ? when : ""}${asLastSeen === null ? "" : `, as last seen ${asLastSeen}`}`;
 }
 
-function groupLines(findings: readonly Finding[], { width, style, several, nowNs }: FindingsView): string[] {
+function groupLines(
+  findings: readonly Finding[],
+  { width, style, several, nowNs }: FindingsView,
+): string[] {
   const [first] = findings;
   if (first === undefined) return [];
-  const commands = findings.flatMap(({ command, invoke }) => (command === null ? [] : [command, ...(invoke === undefined ? [] : [invoke])]));
+  const commands = findings.flatMap(({ command, invoke }) =>
+    command === null ? [] : [command, ...(invoke === undefined ? [] : [invoke])],
+  );
   const heads = findings.flatMap((finding) => {
     const [name, place] = placeText(finding, several);
-    return [`  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`, ...wrap(plain(finding.seen), width, "    "), ...(finding.why === null ? [] : wrap(plain(finding.why), width, "    "))];
+    return [
+      `  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`,
+      ...wrap(plain(finding.seen), width, "    "),
+      ...(finding.why === null ? [] : wrap(plain(finding.why), width, "    ")),
+    ];
   });
   return [
     ...heads,
-    ...(first.severity === "information" ? [] : wrap(plain(`Leads to: ${first.leadsTo}.`), width, "    ")),
+    ...(first.severity === "information"
+      ? []
+      : wrap(plain(`Leads to: ${first.leadsTo}.`), width, "    ")),
     ...wrap(plain(`Do: ${first.advice}${commands.length === 0 ? "." : ":"}`), width, "    "),
     ...commands.map((command) => `      ${style.green(command)}`),
   ];
@@ -107,11 +148,25 @@ function causeLines(findings: readonly Finding[], view: FindingsView): string[] 
       const [first] = of;
       if (first === undefined) return [];
       if (of.length === 1) return [...groupLines(of, view), ""];
-      const names = of.slice(0, EXAMPLES).map((finding) => placeText(finding, several).filter((part) => part !== "").join("  "));
+      const names = of.slice(0, EXAMPLES).map((finding) =>
+        placeText(finding, several)
+          .filter((part) => part !== "")
+          .join("  "),
+      );
       return [
         `  ${style.bold(plain(`${count(of.length, "finding")} of ${cause.replace(":", ": ").replaceAll("_", " ")}`))}`,
-        ...wrap(plain(`For example: ${first.seen}${first.why === null ? "" : ` ${first.why}`}`), width, "    "),
-        ...wrap(plain(`These: ${names.join(", ")}${of.length > EXAMPLES ? `, and ${(of.length - EXAMPLES).toLocaleString("en-US")} more` : ""}.`), width, "    "),
+        ...wrap(
+          plain(`For example: ${first.seen}${first.why === null ? "" : ` ${first.why}`}`),
+          width,
+          "    ",
+        ),
+        ...wrap(
+          plain(
+            `These: ${names.join(", ")}${of.length > EXAMPLES ? `, and ${(of.length - EXAMPLES).toLocaleString("en-US")} more` : ""}.`,
+          ),
+          width,
+          "    ",
+        ),
         ...wrap(plain(`Do: ${first.advice}.`), width, "    "),
         "",
       ];

@@ -23,8 +23,13 @@ const MOST_ITEMS = 12;
 const CLUSTERS_NAMED = 3;
 
 /** `fits` says whether the medium holds the message; what it holds may only shrink as items are added. */
-export function fitMessage(message: Message, fits: (fitted: FittedMessage) => boolean): FittedMessage {
-  const order = message.sections.map((section, index) => ({ section, index })).toSorted((a, b) => a.section.rank - b.section.rank || a.index - b.index);
+export function fitMessage(
+  message: Message,
+  fits: (fitted: FittedMessage) => boolean,
+): FittedMessage {
+  const order = message.sections
+    .map((section, index) => ({ section, index }))
+    .toSorted((a, b) => a.section.rank - b.section.rank || a.index - b.index);
   const shown = message.sections.map(() => 0);
   const dropped = new Set<number>();
   // A section whose number of items doesn't change stays the same object, so that its cost is counted once.
@@ -36,7 +41,13 @@ export function fitMessage(message: Message, fits: (fitted: FittedMessage) => bo
   const build = (): FittedMessage => ({
     ...message,
     sections: cuts.filter((_, index) => !dropped.has(index)),
-    notes: dropped.size === 0 ? message.notes : [droppedNote(message.sections.filter((_, index) => dropped.has(index))), ...message.notes],
+    notes:
+      dropped.size === 0
+        ? message.notes
+        : [
+            droppedNote(message.sections.filter((_, index) => dropped.has(index))),
+            ...message.notes,
+          ],
   });
   let fitted = build();
   // Where not even the titles fit, whole sections become numbers, the least important first.
@@ -64,7 +75,12 @@ function cutSection(section: Section, shown: number): FittedSection {
   const items = section.items.slice(0, shown);
   const left = section.items.slice(shown);
   const leftWeight = left.reduce((sum, { weight }) => sum + weight, 0) + section.unlisted;
-  return { title: section.title, total: totalOf(section), items, rest: leftWeight === 0 ? null : restParts(left, leftWeight, section, shown === 0) };
+  return {
+    title: section.title,
+    total: totalOf(section),
+    items,
+    rest: leftWeight === 0 ? null : restParts(left, leftWeight, section, shown === 0),
+  };
 }
 
 function totalOf({ items, unlisted }: Section): number {
@@ -73,17 +89,31 @@ function totalOf({ items, unlisted }: Section): number {
 
 function droppedNote(sections: readonly Section[]): Part[] {
   const byUnit = new Map<string, number>();
-  for (const section of sections) byUnit.set(section.unit[1], (byUnit.get(section.unit[1]) ?? 0) + totalOf(section));
+  for (const section of sections)
+    byUnit.set(section.unit[1], (byUnit.get(section.unit[1]) ?? 0) + totalOf(section));
   const numbers = [...byUnit.entries()].map(([unit, n]) => `${n.toLocaleString("en-US")} ${unit}`);
   return [`Not shown here, for want of room: ${numbers.join(", ")}. See all with: certkeep report`];
 }
 
-function restParts(left: readonly Item[], leftWeight: number, { unit }: Section, alone: boolean): Part[] {
+function restParts(
+  left: readonly Item[],
+  leftWeight: number,
+  { unit }: Section,
+  alone: boolean,
+): Part[] {
   const byCluster = new Map<string, number>();
-  for (const { cluster, weight } of left) if (cluster !== null) byCluster.set(cluster, (byCluster.get(cluster) ?? 0) + weight);
+  for (const { cluster, weight } of left)
+    if (cluster !== null) byCluster.set(cluster, (byCluster.get(cluster) ?? 0) + weight);
   const named = [...byCluster.entries()].toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
   const words = `${leftWeight.toLocaleString("en-US")} ${alone ? (leftWeight === 1 ? unit[0] : unit[1]) : "more"}`;
-  const places = named.slice(0, CLUSTERS_NAMED).flatMap(([cluster, n], index): Part[] => [index === 0 ? " in " : ", ", { name: cluster }, ...(named.length > 1 ? [` (${n.toLocaleString("en-US")})`] : [])]);
-  const others = named.length > CLUSTERS_NAMED ? ` and ${named.length - CLUSTERS_NAMED} more clusters` : "";
+  const places = named
+    .slice(0, CLUSTERS_NAMED)
+    .flatMap(([cluster, n], index): Part[] => [
+      index === 0 ? " in " : ", ",
+      { name: cluster },
+      ...(named.length > 1 ? [` (${n.toLocaleString("en-US")})`] : []),
+    ]);
+  const others =
+    named.length > CLUSTERS_NAMED ? ` and ${named.length - CLUSTERS_NAMED} more clusters` : "";
   return [alone ? words : `and ${words}`, ...places, `${others}. See all with: certkeep report`];
 }

@@ -67,7 +67,11 @@ export interface MessageInput {
 
 /** Groups of one severity that get a section of their own. */
 const GROUPS: Readonly<Record<Severity, number>> = { critical: 5, warning: 4, information: 2 };
-const TITLES: Readonly<Record<Severity, string>> = { critical: "Today", warning: "Soon", information: "For information" };
+const TITLES: Readonly<Record<Severity, string>> = {
+  critical: "Today",
+  warning: "Soon",
+  information: "For information",
+};
 /** From more findings than these on, a group is told by cause. */
 const LISTED = 6;
 const LISTED_FIRST = 3;
@@ -78,9 +82,22 @@ const FINDING: Section["unit"] = ["finding", "findings"];
 
 export function composeMessage(input: MessageInput): Message {
   const sections: Section[] = [];
-  for (const severity of ["critical", "warning", "information"] as const) sections.push(...findingSections(severity, input));
-  sections.push(...unknownSection(input), ...budgetSection(input), ...upcomingSection(input), ...resolvedSection(input));
-  return { kind: input.kind, madeMs: input.nowMs, verdict: verdictText(input.summaries, input.nowMs), context: contextOf(input), sections, notes: notesOf(input) };
+  for (const severity of ["critical", "warning", "information"] as const)
+    sections.push(...findingSections(severity, input));
+  sections.push(
+    ...unknownSection(input),
+    ...budgetSection(input),
+    ...upcomingSection(input),
+    ...resolvedSection(input),
+  );
+  return {
+    kind: input.kind,
+    madeMs: input.nowMs,
+    verdict: verdictText(input.summaries, input.nowMs),
+    context: contextOf(input),
+    sections,
+    notes: notesOf(input),
+  };
 }
 
 const KINDS: Readonly<Record<MessageKind, string>> = {
@@ -98,11 +115,19 @@ function notesOf({ summaries, notes, told }: MessageInput): (readonly Part[])[] 
   const ignored = summaries.reduce((sum, one) => sum + one.ignored, 0);
   const shown = new Set(told.map(({ id }) => id));
   const before = (["critical", "warning"] as const).flatMap((severity) => {
-    const n = summaries.reduce((sum, { findings }) => sum + findings.filter((finding) => finding.severity === severity && !shown.has(finding.id)).length, 0);
+    const n = summaries.reduce(
+      (sum, { findings }) =>
+        sum +
+        findings.filter((finding) => finding.severity === severity && !shown.has(finding.id))
+          .length,
+      0,
+    );
     return n === 0 ? [] : [`${n} ${severity === "critical" ? "for today" : "soon"}`];
   });
   return [
-    ...(before.length === 0 ? [] : [[`Told before and still so: ${before.join(", ")}. See them with: certkeep report`]]),
+    ...(before.length === 0
+      ? []
+      : [[`Told before and still so: ${before.join(", ")}. See them with: certkeep report`]]),
     ...(ignored === 0 ? [] : [[`${count(ignored, "finding")} muted by ignore: in certkeep.yaml.`]]),
     ...notes,
   ];
@@ -122,8 +147,21 @@ function findingSections(severity: Severity, input: MessageInput): Section[] {
   const kept = [...groups.entries()].slice(0, GROUPS[severity]);
   const rest = [...groups.values()].slice(GROUPS[severity]).flat();
   const rank = severity === "critical" ? 0 : severity === "warning" ? 1 : 6;
-  const sections = kept.map(([advice, findings]): Section => ({ title: `${TITLES[severity]}: ${middle(advice, TITLE_LENGTH)}`, rank, items: itemsOf(findings, input), unit: FINDING, unlisted: 0 }));
-  if (rest.length > 0) sections.push({ title: `${TITLES[severity]}: other things to do`, rank, items: causeItems(rest, input.repeated), unit: FINDING, unlisted: 0 });
+  const sections = kept.map(([advice, findings]): Section => ({
+    title: `${TITLES[severity]}: ${middle(advice, TITLE_LENGTH)}`,
+    rank,
+    items: itemsOf(findings, input),
+    unit: FINDING,
+    unlisted: 0,
+  }));
+  if (rest.length > 0)
+    sections.push({
+      title: `${TITLES[severity]}: other things to do`,
+      rank,
+      items: causeItems(rest, input.repeated),
+      unit: FINDING,
+      unlisted: 0,
+    });
   return sections;
 }
 
@@ -138,12 +176,17 @@ function generalAdvice(advice: string): string {
 /** What `generalAdvice` left out, as a sentence. */
 function specifics(advice: string): Part[] {
   if (INSTANTS.test(advice)) return [" To do: ", ...saidParts(advice), "."];
-  return [...advice.matchAll(NUMBERS)].flatMap(([text]) => [" ", { said: `${text.charAt(2).toUpperCase()}${text.slice(3, -1)}.` }]);
+  return [...advice.matchAll(NUMBERS)].flatMap(([text]) => [
+    " ",
+    { said: `${text.charAt(2).toUpperCase()}${text.slice(3, -1)}.` },
+  ]);
 }
 
 function itemsOf(findings: readonly Finding[], { kind, repeated }: MessageInput): Item[] {
   const listed = kind === "first" || kind === "heartbeat" ? LISTED_FIRST : LISTED;
-  return findings.length > listed ? causeItems(findings, repeated) : findings.map((finding) => oneItem(finding, repeated));
+  return findings.length > listed
+    ? causeItems(findings, repeated)
+    : findings.map((finding) => oneItem(finding, repeated));
 }
 
 function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
@@ -153,9 +196,13 @@ function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
       ": ",
       ...saidParts(finding.seen),
       ...(finding.why === null ? [] : [" ", ...saidParts(finding.why)]),
-      ...(repeated.has(finding.id) ? [" Still so, since ", ...instantParts(finding.since), "."] : []),
+      ...(repeated.has(finding.id)
+        ? [" Still so, since ", ...instantParts(finding.since), "."]
+        : []),
       ...specifics(finding.advice),
-      ...(finding.asLastSeen === null ? [] : [" As last seen ", ...instantParts(finding.asLastSeen), "."]),
+      ...(finding.asLastSeen === null
+        ? []
+        : [" As last seen ", ...instantParts(finding.asLastSeen), "."]),
     ],
     command: safeCommand(finding.command),
     invoke: safeInvoke(finding.invoke ?? null),
@@ -179,11 +226,29 @@ function causeItems(findings: readonly Finding[], repeated: ReadonlySet<string>)
       const [first] = of;
       if (first === undefined) return [];
       if (of.length === 1) return [oneItem(first, repeated)];
-      const names = of.slice(0, EXAMPLES).flatMap((finding, index): Part[] => [index === 0 ? "" : ", ", { name: finding.subject.name ?? finding.subject.secret ?? finding.subject.namespace ?? finding.subject.cluster }]);
+      const names = of.slice(0, EXAMPLES).flatMap((finding, index): Part[] => [
+        index === 0 ? "" : ", ",
+        {
+          name:
+            finding.subject.name ??
+            finding.subject.secret ??
+            finding.subject.namespace ??
+            finding.subject.cluster,
+        },
+      ]);
       const more = of.length > EXAMPLES ? ` and ${of.length - EXAMPLES} more` : "";
       return [
         {
-          parts: [{ strong: String(of.length) }, " in ", { name: first.subject.cluster }, ": ", { said: causeText(first.cause) }, ": ", ...names, `${more}.`],
+          parts: [
+            { strong: String(of.length) },
+            " in ",
+            { name: first.subject.cluster },
+            ": ",
+            { said: causeText(first.cause) },
+            ": ",
+            ...names,
+            `${more}.`,
+          ],
           command: null,
           weight: of.length,
           cluster: first.subject.cluster,
@@ -198,7 +263,15 @@ function causeText(cause: string): string {
 
 function placeParts({ subject }: Finding): Part[] {
   const { cluster, namespace, secret, name } = subject;
-  const place: Part[] = namespace === null ? [" in ", { name: cluster }] : [" in ", { name: cluster }, ", ", { name: secret === null ? namespace : `${namespace}/${secret}` }];
+  const place: Part[] =
+    namespace === null
+      ? [" in ", { name: cluster }]
+      : [
+          " in ",
+          { name: cluster },
+          ", ",
+          { name: secret === null ? namespace : `${namespace}/${secret}` },
+        ];
   return name === null ? place.slice(1) : [{ name }, ...place];
 }
 
@@ -206,10 +279,13 @@ const COMMAND = /^certkeep( ('[A-Za-z0-9._/*:=-]+'|[A-Za-z0-9._/:=-]+))+$/;
 
 /** The command where it is one, whole and no longer than can be read; the rules that made it are not taken on trust. */
 function safeCommand(command: string | null): string | null {
-  return command !== null && command.length <= COMMAND_LENGTH && COMMAND.test(command) ? command : null;
+  return command !== null && command.length <= COMMAND_LENGTH && COMMAND.test(command)
+    ? command
+    : null;
 }
 
-const INVOKE = /^aws lambda invoke --function-name [A-Za-z0-9_-]+ --region [a-z0-9-]+ --cli-read-timeout \d+ --cli-binary-format raw-in-base64-out --payload '\{[A-Za-z0-9._/*:=,"{}[\]-]+\}' \/dev\/stdout$/;
+const INVOKE =
+  /^aws lambda invoke --function-name [A-Za-z0-9_-]+ --region [a-z0-9-]+ --cli-read-timeout \d+ --cli-binary-format raw-in-base64-out --payload '\{[A-Za-z0-9._/*:=,"{}[\]-]+\}' \/dev\/stdout$/;
 
 function safeInvoke(line: string | null): string | null {
   return line !== null && line.length <= COMMAND_LENGTH && INVOKE.test(line) ? line : null;
@@ -227,59 +303,114 @@ function unknownSection({ summaries }: MessageInput): Section[] {
   };
   const items = unseen
     .toSorted((a, b) => b.tally.unknown - a.tally.unknown)
-    .map(
-      (one): Item => ({
-        parts: [
-          { name: one.title },
-          `: ${one.sight === "now" ? "" : words[one.sight]}`,
-          ...(one.seenAt === null || one.sight === "part" ? [] : ["; last seen ", ...instantParts(one.seenAt)]),
-          ...(one.tally.unknown === 0 ? [] : [`; nothing is known now of ${count(one.tally.unknown, "certificate")}`]),
-          ".",
-        ],
-        command: one.sight === "never" && fitsCommand(one.cluster) ? `certkeep audit ${one.cluster}` : null,
-        weight: 1,
-        cluster: one.cluster,
-      }),
-    );
+    .map((one): Item => ({
+      parts: [
+        { name: one.title },
+        `: ${one.sight === "now" ? "" : words[one.sight]}`,
+        ...(one.seenAt === null || one.sight === "part"
+          ? []
+          : ["; last seen ", ...instantParts(one.seenAt)]),
+        ...(one.tally.unknown === 0
+          ? []
+          : [`; nothing is known now of ${count(one.tally.unknown, "certificate")}`]),
+        ".",
+      ],
+      command:
+        one.sight === "never" && fitsCommand(one.cluster) ? `certkeep audit ${one.cluster}` : null,
+      weight: 1,
+      cluster: one.cluster,
+    }));
   return [{ title: "Not known", rank: 2, items, unit: ["cluster", "clusters"], unlisted: 0 }];
 }
 
 function budgetSection({ budgets, summaries }: MessageInput): Section[] {
   const clusters = new Set(summaries.map(({ cluster }) => cluster));
-  const low = budgets.filter((budget) => isLow(budget) && (budget.clusters.length === 0 || budget.clusters.some((one) => clusters.has(one)))).toSorted((a, b) => a.remaining / a.capacity - b.remaining / b.capacity);
+  const low = budgets
+    .filter(
+      (budget) =>
+        isLow(budget) &&
+        (budget.clusters.length === 0 || budget.clusters.some((one) => clusters.has(one))),
+    )
+    .toSorted((a, b) => a.remaining / a.capacity - b.remaining / b.capacity);
   if (low.length === 0) return [];
-  const items = low.map(
-    (budget): Item => ({
-      parts: [
-        `${bar(budget.remaining, budget.capacity)} `,
-        { name: middle(budget.name, 60) },
-        budget.remaining <= 0 ? `: none of ${budget.capacity} left` : `: at most ${budget.remaining} of ${budget.capacity} left${budget.atLeast === null ? "; at least: not known" : `, at least ${budget.atLeast}`}`,
-        ...(budget.nextSlotMs === null ? [] : ["; next free slot ", { atMs: budget.nextSlotMs }]),
-        ...(budget.fullAtMs === null ? [] : ["; full again ", { atMs: budget.fullAtMs }]),
-        ".",
-      ],
-      command: null,
-      weight: 1,
-      cluster: null,
-    }),
-  );
-  return [{ title: "Issuance budgets near their limit", rank: 3, items, unit: ["budget", "budgets"], unlisted: 0 }];
+  const items = low.map((budget): Item => ({
+    parts: [
+      `${bar(budget.remaining, budget.capacity)} `,
+      { name: middle(budget.name, 60) },
+      budget.remaining <= 0
+        ? `: none of ${budget.capacity} left`
+        : `: at most ${budget.remaining} of ${budget.capacity} left${budget.atLeast === null ? "; at least: not known" : `, at least ${budget.atLeast}`}`,
+      ...(budget.nextSlotMs === null ? [] : ["; next free slot ", { atMs: budget.nextSlotMs }]),
+      ...(budget.fullAtMs === null ? [] : ["; full again ", { atMs: budget.fullAtMs }]),
+      ".",
+    ],
+    command: null,
+    weight: 1,
+    cluster: null,
+  }));
+  return [
+    {
+      title: "Issuance budgets near their limit",
+      rank: 3,
+      items,
+      unit: ["budget", "budgets"],
+      unlisted: 0,
+    },
+  ];
 }
 
 const UPCOMING_SHOWN = 5;
 
 function upcomingSection({ summaries, kind }: MessageInput): Section[] {
   if (kind === "urgent") return [];
-  const all = summaries.flatMap(({ upcoming }) => upcoming).toSorted((a, b) => (a.notAfter < b.notAfter ? -1 : a.notAfter > b.notAfter ? 1 : 0));
+  const all = summaries
+    .flatMap(({ upcoming }) => upcoming)
+    .toSorted((a, b) => (a.notAfter < b.notAfter ? -1 : a.notAfter > b.notAfter ? 1 : 0));
   if (all.length === 0) return [];
-  const items = all.slice(0, UPCOMING_SHOWN).map(
-    (one): Item => ({ parts: [{ name: one.name }, " in ", { name: one.cluster }, ": expires ", ...instantParts(one.notAfter), "."], command: null, weight: 1, cluster: one.cluster }),
-  );
-  return [{ title: "Next to expire, still to be renewed by their owners", rank: 5, items, unit: ["certificate", "certificates"], unlisted: 0 }];
+  const items = all.slice(0, UPCOMING_SHOWN).map((one): Item => ({
+    parts: [
+      { name: one.name },
+      " in ",
+      { name: one.cluster },
+      ": expires ",
+      ...instantParts(one.notAfter),
+      ".",
+    ],
+    command: null,
+    weight: 1,
+    cluster: one.cluster,
+  }));
+  return [
+    {
+      title: "Next to expire, still to be renewed by their owners",
+      rank: 5,
+      items,
+      unit: ["certificate", "certificates"],
+      unlisted: 0,
+    },
+  ];
 }
 
 function resolvedSection({ resolved }: MessageInput): Section[] {
   if (resolved.length === 0) return [];
-  const items = resolved.map((one): Item => ({ parts: [{ name: one.label }, " in ", { name: one.cluster }, `: ${causeText(one.code)} is over.`], command: null, weight: 1, cluster: one.cluster }));
-  return [{ title: "Resolved since last time", rank: 4, items, unit: ["finding", "findings"], unlisted: 0 }];
+  const items = resolved.map((one): Item => ({
+    parts: [
+      { name: one.label },
+      " in ",
+      { name: one.cluster },
+      `: ${causeText(one.code)} is over.`,
+    ],
+    command: null,
+    weight: 1,
+    cluster: one.cluster,
+  }));
+  return [
+    {
+      title: "Resolved since last time",
+      rank: 4,
+      items,
+      unit: ["finding", "findings"],
+      unlisted: 0,
+    },
+  ];
 }

@@ -36,8 +36,12 @@ export function countState(state: StateDocument, atNs: bigint, intervalMs: numbe
 }
 
 /** `null` for a registered cluster without a state that can be read. */
-export function fleetMetrics(counted: readonly (Counted | null)[], budgets: readonly BudgetLevel[]): readonly (readonly [MetricName, number])[] {
-  const sum = (of: (one: Counted) => number): number => counted.reduce((total, one) => total + (one === null ? 0 : of(one)), 0);
+export function fleetMetrics(
+  counted: readonly (Counted | null)[],
+  budgets: readonly BudgetLevel[],
+): readonly (readonly [MetricName, number])[] {
+  const sum = (of: (one: Counted) => number): number =>
+    counted.reduce((total, one) => total + (one === null ? 0 : of(one)), 0);
   const overdue = counted.filter((one) => one === null || one.overdue).length;
   const days = counted.flatMap((one) => one?.leastDays ?? []);
   return [
@@ -46,7 +50,16 @@ export function fleetMetrics(counted: readonly (Counted | null)[], budgets: read
     ["CertificatesValid", sum(({ valid }) => valid)],
     ["CertificatesInvalid", sum(({ invalid }) => invalid)],
     ["CertificatesUnknown", sum(({ unknown }) => unknown)],
-    ...(days.length === 0 ? [] : [["LeastDaysLeft", Math.floor(Math.min(...days) * 100) / 100] as const]),
-    ...(budgets.length === 0 ? [] : [["LeastBudgetLeft", Math.max(0, Math.min(...budgets.map(({ remaining }) => remaining)))] as const]),
+    ...(days.length === 0
+      ? []
+      : [["LeastDaysLeft", Math.floor(Math.min(...days) * 100) / 100] as const]),
+    ...(budgets.length === 0
+      ? []
+      : [
+          [
+            "LeastBudgetLeft",
+            Math.max(0, Math.min(...budgets.map(({ remaining }) => remaining))),
+          ] as const,
+        ]),
   ];
 }

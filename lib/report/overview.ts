@@ -22,39 +22,103 @@ export interface OverviewView {
 const CLUSTERS_SHOWN = 40;
 const UPCOMING_SHOWN = 10;
 
-const SIGHTS: Readonly<Record<ClusterSummary["sight"], string>> = { now: "", part: "partly read", stale: "no recent audit", unseen: "can't be seen", never: "never audited", unreadable: "state unreadable" };
+const SIGHTS: Readonly<Record<ClusterSummary["sight"], string>> = {
+  now: "",
+  part: "partly read",
+  stale: "no recent audit",
+  unseen: "can't be seen",
+  never: "never audited",
+  unreadable: "state unreadable",
+};
 
-export function overviewText({ summaries, unregistered, budgets, nowNs, width, style }: OverviewView): string {
+export function overviewText({
+  summaries,
+  unregistered,
+  budgets,
+  nowNs,
+  width,
+  style,
+}: OverviewView): string {
   const nowMs = Number(nowNs / 1_000_000n);
   const lines = wrap(verdictText(summaries, nowMs), width).map((line) => style.bold(line));
   const findings = summaries.flatMap((one) => one.findings);
   lines.push(...findingLines({ findings, nowNs, width, style, several: summaries.length > 1 }));
-  lines.push(...clusterLines(summaries, width, style), ...budgetLines(budgets, { atMs: nowMs, width, style, unreadStates: 0 }), ...upcomingLines(summaries, width, style));
+  lines.push(
+    ...clusterLines(summaries, width, style),
+    ...budgetLines(budgets, { atMs: nowMs, width, style, unreadStates: 0 }),
+    ...upcomingLines(summaries, width, style),
+  );
   const ignored = summaries.reduce((sum, one) => sum + one.ignored, 0);
   const notes = [
     ...(ignored === 0 ? [] : [`${count(ignored, "finding")} muted by ignore: in certkeep.yaml.`]),
-    ...(unregistered.length === 0 ? [] : [`Left out, since no longer registered: ${unregistered.slice(0, 5).join(", ")}${unregistered.length > 5 ? ` and ${unregistered.length - 5} more` : ""}.`]),
+    ...(unregistered.length === 0
+      ? []
+      : [
+          `Left out, since no longer registered: ${unregistered.slice(0, 5).join(", ")}${unregistered.length > 5 ? ` and ${unregistered.length - 5} more` : ""}.`,
+        ]),
     `From what audits recorded, as of ${utcText(nowMs)}; no cluster was asked.`,
   ];
-  lines.push("", ...notes.flatMap((note) => wrap(plain(note), width).map((line) => style.dim(line))));
+  lines.push(
+    "",
+    ...notes.flatMap((note) => wrap(plain(note), width).map((line) => style.dim(line))),
+  );
   return lines.join("\n");
 }
 
 function clusterLines(summaries: readonly ClusterSummary[], width: number, style: Style): string[] {
   if (summaries.length === 0) return [];
-  const rank = (one: ClusterSummary): number => (one.sight === "now" ? 0 : 1e9) + one.findings.filter(({ severity }) => severity === "critical").length * 1e4 + one.findings.length;
-  const sorted = summaries.toSorted((a, b) => rank(b) - rank(a) || (a.cluster < b.cluster ? -1 : 1));
+  const rank = (one: ClusterSummary): number =>
+    (one.sight === "now" ? 0 : 1e9) +
+    one.findings.filter(({ severity }) => severity === "critical").length * 1e4 +
+    one.findings.length;
+  const sorted = summaries.toSorted(
+    (a, b) => rank(b) - rank(a) || (a.cluster < b.cluster ? -1 : 1),
+  );
   const rows = sorted
     .slice(0, CLUSTERS_SHOWN)
-    .map((one) => [one.title, String(one.tally.certificates), String(one.tally.fine), one.tally.unknown === 0 ? "" : String(one.tally.unknown), String(one.tally.copies), one.seenAt === null ? "" : partsText(instantParts(one.seenAt)), SIGHTS[one.sight]]);
-  const [head = "", ...body] = tableLines(["CLUSTER", "CERTS", "FINE", "UNKNOWN", "COPIED", "LAST SEEN", ""], rows, width, "  ");
-  return ["", style.bold(`Clusters (${summaries.length.toLocaleString("en-US")})`), "", style.dim(head), ...body, ...(sorted.length > CLUSTERS_SHOWN ? [`  and ${sorted.length - CLUSTERS_SHOWN} more`] : [])];
+    .map((one) => [
+      one.title,
+      String(one.tally.certificates),
+      String(one.tally.fine),
+      one.tally.unknown === 0 ? "" : String(one.tally.unknown),
+      String(one.tally.copies),
+      one.seenAt === null ? "" : partsText(instantParts(one.seenAt)),
+      SIGHTS[one.sight],
+    ]);
+  const [head = "", ...body] = tableLines(
+    ["CLUSTER", "CERTS", "FINE", "UNKNOWN", "COPIED", "LAST SEEN", ""],
+    rows,
+    width,
+    "  ",
+  );
+  return [
+    "",
+    style.bold(`Clusters (${summaries.length.toLocaleString("en-US")})`),
+    "",
+    style.dim(head),
+    ...body,
+    ...(sorted.length > CLUSTERS_SHOWN ? [`  and ${sorted.length - CLUSTERS_SHOWN} more`] : []),
+  ];
 }
 
-function upcomingLines(summaries: readonly ClusterSummary[], width: number, style: Style): string[] {
-  const all = summaries.flatMap(({ upcoming }) => upcoming).toSorted((a, b) => (a.notAfter < b.notAfter ? -1 : 1));
+function upcomingLines(
+  summaries: readonly ClusterSummary[],
+  width: number,
+  style: Style,
+): string[] {
+  const all = summaries
+    .flatMap(({ upcoming }) => upcoming)
+    .toSorted((a, b) => (a.notAfter < b.notAfter ? -1 : 1));
   if (all.length === 0) return [];
-  const rows = all.slice(0, UPCOMING_SHOWN).map((one) => [one.name, partsText(instantParts(one.notAfter)), one.cluster]);
+  const rows = all
+    .slice(0, UPCOMING_SHOWN)
+    .map((one) => [one.name, partsText(instantParts(one.notAfter)), one.cluster]);
   const [head = "", ...body] = tableLines(["CERTIFICATE", "EXPIRES", "CLUSTER"], rows, width, "  ");
-  return ["", style.bold("Next to expire, still to be renewed by their owners"), "", style.dim(head), ...body];
+  return [
+    "",
+    style.bold("Next to expire, still to be renewed by their owners"),
+    "",
+    style.dim(head),
+    ...body,
+  ];
 }

@@ -44,7 +44,9 @@ export function instantParts(instant: string | null): Part[] {
 /** `2026-11-23 03:10 UTC`; an instant that no calendar holds as it is. */
 export function utcText(atMs: number): string {
   const date = new Date(atMs);
-  return Number.isNaN(date.getTime()) ? "an unknown time" : `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  return Number.isNaN(date.getTime())
+    ? "an unknown time"
+    : `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
 /** At most `length` characters: a long name loses its middle, which tells least. */

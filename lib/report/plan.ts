@@ -4,12 +4,13 @@
  */
 import { commandLine, literal } from "../finding/command.ts";
 import { reasonText } from "../finding/words.ts";
-import type { PlanItem } from "../recovery/item.ts";
+import type { PlanItem } from "../restoreplan/item.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
 import { count, plain, wrap } from "./text.ts";
 
-export type ShownOutcome = "planned" | "done" | "kept" | "refused" | "later" | "failed" | "not_tried";
+export type ShownOutcome =
+  "planned" | "done" | "kept" | "refused" | "later" | "failed" | "not_tried";
 
 export interface ShownItem {
   readonly item: PlanItem;
@@ -39,9 +40,26 @@ export interface PlanView {
 const ROWS_AT_MOST = 60;
 const NAMES_IN_GROUP = 4;
 
-const ORDER: Readonly<Record<ShownOutcome, number>> = { failed: 0, refused: 1, later: 2, not_tried: 3, planned: 4, done: 5, kept: 6 };
-const WORDS: Readonly<Record<ShownOutcome, string>> = { planned: "restore", done: "restored", kept: "keep", refused: "refuse", later: "later", failed: "FAILED", not_tried: "not tried" };
-const wordOf = (outcome: ShownOutcome, { offline }: PlanView): string => (outcome === "done" && offline !== null ? "written" : WORDS[outcome]);
+const ORDER: Readonly<Record<ShownOutcome, number>> = {
+  failed: 0,
+  refused: 1,
+  later: 2,
+  not_tried: 3,
+  planned: 4,
+  done: 5,
+  kept: 6,
+};
+const WORDS: Readonly<Record<ShownOutcome, string>> = {
+  planned: "restore",
+  done: "restored",
+  kept: "keep",
+  refused: "refuse",
+  later: "later",
+  failed: "FAILED",
+  not_tried: "not tried",
+};
+const wordOf = (outcome: ShownOutcome, { offline }: PlanView): string =>
+  outcome === "done" && offline !== null ? "written" : WORDS[outcome];
 
 function placeText({ to, from }: PlanItem): string {
   return to === null ? `${from.namespace}/(new name)` : `${to.namespace}/${to.name}`;
@@ -56,7 +74,9 @@ function nowText({ now }: PlanItem): string {
     case "valid":
       return now.notAfter === null ? "valid" : `valid to ${now.notAfter.slice(0, 10)}`;
     case "invalid":
-      return now.reasons.includes("expired") ? "expired" : `invalid: ${reasonText(now.reasons.slice(0, 1))}`;
+      return now.reasons.includes("expired")
+        ? "expired"
+        : `invalid: ${reasonText(now.reasons.slice(0, 1))}`;
     case "account_key":
       return "a key";
     case "unknown":
@@ -83,7 +103,12 @@ export function planText(view: PlanView): string {
   lines.push(style.bold(headline(view)), style.dim(plain(`${view.title}  ${view.server}`)));
   const sorted = view.items.toSorted((a, b) => ORDER[a.outcome] - ORDER[b.outcome]);
   if (sorted.length > 0) lines.push("", ...table(sorted.slice(0, ROWS_AT_MOST), view));
-  if (sorted.length > ROWS_AT_MOST) lines.push(style.dim(`and ${(sorted.length - ROWS_AT_MOST).toLocaleString("en-US")} more; --json has them all`));
+  if (sorted.length > ROWS_AT_MOST)
+    lines.push(
+      style.dim(
+        `and ${(sorted.length - ROWS_AT_MOST).toLocaleString("en-US")} more; --json has them all`,
+      ),
+    );
   lines.push(...groups(sorted, view));
   lines.push(...restarts(view));
   for (const event of view.events) lines.push(...wrap(plain(event), width));
@@ -93,30 +118,83 @@ export function planText(view: PlanView): string {
 
 function table(items: readonly ShownItem[], view: PlanView): string[] {
   const { width, style } = view;
-  const rows = items.map(({ item, outcome }) => [wordOf(outcome, view), item.title, placeText(item), nowText(item), leftText(item)]);
-  const [head, ...body] = tableLines(["RULE", "CERTIFICATE", "GOES TO", "THERE NOW", "LEFT"], rows, width);
-  return [style.dim(head ?? ""), ...body.map((line, at) => paint(items[at]?.outcome ?? "kept", style)(line))];
+  const rows = items.map(({ item, outcome }) => [
+    wordOf(outcome, view),
+    item.title,
+    placeText(item),
+    nowText(item),
+    leftText(item),
+  ]);
+  const [head, ...body] = tableLines(
+    ["RULE", "CERTIFICATE", "GOES TO", "THERE NOW", "LEFT"],
+    rows,
+    width,
+  );
+  return [
+    style.dim(head ?? ""),
+    ...body.map((line, at) => paint(items[at]?.outcome ?? "kept", style)(line)),
+  ];
 }
 
 /** One paragraph for all that share rule and reason. */
 function groups(items: readonly ShownItem[], view: PlanView): string[] {
   const { width, style } = view;
-  const grouped = Map.groupBy(items, ({ item, outcome, message }) => JSON.stringify([outcome, item.why, item.action, item.kind === "account-key" && item.action !== "none", item.createNamespace, item.overridden, notesOf(item), message, item.force]));
+  const grouped = Map.groupBy(items, ({ item, outcome, message }) =>
+    JSON.stringify([
+      outcome,
+      item.why,
+      item.action,
+      item.kind === "account-key" && item.action !== "none",
+      item.createNamespace,
+      item.overridden,
+      notesOf(item),
+      message,
+      item.force,
+    ]),
+  );
   const lines: string[] = [];
   for (const of of grouped.values()) {
     const [first] = of;
     if (first === undefined) continue;
     const { item, outcome, message } = first;
     const names = of.slice(0, NAMES_IN_GROUP).map((one) => one.item.title);
-    const more = of.length > NAMES_IN_GROUP ? ` and ${(of.length - NAMES_IN_GROUP).toLocaleString("en-US")} more` : "";
-    lines.push("", ...wrap(plain(`${wordOf(outcome, view)}: ${names.join(", ")}${more}`), width).map((line) => style.bold(line)));
+    const more =
+      of.length > NAMES_IN_GROUP
+        ? ` and ${(of.length - NAMES_IN_GROUP).toLocaleString("en-US")} more`
+        : "";
+    lines.push(
+      "",
+      ...wrap(plain(`${wordOf(outcome, view)}: ${names.join(", ")}${more}`), width).map((line) =>
+        style.bold(line),
+      ),
+    );
     lines.push(...wrap(plain(`Because ${item.why}.`), width, "  "));
-    if (item.action !== "none" && item.fields.length > 0) lines.push(...wrap(plain(`${doing(item)} ${whatOf(of)}.`), width, "  "));
-    if (item.createNamespace) lines.push(...wrap(plain(`The namespace ${item.to?.namespace ?? ""} is made first.`), width, "  "));
-    if (item.overridden.length > 0) lines.push(...wrap(plain(`You override: ${item.overridden.join(", ")}.`), width, "  ").map(style.yellow));
+    if (item.action !== "none" && item.fields.length > 0)
+      lines.push(...wrap(plain(`${doing(item)} ${whatOf(of)}.`), width, "  "));
+    if (item.createNamespace)
+      lines.push(
+        ...wrap(plain(`The namespace ${item.to?.namespace ?? ""} is made first.`), width, "  "),
+      );
+    if (item.overridden.length > 0)
+      lines.push(
+        ...wrap(plain(`You override: ${item.overridden.join(", ")}.`), width, "  ").map(
+          style.yellow,
+        ),
+      );
     for (const note of notesOf(item)) lines.push(...wrap(plain(`Note: ${note}.`), width, "  "));
-    if (message !== null) lines.push(...message.split("\n").flatMap((line, at) => (at === 0 ? wrap(plain(line), width, "  ") : [`    ${plain(line)}`])).map(style.yellow));
-    if (item.force.length > 0 && outcome === "refused") lines.push(...wrap(plain(`To do it all the same: --force ${item.force.join(",")}`), width, "  "));
+    if (message !== null)
+      lines.push(
+        ...message
+          .split("\n")
+          .flatMap((line, at) =>
+            at === 0 ? wrap(plain(line), width, "  ") : [`    ${plain(line)}`],
+          )
+          .map(style.yellow),
+      );
+    if (item.force.length > 0 && outcome === "refused")
+      lines.push(
+        ...wrap(plain(`To do it all the same: --force ${item.force.join(",")}`), width, "  "),
+      );
   }
   return lines;
 }
@@ -131,22 +209,37 @@ function notesOf(item: PlanItem): readonly string[] {
 function whatOf(of: readonly ShownItem[]): string {
   const fields = new Set(of.map(({ item }) => item.fields.join(", ")));
   const [only] = fields;
-  const version = of.length === 1 ? ` (copy ${of[0]?.item.version?.slice(0, 12) ?? "unknown"})` : "";
+  const version =
+    of.length === 1 ? ` (copy ${of[0]?.item.version?.slice(0, 12) ?? "unknown"})` : "";
   if (fields.size === 1) return `${only ?? ""}${version}`;
   return fields.size <= 3 ? [...fields].join("; ") : "the two fields of its name, .crt and .key";
 }
 
 function doing(item: PlanItem): string {
-  return { create: "Makes the Secret with", patch: "Writes", replace: "Deletes the Secret and makes it anew with", none: "" }[item.action];
+  return {
+    create: "Makes the Secret with",
+    patch: "Writes",
+    replace: "Deletes the Secret and makes it anew with",
+    none: "",
+  }[item.action];
 }
 
 /** What a person has to run for pods to see it: each command once. */
 function restarts({ items, width, style }: PlanView): string[] {
-  const after = items.filter(({ item, outcome }) => item.rule === "restore" && (outcome === "planned" || outcome === "done"));
+  const after = items.filter(
+    ({ item, outcome }) => item.rule === "restore" && (outcome === "planned" || outcome === "done"),
+  );
   const needed = after.filter(({ item }) => item.restart.needed === "yes");
-  const commands = new Set(needed.map(({ item }) => item.restart.command).filter((command) => command !== null));
+  const commands = new Set(
+    needed.map(({ item }) => item.restart.command).filter((command) => command !== null),
+  );
   const lines: string[] = [];
-  if (commands.size > 0) lines.push("", style.bold("Then restart what reads it at its start alone:"), ...[...commands].slice(0, 20).map((command) => `  ${command}`));
+  if (commands.size > 0)
+    lines.push(
+      "",
+      style.bold("Then restart what reads it at its start alone:"),
+      ...[...commands].slice(0, 20).map((command) => `  ${command}`),
+    );
   const words = new Map<string, Set<string>>();
   for (const { item } of after) {
     const { needed: need, command, note } = item.restart;
@@ -161,7 +254,8 @@ function restarts({ items, width, style }: PlanView): string[] {
 }
 
 function numbers({ items, offline }: PlanView): string {
-  const of = (outcome: ShownOutcome): number => items.filter((one) => one.outcome === outcome).length;
+  const of = (outcome: ShownOutcome): number =>
+    items.filter((one) => one.outcome === outcome).length;
   const parts: [number, string][] = [
     [of("planned"), "to restore"],
     [of("done"), offline === null ? "restored" : "written"],
@@ -171,35 +265,86 @@ function numbers({ items, offline }: PlanView): string {
     [of("failed"), "failed"],
     [of("not_tried"), "not tried"],
   ];
-  const said = parts.filter(([n]) => n > 0).map(([n, word]) => `${n.toLocaleString("en-US")} ${word}`);
+  const said = parts
+    .filter(([n]) => n > 0)
+    .map(([n, word]) => `${n.toLocaleString("en-US")} ${word}`);
   return said.length === 0 ? "nothing to do" : said.join(", ");
 }
 
 function headline(view: PlanView): string {
-  const lead = { plan: "Plan", apply: view.interrupted ? "Interrupted" : "Done", rehearse: "Rehearsed by the server (nothing was written)" }[view.mode];
+  const lead = {
+    plan: "Plan",
+    apply: view.interrupted ? "Interrupted" : "Done",
+    rehearse: "Rehearsed by the server (nothing was written)",
+  }[view.mode];
   return `${lead}: ${numbers(view)}`;
 }
 
 function ending(view: PlanView): string[] {
   const { style, width } = view;
-  const saved = view.items.filter(({ item, outcome }) => item.saved === 1 && (outcome === "done" || outcome === "planned")).length;
+  const saved = view.items.filter(
+    ({ item, outcome }) => item.saved === 1 && (outcome === "done" || outcome === "planned"),
+  ).length;
   const lines: string[] = [""];
-  const unasked = Map.groupBy(view.items.flatMap(({ item, outcome }) => (outcome === "planned" || outcome === "done" ? item.notes.filter((note) => note.startsWith(REVOCATION)) : [])), (note) => note.slice(REVOCATION.length));
-  for (const [why, of] of unasked) lines.push(...wrap(plain(`Whether ${count(of.length, "certificate was", "certificates were")} revoked is not known: ${why}.`), width));
-  if (saved > 0) lines.push(`${count(saved, "issuance")} ${view.mode === "apply" && view.offline === null ? "saved" : "would be saved"}.`);
+  const unasked = Map.groupBy(
+    view.items.flatMap(({ item, outcome }) =>
+      outcome === "planned" || outcome === "done"
+        ? item.notes.filter((note) => note.startsWith(REVOCATION))
+        : [],
+    ),
+    (note) => note.slice(REVOCATION.length),
+  );
+  for (const [why, of] of unasked)
+    lines.push(
+      ...wrap(
+        plain(
+          `Whether ${count(of.length, "certificate was", "certificates were")} revoked is not known: ${why}.`,
+        ),
+        width,
+      ),
+    );
+  if (saved > 0)
+    lines.push(
+      `${count(saved, "issuance")} ${view.mode === "apply" && view.offline === null ? "saved" : "would be saved"}.`,
+    );
   if (view.interrupted) lines.push("Run it again: it does what is left and repeats nothing.");
   const waits = view.items.filter(({ outcome }) => outcome === "later").length;
-  if (waits > 0 && view.mode !== "plan") lines.push(...wrap(`${count(waits, "waits", "wait")} for a Secret that the operator still makes: ${view.offline === null ? "run it again with --follow 30m while the proxies come up" : "no manifest can be applied for them; restore them into the cluster itself, with --follow 30m"}.`, width));
-  const writes = view.items.some(({ outcome }) => outcome === "planned" || (view.mode === "rehearse" && outcome === "done"));
-  if (view.mode !== "apply" && writes) lines.push("Nothing was written. To do it:", `  ${style.green(view.applyCommand ?? "the same command with --apply")}`);
+  if (waits > 0 && view.mode !== "plan")
+    lines.push(
+      ...wrap(
+        `${count(waits, "waits", "wait")} for a Secret that the operator still makes: ${view.offline === null ? "run it again with --follow 30m while the proxies come up" : "no manifest can be applied for them; restore them into the cluster itself, with --follow 30m"}.`,
+        width,
+      ),
+    );
+  const writes = view.items.some(
+    ({ outcome }) => outcome === "planned" || (view.mode === "rehearse" && outcome === "done"),
+  );
+  if (view.mode !== "apply" && writes)
+    lines.push(
+      "Nothing was written. To do it:",
+      `  ${style.green(view.applyCommand ?? "the same command with --apply")}`,
+    );
   if (view.offline !== null && view.items.some(({ outcome }) => outcome === "done")) {
-    const command = commandLine(literal("kubectl apply --server-side --force-conflicts --field-manager=certkeep -f"), view.offline);
-    lines.push(...wrap("Manifests were written, and nothing is restored yet. They hold private keys: delete them once they are applied.", width), ...(command === null ? [] : [`  ${style.green(command)}`]));
+    const command = commandLine(
+      literal("kubectl apply --server-side --force-conflicts --field-manager=certkeep -f"),
+      view.offline,
+    );
+    lines.push(
+      ...wrap(
+        "Manifests were written, and nothing is restored yet. They hold private keys: delete them once they are applied.",
+        width,
+      ),
+      ...(command === null ? [] : [`  ${style.green(command)}`]),
+    );
   }
   return lines.length === 1 ? [] : lines;
 }
 
 /** The command of a plan with `--apply`, where all of its words fit one. */
 export function applyCommandOf(words: readonly string[]): string | null {
-  return commandLine(literal("certkeep restore"), ...words.map((word) => (word.startsWith("--") ? literal(word) : word)), literal("--apply"));
+  return commandLine(
+    literal("certkeep restore"),
+    ...words.map((word) => (word.startsWith("--") ? literal(word) : word)),
+    literal("--apply"),
+  );
 }

@@ -26,7 +26,6 @@ interface Family {
   readonly samples: Iterable<readonly [labels: Labels, value: number]>;
 }
 
-
 export function metricsText(input: MetricsInput): string {
   const out: string[] = [];
   for (const { name, help, unit, samples } of families(input)) {
@@ -52,41 +51,105 @@ function* families({ summaries, rows, budgets }: MetricsInput): Generator<Family
       const value = pick(one);
       return value === null ? [] : [[{ cluster: one.cluster }, value]];
     });
-  const unsure = (one: ClusterSummary): boolean => one.sight === "never" || one.sight === "unreadable";
-  yield { name: "certkeep_cluster_seen", help: "Whether all of the cluster was seen by a recent audit.", unit: null, samples: perCluster(({ sight }) => (sight === "now" ? 1 : 0)) };
-  yield { name: "certkeep_cluster_last_seen_timestamp_seconds", help: "When the cluster last answered an audit.", unit: "seconds", samples: perCluster(({ seenAt }) => secondsOf(seenAt)) };
-  yield { name: "certkeep_certificates", help: "Certificates that were last seen.", unit: null, samples: perCluster((one) => (unsure(one) ? null : one.tally.certificates)) };
-  yield { name: "certkeep_certificates_fine", help: "Certificates that are known to be good now and have no finding.", unit: null, samples: perCluster((one) => (unsure(one) ? null : one.tally.fine)) };
-  yield { name: "certkeep_certificates_unknown", help: "Certificates of which nothing is known now.", unit: null, samples: perCluster((one) => (unsure(one) ? null : one.tally.unknown)) };
-  yield { name: "certkeep_certificates_copied", help: "Certificates with a sealed copy.", unit: null, samples: perCluster((one) => (unsure(one) ? null : one.tally.copies)) };
+  const unsure = (one: ClusterSummary): boolean =>
+    one.sight === "never" || one.sight === "unreadable";
+  yield {
+    name: "certkeep_cluster_seen",
+    help: "Whether all of the cluster was seen by a recent audit.",
+    unit: null,
+    samples: perCluster(({ sight }) => (sight === "now" ? 1 : 0)),
+  };
+  yield {
+    name: "certkeep_cluster_last_seen_timestamp_seconds",
+    help: "When the cluster last answered an audit.",
+    unit: "seconds",
+    samples: perCluster(({ seenAt }) => secondsOf(seenAt)),
+  };
+  yield {
+    name: "certkeep_certificates",
+    help: "Certificates that were last seen.",
+    unit: null,
+    samples: perCluster((one) => (unsure(one) ? null : one.tally.certificates)),
+  };
+  yield {
+    name: "certkeep_certificates_fine",
+    help: "Certificates that are known to be good now and have no finding.",
+    unit: null,
+    samples: perCluster((one) => (unsure(one) ? null : one.tally.fine)),
+  };
+  yield {
+    name: "certkeep_certificates_unknown",
+    help: "Certificates of which nothing is known now.",
+    unit: null,
+    samples: perCluster((one) => (unsure(one) ? null : one.tally.unknown)),
+  };
+  yield {
+    name: "certkeep_certificates_copied",
+    help: "Certificates with a sealed copy.",
+    unit: null,
+    samples: perCluster((one) => (unsure(one) ? null : one.tally.copies)),
+  };
   yield {
     name: "certkeep_findings",
     help: "Findings by severity, those that are ignored left out.",
     unit: null,
-    samples: summaries.flatMap((one) => SEVERITIES.map((severity): [Labels, number] => [{ cluster: one.cluster, severity }, one.findings.filter((finding) => finding.severity === severity).length])),
+    samples: summaries.flatMap((one) =>
+      SEVERITIES.map((severity): [Labels, number] => [
+        { cluster: one.cluster, severity },
+        one.findings.filter((finding) => finding.severity === severity).length,
+      ]),
+    ),
   };
-  yield { name: "certkeep_findings_ignored", help: "Findings that ignore: mutes.", unit: null, samples: perCluster(({ ignored }) => ignored) };
+  yield {
+    name: "certkeep_findings_ignored",
+    help: "Findings that ignore: mutes.",
+    unit: null,
+    samples: perCluster(({ ignored }) => ignored),
+  };
   yield {
     name: "certkeep_certificate_not_after_timestamp_seconds",
     help: "When the certificate expires.",
     unit: "seconds",
-    samples: rows.flatMap((row): [Labels, number][] => (row.notAfterMs === null ? [] : [[placeOf(row), row.notAfterMs / 1000]])),
+    samples: rows.flatMap((row): [Labels, number][] =>
+      row.notAfterMs === null ? [] : [[placeOf(row), row.notAfterMs / 1000]],
+    ),
   };
   yield {
     name: "certkeep_certificate_valid",
     help: "Whether its owner will keep it: 1 or 0; absent where it is not known now.",
     unit: null,
-    samples: rows.flatMap((row): [Labels, number][] => (row.status === "unknown" ? [] : [[placeOf(row), row.valid ? 1 : 0]])),
+    samples: rows.flatMap((row): [Labels, number][] =>
+      row.status === "unknown" ? [] : [[placeOf(row), row.valid ? 1 : 0]],
+    ),
   };
   const budget = ({ name, kind }: BudgetLevel): Labels => ({ kind, name });
-  yield { name: "certkeep_budget_remaining_at_most", help: "Certificates that the issuer's limit still allows, at most.", unit: null, samples: budgets.map((one): [Labels, number] => [budget(one), one.remaining]) };
-  yield { name: "certkeep_budget_remaining_at_least", help: "The same, at least; absent where it is not known.", unit: null, samples: budgets.flatMap((one): [Labels, number][] => (one.atLeast === null ? [] : [[budget(one), one.atLeast]])) };
-  yield { name: "certkeep_budget_capacity", help: "Certificates that the limit allows at most.", unit: null, samples: budgets.map((one): [Labels, number] => [budget(one), one.capacity]) };
+  yield {
+    name: "certkeep_budget_remaining_at_most",
+    help: "Certificates that the issuer's limit still allows, at most.",
+    unit: null,
+    samples: budgets.map((one): [Labels, number] => [budget(one), one.remaining]),
+  };
+  yield {
+    name: "certkeep_budget_remaining_at_least",
+    help: "The same, at least; absent where it is not known.",
+    unit: null,
+    samples: budgets.flatMap((one): [Labels, number][] =>
+      one.atLeast === null ? [] : [[budget(one), one.atLeast]],
+    ),
+  };
+  yield {
+    name: "certkeep_budget_capacity",
+    help: "Certificates that the limit allows at most.",
+    unit: null,
+    samples: budgets.map((one): [Labels, number] => [budget(one), one.capacity]),
+  };
   yield {
     name: "certkeep_budget_next_slot_timestamp_seconds",
     help: "When one more certificate comes free; absent where the budget is full.",
     unit: "seconds",
-    samples: budgets.flatMap((one): [Labels, number][] => (one.nextSlotMs === null ? [] : [[budget(one), one.nextSlotMs / 1000]])),
+    samples: budgets.flatMap((one): [Labels, number][] =>
+      one.nextSlotMs === null ? [] : [[budget(one), one.nextSlotMs / 1000]],
+    ),
   };
 }
 
@@ -106,7 +169,10 @@ function escapeText(text: string): string {
     .replaceAll("\\", "\\\\")
     .replaceAll('"', '\\"')
     .replaceAll("\n", "\\n")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => `\\\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+    .replace(
+      /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+      (character) => `\\\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+    );
 }
 
 function labelText(labels: Labels): string {

@@ -48,7 +48,12 @@ function ms(instant: string | null | undefined): number | null {
 }
 
 /** `findings` of this state. `vouched`: whether its last audit is recent enough to vouch for anything. */
-export function* certificateRows(state: StateDocument, findings: readonly Finding[], atNs: bigint, vouched: boolean): Generator<CertificateRow> {
+export function* certificateRows(
+  state: StateDocument,
+  findings: readonly Finding[],
+  atNs: bigint,
+  vouched: boolean,
+): Generator<CertificateRow> {
   const byPlace = new Map<string, Finding[]>();
   for (const finding of findings) {
     const place = `${finding.subject.namespace}/${finding.subject.secret}/${finding.subject.name}`;
@@ -59,13 +64,28 @@ export function* certificateRows(state: StateDocument, findings: readonly Findin
   const histories = historiesOf(state);
   const restores = restoresOf(state);
   const unseen = vouched ? unseenPlaces(state) : "all";
-  const rowOf = (key: string, base: string, name: string, record: CertificateRecord | null, gone: boolean): CertificateRow => {
+  const rowOf = (
+    key: string,
+    base: string,
+    name: string,
+    record: CertificateRecord | null,
+    gone: boolean,
+  ): CertificateRow => {
     const slash = key.indexOf("/");
-    const about = (byPlace.get(`${key}/${name}`) ?? []).toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+    const about = (byPlace.get(`${key}/${name}`) ?? []).toSorted(
+      (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),
+    );
     const [worst] = about;
     const dark = unseen === "all" || unseen.has(key);
     const valid = record !== null && !gone && recordVerdict(record, atNs).valid;
-    const status: RowStatus = worst !== undefined && worst.severity !== "information" ? worst.severity : record?.staging === true ? "staging" : dark ? "unknown" : (worst?.severity ?? (valid ? "fine" : "unknown"));
+    const status: RowStatus =
+      worst !== undefined && worst.severity !== "information"
+        ? worst.severity
+        : record?.staging === true
+          ? "staging"
+          : dark
+            ? "unknown"
+            : (worst?.severity ?? (valid ? "fine" : "unknown"));
     return {
       cluster: state.cluster,
       namespace: key.slice(0, slash),
@@ -92,18 +112,35 @@ export function* certificateRows(state: StateDocument, findings: readonly Findin
   };
   for (const [key, record] of Object.entries(state.secrets)) {
     if (record.foreign) continue;
-    for (const [base, certificate] of Object.entries(record.certificates)) yield rowOf(key, base, certificate.domain ?? certificate.names[0] ?? base, certificate, false);
-    for (const [base, gap] of Object.entries(record.gaps)) yield rowOf(key, base, gap.domain ?? gap.held?.names[0] ?? base, gap.held, true);
+    for (const [base, certificate] of Object.entries(record.certificates))
+      yield rowOf(
+        key,
+        base,
+        certificate.domain ?? certificate.names[0] ?? base,
+        certificate,
+        false,
+      );
+    for (const [base, gap] of Object.entries(record.gaps))
+      yield rowOf(key, base, gap.domain ?? gap.held?.names[0] ?? base, gap.held, true);
   }
   for (const [key, lost] of Object.entries(state.lost)) {
     for (const [base, certificate] of Object.entries(lost.record.certificates)) {
-      if (state.secrets[key] === undefined && !certificate.staging) yield rowOf(key, base, certificate.domain ?? certificate.names[0] ?? base, certificate, true);
+      if (state.secrets[key] === undefined && !certificate.staging)
+        yield rowOf(
+          key,
+          base,
+          certificate.domain ?? certificate.names[0] ?? base,
+          certificate,
+          true,
+        );
     }
   }
 }
 
 /** Spans of the certificates that were copied from each place, by `namespace/secret/base`. */
-function historiesOf(state: StateDocument): ReadonlyMap<string, { readonly issuedMs: number; readonly untilMs: number }[]> {
+function historiesOf(
+  state: StateDocument,
+): ReadonlyMap<string, { readonly issuedMs: number; readonly untilMs: number }[]> {
   const histories = new Map<string, { issuedMs: number; untilMs: number }[]>();
   for (const copy of Object.values(state.copies)) {
     if (copy.kind !== "certificate") continue;

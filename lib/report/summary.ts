@@ -8,7 +8,7 @@
 import type { Across } from "../finding/across.ts";
 import { calledBy } from "../state/identity.ts";
 import { adviseFindings } from "../finding/advise.ts";
-import { attachCauses } from "../finding/cause/attach.ts";
+import { attachCauses } from "../diagnosis/attach.ts";
 import { evaluateState } from "../finding/evaluate.ts";
 import { isUnreachable, STALE_MS } from "../finding/reach.ts";
 import { createFinding, type Draft, type Finding } from "../finding/finding.ts";
@@ -62,23 +62,54 @@ export interface SummaryView {
   readonly restore?: RestoreFunction | null;
 }
 
-const NOTHING: Tally = { certificates: 0, fine: 0, staging: 0, unknown: 0, foreign: 0, copies: 0, critical: 0, warning: 0, information: 0 };
+const NOTHING: Tally = {
+  certificates: 0,
+  fine: 0,
+  staging: 0,
+  unknown: 0,
+  foreign: 0,
+  copies: 0,
+  critical: 0,
+  warning: 0,
+  information: 0,
+};
 
 /** @throws RangeError for a state whose instants aren't any: the caller takes `unreadableSummary` then */
-export function summarize(state: StateDocument, { atNs, ignore, wallNs = null, across = null, restore = null }: SummaryView): ClusterSummary {
+export function summarize(
+  state: StateDocument,
+  { atNs, ignore, wallNs = null, across = null, restore = null }: SummaryView,
+): ClusterSummary {
   const now = formatInstant(atNs);
   const finished = state.audit === null ? null : parseInstantOrNull(state.audit.finishedAt);
   const seenFromNs = wallNs !== null && wallNs < atNs ? wallNs : atNs;
   const stale = finished === null || seenFromNs - finished > BigInt(STALE_MS) * 1_000_000n;
   const own = evaluateState(state, atNs, now);
-  const all = [...(across === null ? own : attachCauses([...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)], state, across)), ...staleFindings(state, stale, now)];
+  const all = [
+    ...(across === null
+      ? own
+      : attachCauses(
+          [...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)],
+          state,
+          across,
+        )),
+    ...staleFindings(state, stale, now),
+  ];
   const { said, ignored } = applyIgnore(offerInvoke(all, restore), ignore, atNs);
   const counts = tally(state, all, atNs, stale);
   return {
     cluster: state.cluster,
     title: state.title,
     server: state.server,
-    sight: state.audit === null ? "never" : isUnreachable(state) || state.replacedBy !== null ? "unseen" : stale ? "stale" : state.audit.complete ? "now" : "part",
+    sight:
+      state.audit === null
+        ? "never"
+        : isUnreachable(state) || state.replacedBy !== null
+          ? "unseen"
+          : stale
+            ? "stale"
+            : state.audit.complete
+              ? "now"
+              : "part",
     seenAt: state.audit?.lastReachedAt ?? null,
     tally: counts,
     findings: said,
@@ -88,12 +119,33 @@ export function summarize(state: StateDocument, { atNs, ignore, wallNs = null, a
 }
 
 /** A state that can't be read, or a registered cluster that has none. `seen`: what was found, one sentence. */
-export function unseenSummary(cluster: string, sight: "never" | "unreadable", seen: string, { atNs, ignore }: SummaryView, since: string = formatInstant(atNs)): ClusterSummary {
-  const draft: Draft = { code: "audit_incomplete", subject: { cluster, namespace: null, secret: null, name: "state" }, seen, command: commandLine(literal("certkeep audit"), cluster), cause: `audit_incomplete:${sight}` };
+export function unseenSummary(
+  cluster: string,
+  sight: "never" | "unreadable",
+  seen: string,
+  { atNs, ignore }: SummaryView,
+  since: string = formatInstant(atNs),
+): ClusterSummary {
+  const draft: Draft = {
+    code: "audit_incomplete",
+    subject: { cluster, namespace: null, secret: null, name: "state" },
+    seen,
+    command: commandLine(literal("certkeep audit"), cluster),
+    cause: `audit_incomplete:${sight}`,
+  };
   const { said, ignored } = applyIgnore([createFinding(draft, since)], ignore, atNs);
-  return { cluster, title: cluster, server: "", sight, seenAt: null, tally: NOTHING, findings: said, ignored: ignored.length, upcoming: [] };
+  return {
+    cluster,
+    title: cluster,
+    server: "",
+    sight,
+    seenAt: null,
+    tally: NOTHING,
+    findings: said,
+    ignored: ignored.length,
+    upcoming: [],
+  };
 }
-
 
 function staleFindings(state: StateDocument, stale: boolean, now: string): Finding[] {
   if (!stale || isUnreachable(state)) return [];
@@ -101,7 +153,10 @@ function staleFindings(state: StateDocument, stale: boolean, now: string): Findi
   const draft: Draft = {
     code: "audit_incomplete",
     subject: { cluster: state.cluster, namespace: null, secret: null, name: "audits" },
-    seen: finishedAt === null ? `No audit of ${state.title} has finished yet.` : `No audit of ${state.title} has finished since ${finishedAt}: what is told of it is as last seen.`,
+    seen:
+      finishedAt === null
+        ? `No audit of ${state.title} has finished yet.`
+        : `No audit of ${state.title} has finished since ${finishedAt}: what is told of it is as last seen.`,
     advice: "see why audits don't run, or run one",
     command: commandLine(literal("certkeep audit"), calledBy(state)),
     cause: "audit_incomplete:stale",
@@ -110,14 +165,29 @@ function staleFindings(state: StateDocument, stale: boolean, now: string): Findi
 }
 
 function upcomingOf(state: StateDocument, findings: readonly Finding[], atNs: bigint): Upcoming[] {
-  const told = new Set(findings.filter(({ severity }) => severity !== "information").map(({ subject }) => `${subject.namespace}/${subject.secret}`));
+  const told = new Set(
+    findings
+      .filter(({ severity }) => severity !== "information")
+      .map(({ subject }) => `${subject.namespace}/${subject.secret}`),
+  );
   const upcoming: { readonly one: Upcoming; readonly untilNs: bigint }[] = [];
   for (const [key, record] of Object.entries(state.secrets)) {
     if (record.foreign || told.has(key)) continue;
     for (const [base, certificate] of Object.entries(record.certificates)) {
-      if (certificate.staging || fractionLeft(certificate, atNs) >= RENEWAL_FRACTION || !recordVerdict(certificate, atNs).valid) continue;
+      if (
+        certificate.staging ||
+        fractionLeft(certificate, atNs) >= RENEWAL_FRACTION ||
+        !recordVerdict(certificate, atNs).valid
+      )
+        continue;
       const slash = key.indexOf("/");
-      const one = { cluster: state.cluster, name: certificate.domain ?? certificate.names[0] ?? base, namespace: key.slice(0, slash), secret: key.slice(slash + 1), notAfter: certificate.notAfter };
+      const one = {
+        cluster: state.cluster,
+        name: certificate.domain ?? certificate.names[0] ?? base,
+        namespace: key.slice(0, slash),
+        secret: key.slice(slash + 1),
+        notAfter: certificate.notAfter,
+      };
       upcoming.push({ one, untilNs: instantNs(certificate.notAfter) });
     }
   }

@@ -1,6 +1,12 @@
 /** Why certificates are reissued, for explain's page: causes with their evidence, and what is missing to tell. Pure. */
-import { CAUSE_TITLES, type Cause, type Diagnosis, type EvidenceSource, type Missing } from "../finding/cause/cause.ts";
-import { becauseText, unknownText, whySentence } from "../finding/cause/phrase.ts";
+import {
+  CAUSE_TITLES,
+  type Cause,
+  type Diagnosis,
+  type EvidenceSource,
+  type Missing,
+} from "../diagnosis/cause.ts";
+import { becauseText, unknownText, whySentence } from "../diagnosis/phrase.ts";
 import { setPhrase } from "../finding/issuance.ts";
 import { instantOf } from "../finding/words.ts";
 import type { SourceLook } from "../state/observations.ts";
@@ -40,12 +46,20 @@ export function whyLines(view: WhyView, page: Page): string[] {
   const shown = groups.slice(0, MAX_SHOWN);
   const lines = shown.flatMap((group, i) => {
     const brief = view.kind === "cluster" || (view.kind === "domain" && group[0]?.kind === "set");
-    return brief ? briefLines(group, page) : [...(i > 0 ? [""] : []), ...groupLines(group, several, page)];
+    return brief
+      ? briefLines(group, page)
+      : [...(i > 0 ? [""] : []), ...groupLines(group, several, page)];
   });
   if (lines.length === 0) return [];
   return [
     ...lines,
-    ...(groups.length > MAX_SHOWN ? wrap(page.style.dim(`and ${groups.length - MAX_SHOWN} more names that want a cause`), page.width, "  ") : []),
+    ...(groups.length > MAX_SHOWN
+      ? wrap(
+          page.style.dim(`and ${groups.length - MAX_SHOWN} more names that want a cause`),
+          page.width,
+          "  ",
+        )
+      : []),
     ...missingLines(view.diagnoses, page),
     ...lookLines(view, page),
   ];
@@ -53,7 +67,17 @@ export function whyLines(view: WhyView, page: Page): string[] {
 
 /** Several clusters of which the very same is to be said, such as a race of all with all. */
 function groupsOf(diagnoses: readonly Diagnosis[]): readonly Diagnosis[][] {
-  return [...Map.groupBy(diagnoses, ({ kind, key, verdict, causes, missing }) => JSON.stringify([kind, key, verdict, causes.map(({ code, because, confidence }) => [code, because, confidence]), missing.map(({ text }) => text)])).values()];
+  return [
+    ...Map.groupBy(diagnoses, ({ kind, key, verdict, causes, missing }) =>
+      JSON.stringify([
+        kind,
+        key,
+        verdict,
+        causes.map(({ code, because, confidence }) => [code, because, confidence]),
+        missing.map(({ text }) => text),
+      ]),
+    ).values(),
+  ];
 }
 
 function headOf(group: readonly Diagnosis[]): string {
@@ -74,26 +98,64 @@ function groupLines(group: readonly Diagnosis[], several: boolean, page: Page): 
   const [first] = group;
   if (first === undefined) return [];
   const head = several ? wrap(style.bold(plain(headOf(group))), width, "  ") : [];
-  const needless = first.needlessMs.length === 0 ? [] : [`${count(first.needlessMs.length, "certificate")} issued without need within a week, the last at ${instantOf(first.needlessMs.at(-1) ?? 0)}.`];
-  if (first.verdict === "none") return [...head, ...wrap(`No needless reissue was seen${first.missing.length === 0 ? ", and nothing that would lead to one" : ""}.`, width, "  ")];
-  if (first.verdict === "unknown") return [...head, ...wrap(plain([...needless, `${unknownText(first.missing)}.`].join(" ")), width, "  ")];
+  const needless =
+    first.needlessMs.length === 0
+      ? []
+      : [
+          `${count(first.needlessMs.length, "certificate")} issued without need within a week, the last at ${instantOf(first.needlessMs.at(-1) ?? 0)}.`,
+        ];
+  if (first.verdict === "none")
+    return [
+      ...head,
+      ...wrap(
+        `No needless reissue was seen${first.missing.length === 0 ? ", and nothing that would lead to one" : ""}.`,
+        width,
+        "  ",
+      ),
+    ];
+  if (first.verdict === "unknown")
+    return [
+      ...head,
+      ...wrap(plain([...needless, `${unknownText(first.missing)}.`].join(" ")), width, "  "),
+    ];
   const told = first.kind === "domain" || first.causes.some(({ code }) => code === "race");
   const over = first.causes.every(({ overMs }) => overMs !== null);
-  const lead = needless.length > 0 || told ? needless : [`No needless reissue was seen; ${over ? "what is told here is over" : "this holds all the same, and may lead to one"}.`];
+  const lead =
+    needless.length > 0 || told
+      ? needless
+      : [
+          `No needless reissue was seen; ${over ? "what is told here is over" : "this holds all the same, and may lead to one"}.`,
+        ];
   const lines = first.causes.flatMap((cause) => causeLines(cause, page));
-  return [...head, ...(lead.length === 0 ? lines.slice(1) : [...wrap(lead.join(" "), width, "  "), ...lines])];
+  return [
+    ...head,
+    ...(lead.length === 0 ? lines.slice(1) : [...wrap(lead.join(" "), width, "  "), ...lines]),
+  ];
 }
 
 function causeLines(cause: Cause, { width, style }: Page): string[] {
   const { code, confidence, evidence, measures } = cause;
-  const paint = cause.overMs !== null ? style.dim : confidence === "proven" ? style.red : style.yellow;
-  const [first = "", ...rest] = wrap(plain(`${CAUSE_TITLES[code]}, ${confidence}: ${lower(becauseText(cause))}.`), width, "  ");
+  const paint =
+    cause.overMs !== null ? style.dim : confidence === "proven" ? style.red : style.yellow;
+  const [first = "", ...rest] = wrap(
+    plain(`${CAUSE_TITLES[code]}, ${confidence}: ${lower(becauseText(cause))}.`),
+    width,
+    "  ",
+  );
   return [
     "",
     style.bold(paint(first)),
     ...rest.map((line) => style.bold(paint(line))),
-    ...evidence.flatMap(({ source, where, text }) => hanging(plain(`${SOURCE_WORDS[source]} ${where}: ${text}${text.endsWith("…") ? "" : "."}`), width)),
-    ...measures.flatMap(({ text, command }) => [...wrap(plain(`Do: ${text}${command === null ? "." : ":"}`), width, "    "), ...(command === null ? [] : [`      ${style.green(command)}`])]),
+    ...evidence.flatMap(({ source, where, text }) =>
+      hanging(
+        plain(`${SOURCE_WORDS[source]} ${where}: ${text}${text.endsWith("…") ? "" : "."}`),
+        width,
+      ),
+    ),
+    ...measures.flatMap(({ text, command }) => [
+      ...wrap(plain(`Do: ${text}${command === null ? "." : ":"}`), width, "    "),
+      ...(command === null ? [] : [`      ${style.green(command)}`]),
+    ]),
   ];
 }
 
@@ -105,18 +167,54 @@ function lower(text: string): string {
 function hanging(text: string, width: number): string[] {
   const room = Math.max(20, width - 6);
   const broken = text.replace(new RegExp(`\\S{${room}}(?=\\S)`, "gu"), "$& ");
-  return wrap(broken, width, "      ").map((line, i) => (i === 0 ? `    · ${line.trimStart()}` : line));
+  return wrap(broken, width, "      ").map((line, i) =>
+    i === 0 ? `    · ${line.trimStart()}` : line,
+  );
 }
 
 /** The settings that would show more, each once; of sources whose lack a diagnosis tells. */
 function missingLines(diagnoses: readonly Diagnosis[], { width, style }: Page): string[] {
-  const all = diagnoses.flatMap(({ cluster, missing }) => missing.map((one) => ({ cluster, ...one })));
-  const open = [...new Map(all.filter(({ source }) => source === "logs" || source === "access" || source === "events").map((one) => [`${one.cluster} ${one.text}`, one])).values()];
+  const all = diagnoses.flatMap(({ cluster, missing }) =>
+    missing.map((one) => ({ cluster, ...one })),
+  );
+  const open = [
+    ...new Map(
+      all
+        .filter(({ source }) => source === "logs" || source === "access" || source === "events")
+        .map((one) => [`${one.cluster} ${one.text}`, one]),
+    ).values(),
+  ];
   if (open.length === 0) return [];
   const clusters = new Set(open.map(({ cluster }) => cluster));
-  const told = diagnoses.every(({ verdict }) => verdict === "unknown") ? [] : wrap(style.dim(plain(`Not known here: ${open.slice(0, MAX_LOOKS).map(({ text, cluster }) => (clusters.size > 1 ? `${text} (${cluster})` : text)).join(", ")}. A certificate that was issued and never stored shows in logs alone.`)), width, "  ");
-  const measures = new Map(open.flatMap(({ measure }: Missing) => (measure === null ? [] : [[`${measure.text} ${measure.command}`, measure] as const])));
-  return ["", ...told, ...[...measures.values()].slice(0, 4).flatMap(({ text, command }) => [...wrap(plain(`To see it: ${text}${command === null ? "." : ":"}`), width, "  "), ...(command === null ? [] : [`    ${style.green(command)}`])])];
+  const told = diagnoses.every(({ verdict }) => verdict === "unknown")
+    ? []
+    : wrap(
+        style.dim(
+          plain(
+            `Not known here: ${open
+              .slice(0, MAX_LOOKS)
+              .map(({ text, cluster }) => (clusters.size > 1 ? `${text} (${cluster})` : text))
+              .join(", ")}. A certificate that was issued and never stored shows in logs alone.`,
+          ),
+        ),
+        width,
+        "  ",
+      );
+  const measures = new Map(
+    open.flatMap(({ measure }: Missing) =>
+      measure === null ? [] : [[`${measure.text} ${measure.command}`, measure] as const],
+    ),
+  );
+  return [
+    "",
+    ...told,
+    ...[...measures.values()]
+      .slice(0, 4)
+      .flatMap(({ text, command }) => [
+        ...wrap(plain(`To see it: ${text}${command === null ? "." : ":"}`), width, "  "),
+        ...(command === null ? [] : [`    ${style.green(command)}`]),
+      ]),
+  ];
 }
 
 const LOOK_WORDS: ReadonlyMap<string, string> = new Map([
@@ -128,15 +226,46 @@ const LOOK_WORDS: ReadonlyMap<string, string> = new Map([
 
 /** Which parts of a source weren't read, since when, and how much; not what was said of the source already. */
 function lookLines({ looks, diagnoses }: WhyView, { width, style }: Page): string[] {
-  const said = new Set(diagnoses.flatMap(({ cluster, missing }) => missing.filter(({ source }) => source === "logs" || source === "access" || source === "events").map(({ source, code }) => `${cluster} ${source} ${code}`)));
+  const said = new Set(
+    diagnoses.flatMap(({ cluster, missing }) =>
+      missing
+        .filter(({ source }) => source === "logs" || source === "access" || source === "events")
+        .map(({ source, code }) => `${cluster} ${source} ${code}`),
+    ),
+  );
   const places = Map.groupBy(looks, ({ cluster, source, code }) => `${cluster} ${source} ${code}`);
-  const telling = looks.filter(({ cluster, source, code, unread }) => code !== "not_enabled" && (unread !== null || !said.has(`${cluster} ${source} ${code}`) || (places.get(`${cluster} ${source} ${code}`)?.length ?? 0) > 1));
+  const telling = looks.filter(
+    ({ cluster, source, code, unread }) =>
+      code !== "not_enabled" &&
+      (unread !== null ||
+        !said.has(`${cluster} ${source} ${code}`) ||
+        (places.get(`${cluster} ${source} ${code}`)?.length ?? 0) > 1),
+  );
   if (telling.length === 0) return [];
   const several = new Set(looks.map(({ cluster }) => cluster)).size > 1;
-  const shown = telling.slice(0, MAX_LOOKS).map(({ cluster, source, scope, code, sinceMs, unread }) => {
-    const since = sinceMs === null || said.has(`${cluster} ${source} ${code}`) ? "" : ` since ${instantOf(sinceMs)}`;
-    const what = [...(code === null ? [] : [`${LOOK_WORDS.get(code) ?? code.replaceAll("_", " ")}${since}`]), ...(unread === null ? [] : [unread])];
-    return `${source.replaceAll("_", " ")} of ${several ? `${cluster} ` : ""}${scope} (${what.join(", ")})`;
-  });
-  return ["", ...wrap(style.dim(plain(`Left unread: ${shown.join("; ")}${telling.length > MAX_LOOKS ? `; and ${telling.length - MAX_LOOKS} more` : ""}.`)), width, "  ")];
+  const shown = telling
+    .slice(0, MAX_LOOKS)
+    .map(({ cluster, source, scope, code, sinceMs, unread }) => {
+      const since =
+        sinceMs === null || said.has(`${cluster} ${source} ${code}`)
+          ? ""
+          : ` since ${instantOf(sinceMs)}`;
+      const what = [
+        ...(code === null ? [] : [`${LOOK_WORDS.get(code) ?? code.replaceAll("_", " ")}${since}`]),
+        ...(unread === null ? [] : [unread]),
+      ];
+      return `${source.replaceAll("_", " ")} of ${several ? `${cluster} ` : ""}${scope} (${what.join(", ")})`;
+    });
+  return [
+    "",
+    ...wrap(
+      style.dim(
+        plain(
+          `Left unread: ${shown.join("; ")}${telling.length > MAX_LOOKS ? `; and ${telling.length - MAX_LOOKS} more` : ""}.`,
+        ),
+      ),
+      width,
+      "  ",
+    ),
+  ];
 }

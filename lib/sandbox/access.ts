@@ -37,9 +37,14 @@ export interface Attempt {
   readonly name: string | null;
 }
 
-export const anonymous: Account = { user: "system:anonymous", groups: ["system:unauthenticated"], rules: [] };
+export const anonymous: Account = {
+  user: "system:anonymous",
+  groups: ["system:unauthenticated"],
+  rules: [],
+};
 
-const has = (list: readonly string[], item: string): boolean => list.includes("*") || list.includes(item);
+const has = (list: readonly string[], item: string): boolean =>
+  list.includes("*") || list.includes(item);
 
 function isAllowed(account: Account, attempt: Attempt): boolean {
   if (account.groups?.includes("system:masters") === true) return true;
@@ -49,15 +54,25 @@ function isAllowed(account: Account, attempt: Attempt): boolean {
       has(rule.resources, attempt.resource) &&
       (rule.apiGroups === undefined || has(rule.apiGroups, attempt.group)) &&
       (rule.namespace === undefined || rule.namespace === attempt.namespace) &&
-      (rule.resourceNames === undefined || (attempt.name !== null && rule.resourceNames.includes(attempt.name))),
+      (rule.resourceNames === undefined ||
+        (attempt.name !== null && rule.resourceNames.includes(attempt.name))),
   );
 }
 
 /** @throws Refusal 403 */
 export function demandAccess(account: Account, attempt: Attempt): void {
   if (isAllowed(account, attempt)) return;
-  const subject: Pick<Resource, "group" | "plural"> = { group: attempt.group, plural: attempt.resource };
-  throw forbidden(account.user, attempt.verb, subject, attempt.namespace, attempt.name ?? undefined);
+  const subject: Pick<Resource, "group" | "plural"> = {
+    group: attempt.group,
+    plural: attempt.resource,
+  };
+  throw forbidden(
+    account.user,
+    attempt.verb,
+    subject,
+    attempt.namespace,
+    attempt.name ?? undefined,
+  );
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
@@ -83,17 +98,34 @@ interface ReviewSpec {
 const OWNERS = "system:serviceaccount:tailscale:";
 
 /** Tailscale's own accounts may write its Secrets, as the operator's chart has it, unless a test says what one may do. */
-function isOwner(user: string, { resource, namespace }: Attempt, accounts: readonly Account[]): boolean {
-  return user.startsWith(OWNERS) && resource === "secrets" && namespace === "tailscale" && !accounts.some((account) => account.user === user);
+function isOwner(
+  user: string,
+  { resource, namespace }: Attempt,
+  accounts: readonly Account[],
+): boolean {
+  return (
+    user.startsWith(OWNERS) &&
+    resource === "secrets" &&
+    namespace === "tailscale" &&
+    !accounts.some((account) => account.user === user)
+  );
 }
 
 /** The status of a review: what `accounts` of the user may do; `self` asks about oneself. @throws Refusal 422 */
-export function reviewStatus(spec: ReviewSpec, self: Account | null, accounts: readonly Account[]): object {
+export function reviewStatus(
+  spec: ReviewSpec,
+  self: Account | null,
+  accounts: readonly Account[],
+): object {
   const user = self === null ? text(spec.user) : self.user;
-  const groups = Array.isArray(spec.groups) ? (spec.groups as unknown[]).filter((group) => typeof group === "string") : [];
+  const groups = Array.isArray(spec.groups)
+    ? (spec.groups as unknown[]).filter((group) => typeof group === "string")
+    : [];
   if (self === null && user === "" && groups.length === 0) {
     const detail = '"": at least one of user or group must be specified';
-    throw invalid("", "authorization.k8s.io", "", [{ mistake: "invalid", field: "spec.user", detail }]);
+    throw invalid("", "authorization.k8s.io", "", [
+      { mistake: "invalid", field: "spec.user", detail },
+    ]);
   }
   const attempt = attemptOf(spec.resourceAttributes ?? {});
   const allowed =
@@ -106,9 +138,21 @@ export function reviewStatus(spec: ReviewSpec, self: Account | null, accounts: r
 
 /** The status of a SelfSubjectRulesReview: the rules of an account in a namespace, cluster-wide ones included. */
 export function rulesStatus(account: Account, namespace: string): object {
-  const everything = account.groups?.includes("system:masters") === true ? [{ verbs: ["*"], resources: ["*"] }] : [];
-  const rules = [...everything, ...account.rules].filter((rule: AccessRule) => rule.namespace === undefined || rule.namespace === namespace);
-  const basic = { verbs: ["create"], apiGroups: ["authorization.k8s.io"], resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews"] };
-  const resourceRules = rules.map(({ verbs, resources, apiGroups, resourceNames }: AccessRule) => ({ verbs, apiGroups: apiGroups ?? ["*"], resources, ...(resourceNames === undefined ? {} : { resourceNames }) }));
+  const everything =
+    account.groups?.includes("system:masters") === true ? [{ verbs: ["*"], resources: ["*"] }] : [];
+  const rules = [...everything, ...account.rules].filter(
+    (rule: AccessRule) => rule.namespace === undefined || rule.namespace === namespace,
+  );
+  const basic = {
+    verbs: ["create"],
+    apiGroups: ["authorization.k8s.io"],
+    resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+  };
+  const resourceRules = rules.map(({ verbs, resources, apiGroups, resourceNames }: AccessRule) => ({
+    verbs,
+    apiGroups: apiGroups ?? ["*"],
+    resources,
+    ...(resourceNames === undefined ? {} : { resourceNames }),
+  }));
   return { resourceRules: [basic, ...resourceRules], nonResourceRules: [], incomplete: false };
 }

@@ -12,7 +12,14 @@ import { stringify } from "yaml";
 import type { AccessRule, Account } from "./access.ts";
 import { createHandler } from "./handler.ts";
 import type { Interceptor, LoggedRequest } from "./faults.ts";
-import { type JsonObject, type ObjectMeta, type Resource, type StoredObject, findKind, findResource } from "./objects.ts";
+import {
+  type JsonObject,
+  type ObjectMeta,
+  type Resource,
+  type StoredObject,
+  findKind,
+  findResource,
+} from "./objects.ts";
 import { afterUpdate } from "./ownership.ts";
 import { type Authority, createAuthority } from "./pki.ts";
 import { logKey } from "./podlog.ts";
@@ -95,15 +102,29 @@ export interface Sandbox {
   /** @returns whether there was one */
   remove(namespace: string | null, name: string, kind?: string): boolean;
   /** Says what a container's log is from now on, each line with the kubelet's time before it; `null`: there is none. */
-  setLog(namespace: string, pod: string, container: string, log: string | null, previous?: boolean): void;
+  setLog(
+    namespace: string,
+    pod: string,
+    container: string,
+    log: string | null,
+    previous?: boolean,
+  ): void;
   /** All Secrets, or all objects of another kind, by namespace and name. */
   all(kind?: string): StoredObject[];
   stop(): Promise<void>;
 }
 
 /** An account as a service account of a cluster has it. */
-export function serviceAccount(namespace: string, name: string, rules: readonly AccessRule[]): Account {
-  const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
+export function serviceAccount(
+  namespace: string,
+  name: string,
+  rules: readonly AccessRule[],
+): Account {
+  const groups = [
+    "system:serviceaccounts",
+    `system:serviceaccounts:${namespace}`,
+    "system:authenticated",
+  ];
   return { user: `system:serviceaccount:${namespace}:${name}`, groups, rules };
 }
 
@@ -113,18 +134,36 @@ const namespacesResource = findResource("", "v1", "namespaces") as Resource;
 /** Kinds of different groups have different names here, so the name alone tells which. */
 function resourceOf(kind: string, apiVersion?: string): Resource {
   if (kind === "Secret") return secretsResource;
-  const versions = ["v1", "apps/v1", "networking.k8s.io/v1", "tailscale.com/v1alpha1", "cert-manager.io/v1"];
-  const found = versions.map((version) => findKind(version, kind)).find((resource) => resource !== null);
-  if (found === undefined || found === null) throw new Error(`the sandbox has no kind ${kind}${apiVersion === undefined ? "" : ` in ${apiVersion}`}`);
+  const versions = [
+    "v1",
+    "apps/v1",
+    "networking.k8s.io/v1",
+    "tailscale.com/v1alpha1",
+    "cert-manager.io/v1",
+  ];
+  const found = versions
+    .map((version) => findKind(version, kind))
+    .find((resource) => resource !== null);
+  if (found === undefined || found === null)
+    throw new Error(
+      `the sandbox has no kind ${kind}${apiVersion === undefined ? "" : ` in ${apiVersion}`}`,
+    );
   return found;
 }
 
-function kubeconfigText(url: string, caPem: string, token: string, choice: KubeconfigChoice): string {
+function kubeconfigText(
+  url: string,
+  caPem: string,
+  token: string,
+  choice: KubeconfigChoice,
+): string {
   const name = choice.context ?? "sandbox";
   const authority = choice.caPem === undefined ? caPem : choice.caPem;
   const cluster = {
     server: choice.server ?? url,
-    ...(authority === null ? {} : { "certificate-authority-data": Buffer.from(authority).toString("base64") }),
+    ...(authority === null
+      ? {}
+      : { "certificate-authority-data": Buffer.from(authority).toString("base64") }),
     ...(choice.proxyUrl === undefined ? {} : { "proxy-url": choice.proxyUrl }),
   };
   return stringify({
@@ -133,7 +172,16 @@ function kubeconfigText(url: string, caPem: string, token: string, choice: Kubec
     "current-context": name,
     clusters: [{ name, cluster }],
     users: [{ name, user: { token: choice.token ?? token } }],
-    contexts: [{ name, context: { cluster: name, user: name, ...(choice.namespace === undefined ? {} : { namespace: choice.namespace }) } }],
+    contexts: [
+      {
+        name,
+        context: {
+          cluster: name,
+          user: name,
+          ...(choice.namespace === undefined ? {} : { namespace: choice.namespace }),
+        },
+      },
+    ],
   });
 }
 
@@ -150,8 +198,15 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const clock = options.clock ?? Date.now;
   const storage = new Storage();
   const adminToken = randomBytes(18).toString("base64url");
-  const admin: Account = { user: "kubernetes-admin", groups: ["system:masters", "system:authenticated"], rules: [] };
-  const accounts = new Map<string, Account>([[adminToken, admin], ...Object.entries(options.tokens ?? {})]);
+  const admin: Account = {
+    user: "kubernetes-admin",
+    groups: ["system:masters", "system:authenticated"],
+    rules: [],
+  };
+  const accounts = new Map<string, Account>([
+    [adminToken, admin],
+    ...Object.entries(options.tokens ?? {}),
+  ]);
   const interceptors = new Set<Interceptor>();
   const requests: LoggedRequest[] = [];
   const logs = new Map<string, string>();
@@ -161,19 +216,28 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const namespace = builtObject(namespacesResource, {}, system);
     const writer = { manager: "kube-apiserver", apiVersion: "v1", time: system.creationTimestamp };
     const managedFields = afterUpdate(null, namespace, writer);
-    storage.put(namespacesResource, { ...namespace, metadata: { ...namespace.metadata, managedFields } });
+    storage.put(namespacesResource, {
+      ...namespace,
+      metadata: { ...namespace.metadata, managedFields },
+    });
   };
   putNamespace("kube-system", options.clusterUid);
-  for (const name of new Set(["default", ...(options.namespaces ?? ["tailscale"])])) putNamespace(name);
+  for (const name of new Set(["default", ...(options.namespaces ?? ["tailscale"])]))
+    putNamespace(name);
 
-  const authority = options.serverAuthority ?? createAuthority({ name: "Sandbox cluster", intermediates: 0 });
+  const authority =
+    options.serverAuthority ?? createAuthority({ name: "Sandbox cluster", intermediates: 0 });
   const nowMs = Date.now();
   const pair = authority.issue({
     names: ["127.0.0.1", "localhost", "kubernetes.default.svc"],
     notBefore: new Date(nowMs - 3_600_000),
     notAfter: new Date(nowMs + 365 * 86_400_000),
   });
-  const server = createServer({ cert: pair.certificatePem, key: pair.keyPem, keepAliveTimeout: 30_000 });
+  const server = createServer({
+    cert: pair.certificatePem,
+    key: pair.keyPem,
+    keepAliveTimeout: 30_000,
+  });
   server.on("request", createHandler({ storage, accounts, interceptors, requests, clock, logs }));
   const url = await listen(server);
 
@@ -181,13 +245,17 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const resource = resourceOf(object.kind ?? "Secret", object.apiVersion);
     const { metadata } = object;
     const namespace = resource.namespaced ? (metadata.namespace ?? "default") : null;
-    if (namespace !== null && storage.get(namespacesResource, null, namespace) === null) putNamespace(namespace);
+    if (namespace !== null && storage.get(namespacesResource, null, namespace) === null)
+      putNamespace(namespace);
     const creationTimestamp = metadata.creationTimestamp ?? timestamp(clock());
     const body = JSON.parse(JSON.stringify(object)) as JsonObject;
     const built = builtObject(resource, body, {
       name: metadata.name,
       ...(namespace === null ? {} : { namespace }),
-      uid: metadata.uid ?? storage.get(resource, namespace, metadata.name)?.metadata.uid ?? randomUUID(),
+      uid:
+        metadata.uid ??
+        storage.get(resource, namespace, metadata.name)?.metadata.uid ??
+        randomUUID(),
       creationTimestamp,
     });
     const writer = { manager, apiVersion: built.apiVersion, time: creationTimestamp };
@@ -207,7 +275,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       return () => void interceptors.delete(interceptor);
     },
     expireContinueTokens: () => storage.forget(),
-    setToken: (token, account) => void (account === null ? accounts.delete(token) : accounts.set(token, account)),
+    setToken: (token, account) =>
+      void (account === null ? accounts.delete(token) : accounts.set(token, account)),
     kubeconfig: (choice = {}) => kubeconfigText(url, authority.root.pem, adminToken, choice),
     put: (objects, manager = "sandbox") => [...objects].map((object) => putOne(object, manager)),
     get: (namespace, name, kind = "Secret") => storage.get(resourceOf(kind), namespace, name),
@@ -229,4 +298,3 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     },
   };
 }
-

@@ -30,9 +30,11 @@ export const utf8String = (text: string): Buffer => element(0x0c, Buffer.from(te
 export const printableString = (text: string): Buffer => element(0x13, Buffer.from(text, "latin1"));
 
 /** Context-specific, constructed: `[number] EXPLICIT` or an implicitly tagged SEQUENCE. */
-export const explicit = (number: number, ...parts: Part[]): Buffer => element(0xa0 | number, ...parts);
+export const explicit = (number: number, ...parts: Part[]): Buffer =>
+  element(0xa0 | number, ...parts);
 /** Context-specific, primitive: `[number] IMPLICIT` of a string type. */
-export const implicit = (number: number, bytes: Uint8Array): Buffer => element(0x80 | number, bytes);
+export const implicit = (number: number, bytes: Uint8Array): Buffer =>
+  element(0x80 | number, bytes);
 
 /** INTEGER from content octets as they are (a negative or padded number stays as the caller wrote it). */
 export const integerOctets = (bytes: Uint8Array): Buffer => element(0x02, bytes);
@@ -42,7 +44,9 @@ export function integerHex(hex: string): Buffer {
   const even = hex.length % 2 === 0 ? hex : `0${hex}`;
   const trimmed = even.replace(/^(?:00)+(?=..)/u, "");
   const bytes = Buffer.from(trimmed === "" ? "00" : trimmed, "hex");
-  return integerOctets((bytes[0] as number) >= 0x80 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes);
+  return integerOctets(
+    (bytes[0] as number) >= 0x80 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes,
+  );
 }
 
 export const integer = (value: number): Buffer => integerHex(value.toString(16));
@@ -57,7 +61,8 @@ export function oid(dotted: string): Buffer {
   const octets: number[] = [];
   for (const arc of [first * 40 + second, ...rest]) {
     const groups = [arc % 128];
-    for (let high = Math.floor(arc / 128); high > 0; high = Math.floor(high / 128)) groups.unshift((high % 128) | 0x80);
+    for (let high = Math.floor(arc / 128); high > 0; high = Math.floor(high / 128))
+      groups.unshift((high % 128) | 0x80);
     octets.push(...groups);
   }
   const encoded = element(0x06, Buffer.from(octets));
@@ -67,7 +72,10 @@ export function oid(dotted: string): Buffer {
 
 /** UTCTime up to 2049, GeneralizedTime from 2050 on (RFC 5280 §4.1.2.5); whole seconds. */
 export function time(date: Date): Buffer {
-  const digits = date.toISOString().replace(/\.\d+Z$/u, "Z").replace(/[-:T]/gu, "");
+  const digits = date
+    .toISOString()
+    .replace(/\.\d+Z$/u, "Z")
+    .replace(/[-:T]/gu, "");
   const year = date.getUTCFullYear();
   return year >= 1950 && year < 2050
     ? element(0x17, Buffer.from(digits.slice(2), "latin1"))
@@ -76,6 +84,8 @@ export function time(date: Date): Buffer {
 
 /** One PEM block, lines of 64 characters, ending in a line break, as Go's encoding/pem writes it. */
 export function pem(label: string, der: Uint8Array): string {
-  const text = Buffer.from(der).toString("base64").replace(/.{64}(?=.)/gu, "$&\n");
+  const text = Buffer.from(der)
+    .toString("base64")
+    .replace(/.{64}(?=.)/gu, "$&\n");
   return `-----BEGIN ${label}-----\n${text}\n-----END ${label}-----\n`;
 }

@@ -16,21 +16,26 @@ import { type Refusal, badRequest, unknownBodyType } from "./status.ts";
 import { metadataDecodeFault, normalizedSecret, secretDecodeFault } from "./validate.ts";
 
 /** RFC 3339 in whole seconds, as objects carry times. */
-export const timestamp = (nowMs: number): string => new Date(nowMs).toISOString().replace(/\.\d+Z$/u, "Z");
+export const timestamp = (nowMs: number): string =>
+  new Date(nowMs).toISOString().replace(/\.\d+Z$/u, "Z");
 
 const cannotHandle = (resource: Resource, kind: string, version: string, why: string): Refusal =>
   badRequest(`${kind} in version "${version}" cannot be handled as a ${resource.kind}: ${why}`);
 
 /** Why a decoded body is no object of the kind, or null. */
 export function decodeFault(resource: Resource, body: JsonObject): string | null {
-  return metadataDecodeFault(body["metadata"]) ?? (resource.kind === "Secret" ? secretDecodeFault(body) : null);
+  return (
+    metadataDecodeFault(body["metadata"]) ??
+    (resource.kind === "Secret" ? secretDecodeFault(body) : null)
+  );
 }
 
 /** @throws Refusal 400, 415 */
 export function decodeBody(call: Call): JsonObject {
   const { resource } = call.target;
   const yaml = call.contentType === "application/yaml";
-  if (!yaml && call.contentType !== "application/json" && call.contentType !== "") throw unknownBodyType();
+  if (!yaml && call.contentType !== "application/json" && call.contentType !== "")
+    throw unknownBodyType();
   const text = call.body.toString("utf8");
   let parsed: unknown = null;
   try {
@@ -42,15 +47,26 @@ export function decodeBody(call: Call): JsonObject {
     );
   }
   if (!isJsonObject(parsed)) {
-    throw badRequest(`the object provided is unrecognized (must be of type ${resource.kind}): couldn't get version/kind; json parse error`);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${resource.kind}): couldn't get version/kind; json parse error`,
+    );
   }
   const kind = typeof parsed["kind"] === "string" ? parsed["kind"] : resource.kind;
-  const version = typeof parsed["apiVersion"] === "string" ? parsed["apiVersion"] : apiVersionOf(resource);
+  const version =
+    typeof parsed["apiVersion"] === "string" ? parsed["apiVersion"] : apiVersionOf(resource);
   if (version !== apiVersionOf(resource)) {
-    throw cannotHandle(resource, kind, version, `no kind "${kind}" is registered for version "${version}" in scheme "pkg/runtime/scheme.go:110"`);
+    throw cannotHandle(
+      resource,
+      kind,
+      version,
+      `no kind "${kind}" is registered for version "${version}" in scheme "pkg/runtime/scheme.go:110"`,
+    );
   }
   if (kind !== resource.kind) {
-    const why = findKind(version, kind) === null ? `no kind "${kind}" is registered` : `converting (v1.${kind}) to (core.${resource.kind}): unknown conversion`;
+    const why =
+      findKind(version, kind) === null
+        ? `no kind "${kind}" is registered`
+        : `converting (v1.${kind}) to (core.${resource.kind}): unknown conversion`;
     throw cannotHandle(resource, kind, version, why);
   }
   const fault = decodeFault(resource, parsed);
@@ -70,7 +86,9 @@ function ownMetadata(metadata: JsonObject): Partial<ObjectMeta> {
   const labels = filled(metadata["labels"] as Record<string, string> | undefined);
   const annotations = filled(metadata["annotations"] as Record<string, string> | undefined);
   const finalizers = filled(metadata["finalizers"] as string[] | undefined);
-  const ownerReferences = filled(metadata["ownerReferences"] as unknown as OwnerReference[] | undefined);
+  const ownerReferences = filled(
+    metadata["ownerReferences"] as unknown as OwnerReference[] | undefined,
+  );
   return {
     ...(labels === undefined ? {} : { labels }),
     ...(annotations === undefined ? {} : { annotations }),
@@ -80,21 +98,43 @@ function ownMetadata(metadata: JsonObject): Partial<ObjectMeta> {
 }
 
 function contentOf(resource: Resource, body: JsonObject): JsonObject {
-  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...content } = resource.kind === "Secret" ? normalizedSecret(body) : body;
-  if (resource.kind === "Ingress") return { ...content, status: content["status"] ?? { loadBalancer: {} } };
+  const {
+    apiVersion: _version,
+    kind: _kind,
+    metadata: _metadata,
+    ...content
+  } = resource.kind === "Secret" ? normalizedSecret(body) : body;
+  if (resource.kind === "Ingress")
+    return { ...content, status: content["status"] ?? { loadBalancer: {} } };
   if (resource.kind !== "Namespace") return content;
-  return { spec: { finalizers: ["kubernetes"] }, ...content, status: content["status"] ?? { phase: "Active" } };
+  return {
+    spec: { finalizers: ["kubernetes"] },
+    ...content,
+    status: content["status"] ?? { phase: "Active" },
+  };
 }
 
 /** An object as it would be stored when made from `body`. */
-export function builtObject(resource: Resource, body: JsonObject, system: Pick<ObjectMeta, "name" | "uid" | "creationTimestamp"> & Partial<ObjectMeta>): StoredObject {
+export function builtObject(
+  resource: Resource,
+  body: JsonObject,
+  system: Pick<ObjectMeta, "name" | "uid" | "creationTimestamp"> & Partial<ObjectMeta>,
+): StoredObject {
   const metadata = isJsonObject(body["metadata"]) ? body["metadata"] : {};
   const own = ownMetadata(metadata);
-  const labels = resource.kind === "Namespace" ? { "kubernetes.io/metadata.name": system.name, ...own.labels } : own.labels;
+  const labels =
+    resource.kind === "Namespace"
+      ? { "kubernetes.io/metadata.name": system.name, ...own.labels }
+      : own.labels;
   return {
     kind: resource.kind,
     apiVersion: apiVersionOf(resource),
-    metadata: { resourceVersion: "", ...own, ...(labels === undefined ? {} : { labels }), ...system },
+    metadata: {
+      resourceVersion: "",
+      ...own,
+      ...(labels === undefined ? {} : { labels }),
+      ...system,
+    },
     ...contentOf(resource, body),
   };
 }

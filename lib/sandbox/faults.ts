@@ -53,7 +53,9 @@ export type Fault =
   | { readonly kind: "expire" };
 
 /** Says for a request what is to go wrong with it; may itself change the cluster in between. */
-export type Interceptor = (request: SandboxRequest) => Fault | undefined | Promise<Fault | undefined>;
+export type Interceptor = (
+  request: SandboxRequest,
+) => Fault | undefined | Promise<Fault | undefined>;
 
 const reasons: Readonly<Record<number, string>> = {
   400: "BadRequest",
@@ -71,12 +73,28 @@ const reasons: Readonly<Record<number, string>> = {
 /** The body of a made-up answer: a Status object as the server would send it. */
 export function faultBody(fault: Extract<Fault, { kind: "status" }>): string {
   if (fault.body !== undefined) return fault.body;
-  const { status: code, reason = reasons[code] ?? "InternalError", message = "the sandbox was told to fail" } = fault;
-  return JSON.stringify({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, code });
+  const {
+    status: code,
+    reason = reasons[code] ?? "InternalError",
+    message = "the sandbox was told to fail",
+  } = fault;
+  return JSON.stringify({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    reason,
+    code,
+  });
 }
 
 /** Sends a body, or what a fault leaves of it. */
-export async function sendBody(response: ServerResponse, body: Buffer, fault: Fault | undefined): Promise<void> {
+export async function sendBody(
+  response: ServerResponse,
+  body: Buffer,
+  fault: Fault | undefined,
+): Promise<void> {
   if (fault?.kind === "truncate") {
     const kept = fault.keptBytes ?? Math.floor(body.length / 2);
     // Only what has left is received: the connection is ended once the piece is written out.

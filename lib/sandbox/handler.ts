@@ -3,11 +3,25 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type Account, anonymous } from "./access.ts";
-import { type Fault, type Interceptor, type LoggedRequest, type SandboxRequest, faultBody, sendBody } from "./faults.ts";
+import {
+  type Fault,
+  type Interceptor,
+  type LoggedRequest,
+  type SandboxRequest,
+  faultBody,
+  sendBody,
+} from "./faults.ts";
 import type { PodLogs } from "./podlog.ts";
 import type { Watch } from "./read.ts";
 import { type Call, type Reply, type Target, parseTarget, verbOf } from "./request.ts";
-import { failureReply, handleObjects, handlePages, handleReview, isWatch, resourceName } from "./routes.ts";
+import {
+  failureReply,
+  handleObjects,
+  handlePages,
+  handleReview,
+  isWatch,
+  resourceName,
+} from "./routes.ts";
 import { Refusal, unauthorized } from "./status.ts";
 import type { Storage } from "./storage.ts";
 
@@ -36,7 +50,11 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
     if (sizeBytes <= maxBodyBytes) parts.push(part);
   }
   if (sizeBytes > maxBodyBytes) {
-    throw new Refusal(413, "RequestEntityTooLarge", `Request entity too large: limit is ${maxBodyBytes}`);
+    throw new Refusal(
+      413,
+      "RequestEntityTooLarge",
+      `Request entity too large: limit is ${maxBodyBytes}`,
+    );
   }
   return Buffer.concat(parts);
 }
@@ -47,7 +65,10 @@ const header = (request: IncomingMessage, name: string): string => {
 };
 
 /** null: a token that nobody has. */
-function accountOf(request: IncomingMessage, accounts: ReadonlyMap<string, Account>): Account | null {
+function accountOf(
+  request: IncomingMessage,
+  accounts: ReadonlyMap<string, Account>,
+): Account | null {
   const [, token] = /^Bearer\s+(.+)$/iu.exec(header(request, "authorization")) ?? [];
   return token === undefined ? anonymous : (accounts.get(token) ?? null);
 }
@@ -66,13 +87,24 @@ function parseRequest(request: IncomingMessage): Parsed {
   const method = request.method ?? "GET";
   try {
     const target = parseTarget(url.pathname);
-    return { url, method, target, verb: target === null ? null : verbOf(method, target, url.searchParams), refusal: null };
+    return {
+      url,
+      method,
+      target,
+      verb: target === null ? null : verbOf(method, target, url.searchParams),
+      refusal: null,
+    };
   } catch (refusal) {
     return { url, method, target: null, verb: null, refusal };
   }
 }
 
-function seen(request: IncomingMessage, { url, method, target, verb }: Parsed, user: string | null, number: number): SandboxRequest {
+function seen(
+  request: IncomingMessage,
+  { url, method, target, verb }: Parsed,
+  user: string | null,
+  number: number,
+): SandboxRequest {
   return {
     method,
     path: url.pathname,
@@ -89,7 +121,10 @@ function seen(request: IncomingMessage, { url, method, target, verb }: Parsed, u
   };
 }
 
-async function firstFault(interceptors: ReadonlySet<Interceptor>, request: SandboxRequest): Promise<Fault | undefined> {
+async function firstFault(
+  interceptors: ReadonlySet<Interceptor>,
+  request: SandboxRequest,
+): Promise<Fault | undefined> {
   for (const interceptor of interceptors) {
     const fault = await interceptor(request);
     if (fault !== undefined) return fault;
@@ -108,10 +143,16 @@ function sendWatch(response: ServerResponse, watch: Watch): void {
   });
 }
 
-async function sendReply(request: IncomingMessage, response: ServerResponse, reply: Reply, fault: Fault | undefined): Promise<void> {
+async function sendReply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+  fault: Fault | undefined,
+): Promise<void> {
   const text = typeof reply.body === "string";
   const plain = Buffer.from(text ? (reply.body as string) : `${JSON.stringify(reply.body)}\n`);
-  const zipped = plain.length >= gzipFromBytes && /\bgzip\b/u.test(header(request, "accept-encoding"));
+  const zipped =
+    plain.length >= gzipFromBytes && /\bgzip\b/u.test(header(request, "accept-encoding"));
   const body = zipped ? gzipSync(plain, { level: 1 }) : plain;
   response.writeHead(reply.status, {
     "content-type": text ? "text/plain; charset=utf-8" : "application/json",
@@ -123,29 +164,58 @@ async function sendReply(request: IncomingMessage, response: ServerResponse, rep
 }
 
 /** The listener of the HTTPS server. */
-export function createHandler(state: HandlerState): (request: IncomingMessage, response: ServerResponse) => void {
+export function createHandler(
+  state: HandlerState,
+): (request: IncomingMessage, response: ServerResponse) => void {
   let count = 0;
 
-  const outcomeOf = (request: IncomingMessage, parsed: Parsed, account: Account | null, body: Buffer): Reply | Watch => {
+  const outcomeOf = (
+    request: IncomingMessage,
+    parsed: Parsed,
+    account: Account | null,
+    body: Buffer,
+  ): Reply | Watch => {
     const { url, method, target, verb } = parsed;
     const agent = header(request, "user-agent").split("/")[0] ?? "";
     const nowMs = state.clock();
     if (account === null) throw unauthorized();
     if (parsed.refusal !== null) throw parsed.refusal;
     const contentType = header(request, "content-type").split(";")[0]?.trim() ?? "";
-    const review = handleReview(url.pathname, { method, body, contentType, agent, nowMs }, account, [...state.accounts.values()]);
+    const review = handleReview(
+      url.pathname,
+      { method, body, contentType, agent, nowMs },
+      account,
+      [...state.accounts.values()],
+    );
     if (review !== null) return review;
     if (target === null || verb === null) return handlePages(method, url.pathname, account);
-    const call: Call = { account, target, query: url.searchParams, accept: header(request, "accept"), contentType, body, agent, nowMs };
+    const call: Call = {
+      account,
+      target,
+      query: url.searchParams,
+      accept: header(request, "accept"),
+      contentType,
+      body,
+      agent,
+      nowMs,
+    };
     return handleObjects(state.storage, call, verb, state.logs);
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const parsed = parseRequest(request);
     const account = accountOf(request, state.accounts);
-    const about = seen(request, parsed, account === null || account === anonymous ? null : account.user, count);
+    const about = seen(
+      request,
+      parsed,
+      account === null || account === anonymous ? null : account.user,
+      count,
+    );
     count += 1;
-    const line: { -readonly [Key in keyof LoggedRequest]: LoggedRequest[Key] } = { ...about, status: null };
+    const line: { -readonly [Key in keyof LoggedRequest]: LoggedRequest[Key] } = {
+      ...about,
+      status: null,
+    };
     state.requests.push(line);
     let outcome: Reply | Watch;
     let fault: Fault | undefined;

@@ -81,7 +81,14 @@ function kinds(
   generations: boolean,
   names: Readonly<Record<string, string>>,
 ): Resource[] {
-  return Object.entries(names).map(([plural, kind]) => ({ group, version, plural, kind, namespaced, generations }));
+  return Object.entries(names).map(([plural, kind]) => ({
+    group,
+    version,
+    plural,
+    kind,
+    namespaced,
+    generations,
+  }));
 }
 
 export const resources: readonly Resource[] = [
@@ -121,7 +128,9 @@ export function qualifiedName(resource: Pick<Resource, "group" | "plural">): str
 }
 
 export function findResource(group: string, version: string, plural: string): Resource | null {
-  return resources.find((r) => r.group === group && r.version === version && r.plural === plural) ?? null;
+  return (
+    resources.find((r) => r.group === group && r.version === version && r.plural === plural) ?? null
+  );
 }
 
 export function findKind(apiVersion: string, kind: string): Resource | null {

@@ -3,7 +3,13 @@
  * kinds that the sandbox serves, without a schema. Lists are owned as a whole, but for owner references
  * (by uid) and finalizers (by value).
  */
-import { type Fields, type JsonObject, type ManagedEntry, type StoredObject, isJsonObject } from "./objects.ts";
+import {
+  type Fields,
+  type JsonObject,
+  type ManagedEntry,
+  type StoredObject,
+  isJsonObject,
+} from "./objects.ts";
 import { type ApplyConflict, applyConflict } from "./status.ts";
 
 /** Fields by their path; a path is its segments joined by NUL, in the notation of `fieldsV1`. */
@@ -36,12 +42,21 @@ const wholes = new Set(["port"]);
 
 /** Segments of a list whose items are owned one by one, or null. */
 function itemSegments(path: string, value: readonly unknown[]): [string, unknown][] | null {
-  if (path === "f:metadata\0f:finalizers") return value.map((item) => [`v:${JSON.stringify(item)}`, item]);
+  if (path === "f:metadata\0f:finalizers")
+    return value.map((item) => [`v:${JSON.stringify(item)}`, item]);
   if (path !== "f:metadata\0f:ownerReferences") return null;
-  return value.map((item) => [`k:${JSON.stringify({ uid: isJsonObject(item) ? item["uid"] : "" })}`, item]);
+  return value.map((item) => [
+    `k:${JSON.stringify({ uid: isJsonObject(item) ? item["uid"] : "" })}`,
+    item,
+  ]);
 }
 
-function collect(into: Map<string, Field>, path: string, value: unknown, containers: boolean): void {
+function collect(
+  into: Map<string, Field>,
+  path: string,
+  value: unknown,
+  containers: boolean,
+): void {
   if (Array.isArray(value)) {
     const items = itemSegments(path, value as unknown[]);
     if (items === null) {
@@ -49,7 +64,8 @@ function collect(into: Map<string, Field>, path: string, value: unknown, contain
       return;
     }
     if (containers) into.set(path, { leaf: false, value: null });
-    for (const [segment, item] of items) into.set(`${path}\0${segment}`, { leaf: true, value: item });
+    for (const [segment, item] of items)
+      into.set(`${path}\0${segment}`, { leaf: true, value: item });
     return;
   }
   const own = path.slice(path.lastIndexOf("\0") + 3);
@@ -59,7 +75,11 @@ function collect(into: Map<string, Field>, path: string, value: unknown, contain
   }
   if (containers && !structures.has(path)) into.set(path, { leaf: false, value: null });
   for (const [name, item] of Object.entries(value)) {
-    if ((path === "f:metadata" && systemFields.has(name)) || (path === "f:spec" && name === "finalizers")) continue;
+    if (
+      (path === "f:metadata" && systemFields.has(name)) ||
+      (path === "f:spec" && name === "finalizers")
+    )
+      continue;
     if (item !== undefined) collect(into, `${path}\0f:${name}`, item, containers);
   }
 }
@@ -68,7 +88,8 @@ function collect(into: Map<string, Field>, path: string, value: unknown, contain
 function fieldsOf(object: StoredObject | JsonObject, containers: boolean): Map<string, Field> {
   const into = new Map<string, Field>();
   for (const [name, value] of Object.entries(object)) {
-    if (!rootFields.has(name) && value !== undefined && value !== null) collect(into, `f:${name}`, value, containers);
+    if (!rootFields.has(name) && value !== undefined && value !== null)
+      collect(into, `f:${name}`, value, containers);
   }
   for (const path of structures) if (into.get(path)?.leaf === true) into.delete(path);
   return into;
@@ -92,7 +113,9 @@ function encode(set: FieldSet): Fields {
   const write = (node: Node): Fields =>
     Object.fromEntries([
       ...(node.self && node.below.size > 0 ? [[".", {}] as const] : []),
-      ...[...node.below].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([segment, next]) => [segment, write(next)] as const),
+      ...[...node.below]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([segment, next]) => [segment, write(next)] as const),
     ]);
   return write(root);
 }
@@ -115,7 +138,11 @@ interface Entry {
 }
 
 const readEntries = (object: StoredObject | null): Entry[] =>
-  (object?.metadata.managedFields ?? []).map((entry) => ({ entry, set: decode(entry.fieldsV1), before: entry }));
+  (object?.metadata.managedFields ?? []).map((entry) => ({
+    entry,
+    set: decode(entry.fieldsV1),
+    before: entry,
+  }));
 
 /** Applications first, then by time and name (structured-merge-diff's order as the API server writes it). */
 function order(a: ManagedEntry, b: ManagedEntry): number {
@@ -144,13 +171,21 @@ export interface Writer {
 }
 
 /** Managed fields after a create, an update or a patch: what changed is the writer's, and nobody else's. */
-export function afterUpdate(old: StoredObject | null, next: StoredObject, writer: Writer): readonly ManagedEntry[] {
+export function afterUpdate(
+  old: StoredObject | null,
+  next: StoredObject,
+  writer: Writer,
+): readonly ManagedEntry[] {
   const had = old === null ? new Map<string, Field>() : fieldsOf(old, true);
   const has = fieldsOf(next, true);
   const touched: FieldSet = new Set();
   for (const [path, field] of has) {
     const was = had.get(path);
-    if (was === undefined || (field.leaf && JSON.stringify(was.value) !== JSON.stringify(field.value))) touched.add(path);
+    if (
+      was === undefined ||
+      (field.leaf && JSON.stringify(was.value) !== JSON.stringify(field.value))
+    )
+      touched.add(path);
   }
   const gone: FieldSet = new Set([...had.keys()].filter((path) => !has.has(path)));
   if (touched.size === 0 && gone.size === 0) return old?.metadata.managedFields ?? [];
@@ -176,7 +211,9 @@ function printed(path: string): string {
     .map((segment) => {
       if (segment.startsWith("f:")) return `.${segment.slice(2)}`;
       if (segment.startsWith("v:")) return `[=${segment.slice(2)}]`;
-      const [[name, value] = ["", ""]] = Object.entries(JSON.parse(segment.slice(2)) as Record<string, unknown>);
+      const [[name, value] = ["", ""]] = Object.entries(
+        JSON.parse(segment.slice(2)) as Record<string, unknown>,
+      );
       return `[${name}=${JSON.stringify(value)}]`;
     })
     .join("");
@@ -193,16 +230,23 @@ export interface Application {
  * Managed fields after `config` is applied over `live` (null: nothing is there yet).
  * @throws Refusal 409 where others manage a field with another value and `force` is not set
  */
-export function afterApply(live: StoredObject | null, config: JsonObject, writer: Writer, force: boolean): Application {
+export function afterApply(
+  live: StoredObject | null,
+  config: JsonObject,
+  writer: Writer,
+  force: boolean,
+): Application {
   const wanted = fieldsOf(config, false);
   const has = live === null ? new Map<string, Field>() : fieldsOf(live, true);
   const differs: FieldSet = new Set();
   for (const [path, field] of wanted) {
     const now = has.get(path);
-    if (now !== undefined && JSON.stringify(now.value) !== JSON.stringify(field.value)) differs.add(path);
+    if (now !== undefined && JSON.stringify(now.value) !== JSON.stringify(field.value))
+      differs.add(path);
   }
   const all = readEntries(live);
-  const isOwn = ({ entry }: Entry): boolean => entry.manager === writer.manager && entry.operation === "Apply";
+  const isOwn = ({ entry }: Entry): boolean =>
+    entry.manager === writer.manager && entry.operation === "Apply";
   const own = all.find(isOwn);
   const others = all.filter((entry) => !isOwn(entry));
   if (!force) {
@@ -210,7 +254,10 @@ export function afterApply(live: StoredObject | null, config: JsonObject, writer
       .map(({ entry, set }) => ({
         manager: entry.manager,
         apiVersion: entry.operation === "Apply" ? null : entry.apiVersion,
-        fields: [...set].filter((path) => differs.has(path)).map(printed).toSorted(),
+        fields: [...set]
+          .filter((path) => differs.has(path))
+          .map(printed)
+          .toSorted(),
       }))
       .filter(({ fields }) => fields.length > 0);
     if (conflicts.length > 0) throw applyConflict(conflicts);
@@ -220,13 +267,26 @@ export function afterApply(live: StoredObject | null, config: JsonObject, writer
     return set.size === other.set.size ? other : { ...other, set, before: null };
   });
   const set: FieldSet = new Set(wanted.keys());
-  const dropped = [...(own?.set ?? [])].filter((path) => !set.has(path) && kept.every((other) => !other.set.has(path)));
-  const same = own !== undefined && own.set.size === set.size && [...set].every((path) => own.set.has(path));
+  const dropped = [...(own?.set ?? [])].filter(
+    (path) => !set.has(path) && kept.every((other) => !other.set.has(path)),
+  );
+  const same =
+    own !== undefined && own.set.size === set.size && [...set].every((path) => own.set.has(path));
   const { manager, apiVersion, time } = writer;
   // Who joins in without changing anything gets no time.
-  const changes = dropped.length > 0 || [...wanted].some(([path]) => !has.has(path) || differs.has(path));
+  const changes =
+    dropped.length > 0 || [...wanted].some(([path]) => !has.has(path) || differs.has(path));
   const when = own === undefined && live !== null && !changes ? {} : { time };
-  const entry = { manager, operation: "Apply", apiVersion, ...when, fieldsType: "FieldsV1" } as const;
+  const entry = {
+    manager,
+    operation: "Apply",
+    apiVersion,
+    ...when,
+    fieldsType: "FieldsV1",
+  } as const;
   const mine: Entry = same && differs.size === 0 ? own : { entry, set, before: null };
-  return { managedFields: writeEntries([...kept, mine]), removed: dropped.map((path) => path.split("\0")) };
+  return {
+    managedFields: writeEntries([...kept, mine]),
+    removed: dropped.map((path) => path.split("\0")),
+  };
 }

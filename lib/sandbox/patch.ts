@@ -36,9 +36,14 @@ function parentOf(root: Json, path: string): { parent: Container; key: string } 
   if (key === undefined) throw new PatchStepFailure(`no such place: ${path}`);
   let at: Json | undefined = root;
   for (const segment of segments) {
-    at = Array.isArray(at) ? (at as Json[])[Number(segment)] : isJsonObject(at) ? at[segment] : undefined;
+    at = Array.isArray(at)
+      ? (at as Json[])[Number(segment)]
+      : isJsonObject(at)
+        ? at[segment]
+        : undefined;
   }
-  if (at === undefined || at === null || typeof at !== "object") throw new PatchStepFailure(`no such place: ${path}`);
+  if (at === undefined || at === null || typeof at !== "object")
+    throw new PatchStepFailure(`no such place: ${path}`);
   return { parent: at as Container, key };
 }
 
@@ -64,10 +69,14 @@ function addAt(root: Json, path: string, value: Json): void {
 /** Key order is no difference. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, at) => sameJson(item, b[at]));
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, at) => sameJson(item, b[at]));
   if (!isJsonObject(a) || !isJsonObject(b)) return false;
   const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => name in b && sameJson(a[name], b[name]));
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => name in b && sameJson(a[name], b[name]))
+  );
 }
 
 /**
@@ -78,7 +87,8 @@ export function jsonPatch(target: Json, steps: readonly JsonPatchStep[]): Json {
   const root = structuredClone(target);
   for (const step of steps) {
     if (step.op === "test") {
-      if (!sameJson(readAt(root, step.path) ?? null, step.value ?? null)) throw new PatchStepFailure(`test failed: ${step.path}`);
+      if (!sameJson(readAt(root, step.path) ?? null, step.value ?? null))
+        throw new PatchStepFailure(`test failed: ${step.path}`);
     } else if (step.op === "remove") {
       removeAt(root, step.path);
     } else if (step.op === "replace") {
@@ -102,7 +112,8 @@ export function jsonPatch(target: Json, steps: readonly JsonPatchStep[]): Json {
 export function applyMerge(live: Json | undefined, config: Json, path = ""): Json {
   if (isJsonObject(config) && isJsonObject(live)) {
     const out: Record<string, Json> = { ...live };
-    for (const [name, value] of Object.entries(config)) out[name] = applyMerge(out[name], value, `${path}.${name}`);
+    for (const [name, value] of Object.entries(config))
+      out[name] = applyMerge(out[name], value, `${path}.${name}`);
     return out;
   }
   if (Array.isArray(config) && Array.isArray(live)) {
@@ -122,7 +133,8 @@ export function removeField(target: Json, segments: readonly string[]): Json {
   if (segment === undefined) return target;
   if (Array.isArray(target)) {
     const items = target as Json[];
-    if (segment.startsWith("v:")) return items.filter((item) => JSON.stringify(item) !== segment.slice(2));
+    if (segment.startsWith("v:"))
+      return items.filter((item) => JSON.stringify(item) !== segment.slice(2));
     const [name = "", value] = Object.entries(JSON.parse(segment.slice(2)) as JsonObject)[0] ?? [];
     return items.filter((item) => !isJsonObject(item) || item[name] !== value);
   }

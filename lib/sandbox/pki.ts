@@ -7,7 +7,18 @@
  * `random` where one is given. Keys and ECDSA signatures are always fresh.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { bitString, boolean, explicit, implicit, integer, integerHex, octetString, oid, pem, sequence } from "./asn1.ts";
+import {
+  bitString,
+  boolean,
+  explicit,
+  implicit,
+  integer,
+  integerHex,
+  octetString,
+  oid,
+  pem,
+  sequence,
+} from "./asn1.ts";
 import {
   type Extension,
   type KeyKind,
@@ -105,7 +116,10 @@ export interface Authority {
   readonly chain: readonly CaCertificate[];
   issue(options: IssueOptions): Issued;
   /** A certificate over the name and key of another CA certificate, signed by this root. */
-  crossSign(subject: CaCertificate, validity?: { readonly notBefore: Date; readonly notAfter: Date }): CaCertificate;
+  crossSign(
+    subject: CaCertificate,
+    validity?: { readonly notBefore: Date; readonly notAfter: Date },
+  ): CaCertificate;
   /** The issuing certificate's revocation list, DER. */
   revocationList(options: {
     readonly revoked: readonly RevokedEntry[];
@@ -120,21 +134,37 @@ const epoch = new Date("2020-01-01T00:00:00Z");
 const end = new Date("2045-01-01T00:00:00Z");
 
 const keyUsage = (...octets: [number, number]): Buffer =>
-  extensionDer({ oid: "2.5.29.15", critical: true, value: bitString(Buffer.from([octets[0]]), octets[1]) });
-const uriNames = (urls: readonly string[]): Buffer[] => urls.map((url) => implicit(6, Buffer.from(url, "latin1")));
+  extensionDer({
+    oid: "2.5.29.15",
+    critical: true,
+    value: bitString(Buffer.from([octets[0]]), octets[1]),
+  });
+const uriNames = (urls: readonly string[]): Buffer[] =>
+  urls.map((url) => implicit(6, Buffer.from(url, "latin1")));
 const keyUsageCa = keyUsage(0x06, 1);
 const keyUsageLeaf = keyUsage(0x80, 7);
 const keyUsageRsaLeaf = keyUsage(0xa0, 5);
 const notCa = extensionDer({ oid: "2.5.29.19", critical: true, value: sequence() });
 /** Domain-validated, CA/Browser Forum Baseline Requirements §7.1.6.1. */
-const policies = extensionDer({ oid: "2.5.29.32", value: sequence(sequence(oid("2.23.140.1.2.1"))) });
-const subjectKeyId = (key: KeyPair): Buffer => extensionDer({ oid: "2.5.29.14", value: octetString(keyIdOf(key)) });
+const policies = extensionDer({
+  oid: "2.5.29.32",
+  value: sequence(sequence(oid("2.23.140.1.2.1"))),
+});
+const subjectKeyId = (key: KeyPair): Buffer =>
+  extensionDer({ oid: "2.5.29.14", value: octetString(keyIdOf(key)) });
 const authorityKeyId = (key: KeyPair): Buffer =>
   extensionDer({ oid: "2.5.29.35", value: sequence(implicit(0, keyIdOf(key))) });
 
 function caExtensions(keys: KeyPair, pathLength: number | null): Buffer[] {
-  const constraints = sequence(boolean(true), ...(pathLength === null ? [] : [integer(pathLength)]));
-  return [keyUsageCa, extensionDer({ oid: "2.5.29.19", critical: true, value: constraints }), subjectKeyId(keys)];
+  const constraints = sequence(
+    boolean(true),
+    ...(pathLength === null ? [] : [integer(pathLength)]),
+  );
+  return [
+    keyUsageCa,
+    extensionDer({ oid: "2.5.29.19", critical: true, value: constraints }),
+    subjectKeyId(keys),
+  ];
 }
 
 /** DER of `crlDistributionPoints` with one full name an URL (RFC 5280 §4.2.1.13). */
@@ -145,9 +175,20 @@ function crlPoints(urls: readonly string[]): Buffer {
 
 /** Makes an authority: a root and what stands below it. Some milliseconds; RSA takes longer. */
 export function createAuthority(options: AuthorityOptions = {}): Authority {
-  const { name = "Sandbox", curve = "P-256", notBefore = epoch, notAfter = end, random = randomBytes } = options;
+  const {
+    name = "Sandbox",
+    curve = "P-256",
+    notBefore = epoch,
+    notAfter = end,
+    random = randomBytes,
+  } = options;
   const newSerial = (first: number): string => Buffer.from([first, ...random(17)]).toString("hex");
-  const caOf = (subject: Name, keys: KeyPair, signer: { name: Name; keys: KeyPair }, pathLength: number | null): CaCertificate => {
+  const caOf = (
+    subject: Name,
+    keys: KeyPair,
+    signer: { name: Name; keys: KeyPair },
+    pathLength: number | null,
+  ): CaCertificate => {
     const serial = newSerial(0x41);
     const own = signer.keys === keys;
     const der = certificateDer(
@@ -158,19 +199,30 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
         notBefore,
         notAfter,
         spki: keys.spki,
-        extensions: [...caExtensions(keys, pathLength), ...(own ? [] : [authorityKeyId(signer.keys)])],
+        extensions: [
+          ...caExtensions(keys, pathLength),
+          ...(own ? [] : [authorityKeyId(signer.keys)]),
+        ],
       },
       signer.keys,
     );
     return { name: subject, der, pem: pem("CERTIFICATE", der), keys, serial };
   };
 
-  const rootName: Name = [["C", "US"], ["O", `${name} Research Group`], ["CN", `${name} Root X1`]];
+  const rootName: Name = [
+    ["C", "US"],
+    ["O", `${name} Research Group`],
+    ["CN", `${name} Root X1`],
+  ];
   const rootKeys = createKey(curve);
   const root = caOf(rootName, rootKeys, { name: rootName, keys: rootKeys }, null);
   const intermediates: CaCertificate[] = [];
   for (let left = options.intermediates ?? 1; left > 0; left -= 1) {
-    const subject: Name = [["C", "US"], ["O", name], ["CN", `${name.slice(0, 1).toUpperCase()}E${left}`]];
+    const subject: Name = [
+      ["C", "US"],
+      ["O", name],
+      ["CN", `${name.slice(0, 1).toUpperCase()}E${left}`],
+    ];
     intermediates.unshift(caOf(subject, createKey(curve), intermediates[0] ?? root, left - 1));
   }
   const issuing = intermediates[0] ?? root;
@@ -179,7 +231,9 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
   const slug = name.toLowerCase().replace(/[^a-z0-9]+/gu, "-");
   const aia = extensionDer({
     oid: "1.3.6.1.5.5.7.1.1",
-    value: sequence(sequence(oid("1.3.6.1.5.5.7.48.2"), uriNames([`http://${slug}.invalid/issuer`]))),
+    value: sequence(
+      sequence(oid("1.3.6.1.5.5.7.48.2"), uriNames([`http://${slug}.invalid/issuer`])),
+    ),
   });
   const chain: CaCertificate[] = [...intermediates];
 
@@ -187,7 +241,12 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
     const keys = typeof wanted.key === "object" ? wanted.key : createKey(wanted.key);
     const serial = wanted.serial ?? newSerial(0x05);
     const first = wanted.names[0];
-    const common = wanted.commonName === undefined ? (first !== undefined && first.length <= 64 ? first : null) : wanted.commonName;
+    const common =
+      wanted.commonName === undefined
+        ? first !== undefined && first.length <= 64
+          ? first
+          : null
+        : wanted.commonName;
     const usages = wanted.extendedKeyUsages ?? [serverAuth];
     const leafDer = certificateDer(
       {
@@ -199,14 +258,18 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
         spki: keys.spki,
         extensions: [
           keys.kind === "RSA" ? keyUsageRsaLeaf : keyUsageLeaf,
-          ...(usages.length === 0 ? [] : [extensionDer({ oid: "2.5.29.37", value: sequence(usages.map((id) => oid(id))) })]),
+          ...(usages.length === 0
+            ? []
+            : [extensionDer({ oid: "2.5.29.37", value: sequence(usages.map((id) => oid(id))) })]),
           wanted.ca === true
             ? extensionDer({ oid: "2.5.29.19", critical: true, value: sequence(boolean(true)) })
             : notCa,
           subjectKeyId(keys),
           aki,
           aia,
-          ...(wanted.san === false || wanted.names.length === 0 ? [] : [extensionDer(sanExtension(wanted.names, common === null))]),
+          ...(wanted.san === false || wanted.names.length === 0
+            ? []
+            : [extensionDer(sanExtension(wanted.names, common === null))]),
           policies,
           ...(wanted.crlUrls === undefined ? [] : [crlPoints(wanted.crlUrls)]),
           ...(wanted.scts === undefined ? [] : [extensionDer(sctExtension(wanted.scts, random))]),
@@ -224,7 +287,10 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
       keys,
       leafPem,
       leafDer,
-      serial: (typeof serial === "string" ? integerHex(serial).subarray(2) : Buffer.from(serial)).toString("hex"),
+      serial: (typeof serial === "string"
+        ? integerHex(serial).subarray(2)
+        : Buffer.from(serial)
+      ).toString("hex"),
       sha256: createHash("sha256").update(leafDer).digest("hex"),
     };
   };
@@ -251,7 +317,10 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
       return { name: subject.name, der, pem: pem("CERTIFICATE", der), keys: subject.keys, serial };
     },
     revocationList: (wanted) =>
-      revocationListDer({ issuer: issuerDer, keyId: keyIdOf(issuing.keys), ...wanted }, issuing.keys),
+      revocationListDer(
+        { issuer: issuerDer, keyId: keyIdOf(issuing.keys), ...wanted },
+        issuing.keys,
+      ),
   };
   if (options.crossSignedBy !== undefined) chain.push(options.crossSignedBy.crossSign(root));
   return authority;

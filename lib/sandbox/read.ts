@@ -8,7 +8,11 @@ import type { ChangeEvent, Storage } from "./storage.ts";
 
 export function wantedForm(call: Call, isList: boolean): Wanted {
   const include = call.query.get("includeObject") ?? "Metadata";
-  return { form: parseAccept(call.accept, call.target.resource.kind, isList), include, nowMs: call.nowMs };
+  return {
+    form: parseAccept(call.accept, call.target.resource.kind, isList),
+    include,
+    nowMs: call.nowMs,
+  };
 }
 
 export function getObject(storage: Storage, call: Call): Reply {
@@ -28,7 +32,9 @@ interface Continue {
 
 /** Opaque to clients; it ties the rest of a listing to the revision at which it began. */
 function encodeContinue({ revision, after }: Continue): string {
-  return Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start: `${after}\0` })).toString("base64url");
+  return Buffer.from(
+    JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start: `${after}\0` }),
+  ).toString("base64url");
 }
 
 function parseContinue(token: string): Continue {
@@ -40,7 +46,9 @@ function parseContinue(token: string): Continue {
   }
   const { rv, start } = (parsed ?? {}) as { rv?: unknown; start?: unknown };
   if (typeof rv !== "number" || typeof start !== "string" || rv === 0) {
-    throw badRequest("invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+    throw badRequest(
+      "invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+    );
   }
   return { revision: rv, after: start.replace(/\0$/u, "") };
 }
@@ -50,13 +58,18 @@ export function listObjects(storage: Storage, call: Call): Reply {
   const { query } = call;
   const wanted = wantedForm(call, true);
   const limit = parseCount(query, "limit") ?? 0;
-  const test = parseSelectors(query.get("labelSelector"), query.get("fieldSelector"), resource.kind);
+  const test = parseSelectors(
+    query.get("labelSelector"),
+    query.get("fieldSelector"),
+    resource.kind,
+  );
   const token = query.get("continue") ?? "";
   const version = query.get("resourceVersion") ?? "";
   if (token !== "" && version !== "" && version !== "0") {
     throw badRequest("specifying resource version is not allowed when using continue");
   }
-  if (!/^\d*$/u.test(version)) throw badRequest(`strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`);
+  if (!/^\d*$/u.test(version))
+    throw badRequest(`strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`);
   const from = token === "" ? null : parseContinue(token);
   const revision = from === null || from.revision < 0 ? storage.revision : from.revision;
   const all = storage.at(resource, revision);
@@ -105,12 +118,26 @@ function relevant(resource: Resource, namespace: string | null): (event: ChangeE
 export function openWatch(storage: Storage, call: Call): Watch {
   const { resource, namespace } = call.target;
   const { query } = call;
-  const wanted = wantedForm({ ...call, accept: call.accept.replaceAll("PartialObjectMetadataList", "PartialObjectMetadata") }, false);
-  const test = parseSelectors(query.get("labelSelector"), query.get("fieldSelector"), resource.kind);
+  const wanted = wantedForm(
+    {
+      ...call,
+      accept: call.accept.replaceAll("PartialObjectMetadataList", "PartialObjectMetadata"),
+    },
+    false,
+  );
+  const test = parseSelectors(
+    query.get("labelSelector"),
+    query.get("fieldSelector"),
+    resource.kind,
+  );
   const timeoutSeconds = parseCount(query, "timeoutSeconds");
   const since = Number(query.get("resourceVersion") ?? "");
-  if (Number.isNaN(since)) throw badRequest(`strconv.ParseUint: parsing ${JSON.stringify(query.get("resourceVersion"))}: invalid syntax`);
-  const matches = (object: StoredObject | null): boolean => object !== null && (test === null || test(object));
+  if (Number.isNaN(since))
+    throw badRequest(
+      `strconv.ParseUint: parsing ${JSON.stringify(query.get("resourceVersion"))}: invalid syntax`,
+    );
+  const matches = (object: StoredObject | null): boolean =>
+    object !== null && (test === null || test(object));
   const isRelevant = relevant(resource, namespace);
   const line = (type: string, object: object): string => `${JSON.stringify({ type, object })}\n`;
   const lineFor = (event: ChangeEvent): string | null => {
@@ -119,7 +146,10 @@ export function openWatch(storage: Storage, call: Call): Watch {
     const before = matches(event.old);
     // An object that begins or ceases to fit the selector comes or goes, for this watch.
     if (!now && !before) return null;
-    return line(now ? (before ? "MODIFIED" : "ADDED") : "DELETED", renderObject(resource, event.object, wanted));
+    return line(
+      now ? (before ? "MODIFIED" : "ADDED") : "DELETED",
+      renderObject(resource, event.object, wanted),
+    );
   };
   return {
     timeoutMs: timeoutSeconds === null ? null : timeoutSeconds * 1000,
@@ -131,7 +161,8 @@ export function openWatch(storage: Storage, call: Call): Watch {
       if (since === 0) {
         const prefix = namespace === null ? "" : `${namespace}/`;
         for (const [key, object] of storage.all(resource)) {
-          if (key.startsWith(prefix) && matches(object)) send(line("ADDED", renderObject(resource, object, wanted)));
+          if (key.startsWith(prefix) && matches(object))
+            send(line("ADDED", renderObject(resource, object, wanted)));
         }
       } else {
         for (const event of storage.eventsAfter(since)) {
@@ -146,4 +177,3 @@ export function openWatch(storage: Storage, call: Call): Watch {
     },
   };
 }
-

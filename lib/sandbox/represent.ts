@@ -31,7 +31,11 @@ export interface ListMeta {
 }
 
 const metaVersion = "meta.k8s.io/v1";
-const metadataOf = ({ metadata }: StoredObject): object => ({ kind: "PartialObjectMetadata", apiVersion: metaVersion, metadata });
+const metadataOf = ({ metadata }: StoredObject): object => ({
+  kind: "PartialObjectMetadata",
+  apiVersion: metaVersion,
+  metadata,
+});
 
 /** Columns are told in words of their own; clients go by name and order. */
 const column = (name: string, format: string, description: string): object => ({
@@ -49,12 +53,19 @@ const columns: Readonly<Record<string, readonly object[]>> = {
     column("Age", "", "Time since the Secret was created."),
   ],
 };
-const plainColumns = [column("Name", "name", "Name of the object."), column("Age", "", "Time since the object was created.")];
+const plainColumns = [
+  column("Name", "name", "Name of the object."),
+  column("Age", "", "Time since the object was created."),
+];
 
 /** As kubectl prints an age (apimachinery `duration.HumanDuration`). */
 function humanAge(ageMs: number): string {
   const seconds = Math.max(0, Math.floor(ageMs / 1000));
-  const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86_400)];
+  const [minutes, hours, days] = [
+    Math.floor(seconds / 60),
+    Math.floor(seconds / 3600),
+    Math.floor(seconds / 86_400),
+  ];
   const pair = (major: number, unit: string, minor: number, small: string): string =>
     minor === 0 ? `${major}${unit}` : `${major}${unit}${minor}${small}`;
   if (seconds < 120) return `${seconds}s`;
@@ -83,7 +94,13 @@ function tableOf(
     const shown = include === "None" ? null : include === "Object" ? object : metadataOf(object);
     return { cells, object: shown };
   });
-  return { kind: "Table", apiVersion: metaVersion, metadata: meta, columnDefinitions: columns[resource.kind] ?? plainColumns, rows };
+  return {
+    kind: "Table",
+    apiVersion: metaVersion,
+    metadata: meta,
+    columnDefinitions: columns[resource.kind] ?? plainColumns,
+    rows,
+  };
 }
 
 /** How a request wants its answer. */
@@ -94,10 +111,20 @@ export interface Wanted {
   readonly nowMs: number;
 }
 
-export function renderObject(resource: Resource, object: StoredObject, { form, include, nowMs }: Wanted): object {
+export function renderObject(
+  resource: Resource,
+  object: StoredObject,
+  { form, include, nowMs }: Wanted,
+): object {
   if (form === "metadata") return metadataOf(object);
   if (form === "object") return object;
-  return tableOf(resource, [object], { resourceVersion: object.metadata.resourceVersion }, include, nowMs);
+  return tableOf(
+    resource,
+    [object],
+    { resourceVersion: object.metadata.resourceVersion },
+    include,
+    nowMs,
+  );
 }
 
 export function renderList(
@@ -108,10 +135,22 @@ export function renderList(
 ): object {
   if (form === "table") return tableOf(resource, objects, meta, include, nowMs);
   if (form === "metadata") {
-    return { kind: "PartialObjectMetadataList", apiVersion: metaVersion, metadata: meta, items: objects.map(metadataOf) };
+    return {
+      kind: "PartialObjectMetadataList",
+      apiVersion: metaVersion,
+      metadata: meta,
+      items: objects.map(metadataOf),
+    };
   }
   // Objects of a list of a built-in kind don't repeat their kind; those of custom resources do.
   const custom = resource.group.includes(".") && !resource.group.endsWith(".k8s.io");
-  const items = custom ? objects : objects.map(({ apiVersion: _version, kind: _kind, ...rest }) => rest);
-  return { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata: meta, items };
+  const items = custom
+    ? objects
+    : objects.map(({ apiVersion: _version, kind: _kind, ...rest }) => rest);
+  return {
+    kind: `${resource.kind}List`,
+    apiVersion: apiVersionOf(resource),
+    metadata: meta,
+    items,
+  };
 }

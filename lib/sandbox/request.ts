@@ -22,13 +22,17 @@ function unescaped(segment: string): string {
 
 /** Where a path leads among the kinds that are served; null where it isn't a path of objects. @throws Refusal 404 */
 export function parseTarget(path: string): Target | null {
-  const parts = path.split("/").filter((part) => part !== "").map(unescaped);
+  const parts = path
+    .split("/")
+    .filter((part) => part !== "")
+    .map(unescaped);
   const core = parts[0] === "api";
   if (!core && parts[0] !== "apis") return null;
   const [group = "", version = ""] = core ? ["", parts[1]] : [parts[1], parts[2]];
   const rest = parts.slice(core ? 2 : 3);
   if (rest.length === 0) return null;
-  const within = rest[0] === "namespaces" && rest.length > 2 && !["status", "finalize"].includes(rest[2] ?? "");
+  const within =
+    rest[0] === "namespaces" && rest.length > 2 && !["status", "finalize"].includes(rest[2] ?? "");
   const namespace = within ? (rest[1] ?? null) : null;
   const [plural = "", name = null, subresource = null] = within ? rest.slice(2) : rest;
   const resource = findResource(group, version, plural);
@@ -41,7 +45,10 @@ export function parseTarget(path: string): Target | null {
 }
 
 function findAny(group: string, version: string): boolean {
-  return ["networking.k8s.io", "apps", "tailscale.com", "cert-manager.io"].includes(group) && version.startsWith("v1");
+  return (
+    ["networking.k8s.io", "apps", "tailscale.com", "cert-manager.io"].includes(group) &&
+    version.startsWith("v1")
+  );
 }
 
 /** The verb of a request, as RBAC calls it. @throws Refusal 405 */
@@ -60,7 +67,8 @@ export const isTrue = (value: string | null): boolean => value === "true" || val
 /** What is to be allowed: a listing narrowed to one name is about that name, and a namespace lies in itself. */
 export function attemptFor(target: Target, verb: string, query: URLSearchParams): Attempt {
   const { resource, subresource } = target;
-  const selected = /(?:^|,)metadata\.name==?([^,]+)/u.exec(query.get("fieldSelector") ?? "")?.[1] ?? null;
+  const selected =
+    /(?:^|,)metadata\.name==?([^,]+)/u.exec(query.get("fieldSelector") ?? "")?.[1] ?? null;
   const name = target.name ?? (verb === "list" || verb === "watch" ? selected : null);
   return {
     verb,
@@ -91,7 +99,9 @@ export function isDryRun(query: URLSearchParams, options: string): boolean {
   const wrong = values.filter((value) => value !== "All");
   if (wrong.length > 0) {
     const detail = `${JSON.stringify(values)}: supported values: "All"`;
-    throw invalid(options, "meta.k8s.io", "", [{ mistake: "unsupported", field: "dryRun", detail }]);
+    throw invalid(options, "meta.k8s.io", "", [
+      { mistake: "unsupported", field: "dryRun", detail },
+    ]);
   }
   return values.length > 0;
 }
@@ -100,7 +110,8 @@ export function isDryRun(query: URLSearchParams, options: string): boolean {
 export function parseCount(query: URLSearchParams, name: string): number | null {
   const value = query.get(name);
   if (value === null || value === "") return null;
-  if (!/^-?\d+$/u.test(value)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  if (!/^-?\d+$/u.test(value))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
   return Number(value);
 }
 
@@ -110,4 +121,3 @@ export interface Reply {
   /** An object goes as JSON, a text as it is. */
   readonly body: object | string;
 }
-

@@ -38,7 +38,9 @@ function labelTest(clause: string): Test {
     // As in Kubernetes, an object without the label is not in any set, and so `notin` takes it.
     return (object) => {
       const found = object.metadata.labels?.[name];
-      return operator === "in" ? found !== undefined && wanted.has(found) : found === undefined || !wanted.has(found);
+      return operator === "in"
+        ? found !== undefined && wanted.has(found)
+        : found === undefined || !wanted.has(found);
     };
   }
   const equality = equals.exec(clause);
@@ -54,7 +56,8 @@ function labelTest(clause: string): Test {
     return (object) => (object.metadata.labels?.[name] !== undefined) !== (not === "!");
   }
   const unfinished = /\s(?:in|notin)\s+(\S+)/u.exec(clause);
-  if (unfinished !== null) throw badRequest(`unable to parse requirement: found '${unfinished[1] ?? ""}' expected: '('`);
+  if (unfinished !== null)
+    throw badRequest(`unable to parse requirement: found '${unfinished[1] ?? ""}' expected: '('`);
   throw badRequest(`unable to parse requirement: found '${clause}', expected: identifier`);
 }
 
@@ -63,29 +66,47 @@ const fieldsOfKind: Readonly<Record<string, readonly string[]>> = {
   Secret: ["type"],
   Namespace: ["status.phase"],
   Pod: ["spec.nodeName", "status.phase", "spec.serviceAccountName"],
-  Event: ["type", "reason", "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid"],
+  Event: [
+    "type",
+    "reason",
+    "involvedObject.kind",
+    "involvedObject.namespace",
+    "involvedObject.name",
+    "involvedObject.uid",
+  ],
 };
 
 function valueAt(object: StoredObject, path: string): string {
   let at: unknown = object;
-  for (const part of path.split(".")) at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[part] : undefined;
+  for (const part of path.split("."))
+    at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[part] : undefined;
   return typeof at === "string" ? at : "";
 }
 
 function fieldTest(clause: string, kind: string): Test {
   const parts = /^([^=!]+)(==|=|!=)(.*)$/u.exec(clause);
-  if (parts === null) throw badRequest(`invalid selector: '${clause}'; can't understand '${clause}'`);
+  if (parts === null)
+    throw badRequest(`invalid selector: '${clause}'; can't understand '${clause}'`);
   const [, path = "", operator, wanted] = parts;
-  if (path !== "metadata.name" && path !== "metadata.namespace" && !(fieldsOfKind[kind] ?? []).includes(path)) {
+  if (
+    path !== "metadata.name" &&
+    path !== "metadata.namespace" &&
+    !(fieldsOfKind[kind] ?? []).includes(path)
+  ) {
     throw badRequest(`field label not supported: ${path}`);
   }
   return (object) => (valueAt(object, path) === wanted) === (operator !== "!=");
 }
 
 /** The test for both selectors of a request, or null where they select everything. */
-export function parseSelectors(labels: string | null, fields: string | null, kind: string): Test | null {
+export function parseSelectors(
+  labels: string | null,
+  fields: string | null,
+  kind: string,
+): Test | null {
   const tests: Test[] = [];
   if (labels !== null && labels.trim() !== "") tests.push(...clauses(labels).map(labelTest));
-  if (fields !== null && fields.trim() !== "") tests.push(...clauses(fields).map((clause) => fieldTest(clause, kind)));
+  if (fields !== null && fields.trim() !== "")
+    tests.push(...clauses(fields).map((clause) => fieldTest(clause, kind)));
   return tests.length === 0 ? null : (object) => tests.every((test) => test(object));
 }

@@ -18,7 +18,12 @@ export type SlackBlock = Readonly<Record<string, unknown>> & { readonly type: st
 
 /** What the next request meets in place of its right answer. */
 export type SlackFault =
-  | { readonly kind: "answer"; readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly body: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Takes the message, then answers nothing and cuts the line. */
   | { readonly kind: "taken_and_cut" }
   | { readonly kind: "cut" }
@@ -47,7 +52,10 @@ export interface SinkOptions {
 const MAX_BODY = 1024 * 1024;
 const RETRY_AFTER_S = 1;
 
-export async function startSlackSink({ perSecond = Number.POSITIVE_INFINITY, nowMs = Date.now }: SinkOptions = {}): Promise<SlackSink> {
+export async function startSlackSink({
+  perSecond = Number.POSITIVE_INFINITY,
+  nowMs = Date.now,
+}: SinkOptions = {}): Promise<SlackSink> {
   const path = `/services/T${token(8)}/B${token(8)}/${token(24)}`;
   const taken: TakenMessage[] = [];
   const faults: SlackFault[] = [];
@@ -55,8 +63,15 @@ export async function startSlackSink({ perSecond = Number.POSITIVE_INFINITY, now
   let requests = 0;
   let recent: number[] = [];
 
-  const answer = (response: ServerResponse, status: number, body: string, headers: Readonly<Record<string, string>> = {}): void => {
-    response.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...headers }).end(body);
+  const answer = (
+    response: ServerResponse,
+    status: number,
+    body: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): void => {
+    response
+      .writeHead(status, { "content-type": "text/plain; charset=utf-8", ...headers })
+      .end(body);
   };
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -67,10 +82,16 @@ export async function startSlackSink({ perSecond = Number.POSITIVE_INFINITY, now
     if (fault?.kind === "cut") return void request.socket.destroy();
     if (fault?.kind === "silent") return;
     if (request.method !== "POST") return answer(response, 405, "invalid_method");
-    if (revoked || request.url?.split("/")[2] !== path.split("/")[2] || request.url?.split("/")[3] !== path.split("/")[3]) return answer(response, 404, "no_service");
+    if (
+      revoked ||
+      request.url?.split("/")[2] !== path.split("/")[2] ||
+      request.url?.split("/")[3] !== path.split("/")[3]
+    )
+      return answer(response, 404, "no_service");
     if (request.url !== path) return answer(response, 403, "invalid_token");
     recent = recent.filter((at) => at > nowMs() - 1000);
-    if (recent.length >= perSecond) return answer(response, 429, "rate_limited", { "retry-after": String(RETRY_AFTER_S) });
+    if (recent.length >= perSecond)
+      return answer(response, 429, "rate_limited", { "retry-after": String(RETRY_AFTER_S) });
     const result = body === null ? "invalid_payload" : takeMessage(body);
     if (typeof result === "string") return answer(response, 400, result);
     recent.push(nowMs());
@@ -103,7 +124,11 @@ export async function startSlackSink({ perSecond = Number.POSITIVE_INFINITY, now
 }
 
 function token(length: number): string {
-  return randomBytes(length).toString("base64url").replaceAll(/[-_]/g, "0").slice(0, length).toUpperCase();
+  return randomBytes(length)
+    .toString("base64url")
+    .replaceAll(/[-_]/g, "0")
+    .slice(0, length)
+    .toUpperCase();
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string | null> {
@@ -133,7 +158,8 @@ export function takeMessage(body: string): TakenMessage | string {
   if (text.length > 40_000) return "msg_too_long";
   if (blocks.length > 50) return "invalid_blocks";
   if (!blocks.every(isSoundBlock)) return "invalid_blocks";
-  if (blocks.reduce((sum: number, block) => sum + lengthOf(block), 0) > 10_000) return "msg_blocks_too_long";
+  if (blocks.reduce((sum: number, block) => sum + lengthOf(block), 0) > 10_000)
+    return "msg_blocks_too_long";
   return { text, blocks };
 }
 
@@ -142,16 +168,27 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isText(value: unknown, most: number, types: readonly string[]): boolean {
-  if (!isObject(value) || typeof value["text"] !== "string" || !types.includes(String(value["type"]))) return false;
-  const known = value["type"] === "mrkdwn" ? ["type", "text", "verbatim"] : ["type", "text", "emoji"];
-  return value["text"].length >= 1 && value["text"].length <= most && Object.keys(value).every((key) => known.includes(key));
+  if (
+    !isObject(value) ||
+    typeof value["text"] !== "string" ||
+    !types.includes(String(value["type"]))
+  )
+    return false;
+  const known =
+    value["type"] === "mrkdwn" ? ["type", "text", "verbatim"] : ["type", "text", "emoji"];
+  return (
+    value["text"].length >= 1 &&
+    value["text"].length <= most &&
+    Object.keys(value).every((key) => known.includes(key))
+  );
 }
 
 const BOTH = ["mrkdwn", "plain_text"] as const;
 
 function isSoundBlock(block: unknown): block is SlackBlock {
   if (!isObject(block)) return false;
-  const only = (...keys: readonly string[]): boolean => Object.keys(block).every((key) => key === "type" || key === "block_id" || keys.includes(key));
+  const only = (...keys: readonly string[]): boolean =>
+    Object.keys(block).every((key) => key === "type" || key === "block_id" || keys.includes(key));
   switch (block["type"]) {
     case "header":
       return only("text") && isText(block["text"], 150, ["plain_text"]);
@@ -159,13 +196,26 @@ function isSoundBlock(block: unknown): block is SlackBlock {
       return only();
     case "context": {
       const { elements } = block;
-      return only("elements") && Array.isArray(elements) && elements.length >= 1 && elements.length <= 10 && elements.every((element) => isText(element, 3000, BOTH));
+      return (
+        only("elements") &&
+        Array.isArray(elements) &&
+        elements.length >= 1 &&
+        elements.length <= 10 &&
+        elements.every((element) => isText(element, 3000, BOTH))
+      );
     }
     case "section": {
       const { text, fields } = block;
-      if (!only("text", "fields", "expand") || (text === undefined && fields === undefined)) return false;
+      if (!only("text", "fields", "expand") || (text === undefined && fields === undefined))
+        return false;
       if (text !== undefined && !isText(text, 3000, BOTH)) return false;
-      return fields === undefined || (Array.isArray(fields) && fields.length >= 1 && fields.length <= 10 && fields.every((field) => isText(field, 2000, BOTH)));
+      return (
+        fields === undefined ||
+        (Array.isArray(fields) &&
+          fields.length >= 1 &&
+          fields.length <= 10 &&
+          fields.every((field) => isText(field, 2000, BOTH)))
+      );
     }
     default:
       return false;
@@ -175,5 +225,9 @@ function isSoundBlock(block: unknown): block is SlackBlock {
 function lengthOf(value: unknown): number {
   if (Array.isArray(value)) return value.reduce((sum: number, one) => sum + lengthOf(one), 0);
   if (!isObject(value)) return 0;
-  return Object.entries(value).reduce((sum, [key, one]) => sum + (key === "text" && typeof one === "string" ? one.length : lengthOf(one)), 0);
+  return Object.entries(value).reduce(
+    (sum, [key, one]) =>
+      sum + (key === "text" && typeof one === "string" ? one.length : lengthOf(one)),
+    0,
+  );
 }

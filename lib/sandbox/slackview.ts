@@ -6,14 +6,23 @@ import type { Style } from "../report/style.ts";
 import { wrap } from "../report/text.ts";
 import type { TakenMessage } from "./slack.ts";
 
-export function slackView({ blocks, text }: TakenMessage, { width, style }: { readonly width: number; readonly style: Style }): string {
+export function slackView(
+  { blocks, text }: TakenMessage,
+  { width, style }: { readonly width: number; readonly style: Style },
+): string {
   const inner = width - 2;
-  const lines = blocks.length === 0 ? wrap(text, inner) : blocks.flatMap((block) => blockLines(block, inner, style));
+  const lines =
+    blocks.length === 0
+      ? wrap(text, inner)
+      : blocks.flatMap((block) => blockLines(block, inner, style));
   return lines.map((line) => `${style.dim("│")} ${line}`.trimEnd()).join("\n");
 }
 
 function textOf(value: unknown): string {
-  const text = typeof value === "object" && value !== null ? (value as Record<string, unknown>)["text"] : undefined;
+  const text =
+    typeof value === "object" && value !== null
+      ? (value as Record<string, unknown>)["text"]
+      : undefined;
   return typeof text === "string" ? text : "";
 }
 
@@ -24,7 +33,12 @@ function blockLines(block: TakenMessage["blocks"][number], width: number, style:
     case "divider":
       return [style.dim("─".repeat(Math.min(width, 40)))];
     case "context":
-      return [...(Array.isArray(block["elements"]) ? block["elements"] : []).flatMap((element) => wrap(inline(textOf(element)), width).map((line) => style.dim(line))), ""];
+      return [
+        ...(Array.isArray(block["elements"]) ? block["elements"] : []).flatMap((element) =>
+          wrap(inline(textOf(element)), width).map((line) => style.dim(line)),
+        ),
+        "",
+      ];
     case "section":
       return [...sectionLines(textOf(block["text"]), width, style), ""];
     default:
@@ -38,8 +52,12 @@ function sectionLines(text: string, width: number, style: Style): string[] {
   for (const line of text.split("\n")) {
     if (line === "```") code = !code;
     else if (code) lines.push(`    ${style.green(inline(line))}`);
-    else if (/^\*[^*]*\*$/.test(line)) lines.push(...wrap(inline(line.slice(1, -1)), width).map((part) => style.bold(part)));
-    else lines.push(...wrap(inline(line), width - 2).map((part, index) => (index === 0 ? part : `  ${part}`)));
+    else if (/^\*[^*]*\*$/.test(line))
+      lines.push(...wrap(inline(line.slice(1, -1)), width).map((part) => style.bold(part)));
+    else
+      lines.push(
+        ...wrap(inline(line), width - 2).map((part, index) => (index === 0 ? part : `  ${part}`)),
+      );
   }
   return lines;
 }

@@ -34,7 +34,13 @@ export class Refusal extends Error {
   readonly code: number;
   readonly body: Status;
 
-  constructor(code: number, reason: string | null, message: string, details?: Details, token?: string) {
+  constructor(
+    code: number,
+    reason: string | null,
+    message: string,
+    details?: Details,
+    token?: string,
+  ) {
     super(message);
     this.code = code;
     this.body = {
@@ -63,8 +69,17 @@ function detailsOf(resource: Subject, name?: string): Details {
 export const unauthorized = (): Refusal => new Refusal(401, "Unauthorized", "Unauthorized");
 
 /** @param namespace null at the cluster scope */
-export function forbidden(user: string, verb: string, resource: Subject, namespace: string | null, name?: string): Refusal {
-  const what = name === undefined || name === "" ? qualifiedName(resource) : `${qualifiedName(resource)} "${name}"`;
+export function forbidden(
+  user: string,
+  verb: string,
+  resource: Subject,
+  namespace: string | null,
+  name?: string,
+): Refusal {
+  const what =
+    name === undefined || name === ""
+      ? qualifiedName(resource)
+      : `${qualifiedName(resource)} "${name}"`;
   const where = namespace === null ? "at the cluster scope" : `in the namespace "${namespace}"`;
   return new Refusal(
     403,
@@ -75,17 +90,32 @@ export function forbidden(user: string, verb: string, resource: Subject, namespa
 }
 
 export function forbiddenPath(user: string, verb: string, path: string): Refusal {
-  return new Refusal(403, "Forbidden", `forbidden: User "${user}" cannot ${verb} path "${path}"`, {});
+  return new Refusal(
+    403,
+    "Forbidden",
+    `forbidden: User "${user}" cannot ${verb} path "${path}"`,
+    {},
+  );
 }
 
 export const notFound = (resource: Subject, name: string): Refusal =>
-  new Refusal(404, "NotFound", `${qualifiedName(resource)} "${name}" not found`, detailsOf(resource, name));
+  new Refusal(
+    404,
+    "NotFound",
+    `${qualifiedName(resource)} "${name}" not found`,
+    detailsOf(resource, name),
+  );
 
 export const noSuchResource = (): Refusal =>
   new Refusal(404, "NotFound", "the server could not find the requested resource", {});
 
 export const alreadyExists = (resource: Subject, name: string): Refusal =>
-  new Refusal(409, "AlreadyExists", `${qualifiedName(resource)} "${name}" already exists`, detailsOf(resource, name));
+  new Refusal(
+    409,
+    "AlreadyExists",
+    `${qualifiedName(resource)} "${name}" already exists`,
+    detailsOf(resource, name),
+  );
 
 export const conflict = (resource: Subject, name: string): Refusal =>
   new Refusal(
@@ -96,8 +126,16 @@ export const conflict = (resource: Subject, name: string): Refusal =>
   );
 
 /** An update of an object that isn't the one it was (registry/generic/registry/store.go, etcd3 preconditions). */
-export function otherUid(resource: Subject, namespace: string | null, name: string, wanted: string, found: string): Refusal {
-  const key = ["/registry", resource.plural, ...(namespace === null ? [] : [namespace]), name].join("/");
+export function otherUid(
+  resource: Subject,
+  namespace: string | null,
+  name: string,
+  wanted: string,
+  found: string,
+): Refusal {
+  const key = ["/registry", resource.plural, ...(namespace === null ? [] : [namespace]), name].join(
+    "/",
+  );
   return new Refusal(
     409,
     "Conflict",
@@ -106,7 +144,13 @@ export function otherUid(resource: Subject, namespace: string | null, name: stri
   );
 }
 
-export function preconditionFailed(kind: string, name: string, what: "UID" | "ResourceVersion", wanted: string, found: string): Refusal {
+export function preconditionFailed(
+  kind: string,
+  name: string,
+  what: "UID" | "ResourceVersion",
+  wanted: string,
+  found: string,
+): Refusal {
   const guess = what === "UID" ? "deleted and then recreated" : "modified";
   return new Refusal(
     409,
@@ -125,14 +169,23 @@ export interface ApplyConflict {
 }
 
 export function applyConflict(conflicts: readonly ApplyConflict[]): Refusal {
-  const by = (c: ApplyConflict): string => `"${c.manager}"${c.apiVersion === null ? "" : ` using ${c.apiVersion}`}`;
+  const by = (c: ApplyConflict): string =>
+    `"${c.manager}"${c.apiVersion === null ? "" : ` using ${c.apiVersion}`}`;
   const causes = conflicts.flatMap((c) =>
-    c.fields.map((field) => ({ reason: "FieldManagerConflict", message: `conflict with ${by(c)}`, field })),
+    c.fields.map((field) => ({
+      reason: "FieldManagerConflict",
+      message: `conflict with ${by(c)}`,
+      field,
+    })),
   );
   const text =
     causes.length === 1
       ? `${causes[0]?.message ?? ""}: ${causes[0]?.field ?? ""}`
-      : conflicts.map((c) => `conflicts with ${by(c)}:\n${c.fields.map((field) => `- ${field}`).join("\n")}`).join("\n");
+      : conflicts
+          .map(
+            (c) => `conflicts with ${by(c)}:\n${c.fields.map((field) => `- ${field}`).join("\n")}`,
+          )
+          .join("\n");
   const count = causes.length === 1 ? "1 conflict" : `${causes.length} conflicts`;
   return new Refusal(409, "Conflict", `Apply failed with ${count}: ${text}`, { causes });
 }
@@ -172,11 +225,20 @@ export const notAcceptable = (): Refusal =>
 /** Metadata of one was asked for where there are many, or the other way round. */
 export function wrongForm(form: string, kind: string, isList: boolean): Refusal {
   const found = isList ? `a list (*core.${kind}List)` : `not a list (*core.${kind})`;
-  return new Refusal(406, "NotAcceptable", `you requested ${form}, but the requested object is ${found}`);
+  return new Refusal(
+    406,
+    "NotAcceptable",
+    `you requested ${form}, but the requested object is ${found}`,
+  );
 }
 
 export const methodNotAllowed = (): Refusal =>
-  new Refusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
+  new Refusal(
+    405,
+    "MethodNotAllowed",
+    "the server does not allow this method on the requested resource",
+    {},
+  );
 
 const fieldReasons = {
   required: ["FieldValueRequired", "Required value"],
@@ -194,7 +256,12 @@ export interface FieldError {
 }
 
 /** 422 over the mistakes in an object (or in the options of a request, whose group is `meta.k8s.io`). */
-export function invalid(kind: string, group: string, name: string, errors: readonly FieldError[]): Refusal {
+export function invalid(
+  kind: string,
+  group: string,
+  name: string,
+  errors: readonly FieldError[],
+): Refusal {
   const causes = errors.map(({ mistake, field, detail }) => {
     const [reason, words] = fieldReasons[mistake];
     return { reason, message: detail === undefined ? words : `${words}: ${detail}`, field };
@@ -202,12 +269,17 @@ export function invalid(kind: string, group: string, name: string, errors: reado
   // A mistake that is found twice counts twice, and is told once.
   const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
   const list = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
-  return new Refusal(422, "Invalid", `${group === "" ? kind : `${kind}.${group}`} "${name}" is invalid: ${list ?? ""}`, {
-    ...(name === "" ? {} : { name }),
-    ...(group === "" ? {} : { group }),
-    ...(kind === "" ? {} : { kind }),
-    causes,
-  });
+  return new Refusal(
+    422,
+    "Invalid",
+    `${group === "" ? kind : `${kind}.${group}`} "${name}" is invalid: ${list ?? ""}`,
+    {
+      ...(name === "" ? {} : { name }),
+      ...(group === "" ? {} : { group }),
+      ...(kind === "" ? {} : { kind }),
+      causes,
+    },
+  );
 }
 
 /** A JSON patch whose test failed or whose path leads nowhere. */

@@ -85,9 +85,18 @@ export class Storage {
     const key = storageKey(object.metadata.namespace ?? null, object.metadata.name);
     const old = this.#of(resource).get(key) ?? null;
     this.#revision += 1;
-    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#revision) } };
+    const stored = {
+      ...object,
+      metadata: { ...object.metadata, resourceVersion: String(this.#revision) },
+    };
     this.#of(resource).set(key, stored);
-    this.#emit({ type: old === null ? "ADDED" : "MODIFIED", revision: this.#revision, resource, object: stored, old });
+    this.#emit({
+      type: old === null ? "ADDED" : "MODIFIED",
+      revision: this.#revision,
+      resource,
+      object: stored,
+      old,
+    });
     return stored;
   }
 
@@ -97,7 +106,10 @@ export class Storage {
     if (old === undefined) return;
     this.#of(resource).delete(key);
     this.#revision += 1;
-    const last = { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#revision) } };
+    const last = {
+      ...object,
+      metadata: { ...object.metadata, resourceVersion: String(this.#revision) },
+    };
     this.#emit({ type: "DELETED", revision: this.#revision, resource, object: last, old });
   }
 

@@ -2,7 +2,13 @@
  * What kube-apiserver refuses in an object, as far as it concerns Secrets and metadata: bodies that
  * can't be decoded (400), and fields that are wrong (422).
  */
-import { type Json, type JsonObject, type Resource, type StoredObject, isJsonObject } from "./objects.ts";
+import {
+  type Json,
+  type JsonObject,
+  type Resource,
+  type StoredObject,
+  isJsonObject,
+} from "./objects.ts";
 import { sameJson } from "./patch.ts";
 import type { FieldError } from "./status.ts";
 
@@ -11,7 +17,11 @@ const MAX_SECRET_BYTES = 1_048_576;
 
 const isWhite = (code: number): boolean => code === 10 || code === 13;
 const isDigit = (code: number): boolean =>
-  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 43 || code === 47;
+  (code >= 48 && code <= 57) ||
+  (code >= 65 && code <= 90) ||
+  (code >= 97 && code <= 122) ||
+  code === 43 ||
+  code === 47;
 
 /** Offset at which Go's `base64.StdEncoding` gives up, or null where it doesn't. */
 function base64Fault(text: string): number | null {
@@ -41,19 +51,30 @@ function base64Fault(text: string): number | null {
   return inQuantum === 0 ? null : text.length - inQuantum;
 }
 
-const goTypes: Readonly<Record<string, string>> = { number: "number", boolean: "bool", object: "object", string: "string" };
-const goType = (value: Json | undefined): string => (Array.isArray(value) ? "array" : (goTypes[typeof value] ?? "value"));
+const goTypes: Readonly<Record<string, string>> = {
+  number: "number",
+  boolean: "bool",
+  object: "object",
+  string: "string",
+};
+const goType = (value: Json | undefined): string =>
+  Array.isArray(value) ? "array" : (goTypes[typeof value] ?? "value");
 
 /** Why the fields of a Secret can't be decoded, in Go's words, or null. */
 export function secretDecodeFault(body: JsonObject): string | null {
   const { data, stringData, immutable, type } = body;
-  for (const [name, map] of [["data", data], ["stringData", stringData]] as const) {
+  for (const [name, map] of [
+    ["data", data],
+    ["stringData", stringData],
+  ] as const) {
     if (map === undefined || map === null) continue;
     const of = name === "data" ? "[]uint8" : "string";
-    if (!isJsonObject(map)) return `json: cannot unmarshal ${goType(map)} into Go struct field Secret.${name} of type map[string]${of}`;
+    if (!isJsonObject(map))
+      return `json: cannot unmarshal ${goType(map)} into Go struct field Secret.${name} of type map[string]${of}`;
     for (const value of Object.values(map)) {
       if (value === null) continue;
-      if (typeof value !== "string") return `json: cannot unmarshal ${goType(value)} into Go struct field Secret.${name} of type ${of}`;
+      if (typeof value !== "string")
+        return `json: cannot unmarshal ${goType(value)} into Go struct field Secret.${name} of type ${of}`;
       const fault = name === "data" ? base64Fault(value) : null;
       if (fault !== null) return `illegal base64 data at input byte ${fault}`;
     }
@@ -70,7 +91,8 @@ export function secretDecodeFault(body: JsonObject): string | null {
 /** Why the metadata can't be decoded, or null. */
 export function metadataDecodeFault(metadata: Json | undefined): string | null {
   if (metadata === undefined || metadata === null) return null;
-  if (!isJsonObject(metadata)) return `json: cannot unmarshal ${goType(metadata)} into Go struct field .metadata of type v1.ObjectMeta`;
+  if (!isJsonObject(metadata))
+    return `json: cannot unmarshal ${goType(metadata)} into Go struct field .metadata of type v1.ObjectMeta`;
   for (const name of ["name", "namespace", "generateName", "uid", "resourceVersion"]) {
     const value = metadata[name];
     if (value !== undefined && value !== null && typeof value !== "string") {
@@ -119,9 +141,12 @@ function nameError(resource: Resource, name: string): FieldError | null {
   const form = asLabel ? label : subdomain;
   if (new RegExp(`^${form}$`, "u").test(name)) {
     const most = asLabel ? 63 : 253;
-    return name.length <= most ? null : invalid("metadata.name", name, `must be no more than ${most} characters`);
+    return name.length <= most
+      ? null
+      : invalid("metadata.name", name, `must be no more than ${most} characters`);
   }
-  if (asLabel && new RegExp(`^${subdomain}$`, "u").test(name)) return invalid("metadata.name", name, "must not contain dots");
+  if (asLabel && new RegExp(`^${subdomain}$`, "u").test(name))
+    return invalid("metadata.name", name, "must not contain dots");
   const rule = asLabel
     ? "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc'"
     : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com'";
@@ -143,7 +168,8 @@ function labelErrors(labels: Readonly<Record<string, string>>): FieldError[] {
         ),
       );
     }
-    if (value.length > 63) errors.push(invalid("metadata.labels", value, "must be no more than 63 characters"));
+    if (value.length > 63)
+      errors.push(invalid("metadata.labels", value, "must be no more than 63 characters"));
     if (!new RegExp(`^(${namePart})?$`, "u").test(value)) {
       errors.push(
         invalid(
@@ -173,18 +199,27 @@ function secretErrors(secret: StoredObject): FieldError[] {
     }
   }
   if (sizeBytes > MAX_SECRET_BYTES) {
-    errors.push({ mistake: "tooLong", field: "data", detail: `may not be more than ${MAX_SECRET_BYTES} bytes` });
+    errors.push({
+      mistake: "tooLong",
+      field: "data",
+      detail: `may not be more than ${MAX_SECRET_BYTES} bytes`,
+    });
   }
   if (secret.type === "kubernetes.io/tls") {
     for (const key of ["tls.crt", "tls.key"]) {
-      if (secret.data?.[key] === undefined) errors.push({ mistake: "required", field: `data[${key}]` });
+      if (secret.data?.[key] === undefined)
+        errors.push({ mistake: "required", field: `data[${key}]` });
     }
   }
   return errors;
 }
 
 /** Everything that is wrong with an object that is to be stored. */
-export function objectErrors(resource: Resource, next: StoredObject, old: StoredObject | null): FieldError[] {
+export function objectErrors(
+  resource: Resource,
+  next: StoredObject,
+  old: StoredObject | null,
+): FieldError[] {
   const errors: FieldError[] = [];
   const wrongName = old === null ? nameError(resource, next.metadata.name) : null;
   if (wrongName !== null) errors.push(wrongName);
@@ -194,11 +229,14 @@ export function objectErrors(resource: Resource, next: StoredObject, old: Stored
     errors.push(changed, changed);
   }
   if (resource.kind !== "Secret") return errors;
-  if (old !== null && next.type !== old.type) errors.push(invalid("type", next.type ?? "", "field is immutable"));
+  if (old !== null && next.type !== old.type)
+    errors.push(invalid("type", next.type ?? "", "field is immutable"));
   if (old?.immutable === true) {
     const fixed = "field is immutable when `immutable` is set";
-    if (next.immutable !== true) errors.push({ mistake: "forbidden", field: "immutable", detail: fixed });
-    if (!sameJson(next.data ?? {}, old.data ?? {})) errors.push({ mistake: "forbidden", field: "data", detail: fixed });
+    if (next.immutable !== true)
+      errors.push({ mistake: "forbidden", field: "immutable", detail: fixed });
+    if (!sameJson(next.data ?? {}, old.data ?? {}))
+      errors.push({ mistake: "forbidden", field: "data", detail: fixed });
   }
   return [...errors, ...secretErrors(next)];
 }

@@ -16,7 +16,15 @@ import {
   isJsonObject,
 } from "./objects.ts";
 import { type Writer, afterApply, afterUpdate } from "./ownership.ts";
-import { type JsonPatchStep, PatchStepFailure, applyMerge, jsonPatch, mergePatch, removeField, sameJson } from "./patch.ts";
+import {
+  type JsonPatchStep,
+  PatchStepFailure,
+  applyMerge,
+  jsonPatch,
+  mergePatch,
+  removeField,
+  sameJson,
+} from "./patch.ts";
 import { wantedForm } from "./read.ts";
 import { renderObject } from "./represent.ts";
 import { type Call, type Reply, isDryRun, isTrue } from "./request.ts";
@@ -37,18 +45,29 @@ import { normalizedSecret, objectErrors } from "./validate.ts";
 
 function writerOf(call: Call): Writer {
   const manager = call.query.get("fieldManager") ?? "";
-  return { manager: manager === "" ? call.agent : manager, apiVersion: apiVersionOf(call.target.resource), time: timestamp(call.nowMs) };
+  return {
+    manager: manager === "" ? call.agent : manager,
+    apiVersion: apiVersionOf(call.target.resource),
+    time: timestamp(call.nowMs),
+  };
 }
 
 function checkNamespace(metadata: JsonObject, namespace: string | null): void {
   const given = textOf(metadata["namespace"]);
   if (given !== "" && given !== namespace) {
-    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+    throw badRequest(
+      "the namespace of the provided object does not match the namespace sent on the request",
+    );
   }
 }
 
 /** @throws Refusal 400, 404, 409, 422 */
-function createFrom(storage: Storage, call: Call, body: JsonObject, apply: { readonly force: boolean } | null): StoredObject {
+function createFrom(
+  storage: Storage,
+  call: Call,
+  body: JsonObject,
+  apply: { readonly force: boolean } | null,
+): StoredObject {
   const { resource, namespace } = call.target;
   const metadata = isJsonObject(body["metadata"]) ? body["metadata"] : {};
   checkNamespace(metadata, namespace);
@@ -64,7 +83,9 @@ function createFrom(storage: Storage, call: Call, body: JsonObject, apply: { rea
   const name = generated ? prefix + randomSuffix() : textOf(metadata["name"]);
   if (name === "") {
     const detail = "name or generateName is required";
-    throw invalid(resource.kind, resource.group, "", [{ mistake: "required", field: "metadata.name", detail }]);
+    throw invalid(resource.kind, resource.group, "", [
+      { mistake: "required", field: "metadata.name", detail },
+    ]);
   }
   const bare = builtObject(resource, body, {
     name,
@@ -75,12 +96,17 @@ function createFrom(storage: Storage, call: Call, body: JsonObject, apply: { rea
     ...(resource.generations ? { generation: 1 } : {}),
   });
   const writer = writerOf(call);
-  const managedFields = apply === null ? afterUpdate(null, bare, writer) : afterApply(null, body, writer, apply.force).managedFields;
-  const object = managedFields.length === 0 ? bare : { ...bare, metadata: { ...bare.metadata, managedFields } };
+  const managedFields =
+    apply === null
+      ? afterUpdate(null, bare, writer)
+      : afterApply(null, body, writer, apply.force).managedFields;
+  const object =
+    managedFields.length === 0 ? bare : { ...bare, metadata: { ...bare.metadata, managedFields } };
   const errors = objectErrors(resource, object, null);
   if (errors.length > 0) throw invalid(resource.kind, resource.group, name, errors);
   if (storage.get(resource, namespace, name) !== null) throw alreadyExists(resource, name);
-  if (!isDryRun(call.query, apply === null ? "CreateOptions" : "PatchOptions")) return storage.put(resource, object);
+  if (!isDryRun(call.query, apply === null ? "CreateOptions" : "PatchOptions"))
+    return storage.put(resource, object);
   const { resourceVersion: _none, ...rest } = object.metadata;
   return { ...object, metadata: rest as ObjectMeta };
 }
@@ -100,15 +126,31 @@ export function createObject(storage: Storage, call: Call): Reply {
 function checkName(body: JsonObject, name: string): void {
   const found = textOf((isJsonObject(body["metadata"]) ? body["metadata"] : {})["name"]);
   if (found !== "" && found !== name) {
-    throw badRequest(`the name of the object (${found}) does not match the name on the URL (${name})`);
+    throw badRequest(
+      `the name of the object (${found}) does not match the name on the URL (${name})`,
+    );
   }
 }
 
 /** Stores what `body` makes of `live`. @throws Refusal 409, 422 */
-function storeChange(storage: Storage, call: Call, live: StoredObject, body: JsonObject, fields: (next: StoredObject) => ObjectMeta["managedFields"]): StoredObject {
+function storeChange(
+  storage: Storage,
+  call: Call,
+  live: StoredObject,
+  body: JsonObject,
+  fields: (next: StoredObject) => ObjectMeta["managedFields"],
+): StoredObject {
   const { resource } = call.target;
   const metadata = isJsonObject(body["metadata"]) ? body["metadata"] : {};
-  const { name, namespace, creationTimestamp, generateName, deletionTimestamp, deletionGracePeriodSeconds, generation } = live.metadata;
+  const {
+    name,
+    namespace,
+    creationTimestamp,
+    generateName,
+    deletionTimestamp,
+    deletionGracePeriodSeconds,
+    generation,
+  } = live.metadata;
   const given = textOf(metadata["resourceVersion"]);
   const next = builtObject(resource, body, {
     name,
@@ -119,16 +161,24 @@ function storeChange(storage: Storage, call: Call, live: StoredObject, body: Jso
     creationTimestamp,
     ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
     ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
-    ...(generation === undefined ? {} : { generation: generation + (sameJson(live["spec"], body["spec"]) ? 0 : 1) }),
+    ...(generation === undefined
+      ? {}
+      : { generation: generation + (sameJson(live["spec"], body["spec"]) ? 0 : 1) }),
   });
   if (given !== "" && given !== live.metadata.resourceVersion) throw conflict(resource, name);
   const managedFields = fields(next);
-  const object = managedFields === undefined || managedFields.length === 0 ? next : { ...next, metadata: { ...next.metadata, managedFields } };
+  const object =
+    managedFields === undefined || managedFields.length === 0
+      ? next
+      : { ...next, metadata: { ...next.metadata, managedFields } };
   const errors = objectErrors(resource, object, live);
   if (errors.length > 0) throw invalid(resource.kind, resource.group, name, errors);
   if (sameJson(object, live)) return live;
   if (isDryRun(call.query, "PatchOptions")) return object;
-  if (object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).length === 0) {
+  if (
+    object.metadata.deletionTimestamp !== undefined &&
+    (object.metadata.finalizers ?? []).length === 0
+  ) {
     storage.remove(resource, object);
     return object;
   }
@@ -144,8 +194,11 @@ export function updateObject(storage: Storage, call: Call): Reply {
   const live = storage.get(resource, namespace, name ?? "");
   if (live === null) throw notFound(resource, name ?? "");
   const uid = textOf((isJsonObject(body["metadata"]) ? body["metadata"] : {})["uid"]);
-  if (uid !== "" && uid !== live.metadata.uid) throw otherUid(resource, namespace, live.metadata.name, uid, live.metadata.uid);
-  const stored = storeChange(storage, call, live, body, (next) => afterUpdate(live, next, writerOf(call)));
+  if (uid !== "" && uid !== live.metadata.uid)
+    throw otherUid(resource, namespace, live.metadata.name, uid, live.metadata.uid);
+  const stored = storeChange(storage, call, live, body, (next) =>
+    afterUpdate(live, next, writerOf(call)),
+  );
   return { status: 200, body: renderObject(resource, stored, wanted) };
 }
 
@@ -153,7 +206,10 @@ function parsePatch(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (error) {
-    const why = error instanceof SyntaxError && /end of JSON/u.test(error.message) ? "unexpected end of JSON input" : "invalid character";
+    const why =
+      error instanceof SyntaxError && /end of JSON/u.test(error.message)
+        ? "unexpected end of JSON input"
+        : "invalid character";
     throw badRequest(`error decoding patch: ${why}`);
   }
 }
@@ -163,7 +219,9 @@ function patched(live: StoredObject, call: Call): Json {
   const target = live as unknown as Json;
   if (call.contentType !== "application/json-patch+json") return mergePatch(target, patch);
   if (!Array.isArray(patch)) {
-    throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp");
+    throw badRequest(
+      "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+    );
   }
   try {
     return jsonPatch(target, patch as unknown as JsonPatchStep[]);
@@ -185,7 +243,8 @@ function applied(storage: Storage, call: Call): { status: number; object: Stored
     throw badRequest("invalid object type: /, Kind=");
   }
   const metadata = isJsonObject(body["metadata"]) ? body["metadata"] : {};
-  if (metadata["managedFields"] !== undefined) throw badRequest("metadata.managedFields must be nil");
+  if (metadata["managedFields"] !== undefined)
+    throw badRequest("metadata.managedFields must be nil");
   checkName(body, name ?? "");
   checkNamespace(metadata, namespace);
   const fault = decodeFault(resource, body);
@@ -194,9 +253,16 @@ function applied(storage: Storage, call: Call): { status: number; object: Stored
     const kind = `${version.includes("/") ? version : `/${version}`}, Kind=${resource.kind}`;
     const what = `${textOf(metadata["namespace"])}/${name ?? ""}; ${kind}`;
     const why = `unable to convert unstructured object to ${kind}: error decoding from json: ${fault}`;
-    throw new Refusal(500, null, `failed to convert new object (${what}) to proper version: ${why}`);
+    throw new Refusal(
+      500,
+      null,
+      `failed to convert new object (${what}) to proper version: ${why}`,
+    );
   }
-  const config = resource.kind === "Secret" && body["data"] !== undefined ? { ...body, data: normalizedSecret(body)["data"] ?? {} } : body;
+  const config =
+    resource.kind === "Secret" && body["data"] !== undefined
+      ? { ...body, data: normalizedSecret(body)["data"] ?? {} }
+      : body;
   const force = isTrue(call.query.get("force"));
   const live = storage.get(resource, namespace, name ?? "");
   if (live === null) {
@@ -207,10 +273,17 @@ function applied(storage: Storage, call: Call): { status: number; object: Stored
   const { resourceVersion: _version, ...liveMetadata } = live.metadata;
   let merged = applyMerge({ ...live, metadata: liveMetadata } as unknown as Json, config);
   for (const segments of removed) merged = removeField(merged, segments);
-  return { status: 200, object: storeChange(storage, call, live, merged as JsonObject, () => managedFields) };
+  return {
+    status: 200,
+    object: storeChange(storage, call, live, merged as JsonObject, () => managedFields),
+  };
 }
 
-const patchTypes = ["application/merge-patch+json", "application/strategic-merge-patch+json", "application/json-patch+json"];
+const patchTypes = [
+  "application/merge-patch+json",
+  "application/strategic-merge-patch+json",
+  "application/json-patch+json",
+];
 
 export function patchObject(storage: Storage, call: Call): Reply {
   const { resource, namespace, name } = call.target;
@@ -221,15 +294,18 @@ export function patchObject(storage: Storage, call: Call): Reply {
   const optionError = (mistake: "required" | "forbidden", field: string, detail: string): Refusal =>
     invalid("PatchOptions", "meta.k8s.io", "", [{ mistake, field, detail }]);
   if (isApply) {
-    if ((call.query.get("fieldManager") ?? "") === "") throw optionError("required", "fieldManager", "is required for apply patch");
+    if ((call.query.get("fieldManager") ?? "") === "")
+      throw optionError("required", "fieldManager", "is required for apply patch");
     const { status, object } = applied(storage, call);
     return { status, body: renderObject(resource, object, wanted) };
   }
-  if (call.query.get("force") !== null) throw optionError("forbidden", "force", "may not be specified for non-apply patch");
+  if (call.query.get("force") !== null)
+    throw optionError("forbidden", "force", "may not be specified for non-apply patch");
   const live = storage.get(resource, namespace, name ?? "");
   if (live === null) throw notFound(resource, name ?? "");
   const body = patched(live, call);
-  if (!isJsonObject(body)) throw badRequest("error decoding patch: json: cannot unmarshal into Go value");
+  if (!isJsonObject(body))
+    throw badRequest("error decoding patch: json: cannot unmarshal into Go value");
   const fault = decodeFault(resource, body);
   if (fault !== null) {
     // The real server quotes the whole object here, values and all: a client mustn't pass this message on.
@@ -237,14 +313,17 @@ export function patchObject(storage: Storage, call: Call): Reply {
     throw invalid("", "", "", [{ mistake: "invalid", field: "patch", detail }]);
   }
   checkName(body, name ?? "");
-  const stored = storeChange(storage, call, live, body, (next) => afterUpdate(live, next, writerOf(call)));
+  const stored = storeChange(storage, call, live, body, (next) =>
+    afterUpdate(live, next, writerOf(call)),
+  );
   return { status: 200, body: renderObject(resource, stored, wanted) };
 }
 
 /** Takes away all that lies in a namespace; there is no controller that would do it later. */
 function emptyNamespace(storage: Storage, name: string, all: readonly Resource[]): void {
   for (const resource of all.filter(({ namespaced }) => namespaced)) {
-    for (const [, object] of storage.all(resource)) if (object.metadata.namespace === name) storage.remove(resource, object);
+    for (const [, object] of storage.all(resource))
+      if (object.metadata.namespace === name) storage.remove(resource, object);
   }
 }
 
@@ -256,15 +335,31 @@ export function deleteObject(storage: Storage, call: Call, all: readonly Resourc
   if (live === null) throw notFound(resource, name ?? "");
   const { uid, resourceVersion } = live.metadata;
   const preconditions = isJsonObject(options["preconditions"]) ? options["preconditions"] : {};
-  const [wantedUid, wantedVersion] = [textOf(preconditions["uid"]), textOf(preconditions["resourceVersion"])];
-  if (wantedUid !== "" && wantedUid !== uid) throw preconditionFailed(resource.kind, live.metadata.name, "UID", wantedUid, uid);
+  const [wantedUid, wantedVersion] = [
+    textOf(preconditions["uid"]),
+    textOf(preconditions["resourceVersion"]),
+  ];
+  if (wantedUid !== "" && wantedUid !== uid)
+    throw preconditionFailed(resource.kind, live.metadata.name, "UID", wantedUid, uid);
   if (wantedVersion !== "" && wantedVersion !== resourceVersion) {
-    throw preconditionFailed(resource.kind, live.metadata.name, "ResourceVersion", wantedVersion, resourceVersion);
+    throw preconditionFailed(
+      resource.kind,
+      live.metadata.name,
+      "ResourceVersion",
+      wantedVersion,
+      resourceVersion,
+    );
   }
   // With a body the server reads no option from the query (apiserver/pkg/endpoints/handlers/delete.go, DeleteResource): a dryRun there is passed over.
-  const dry = isDryRun(call.body.length === 0 ? call.query : queryOf(options["dryRun"]), "DeleteOptions");
+  const dry = isDryRun(
+    call.body.length === 0 ? call.query : queryOf(options["dryRun"]),
+    "DeleteOptions",
+  );
   const grace = resource.kind === "Namespace" ? {} : { deletionGracePeriodSeconds: 0 };
-  const going = { ...live, metadata: { ...live.metadata, deletionTimestamp: timestamp(call.nowMs), ...grace } };
+  const going = {
+    ...live,
+    metadata: { ...live.metadata, deletionTimestamp: timestamp(call.nowMs), ...grace },
+  };
   if ((live.metadata.finalizers ?? []).length > 0) {
     const stored = dry ? going : storage.put(resource, going);
     return { status: 200, body: renderObject(resource, stored, wanted) };
@@ -274,14 +369,30 @@ export function deleteObject(storage: Storage, call: Call, all: readonly Resourc
     storage.remove(resource, live);
   }
   if (resource.kind === "Namespace" || resource.kind === "Pod") {
-    return { status: 200, body: renderObject(resource, { ...going, status: { phase: "Terminating" } }, wanted) };
+    return {
+      status: 200,
+      body: renderObject(resource, { ...going, status: { phase: "Terminating" } }, wanted),
+    };
   }
-  const details = { name: live.metadata.name, ...(resource.group === "" ? {} : { group: resource.group }), kind: resource.plural, uid };
-  return { status: 200, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details } };
+  const details = {
+    name: live.metadata.name,
+    ...(resource.group === "" ? {} : { group: resource.group }),
+    kind: resource.plural,
+    uid,
+  };
+  return {
+    status: 200,
+    body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details },
+  };
 }
 
 function queryOf(dryRun: unknown): URLSearchParams {
-  return new URLSearchParams((Array.isArray(dryRun) ? dryRun : []).map((value): [string, string] => ["dryRun", String(value)]));
+  return new URLSearchParams(
+    (Array.isArray(dryRun) ? dryRun : []).map((value): [string, string] => [
+      "dryRun",
+      String(value),
+    ]),
+  );
 }
 
 function decodeOptions(body: Buffer): JsonObject {

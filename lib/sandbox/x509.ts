@@ -52,7 +52,8 @@ const exported = new WeakMap<KeyPair, Map<string, string>>();
 
 /** A private key as PEM: `traditional` is SEC 1 for EC (as tailscaled writes it) and PKCS#1 for RSA; Ed25519 has PKCS#8 only. */
 export function keyPemOf(key: KeyPair, format: "traditional" | "pkcs8" = "traditional"): string {
-  const type = format === "pkcs8" || key.kind === "Ed25519" ? "pkcs8" : key.kind === "RSA" ? "pkcs1" : "sec1";
+  const type =
+    format === "pkcs8" || key.kind === "Ed25519" ? "pkcs8" : key.kind === "RSA" ? "pkcs1" : "sec1";
   const known = exported.get(key) ?? new Map<string, string>();
   exported.set(key, known);
   const text = known.get(type) ?? key.privateKey.export({ type, format: "pem" }).toString();
@@ -75,7 +76,11 @@ const rsaOids = {
   "SHA-512": "1.2.840.113549.1.1.13",
 } as const;
 
-function signed(tbsWith: (algorithm: Buffer) => Buffer, key: KeyPair, wanted?: SignatureHash): Buffer {
+function signed(
+  tbsWith: (algorithm: Buffer) => Buffer,
+  key: KeyPair,
+  wanted?: SignatureHash,
+): Buffer {
   const hash = wanted ?? (key.kind === "P-384" ? "SHA-384" : "SHA-256");
   const algorithm =
     key.kind === "Ed25519"
@@ -97,7 +102,9 @@ const attributeOids = { C: "2.5.4.6", O: "2.5.4.10", OU: "2.5.4.11", CN: "2.5.4.
 export function nameDer(name: Name): Buffer {
   return sequence(
     name.map(([attribute, value]) => {
-      const text = /^[A-Za-z0-9 '()+,\-./:=?]*$/u.test(value) ? printableString(value) : utf8String(value);
+      const text = /^[A-Za-z0-9 '()+,\-./:=?]*$/u.test(value)
+        ? printableString(value)
+        : utf8String(value);
       return set(sequence(oid(attributeOids[attribute]), text));
     }),
   );
@@ -157,7 +164,8 @@ export interface RevokedEntry {
   readonly reason?: number;
 }
 
-const reasonExtension = (reason: number): Buffer => sequence(extensionDer({ oid: "2.5.29.21", value: Buffer.from([0x0a, 1, reason]) }));
+const reasonExtension = (reason: number): Buffer =>
+  sequence(extensionDer({ oid: "2.5.29.21", value: Buffer.from([0x0a, 1, reason]) }));
 
 /** DER of a revocation list (RFC 5280 §5). */
 export function revocationListDer(
@@ -171,10 +179,19 @@ export function revocationListDer(
   },
   signer: KeyPair,
 ): Buffer {
-  const entries = parts.revoked.map((entry) => sequence(integerHex(entry.serial), time(entry.revokedAt), ...(entry.reason === undefined ? [] : [reasonExtension(entry.reason)])));
+  const entries = parts.revoked.map((entry) =>
+    sequence(
+      integerHex(entry.serial),
+      time(entry.revokedAt),
+      ...(entry.reason === undefined ? [] : [reasonExtension(entry.reason)]),
+    ),
+  );
   const extensions = [
     extensionDer({ oid: "2.5.29.35", value: sequence(implicit(0, parts.keyId)) }),
-    extensionDer({ oid: "2.5.29.20", value: integer(Math.floor(parts.thisUpdate.getTime() / 1000)) }),
+    extensionDer({
+      oid: "2.5.29.20",
+      value: integer(Math.floor(parts.thisUpdate.getTime() / 1000)),
+    }),
     ...(parts.extensions ?? []),
   ];
   return signed(
@@ -201,7 +218,11 @@ export function sanExtension(names: readonly string[], critical = false): Extens
     oid: "2.5.29.17",
     critical,
     value: sequence(
-      names.map((name) => (isIP(name) === 0 ? implicit(2, Buffer.from(name, "latin1")) : implicit(7, addressOctets(name)))),
+      names.map((name) =>
+        isIP(name) === 0
+          ? implicit(2, Buffer.from(name, "latin1"))
+          : implicit(7, addressOctets(name)),
+      ),
     ),
   };
 }
@@ -213,7 +234,12 @@ function addressOctets(address: string): Buffer {
   const before = words(head);
   const after = tail === undefined ? [] : words(tail);
   const zeros = Array<string>(8 - before.length - after.length).fill("0");
-  return Buffer.from([...before, ...(tail === undefined ? [] : zeros), ...after].map((word) => word.padStart(4, "0")).join(""), "hex");
+  return Buffer.from(
+    [...before, ...(tail === undefined ? [] : zeros), ...after]
+      .map((word) => word.padStart(4, "0"))
+      .join(""),
+    "hex",
+  );
 }
 
 /** One signed certificate timestamp as it is to stand in a certificate. */
@@ -228,7 +254,10 @@ const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 0xff]);
  * The embedded SCT list (RFC 6962 §3.2, §3.3). Log ids and signatures are bytes from `random`: nothing
  * that reads only the timestamps can tell, and no log would own up to them.
  */
-export function sctExtension(scts: readonly SctParts[], random: (sizeBytes: number) => Uint8Array): Extension {
+export function sctExtension(
+  scts: readonly SctParts[],
+  random: (sizeBytes: number) => Uint8Array,
+): Extension {
   const items = scts.map(({ timestampMs, extensions = Buffer.alloc(0) }) => {
     const stamp = Buffer.alloc(8);
     stamp.writeBigUInt64BE(BigInt(timestampMs));
@@ -246,5 +275,8 @@ export function sctExtension(scts: readonly SctParts[], random: (sizeBytes: numb
     return Buffer.concat([u16(body.length), body]);
   });
   const list = Buffer.concat(items);
-  return { oid: "1.3.6.1.4.1.11129.2.4.2", value: octetString(Buffer.concat([u16(list.length), list])) };
+  return {
+    oid: "1.3.6.1.4.1.11129.2.4.2",
+    value: octetString(Buffer.concat([u16(list.length), list])),
+  };
 }

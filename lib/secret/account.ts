@@ -15,7 +15,8 @@ export function accountThumbprint(pem: Uint8Array): string | null {
   try {
     const jwk = createPublicKey(key).export({ format: "jwk" });
     // RFC 7638 §3.2: the required members in lexicographic order, without white space.
-    if (jwk.kty === "EC") return digest({ crv: jwk["crv"], kty: jwk.kty, x: jwk["x"], y: jwk["y"] });
+    if (jwk.kty === "EC")
+      return digest({ crv: jwk["crv"], kty: jwk.kty, x: jwk["x"], y: jwk["y"] });
     if (jwk.kty === "RSA") return digest({ e: jwk["e"], kty: jwk.kty, n: jwk["n"] });
     return null;
   } catch {

@@ -41,19 +41,32 @@ function accountField(shape: Shape, fieldBase: string): string | null {
 /** Base of an account key's field, or `null` where the shape keeps no account key there. */
 export function accountFieldBase(shape: Shape, field: string): string | null {
   const suffix = `.${ACCOUNT_FIELD}`;
-  const base = field === ACCOUNT_FIELD ? ACCOUNT_FIELD_BASE : field.endsWith(suffix) ? field.slice(0, -suffix.length) : null;
+  const base =
+    field === ACCOUNT_FIELD
+      ? ACCOUNT_FIELD_BASE
+      : field.endsWith(suffix)
+        ? field.slice(0, -suffix.length)
+        : null;
   return base !== null && accountField(shape, base) === field ? base : null;
 }
 
 /** Names of the certificate's and the key's field of `fieldBase`, or `null` where the shape holds no such pair. */
-export function pairFields(shape: Shape, fieldBase: string): { readonly certificate: string; readonly key: string } | null {
+export function pairFields(
+  shape: Shape,
+  fieldBase: string,
+): { readonly certificate: string; readonly key: string } | null {
   const form = pairForm(shape);
-  if (form === "tls" ? fieldBase !== TLS_FIELD_BASE : form === null || !isHostName(fieldBase)) return null;
+  if (form === "tls" ? fieldBase !== TLS_FIELD_BASE : form === null || !isHostName(fieldBase))
+    return null;
   return { certificate: `${fieldBase}.crt`, key: `${fieldBase}.key` };
 }
 
 /** Names of the fields that a backup of `kind` may hold; empty where shape and base allow none. */
-export function allowedFields(shape: Shape, fieldBase: string, kind: KeptKind): ReadonlySet<string> {
+export function allowedFields(
+  shape: Shape,
+  fieldBase: string,
+  kind: KeptKind,
+): ReadonlySet<string> {
   const fields = new Set<string>();
   const account = accountField(shape, fieldBase);
   if ((kind === "account-key" || kind === "replaced") && account !== null) fields.add(account);
@@ -65,7 +78,8 @@ export function allowedFields(shape: Shape, fieldBase: string, kind: KeptKind): 
   return fields;
 }
 
-const LABEL_PREFIX = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+const LABEL_PREFIX =
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 const LABEL_NAME = /^(?=.{1,63}$)[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^(?=.{0,63}$)(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?$/;
 
@@ -77,7 +91,8 @@ const LABEL_VALUE = /^(?=.{0,63}$)(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)
 export function isKeptLabel(shape: Shape, key: string): boolean {
   const slash = key.indexOf("/");
   const prefix = slash < 0 ? "" : key.slice(0, slash);
-  if (!LABEL_NAME.test(key.slice(slash + 1)) || (slash >= 0 && !LABEL_PREFIX.test(prefix))) return false;
+  if (!LABEL_NAME.test(key.slice(slash + 1)) || (slash >= 0 && !LABEL_PREFIX.test(prefix)))
+    return false;
   if (prefix === "tailscale.com") return shape !== "tls";
   return shape === "tls" || (shape === "recorder" && RECORDER_LABELS.has(key));
 }
@@ -102,13 +117,22 @@ export function isKeptAnnotation(shape: Shape, key: string): boolean {
 }
 
 /** The labels that are kept, sorted by key, at most `MAX_LABELS`. */
-export function keptLabels(shape: Shape, labels: Readonly<Record<string, unknown>>): Record<string, string> {
+export function keptLabels(
+  shape: Shape,
+  labels: Readonly<Record<string, unknown>>,
+): Record<string, string> {
   return kept(labels, (key, value) => isKeptLabel(shape, key) && isLabelValue(value));
 }
 
 /** The annotations that are kept, sorted by key. */
-export function keptAnnotations(shape: Shape, all: Readonly<Record<string, unknown>>): Record<string, string> {
-  return kept(all, (key, value) => isKeptAnnotation(shape, key) && value.length <= MAX_ANNOTATION_CHARS);
+export function keptAnnotations(
+  shape: Shape,
+  all: Readonly<Record<string, unknown>>,
+): Record<string, string> {
+  return kept(
+    all,
+    (key, value) => isKeptAnnotation(shape, key) && value.length <= MAX_ANNOTATION_CHARS,
+  );
 }
 
 function kept(

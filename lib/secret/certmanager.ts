@@ -33,8 +33,15 @@ export function isCertManagers(annotations: Readonly<Record<string, string>>): b
 }
 
 /** Its verdict on `tls.crt` and `tls.key` at an instant. Total. */
-export function certManagerVerdict(certificate: Uint8Array, key: Uint8Array, atNs: bigint): CertManagerVerdict {
-  const refuse = (reason: CertManagerReason, renewalAtNs: bigint | null = null): CertManagerVerdict => ({ keeps: false, reason, renewalAtNs });
+export function certManagerVerdict(
+  certificate: Uint8Array,
+  key: Uint8Array,
+  atNs: bigint,
+): CertManagerVerdict {
+  const refuse = (
+    reason: CertManagerReason,
+    renewalAtNs: bigint | null = null,
+  ): CertManagerVerdict => ({ keeps: false, reason, renewalAtNs });
   if (certificate.length === 0 || key.length === 0) return refuse("missing_data");
   const privateKey = decodeKey(key);
   if (privateKey === null) return refuse("invalid_private_key");
@@ -42,7 +49,9 @@ export function certManagerVerdict(certificate: Uint8Array, key: Uint8Array, atN
   if (leaf === null) return refuse("invalid_certificate");
   if (!samePublicKey(privateKey, leaf.publicKey)) return refuse("public_keys_differ");
   const renewalAtNs = renewalTimeNs(leaf.notBeforeNs, leaf.notAfterNs);
-  return atNs >= renewalAtNs ? refuse("renewal_due", renewalAtNs) : { keeps: true, reason: null, renewalAtNs };
+  return atNs >= renewalAtNs
+    ? refuse("renewal_due", renewalAtNs)
+    : { keeps: true, reason: null, renewalAtNs };
 }
 
 /** pkg/util/pki/renewaltime.go, RenewalTime without overrides: cut to the second. */
@@ -54,7 +63,11 @@ export function renewalTimeNs(notBeforeNs: bigint, notAfterNs: bigint): bigint {
 /** pkg/util/pki/parse.go, DecodePrivateKeyBytes: the first block, whose label has to be one of three. */
 function decodeKey(pem: Uint8Array): Parameters<typeof samePublicKey>[0] | null {
   const block = parsePemBlocks(pem)[0];
-  if (block === undefined || !["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"].includes(block.type)) return null;
+  if (
+    block === undefined ||
+    !["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"].includes(block.type)
+  )
+    return null;
   const key = parsePrivateKeyDer(block.bytes);
   return key.ok ? key.publicKey : null;
 }
@@ -63,5 +76,7 @@ function decodeKey(pem: Uint8Array): Parameters<typeof samePublicKey>[0] | null 
 function decodeChain(pem: Uint8Array): Certificate | null {
   const parsed = parsePemBlocks(pem).map((block) => parseCertificate(block.bytes));
   const [first] = parsed;
-  return first !== undefined && first.ok && parsed.every((one) => one.ok) ? first.certificate : null;
+  return first !== undefined && first.ok && parsed.every((one) => one.ok)
+    ? first.certificate
+    : null;
 }

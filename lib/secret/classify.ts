@@ -40,27 +40,36 @@ export interface Classification {
 }
 
 /** What classification looks at. */
-export type ClassifiedMeta = Pick<SecretMeta, "namespace" | "name" | "type" | "dataKeys" | "labels">;
+export type ClassifiedMeta = Pick<
+  SecretMeta,
+  "namespace" | "name" | "type" | "dataKeys" | "labels"
+>;
 
 const nothing = (why: string): Classification => ({ shape: null, want: false, why });
 
 /** Shape of a Secret by name, type, labels and names of fields. Total: hostile text only makes it no shape. */
-export function classify(meta: ClassifiedMeta, options: ClassifyOptions = DEFAULT_CLASSIFY_OPTIONS): Classification {
+export function classify(
+  meta: ClassifiedMeta,
+  options: ClassifyOptions = DEFAULT_CLASSIFY_OPTIONS,
+): Classification {
   const label = (key: string): string | null => own(meta.labels, key);
   const named = options.named.has(`${meta.namespace}/${meta.name}`);
   const secretType = label(LABEL.secretType);
   const managed = label(LABEL.managed) === "true";
 
   if (secretType === "config") return nothing("a proxy's configuration with its auth key");
-  if (label(LABEL.nextPrivateKey) === "true") return nothing("cert-manager's key for a request under way");
+  if (label(LABEL.nextPrivateKey) === "true")
+    return nothing("cert-manager's key for a request under way");
   const type = meta.type === "" ? OPAQUE_TYPE : meta.type;
-  if (type !== null && type !== OPAQUE_TYPE && type !== TLS_TYPE) return nothing("its type holds no certificate");
+  if (type !== null && type !== OPAQUE_TYPE && type !== TLS_TYPE)
+    return nothing("its type holds no certificate");
 
   const shape = shapeOf(meta, type, managed, secretType, options);
   if (shape === null) return withoutShape(meta, type, named);
   const why = named ? "it is named" : "its shape and fields";
   if (meta.dataKeys === null) return { shape, want: true, why: "its fields are not told" };
-  if (named || meta.dataKeys.some((field) => isOfInterest(shape, field))) return { shape, want: true, why };
+  if (named || meta.dataKeys.some((field) => isOfInterest(shape, field)))
+    return { shape, want: true, why };
   return { shape, want: false, why: "it holds no certificate" };
 }
 
@@ -72,7 +81,9 @@ function shapeOf(
   options: ClassifyOptions,
 ): Shape | null {
   if (managed && secretType === "certs") {
-    return own(meta.labels, LABEL.parentType) === "proxygroup" ? "apiserver-proxygroup" : "ha-ingress";
+    return own(meta.labels, LABEL.parentType) === "proxygroup"
+      ? "apiserver-proxygroup"
+      : "ha-ingress";
   }
   if (type === TLS_TYPE) return "tls";
   if (managed && meta.name === ACCOUNTS_SECRET) return "acme-accounts";
@@ -80,7 +91,8 @@ function shapeOf(
     const ofGroup = own(meta.labels, LABEL.parentType) === "proxygroup";
     return ofGroup && secretType === "state" ? "proxygroup-state" : "standalone";
   }
-  if (meta.namespace === options.operatorNamespace && options.operatorNames.includes(meta.name)) return "operator";
+  if (meta.namespace === options.operatorNamespace && options.operatorNames.includes(meta.name))
+    return "operator";
   if (own(meta.labels, LABEL.app) === "recorder") return "recorder";
   return meta.dataKeys !== null && isSidecar(meta.dataKeys) ? "sidecar" : null;
 }

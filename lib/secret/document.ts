@@ -11,7 +11,12 @@ export type DocumentReading =
   /** Not a manifest at all. */
   | { readonly kind: "none" }
   /** Meant as a manifest, but not to be read. */
-  | { readonly kind: "broken"; readonly line: number; readonly column: number; readonly found: string }
+  | {
+      readonly kind: "broken";
+      readonly line: number;
+      readonly column: number;
+      readonly found: string;
+    }
   /** `others`: objects that are no Secrets. */
   | { readonly kind: "secrets"; readonly secrets: readonly Secret[]; readonly others: number };
 
@@ -46,7 +51,8 @@ function parseYaml(text: string): DocumentReading {
   try {
     const tokens = [...new Parser(lines.addNewLine).parse(text)];
     const deep = tokens.map(tooDeep).find((offset) => offset !== null);
-    if (deep !== undefined && deep !== null) return broken(deep, `nesting of more than ${MAX_DEPTH} levels`);
+    if (deep !== undefined && deep !== null)
+      return broken(deep, `nesting of more than ${MAX_DEPTH} levels`);
     const objects: unknown[] = [];
     // Failsafe: a value such as 1234 or true is text, as it stands there.
     const composer = new Composer({ prettyErrors: false, schema: "failsafe", logLevel: "silent" });
@@ -81,7 +87,8 @@ function tooDeep(token: CST.Token): number | null {
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const [current, depth] = next;
     if (depth > MAX_DEPTH) return current.offset;
-    if (current.type === "document" && current.value !== undefined) stack.push([current.value, depth + 1]);
+    if (current.type === "document" && current.value !== undefined)
+      stack.push([current.value, depth + 1]);
     if (!("items" in current)) continue;
     for (const item of current.items) {
       if (item.key) stack.push([item.key, depth + 1]);
@@ -96,7 +103,9 @@ type Fields = Readonly<Record<string, unknown>>;
 function collect(objects: readonly unknown[]): DocumentReading {
   const secrets: Secret[] = [];
   let others = 0;
-  const queue: { readonly value: unknown; readonly kind: string | null }[] = objects.map((value) => ({ value, kind: null }));
+  const queue: { readonly value: unknown; readonly kind: string | null }[] = objects.map(
+    (value) => ({ value, kind: null }),
+  );
   for (const { value, kind: listed } of queue) {
     if (Array.isArray(value)) {
       for (const item of value as readonly unknown[]) queue.push({ value: item, kind: listed });
@@ -114,7 +123,9 @@ function collect(objects: readonly unknown[]): DocumentReading {
       others += 1;
     }
   }
-  return secrets.length === 0 && others === 0 && !objects.some(isList) ? { kind: "none" } : { kind: "secrets", secrets, others };
+  return secrets.length === 0 && others === 0 && !objects.some(isList)
+    ? { kind: "none" }
+    : { kind: "secrets", secrets, others };
 }
 
 function isList(value: unknown): boolean {
@@ -126,7 +137,8 @@ function secretOf(value: Fields): Secret {
   const data: Record<string, string> = {};
   for (const [field, one] of Object.entries(strings(value["data"]))) define(data, field, one);
   // The API server writes stringData over data.
-  for (const [field, one] of Object.entries(strings(value["stringData"]))) define(data, field, Buffer.from(one, "utf8").toString("base64"));
+  for (const [field, one] of Object.entries(strings(value["stringData"])))
+    define(data, field, Buffer.from(one, "utf8").toString("base64"));
   const annotations = strings(meta["annotations"]);
   return {
     namespace: textOf(meta["namespace"]),
@@ -136,7 +148,11 @@ function secretOf(value: Fields): Secret {
     type: textOf(value["type"]) || OPAQUE_TYPE,
     dataKeys: Object.keys(data).toSorted(),
     labels: strings(meta["labels"]),
-    annotations: Object.fromEntries(KEPT_ANNOTATIONS.flatMap((key) => (Object.hasOwn(annotations, key) ? [[key, annotations[key] as string]] : []))),
+    annotations: Object.fromEntries(
+      KEPT_ANNOTATIONS.flatMap((key) =>
+        Object.hasOwn(annotations, key) ? [[key, annotations[key] as string]] : [],
+      ),
+    ),
     owners: [],
     createdAt: null,
     deletedAt: null,
@@ -156,11 +172,17 @@ function textOf(value: unknown): string {
 function strings(value: unknown): Record<string, string> {
   const found: Record<string, string> = {};
   if (!isFields(value)) return found;
-  for (const [key, one] of Object.entries(value)) if (typeof one === "string") define(found, key, one);
+  for (const [key, one] of Object.entries(value))
+    if (typeof one === "string") define(found, key, one);
   return found;
 }
 
 /** A field may be called `__proto__`. */
 function define(record: Record<string, string>, key: string, value: string): void {
-  Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(record, key, {
+    value,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }

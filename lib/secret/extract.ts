@@ -6,7 +6,13 @@
  */
 import { parsePemBlocks } from "../certificate/pem.ts";
 import { accountThumbprint } from "./account.ts";
-import { accountFieldBase, keptAnnotations, keptLabels, pairFields, TLS_FIELD_BASE } from "./allowlist.ts";
+import {
+  accountFieldBase,
+  keptAnnotations,
+  keptLabels,
+  pairFields,
+  TLS_FIELD_BASE,
+} from "./allowlist.ts";
 import { decodeBase64 } from "./base64.ts";
 import { classify, type ClassifyOptions, DEFAULT_CLASSIFY_OPTIONS } from "./classify.ts";
 import { type SecretParent, parentOf } from "./parent.ts";
@@ -73,7 +79,10 @@ export interface Extraction {
 type Value = { readonly bytes: Uint8Array; readonly base64: string } | "absent" | "undecodable";
 
 /** Takes out of `secret` what the allowlist of its shape names. Never throws. */
-export function extract(secret: Secret, options: ClassifyOptions = DEFAULT_CLASSIFY_OPTIONS): Extraction {
+export function extract(
+  secret: Secret,
+  options: ClassifyOptions = DEFAULT_CLASSIFY_OPTIONS,
+): Extraction {
   const data = isRecord(secret.data) ? secret.data : {};
   const dataKeys = Object.keys(data);
   const meta = metaOf(secret);
@@ -84,7 +93,17 @@ export function extract(secret: Secret, options: ClassifyOptions = DEFAULT_CLASS
   const type = typeof secret.type === "string" ? secret.type : "";
   if (shape === null) {
     const adoption: Adoption = { type, labels: {}, annotations: {} };
-    return { shape, named, pairs: [], gaps: [], accountKeys: [], unreadableAccountFields: [], adoption, parent: null, immutable: secret.immutable === true };
+    return {
+      shape,
+      named,
+      pairs: [],
+      gaps: [],
+      accountKeys: [],
+      unreadableAccountFields: [],
+      adoption,
+      parent: null,
+      immutable: secret.immutable === true,
+    };
   }
 
   const read = (field: string): Value => valueOf(data, field);
@@ -107,7 +126,11 @@ export function extract(secret: Secret, options: ClassifyOptions = DEFAULT_CLASS
     gaps,
     accountKeys,
     unreadableAccountFields,
-    adoption: { type, labels: keptLabels(shape, labels), annotations: keptAnnotations(shape, annotations) },
+    adoption: {
+      type,
+      labels: keptLabels(shape, labels),
+      annotations: keptAnnotations(shape, annotations),
+    },
     parent: parentOf(labels),
     immutable: secret.immutable === true,
   };
@@ -179,7 +202,9 @@ function domainOf(shape: Shape, name: string, fieldBase: string): string | null 
 function takeAuthority(value: Value): Record<string, string> {
   if (typeof value !== "object") return {};
   const blocks = parsePemBlocks(value.bytes);
-  return blocks.length > 0 && blocks.every((block) => block.type === "CERTIFICATE") ? { "ca.crt": value.base64 } : {};
+  return blocks.length > 0 && blocks.every((block) => block.type === "CERTIFICATE")
+    ? { "ca.crt": value.base64 }
+    : {};
 }
 
 function valueOf(data: Readonly<Record<string, unknown>>, field: string): Value {
@@ -195,7 +220,12 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /** Metadata with every text checked: what comes of a manifest may be anything. */
-function metaOf(secret: Secret): { namespace: string; name: string; type: string | null; labels: Record<string, string> } {
+function metaOf(secret: Secret): {
+  namespace: string;
+  name: string;
+  type: string | null;
+  labels: Record<string, string>;
+} {
   const text = (value: unknown): string => (typeof value === "string" ? value : "");
   return {
     namespace: text(secret.namespace),

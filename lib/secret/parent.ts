@@ -20,7 +20,12 @@ export function parentOf(labels: Readonly<Record<string, unknown>>): SecretParen
   return { type, namespace: namespace === "" ? null : namespace, name };
 }
 
-const KINDS: Readonly<Record<string, { readonly apiVersion: string; readonly kind: string; readonly namespaced: boolean }>> = {
+const KINDS: Readonly<
+  Record<
+    string,
+    { readonly apiVersion: string; readonly kind: string; readonly namespaced: boolean }
+  >
+> = {
   ingress: { apiVersion: "networking.k8s.io/v1", kind: "Ingress", namespaced: true },
   svc: { apiVersion: "v1", kind: "Service", namespaced: true },
   service: { apiVersion: "v1", kind: "Service", namespaced: true },
@@ -29,9 +34,12 @@ const KINDS: Readonly<Record<string, { readonly apiVersion: string; readonly kin
 };
 
 /** The parent as an object that the API server can be asked for, or `null` where its kind isn't known here. */
-export function parentObject(
-  parent: SecretParent,
-): { readonly apiVersion: string; readonly kind: string; readonly namespace: string | null; readonly name: string } | null {
+export function parentObject(parent: SecretParent): {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string | null;
+  readonly name: string;
+} | null {
   const kind = Object.hasOwn(KINDS, parent.type) ? KINDS[parent.type] : undefined;
   if (kind === undefined || (kind.namespaced && parent.namespace === null)) return null;
   return {

@@ -66,7 +66,11 @@ export const ACCOUNT_FIELD = "acme-account.key.pem";
  * Fields that only a node's state has (ipn/store.go, the keys of machine key and profiles). Their names
  * tell a Tailscale Secret that lost half of a pair; their values are never taken.
  */
-export const NODE_STATE_FIELDS: readonly string[] = ["_machinekey", "_current-profile", "_profiles"];
+export const NODE_STATE_FIELDS: readonly string[] = [
+  "_machinekey",
+  "_current-profile",
+  "_profiles",
+];
 
 const LABEL_OF_HOST = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
@@ -89,8 +93,17 @@ export function hostOfField(field: string): string | null {
 }
 
 /** Own string property: what comes from a cluster may be called `constructor`. */
-export function own(record: Readonly<Record<string, unknown>> | null | undefined, key: string): string | null {
-  if (record === null || record === undefined || typeof record !== "object" || !Object.hasOwn(record, key)) return null;
+export function own(
+  record: Readonly<Record<string, unknown>> | null | undefined,
+  key: string,
+): string | null {
+  if (
+    record === null ||
+    record === undefined ||
+    typeof record !== "object" ||
+    !Object.hasOwn(record, key)
+  )
+    return null;
   const value = record[key];
   return typeof value === "string" ? value : null;
 }

@@ -57,7 +57,11 @@ const routeRecord = z.looseObject({
 });
 export type RouteRecord = z.infer<typeof routeRecord>;
 
-const digestDocument = z.looseObject({ format: z.number(), readableFrom: z.number(), routes: z.record(z.string(), routeRecord) });
+const digestDocument = z.looseObject({
+  format: z.number(),
+  readableFrom: z.number(),
+  routes: z.record(z.string(), routeRecord),
+});
 export type DigestDocument = z.infer<typeof digestDocument>;
 
 export function emptyDigest(): DigestDocument {
@@ -68,7 +72,9 @@ export function saidKey(id: string): string {
   return createHash("sha256").update(id).digest("base64url").slice(0, 20);
 }
 
-export type ParsedDigest = { readonly ok: true; readonly document: DigestDocument } | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string };
+export type ParsedDigest =
+  | { readonly ok: true; readonly document: DigestDocument }
+  | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string };
 
 export function parseDigest(text: string): ParsedDigest {
   const read = readDocument(text, DIGEST_FORMAT, digestDocument);

@@ -155,11 +155,22 @@ const copyRecord = z.looseObject({
 });
 export type CopyRecord = z.infer<typeof copyRecord>;
 
-const drilledCopy = z.looseObject({ version: z.string(), namespace: z.nullable(z.string()), secret: z.nullable(z.string()), code: z.nullable(z.string()), detail: z.string() });
+const drilledCopy = z.looseObject({
+  version: z.string(),
+  namespace: z.nullable(z.string()),
+  secret: z.nullable(z.string()),
+  code: z.nullable(z.string()),
+  detail: z.string(),
+});
 
 const findingRecord = z.looseObject({ code: z.string(), since: instant, lastAt: instant });
 
-const unread = z.looseObject({ scope: z.string(), code: z.string(), message: z.string(), since: instant });
+const unread = z.looseObject({
+  scope: z.string(),
+  code: z.string(),
+  message: z.string(),
+  since: instant,
+});
 export type Unread = z.infer<typeof unread>;
 
 const stateDocument = z.looseObject({
@@ -169,9 +180,24 @@ const stateDocument = z.looseObject({
   cluster: z.string(),
   title: z.string(),
   server: z.string(),
-  identity: z.nullable(z.looseObject({ uid: z.nullable(z.string()), caSha256: z.nullable(z.string()), key: z.string(), pin: z.optional(z.looseObject({ caSha256: z.nullable(z.string()), by: z.string(), at: instant })) })),
+  identity: z.nullable(
+    z.looseObject({
+      uid: z.nullable(z.string()),
+      caSha256: z.nullable(z.string()),
+      key: z.string(),
+      pin: z.optional(
+        z.looseObject({ caSha256: z.nullable(z.string()), by: z.string(), at: instant }),
+      ),
+    }),
+  ),
   /** Another identity under this name, if the last look met one. */
-  replacedBy: z.nullable(z.looseObject({ uid: z.nullable(z.string()), caSha256: z.nullable(z.string()), since: instant })),
+  replacedBy: z.nullable(
+    z.looseObject({
+      uid: z.nullable(z.string()),
+      caSha256: z.nullable(z.string()),
+      since: instant,
+    }),
+  ),
   audit: z.nullable(
     z.looseObject({
       startedAt: instant,
@@ -187,7 +213,11 @@ const stateDocument = z.looseObject({
     }),
   ),
   /** The registered reading credential, as the last audit used it; absent where it wasn't registered. */
-  credential: z.optional(z.nullable(z.looseObject({ kind: z.string(), endsAt: z.nullable(instant), madeAt: z.nullable(instant) }))),
+  credential: z.optional(
+    z.nullable(
+      z.looseObject({ kind: z.string(), endsAt: z.nullable(instant), madeAt: z.nullable(instant) }),
+    ),
+  ),
   /** uid by namespace, for those that hold what is recorded. */
   namespaces: z.record(z.string(), z.string()),
   secrets: z.record(z.string(), secretRecord),
@@ -195,7 +225,9 @@ const stateDocument = z.looseObject({
   copies: z.record(z.string(), copyRecord),
   findings: z.record(z.string(), findingRecord),
   /** Copies that the last drill could not use; absent where every drill so far could use all. */
-  drill: z.optional(z.looseObject({ at: instant, unreadable: z.array(drilledCopy), more: z.number() })),
+  drill: z.optional(
+    z.looseObject({ at: instant, unreadable: z.array(drilledCopy), more: z.number() }),
+  ),
   /** Issuances that the records show no more, and what other sources told; lib/state/evidence.ts reads any value. */
   evidence: z.optional(z.unknown()),
   /** What logs, events, access reviews and the issuer's services told; lib/state/observations.ts reads any value. */
@@ -204,7 +236,10 @@ const stateDocument = z.looseObject({
 });
 export type StateDocument = z.infer<typeof stateDocument>;
 
-const isWhole = wholeCheckOf(stateDocument, new Map([[instant, (value: unknown) => typeof value === "string" && isInstant(value)]]));
+const isWhole = wholeCheckOf(
+  stateDocument,
+  new Map([[instant, (value: unknown) => typeof value === "string" && isInstant(value)]]),
+);
 
 export function emptyState(cluster: string, title: string, server: string): StateDocument {
   return {
@@ -227,7 +262,13 @@ export function emptyState(cluster: string, title: string, server: string): Stat
 
 export type ParsedState =
   | { readonly ok: true; readonly state: StateDocument }
-  | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string; readonly expected: string };
+  | {
+      readonly ok: false;
+      readonly newer: boolean;
+      readonly place: string;
+      readonly found: string;
+      readonly expected: string;
+    };
 
 /** Reads a state document. `newer` in a problem: whole, but of a format that only a newer certkeep reads. */
 export function parseState(text: string): ParsedState {

@@ -20,8 +20,13 @@ export function sinceAudit(audit: StateDocument["audit"], nowMs: number): number
 }
 
 /** The same; for a cluster that no audit has seen yet, since it was registered. */
-export function sinceAuditOrPin({ audit, identity }: Pick<StateDocument, "audit" | "identity">, nowMs: number): number | null {
-  return audit === null && identity?.pin !== undefined ? since(identity.pin.at, nowMs) : sinceAudit(audit, nowMs);
+export function sinceAuditOrPin(
+  { audit, identity }: Pick<StateDocument, "audit" | "identity">,
+  nowMs: number,
+): number | null {
+  return audit === null && identity?.pin !== undefined
+    ? since(identity.pin.at, nowMs)
+    : sinceAudit(audit, nowMs);
 }
 
 function since(instant: string, nowMs: number): number | null {

@@ -7,10 +7,18 @@
  * counted as unread. What the records show isn't stored a second time: the history holds what they show no more.
  */
 import { parseInstantOrNull } from "../certificate/time.ts";
-import { boundEvidence, type Evidence, KEEP_MS, mergeEvidence, NO_EVIDENCE, type Refusal, type Unread } from "../issuance/evidence.ts";
-import { formatHistory, parseHistory } from "../issuance/history.ts";
-import { createIssuance, type Issuance, type Sighting } from "../issuance/issuance.ts";
-import { boundClaims } from "../issuance/log/claims.ts";
+import {
+  boundEvidence,
+  type Evidence,
+  KEEP_MS,
+  mergeEvidence,
+  NO_EVIDENCE,
+  type Refusal,
+  type Unread,
+} from "../ratelimit/evidence.ts";
+import { formatHistory, parseHistory } from "../ratelimit/history.ts";
+import { createIssuance, type Issuance, type Sighting } from "../ratelimit/issuance.ts";
+import { boundClaims } from "../ratelimit/log/claims.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "./document.ts";
 import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
 
@@ -21,7 +29,9 @@ type Stored = Readonly<Record<string, unknown>>;
 
 function storedOf(state: StateDocument): Stored {
   const { evidence } = state;
-  return typeof evidence === "object" && evidence !== null && !Array.isArray(evidence) ? (evidence as Stored) : {};
+  return typeof evidence === "object" && evidence !== null && !Array.isArray(evidence)
+    ? (evidence as Stored)
+    : {};
 }
 
 function msOrNull(instant: string): number | null {
@@ -30,12 +40,27 @@ function msOrNull(instant: string): number | null {
 }
 
 /** One issuance; `null`: it doesn't count; `undefined`: the record holds no instants. */
-function issuanceOf(record: Pick<CertificateRecord, "issuer" | "serial" | "names" | "notBefore" | "notAfter" | "issuedAt" | "issuedBy">, source: Omit<Sighting, "firstSeenMs">, seenAt: string, further: readonly Sighting[] = []): Issuance | null | undefined {
+function issuanceOf(
+  record: Pick<
+    CertificateRecord,
+    "issuer" | "serial" | "names" | "notBefore" | "notAfter" | "issuedAt" | "issuedBy"
+  >,
+  source: Omit<Sighting, "firstSeenMs">,
+  seenAt: string,
+  further: readonly Sighting[] = [],
+): Issuance | null | undefined {
   if (record.issuer === null || record.names.length === 0) return null;
-  const [notBeforeMs, notAfterMs, issuedAtMs, firstSeenMs] = [record.notBefore, record.notAfter, record.issuedAt, seenAt].map(msOrNull);
-  if (notBeforeMs == null || notAfterMs == null || issuedAtMs == null || firstSeenMs == null) return undefined;
+  const [notBeforeMs, notAfterMs, issuedAtMs, firstSeenMs] = [
+    record.notBefore,
+    record.notAfter,
+    record.issuedAt,
+    seenAt,
+  ].map(msOrNull);
+  if (notBeforeMs == null || notAfterMs == null || issuedAtMs == null || firstSeenMs == null)
+    return undefined;
   // One millisecond past the first sight, where the certificate claimed to be younger: so that it still does.
-  const claimMs = record.issuedBy === "first_seen" ? Math.max(notBeforeMs, issuedAtMs + 1) : issuedAtMs;
+  const claimMs =
+    record.issuedBy === "first_seen" ? Math.max(notBeforeMs, issuedAtMs + 1) : issuedAtMs;
   return createIssuance({
     issuer: record.issuer,
     serial: record.serial,
@@ -64,8 +89,19 @@ function sightingOf(cluster: string, version: string, copy: CopyRecord): Sightin
 
 function ofCopy(cluster: string, version: string, copy: CopyRecord): Issuance | null | undefined {
   const { serial, notBefore, notAfter, issuedAt } = copy;
-  if (copy.kind !== "certificate" || serial === null || notBefore === null || notAfter === null || issuedAt === null) return null;
-  return issuanceOf({ ...copy, serial, notBefore, notAfter, issuedAt, issuedBy: "not_before" }, { kind: "backup", cluster, where: version }, copy.recordedAt);
+  if (
+    copy.kind !== "certificate" ||
+    serial === null ||
+    notBefore === null ||
+    notAfter === null ||
+    issuedAt === null
+  )
+    return null;
+  return issuanceOf(
+    { ...copy, serial, notBefore, notAfter, issuedAt, issuedBy: "not_before" },
+    { kind: "backup", cluster, where: version },
+    copy.recordedAt,
+  );
 }
 
 /** Collects issuances, and counts records that can't be read. */
@@ -78,14 +114,28 @@ class Collected {
     else if (issuance !== null) this.issuances.push(issuance);
   }
 
-  addSecret(cluster: string, key: string, record: SecretRecord, copiesOf: (certificate: CertificateRecord) => readonly Sighting[] = () => []): void {
+  addSecret(
+    cluster: string,
+    key: string,
+    record: SecretRecord,
+    copiesOf: (certificate: CertificateRecord) => readonly Sighting[] = () => [],
+  ): void {
     for (const certificate of heldIn(record)) {
-      if (certificate.keyFits) this.add(issuanceOf(certificate, { kind: "secret", cluster, where: key }, certificate.firstSeenAt, copiesOf(certificate)));
+      if (certificate.keyFits)
+        this.add(
+          issuanceOf(
+            certificate,
+            { kind: "secret", cluster, where: key },
+            certificate.firstSeenAt,
+            copiesOf(certificate),
+          ),
+        );
     }
   }
 
   evidence(cluster: string): Evidence {
-    const unread: readonly Unread[] = this.#unread === 0 ? [] : [{ source: "state", cluster, count: this.#unread, untilMs: null }];
+    const unread: readonly Unread[] =
+      this.#unread === 0 ? [] : [{ source: "state", cluster, count: this.#unread, untilMs: null }];
     return { ...NO_EVIDENCE, issuances: this.issuances, unread };
   }
 }
@@ -101,7 +151,13 @@ function storedEvidence(state: StateDocument): Evidence {
   const { issuances, unread } = parseHistory(stored["issuances"], state.cluster);
   return mergeEvidence(
     { ...NO_EVIDENCE, issuances, unread },
-    { ...NO_EVIDENCE, coverage: parseCoverage(stored["coverage"]), refusals: parseRefusals(stored["refusals"]), silences: parseSilences(stored["silences"]), unread: parseUnread(stored["unread"]) },
+    {
+      ...NO_EVIDENCE,
+      coverage: parseCoverage(stored["coverage"]),
+      refusals: parseRefusals(stored["refusals"]),
+      silences: parseSilences(stored["silences"]),
+      unread: parseUnread(stored["unread"]),
+    },
   );
 }
 
@@ -113,14 +169,24 @@ export function stateEvidence(state: StateDocument, ...further: readonly Evidenc
   const unused = new Map(Object.entries(state.copies));
   const copiesOf = ({ copy, sha256, issuer, serial }: CertificateRecord): readonly Sighting[] => {
     const kept = copy === null ? undefined : unused.get(copy.version);
-    if (copy === null || kept === undefined || kept.kind !== "certificate" || kept.sha256 !== sha256 || kept.issuer !== issuer || kept.serial !== serial) return [];
+    if (
+      copy === null ||
+      kept === undefined ||
+      kept.kind !== "certificate" ||
+      kept.sha256 !== sha256 ||
+      kept.issuer !== issuer ||
+      kept.serial !== serial
+    )
+      return [];
     const sighting = sightingOf(cluster, copy.version, kept);
     if (sighting === null) return [];
     unused.delete(copy.version);
     return [sighting];
   };
-  for (const [key, record] of Object.entries(state.secrets)) collected.addSecret(cluster, key, record, copiesOf);
-  for (const [key, { record }] of Object.entries(state.lost)) collected.addSecret(cluster, key, record, copiesOf);
+  for (const [key, record] of Object.entries(state.secrets))
+    collected.addSecret(cluster, key, record, copiesOf);
+  for (const [key, { record }] of Object.entries(state.lost))
+    collected.addSecret(cluster, key, record, copiesOf);
   for (const [version, copy] of unused) collected.add(ofCopy(cluster, version, copy));
   return mergeEvidence(collected.evidence(cluster), storedEvidence(state), ...further);
 }
@@ -128,7 +194,13 @@ export function stateEvidence(state: StateDocument, ...further: readonly Evidenc
 /** Whether `record` still shows this certificate, with the same first sight. */
 function stillShows(record: SecretRecord | undefined, certificate: CertificateRecord): boolean {
   if (record === undefined) return false;
-  for (const held of heldIn(record)) if (held.sha256 === certificate.sha256 && held.keyFits && held.firstSeenAt === certificate.firstSeenAt) return true;
+  for (const held of heldIn(record))
+    if (
+      held.sha256 === certificate.sha256 &&
+      held.keyFits &&
+      held.firstSeenAt === certificate.firstSeenAt
+    )
+      return true;
   return false;
 }
 
@@ -137,13 +209,27 @@ function displaced(from: StateDocument, to: StateDocument): Evidence {
   const collected = new Collected();
   const add = (key: string, record: SecretRecord): void => {
     for (const certificate of heldIn(record)) {
-      if (!certificate.keyFits || stillShows(to.secrets[key], certificate) || stillShows(to.lost[key]?.record, certificate)) continue;
-      collected.add(issuanceOf(certificate, { kind: "secret", cluster: from.cluster, where: key }, certificate.firstSeenAt));
+      if (
+        !certificate.keyFits ||
+        stillShows(to.secrets[key], certificate) ||
+        stillShows(to.lost[key]?.record, certificate)
+      )
+        continue;
+      collected.add(
+        issuanceOf(
+          certificate,
+          { kind: "secret", cluster: from.cluster, where: key },
+          certificate.firstSeenAt,
+        ),
+      );
     }
   };
-  for (const [key, record] of Object.entries(from.secrets)) if (to.secrets[key] !== record) add(key, record);
-  for (const [key, { record }] of Object.entries(from.lost)) if (to.lost[key]?.record !== record) add(key, record);
-  for (const [version, copy] of Object.entries(from.copies)) if (to.copies[version] === undefined) collected.add(ofCopy(from.cluster, version, copy));
+  for (const [key, record] of Object.entries(from.secrets))
+    if (to.secrets[key] !== record) add(key, record);
+  for (const [key, { record }] of Object.entries(from.lost))
+    if (to.lost[key]?.record !== record) add(key, record);
+  for (const [version, copy] of Object.entries(from.copies))
+    if (to.copies[version] === undefined) collected.add(ofCopy(from.cluster, version, copy));
   return collected.evidence(from.cluster);
 }
 
@@ -152,12 +238,36 @@ function displaced(from: StateDocument, to: StateDocument): Evidence {
  * showed and `to` shows no more, with `further` parts joined to it. Bounded, and without what is 30 days past all need.
  * The order of `from` doesn't matter; fields of a later version stay.
  */
-export function carryEvidence(from: readonly StateDocument[], to: StateDocument, nowMs: number, further: readonly Evidence[] = [], maxIssuances = MAX_HISTORY): unknown {
+export function carryEvidence(
+  from: readonly StateDocument[],
+  to: StateDocument,
+  nowMs: number,
+  further: readonly Evidence[] = [],
+  maxIssuances = MAX_HISTORY,
+): unknown {
   const parts = from.flatMap((state) => [storedEvidence(state), displaced(state, to)]);
-  const { issuances, coverage, refusals, silences, unread } = boundEvidence(boundClaims(mergeEvidence(...parts, ...further)), nowMs, maxIssuances, to.cluster);
+  const { issuances, coverage, refusals, silences, unread } = boundEvidence(
+    boundClaims(mergeEvidence(...parts, ...further)),
+    nowMs,
+    maxIssuances,
+    to.cluster,
+  );
   // What was left unread at this write was issued before it, so that it stops mattering one day.
-  const dated = unread.map((entry) => ({ ...entry, untilMs: entry.untilMs ?? nowMs })).filter(({ untilMs }) => untilMs >= nowMs - KEEP_MS);
+  const dated = unread
+    .map((entry) => ({ ...entry, untilMs: entry.untilMs ?? nowMs }))
+    .filter(({ untilMs }) => untilMs >= nowMs - KEEP_MS);
   const others = Object.assign({}, ...from.map(storedOf)) as Stored;
-  if (Object.keys(others).length === 0 && [issuances, coverage, refusals, silences, dated].every(({ length }) => length === 0)) return undefined;
-  return { ...others, issuances: formatHistory(issuances), coverage, refusals, silences, unread: dated };
+  if (
+    Object.keys(others).length === 0 &&
+    [issuances, coverage, refusals, silences, dated].every(({ length }) => length === 0)
+  )
+    return undefined;
+  return {
+    ...others,
+    issuances: formatHistory(issuances),
+    coverage,
+    refusals,
+    silences,
+    unread: dated,
+  };
 }

@@ -34,7 +34,8 @@ export function pinnedBy(by: "person" | "audit", { caSha256 }: ClusterIdentity, 
  * that was asked: the weakest, since whoever answers there is taken for the same cluster.
  */
 export function identityKey(identity: ClusterIdentity, server: string): string {
-  if (identity.uid !== null && /^[A-Za-z0-9-]{1,128}$/.test(identity.uid)) return `uid-${identity.uid}`;
+  if (identity.uid !== null && /^[A-Za-z0-9-]{1,128}$/.test(identity.uid))
+    return `uid-${identity.uid}`;
   if (identity.caSha256 !== null) return `ca-${identity.caSha256.slice(0, 32)}`;
   return `server-${createHash("sha256").update(server).digest("hex").slice(0, 32)}`;
 }
@@ -55,14 +56,23 @@ export function mergePin(a: Pin | undefined, b: Pin | undefined): Pin | undefine
 
 /** What is known of the pinned cluster after another look at it: gaps are filled, a new CA of the same uid is taken over. */
 export function refreshIdentity(pinned: PinnedIdentity, seen: ClusterIdentity): PinnedIdentity {
-  return { key: pinned.key, uid: pinned.uid ?? seen.uid, caSha256: seen.caSha256 ?? pinned.caSha256 };
+  return {
+    key: pinned.key,
+    uid: pinned.uid ?? seen.uid,
+    caSha256: seen.caSha256 ?? pinned.caSha256,
+  };
 }
 
 /** Keys that `identityKey` gives to what was never reached. */
 const SERVER_KEY = /^(?:ca|server)-[0-9a-f]{32}$/;
 
 /** What a person calls a cluster in a command: its name, or the context it was reached by where it has none. */
-export function calledBy(state: { readonly cluster: string; readonly title: string; readonly identity: { readonly key: string } | null }): string {
-  const unnamed = state.identity === null ? SERVER_KEY.test(state.cluster) : state.identity.key === state.cluster;
+export function calledBy(state: {
+  readonly cluster: string;
+  readonly title: string;
+  readonly identity: { readonly key: string } | null;
+}): string {
+  const unnamed =
+    state.identity === null ? SERVER_KEY.test(state.cluster) : state.identity.key === state.cluster;
   return unnamed ? state.title : state.cluster;
 }

@@ -31,13 +31,22 @@ function mergeCopy(a: CopyRecord, b: CopyRecord): CopyRecord {
   };
 }
 
-function mergeIdentity(theirs: StateDocument["identity"], ours: StateDocument["identity"]): StateDocument["identity"] {
+function mergeIdentity(
+  theirs: StateDocument["identity"],
+  ours: StateDocument["identity"],
+): StateDocument["identity"] {
   const identity = theirs ?? ours;
   const pin = mergePin(theirs?.pin, ours?.pin);
-  return identity === null || pin === undefined || theirs?.key !== (ours?.key ?? theirs?.key) ? identity : { ...identity, pin };
+  return identity === null || pin === undefined || theirs?.key !== (ours?.key ?? theirs?.key)
+    ? identity
+    : { ...identity, pin };
 }
 
-function union<T>(a: Record<string, T>, b: Record<string, T>, pick: (a: T, b: T) => T): Record<string, T> {
+function union<T>(
+  a: Record<string, T>,
+  b: Record<string, T>,
+  pick: (a: T, b: T) => T,
+): Record<string, T> {
   const merged: Record<string, T> = { ...a };
   for (const [key, value] of Object.entries(b)) {
     const other = Object.hasOwn(merged, key) ? merged[key] : undefined;
@@ -49,18 +58,27 @@ function union<T>(a: Record<string, T>, b: Record<string, T>, pick: (a: T, b: T)
 /** `theirs` as stored meanwhile, `ours` as this run would have written it. */
 export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDocument {
   const newest = (theirs.audit?.finishedAt ?? "") > (ours.audit?.finishedAt ?? "") ? theirs : ours;
-  const secrets = union(theirs.secrets, ours.secrets, (a, b) => (a.recordedAt > b.recordedAt ? a : b));
+  const secrets = union(theirs.secrets, ours.secrets, (a, b) =>
+    a.recordedAt > b.recordedAt ? a : b,
+  );
   const lost = union(theirs.lost, ours.lost, (a, b) => (a.lostAt <= b.lostAt ? a : b));
   for (const [key, entry] of Object.entries(lost)) {
     const present = secrets[key];
     if (present === undefined) continue;
-    const gone = present.uid === entry.record.uid && present.recordedAt <= entry.lostAt && newest.lost[key] !== undefined;
+    const gone =
+      present.uid === entry.record.uid &&
+      present.recordedAt <= entry.lostAt &&
+      newest.lost[key] !== undefined;
     if (gone) delete secrets[key];
     else delete lost[key];
   }
   // What one side dropped without a loss (no longer in scope, or found to be nothing) is dropped if that side looked last.
   for (const key of Object.keys(secrets)) {
-    if (newest.secrets[key] === undefined && newest.lost[key] === undefined && (secrets[key]?.recordedAt ?? "") < (newest.audit?.startedAt ?? "")) {
+    if (
+      newest.secrets[key] === undefined &&
+      newest.lost[key] === undefined &&
+      (secrets[key]?.recordedAt ?? "") < (newest.audit?.startedAt ?? "")
+    ) {
       delete secrets[key];
     }
   }
@@ -77,7 +95,12 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
     secrets,
     lost,
     copies: union(theirs.copies, ours.copies, mergeCopy),
-    findings: union(theirs.findings, ours.findings, (a, b) => ({ ...a, ...b, since: earlier(a.since, b.since), lastAt: later(a.lastAt, b.lastAt) })),
+    findings: union(theirs.findings, ours.findings, (a, b) => ({
+      ...a,
+      ...b,
+      since: earlier(a.since, b.since),
+      lastAt: later(a.lastAt, b.lastAt),
+    })),
     ...(drill === undefined ? {} : { drill }),
     quota:
       theirs.quota.day === ours.quota.day
@@ -91,5 +114,9 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
   const nowMs = finishedNs === null ? Number.NEGATIVE_INFINITY : Number(finishedNs / 1_000_000n);
   const evidence = carryEvidence([theirs, ours], merged, nowMs);
   const observations = carryObservations(theirs, ours, nowMs);
-  return { ...merged, ...(evidence === undefined ? {} : { evidence }), ...(observations === undefined ? {} : { observations }) };
+  return {
+    ...merged,
+    ...(evidence === undefined ? {} : { evidence }),
+    ...(observations === undefined ? {} : { observations }),
+  };
 }

@@ -7,7 +7,7 @@
  * version stay.
  */
 import * as z from "zod/mini";
-import { DAY_MS } from "../issuance/limit.ts";
+import { DAY_MS } from "../ratelimit/limit.ts";
 import type { StateDocument } from "./document.ts";
 
 export const SIGN_KINDS = [
@@ -114,7 +114,14 @@ export interface RevocationAnswer {
   readonly nextMs: number;
 }
 
-export const LOOK_SOURCES = ["logs", "events", "access", "renewal_info", "revocation", "transparency"] as const;
+export const LOOK_SOURCES = [
+  "logs",
+  "events",
+  "access",
+  "renewal_info",
+  "revocation",
+  "transparency",
+] as const;
 export type LookSource = (typeof LOOK_SOURCES)[number];
 
 /** How far a source went at one place. A source that failed is a known unknown, never “nothing happened”. */
@@ -147,10 +154,24 @@ export interface Observations {
   readonly revocations: readonly RevocationAnswer[];
 }
 
-export const NO_OBSERVATIONS: Observations = { looks: [], signs: [], events: [], access: [], windows: [], revocations: [] };
+export const NO_OBSERVATIONS: Observations = {
+  looks: [],
+  signs: [],
+  events: [],
+  access: [],
+  windows: [],
+  revocations: [],
+};
 
 /** Entries of one kind that are looked at, and that are kept. */
-const MOST = { looks: 1_000, signs: 1_000, events: 300, access: 1_000, windows: 20_000, revocations: 20_000 } as const satisfies Record<keyof Observations, number>;
+const MOST = {
+  looks: 1_000,
+  signs: 1_000,
+  events: 300,
+  access: 1_000,
+  windows: 20_000,
+  revocations: 20_000,
+} as const satisfies Record<keyof Observations, number>;
 /** How long after its last sight an entry is kept. */
 const KEEP_MS = 30 * DAY_MS;
 /** Likewise of what is about one certificate, which may be asked about rarely. */
@@ -163,12 +184,64 @@ const optionalText = z.nullable(text);
 const instant = z.number().check(z.int(), z.minimum(-LAST_MS), z.maximum(LAST_MS));
 const count = z.number().check(z.int(), z.positive());
 const SCHEMAS = {
-  looks: z.looseObject({ source: z.enum(LOOK_SOURCES), scope: text, askedMs: instant, wholeMs: z.nullable(instant), code: optionalText, sinceMs: z.nullable(instant), unread: optionalText, lineMs: z.optional(z.nullable(instant)) }),
-  signs: z.looseObject({ kind: z.enum(SIGN_KINDS), code: optionalText, domain: optionalText, where: text, firstMs: instant, lastMs: instant, count, sample: text }),
-  events: z.looseObject({ namespace: text, object: text, type: z.enum(["Normal", "Warning"]), reason: text, message: text, count, firstMs: instant, lastMs: instant }),
-  access: z.looseObject({ secret: text, account: text, verb: text, allowed: z.boolean(), assumed: z.optional(z.boolean()), reason: text, sinceMs: instant, atMs: instant }),
-  windows: z.looseObject({ issuer: text, serial: text, startMs: instant, endMs: instant, explanationUrl: optionalText, askedMs: instant, nextMs: instant }),
-  revocations: z.looseObject({ issuer: text, serial: text, revokedMs: z.nullable(instant), reason: optionalText, list: text, askedMs: instant, nextMs: instant }),
+  looks: z.looseObject({
+    source: z.enum(LOOK_SOURCES),
+    scope: text,
+    askedMs: instant,
+    wholeMs: z.nullable(instant),
+    code: optionalText,
+    sinceMs: z.nullable(instant),
+    unread: optionalText,
+    lineMs: z.optional(z.nullable(instant)),
+  }),
+  signs: z.looseObject({
+    kind: z.enum(SIGN_KINDS),
+    code: optionalText,
+    domain: optionalText,
+    where: text,
+    firstMs: instant,
+    lastMs: instant,
+    count,
+    sample: text,
+  }),
+  events: z.looseObject({
+    namespace: text,
+    object: text,
+    type: z.enum(["Normal", "Warning"]),
+    reason: text,
+    message: text,
+    count,
+    firstMs: instant,
+    lastMs: instant,
+  }),
+  access: z.looseObject({
+    secret: text,
+    account: text,
+    verb: text,
+    allowed: z.boolean(),
+    assumed: z.optional(z.boolean()),
+    reason: text,
+    sinceMs: instant,
+    atMs: instant,
+  }),
+  windows: z.looseObject({
+    issuer: text,
+    serial: text,
+    startMs: instant,
+    endMs: instant,
+    explanationUrl: optionalText,
+    askedMs: instant,
+    nextMs: instant,
+  }),
+  revocations: z.looseObject({
+    issuer: text,
+    serial: text,
+    revokedMs: z.nullable(instant),
+    reason: optionalText,
+    list: text,
+    askedMs: instant,
+    nextMs: instant,
+  }),
 } as const;
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -202,7 +275,9 @@ export function observationsOf(state: Pick<StateDocument, "observations">): Obse
 }
 
 /** What makes two entries of a list the same. */
-const KEYS: { readonly [K in keyof Observations]: (entry: Observations[K][number]) => readonly unknown[] } = {
+const KEYS: {
+  readonly [K in keyof Observations]: (entry: Observations[K][number]) => readonly unknown[];
+} = {
   looks: ({ source, scope }) => [source, scope],
   signs: ({ kind, code, domain, where }) => [kind, code, domain, where],
   events: ({ namespace, object, type, reason }) => [namespace, object, type, reason],
@@ -212,7 +287,11 @@ const KEYS: { readonly [K in keyof Observations]: (entry: Observations[K][number
 };
 
 /** One entry per key, sorted by key. */
-function joined<T>(entries: readonly T[], keyOf: (entry: T) => readonly unknown[], join: (a: T, b: T) => T): readonly T[] {
+function joined<T>(
+  entries: readonly T[],
+  keyOf: (entry: T) => readonly unknown[],
+  join: (a: T, b: T) => T,
+): readonly T[] {
   const byKey = new Map<string, T>();
   for (const entry of entries) {
     const key = JSON.stringify(keyOf(entry));
@@ -242,24 +321,54 @@ function maxOrNull(a: number | null, b: number | null): number | null {
 /** What two audits saw of one cluster, in any order; the same twice is the same. */
 export function mergeObservations(a: Observations, b: Observations): Observations {
   return {
-    looks: joined([...a.looks, ...b.looks], KEYS.looks, (x, y) => ({ ...laterLook(x, y), wholeMs: maxOrNull(x.wholeMs, y.wholeMs) })),
+    looks: joined([...a.looks, ...b.looks], KEYS.looks, (x, y) => ({
+      ...laterLook(x, y),
+      wholeMs: maxOrNull(x.wholeMs, y.wholeMs),
+    })),
     // Each of two audits counted on from what it found: the greater count holds what both saw.
-    signs: joined([...a.signs, ...b.signs], KEYS.signs, (x, y) => ({ ...laterSign(x, y), firstMs: Math.min(x.firstMs, y.firstMs), count: Math.max(x.count, y.count) })),
-    events: joined([...a.events, ...b.events], KEYS.events, (x, y) => ({ ...laterEvent(x, y), firstMs: Math.min(x.firstMs, y.firstMs), count: Math.max(x.count, y.count) })),
+    signs: joined([...a.signs, ...b.signs], KEYS.signs, (x, y) => ({
+      ...laterSign(x, y),
+      firstMs: Math.min(x.firstMs, y.firstMs),
+      count: Math.max(x.count, y.count),
+    })),
+    events: joined([...a.events, ...b.events], KEYS.events, (x, y) => ({
+      ...laterEvent(x, y),
+      firstMs: Math.min(x.firstMs, y.firstMs),
+      count: Math.max(x.count, y.count),
+    })),
     access: joined([...a.access, ...b.access], KEYS.access, (x, y) => {
       const later = laterAnswer(x, y);
-      return x.allowed === y.allowed ? { ...later, sinceMs: Math.min(x.sinceMs, y.sinceMs) } : later;
+      return x.allowed === y.allowed
+        ? { ...later, sinceMs: Math.min(x.sinceMs, y.sinceMs) }
+        : later;
     }),
-    windows: joined([...a.windows, ...b.windows], KEYS.windows, laterBy(({ askedMs }) => askedMs)),
-    revocations: joined([...a.revocations, ...b.revocations], KEYS.revocations, laterBy(({ askedMs }) => askedMs)),
+    windows: joined(
+      [...a.windows, ...b.windows],
+      KEYS.windows,
+      laterBy(({ askedMs }) => askedMs),
+    ),
+    revocations: joined(
+      [...a.revocations, ...b.revocations],
+      KEYS.revocations,
+      laterBy(({ askedMs }) => askedMs),
+    ),
   };
 }
 
-function newest<T>(entries: readonly T[], keyOf: (entry: T) => readonly unknown[], atMs: (entry: T) => number, sinceMs: number, most: number): readonly T[] {
+function newest<T>(
+  entries: readonly T[],
+  keyOf: (entry: T) => readonly unknown[],
+  atMs: (entry: T) => number,
+  sinceMs: number,
+  most: number,
+): readonly T[] {
   const wanted = entries.filter((entry) => atMs(entry) >= sinceMs);
   if (wanted.length <= most) return wanted;
   const key = (entry: T): string => JSON.stringify(keyOf(entry));
-  return wanted.toSorted((a, b) => atMs(b) - atMs(a) || (key(a) < key(b) ? -1 : 1)).slice(0, most).toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  return wanted
+    .toSorted((a, b) => atMs(b) - atMs(a) || (key(a) < key(b) ? -1 : 1))
+    .slice(0, most)
+    .toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** Without what is too old to tell anything, and the newest of each kind where there are too many. */
@@ -271,20 +380,43 @@ export function boundObservations(observations: Observations, nowMs: number): Ob
     signs: newest(observations.signs, KEYS.signs, ({ lastMs }) => lastMs, since, MOST.signs),
     events: newest(observations.events, KEYS.events, ({ lastMs }) => lastMs, since, MOST.events),
     access: newest(observations.access, KEYS.access, ({ atMs }) => atMs, since, MOST.access),
-    windows: newest(observations.windows, KEYS.windows, ({ askedMs }) => askedMs, answersSince, MOST.windows),
-    revocations: newest(observations.revocations, KEYS.revocations, ({ askedMs }) => askedMs, answersSince, MOST.revocations),
+    windows: newest(
+      observations.windows,
+      KEYS.windows,
+      ({ askedMs }) => askedMs,
+      answersSince,
+      MOST.windows,
+    ),
+    revocations: newest(
+      observations.revocations,
+      KEYS.revocations,
+      ({ askedMs }) => askedMs,
+      answersSince,
+      MOST.revocations,
+    ),
   };
 }
 
 /** What is to be stored in place of `stored`: fields that this version doesn't know stay; `undefined` where there is nothing. */
 export function storedObservations(stored: unknown, observations: Observations): unknown {
   const others = isRecord(stored) ? stored : {};
-  if (Object.keys(others).length === 0 && Object.values(observations).every((list: readonly unknown[]) => list.length === 0)) return undefined;
+  if (
+    Object.keys(others).length === 0 &&
+    Object.values(observations).every((list: readonly unknown[]) => list.length === 0)
+  )
+    return undefined;
   return { ...others, ...observations };
 }
 
 /** What is to be stored of two states' observations, bounded. */
-export function carryObservations(a: Pick<StateDocument, "observations">, b: Pick<StateDocument, "observations">, nowMs: number): unknown {
+export function carryObservations(
+  a: Pick<StateDocument, "observations">,
+  b: Pick<StateDocument, "observations">,
+  nowMs: number,
+): unknown {
   const others = [a, b].map(({ observations }) => (isRecord(observations) ? observations : {}));
-  return storedObservations({ ...others[0], ...others[1] }, boundObservations(mergeObservations(observationsOf(a), observationsOf(b)), nowMs));
+  return storedObservations(
+    { ...others[0], ...others[1] },
+    boundObservations(mergeObservations(observationsOf(a), observationsOf(b)), nowMs),
+  );
 }

@@ -7,18 +7,38 @@ export type Read<T> =
   | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string };
 
 /** `isWhole`: tells of a value that already is what the schema describes, where that is known faster; such a value is taken as it is. */
-export function readDocument<T>(text: string, format: number, schema: z.ZodMiniType<T>, isWhole: ((value: unknown) => boolean) | null = null): Read<T> {
+export function readDocument<T>(
+  text: string,
+  format: number,
+  schema: z.ZodMiniType<T>,
+  isWhole: ((value: unknown) => boolean) | null = null,
+): Read<T> {
   let raw: unknown;
   try {
     raw = JSON.parse(text);
   } catch {
-    return { ok: false, newer: false, place: "the whole", found: `${text.length} characters that are no whole JSON document` };
+    return {
+      ok: false,
+      newer: false,
+      place: "the whole",
+      found: `${text.length} characters that are no whole JSON document`,
+    };
   }
-  const readableFrom = typeof raw === "object" && raw !== null && "readableFrom" in raw ? raw.readableFrom : undefined;
-  if (typeof readableFrom === "number" && readableFrom > format) return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}` };
+  const readableFrom =
+    typeof raw === "object" && raw !== null && "readableFrom" in raw ? raw.readableFrom : undefined;
+  if (typeof readableFrom === "number" && readableFrom > format)
+    return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}` };
   if (isWhole?.(raw) === true) return { ok: true, value: raw as T };
   const parsed = z.safeParse(schema, raw);
   if (parsed.success) return { ok: true, value: parsed.data };
   const issue = parsed.error.issues[0];
-  return { ok: false, newer: false, place: issue === undefined || issue.path.length === 0 ? "the whole" : issue.path.map(String).join("."), found: issue?.message ?? "another shape" };
+  return {
+    ok: false,
+    newer: false,
+    place:
+      issue === undefined || issue.path.length === 0
+        ? "the whole"
+        : issue.path.map(String).join("."),
+    found: issue?.message ?? "another shape",
+  };
 }

@@ -4,8 +4,8 @@
  * a refusal, which another source has to tell again.
  */
 import * as z from "zod/mini";
-import type { Coverage, Refusal, Silence, Unread } from "../issuance/evidence.ts";
-import { SOURCE_KINDS } from "../issuance/issuance.ts";
+import type { Coverage, Refusal, Silence, Unread } from "../ratelimit/evidence.ts";
+import { SOURCE_KINDS } from "../ratelimit/issuance.ts";
 
 /** Entries of one kind looked at. */
 const MAX_ENTRIES = 10_000;
@@ -36,8 +36,18 @@ const refusal = z.object({
   where: text,
   burst: z.nullable(z.number().check(z.int(), z.positive())),
 });
-const silence = z.object({ source, cluster: z.nullable(text), reason: text, sinceMs: z.nullable(instant) });
-const unread = z.object({ source, cluster: z.nullable(text), count: z.number().check(z.int(), z.positive()), untilMs: z.nullable(instant) });
+const silence = z.object({
+  source,
+  cluster: z.nullable(text),
+  reason: text,
+  sinceMs: z.nullable(instant),
+});
+const unread = z.object({
+  source,
+  cluster: z.nullable(text),
+  count: z.number().check(z.int(), z.positive()),
+  untilMs: z.nullable(instant),
+});
 
 function parseList<T extends z.ZodMiniType>(schema: T, value: unknown): z.infer<T>[] {
   if (!Array.isArray(value)) return [];

@@ -29,7 +29,10 @@ interface Definition {
 export type KnownChecks = ReadonlyMap<z.ZodMiniType, WholeCheck>;
 
 /** `null` where the schema has a part that can't be checked so. */
-export function wholeCheckOf(schema: z.ZodMiniType, known: KnownChecks = new Map()): WholeCheck | null {
+export function wholeCheckOf(
+  schema: z.ZodMiniType,
+  known: KnownChecks = new Map(),
+): WholeCheck | null {
   const own = known.get(schema);
   if (own !== undefined) return own;
   const definition = schema._zod.def as unknown as Definition;
@@ -44,11 +47,23 @@ export function wholeCheckOf(schema: z.ZodMiniType, known: KnownChecks = new Map
     case "unknown":
       return (value) => value !== undefined;
     case "nullable":
-      return within(definition.innerType, known, (inner) => (value) => value === null || inner(value));
+      return within(
+        definition.innerType,
+        known,
+        (inner) => (value) => value === null || inner(value),
+      );
     case "optional":
-      return within(definition.innerType, known, (inner) => (value) => value === undefined || inner(value));
+      return within(
+        definition.innerType,
+        known,
+        (inner) => (value) => value === undefined || inner(value),
+      );
     case "array":
-      return within(definition.element, known, (element) => (value) => Array.isArray(value) && value.every(element));
+      return within(
+        definition.element,
+        known,
+        (element) => (value) => Array.isArray(value) && value.every(element),
+      );
     case "record":
       return recordCheck(definition, known);
     case "tuple":
@@ -60,14 +75,23 @@ export function wholeCheckOf(schema: z.ZodMiniType, known: KnownChecks = new Map
   }
 }
 
-function within(schema: z.ZodMiniType | undefined, known: KnownChecks, check: (inner: WholeCheck) => WholeCheck): WholeCheck | null {
+function within(
+  schema: z.ZodMiniType | undefined,
+  known: KnownChecks,
+  check: (inner: WholeCheck) => WholeCheck,
+): WholeCheck | null {
   const inner = schema === undefined ? null : wholeCheckOf(schema, known);
   return inner === null ? null : check(inner);
 }
 
 function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
   // A parser may treat a field of this name apart: let it.
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !Object.hasOwn(value, "__proto__");
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !Object.hasOwn(value, "__proto__")
+  );
 }
 
 function recordCheck({ keyType, valueType }: Definition, known: KnownChecks): WholeCheck | null {
@@ -83,7 +107,10 @@ function recordCheck({ keyType, valueType }: Definition, known: KnownChecks): Wh
 function tupleCheck({ items = [], rest }: Definition, known: KnownChecks): WholeCheck | null {
   const checks = items.map((item) => wholeCheckOf(item, known));
   if (rest != null || checks.includes(null)) return null;
-  return (value) => Array.isArray(value) && value.length === checks.length && checks.every((check, i) => check?.(value[i]) === true);
+  return (value) =>
+    Array.isArray(value) &&
+    value.length === checks.length &&
+    checks.every((check, i) => check?.(value[i]) === true);
 }
 
 /** Only of objects that keep what they don't know. */

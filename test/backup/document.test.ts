@@ -1,13 +1,22 @@
 /** Documents of copies: composed, and read back from whatever lies in a store. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { composeDocument, digestOf, MAX_DOCUMENT_CHARS, parseDocument } from "../../lib/backup/document.ts";
+import {
+  composeDocument,
+  digestOf,
+  MAX_DOCUMENT_CHARS,
+  parseDocument,
+} from "../../lib/backup/document.ts";
 import { buildDocument } from "../../lib/backup/manifest.ts";
 import { anyRecord, OTHER_RECIPIENT, RECIPIENT, RECORD } from "./records.ts";
 
 const SEALED = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n";
 const { text, header } = composeDocument(buildDocument(RECORD, [RECIPIENT]).header, SEALED);
-const parsed = JSON.parse(text) as { format: number; header: Record<string, unknown>; sealed: string };
+const parsed = JSON.parse(text) as {
+  format: number;
+  header: Record<string, unknown>;
+  sealed: string;
+};
 
 function codeOf(document: unknown): string {
   const result = parseDocument(typeof document === "string" ? document : JSON.stringify(document));
@@ -23,7 +32,10 @@ test("reads what it composed, for any record", () => {
     fc.property(anyRecord, (record) => {
       const draft = buildDocument(record, [RECIPIENT, OTHER_RECIPIENT, RECIPIENT]);
       const composed = composeDocument(draft.header, SEALED);
-      expect(parseDocument(composed.text)).toEqual({ ok: true, document: { header: composed.header, sealed: SEALED } });
+      expect(parseDocument(composed.text)).toEqual({
+        ok: true,
+        document: { header: composed.header, sealed: SEALED },
+      });
       expect(composed.header.recipients).toEqual([OTHER_RECIPIENT, RECIPIENT].toSorted());
     }),
   );
@@ -36,14 +48,30 @@ test("holds format, header and sealed, and no value of the Secret", () => {
 });
 
 test("passes over members that it doesn't know", () => {
-  const later = { ...parsed, added: { deep: [1] }, header: { ...parsed.header, added: true, __proto__: { polluted: 1 } } };
-  expect(parseDocument(JSON.stringify(later))).toEqual({ ok: true, document: { header, sealed: SEALED } });
+  const later = {
+    ...parsed,
+    added: { deep: [1] },
+    header: { ...parsed.header, added: true, __proto__: { polluted: 1 } },
+  };
+  expect(parseDocument(JSON.stringify(later))).toEqual({
+    ok: true,
+    document: { header, sealed: SEALED },
+  });
 });
 
 describe("says what is wrong", () => {
   test("a later format by its number", () => {
-    const result = parseDocument(JSON.stringify({ ...parsed, format: 7, header: "whatever it is then" }));
-    expect(result).toMatchObject({ ok: false, problem: { code: "format_newer", place: "format", found: expect.stringContaining("format 7") as string } });
+    const result = parseDocument(
+      JSON.stringify({ ...parsed, format: 7, header: "whatever it is then" }),
+    );
+    expect(result).toMatchObject({
+      ok: false,
+      problem: {
+        code: "format_newer",
+        place: "format",
+        found: expect.stringContaining("format 7") as string,
+      },
+    });
   });
 
   test("cut off at any place", () => {
@@ -84,7 +112,10 @@ describe("says what is wrong", () => {
     ["issuerName", "x".repeat(100_001)],
   ])("header.%s being %.60j", (field, value) => {
     const result = parseDocument(withHeader({ [field]: value }));
-    expect(result).toMatchObject({ ok: false, problem: { code: "header_invalid", place: `header.${field}` } });
+    expect(result).toMatchObject({
+      ok: false,
+      problem: { code: "header_invalid", place: `header.${field}` },
+    });
   });
 
   test.each([
@@ -105,7 +136,8 @@ describe("says what is wrong", () => {
   });
 
   test("no armored age file", () => {
-    for (const sealed of [null, {}, "", "age-encryption.org/v1\n", '{"kind":"Secret"}']) expect(codeOf({ ...parsed, sealed })).toBe("not_a_copy");
+    for (const sealed of [null, {}, "", "age-encryption.org/v1\n", '{"kind":"Secret"}'])
+      expect(codeOf({ ...parsed, sealed })).toBe("not_a_copy");
   });
 
   test("too large to be a copy", () => {
@@ -114,5 +146,14 @@ describe("says what is wrong", () => {
 });
 
 test("never throws, whatever the input", () => {
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.json(), fc.json().map((json) => `{"format":1,"header":${json},"sealed":${json}}`)), (input) => parseDocument(input).ok === false));
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.json().map((json) => `{"format":1,"header":${json},"sealed":${json}}`),
+      ),
+      (input) => parseDocument(input).ok === false,
+    ),
+  );
 });

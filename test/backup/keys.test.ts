@@ -1,10 +1,18 @@
 /** Keys of copies: safe segments, reversible. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { clusterPrefix, copyKey, decodeSegment, encodeSegment, parseCopyKey } from "../../lib/backup/keys.ts";
+import {
+  clusterPrefix,
+  copyKey,
+  decodeSegment,
+  encodeSegment,
+  parseCopyKey,
+} from "../../lib/backup/keys.ts";
 
 const VERSION = "0f".repeat(32);
-const wellFormed = fc.string({ unit: "grapheme", maxLength: 40 }).filter((text) => text.isWellFormed());
+const wellFormed = fc
+  .string({ unit: "grapheme", maxLength: 40 })
+  .filter((text) => text.isWellFormed());
 
 test("spells plain names as they are", () => {
   const place = { cluster: "prod", namespace: "tailscale", secret: "shop.example.ts.net" };
@@ -33,7 +41,12 @@ test("every text has one segment of the store's alphabet, and no two differ by c
 test("every key leads back to its place", () => {
   fc.assert(
     fc.property(wellFormed, wellFormed, wellFormed, (cluster, namespace, secret) => {
-      expect(parseCopyKey(copyKey({ cluster, namespace, secret }, VERSION))).toEqual({ cluster, namespace, secret, version: VERSION });
+      expect(parseCopyKey(copyKey({ cluster, namespace, secret }, VERSION))).toEqual({
+        cluster,
+        namespace,
+        secret,
+        version: VERSION,
+      });
     }),
   );
 });

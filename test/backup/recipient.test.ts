@@ -20,8 +20,14 @@ test("tells every single wrong, swapped, missing and added character", () => {
       const other = RECIPIENT.slice(0, at) + char + RECIPIENT.slice(at + 1);
       if (other !== RECIPIENT && parseRecipient(other).ok) accepted.push(other);
     }
-    expect(parseRecipient(RECIPIENT.slice(0, at) + RECIPIENT.slice(at + 1))).toMatchObject({ ok: false, problem: "length" });
-    expect(parseRecipient(`${RECIPIENT.slice(0, at)}q${RECIPIENT.slice(at)}`)).toMatchObject({ ok: false, problem: "length" });
+    expect(parseRecipient(RECIPIENT.slice(0, at) + RECIPIENT.slice(at + 1))).toMatchObject({
+      ok: false,
+      problem: "length",
+    });
+    expect(parseRecipient(`${RECIPIENT.slice(0, at)}q${RECIPIENT.slice(at)}`)).toMatchObject({
+      ok: false,
+      problem: "length",
+    });
   }
   expect(accepted).toEqual([]);
   expect(parseRecipient("")).toMatchObject({ ok: false, problem: "unknown" });
@@ -44,5 +50,8 @@ test.each([
 });
 
 test("a post-quantum one is told as such", async () => {
-  expect(parseRecipient(await identityToRecipient(await generateHybridIdentity()))).toMatchObject({ ok: false, problem: "post_quantum" });
+  expect(parseRecipient(await identityToRecipient(await generateHybridIdentity()))).toMatchObject({
+    ok: false,
+    problem: "post_quantum",
+  });
 });

@@ -53,29 +53,52 @@ export const ACCOUNT_RECORD: BackupRecord = {
 };
 
 const dnsLabel = fc.stringMatching(/^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$/);
-const hostName = fc.array(dnsLabel, { minLength: 2, maxLength: 4 }).map((labels) => labels.join("."));
-const instant = fc.date({ min: new Date("1970-01-01T00:00:00Z"), max: new Date("9999-12-31T00:00:00Z"), noInvalidDate: true }).map((date) => date.toISOString());
-const hex = (length: number): fc.Arbitrary<string> => fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`));
+const hostName = fc
+  .array(dnsLabel, { minLength: 2, maxLength: 4 })
+  .map((labels) => labels.join("."));
+const instant = fc
+  .date({
+    min: new Date("1970-01-01T00:00:00Z"),
+    max: new Date("9999-12-31T00:00:00Z"),
+    noInvalidDate: true,
+  })
+  .map((date) => date.toISOString());
+const hex = (length: number): fc.Arbitrary<string> =>
+  fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`));
 const labelValue = fc.stringMatching(/^([A-Za-z0-9]([A-Za-z0-9_.-]{0,20}[A-Za-z0-9])?)?$/);
-const value = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString("base64"));
+const value = fc
+  .uint8Array({ maxLength: 200 })
+  .map((bytes) => Buffer.from(bytes).toString("base64"));
 
 function fieldBaseOf(shape: Shape, kind: string): fc.Arbitrary<string> {
   if (shape === "acme-accounts") return fc.constantFrom("example.ts.net", "_default");
   if (shape === "proxygroup-state" || kind === "account-key") return fc.constant("acme-account");
-  return shape === "ha-ingress" || shape === "apiserver-proxygroup" || shape === "tls" ? fc.constant("tls") : hostName;
+  return shape === "ha-ingress" || shape === "apiserver-proxygroup" || shape === "tls"
+    ? fc.constant("tls")
+    : hostName;
 }
 
 /** Any record that passes the allowlist. */
 export const anyRecord: fc.Arbitrary<BackupRecord> = fc
   .record({
     shape: fc.constantFrom(...(Object.keys(SHAPES) as Shape[])),
-    kind: fc.constantFrom("certificate" as const, "account-key" as const, "standby" as const, "replaced" as const),
+    kind: fc.constantFrom(
+      "certificate" as const,
+      "account-key" as const,
+      "standby" as const,
+      "replaced" as const,
+    ),
   })
-  .chain(({ shape, kind }) => fieldBaseOf(shape, kind).map((fieldBase) => ({ shape, kind, fieldBase })))
+  .chain(({ shape, kind }) =>
+    fieldBaseOf(shape, kind).map((fieldBase) => ({ shape, kind, fieldBase })),
+  )
   .filter(({ shape, kind, fieldBase }) => allowedFields(shape, fieldBase, kind).size > 0)
   .chain(({ shape, kind, fieldBase }) => {
     const fields = [...allowedFields(shape, fieldBase, kind)];
-    const ownLabel = shape === "tls" ? fc.constantFrom("app", "example.com/team", "controller.cert-manager.io/fao") : fc.constantFrom("tailscale.com/managed", "tailscale.com/parent-resource");
+    const ownLabel =
+      shape === "tls"
+        ? fc.constantFrom("app", "example.com/team", "controller.cert-manager.io/fao")
+        : fc.constantFrom("tailscale.com/managed", "tailscale.com/parent-resource");
     return fc.record({
       cluster: fc.string({ minLength: 1, maxLength: 30 }),
       clusterIdentity: fc.constantFrom("uid-1", "ca-2", "server-3"),
@@ -94,8 +117,18 @@ export const anyRecord: fc.Arbitrary<BackupRecord> = fc
       issuedAt: fc.option(instant, { nil: null }),
       accountThumbprint: fc.option(hex(43), { nil: null }),
       type: fc.constantFrom("Opaque", "kubernetes.io/tls"),
-      labels: shape === "recorder" ? fc.constant({}) : fc.dictionary(ownLabel, labelValue, { noNullPrototype: true }),
-      annotations: shape === "tls" ? fc.dictionary(fc.constantFrom(...KEPT_ANNOTATIONS), fc.string({ maxLength: 80 }), { noNullPrototype: true }) : fc.constant({}),
-      data: fc.subarray(fields, { minLength: 1 }).chain((some) => fc.record(Object.fromEntries(some.map((field) => [field, value])))),
+      labels:
+        shape === "recorder"
+          ? fc.constant({})
+          : fc.dictionary(ownLabel, labelValue, { noNullPrototype: true }),
+      annotations:
+        shape === "tls"
+          ? fc.dictionary(fc.constantFrom(...KEPT_ANNOTATIONS), fc.string({ maxLength: 80 }), {
+              noNullPrototype: true,
+            })
+          : fc.constant({}),
+      data: fc
+        .subarray(fields, { minLength: 1 })
+        .chain((some) => fc.record(Object.fromEntries(some.map((field) => [field, value])))),
     });
   });

@@ -38,15 +38,26 @@ const LONG_GONE = { notAfterMs: NOW - 400 * DAY_MS, notBeforeMs: NOW - 490 * DAY
 
 test("the newest two valid copies stay, the others go 30 days after expiry", () => {
   const copies = [1, 2, 3, 4].map((age) => copy(`${age}`, { notAfterMs: NOW - age * 60 * DAY_MS }));
-  expect(outcome(copies)).toEqual({ 1: "keep: newest_valid", 2: "keep: newest_valid", 3: "remove: expired", 4: "remove: expired" });
+  expect(outcome(copies)).toEqual({
+    1: "keep: newest_valid",
+    2: "keep: newest_valid",
+    3: "remove: expired",
+    4: "remove: expired",
+  });
 });
 
 test("at the very instant, not a millisecond before", () => {
   const notAfterMs = NOW - 100 * DAY_MS;
-  const copies = [copy("a", { notAfterMs: NOW }), copy("b", { notAfterMs: NOW }), copy("old", { notAfterMs })];
+  const copies = [
+    copy("a", { notAfterMs: NOW }),
+    copy("b", { notAfterMs: NOW }),
+    copy("old", { notAfterMs }),
+  ];
   expect(outcome(copies, notAfterMs + RETENTION_MS - 1)["old"]).toBe("keep: not_due");
   expect(outcome(copies, notAfterMs + RETENTION_MS)["old"]).toBe("remove: expired");
-  expect(planRetention(copies, notAfterMs).keep.find((entry) => entry.copy.key === "old")?.untilMs).toBe(notAfterMs + RETENTION_MS);
+  expect(
+    planRetention(copies, notAfterMs).keep.find((entry) => entry.copy.key === "old")?.untilMs,
+  ).toBe(notAfterMs + RETENTION_MS);
 });
 
 describe("what counts as one of the newest two", () => {
@@ -64,19 +75,39 @@ describe("what counts as one of the newest two", () => {
     ["a replaced one", { kind: "replaced" }],
   ];
   test.each(others)("not %s, though it is newer", (_, change) => {
-    const copies = [copy("old-1", LONG_GONE), copy("old-2", LONG_GONE), copy("new-1", { ...change, notAfterMs: NOW }), copy("new-2", { ...change, notAfterMs: NOW })];
+    const copies = [
+      copy("old-1", LONG_GONE),
+      copy("old-2", LONG_GONE),
+      copy("new-1", { ...change, notAfterMs: NOW }),
+      copy("new-2", { ...change, notAfterMs: NOW }),
+    ];
     const result = outcome(copies);
-    expect([result["old-1"], result["old-2"]]).toEqual(["keep: newest_valid", "keep: newest_valid"]);
+    expect([result["old-1"], result["old-2"]]).toEqual([
+      "keep: newest_valid",
+      "keep: newest_valid",
+    ]);
   });
 
   test("the order of names doesn't make another certificate", () => {
-    const copies = ["a", "b", "c"].map((key, index) => copy(key, { ...LONG_GONE, notBeforeMs: index, names: index === 0 ? ["x", "y"] : ["y", "x"] }));
-    expect(outcome(copies)).toEqual({ a: "remove: expired", b: "keep: newest_valid", c: "keep: newest_valid" });
+    const copies = ["a", "b", "c"].map((key, index) =>
+      copy(key, { ...LONG_GONE, notBeforeMs: index, names: index === 0 ? ["x", "y"] : ["y", "x"] }),
+    );
+    expect(outcome(copies)).toEqual({
+      a: "remove: expired",
+      b: "keep: newest_valid",
+      c: "keep: newest_valid",
+    });
   });
 });
 
 test("a retired copy, and one that nobody can open any more, go 30 days after expiry like others", () => {
-  expect(outcome([copy("a", { ...LONG_GONE, retired: true }), copy("b", { ...LONG_GONE, recipientsConfigured: false }), copy("c", { retired: true, notAfterMs: NOW })])).toEqual({
+  expect(
+    outcome([
+      copy("a", { ...LONG_GONE, retired: true }),
+      copy("b", { ...LONG_GONE, recipientsConfigured: false }),
+      copy("c", { retired: true, notAfterMs: NOW }),
+    ]),
+  ).toEqual({
     a: "remove: expired",
     b: "remove: expired",
     c: "keep: not_due",
@@ -84,15 +115,22 @@ test("a retired copy, and one that nobody can open any more, go 30 days after ex
 });
 
 test("what was not opened stays, whatever it says of itself", () => {
-  expect(outcome([copy("a", { ...LONG_GONE, judged: false, valid: false, retired: true })])).toEqual({ a: "keep: not_judged" });
+  expect(
+    outcome([copy("a", { ...LONG_GONE, judged: false, valid: false, retired: true })]),
+  ).toEqual({ a: "keep: not_judged" });
 });
 
 test("an account key has no expiry", () => {
-  expect(outcome([copy("a", { kind: "account-key", notAfterMs: null, notBeforeMs: null, valid: false })])).toEqual({ a: "keep: no_expiry" });
+  expect(
+    outcome([
+      copy("a", { kind: "account-key", notAfterMs: null, notBeforeMs: null, valid: false }),
+    ]),
+  ).toEqual({ a: "keep: no_expiry" });
 });
 
 describe("a replaced copy", () => {
-  const replaced = (change: Partial<RetentionCopy>): RetentionCopy => copy("r", { kind: "replaced", recordedAtMs: NOW, ...change });
+  const replaced = (change: Partial<RetentionCopy>): RetentionCopy =>
+    copy("r", { kind: "replaced", recordedAtMs: NOW, ...change });
   test("that wasn't valid goes after 30 days", () => {
     const one = [replaced({ valid: false, notAfterMs: NOW + 60 * DAY_MS })];
     expect(outcome(one, NOW + RETENTION_MS - 1)).toEqual({ r: "keep: not_due" });
@@ -104,30 +142,53 @@ describe("a replaced copy", () => {
     expect(outcome(one, NOW + 90 * DAY_MS)).toEqual({ r: "remove: replaced" });
   });
   test("that was valid and has long expired still stays its 30 days", () => {
-    expect(outcome([replaced({ notAfterMs: NOW - 200 * DAY_MS })], NOW + RETENTION_MS - 1)).toEqual({ r: "keep: not_due" });
+    expect(outcome([replaced({ notAfterMs: NOW - 200 * DAY_MS })], NOW + RETENTION_MS - 1)).toEqual(
+      { r: "keep: not_due" },
+    );
   });
   test("of unknown age stays", () => {
-    expect(outcome([replaced({ recordedAtMs: null })], NOW + 9_999 * DAY_MS)).toEqual({ r: "keep: age_unknown" });
+    expect(outcome([replaced({ recordedAtMs: null })], NOW + 9_999 * DAY_MS)).toEqual({
+      r: "keep: age_unknown",
+    });
   });
 });
 
 test("an unusable clock removes nothing", () => {
-  expect(planRetention([copy("a", LONG_GONE), copy("b", LONG_GONE), copy("c", LONG_GONE)], Number.NaN).remove).toEqual([]);
+  expect(
+    planRetention([copy("a", LONG_GONE), copy("b", LONG_GONE), copy("c", LONG_GONE)], Number.NaN)
+      .remove,
+  ).toEqual([]);
 });
 
 const anyCopy = fc.record({
-  kind: fc.constantFrom("certificate" as const, "account-key" as const, "standby" as const, "replaced" as const),
+  kind: fc.constantFrom(
+    "certificate" as const,
+    "account-key" as const,
+    "standby" as const,
+    "replaced" as const,
+  ),
   secret: fc.constantFrom("a", "b"),
   names: fc.constantFrom(["x"], ["x", "y"]),
   judged: fc.boolean(),
   valid: fc.boolean(),
-  notBeforeMs: fc.option(fc.integer({ min: 0, max: 1_000 }).map((day) => day * DAY_MS), { nil: null }),
-  notAfterMs: fc.option(fc.integer({ min: 0, max: 1_000 }).map((day) => day * DAY_MS), { nil: null }),
-  recordedAtMs: fc.option(fc.integer({ min: 0, max: 1_000 }).map((day) => day * DAY_MS), { nil: null }),
+  notBeforeMs: fc.option(
+    fc.integer({ min: 0, max: 1_000 }).map((day) => day * DAY_MS),
+    { nil: null },
+  ),
+  notAfterMs: fc.option(
+    fc.integer({ min: 0, max: 1_000 }).map((day) => day * DAY_MS),
+    { nil: null },
+  ),
+  recordedAtMs: fc.option(
+    fc.integer({ min: 0, max: 1_000 }).map((day) => day * DAY_MS),
+    { nil: null },
+  ),
   recipientsConfigured: fc.boolean(),
   retired: fc.boolean(),
 });
-const anyCopies = fc.array(anyCopy, { maxLength: 30 }).map((all) => all.map((change, index) => copy(`${index}`, change)));
+const anyCopies = fc
+  .array(anyCopy, { maxLength: 30 })
+  .map((all) => all.map((change, index) => copy(`${index}`, change)));
 
 test("for any copies, at any time: what is valid or within 30 days of it stays, two valid ones of each stay, and a second run removes nothing more", () => {
   fc.assert(
@@ -137,13 +198,30 @@ test("for any copies, at any time: what is valid or within 30 days of it stays, 
       expect(plan.keep.length + plan.remove.length).toBe(copies.length);
       const gone = plan.remove.map((entry) => entry.copy);
       expect(gone.filter((one) => !one.judged)).toEqual([]);
-      expect(gone.filter((one) => one.valid && !((one.notAfterMs ?? Infinity) <= nowMs - RETENTION_MS))).toEqual([]);
-      const counts = (one: RetentionCopy): boolean => one.kind === "certificate" && one.judged && one.valid && one.recipientsConfigured && !one.retired;
+      expect(
+        gone.filter((one) => one.valid && !((one.notAfterMs ?? Infinity) <= nowMs - RETENTION_MS)),
+      ).toEqual([]);
+      const counts = (one: RetentionCopy): boolean =>
+        one.kind === "certificate" &&
+        one.judged &&
+        one.valid &&
+        one.recipientsConfigured &&
+        !one.retired;
       const kept = plan.keep.map((entry) => entry.copy).filter(counts);
       const newerKept = (one: RetentionCopy): number =>
-        kept.filter((other) => other.secret === one.secret && other.names.join() === one.names.join() && (other.notAfterMs ?? -1) >= (one.notAfterMs ?? -1)).length;
+        kept.filter(
+          (other) =>
+            other.secret === one.secret &&
+            other.names.join() === one.names.join() &&
+            (other.notAfterMs ?? -1) >= (one.notAfterMs ?? -1),
+        ).length;
       expect(gone.filter((one) => counts(one) && newerKept(one) < 2)).toEqual([]);
-      expect(planRetention(plan.keep.map((entry) => entry.copy), nowMs).remove).toEqual([]);
+      expect(
+        planRetention(
+          plan.keep.map((entry) => entry.copy),
+          nowMs,
+        ).remove,
+      ).toEqual([]);
     }),
     { numRuns: 500 },
   );

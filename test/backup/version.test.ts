@@ -20,7 +20,8 @@ test("never depends on derived facts, the kind, the registered name, or any orde
   fc.assert(
     fc.property(anyRecord, anyRecord, (record, other) => {
       const { clusterIdentity, namespace, secret, type, labels, annotations, data } = record;
-      const reversed = <T>(map: Readonly<Record<string, T>>): Record<string, T> => Object.fromEntries(Object.entries(map).toReversed());
+      const reversed = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
+        Object.fromEntries(Object.entries(map).toReversed());
       const derivedAnew: BackupRecord = {
         ...other,
         clusterIdentity,
@@ -31,7 +32,9 @@ test("never depends on derived facts, the kind, the registered name, or any orde
         annotations: reversed(annotations),
         data: reversed(data),
       };
-      expect(versionOf(derivedAnew, [OTHER_RECIPIENT, RECIPIENT])).toBe(versionOf(record, [RECIPIENT, OTHER_RECIPIENT, RECIPIENT]));
+      expect(versionOf(derivedAnew, [OTHER_RECIPIENT, RECIPIENT])).toBe(
+        versionOf(record, [RECIPIENT, OTHER_RECIPIENT, RECIPIENT]),
+      );
     }),
   );
 });
@@ -45,9 +48,15 @@ const changes: [string, Partial<BackupRecord>][] = [
   ["identity", { clusterIdentity: "uid-2" }],
   ["namespace", { namespace: "tailscale2" }],
   ["name", { secret: "shop2.example.ts.net" }],
-  ["a byte of a field", { data: { ...RECORD.data, "tls.key": Buffer.from("the kez").toString("base64") } }],
+  [
+    "a byte of a field",
+    { data: { ...RECORD.data, "tls.key": Buffer.from("the kez").toString("base64") } },
+  ],
   ["a field more", { data: { ...RECORD.data, "ca.crt": "" } }],
-  ["a field's name", { data: { "tls.crt": RECORD.data["tls.crt"] ?? "", "tls.kez": RECORD.data["tls.key"] ?? "" } }],
+  [
+    "a field's name",
+    { data: { "tls.crt": RECORD.data["tls.crt"] ?? "", "tls.kez": RECORD.data["tls.key"] ?? "" } },
+  ],
   ["type", { type: "Opaque" }],
   ["a label", { labels: { ...RECORD.labels, "tailscale.com/managed": "false" } }],
   ["labels as annotations", { labels: {}, annotations: RECORD.labels }],

@@ -25,9 +25,14 @@ const FIRST_RATIO = 1.15;
 const NEVER: Bare = { seconds: Infinity, cpuSeconds: Infinity };
 
 /** The quicker of two, with the higher memory of both. */
-function quicker<T extends { readonly seconds: number; readonly peakBytes?: number }>(one: T | null, other: T): T {
+function quicker<T extends { readonly seconds: number; readonly peakBytes?: number }>(
+  one: T | null,
+  other: T,
+): T {
   const best = one === null || other.seconds < one.seconds ? other : one;
-  return other.peakBytes === undefined ? best : { ...best, peakBytes: Math.max(one?.peakBytes ?? 0, other.peakBytes) };
+  return other.peakBytes === undefined
+    ? best
+    : { ...best, peakBytes: Math.max(one?.peakBytes ?? 0, other.peakBytes) };
 }
 
 const set = createCertificates(COUNT, CURVE, Date.now());
@@ -51,21 +56,55 @@ try {
     again = quicker(again, await cluster.audit(COUNT, false));
   }
   if (first === null || again === null) throw new Error("nothing was run");
-  note(`by the clock: bare list ${seconds(list.seconds)}, Table ${seconds(table.seconds)}, ${COUNT} signatures ${seconds(verify.seconds)}, first ${seconds(first.seconds)}, again ${seconds(again.seconds)}`);
-  note(`processor time: bare list ${seconds(list.cpuSeconds)}, Table ${seconds(table.cpuSeconds)}, ${COUNT} signatures ${seconds(verify.cpuSeconds)}, first ${seconds(first.cpuSeconds)}, again ${seconds(again.cpuSeconds)}`);
+  note(
+    `by the clock: bare list ${seconds(list.seconds)}, Table ${seconds(table.seconds)}, ${COUNT} signatures ${seconds(verify.seconds)}, first ${seconds(first.seconds)}, again ${seconds(again.seconds)}`,
+  );
+  note(
+    `processor time: bare list ${seconds(list.cpuSeconds)}, Table ${seconds(table.cpuSeconds)}, ${COUNT} signatures ${seconds(verify.cpuSeconds)}, first ${seconds(first.cpuSeconds)}, again ${seconds(again.cpuSeconds)}`,
+  );
 
   const what = `${COUNT} TLS Secrets, ${CURVE} issuer`;
   const bare = list.seconds + verify.seconds;
   const byProcessor = (first.cpuSeconds / (list.cpuSeconds + verify.cpuSeconds)).toFixed(2);
   if (CURVE === "P-384") {
-    putRow({ what: `${what}: first run`, hold: `at most ${FIRST_RATIO} of bare list + bare verify`, measured: `${seconds(first.seconds)}, ${(first.seconds / bare).toFixed(2)} of ${seconds(bare)} (${byProcessor} by processor time)`, holds: first.seconds <= FIRST_RATIO * bare });
-    putRow({ what: `${what}: memory`, hold: `under ${megabytes(PEAK_BYTES)}`, measured: megabytes(first.peakBytes), holds: first.peakBytes < PEAK_BYTES });
+    putRow({
+      what: `${what}: first run`,
+      hold: `at most ${FIRST_RATIO} of bare list + bare verify`,
+      measured: `${seconds(first.seconds)}, ${(first.seconds / bare).toFixed(2)} of ${seconds(bare)} (${byProcessor} by processor time)`,
+      holds: first.seconds <= FIRST_RATIO * bare,
+    });
+    putRow({
+      what: `${what}: memory`,
+      hold: `under ${megabytes(PEAK_BYTES)}`,
+      measured: megabytes(first.peakBytes),
+      holds: first.peakBytes < PEAK_BYTES,
+    });
   } else {
-    putRow({ what: `${what}: first run`, hold: `under the exporter's ${seconds(EXPORTER_SECONDS)}`, measured: `${seconds(first.seconds)} (bare list + bare verify ${seconds(bare)})`, holds: first.seconds < EXPORTER_SECONDS });
-    putRow({ what: `${what}: memory`, hold: `under ${megabytes(PEAK_BYTES)}`, measured: megabytes(first.peakBytes), holds: first.peakBytes < PEAK_BYTES });
+    putRow({
+      what: `${what}: first run`,
+      hold: `under the exporter's ${seconds(EXPORTER_SECONDS)}`,
+      measured: `${seconds(first.seconds)} (bare list + bare verify ${seconds(bare)})`,
+      holds: first.seconds < EXPORTER_SECONDS,
+    });
+    putRow({
+      what: `${what}: memory`,
+      hold: `under ${megabytes(PEAK_BYTES)}`,
+      measured: megabytes(first.peakBytes),
+      holds: first.peakBytes < PEAK_BYTES,
+    });
   }
-  putRow({ what: `${what}: nothing changed`, hold: "at most 2 bare Table lists", measured: `${seconds(again.seconds)}, ${(again.seconds / table.seconds).toFixed(2)} of ${seconds(table.seconds)}`, holds: again.seconds <= 2 * table.seconds });
-  putRow({ what: `${what}: nothing changed`, hold: `at most 0.3 of the exporter's ${seconds(EXPORTER_SECONDS)}`, measured: `${(again.seconds / EXPORTER_SECONDS).toFixed(2)}, ${megabytes(again.peakBytes)}`, holds: again.seconds <= 0.3 * EXPORTER_SECONDS });
+  putRow({
+    what: `${what}: nothing changed`,
+    hold: "at most 2 bare Table lists",
+    measured: `${seconds(again.seconds)}, ${(again.seconds / table.seconds).toFixed(2)} of ${seconds(table.seconds)}`,
+    holds: again.seconds <= 2 * table.seconds,
+  });
+  putRow({
+    what: `${what}: nothing changed`,
+    hold: `at most 0.3 of the exporter's ${seconds(EXPORTER_SECONDS)}`,
+    measured: `${(again.seconds / EXPORTER_SECONDS).toFixed(2)}, ${megabytes(again.peakBytes)}`,
+    holds: again.seconds <= 0.3 * EXPORTER_SECONDS,
+  });
 } finally {
   await cluster.stop();
   rmSync(folder, { recursive: true, force: true });

@@ -6,18 +6,26 @@
  */
 import { cpus } from "node:os";
 import { performance } from "node:perf_hooks";
-import { allBudgets } from "../../lib/issuance/budget.ts";
-import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../lib/issuance/evidence.ts";
-import { createIssuance, type Issuance, type SourceKind } from "../../lib/issuance/issuance.ts";
-import { createLedger } from "../../lib/issuance/ledger.ts";
-import { createLimit, DAY_MS, HOUR_MS } from "../../lib/issuance/limit.ts";
+import { allBudgets } from "../../lib/ratelimit/budget.ts";
+import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../lib/ratelimit/evidence.ts";
+import { createIssuance, type Issuance, type SourceKind } from "../../lib/ratelimit/issuance.ts";
+import { createLedger } from "../../lib/ratelimit/ledger.ts";
+import { createLimit, DAY_MS, HOUR_MS } from "../../lib/ratelimit/limit.ts";
 import { putRow } from "./support/row.ts";
 
 const ISSUANCES = 100_000;
 const SETS = 10_000;
 const TAILNETS = 100;
 const NOW = Date.UTC(2026, 10, 20);
-const LIMITS = new Map([["letsencrypt", { set: createLimit({ count: 5, periodMs: 168 * HOUR_MS }), domain: createLimit({ count: 50, periodMs: 168 * HOUR_MS }) }]]);
+const LIMITS = new Map([
+  [
+    "letsencrypt",
+    {
+      set: createLimit({ count: 5, periodMs: 168 * HOUR_MS }),
+      domain: createLimit({ count: 50, periodMs: 168 * HOUR_MS }),
+    },
+  ],
+]);
 
 /** The i-th issuance, spread over 120 days, as one source shows it. */
 function issuanceOf(i: number, kind: SourceKind): Issuance {
@@ -38,7 +46,14 @@ function issuanceOf(i: number, kind: SourceKind): Issuance {
 }
 
 const all = Array.from({ length: ISSUANCES }, (_, i) => i);
-const span = { source: "ct" as const, cluster: null, issuer: "letsencrypt", scope: { kind: "all" as const }, fromMs: NOW - 100 * DAY_MS, untilMs: NOW - HOUR_MS };
+const span = {
+  source: "ct" as const,
+  cluster: null,
+  issuer: "letsencrypt",
+  scope: { kind: "all" as const },
+  fromMs: NOW - 100 * DAY_MS,
+  untilMs: NOW - HOUR_MS,
+};
 
 function run(): Record<string, number> {
   const times: Record<string, number> = {};
@@ -49,28 +64,52 @@ function run(): Record<string, number> {
     return value;
   };
   const parts = timed("make records (110,000 of three sources)", (): Evidence[] => [
-    { ...NO_EVIDENCE, issuances: all.filter((i) => i % 2 === 0).map((i) => issuanceOf(i, "secret")) },
-    { ...NO_EVIDENCE, issuances: all.filter((i) => i % 10 === 0).map((i) => issuanceOf(i, "backup")) },
-    { ...NO_EVIDENCE, issuances: all.filter((i) => i % 2 === 1).map((i) => issuanceOf(i, "ct")), coverage: [span] },
+    {
+      ...NO_EVIDENCE,
+      issuances: all.filter((i) => i % 2 === 0).map((i) => issuanceOf(i, "secret")),
+    },
+    {
+      ...NO_EVIDENCE,
+      issuances: all.filter((i) => i % 10 === 0).map((i) => issuanceOf(i, "backup")),
+    },
+    {
+      ...NO_EVIDENCE,
+      issuances: all.filter((i) => i % 2 === 1).map((i) => issuanceOf(i, "ct")),
+      coverage: [span],
+    },
   ]);
   const evidence = timed("merge", () => mergeEvidence(...parts));
   const ledger = timed("put in order", () => createLedger(evidence, { limits: LIMITS }));
   const budgets = timed("budgets of all sets and domains", () => allBudgets(ledger, NOW));
-  if (evidence.issuances.length !== ISSUANCES || budgets.length !== SETS + TAILNETS) throw new Error(`${evidence.issuances.length} issuances, ${budgets.length} budgets`);
+  if (evidence.issuances.length !== ISSUANCES || budgets.length !== SETS + TAILNETS)
+    throw new Error(`${evidence.issuances.length} issuances, ${budgets.length} budgets`);
   return times;
 }
 
 const first = run();
 const later = Array.from({ length: 4 }, run);
-process.stdout.write(`${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores, Node ${process.version}\n`);
-process.stdout.write(`${ISSUANCES} issuances, ${SETS} sets, ${TAILNETS} domains; ms, first run and best of four more\n`);
+process.stdout.write(
+  `${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores, Node ${process.version}\n`,
+);
+process.stdout.write(
+  `${ISSUANCES} issuances, ${SETS} sets, ${TAILNETS} domains; ms, first run and best of four more\n`,
+);
 let sumFirst = 0;
 let sumBest = 0;
 for (const [step, ms] of Object.entries(first)) {
   const best = Math.min(...later.map((times) => times[step] ?? ms));
   sumFirst += ms;
   sumBest += best;
-  process.stdout.write(`  ${step.padEnd(42)} ${ms.toFixed(0).padStart(6)} ${best.toFixed(0).padStart(6)}\n`);
+  process.stdout.write(
+    `  ${step.padEnd(42)} ${ms.toFixed(0).padStart(6)} ${best.toFixed(0).padStart(6)}\n`,
+  );
 }
-process.stdout.write(`  ${"all".padEnd(42)} ${sumFirst.toFixed(0).padStart(6)} ${sumBest.toFixed(0).padStart(6)}\n`);
-putRow({ what: `budgets over ${ISSUANCES} issuances`, hold: "", measured: `${Math.round(sumBest)} ms (first run ${Math.round(sumFirst)} ms)`, holds: null });
+process.stdout.write(
+  `  ${"all".padEnd(42)} ${sumFirst.toFixed(0).padStart(6)} ${sumBest.toFixed(0).padStart(6)}\n`,
+);
+putRow({
+  what: `budgets over ${ISSUANCES} issuances`,
+  hold: "",
+  measured: `${Math.round(sumBest)} ms (first run ${Math.round(sumFirst)} ms)`,
+  holds: null,
+});

@@ -9,14 +9,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFileStates } from "../../lib/adapters/file/states.ts";
-import { thrifty } from "../../lib/compose/thrift.ts";
+import { thrifty } from "../../lib/wiring/thrift.ts";
 import { LETS_ENCRYPT } from "../../lib/issuer/issuers.ts";
 import { pageHtml } from "../../lib/report/html/page.ts";
 import { planDigest } from "../../lib/report/digest.ts";
 import { slackMessage } from "../../lib/report/slack/blocks.ts";
 import { formatState } from "../../lib/state/document.ts";
-import { surveyStates } from "../../lib/use/report.ts";
-import { stateName } from "../../lib/use/states.ts";
+import { surveyStates } from "../../lib/usecases/report.ts";
+import { stateName } from "../../lib/usecases/states.ts";
 import { NOW_NS } from "../finding/fixture.ts";
 import { fleet, fleetCluster } from "../report/fleet.ts";
 import { NOW_MS, ROUTE, SETTINGS } from "../report/support.ts";
@@ -28,10 +28,28 @@ const CERTIFICATES = 50;
 async function digest(folder: string): Promise<void> {
   const begin = performance.now();
   const clock = { nowNs: () => NOW_NS };
-  const overview = await surveyStates({ states: thrifty(createFileStates(folder)), clock, issuance: { wall: clock, kit: { issuers: [LETS_ENCRYPT] }, overrides: [] } }, { registered: [], ignore: [] });
-  const { message } = planDigest({ ...overview, record: null, nowMs: NOW_MS, settings: SETTINGS, route: ROUTE });
+  const overview = await surveyStates(
+    {
+      states: thrifty(createFileStates(folder)),
+      clock,
+      issuance: { wall: clock, kit: { issuers: [LETS_ENCRYPT] }, overrides: [] },
+    },
+    { registered: [], ignore: [] },
+  );
+  const { message } = planDigest({
+    ...overview,
+    record: null,
+    nowMs: NOW_MS,
+    settings: SETTINGS,
+    route: ROUTE,
+  });
   const blocks = message === null ? 0 : slackMessage(message).blocks.length;
-  process.send?.({ seconds: (performance.now() - begin) / 1000, rss: process.resourceUsage().maxRSS * 1024, blocks, clusters: overview.summaries.length });
+  process.send?.({
+    seconds: (performance.now() - begin) / 1000,
+    rss: process.resourceUsage().maxRSS * 1024,
+    blocks,
+    clusters: overview.summaries.length,
+  });
   process.disconnect?.();
 }
 
@@ -52,21 +70,39 @@ async function main(): Promise<void> {
     }
     const begin = performance.now();
     const measured = await new Promise<Measured>((resolve, reject) => {
-      const child = fork(import.meta.filename, ["--digest", folder], { stdio: ["ignore", 2, 2, "ipc"] });
+      const child = fork(import.meta.filename, ["--digest", folder], {
+        stdio: ["ignore", 2, 2, "ipc"],
+      });
       child.once("message", (message) => resolve(message as Measured));
       child.once("exit", (code) => reject(new Error(`the digest ended with ${code}`)));
     });
-    if (measured.clusters !== CLUSTERS || measured.blocks === 0) throw new Error("the digest is not of all clusters");
+    if (measured.clusters !== CLUSTERS || measured.blocks === 0)
+      throw new Error("the digest is not of all clusters");
     const wholeS = (performance.now() - begin) / 1000;
-    putRow({ what: `digest over ${CLUSTERS} clusters of ${CERTIFICATES} certificates`, hold: "under 5 s", measured: `${seconds(wholeS)}, process start included`, holds: wholeS < 5 });
-    putRow({ what: "  its memory at most", hold: "under 256 MB", measured: megabytes(measured.rss), holds: measured.rss < 256e6 });
+    putRow({
+      what: `digest over ${CLUSTERS} clusters of ${CERTIFICATES} certificates`,
+      hold: "under 5 s",
+      measured: `${seconds(wholeS)}, process start included`,
+      holds: wholeS < 5,
+    });
+    putRow({
+      what: "  its memory at most",
+      hold: "under 256 MB",
+      measured: megabytes(measured.rss),
+      holds: measured.rss < 256e6,
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   const input = fleet([fleetCluster("prod", 10_000)]);
   const begin = performance.now();
   const page = pageHtml(input);
-  putRow({ what: "page for 10,000 certificates", hold: "", measured: `${(Buffer.byteLength(page) / 1e6).toFixed(1)} MB, made in ${seconds((performance.now() - begin) / 1000)}`, holds: null });
+  putRow({
+    what: "page for 10,000 certificates",
+    hold: "",
+    measured: `${(Buffer.byteLength(page) / 1e6).toFixed(1)} MB, made in ${seconds((performance.now() - begin) / 1000)}`,
+    holds: null,
+  });
 }
 
 const [flag, folder] = process.argv.slice(2);

@@ -6,7 +6,14 @@
  *   node test/bench/judge.ts [leaves, default 10000] [P-256|P-384, default P-384]
  */
 
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
 import { availableParallelism, cpus } from "node:os";
 import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { judge, type Pair, verdictAt } from "../../lib/certificate/judge.ts";
@@ -23,12 +30,18 @@ const IN_FLIGHT = 64;
 function tlv(tag: number, ...parts: Uint8Array[]): Buffer {
   const body = Buffer.concat(parts);
   const length = body.length;
-  const head = length < 128 ? [tag, length] : length < 256 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 255];
+  const head =
+    length < 128
+      ? [tag, length]
+      : length < 256
+        ? [tag, 0x81, length]
+        : [tag, 0x82, length >> 8, length & 255];
   return Buffer.concat([Buffer.from(head), body]);
 }
 const hex = (text: string): Buffer => Buffer.from(text, "hex");
 const seq = (...parts: Uint8Array[]): Buffer => tlv(0x30, ...parts);
-const name = (text: string): Buffer => seq(tlv(0x31, seq(hex("0603550403"), tlv(0x0c, Buffer.from(text)))));
+const name = (text: string): Buffer =>
+  seq(tlv(0x31, seq(hex("0603550403"), tlv(0x0c, Buffer.from(text)))));
 const extension = (oid: string, value: Uint8Array): Buffer => seq(hex(oid), tlv(4, value));
 const ALGORITHM = seq(hex(CURVE === "P-384" ? "06082a8648ce3d040303" : "06082a8648ce3d040302"));
 const spki = (key: KeyObject): Buffer => key.export({ format: "der", type: "spki" });
@@ -43,11 +56,20 @@ function createCa(title: string): Ca {
   return { subject: name(title), ...generateKeyPairSync("ec", { namedCurve: CURVE }) };
 }
 
-function issue(by: Ca, serial: number, subject: Buffer, publicKey: KeyObject, extensions: Buffer[]): Buffer {
+function issue(
+  by: Ca,
+  serial: number,
+  subject: Buffer,
+  publicKey: KeyObject,
+  extensions: Buffer[],
+): Buffer {
   const number = Buffer.alloc(5);
   number.writeUInt32BE(serial, 1);
   number[0] = 1;
-  const validity = seq(tlv(0x17, Buffer.from("260101000000Z")), tlv(0x17, Buffer.from("360101000000Z")));
+  const validity = seq(
+    tlv(0x17, Buffer.from("260101000000Z")),
+    tlv(0x17, Buffer.from("360101000000Z")),
+  );
   const id = createHash("sha1").update(spki(by.publicKey)).digest();
   const all = [...extensions, extension("0603551d23", seq(tlv(0x80, id)))];
   const tbs = seq(
@@ -92,7 +114,10 @@ const root = createCa("Bench Root");
 const intermediate = createCa("Bench Intermediate");
 const caExtensions = [extension("0603551d13", seq(hex("0101ff")))];
 const rootPem = pem("CERTIFICATE", issue(root, 1, root.subject, root.publicKey, caExtensions));
-const interPem = pem("CERTIFICATE", issue(root, 2, intermediate.subject, intermediate.publicKey, caExtensions));
+const interPem = pem(
+  "CERTIFICATE",
+  issue(root, 2, intermediate.subject, intermediate.publicKey, caExtensions),
+);
 
 const pairs: Pair[] = [];
 const bare: { tbs: Buffer; signature: Uint8Array }[] = [];
@@ -110,7 +135,9 @@ for (let i = 0; i < COUNT; i++) {
   bare.push({ tbs: parsed.certificate.rawTbs, signature: parsed.certificate.signature });
   pairs.push({
     certificate: Buffer.from(pem("CERTIFICATE", der) + interPem),
-    key: Buffer.from(pem("EC PRIVATE KEY", keys.privateKey.export({ format: "der", type: "sec1" }) as Buffer)),
+    key: Buffer.from(
+      pem("EC PRIVATE KEY", keys.privateKey.export({ format: "der", type: "sec1" }) as Buffer),
+    ),
   });
 }
 
@@ -118,22 +145,34 @@ const issuerKey = createPublicKey(intermediate.publicKey.export({ format: "pem",
 const bareOnce = (i: number): Promise<boolean> =>
   new Promise((resolve, reject) => {
     const { tbs, signature } = bare[i] as { tbs: Buffer; signature: Uint8Array };
-    verify(HASH, tbs, issuerKey, signature, (error, ok) => (error === null ? resolve(ok) : reject(error)));
+    verify(HASH, tbs, issuerKey, signature, (error, ok) =>
+      error === null ? resolve(ok) : reject(error),
+    );
   });
 
 const anchors = anchorsFromPem(rootPem);
 const at = parseInstant("2026-06-01T00:00:00Z");
-async function judgeAll(known: Iterable<string>): Promise<Took & { verified: ReadonlySet<string> }> {
+async function judgeAll(
+  known: Iterable<string>,
+): Promise<Took & { verified: ReadonlySet<string> }> {
   const verifier = createVerifier(known);
   const took = await timed(async (i) => {
-    const judgement = await judge(pairs[i] as Pair, { dnsName: `n${i}.tail1234.ts.net`, anchors, verifier });
-    if (!verdictAt(judgement, at).valid) throw new Error(`leaf ${i}: ${judgement.reasons.join(", ")}`);
+    const judgement = await judge(pairs[i] as Pair, {
+      dnsName: `n${i}.tail1234.ts.net`,
+      anchors,
+      verifier,
+    });
+    if (!verdictAt(judgement, at).valid)
+      throw new Error(`leaf ${i}: ${judgement.reasons.join(", ")}`);
   });
   return { ...took, verified: verifier.verified };
 }
 
-const rate = (seconds: number): string => `${Math.round(COUNT / seconds).toLocaleString("en")}/s`.padStart(10);
-console.log(`${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} cores, Node ${process.version}`);
+const rate = (seconds: number): string =>
+  `${Math.round(COUNT / seconds).toLocaleString("en")}/s`.padStart(10);
+console.log(
+  `${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} cores, Node ${process.version}`,
+);
 console.log(`${COUNT} P-256 leaves under a ${CURVE} issuer`);
 // Three times each, in turn, and the best of each counts: the machine may be busy with something else.
 const bareTook: Took = { wall: Infinity, cpu: Infinity };

@@ -31,13 +31,25 @@ if (kubectl === null || findTool("openssl") === null) {
   note("kubectl or openssl is missing: left out");
 } else {
   const set = createCertificates(COUNT, "P-384", Date.now());
-  const cluster = await startCluster(Array.from({ length: NAMESPACES }, (_, i) => namespaceOf(i)), set.secrets, set.rootPem);
+  const cluster = await startCluster(
+    Array.from({ length: NAMESPACES }, (_, i) => namespaceOf(i)),
+    set.secrets,
+    set.rootPem,
+  );
   try {
     const home = cluster.environment["HOME"] ?? "";
-    writeFileSync(join(home, "names"), set.secrets.slice(0, SAMPLE).map(({ namespace, name }) => `${namespace} ${name}\n`).join(""));
+    writeFileSync(
+      join(home, "names"),
+      set.secrets
+        .slice(0, SAMPLE)
+        .map(({ namespace, name }) => `${namespace} ${name}\n`)
+        .join(""),
+    );
     writeFileSync(join(home, "root.pem"), set.rootPem);
     const run = await best(3, async () => cluster.audit(COUNT, true));
-    const loop = await measure("sh", ["-c", LOOP], { env: { ...cluster.environment, PATH: `${join(kubectl, "..")}:${process.env["PATH"]}` } });
+    const loop = await measure("sh", ["-c", LOOP], {
+      env: { ...cluster.environment, PATH: `${join(kubectl, "..")}:${process.env["PATH"]}` },
+    });
     if (loop.code !== 0) throw new Error(`the loop failed:\n${loop.stderr}`);
     const all = (loop.seconds / SAMPLE) * COUNT;
     putRow({

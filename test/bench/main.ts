@@ -40,16 +40,24 @@ function runOne(name: string, rows: Row[]): Promise<boolean> {
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(BENCHMARKS, name));
 if (unknown.length > 0) {
-  note(`no such benchmark: ${unknown.join(", ")}; there are: ${Object.keys(BENCHMARKS).join(", ")}`);
+  note(
+    `no such benchmark: ${unknown.join(", ")}; there are: ${Object.keys(BENCHMARKS).join(", ")}`,
+  );
   process.exitCode = 2;
 } else {
   const begin = performance.now();
   await bundleCommand(join(import.meta.dirname, "../../dist/cli"));
   const rows: Row[] = [];
   const failed: string[] = [];
-  for (const name of wanted.length === 0 ? Object.keys(BENCHMARKS) : wanted) if (!(await runOne(name, rows))) failed.push(name);
-  const widths = [Math.max(...rows.map(({ what }) => what.length), 0), Math.max(...rows.map(({ hold }) => hold.length), 0)] as const;
-  process.stdout.write(`${machine()}; ${Math.round((performance.now() - begin) / 1000)} s\n${rows.map((row) => `${rowText(row, widths)}\n`).join("")}`);
+  for (const name of wanted.length === 0 ? Object.keys(BENCHMARKS) : wanted)
+    if (!(await runOne(name, rows))) failed.push(name);
+  const widths = [
+    Math.max(...rows.map(({ what }) => what.length), 0),
+    Math.max(...rows.map(({ hold }) => hold.length), 0),
+  ] as const;
+  process.stdout.write(
+    `${machine()}; ${Math.round((performance.now() - begin) / 1000)} s\n${rows.map((row) => `${rowText(row, widths)}\n`).join("")}`,
+  );
   for (const name of failed) note(`failed to run: ${name}`);
   if (failed.length > 0) process.exitCode = 1;
 }

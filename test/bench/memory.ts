@@ -19,17 +19,36 @@ const set = createCertificates(HOLDING, "P-384", Date.now());
 const namespaces = Array.from({ length: NAMESPACES }, (_, i) => namespaceOf(i));
 
 function* large(): Generator<SecretManifest> {
-  for (let i = 0; i < LARGE; i += 1) yield { namespace: namespaceOf(i), name: `blob-${i}`, data: { blob: randomBytes(1_000_000).toString("base64") } };
+  for (let i = 0; i < LARGE; i += 1)
+    yield {
+      namespace: namespaceOf(i),
+      name: `blob-${i}`,
+      data: { blob: randomBytes(1_000_000).toString("base64") },
+    };
 }
 
 function* small(): Generator<SecretManifest> {
   yield* set.secrets;
-  for (let i = HOLDING; i < SMALL; i += 1) yield { namespace: namespaceOf(i), name: `settings-${i}`, stringData: { user: `user-${i}`, password: randomBytes(12).toString("hex") } };
+  for (let i = HOLDING; i < SMALL; i += 1)
+    yield {
+      namespace: namespaceOf(i),
+      name: `settings-${i}`,
+      stringData: { user: `user-${i}`, password: randomBytes(12).toString("hex") },
+    };
 }
 
-async function under(what: string, certificates: number, cluster: Awaited<ReturnType<typeof startCluster>>): Promise<void> {
+async function under(
+  what: string,
+  certificates: number,
+  cluster: Awaited<ReturnType<typeof startCluster>>,
+): Promise<void> {
   const run = await best(RUNS, async () => cluster.audit(certificates, true));
-  putRow({ what, hold: `under ${megabytes(PEAK_BYTES)}`, measured: `${megabytes(run.peakBytes)}, ${seconds(run.seconds)}`, holds: run.peakBytes < PEAK_BYTES });
+  putRow({
+    what,
+    hold: `under ${megabytes(PEAK_BYTES)}`,
+    measured: `${megabytes(run.peakBytes)}, ${seconds(run.seconds)}`,
+    holds: run.peakBytes < PEAK_BYTES,
+  });
 }
 
 const first = await startCluster(namespaces, large(), set.rootPem);
@@ -37,7 +56,12 @@ try {
   await under(`${LARGE} unrelated Secrets of 1 MB`, 0, first);
   for (let i = 0; i < LARGE; i += 1) {
     // An empty entry clears the list (Kubernetes documentation, Server-Side Apply, "Clearing managedFields").
-    await first.kube.demand("PATCH", `/api/v1/namespaces/${namespaceOf(i)}/secrets/blob-${i}`, { metadata: { managedFields: [{}] } }, { accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" });
+    await first.kube.demand(
+      "PATCH",
+      `/api/v1/namespaces/${namespaceOf(i)}/secrets/blob-${i}`,
+      { metadata: { managedFields: [{}] } },
+      { accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" },
+    );
   }
   await under(`the same without managedFields: all are read`, 0, first);
 } finally {

@@ -20,7 +20,11 @@ function vector(name: string): VectorCase {
 }
 
 function judgeVector(entry: VectorCase, dnsName: string | null = HOST): Promise<Judgement> {
-  return judge(entry, { dnsName, anchors: anchorsFromPem(entry.roots), verifier: createVerifier() });
+  return judge(entry, {
+    dnsName,
+    anchors: anchorsFromPem(entry.roots),
+    verifier: createVerifier(),
+  });
 }
 
 /** Where the judge and Go disagree about a case, as text. */
@@ -33,9 +37,12 @@ async function disagreements(entry: VectorCase): Promise<string[]> {
     judged.set(dnsName, judgement);
     const verdict = verdictAt(judgement, parseInstant(at));
     if (verdict.valid !== valid) {
-      out.push(`${entry.name} for "${dnsName}" at ${at}: Go says ${valid} (${entry.error}), judge ${verdict.reasons}`);
+      out.push(
+        `${entry.name} for "${dnsName}" at ${at}: Go says ${valid} (${entry.error}), judge ${verdict.reasons}`,
+      );
     }
-    if (verdict.valid !== (verdict.reasons.length === 0)) out.push(`${entry.name}: valid and reasons contradict`);
+    if (verdict.valid !== (verdict.reasons.length === 0))
+      out.push(`${entry.name}: valid and reasons contradict`);
   }
   for (const judgement of judged.values()) {
     if ((judgement.windows.length === 0) !== judgement.reasons.length > 0) {
@@ -46,7 +53,10 @@ async function disagreements(entry: VectorCase): Promise<string[]> {
 }
 
 describe(`agreement with ${vectors.go}`, () => {
-  const groups = Map.groupBy(vectors.cases, ({ name }) => (/^[a-z0-9]+/.exec(name) as RegExpExecArray)[0]);
+  const groups = Map.groupBy(
+    vectors.cases,
+    ({ name }) => (/^[a-z0-9]+/.exec(name) as RegExpExecArray)[0],
+  );
   for (const [group, cases] of groups) {
     test(`${group} (${cases.length} cases)`, async () => {
       const found: string[] = [];
@@ -117,8 +127,14 @@ describe("reasons", () => {
     const full = vector("pem as it should be (leaf)");
     const known = anchorsFromPem(full.certificate);
     const gap = vector("pem no intermediate");
-    const options = { dnsName: HOST, anchors: anchorsFromPem(gap.roots), verifier: createVerifier() };
-    expect((await judge(gap, { ...options, knownIntermediates: known })).reasons).toEqual(["missing_intermediate"]);
+    const options = {
+      dnsName: HOST,
+      anchors: anchorsFromPem(gap.roots),
+      verifier: createVerifier(),
+    };
+    expect((await judge(gap, { ...options, knownIntermediates: known })).reasons).toEqual([
+      "missing_intermediate",
+    ]);
     expect((await judge(gap, options)).reasons).toEqual(["unknown_issuer"]);
   });
 
@@ -144,16 +160,27 @@ describe("a judgement", () => {
     const entry = vector("pem root in the chain");
     const judgement = await judgeVector(entry);
     expect(judgement.keyFits).toBe(true);
-    expect(judgement.leaf).toMatchObject({ names: [HOST], serial: "1234567890", notAfter: "2026-07-30T00:00:00Z" });
-    expect(judgement.chain.map(({ subjectCommonName }) => subjectCommonName)).toEqual(["Inter", "Root"]);
+    expect(judgement.leaf).toMatchObject({
+      names: [HOST],
+      serial: "1234567890",
+      notAfter: "2026-07-30T00:00:00Z",
+    });
+    expect(judgement.chain.map(({ subjectCommonName }) => subjectCommonName)).toEqual([
+      "Inter",
+      "Root",
+    ]);
     expect(judgement.anchor).toBe(judgement.chain[1]?.sha256);
     expect(judgement.windows).toEqual([
-      { fromNs: parseInstant("2026-05-01T00:00:00Z"), untilNs: parseInstant("2026-07-30T00:00:00Z") },
+      {
+        fromNs: parseInstant("2026-05-01T00:00:00Z"),
+        untilNs: parseInstant("2026-07-30T00:00:00Z"),
+      },
     ]);
   });
 
   test("keeps windows apart that are, and joins those that touch or follow at once", async () => {
-    const count = async (name: string): Promise<number> => (await judgeVector(vector(name))).windows.length;
+    const count = async (name: string): Promise<number> =>
+      (await judgeVector(vector(name))).windows.length;
     expect(await count("path two windows apart")).toBe(2);
     expect(await count("path two windows that touch")).toBe(1);
     expect(await count("path two windows a second apart")).toBe(2);
@@ -193,7 +220,9 @@ describe("properties", () => {
   test("never throws, and says why, on arbitrary bytes in either field", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), fc.boolean(), async (bytes, inKey) => {
-        const judgement = await judgePair(inKey ? { ...good, key: bytes } : { ...good, certificate: bytes });
+        const judgement = await judgePair(
+          inKey ? { ...good, key: bytes } : { ...good, certificate: bytes },
+        );
         expect(judgement.reasons.length).toBeGreaterThan(0);
         for (const reason of judgement.reasons) expect(REASONS[reason]).toBeDefined();
       }),
@@ -206,56 +235,85 @@ describe("properties", () => {
         const text = Buffer.from(
           pemBlock(inKey ? "PRIVATE KEY" : "CERTIFICATE", Buffer.from(bytes).toString("base64")),
         );
-        const judgement = await judgePair(inKey ? { ...good, key: text } : { ...good, certificate: text });
+        const judgement = await judgePair(
+          inKey ? { ...good, key: text } : { ...good, certificate: text },
+        );
         expect(judgement.reasons.length).toBeGreaterThan(0);
       }),
     );
   });
 
   test("one changed octet in the leaf never leaves it valid", async () => {
-    const [leaf, ...rest] = parsePemBlocks(good.certificate).map(({ bytes }) => bytes) as [Uint8Array, ...Uint8Array[]];
+    const [leaf, ...rest] = parsePemBlocks(good.certificate).map(({ bytes }) => bytes) as [
+      Uint8Array,
+      ...Uint8Array[],
+    ];
     await fc.assert(
-      fc.asyncProperty(fc.nat(leaf.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
-        const changed = Buffer.from(leaf);
-        changed[at] = (changed[at] as number) ^ change;
-        const pem = [changed, ...rest].map((der) => pemBlock("CERTIFICATE", Buffer.from(der).toString("base64"))).join("");
-        const judgement = await judgePair({ ...good, certificate: Buffer.from(pem) });
-        expect(verdictAt(judgement, NOON).valid).toBe(false);
-      }),
+      fc.asyncProperty(
+        fc.nat(leaf.length - 1),
+        fc.integer({ min: 1, max: 255 }),
+        async (at, change) => {
+          const changed = Buffer.from(leaf);
+          changed[at] = (changed[at] as number) ^ change;
+          const pem = [changed, ...rest]
+            .map((der) => pemBlock("CERTIFICATE", Buffer.from(der).toString("base64")))
+            .join("");
+          const judgement = await judgePair({ ...good, certificate: Buffer.from(pem) });
+          expect(verdictAt(judgement, NOON).valid).toBe(false);
+        },
+      ),
       { numRuns: 300 },
     );
   });
 
-  const chains = ["path le full chain, both", "path cross-signed, first leads nowhere", "path two windows apart"];
+  const chains = [
+    "path le full chain, both",
+    "path cross-signed, first leads nowhere",
+    "path two windows apart",
+  ];
   test("the order of further blocks, and doubles among them, don't matter", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...chains), fc.infiniteStream(fc.nat(1000)), async (name, random) => {
-        const entry = vector(name);
-        const [leaf, ...rest] = parsePemBlocks(entry.certificate).map(({ bytes }) =>
-          pemBlock("CERTIFICATE", Buffer.from(bytes).toString("base64")),
-        ) as [string, ...string[]];
-        const shuffled = [...rest, ...rest]
-          .filter((_, i) => i < rest.length || (random.next().value as number) % 2 === 0)
-          .map((pem) => ({ pem, key: random.next().value as number }))
-          .toSorted((a, b) => a.key - b.key)
-          .map(({ pem }) => pem);
-        const expected = await judgeVector(entry);
-        const got = await judgeVector({ ...entry, certificate: Buffer.from([leaf, ...shuffled].join("")) });
-        expect(got.windows).toEqual(expected.windows);
-        expect(got.reasons.length > 0).toBe(expected.reasons.length > 0);
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...chains),
+        fc.infiniteStream(fc.nat(1000)),
+        async (name, random) => {
+          const entry = vector(name);
+          const [leaf, ...rest] = parsePemBlocks(entry.certificate).map(({ bytes }) =>
+            pemBlock("CERTIFICATE", Buffer.from(bytes).toString("base64")),
+          ) as [string, ...string[]];
+          const shuffled = [...rest, ...rest]
+            .filter((_, i) => i < rest.length || (random.next().value as number) % 2 === 0)
+            .map((pem) => ({ pem, key: random.next().value as number }))
+            .toSorted((a, b) => a.key - b.key)
+            .map(({ pem }) => pem);
+          const expected = await judgeVector(entry);
+          const got = await judgeVector({
+            ...entry,
+            certificate: Buffer.from([leaf, ...shuffled].join("")),
+          });
+          expect(got.windows).toEqual(expected.windows);
+          expect(got.reasons.length > 0).toBe(expected.reasons.length > 0);
+        },
+      ),
       { numRuns: 60 },
     );
   });
 
   test("a verdict is whether the instant lies in a window", async () => {
-    const judgements = await Promise.all([...chains, "pem no intermediate"].map((name) => judgeVector(vector(name))));
+    const judgements = await Promise.all(
+      [...chains, "pem no intermediate"].map((name) => judgeVector(vector(name))),
+    );
     fc.assert(
       fc.property(
         fc.constantFrom(...judgements),
-        fc.bigInt({ min: parseInstant("2026-04-01T00:00:00Z"), max: parseInstant("2026-09-01T00:00:00Z") }),
+        fc.bigInt({
+          min: parseInstant("2026-04-01T00:00:00Z"),
+          max: parseInstant("2026-09-01T00:00:00Z"),
+        }),
         (judgement, at) => {
-          const inside = judgement.windows.some(({ fromNs, untilNs }) => fromNs <= at && at <= untilNs);
+          const inside = judgement.windows.some(
+            ({ fromNs, untilNs }) => fromNs <= at && at <= untilNs,
+          );
           expect(verdictAt(judgement, at).valid).toBe(inside);
         },
       ),

@@ -20,18 +20,39 @@ describe("instants", () => {
   ])("%s", (text, ns) => expect(parseInstant(text)).toBe(ns));
 
   test.each([
-    "", "now", "2026-06-01", "2026-06-01T12:00:00", "2026-06-01 12:00:00Z", "2026-06-01T12:00Z", "2026-6-1T12:00:00Z",
-    "2025-02-29T00:00:00Z", "2026-00-01T00:00:00Z", "2026-13-01T00:00:00Z", "2026-06-31T00:00:00Z", "2026-06-01T24:00:00Z",
-    "2026-06-01T12:60:00Z", "2026-06-01T23:59:60Z", "2026-06-01T12:00:00.Z", "2026-06-01T12:00:00,5Z",
-    "2026-06-01T12:00:00+24:00", "2026-06-01T12:00:00+0200", "2026-06-01T12:00:00Z ", "\u0662026-06-01T12:00:00Z",
+    "",
+    "now",
+    "2026-06-01",
+    "2026-06-01T12:00:00",
+    "2026-06-01 12:00:00Z",
+    "2026-06-01T12:00Z",
+    "2026-6-1T12:00:00Z",
+    "2025-02-29T00:00:00Z",
+    "2026-00-01T00:00:00Z",
+    "2026-13-01T00:00:00Z",
+    "2026-06-31T00:00:00Z",
+    "2026-06-01T24:00:00Z",
+    "2026-06-01T12:60:00Z",
+    "2026-06-01T23:59:60Z",
+    "2026-06-01T12:00:00.Z",
+    "2026-06-01T12:00:00,5Z",
+    "2026-06-01T12:00:00+24:00",
+    "2026-06-01T12:00:00+0200",
+    "2026-06-01T12:00:00Z ",
+    "\u0662026-06-01T12:00:00Z",
   ])("%j is refused", (text) => {
     expect(parseInstantOrNull(text)).toBeNull();
     expect(() => parseInstant(text)).toThrow(RangeError);
   });
 
   test("what is formatted is read again", () => {
-    const bounds = { min: parseInstant("0000-01-01T00:00:00Z"), max: parseInstant("9999-12-31T23:59:59.999999999Z") };
-    fc.assert(fc.property(fc.bigInt(bounds), (ns) => void expect(parseInstant(formatInstant(ns))).toBe(ns)));
+    const bounds = {
+      min: parseInstant("0000-01-01T00:00:00Z"),
+      max: parseInstant("9999-12-31T23:59:59.999999999Z"),
+    };
+    fc.assert(
+      fc.property(fc.bigInt(bounds), (ns) => void expect(parseInstant(formatInstant(ns))).toBe(ns)),
+    );
   });
 
   test("no text throws anything but what is said", () => {
@@ -41,20 +62,36 @@ describe("instants", () => {
 
 test("the calendar is that of Date where Date has one", () => {
   fc.assert(
-    fc.property(fc.date({ min: new Date("0100-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59Z"), noInvalidDate: true }), (date) => {
-      const seconds = Math.floor(date.getTime() / 1000);
-      const at = civilOf(seconds);
-      const parts = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()];
-      expect([at.year, at.month, at.day, at.hour, at.minute, at.second]).toEqual(parts);
-      expect(secondsOf(at.year, at.month, at.day, at.hour, at.minute, at.second)).toBe(seconds);
-    }),
+    fc.property(
+      fc.date({
+        min: new Date("0100-01-01T00:00:00Z"),
+        max: new Date("9999-12-31T23:59:59Z"),
+        noInvalidDate: true,
+      }),
+      (date) => {
+        const seconds = Math.floor(date.getTime() / 1000);
+        const at = civilOf(seconds);
+        const parts = [
+          date.getUTCFullYear(),
+          date.getUTCMonth() + 1,
+          date.getUTCDate(),
+          date.getUTCHours(),
+          date.getUTCMinutes(),
+          date.getUTCSeconds(),
+        ];
+        expect([at.year, at.month, at.day, at.hour, at.minute, at.second]).toEqual(parts);
+        expect(secondsOf(at.year, at.month, at.day, at.hour, at.minute, at.second)).toBe(seconds);
+      },
+    ),
   );
 });
 
 // time.Parse and Format of Go with the layouts of cryptobyte; the vectors hold each of these in certificates too.
 describe("times in certificates", () => {
   const read = (tag: number, text: string): string | null => {
-    const seconds = readTime(Der.of(Buffer.concat([Buffer.from([tag, text.length]), Buffer.from(text, "latin1")])));
+    const seconds = readTime(
+      Der.of(Buffer.concat([Buffer.from([tag, text.length]), Buffer.from(text, "latin1")])),
+    );
     return seconds === null ? null : formatInstant(BigInt(seconds) * 1_000_000_000n);
   };
   test.each([

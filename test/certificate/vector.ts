@@ -16,11 +16,20 @@ interface Document {
   go: string;
   blobs: string[];
   instants: string[];
-  cases: { name: string; cert: number[]; key: number[]; roots: number[]; checks: [string, string][]; error?: string }[];
+  cases: {
+    name: string;
+    cert: number[];
+    key: number[];
+    roots: number[];
+    checks: [string, string][];
+    error?: string;
+  }[];
 }
 
 export function readVectors(): { go: string; cases: VectorCase[] } {
-  const document = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as Document;
+  const document = JSON.parse(
+    readFileSync(new URL("vectors.json", import.meta.url), "utf8"),
+  ) as Document;
   const blobs = document.blobs.map(blobOf);
   const join = (ids: number[]): Buffer => Buffer.concat(ids.map((id) => blobs[id] as Buffer));
   return {

@@ -34,20 +34,26 @@ async function certkeep(args: readonly string[], env: Record<string, string> = {
     columns: 100,
     nowNs: () => BigInt(world.nowMs) * 1_000_000n,
   });
-  const textOf = (stream: PassThrough): string => ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  const textOf = (stream: PassThrough): string =>
+    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
   return { code, out: textOf(out), err: textOf(err) };
 }
 
 async function configure(extra = ""): Promise<void> {
   const { recipient } = await generateIdentity();
   await writeFile(join(folder, "anchors.pem"), world.authority.root.pem);
-  await writeFile(join(folder, "certkeep.yaml"), `recipients: [${recipient}]\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n${extra}`);
+  await writeFile(
+    join(folder, "certkeep.yaml"),
+    `recipients: [${recipient}]\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n${extra}`,
+  );
 }
 
 beforeEach(async () => {
   world = await startWorld();
   folder = await mkdtemp(join(tmpdir(), "certkeep-cli-audit-"));
-  await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig({ context: "here" }), { mode: 0o600 });
+  await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig({ context: "here" }), {
+    mode: 0o600,
+  });
   await configure();
   world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
 });
@@ -70,7 +76,12 @@ describe("certkeep audit", () => {
     expect(ended.code).toBe(0);
     expect(ended.out).toContain("1 fine");
     const json = await certkeep(["audit", "--json"]);
-    expect(JSON.parse(json.out)).toMatchObject({ schema: "certkeep.audit/v1", clusters: [{ title: "here", complete: true, counts: { certificates: 1, fine: 1, copies: 1 } }] });
+    expect(JSON.parse(json.out)).toMatchObject({
+      schema: "certkeep.audit/v1",
+      clusters: [
+        { title: "here", complete: true, counts: { certificates: 1, fine: 1, copies: 1 } },
+      ],
+    });
   });
 
   it("ends with 1 at the severity that was asked for", async () => {
@@ -91,7 +102,8 @@ describe("certkeep audit", () => {
   });
 
   it("tells a big cluster's first report by cause", async () => {
-    for (let n = 0; n < 40; n += 1) world.put(ingressSecret(`h${n}.tail1a2b3.ts.net`, { certificatePem: "x", keyPem: "y" }));
+    for (let n = 0; n < 40; n += 1)
+      world.put(ingressSecret(`h${n}.tail1a2b3.ts.net`, { certificatePem: "x", keyPem: "y" }));
     const { out } = await certkeep(["audit"]);
     expect(out).toContain("40 findings of certificate invalid");
     expect(out.split("\n").length).toBeLessThan(30);
@@ -100,13 +112,25 @@ describe("certkeep audit", () => {
   it("audits several clusters by certkeep.yaml, and one that is broken hides none", async () => {
     const other = await startWorld();
     try {
-      await writeFile(join(folder, "other"), other.sandbox.kubeconfig({ context: "default" }), { mode: 0o600 });
-      await writeFile(join(folder, "mine"), world.sandbox.kubeconfig({ context: "default" }), { mode: 0o600 });
-      await configure("clusters:\n  - {name: one, kubeconfig: mine, context: default, namespaces: [tailscale]}\n  - {name: two, kubeconfig: other, context: default}\n  - {name: three, kubeconfig: other, context: nowhere}\n");
+      await writeFile(join(folder, "other"), other.sandbox.kubeconfig({ context: "default" }), {
+        mode: 0o600,
+      });
+      await writeFile(join(folder, "mine"), world.sandbox.kubeconfig({ context: "default" }), {
+        mode: 0o600,
+      });
+      await configure(
+        "clusters:\n  - {name: one, kubeconfig: mine, context: default, namespaces: [tailscale]}\n  - {name: two, kubeconfig: other, context: default}\n  - {name: three, kubeconfig: other, context: nowhere}\n",
+      );
       const ended = await certkeep(["audit", "--json"]);
       expectPlain(ended, 2, /no context nowhere/);
-      const { clusters } = JSON.parse(ended.out) as { clusters: { title: string; complete: boolean; cluster: string }[] };
-      expect(clusters.map(({ title, complete }) => [title, complete])).toEqual([["one", true], ["two", true], ["three", false]]);
+      const { clusters } = JSON.parse(ended.out) as {
+        clusters: { title: string; complete: boolean; cluster: string }[];
+      };
+      expect(clusters.map(({ title, complete }) => [title, complete])).toEqual([
+        ["one", true],
+        ["two", true],
+        ["three", false],
+      ]);
     } finally {
       await other.stop();
     }
@@ -121,7 +145,11 @@ describe("certkeep audit", () => {
   });
 
   it("an unknown context, with what there is", async () => {
-    expectPlain(await certkeep(["audit", "hree"]), 2, /no context hree; expected one of: here\. Did you mean here\?/);
+    expectPlain(
+      await certkeep(["audit", "hree"]),
+      2,
+      /no context hree; expected one of: here\. Did you mean here\?/,
+    );
   });
 
   it("an expired token is told as such", async () => {
@@ -160,7 +188,9 @@ describe("certkeep audit", () => {
 
   it("a state file cut in half is told and left as it is", async () => {
     await certkeep(["audit"]);
-    const [document = ""] = (await readdir(join(folder, "state"))).filter((name) => name.startsWith("cluster-"));
+    const [document = ""] = (await readdir(join(folder, "state"))).filter((name) =>
+      name.startsWith("cluster-"),
+    );
     const [revision = ""] = await readdir(join(folder, "state", document));
     const file = join(folder, "state", document, revision);
     const whole = await readFile(file);
@@ -171,12 +201,20 @@ describe("certkeep audit", () => {
 
   it("a state file from a newer version: its unknown fields survive, an unreadable format is refused", async () => {
     await certkeep(["audit"]);
-    const [document = ""] = (await readdir(join(folder, "state"))).filter((name) => name.startsWith("cluster-"));
+    const [document = ""] = (await readdir(join(folder, "state"))).filter((name) =>
+      name.startsWith("cluster-"),
+    );
     const at = join(folder, "state", document);
-    const newest = async (): Promise<string> => join(at, (await readdir(at)).toSorted().at(-1) ?? "");
+    const newest = async (): Promise<string> =>
+      join(at, (await readdir(at)).toSorted().at(-1) ?? "");
     const [text = ""] = (await readFile(await newest(), "utf8")).split("\n");
     const state = JSON.parse(text) as { secrets: Record<string, object> };
-    const secrets = Object.fromEntries(Object.entries(state.secrets).map(([key, record]) => [key, { ...record, future: "kept too" }]));
+    const secrets = Object.fromEntries(
+      Object.entries(state.secrets).map(([key, record]) => [
+        key,
+        { ...record, future: "kept too" },
+      ]),
+    );
     const newer = { ...state, secrets, format: 7, future: { kept: true } };
     await writeFile(await newest(), JSON.stringify(newer));
     expect((await certkeep(["audit"])).code).toBe(0);
@@ -203,9 +241,25 @@ describe("certkeep audit", () => {
   it("a Secret of 1 MB of noise and hostile names", async () => {
     const noise = base64(Buffer.alloc(700_000, 0x41));
     world.put(
-      { metadata: { name: "noise", namespace: "shop" }, type: "kubernetes.io/tls", data: { "tls.crt": noise, "tls.key": noise } },
-      { metadata: { name: "x", namespace: "shop" }, type: "Opaque", data: { "$(reboot).ts.net.crt": base64("x"), "$(reboot).ts.net.key": base64("y"), "../../etc/passwd.crt": base64("x") } },
-      { metadata: { name: "op", namespace: "shop" }, type: "Opaque", data: { "\u001b[31mred.ts.net.crt": base64("x"), "\u001b[31mred.ts.net.key": base64("y") } },
+      {
+        metadata: { name: "noise", namespace: "shop" },
+        type: "kubernetes.io/tls",
+        data: { "tls.crt": noise, "tls.key": noise },
+      },
+      {
+        metadata: { name: "x", namespace: "shop" },
+        type: "Opaque",
+        data: {
+          "$(reboot).ts.net.crt": base64("x"),
+          "$(reboot).ts.net.key": base64("y"),
+          "../../etc/passwd.crt": base64("x"),
+        },
+      },
+      {
+        metadata: { name: "op", namespace: "shop" },
+        type: "Opaque",
+        data: { "\u001b[31mred.ts.net.crt": base64("x"), "\u001b[31mred.ts.net.key": base64("y") },
+      },
     );
     const ended = await certkeep(["audit"]);
     expect(ended.code).toBe(1);

@@ -11,7 +11,10 @@ import { createAuthority } from "../../lib/sandbox/pki.ts";
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const AT = ["--at", "2026-11-01T00:00:00Z"];
 const host = "shop.tail1a2b3.ts.net";
-const validity = { notBefore: new Date("2026-10-01T00:00:00Z"), notAfter: new Date("2026-12-30T00:00:00Z") };
+const validity = {
+  notBefore: new Date("2026-10-01T00:00:00Z"),
+  notAfter: new Date("2026-12-30T00:00:00Z"),
+};
 const authority = createAuthority();
 const good = authority.issue({ names: [host], ...validity });
 const other = authority.issue({ names: ["other.example"], ...validity });
@@ -40,13 +43,18 @@ async function certkeep(args: readonly string[], stdin: string | null = null): P
     columns: 100,
     nowNs: () => parseInstant("2026-11-01T00:00:00Z"),
   });
-  const textOf = (stream: PassThrough): string => ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  const textOf = (stream: PassThrough): string =>
+    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
   return { code, out: textOf(out), err: textOf(err) };
 }
 
 /** The command as a process of its own. */
 async function certkeepProcess(args: readonly string[], stdin = ""): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, "check", ...args], { cwd: folder, env: { PATH: process.env["PATH"] ?? "", HOME: folder }, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [MAIN, "check", ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] ?? "", HOME: folder },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   let out = "";
   let err = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
@@ -101,38 +109,172 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { title: "a good pair", args: ["good.crt", "good.key", ...trusting], code: 0, results: [["good.crt", ""]] },
-  { title: "the name it is for", args: ["good.crt", "good.key", "--domain", host, ...trusting], code: 0, results: [["good.crt", ""]] },
-  { title: "another name", args: ["good.crt", "good.key", "--domain", "else.example", ...trusting], code: 1, results: [["good.crt", "name_mismatch"]] },
-  { title: "public anchors", args: ["good.crt", "good.key", ...AT], code: 1, results: [["good.crt", "unknown_issuer"]] },
-  { title: "no anchors at all", args: ["good.crt", "good.key", "--anchors", "empty.pem", ...AT], code: 1, results: [["good.crt", "unknown_issuer"]] },
-  { title: "another's key", args: ["good.crt", "other.key", ...trusting], code: 1, results: [["good.crt", "key_mismatch"]] },
-  { title: "what can't be read as certificates", args: ["garbage.crt", "garbage.key", ...trusting], code: 1, results: [["garbage.crt", "certificate_not_pem,key_not_pem"]] },
-  { title: "empty files", args: ["empty.pem", "empty.pem", ...trusting], code: 1, results: [["empty.pem", "certificate_empty,key_empty"]] },
-  { title: "the last instant", args: ["good.crt", "good.key", "--anchors", "root.pem", "--at", "2026-12-30T01:00:00+01:00"], code: 0, results: [["good.crt", ""]] },
-  { title: "a nanosecond past it", args: ["good.crt", "good.key", "--anchors", "root.pem", "--at", "2026-12-30T00:00:00.000000001Z"], code: 1, results: [["good.crt", "expired"]] },
-  { title: "chain and key in one file", args: ["all.pem", ...trusting], code: 0, results: [["all.pem", ""]] },
-  { title: "a Secret's manifest", args: ["secret.yaml", ...trusting], code: 0, results: [[`tailscale/operator ${host}`, ""]] },
-  { title: "a manifest on standard input", args: ["-", ...trusting], stdin: manifest(good.certificatePem, other.keyPem), code: 1, results: [[`tailscale/operator ${host}`, "key_mismatch"]] },
-  { title: "chain and key on standard input", args: ["-", ...trusting], stdin: good.certificatePem + good.keyPem, code: 0, results: [["-", ""]] },
-  { title: "the certificate on standard input", args: ["-", "good.key", ...trusting], stdin: good.certificatePem, code: 0, results: [["-", ""]] },
-  { title: "the key on standard input", args: ["good.crt", "-", ...trusting], stdin: good.keyPem, code: 0, results: [["good.crt", ""]] },
-  { title: "a folder of certbot's", args: ["live", ...trusting], code: 0, results: [["live/fullchain.pem", ""]] },
-  { title: "a folder of pairs", args: ["mixed", ...trusting], code: 1, results: [["mixed/a.crt", ""], ["mixed/b.crt", "key_mismatch"]] },
-  { title: "issuers of a configuration", args: ["good.crt", "good.key", "--config", "certkeep.yaml", ...AT], code: 0, results: [["good.crt", ""]] },
-  { title: "a certificate that isn't there", args: ["nope.crt", "good.key", ...trusting], code: 3, results: [] },
-  { title: "anchors that aren't there", args: ["good.crt", "good.key", "--anchors", "nope.pem", ...AT], code: 3, results: [] },
+  {
+    title: "a good pair",
+    args: ["good.crt", "good.key", ...trusting],
+    code: 0,
+    results: [["good.crt", ""]],
+  },
+  {
+    title: "the name it is for",
+    args: ["good.crt", "good.key", "--domain", host, ...trusting],
+    code: 0,
+    results: [["good.crt", ""]],
+  },
+  {
+    title: "another name",
+    args: ["good.crt", "good.key", "--domain", "else.example", ...trusting],
+    code: 1,
+    results: [["good.crt", "name_mismatch"]],
+  },
+  {
+    title: "public anchors",
+    args: ["good.crt", "good.key", ...AT],
+    code: 1,
+    results: [["good.crt", "unknown_issuer"]],
+  },
+  {
+    title: "no anchors at all",
+    args: ["good.crt", "good.key", "--anchors", "empty.pem", ...AT],
+    code: 1,
+    results: [["good.crt", "unknown_issuer"]],
+  },
+  {
+    title: "another's key",
+    args: ["good.crt", "other.key", ...trusting],
+    code: 1,
+    results: [["good.crt", "key_mismatch"]],
+  },
+  {
+    title: "what can't be read as certificates",
+    args: ["garbage.crt", "garbage.key", ...trusting],
+    code: 1,
+    results: [["garbage.crt", "certificate_not_pem,key_not_pem"]],
+  },
+  {
+    title: "empty files",
+    args: ["empty.pem", "empty.pem", ...trusting],
+    code: 1,
+    results: [["empty.pem", "certificate_empty,key_empty"]],
+  },
+  {
+    title: "the last instant",
+    args: ["good.crt", "good.key", "--anchors", "root.pem", "--at", "2026-12-30T01:00:00+01:00"],
+    code: 0,
+    results: [["good.crt", ""]],
+  },
+  {
+    title: "a nanosecond past it",
+    args: [
+      "good.crt",
+      "good.key",
+      "--anchors",
+      "root.pem",
+      "--at",
+      "2026-12-30T00:00:00.000000001Z",
+    ],
+    code: 1,
+    results: [["good.crt", "expired"]],
+  },
+  {
+    title: "chain and key in one file",
+    args: ["all.pem", ...trusting],
+    code: 0,
+    results: [["all.pem", ""]],
+  },
+  {
+    title: "a Secret's manifest",
+    args: ["secret.yaml", ...trusting],
+    code: 0,
+    results: [[`tailscale/operator ${host}`, ""]],
+  },
+  {
+    title: "a manifest on standard input",
+    args: ["-", ...trusting],
+    stdin: manifest(good.certificatePem, other.keyPem),
+    code: 1,
+    results: [[`tailscale/operator ${host}`, "key_mismatch"]],
+  },
+  {
+    title: "chain and key on standard input",
+    args: ["-", ...trusting],
+    stdin: good.certificatePem + good.keyPem,
+    code: 0,
+    results: [["-", ""]],
+  },
+  {
+    title: "the certificate on standard input",
+    args: ["-", "good.key", ...trusting],
+    stdin: good.certificatePem,
+    code: 0,
+    results: [["-", ""]],
+  },
+  {
+    title: "the key on standard input",
+    args: ["good.crt", "-", ...trusting],
+    stdin: good.keyPem,
+    code: 0,
+    results: [["good.crt", ""]],
+  },
+  {
+    title: "a folder of certbot's",
+    args: ["live", ...trusting],
+    code: 0,
+    results: [["live/fullchain.pem", ""]],
+  },
+  {
+    title: "a folder of pairs",
+    args: ["mixed", ...trusting],
+    code: 1,
+    results: [
+      ["mixed/a.crt", ""],
+      ["mixed/b.crt", "key_mismatch"],
+    ],
+  },
+  {
+    title: "issuers of a configuration",
+    args: ["good.crt", "good.key", "--config", "certkeep.yaml", ...AT],
+    code: 0,
+    results: [["good.crt", ""]],
+  },
+  {
+    title: "a certificate that isn't there",
+    args: ["nope.crt", "good.key", ...trusting],
+    code: 3,
+    results: [],
+  },
+  {
+    title: "anchors that aren't there",
+    args: ["good.crt", "good.key", "--anchors", "nope.pem", ...AT],
+    code: 3,
+    results: [],
+  },
 ];
 
 describe("certkeep check --json", () => {
   it.each(rows)("$title", async ({ args, stdin, code, results }) => {
     const ended = await certkeep([...args, "--json"], stdin);
-    const document = JSON.parse(ended.out) as { schema: string; results: { subject: string; valid: boolean; reasons: string[] }[] };
+    const document = JSON.parse(ended.out) as {
+      schema: string;
+      results: { subject: string; valid: boolean; reasons: string[] }[];
+    };
     expect(Object.keys(document)).toEqual(["schema", "results"]);
     expect(document.schema).toBe("certkeep.check/v1");
-    expect(document.results.map((result) => [result.subject, result.reasons.join(",")])).toEqual(results);
+    expect(document.results.map((result) => [result.subject, result.reasons.join(",")])).toEqual(
+      results,
+    );
     for (const result of document.results) {
-      expect(Object.keys(result)).toEqual(["subject", "names", "valid", "reasons", "notBefore", "notAfter", "issuer", "serial", "sha256"]);
+      expect(Object.keys(result)).toEqual([
+        "subject",
+        "names",
+        "valid",
+        "reasons",
+        "notBefore",
+        "notAfter",
+        "issuer",
+        "serial",
+        "sha256",
+      ]);
       expect(result.valid).toBe(result.reasons.length === 0);
     }
     expect(ended.code).toBe(code);
@@ -151,10 +293,20 @@ describe("certkeep check, usage", () => {
     ["a folder without a pair", ["nothing"], null, "no pair among them"],
     ["a folder and a key", ["live", "good.key"], null, "a key named beside it"],
     ["no instant", ["good.crt", "good.key", "--at", "yesterday"], null, "RFC 3339"],
-    ["an instant without offset", ["good.crt", "good.key", "--at", "2026-11-01T00:00:00"], null, "RFC 3339"],
+    [
+      "an instant without offset",
+      ["good.crt", "good.key", "--at", "2026-11-01T00:00:00"],
+      null,
+      "RFC 3339",
+    ],
     ["an empty name", ["good.crt", "good.key", "--domain", ""], null, "--domain"],
     ["an unknown option", ["good.crt", "good.key", "--domian", "x"], null, "--domain"],
-    ["a configuration that isn't there", ["good.crt", "good.key", "--config", "nope.yaml"], null, "nope.yaml"],
+    [
+      "a configuration that isn't there",
+      ["good.crt", "good.key", "--config", "nope.yaml"],
+      null,
+      "nope.yaml",
+    ],
   ] as const)("%s", async (_title, args, stdin, message) => {
     const ended = await certkeep(args, stdin);
     expect(ended.err).toContain(message);
@@ -165,10 +317,28 @@ describe("certkeep check, usage", () => {
 
 describe("certkeep check, as a process", () => {
   it.each([
-    { title: "0 for a good pair", args: ["good.crt", "good.key", ...trusting], stdin: "", code: 0, out: "good.crt: valid" },
-    { title: "1 for one that isn't, on standard input", args: ["-", "--json", ...trusting], stdin: manifest(good.certificatePem, other.keyPem), code: 1, out: '"reasons":["key_mismatch"]' },
+    {
+      title: "0 for a good pair",
+      args: ["good.crt", "good.key", ...trusting],
+      stdin: "",
+      code: 0,
+      out: "good.crt: valid",
+    },
+    {
+      title: "1 for one that isn't, on standard input",
+      args: ["-", "--json", ...trusting],
+      stdin: manifest(good.certificatePem, other.keyPem),
+      code: 1,
+      out: '"reasons":["key_mismatch"]',
+    },
     { title: "2 for wrong use", args: ["good.crt"], stdin: "", code: 2, out: "" },
-    { title: "3 for a file that can't be opened", args: ["nope.crt", "good.key"], stdin: "", code: 3, out: "" },
+    {
+      title: "3 for a file that can't be opened",
+      args: ["nope.crt", "good.key"],
+      stdin: "",
+      code: 3,
+      out: "",
+    },
   ])("ends with $title", async ({ args, stdin, code, out }) => {
     const ended = await certkeepProcess(args, stdin);
     expect(ended.code).toBe(code);
@@ -185,7 +355,9 @@ describe("certkeep check, in words", () => {
     expect(ended.out).toContain("mixed/b.crt: not valid");
     expect(ended.out).toContain("(key_mismatch)");
     expect(ended.out).toContain("tailscaled will throw it away");
-    for (const line of [...good.keyPem.split("\n"), ...other.keyPem.split("\n")].filter((text) => text.length > 20 && !text.startsWith("-"))) {
+    for (const line of [...good.keyPem.split("\n"), ...other.keyPem.split("\n")].filter(
+      (text) => text.length > 20 && !text.startsWith("-"),
+    )) {
       expect(ended.out + ended.err).not.toContain(line);
     }
     expect(ended.out).not.toContain("\u001b");
@@ -207,6 +379,8 @@ describe("certkeep check, in words", () => {
     const ended = await certkeep(["locked", "--json", ...trusting]);
     expect(ended.code).toBe(3);
     expect(ended.err).toContain("locked/b.crt: a folder where a file is meant");
-    expect(JSON.parse(ended.out)).toMatchObject({ results: [{ subject: "locked/a.crt", valid: true }] });
+    expect(JSON.parse(ended.out)).toMatchObject({
+      results: [{ subject: "locked/a.crt", valid: true }],
+    });
   });
 });

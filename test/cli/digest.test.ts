@@ -8,7 +8,7 @@ import { run } from "../../lib/cli/run.ts";
 import { startSlackSink, type SlackSink } from "../../lib/sandbox/slack.ts";
 import { formatState } from "../../lib/state/document.ts";
 import { DIGEST_NAME } from "../../lib/state/digest.ts";
-import { stateName } from "../../lib/use/states.ts";
+import { stateName } from "../../lib/usecases/states.ts";
 import { NOW_NS, secret } from "../finding/fixture.ts";
 import { cluster, lasting } from "../report/support.ts";
 
@@ -20,7 +20,15 @@ beforeEach(async () => {
   sink = await startSlackSink();
   await configure("env:HOOK");
   const states = createFileStates(join(folder, "state"));
-  await states.write(stateName("prod"), formatState(cluster("prod", 3, { "shop/web": secret({ certificates: { tls: lasting(3, "web.shop.example") } }) })), null);
+  await states.write(
+    stateName("prod"),
+    formatState(
+      cluster("prod", 3, {
+        "shop/web": secret({ certificates: { tls: lasting(3, "web.shop.example") } }),
+      }),
+    ),
+    null,
+  );
 });
 afterEach(async () => {
   await sink.stop();
@@ -28,8 +36,13 @@ afterEach(async () => {
 });
 
 async function configure(webhook: string | null): Promise<void> {
-  const route = webhook === null ? "" : `digest:\n  routes:\n    - {name: ops, webhook: "${webhook}"}\n`;
-  await writeFile(join(folder, "certkeep.yaml"), `clusters:\n  - name: prod\nstores:\n  state: file:state\n${route}`, { mode: 0o600 });
+  const route =
+    webhook === null ? "" : `digest:\n  routes:\n    - {name: ops, webhook: "${webhook}"}\n`;
+  await writeFile(
+    join(folder, "certkeep.yaml"),
+    `clusters:\n  - name: prod\nstores:\n  state: file:state\n${route}`,
+    { mode: 0o600 },
+  );
 }
 
 interface Ended {
@@ -38,7 +51,14 @@ interface Ended {
   readonly err: string;
 }
 
-async function certkeep(args: readonly string[], over: { readonly env?: Readonly<Record<string, string>>; readonly columns?: number; readonly outTty?: boolean } = {}): Promise<Ended> {
+async function certkeep(
+  args: readonly string[],
+  over: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly columns?: number;
+    readonly outTty?: boolean;
+  } = {},
+): Promise<Ended> {
   const out = new PassThrough();
   const err = new PassThrough();
   const code = await run([...args, "--config", join(folder, "certkeep.yaml")], {
@@ -53,7 +73,8 @@ async function certkeep(args: readonly string[], over: { readonly env?: Readonly
     columns: over.columns ?? 80,
     nowNs: () => NOW_NS,
   });
-  const textOf = (stream: PassThrough): string => ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  const textOf = (stream: PassThrough): string =>
+    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
   return { code, out: textOf(out), err: textOf(err) };
 }
 
@@ -61,7 +82,11 @@ const token = (): string => sink.url.split("/").at(-1) ?? "none";
 
 describe("certkeep digest", () => {
   it("posts what is due, once", async () => {
-    expect(await certkeep(["digest"])).toEqual({ code: 0, out: "ops: 1 digest posted.\n", err: "" });
+    expect(await certkeep(["digest"])).toEqual({
+      code: 0,
+      out: "ops: 1 digest posted.\n",
+      err: "",
+    });
     expect(await certkeep(["digest"])).toEqual({ code: 0, out: "ops: nothing is due.\n", err: "" });
     expect(sink.taken.map(({ text }) => text)).toEqual(["1 needs you today, 3 certificates fine"]);
   });
@@ -71,7 +96,10 @@ describe("certkeep digest", () => {
     expect(code).toBe(0);
     expect(out).toContain("[ops: due now]\n1 needs you today, 3 certificates fine\n");
     expect(out).toContain("      certkeep explain web.shop.example\n");
-    const json = JSON.parse((await certkeep(["digest", "--dry-run", "--json"])).out) as { schema: string; routes: { blocks: unknown[] }[] };
+    const json = JSON.parse((await certkeep(["digest", "--dry-run", "--json"])).out) as {
+      schema: string;
+      routes: { blocks: unknown[] }[];
+    };
     expect(json.schema).toBe("certkeep.digest/v1");
     expect(sink.requests()).toBe(0);
     await certkeep(["digest"]);
@@ -81,7 +109,9 @@ describe("certkeep digest", () => {
 
   it("posts nothing as of another time", async () => {
     const { out } = await certkeep(["digest", "--at", "2026-12-24T00:00:00Z"]);
-    expect(out.replaceAll(/\s+/g, " ")).toContain("The certificate of web.shop.example expired at 2026-11-26 12:00 UTC.");
+    expect(out.replaceAll(/\s+/g, " ")).toContain(
+      "The certificate of web.shop.example expired at 2026-11-26 12:00 UTC.",
+    );
     // What lies ahead makes no audit stale.
     expect(out).toContain("1 needs you today, 3 certificates fine");
     expect(sink.requests()).toBe(0);
@@ -97,8 +127,16 @@ describe("certkeep digest", () => {
 
   it.each([
     ["a variable that isn't set", { HOOK: "" }, "no such environment variable"],
-    ["a text that is no URL", { HOOK: "hooks.slack.com/services/T0/B0/secretsecret" }, "43 characters that are no URL"],
-    ["plain HTTP to elsewhere", { HOOK: "http://slack.example/services/T0/B0/secretsecret" }, "isn't https"],
+    [
+      "a text that is no URL",
+      { HOOK: "hooks.slack.com/services/T0/B0/secretsecret" },
+      "43 characters that are no URL",
+    ],
+    [
+      "plain HTTP to elsewhere",
+      { HOOK: "http://slack.example/services/T0/B0/secretsecret" },
+      "isn't https",
+    ],
   ])("says of %s where it is, and ends with 3", async (_name, env, found) => {
     const { code, out, err } = await certkeep(["digest"], { env });
     expect(code).toBe(3);
@@ -114,22 +152,33 @@ describe("certkeep digest", () => {
     expect(code).toBe(3);
     expect(err).toContain("a webhook that takes nothing any more (404 no_service)");
     expect(err).toContain("Make a new webhook in Slack");
-    expect(out + err + ((await createFileStates(join(folder, "state")).read(DIGEST_NAME))?.text ?? "")).not.toContain(token());
+    expect(
+      out + err + ((await createFileStates(join(folder, "state")).read(DIGEST_NAME))?.text ?? ""),
+    ).not.toContain(token());
   });
 
   it("without a route is told how to get one", async () => {
     await configure(null);
-    expect(await certkeep(["digest"])).toMatchObject({ code: 2, err: expect.stringContaining("digest.routes") as string });
+    expect(await certkeep(["digest"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("digest.routes") as string,
+    });
     expect((await certkeep(["digest", "--dry-run"])).out).toContain("1 needs you today");
   });
 
   it("tells a state that can't be read, and what the others say", async () => {
-    await writeFile(join(folder, "certkeep.yaml"), "clusters:\n  - name: prod\n  - name: broken\nstores:\n  state: file:state\ndigest:\n  routes:\n    - {name: ops, webhook: env:HOOK}\n", { mode: 0o600 });
+    await writeFile(
+      join(folder, "certkeep.yaml"),
+      "clusters:\n  - name: prod\n  - name: broken\nstores:\n  state: file:state\ndigest:\n  routes:\n    - {name: ops, webhook: env:HOOK}\n",
+      { mode: 0o600 },
+    );
     await createFileStates(join(folder, "state")).write(stateName("broken"), "{", null);
     const { code, err } = await certkeep(["digest"]);
     expect(code).toBe(3);
     expect(err).toContain("cluster-broken");
-    expect(sink.taken[0]?.text).toBe("1 needs you today, 1 soon, 3 certificates fine, 1 cluster not seen yet");
+    expect(sink.taken[0]?.text).toBe(
+      "1 needs you today, 1 soon, 3 certificates fine, 1 cluster not seen yet",
+    );
   });
 });
 
@@ -145,19 +194,31 @@ describe("certkeep report", () => {
 
   it("has colour on a terminal, but not with NO_COLOR", async () => {
     expect((await certkeep(["report"], { outTty: true })).out).toContain("\u001b[31m");
-    expect((await certkeep(["report"], { outTty: true, env: { NO_COLOR: "1" } })).out).not.toContain("\u001b");
+    expect(
+      (await certkeep(["report"], { outTty: true, env: { NO_COLOR: "1" } })).out,
+    ).not.toContain("\u001b");
   });
 
   it("writes a page, metrics, or one JSON document", async () => {
     expect((await certkeep(["report", "--html", "r.html"])).err).toContain("wrote r.html");
-    expect(await readFile(join(folder, "r.html"), "utf8")).toContain("<h1>1 needs you today, 3 certificates fine</h1>");
-    expect((await certkeep(["report", "--format", "prometheus"])).out).toMatch(/certkeep_certificates_fine\{cluster="prod"\} 3\n[^]*# EOF\n$/);
-    const json = JSON.parse((await certkeep(["report", "--json"])).out) as { schema: string; certificates: unknown[] };
+    expect(await readFile(join(folder, "r.html"), "utf8")).toContain(
+      "<h1>1 needs you today, 3 certificates fine</h1>",
+    );
+    expect((await certkeep(["report", "--format", "prometheus"])).out).toMatch(
+      /certkeep_certificates_fine\{cluster="prod"\} 3\n[^]*# EOF\n$/,
+    );
+    const json = JSON.parse((await certkeep(["report", "--json"])).out) as {
+      schema: string;
+      certificates: unknown[];
+    };
     expect(json.schema).toBe("certkeep.report/v1");
     expect(json.certificates).toHaveLength(4);
   });
 
   it("refuses a place where nothing can be written", async () => {
-    expect(await certkeep(["report", "--html", "no/such/r.html"])).toMatchObject({ code: 2, err: expect.stringContaining("--html no/such/r.html: no such folder; expected") as string });
+    expect(await certkeep(["report", "--html", "no/such/r.html"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--html no/such/r.html: no such folder; expected") as string,
+    });
   });
 });

@@ -22,8 +22,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function doctor(config: string, ...names: string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  await writeFile(join(folder, "certkeep.yaml"), `stores: {backups: "file:backups", state: "file:state"}\n${config}`, { mode: 0o600 });
+async function doctor(
+  config: string,
+  ...names: string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  await writeFile(
+    join(folder, "certkeep.yaml"),
+    `stores: {backups: "file:backups", state: "file:state"}\n${config}`,
+    { mode: 0o600 },
+  );
   const [out, err] = [new PassThrough(), new PassThrough()];
   const code = await run(["doctor", ...names, "--config", join(folder, "certkeep.yaml")], {
     stdin: Readable.from([]),
@@ -37,7 +44,8 @@ async function doctor(config: string, ...names: string[]): Promise<{ readonly co
     columns: 200,
     nowNs: () => NOW_NS,
   });
-  const textOf = (stream: PassThrough): string => ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  const textOf = (stream: PassThrough): string =>
+    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
   return { code, out: textOf(out), err: textOf(err) };
 }
 
@@ -45,7 +53,9 @@ describe("certkeep doctor CONTEXT", () => {
   it("looks at a context where the configuration names no cluster, as an audit does", async () => {
     const { code, out } = await doctor("", "Nowhere");
     expect(code).toBe(3);
-    expect(out).toMatch(/Cluster Nowhere\n[\s\S]*FAIL {2}cluster Nowhere: nothing listens at the server's address/);
+    expect(out).toMatch(
+      /Cluster Nowhere\n[\s\S]*FAIL {2}cluster Nowhere: nothing listens at the server's address/,
+    );
     // Its state isn't found by that name, so nothing is said of what audits saw.
     expect(out).not.toContain("never audited");
   });
@@ -56,6 +66,11 @@ describe("certkeep doctor CONTEXT", () => {
   });
 
   it("takes names of the configuration alone where that has any", async () => {
-    expect(await doctor("clusters: [{name: prod, context: Nowhere}]\n", "Nowhere")).toMatchObject({ code: 2, err: expect.stringContaining("no such cluster in the configuration; expected one of: prod") as string });
+    expect(await doctor("clusters: [{name: prod, context: Nowhere}]\n", "Nowhere")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(
+        "no such cluster in the configuration; expected one of: prod",
+      ) as string,
+    });
   });
 });

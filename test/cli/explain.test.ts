@@ -27,9 +27,21 @@ interface Ended {
 async function certkeep(...args: readonly string[]): Promise<Ended> {
   const out = new PassThrough();
   const err = new PassThrough();
-  const io = { stdin: Readable.from([]), stdout: out, stderr: err, env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig") }, cwd: folder, interactive: false, errTty: false, outTty: false, columns, nowNs: () => BigInt(world.nowMs) * 1_000_000n };
+  const io = {
+    stdin: Readable.from([]),
+    stdout: out,
+    stderr: err,
+    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig") },
+    cwd: folder,
+    interactive: false,
+    errTty: false,
+    outTty: false,
+    columns,
+    nowNs: () => BigInt(world.nowMs) * 1_000_000n,
+  };
   const code = await run(args, io);
-  const textOf = (stream: PassThrough): string => ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  const textOf = (stream: PassThrough): string =>
+    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
   return { code, out: textOf(out), err: textOf(err) };
 }
 
@@ -38,7 +50,15 @@ async function issue(...hours: number[]): Promise<void> {
   const now = world.nowMs;
   for (const ago of hours) {
     world.nowMs = now - ago * HOUR_MS;
-    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN], { notBefore: new Date(world.nowMs), notAfter: new Date(world.nowMs + 90 * DAY_MS) })));
+    world.put(
+      ingressSecret(
+        DOMAIN,
+        world.issue([DOMAIN], {
+          notBefore: new Date(world.nowMs),
+          notAfter: new Date(world.nowMs + 90 * DAY_MS),
+        }),
+      ),
+    );
     expect((await certkeep("audit")).code).toBeLessThan(2);
   }
   world.nowMs = now;
@@ -49,7 +69,9 @@ beforeEach(async () => {
   world = await startWorld();
   world.nowMs = Date.parse("2026-11-23T12:00:00Z");
   folder = await mkdtemp(join(tmpdir(), "certkeep-cli-explain-"));
-  await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig({ context: "here" }), { mode: 0o600 });
+  await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig({ context: "here" }), {
+    mode: 0o600,
+  });
   const { recipient } = await generateIdentity();
   await writeFile(join(folder, "anchors.pem"), world.authority.root.pem);
   await writeFile(
@@ -72,9 +94,13 @@ describe("certkeep explain", () => {
     expect(words).toContain("2026-11-21T10:00:00Z notBefore");
     // Full at -50 h, one taken; it is back by -16.4 h; then two.
     expect(out.match(/■+□* \d of 5/g)).toEqual(["■■■■□ 4 of 5", "■■■■□ 4 of 5", "■■■□□ 3 of 5"]);
-    expect(words).toContain(`this set of names, ${DOMAIN}: at most 3 of 5 are left, perhaps fewer, since no source shows every issuance; the next comes back at 2026-11-24T18:36:00Z, in 30 hours; full again at 2026-11-26T04:12:00Z.`);
+    expect(words).toContain(
+      `this set of names, ${DOMAIN}: at most 3 of 5 are left, perhaps fewer, since no source shows every issuance; the next comes back at 2026-11-24T18:36:00Z, in 30 hours; full again at 2026-11-26T04:12:00Z.`,
+    );
     expect(words).toContain(`new names under ${TAILNET}: at most 60 of 60 are left`);
-    expect(words).toContain("Silent: certificate logs (not enabled), logs of prod (lines are missing since 2026-11-21T10:00:00Z).");
+    expect(words).toContain(
+      "Silent: certificate logs (not enabled), logs of prod (lines are missing since 2026-11-21T10:00:00Z).",
+    );
     expect(words).toContain("reissued_without_need");
     expect(out.match(/good$/gm)).toHaveLength(3);
   });
@@ -84,7 +110,12 @@ describe("certkeep explain", () => {
     for (columns of [60, 80, 120]) {
       const { out } = await certkeep("explain", DOMAIN, "--plan", "8");
       // A finding's own first line stays whole, and so does a command: they are copied from.
-      const lines = out.split("\n").filter((line) => !/^ +(?:certkeep|kubectl) /.test(line) && !/[a-z]+_[a-z_]+(, since|$)/.test(line));
+      const lines = out
+        .split("\n")
+        .filter(
+          (line) =>
+            !/^ +(?:certkeep|kubectl) /.test(line) && !/[a-z]+_[a-z_]+(, since|$)/.test(line),
+        );
       expect(Math.max(...lines.map((line) => stringWidth(line)))).toBeLessThanOrEqual(columns);
     }
   });
@@ -92,10 +123,18 @@ describe("certkeep explain", () => {
   it("plans: a set by its own bucket, and new names by the configured limit", async () => {
     await issue(1);
     const set = (await certkeep("explain", DOMAIN, "--plan", "6")).out.replaceAll(/ +/g, " ");
-    expect(set).toContain("\n 1 to 4 now unknown\n 5 2026-11-24T20:36:00Z (32 hours) unknown\n 6 2026-11-26T06:12:00Z (2 days) unknown\n");
-    const names = JSON.parse((await certkeep("explain", TAILNET, "--plan", "61", "--json")).out) as { issuances: { plan: { earliest: string[]; sure: null } }[] };
+    expect(set).toContain(
+      "\n 1 to 4 now unknown\n 5 2026-11-24T20:36:00Z (32 hours) unknown\n 6 2026-11-26T06:12:00Z (2 days) unknown\n",
+    );
+    const names = JSON.parse(
+      (await certkeep("explain", TAILNET, "--plan", "61", "--json")).out,
+    ) as { issuances: { plan: { earliest: string[]; sure: null } }[] };
     const { earliest, sure } = names.issuances[0]?.plan ?? { earliest: [], sure: null };
-    expect([earliest.length, sure, earliest.filter((at) => at === "2026-11-23T12:00:00Z").length]).toEqual([61, null, 59]);
+    expect([
+      earliest.length,
+      sure,
+      earliest.filter((at) => at === "2026-11-23T12:00:00Z").length,
+    ]).toEqual([61, null, 59]);
   });
 
   it("prints one JSON document, and nothing else", async () => {
@@ -103,15 +142,38 @@ describe("certkeep explain", () => {
     const { out, code } = await certkeep("explain", DOMAIN, "--json");
     expect(code).toBe(0);
     expect(out.trim().split("\n")).toHaveLength(1);
-    expect(JSON.parse(out)).toMatchObject({ schema: "certkeep.explain/v1", name: DOMAIN, kind: "certificate", at: "2026-11-23T12:00:00Z", places: [{ cluster: "prod", state: "live", verdict: { valid: true }, advice: null }], issuances: [{ kind: "set", budget: { atMost: 4 }, domains: [{ key: TAILNET, limit: { count: 60, burst: 60, periodSeconds: 604_800 } }], timeline: [{ leaves: 4 }] }], problems: [] });
+    expect(JSON.parse(out)).toMatchObject({
+      schema: "certkeep.explain/v1",
+      name: DOMAIN,
+      kind: "certificate",
+      at: "2026-11-23T12:00:00Z",
+      places: [{ cluster: "prod", state: "live", verdict: { valid: true }, advice: null }],
+      issuances: [
+        {
+          kind: "set",
+          budget: { atMost: 4 },
+          domains: [{ key: TAILNET, limit: { count: 60, burst: 60, periodSeconds: 604_800 } }],
+          timeline: [{ leaves: 4 }],
+        },
+      ],
+      problems: [],
+    });
   });
 
   it("tells of another instant, and writes nothing", async () => {
     await issue(30, 2);
-    const files = async (): Promise<string[]> => Promise.all((await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map(async (entry) => readFile(join(entry.parentPath, entry.name), "latin1")));
+    const files = async (): Promise<string[]> =>
+      Promise.all(
+        (await readdir(folder, { recursive: true, withFileTypes: true }))
+          .filter((entry) => entry.isFile())
+          .map(async (entry) => readFile(join(entry.parentPath, entry.name), "latin1")),
+      );
     const before = await files();
     const { out } = await certkeep("explain", DOMAIN, "--json", "--at", "2026-11-23T00:00:00Z");
-    expect(JSON.parse(out)).toMatchObject({ at: "2026-11-23T00:00:00Z", issuances: [{ budget: { atMost: 4, later: 1 }, timeline: [{ effect: "spent" }] }] });
+    expect(JSON.parse(out)).toMatchObject({
+      at: "2026-11-23T00:00:00Z",
+      issuances: [{ budget: { atMost: 4, later: 1 }, timeline: [{ effect: "spent" }] }],
+    });
     expect(await files()).toEqual(before);
   });
 
@@ -120,13 +182,18 @@ describe("certkeep explain", () => {
     world.sandbox.remove("tailscale", DOMAIN);
     await certkeep("audit");
     const { out } = await certkeep("explain", DOMAIN);
-    expect(out.replaceAll(/\s+/g, " ")).toContain("What to do Restore the last good copy now, which takes nothing from the budget (at most 4 of 5 are left");
+    expect(out.replaceAll(/\s+/g, " ")).toContain(
+      "What to do Restore the last good copy now, which takes nothing from the budget (at most 4 of 5 are left",
+    );
     expect(out).toContain(`certkeep restore prod ${DOMAIN}`);
   });
 
   it.each([
     [["explain"], /missing required argument 'name'/],
-    [["explain", "shp.tail1a2b3.ts.net"], /nothing known by that name in the one cluster audited so far; expected a domain, NAMESPACE\/SECRET, a cluster, or a finding\. Did you mean "shop\.tail1a2b3\.ts\.net"\?/],
+    [
+      ["explain", "shp.tail1a2b3.ts.net"],
+      /nothing known by that name in the one cluster audited so far; expected a domain, NAMESPACE\/SECRET, a cluster, or a finding\. Did you mean "shop\.tail1a2b3\.ts\.net"\?/,
+    ],
     [["explain", "expiring"], /no such finding now/],
     [["explain", ""], /nothing known by that name/],
     [["explain", "\u001b[2J\u202ex"], /nothing known by that name/],
@@ -145,12 +212,17 @@ describe("certkeep explain", () => {
 
   it("says that nothing was audited yet", async () => {
     const { code, err } = await certkeep("explain", DOMAIN);
-    expect([code, err]).toEqual([2, `certkeep: explain "${DOMAIN}": no state of any cluster: nothing was audited yet; expected a domain, NAMESPACE/SECRET, a cluster, or a finding. Run: certkeep audit\n`]);
+    expect([code, err]).toEqual([
+      2,
+      `certkeep: explain "${DOMAIN}": no state of any cluster: nothing was audited yet; expected a domain, NAMESPACE/SECRET, a cluster, or a finding. Run: certkeep audit\n`,
+    ]);
   });
 
   it("tells what it knows where one state is damaged, and ends with 3", async () => {
     await issue(2);
-    const [state = ""] = (await readdir(join(folder, "state"), { recursive: true })).filter((name) => /prod.*\d/.test(name));
+    const [state = ""] = (await readdir(join(folder, "state"), { recursive: true })).filter(
+      (name) => /prod.*\d/.test(name),
+    );
     const other = state.replace("prod", "other");
     const { mkdir } = await import("node:fs/promises");
     await mkdir(join(folder, "state", other, ".."), { recursive: true });

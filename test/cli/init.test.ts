@@ -1,6 +1,16 @@
 /** `certkeep init` as a process of its own, with a home of its own and nobody at the keyboard. */
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +33,15 @@ beforeEach(() => {
   mkdirSync(work);
   writeFileSync(
     join(home, ".kube/config"),
-    JSON.stringify({ apiVersion: "v1", kind: "Config", "current-context": "arn:aws:eks:eu-west-1:1:cluster/Prod", contexts: ["arn:aws:eks:eu-west-1:1:cluster/Prod", "other"].map((name) => ({ name, context: { cluster: "c", user: "u" } })) }),
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "arn:aws:eks:eu-west-1:1:cluster/Prod",
+      contexts: ["arn:aws:eks:eu-west-1:1:cluster/Prod", "other"].map((name) => ({
+        name,
+        context: { cluster: "c", user: "u" },
+      })),
+    }),
   );
 });
 
@@ -39,7 +57,12 @@ interface Ended {
 }
 
 function certkeep(args: readonly string[], input = ""): Promise<Ended> {
-  const env = { PATH: process.env["PATH"] ?? "", HOME: home, XDG_CONFIG_HOME: join(home, ".config"), XDG_DATA_HOME: join(home, ".local/share") };
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, ".config"),
+    XDG_DATA_HOME: join(home, ".local/share"),
+  };
   const child = spawn(process.execPath, [MAIN, ...args], { cwd: work, env, stdio: "pipe" });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
@@ -47,7 +70,15 @@ function certkeep(args: readonly string[], input = ""): Promise<Ended> {
   child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() })));
+  return new Promise((resolve) =>
+    child.on("close", (code) =>
+      resolve({
+        code,
+        stdout: Buffer.concat(out).toString(),
+        stderr: Buffer.concat(err).toString(),
+      }),
+    ),
+  );
 }
 
 function configIn(file: string) {
@@ -78,13 +109,27 @@ describe("certkeep init", () => {
     expect(statSync(join(home, ".config/certkeep/identity")).mode & 0o777).toBe(0o700);
     const lines = readFileSync(identity, "utf8").split("\n");
     const recipient = lines[1]?.replace("# public key: ", "") ?? "";
-    expect(lines).toEqual([expect.stringMatching(/^# created: \d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/), `# public key: ${recipient}`, expect.stringMatching(/^# /), expect.stringMatching(/^AGE-SECRET-KEY-1[0-9A-Z]{58}$/), ""]);
+    expect(lines).toEqual([
+      expect.stringMatching(/^# created: \d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/),
+      `# public key: ${recipient}`,
+      expect.stringMatching(/^# /),
+      expect.stringMatching(/^AGE-SECRET-KEY-1[0-9A-Z]{58}$/),
+      "",
+    ]);
     expect(configIn(join(work, "certkeep.yaml"))).toMatchObject({
       recipients: [recipient],
       identity: "file:~/.config/certkeep/identity/identity.txt",
       clusters: [],
     });
-    for (const said of ["~/.config/certkeep/identity/identity.txt", "can open every backup", "If it is lost", "password manager", recipient, "certkeep audit"]) expect(stderr).toContain(said);
+    for (const said of [
+      "~/.config/certkeep/identity/identity.txt",
+      "can open every backup",
+      "If it is lost",
+      "password manager",
+      recipient,
+      "certkeep audit",
+    ])
+      expect(stderr).toContain(said);
     expect(stderr).not.toContain("AGE-SECRET-KEY");
   });
 
@@ -103,7 +148,11 @@ describe("certkeep init", () => {
     });
     const files = [readFileSync(identity), readFileSync(join(work, "certkeep.yaml"))];
     const second = await certkeep(["init", "--yes", "--json"]);
-    expect(JSON.parse(second.stdout)).toEqual({ ...document, clusters: [], actions: { config: "kept", identity: "kept" } });
+    expect(JSON.parse(second.stdout)).toEqual({
+      ...document,
+      clusters: [],
+      actions: { config: "kept", identity: "kept" },
+    });
     expect([readFileSync(identity), readFileSync(join(work, "certkeep.yaml"))]).toEqual(files);
   });
 
@@ -112,14 +161,31 @@ describe("certkeep init", () => {
     writeFileSync(file, "# ours\nbackups: {perDay: 3} # few\n");
     chmodSync(file, 0o640);
     expect((await certkeep(["init", "--yes"])).code).toBe(0);
-    expect(readFileSync(file, "utf8")).toMatch(/^# ours\nrecipients: \[age1[0-9a-z]{58}\]\nidentity: file:~\/\S+\nbackups: \{perDay: 3\} # few\n$/);
+    expect(readFileSync(file, "utf8")).toMatch(
+      /^# ours\nrecipients: \[age1[0-9a-z]{58}\]\nidentity: file:~\/\S+\nbackups: \{perDay: 3\} # few\n$/,
+    );
     expect(statSync(file).mode & 0o777).toBe(0o640);
   });
 
   it("puts both where they are wanted, and names that place in what comes next", async () => {
-    const { code, stdout } = await certkeep(["init", "--yes", "--json", "--config", "sub/mine.yaml", "--identity", "../key/id.txt"]);
+    const { code, stdout } = await certkeep([
+      "init",
+      "--yes",
+      "--json",
+      "--config",
+      "sub/mine.yaml",
+      "--identity",
+      "../key/id.txt",
+    ]);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ config: join(work, "sub/mine.yaml"), identity: join(root, "key/id.txt"), next: [`certkeep audit --config ${join(work, "sub/mine.yaml")}`, `certkeep backups --config ${join(work, "sub/mine.yaml")}`] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      config: join(work, "sub/mine.yaml"),
+      identity: join(root, "key/id.txt"),
+      next: [
+        `certkeep audit --config ${join(work, "sub/mine.yaml")}`,
+        `certkeep backups --config ${join(work, "sub/mine.yaml")}`,
+      ],
+    });
     expect(configIn(join(work, "sub/mine.yaml")).identity).toBe(`file:${join(root, "key/id.txt")}`);
     expect(existsSync(identity)).toBe(false);
   });
@@ -132,27 +198,40 @@ describe("certkeep init", () => {
     const { code, stderr } = await certkeep(["init", "--yes", ...args]);
     expect(code).toBe(2);
     expect(stderr).toContain("certkeep init --identity FILE");
-    expect([existsSync(join(work, "certkeep.yaml")), existsSync(identity), existsSync(join(work, "id.txt"))]).toEqual([false, false, false]);
+    expect([
+      existsSync(join(work, "certkeep.yaml")),
+      existsSync(identity),
+      existsSync(join(work, "id.txt")),
+    ]).toEqual([false, false, false]);
   });
 
   it("tells the mistakes of a configuration that is there, and makes no identity", async () => {
     writeFileSync(join(work, "certkeep.yaml"), "recipents: []\n");
     const { code, stderr } = await certkeep(["init", "--yes"]);
     expect(code).toBe(2);
-    expect(stderr).toContain('certkeep.yaml:1:1: recipents: found a setting that doesn\'t exist');
+    expect(stderr).toContain("certkeep.yaml:1:1: recipents: found a setting that doesn't exist");
     expect(existsSync(identity)).toBe(false);
   });
 
   it("tells a folder where nothing can be written", async () => {
     writeFileSync(join(root, "file"), "");
-    const { code, stderr } = await certkeep(["init", "--yes", "--identity", join(root, "file/id.txt")]);
+    const { code, stderr } = await certkeep([
+      "init",
+      "--yes",
+      "--identity",
+      join(root, "file/id.txt"),
+    ]);
     expect(code).toBe(3);
     expect(stderr).toContain("a file lies where a folder is needed");
     expect(existsSync(join(work, "certkeep.yaml"))).toBe(false);
   });
 
   it("two at once end with one identity, which the configuration names", async () => {
-    const ends = await Promise.all([certkeep(["init", "--yes"]), certkeep(["init", "--yes"]), certkeep(["init", "--yes"])]);
+    const ends = await Promise.all([
+      certkeep(["init", "--yes"]),
+      certkeep(["init", "--yes"]),
+      certkeep(["init", "--yes"]),
+    ]);
     expect(ends.some(({ code }) => code === 0)).toBe(true);
     const recipient = /^# public key: (\S+)$/m.exec(readFileSync(identity, "utf8"))?.[1];
     expect(configIn(join(work, "certkeep.yaml")).recipients).toEqual([recipient]);

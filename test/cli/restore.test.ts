@@ -26,7 +26,14 @@ interface Ended {
 }
 
 /** Runs a command, and looks that nothing it says holds a key. */
-async function certkeep(args: readonly string[], choice: { readonly env?: Record<string, string>; readonly stdin?: string; readonly columns?: number } = {}): Promise<Ended> {
+async function certkeep(
+  args: readonly string[],
+  choice: {
+    readonly env?: Record<string, string>;
+    readonly stdin?: string;
+    readonly columns?: number;
+  } = {},
+): Promise<Ended> {
   const [out, err] = [new PassThrough(), new PassThrough()];
   const code = await run(args, {
     stdin: Readable.from(choice.stdin === undefined ? [] : [Buffer.from(choice.stdin)]),
@@ -40,7 +47,8 @@ async function certkeep(args: readonly string[], choice: { readonly env?: Record
     columns: choice.columns ?? 80,
     nowNs: () => BigInt(world.nowMs) * 1_000_000n,
   });
-  const text = (stream: PassThrough): string => ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  const text = (stream: PassThrough): string =>
+    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
   const ended = { code, out: text(out), err: text(err) };
   for (const key of keys) expect(ended.out + ended.err).not.toContain(key);
   expect(ended.out + ended.err).not.toContain(identity.secret);
@@ -53,13 +61,29 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "certkeep-cli-restore-"));
   identity = await generateIdentity();
   await writeFile(join(folder, "identity.txt"), `${identity.secret}\n`, { mode: 0o600 });
-  await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig({ context: "here" }), { mode: 0o600 });
+  await writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig({ context: "here" }), {
+    mode: 0o600,
+  });
   await writeFile(join(folder, "anchors.pem"), world.authority.root.pem);
-  await writeFile(join(folder, "certkeep.yaml"), `recipients: [${identity.recipient}]\nidentity: file:identity.txt\nclusters:\n  - {name: prod, kubeconfig: kubeconfig}\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, anchors: anchors.pem}\n`);
+  await writeFile(
+    join(folder, "certkeep.yaml"),
+    `recipients: [${identity.recipient}]\nidentity: file:identity.txt\nclusters:\n  - {name: prod, kubeconfig: kubeconfig}\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, anchors: anchors.pem}\n`,
+  );
   const [shop, operator] = [world.issue([DOMAIN]), world.issue([OPERATOR])];
   const account = accountPem();
-  world.put(ingressSecret(DOMAIN, shop), operatorSecret(OPERATOR, operator, account), proxySecret("ts-web-aaaaa-0", "web", "web.tail1a2b3.ts.net", { pair: world.issue(["web.tail1a2b3.ts.net"]), device: "web.tail1a2b3.ts.net" }), tlsSecret("shop", "web-tls", world.issue(["a.example.com"])));
-  keys = [shop.keyPem, operator.keyPem, account].flatMap((pem) => [pem.split("\n")[1] ?? pem, Buffer.from(pem).toString("base64").slice(40, 100)]);
+  world.put(
+    ingressSecret(DOMAIN, shop),
+    operatorSecret(OPERATOR, operator, account),
+    proxySecret("ts-web-aaaaa-0", "web", "web.tail1a2b3.ts.net", {
+      pair: world.issue(["web.tail1a2b3.ts.net"]),
+      device: "web.tail1a2b3.ts.net",
+    }),
+    tlsSecret("shop", "web-tls", world.issue(["a.example.com"])),
+  );
+  keys = [shop.keyPem, operator.keyPem, account].flatMap((pem) => [
+    pem.split("\n")[1] ?? pem,
+    Buffer.from(pem).toString("base64").slice(40, 100),
+  ]);
   if ((await certkeep(["audit"])).code !== 0) throw new Error("the audit failed");
 });
 afterEach(async () => {
@@ -68,7 +92,13 @@ afterEach(async () => {
 });
 
 function lose(): void {
-  for (const [namespace, name] of [["tailscale", DOMAIN], ["tailscale", "operator"], ["tailscale", "ts-web-aaaaa-0"], ["shop", "web-tls"]] as const) world.sandbox.remove(namespace, name);
+  for (const [namespace, name] of [
+    ["tailscale", DOMAIN],
+    ["tailscale", "operator"],
+    ["tailscale", "ts-web-aaaaa-0"],
+    ["shop", "web-tls"],
+  ] as const)
+    world.sandbox.remove(namespace, name);
 }
 
 describe("certkeep restore", () => {
@@ -76,7 +106,8 @@ describe("certkeep restore", () => {
     lose();
     const plan = await certkeep(["restore", "prod", DOMAIN, OPERATOR]);
     expect(plan.code).toBe(0);
-    for (const line of plan.out.split("\n")) expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
+    for (const line of plan.out.split("\n"))
+      expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
     expect(plan.out).toMatch(/^Plan: 3 to restore$/m);
     expect(plan.out).toContain("tls.crt, tls.key.");
     expect(plan.out).toContain("2 issuances would be saved.");
@@ -85,14 +116,25 @@ describe("certkeep restore", () => {
     expect(line).toBe(`certkeep restore prod ${DOMAIN} ${OPERATOR} --apply`);
     const done = await certkeep(line.split(" ").slice(1));
     expect([done.code, done.out.split("\n")[0]]).toEqual([0, "Done: 3 restored"]);
-    expect((await certkeep(["restore", "prod", DOMAIN, "--apply"])).out).toMatch(/^Done: 1 kept as they are$/m);
+    expect((await certkeep(["restore", "prod", DOMAIN, "--apply"])).out).toMatch(
+      /^Done: 1 kept as they are$/m,
+    );
   });
 
   it("gives one JSON document and nothing else there; names of fields, no value", async () => {
     lose();
     const { code, out, err } = await certkeep(["restore", "prod", "--all", "--apply", "--json"]);
-    const document = JSON.parse(out) as { schema: string; saved: number; counts: Record<string, number>; items: { fields: string[] }[] };
-    expect(document).toMatchObject({ schema: "certkeep.restore/v1", saved: 3, counts: { done: 4, later: 1 } });
+    const document = JSON.parse(out) as {
+      schema: string;
+      saved: number;
+      counts: Record<string, number>;
+      items: { fields: string[] }[];
+    };
+    expect(document).toMatchObject({
+      schema: "certkeep.restore/v1",
+      saved: 3,
+      counts: { done: 4, later: 1 },
+    });
     expect(document.items.flatMap(({ fields }) => fields)).toContain("acme-account.key.pem");
     expect(err).toBe("");
     expect(code).toBe(3);
@@ -102,16 +144,61 @@ describe("certkeep restore", () => {
   it.each([
     ["nothing named", ["restore", "prod"], 2, /nothing to restore/],
     ["an unknown cluster", ["restore", "prd", "--all"], 2, /Did you mean prod\?/],
-    ["an unknown name", ["restore", "prod", "shp.tail1a2b3.ts.net"], 2, /did you mean shop\.tail1a2b3\.ts\.net\?/],
-    ["a code that nobody may override", ["restore", "prod", "--all", "--force", "copy_revoked"], 2, /Expected what is to be overridden/],
-    ["a place that is none", ["restore", "prod", DOMAIN, "--as", "x"], 2, /Expected NAMESPACE\/NAME/],
+    [
+      "an unknown name",
+      ["restore", "prod", "shp.tail1a2b3.ts.net"],
+      2,
+      /did you mean shop\.tail1a2b3\.ts\.net\?/,
+    ],
+    [
+      "a code that nobody may override",
+      ["restore", "prod", "--all", "--force", "copy_revoked"],
+      2,
+      /Expected what is to be overridden/,
+    ],
+    [
+      "a place that is none",
+      ["restore", "prod", DOMAIN, "--as", "x"],
+      2,
+      /Expected NAMESPACE\/NAME/,
+    ],
     ["a time that is none", ["restore", "prod", "--all", "--as-of", "yesterday"], 2, /RFC 3339/],
-    ["a span that is none", ["restore", "prod", "--all", "--apply", "--follow", "soon"], 2, /such as 30m/],
-    ["following without writing", ["restore", "prod", "--all", "--follow", "30m"], 2, /--apply as well/],
-    ["two ways at once", ["restore", "prod", "--all", "--apply", "--dry-run=server"], 2, /one of them/],
-    ["an identity file that isn't there", ["restore", "prod", "--all", "--identity", "nowhere.txt"], 2, /nowhere\.txt: no identity there/],
-    ["an environment variable that isn't set", ["restore", "prod", "--all", "--identity", "env:NOPE"], 2, /no such environment variable/],
-    ["a version that nothing has", ["restore", "prod", "--version", "0123456789ab"], 2, /nothing known of 0123456789ab/],
+    [
+      "a span that is none",
+      ["restore", "prod", "--all", "--apply", "--follow", "soon"],
+      2,
+      /such as 30m/,
+    ],
+    [
+      "following without writing",
+      ["restore", "prod", "--all", "--follow", "30m"],
+      2,
+      /--apply as well/,
+    ],
+    [
+      "two ways at once",
+      ["restore", "prod", "--all", "--apply", "--dry-run=server"],
+      2,
+      /one of them/,
+    ],
+    [
+      "an identity file that isn't there",
+      ["restore", "prod", "--all", "--identity", "nowhere.txt"],
+      2,
+      /nowhere\.txt: no identity there/,
+    ],
+    [
+      "an environment variable that isn't set",
+      ["restore", "prod", "--all", "--identity", "env:NOPE"],
+      2,
+      /no such environment variable/,
+    ],
+    [
+      "a version that nothing has",
+      ["restore", "prod", "--version", "0123456789ab"],
+      2,
+      /nothing known of 0123456789ab/,
+    ],
   ] as const)("%s: one plain message", async (_name, args, code, words) => {
     const ended = await certkeep(args);
     expect(ended.code).toBe(code);
@@ -121,17 +208,31 @@ describe("certkeep restore", () => {
 
   it("takes the identity from standard input, the environment or a file; a wrong one opens nothing", async () => {
     lose();
-    await writeFile(join(folder, "certkeep.yaml"), `recipients: [${identity.recipient}]\nclusters:\n  - {name: prod, kubeconfig: kubeconfig}\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, anchors: anchors.pem}\n`);
+    await writeFile(
+      join(folder, "certkeep.yaml"),
+      `recipients: [${identity.recipient}]\nclusters:\n  - {name: prod, kubeconfig: kubeconfig}\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, anchors: anchors.pem}\n`,
+    );
     const plan = ["restore", "prod", DOMAIN] as const;
     const config = { env: { XDG_CONFIG_HOME: join(folder, "config") } };
     expect((await certkeep(plan, config)).err).toMatch(/no identity there.*--identity FILE/s);
-    expect((await certkeep([...plan, "--identity", "-"], { stdin: `# mine\n${identity.secret}\n` })).code).toBe(0);
-    expect((await certkeep([...plan, "--identity", "env:ID"], { env: { ID: identity.secret } })).code).toBe(0);
+    expect(
+      (await certkeep([...plan, "--identity", "-"], { stdin: `# mine\n${identity.secret}\n` }))
+        .code,
+    ).toBe(0);
+    expect(
+      (await certkeep([...plan, "--identity", "env:ID"], { env: { ID: identity.secret } })).code,
+    ).toBe(0);
     expect((await certkeep([...plan, "--identity", "file:identity.txt"])).code).toBe(0);
     const other = await generateIdentity();
     const wrong = await certkeep([...plan, "--identity", "env:ID"], { env: { ID: other.secret } });
-    expect([wrong.code, /refuse/.test(wrong.out), wrong.out.replaceAll(/\s+/g, " ").includes("the identity at hand doesn't open the copy")]).toEqual([3, true, true]);
-    expect((await certkeep([...plan, "--identity", "-"], { stdin: identity.recipient })).err).toMatch(/a recipient, which only seals/);
+    expect([
+      wrong.code,
+      /refuse/.test(wrong.out),
+      wrong.out.replaceAll(/\s+/g, " ").includes("the identity at hand doesn't open the copy"),
+    ]).toEqual([3, true, true]);
+    expect(
+      (await certkeep([...plan, "--identity", "-"], { stdin: identity.recipient })).err,
+    ).toMatch(/a recipient, which only seals/);
   });
 
   it("writes manifests to a folder without a cluster", async () => {
@@ -139,7 +240,13 @@ describe("certkeep restore", () => {
     const ended = await certkeep(["restore", "prod", DOMAIN, "--offline", "out"]);
     // Where the person stands, and nowhere else: it holds a private key.
     expect(await readdir(join(folder, "out"))).toEqual([`tailscale_${DOMAIN}.json`]);
-    expect(ended).toMatchObject({ code: 0, err: "", out: expect.stringMatching(/^Done: 1 written$[\s\S]*^ {2}kubectl apply --server-side .* -f /m) as string });
+    expect(ended).toMatchObject({
+      code: 0,
+      err: "",
+      out: expect.stringMatching(
+        /^Done: 1 written$[\s\S]*^ {2}kubectl apply --server-side .* -f /m,
+      ) as string,
+    });
   });
 });
 
@@ -148,32 +255,57 @@ describe("certkeep drill, backups retire, backups import", () => {
     const fine = await certkeep(["drill"]);
     expect([fine.code, fine.out.split("\n")[0]]).toEqual([0, "5 copies opened and good"]);
     expect(fine.out).toContain("4 of 4 certificates could be restored now.");
-    for (const line of fine.out.split("\n")) expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
+    for (const line of fine.out.split("\n"))
+      expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
     const { secret } = await generateIdentity();
-    expect((await certkeep(["drill", "--identity", "env:ID"], { env: { ID: secret } })).code).toBe(1);
-    const json = JSON.parse((await certkeep(["drill", "--json", DOMAIN])).out) as { schema: string; copies: object[] };
+    expect((await certkeep(["drill", "--identity", "env:ID"], { env: { ID: secret } })).code).toBe(
+      1,
+    );
+    const json = JSON.parse((await certkeep(["drill", "--json", DOMAIN])).out) as {
+      schema: string;
+      copies: object[];
+    };
     expect([json.schema, json.copies.length]).toEqual(["certkeep.drill/v1", 1]);
   });
 
   it("a retired copy is never planned; the drill says that its certificate has none", async () => {
-    const listed = JSON.parse((await certkeep(["backups", DOMAIN, "--json"])).out) as { copies: { version: string }[] };
+    const listed = JSON.parse((await certkeep(["backups", DOMAIN, "--json"])).out) as {
+      copies: { version: string }[];
+    };
     const version = listed.copies[0]?.version ?? "";
     expect((await certkeep(["backups", "retire", version.slice(0, 12)])).code).toBe(2);
-    expect((await certkeep(["backups", "retire", version.slice(0, 12), "--reason", "leaked"])).out).toContain("never planned again");
+    expect(
+      (await certkeep(["backups", "retire", version.slice(0, 12), "--reason", "leaked"])).out,
+    ).toContain("never planned again");
     lose();
-    expect((await certkeep(["restore", "prod", DOMAIN])).out.replaceAll(/\s+/g, " ")).toContain("the copy was retired: leaked");
+    expect((await certkeep(["restore", "prod", DOMAIN])).out.replaceAll(/\s+/g, " ")).toContain(
+      "the copy was retired: leaked",
+    );
     expect((await certkeep(["drill", DOMAIN])).out).toContain("Without a good copy (1)");
-    expect((await certkeep(["backups", "retire", version, "--reason", "leaked", "--purge"])).out).toContain("Purged: removed from file://");
+    expect(
+      (await certkeep(["backups", "retire", version, "--reason", "leaked", "--purge"])).out,
+    ).toContain("Purged: removed from file://");
   });
 
   it("a standby is kept and restored when it is asked for", async () => {
     const corp = createAuthority({ name: "Corp" });
-    const pair = corp.issue({ names: ["a.example.com"], notBefore: new Date(world.nowMs - DAY_MS), notAfter: new Date(world.nowMs + 90 * DAY_MS) });
+    const pair = corp.issue({
+      names: ["a.example.com"],
+      notBefore: new Date(world.nowMs - DAY_MS),
+      notAfter: new Date(world.nowMs + 90 * DAY_MS),
+    });
     await writeFile(join(folder, "corp.crt"), pair.certificatePem);
     await writeFile(join(folder, "corp.key"), pair.keyPem);
-    expect((await certkeep(["backups", "import", "corp.crt", "corp.key", "--for", "shop/web-tls"])).out).toMatch(/^Kept standby [0-9a-f]{12} for shop\/web-tls/);
-    expect((await certkeep(["backups", "import", "corp.crt", "corp.key", "--for", "nonsense"])).err).toContain("NAMESPACE/SECRET");
-    expect((await certkeep(["backups", "import", "corp.crt", "nothing.key", "--for", "shop/web-tls"])).code).toBe(3);
+    expect(
+      (await certkeep(["backups", "import", "corp.crt", "corp.key", "--for", "shop/web-tls"])).out,
+    ).toMatch(/^Kept standby [0-9a-f]{12} for shop\/web-tls/);
+    expect(
+      (await certkeep(["backups", "import", "corp.crt", "corp.key", "--for", "nonsense"])).err,
+    ).toContain("NAMESPACE/SECRET");
+    expect(
+      (await certkeep(["backups", "import", "corp.crt", "nothing.key", "--for", "shop/web-tls"]))
+        .code,
+    ).toBe(3);
   });
 });
 
@@ -185,7 +317,21 @@ it("the first Ctrl-C ends a restore in order: what is under way is finished, and
     if (verb === "create") interrupt();
     return undefined;
   });
-  const code = await run(["restore", "prod", "--all", "--apply", "--follow", "1h"], { stdin: Readable.from([]), stdout: out, stderr: err, env: { HOME: folder }, cwd: folder, interactive: false, errTty: false, outTty: false, columns: 80, nowNs: () => BigInt(world.nowMs) * 1_000_000n, onInterrupt: (stop) => ((interrupt = stop), () => {}) });
+  const code = await run(["restore", "prod", "--all", "--apply", "--follow", "1h"], {
+    stdin: Readable.from([]),
+    stdout: out,
+    stderr: err,
+    env: { HOME: folder },
+    cwd: folder,
+    interactive: false,
+    errTty: false,
+    outTty: false,
+    columns: 80,
+    nowNs: () => BigInt(world.nowMs) * 1_000_000n,
+    onInterrupt: (stop) => ((interrupt = stop), () => {}),
+  });
   expect(code).toBe(3);
-  expect(((out.read() as Buffer | null) ?? Buffer.alloc(0)).toString()).toContain("Run it again: it does what is left and repeats nothing.");
+  expect(((out.read() as Buffer | null) ?? Buffer.alloc(0)).toString()).toContain(
+    "Run it again: it does what is left and repeats nothing.",
+  );
 });

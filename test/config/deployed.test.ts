@@ -11,7 +11,9 @@ function configOf(text: string): Config {
   return result.config;
 }
 
-const PACKAGED = configOf(`identity: file:~/id.txt\nclusters: [{name: mine}]\nstores: {backups: "file:b", state: "file:s"}\nrestores: [{from: a, to: b}]\n`);
+const PACKAGED = configOf(
+  `identity: file:~/id.txt\nclusters: [{name: mine}]\nstores: {backups: "file:b", state: "file:s"}\nrestores: [{from: a, to: b}]\n`,
+);
 
 describe("a function's settings", () => {
   it("are the environment's over the packaged file's, less what lies with a person", () => {
@@ -29,27 +31,51 @@ describe("a function's settings", () => {
       ...PACKAGED,
       clusters: [],
       identity: env.CERTKEEP_IDENTITY,
-      stores: { backups: env.CERTKEEP_BACKUPS, state: env.CERTKEEP_STATE, registry: env.CERTKEEP_REGISTRY },
-      aws: { region: "eu-west-1", stage: "prod", topic: env.CERTKEEP_TOPIC, restoreFunction: "certkeep-prod-restore" },
+      stores: {
+        backups: env.CERTKEEP_BACKUPS,
+        state: env.CERTKEEP_STATE,
+        registry: env.CERTKEEP_REGISTRY,
+      },
+      aws: {
+        region: "eu-west-1",
+        stage: "prod",
+        topic: env.CERTKEEP_TOPIC,
+        restoreFunction: "certkeep-prod-restore",
+      },
     });
   });
 
   it("have no identity unless the deployment names one, and a file's clusters only without a registry", () => {
     expect(deployedConfig(PACKAGED, {})).toEqual({ ...PACKAGED, identity: null });
-    expect(deployedConfig(configOf("stores: {registry: 'secretsmanager://a'}\nclusters: [{name: x}]\naws: {region: eu-west-1, stage: s}\n"), { AWS_REGION: "us-east-1" })).toMatchObject({ clusters: [], aws: { region: "us-east-1", stage: "s" } });
+    expect(
+      deployedConfig(
+        configOf(
+          "stores: {registry: 'secretsmanager://a'}\nclusters: [{name: x}]\naws: {region: eu-west-1, stage: s}\n",
+        ),
+        { AWS_REGION: "us-east-1" },
+      ),
+    ).toMatchObject({ clusters: [], aws: { region: "us-east-1", stage: "s" } });
   });
 
   it("show no value that isn't of its form", () => {
-    expect(() => deployedConfig(PACKAGED, { CERTKEEP_IDENTITY: "AGE-SECRET-KEY-1CANARY" })).toThrow(/CERTKEEP_IDENTITY: found a text of another form, not shown here|CERTKEEP_IDENTITY: a text of another form, not shown here/);
-    expect(() => deployedConfig(PACKAGED, { CERTKEEP_STATE: "https://canary" })).not.toThrow(/canary/);
+    expect(() => deployedConfig(PACKAGED, { CERTKEEP_IDENTITY: "AGE-SECRET-KEY-1CANARY" })).toThrow(
+      /CERTKEEP_IDENTITY: found a text of another form, not shown here|CERTKEEP_IDENTITY: a text of another form, not shown here/,
+    );
+    expect(() => deployedConfig(PACKAGED, { CERTKEEP_STATE: "https://canary" })).not.toThrow(
+      /canary/,
+    );
   });
 });
 
 describe("a configuration in a bucket", () => {
-  const PEM = "{id: a, anchors: \"-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n\"}";
+  const PEM =
+    '{id: a, anchors: "-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n"}';
 
   it.each([
-    ["stores on AWS, certificates inline, a person's own files", `identity: file:~/id.txt\nstores: {backups: 's3://bucket/b', state: 's3://bucket/s'}\nissuers: [${PEM}]\nclusters: [{name: a, kubeconfig: ~/.kube/config}, {name: b, kubeconfig: /etc/kube}, {name: c}]\ndigest: {routes: [{name: a, webhook: 'secretsmanager://x'}]}\n`],
+    [
+      "stores on AWS, certificates inline, a person's own files",
+      `identity: file:~/id.txt\nstores: {backups: 's3://bucket/b', state: 's3://bucket/s'}\nissuers: [${PEM}]\nclusters: [{name: a, kubeconfig: ~/.kube/config}, {name: b, kubeconfig: /etc/kube}, {name: c}]\ndigest: {routes: [{name: a, webhook: 'secretsmanager://x'}]}\n`,
+    ],
     ["nothing", ""],
   ])("takes %s", (_name, text) => {
     expect(() => refuseFiles(configOf(text), "s3://b/c")).not.toThrow();
@@ -66,14 +92,22 @@ describe("a configuration in a bucket", () => {
     ["clusters: [{name: a, kubeconfig: kube}]", "clusters[0].kubeconfig"],
     ["clusters: [{name: a, restoreKubeconfig: ../kube}]", "clusters[0].restoreKubeconfig"],
   ])("refuses %s", (text, setting) => {
-    expect(() => refuseFiles(configOf(text), "s3://b/c")).toThrow(`  ${setting}: a file; expected `);
+    expect(() => refuseFiles(configOf(text), "s3://b/c")).toThrow(
+      `  ${setting}: a file; expected `,
+    );
   });
 
-  it.each(["s3://bucket/certkeep.yaml", "s3://my.bucket-1/a/b c.yaml".replace(" ", "_")])("is named %s", (url) => {
-    expect(REMOTE_CONFIG.test(url)).toBe(true);
-  });
+  it.each(["s3://bucket/certkeep.yaml", "s3://my.bucket-1/a/b c.yaml".replace(" ", "_")])(
+    "is named %s",
+    (url) => {
+      expect(REMOTE_CONFIG.test(url)).toBe(true);
+    },
+  );
 
-  it.each(["s3://bucket", "s3://bucket/", "S3://bucket/a", "s3://b/a", "s3://bucket/a\n"])("isn't named %j", (url) => {
-    expect(REMOTE_CONFIG.test(url)).toBe(false);
-  });
+  it.each(["s3://bucket", "s3://bucket/", "S3://bucket/a", "s3://b/a", "s3://bucket/a\n"])(
+    "isn't named %j",
+    (url) => {
+      expect(REMOTE_CONFIG.test(url)).toBe(false);
+    },
+  );
 });

@@ -55,7 +55,9 @@ sources: {transparency: {url: "https://logs.example/v1", token: "env:TOKEN", dom
 ignore:
   - {cluster: prod, namespace: shop, name: legacy-*, code: expiring, reason: "moves", until: 2026-12-31}
   - {name: x.example.com, reason: y, until: "2026-12-31T12:00:00.5+02:00"}
-`.replace("    -----BEGIN", "      -----BEGIN").replaceAll("\n    MIIB\n    -----END", "\n      MIIB\n      -----END"),
+`
+        .replace("    -----BEGIN", "      -----BEGIN")
+        .replaceAll("\n    MIIB\n    -----END", "\n      MIIB\n      -----END"),
       "certkeep.yaml",
     );
     expect(result).toEqual({
@@ -77,26 +79,97 @@ ignore:
             eks: null,
             access: null,
           },
-          { name: "staging", kubeconfig: null, context: null, namespaces: null, selector: null, secrets: [], operator: null, recipients: null, restoreKubeconfig: null, eks: null, access: null },
+          {
+            name: "staging",
+            kubeconfig: null,
+            context: null,
+            namespaces: null,
+            selector: null,
+            secrets: [],
+            operator: null,
+            recipients: null,
+            restoreKubeconfig: null,
+            eks: null,
+            access: null,
+          },
         ],
-        stores: { backups: "file:/var/certkeep/backups", state: "s3://audits.example/certkeep/state", registry: "secretsmanager://certkeep/prod" },
-        aws: { region: "eu-west-1", stage: "prod", topic: "arn:aws:sns:eu-west-1:123456789012:alarms", restoreFunction: "certkeep-prod-restore" },
+        stores: {
+          backups: "file:/var/certkeep/backups",
+          state: "s3://audits.example/certkeep/state",
+          registry: "secretsmanager://certkeep/prod",
+        },
+        aws: {
+          region: "eu-west-1",
+          stage: "prod",
+          topic: "arn:aws:sns:eu-west-1:123456789012:alarms",
+          restoreFunction: "certkeep-prod-restore",
+        },
         restores: [{ from: "prod", to: "staging" }],
         issuers: [
-          { id: "corp", title: "Corp", anchors: { kind: "file", path: "corp.pem" }, intermediates: { kind: "file", path: "between.pem" }, kind: "staging", directory: "https://acme.corp.example/directory", limits: { perSet: { count: 7, hours: 24 }, perDomain: null } },
-          { id: "inline", title: "inline", anchors: { kind: "pem", pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" }, intermediates: null, kind: "production", directory: null, limits: null },
+          {
+            id: "corp",
+            title: "Corp",
+            anchors: { kind: "file", path: "corp.pem" },
+            intermediates: { kind: "file", path: "between.pem" },
+            kind: "staging",
+            directory: "https://acme.corp.example/directory",
+            limits: { perSet: { count: 7, hours: 24 }, perDomain: null },
+          },
+          {
+            id: "inline",
+            title: "inline",
+            anchors: {
+              kind: "pem",
+              pem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+            },
+            intermediates: null,
+            kind: "production",
+            directory: null,
+            limits: null,
+          },
         ],
         limits: [
-          { issuer: "letsencrypt", scope: { kind: "domain", domain: "tail1a2b3.ts.net" }, count: 300, hours: 168 },
-          { issuer: "corp", scope: { kind: "set", names: ["a.example.com", "b.example.com"] }, count: 3, hours: 1.5 },
+          {
+            issuer: "letsencrypt",
+            scope: { kind: "domain", domain: "tail1a2b3.ts.net" },
+            count: 300,
+            hours: 168,
+          },
+          {
+            issuer: "corp",
+            scope: { kind: "set", names: ["a.example.com", "b.example.com"] },
+            count: 3,
+            hours: 1.5,
+          },
         ],
         backups: { perDay: 5 },
-        sources: { transparency: { url: "https://logs.example/v1", token: "env:TOKEN", domains: ["tail1a2b3.ts.net"] }, renewalInfo: true, revocation: true },
+        sources: {
+          transparency: {
+            url: "https://logs.example/v1",
+            token: "env:TOKEN",
+            domains: ["tail1a2b3.ts.net"],
+          },
+          renewalInfo: true,
+          revocation: true,
+        },
         digest: DEFAULT_CONFIG.digest,
         ignore: [
           // The last day counts: it ends when the next one begins.
-          { cluster: "prod", namespace: "shop", name: "legacy-*", code: "expiring", reason: "moves", until: "2026-12-31", untilNs: 1_798_761_600_000_000_000n },
-          { name: "x.example.com", reason: "y", until: "2026-12-31T12:00:00.5+02:00", untilNs: 1_798_711_200_500_000_000n },
+          {
+            cluster: "prod",
+            namespace: "shop",
+            name: "legacy-*",
+            code: "expiring",
+            reason: "moves",
+            until: "2026-12-31",
+            untilNs: 1_798_761_600_000_000_000n,
+          },
+          {
+            name: "x.example.com",
+            reason: "y",
+            until: "2026-12-31T12:00:00.5+02:00",
+            untilNs: 1_798_711_200_500_000_000n,
+          },
         ],
       },
     });
@@ -107,16 +180,30 @@ ignore:
     ["comments", "# nothing\n\n# here\n"],
     ["a byte order mark", "\ufeff"],
     ["document marks alone", "---\n...\n"],
-    ["sections with everything in them switched off", "recipients:\nclusters:\n  #- name: prod\nstores:\nissuers:\nlimits:\nbackups:\nsources:\nignore:\n"],
-    ["sources that say no", "sources: {transparency: false, renewalInfo: false, revocation: false}\n"],
+    [
+      "sections with everything in them switched off",
+      "recipients:\nclusters:\n  #- name: prod\nstores:\nissuers:\nlimits:\nbackups:\nsources:\nignore:\n",
+    ],
+    [
+      "sources that say no",
+      "sources: {transparency: false, renewalInfo: false, revocation: false}\n",
+    ],
   ])("takes %s for the defaults", (_name, text) => {
     expect(parseConfig(text, "certkeep.yaml")).toEqual({ ok: true, config: DEFAULT_CONFIG });
   });
 
   it("asks certificate logs with the usual settings where it says true, or only some", () => {
-    for (const [value, expected] of [["true", { url: null, token: null, domains: null }], ["{}", { url: null, token: null, domains: null }], ["{domains: [a.example]}", { url: null, token: null, domains: ["a.example"] }]] as const) {
+    for (const [value, expected] of [
+      ["true", { url: null, token: null, domains: null }],
+      ["{}", { url: null, token: null, domains: null }],
+      ["{domains: [a.example]}", { url: null, token: null, domains: ["a.example"] }],
+    ] as const) {
       const result = parseConfig(`sources: {transparency: ${value}}`, "f");
-      expect(result.ok && result.config.sources).toEqual({ transparency: expected, renewalInfo: false, revocation: false });
+      expect(result.ok && result.config.sources).toEqual({
+        transparency: expected,
+        renewalInfo: false,
+        revocation: false,
+      });
     }
   });
 
@@ -126,14 +213,30 @@ ignore:
   });
 
   it("takes a registration: a cluster without its name", () => {
-    const result = parseRegistration("kubeconfig: prod.kubeconfig\nnamespaces: [tailscale]\n", "clusters/prod.yaml");
-    expect(result.ok && result.entry).toMatchObject({ kubeconfig: "prod.kubeconfig", namespaces: ["tailscale"], context: null });
+    const result = parseRegistration(
+      "kubeconfig: prod.kubeconfig\nnamespaces: [tailscale]\n",
+      "clusters/prod.yaml",
+    );
+    expect(result.ok && result.entry).toMatchObject({
+      kubeconfig: "prod.kubeconfig",
+      namespaces: ["tailscale"],
+      context: null,
+    });
     expect(parseRegistration("", "clusters/prod.yaml").ok).toBe(true);
   });
 
   it("refuses a registration's mistakes with their place", () => {
     const result = parseRegistration("kubeconfg: x\nname: prod\n", "clusters/prod.yaml");
-    expect(result.ok ? [] : result.problems.map((problem) => [problem.line, problem.column, problem.path, problem.suggestion])).toEqual([
+    expect(
+      result.ok
+        ? []
+        : result.problems.map((problem) => [
+            problem.line,
+            problem.column,
+            problem.path,
+            problem.suggestion,
+          ]),
+    ).toEqual([
       [1, 1, "kubeconfg", 'Did you mean "kubeconfig"?'],
       [2, 1, "name", "The name of the file is the cluster's name"],
     ]);
@@ -141,95 +244,464 @@ ignore:
 });
 
 /** Text, and of each problem: line, column, path, part of what was found, part of what was expected, suggestion. */
-type Expected = readonly [line: number, column: number, path: string, found: string, expected: string, suggestion?: string | null];
+type Expected = readonly [
+  line: number,
+  column: number,
+  path: string,
+  found: string,
+  expected: string,
+  suggestion?: string | null,
+];
 type Case = readonly [name: string, text: string, ...problems: Expected[]];
 
 const MISTAKES: Case[] = [
-  ["a word for a switch", "sources: {revocation: yes please}\n", [1, 23, "sources.revocation", '"yes please"', "true, false"]],
-  ["a misspelt source", "sources:\n  transparancy: true\n", [2, 3, "sources.transparancy", "doesn't exist", "one of transparency, renewalInfo, revocation", 'Did you mean "transparency"?']],
-  ["a token where a reference is meant", "sources:\n  transparency:\n    token: k1234_abcdef\n", [3, 12, "sources.transparency.token", "not shown", "never the token itself"]],
-  ["a token for the whole source", "sources:\n  transparency: k1234_abcdef\n", [2, 17, "sources.transparency", "not shown", "the settings url, token and domains"]],
-  ["a misspelt setting of a source", "sources:\n  transparency:\n    domain: [a.example]\n", [3, 5, "sources.transparency.domain", "doesn't exist", "one of url, token, domains", 'Did you mean "domains"?']],
-  ["a source over http", "sources: {transparency: {url: http://logs.example}}\n", [1, 31, "sources.transparency.url", '"http://logs.example"', "begins with https://"]],
-  ["a source with a user", "sources: {transparency: {url: \"https://u:p@logs.example\"}}\n", [1, 31, "sources.transparency.url", "a text of", "without a user"]],
-  ["a domain that is none", "sources: {transparency: {domains: [localhost]}}\n", [1, 36, "sources.transparency.domains[0]", '"localhost"', "a domain"]],
-  ["a directory over http", "issuers: [{id: a, anchors: x.pem, directory: \"http://a.example/dir\"}]\n", [1, 46, "issuers[0].directory", '"http://a.example/dir"', "begins with https://"]],
-  ["a misspelt key", "recipents: []\n", [1, 1, "recipents", "a setting that doesn't exist", "one of recipients, identity, clusters", 'Did you mean "recipients"?']],
-  ["a singular", "clusters:\n  - name: prod\n    namespace: x\n", [3, 5, "clusters[0].namespace", "doesn't exist", "one of name, kubeconfig", 'Did you mean "namespaces"?']],
-  ["another way of writing a key", "backups: {per-day: 3}\n", [1, 11, "backups.per-day", "doesn't exist", "one of perDay", 'Did you mean "perDay"?']],
+  [
+    "a word for a switch",
+    "sources: {revocation: yes please}\n",
+    [1, 23, "sources.revocation", '"yes please"', "true, false"],
+  ],
+  [
+    "a misspelt source",
+    "sources:\n  transparancy: true\n",
+    [
+      2,
+      3,
+      "sources.transparancy",
+      "doesn't exist",
+      "one of transparency, renewalInfo, revocation",
+      'Did you mean "transparency"?',
+    ],
+  ],
+  [
+    "a token where a reference is meant",
+    "sources:\n  transparency:\n    token: k1234_abcdef\n",
+    [3, 12, "sources.transparency.token", "not shown", "never the token itself"],
+  ],
+  [
+    "a token for the whole source",
+    "sources:\n  transparency: k1234_abcdef\n",
+    [2, 17, "sources.transparency", "not shown", "the settings url, token and domains"],
+  ],
+  [
+    "a misspelt setting of a source",
+    "sources:\n  transparency:\n    domain: [a.example]\n",
+    [
+      3,
+      5,
+      "sources.transparency.domain",
+      "doesn't exist",
+      "one of url, token, domains",
+      'Did you mean "domains"?',
+    ],
+  ],
+  [
+    "a source over http",
+    "sources: {transparency: {url: http://logs.example}}\n",
+    [1, 31, "sources.transparency.url", '"http://logs.example"', "begins with https://"],
+  ],
+  [
+    "a source with a user",
+    'sources: {transparency: {url: "https://u:p@logs.example"}}\n',
+    [1, 31, "sources.transparency.url", "a text of", "without a user"],
+  ],
+  [
+    "a domain that is none",
+    "sources: {transparency: {domains: [localhost]}}\n",
+    [1, 36, "sources.transparency.domains[0]", '"localhost"', "a domain"],
+  ],
+  [
+    "a directory over http",
+    'issuers: [{id: a, anchors: x.pem, directory: "http://a.example/dir"}]\n',
+    [1, 46, "issuers[0].directory", '"http://a.example/dir"', "begins with https://"],
+  ],
+  [
+    "a misspelt key",
+    "recipents: []\n",
+    [
+      1,
+      1,
+      "recipents",
+      "a setting that doesn't exist",
+      "one of recipients, identity, clusters",
+      'Did you mean "recipients"?',
+    ],
+  ],
+  [
+    "a singular",
+    "clusters:\n  - name: prod\n    namespace: x\n",
+    [
+      3,
+      5,
+      "clusters[0].namespace",
+      "doesn't exist",
+      "one of name, kubeconfig",
+      'Did you mean "namespaces"?',
+    ],
+  ],
+  [
+    "another way of writing a key",
+    "backups: {per-day: 3}\n",
+    [1, 11, "backups.per-day", "doesn't exist", "one of perDay", 'Did you mean "perDay"?'],
+  ],
   ["a key nobody knows", "colour: red\n", [1, 1, "colour", "doesn't exist", "one of", null]],
-  ["a key on the wrong level", "perDay: 3\n", [1, 1, "perDay", "doesn't exist", "one of", '"perDay" belongs under backups:']],
-  ["a section on the wrong level", "clusters:\n  - name: prod\n    ignore: []\n", [3, 5, "clusters[0].ignore", "doesn't exist", "one of", '"ignore" belongs at the top, without indentation']],
-  ["a text instead of settings", "just text\n", [1, 1, "", '"just text"', "settings, such as recipients:"]],
+  [
+    "a key on the wrong level",
+    "perDay: 3\n",
+    [1, 1, "perDay", "doesn't exist", "one of", '"perDay" belongs under backups:'],
+  ],
+  [
+    "a section on the wrong level",
+    "clusters:\n  - name: prod\n    ignore: []\n",
+    [
+      3,
+      5,
+      "clusters[0].ignore",
+      "doesn't exist",
+      "one of",
+      '"ignore" belongs at the top, without indentation',
+    ],
+  ],
+  [
+    "a text instead of settings",
+    "just text\n",
+    [1, 1, "", '"just text"', "settings, such as recipients:"],
+  ],
   ["a list instead of settings", "- a\n", [1, 1, "", "a list", "settings, such as recipients:"]],
-  ["one recipient instead of a list", `recipients: ${RECIPIENT}\n`, [1, 13, "recipients", `"${RECIPIENT}"`, "a list of age recipients"]],
-  ["a recipient with a slip", `recipients:\n  - ${RECIPIENT.replace("z2l", "z3l")}\n`, [2, 5, "recipients[0]", "age1z3", "its checksum doesn't fit"]],
-  ["something else as a recipient", "recipients: [ssh-ed25519]\n", [1, 14, "recipients[0]", '"ssh-ed25519"', "an age recipient"]],
-  ["a cluster without a name", "clusters:\n  - context: x\n", [2, 5, "clusters[0].name", "nothing; it is required", "a cluster's name"]],
-  ["a name with capitals", "clusters:\n  - name: Prod\n", [2, 11, "clusters[0].name", '"Prod"', "small letters"]],
-  ["a name of 64 characters", `clusters:\n  - name: ${"a".repeat(64)}\n`, [2, 11, "clusters[0].name", "a", "at most 63"]],
-  ["a name twice", "clusters:\n  - name: prod\n  - name: prod\n", [3, 11, "clusters[1].name", '"prod"', "clusters[0] has the same"]],
-  ["an id twice", "issuers:\n  - {id: a, anchors: x.pem}\n  - {id: a, anchors: y.pem}\n", [3, 10, "issuers[1].id", '"a"', "issuers[0] has the same"]],
-  ["the id of a built-in issuer", "issuers:\n  - {id: letsencrypt, anchors: x.pem}\n", [2, 10, "issuers[0].id", '"letsencrypt"', "built in"]],
-  ["a number where a text belongs", "clusters:\n  - name: a\n    context: 0123\n", [3, 14, "clusters[0].context", "the number 0123", "the name of a context", 'If a text is meant, put it in quotes: "0123"']],
-  ["a truth value where a text belongs", "clusters:\n  - name: true\n", [2, 11, "clusters[0].name", "the truth value true", "a cluster's name", 'If a text is meant, put it in quotes: "true"']],
-  ["nothing where a text belongs", "clusters:\n  - name: a\n    context:\n", [3, 13, "clusters[0].context", "nothing after the colon", "the name of a context"]],
-  ["no namespaces at all", "clusters:\n  - name: a\n    namespaces: []\n", [3, 17, "clusters[0].namespaces", "an empty list", "one item at least"]],
-  ["a namespace that can't be", "clusters:\n  - name: a\n    namespaces: [b, B_]\n", [3, 21, "clusters[0].namespaces[1]", '"B_"', "a namespace or a pattern"]],
-  ["a selector that isn't one", "clusters:\n  - name: a\n    selector: team==web==x\n", [3, 15, "clusters[0].selector", '"team==web==x"', "a label selector"]],
-  ["a Secret without its namespace", "clusters:\n  - name: a\n    secrets: [web-tls]\n", [3, 15, "clusters[0].secrets[0]", '"web-tls"', "NAMESPACE/NAME"]],
-  ["an identity itself", "identity: AGE-SECRET-KEY-1QQQ\n", [1, 11, "identity", "a text that is not shown here", "never the identity itself", "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied"]],
-  ["a store that ends with a slash", "stores: {backups: s3://bucket/}\n", [1, 19, "stores.backups", "a text that is not shown here", "file: and a folder, s3://BUCKET/PREFIX, or secretsmanager://PREFIX", "A bucket has 3 to 63 small letters, digits, - and .; after it comes no / at the end"]],
-  ["a bucket in capitals", "stores: {state: s3://Bucket/x}\n", [1, 17, "stores.state", "a text that is not shown here", "file: and a folder, or s3://BUCKET/PREFIX"]],
-  ["states where they can't be", "stores: {state: secretsmanager://certkeep/state}\n", [1, 17, "stores.state", "a text that is not shown here", "or s3://BUCKET/PREFIX", "Secrets Manager doesn't keep states, which change at each audit: name a bucket"]],
-  ["a registry in a folder", "stores: {registry: file:clusters}\n", [1, 20, "stores.registry", "a text that is not shown here", "secretsmanager://PREFIX", "Without it, registrations lie in clusters/ beside this file"]],
-  ["a registry with an empty part", "stores: {registry: secretsmanager://certkeep//prod}\n", [1, 20, "stores.registry", "a text that is not shown here", "secretsmanager://PREFIX", "A prefix holds letters, digits and /_+=.@-, and neither begins nor ends with /"]],
-  ["a place that is no region", "aws: {region: Ireland}\n", [1, 15, "aws.region", '"Ireland"', "an AWS region"]],
-  ["a stage without a region", "aws: {stage: prod}\n", [1, 7, "aws.region", "nothing; it is required", "an AWS region"]],
-  ["a topic by its name", "aws: {region: eu-west-1, topic: alarms}\n", [1, 33, "aws.topic", '"alarms"', "the ARN of an SNS topic"]],
-  ["a pair of one cluster", "restores: [{from: a, to: a}]\n", [1, 26, "restores[0].to", '"a"', "another cluster"]],
-  ["half a pair", "restores: [{from: a}]\n", [1, 13, "restores[0].to", "nothing; it is required", "a cluster's name"]],
-  ["a store without its scheme", "stores: {state: /var/x}\n", [1, 17, "stores.state", "not shown", "file: and a folder", "Write file: before the folder"]],
-  ["half a copy a day", "backups: {perDay: 1.5}\n", [1, 19, "backups.perDay", "the number 1.5", "a whole number from 1 to 1000000"]],
-  ["no copy a day", "backups: {perDay: 0}\n", [1, 19, "backups.perDay", "the number 0", "a whole number from 1"]],
-  ["no end of copies", "backups: {perDay: .inf}\n", [1, 19, "backups.perDay", "the number .inf", "a whole number from 1"]],
-  ["a number in quotes", 'backups: {perDay: "5"}\n', [1, 19, "backups.perDay", '"5"', "a whole number"]],
-  ["an entry without a reason", "ignore:\n  - code: expiring\n", [2, 5, "ignore[0].reason", "nothing; it is required", "the reason"]],
-  ["a reason that says nothing", "ignore:\n  - {code: expiring, reason: ' '}\n", [2, 30, "ignore[0].reason", '" "', "the reason"]],
-  ["an entry that ignores everything", "ignore:\n  - reason: x\n", [2, 5, "ignore[0]", "ignore everything", "at least one of cluster, namespace, name and code"]],
-  ["a code with a slip", "ignore:\n  - {code: expirng, reason: x}\n", [2, 12, "ignore[0].code", '"expirng"', "the code of a finding", 'Did you mean "expiring"?']],
-  ["a day that isn't", "ignore:\n  - {code: expiring, reason: x, until: 2026-02-30}\n", [2, 40, "ignore[0].until", '"2026-02-30"', "a day such as"]],
-  ["a private key among anchors", "issuers:\n  - id: a\n    anchors: '-----BEGIN PRIVATE KEY-----'\n", [3, 14, "issuers[0].anchors", "not shown", "take the private key out"]],
-  ["an issuer without anchors", "issuers:\n  - id: a\n", [2, 5, "issuers[0].anchors", "nothing; it is required", "a PEM file's path"]],
-  ["the same key twice", "identity: file:a\nidentity: file:b\n", [2, 1, "identity", 'the key "identity" a second time', "each key once"]],
-  ["a tab as indentation", "clusters:\n\t- name: a\n", [2, 1, "", "a tab as indentation", "spaces"]],
-  ["an anchor and an alias", "clusters: &a []\nignore: *a\n", [1, 14, "clusters", "an anchor", "the value itself"], [2, 9, "ignore", "an alias", "the value itself"]],
-  ["an alias to nothing", "clusters: *nowhere\n", [1, 11, "clusters", "an alias", "the value itself"]],
+  [
+    "one recipient instead of a list",
+    `recipients: ${RECIPIENT}\n`,
+    [1, 13, "recipients", `"${RECIPIENT}"`, "a list of age recipients"],
+  ],
+  [
+    "a recipient with a slip",
+    `recipients:\n  - ${RECIPIENT.replace("z2l", "z3l")}\n`,
+    [2, 5, "recipients[0]", "age1z3", "its checksum doesn't fit"],
+  ],
+  [
+    "something else as a recipient",
+    "recipients: [ssh-ed25519]\n",
+    [1, 14, "recipients[0]", '"ssh-ed25519"', "an age recipient"],
+  ],
+  [
+    "a cluster without a name",
+    "clusters:\n  - context: x\n",
+    [2, 5, "clusters[0].name", "nothing; it is required", "a cluster's name"],
+  ],
+  [
+    "a name with capitals",
+    "clusters:\n  - name: Prod\n",
+    [2, 11, "clusters[0].name", '"Prod"', "small letters"],
+  ],
+  [
+    "a name of 64 characters",
+    `clusters:\n  - name: ${"a".repeat(64)}\n`,
+    [2, 11, "clusters[0].name", "a", "at most 63"],
+  ],
+  [
+    "a name twice",
+    "clusters:\n  - name: prod\n  - name: prod\n",
+    [3, 11, "clusters[1].name", '"prod"', "clusters[0] has the same"],
+  ],
+  [
+    "an id twice",
+    "issuers:\n  - {id: a, anchors: x.pem}\n  - {id: a, anchors: y.pem}\n",
+    [3, 10, "issuers[1].id", '"a"', "issuers[0] has the same"],
+  ],
+  [
+    "the id of a built-in issuer",
+    "issuers:\n  - {id: letsencrypt, anchors: x.pem}\n",
+    [2, 10, "issuers[0].id", '"letsencrypt"', "built in"],
+  ],
+  [
+    "a number where a text belongs",
+    "clusters:\n  - name: a\n    context: 0123\n",
+    [
+      3,
+      14,
+      "clusters[0].context",
+      "the number 0123",
+      "the name of a context",
+      'If a text is meant, put it in quotes: "0123"',
+    ],
+  ],
+  [
+    "a truth value where a text belongs",
+    "clusters:\n  - name: true\n",
+    [
+      2,
+      11,
+      "clusters[0].name",
+      "the truth value true",
+      "a cluster's name",
+      'If a text is meant, put it in quotes: "true"',
+    ],
+  ],
+  [
+    "nothing where a text belongs",
+    "clusters:\n  - name: a\n    context:\n",
+    [3, 13, "clusters[0].context", "nothing after the colon", "the name of a context"],
+  ],
+  [
+    "no namespaces at all",
+    "clusters:\n  - name: a\n    namespaces: []\n",
+    [3, 17, "clusters[0].namespaces", "an empty list", "one item at least"],
+  ],
+  [
+    "a namespace that can't be",
+    "clusters:\n  - name: a\n    namespaces: [b, B_]\n",
+    [3, 21, "clusters[0].namespaces[1]", '"B_"', "a namespace or a pattern"],
+  ],
+  [
+    "a selector that isn't one",
+    "clusters:\n  - name: a\n    selector: team==web==x\n",
+    [3, 15, "clusters[0].selector", '"team==web==x"', "a label selector"],
+  ],
+  [
+    "a Secret without its namespace",
+    "clusters:\n  - name: a\n    secrets: [web-tls]\n",
+    [3, 15, "clusters[0].secrets[0]", '"web-tls"', "NAMESPACE/NAME"],
+  ],
+  [
+    "an identity itself",
+    "identity: AGE-SECRET-KEY-1QQQ\n",
+    [
+      1,
+      11,
+      "identity",
+      "a text that is not shown here",
+      "never the identity itself",
+      "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied",
+    ],
+  ],
+  [
+    "a store that ends with a slash",
+    "stores: {backups: s3://bucket/}\n",
+    [
+      1,
+      19,
+      "stores.backups",
+      "a text that is not shown here",
+      "file: and a folder, s3://BUCKET/PREFIX, or secretsmanager://PREFIX",
+      "A bucket has 3 to 63 small letters, digits, - and .; after it comes no / at the end",
+    ],
+  ],
+  [
+    "a bucket in capitals",
+    "stores: {state: s3://Bucket/x}\n",
+    [
+      1,
+      17,
+      "stores.state",
+      "a text that is not shown here",
+      "file: and a folder, or s3://BUCKET/PREFIX",
+    ],
+  ],
+  [
+    "states where they can't be",
+    "stores: {state: secretsmanager://certkeep/state}\n",
+    [
+      1,
+      17,
+      "stores.state",
+      "a text that is not shown here",
+      "or s3://BUCKET/PREFIX",
+      "Secrets Manager doesn't keep states, which change at each audit: name a bucket",
+    ],
+  ],
+  [
+    "a registry in a folder",
+    "stores: {registry: file:clusters}\n",
+    [
+      1,
+      20,
+      "stores.registry",
+      "a text that is not shown here",
+      "secretsmanager://PREFIX",
+      "Without it, registrations lie in clusters/ beside this file",
+    ],
+  ],
+  [
+    "a registry with an empty part",
+    "stores: {registry: secretsmanager://certkeep//prod}\n",
+    [
+      1,
+      20,
+      "stores.registry",
+      "a text that is not shown here",
+      "secretsmanager://PREFIX",
+      "A prefix holds letters, digits and /_+=.@-, and neither begins nor ends with /",
+    ],
+  ],
+  [
+    "a place that is no region",
+    "aws: {region: Ireland}\n",
+    [1, 15, "aws.region", '"Ireland"', "an AWS region"],
+  ],
+  [
+    "a stage without a region",
+    "aws: {stage: prod}\n",
+    [1, 7, "aws.region", "nothing; it is required", "an AWS region"],
+  ],
+  [
+    "a topic by its name",
+    "aws: {region: eu-west-1, topic: alarms}\n",
+    [1, 33, "aws.topic", '"alarms"', "the ARN of an SNS topic"],
+  ],
+  [
+    "a pair of one cluster",
+    "restores: [{from: a, to: a}]\n",
+    [1, 26, "restores[0].to", '"a"', "another cluster"],
+  ],
+  [
+    "half a pair",
+    "restores: [{from: a}]\n",
+    [1, 13, "restores[0].to", "nothing; it is required", "a cluster's name"],
+  ],
+  [
+    "a store without its scheme",
+    "stores: {state: /var/x}\n",
+    [1, 17, "stores.state", "not shown", "file: and a folder", "Write file: before the folder"],
+  ],
+  [
+    "half a copy a day",
+    "backups: {perDay: 1.5}\n",
+    [1, 19, "backups.perDay", "the number 1.5", "a whole number from 1 to 1000000"],
+  ],
+  [
+    "no copy a day",
+    "backups: {perDay: 0}\n",
+    [1, 19, "backups.perDay", "the number 0", "a whole number from 1"],
+  ],
+  [
+    "no end of copies",
+    "backups: {perDay: .inf}\n",
+    [1, 19, "backups.perDay", "the number .inf", "a whole number from 1"],
+  ],
+  [
+    "a number in quotes",
+    'backups: {perDay: "5"}\n',
+    [1, 19, "backups.perDay", '"5"', "a whole number"],
+  ],
+  [
+    "an entry without a reason",
+    "ignore:\n  - code: expiring\n",
+    [2, 5, "ignore[0].reason", "nothing; it is required", "the reason"],
+  ],
+  [
+    "a reason that says nothing",
+    "ignore:\n  - {code: expiring, reason: ' '}\n",
+    [2, 30, "ignore[0].reason", '" "', "the reason"],
+  ],
+  [
+    "an entry that ignores everything",
+    "ignore:\n  - reason: x\n",
+    [2, 5, "ignore[0]", "ignore everything", "at least one of cluster, namespace, name and code"],
+  ],
+  [
+    "a code with a slip",
+    "ignore:\n  - {code: expirng, reason: x}\n",
+    [2, 12, "ignore[0].code", '"expirng"', "the code of a finding", 'Did you mean "expiring"?'],
+  ],
+  [
+    "a day that isn't",
+    "ignore:\n  - {code: expiring, reason: x, until: 2026-02-30}\n",
+    [2, 40, "ignore[0].until", '"2026-02-30"', "a day such as"],
+  ],
+  [
+    "a private key among anchors",
+    "issuers:\n  - id: a\n    anchors: '-----BEGIN PRIVATE KEY-----'\n",
+    [3, 14, "issuers[0].anchors", "not shown", "take the private key out"],
+  ],
+  [
+    "an issuer without anchors",
+    "issuers:\n  - id: a\n",
+    [2, 5, "issuers[0].anchors", "nothing; it is required", "a PEM file's path"],
+  ],
+  [
+    "the same key twice",
+    "identity: file:a\nidentity: file:b\n",
+    [2, 1, "identity", 'the key "identity" a second time', "each key once"],
+  ],
+  [
+    "a tab as indentation",
+    "clusters:\n\t- name: a\n",
+    [2, 1, "", "a tab as indentation", "spaces"],
+  ],
+  [
+    "an anchor and an alias",
+    "clusters: &a []\nignore: *a\n",
+    [1, 14, "clusters", "an anchor", "the value itself"],
+    [2, 9, "ignore", "an alias", "the value itself"],
+  ],
+  [
+    "an alias to nothing",
+    "clusters: *nowhere\n",
+    [1, 11, "clusters", "an alias", "the value itself"],
+  ],
   ["a merge key", "<<: {identity: file:a}\n", [1, 1, '"<<"', "doesn't exist", "one of"]],
   ["a tag", "identity: !secret x\n", [1, 19, "identity", "a tag", "a plain value"]],
-  ["a second document", "identity: file:a\n---\nclusters: []\n", [3, 1, "", "another document", "one document"]],
+  [
+    "a second document",
+    "identity: file:a\n---\nclusters: []\n",
+    [3, 1, "", "another document", "one document"],
+  ],
   ["a quote that isn't closed", 'identity: "file:a\n', [2, 1, "", "missing", "complete"]],
   ["a bracket that isn't closed", "clusters: [\n", [2, 1, "", "", "indentation"]],
-  ["a value with a colon in it", "identity: file: a: b\n", [1, 11, "", "a second `key:`", "quotes"]],
-  ["a line without a colon", "clusters\nidentity: file:a\n", [1, 1, "", "a key without a colon", "`key: value`"]],
+  [
+    "a value with a colon in it",
+    "identity: file: a: b\n",
+    [1, 11, "", "a second `key:`", "quotes"],
+  ],
+  [
+    "a line without a colon",
+    "clusters\nidentity: file:a\n",
+    [1, 1, "", "a key without a colon", "`key: value`"],
+  ],
   ["a key that isn't a word", "? [a]\n: b\n", [1, 3, "", "a key that isn't plain text", "a word"]],
-  ["a key called __proto__", "__proto__: {perDay: 1}\n", [1, 1, "__proto__", "doesn't exist", "one of"]],
-  ["deep nesting", `clusters: ${"[".repeat(200)}\n`, [1, 42, "", "nesting of more than 32 levels", "a setting"]],
-  ["several mistakes at once", "recipents: []\nbackups: {perDay: x}\nclusters:\n  - name: A\n", [1, 1, "recipents", "", ""], [2, 19, "backups.perDay", '"x"', ""], [4, 11, "clusters[0].name", '"A"', ""]],
-  ["a mistake after Windows line ends", "identity: file:a\r\nclusers: []\r\n", [2, 1, "clusers", "", "", 'Did you mean "clusters"?']],
-  ["a mistake after a byte order mark", "\ufeffclusers: []\n", [1, 1, "clusers", "", "", 'Did you mean "clusters"?']],
+  [
+    "a key called __proto__",
+    "__proto__: {perDay: 1}\n",
+    [1, 1, "__proto__", "doesn't exist", "one of"],
+  ],
+  [
+    "deep nesting",
+    `clusters: ${"[".repeat(200)}\n`,
+    [1, 42, "", "nesting of more than 32 levels", "a setting"],
+  ],
+  [
+    "several mistakes at once",
+    "recipents: []\nbackups: {perDay: x}\nclusters:\n  - name: A\n",
+    [1, 1, "recipents", "", ""],
+    [2, 19, "backups.perDay", '"x"', ""],
+    [4, 11, "clusters[0].name", '"A"', ""],
+  ],
+  [
+    "a mistake after Windows line ends",
+    "identity: file:a\r\nclusers: []\r\n",
+    [2, 1, "clusers", "", "", 'Did you mean "clusters"?'],
+  ],
+  [
+    "a mistake after a byte order mark",
+    "\ufeffclusers: []\n",
+    [1, 1, "clusers", "", "", 'Did you mean "clusters"?'],
+  ],
 ];
 
 describe("what is told", () => {
-  it.each(MISTAKES.map(([name, text, ...expected]) => ({ name, text, expected })))("$name", ({ text, expected }) => {
-    const problems = problemsOf(text);
-    expect(problems.map(({ line, column, path }) => [line, column, path])).toEqual(expected.map(([line, column, path]) => [line, column, path]));
-    expected.forEach(([, , , found, wanted, suggestion], index) => {
-      expect(problems[index]?.found).toContain(found);
-      expect(problems[index]?.expected).toContain(wanted);
-      if (suggestion !== undefined) expect(problems[index]?.suggestion).toBe(suggestion);
-    });
-  });
+  it.each(MISTAKES.map(([name, text, ...expected]) => ({ name, text, expected })))(
+    "$name",
+    ({ text, expected }) => {
+      const problems = problemsOf(text);
+      expect(problems.map(({ line, column, path }) => [line, column, path])).toEqual(
+        expected.map(([line, column, path]) => [line, column, path]),
+      );
+      expected.forEach(([, , , found, wanted, suggestion], index) => {
+        expect(problems[index]?.found).toContain(found);
+        expect(problems[index]?.expected).toContain(wanted);
+        if (suggestion !== undefined) expect(problems[index]?.suggestion).toBe(suggestion);
+      });
+    },
+  );
 
   it("says a problem in one line", () => {
     expect(problemsOf("recipents: []\n").map(problemLine)).toEqual([
@@ -238,7 +710,9 @@ describe("what is told", () => {
   });
 
   it("tells bytes that aren't UTF-8 with their place", () => {
-    const [problem] = problemsOf(Buffer.concat([Buffer.from("# größer\nidentity: "), Buffer.from([0xff]), Buffer.from("\n")]));
+    const [problem] = problemsOf(
+      Buffer.concat([Buffer.from("# größer\nidentity: "), Buffer.from([0xff]), Buffer.from("\n")]),
+    );
     expect(problem).toMatchObject({ line: 2, column: 11, found: "bytes that aren't UTF-8" });
     const [cut] = problemsOf(Buffer.from("# ü").subarray(0, 3));
     expect(cut).toMatchObject({ line: 1, column: 3 });
@@ -273,13 +747,39 @@ const SECRETS = [
   "eyJhbGciOiJSUzI1NiIsImtpZCI6IkEifQ",
   "0123456789abcdef0123456789abcdef",
 ];
-const SETTINGS = ["recipients: [$]", "recipients: $", "identity: $", "clusters:\n  - name: $", "clusters: [$]", "clusters:\n  - {name: a, context: 1, kubeconfig: [$]}", "stores: {backups: $}", "stores: $", "issuers: [{id: $, anchors: 1}]", "issuers: [{id: a, anchors: [$]}]", "sources: {transparency: $}", "sources: {transparency: {token: $}}", "sources: {transparency: {url: $}}", "ignore: [{reason: [$]}]", "ignore: [{code: $, reason: x}]", "ignore: [{until: $, code: expiring, reason: x}]", "token: $", "$: 1", "clusters: !x $", "a: &$ b", "a: *$", "a: [$", "$"];
+const SETTINGS = [
+  "recipients: [$]",
+  "recipients: $",
+  "identity: $",
+  "clusters:\n  - name: $",
+  "clusters: [$]",
+  "clusters:\n  - {name: a, context: 1, kubeconfig: [$]}",
+  "stores: {backups: $}",
+  "stores: $",
+  "issuers: [{id: $, anchors: 1}]",
+  "issuers: [{id: a, anchors: [$]}]",
+  "sources: {transparency: $}",
+  "sources: {transparency: {token: $}}",
+  "sources: {transparency: {url: $}}",
+  "ignore: [{reason: [$]}]",
+  "ignore: [{code: $, reason: x}]",
+  "ignore: [{until: $, code: expiring, reason: x}]",
+  "token: $",
+  "$: 1",
+  "clusters: !x $",
+  "a: &$ b",
+  "a: *$",
+  "a: [$",
+  "$",
+];
 
 describe("no secret is shown", () => {
   it.each(SETTINGS)("in %s", (setting) => {
     for (const secret of SECRETS) {
       for (const quoted of [secret, `"${secret}"`, `'${secret}'`]) {
-        const told = problemsOf(`${setting.replace("$", quoted)}\n`).map(problemLine).join("\n");
+        const told = problemsOf(`${setting.replace("$", quoted)}\n`)
+          .map(problemLine)
+          .join("\n");
         expect(told).not.toContain(secret);
         expect(told.toLowerCase()).not.toContain(secret.slice(0, 24).toLowerCase());
       }
@@ -288,8 +788,49 @@ describe("no secret is shown", () => {
 });
 
 describe("for any text", () => {
-  const words = fc.constantFrom("recipients", "clusters", "name", ":", " ", "\n", "- ", "  ", "[", "]", "{", "}", "&a", "*a", "!x", "|", ">", '"', "'", "#", "---\n", "...\n", "%", "\t", "?", ",", "\u0000", "\u2028", "\ud800", "<<", "ignore", "until", "2026-12-31", "age1", "1", "~", "\r\n");
-  const text = fc.oneof(fc.string({ unit: "binary" }), fc.array(words, { maxLength: 60 }).map((parts) => parts.join("")));
+  const words = fc.constantFrom(
+    "recipients",
+    "clusters",
+    "name",
+    ":",
+    " ",
+    "\n",
+    "- ",
+    "  ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "&a",
+    "*a",
+    "!x",
+    "|",
+    ">",
+    '"',
+    "'",
+    "#",
+    "---\n",
+    "...\n",
+    "%",
+    "\t",
+    "?",
+    ",",
+    "\u0000",
+    "\u2028",
+    "\ud800",
+    "<<",
+    "ignore",
+    "until",
+    "2026-12-31",
+    "age1",
+    "1",
+    "~",
+    "\r\n",
+  );
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.array(words, { maxLength: 60 }).map((parts) => parts.join("")),
+  );
 
   it("gives a configuration, or problems that lie within the text", () => {
     fc.assert(
@@ -321,6 +862,8 @@ describe("for any text", () => {
   });
 
   it("never throws for any bytes", () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => typeof parseConfig(bytes, "f").ok === "boolean"));
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => typeof parseConfig(bytes, "f").ok === "boolean"),
+    );
   });
 });

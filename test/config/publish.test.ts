@@ -5,12 +5,21 @@ import { parseConfig } from "../../lib/config/parse.ts";
 import { refuseFiles } from "../../lib/config/remote.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import { createAuthority } from "../../lib/sandbox/pki.ts";
-import { publishConfig } from "../../lib/use/function/publish.ts";
+import { publishConfig } from "../../lib/usecases/function/publish.ts";
 import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";
 
 const RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-const stores = { backups: "secretsmanager://certkeep/prod/backups", state: "s3://bucket/state", registry: "secretsmanager://certkeep/prod" };
-const aws = { region: "eu-west-1", stage: "prod", topic: null, restoreFunction: "certkeep-prod-restore" };
+const stores = {
+  backups: "secretsmanager://certkeep/prod/backups",
+  state: "s3://bucket/state",
+  registry: "secretsmanager://certkeep/prod",
+};
+const aws = {
+  region: "eu-west-1",
+  stage: "prod",
+  topic: null,
+  restoreFunction: "certkeep-prod-restore",
+};
 const pem = createAuthority({ name: "Test" }).root.pem;
 
 const PACKAGED = `# Ours.
@@ -29,7 +38,10 @@ digest:
 function publish(text: string): Published {
   const parsed = parseConfig(text, "certkeep.yaml");
   if (!parsed.ok) throw new Error("a mistake");
-  const issuers = parsed.config.issuers.map((issuer) => ({ ...issuer, anchors: { kind: "pem" as const, pem } }));
+  const issuers = parsed.config.issuers.map((issuer) => ({
+    ...issuer,
+    anchors: { kind: "pem" as const, pem },
+  }));
   const published = publishedConfig(text, { ...parsed.config, issuers, stores }, aws);
   if (published === null) throw new Error("nothing is published");
   return published;
@@ -42,7 +54,13 @@ describe("the published configuration", () => {
     if (!parsed.ok) throw new Error(text);
     const { config } = parsed;
     expect(() => refuseFiles(config, "s3://bucket/certkeep.yaml")).not.toThrow();
-    expect(config).toMatchObject({ recipients: [RECIPIENT], stores, aws, clusters: [], identity: null });
+    expect(config).toMatchObject({
+      recipients: [RECIPIENT],
+      stores,
+      aws,
+      clusters: [],
+      identity: null,
+    });
     expect(config.issuers[0]?.anchors).toEqual({ kind: "pem", pem });
     expect(config.digest.routes.map(({ name }) => name)).toEqual(["ops"]);
     expect(leftOut).toEqual(["clusters", "digest.routes[0]", "identity"]);
@@ -54,17 +72,28 @@ describe("the published configuration", () => {
     expect(publish(text)).toEqual({ text, leftOut: [] });
   });
 
-  it.each(["", "{}", "# nothing yet\n"])("of a package without settings (%j) is the stores alone", (packaged) => {
-    const parsed = parseConfig(publish(packaged).text, "x");
-    expect(parsed).toMatchObject({ ok: true, config: { stores, aws } });
-  });
+  it.each(["", "{}", "# nothing yet\n"])(
+    "of a package without settings (%j) is the stores alone",
+    (packaged) => {
+      const parsed = parseConfig(publish(packaged).text, "x");
+      expect(parsed).toMatchObject({ ok: true, config: { stores, aws } });
+    },
+  );
 
   it("keeps an identity that a person's home folder holds", () => {
-    expect(publish("identity: file:~/.config/certkeep/identity.txt\n").text).toContain("identity: file:~/.config/certkeep/identity.txt");
+    expect(publish("identity: file:~/.config/certkeep/identity.txt\n").text).toContain(
+      "identity: file:~/.config/certkeep/identity.txt",
+    );
   });
 
   it.each(["- a\n", "a: [", "text"])("of what is no map of settings is none: %j", (packaged) => {
-    expect(publishedConfig(packaged, { stores, issuers: [], digest: { atMinute: 0, weekday: "monday", routes: [] } }, aws)).toBeNull();
+    expect(
+      publishedConfig(
+        packaged,
+        { stores, issuers: [], digest: { atMinute: 0, weekday: "monday", routes: [] } },
+        aws,
+      ),
+    ).toBeNull();
   });
 });
 
@@ -86,7 +115,8 @@ describe("publishing", () => {
   };
 
   it("writes once, and again where something else stands there", async () => {
-    for (let run = 0; run < 3; run += 1) await publishConfig({ text: "a: 1\n", leftOut: [] }, place, telemetry.log);
+    for (let run = 0; run < 3; run += 1)
+      await publishConfig({ text: "a: 1\n", leftOut: [] }, place, telemetry.log);
     expect(writes).toBe(1);
     there = "by hand";
     await publishConfig({ text: "a: 1\n", leftOut: [] }, place, telemetry.log);
@@ -94,7 +124,18 @@ describe("publishing", () => {
   });
 
   it("that fails is an error, which the function ends with and an alarm tells of", async () => {
-    const denied = { ...place, read: () => Promise.reject(new CertkeepError("store_unavailable", { where: place.url, found: "this identity may not do s3:GetObject" })) };
-    await expect(publishConfig({ text: "a: 1\n", leftOut: [] }, denied, telemetry.log)).rejects.toThrow("s3:GetObject");
+    const denied = {
+      ...place,
+      read: () =>
+        Promise.reject(
+          new CertkeepError("store_unavailable", {
+            where: place.url,
+            found: "this identity may not do s3:GetObject",
+          }),
+        ),
+    };
+    await expect(
+      publishConfig({ text: "a: 1\n", leftOut: [] }, denied, telemetry.log),
+    ).rejects.toThrow("s3:GetObject");
   });
 });

@@ -34,10 +34,21 @@ export function blobsContract(name: string, setup: () => Promise<BlobsSubject>):
   describe(`store of backups: ${name}`, () => {
     test("gives back the very bytes, to another adapter as well", () =>
       withStore(async ({ store, again, limits }) => {
-        const document = Uint8Array.from({ length: Math.min(70_000, limits?.maxBytes ?? 70_000) }, (_, index) => (index * 31) % 256);
+        const document = Uint8Array.from(
+          { length: Math.min(70_000, limits?.maxBytes ?? 70_000) },
+          (_, index) => (index * 31) % 256,
+        );
         expect(await store.create("prod/ns/secret/a.json", document)).toBe("created");
-        expect(await store.read("prod/ns/secret/a.json").then((read) => read !== null && Buffer.from(read).equals(document))).toBe(true);
-        expect(await again().read("prod/ns/secret/a.json").then((read) => read !== null && Buffer.from(read).equals(document))).toBe(true);
+        expect(
+          await store
+            .read("prod/ns/secret/a.json")
+            .then((read) => read !== null && Buffer.from(read).equals(document)),
+        ).toBe(true);
+        expect(
+          await again()
+            .read("prod/ns/secret/a.json")
+            .then((read) => read !== null && Buffer.from(read).equals(document)),
+        ).toBe(true);
       }));
 
     test("takes an empty document and one of 2 MiB, or says plainly what it doesn't take", () =>
@@ -48,8 +59,12 @@ export function blobsContract(name: string, setup: () => Promise<BlobsSubject>):
         await store.create("a/big.json", new Uint8Array(maxBytes).fill(7));
         expect((await store.read("a/big.json"))?.byteLength).toBe(maxBytes);
         if (limits === undefined) return;
-        await expect(store.create("a/larger.json", new Uint8Array(maxBytes + 1).fill(7))).rejects.toMatchObject({ name: "CertkeepError", code: "store_full" });
-        await expect(store.create("a/less.json", new Uint8Array(minBytes - 1))).rejects.toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
+        await expect(
+          store.create("a/larger.json", new Uint8Array(maxBytes + 1).fill(7)),
+        ).rejects.toMatchObject({ name: "CertkeepError", code: "store_full" });
+        await expect(
+          store.create("a/less.json", new Uint8Array(minBytes - 1)),
+        ).rejects.toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
         expect(await keysOf(store, "")).toEqual(["a/big.json", "a/small.json"]);
       }));
 
@@ -63,11 +78,17 @@ export function blobsContract(name: string, setup: () => Promise<BlobsSubject>):
 
     test("lets one of twenty win, and keeps what the winner wrote", () =>
       withStore(async ({ store, again }) => {
-        const stores = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? store : again()));
-        const outcomes = await Promise.all(stores.map((one, index) => one.create("race/ns/s/v.json", bytes(`writer ${index}`))));
+        const stores = Array.from({ length: 20 }, (_, index) =>
+          index % 2 === 0 ? store : again(),
+        );
+        const outcomes = await Promise.all(
+          stores.map((one, index) => one.create("race/ns/s/v.json", bytes(`writer ${index}`))),
+        );
         expect(outcomes.filter((outcome) => outcome === "created")).toHaveLength(1);
         const winner = outcomes.indexOf("created");
-        expect(Buffer.from((await store.read("race/ns/s/v.json")) ?? []).toString()).toBe(`writer ${winner}`);
+        expect(Buffer.from((await store.read("race/ns/s/v.json")) ?? []).toString()).toBe(
+          `writer ${winner}`,
+        );
         expect(await keysOf(store, "")).toEqual(["race/ns/s/v.json"]);
       }));
 
@@ -84,15 +105,24 @@ export function blobsContract(name: string, setup: () => Promise<BlobsSubject>):
         const least = limits?.minBytes ?? 0;
         expect(await keysOf(store, "")).toEqual([]);
         expect(await keysOf(store, "prod/")).toEqual([]);
-        const keys = ["prod/a/x/1.json", "prod/a/x/2.json", "prod/b/x.y/1.json", "production/a/x/1.json", "uid-1/a/x/1.json"];
-        for (const [index, key] of keys.entries()) await store.create(key, new Uint8Array(index + least));
+        const keys = [
+          "prod/a/x/1.json",
+          "prod/a/x/2.json",
+          "prod/b/x.y/1.json",
+          "production/a/x/1.json",
+          "uid-1/a/x/1.json",
+        ];
+        for (const [index, key] of keys.entries())
+          await store.create(key, new Uint8Array(index + least));
         expect(await keysOf(store, "")).toEqual(keys);
         expect(await keysOf(store, "prod/")).toEqual(keys.slice(0, 3));
         expect(await keysOf(again(), "prod/a/")).toEqual(keys.slice(0, 2));
         expect(await keysOf(again(), "prod/none/")).toEqual([]);
         const sizes = new Map<string, number | null>();
         for await (const entry of store.list("")) sizes.set(entry.key, entry.sizeBytes);
-        expect(keys.map((key) => sizes.get(key))).toEqual([0, 1, 2, 3, 4].map((more) => least + more));
+        expect(keys.map((key) => sizes.get(key))).toEqual(
+          [0, 1, 2, 3, 4].map((more) => least + more),
+        );
       }));
 
     test("removes, and removing what isn't there is no error", () =>
@@ -114,19 +144,34 @@ export function blobsContract(name: string, setup: () => Promise<BlobsSubject>):
         expect(await store.read(key)).not.toBeNull();
       }));
 
-    test.each(["", "/", "a//b", "../b", "a/../b", "a/./b", ".hidden/b", "a/.b", "a/b/", "/a", "a\\b", "a b", "a\u0000b", "é", "a/b\n", "C:/a"])(
-      "refuses the key %j in every call",
-      (key) =>
-        withStore(async ({ store }) => {
-          for (const call of [store.create(key, bytes("x")), store.read(key), store.remove(key)]) {
-            const error: unknown = await call.then(
-              () => null,
-              (thrown: unknown) => thrown,
-            );
-            expect(isCertkeepError(error, "store_unavailable")).toBe(true);
-          }
-          expect(await keysOf(store, "")).toEqual([]);
-        }),
+    test.each([
+      "",
+      "/",
+      "a//b",
+      "../b",
+      "a/../b",
+      "a/./b",
+      ".hidden/b",
+      "a/.b",
+      "a/b/",
+      "/a",
+      "a\\b",
+      "a b",
+      "a\u0000b",
+      "é",
+      "a/b\n",
+      "C:/a",
+    ])("refuses the key %j in every call", (key) =>
+      withStore(async ({ store }) => {
+        for (const call of [store.create(key, bytes("x")), store.read(key), store.remove(key)]) {
+          const error: unknown = await call.then(
+            () => null,
+            (thrown: unknown) => thrown,
+          );
+          expect(isCertkeepError(error, "store_unavailable")).toBe(true);
+        }
+        expect(await keysOf(store, "")).toEqual([]);
+      }),
     );
 
     test("keeps what was given even if the caller wipes it afterwards", () =>

@@ -21,7 +21,9 @@ export const clusterAccounts: Readonly<Record<"reader" | "named", readonly Clust
     { verbs: ["get", "list"], resources: ["secrets"] },
     { verbs: ["get"], resources: ["namespaces"] },
   ],
-  named: [{ verbs: ["get"], resources: ["secrets"], resourceNames: ["by-name"], namespace: "contract" }],
+  named: [
+    { verbs: ["get"], resources: ["secrets"], resourceNames: ["by-name"], namespace: "contract" },
+  ],
 };
 
 /** The namespace of the accounts. */
@@ -36,7 +38,9 @@ export interface ClusterSubject {
   /** Puts other entries in the place of a Secret's managedFields, as a client may. */
   disown(namespace: string, name: string, managedFields: readonly object[]): Promise<void>;
   /** Methods or verbs, paths and clients of all requests since the start. */
-  requests(): Promise<readonly { readonly verb: string; readonly uri: string; readonly userAgent: string }[]>;
+  requests(): Promise<
+    readonly { readonly verb: string; readonly uri: string; readonly userAgent: string }[]
+  >;
   stop(): Promise<void>;
 }
 
@@ -65,24 +69,45 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
     const readers: ClusterReader[] = [];
 
     const create = async (namespace: string, secret: object): Promise<void> => {
-      const answer = await subject.admin.request("POST", secretsPath(namespace), { apiVersion: "v1", kind: "Secret", ...secret });
+      const answer = await subject.admin.request("POST", secretsPath(namespace), {
+        apiVersion: "v1",
+        kind: "Secret",
+        ...secret,
+      });
       if (answer.status !== 201) throw new Error(`status ${answer.status} when creating a Secret`);
     };
     const patch = async (namespace: string, secret: string, body: object): Promise<void> => {
-      const answer = await subject.admin.request("PATCH", `${secretsPath(namespace)}/${secret}`, body);
+      const answer = await subject.admin.request(
+        "PATCH",
+        `${secretsPath(namespace)}/${secret}`,
+        body,
+      );
       if (answer.status !== 200) throw new Error(`status ${answer.status} when changing a Secret`);
     };
     const createNamespace = async (namespace: string): Promise<void> => {
-      const answer = await subject.admin.request("POST", "/api/v1/namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-      if (answer.status !== 201 && answer.status !== 409) throw new Error(`status ${answer.status} when creating a namespace`);
+      const answer = await subject.admin.request("POST", "/api/v1/namespaces", {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name: namespace },
+      });
+      if (answer.status !== 201 && answer.status !== 409)
+        throw new Error(`status ${answer.status} when creating a namespace`);
     };
-    const reader = async (account: Parameters<ClusterSubject["kubeconfig"]>[0] = "reader", options: ReaderOptions = {}): Promise<ClusterReader> => {
-      const connection = await connect(parseKubeconfig(subject.kubeconfig(account), "kubeconfig"), null, { environment: {}, nowMs: Date.now });
+    const reader = async (
+      account: Parameters<ClusterSubject["kubeconfig"]>[0] = "reader",
+      options: ReaderOptions = {},
+    ): Promise<ClusterReader> => {
+      const connection = await connect(
+        parseKubeconfig(subject.kubeconfig(account), "kubeconfig"),
+        null,
+        { environment: {}, nowMs: Date.now },
+      );
       const made = createClusterReader(connection, { random: () => 0, ...options });
       readers.push(made);
       return made;
     };
-    const metadata = async (scope: Scope, options: ReaderOptions = {}): Promise<SecretMeta[]> => gather((await reader("reader", options)).listMetadata(scope));
+    const metadata = async (scope: Scope, options: ReaderOptions = {}): Promise<SecretMeta[]> =>
+      gather((await reader("reader", options)).listMetadata(scope));
     const one = async (namespace: string, wanted: string): Promise<SecretMeta> => {
       const found = (await metadata({ namespace })).find((item) => item.name === wanted);
       if (found === undefined) throw new Error(`${wanted} wasn't listed`);
@@ -91,14 +116,20 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
 
     beforeAll(async () => {
       subject = await setup();
-      for (const namespace of ["contract", "many", "shapes", "changing"]) await createNamespace(namespace);
+      for (const namespace of ["contract", "many", "shapes", "changing"])
+        await createNamespace(namespace);
       const value = b64(`${CANARY}${"x".repeat(3_000)}`);
       const many = Array.from({ length: 130 }, (_, nth) => nth);
       await Promise.all(
         many.map((nth) =>
           create("many", {
-            metadata: { name: `s-${String(nth).padStart(3, "0")}`, labels: { part: nth % 10 === 0 ? "tenth" : "other" } },
-            ...(nth % 2 === 0 ? { type: "kubernetes.io/tls", data: { "tls.crt": value, "tls.key": value } } : { data: { note: value } }),
+            metadata: {
+              name: `s-${String(nth).padStart(3, "0")}`,
+              labels: { part: nth % 10 === 0 ? "tenth" : "other" },
+            },
+            ...(nth % 2 === 0
+              ? { type: "kubernetes.io/tls", data: { "tls.crt": value, "tls.key": value } }
+              : { data: { note: value } }),
           }),
         ),
       );
@@ -110,7 +141,10 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
     });
 
     test("knows which cluster it is, and where it may not ask says so", async () => {
-      const [seen, blind] = [await (await reader()).identity(), await (await reader("named")).identity()];
+      const [seen, blind] = [
+        await (await reader()).identity(),
+        await (await reader("named")).identity(),
+      ];
       expect(seen.uid).toMatch(/^[0-9a-f-]{36}$/);
       expect(seen.caSha256).toMatch(/^[0-9a-f]{64}$/);
       expect(blind).toEqual({ uid: null, caSha256: seen.caSha256 });
@@ -123,27 +157,55 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
       expect(pages.map((page) => page.length)).toEqual([50, 50, 30]);
       const all = pages.flat();
       expect(new Set(all.map((item) => item.name)).size).toBe(130);
-      expect(all.filter((item) => item.type === "kubernetes.io/tls" && item.dataKeys?.join() === "tls.crt,tls.key")).toHaveLength(65);
-      expect(all.filter((item) => item.type === "Opaque" && item.dataKeys?.join() === "note")).toHaveLength(65);
+      expect(
+        all.filter(
+          (item) =>
+            item.type === "kubernetes.io/tls" && item.dataKeys?.join() === "tls.crt,tls.key",
+        ),
+      ).toHaveLength(65);
+      expect(
+        all.filter((item) => item.type === "Opaque" && item.dataKeys?.join() === "note"),
+      ).toHaveLength(65);
       expect(JSON.stringify(all)).not.toContain(b64(CANARY).slice(0, 16));
-      expect(made.stats()).toMatchObject({ requests: { list_metadata: 3 }, valuesRead: 0, unfilteredFullListings: 0, unreadable: [] });
+      expect(made.stats()).toMatchObject({
+        requests: { list_metadata: 3 },
+        valuesRead: 0,
+        unfilteredFullListings: 0,
+        unreadable: [],
+      });
     });
 
     test("lists over all namespaces, and none of one that isn't there", async () => {
       const all = await metadata({ namespace: null });
       expect(all.filter((item) => item.namespace === "many")).toHaveLength(130);
-      expect(all.some((item) => item.namespace === "contract" && item.name === "by-name")).toBe(true);
+      expect(all.some((item) => item.namespace === "contract" && item.name === "by-name")).toBe(
+        true,
+      );
       expect(await metadata({ namespace: "never-made" })).toEqual([]);
     });
 
     test("narrows by label and by type, also with values", async () => {
       const labels = await metadata({ namespace: "many", labelSelector: "part=tenth" });
-      expect(labels.map((item) => item.name)).toEqual(Array.from({ length: 13 }, (_, nth) => `s-${String(nth * 10).padStart(3, "0")}`));
+      expect(labels.map((item) => item.name)).toEqual(
+        Array.from({ length: 13 }, (_, nth) => `s-${String(nth * 10).padStart(3, "0")}`),
+      );
       const made = await reader();
-      const tls = await gather(made.listSecrets({ namespace: "many", fieldSelector: "type=kubernetes.io/tls" }));
+      const tls = await gather(
+        made.listSecrets({ namespace: "many", fieldSelector: "type=kubernetes.io/tls" }),
+      );
       expect(tls).toHaveLength(65);
-      expect(tls.every((item) => Buffer.from(item.data["tls.key"] ?? "", "base64").toString().startsWith(CANARY))).toBe(true);
-      expect(made.stats()).toMatchObject({ requests: { list_full: 1 }, valuesRead: 65, unfilteredFullListings: 0 });
+      expect(
+        tls.every((item) =>
+          Buffer.from(item.data["tls.key"] ?? "", "base64")
+            .toString()
+            .startsWith(CANARY),
+        ),
+      ).toBe(true);
+      expect(made.stats()).toMatchObject({
+        requests: { list_full: 1 },
+        valuesRead: 65,
+        unfilteredFullListings: 0,
+      });
     });
 
     test("keeps pages with values small, gives each Secret once, and counts a listing that nothing narrows", async () => {
@@ -183,8 +245,18 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
         metadata: {
           name: "full",
           labels: { app: "x" },
-          annotations: { "kubectl.kubernetes.io/last-applied-configuration": CANARY, "cert-manager.io/certificate-name": "c" },
-          ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: "5f0b8a52-9df2-4b44-8c5e-0b7f0a1d2c3e" }],
+          annotations: {
+            "kubectl.kubernetes.io/last-applied-configuration": CANARY,
+            "cert-manager.io/certificate-name": "c",
+          },
+          ownerReferences: [
+            {
+              apiVersion: "v1",
+              kind: "ConfigMap",
+              name: "owner",
+              uid: "5f0b8a52-9df2-4b44-8c5e-0b7f0a1d2c3e",
+            },
+          ],
         },
         immutable: true,
         data: { "a.crt": b64("one"), empty: "", "_-.9": b64("two") },
@@ -202,7 +274,14 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
         data: { "a.crt": b64("one"), empty: "", "_-.9": b64("two") },
         labels: { app: "x" },
         annotations: { "cert-manager.io/certificate-name": "c" },
-        owners: [{ apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: "5f0b8a52-9df2-4b44-8c5e-0b7f0a1d2c3e" }],
+        owners: [
+          {
+            apiVersion: "v1",
+            kind: "ConfigMap",
+            name: "owner",
+            uid: "5f0b8a52-9df2-4b44-8c5e-0b7f0a1d2c3e",
+          },
+        ],
         deletedAt: null,
       });
       expect(JSON.stringify(secret)).not.toContain(CANARY);
@@ -225,7 +304,9 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
       expect(after.resourceVersion).not.toBe(before);
       const answer = await subject.admin.request("GET", `${secretsPath("shapes")}/owned`);
       const [first] = answer.body.metadata.managedFields ?? [];
-      await subject.disown("shapes", "owned", [{ ...first, fieldsType: "FieldsV1", fieldsV1: { "f:data": { ".": {}, "f:a": {} } } }]);
+      await subject.disown("shapes", "owned", [
+        { ...first, fieldsType: "FieldsV1", fieldsV1: { "f:data": { ".": {}, "f:a": {} } } },
+      ]);
       expect((await one("shapes", "owned")).dataKeys).toBeNull();
       await subject.disown("shapes", "owned", []);
       expect((await one("shapes", "owned")).dataKeys).toBeNull();
@@ -238,15 +319,21 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
       await subject.admin.request("DELETE", `${secretsPath("shapes")}/going`);
       expect((await one("shapes", "going")).deletedAt).toMatch(/^\d{4}-\d\d-\d\dT/);
       await patch("shapes", "going", { metadata: { finalizers: null } });
-      expect((await metadata({ namespace: "shapes" })).some((item) => item.name === "going")).toBe(false);
+      expect((await metadata({ namespace: "shapes" })).some((item) => item.name === "going")).toBe(
+        false,
+      );
     });
 
     test("says who may not list what where, and still gets by name", async () => {
       const made = await reader("named");
       const failure = await failureOf(gather(made.listMetadata({ namespace: "contract" })));
       expect(failure.code).toBe("cluster_forbidden");
-      expect(failure.message).toMatch(/user system:serviceaccount:contract:named may not list secrets in namespace contract \(status 403, Forbidden\)/);
-      expect((await failureOf(gather(made.listSecrets({ namespace: null })))).message).toContain("list secrets in all namespaces");
+      expect(failure.message).toMatch(
+        /user system:serviceaccount:contract:named may not list secrets in namespace contract \(status 403, Forbidden\)/,
+      );
+      expect((await failureOf(gather(made.listSecrets({ namespace: null })))).message).toContain(
+        "list secrets in all namespaces",
+      );
       expect((await made.getSecret("contract", "by-name"))?.dataKeys).toEqual(["a.crt"]);
       const other = await failureOf(made.getSecret("contract", "other"));
       expect(other.code).toBe("cluster_forbidden");
@@ -254,27 +341,57 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
     });
 
     test("says that a credential isn't accepted", async () => {
-      const failure = await failureOf(gather((await reader("stranger")).listMetadata({ namespace: null })));
+      const failure = await failureOf(
+        gather((await reader("stranger")).listMetadata({ namespace: null })),
+      );
       expect(failure.code).toBe("cluster_unauthorized");
       expect(failure.message).toContain("doesn't accept the credential (status 401, Unauthorized)");
     });
 
     test("tells what is there, what isn't, and what it may not know", async () => {
       const made = await reader();
-      const namespace = (wanted: string) => made.presence({ apiVersion: "v1", kind: "Namespace", namespace: null, name: wanted });
+      const namespace = (wanted: string) =>
+        made.presence({ apiVersion: "v1", kind: "Namespace", namespace: null, name: wanted });
       const many = await namespace("many");
-      expect(many).toMatchObject({ state: "present", uid: expect.stringMatching(/^[0-9a-f-]{36}$/) as string });
+      expect(many).toMatchObject({
+        state: "present",
+        uid: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+      });
       expect(await namespace("never-made")).toEqual({ state: "absent" });
-      expect(await made.presence({ apiVersion: "v1", kind: "Secret", namespace: "many", name: "s-001" })).toMatchObject({ state: "present" });
-      expect(await made.presence({ apiVersion: "v1", kind: "Secret", namespace: "many", name: "none" })).toEqual({ state: "absent" });
+      expect(
+        await made.presence({ apiVersion: "v1", kind: "Secret", namespace: "many", name: "s-001" }),
+      ).toMatchObject({ state: "present" });
+      expect(
+        await made.presence({ apiVersion: "v1", kind: "Secret", namespace: "many", name: "none" }),
+      ).toEqual({ state: "absent" });
       const unknown = { state: "unknown" };
-      expect(await made.presence({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", namespace: "many", name: "x" })).toEqual(unknown);
-      expect(await made.presence({ apiVersion: "example.com/v1", kind: "Thing", namespace: "many", name: "x" })).toEqual(unknown);
-      expect(await (await reader("named")).presence({ apiVersion: "v1", kind: "Namespace", namespace: null, name: "many" })).toEqual(unknown);
+      expect(
+        await made.presence({
+          apiVersion: "networking.k8s.io/v1",
+          kind: "Ingress",
+          namespace: "many",
+          name: "x",
+        }),
+      ).toEqual(unknown);
+      expect(
+        await made.presence({
+          apiVersion: "example.com/v1",
+          kind: "Thing",
+          namespace: "many",
+          name: "x",
+        }),
+      ).toEqual(unknown);
+      expect(
+        await (
+          await reader("named")
+        ).presence({ apiVersion: "v1", kind: "Namespace", namespace: null, name: "many" }),
+      ).toEqual(unknown);
     });
 
     test("has asked for reading alone", async () => {
-      const asked = (await subject.requests()).filter((request) => request.userAgent !== harnessAgent);
+      const asked = (await subject.requests()).filter(
+        (request) => request.userAgent !== harnessAgent,
+      );
       expect(asked.length).toBeGreaterThan(50);
       expect(asked.filter((request) => !["get", "list"].includes(request.verb))).toEqual([]);
       expect(asked.some((request) => request.uri.includes("resourceVersion="))).toBe(false);

@@ -36,7 +36,8 @@ export function statesContract(name: string, setup: () => Promise<StatesSubject>
     test("keeps documents apart, whatever they are called", () =>
       withStore(async ({ store }) => {
         const names = ["prod", "prod2", "Prod", "uid-1", "..", ".hidden", "a/b", "a b", "é", ""];
-        for (const title of names) expect(await store.write(title, `"${title}"`, null)).not.toBeNull();
+        for (const title of names)
+          expect(await store.write(title, `"${title}"`, null)).not.toBeNull();
         for (const title of names) expect((await store.read(title))?.text).toBe(`"${title}"`);
         expect((await store.names()).toSorted()).toEqual(names.toSorted());
       }));
@@ -59,8 +60,12 @@ export function statesContract(name: string, setup: () => Promise<StatesSubject>
         let revision: string | null = null;
         for (let round = 0; round < 3; round += 1) {
           const from: string | null = revision;
-          const stores = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? store : again()));
-          const outcomes = await Promise.all(stores.map((one, index) => one.write("prod", `"${round}.${index}"`, from)));
+          const stores = Array.from({ length: 20 }, (_, index) =>
+            index % 2 === 0 ? store : again(),
+          );
+          const outcomes = await Promise.all(
+            stores.map((one, index) => one.write("prod", `"${round}.${index}"`, from)),
+          );
           const winners = outcomes.flatMap((outcome, index) => (outcome === null ? [] : [index]));
           expect(winners).toHaveLength(1);
           const stored = await store.read("prod");
@@ -78,12 +83,21 @@ export function statesContract(name: string, setup: () => Promise<StatesSubject>
             for (;;) {
               const stored = await mine.read("prod");
               const known = stored === null ? [] : (JSON.parse(stored.text) as number[]);
-              if ((await mine.write("prod", JSON.stringify([...known, index]), stored?.revision ?? null)) !== null) return;
+              if (
+                (await mine.write(
+                  "prod",
+                  JSON.stringify([...known, index]),
+                  stored?.revision ?? null,
+                )) !== null
+              )
+                return;
             }
           }),
         );
         const all = JSON.parse((await store.read("prod"))?.text ?? "[]") as number[];
-        expect(all.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index));
+        expect(all.toSorted((a, b) => a - b)).toEqual(
+          Array.from({ length: 20 }, (_, index) => index),
+        );
       }));
 
     test("takes a document of 4 MiB", () =>

@@ -11,9 +11,12 @@ export interface SearchSubject {
   readonly close?: () => Promise<void>;
 }
 
-async function all({ source }: SearchSubject, from: string | null): Promise<{ readonly ders: string[]; readonly cursor: string | null }> {
+async function all(
+  { source }: SearchSubject,
+  from: string | null,
+): Promise<{ readonly ders: string[]; readonly cursor: string | null }> {
   const ders: string[] = [];
-  for (let cursor = from; ; ) {
+  for (let cursor = from; ;) {
     const page = await source.page("tail1a2b3.ts.net", cursor);
     if (!page.ok) throw new Error(page.code);
     if (page.cursor === null) return { ders, cursor };
@@ -35,7 +38,10 @@ export function transparencyContract(name: string, setup: () => Promise<SearchSu
   const bytes = (text: string): Uint8Array => Buffer.from(text);
 
   describe(`search of certificate logs: ${name}`, () => {
-    test("has an end at once where there is nothing", () => withSearch(async (subject) => expect(await all(subject, null)).toEqual({ ders: [], cursor: null })));
+    test("has an end at once where there is nothing", () =>
+      withSearch(async (subject) =>
+        expect(await all(subject, null)).toEqual({ ders: [], cursor: null }),
+      ));
 
     test("gives everything once, in order, and goes on where a cursor is", () =>
       withSearch(async (subject) => {

@@ -5,27 +5,59 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { NAMES, parseParameters, refuseUnknown, type Given } from "../../stack/parameters.ts";
 
-const { params } = parse(readFileSync(join(import.meta.dirname, "../../serverless.yml"), "utf8")) as { params: { default: Given } };
+const { params } = parse(
+  readFileSync(join(import.meta.dirname, "../../serverless.yml"), "utf8"),
+) as { params: { default: Given } };
 const DEFAULTS = params.default;
-const take = (given: Partial<Given>, stage = "prod") => parseParameters({ ...DEFAULTS, ...given }, stage, "eu-west-1");
+const take = (given: Partial<Given>, stage = "prod") =>
+  parseParameters({ ...DEFAULTS, ...given }, stage, "eu-west-1");
 
 describe("parameters", () => {
   it("have a default each in serverless.yml, which is the one place for them", () => {
     expect(Object.keys(DEFAULTS).toSorted()).toEqual([...NAMES].toSorted());
-    expect(take({})).toMatchObject({ timeoutSeconds: 300, visibilitySeconds: 1800, backups: "secretsmanager", stateBucket: null, kmsKey: null, tags: {}, readRoles: ["certkeep-*-read"] });
+    expect(take({})).toMatchObject({
+      timeoutSeconds: 300,
+      visibilitySeconds: 1800,
+      backups: "secretsmanager",
+      stateBucket: null,
+      kmsKey: null,
+      tags: {},
+      readRoles: ["certkeep-*-read"],
+    });
   });
 
   it("are taken as numbers and lists, or as the text of a command line", () => {
-    expect(take({ timeoutSeconds: "60", tags: "a=1,b=x=y", subnets: "subnet-12345678", securityGroups: ["sg-12345678"] })).toMatchObject({ timeoutSeconds: 60, tags: { a: "1", b: "x=y" }, subnets: ["subnet-12345678"], securityGroups: ["sg-12345678"] });
+    expect(
+      take({
+        timeoutSeconds: "60",
+        tags: "a=1,b=x=y",
+        subnets: "subnet-12345678",
+        securityGroups: ["sg-12345678"],
+      }),
+    ).toMatchObject({
+      timeoutSeconds: 60,
+      tags: { a: "1", b: "x=y" },
+      subnets: ["subnet-12345678"],
+      securityGroups: ["sg-12345678"],
+    });
     expect(take({ tags: { team: "tls" } }).tags).toEqual({ team: "tls" });
   });
 
   it.each<[Partial<Given>, string]>([
-    [{ timeoutSeconds: 901 }, "parameter timeoutSeconds: found 901; expected a whole number from 10 to 900"],
+    [
+      { timeoutSeconds: 901 },
+      "parameter timeoutSeconds: found 901; expected a whole number from 10 to 900",
+    ],
     [{ timeoutSeconds: "5m" }, 'parameter timeoutSeconds: found "5m"; expected a whole number'],
-    [{ visibilitySeconds: 1799 }, "parameter visibilitySeconds: found 1799; expected at least 1800, six times the time-out"],
+    [
+      { visibilitySeconds: 1799 },
+      "parameter visibilitySeconds: found 1799; expected at least 1800, six times the time-out",
+    ],
     [{ visibilitySeconds: 43_201 }, "expected a whole number from 1 to 43200"],
-    [{ maximumConcurrency: 1 }, "parameter maximumConcurrency: found 1; expected a whole number from 2 to 1000"],
+    [
+      { maximumConcurrency: 1 },
+      "parameter maximumConcurrency: found 1; expected a whole number from 2 to 1000",
+    ],
     [{ maxReceiveCount: 0 }, "parameter maxReceiveCount"],
     [{ intervalMinutes: 0 }, "parameter intervalMinutes"],
     [{ logRetentionDays: 31 }, "expected what CloudWatch takes: 1, 3, 5, 7, 14, 30"],
@@ -37,8 +69,14 @@ describe("parameters", () => {
     [{ rolePath: "teams" }, "expected a path that begins and ends with /"],
     [{ tags: "team" }, "expected key=value"],
     [{ readRoles: "arn:aws:iam::1:role/x" }, "parameter readRoles"],
-    [{ subnets: "subnet-12345678" }, "parameter securityGroups: found \"none\"; expected both subnets and securityGroups"],
-    [{ httpsProxy: "http://user:pass@proxy:3128" }, "parameter httpsProxy: found something else; expected the URL of a proxy with neither user nor path"],
+    [
+      { subnets: "subnet-12345678" },
+      'parameter securityGroups: found "none"; expected both subnets and securityGroups',
+    ],
+    [
+      { httpsProxy: "http://user:pass@proxy:3128" },
+      "parameter httpsProxy: found something else; expected the URL of a proxy with neither user nor path",
+    ],
     [{ alarmEmail: "ops" }, "expected an e-mail address"],
   ])("%o is refused", (given, expected) => {
     expect(() => take(given)).toThrow(expected);
@@ -46,7 +84,9 @@ describe("parameters", () => {
 
   it("refuse a name that none has, with the one that was meant", () => {
     expect(() => refuseUnknown(NAMES)).not.toThrow();
-    expect(() => refuseUnknown(["backups", "bakups"])).toThrow(/^parameter "bakups": doesn't exist; expected one of timeoutSeconds, .*\. Did you mean backups\?$/);
+    expect(() => refuseUnknown(["backups", "bakups"])).toThrow(
+      /^parameter "bakups": doesn't exist; expected one of timeoutSeconds, .*\. Did you mean backups\?$/,
+    );
     expect(() => refuseUnknown(["zzzzzzzzzzzz"])).toThrow(/noProxy\.$/);
   });
 
@@ -64,6 +104,7 @@ describe("parameters", () => {
 
   it("refuse a stage that doesn't fit into the names of roles", () => {
     expect(take({}, "a".repeat(20)).stage.length).toBe(20);
-    for (const stage of ["a".repeat(21), "Prod", "1st", "a_b"]) expect(() => take({}, stage)).toThrow("parameter stage");
+    for (const stage of ["a".repeat(21), "Prod", "1st", "a_b"])
+      expect(() => take({}, stage)).toThrow("parameter stage");
   });
 });

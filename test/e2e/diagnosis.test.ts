@@ -14,17 +14,32 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("asking a real server abou
     await createNamespace(kube, diagnosisNamespace);
     const tokens: Record<string, string> = {};
     for (const [name, rules] of Object.entries(diagnosisAccounts)) {
-      const rbac = rules.map(({ namespace, apiGroups = [""], ...rule }) => ({ namespace, rule: { apiGroups, ...rule } }));
-      const inNamespace = rbac.filter(({ namespace }) => namespace !== undefined).map(({ rule }) => rule);
-      const everywhere = rbac.filter(({ namespace }) => namespace === undefined).map(({ rule }) => rule);
-      tokens[name] = await createServiceAccount(kube, diagnosisNamespace, name, inNamespace, everywhere);
+      const rbac = rules.map(({ namespace, apiGroups = [""], ...rule }) => ({
+        namespace,
+        rule: { apiGroups, ...rule },
+      }));
+      const inNamespace = rbac
+        .filter(({ namespace }) => namespace !== undefined)
+        .map(({ rule }) => rule);
+      const everywhere = rbac
+        .filter(({ namespace }) => namespace === undefined)
+        .map(({ rule }) => rule);
+      tokens[name] = await createServiceAccount(
+        kube,
+        diagnosisNamespace,
+        name,
+        inNamespace,
+        everywhere,
+      );
     }
     /** Of a container: the current log and the one before. */
     const logs = new Map<string, string>();
     return {
       admin: kube.clientFor(kube.adminToken),
-      kubeconfig: (account) => readFileSync(kube.kubeconfigFor({ token: tokens[account] ?? "" }), "utf8"),
-      createPod: (name, container, labels, account) => kubelet.createPod(diagnosisNamespace, name, container, labels, account),
+      kubeconfig: (account) =>
+        readFileSync(kube.kubeconfigFor({ token: tokens[account] ?? "" }), "utf8"),
+      createPod: (name, container, labels, account) =>
+        kubelet.createPod(diagnosisNamespace, name, container, labels, account),
       setLog: (pod, container, log, previous = false) => {
         logs.set(`${pod}/${container}/${previous}`, log);
         kubelet.setLog(diagnosisNamespace, pod, ({ query, container: asked }) => {
@@ -32,7 +47,12 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("asking a real server abou
           return found === undefined ? null : selectLog(found, logChoice(query));
         });
       },
-      requests: async () => (await kube.requests()).map((line) => ({ verb: line.verb, uri: line.requestURI, userAgent: line.userAgent ?? "" })),
+      requests: async () =>
+        (await kube.requests()).map((line) => ({
+          verb: line.verb,
+          uri: line.requestURI,
+          userAgent: line.userAgent ?? "",
+        })),
       stop: async () => {
         await kubelet.stop();
         await kube.stop();

@@ -30,8 +30,14 @@ interface Mutant {
 }
 
 async function disagreements(mutant: Mutant): Promise<string[]> {
-  const pair = { certificate: Buffer.from(mutant.cert, "base64"), key: Buffer.from(mutant.key, "base64") };
-  const options = { anchors: anchorsFromPem(Buffer.from(mutant.roots, "base64")), verifier: createVerifier() };
+  const pair = {
+    certificate: Buffer.from(mutant.cert, "base64"),
+    key: Buffer.from(mutant.key, "base64"),
+  };
+  const options = {
+    anchors: anchorsFromPem(Buffer.from(mutant.roots, "base64")),
+    verifier: createVerifier(),
+  };
   const judged = new Map<string, Judgement>();
   const found: string[] = [];
   for (const [dnsName, at, valid] of mutant.checks) {
@@ -39,7 +45,9 @@ async function disagreements(mutant: Mutant): Promise<string[]> {
     judged.set(dnsName, judgement);
     const verdict = verdictAt(judgement, parseInstant(at));
     if (verdict.valid !== (valid === 1)) {
-      found.push(`${mutant.name} for "${dnsName}" at ${at}: Go says ${valid} (${mutant.error}), judge ${verdict.reasons}`);
+      found.push(
+        `${mutant.name} for "${dnsName}" at ${at}: Go says ${valid} (${mutant.error}), judge ${verdict.reasons}`,
+      );
     }
   }
   return found;
@@ -59,7 +67,9 @@ describe.skipIf(lacksTools("go"))("Go's own verdicts", () => {
 
   test(`${MUTANTS} new mutants`, async () => {
     const seed = randomInt(2 ** 40);
-    const { stdout } = await run(program, ["-fuzz", String(MUTANTS), "-seed", String(seed)], { maxBuffer: 2 ** 30 });
+    const { stdout } = await run(program, ["-fuzz", String(MUTANTS), "-seed", String(seed)], {
+      maxBuffer: 2 ** 30,
+    });
     const mutants = stdout
       .trimEnd()
       .split("\n")
@@ -73,7 +83,8 @@ describe.skipIf(lacksTools("go"))("Go's own verdicts", () => {
   test("the vectors that are checked in are what the program writes", async () => {
     const { stdout } = await run(program, [], { maxBuffer: 2 ** 30 });
     // Go's version and its wording may differ between releases of 1.26; inputs and verdicts may not.
-    const decided = (text: string): string => text.replace(/^\{"go":.*$/m, "").replace(/,"error":"(?:[^"\\]|\\.)*"/g, "");
+    const decided = (text: string): string =>
+      text.replace(/^\{"go":.*$/m, "").replace(/,"error":"(?:[^"\\]|\\.)*"/g, "");
     const checkedIn = await readFile(join(SOURCES, "../vectors.json"), "utf8");
     expect(decided(stdout) === decided(checkedIn)).toBe(true);
   });

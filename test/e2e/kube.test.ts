@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startFront } from "./support/front.ts";
 import { type Kube, startKube } from "./support/kube.ts";
 import { startKubeletStub } from "./support/kubelet.ts";
-import { createNamespace, createSecrets, createServiceAccount, readSecret } from "./support/objects.ts";
+import {
+  createNamespace,
+  createSecrets,
+  createServiceAccount,
+  readSecret,
+} from "./support/objects.ts";
 import { waitUntil } from "./support/process.ts";
 import { kubectl, runProgram } from "./support/run.ts";
 import { lacksTools } from "./support/tools.ts";
@@ -76,34 +81,49 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd", "kubectl"))("the real kube-
   it("answers 410 to a continue token from before a compaction, once its cache has heard of it", async () => {
     const first = await kube.demand("GET", `${secrets}?limit=100`);
     await kube.compact();
-    const again = () => kube.request("GET", `${secrets}?limit=100&continue=${first.metadata.continue}`);
+    const again = () =>
+      kube.request("GET", `${secrets}?limit=100&continue=${first.metadata.continue}`);
     await waitUntil("the end of the token", 30_000, async () => (await again()).status === 410);
     expect((await again()).body.reason).toBe("Expired");
   });
 
   it("gives metadata without values, and a table with the type", async () => {
     const form = (kind: string) => ({ accept: `application/json;as=${kind};g=meta.k8s.io;v=v1` });
-    const metadata = await kube.demand("GET", `${secrets}?limit=2`, undefined, form("PartialObjectMetadataList"));
+    const metadata = await kube.demand(
+      "GET",
+      `${secrets}?limit=2`,
+      undefined,
+      form("PartialObjectMetadataList"),
+    );
     expect(metadata.items?.length).toBe(2);
     expect(metadata.items?.[0]?.data).toBeUndefined();
     const fields = JSON.stringify(metadata.items?.[0]?.metadata.managedFields);
     expect(fields).toContain('"f:data"');
     expect(fields).toContain('"f:value"');
     const path = `${secrets}?limit=2&includeObject=Metadata`;
-    const table = await kube.demand<{ rows: { cells: unknown[] }[] }>("GET", path, undefined, form("Table"));
+    const table = await kube.demand<{ rows: { cells: unknown[] }[] }>(
+      "GET",
+      path,
+      undefined,
+      form("Table"),
+    );
     expect(table.rows[0]?.cells.slice(0, 3)).toEqual(["secret-00000", "Opaque", 1]);
   });
 
   it("refuses an update from an old version with 409", async () => {
     const before = await readSecret(kube, "many", "secret-00010");
-    await kube.demand("PATCH", `${secrets}/secret-00010`, { metadata: { labels: { touched: "yes" } } });
+    await kube.demand("PATCH", `${secrets}/secret-00010`, {
+      metadata: { labels: { touched: "yes" } },
+    });
     const late = await kube.request("PUT", `${secrets}/secret-00010`, before);
     expect(late.status).toBe(409);
     expect(late.body.reason).toBe("Conflict");
   });
 
   it("refuses to change an immutable Secret", async () => {
-    await createSecrets(kube, [{ namespace: "many", name: "fixed", stringData: { value: "a" }, immutable: true }]);
+    await createSecrets(kube, [
+      { namespace: "many", name: "fixed", stringData: { value: "a" }, immutable: true },
+    ]);
     const data = { value: Buffer.from("b").toString("base64") };
     expect((await kube.request("PATCH", `${secrets}/fixed`, { data })).status).toBe(422);
   });
@@ -127,11 +147,15 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd", "kubectl"))("the real kube-
     const rules = [{ apiGroups: [""], resources: ["secrets"], verbs: ["get"] }];
     const client = kube.clientFor(await createServiceAccount(kube, "many", "asker", rules));
     const may = async (verb: string) => {
-      const answer = await client.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {
-        apiVersion: "authorization.k8s.io/v1",
-        kind: "SelfSubjectAccessReview",
-        spec: { resourceAttributes: { namespace: "many", verb, resource: "secrets" } },
-      });
+      const answer = await client.request(
+        "POST",
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        {
+          apiVersion: "authorization.k8s.io/v1",
+          kind: "SelfSubjectAccessReview",
+          spec: { resourceAttributes: { namespace: "many", verb, resource: "secrets" } },
+        },
+      );
       return (answer.body.status as { allowed: boolean }).allowed;
     };
     expect(await may("get")).toBe(true);
@@ -143,7 +167,10 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd", "kubectl"))("the real kube-
     const kubelet = await startKubeletStub(kube);
     await kubelet.createPod("many", "talker");
     kubelet.setLog("many", "talker", "first line\nsecond line\n");
-    const log = await kube.request<string>("GET", "/api/v1/namespaces/many/pods/talker/log?tailLines=7");
+    const log = await kube.request<string>(
+      "GET",
+      "/api/v1/namespaces/many/pods/talker/log?tailLines=7",
+    );
     expect(log.status).toBe(200);
     expect(log.body).toBe("first line\nsecond line\n");
     expect(kubelet.asked[0]?.container).toBe("main");
@@ -169,12 +196,15 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd", "kubectl"))("the real kube-
   it("can be looked at and disturbed through a proxy in front", async () => {
     const front = await startFront(kube);
     const kubeconfig = kube.kubeconfigFor({ server: front.server, namespace: "many" });
-    const get = (name: string) => kubectl(kube, ["get", "secret", name, "-o", "name"], { kubeconfig });
+    const get = (name: string) =>
+      kubectl(kube, ["get", "secret", name, "-o", "name"], { kubeconfig });
     expect((await get("secret-00004")).stdout.trim()).toBe("secret/secret-00004");
     const passage = front.passages.find((one) => one.path.endsWith("/secret-00004"));
     expect(passage?.status).toBe(200);
     expect(passage?.bytes).toBeGreaterThan(100);
-    front.interfere((one) => (one.path.includes("secret-00005") ? { status: 403, body: "{}" } : null));
+    front.interfere((one) =>
+      one.path.includes("secret-00005") ? { status: 403, body: "{}" } : null,
+    );
     const refused = await get("secret-00005");
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/forbidden/i);
@@ -185,7 +215,10 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd", "kubectl"))("the real kube-
     const client = kube.clientFor(kube.adminToken);
     kube.pause();
     const asked = client.request("GET", `${secrets}/secret-00001`);
-    const early = await Promise.race([asked, new Promise((resolve) => setTimeout(() => resolve("silent"), 500))]);
+    const early = await Promise.race([
+      asked,
+      new Promise((resolve) => setTimeout(() => resolve("silent"), 500)),
+    ]);
     expect(early).toBe("silent");
     kube.resume();
     expect((await asked).status).toBe(200);
@@ -193,31 +226,37 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd", "kubectl"))("the real kube-
   });
 });
 
-describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a kube-apiserver whose pages come from etcd", () => {
-  let kube: Kube;
+describe.skipIf(lacksTools("kube-apiserver", "etcd"))(
+  "a kube-apiserver whose pages come from etcd",
+  () => {
+    let kube: Kube;
 
-  beforeAll(async () => {
-    kube = await startKube({ pagesFromCache: false });
-    await createNamespace(kube, "many");
-    await createSecrets(kube, numbered(250));
-  });
-  afterAll(async () => {
-    await kube?.stop();
-  });
+    beforeAll(async () => {
+      kube = await startKube({ pagesFromCache: false });
+      await createNamespace(kube, "many");
+      await createSecrets(kube, numbered(250));
+    });
+    afterAll(async () => {
+      await kube?.stop();
+    });
 
-  it("answers 410 right after a compaction, with a token to go on inconsistently", async () => {
-    const first = await kube.demand("GET", `${secrets}?limit=100`);
-    await kube.compact();
-    const second = await kube.request("GET", `${secrets}?limit=100&continue=${first.metadata.continue}`);
-    expect(second.status).toBe(410);
-    expect(second.body.reason).toBe("Expired");
-    const onward = second.body.metadata.continue ?? "";
-    expect(onward).not.toBe("");
-    const third = await kube.request("GET", `${secrets}?limit=100&continue=${onward}`);
-    expect(third.status).toBe(200);
-    expect(third.body.items?.length).toBe(100);
-  });
-});
+    it("answers 410 right after a compaction, with a token to go on inconsistently", async () => {
+      const first = await kube.demand("GET", `${secrets}?limit=100`);
+      await kube.compact();
+      const second = await kube.request(
+        "GET",
+        `${secrets}?limit=100&continue=${first.metadata.continue}`,
+      );
+      expect(second.status).toBe(410);
+      expect(second.body.reason).toBe("Expired");
+      const onward = second.body.metadata.continue ?? "";
+      expect(onward).not.toBe("");
+      const third = await kube.request("GET", `${secrets}?limit=100&continue=${onward}`);
+      expect(third.status).toBe(200);
+      expect(third.body.items?.length).toBe(100);
+    });
+  },
+);
 
 describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a test process that is killed", () => {
   it("ends with the process that started it, and leaves no folder", async () => {
@@ -231,6 +270,10 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a test process that is ki
     expect(killed.signal).toBe("SIGKILL");
     const { folder, pid } = JSON.parse(killed.stdout) as { folder: string; pid: number };
     expect(pid).toBeGreaterThan(1);
-    await waitUntil("the end of the server", 5_000, async () => !isAlive(pid) && !existsSync(folder));
+    await waitUntil(
+      "the end of the server",
+      5_000,
+      async () => !isAlive(pid) && !existsSync(folder),
+    );
   });
 });

@@ -18,7 +18,16 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
   beforeAll(async () => {
     writeFileSync(join(folder, "small.html"), pageHtml(smallFleet()));
     writeFileSync(join(folder, "large.html"), pageHtml(fleet([fleetCluster("prod", 10_000)])));
-    browser = await chromium.launch({ executablePath: requireTool("chromium"), args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+    browser = await chromium.launch({
+      executablePath: requireTool("chromium"),
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
   });
   afterAll(async () => {
     await browser?.close();
@@ -26,8 +35,19 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
   });
 
   /** Opens the page and notes whatever it should not do. */
-  async function open(file: string, options: Parameters<Browser["newContext"]>[0]): Promise<{ readonly page: Page; readonly context: BrowserContext; readonly trouble: string[] }> {
-    const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
+  async function open(
+    file: string,
+    options: Parameters<Browser["newContext"]>[0],
+  ): Promise<{
+    readonly page: Page;
+    readonly context: BrowserContext;
+    readonly trouble: string[];
+  }> {
+    const context = await browser.newContext({
+      locale: "en-GB",
+      timezoneId: "Europe/Berlin",
+      ...options,
+    });
     const page = await context.newPage();
     const trouble: string[] = [];
     page.on("console", (message) => trouble.push(`console: ${message.text()}`));
@@ -43,11 +63,24 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
   for (const colorScheme of ["light", "dark"] as const) {
     for (const width of WIDTHS) {
       it(`at ${width} px, ${colorScheme}: no violation, nothing sideways, no error, no request`, async () => {
-        const { page, context, trouble } = await open("small.html", { viewport: { width, height: 900 }, colorScheme });
+        const { page, context, trouble } = await open("small.html", {
+          viewport: { width, height: 900 },
+          colorScheme,
+        });
         await page.locator("button.open").first().click();
-        expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+        expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(
+          true,
+        );
         const { violations } = await new AxeBuilder({ page }).analyze();
-        expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 300)}`)).toEqual([]);
+        expect(
+          violations.map(
+            ({ id, nodes }) =>
+              `${id}: ${nodes
+                .map(({ html }) => html)
+                .join(" ")
+                .slice(0, 300)}`,
+          ),
+        ).toEqual([]);
         expect(trouble).toEqual([]);
         await context.close();
       });
@@ -55,8 +88,11 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
   }
 
   it("by keyboard alone: to the table, filtered, sorted, opened and closed", async () => {
-    const { page, context, trouble } = await open("small.html", { viewport: { width: 1024, height: 800 } });
-    const focused = (): Promise<string> => page.evaluate("document.activeElement.id || document.activeElement.textContent");
+    const { page, context, trouble } = await open("small.html", {
+      viewport: { width: 1024, height: 800 },
+    });
+    const focused = (): Promise<string> =>
+      page.evaluate("document.activeElement.id || document.activeElement.textContent");
     await page.keyboard.press("Tab");
     expect(await focused()).toBe("To the certificates");
     await page.keyboard.press("Enter");
@@ -64,7 +100,15 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
     expect(await focused()).toBe("query");
     await page.keyboard.type("late1.prod");
     await page.locator("#count").getByText("1 to 1 of 1 that fit, of 252").waitFor();
-    for (const expected of ["status", "cluster", "State", "Certificate", "Secret", "Expires", "Sealed copy"]) {
+    for (const expected of [
+      "status",
+      "cluster",
+      "State",
+      "Certificate",
+      "Secret",
+      "Expires",
+      "Sealed copy",
+    ]) {
       await page.keyboard.press("Tab");
       expect(await focused()).toBe(expected);
     }
@@ -97,13 +141,17 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
     await page.locator("button.open").click();
     const detail = page.locator(".detail");
     expect(await detail.innerText()).toMatch(/Restored\s+1 Nov 2026, 01:00/);
-    expect(await detail.innerText()).toContain("issued 1 Aug 2026, 02:00, until 30 Oct 2026, 01:00");
+    expect(await detail.innerText()).toContain(
+      "issued 1 Aug 2026, 02:00, until 30 Oct 2026, 01:00",
+    );
     expect(await detail.locator("circle.restore").count()).toBe(1);
     await context.close();
   });
 
   it("keeps ten thousand certificates usable", async () => {
-    const { page, context, trouble } = await open("large.html", { viewport: { width: 1280, height: 900 } });
+    const { page, context, trouble } = await open("large.html", {
+      viewport: { width: 1280, height: 900 },
+    });
     expect(await page.locator("#count").innerText()).toBe("1 to 50 of 10,000 certificates");
     expect(await page.locator("#rows tr").count()).toBe(50);
     // The work of one change, in the page itself: filter, sort and draw.
@@ -125,7 +173,10 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
   });
 
   it("without scripts still says what needs people", async () => {
-    const { page, context } = await open("small.html", { viewport: { width: 1024, height: 800 }, javaScriptEnabled: false });
+    const { page, context } = await open("small.html", {
+      viewport: { width: 1024, height: 800 },
+      javaScriptEnabled: false,
+    });
     expect(await page.locator("h1").innerText()).toContain("4 need you today");
     expect(await page.locator("noscript").innerText()).toContain("certkeep report --json");
     await context.close();

@@ -15,18 +15,25 @@ import { createFileBlobs } from "../../lib/adapters/file/blobs.ts";
 import { loadConnection } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
-import { createKit } from "../../lib/compose/kit.ts";
+import { createKit } from "../../lib/wiring/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import type { PutObject } from "../../lib/sandbox/api.ts";
 import { createAuthority, type Issued } from "../../lib/sandbox/pki.ts";
 import { createKey } from "../../lib/sandbox/x509.ts";
-import { auditAll, type AuditReport } from "../../lib/use/audit.ts";
-import type { AuditPorts, AuditSettings } from "../../lib/use/audit/context.ts";
-import { runRestore } from "../../lib/use/restore.ts";
-import type { RestoreReport, RestoreRequest } from "../../lib/use/restore/context.ts";
-import { loadState } from "../../lib/use/states.ts";
+import { auditAll, type AuditReport } from "../../lib/usecases/audit.ts";
+import type { AuditPorts, AuditSettings } from "../../lib/usecases/audit/context.ts";
+import { runRestore } from "../../lib/usecases/restore.ts";
+import type { RestoreReport, RestoreRequest } from "../../lib/usecases/restore/context.ts";
+import { loadState } from "../../lib/usecases/states.ts";
 import { createMemoryStates, type MemoryStates } from "../support/memory.ts";
-import { accountPem, operatorSecret, outcomes, proxySecret, REQUEST, tlsSecret } from "../support/restoring.ts";
+import {
+  accountPem,
+  operatorSecret,
+  outcomes,
+  proxySecret,
+  REQUEST,
+  tlsSecret,
+} from "../support/restoring.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";
 import { base64, DAY_MS, ingressSecret } from "../support/world.ts";
 import { writerContract } from "../contract/writer.ts";
@@ -50,34 +57,104 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
   const authority = createAuthority({ name: "Test" });
   const key = createKey("P-256");
   const now = Date.now();
-  const issue = (...names: string[]): Issued => authority.issue({ names, notBefore: new Date(now - DAY_MS), notAfter: new Date(now + 80 * DAY_MS), key });
+  const issue = (...names: string[]): Issued =>
+    authority.issue({
+      names,
+      notBefore: new Date(now - DAY_MS),
+      notAfter: new Date(now + 80 * DAY_MS),
+      key,
+    });
 
   /** Binds a Role with these verbs on Secrets in each namespace, and nothing else but the cluster's identity. */
   async function accountWith(name: string, verbs: readonly string[]): Promise<string> {
-    const token = await createServiceAccount(kube, "certkeep", name, [], [{ apiGroups: [""], resources: ["namespaces"], resourceNames: ["kube-system"], verbs: ["get"] } as never]);
+    const token = await createServiceAccount(
+      kube,
+      "certkeep",
+      name,
+      [],
+      [
+        {
+          apiGroups: [""],
+          resources: ["namespaces"],
+          resourceNames: ["kube-system"],
+          verbs: ["get"],
+        } as never,
+      ],
+    );
     for (const namespace of NAMESPACES) {
       const api = `/apis/${rbac}/v1/namespaces/${namespace}`;
-      await kube.demand("POST", `${api}/roles`, { metadata: { name }, rules: [{ apiGroups: [""], resources: ["secrets"], verbs }] });
-      await kube.demand("POST", `${api}/rolebindings`, { metadata: { name }, roleRef: { apiGroup: rbac, kind: "Role", name }, subjects: [{ kind: "ServiceAccount", namespace: "certkeep", name }] });
+      await kube.demand("POST", `${api}/roles`, {
+        metadata: { name },
+        rules: [{ apiGroups: [""], resources: ["secrets"], verbs }],
+      });
+      await kube.demand("POST", `${api}/rolebindings`, {
+        metadata: { name },
+        roleRef: { apiGroup: rbac, kind: "Role", name },
+        subjects: [{ kind: "ServiceAccount", namespace: "certkeep", name }],
+      });
     }
     return token;
   }
 
   async function connection(token?: string) {
-    return loadConnection({ files: [kube.kubeconfigFor(token === undefined ? {} : { token })], environment: {}, homeFolder: null, nowMs: Date.now });
+    return loadConnection({
+      files: [kube.kubeconfigFor(token === undefined ? {} : { token })],
+      environment: {},
+      homeFolder: null,
+      nowMs: Date.now,
+    });
   }
-  const settings = (): AuditSettings => ({ namespaces: NAMESPACES, selector: null, secrets: [], operatorNamespace: "tailscale", operatorSecret: "operator", recipients: [identity.recipient], copiesPerDay: 5000 });
+  const settings = (): AuditSettings => ({
+    namespaces: NAMESPACES,
+    selector: null,
+    secrets: [],
+    operatorNamespace: "tailscale",
+    operatorSecret: "operator",
+    recipients: [identity.recipient],
+    copiesPerDay: 5000,
+  });
 
   async function audit(): Promise<AuditReport> {
     const reader = createClusterReader(await connection());
-    return auditAll([{ name: "prod", title: "prod", server: kube.server, homeNamespace: null, reader, settings: settings() }], ports, []);
+    return auditAll(
+      [
+        {
+          name: "prod",
+          title: "prod",
+          server: kube.server,
+          homeNamespace: null,
+          reader,
+          settings: settings(),
+        },
+      ],
+      ports,
+      [],
+    );
   }
 
-  async function restore(request: Partial<RestoreRequest>, token = restorer): Promise<RestoreReport> {
-    const [one, opener] = [await connection(token), await createOpener([{ where: "test", content: identity.secret }])];
-    const target = { name: "prod", title: "prod", server: kube.server, homeNamespace: null, reader: createClusterReader(one), writer: createClusterWriter(one), settings: settings() };
+  async function restore(
+    request: Partial<RestoreRequest>,
+    token = restorer,
+  ): Promise<RestoreReport> {
+    const [one, opener] = [
+      await connection(token),
+      await createOpener([{ where: "test", content: identity.secret }]),
+    ];
+    const target = {
+      name: "prod",
+      title: "prod",
+      server: kube.server,
+      homeNamespace: null,
+      reader: createClusterReader(one),
+      writer: createClusterWriter(one),
+      settings: settings(),
+    };
     try {
-      return await runRestore(target, { ...REQUEST, ...request }, { ...ports, opener, timer: realTimer, revocation: null, holder: "e2e" });
+      return await runRestore(
+        target,
+        { ...REQUEST, ...request },
+        { ...ports, opener, timer: realTimer, revocation: null, holder: "e2e" },
+      );
     } finally {
       await target.reader.close();
       await target.writer.close();
@@ -90,14 +167,16 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     await kube.request("DELETE", `${path}/${metadata.name}`);
     await kube.demand("POST", path, { apiVersion: "v1", kind: "Secret", metadata, ...rest });
   }
-  const lose = async (namespace: string, name: string): Promise<void> => void (await kube.demand("DELETE", `/api/v1/namespaces/${namespace}/secrets/${name}`));
+  const lose = async (namespace: string, name: string): Promise<void> =>
+    void (await kube.demand("DELETE", `/api/v1/namespaces/${namespace}/secrets/${name}`));
   const fineNow = async (count: number): Promise<void> => {
     const [cluster] = (await audit()).clusters;
     expect(cluster?.findings.filter(({ severity }) => severity === "critical")).toEqual([]);
     expect(cluster?.tally.fine).toBe(count);
   };
   const clear = async (): Promise<void> => {
-    for (const namespace of NAMESPACES) await kube.demand("DELETE", `/api/v1/namespaces/${namespace}/secrets`);
+    for (const namespace of NAMESPACES)
+      await kube.demand("DELETE", `/api/v1/namespaces/${namespace}/secrets`);
     states.states.clear();
   };
 
@@ -107,8 +186,18 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     for (const namespace of [...NAMESPACES, "certkeep"]) await createNamespace(kube, namespace);
     identity = await generateIdentity();
     states = createMemoryStates();
-    const kit = createKit([createIssuer({ id: "test", title: "Test", anchorsPem: authority.root.pem })]);
-    ports = { backups: createFileBlobs(join(folder, "backups")), states, sealer: createSealer(), clock: { nowNs: () => BigInt(Date.now()) * 1_000_000n }, kit, progress: { step: () => {}, note: () => {} }, dryRun: false };
+    const kit = createKit([
+      createIssuer({ id: "test", title: "Test", anchorsPem: authority.root.pem }),
+    ]);
+    ports = {
+      backups: createFileBlobs(join(folder, "backups")),
+      states,
+      sealer: createSealer(),
+      clock: { nowNs: () => BigInt(Date.now()) * 1_000_000n },
+      kit,
+      progress: { step: () => {}, note: () => {} },
+      dryRun: false,
+    };
     restorer = await accountWith("restorer", ["get", "list", "create", "patch"]);
     follower = await accountWith("follower", ["get", "list", "create", "patch", "watch"]);
   });
@@ -121,7 +210,12 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
   it("A, C, H and generic TLS: deleted, planned, restored byte for byte, and found fine", async () => {
     const account = accountPem();
     const [a, c, h] = [`operator.${suffix}`, `shop.${suffix}`, `side.${suffix}`];
-    const secrets = [operatorSecret(a, issue(a), account), ingressSecret(c, issue(c)), operatorSecret(h, issue(h), accountPem(), "shop", "side"), tlsSecret("shop", "web-tls", issue("a.example.com"))];
+    const secrets = [
+      operatorSecret(a, issue(a), account),
+      ingressSecret(c, issue(c)),
+      operatorSecret(h, issue(h), accountPem(), "shop", "side"),
+      tlsSecret("shop", "web-tls", issue("a.example.com")),
+    ];
     for (const secret of secrets) await put(secret);
     await fineNow(4);
     for (const { metadata } of secrets) await lose(metadata.namespace ?? "", metadata.name);
@@ -130,19 +224,29 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     expect(planned.items.map(({ item }) => item.rule)).toEqual(planned.items.map(() => "restore"));
     const rehearsed = await restore({ all: true, mode: "rehearse" });
     expect(rehearsed.items.every(({ outcome }) => outcome === "done")).toBe(true);
-    for (const { metadata } of secrets) expect(await readSecret(kube, metadata.namespace ?? "", metadata.name)).toBeNull();
+    for (const { metadata } of secrets)
+      expect(await readSecret(kube, metadata.namespace ?? "", metadata.name)).toBeNull();
     const done = await restore({ all: true });
-    expect(done.items.every(({ outcome }) => outcome === "done"), `${outcomes(done).join("; ")}`).toBe(true);
+    expect(
+      done.items.every(({ outcome }) => outcome === "done"),
+      `${outcomes(done).join("; ")}`,
+    ).toBe(true);
     for (const { metadata, data, type } of secrets) {
       const there = await readSecret(kube, metadata.namespace ?? "", metadata.name);
       expect(there?.type).toBe(type);
-      for (const [field, bytes] of Object.entries(there?.data ?? {})) expect(bytes).toBe(data?.[field]);
+      for (const [field, bytes] of Object.entries(there?.data ?? {}))
+        expect(bytes).toBe(data?.[field]);
       expect(Object.keys(there?.data ?? {}).some((field) => field.startsWith("_"))).toBe(false);
     }
     await fineNow(4);
-    const asked = (await kube.requests()).filter(({ user, responseStatus }) => user.username.endsWith(":restorer") && (responseStatus?.code ?? 0) < 400);
+    const asked = (await kube.requests()).filter(
+      ({ user, responseStatus }) =>
+        user.username.endsWith(":restorer") && (responseStatus?.code ?? 0) < 400,
+    );
     // Whether cert-manager's Certificate stands is asked as well; that it may not be seen is no hindrance.
-    expect(new Set(asked.map(({ verb, objectRef }) => `${verb} ${objectRef?.resource ?? ""}`))).toEqual(new Set(["get secrets", "get namespaces", "create secrets"]));
+    expect(
+      new Set(asked.map(({ verb, objectRef }) => `${verb} ${objectRef?.resource ?? ""}`)),
+    ).toEqual(new Set(["get secrets", "get namespaces", "create secrets"]));
   });
 
   it("C, D and A: damaged fields are patched, what was there is kept first", async () => {
@@ -154,47 +258,77 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     await put(ingressSecret(c, { certificatePem: bad.certificatePem, keyPem: bad.keyPem }));
     await put(operatorSecret(a, null, null));
     const done = await restore({ all: true });
-    expect(done.items.every(({ outcome }) => outcome === "done"), `${outcomes(done).join("; ")}`).toBe(true);
-    expect((await readSecret(kube, "tailscale", c))?.data?.["tls.crt"]).toBe(base64(good.certificatePem));
-    expect(Object.keys((await readSecret(kube, "tailscale", "operator"))?.data ?? {})).toContain("_machinekey");
+    expect(
+      done.items.every(({ outcome }) => outcome === "done"),
+      `${outcomes(done).join("; ")}`,
+    ).toBe(true);
+    expect((await readSecret(kube, "tailscale", c))?.data?.["tls.crt"]).toBe(
+      base64(good.certificatePem),
+    );
+    expect(Object.keys((await readSecret(kube, "tailscale", "operator"))?.data ?? {})).toContain(
+      "_machinekey",
+    );
     const state = await loadState(states, "prod");
-    expect(Object.values(state?.state.copies ?? {}).filter(({ kind, sha256 }) => kind === "replaced" && sha256 === bad.sha256)).toHaveLength(1);
+    expect(
+      Object.values(state?.state.copies ?? {}).filter(
+        ({ kind, sha256 }) => kind === "replaced" && sha256 === bad.sha256,
+      ),
+    ).toHaveLength(1);
     await fineNow(2);
   });
 
   it("B: the new Secret is found by its parent, and is filled without a restart where the proxy hasn't run", async () => {
     const domain = `web.${suffix}`;
     const pair = issue(domain);
-    await put(proxySecret("ts-web-aaaaa-0", "web", domain, { pair, account: accountPem(), device: domain }));
+    await put(
+      proxySecret("ts-web-aaaaa-0", "web", domain, { pair, account: accountPem(), device: domain }),
+    );
     await fineNow(1);
     await lose("tailscale", "ts-web-aaaaa-0");
-    expect((await restore({ all: true })).items.map(({ outcome }) => outcome)).toEqual(["later", "later"]);
+    expect((await restore({ all: true })).items.map(({ outcome }) => outcome)).toEqual([
+      "later",
+      "later",
+    ]);
     await put(proxySecret("ts-web-bbbbb-0", "web", domain, {}));
     const done = await restore({ all: true });
     expect(done.items.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
-    expect((await readSecret(kube, "tailscale", "ts-web-bbbbb-0"))?.data?.[`${domain}.crt`]).toBe(base64(pair.certificatePem));
+    expect((await readSecret(kube, "tailscale", "ts-web-bbbbb-0"))?.data?.[`${domain}.crt`]).toBe(
+      base64(pair.certificatePem),
+    );
   });
 
-  it.each(["watch", "list"] as const)("B, followed by %s: filled within half a second of its creation", async (how) => {
-    const domain = `web.${suffix}`;
-    await put(proxySecret("ts-web-aaaaa-0", "web", domain, { pair: issue(domain), device: domain }));
-    await fineNow(1);
-    await lose("tailscale", "ts-web-aaaaa-0");
-    const following = restore({ all: true, followMs: 20_000 }, how === "watch" ? follower : restorer);
-    await sleep(1_500);
-    await put(proxySecret("ts-web-ccccc-0", "web", domain, {}));
-    const made = performance.now();
-    let filled = 0;
-    while (filled === 0 && performance.now() - made < 5_000) {
-      if ((await readSecret(kube, "tailscale", "ts-web-ccccc-0"))?.data?.[`${domain}.crt`] !== undefined) filled = performance.now() - made;
-      await sleep(5);
-    }
-    const report = await following;
-    expect(report.items.map(({ outcome }) => outcome)).toEqual(["done"]);
-    expect(filled).toBeGreaterThan(0);
-    expect(filled).toBeLessThan(how === "watch" ? 500 : 1_000);
-    expect(report.events.join(" ").includes("isn't granted")).toBe(how === "list");
-  });
+  it.each(["watch", "list"] as const)(
+    "B, followed by %s: filled within half a second of its creation",
+    async (how) => {
+      const domain = `web.${suffix}`;
+      await put(
+        proxySecret("ts-web-aaaaa-0", "web", domain, { pair: issue(domain), device: domain }),
+      );
+      await fineNow(1);
+      await lose("tailscale", "ts-web-aaaaa-0");
+      const following = restore(
+        { all: true, followMs: 20_000 },
+        how === "watch" ? follower : restorer,
+      );
+      await sleep(1_500);
+      await put(proxySecret("ts-web-ccccc-0", "web", domain, {}));
+      const made = performance.now();
+      let filled = 0;
+      while (filled === 0 && performance.now() - made < 5_000) {
+        if (
+          (await readSecret(kube, "tailscale", "ts-web-ccccc-0"))?.data?.[`${domain}.crt`] !==
+          undefined
+        )
+          filled = performance.now() - made;
+        await sleep(5);
+      }
+      const report = await following;
+      expect(report.items.map(({ outcome }) => outcome)).toEqual(["done"]);
+      expect(filled).toBeGreaterThan(0);
+      expect(filled).toBeLessThan(how === "watch" ? 500 : 1_000);
+      expect(report.events.join(" ").includes("isn't granted")).toBe(how === "list");
+    },
+  );
 
   it("a verb that is missing is named, with the manifest that grants it", async () => {
     const weak = await accountWith("weak", ["get", "list"]);
@@ -204,13 +338,23 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     await lose("tailscale", domain);
     const report = await restore({ all: true }, weak);
     expect(report.items[0]).toMatchObject({ outcome: "failed", code: "cluster_forbidden" });
-    expect(report.items[0]?.message).toContain("system:serviceaccount:certkeep:weak may not create secrets in namespace tailscale");
+    expect(report.items[0]?.message).toContain(
+      "system:serviceaccount:certkeep:weak may not create secrets in namespace tailscale",
+    );
     const manifest = report.items[0]?.message?.split("kubectl apply -f -:\n")[1] ?? "";
     writeFileSync(join(folder, "grant.yaml"), manifest);
     const kubectl = findTool("kubectl");
     if (kubectl !== null) {
-      await runProgram(kubectl, ["--kubeconfig", kube.kubeconfigFor(), "apply", "-f", join(folder, "grant.yaml")]);
-      expect((await restore({ all: true }, weak)).items.map(({ outcome }) => outcome)).toEqual(["done"]);
+      await runProgram(kubectl, [
+        "--kubeconfig",
+        kube.kubeconfigFor(),
+        "apply",
+        "-f",
+        join(folder, "grant.yaml"),
+      ]);
+      expect((await restore({ all: true }, weak)).items.map(({ outcome }) => outcome)).toEqual([
+        "done",
+      ]);
     }
   });
 
@@ -221,49 +365,81 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     await put({ ...tlsSecret("shop", "web-tls", issue("b.example.com")), immutable: true });
     const plain = await restore({ all: true });
     expect(plain.items.map(({ item }) => item.codes[0])).toEqual(["live_valid"]);
-    const expired = authority.issue({ names: ["a.example.com"], notBefore: new Date(now - 9 * DAY_MS), notAfter: new Date(now - DAY_MS) });
+    const expired = authority.issue({
+      names: ["a.example.com"],
+      notBefore: new Date(now - 9 * DAY_MS),
+      notAfter: new Date(now - DAY_MS),
+    });
     await put({ ...tlsSecret("shop", "web-tls", expired), immutable: true });
-    expect((await restore({ all: true })).items.map(({ item }) => item.codes[0])).toEqual(["secret_immutable"]);
-    expect((await restore({ all: true, replace: true })).items[0]).toMatchObject({ outcome: "failed", code: "cluster_forbidden" });
-    expect((await restore({ all: true, replace: true }, deleter)).items.map(({ outcome }) => outcome)).toEqual(["done"]);
-    expect((await readSecret(kube, "shop", "web-tls"))?.metadata.annotations?.["cert-manager.io/certificate-name"]).toBe("web-tls");
+    expect((await restore({ all: true })).items.map(({ item }) => item.codes[0])).toEqual([
+      "secret_immutable",
+    ]);
+    expect((await restore({ all: true, replace: true })).items[0]).toMatchObject({
+      outcome: "failed",
+      code: "cluster_forbidden",
+    });
+    expect(
+      (await restore({ all: true, replace: true }, deleter)).items.map(({ outcome }) => outcome),
+    ).toEqual(["done"]);
+    expect(
+      (await readSecret(kube, "shop", "web-tls"))?.metadata.annotations?.[
+        "cert-manager.io/certificate-name"
+      ],
+    ).toBe("web-tls");
     await fineNow(1);
   });
 
   it("1,000 certificates come back in one run, and a second run writes nothing", async () => {
     const names = Array.from({ length: 1000 }, (_, at) => `s${at}.${suffix}`);
-    await Promise.all(Array.from({ length: 8 }, async (_, lane) => {
-      for (let at = lane; at < names.length; at += 8) await put(ingressSecret(names[at] ?? "", issue(names[at] ?? "")));
-    }));
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, lane) => {
+        for (let at = lane; at < names.length; at += 8)
+          await put(ingressSecret(names[at] ?? "", issue(names[at] ?? "")));
+      }),
+    );
     await fineNow(1000);
     await kube.demand("DELETE", `/api/v1/namespaces/tailscale/secrets`);
     const start = performance.now();
     const done = await restore({ all: true });
     const tookMs = performance.now() - start;
-    process.stderr.write(`restored 1,000 certificates in ${(tookMs / 1000).toFixed(1)} s, ${(process.memoryUsage().rss / 1048576).toFixed(0)} MB RSS of the test process\n`);
+    process.stderr.write(
+      `restored 1,000 certificates in ${(tookMs / 1000).toFixed(1)} s, ${(process.memoryUsage().rss / 1048576).toFixed(0)} MB RSS of the test process\n`,
+    );
     expect(done.items.filter(({ outcome }) => outcome === "done")).toHaveLength(1000);
     expect(tookMs).toBeLessThan(60_000);
     await kube.forgetRequests();
-    expect((await restore({ all: true })).items.every(({ outcome }) => outcome === "kept")).toBe(true);
-    expect((await kube.requests()).filter(({ verb }) => !["get", "list"].includes(verb))).toEqual([]);
+    expect((await restore({ all: true })).items.every(({ outcome }) => outcome === "kept")).toBe(
+      true,
+    );
+    expect((await kube.requests()).filter(({ verb }) => !["get", "list"].includes(verb))).toEqual(
+      [],
+    );
   }, 300_000);
 
-  it.skipIf(lacksTools("age", "jq", "kubectl"))("without certkeep: jq, age and kubectl bring the same back", async () => {
-    const domain = `shop.${suffix}`;
-    const pair = issue(domain);
-    await put(ingressSecret(domain, pair));
-    await fineNow(1);
-    await lose("tailscale", domain);
-    const state = await loadState(states, "prod");
-    const [copy] = Object.values(state?.state.copies ?? {}).filter(({ secret }) => secret === domain);
-    writeFileSync(join(folder, "identity.txt"), `${identity.secret}\n`, { mode: 0o600 });
-    const file = join(folder, "backups", copy?.key ?? "");
-    const tools = { jq: findTool("jq"), age: findTool("age"), kubectl: findTool("kubectl") };
-    const line = `'${tools.jq}' -r .sealed '${file}' | '${tools.age}' -d -i '${join(folder, "identity.txt")}' | '${tools.jq}' 'select(.kind=="Secret")' | '${tools.kubectl}' --kubeconfig '${kube.kubeconfigFor()}' apply --server-side --force-conflicts --field-manager=certkeep-${Object.keys(state?.state.copies ?? {})[0]?.slice(0, 12)} -f -`;
-    await runProgram("/bin/bash", ["-o", "pipefail", "-c", line]);
-    expect((await readSecret(kube, "tailscale", domain))?.data).toEqual({ "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) });
-    await fineNow(1);
-  });
+  it.skipIf(lacksTools("age", "jq", "kubectl"))(
+    "without certkeep: jq, age and kubectl bring the same back",
+    async () => {
+      const domain = `shop.${suffix}`;
+      const pair = issue(domain);
+      await put(ingressSecret(domain, pair));
+      await fineNow(1);
+      await lose("tailscale", domain);
+      const state = await loadState(states, "prod");
+      const [copy] = Object.values(state?.state.copies ?? {}).filter(
+        ({ secret }) => secret === domain,
+      );
+      writeFileSync(join(folder, "identity.txt"), `${identity.secret}\n`, { mode: 0o600 });
+      const file = join(folder, "backups", copy?.key ?? "");
+      const tools = { jq: findTool("jq"), age: findTool("age"), kubectl: findTool("kubectl") };
+      const line = `'${tools.jq}' -r .sealed '${file}' | '${tools.age}' -d -i '${join(folder, "identity.txt")}' | '${tools.jq}' 'select(.kind=="Secret")' | '${tools.kubectl}' --kubeconfig '${kube.kubeconfigFor()}' apply --server-side --force-conflicts --field-manager=certkeep-${Object.keys(state?.state.copies ?? {})[0]?.slice(0, 12)} -f -`;
+      await runProgram("/bin/bash", ["-o", "pipefail", "-c", line]);
+      expect((await readSecret(kube, "tailscale", domain))?.data).toEqual({
+        "tls.crt": base64(pair.certificatePem),
+        "tls.key": base64(pair.keyPem),
+      });
+      await fineNow(1);
+    },
+  );
 });
 
 if (!lacksTools("kube-apiserver", "etcd")) {
@@ -271,9 +447,19 @@ if (!lacksTools("kube-apiserver", "etcd")) {
     const kube = await startKube();
     await createNamespace(kube, "work");
     const none = await createServiceAccount(kube, "work", "none", []);
-    const at = (token?: string) => loadConnection({ files: [kube.kubeconfigFor(token === undefined ? {} : { token })], environment: {}, homeFolder: null, nowMs: Date.now });
+    const at = (token?: string) =>
+      loadConnection({
+        files: [kube.kubeconfigFor(token === undefined ? {} : { token })],
+        environment: {},
+        homeFolder: null,
+        nowMs: Date.now,
+      });
     const [admin, weak] = [await at(), await at(none)];
-    const [writer, reader, powerless] = [createClusterWriter(admin), createClusterReader(admin), createClusterWriter(weak)];
+    const [writer, reader, powerless] = [
+      createClusterWriter(admin),
+      createClusterReader(admin),
+      createClusterWriter(weak),
+    ];
     return {
       writer,
       reader,

@@ -10,7 +10,9 @@ const text = (ns: bigint): string => formatInstant(ns);
 
 function found(credential: { kind: string; endsAt: string | null; madeAt: string | null } | null) {
   const state = { ...emptyState("prod", "prod", "https://prod"), credential };
-  return evaluateState(state, NOW, text(NOW)).filter(({ code }) => code === "credential_expiring").map(({ severity, command }) => ({ severity, command }));
+  return evaluateState(state, NOW, text(NOW))
+    .filter(({ code }) => code === "credential_expiring")
+    .map(({ severity, command }) => ({ severity, command }));
 }
 
 describe("credential_expiring", () => {
@@ -26,8 +28,12 @@ describe("credential_expiring", () => {
   });
 
   it("tells the age of a token without an end after a year, and of nothing else", () => {
-    expect(found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365n * DAY) })).toEqual([]);
-    expect(found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365n * DAY - 1n) })).toEqual([{ severity: "warning", command }]);
+    expect(found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365n * DAY) })).toEqual(
+      [],
+    );
+    expect(
+      found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365n * DAY - 1n) }),
+    ).toEqual([{ severity: "warning", command }]);
     expect(found({ kind: "eks", endsAt: null, madeAt: text(NOW - 900n * DAY) })).toEqual([]);
   });
 

@@ -9,7 +9,9 @@ import { certificate, NOW, NOW_NS, secret, state } from "./fixture.ts";
 const KEY = "tailscale/shop.tail1a2b3.ts.net";
 
 function codes(of: StateDocument, atNs = NOW_NS): string[] {
-  return evaluateState(of, atNs, NOW).map(({ code, severity }) => `${code} ${severity}`).toSorted();
+  return evaluateState(of, atNs, NOW)
+    .map(({ code, severity }) => `${code} ${severity}`)
+    .toSorted();
 }
 
 describe("findings of a state", () => {
@@ -22,9 +24,17 @@ describe("findings of a state", () => {
   it.each([
     // A lifetime of 90 days: due at 30 left, overdue below 22.5, expiring below 7.5.
     ["exactly a quarter left", notAfter - (90n * day) / 4n, []],
-    ["a nanosecond less than a quarter", notAfter - (90n * day) / 4n + 1_000_000n, ["renewal_overdue warning"]],
+    [
+      "a nanosecond less than a quarter",
+      notAfter - (90n * day) / 4n + 1_000_000n,
+      ["renewal_overdue warning"],
+    ],
     ["exactly a twelfth left", notAfter - (90n * day) / 12n, ["renewal_overdue warning"]],
-    ["a millisecond less than a twelfth", notAfter - (90n * day) / 12n + 1_000_000n, ["expiring critical"]],
+    [
+      "a millisecond less than a twelfth",
+      notAfter - (90n * day) / 12n + 1_000_000n,
+      ["expiring critical"],
+    ],
     ["its last instant", notAfter, ["expiring critical"]],
     ["a nanosecond after it", notAfter + 1n, ["expired critical"]],
   ])("%s", (_, at, expected) => {
@@ -32,16 +42,112 @@ describe("findings of a state", () => {
   });
 
   it.each([
-    ["a key that doesn't fit", { certificates: { tls: certificate({ windows: [], reasons: ["key_mismatch"], keyFits: false }) } }, ["certificate_invalid critical"]],
-    ["an expired intermediate", { certificates: { tls: certificate({ windows: [["2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z"]] }) } }, ["certificate_invalid critical"]],
-    ["a staging certificate", { certificates: { tls: certificate({ staging: true, windows: [], reasons: ["unknown_issuer"] }) } }, []],
-    ["fields emptied", { certificates: {}, gaps: { tls: { domain: "shop", state: "empty", reasons: ["certificate_empty"], since: NOW, held: certificate() } } }, ["fields_emptied critical"]],
-    ["fields never filled", { certificates: {}, gaps: { tls: { domain: "shop", state: "empty", reasons: ["certificate_empty"], since: NOW, held: null } } }, ["certificate_pending information"]],
-    ["a key alone, from the start", { certificates: {}, gaps: { tls: { domain: "shop", state: "certificate_missing", reasons: ["certificate_empty"], since: NOW, held: null } } }, ["certificate_invalid critical"]],
-    ["not a certificate at all", { certificates: {}, gaps: { tls: { domain: "shop", state: "unreadable", reasons: ["certificate_not_pem"], since: NOW, held: null } } }, ["certificate_invalid critical"]],
-    ["no recipients", { certificates: { tls: certificate({ copy: null, notKept: { reason: "no_recipients" } }) } }, ["backup_missing warning"]],
-    ["over the quota", { certificates: { tls: certificate({ copy: null, notKept: { reason: "quota" } }) } }, ["backup_quota warning"]],
-    ["a store that failed", { certificates: { tls: certificate({ copy: null, notKept: { reason: "store_failed" } }) } }, ["backup_missing warning"]],
+    [
+      "a key that doesn't fit",
+      {
+        certificates: {
+          tls: certificate({ windows: [], reasons: ["key_mismatch"], keyFits: false }),
+        },
+      },
+      ["certificate_invalid critical"],
+    ],
+    [
+      "an expired intermediate",
+      {
+        certificates: {
+          tls: certificate({ windows: [["2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z"]] }),
+        },
+      },
+      ["certificate_invalid critical"],
+    ],
+    [
+      "a staging certificate",
+      {
+        certificates: {
+          tls: certificate({ staging: true, windows: [], reasons: ["unknown_issuer"] }),
+        },
+      },
+      [],
+    ],
+    [
+      "fields emptied",
+      {
+        certificates: {},
+        gaps: {
+          tls: {
+            domain: "shop",
+            state: "empty",
+            reasons: ["certificate_empty"],
+            since: NOW,
+            held: certificate(),
+          },
+        },
+      },
+      ["fields_emptied critical"],
+    ],
+    [
+      "fields never filled",
+      {
+        certificates: {},
+        gaps: {
+          tls: {
+            domain: "shop",
+            state: "empty",
+            reasons: ["certificate_empty"],
+            since: NOW,
+            held: null,
+          },
+        },
+      },
+      ["certificate_pending information"],
+    ],
+    [
+      "a key alone, from the start",
+      {
+        certificates: {},
+        gaps: {
+          tls: {
+            domain: "shop",
+            state: "certificate_missing",
+            reasons: ["certificate_empty"],
+            since: NOW,
+            held: null,
+          },
+        },
+      },
+      ["certificate_invalid critical"],
+    ],
+    [
+      "not a certificate at all",
+      {
+        certificates: {},
+        gaps: {
+          tls: {
+            domain: "shop",
+            state: "unreadable",
+            reasons: ["certificate_not_pem"],
+            since: NOW,
+            held: null,
+          },
+        },
+      },
+      ["certificate_invalid critical"],
+    ],
+    [
+      "no recipients",
+      { certificates: { tls: certificate({ copy: null, notKept: { reason: "no_recipients" } }) } },
+      ["backup_missing warning"],
+    ],
+    [
+      "over the quota",
+      { certificates: { tls: certificate({ copy: null, notKept: { reason: "quota" } }) } },
+      ["backup_quota warning"],
+    ],
+    [
+      "a store that failed",
+      { certificates: { tls: certificate({ copy: null, notKept: { reason: "store_failed" } }) } },
+      ["backup_missing warning"],
+    ],
     ["generic TLS of no known issuer", { foreign: true, certificates: {} }, []],
   ])("%s", (_, over, expected) => {
     expect(codes(state({ [KEY]: secret(over) }))).toEqual(expected);
@@ -52,30 +158,81 @@ describe("findings of a state", () => {
     ["removed", "secret_removed information"],
     ["unknown", "secret_lost warning"],
   ])("a Secret that is gone: %s", (how, expected) => {
-    const lost = { how, incident: null, lostAt: NOW, lastSeenAt: "2026-11-23T11:00:00Z", record: secret() };
+    const lost = {
+      how,
+      incident: null,
+      lostAt: NOW,
+      lastSeenAt: "2026-11-23T11:00:00Z",
+      record: secret(),
+    };
     expect(codes(state({}, { lost: { [KEY]: lost } }))).toEqual([expected]);
   });
 
   it.each([
     ["tailscale", secret({}), "its owner throws it away and asks for another at the next access"],
-    ["cert-manager, which looks at the pair alone", secret({ shape: "tls", parent: { apiVersion: "cert-manager.io/v1", kind: "Certificate", namespace: "shop", name: "web" } }), "cert-manager looks at key and certificate alone"],
+    [
+      "cert-manager, which looks at the pair alone",
+      secret({
+        shape: "tls",
+        parent: {
+          apiVersion: "cert-manager.io/v1",
+          kind: "Certificate",
+          namespace: "shop",
+          name: "web",
+        },
+      }),
+      "cert-manager looks at key and certificate alone",
+    ],
     ["nobody", secret({ shape: "tls" }), "no owner is known"],
   ])("says what the owner does about a wrong name: %s", (_, record, words) => {
-    const wrong = { ...record, certificates: { tls: certificate({ windows: [], reasons: ["missing_intermediate"] }) } };
+    const wrong = {
+      ...record,
+      certificates: { tls: certificate({ windows: [], reasons: ["missing_intermediate"] }) },
+    };
     expect(evaluateState(state({ [KEY]: wrong }), NOW_NS, NOW)[0]?.leadsTo).toContain(words);
   });
 
   it("tells what went at once as one", () => {
-    const lost = { how: "lost", incident: "namespace tailscale is gone", lostAt: NOW, lastSeenAt: NOW, record: secret() };
-    const findings = evaluateState(state({}, { lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": lost } }), NOW_NS, NOW);
+    const lost = {
+      how: "lost",
+      incident: "namespace tailscale is gone",
+      lostAt: NOW,
+      lastSeenAt: NOW,
+      record: secret(),
+    };
+    const findings = evaluateState(
+      state({}, { lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": lost } }),
+      NOW_NS,
+      NOW,
+    );
     expect(findings).toHaveLength(1);
-    expect(findings[0]).toMatchObject({ code: "secret_lost", severity: "critical", command: "certkeep restore prod --all --namespace tailscale" });
+    expect(findings[0]).toMatchObject({
+      code: "secret_lost",
+      severity: "critical",
+      command: "certkeep restore prod --all --namespace tailscale",
+    });
     expect(findings[0]?.evidence).toHaveLength(3);
   });
 
   it("says what time alone brings of a cluster that can't be reached, as last seen", () => {
     const unreachable = state(undefined, {
-      audit: { startedAt: NOW, finishedAt: NOW, complete: false, lastCompleteAt: "2026-11-22T12:00:00Z", lastReachedAt: "2026-11-22T12:00:00Z", secrets: 1, foreign: 0, unread: [{ scope: "cluster", code: "cluster_unreachable", message: "cluster prod: refused", since: NOW }] },
+      audit: {
+        startedAt: NOW,
+        finishedAt: NOW,
+        complete: false,
+        lastCompleteAt: "2026-11-22T12:00:00Z",
+        lastReachedAt: "2026-11-22T12:00:00Z",
+        secrets: 1,
+        foreign: 0,
+        unread: [
+          {
+            scope: "cluster",
+            code: "cluster_unreachable",
+            message: "cluster prod: refused",
+            since: NOW,
+          },
+        ],
+      },
     });
     const at = instantNs("2027-01-29T00:00:00Z");
     const findings = evaluateState(unreachable, at, formatInstant(at));
@@ -83,17 +240,33 @@ describe("findings of a state", () => {
       ["cluster_unreachable", null],
       ["expiring", "2026-11-22T12:00:00Z"],
     ]);
-    expect(tally(unreachable, findings, at)).toMatchObject({ certificates: 1, fine: 0, unknown: 1 });
+    expect(tally(unreachable, findings, at)).toMatchObject({
+      certificates: 1,
+      fine: 0,
+      unknown: 1,
+    });
   });
 
   it("keeps since when a finding holds", () => {
     const first = evaluateState(state(), notAfter + 1n, NOW)[0];
-    const known = state(undefined, { findings: { [first?.id ?? ""]: { code: "expired", since: "2026-11-20T00:00:00Z", lastAt: NOW } } });
+    const known = state(undefined, {
+      findings: {
+        [first?.id ?? ""]: { code: "expired", since: "2026-11-20T00:00:00Z", lastAt: NOW },
+      },
+    });
     expect(evaluateState(known, notAfter + 1n, NOW)[0]?.since).toBe("2026-11-20T00:00:00Z");
   });
 
   it("offers no command for a name that doesn't fit one", () => {
-    const hostile = state({ "tailscale/x": secret({ certificates: { tls: certificate({ domain: "$(reboot).ts.net", reasons: ["key_mismatch"], windows: [] }) } }) });
-    expect(evaluateState(hostile, NOW_NS, NOW)[0]?.command).toMatch(/^certkeep explain [a-z_]+:[0-9a-f]{12}$/);
+    const hostile = state({
+      "tailscale/x": secret({
+        certificates: {
+          tls: certificate({ domain: "$(reboot).ts.net", reasons: ["key_mismatch"], windows: [] }),
+        },
+      }),
+    });
+    expect(evaluateState(hostile, NOW_NS, NOW)[0]?.command).toMatch(
+      /^certkeep explain [a-z_]+:[0-9a-f]{12}$/,
+    );
   });
 });

@@ -1,5 +1,10 @@
 /** States for tests of findings: one certificate that is fine, to be changed. */
-import { emptyState, type CertificateRecord, type SecretRecord, type StateDocument } from "../../lib/state/document.ts";
+import {
+  emptyState,
+  type CertificateRecord,
+  type SecretRecord,
+  type StateDocument,
+} from "../../lib/state/document.ts";
 import { parseInstant } from "../../lib/certificate/time.ts";
 
 export const NOW = "2026-11-23T12:00:00Z";
@@ -49,10 +54,22 @@ export function secret(over: Partial<SecretRecord> = {}): SecretRecord {
   };
 }
 
-export function state(secrets: Record<string, SecretRecord> = { "tailscale/shop.tail1a2b3.ts.net": secret() }, over: Partial<StateDocument> = {}): StateDocument {
+export function state(
+  secrets: Record<string, SecretRecord> = { "tailscale/shop.tail1a2b3.ts.net": secret() },
+  over: Partial<StateDocument> = {},
+): StateDocument {
   return {
     ...emptyState("prod", "prod", "https://10.0.0.1"),
-    audit: { startedAt: NOW, finishedAt: NOW, complete: true, lastCompleteAt: NOW, lastReachedAt: NOW, unread: [], secrets: 1, foreign: 0 },
+    audit: {
+      startedAt: NOW,
+      finishedAt: NOW,
+      complete: true,
+      lastCompleteAt: NOW,
+      lastReachedAt: NOW,
+      unread: [],
+      secrets: 1,
+      foreign: 0,
+    },
     secrets,
     ...over,
   };

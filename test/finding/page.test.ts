@@ -3,5 +3,7 @@ import { expect, it } from "vitest";
 import { findingsPage } from "../../lib/finding/page.ts";
 
 it("docs/findings.md is what the table of codes prints (npm run docs)", () => {
-  expect(readFileSync(new URL("../../docs/findings.md", import.meta.url), "utf8")).toBe(findingsPage());
+  expect(readFileSync(new URL("../../docs/findings.md", import.meta.url), "utf8")).toBe(
+    findingsPage(),
+  );
 });

@@ -23,9 +23,15 @@ describe("matchesPattern", () => {
   it("says what a regular expression of the same meaning says", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "b", "*"), maxLength: 12 });
     fc.assert(
-      fc.property(text, fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 12 }), (pattern, subject) => {
-        expect(matchesPattern(pattern, subject)).toBe(new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(subject));
-      }),
+      fc.property(
+        text,
+        fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 12 }),
+        (pattern, subject) => {
+          expect(matchesPattern(pattern, subject)).toBe(
+            new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(subject),
+          );
+        },
+      ),
     );
   });
 });

@@ -37,9 +37,20 @@ beforeEach(async () => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const { Entries } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { Entries: { Id: string; MessageBody: string }[] };
+      const { Entries } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as {
+        Entries: { Id: string; MessageBody: string }[];
+      };
       bodies.push(...Entries.map(({ MessageBody }) => MessageBody));
-      response.end(JSON.stringify({ Successful: Entries.map(({ Id, MessageBody }) => ({ Id, MessageId: Id, MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex") })), Failed: [] }));
+      response.end(
+        JSON.stringify({
+          Successful: Entries.map(({ Id, MessageBody }) => ({
+            Id,
+            MessageId: Id,
+            MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex"),
+          })),
+          Failed: [],
+        }),
+      );
     });
   });
   await new Promise<void>((resolve) => void queue.listen(0, "127.0.0.1", resolve));
@@ -56,8 +67,27 @@ beforeEach(async () => {
   const pair = world.issue([DOMAIN]);
   world.put(ingressSecret(DOMAIN, pair));
   const token = /token: (\S+)/.exec(kubeconfig)?.[1] ?? "none";
-  canaries = [...pair.keyPem.split("\n").filter((line) => line.length > 20 && !line.startsWith("---")), base64(pair.keyPem).slice(60, 120), identity.secret, token, sink.url.split("/").at(-1) ?? "none"];
-  const env = { CERTKEEP_STATE: `file:${folder}/state`, CERTKEEP_BACKUPS: `file:${folder}/backups`, CERTKEEP_IDENTITY: "env:IDENTITY", IDENTITY: identity.secret, HOOK: sink.url, CERTKEEP_STAGE: "prod", CERTKEEP_RESTORE_FUNCTION: "certkeep-prod-restore", CERTKEEP_QUEUE_URL: `${queueUrl}/123456789012/audits`, AWS_ENDPOINT_URL_SQS: queueUrl, AWS_REGION: "eu-west-1", AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "secret" };
+  canaries = [
+    ...pair.keyPem.split("\n").filter((line) => line.length > 20 && !line.startsWith("---")),
+    base64(pair.keyPem).slice(60, 120),
+    identity.secret,
+    token,
+    sink.url.split("/").at(-1) ?? "none",
+  ];
+  const env = {
+    CERTKEEP_STATE: `file:${folder}/state`,
+    CERTKEEP_BACKUPS: `file:${folder}/backups`,
+    CERTKEEP_IDENTITY: "env:IDENTITY",
+    IDENTITY: identity.secret,
+    HOOK: sink.url,
+    CERTKEEP_STAGE: "prod",
+    CERTKEEP_RESTORE_FUNCTION: "certkeep-prod-restore",
+    CERTKEEP_QUEUE_URL: `${queueUrl}/123456789012/audits`,
+    AWS_ENDPOINT_URL_SQS: queueUrl,
+    AWS_REGION: "eu-west-1",
+    AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
+    AWS_SECRET_ACCESS_KEY: "secret",
+  };
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   before = process.cwd();
   process.chdir(folder);
@@ -72,56 +102,122 @@ afterEach(async () => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
   process.chdir(before);
-  await Promise.all([world.stop(), sink.stop(), new Promise((resolve) => {
-    queue.closeAllConnections();
-    queue.close(resolve);
-  })]);
+  await Promise.all([
+    world.stop(),
+    sink.stop(),
+    new Promise((resolve) => {
+      queue.closeAllConnections();
+      queue.close(resolve);
+    }),
+  ]);
   await rm(folder, { recursive: true, force: true });
 });
 
-const lines = (): Record<string, unknown>[] => printed.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Record<string, unknown>);
-const metric = (name: string): unknown => lines().findLast((line) => Object.hasOwn(line, name))?.[name];
-const record = (body: string, receives = 1): object => ({ messageId: "m1", body, attributes: { ApproximateReceiveCount: String(receives), SentTimestamp: String(Date.now()) } });
+const lines = (): Record<string, unknown>[] =>
+  printed
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+const metric = (name: string): unknown =>
+  lines().findLast((line) => Object.hasOwn(line, name))?.[name];
+const record = (body: string, receives = 1): object => ({
+  messageId: "m1",
+  body,
+  attributes: { ApproximateReceiveCount: String(receives), SentTimestamp: String(Date.now()) },
+});
 
 describe("functions as Lambda calls them", () => {
   it("from a schedule to a digest, a drill and a restore", async () => {
-    expect(await dispatch({ source: "aws.events" }, CONTEXT)).toMatchObject({ registered: 1, queued: ["prod"], published: null });
-    expect(bodies.map((body) => JSON.parse(body) as unknown)).toMatchObject([{ format: 1, cluster: "prod", intervalMinutes: 15 }]);
-    expect(await audit({ Records: bodies.map((body) => record(body)) }, CONTEXT)).toEqual({ batchItemFailures: [] });
+    expect(await dispatch({ source: "aws.events" }, CONTEXT)).toMatchObject({
+      registered: 1,
+      queued: ["prod"],
+      published: null,
+    });
+    expect(bodies.map((body) => JSON.parse(body) as unknown)).toMatchObject([
+      { format: 1, cluster: "prod", intervalMinutes: 15 },
+    ]);
+    expect(await audit({ Records: bodies.map((body) => record(body)) }, CONTEXT)).toEqual({
+      batchItemFailures: [],
+    });
     expect(metric("AuditsFinished")).toBe(1);
     expect(await dispatch({}, CONTEXT)).toMatchObject({ queued: [], fresh: ["prod"] });
 
-    expect(await digest({}, CONTEXT)).toMatchObject({ clusters: 1, routes: [{ name: "ops", delivered: 1, failure: null }], metrics: { CertificatesValid: 1, AuditingStalled: 0 } });
+    expect(await digest({}, CONTEXT)).toMatchObject({
+      clusters: 1,
+      routes: [{ name: "ops", delivered: 1, failure: null }],
+      metrics: { CertificatesValid: 1, AuditingStalled: 0 },
+    });
     expect(sink.taken).toHaveLength(1);
     expect(await digest({}, CONTEXT)).toMatchObject({ routes: [{ delivered: 0 }] });
 
-    expect(await drill({}, CONTEXT)).toMatchObject({ identity: "present", copies: 1, unreadable: 0, failed: false, retention: "done" });
+    expect(await drill({}, CONTEXT)).toMatchObject({
+      identity: "present",
+      copies: 1,
+      unreadable: 0,
+      failed: false,
+      retention: "done",
+    });
     expect(metric("DrillFailed")).toBe(0);
 
     world.sandbox.remove("tailscale", DOMAIN);
-    expect(await restore({ cluster: "prod", all: true }, CONTEXT)).toMatchObject({ mode: "plan", counts: { planned: 1 }, apply: expect.stringContaining("--function-name certkeep-prod-restore") as string });
-    expect(await restore({ cluster: "prod", all: true, apply: true }, CONTEXT)).toMatchObject({ mode: "apply", counts: { done: 1 } });
+    expect(await restore({ cluster: "prod", all: true }, CONTEXT)).toMatchObject({
+      mode: "plan",
+      counts: { planned: 1 },
+      apply: expect.stringContaining("--function-name certkeep-prod-restore") as string,
+    });
+    expect(await restore({ cluster: "prod", all: true, apply: true }, CONTEXT)).toMatchObject({
+      mode: "apply",
+      counts: { done: 1 },
+    });
     expect(lines().filter(({ level }) => level === "ERROR")).toEqual([]);
-    for (const line of lines()) expect(Object.hasOwn(line, "_aws") || (line["requestId"] === "request-1" && line["stage"] === "prod" && typeof line["function"] === "string")).toBe(true);
+    for (const line of lines())
+      expect(
+        Object.hasOwn(line, "_aws") ||
+          (line["requestId"] === "request-1" &&
+            line["stage"] === "prod" &&
+            typeof line["function"] === "string"),
+      ).toBe(true);
   });
 
   it("by hand: `invoke local` without an event or context audits all", async () => {
-    expect(await audit("")).toMatchObject({ schema: "certkeep.audit/v1", clusters: [{ cluster: "prod", complete: true }] });
+    expect(await audit("")).toMatchObject({
+      schema: "certkeep.audit/v1",
+      clusters: [{ cluster: "prod", complete: true }],
+    });
     expect(await audit({ clusters: ["prod"] })).toMatchObject({ clusters: [{ cluster: "prod" }] });
     await expect(audit({ clusters: ["nope"] })).rejects.toThrow("one of: prod");
   });
 
-  it.each([0, 1, 1_000, 10_000.5, 59_999, 899_999.75])("takes whatever time is left: %d ms", async (remainingMs) => {
-    expect(await dispatch({}, { awsRequestId: "r", getRemainingTimeInMillis: () => remainingMs })).toMatchObject({ registered: 1 });
-  });
+  it.each([0, 1, 1_000, 10_000.5, 59_999, 899_999.75])(
+    "takes whatever time is left: %d ms",
+    async (remainingMs) => {
+      expect(
+        await dispatch({}, { awsRequestId: "r", getRemainingTimeInMillis: () => remainingMs }),
+      ).toMatchObject({ registered: 1 });
+    },
+  );
 
   it("without an identity the restore answers with a command, and the drill opens nothing", async () => {
     vi.stubEnv("CERTKEEP_IDENTITY", "");
     await audit({ clusters: ["prod"] }, CONTEXT);
-    expect(await restore({ cluster: "prod", names: [DOMAIN], apply: true }, CONTEXT)).toEqual({ schema: "certkeep.restore/v1", identity: "absent", cluster: "prod", continue: false, run: `certkeep restore prod ${DOMAIN} --apply`, next: expect.any(String) as string });
+    expect(await restore({ cluster: "prod", names: [DOMAIN], apply: true }, CONTEXT)).toEqual({
+      schema: "certkeep.restore/v1",
+      identity: "absent",
+      cluster: "prod",
+      continue: false,
+      run: `certkeep restore prod ${DOMAIN} --apply`,
+      next: expect.any(String) as string,
+    });
     vi.stubEnv("CERTKEEP_PUBLISH", "s3://bucket/certkeep.yaml");
-    expect(await restore({ cluster: "prod", names: [DOMAIN] }, CONTEXT)).toMatchObject({ run: `certkeep restore prod ${DOMAIN} --config s3://bucket/certkeep.yaml` });
-    expect(await drill({}, CONTEXT)).toMatchObject({ identity: "absent", copies: 1, retention: "needs_identity", lastWhole: null });
+    expect(await restore({ cluster: "prod", names: [DOMAIN] }, CONTEXT)).toMatchObject({
+      run: `certkeep restore prod ${DOMAIN} --config s3://bucket/certkeep.yaml`,
+    });
+    expect(await drill({}, CONTEXT)).toMatchObject({
+      identity: "absent",
+      copies: 1,
+      retention: "needs_identity",
+      lastWhole: null,
+    });
   });
 
   it.each([
@@ -129,14 +225,20 @@ describe("functions as Lambda calls them", () => {
     ["an unknown cluster", { cluster: "prd", all: true }, "one of: prod. Did you mean prod?"],
   ])("a restore of %s is refused, told in the log, and counted", async (_, event, words) => {
     await expect(restore(event, CONTEXT)).rejects.toThrow(words);
-    expect(lines().find(({ level }) => level === "ERROR")).toMatchObject({ message: "restore failed", code: "usage", problem: expect.stringContaining(words) as string });
+    expect(lines().find(({ level }) => level === "ERROR")).toMatchObject({
+      message: "restore failed",
+      code: "usage",
+      problem: expect.stringContaining(words) as string,
+    });
     expect(metric("Failures")).toBe(1);
   });
 
   it("a configuration with a mistake fails each with the place of it, and a drill that can't begin is a failed one", async () => {
     await writeFile(join(folder, "certkeep.yaml"), "recipents: []\n");
     for (const [name, run] of Object.entries({ audit, digest, dispatch, drill, restore })) {
-      await expect(run({ cluster: "prod", all: true }, CONTEXT), `${name}`).rejects.toThrow("certkeep.yaml:1:1");
+      await expect(run({ cluster: "prod", all: true }, CONTEXT), `${name}`).rejects.toThrow(
+        "certkeep.yaml:1:1",
+      );
     }
     expect(metric("DrillFailed")).toBe(1);
     expect(metric("Failures")).toBe(1);
@@ -145,16 +247,31 @@ describe("functions as Lambda calls them", () => {
 
 /** Everything that leaves the functions but sealed copies. */
 async function everything(answers: readonly unknown[]): Promise<string> {
-  const files = (await readdir(join(folder, "state"), { recursive: true, withFileTypes: true }).catch(() => [])).filter((entry) => entry.isFile());
-  const texts = await Promise.all(files.map((entry) => readFile(join(entry.parentPath, entry.name), "utf8")));
-  return [printed, ...texts, ...bodies, ...sink.taken.map(({ text, blocks }) => JSON.stringify([text, blocks])), ...answers.map((answer) => inspect(answer, { depth: 12, showHidden: true, maxStringLength: Infinity }))].join("\n");
+  const files = (
+    await readdir(join(folder, "state"), { recursive: true, withFileTypes: true }).catch(() => [])
+  ).filter((entry) => entry.isFile());
+  const texts = await Promise.all(
+    files.map((entry) => readFile(join(entry.parentPath, entry.name), "utf8")),
+  );
+  return [
+    printed,
+    ...texts,
+    ...bodies,
+    ...sink.taken.map(({ text, blocks }) => JSON.stringify([text, blocks])),
+    ...answers.map((answer) =>
+      inspect(answer, { depth: 12, showHidden: true, maxStringLength: Infinity }),
+    ),
+  ].join("\n");
 }
 
 describe("no key, identity, token or webhook", () => {
   const run = async (answers: unknown[]): Promise<void> => {
     const events: readonly (readonly [typeof audit, unknown])[] = [
       [dispatch, {}],
-      [audit, { Records: [record('{"format":1,"cluster":"prod","queuedAt":"x","intervalMinutes":15}')] }],
+      [
+        audit,
+        { Records: [record('{"format":1,"cluster":"prod","queuedAt":"x","intervalMinutes":15}')] },
+      ],
       [audit, { Records: [record(canaries.join(" "))] }],
       [audit, { clusters: [identity.secret] }],
       [digest, {}],
@@ -165,7 +282,8 @@ describe("no key, identity, token or webhook", () => {
       [restore, { cluster: "prod", names: canaries }],
       [restore, { cluster: identity.secret, all: true }],
     ];
-    for (const [handler, event] of events) answers.push(await handler(event, CONTEXT).catch((error: unknown) => error));
+    for (const [handler, event] of events)
+      answers.push(await handler(event, CONTEXT).catch((error: unknown) => error));
   };
 
   it("would be missed if it leaked", async () => {
@@ -176,24 +294,59 @@ describe("no key, identity, token or webhook", () => {
 
   it.each<[string, () => void | Promise<void>]>([
     ["all is well", () => {}],
-    ["the cluster answers with what it was asked for", () => world.sandbox.intercept(({ path }) => (path.includes("/secrets") ? { kind: "status", status: 500, body: canaries.join(" ") } : undefined))],
-    ["the cluster refuses with a Secret in its words", () => world.sandbox.intercept(({ path }) => (path.includes("/secrets") ? { kind: "status", status: 403, body: canaries.join(" ") } : undefined))],
+    [
+      "the cluster answers with what it was asked for",
+      () =>
+        world.sandbox.intercept(({ path }) =>
+          path.includes("/secrets")
+            ? { kind: "status", status: 500, body: canaries.join(" ") }
+            : undefined,
+        ),
+    ],
+    [
+      "the cluster refuses with a Secret in its words",
+      () =>
+        world.sandbox.intercept(({ path }) =>
+          path.includes("/secrets")
+            ? { kind: "status", status: 403, body: canaries.join(" ") }
+            : undefined,
+        ),
+    ],
     ["Slack takes nothing", () => sink.revoke()],
     ["the identity is none", () => void vi.stubEnv("IDENTITY", identity.secret.slice(0, -4))],
     ["the webhook is none", () => void vi.stubEnv("HOOK", `ftp://${sink.url.split("/").at(-1)}`)],
-    ["the kubeconfig is torn", () => writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig().slice(0, -40), { mode: 0o600 })],
-    ["the states are something else", async () => {
-      for (const entry of await readdir(join(folder, "state"), { recursive: true, withFileTypes: true })) if (entry.isFile()) await writeFile(join(entry.parentPath, entry.name), canaries.join(" "));
-    }],
-    ["a variable holds a secret in place of a URL", () => void vi.stubEnv("CERTKEEP_STATE", identity.secret)],
+    [
+      "the kubeconfig is torn",
+      () =>
+        writeFile(join(folder, "kubeconfig"), world.sandbox.kubeconfig().slice(0, -40), {
+          mode: 0o600,
+        }),
+    ],
+    [
+      "the states are something else",
+      async () => {
+        for (const entry of await readdir(join(folder, "state"), {
+          recursive: true,
+          withFileTypes: true,
+        }))
+          if (entry.isFile())
+            await writeFile(join(entry.parentPath, entry.name), canaries.join(" "));
+      },
+    ],
+    [
+      "a variable holds a secret in place of a URL",
+      () => void vi.stubEnv("CERTKEEP_STATE", identity.secret),
+    ],
   ])("gets out where %s", async (what, trouble) => {
     const answers: unknown[] = [];
     await run(answers);
     await trouble();
     await run(answers);
     // What was put there itself is no leak.
-    if (what === "the states are something else") await rm(join(folder, "state"), { recursive: true, force: true });
+    if (what === "the states are something else")
+      await rm(join(folder, "state"), { recursive: true, force: true });
     const text = await everything(answers);
-    for (const canary of canaries) expect(text.includes(canary), `${canary.slice(0, 8)}…`).toBe(false);
+    for (const canary of canaries)
+      expect(text.includes(canary), `${canary.slice(0, 8)}…`).toBe(false);
   });
 });

@@ -15,7 +15,8 @@ import {
 import { readVectors, type VectorCase } from "../certificate/vector.ts";
 
 const { cases } = readVectors();
-const vector = (name: string): VectorCase => cases.find((entry) => entry.name === name) as VectorCase;
+const vector = (name: string): VectorCase =>
+  cases.find((entry) => entry.name === name) as VectorCase;
 
 function certificates(pem: Buffer): [Certificate, ...Certificate[]] {
   return parsePemBlocks(pem).map(({ bytes }) => parsed(bytes)) as [Certificate, ...Certificate[]];
@@ -37,12 +38,9 @@ describe("Let's Encrypt as data", () => {
         expect(await createVerifier().check(root, root)).toBeNull();
       }
     }
-    expect(LETS_ENCRYPT.anchors.ders.map((der) => parsed(der).subjectCommonName).toSorted()).toEqual([
-      "ISRG Root X1",
-      "ISRG Root X2",
-      "Root YE",
-      "Root YR",
-    ]);
+    expect(
+      LETS_ENCRYPT.anchors.ders.map((der) => parsed(der).subjectCommonName).toSorted(),
+    ).toEqual(["ISRG Root X1", "ISRG Root X2", "Root YE", "Root YR"]);
   });
 
   test("every intermediate leads to an anchor of its own issuer and of no other", async () => {
@@ -52,7 +50,14 @@ describe("Let's Encrypt as data", () => {
         expect(await issuerOf(parsed(der), [], BUILT_IN_ISSUERS, verifier)).toBe(issuer);
       }
     }
-    expect(await issuerOf(parsed(LETS_ENCRYPT_STAGING.anchors.ders[0] as Uint8Array), [], [LETS_ENCRYPT], verifier)).toBeNull();
+    expect(
+      await issuerOf(
+        parsed(LETS_ENCRYPT_STAGING.anchors.ders[0] as Uint8Array),
+        [],
+        [LETS_ENCRYPT],
+        verifier,
+      ),
+    ).toBeNull();
   });
 
   test("limits and back-dating are those of the documentation", () => {
@@ -61,7 +66,9 @@ describe("Let's Encrypt as data", () => {
       perDomain: { count: 50, periodMs: 604_800_000 },
     });
     expect(backdateMsOf(LETS_ENCRYPT, parseInstant("2024-07-25T00:00:00Z"))).toBe(3_510_000);
-    expect(backdateMsOf(LETS_ENCRYPT, parseInstant("2024-07-24T23:59:59.999999999Z"))).toBe(3_600_000);
+    expect(backdateMsOf(LETS_ENCRYPT, parseInstant("2024-07-24T23:59:59.999999999Z"))).toBe(
+      3_600_000,
+    );
   });
 });
 
@@ -81,12 +88,20 @@ describe("a configured issuer", () => {
   test("isn't led to across a gap, unless its known intermediates fill it", async () => {
     expect(await leadsToIssuer(leaf, [], issuer, createVerifier())).toBeNull();
     expect(await leadsToIssuer(leaf, [x2], issuer, createVerifier())).toBeNull();
-    const knowing = createIssuer({ id: "test", title: "Test", anchorsPem: full.roots, intermediatesPem: pem(e1) });
+    const knowing = createIssuer({
+      id: "test",
+      title: "Test",
+      anchorsPem: full.roots,
+      intermediatesPem: pem(e1),
+    });
     expect(await leadsToIssuer(leaf, [x2], knowing, createVerifier())).not.toBeNull();
   });
 
   test("counts what has expired, and what is for clients: it was issued all the same", async () => {
-    for (const name of ["path le expired cross-sign, old anchor", "usage leaf client, intermediate none, root none"]) {
+    for (const name of [
+      "path le expired cross-sign, old anchor",
+      "usage leaf client, intermediate none, root none",
+    ]) {
       const entry = vector(name);
       const [first, ...chain] = certificates(entry.certificate);
       const own = createIssuer({ id: "own", title: "Own", anchorsPem: entry.roots });
@@ -94,15 +109,16 @@ describe("a configured issuer", () => {
     }
   });
 
-  test.each(["signature P-256ca sha256 pss=false (flipped)", "signer without anything", "path cross-signed, first leads nowhere"])(
-    "isn't led to by a signature that doesn't hold or by who may not sign: %s",
-    async (name) => {
-      const entry = vector(name);
-      const [first, ...chain] = certificates(entry.certificate);
-      const own = createIssuer({ id: "own", title: "Own", anchorsPem: entry.roots });
-      expect(await leadsToIssuer(first, chain.slice(0, 1), own, createVerifier())).toBeNull();
-    },
-  );
+  test.each([
+    "signature P-256ca sha256 pss=false (flipped)",
+    "signer without anything",
+    "path cross-signed, first leads nowhere",
+  ])("isn't led to by a signature that doesn't hold or by who may not sign: %s", async (name) => {
+    const entry = vector(name);
+    const [first, ...chain] = certificates(entry.certificate);
+    const own = createIssuer({ id: "own", title: "Own", anchorsPem: entry.roots });
+    expect(await leadsToIssuer(first, chain.slice(0, 1), own, createVerifier())).toBeNull();
+  });
 
   test("ends on cycles and on ladders of doubled steps", async () => {
     for (const name of ["path cycle", "path ladder of 12 to nowhere"]) {

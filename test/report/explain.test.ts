@@ -4,72 +4,206 @@ import { createAuthority } from "../../lib/sandbox/pki.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import { PLAIN } from "../../lib/report/style.ts";
 import { formatState, type StateDocument } from "../../lib/state/document.ts";
-import { explainName, type Explanation } from "../../lib/use/explain.ts";
-import { explainDocument } from "../../lib/use/explain/document.ts";
+import { explainName, type Explanation } from "../../lib/usecases/explain.ts";
+import { explainDocument } from "../../lib/usecases/explain/document.ts";
 import { certificate, NOW_NS, secret, state } from "../finding/fixture.ts";
 import { createMemoryStates } from "../support/memory.ts";
 
 const { root } = createAuthority({ name: "Test" });
 const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
-const issuers = [createIssuer({ id: "letsencrypt", title: "Let's Encrypt", anchorsPem: root.pem, limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" } })];
+const issuers = [
+  createIssuer({
+    id: "letsencrypt",
+    title: "Let's Encrypt",
+    anchorsPem: root.pem,
+    limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" },
+  }),
+];
 
-async function explain(name: string, plan: number | null, ...states: readonly StateDocument[]): Promise<Explanation> {
+async function explain(
+  name: string,
+  plan: number | null,
+  ...states: readonly StateDocument[]
+): Promise<Explanation> {
   const stored = createMemoryStates();
-  for (const one of states) stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
-  return explainName({ states: stored, clock: { nowNs: () => NOW_NS }, kit: { issuers } }, { name, plan, ignore: [] });
+  for (const one of states)
+    stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
+  return explainName(
+    { states: stored, clock: { nowNs: () => NOW_NS }, kit: { issuers } },
+    { name, plan, ignore: [] },
+  );
 }
 
-const page = (explanation: Explanation): string => explainText(explanation, { width: 80, style: PLAIN });
+const page = (explanation: Explanation): string =>
+  explainText(explanation, { width: 80, style: PLAIN });
 
 const HOSTILE = "evil\u001b[2J\u202e\u0007\n<script>`";
 
 describe("the page", () => {
   it("shows what a cluster made up escaped, and offers no command with it", async () => {
     const key = `tail${HOSTILE}/${HOSTILE}`;
-    const one = state({ [key]: secret({ certificates: { tls: certificate({ domain: HOSTILE, names: [HOSTILE, "shop.tail1a2b3.ts.net"], keyFits: true, windows: [], reasons: ["key_mismatch"] }) } }) });
+    const one = state({
+      [key]: secret({
+        certificates: {
+          tls: certificate({
+            domain: HOSTILE,
+            names: [HOSTILE, "shop.tail1a2b3.ts.net"],
+            keyFits: true,
+            windows: [],
+            reasons: ["key_mismatch"],
+          }),
+        },
+      }),
+    });
     const explanation = await explain("shop.tail1a2b3.ts.net", 3, one);
-    for (const text of [page(explanation), page(await explain("certificate_invalid", null, one)), page(await explain(HOSTILE, null, one)), page(await explain("prod", null, one))]) {
+    for (const text of [
+      page(explanation),
+      page(await explain("certificate_invalid", null, one)),
+      page(await explain(HOSTILE, null, one)),
+      page(await explain("prod", null, one)),
+    ]) {
       // oxlint-disable-next-line no-control-regex
       expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
       expect(text).toContain("evil\\u{1b}[2J\\u{202e}\\u{7}\\u{a}");
       expect(text).not.toMatch(/certkeep (explain|restore)[^\n]*evil/);
     }
     expect(page(explanation)).toMatch(/certkeep explain certificate_invalid:[0-9a-f]{12}\n/);
-    expect(JSON.parse(JSON.stringify(explainDocument(explanation)))).toMatchObject({ kind: "certificate" });
+    expect(JSON.parse(JSON.stringify(explainDocument(explanation)))).toMatchObject({
+      kind: "certificate",
+    });
   });
 
   it("finds that finding again by the reference that the command names", async () => {
-    const one = state({ "tailscale/x": secret({ certificates: { tls: certificate({ domain: HOSTILE, windows: [], reasons: ["key_mismatch"] }) } }) });
-    const [reference = ""] = /certificate_invalid:[0-9a-f]{12}/.exec(page(await explain("certificate_invalid", null, one))) ?? [];
-    expect((await explain(reference, null, one)).findings).toMatchObject([{ code: "certificate_invalid", subject: { name: HOSTILE } }]);
+    const one = state({
+      "tailscale/x": secret({
+        certificates: {
+          tls: certificate({ domain: HOSTILE, windows: [], reasons: ["key_mismatch"] }),
+        },
+      }),
+    });
+    const [reference = ""] =
+      /certificate_invalid:[0-9a-f]{12}/.exec(
+        page(await explain("certificate_invalid", null, one)),
+      ) ?? [];
+    expect((await explain(reference, null, one)).findings).toMatchObject([
+      { code: "certificate_invalid", subject: { name: HOSTILE } },
+    ]);
   });
 
   it("shows the newest twenty of a thousand issuances, and a set of a hundred names in a few words", async () => {
-    const names = Array.from({ length: 100 }, (_, i) => `n${String(i).padStart(3, "0")}.example.com`);
-    const history = Array.from({ length: 1000 }, (_, i) => ({ issuer: "letsencrypt", serial: (i + 1).toString(16), names, notBeforeMs: Number(NOW_NS / 1_000_000n) - (1000 - i) * 3_600_000, notAfterMs: Number(NOW_NS / 1_000_000n) + 86_400_000, sctMs: null, backdateMs: 0, sources: [{ kind: "secret", cluster: "prod", where: "shop/x", firstSeenMs: Number(NOW_NS / 1_000_000n) }], claimedBy: null }));
-    const text = page(await explain("n050.example.com", null, state({}, { evidence: { issuances: history } })));
+    const names = Array.from(
+      { length: 100 },
+      (_, i) => `n${String(i).padStart(3, "0")}.example.com`,
+    );
+    const history = Array.from({ length: 1000 }, (_, i) => ({
+      issuer: "letsencrypt",
+      serial: (i + 1).toString(16),
+      names,
+      notBeforeMs: Number(NOW_NS / 1_000_000n) - (1000 - i) * 3_600_000,
+      notAfterMs: Number(NOW_NS / 1_000_000n) + 86_400_000,
+      sctMs: null,
+      backdateMs: 0,
+      sources: [
+        {
+          kind: "secret",
+          cluster: "prod",
+          where: "shop/x",
+          firstSeenMs: Number(NOW_NS / 1_000_000n),
+        },
+      ],
+      claimedBy: null,
+    }));
+    const text = page(
+      await explain("n050.example.com", null, state({}, { evidence: { issuances: history } })),
+    );
     expect(text).toContain("Issued by Let's Encrypt (1000)\n  980 earlier ones, then:");
-    expect(text.replaceAll(/\s+/g, " ")).toContain("this set of names, n000.example.com and 99 other names: none of 5 is left");
+    expect(text.replaceAll(/\s+/g, " ")).toContain(
+      "this set of names, n000.example.com and 99 other names: none of 5 is left",
+    );
     expect(text).toContain("No Secret holds it now.");
     expect(text.split("\n").length).toBeLessThan(80);
   });
 
   it("says what isn't known: an issuer without limits, one that nobody knows, a certificate that never was", async () => {
-    const corp = page(await explain("a.example.com", 2, state({ "x/a": secret({ certificates: { tls: certificate({ domain: null, names: ["a.example.com"], issuer: "corp" }) } }) })));
-    expect(corp).toContain("a.example.com: no limit of corp is known; limits: in certkeep.yaml says one.");
+    const corp = page(
+      await explain(
+        "a.example.com",
+        2,
+        state({
+          "x/a": secret({
+            certificates: {
+              tls: certificate({ domain: null, names: ["a.example.com"], issuer: "corp" }),
+            },
+          }),
+        }),
+      ),
+    );
+    expect(corp).toContain(
+      "a.example.com: no limit of corp is known; limits: in certkeep.yaml says one.",
+    );
     expect(corp).toContain("No limit of its issuer is known.");
-    const unknown = await explain("a.example.com", null, state({ "x/a": secret({ certificates: { tls: certificate({ domain: null, names: ["a.example.com"], issuer: null, windows: [], reasons: ["unknown_issuer"] }) } }) }));
-    expect(page(unknown).replaceAll(/\s+/g, " ")).toContain("There is no good copy, and who issued it is not known: ask its owner how it gets another.");
-    const pending = await explain("x.ts.net", null, state({ "x/a": secret({ certificates: {}, gaps: { tls: { domain: "x.ts.net", state: "empty", reasons: [], since: "2026-11-20T00:00:00Z", held: null } } }) }));
+    const unknown = await explain(
+      "a.example.com",
+      null,
+      state({
+        "x/a": secret({
+          certificates: {
+            tls: certificate({
+              domain: null,
+              names: ["a.example.com"],
+              issuer: null,
+              windows: [],
+              reasons: ["unknown_issuer"],
+            }),
+          },
+        }),
+      }),
+    );
+    expect(page(unknown).replaceAll(/\s+/g, " ")).toContain(
+      "There is no good copy, and who issued it is not known: ask its owner how it gets another.",
+    );
+    const pending = await explain(
+      "x.ts.net",
+      null,
+      state({
+        "x/a": secret({
+          certificates: {},
+          gaps: {
+            tls: {
+              domain: "x.ts.net",
+              state: "empty",
+              reasons: [],
+              since: "2026-11-20T00:00:00Z",
+              held: null,
+            },
+          },
+        }),
+      }),
+    );
     expect(page(pending)).toContain("No certificate was ever stored.");
   });
 
   it("says “as last seen” of a cluster that can't be reached", async () => {
     const one = state();
-    const unread = [{ scope: "cluster", code: "cluster_unreachable", message: "no", since: "2026-11-23T10:00:00Z" }];
-    const gone = { ...one, audit: one.audit === null ? null : { ...one.audit, complete: false, lastReachedAt: "2026-11-23T09:00:00Z", unread } };
+    const unread = [
+      {
+        scope: "cluster",
+        code: "cluster_unreachable",
+        message: "no",
+        since: "2026-11-23T10:00:00Z",
+      },
+    ];
+    const gone = {
+      ...one,
+      audit:
+        one.audit === null
+          ? null
+          : { ...one.audit, complete: false, lastReachedAt: "2026-11-23T09:00:00Z", unread },
+    };
     const text = page(await explain("shop.tail1a2b3.ts.net", null, gone)).replaceAll(/\s+/g, " ");
-    expect(text).toContain("As last seen at 2026-11-23T09:00:00Z: the cluster can't be reached now.");
+    expect(text).toContain(
+      "As last seen at 2026-11-23T09:00:00Z: the cluster can't be reached now.",
+    );
     expect(text).toContain("Secrets of prod (cluster unreachable since 2026-11-23T10:00:00Z)");
   });
 });

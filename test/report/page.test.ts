@@ -20,19 +20,26 @@ describe("the page", () => {
 
   it("allows its own script and style by their digests, and nothing else", () => {
     const policy = between(page, 'http-equiv="Content-Security-Policy" content="', '"');
-    const digest = (content: string): string => `'sha256-${createHash("sha256").update(content).digest("base64")}'`;
-    expect(policy).toBe(`default-src 'none'; script-src ${digest(between(page, "</script>\n<script>", "</script>"))}; style-src ${digest(between(page, "<style>", "</style>"))}; base-uri 'none'; form-action 'none'`);
+    const digest = (content: string): string =>
+      `'sha256-${createHash("sha256").update(content).digest("base64")}'`;
+    expect(policy).toBe(
+      `default-src 'none'; script-src ${digest(between(page, "</script>\n<script>", "</script>"))}; style-src ${digest(between(page, "<style>", "</style>"))}; base-uri 'none'; form-action 'none'`,
+    );
     expect(page.match(/<script/g)).toHaveLength(2);
     expect(page).not.toMatch(/ style="| on[a-z]+="|javascript:/);
   });
 
   it("names no address", () => {
-    expect(page.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\/|url\(|@import|<link|<img|<iframe/);
+    expect(page.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(
+      /https?:\/\/|url\(|@import|<link|<img|<iframe/,
+    );
   });
 
   it("says what needs people, what isn't known, and what is locked out, without its script", () => {
     const text = page.slice(0, page.indexOf('<script type="application/json"'));
-    expect(between(text, "<h1>", "</h1>")).toBe("4 need you today, 1 soon, 236 certificates fine, 12 not known, 1 cluster not seen since 03:00 UTC");
+    expect(between(text, "<h1>", "</h1>")).toBe(
+      "4 need you today, 1 soon, 236 certificates fine, 12 not known, 1 cluster not seen since 03:00 UTC",
+    );
     expect(text).toContain("certkeep explain soon0.prod.example");
     expect(text).toContain("None of 5 left: locked out");
     expect(text).toContain(">locked out</text>");
@@ -40,12 +47,18 @@ describe("the page", () => {
   });
 
   it("holds every certificate once", () => {
-    const data = JSON.parse(between(page, '<script type="application/json" id="data">', "</script>")) as { rows: unknown[][] };
+    const data = JSON.parse(
+      between(page, '<script type="application/json" id="data">', "</script>"),
+    ) as { rows: unknown[][] };
     expect(data.rows).toHaveLength(252);
   });
 
   it("shows hostile text as text", () => {
-    const bad = pageHtml(fleet([cluster(EVIL, 1, { [`a/${EVIL}`]: secret({ certificates: { tls: lasting(3, EVIL) } }) })]));
+    const bad = pageHtml(
+      fleet([
+        cluster(EVIL, 1, { [`a/${EVIL}`]: secret({ certificates: { tls: lasting(3, EVIL) } }) }),
+      ]),
+    );
     expect(bad.match(/<script/g)).toHaveLength(2);
     expect(bad).not.toMatch(/<img|<!--|\u202e/);
     expect(bad).toContain("&lt;img src=x onerror=alert(1)&gt;");
@@ -57,7 +70,13 @@ describe("the page", () => {
   });
 
   it("of nothing says that nothing is known", () => {
-    const empty = pageHtml({ summaries: [], rows: [], budgets: [], unregistered: [], atMs: NOW_MS });
+    const empty = pageHtml({
+      summaries: [],
+      rows: [],
+      budgets: [],
+      unregistered: [],
+      atMs: NOW_MS,
+    });
     expect(empty).toContain("<h1>Nothing is known: no cluster was audited yet</h1>");
   });
 });
@@ -76,16 +95,33 @@ describe("escaping", () => {
 
 describe("a budget's course", () => {
   it("is drawn within its frame for any numbers", () => {
-    const number = fc.oneof(fc.integer({ min: -10, max: 100 }), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY));
-    const time = fc.oneof(fc.integer({ min: NOW_MS - 1e10, max: NOW_MS + 1e10 }), fc.constantFrom(Number.NaN, -1, 1e18));
+    const number = fc.oneof(
+      fc.integer({ min: -10, max: 100 }),
+      fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY),
+    );
+    const time = fc.oneof(
+      fc.integer({ min: NOW_MS - 1e10, max: NOW_MS + 1e10 }),
+      fc.constantFrom(Number.NaN, -1, 1e18),
+    );
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 1, max: 60 }), fc.option(time), fc.option(time), fc.array(fc.record({ atMs: time, left: number })), (remaining, capacity, nextSlotMs, fullAtMs, levels) => {
-        const [base] = BUDGETS;
-        if (base === undefined) throw new Error("no budget");
-        const chart = levelChart({ ...base, remaining, capacity, nextSlotMs, fullAtMs, levels }, NOW_MS);
-        expect(chart).not.toMatch(/NaN|Infinity|undefined/);
-        for (const [, x] of chart.matchAll(/[MH](-?[\d.]+)/g)) expect(Number(x) >= 0 && Number(x) <= 336).toBe(true);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 60 }),
+        fc.integer({ min: 1, max: 60 }),
+        fc.option(time),
+        fc.option(time),
+        fc.array(fc.record({ atMs: time, left: number })),
+        (remaining, capacity, nextSlotMs, fullAtMs, levels) => {
+          const [base] = BUDGETS;
+          if (base === undefined) throw new Error("no budget");
+          const chart = levelChart(
+            { ...base, remaining, capacity, nextSlotMs, fullAtMs, levels },
+            NOW_MS,
+          );
+          expect(chart).not.toMatch(/NaN|Infinity|undefined/);
+          for (const [, x] of chart.matchAll(/[MH](-?[\d.]+)/g))
+            expect(Number(x) >= 0 && Number(x) <= 336).toBe(true);
+        },
+      ),
     );
   });
 });

@@ -1,6 +1,6 @@
 /** Causes as people read them: what the page says of each, and text of a log in a terminal, in Slack and in a browser. */
 import { describe, expect, it } from "vitest";
-import { attachCauses } from "../../lib/finding/cause/attach.ts";
+import { attachCauses } from "../../lib/diagnosis/attach.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { createFinding } from "../../lib/finding/finding.ts";
 import { issuanceFindings } from "../../lib/finding/issuance.ts";
@@ -15,9 +15,24 @@ import { summarize } from "../../lib/report/summary.ts";
 import { createAuthority } from "../../lib/sandbox/pki.ts";
 import { takeMessage } from "../../lib/sandbox/slack.ts";
 import { formatState, type StateDocument } from "../../lib/state/document.ts";
-import { explainName } from "../../lib/use/explain.ts";
-import { explainDocument } from "../../lib/use/explain/document.ts";
-import { acrossOf, answer, DAY_MS, event, history, HOUR_MS, issued, KEY, look, NAME, NOW_MS, observed, sign, window } from "../finding/cause/support.ts";
+import { explainName } from "../../lib/usecases/explain.ts";
+import { explainDocument } from "../../lib/usecases/explain/document.ts";
+import {
+  acrossOf,
+  answer,
+  DAY_MS,
+  event,
+  history,
+  HOUR_MS,
+  issued,
+  KEY,
+  look,
+  NAME,
+  NOW_MS,
+  observed,
+  sign,
+  window,
+} from "../diagnosis/support.ts";
 import { NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
 import { createMemoryStates } from "../support/memory.ts";
 import { planDigest } from "../../lib/report/digest.ts";
@@ -25,91 +40,253 @@ import { ROUTE, SETTINGS } from "./support.ts";
 
 const { root } = createAuthority({ name: "Test" });
 const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
-const issuers = [createIssuer({ id: "letsencrypt", title: "Let's Encrypt", anchorsPem: root.pem, limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" } })];
+const issuers = [
+  createIssuer({
+    id: "letsencrypt",
+    title: "Let's Encrypt",
+    anchorsPem: root.pem,
+    limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" },
+  }),
+];
 
-async function explain(name: string, ...states: readonly StateDocument[]): Promise<{ readonly text: string; readonly words: string; readonly json: { issuances: { budget: object | null }[]; diagnoses: { verdict: string; causes: { code: string; confidence: string; evidence: { source: string; text: string; at: string }[]; measures: { command: string | null }[] }[]; missing: { code: string }[] }[]; looks: unknown[] } }> {
+async function explain(
+  name: string,
+  ...states: readonly StateDocument[]
+): Promise<{
+  readonly text: string;
+  readonly words: string;
+  readonly json: {
+    issuances: { budget: object | null }[];
+    diagnoses: {
+      verdict: string;
+      causes: {
+        code: string;
+        confidence: string;
+        evidence: { source: string; text: string; at: string }[];
+        measures: { command: string | null }[];
+      }[];
+      missing: { code: string }[];
+    }[];
+    looks: unknown[];
+  };
+}> {
   const stored = createMemoryStates();
-  for (const one of states) stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
-  const explanation = await explainName({ states: stored, clock: { nowNs: () => NOW_NS }, kit: { issuers } }, { name, plan: null, ignore: [] });
+  for (const one of states)
+    stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
+  const explanation = await explainName(
+    { states: stored, clock: { nowNs: () => NOW_NS }, kit: { issuers } },
+    { name, plan: null, ignore: [] },
+  );
   const text = explainText(explanation, { width: 80, style: PLAIN });
-  return { text, words: text.replaceAll(/\s+/g, " "), json: JSON.parse(JSON.stringify(explainDocument(explanation))) };
+  return {
+    text,
+    words: text.replaceAll(/\s+/g, " "),
+    json: JSON.parse(JSON.stringify(explainDocument(explanation))),
+  };
 }
 
-const reissued = (over: Parameters<typeof observed>[0] = {}, rest: Parameters<typeof secret>[0] = {}): StateDocument => state({ [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") }, ...rest }) }, { ...observed(over), evidence: history([[2 * DAY_MS, "a1"]]) });
+const reissued = (
+  over: Parameters<typeof observed>[0] = {},
+  rest: Parameters<typeof secret>[0] = {},
+): StateDocument =>
+  state(
+    { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") }, ...rest }) },
+    { ...observed(over), evidence: history([[2 * DAY_MS, "a1"]]) },
+  );
 
 describe("the section Why", () => {
   it("tells the cause, its evidence with source and time, how sure it is, and what to do", async () => {
-    const { text, words, json } = await explain(NAME, reissued({ access: [answer("patch", false)], signs: [sign("issued"), sign("store_write_failed", { code: "forbidden" })] }));
+    const { text, words, json } = await explain(
+      NAME,
+      reissued({
+        access: [answer("patch", false)],
+        signs: [sign("issued"), sign("store_write_failed", { code: "forbidden" })],
+      }),
+    );
     expect(text).toContain("\nWhy\n");
-    expect(words).toContain("1 certificate issued without need within a week, the last at 2026-11-23T09:00:00Z.");
-    expect(words).toContain("Storage, proven: because its owner can't write the Secret (forbidden since 2026-11-23T07:00:00Z).");
-    expect(words).toContain(`· access review of ${KEY}: system:serviceaccount:tailscale:pg may not patch it, since 2026-11-23T07:00:00Z at the latest; asked at 2026-11-23T11:59:00Z.`);
-    expect(words).toContain("· log of tailscale/pg-0/tailscale: 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z:");
+    expect(words).toContain(
+      "1 certificate issued without need within a week, the last at 2026-11-23T09:00:00Z.",
+    );
+    expect(words).toContain(
+      "Storage, proven: because its owner can't write the Secret (forbidden since 2026-11-23T07:00:00Z).",
+    );
+    expect(words).toContain(
+      `· access review of ${KEY}: system:serviceaccount:tailscale:pg may not patch it, since 2026-11-23T07:00:00Z at the latest; asked at 2026-11-23T11:59:00Z.`,
+    );
+    expect(words).toContain(
+      "· log of tailscale/pg-0/tailscale: 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z:",
+    );
     expect(text).toContain(`    kubectl get rolebinding ${NAME} -n tailscale -o yaml\n`);
-    expect(json.diagnoses).toMatchObject([{ verdict: "caused", causes: [{ code: "storage", confidence: "proven" }], missing: [] }]);
-    expect(json.diagnoses[0]?.causes[0]?.evidence[0]).toMatchObject({ source: "access", at: "2026-11-23T11:59:00Z" });
+    expect(json.diagnoses).toMatchObject([
+      { verdict: "caused", causes: [{ code: "storage", confidence: "proven" }], missing: [] },
+    ]);
+    expect(json.diagnoses[0]?.causes[0]?.evidence[0]).toMatchObject({
+      source: "access",
+      at: "2026-11-23T11:59:00Z",
+    });
   });
 
   it("says plainly that no needless reissue was seen, and what would not have shown", async () => {
-    const quiet = state({ [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) }, observed());
-    expect((await explain(NAME, quiet)).words).toContain("Why No needless reissue was seen, and nothing that would lead to one. Issued by");
+    const quiet = state(
+      { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) },
+      observed(),
+    );
+    expect((await explain(NAME, quiet)).words).toContain(
+      "Why No needless reissue was seen, and nothing that would lead to one. Issued by",
+    );
     const blind = await explain(NAME, { ...quiet, observations: undefined });
-    expect(blind.words).toContain("No needless reissue was seen. Not known here: logs not enabled, access reviews not enabled, Events not enabled. A certificate that was issued and never stored shows in logs alone.");
-    expect(blind.text).toContain("    certkeep clusters add prod --parts secrets --parts parents --parts diagnosis\n");
+    expect(blind.words).toContain(
+      "No needless reissue was seen. Not known here: logs not enabled, access reviews not enabled, Events not enabled. A certificate that was issued and never stored shows in logs alone.",
+    );
+    expect(blind.text).toContain(
+      "    certkeep clusters add prod --parts secrets --parts parents --parts diagnosis\n",
+    );
   });
 
   it("says that the cause is unknown, with the setting that would show it", async () => {
-    const { words, json } = await explain(NAME, reissued({ looks: [look("logs", { code: "debug_off", scope: "tailscale/operator-1/operator" }), look("events", { code: "timeout", sinceMs: NOW_MS - DAY_MS, unread: "2 pages" }), look("access")] }, { shape: "operator" }));
-    expect(words).toContain("Cause unknown: logs without certificate lines: they are written at debug level alone, Events timed out since 2026-11-22T12:00:00Z.");
+    const { words, json } = await explain(
+      NAME,
+      reissued(
+        {
+          looks: [
+            look("logs", { code: "debug_off", scope: "tailscale/operator-1/operator" }),
+            look("events", { code: "timeout", sinceMs: NOW_MS - DAY_MS, unread: "2 pages" }),
+            look("access"),
+          ],
+        },
+        { shape: "operator" },
+      ),
+    );
+    expect(words).toContain(
+      "Cause unknown: logs without certificate lines: they are written at debug level alone, Events timed out since 2026-11-22T12:00:00Z.",
+    );
     expect(words).toContain("operatorConfig.logging=debug");
     expect(words).toContain("Left unread: events of tailscale (timeout, 2 pages).");
-    expect(json.diagnoses).toMatchObject([{ verdict: "unknown", causes: [], missing: [{ code: "debug_off" }, { code: "timeout" }] }]);
+    expect(json.diagnoses).toMatchObject([
+      { verdict: "unknown", causes: [], missing: [{ code: "debug_off" }, { code: "timeout" }] },
+    ]);
     expect(json.looks).toHaveLength(2);
   });
 
   it("names each place where several of a source failed, and offers no doctor for what is read on next time", async () => {
-    const { words } = await explain(NAME, reissued({ looks: [look("logs", { code: "gap", unread: "1 line binary, broken or too long" }), look("logs", { code: "gap", scope: "tailscale/pg-0/other", sinceMs: NOW_MS - DAY_MS }), look("events"), look("access")] }));
-    expect(words).toContain("Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To see it: wait for the next audit, which reads on;");
+    const { words } = await explain(
+      NAME,
+      reissued({
+        looks: [
+          look("logs", { code: "gap", unread: "1 line binary, broken or too long" }),
+          look("logs", { code: "gap", scope: "tailscale/pg-0/other", sinceMs: NOW_MS - DAY_MS }),
+          look("events"),
+          look("access"),
+        ],
+      }),
+    );
+    expect(words).toContain(
+      "Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To see it: wait for the next audit, which reads on;",
+    );
     expect(words).not.toContain("certkeep doctor");
-    expect(words).toContain("Left unread: logs of tailscale/pg-0/tailscale (a gap, 1 line binary, broken or too long); logs of tailscale/pg-0/other (a gap).");
+    expect(words).toContain(
+      "Left unread: logs of tailscale/pg-0/tailscale (a gap, 1 line binary, broken or too long); logs of tailscale/pg-0/other (a gap).",
+    );
   });
 
   it("says once what is silent in many clusters, its own first", async () => {
-    const forbidden = (cluster: string): StateDocument => ({ ...state({}, observed({ looks: [look("logs", { code: "forbidden", sinceMs: NOW_MS - DAY_MS })] })), cluster, title: cluster });
-    const { words } = await explain(NAME, ...["a", "b", "c", "d", "e"].map(forbidden), reissued({ looks: [look("logs", { code: "forbidden", sinceMs: NOW_MS - HOUR_MS })] }));
-    expect(words).toContain("logs of prod, a, b and 3 more (forbidden since 2026-11-22T12:00:00Z).");
+    const forbidden = (cluster: string): StateDocument => ({
+      ...state(
+        {},
+        observed({ looks: [look("logs", { code: "forbidden", sinceMs: NOW_MS - DAY_MS })] }),
+      ),
+      cluster,
+      title: cluster,
+    });
+    const { words } = await explain(
+      NAME,
+      ...["a", "b", "c", "d", "e"].map(forbidden),
+      reissued({ looks: [look("logs", { code: "forbidden", sinceMs: NOW_MS - HOUR_MS })] }),
+    );
+    expect(words).toContain(
+      "logs of prod, a, b and 3 more (forbidden since 2026-11-22T12:00:00Z).",
+    );
   });
 
   it("shows beside the shared budget what a cluster's log claims, and leaves the number as it is", async () => {
-    const claims = (history([[2 * HOUR_MS, "d1"], [90 * 60_000, "d2"], [HOUR_MS, "d3"]], { claimedBy: "prod", where: "tailscale/pg-0/tailscale" }) as { issuances: unknown[] }).issuances;
-    const lost = { ...state({ [KEY]: secret({ certificates: { tls: issued(10 * DAY_MS, "b2") } }) }, observed()), evidence: { issuances: claims } };
+    const claims = (
+      history(
+        [
+          [2 * HOUR_MS, "d1"],
+          [90 * 60_000, "d2"],
+          [HOUR_MS, "d3"],
+        ],
+        { claimedBy: "prod", where: "tailscale/pg-0/tailscale" },
+      ) as { issuances: unknown[] }
+    ).issuances;
+    const lost = {
+      ...state({ [KEY]: secret({ certificates: { tls: issued(10 * DAY_MS, "b2") } }) }, observed()),
+      evidence: { issuances: claims },
+    };
     const { words, json } = await explain(NAME, lost);
-    expect(words).toContain(`this set of names, ${NAME}: at most 5 of 5 are left, perhaps fewer, since no source shows every issuance. The log of prod claims 3 more within a week, which nothing else shows: with them at most 2 of 5 are left.`);
-    expect(json.issuances[0]?.budget).toMatchObject({ atMost: 5, claimed: [{ cluster: "prod", count: 3, atMost: 2 }] });
+    expect(words).toContain(
+      `this set of names, ${NAME}: at most 5 of 5 are left, perhaps fewer, since no source shows every issuance. The log of prod claims 3 more within a week, which nothing else shows: with them at most 2 of 5 are left.`,
+    );
+    expect(json.issuances[0]?.budget).toMatchObject({
+      atMost: 5,
+      claimed: [{ cluster: "prod", count: 3, atMost: 2 }],
+    });
     // A renewal takes nothing from its domain, whoever claims it.
-    expect(words).not.toContain("of 50 are left, perhaps fewer, since no source shows every issuance. The log of prod");
+    expect(words).not.toContain(
+      "of 50 are left, perhaps fewer, since no source shows every issuance. The log of prod",
+    );
   });
 
   it("tells of a limit that a refusal names and that isn't the one counted with", async () => {
-    const refusal = { issuer: "letsencrypt", kind: "domain", key: "tail1a2b3.ts.net", retryAtMs: NOW_MS + HOUR_MS, seenAtMs: NOW_MS - HOUR_MS, cluster: "prod", where: "tailscale/pg-0/tailscale", burst: 300 };
+    const refusal = {
+      issuer: "letsencrypt",
+      kind: "domain",
+      key: "tail1a2b3.ts.net",
+      retryAtMs: NOW_MS + HOUR_MS,
+      seenAtMs: NOW_MS - HOUR_MS,
+      cluster: "prod",
+      where: "tailscale/pg-0/tailscale",
+      burst: 300,
+    };
     const of = reissued();
-    const { words } = await explain(NAME, { ...of, evidence: { ...(of.evidence as object), refusals: [refusal] } });
+    const { words } = await explain(NAME, {
+      ...of,
+      evidence: { ...(of.evidence as object), refusals: [refusal] },
+    });
     expect(words).toContain("at most 50 of 50 are left");
-    expect(words).toContain("Cluster prod claims a refusal until 2026-11-23T13:00:00Z (tailscale/pg-0/tailscale). A refusal tells of a limit of 300 for tail1a2b3.ts.net; 50 is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.");
-    const { words: usual } = await explain(NAME, { ...of, evidence: { ...(of.evidence as object), refusals: [{ ...refusal, burst: 50 }] } });
+    expect(words).toContain(
+      "Cluster prod claims a refusal until 2026-11-23T13:00:00Z (tailscale/pg-0/tailscale). A refusal tells of a limit of 300 for tail1a2b3.ts.net; 50 is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.",
+    );
+    const { words: usual } = await explain(NAME, {
+      ...of,
+      evidence: { ...(of.evidence as object), refusals: [{ ...refusal, burst: 50 }] },
+    });
     expect(usual).not.toContain("A refusal tells of a limit");
   });
 
   it("says of a race once what holds in both clusters", async () => {
-    const one = state({ [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) }, observed());
-    const two = { ...state({ [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS + 60_000, "c3") } }) }, observed()), cluster: "dr", title: "dr" };
+    const one = state(
+      { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) },
+      observed(),
+    );
+    const two = {
+      ...state(
+        { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS + 60_000, "c3") } }) },
+        observed(),
+      ),
+      cluster: "dr",
+      title: "dr",
+    };
     const { text } = await explain(NAME, one, two);
     expect(text.match(/Race, proven/g)).toHaveLength(1);
   });
 
   it("tells of a cluster and of a domain which names want a cause", async () => {
     const of = reissued({ access: [answer("patch", false)] });
-    for (const name of ["prod", "tail1a2b3.ts.net"]) expect((await explain(name, of)).words).toContain(`Why ${NAME}: Because its owner can't write the Secret`);
+    for (const name of ["prod", "tail1a2b3.ts.net"])
+      expect((await explain(name, of)).words).toContain(
+        `Why ${NAME}: Because its owner can't write the Secret`,
+      );
   });
 });
 
@@ -120,63 +297,181 @@ describe("a finding's cause in one line", () => {
     const summary = summarize(of, { atNs: NOW_NS, ignore: [], across });
     const finding = summary.findings.find(({ code }) => code === "reissued_without_need");
     const why = "Because its owner can't write the Secret (forbidden since 2026-11-23T07:00:00Z).";
-    expect(finding).toMatchObject({ why, advice: "mend what makes its owner ask for another; explain says how", cause: "reissued_without_need:storage" });
+    expect(finding).toMatchObject({
+      why,
+      advice: "mend what makes its owner ask for another; explain says how",
+      cause: "reissued_without_need:storage",
+    });
     expect(finding?.evidence).toContain("cause storage (proven)");
-    expect(findingLines({ findings: summary.findings, nowNs: NOW_NS, width: 200, style: PLAIN, several: false })).toContain(`    ${why}`);
+    expect(
+      findingLines({
+        findings: summary.findings,
+        nowNs: NOW_NS,
+        width: 200,
+        style: PLAIN,
+        several: false,
+      }),
+    ).toContain(`    ${why}`);
     const rows = [...certificateRows(of, summary.findings, NOW_NS, true)];
     expect(rows[0]?.why).toBe(why);
-    const page = pageHtml({ summaries: [summary], rows, budgets: [], unregistered: [], atMs: NOW_MS });
-    expect(page).toContain('<p class="why">Because its owner can&#39;t write the Secret (forbidden since <time');
-    const { message } = planDigest({ summaries: [summary], budgets: [], unregistered: [], record: null, nowMs: NOW_MS, settings: SETTINGS, route: ROUTE });
-    expect(JSON.stringify(message === null ? null : slackMessage(message))).toContain("Because its owner can't write the Secret (forbidden since <!date^");
+    const page = pageHtml({
+      summaries: [summary],
+      rows,
+      budgets: [],
+      unregistered: [],
+      atMs: NOW_MS,
+    });
+    expect(page).toContain(
+      '<p class="why">Because its owner can&#39;t write the Secret (forbidden since <time',
+    );
+    const { message } = planDigest({
+      summaries: [summary],
+      budgets: [],
+      unregistered: [],
+      record: null,
+      nowMs: NOW_MS,
+      settings: SETTINGS,
+      route: ROUTE,
+    });
+    expect(JSON.stringify(message === null ? null : slackMessage(message))).toContain(
+      "Because its owner can't write the Secret (forbidden since <!date^",
+    );
   });
 
   it("says of a needless reissue that its cause is unknown, and of an overdue renewal only a cause that is known", () => {
     const across = acrossOf(reissued());
-    expect(attachCauses(issuanceFindings(across, "prod"), reissued(), across).map(({ code, why }) => [code, why])).toEqual([["reissued_without_need", "Cause unknown: logs, Events and access reviews were read and name none."]]);
-    const late = state({ [KEY]: secret({ certificates: { tls: issued(71 * DAY_MS, "b2") } }) }, observed());
+    expect(
+      attachCauses(issuanceFindings(across, "prod"), reissued(), across).map(({ code, why }) => [
+        code,
+        why,
+      ]),
+    ).toEqual([
+      [
+        "reissued_without_need",
+        "Cause unknown: logs, Events and access reviews were read and name none.",
+      ],
+    ]);
+    const late = state(
+      { [KEY]: secret({ certificates: { tls: issued(71 * DAY_MS, "b2") } }) },
+      observed(),
+    );
     const own = evaluateState(late, NOW_NS, NOW);
-    expect(attachCauses(own, late, acrossOf(late)).map(({ code, why }) => [code, why])).toEqual([["renewal_overdue", null]]);
+    expect(attachCauses(own, late, acrossOf(late)).map(({ code, why }) => [code, why])).toEqual([
+      ["renewal_overdue", null],
+    ]);
     const failing = { ...late, ...observed({ signs: [sign("dns_failed", { code: "resolver" })] }) };
-    expect(attachCauses(own, failing, acrossOf(failing))[0]?.why).toBe("Because a name could not be looked up (3 times, last at 2026-11-23T11:00:00Z).");
+    expect(attachCauses(own, failing, acrossOf(failing))[0]?.why).toBe(
+      "Because a name could not be looked up (3 times, last at 2026-11-23T11:00:00Z).",
+    );
   });
 });
 
 const EVIL = `\u001b[2J\u001b]0;owned\u0007\u202e<!channel> <@U123> <https://evil.example|ok> *bold* \`code\` </script><img src=x onerror=alert(1)> $(reboot)`;
 
 it("is no finding where the issuer asked for the renewal or had revoked the one before", () => {
-  const codes = (over: Parameters<typeof observed>[0]): string[] => issuanceFindings(acrossOf(reissued(over)), "prod").map(({ code }) => code);
+  const codes = (over: Parameters<typeof observed>[0]): string[] =>
+    issuanceFindings(acrossOf(reissued(over)), "prod").map(({ code }) => code);
   expect(codes({})).toEqual(["reissued_without_need"]);
   expect(codes({ windows: [window("00A1", { startMs: NOW_MS - 5 * HOUR_MS })] })).toEqual([]);
-  expect(codes({ revocations: [{ issuer: "letsencrypt", serial: "a1", revokedMs: NOW_MS - 5 * HOUR_MS, reason: null, list: "", askedMs: NOW_MS, nextMs: NOW_MS }] })).toEqual([]);
+  expect(
+    codes({
+      revocations: [
+        {
+          issuer: "letsencrypt",
+          serial: "a1",
+          revokedMs: NOW_MS - 5 * HOUR_MS,
+          reason: null,
+          list: "",
+          askedMs: NOW_MS,
+          nextMs: NOW_MS,
+        },
+      ],
+    }),
+  ).toEqual([]);
 });
 
 it("tells of a domain's budget what uses it up", () => {
   const domain = "tail1a2b3.ts.net";
-  const evidence = { issuances: Array.from({ length: 45 }, (_, i) => (history([[(i + 1) * 60_000, `d${i}`]], { names: [`runner-${i}.${domain}`], where: `ci/r${i}` }) as { issuances: unknown[] }).issuances).flat() };
+  const evidence = {
+    issuances: Array.from(
+      { length: 45 },
+      (_, i) =>
+        (
+          history([[(i + 1) * 60_000, `d${i}`]], {
+            names: [`runner-${i}.${domain}`],
+            where: `ci/r${i}`,
+          }) as { issuances: unknown[] }
+        ).issuances,
+    ).flat(),
+  };
   const of = state({}, { ...observed(), evidence });
   const across = acrossOf(of);
   const [finding] = attachCauses(issuanceFindings(across, "prod"), of, across);
-  expect(finding).toMatchObject({ code: "domain_budget_low", why: `Most likely because pods come and go under new names: 45 of the form runner-*.${domain} within a week, 45 of them gone again, and one more cause.` });
+  expect(finding).toMatchObject({
+    code: "domain_budget_low",
+    why: `Most likely because pods come and go under new names: 45 of the form runner-*.${domain} within a week, 45 of them gone again, and one more cause.`,
+  });
 });
 
 describe("text that a log made up", () => {
   const forged = reissued(
     {
-      signs: [sign("store_write_failed", { code: EVIL, sample: EVIL, where: `tailscale/${EVIL}/x` }), sign("replaces_refused", { domain: EVIL, sample: EVIL })],
-      access: [answer(EVIL, false, { account: `system:serviceaccount:tailscale:${EVIL}`, reason: EVIL })],
-      events: [event("HTTPSNotEnabled", { namespace: "tailscale", object: `Ingress/${EVIL}`, message: EVIL })],
-      looks: [look("logs", { scope: `tailscale/${EVIL}`, code: EVIL, sinceMs: NOW_MS, unread: EVIL })],
+      signs: [
+        sign("store_write_failed", { code: EVIL, sample: EVIL, where: `tailscale/${EVIL}/x` }),
+        sign("replaces_refused", { domain: EVIL, sample: EVIL }),
+      ],
+      access: [
+        answer(EVIL, false, { account: `system:serviceaccount:tailscale:${EVIL}`, reason: EVIL }),
+      ],
+      events: [
+        event("HTTPSNotEnabled", {
+          namespace: "tailscale",
+          object: `Ingress/${EVIL}`,
+          message: EVIL,
+        }),
+      ],
+      looks: [
+        look("logs", { scope: `tailscale/${EVIL}`, code: EVIL, sinceMs: NOW_MS, unread: EVIL }),
+      ],
     },
-    { parent: { apiVersion: "networking.k8s.io/v1", kind: "Ingress", namespace: "tailscale", name: EVIL } },
+    {
+      parent: {
+        apiVersion: "networking.k8s.io/v1",
+        kind: "Ingress",
+        namespace: "tailscale",
+        name: EVIL,
+      },
+    },
   );
   const across = acrossOf(forged);
   const summary = summarize(forged, { atNs: NOW_NS, ignore: [], across });
 
   it("moves no cursor and hides nothing in a terminal, and stands in no command", async () => {
     const { text } = await explain(NAME, forged);
-    const report = findingLines({ findings: summary.findings, nowNs: NOW_NS, width: 80, style: PLAIN, several: false }).join("\n");
-    const reason = findingLines({ findings: [createFinding({ code: "expired", subject: { cluster: "prod", namespace: null, secret: null, name: null }, seen: "x", why: EVIL }, NOW)], nowNs: NOW_NS, width: 80, style: PLAIN, several: false }).join("\n");
+    const report = findingLines({
+      findings: summary.findings,
+      nowNs: NOW_NS,
+      width: 80,
+      style: PLAIN,
+      several: false,
+    }).join("\n");
+    const reason = findingLines({
+      findings: [
+        createFinding(
+          {
+            code: "expired",
+            subject: { cluster: "prod", namespace: null, secret: null, name: null },
+            seen: "x",
+            why: EVIL,
+          },
+          NOW,
+        ),
+      ],
+      nowNs: NOW_NS,
+      width: 80,
+      style: PLAIN,
+      several: false,
+    }).join("\n");
     for (const shown of [text, report, reason]) {
       // oxlint-disable-next-line no-control-regex
       expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
@@ -186,7 +481,13 @@ describe("text that a log made up", () => {
   });
 
   it("is no markup in a page", () => {
-    const page = pageHtml({ summaries: [summary], rows: [...certificateRows(forged, summary.findings, NOW_NS, true)], budgets: [], unregistered: [], atMs: NOW_MS });
+    const page = pageHtml({
+      summaries: [summary],
+      rows: [...certificateRows(forged, summary.findings, NOW_NS, true)],
+      budgets: [],
+      unregistered: [],
+      atMs: NOW_MS,
+    });
     expect(page.match(/<script/g)).toHaveLength(2);
     // oxlint-disable-next-line no-control-regex
     expect(page).not.toMatch(/<img|[\u001b\u202e]/);
@@ -194,7 +495,15 @@ describe("text that a log made up", () => {
   });
 
   it("mentions, links and formats nothing in Slack, which takes it", () => {
-    const { message } = planDigest({ summaries: [summary], budgets: [], unregistered: [], record: null, nowMs: NOW_MS, settings: SETTINGS, route: ROUTE });
+    const { message } = planDigest({
+      summaries: [summary],
+      budgets: [],
+      unregistered: [],
+      record: null,
+      nowMs: NOW_MS,
+      settings: SETTINGS,
+      route: ROUTE,
+    });
     if (message === null) throw new Error("no message");
     const sent = slackMessage(message);
     expect(takeMessage(JSON.stringify(sent))).toBeTypeOf("object");

@@ -14,7 +14,11 @@ let cpuMs: number;
 beforeAll(async () => {
   const from = process.cpuUsage();
   sandbox = await startSandbox({ clock: () => nowMs });
-  list = fillDemoCluster(sandbox, { authority, staging: createAuthority({ name: "Staging" }), nowMs });
+  list = fillDemoCluster(sandbox, {
+    authority,
+    staging: createAuthority({ name: "Staging" }),
+    nowMs,
+  });
   const { user, system } = process.cpuUsage(from);
   cpuMs = (user + system) / 1000;
   await sandbox.stop();
@@ -38,7 +42,9 @@ function pairOf(entry: DemoSecret): { certificate: string; key: string } {
 }
 
 const blocks = (pem: string): X509Certificate[] =>
-  [...pem.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/gu)].map(([block]) => new X509Certificate(block));
+  [...pem.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/gu)].map(
+    ([block]) => new X509Certificate(block),
+  );
 
 /** What is wrong with a pair, by the plainest means. */
 function wrongWith(entry: DemoSecret): string | null {
@@ -47,10 +53,16 @@ function wrongWith(entry: DemoSecret): string | null {
   const [leaf, intermediate] = blocks(certificate);
   if (leaf === undefined) return "not_a_certificate";
   if (!leaf.checkPrivateKey(createPrivateKey(key))) return "wrong_key";
-  if (entry.domain !== null && !entry.domain.startsWith("*") && leaf.checkHost(entry.domain) === undefined) return "wrong_name";
+  if (
+    entry.domain !== null &&
+    !entry.domain.startsWith("*") &&
+    leaf.checkHost(entry.domain) === undefined
+  )
+    return "wrong_name";
   if (intermediate === undefined) return "missing_intermediate";
   const root = new X509Certificate(authority.root.pem);
-  if (!leaf.verify(intermediate.publicKey) || !intermediate.verify(root.publicKey)) return "unknown";
+  if (!leaf.verify(intermediate.publicKey) || !intermediate.verify(root.publicKey))
+    return "unknown";
   const left = leaf.validToDate.getTime() - nowMs;
   if (left < 0) return "expired";
   return left < 15 * 86_400_000 ? "expiring_soon" : null;
@@ -86,16 +98,27 @@ describe("the demo's cluster", () => {
       expect({ name: entry.name, wrong }).toEqual({ name: entry.name, wrong: meant });
     }
     const troubles = withCertificate.flatMap(({ trouble }) => (trouble === null ? [] : [trouble]));
-    expect(troubles.toSorted()).toEqual(
-      ["expired", "expiring_soon", "fields_emptied", "missing_intermediate", "not_a_certificate", "pending", "staging", "unknown_issuer", "wrong_key", "wrong_name"],
-    );
+    expect(troubles.toSorted()).toEqual([
+      "expired",
+      "expiring_soon",
+      "fields_emptied",
+      "missing_intermediate",
+      "not_a_certificate",
+      "pending",
+      "staging",
+      "unknown_issuer",
+      "wrong_key",
+      "wrong_name",
+    ]);
   });
 
   it("keeps certificates in the operator's forms", () => {
     const operator = stored(list.find(({ shape }) => shape === "operator") as DemoSecret);
     expect(operator.type).toBe("Opaque");
     expect(operator.metadata.labels).toBeUndefined();
-    const fields = Object.keys(operator.data ?? {}).map((name) => name.replace(/^profile-[0-9a-f]{4}$/u, "profile-X"));
+    const fields = Object.keys(operator.data ?? {}).map((name) =>
+      name.replace(/^profile-[0-9a-f]{4}$/u, "profile-X"),
+    );
     expect(fields.toSorted()).toEqual([
       "_current-profile",
       "_machinekey",
@@ -115,7 +138,9 @@ describe("the demo's cluster", () => {
         "tailscale.com/parent-resource-type": "ingress",
       });
       const parent = metadata.labels?.["tailscale.com/parent-resource"] ?? "";
-      expect(sandbox.get(metadata.labels?.["tailscale.com/parent-resource-ns"] ?? "", parent, "Ingress")).not.toBeNull();
+      expect(
+        sandbox.get(metadata.labels?.["tailscale.com/parent-resource-ns"] ?? "", parent, "Ingress"),
+      ).not.toBeNull();
     }
     for (const entry of list.filter(({ shape }) => shape === "standalone")) {
       const secret = stored(entry);

@@ -20,7 +20,9 @@ const create = (name = "a") => client.request("POST", secrets, { metadata: { nam
 describe("a fault", () => {
   it("answers with a status and headers in place of an effect, for the requests it is meant for", async () => {
     const stop = sandbox.intercept(({ verb }) =>
-      verb === "create" ? { kind: "status", status: 429, headers: { "retry-after": "7" } } : undefined,
+      verb === "create"
+        ? { kind: "status", status: 429, headers: { "retry-after": "7" } }
+        : undefined,
     );
     const refused = await create();
     expect(refused.status).toBe(429);
@@ -85,8 +87,13 @@ describe("a fault", () => {
     await create("a");
     await create("b");
     const first = await client.request("GET", `${secrets}?limit=1`);
-    sandbox.intercept(({ query }) => (query["continue"] === undefined ? undefined : { kind: "expire" }));
-    const second = await client.request("GET", `${secrets}?limit=1&continue=${first.body.metadata.continue}`);
+    sandbox.intercept(({ query }) =>
+      query["continue"] === undefined ? undefined : { kind: "expire" },
+    );
+    const second = await client.request(
+      "GET",
+      `${secrets}?limit=1&continue=${first.body.metadata.continue}`,
+    );
     expect(second.status).toBe(410);
   });
 
@@ -94,11 +101,16 @@ describe("a fault", () => {
     await create("a");
     const before = (await client.request("GET", `${secrets}/a`)).body;
     sandbox.intercept(({ verb }) => {
-      if (verb === "update") sandbox.put([{ metadata: { namespace: "shop", name: "a" }, stringData: { by: "another" } }]);
+      if (verb === "update")
+        sandbox.put([
+          { metadata: { namespace: "shop", name: "a" }, stringData: { by: "another" } },
+        ]);
       return undefined;
     });
     const late = await client.request("PUT", `${secrets}/a`, { ...before, data: { by: "bWU=" } });
     expect(late.status).toBe(409);
-    expect(sandbox.get("shop", "a")?.data).toEqual({ by: Buffer.from("another").toString("base64") });
+    expect(sandbox.get("shop", "a")?.data).toEqual({
+      by: Buffer.from("another").toString("base64"),
+    });
   });
 });

@@ -5,7 +5,13 @@ import { type ContractServer, contractAccounts, contractNamespace } from "../con
 import { createClient } from "../e2e/support/client.ts";
 
 /** Opens a watch and gives the first `count` events. */
-export function openWatch(server: string, caPem: string, token: string, path: string, count: number): Promise<unknown[]> {
+export function openWatch(
+  server: string,
+  caPem: string,
+  token: string,
+  path: string,
+  count: number,
+): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}`, accept: "application/json" };
     const outgoing = request(new URL(path, server), { ca: caPem, headers }, (incoming) => {
@@ -25,9 +31,15 @@ export function openWatch(server: string, caPem: string, token: string, path: st
 }
 
 /** A sandbox with the accounts of the contract. */
-export async function startSandboxServer(): Promise<{ server: ContractServer; stop(): Promise<void> }> {
+export async function startSandboxServer(): Promise<{
+  server: ContractServer;
+  stop(): Promise<void>;
+}> {
   const tokens = Object.fromEntries(
-    Object.entries(contractAccounts).map(([name, rules]) => [`token-of-${name}`, serviceAccount(contractNamespace, name, rules)]),
+    Object.entries(contractAccounts).map(([name, rules]) => [
+      `token-of-${name}`,
+      serviceAccount(contractNamespace, name, rules),
+    ]),
   );
   const sandbox = await startSandbox({ tokens, namespaces: [contractNamespace] });
   const clientFor = (token: string | null) => createClient(sandbox.url, sandbox.caPem, token);
@@ -43,7 +55,8 @@ export async function startSandboxServer(): Promise<{ server: ContractServer; st
       admin,
       clients,
       expireContinue: async () => sandbox.expireContinueTokens(),
-      watch: (path, count) => openWatch(sandbox.url, sandbox.caPem, sandbox.adminToken, path, count),
+      watch: (path, count) =>
+        openWatch(sandbox.url, sandbox.caPem, sandbox.adminToken, path, count),
     },
     stop: async () => {
       for (const client of [admin, ...Object.values(clients)]) client.close();

@@ -14,15 +14,32 @@ import { nodeState } from "./support.ts";
 const host = "shop.tail1a2b3.ts.net";
 
 describe("isHostName", () => {
-  it.each([host, "A.b", "a.1", "xn--bcher-kva.example", `${"a".repeat(63)}.b`])("takes %s", (name) => {
-    expect(isHostName(name)).toBe(true);
-  });
-  it.each(["", "a", "ca", "tls", "a.", ".a", "a..b", "-a.b", "a-.b", "a_b.c", "*.a.b", "a b.c", "ä.b", `${"a".repeat(64)}.b`, `${"a.".repeat(125)}b`, "a.b\n"])(
-    "refuses %j",
+  it.each([host, "A.b", "a.1", "xn--bcher-kva.example", `${"a".repeat(63)}.b`])(
+    "takes %s",
     (name) => {
-      expect(isHostName(name)).toBe(false);
+      expect(isHostName(name)).toBe(true);
     },
   );
+  it.each([
+    "",
+    "a",
+    "ca",
+    "tls",
+    "a.",
+    ".a",
+    "a..b",
+    "-a.b",
+    "a-.b",
+    "a_b.c",
+    "*.a.b",
+    "a b.c",
+    "ä.b",
+    `${"a".repeat(64)}.b`,
+    `${"a.".repeat(125)}b`,
+    "a.b\n",
+  ])("refuses %j", (name) => {
+    expect(isHostName(name)).toBe(false);
+  });
 });
 
 describe("hostOfField", () => {
@@ -32,7 +49,12 @@ describe("hostOfField", () => {
 });
 
 describe("allowedFields", () => {
-  const rows: readonly [Shape, string, "certificate" | "account-key" | "standby" | "replaced", readonly string[]][] = [
+  const rows: readonly [
+    Shape,
+    string,
+    "certificate" | "account-key" | "standby" | "replaced",
+    readonly string[],
+  ][] = [
     ["operator", host, "certificate", [`${host}.crt`, `${host}.key`]],
     ["operator", "acme-account", "account-key", ["acme-account.key.pem"]],
     ["operator", "tls", "certificate", []],
@@ -47,7 +69,12 @@ describe("allowedFields", () => {
     ["proxygroup-state", host, "certificate", []],
     ["proxygroup-state", "acme-account", "account-key", ["acme-account.key.pem"]],
     ["acme-accounts", "_default", "account-key", ["_default.acme-account.key.pem"]],
-    ["acme-accounts", "some_one.example.com", "account-key", ["some_one.example.com.acme-account.key.pem"]],
+    [
+      "acme-accounts",
+      "some_one.example.com",
+      "account-key",
+      ["some_one.example.com.acme-account.key.pem"],
+    ],
     ["acme-accounts", "a/b", "account-key", []],
     ["recorder", host, "certificate", [`${host}.crt`, `${host}.key`]],
     ["recorder", "acme-account", "account-key", []],
@@ -90,8 +117,17 @@ describe("labels and annotations", () => {
   });
 
   it("keeps labels sorted, valid and few", () => {
-    const labels: Record<string, unknown> = { b: "1", a: "2", bad: "not a value", number: 3, long: "x".repeat(64) };
-    expect(Object.entries(keptLabels("tls", labels))).toEqual([["a", "2"], ["b", "1"]]);
+    const labels: Record<string, unknown> = {
+      b: "1",
+      a: "2",
+      bad: "not a value",
+      number: 3,
+      long: "x".repeat(64),
+    };
+    expect(Object.entries(keptLabels("tls", labels))).toEqual([
+      ["a", "2"],
+      ["b", "1"],
+    ]);
     for (let i = 0; i < 200; i += 1) labels[`n${i}`] = "v";
     expect(Object.keys(keptLabels("tls", labels))).toHaveLength(MAX_LABELS);
   });
@@ -100,7 +136,13 @@ describe("labels and annotations", () => {
     const leak = "kubectl.kubernetes.io/last-applied-configuration";
     expect(isKeptAnnotation("tls", leak)).toBe(false);
     expect(isKeptAnnotation("ha-ingress", "cert-manager.io/issuer-name")).toBe(false);
-    expect(keptAnnotations("tls", { [leak]: "{}", "cert-manager.io/issuer-name": "le", "cert-manager.io/alt-names": "x".repeat(40_000) })).toEqual({
+    expect(
+      keptAnnotations("tls", {
+        [leak]: "{}",
+        "cert-manager.io/issuer-name": "le",
+        "cert-manager.io/alt-names": "x".repeat(40_000),
+      }),
+    ).toEqual({
       "cert-manager.io/issuer-name": "le",
     });
   });

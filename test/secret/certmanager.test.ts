@@ -4,7 +4,10 @@ import { createAuthority } from "../../lib/sandbox/pki.ts";
 import { certManagerVerdict, isCertManagers, renewalTimeNs } from "../../lib/secret/certmanager.ts";
 
 const authority = createAuthority();
-const validity = { notBefore: new Date("2026-10-01T00:00:00Z"), notAfter: new Date("2026-12-30T00:00:00Z") };
+const validity = {
+  notBefore: new Date("2026-10-01T00:00:00Z"),
+  notAfter: new Date("2026-12-30T00:00:00Z"),
+};
 const issued = authority.issue({ names: ["a.example"], ...validity });
 const other = authority.issue({ names: ["a.example"], ...validity });
 const alone = authority.issue({ names: ["a.example"], ...validity, noIntermediate: true });
@@ -15,18 +18,60 @@ const renewal = "2026-11-30T00:00:00Z";
 describe("certManagerVerdict", () => {
   const rows: readonly [string, string, string, string, string | null][] = [
     ["a good pair", issued.certificatePem, issued.keyPem, "2026-10-02T00:00:00Z", null],
-    ["a chain that leads nowhere", alone.certificatePem, alone.keyPem, "2026-10-02T00:00:00Z", null],
+    [
+      "a chain that leads nowhere",
+      alone.certificatePem,
+      alone.keyPem,
+      "2026-10-02T00:00:00Z",
+      null,
+    ],
     ["before it begins", issued.certificatePem, issued.keyPem, "2020-01-01T00:00:00Z", null],
-    ["just before renewal", issued.certificatePem, issued.keyPem, "2026-11-29T23:59:59.999999999Z", null],
+    [
+      "just before renewal",
+      issued.certificatePem,
+      issued.keyPem,
+      "2026-11-29T23:59:59.999999999Z",
+      null,
+    ],
     ["at renewal", issued.certificatePem, issued.keyPem, renewal, "renewal_due"],
     ["expired", issued.certificatePem, issued.keyPem, "2027-01-01T00:00:00Z", "renewal_due"],
     ["no key", issued.certificatePem, "", renewal, "missing_data"],
     ["no certificate", "", issued.keyPem, renewal, "missing_data"],
-    ["another's key", issued.certificatePem, other.keyPem, "2026-10-02T00:00:00Z", "public_keys_differ"],
-    ["a key that isn't one", issued.certificatePem, "key", "2026-10-02T00:00:00Z", "invalid_private_key"],
-    ["a key with a label it doesn't know", issued.certificatePem, issued.keyPem.replaceAll("EC PRIVATE", "OTHER PRIVATE"), "2026-10-02T00:00:00Z", "invalid_private_key"],
-    ["a certificate that isn't one", "certificate", issued.keyPem, "2026-10-02T00:00:00Z", "invalid_certificate"],
-    ["a block in the chain that isn't one", issued.certificatePem + other.keyPem, issued.keyPem, "2026-10-02T00:00:00Z", "invalid_certificate"],
+    [
+      "another's key",
+      issued.certificatePem,
+      other.keyPem,
+      "2026-10-02T00:00:00Z",
+      "public_keys_differ",
+    ],
+    [
+      "a key that isn't one",
+      issued.certificatePem,
+      "key",
+      "2026-10-02T00:00:00Z",
+      "invalid_private_key",
+    ],
+    [
+      "a key with a label it doesn't know",
+      issued.certificatePem,
+      issued.keyPem.replaceAll("EC PRIVATE", "OTHER PRIVATE"),
+      "2026-10-02T00:00:00Z",
+      "invalid_private_key",
+    ],
+    [
+      "a certificate that isn't one",
+      "certificate",
+      issued.keyPem,
+      "2026-10-02T00:00:00Z",
+      "invalid_certificate",
+    ],
+    [
+      "a block in the chain that isn't one",
+      issued.certificatePem + other.keyPem,
+      issued.keyPem,
+      "2026-10-02T00:00:00Z",
+      "invalid_certificate",
+    ],
   ];
   it.each(rows)("%s", (_title, certificate, key, at, reason) => {
     const verdict = certManagerVerdict(bytes(certificate), bytes(key), parseInstant(at));

@@ -3,8 +3,12 @@ import type { Secret } from "../../lib/secret/secret.ts";
 export const b64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
 
 /** A Secret whose values are given in the clear. */
-export function secretOf(parts: Partial<Omit<Secret, "data">> & { readonly data?: Readonly<Record<string, string>> } = {}): Secret {
-  const data = Object.fromEntries(Object.entries(parts.data ?? {}).map(([field, text]) => [field, b64(text)]));
+export function secretOf(
+  parts: Partial<Omit<Secret, "data">> & { readonly data?: Readonly<Record<string, string>> } = {},
+): Secret {
+  const data = Object.fromEntries(
+    Object.entries(parts.data ?? {}).map(([field, text]) => [field, b64(text)]),
+  );
   return {
     namespace: "tailscale",
     name: "some",

@@ -9,7 +9,16 @@ const QUARTER = 15 * MINUTE;
 
 function finished(ms: number): StateDocument["audit"] {
   const at = new Date(ms).toISOString();
-  return { startedAt: at, finishedAt: at, complete: true, lastCompleteAt: at, lastReachedAt: at, unread: [], secrets: 0, foreign: 0 };
+  return {
+    startedAt: at,
+    finishedAt: at,
+    complete: true,
+    lastCompleteAt: at,
+    lastReachedAt: at,
+    unread: [],
+    secrets: 0,
+    foreign: 0,
+  };
 }
 
 describe("since the last audit", () => {
@@ -18,7 +27,11 @@ describe("since the last audit", () => {
     ["a minute ago", finished(NOW - MINUTE), MINUTE],
     ["by a clock slightly ahead", finished(NOW + 5 * MINUTE), 0],
     ["by a clock that was set wrong", finished(NOW + 5 * MINUTE + 1), null],
-    ["at an instant that is none", { ...finished(NOW), finishedAt: "yesterday" } as StateDocument["audit"], null],
+    [
+      "at an instant that is none",
+      { ...finished(NOW), finishedAt: "yesterday" } as StateDocument["audit"],
+      null,
+    ],
   ])("%s", (_, audit, expected) => {
     expect(sinceAudit(audit, NOW)).toBe(expected);
   });
@@ -44,7 +57,10 @@ describe("due", () => {
       let last: number | null = null;
       for (let turn = 0; turn < 20; turn += 1) {
         const now: number = turn * QUARTER;
-        expect(isDue(last === null ? null : now - last, QUARTER), `turn ${turn}, ${tookMs} ms`).toBe(true);
+        expect(
+          isDue(last === null ? null : now - last, QUARTER),
+          `turn ${turn}, ${tookMs} ms`,
+        ).toBe(true);
         last = now + tookMs;
       }
     }
@@ -60,7 +76,12 @@ it.each([
 });
 
 it("a cluster that was just registered isn't overdue yet; one that was audited counts from there", () => {
-  const identity = { key: "uid-1", uid: "1", caSha256: null, pin: { caSha256: null, by: "person", at: new Date(NOW - MINUTE).toISOString() } };
+  const identity = {
+    key: "uid-1",
+    uid: "1",
+    caSha256: null,
+    pin: { caSha256: null, by: "person", at: new Date(NOW - MINUTE).toISOString() },
+  };
   expect(sinceAuditOrPin({ audit: null, identity }, NOW)).toBe(MINUTE);
   expect(sinceAuditOrPin({ audit: finished(NOW - 2 * MINUTE), identity }, NOW)).toBe(2 * MINUTE);
   expect(sinceAuditOrPin({ audit: null, identity: null }, NOW)).toBeNull();

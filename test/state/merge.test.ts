@@ -1,7 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatState, parseState, STATE_FORMAT, type CopyRecord, type StateDocument } from "../../lib/state/document.ts";
-import { calledBy, identityKey, mergePin, pinnedBy, refreshIdentity, sameCluster } from "../../lib/state/identity.ts";
+import {
+  formatState,
+  parseState,
+  STATE_FORMAT,
+  type CopyRecord,
+  type StateDocument,
+} from "../../lib/state/document.ts";
+import {
+  calledBy,
+  identityKey,
+  mergePin,
+  pinnedBy,
+  refreshIdentity,
+  sameCluster,
+} from "../../lib/state/identity.ts";
 import { mergeStates } from "../../lib/state/merge.ts";
 import { certificate, secret, state } from "../finding/fixture.ts";
 
@@ -9,17 +22,52 @@ const T = (minute: number): string => `2026-11-23T12:${String(minute).padStart(2
 
 function audited(at: number, over: Partial<StateDocument>): StateDocument {
   const base = state({}, over);
-  return { ...base, audit: { startedAt: T(at), finishedAt: T(at), complete: true, lastCompleteAt: T(at), lastReachedAt: T(at), unread: [], secrets: 0, foreign: 0 } };
+  return {
+    ...base,
+    audit: {
+      startedAt: T(at),
+      finishedAt: T(at),
+      complete: true,
+      lastCompleteAt: T(at),
+      lastReachedAt: T(at),
+      unread: [],
+      secrets: 0,
+      foreign: 0,
+    },
+  };
 }
 
 const copy = (over: Partial<CopyRecord>): CopyRecord => ({
-  namespace: "n", secret: "s", shape: "tls", fieldBase: "tls", kind: "certificate", names: ["a"], issuer: null, serial: "1", sha256: "a", notBefore: T(0), notAfter: T(59), issuedAt: T(0), account: null, digest: "d", key: "k", recordedAt: T(1), seenValid: false, liveFrom: T(1), liveUntil: T(1), ...over,
+  namespace: "n",
+  secret: "s",
+  shape: "tls",
+  fieldBase: "tls",
+  kind: "certificate",
+  names: ["a"],
+  issuer: null,
+  serial: "1",
+  sha256: "a",
+  notBefore: T(0),
+  notAfter: T(59),
+  issuedAt: T(0),
+  account: null,
+  digest: "d",
+  key: "k",
+  recordedAt: T(1),
+  seenValid: false,
+  liveFrom: T(1),
+  liveUntil: T(1),
+  ...over,
 });
 
 describe("merging two audits' states", () => {
   it("takes the later look at a Secret, whichever was written first", () => {
-    const early = audited(5, { secrets: { "n/a": secret({ recordedAt: T(5), resourceVersion: "5" }) } });
-    const late = audited(6, { secrets: { "n/a": secret({ recordedAt: T(6), resourceVersion: "6" }) } });
+    const early = audited(5, {
+      secrets: { "n/a": secret({ recordedAt: T(5), resourceVersion: "5" }) },
+    });
+    const late = audited(6, {
+      secrets: { "n/a": secret({ recordedAt: T(6), resourceVersion: "6" }) },
+    });
     expect(mergeStates(early, late).secrets["n/a"]?.resourceVersion).toBe("6");
     expect(mergeStates(late, early).secrets["n/a"]?.resourceVersion).toBe("6");
   });
@@ -31,7 +79,17 @@ describe("merging two audits' states", () => {
   });
 
   it("lets a Secret that was made again outlive its loss", () => {
-    const gone = audited(5, { lost: { "n/a": { how: "lost", incident: null, lostAt: T(5), lastSeenAt: T(4), record: secret({ recordedAt: T(1), uid: "old" }) } } });
+    const gone = audited(5, {
+      lost: {
+        "n/a": {
+          how: "lost",
+          incident: null,
+          lostAt: T(5),
+          lastSeenAt: T(4),
+          record: secret({ recordedAt: T(1), uid: "old" }),
+        },
+      },
+    });
     const back = audited(6, { secrets: { "n/a": secret({ recordedAt: T(6), uid: "new" }) } });
     for (const merged of [mergeStates(gone, back), mergeStates(back, gone)]) {
       expect(merged.lost).toEqual({});
@@ -40,21 +98,43 @@ describe("merging two audits' states", () => {
   });
 
   it("unites the spans in which a copy was live, and never forgets a retirement", () => {
-    const a = audited(5, { copies: { v: copy({ liveFrom: T(1), liveUntil: T(5), retired: { at: T(5), reason: "leaked" } }) } });
-    const b = audited(6, { copies: { v: copy({ liveFrom: T(3), liveUntil: T(6), seenValid: true }), w: copy({}) } });
+    const a = audited(5, {
+      copies: {
+        v: copy({ liveFrom: T(1), liveUntil: T(5), retired: { at: T(5), reason: "leaked" } }),
+      },
+    });
+    const b = audited(6, {
+      copies: { v: copy({ liveFrom: T(3), liveUntil: T(6), seenValid: true }), w: copy({}) },
+    });
     for (const merged of [mergeStates(a, b), mergeStates(b, a)]) {
-      expect(merged.copies["v"]).toMatchObject({ liveFrom: T(1), liveUntil: T(6), seenValid: true, retired: { reason: "leaked" } });
+      expect(merged.copies["v"]).toMatchObject({
+        liveFrom: T(1),
+        liveUntil: T(6),
+        seenValid: true,
+        retired: { reason: "leaked" },
+      });
       expect(merged.copies["w"]).toBeDefined();
     }
   });
 
   it("keeps a person's pin, whoever writes last", () => {
     const identity = { key: "uid-1", uid: "1", caSha256: "new" };
-    const audit = audited(6, { identity: { ...identity, pin: pinnedBy("audit", { uid: null, caSha256: "first" }, T(1)) } });
-    const person = audited(5, { identity: { ...identity, pin: pinnedBy("person", { uid: null, caSha256: "new" }, T(5)) } });
+    const audit = audited(6, {
+      identity: { ...identity, pin: pinnedBy("audit", { uid: null, caSha256: "first" }, T(1)) },
+    });
+    const person = audited(5, {
+      identity: { ...identity, pin: pinnedBy("person", { uid: null, caSha256: "new" }, T(5)) },
+    });
     const older = audited(5, { identity });
-    for (const merged of [mergeStates(audit, person), mergeStates(person, audit), mergeStates(person, older), mergeStates(older, person)]) expect(merged.identity?.pin).toEqual({ caSha256: "new", by: "person", at: T(5) });
-    const of = (by: "audit" | "person", minute: number) => pinnedBy(by, { uid: null, caSha256: String(minute) }, T(minute));
+    for (const merged of [
+      mergeStates(audit, person),
+      mergeStates(person, audit),
+      mergeStates(person, older),
+      mergeStates(older, person),
+    ])
+      expect(merged.identity?.pin).toEqual({ caSha256: "new", by: "person", at: T(5) });
+    const of = (by: "audit" | "person", minute: number) =>
+      pinnedBy(by, { uid: null, caSha256: String(minute) }, T(minute));
     expect(mergePin(of("person", 1), of("person", 2))?.at).toBe(T(2));
     expect(mergePin(of("audit", 1), of("audit", 2))?.at).toBe(T(1));
   });
@@ -66,8 +146,20 @@ describe("merging two audits' states", () => {
   });
 
   it("is the same whoever comes first, for what matters", () => {
-    const records = fc.dictionary(fc.constantFrom("n/a", "n/b", "n/c"), fc.integer({ min: 0, max: 3 }).map((at) => secret({ recordedAt: T(at), resourceVersion: String(at) })));
-    const copies = fc.dictionary(fc.constantFrom("v", "w"), fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 })).map(([from, until]) => copy({ liveFrom: T(Math.min(from, until)), liveUntil: T(Math.max(from, until)) })));
+    const records = fc.dictionary(
+      fc.constantFrom("n/a", "n/b", "n/c"),
+      fc
+        .integer({ min: 0, max: 3 })
+        .map((at) => secret({ recordedAt: T(at), resourceVersion: String(at) })),
+    );
+    const copies = fc.dictionary(
+      fc.constantFrom("v", "w"),
+      fc
+        .tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 }))
+        .map(([from, until]) =>
+          copy({ liveFrom: T(Math.min(from, until)), liveUntil: T(Math.max(from, until)) }),
+        ),
+    );
     fc.assert(
       fc.property(records, copies, records, copies, (recordsA, copiesA, recordsB, copiesB) => {
         const a = audited(7, { secrets: recordsA, copies: copiesA });
@@ -89,18 +181,34 @@ describe("a state document", () => {
 
   it("is refused, with its place, wherever it is cut", () => {
     const text = formatState(state());
-    fc.assert(fc.property(fc.integer({ min: 0, max: text.length - 3 }), (end) => !parseState(text.slice(0, end)).ok));
-    const wrong = formatState({ ...state(), secrets: { "n/a": { ...secret(), uid: 7 as unknown as string } } });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: text.length - 3 }),
+        (end) => !parseState(text.slice(0, end)).ok,
+      ),
+    );
+    const wrong = formatState({
+      ...state(),
+      secrets: { "n/a": { ...secret(), uid: 7 as unknown as string } },
+    });
     expect(parseState(wrong)).toMatchObject({ ok: false, newer: false, place: "secrets.n/a.uid" });
   });
 
   it("of a format that only a newer version reads is told as newer", () => {
-    expect(parseState(formatState({ ...state(), readableFrom: STATE_FORMAT + 1 }))).toMatchObject({ ok: false, newer: true });
+    expect(parseState(formatState({ ...state(), readableFrom: STATE_FORMAT + 1 }))).toMatchObject({
+      ok: false,
+      newer: true,
+    });
     expect(parseState(formatState({ ...state(), format: STATE_FORMAT + 1 })).ok).toBe(true);
   });
 
   it("never makes reading throw", () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => typeof parseState(text).ok === "boolean"));
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.json()),
+        (text) => typeof parseState(text).ok === "boolean",
+      ),
+    );
   });
 });
 
@@ -120,7 +228,9 @@ describe("the identity of a cluster", () => {
   it("is called by its name, or by its context where it has none, reached or not", () => {
     const server = identityKey({ uid: null, caSha256: null }, "https://a");
     expect(calledBy({ cluster: "prod", title: "prod", identity: { key: "uid-u1" } })).toBe("prod");
-    expect(calledBy({ cluster: "uid-u1", title: "here", identity: { key: "uid-u1" } })).toBe("here");
+    expect(calledBy({ cluster: "uid-u1", title: "here", identity: { key: "uid-u1" } })).toBe(
+      "here",
+    );
     expect(calledBy({ cluster: server, title: "here", identity: null })).toBe("here");
     expect(calledBy({ cluster: "prod", title: "prod", identity: null })).toBe("prod");
   });
@@ -129,6 +239,10 @@ describe("the identity of a cluster", () => {
     expect(identityKey(known, "https://a")).toBe("uid-u1");
     expect(identityKey({ uid: null, caSha256: "c1" }, "https://a")).toBe("ca-c1");
     expect(identityKey({ uid: null, caSha256: null }, "https://a")).toMatch(/^server-/);
-    expect(refreshIdentity({ key: "ca-c1", uid: null, caSha256: "c1" }, known)).toEqual({ key: "ca-c1", uid: "u1", caSha256: "c1" });
+    expect(refreshIdentity({ key: "ca-c1", uid: null, caSha256: "c1" }, known)).toEqual({
+      key: "ca-c1",
+      uid: "u1",
+      caSha256: "c1",
+    });
   });
 });

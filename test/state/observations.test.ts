@@ -2,7 +2,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mergeStates } from "../../lib/state/merge.ts";
-import { boundObservations, carryObservations, LOOK_SOURCES, mergeObservations, NO_OBSERVATIONS, type Observations, observationsOf, parseObservations, SIGN_KINDS } from "../../lib/state/observations.ts";
+import {
+  boundObservations,
+  carryObservations,
+  LOOK_SOURCES,
+  mergeObservations,
+  NO_OBSERVATIONS,
+  type Observations,
+  observationsOf,
+  parseObservations,
+  SIGN_KINDS,
+} from "../../lib/state/observations.ts";
 import { NOW, state } from "../finding/fixture.ts";
 
 const NOW_MS = Date.parse(NOW);
@@ -16,15 +26,78 @@ const some = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(one, { max
 /** Each key once, as a state holds them. */
 const observations: fc.Arbitrary<Observations> = fc
   .record({
-    looks: some(fc.record({ source: fc.constantFrom(...LOOK_SOURCES), scope: name, askedMs: ms, wholeMs: fc.option(ms), code: maybe, sinceMs: fc.option(ms), unread: maybe })),
-    signs: some(fc.record({ kind: fc.constantFrom(...SIGN_KINDS.slice(0, 3)), code: maybe, domain: maybe, where: name, firstMs: ms, lastMs: ms, count, sample: name })),
-    events: some(fc.record({ namespace: name, object: name, type: fc.constantFrom("Normal" as const, "Warning" as const), reason: name, message: name, count, firstMs: ms, lastMs: ms })),
-    access: some(fc.record({ secret: name, account: name, verb: name, allowed: fc.boolean(), reason: name, sinceMs: ms, atMs: ms })),
-    windows: some(fc.record({ issuer: name, serial: name, startMs: ms, endMs: ms, explanationUrl: maybe, askedMs: ms, nextMs: ms })),
-    revocations: some(fc.record({ issuer: name, serial: name, revokedMs: fc.option(ms), reason: maybe, list: name, askedMs: ms, nextMs: ms })),
+    looks: some(
+      fc.record({
+        source: fc.constantFrom(...LOOK_SOURCES),
+        scope: name,
+        askedMs: ms,
+        wholeMs: fc.option(ms),
+        code: maybe,
+        sinceMs: fc.option(ms),
+        unread: maybe,
+      }),
+    ),
+    signs: some(
+      fc.record({
+        kind: fc.constantFrom(...SIGN_KINDS.slice(0, 3)),
+        code: maybe,
+        domain: maybe,
+        where: name,
+        firstMs: ms,
+        lastMs: ms,
+        count,
+        sample: name,
+      }),
+    ),
+    events: some(
+      fc.record({
+        namespace: name,
+        object: name,
+        type: fc.constantFrom("Normal" as const, "Warning" as const),
+        reason: name,
+        message: name,
+        count,
+        firstMs: ms,
+        lastMs: ms,
+      }),
+    ),
+    access: some(
+      fc.record({
+        secret: name,
+        account: name,
+        verb: name,
+        allowed: fc.boolean(),
+        reason: name,
+        sinceMs: ms,
+        atMs: ms,
+      }),
+    ),
+    windows: some(
+      fc.record({
+        issuer: name,
+        serial: name,
+        startMs: ms,
+        endMs: ms,
+        explanationUrl: maybe,
+        askedMs: ms,
+        nextMs: ms,
+      }),
+    ),
+    revocations: some(
+      fc.record({
+        issuer: name,
+        serial: name,
+        revokedMs: fc.option(ms),
+        reason: maybe,
+        list: name,
+        askedMs: ms,
+        nextMs: ms,
+      }),
+    ),
   })
   .map((raw: Observations) => mergeObservations(raw, NO_OBSERVATIONS));
-const merged = (...parts: readonly Observations[]): Observations => parts.reduce(mergeObservations, NO_OBSERVATIONS);
+const merged = (...parts: readonly Observations[]): Observations =>
+  parts.reduce(mergeObservations, NO_OBSERVATIONS);
 
 describe("merging", () => {
   it("is commutative, idempotent, and the same in any grouping", () => {
@@ -39,16 +112,47 @@ describe("merging", () => {
     );
   });
   it("keeps of a look the later, and when it was last whole", () => {
-    const look = { source: "logs", scope: "x", askedMs: 1, wholeMs: 1, code: null, sinceMs: null, unread: null } as const;
+    const look = {
+      source: "logs",
+      scope: "x",
+      askedMs: 1,
+      wholeMs: 1,
+      code: null,
+      sinceMs: null,
+      unread: null,
+    } as const;
     const failed = { ...look, askedMs: 2, wholeMs: null, code: "forbidden", sinceMs: 2 };
-    expect(mergeObservations({ ...NO_OBSERVATIONS, looks: [look] }, { ...NO_OBSERVATIONS, looks: [failed] }).looks).toEqual([{ ...failed, wholeMs: 1 }]);
+    expect(
+      mergeObservations(
+        { ...NO_OBSERVATIONS, looks: [look] },
+        { ...NO_OBSERVATIONS, looks: [failed] },
+      ).looks,
+    ).toEqual([{ ...failed, wholeMs: 1 }]);
   });
   it("keeps since when an answer is the same", () => {
-    const answer = { secret: "n/s", account: "u", verb: "get", allowed: false, reason: "", sinceMs: 1, atMs: 1 };
+    const answer = {
+      secret: "n/s",
+      account: "u",
+      verb: "get",
+      allowed: false,
+      reason: "",
+      sinceMs: 1,
+      atMs: 1,
+    };
     const again = { ...answer, sinceMs: 5, atMs: 5 };
-    expect(mergeObservations({ ...NO_OBSERVATIONS, access: [answer] }, { ...NO_OBSERVATIONS, access: [again] }).access).toEqual([{ ...again, sinceMs: 1 }]);
+    expect(
+      mergeObservations(
+        { ...NO_OBSERVATIONS, access: [answer] },
+        { ...NO_OBSERVATIONS, access: [again] },
+      ).access,
+    ).toEqual([{ ...again, sinceMs: 1 }]);
     const other = { ...again, allowed: true };
-    expect(mergeObservations({ ...NO_OBSERVATIONS, access: [answer] }, { ...NO_OBSERVATIONS, access: [other] }).access).toEqual([other]);
+    expect(
+      mergeObservations(
+        { ...NO_OBSERVATIONS, access: [answer] },
+        { ...NO_OBSERVATIONS, access: [other] },
+      ).access,
+    ).toEqual([other]);
   });
 });
 
@@ -63,7 +167,16 @@ describe("bounding", () => {
     );
   });
   it("keeps the newest where there are too many", () => {
-    const signs = Array.from({ length: 3_000 }, (_, i) => ({ kind: "issued" as const, code: null, domain: `n${i}.ts.net`, where: "w", firstMs: NOW_MS - i, lastMs: NOW_MS - i, count: 1, sample: "" }));
+    const signs = Array.from({ length: 3_000 }, (_, i) => ({
+      kind: "issued" as const,
+      code: null,
+      domain: `n${i}.ts.net`,
+      where: "w",
+      firstMs: NOW_MS - i,
+      lastMs: NOW_MS - i,
+      count: 1,
+      sample: "",
+    }));
     const bounded = boundObservations({ ...NO_OBSERVATIONS, signs }, NOW_MS).signs;
     expect(bounded).toHaveLength(1_000);
     expect(Math.min(...bounded.map(({ lastMs }) => lastMs))).toBe(NOW_MS - 999);
@@ -73,11 +186,33 @@ describe("bounding", () => {
 describe("reading", () => {
   it("is total, and what was written is read back", () => {
     fc.assert(fc.property(fc.jsonValue(), (value) => void parseObservations(value)));
-    fc.assert(fc.property(observations, (value) => void expect(parseObservations(JSON.parse(JSON.stringify(value)))).toEqual(value)));
+    fc.assert(
+      fc.property(
+        observations,
+        (value) => void expect(parseObservations(JSON.parse(JSON.stringify(value)))).toEqual(value),
+      ),
+    );
   });
   it("drops an entry that isn't one and keeps the others", () => {
-    const sign = { kind: "issued", code: null, domain: "a.b", where: "w", firstMs: 1, lastMs: 2, count: 1, sample: "s" };
-    const signs = [sign, { ...sign, kind: "no such" }, { ...sign, count: -1 }, { ...sign, firstMs: "1" }, null, 7, { ...sign, sample: "x".repeat(2_000) }];
+    const sign = {
+      kind: "issued",
+      code: null,
+      domain: "a.b",
+      where: "w",
+      firstMs: 1,
+      lastMs: 2,
+      count: 1,
+      sample: "s",
+    };
+    const signs = [
+      sign,
+      { ...sign, kind: "no such" },
+      { ...sign, count: -1 },
+      { ...sign, firstMs: "1" },
+      null,
+      7,
+      { ...sign, sample: "x".repeat(2_000) },
+    ];
     expect(parseObservations({ signs, looks: {}, events: null }).signs).toEqual([sign]);
   });
   it("of a state without any gives none", () => {
@@ -88,11 +223,23 @@ describe("reading", () => {
 
 describe("states that two audits wrote", () => {
   const with_ = (value: unknown) => ({ ...state(), observations: value });
-  const sign = { kind: "issued" as const, code: null, domain: "a.b", where: "w", firstMs: NOW_MS - 5, lastMs: NOW_MS - 5, count: 1, sample: "s" };
+  const sign = {
+    kind: "issued" as const,
+    code: null,
+    domain: "a.b",
+    where: "w",
+    firstMs: NOW_MS - 5,
+    lastMs: NOW_MS - 5,
+    count: 1,
+    sample: "s",
+  };
   it("have what either saw, and fields of a later version", () => {
     const a = with_({ signs: [sign], later: { more: 1 } });
     const b = with_({ signs: [{ ...sign, domain: "c.d" }] });
-    expect(mergeStates(a, b).observations).toMatchObject({ signs: [{ domain: "a.b" }, { domain: "c.d" }], later: { more: 1 } });
+    expect(mergeStates(a, b).observations).toMatchObject({
+      signs: [{ domain: "a.b" }, { domain: "c.d" }],
+      later: { more: 1 },
+    });
     expect(mergeStates(a, b).observations).toEqual(mergeStates(b, a).observations);
   });
   it("have none where neither has any", () => {

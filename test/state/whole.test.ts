@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod/mini";
-import { emptyState, formatState, parseState, type StateDocument } from "../../lib/state/document.ts";
+import {
+  emptyState,
+  formatState,
+  parseState,
+  type StateDocument,
+} from "../../lib/state/document.ts";
 import { wholeCheckOf } from "../../lib/state/whole.ts";
 
 const copy = z.looseObject({ version: z.string(), until: z.optional(z.string()) });
@@ -13,7 +18,15 @@ const schema = z.looseObject({
   by: z.record(z.string(), copy),
   later: z.unknown(),
 });
-const good = { format: 1, fits: true, kept: null, windows: [["a", "b"]], by: { x: { version: "1", more: [1] } }, later: {}, unknown: "stays" };
+const good = {
+  format: 1,
+  fits: true,
+  kept: null,
+  windows: [["a", "b"]],
+  by: { x: { version: "1", more: [1] } },
+  later: {},
+  unknown: "stays",
+};
 
 describe("wholeCheckOf", () => {
   const check = wholeCheckOf(schema);
@@ -31,14 +44,27 @@ describe("wholeCheckOf", () => {
     ["an object for an array", { ...good, windows: {} }],
     ["a tuple too long", { ...good, windows: [["a", "b", "c"]] }],
     ["a wrong value in a record", { ...good, by: { x: null } }],
-    ["a field that a parser may treat apart", JSON.parse(`{"format":1,"fits":true,"kept":null,"windows":[],"by":{},"later":1,"__proto__":{"x":1}}`)],
+    [
+      "a field that a parser may treat apart",
+      JSON.parse(
+        `{"format":1,"fits":true,"kept":null,"windows":[],"by":{},"later":1,"__proto__":{"x":1}}`,
+      ),
+    ],
     ["nothing", null],
   ])("doesn't say yes to %s", (_, value) => {
     expect(check?.(value)).toBe(false);
   });
 
   test("yes means that the parser takes it and gives it back as it is", () => {
-    const leaf = fc.oneof(fc.string(), fc.double(), fc.boolean(), fc.constant(null), fc.constant(undefined), fc.array(fc.string(), { maxLength: 3 }), fc.dictionary(fc.string(), fc.string(), { maxKeys: 2 }));
+    const leaf = fc.oneof(
+      fc.string(),
+      fc.double(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.constant(undefined),
+      fc.array(fc.string(), { maxLength: 3 }),
+      fc.dictionary(fc.string(), fc.string(), { maxKeys: 2 }),
+    );
     const place = fc.constantFrom("format", "fits", "kept", "windows", "by", "later", "other");
     let yes = 0;
     fc.assert(
@@ -58,7 +84,10 @@ describe("wholeCheckOf", () => {
     ["a default", z._default(z.string(), "x")],
     ["objects that drop what they don't know", z.object({ a: z.string() })],
     ["objects that refuse it", z.strictObject({ a: z.string() })],
-    ["such a part far inside", z.looseObject({ a: z.array(z.record(z.string(), z.object({ a: z.string() }))) })],
+    [
+      "such a part far inside",
+      z.looseObject({ a: z.array(z.record(z.string(), z.object({ a: z.string() }))) }),
+    ],
     ["unions", z.union([z.string(), z.number()])],
     ["records with few keys", z.record(z.enum(["a"]), z.string())],
   ])("has no answer for a schema with %s", (_, other) => {
@@ -70,14 +99,20 @@ test("a part with a refinement is checked by what is given for it", () => {
   const even = z.number().check(z.refine((n) => n % 2 === 0));
   const inner = z.looseObject({ at: z.array(even) });
   expect(wholeCheckOf(inner)).toBe(null);
-  const check = wholeCheckOf(inner, new Map([[even, (value: unknown) => typeof value === "number" && value % 2 === 0]]));
+  const check = wholeCheckOf(
+    inner,
+    new Map([[even, (value: unknown) => typeof value === "number" && value % 2 === 0]]),
+  );
   expect(check?.({ at: [2, 4] })).toBe(true);
   expect(check?.({ at: [2, 3] })).toBe(false);
 });
 
 describe("parseState", () => {
   test("takes a whole state as it stands, unknown fields included", () => {
-    const state: StateDocument = { ...emptyState("key", "title", "https://server"), extra: { kept: [1] } };
+    const state: StateDocument = {
+      ...emptyState("key", "title", "https://server"),
+      extra: { kept: [1] },
+    };
     expect(parseState(formatState(state))).toEqual({ ok: true, state });
   });
 });

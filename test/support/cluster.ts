@@ -9,7 +9,13 @@ export interface MemoryCluster {
   readonly reader: ClusterReader;
   readonly writer: ClusterWriter;
   /** Writes as an owner does: no questions asked. */
-  put(secret: { readonly namespace: string; readonly name: string; readonly type: string; readonly labels: Readonly<Record<string, string>>; readonly data: Readonly<Record<string, string>> }): void;
+  put(secret: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly type: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly data: Readonly<Record<string, string>>;
+  }): void;
 }
 
 function fits(secret: Secret, { namespace, labelSelector, fieldSelector }: Scope): boolean {
@@ -26,10 +32,24 @@ function fits(secret: Secret, { namespace, labelSelector, fieldSelector }: Scope
 export function createMemoryCluster(uid = "11111111-2222-3333-4444-555555555555"): MemoryCluster {
   const secrets = new Map<string, Secret>();
   let version = 1;
-  const store = (secret: Omit<Secret, "uid" | "resourceVersion" | "dataKeys" | "createdAt" | "deletedAt" | "owners" | "immutable">): void => {
+  const store = (
+    secret: Omit<
+      Secret,
+      "uid" | "resourceVersion" | "dataKeys" | "createdAt" | "deletedAt" | "owners" | "immutable"
+    >,
+  ): void => {
     version += 1;
     const before = secrets.get(secretKey(secret));
-    secrets.set(secretKey(secret), { ...secret, uid: before?.uid ?? `uid-${version}`, resourceVersion: String(version), dataKeys: Object.keys(secret.data).toSorted(), owners: [], createdAt: null, deletedAt: null, immutable: false });
+    secrets.set(secretKey(secret), {
+      ...secret,
+      uid: before?.uid ?? `uid-${version}`,
+      resourceVersion: String(version),
+      dataKeys: Object.keys(secret.data).toSorted(),
+      owners: [],
+      createdAt: null,
+      deletedAt: null,
+      immutable: false,
+    });
   };
   const metaOf = ({ data: _data, immutable: _immutable, ...meta }: Secret): SecretMeta => meta;
   return {
@@ -57,8 +77,15 @@ export function createMemoryCluster(uid = "11111111-2222-3333-4444-555555555555"
       },
       patchSecret: async (change, options) => {
         const there = secrets.get(secretKey(change));
-        if (there === undefined || there.resourceVersion !== change.resourceVersion) return "conflict";
-        if (options?.dryRun !== true) store({ ...there, labels: { ...there.labels, ...change.labels }, annotations: { ...there.annotations, ...change.annotations }, data: { ...there.data, ...change.data } });
+        if (there === undefined || there.resourceVersion !== change.resourceVersion)
+          return "conflict";
+        if (options?.dryRun !== true)
+          store({
+            ...there,
+            labels: { ...there.labels, ...change.labels },
+            annotations: { ...there.annotations, ...change.annotations },
+            data: { ...there.data, ...change.data },
+          });
         return "done";
       },
       deleteSecret: async (one, options) => {

@@ -37,7 +37,10 @@ export class Faults {
     this.calls.push(call);
     const due = this.faults.filter((fault) => {
       if (fault.call !== undefined && fault.call !== call) return false;
-      const count = fault.call === undefined ? this.calls.length : this.calls.filter((seen) => seen === call).length;
+      const count =
+        fault.call === undefined
+          ? this.calls.length
+          : this.calls.filter((seen) => seen === call).length;
       return fault.nth === undefined || fault.nth === count;
     });
     const before = due.find((fault) => fault.when === "before");
@@ -51,14 +54,24 @@ export class Faults {
 }
 
 function failure(fault: Fault, call: StoreCall): Error {
-  return fault.error?.() ?? new CertkeepError("store_unavailable", { where: "memory:", found: `${call} failed on purpose, ${fault.when} it took effect` });
+  return (
+    fault.error?.() ??
+    new CertkeepError("store_unavailable", {
+      where: "memory:",
+      found: `${call} failed on purpose, ${fault.when} it took effect`,
+    })
+  );
 }
 
 const SEGMENT = /^[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*$/;
 
 function checkKey(key: string): void {
   if (key.split("/").every((part) => SEGMENT.test(part))) return;
-  throw new CertkeepError("store_unavailable", { where: "memory:", found: `the key ${JSON.stringify(key)}`, expected: "segments of [A-Za-z0-9._=@-]" });
+  throw new CertkeepError("store_unavailable", {
+    where: "memory:",
+    found: `the key ${JSON.stringify(key)}`,
+    expected: "segments of [A-Za-z0-9._=@-]",
+  });
 }
 
 export interface MemoryBlobs extends BlobStore {
@@ -66,13 +79,18 @@ export interface MemoryBlobs extends BlobStore {
   readonly blobs: Map<string, Uint8Array>;
 }
 
-export function createMemoryBlobs(faults: Faults = new Faults(), blobs = new Map<string, Uint8Array>()): MemoryBlobs {
+export function createMemoryBlobs(
+  faults: Faults = new Faults(),
+  blobs = new Map<string, Uint8Array>(),
+): MemoryBlobs {
   return {
     url: "memory:blobs",
     blobs,
     async *list(prefix) {
       if (prefix !== "") checkKey(prefix.endsWith("/") ? prefix.slice(0, -1) : `${prefix}/`);
-      const found = await faults.around("list", () => [...blobs].filter(([key]) => key.startsWith(prefix)));
+      const found = await faults.around("list", () =>
+        [...blobs].filter(([key]) => key.startsWith(prefix)),
+      );
       for (const [key, bytes] of found) yield { key, sizeBytes: bytes.byteLength };
     },
     async create(key, document) {
@@ -104,7 +122,10 @@ export interface MemoryStates extends StateStore {
   readonly states: Map<string, { revision: number; text: string }>;
 }
 
-export function createMemoryStates(faults: Faults = new Faults(), states = new Map<string, { revision: number; text: string }>()): MemoryStates {
+export function createMemoryStates(
+  faults: Faults = new Faults(),
+  states = new Map<string, { revision: number; text: string }>(),
+): MemoryStates {
   return {
     url: "memory:states",
     states,

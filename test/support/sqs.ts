@@ -78,11 +78,19 @@ export class SimulatedQueue {
   readonly #visible: SimulatedMessage[] = [];
   readonly #clock: SimulatedClock;
   readonly #settings: QueueSettings;
-  readonly #handler: (event: object, remainingMs: () => number, signal: AbortSignal) => Promise<Invoked>;
+  readonly #handler: (
+    event: object,
+    remainingMs: () => number,
+    signal: AbortSignal,
+  ) => Promise<Invoked>;
   #running = 0;
   #serial = 0;
 
-  constructor(clock: SimulatedClock, settings: QueueSettings, handler: (event: object, remainingMs: () => number, signal: AbortSignal) => Promise<Invoked>) {
+  constructor(
+    clock: SimulatedClock,
+    settings: QueueSettings,
+    handler: (event: object, remainingMs: () => number, signal: AbortSignal) => Promise<Invoked>,
+  ) {
     this.#clock = clock;
     this.#settings = settings;
     this.#handler = handler;
@@ -100,7 +108,12 @@ export class SimulatedQueue {
 
   put(body: string): void {
     this.#serial += 1;
-    this.#visible.push({ messageId: `m${this.#serial}`, body, sentMs: this.#clock.nowMs, receives: 0 });
+    this.#visible.push({
+      messageId: `m${this.#serial}`,
+      body,
+      sentMs: this.#clock.nowMs,
+      receives: 0,
+    });
     this.poll();
   }
 
@@ -140,12 +153,23 @@ export class SimulatedQueue {
       stop();
     });
     this.#clock.busy += 1;
-    const attributes = { ApproximateReceiveCount: String(message.receives), SentTimestamp: String(message.sentMs) };
-    const event = { Records: [{ messageId: message.messageId, body: message.body, attributes, eventSource: "aws:sqs" }] };
+    const attributes = {
+      ApproximateReceiveCount: String(message.receives),
+      SentTimestamp: String(message.sentMs),
+    };
+    const event = {
+      Records: [
+        { messageId: message.messageId, body: message.body, attributes, eventSource: "aws:sqs" },
+      ],
+    };
     const warned = new AbortController();
     const warn = this.#clock.at(begunMs + timeoutMs - 20_000, () => warned.abort());
     try {
-      const { batchItemFailures } = await this.#handler(event, () => begunMs + timeoutMs - this.#clock.nowMs, warned.signal);
+      const { batchItemFailures } = await this.#handler(
+        event,
+        () => begunMs + timeoutMs - this.#clock.nowMs,
+        warned.signal,
+      );
       deleted = !over && batchItemFailures.length === 0;
       if (!over) this.ended[deleted ? "done" : "failed"] += 1;
     } finally {

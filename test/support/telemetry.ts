@@ -6,7 +6,11 @@ import type { MetricName } from "../../lib/report/metric.ts";
 export interface KeptTelemetry {
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly lines: { readonly level: keyof Log; readonly step: string; readonly fields: LogFields }[];
+  readonly lines: {
+    readonly level: keyof Log;
+    readonly step: string;
+    readonly fields: LogFields;
+  }[];
   /** Sums by name. */
   readonly numbers: Partial<Record<MetricName, number>>;
   /** Everything, as text. */
@@ -16,10 +20,16 @@ export interface KeptTelemetry {
 export function keepTelemetry(): KeptTelemetry {
   const lines: KeptTelemetry["lines"] = [];
   const numbers: Partial<Record<MetricName, number>> = {};
-  const at = (level: keyof Log) => (step: string, fields: LogFields = {}) => void lines.push({ level, step, fields });
+  const at =
+    (level: keyof Log) =>
+    (step: string, fields: LogFields = {}) =>
+      void lines.push({ level, step, fields });
   return {
     log: { info: at("info"), warn: at("warn"), error: at("error") },
-    metrics: { put: (name, value) => void (numbers[name] = (numbers[name] ?? 0) + value), publish: () => {} },
+    metrics: {
+      put: (name, value) => void (numbers[name] = (numbers[name] ?? 0) + value),
+      publish: () => {},
+    },
     lines,
     numbers,
     text: () => JSON.stringify([lines, numbers]),

@@ -2,7 +2,16 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export type WebReply = { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Uint8Array } | "hang" | "cut" | "drip" | "reset";
+export type WebReply =
+  | {
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string | Uint8Array;
+    }
+  | "hang"
+  | "cut"
+  | "drip"
+  | "reset";
 
 export interface FakeWeb {
   readonly url: string;
@@ -32,7 +41,9 @@ export async function startWeb(): Promise<FakeWeb> {
       response.write("[");
       return;
     }
-    response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers }).end(reply.body ?? "");
+    response
+      .writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers })
+      .end(reply.body ?? "");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   const web: FakeWeb = {

@@ -18,9 +18,18 @@ const MAX_URL = 1_024;
 
 type Found = { readonly ok: true; readonly url: string } | NoWindow;
 
-export function createRenewalInfo(web: WebReader, { timeoutMs = 5_000 }: RenewalInfoOptions = {}): RenewalInfoSource {
+export function createRenewalInfo(
+  web: WebReader,
+  { timeoutMs = 5_000 }: RenewalInfoOptions = {},
+): RenewalInfoSource {
   const directories = new Map<string, Promise<Found>>();
-  const get = (url: string, signal?: AbortSignal): Promise<WebAnswer> => web.get(url, { headers: { accept: "application/json", "user-agent": "certkeep" }, timeoutMs, maxBytes: MAX_BYTES, signal });
+  const get = (url: string, signal?: AbortSignal): Promise<WebAnswer> =>
+    web.get(url, {
+      headers: { accept: "application/json", "user-agent": "certkeep" },
+      timeoutMs,
+      maxBytes: MAX_BYTES,
+      signal,
+    });
 
   const find = async (directory: string, signal?: AbortSignal): Promise<Found> => {
     const got = await get(directory, signal);
@@ -28,8 +37,20 @@ export function createRenewalInfo(web: WebReader, { timeoutMs = 5_000 }: Renewal
     const value = parsed(got.body);
     if (typeof value !== "object" || value === null) return none("invalid_answer");
     if (!("renewalInfo" in value)) return none("not_offered");
-    const url = typeof value.renewalInfo === "string" && value.renewalInfo.length <= MAX_URL && URL.canParse(value.renewalInfo) ? new URL(value.renewalInfo) : null;
-    if (url === null || url.origin !== new URL(directory).origin || url.username !== "" || url.search !== "" || url.hash !== "") return none("invalid_answer");
+    const url =
+      typeof value.renewalInfo === "string" &&
+      value.renewalInfo.length <= MAX_URL &&
+      URL.canParse(value.renewalInfo)
+        ? new URL(value.renewalInfo)
+        : null;
+    if (
+      url === null ||
+      url.origin !== new URL(directory).origin ||
+      url.username !== "" ||
+      url.search !== "" ||
+      url.hash !== ""
+    )
+      return none("invalid_answer");
     return { ok: true, url: url.href.replace(/\/$/, "") };
   };
 
@@ -40,7 +61,11 @@ export function createRenewalInfo(web: WebReader, { timeoutMs = 5_000 }: Renewal
       const found = await known;
       if (!found.ok) return found;
       const got = await get(`${found.url}/${id}`, signal);
-      return got.ok && got.status === 200 ? windowOf(parsed(got.body), got.retryMs) : got.ok && got.status === 404 ? none("unknown_certificate", got.retryMs) : failure(got);
+      return got.ok && got.status === 200
+        ? windowOf(parsed(got.body), got.retryMs)
+        : got.ok && got.status === 404
+          ? none("unknown_certificate", got.retryMs)
+          : failure(got);
     },
   };
 }
@@ -66,7 +91,9 @@ function parsed(body: Buffer): unknown {
 }
 
 function memberOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
 }
 
 function instantMs(value: unknown): number | null {
@@ -77,14 +104,22 @@ function instantMs(value: unknown): number | null {
 /** RFC 9773 §4.2; a window that ends before it begins is none. */
 function windowOf(value: unknown, retryMs: number | null): SuggestedWindow | NoWindow {
   const suggested = memberOf(value, "suggestedWindow");
-  const [startMs, endMs] = [instantMs(memberOf(suggested, "start")), instantMs(memberOf(suggested, "end"))];
+  const [startMs, endMs] = [
+    instantMs(memberOf(suggested, "start")),
+    instantMs(memberOf(suggested, "end")),
+  ];
   if (startMs === null || endMs === null || endMs < startMs) return none("invalid_answer", retryMs);
   const explanation = memberOf(value, "explanationURL");
   return {
     ok: true,
     startMs,
     endMs,
-    explanationUrl: typeof explanation === "string" && explanation.length <= MAX_URL && /^https?:\/\/[\x21-\x7e]+$/.test(explanation) ? explanation : null,
+    explanationUrl:
+      typeof explanation === "string" &&
+      explanation.length <= MAX_URL &&
+      /^https?:\/\/[\x21-\x7e]+$/.test(explanation)
+        ? explanation
+        : null,
     retryMs: retryMs === null ? USUAL_MS : Math.min(MOST_MS, Math.max(LEAST_MS, retryMs)),
   };
 }

@@ -35,14 +35,24 @@ export async function generateIdentity(): Promise<Identity> {
 }
 
 function invalid(where: string, found: string, expected: string, todo?: string): CertkeepError {
-  return new CertkeepError("identity_invalid", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
+  return new CertkeepError("identity_invalid", {
+    where,
+    found,
+    expected,
+    ...(todo === undefined ? {} : { todo }),
+  });
 }
 
 /** The identities of a file. @throws CertkeepError identity_invalid */
-export async function parseIdentities(source: IdentityText, ask: AskPassphrase | null): Promise<readonly Identity[]> {
-  const bytes = typeof source.content === "string" ? Buffer.from(source.content, "utf8") : source.content;
+export async function parseIdentities(
+  source: IdentityText,
+  ask: AskPassphrase | null,
+): Promise<readonly Identity[]> {
+  const bytes =
+    typeof source.content === "string" ? Buffer.from(source.content, "utf8") : source.content;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-  if (text.trimStart().startsWith(ARMOR_BEGIN)) return unlock(source.where, fromArmor(source.where, text), ask);
+  if (text.trimStart().startsWith(ARMOR_BEGIN))
+    return unlock(source.where, fromArmor(source.where, text), ask);
   if (text.startsWith(BINARY_BEGIN)) return unlock(source.where, bytes, ask);
   return parseLines(source.where, text);
 }
@@ -55,11 +65,25 @@ function fromArmor(where: string, text: string): Uint8Array {
   }
 }
 
-async function unlock(where: string, file: Uint8Array, ask: AskPassphrase | null): Promise<readonly Identity[]> {
-  const header = Buffer.from(file.buffer, file.byteOffset, Math.min(file.byteLength, 4096)).toString("latin1");
-  if (!header.startsWith(BINARY_BEGIN)) throw invalid(where, "an armored file that isn't age's", "an identity file");
+async function unlock(
+  where: string,
+  file: Uint8Array,
+  ask: AskPassphrase | null,
+): Promise<readonly Identity[]> {
+  const header = Buffer.from(
+    file.buffer,
+    file.byteOffset,
+    Math.min(file.byteLength, 4096),
+  ).toString("latin1");
+  if (!header.startsWith(BINARY_BEGIN))
+    throw invalid(where, "an armored file that isn't age's", "an identity file");
   if (!/\n-> scrypt /.test(header)) {
-    throw invalid(where, "a file that is sealed for recipients, such as a copy", "an identity file", "Open it with its own identity first: age -d -i OTHER");
+    throw invalid(
+      where,
+      "a file that is sealed for recipients, such as a copy",
+      "an identity file",
+      "Open it with its own identity first: age -d -i OTHER",
+    );
   }
   const passphrase = ask === null ? null : await ask(where);
   if (passphrase === null) {
@@ -76,10 +100,17 @@ async function unlock(where: string, file: Uint8Array, ask: AskPassphrase | null
   try {
     plain = await decrypter.decrypt(file);
   } catch {
-    throw invalid(where, "a passphrase that doesn't open it (or the file is damaged)", "its passphrase");
+    throw invalid(
+      where,
+      "a passphrase that doesn't open it (or the file is damaged)",
+      "its passphrase",
+    );
   }
   try {
-    return await parseLines(where, Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength).toString("utf8"));
+    return await parseLines(
+      where,
+      Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength).toString("utf8"),
+    );
   } finally {
     plain.fill(0);
   }
@@ -88,7 +119,10 @@ async function unlock(where: string, file: Uint8Array, ask: AskPassphrase | null
 async function parseLines(where: string, text: string): Promise<readonly Identity[]> {
   const identities: Identity[] = [];
   const others: string[] = [];
-  for (const [index, raw] of text.replace(/^\ufeff/, "").split("\n").entries()) {
+  for (const [index, raw] of text
+    .replace(/^\ufeff/, "")
+    .split("\n")
+    .entries()) {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) continue;
     const place = `${where}:${index + 1}`;
@@ -97,22 +131,38 @@ async function parseLines(where: string, text: string): Promise<readonly Identit
       continue;
     }
     if (line.startsWith("age1")) {
-      throw invalid(place, "a recipient, which only seals", "an identity (AGE-SECRET-KEY-1…)", "The identity is in the file that was made together with it");
+      throw invalid(
+        place,
+        "a recipient, which only seals",
+        "an identity (AGE-SECRET-KEY-1…)",
+        "The identity is in the file that was made together with it",
+      );
     }
     const other = foreignKind(line);
-    if (other === null) throw invalid(place, "a line that is no identity", "AGE-SECRET-KEY-1… or a comment");
+    if (other === null)
+      throw invalid(place, "a line that is no identity", "AGE-SECRET-KEY-1… or a comment");
     others.push(`${place}: ${other}`);
     // The lines of an SSH key belong together.
     if (other.startsWith("an SSH")) break;
   }
   if (identities.length > 0) return identities;
-  if (others.length > 0) throw invalid(where, `nothing but ${others.join(", ")}, which certkeep doesn't open with`, "an identity (AGE-SECRET-KEY-1…)");
-  throw invalid(where, text.trim() === "" ? "an empty file" : "comments only", "an identity (AGE-SECRET-KEY-1…)");
+  if (others.length > 0)
+    throw invalid(
+      where,
+      `nothing but ${others.join(", ")}, which certkeep doesn't open with`,
+      "an identity (AGE-SECRET-KEY-1…)",
+    );
+  throw invalid(
+    where,
+    text.trim() === "" ? "an empty file" : "comments only",
+    "an identity (AGE-SECRET-KEY-1…)",
+  );
 }
 
 function foreignKind(line: string): string | null {
   if (line.startsWith("AGE-PLUGIN-")) return "an identity of an age plugin";
-  if (/^-----BEGIN (?:OPENSSH|RSA|EC )?.*PRIVATE KEY-----/.test(line)) return "an SSH or other private key";
+  if (/^-----BEGIN (?:OPENSSH|RSA|EC )?.*PRIVATE KEY-----/.test(line))
+    return "an SSH or other private key";
   return null;
 }
 
@@ -120,6 +170,10 @@ async function nativeIdentity(place: string, line: string): Promise<Identity> {
   try {
     return { secret: line, recipient: await identityToRecipient(line) };
   } catch {
-    throw invalid(place, "an identity with a typing error or cut off: its checksum doesn't fit", "AGE-SECRET-KEY-1… as it was made");
+    throw invalid(
+      place,
+      "an identity with a typing error or cut off: its checksum doesn't fit",
+      "AGE-SECRET-KEY-1… as it was made",
+    );
   }
 }

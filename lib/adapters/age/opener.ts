@@ -2,17 +2,30 @@
 import { armor, Decrypter } from "age-encryption";
 import { CertkeepError } from "../../error.ts";
 import type { Opener } from "../../ports/sealing.ts";
-import { type AskPassphrase, type Identity, type IdentityText, parseIdentities } from "./identity.ts";
+import {
+  type AskPassphrase,
+  type Identity,
+  type IdentityText,
+  parseIdentities,
+} from "./identity.ts";
 
 /**
  * `ask` is called for each file that a passphrase protects; without it such a file is an error that says so.
  * @throws CertkeepError identity_invalid, naming file and line
  */
-export async function createOpener(files: readonly IdentityText[], ask: AskPassphrase | null = null): Promise<Opener> {
+export async function createOpener(
+  files: readonly IdentityText[],
+  ask: AskPassphrase | null = null,
+): Promise<Opener> {
   const identities: Identity[] = [];
   for (const file of files) identities.push(...(await parseIdentities(file, ask)));
   if (identities.length === 0) {
-    throw new CertkeepError("identity_invalid", { where: "identity", found: "none", expected: "an age identity", todo: "Name its file with --identity FILE" });
+    throw new CertkeepError("identity_invalid", {
+      where: "identity",
+      found: "none",
+      expected: "an age identity",
+      todo: "Name its file with --identity FILE",
+    });
   }
   const decrypter = new Decrypter();
   for (const identity of identities) decrypter.addIdentity(identity.secret);
@@ -20,13 +33,17 @@ export async function createOpener(files: readonly IdentityText[], ask: AskPassp
 
   async function open(sealed: string): Promise<Uint8Array> {
     const file = dearmor(sealed);
-    if (file === null) throw failed("an armored age file that is damaged or cut off", "a whole one");
+    if (file === null)
+      throw failed("an armored age file that is damaged or cut off", "a whole one");
     try {
       return await decrypter.decrypt(file);
     } catch (error) {
       const others = error instanceof Error && error.message.includes("no identity matched");
       throw others
-        ? failed(`a copy that is sealed for others, not for ${recipients.join(" or ")}`, "one of its recipients' identities")
+        ? failed(
+            `a copy that is sealed for others, not for ${recipients.join(" or ")}`,
+            "one of its recipients' identities",
+          )
         : failed("an age file that is damaged", "a whole one");
     }
   }
@@ -37,7 +54,10 @@ export async function createOpener(files: readonly IdentityText[], ask: AskPassp
 /** `null` where it isn't exactly what age would write, line ends and space around it aside. */
 function dearmor(sealed: string): Uint8Array | null {
   try {
-    const text = sealed.replaceAll("\r\n", "\n").replace(/^[ \t\n]+/, "").replace(/[ \t\n]+$/, "");
+    const text = sealed
+      .replaceAll("\r\n", "\n")
+      .replace(/^[ \t\n]+/, "")
+      .replace(/[ \t\n]+$/, "");
     const file = armor.decode(text);
     return armor.encode(file) === `${text}\n` ? file : null;
   } catch {

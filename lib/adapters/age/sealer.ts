@@ -10,7 +10,12 @@ export function createSealer(): Sealer {
 
 async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promise<string> {
   if (recipients.length === 0) {
-    throw new CertkeepError("seal_failed", { where: "recipients", found: "none", expected: "at least one age recipient (age1…)", todo: "certkeep init makes one" });
+    throw new CertkeepError("seal_failed", {
+      where: "recipients",
+      found: "none",
+      expected: "at least one age recipient (age1…)",
+      todo: "certkeep init makes one",
+    });
   }
   // Loaded with the first copy: an audit that makes none starts without it.
   const { armor, Encrypter } = await import("age-encryption");

@@ -9,7 +9,13 @@ import { Agent, type AgentOptions } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as tlsConnect, type ConnectionOptions } from "node:tls";
-import { type Environment, openTunnel, parseProxyUrl, proxyFromEnvironment, ProxyRefusal } from "../proxy.ts";
+import {
+  type Environment,
+  openTunnel,
+  parseProxyUrl,
+  proxyFromEnvironment,
+  ProxyRefusal,
+} from "../proxy.ts";
 
 export interface AwsWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -36,7 +42,13 @@ export interface ClientConfig {
   readonly maxAttempts: number;
   readonly retryMode: "standard" | "adaptive";
   readonly customUserAgent: [string][];
-  readonly requestHandler: { readonly connectionTimeout: number; readonly requestTimeout: number; readonly throwOnRequestTimeout: true; readonly socketTimeout: number; readonly httpsAgent: Agent };
+  readonly requestHandler: {
+    readonly connectionTimeout: number;
+    readonly requestTimeout: number;
+    readonly throwOnRequestTimeout: true;
+    readonly socketTimeout: number;
+    readonly httpsAgent: Agent;
+  };
 }
 
 export interface ClientSettings {
@@ -57,7 +69,14 @@ export function clientSettings(world: AwsWorld, service: AwsService): ClientSett
   // AWS_DEFAULT_REGION is the command line's; the SDK knows the first alone, and a profile's.
   const region = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || world.region || null;
   const endpoint = endpointOf(env, service);
-  const proxies = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"].map((name) => env[name] ?? "");
+  const proxies = [
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+  ].map((name) => env[name] ?? "");
   const agent = { keepAlive: true, maxSockets: SOCKETS };
   return {
     key: JSON.stringify([region, endpoint, proxies]),
@@ -74,14 +93,19 @@ export function clientSettings(world: AwsWorld, service: AwsService): ClientSett
         requestTimeout: REQUEST_TIMEOUT_MS,
         throwOnRequestTimeout: true,
         socketTimeout: SOCKET_TIMEOUT_MS,
-        httpsAgent: proxies.slice(0, 4).every((value) => value === "") ? new Agent(agent) : new ProxyAgent(agent, env),
+        httpsAgent: proxies.slice(0, 4).every((value) => value === "")
+          ? new Agent(agent)
+          : new ProxyAgent(agent, env),
       },
     }),
   };
 }
 
 /** What gives each world its client of a service, made once a process. */
-export function clientsOf<Client>(service: AwsService, make: (settings: ClientSettings) => Client): (world: AwsWorld) => Client {
+export function clientsOf<Client>(
+  service: AwsService,
+  make: (settings: ClientSettings) => Client,
+): (world: AwsWorld) => Client {
   const clients = new Map<string, Client>();
   return (world) => {
     const settings = clientSettings(world, service);
@@ -102,14 +126,23 @@ class ProxyAgent extends Agent {
     this.#env = env;
   }
 
-  override createConnection(options: ConnectionOptions, callback?: (error: Error | null, stream: Duplex) => void): ReturnType<Agent["createConnection"]> {
+  override createConnection(
+    options: ConnectionOptions,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): ReturnType<Agent["createConnection"]> {
     const host = options.host ?? "";
     const port = options.port ?? 443;
-    const named = proxyFromEnvironment(new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`), this.#env);
+    const named = proxyFromEnvironment(
+      new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`),
+      this.#env,
+    );
     if (named === null) return super.createConnection(options, callback);
     const opened = callback as unknown as Opened;
     const proxy = parseProxyUrl(named);
-    const tunnel = proxy === null ? Promise.reject(new ProxyRefusal("HTTPS_PROXY holds no address of a proxy")) : openTunnel(proxy, host, Number(port), CONNECT_TIMEOUT_MS);
+    const tunnel =
+      proxy === null
+        ? Promise.reject(new ProxyRefusal("HTTPS_PROXY holds no address of a proxy"))
+        : openTunnel(proxy, host, Number(port), CONNECT_TIMEOUT_MS);
     tunnel.then(
       (socket) => opened(null, tlsConnect({ ...options, socket })),
       (error: unknown) => opened(error instanceof Error ? error : new Error("the tunnel failed")),

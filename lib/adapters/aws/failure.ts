@@ -31,19 +31,31 @@ export interface AwsFacts {
 const NAME = /^[A-Za-z][A-Za-z0-9._:-]{0,79}$/;
 
 function property(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  return typeof value === "object" && value !== null
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
 }
 
 /** Total. */
 export function factsOf(error: unknown): AwsFacts {
   const metadata = property(error, "$metadata");
-  const [name, status, requestId, attempts, code] = [property(error, "name"), property(metadata, "httpStatusCode"), property(metadata, "requestId"), property(metadata, "attempts"), property(error, "code")];
+  const [name, status, requestId, attempts, code] = [
+    property(error, "name"),
+    property(metadata, "httpStatusCode"),
+    property(metadata, "requestId"),
+    property(metadata, "attempts"),
+    property(error, "code"),
+  ];
   return {
     name: typeof name === "string" && NAME.test(name) ? name : "",
     status: typeof status === "number" && status >= 100 && status < 600 ? status : null,
-    requestId: typeof requestId === "string" && /^[A-Za-z0-9/+=_-]{1,100}$/.test(requestId) ? requestId : null,
+    requestId:
+      typeof requestId === "string" && /^[A-Za-z0-9/+=_-]{1,100}$/.test(requestId)
+        ? requestId
+        : null,
     attempts: typeof attempts === "number" && attempts > 0 ? attempts : 1,
-    network: typeof code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : innerCode(error),
+    network:
+      typeof code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : innerCode(error),
   };
 }
 
@@ -70,26 +82,101 @@ export function isUncertain(facts: AwsFacts, refused: boolean): boolean {
 
 type Told = readonly [code: ErrorCode, found: string, todo: string];
 
-const CREDENTIALS_TODO = "Log in to AWS anew, or check the profile or the keys in the environment: aws sts get-caller-identity tells who you are";
+const CREDENTIALS_TODO =
+  "Log in to AWS anew, or check the profile or the keys in the environment: aws sts get-caller-identity tells who you are";
 
 /** By name; `%` stands for the action. */
 const BY_NAME: Readonly<Record<string, Told>> = {
-  CredentialsProviderError: ["store_unavailable", "no credentials for AWS were found", "Set AWS_PROFILE, log in (aws sso login), or give the keys in the environment"],
-  TokenProviderError: ["store_unavailable", "the login to AWS has ended", "Log in anew: aws sso login"],
-  NoSuchBucket: ["store_unavailable", "there is no such bucket", "Check the bucket's name under stores:, and the account and region that you work in"],
-  PermanentRedirect: ["store_unavailable", "the bucket lies in another region", "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region"],
-  AuthorizationHeaderMalformed: ["store_unavailable", "the bucket lies in another region", "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region"],
-  RequestTimeTooSkewed: ["store_unavailable", "this machine's clock differs too much from AWS's", "Set the clock"],
-  RequestExpired: ["store_unavailable", "this machine's clock differs too much from AWS's", "Set the clock"],
-  LimitExceededException: ["store_full", "the account's quota is reached", "Ask AWS for a higher quota, or keep copies in S3 (stores.backups: s3://BUCKET/backups)"],
-  EntityTooLarge: ["store_full", "the document is larger than S3 takes", "Say which Secret it is in an issue of certkeep"],
-  DecryptionFailure: ["store_unavailable", "Secrets Manager could not decrypt the value with its KMS key", "Grant kms:Decrypt on the key to this identity, and check that the key is enabled"],
-  EncryptionFailure: ["store_unavailable", "Secrets Manager could not encrypt the value with the KMS key", "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled"],
+  CredentialsProviderError: [
+    "store_unavailable",
+    "no credentials for AWS were found",
+    "Set AWS_PROFILE, log in (aws sso login), or give the keys in the environment",
+  ],
+  TokenProviderError: [
+    "store_unavailable",
+    "the login to AWS has ended",
+    "Log in anew: aws sso login",
+  ],
+  NoSuchBucket: [
+    "store_unavailable",
+    "there is no such bucket",
+    "Check the bucket's name under stores:, and the account and region that you work in",
+  ],
+  PermanentRedirect: [
+    "store_unavailable",
+    "the bucket lies in another region",
+    "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region",
+  ],
+  AuthorizationHeaderMalformed: [
+    "store_unavailable",
+    "the bucket lies in another region",
+    "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region",
+  ],
+  RequestTimeTooSkewed: [
+    "store_unavailable",
+    "this machine's clock differs too much from AWS's",
+    "Set the clock",
+  ],
+  RequestExpired: [
+    "store_unavailable",
+    "this machine's clock differs too much from AWS's",
+    "Set the clock",
+  ],
+  LimitExceededException: [
+    "store_full",
+    "the account's quota is reached",
+    "Ask AWS for a higher quota, or keep copies in S3 (stores.backups: s3://BUCKET/backups)",
+  ],
+  EntityTooLarge: [
+    "store_full",
+    "the document is larger than S3 takes",
+    "Say which Secret it is in an issue of certkeep",
+  ],
+  DecryptionFailure: [
+    "store_unavailable",
+    "Secrets Manager could not decrypt the value with its KMS key",
+    "Grant kms:Decrypt on the key to this identity, and check that the key is enabled",
+  ],
+  EncryptionFailure: [
+    "store_unavailable",
+    "Secrets Manager could not encrypt the value with the KMS key",
+    "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled",
+  ],
 };
 
-const LOGIN = ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException", "InvalidToken", "IncompleteSignature", "MissingAuthenticationToken", "NotAuthorized"];
-const DENIED = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AllAccessDisabled", "Forbidden"];
-const THROTTLED = ["Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "SlowDown", "BandwidthLimitExceeded", "EC2ThrottledException", "TransactionInProgressException"];
+const LOGIN = [
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "InvalidClientTokenId",
+  "UnrecognizedClientException",
+  "InvalidAccessKeyId",
+  "SignatureDoesNotMatch",
+  "InvalidSignatureException",
+  "InvalidToken",
+  "IncompleteSignature",
+  "MissingAuthenticationToken",
+  "NotAuthorized",
+];
+const DENIED = [
+  "AccessDenied",
+  "AccessDeniedException",
+  "UnauthorizedOperation",
+  "AllAccessDisabled",
+  "Forbidden",
+];
+const THROTTLED = [
+  "Throttling",
+  "ThrottlingException",
+  "ThrottledException",
+  "TooManyRequestsException",
+  "RequestLimitExceeded",
+  "RequestThrottled",
+  "RequestThrottledException",
+  "SlowDown",
+  "BandwidthLimitExceeded",
+  "EC2ThrottledException",
+  "TransactionInProgressException",
+];
 
 const NETWORK_WORDS: Readonly<Record<string, string>> = {
   ENOTFOUND: "its host name doesn't exist",
@@ -103,7 +190,12 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
 };
 
 function shownOf({ name, status, requestId, attempts }: AwsFacts): string {
-  const parts = [name === "" || name === "Error" ? "" : name, status === null ? "" : `status ${status}`, requestId === null ? "" : `request ${requestId}`, attempts > 1 ? `asked ${attempts} times` : ""].filter((part) => part !== "");
+  const parts = [
+    name === "" || name === "Error" ? "" : name,
+    status === null ? "" : `status ${status}`,
+    requestId === null ? "" : `request ${requestId}`,
+    attempts > 1 ? `asked ${attempts} times` : "",
+  ].filter((part) => part !== "");
   return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }
 
@@ -118,24 +210,77 @@ export function isChecksumMismatch(error: unknown): boolean {
 
 /** The SDK's own words before anything is sent: these errors have no name either. */
 function isRegionTrouble(error: unknown): boolean {
-  return error instanceof Error && /^(Region is missing|Region not accepted|Invalid region)/.test(error.message);
+  return (
+    error instanceof Error &&
+    /^(Region is missing|Region not accepted|Invalid region)/.test(error.message)
+  );
 }
 
 function tell(error: unknown, facts: AwsFacts, action: string): Told {
   const { name, status, network } = facts;
   const known = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
   if (known !== undefined) return known;
-  if (error instanceof ProxyRefusal) return ["store_unavailable", `AWS can't be reached: ${error.message}`, "Check HTTPS_PROXY and NO_PROXY"];
-  if (isRegionTrouble(error)) return ["store_unavailable", "no region of AWS is set, or none that could be one", "Set AWS_REGION, or aws.region in certkeep.yaml"];
-  if (isChecksumMismatch(error)) return ["store_damaged", "what came isn't what was written: its checksum differs", "Run it again; if it stays so, look at the object's older versions"];
-  if (LOGIN.includes(name)) return ["store_unavailable", "AWS doesn't accept the credentials", CREDENTIALS_TODO];
-  if (name.startsWith("KMS.") || name.startsWith("KMS")) return ["store_unavailable", `AWS may not use the KMS key for ${action}`, "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled"];
-  if (DENIED.includes(name) || status === 403) return ["store_unavailable", `this identity may not do ${action}`, `Grant ${action} on it to the role, and check the policies of the bucket, the key and the organisation`];
-  if (THROTTLED.includes(name) || status === 429) return ["store_unavailable", `AWS has had too many requests of this account to take ${action} now`, "The next run goes on where this one stopped"];
-  if (isCertificateTrouble(network)) return ["store_unavailable", `no trusted TLS connection to AWS could be made (${network})`, "Check the proxy in between, and NODE_EXTRA_CA_CERTS where it has a CA of its own"];
-  if (status === null && (network !== "" || name === "TimeoutError")) return ["store_unavailable", `AWS can't be reached for ${action}: ${NETWORK_WORDS[network] ?? "there was no answer in time"}${network === "" ? "" : ` (${network})`}`, "Check that this network may reach AWS; in a VPC without a way out, by an endpoint"];
-  if (status !== null && status >= 500) return ["store_unavailable", `AWS failed at ${action}`, "The next run tries again; https://health.aws.amazon.com tells of trouble"];
-  return ["store_unavailable", status === null ? `${action} failed` : `AWS refused ${action}`, "Look the name of the refusal up in the service's API reference"];
+  if (error instanceof ProxyRefusal)
+    return [
+      "store_unavailable",
+      `AWS can't be reached: ${error.message}`,
+      "Check HTTPS_PROXY and NO_PROXY",
+    ];
+  if (isRegionTrouble(error))
+    return [
+      "store_unavailable",
+      "no region of AWS is set, or none that could be one",
+      "Set AWS_REGION, or aws.region in certkeep.yaml",
+    ];
+  if (isChecksumMismatch(error))
+    return [
+      "store_damaged",
+      "what came isn't what was written: its checksum differs",
+      "Run it again; if it stays so, look at the object's older versions",
+    ];
+  if (LOGIN.includes(name))
+    return ["store_unavailable", "AWS doesn't accept the credentials", CREDENTIALS_TODO];
+  if (name.startsWith("KMS.") || name.startsWith("KMS"))
+    return [
+      "store_unavailable",
+      `AWS may not use the KMS key for ${action}`,
+      "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled",
+    ];
+  if (DENIED.includes(name) || status === 403)
+    return [
+      "store_unavailable",
+      `this identity may not do ${action}`,
+      `Grant ${action} on it to the role, and check the policies of the bucket, the key and the organisation`,
+    ];
+  if (THROTTLED.includes(name) || status === 429)
+    return [
+      "store_unavailable",
+      `AWS has had too many requests of this account to take ${action} now`,
+      "The next run goes on where this one stopped",
+    ];
+  if (isCertificateTrouble(network))
+    return [
+      "store_unavailable",
+      `no trusted TLS connection to AWS could be made (${network})`,
+      "Check the proxy in between, and NODE_EXTRA_CA_CERTS where it has a CA of its own",
+    ];
+  if (status === null && (network !== "" || name === "TimeoutError"))
+    return [
+      "store_unavailable",
+      `AWS can't be reached for ${action}: ${NETWORK_WORDS[network] ?? "there was no answer in time"}${network === "" ? "" : ` (${network})`}`,
+      "Check that this network may reach AWS; in a VPC without a way out, by an endpoint",
+    ];
+  if (status !== null && status >= 500)
+    return [
+      "store_unavailable",
+      `AWS failed at ${action}`,
+      "The next run tries again; https://health.aws.amazon.com tells of trouble",
+    ];
+  return [
+    "store_unavailable",
+    status === null ? `${action} failed` : `AWS refused ${action}`,
+    "Look the name of the refusal up in the service's API reference",
+  ];
 }
 
 /** What kept a request from being done. Errors of the project's own are passed on. */

@@ -19,7 +19,11 @@ export interface LogContext {
 }
 
 export function createLog({ stage, functionName, requestId }: LogContext): Log {
-  const logger = new Logger({ serviceName: SERVICE, logLevel: "INFO", persistentKeys: { stage, function: functionName, ...(requestId === null ? {} : { requestId }) } });
+  const logger = new Logger({
+    serviceName: SERVICE,
+    logLevel: "INFO",
+    persistentKeys: { stage, function: functionName, ...(requestId === null ? {} : { requestId }) },
+  });
   return {
     info: (step, fields) => logger.info(step, cut(fields)),
     warn: (step, fields) => logger.warn(step, cut(fields)),
@@ -28,5 +32,18 @@ export function createLog({ stage, functionName, requestId }: LogContext): Log {
 }
 
 function cut(fields: LogFields = {}): LogFields {
-  return Object.fromEntries(Object.entries(fields).flatMap(([name, value]) => (value === null ? [] : [[name, typeof value === "string" && value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value]])));
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]) =>
+      value === null
+        ? []
+        : [
+            [
+              name,
+              typeof value === "string" && value.length > MAX_TEXT
+                ? `${value.slice(0, MAX_TEXT)}…`
+                : value,
+            ],
+          ],
+    ),
+  );
 }

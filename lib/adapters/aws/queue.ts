@@ -21,18 +21,43 @@ function word(text: unknown, fallback: string): string {
   return typeof text === "string" && /^[A-Za-z0-9._]{1,80}$/.test(text) ? text : fallback;
 }
 
-export function createSqsQueue(url: string, client: Pick<SQSClient, "send">, { sleep = realTimer.sleep }: QueueOptions = {}): Queue {
+export function createSqsQueue(
+  url: string,
+  client: Pick<SQSClient, "send">,
+  { sleep = realTimer.sleep }: QueueOptions = {},
+): Queue {
   /** @returns those to be sent again, and those that never will be taken */
-  const sendBatch = async (batch: readonly QueueMessage[]): Promise<{ readonly again: readonly RefusedMessage[]; readonly never: readonly RefusedMessage[] }> => {
+  const sendBatch = async (
+    batch: readonly QueueMessage[],
+  ): Promise<{
+    readonly again: readonly RefusedMessage[];
+    readonly never: readonly RefusedMessage[];
+  }> => {
     try {
-      const { Failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: batch.map(({ body }, index) => ({ Id: String(index), MessageBody: body })) }));
+      const { Failed = [] } = await client.send(
+        new SendMessageBatchCommand({
+          QueueUrl: url,
+          Entries: batch.map(({ body }, index) => ({ Id: String(index), MessageBody: body })),
+        }),
+      );
       const refused = Failed.flatMap(({ Id, Code, SenderFault }) => {
         const message = batch[Number(Id)];
-        return message === undefined ? [] : [{ id: message.id, code: word(Code, "refused"), ours: SenderFault === true }];
+        return message === undefined
+          ? []
+          : [{ id: message.id, code: word(Code, "refused"), ours: SenderFault === true }];
       });
-      return { again: refused.filter(({ ours }) => !ours), never: refused.filter(({ ours }) => ours) };
+      return {
+        again: refused.filter(({ ours }) => !ours),
+        never: refused.filter(({ ours }) => ours),
+      };
     } catch (error) {
-      return { again: [], never: batch.map(({ id }) => ({ id, code: word((error as { name?: unknown } | null)?.name, "failed") })) };
+      return {
+        again: [],
+        never: batch.map(({ id }) => ({
+          id,
+          code: word((error as { name?: unknown } | null)?.name, "failed"),
+        })),
+      };
     }
   };
 

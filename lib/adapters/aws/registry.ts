@@ -2,8 +2,18 @@
  * The registry in Secrets Manager, for reading. Values are asked for by the label AWSCURRENT, and one secret at a time,
  * so that a role needs no right to more than the clusters it is for.
  */
-import { GetSecretValueCommand, paginateListSecrets, type SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { parseRegistered, parseRestoring, registeredEntry, registryNames, secretReference } from "../../config/registered.ts";
+import {
+  GetSecretValueCommand,
+  paginateListSecrets,
+  type SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
+import {
+  parseRegistered,
+  parseRestoring,
+  registeredEntry,
+  registryNames,
+  secretReference,
+} from "../../config/registered.ts";
 import { CertkeepError } from "../../error.ts";
 import type { Registry } from "../../ports/registry.ts";
 import type { AwsWorld } from "./client.ts";
@@ -27,8 +37,13 @@ export function createSecretRegistry(url: string, world: AwsWorld): Registry {
       const found: string[] = [];
       try {
         // What is scheduled for deletion still is a cluster that somebody expects to be audited.
-        for await (const page of paginateListSecrets({ client, pageSize: PAGE }, { IncludePlannedDeletion: true, Filters: [{ Key: "name", Values: [names.clusters] }] })) {
-          for (const { Name } of page.SecretList ?? []) if (Name?.startsWith(names.clusters) === true) found.push(Name.slice(names.clusters.length));
+        for await (const page of paginateListSecrets(
+          { client, pageSize: PAGE },
+          { IncludePlannedDeletion: true, Filters: [{ Key: "name", Values: [names.clusters] }] },
+        )) {
+          for (const { Name } of page.SecretList ?? [])
+            if (Name?.startsWith(names.clusters) === true)
+              found.push(Name.slice(names.clusters.length));
         }
       } catch (error) {
         throw awsFailure(error, { where: url, action: "secretsmanager:ListSecrets" });
@@ -45,16 +60,26 @@ export function createSecretRegistry(url: string, world: AwsWorld): Registry {
       const where = secretReference(names.restoring(name));
       const text = await valueOf(names.restoring(name));
       if (text !== null) return parseRestoring(text, where);
-      throw new CertkeepError("config_invalid", { where, found: "no restoring credential", expected: "the one that the registration names", todo: `Register the cluster again: certkeep clusters add ${name}` });
+      throw new CertkeepError("config_invalid", {
+        where,
+        found: "no restoring credential",
+        expected: "the one that the registration names",
+        todo: `Register the cluster again: certkeep clusters add ${name}`,
+      });
     },
   };
 }
 
 /** The value with the label AWSCURRENT; `null` where there is no such secret, or no value. @throws CertkeepError */
-export async function currentValue(client: SecretsManagerClient, name: string): Promise<{ readonly text: string; readonly version: string } | null> {
+export async function currentValue(
+  client: SecretsManagerClient,
+  name: string,
+): Promise<{ readonly text: string; readonly version: string } | null> {
   const where = secretReference(name);
   try {
-    const { SecretString, VersionId } = await client.send(new GetSecretValueCommand({ SecretId: name, VersionStage: CURRENT }));
+    const { SecretString, VersionId } = await client.send(
+      new GetSecretValueCommand({ SecretId: name, VersionStage: CURRENT }),
+    );
     return { text: SecretString ?? "", version: VersionId ?? "" };
   } catch (error) {
     const facts = factsOf(error);

@@ -12,22 +12,38 @@ export interface RoleCredentials {
 }
 
 /** Taken on by whatever identity this process has (environment, profile, instance), each time anew before its end. */
-export function roleCredentials(role: string, region: string, session: string, environment: Readonly<Record<string, string | undefined>>): () => Promise<RoleCredentials> {
+export function roleCredentials(
+  role: string,
+  region: string,
+  session: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): () => Promise<RoleCredentials> {
   let provider: (() => Promise<RoleCredentials>) | null = null;
   return async () => {
     try {
       if (provider === null) {
         // Loaded here: whoever has no such cluster doesn't pay for it.
-        const { fromNodeProviderChain, fromTemporaryCredentials } = await import("@aws-sdk/credential-providers");
+        const { fromNodeProviderChain, fromTemporaryCredentials } =
+          await import("@aws-sdk/credential-providers");
         provider = fromTemporaryCredentials({
           masterCredentials: fromNodeProviderChain(),
-          params: { RoleArn: role, RoleSessionName: `certkeep-${session}`.slice(0, 64), DurationSeconds: 3600 },
-          clientConfig: clientSettings({ env: { ...environment, AWS_REGION: region } }, "STS").config(),
+          params: {
+            RoleArn: role,
+            RoleSessionName: `certkeep-${session}`.slice(0, 64),
+            DurationSeconds: 3600,
+          },
+          clientConfig: clientSettings(
+            { env: { ...environment, AWS_REGION: region } },
+            "STS",
+          ).config(),
         });
       }
       return await provider();
     } catch (error) {
-      const name = error instanceof Error && /^[A-Za-z]{1,80}$/.test(error.name) ? error.name : "an error without a name";
+      const name =
+        error instanceof Error && /^[A-Za-z]{1,80}$/.test(error.name)
+          ? error.name
+          : "an error without a name";
       throw new CertkeepError("cluster_unauthorized", {
         where: `role ${role}`,
         found: `AWS doesn't let this process take it on (${name})`,

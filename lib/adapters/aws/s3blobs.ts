@@ -30,12 +30,19 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const DAY_MS = 86_400_000;
 
 /** @throws CertkeepError config_invalid */
-export function createS3Blobs(url: string, world: AwsWorld, options: S3BlobsOptions = {}): BlobStore {
+export function createS3Blobs(
+  url: string,
+  world: AwsWorld,
+  options: S3BlobsOptions = {},
+): BlobStore {
   const { bucket, prefix: root } = parseS3Url(url);
   const shown = displayUrl(url);
   const client = s3Client(world);
   const { lock, nowMs = Date.now } = options;
-  const placeOf = (key: string): ObjectPlace => ({ bucket, key: nameOf(shown, root, key, MAX_S3_KEY) });
+  const placeOf = (key: string): ObjectPlace => ({
+    bucket,
+    key: nameOf(shown, root, key, MAX_S3_KEY),
+  });
 
   async function* list(prefix: string): AsyncGenerator<BlobEntry> {
     checkPrefix(shown, prefix);
@@ -48,10 +55,18 @@ export function createS3Blobs(url: string, world: AwsWorld, options: S3BlobsOpti
   async function create(key: string, document: Uint8Array): Promise<"created" | "exists"> {
     const place = placeOf(key);
     if (document.byteLength > MAX_BYTES) {
-      throw new CertkeepError("store_full", { where: `${shown}/${key}`, found: `a copy of ${document.byteLength} bytes`, expected: `${MAX_BYTES} at most` });
+      throw new CertkeepError("store_full", {
+        where: `${shown}/${key}`,
+        found: `a copy of ${document.byteLength} bytes`,
+        expected: `${MAX_BYTES} at most`,
+      });
     }
     const until = lock === undefined ? null : new Date(nowMs() + lock.days * DAY_MS);
-    const made = await putObject(client, place, document, { replaces: null, contentType: "application/json", ...(lock === undefined || until === null ? {} : { lock: { mode: lock.mode, until } }) });
+    const made = await putObject(client, place, document, {
+      replaces: null,
+      contentType: "application/json",
+      ...(lock === undefined || until === null ? {} : { lock: { mode: lock.mode, until } }),
+    });
     return made === null ? "exists" : "created";
   }
 

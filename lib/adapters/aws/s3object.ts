@@ -7,9 +7,22 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
-import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3";
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type GetObjectCommandOutput,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import { CertkeepError } from "../../error.ts";
-import { awsFailure, factsOf, isChecksumMismatch, isNamed, isUncertain, type AwsFacts } from "./failure.ts";
+import {
+  awsFailure,
+  factsOf,
+  isChecksumMismatch,
+  isNamed,
+  isUncertain,
+  type AwsFacts,
+} from "./failure.ts";
 import type { AwsWorld } from "./client.ts";
 import { pause } from "./pause.ts";
 import { s3Client } from "./s3client.ts";
@@ -42,12 +55,21 @@ function whereOf({ bucket, key }: ObjectPlace): string {
 
 class CutOff extends Error {}
 
-async function collect(answer: GetObjectCommandOutput, place: ObjectPlace, maxBytes: number): Promise<Uint8Array> {
+async function collect(
+  answer: GetObjectCommandOutput,
+  place: ObjectPlace,
+  maxBytes: number,
+): Promise<Uint8Array> {
   const body = answer.Body as Readable | undefined;
   if (body === undefined) return new Uint8Array(0);
   const tooLarge = (): CertkeepError => {
     body.destroy();
-    return new CertkeepError("store_damaged", { where: whereOf(place), found: `an object of more than ${maxBytes} bytes`, expected: "one that certkeep wrote", todo: "Move it away" });
+    return new CertkeepError("store_damaged", {
+      where: whereOf(place),
+      found: `an object of more than ${maxBytes} bytes`,
+      expected: "one that certkeep wrote",
+      todo: "Move it away",
+    });
   };
   if ((answer.ContentLength ?? 0) > maxBytes) throw tooLarge();
   const parts: Uint8Array[] = [];
@@ -57,20 +79,38 @@ async function collect(answer: GetObjectCommandOutput, place: ObjectPlace, maxBy
     if (sizeBytes > maxBytes) throw tooLarge();
     parts.push(part);
   }
-  if (answer.ContentLength !== undefined && sizeBytes !== answer.ContentLength) throw new CutOff("cut off");
+  if (answer.ContentLength !== undefined && sizeBytes !== answer.ContentLength)
+    throw new CutOff("cut off");
   return Buffer.concat(parts, sizeBytes);
 }
 
 /** @returns `null` where there is none */
-export async function getObject(client: S3Client, place: ObjectPlace, maxBytes: number): Promise<FoundObject | null> {
-  const asked = { where: whereOf(place), action: place.versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion" };
+export async function getObject(
+  client: S3Client,
+  place: ObjectPlace,
+  maxBytes: number,
+): Promise<FoundObject | null> {
+  const asked = {
+    where: whereOf(place),
+    action: place.versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion",
+  };
   for (let attempt = 0; ; attempt += 1) {
     let answer: GetObjectCommandOutput;
     try {
-      answer = await client.send(new GetObjectCommand({ Bucket: place.bucket, Key: place.key, ...(place.versionId === undefined ? {} : { VersionId: place.versionId }) }));
+      answer = await client.send(
+        new GetObjectCommand({
+          Bucket: place.bucket,
+          Key: place.key,
+          ...(place.versionId === undefined ? {} : { VersionId: place.versionId }),
+        }),
+      );
     } catch (error) {
       const facts = factsOf(error);
-      if (isMissing(facts) || (facts.status === 403 && place.versionId === undefined && (await isUnlisted(client, place)))) return null;
+      if (
+        isMissing(facts) ||
+        (facts.status === 403 && place.versionId === undefined && (await isUnlisted(client, place)))
+      )
+        return null;
       throw awsFailure(error, asked);
     }
     try {
@@ -82,7 +122,12 @@ export async function getObject(client: S3Client, place: ObjectPlace, maxBytes: 
         continue;
       }
       if (isChecksumMismatch(error)) throw awsFailure(error, asked);
-      throw new CertkeepError("store_unavailable", { where: asked.where, found: `the answer broke off before its end, ${READ_ATTEMPTS} times`, expected: "the whole object", todo: "Check the network and the proxy in between; the next run tries again" });
+      throw new CertkeepError("store_unavailable", {
+        where: asked.where,
+        found: `the answer broke off before its end, ${READ_ATTEMPTS} times`,
+        expected: "the whole object",
+        todo: "Check the network and the proxy in between; the next run tries again",
+      });
     }
   }
 }
@@ -90,7 +135,8 @@ export async function getObject(client: S3Client, place: ObjectPlace, maxBytes: 
 /** Whoever may list below this place alone is told 403 of what isn't there; a listing of just this name tells. */
 async function isUnlisted(client: S3Client, { bucket, key }: ObjectPlace): Promise<boolean> {
   try {
-    for await (const listed of listObjects(client, bucket, key)) if (listed.key === key) return false;
+    for await (const listed of listObjects(client, bucket, key))
+      if (listed.key === key) return false;
     return true;
   } catch {
     return false;
@@ -100,11 +146,19 @@ async function isUnlisted(client: S3Client, { bucket, key }: ObjectPlace): Promi
 /** @throws CertkeepError where something in between left it out: what is written next would rest on it */
 function tagOf({ ETag }: { readonly ETag?: string | undefined }, place: ObjectPlace): string {
   if (ETag !== undefined && ETag !== "") return ETag;
-  throw new CertkeepError("store_unavailable", { where: whereOf(place), found: "an answer without an ETag", expected: "one, as S3 gives it", todo: "Check the proxy or the endpoint in between" });
+  throw new CertkeepError("store_unavailable", {
+    where: whereOf(place),
+    found: "an answer without an ETag",
+    expected: "one, as S3 gives it",
+    todo: "Check the proxy or the endpoint in between",
+  });
 }
 
 function isMissing(facts: AwsFacts): boolean {
-  return isNamed(facts, "NoSuchKey", "NotFound", "NoSuchVersion") || (facts.status === 404 && facts.name !== "NoSuchBucket");
+  return (
+    isNamed(facts, "NoSuchKey", "NotFound", "NoSuchVersion") ||
+    (facts.status === 404 && facts.name !== "NoSuchBucket")
+  );
 }
 
 export interface PutRequest {
@@ -116,7 +170,12 @@ export interface PutRequest {
 }
 
 /** @returns the new ETag, or `null` where the condition doesn't hold: nothing was changed then */
-export async function putObject(client: S3Client, place: ObjectPlace, body: Uint8Array, request: PutRequest): Promise<string | null> {
+export async function putObject(
+  client: S3Client,
+  place: ObjectPlace,
+  body: Uint8Array,
+  request: PutRequest,
+): Promise<string | null> {
   const writeId = randomUUID();
   const command = new PutObjectCommand({
     Bucket: place.bucket,
@@ -125,7 +184,9 @@ export async function putObject(client: S3Client, place: ObjectPlace, body: Uint
     ContentType: request.contentType,
     Metadata: { [WRITE_ID]: writeId },
     ...(request.contentEncoding === undefined ? {} : { ContentEncoding: request.contentEncoding }),
-    ...(request.lock === undefined ? {} : { ObjectLockMode: request.lock.mode, ObjectLockRetainUntilDate: request.lock.until }),
+    ...(request.lock === undefined
+      ? {}
+      : { ObjectLockMode: request.lock.mode, ObjectLockRetainUntilDate: request.lock.until }),
     ...(request.replaces === null ? { IfNoneMatch: "*" } : { IfMatch: request.replaces }),
   });
   for (let attempt = 0; ; attempt += 1) {
@@ -135,7 +196,10 @@ export async function putObject(client: S3Client, place: ObjectPlace, body: Uint
       if (error instanceof CertkeepError) throw error;
       const facts = factsOf(error);
       const conflict = facts.status === 409 || isNamed(facts, "ConditionalRequestConflict");
-      const refused = facts.status === 412 || isNamed(facts, "PreconditionFailed") || (request.replaces !== null && (conflict || isMissing(facts)));
+      const refused =
+        facts.status === 412 ||
+        isNamed(facts, "PreconditionFailed") ||
+        (request.replaces !== null && (conflict || isMissing(facts)));
       if (isUncertain(facts, refused || conflict)) {
         const etag = await etagOfWrite(client, place, writeId).catch(() => null);
         if (etag !== null) return etag;
@@ -151,7 +215,11 @@ export async function putObject(client: S3Client, place: ObjectPlace, body: Uint
 }
 
 /** The ETag of what stands there, if it is this write that made it. */
-async function etagOfWrite(client: S3Client, { bucket, key }: ObjectPlace, writeId: string): Promise<string | null> {
+async function etagOfWrite(
+  client: S3Client,
+  { bucket, key }: ObjectPlace,
+  writeId: string,
+): Promise<string | null> {
   const { Metadata, ETag } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
   return Metadata?.[WRITE_ID] === writeId ? (ETag ?? null) : null;
 }
@@ -166,7 +234,14 @@ export async function readS3Object(url: string, world: AwsWorld): Promise<string
 export async function writeS3Object(url: string, text: string, world: AwsWorld): Promise<void> {
   const { bucket, key } = parseS3Object(url);
   try {
-    await s3Client(world).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text, ContentType: "text/plain; charset=utf-8" }));
+    await s3Client(world).send(
+      new PutObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        Body: text,
+        ContentType: "text/plain; charset=utf-8",
+      }),
+    );
   } catch (error) {
     throw awsFailure(error, { where: url, action: "s3:PutObject" });
   }

@@ -28,12 +28,16 @@ const MAX_TEXT_BYTES = 256 * 1024 * 1024;
 const VERSIONS_TRIED = 20;
 const SUFFIX = ".json";
 
-type Parsed = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly found: string };
+type Parsed =
+  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly found: string };
 
 async function parse(bytes: Uint8Array): Promise<Parsed> {
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
     try {
-      return { ok: true, text: (await decompress(bytes, { maxOutputLength: MAX_TEXT_BYTES })).toString("utf8") };
+      return {
+        ok: true,
+        text: (await decompress(bytes, { maxOutputLength: MAX_TEXT_BYTES })).toString("utf8"),
+      };
     } catch {
       return { ok: false, found: `${bytes.byteLength} bytes that are no whole gzip stream` };
     }
@@ -52,13 +56,24 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
   const { bucket, prefix: root } = parseS3Url(url);
   const shown = displayUrl(url);
   const client = s3Client(world);
-  const placeOf = (name: string): ObjectPlace => ({ bucket, key: nameOf(shown, root, `${encodeSegment(name)}${SUFFIX}`, MAX_S3_KEY) });
+  const placeOf = (name: string): ObjectPlace => ({
+    bucket,
+    key: nameOf(shown, root, `${encodeSegment(name)}${SUFFIX}`, MAX_S3_KEY),
+  });
 
   async function damaged(place: ObjectPlace, found: string): Promise<CertkeepError> {
     const where = `s3://${bucket}/${place.key}`;
     const expected = "a whole state document";
-    const versions = (await objectVersions(client, place).catch(() => null))?.filter(({ marker }) => !marker) ?? null;
-    if (versions === null) return new CertkeepError("state_damaged", { where, found, expected, todo: `Look for an older version that is whole: aws s3api list-object-versions --bucket ${bucket} --prefix ${place.key}` });
+    const versions =
+      (await objectVersions(client, place).catch(() => null))?.filter(({ marker }) => !marker) ??
+      null;
+    if (versions === null)
+      return new CertkeepError("state_damaged", {
+        where,
+        found,
+        expected,
+        todo: `Look for an older version that is whole: aws s3api list-object-versions --bucket ${bucket} --prefix ${place.key}`,
+      });
     for (const { versionId } of versions.slice(1, VERSIONS_TRIED + 1)) {
       const older = await getObject(client, { ...place, versionId }, MAX_BYTES).catch(() => null);
       if (older === null || !(await parse(older.bytes)).ok) continue;
@@ -69,7 +84,12 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
         todo: `Its version ${versionId} is whole; this goes on from there: aws s3api copy-object --bucket ${bucket} --key ${place.key} --copy-source '${bucket}/${place.key}?versionId=${versionId}'`,
       });
     }
-    return new CertkeepError("state_damaged", { where, found, expected, todo: `No older version is whole: aws s3 mv ${where} ${where}.damaged begins anew (copies stay, but are told as not recorded)` });
+    return new CertkeepError("state_damaged", {
+      where,
+      found,
+      expected,
+      todo: `No older version is whole: aws s3 mv ${where} ${where}.damaged begins anew (copies stay, but are told as not recorded)`,
+    });
   }
 
   async function read(name: string): Promise<StoredState | null> {
@@ -81,20 +101,35 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
     return { revision: object.etag, text: parsed.text };
   }
 
-  async function write(name: string, text: string, revision: string | null): Promise<string | null> {
+  async function write(
+    name: string,
+    text: string,
+    revision: string | null,
+  ): Promise<string | null> {
     const place = placeOf(name);
     // Digests and serials make up most of a state: more effort gains a twentieth of the size for a third more time.
     const body = await compress(text, { level: 1 });
     if (body.byteLength > MAX_BYTES) {
-      throw new CertkeepError("store_full", { where: `s3://${bucket}/${place.key}`, found: `a state of ${body.byteLength} bytes, compressed`, expected: `${MAX_BYTES} at most`, todo: "Register the cluster in parts (namespaces) under several names" });
+      throw new CertkeepError("store_full", {
+        where: `s3://${bucket}/${place.key}`,
+        found: `a state of ${body.byteLength} bytes, compressed`,
+        expected: `${MAX_BYTES} at most`,
+        todo: "Register the cluster in parts (namespaces) under several names",
+      });
     }
-    return putObject(client, place, body, { replaces: revision, contentType: "application/json", contentEncoding: "gzip" });
+    return putObject(client, place, body, {
+      replaces: revision,
+      contentType: "application/json",
+      contentEncoding: "gzip",
+    });
   }
 
   async function names(): Promise<readonly string[]> {
     const found: string[] = [];
     for await (const { key } of listObjects(client, bucket, root, true)) {
-      const name = key.endsWith(SUFFIX) ? decodeSegment(key.slice(root.length, -SUFFIX.length)) : null;
+      const name = key.endsWith(SUFFIX)
+        ? decodeSegment(key.slice(root.length, -SUFFIX.length))
+        : null;
       if (name !== null) found.push(name);
     }
     return found;

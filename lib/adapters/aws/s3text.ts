@@ -5,5 +5,9 @@ import { readS3Object, writeS3Object } from "./s3object.ts";
 
 /** `url`: `s3://BUCKET/KEY`. */
 export function createS3Text(url: string, world: AwsWorld): SharedText {
-  return { url, read: () => readS3Object(url, world), write: (text) => writeS3Object(url, text, world) };
+  return {
+    url,
+    read: () => readS3Object(url, world),
+    write: (text) => writeS3Object(url, text, world),
+  };
 }

@@ -1,5 +1,10 @@
 /** Versions of an object in a bucket that keeps them: listed, removed, and until when they can't be. */
-import { DeleteObjectCommand, HeadObjectCommand, ListObjectVersionsCommand, type S3Client } from "@aws-sdk/client-s3";
+import {
+  DeleteObjectCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
 import type { ObjectPlace } from "./s3object.ts";
 
@@ -13,21 +18,42 @@ interface ObjectVersion {
 }
 
 /** The newest first. @throws CertkeepError store_unavailable */
-export async function objectVersions(client: S3Client, { bucket, key }: ObjectPlace): Promise<readonly ObjectVersion[]> {
+export async function objectVersions(
+  client: S3Client,
+  { bucket, key }: ObjectPlace,
+): Promise<readonly ObjectVersion[]> {
   const found: (ObjectVersion & { readonly at: number })[] = [];
   let from: { KeyMarker?: string; VersionIdMarker?: string } = {};
   for (;;) {
-    const page = await client.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key, ...from })).catch((error: unknown) => {
-      throw awsFailure(error, { where: `s3://${bucket}/${key}`, action: "s3:ListBucketVersions" });
-    });
-    const entries = [...(page.Versions ?? []).map((entry) => ({ ...entry, marker: false })), ...(page.DeleteMarkers ?? []).map((entry) => ({ ...entry, marker: true }))];
+    const page = await client
+      .send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key, ...from }))
+      .catch((error: unknown) => {
+        throw awsFailure(error, {
+          where: `s3://${bucket}/${key}`,
+          action: "s3:ListBucketVersions",
+        });
+      });
+    const entries = [
+      ...(page.Versions ?? []).map((entry) => ({ ...entry, marker: false })),
+      ...(page.DeleteMarkers ?? []).map((entry) => ({ ...entry, marker: true })),
+    ];
     for (const { Key, VersionId, marker, LastModified, IsLatest } of entries) {
-      if (Key === key && VersionId !== undefined && VERSION_ID.test(VersionId)) found.push({ versionId: VersionId, marker, at: IsLatest === true ? Number.POSITIVE_INFINITY : (LastModified?.getTime() ?? 0) });
+      if (Key === key && VersionId !== undefined && VERSION_ID.test(VersionId))
+        found.push({
+          versionId: VersionId,
+          marker,
+          at: IsLatest === true ? Number.POSITIVE_INFINITY : (LastModified?.getTime() ?? 0),
+        });
     }
     // Names come in order: once one behind the key appears, all of the key's own have been seen.
     const beyond = entries.some(({ Key }) => Key !== undefined && Key > key);
     if (page.IsTruncated !== true || beyond || page.NextKeyMarker === undefined) break;
-    from = { KeyMarker: page.NextKeyMarker, ...(page.NextVersionIdMarker === undefined ? {} : { VersionIdMarker: page.NextVersionIdMarker }) };
+    from = {
+      KeyMarker: page.NextKeyMarker,
+      ...(page.NextVersionIdMarker === undefined
+        ? {}
+        : { VersionIdMarker: page.NextVersionIdMarker }),
+    };
   }
   return found.toSorted((a, b) => b.at - a.at);
 }
@@ -41,7 +67,9 @@ export async function removeObject(client: S3Client, place: ObjectPlace): Promis
   let versioned: boolean;
   try {
     // Its name first: from here on nobody reads or lists it, whatever becomes of its versions.
-    const { VersionId, DeleteMarker } = await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+    const { VersionId, DeleteMarker } = await client.send(
+      new DeleteObjectCommand({ Bucket: bucket, Key: key }),
+    );
     versioned = VersionId !== undefined || DeleteMarker === true;
   } catch (error) {
     throw awsFailure(error, { where: `s3://${bucket}/${key}`, action: "s3:DeleteObject" });
@@ -60,16 +88,24 @@ export async function removeObject(client: S3Client, place: ObjectPlace): Promis
     if (failed !== null) kept.push(failed);
   }
   if (kept.length === 0) {
-    for (const { versionId } of versions.filter(({ marker }) => marker)) await removeVersion(client, place, versionId);
+    for (const { versionId } of versions.filter(({ marker }) => marker))
+      await removeVersion(client, place, versionId);
     return null;
   }
   const until = kept.map((one) => one.until);
-  const count = kept.length === 1 ? "one version of the object is kept" : `${kept.length} versions of the object are kept`;
+  const count =
+    kept.length === 1
+      ? "one version of the object is kept"
+      : `${kept.length} versions of the object are kept`;
   const last = until.includes(null) ? null : Math.max(...until.map(Number));
   return `${count} ${last === null ? `(${kept.find((one) => one.until === null)?.why ?? ""})` : `by an object lock until ${new Date(last).toISOString()}; remove it after that`}`;
 }
 
-async function removeVersion(client: S3Client, { bucket, key }: ObjectPlace, versionId: string): Promise<{ readonly until: number | null; readonly why: string } | null> {
+async function removeVersion(
+  client: S3Client,
+  { bucket, key }: ObjectPlace,
+  versionId: string,
+): Promise<{ readonly until: number | null; readonly why: string } | null> {
   try {
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }));
     return null;
@@ -78,8 +114,11 @@ async function removeVersion(client: S3Client, { bucket, key }: ObjectPlace, ver
     if (isNamed(facts, "NoSuchVersion", "NoSuchKey")) return null;
     const why = `${facts.name === "" ? "no answer" : facts.name}${facts.requestId === null ? "" : `, request ${facts.requestId}`}: s3:DeleteObjectVersion was refused`;
     try {
-      const { ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }));
-      if (ObjectLockLegalHoldStatus === "ON") return { until: null, why: "a legal hold, until somebody lifts it" };
+      const { ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus } = await client.send(
+        new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }),
+      );
+      if (ObjectLockLegalHoldStatus === "ON")
+        return { until: null, why: "a legal hold, until somebody lifts it" };
       return { until: ObjectLockRetainUntilDate?.getTime() ?? null, why };
     } catch {
       return { until: null, why };

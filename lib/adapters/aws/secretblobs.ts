@@ -9,7 +9,12 @@
  * whoever may restore it.
  */
 import { isUtf8 } from "node:buffer";
-import { CreateSecretCommand, DeleteSecretCommand, ListSecretsCommand, type Tag } from "@aws-sdk/client-secrets-manager";
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  ListSecretsCommand,
+  type Tag,
+} from "@aws-sdk/client-secrets-manager";
 import { parseDocument } from "../../backup/document.ts";
 import { parseCopyKey } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
@@ -34,7 +39,11 @@ const READ_ATTEMPTS = 6;
 const SIZE_TAG = "certkeep:bytes";
 
 /** @throws CertkeepError config_invalid */
-export function createSecretBlobs(url: string, world: AwsWorld, options: SecretBlobsOptions = {}): BlobStore {
+export function createSecretBlobs(
+  url: string,
+  world: AwsWorld,
+  options: SecretBlobsOptions = {},
+): BlobStore {
   const root = parseSecretsUrl(url);
   const shown = displayUrl(url);
   const client = secretsClient(world);
@@ -49,9 +58,20 @@ export function createSecretBlobs(url: string, world: AwsWorld, options: SecretB
     const seen = new Set<string>();
     let token: string | undefined;
     do {
-      const page = await client.send(new ListSecretsCommand({ MaxResults: PAGE_SIZE, Filters: [{ Key: "name", Values: [wanted] }], ...(token === undefined ? {} : { NextToken: token }) })).catch((error: unknown) => {
-        throw awsFailure(error, { where: `${shown}/${prefix}`, action: "secretsmanager:ListSecrets" });
-      });
+      const page = await client
+        .send(
+          new ListSecretsCommand({
+            MaxResults: PAGE_SIZE,
+            Filters: [{ Key: "name", Values: [wanted] }],
+            ...(token === undefined ? {} : { NextToken: token }),
+          }),
+        )
+        .catch((error: unknown) => {
+          throw awsFailure(error, {
+            where: `${shown}/${prefix}`,
+            action: "secretsmanager:ListSecrets",
+          });
+        });
       for (const { Name = "", DeletedDate, Tags } of page.SecretList ?? []) {
         const key = Name.startsWith(wanted) ? Name.slice(root.length) : "";
         if (!isKey(key) || DeletedDate !== undefined || seen.has(key) || removed.has(key)) continue;
@@ -59,7 +79,12 @@ export function createSecretBlobs(url: string, world: AwsWorld, options: SecretB
         yield { key, sizeBytes: sizeOf(Tags) };
       }
       if (page.NextToken !== undefined && page.NextToken === token) {
-        throw new CertkeepError("store_unavailable", { where: shown, found: "a listing that doesn't get on", expected: "the whole listing", todo: "The next run tries again" });
+        throw new CertkeepError("store_unavailable", {
+          where: shown,
+          found: "a listing that doesn't get on",
+          expected: "the whole listing",
+          todo: "The next run tries again",
+        });
       }
       token = page.NextToken;
     } while (token !== undefined && token !== "");
@@ -76,14 +101,21 @@ export function createSecretBlobs(url: string, world: AwsWorld, options: SecretB
         todo: "Keep copies in S3, which has no such limit (stores.backups: s3://BUCKET/backups)",
       });
     }
-    if (document.byteLength === 0) throw new CertkeepError("store_unavailable", { where, found: "an empty document", expected: "one byte at least, as Secrets Manager has it" });
+    if (document.byteLength === 0)
+      throw new CertkeepError("store_unavailable", {
+        where,
+        found: "an empty document",
+        expected: "one byte at least, as Secrets Manager has it",
+      });
     // A copy of its own: the caller may wipe what it gave, and the SDK may send it again.
     const bytes = Uint8Array.from(document);
     try {
       await client.send(
         new CreateSecretCommand({
           Name: name,
-          ...(isUtf8(bytes) ? { SecretString: Buffer.from(bytes).toString("utf8") } : { SecretBinary: bytes }),
+          ...(isUtf8(bytes)
+            ? { SecretString: Buffer.from(bytes).toString("utf8") }
+            : { SecretBinary: bytes }),
           Tags: tagsOf(key, bytes),
           ...(options.kmsKeyId === undefined ? {} : { KmsKeyId: options.kmsKeyId }),
         }),
@@ -99,8 +131,10 @@ export function createSecretBlobs(url: string, world: AwsWorld, options: SecretB
       const stored = taken || uncertain ? await readSecret(client, name).catch(() => null) : null;
       if (stored?.kind === "deleted") throw scheduledForDeletion(name);
       // The answer to a request that was done was lost: nobody else has these sealed bytes.
-      const ours = uncertain && stored?.kind === "found" && Buffer.compare(stored.bytes, bytes) === 0;
-      if (!exists && !ours) throw awsFailure(error, { where, action: "secretsmanager:CreateSecret" });
+      const ours =
+        uncertain && stored?.kind === "found" && Buffer.compare(stored.bytes, bytes) === 0;
+      if (!exists && !ours)
+        throw awsFailure(error, { where, action: "secretsmanager:CreateSecret" });
       met.add(key);
       removed.delete(key);
       return ours ? "created" : "exists";
@@ -122,11 +156,18 @@ export function createSecretBlobs(url: string, world: AwsWorld, options: SecretB
   async function remove(key: string): Promise<string | null> {
     const name = secretOf(key);
     try {
-      await client.send(new DeleteSecretCommand({ SecretId: name, ForceDeleteWithoutRecovery: true }));
+      await client.send(
+        new DeleteSecretCommand({ SecretId: name, ForceDeleteWithoutRecovery: true }),
+      );
     } catch (error) {
       const facts = factsOf(error);
-      if (isNamed(facts, "InvalidRequestException")) return `the secret ${name} is scheduled for deletion and is kept until then (aws secretsmanager describe-secret --secret-id ${name} says when)`;
-      if (!isNamed(facts, "ResourceNotFoundException")) throw awsFailure(error, { where: `secretsmanager://${name}`, action: "secretsmanager:DeleteSecret" });
+      if (isNamed(facts, "InvalidRequestException"))
+        return `the secret ${name} is scheduled for deletion and is kept until then (aws secretsmanager describe-secret --secret-id ${name} says when)`;
+      if (!isNamed(facts, "ResourceNotFoundException"))
+        throw awsFailure(error, {
+          where: `secretsmanager://${name}`,
+          action: "secretsmanager:DeleteSecret",
+        });
     }
     met.delete(key);
     removed.add(key);
@@ -150,7 +191,13 @@ function tagsOf(key: string, bytes: Uint8Array): Tag[] {
   if (parseCopyKey(key) === null) return tags;
   const [cluster = "", namespace = "", secret = ""] = key.split("/");
   const parsed = parseDocument(Buffer.from(bytes).toString("utf8"));
-  const all = { cluster, namespace, secret, ...(parsed.ok ? { kind: parsed.document.header.kind } : {}) };
-  for (const [name, value] of Object.entries(all)) tags.push({ Key: `certkeep:${name}`, Value: value.slice(0, 256) });
+  const all = {
+    cluster,
+    namespace,
+    secret,
+    ...(parsed.ok ? { kind: parsed.document.header.kind } : {}),
+  };
+  for (const [name, value] of Object.entries(all))
+    tags.push({ Key: `certkeep:${name}`, Value: value.slice(0, 256) });
   return tags;
 }

@@ -18,18 +18,31 @@ export function createSecretKeeper(world: AwsWorld, kmsKey: string | null = null
         return true;
       } catch (error) {
         if (isNamed(factsOf(error), "ResourceNotFoundException")) return false;
-        throw awsFailure(error, { where: secretReference(name), action: "secretsmanager:DescribeSecret" });
+        throw awsFailure(error, {
+          where: secretReference(name),
+          action: "secretsmanager:DescribeSecret",
+        });
       }
     },
     create: async (name, value, description) => {
       try {
-        await client.send(new CreateSecretCommand({ Name: name, SecretString: value, Description: description, ...(kmsKey === null ? {} : { KmsKeyId: kmsKey }) }));
+        await client.send(
+          new CreateSecretCommand({
+            Name: name,
+            SecretString: value,
+            Description: description,
+            ...(kmsKey === null ? {} : { KmsKeyId: kmsKey }),
+          }),
+        );
         return "created";
       } catch (error) {
         const facts = factsOf(error);
         if (isNamed(facts, "ResourceExistsException")) return "exists";
         if (isNamed(facts, "InvalidRequestException")) throw scheduledForDeletion(name);
-        throw awsFailure(error, { where: secretReference(name), action: "secretsmanager:CreateSecret" });
+        throw awsFailure(error, {
+          where: secretReference(name),
+          action: "secretsmanager:CreateSecret",
+        });
       }
     },
   };

@@ -10,7 +10,11 @@ export function createSecretValues(world: AwsWorld): SecretValues {
   return {
     async read(name) {
       if (!isSecretName(name)) {
-        throw new CertkeepError("store_unavailable", { where: `secretsmanager://${JSON.stringify(name.slice(0, 200)).slice(1, -1)}`, found: "no name of a secret", expected: "1 to 512 of [A-Za-z0-9/_+=.@-]" });
+        throw new CertkeepError("store_unavailable", {
+          where: `secretsmanager://${JSON.stringify(name.slice(0, 200)).slice(1, -1)}`,
+          found: "no name of a secret",
+          expected: "1 to 512 of [A-Za-z0-9/_+=.@-]",
+        });
       }
       const read = await readSecret(secretsClient(world), name);
       if (read.kind === "deleted") throw scheduledForDeletion(name);

@@ -14,7 +14,9 @@ export function createAlarmTopic(arn: string, world: AwsWorld): AlarmTopic {
   return {
     name: arn,
     subscriptions: async () => {
-      const client = new SNSClient(clientSettings({ ...world, env: { ...world.env, AWS_REGION: region } }, "SNS").config());
+      const client = new SNSClient(
+        clientSettings({ ...world, env: { ...world.env, AWS_REGION: region } }, "SNS").config(),
+      );
       let confirmed = 0;
       let pending = 0;
       try {

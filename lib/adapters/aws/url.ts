@@ -21,11 +21,17 @@ export const MAX_S3_KEY = 1024;
 /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html, Name. */
 export const MAX_SECRET_NAME = 512;
 
-const S3_FORM = "s3://BUCKET or s3://BUCKET/PREFIX: a bucket's name (3 to 63 of a-z, 0-9, - and .), then segments of [A-Za-z0-9._=@+-]";
-const SECRETS_FORM = "secretsmanager://PREFIX, such as secretsmanager://certkeep/prod: segments of [A-Za-z0-9._=@+-]";
+const S3_FORM =
+  "s3://BUCKET or s3://BUCKET/PREFIX: a bucket's name (3 to 63 of a-z, 0-9, - and .), then segments of [A-Za-z0-9._=@+-]";
+const SECRETS_FORM =
+  "secretsmanager://PREFIX, such as secretsmanager://certkeep/prod: segments of [A-Za-z0-9._=@+-]";
 
 function refuse(url: string, expected: string): CertkeepError {
-  return new CertkeepError("config_invalid", { where: JSON.stringify(url.slice(0, 200)), found: "no URL of such a store", expected });
+  return new CertkeepError("config_invalid", {
+    where: JSON.stringify(url.slice(0, 200)),
+    found: "no URL of such a store",
+    expected,
+  });
 }
 
 /** The segments of a path without its leading and its one trailing `/`; `null` where one isn't fit. */
@@ -47,7 +53,8 @@ export function parseS3Url(url: string): S3Place {
 /** One object: `s3://BUCKET/KEY`. @throws CertkeepError config_invalid */
 export function parseS3Object(url: string): { readonly bucket: string; readonly key: string } {
   const { bucket, prefix } = parseS3Url(url);
-  if (prefix === "" || url.endsWith("/")) throw refuse(url, "s3://BUCKET/KEY, such as s3://my-bucket/certkeep.yaml");
+  if (prefix === "" || url.endsWith("/"))
+    throw refuse(url, "s3://BUCKET/KEY, such as s3://my-bucket/certkeep.yaml");
   return { bucket, key: prefix.slice(0, -1) };
 }
 
@@ -72,11 +79,20 @@ export function isKey(key: string): boolean {
 /** The whole name of a document. @throws CertkeepError store_unavailable where `key` isn't one, or is too long here */
 export function nameOf(store: string, prefix: string, key: string, maxLength: number): string {
   if (!isKey(key)) {
-    throw new CertkeepError("store_unavailable", { where: store, found: `the key ${JSON.stringify(key)}`, expected: "segments of [A-Za-z0-9._=@-], none empty, none beginning with a dot" });
+    throw new CertkeepError("store_unavailable", {
+      where: store,
+      found: `the key ${JSON.stringify(key)}`,
+      expected: "segments of [A-Za-z0-9._=@-], none empty, none beginning with a dot",
+    });
   }
   const name = prefix + key;
   if (name.length > maxLength) {
-    throw new CertkeepError("store_unavailable", { where: `${store}/${key}`, found: `a name of ${name.length} characters`, expected: `${maxLength} at most, which is all that AWS takes`, todo: "Choose a shorter prefix under stores:, or register the cluster under a shorter name" });
+    throw new CertkeepError("store_unavailable", {
+      where: `${store}/${key}`,
+      found: `a name of ${name.length} characters`,
+      expected: `${maxLength} at most, which is all that AWS takes`,
+      todo: "Choose a shorter prefix under stores:, or register the cluster under a shorter name",
+    });
   }
   return name;
 }
@@ -84,7 +100,11 @@ export function nameOf(store: string, prefix: string, key: string, maxLength: nu
 /** Checks the prefix of a listing. @throws CertkeepError store_unavailable */
 export function checkPrefix(store: string, prefix: string): void {
   if (prefix === "" || (prefix.endsWith("/") && isKey(prefix.slice(0, -1)))) return;
-  throw new CertkeepError("store_unavailable", { where: store, found: `the prefix ${JSON.stringify(prefix)}`, expected: "nothing, or segments of [A-Za-z0-9._=@-] that end with /" });
+  throw new CertkeepError("store_unavailable", {
+    where: store,
+    found: `the prefix ${JSON.stringify(prefix)}`,
+    expected: "nothing, or segments of [A-Za-z0-9._=@-] that end with /",
+  });
 }
 
 /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html, Name. */

@@ -6,7 +6,7 @@
 import { lookup as dnsLookup, type LookupAddress } from "node:dns";
 import { BlockList, isIP } from "node:net";
 import type { RevocationSource } from "../../ports/revocation.ts";
-import { isHostOf } from "../../recovery/crlhosts.ts";
+import { isHostOf } from "../../restoreplan/crlhosts.ts";
 import { request } from "../plainhttp.ts";
 
 export interface CrlOptions {
@@ -15,7 +15,9 @@ export interface CrlOptions {
   /** Default 16 MiB. */
   readonly maxBytes?: number;
   /** Default: the system's. */
-  readonly resolve?: (host: string) => Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]>;
+  readonly resolve?: (
+    host: string,
+  ) => Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]>;
   /** Only for tests: addresses that are connected to although they are private. */
   readonly allow?: (address: string) => boolean;
   readonly signal?: AbortSignal;
@@ -27,13 +29,33 @@ type Fetched = Awaited<ReturnType<RevocationSource["fetch"]>>;
 
 /** Networks that aren't the Internet (IANA special-purpose registries). */
 const PRIVATE = new BlockList();
-for (const [net, bits] of [["0.0.0.0", 8], ["10.0.0.0", 8], ["100.64.0.0", 10], ["127.0.0.0", 8], ["169.254.0.0", 16], ["172.16.0.0", 12], ["192.0.0.0", 24], ["192.0.2.0", 24], ["192.168.0.0", 16], ["198.18.0.0", 15], ["198.51.100.0", 24], ["203.0.113.0", 24], ["224.0.0.0", 3]] as const) {
+for (const [net, bits] of [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.0.2.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["198.51.100.0", 24],
+  ["203.0.113.0", 24],
+  ["224.0.0.0", 3],
+] as const) {
   PRIVATE.addSubnet(net, bits, "ipv4");
 }
 // Of IPv6 only what is given out as global unicast counts, less tunnels and documentation.
 const GLOBAL6 = new BlockList();
 GLOBAL6.addSubnet("2000::", 3, "ipv6");
-for (const [net, bits] of [["2001::", 23], ["2001:db8::", 32], ["2002::", 16], ["3fff::", 20]] as const) PRIVATE.addSubnet(net, bits, "ipv6");
+for (const [net, bits] of [
+  ["2001::", 23],
+  ["2001:db8::", 32],
+  ["2002::", 16],
+  ["3fff::", 20],
+] as const)
+  PRIVATE.addSubnet(net, bits, "ipv6");
 
 /** Whether an address is one of the public Internet. */
 export function isPublic(address: string): boolean {
@@ -42,10 +64,15 @@ export function isPublic(address: string): boolean {
   return family === 6 && GLOBAL6.check(address, "ipv6") && !PRIVATE.check(address, "ipv6");
 }
 
-function systemResolve(host: string): Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]> {
+function systemResolve(
+  host: string,
+): Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]> {
   return new Promise((resolve, reject) => {
     dnsLookup(host, { all: true }, (error, addresses: LookupAddress[]) => {
-      if (error === null) resolve(addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })));
+      if (error === null)
+        resolve(
+          addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })),
+        );
       else reject(error);
     });
   });
@@ -67,15 +94,30 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
   const allow = options.allow ?? isPublic;
   const failed = new Map<string, string>();
 
-  const get = (url: URL, address: { readonly address: string; readonly family: 4 | 6 }, signal: AbortSignal): Promise<Fetched> =>
+  const get = (
+    url: URL,
+    address: { readonly address: string; readonly family: 4 | 6 },
+    signal: AbortSignal,
+  ): Promise<Fetched> =>
     new Promise((done) => {
       const fail = (why: string): void => {
         clearTimeout(timer);
         done({ ok: false, why });
         outgoing.destroy();
       };
-      const outgoing = request({ host: address.address, family: address.family, port: url.port === "" ? 80 : Number(url.port), path: url.pathname, method: "GET", headers: { host: url.host, accept: "application/pkix-crl", "user-agent": "certkeep" }, agent: false });
-      const timer = setTimeout(() => fail(`the issuer's list wasn't there within ${timeoutMs / 1000} s`), timeoutMs);
+      const outgoing = request({
+        host: address.address,
+        family: address.family,
+        port: url.port === "" ? 80 : Number(url.port),
+        path: url.pathname,
+        method: "GET",
+        headers: { host: url.host, accept: "application/pkix-crl", "user-agent": "certkeep" },
+        agent: false,
+      });
+      const timer = setTimeout(
+        () => fail(`the issuer's list wasn't there within ${timeoutMs / 1000} s`),
+        timeoutMs,
+      );
       if (signal.aborted) fail(INTERRUPTED);
       else signal.addEventListener("abort", () => fail(INTERRUPTED), { once: true });
       outgoing.on("error", () => fail("the issuer's list could not be fetched"));
@@ -104,18 +146,35 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
   return {
     fetch: async (text, hosts, signal) => {
       const url = URL.canParse(text) ? new URL(text) : null;
-      if (url === null || url.protocol !== "http:" || url.username !== "" || url.search !== "" || url.port !== "" && options.allow === undefined) return { ok: false, why: "the certificate names no address that is asked" };
-      if (!isHostOf(url.hostname, hosts)) return { ok: false, why: "the certificate names an address that isn't its issuer's" };
+      if (
+        url === null ||
+        url.protocol !== "http:" ||
+        url.username !== "" ||
+        url.search !== "" ||
+        (url.port !== "" && options.allow === undefined)
+      )
+        return { ok: false, why: "the certificate names no address that is asked" };
+      if (!isHostOf(url.hostname, hosts))
+        return { ok: false, why: "the certificate names an address that isn't its issuer's" };
       const before = failed.get(url.hostname);
       if (before !== undefined) return { ok: false, why: before };
       let answer: Fetched;
       const ends = AbortSignal.any([options.signal, signal].filter((one) => one !== undefined));
       try {
-        const addresses = await Promise.race([resolve(url.hostname), over(AbortSignal.any([ends, AbortSignal.timeout(timeoutMs)]))]);
+        const addresses = await Promise.race([
+          resolve(url.hostname),
+          over(AbortSignal.any([ends, AbortSignal.timeout(timeoutMs)])),
+        ]);
         const address = addresses.find((one) => allow(one.address));
-        answer = address === undefined || !addresses.every((one) => allow(one.address)) ? { ok: false, why: "the issuer's host has no public address here" } : await get(url, address, ends);
+        answer =
+          address === undefined || !addresses.every((one) => allow(one.address))
+            ? { ok: false, why: "the issuer's host has no public address here" }
+            : await get(url, address, ends);
       } catch {
-        answer = { ok: false, why: ends.aborted ? INTERRUPTED : "the issuer's host isn't known to DNS here" };
+        answer = {
+          ok: false,
+          why: ends.aborted ? INTERRUPTED : "the issuer's host isn't known to DNS here",
+        };
       }
       if (!answer.ok && !ends.aborted) failed.set(url.hostname, answer.why);
       return answer;

@@ -31,19 +31,45 @@ function fail(code: LoggedFailure["code"], retryMs: number | null = null): Logge
   return { ok: false, code, retryMs };
 }
 
-export function createCertSpotter(web: WebReader, options: CertSpotterOptions = {}): TransparencySource {
-  const { url = CERT_SPOTTER_URL, token, timeoutMs = 8_000, maxBytes = 16 * 1024 * 1024, maxRows = 5_000 } = options;
-  const headers = { accept: "application/json", "user-agent": "certkeep", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+export function createCertSpotter(
+  web: WebReader,
+  options: CertSpotterOptions = {},
+): TransparencySource {
+  const {
+    url = CERT_SPOTTER_URL,
+    token,
+    timeoutMs = 8_000,
+    maxBytes = 16 * 1024 * 1024,
+    maxRows = 5_000,
+  } = options;
+  const headers = {
+    accept: "application/json",
+    "user-agent": "certkeep",
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
   return {
     name: new URL(url).host,
     page: async (domain, cursor, signal) => {
-      const query = new URLSearchParams([["domain", domain], ["include_subdomains", "true"], ["expand", "cert_der"]]);
+      const query = new URLSearchParams([
+        ["domain", domain],
+        ["include_subdomains", "true"],
+        ["expand", "cert_der"],
+      ]);
       if (cursor !== null) query.set("after", cursor);
-      const got = await web.get(`${url}?${query.toString()}`, { headers, timeoutMs, maxBytes, signal });
+      const got = await web.get(`${url}?${query.toString()}`, {
+        headers,
+        timeoutMs,
+        maxBytes,
+        signal,
+      });
       if (!got.ok) return fail(got.code === "redirect" ? "invalid_answer" : got.code);
       const value = parsed(got.body);
       if (got.status !== 200) return refusal(got.status, value, got.retryMs);
-      return Array.isArray(value) ? pageOf(value, cursor, maxRows) : codeOf(value) === "rate_limited" ? fail("rate_limited", got.retryMs) : fail("invalid_answer");
+      return Array.isArray(value)
+        ? pageOf(value, cursor, maxRows)
+        : codeOf(value) === "rate_limited"
+          ? fail("rate_limited", got.retryMs)
+          : fail("invalid_answer");
     },
   };
 }
@@ -69,7 +95,11 @@ function refusal(status: number, value: unknown, retryMs: number | null): Logged
   return status >= 500 ? fail("unreachable", retryMs) : fail("refused");
 }
 
-function pageOf(rows: readonly unknown[], before: string | null, maxRows: number): LoggedPage | LoggedFailure {
+function pageOf(
+  rows: readonly unknown[],
+  before: string | null,
+  maxRows: number,
+): LoggedPage | LoggedFailure {
   if (rows.length === 0) return { ok: true, ders: [], unread: 0, cursor: null };
   const ders: Uint8Array[] = [];
   for (const row of rows.slice(0, maxRows)) {
@@ -85,6 +115,11 @@ function pageOf(rows: readonly unknown[], before: string | null, maxRows: number
 
 function derOf(row: unknown): Uint8Array | null {
   const text = typeof row === "object" && row !== null && "cert_der" in row ? row.cert_der : null;
-  if (typeof text !== "string" || text.length > MAX_DER_TEXT || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return null;
+  if (
+    typeof text !== "string" ||
+    text.length > MAX_DER_TEXT ||
+    !/^[A-Za-z0-9+/]+={0,2}$/.test(text)
+  )
+    return null;
   return Buffer.from(text, "base64");
 }

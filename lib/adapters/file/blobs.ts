@@ -30,7 +30,10 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
   const root = resolve(folder);
   const files: Folder = openFolder(root, options);
 
-  async function look(parts: readonly string[], entry: Dirent): Promise<BlobEntry | readonly string[] | null> {
+  async function look(
+    parts: readonly string[],
+    entry: Dirent,
+  ): Promise<BlobEntry | readonly string[] | null> {
     const path = [...parts, entry.name];
     if (entry.isSymbolicLink()) {
       throw new CertkeepError("store_damaged", {
@@ -49,13 +52,21 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
 
   async function* list(prefix: string): AsyncGenerator<BlobEntry> {
     if (prefix !== "" && !prefix.endsWith("/")) partsOf(`${prefix}/`, root);
-    const folders: (readonly string[])[] = [prefix === "" ? [] : partsOf(prefix.slice(0, -1), root)];
+    const folders: (readonly string[])[] = [
+      prefix === "" ? [] : partsOf(prefix.slice(0, -1), root),
+    ];
     while (folders.length > 0) {
       const batch = folders.splice(-AT_ONCE);
-      const listed = await Promise.all(batch.map(async (parts) => ({ parts, entries: await files.entries(parts) })));
-      const pending = listed.flatMap(({ parts, entries }) => entries.map((entry) => ({ parts, entry })));
+      const listed = await Promise.all(
+        batch.map(async (parts) => ({ parts, entries: await files.entries(parts) })),
+      );
+      const pending = listed.flatMap(({ parts, entries }) =>
+        entries.map((entry) => ({ parts, entry })),
+      );
       while (pending.length > 0) {
-        const found = await Promise.all(pending.splice(-AT_ONCE).map(({ parts, entry }) => look(parts, entry)));
+        const found = await Promise.all(
+          pending.splice(-AT_ONCE).map(({ parts, entry }) => look(parts, entry)),
+        );
         for (const item of found) {
           if (item === null) continue;
           if ("key" in item) yield item;

@@ -7,7 +7,12 @@
  */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { DEFAULT_CONFIG, type PemSource, type ClusterEntry, type Config } from "../../config/config.ts";
+import {
+  DEFAULT_CONFIG,
+  type PemSource,
+  type ClusterEntry,
+  type Config,
+} from "../../config/config.ts";
 import { LABEL } from "../../config/form.ts";
 import { parseConfig, parseRegistration } from "../../config/parse.ts";
 import { invalidConfig } from "../../config/problem.ts";
@@ -53,7 +58,10 @@ export async function loadConfig(places: ConfigPlaces): Promise<LoadedConfig> {
     config = await resolveConfig(result.config, file, shownName, places);
   }
   const folder = join(file === null ? places.userFolder : dirname(file), REGISTRATIONS);
-  const { entries, broken } = config.stores.registry === null ? await readRegistrations(folder, config, places) : { entries: [], broken: [] };
+  const { entries, broken } =
+    config.stores.registry === null
+      ? await readRegistrations(folder, config, places)
+      : { entries: [], broken: [] };
   return {
     config: { ...config, clusters: [...config.clusters, ...entries] },
     file,
@@ -69,7 +77,12 @@ export async function findConfig(places: ConfigPlaces): Promise<string | null> {
   if (explicit !== null) {
     const file = namedConfig(explicit, places);
     if ((await kindOf(file)) === null) {
-      throw new CertkeepError("config_missing", { where: shownPath(file, cwd), found: "no such file", expected: "a certkeep.yaml", todo: "Correct --config, or make one with: certkeep init" });
+      throw new CertkeepError("config_missing", {
+        where: shownPath(file, cwd),
+        found: "no such file",
+        expected: "a certkeep.yaml",
+        todo: "Correct --config, or make one with: certkeep init",
+      });
     }
     return file;
   }
@@ -84,7 +97,11 @@ export async function findConfig(places: ConfigPlaces): Promise<string | null> {
 /** The absolute path that --config means. @throws CertkeepError usage */
 export function namedConfig(text: string, places: ConfigPlaces): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-    throw new CertkeepError("usage", { where: "--config", found: "a URL", expected: "the path of a certkeep.yaml" });
+    throw new CertkeepError("usage", {
+      where: "--config",
+      found: "a URL",
+      expected: "the path of a certkeep.yaml",
+    });
   }
   return resolve(places.cwd, untilde(text, places));
 }
@@ -95,16 +112,27 @@ async function configIn(folder: string, cwd: string): Promise<string | null> {
   if (status === null) {
     const misnamed = join(folder, "certkeep.yml");
     if ((await kindOf(misnamed)) === null) return null;
-    throw new CertkeepError("config_invalid", { where: shownPath(misnamed, cwd), found: "a configuration of this name", expected: CONFIG_NAME, todo: `Rename it to ${CONFIG_NAME}` });
+    throw new CertkeepError("config_invalid", {
+      where: shownPath(misnamed, cwd),
+      found: "a configuration of this name",
+      expected: CONFIG_NAME,
+      todo: `Rename it to ${CONFIG_NAME}`,
+    });
   }
   const user = process.geteuid?.();
-  const foreign = user !== undefined && status.uid !== user && status.uid !== 0 && !(await ownsAlone(folder, status.uid));
+  const foreign =
+    user !== undefined &&
+    status.uid !== user &&
+    status.uid !== 0 &&
+    !(await ownsAlone(folder, status.uid));
   if (foreign || (user !== undefined && (status.mode & 0o002) !== 0)) {
     throw new CertkeepError("config_invalid", {
       where: shownPath(file, cwd),
       found: foreign ? "a file of another user" : "a file that every user may write to",
       expected: "your own, since it says who can open your backups",
-      todo: foreign ? "If you trust it, name it by --config" : "Take that right away (chmod o-w), or name the file by --config",
+      todo: foreign
+        ? "If you trust it, name it by --config"
+        : "Take that right away (chmod o-w), or name the file by --config",
     });
   }
   return file;
@@ -117,7 +145,9 @@ async function ownsAlone(folder: string, uid: number): Promise<boolean> {
 }
 
 /** `null` where there is nothing of this name. */
-async function kindOf(file: string): Promise<{ readonly uid: number; readonly mode: number } | null> {
+async function kindOf(
+  file: string,
+): Promise<{ readonly uid: number; readonly mode: number } | null> {
   try {
     return await stat(file);
   } catch (error) {
@@ -145,11 +175,20 @@ const WORDS: Readonly<Record<string, string>> = {
 async function readSmall(file: string, shownName: string): Promise<Uint8Array> {
   try {
     const status = await stat(file);
-    if (status.isFile() && status.size > MAX_BYTES) throw new CertkeepError("config_invalid", { where: shownName, found: `${status.size} bytes`, expected: `a file of at most ${MAX_BYTES} bytes` });
+    if (status.isFile() && status.size > MAX_BYTES)
+      throw new CertkeepError("config_invalid", {
+        where: shownName,
+        found: `${status.size} bytes`,
+        expected: `a file of at most ${MAX_BYTES} bytes`,
+      });
     return await readFile(file);
   } catch (error) {
     if (error instanceof CertkeepError) throw error;
-    throw new CertkeepError("config_invalid", { where: shownName, found: WORDS[codeOf(error)] ?? `a file that can't be read (${codeOf(error)})`, expected: "a readable file" });
+    throw new CertkeepError("config_invalid", {
+      where: shownName,
+      found: WORDS[codeOf(error)] ?? `a file that can't be read (${codeOf(error)})`,
+      expected: "a readable file",
+    });
   }
 }
 
@@ -161,7 +200,12 @@ function shownPath(file: string, cwd: string): string {
 
 function untilde(path: string, { homeFolder }: Pick<ConfigPlaces, "homeFolder">): string {
   if (path !== "~" && !path.startsWith("~/")) return path;
-  if (homeFolder === null) throw new CertkeepError("config_invalid", { where: plain(path), found: "~, though there is no home folder", expected: "a path that begins with /" });
+  if (homeFolder === null)
+    throw new CertkeepError("config_invalid", {
+      where: plain(path),
+      found: "~, though there is no home folder",
+      expected: "a path that begins with /",
+    });
   return join(homeFolder, path.slice(1));
 }
 
@@ -178,11 +222,22 @@ function absoluteUrl(url: string | null, file: string, places: ConfigPlaces): st
 }
 
 /** Paths made absolute, and anchors read. `file` is where relative paths begin. @throws CertkeepError config_invalid */
-export async function resolveConfig(config: Config, file: string, shownName: string, places: ConfigPlaces): Promise<Config> {
+export async function resolveConfig(
+  config: Config,
+  file: string,
+  shownName: string,
+  places: ConfigPlaces,
+): Promise<Config> {
   const issuers = await Promise.all(
     config.issuers.map(async (issuer, index) => {
-      const read = (source: PemSource, key: string): Promise<PemSource> => readPem(source, `${shownName}: issuers[${index}].${key}`, file, places);
-      return { ...issuer, anchors: await read(issuer.anchors, "anchors"), intermediates: issuer.intermediates === null ? null : await read(issuer.intermediates, "intermediates") };
+      const read = (source: PemSource, key: string): Promise<PemSource> =>
+        readPem(source, `${shownName}: issuers[${index}].${key}`, file, places);
+      return {
+        ...issuer,
+        anchors: await read(issuer.anchors, "anchors"),
+        intermediates:
+          issuer.intermediates === null ? null : await read(issuer.intermediates, "intermediates"),
+      };
     }),
   );
   const { transparency } = config.sources;
@@ -190,36 +245,82 @@ export async function resolveConfig(config: Config, file: string, shownName: str
     ...config,
     identity: absoluteUrl(config.identity, file, places),
     clusters: config.clusters.map((entry) => resolveEntry(entry, file, places)),
-    stores: { ...config.stores, backups: absoluteUrl(config.stores.backups, file, places), state: absoluteUrl(config.stores.state, file, places) },
+    stores: {
+      ...config.stores,
+      backups: absoluteUrl(config.stores.backups, file, places),
+      state: absoluteUrl(config.stores.state, file, places),
+    },
     issuers,
-    sources: { ...config.sources, transparency: transparency === null ? null : { ...transparency, token: absoluteUrl(transparency.token, file, places) } },
-    digest: { ...config.digest, routes: config.digest.routes.map((route) => ({ ...route, webhook: absoluteUrl(route.webhook, file, places) ?? route.webhook })) },
+    sources: {
+      ...config.sources,
+      transparency:
+        transparency === null
+          ? null
+          : { ...transparency, token: absoluteUrl(transparency.token, file, places) },
+    },
+    digest: {
+      ...config.digest,
+      routes: config.digest.routes.map((route) => ({
+        ...route,
+        webhook: absoluteUrl(route.webhook, file, places) ?? route.webhook,
+      })),
+    },
   };
 }
 
-function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig" | "restoreKubeconfig">>(entry: T, file: string, places: ConfigPlaces): T {
-  const path = (text: string | null): string | null => (text === null ? null : absolute(text, file, places));
-  return { ...entry, kubeconfig: path(entry.kubeconfig), restoreKubeconfig: path(entry.restoreKubeconfig) };
+function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig" | "restoreKubeconfig">>(
+  entry: T,
+  file: string,
+  places: ConfigPlaces,
+): T {
+  const path = (text: string | null): string | null =>
+    text === null ? null : absolute(text, file, places);
+  return {
+    ...entry,
+    kubeconfig: path(entry.kubeconfig),
+    restoreKubeconfig: path(entry.restoreKubeconfig),
+  };
 }
 
-async function readPem(source: PemSource, where: string, file: string, places: ConfigPlaces): Promise<PemSource> {
+async function readPem(
+  source: PemSource,
+  where: string,
+  file: string,
+  places: ConfigPlaces,
+): Promise<PemSource> {
   if (source.kind === "pem") return source;
   const path = absolute(source.path, file, places);
-  const pem = new TextDecoder().decode(await readSmall(path, `${where}: ${shownPath(path, places.cwd)}`));
+  const pem = new TextDecoder().decode(
+    await readSmall(path, `${where}: ${shownPath(path, places.cwd)}`),
+  );
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new CertkeepError("config_invalid", { where: `${where}: ${shownPath(path, places.cwd)}`, found: "no certificate", expected: "certificates in PEM" });
+    throw new CertkeepError("config_invalid", {
+      where: `${where}: ${shownPath(path, places.cwd)}`,
+      found: "no certificate",
+      expected: "certificates in PEM",
+    });
   }
   return { kind: "pem", pem };
 }
 
-async function readRegistrations(folder: string, config: Config, places: ConfigPlaces): Promise<{ entries: ClusterEntry[]; broken: LoadedConfig["broken"] }> {
+async function readRegistrations(
+  folder: string,
+  config: Config,
+  places: ConfigPlaces,
+): Promise<{ entries: ClusterEntry[]; broken: LoadedConfig["broken"] }> {
   let names: string[];
   try {
-    names = (await readdir(folder)).filter((name) => !name.startsWith(".") && /\.ya?ml$/.test(name)).toSorted();
+    names = (await readdir(folder))
+      .filter((name) => !name.startsWith(".") && /\.ya?ml$/.test(name))
+      .toSorted();
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return { entries: [], broken: [] };
-    throw new CertkeepError("config_invalid", { where: shownPath(folder, places.cwd), found: `a folder that can't be read (${code})`, expected: "the clusters' registrations" });
+    throw new CertkeepError("config_invalid", {
+      where: shownPath(folder, places.cwd),
+      found: `a folder that can't be read (${code})`,
+      expected: "the clusters' registrations",
+    });
   }
   const entries: ClusterEntry[] = [];
   const broken: { name: string; error: CertkeepError }[] = [];
@@ -227,7 +328,11 @@ async function readRegistrations(folder: string, config: Config, places: ConfigP
     const name = basename(fileName).replace(/\.ya?ml$/, "");
     try {
       const entry = await readRegistration(join(folder, fileName), name, config, places);
-      refuseSameRole(entry, [...config.clusters, ...entries], shownPath(join(folder, fileName), places.cwd));
+      refuseSameRole(
+        entry,
+        [...config.clusters, ...entries],
+        shownPath(join(folder, fileName), places.cwd),
+      );
       entries.push(entry);
     } catch (error) {
       if (!(error instanceof CertkeepError)) throw error;
@@ -237,29 +342,65 @@ async function readRegistrations(folder: string, config: Config, places: ConfigP
   return { entries, broken };
 }
 
-async function readRegistration(file: string, name: string, config: Config, places: ConfigPlaces): Promise<ClusterEntry> {
+async function readRegistration(
+  file: string,
+  name: string,
+  config: Config,
+  places: ConfigPlaces,
+): Promise<ClusterEntry> {
   const shownName = shownPath(file, places.cwd);
-  const refuse = (where: string, found: string, expected: string, todo?: string): CertkeepError => new CertkeepError("config_invalid", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
-  if (!file.endsWith(".yaml")) throw refuse(shownName, "a registration of this name", `${plain(name)}.yaml`, "Rename it");
-  if (!LABEL.test(name)) throw refuse(shownName, "a file name that is no cluster's name", "small letters, digits and -, then .yaml");
-  if (config.clusters.some((entry) => entry.name === name)) throw refuse(shownName, `a second cluster ${name}; the configuration has one`, "each name once", "Remove one of the two");
+  const refuse = (where: string, found: string, expected: string, todo?: string): CertkeepError =>
+    new CertkeepError("config_invalid", {
+      where,
+      found,
+      expected,
+      ...(todo === undefined ? {} : { todo }),
+    });
+  if (!file.endsWith(".yaml"))
+    throw refuse(shownName, "a registration of this name", `${plain(name)}.yaml`, "Rename it");
+  if (!LABEL.test(name))
+    throw refuse(
+      shownName,
+      "a file name that is no cluster's name",
+      "small letters, digits and -, then .yaml",
+    );
+  if (config.clusters.some((entry) => entry.name === name))
+    throw refuse(
+      shownName,
+      `a second cluster ${name}; the configuration has one`,
+      "each name once",
+      "Remove one of the two",
+    );
   const result = parseRegistration(await readSmall(file, shownName), shownName);
   if (!result.ok) throw invalidConfig(shownName, result.problems);
   const entry = resolveEntry({ name, ...result.entry }, file, places);
-  if (entry.kubeconfig !== null) await refuseShared(entry.kubeconfig, `${shownName}: kubeconfig`, places);
-  if (entry.restoreKubeconfig !== null) await refuseShared(entry.restoreKubeconfig, `${shownName}: restoreKubeconfig`, places);
+  if (entry.kubeconfig !== null)
+    await refuseShared(entry.kubeconfig, `${shownName}: kubeconfig`, places);
+  if (entry.restoreKubeconfig !== null)
+    await refuseShared(entry.restoreKubeconfig, `${shownName}: restoreKubeconfig`, places);
   return entry;
 }
 
 /** A token for an EKS cluster is bound to its name alone: one role for two of the same name would let each be the other. */
-export function refuseSameRole(entry: Pick<ClusterEntry, "eks">, others: readonly ClusterEntry[], where: string): void {
+export function refuseSameRole(
+  entry: Pick<ClusterEntry, "eks">,
+  others: readonly ClusterEntry[],
+  where: string,
+): void {
   const roles = rolesOf(entry);
-  const other = others.find((one) => one.eks !== null && entry.eks !== null && one.eks.cluster === entry.eks.cluster && rolesOf(one).some((role) => roles.includes(role)));
+  const other = others.find(
+    (one) =>
+      one.eks !== null &&
+      entry.eks !== null &&
+      one.eks.cluster === entry.eks.cluster &&
+      rolesOf(one).some((role) => roles.includes(role)),
+  );
   if (other === undefined) return;
   throw new CertkeepError("config_invalid", {
     where: `${where}: eks.role`,
     found: `the EKS name and the role of cluster ${other.name} as well`,
-    expected: "a role of its own for each registration, since a token is bound to the cluster's name alone and could be replayed at the other",
+    expected:
+      "a role of its own for each registration, since a token is bound to the cluster's name alone and could be replayed at the other",
   });
 }
 
@@ -271,8 +412,18 @@ function rolesOf({ eks }: Pick<ClusterEntry, "eks">): readonly string[] {
 async function refuseShared(file: string, where: string, places: ConfigPlaces): Promise<void> {
   const status = await kindOf(file);
   const place = `${where}: ${shownPath(file, places.cwd)}`;
-  if (status === null) throw new CertkeepError("config_invalid", { where: place, found: "no such file", expected: "a kubeconfig" });
+  if (status === null)
+    throw new CertkeepError("config_invalid", {
+      where: place,
+      found: "no such file",
+      expected: "a kubeconfig",
+    });
   if (process.geteuid !== undefined && (status.mode & 0o077) !== 0) {
-    throw new CertkeepError("config_invalid", { where: place, found: `a credential that others may read or write (mode ${(status.mode & 0o777).toString(8)})`, expected: "mode 600", todo: "Take the rights of others away: chmod 600" });
+    throw new CertkeepError("config_invalid", {
+      where: place,
+      found: `a credential that others may read or write (mode ${(status.mode & 0o777).toString(8)})`,
+      expected: "mode 600",
+      todo: "Take the rights of others away: chmod 600",
+    });
   }
 }

@@ -88,7 +88,12 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
     const found = await fs.lstat(folder);
     if (found.isDirectory()) return;
     throw found.isSymbolicLink()
-      ? new CertkeepError("store_damaged", { where: folder, found: "a symbolic link lies in the store, which is not followed", expected: "a folder", todo: "Replace the link by what it points to" })
+      ? new CertkeepError("store_damaged", {
+          where: folder,
+          found: "a symbolic link lies in the store, which is not followed",
+          expected: "a folder",
+          todo: "Replace the link by what it points to",
+        })
       : Object.assign(new Error("not a folder"), { code: "ENOTDIR" });
   }
 
@@ -96,7 +101,8 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
     // The first folder that was made is named: it and those below it are new, and their names have to be synced.
     const first = await fs.mkdir(path, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
-    for (let folder = path; folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder));
+    for (let folder = path; folder.length >= first.length; folder = dirname(folder))
+      await syncFolder(dirname(folder));
   }
 
   function ensure(parts: readonly string[]): Promise<void> {
@@ -171,7 +177,10 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
     await fs.unlink(temporary).catch(() => undefined);
   }
 
-  async function linkOnce(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists"> {
+  async function linkOnce(
+    parts: readonly string[],
+    bytes: Uint8Array,
+  ): Promise<"created" | "exists"> {
     const parents = parts.slice(0, -1);
     await ensure(parents);
     await ensure([TEMPORARY]);
@@ -191,7 +200,10 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
     return outcome;
   }
 
-  async function createOnly(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists"> {
+  async function createOnly(
+    parts: readonly string[],
+    bytes: Uint8Array,
+  ): Promise<"created" | "exists"> {
     try {
       try {
         return await linkOnce(parts, bytes);

@@ -13,19 +13,36 @@ const NAME = /^[a-z0-9][a-z0-9.-]*$/;
 
 function failed(where: string, error: unknown): CertkeepError {
   const code = (error as NodeJS.ErrnoException).code ?? "unknown";
-  return new CertkeepError(code === "ENOSPC" ? "store_full" : "store_unavailable", { where, found: `it can't be written or read (${code})`, expected: "a folder of yours" });
+  return new CertkeepError(code === "ENOSPC" ? "store_full" : "store_unavailable", {
+    where,
+    found: `it can't be written or read (${code})`,
+    expected: "a folder of yours",
+  });
 }
 
 function texts(value: unknown): Record<string, string> {
-  const entries = typeof value === "object" && value !== null ? Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string") : [];
+  const entries =
+    typeof value === "object" && value !== null
+      ? Object.entries(value).filter(
+          (entry): entry is [string, string] => typeof entry[1] === "string",
+        )
+      : [];
   return Object.fromEntries(entries);
 }
 
 /** What lies in the folder, as a cluster; and writing to it. */
-export function createManifestFolder(folder: string): { readonly reader: ClusterReader; readonly writer: ClusterWriter } {
+export function createManifestFolder(folder: string): {
+  readonly reader: ClusterReader;
+  readonly writer: ClusterWriter;
+} {
   const root = resolve(folder);
   const pathOf = (namespace: string, name: string): string => {
-    if (!NAME.test(namespace) || !NAME.test(name)) throw new CertkeepError("usage", { where: root, found: `the name ${JSON.stringify(`${namespace}/${name}`)}`, expected: "a Secret's name" });
+    if (!NAME.test(namespace) || !NAME.test(name))
+      throw new CertkeepError("usage", {
+        where: root,
+        found: `the name ${JSON.stringify(`${namespace}/${name}`)}`,
+        expected: "a Secret's name",
+      });
     // An underscore is in no name, so the parts can't run into each other.
     return join(root, `${namespace}_${name}.json`);
   };
@@ -43,9 +60,16 @@ export function createManifestFolder(folder: string): { readonly reader: Cluster
     try {
       parsed = JSON.parse(text);
     } catch {
-      throw new CertkeepError("store_damaged", { where: path, found: "a file that is no whole manifest", expected: "a manifest, or none", todo: "Move it away" });
+      throw new CertkeepError("store_damaged", {
+        where: path,
+        found: "a file that is no whole manifest",
+        expected: "a manifest, or none",
+        todo: "Move it away",
+      });
     }
-    const { metadata, type, data } = (typeof parsed === "object" && parsed !== null ? parsed : {}) as { metadata?: { labels?: unknown; annotations?: unknown }; type?: unknown; data?: unknown };
+    const { metadata, type, data } = (
+      typeof parsed === "object" && parsed !== null ? parsed : {}
+    ) as { metadata?: { labels?: unknown; annotations?: unknown }; type?: unknown; data?: unknown };
     const fields = texts(data);
     return {
       namespace,
@@ -68,14 +92,21 @@ export function createManifestFolder(folder: string): { readonly reader: Cluster
     const path = pathOf(secret.namespace, secret.name);
     const temporary = `${path}.part`;
     const filled = (map: Readonly<Record<string, string>>): boolean => Object.keys(map).length > 0;
-    const metadata = { namespace: secret.namespace, name: secret.name, ...(filled(secret.labels) ? { labels: secret.labels } : {}), ...(filled(secret.annotations) ? { annotations: secret.annotations } : {}) };
+    const metadata = {
+      namespace: secret.namespace,
+      name: secret.name,
+      ...(filled(secret.labels) ? { labels: secret.labels } : {}),
+      ...(filled(secret.annotations) ? { annotations: secret.annotations } : {}),
+    };
     try {
       await mkdir(root, { recursive: true, mode: 0o700 });
       if ((await stat(path).catch(() => null)) !== null) return "conflict";
       await rm(temporary, { force: true });
       const file = await open(temporary, "wx", 0o600);
       try {
-        await file.writeFile(`${JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata, type: secret.type, data: secret.data }, null, 1)}\n`);
+        await file.writeFile(
+          `${JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata, type: secret.type, data: secret.data }, null, 1)}\n`,
+        );
         await file.sync();
       } finally {
         await file.close();
@@ -105,7 +136,12 @@ export function createManifestFolder(folder: string): { readonly reader: Cluster
     writer: {
       createSecret,
       patchSecret: async ({ namespace, name }) => {
-        throw new CertkeepError("store_unavailable", { where: pathOf(namespace, name), found: "a manifest of other content lies there", expected: "an empty folder, or the same", todo: "Move it away, or name another folder" });
+        throw new CertkeepError("store_unavailable", {
+          where: pathOf(namespace, name),
+          found: "a manifest of other content lies there",
+          expected: "an empty folder, or the same",
+          todo: "Move it away, or name another folder",
+        });
       },
       deleteSecret: async () => "conflict",
       createNamespace: async () => {},

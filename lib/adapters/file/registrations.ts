@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { Bearer } from "../../access/table.ts";
+import type { Bearer } from "../../rbac/table.ts";
 import { parseRegistration } from "../../config/parse.ts";
 import { CertkeepError } from "../../error.ts";
 import type { Registrations } from "../../ports/registrations.ts";
@@ -40,26 +40,46 @@ export function createRegistrationFiles(folder: string): Registrations {
       if (systemCode(error) !== "ENOENT") throw storeError(error, "could not be removed", path);
     }
   };
-  const credentialsOf = async (name: string): Promise<string[]> => (await entries()).filter((file) => CREDENTIAL.exec(file)?.[1] === name);
+  const credentialsOf = async (name: string): Promise<string[]> =>
+    (await entries()).filter((file) => CREDENTIAL.exec(file)?.[1] === name);
 
   /** Writes a credential under a new name, readable by this user alone. */
   const keepCredential = async (name: string, bearer: Bearer, text: string): Promise<string> => {
     const ignore = join(folder, ".gitignore");
-    if ((await files.create(ignore, "# Credentials of registered clusters.\n*.kubeconfig\n", "public")) === "exists") {
+    if (
+      (await files.create(
+        ignore,
+        "# Credentials of registered clusters.\n*.kubeconfig\n",
+        "public",
+      )) === "exists"
+    ) {
       const there = await readFile(ignore, "utf8").catch(() => "");
-      if (!there.split(/\r?\n/).some((line) => ["*.kubeconfig", "*"].includes(line.trim())) && (await files.workTreeOf(ignore)) !== null) {
-        throw new CertkeepError("config_invalid", { where: ignore, found: "nothing that keeps *.kubeconfig out of a commit, in a git work tree", expected: "a line *.kubeconfig" });
+      if (
+        !there.split(/\r?\n/).some((line) => ["*.kubeconfig", "*"].includes(line.trim())) &&
+        (await files.workTreeOf(ignore)) !== null
+      ) {
+        throw new CertkeepError("config_invalid", {
+          where: ignore,
+          found: "nothing that keeps *.kubeconfig out of a commit, in a git work tree",
+          expected: "a line *.kubeconfig",
+        });
       }
     }
     const file = `${name}.${bearer}-${randomBytes(4).toString("hex")}.kubeconfig`;
-    if ((await files.create(join(folder, file), text, "private")) === "exists") throw new CertkeepError("state_conflict", { where: join(folder, file), found: "a file of this random name", todo: "Run it again" });
+    if ((await files.create(join(folder, file), text, "private")) === "exists")
+      throw new CertkeepError("state_conflict", {
+        where: join(folder, file),
+        found: "a file of this random name",
+        todo: "Run it again",
+      });
     return file;
   };
 
   /** Between looking at a file and replacing it nobody else may: whoever comes meanwhile is told that it changes. */
   const replaceAlone = async (name: string, before: string, after: string): Promise<boolean> => {
     const claim = join(folder, `.${name}.claim`);
-    const claimed = async (): Promise<boolean> => (await files.create(claim, "", "private")) === "created";
+    const claimed = async (): Promise<boolean> =>
+      (await files.create(claim, "", "private")) === "created";
     if (!(await claimed())) {
       const { mtimeMs } = await stat(claim).catch(() => ({ mtimeMs: 0 }));
       if (Date.now() - mtimeMs < CLAIM_MS) return false;
@@ -89,19 +109,27 @@ export function createRegistrationFiles(folder: string): Registrations {
       };
       let written = false;
       try {
-        const names = { read: await keep("read", credentials.read), restore: credentials.restore === null ? null : await keep("restore", credentials.restore) };
+        const names = {
+          read: await keep("read", credentials.read),
+          restore: credentials.restore === null ? null : await keep("restore", credentials.restore),
+        };
         const after = text(names);
-        written = before === null ? (await files.create(fileOf(name), after, "public")) === "created" : await replaceAlone(name, before.revision, after);
+        written =
+          before === null
+            ? (await files.create(fileOf(name), after, "public")) === "created"
+            : await replaceAlone(name, before.revision, after);
         return written ? "written" : "changed";
       } finally {
         // One that stays is named by no registration, and goes at the next time.
-        if (!written) for (const file of made) await drop(join(folder, file)).catch(() => undefined);
+        if (!written)
+          for (const file of made) await drop(join(folder, file)).catch(() => undefined);
       }
     },
     tidy: async (name, before) => {
       const now = await files.read(fileOf(name));
       const kept = new Set([now, before?.text ?? null].flatMap(credentialNames));
-      for (const file of await credentialsOf(name)) if (!kept.has(file)) await drop(join(folder, file));
+      for (const file of await credentialsOf(name))
+        if (!kept.has(file)) await drop(join(folder, file));
     },
     remove: async (name) => {
       await drop(fileOf(name));

@@ -6,7 +6,18 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, chmod, lstat, mkdir, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  realpath,
+  rename,
+  stat,
+  unlink,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { storeError, systemCode } from "./system.ts";
@@ -20,7 +31,8 @@ export function createSetupFiles() {
 }
 
 async function read(path: string): Promise<string | null> {
-  const refuse = (found: string): CertkeepError => new CertkeepError("file_unreadable", { where: path, found, expected: "a readable file" });
+  const refuse = (found: string): CertkeepError =>
+    new CertkeepError("file_unreadable", { where: path, found, expected: "a readable file" });
   try {
     const status = await stat(path);
     if (!status.isFile()) throw refuse("something that isn't a file");
@@ -31,12 +43,20 @@ async function read(path: string): Promise<string | null> {
     if (error instanceof TypeError) throw refuse("bytes that aren't UTF-8");
     const code = systemCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw refuse(code === "EACCES" || code === "EPERM" ? "a file that this user may not read" : `a file that can't be read (${code ?? "no reason given"})`);
+    throw refuse(
+      code === "EACCES" || code === "EPERM"
+        ? "a file that this user may not read"
+        : `a file that can't be read (${code ?? "no reason given"})`,
+    );
   }
 }
 
 /** `private`: the file is 0600 and new folders are 0700; `public`: 0644 less the umask, and 0777 less it. */
-async function create(path: string, text: string, kind: "private" | "public"): Promise<"created" | "exists"> {
+async function create(
+  path: string,
+  text: string,
+  kind: "private" | "public",
+): Promise<"created" | "exists"> {
   const folder = dirname(path);
   try {
     await makeFolder(folder, kind === "private" ? 0o700 : 0o777);
@@ -65,12 +85,18 @@ async function makeFolder(folder: string, mode: number): Promise<void> {
     await mkdir(folder, { recursive: true, mode });
   } catch (error) {
     // A file of that name: to whoever makes the file in it, EEXIST would mean that the file is there.
-    throw systemCode(error) === "EEXIST" ? Object.assign(new Error("not a folder"), { code: "ENOTDIR" }) : error;
+    throw systemCode(error) === "EEXIST"
+      ? Object.assign(new Error("not a folder"), { code: "ENOTDIR" })
+      : error;
   }
 }
 
 /** Follows a link to the file itself, keeps its mode, and is one step for whoever reads. */
-async function replace(path: string, before: string, after: string): Promise<"replaced" | "changed"> {
+async function replace(
+  path: string,
+  before: string,
+  after: string,
+): Promise<"replaced" | "changed"> {
   try {
     const file = await realpath(path);
     const { mode } = await stat(file);

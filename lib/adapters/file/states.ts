@@ -41,7 +41,12 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
       .toSorted((a, b) => b - a);
   }
 
-  async function damaged(segment: string, newest: number, older: readonly number[], found: string): Promise<CertkeepError> {
+  async function damaged(
+    segment: string,
+    newest: number,
+    older: readonly number[],
+    found: string,
+  ): Promise<CertkeepError> {
     const file = join(root, segment, fileOf(newest));
     for (const revision of older) {
       const bytes = await files.read([segment, fileOf(revision)]);
@@ -72,15 +77,24 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
       if (!parsed.ok) throw await damaged(segment, newest, older, parsed.found);
       return { revision: String(newest), text: parsed.text };
     }
-    throw new CertkeepError("state_conflict", { where: join(root, segment), found: "others wrote it faster than it could be read", todo: "Run it again" });
+    throw new CertkeepError("state_conflict", {
+      where: join(root, segment),
+      found: "others wrote it faster than it could be read",
+      todo: "Run it again",
+    });
   }
 
-  async function write(name: string, text: string, revision: string | null): Promise<string | null> {
+  async function write(
+    name: string,
+    text: string,
+    revision: string | null,
+  ): Promise<string | null> {
     const segment = encodeSegment(name);
     const before = (await revisions(segment))[0] ?? 0;
     if (String(before) !== (revision ?? "0")) return null;
     const next = before + 1;
-    if ((await files.createOnly([segment, fileOf(next)], formatRevision(text))) === "exists") return null;
+    if ((await files.createOnly([segment, fileOf(next)], formatRevision(text))) === "exists")
+      return null;
     const after = await revisions(segment);
     if ((after[0] ?? next) >= next + KEPT_REVISIONS) {
       // While this process stood still, others wrote so much that the number it made had been taken and
@@ -89,7 +103,9 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
       return null;
     }
     // An old revision that can't be removed is in nobody's way: the next writer tries again.
-    await Promise.allSettled(after.slice(KEPT_REVISIONS).map((old) => files.remove([segment, fileOf(old)])));
+    await Promise.allSettled(
+      after.slice(KEPT_REVISIONS).map((old) => files.remove([segment, fileOf(old)])),
+    );
     return String(next);
   }
 

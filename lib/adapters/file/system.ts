@@ -25,21 +25,56 @@ interface Meaning {
 }
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
-  ENOSPC: { code: "store_full", found: "no space is left on the disk", todo: "Make room there; nothing that was stored is damaged" },
-  EDQUOT: { code: "store_full", found: "the disk quota is used up", todo: "Make room there; nothing that was stored is damaged" },
-  EACCES: { found: "permission denied", todo: "Give this user the folder (chown) or the right to it (chmod u+rwx)" },
-  EPERM: { found: "the operation is not permitted", todo: "Give this user the folder, on a file system that has hard links" },
-  EROFS: { found: "the file system is read-only", todo: "Mount it for writing, or choose another folder" },
-  ENOTDIR: { found: "a file lies where a folder is needed", todo: "Move that file away, or choose another folder" },
+  ENOSPC: {
+    code: "store_full",
+    found: "no space is left on the disk",
+    todo: "Make room there; nothing that was stored is damaged",
+  },
+  EDQUOT: {
+    code: "store_full",
+    found: "the disk quota is used up",
+    todo: "Make room there; nothing that was stored is damaged",
+  },
+  EACCES: {
+    found: "permission denied",
+    todo: "Give this user the folder (chown) or the right to it (chmod u+rwx)",
+  },
+  EPERM: {
+    found: "the operation is not permitted",
+    todo: "Give this user the folder, on a file system that has hard links",
+  },
+  EROFS: {
+    found: "the file system is read-only",
+    todo: "Mount it for writing, or choose another folder",
+  },
+  ENOTDIR: {
+    found: "a file lies where a folder is needed",
+    todo: "Move that file away, or choose another folder",
+  },
   EISDIR: { found: "a folder lies where a file is needed", todo: "Move that folder away" },
-  ELOOP: { found: "a symbolic link lies in the store, which is not followed", todo: "Replace the link by what it points to" },
-  ENAMETOOLONG: { found: "the name is too long for this file system", todo: "Choose a shorter name for the cluster, or a folder nearer to the root" },
+  ELOOP: {
+    found: "a symbolic link lies in the store, which is not followed",
+    todo: "Replace the link by what it points to",
+  },
+  ENAMETOOLONG: {
+    found: "the name is too long for this file system",
+    todo: "Choose a shorter name for the cluster, or a folder nearer to the root",
+  },
   EIO: { found: "the disk reports an input or output error", todo: "Check the disk" },
   EMFILE: { found: "too many files are open", todo: "Raise the limit (ulimit -n)" },
   ENFILE: { found: "too many files are open", todo: "Raise the limit of the system" },
-  EXDEV: { found: "a part of the store lies on another file system", todo: "Keep the whole store on one file system" },
-  ENOTSUP: { found: "the file system has no hard links", todo: "Choose a folder on a file system that has them" },
-  ENOSYS: { found: "the file system has no hard links", todo: "Choose a folder on a file system that has them" },
+  EXDEV: {
+    found: "a part of the store lies on another file system",
+    todo: "Keep the whole store on one file system",
+  },
+  ENOTSUP: {
+    found: "the file system has no hard links",
+    todo: "Choose a folder on a file system that has them",
+  },
+  ENOSYS: {
+    found: "the file system has no hard links",
+    todo: "Choose a folder on a file system that has them",
+  },
   ENOENT: { found: "a folder of the store vanished meanwhile", todo: "Run it again" },
 };
 

@@ -4,8 +4,8 @@
  * A refusal of the question is told as such; an answer is never guessed from rules, which an authorizer may not be
  * able to list.
  */
-import type { GrantedRules } from "../../access/excess.ts";
-import { parseRules } from "../../access/excess.ts";
+import type { GrantedRules } from "../../rbac/excess.ts";
+import { parseRules } from "../../rbac/excess.ts";
 import type { SelfAccess, ServerFacts } from "../../ports/registrar.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, statusError } from "./failure.ts";
@@ -14,50 +14,105 @@ import { fieldsOf, listOf, textOf } from "./json.ts";
 
 const JSON_FORM = "application/json";
 
-export function parseAnswer(connection: Connection, answer: HttpAnswer): Readonly<Record<string, unknown>> {
+export function parseAnswer(
+  connection: Connection,
+  answer: HttpAnswer,
+): Readonly<Record<string, unknown>> {
   try {
     return fieldsOf(JSON.parse(answer.body.toString("utf8")));
   } catch {
-    throw answerInvalid(connection, `the server answered with something that is no JSON (status ${answer.status})`);
+    throw answerInvalid(
+      connection,
+      `the server answered with something that is no JSON (status ${answer.status})`,
+    );
   }
 }
 
 /** Posts a review. @returns its status */
-async function review(http: HttpClient, connection: Connection, path: string, kind: string, spec: object, headers: Readonly<Record<string, string | string[]>> = {}): Promise<Readonly<Record<string, unknown>>> {
+async function review(
+  http: HttpClient,
+  connection: Connection,
+  path: string,
+  kind: string,
+  spec: object,
+  headers: Readonly<Record<string, string | string[]>> = {},
+): Promise<Readonly<Record<string, unknown>>> {
   const [, group = "", version = "v1"] = path.split("/").slice(1);
-  const answer = await http.send({ method: "POST", path, accept: JSON_FORM, body: JSON.stringify({ apiVersion: `${group}/${version}`, kind, spec }), headers, repeatable: true });
+  const answer = await http.send({
+    method: "POST",
+    path,
+    accept: JSON_FORM,
+    body: JSON.stringify({ apiVersion: `${group}/${version}`, kind, spec }),
+    headers,
+    repeatable: true,
+  });
   const action: Action = { verb: "create", resource: `${kind.toLowerCase()}s`, namespace: null };
-  if (answer.status !== 201 && answer.status !== 200) throw statusError(connection, action, answer.status, answer.contentType, answer.body);
+  if (answer.status !== 201 && answer.status !== 200)
+    throw statusError(connection, action, answer.status, answer.contentType, answer.body);
   return fieldsOf(parseAnswer(connection, answer)["status"]);
 }
 
 /** The rules in one namespace; with `headers`, those of whom they impersonate. */
-export async function reviewRules(http: HttpClient, connection: Connection, namespace: string, headers: Readonly<Record<string, string | string[]>> = {}): Promise<GrantedRules> {
-  const status = await review(http, connection, "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", "SelfSubjectRulesReview", { namespace }, headers);
-  return { namespace, rules: parseRules(status["resourceRules"]), incomplete: status["incomplete"] === true };
+export async function reviewRules(
+  http: HttpClient,
+  connection: Connection,
+  namespace: string,
+  headers: Readonly<Record<string, string | string[]>> = {},
+): Promise<GrantedRules> {
+  const status = await review(
+    http,
+    connection,
+    "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+    "SelfSubjectRulesReview",
+    { namespace },
+    headers,
+  );
+  return {
+    namespace,
+    rules: parseRules(status["resourceRules"]),
+    incomplete: status["incomplete"] === true,
+  };
 }
 
 /** Makes what a connection's credential may ask about itself. */
 export function createSelfAccess(connection: Connection, options: HttpOptions = {}): SelfAccess {
   const http = createHttpClient(connection, options);
   const nowMs = options.nowMs ?? Date.now;
-  const get = (path: string): Promise<HttpAnswer> => http.send({ method: "GET", path, accept: JSON_FORM });
+  const get = (path: string): Promise<HttpAnswer> =>
+    http.send({ method: "GET", path, accept: JSON_FORM });
   return {
     facts: async (): Promise<ServerFacts> => {
       const before = nowMs();
       const answer = await get("/version");
       const after = nowMs();
-      if (answer.status === 401) throw statusError(connection, { verb: "get", resource: "version", namespace: null }, answer.status, answer.contentType, answer.body);
+      if (answer.status === 401)
+        throw statusError(
+          connection,
+          { verb: "get", resource: "version", namespace: null },
+          answer.status,
+          answer.contentType,
+          answer.body,
+        );
       const dateMs = answer.date === null ? Number.NaN : Date.parse(answer.date);
       const middle = (before + after) / 2;
-      const version = answer.status === 200 ? textOf(parseAnswer(connection, answer)["gitVersion"]) : null;
+      const version =
+        answer.status === 200 ? textOf(parseAnswer(connection, answer)["gitVersion"]) : null;
       // The header is cut to the second: on average it is half a second behind.
-      return { version: version !== null && /^v\d+\.\d+[\w.+-]{0,60}$/.test(version) ? version : null, clockOffsetMs: Number.isNaN(dateMs) ? null : Math.round(dateMs + 500 - middle) };
+      return {
+        version: version !== null && /^v\d+\.\d+[\w.+-]{0,60}$/.test(version) ? version : null,
+        clockOffsetMs: Number.isNaN(dateMs) ? null : Math.round(dateMs + 500 - middle),
+      };
     },
     whoAmI: async () => {
       for (const version of ["v1", "v1beta1"]) {
         try {
-          const status = await review(http, connection, `/apis/authentication.k8s.io/${version}/selfsubjectreviews`, "SelfSubjectReview", {});
+          const status = await review(
+            http,
+            connection,
+            `/apis/authentication.k8s.io/${version}/selfsubjectreviews`,
+            "SelfSubjectReview",
+            {},
+          );
           return textOf(fieldsOf(status["userInfo"])["username"]);
         } catch (error) {
           if ((error as { code?: unknown }).code !== "cluster_not_found") throw error;
@@ -67,17 +122,37 @@ export function createSelfAccess(connection: Connection, options: HttpOptions = 
     },
     isAllowed: async ({ verb, group, resource, namespace, name }) => {
       const [plural = "", subresource = ""] = resource.split("/");
-      const attributes = { verb, group, resource: plural, ...(subresource === "" ? {} : { subresource }), ...(namespace === null ? {} : { namespace }), ...(name === null ? {} : { name }) };
-      const status = await review(http, connection, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "SelfSubjectAccessReview", { resourceAttributes: attributes });
+      const attributes = {
+        verb,
+        group,
+        resource: plural,
+        ...(subresource === "" ? {} : { subresource }),
+        ...(namespace === null ? {} : { namespace }),
+        ...(name === null ? {} : { name }),
+      };
+      const status = await review(
+        http,
+        connection,
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        "SelfSubjectAccessReview",
+        { resourceAttributes: attributes },
+      );
       return status["allowed"] === true;
     },
     rulesIn: (namespace) => reviewRules(http, connection, namespace),
     deadGroups: async () => {
       const answer = await get("/apis");
       if (answer.status !== 200) return [];
-      const groups = listOf(parseAnswer(connection, answer)["groups"]).flatMap((group) => listOf(fieldsOf(group)["versions"]).slice(0, 1).map((version) => textOf(fieldsOf(version)["groupVersion"])));
+      const groups = listOf(parseAnswer(connection, answer)["groups"]).flatMap((group) =>
+        listOf(fieldsOf(group)["versions"])
+          .slice(0, 1)
+          .map((version) => textOf(fieldsOf(version)["groupVersion"])),
+      );
       const dead: string[] = [];
-      for (const group of groups.filter((text) => text !== null).filter((text) => /^[a-z0-9.-]{1,253}\/v[a-z0-9]{1,30}$/.test(text)).slice(0, 100)) {
+      for (const group of groups
+        .filter((text) => text !== null)
+        .filter((text) => /^[a-z0-9.-]{1,253}\/v[a-z0-9]{1,30}$/.test(text))
+        .slice(0, 100)) {
         // A server behind the aggregator that is down is answered for with 503.
         const one = await http.send({ method: "GET", path: `/apis/${group}`, accept: JSON_FORM });
         if (one.status >= 500) dead.push(group);

@@ -22,7 +22,12 @@ class TunnelAgent extends HttpsAgent {
   async #open(options: ConnectionOptions, opened: Opened): Promise<void> {
     let socket: Socket;
     try {
-      socket = await openTunnel(this.#proxy, options.host ?? "", options.port ?? 443, this.#timeoutMs);
+      socket = await openTunnel(
+        this.#proxy,
+        options.host ?? "",
+        options.port ?? 443,
+        this.#timeoutMs,
+      );
     } catch (error) {
       opened(error instanceof Error ? error : new Error("the tunnel failed"));
       return;
@@ -30,14 +35,21 @@ class TunnelAgent extends HttpsAgent {
     opened(null, tlsConnect({ ...options, socket }));
   }
 
-  override createConnection(options: ConnectionOptions, callback?: (error: Error | null, socket: Socket) => void): undefined {
+  override createConnection(
+    options: ConnectionOptions,
+    callback?: (error: Error | null, socket: Socket) => void,
+  ): undefined {
     void this.#open(options, callback as unknown as Opened);
     return undefined;
   }
 }
 
 /** Makes the agent for a connection and the client certificate of the moment. */
-export function createAgent(connection: Connection, pair: Credentials["clientPair"], connectTimeoutMs: number): Agent {
+export function createAgent(
+  connection: Connection,
+  pair: Credentials["clientPair"],
+  connectTimeoutMs: number,
+): Agent {
   if (connection.server.protocol === "http:") return new HttpAgent({ keepAlive: true });
   const host = bareHost(connection.server.hostname);
   // RFC 6066 §3: no literal addresses in server_name.
@@ -49,6 +61,7 @@ export function createAgent(connection: Connection, pair: Credentials["clientPai
     ...(connection.caPem === null ? {} : { ca: connection.caPem, allowPartialTrustChain: true }),
     ...(pair === null ? {} : { cert: pair.cert, key: pair.key }),
   };
-  if (connection.proxyUrl !== null) return new TunnelAgent(options, connection.proxyUrl, connectTimeoutMs);
+  if (connection.proxyUrl !== null)
+    return new TunnelAgent(options, connection.proxyUrl, connectTimeoutMs);
   return new HttpsAgent({ ...options, keepAlive: true });
 }

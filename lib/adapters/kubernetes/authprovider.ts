@@ -15,16 +15,28 @@ export function createAuthProvider(): AuthProvider {
     const where = `kubeconfig, auth-provider ${/^[a-z]{1,20}$/.exec(textOf(provider["name"]) ?? "")?.[0] ?? "without a known name"}`;
     const { KubeConfig } = await import("@kubernetes/client-node");
     const config = new KubeConfig();
-    config.loadFromClusterAndUser({ name: "cluster", server: "https://localhost", skipTLSVerify: false }, { name: "user", authProvider: structuredClone(provider) });
+    config.loadFromClusterAndUser(
+      { name: "cluster", server: "https://localhost", skipTLSVerify: false },
+      { name: "user", authProvider: structuredClone(provider) },
+    );
     const options: { headers: Record<string, string> } = { headers: {} };
     try {
       await config.applyToHTTPSOptions(options);
     } catch {
       // Its errors hold the identity provider's answer, tokens included.
-      throw new CertkeepError("cluster_unauthorized", { where, found: "no token could be had", todo: "Log in anew by kubectl, or use an exec plugin" });
+      throw new CertkeepError("cluster_unauthorized", {
+        where,
+        found: "no token could be had",
+        todo: "Log in anew by kubectl, or use an exec plugin",
+      });
     }
     const token = options.headers["Authorization"];
-    if (token === undefined) throw new CertkeepError("cluster_unauthorized", { where, found: "no token could be had", todo: "Log in anew by kubectl, or use an exec plugin" });
+    if (token === undefined)
+      throw new CertkeepError("cluster_unauthorized", {
+        where,
+        found: "no token could be had",
+        todo: "Log in anew by kubectl, or use an exec plugin",
+      });
     return { authorization: token };
   };
 }

@@ -9,7 +9,14 @@ import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
-import { type UserSettings, certificateEndMs, createCredentials, parseImpersonation, readTokenFile, tokenEndMs } from "./credential.ts";
+import {
+  type UserSettings,
+  certificateEndMs,
+  createCredentials,
+  parseImpersonation,
+  readTokenFile,
+  tokenEndMs,
+} from "./credential.ts";
 import { parseExec } from "./exec.ts";
 import { type Fields, fieldsOf, textOf } from "./json.ts";
 import { type Environment, isLoopback, parseProxyUrl, proxyFromEnvironment } from "../proxy.ts";
@@ -49,15 +56,24 @@ export interface ContextParts {
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /** PEM certificates of a bundle and the digest over their DER in byte order; `null` where there is none or one is broken. */
-export function parseBundle(text: string): { readonly pem: string; readonly sha256: string } | null {
+export function parseBundle(
+  text: string,
+): { readonly pem: string; readonly sha256: string } | null {
   try {
-    const certificates = (text.match(PEM_CERTIFICATE) ?? []).map((block) => new X509Certificate(block));
+    const certificates = (text.match(PEM_CERTIFICATE) ?? []).map(
+      (block) => new X509Certificate(block),
+    );
     if (certificates.length === 0) return null;
-    const unique = new Map(certificates.map((certificate) => [certificate.fingerprint256, certificate.raw]));
+    const unique = new Map(
+      certificates.map((certificate) => [certificate.fingerprint256, certificate.raw]),
+    );
     const sorted = [...unique.values()].toSorted((a, b) => Buffer.compare(a, b));
     const hash = createHash("sha256");
     for (const der of sorted) hash.update(der);
-    return { pem: certificates.map((certificate) => certificate.toString()).join(""), sha256: hash.digest("hex") };
+    return {
+      pem: certificates.map((certificate) => certificate.toString()).join(""),
+      sha256: hash.digest("hex"),
+    };
   } catch {
     return null;
   }
@@ -74,11 +90,20 @@ function invalid(where: string, found: string, expected?: string, todo?: string)
 
 /** Whoever wrote the kubeconfig could have a file of the reader's sent to a server of his. */
 function namesFile(place: string, key: string): CertkeepError {
-  return invalid(place, `\`${key}\` names a file, and this kubeconfig lies in none`, "the text itself, in the kubeconfig");
+  return invalid(
+    place,
+    `\`${key}\` names a file, and this kubeconfig lies in none`,
+    "the text itself, in the kubeconfig",
+  );
 }
 
 /** Text of `KEY-data` (base64) or of the file that `KEY` names; `null` where neither is there. */
-async function readMaterial(entry: KubeconfigEntry, key: string, place: string, allowFiles = true): Promise<string | null> {
+async function readMaterial(
+  entry: KubeconfigEntry,
+  key: string,
+  place: string,
+  allowFiles = true,
+): Promise<string | null> {
   const inline = textOf(entry.fields[`${key}-data`]);
   if (inline !== null && inline !== "") return Buffer.from(inline, "base64").toString("latin1");
   const named = textOf(entry.fields[key]);
@@ -96,28 +121,58 @@ async function readMaterial(entry: KubeconfigEntry, key: string, place: string, 
 
 function parseServer(cluster: KubeconfigEntry, place: string): URL {
   const text = textOf(cluster.fields["server"]) ?? "";
-  if (text === "") throw invalid(place, "the cluster has no `server`", "the address of an API server");
+  if (text === "")
+    throw invalid(place, "the cluster has no `server`", "the address of an API server");
   // client-go takes a bare host for http; nobody means that.
   const url = URL.parse(text.includes("://") ? text : `https://${text}`);
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:") || url.hostname === "" || url.username !== "" || url.password !== "") {
-    throw invalid(place, "the cluster's `server` is no address of an API server", "https://HOST:PORT");
+  if (
+    url === null ||
+    (url.protocol !== "https:" && url.protocol !== "http:") ||
+    url.hostname === "" ||
+    url.username !== "" ||
+    url.password !== ""
+  ) {
+    throw invalid(
+      place,
+      "the cluster's `server` is no address of an API server",
+      "https://HOST:PORT",
+    );
   }
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    throw invalid(place, "the cluster's `server` is http: the token and every Secret would cross the network in the clear", "https://HOST:PORT");
+    throw invalid(
+      place,
+      "the cluster's `server` is http: the token and every Secret would cross the network in the clear",
+      "https://HOST:PORT",
+    );
   }
   return url;
 }
 
-async function readClientPair(user: KubeconfigEntry, place: string, { nowMs: clock, allowFiles }: ConnectOptions): Promise<UserSettings["clientPair"]> {
+async function readClientPair(
+  user: KubeconfigEntry,
+  place: string,
+  { nowMs: clock, allowFiles }: ConnectOptions,
+): Promise<UserSettings["clientPair"]> {
   const nowMs = clock();
   const cert = await readMaterial(user, "client-certificate", place, allowFiles);
   const key = await readMaterial(user, "client-key", place, allowFiles);
   if (cert === null && key === null) return null;
-  if (cert === null || key === null) throw invalid(place, `the user has a client ${cert === null ? "key but no certificate" : "certificate but no key"}`, "both or neither");
+  if (cert === null || key === null)
+    throw invalid(
+      place,
+      `the user has a client ${cert === null ? "key but no certificate" : "certificate but no key"}`,
+      "both or neither",
+    );
   const end = certificateEndMs(cert);
-  if (end === null) throw invalid(place, "the user's client certificate can't be read", "a PEM certificate");
+  if (end === null)
+    throw invalid(place, "the user's client certificate can't be read", "a PEM certificate");
   try {
-    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) throw invalid(place, "the user's client key doesn't belong to the client certificate", "a pair");
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+      throw invalid(
+        place,
+        "the user's client key doesn't belong to the client certificate",
+        "a pair",
+      );
   } catch (error) {
     if (error instanceof CertkeepError) throw error;
     throw invalid(place, "the user's client key can't be read", "a PEM key without a passphrase");
@@ -137,35 +192,60 @@ async function readUser(parts: ContextParts, options: ConnectOptions): Promise<U
   const { fields } = user;
   const clientPair = await readClientPair(user, place, options);
   const tokenFile = textOf(fields["tokenFile"]) ?? textOf(fields["token-file"]);
-  if (tokenFile !== null && tokenFile !== "" && options.allowFiles === false) throw namesFile(place, "tokenFile");
+  if (tokenFile !== null && tokenFile !== "" && options.allowFiles === false)
+    throw namesFile(place, "tokenFile");
   const token = textOf(fields["token"]);
   const username = textOf(fields["username"]);
-  const execEntry = fields["exec"] === undefined || fields["exec"] === null ? null : fieldsOf(fields["exec"]);
+  const execEntry =
+    fields["exec"] === undefined || fields["exec"] === null ? null : fieldsOf(fields["exec"]);
   const exec = execEntry === null ? null : parseExec(execEntry, user.file);
-  if (execEntry !== null && exec === null) throw invalid(place, "the user's `exec` names no command", "`command`");
+  if (execEntry !== null && exec === null)
+    throw invalid(place, "the user's `exec` names no command", "`command`");
   if (exec !== null && options.allowExec === false) {
-    throw invalid(place, `the user needs the credential plugin ${printable(exec.command)}, and programs aren't run from here`, "a token or client certificate", "Register the cluster with a kubeconfig of a read-only service account");
+    throw invalid(
+      place,
+      `the user needs the credential plugin ${printable(exec.command)}, and programs aren't run from here`,
+      "a token or client certificate",
+      "Register the cluster with a kubeconfig of a read-only service account",
+    );
   }
-  const provider = fields["auth-provider"] === undefined || fields["auth-provider"] === null ? null : fieldsOf(fields["auth-provider"]);
+  const provider =
+    fields["auth-provider"] === undefined || fields["auth-provider"] === null
+      ? null
+      : fieldsOf(fields["auth-provider"]);
   const { authProvider } = options;
   if (provider !== null && authProvider === undefined) {
-    throw invalid(place, `the user has the legacy auth-provider ${printable(textOf(provider["name"]) ?? "", 40)}, which isn't supported here`, "a token, client certificate or exec plugin");
+    throw invalid(
+      place,
+      `the user has the legacy auth-provider ${printable(textOf(provider["name"]) ?? "", 40)}, which isn't supported here`,
+      "a token, client certificate or exec plugin",
+    );
   }
-  const absolute = tokenFile === null || tokenFile === "" ? null : isAbsolute(tokenFile) ? tokenFile : join(dirname(user.file), tokenFile);
+  const absolute =
+    tokenFile === null || tokenFile === ""
+      ? null
+      : isAbsolute(tokenFile)
+        ? tokenFile
+        : join(dirname(user.file), tokenFile);
   return {
     token: token === null || token.trim() === "" ? null : token.trim(),
     tokenFile: absolute,
-    basic: username === null || username === "" ? null : { username, password: textOf(fields["password"]) ?? "" },
+    basic:
+      username === null || username === ""
+        ? null
+        : { username, password: textOf(fields["password"]) ?? "" },
     clientPair,
     exec,
-    provider: provider === null || authProvider === undefined ? null : () => authProvider({ ...fields }),
+    provider:
+      provider === null || authProvider === undefined ? null : () => authProvider({ ...fields }),
     impersonation: parseImpersonation(fields),
   };
 }
 
 function chooseProxy(parts: ContextParts, server: URL, environment: Environment): URL | null {
   const own = textOf(parts.cluster.fields["proxy-url"]);
-  const fromEnvironment = own === null || own === "" ? proxyFromEnvironment(server, environment) : null;
+  const fromEnvironment =
+    own === null || own === "" ? proxyFromEnvironment(server, environment) : null;
   const text = fromEnvironment ?? (own === "" ? null : own);
   if (text === null) return null;
   const url = parseProxyUrl(text);
@@ -175,15 +255,20 @@ function chooseProxy(parts: ContextParts, server: URL, environment: Environment)
 }
 
 /** Reads what the context leads to. @throws {CertkeepError} */
-export async function connectionOf(parts: ContextParts, options: ConnectOptions): Promise<Connection> {
+export async function connectionOf(
+  parts: ContextParts,
+  options: ConnectOptions,
+): Promise<Connection> {
   const { name, place, cluster } = parts;
   const server = parseServer(cluster, place);
   const insecure = cluster.fields["insecure-skip-tls-verify"] === true;
   const caText = await readMaterial(cluster, "certificate-authority", place, options.allowFiles);
   const bundle = caText === null ? null : parseBundle(caText);
-  if (caText !== null && bundle === null) throw invalid(place, "the cluster's certificate authority can't be read", "PEM certificates");
+  if (caText !== null && bundle === null)
+    throw invalid(place, "the cluster's certificate authority can't be read", "PEM certificates");
   const user = await readUser(parts, options);
-  const firstToken = user.tokenFile === null ? user.token : await readTokenFile(user.tokenFile, place);
+  const firstToken =
+    user.tokenFile === null ? user.token : await readTokenFile(user.tokenFile, place);
   const ends = [
     user.clientPair === null ? null : certificateEndMs(user.clientPair.cert),
     firstToken === null ? null : tokenEndMs(firstToken),
@@ -196,7 +281,9 @@ export async function connectionOf(parts: ContextParts, options: ConnectOptions)
       timeoutMs: options.execTimeoutMs ?? 60_000,
       cluster: {
         server: textOf(cluster.fields["server"]),
-        ...(bundle === null ? {} : { "certificate-authority-data": Buffer.from(bundle.pem).toString("base64") }),
+        ...(bundle === null
+          ? {}
+          : { "certificate-authority-data": Buffer.from(bundle.pem).toString("base64") }),
         ...(insecure ? { "insecure-skip-tls-verify": true } : {}),
       },
     },

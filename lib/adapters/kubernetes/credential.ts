@@ -43,7 +43,9 @@ export function tokenEndMs(token: string): number | null {
   if (payload === undefined) return null;
   try {
     const end = fieldsOf(JSON.parse(Buffer.from(payload, "base64url").toString("utf8")))["exp"];
-    return typeof end === "number" && Number.isFinite(end) && Math.abs(end) < 8e12 ? end * 1000 : null;
+    return typeof end === "number" && Number.isFinite(end) && Math.abs(end) < 8e12
+      ? end * 1000
+      : null;
   } catch {
     return null;
   }
@@ -58,12 +60,19 @@ export async function readTokenFile(file: string, where: string): Promise<string
     const code = (error as { code?: string }).code ?? "unknown";
     throw new CertkeepError("kubeconfig_invalid", {
       where,
-      found: code === "ENOENT" ? `the token file ${printable(file)} doesn't exist` : `the token file ${printable(file)} can't be read (${code})`,
+      found:
+        code === "ENOENT"
+          ? `the token file ${printable(file)} doesn't exist`
+          : `the token file ${printable(file)} can't be read (${code})`,
       todo: "Correct `tokenFile` in the kubeconfig, or have the file made anew",
     });
   }
   if (text === "" || /[^\x21-\x7e]/.test(text) || text.length > 65_536) {
-    throw new CertkeepError("kubeconfig_invalid", { where, found: `the token file ${printable(file)} holds no token`, expected: "one token, nothing else" });
+    throw new CertkeepError("kubeconfig_invalid", {
+      where,
+      found: `the token file ${printable(file)} holds no token`,
+      expected: "one token, nothing else",
+    });
   }
   return text;
 }
@@ -76,7 +85,11 @@ export interface CredentialSource {
 /** Makes the source of credentials of a user. */
 export function createCredentials(
   user: UserSettings,
-  options: { readonly where: string; readonly nowMs: () => number; readonly exec: Omit<ExecOptions, "signal" | "where"> },
+  options: {
+    readonly where: string;
+    readonly nowMs: () => number;
+    readonly exec: Omit<ExecOptions, "signal" | "where">;
+  },
 ): CredentialSource {
   let fromFile: { readonly token: string; readonly readMs: number } | null = null;
   let fromExec: ExecCredential | null = null;
@@ -88,8 +101,15 @@ export function createCredentials(
     }
     return fromFile.token;
   };
-  const execCredential = async (config: ExecConfig, signal: AbortSignal | undefined): Promise<ExecCredential> => {
-    if (fromExec !== null && (fromExec.expiresAtMs === null || fromExec.expiresAtMs - EARLY_MS > options.nowMs())) return fromExec;
+  const execCredential = async (
+    config: ExecConfig,
+    signal: AbortSignal | undefined,
+  ): Promise<ExecCredential> => {
+    if (
+      fromExec !== null &&
+      (fromExec.expiresAtMs === null || fromExec.expiresAtMs - EARLY_MS > options.nowMs())
+    )
+      return fromExec;
     running ??= runExec(config, { ...options.exec, where: options.where, signal }).finally(() => {
       running = null;
     });
@@ -101,9 +121,12 @@ export function createCredentials(
     credentials: async (signal) => {
       const headers: Record<string, string | string[]> = { ...user.impersonation };
       let clientPair = user.clientPair;
-      if (user.tokenFile !== null) headers["authorization"] = `Bearer ${await fileToken(user.tokenFile)}`;
+      if (user.tokenFile !== null)
+        headers["authorization"] = `Bearer ${await fileToken(user.tokenFile)}`;
       else if (user.token !== null) headers["authorization"] = `Bearer ${user.token}`;
-      else if (user.basic !== null) headers["authorization"] = `Basic ${Buffer.from(`${user.basic.username}:${user.basic.password}`).toString("base64")}`;
+      else if (user.basic !== null)
+        headers["authorization"] =
+          `Basic ${Buffer.from(`${user.basic.username}:${user.basic.password}`).toString("base64")}`;
       else if (user.exec !== null) {
         const credential = await execCredential(user.exec, signal);
         if (credential.token !== null) headers["authorization"] = `Bearer ${credential.token}`;
@@ -123,7 +146,8 @@ export function createCredentials(
 /** Headers by which a user asks as another (client-go rest/config.go, `ImpersonationConfig`). */
 export function parseImpersonation(user: Fields): UserSettings["impersonation"] {
   const headers: Record<string, string | string[]> = {};
-  const texts = (value: unknown): string[] => listOf(value).filter((item) => typeof item === "string" && item !== "") as string[];
+  const texts = (value: unknown): string[] =>
+    listOf(value).filter((item) => typeof item === "string" && item !== "") as string[];
   const name = textOf(user["as"]) ?? "";
   const uid = textOf(user["as-uid"]) ?? "";
   const groups = texts(user["as-groups"]);
@@ -131,7 +155,8 @@ export function parseImpersonation(user: Fields): UserSettings["impersonation"] 
   if (uid !== "") headers["impersonate-uid"] = uid;
   if (groups.length > 0) headers["impersonate-group"] = groups;
   for (const [key, values] of Object.entries(fieldsOf(user["as-user-extra"]))) {
-    if (texts(values).length > 0) headers[`impersonate-extra-${encodeURIComponent(key)}`] = texts(values);
+    if (texts(values).length > 0)
+      headers[`impersonate-extra-${encodeURIComponent(key)}`] = texts(values);
   }
   return headers;
 }

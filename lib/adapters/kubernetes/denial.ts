@@ -3,13 +3,14 @@
  * request's body. A webhook may quote what it was shown, Secrets included, so whatever looks like a value is cut.
  */
 import { CertkeepError } from "../../error.ts";
-import { grantManifest } from "../../recovery/grant.ts";
+import { grantManifest } from "../../restoreplan/grant.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
 import { type Action, describeAction, parseStatus, statusError } from "./failure.ts";
 import { fieldsOf, textOf } from "./json.ts";
 
 /** Words that the API server puts before a denial (apiserver pkg/admission/plugin). */
-const DENIAL = /^(admission webhook "[^"]{1,253}" denied the request|ValidatingAdmissionPolicy '[^']{1,253}' with binding '[^']{1,253}' denied request|exceeded quota)\b/;
+const DENIAL =
+  /^(admission webhook "[^"]{1,253}" denied the request|ValidatingAdmissionPolicy '[^']{1,253}' with binding '[^']{1,253}' denied request|exceeded quota)\b/;
 const CALLING = /failed calling webhook "([^"]{1,253})"/;
 
 function messageOf(body: Buffer): string {
@@ -34,7 +35,13 @@ export function scrub(message: string): string {
 }
 
 /** A refused write in words. */
-export function writeError(connection: Connection, action: Action, status: number, contentType: string, body: Buffer): CertkeepError {
+export function writeError(
+  connection: Connection,
+  action: Action,
+  status: number,
+  contentType: string,
+  body: Buffer,
+): CertkeepError {
   const where = whereOf(connection);
   const message = messageOf(body);
   const denial = DENIAL.exec(message);
@@ -43,11 +50,17 @@ export function writeError(connection: Connection, action: Action, status: numbe
     return new CertkeepError("cluster_rejected", {
       where,
       found: `the cluster refuses to ${describeAction(action)} (status ${status}): ${scrub(message)}`,
-      todo: quota ? "Raise the quota of the namespace, or delete what isn't needed" : "Ask who runs that policy to let it pass; nothing was changed",
+      todo: quota
+        ? "Raise the quota of the namespace, or delete what isn't needed"
+        : "Ask who runs that policy to let it pass; nothing was changed",
     });
   }
   if (message.includes("because it is being terminated")) {
-    return new CertkeepError("cluster_rejected", { where, found: `namespace ${printable(action.namespace ?? "", 63)} is being deleted, and takes nothing new`, todo: "Wait until it is gone, then restore with --create-namespace" });
+    return new CertkeepError("cluster_rejected", {
+      where,
+      found: `namespace ${printable(action.namespace ?? "", 63)} is being deleted, and takes nothing new`,
+      todo: "Wait until it is gone, then restore with --create-namespace",
+    });
   }
   const calling = CALLING.exec(message);
   if (calling !== null) {
@@ -60,11 +73,19 @@ export function writeError(connection: Connection, action: Action, status: numbe
   if (status === 403) {
     const facts = parseStatus(body);
     if (facts.deniedUser !== null) {
-      const manifest = grantManifest({ verb: action.verb, resource: action.resource, namespace: action.namespace, user: facts.deniedUser });
+      const manifest = grantManifest({
+        verb: action.verb,
+        resource: action.resource,
+        namespace: action.namespace,
+        user: facts.deniedUser,
+      });
       return new CertkeepError("cluster_forbidden", {
         where,
         found: `user ${facts.deniedUser} may not ${describeAction(action)} (status 403)`,
-        todo: manifest === null ? `Grant the verb ${action.verb} on ${action.resource}` : `This grants it, with kubectl apply -f -:\n${manifest}`,
+        todo:
+          manifest === null
+            ? `Grant the verb ${action.verb} on ${action.resource}`
+            : `This grants it, with kubectl apply -f -:\n${manifest}`,
       });
     }
   }

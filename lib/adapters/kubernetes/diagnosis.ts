@@ -4,7 +4,16 @@
  * It is less patient than the reader: what isn't told in seconds isn't told this time. Of a log no more is taken in
  * than was asked for, whatever the server sends.
  */
-import type { AccessQuestion, ClusterDiagnosis, ContainerFacts, EventFacts, Listed, LogQuery, LogText, PodFacts } from "../../ports/diagnosis.ts";
+import type {
+  AccessQuestion,
+  ClusterDiagnosis,
+  ContainerFacts,
+  EventFacts,
+  Listed,
+  LogQuery,
+  LogText,
+  PodFacts,
+} from "../../ports/diagnosis.ts";
 import { parseInstantOrNull } from "../../certificate/time.ts";
 import { parseAnswer } from "./access.ts";
 import type { Connection } from "./connection.ts";
@@ -23,9 +32,15 @@ const MAX_MESSAGE = 4_096;
 /** Names as the API server takes them (RFC 1123 subdomain, and containers' labels): anything else isn't asked for. */
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 /** What the kubelet writes as if it were the log, where the log's file is gone (pkg/kubelet/kubelet_pods.go, pkg/kubelet/kuberuntime/logs). */
-const NO_FILE = /^(?:unable to retrieve container logs for |failed to try resolving symlinks in path |failed to open log file )/;
+const NO_FILE =
+  /^(?:unable to retrieve container logs for |failed to try resolving symlinks in path |failed to open log file )/;
 
-const PATIENCE: HttpOptions = { connectTimeoutMs: 5_000, requestTimeoutMs: 10_000, attempts: 2, maxRetryAfterMs: 2_000 };
+const PATIENCE: HttpOptions = {
+  connectTimeoutMs: 5_000,
+  requestTimeoutMs: 10_000,
+  attempts: 2,
+  maxRetryAfterMs: 2_000,
+};
 
 function msOf(value: unknown): number | null {
   const text = textOf(value);
@@ -43,14 +58,22 @@ function nameOf(value: unknown): string | null {
 }
 
 function parseContainers(spec: Fields, status: Fields): readonly ContainerFacts[] {
-  const states = new Map(listOf(status["containerStatuses"]).map((entry) => [fieldsOf(entry)["name"], fieldsOf(entry)]));
+  const states = new Map(
+    listOf(status["containerStatuses"]).map((entry) => [fieldsOf(entry)["name"], fieldsOf(entry)]),
+  );
   return listOf(spec["containers"])
     .slice(0, MAX_CONTAINERS)
     .flatMap((entry) => {
       const name = nameOf(fieldsOf(entry)["name"]);
       if (name === null) return [];
       const state = states.get(name) ?? fieldsOf(null);
-      return [{ name, startedMs: msOf(fieldsOf(fieldsOf(state["state"])["running"])["startedAt"]), restarts: countOf(state["restartCount"], 0) }];
+      return [
+        {
+          name,
+          startedMs: msOf(fieldsOf(fieldsOf(state["state"])["running"])["startedAt"]),
+          restarts: countOf(state["restartCount"], 0),
+        },
+      ];
     });
 }
 
@@ -60,9 +83,17 @@ function parsePod(value: unknown, namespace: string): PodFacts | null {
   const metadata = fieldsOf(pod["metadata"]);
   const name = nameOf(metadata["name"]);
   if (name === null || metadata["namespace"] !== namespace) return null;
-  const labels = Object.entries(fieldsOf(metadata["labels"])).flatMap(([key, text]) => (typeof text === "string" ? [[key, text] as const] : []));
+  const labels = Object.entries(fieldsOf(metadata["labels"])).flatMap(([key, text]) =>
+    typeof text === "string" ? [[key, text] as const] : [],
+  );
   const spec = fieldsOf(pod["spec"]);
-  return { namespace, name, labels: Object.fromEntries(labels), account: nameOf(spec["serviceAccountName"]), containers: parseContainers(spec, fieldsOf(pod["status"])) };
+  return {
+    namespace,
+    name,
+    labels: Object.fromEntries(labels),
+    account: nameOf(spec["serviceAccountName"]),
+    containers: parseContainers(spec, fieldsOf(pod["status"])),
+  };
 }
 
 /** An event, or `null` for what is none. A series counts for itself (events.k8s.io). */
@@ -71,48 +102,103 @@ function parseEvent(value: unknown, namespace: string): EventFacts | null {
   const about = fieldsOf(event["involvedObject"]);
   const type = event["type"];
   const [kind, name, reason] = [about["kind"], about["name"], event["reason"]].map(textOf);
-  if ((type !== "Normal" && type !== "Warning") || kind == null || name == null || reason == null) return null;
-  if (fieldsOf(event["metadata"])["namespace"] !== namespace || [kind, name, reason].some((text) => text.length > 253)) return null;
+  if ((type !== "Normal" && type !== "Warning") || kind == null || name == null || reason == null)
+    return null;
+  if (
+    fieldsOf(event["metadata"])["namespace"] !== namespace ||
+    [kind, name, reason].some((text) => text.length > 253)
+  )
+    return null;
   const series = fieldsOf(event["series"]);
-  const firstMs = msOf(event["firstTimestamp"]) ?? msOf(event["eventTime"]) ?? msOf(fieldsOf(event["metadata"])["creationTimestamp"]);
+  const firstMs =
+    msOf(event["firstTimestamp"]) ??
+    msOf(event["eventTime"]) ??
+    msOf(fieldsOf(event["metadata"])["creationTimestamp"]);
   if (firstMs === null) return null;
   const lastMs = msOf(series["lastObservedTime"]) ?? msOf(event["lastTimestamp"]) ?? firstMs;
-  return { namespace, kind, name, type, reason, message: (textOf(event["message"]) ?? "").slice(0, MAX_MESSAGE), count: countOf(series["count"], countOf(event["count"], 1)), firstMs: Math.min(firstMs, lastMs), lastMs: Math.max(firstMs, lastMs) };
+  return {
+    namespace,
+    kind,
+    name,
+    type,
+    reason,
+    message: (textOf(event["message"]) ?? "").slice(0, MAX_MESSAGE),
+    count: countOf(series["count"], countOf(event["count"], 1)),
+    firstMs: Math.min(firstMs, lastMs),
+    lastMs: Math.max(firstMs, lastMs),
+  };
 }
 
 /** Makes what a connection's credential may ask. Nothing is asked until a method is called. */
-export function createClusterDiagnosis(connection: Connection, options: HttpOptions = {}): ClusterDiagnosis {
+export function createClusterDiagnosis(
+  connection: Connection,
+  options: HttpOptions = {},
+): ClusterDiagnosis {
   const http = createHttpClient(connection, { ...PATIENCE, ...options });
   const requests: Record<string, number> = {};
   const count = (kind: string) => () => {
     requests[kind] = (requests[kind] ?? 0) + 1;
   };
-  const failed = (action: Action, answer: HttpAnswer): Error => statusError(connection, action, answer.status, answer.contentType, answer.body);
-  const namespacePath = (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+  const failed = (action: Action, answer: HttpAnswer): Error =>
+    statusError(connection, action, answer.status, answer.contentType, answer.body);
+  const namespacePath = (namespace: string): string =>
+    `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
 
-  async function list<T>(resource: "pods" | "events", namespace: string, selector: Readonly<Record<string, string>>, parse: (value: unknown, namespace: string) => T | null, signal?: AbortSignal): Promise<Listed<T>> {
+  async function list<T>(
+    resource: "pods" | "events",
+    namespace: string,
+    selector: Readonly<Record<string, string>>,
+    parse: (value: unknown, namespace: string) => T | null,
+    signal?: AbortSignal,
+  ): Promise<Listed<T>> {
     const query = new URLSearchParams({ limit: String(PAGE_LIMIT), ...selector });
     let answer: HttpAnswer;
     try {
-      answer = await http.send({ method: "GET", path: `${namespacePath(namespace)}/${resource}?${query}`, accept: JSON_FORM, maxBodyBytes: MAX_PAGE_BYTES, onAttempt: count(resource), ...(signal === undefined ? {} : { signal }) });
+      answer = await http.send({
+        method: "GET",
+        path: `${namespacePath(namespace)}/${resource}?${query}`,
+        accept: JSON_FORM,
+        maxBodyBytes: MAX_PAGE_BYTES,
+        onAttempt: count(resource),
+        ...(signal === undefined ? {} : { signal }),
+      });
     } catch (error) {
-      if (error instanceof BodyTooLarge) throw answerInvalid(connection, `the server's listing of ${resource} is larger than ${MAX_PAGE_BYTES / 1048576} MiB`);
+      if (error instanceof BodyTooLarge)
+        throw answerInvalid(
+          connection,
+          `the server's listing of ${resource} is larger than ${MAX_PAGE_BYTES / 1048576} MiB`,
+        );
       throw error;
     }
     if (answer.status !== 200) throw failed({ verb: "list", resource, namespace }, answer);
     const body = parseAnswer(connection, answer);
-    if (!Array.isArray(body["items"])) throw answerInvalid(connection, `the server answered with JSON that is no list of ${resource}`);
+    if (!Array.isArray(body["items"]))
+      throw answerInvalid(
+        connection,
+        `the server answered with JSON that is no list of ${resource}`,
+      );
     const items = listOf(body["items"]);
     const parsed = items.flatMap((item) => parse(item, namespace) ?? []);
     const token = fieldsOf(body["metadata"])["continue"];
-    return { items: parsed, more: parsed.length < items.length || (typeof token === "string" && token !== "") };
+    return {
+      items: parsed,
+      more: parsed.length < items.length || (typeof token === "string" && token !== ""),
+    };
   }
 
   async function readLog(query: LogQuery, signal?: AbortSignal): Promise<LogText> {
     const { namespace, pod, container, limitBytes } = query;
-    const parameters = new URLSearchParams({ container, timestamps: "true", limitBytes: String(limitBytes) });
+    const parameters = new URLSearchParams({
+      container,
+      timestamps: "true",
+      limitBytes: String(limitBytes),
+    });
     if (query.previous === true) parameters.set("previous", "true");
-    if (query.sinceMs != null) parameters.set("sinceTime", new Date(Math.floor(query.sinceMs / 1_000) * 1_000).toISOString().replace(".000Z", "Z"));
+    if (query.sinceMs != null)
+      parameters.set(
+        "sinceTime",
+        new Date(Math.floor(query.sinceMs / 1_000) * 1_000).toISOString().replace(".000Z", "Z"),
+      );
     if (query.tailLines != null) parameters.set("tailLines", String(query.tailLines));
     const answer = await http.send({
       method: "GET",
@@ -125,34 +211,76 @@ export function createClusterDiagnosis(connection: Connection, options: HttpOpti
     });
     // 400: it hasn't started, or there is no previous one; 404: the pod is gone.
     if (answer.status === 400 || answer.status === 404) return { state: "none" };
-    if (answer.status !== 200 && answer.status !== 204) throw failed({ verb: "get", resource: "pods/log", namespace, name: pod }, answer);
+    if (answer.status !== 200 && answer.status !== 204)
+      throw failed({ verb: "get", resource: "pods/log", namespace, name: pod }, answer);
     if (NO_FILE.test(answer.body.toString("latin1", 0, 200))) return { state: "none" };
-    return { state: "read", bytes: answer.body, cut: answer.cut === true || answer.body.length >= limitBytes };
+    return {
+      state: "read",
+      bytes: answer.body,
+      cut: answer.cut === true || answer.body.length >= limitBytes,
+    };
   }
 
-  async function reviewAccess({ namespace, secret, account, verb }: AccessQuestion, signal?: AbortSignal): Promise<{ allowed: boolean; reason: string }> {
+  async function reviewAccess(
+    { namespace, secret, account, verb }: AccessQuestion,
+    signal?: AbortSignal,
+  ): Promise<{ allowed: boolean; reason: string }> {
     const spec = {
       user: `system:serviceaccount:${namespace}:${account}`,
       // A binding may name these instead of the account.
-      groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"],
+      groups: [
+        "system:serviceaccounts",
+        `system:serviceaccounts:${namespace}`,
+        "system:authenticated",
+      ],
       resourceAttributes: { namespace, verb, group: "", resource: "secrets", name: secret },
     };
     let answer: HttpAnswer;
     try {
-      answer = await http.send({ method: "POST", path: REVIEWS, accept: JSON_FORM, body: JSON.stringify({ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", spec }), repeatable: true, maxBodyBytes: MAX_REVIEW_BYTES, onAttempt: count("access"), ...(signal === undefined ? {} : { signal }) });
+      answer = await http.send({
+        method: "POST",
+        path: REVIEWS,
+        accept: JSON_FORM,
+        body: JSON.stringify({
+          apiVersion: "authorization.k8s.io/v1",
+          kind: "SubjectAccessReview",
+          spec,
+        }),
+        repeatable: true,
+        maxBodyBytes: MAX_REVIEW_BYTES,
+        onAttempt: count("access"),
+        ...(signal === undefined ? {} : { signal }),
+      });
     } catch (error) {
-      if (error instanceof BodyTooLarge) throw answerInvalid(connection, "the server's answer to an access review is larger than any is");
+      if (error instanceof BodyTooLarge)
+        throw answerInvalid(
+          connection,
+          "the server's answer to an access review is larger than any is",
+        );
       throw error;
     }
-    if (answer.status !== 201 && answer.status !== 200) throw failed({ verb: "create", resource: "subjectaccessreviews.authorization.k8s.io", namespace: null }, answer);
+    if (answer.status !== 201 && answer.status !== 200)
+      throw failed(
+        { verb: "create", resource: "subjectaccessreviews.authorization.k8s.io", namespace: null },
+        answer,
+      );
     const status = fieldsOf(parseAnswer(connection, answer)["status"]);
-    if (typeof status["allowed"] !== "boolean") throw answerInvalid(connection, "the server answered an access review without saying whether it is allowed");
-    return { allowed: status["allowed"], reason: (textOf(status["reason"]) ?? "").slice(0, MAX_MESSAGE) };
+    if (typeof status["allowed"] !== "boolean")
+      throw answerInvalid(
+        connection,
+        "the server answered an access review without saying whether it is allowed",
+      );
+    return {
+      allowed: status["allowed"],
+      reason: (textOf(status["reason"]) ?? "").slice(0, MAX_MESSAGE),
+    };
   }
 
   return {
-    listPods: (namespace, labelSelector, signal) => list("pods", namespace, { labelSelector }, parsePod, signal),
-    listEvents: (namespace, fieldSelector, signal) => list("events", namespace, { fieldSelector }, parseEvent, signal),
+    listPods: (namespace, labelSelector, signal) =>
+      list("pods", namespace, { labelSelector }, parsePod, signal),
+    listEvents: (namespace, fieldSelector, signal) =>
+      list("events", namespace, { fieldSelector }, parseEvent, signal),
     readLog,
     reviewAccess,
     requests: () => ({ ...requests }),

@@ -35,7 +35,10 @@ const RENEW_AFTER_MS = 12 * 60_000;
 class Sha256 {
   readonly #hash: { update(data: Uint8Array): unknown; digest(): Buffer };
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash("sha256") : createHmac("sha256", typeof secret === "string" ? secret : bytesOf(secret));
+    this.#hash =
+      secret === undefined
+        ? createHash("sha256")
+        : createHmac("sha256", typeof secret === "string" ? secret : bytesOf(secret));
   }
   update(data: string | ArrayBuffer | ArrayBufferView): void {
     this.#hash.update(typeof data === "string" ? Buffer.from(data, "utf8") : bytesOf(data));
@@ -49,16 +52,26 @@ class Sha256 {
 }
 
 function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return data instanceof ArrayBuffer
+    ? new Uint8Array(data)
+    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** The token for one moment. */
 export async function eksToken(options: EksOptions): Promise<string> {
-  const endpoint = new URL(options.endpoint ?? `https://sts.${options.region}.${options.region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"}`);
+  const endpoint = new URL(
+    options.endpoint ??
+      `https://sts.${options.region}.${options.region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"}`,
+  );
   const credentials = await options.credentials();
   // Loaded here: whoever has no such cluster doesn't pay for it.
   const { SignatureV4 } = await import("@smithy/signature-v4");
-  const signer = new SignatureV4({ service: "sts", region: options.region, credentials, sha256: Sha256 });
+  const signer = new SignatureV4({
+    service: "sts",
+    region: options.region,
+    credentials,
+    sha256: Sha256,
+  });
   const signed = await signer.presign(
     {
       method: "GET",
@@ -71,8 +84,13 @@ export async function eksToken(options: EksOptions): Promise<string> {
     },
     { expiresIn: EXPIRES_SECONDS, signingDate: new Date(options.nowMs()) },
   );
-  const query = Object.entries(signed.query ?? {}).map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`).join("&");
-  return PREFIX + Buffer.from(`${endpoint.protocol}//${endpoint.host}/?${query}`, "utf8").toString("base64url");
+  const query = Object.entries(signed.query ?? {})
+    .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`)
+    .join("&");
+  return (
+    PREFIX +
+    Buffer.from(`${endpoint.protocol}//${endpoint.host}/?${query}`, "utf8").toString("base64url")
+  );
 }
 
 /** The same API, asked as the registration's role. What the kubeconfig's user is doesn't count. */
@@ -92,7 +110,10 @@ export function asEksRole(connection: Connection, options: EksOptions): Connecti
     ...connection,
     usesExec: false,
     credentialExpiresAtMs: null,
-    credentials: async () => ({ headers: { authorization: `Bearer ${await token()}` }, clientPair: null }),
+    credentials: async () => ({
+      headers: { authorization: `Bearer ${await token()}` },
+      clientPair: null,
+    }),
     forget: () => {
       const other = last !== null;
       last = null;

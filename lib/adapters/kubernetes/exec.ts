@@ -41,7 +41,10 @@ export function parseExec(entry: Fields, file: string): ExecConfig | null {
     apiVersion: textOf(entry["apiVersion"]) ?? "client.authentication.k8s.io/v1",
     command,
     args: listOf(entry["args"]).map((value) => String(value)),
-    env: listOf(entry["env"]).map(fieldsOf).map((item) => ({ name: textOf(item["name"]) ?? "", value: textOf(item["value"]) ?? "" })).filter((item) => item.name !== ""),
+    env: listOf(entry["env"])
+      .map(fieldsOf)
+      .map((item) => ({ name: textOf(item["name"]) ?? "", value: textOf(item["value"]) ?? "" }))
+      .filter((item) => item.name !== ""),
     installHint: textOf(entry["installHint"]),
     interactive: textOf(entry["interactiveMode"]) !== "Never",
     provideClusterInfo: entry["provideClusterInfo"] === true,
@@ -62,9 +65,14 @@ function parseOutput(text: string): ExecCredential | null {
   const cert = textOf(status["clientCertificateData"]);
   const key = textOf(status["clientKeyData"]);
   const pair = cert !== null && key !== null && cert !== "" && key !== "" ? { cert, key } : null;
-  if (answer["kind"] !== "ExecCredential" || ((token === null || token === "") && pair === null)) return null;
+  if (answer["kind"] !== "ExecCredential" || ((token === null || token === "") && pair === null))
+    return null;
   const expires = Date.parse(textOf(status["expirationTimestamp"]) ?? "");
-  return { token: token === "" ? null : token, clientPair: pair, expiresAtMs: Number.isNaN(expires) ? null : expires };
+  return {
+    token: token === "" ? null : token,
+    clientPair: pair,
+    expiresAtMs: Number.isNaN(expires) ? null : expires,
+  };
 }
 
 export interface ExecOptions {
@@ -80,16 +88,23 @@ export interface ExecOptions {
 /** Runs the plugin once. @throws {CertkeepError} `kubeconfig_invalid` where it can't be run, `cluster_unauthorized` where it gives nothing. */
 export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecCredential> {
   const name = printable(config.command);
-  const fail = (found: string, todo: string): CertkeepError => new CertkeepError("cluster_unauthorized", { where: options.where, found, todo });
+  const fail = (found: string, todo: string): CertkeepError =>
+    new CertkeepError("cluster_unauthorized", { where: options.where, found, todo });
   const hasFolder = config.command.includes("/") || config.command.includes("\\");
-  const command = hasFolder && !isAbsolute(config.command) ? resolve(dirname(config.file), config.command) : config.command;
+  const command =
+    hasFolder && !isAbsolute(config.command)
+      ? resolve(dirname(config.file), config.command)
+      : config.command;
   const interactive = config.interactive && process.stdin.isTTY === true;
   const info = {
     apiVersion: config.apiVersion,
     kind: "ExecCredential",
     spec: { interactive, ...(config.provideClusterInfo ? { cluster: options.cluster } : {}) },
   };
-  const environment: Record<string, string | undefined> = { ...options.environment, KUBERNETES_EXEC_INFO: JSON.stringify(info) };
+  const environment: Record<string, string | undefined> = {
+    ...options.environment,
+    KUBERNETES_EXEC_INFO: JSON.stringify(info),
+  };
   for (const { name: variable, value } of config.env) environment[variable] = value;
   return new Promise((resolvePromise, reject) => {
     const child = spawn(command, config.args, {
@@ -121,7 +136,8 @@ export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecC
     child.on("error", (error: Error & { code?: string }) => {
       done();
       const missing = error.code === "ENOENT";
-      const hint = config.installHint === null ? "" : `: ${printable(config.installHint.trim(), 400)}`;
+      const hint =
+        config.installHint === null ? "" : `: ${printable(config.installHint.trim(), 400)}`;
       reject(
         new CertkeepError("kubeconfig_invalid", {
           where: options.where,
@@ -133,13 +149,32 @@ export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecC
     child.on("close", (code, signal) => {
       done();
       if (late) {
-        const found = size > OUTPUT_LIMIT ? "wrote too much to be a credential" : `gave no credential within ${options.timeoutMs / 1000} s`;
-        reject(fail(`the credential plugin ${name} ${found}`, "Run it by hand and log in where it asks to"));
+        const found =
+          size > OUTPUT_LIMIT
+            ? "wrote too much to be a credential"
+            : `gave no credential within ${options.timeoutMs / 1000} s`;
+        reject(
+          fail(
+            `the credential plugin ${name} ${found}`,
+            "Run it by hand and log in where it asks to",
+          ),
+        );
       } else if (code !== 0) {
-        reject(fail(`the credential plugin ${name} failed (${code === null ? `signal ${signal}` : `exit code ${code}`})`, "Run it by hand and log in where it asks to"));
+        reject(
+          fail(
+            `the credential plugin ${name} failed (${code === null ? `signal ${signal}` : `exit code ${code}`})`,
+            "Run it by hand and log in where it asks to",
+          ),
+        );
       } else {
         const credential = parseOutput(Buffer.concat(chunks).toString("utf8"));
-        if (credential === null) reject(fail(`the credential plugin ${name} gave no ExecCredential with a token or certificate`, "Run it by hand and look at what it prints"));
+        if (credential === null)
+          reject(
+            fail(
+              `the credential plugin ${name} gave no ExecCredential with a token or certificate`,
+              "Run it by hand and look at what it prints",
+            ),
+          );
         else resolvePromise(credential);
       }
     });

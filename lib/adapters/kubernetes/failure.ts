@@ -19,7 +19,8 @@ export interface Action {
 
 /** The action in words. */
 export function describeAction(action: Action): string {
-  const object = action.name === undefined ? action.resource : `${action.resource} ${printable(action.name)}`;
+  const object =
+    action.name === undefined ? action.resource : `${action.resource} ${printable(action.name)}`;
   return `${action.verb} ${object} ${action.namespace === null ? "in all namespaces" : `in namespace ${printable(action.namespace)}`}`;
 }
 
@@ -43,12 +44,22 @@ export function parseStatus(body: Buffer): StatusFacts {
   } catch {
     return NO_FACTS;
   }
-  if (typeof value !== "object" || value === null || (value as { kind?: unknown }).kind !== "Status") return NO_FACTS;
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    (value as { kind?: unknown }).kind !== "Status"
+  )
+    return NO_FACTS;
   const status = value as { reason?: unknown; message?: unknown; details?: unknown };
-  const details = (typeof status.details === "object" && status.details !== null ? status.details : {}) as { name?: unknown };
+  const details = (
+    typeof status.details === "object" && status.details !== null ? status.details : {}
+  ) as { name?: unknown };
   const message = typeof status.message === "string" ? status.message : "";
   return {
-    reason: typeof status.reason === "string" && /^[A-Za-z]{1,64}$/.test(status.reason) ? status.reason : null,
+    reason:
+      typeof status.reason === "string" && /^[A-Za-z]{1,64}$/.test(status.reason)
+        ? status.reason
+        : null,
     detailsName: typeof details.name === "string" ? details.name : null,
     // k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go, forbiddenMessage.
     deniedUser: /User "([A-Za-z0-9:._@/+=-]{1,253})" cannot [a-z]+ /.exec(message)?.[1] ?? null,
@@ -67,8 +78,14 @@ const UNKNOWN_CA = [
 ];
 
 const TLS_WORDS: Readonly<Record<string, readonly [string, string]>> = {
-  CERT_HAS_EXPIRED: ["the server's certificate, or one of its chain, has expired", "renew the API server's certificate"],
-  CERT_NOT_YET_VALID: ["the server's certificate isn't valid yet", "check the clocks of this machine and the server's"],
+  CERT_HAS_EXPIRED: [
+    "the server's certificate, or one of its chain, has expired",
+    "renew the API server's certificate",
+  ],
+  CERT_NOT_YET_VALID: [
+    "the server's certificate isn't valid yet",
+    "check the clocks of this machine and the server's",
+  ],
   CERT_REVOKED: ["the server's certificate was revoked", "renew the API server's certificate"],
   ERR_TLS_CERT_ALTNAME_INVALID: [
     "the server's certificate is for another name than the kubeconfig's server",
@@ -139,22 +156,45 @@ export function networkError(connection: Connection, error: unknown): CertkeepEr
   const code = codeOf(error);
   const tls = UNKNOWN_CA.includes(code)
     ? connection.caPem === null
-      ? ["the server's certificate isn't signed by an authority that this system trusts", "add the cluster's `certificate-authority-data` to the kubeconfig"]
-      : ["the server's certificate isn't signed by the authority that the kubeconfig names", "check that `server` and `certificate-authority` belong to the same cluster; fetch the kubeconfig anew if the cluster was rebuilt"]
+      ? [
+          "the server's certificate isn't signed by an authority that this system trusts",
+          "add the cluster's `certificate-authority-data` to the kubeconfig",
+        ]
+      : [
+          "the server's certificate isn't signed by the authority that the kubeconfig names",
+          "check that `server` and `certificate-authority` belong to the same cluster; fetch the kubeconfig anew if the cluster was rebuilt",
+        ]
     : TLS_WORDS[code];
-  if (tls !== undefined) return new CertkeepError("cluster_tls", { where, found: `${tls[0]} (${address}, ${code})`, todo: capital(tls[1] ?? "") });
+  if (tls !== undefined)
+    return new CertkeepError("cluster_tls", {
+      where,
+      found: `${tls[0]} (${address}, ${code})`,
+      todo: capital(tls[1] ?? ""),
+    });
   if (/ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|ACCESS_DENIED)/.test(code)) {
-    return new CertkeepError("cluster_unauthorized", { where, found: `the server refused the client certificate (${code})`, todo: "Fetch the kubeconfig anew" });
+    return new CertkeepError("cluster_unauthorized", {
+      where,
+      found: `the server refused the client certificate (${code})`,
+      todo: "Fetch the kubeconfig anew",
+    });
   }
   if (code === "EPROTO" || code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_")) {
-    return new CertkeepError("cluster_tls", { where, found: `no TLS connection could be agreed on with ${address} (${code})`, todo: "Check scheme and port of `server` in the kubeconfig" });
+    return new CertkeepError("cluster_tls", {
+      where,
+      found: `no TLS connection could be agreed on with ${address} (${code})`,
+      todo: "Check scheme and port of `server` in the kubeconfig",
+    });
   }
-  if (code.startsWith("HPE_")) return answerInvalid(connection, `what ${address} answers is no HTTP (${code})`);
+  if (code.startsWith("HPE_"))
+    return answerInvalid(connection, `what ${address} answers is no HTTP (${code})`);
   const words = NETWORK_WORDS[code] ?? "the connection failed";
   return new CertkeepError("cluster_unreachable", {
     where,
     found: `${words} (${address}${code === "" ? "" : `, ${code}`})`,
-    todo: code === "ENOTFOUND" ? "Check `server` in the kubeconfig, and whether the cluster still exists" : "Check that the server runs and that this network may reach it",
+    todo:
+      code === "ENOTFOUND"
+        ? "Check `server` in the kubeconfig, and whether the cluster still exists"
+        : "Check that the server runs and that this network may reach it",
   });
 }
 
@@ -186,15 +226,25 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** An answer that isn't a success, in words. `contentType` tells an API from something in front of it. */
-export function statusError(connection: Connection, action: Action, status: number, contentType: string, body: Buffer): CertkeepError {
+export function statusError(
+  connection: Connection,
+  action: Action,
+  status: number,
+  contentType: string,
+  body: Buffer,
+): CertkeepError {
   const where = whereOf(connection);
   const what = describeAction(action);
   const facts = parseStatus(body);
   const shown = `status ${status}${facts.reason === null ? "" : `, ${facts.reason}`}`;
-  if (status >= 300 && status < 400) return answerInvalid(connection, `a redirect (${shown}) in answer to: ${what}`);
+  if (status >= 300 && status < 400)
+    return answerInvalid(connection, `a redirect (${shown}) in answer to: ${what}`);
   if (status === 401) {
     const expired = connection.credentialExpiresAtMs;
-    const since = expired === null ? "it has expired or was revoked" : `by its own words it ends at ${new Date(expired).toISOString()}`;
+    const since =
+      expired === null
+        ? "it has expired or was revoked"
+        : `by its own words it ends at ${new Date(expired).toISOString()}`;
     return new CertkeepError("cluster_unauthorized", {
       where,
       found: `the server doesn't accept the credential (${shown}); ${since}`,
@@ -211,7 +261,8 @@ export function statusError(connection: Connection, action: Action, status: numb
   }
   // An API's own refusals are a Status; a page of HTML with the same number is something in front of it.
   const code = BY_STATUS[status];
-  if (facts.reason === null && contentType.includes("html")) return answerInvalid(connection, `a page of HTML (${shown}) in answer to: ${what}`);
+  if (facts.reason === null && contentType.includes("html"))
+    return answerInvalid(connection, `a page of HTML (${shown}) in answer to: ${what}`);
   if (status === 429 || status >= 500) {
     return new CertkeepError("cluster_unreachable", {
       where,
@@ -219,5 +270,8 @@ export function statusError(connection: Connection, action: Action, status: numb
       todo: "Look at the health of the API server; the next run tries again",
     });
   }
-  return new CertkeepError(code ?? "cluster_rejected", { where, found: `${shown} in answer to: ${what}` });
+  return new CertkeepError(code ?? "cluster_rejected", {
+    where,
+    found: `${shown} in answer to: ${what}`,
+  });
 }

@@ -10,10 +10,16 @@
 import { fieldsOf, listOf } from "./json.ts";
 
 /** What the API server itself demands of a type (k8s.io/kubernetes pkg/apis/core/validation, `ValidateSecret`). */
-const DEMANDED: Readonly<Record<string, readonly string[]>> = { "kubernetes.io/tls": ["tls.crt", "tls.key"] };
+const DEMANDED: Readonly<Record<string, readonly string[]>> = {
+  "kubernetes.io/tls": ["tls.crt", "tls.key"],
+};
 
 /** Keys by managedFields, sorted; `null` where they can't be told. `count`: number of keys by the Table, or `null`. */
-export function dataKeysOf(managedFields: unknown, count: number | null, type: string | null): readonly string[] | null {
+export function dataKeysOf(
+  managedFields: unknown,
+  count: number | null,
+  type: string | null,
+): readonly string[] | null {
   if (count === null) return null;
   if (count === 0) return [];
   const keys = new Set<string>();
@@ -22,6 +28,11 @@ export function dataKeysOf(managedFields: unknown, count: number | null, type: s
     for (const key of Object.keys(owned)) if (key.startsWith("f:")) keys.add(key.slice(2));
   }
   if (keys.size !== count) return null;
-  if (type !== null && Object.hasOwn(DEMANDED, type) && DEMANDED[type]?.some((key) => !keys.has(key))) return null;
+  if (
+    type !== null &&
+    Object.hasOwn(DEMANDED, type) &&
+    DEMANDED[type]?.some((key) => !keys.has(key))
+  )
+    return null;
   return [...keys].toSorted();
 }

@@ -113,7 +113,13 @@ function wantsGzip(connection: Connection): boolean {
   return !connection.inCluster && !isLoopback(connection.server.hostname);
 }
 
-function readBody(answer: IncomingMessage, maxBytes: number, keepPartial: boolean, fail: (error: unknown) => void, done: (body: Buffer, cut: boolean) => void): void {
+function readBody(
+  answer: IncomingMessage,
+  maxBytes: number,
+  keepPartial: boolean,
+  fail: (error: unknown) => void,
+  done: (body: Buffer, cut: boolean) => void,
+): void {
   const encoding = answer.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip") {
     fail(Object.assign(new Error("encoding"), { code: "HPE_UNEXPECTED_CONTENT_ENCODING" }));
@@ -129,7 +135,12 @@ function readBody(answer: IncomingMessage, maxBytes: number, keepPartial: boolea
     else if (keepPartial) done(Buffer.concat([...chunks, chunk], maxBytes), true);
     else fail(new BodyTooLarge());
   });
-  source.on("end", () => done(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size), false));
+  source.on("end", () =>
+    done(
+      chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size),
+      false,
+    ),
+  );
   source.on("error", fail);
   answer.on("error", fail);
   answer.on("close", () => {
@@ -172,8 +183,14 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
       outgoing.destroy();
     };
     const abort = (): void => fail(signal.reason);
-    const connecting = setTimeout(() => fail(new Timeout("couldn't be connected to", attempt.connectTimeoutMs)), attempt.connectTimeoutMs);
-    const whole = setTimeout(() => fail(new Timeout(phase, attempt.requestTimeoutMs)), attempt.requestTimeoutMs);
+    const connecting = setTimeout(
+      () => fail(new Timeout("couldn't be connected to", attempt.connectTimeoutMs)),
+      attempt.connectTimeoutMs,
+    );
+    const whole = setTimeout(
+      () => fail(new Timeout(phase, attempt.requestTimeoutMs)),
+      attempt.requestTimeoutMs,
+    );
     outgoing.on("error", fail);
     if (signal.aborted) {
       abort();
@@ -188,18 +205,24 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
     outgoing.on("response", (answer) => {
       phase = "didn't send its whole answer";
       clearTimeout(connecting);
-      readBody(answer, request.maxBodyBytes ?? MAX_BODY_BYTES, request.keepPartial === true, fail, (body, cut) => {
-        finish();
-        resolve({
-          status: answer.statusCode ?? 0,
-          contentType: (answer.headers["content-type"] ?? "").toLowerCase(),
-          retryAfter: answer.headers["retry-after"] ?? null,
-          date: answer.headers.date ?? null,
-          body,
-          cut,
-        });
-        if (cut) outgoing.destroy();
-      });
+      readBody(
+        answer,
+        request.maxBodyBytes ?? MAX_BODY_BYTES,
+        request.keepPartial === true,
+        fail,
+        (body, cut) => {
+          finish();
+          resolve({
+            status: answer.statusCode ?? 0,
+            contentType: (answer.headers["content-type"] ?? "").toLowerCase(),
+            retryAfter: answer.headers["retry-after"] ?? null,
+            date: answer.headers.date ?? null,
+            body,
+            cut,
+          });
+          if (cut) outgoing.destroy();
+        },
+      );
     });
     outgoing.end(request.body);
   });
@@ -223,7 +246,10 @@ function createGate(width: number): <T>(work: () => Promise<T>) => Promise<T> {
 
 function deadlineError(connection: Connection, signal: AbortSignal): CertkeepError {
   if (signal.reason instanceof CertkeepError) return signal.reason;
-  return new CertkeepError("deadline", { where: whereOf(connection), found: "the time for this cluster was over before it had answered everything" });
+  return new CertkeepError("deadline", {
+    where: whereOf(connection),
+    found: "the time for this cluster was over before it had answered everything",
+  });
 }
 
 /** Makes a client of one API. */
@@ -242,25 +268,32 @@ export function createHttpClient(connection: Connection, options: HttpOptions = 
 
   const agentFor = (pair: Credentials["clientPair"]): Agent => {
     const last = agents.at(-1);
-    if (last !== undefined && last.pair?.cert === pair?.cert && last.pair?.key === pair?.key) return last.agent;
+    if (last !== undefined && last.pair?.cert === pair?.cert && last.pair?.key === pair?.key)
+      return last.agent;
     // The one before stays until the end: requests may be under way on it.
     const agent = createAgent(connection, pair, connectTimeoutMs);
     agents.push({ pair, agent });
     return agent;
   };
 
-  const backOff = (tries: number): number => random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1));
+  const backOff = (tries: number): number =>
+    random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1));
 
   /** Milliseconds to wait before another attempt, or `null` where the answer stands. */
   const delayAfter = (answer: HttpAnswer, tries: number): number | null => {
-    const busy = answer.status === 429 || (answer.status >= 500 && answer.status !== 501 && answer.status !== 505);
+    const busy =
+      answer.status === 429 ||
+      (answer.status >= 500 && answer.status !== 501 && answer.status !== 505);
     if (!busy || tries >= attempts) return null;
     const asked = parseRetryAfterMs(answer.retryAfter, nowMs());
     if (asked !== null && asked > maxRetryAfterMs) return null;
     return (asked ?? 0) + backOff(tries);
   };
 
-  const sendWithRetries = async (request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> => {
+  const sendWithRetries = async (
+    request: HttpRequest,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> => {
     const repeatable = request.repeatable ?? request.method === "GET";
     let timeouts = 0;
     let renewed = false;
@@ -281,7 +314,15 @@ export function createHttpClient(connection: Connection, options: HttpOptions = 
           headers["content-length"] = String(Buffer.byteLength(request.body));
         }
         request.onAttempt?.();
-        const answer = await attemptOnce({ connection, agent: agentFor(credentials.clientPair), headers, request, connectTimeoutMs, requestTimeoutMs, signal });
+        const answer = await attemptOnce({
+          connection,
+          agent: agentFor(credentials.clientPair),
+          headers,
+          request,
+          connectTimeoutMs,
+          requestTimeoutMs,
+          signal,
+        });
         if (answer.status === 401 && !renewed && connection.forget()) {
           renewed = true;
           continue;
@@ -294,7 +335,8 @@ export function createHttpClient(connection: Connection, options: HttpOptions = 
         if (signal.aborted) throw deadlineError(connection, signal);
         if (error instanceof BodyTooLarge || error instanceof CertkeepError) throw error;
         if (error instanceof Timeout) timeouts += 1;
-        if (!repeatable || !isPassing(error) || tries >= attempts || timeouts > 1) throw networkError(connection, error);
+        if (!repeatable || !isPassing(error) || tries >= attempts || timeouts > 1)
+          throw networkError(connection, error);
         delayMs = backOff(tries);
       }
       try {
@@ -308,11 +350,18 @@ export function createHttpClient(connection: Connection, options: HttpOptions = 
 
   return {
     send: (request) => {
-      const signals = [closed.signal, options.signal, request.signal].filter((signal) => signal !== undefined);
+      const signals = [closed.signal, options.signal, request.signal].filter(
+        (signal) => signal !== undefined,
+      );
       return gate(() => sendWithRetries(request, AbortSignal.any(signals)));
     },
     close: () => {
-      closed.abort(new CertkeepError("deadline", { where: whereOf(connection), found: "the connection was closed" }));
+      closed.abort(
+        new CertkeepError("deadline", {
+          where: whereOf(connection),
+          found: "the connection was closed",
+        }),
+      );
       for (const { agent } of agents.splice(0)) agent.destroy();
     },
   };

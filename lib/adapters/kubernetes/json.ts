@@ -7,7 +7,9 @@ const EMPTY: Fields = Object.freeze(Object.create(null) as Record<string, unknow
 
 /** The value as an object; an empty one where it is none. */
 export function fieldsOf(value: unknown): Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : EMPTY;
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Fields)
+    : EMPTY;
 }
 
 /** The value as a list; an empty one where it is none. */

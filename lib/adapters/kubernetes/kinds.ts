@@ -46,7 +46,9 @@ const KINDS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
 };
 
 /** The resource of a reference and its path in the API; `null` for a kind that isn't known or a reference that can't be. */
-export function locate(ref: ObjectRef): { readonly resource: string; readonly path: string; readonly namespace: string | null } | null {
+export function locate(
+  ref: ObjectRef,
+): { readonly resource: string; readonly path: string; readonly namespace: string | null } | null {
   const match = /^(?:([a-z0-9.-]{1,253})\/)?(v[a-z0-9]{1,30})$/.exec(ref.apiVersion);
   if (match === null) return null;
   const group = match[1] ?? "";
@@ -56,5 +58,9 @@ export function locate(ref: ObjectRef): { readonly resource: string; readonly pa
   const root = group === "" ? `/api/${match[2]}` : `/apis/${group}/${match[2]}`;
   const namespace = kind.namespaced ? ref.namespace : null;
   const place = namespace === null ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
-  return { resource: kind.resource, namespace, path: `${root}${place}/${kind.resource}/${encodeURIComponent(ref.name)}` };
+  return {
+    resource: kind.resource,
+    namespace,
+    path: `${root}${place}/${kind.resource}/${encodeURIComponent(ref.name)}`,
+  };
 }

@@ -49,11 +49,21 @@ function invalid(where: string, found: string, expected?: string, todo?: string)
 export function parseKubeconfig(text: string, file: string): Kubeconfig {
   const shown = printable(file, 300);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: "silent" });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    logLevel: "silent",
+  });
   const mistake = document.errors[0];
   if (mistake !== undefined) {
     const at = lines.linePos(mistake.pos[0]);
-    throw invalid(`${shown}:${at.line}:${at.col}`, `broken YAML (${mistake.code})`, "a kubeconfig", "Mend the file, or fetch it anew");
+    throw invalid(
+      `${shown}:${at.line}:${at.col}`,
+      `broken YAML (${mistake.code})`,
+      "a kubeconfig",
+      "Mend the file, or fetch it anew",
+    );
   }
   let value: unknown;
   try {
@@ -63,8 +73,18 @@ export function parseKubeconfig(text: string, file: string): Kubeconfig {
   }
   if (value === null && text.trim() === "") throw invalid(shown, "an empty file", "a kubeconfig");
   const root = fieldsOf(value);
-  if (!("contexts" in root) && !("clusters" in root) && !("users" in root) && !("current-context" in root) && root["kind"] !== "Config") {
-    throw invalid(shown, "a file without contexts, clusters and users", "a kubeconfig (kind: Config)");
+  if (
+    !("contexts" in root) &&
+    !("clusters" in root) &&
+    !("users" in root) &&
+    !("current-context" in root) &&
+    root["kind"] !== "Config"
+  ) {
+    throw invalid(
+      shown,
+      "a file without contexts, clusters and users",
+      "a kubeconfig (kind: Config)",
+    );
   }
   const entries = (list: unknown, key: string): Map<string, KubeconfigEntry> => {
     const found = new Map<string, KubeconfigEntry>();
@@ -86,14 +106,18 @@ export function parseKubeconfig(text: string, file: string): Kubeconfig {
 
 /** The first file that says something wins, as in client-go (tools/clientcmd/loader.go, `Load`). */
 function merge(configs: readonly Kubeconfig[]): Kubeconfig {
-  const together = (pick: (config: Kubeconfig) => ReadonlyMap<string, KubeconfigEntry>): Map<string, KubeconfigEntry> => {
+  const together = (
+    pick: (config: Kubeconfig) => ReadonlyMap<string, KubeconfigEntry>,
+  ): Map<string, KubeconfigEntry> => {
     const found = new Map<string, KubeconfigEntry>();
-    for (const [name, entry] of configs.flatMap((config) => [...pick(config)])) if (!found.has(name)) found.set(name, entry);
+    for (const [name, entry] of configs.flatMap((config) => [...pick(config)]))
+      if (!found.has(name)) found.set(name, entry);
     return found;
   };
   return {
     files: configs.flatMap((config) => config.files),
-    currentContext: configs.find((config) => config.currentContext !== null)?.currentContext ?? null,
+    currentContext:
+      configs.find((config) => config.currentContext !== null)?.currentContext ?? null,
     contexts: together((config) => config.contexts),
     clusters: together((config) => config.clusters),
     users: together((config) => config.users),
@@ -108,16 +132,25 @@ async function readKubeconfig(file: string): Promise<Kubeconfig | null> {
   } catch (error) {
     const code = (error as { code?: string }).code ?? "no reason given";
     if (code === "ENOENT" || code === "ENOTDIR") return null;
-    const words: Readonly<Record<string, string>> = { EACCES: "this user may not read it", EPERM: "this user may not read it", EISDIR: "it is a folder" };
+    const words: Readonly<Record<string, string>> = {
+      EACCES: "this user may not read it",
+      EPERM: "this user may not read it",
+      EISDIR: "it is a folder",
+    };
     throw invalid(printable(file, 300), `the kubeconfig can't be read: ${words[code] ?? code}`);
   }
-  if (bytes.length > SIZE_LIMIT) throw invalid(printable(file, 300), "a file of more than 16 MiB", "a kubeconfig");
+  if (bytes.length > SIZE_LIMIT)
+    throw invalid(printable(file, 300), "a file of more than 16 MiB", "a kubeconfig");
   return parseKubeconfig(bytes.toString("utf8"), file);
 }
 
 /** Finds and reads the kubeconfig files; `null` where none are named and none are in the usual place. @throws {CertkeepError} */
-export async function loadKubeconfig(options: Pick<KubeconfigOptions, "files" | "environment" | "homeFolder">): Promise<Kubeconfig | null> {
-  const fromEnvironment = (options.environment["KUBECONFIG"] ?? "").split(delimiter).filter((file) => file !== "");
+export async function loadKubeconfig(
+  options: Pick<KubeconfigOptions, "files" | "environment" | "homeFolder">,
+): Promise<Kubeconfig | null> {
+  const fromEnvironment = (options.environment["KUBECONFIG"] ?? "")
+    .split(delimiter)
+    .filter((file) => file !== "");
   const explicit = options.files ?? [];
   const usual = options.homeFolder === null ? [] : [join(options.homeFolder, ".kube", "config")];
   const named = explicit.length > 0 ? explicit : fromEnvironment;
@@ -126,22 +159,47 @@ export async function loadKubeconfig(options: Pick<KubeconfigOptions, "files" | 
   for (const file of files) {
     const config = await readKubeconfig(isAbsolute(file) ? file : resolve(file));
     if (config !== null) configs.push(config);
-    else if (explicit.length > 0) throw invalid(printable(file, 300), "there is no such file", "a kubeconfig", "Correct the path");
+    else if (explicit.length > 0)
+      throw invalid(
+        printable(file, 300),
+        "there is no such file",
+        "a kubeconfig",
+        "Correct the path",
+      );
   }
   if (configs.length > 0) return merge(configs);
-  if (named.length > 0) throw invalid("KUBECONFIG", `none of its files exist: ${named.map((file) => printable(file)).join(", ")}`, "at least one kubeconfig", "Correct KUBECONFIG, or unset it");
+  if (named.length > 0)
+    throw invalid(
+      "KUBECONFIG",
+      `none of its files exist: ${named.map((file) => printable(file)).join(", ")}`,
+      "at least one kubeconfig",
+      "Correct KUBECONFIG, or unset it",
+    );
   return null;
 }
 
 /** Picks a context. @throws {CertkeepError} `context_unknown`, which lists those there are. */
-function selectContext(config: Kubeconfig, wanted: string | null): { readonly name: string; readonly entry: KubeconfigEntry } {
+function selectContext(
+  config: Kubeconfig,
+  wanted: string | null,
+): { readonly name: string; readonly entry: KubeconfigEntry } {
   const name = wanted ?? config.currentContext;
   const names = [...config.contexts.keys()];
   const where = config.files.map((file) => printable(file, 300)).join(", ");
-  const list = names.slice(0, 20).map((item) => printable(item, 100)).join(", ") + (names.length > 20 ? ` and ${names.length - 20} more` : "");
+  const list =
+    names
+      .slice(0, 20)
+      .map((item) => printable(item, 100))
+      .join(", ") + (names.length > 20 ? ` and ${names.length - 20} more` : "");
   if (name === null) {
-    const todo = names.length === 0 ? "Fetch a kubeconfig for your cluster" : `Name one of: ${list}`;
-    throw new CertkeepError("context_unknown", { where, found: "no current-context", expected: "a context", todo });
+    const todo =
+      names.length === 0 ? "Fetch a kubeconfig for your cluster" : `Name one of: ${list}`;
+    throw new CertkeepError("context_unknown", {
+      where,
+      found: "no current-context",
+      expected: "a context",
+      todo,
+    });
   }
   const entry = config.contexts.get(name);
   if (entry !== undefined) return { name, entry };
@@ -157,22 +215,43 @@ function selectContext(config: Kubeconfig, wanted: string | null): { readonly na
 }
 
 /** The connection that a kubeconfig's context describes. @throws {CertkeepError} */
-export async function connect(config: Kubeconfig, context: string | null, options: ConnectOptions): Promise<Connection> {
+export async function connect(
+  config: Kubeconfig,
+  context: string | null,
+  options: ConnectOptions,
+): Promise<Connection> {
   const { name, entry } = selectContext(config, context);
   const place = `${printable(entry.file, 300)}, context ${printable(name, 100)}`;
-  const find = (kind: "cluster" | "user", entries: ReadonlyMap<string, KubeconfigEntry>): KubeconfigEntry => {
+  const find = (
+    kind: "cluster" | "user",
+    entries: ReadonlyMap<string, KubeconfigEntry>,
+  ): KubeconfigEntry => {
     const wanted = textOf(entry.fields[kind]) ?? "";
     if (wanted === "" && kind === "user") return { file: entry.file, fields: {} as Fields };
     const found = entries.get(wanted);
     if (found !== undefined) return found;
-    const names = [...entries.keys()].slice(0, 20).map((item) => printable(item, 100)).join(", ");
+    const names = [...entries.keys()]
+      .slice(0, 20)
+      .map((item) => printable(item, 100))
+      .join(", ");
     throw invalid(
       place,
-      wanted === "" ? `names no ${kind}` : `points at ${kind} ${printable(wanted, 100)}, which isn't there`,
+      wanted === ""
+        ? `names no ${kind}`
+        : `points at ${kind} ${printable(wanted, 100)}, which isn't there`,
       names === "" ? `a ${kind}, but there is none` : `one of: ${names}`,
     );
   };
-  return connectionOf({ name, place, context: entry, cluster: find("cluster", config.clusters), user: find("user", config.users) }, options);
+  return connectionOf(
+    {
+      name,
+      place,
+      context: entry,
+      cluster: find("cluster", config.clusters),
+      user: find("user", config.users),
+    },
+    options,
+  );
 }
 
 /** Finds kubeconfig or service account, and the context wanted. @throws {CertkeepError} one plain message for each thing that can be wrong. */
@@ -180,6 +259,14 @@ export async function loadConnection(options: KubeconfigOptions): Promise<Connec
   const config = await loadKubeconfig(options);
   if (config !== null) return connect(config, options.context ?? null, options);
   if (isInCluster(options.environment)) return inClusterConnection(options);
-  const usual = options.homeFolder === null ? "the usual place" : printable(dirname(join(options.homeFolder, ".kube", "config")), 300);
-  throw invalid(usual, "there is no kubeconfig", "a file `config`", "Fetch one for your cluster, or name it by KUBECONFIG or in certkeep.yaml");
+  const usual =
+    options.homeFolder === null
+      ? "the usual place"
+      : printable(dirname(join(options.homeFolder, ".kube", "config")), 300);
+  throw invalid(
+    usual,
+    "there is no kubeconfig",
+    "a file `config`",
+    "Fetch one for your cluster, or name it by KUBECONFIG or in certkeep.yaml",
+  );
 }

@@ -10,7 +10,12 @@ import type { Page } from "./parse.ts";
 
 export interface Paging<T> {
   /** Asks for the page at `token` (`null`: the first). */
-  readonly ask: (token: string | null, limit: number, maxBodyBytes: number, signal: AbortSignal) => Promise<HttpAnswer>;
+  readonly ask: (
+    token: string | null,
+    limit: number,
+    maxBodyBytes: number,
+    signal: AbortSignal,
+  ) => Promise<HttpAnswer>;
   /** Reads a page. @throws where it is none */
   readonly parse: (answer: HttpAnswer) => Page<T>;
   /** What the error is for an answer that isn't a success. */
@@ -30,7 +35,8 @@ export interface Paging<T> {
 }
 
 /** The API server writes a list's metadata first, and its tokens in base64url: no need to parse megabytes to go on. */
-const HEAD = /^\{"kind":"[A-Za-z]+","apiVersion":"[a-z0-9./]+","metadata":\{(?:"selfLink":"[^"\\]*",)?"resourceVersion":"\d*","continue":"([A-Za-z0-9_+/=-]+)"/;
+const HEAD =
+  /^\{"kind":"[A-Za-z]+","apiVersion":"[a-z0-9./]+","metadata":\{(?:"selfLink":"[^"\\]*",)?"resourceVersion":"\d*","continue":"([A-Za-z0-9_+/=-]+)"/;
 
 function peekToken(body: Buffer): string | null {
   return HEAD.exec(body.toString("latin1", 0, 4_096))?.[1] ?? null;
@@ -44,7 +50,12 @@ export async function* listPages<T>(paging: Paging<T>): AsyncGenerator<Page<T>, 
   const ask = async (token: string | null): Promise<HttpAnswer> => {
     for (;;) {
       try {
-        return await paging.ask(token, limit, limit === 1 ? Number.POSITIVE_INFINITY : paging.maxBytes, ended.signal);
+        return await paging.ask(
+          token,
+          limit,
+          limit === 1 ? Number.POSITIVE_INFINITY : paging.maxBytes,
+          ended.signal,
+        );
       } catch (error) {
         if (!(error instanceof BodyTooLarge) || limit === 1) throw error;
         limit = Math.max(1, Math.floor(limit / 8));

@@ -4,7 +4,12 @@
  * Annotations off the allowlist are dropped here, before anything else sees them. An item that has no name
  * of Kubernetes' own form is given back as words about it, so that it is reported and hides no other.
  */
-import { KEPT_ANNOTATIONS, type OwnerReference, type Secret, type SecretMeta } from "../../secret/secret.ts";
+import {
+  KEPT_ANNOTATIONS,
+  type OwnerReference,
+  type Secret,
+  type SecretMeta,
+} from "../../secret/secret.ts";
 import { printable } from "./connection.ts";
 import { dataKeysOf } from "./fields.ts";
 import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
@@ -31,7 +36,9 @@ export function isSecretName(namespace: string, name: string): boolean {
 }
 
 function textsOf(value: unknown): Readonly<Record<string, string>> {
-  const entries = Object.entries(fieldsOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  const entries = Object.entries(fieldsOf(value)).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
   // fromEntries defines own fields, also for a key such as `__proto__`.
   return entries.length === 0 ? NOTHING : Object.fromEntries(entries);
 }
@@ -39,15 +46,24 @@ function textsOf(value: unknown): Readonly<Record<string, string>> {
 function annotationsOf(value: unknown): Readonly<Record<string, string>> {
   if (value === undefined) return NOTHING;
   const all = fieldsOf(value);
-  const kept = KEPT_ANNOTATIONS.flatMap((key) => (Object.hasOwn(all, key) && typeof all[key] === "string" ? [[key, all[key]] as const] : []));
+  const kept = KEPT_ANNOTATIONS.flatMap((key) =>
+    Object.hasOwn(all, key) && typeof all[key] === "string" ? [[key, all[key]] as const] : [],
+  );
   return kept.length === 0 ? NOTHING : Object.fromEntries(kept);
 }
 
 function ownersOf(value: unknown): readonly OwnerReference[] {
-  const owners = listOf(value).map(fieldsOf).flatMap((owner) => {
-    const [apiVersion, kind, name, uid] = [owner["apiVersion"], owner["kind"], owner["name"], owner["uid"]].map(textOf);
-    return apiVersion && kind && name && uid ? [{ apiVersion, kind, name, uid }] : [];
-  });
+  const owners = listOf(value)
+    .map(fieldsOf)
+    .flatMap((owner) => {
+      const [apiVersion, kind, name, uid] = [
+        owner["apiVersion"],
+        owner["kind"],
+        owner["name"],
+        owner["uid"],
+      ].map(textOf);
+      return apiVersion && kind && name && uid ? [{ apiVersion, kind, name, uid }] : [];
+    });
   return owners.length === 0 ? NOBODY : owners;
 }
 
@@ -66,7 +82,8 @@ export function parseMetadata(value: unknown, beside: Beside): SecretMeta | stri
   const metadata = fieldsOf(value);
   const name = textOf(metadata["name"]);
   const namespace = textOf(metadata["namespace"]);
-  if (name === null || namespace === null) return `an item without ${name === null ? "a name" : `a namespace, ${printable(name, 80)}`}`;
+  if (name === null || namespace === null)
+    return `an item without ${name === null ? "a name" : `a namespace, ${printable(name, 80)}`}`;
   if (!isSecretName(namespace, name)) {
     return `an item whose name no API server allows: ${printable(namespace, 80)}/${printable(name, 80)}`;
   }
@@ -95,7 +112,11 @@ export function parseSecret(value: unknown): Secret | string {
   const plain = dataKeys.every((key) => typeof given[key] === "string");
   const data = plain
     ? (given as Readonly<Record<string, string>>)
-    : textsOf(Object.fromEntries(Object.entries(given).map(([key, item]) => [key, item === null ? "" : item])));
+    : textsOf(
+        Object.fromEntries(
+          Object.entries(given).map(([key, item]) => [key, item === null ? "" : item]),
+        ),
+      );
   // The API server's own default (pkg/apis/core/v1/defaults.go, SetDefaults_Secret).
   const type = textOf(object["type"]) ?? "Opaque";
   const meta = parseMetadata(object["metadata"], { type, dataKeys });
@@ -104,7 +125,9 @@ export function parseSecret(value: unknown): Secret | string {
 }
 
 function columnsOf(table: Fields): { readonly type: number; readonly count: number } {
-  const names = listOf(table["columnDefinitions"]).map((column) => textOf(fieldsOf(column)["name"]));
+  const names = listOf(table["columnDefinitions"]).map((column) =>
+    textOf(fieldsOf(column)["name"]),
+  );
   return { type: names.indexOf("Type"), count: names.indexOf("Data") };
 }
 
@@ -118,14 +141,20 @@ function collect<T>(parsed: readonly (T | string)[], answer: Fields, withValues:
   };
 }
 
-function parseRow(value: unknown, columns: { readonly type: number; readonly count: number }): SecretMeta | string {
+function parseRow(
+  value: unknown,
+  columns: { readonly type: number; readonly count: number },
+): SecretMeta | string {
   const row = fieldsOf(value);
   const cells = listOf(row["cells"]);
   const metadata = fieldsOf(fieldsOf(row["object"])["metadata"]);
   const type = columns.type < 0 ? null : textOf(cells[columns.type]);
   const cell = columns.count < 0 ? null : cells[columns.count];
   const count = typeof cell === "number" && Number.isInteger(cell) && cell >= 0 ? cell : null;
-  return parseMetadata(metadata, { type: type === "" ? null : type, dataKeys: dataKeysOf(metadata["managedFields"], count, type) });
+  return parseMetadata(metadata, {
+    type: type === "" ? null : type,
+    dataKeys: dataKeysOf(metadata["managedFields"], count, type),
+  });
 }
 
 /** A page of metadata: a Table, a PartialObjectMetadataList, or full Secrets from a server that knows neither; `null` for anything else. */
@@ -133,17 +162,29 @@ export function parseMetadataPage(value: unknown): Page<SecretMeta> | null {
   const answer = fieldsOf(value);
   if (answer["kind"] === "Table" && Array.isArray(answer["rows"])) {
     const columns = columnsOf(answer);
-    return collect(answer["rows"].map((row) => parseRow(row, columns)), answer, 0);
+    return collect(
+      answer["rows"].map((row) => parseRow(row, columns)),
+      answer,
+      0,
+    );
   }
   // Go writes a list without items as null.
   const items = answer["items"] === null ? [] : answer["items"];
   if (!Array.isArray(items)) return null;
   if (answer["kind"] === "PartialObjectMetadataList") {
-    return collect(items.map((item) => parseMetadata(fieldsOf(item)["metadata"], { type: null, dataKeys: null })), answer, 0);
+    return collect(
+      items.map((item) =>
+        parseMetadata(fieldsOf(item)["metadata"], { type: null, dataKeys: null }),
+      ),
+      answer,
+      0,
+    );
   }
   const full = parseSecretPage(value);
   if (full === null) return null;
-  const metas = full.items.map(({ data: _data, immutable: _immutable, ...meta }): SecretMeta => meta);
+  const metas = full.items.map(
+    ({ data: _data, immutable: _immutable, ...meta }): SecretMeta => meta,
+  );
   return { ...full, items: metas };
 }
 
@@ -151,6 +192,7 @@ export function parseMetadataPage(value: unknown): Page<SecretMeta> | null {
 export function parseSecretPage(value: unknown): Page<Secret> | null {
   const answer = fieldsOf(value);
   const items = answer["items"] === null ? [] : answer["items"];
-  if (!Array.isArray(items) || (answer["kind"] !== "SecretList" && answer["kind"] !== "List")) return null;
+  if (!Array.isArray(items) || (answer["kind"] !== "SecretList" && answer["kind"] !== "List"))
+    return null;
   return collect(items.map(parseSecret), answer, items.length);
 }

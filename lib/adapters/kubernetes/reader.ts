@@ -5,7 +5,13 @@
  * crosses the network. Pages with values are kept to a few megabytes, whatever a Secret weighs. Each page's
  * JSON is garbage once it is parsed; nothing is cached.
  */
-import type { ClusterReader, ObjectRef, Presence, ReaderStats, Scope } from "../../ports/cluster.ts";
+import type {
+  ClusterReader,
+  ObjectRef,
+  Presence,
+  ReaderStats,
+  Scope,
+} from "../../ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
@@ -15,7 +21,14 @@ import { BodyTooLarge, type HttpAnswer, type HttpOptions, createHttpClient } fro
 import { fieldsOf, textOf } from "./json.ts";
 import { locate } from "./kinds.ts";
 import { listPages } from "./pages.ts";
-import { type Page, isSecretName, parseMetadata, parseMetadataPage, parseSecret, parseSecretPage } from "./parse.ts";
+import {
+  type Page,
+  isSecretName,
+  parseMetadata,
+  parseMetadataPage,
+  parseSecret,
+  parseSecretPage,
+} from "./parse.ts";
 
 export interface ReaderOptions extends HttpOptions {
   /** Items of a page at most; default 500. */
@@ -43,7 +56,9 @@ const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const UNREADABLE_SHOWN = 100;
 
 function secretsPath(namespace: string | null): string {
-  return namespace === null ? "/api/v1/secrets" : `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
+  return namespace === null
+    ? "/api/v1/secrets"
+    : `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
 }
 
 function listQuery(scope: Scope, limit: number, token: string | null): URLSearchParams {
@@ -55,7 +70,10 @@ function listQuery(scope: Scope, limit: number, token: string | null): URLSearch
 }
 
 /** Makes a reader of the cluster that `connection` leads to. Nothing is asked until a method is called. */
-export function createClusterReader(connection: Connection, options: ReaderOptions = {}): ClusterReader {
+export function createClusterReader(
+  connection: Connection,
+  options: ReaderOptions = {},
+): ClusterReader {
   const http = createHttpClient(connection, options);
   const collector = createCollector();
   const thrift = createThrift();
@@ -75,29 +93,44 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
   const count = (kind: string) => () => {
     requests[kind] = (requests[kind] ?? 0) + 1;
   };
-  const failure = (action: Action) => (answer: HttpAnswer) => statusError(connection, action, answer.status, answer.contentType, answer.body);
+  const failure = (action: Action) => (answer: HttpAnswer) =>
+    statusError(connection, action, answer.status, answer.contentType, answer.body);
 
   const json = (answer: HttpAnswer): unknown => {
     try {
       return JSON.parse(answer.body.toString("utf8"));
     } catch {
-      const what = answer.contentType.includes("html") ? "a page of HTML" : answer.contentType.includes("json") ? "JSON that is cut off or broken" : "no JSON";
+      const what = answer.contentType.includes("html")
+        ? "a page of HTML"
+        : answer.contentType.includes("json")
+          ? "JSON that is cut off or broken"
+          : "no JSON";
       throw answerInvalid(connection, `the server answered with ${what} (status ${answer.status})`);
     }
   };
 
-  const take = <T>(parse: (value: unknown) => Page<T> | null) => (answer: HttpAnswer): Page<T> => {
-    const page = parse(json(answer));
-    if (page === null) throw answerInvalid(connection, "the server answered with JSON that is no list of Secrets");
-    for (const line of page.unreadable) {
-      if (unreadable.length < UNREADABLE_SHOWN) unreadable.push(line);
-      else unreadableMore += 1;
-    }
-    valuesRead += page.withValues;
-    return page;
-  };
+  const take =
+    <T>(parse: (value: unknown) => Page<T> | null) =>
+    (answer: HttpAnswer): Page<T> => {
+      const page = parse(json(answer));
+      if (page === null)
+        throw answerInvalid(connection, "the server answered with JSON that is no list of Secrets");
+      for (const line of page.unreadable) {
+        if (unreadable.length < UNREADABLE_SHOWN) unreadable.push(line);
+        else unreadableMore += 1;
+      }
+      valuesRead += page.withValues;
+      return page;
+    };
 
-  const paged = <T>(kind: string, scope: Scope, form: string, extra: string, parse: (value: unknown) => Page<T> | null, sizes: { first: number; target: number }) => {
+  const paged = <T>(
+    kind: string,
+    scope: Scope,
+    form: string,
+    extra: string,
+    parse: (value: unknown) => Page<T> | null,
+    sizes: { first: number; target: number },
+  ) => {
     const action: Action = { verb: "list", resource: "secrets", namespace: scope.namespace };
     return listPages<T>({
       ask: async (token, limit, maxBodyBytes, signal) =>
@@ -111,7 +144,11 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
         }),
       parse: take(parse),
       failure: (answer) => (answer.status === 406 ? new NotAcceptable() : failure(action)(answer)),
-      endless: () => answerInvalid(connection, "the server's listing of Secrets goes in circles (the same continue token twice)"),
+      endless: () =>
+        answerInvalid(
+          connection,
+          "the server's listing of Secrets goes in circles (the same continue token twice)",
+        ),
       firstLimit: Math.min(sizes.first, maxLimit),
       maxLimit,
       targetBytes: sizes.target,
@@ -122,13 +159,24 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
 
   const get = async (kind: string, path: string, accept: string): Promise<HttpAnswer> => {
     try {
-      return await http.send({ method: "GET", path, accept, maxBodyBytes: MAX_OBJECT_BYTES, onAttempt: count(kind) });
+      return await http.send({
+        method: "GET",
+        path,
+        accept,
+        maxBodyBytes: MAX_OBJECT_BYTES,
+        onAttempt: count(kind),
+      });
     } catch (error) {
       throw tooLarge(error);
     }
   };
   const tooLarge = (error: unknown): unknown =>
-    error instanceof BodyTooLarge ? answerInvalid(connection, `the server's answer for one object is larger than ${MAX_OBJECT_BYTES / 1048576} MiB`) : error;
+    error instanceof BodyTooLarge
+      ? answerInvalid(
+          connection,
+          `the server's answer for one object is larger than ${MAX_OBJECT_BYTES / 1048576} MiB`,
+        )
+      : error;
 
   /** Whether a 404 is the API saying that this very object isn't there. */
   const isAbsent = (answer: HttpAnswer, name: string): boolean => {
@@ -138,27 +186,49 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
 
   const presence = async (ref: ObjectRef, kind: string): Promise<Presence> => {
     const place = locate(ref);
-    if (place === null || ref.name === "" || ref.name === "." || ref.name === "..") return { state: "unknown" };
+    if (place === null || ref.name === "" || ref.name === "." || ref.name === "..")
+      return { state: "unknown" };
     const answer = await get(kind, place.path, `${AS_METADATA},${PLAIN}`);
     if (answer.status === 200) {
       const metadata = fieldsOf(fieldsOf(json(answer))["metadata"]);
       const uid = textOf(metadata["uid"]);
-      return uid === null || uid === "" || metadata["name"] !== ref.name ? { state: "unknown" } : { state: "present", uid };
+      return uid === null || uid === "" || metadata["name"] !== ref.name
+        ? { state: "unknown" }
+        : { state: "present", uid };
     }
     if (isAbsent(answer, ref.name)) return { state: "absent" };
     // A kind that the server doesn't serve says nothing of its objects: its version may have been retired.
-    if (answer.status === 403 || answer.status === 404 || answer.status === 405) return { state: "unknown" };
-    throw statusError(connection, { verb: "get", resource: place.resource, namespace: place.namespace, name: ref.name }, answer.status, answer.contentType, answer.body);
+    if (answer.status === 403 || answer.status === 404 || answer.status === 405)
+      return { state: "unknown" };
+    throw statusError(
+      connection,
+      { verb: "get", resource: place.resource, namespace: place.namespace, name: ref.name },
+      answer.status,
+      answer.contentType,
+      answer.body,
+    );
   };
 
-  async function* listMetadata(scope: Scope): AsyncGenerator<readonly SecretMeta[], void, undefined> {
+  async function* listMetadata(
+    scope: Scope,
+  ): AsyncGenerator<readonly SecretMeta[], void, undefined> {
     for (const form of LISTING_FORMS) {
       const full = form === PLAIN;
-      if (full && scope.labelSelector === undefined && scope.fieldSelector === undefined) unfilteredFullListings += 1;
-      const sizes = full ? { first: CAUTIOUS_LIMIT, target: pageBytes } : { first: maxLimit, target: METADATA_BYTES };
+      if (full && scope.labelSelector === undefined && scope.fieldSelector === undefined)
+        unfilteredFullListings += 1;
+      const sizes = full
+        ? { first: CAUTIOUS_LIMIT, target: pageBytes }
+        : { first: maxLimit, target: METADATA_BYTES };
       let begun = false;
       try {
-        for await (const page of paged(full ? "list_full" : "list_metadata", scope, form, full ? "" : "&includeObject=Metadata", parseMetadataPage, sizes)) {
+        for await (const page of paged(
+          full ? "list_full" : "list_metadata",
+          scope,
+          form,
+          full ? "" : "&includeObject=Metadata",
+          parseMetadataPage,
+          sizes,
+        )) {
           begun = true;
           yield page.items;
         }
@@ -170,11 +240,17 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
   }
 
   async function* listSecrets(scope: Scope): AsyncGenerator<readonly Secret[], void, undefined> {
-    if (scope.labelSelector === undefined && scope.fieldSelector === undefined) unfilteredFullListings += 1;
+    if (scope.labelSelector === undefined && scope.fieldSelector === undefined)
+      unfilteredFullListings += 1;
     // TLS Secrets weigh a few kilobytes; of others nothing is known.
-    const first = scope.fieldSelector?.includes("type=kubernetes.io/tls") === true ? maxLimit : CAUTIOUS_LIMIT;
+    const first =
+      scope.fieldSelector?.includes("type=kubernetes.io/tls") === true ? maxLimit : CAUTIOUS_LIMIT;
     try {
-      for await (const page of paged("list_full", scope, PLAIN, "", parseSecretPage, { first, target: pageBytes })) yield page.items;
+      for await (const page of paged("list_full", scope, PLAIN, "", parseSecretPage, {
+        first,
+        target: pageBytes,
+      }))
+        yield page.items;
     } catch (error) {
       throw tooLarge(error);
     }
@@ -182,32 +258,54 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
 
   return {
     identity: async (): Promise<ClusterIdentity> => {
-      const found = await presence({ apiVersion: "v1", kind: "Namespace", namespace: null, name: "kube-system" }, "identity");
+      const found = await presence(
+        { apiVersion: "v1", kind: "Namespace", namespace: null, name: "kube-system" },
+        "identity",
+      );
       return { uid: found.state === "present" ? found.uid : null, caSha256: connection.caSha256 };
     },
     listMetadata,
     listSecrets,
     getStamp: async (namespace, name) => {
       if (!isSecretName(namespace, name)) return null;
-      const answer = await get("get", `${secretsPath(namespace)}/${encodeURIComponent(name)}`, `${AS_METADATA},${PLAIN}`);
+      const answer = await get(
+        "get",
+        `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
+        `${AS_METADATA},${PLAIN}`,
+      );
       if (isAbsent(answer, name)) return null;
-      if (answer.status !== 200) throw failure({ verb: "get", resource: "secrets", namespace, name })(answer);
-      const meta = parseMetadata(fieldsOf(json(answer))["metadata"], { type: null, dataKeys: null });
+      if (answer.status !== 200)
+        throw failure({ verb: "get", resource: "secrets", namespace, name })(answer);
+      const meta = parseMetadata(fieldsOf(json(answer))["metadata"], {
+        type: null,
+        dataKeys: null,
+      });
       if (typeof meta === "string" || meta.name !== name || meta.namespace !== namespace) {
-        throw answerInvalid(connection, "the server answered with another object than the Secret that was asked for");
+        throw answerInvalid(
+          connection,
+          "the server answered with another object than the Secret that was asked for",
+        );
       }
       return { uid: meta.uid, resourceVersion: meta.resourceVersion };
     },
     getSecret: async (namespace, name) => {
       // No API server has such a Secret, and a name such as `..` would be another path.
       if (!isSecretName(namespace, name)) return null;
-      const answer = await get("get", `${secretsPath(namespace)}/${encodeURIComponent(name)}`, PLAIN);
+      const answer = await get(
+        "get",
+        `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
+        PLAIN,
+      );
       if (isAbsent(answer, name)) return null;
-      if (answer.status !== 200) throw failure({ verb: "get", resource: "secrets", namespace, name })(answer);
+      if (answer.status !== 200)
+        throw failure({ verb: "get", resource: "secrets", namespace, name })(answer);
       const value = json(answer);
       const secret = fieldsOf(value)["kind"] === "Secret" ? parseSecret(value) : "something else";
       if (typeof secret === "string" || secret.name !== name || secret.namespace !== namespace) {
-        throw answerInvalid(connection, "the server answered with another object than the Secret that was asked for");
+        throw answerInvalid(
+          connection,
+          "the server answered with another object than the Secret that was asked for",
+        );
       }
       valuesRead += 1;
       received(answer.body.length, 1);
@@ -218,7 +316,8 @@ export function createClusterReader(connection: Connection, options: ReaderOptio
       requests: { ...requests },
       valuesRead,
       unfilteredFullListings,
-      unreadable: unreadableMore === 0 ? [...unreadable] : [...unreadable, `and ${unreadableMore} more`],
+      unreadable:
+        unreadableMore === 0 ? [...unreadable] : [...unreadable, `and ${unreadableMore} more`],
     }),
     close: async () => http.close(),
   };

@@ -4,7 +4,7 @@
  * It writes what lib/access names and nothing else. A token that the server hands out is in no message; what was
  * asked for is (a Role holds no secret).
  */
-import { ACCESS_NAMESPACE, type AccessObject } from "../../access/manifest.ts";
+import { ACCESS_NAMESPACE, type AccessObject } from "../../rbac/manifest.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { GrantedToken, ObjectName, Registrar } from "../../ports/registrar.ts";
 import { parseAnswer, reviewRules } from "./access.ts";
@@ -16,7 +16,8 @@ import { fieldsOf, listOf, textOf } from "./json.ts";
 import { realTimer } from "../timer.ts";
 
 const FIELD_MANAGER = "certkeep-register";
-const METADATA_FORM = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+const METADATA_FORM =
+  "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 interface KindPlace {
   readonly apiVersion: string;
@@ -35,7 +36,14 @@ const KINDS: Readonly<Record<AccessObject["kind"], KindPlace>> = {
   ClusterRoleBinding: { apiVersion: RBAC, plural: "clusterrolebindings", namespaced: false },
 };
 /** Bindings first: what is taken away first is the right, whatever happens then. */
-const REMOVED: readonly AccessObject["kind"][] = ["RoleBinding", "ClusterRoleBinding", "Role", "ClusterRole", "Secret", "ServiceAccount"];
+const REMOVED: readonly AccessObject["kind"][] = [
+  "RoleBinding",
+  "ClusterRoleBinding",
+  "Role",
+  "ClusterRole",
+  "Secret",
+  "ServiceAccount",
+];
 
 function root({ apiVersion }: KindPlace): string {
   return apiVersion === "v1" ? "/api/v1" : `/apis/${apiVersion}`;
@@ -43,7 +51,10 @@ function root({ apiVersion }: KindPlace): string {
 
 function pathOf(object: Pick<ObjectName, "kind" | "namespace" | "name">): string {
   const place = KINDS[object.kind];
-  const namespace = place.namespaced && object.namespace !== null ? `/namespaces/${encodeURIComponent(object.namespace)}` : "";
+  const namespace =
+    place.namespaced && object.namespace !== null
+      ? `/namespaces/${encodeURIComponent(object.namespace)}`
+      : "";
   return `${root(place)}${namespace}/${place.plural}/${encodeURIComponent(object.name)}`;
 }
 
@@ -58,18 +69,38 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
   const http = createHttpClient(connection, options);
   const pause = options.pause ?? realTimer.sleep;
 
-  const exists = async (object: ObjectName): Promise<boolean> => (await http.send({ method: "GET", path: pathOf(object), accept: METADATA_FORM })).status === 200;
+  const exists = async (object: ObjectName): Promise<boolean> =>
+    (await http.send({ method: "GET", path: pathOf(object), accept: METADATA_FORM })).status ===
+    200;
 
   const readToken = async (namespace: string, name: string): Promise<string | null> => {
-    const answer = await http.send({ method: "GET", path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${encodeURIComponent(name)}`, accept: "application/json" });
-    if (answer.status !== 200) throw statusError(connection, { verb: "get", resource: "secrets", namespace, name }, answer.status, answer.contentType, answer.body);
+    const answer = await http.send({
+      method: "GET",
+      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${encodeURIComponent(name)}`,
+      accept: "application/json",
+    });
+    if (answer.status !== 200)
+      throw statusError(
+        connection,
+        { verb: "get", resource: "secrets", namespace, name },
+        answer.status,
+        answer.contentType,
+        answer.body,
+      );
     const encoded = textOf(fieldsOf(parseAnswer(connection, answer)["data"])["token"]);
-    return encoded === null || encoded === "" ? null : Buffer.from(encoded, "base64").toString("utf8");
+    return encoded === null || encoded === ""
+      ? null
+      : Buffer.from(encoded, "base64").toString("utf8");
   };
 
   return {
     apply: async (object) => {
-      const name: ObjectName = { apiVersion: object.apiVersion, kind: object.kind, namespace: object.metadata.namespace ?? null, name: object.metadata.name };
+      const name: ObjectName = {
+        apiVersion: object.apiVersion,
+        kind: object.kind,
+        namespace: object.metadata.namespace ?? null,
+        name: object.metadata.name,
+      };
       const there = await exists(name);
       const answer = await http.send({
         method: "PATCH",
@@ -80,7 +111,19 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
         repeatable: true,
       });
       const { plural } = KINDS[object.kind];
-      if (answer.status !== 200 && answer.status !== 201) throw refused(connection, { verb: there ? "patch" : "create", resource: plural, namespace: name.namespace, name: name.name }, answer.status, answer.contentType, answer.body);
+      if (answer.status !== 200 && answer.status !== 201)
+        throw refused(
+          connection,
+          {
+            verb: there ? "patch" : "create",
+            resource: plural,
+            namespace: name.namespace,
+            name: name.name,
+          },
+          answer.status,
+          answer.contentType,
+          answer.body,
+        );
       return there ? "there" : "created";
     },
     find: async (selector) => {
@@ -88,31 +131,80 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
       for (const kind of REMOVED) {
         const place = KINDS[kind];
         // Tokens and accounts are only ever made in one namespace; roles may be in any.
-        const path = kind === "Secret" || kind === "ServiceAccount" ? `/api/v1/namespaces/${ACCESS_NAMESPACE}/${place.plural}` : `${root(place)}/${place.plural}`;
-        const answer = await http.send({ method: "GET", path: `${path}?labelSelector=${encodeURIComponent(selector)}&limit=500`, accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json" });
-        if (answer.status !== 200) throw statusError(connection, { verb: "list", resource: place.plural, namespace: null }, answer.status, answer.contentType, answer.body);
+        const path =
+          kind === "Secret" || kind === "ServiceAccount"
+            ? `/api/v1/namespaces/${ACCESS_NAMESPACE}/${place.plural}`
+            : `${root(place)}/${place.plural}`;
+        const answer = await http.send({
+          method: "GET",
+          path: `${path}?labelSelector=${encodeURIComponent(selector)}&limit=500`,
+          accept:
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
+        });
+        if (answer.status !== 200)
+          throw statusError(
+            connection,
+            { verb: "list", resource: place.plural, namespace: null },
+            answer.status,
+            answer.contentType,
+            answer.body,
+          );
         for (const item of listOf(parseAnswer(connection, answer)["items"])) {
           const metadata = fieldsOf(fieldsOf(item)["metadata"]);
           const name = textOf(metadata["name"]);
-          if (name !== null) found.push({ apiVersion: place.apiVersion, kind, namespace: place.namespaced ? textOf(metadata["namespace"]) : null, name });
+          if (name !== null)
+            found.push({
+              apiVersion: place.apiVersion,
+              kind,
+              namespace: place.namespaced ? textOf(metadata["namespace"]) : null,
+              name,
+            });
         }
       }
       return found;
     },
     remove: async (object) => {
-      const answer = await http.send({ method: "DELETE", path: pathOf(object), accept: METADATA_FORM, repeatable: true });
+      const answer = await http.send({
+        method: "DELETE",
+        path: pathOf(object),
+        accept: METADATA_FORM,
+        repeatable: true,
+      });
       if (answer.status === 200 || answer.status === 202 || answer.status === 404) return;
-      throw refused(connection, { verb: "delete", resource: KINDS[object.kind].plural, namespace: object.namespace, name: object.name }, answer.status, answer.contentType, answer.body);
+      throw refused(
+        connection,
+        {
+          verb: "delete",
+          resource: KINDS[object.kind].plural,
+          namespace: object.namespace,
+          name: object.name,
+        },
+        answer.status,
+        answer.contentType,
+        answer.body,
+      );
     },
     requestToken: async (namespace, account, seconds): Promise<GrantedToken> => {
       const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/serviceaccounts/${encodeURIComponent(account)}/token`;
-      const body = JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { expirationSeconds: seconds } });
+      const body = JSON.stringify({
+        apiVersion: "authentication.k8s.io/v1",
+        kind: "TokenRequest",
+        spec: { expirationSeconds: seconds },
+      });
       const answer = await http.send({ method: "POST", path, accept: "application/json", body });
-      if (answer.status !== 201 && answer.status !== 200) throw statusError(connection, { verb: "create", resource: "serviceaccounts/token", namespace, name: account }, answer.status, answer.contentType, answer.body);
+      if (answer.status !== 201 && answer.status !== 200)
+        throw statusError(
+          connection,
+          { verb: "create", resource: "serviceaccounts/token", namespace, name: account },
+          answer.status,
+          answer.contentType,
+          answer.body,
+        );
       const status = fieldsOf(parseAnswer(connection, answer)["status"]);
       const token = textOf(status["token"]);
       const until = Date.parse(textOf(status["expirationTimestamp"]) ?? "");
-      if (token === null || token === "" || Number.isNaN(until)) throw answerInvalid(connection, "the server granted no token, though it said it did");
+      if (token === null || token === "" || Number.isNaN(until))
+        throw answerInvalid(connection, "the server granted no token, though it said it did");
       return { token, expiresAtMs: until };
     },
     readToken: async (namespace, name): Promise<GrantedToken> => {
@@ -131,9 +223,16 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
       });
     },
     everybodysRules: async (namespace) => {
-      const groups = ["system:serviceaccounts", `system:serviceaccounts:${ACCESS_NAMESPACE}`, "system:authenticated"];
+      const groups = [
+        "system:serviceaccounts",
+        `system:serviceaccounts:${ACCESS_NAMESPACE}`,
+        "system:authenticated",
+      ];
       try {
-        return await reviewRules(http, connection, namespace, { "impersonate-user": `system:serviceaccount:${ACCESS_NAMESPACE}:nobody-in-particular`, "impersonate-group": groups });
+        return await reviewRules(http, connection, namespace, {
+          "impersonate-user": `system:serviceaccount:${ACCESS_NAMESPACE}:nobody-in-particular`,
+          "impersonate-group": groups,
+        });
       } catch (error) {
         if (isCertkeepError(error, "cluster_forbidden")) return null;
         throw error;
@@ -144,8 +243,17 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
 }
 
 /** RBAC refuses to let somebody grant what he doesn't have himself (k8s.io/kubernetes pkg/registry/rbac/role/policybased). */
-function refused(connection: Connection, action: Parameters<typeof writeError>[1], status: number, contentType: string, body: Buffer): CertkeepError {
-  if (status === 403 && body.includes("is attempting to grant RBAC permissions not currently held")) {
+function refused(
+  connection: Connection,
+  action: Parameters<typeof writeError>[1],
+  status: number,
+  contentType: string,
+  body: Buffer,
+): CertkeepError {
+  if (
+    status === 403 &&
+    body.includes("is attempting to grant RBAC permissions not currently held")
+  ) {
     return new CertkeepError("cluster_forbidden", {
       where: whereOf(connection),
       found: `this credential may not grant what it doesn't have itself (${action.resource} ${action.name ?? ""})`,

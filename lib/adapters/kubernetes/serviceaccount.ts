@@ -16,7 +16,10 @@ export interface InClusterOptions extends ConnectOptions {
 
 /** Whether this runs in a pod. */
 export function isInCluster(environment: Environment): boolean {
-  return (environment["KUBERNETES_SERVICE_HOST"] ?? "") !== "" && (environment["KUBERNETES_SERVICE_PORT"] ?? "") !== "";
+  return (
+    (environment["KUBERNETES_SERVICE_HOST"] ?? "") !== "" &&
+    (environment["KUBERNETES_SERVICE_PORT"] ?? "") !== ""
+  );
 }
 
 /** Reads the mounted service account. @throws {CertkeepError} `kubeconfig_invalid` */
@@ -26,15 +29,36 @@ export async function inClusterConnection(options: InClusterOptions): Promise<Co
   const host = options.environment["KUBERNETES_SERVICE_HOST"] ?? "";
   const port = options.environment["KUBERNETES_SERVICE_PORT"] ?? "";
   const server = URL.parse(`https://${host.includes(":") ? `[${host}]` : host}:${port}`);
-  if (server === null) throw new CertkeepError("kubeconfig_invalid", { where, found: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no address" });
+  if (server === null)
+    throw new CertkeepError("kubeconfig_invalid", {
+      where,
+      found: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no address",
+    });
   const tokenFile = join(folder, "token");
   const token = await readTokenFile(tokenFile, where);
   const bundle = parseBundle(await readFile(join(folder, "ca.crt"), "latin1").catch(() => ""));
-  if (bundle === null) throw new CertkeepError("kubeconfig_invalid", { where, found: "ca.crt is missing or holds no certificate", expected: "the cluster's authority" });
+  if (bundle === null)
+    throw new CertkeepError("kubeconfig_invalid", {
+      where,
+      found: "ca.crt is missing or holds no certificate",
+      expected: "the cluster's authority",
+    });
   const namespace = (await readFile(join(folder, "namespace"), "utf8").catch(() => "")).trim();
   const source = createCredentials(
-    { token: null, tokenFile, basic: null, clientPair: null, exec: null, provider: null, impersonation: {} },
-    { where, nowMs: options.nowMs, exec: { environment: options.environment, timeoutMs: 0, cluster: {} } },
+    {
+      token: null,
+      tokenFile,
+      basic: null,
+      clientPair: null,
+      exec: null,
+      provider: null,
+      impersonation: {},
+    },
+    {
+      where,
+      nowMs: options.nowMs,
+      exec: { environment: options.environment, timeoutMs: 0, cluster: {} },
+    },
   );
   return {
     title: "in-cluster",

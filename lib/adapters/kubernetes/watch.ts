@@ -26,11 +26,19 @@ interface Scope {
 }
 
 /** Opens the request. @throws CertkeepError */
-async function open(connection: Connection, scope: Scope, signal: AbortSignal): Promise<{ readonly answer: IncomingMessage; readonly end: () => void }> {
+async function open(
+  connection: Connection,
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<{ readonly answer: IncomingMessage; readonly end: () => void }> {
   const { server } = connection;
   const credentials = await connection.credentials(signal);
   const agent = createAgent(connection, credentials.clientPair, CONNECT_TIMEOUT_MS);
-  const query = new URLSearchParams({ watch: "true", labelSelector: scope.labelSelector, timeoutSeconds: String(WATCH_SECONDS) });
+  const query = new URLSearchParams({
+    watch: "true",
+    labelSelector: scope.labelSelector,
+    timeoutSeconds: String(WATCH_SECONDS),
+  });
   return new Promise((resolve, reject) => {
     const send = server.protocol === "http:" ? httpRequest : httpsRequest;
     const outgoing = send({
@@ -39,7 +47,12 @@ async function open(connection: Connection, scope: Scope, signal: AbortSignal): 
       port: server.port === "" ? (server.protocol === "http:" ? 80 : 443) : Number(server.port),
       method: "GET",
       path: `${server.pathname.replace(/\/$/, "")}/api/v1/namespaces/${encodeURIComponent(scope.namespace)}/secrets?${query}`,
-      headers: { ...credentials.headers, accept: "application/json", "accept-encoding": "identity", "user-agent": "certkeep" },
+      headers: {
+        ...credentials.headers,
+        accept: "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "certkeep",
+      },
     });
     const end = (): void => {
       clearTimeout(timer);
@@ -48,7 +61,9 @@ async function open(connection: Connection, scope: Scope, signal: AbortSignal): 
       agent.destroy();
     };
     const timer = setTimeout(() => {
-      reject(networkError(connection, new Timeout("didn't begin to answer a watch", CONNECT_TIMEOUT_MS)));
+      reject(
+        networkError(connection, new Timeout("didn't begin to answer a watch", CONNECT_TIMEOUT_MS)),
+      );
       end();
     }, CONNECT_TIMEOUT_MS);
     signal.addEventListener("abort", end, { once: true });
@@ -64,7 +79,11 @@ async function open(connection: Connection, scope: Scope, signal: AbortSignal): 
   });
 }
 
-async function refusal(connection: Connection, scope: Scope, answer: IncomingMessage): Promise<Error> {
+async function refusal(
+  connection: Connection,
+  scope: Scope,
+  answer: IncomingMessage,
+): Promise<Error> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -72,7 +91,13 @@ async function refusal(connection: Connection, scope: Scope, answer: IncomingMes
     if (size > MAX_REFUSAL_BYTES) break;
     chunks.push(chunk);
   }
-  return writeError(connection, { verb: "watch", resource: "secrets", namespace: scope.namespace }, answer.statusCode ?? 0, answer.headers["content-type"] ?? "", Buffer.concat(chunks));
+  return writeError(
+    connection,
+    { verb: "watch", resource: "secrets", namespace: scope.namespace },
+    answer.statusCode ?? 0,
+    answer.headers["content-type"] ?? "",
+    Buffer.concat(chunks),
+  );
 }
 
 function parseEvent(line: string): SecretEvent | "bookmark" | null {
@@ -88,10 +113,16 @@ function parseEvent(line: string): SecretEvent | "bookmark" | null {
   if (type !== "ADDED" && type !== "MODIFIED" && type !== "DELETED") return null;
   const secret = parseSecret(event["object"]);
   if (typeof secret === "string") return "bookmark";
-  return type === "DELETED" ? { type: "gone", namespace: secret.namespace, name: secret.name } : { type: "present", secret };
+  return type === "DELETED"
+    ? { type: "gone", namespace: secret.namespace, name: secret.name }
+    : { type: "present", secret };
 }
 
-export async function* watchSecrets(connection: Connection, scope: Scope, signal: AbortSignal): AsyncGenerator<SecretEvent, void, undefined> {
+export async function* watchSecrets(
+  connection: Connection,
+  scope: Scope,
+  signal: AbortSignal,
+): AsyncGenerator<SecretEvent, void, undefined> {
   if (signal.aborted) return;
   const { answer, end } = await open(connection, scope, signal);
   try {
@@ -102,7 +133,8 @@ export async function* watchSecrets(connection: Connection, scope: Scope, signal
       for await (const chunk of answer as AsyncIterable<string>) {
         const lines = (rest + chunk).split("\n");
         rest = lines.pop() ?? "";
-        if (rest.length > MAX_LINE_BYTES) throw answerInvalid(connection, "a watch with an event that is too large");
+        if (rest.length > MAX_LINE_BYTES)
+          throw answerInvalid(connection, "a watch with an event that is too large");
         for (const line of lines) {
           if (line.trim() === "") continue;
           const event = parseEvent(line);

@@ -6,7 +6,14 @@
  * Answers are asked for as metadata alone: what was written doesn't come back over the network.
  */
 import { CertkeepError } from "../../error.ts";
-import type { ClusterWriter, NewSecret, SecretChange, SecretPlace, WriteOptions, WriteOutcome } from "../../ports/writer.ts";
+import type {
+  ClusterWriter,
+  NewSecret,
+  SecretChange,
+  SecretPlace,
+  WriteOptions,
+  WriteOutcome,
+} from "../../ports/writer.ts";
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { type Action, answerInvalid, parseStatus } from "./failure.ts";
@@ -28,23 +35,38 @@ function query(options: WriteOptions | undefined): string {
   return `?fieldManager=${FIELD_MANAGER}${options?.dryRun === true ? "&dryRun=All" : ""}`;
 }
 
-function holds(there: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+function holds(
+  there: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): boolean {
   return Object.entries(wanted).every(([key, value]) => there[key] === value);
 }
 
 /** Makes a writer of the cluster that `connection` leads to. Nothing is asked until a method is called. */
-export function createClusterWriter(connection: Connection, options: HttpOptions = {}): ClusterWriter {
+export function createClusterWriter(
+  connection: Connection,
+  options: HttpOptions = {},
+): ClusterWriter {
   const http = createHttpClient(connection, options);
 
   const checked = (place: SecretPlace): SecretPlace => {
     if (isSecretName(place.namespace, place.name)) return place;
-    throw new CertkeepError("usage", { where: `Secret ${JSON.stringify(`${place.namespace}/${place.name}`)}`, found: "a name that no API server allows", expected: "small letters, digits, - and ." });
+    throw new CertkeepError("usage", {
+      where: `Secret ${JSON.stringify(`${place.namespace}/${place.name}`)}`,
+      found: "a name that no API server allows",
+      expected: "small letters, digits, - and .",
+    });
   };
-  const refuse = (action: Action, answer: HttpAnswer): CertkeepError => writeError(connection, action, answer.status, answer.contentType, answer.body);
+  const refuse = (action: Action, answer: HttpAnswer): CertkeepError =>
+    writeError(connection, action, answer.status, answer.contentType, answer.body);
 
   /** What is there, to compare with what was to be written. */
   const read = async (place: SecretPlace): Promise<ReturnType<typeof parseSecret> | null> => {
-    const answer = await http.send({ method: "GET", path: `${secretsPath(place.namespace)}/${encodeURIComponent(place.name)}`, accept: "application/json" });
+    const answer = await http.send({
+      method: "GET",
+      path: `${secretsPath(place.namespace)}/${encodeURIComponent(place.name)}`,
+      accept: "application/json",
+    });
     if (answer.status === 404) return null;
     if (answer.status !== 200) throw refuse({ verb: "get", resource: "secrets", ...place }, answer);
     try {
@@ -56,8 +78,13 @@ export function createClusterWriter(connection: Connection, options: HttpOptions
   /** Whether a write of ours, whose answer was lost, did take effect. */
   const isOurs = async (wanted: NewSecret | SecretChange): Promise<boolean> => {
     const there = await read(wanted);
-    if (there === null || typeof there === "string" || !holds(there.data, wanted.data)) return false;
-    return holds(there.labels, wanted.labels) && holds(there.annotations, wanted.annotations) && (!("type" in wanted) || there.type === wanted.type);
+    if (there === null || typeof there === "string" || !holds(there.data, wanted.data))
+      return false;
+    return (
+      holds(there.labels, wanted.labels) &&
+      holds(there.annotations, wanted.annotations) &&
+      (!("type" in wanted) || there.type === wanted.type)
+    );
   };
 
   const createSecret = async (secret: NewSecret, write?: WriteOptions): Promise<WriteOutcome> => {
@@ -65,14 +92,26 @@ export function createClusterWriter(connection: Connection, options: HttpOptions
     const body = JSON.stringify({
       apiVersion: "v1",
       kind: "Secret",
-      metadata: { namespace: secret.namespace, name: secret.name, labels: secret.labels, annotations: secret.annotations },
+      metadata: {
+        namespace: secret.namespace,
+        name: secret.name,
+        labels: secret.labels,
+        annotations: secret.annotations,
+      },
       type: secret.type,
       data: secret.data,
     });
-    const answer = await http.send({ method: "POST", path: secretsPath(secret.namespace) + query(write), accept: AS_METADATA, body, repeatable: true });
+    const answer = await http.send({
+      method: "POST",
+      path: secretsPath(secret.namespace) + query(write),
+      accept: AS_METADATA,
+      body,
+      repeatable: true,
+    });
     if (answer.status === 201 || answer.status === 200) return "done";
     const { reason } = parseStatus(answer.body);
-    if (answer.status === 409 && reason === "AlreadyExists") return (await isOurs(secret)) ? "done" : "conflict";
+    if (answer.status === 409 && reason === "AlreadyExists")
+      return (await isOurs(secret)) ? "done" : "conflict";
     if (answer.status === 409 && reason === "Conflict") return "conflict";
     throw refuse({ verb: "create", resource: "secrets", namespace: secret.namespace }, answer);
   };
@@ -124,9 +163,25 @@ export function createClusterWriter(connection: Connection, options: HttpOptions
       throw refuse({ verb: "delete", resource: "secrets", namespace, name }, answer);
     },
     createNamespace: async (name, write) => {
-      if (!isSecretName(name, "x")) throw new CertkeepError("usage", { where: `namespace ${JSON.stringify(name)}`, found: "a name that no API server allows", expected: "small letters, digits and -" });
-      const answer = await http.send({ method: "POST", path: `/api/v1/namespaces${query(write)}`, accept: AS_METADATA, body: JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name } }), repeatable: true });
-      if (answer.status === 201 || answer.status === 200 || (answer.status === 409 && parseStatus(answer.body).reason === "AlreadyExists")) return;
+      if (!isSecretName(name, "x"))
+        throw new CertkeepError("usage", {
+          where: `namespace ${JSON.stringify(name)}`,
+          found: "a name that no API server allows",
+          expected: "small letters, digits and -",
+        });
+      const answer = await http.send({
+        method: "POST",
+        path: `/api/v1/namespaces${query(write)}`,
+        accept: AS_METADATA,
+        body: JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name } }),
+        repeatable: true,
+      });
+      if (
+        answer.status === 201 ||
+        answer.status === 200 ||
+        (answer.status === 409 && parseStatus(answer.body).reason === "AlreadyExists")
+      )
+        return;
       throw refuse({ verb: "create", resource: "namespaces", namespace: null }, answer);
     },
     watchSecrets: (scope, signal) => watchSecrets(connection, scope, signal),

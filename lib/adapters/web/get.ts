@@ -6,17 +6,32 @@ export interface WebOptions {
   readonly nowMs?: () => number;
 }
 
-export function createWebReader({ fetch = globalThis.fetch, nowMs = Date.now }: WebOptions = {}): WebReader {
+export function createWebReader({
+  fetch = globalThis.fetch,
+  nowMs = Date.now,
+}: WebOptions = {}): WebReader {
   return {
     get: async (url, { headers, timeoutMs, maxBytes, signal }) => {
-      const ends = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
+      const ends = AbortSignal.any([
+        AbortSignal.timeout(timeoutMs),
+        ...(signal === undefined ? [] : [signal]),
+      ]);
       try {
-        const answer = await within(fetch(url, { headers, redirect: "manual", signal: ends }), ends);
+        const answer = await within(
+          fetch(url, { headers, redirect: "manual", signal: ends }),
+          ends,
+        );
         // One that isn't followed has a status of 3xx, or none where the fetch hides it.
-        if (answer.status === 0 || (answer.status >= 300 && answer.status < 400)) return give(answer, { ok: false, code: "redirect" });
+        if (answer.status === 0 || (answer.status >= 300 && answer.status < 400))
+          return give(answer, { ok: false, code: "redirect" });
         const body = await readBody(answer, maxBytes, ends);
         if (body === null) return { ok: false, code: "too_much" };
-        return { ok: true, status: answer.status, retryMs: retryMsOf(answer.headers.get("retry-after"), nowMs()), body };
+        return {
+          ok: true,
+          status: answer.status,
+          retryMs: retryMsOf(answer.headers.get("retry-after"), nowMs()),
+          body,
+        };
       } catch {
         return { ok: false, code: ends.aborted ? "timeout" : "unreachable" };
       }
@@ -31,7 +46,11 @@ function give(answer: Response, result: WebAnswer): WebAnswer {
 }
 
 /** `null`: larger than it may be. */
-async function readBody(answer: Response, maxBytes: number, ends: AbortSignal): Promise<Buffer | null> {
+async function readBody(
+  answer: Response,
+  maxBytes: number,
+  ends: AbortSignal,
+): Promise<Buffer | null> {
   if (answer.body === null) return Buffer.alloc(0);
   const reader = answer.body.getReader();
   const chunks: Uint8Array[] = [];
@@ -62,6 +81,10 @@ function within<T>(work: Promise<T>, ends: AbortSignal): Promise<T> {
 /** Seconds or a date (RFC 9110 §10.2.3). */
 function retryMsOf(header: string | null, nowMs: number): number | null {
   const text = header?.trim() ?? "";
-  const ms = /^\d{1,10}$/.test(text) ? Number(text) * 1000 : /^[A-Z][a-z]{2},/.test(text) ? Date.parse(text) - nowMs : Number.NaN;
+  const ms = /^\d{1,10}$/.test(text)
+    ? Number(text) * 1000
+    : /^[A-Z][a-z]{2},/.test(text)
+      ? Date.parse(text) - nowMs
+      : Number.NaN;
   return Number.isFinite(ms) ? Math.max(0, ms) : null;
 }

@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { composeImport } from "../../compose/drill.ts";
+import { composeImport } from "../../wiring/drill.ts";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../report/text.ts";
-import { importStandby } from "../../use/drill/standby.ts";
+import { importStandby } from "../../usecases/drill/standby.ts";
 import { writeJson, writeLine, type Io } from "../io.ts";
 import { createProgress, withCommon, type CommonOptions } from "../options.ts";
 
@@ -14,22 +14,73 @@ const SCHEMA = "certkeep.import/v1";
 type Options = CommonOptions & { readonly for: string; readonly cluster?: string };
 
 export function importCommand(io: Io): Command {
-  return withCommon(new Command("import").description("keeps a certificate of another origin as a standby, restored only with --standby").argument("<cert>", "the certificate with its chain, PEM").argument("<key>", "its private key, PEM"))
+  return withCommon(
+    new Command("import")
+      .description(
+        "keeps a certificate of another origin as a standby, restored only with --standby",
+      )
+      .argument("<cert>", "the certificate with its chain, PEM")
+      .argument("<key>", "its private key, PEM"),
+  )
     .requiredOption("--for <namespace/secret>", "the Secret that it could stand in for")
     .option("--cluster <name>", "the cluster; default: the only one there is")
-    .addHelpText("after", "\nFor generic TLS Secrets only: Tailscale discards what isn't of its own issuer.\n\nExample:\n  certkeep backups import corp.crt corp.key --for shop/web-tls")
+    .addHelpText(
+      "after",
+      "\nFor generic TLS Secrets only: Tailscale discards what isn't of its own issuer.\n\nExample:\n  certkeep backups import corp.crt corp.key --for shop/web-tls",
+    )
     .action(async (certificate: string, key: string, _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
       const [namespace, secret, ...rest] = options.for.split("/");
-      if (namespace === undefined || secret === undefined || namespace === "" || secret === "" || rest.length > 0) throw new CertkeepError("usage", { where: "--for", found: JSON.stringify(options.for), expected: "NAMESPACE/SECRET" });
+      if (
+        namespace === undefined ||
+        secret === undefined ||
+        namespace === "" ||
+        secret === "" ||
+        rest.length > 0
+      )
+        throw new CertkeepError("usage", {
+          where: "--for",
+          found: JSON.stringify(options.for),
+          expected: "NAMESPACE/SECRET",
+        });
       const progress = createProgress(io);
-      const { cluster, recipients, ports } = await composeImport({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, cluster: options.cluster ?? null, nowNs: io.nowNs, progress });
-      const { kept, pair, notes } = await importStandby({ cluster, namespace, secret, certificate: await read(io, certificate), key: await read(io, key), recipients }, ports);
+      const { cluster, recipients, ports } = await composeImport({
+        configFile: options.config ?? null,
+        env: io.env,
+        cwd: io.cwd,
+        cluster: options.cluster ?? null,
+        nowNs: io.nowNs,
+        progress,
+      });
+      const { kept, pair, notes } = await importStandby(
+        {
+          cluster,
+          namespace,
+          secret,
+          certificate: await read(io, certificate),
+          key: await read(io, key),
+          recipients,
+        },
+        ports,
+      );
       if (options.json === true) {
-        writeJson(io, SCHEMA, { cluster, namespace, secret, version: kept.version, names: pair.names, made: kept.made, notes });
+        writeJson(io, SCHEMA, {
+          cluster,
+          namespace,
+          secret,
+          version: kept.version,
+          names: pair.names,
+          made: kept.made,
+          notes,
+        });
         return;
       }
-      writeLine(io.stdout, plain(`${kept.made ? "Kept" : "Had already"} standby ${kept.version.slice(0, 12)} for ${namespace}/${secret} (${pair.names.join(", ")}). It is restored only with --standby.`));
+      writeLine(
+        io.stdout,
+        plain(
+          `${kept.made ? "Kept" : "Had already"} standby ${kept.version.slice(0, 12)} for ${namespace}/${secret} (${pair.names.join(", ")}). It is restored only with --standby.`,
+        ),
+      );
       for (const note of notes) writeLine(io.stderr, plain(`certkeep: ${note}`));
     });
 }
@@ -38,6 +89,10 @@ async function read(io: Io, path: string): Promise<Uint8Array> {
   try {
     return await readFile(resolve(io.cwd, path));
   } catch (error) {
-    throw new CertkeepError("file_unreadable", { where: path, found: `it can't be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`, expected: "a PEM file" });
+    throw new CertkeepError("file_unreadable", {
+      where: path,
+      found: `it can't be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`,
+      expected: "a PEM file",
+    });
   }
 }

@@ -1,23 +1,43 @@
 /** `certkeep backups rekey` */
 import { Command } from "commander";
-import { composeMove, composeRekey } from "../../compose/rekey.ts";
+import { composeMove, composeRekey } from "../../wiring/rekey.ts";
 import { count, plain } from "../../report/text.ts";
-import { moveCopies, type MovedCopy, type MovePorts } from "../../use/move.ts";
-import { runRekey, type RekeyReport } from "../../use/rekey.ts";
+import { moveCopies, type MovedCopy, type MovePorts } from "../../usecases/move.ts";
+import { runRekey, type RekeyReport } from "../../usecases/rekey.ts";
 import { tell, writeJson, writeLine, type Io } from "../io.ts";
 import { createProgress, withCommon, type CommonOptions } from "../options.ts";
 
 const SCHEMA = "certkeep.rekey/v1";
 const MOVE_SCHEMA = "certkeep.move/v1";
 
-type Options = CommonOptions & { readonly identity?: string; readonly purgeOld?: boolean; readonly from?: string };
+type Options = CommonOptions & {
+  readonly identity?: string;
+  readonly purgeOld?: boolean;
+  readonly from?: string;
+};
 
 export function rekeyCommand(io: Io): Command {
-  return withCommon(new Command("rekey").description("seals every copy again for the recipients that certkeep.yaml names now").argument("[pattern...]", "clusters, Secrets or versions; * stands for any characters"))
-    .option("--identity <file>", "an identity that opens the copies as they are; - reads standard input")
-    .option("--from <store>", "bring the copies from another store into the one that certkeep.yaml names, as they are")
-    .option("--purge-old", "remove what a recipient no longer configured could open, once its new version is verified; with --from: what has arrived")
-    .addHelpText("after", "\nInterrupted, it goes on where it ended. Nothing is changed in place: each copy gets a new version, which is read back and opened before the old one may go.\n\nExamples:\n  certkeep backups rekey                       after adding a recipient\n  certkeep backups rekey --purge-old           after an identity leaked, with its recipient taken out of certkeep.yaml\n  certkeep backups rekey --from secretsmanager://certkeep/prod/backups")
+  return withCommon(
+    new Command("rekey")
+      .description("seals every copy again for the recipients that certkeep.yaml names now")
+      .argument("[pattern...]", "clusters, Secrets or versions; * stands for any characters"),
+  )
+    .option(
+      "--identity <file>",
+      "an identity that opens the copies as they are; - reads standard input",
+    )
+    .option(
+      "--from <store>",
+      "bring the copies from another store into the one that certkeep.yaml names, as they are",
+    )
+    .option(
+      "--purge-old",
+      "remove what a recipient no longer configured could open, once its new version is verified; with --from: what has arrived",
+    )
+    .addHelpText(
+      "after",
+      "\nInterrupted, it goes on where it ended. Nothing is changed in place: each copy gets a new version, which is read back and opened before the old one may go.\n\nExamples:\n  certkeep backups rekey                       after adding a recipient\n  certkeep backups rekey --purge-old           after an identity leaked, with its recipient taken out of certkeep.yaml\n  certkeep backups rekey --from secretsmanager://certkeep/prod/backups",
+    )
     .action(async (patterns: string[], _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
       const progress = createProgress(io);
@@ -28,45 +48,91 @@ export function rekeyCommand(io: Io): Command {
         cwd: io.cwd,
         identity: options.identity ?? null,
         stdin: io.stdin,
-        askPassphrase: io.interactive ? (await import("../questions.ts")).createQuestions(io).passphrase : null,
+        askPassphrase: io.interactive
+          ? (await import("../questions.ts")).createQuestions(io).passphrase
+          : null,
         nowNs: io.nowNs,
         progress,
       });
       const report = await runRekey(ports, patterns, options.purgeOld === true);
       progress.done();
-      if (options.json === true) writeJson(io, SCHEMA, { copies: report.copies, problems: report.problems.map(({ code, message }) => ({ code, message })) });
+      if (options.json === true)
+        writeJson(io, SCHEMA, {
+          copies: report.copies,
+          problems: report.problems.map(({ code, message }) => ({ code, message })),
+        });
       else writeLine(io.stdout, rekeyText(report, options.purgeOld === true));
       for (const problem of report.problems) tell(io, problem);
-      if (report.copies.some(({ outcome, old }) => outcome === "failed" || old === "kept" || old === "hidden")) io.exit(3);
+      if (
+        report.copies.some(
+          ({ outcome, old }) => outcome === "failed" || old === "kept" || old === "hidden",
+        )
+      )
+        io.exit(3);
     });
 }
 
-async function move(io: Io, patterns: readonly string[], from: string, options: Options, progress: ReturnType<typeof createProgress>): Promise<void> {
-  const ports = await composeMove({ configFile: options.config ?? null, env: io.env, cwd: io.cwd, progress }, from);
+async function move(
+  io: Io,
+  patterns: readonly string[],
+  from: string,
+  options: Options,
+  progress: ReturnType<typeof createProgress>,
+): Promise<void> {
+  const ports = await composeMove(
+    { configFile: options.config ?? null, env: io.env, cwd: io.cwd, progress },
+    from,
+  );
   const copies = await moveCopies(ports, patterns, options.purgeOld === true);
   progress.done();
-  if (options.json === true) writeJson(io, MOVE_SCHEMA, { from: ports.from.url, to: ports.to.url, copies });
+  if (options.json === true)
+    writeJson(io, MOVE_SCHEMA, { from: ports.from.url, to: ports.to.url, copies });
   else writeLine(io.stdout, moveText(copies, ports, options.purgeOld === true));
   if (copies.some(({ outcome, old }) => outcome === "failed" || old === "kept")) io.exit(3);
 }
 
 function moveText(copies: readonly MovedCopy[], { from, to }: MovePorts, purged: boolean): string {
-  const of = (wanted: MovedCopy["outcome"]): number => copies.filter(({ outcome }) => outcome === wanted).length;
-  const lines = copies.filter(({ message }) => message !== null).map(({ key, old, message }) => plain(`${old === "kept" ? "not removed" : "not moved"}: ${key}: ${message ?? ""}`));
-  lines.push(`${count(of("moved"), "copy", "copies")} moved to ${plain(to.url)}, ${of("current")} there already, ${of("failed")} failed${of("retired") === 0 ? "" : `, ${of("retired")} retired and left behind`}.`);
-  const left = copies.filter(({ outcome, old }) => old !== "removed" && (outcome === "moved" || outcome === "current")).length;
-  if (purged) lines.push(`${count(copies.length - copies.filter(({ old }) => old !== "removed").length, "copy", "copies")} removed from ${plain(from.url)}.`);
-  else if (left > 0) lines.push(`${plain(from.url)} still has them: remove them there with --purge-old once an audit has seen the new store.`);
+  const of = (wanted: MovedCopy["outcome"]): number =>
+    copies.filter(({ outcome }) => outcome === wanted).length;
+  const lines = copies
+    .filter(({ message }) => message !== null)
+    .map(({ key, old, message }) =>
+      plain(`${old === "kept" ? "not removed" : "not moved"}: ${key}: ${message ?? ""}`),
+    );
+  lines.push(
+    `${count(of("moved"), "copy", "copies")} moved to ${plain(to.url)}, ${of("current")} there already, ${of("failed")} failed${of("retired") === 0 ? "" : `, ${of("retired")} retired and left behind`}.`,
+  );
+  const left = copies.filter(
+    ({ outcome, old }) => old !== "removed" && (outcome === "moved" || outcome === "current"),
+  ).length;
+  if (purged)
+    lines.push(
+      `${count(copies.length - copies.filter(({ old }) => old !== "removed").length, "copy", "copies")} removed from ${plain(from.url)}.`,
+    );
+  else if (left > 0)
+    lines.push(
+      `${plain(from.url)} still has them: remove them there with --purge-old once an audit has seen the new store.`,
+    );
   return lines.join("\n");
 }
 
 function rekeyText(report: RekeyReport, purged: boolean): string {
-  const of = (outcome: string): number => report.copies.filter((copy) => copy.outcome === outcome).length;
-  const lines = report.copies.filter(({ message }) => message !== null).map(({ key, outcome, message }) => plain(`${outcome === "unrecorded" ? "left" : "not done"}: ${key}: ${message ?? ""}`));
-  lines.push(`${count(of("sealed"), "copy", "copies")} sealed again, ${of("current")} as they should be, ${of("failed")} failed${of("unrecorded") === 0 ? "" : `, ${of("unrecorded")} that no audit recorded left alone`}${of("retired") === 0 ? "" : `, ${of("retired")} retired`}.`);
+  const of = (outcome: string): number =>
+    report.copies.filter((copy) => copy.outcome === outcome).length;
+  const lines = report.copies
+    .filter(({ message }) => message !== null)
+    .map(({ key, outcome, message }) =>
+      plain(`${outcome === "unrecorded" ? "left" : "not done"}: ${key}: ${message ?? ""}`),
+    );
+  lines.push(
+    `${count(of("sealed"), "copy", "copies")} sealed again, ${of("current")} as they should be, ${of("failed")} failed${of("unrecorded") === 0 ? "" : `, ${of("unrecorded")} that no audit recorded left alone`}${of("retired") === 0 ? "" : `, ${of("retired")} retired`}.`,
+  );
   const exposed = report.copies.filter((copy) => copy.exposed && copy.old !== "removed");
   const removed = report.copies.filter(({ old }) => old === "removed").length;
   if (purged) lines.push(`${count(removed, "old copy", "old copies")} removed.`);
-  if (exposed.length > 0) lines.push(`${count(exposed.length, "copy that lies", "copies that lie")} in the store can still be opened by somebody who isn't configured any more.${purged ? "" : " Remove them with --purge-old, unless the store keeps them by a lock of its own."}`);
+  if (exposed.length > 0)
+    lines.push(
+      `${count(exposed.length, "copy that lies", "copies that lie")} in the store can still be opened by somebody who isn't configured any more.${purged ? "" : " Remove them with --purge-old, unless the store keeps them by a lock of its own."}`,
+    );
   return lines.join("\n");
 }

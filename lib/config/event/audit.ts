@@ -24,7 +24,9 @@ export function formatMessage({ cluster, queuedAt, intervalMinutes }: AuditMessa
   return JSON.stringify({ format: MESSAGE_FORMAT, cluster, queuedAt, intervalMinutes });
 }
 
-export type ParsedMessage = { readonly ok: true; readonly message: AuditMessage } | { readonly ok: false; readonly found: string; readonly expected: string };
+export type ParsedMessage =
+  | { readonly ok: true; readonly message: AuditMessage }
+  | { readonly ok: false; readonly found: string; readonly expected: string };
 
 const messageBody = z.looseObject({
   format: z.literal(MESSAGE_FORMAT),
@@ -42,10 +44,23 @@ export function parseMessage(body: string): ParsedMessage {
   } catch {
     return { ok: false, found: `${body.length} characters that are no JSON`, expected };
   }
-  const format = typeof raw === "object" && raw !== null ? (raw as Record<string, unknown>)["format"] : undefined;
-  if (format !== MESSAGE_FORMAT) return { ok: false, found: typeof format === "number" ? `format ${format}` : "no format", expected };
+  const format =
+    typeof raw === "object" && raw !== null
+      ? (raw as Record<string, unknown>)["format"]
+      : undefined;
+  if (format !== MESSAGE_FORMAT)
+    return {
+      ok: false,
+      found: typeof format === "number" ? `format ${format}` : "no format",
+      expected,
+    };
   const parsed = z.safeParse(messageBody, raw);
-  if (!parsed.success) return { ok: false, found: `${String(parsed.error.issues[0]?.path[0] ?? "the whole")} of another kind`, expected };
+  if (!parsed.success)
+    return {
+      ok: false,
+      found: `${String(parsed.error.issues[0]?.path[0] ?? "the whole")} of another kind`,
+      expected,
+    };
   const { cluster, queuedAt, intervalMinutes } = parsed.data;
   return { ok: true, message: { cluster, queuedAt, intervalMinutes } };
 }
@@ -60,12 +75,29 @@ export interface Receipt {
   readonly parsed: ParsedMessage;
 }
 
-export type AuditEvent = { readonly kind: "queue"; readonly receipts: readonly Receipt[] } | { readonly kind: "direct"; readonly clusters: readonly string[] };
+export type AuditEvent =
+  | { readonly kind: "queue"; readonly receipts: readonly Receipt[] }
+  | { readonly kind: "direct"; readonly clusters: readonly string[] };
 
 const queueEvent = z.looseObject({
-  Records: z.array(z.looseObject({ messageId: z.string(), body: z.string(), attributes: z.optional(z.record(z.string(), z.unknown())) })),
+  Records: z.array(
+    z.looseObject({
+      messageId: z.string(),
+      body: z.string(),
+      attributes: z.optional(z.record(z.string(), z.unknown())),
+    }),
+  ),
 });
-const directEvent = z.looseObject({ clusters: z.optional(z.array(z.string().check(z.maxLength(512), z.refine((name) => !isSecretive(name))))) });
+const directEvent = z.looseObject({
+  clusters: z.optional(
+    z.array(
+      z.string().check(
+        z.maxLength(512),
+        z.refine((name) => !isSecretive(name)),
+      ),
+    ),
+  ),
+});
 
 function wholeNumber(value: unknown): number | null {
   return typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : null;
@@ -75,11 +107,29 @@ function wholeNumber(value: unknown): number | null {
 export function parseAuditEvent(event: unknown): AuditEvent {
   if (typeof event === "object" && event !== null && "Records" in event) {
     const parsed = z.safeParse(queueEvent, event);
-    if (!parsed.success) throw new CertkeepError("usage", { where: "event", found: `Records without ${String(parsed.error.issues[0]?.path.at(-1) ?? "messages")}`, expected: "messages of the queue, each with messageId and body" });
-    const receipts = parsed.data.Records.map(({ messageId, body, attributes = {} }): Receipt => ({ id: messageId, receives: wholeNumber(attributes["ApproximateReceiveCount"]), sentMs: wholeNumber(attributes["SentTimestamp"]), parsed: parseMessage(body) }));
+    if (!parsed.success)
+      throw new CertkeepError("usage", {
+        where: "event",
+        found: `Records without ${String(parsed.error.issues[0]?.path.at(-1) ?? "messages")}`,
+        expected: "messages of the queue, each with messageId and body",
+      });
+    const receipts = parsed.data.Records.map(({ messageId, body, attributes = {} }): Receipt => ({
+      id: messageId,
+      receives: wholeNumber(attributes["ApproximateReceiveCount"]),
+      sentMs: wholeNumber(attributes["SentTimestamp"]),
+      parsed: parseMessage(body),
+    }));
     return { kind: "queue", receipts };
   }
   const parsed = z.safeParse(directEvent, event === "" ? {} : (event ?? {}));
-  if (!parsed.success) throw new CertkeepError("usage", { where: "event", found: typeof event === "object" ? "clusters that is no list of names" : `a ${typeof event}${typeof event === "string" ? `, ${shown(event)}` : ""}`, expected: '{"clusters": ["prod"]}, or {} for all' });
+  if (!parsed.success)
+    throw new CertkeepError("usage", {
+      where: "event",
+      found:
+        typeof event === "object"
+          ? "clusters that is no list of names"
+          : `a ${typeof event}${typeof event === "string" ? `, ${shown(event)}` : ""}`,
+      expected: '{"clusters": ["prod"]}, or {} for all',
+    });
   return { kind: "direct", clusters: parsed.data.clusters ?? [] };
 }

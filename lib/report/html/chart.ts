@@ -17,15 +17,43 @@ interface Point {
 export function levelChart(budget: BudgetLevel, nowMs: number): string {
   const start = nowMs - WEEK_MS;
   const end = nowMs + WEEK_MS;
-  const x = (atMs: number): number => round((WIDTH * (Math.min(Math.max(Number.isNaN(atMs) ? end : atMs, start), end) - start)) / (end - start));
-  const y = (left: number): number => round(BOTTOM - ((BOTTOM - TOP) * Math.min(Math.max(left, 0), budget.capacity)) / budget.capacity);
-  const past = [...budget.levels.filter(({ atMs, left }) => Number.isFinite(atMs) && Number.isFinite(left) && atMs >= start && atMs <= nowMs), { atMs: nowMs, left: budget.remaining }];
+  const x = (atMs: number): number =>
+    round(
+      (WIDTH * (Math.min(Math.max(Number.isNaN(atMs) ? end : atMs, start), end) - start)) /
+        (end - start),
+    );
+  const y = (left: number): number =>
+    round(
+      BOTTOM - ((BOTTOM - TOP) * Math.min(Math.max(left, 0), budget.capacity)) / budget.capacity,
+    );
+  const past = [
+    ...budget.levels.filter(
+      ({ atMs, left }) =>
+        Number.isFinite(atMs) && Number.isFinite(left) && atMs >= start && atMs <= nowMs,
+    ),
+    { atMs: nowMs, left: budget.remaining },
+  ];
   const coming = comingOf(budget, nowMs, end);
-  const steps = (points: readonly Point[]): string => points.map(({ atMs, left }, index) => (index === 0 ? `M${x(atMs)} ${y(left)}` : `H${x(atMs)}V${y(left)}`)).join("");
-  const locked = budget.remaining <= 0 ? { from: past.find((_, index) => past.slice(index).every(({ left }) => left <= 0))?.atMs ?? nowMs, to: budget.nextSlotMs ?? end } : null;
+  const steps = (points: readonly Point[]): string =>
+    points
+      .map(({ atMs, left }, index) =>
+        index === 0 ? `M${x(atMs)} ${y(left)}` : `H${x(atMs)}V${y(left)}`,
+      )
+      .join("");
+  const locked =
+    budget.remaining <= 0
+      ? {
+          from:
+            past.find((_, index) => past.slice(index).every(({ left }) => left <= 0))?.atMs ??
+            nowMs,
+          to: budget.nextSlotMs ?? end,
+        }
+      : null;
   return [
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-hidden="true" focusable="false">`,
-    locked === null ? "" : `<rect class="locked" x="${x(locked.from)}" y="${TOP}" width="${Math.max(2, round(x(locked.to) - x(locked.from)))}" height="${BOTTOM - TOP}"/><text class="lockedtext" x="${Math.min(x(locked.from) + 4, WIDTH - 70)}" y="${TOP + 12}">locked out</text>`,
+    locked === null
+      ? ""
+      : `<rect class="locked" x="${x(locked.from)}" y="${TOP}" width="${Math.max(2, round(x(locked.to) - x(locked.from)))}" height="${BOTTOM - TOP}"/><text class="lockedtext" x="${Math.min(x(locked.from) + 4, WIDTH - 70)}" y="${TOP + 12}">locked out</text>`,
     `<line class="axis" x1="0" x2="${WIDTH}" y1="${BOTTOM}" y2="${BOTTOM}"/><line class="axis" x1="0" x2="${WIDTH}" y1="${TOP}" y2="${TOP}"/>`,
     `<path class="level" d="${steps(past)}"/><path class="coming" d="${steps(coming)}"/>`,
     `<line class="nowline" x1="${x(nowMs)}" x2="${x(nowMs)}" y1="${TOP}" y2="${BOTTOM}"/>`,
@@ -36,11 +64,18 @@ export function levelChart(budget: BudgetLevel, nowMs: number): string {
 }
 
 /** One more at each step from the next slot until it is full. */
-function comingOf({ remaining, capacity, nextSlotMs, fullAtMs }: BudgetLevel, nowMs: number, endMs: number): Point[] {
+function comingOf(
+  { remaining, capacity, nextSlotMs, fullAtMs }: BudgetLevel,
+  nowMs: number,
+  endMs: number,
+): Point[] {
   const points: Point[] = [{ atMs: nowMs, left: remaining }];
   if (nextSlotMs !== null && Number.isFinite(nextSlotMs)) {
     const missing = Math.max(1, Math.min(200, capacity - remaining));
-    const stepMs = fullAtMs === null || !Number.isFinite(fullAtMs) || missing === 1 ? 0 : Math.max(0, (fullAtMs - nextSlotMs) / (missing - 1));
+    const stepMs =
+      fullAtMs === null || !Number.isFinite(fullAtMs) || missing === 1
+        ? 0
+        : Math.max(0, (fullAtMs - nextSlotMs) / (missing - 1));
     for (let i = 0; i < missing; i += 1) {
       const atMs = nextSlotMs + i * stepMs;
       if (atMs > endMs) break;

@@ -32,9 +32,27 @@ const FINDINGS_SHOWN = 100;
 const BUDGETS_SHOWN = 24;
 const CLUSTERS_SHOWN = 1000;
 
-const HEADINGS: Readonly<Record<Severity, string>> = { critical: "Needs you today", warning: "Soon", information: "For information" };
-const SIGHTS: Readonly<Record<ClusterSummary["sight"], string>> = { now: "yes", part: "partly read", stale: "no recent audit", unseen: "can't be seen", never: "never audited", unreadable: "state unreadable" };
-const STATUSES: readonly (readonly [RowStatus, string])[] = [["critical", "Today"], ["warning", "Soon"], ["unknown", "Not known"], ["information", "Note"], ["staging", "Staging"], ["fine", "Fine"]];
+const HEADINGS: Readonly<Record<Severity, string>> = {
+  critical: "Needs you today",
+  warning: "Soon",
+  information: "For information",
+};
+const SIGHTS: Readonly<Record<ClusterSummary["sight"], string>> = {
+  now: "yes",
+  part: "partly read",
+  stale: "no recent audit",
+  unseen: "can't be seen",
+  never: "never audited",
+  unreadable: "state unreadable",
+};
+const STATUSES: readonly (readonly [RowStatus, string])[] = [
+  ["critical", "Today"],
+  ["warning", "Soon"],
+  ["unknown", "Not known"],
+  ["information", "Note"],
+  ["staging", "Staging"],
+  ["fine", "Fine"],
+];
 
 export function pageHtml(input: PageInput): string {
   const { summaries, atMs } = input;
@@ -63,30 +81,57 @@ export function pageHtml(input: PageInput): string {
 /** Shown in UTC, and by the script in the reader's zone. */
 function timeTag(atMs: number): string {
   const date = new Date(atMs);
-  return Number.isNaN(date.getTime()) ? "an unknown time" : `<time datetime="${date.toISOString()}">${html(utcText(atMs))}</time>`;
+  return Number.isNaN(date.getTime())
+    ? "an unknown time"
+    : `<time datetime="${date.toISOString()}">${html(utcText(atMs))}</time>`;
 }
 
 function tiles(summaries: readonly ClusterSummary[]): string {
-  const sum = (pick: (one: ClusterSummary) => number): number => summaries.reduce((total, one) => total + pick(one), 0);
-  const found = (severity: Severity) => (one: ClusterSummary): number => one.findings.filter((finding) => finding.severity === severity).length;
-  const tile = (name: string, title: string, n: number): string => `<div class="${n === 0 && name !== "fine" ? "" : name}"><dt>${title}</dt><dd>${n.toLocaleString("en-US")}</dd></div>`;
+  const sum = (pick: (one: ClusterSummary) => number): number =>
+    summaries.reduce((total, one) => total + pick(one), 0);
+  const found =
+    (severity: Severity) =>
+    (one: ClusterSummary): number =>
+      one.findings.filter((finding) => finding.severity === severity).length;
+  const tile = (name: string, title: string, n: number): string =>
+    `<div class="${n === 0 && name !== "fine" ? "" : name}"><dt>${title}</dt><dd>${n.toLocaleString("en-US")}</dd></div>`;
   return `<dl class="tiles">${[
     tile("critical", "Need you today", sum(found("critical"))),
     tile("warning", "Soon", sum(found("warning"))),
-    tile("fine", "Certificates fine", sum(({ tally }) => tally.fine)),
-    tile("warning", "Not known now", sum(({ tally }) => tally.unknown)),
-    tile("copies", "With a sealed copy", sum(({ tally }) => tally.copies)),
+    tile(
+      "fine",
+      "Certificates fine",
+      sum(({ tally }) => tally.fine),
+    ),
+    tile(
+      "warning",
+      "Not known now",
+      sum(({ tally }) => tally.unknown),
+    ),
+    tile(
+      "copies",
+      "With a sealed copy",
+      sum(({ tally }) => tally.copies),
+    ),
   ].join("")}</dl>`;
 }
 
 function said(sentence: string): string {
   return saidParts(sentence)
-    .map((part) => (typeof part === "object" && "atMs" in part ? timeTag(part.atMs) : typeof part === "object" && "said" in part ? html(part.said) : ""))
+    .map((part) =>
+      typeof part === "object" && "atMs" in part
+        ? timeTag(part.atMs)
+        : typeof part === "object" && "said" in part
+          ? html(part.said)
+          : "",
+    )
     .join("");
 }
 
 function findingSection(severity: Severity, summaries: readonly ClusterSummary[]): string {
-  const findings = sortFindings(summaries.flatMap((one) => one.findings).filter((finding) => finding.severity === severity));
+  const findings = sortFindings(
+    summaries.flatMap((one) => one.findings).filter((finding) => finding.severity === severity),
+  );
   if (findings.length === 0) return "";
   const groups = new Map<string, Finding[]>();
   for (const finding of findings.slice(0, FINDINGS_SHOWN)) {
@@ -99,7 +144,9 @@ function findingSection(severity: Severity, summaries: readonly ClusterSummary[]
   return [
     `<section aria-labelledby="${severity}"><h2 id="${severity}">${HEADINGS[severity]} (${findings.length.toLocaleString("en-US")})</h2>`,
     ...[...groups.values()].map((of) => groupHtml(severity, of)),
-    left === 0 ? "" : `<p class="soft">And ${left.toLocaleString("en-US")} more: in the table below, or with <code>certkeep report</code>.</p>`,
+    left === 0
+      ? ""
+      : `<p class="soft">And ${left.toLocaleString("en-US")} more: in the table below, or with <code>certkeep report</code>.</p>`,
     "</section>",
   ].join("\n");
 }
@@ -110,14 +157,21 @@ function groupHtml(severity: Severity, findings: readonly Finding[]): string {
   const advice = `${first.advice.charAt(0).toUpperCase()}${first.advice.slice(1)}`;
   const items = findings.map((finding) => {
     const { cluster, namespace, secret, name } = finding.subject;
-    const place = [cluster, namespace === null ? "" : secret === null ? namespace : `${namespace}/${secret}`].filter((part) => part !== "").join(" ");
+    const place = [
+      cluster,
+      namespace === null ? "" : secret === null ? namespace : `${namespace}/${secret}`,
+    ]
+      .filter((part) => part !== "")
+      .join(" ");
     return `<li><span class="name">${html(name ?? place)}</span> ${name === null ? "" : `<span class="soft">${html(place)}</span>`} <span class="tag ${severity}">${html(finding.code)}</span><p>${said(finding.seen)}${finding.asLastSeen === null ? "" : ` As last seen ${said(finding.asLastSeen)}.`}</p>${finding.why === null ? "" : `<p class="why">${said(finding.why)}</p>`}${finding.command === null ? "" : `<code class="cmd">${html(finding.command)}</code>`}${finding.invoke === undefined ? "" : `<code class="cmd">${html(finding.invoke)}</code>`}</li>`;
   });
   return `<article class="group ${severity}"><h3>${said(advice)}</h3>${severity === "information" ? "" : `<p class="soft">Leads to: ${html(first.leadsTo)}.</p>`}<ul>${items.join("")}</ul></article>`;
 }
 
 function budgetSection({ budgets, atMs }: PageInput): string {
-  const touched = budgets.filter(({ remaining, capacity }) => remaining < capacity).toSorted((a, b) => a.remaining / a.capacity - b.remaining / b.capacity);
+  const touched = budgets
+    .filter(({ remaining, capacity }) => remaining < capacity)
+    .toSorted((a, b) => a.remaining / a.capacity - b.remaining / b.capacity);
   if (touched.length === 0) return "";
   const shown = touched.slice(0, BUDGETS_SHOWN);
   const left = touched.length - shown.length;
@@ -125,7 +179,10 @@ function budgetSection({ budgets, atMs }: PageInput): string {
     '<section aria-labelledby="budgets"><h2 id="budgets">What can still be issued</h2><div class="budgets">',
     ...shown.map((one) => {
       const least = one.atLeast === null ? "at least: not known" : `at least ${one.atLeast}`;
-      const words = one.remaining <= 0 ? `None of ${one.capacity} left: locked out` : `At most ${one.remaining} of ${one.capacity} left, ${least}`;
+      const words =
+        one.remaining <= 0
+          ? `None of ${one.capacity} left: locked out`
+          : `At most ${one.remaining} of ${one.capacity} left, ${least}`;
       const slot = one.nextSlotMs === null ? "" : `; next free slot ${timeTag(one.nextSlotMs)}`;
       const full = one.fullAtMs === null ? "" : `; full again ${timeTag(one.fullAtMs)}`;
       return `<article class="budget"><h3>${html(one.name)}</h3><p>${isLow(one) ? `<span class="tag ${one.remaining <= 0 ? "critical" : "warning"}">low</span> ` : ""}${words}${slot}${full}.</p>${levelChart(one, atMs)}</article>`;
@@ -137,12 +194,14 @@ function budgetSection({ budgets, atMs }: PageInput): string {
 }
 
 function certificateSection({ rows, summaries }: PageInput): string {
-  const option = (value: string, text: string): string => `<option value="${html(value)}">${html(text)}</option>`;
+  const option = (value: string, text: string): string =>
+    `<option value="${html(value)}">${html(text)}</option>`;
   const clusters = [...new Set(rows.map(({ cluster }) => cluster))].toSorted();
-  const head = (key: string, text: string): string => `<th scope="col" data-key="${key}"><button class="sort" type="button">${text}</button></th>`;
+  const head = (key: string, text: string): string =>
+    `<th scope="col" data-key="${key}"><button class="sort" type="button">${text}</button></th>`;
   return [
     `<section aria-labelledby="certificates-title" id="certificates" tabindex="-1"><h2 id="certificates-title">Certificates (${rows.length.toLocaleString("en-US")})</h2>`,
-    '<noscript><p>This table is made by a script, which is switched off here. <code>certkeep report --json</code> has the same.</p></noscript>',
+    "<noscript><p>This table is made by a script, which is switched off here. <code>certkeep report --json</code> has the same.</p></noscript>",
     '<div class="filters"><label class="wide">Filter by name, Secret, finding, issuer or serial<input id="query" type="search" autocomplete="off" spellcheck="false"></label>',
     `<label>State<select id="status"><option value="">all</option>${STATUSES.map(([value, text]) => option(value, text)).join("")}</select></label>`,
     `<label${summaries.length > 1 ? "" : " hidden"}>Cluster<select id="cluster"><option value="">all</option>${clusters.map((name) => option(name, name)).join("")}</select></label></div>`,
@@ -154,11 +213,20 @@ function certificateSection({ rows, summaries }: PageInput): string {
 
 function clusterSection(summaries: readonly ClusterSummary[]): string {
   if (summaries.length === 0) return "";
-  const sorted = summaries.toSorted((a, b) => Number(b.sight !== "now") - Number(a.sight !== "now") || b.findings.length - a.findings.length || (a.cluster < b.cluster ? -1 : 1));
-  const cell = (label: string, text: string, number = true): string => `<td data-label="${label}"${number ? ' class="num"' : ""}>${text}</td>`;
+  const sorted = summaries.toSorted(
+    (a, b) =>
+      Number(b.sight !== "now") - Number(a.sight !== "now") ||
+      b.findings.length - a.findings.length ||
+      (a.cluster < b.cluster ? -1 : 1),
+  );
+  const cell = (label: string, text: string, number = true): string =>
+    `<td data-label="${label}"${number ? ' class="num"' : ""}>${text}</td>`;
   const rows = sorted.slice(0, CLUSTERS_SHOWN).map(({ title, sight, seenAt, tally, findings }) => {
     const n = (value: number): string => value.toLocaleString("en-US");
-    const tag = sight === "now" ? `<span class="tag fine">${SIGHTS.now}</span>` : `<span class="tag warning">${SIGHTS[sight]}</span>`;
+    const tag =
+      sight === "now"
+        ? `<span class="tag fine">${SIGHTS.now}</span>`
+        : `<span class="tag warning">${SIGHTS[sight]}</span>`;
     return `<tr><td><span class="name">${html(title)}</span></td>${cell("Seen", `${tag}${seenAt === null ? "" : ` <span class="soft">${said(seenAt)}</span>`}`, false)}${cell("Certificates", n(tally.certificates))}${cell("Fine", n(tally.fine))}${cell("Not known", n(tally.unknown))}${cell("Copies", n(tally.copies))}${cell("Findings", n(findings.length))}</tr>`;
   });
   const left = sorted.length - rows.length;
@@ -172,8 +240,14 @@ function clusterSection(summaries: readonly ClusterSummary[]): string {
 function footText({ summaries, unregistered }: PageInput): string {
   const ignored = summaries.reduce((sum, one) => sum + one.ignored, 0);
   return [
-    ...(ignored === 0 ? [] : [`<p>${count(ignored, "finding")} muted by ignore: in certkeep.yaml.</p>`]),
-    ...(unregistered.length === 0 ? [] : [`<p>Left out, since no longer registered: ${unregistered.slice(0, 20).map(html).join(", ")}${unregistered.length > 20 ? ` and ${unregistered.length - 20} more` : ""}.</p>`]),
+    ...(ignored === 0
+      ? []
+      : [`<p>${count(ignored, "finding")} muted by ignore: in certkeep.yaml.</p>`]),
+    ...(unregistered.length === 0
+      ? []
+      : [
+          `<p>Left out, since no longer registered: ${unregistered.slice(0, 20).map(html).join(", ")}${unregistered.length > 20 ? ` and ${unregistered.length - 20} more` : ""}.</p>`,
+        ]),
     "<p>This page holds no key and no certificate, and asks nobody for anything.</p>",
   ].join("");
 }
@@ -204,7 +278,13 @@ function tableData({ rows, atMs }: PageInput): object {
     row.history.map(({ issuedMs, untilMs }) => [issuedMs, untilMs]),
     row.restoredMs,
   ]);
-  return { at: atMs, clusters: clusters.all, issuers: issuers.all, statuses: statuses.all, rows: packed };
+  return {
+    at: atMs,
+    clusters: clusters.all,
+    issuers: issuers.all,
+    statuses: statuses.all,
+    rows: packed,
+  };
 }
 
 function indexer(): { readonly all: string[]; of(text: string): number } {

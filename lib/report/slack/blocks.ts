@@ -26,7 +26,10 @@ interface Mrkdwn {
 }
 
 export type Block =
-  | { readonly type: "header"; readonly text: { readonly type: "plain_text"; readonly text: string; readonly emoji: false } }
+  | {
+      readonly type: "header";
+      readonly text: { readonly type: "plain_text"; readonly text: string; readonly emoji: false };
+    }
   | { readonly type: "section"; readonly text: Mrkdwn }
   | { readonly type: "context"; readonly elements: readonly Mrkdwn[] }
   | { readonly type: "divider" };
@@ -58,7 +61,8 @@ function costOf(blocks: readonly Block[]): Cost {
 
 function textOf(block: Block): number {
   if (block.type === "divider") return 0;
-  if (block.type === "context") return block.elements.reduce((sum, { text }) => sum + text.length, 0);
+  if (block.type === "context")
+    return block.elements.reduce((sum, { text }) => sum + text.length, 0);
   return block.text.text.length;
 }
 
@@ -79,7 +83,10 @@ function holds(fitted: FittedMessage, costs: WeakMap<FittedSection, Cost>): bool
 }
 
 function render(fitted: FittedMessage): SlackMessage {
-  return { text: fitted.verdict, blocks: [...head(fitted), ...fitted.sections.flatMap(sectionBlocks), ...foot(fitted)] };
+  return {
+    text: fitted.verdict,
+    blocks: [...head(fitted), ...fitted.sections.flatMap(sectionBlocks), ...foot(fitted)],
+  };
 }
 
 function mrkdwn(text: string): Mrkdwn {
@@ -97,15 +104,29 @@ function head({ verdict, context }: FittedMessage): Block[] {
 function foot({ notes }: FittedMessage): Block[] {
   if (notes.length === 0) return [];
   // A note holds at most a few cut names, so it is never longer than this.
-  return [{ type: "divider" }, { type: "context", elements: notes.slice(0, 10).map((note) => mrkdwn(slackText(note).slice(0, NOTE))) }];
+  return [
+    { type: "divider" },
+    {
+      type: "context",
+      elements: notes.slice(0, 10).map((note) => mrkdwn(slackText(note).slice(0, NOTE))),
+    },
+  ];
 }
 
 function sectionBlocks(section: FittedSection): Block[] {
-  const title = slackText([{ strong: `${capital(section.title)} (${section.total.toLocaleString("en-US")})` }]);
+  const title = slackText([
+    { strong: `${capital(section.title)} (${section.total.toLocaleString("en-US")})` },
+  ]);
   const lines = section.items.map(({ parts }) => `• ${slackText(parts)}`);
   if (section.rest !== null) lines.push(slackText(section.rest));
-  const commands = [...section.items.map(({ command }) => command), ...section.items.map(({ invoke }) => invoke ?? null)].filter((command) => command !== null);
-  return [...packed([title, ...lines], (part) => part.join("\n")), ...packed([...new Set(commands)], (part) => `\`\`\`\n${part.join("\n")}\n\`\`\``)].map((text) => ({ type: "section", text: mrkdwn(text) }));
+  const commands = [
+    ...section.items.map(({ command }) => command),
+    ...section.items.map(({ invoke }) => invoke ?? null),
+  ].filter((command) => command !== null);
+  return [
+    ...packed([title, ...lines], (part) => part.join("\n")),
+    ...packed([...new Set(commands)], (part) => `\`\`\`\n${part.join("\n")}\n\`\`\``),
+  ].map((text) => ({ type: "section", text: mrkdwn(text) }));
 }
 
 function capital(text: string): string {

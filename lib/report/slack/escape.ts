@@ -28,14 +28,22 @@ function isolated(text: string): string {
 /** `text` cut so that it holds at most `length` characters once `show` has escaped it. */
 function within(text: string, length: number, show: (text: string) => string): string {
   let shown = show(middle(text, length));
-  for (let most = length; shown.length > length && most > 2; shown = show(middle(text, most))) most = Math.floor(most * 0.7);
+  for (let most = length; shown.length > length && most > 2; shown = show(middle(text, most)))
+    most = Math.floor(most * 0.7);
   return shown;
 }
 
 /** Text in the midst of a sentence, without effect. */
 function neutral(text: string): string {
   const clean = calm(plain(text)).replaceAll("`", "'");
-  return isolated(within(clean, SAID_LENGTH, (shown) => escapeSlack(shown).replace(/[*_~]|:(?=[\w+'-]+:)/g, (character) => `\u200b${character}\u200b`)));
+  return isolated(
+    within(clean, SAID_LENGTH, (shown) =>
+      escapeSlack(shown).replace(
+        /[*_~]|:(?=[\w+'-]+:)/g,
+        (character) => `\u200b${character}\u200b`,
+      ),
+    ),
+  );
 }
 
 /** Text of a cluster as a name: inline code, which Slack neither formats nor links. */

@@ -2,7 +2,11 @@
 import { armor, Encrypter, generateHybridIdentity, identityToRecipient } from "age-encryption";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { generateIdentity, type IdentityText, parseIdentities } from "../../../lib/adapters/age/identity.ts";
+import {
+  generateIdentity,
+  type IdentityText,
+  parseIdentities,
+} from "../../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../../lib/adapters/age/sealer.ts";
 import { CertkeepError } from "../../../lib/error.ts";
@@ -17,7 +21,8 @@ async function errorOf(promise: Promise<unknown>): Promise<CertkeepError> {
     () => null,
     (thrown: unknown) => thrown,
   );
-  if (!(error instanceof CertkeepError)) throw new Error(`not an error of the project: ${String(error)}`);
+  if (!(error instanceof CertkeepError))
+    throw new Error(`not an error of the project: ${String(error)}`);
   expect(`${error.message} ${JSON.stringify(error)}`).not.toMatch(/AGE-SECRET-KEY-1[A-Z0-9]{5}/);
   return error;
 }
@@ -35,7 +40,8 @@ describe("open after seal", () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 5_000 }), async (plaintext) => {
         const sealed = await sealer.seal(plaintext, [alice.recipient, bob.recipient]);
-        for (const opener of openers) expect(Buffer.from(await opener.open(sealed)).equals(plaintext)).toBe(true);
+        for (const opener of openers)
+          expect(Buffer.from(await opener.open(sealed)).equals(plaintext)).toBe(true);
       }),
       { numRuns: 20 },
     );
@@ -44,26 +50,36 @@ describe("open after seal", () => {
   test("takes 1 MiB", async () => {
     const plaintext = new Uint8Array(1024 * 1024).map((_, index) => index % 251);
     const opener = await createOpener([file(alice.secret)]);
-    expect(Buffer.from(await opener.open(await sealer.seal(plaintext, [alice.recipient]))).equals(plaintext)).toBe(true);
+    expect(
+      Buffer.from(await opener.open(await sealer.seal(plaintext, [alice.recipient]))).equals(
+        plaintext,
+      ),
+    ).toBe(true);
   });
 
   test("is never the same text twice, and leaves the plaintext to its owner", async () => {
     const plaintext = Buffer.from("key");
-    expect(await sealer.seal(plaintext, [alice.recipient])).not.toBe(await sealer.seal(plaintext, [alice.recipient]));
+    expect(await sealer.seal(plaintext, [alice.recipient])).not.toBe(
+      await sealer.seal(plaintext, [alice.recipient]),
+    );
     expect(plaintext.toString()).toBe("key");
   });
 
   test("does with CRLF and space around it", async () => {
     const opener = await createOpener([file(alice.secret)]);
     const sealed = await sealer.seal(Buffer.from("key"), [alice.recipient]);
-    expect(Buffer.from(await opener.open(`\n  ${sealed.replaceAll("\n", "\r\n")}\n\n`)).toString()).toBe("key");
+    expect(
+      Buffer.from(await opener.open(`\n  ${sealed.replaceAll("\n", "\r\n")}\n\n`)).toString(),
+    ).toBe("key");
   });
 });
 
 describe("what is damaged is refused", () => {
   test("any flipped bit", async () => {
     const opener = await createOpener([file(alice.secret)]);
-    const sealed = Buffer.from(await sealer.seal(Buffer.from("the key of a certificate"), [alice.recipient]));
+    const sealed = Buffer.from(
+      await sealer.seal(Buffer.from("the key of a certificate"), [alice.recipient]),
+    );
     const accepted: number[] = [];
     for (let bit = 0; bit < sealed.length * 8; bit += 1) {
       const damaged = Buffer.from(sealed);
@@ -81,12 +97,15 @@ describe("what is damaged is refused", () => {
   test("cut off anywhere", async () => {
     const opener = await createOpener([file(alice.secret)]);
     const sealed = await sealer.seal(Buffer.from("the key of a certificate"), [alice.recipient]);
-    for (let length = 0; length < sealed.length - 1; length += 13) expect((await errorOf(opener.open(sealed.slice(0, length)))).code).toBe("open_failed");
+    for (let length = 0; length < sealed.length - 1; length += 13)
+      expect((await errorOf(opener.open(sealed.slice(0, length)))).code).toBe("open_failed");
   });
 
   test("sealed for others: says for whom the identities are", async () => {
     const opener = await createOpener([file(bob.secret)]);
-    const error = await errorOf(opener.open(await sealer.seal(Buffer.from("x"), [alice.recipient])));
+    const error = await errorOf(
+      opener.open(await sealer.seal(Buffer.from("x"), [alice.recipient])),
+    );
     expect(error.code).toBe("open_failed");
     expect(error.message).toContain("sealed for others");
     expect(error.message).toContain(bob.recipient);
@@ -100,7 +119,9 @@ describe("recipients", () => {
 
   test("one that isn't one is named by its place, an identity never repeated", async () => {
     const typo = alice.recipient.slice(0, -1) + (alice.recipient.endsWith("q") ? "p" : "q");
-    expect((await errorOf(sealer.seal(new Uint8Array(1), [bob.recipient, typo]))).message).toMatch(/^recipient 2, "age1.*checksum/);
+    expect((await errorOf(sealer.seal(new Uint8Array(1), [bob.recipient, typo]))).message).toMatch(
+      /^recipient 2, "age1.*checksum/,
+    );
     const error = await errorOf(sealer.seal(new Uint8Array(1), [alice.secret]));
     expect(error.message).toContain("an age identity");
     expect(error.message).toContain("(not shown)");
@@ -108,15 +129,21 @@ describe("recipients", () => {
 
   test("a post-quantum one is told, not sealed for", async () => {
     const recipient = await identityToRecipient(await generateHybridIdentity());
-    expect((await errorOf(sealer.seal(new Uint8Array(1), [recipient]))).message).toContain("post-quantum");
+    expect((await errorOf(sealer.seal(new Uint8Array(1), [recipient]))).message).toContain(
+      "post-quantum",
+    );
   });
 });
 
 describe("identity files", () => {
   test("with comments, empty lines, CRLF, a BOM, several identities", async () => {
     const text = `\ufeff# created: 2026-01-01\r\n# public key: ${alice.recipient}\r\n${alice.secret}\r\n\r\n  ${bob.secret}  `;
-    expect((await createOpener([file(text)])).recipients).toEqual([alice.recipient, bob.recipient].toSorted());
-    expect((await createOpener([file(Buffer.from(text)), file(alice.secret)])).recipients).toHaveLength(2);
+    expect((await createOpener([file(text)])).recipients).toEqual(
+      [alice.recipient, bob.recipient].toSorted(),
+    );
+    expect(
+      (await createOpener([file(Buffer.from(text)), file(alice.secret)])).recipients,
+    ).toHaveLength(2);
   });
 
   test("beside lines of plugins a native identity opens", async () => {
@@ -142,7 +169,9 @@ describe("identity files", () => {
     for (const ask of [null, async () => null]) {
       const error = await errorOf(createOpener([file(content)], ask));
       expect(error.code).toBe("identity_invalid");
-      expect(error.message).toMatch(/^alice\.txt: an identity that is protected by a passphrase.*age -d/);
+      expect(error.message).toMatch(
+        /^alice\.txt: an identity that is protected by a passphrase.*age -d/,
+      );
     }
     const wrong = await errorOf(createOpener([file(content)], async () => "CANARY battery"));
     expect(wrong.message).toContain("passphrase that doesn't open it");
@@ -153,14 +182,26 @@ describe("identity files", () => {
     ["empty", "", /alice\.txt: an empty file/],
     ["comments only", "# nothing\n", /alice\.txt: comments only/],
     ["a recipient", `# x\n${alice.recipient}\n`, /alice\.txt:2: a recipient/],
-    ["a typing error", `${alice.secret.slice(0, -1)}${alice.secret.endsWith("Q") ? "P" : "Q"}`, /alice\.txt:1: .*checksum/],
+    [
+      "a typing error",
+      `${alice.secret.slice(0, -1)}${alice.secret.endsWith("Q") ? "P" : "Q"}`,
+      /alice\.txt:1: .*checksum/,
+    ],
     ["cut off", alice.secret.slice(0, 40), /alice\.txt:1: .*cut off/],
     ["lower case", alice.secret.toLowerCase(), /alice\.txt:1: a line that is no identity/],
     ["something else", `${alice.secret}\nhello\n`, /alice\.txt:2: a line that is no identity/],
     ["a plugin's only", "AGE-PLUGIN-YUBIKEY-1ABC\n", /plugin/],
-    ["an SSH key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----\n", /an SSH or other private key/],
+    [
+      "an SSH key",
+      "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----\n",
+      /an SSH or other private key/,
+    ],
     ["a cut armored file", "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl", /damaged or cut off/],
-    ["an armored file of something else", "-----BEGIN AGE ENCRYPTED FILE-----\naGVsbG8=\n-----END AGE ENCRYPTED FILE-----\n", /isn't age's/],
+    [
+      "an armored file of something else",
+      "-----BEGIN AGE ENCRYPTED FILE-----\naGVsbG8=\n-----END AGE ENCRYPTED FILE-----\n",
+      /isn't age's/,
+    ],
     ["noise", "\u0000\u0001\u0002", /alice\.txt:1: a line that is no identity/],
   ];
   test.each(broken)("%s: identity_invalid with the place", async (_, content, message) => {
@@ -170,7 +211,9 @@ describe("identity files", () => {
   });
 
   test("a copy instead of an identity is told", async () => {
-    const error = await errorOf(createOpener([file(await sealer.seal(Buffer.from("x"), [alice.recipient]))]));
+    const error = await errorOf(
+      createOpener([file(await sealer.seal(Buffer.from("x"), [alice.recipient]))]),
+    );
     expect(error.message).toContain("sealed for recipients");
   });
 

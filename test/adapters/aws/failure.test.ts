@@ -12,7 +12,13 @@ function foreign(name: string, status: number | null, more: object = {}): Error 
   return Object.assign(new Error(`${CANARY} in a message`), {
     name,
     $fault: "client",
-    $metadata: { ...(status === null ? {} : { httpStatusCode: status }), requestId: "4442587F-B7D0", extendedRequestId: CANARY, attempts: 3, cfId: CANARY },
+    $metadata: {
+      ...(status === null ? {} : { httpStatusCode: status }),
+      requestId: "4442587F-B7D0",
+      extendedRequestId: CANARY,
+      attempts: 3,
+      cfId: CANARY,
+    },
     $response: { body: CANARY, headers: { "x-canary": CANARY } },
     Key: CANARY,
     ...more,
@@ -21,7 +27,12 @@ function foreign(name: string, status: number | null, more: object = {}): Error 
 
 describe("what AWS says", () => {
   it.each([
-    ["AccessDenied", 403, "store_unavailable", "this identity may not do s3:PutObject (AccessDenied, status 403, request 4442587F-B7D0, asked 3 times)"],
+    [
+      "AccessDenied",
+      403,
+      "store_unavailable",
+      "this identity may not do s3:PutObject (AccessDenied, status 403, request 4442587F-B7D0, asked 3 times)",
+    ],
     ["AccessDeniedException", 400, "store_unavailable", "may not do s3:PutObject"],
     ["Forbidden", 403, "store_unavailable", "may not do s3:PutObject"],
     ["NoSuchBucket", 404, "store_unavailable", "there is no such bucket"],
@@ -42,7 +53,12 @@ describe("what AWS says", () => {
     ["EncryptionFailure", 400, "store_unavailable", "kms:GenerateDataKey"],
     ["KMS.DisabledException", 400, "store_unavailable", "may not use the KMS key"],
     ["InternalServiceError", 500, "store_unavailable", "AWS failed at s3:PutObject"],
-    ["InvalidParameterException", 400, "store_unavailable", "AWS refused s3:PutObject (InvalidParameterException, status 400"],
+    [
+      "InvalidParameterException",
+      400,
+      "store_unavailable",
+      "AWS refused s3:PutObject (InvalidParameterException, status 400",
+    ],
     ["constructor", 400, "store_unavailable", "AWS refused s3:PutObject"],
     [CANARY + " <xml>", 400, "store_unavailable", "AWS refused s3:PutObject (status 400"],
     ["CredentialsProviderError", null, "store_unavailable", "no credentials for AWS were found"],
@@ -53,7 +69,9 @@ describe("what AWS says", () => {
     expect(failure.message).toContain(words);
     expect(failure.message.startsWith(ASKED.where)).toBe(true);
     expect(failure.parts.todo).toBeTruthy();
-    expect(JSON.stringify([failure, failure.parts, failure.message, failure.stack])).not.toContain(CANARY);
+    expect(JSON.stringify([failure, failure.parts, failure.message, failure.stack])).not.toContain(
+      CANARY,
+    );
     expect(failure.cause).toBeUndefined();
   });
 
@@ -65,13 +83,24 @@ describe("what AWS says", () => {
     ["SELF_SIGNED_CERT_IN_CHAIN", "no trusted TLS connection to AWS"],
   ])("the network, %s", (network, words) => {
     expect(awsFailure(foreign("Error", null, { code: network }), ASKED).message).toContain(words);
-    expect(awsFailure(Object.assign(new AggregateError([Object.assign(new Error(CANARY), { code: network })]), { $metadata: {} }), ASKED).message).toContain(words);
+    expect(
+      awsFailure(
+        Object.assign(new AggregateError([Object.assign(new Error(CANARY), { code: network })]), {
+          $metadata: {},
+        }),
+        ASKED,
+      ).message,
+    ).toContain(words);
   });
 
   it("tells a missing region, a broken checksum and a proxy's refusal", () => {
     expect(awsFailure(new Error("Region is missing"), ASKED).message).toContain("Set AWS_REGION");
-    expect(awsFailure(new Error(`Checksum mismatch: expected "${CANARY}"`), ASKED)).toMatchObject({ code: "store_damaged" });
-    expect(awsFailure(new ProxyRefusal("the proxy refused the connection (status 403)"), ASKED).message).toContain("status 403");
+    expect(awsFailure(new Error(`Checksum mismatch: expected "${CANARY}"`), ASKED)).toMatchObject({
+      code: "store_damaged",
+    });
+    expect(
+      awsFailure(new ProxyRefusal("the proxy refused the connection (status 403)"), ASKED).message,
+    ).toContain("status 403");
   });
 
   it("passes the project's own errors on", () => {
@@ -89,7 +118,8 @@ describe("what AWS says", () => {
 });
 
 describe("whether it may have been done all the same", () => {
-  const facts = (name: string, status: number | null, attempts: number) => factsOf({ name, $metadata: { httpStatusCode: status ?? undefined, attempts } });
+  const facts = (name: string, status: number | null, attempts: number) =>
+    factsOf({ name, $metadata: { httpStatusCode: status ?? undefined, attempts } });
 
   it.each([
     ["no answer", facts("TimeoutError", null, 1), false, true],

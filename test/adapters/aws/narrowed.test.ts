@@ -10,7 +10,11 @@ beforeAll(async () => {
 afterAll(() => aws?.stop());
 beforeEach(() => aws.reset());
 
-const denied: AwsAnswer = { status: 403, headers: { "content-type": "application/xml" }, body: '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>no</Message></Error>' };
+const denied: AwsAnswer = {
+  status: 403,
+  headers: { "content-type": "application/xml" },
+  body: '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>no</Message></Error>',
+};
 const isList = ({ url }: AwsRequest): boolean => url.searchParams.has("list-type");
 const states = () => createS3States("s3://bucket/state", aws.world);
 
@@ -18,7 +22,9 @@ it("reads nothing where its name isn't listed, and asks for that name alone", as
   await states().write("cluster-lab2", "{}", null);
   aws.fault((request) => (request.method === "GET" && !isList(request) ? denied : null));
   expect(await states().read("cluster-lab")).toBeNull();
-  expect(aws.requests.filter(isList).map(({ url }) => url.searchParams.get("prefix"))).toEqual(["state/cluster-lab.json"]);
+  expect(aws.requests.filter(isList).map(({ url }) => url.searchParams.get("prefix"))).toEqual([
+    "state/cluster-lab.json",
+  ]);
 });
 
 it("is denied where it is listed, or where the listing is denied too", async () => {
@@ -26,5 +32,8 @@ it("is denied where it is listed, or where the listing is denied too", async () 
   aws.fault((request) => (request.method === "GET" && !isList(request) ? denied : null));
   await expect(states().read("cluster-lab")).rejects.toMatchObject({ code: "store_unavailable" });
   aws.fault(() => denied);
-  await expect(states().read("cluster-other")).rejects.toMatchObject({ code: "store_unavailable", message: expect.stringContaining("s3:GetObject") });
+  await expect(states().read("cluster-other")).rejects.toMatchObject({
+    code: "store_unavailable",
+    message: expect.stringContaining("s3:GetObject"),
+  });
 });

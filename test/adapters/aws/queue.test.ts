@@ -10,7 +10,10 @@ interface Entry {
   readonly Id: string;
   readonly MessageBody: string;
 }
-type Judge = (body: string, tries: number) => "taken" | { readonly Code: string; readonly SenderFault: boolean };
+type Judge = (
+  body: string,
+  tries: number,
+) => "taken" | { readonly Code: string; readonly SenderFault: boolean };
 
 let server: Server;
 let batches: number[];
@@ -30,12 +33,16 @@ beforeEach(async () => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const { Entries } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { Entries: Entry[] };
+      const { Entries } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as {
+        Entries: Entry[];
+      };
       batches.push(Entries.length);
       const code = status(batches.length);
       response.writeHead(code, { "content-type": "application/x-amz-json-1.0" });
       if (code !== 200) {
-        response.end(JSON.stringify({ __type: "com.amazonaws.sqs#QueueDoesNotExist", message: "CANARY" }));
+        response.end(
+          JSON.stringify({ __type: "com.amazonaws.sqs#QueueDoesNotExist", message: "CANARY" }),
+        );
         return;
       }
       const [Successful, Failed]: [unknown[], unknown[]] = [[], []];
@@ -44,7 +51,11 @@ beforeEach(async () => {
         const answer = judge(MessageBody, tries.get(MessageBody) ?? 0);
         if (answer === "taken") {
           taken.push(MessageBody);
-          Successful.push({ Id, MessageId: `m-${Id}`, MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex") });
+          Successful.push({
+            Id,
+            MessageId: `m-${Id}`,
+            MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex"),
+          });
         } else Failed.push({ Id, Message: "CANARY", ...answer });
       }
       response.end(JSON.stringify({ Successful, Failed }));
@@ -61,7 +72,9 @@ afterEach(async () => {
 function send(names: readonly string[]) {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const client = sqsClient({ env: { AWS_REGION: "eu-west-1", AWS_ENDPOINT_URL_SQS: endpoint } });
-  const queue = createSqsQueue(`${endpoint}/123456789012/audits`, client, { sleep: async (ms) => void slept.push(ms) });
+  const queue = createSqsQueue(`${endpoint}/123456789012/audits`, client, {
+    sleep: async (ms) => void slept.push(ms),
+  });
   return queue.send(names.map((name) => ({ id: name, body: `body of ${name}` })));
 }
 const many = Array.from({ length: 25 }, (_, index) => `c${index}`);
@@ -79,7 +92,10 @@ describe("sending to SQS", () => {
   });
 
   it("what is refused for a reason that passes is sent again, and nothing else is", async () => {
-    judge = (body, tries) => (["c3", "c14"].some((name) => body.endsWith(` ${name}`)) && tries < 3 ? { Code: "InternalError", SenderFault: false } : "taken");
+    judge = (body, tries) =>
+      ["c3", "c14"].some((name) => body.endsWith(` ${name}`)) && tries < 3
+        ? { Code: "InternalError", SenderFault: false }
+        : "taken";
     expect(await send(many)).toEqual([]);
     expect(batches).toEqual([10, 10, 5, 2, 2]);
     expect(taken).toHaveLength(25);
@@ -87,9 +103,17 @@ describe("sending to SQS", () => {
   });
 
   it("what stays refused is told by its code, what is the sender's fault at once; nothing of the message", async () => {
-    judge = (body) => (body.endsWith(" c1") ? { Code: "InvalidMessageContents", SenderFault: true } : body.endsWith(" c2") ? { Code: "Service is <down>", SenderFault: false } : "taken");
+    judge = (body) =>
+      body.endsWith(" c1")
+        ? { Code: "InvalidMessageContents", SenderFault: true }
+        : body.endsWith(" c2")
+          ? { Code: "Service is <down>", SenderFault: false }
+          : "taken";
     const refused = await send(["c0", "c1", "c2"]);
-    expect(refused).toEqual([{ id: "c1", code: "InvalidMessageContents" }, { id: "c2", code: "refused" }]);
+    expect(refused).toEqual([
+      { id: "c1", code: "InvalidMessageContents" },
+      { id: "c2", code: "refused" },
+    ]);
     expect(batches).toEqual([3, 1, 1, 1]);
   });
 

@@ -14,7 +14,12 @@ beforeEach(async () => {
   for (const event of ["request", "connect"]) server.removeAllListeners(event);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  for (const [name, value] of Object.entries({ AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_EC2_METADATA_DISABLED: "true" })) vi.stubEnv(name, value);
+  for (const [name, value] of Object.entries({
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    AWS_EC2_METADATA_DISABLED: "true",
+  }))
+    vi.stubEnv(name, value);
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -28,12 +33,20 @@ describe("a role", () => {
       request.on("data", (part: Buffer) => asked.push(part.toString()));
       request.on("end", () => {
         answer.setHeader("content-type", "text/xml");
-        answer.end("<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>");
+        answer.end(
+          "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+        );
       });
     });
-    expect(await roleCredentials(ROLE, "eu-west-1", "prod", { AWS_ENDPOINT_URL_STS: url })()).toMatchObject({ accessKeyId: "ASIA", sessionToken: "token" });
+    expect(
+      await roleCredentials(ROLE, "eu-west-1", "prod", { AWS_ENDPOINT_URL_STS: url })(),
+    ).toMatchObject({ accessKeyId: "ASIA", sessionToken: "token" });
     const form = new URLSearchParams(asked.join(""));
-    expect([form.get("Action"), form.get("RoleArn"), form.get("RoleSessionName")]).toEqual(["AssumeRole", ROLE, "certkeep-prod"]);
+    expect([form.get("Action"), form.get("RoleArn"), form.get("RoleSessionName")]).toEqual([
+      "AssumeRole",
+      ROLE,
+      "certkeep-prod",
+    ]);
   });
 
   it("is asked for in the registration's region, through the proxy that the environment names", async () => {
@@ -41,7 +54,12 @@ describe("a role", () => {
       asked.push(target ?? "");
       socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
     });
-    await expect(roleCredentials(ROLE, "eu-central-1", "prod", { HTTPS_PROXY: url, AWS_REGION: "eu-west-1" })()).rejects.toMatchObject({ code: "cluster_unauthorized" });
+    await expect(
+      roleCredentials(ROLE, "eu-central-1", "prod", {
+        HTTPS_PROXY: url,
+        AWS_REGION: "eu-west-1",
+      })(),
+    ).rejects.toMatchObject({ code: "cluster_unauthorized" });
     expect(new Set(asked)).toEqual(new Set(["sts.eu-central-1.amazonaws.com:443"]));
   });
 });

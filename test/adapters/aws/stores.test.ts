@@ -10,16 +10,30 @@ import { startFakeAws, type FakeAws } from "../../support/aws.ts";
 
 blobsContract("s3, fake", async () => {
   const { world, stop } = await startFakeAws();
-  return { store: createS3Blobs("s3://my-bucket/backups", world), again: () => createS3Blobs("s3://my-bucket/backups/", world), close: stop };
+  return {
+    store: createS3Blobs("s3://my-bucket/backups", world),
+    again: () => createS3Blobs("s3://my-bucket/backups/", world),
+    close: stop,
+  };
 });
 blobsContract("secretsmanager, fake", async () => {
   const { world, stop } = await startFakeAws();
-  const open = (): ReturnType<typeof createSecretBlobs> => createSecretBlobs("secretsmanager://certkeep/prod/backups", world);
-  return { store: open(), again: open, limits: { minBytes: 1, maxBytes: MAX_SECRET_BYTES }, close: stop };
+  const open = (): ReturnType<typeof createSecretBlobs> =>
+    createSecretBlobs("secretsmanager://certkeep/prod/backups", world);
+  return {
+    store: open(),
+    again: open,
+    limits: { minBytes: 1, maxBytes: MAX_SECRET_BYTES },
+    close: stop,
+  };
 });
 statesContract("s3, fake", async () => {
   const { world, stop } = await startFakeAws();
-  return { store: createS3States("s3://my-bucket/state", world), again: () => createS3States("s3://my-bucket/state", world), close: stop };
+  return {
+    store: createS3States("s3://my-bucket/state", world),
+    again: () => createS3States("s3://my-bucket/state", world),
+    close: stop,
+  };
 });
 
 describe("a store on AWS", () => {
@@ -30,29 +44,55 @@ describe("a store on AWS", () => {
   afterEach(() => aws.stop());
 
   it("keeps copies and states under the very names that the documentation gives", async () => {
-    await createS3Blobs("s3://my-bucket/backups", aws.world).create("prod/shop/web-tls/0.json", Buffer.from("{}"));
+    await createS3Blobs("s3://my-bucket/backups", aws.world).create(
+      "prod/shop/web-tls/0.json",
+      Buffer.from("{}"),
+    );
     await createS3States("s3://my-bucket/state", aws.world).write("cluster-Prod", "{}", null);
-    await createSecretBlobs("secretsmanager://certkeep/prod/backups", aws.world).create("prod/shop/web-tls/0.json", Buffer.from("{}"));
-    expect([...aws.objects.keys()]).toEqual(["my-bucket/backups/prod/shop/web-tls/0.json", "my-bucket/state/cluster-=50rod.json"]);
+    await createSecretBlobs("secretsmanager://certkeep/prod/backups", aws.world).create(
+      "prod/shop/web-tls/0.json",
+      Buffer.from("{}"),
+    );
+    expect([...aws.objects.keys()]).toEqual([
+      "my-bucket/backups/prod/shop/web-tls/0.json",
+      "my-bucket/state/cluster-=50rod.json",
+    ]);
     expect([...aws.secrets.keys()]).toEqual(["certkeep/prod/backups/prod/shop/web-tls/0.json"]);
-    expect(aws.requests.every(({ headers }) => String(headers["user-agent"]).includes("certkeep"))).toBe(true);
+    expect(
+      aws.requests.every(({ headers }) => String(headers["user-agent"]).includes("certkeep")),
+    ).toBe(true);
   });
 
   it("asks S3 for the lock that was wanted, to the second, and for none otherwise", async () => {
-    await createS3Blobs("s3://my-bucket", aws.world, { lock: { mode: "COMPLIANCE", days: 30 }, nowMs: () => Date.UTC(2026, 10, 1) }).create("a.json", Buffer.from("x"));
+    await createS3Blobs("s3://my-bucket", aws.world, {
+      lock: { mode: "COMPLIANCE", days: 30 },
+      nowMs: () => Date.UTC(2026, 10, 1),
+    }).create("a.json", Buffer.from("x"));
     await createS3Blobs("s3://my-bucket", aws.world).create("b.json", Buffer.from("x"));
-    const [locked, free] = aws.requests.map(({ headers }) => [headers["x-amz-object-lock-mode"], headers["x-amz-object-lock-retain-until-date"]]);
+    const [locked, free] = aws.requests.map(({ headers }) => [
+      headers["x-amz-object-lock-mode"],
+      headers["x-amz-object-lock-retain-until-date"],
+    ]);
     expect(locked).toEqual(["COMPLIANCE", expect.stringMatching(/^2026-12-01T00:00:00(\.000)?Z$/)]);
     expect(free).toEqual([undefined, undefined]);
     // Encryption is the bucket's own.
-    expect(aws.requests.flatMap(({ headers }) => Object.keys(headers)).filter((name) => name.includes("server-side-encryption"))).toEqual([]);
+    expect(
+      aws.requests
+        .flatMap(({ headers }) => Object.keys(headers))
+        .filter((name) => name.includes("server-side-encryption")),
+    ).toEqual([]);
   });
 
   it("refuses what is larger than a copy can be, in both directions, without taking it into memory", async () => {
     const store = createS3Blobs("s3://my-bucket", aws.world);
-    await expect(store.create("a.json", new Uint8Array(16 * 1024 * 1024 + 1))).rejects.toMatchObject({ code: "store_full" });
+    await expect(
+      store.create("a.json", new Uint8Array(16 * 1024 * 1024 + 1)),
+    ).rejects.toMatchObject({ code: "store_full" });
     expect(aws.requests).toEqual([]);
-    aws.objects.set("my-bucket/b.json", { body: Buffer.alloc(16 * 1024 * 1024 + 1), headers: { etag: '"x"' } });
+    aws.objects.set("my-bucket/b.json", {
+      body: Buffer.alloc(16 * 1024 * 1024 + 1),
+      headers: { etag: '"x"' },
+    });
     await expect(store.read("b.json")).rejects.toMatchObject({ code: "store_damaged" });
   });
 
@@ -60,9 +100,13 @@ describe("a store on AWS", () => {
     const store = createSecretBlobs("secretsmanager://certkeep", aws.world);
     await store.create("a/b.json", Buffer.from("x"));
     for (const secret of aws.secrets.values()) secret.deleted = true;
-    await expect(store.create("a/b.json", Buffer.from("canary"))).rejects.toThrow(/^secretsmanager:\/\/certkeep\/a\/b\.json: the secret is scheduled for deletion.*restore-secret/);
+    await expect(store.create("a/b.json", Buffer.from("canary"))).rejects.toThrow(
+      /^secretsmanager:\/\/certkeep\/a\/b\.json: the secret is scheduled for deletion.*restore-secret/,
+    );
     await expect(store.read("a/b.json")).rejects.toThrow(/scheduled for deletion/);
-    await expect(createSecretValues(aws.world).read("certkeep/a/b.json")).rejects.toThrow(/scheduled for deletion/);
+    await expect(createSecretValues(aws.world).read("certkeep/a/b.json")).rejects.toThrow(
+      /scheduled for deletion/,
+    );
     for await (const { key } of store.list("")) expect(key).toBe("none");
   });
 
@@ -80,8 +124,18 @@ describe("a store on AWS", () => {
       expect(count).toBe(101);
       expect(aws.requests).toHaveLength(2);
     }
-    aws.fault(({ action }) => (action === "" ? { status: 200, body: "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>" } : { status: 200, body: '{"SecretList":[],"NextToken":"again"}' }));
-    for (const store of [blobs, secrets]) await expect(store.list("")[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "store_unavailable" });
+    aws.fault(({ action }) =>
+      action === ""
+        ? {
+            status: 200,
+            body: "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+          }
+        : { status: 200, body: '{"SecretList":[],"NextToken":"again"}' },
+    );
+    for (const store of [blobs, secrets])
+      await expect(store.list("")[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+        code: "store_unavailable",
+      });
   });
 
   it("takes no answer without an ETag: the next write would rest on it", async () => {
@@ -89,27 +143,47 @@ describe("a store on AWS", () => {
     await states.write("prod", "1", null);
     aws.fault(({ method }) => ({ status: 200, ...(method === "GET" ? { body: "1" } : {}) }));
     await expect(states.read("prod")).rejects.toMatchObject({ code: "store_unavailable" });
-    await expect(states.write("prod", "2", '"x"')).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(states.write("prod", "2", '"x"')).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
   });
 
   it("tells what the SDK itself lacks or can't reach, in words", async () => {
-    const none = { AWS_CONFIG_FILE: "/dev/null", AWS_SHARED_CREDENTIALS_FILE: "/dev/null", AWS_REGION: "", AWS_PROFILE: "", AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" };
+    const none = {
+      AWS_CONFIG_FILE: "/dev/null",
+      AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+      AWS_REGION: "",
+      AWS_PROFILE: "",
+      AWS_ACCESS_KEY_ID: "",
+      AWS_SECRET_ACCESS_KEY: "",
+    };
     const own = Object.fromEntries(Object.keys(none).map((name) => [name, process.env[name]]));
     const failure = (world: FakeAws["world"]): Promise<unknown[]> =>
-      Promise.all([createS3States("s3://my-bucket/state", world).read("prod"), createSecretValues(world).read("a")].map((call) => call.catch((error: unknown) => error)));
+      Promise.all(
+        [
+          createS3States("s3://my-bucket/state", world).read("prod"),
+          createSecretValues(world).read("a"),
+        ].map((call) => call.catch((error: unknown) => error)),
+      );
     try {
       Object.assign(process.env, none);
-      for (const error of await failure({ env: {} })) expect(String(error)).toMatch(/no region of AWS is set.*AWS_REGION/);
+      for (const error of await failure({ env: {} }))
+        expect(String(error)).toMatch(/no region of AWS is set.*AWS_REGION/);
       delete process.env["AWS_REGION"];
-      for (const error of await failure({ env: { AWS_ENDPOINT_URL: "http://127.0.0.1:1" } })) expect(String(error)).toMatch(/no region of AWS is set.*AWS_REGION/);
-      for (const error of await failure({ env: { ...aws.world.env, AWS_REGION: "eu-north-1" } })) expect(String(error)).toMatch(/no credentials for AWS were found/);
+      for (const error of await failure({ env: { AWS_ENDPOINT_URL: "http://127.0.0.1:1" } }))
+        expect(String(error)).toMatch(/no region of AWS is set.*AWS_REGION/);
+      for (const error of await failure({ env: { ...aws.world.env, AWS_REGION: "eu-north-1" } }))
+        expect(String(error)).toMatch(/no credentials for AWS were found/);
     } finally {
       for (const [name, value] of Object.entries(own)) {
         if (value === undefined) delete process.env[name];
         else process.env[name] = value;
       }
     }
-    for (const error of await failure({ env: { AWS_REGION: "eu-west-1", AWS_ENDPOINT_URL: "http://127.0.0.1:1" } })) expect(String(error)).toMatch(/nothing listens there \(ECONNREFUSED\)/);
+    for (const error of await failure({
+      env: { AWS_REGION: "eu-west-1", AWS_ENDPOINT_URL: "http://127.0.0.1:1" },
+    }))
+      expect(String(error)).toMatch(/nothing listens there \(ECONNREFUSED\)/);
   });
 
   it("lets nothing of a document into an error, whatever is answered", async () => {
@@ -130,7 +204,15 @@ describe("a store on AWS", () => {
     ];
     const echo = (body: Uint8Array): AwsAnswer[] => [
       { status: 400, body: `<Error><Code>Odd</Code><Message>${canary}</Message></Error>` },
-      { status: 400, headers: { "content-type": "application/x-amz-json-1.1" }, body: JSON.stringify({ __type: `Odd#${canary} ${canary}`, message: canary, Message: canary }) },
+      {
+        status: 400,
+        headers: { "content-type": "application/x-amz-json-1.1" },
+        body: JSON.stringify({
+          __type: `Odd#${canary} ${canary}`,
+          message: canary,
+          Message: canary,
+        }),
+      },
       { status: 404, headers: { "x-amz-request-id": `<${canary}>` }, body: canary },
       { status: 200, body },
       { status: 200, body: `{"SecretString": ${canary}` },

@@ -20,15 +20,34 @@ afterEach(() => {
 });
 
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html */
-const UNITS = ["Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Percent", "Count", "None"] as const;
+const UNITS = [
+  "Seconds",
+  "Microseconds",
+  "Milliseconds",
+  "Bytes",
+  "Kilobytes",
+  "Megabytes",
+  "Percent",
+  "Count",
+  "None",
+] as const;
 const specification = z.looseObject({
   _aws: z.looseObject({
     Timestamp: z.int().check(z.minimum(0)),
     CloudWatchMetrics: z.array(
       z.looseObject({
         Namespace: z.string().check(z.minLength(1), z.maxLength(1024)),
-        Dimensions: z.array(z.array(z.string().check(z.minLength(1), z.maxLength(250))).check(z.maxLength(30))).check(z.minLength(1)),
-        Metrics: z.array(z.looseObject({ Name: z.string().check(z.minLength(1), z.maxLength(1024)), Unit: z.optional(z.enum(UNITS)) })).check(z.maxLength(100)),
+        Dimensions: z
+          .array(z.array(z.string().check(z.minLength(1), z.maxLength(250))).check(z.maxLength(30)))
+          .check(z.minLength(1)),
+        Metrics: z
+          .array(
+            z.looseObject({
+              Name: z.string().check(z.minLength(1), z.maxLength(1024)),
+              Unit: z.optional(z.enum(UNITS)),
+            }),
+          )
+          .check(z.maxLength(100)),
       }),
     ),
   }),
@@ -50,7 +69,9 @@ describe("metrics", () => {
     expect(directive).toMatchObject({ Namespace: "Certkeep", Dimensions: [["stage"]] });
     expect(document["stage"]).toBe("prod");
     expect(document._aws.Timestamp).toBeGreaterThanOrEqual(before);
-    expect(directive?.Metrics.map(({ Name, Unit }) => [Name, Unit])).toEqual(Object.entries(METRICS));
+    expect(directive?.Metrics.map(({ Name, Unit }) => [Name, Unit])).toEqual(
+      Object.entries(METRICS),
+    );
     names.forEach((name, index) => expect(document[name]).toBe(index - 1));
     expect(Object.keys(document).toSorted()).toEqual(["_aws", "stage", ...names].toSorted());
     expect(printed).toEqual([]);
@@ -65,7 +86,18 @@ describe("metrics", () => {
     metrics.publish();
     metrics.put("AuditsIncomplete", 0);
     metrics.publish();
-    expect(lines.map((line) => JSON.parse(line) as Record<string, unknown>).map(({ AuditsFinished, AuditsIncomplete, stage }) => [AuditsFinished, AuditsIncomplete, stage])).toEqual([[250, undefined, "prod"], [undefined, 0, "prod"]]);
+    expect(
+      lines
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .map(({ AuditsFinished, AuditsIncomplete, stage }) => [
+          AuditsFinished,
+          AuditsIncomplete,
+          stage,
+        ]),
+    ).toEqual([
+      [250, undefined, "prod"],
+      [undefined, 0, "prod"],
+    ]);
     expect(printed).toEqual([]);
   });
 });
@@ -78,7 +110,16 @@ describe("a log line", () => {
     log.error("failed", { cluster: "dev", problem: "x".repeat(5_000) });
     const [info, warn, error] = printed.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(printed.every((line) => /^[^\n]+\n$/.test(line))).toBe(true);
-    expect(info).toMatchObject({ level: "INFO", message: "audit begins", cluster: "prod", receives: 1, function: "audit", stage: "prod", requestId: "r-1", service: "certkeep" });
+    expect(info).toMatchObject({
+      level: "INFO",
+      message: "audit begins",
+      cluster: "prod",
+      receives: 1,
+      function: "audit",
+      stage: "prod",
+      requestId: "r-1",
+      service: "certkeep",
+    });
     expect(info).not.toHaveProperty("none");
     expect(warn).toMatchObject({ level: "WARN", message: "late\nline" });
     expect(warn).not.toHaveProperty("cluster");

@@ -1,5 +1,17 @@
 /** What is particular to backups in a folder: modes, links, leftovers, and what a disk can do wrong. */
-import { access, chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -38,7 +50,13 @@ async function errorOf(promise: Promise<unknown>): Promise<CertkeepError> {
 test("files are 0600 and folders 0700, and no temporary file is left", async () => {
   await createFileBlobs(root).create(KEY, DOCUMENT);
   expect((await lstat(join(root, KEY))).mode & 0o777).toBe(0o600);
-  for (const path of [root, join(root, "prod"), join(root, "prod/ns"), join(root, "prod/ns/secret"), join(root, ".tmp")]) {
+  for (const path of [
+    root,
+    join(root, "prod"),
+    join(root, "prod/ns"),
+    join(root, "prod/ns/secret"),
+    join(root, ".tmp"),
+  ]) {
     expect((await lstat(path)).mode & 0o777).toBe(0o700);
   }
   expect(await readdir(join(root, ".tmp"))).toEqual([]);
@@ -51,7 +69,9 @@ test("the file is the document as it was given, where its key says", async () =>
 });
 
 test("a document counts only after the file, and the folder it is in, are on the disk", async () => {
-  const calls = await callsOf((fileSystem) => createFileBlobs(root, { fileSystem }).create(KEY, DOCUMENT));
+  const calls = await callsOf((fileSystem) =>
+    createFileBlobs(root, { fileSystem }).create(KEY, DOCUMENT),
+  );
   const write = calls.indexOf("handle.writeFile");
   const link = calls.indexOf("link");
   expect(calls.slice(write, link)).toEqual(["handle.writeFile", "handle.sync", "handle.close"]);
@@ -97,11 +117,22 @@ describe("symbolic links inside the store are refused", () => {
     await mkdir(root);
     await symlink(join(folder, "outside"), join(root, "prod"));
     const store = createFileBlobs(root);
-    const attempts = (): Promise<unknown>[] => [store.read(KEY), store.create("prod/ns/secret/w.json", DOCUMENT), store.remove(KEY), keysOf(store)];
+    const attempts = (): Promise<unknown>[] => [
+      store.read(KEY),
+      store.create("prod/ns/secret/w.json", DOCUMENT),
+      store.remove(KEY),
+      keysOf(store),
+    ];
     // At once, since one call must not take another's unfinished look at a folder for a good one; and again.
     for (const round of [1, 2]) {
       const outcomes = await Promise.allSettled(attempts());
-      expect(outcomes.map((outcome) => (outcome.status === "rejected" && outcome.reason instanceof CertkeepError ? outcome.reason.code : `${round}: none`))).toEqual(Array.from({ length: 4 }, () => "store_damaged"));
+      expect(
+        outcomes.map((outcome) =>
+          outcome.status === "rejected" && outcome.reason instanceof CertkeepError
+            ? outcome.reason.code
+            : `${round}: none`,
+        ),
+      ).toEqual(Array.from({ length: 4 }, () => "store_damaged"));
     }
     expect((await errorOf(store.read(KEY))).message).toContain(join(root, "prod"));
     expect(await readdir(join(folder, "outside", "ns", "secret"))).toEqual(["v.json"]);
@@ -130,7 +161,11 @@ describe("what a disk can do wrong is told plainly, and damages nothing", () => 
   test("a file where the store's folder should be", async () => {
     await writeFile(root, "a file");
     const store = createFileBlobs(root);
-    for (const call of [() => store.create(KEY, DOCUMENT), () => store.read(KEY), () => keysOf(store)]) {
+    for (const call of [
+      () => store.create(KEY, DOCUMENT),
+      () => store.read(KEY),
+      () => keysOf(store),
+    ]) {
       const error = await errorOf(call());
       expect(error.code).toBe("store_unavailable");
       expect(error.message).toContain(root);
@@ -153,15 +188,21 @@ describe("what a disk can do wrong is told plainly, and damages nothing", () => 
     ["ENOTSUP", "store_unavailable", "no hard links"],
     ["EWHATEVER", "store_unavailable", "EWHATEVER"],
   ])("%s at any call of a write", async (code, expected, words) => {
-    const calls = await callsOf((fileSystem) => createFileBlobs(join(folder, "counted"), { fileSystem }).create(KEY, DOCUMENT));
+    const calls = await callsOf((fileSystem) =>
+      createFileBlobs(join(folder, "counted"), { fileSystem }).create(KEY, DOCUMENT),
+    );
     for (let nth = 1; nth <= calls.length; nth += 1) {
       const path = join(folder, `failing-${nth}`);
       const outcome = await createFileBlobs(path, { fileSystem: failingFileSystem(nth, code) })
         .create(KEY, DOCUMENT)
         .catch((error: unknown) => error);
       // What can't be swept or can't be unlinked isn't worth a failure; some network disks can't sync a folder.
-      const ignored = ["unlink", "readdir"].includes(calls[nth - 1] ?? "") || (code === "ENOTSUP" && calls[nth - 1] === "handle.sync");
-      expect(outcome instanceof CertkeepError ? outcome.code : outcome).toBe(ignored && !(outcome instanceof CertkeepError) ? "created" : expected);
+      const ignored =
+        ["unlink", "readdir"].includes(calls[nth - 1] ?? "") ||
+        (code === "ENOTSUP" && calls[nth - 1] === "handle.sync");
+      expect(outcome instanceof CertkeepError ? outcome.code : outcome).toBe(
+        ignored && !(outcome instanceof CertkeepError) ? "created" : expected,
+      );
       const text = outcome instanceof CertkeepError ? outcome.message : `${path} ${words}`;
       expect(text).toContain(words);
       expect(text).toContain(path);
@@ -175,7 +216,8 @@ describe("what a disk can do wrong is told plainly, and damages nothing", () => 
   test("an unreadable file, an unreadable folder", async () => {
     await createFileBlobs(root).create(KEY, DOCUMENT);
     const denied = watchFileSystem(async (call) => {
-      if (call.name === "open" || call.name === "readdir") throw Object.assign(new Error("denied"), { code: "EACCES" });
+      if (call.name === "open" || call.name === "readdir")
+        throw Object.assign(new Error("denied"), { code: "EACCES" });
       return call.effect();
     });
     const store = createFileBlobs(root, { fileSystem: denied });
@@ -201,7 +243,11 @@ test("many copies at once share the syncs of their folder", async () => {
     return call.effect();
   });
   const store = createFileBlobs(root, { fileSystem: counting });
-  await Promise.all(Array.from({ length: 200 }, (_, index) => store.create(`prod/ns/secret/${index}.json`, DOCUMENT)));
+  await Promise.all(
+    Array.from({ length: 200 }, (_, index) =>
+      store.create(`prod/ns/secret/${index}.json`, DOCUMENT),
+    ),
+  );
   expect((await keysOf(store)).length).toBe(200);
   // One of each file; those of the folder are few.
   expect(syncs).toBeGreaterThanOrEqual(200);

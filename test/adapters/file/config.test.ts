@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -10,7 +19,12 @@ let places: ConfigPlaces;
 
 beforeEach(() => {
   root = realpathSync(mkdtempSync(join(tmpdir(), "certkeep-config-")));
-  places = { explicit: null, cwd: join(root, "work/a/b"), homeFolder: join(root, "home"), userFolder: join(root, "home/.config/certkeep") };
+  places = {
+    explicit: null,
+    cwd: join(root, "work/a/b"),
+    homeFolder: join(root, "home"),
+    userFolder: join(root, "home/.config/certkeep"),
+  };
   mkdirSync(places.cwd, { recursive: true });
 });
 
@@ -38,7 +52,12 @@ async function refusal(change: Partial<ConfigPlaces> = {}): Promise<CertkeepErro
 
 describe("where the configuration is", () => {
   it("is the nearest one upwards, then the user's, then none", async () => {
-    expect(await loadConfig(places)).toMatchObject({ file: null, registered: [], broken: [], config: { clusters: [] } });
+    expect(await loadConfig(places)).toMatchObject({
+      file: null,
+      registered: [],
+      broken: [],
+      config: { clusters: [] },
+    });
     const user = put("home/.config/certkeep/certkeep.yaml", "");
     expect((await loadConfig(places)).file).toBe(user);
     const far = put("work/certkeep.yaml", "");
@@ -54,7 +73,9 @@ describe("where the configuration is", () => {
   it("tells a named file that isn't there", async () => {
     const error = await refusal({ explicit: "x.yaml" });
     expect(error.code).toBe("config_missing");
-    expect(error.message).toBe("x.yaml: no such file; expected a certkeep.yaml. Correct --config, or make one with: certkeep init");
+    expect(error.message).toBe(
+      "x.yaml: no such file; expected a certkeep.yaml. Correct --config, or make one with: certkeep init",
+    );
   });
 
   it("tells a URL", async () => {
@@ -99,7 +120,9 @@ describe("what is wrong in it", () => {
     put("work/a/b/certkeep.yaml", "recipents: []\nbackups: {perDay: 0}\n");
     expect((await refusal()).message.split("\n")).toEqual([
       "certkeep.yaml: 2 mistakes",
-      expect.stringMatching(/^ {2}certkeep\.yaml:1:1: recipents: found .* Did you mean "recipients"\?$/),
+      expect.stringMatching(
+        /^ {2}certkeep\.yaml:1:1: recipents: found .* Did you mean "recipients"\?$/,
+      ),
       expect.stringMatching(/^ {2}certkeep\.yaml:2:19: backups\.perDay: found the number 0/),
     ]);
   });
@@ -121,11 +144,22 @@ describe("its paths", () => {
   it("begin at the file, or at home", async () => {
     const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
     put("work/roots.pem", pem);
-    put("work/certkeep.yaml", "identity: file:~/id.txt\nclusters:\n  - {name: a, kubeconfig: kube/a}\n  - {name: b, kubeconfig: ~/.kube/config}\n  - {name: c, kubeconfig: /etc/kube}\nstores: {backups: 'file:b', state: 'file:///var/state'}\nissuers: [{id: corp, anchors: roots.pem}]\n");
+    put(
+      "work/certkeep.yaml",
+      "identity: file:~/id.txt\nclusters:\n  - {name: a, kubeconfig: kube/a}\n  - {name: b, kubeconfig: ~/.kube/config}\n  - {name: c, kubeconfig: /etc/kube}\nstores: {backups: 'file:b', state: 'file:///var/state'}\nissuers: [{id: corp, anchors: roots.pem}]\n",
+    );
     const { config } = await loadConfig(places);
     expect(config.identity).toBe(`file:${root}/home/id.txt`);
-    expect(config.clusters.map(({ kubeconfig }) => kubeconfig)).toEqual([join(root, "work/kube/a"), join(root, "home/.kube/config"), "/etc/kube"]);
-    expect(config.stores).toEqual({ backups: `file:${root}/work/b`, state: "file:/var/state", registry: null });
+    expect(config.clusters.map(({ kubeconfig }) => kubeconfig)).toEqual([
+      join(root, "work/kube/a"),
+      join(root, "home/.kube/config"),
+      "/etc/kube",
+    ]);
+    expect(config.stores).toEqual({
+      backups: `file:${root}/work/b`,
+      state: "file:/var/state",
+      registry: null,
+    });
     expect(config.issuers[0]?.anchors).toEqual({ kind: "pem", pem });
   });
 
@@ -158,11 +192,15 @@ describe("registrations", () => {
     put("work/clusters/README.md", "x");
     const { config, registered, broken } = await loadConfig(places);
     expect(registered).toEqual(["prod"]);
-    expect(config.clusters.map(({ name, kubeconfig, context }) => [name, kubeconfig, context])).toEqual([
+    expect(
+      config.clusters.map(({ name, kubeconfig, context }) => [name, kubeconfig, context]),
+    ).toEqual([
       ["own", null, null],
       ["prod", join(root, "work/prod.kubeconfig"), "reader"],
     ]);
-    expect(Object.fromEntries(broken.map(({ name, error }) => [name, error.message.split("\n").at(-1)]))).toEqual({
+    expect(
+      Object.fromEntries(broken.map(({ name, error }) => [name, error.message.split("\n").at(-1)])),
+    ).toEqual({
       slip: expect.stringContaining('Did you mean "kubeconfig"?'),
       own: expect.stringContaining("a second cluster own"),
       Bad_name: expect.stringContaining("no cluster's name"),

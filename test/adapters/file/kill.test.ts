@@ -25,7 +25,8 @@ beforeAll(async () => {
   await createFileBlobs(join(template, "blobs")).create("prod/ns/secret/old.json", OLD);
   const states = createFileStates(join(template, "states"));
   let revision: string | null = null;
-  for (let count = 0; count < KEPT_REVISIONS; count += 1) revision = await states.write("prod", '"old"', revision);
+  for (let count = 0; count < KEPT_REVISIONS; count += 1)
+    revision = await states.write("prod", '"old"', revision);
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -48,7 +49,10 @@ async function expectWhole(path: string): Promise<void> {
   const listed: string[] = [];
   for await (const entry of blobs.list("")) listed.push(`${entry.key} ${entry.sizeBytes}`);
   const created = listed.some((line) => line.includes("new.json"));
-  expect(listed.toSorted()).toEqual([...(created ? ["prod/ns/secret/new.json 100000"] : []), "prod/ns/secret/old.json 3"]);
+  expect(listed.toSorted()).toEqual([
+    ...(created ? ["prod/ns/secret/new.json 100000"] : []),
+    "prod/ns/secret/old.json 3",
+  ]);
   const read = await blobs.read("prod/ns/secret/new.json");
   expect(read === null ? null : Buffer.from(read).equals(NEW)).toBe(created ? true : null);
   expect(Buffer.from((await blobs.read("prod/ns/secret/old.json")) ?? []).equals(OLD)).toBe(true);
@@ -64,7 +68,16 @@ async function expectWhole(path: string): Promise<void> {
 
 test("at every call, none after it taking effect", async () => {
   const calls = await callsOf(async (fileSystem) => work(await copyOf("counted"), fileSystem));
-  expect(calls).toEqual(expect.arrayContaining(["open", "handle.writeFile", "handle.sync", "link", "unlink", "readdir"]));
+  expect(calls).toEqual(
+    expect.arrayContaining([
+      "open",
+      "handle.writeFile",
+      "handle.sync",
+      "link",
+      "unlink",
+      "readdir",
+    ]),
+  );
   for (let nth = 1; nth <= calls.length; nth += 1) {
     for (const half of calls[nth - 1] === "handle.writeFile" ? [false, true] : [false]) {
       const path = await copyOf(`dying-${nth}-${half}`);
@@ -77,13 +90,18 @@ test("at every call, none after it taking effect", async () => {
 test("by SIGKILL at every call that writes", { timeout: 120_000 }, async () => {
   const calls = await callsOf(async (fileSystem) => work(await copyOf("counted-2"), fileSystem));
   const deaths = calls.flatMap((name, index) => {
-    if (name === "handle.writeFile") return [[index + 1, "whole"] as const, [index + 1, "half"] as const];
+    if (name === "handle.writeFile")
+      return [[index + 1, "whole"] as const, [index + 1, "half"] as const];
     return ["handle.sync", "link", "unlink"].includes(name) ? [[index + 1, "whole"] as const] : [];
   });
   const die = async ([nth, how]: readonly [number, string]): Promise<void> => {
     const path = await copyOf(`killed-${nth}-${how}`);
     const victim = fileURLToPath(new URL("./victim.ts", import.meta.url));
-    const child = spawn(process.execPath, [victim, join(path, "blobs"), join(path, "states"), String(nth), how], { stdio: "ignore" });
+    const child = spawn(
+      process.execPath,
+      [victim, join(path, "blobs"), join(path, "states"), String(nth), how],
+      { stdio: "ignore" },
+    );
     const signal = await new Promise((resolve) => {
       child.once("exit", (_, by) => resolve(by));
     });
@@ -91,5 +109,6 @@ test("by SIGKILL at every call that writes", { timeout: 120_000 }, async () => {
     await expectWhole(path);
   };
   expect(deaths.length).toBeGreaterThan(8);
-  for (let at = 0; at < deaths.length; at += 4) await Promise.all(deaths.slice(at, at + 4).map(die));
+  for (let at = 0; at < deaths.length; at += 4)
+    await Promise.all(deaths.slice(at, at + 4).map(die));
 });

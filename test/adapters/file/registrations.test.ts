@@ -1,5 +1,16 @@
 /** Registrations on disk: credentials for one's own eyes, out of any commit, and never two writers' mixture. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -18,10 +29,19 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const kubeconfigs = (): string[] => readdirSync(folder).filter((file) => file.endsWith(".kubeconfig"));
-const places = (): Parameters<typeof loadConfig>[0] => ({ explicit: null, cwd: root, homeFolder: root, userFolder: join(root, "user") });
+const kubeconfigs = (): string[] =>
+  readdirSync(folder).filter((file) => file.endsWith(".kubeconfig"));
+const places = (): Parameters<typeof loadConfig>[0] => ({
+  explicit: null,
+  cwd: root,
+  homeFolder: root,
+  userFolder: join(root, "user"),
+});
 
-const NEXT: NextRegistration = { credentials: { read: "canary", restore: null }, text: ({ read }) => `kubeconfig: ${read}\n` };
+const NEXT: NextRegistration = {
+  credentials: { read: "canary", restore: null },
+  text: ({ read }) => `kubeconfig: ${read}\n`,
+};
 
 registrationsContract("files", async () => {
   const path = mkdtempSync(join(tmpdir(), "certkeep-registrations-"));
@@ -29,9 +49,14 @@ registrationsContract("files", async () => {
     registrations: createRegistrationFiles(path),
     again: () => createRegistrationFiles(path),
     credential: async (name, bearer) => {
-      if (!existsSync(join(path, `${name}.yaml`))) return readdirSync(path).some((file) => file.startsWith(`${name}.`)) ? "left" : null;
+      if (!existsSync(join(path, `${name}.yaml`)))
+        return readdirSync(path).some((file) => file.startsWith(`${name}.`)) ? "left" : null;
       const parsed = parseRegistration(readFileSync(join(path, `${name}.yaml`), "utf8"), "f");
-      const file = parsed.ok ? (bearer === "read" ? parsed.entry.kubeconfig : parsed.entry.restoreKubeconfig) : null;
+      const file = parsed.ok
+        ? bearer === "read"
+          ? parsed.entry.kubeconfig
+          : parsed.entry.restoreKubeconfig
+        : null;
       return file === null ? null : readFileSync(join(path, file), "utf8");
     },
     close: async () => rmSync(path, { recursive: true, force: true }),
@@ -68,7 +93,9 @@ describe("registrations", () => {
     mkdirSync(join(root, ".git"));
     mkdirSync(folder);
     writeFileSync(join(folder, ".gitignore"), "node_modules\n");
-    await expect(createRegistrationFiles(folder).write("prod", null, NEXT)).rejects.toMatchObject({ code: "config_invalid" });
+    await expect(createRegistrationFiles(folder).write("prod", null, NEXT)).rejects.toMatchObject({
+      code: "config_invalid",
+    });
     expect(readdirSync(folder)).toEqual([".gitignore"]);
   });
 
@@ -97,22 +124,31 @@ describe("the configuration", () => {
     for (const file of ["r", "w"]) writeFileSync(join(folder, file), "", { mode: 0o600 });
     writeFileSync(join(folder, "prod.yaml"), "kubeconfig: r\nrestoreKubeconfig: w\n");
     writeFileSync(join(root, "certkeep.yaml"), "");
-    expect((await loadConfig(places())).config.clusters).toMatchObject([{ name: "prod", kubeconfig: join(folder, "r"), restoreKubeconfig: join(folder, "w") }]);
+    expect((await loadConfig(places())).config.clusters).toMatchObject([
+      { name: "prod", kubeconfig: join(folder, "r"), restoreKubeconfig: join(folder, "w") },
+    ]);
     chmodSync(join(folder, "w"), 0o644);
-    expect((await loadConfig(places())).broken.map(({ error }) => error.message)).toEqual([expect.stringContaining("others may read or write (mode 644)")]);
+    expect((await loadConfig(places())).broken.map(({ error }) => error.message)).toEqual([
+      expect.stringContaining("others may read or write (mode 644)"),
+    ]);
   });
 
   it("refuses one role for two registrations of one EKS name", async () => {
     mkdirSync(folder);
     writeFileSync(join(root, "certkeep.yaml"), "");
-    const eks = (cluster: string, role: string): string => `eks: {cluster: ${cluster}, region: eu-west-1, role: "arn:aws:iam::123456789012:role/${role}"}\n`;
+    const eks = (cluster: string, role: string): string =>
+      `eks: {cluster: ${cluster}, region: eu-west-1, role: "arn:aws:iam::123456789012:role/${role}"}\n`;
     writeFileSync(join(folder, "a.yaml"), eks("prod", "one"));
     writeFileSync(join(folder, "b.yaml"), eks("prod", "one"));
     writeFileSync(join(folder, "c.yaml"), eks("prod", "two"));
     writeFileSync(join(folder, "d.yaml"), eks("other", "one"));
     const { registered, broken } = await loadConfig(places());
     expect(registered).toEqual(["a", "c", "d"]);
-    expect(broken.map(({ name, error }) => `${name}: ${error.message}`)).toEqual([expect.stringMatching(/^b: .*eks\.role: found the EKS name and the role of cluster a|^b: .*the EKS name and the role of cluster a/)]);
+    expect(broken.map(({ name, error }) => `${name}: ${error.message}`)).toEqual([
+      expect.stringMatching(
+        /^b: .*eks\.role: found the EKS name and the role of cluster a|^b: .*the EKS name and the role of cluster a/,
+      ),
+    ]);
     expect(existsSync(join(folder, "b.yaml"))).toBe(true);
   });
 });
@@ -123,25 +159,54 @@ describe("the text of a registration", () => {
     restoreKubeconfig: null,
     plan: { parts: ["secrets", "diagnosis"], namespaces: ["shop"], secrets: [] },
     eks: null,
-    access: { kind: "token", parts: ["secrets", "diagnosis"], since: "2026-11-23T20:00:00Z", broad: false },
+    access: {
+      kind: "token",
+      parts: ["secrets", "diagnosis"],
+      since: "2026-11-23T20:00:00Z",
+      broad: false,
+    },
     schema: null,
   };
 
   it("is one that reads back", () => {
-    expect(parseRegistration(registrationText(null, fields) ?? "", "prod.yaml")).toMatchObject({ ok: true, entry: { kubeconfig: fields.kubeconfig, restoreKubeconfig: null, namespaces: ["shop"], access: fields.access } });
+    expect(parseRegistration(registrationText(null, fields) ?? "", "prod.yaml")).toMatchObject({
+      ok: true,
+      entry: {
+        kubeconfig: fields.kubeconfig,
+        restoreKubeconfig: null,
+        namespaces: ["shop"],
+        access: fields.access,
+      },
+    });
   });
 
   it("keeps the comments and settings of its owner", () => {
-    const before = "# ours\nselector: team=web # since spring\ncontext: old\nkubeconfig: old.kubeconfig\nnamespaces: [a, b]\n";
+    const before =
+      "# ours\nselector: team=web # since spring\ncontext: old\nkubeconfig: old.kubeconfig\nnamespaces: [a, b]\n";
     const after = registrationText(before, fields) ?? "";
     expect(after).toContain("# ours");
     expect(after).toContain("selector: team=web # since spring");
-    expect(parseRegistration(after, "prod.yaml")).toMatchObject({ ok: true, entry: { selector: "team=web", context: null, kubeconfig: fields.kubeconfig, namespaces: ["shop"] } });
+    expect(parseRegistration(after, "prod.yaml")).toMatchObject({
+      ok: true,
+      entry: {
+        selector: "team=web",
+        context: null,
+        kubeconfig: fields.kubeconfig,
+        namespaces: ["shop"],
+      },
+    });
   });
 
   it("by name looks for nothing", () => {
-    const named = registrationText(null, { ...fields, plan: { parts: ["named"], namespaces: [], secrets: [{ namespace: "shop", name: "web" }] } }) ?? "";
-    expect(parseRegistration(named, "prod.yaml")).toMatchObject({ ok: true, entry: { namespaces: [], secrets: [{ namespace: "shop", name: "web" }] } });
+    const named =
+      registrationText(null, {
+        ...fields,
+        plan: { parts: ["named"], namespaces: [], secrets: [{ namespace: "shop", name: "web" }] },
+      }) ?? "";
+    expect(parseRegistration(named, "prod.yaml")).toMatchObject({
+      ok: true,
+      entry: { namespaces: [], secrets: [{ namespace: "shop", name: "web" }] },
+    });
   });
 
   it("is none where what is there can't be completed", () => {

@@ -20,7 +20,11 @@ const TEXT = formatState(emptyState("prod", "prod", "https://127.0.0.1:6443"));
 async function writeMany(store: StateStore, count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) {
     const stored = await store.read("prod");
-    await store.write("prod", TEXT.replace('"title":"prod"', `"title":"${index}"`), stored?.revision ?? null);
+    await store.write(
+      "prod",
+      TEXT.replace('"title":"prod"', `"title":"${index}"`),
+      stored?.revision ?? null,
+    );
   }
 }
 
@@ -76,7 +80,9 @@ describe("a damaged newest revision", () => {
     await rename(newest, `${newest}.damaged`);
     const stored = await createFileStates(root).read("prod");
     expect(stored?.text).toContain('"title":"1"');
-    expect(await createFileStates(root).write("prod", TEXT, stored?.revision ?? null)).not.toBeNull();
+    expect(
+      await createFileStates(root).write("prod", TEXT, stored?.revision ?? null),
+    ).not.toBeNull();
   });
 
   test("with a flipped bit anywhere is told", async () => {
@@ -88,10 +94,12 @@ describe("a damaged newest revision", () => {
       const damaged = Buffer.from(whole);
       damaged[at] = (damaged[at] ?? 0) ^ 1;
       await writeFile(newest, damaged);
-      await createFileStates(root).read("prod").then(
-        () => accepted.push(at),
-        () => undefined,
-      );
+      await createFileStates(root)
+        .read("prod")
+        .then(
+          () => accepted.push(at),
+          () => undefined,
+        );
     }
     expect(accepted).toEqual([]);
   });
@@ -100,9 +108,13 @@ describe("a damaged newest revision", () => {
     await writeMany(createFileStates(root), 3);
     await writeFile(join(root, "prod", "0000000003.json"), "{");
     await writeFile(join(root, "prod", "0000000002.json"), "");
-    expect((await errorOf(createFileStates(root).read("prod"))).message).toContain("0000000001.json");
+    expect((await errorOf(createFileStates(root).read("prod"))).message).toContain(
+      "0000000001.json",
+    );
     await writeFile(join(root, "prod", "0000000001.json"), "x");
-    expect((await errorOf(createFileStates(root).read("prod"))).message).toContain("No older revision is whole");
+    expect((await errorOf(createFileStates(root).read("prod"))).message).toContain(
+      "No older revision is whole",
+    );
   });
 
   test("a damaged older one is in nobody's way", async () => {
@@ -156,15 +168,23 @@ test("a reader whose revision is removed while it reads starts anew", async () =
   expect((await slow.read("prod"))?.revision).toBe(String(KEPT_REVISIONS + 2));
 });
 
-test.each(["ENOSPC", "EACCES", "EROFS"])("%s at any call of a write leaves a whole document", async (code) => {
-  await writeMany(createFileStates(root), KEPT_REVISIONS);
-  const write = async (store: StateStore): Promise<unknown> => store.write("prod", '"new"', (await store.read("prod"))?.revision ?? null);
-  const calls = await callsOf((fileSystem) => write(createFileStates(root, { fileSystem })));
-  for (let nth = 1; nth <= calls.length; nth += 1) {
-    const outcome = await write(createFileStates(root, { fileSystem: failingFileSystem(nth, code) })).catch((error: unknown) => error);
-    expect(typeof outcome === "string" || outcome instanceof CertkeepError).toBe(true);
-    const stored = await createFileStates(root).read("prod");
-    expect(stored).not.toBeNull();
-    expect(await createFileStates(root).write("prod", TEXT, stored?.revision ?? null)).not.toBeNull();
-  }
-});
+test.each(["ENOSPC", "EACCES", "EROFS"])(
+  "%s at any call of a write leaves a whole document",
+  async (code) => {
+    await writeMany(createFileStates(root), KEPT_REVISIONS);
+    const write = async (store: StateStore): Promise<unknown> =>
+      store.write("prod", '"new"', (await store.read("prod"))?.revision ?? null);
+    const calls = await callsOf((fileSystem) => write(createFileStates(root, { fileSystem })));
+    for (let nth = 1; nth <= calls.length; nth += 1) {
+      const outcome = await write(
+        createFileStates(root, { fileSystem: failingFileSystem(nth, code) }),
+      ).catch((error: unknown) => error);
+      expect(typeof outcome === "string" || outcome instanceof CertkeepError).toBe(true);
+      const stored = await createFileStates(root).read("prod");
+      expect(stored).not.toBeNull();
+      expect(
+        await createFileStates(root).write("prod", TEXT, stored?.revision ?? null),
+      ).not.toBeNull();
+    }
+  },
+);

@@ -13,7 +13,10 @@ const fileSystem = watchFileSystem(async (call) => {
   return new Promise(() => undefined);
 });
 
-await createFileBlobs(blobs, { fileSystem }).create("prod/ns/secret/new.json", Buffer.alloc(100_000, "n"));
+await createFileBlobs(blobs, { fileSystem }).create(
+  "prod/ns/secret/new.json",
+  Buffer.alloc(100_000, "n"),
+);
 const store = createFileStates(states, { fileSystem });
 const stored = await store.read("prod");
 await store.write("prod", '"new"', stored?.revision ?? null);

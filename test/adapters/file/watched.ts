@@ -16,7 +16,11 @@ export type Around = (call: WatchedCall) => Promise<unknown>;
 
 export function watchFileSystem(around: Around): FileSystem {
   let nth = 0;
-  const watch = <T extends object>(target: T, prefix: string, wrapResult: (result: unknown) => unknown): T =>
+  const watch = <T extends object>(
+    target: T,
+    prefix: string,
+    wrapResult: (result: unknown) => unknown,
+  ): T =>
     new Proxy(target, {
       get(from, property) {
         const member: unknown = Reflect.get(from, property);
@@ -28,14 +32,20 @@ export function watchFileSystem(around: Around): FileSystem {
           const bytes = args[0];
           const half =
             name === "handle.writeFile" && bytes instanceof Uint8Array
-              ? () => Promise.resolve(Reflect.apply(member, from, [bytes.subarray(0, bytes.byteLength >> 1)]))
+              ? () =>
+                  Promise.resolve(
+                    Reflect.apply(member, from, [bytes.subarray(0, bytes.byteLength >> 1)]),
+                  )
               : null;
           return wrapResult(await around({ name, nth, effect, half }));
         };
       },
     });
-  const isHandle = (result: unknown): result is FileHandle => typeof result === "object" && result !== null && "sync" in result;
-  return watch(NODE_FILE_SYSTEM, "", (result) => (isHandle(result) ? watch(result, "handle.", (inner) => inner) : result));
+  const isHandle = (result: unknown): result is FileHandle =>
+    typeof result === "object" && result !== null && "sync" in result;
+  return watch(NODE_FILE_SYSTEM, "", (result) =>
+    isHandle(result) ? watch(result, "handle.", (inner) => inner) : result,
+  );
 }
 
 /** Every call before `nth` works; then all is over: the n-th has no effect or half of one, and none after it has any. */
@@ -60,7 +70,9 @@ export function failingFileSystem(nth: number, code: string): FileSystem {
 }
 
 /** Counts the calls that `body` makes, by name. */
-export async function callsOf(body: (fileSystem: FileSystem) => Promise<unknown>): Promise<readonly string[]> {
+export async function callsOf(
+  body: (fileSystem: FileSystem) => Promise<unknown>,
+): Promise<readonly string[]> {
   const names: string[] = [];
   await body(
     watchFileSystem((call) => {

@@ -15,7 +15,14 @@ function credential(status: object): string {
   return `echo '${JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status })}'`;
 }
 
-const user = (command: string, more: object = {}): object => ({ exec: { apiVersion: "client.authentication.k8s.io/v1", command, interactiveMode: "Never", ...more } });
+const user = (command: string, more: object = {}): object => ({
+  exec: {
+    apiVersion: "client.authentication.k8s.io/v1",
+    command,
+    interactiveMode: "Never",
+    ...more,
+  },
+});
 const path = process.env["PATH"] ?? "";
 
 let environment: Record<string, string>;
@@ -26,10 +33,25 @@ beforeAll(() => {
 describe("a credential plugin", () => {
   test("gets its arguments, its environment and what it may know; its token is used", async () => {
     const at = folder();
-    const command = plugin(at, `printf '%s|%s|%s|%s' "$1" "$FROM_US" "$OWN" "$KUBERNETES_EXEC_INFO" > ${at}/seen; ${credential({ token: "from-plugin" })}`);
-    const connection = await connectionTo({ server: SERVER, user: user(command, { args: ["a b"], env: [{ name: "OWN", value: "own" }], provideClusterInfo: true }) }, { environment });
+    const command = plugin(
+      at,
+      `printf '%s|%s|%s|%s' "$1" "$FROM_US" "$OWN" "$KUBERNETES_EXEC_INFO" > ${at}/seen; ${credential({ token: "from-plugin" })}`,
+    );
+    const connection = await connectionTo(
+      {
+        server: SERVER,
+        user: user(command, {
+          args: ["a b"],
+          env: [{ name: "OWN", value: "own" }],
+          provideClusterInfo: true,
+        }),
+      },
+      { environment },
+    );
     expect(connection.usesExec).toBe(true);
-    expect((await connection.credentials()).headers).toEqual({ authorization: "Bearer from-plugin" });
+    expect((await connection.credentials()).headers).toEqual({
+      authorization: "Bearer from-plugin",
+    });
     const [first, fromUs, own, info] = readFileSync(`${at}/seen`, "utf8").split("|");
     expect([first, fromUs, own]).toEqual(["a b", "yes", "own"]);
     expect(JSON.parse(info ?? "")).toMatchObject({
@@ -41,9 +63,15 @@ describe("a credential plugin", () => {
 
   test("is run once while its credential lasts, by several at once too, and again before it ends or where it was refused", async () => {
     const at = folder();
-    const command = plugin(at, `echo x >> ${at}/runs; ${credential({ token: "t", expirationTimestamp: "2026-01-01T00:10:00Z" })}`);
+    const command = plugin(
+      at,
+      `echo x >> ${at}/runs; ${credential({ token: "t", expirationTimestamp: "2026-01-01T00:10:00Z" })}`,
+    );
     let nowMs = Date.parse("2026-01-01T00:00:00Z");
-    const connection = await connectionTo({ server: SERVER, user: user(command) }, { environment, nowMs: () => nowMs });
+    const connection = await connectionTo(
+      { server: SERVER, user: user(command) },
+      { environment, nowMs: () => nowMs },
+    );
     const runs = (): number => readFileSync(`${at}/runs`, "utf8").length / 2;
     await Promise.all([connection.credentials(), connection.credentials()]);
     nowMs = Date.parse("2026-01-01T00:09:29Z");
@@ -59,17 +87,30 @@ describe("a credential plugin", () => {
   });
 
   test("may give a client certificate instead", async () => {
-    const command = plugin(folder(), credential({ clientCertificateData: "CERT", clientKeyData: "KEY" }));
+    const command = plugin(
+      folder(),
+      credential({ clientCertificateData: "CERT", clientKeyData: "KEY" }),
+    );
     const connection = await connectionTo({ server: SERVER, user: user(command) }, { environment });
-    expect(await connection.credentials()).toEqual({ headers: {}, clientPair: { cert: "CERT", key: "KEY" } });
+    expect(await connection.credentials()).toEqual({
+      headers: {},
+      clientPair: { cert: "CERT", key: "KEY" },
+    });
   });
 
   test("with a relative path begins at the kubeconfig's folder; a bare name is looked for on PATH", async () => {
     const at = folder();
     plugin(at, credential({ token: "relative" }));
-    const relative = await connectionTo({ server: SERVER, user: user("./plugin") }, { environment }, `${at}/config`);
+    const relative = await connectionTo(
+      { server: SERVER, user: user("./plugin") },
+      { environment },
+      `${at}/config`,
+    );
     expect((await relative.credentials()).headers).toEqual({ authorization: "Bearer relative" });
-    const bare = await connectionTo({ server: SERVER, user: user("plugin") }, { environment: { PATH: `${at}:${path}` } });
+    const bare = await connectionTo(
+      { server: SERVER, user: user("plugin") },
+      { environment: { PATH: `${at}:${path}` } },
+    );
     expect((await bare.credentials()).headers).toEqual({ authorization: "Bearer relative" });
   });
 
@@ -78,16 +119,39 @@ describe("a credential plugin", () => {
     ["that fails", "echo canary-key; exit 3", "cluster_unauthorized", "failed (exit code 3)"],
     ["that dies", "kill -9 $$", "cluster_unauthorized", "failed (signal SIGKILL)"],
     ["that prints no JSON", "echo canary-key", "cluster_unauthorized", "gave no ExecCredential"],
-    ["that prints another kind", `echo '{"kind":"Other","status":{"token":"canary-key"}}'`, "cluster_unauthorized", "gave no ExecCredential"],
-    ["without a token", credential({ token: "" }), "cluster_unauthorized", "gave no ExecCredential"],
+    [
+      "that prints another kind",
+      `echo '{"kind":"Other","status":{"token":"canary-key"}}'`,
+      "cluster_unauthorized",
+      "gave no ExecCredential",
+    ],
+    [
+      "without a token",
+      credential({ token: "" }),
+      "cluster_unauthorized",
+      "gave no ExecCredential",
+    ],
     ["that never ends", "exec sleep 30", "cluster_unauthorized", "gave no credential within 0.2 s"],
-    ["that leaves a child behind", "sleep 3 & wait", "cluster_unauthorized", "gave no credential within 0.2 s"],
-    ["that writes for ever", "while :; do echo canary-key-canary-key-canary-key-canary-key; done | head -c 3000000; exec sleep 9", "cluster_unauthorized", ""],
+    [
+      "that leaves a child behind",
+      "sleep 3 & wait",
+      "cluster_unauthorized",
+      "gave no credential within 0.2 s",
+    ],
+    [
+      "that writes for ever",
+      "while :; do echo canary-key-canary-key-canary-key-canary-key; done | head -c 3000000; exec sleep 9",
+      "cluster_unauthorized",
+      "",
+    ],
   ])("%s is told in words, without its output", async (_, script, code, words) => {
     const at = folder();
     const command = script === "" ? `${at}/plugin` : plugin(at, script);
     const execTimeoutMs = script.includes("head") ? 5_000 : script.includes("sleep") ? 200 : 5_000;
-    const connection = await connectionTo({ server: SERVER, user: user(command, { installHint: "get it\u001b[31m there" }) }, { environment, execTimeoutMs });
+    const connection = await connectionTo(
+      { server: SERVER, user: user(command, { installHint: "get it\u001b[31m there" }) },
+      { environment, execTimeoutMs },
+    );
     const began = Date.now();
     const failure = await failureOf(connection.credentials());
     expect(failure.code).toBe(code);
@@ -100,7 +164,9 @@ describe("a credential plugin", () => {
   test("is refused where programs aren't to be run, and isn't run", async () => {
     const at = folder();
     const command = plugin(at, `touch ${at}/ran; ${credential({ token: "t" })}`);
-    const failure = await failureOf(connectionTo({ server: SERVER, user: user(command) }, { environment, allowExec: false }));
+    const failure = await failureOf(
+      connectionTo({ server: SERVER, user: user(command) }, { environment, allowExec: false }),
+    );
     expect(failure.code).toBe("kubeconfig_invalid");
     expect(failure.message).toContain("programs aren't run from here");
     expect(existsSync(`${at}/ran`)).toBe(false);

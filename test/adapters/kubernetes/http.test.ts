@@ -3,9 +3,25 @@ import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
-import { BodyTooLarge, type HttpOptions, createHttpClient, parseRetryAfterMs } from "../../../lib/adapters/kubernetes/http.ts";
+import {
+  BodyTooLarge,
+  type HttpOptions,
+  createHttpClient,
+  parseRetryAfterMs,
+} from "../../../lib/adapters/kubernetes/http.ts";
 import { CertkeepError } from "../../../lib/error.ts";
-import { type Handler, answerJson, authority, connectionTo, createAuthority, failureOf, folder, listen, put, startStub } from "./support.ts";
+import {
+  type Handler,
+  answerJson,
+  authority,
+  connectionTo,
+  createAuthority,
+  failureOf,
+  folder,
+  listen,
+  put,
+  startStub,
+} from "./support.ts";
 
 const REQUEST = { method: "GET", path: "/x", accept: "application/json" } as const;
 
@@ -47,7 +63,9 @@ describe("retries", () => {
   });
 
   test("a server that wants to be left alone for longer than the cap is given up", async () => {
-    const { send, stub } = await clientOf((_, response) => answerJson(response, 503, {}, { "retry-after": "31" }));
+    const { send, stub } = await clientOf((_, response) =>
+      answerJson(response, 503, {}, { "retry-after": "31" }),
+    );
     expect((await send(REQUEST)).status).toBe(503);
     expect(stub.seen).toHaveLength(1);
   });
@@ -58,7 +76,8 @@ describe("retries", () => {
     expect(parseRetryAfterMs("Mon, 23 Nov 2026 09:00:00 GMT", now)).toBe(0);
     expect(parseRetryAfterMs("12", now)).toBe(12_000);
     expect(parseRetryAfterMs("2026", now)).toBe(2_026_000);
-    for (const other of ["-1", "1.5", "2026-11-23", "soon", "", "99999999999"]) expect(parseRetryAfterMs(other, now)).toBeNull();
+    for (const other of ["-1", "1.5", "2026-11-23", "soon", "", "99999999999"])
+      expect(parseRetryAfterMs(other, now)).toBeNull();
   });
 
   test("a connection cut in the body is asked again", async () => {
@@ -86,7 +105,9 @@ describe("retries", () => {
 
   test("a write is sent again after a 429, but neither after a 500 nor after a cut", async () => {
     const post = { ...REQUEST, method: "POST", body: "{}" } as const;
-    const first = await clientOf((_, response, nth) => answerJson(response, nth === 1 ? 429 : 500, {}));
+    const first = await clientOf((_, response, nth) =>
+      answerJson(response, nth === 1 ? 429 : 500, {}),
+    );
     expect((await first.send(post)).status).toBe(500);
     expect(first.stub.seen).toHaveLength(2);
     const second = await clientOf((_, response) => void response.destroy());
@@ -105,17 +126,22 @@ describe("deadlines", () => {
   });
 
   test("a body that trickles for ever ends at the same deadline", async () => {
-    const { send } = await clientOf((_, response) => {
-      response.writeHead(200);
-      const timer = setInterval(() => response.write(" "), 10);
-      response.on("close", () => clearInterval(timer));
-    }, { requestTimeoutMs: 800 });
+    const { send } = await clientOf(
+      (_, response) => {
+        response.writeHead(200);
+        const timer = setInterval(() => response.write(" "), 10);
+        response.on("close", () => clearInterval(timer));
+      },
+      { requestTimeoutMs: 800 },
+    );
     expect((await failureOf(send(REQUEST))).message).toContain("didn't send its whole answer");
   });
 
   test("a server that accepts and never shakes hands costs the connect deadline", async () => {
     const port = await listen(createServer(() => undefined));
-    const { send } = client(await connectionTo({ server: `https://127.0.0.1:${port}` }), { connectTimeoutMs: 60 });
+    const { send } = client(await connectionTo({ server: `https://127.0.0.1:${port}` }), {
+      connectTimeoutMs: 60,
+    });
     const failure = await failureOf(send(REQUEST));
     expect(failure).toMatchObject({ code: "cluster_timeout" });
     expect(failure.message).toContain("couldn't be connected to");
@@ -129,8 +155,12 @@ describe("deadlines", () => {
     controller.abort();
     expect((await hanging).code).toBe("deadline");
     const waiting = new AbortController();
-    const stub = await startStub((_, response) => answerJson(response, 503, {}, { "retry-after": "20" }));
-    const http = createHttpClient(await connectionTo({ server: stub.server }), { signal: waiting.signal });
+    const stub = await startStub((_, response) =>
+      answerJson(response, 503, {}, { "retry-after": "20" }),
+    );
+    const http = createHttpClient(await connectionTo({ server: stub.server }), {
+      signal: waiting.signal,
+    });
     const promise = failureOf(http.send(REQUEST));
     await wait(50);
     waiting.abort(new CertkeepError("deadline", { where: "run", found: "over" }));
@@ -148,7 +178,9 @@ describe("answers", () => {
       response.writeHead(200, { "content-encoding": "gzip" });
       response.end(gzipSync(Buffer.alloc(5_000_000)));
     });
-    await expect(bomb.send({ ...REQUEST, maxBodyBytes: 1_000_000 })).rejects.toBeInstanceOf(BodyTooLarge);
+    await expect(bomb.send({ ...REQUEST, maxBodyBytes: 1_000_000 })).rejects.toBeInstanceOf(
+      BodyTooLarge,
+    );
   });
 
   test("gzip isn't asked for on the loopback, and is understood where it comes", async () => {
@@ -183,7 +215,9 @@ describe("answers", () => {
 
   test("what is no HTTP is told as that", async () => {
     const stub = await startStub((request) => void request.socket.end("SSH-2.0-OpenSSH\r\n\r\n"));
-    const failure = await failureOf(client(await connectionTo({ server: stub.server })).send(REQUEST));
+    const failure = await failureOf(
+      client(await connectionTo({ server: stub.server })).send(REQUEST),
+    );
     expect(failure.code).toBe("cluster_answer_invalid");
   });
 
@@ -195,14 +229,17 @@ describe("answers", () => {
 
   test("no more requests at a time than allowed", async () => {
     let [open, most] = [0, 0];
-    const { send } = await clientOf((_, response) => {
-      open += 1;
-      most = Math.max(most, open);
-      setTimeout(() => {
-        open -= 1;
-        answerJson(response, 200, {});
-      }, 10);
-    }, { concurrency: 3 });
+    const { send } = await clientOf(
+      (_, response) => {
+        open += 1;
+        most = Math.max(most, open);
+        setTimeout(() => {
+          open -= 1;
+          answerJson(response, 200, {});
+        }, 10);
+      },
+      { concurrency: 3 },
+    );
     await Promise.all(Array.from({ length: 12 }, () => send(REQUEST)));
     expect(most).toBe(3);
   });
@@ -210,28 +247,71 @@ describe("answers", () => {
 
 describe("the network and TLS, in words", () => {
   const cases: readonly [string, () => Promise<Connection>, string, string][] = [
-    ["nothing listens", async () => connectionTo({ server: `https://127.0.0.1:1` }), "cluster_unreachable", "connection refused"],
-    ["no such name", async () => connectionTo({ server: "https://certkeep-test.invalid" }), "cluster_unreachable", "DNS"],
-    ["another authority", async () => {
-      const stub = await startStub((_, response) => answerJson(response, 200, {}));
-      return connectionTo({ server: stub.server, caPem: (await createAuthority()).caPem });
-    }, "cluster_tls", "isn't signed by the authority that the kubeconfig names"],
-    ["no authority named", async () => {
-      const stub = await startStub((_, response) => answerJson(response, 200, {}));
-      return connectionTo({ server: stub.server, caPem: null });
-    }, "cluster_tls", "isn't signed by an authority that this system trusts"],
-    ["expired server certificate", async () => {
-      const stub = await startStub((_, response) => answerJson(response, 200, {}), await authority.issue({ expired: true }));
-      return connectionTo({ server: stub.server });
-    }, "cluster_tls", "has expired"],
-    ["another name", async () => {
-      const stub = await startStub((_, response) => answerJson(response, 200, {}), await authority.issue({ ip: "10.1.2.3" }));
-      return connectionTo({ server: stub.server });
-    }, "cluster_tls", "is for another name"],
-    ["plain HTTP on the port", async () => {
-      const port = await listen(createServer((socket) => void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")));
-      return connectionTo({ server: `https://127.0.0.1:${port}` });
-    }, "cluster_tls", "no TLS connection"],
+    [
+      "nothing listens",
+      async () => connectionTo({ server: `https://127.0.0.1:1` }),
+      "cluster_unreachable",
+      "connection refused",
+    ],
+    [
+      "no such name",
+      async () => connectionTo({ server: "https://certkeep-test.invalid" }),
+      "cluster_unreachable",
+      "DNS",
+    ],
+    [
+      "another authority",
+      async () => {
+        const stub = await startStub((_, response) => answerJson(response, 200, {}));
+        return connectionTo({ server: stub.server, caPem: (await createAuthority()).caPem });
+      },
+      "cluster_tls",
+      "isn't signed by the authority that the kubeconfig names",
+    ],
+    [
+      "no authority named",
+      async () => {
+        const stub = await startStub((_, response) => answerJson(response, 200, {}));
+        return connectionTo({ server: stub.server, caPem: null });
+      },
+      "cluster_tls",
+      "isn't signed by an authority that this system trusts",
+    ],
+    [
+      "expired server certificate",
+      async () => {
+        const stub = await startStub(
+          (_, response) => answerJson(response, 200, {}),
+          await authority.issue({ expired: true }),
+        );
+        return connectionTo({ server: stub.server });
+      },
+      "cluster_tls",
+      "has expired",
+    ],
+    [
+      "another name",
+      async () => {
+        const stub = await startStub(
+          (_, response) => answerJson(response, 200, {}),
+          await authority.issue({ ip: "10.1.2.3" }),
+        );
+        return connectionTo({ server: stub.server });
+      },
+      "cluster_tls",
+      "is for another name",
+    ],
+    [
+      "plain HTTP on the port",
+      async () => {
+        const port = await listen(
+          createServer((socket) => void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")),
+        );
+        return connectionTo({ server: `https://127.0.0.1:${port}` });
+      },
+      "cluster_tls",
+      "no TLS connection",
+    ],
   ];
   test.each(cases)("%s", async (_, make, code, words) => {
     const failure = await failureOf(client(await make()).send(REQUEST));
@@ -242,10 +322,20 @@ describe("the network and TLS, in words", () => {
   });
 
   test("tls-server-name mends another name; insecure believes anyone", async () => {
-    const stub = await startStub((_, response) => answerJson(response, 200, {}), await authority.issue({ ip: "10.1.2.3" }));
-    const named = await connectionTo({ server: stub.server, cluster: { "tls-server-name": "10.1.2.3" } });
+    const stub = await startStub(
+      (_, response) => answerJson(response, 200, {}),
+      await authority.issue({ ip: "10.1.2.3" }),
+    );
+    const named = await connectionTo({
+      server: stub.server,
+      cluster: { "tls-server-name": "10.1.2.3" },
+    });
     expect((await client(named).send(REQUEST)).status).toBe(200);
-    const insecure = await connectionTo({ server: stub.server, caPem: null, cluster: { "insecure-skip-tls-verify": true } });
+    const insecure = await connectionTo({
+      server: stub.server,
+      caPem: null,
+      cluster: { "insecure-skip-tls-verify": true },
+    });
     expect(insecure).toMatchObject({ insecure: true, caSha256: null });
     expect((await client(insecure).send(REQUEST)).status).toBe(200);
   });
@@ -258,8 +348,16 @@ describe("the network and TLS, in words", () => {
       const encode = (text: string): string => Buffer.from(text).toString("base64");
       return { "client-certificate-data": encode(pair.cert), "client-key-data": encode(pair.key) };
     };
-    expect((await client(await connectionTo({ server: stub.server, user: await user(authority) })).send(REQUEST)).status).toBe(200);
-    const failure = await failureOf(client(await connectionTo({ server: stub.server, user: {} })).send(REQUEST));
+    expect(
+      (
+        await client(await connectionTo({ server: stub.server, user: await user(authority) })).send(
+          REQUEST,
+        )
+      ).status,
+    ).toBe(200);
+    const failure = await failureOf(
+      client(await connectionTo({ server: stub.server, user: {} })).send(REQUEST),
+    );
     expect(failure.code).toBe("cluster_unauthorized");
   });
 });
@@ -274,7 +372,10 @@ describe("a credential that is refused", () => {
     });
     const { send } = client(await connectionTo({ server: stub.server, user: { tokenFile: path } }));
     expect((await send(REQUEST)).status).toBe(200);
-    expect(stub.seen.map((seen) => seen.headers.authorization)).toEqual(["Bearer first", "Bearer second"]);
+    expect(stub.seen.map((seen) => seen.headers.authorization)).toEqual([
+      "Bearer first",
+      "Bearer second",
+    ]);
   });
 
   test("is not sent again where there is no other, nor more than twice", async () => {
@@ -283,7 +384,13 @@ describe("a credential that is refused", () => {
     expect(fixed.stub.seen).toHaveLength(1);
     const stub = await startStub((_, response) => answerJson(response, 401, {}));
     const path = put(`${folder()}/token`, "old");
-    expect((await client(await connectionTo({ server: stub.server, user: { tokenFile: path } })).send(REQUEST)).status).toBe(401);
+    expect(
+      (
+        await client(await connectionTo({ server: stub.server, user: { tokenFile: path } })).send(
+          REQUEST,
+        )
+      ).status,
+    ).toBe(401);
     expect(stub.seen).toHaveLength(2);
   });
 });

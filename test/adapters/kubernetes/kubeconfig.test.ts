@@ -2,9 +2,22 @@ import { createHash, X509Certificate } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
 import { delimiter } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type KubeconfigOptions, loadConnection, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
+import {
+  type KubeconfigOptions,
+  loadConnection,
+  parseKubeconfig,
+} from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import { inClusterConnection } from "../../../lib/adapters/kubernetes/serviceaccount.ts";
-import { authority, connectionTo, createAuthority, failureOf, folder, kubeconfig, plainOptions, put } from "./support.ts";
+import {
+  authority,
+  connectionTo,
+  createAuthority,
+  failureOf,
+  folder,
+  kubeconfig,
+  plainOptions,
+  put,
+} from "./support.ts";
 
 const SERVER = "https://api.example.com:6443";
 
@@ -22,7 +35,8 @@ function config(name: string, current: string | null, server = SERVER): string {
   });
 }
 
-const token = async (connection: Awaited<ReturnType<typeof load>>): Promise<unknown> => (await connection.credentials()).headers["authorization"];
+const token = async (connection: Awaited<ReturnType<typeof load>>): Promise<unknown> =>
+  (await connection.credentials()).headers["authorization"];
 
 describe("where a kubeconfig comes from", () => {
   test("explicit files, then KUBECONFIG, then the home folder, then the pod", async () => {
@@ -34,7 +48,11 @@ describe("where a kubeconfig comes from", () => {
     const environment = { KUBECONFIG: other };
     expect((await load({ homeFolder: home, environment, files: [named] })).title).toBe("named");
     expect((await load({ homeFolder: home, environment })).title).toBe("other");
-    expect(await load({ homeFolder: home })).toMatchObject({ title: "home", namespace: "ns-home", source: `${home}/.kube/config` });
+    expect(await load({ homeFolder: home })).toMatchObject({
+      title: "home",
+      namespace: "ns-home",
+      source: `${home}/.kube/config`,
+    });
     const failure = await failureOf(load({ homeFolder: folder() }));
     expect(failure).toMatchObject({ code: "kubeconfig_invalid" });
     expect(failure.message).toContain("there is no kubeconfig");
@@ -42,7 +60,12 @@ describe("where a kubeconfig comes from", () => {
 
   test("several files are one: the first to say something wins, missing ones are passed over", async () => {
     const path = folder();
-    const files = [`${path}/missing`, put(`${path}/a`, config("a", null)), put(`${path}/b`, config("b", "b")), put(`${path}/a2`, config("a", "a", "https://wrong"))];
+    const files = [
+      `${path}/missing`,
+      put(`${path}/a`, config("a", null)),
+      put(`${path}/b`, config("b", "b")),
+      put(`${path}/a2`, config("a", "a", "https://wrong")),
+    ];
     const environment = { KUBECONFIG: files.join(delimiter) };
     expect((await load({ environment })).title).toBe("b");
     const a = await load({ environment, context: "a" });
@@ -55,7 +78,15 @@ describe("where a kubeconfig comes from", () => {
     mkdirSync(`${path}/sub`);
     put(`${path}/sub/ca.pem`, authority.caPem);
     put(`${path}/sub/token`, "from-file\n");
-    const file = put(`${path}/sub/config`, kubeconfig({ server: SERVER, caPem: null, cluster: { "certificate-authority": "ca.pem" }, user: { tokenFile: "token" } }));
+    const file = put(
+      `${path}/sub/config`,
+      kubeconfig({
+        server: SERVER,
+        caPem: null,
+        cluster: { "certificate-authority": "ca.pem" },
+        user: { tokenFile: "token" },
+      }),
+    );
     const connection = await load({ files: [file] });
     expect(connection.caPem?.trim()).toBe(authority.caPem.trim());
     expect(await token(connection)).toBe("Bearer from-file");
@@ -84,12 +115,26 @@ users:
     put(`${path}/ca.crt`, authority.caPem);
     put(`${path}/namespace`, "certkeep\n");
     const environment = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "443" };
-    const connection = await inClusterConnection({ ...plainOptions, environment, serviceAccountFolder: path });
-    expect(connection).toMatchObject({ inCluster: true, namespace: "certkeep", title: "in-cluster" });
+    const connection = await inClusterConnection({
+      ...plainOptions,
+      environment,
+      serviceAccountFolder: path,
+    });
+    expect(connection).toMatchObject({
+      inCluster: true,
+      namespace: "certkeep",
+      title: "in-cluster",
+    });
     expect(connection.server.host).toBe("[fd00::1]");
     expect(await token(connection)).toBe("Bearer pod-token");
     put(`${path}/ca.crt`, "nothing");
-    expect((await failureOf(inClusterConnection({ ...plainOptions, environment, serviceAccountFolder: path }))).message).toContain("ca.crt");
+    expect(
+      (
+        await failureOf(
+          inClusterConnection({ ...plainOptions, environment, serviceAccountFolder: path }),
+        )
+      ).message,
+    ).toContain("ca.crt");
   });
 });
 
@@ -100,9 +145,18 @@ describe("bad kubeconfigs get one plain message", () => {
       [`${path}/none`, "there is no such file"],
       [path, "it is a folder"],
       [put(`${path}/empty`, "  \n"), "an empty file"],
-      [put(`${path}/broken`, "kind: Config\nusers: [{token: canary-key\n"), `${path}/broken:3:1: broken YAML`],
+      [
+        put(`${path}/broken`, "kind: Config\nusers: [{token: canary-key\n"),
+        `${path}/broken:3:1: broken YAML`,
+      ],
       [put(`${path}/other`, "hello: canary-key"), "a file without contexts"],
-      [put(`${path}/bomb`, `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\ncontexts: [*c,*c,*c]`), "aliases"],
+      [
+        put(
+          `${path}/bomb`,
+          `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\ncontexts: [*c,*c,*c]`,
+        ),
+        "aliases",
+      ],
       [put(`${path}/binary`, "\u0000\u0001canary-key"), path],
     ];
     if (process.getuid?.() !== 0) {
@@ -115,15 +169,25 @@ describe("bad kubeconfigs get one plain message", () => {
       expect(failure.message).toContain(words);
       expect(failure.message).not.toContain("canary-key");
     }
-    expect((await failureOf(load({ environment: { KUBECONFIG: `${path}/none` } }))).message).toContain("none of its files exist");
+    expect(
+      (await failureOf(load({ environment: { KUBECONFIG: `${path}/none` } }))).message,
+    ).toContain("none of its files exist");
   });
 
   test("an unknown context lists those there are and suggests the nearest", async () => {
     const path = folder();
-    const environment = { KUBECONFIG: ["prod-eu", "prod-us", "staging"].map((name) => put(`${path}/${name}`, config(name, null))).join(delimiter) };
-    expect((await failureOf(load({ environment, context: "pord-eu" }))).message).toMatch(/no context pord-eu; expected one of: prod-eu, prod-us, staging\. Did you mean prod-eu\?$/);
+    const environment = {
+      KUBECONFIG: ["prod-eu", "prod-us", "staging"]
+        .map((name) => put(`${path}/${name}`, config(name, null)))
+        .join(delimiter),
+    };
+    expect((await failureOf(load({ environment, context: "pord-eu" }))).message).toMatch(
+      /no context pord-eu; expected one of: prod-eu, prod-us, staging\. Did you mean prod-eu\?$/,
+    );
     // What is nothing like any of them isn't guessed at.
-    expect((await failureOf(load({ environment, context: "nowhere" }))).message).toMatch(/no context nowhere; expected one of: prod-eu, prod-us, staging$/);
+    expect((await failureOf(load({ environment, context: "nowhere" }))).message).toMatch(
+      /no context nowhere; expected one of: prod-eu, prod-us, staging$/,
+    );
     const none = await failureOf(load({ environment }));
     expect(none.code).toBe("context_unknown");
     expect(none.message).toContain("no current-context");
@@ -136,18 +200,64 @@ describe("bad kubeconfigs get one plain message", () => {
     ["no server", { server: "" }, "has no `server`"],
     ["no address", { server: "https://" }, "no address of an API server"],
     ["another scheme", { server: "ftp://x" }, "no address of an API server"],
-    ["a password in the address", { server: "https://canary:key@x" }, "no address of an API server"],
+    [
+      "a password in the address",
+      { server: "https://canary:key@x" },
+      "no address of an API server",
+    ],
     ["http to elsewhere", { server: "http://10.0.0.1" }, "in the clear"],
-    ["a broken authority", { server: SERVER, caPem: "canary" }, "certificate authority can't be read"],
-    ["a missing authority", { server: SERVER, caPem: null, cluster: { "certificate-authority": "none.pem" } }, "`certificate-authority` names /nowhere/none.pem, which doesn't exist"],
-    ["a missing cluster", { server: SERVER, context: { cluster: "gone" } }, "points at cluster gone, which isn't there; expected one of: c"],
-    ["a missing user", { server: SERVER, context: { user: "gone" } }, "points at user gone, which isn't there; expected one of: u"],
+    [
+      "a broken authority",
+      { server: SERVER, caPem: "canary" },
+      "certificate authority can't be read",
+    ],
+    [
+      "a missing authority",
+      { server: SERVER, caPem: null, cluster: { "certificate-authority": "none.pem" } },
+      "`certificate-authority` names /nowhere/none.pem, which doesn't exist",
+    ],
+    [
+      "a missing cluster",
+      { server: SERVER, context: { cluster: "gone" } },
+      "points at cluster gone, which isn't there; expected one of: c",
+    ],
+    [
+      "a missing user",
+      { server: SERVER, context: { user: "gone" } },
+      "points at user gone, which isn't there; expected one of: u",
+    ],
     ["no cluster named", { server: SERVER, context: { cluster: "" } }, "names no cluster"],
-    ["a missing token file", { server: SERVER, user: { tokenFile: "gone" } }, "the token file /nowhere/gone doesn't exist"],
-    ["a certificate without key", { server: SERVER, user: { "client-certificate-data": pem("canary") } }, "certificate but no key"],
-    ["a broken certificate", { server: SERVER, user: { "client-certificate-data": pem("canary"), "client-key-data": pem("x") } }, "client certificate can't be read"],
-    ["exec without command", { server: SERVER, user: { exec: { args: ["x"] } } }, "names no command"],
-    ["an auth-provider", { server: SERVER, user: { "auth-provider": { name: "oidc", config: { "id-token": "canary" } } } }, "legacy auth-provider oidc"],
+    [
+      "a missing token file",
+      { server: SERVER, user: { tokenFile: "gone" } },
+      "the token file /nowhere/gone doesn't exist",
+    ],
+    [
+      "a certificate without key",
+      { server: SERVER, user: { "client-certificate-data": pem("canary") } },
+      "certificate but no key",
+    ],
+    [
+      "a broken certificate",
+      {
+        server: SERVER,
+        user: { "client-certificate-data": pem("canary"), "client-key-data": pem("x") },
+      },
+      "client certificate can't be read",
+    ],
+    [
+      "exec without command",
+      { server: SERVER, user: { exec: { args: ["x"] } } },
+      "names no command",
+    ],
+    [
+      "an auth-provider",
+      {
+        server: SERVER,
+        user: { "auth-provider": { name: "oidc", config: { "id-token": "canary" } } },
+      },
+      "legacy auth-provider oidc",
+    ],
   ])("%s", async (_, parts, words) => {
     const failure = await failureOf(connectionTo(parts));
     expect(failure.code).toBe("kubeconfig_invalid");
@@ -167,14 +277,26 @@ describe("bad kubeconfigs get one plain message", () => {
 
   test("an expired client certificate, and a key of another", async () => {
     const path = folder();
-    const [expired, fine] = [await authority.issue({ client: true, expired: true }), await authority.issue({ client: true })];
-    const user = (cert: string, key: string): object => ({ "client-certificate": put(`${path}/c`, cert), "client-key": put(`${path}/k`, key) });
-    const failure = await failureOf(connectionTo({ server: SERVER, user: user(expired.cert, expired.key) }));
+    const [expired, fine] = [
+      await authority.issue({ client: true, expired: true }),
+      await authority.issue({ client: true }),
+    ];
+    const user = (cert: string, key: string): object => ({
+      "client-certificate": put(`${path}/c`, cert),
+      "client-key": put(`${path}/k`, key),
+    });
+    const failure = await failureOf(
+      connectionTo({ server: SERVER, user: user(expired.cert, expired.key) }),
+    );
     expect(failure.code).toBe("cluster_unauthorized");
     expect(failure.message).toMatch(/client certificate expired at 20\d\d-/);
-    expect((await failureOf(connectionTo({ server: SERVER, user: user(fine.cert, expired.key) }))).message).toContain("doesn't belong to");
+    expect(
+      (await failureOf(connectionTo({ server: SERVER, user: user(fine.cert, expired.key) })))
+        .message,
+    ).toContain("doesn't belong to");
     const end = new X509Certificate(fine.cert).validToDate.getTime();
-    const at = (nowMs: number): Promise<unknown> => connectionTo({ server: SERVER, user: user(fine.cert, fine.key) }, { nowMs: () => nowMs });
+    const at = (nowMs: number): Promise<unknown> =>
+      connectionTo({ server: SERVER, user: user(fine.cert, fine.key) }, { nowMs: () => nowMs });
     expect(await at(end)).toMatchObject({ credentialExpiresAtMs: end });
     expect((await failureOf(at(end + 1))).code).toBe("cluster_unauthorized");
   });
@@ -183,27 +305,49 @@ describe("bad kubeconfigs get one plain message", () => {
 describe("what a connection says", () => {
   test("digest of the trusted authority: one certificate's own fingerprint, of several whatever their order", async () => {
     const other = (await createAuthority()).caPem;
-    const digest = async (caPem: string | null): Promise<string | null> => (await connectionTo({ server: SERVER, caPem })).caSha256;
-    expect(await digest(authority.caPem)).toBe(createHash("sha256").update(new X509Certificate(authority.caPem).raw).digest("hex"));
-    expect(await digest(authority.caPem + other)).toBe(await digest(`# comment\n${other}${authority.caPem}${other}`));
+    const digest = async (caPem: string | null): Promise<string | null> =>
+      (await connectionTo({ server: SERVER, caPem })).caSha256;
+    expect(await digest(authority.caPem)).toBe(
+      createHash("sha256").update(new X509Certificate(authority.caPem).raw).digest("hex"),
+    );
+    expect(await digest(authority.caPem + other)).toBe(
+      await digest(`# comment\n${other}${authority.caPem}${other}`),
+    );
     expect(await digest(authority.caPem + other)).not.toBe(await digest(other));
     expect(await digest(null)).toBeNull();
   });
 
   test("when a token ends by its own words", async () => {
-    const jwt = (payload: unknown): string => `e30.${Buffer.from(JSON.stringify(payload)).toString("base64url")}.x`;
-    const ends = async (value: string): Promise<number | null> => (await connectionTo({ server: SERVER, user: { token: value } })).credentialExpiresAtMs;
+    const jwt = (payload: unknown): string =>
+      `e30.${Buffer.from(JSON.stringify(payload)).toString("base64url")}.x`;
+    const ends = async (value: string): Promise<number | null> =>
+      (await connectionTo({ server: SERVER, user: { token: value } })).credentialExpiresAtMs;
     expect(await ends(jwt({ exp: 1_800_000_000 }))).toBe(1_800_000_000_000);
-    for (const value of ["opaque", "a.b.c", jwt({ exp: "soon" }), jwt(null), jwt({ exp: 1e300 })]) expect(await ends(value)).toBeNull();
+    for (const value of ["opaque", "a.b.c", jwt({ exp: "soon" }), jwt(null), jwt({ exp: 1e300 })])
+      expect(await ends(value)).toBeNull();
   });
 
   test("who asks: token file before token before password, and asking as another", async () => {
     const path = folder();
-    const headers = async (user: object): Promise<unknown> => (await (await connectionTo({ server: SERVER, user })).credentials()).headers;
-    expect(await headers({ tokenFile: put(`${path}/t`, "f"), token: "t", username: "n" })).toEqual({ authorization: "Bearer f" });
-    expect(await headers({ token: "t", username: "n", password: "p" })).toEqual({ authorization: "Bearer t" });
-    expect(await headers({ username: "n", password: "p" })).toEqual({ authorization: `Basic ${Buffer.from("n:p").toString("base64")}` });
-    expect(await headers({ as: "root", "as-uid": "7", "as-groups": ["a", "b"], "as-user-extra": { "Some/Scope": ["x"] } })).toEqual({
+    const headers = async (user: object): Promise<unknown> =>
+      (await (await connectionTo({ server: SERVER, user })).credentials()).headers;
+    expect(await headers({ tokenFile: put(`${path}/t`, "f"), token: "t", username: "n" })).toEqual({
+      authorization: "Bearer f",
+    });
+    expect(await headers({ token: "t", username: "n", password: "p" })).toEqual({
+      authorization: "Bearer t",
+    });
+    expect(await headers({ username: "n", password: "p" })).toEqual({
+      authorization: `Basic ${Buffer.from("n:p").toString("base64")}`,
+    });
+    expect(
+      await headers({
+        as: "root",
+        "as-uid": "7",
+        "as-groups": ["a", "b"],
+        "as-user-extra": { "Some/Scope": ["x"] },
+      }),
+    ).toEqual({
       "impersonate-user": "root",
       "impersonate-uid": "7",
       "impersonate-group": ["a", "b"],
@@ -214,7 +358,10 @@ describe("what a connection says", () => {
   test("a token file is read anew after a minute", async () => {
     const file = put(`${folder()}/t`, "one");
     let nowMs = 0;
-    const connection = await connectionTo({ server: SERVER, user: { tokenFile: file } }, { nowMs: () => nowMs });
+    const connection = await connectionTo(
+      { server: SERVER, user: { tokenFile: file } },
+      { nowMs: () => nowMs },
+    );
     expect(await token(connection)).toBe("Bearer one");
     put(file, "two");
     nowMs = 59_999;

@@ -14,7 +14,10 @@ function join(a: Socket, b: Socket): void {
 }
 
 /** An HTTP proxy that answers `status` to a CONNECT, and tunnels where that is 200. */
-async function startProxy(status = 200, head = ""): Promise<{ port: number; asked: { url: string; authorization: string | undefined }[] }> {
+async function startProxy(
+  status = 200,
+  head = "",
+): Promise<{ port: number; asked: { url: string; authorization: string | undefined }[] }> {
   const asked: { url: string; authorization: string | undefined }[] = [];
   const server = createHttpServer((_, response) => {
     response.writeHead(500);
@@ -23,7 +26,8 @@ async function startProxy(status = 200, head = ""): Promise<{ port: number; aske
   server.on("connect", (request, socket: Socket) => {
     asked.push({ url: request.url ?? "", authorization: request.headers["proxy-authorization"] });
     const [host, port] = (request.url ?? "").split(":");
-    if (status !== 200) return socket.end(`HTTP/1.1 ${status} No\r\n${head}\r\nbody with-a-secret-in-it`);
+    if (status !== 200)
+      return socket.end(`HTTP/1.1 ${status} No\r\n${head}\r\nbody with-a-secret-in-it`);
     const target = connect(Number(port), host, () => {
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
       join(socket, target);
@@ -34,7 +38,10 @@ async function startProxy(status = 200, head = ""): Promise<{ port: number; aske
 }
 
 /** A SOCKS5 proxy (RFC 1928) with an optional password; `reply` other than 0 refuses. */
-async function startSocks(login: string | null, reply = 0): Promise<{ port: number; asked: string[] }> {
+async function startSocks(
+  login: string | null,
+  reply = 0,
+): Promise<{ port: number; asked: string[] }> {
   const asked: string[] = [];
   const server = createServer((socket) => {
     let step = 0;
@@ -74,7 +81,10 @@ async function startSocks(login: string | null, reply = 0): Promise<{ port: numb
 
 async function throughProxy(proxyUrl: string, options: { connectTimeoutMs?: number } = {}) {
   const stub = await startStub((_, response) => answerJson(response, 200, { through: true }));
-  const connection = await connectionTo({ server: stub.server, cluster: { "proxy-url": proxyUrl } });
+  const connection = await connectionTo({
+    server: stub.server,
+    cluster: { "proxy-url": proxyUrl },
+  });
   return { ...createHttpClient(connection, { sleep: async () => undefined, ...options }), stub };
 }
 
@@ -82,8 +92,14 @@ describe("a proxy", () => {
   test("is asked for a tunnel, with the password of its address, and kept open", async () => {
     const proxy = await startProxy();
     const { send, stub } = await throughProxy(`http://us%65r:p%40ss@127.0.0.1:${proxy.port}`);
-    for (let nth = 0; nth < 3; nth += 1) expect((await send(REQUEST)).body.toString()).toBe('{"through":true}');
-    expect(proxy.asked).toEqual([{ url: `127.0.0.1:${stub.port}`, authorization: `Basic ${Buffer.from("user:p@ss").toString("base64")}` }]);
+    for (let nth = 0; nth < 3; nth += 1)
+      expect((await send(REQUEST)).body.toString()).toBe('{"through":true}');
+    expect(proxy.asked).toEqual([
+      {
+        url: `127.0.0.1:${stub.port}`,
+        authorization: `Basic ${Buffer.from("user:p@ss").toString("base64")}`,
+      },
+    ]);
   });
 
   test.each([
@@ -102,15 +118,34 @@ describe("a proxy", () => {
 
   test("that isn't there, closes at once, hangs, or is none, is told as that", async () => {
     const gone = await throughProxy("http://127.0.0.1:1");
-    expect((await failureOf(gone.send(REQUEST))).message).toContain("the proxy can't be reached (ECONNREFUSED)");
-    const closing = await throughProxy(`http://127.0.0.1:${await listen(createServer((socket) => void socket.end()))}`);
-    expect((await failureOf(closing.send(REQUEST))).message).toContain("the proxy closed the connection");
-    const hung = await throughProxy(`http://127.0.0.1:${await listen(createServer(() => undefined))}`, { connectTimeoutMs: 60 });
-    expect((await failureOf(hung.send(REQUEST))).code).toMatch(/cluster_timeout|cluster_unreachable/);
-    const none = await throughProxy(`http://127.0.0.1:${await listen(createServer((socket) => void socket.write("220 smtp ready\r\n\r\n")))}`);
-    expect((await failureOf(none.send(REQUEST))).message).toContain("the proxy's answer is no HTTP");
-    const endless = await throughProxy(`http://127.0.0.1:${await listen(createServer((socket) => void socket.write("x".repeat(100_000))))}`);
-    expect((await failureOf(endless.send(REQUEST))).message).toContain("the proxy's answer is no HTTP");
+    expect((await failureOf(gone.send(REQUEST))).message).toContain(
+      "the proxy can't be reached (ECONNREFUSED)",
+    );
+    const closing = await throughProxy(
+      `http://127.0.0.1:${await listen(createServer((socket) => void socket.end()))}`,
+    );
+    expect((await failureOf(closing.send(REQUEST))).message).toContain(
+      "the proxy closed the connection",
+    );
+    const hung = await throughProxy(
+      `http://127.0.0.1:${await listen(createServer(() => undefined))}`,
+      { connectTimeoutMs: 60 },
+    );
+    expect((await failureOf(hung.send(REQUEST))).code).toMatch(
+      /cluster_timeout|cluster_unreachable/,
+    );
+    const none = await throughProxy(
+      `http://127.0.0.1:${await listen(createServer((socket) => void socket.write("220 smtp ready\r\n\r\n")))}`,
+    );
+    expect((await failureOf(none.send(REQUEST))).message).toContain(
+      "the proxy's answer is no HTTP",
+    );
+    const endless = await throughProxy(
+      `http://127.0.0.1:${await listen(createServer((socket) => void socket.write("x".repeat(100_000))))}`,
+    );
+    expect((await failureOf(endless.send(REQUEST))).message).toContain(
+      "the proxy's answer is no HTTP",
+    );
   });
 
   test("that speaks TLS needs a certificate that the system trusts", async () => {
@@ -120,7 +155,10 @@ describe("a proxy", () => {
   });
 
   test("of SOCKS5 resolves the name itself, with and without a password", async () => {
-    for (const [login, url] of [[null, ""], ["user:pass", "user:pass@"]] as const) {
+    for (const [login, url] of [
+      [null, ""],
+      ["user:pass", "user:pass@"],
+    ] as const) {
       const socks = await startSocks(login);
       const { send, stub } = await throughProxy(`socks5://${url}127.0.0.1:${socks.port}`);
       expect((await send(REQUEST)).status).toBe(200);
@@ -130,22 +168,42 @@ describe("a proxy", () => {
 
   test("of SOCKS5 that refuses is told as that", async () => {
     const rules = await startSocks(null, 2);
-    expect((await failureOf((await throughProxy(`socks5://127.0.0.1:${rules.port}`)).send(REQUEST))).message).toContain("not allowed by its rules");
+    expect(
+      (await failureOf((await throughProxy(`socks5://127.0.0.1:${rules.port}`)).send(REQUEST)))
+        .message,
+    ).toContain("not allowed by its rules");
     const wrong = await startSocks("user:pass");
-    expect((await failureOf((await throughProxy(`socks5://user:no@127.0.0.1:${wrong.port}`)).send(REQUEST))).message).toContain("refused the user name and password");
-    expect((await failureOf((await throughProxy(`socks5://127.0.0.1:${wrong.port}`)).send(REQUEST))).message).toContain("way to log in");
+    expect(
+      (
+        await failureOf(
+          (await throughProxy(`socks5://user:no@127.0.0.1:${wrong.port}`)).send(REQUEST),
+        )
+      ).message,
+    ).toContain("refused the user name and password");
+    expect(
+      (await failureOf((await throughProxy(`socks5://127.0.0.1:${wrong.port}`)).send(REQUEST)))
+        .message,
+    ).toContain("way to log in");
   });
 });
 
 describe("which proxy", () => {
-  const via = (server: string, environment: Record<string, string>): string | null => proxyFromEnvironment(new URL(server), environment);
+  const via = (server: string, environment: Record<string, string>): string | null =>
+    proxyFromEnvironment(new URL(server), environment);
 
   test("lower case before upper, ALL_PROXY last, none for this machine", () => {
-    expect(via("https://api.example.com", { HTTPS_PROXY: "http://b", https_proxy: "http://a" })).toBe("http://a");
+    expect(
+      via("https://api.example.com", { HTTPS_PROXY: "http://b", https_proxy: "http://a" }),
+    ).toBe("http://a");
     expect(via("https://api.example.com", { HTTPS_PROXY: "http://b" })).toBe("http://b");
     expect(via("https://api.example.com", { ALL_PROXY: "socks5://c" })).toBe("socks5://c");
     expect(via("https://api.example.com", { HTTP_PROXY: "http://b" })).toBeNull();
-    for (const here of ["https://127.0.0.1:6443", "https://localhost:6443", "https://[::1]:6443", "https://a.localhost"]) {
+    for (const here of [
+      "https://127.0.0.1:6443",
+      "https://localhost:6443",
+      "https://[::1]:6443",
+      "https://a.localhost",
+    ]) {
       expect(via(here, { HTTPS_PROXY: "http://b" })).toBeNull();
     }
   });
@@ -178,22 +236,39 @@ describe("which proxy", () => {
   test("an address of a proxy may lack its scheme, and is refused where it is none", () => {
     expect(parseProxyUrl("proxy:3128")?.href).toBe("http://proxy:3128/");
     expect(parseProxyUrl("socks5h://proxy")?.protocol).toBe("socks5h:");
-    for (const bad of ["ftp://x", "http://", "://", "socks4://x", "http://[x"]) expect(parseProxyUrl(bad)).toBeNull();
+    for (const bad of ["ftp://x", "http://", "://", "socks4://x", "http://[x"])
+      expect(parseProxyUrl(bad)).toBeNull();
   });
 
   test("the kubeconfig's own proxy counts before the environment's", async () => {
     const environment = { HTTPS_PROXY: "http://env:1" };
-    expect((await connectionTo({ server: "https://api.example.com" }, { environment })).proxyUrl?.host).toBe("env:1");
+    expect(
+      (await connectionTo({ server: "https://api.example.com" }, { environment })).proxyUrl?.host,
+    ).toBe("env:1");
     const own = { server: "https://api.example.com", cluster: { "proxy-url": "http://own:2" } };
     expect((await connectionTo(own, { environment })).proxyUrl?.host).toBe("own:2");
-    expect((await failureOf(connectionTo({ ...own, cluster: { "proxy-url": "gopher://user:hush@x" } }))).message).toBe(
+    expect(
+      (await failureOf(connectionTo({ ...own, cluster: { "proxy-url": "gopher://user:hush@x" } })))
+        .message,
+    ).toBe(
       "/nowhere/config, context stub, proxy-url: no address of a proxy; expected http://, https:// or socks5://HOST:PORT",
     );
-    expect((await failureOf(connectionTo({ server: "https://api.example.com" }, { environment: { HTTPS_PROXY: "ftp://user:hush@x" } }))).message).not.toContain("hush");
+    expect(
+      (
+        await failureOf(
+          connectionTo(
+            { server: "https://api.example.com" },
+            { environment: { HTTPS_PROXY: "ftp://user:hush@x" } },
+          ),
+        )
+      ).message,
+    ).not.toContain("hush");
   });
 
   test("this machine is known by name and address", () => {
     expect(["127.8.9.1", "LOCALHOST", "[::1]"].every(isLoopback)).toBe(true);
-    expect(["10.0.0.1", "localhost.example.com", "128.0.0.1", "127.example.com"].some(isLoopback)).toBe(false);
+    expect(
+      ["10.0.0.1", "localhost.example.com", "128.0.0.1", "127.example.com"].some(isLoopback),
+    ).toBe(false);
   });
 });

@@ -32,7 +32,11 @@ export interface Pair {
 
 export interface Authority {
   readonly caPem: string;
-  issue(options?: { readonly ip?: string; readonly expired?: boolean; readonly client?: boolean }): Promise<Pair>;
+  issue(options?: {
+    readonly ip?: string;
+    readonly expired?: boolean;
+    readonly client?: boolean;
+  }): Promise<Pair>;
 }
 
 export async function createAuthority(): Promise<Authority> {
@@ -45,7 +49,10 @@ export async function createAuthority(): Promise<Authority> {
     notAfter: to,
     keys,
     signingAlgorithm: algorithm,
-    extensions: [new BasicConstraintsExtension(true, undefined, true), new KeyUsagesExtension(KeyUsageFlags.keyCertSign, true)],
+    extensions: [
+      new BasicConstraintsExtension(true, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign, true),
+    ],
   });
   return {
     caPem: `${ca.toString("pem")}\n`,
@@ -61,11 +68,16 @@ export async function createAuthority(): Promise<Authority> {
         signingKey: keys.privateKey,
         signingAlgorithm: algorithm,
         extensions: [
-          new ExtendedKeyUsageExtension([client ? ExtendedKeyUsage.clientAuth : ExtendedKeyUsage.serverAuth]),
+          new ExtendedKeyUsageExtension([
+            client ? ExtendedKeyUsage.clientAuth : ExtendedKeyUsage.serverAuth,
+          ]),
           new SubjectAlternativeNameExtension([{ type: "ip", value: ip }]),
         ],
       });
-      const key = PemConverter.encode(await crypto.subtle.exportKey("pkcs8", own.privateKey), "PRIVATE KEY");
+      const key = PemConverter.encode(
+        await crypto.subtle.exportKey("pkcs8", own.privateKey),
+        "PRIVATE KEY",
+      );
       return { cert: `${certificate.toString("pem")}\n`, key: `${key}\n` };
     },
   };
@@ -104,7 +116,11 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-export async function startStub(handler: Handler, pair: Pair = serverPair, tls: object = {}): Promise<Stub> {
+export async function startStub(
+  handler: Handler,
+  pair: Pair = serverPair,
+  tls: object = {},
+): Promise<Stub> {
   const seen: Seen[] = [];
   const server = createServer({ ...pair, ...tls }, (request, response) => {
     seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });
@@ -114,14 +130,33 @@ export async function startStub(handler: Handler, pair: Pair = serverPair, tls: 
   return { server: `https://127.0.0.1:${port}`, port, seen };
 }
 
-export function answerJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function answerJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { "content-type": "application/json", ...headers });
   response.end(JSON.stringify(body));
 }
 
 /** What the API server says when it refuses. */
-export function apiStatus(code: number, reason: string, message = "", details: unknown = undefined): object {
-  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, details, code };
+export function apiStatus(
+  code: number,
+  reason: string,
+  message = "",
+  details: unknown = undefined,
+): object {
+  return {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    reason,
+    details,
+    code,
+  };
 }
 
 export interface KubeconfigParts {
@@ -132,8 +167,15 @@ export interface KubeconfigParts {
   readonly context?: object;
 }
 
-export function kubeconfig({ server, caPem = authority.caPem, cluster = {}, user = { token: "stub-token" }, context = {} }: KubeconfigParts): string {
-  const ca = caPem === null ? {} : { "certificate-authority-data": Buffer.from(caPem).toString("base64") };
+export function kubeconfig({
+  server,
+  caPem = authority.caPem,
+  cluster = {},
+  user = { token: "stub-token" },
+  context = {},
+}: KubeconfigParts): string {
+  const ca =
+    caPem === null ? {} : { "certificate-authority-data": Buffer.from(caPem).toString("base64") };
   return JSON.stringify({
     kind: "Config",
     "current-context": "stub",
@@ -145,7 +187,11 @@ export function kubeconfig({ server, caPem = authority.caPem, cluster = {}, user
 
 export const plainOptions: ConnectOptions = { environment: {}, nowMs: Date.now };
 
-export function connectionTo(parts: KubeconfigParts, options: Partial<ConnectOptions> = {}, file = "/nowhere/config"): Promise<Connection> {
+export function connectionTo(
+  parts: KubeconfigParts,
+  options: Partial<ConnectOptions> = {},
+  file = "/nowhere/config",
+): Promise<Connection> {
   return connect(parseKubeconfig(kubeconfig(parts), file), null, { ...plainOptions, ...options });
 }
 
@@ -162,11 +208,14 @@ export function put(path: string, content: string, mode = 0o600): string {
 }
 
 /** The error that a promise ends with. @throws where it ends well */
-export async function failureOf(promise: Promise<unknown>): Promise<{ readonly code: string; readonly message: string }> {
+export async function failureOf(
+  promise: Promise<unknown>,
+): Promise<{ readonly code: string; readonly message: string }> {
   try {
     await promise;
   } catch (error) {
-    if (error instanceof Error) return { code: (error as { code?: unknown }).code as string, message: error.message };
+    if (error instanceof Error)
+      return { code: (error as { code?: unknown }).code as string, message: error.message };
     throw error;
   }
   throw new Error("it ended well");

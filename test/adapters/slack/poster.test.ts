@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { createSlackPoster, webhookProblem, type PosterOptions } from "../../../lib/adapters/slack/poster.ts";
+import {
+  createSlackPoster,
+  webhookProblem,
+  type PosterOptions,
+} from "../../../lib/adapters/slack/poster.ts";
 import { startSlackSink, type SlackFault, type SlackSink } from "../../../lib/sandbox/slack.ts";
 
 const MESSAGE = { text: "2 need you today", blocks: [{ type: "divider" }] };
@@ -14,14 +18,22 @@ async function posted(faults: readonly SlackFault[], options: PosterOptions = {}
   sinks.push(sink);
   sink.fail(...faults);
   const waits: number[] = [];
-  const poster = createSlackPoster(sink.url, { timeoutMs: 300, sleep: async (ms) => void waits.push(ms), ...options });
+  const poster = createSlackPoster(sink.url, {
+    timeoutMs: 300,
+    sleep: async (ms) => void waits.push(ms),
+    ...options,
+  });
   const result = await poster.post(MESSAGE);
   // Whatever comes back, the address isn't in it.
   expect(JSON.stringify(result)).not.toMatch(/127\.0\.0\.1|services/);
   return { result, waits, sink };
 }
 
-const answer = (status: number, body: string, headers: Record<string, string> = {}): SlackFault => ({ kind: "answer", status, body, headers });
+const answer = (
+  status: number,
+  body: string,
+  headers: Record<string, string> = {},
+): SlackFault => ({ kind: "answer", status, body, headers });
 
 describe("a Slack poster", () => {
   it("posts text and blocks", async () => {
@@ -31,14 +43,27 @@ describe("a Slack poster", () => {
   });
 
   it("waits as Retry-After says", async () => {
-    const { result, waits, sink } = await posted([answer(429, "rate_limited", { "retry-after": "7" })]);
-    expect({ result, waits, requests: sink.requests() }).toEqual({ result: { ok: true }, waits: [7000], requests: 2 });
+    const { result, waits, sink } = await posted([
+      answer(429, "rate_limited", { "retry-after": "7" }),
+    ]);
+    expect({ result, waits, requests: sink.requests() }).toEqual({
+      result: { ok: true },
+      waits: [7000],
+      requests: 2,
+    });
   });
 
   it("hands back a Retry-After that is longer than it has time", async () => {
-    const { result, waits } = await posted([answer(429, "rate_limited", { "retry-after": "3600" })]);
+    const { result, waits } = await posted([
+      answer(429, "rate_limited", { "retry-after": "3600" }),
+    ]);
     expect(waits).toEqual([]);
-    expect(result).toMatchObject({ ok: false, how: "busy", code: "rate_limited", retryInMs: 3_600_000 });
+    expect(result).toMatchObject({
+      ok: false,
+      how: "busy",
+      code: "rate_limited",
+      retryInMs: 3_600_000,
+    });
   });
 
   it.each(["soon", "-5", "", "1e9"])("takes %j for no Retry-After", async (value) => {
@@ -47,17 +72,30 @@ describe("a Slack poster", () => {
   });
 
   it("takes a Retry-After that is a date", async () => {
-    const { waits } = await posted([answer(429, "x", { "retry-after": "Mon, 23 Nov 2026 12:00:09 GMT" })], { nowMs: () => Date.UTC(2026, 10, 23, 12) });
+    const { waits } = await posted(
+      [answer(429, "x", { "retry-after": "Mon, 23 Nov 2026 12:00:09 GMT" })],
+      { nowMs: () => Date.UTC(2026, 10, 23, 12) },
+    );
     expect(waits).toEqual([9000]);
   });
 
   it("tries a server's error, a cut line and a silent server again", async () => {
-    const { result, waits, sink } = await posted([answer(500, "rollup_error"), { kind: "cut" }, { kind: "silent" }]);
-    expect({ result, waits, requests: sink.requests() }).toEqual({ result: { ok: true }, waits: [500, 1000, 2000], requests: 4 });
+    const { result, waits, sink } = await posted([
+      answer(500, "rollup_error"),
+      { kind: "cut" },
+      { kind: "silent" },
+    ]);
+    expect({ result, waits, requests: sink.requests() }).toEqual({
+      result: { ok: true },
+      waits: [500, 1000, 2000],
+      requests: 4,
+    });
   });
 
   it("gives up after four tries, and says why", async () => {
-    const { result, sink } = await posted(Array.from({ length: 4 }, () => answer(503, "<html>secret</html>")));
+    const { result, sink } = await posted(
+      Array.from({ length: 4 }, () => answer(503, "<html>secret</html>")),
+    );
     expect(sink.requests()).toBe(4);
     expect(result).toMatchObject({ ok: false, how: "failed", code: "http_503" });
   });
@@ -66,7 +104,13 @@ describe("a Slack poster", () => {
     const sink = await startSlackSink();
     await sink.stop();
     const result = await createSlackPoster(sink.url, { sleep: async () => {} }).post(MESSAGE);
-    expect(result).toEqual({ ok: false, how: "failed", code: "unreachable", found: "no connection", retryInMs: 0 });
+    expect(result).toEqual({
+      ok: false,
+      how: "failed",
+      code: "unreachable",
+      found: "no connection",
+      retryInMs: 0,
+    });
   });
 
   it.each([
@@ -88,15 +132,23 @@ describe("a Slack poster", () => {
   it("finds that a webhook was revoked, or is another's", async () => {
     const sink = await startSlackSink();
     sinks.push(sink);
-    expect(await createSlackPoster(`${sink.url}X`).post(MESSAGE)).toMatchObject({ how: "revoked", code: "invalid_token" });
+    expect(await createSlackPoster(`${sink.url}X`).post(MESSAGE)).toMatchObject({
+      how: "revoked",
+      code: "invalid_token",
+    });
     sink.revoke();
-    expect(await createSlackPoster(sink.url).post(MESSAGE)).toMatchObject({ how: "revoked", code: "no_service" });
+    expect(await createSlackPoster(sink.url).post(MESSAGE)).toMatchObject({
+      how: "revoked",
+      code: "no_service",
+    });
   });
 
   it("follows no redirect to elsewhere", async () => {
     const other = await startSlackSink();
     sinks.push(other);
-    const { result } = await posted(Array.from({ length: 4 }, () => answer(302, "", { location: other.url })));
+    const { result } = await posted(
+      Array.from({ length: 4 }, () => answer(302, "", { location: other.url })),
+    );
     expect(result).toMatchObject({ ok: false });
     expect(other.requests()).toBe(0);
   });
@@ -107,7 +159,11 @@ describe("a Slack poster", () => {
     sink.fail({ kind: "silent" });
     const ended = new AbortController();
     setTimeout(() => ended.abort(), 20);
-    expect(await createSlackPoster(sink.url).post(MESSAGE, ended.signal)).toMatchObject({ ok: false, how: "failed", code: "timeout" });
+    expect(await createSlackPoster(sink.url).post(MESSAGE, ended.signal)).toMatchObject({
+      ok: false,
+      how: "failed",
+      code: "timeout",
+    });
   });
 });
 

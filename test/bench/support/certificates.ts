@@ -22,7 +22,11 @@ export const NAMESPACES = 20;
 export const namespaceOf = (i: number): string => `team-${i % NAMESPACES}`;
 
 /** Some 2 ms each. */
-export function createCertificates(count: number, curve: "P-256" | "P-384", nowMs: number): CertificateSet {
+export function createCertificates(
+  count: number,
+  curve: "P-256" | "P-384",
+  nowMs: number,
+): CertificateSet {
   const authority = createAuthority({ name: "Bench", curve });
   const issuing = authority.intermediates[0];
   if (issuing === undefined) throw new Error("no intermediate");
@@ -37,7 +41,10 @@ export function createCertificates(count: number, curve: "P-256" | "P-384", nowM
     const parsed = parseCertificate(issued.leafDer);
     if (!parsed.ok) throw new Error(parsed.detail);
     const { rawTbs, signature } = parsed.certificate;
-    signed.push([Buffer.from(rawTbs).toString("base64"), Buffer.from(signature).toString("base64")]);
+    signed.push([
+      Buffer.from(rawTbs).toString("base64"),
+      Buffer.from(signature).toString("base64"),
+    ]);
     secrets.push({
       namespace: namespaceOf(i),
       name: `app-${i}-tls`,
@@ -49,5 +56,9 @@ export function createCertificates(count: number, curve: "P-256" | "P-384", nowM
     });
   }
   const hash = curve === "P-384" ? "sha384" : "sha256";
-  return { rootPem: authority.root.pem, secrets, signatures: { hash, spki: issuing.keys.spki.toString("base64"), signed } };
+  return {
+    rootPem: authority.root.pem,
+    secrets,
+    signatures: { hash, spki: issuing.keys.spki.toString("base64"), signed },
+  };
 }

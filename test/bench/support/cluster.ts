@@ -32,7 +32,11 @@ export interface BenchCluster {
 }
 
 /** Starts a server and loads it; `anchors` are those of a configured issuer. */
-export async function startCluster(namespaces: readonly string[], secrets: Iterable<SecretManifest>, anchors: string): Promise<BenchCluster> {
+export async function startCluster(
+  namespaces: readonly string[],
+  secrets: Iterable<SecretManifest>,
+  anchors: string,
+): Promise<BenchCluster> {
   const kube = await startKube();
   for (const namespace of namespaces) await createNamespace(kube, namespace);
   const begin = performance.now();
@@ -46,7 +50,13 @@ export async function startCluster(namespaces: readonly string[], secrets: Itera
   writeFileSync(caFile, kube.caPem);
   const kubeconfig = kube.kubeconfigFor();
   const data = join(home, "data");
-  const env = { PATH: process.env["PATH"], HOME: home, XDG_DATA_HOME: data, XDG_CONFIG_HOME: join(home, "config"), KUBECONFIG: kubeconfig };
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: home,
+    XDG_DATA_HOME: data,
+    XDG_CONFIG_HOME: join(home, "config"),
+    KUBECONFIG: kubeconfig,
+  };
 
   const recorded = async (run: Measured): Promise<StateDocument> => {
     const states = createFileStates(join(data, "certkeep", "state"));
@@ -63,14 +73,28 @@ export async function startCluster(namespaces: readonly string[], secrets: Itera
     config,
     audit: async (certificates, fresh) => {
       if (fresh) rmSync(data, { recursive: true, force: true });
-      const run = await measure(process.execPath, [COMMAND, "audit", "--config", config], { env, cwd: home });
+      const run = await measure(process.execPath, [COMMAND, "audit", "--config", config], {
+        env,
+        cwd: home,
+      });
       const { audit, secrets: seen } = await recorded(run);
-      const good = Object.values(seen).flatMap((secret) => Object.values(secret.certificates)).filter(({ windows }) => windows.length > 0).length;
-      if (audit?.complete !== true || good !== certificates) throw new Error(`the audit saw ${good} good certificates instead of ${certificates}:\n${run.stdout}\n${run.stderr}`);
+      const good = Object.values(seen)
+        .flatMap((secret) => Object.values(secret.certificates))
+        .filter(({ windows }) => windows.length > 0).length;
+      if (audit?.complete !== true || good !== certificates)
+        throw new Error(
+          `the audit saw ${good} good certificates instead of ${certificates}:\n${run.stdout}\n${run.stderr}`,
+        );
       return run;
     },
     bareList: async (form) => {
-      const run = await measure(process.execPath, [BARE, form, kube.server, kube.adminToken, caFile]);
+      const run = await measure(process.execPath, [
+        BARE,
+        form,
+        kube.server,
+        kube.adminToken,
+        caFile,
+      ]);
       if (run.code !== 0) throw new Error(`the bare client failed:\n${run.stderr}`);
       return JSON.parse(run.stdout) as Bare;
     },

@@ -26,9 +26,17 @@ const LOOK_EVERY_MS = 10;
 /** proc(5): in clock ticks, 100 a second on every Linux that Node runs on. */
 const TICKS = 100;
 
-export async function measure(command: string, args: readonly string[], options: MeasureOptions = {}): Promise<Measured> {
+export async function measure(
+  command: string,
+  args: readonly string[],
+  options: MeasureOptions = {},
+): Promise<Measured> {
   const begin = performance.now();
-  const child = spawn(command, args, { ...options, env: options.env ?? process.env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, {
+    ...options,
+    env: options.env ?? process.env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on("data", (part: Buffer) => out.push(part));

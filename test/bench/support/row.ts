@@ -34,7 +34,9 @@ export function note(text: string): void {
 
 /** Processor, cores, memory, Node, certkeep: what a number means nothing without. */
 export function machine(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string };
+  const { version } = JSON.parse(
+    readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
+  ) as { version: string };
   const memory = Math.round(totalmem() / 2 ** 30);
   return `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, ${memory} GB; Node ${process.version}; certkeep ${version}`;
 }

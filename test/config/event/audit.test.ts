@@ -13,7 +13,10 @@ describe("a message", () => {
   });
 
   it("of a newer version with more in it is taken", () => {
-    expect(parseMessage(JSON.stringify({ format: 1, ...message, hint: "more" }))).toEqual({ ok: true, message });
+    expect(parseMessage(JSON.stringify({ format: 1, ...message, hint: "more" }))).toEqual({
+      ok: true,
+      message,
+    });
   });
 
   it.each([
@@ -24,10 +27,26 @@ describe("a message", () => {
     ["an older format", JSON.stringify({ ...message, format: 0 }), "format 0"],
     ["a newer format", JSON.stringify({ ...message, format: 2 }), "format 2"],
     ["a format in quotes", JSON.stringify({ ...message, format: "1" }), "no format"],
-    ["no cluster", JSON.stringify({ format: 1, queuedAt: "x", intervalMinutes: 15 }), "cluster of another kind"],
-    ["a name that no cluster can have", JSON.stringify({ format: 1, ...message, cluster: "../prod" }), "cluster of another kind"],
-    ["no interval", JSON.stringify({ format: 1, ...message, intervalMinutes: 0 }), "intervalMinutes of another kind"],
-    ["an interval without end", JSON.stringify({ format: 1, ...message, intervalMinutes: 1e9 }), "intervalMinutes of another kind"],
+    [
+      "no cluster",
+      JSON.stringify({ format: 1, queuedAt: "x", intervalMinutes: 15 }),
+      "cluster of another kind",
+    ],
+    [
+      "a name that no cluster can have",
+      JSON.stringify({ format: 1, ...message, cluster: "../prod" }),
+      "cluster of another kind",
+    ],
+    [
+      "no interval",
+      JSON.stringify({ format: 1, ...message, intervalMinutes: 0 }),
+      "intervalMinutes of another kind",
+    ],
+    [
+      "an interval without end",
+      JSON.stringify({ format: 1, ...message, intervalMinutes: 1e9 }),
+      "intervalMinutes of another kind",
+    ],
   ])("that isn't one is told without its text: %s", (_, body, found) => {
     const parsed = parseMessage(body);
     expect(parsed).toMatchObject({ ok: false, found });
@@ -35,7 +54,12 @@ describe("a message", () => {
   });
 
   it("is total", () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (body) => typeof parseMessage(body).ok === "boolean"));
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.json()),
+        (body) => typeof parseMessage(body).ok === "boolean",
+      ),
+    );
   });
 });
 
@@ -49,17 +73,40 @@ describe("an event", () => {
     expect(parseAuditEvent(event)).toEqual({ kind: "direct", clusters });
   });
 
-  it.each([[{ clusters: "prod" }], [{ clusters: [1] }], ["prod"], [7], [{ Records: [{ body: "{}" }] }], [{ Records: "x" }]])("that is neither is refused: %j", (event) => {
+  it.each([
+    [{ clusters: "prod" }],
+    [{ clusters: [1] }],
+    ["prod"],
+    [7],
+    [{ Records: [{ body: "{}" }] }],
+    [{ Records: "x" }],
+  ])("that is neither is refused: %j", (event) => {
     expect(() => parseAuditEvent(event)).toThrow(expect.objectContaining({ code: "usage" }));
   });
 
   it("of the queue keeps every message, good or not", () => {
     const attributes = { ApproximateReceiveCount: "2", SentTimestamp: "1780315200000" };
-    expect(parseAuditEvent({ Records: [{ messageId: "a", body: formatMessage(message), attributes, eventSource: "aws:sqs" }, { messageId: "b", body: "poison" }] })).toEqual({
+    expect(
+      parseAuditEvent({
+        Records: [
+          { messageId: "a", body: formatMessage(message), attributes, eventSource: "aws:sqs" },
+          { messageId: "b", body: "poison" },
+        ],
+      }),
+    ).toEqual({
       kind: "queue",
       receipts: [
         { id: "a", receives: 2, sentMs: 1780315200000, parsed: { ok: true, message } },
-        { id: "b", receives: null, sentMs: null, parsed: { ok: false, found: "6 characters that are no JSON", expected: "a message of format 1, as dispatch queues it" } },
+        {
+          id: "b",
+          receives: null,
+          sentMs: null,
+          parsed: {
+            ok: false,
+            found: "6 characters that are no JSON",
+            expected: "a message of format 1, as dispatch queues it",
+          },
+        },
       ],
     });
   });

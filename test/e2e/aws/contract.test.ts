@@ -21,7 +21,11 @@ describe.skipIf(lacksTools("moto_server"))("on moto", () => {
 
   blobsContract("secretsmanager", async () => {
     const url = `secretsmanager://certkeep/${randomUUID()}/backups`;
-    return { store: createSecretBlobs(url, worldOf(moto)), again: () => createSecretBlobs(url, worldOf(moto)), limits: { minBytes: 1, maxBytes: MAX_SECRET_BYTES } };
+    return {
+      store: createSecretBlobs(url, worldOf(moto)),
+      again: () => createSecretBlobs(url, worldOf(moto)),
+      limits: { minBytes: 1, maxBytes: MAX_SECRET_BYTES },
+    };
   });
   s3Contracts("moto", () => moto);
 });
@@ -40,15 +44,24 @@ function s3Contracts(name: string, emulator: () => AwsEmulator): void {
   for (const kind of ["plain", "versioned"] as const) {
     blobsContract(`s3, ${kind} bucket, ${name}`, async () => {
       const url = `s3://${await makeBucket(worldOf(emulator()), kind)}/backups`;
-      return { store: createS3Blobs(url, worldOf(emulator())), again: () => createS3Blobs(url, worldOf(emulator())) };
+      return {
+        store: createS3Blobs(url, worldOf(emulator())),
+        again: () => createS3Blobs(url, worldOf(emulator())),
+      };
     });
   }
   blobsContract(`s3, a whole bucket, ${name}`, async () => {
     const url = `s3://${await makeBucket(worldOf(emulator()), "plain")}`;
-    return { store: createS3Blobs(url, worldOf(emulator())), again: () => createS3Blobs(url, worldOf(emulator())) };
+    return {
+      store: createS3Blobs(url, worldOf(emulator())),
+      again: () => createS3Blobs(url, worldOf(emulator())),
+    };
   });
   statesContract(`s3, versioned bucket, ${name}`, async () => {
     const url = `s3://${await makeBucket(worldOf(emulator()), "versioned")}/state`;
-    return { store: createS3States(url, worldOf(emulator())), again: () => createS3States(url, worldOf(emulator())) };
+    return {
+      store: createS3States(url, worldOf(emulator())),
+      again: () => createS3States(url, worldOf(emulator())),
+    };
   });
 }

@@ -3,13 +3,18 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateSecretCommand, DeleteSecretCommand, ListSecretVersionIdsCommand, PutSecretValueCommand } from "@aws-sdk/client-secrets-manager";
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  ListSecretVersionIdsCommand,
+  PutSecretValueCommand,
+} from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSecretRegistrations } from "../../../lib/adapters/aws/registrations.ts";
 import { createSecretRegistry } from "../../../lib/adapters/aws/registry.ts";
 import { secretsClient } from "../../../lib/adapters/aws/secretsclient.ts";
-import { connectCluster } from "../../../lib/compose/connect.ts";
-import { composeSettings, type Reach } from "../../../lib/compose/settings.ts";
+import { connectCluster } from "../../../lib/wiring/connect.ts";
+import { composeSettings, type Reach } from "../../../lib/wiring/settings.ts";
 import { isCertkeepError } from "../../../lib/error.ts";
 import { registrationsContract } from "../../contract/registrations.ts";
 import { startMoto, type AwsEmulator } from "../support/aws.ts";
@@ -19,7 +24,14 @@ import { thrown, useTestCredentials, worldOf } from "./support.ts";
 beforeAll(useTestCredentials);
 
 const kubeconfig = (server: string, user: object = { token: "canary-token" }): string =>
-  JSON.stringify({ apiVersion: "v1", kind: "Config", "current-context": "c", clusters: [{ name: "c", cluster: { server } }], users: [{ name: "c", user }], contexts: [{ name: "c", context: { cluster: "c", user: "c" } }] });
+  JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "c",
+    clusters: [{ name: "c", cluster: { server } }],
+    users: [{ name: "c", user }],
+    contexts: [{ name: "c", context: { cluster: "c", user: "c" } }],
+  });
 
 describe.skipIf(lacksTools("moto_server"))("the registry", () => {
   let moto: AwsEmulator;
@@ -37,13 +49,32 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
       client,
       registry: createSecretRegistry(url, worldOf(moto)),
       registrations: createSecretRegistrations(url, worldOf(moto)),
-      secret: async (name: string, value: string | null): Promise<void> => void (await client.send(new CreateSecretCommand({ Name: `${root}/${name}`, ...(value === null ? {} : { SecretString: value }) }))),
+      secret: async (name: string, value: string | null): Promise<void> =>
+        void (await client.send(
+          new CreateSecretCommand({
+            Name: `${root}/${name}`,
+            ...(value === null ? {} : { SecretString: value }),
+          }),
+        )),
       name: (name: string): string => `${root}/${name}`,
     };
   };
-  const register = async (at: ReturnType<typeof place>, name: string, read = kubeconfig(`https://${name}.example:6443`), restore: string | null = kubeconfig(`https://${name}.example:6443`, { token: "canary-restore" })): Promise<void> => {
-    const text = ({ restore: reference }: { restore: string | null }): string => `${reference === null ? "" : `restoreKubeconfig: ${reference}\n`}namespaces: [shop]\naccess: {kind: token}\n`;
-    expect(await at.registrations.write(name, await at.registrations.read(name), { credentials: { read, restore }, text })).toBe("written");
+  const register = async (
+    at: ReturnType<typeof place>,
+    name: string,
+    read = kubeconfig(`https://${name}.example:6443`),
+    restore: string | null = kubeconfig(`https://${name}.example:6443`, {
+      token: "canary-restore",
+    }),
+  ): Promise<void> => {
+    const text = ({ restore: reference }: { restore: string | null }): string =>
+      `${reference === null ? "" : `restoreKubeconfig: ${reference}\n`}namespaces: [shop]\naccess: {kind: token}\n`;
+    expect(
+      await at.registrations.write(name, await at.registrations.read(name), {
+        credentials: { read, restore },
+        text,
+      }),
+    ).toBe("written");
   };
 
   registrationsContract("secretsmanager", async () => {
@@ -53,7 +84,11 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
       again: () => createSecretRegistrations(at.url, worldOf(moto)),
       credential: async (name, bearer) => {
         if (bearer === "read") return (await at.registry.read(name))?.kubeconfig ?? null;
-        return at.registry.restoring(name).catch((error: unknown) => (isCertkeepError(error, "config_invalid") ? null : Promise.reject(error)));
+        return at.registry
+          .restoring(name)
+          .catch((error: unknown) =>
+            isCertkeepError(error, "config_invalid") ? null : Promise.reject(error),
+          );
       },
     };
   });
@@ -64,7 +99,14 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     await at.secret("slack/ops", "https://hooks.slack.com/x");
     expect(await at.registry.names()).toEqual(["lab", "prod"]);
     const read = await at.registry.read("prod");
-    expect(read).toMatchObject({ entry: { name: "prod", kubeconfig: `${at.url}/clusters/prod`, restoreKubeconfig: `${at.url}/restoring/prod`, namespaces: ["shop"] } });
+    expect(read).toMatchObject({
+      entry: {
+        name: "prod",
+        kubeconfig: `${at.url}/clusters/prod`,
+        restoreKubeconfig: `${at.url}/restoring/prod`,
+        namespaces: ["shop"],
+      },
+    });
     expect(read?.kubeconfig).toContain("canary-token");
     expect(JSON.stringify(read)).not.toContain("canary-restore");
     expect(await at.registry.restoring("prod")).toContain("canary-restore");
@@ -74,28 +116,83 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
   it("keeps few versions, and the one before still readable by its label, for an audit that has just begun", async () => {
     const at = place();
     for (let n = 0; n < 5; n += 1) await register(at, "prod");
-    const { Versions = [] } = await at.client.send(new ListSecretVersionIdsCommand({ SecretId: at.name("clusters/prod") }));
+    const { Versions = [] } = await at.client.send(
+      new ListSecretVersionIdsCommand({ SecretId: at.name("clusters/prod") }),
+    );
     const labels = Versions.flatMap(({ VersionStages }) => VersionStages ?? []);
-    expect(labels.filter((label) => label !== "certkeep-next").toSorted()).toEqual(["AWSCURRENT", "AWSPREVIOUS"]);
+    expect(labels.filter((label) => label !== "certkeep-next").toSorted()).toEqual([
+      "AWSCURRENT",
+      "AWSPREVIOUS",
+    ]);
     expect(labels.filter((label) => label === "certkeep-next")).toHaveLength(1);
   });
 
-  const whole = JSON.stringify({ format: 1, registration: "namespaces: [shop]\n", kubeconfig: kubeconfig("https://h:1") });
+  const whole = JSON.stringify({
+    format: 1,
+    registration: "namespaces: [shop]\n",
+    kubeconfig: kubeconfig("https://h:1"),
+  });
 
   it.each<[string, (at: ReturnType<typeof place>) => Promise<void>, RegExp]>([
-    ["a secret without a value", (at) => at.secret("clusters/bad", null), /a secret without a value; expected a registration and its kubeconfig\. Register the cluster again: certkeep clusters add bad/],
+    [
+      "a secret without a value",
+      (at) => at.secret("clusters/bad", null),
+      /a secret without a value; expected a registration and its kubeconfig\. Register the cluster again: certkeep clusters add bad/,
+    ],
     ["no JSON", (at) => at.secret("clusters/bad", "canary: {"), /text that isn't JSON/],
-    ["no kubeconfig", (at) => at.secret("clusters/bad", JSON.stringify({ format: 1, registration: "" })), /isn't whole/],
-    ["a later format", (at) => at.secret("clusters/bad", whole.replace('"format":1', '"format":2')), /the format 2; expected format 1/],
-    ["a mistake in it", (at) => at.secret("clusters/bad", JSON.stringify({ format: 1, registration: "contxt: a\n", kubeconfig: "x" })), /clusters\/bad:1:1: contxt: found a setting that doesn't exist.*Did you mean "context"/s],
-    ["a file named", (at) => at.secret("clusters/bad", JSON.stringify({ format: 1, registration: "kubeconfig: /etc/passwd\n", kubeconfig: "x" })), /the path of a kubeconfig; expected none/],
-    ["another's restoring credential", (at) => at.secret("clusters/bad", JSON.stringify({ format: 1, registration: "restoreKubeconfig: secretsmanager://other\n", kubeconfig: "x" })), /another restoreKubeconfig than its own/],
-    ["a name that can't be", (at) => at.secret("clusters/Bad_", whole), /a name that no cluster can have/],
+    [
+      "no kubeconfig",
+      (at) => at.secret("clusters/bad", JSON.stringify({ format: 1, registration: "" })),
+      /isn't whole/,
+    ],
+    [
+      "a later format",
+      (at) => at.secret("clusters/bad", whole.replace('"format":1', '"format":2')),
+      /the format 2; expected format 1/,
+    ],
+    [
+      "a mistake in it",
+      (at) =>
+        at.secret(
+          "clusters/bad",
+          JSON.stringify({ format: 1, registration: "contxt: a\n", kubeconfig: "x" }),
+        ),
+      /clusters\/bad:1:1: contxt: found a setting that doesn't exist.*Did you mean "context"/s,
+    ],
+    [
+      "a file named",
+      (at) =>
+        at.secret(
+          "clusters/bad",
+          JSON.stringify({ format: 1, registration: "kubeconfig: /etc/passwd\n", kubeconfig: "x" }),
+        ),
+      /the path of a kubeconfig; expected none/,
+    ],
+    [
+      "another's restoring credential",
+      (at) =>
+        at.secret(
+          "clusters/bad",
+          JSON.stringify({
+            format: 1,
+            registration: "restoreKubeconfig: secretsmanager://other\n",
+            kubeconfig: "x",
+          }),
+        ),
+      /another restoreKubeconfig than its own/,
+    ],
+    [
+      "a name that can't be",
+      (at) => at.secret("clusters/Bad_", whole),
+      /a name that no cluster can have/,
+    ],
     [
       "a secret that is scheduled for deletion",
       async (at) => {
         await at.secret("clusters/bad", whole);
-        await at.client.send(new DeleteSecretCommand({ SecretId: at.name("clusters/bad"), RecoveryWindowInDays: 7 }));
+        await at.client.send(
+          new DeleteSecretCommand({ SecretId: at.name("clusters/bad"), RecoveryWindowInDays: 7 }),
+        );
       },
       /scheduled for deletion.*aws secretsmanager restore-secret --secret-id .*clusters\/bad.*certkeep clusters remove bad/,
     ],
@@ -128,16 +225,32 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
 
   it("puts nothing there that is larger than a secret may be", async () => {
     const at = place();
-    const error = await thrown(at.registrations.write("prod", null, { credentials: { read: "x".repeat(70_000), restore: "y" }, text: () => "" }));
-    expect(error).toMatchObject({ code: "usage", message: expect.stringContaining("65536 at most") });
+    const error = await thrown(
+      at.registrations.write("prod", null, {
+        credentials: { read: "x".repeat(70_000), restore: "y" },
+        text: () => "",
+      }),
+    );
+    expect(error).toMatchObject({
+      code: "usage",
+      message: expect.stringContaining("65536 at most"),
+    });
     expect(await at.registry.names()).toEqual([]);
   });
 
   async function compose(at: ReturnType<typeof place>, reach: Reach) {
     const folder = mkdtempSync(join(tmpdir(), "certkeep-registry-"));
-    writeFileSync(join(folder, "certkeep.yaml"), `stores: {registry: "${at.url}", backups: "file:b", state: "file:s"}\naws: {region: eu-west-1}\n`);
+    writeFileSync(
+      join(folder, "certkeep.yaml"),
+      `stores: {registry: "${at.url}", backups: "file:b", state: "file:s"}\naws: {region: eu-west-1}\n`,
+    );
     try {
-      return await composeSettings({ configFile: join(folder, "certkeep.yaml"), cwd: folder, env: { HOME: folder, ...moto.env }, reach });
+      return await composeSettings({
+        configFile: join(folder, "certkeep.yaml"),
+        cwd: folder,
+        env: { HOME: folder, ...moto.env },
+        reach,
+      });
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -147,31 +260,62 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     it("the names", async () => {
       const at = place();
       await register(at, "prod");
-      await at.client.send(new PutSecretValueCommand({ SecretId: at.name("clusters/prod"), SecretString: "not read" }));
-      expect(await compose(at, "none")).toMatchObject({ names: ["prod"], registered: [], broken: [] });
+      await at.client.send(
+        new PutSecretValueCommand({ SecretId: at.name("clusters/prod"), SecretString: "not read" }),
+      );
+      expect(await compose(at, "none")).toMatchObject({
+        names: ["prod"],
+        registered: [],
+        broken: [],
+      });
     });
 
     it("the cluster that is asked for; one that isn't there brings the others' names", async () => {
       const at = place();
       await register(at, "prod");
       await at.secret("clusters/other", "not read");
-      expect(await compose(at, ["prod"])).toMatchObject({ names: ["prod"], registered: ["prod"], broken: [] });
-      expect(await compose(at, ["prd"])).toMatchObject({ names: ["other", "prod"], registered: [], broken: [] });
+      expect(await compose(at, ["prod"])).toMatchObject({
+        names: ["prod"],
+        registered: ["prod"],
+        broken: [],
+      });
+      expect(await compose(at, ["prd"])).toMatchObject({
+        names: ["other", "prod"],
+        registered: [],
+        broken: [],
+      });
     });
   });
 
   it("gives credentials that are used from memory, each for its purpose, and name no file", async () => {
     const at = place();
     await register(at, "prod");
-    await register(at, "filed", kubeconfig("https://filed.example", { tokenFile: "/etc/hostname" }), null);
+    await register(
+      at,
+      "filed",
+      kubeconfig("https://filed.example", { tokenFile: "/etc/hostname" }),
+      null,
+    );
     const { config, kubeconfigs } = await compose(at, "all");
     const world = { env: {}, nowNs: () => 1_800_000_000_000_000_000n, person: null };
-    const entry = (name: string) => config.clusters.find((one) => one.name === name) ?? Promise.reject(new Error(name));
+    const entry = (name: string) =>
+      config.clusters.find((one) => one.name === name) ?? Promise.reject(new Error(name));
     const reading = await connectCluster(await entry("prod"), "read", true, world, kubeconfigs);
     expect(reading.server.href).toBe("https://prod.example:6443/");
     expect((await reading.credentials()).headers["authorization"]).toBe("Bearer canary-token");
-    const restoring = await connectCluster(await entry("prod"), "restore", true, world, kubeconfigs);
+    const restoring = await connectCluster(
+      await entry("prod"),
+      "restore",
+      true,
+      world,
+      kubeconfigs,
+    );
     expect((await restoring.credentials()).headers["authorization"]).toBe("Bearer canary-restore");
-    expect(await thrown(connectCluster(await entry("filed"), "read", true, world, kubeconfigs))).toMatchObject({ code: "kubeconfig_invalid", message: expect.stringContaining("`tokenFile` names a file") });
+    expect(
+      await thrown(connectCluster(await entry("filed"), "read", true, world, kubeconfigs)),
+    ).toMatchObject({
+      code: "kubeconfig_invalid",
+      message: expect.stringContaining("`tokenFile` names a file"),
+    });
   });
 });

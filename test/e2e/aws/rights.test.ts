@@ -16,25 +16,66 @@ describe.skipIf(lacksTools("ministack", "aws"))("with rights to", () => {
   const prefix = `certkeep/${randomUUID().slice(0, 8)}`;
 
   const aws = async (...args: string[]): Promise<unknown> => {
-    const ended = await runProgram(requireTool("aws"), ["--endpoint-url", emulator.endpoint, "--output", "json", ...args], { env: { ...emulator.env, PATH: process.env["PATH"], HOME: emulator.folder } });
+    const ended = await runProgram(
+      requireTool("aws"),
+      ["--endpoint-url", emulator.endpoint, "--output", "json", ...args],
+      { env: { ...emulator.env, PATH: process.env["PATH"], HOME: emulator.folder } },
+    );
     expect({ code: ended.code, stderr: ended.stderr }).toMatchObject({ code: 0 });
     return ended.stdout === "" ? null : JSON.parse(ended.stdout);
   };
 
   /** What each step gave to a user whose one policy is `statements`. */
-  const walk = async (name: string, statements: readonly object[]): Promise<Record<string, string>> => {
+  const walk = async (
+    name: string,
+    statements: readonly object[],
+  ): Promise<Record<string, string>> => {
     await aws("iam", "create-user", "--user-name", name);
-    await aws("iam", "put-user-policy", "--user-name", name, "--policy-name", "own", "--policy-document", JSON.stringify({ Version: "2012-10-17", Statement: statements }));
-    const { AccessKey } = (await aws("iam", "create-access-key", "--user-name", name)) as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } };
-    const ended = await runProgram(process.execPath, [join(import.meta.dirname, "../support/storewalk.ts"), bucket, prefix, name], { env: { ...process.env, ...emulator.env, AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId, AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey } });
+    await aws(
+      "iam",
+      "put-user-policy",
+      "--user-name",
+      name,
+      "--policy-name",
+      "own",
+      "--policy-document",
+      JSON.stringify({ Version: "2012-10-17", Statement: statements }),
+    );
+    const { AccessKey } = (await aws("iam", "create-access-key", "--user-name", name)) as {
+      AccessKey: { AccessKeyId: string; SecretAccessKey: string };
+    };
+    const ended = await runProgram(
+      process.execPath,
+      [join(import.meta.dirname, "../support/storewalk.ts"), bucket, prefix, name],
+      {
+        env: {
+          ...process.env,
+          ...emulator.env,
+          AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
+          AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
+        },
+      },
+    );
     expect({ code: ended.code, stderr: ended.stderr }).toMatchObject({ code: 0 });
     return JSON.parse(ended.stdout) as Record<string, string>;
   };
 
   const audit = (): object[] => [
-    { Effect: "Allow", Action: ["s3:PutObject", "s3:GetObject"], Resource: [`arn:aws:s3:::${bucket}/backups/*`, `arn:aws:s3:::${bucket}/state/*`] },
+    {
+      Effect: "Allow",
+      Action: ["s3:PutObject", "s3:GetObject"],
+      Resource: [`arn:aws:s3:::${bucket}/backups/*`, `arn:aws:s3:::${bucket}/state/*`],
+    },
     { Effect: "Allow", Action: "s3:ListBucket", Resource: `arn:aws:s3:::${bucket}` },
-    { Effect: "Allow", Action: ["secretsmanager:CreateSecret", "secretsmanager:TagResource", "secretsmanager:GetSecretValue"], Resource: `arn:aws:secretsmanager:*:*:secret:${prefix}/backups/*` },
+    {
+      Effect: "Allow",
+      Action: [
+        "secretsmanager:CreateSecret",
+        "secretsmanager:TagResource",
+        "secretsmanager:GetSecretValue",
+      ],
+      Resource: `arn:aws:secretsmanager:*:*:secret:${prefix}/backups/*`,
+    },
     { Effect: "Allow", Action: "secretsmanager:ListSecrets", Resource: "*" },
   ];
 
@@ -48,32 +89,65 @@ describe.skipIf(lacksTools("ministack", "aws"))("with rights to", () => {
   it("create, read and list, everything goes but removing, which is told by the right that lacks", async () => {
     const ended = await walk("audit", audit());
     for (const store of ["s3", "secrets"]) {
-      expect(ended).toMatchObject({ [`${store} absent`]: "ok null", [`${store} create`]: 'ok "created"', [`${store} again`]: 'ok "exists"', [`${store} read`]: 'ok "x"', [`${store} list`]: "ok true" });
+      expect(ended).toMatchObject({
+        [`${store} absent`]: "ok null",
+        [`${store} create`]: 'ok "created"',
+        [`${store} again`]: 'ok "exists"',
+        [`${store} read`]: 'ok "x"',
+        [`${store} list`]: "ok true",
+      });
     }
-    expect(ended).toMatchObject({ "state write": "ok true", "state read": 'ok "\\"audit\\""', "state names": 'ok ["prod"]' });
+    expect(ended).toMatchObject({
+      "state write": "ok true",
+      "state read": 'ok "\\"audit\\""',
+      "state names": 'ok ["prod"]',
+    });
     expect(ended["s3 remove"]).toContain("this identity may not do s3:DeleteObject");
-    expect(ended["secrets remove"]).toContain("this identity may not do secretsmanager:DeleteSecret");
+    expect(ended["secrets remove"]).toContain(
+      "this identity may not do secretsmanager:DeleteSecret",
+    );
   });
 
   it("delete as well, nothing is left", async () => {
     const ended = await walk("drill", [
       ...audit(),
-      { Effect: "Allow", Action: ["s3:DeleteObject", "s3:DeleteObjectVersion"], Resource: `arn:aws:s3:::${bucket}/backups/*` },
+      {
+        Effect: "Allow",
+        Action: ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+        Resource: `arn:aws:s3:::${bucket}/backups/*`,
+      },
       { Effect: "Allow", Action: "s3:ListBucketVersions", Resource: `arn:aws:s3:::${bucket}` },
-      { Effect: "Allow", Action: "secretsmanager:DeleteSecret", Resource: `arn:aws:secretsmanager:*:*:secret:${prefix}/backups/*` },
+      {
+        Effect: "Allow",
+        Action: "secretsmanager:DeleteSecret",
+        Resource: `arn:aws:secretsmanager:*:*:secret:${prefix}/backups/*`,
+      },
     ]);
     expect(ended).toMatchObject({ "s3 remove": "ok null", "secrets remove": "ok null" });
   });
 
   it("delete objects and not their versions, it is said that these stay", async () => {
-    const ended = await walk("halfway", [...audit(), { Effect: "Allow", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${bucket}/backups/*` }]);
+    const ended = await walk("halfway", [
+      ...audit(),
+      { Effect: "Allow", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${bucket}/backups/*` },
+    ]);
     expect(ended["s3 remove"]).toContain("older versions, which this identity may not list");
-    const listing = await walk("listing", [...audit(), { Effect: "Allow", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${bucket}/backups/*` }, { Effect: "Allow", Action: "s3:ListBucketVersions", Resource: `arn:aws:s3:::${bucket}` }]);
+    const listing = await walk("listing", [
+      ...audit(),
+      { Effect: "Allow", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${bucket}/backups/*` },
+      { Effect: "Allow", Action: "s3:ListBucketVersions", Resource: `arn:aws:s3:::${bucket}` },
+    ]);
     expect(listing["s3 remove"]).toContain("one version of the object is kept (AccessDenied");
   });
 
   it("nothing, each step says which right it lacks, and creates nothing", async () => {
-    const ended = await walk("nobody", [{ Effect: "Allow", Action: "sts:GetCallerIdentity", Resource: "*" }]);
-    expect(Object.entries(ended).filter(([, text]) => !/may not do (s3|secretsmanager):[A-Za-z]+ /.test(text))).toEqual([]);
+    const ended = await walk("nobody", [
+      { Effect: "Allow", Action: "sts:GetCallerIdentity", Resource: "*" },
+    ]);
+    expect(
+      Object.entries(ended).filter(
+        ([, text]) => !/may not do (s3|secretsmanager):[A-Za-z]+ /.test(text),
+      ),
+    ).toEqual([]);
   });
 });

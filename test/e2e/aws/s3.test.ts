@@ -6,7 +6,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { GetObjectCommand, HeadObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
 import { s3Client } from "../../../lib/adapters/aws/s3client.ts";
@@ -20,8 +25,13 @@ import { makeBucket, namesOf, thrown, useTestCredentials, worldAt, worldOf } fro
 
 const CANARY = "canary-9f86d081884c7d65";
 const bytes = (text: string): Uint8Array => Buffer.from(text, "utf8");
-const text = (read: Uint8Array | null): string | null => (read === null ? null : Buffer.from(read).toString("utf8"));
-const SLOW_DOWN = { status: 503, headers: { "content-type": "application/xml" }, body: `<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>${CANARY}</Message><RequestId>R1</RequestId></Error>` };
+const text = (read: Uint8Array | null): string | null =>
+  read === null ? null : Buffer.from(read).toString("utf8");
+const SLOW_DOWN = {
+  status: 503,
+  headers: { "content-type": "application/xml" },
+  body: `<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>${CANARY}</Message><RequestId>R1</RequestId></Error>`,
+};
 
 beforeAll(useTestCredentials);
 
@@ -52,17 +62,30 @@ describe.each([
     it("is listed over several pages, and by the exact prefix", async () => {
       const url = `s3://${bucket}/paged`;
       const store = createS3Blobs(url, world);
-      const keys = Array.from({ length: 1030 }, (_, index) => `prod/ns/s/${String(index).padStart(4, "0")}.json`);
-      for (let at = 0; at < keys.length; at += 50) await Promise.all(keys.slice(at, at + 50).map((key) => store.create(key, bytes("x"))));
+      const keys = Array.from(
+        { length: 1030 },
+        (_, index) => `prod/ns/s/${String(index).padStart(4, "0")}.json`,
+      );
+      for (let at = 0; at < keys.length; at += 50)
+        await Promise.all(keys.slice(at, at + 50).map((key) => store.create(key, bytes("x"))));
       await store.create("prod2/ns/s/1.json", bytes("y"));
-      await s3Client(world).send(new PutObjectCommand({ Bucket: bucket, Key: "paged/prod/ns/.hidden", Body: "not a key" }));
+      await s3Client(world).send(
+        new PutObjectCommand({ Bucket: bucket, Key: "paged/prod/ns/.hidden", Body: "not a key" }),
+      );
       await createS3Blobs(`${url}-other`, world).create("prod/ns/s/other.json", bytes("z"));
       const through = createS3Blobs(url, faulty);
       expect(await namesOf(through.list("prod/"))).toEqual(keys);
       expect(front.passages.filter(({ method }) => method === "GET").length).toBeGreaterThan(1);
       expect(await namesOf(store.list(""))).toEqual([...keys, "prod2/ns/s/1.json"]);
       // A page that can't be had makes no short listing.
-      front.fault((_passage, seen) => (seen === 1 ? null : { status: 403, body: `<Error><Code>AccessDenied</Code><Message>${CANARY}</Message></Error>` }));
+      front.fault((_passage, seen) =>
+        seen === 1
+          ? null
+          : {
+              status: 403,
+              body: `<Error><Code>AccessDenied</Code><Message>${CANARY}</Message></Error>`,
+            },
+      );
       const error = await thrown(namesOf(through.list("prod/")));
       expect(error).toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
       expect(String(error)).toContain("s3:ListBucket");
@@ -95,7 +118,14 @@ describe.each([
       const revision = await states.write("prod", '"1"', null);
       expect(await states.read("prod")).toEqual({ revision, text: '"1"' });
       // Nothing was written: then it isn't taken for written.
-      front.fault(({ method }) => (method === "PUT" ? { status: 500, body: `<Error><Code>InternalError</Code><Message>${CANARY}</Message></Error>` } : null));
+      front.fault(({ method }) =>
+        method === "PUT"
+          ? {
+              status: 500,
+              body: `<Error><Code>InternalError</Code><Message>${CANARY}</Message></Error>`,
+            }
+          : null,
+      );
       const error = await thrown(states.write("prod", `"${CANARY}"`, revision));
       expect(error).toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
       expect(String(error)).not.toContain(CANARY);
@@ -119,18 +149,25 @@ describe.each([
       expect(await overtaken).not.toBeNull();
       expect((await states.read("prod"))?.text).toBe('["mine","theirs"]');
       // Whichever came first, the revision that was given isn't that of the other's document.
-      expect(revision === null || (await states.write("prod", '["stale"]', revision)) === null).toBe(true);
+      expect(
+        revision === null || (await states.write("prod", '["stale"]', revision)) === null,
+      ).toBe(true);
     });
 
     it("treats a conditional conflict as AWS has it: of states a conflict, of copies a reason to try again", async () => {
-      const conflict = { status: 409, body: "<Error><Code>ConditionalRequestConflict</Code></Error>" };
+      const conflict = {
+        status: 409,
+        body: "<Error><Code>ConditionalRequestConflict</Code></Error>",
+      };
       const url = `s3://${bucket}/conflict`;
       front.fault(({ method }, seen) => (method === "PUT" && seen <= 2 ? conflict : null));
       expect(await createS3Blobs(url, faulty).create("a/b.json", bytes("x"))).toBe("created");
       const revision = await createS3States(url, world).write("prod", "1", null);
       front.fault(({ method }) => (method === "PUT" ? conflict : null));
       expect(await createS3States(url, faulty).write("prod", "2", revision)).toBeNull();
-      expect(await thrown(createS3Blobs(url, faulty).create("a/c.json", bytes("x")))).toMatchObject({ code: "store_unavailable" });
+      expect(await thrown(createS3Blobs(url, faulty).create("a/c.json", bytes("x")))).toMatchObject(
+        { code: "store_unavailable" },
+      );
     });
 
     it("is read whole: what breaks off is asked for again, and never taken for the whole", async () => {
@@ -142,9 +179,15 @@ describe.each([
       expect(Buffer.compare((await store.read("a/b.json")) ?? Buffer.of(), document)).toBe(0);
       expect(front.passages).toHaveLength(2);
       front.fault(() => "cut");
-      expect(await thrown(store.read("a/b.json"))).toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
+      expect(await thrown(store.read("a/b.json"))).toMatchObject({
+        name: "CertkeepError",
+        code: "store_unavailable",
+      });
       front.fault(() => "corrupt");
-      expect(await thrown(store.read("a/b.json"))).toMatchObject({ name: "CertkeepError", code: "store_damaged" });
+      expect(await thrown(store.read("a/b.json"))).toMatchObject({
+        name: "CertkeepError",
+        code: "store_damaged",
+      });
     });
 
     it("is asked again when it throttles, and told plainly when it goes on to", async () => {
@@ -164,9 +207,13 @@ describe.each([
       const store = createS3Blobs(`s3://${bucket}/gone`, world);
       await store.create("a/b.json", bytes("first"));
       await store.create("a/b.json.json", bytes("a neighbour"));
-      await s3Client(world).send(new PutObjectCommand({ Bucket: bucket, Key: "gone/a/b.json", Body: "overwritten by hand" }));
+      await s3Client(world).send(
+        new PutObjectCommand({ Bucket: bucket, Key: "gone/a/b.json", Body: "overwritten by hand" }),
+      );
       expect(await store.remove("a/b.json")).toBeNull();
-      const { Versions = [], DeleteMarkers = [] } = await s3Client(world).send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: "gone/" }));
+      const { Versions = [], DeleteMarkers = [] } = await s3Client(world).send(
+        new ListObjectVersionsCommand({ Bucket: bucket, Prefix: "gone/" }),
+      );
       expect([...Versions, ...DeleteMarkers].map(({ Key }) => Key)).toEqual(["gone/a/b.json.json"]);
       expect(await store.create("a/b.json", bytes("anew"))).toBe("created");
     });
@@ -174,13 +221,22 @@ describe.each([
     it("says until when a lock keeps what was removed, and hides it", async () => {
       const locked = await makeBucket(world, "locked");
       const nowMs = Date.now();
-      const store = createS3Blobs(`s3://${locked}/backups`, world, { lock: { mode: "GOVERNANCE", days: 7 }, nowMs: () => nowMs });
+      const store = createS3Blobs(`s3://${locked}/backups`, world, {
+        lock: { mode: "GOVERNANCE", days: 7 },
+        nowMs: () => nowMs,
+      });
       await store.create("a/b.json", bytes("x"));
-      const head = await s3Client(world).send(new HeadObjectCommand({ Bucket: locked, Key: "backups/a/b.json" }));
+      const head = await s3Client(world).send(
+        new HeadObjectCommand({ Bucket: locked, Key: "backups/a/b.json" }),
+      );
       expect(head.ObjectLockMode).toBe("GOVERNANCE");
-      expect(Math.abs((head.ObjectLockRetainUntilDate?.getTime() ?? 0) - (nowMs + 7 * 86_400_000))).toBeLessThan(1000);
+      expect(
+        Math.abs((head.ObjectLockRetainUntilDate?.getTime() ?? 0) - (nowMs + 7 * 86_400_000)),
+      ).toBeLessThan(1000);
       const note = await store.remove("a/b.json");
-      expect(note).toMatch(/^one version of the object is kept by an object lock until \d{4}-\d\d-\d\dT/);
+      expect(note).toMatch(
+        /^one version of the object is kept by an object lock until \d{4}-\d\d-\d\dT/,
+      );
       expect(note).toContain(new Date(nowMs + 7 * 86_400_000).toISOString().slice(0, 10));
       expect(await store.read("a/b.json")).toBeNull();
       expect(await namesOf(store.list(""))).toEqual([]);
@@ -191,12 +247,20 @@ describe.each([
     it("keeps states compressed, and takes one that a person mended", async () => {
       const url = `s3://${bucket}/mended`;
       const states = createS3States(url, world);
-      const long = JSON.stringify({ certificates: Array.from({ length: 5000 }, (_, index) => ({ name: `host-${index}.example.com` })) });
+      const long = JSON.stringify({
+        certificates: Array.from({ length: 5000 }, (_, index) => ({
+          name: `host-${index}.example.com`,
+        })),
+      });
       await states.write("prod", long, null);
-      const stored = await s3Client(world).send(new HeadObjectCommand({ Bucket: bucket, Key: "mended/prod.json" }));
+      const stored = await s3Client(world).send(
+        new HeadObjectCommand({ Bucket: bucket, Key: "mended/prod.json" }),
+      );
       expect(stored.ContentLength).toBeLessThan(long.length / 5);
       expect(stored.ContentEncoding).toBe("gzip");
-      await s3Client(world).send(new PutObjectCommand({ Bucket: bucket, Key: "mended/prod.json", Body: '{ "by": "hand" }' }));
+      await s3Client(world).send(
+        new PutObjectCommand({ Bucket: bucket, Key: "mended/prod.json", Body: '{ "by": "hand" }' }),
+      );
       const mended = await states.read("prod");
       expect(mended?.text).toBe('{ "by": "hand" }');
       expect(await states.write("prod", '"next"', mended?.revision ?? null)).not.toBeNull();
@@ -206,23 +270,45 @@ describe.each([
       const url = `s3://${bucket}/damaged`;
       const states = createS3States(url, world);
       await states.write("prod", '"whole"', null);
-      for (const Body of [gzipSync('"newer"').subarray(0, 15), `{"cut": "${CANARY}`]) await s3Client(world).send(new PutObjectCommand({ Bucket: bucket, Key: "damaged/prod.json", Body }));
+      for (const Body of [gzipSync('"newer"').subarray(0, 15), `{"cut": "${CANARY}`])
+        await s3Client(world).send(
+          new PutObjectCommand({ Bucket: bucket, Key: "damaged/prod.json", Body }),
+        );
       const error = (await thrown(states.read("prod"))) as Error;
       expect(error).toMatchObject({ name: "CertkeepError", code: "state_damaged" });
       expect(error.message).not.toContain(CANARY);
       const versionId = /versionId=([A-Za-z0-9._-]+)'/.exec(error.message)?.[1] ?? "";
-      const named = await s3Client(world).send(new GetObjectCommand({ Bucket: bucket, Key: "damaged/prod.json", VersionId: versionId }));
-      expect(gunzipSync((await named.Body?.transformToByteArray()) ?? Buffer.of()).toString()).toBe('"whole"');
+      const named = await s3Client(world).send(
+        new GetObjectCommand({ Bucket: bucket, Key: "damaged/prod.json", VersionId: versionId }),
+      );
+      expect(gunzipSync((await named.Body?.transformToByteArray()) ?? Buffer.of()).toString()).toBe(
+        '"whole"',
+      );
     });
 
     it("that isn't there is told as that, and so is one that is forbidden", async () => {
-      const error = await thrown(createS3States("s3://certkeep-no-such-bucket/state", world).read("prod"));
+      const error = await thrown(
+        createS3States("s3://certkeep-no-such-bucket/state", world).read("prod"),
+      );
       expect(error).toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
       expect(String(error)).toContain("there is no such bucket");
-      expect(await thrown(createS3States("s3://certkeep-no-such-bucket/state", world).write("prod", "1", null))).toMatchObject({ code: "store_unavailable" });
-      expect(await thrown(createS3States("s3://certkeep-no-such-bucket/state", world).write("prod", "1", '"x"'))).toMatchObject({ code: "store_unavailable" });
-      front.fault(() => ({ status: 403, body: `<Error><Code>AccessDenied</Code><Message>${CANARY}</Message></Error>` }));
-      const forbidden = await thrown(createS3Blobs(`s3://${bucket}/backups`, faulty).read("a/b.json"));
+      expect(
+        await thrown(
+          createS3States("s3://certkeep-no-such-bucket/state", world).write("prod", "1", null),
+        ),
+      ).toMatchObject({ code: "store_unavailable" });
+      expect(
+        await thrown(
+          createS3States("s3://certkeep-no-such-bucket/state", world).write("prod", "1", '"x"'),
+        ),
+      ).toMatchObject({ code: "store_unavailable" });
+      front.fault(() => ({
+        status: 403,
+        body: `<Error><Code>AccessDenied</Code><Message>${CANARY}</Message></Error>`,
+      }));
+      const forbidden = await thrown(
+        createS3Blobs(`s3://${bucket}/backups`, faulty).read("a/b.json"),
+      );
       expect(String(forbidden)).toContain("s3:GetObject");
       expect(String(forbidden)).not.toContain(CANARY);
     });
@@ -240,7 +326,11 @@ describe.each([
       const states = createS3States(`${url}/state`, world);
       const blobs = createS3Blobs(`${url}/backups`, world);
       for (let round = 0; round < 6; round += 1) {
-        const child = spawn(process.execPath, [join(import.meta.dirname, "../support/s3victim.ts"), url], { env: { ...process.env, ...emulator.env }, stdio: ["ignore", "pipe", "inherit"] });
+        const child = spawn(
+          process.execPath,
+          [join(import.meta.dirname, "../support/s3victim.ts"), url],
+          { env: { ...process.env, ...emulator.env }, stdio: ["ignore", "pipe", "inherit"] },
+        );
         await once(child.stdout, "data");
         await new Promise((resolve) => setTimeout(resolve, 5 + round * 15));
         child.kill("SIGKILL");
@@ -251,7 +341,9 @@ describe.each([
           expect(sizeBytes).toBe(300_000);
           expect((await blobs.read(key))?.byteLength).toBe(300_000);
         }
-        expect(await states.write("prod", JSON.stringify("x".repeat(100)), state?.revision ?? null)).not.toBeNull();
+        expect(
+          await states.write("prod", JSON.stringify("x".repeat(100)), state?.revision ?? null),
+        ).not.toBeNull();
       }
       expect((await namesOf(blobs.list(""))).length).toBeGreaterThan(0);
       expect(text(await blobs.read("none/at/all.json"))).toBeNull();

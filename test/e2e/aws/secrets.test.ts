@@ -4,7 +4,14 @@
  * answers as AWS does, or the test looks at the request.
  */
 import { randomUUID } from "node:crypto";
-import { CreateSecretCommand, DeleteSecretCommand, DescribeSecretCommand, PutSecretValueCommand, RestoreSecretCommand, UpdateSecretVersionStageCommand } from "@aws-sdk/client-secrets-manager";
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  DescribeSecretCommand,
+  PutSecretValueCommand,
+  RestoreSecretCommand,
+  UpdateSecretVersionStageCommand,
+} from "@aws-sdk/client-secrets-manager";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createSecretBlobs, MAX_SECRET_BYTES } from "../../../lib/adapters/aws/secretblobs.ts";
 import { secretsClient } from "../../../lib/adapters/aws/secretsclient.ts";
@@ -18,7 +25,14 @@ import { namesOf, thrown, useTestCredentials, worldAt, worldOf } from "./support
 
 const CANARY = "canary-9f86d081884c7d65";
 const bytes = (text: string): Uint8Array => Buffer.from(text, "utf8");
-const refusal = (name: string, status = 400): { status: number; headers: Record<string, string>; body: string } => ({ status, headers: { "content-type": "application/x-amz-json-1.1" }, body: JSON.stringify({ __type: name, message: CANARY, Message: CANARY }) });
+const refusal = (
+  name: string,
+  status = 400,
+): { status: number; headers: Record<string, string>; body: string } => ({
+  status,
+  headers: { "content-type": "application/x-amz-json-1.1" },
+  body: JSON.stringify({ __type: name, message: CANARY, Message: CANARY }),
+});
 
 describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
   let moto: AwsEmulator;
@@ -45,17 +59,28 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
 
   it("is listed over several pages, by the exact prefix, less what is scheduled for deletion", async () => {
     const store = createSecretBlobs(`${url}/paged`, world);
-    const keys = Array.from({ length: 230 }, (_, index) => `prod/ns/s/${String(index).padStart(3, "0")}.json`);
-    for (let at = 0; at < keys.length; at += 20) await Promise.all(keys.slice(at, at + 20).map((key) => store.create(key, bytes("x"))));
+    const keys = Array.from(
+      { length: 230 },
+      (_, index) => `prod/ns/s/${String(index).padStart(3, "0")}.json`,
+    );
+    for (let at = 0; at < keys.length; at += 20)
+      await Promise.all(keys.slice(at, at + 20).map((key) => store.create(key, bytes("x"))));
     await store.create("prod2/ns/s/1.json", bytes("y"));
     const client = secretsClient(world);
-    for (const Name of [`${prefix}/paged/prod/ns/.hidden`, `${prefix}/paged-other/prod/1.json`, `other/${prefix}/paged/prod/1.json`]) await client.send(new CreateSecretCommand({ Name, SecretString: "not a copy" }));
+    for (const Name of [
+      `${prefix}/paged/prod/ns/.hidden`,
+      `${prefix}/paged-other/prod/1.json`,
+      `other/${prefix}/paged/prod/1.json`,
+    ])
+      await client.send(new CreateSecretCommand({ Name, SecretString: "not a copy" }));
     await client.send(new DeleteSecretCommand({ SecretId: `${prefix}/paged/${keys[7]}` }));
     const through = createSecretBlobs(`${url}/paged`, faulty);
     const left = keys.filter((_, index) => index !== 7);
     expect(await namesOf(through.list("prod/"))).toEqual(left);
     expect(front.passages.length).toBeGreaterThan(2);
-    expect(JSON.parse(front.passages[0]?.body ?? "")).toMatchObject({ Filters: [{ Key: "name", Values: [`${prefix}/paged/prod/`] }] });
+    expect(JSON.parse(front.passages[0]?.body ?? "")).toMatchObject({
+      Filters: [{ Key: "name", Values: [`${prefix}/paged/prod/`] }],
+    });
     expect(await namesOf(store.list(""))).toEqual([...left, "prod2/ns/s/1.json"]);
     front.fault((_passage, seen) => (seen <= 2 ? null : refusal("AccessDeniedException")));
     const error = await thrown(namesOf(through.list("prod/")));
@@ -65,10 +90,22 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
   });
 
   it("drops by itself what a listing gives that isn't below the prefix: AWS may match by words", async () => {
-    const SecretList = [`${prefix}/words/prod/a/s/1.json`, `${prefix}/words/production/a/s/1.json`, `${prefix}/words`, `x/${prefix}/words/prod/a/s/2.json`, `${prefix}/words/prod/a/s/1.json`].map((Name): { Name: string; DeletedDate?: number } => ({ Name }));
+    const SecretList = [
+      `${prefix}/words/prod/a/s/1.json`,
+      `${prefix}/words/production/a/s/1.json`,
+      `${prefix}/words`,
+      `x/${prefix}/words/prod/a/s/2.json`,
+      `${prefix}/words/prod/a/s/1.json`,
+    ].map((Name): { Name: string; DeletedDate?: number } => ({ Name }));
     SecretList.push({ Name: `${prefix}/words/prod/a/s/3.json`, DeletedDate: 1_790_000_000 });
-    front.fault(() => ({ status: 200, headers: { "content-type": "application/x-amz-json-1.1" }, body: JSON.stringify({ SecretList }) }));
-    expect(await namesOf(createSecretBlobs(`${url}/words`, faulty).list("prod/"))).toEqual(["prod/a/s/1.json"]);
+    front.fault(() => ({
+      status: 200,
+      headers: { "content-type": "application/x-amz-json-1.1" },
+      body: JSON.stringify({ SecretList }),
+    }));
+    expect(await namesOf(createSecretBlobs(`${url}/words`, faulty).list("prod/"))).toEqual([
+      "prod/a/s/1.json",
+    ]);
   });
 
   it("is asked to create alone, with tags and the key of one's own, for text and for bytes", async () => {
@@ -77,24 +114,42 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     const store = createSecretBlobs(`${url}/made`, faulty, { kmsKeyId: "alias/mine" });
     expect(await store.create(key, bytes('{"sealed":"é"}'))).toBe("created");
     expect(front.passages.map(({ target }) => target)).toEqual(["CreateSecret"]);
-    const sent = JSON.parse(Buffer.from(front.passages[0]?.body ?? "", "latin1").toString("utf8")) as { Tags: { Key: string; Value: string }[] };
-    expect(sent).toMatchObject({ Name: `${prefix}/made/${key}`, SecretString: '{"sealed":"é"}', KmsKeyId: "alias/mine", ClientRequestToken: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown });
-    expect(Object.fromEntries(sent.Tags.map((tag) => [tag.Key, tag.Value]))).toEqual({ "certkeep:bytes": "15", "certkeep:cluster": "=50rod=201", "certkeep:namespace": "shop", "certkeep:secret": "web-tls" });
+    const sent = JSON.parse(
+      Buffer.from(front.passages[0]?.body ?? "", "latin1").toString("utf8"),
+    ) as { Tags: { Key: string; Value: string }[] };
+    expect(sent).toMatchObject({
+      Name: `${prefix}/made/${key}`,
+      SecretString: '{"sealed":"é"}',
+      KmsKeyId: "alias/mine",
+      ClientRequestToken: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown,
+    });
+    expect(Object.fromEntries(sent.Tags.map((tag) => [tag.Key, tag.Value]))).toEqual({
+      "certkeep:bytes": "15",
+      "certkeep:cluster": "=50rod=201",
+      "certkeep:namespace": "shop",
+      "certkeep:secret": "web-tls",
+    });
     expect(Buffer.from((await store.read(key)) ?? []).toString()).toBe('{"sealed":"é"}');
-    expect(JSON.parse(front.passages.at(-1)?.body ?? "")).toMatchObject({ VersionStage: "AWSCURRENT" });
+    expect(JSON.parse(front.passages.at(-1)?.body ?? "")).toMatchObject({
+      VersionStage: "AWSCURRENT",
+    });
     const raw = Uint8Array.from([0xff, 0xfe, 0, 1]);
     await store.create("a/raw.json", raw);
     expect(Buffer.compare((await store.read("a/raw.json")) ?? Buffer.of(), raw)).toBe(0);
     // A whole life asks for these and no more: an auditing role needs no right to put, update or label.
     await namesOf(store.list(""));
     await store.create("a/raw.json", raw);
-    expect(new Set(front.passages.map(({ target }) => target))).toEqual(new Set(["CreateSecret", "GetSecretValue", "ListSecrets"]));
+    expect(new Set(front.passages.map(({ target }) => target))).toEqual(
+      new Set(["CreateSecret", "GetSecretValue", "ListSecrets"]),
+    );
   });
 
   it("is told of what is too large, or has too long a name, before anything is sent", async () => {
     const store = createSecretBlobs(url, faulty);
     front.fault(() => null);
-    const large = await thrown(store.create("a/large.json", Buffer.alloc(MAX_SECRET_BYTES + 1, CANARY)));
+    const large = await thrown(
+      store.create("a/large.json", Buffer.alloc(MAX_SECRET_BYTES + 1, CANARY)),
+    );
     expect(large).toMatchObject({ name: "CertkeepError", code: "store_full" });
     expect(String(large)).toContain("65537 bytes");
     expect(String(large)).toContain("s3://");
@@ -108,13 +163,19 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     expect((await store.read(longest))?.byteLength).toBe(MAX_SECRET_BYTES);
   });
 
-  it.each([["as moto answers", null], ["as AWS answers", "InvalidRequestException"]] as const)("says plainly that a secret is scheduled for deletion, %s", async (_name, answer) => {
+  it.each([
+    ["as moto answers", null],
+    ["as AWS answers", "InvalidRequestException"],
+  ] as const)("says plainly that a secret is scheduled for deletion, %s", async (_name, answer) => {
     const key = `prod/ns/s/scheduled-${answer ?? "moto"}.json`;
     const name = `${prefix}/${key}`;
     await createSecretBlobs(url, world).create(key, bytes("old"));
-    await secretsClient(world).send(new DeleteSecretCommand({ SecretId: name, RecoveryWindowInDays: 7 }));
+    await secretsClient(world).send(
+      new DeleteSecretCommand({ SecretId: name, RecoveryWindowInDays: 7 }),
+    );
     const store = createSecretBlobs(url, faulty);
-    if (answer !== null) front.fault(({ target }) => (target === "CreateSecret" ? refusal(answer) : null));
+    if (answer !== null)
+      front.fault(({ target }) => (target === "CreateSecret" ? refusal(answer) : null));
     for (const call of [() => store.create(key, bytes(CANARY)), () => store.read(key)]) {
       const error = await thrown(call());
       expect(error).toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
@@ -132,13 +193,20 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     await store.create("prod/ns/s/gone.json", bytes("x"));
     front.fault(() => null);
     expect(await store.remove("prod/ns/s/gone.json")).toBeNull();
-    expect(JSON.parse(front.passages[0]?.body ?? "")).toEqual({ SecretId: `${prefix}/prod/ns/s/gone.json`, ForceDeleteWithoutRecovery: true });
+    expect(JSON.parse(front.passages[0]?.body ?? "")).toEqual({
+      SecretId: `${prefix}/prod/ns/s/gone.json`,
+      ForceDeleteWithoutRecovery: true,
+    });
     // While AWS is about it, it still says “marked for deletion”: of what was removed here that is gone.
-    front.fault(({ target }) => (target === "GetSecretValue" ? refusal("InvalidRequestException") : null));
+    front.fault(({ target }) =>
+      target === "GetSecretValue" ? refusal("InvalidRequestException") : null,
+    );
     expect(await store.read("prod/ns/s/gone.json")).toBeNull();
     front.fault(() => null);
     expect(await store.create("prod/ns/s/gone.json", bytes("anew"))).toBe("created");
-    await secretsClient(world).send(new DeleteSecretCommand({ SecretId: `${prefix}/prod/ns/s/gone.json` }));
+    await secretsClient(world).send(
+      new DeleteSecretCommand({ SecretId: `${prefix}/prod/ns/s/gone.json` }),
+    );
     expect(await createSecretBlobs(url, world).remove("prod/ns/s/gone.json")).toBeNull();
     expect(await store.create("prod/ns/s/gone.json", bytes("again"))).toBe("created");
   });
@@ -147,10 +215,14 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     const store = createSecretBlobs(`${url}/lost`, faulty);
     front.fault((_passage, seen) => (seen === 1 ? "lose" : null));
     expect(await store.create("a/1.json", bytes("mine"))).toBe("created");
-    const tokens = front.passages.filter(({ target }) => target === "CreateSecret").map(({ body }) => (JSON.parse(body) as { ClientRequestToken: string }).ClientRequestToken);
+    const tokens = front.passages
+      .filter(({ target }) => target === "CreateSecret")
+      .map(({ body }) => (JSON.parse(body) as { ClientRequestToken: string }).ClientRequestToken);
     expect(tokens).toHaveLength(2);
     expect(new Set(tokens).size).toBe(1);
-    front.fault(({ target }, seen) => (target !== "CreateSecret" ? null : seen === 1 ? "lose" : refusal("ResourceExistsException")));
+    front.fault(({ target }, seen) =>
+      target !== "CreateSecret" ? null : seen === 1 ? "lose" : refusal("ResourceExistsException"),
+    );
     expect(await store.create("a/2.json", bytes("mine"))).toBe("created");
     // Another's under the same name is another's.
     await createSecretBlobs(`${url}/lost`, world).create("a/3.json", bytes("theirs"));
@@ -191,11 +263,29 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     expect(await values.read(name)).toBeNull();
     await client.send(new CreateSecretCommand({ Name: name, SecretString: "first" }));
     expect(await values.read(name)).toBe("first");
-    const { VersionId = "" } = await client.send(new PutSecretValueCommand({ SecretId: name, SecretString: "pending", VersionStages: ["AWSPENDING"] }));
+    const { VersionId = "" } = await client.send(
+      new PutSecretValueCommand({
+        SecretId: name,
+        SecretString: "pending",
+        VersionStages: ["AWSPENDING"],
+      }),
+    );
     expect(await values.read(name)).toBe("first");
-    const { VersionIdsToStages = {} } = await client.send(new DescribeSecretCommand({ SecretId: name }));
-    const current = Object.keys(VersionIdsToStages).find((id) => VersionIdsToStages[id]?.includes("AWSCURRENT") === true) ?? "";
-    await client.send(new UpdateSecretVersionStageCommand({ SecretId: name, VersionStage: "AWSCURRENT", MoveToVersionId: VersionId, RemoveFromVersionId: current }));
+    const { VersionIdsToStages = {} } = await client.send(
+      new DescribeSecretCommand({ SecretId: name }),
+    );
+    const current =
+      Object.keys(VersionIdsToStages).find(
+        (id) => VersionIdsToStages[id]?.includes("AWSCURRENT") === true,
+      ) ?? "";
+    await client.send(
+      new UpdateSecretVersionStageCommand({
+        SecretId: name,
+        VersionStage: "AWSCURRENT",
+        MoveToVersionId: VersionId,
+        RemoveFromVersionId: current,
+      }),
+    );
     expect(await values.read(name)).toBe("pending");
     await client.send(new CreateSecretCommand({ Name: `${name}-empty` }));
     expect(await values.read(`${name}-empty`)).toBeNull();

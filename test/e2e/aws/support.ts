@@ -7,7 +7,11 @@ import { EMULATED_REGION, type AwsEmulator } from "../support/aws.ts";
 
 /** The SDK finds credentials in the process's own environment. */
 export function useTestCredentials(): void {
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_EC2_METADATA_DISABLED: "true" });
+  Object.assign(process.env, {
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    AWS_EC2_METADATA_DISABLED: "true",
+  });
 }
 
 export function worldOf({ env }: Pick<AwsEmulator, "env">): AwsWorld {
@@ -19,10 +23,25 @@ export function worldAt(endpoint: string): AwsWorld {
   return { env: { AWS_ENDPOINT_URL: endpoint, AWS_REGION: EMULATED_REGION } };
 }
 
-export async function makeBucket(world: AwsWorld, kind: "plain" | "versioned" | "locked"): Promise<string> {
+export async function makeBucket(
+  world: AwsWorld,
+  kind: "plain" | "versioned" | "locked",
+): Promise<string> {
   const bucket = `certkeep-${randomUUID().slice(0, 13)}`;
-  await s3Client(world).send(new CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration: { LocationConstraint: EMULATED_REGION }, ...(kind === "locked" ? { ObjectLockEnabledForBucket: true } : {}) }));
-  if (kind === "versioned") await s3Client(world).send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: "Enabled" } }));
+  await s3Client(world).send(
+    new CreateBucketCommand({
+      Bucket: bucket,
+      CreateBucketConfiguration: { LocationConstraint: EMULATED_REGION },
+      ...(kind === "locked" ? { ObjectLockEnabledForBucket: true } : {}),
+    }),
+  );
+  if (kind === "versioned")
+    await s3Client(world).send(
+      new PutBucketVersioningCommand({
+        Bucket: bucket,
+        VersioningConfiguration: { Status: "Enabled" },
+      }),
+    );
   return bucket;
 }
 

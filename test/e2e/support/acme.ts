@@ -2,11 +2,23 @@
  * A client of ACME (RFC 8555), no larger than the tests need: an account, and certificates one after the other.
  * Challenges are answered without anything behind them: the server of the tests takes that.
  */
-import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
+import {
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  X509Certificate,
+} from "node:crypto";
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bitString, explicit, integer, oid, sequence, set } from "../../../lib/sandbox/asn1.ts";
-import { createKey, extensionDer, keyPemOf, nameDer, sanExtension } from "../../../lib/sandbox/x509.ts";
+import {
+  createKey,
+  extensionDer,
+  keyPemOf,
+  nameDer,
+  sanExtension,
+} from "../../../lib/sandbox/x509.ts";
 
 /** A certificate as its server gave it. */
 export interface AcmeCertificate {
@@ -44,9 +56,16 @@ const base64url = (value: string | Uint8Array): string => Buffer.from(value).toS
 /** A PKCS#10 request (RFC 2986 §4) for `names`, signed by `key`. */
 function csrDer(names: readonly string[], key: ReturnType<typeof createKey>): Buffer {
   // The attribute extensionRequest (RFC 2985 §5.4.2).
-  const attribute = sequence(oid("1.2.840.113549.1.9.14"), set(sequence(extensionDer(sanExtension(names)))));
+  const attribute = sequence(
+    oid("1.2.840.113549.1.9.14"),
+    set(sequence(extensionDer(sanExtension(names)))),
+  );
   const info = sequence(integer(0), nameDer([]), key.spki, explicit(0, attribute));
-  return sequence(info, sequence(oid("1.2.840.10045.4.3.2")), bitString(sign("sha256", info, key.privateKey)));
+  return sequence(
+    info,
+    sequence(oid("1.2.840.10045.4.3.2")),
+    bitString(sign("sha256", info, key.privateKey)),
+  );
 }
 
 /** Makes an account at the server whose directory this is. */
@@ -56,7 +75,12 @@ export async function createAcmeClient(directoryUrl: string, caPem: string): Pro
 
   const send = (method: string, url: string, body: string | null): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      const headers = { "user-agent": "certkeep-tests", ...(body === null ? {} : { "content-type": "application/jose+json", "content-length": Buffer.byteLength(body) }) };
+      const headers = {
+        "user-agent": "certkeep-tests",
+        ...(body === null
+          ? {}
+          : { "content-type": "application/jose+json", "content-length": Buffer.byteLength(body) }),
+      };
       const outgoing = request(url, { method, agent, headers, timeout: 10_000 }, (incoming) => {
         const parts: Buffer[] = [];
         incoming.on("data", (part: Buffer) => parts.push(part));
@@ -64,7 +88,11 @@ export async function createAcmeClient(directoryUrl: string, caPem: string): Pro
         incoming.on("end", () => {
           const fresh = incoming.headers["replay-nonce"];
           if (typeof fresh === "string") nonce = fresh;
-          resolve({ status: incoming.statusCode ?? 0, location: incoming.headers.location ?? null, text: Buffer.concat(parts).toString("utf8") });
+          resolve({
+            status: incoming.statusCode ?? 0,
+            location: incoming.headers.location ?? null,
+            text: Buffer.concat(parts).toString("utf8"),
+          });
         });
       });
       outgoing.on("error", reject);
@@ -74,9 +102,14 @@ export async function createAcmeClient(directoryUrl: string, caPem: string): Pro
 
   const found = await send("GET", directoryUrl, null);
   if (found.status !== 200) throw new Error(`GET ${directoryUrl}: ${found.status} ${found.text}`);
-  const directory = JSON.parse(found.text) as Record<"newNonce" | "newAccount" | "newOrder", string>;
+  const directory = JSON.parse(found.text) as Record<
+    "newNonce" | "newAccount" | "newOrder",
+    string
+  >;
   const account: KeyObject = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
-  const { crv, kty, x, y } = createPrivateKey(account.export({ type: "pkcs8", format: "pem" })).export({ format: "jwk" });
+  const { crv, kty, x, y } = createPrivateKey(
+    account.export({ type: "pkcs8", format: "pem" }),
+  ).export({ format: "jwk" });
   let kid: string | null = null;
 
   /** A signed request (RFC 8555 §6.2); `payload` null is POST-as-GET. */
@@ -85,16 +118,34 @@ export async function createAcmeClient(directoryUrl: string, caPem: string): Pro
       if (nonce === null) await send("HEAD", directory.newNonce, null);
       const own = nonce;
       nonce = null;
-      const header = base64url(JSON.stringify({ alg: "ES256", nonce: own, url, ...(kid === null ? { jwk: { crv, kty, x, y } } : { kid }) }));
+      const header = base64url(
+        JSON.stringify({
+          alg: "ES256",
+          nonce: own,
+          url,
+          ...(kid === null ? { jwk: { crv, kty, x, y } } : { kid }),
+        }),
+      );
       const text = payload === null ? "" : base64url(JSON.stringify(payload));
-      const signature = sign("sha256", Buffer.from(`${header}.${text}`), { key: account, dsaEncoding: "ieee-p1363" });
-      const answer = await send("POST", url, JSON.stringify({ protected: header, payload: text, signature: base64url(signature) }));
+      const signature = sign("sha256", Buffer.from(`${header}.${text}`), {
+        key: account,
+        dsaEncoding: "ieee-p1363",
+      });
+      const answer = await send(
+        "POST",
+        url,
+        JSON.stringify({ protected: header, payload: text, signature: base64url(signature) }),
+      );
       if (answer.status < 400) return answer;
-      if (attempt >= 5 || !answer.text.includes("badNonce")) throw new Error(`POST ${url}: ${answer.status} ${answer.text}`);
+      if (attempt >= 5 || !answer.text.includes("badNonce"))
+        throw new Error(`POST ${url}: ${answer.status} ${answer.text}`);
     }
   };
 
-  const until = async <T extends { readonly status: string }>(url: string, wanted: string): Promise<T> => {
+  const until = async <T extends { readonly status: string }>(
+    url: string,
+    wanted: string,
+  ): Promise<T> => {
     for (let i = 0; i < TRIES; i += 1) {
       const got = JSON.parse((await post(url, null)).text) as T;
       if (got.status === wanted) return got;
@@ -107,13 +158,20 @@ export async function createAcmeClient(directoryUrl: string, caPem: string): Pro
   kid = (await post(directory.newAccount, { termsOfServiceAgreed: true })).location;
   return {
     issue: async (names) => {
-      const ordered = await post(directory.newOrder, { identifiers: names.map((value) => ({ type: "dns", value })) });
+      const ordered = await post(directory.newOrder, {
+        identifiers: names.map((value) => ({ type: "dns", value })),
+      });
       const order = JSON.parse(ordered.text) as Order;
       const orderUrl = ordered.location ?? "";
       for (const url of order.authorizations) {
-        const authorization = JSON.parse((await post(url, null)).text) as { status: string; challenges: { url: string; type: string }[] };
+        const authorization = JSON.parse((await post(url, null)).text) as {
+          status: string;
+          challenges: { url: string; type: string }[];
+        };
         if (authorization.status === "valid") continue;
-        const challenge = authorization.challenges.find(({ type }) => type === "dns-01") ?? authorization.challenges[0];
+        const challenge =
+          authorization.challenges.find(({ type }) => type === "dns-01") ??
+          authorization.challenges[0];
         if (challenge === undefined) throw new Error(`${url} offers no challenge`);
         await post(challenge.url, {});
         await until(url, "valid");
@@ -124,7 +182,12 @@ export async function createAcmeClient(directoryUrl: string, caPem: string): Pro
       const done = await until<Order>(orderUrl, "valid");
       const certificatePem = (await post(done.certificate ?? "", null)).text;
       const leaf = new X509Certificate(certificatePem);
-      return { certificatePem, keyPem: keyPemOf(key), serial: leaf.serialNumber.toLowerCase().replace(/^0+/, ""), notBeforeMs: Date.parse(leaf.validFrom) };
+      return {
+        certificatePem,
+        keyPem: keyPemOf(key),
+        serial: leaf.serialNumber.toLowerCase().replace(/^0+/, ""),
+        notBeforeMs: Date.parse(leaf.validFrom),
+      };
     },
     close: () => agent.destroy(),
   };

@@ -38,43 +38,70 @@ export interface MinistackOptions {
 export async function startMinistack(options: MinistackOptions = {}): Promise<AwsEmulator> {
   const folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-ministack-"));
   const node = join(import.meta.dirname, "../../../node_modules/node/bin");
-  return start("ministack", folder, options.tls === true ? join(folder, "ministack-tls/server.crt") : null, "/_ministack/health", (port) => ({
-    args: [],
-    env: {
-      PATH: `${node}${delimiter}${process.env["PATH"] ?? ""}`,
-      GATEWAY_PORT: String(port),
-      BIND_HOST: "127.0.0.1",
-      MINISTACK_HOST: "127.0.0.1",
-      MINISTACK_REGION: EMULATED_REGION,
-      IOT_MTLS_ENABLED: "0",
-      SFTP_ENABLED: "0",
-      // What is deployed has to trust it too.
-      ...(options.tls === true ? { USE_SSL: "1", NODE_EXTRA_CA_CERTS: join(folder, "ministack-tls/server.crt") } : {}),
-      ...(options.iam === true ? { AUTH: "true" } : {}),
-      ...options.env,
-    },
-  }));
+  return start(
+    "ministack",
+    folder,
+    options.tls === true ? join(folder, "ministack-tls/server.crt") : null,
+    "/_ministack/health",
+    (port) => ({
+      args: [],
+      env: {
+        PATH: `${node}${delimiter}${process.env["PATH"] ?? ""}`,
+        GATEWAY_PORT: String(port),
+        BIND_HOST: "127.0.0.1",
+        MINISTACK_HOST: "127.0.0.1",
+        MINISTACK_REGION: EMULATED_REGION,
+        IOT_MTLS_ENABLED: "0",
+        SFTP_ENABLED: "0",
+        // What is deployed has to trust it too.
+        ...(options.tls === true
+          ? { USE_SSL: "1", NODE_EXTRA_CA_CERTS: join(folder, "ministack-tls/server.crt") }
+          : {}),
+        ...(options.iam === true ? { AUTH: "true" } : {}),
+        ...options.env,
+      },
+    }),
+  );
 }
 
 /** Starts moto; it authorizes everybody. */
 export async function startMoto(): Promise<AwsEmulator> {
   const folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-moto-"));
-  return start("moto_server", folder, null, "/moto-api/data.json", (port) => ({ args: ["-H", "127.0.0.1", "-p", String(port)], env: { PATH: process.env["PATH"] ?? "" } }));
+  return start("moto_server", folder, null, "/moto-api/data.json", (port) => ({
+    args: ["-H", "127.0.0.1", "-p", String(port)],
+    env: { PATH: process.env["PATH"] ?? "" },
+  }));
 }
 
-async function start(tool: "ministack" | "moto_server", folder: string, caFile: string | null, health: string, how: (port: number) => { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }): Promise<AwsEmulator> {
+async function start(
+  tool: "ministack" | "moto_server",
+  folder: string,
+  caFile: string | null,
+  health: string,
+  how: (port: number) => {
+    readonly args: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+  },
+): Promise<AwsEmulator> {
   const port = await freePort();
   const endpoint = `${caFile === null ? "http" : "https"}://127.0.0.1:${port}`;
   const { args, env } = how(port);
-  const program = startProgram(requireTool(tool), args, { logFile: join(folder, `${tool}.log`), folder, env: { HOME: folder, TMPDIR: folder, ...env } });
+  const program = startProgram(requireTool(tool), args, {
+    logFile: join(folder, `${tool}.log`),
+    folder,
+    env: { HOME: folder, TMPDIR: folder, ...env },
+  });
   const stop = async (): Promise<void> => {
     await program.kill();
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
     await waitUntil(tool, 60_000, async () => {
-      if (program.exitCode() !== null) throw new Error(`it ended: ${program.output().slice(-2000)}`);
-      return (caFile === null || existsSync(caFile)) && (await answers(`${endpoint}${health}`, caFile));
+      if (program.exitCode() !== null)
+        throw new Error(`it ended: ${program.output().slice(-2000)}`);
+      return (
+        (caFile === null || existsSync(caFile)) && (await answers(`${endpoint}${health}`, caFile))
+      );
     });
   } catch (error) {
     await stop();
@@ -101,7 +128,8 @@ async function start(tool: "ministack" | "moto_server", folder: string, caFile: 
 
 function answers(url: string, caFile: string | null): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const sent = caFile === null ? httpRequest(url) : httpsRequest(url, { ca: readFileSync(caFile) });
+    const sent =
+      caFile === null ? httpRequest(url) : httpsRequest(url, { ca: readFileSync(caFile) });
     sent.once("response", (answer) => {
       answer.resume();
       resolve(answer.statusCode === 200);

@@ -18,7 +18,12 @@ export type Headers = Readonly<Record<string, string>>;
 /** A client of one server with one credential. */
 export interface Client {
   /** Answers whatever the status is. @throws only where no answer came. */
-  request<T = KubeObject>(method: string, path: string, body?: unknown, headers?: Headers): Promise<Answer<T>>;
+  request<T = KubeObject>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Headers,
+  ): Promise<Answer<T>>;
   close(): void;
 }
 
@@ -50,32 +55,49 @@ export interface KubeObject {
 export const harnessAgent = "certkeep-test-harness";
 
 /** Makes a client; `token` is sent as bearer token unless it is null. */
-export function createClient(server: string, caPem: string, token: string | null, connections = 8): Client {
+export function createClient(
+  server: string,
+  caPem: string,
+  token: string | null,
+  connections = 8,
+): Client {
   const agent = new Agent({ ca: caPem, keepAlive: true, maxSockets: connections });
   return {
     request: async <T>(method: string, path: string, body?: unknown, headers: Headers = {}) => {
-      const payload = body === undefined ? null : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
-      const sent: Record<string, string> = { "user-agent": harnessAgent, accept: "application/json", ...headers };
+      const payload =
+        body === undefined
+          ? null
+          : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+      const sent: Record<string, string> = {
+        "user-agent": harnessAgent,
+        accept: "application/json",
+        ...headers,
+      };
       if (token !== null) sent["authorization"] ??= `Bearer ${token}`;
       if (payload !== null) {
-        sent["content-type"] ??= method === "PATCH" ? "application/merge-patch+json" : "application/json";
+        sent["content-type"] ??=
+          method === "PATCH" ? "application/merge-patch+json" : "application/json";
         sent["content-length"] = String(payload.length);
       }
       return new Promise<Answer<T>>((resolve, reject) => {
-        const outgoing = httpsRequest(new URL(path, server), { agent, method, headers: sent }, (incoming) => {
-          const parts: Buffer[] = [];
-          incoming.on("data", (part: Buffer) => parts.push(part));
-          incoming.once("error", reject);
-          incoming.once("end", () => {
-            const text = Buffer.concat(parts).toString("utf8");
-            const json = (incoming.headers["content-type"] ?? "").includes("json");
-            resolve({
-              status: incoming.statusCode ?? 0,
-              headers: incoming.headers,
-              body: (json ? JSON.parse(text) : text) as T,
+        const outgoing = httpsRequest(
+          new URL(path, server),
+          { agent, method, headers: sent },
+          (incoming) => {
+            const parts: Buffer[] = [];
+            incoming.on("data", (part: Buffer) => parts.push(part));
+            incoming.once("error", reject);
+            incoming.once("end", () => {
+              const text = Buffer.concat(parts).toString("utf8");
+              const json = (incoming.headers["content-type"] ?? "").includes("json");
+              resolve({
+                status: incoming.statusCode ?? 0,
+                headers: incoming.headers,
+                body: (json ? JSON.parse(text) : text) as T,
+              });
             });
-          });
-        });
+          },
+        );
         outgoing.once("error", reject);
         outgoing.end(payload ?? undefined);
       });

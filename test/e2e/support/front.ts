@@ -80,7 +80,12 @@ export async function startFront(kube: Kube): Promise<Front> {
     passage.status = interference.status;
     const body = interference.body ?? "";
     passage.bytes = Buffer.byteLength(body);
-    outgoing.writeHead(interference.status, { "content-type": "application/json", ...interference.headers }).end(body);
+    outgoing
+      .writeHead(interference.status, {
+        "content-type": "application/json",
+        ...interference.headers,
+      })
+      .end(body);
   };
 
   const server = createServer({ cert: pair.certPem, key: pair.keyPem }, (incoming, outgoing) => {

@@ -8,7 +8,11 @@ export interface Said {
   readonly stderr: string;
 }
 
-export async function runIn(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Promise<Said> {
+export async function runIn(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Said> {
   const text = { stdout: "", stderr: "" };
   const sink = (name: "stdout" | "stderr"): PassThrough => {
     const stream = new PassThrough();
@@ -19,7 +23,18 @@ export async function runIn(args: readonly string[], cwd: string, env: Readonly<
   };
   const stdout = sink("stdout");
   const stderr = sink("stderr");
-  const code = await run(args, { stdin: Readable.from([]), stdout, stderr, env, cwd, interactive: false, errTty: false, outTty: false, columns: 120, nowNs: () => BigInt(Date.now()) * 1_000_000n });
+  const code = await run(args, {
+    stdin: Readable.from([]),
+    stdout,
+    stderr,
+    env,
+    cwd,
+    interactive: false,
+    errTty: false,
+    outTty: false,
+    columns: 120,
+    nowNs: () => BigInt(Date.now()) * 1_000_000n,
+  });
   await new Promise((resolve) => setImmediate(resolve));
   return { code, ...text };
 }

@@ -6,12 +6,27 @@
  * Invariant: everything lies in one temporary folder and dies with the test process.
  */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
-import { type Answer, type Client, type Headers, type KubeObject, createClient, harnessAgent } from "./client.ts";
+import {
+  type Answer,
+  type Client,
+  type Headers,
+  type KubeObject,
+  createClient,
+  harnessAgent,
+} from "./client.ts";
 import { type Program, freePort, startProgram, waitUntil } from "./process.ts";
 import { type ServerAuthority, createServerAuthority } from "./servercert.ts";
 import { requireTool } from "./tools.ts";
@@ -71,9 +86,19 @@ export interface Kube {
   /** Process number of kube-apiserver. */
   readonly pid: number;
   /** Asks as the administrator; answers whatever the status is. */
-  request<T = KubeObject>(method: string, path: string, body?: unknown, headers?: Headers): Promise<Answer<T>>;
+  request<T = KubeObject>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Headers,
+  ): Promise<Answer<T>>;
   /** Asks as the administrator. @throws where the status isn't 2xx. */
-  demand<T = KubeObject>(method: string, path: string, body?: unknown, headers?: Headers): Promise<T>;
+  demand<T = KubeObject>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Headers,
+  ): Promise<T>;
   /** A client with another credential (null: none). */
   clientFor(token: string | null): Client;
   /** Writes a kubeconfig with mode 0600 and gives its path. */
@@ -128,7 +153,11 @@ async function startEtcd(folder: string): Promise<{ program: Program; url: strin
   return { program, url };
 }
 
-async function etcdCall(url: string, path: string, body: unknown): Promise<Record<string, unknown>> {
+async function etcdCall(
+  url: string,
+  path: string,
+  body: unknown,
+): Promise<Record<string, unknown>> {
   const answer = await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`etcd answered ${answer.status} to ${path}: ${text}`);
@@ -169,8 +198,14 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
   const authority = await createServerAuthority();
   const pair = await authority.issue();
   const accounts = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const accountKey = file("accounts.key", accounts.privateKey.export({ type: "pkcs8", format: "pem" }).toString());
-  const accountPub = file("accounts.pub", accounts.publicKey.export({ type: "spki", format: "pem" }).toString());
+  const accountKey = file(
+    "accounts.key",
+    accounts.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+  );
+  const accountPub = file(
+    "accounts.pub",
+    accounts.publicKey.export({ type: "spki", format: "pem" }).toString(),
+  );
   const adminToken = randomBytes(24).toString("hex");
   const auditFile = join(folder, "audit.log");
   mkdirSync(join(folder, "kubeconfigs"));
@@ -218,9 +253,14 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
       if ((await admin.request<string>("GET", "/readyz")).status !== 200) return false;
       return (await admin.request("GET", "/api/v1/namespaces/kube-system")).status === 200;
     });
-    for (const [name, program] of [["etcd", etcd.program], ["kube-apiserver", apiserver]] as const) {
+    for (const [name, program] of [
+      ["etcd", etcd.program],
+      ["kube-apiserver", apiserver],
+    ] as const) {
       if (program.exitCode() === null) continue;
-      throw new Error(`${name} ended at its start:\n${program.output().split("\n").slice(-15).join("\n")}`);
+      throw new Error(
+        `${name} ended at its start:\n${program.output().split("\n").slice(-15).join("\n")}`,
+      );
     }
   } catch (error) {
     await stop();
@@ -237,7 +277,9 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
     marks += 1;
     const mark = `/api/v1/namespaces/certkeep-mark-${marks}`;
     await admin.request("GET", mark);
-    await waitUntil("the audit log", 10_000, async () => readAudit(auditFile).some((line) => line.requestURI === mark));
+    await waitUntil("the audit log", 10_000, async () =>
+      readAudit(auditFile).some((line) => line.requestURI === mark),
+    );
     await sleep(30);
     return readAudit(auditFile);
   };
@@ -257,7 +299,9 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
     demand: async <T>(method: string, path: string, body?: unknown, headers?: Headers) => {
       const answer = await admin.request<T>(method, path, body, headers);
       if (answer.status >= 200 && answer.status < 300) return answer.body;
-      throw new Error(`${method} ${path} was answered ${answer.status}: ${JSON.stringify(answer.body).slice(0, 500)}`);
+      throw new Error(
+        `${method} ${path} was answered ${answer.status}: ${JSON.stringify(answer.body).slice(0, 500)}`,
+      );
     },
     clientFor: (token) => createClient(server, authority.caPem, token),
     kubeconfigFor: (wanted = {}) => {
@@ -272,7 +316,9 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
             name: "cluster",
             cluster: {
               server: wanted.server ?? server,
-              ...(caPem === null ? {} : { "certificate-authority-data": Buffer.from(caPem).toString("base64") }),
+              ...(caPem === null
+                ? {}
+                : { "certificate-authority-data": Buffer.from(caPem).toString("base64") }),
               ...(wanted.proxyUrl === undefined ? {} : { "proxy-url": wanted.proxyUrl }),
             },
           },
@@ -315,7 +361,10 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
       const put = async (value: string): Promise<string> => {
         // The server learns what was compacted from this key alone, which its own compaction sets
         // (k8s.io/apiserver v0.34.4 pkg/storage/etcd3/compact.go:35): only then its cache drops snapshots.
-        const answer = await etcdCall(etcd.url, "/v3/kv/put", { key: base64("compact_rev_key"), value: base64(value) });
+        const answer = await etcdCall(etcd.url, "/v3/kv/put", {
+          key: base64("compact_rev_key"),
+          value: base64(value),
+        });
         return (answer["header"] as { revision: string }).revision;
       };
       // The revision that is compacted to stays readable: one more write puts all that exists before it.

@@ -21,9 +21,19 @@ export interface KubeletStub {
   /** Every request for a log, in order. */
   readonly asked: readonly LogRequest[];
   /** Says what a Pod's log is from now on; a function decides by the request, null is answered 404. */
-  setLog(namespace: string, pod: string, log: string | ((request: LogRequest) => string | null)): void;
+  setLog(
+    namespace: string,
+    pod: string,
+    log: string | ((request: LogRequest) => string | null),
+  ): void;
   /** Creates a running Pod of one container on this node. */
-  createPod(namespace: string, name: string, container?: string, labels?: Readonly<Record<string, string>>, account?: string): Promise<void>;
+  createPod(
+    namespace: string,
+    name: string,
+    container?: string,
+    labels?: Readonly<Record<string, string>>,
+    account?: string,
+  ): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +45,12 @@ export async function startKubeletStub(kube: Kube, nodeName = "node-1"): Promise
   const server = createServer({ cert: pair.certPem, key: pair.keyPem }, (incoming, outgoing) => {
     const url = new URL(incoming.url ?? "/", "https://stub");
     const [, kind, namespace, pod, container] = url.pathname.split("/");
-    if (kind === "containerLogs" && namespace !== undefined && pod !== undefined && container !== undefined) {
+    if (
+      kind === "containerLogs" &&
+      namespace !== undefined &&
+      pod !== undefined &&
+      container !== undefined
+    ) {
       const request = { namespace, pod, container, query: url.searchParams };
       asked.push(request);
       const log = logs.get(`${namespace}/${pod}`)?.(request) ?? null;
@@ -81,7 +96,14 @@ export async function startKubeletStub(kube: Kube, nodeName = "node-1"): Promise
         status: {
           phase: "Running",
           containerStatuses: [
-            { name: container, image, imageID: "", ready, restartCount: 0, state: { running: { startedAt } } },
+            {
+              name: container,
+              image,
+              imageID: "",
+              ready,
+              restartCount: 0,
+              state: { running: { startedAt } },
+            },
           ],
         },
       });

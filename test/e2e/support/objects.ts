@@ -29,7 +29,8 @@ export async function createNamespace(kube: Kube, name: string): Promise<void> {
     kind: "Namespace",
     metadata: { name },
   });
-  if (answer.status !== 201 && answer.status !== 409) throw new Error(`namespace ${name}: ${answer.body.message}`);
+  if (answer.status !== 201 && answer.status !== 409)
+    throw new Error(`namespace ${name}: ${answer.body.message}`);
 }
 
 /**
@@ -47,11 +48,20 @@ export async function createServiceAccount(
   const rbac = "rbac.authorization.k8s.io";
   const api = `/apis/${rbac}/v1`;
   const subjects = [{ kind: "ServiceAccount", namespace, name }];
-  await kube.demand("POST", `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
+  await kube.demand("POST", `/api/v1/namespaces/${namespace}/serviceaccounts`, {
+    metadata: { name },
+  });
   if (rules.length > 0) {
-    await kube.demand("POST", `${api}/namespaces/${namespace}/roles`, { metadata: { name }, rules });
+    await kube.demand("POST", `${api}/namespaces/${namespace}/roles`, {
+      metadata: { name },
+      rules,
+    });
     const roleRef = { apiGroup: rbac, kind: "Role", name };
-    await kube.demand("POST", `${api}/namespaces/${namespace}/rolebindings`, { metadata: { name }, roleRef, subjects });
+    await kube.demand("POST", `${api}/namespaces/${namespace}/rolebindings`, {
+      metadata: { name },
+      roleRef,
+      subjects,
+    });
   }
   if (clusterRules.length > 0) {
     const metadata = { name: `${namespace}-${name}` };

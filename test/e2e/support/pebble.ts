@@ -43,18 +43,40 @@ export async function startPebble(): Promise<Pebble> {
     },
   };
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
-  const env = { PATH: process.env["PATH"] ?? "", HOME: folder, PEBBLE_VA_ALWAYS_VALID: "1", PEBBLE_VA_NOSLEEP: "1" };
-  const program = startProgram(requireTool("pebble"), ["-config", join(folder, "config.json")], { logFile: join(folder, "pebble.log"), folder, env });
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: folder,
+    PEBBLE_VA_ALWAYS_VALID: "1",
+    PEBBLE_VA_NOSLEEP: "1",
+  };
+  const program = startProgram(requireTool("pebble"), ["-config", join(folder, "config.json")], {
+    logFile: join(folder, "pebble.log"),
+    folder,
+    env,
+  });
   const agent = new Agent({ ca: authority.caPem, keepAlive: true });
   writeFileSync(join(folder, "ca.pem"), authority.caPem);
-  const send = (method: string, path: string, body?: string): Promise<{ status: number; text: string }> =>
+  const send = (
+    method: string,
+    path: string,
+    body?: string,
+  ): Promise<{ status: number; text: string }> =>
     new Promise((resolve, reject) => {
-      const outgoing = request(`https://127.0.0.1:${management}${path}`, { method, agent, headers: { "user-agent": "certkeep-tests" }, timeout: 5_000 }, (incoming) => {
-        const parts: Buffer[] = [];
-        incoming.on("data", (part: Buffer) => parts.push(part));
-        incoming.on("error", reject);
-        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(parts).toString("utf8") }));
-      });
+      const outgoing = request(
+        `https://127.0.0.1:${management}${path}`,
+        { method, agent, headers: { "user-agent": "certkeep-tests" }, timeout: 5_000 },
+        (incoming) => {
+          const parts: Buffer[] = [];
+          incoming.on("data", (part: Buffer) => parts.push(part));
+          incoming.on("error", reject);
+          incoming.on("end", () =>
+            resolve({
+              status: incoming.statusCode ?? 0,
+              text: Buffer.concat(parts).toString("utf8"),
+            }),
+          );
+        },
+      );
       outgoing.on("error", reject);
       outgoing.end(body);
     });
@@ -67,7 +89,11 @@ export async function startPebble(): Promise<Pebble> {
     directoryUrl: `https://127.0.0.1:${port}/dir`,
     caFile: join(folder, "ca.pem"),
     setRenewalInfo: async (pem, answer) => {
-      const { status, text } = await send("POST", "/set-renewal-info/", JSON.stringify({ Certificate: pem, ARIResponse: answer }));
+      const { status, text } = await send(
+        "POST",
+        "/set-renewal-info/",
+        JSON.stringify({ Certificate: pem, ARIResponse: answer }),
+      );
       if (status !== 200) throw new Error(`set-renewal-info: ${status} ${text}`);
     },
     status: async (serial) => {

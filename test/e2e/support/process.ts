@@ -31,7 +31,8 @@ export interface ProgramOptions {
 }
 
 // `-s KILL --` is the form that every shell takes: some read `-KILL -- -123` as a list of numbers.
-const guardScript = 'cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null; if [ -n "$2" ]; then rm -rf -- "$2"; fi';
+const guardScript =
+  'cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null; if [ -n "$2" ]; then rm -rf -- "$2"; fi';
 const running = new Set<() => void>();
 
 process.on("exit", () => {
@@ -59,7 +60,11 @@ function startGuard(pid: number, folder: string): ChildProcess {
 }
 
 /** Starts a program; its output goes to `logFile`. */
-export function startProgram(command: string, args: readonly string[], options: ProgramOptions): Program {
+export function startProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions,
+): Program {
   const log = openSync(options.logFile, "a", 0o600);
   const child = spawn(command, args, {
     cwd: options.cwd,
@@ -111,7 +116,11 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits until `ready` gives true; what fails before counts as not ready. @throws after `timeoutMs`. */
-export async function waitUntil(what: string, timeoutMs: number, ready: () => Promise<boolean>): Promise<void> {
+export async function waitUntil(
+  what: string,
+  timeoutMs: number,
+  ready: () => Promise<boolean>,
+): Promise<void> {
   const end = performance.now() + timeoutMs;
   let last: unknown = null;
   while (performance.now() < end) {
@@ -122,5 +131,7 @@ export async function waitUntil(what: string, timeoutMs: number, ready: () => Pr
     }
     await sleep(50);
   }
-  throw new Error(`${what} was not ready within ${timeoutMs} ms${last instanceof Error ? `: ${last.message}` : ""}`);
+  throw new Error(
+    `${what} was not ready within ${timeoutMs} ms${last instanceof Error ? `: ${last.message}` : ""}`,
+  );
 }

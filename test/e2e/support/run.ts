@@ -21,7 +21,11 @@ export interface RunOptions {
 }
 
 /** Runs a program. @throws only where it can't be started. */
-export async function runProgram(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: options.cwd,
@@ -54,5 +58,8 @@ export async function kubectl(
   const { kubeconfig = kube.kubeconfigFor(), ...rest } = options;
   // A home of its own: kubectl caches discovery there.
   const env = { ...process.env, HOME: kube.folder };
-  return runProgram(requireTool("kubectl"), ["--kubeconfig", kubeconfig, ...args], { env, ...rest });
+  return runProgram(requireTool("kubectl"), ["--kubeconfig", kubeconfig, ...args], {
+    env,
+    ...rest,
+  });
 }

@@ -10,5 +10,9 @@ await states.names();
 process.stdout.write("writing\n");
 for (let at = 0; ; at += 1) {
   await blobs.create(`${process.pid}/ns/s/${at}.json`, Buffer.alloc(300_000, "c"));
-  await states.write("prod", JSON.stringify("s".repeat(500_000 + at)), (await states.read("prod"))?.revision ?? null);
+  await states.write(
+    "prod",
+    JSON.stringify("s".repeat(500_000 + at)),
+    (await states.read("prod"))?.revision ?? null,
+  );
 }

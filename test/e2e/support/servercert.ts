@@ -32,7 +32,9 @@ export interface ServerAuthority {
 }
 
 /** Makes an authority, valid from yesterday for ten days. */
-export async function createServerAuthority(name = "certkeep test servers"): Promise<ServerAuthority> {
+export async function createServerAuthority(
+  name = "certkeep test servers",
+): Promise<ServerAuthority> {
   const notBefore = new Date(Date.now() - dayMs);
   const notAfter = new Date(Date.now() + 9 * dayMs);
   const caKeys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
@@ -75,7 +77,10 @@ export async function createServerAuthority(name = "certkeep test servers"): Pro
         ],
       });
       const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
-      return { certPem: `${certificate.toString("pem")}\n`, keyPem: `${PemConverter.encode(key, "PRIVATE KEY")}\n` };
+      return {
+        certPem: `${certificate.toString("pem")}\n`,
+        keyPem: `${PemConverter.encode(key, "PRIVATE KEY")}\n`,
+      };
     },
   };
 }

@@ -16,7 +16,10 @@ async function step(name: string, what: () => Promise<unknown>): Promise<void> {
   }
 }
 
-for (const [name, blobs] of [["s3", createS3Blobs(`s3://${bucket}/backups`, world)], ["secrets", createSecretBlobs(`secretsmanager://${prefix}/backups`, world)]] as const) {
+for (const [name, blobs] of [
+  ["s3", createS3Blobs(`s3://${bucket}/backups`, world)],
+  ["secrets", createSecretBlobs(`secretsmanager://${prefix}/backups`, world)],
+] as const) {
   const key = `prod/ns/s/${run}.json`;
   await step(`${name} absent`, () => blobs.read("prod/ns/s/none.json"));
   await step(`${name} create`, () => blobs.create(key, Buffer.from("x")));

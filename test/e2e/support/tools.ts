@@ -55,7 +55,10 @@ function built(script: string): string | null {
   if (known !== undefined) return known;
   let folder: string | null = null;
   try {
-    folder = execFileSync(script, ["--if-cached"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    folder = execFileSync(script, ["--if-cached"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   } catch {
     // Not built: the caller says so.
   }

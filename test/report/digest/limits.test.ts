@@ -11,39 +11,134 @@ import { takeMessage } from "../../../lib/sandbox/slack.ts";
 import { NOW } from "../../finding/fixture.ts";
 import { NOW_MS, plan } from "../support.ts";
 
-const EVIL = ["<!channel>", "<@U123>", "<https://evil.example|ok>", "@here", "*bold*", "`code`", "```\nrm -rf /\n```", "&lt;!channel&gt;", "\u202egnp.exe", "a\nb", "שלום", "e\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "x".repeat(253), "&".repeat(253), "<".repeat(500), ":tada:", "", "$(reboot)", "'; reboot #", "\ud800", "--apply", "😀".repeat(100)];
-const evil = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...EVIL) }, fc.string({ unit: "binary", maxLength: 300 }), fc.domain());
+const EVIL = [
+  "<!channel>",
+  "<@U123>",
+  "<https://evil.example|ok>",
+  "@here",
+  "*bold*",
+  "`code`",
+  "```\nrm -rf /\n```",
+  "&lt;!channel&gt;",
+  "\u202egnp.exe",
+  "a\nb",
+  "שלום",
+  "e\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301",
+  "x".repeat(253),
+  "&".repeat(253),
+  "<".repeat(500),
+  ":tada:",
+  "",
+  "$(reboot)",
+  "'; reboot #",
+  "\ud800",
+  "--apply",
+  "😀".repeat(100),
+];
+const evil = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...EVIL) },
+  fc.string({ unit: "binary", maxLength: 300 }),
+  fc.domain(),
+);
 const INVOKE = `aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-read-timeout 900 --cli-binary-format raw-in-base64-out --payload '{"cluster":"prod","names":["shop.example.com"]}' /dev/stdout`;
 const code = fc.constantFrom(...(Object.keys(CODES) as FindingCode[]));
 
 const finding = (cluster: string): fc.Arbitrary<Finding> =>
   fc
-    .record({ code, severity: fc.constantFrom(...SEVERITIES), namespace: fc.option(evil), secret: fc.option(evil), name: fc.option(evil), seen: evil, advice: fc.option(evil), command: fc.option(evil), invoke: fc.option(fc.oneof(evil, fc.constantFrom(INVOKE, `${INVOKE} && reboot`, INVOKE.replace("prod", "$(reboot)")))), cause: fc.option(evil), due: fc.option(evil), why: fc.option(evil) })
+    .record({
+      code,
+      severity: fc.constantFrom(...SEVERITIES),
+      namespace: fc.option(evil),
+      secret: fc.option(evil),
+      name: fc.option(evil),
+      seen: evil,
+      advice: fc.option(evil),
+      command: fc.option(evil),
+      invoke: fc.option(
+        fc.oneof(
+          evil,
+          fc.constantFrom(INVOKE, `${INVOKE} && reboot`, INVOKE.replace("prod", "$(reboot)")),
+        ),
+      ),
+      cause: fc.option(evil),
+      due: fc.option(evil),
+      why: fc.option(evil),
+    })
     .map(({ code: of, namespace, secret, name, advice, cause, command, invoke, ...rest }) => ({
-      ...createFinding({ code: of, ...rest, command, subject: { cluster, namespace, secret, name }, ...(advice === null ? {} : { advice }), ...(cause === null ? {} : { cause }) }, NOW),
+      ...createFinding(
+        {
+          code: of,
+          ...rest,
+          command,
+          subject: { cluster, namespace, secret, name },
+          ...(advice === null ? {} : { advice }),
+          ...(cause === null ? {} : { cause }),
+        },
+        NOW,
+      ),
       ...(invoke === null ? {} : { invoke }),
     }));
 
 const summary: fc.Arbitrary<ClusterSummary> = fc
-  .record({ cluster: evil, title: evil, sight: fc.constantFrom("now", "part", "stale", "unseen", "never", "unreadable"), certificates: fc.nat(1000), known: fc.boolean(), seenAt: fc.option(fc.constantFrom(NOW, "nonsense", "0001-01-01T00:00:00Z")) })
+  .record({
+    cluster: evil,
+    title: evil,
+    sight: fc.constantFrom("now", "part", "stale", "unseen", "never", "unreadable"),
+    certificates: fc.nat(1000),
+    known: fc.boolean(),
+    seenAt: fc.option(fc.constantFrom(NOW, "nonsense", "0001-01-01T00:00:00Z")),
+  })
   .chain(({ cluster, title, sight, certificates, known, seenAt }) =>
-    fc.tuple(fc.oneof({ weight: 5, arbitrary: fc.array(finding(cluster), { maxLength: 8 }) }, fc.array(finding(cluster), { minLength: 50, maxLength: 120 })), fc.nat(5), evil).map(([findings, ignored, name]) => {
-      const seen = known && (sight === "now" || sight === "part");
-      return {
-        cluster,
-        title,
-        server: "",
-        sight,
-        seenAt,
-        tally: { certificates, fine: seen ? certificates : 0, unknown: seen ? 0 : certificates, staging: 0, foreign: 0, copies: 0, critical: 0, warning: 0, information: 0 },
-        findings,
-        ignored,
-        upcoming: [{ cluster, name, namespace: name, secret: name, notAfter: NOW }],
-      } satisfies ClusterSummary;
-    }),
+    fc
+      .tuple(
+        fc.oneof(
+          { weight: 5, arbitrary: fc.array(finding(cluster), { maxLength: 8 }) },
+          fc.array(finding(cluster), { minLength: 50, maxLength: 120 }),
+        ),
+        fc.nat(5),
+        evil,
+      )
+      .map(([findings, ignored, name]) => {
+        const seen = known && (sight === "now" || sight === "part");
+        return {
+          cluster,
+          title,
+          server: "",
+          sight,
+          seenAt,
+          tally: {
+            certificates,
+            fine: seen ? certificates : 0,
+            unknown: seen ? 0 : certificates,
+            staging: 0,
+            foreign: 0,
+            copies: 0,
+            critical: 0,
+            warning: 0,
+            information: 0,
+          },
+          findings,
+          ignored,
+          upcoming: [{ cluster, name, namespace: name, secret: name, notAfter: NOW }],
+        } satisfies ClusterSummary;
+      }),
   );
-const budget = fc.record({ name: evil, kind: fc.constantFrom("set" as const, "domain" as const), remaining: fc.nat(60), atLeast: fc.option(fc.nat(60)), capacity: fc.integer({ min: 1, max: 60 }), nextSlotMs: fc.option(fc.constantFrom(NOW_MS, -1, 1e15, Number.NaN)), fullAtMs: fc.option(fc.constantFrom(NOW_MS)), levels: fc.constant([]), clusters: fc.constant([]) });
-const input = fc.record({ summaries: fc.array(summary, { maxLength: 25 }), budgets: fc.array(budget, { maxLength: 30 }), unregistered: fc.array(evil, { maxLength: 6 }) });
+const budget = fc.record({
+  name: evil,
+  kind: fc.constantFrom("set" as const, "domain" as const),
+  remaining: fc.nat(60),
+  atLeast: fc.option(fc.nat(60)),
+  capacity: fc.integer({ min: 1, max: 60 }),
+  nextSlotMs: fc.option(fc.constantFrom(NOW_MS, -1, 1e15, Number.NaN)),
+  fullAtMs: fc.option(fc.constantFrom(NOW_MS)),
+  levels: fc.constant([]),
+  clusters: fc.constant([]),
+});
+const input = fc.record({
+  summaries: fc.array(summary, { maxLength: 25 }),
+  budgets: fc.array(budget, { maxLength: 30 }),
+  unregistered: fc.array(evil, { maxLength: 6 }),
+});
 
 /** What Slack's own tokens look like in a message of ours: dates alone. */
 const TOKEN = /<(?!!date\^\d+\^\{date_short_pretty\} \{time\}\|\d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC>)/;
@@ -69,11 +164,19 @@ describe("a digest of any states whatsoever", () => {
         const { message } = plan([], given);
         if (message === null) return;
         for (const block of slackMessage(message).blocks) {
-          const texts = block.type === "context" ? block.elements.map(({ text }) => text) : block.type === "divider" ? [] : [block.text.text];
+          const texts =
+            block.type === "context"
+              ? block.elements.map(({ text }) => text)
+              : block.type === "divider"
+                ? []
+                : [block.text.text];
           for (const text of texts) {
             expect(text).not.toMatch(TOKEN);
             if (text.startsWith("```")) {
-              for (const line of text.split("\n").slice(1, -1)) expect(line === INVOKE ? "certkeep restore" : line).toMatch(/^certkeep [A-Za-z0-9._/*:=' -]+$/);
+              for (const line of text.split("\n").slice(1, -1))
+                expect(line === INVOKE ? "certkeep restore" : line).toMatch(
+                  /^certkeep [A-Za-z0-9._/*:=' -]+$/,
+                );
               expect(text.endsWith("\n```")).toBe(true);
             } else if (block.type !== "header") expect((text.match(/`/g)?.length ?? 0) % 2).toBe(0);
           }
@@ -88,16 +191,26 @@ describe("a digest of any states whatsoever", () => {
       fc.property(input, (given) => {
         const { message } = plan([], given);
         if (message === null) return;
-        const critical = given.summaries.reduce((sum, { findings }) => sum + findings.filter(({ severity }) => severity === "critical").length, 0);
-        if (critical > 0) expect(message.verdict).toMatch(new RegExp(`^${critical.toLocaleString("en-US")} needs? you today`));
+        const critical = given.summaries.reduce(
+          (sum, { findings }) =>
+            sum + findings.filter(({ severity }) => severity === "critical").length,
+          0,
+        );
+        if (critical > 0)
+          expect(message.verdict).toMatch(
+            new RegExp(`^${critical.toLocaleString("en-US")} needs? you today`),
+          );
         const fitted = fitForSlack(message);
         const today = fitted.sections.filter(({ title }) => title.startsWith("Today: "));
         const told = today.reduce((sum, { total }) => sum + total, 0);
-        const dropped = fitted.notes.map((note) => note.join("")).find((note) => note.startsWith("Not shown here"));
+        const dropped = fitted.notes
+          .map((note) => note.join(""))
+          .find((note) => note.startsWith("Not shown here"));
         if (dropped === undefined) expect(told).toBe(critical);
         for (const { items, total, rest } of fitted.sections) {
           const shown = items.reduce((sum, { weight }) => sum + weight, 0);
-          if (shown < total) expect(rest?.join("")).toContain((total - shown).toLocaleString("en-US"));
+          if (shown < total)
+            expect(rest?.join("")).toContain((total - shown).toLocaleString("en-US"));
           else expect(rest).toBeNull();
         }
       }),
@@ -111,7 +224,8 @@ describe("a digest of any states whatsoever", () => {
         const { message } = plan([], given);
         const fine = given.summaries.reduce((sum, { tally }) => sum + tally.fine, 0);
         if (fine === 0) expect(message?.verdict).not.toContain("fine");
-        if (given.summaries.every(({ sight }) => sight !== "now" && sight !== "part")) expect(message?.verdict).not.toContain("Nothing needs you");
+        if (given.summaries.every(({ sight }) => sight !== "now" && sight !== "part"))
+          expect(message?.verdict).not.toContain("Nothing needs you");
       }),
       { numRuns: 200, endOnFailure: true },
     );
@@ -122,15 +236,46 @@ describe("a digest of any states whatsoever", () => {
       fc.property(input, (given) => {
         const { message } = plan([], given);
         if (message === null) return;
-        expect(digestText(message, { width: 80, style: PLAIN })).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+        expect(digestText(message, { width: 80, style: PLAIN })).not.toMatch(
+          /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/,
+        );
       }),
       { numRuns: 50, endOnFailure: true },
     );
   });
 
   it("of ten thousand findings still says what matters first", () => {
-    const findings = Array.from({ length: 10_000 }, (_, i) => createFinding({ code: i === 9_999 ? "secret_lost" : "renewal_overdue", subject: { cluster: "c", namespace: "n", secret: `s${i}`, name: `s${i}` }, seen: `s${i}.` }, NOW));
-    const one: ClusterSummary = { cluster: "c", title: "c", server: "", sight: "now", seenAt: NOW, tally: { certificates: 10_000, fine: 0, unknown: 0, staging: 0, foreign: 0, copies: 0, critical: 1, warning: 9_999, information: 0 }, findings, ignored: 0, upcoming: [] };
+    const findings = Array.from({ length: 10_000 }, (_, i) =>
+      createFinding(
+        {
+          code: i === 9_999 ? "secret_lost" : "renewal_overdue",
+          subject: { cluster: "c", namespace: "n", secret: `s${i}`, name: `s${i}` },
+          seen: `s${i}.`,
+        },
+        NOW,
+      ),
+    );
+    const one: ClusterSummary = {
+      cluster: "c",
+      title: "c",
+      server: "",
+      sight: "now",
+      seenAt: NOW,
+      tally: {
+        certificates: 10_000,
+        fine: 0,
+        unknown: 0,
+        staging: 0,
+        foreign: 0,
+        copies: 0,
+        critical: 1,
+        warning: 9_999,
+        information: 0,
+      },
+      findings,
+      ignored: 0,
+      upcoming: [],
+    };
     const { message, record } = plan([], { summaries: [one] });
     expect(message?.verdict).toBe("1 needs you today, 9,999 soon");
     expect(message?.sections[0]?.items[0]?.weight).toBe(1);
@@ -145,7 +290,10 @@ describe("text for Slack", () => {
     [{ name: "a`b" }, "`a'b`"],
     [{ name: "" }, "`(empty)`"],
     [{ name: "x".repeat(253) }, `\`${"x".repeat(54)}…${"x".repeat(35)}\``],
-    [{ said: "5 > 4 & <@U1> *b* _i_ ~s~" }, "5 &gt; 4 &amp; &lt;@U1&gt; \u200b*\u200bb\u200b*\u200b \u200b_\u200bi\u200b_\u200b \u200b~\u200bs\u200b~\u200b"],
+    [
+      { said: "5 > 4 & <@U1> *b* _i_ ~s~" },
+      "5 &gt; 4 &amp; &lt;@U1&gt; \u200b*\u200bb\u200b*\u200b \u200b_\u200bi\u200b_\u200b \u200b~\u200bs\u200b~\u200b",
+    ],
     [{ said: "שלום" }, "\u2068שלום\u2069"],
     [{ said: "\u202eevil" }, "\\u{202e}evil"],
     [{ atMs: 0 }, "<!date^0^{date_short_pretty} {time}|1970-01-01 00:00 UTC>"],

@@ -3,15 +3,33 @@ import type { RouteRecord } from "../../../lib/state/digest.ts";
 import { summarize, unseenSummary } from "../../../lib/report/summary.ts";
 import type { StateDocument } from "../../../lib/state/document.ts";
 import { NOW_NS, secret } from "../../finding/fixture.ts";
-import { cluster, DAY, HOUR, lasting, later, NOW_MS, plan, ROUTE, summaryOf, unreachable } from "../support.ts";
+import {
+  cluster,
+  DAY,
+  HOUR,
+  lasting,
+  later,
+  NOW_MS,
+  plan,
+  ROUTE,
+  summaryOf,
+  unreachable,
+} from "../support.ts";
 
 const MINUTE = 60_000;
 const good = cluster("prod", 3);
-const bad = cluster("prod", 3, { "shop/web": secret({ certificates: { tls: lasting(3, "web.shop.example") } }) });
-const soon = cluster("prod", 3, { "shop/web": secret({ certificates: { tls: lasting(20, "web.shop.example") } }) });
+const bad = cluster("prod", 3, {
+  "shop/web": secret({ certificates: { tls: lasting(3, "web.shop.example") } }),
+});
+const soon = cluster("prod", 3, {
+  "shop/web": secret({ certificates: { tls: lasting(20, "web.shop.example") } }),
+});
 
 /** Runs at these times, each with its states; the titles of what was told. */
-function runs(steps: readonly (readonly [atMs: number, state: StateDocument])[], from: RouteRecord | null = plan([good]).record): (readonly string[] | null)[] {
+function runs(
+  steps: readonly (readonly [atMs: number, state: StateDocument])[],
+  from: RouteRecord | null = plan([good]).record,
+): (readonly string[] | null)[] {
   let record = from;
   return steps.map(([atMs, state]) => {
     const { message, record: after } = plan([later(state, atMs)], { record, nowMs: atMs });
@@ -39,7 +57,13 @@ describe("a digest is sent", () => {
   });
 
   it("with the day's digest when it isn't critical, and once", () => {
-    expect(runs([[NOW_MS + 5 * MINUTE, soon], [NOW_MS + 20 * HOUR, soon], [NOW_MS + 44 * HOUR, soon]])).toEqual([null, [LOOK], null]);
+    expect(
+      runs([
+        [NOW_MS + 5 * MINUTE, soon],
+        [NOW_MS + 20 * HOUR, soon],
+        [NOW_MS + 44 * HOUR, soon],
+      ]),
+    ).toEqual([null, [LOOK], null]);
   });
 
   it("when what was a warning becomes critical", () => {
@@ -50,36 +74,81 @@ describe("a digest is sent", () => {
   it("with what is over, after it has stayed away for an hour", () => {
     const { record } = plan([bad]);
     const tomorrow = NOW_MS + 20 * HOUR;
-    expect(runs([[NOW_MS + 5 * MINUTE, good], [tomorrow, good], [tomorrow + DAY, good]], record)).toEqual([null, ["Resolved since last time"], null]);
+    expect(
+      runs(
+        [
+          [NOW_MS + 5 * MINUTE, good],
+          [tomorrow, good],
+          [tomorrow + DAY, good],
+        ],
+        record,
+      ),
+    ).toEqual([null, ["Resolved since last time"], null]);
   });
 
   it("once for what comes and goes", () => {
     const { record } = plan([bad]);
     const steps: (readonly [number, StateDocument])[] = [];
-    for (let i = 1; i < 19 * 4; i += 1) steps.push([NOW_MS + i * 15 * MINUTE, Math.floor(i / 3) % 2 === 0 ? bad : good]);
+    for (let i = 1; i < 19 * 4; i += 1)
+      steps.push([NOW_MS + i * 15 * MINUTE, Math.floor(i / 3) % 2 === 0 ? bad : good]);
     expect(runs(steps, record).filter((told) => told !== null)).toEqual([]);
   });
 
   it("once for what stays away for hours, and still comes back", () => {
     const { record } = plan([soon]);
     const steps: (readonly [number, StateDocument])[] = [];
-    for (let i = 1; i < 6 * 24; i += 1) steps.push([NOW_MS + i * HOUR, Math.floor((i + 2) / 3) % 2 === 0 ? soon : good]);
+    for (let i = 1; i < 6 * 24; i += 1)
+      steps.push([NOW_MS + i * HOUR, Math.floor((i + 2) / 3) % 2 === 0 ? soon : good]);
     expect(runs(steps, record).filter((told) => told !== null)).toEqual([]);
   });
 
   it("at once when the same finding gets worse", () => {
-    const lost = (how: string): StateDocument => ({ ...good, lost: { "shop/web": { how, incident: null, lostAt: "2026-11-23T11:00:00Z", lastSeenAt: "2026-11-23T10:00:00Z", record: secret({ certificates: { tls: lasting(50, "web.shop.example") } }) } } });
+    const lost = (how: string): StateDocument => ({
+      ...good,
+      lost: {
+        "shop/web": {
+          how,
+          incident: null,
+          lostAt: "2026-11-23T11:00:00Z",
+          lastSeenAt: "2026-11-23T10:00:00Z",
+          record: secret({ certificates: { tls: lasting(50, "web.shop.example") } }),
+        },
+      },
+    });
     const { record } = plan([lost("unknown")]);
-    expect(runs([[NOW_MS + 5 * MINUTE, lost("unknown")], [NOW_MS + 10 * MINUTE, lost("lost")], [NOW_MS + 15 * MINUTE, lost("lost")]], record)).toEqual([null, ["Today: restore it before its owner is used again"], null]);
+    expect(
+      runs(
+        [
+          [NOW_MS + 5 * MINUTE, lost("unknown")],
+          [NOW_MS + 10 * MINUTE, lost("lost")],
+          [NOW_MS + 15 * MINUTE, lost("lost")],
+        ],
+        record,
+      ),
+    ).toEqual([null, ["Today: restore it before its owner is used again"], null]);
   });
 
   it("never for what can't be seen: neither new nor over", () => {
     const { record } = plan([bad]);
-    const blind = unseenSummary("prod", "unreadable", "Its state is damaged.", { atNs: NOW_NS, ignore: [] });
+    const blind = unseenSummary("prod", "unreadable", "Its state is damaged.", {
+      atNs: NOW_NS,
+      ignore: [],
+    });
     const first = plan([], { summaries: [blind], record, nowMs: NOW_MS + 20 * HOUR });
-    const second = plan([], { summaries: [blind], record: first.record, nowMs: NOW_MS + 44 * HOUR });
-    for (const { message } of [first, second]) expect(message?.sections.map(({ title }) => title) ?? []).not.toContain("Resolved since last time");
-    expect(Object.values(second.record.said).some(({ code, goneMs }) => code === "expiring" && goneMs === null)).toBe(true);
+    const second = plan([], {
+      summaries: [blind],
+      record: first.record,
+      nowMs: NOW_MS + 44 * HOUR,
+    });
+    for (const { message } of [first, second])
+      expect(message?.sections.map(({ title }) => title) ?? []).not.toContain(
+        "Resolved since last time",
+      );
+    expect(
+      Object.values(second.record.said).some(
+        ({ code, goneMs }) => code === "expiring" && goneMs === null,
+      ),
+    ).toBe(true);
     expect(runs([[NOW_MS + 44 * HOUR + 5 * MINUTE, bad]], second.record)).toEqual([null]);
   });
 
@@ -87,20 +156,32 @@ describe("a digest is sent", () => {
     const { record } = plan([soon], { nowMs: NOW_MS + 400 * DAY });
     const { message } = plan([soon], { record });
     expect(JSON.stringify(message?.notes)).toContain("The clock went back by 400 days");
-    expect(plan([soon], { record: plan([soon], { record }).record, nowMs: NOW_MS + HOUR }).message).toBeNull();
+    expect(
+      plan([soon], { record: plan([soon], { record }).record, nowMs: NOW_MS + HOUR }).message,
+    ).toBeNull();
   });
 
   it("without the clusters and the severities of other routes", () => {
     const route = { name: "x", clusters: ["stag*"], severity: "critical" as const };
-    const states = [bad, cluster("staging", 2, { "a/b": secret({ certificates: { tls: lasting(20, "b.example") } }) })];
+    const states = [
+      bad,
+      cluster("staging", 2, { "a/b": secret({ certificates: { tls: lasting(20, "b.example") } }) }),
+    ];
     const { message } = plan(states, { route });
     expect(message?.verdict).toBe("Nothing needs you today, 2 certificates fine");
-    expect(message?.sections.map(({ title }) => title)).toEqual(["Next to expire, still to be renewed by their owners"].slice(1));
+    expect(message?.sections.map(({ title }) => title)).toEqual(
+      ["Next to expire, still to be renewed by their owners"].slice(1),
+    );
   });
 
   it("forgets a cluster that is no longer registered, and says so", () => {
     const { record } = plan([bad]);
-    const { message } = plan([], { summaries: [], unregistered: ["prod"], record, nowMs: NOW_MS + 7 * DAY });
+    const { message } = plan([], {
+      summaries: [],
+      unregistered: ["prod"],
+      record,
+      nowMs: NOW_MS + 7 * DAY,
+    });
     expect(message?.verdict).toBe("Nothing is known: no cluster was audited yet");
     expect(JSON.stringify(message?.notes)).toContain("no longer registered");
     expect(message?.sections).toEqual([]);
@@ -111,7 +192,12 @@ describe("a summary", () => {
   it("vouches for nothing after a day without an audit", () => {
     const old = later(good, NOW_MS - 27 * HOUR);
     const { tally, sight, findings } = summaryOf(old);
-    expect({ fine: tally.fine, unknown: tally.unknown, sight, codes: findings.map(({ code }) => code) }).toEqual({ fine: 0, unknown: 3, sight: "stale", codes: ["audit_incomplete"] });
+    expect({
+      fine: tally.fine,
+      unknown: tally.unknown,
+      sight,
+      codes: findings.map(({ code }) => code),
+    }).toEqual({ fine: 0, unknown: 3, sight: "stale", codes: ["audit_incomplete"] });
     expect(summaryOf(later(good, NOW_MS - 25 * HOUR)).tally.fine).toBe(3);
   });
 
@@ -122,8 +208,24 @@ describe("a summary", () => {
   });
 
   it("doesn't call fine what an audit could not read", () => {
-    const audit = { startedAt: "2026-11-23T12:00:00Z", finishedAt: "2026-11-23T12:00:00Z", complete: false, lastCompleteAt: null, lastReachedAt: "2026-11-23T12:00:00Z", secrets: 3, foreign: 0 };
-    const part = (scope: string): StateDocument => ({ ...good, audit: { ...audit, unread: [{ scope, code: "cluster_timeout", message: "no answer", since: "2026-11-23T12:00:00Z" }] } });
+    const audit = {
+      startedAt: "2026-11-23T12:00:00Z",
+      finishedAt: "2026-11-23T12:00:00Z",
+      complete: false,
+      lastCompleteAt: null,
+      lastReachedAt: "2026-11-23T12:00:00Z",
+      secrets: 3,
+      foreign: 0,
+    };
+    const part = (scope: string): StateDocument => ({
+      ...good,
+      audit: {
+        ...audit,
+        unread: [
+          { scope, code: "cluster_timeout", message: "no answer", since: "2026-11-23T12:00:00Z" },
+        ],
+      },
+    });
     expect(summaryOf(part("Secret apps/app1")).tally).toMatchObject({ fine: 2, unknown: 1 });
     expect(summaryOf(part("rest")).tally).toMatchObject({ fine: 0, unknown: 3 });
     expect(summaryOf(part("backups")).tally).toMatchObject({ fine: 3, unknown: 0 });

@@ -1,0 +1,158 @@
+/** Puts the cause into the findings that want one: one sentence each, and the cause's code into the evidence. Pure. */
+import { formatInstant } from "../certificate/time.ts";
+import { type IssuanceFinding, LOOK_BACK_MS } from "../ratelimit/rules.ts";
+import type { StateDocument } from "../state/document.ts";
+import type { Across } from "../finding/across.ts";
+import { CODES } from "../finding/codes.ts";
+import type { Finding } from "../finding/finding.ts";
+import { onlyPlace, setLabel } from "../finding/issuance.ts";
+import { certificatePlaces, type CertificatePlace } from "../finding/place.ts";
+import type { Diagnosis } from "./cause.ts";
+import { MANY_NAMES } from "./churn.ts";
+import { createDoctor } from "./diagnose.ts";
+import { whySentence } from "./phrase.ts";
+
+/** Of these it is said, too, that the cause is unknown, and what is missing. */
+const NEEDLESS: ReadonlySet<string> = new Set([
+  "reissued_without_need",
+  "set_budget_low",
+  "set_budget_exhausted",
+]);
+const DOMAIN: ReadonlySet<string> = new Set(["domain_budget_low", "domain_budget_exhausted"]);
+/** Of these only a cause that is known; what says the cause by itself is none of them. */
+const FAILING: ReadonlySet<string> = new Set([
+  "renewal_overdue",
+  "expiring",
+  "expired",
+  "rate_limited",
+  "certificate_pending",
+]);
+
+const MEND = "mend what makes its owner ask for another; explain says how";
+
+/** Whether a finding's cause is looked for: it rests on issuances of all clusters. */
+function wantsCause({ code }: Pick<Finding, "code">): boolean {
+  return NEEDLESS.has(code) || DOMAIN.has(code) || FAILING.has(code);
+}
+
+/**
+ * Whether a cause of one of these could come out of the state itself, where all clusters together tell nothing of it. Not
+ * if nothing was observed, its Secrets are as their owners want them, and too few names are new for a churn.
+ */
+export function mayNameCause(
+  findings: readonly Finding[],
+  state: StateDocument,
+  atNs: bigint,
+): boolean {
+  const wanting = findings.filter(wantsCause);
+  if (wanting.length === 0) return false;
+  if (
+    wanting.some(({ code }) => !FAILING.has(code)) ||
+    state.observations !== undefined ||
+    state.evidence !== undefined ||
+    Object.keys(state.lost).length > 0
+  )
+    return true;
+  const newSince = formatInstant(atNs - BigInt(LOOK_BACK_MS) * 1_000_000n);
+  let fresh = 0;
+  for (const { foreign, immutable, earlier, gaps, accounts, certificates } of Object.values(
+    state.secrets,
+  )) {
+    if (foreign) continue;
+    const held = Object.values(certificates);
+    if (
+      immutable ||
+      (earlier?.length ?? 0) > 0 ||
+      Object.keys(gaps).length > 0 ||
+      Object.keys(accounts).length > 0 ||
+      held.some(({ reasons }) => reasons.length > 0)
+    )
+      return true;
+    // Both in UTC and in one form: in order of their letters, to the second.
+    fresh += held.filter(({ issuedAt }) => issuedAt >= newSince).length;
+  }
+  return fresh >= MANY_NAMES;
+}
+
+/** What each finding is about, by code, Secret and name, as issuanceFindings makes its subject. */
+function foundBySubject(cluster: string, across: Across): ReadonlyMap<string, IssuanceFinding> {
+  const found = new Map<string, IssuanceFinding>();
+  for (const one of across.found) {
+    if (
+      !one.subject.clusters.includes(cluster) ||
+      (!NEEDLESS.has(one.code) && !DOMAIN.has(one.code))
+    )
+      continue;
+    const place = onlyPlace(one, cluster, across);
+    const name = one.subject.kind === "domain" ? one.subject.key : setLabel(one.subject.key);
+    const key =
+      place === null
+        ? keyOf(one.code, null, null, name)
+        : keyOf(one.code, place.namespace, place.secret, place.name);
+    if (!found.has(key)) found.set(key, one);
+  }
+  return found;
+}
+
+function keyOf(
+  code: string,
+  namespace: string | null,
+  secret: string | null,
+  name: string | null,
+): string {
+  return JSON.stringify([code, namespace, secret, name]);
+}
+
+/** `findings` are of this state's cluster. */
+export function attachCauses(
+  findings: readonly Finding[],
+  state: StateDocument,
+  across: Across,
+): Finding[] {
+  if (!findings.some(wantsCause)) return [...findings];
+  const doctor = createDoctor(state, across);
+  const found = foundBySubject(state.cluster, across);
+  const places = new Map<string, CertificatePlace>();
+  for (const place of certificatePlaces(state, BigInt(Math.round(across.atMs)) * 1_000_000n)) {
+    for (const name of [place.name, null])
+      if (!places.has(keyOf("", place.namespace, place.secret, name)))
+        places.set(keyOf("", place.namespace, place.secret, name), place);
+  }
+  const diagnosisOf = ({
+    code,
+    subject: { namespace, secret, name },
+  }: Finding): Diagnosis | null => {
+    const of = found.get(keyOf(code, namespace, secret, name));
+    if (of !== undefined)
+      return of.subject.kind === "domain"
+        ? doctor.ofDomain(of.subject.issuer, of.subject.key)
+        : doctor.ofSet(of.subject.issuer, of.subject.key);
+    const place =
+      FAILING.has(code) && secret !== null
+        ? places.get(keyOf("", namespace, secret, name))
+        : undefined;
+    return place === undefined ? null : doctor.ofPlace(place);
+  };
+  return findings.map((finding) => {
+    const diagnosis = wantsCause(finding) ? diagnosisOf(finding) : null;
+    return diagnosis === null ? finding : withCause(finding, diagnosis);
+  });
+}
+
+function withCause(finding: Finding, diagnosis: Diagnosis): Finding {
+  const why =
+    diagnosis.verdict === "unknown" && !NEEDLESS.has(finding.code) ? null : whySentence(diagnosis);
+  if (why === null) return finding;
+  const [first] = diagnosis.causes;
+  const evidence = [
+    ...finding.evidence,
+    ...diagnosis.causes.map(({ code, confidence }) => `cause ${code} (${confidence})`),
+  ];
+  if (first === undefined || !NEEDLESS.has(finding.code)) return { ...finding, why, evidence };
+  // In the same words for all, so that many are told as one thing to do.
+  const advice =
+    finding.advice === CODES.reissued_without_need.advice && first.overMs === null
+      ? MEND
+      : finding.advice;
+  return { ...finding, why, evidence, advice, cause: `${finding.cause}:${first.code}` };
+}

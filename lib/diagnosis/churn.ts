@@ -1,0 +1,217 @@
+/**
+ * Names that come and go: pods made anew under a new name each (of one pattern, many of them gone again), Secrets made
+ * anew for one name, and the plain case of many first certificates under one domain. A pattern proves nothing: at most
+ * likely. That first certificates used a domain's budget up is proven by the issuances themselves.
+ */
+import { type Issuance, mayBeOf } from "../ratelimit/issuance.ts";
+import { type Account, accountOf } from "../ratelimit/ledger.ts";
+import { LOOK_BACK_MS } from "../ratelimit/rules.ts";
+import { instantOf, spanPhrase } from "../finding/words.ts";
+import type { Case, Ward } from "./case.ts";
+import { bareName } from "../finding/place.ts";
+import type { Cause, Measure } from "./cause.ts";
+import { causeOf, type Lead } from "./lead.ts";
+import { standbyMeasure, thriftMeasures } from "./measure.ts";
+
+/** So many new names of one pattern within a week are a churn. */
+export const MANY_NAMES = 5;
+/** So many Secrets of one name, of which one is left. */
+const MANY_PLACES = 2;
+const EXAMPLES = 4;
+
+/** The letters and digits that Kubernetes makes random names of (apimachinery util/rand). */
+const RANDOM = /^(?=.*[0-9])[bcdfghjklmnpqrstvwxz2456789]{4,10}$/;
+
+/** A host name with what changes from pod to pod as `*`: `runner-7`, `web-7d9f8c-x2k4q`. */
+export function patternOf(name: string): string {
+  const dot = name.indexOf(".");
+  const [label, rest] = dot === -1 ? [name, ""] : [name.slice(0, dot), name.slice(dot)];
+  const parts = label
+    .split("-")
+    .map((part, i) =>
+      /^\d+$/.test(part) || (i > 0 && RANDOM.test(part)) || /^[0-9a-f]{7,}$/.test(part)
+        ? "*"
+        : part.replace(/\d+$/, "*"),
+    );
+  return `${parts.join("-").replace(/\*(?:-\*)+/g, "*")}${rest}`;
+}
+
+interface Churn {
+  readonly pattern: string;
+  readonly names: readonly string[];
+  readonly gone: number;
+  readonly issuances: readonly Issuance[];
+}
+
+/** Worked out once for a domain of a cluster, however many names under it are asked about. */
+const known = new WeakMap<Ward, Map<Account, readonly Churn[]>>();
+
+function churnsOf(ward: Ward, account: Account): readonly Churn[] {
+  const of = known.get(ward) ?? new Map<Account, readonly Churn[]>();
+  known.set(ward, of);
+  const churns = of.get(account) ?? findChurns(ward, account);
+  of.set(account, churns);
+  return churns;
+}
+
+/** First certificates of sets within the last week that this cluster showed, by pattern. */
+function findChurns(ward: Ward, account: Account): readonly Churn[] {
+  const { across, state } = ward;
+  const live = new Set(
+    ward.places.flatMap(({ state: how, certificate }) =>
+      how === "live" && certificate !== null ? certificate.names.map(bareName) : [],
+    ),
+  );
+  const groups = new Map<string, Issuance[]>();
+  for (const { issuance, renewal } of account.entries) {
+    const { issuedAtMs, names, sources, claimedBy } = issuance;
+    if (
+      renewal ||
+      issuedAtMs > across.atMs ||
+      issuedAtMs <= across.atMs - LOOK_BACK_MS ||
+      names.length !== 1
+    )
+      continue;
+    if (claimedBy !== state.cluster && !mayBeOf({ sources }, state.cluster)) continue;
+    const pattern = patternOf(names[0] ?? "");
+    const of = pattern.includes("*") ? groups.get(pattern) : undefined;
+    if (of !== undefined) of.push(issuance);
+    else if (pattern.includes("*")) groups.set(pattern, [issuance]);
+  }
+  return [...groups].flatMap(([pattern, issuances]) => {
+    const names = [...new Set(issuances.map(({ set }) => set))];
+    return names.length < MANY_NAMES
+      ? []
+      : [{ pattern, names, issuances, gone: names.filter((name) => !live.has(name)).length }];
+  });
+}
+
+function churnLead(churn: Churn, domain: string, ward: Ward): Lead {
+  const { pattern, names, gone, issuances } = churn;
+  const last = issuances.at(-1)?.issuedAtMs ?? ward.across.atMs;
+  return {
+    confidence: gone * 2 >= names.length ? "likely" : "possible",
+    because: `pods come and go under new names: ${names.length} of the form ${pattern} within a week${gone === 0 ? "" : `, ${gone} of them gone again`}`,
+    evidence: [
+      {
+        source: "issuances",
+        where: domain,
+        atMs: last,
+        text: `first certificates of ${names.slice(-EXAMPLES).join(", ")}${names.length > EXAMPLES ? ` and ${names.length - EXAMPLES} more` : ""}; the last at ${instantOf(last)}`,
+      },
+    ],
+    measures: thriftMeasures(),
+    overMs: null,
+  };
+}
+
+/** Of a name: it is one of those, or it had several Secrets of which earlier ones are gone. */
+export function churnCause(of: Case, ward: Ward): Cause | null {
+  const leads: Lead[] = [];
+  const mine = new Set(of.names.filter((name) => patternOf(name).includes("*")).map(patternOf));
+  const domains = new Set(of.issuances.flatMap(({ domains: all }) => all));
+  if (mine.size > 0 && of.issuer !== null) {
+    for (const domain of domains) {
+      for (const churn of churnsOf(
+        ward,
+        accountOf(of.across.ledgerOf(of.state.cluster), "domain", of.issuer, domain),
+      ))
+        if (mine.has(churn.pattern)) leads.push(churnLead(churn, domain, ward));
+    }
+  }
+  const recent = of.issuances.filter(({ issuedAtMs }) => issuedAtMs > of.atMs - LOOK_BACK_MS);
+  const places = [
+    ...new Set(
+      recent.flatMap(({ sources }) =>
+        sources
+          .filter(({ kind, cluster }) => kind === "secret" && cluster === of.state.cluster)
+          .map(({ where }) => where),
+      ),
+    ),
+  ];
+  const gone = places.filter((where) => of.state.secrets[where] === undefined);
+  if (places.length >= MANY_PLACES && gone.length > 0 && of.needless.length > 0) {
+    leads.push({
+      confidence: "likely",
+      because: `each Secret made anew for the name has one issued: ${places.length} within a week, ${gone.length} of them gone`,
+      evidence: [
+        {
+          source: "secret",
+          where: of.state.cluster,
+          atMs: recent.at(-1)?.issuedAtMs ?? of.atMs,
+          text: `gone: ${gone.slice(0, EXAMPLES).join(", ")}${gone.length > EXAMPLES ? ` and ${gone.length - EXAMPLES} more` : ""}`,
+        },
+      ],
+      measures: [
+        {
+          text: "keep the Secret when its Ingress or pod is made anew, or restore the copy into the new one before its first start",
+          command: null,
+        },
+        ...thriftMeasures(),
+      ],
+      overMs: null,
+    });
+  }
+  return causeOf("pod_churn", leads);
+}
+
+export function domainChurnCause(ward: Ward, issuer: string, domain: string): Cause | null {
+  const account = accountOf(ward.across.ledgerOf(ward.state.cluster), "domain", issuer, domain);
+  return causeOf(
+    "pod_churn",
+    churnsOf(ward, account)
+      .toSorted((a, b) => b.names.length - a.names.length)
+      .slice(0, 3)
+      .map((churn) => churnLead(churn, domain, ward)),
+  );
+}
+
+const WAIT: Measure = {
+  text: "wait with new names: renewals of names that have a certificate go on",
+  command: null,
+};
+
+/** First certificates took what is gone of the domain's budget. */
+export function newNamesCause(ward: Ward, issuer: string, domain: string): Cause | null {
+  const { across } = ward;
+  const told = across.found.find(
+    ({ code, subject }) =>
+      code.startsWith("domain_budget") && subject.issuer === issuer && subject.key === domain,
+  );
+  const { budget } = told ?? { budget: null };
+  if (budget === null) return null;
+  const fromMs = across.atMs - LOOK_BACK_MS;
+  const first = accountOf(across.ledger, "domain", issuer, domain).entries.filter(
+    ({ renewal, issuance }) =>
+      !renewal && issuance.issuedAtMs <= across.atMs && issuance.issuedAtMs > fromMs,
+  );
+  if (first.length === 0) return null;
+  const clusters = new Map<string, number>();
+  for (const { issuance } of first)
+    for (const cluster of new Set(issuance.sources.flatMap((source) => source.cluster ?? [])))
+      clusters.set(cluster, (clusters.get(cluster) ?? 0) + 1);
+  const by = [...clusters]
+    .toSorted((a, b) => b[1] - a[1])
+    .slice(0, EXAMPLES)
+    .map(([cluster, n]) => `${n} in ${cluster}`);
+  const [oldest, newest] = [
+    first[0]?.issuance.issuedAtMs ?? fromMs,
+    first.at(-1)?.issuance.issuedAtMs ?? across.atMs,
+  ];
+  return causeOf("many_new_names", [
+    {
+      confidence: "proven",
+      because: `${first.length} names under ${domain} got their first certificate within ${newest - oldest < 60_000 ? "a minute" : spanPhrase(newest - oldest)}`,
+      evidence: [
+        {
+          source: "issuances",
+          where: across.titles.get(issuer) ?? issuer,
+          atMs: newest,
+          text: `${first.length} first certificates from ${instantOf(oldest)} to ${instantOf(newest)}${by.length === 0 ? "" : `: ${by.join(", ")}`}`,
+        },
+      ],
+      measures: [WAIT, ...thriftMeasures(), standbyMeasure()],
+      overMs: null,
+    },
+  ]);
+}

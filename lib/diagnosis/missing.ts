@@ -1,0 +1,154 @@
+/**
+ * What is missing to tell a cause, and the setting that would show it. A source that failed is a known unknown: it says
+ * since when, and never counts as “nothing happened”.
+ */
+import { calledBy } from "../state/identity.ts";
+import type { SourceLook } from "../state/observations.ts";
+import type { StateDocument } from "../state/document.ts";
+import { commandLine, literal } from "../finding/command.ts";
+import { instantOf } from "../finding/words.ts";
+import { type CasePlace, placeText, toldOf, type Ward } from "./case.ts";
+import type { Measure, Missing } from "./cause.ts";
+
+/** Without these a cause may stay unknown; the others only add to it, and are told where they were asked and failed. */
+const NEEDED = ["logs", "access", "events"] as const;
+const OPTIONAL = ["renewal_info", "revocation", "transparency"] as const;
+
+const SOURCE_TITLES: Readonly<Record<Missing["source"], string>> = {
+  logs: "logs",
+  events: "Events",
+  access: "access reviews",
+  renewal_info: "renewal times (ARI)",
+  revocation: "revocation lists",
+  transparency: "certificate logs (CT)",
+};
+
+const CODE_WORDS: ReadonlyMap<string, string> = new Map([
+  ["not_enabled", "not enabled"],
+  ["not_asked", "not read where its owner is"],
+  ["forbidden", "forbidden"],
+  ["unreachable", "unreachable"],
+  ["timeout", "timed out"],
+  ["too_much", "cut off, there was too much"],
+  ["rate_limited", "rate limited"],
+  ["invalid_answer", "unintelligible"],
+  ["gap", "with a gap"],
+  ["debug_off", "without certificate lines: they are written at debug level alone"],
+]);
+
+/** Of a certificate that isn't Tailscale's. */
+export const OTHERS: Missing = {
+  source: "logs",
+  code: "not_tailscale",
+  text: "logs of an owner that isn't Tailscale's, which certkeep doesn't read",
+  sinceMs: null,
+  measure: null,
+};
+
+/** Looks at the namespaces of these places. Of logs those of their own writers, where any is known. */
+function near({ looks }: Ward, places: readonly CasePlace[]): readonly SourceLook[] {
+  const written = toldOf(looks, places.map(placeText));
+  const others = [...new Set(places.map(({ namespace }) => namespace))].flatMap(
+    (namespace) => looks.byNamespace.get(namespace) ?? [],
+  );
+  // Whose log it is isn't known; the operator's level says nothing of what proxies write.
+  return written.length > 0
+    ? [...written, ...others.filter(({ source }) => source !== "logs")]
+    : others.filter(({ code }) => code !== "debug_off");
+}
+
+/** Sources by which something may stay untold, for the places of a case; without any: for the whole cluster. */
+export function missingFor(ward: Ward, places: readonly CasePlace[]): Missing[] {
+  const {
+    state,
+    observations: { looks },
+  } = ward;
+  const close = places.length === 0 ? looks : near(ward, places);
+  const needed = NEEDED.flatMap((source) => {
+    const told = close.filter((look) => look.source === source);
+    if (told.length > 0) return failed(state, source, told);
+    const all = looks.filter((look) => look.source === source);
+    if (all.length === 0) return [missing(state, source, "not_enabled", null)];
+    return all.every(({ code }) => code === "not_enabled" || code === "forbidden")
+      ? failed(state, source, all)
+      : [missing(state, source, "not_asked", null)];
+  });
+  const optional = OPTIONAL.flatMap((source) =>
+    failed(
+      state,
+      source,
+      looks.filter((look) => look.source === source && look.code !== "not_enabled"),
+    ),
+  );
+  return [...needed, ...optional];
+}
+
+/** One for each way in which it failed, since the first that did. */
+function failed(
+  state: StateDocument,
+  source: Missing["source"],
+  looks: readonly SourceLook[],
+): Missing[] {
+  const codes = new Map<string, number | null>();
+  for (const { code, sinceMs } of looks) {
+    if (code === null) continue;
+    const known = codes.get(code);
+    codes.set(code, known == null ? sinceMs : sinceMs === null ? known : Math.min(known, sinceMs));
+  }
+  return [...codes].map(([code, sinceMs]) => missing(state, source, code, sinceMs));
+}
+
+function missing(
+  state: StateDocument,
+  source: Missing["source"],
+  code: string,
+  sinceMs: number | null,
+): Missing {
+  const since =
+    sinceMs === null || code === "not_enabled" || code === "debug_off"
+      ? ""
+      : ` since ${instantOf(sinceMs)}`;
+  return {
+    source,
+    code,
+    sinceMs,
+    text: `${SOURCE_TITLES[source]} ${CODE_WORDS.get(code) ?? code.replaceAll("_", " ")}${since}`,
+    measure: measureFor(state, source, code),
+  };
+}
+
+function measureFor(state: StateDocument, source: Missing["source"], code: string): Measure | null {
+  if (code === "debug_off") {
+    return {
+      text: "set the operator's log level to debug (Helm: operatorConfig.logging=debug, which sets OPERATOR_LOGGING); its pod restarts, and info is enough again once the cause is known",
+      command: commandLine(
+        literal("kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug"),
+      ),
+    };
+  }
+  if (source === "renewal_info" || source === "revocation" || source === "transparency")
+    return null;
+  if (code === "not_enabled" || code === "forbidden" || code === "not_asked") {
+    const text =
+      code === "not_asked"
+        ? "see that its owner's pod runs, and that its namespace is among those registered with the part diagnosis"
+        : "let the reading credential see logs, Events and access reviews: the part diagnosis of a registration, beside the parts that it has";
+    return {
+      text,
+      command: commandLine(
+        literal("certkeep clusters add"),
+        calledBy(state),
+        literal("--parts secrets --parts parents --parts diagnosis"),
+      ),
+    };
+  }
+  if (code === "gap" || code === "too_much")
+    return {
+      text: "wait for the next audit, which reads on; where it stays so, audit more often, since what isn't read in time is rotated away",
+      command: null,
+    };
+  return {
+    text: "see why it can't be read",
+    command: commandLine(literal("certkeep doctor"), calledBy(state)),
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Race: several hold or request the same set of names, each for itself. Issuances minutes apart of one holder prove
+ * nothing: an owner that can't store does the same at each access.
+ */
+import { type Issuance, serialKey } from "../ratelimit/issuance.ts";
+import { CONCURRENT_MS, LOOK_BACK_MS } from "../ratelimit/rules.ts";
+import { instantOf, spanPhrase } from "../finding/words.ts";
+import type { Place } from "../finding/across.ts";
+import type { Case } from "./case.ts";
+import type { Cause, EvidenceLine, Measure } from "./cause.ts";
+import { causeOf, type Lead } from "./lead.ts";
+import { logLine, times } from "./text.ts";
+
+const MAX_HOLDERS = 6;
+
+const MEASURES: readonly Measure[] = [
+  {
+    text: "let one issue, and the others copy: one Secret that is synced, or one restored from the other's copy",
+    command: null,
+  },
+  { text: "or give each a host name of its own", command: null },
+];
+
+export function raceCause(of: Case): Cause | null {
+  return causeOf("race", [...issuedLeads(of), ...requestedLeads(of)]);
+}
+
+/** Issuances of the last week that have another no more than ten minutes from them. */
+function near(issuances: readonly Issuance[], atMs: number): readonly Issuance[] {
+  const recent = issuances.filter(({ issuedAtMs }) => issuedAtMs > atMs - LOOK_BACK_MS);
+  return recent.filter((one, i) =>
+    [recent[i - 1], recent[i + 1]].some(
+      (other) =>
+        other !== undefined && Math.abs(other.issuedAtMs - one.issuedAtMs) <= CONCURRENT_MS,
+    ),
+  );
+}
+
+function holdersText(places: readonly Place[]): string {
+  const shown = places
+    .map(({ cluster, namespace, secret }) => `${cluster} ${namespace}/${secret}`)
+    .toSorted()
+    .slice(0, MAX_HOLDERS);
+  return `${shown.join(", ")}${places.length > MAX_HOLDERS ? ` and ${places.length - MAX_HOLDERS} more` : ""}`;
+}
+
+function* issuedLeads(of: Case): Generator<Lead> {
+  const { across, issuer, key } = of;
+  if (issuer === null) return;
+  const holders = across.placesOf(issuer, key);
+  // A state writes serials as the certificate does, an issuance without zeros before.
+  const serials = new Set(holders.map(({ serial }) => serialKey(serial)));
+  const distinct = serials.size > 1 ? holders : [];
+  const close = near(of.issuances, of.atMs).filter(({ claimedBy }) => claimedBy === null);
+  const seenIn = new Set(
+    close.flatMap(({ sources }) =>
+      sources
+        .filter(({ kind }) => kind === "secret")
+        .map(({ cluster, where }) => `${cluster} ${where}`),
+    ),
+  );
+  if (close.length > 0) {
+    const [first, last] = [close[0]?.issuedAtMs ?? of.atMs, close.at(-1)?.issuedAtMs ?? of.atMs];
+    const several = distinct.length > 1 || seenIn.size > 1;
+    yield {
+      confidence: several ? "proven" : "possible",
+      because: `the same names were issued ${times(close.length)} within ${spanPhrase(last - first)}${several ? `, to ${Math.max(distinct.length, seenIn.size)} places` : ""}`,
+      evidence: [issuedLine(of, close, several ? distinct : holders)],
+      measures: MEASURES,
+      overMs: null,
+    };
+    return;
+  }
+  // Each has its own, issued for itself within the week: nothing was thrown away.
+  const own = of.needless.filter(
+    ({ issuance, before }) =>
+      distinct.length > 0 && serials.has(issuance.serial) && serials.has(before.serial),
+  );
+  if (own.length === 0) return;
+  const clusters = new Set(distinct.map(({ cluster }) => cluster));
+  yield {
+    confidence: "proven",
+    because: `${distinct.length} Secrets${clusters.size > 1 ? ` in ${clusters.size} clusters` : ""} hold the same names, each with a certificate issued for itself`,
+    evidence: [
+      issuedLine(
+        of,
+        [...new Set(own.flatMap(({ issuance, before }) => [before, issuance]))],
+        distinct,
+      ),
+    ],
+    measures: MEASURES,
+    overMs: null,
+  };
+}
+
+function issuedLine(
+  of: Case,
+  issuances: readonly Issuance[],
+  holders: readonly Place[],
+): EvidenceLine {
+  const shown = issuances
+    .slice(-5)
+    .map(({ serial, issuedAtMs }) => `serial ${serial.slice(0, 10)} at ${instantOf(issuedAtMs)}`);
+  return {
+    source: "issuances",
+    where: of.across.titles.get(of.issuer ?? "") ?? of.issuer ?? "",
+    atMs: issuances.at(-1)?.issuedAtMs ?? of.atMs,
+    text: `issued ${shown.join(", ")}${holders.length === 0 ? "" : `; held by ${holdersText(holders)}`}`,
+  };
+}
+
+/** Two pods that order for one name within minutes, as their logs say. */
+function* requestedLeads(of: Case): Generator<Lead> {
+  const orders = of.signs.filter(
+    ({ seen, bearing }) =>
+      bearing === "name" && (seen.kind === "issuance_started" || seen.kind === "issued"),
+  );
+  const pods = Map.groupBy(orders, ({ seen }) => seen.where.split("/").slice(0, 2).join("/"));
+  const spans = [...pods.values()].map((of_) => ({
+    fromMs: Math.min(...of_.map(({ seen }) => seen.firstMs)),
+    untilMs: Math.max(...of_.map(({ seen }) => seen.lastMs)),
+    sign: of_[0]?.seen,
+  }));
+  const racing = spans.filter((a) =>
+    spans.some(
+      (b) =>
+        a !== b && a.fromMs <= b.untilMs + CONCURRENT_MS && b.fromMs <= a.untilMs + CONCURRENT_MS,
+    ),
+  );
+  if (racing.length < 2) return;
+  const lines = racing.flatMap(({ sign }) => (sign === undefined ? [] : [logLine(sign)]));
+  yield {
+    confidence: "likely",
+    because: `${racing.length} pods ordered the same name within minutes of each other`,
+    evidence: lines,
+    measures: MEASURES,
+    overMs: null,
+  };
+}

@@ -1,0 +1,137 @@
+/**
+ * What to do about a certificate that fails or is lost: restore it, have it reissued, or wait.
+ *
+ * Never more than the evidence carries: a good copy comes first; where it isn't known whether there is
+ * one, or who issues, or by which limit, no action is named. A cluster's own claims (its logs) count for
+ * its own certificates and nobody else's.
+ */
+import { type Budget, budgetOf } from "./budget.ts";
+import { accountOf, isRenewalAt, type Ledger } from "./ledger.ts";
+import { registeredDomains, setOf } from "./names.ts";
+
+export type Action = "restore" | "reissue" | "wait" | "unknown";
+
+/** `other_host_name`: a set of its own, under the same domain; `staging`: for tests, browsers refuse it. */
+export type OtherWay = "other_host_name" | "staging";
+
+export interface Advice {
+  readonly action: Action;
+  /** Codes of what decided, most decisive first. */
+  readonly because: readonly AdviceReason[];
+  /** Certificates that can still be issued for it; `null` where no limit is known. `atLeast` `null`: unknown. */
+  readonly left: { readonly atMost: number; readonly atLeast: number | null } | null;
+  /** For `wait`: not before this. */
+  readonly untilMs: number | null;
+  readonly otherWays: readonly OtherWay[];
+  /** As its own cluster sees them. */
+  readonly set: Budget | null;
+  /** Empty where the order would be a renewal, which isn't held to the domain's limit. */
+  readonly domains: readonly Budget[];
+}
+
+export type AdviceReason =
+  | "good_copy"
+  | "copies_unread"
+  | "issuer_unknown"
+  | "limit_unknown"
+  | "set_exhausted"
+  | "domain_exhausted"
+  | "refused_until"
+  | "budget_left"
+  /** No source sees every issuance: less may be left than is known. */
+  | "at_least_unknown";
+
+export interface AdviceInput {
+  readonly names: readonly string[];
+  /** Id, or `null` where it isn't known who issued it or would. */
+  readonly issuer: string | null;
+  /** Whether a copy that could be restored exists; `unknown` where the store could not be read. */
+  readonly copy: "good" | "none" | "unknown";
+  readonly atMs: number;
+}
+
+/** The lesser of what a cluster sees and what is shared: its claims can take away, never add. */
+function lesser(own: Budget | null, shared: Budget | null): Budget | null {
+  if (own === null || shared === null) return own ?? shared;
+  return shared.atMost < own.atMost ? shared : own;
+}
+
+/** `own` was opened for the cluster that the certificate is in; `shared` for nobody. */
+export function adviseOn(shared: Ledger, own: Ledger, input: AdviceInput): Advice {
+  const { names, issuer, copy, atMs } = input;
+  const { names: sorted, key } = setOf(names);
+  const nothing = { left: null, untilMs: null, otherWays: [], set: null, domains: [] } as const;
+  if (issuer === null) {
+    if (copy === "good") return { ...nothing, action: "restore", because: ["good_copy"] };
+    return {
+      ...nothing,
+      action: "unknown",
+      because: copy === "unknown" ? ["copies_unread", "issuer_unknown"] : ["issuer_unknown"],
+    };
+  }
+  const pick = (kind: "set" | "domain", name: string): Budget | null =>
+    lesser(budgetOf(own, kind, issuer, name, atMs), budgetOf(shared, kind, issuer, name, atMs));
+  const set = pick("set", key);
+  const everyDomain = registeredDomains(sorted).flatMap((domain) => pick("domain", domain) ?? []);
+  const renewal = isRenewalAt(accountOf(shared, "set", issuer, key), atMs);
+  const domains = renewal ? [] : everyDomain;
+  const budgets = set === null ? domains : [set, ...domains];
+  const left =
+    budgets.length === 0
+      ? null
+      : {
+          atMost: budgets.reduce(
+            (least, { atMost }) => Math.min(least, atMost),
+            Number.POSITIVE_INFINITY,
+          ),
+          atLeast: budgets.reduce<number | null>(
+            (least, { atLeast }) =>
+              least === null || atLeast === null ? null : Math.min(least, atLeast),
+            Number.POSITIVE_INFINITY,
+          ),
+        };
+  const known = { left, set, domains, untilMs: null, otherWays: [] };
+  if (copy === "good") return { ...known, action: "restore", because: ["good_copy"] };
+
+  const refused = budgets.flatMap(({ claims, pinnedBy }) => [
+    ...claims.filter(({ cluster }) => cluster === own.cluster),
+    ...(pinnedBy === null ? [] : [pinnedBy]),
+  ]);
+  const refusedUntilMs = refused.reduce(
+    (latest, { retryAtMs }) => Math.max(latest, retryAtMs),
+    atMs,
+  );
+  const domainExhausted = domains.some(({ atMost }) => atMost === 0);
+  const reasons: AdviceReason[] = [];
+  if (set?.atMost === 0) reasons.push("set_exhausted");
+  if (domainExhausted) reasons.push("domain_exhausted");
+  if (refusedUntilMs > atMs) reasons.push("refused_until");
+  if (reasons.length > 0) {
+    const untilMs = budgets.reduce(
+      (latest, { freeFromMs }) => Math.max(latest, freeFromMs),
+      refusedUntilMs,
+    );
+    // Another name is a first certificate of its set: it needs a token of every domain.
+    const freshName =
+      everyDomain.length > 0 &&
+      everyDomain.every(
+        ({ atMost, claims }) =>
+          atMost > 0 && !claims.some(({ cluster }) => cluster === own.cluster),
+      );
+    const wait = {
+      ...known,
+      untilMs,
+      otherWays: freshName ? (["other_host_name", "staging"] as const) : (["staging"] as const),
+    };
+    if (copy === "unknown")
+      return { ...wait, action: "unknown", because: ["copies_unread", ...reasons] };
+    return { ...wait, action: "wait", because: reasons };
+  }
+  if (copy === "unknown") return { ...known, action: "unknown", because: ["copies_unread"] };
+  if (left === null) return { ...known, action: "unknown", because: ["limit_unknown"] };
+  return {
+    ...known,
+    action: "reissue",
+    because: left.atLeast === null ? ["budget_left", "at_least_unknown"] : ["budget_left"],
+  };
+}

@@ -1,0 +1,54 @@
+/** Signs of one container's log, lines of a kind counted together; of more kinds than there is room for it is told how many lines. */
+import type { LogSign } from "../../state/observations.ts";
+import { sampleOf } from "./redact.ts";
+import type { Said } from "./understand.ts";
+
+export const MAX_SIGNS = 500;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export class LogSigns {
+  readonly #where: string;
+  readonly #countAfterMs: number;
+  readonly #signs = new Map<string, Mutable<LogSign>>();
+  #more = 0;
+
+  /** `countAfterMs`: lines up to then were counted by an earlier read. */
+  constructor(where: string, countAfterMs: number) {
+    this.#where = where;
+    this.#countAfterMs = countAfterMs;
+  }
+
+  /** `sample`: the line's text as it came. */
+  add({ kind, code, domain }: Said, atMs: number, count: number, sample: string): void {
+    if (atMs <= this.#countAfterMs) return;
+    const key = JSON.stringify([kind, code, domain]);
+    const known = this.#signs.get(key);
+    if (known !== undefined) {
+      known.firstMs = Math.min(known.firstMs, atMs);
+      known.count = Math.min(known.count + count, Number.MAX_SAFE_INTEGER);
+      if (atMs >= known.lastMs) [known.lastMs, known.sample] = [atMs, sample];
+      return;
+    }
+    if (this.#signs.size >= MAX_SIGNS) this.#more += 1;
+    else
+      this.#signs.set(key, {
+        kind,
+        code,
+        domain,
+        where: this.#where,
+        firstMs: atMs,
+        lastMs: atMs,
+        count,
+        sample,
+      });
+  }
+
+  /** Samples are redacted here, once each. */
+  kept(): { readonly signs: readonly LogSign[]; readonly more: number } {
+    return {
+      signs: [...this.#signs.values()].map((sign) => ({ ...sign, sample: sampleOf(sign.sample) })),
+      more: this.#more,
+    };
+  }
+}

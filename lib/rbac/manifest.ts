@@ -1,0 +1,135 @@
+/**
+ * The RBAC of a registration as Kubernetes objects and as YAML that kustomize takes: namespace, two service accounts,
+ * and Roles and ClusterRoles with their bindings. Pure; every name in it fits Kubernetes' own syntax.
+ *
+ * Every object bears the labels by which a later run finds what it no longer wants, and `--revoke` what to take away.
+ */
+import { stringify } from "yaml";
+import { rulesOf, type AccessPlan } from "./rules.ts";
+import { wantsRestore, type Bearer } from "./table.ts";
+
+export const ACCESS_NAMESPACE = "certkeep";
+export const MANAGED_BY = "app.kubernetes.io/managed-by";
+export const REGISTRATION = "certkeep.dev/registration";
+
+/** Objects that registering may make, in the order in which they are applied. */
+export interface AccessObject {
+  readonly apiVersion: string;
+  readonly kind:
+    | "Namespace"
+    | "ServiceAccount"
+    | "Role"
+    | "RoleBinding"
+    | "ClusterRole"
+    | "ClusterRoleBinding"
+    | "Secret";
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** Who is given the rights. */
+export type Subject =
+  | { readonly kind: "ServiceAccount" }
+  | { readonly kind: "User" | "Group"; readonly names: Readonly<Record<Bearer, string | null>> };
+
+const RBAC = "rbac.authorization.k8s.io";
+
+/** Names of a registration's service accounts and roles; registrations of one cluster under two names don't share any. */
+export function accessName(registration: string, bearer: Bearer): string {
+  return `certkeep-${registration}-${bearer}`;
+}
+
+function labelsOf(registration: string): Record<string, string> {
+  return { [MANAGED_BY]: "certkeep", [REGISTRATION]: registration };
+}
+
+/** The bearers that a plan has. */
+export function bearersOf(plan: AccessPlan): Bearer[] {
+  return wantsRestore(plan.parts) ? ["read", "restore"] : ["read"];
+}
+
+/** The objects of a registration, in the order in which they are applied. */
+export function accessObjects(
+  registration: string,
+  plan: AccessPlan,
+  subject: Subject,
+): AccessObject[] {
+  const labels = labelsOf(registration);
+  const objects: AccessObject[] = [];
+  if (subject.kind === "ServiceAccount")
+    objects.push({
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: ACCESS_NAMESPACE, labels: { [MANAGED_BY]: "certkeep" } },
+    });
+  for (const bearer of bearersOf(plan)) {
+    const name = accessName(registration, bearer);
+    const subjects = subjectsOf(registration, subject, bearer);
+    if (subjects === null) continue;
+    if (subject.kind === "ServiceAccount") {
+      objects.push({
+        apiVersion: "v1",
+        kind: "ServiceAccount",
+        metadata: { name, namespace: ACCESS_NAMESPACE, labels },
+        automountServiceAccountToken: false,
+      });
+    }
+    for (const { namespace, rules } of rulesOf(plan, bearer)) {
+      const metadata = namespace === null ? { name, labels } : { name, namespace, labels };
+      const kind = namespace === null ? "ClusterRole" : "Role";
+      objects.push({ apiVersion: `${RBAC}/v1`, kind, metadata, rules });
+      objects.push({
+        apiVersion: `${RBAC}/v1`,
+        kind: `${kind}Binding`,
+        metadata,
+        roleRef: { apiGroup: RBAC, kind, name },
+        subjects,
+      });
+    }
+  }
+  return objects;
+}
+
+function subjectsOf(registration: string, subject: Subject, bearer: Bearer): object[] | null {
+  if (subject.kind === "ServiceAccount")
+    return [
+      {
+        kind: "ServiceAccount",
+        namespace: ACCESS_NAMESPACE,
+        name: accessName(registration, bearer),
+      },
+    ];
+  const name = subject.names[bearer];
+  return name === null ? null : [{ kind: subject.kind, apiGroup: RBAC, name }];
+}
+
+/** The Secret that holds a token which ends when the Secret is deleted, and not before. `stamp` makes its name another at each rotation. */
+export function tokenSecret(registration: string, bearer: Bearer, stamp: string): AccessObject {
+  const account = accessName(registration, bearer);
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: {
+      name: `${account}-${stamp}`,
+      namespace: ACCESS_NAMESPACE,
+      labels: { ...labelsOf(registration), "certkeep.dev/bearer": bearer },
+      annotations: { "kubernetes.io/service-account.name": account },
+    },
+    type: "kubernetes.io/service-account-token",
+  };
+}
+
+/** A label selector for everything that registering under this name made. */
+export function registrationSelector(registration: string): string {
+  return `${MANAGED_BY}=certkeep,${REGISTRATION}=${registration}`;
+}
+
+/** YAML documents, each on its own, in the order of `objects`. */
+export function manifestText(objects: readonly object[]): string {
+  return objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join("");
+}

@@ -1,0 +1,100 @@
+/**
+ * Whether a copy may be restored at all, and whether it is better than what is there: the rules that keep a restore
+ * from making things worse. They don't depend on the shape.
+ */
+import { formatInstant } from "../certificate/time.ts";
+import { reasonText } from "../finding/words.ts";
+import type { PlanCode } from "./code.ts";
+import type { JudgedPair, OpenedCopy, Wanted } from "./view.ts";
+
+export interface Objection {
+  readonly code: PlanCode;
+  readonly detail: string | null;
+}
+
+export interface CopyOptions {
+  readonly unrecorded: boolean;
+  readonly standby: boolean;
+  readonly nowNs: bigint;
+}
+
+export function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  const set = (names: readonly string[]): string =>
+    JSON.stringify([...new Set(names.map((name) => name.toLowerCase()))].toSorted());
+  return set(a) === set(b);
+}
+
+/** All that speaks against a copy by itself, the worst first. */
+export function copyObjections(
+  copy: OpenedCopy,
+  wanted: Wanted,
+  options: CopyOptions,
+): readonly Objection[] {
+  const found: Objection[] = [];
+  const say = (code: PlanCode, detail: string | null = null): number =>
+    found.push({ code, detail });
+  if (copy.retired !== null) say("copy_retired", copy.retired);
+  if (!copy.recorded && !options.unrecorded) say("copy_unrecorded");
+  const { pair, record } = copy;
+  if (record.kind === "account-key") {
+    if (
+      record.accountThumbprint === null ||
+      (wanted.knownAccounts.length > 0 && !wanted.knownAccounts.includes(record.accountThumbprint))
+    )
+      say("account_unknown");
+    return found;
+  }
+  if (pair === null) return found;
+  if (copy.revocation.state === "revoked")
+    say("copy_revoked", copy.revocation.at === null ? null : `since ${copy.revocation.at}`);
+  if (record.kind === "standby") {
+    if (!options.standby) say("standby_not_asked");
+    if (copy.shape !== "tls" || (wanted.lastShape !== null && wanted.lastShape !== "tls"))
+      say("standby_for_tailscale");
+  }
+  if (!pair.keyFits) say("copy_key_mismatch");
+  else if (!pair.verdict.valid)
+    found.push(
+      invalidObjection(pair, record.kind === "standby", options.nowNs) ?? {
+        code: "copy_invalid",
+        detail: reasonText(pair.verdict.reasons),
+      },
+    );
+  // A standby certificate is of another origin by design: whether it is trusted is its user's business.
+  const standbyFine =
+    record.kind === "standby" &&
+    found.at(-1)?.code === "copy_invalid" &&
+    pair.verdict.reasons.every((reason) => ORIGIN_REASONS.has(reason));
+  if (standbyFine) found.pop();
+  if (wanted.lastNames !== null && !sameNames(wanted.lastNames, pair.names)) {
+    say(
+      "names_differ",
+      `it is for ${pair.names.join(", ") || "no name"}; last seen here: ${wanted.lastNames.join(", ") || "no name"}`,
+    );
+  }
+  return found;
+}
+
+const ORIGIN_REASONS: ReadonlySet<string> = new Set(["unknown_issuer", "missing_intermediate"]);
+
+function invalidObjection(pair: JudgedPair, standby: boolean, nowNs: bigint): Objection | null {
+  if (pair.notAfterNs !== null && nowNs > pair.notAfterNs)
+    return { code: "copy_expired", detail: `on ${formatInstant(pair.notAfterNs)}` };
+  if (pair.notBeforeNs !== null && nowNs < pair.notBeforeNs)
+    return { code: "copy_not_yet_valid", detail: `before ${formatInstant(pair.notBeforeNs)}` };
+  if (pair.staging && !standby) return { code: "copy_staging", detail: null };
+  return null;
+}
+
+/** Whether the copy is better than a live pair: that one is invalid, or the copy has all of its names and ends later. */
+export function isBetter(copy: JudgedPair, live: JudgedPair): boolean {
+  if (!live.verdict.valid) return true;
+  if (!copy.verdict.valid || !coversNames(copy.names, live.names)) return false;
+  return copy.notAfterNs !== null && live.notAfterNs !== null && copy.notAfterNs > live.notAfterNs;
+}
+
+/** To the letter: a wildcard isn't taken for the names that it fits. */
+function coversNames(wider: readonly string[], names: readonly string[]): boolean {
+  const known = new Set(wider.map((name) => name.toLowerCase()));
+  return names.every((name) => known.has(name.toLowerCase()));
+}

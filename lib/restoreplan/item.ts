@@ -1,0 +1,86 @@
+/** A plan: what is there, what would be written where, by which rule, and why. Field names and facts only, no value. */
+import type { PlanCode } from "./code.ts";
+import type { OpenedCopy, Revocation } from "./view.ts";
+
+export type Rule = "restore" | "keep" | "refuse" | "later";
+export type Action = "create" | "patch" | "replace" | "none";
+
+export interface Restart {
+  readonly needed: "yes" | "no" | "unknown";
+  /** Made by `commandLine`; `null` where there is none, or its names don't fit one. */
+  readonly command: string | null;
+  readonly note: string;
+}
+
+export interface Now {
+  readonly state: "absent" | "empty" | "valid" | "invalid" | "account_key" | "unknown";
+  /** Reasons of the judge. */
+  readonly reasons: readonly string[];
+  /** RFC 3339. */
+  readonly notAfter: string | null;
+}
+
+export interface PlanItem {
+  readonly title: string;
+  readonly kind: OpenedCopy["record"]["kind"];
+  readonly shape: string;
+  readonly names: readonly string[];
+  /** Where it was last seen. */
+  readonly from: {
+    readonly namespace: string;
+    readonly secret: string;
+    readonly fieldBase: string;
+  };
+  /** `null` where the place isn't known yet. */
+  readonly to: { readonly namespace: string; readonly name: string } | null;
+  readonly now: Now;
+  readonly rule: Rule;
+  readonly codes: readonly PlanCode[];
+  /** One or two clauses; text of a cluster may be in it. */
+  readonly why: string;
+  /** Codes that `--force` overrode. */
+  readonly overridden: readonly PlanCode[];
+  /** Codes that `--force` would have to name. */
+  readonly force: readonly PlanCode[];
+  readonly action: Action;
+  /** What the write is conditional on. */
+  readonly uid: string | null;
+  readonly resourceVersion: string | null;
+  readonly createNamespace: boolean;
+  /** Names of the fields that would be written. */
+  readonly fields: readonly string[];
+  readonly version: string | null;
+  readonly notAfter: string | null;
+  /** Whole days left, rounded down; `null` for what has no end. */
+  readonly daysLeft: number | null;
+  readonly restart: Restart;
+  /** Issuances that need not be made. */
+  readonly saved: 0 | 1;
+  readonly revocation: Revocation | null;
+  /** Lines for a person: what isn't known, what else will happen. */
+  readonly notes: readonly string[];
+}
+
+/** One write: everything that goes into one Secret, at once. */
+export interface SecretWrite {
+  readonly namespace: string;
+  readonly name: string;
+  readonly action: Exclude<Action, "none">;
+  readonly uid: string | null;
+  readonly resourceVersion: string | null;
+  readonly createNamespace: boolean;
+  readonly type: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Base64; holds key bytes. */
+  readonly data: Readonly<Record<string, string>>;
+  /** Indexes into the plan's items. */
+  readonly items: readonly number[];
+}
+
+export interface RestorePlan {
+  readonly items: readonly PlanItem[];
+  readonly writes: readonly SecretWrite[];
+  /** Lines that come before everything else. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,374 @@
+/**
+ * Which certificates are meant, and which of their copies, the best first: names, patterns, a version, or all that
+ * the last audits saw live. Works on what audits recorded; nothing is opened here.
+ *
+ * `all` takes what a Secret held when it was last whole: of those that stand, of those that lost their fields, and
+ * of those that are gone; not what was removed together with its parent. With an instant, it takes what was live
+ * as of then, as the last audit before it saw.
+ */
+import { compareText, COPY_KINDS, type CopyKind } from "../backup/record.ts";
+import { meant } from "../config/suggest.ts";
+import { matchesPattern } from "../finding/pattern.ts";
+import { instantNs } from "../finding/verdict.ts";
+import { accountFieldBase } from "../secret/allowlist.ts";
+import { sameNames } from "./copyrule.ts";
+import { isShape } from "../secret/shapes.ts";
+import type {
+  CertificateRecord,
+  CopyRecord,
+  SecretRecord,
+  StateDocument,
+} from "../state/document.ts";
+import type { Wanted } from "./view.ts";
+
+/** A copy as the state or, where `recorded` is false, its own header tells of it. */
+export interface KnownCopy extends CopyRecord {
+  readonly recorded: boolean;
+}
+
+/** Kind of a copy, or `null` for one that a newer version made up. */
+function kindOf(copy: CopyRecord): CopyKind | null {
+  return COPY_KINDS.find((kind) => kind === copy.kind) ?? null;
+}
+
+export interface Selection {
+  /** Domains, Secrets, `namespace/secret`, or patterns of them. */
+  readonly names: readonly string[];
+  readonly namespace: string | null;
+  readonly all: boolean;
+  readonly asOfNs: bigint | null;
+  /** A version, or the beginning of one (8 digits at least). */
+  readonly version: string | null;
+  readonly standby: boolean;
+}
+
+export interface Choice extends Omit<Wanted, "copies" | "unusable"> {
+  /** Best first. */
+  readonly versions: readonly string[];
+}
+
+export interface UnknownName {
+  readonly name: string;
+  /** What was probably meant. */
+  readonly suggestion: string | null;
+}
+
+export interface Selected {
+  readonly choices: readonly Choice[];
+  readonly unknown: readonly UnknownName[];
+  /** Versions that the beginning given fits, where it isn't exactly one. */
+  readonly ambiguous: readonly string[];
+}
+
+interface Place {
+  readonly namespace: string;
+  readonly secret: string;
+  readonly fieldBase: string;
+  readonly account: boolean;
+  /** What it was last known to hold, from a whole record. */
+  held: CertificateRecord | null;
+  /** Part of `all`. */
+  live: boolean;
+  shape: string | null;
+  readonly accounts: Set<string>;
+  readonly copies: (readonly [version: string, copy: KnownCopy])[];
+}
+
+function placeKey(namespace: string, secret: string, fieldBase: string, account: boolean): string {
+  return JSON.stringify([namespace, secret, fieldBase, account]);
+}
+
+/** Every place that a state or a copy tells of. */
+function indexPlaces(
+  state: StateDocument,
+  copies: Readonly<Record<string, KnownCopy>>,
+): Map<string, Place> {
+  const places = new Map<string, Place>();
+  const at = (namespace: string, secret: string, fieldBase: string, account: boolean): Place => {
+    const key = placeKey(namespace, secret, fieldBase, account);
+    let place = places.get(key);
+    if (place === undefined) {
+      place = {
+        namespace,
+        secret,
+        fieldBase,
+        account,
+        held: null,
+        live: false,
+        shape: null,
+        accounts: new Set(),
+        copies: [],
+      };
+      places.set(key, place);
+    }
+    return place;
+  };
+  const take = (key: string, record: SecretRecord, live: boolean): void => {
+    if (record.foreign || record.shape === null || !isShape(record.shape)) return;
+    const slash = key.indexOf("/");
+    const [namespace, secret] = [key.slice(0, slash), key.slice(slash + 1)];
+    for (const [base, certificate] of Object.entries(record.certificates)) {
+      const place = at(namespace, secret, base, false);
+      if (certificate.windows.length > 0 || place.held === null) place.held ??= certificate;
+      place.live ||= live;
+      place.shape ??= record.shape;
+    }
+    for (const [base, { held }] of Object.entries(record.gaps)) {
+      if (held === null) continue;
+      const place = at(namespace, secret, base, false);
+      place.held ??= held;
+      place.live ||= live;
+      place.shape ??= record.shape;
+    }
+    for (const [field, { thumbprint }] of Object.entries(record.accounts)) {
+      const base = accountFieldBase(record.shape, field);
+      if (base === null) continue;
+      const place = at(namespace, secret, base, true);
+      if (thumbprint !== null) place.accounts.add(thumbprint);
+      place.live ||= live;
+    }
+  };
+  for (const [key, record] of Object.entries(state.secrets)) take(key, record, true);
+  for (const [key, { record, how }] of Object.entries(state.lost))
+    take(key, record, how !== "removed");
+  for (const [version, copy] of Object.entries(copies)) {
+    if (kindOf(copy) === null) continue;
+    const place = at(copy.namespace, copy.secret, copy.fieldBase, copy.kind === "account-key");
+    place.copies.push([version, copy]);
+    if (copy.kind === "certificate" && copy.recorded) place.shape ??= copy.shape;
+    if (copy.kind === "account-key" && copy.account !== null && copy.recorded)
+      place.accounts.add(copy.account);
+  }
+  return places;
+}
+
+/** Better first: not retired, seen valid, valid for longer, seen live later. */
+function better(
+  [va, a]: readonly [string, KnownCopy],
+  [vb, b]: readonly [string, KnownCopy],
+): number {
+  const flag = (x: boolean, y: boolean): number => Number(y) - Number(x);
+  const instant = (x: string | null, y: string | null): number => {
+    const [nx, ny] = [x === null ? 0n : instantNs(x), y === null ? 0n : instantNs(y)];
+    return nx === ny ? 0 : nx > ny ? -1 : 1;
+  };
+  return (
+    flag(a.recorded, b.recorded) ||
+    flag(a.retired === undefined, b.retired === undefined) ||
+    flag(a.seenValid, b.seenValid) ||
+    instant(a.notAfter, b.notAfter) ||
+    instant(a.liveUntil, b.liveUntil) ||
+    instant(a.recordedAt, b.recordedAt) ||
+    compareText(va, vb)
+  );
+}
+
+/** Those of the names last seen come first: one of other names is refused, however long it holds. */
+function betterFor(names: readonly string[] | null): typeof better {
+  if (names === null) return better;
+  return (a, b) =>
+    Number(b[1].recorded) - Number(a[1].recorded) ||
+    Number(sameNames(b[1].names, names)) - Number(sameNames(a[1].names, names)) ||
+    better(a, b);
+}
+
+/** Instants at which an audit is known to have looked: the last of them at or before `asOfNs`. */
+function lastLook(copies: readonly KnownCopy[], asOfNs: bigint): bigint | null {
+  let last: bigint | null = null;
+  for (const copy of copies) {
+    for (const text of [copy.liveFrom, copy.liveUntil]) {
+      const at = instantNs(text);
+      if (at <= asOfNs && (last === null || at > last)) last = at;
+    }
+  }
+  return last;
+}
+
+function wasLive(copy: KnownCopy, at: bigint | null): boolean {
+  return at !== null && instantNs(copy.liveFrom) <= at && at <= instantNs(copy.liveUntil);
+}
+
+/** Names last seen at a place: of what was judged able to hold, else of the newest copy of it. */
+function namesAt(place: Place): readonly string[] | null {
+  if (place.account) return null;
+  const { held } = place;
+  if (held !== null && held.windows.length > 0) return held.names;
+  const copies = place.copies.filter(([, copy]) => copy.kind === "certificate" && copy.recorded);
+  const seen = copies.filter(([, copy]) => copy.seenValid);
+  const [newest] = (seen.length > 0 ? seen : copies).toSorted(([, a], [, b]) =>
+    instantNs(a.liveUntil) > instantNs(b.liveUntil) ? -1 : 1,
+  );
+  return newest?.[1].names ?? held?.names ?? null;
+}
+
+function titleOf(place: Place, names: readonly string[] | null): string {
+  if (place.account) return "ACME account key";
+  return place.held?.domain ?? names?.[0] ?? place.fieldBase;
+}
+
+function textsOf(place: Place): readonly string[] {
+  const names = new Set([place.secret, `${place.namespace}/${place.secret}`]);
+  if (!place.account && place.fieldBase !== "tls") names.add(place.fieldBase);
+  for (const name of place.held?.names ?? []) names.add(name);
+  for (const [, copy] of place.copies) for (const name of copy.names) names.add(name);
+  return [...names];
+}
+
+function kindsFor(place: Place, standby: boolean): ReadonlySet<CopyKind> {
+  if (place.account) return new Set(["account-key"]);
+  return new Set(standby ? ["certificate", "standby"] : ["certificate"]);
+}
+
+function isOf(kinds: ReadonlySet<CopyKind>, copy: CopyRecord): boolean {
+  const kind = kindOf(copy);
+  return kind !== null && kinds.has(kind);
+}
+
+export function selectCopies(
+  state: StateDocument,
+  copies: Readonly<Record<string, KnownCopy>>,
+  wanted: Selection,
+): Selected {
+  const places = [...indexPlaces(state, copies).values()].filter(
+    (place) => wanted.namespace === null || place.namespace === wanted.namespace,
+  );
+  const look = wanted.asOfNs === null ? null : lastLook(Object.values(copies), wanted.asOfNs);
+  if (wanted.version !== null)
+    return selectVersion(places, copies, wanted.version, wanted.namespace, wanted.names);
+
+  const unknown: UnknownName[] = [];
+  const named = new Set<Place>();
+  for (const name of wanted.names) {
+    const lower = name.toLowerCase();
+    const hits = places.filter((place) =>
+      textsOf(place).some((text) => matchesPattern(lower, text.toLowerCase())),
+    );
+    for (const place of hits) named.add(place);
+    if (hits.length === 0)
+      unknown.push({ name, suggestion: meant(lower, [...new Set(places.flatMap(textsOf))]) });
+  }
+  const everything = wanted.all || (wanted.names.length === 0 && wanted.namespace !== null);
+  const secrets = new Set([...named].map((place) => `${place.namespace}/${place.secret}`));
+  const chosen = places.filter((place) => {
+    if (named.has(place)) return true;
+    // The account key goes with the certificates of its Secret.
+    if (place.account && secrets.has(`${place.namespace}/${place.secret}`)) return true;
+    if (!everything) return false;
+    return wanted.asOfNs === null
+      ? place.live
+      : place.copies.some(([, copy]) => isOf(kindsFor(place, false), copy) && wasLive(copy, look));
+  });
+  return {
+    choices: chosen
+      .map((place) => choose(place, wanted, named.has(place), look))
+      .filter((choice) => choice !== null)
+      .toSorted(byPlace),
+    unknown,
+    ambiguous: [],
+  };
+}
+
+function choose(
+  place: Place,
+  wanted: Selection,
+  named: boolean,
+  look: bigint | null,
+): Choice | null {
+  const kinds = kindsFor(place, wanted.standby);
+  const fit = place.copies.filter(
+    ([, copy]) => isOf(kinds, copy) && (wanted.asOfNs === null || wasLive(copy, look)),
+  );
+  // A place that only a replaced or standby copy tells of isn't meant by a name alone.
+  if (
+    fit.length === 0 &&
+    place.held === null &&
+    place.accounts.size === 0 &&
+    !place.copies.some(([, copy]) => copy.kind === "standby")
+  )
+    return null;
+  const shown = fit.length === 0 ? place.copies.filter(([, copy]) => copy.kind === "standby") : fit;
+  const names = namesAt(place);
+  return {
+    namespace: place.namespace,
+    secret: place.secret,
+    fieldBase: place.fieldBase,
+    kind: place.account
+      ? "account-key"
+      : ((shown[0] === undefined ? null : kindOf(shown[0][1])) ?? "certificate"),
+    title: titleOf(place, names ?? shown[0]?.[1].names ?? null),
+    lastNames: names,
+    knownAccounts: [...place.accounts],
+    lastShape: place.shape,
+    named,
+    versionNamed: false,
+    versions: shown.toSorted(betterFor(names)).map(([version]) => version),
+  };
+}
+
+function selectVersion(
+  places: readonly Place[],
+  copies: Readonly<Record<string, KnownCopy>>,
+  prefix: string,
+  namespace: string | null,
+  wanted: readonly string[],
+): Selected {
+  const fit = Object.keys(copies).filter(
+    (version) =>
+      prefix.length >= 8 &&
+      version.startsWith(prefix.toLowerCase()) &&
+      (namespace === null || copies[version]?.namespace === namespace),
+  );
+  const [version] = fit;
+  if (fit.length !== 1 || version === undefined) {
+    return {
+      choices: [],
+      unknown: fit.length === 0 ? [{ name: prefix, suggestion: null }] : [],
+      ambiguous: fit,
+    };
+  }
+  const place = places.find((one) => one.copies.some(([known]) => known === version));
+  const copy = copies[version];
+  if (place === undefined || copy === undefined)
+    return { choices: [], unknown: [{ name: prefix, suggestion: null }], ambiguous: [] };
+  // Who names both means a copy of that very certificate, or the account key beside it.
+  const texts = places
+    .filter(
+      (one) =>
+        one === place ||
+        (place.account && one.namespace === place.namespace && one.secret === place.secret),
+    )
+    .flatMap(textsOf);
+  const foreign = wanted.filter(
+    (name) => !texts.some((text) => matchesPattern(name.toLowerCase(), text.toLowerCase())),
+  );
+  if (foreign.length > 0)
+    return {
+      choices: [],
+      unknown: foreign.map((name) => ({ name, suggestion: meant(name, texts) })),
+      ambiguous: [],
+    };
+  const names = namesAt(place);
+  const choice: Choice = {
+    namespace: place.namespace,
+    secret: place.secret,
+    fieldBase: place.fieldBase,
+    kind: kindOf(copy) ?? "certificate",
+    title: titleOf(place, names ?? copy.names),
+    lastNames: names,
+    knownAccounts: [...place.accounts],
+    lastShape: place.shape,
+    named: true,
+    versionNamed: true,
+    versions: [version],
+  };
+  return { choices: [choice], unknown: [], ambiguous: [] };
+}
+
+function byPlace(a: Choice, b: Choice): number {
+  return (
+    compareText(a.namespace, b.namespace) ||
+    compareText(a.secret, b.secret) ||
+    Number(a.kind === "account-key") - Number(b.kind === "account-key") ||
+    compareText(a.fieldBase, b.fieldBase)
+  );
+}

@@ -1,0 +1,41 @@
+/**
+ * A certificate that a ProxyGroup shares, in a Secret named as the domain (C, D). One made beforehand is adopted: the
+ * operator's create-or-update changes labels only. It needs type `kubernetes.io/tls` and its labels, and both fields
+ * in one request, since a pod reads the Secret at any time.
+ */
+import { placeOf, refused, rolloutRestart, type Site, type SiteRule } from "./site.ts";
+
+const GROUP_LABEL = "tailscale.com/proxy-group";
+
+export const proxyGroupSite: SiteRule = (copy, context): Site => {
+  const to = placeOf(copy, context);
+  const live = context.views.at(to.namespace, to.name);
+  if (to.name !== copy.record.secret)
+    return refused(
+      to,
+      live,
+      "place_not_for_shape",
+      `the Secret is named as its domain, ${copy.record.secret}`,
+    );
+  const group = copy.record.labels[GROUP_LABEL];
+  const command = group === undefined ? null : rolloutRestart(to.namespace, "statefulset", group);
+  return {
+    to,
+    live,
+    mayCreate: true,
+    verdict: null,
+    restart: (_action, nothingHeld) =>
+      nothingHeld
+        ? {
+            needed: "no",
+            command,
+            note: "pods read a missing one at the next access. Up to version 1.92.5 the first pod may hold an old one in memory: restart then",
+          }
+        : {
+            needed: "no",
+            command,
+            note: "the first pod reads it at each access (from 1.94 on), the others within 24 hours: restart to have it everywhere at once",
+          },
+    notes: [],
+  };
+};

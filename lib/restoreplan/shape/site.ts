@@ -1,0 +1,81 @@
+/** Where a copy of some shape would go, and what that means for its owner: the answer of each shape's own rule. */
+import { commandLine, literal } from "../../finding/command.ts";
+import { TLS_TYPE } from "../../secret/shapes.ts";
+import type { PlanCode } from "../code.ts";
+import type { Restart } from "../item.ts";
+import type { Live, LiveViews, OpenedCopy, Wanted } from "../view.ts";
+
+export interface Site {
+  /** `null` where the place isn't known yet. */
+  readonly to: { readonly namespace: string; readonly name: string } | null;
+  readonly live: Live;
+  /** Whether the Secret may be made where it is gone; else it is for its owner to make. */
+  readonly mayCreate: boolean;
+  /** Decides at once, whatever is there. */
+  readonly verdict: {
+    readonly rule: "later" | "refuse";
+    readonly code: PlanCode;
+    readonly detail: string | null;
+  } | null;
+  /** What a write does to the pods that use it. `nothingHeld`: there was no valid certificate there before. */
+  restart(action: "create" | "patch" | "replace", nothingHeld: boolean): Restart;
+  readonly notes: readonly string[];
+}
+
+export interface SiteContext {
+  readonly wanted: Wanted;
+  readonly views: LiveViews;
+  /** Where a person wants it, or `null`: where it was. */
+  readonly as: { readonly namespace: string; readonly name: string } | null;
+  readonly nowNs: bigint;
+  /** A newer certificate than the copy was seen at this place. */
+  readonly newerSeen: boolean;
+}
+
+export type SiteRule = (copy: OpenedCopy, context: SiteContext) => Site;
+
+export function placeOf(
+  copy: OpenedCopy,
+  context: SiteContext,
+): { readonly namespace: string; readonly name: string } {
+  return context.as ?? { namespace: copy.record.namespace, name: copy.record.secret };
+}
+
+/** A Secret of type `kubernetes.io/tls` is no machine's state: whoever mounts it must not be given another's keys. */
+export function refusedAsState(to: NonNullable<Site["to"]>, live: Live): Site | null {
+  return live.state === "present" && live.secret.type === TLS_TYPE
+    ? refused(
+        to,
+        live,
+        "place_not_for_shape",
+        `it is of type ${TLS_TYPE}, not the state of a machine`,
+      )
+    : null;
+}
+
+export function refused(to: Site["to"], live: Live, code: PlanCode, detail: string | null): Site {
+  return {
+    to,
+    live,
+    mayCreate: false,
+    verdict: { rule: "refuse", code, detail },
+    restart: () => NO_RESTART,
+    notes: [],
+  };
+}
+
+export const NO_RESTART: Restart = { needed: "no", command: null, note: "no pod has to restart" };
+
+/** `kubectl -n NAMESPACE rollout restart KIND NAME`, or `null` where a name doesn't fit a command. */
+export function rolloutRestart(
+  namespace: string,
+  kind: "deployment" | "statefulset",
+  name: string,
+): string | null {
+  return commandLine(literal("kubectl -n"), namespace, literal(`rollout restart ${kind}`), name);
+}
+
+/** A Secret `NAME-0` belongs to the StatefulSet `NAME`. */
+export function statefulSetOf(secret: string): string | null {
+  return /^(.+)-\d+$/.exec(secret)?.[1] ?? null;
+}

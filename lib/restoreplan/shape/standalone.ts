@@ -1,0 +1,188 @@
+/**
+ * Secrets that the operator makes itself and that must never be made for it: a proxy's own (B), a ProxyGroup's state
+ * (E), a recorder's (G). One that exists already would keep the operator from making an auth key, and the proxy
+ * could never log in. So an existing one is patched, and all else waits.
+ *
+ * A proxy made anew has a Secret of another, random name. It is found by its parent's labels, and it is the right
+ * one if the machine has the certificate's name: `device_fqdn` once it ran, before that the host name in the
+ * configuration that the operator wrote for it.
+ */
+import { LABEL } from "../../secret/shapes.ts";
+import { commandLine, literal } from "../../finding/command.ts";
+import type { LiveSecret, OpenedCopy } from "../view.ts";
+import type { Restart } from "../item.ts";
+import {
+  placeOf,
+  refused,
+  rolloutRestart,
+  statefulSetOf,
+  type Site,
+  type SiteContext,
+  type SiteRule,
+} from "./site.ts";
+
+const PARENT_LABELS = [LABEL.parent, LABEL.parentNamespace, LABEL.parentType] as const;
+
+/** Whether `secret` was made for the same parent as the copy's. */
+export function sameParent(copy: OpenedCopy, secret: Pick<LiveSecret, "labels">): boolean {
+  const wanted = copy.record.labels[LABEL.parent];
+  if (wanted === undefined || secret.labels[LABEL.managed] !== "true") return false;
+  return PARENT_LABELS.every(
+    (label) => (secret.labels[label] ?? "") === (copy.record.labels[label] ?? ""),
+  );
+}
+
+/** `device`: it ran under this name; `host`: it hasn't run, and will ask for this name; `other`: it has another; `open`: not known yet. */
+function matchOf(
+  copy: OpenedCopy,
+  secret: Pick<LiveSecret, "deviceName" | "hostName">,
+  domain: string | null,
+): "device" | "host" | "other" | "open" {
+  // An account key has no name of its own: its parent alone decides.
+  if (domain === null || copy.record.kind === "account-key")
+    return secret.deviceName === null ? "host" : "device";
+  const fqdn = domain.toLowerCase();
+  if (secret.deviceName !== null)
+    return secret.deviceName.toLowerCase() === fqdn ? "device" : "other";
+  if (secret.hostName === null) return "open";
+  return secret.hostName.toLowerCase() === fqdn.split(".")[0] ? "host" : "other";
+}
+
+function restartOf(secret: LiveSecret): Restart {
+  const set = statefulSetOf(secret.name);
+  const command = set === null ? null : rolloutRestart(secret.namespace, "statefulset", set);
+  if (secret.deviceName === null)
+    return {
+      needed: "no",
+      command: null,
+      note: "its pod hasn't started yet, as far as the Secret tells: it reads the certificate at its first start",
+    };
+  return { needed: "yes", command, note: "the proxy reads the Secret at its start alone" };
+}
+
+export const standaloneSite: SiteRule = (copy, context): Site => {
+  const { views, as } = context;
+  const old = { namespace: copy.record.namespace, name: copy.record.secret };
+  if (as !== null)
+    return refused(
+      as,
+      views.at(as.namespace, as.name),
+      "place_not_for_shape",
+      "the operator gives its proxies' Secrets random names",
+    );
+  const before = views.at(old.namespace, old.name);
+  if (before.state === "unknown")
+    return {
+      to: old,
+      live: before,
+      mayCreate: false,
+      verdict: null,
+      restart: () => ({ needed: "unknown", command: null, note: "" }),
+      notes: [],
+    };
+  const domain = copy.record.kind === "account-key" ? null : copy.record.fieldBase;
+  const candidates = views
+    .managed(old.namespace)
+    .filter((secret) => sameParent(copy, secret) && !secret.deleting);
+  if (before.state === "present" && !candidates.some(({ name }) => name === old.name))
+    candidates.unshift(before.secret);
+  const fit = candidates.filter((secret) =>
+    ["device", "host"].includes(matchOf(copy, secret, domain)),
+  );
+  const own = fit.find(({ name }) => name === old.name);
+  const chosen = own ?? fit[0];
+  if (chosen !== undefined && (own !== undefined || fit.length === 1)) {
+    return {
+      to: { namespace: chosen.namespace, name: chosen.name },
+      live: { state: "present", secret: chosen },
+      mayCreate: false,
+      verdict: null,
+      restart: () => restartOf(chosen),
+      notes:
+        chosen.name === old.name
+          ? []
+          : [
+              `it was in Secret ${old.name}; the proxy was made anew, and its Secret is ${chosen.name} now`,
+            ],
+    };
+  }
+  if (fit.length > 1)
+    return refused(null, before, "several_places", fit.map(({ name }) => name).join(", "));
+  const other = candidates.find((secret) => matchOf(copy, secret, domain) === "other");
+  if (other !== undefined) {
+    const seen = other.deviceName ?? `${other.hostName ?? "unknown"} (to come)`;
+    return refused(
+      { namespace: other.namespace, name: other.name },
+      { state: "present", secret: other },
+      "device_renamed",
+      `it is ${seen}, the certificate is for ${domain ?? "unknown"}. Remove or rename the old machine in the tailnet, then restart the proxy`,
+    );
+  }
+  return waits(old, before, copy, context);
+};
+
+function waits(
+  old: { readonly namespace: string; readonly name: string },
+  live: Site["live"],
+  copy: OpenedCopy,
+  { views }: SiteContext,
+): Site {
+  const name = copy.record.labels[LABEL.parent];
+  const namespace = copy.record.labels[LABEL.parentNamespace] ?? null;
+  const parent =
+    name === undefined
+      ? "its parent"
+      : `Ingress ${namespace === null ? "" : `${namespace}/`}${name}`;
+  const there =
+    name === undefined
+      ? "unknown"
+      : views.object({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", namespace, name });
+  const state =
+    there === "present"
+      ? "stands"
+      : there === "absent"
+        ? "isn't there"
+        : "may or may not be there (not known)";
+  return {
+    to: null,
+    live: live.state === "present" ? { state: "absent", namespace: "present" } : live,
+    mayCreate: false,
+    verdict: {
+      rule: "later",
+      code: "owner_makes_it",
+      detail: `${parent} ${state}. The proxy asks for a certificate at its first start: follow it with --follow 30m, so that ${old.name}'s successor is filled before that`,
+    },
+    restart: () => ({ needed: "no", command: null, note: "" }),
+    notes: [],
+  };
+}
+
+/** A Secret of a fixed name that its operator makes: the state of a ProxyGroup's pod (E), a recorder's (G). */
+export const ownedSite: SiteRule = (copy, context): Site => {
+  const to = placeOf(copy, context);
+  const live = context.views.at(to.namespace, to.name);
+  if (context.as !== null) return refused(to, live, "place_not_for_shape", null);
+  const command = commandLine(literal("kubectl -n"), to.namespace, literal("delete pod"), to.name);
+  return {
+    to,
+    live,
+    mayCreate: false,
+    verdict:
+      live.state === "absent"
+        ? {
+            rule: "later",
+            code: "owner_makes_it",
+            detail: "its operator makes it under the same name",
+          }
+        : null,
+    restart: () => ({
+      needed: "yes",
+      command,
+      note: "the pod of the same name reads it at its start alone",
+    }),
+    notes:
+      copy.shape === "recorder"
+        ? ["that a recorder keeps what was patched in is not verified"]
+        : [],
+  };
+};

@@ -1,0 +1,157 @@
+/**
+ * Audits every target: each by itself, so that one cluster's trouble never hides another's. Then what all clusters
+ * together tell of issuances, those too that this run doesn't look at: budgets, and what to do about what fails.
+ */
+import pLimit from "p-limit";
+import { type CertkeepError, isCertkeepError } from "../error.ts";
+import type { Across } from "../finding/across.ts";
+import { adviseFindings } from "../finding/advise.ts";
+import { attachCauses } from "../diagnosis/attach.ts";
+import type { Finding } from "../finding/finding.ts";
+import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
+import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
+import { issuanceFindings } from "../finding/issuance.ts";
+import { tally, type Tally } from "../finding/tally.ts";
+import { msOf } from "../finding/verdict.ts";
+import type { StateDocument } from "../state/document.ts";
+import { gatherAcross } from "./across.ts";
+import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
+import { type AuditPorts, type AuditTarget, OUTSIDE_MS, outsideSignal } from "./audit/context.ts";
+import {
+  askedDomains,
+  askTransparency,
+  loggedDomains,
+  type TransparencyLook,
+  type TransparencyRun,
+} from "./transparency.ts";
+import { unforeseen } from "./unforeseen.ts";
+
+export interface AuditReport {
+  readonly clusters: readonly AuditedTarget[];
+  /** Targets whose state could not be read, told plainly. */
+  readonly failed: readonly { readonly title: string; readonly error: CertkeepError }[];
+  /** Issuances and budgets over all clusters. */
+  readonly across: Across;
+  /** How far certificate logs were searched; empty where that isn't switched on. */
+  readonly transparency: readonly TransparencyLook[];
+  /** States of other clusters that could not be read: what they know of issuances is missing. */
+  readonly unreadStates: readonly CertkeepError[];
+}
+
+export interface AuditedTarget extends Omit<ClusterAudit, "findings"> {
+  readonly findings: readonly Finding[];
+  readonly ignored: readonly Finding[];
+  readonly tally: Tally;
+}
+
+const CLUSTERS_AT_ONCE = 4;
+
+/** Of the time that is left, what may be spent on asking clusters for causes: the audits themselves come first. */
+const OBSERVE_SHARE = 1 / 4;
+
+/** For each cluster, so that all of them together stay within that share. */
+function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: AuditPorts): number {
+  if (deadlineMs === undefined) return OBSERVE_MS;
+  const leftMs = Math.max(0, deadlineMs - msOf(wall.nowNs()));
+  return Math.min(
+    OBSERVE_MS,
+    Math.floor((leftMs * OBSERVE_SHARE) / Math.max(1, Math.ceil(clusters / CLUSTERS_AT_ONCE))),
+  );
+}
+
+/** The ports for the audit of each of so many clusters: with the time that it may spend on asking for causes. */
+export function withinShare(clusters: number, ports: AuditPorts): AuditPorts {
+  const { outside } = ports;
+  const observeMs = observationMs(clusters, ports);
+  return {
+    ...ports,
+    observeMs,
+    ...(outside === undefined
+      ? {}
+      : { outside: { ...outside, withinMs: Math.min(outside.withinMs ?? OUTSIDE_MS, observeMs) } }),
+  };
+}
+
+/** `restore`: the function on AWS that restores, if there is one. Never throws for what one target does. */
+export async function auditAll(
+  targets: readonly AuditTarget[],
+  ports: AuditPorts,
+  ignore: readonly IgnoreEntry[],
+  restore: RestoreFunction | null = null,
+): Promise<AuditReport> {
+  const audits: ClusterAudit[] = [];
+  const failed: { title: string; error: CertkeepError }[] = [];
+  const atNs = ports.clock.nowNs();
+  const limit = pLimit(CLUSTERS_AT_ONCE);
+  const each = withinShare(targets.length, ports);
+  await Promise.all(
+    targets.map((target) =>
+      limit(async () => {
+        try {
+          audits.push(await auditCluster(target, each));
+        } catch (error) {
+          failed.push({
+            title: target.title,
+            error: isCertkeepError(error) ? error : unforeseen(`cluster ${target.title}`, error),
+          });
+        } finally {
+          await target.reader.close();
+          await target.diagnosis?.close();
+        }
+      }),
+    ),
+  );
+  const logged = await askLogs(
+    audits.map(({ state }) => state),
+    ports,
+  );
+  const order = (title: string): number => targets.findIndex((target) => target.title === title);
+  const { across, problems } = await gatherAcross(
+    ports,
+    audits.map(({ state }) => state),
+  );
+  const told = new Set(failed.map(({ error }) => error.message));
+  const clusters = audits.map((audit): AuditedTarget => {
+    const explained = attachCauses(
+      [
+        ...adviseFindings(audit.findings, audit.state, across),
+        ...issuanceFindings(across, audit.cluster),
+      ],
+      audit.state,
+      across,
+    );
+    const findings = offerInvoke(explained, restore);
+    const { said, ignored } = applyIgnore(findings, ignore, atNs);
+    return { ...audit, findings: said, ignored, tally: tally(audit.state, findings, atNs) };
+  });
+  return {
+    clusters: clusters.toSorted((a, b) => order(a.title) - order(b.title)),
+    failed,
+    across,
+    transparency: logged.looks,
+    unreadStates: [
+      ...new Map(
+        [...logged.problems, ...problems].map((problem) => [problem.message, problem]),
+      ).values(),
+    ].filter(({ message }) => !told.has(message)),
+  };
+}
+
+/** After every state was saved, and in a bounded time: certificate logs are on no audit's critical path. */
+export async function askLogs(
+  states: readonly StateDocument[],
+  ports: AuditPorts,
+): Promise<TransparencyRun> {
+  const { outside, dryRun, kit, clock, wall = clock, signal } = ports;
+  if (outside?.transparency == null || dryRun) return { looks: [], problems: [] };
+  const { source, domains } = outside.transparency;
+  return askTransparency(
+    domains === null ? loggedDomains(states, kit.issuers) : askedDomains(domains),
+    { states: ports.states, clock: wall, kit, source, signal: outsideSignal(outside, signal) },
+  );
+}
+
+/** Whether something could not be read or written. */
+export function isIncomplete(report: AuditReport): boolean {
+  return report.failed.length > 0 || report.clusters.some((cluster) => !cluster.complete);
+}

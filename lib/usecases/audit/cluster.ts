@@ -1,0 +1,497 @@
+/**
+ * One cluster, audited: list, read what is new, extract, judge, back up, conclude, record.
+ *
+ * Invariants: nothing is written to the cluster; a Secret is recorded as seen only after its backup counts, so
+ * that a crash at any point leads to another look; an incomplete listing concludes nothing about what is missing;
+ * one bad Secret never hides another.
+ */
+import { clusterPrefix } from "../../backup/keys.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
+import { evaluateState } from "../../finding/evaluate.ts";
+import type { Finding } from "../../finding/finding.ts";
+import { formatInstant } from "../../certificate/time.ts";
+import { type Evidence, NO_EVIDENCE } from "../../ratelimit/evidence.ts";
+import { msOf } from "../../finding/verdict.ts";
+import type { ReaderStats } from "../../ports/cluster.ts";
+import type { Secret, SecretMeta } from "../../secret/secret.ts";
+import { emptyState, type StateDocument, type Unread } from "../../state/document.ts";
+import { carryEvidence } from "../../state/evidence.ts";
+import { storedObservations } from "../../state/observations.ts";
+import {
+  identityKey,
+  pinnedBy,
+  refreshIdentity,
+  sameCluster,
+  type ClusterIdentity,
+  type PinnedIdentity,
+} from "../../state/identity.ts";
+import { findState, loadState, saveState } from "../states.ts";
+import type { AuditPorts, AuditTarget } from "./context.ts";
+import { discover, type Discovery, type Shortfall } from "./discover.ts";
+import { isKeptAsWanted } from "./kept.ts";
+import { isStoreTrouble, keep, recipientsKey, type KeepContext } from "./keep.ts";
+import { lookAt, type LookContext } from "./look.ts";
+import { classifyLosses } from "./loss.ts";
+import { learnNamespaces } from "./namespaces.ts";
+import { observe } from "./observe.ts";
+import { askIssuers, asksIssuers, lacksPointers } from "./outside.ts";
+import { readWanted } from "./read.ts";
+import { noteCopy, settleState } from "./settle.ts";
+
+export interface ClusterAudit {
+  readonly cluster: string;
+  readonly title: string;
+  readonly server: string;
+  readonly complete: boolean;
+  readonly state: StateDocument;
+  /** Before `ignore:` entries are applied. */
+  readonly findings: readonly Finding[];
+  readonly scopes: readonly string[];
+  readonly copies: { readonly made: number; readonly present: number };
+  readonly stats: ReaderStats;
+  /** What could not be written at the end, told plainly; `null` where all was. */
+  readonly unsaved: CertkeepError | null;
+}
+
+/** Time for what is asked besides Secrets, where nothing else bounds it. */
+export const OBSERVE_MS = 20_000;
+
+/** Never throws for what a cluster does: that becomes part of the result. @throws CertkeepError where the state can't be read */
+export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
+  const nowNs = ports.clock.nowNs();
+  const now = formatInstant(nowNs);
+  let identity: ClusterIdentity = { uid: null, caSha256: null };
+  let failure: CertkeepError | null = null;
+  try {
+    identity = await target.reader.identity();
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    failure = error;
+  }
+  const key =
+    target.name ??
+    (await findState(ports.states, identity, target.server)) ??
+    identityKey(identity, target.server);
+  const loaded = await loadState(ports.states, key);
+  const before =
+    loaded?.state ??
+    (await adoptedState(target, ports, identity, key)) ??
+    emptyState(key, target.title, target.server);
+  const run = new ClusterRun(target, ports, before, identity, nowNs, now);
+  if (failure !== null)
+    run.shortfall({ scope: "cluster", code: failure.code, message: failure.message });
+  else if (
+    before.identity !== null &&
+    target.name !== null &&
+    !sameCluster(before.identity, identity)
+  )
+    run.replaced();
+  else await run.audit();
+  const state = run.finish();
+  if (ports.dryRun) return run.result(state, null);
+  try {
+    return run.result(await saveState(ports.states, key, state, loaded?.revision ?? null), null);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return run.result(state, error);
+  }
+}
+
+/** What was known of a cluster before it had a name: all but the copies, whose keys begin with what it was called then. */
+async function adoptedState(
+  target: AuditTarget,
+  ports: AuditPorts,
+  identity: ClusterIdentity,
+  key: string,
+): Promise<StateDocument | null> {
+  if (target.name === null || identity.uid === null) return null;
+  const unnamed = await loadState(ports.states, identityKey(identity, target.server));
+  if (unnamed === null) return null;
+  const findings = Object.fromEntries(
+    Object.entries(unnamed.state.findings).map(([id, finding]) => [
+      id.replace(`|${unnamed.state.cluster}|`, `|${key}|`),
+      finding,
+    ]),
+  );
+  return { ...unnamed.state, cluster: key, copies: {}, findings };
+}
+
+class ClusterRun {
+  readonly #target: AuditTarget;
+  readonly #ports: AuditPorts;
+  readonly #before: StateDocument;
+  readonly #state: StateDocument;
+  readonly #identity: ClusterIdentity;
+  readonly #nowNs: bigint;
+  readonly #now: string;
+  readonly #shortfalls: Shortfall[] = [];
+  readonly #judgedWith: string;
+  readonly #recipients: string;
+  readonly #copies = { made: 0, present: 0 };
+  #listed: Set<string> | null = null;
+  /** Without the maps of what was to be read: they aren't held while the state is written. */
+  #discovery: Pick<Discovery, "seen" | "scopes" | "writers"> | null = null;
+  #settled: ReturnType<typeof settleState> | null = null;
+  #told: Evidence = NO_EVIDENCE;
+  #replaced = false;
+  #reached = false;
+
+  constructor(
+    target: AuditTarget,
+    ports: AuditPorts,
+    before: StateDocument,
+    identity: ClusterIdentity,
+    nowNs: bigint,
+    now: string,
+  ) {
+    this.#target = target;
+    this.#ports = ports;
+    this.#before = before;
+    this.#identity = identity;
+    this.#nowNs = nowNs;
+    this.#now = now;
+    this.#state = {
+      ...before,
+      title: target.title,
+      server: target.server,
+      ...(target.credential === undefined
+        ? {}
+        : {
+            credential:
+              target.credential === null ? null : { ...before.credential, ...target.credential },
+          }),
+      secrets: { ...before.secrets },
+      lost: { ...before.lost },
+      copies: { ...before.copies },
+      namespaces: { ...before.namespaces },
+      quota:
+        before.quota.day === now.slice(0, 10)
+          ? { ...before.quota }
+          : { ...before.quota, day: now.slice(0, 10), made: 0 },
+    };
+    const { operatorNamespace, operatorSecret, secrets } = target.settings;
+    this.#judgedWith = [
+      ports.kit.version,
+      operatorNamespace,
+      operatorSecret,
+      ...secrets.toSorted(),
+    ].join(" ");
+    this.#recipients = recipientsKey(target.settings.recipients);
+  }
+
+  shortfall(shortfall: Shortfall): void {
+    this.#shortfalls.push(shortfall);
+  }
+
+  replaced(): void {
+    this.#replaced = true;
+  }
+
+  async audit(): Promise<void> {
+    const { reader } = this.#target;
+    this.#reached = true;
+    const pinned: PinnedIdentity | null = this.#before.identity;
+    const pin =
+      pinned?.pin ??
+      pinnedBy(
+        "audit",
+        { uid: null, caSha256: pinned?.caSha256 ?? this.#identity.caSha256 },
+        this.#now,
+      );
+    this.#state.identity =
+      pinned === null
+        ? { ...this.#identity, key: identityKey(this.#identity, this.#target.server), pin }
+        : { ...pinned, ...refreshIdentity(pinned, this.#identity), pin };
+    this.#state.replacedBy = null;
+    await this.#listCopies();
+    try {
+      const discovery = await discover(
+        this.#target,
+        this.#before,
+        (key, meta) => this.#unchanged(key, meta),
+        this.#ports.signal,
+      );
+      await this.#read(discovery);
+      this.#discovery = {
+        seen: discovery.seen,
+        scopes: discovery.scopes,
+        writers: discovery.writers,
+      };
+      for (const shortfall of discovery.shortfalls) this.shortfall(shortfall);
+      for (const message of reader.stats().unreadable)
+        this.shortfall({
+          scope: message,
+          code: "cluster_answer_invalid",
+          message: `cluster ${this.#target.title}: ${message}`,
+        });
+      await this.#conclude(discovery);
+    } catch (error) {
+      if (this.#ports.signal?.aborted === true) {
+        this.shortfall({
+          scope: "rest",
+          code: "deadline",
+          message: `cluster ${this.#target.title}: the time for this audit was over before everything was read. What is left is looked at next time`,
+        });
+      } else if (isCertkeepError(error))
+        this.shortfall({ scope: "cluster", code: error.code, message: error.message });
+      else throw error;
+    }
+    if (this.#ports.signal?.aborted !== true) await learnNamespaces(this.#state, reader);
+    await this.#observe();
+    // Last: what was read of the cluster is whole by then, whoever doesn't answer.
+    const observations = await askIssuers(this.#state, this.#ports);
+    if (observations !== undefined) this.#state.observations = observations;
+  }
+
+  /** What else the cluster tells of why certificates are issued. It never makes an audit incomplete. */
+  async #observe(): Promise<void> {
+    const { diagnosis } = this.#target;
+    if (diagnosis === undefined || this.#ports.dryRun || this.#discovery === null) return;
+    const { timer = null, observeMs = OBSERVE_MS, signal, clock, wall = clock } = this.#ports;
+    const { observations, evidence } = await observe(this.#state, this.#discovery.writers, {
+      diagnosis,
+      nowMs: msOf(wall.nowNs()),
+      budgetMs: observeMs,
+      timer,
+      signal,
+    });
+    const stored = storedObservations(this.#state.observations, observations);
+    if (stored !== undefined) this.#state.observations = stored;
+    this.#told = evidence;
+  }
+
+  async #listCopies(): Promise<void> {
+    if (this.#target.settings.recipients.length === 0) return;
+    const listed = new Set<string>();
+    try {
+      for await (const { key } of this.#ports.backups.list(clusterPrefix(this.#before.cluster)))
+        listed.add(key);
+      this.#listed = listed;
+    } catch (error) {
+      if (!isStoreTrouble(error)) throw error;
+      this.shortfall({ scope: "backups", code: error.code, message: error.message });
+    }
+  }
+
+  #unchanged(key: string, meta: Pick<SecretMeta, "uid" | "resourceVersion">): boolean {
+    const record = this.#before.secrets[key];
+    if (
+      record === undefined ||
+      record.uid !== meta.uid ||
+      record.resourceVersion !== meta.resourceVersion ||
+      record.judgedWith !== this.#judgedWith
+    )
+      return false;
+    const wanted = {
+      copies: this.#before.copies,
+      listed: this.#listed,
+      recipients: this.#target.settings.recipients.length === 0 ? null : this.#recipients,
+      nowNs: this.#nowNs,
+    };
+    return isKeptAsWanted(record, wanted) && !(asksIssuers(this.#ports) && lacksPointers(record));
+  }
+
+  #read(discovery: Discovery): Promise<void> {
+    return readWanted(this.#target.reader, discovery, {
+      look: (key, secret) => this.#look(key, secret),
+      unchanged: (key, stamp) => this.#unchanged(key, stamp),
+      absent: (key) => this.#absent(key, discovery),
+      unread: (shortfall) => this.shortfall(shortfall),
+      step: (done, total) =>
+        this.#ports.progress.step(`reading ${this.#target.title}`, done, total),
+      signal: this.#ports.signal,
+    });
+  }
+
+  readonly #gone: string[] = [];
+
+  #absent(key: string, discovery: Discovery): void {
+    const slash = key.indexOf("/");
+    if (discovery.toRead.has(key) || !discovery.covered(key.slice(0, slash))) this.#gone.push(key);
+    const { operatorNamespace, operatorSecret, secrets } = this.#target.settings;
+    if (
+      this.#before.secrets[key] === undefined &&
+      secrets.includes(key) &&
+      key !== `${operatorNamespace}/${operatorSecret}`
+    ) {
+      this.shortfall({
+        scope: `Secret ${key}`,
+        code: "cluster_not_found",
+        message: `cluster ${this.#target.title}: there is no Secret ${key}; expected one, as secrets: in certkeep.yaml names it`,
+      });
+    }
+  }
+
+  async #look(key: string, secret: Secret): Promise<void> {
+    const { kit } = this.#ports;
+    const context: LookContext = {
+      kit,
+      settings: this.#target.settings,
+      judgedWith: this.#judgedWith,
+      nowNs: this.#nowNs,
+      now: this.#now,
+      seenAt: this.#ports.wall === undefined ? this.#now : formatInstant(this.#ports.wall.nowNs()),
+      lost: this.#before.secrets[key] === undefined,
+    };
+    const previous = this.#before.secrets[key] ?? this.#before.lost[key]?.record ?? null;
+    const { record, candidates } = await lookAt(secret, previous, context);
+    for (const candidate of candidates) {
+      const entry =
+        candidate.place === "certificate"
+          ? record.certificates[candidate.base]
+          : record.accounts[candidate.base];
+      if (entry === undefined) continue;
+      const before =
+        candidate.place === "certificate"
+          ? previous?.certificates[candidate.base]
+          : previous?.accounts[candidate.base];
+      if (candidate.notKept !== null) entry.notKept = candidate.notKept;
+      else if (this.#target.settings.recipients.length === 0)
+        entry.notKept = { reason: "no_recipients" };
+      else if (this.#ports.dryRun) {
+        entry.copy = before?.copy ?? null;
+        entry.notKept = entry.copy === null ? { reason: "dry_run" } : null;
+      } else if (this.#listed === null) {
+        entry.copy = before?.copy ?? null;
+        entry.notKept = { reason: "store_failed" };
+      } else {
+        const full = {
+          ...candidate.record,
+          cluster: this.#before.cluster,
+          clusterIdentity: this.#state.identity?.key ?? "",
+        };
+        try {
+          const kept = await keep(full, this.#keepContext(this.#listed));
+          if (kept === null) entry.notKept = { reason: "quota" };
+          else {
+            entry.copy = {
+              version: kept.version,
+              digest: kept.digest,
+              recipients: this.#recipients,
+            };
+            this.#copies[kept.made ? "made" : "present"] += 1;
+            noteCopy(this.#state, full, kept, candidate.valid, this.#now);
+          }
+        } catch (error) {
+          if (!isStoreTrouble(error)) throw error;
+          entry.notKept = { reason: error.code === "seal_failed" ? "seal_failed" : "store_failed" };
+          if (
+            !this.#shortfalls.some(
+              (known) => known.scope === "backups" && known.code === error.code,
+            )
+          )
+            this.shortfall({ scope: "backups", code: error.code, message: error.message });
+        }
+      }
+    }
+    // A Secret made anew may stand in a namespace made anew: its uid is asked for once more.
+    if (previous !== null && previous.uid !== secret.uid)
+      delete this.#state.namespaces[secret.namespace];
+    this.#state.secrets[key] = record;
+    delete this.#state.lost[key];
+  }
+
+  #keepContext(listed: ReadonlySet<string>): KeepContext {
+    return {
+      ports: this.#ports,
+      recipients: this.#target.settings.recipients,
+      listed,
+      copies: this.#state.copies,
+      takeQuota: () => {
+        if (this.#state.quota.made >= this.#target.settings.copiesPerDay) return false;
+        this.#state.quota.made += 1;
+        return true;
+      },
+    };
+  }
+
+  async #conclude(discovery: Discovery): Promise<void> {
+    for (const key of discovery.outOfScope) {
+      delete this.#state.secrets[key];
+      delete this.#state.lost[key];
+    }
+    const gone = new Set(this.#gone);
+    for (const [key, record] of Object.entries(this.#before.secrets)) {
+      if (discovery.present.has(key) || discovery.toRead.has(key) || discovery.outOfScope.has(key))
+        continue;
+      const namespace = key.slice(0, key.indexOf("/"));
+      if (!discovery.covered(namespace)) continue;
+      if (record.shape === null || record.foreign) delete this.#state.secrets[key];
+      else gone.add(key);
+    }
+    const { lost, namespaces } = await classifyLosses(
+      [...gone],
+      this.#before,
+      this.#target.reader,
+      this.#now,
+    );
+    for (const key of gone) delete this.#state.secrets[key];
+    Object.assign(this.#state.lost, lost);
+    Object.assign(this.#state.namespaces, namespaces);
+  }
+
+  finish(): StateDocument {
+    if (this.#replaced)
+      return {
+        ...this.#before,
+        replacedBy: {
+          uid: this.#identity.uid,
+          caSha256: this.#identity.caSha256,
+          since: this.#before.replacedBy?.since ?? this.#now,
+        },
+      };
+    const before = this.#before.audit;
+    const complete = this.#shortfalls.length === 0 && this.#discovery !== null;
+    const unread: Unread[] = this.#shortfalls.map((one) => ({
+      ...one,
+      since:
+        before?.unread.find((old) => old.scope === one.scope && old.code === one.code)?.since ??
+        this.#now,
+    }));
+    this.#state.audit = {
+      ...before,
+      startedAt: this.#now,
+      finishedAt: formatInstant(this.#ports.clock.nowNs()),
+      complete,
+      lastCompleteAt: complete ? this.#now : (before?.lastCompleteAt ?? null),
+      lastReachedAt: this.#reached ? this.#now : (before?.lastReachedAt ?? null),
+      unread,
+      secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
+      foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
+    };
+    // A refusal that this audit was told of is among what is found now, not with the next one.
+    if (this.#told.refusals.length > 0)
+      this.#state.evidence = carryEvidence([this.#before], this.#state, msOf(this.#nowNs), [
+        this.#told,
+      ]);
+    const { state: settled, found } = settleState(this.#state, this.#nowNs, this.#now);
+    const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs), [this.#told]);
+    const state = evidence === undefined ? settled : { ...settled, evidence };
+    this.#settled = { state, found };
+    return state;
+  }
+
+  result(state: StateDocument, unsaved: CertkeepError | null): ClusterAudit {
+    return {
+      cluster: state.cluster,
+      title: this.#target.title,
+      server: this.#target.server,
+      complete: state.audit?.complete === true && unsaved === null && !this.#replaced,
+      state,
+      // Where another run wrote meanwhile, its state was merged in, and there may be more to say.
+      findings:
+        this.#settled?.state === state
+          ? this.#settled.found
+          : evaluateState(state, this.#nowNs, this.#now),
+      scopes: this.#discovery?.scopes ?? [],
+      copies: this.#copies,
+      stats: statsOf(this.#target),
+      unsaved,
+    };
+  }
+}
+
+function statsOf({ reader, diagnosis }: AuditTarget): ReaderStats {
+  const stats = reader.stats();
+  return { ...stats, requests: { ...stats.requests, ...diagnosis?.requests() } };
+}

@@ -1,0 +1,113 @@
+/** What an audit of one cluster is given. */
+import type { Anchors } from "../../certificate/anchors.ts";
+import type { Verifier } from "../../certificate/verifier.ts";
+import type { LimitOverride } from "../../ratelimit/limit.ts";
+import type { Issuer } from "../../issuer/issuers.ts";
+import type { BlobStore } from "../../ports/blobs.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { ClusterReader } from "../../ports/cluster.ts";
+import type { ClusterDiagnosis } from "../../ports/diagnosis.ts";
+import type { Progress } from "../../ports/progress.ts";
+import type { RenewalInfoSource } from "../../ports/renewal.ts";
+import type { Sealer } from "../../ports/sealing.ts";
+import type { StateStore } from "../../ports/states.ts";
+import type { Timer } from "../../ports/timer.ts";
+import type { TransparencySource } from "../../ports/transparency.ts";
+import type { RevocationLists } from "../revocation.ts";
+
+/** Anchors and issuers that verdicts rest on. */
+export interface JudgeKit {
+  /** What a Tailscale owner trusts: Mozilla's bundle and Let's Encrypt's roots, and configured issuers'. */
+  readonly anchors: Anchors;
+  /** Known issuers, Let's Encrypt first. */
+  readonly issuers: readonly Issuer[];
+  /** Intermediates of known issuers, to tell a missing one from an unknown issuer. */
+  readonly intermediates: Anchors;
+  readonly verifier: Verifier;
+  /** Changes whenever a verdict could: version of the judge, digest of the anchors. */
+  readonly version: string;
+}
+
+export interface AuditSettings {
+  /** Names or patterns; `null`: everything that the credential may see. */
+  readonly namespaces: readonly string[] | null;
+  /** Label selector for generic TLS, or `null`. */
+  readonly selector: string | null;
+  /** `namespace/name` of Secrets that are wanted whatever their shape. */
+  readonly secrets: readonly string[];
+  readonly operatorNamespace: string;
+  readonly operatorSecret: string;
+  /** `age1…`; none: no copy is made. */
+  readonly recipients: readonly string[];
+  /** Cap of new copies a UTC day. */
+  readonly copiesPerDay: number;
+}
+
+export interface AuditTarget {
+  /** Registered name, or `null`: the identity is the key then. */
+  readonly name: string | null;
+  readonly title: string;
+  readonly server: string;
+  /** Namespace of the context: looked at where all of them may not be listed. */
+  readonly homeNamespace: string | null;
+  readonly reader: ClusterReader;
+  /** Why certificates are issued: logs, events, access reviews; absent where nobody is to be asked. */
+  readonly diagnosis?: ClusterDiagnosis;
+  /** Of a registered credential: its kind, its end by its own words, and when it was made; RFC 3339. */
+  readonly credential?: {
+    readonly kind: string;
+    readonly endsAt: string | null;
+    readonly madeAt: string | null;
+  } | null;
+  readonly settings: AuditSettings;
+}
+
+/** What is asked of others than the cluster; each part `null` where it isn't switched on. */
+export interface OutsidePorts {
+  /** `domains`: those to ask about; `null`: the registered domains of the certificates that were seen. */
+  readonly transparency: {
+    readonly source: TransparencySource;
+    readonly domains: readonly string[] | null;
+  } | null;
+  /** When issuers suggest to renew certificates. */
+  readonly renewalInfo: RenewalInfoSource | null;
+  readonly revocation: RevocationLists | null;
+  /** Asking ends then, whatever doesn't answer: within the audit of each cluster, and once more after all of them. Default 10 s. */
+  readonly withinMs?: number;
+  /** A signal that is aborted after so many ms. */
+  readonly endsIn: (ms: number) => AbortSignal;
+}
+
+/** A signal that ends asking others in time. */
+export function outsideSignal(
+  { endsIn, withinMs = OUTSIDE_MS }: OutsidePorts,
+  signal: AbortSignal | undefined,
+): AbortSignal {
+  return AbortSignal.any([endsIn(withinMs), ...(signal === undefined ? [] : [signal])]);
+}
+
+export const OUTSIDE_MS = 10_000;
+
+export interface AuditPorts {
+  readonly backups: BlobStore;
+  readonly states: StateStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  /** The time it really is, where `clock` tells another. */
+  readonly wall?: Clock;
+  /** Limits of the configuration, instead of those that an issuer's documentation tells. */
+  readonly overrides?: readonly LimitOverride[];
+  readonly outside?: OutsidePorts;
+  readonly kit: JudgeKit;
+  readonly progress: Progress;
+  /** Aborted when the run has to end: what isn't read by then is said. */
+  readonly signal?: AbortSignal;
+  /** When `signal` will be aborted, ms since 1970; absent where nothing ends the run. */
+  readonly deadlineMs?: number;
+  /** Bounds what is asked besides Secrets; absent where nothing but the cluster's own time-outs does. */
+  readonly timer?: Timer;
+  /** Time for that, of one cluster, ms. */
+  readonly observeMs?: number;
+  /** `true`: nothing is written anywhere, and the instant of the verdicts is `clock`'s. */
+  readonly dryRun: boolean;
+}

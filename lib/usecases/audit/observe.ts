@@ -1,0 +1,208 @@
+/**
+ * Why certificates are issued, asked of the cluster once its Secrets were read: the logs of the pods that issue, warnings,
+ * and what the owners may do to their Secrets.
+ *
+ * Invariants: nothing of it makes an audit incomplete, nor longer than its bound, whatever the cluster does; a cluster
+ * in which nothing issues is asked nothing; a source that failed leaves a look with its reason and since when, never
+ * “nothing happened”.
+ */
+import {
+  boundObservations,
+  mergeObservations,
+  NO_OBSERVATIONS,
+  type Observations,
+  observationsOf,
+  type SourceLook,
+} from "../../state/observations.ts";
+import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../ratelimit/evidence.ts";
+import { boundClaims } from "../../ratelimit/log/claims.ts";
+import type { ClusterDiagnosis, PodFacts } from "../../ports/diagnosis.ts";
+import type { Timer } from "../../ports/timer.ts";
+import type { StateDocument } from "../../state/document.ts";
+import type { WriterHint } from "./discover.ts";
+import { reviewAccess } from "./observe/access.ts";
+import type { ObserveContext } from "./observe/context.ts";
+import { readEvents } from "./observe/events.ts";
+import { readLogs } from "./observe/logs.ts";
+import { lookOf, lookCode } from "./observe/looks.ts";
+import { OPERATOR_SELECTOR, PROXY_SELECTOR, type Writer, writersOf } from "./observe/writers.ts";
+
+export interface ObserveOptions {
+  readonly diagnosis: ClusterDiagnosis;
+  readonly nowMs: number;
+  /** How long it may take; without a timer only what it asks is bounded. */
+  readonly budgetMs: number;
+  readonly timer: Timer | null;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Observed {
+  readonly observations: Observations;
+  readonly evidence: Evidence;
+}
+
+/** Looks of the sources that are looked at anew each time. */
+const OWN_SOURCES: ReadonlySet<string> = new Set(["logs", "events", "access"]);
+
+/** What is told as it comes; after the end nothing is taken any more. */
+class Gathered {
+  readonly #nowMs: number;
+  #observations: Observations = NO_OBSERVATIONS;
+  #evidence: Evidence = NO_EVIDENCE;
+  #ended = false;
+
+  constructor(nowMs: number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Bounded at each step: two hundred forged logs cost no more than one. */
+  add(part: Partial<Observations>, evidence: Evidence = NO_EVIDENCE): void {
+    if (this.#ended) return;
+    this.#observations = boundObservations(
+      mergeObservations(this.#observations, { ...NO_OBSERVATIONS, ...part }),
+      this.#nowMs,
+    );
+    if (evidence !== NO_EVIDENCE)
+      this.#evidence = boundClaims(mergeEvidence(this.#evidence, evidence));
+  }
+
+  end(): Observed {
+    this.#ended = true;
+    return { observations: this.#observations, evidence: this.#evidence };
+  }
+}
+
+/** The pods that may issue; a namespace whose pods can't be listed is told by a look of its own. */
+async function listPods(
+  writers: readonly Writer[],
+  context: ObserveContext,
+  gathered: Gathered,
+): Promise<PodFacts[]> {
+  const { diagnosis, nowMs, before, signal } = context;
+  const asks = new Map<string, { namespace: string; selector: string }>();
+  for (const { namespace, shape } of writers) {
+    const selector = shape === "operator" ? OPERATOR_SELECTOR : PROXY_SELECTOR;
+    asks.set(`${namespace} ${selector}`, { namespace, selector });
+  }
+  const found = await Promise.all(
+    [...asks.values()].map(async ({ namespace, selector }): Promise<readonly PodFacts[]> => {
+      const scope = `${namespace}, pods ${selector}`;
+      const last =
+        before.looks.find((look) => look.source === "logs" && look.scope === scope) ?? null;
+      const look = (code: string, unread: string | null = null): SourceLook =>
+        lookOf("logs", scope, nowMs, last, { code, unread });
+      try {
+        const { items, more } = await diagnosis.listPods(namespace, selector, signal);
+        if (more) gathered.add({ looks: [look("too_much", "pods after the first page")] });
+        else if (items.length === 0)
+          gathered.add({
+            looks: [look("gap", "there is no such pod: nobody issues, or its labels are others")],
+          });
+        return items;
+      } catch (error) {
+        gathered.add({ looks: [look(lookCode(error))] });
+        return [];
+      }
+    }),
+  );
+  return [...new Map(found.flat().map((pod) => [`${pod.namespace}/${pod.name}`, pod])).values()];
+}
+
+async function ask(
+  writers: readonly Writer[],
+  context: ObserveContext,
+  gathered: Gathered,
+): Promise<void> {
+  const events = readEvents(writers, context, (look, told) =>
+    gathered.add({ looks: [look], events: told }),
+  );
+  const pods = await listPods(writers, context, gathered);
+  await Promise.all([
+    events,
+    reviewAccess(writers, pods, context, ({ looks, answers }) =>
+      gathered.add({ looks, access: answers }),
+    ),
+    readLogs(pods, writers, context, ({ looks, signs, evidence }) =>
+      gathered.add({ looks, signs }, evidence),
+    ),
+  ]);
+}
+
+/** Places that were looked at before and could not be this time, as it was over too soon. */
+function leftOut(
+  before: Observations,
+  told: Observations,
+  writers: readonly Writer[],
+  nowMs: number,
+): readonly SourceLook[] {
+  const seen = new Set(told.looks.map(({ source, scope }) => `${source} ${scope}`));
+  const expected = ["logs", "events", "access"].flatMap((source) => {
+    const known = before.looks.filter((look) => look.source === source).map(({ scope }) => scope);
+    const places =
+      known.length > 0 ? known : [...new Set(writers.map(({ namespace }) => namespace))];
+    return places.map((scope) => ({ source: source as SourceLook["source"], scope }));
+  });
+  return expected
+    .filter(({ source, scope }) => !seen.has(`${source} ${scope}`))
+    .map(({ source, scope }) => {
+      const last =
+        before.looks.find((look) => look.source === source && look.scope === scope) ?? null;
+      return lookOf(source, scope, nowMs, last, {
+        code: "timeout",
+        ...(last?.lineMs === undefined ? {} : { lineMs: last.lineMs }),
+      });
+    });
+}
+
+/** What the state is to hold of other sources from now on, and what they tell of issuances. Never throws for what a cluster does. */
+export async function observe(
+  state: StateDocument,
+  hints: ReadonlyMap<string, WriterHint>,
+  options: ObserveOptions,
+): Promise<Observed> {
+  const before = observationsOf(state);
+  const writers = writersOf(state, hints);
+  const { nowMs, timer, budgetMs } = options;
+  const gathered = new Gathered(nowMs);
+  let inTime = true;
+  if (writers.length > 0) {
+    const over = new AbortController();
+    const finished = new AbortController();
+    const signal =
+      options.signal === undefined ? over.signal : AbortSignal.any([over.signal, options.signal]);
+    const work = ask(
+      writers,
+      { diagnosis: options.diagnosis, state, before, nowMs, signal },
+      gathered,
+    ).then(
+      () => true,
+      () => false,
+    );
+    const bound = timer === null ? [] : [timer.sleep(budgetMs, finished.signal).then(() => false)];
+    const cut = new Promise<boolean>((resolve) =>
+      options.signal?.addEventListener("abort", () => resolve(false), {
+        once: true,
+        signal: finished.signal,
+      }),
+    );
+    inTime = options.signal?.aborted !== true && (await Promise.race([work, cut, ...bound]));
+    // What is still under way ends by this; nobody waits for it.
+    over.abort();
+    finished.abort();
+  }
+  const { observations: told, evidence } = gathered.end();
+  const late = inTime ? [] : leftOut(before, told, writers, nowMs);
+  // Of what was there before, looks and answers of places that are gone are dropped; what was said stays until it is old.
+  const kept = {
+    ...before,
+    looks: before.looks.filter(({ source }) => !OWN_SOURCES.has(source)),
+    access: inTime ? [] : before.access,
+  };
+  return {
+    observations: boundObservations(
+      [kept, told, { ...NO_OBSERVATIONS, looks: late }].reduce(mergeObservations),
+      nowMs,
+    ),
+    evidence,
+  };
+}

@@ -1,0 +1,213 @@
+/**
+ * The log of one container since it was last read: what it says, and whether anything may be missing.
+ *
+ * A kubelet keeps the latest file of a log alone, and nothing says that an earlier one is gone. So a read is whole only
+ * if it meets the last line of the read before, or begins with the container. In doubt it isn't.
+ */
+import { CertkeepError } from "../../../error.ts";
+import { createLogReader, type LogReading } from "../../../ratelimit/log/reader.ts";
+import type { ClusterDiagnosis, LogQuery } from "../../../ports/diagnosis.ts";
+import { count } from "../../../report/text.ts";
+import type { SourceLook } from "../../../state/observations.ts";
+import { lookOf } from "./looks.ts";
+
+export interface ContainerTarget {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly startedMs: number | null;
+  readonly restarts: number;
+  readonly operator: boolean;
+}
+
+export interface ContainerRead {
+  readonly look: SourceLook;
+  readonly readings: readonly LogReading[];
+  /** From when on every certificate that it issued is in the log; `null`: from no instant that is sure. */
+  readonly wholeFromMs: number | null;
+}
+
+export interface ContainerContext {
+  readonly diagnosis: ClusterDiagnosis;
+  readonly nowMs: number;
+  readonly before: SourceLook | null;
+  /** Bytes that may still be taken in; asked before each read. */
+  allowance(): number;
+  spend(bytes: number): void;
+  readonly signal: AbortSignal;
+}
+
+/** What a log says of longer ago changes no limit any more. */
+const FIRST_LOOK_MS = 8 * 24 * 3_600_000;
+/** A container writes its first line within so much of its start. */
+const START_MS = 10_000;
+/** Lines that are dropped without a number are so within ten seconds of the announcement (types/logger, RateLimitedFn). */
+const HELD_MS = 15_000;
+/** Reads that happened, and weren't whole. */
+const GAPS: ReadonlySet<string | null> = new Set(["gap", "too_much", "debug_off"]);
+/** Read at a stretch: tens of milliseconds, whatever stands in it. */
+const SLICE_BYTES = 128 * 1024;
+/** Lines read of the end of a log that is too long to be read from where it was left. */
+const TAIL_LINES = 2_000;
+
+export function scopeOf({
+  namespace,
+  pod,
+  container,
+}: Pick<ContainerTarget, "namespace" | "pod" | "container">): string {
+  return `${namespace}/${pod}/${container}`;
+}
+
+interface Piece {
+  readonly reading: LogReading;
+  readonly cut: boolean;
+}
+
+async function readPiece(
+  target: ContainerTarget,
+  context: ContainerContext,
+  countAfterMs: number | null,
+  query: Partial<LogQuery>,
+): Promise<Piece | null> {
+  const { namespace, pod, container } = target;
+  const limitBytes = context.allowance();
+  const log = await context.diagnosis.readLog(
+    { namespace, pod, container, limitBytes, ...query },
+    context.signal,
+  );
+  if (log.state === "none") return null;
+  context.spend(log.bytes.length);
+  const reader = createLogReader(scopeOf(target), context.nowMs, countAfterMs ?? undefined);
+  for (let from = 0; from < log.bytes.length; from += SLICE_BYTES) {
+    await breath();
+    if (context.signal.aborted)
+      throw new CertkeepError("deadline", {
+        where: `log of ${scopeOf(target)}`,
+        found: `the time was over after ${from} of ${log.bytes.length} bytes`,
+        expected: "all of it",
+        todo: "It is read next time",
+      });
+    reader.push(log.bytes.subarray(from, from + SLICE_BYTES));
+  }
+  return { reading: reader.end(), cut: log.cut };
+}
+
+/** Lets timers and other clusters' answers have their turn: a forged log may take a second to read. */
+function breath(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** @throws CertkeepError where the log can't be had */
+export async function readContainer(
+  target: ContainerTarget,
+  context: ContainerContext,
+): Promise<ContainerRead> {
+  const { nowMs, before } = context;
+  const { startedMs } = target;
+  const scope = scopeOf(target);
+  const metMs = before?.lineMs ?? null;
+  const sinceMs =
+    metMs ??
+    (startedMs === null || startedMs < nowMs - FIRST_LOOK_MS ? nowMs - FIRST_LOOK_MS : null);
+  const pieces: Piece[] = [];
+  const restarted =
+    target.restarts > 0 && (metMs === null || startedMs === null || metMs < startedMs);
+  if (restarted) {
+    const previous = await readPiece(target, context, metMs, { previous: true, sinceMs });
+    if (previous !== null) pieces.push(previous);
+  }
+  const current = await readPiece(target, context, metMs, { sinceMs });
+  if (current === null) {
+    return {
+      look: lookOf("logs", scope, nowMs, before, {
+        code: startedMs === null ? null : "gap",
+        unread: startedMs === null ? null : "the container runs, and its log isn't there",
+        lineMs: metMs,
+      }),
+      readings: pieces.map(({ reading }) => reading),
+      wholeFromMs: null,
+    };
+  }
+  pieces.push(current);
+  const debugSeen =
+    current.reading.debugSeen || (before !== null && before.wholeMs !== null && metMs !== null);
+  const { code, unread } = judge(target, current, { metMs, startedMs, restarted, debugSeen });
+  // What is newest says most: where the rest is too long, its end is read, and the middle is told as unread.
+  if (current.cut && context.allowance() > 0) {
+    const tail = await readPiece(
+      target,
+      context,
+      Math.max(
+        metMs ?? Number.NEGATIVE_INFINITY,
+        current.reading.lastMs ?? Number.NEGATIVE_INFINITY,
+      ),
+      { tailLines: TAIL_LINES },
+    );
+    if (tail !== null) pieces.push(tail);
+  }
+  const lines = pieces.flatMap(({ reading: { lastMs } }) => lastMs ?? []);
+  const lineMs = lines.length === 0 ? metMs : Math.max(...lines);
+  // After a read with a gap, what is missing may reach a little further than it did; one that failed has left none.
+  const joinsMs =
+    before !== null && GAPS.has(before.code)
+      ? Math.max(metMs ?? 0, before.askedMs + HELD_MS)
+      : metMs;
+  const wholeFromMs =
+    code !== null || (current.reading.json && !debugSeen)
+      ? null
+      : restarted || metMs === null
+        ? startedMs
+        : joinsMs;
+  const more = pieces.reduce((sum, { reading }) => sum + reading.moreSigns, 0);
+  // It takes nothing from what is known of issuances, which are counted by themselves.
+  const left = more === 0 ? null : `${count(more, "line")} of more names and kinds than are kept`;
+  return {
+    look: lookOf("logs", scope, nowMs, before, { code, unread: unread ?? left, lineMs }),
+    readings: pieces.map(({ reading }) => reading),
+    wholeFromMs,
+  };
+}
+
+interface Known {
+  readonly metMs: number | null;
+  readonly startedMs: number | null;
+  readonly restarted: boolean;
+  readonly debugSeen: boolean;
+}
+
+/** Why a read isn't whole, and what was left unread, in words. */
+function judge(
+  target: ContainerTarget,
+  { reading, cut }: Piece,
+  { metMs, startedMs, restarted, debugSeen }: Known,
+): { readonly code: string | null; readonly unread: string | null } {
+  if (target.operator && !debugSeen) return { code: "debug_off", unread: null };
+  if (cut)
+    return {
+      code: "too_much",
+      unread: `what follows the first ${(reading.bytes / 1_048_576).toFixed(1)} MiB, but for the last ${TAIL_LINES.toLocaleString("en-US")} lines`,
+    };
+  if (reading.unreadLines > 0)
+    return {
+      code: "gap",
+      unread: `${count(reading.unreadLines, "line")} binary, broken or too long`,
+    };
+  if (reading.nameless > 0)
+    return {
+      code: "gap",
+      unread: `${count(reading.nameless, "certificate")} issued for names that the log doesn't tell`,
+    };
+  if (reading.dropping)
+    return { code: "gap", unread: "lines that Tailscale held back and hasn't counted yet" };
+  if (metMs !== null && !restarted)
+    return reading.firstMs !== null && reading.firstMs <= metMs
+      ? { code: null, unread: null }
+      : {
+          code: "gap",
+          unread: "lines after the last one that was read: it isn't in the log any more",
+        };
+  if (reading.lines === 0 && startedMs === null) return { code: null, unread: null };
+  return startedMs !== null && reading.firstMs !== null && reading.firstMs <= startedMs + START_MS
+    ? { code: null, unread: null }
+    : { code: "gap", unread: "lines before the first one that is there" };
+}

@@ -1,0 +1,88 @@
+/**
+ * Warnings about Tailscale's proxies in the namespaces that hold certificates. An event lives an hour in a cluster, and
+ * its message stays that of its first time: so it is kept here, and its count says more than its words.
+ */
+import pLimit from "p-limit";
+import { sampleOf } from "../../../ratelimit/log/redact.ts";
+import type { EventFacts } from "../../../ports/diagnosis.ts";
+import type { EventSign, SourceLook } from "../../../state/observations.ts";
+import type { ObserveContext } from "./context.ts";
+import { lookOf, lookCode } from "./looks.ts";
+import type { Writer } from "./writers.ts";
+
+const ASKS_AT_ONCE = 4;
+const MAX_NAMESPACES = 20;
+const SELECTOR = "type=Warning";
+/** Of the state store (ipn/store/kubestore) and of the operator's Ingresses. */
+const TOLD = /^(?:Tailscaled?State[A-Za-z]{1,60}|HTTPSNotEnabled)$/;
+
+function signOf({
+  namespace,
+  kind,
+  name,
+  type,
+  reason,
+  message,
+  count,
+  firstMs,
+  lastMs,
+}: EventFacts): EventSign {
+  return {
+    namespace,
+    object: `${kind}/${name}`,
+    type,
+    reason,
+    message: sampleOf(message),
+    count,
+    firstMs,
+    lastMs,
+  };
+}
+
+/** Namespaces of the Secrets, and of what they were made for. */
+function namespacesOf(writers: readonly Writer[]): readonly string[] {
+  const parents = writers.flatMap(({ record }) =>
+    record?.parent?.kind === "Ingress" && record.parent.namespace !== null
+      ? [record.parent.namespace]
+      : [],
+  );
+  return [...new Set([...writers.map(({ namespace }) => namespace), ...parents])];
+}
+
+export async function readEvents(
+  writers: readonly Writer[],
+  context: ObserveContext,
+  done: (look: SourceLook, events: readonly EventSign[]) => void,
+): Promise<void> {
+  const { diagnosis, nowMs, before, signal } = context;
+  const limit = pLimit(ASKS_AT_ONCE);
+  await Promise.all(
+    namespacesOf(writers).map((namespace, i) =>
+      limit(async () => {
+        const last =
+          before.looks.find(({ source, scope }) => source === "events" && scope === namespace) ??
+          null;
+        if (i >= MAX_NAMESPACES || signal.aborted)
+          return done(
+            lookOf("events", namespace, nowMs, last, {
+              code: signal.aborted ? "timeout" : "too_much",
+            }),
+            [],
+          );
+        try {
+          const { items, more } = await diagnosis.listEvents(namespace, SELECTOR, signal);
+          const look = lookOf(
+            "events",
+            namespace,
+            nowMs,
+            last,
+            more ? { code: "too_much", unread: "warnings after the first page" } : { code: null },
+          );
+          done(look, items.filter(({ reason }) => TOLD.test(reason)).map(signOf));
+        } catch (error) {
+          done(lookOf("events", namespace, nowMs, last, { code: lookCode(error) }), []);
+        }
+      }),
+    ),
+  );
+}

@@ -1,0 +1,47 @@
+/** How far each source went, and why no further: one look for each place, counted on from the one before. Pure. */
+import { isCertkeepError } from "../../../error.ts";
+import type { LookSource, SourceLook } from "../../../state/observations.ts";
+
+/** A failure in the words of a look. What is no failure of the cluster's must not cost an audit: it wasn't understood. */
+export function lookCode(error: unknown): string {
+  if (!isCertkeepError(error)) return "invalid_answer";
+  switch (error.code) {
+    case "cluster_forbidden":
+    case "cluster_unauthorized":
+      return "forbidden";
+    case "cluster_timeout":
+    case "deadline":
+      return "timeout";
+    case "cluster_answer_invalid":
+    case "cluster_rejected":
+      return "invalid_answer";
+    default:
+      return "unreachable";
+  }
+}
+
+export interface LookParts {
+  readonly code: string | null;
+  readonly unread?: string | null;
+  readonly lineMs?: number | null;
+}
+
+/** The look of now, with since when it isn't whole by the one before. */
+export function lookOf(
+  source: LookSource,
+  scope: string,
+  nowMs: number,
+  before: SourceLook | null,
+  { code, unread = null, lineMs }: LookParts,
+): SourceLook {
+  return {
+    source,
+    scope,
+    askedMs: nowMs,
+    wholeMs: code === null ? nowMs : (before?.wholeMs ?? null),
+    code,
+    sinceMs: code === null ? null : before?.code === code ? (before.sinceMs ?? nowMs) : nowMs,
+    unread,
+    ...(lineMs === undefined ? {} : { lineMs }),
+  };
+}

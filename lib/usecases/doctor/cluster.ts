@@ -1,0 +1,363 @@
+/** One cluster as the doctor sees it: reachable, the same as registered, and its credentials good for what they should be and no more. */
+import { excessOf } from "../../rbac/excess.ts";
+import { questionsOf, questionText, type AccessPlan, type Question } from "../../rbac/rules.ts";
+import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
+import { formatMsOrNull } from "../../certificate/time.ts";
+import { isCertkeepError } from "../../error.ts";
+import { commandLine, literal } from "../../finding/command.ts";
+import { credentialLevel } from "../../finding/credential.ts";
+import { STALE_MS } from "../../finding/reach.ts";
+import { instantNs, msOf } from "../../finding/verdict.ts";
+import { span } from "../../report/text.ts";
+import type { StateDocument } from "../../state/document.ts";
+import { sameCluster, type ClusterIdentity } from "../../state/identity.ts";
+import { grantedRules, missingOf } from "../register/check.ts";
+import { loadState } from "../states.ts";
+import type { DoctorPorts, ExaminedCluster, ExaminedConnection } from "./context.ts";
+import { failed, line, type Line } from "./line.ts";
+
+const CLOCK_WARN_MS = 30_000;
+/** Beyond this a token that was just made, or a signed request, may be refused. */
+const CLOCK_FAIL_MS = 300_000;
+const AUDIT_FAIL_MS = 7 * 86_400_000;
+const DEFAULT_PARTS: readonly Part[] = ["secrets", "parents", "diagnosis"];
+
+/** What a cluster's credentials should be able to do. */
+function planOfEntry(cluster: ExaminedCluster): AccessPlan {
+  const byName = cluster.namespaces !== null && cluster.namespaces.length === 0;
+  const parts =
+    cluster.access?.parts ??
+    (byName
+      ? ["named" as const]
+      : [...DEFAULT_PARTS, ...(cluster.secrets.length > 0 ? ["named" as const] : [])]);
+  const patterns = cluster.namespaces?.some((name) => name.includes("*")) === true;
+  return { parts, namespaces: patterns ? null : cluster.namespaces, secrets: cluster.secrets };
+}
+
+export interface Examined {
+  readonly lines: Line[];
+  readonly identity: ClusterIdentity | null;
+}
+
+export async function examineCluster(
+  cluster: ExaminedCluster,
+  ports: DoctorPorts,
+): Promise<Examined> {
+  const { name } = cluster;
+  const lines: Line[] = [];
+  let state: StateDocument | null = null;
+  try {
+    if (cluster.named) state = (await loadState(ports.states, name))?.state ?? null;
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    lines.push(failed("state", error, { cluster: name }));
+  }
+  if (cluster.sealedFor.length === 0)
+    lines.push(
+      line("recipients", "fail", "it has no recipients: nothing of it is backed up", {
+        cluster: name,
+        command: "certkeep init",
+      }),
+    );
+  const again = repairCommand(cluster);
+  const plan = planOfEntry(cluster);
+  let identity: ClusterIdentity | null = null;
+  let connection: ExaminedConnection | null = null;
+  try {
+    connection = await ports.connect(cluster, "read");
+    identity = await examineConnection(cluster, connection, state, plan, ports, lines);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    const refused = error.code === "cluster_unauthorized";
+    lines.push(
+      failed(refused ? "credential" : "reach", error, {
+        cluster: name,
+        command: refused ? again : null,
+      }),
+    );
+  } finally {
+    await connection?.close();
+  }
+  if (wantsRestore(plan.parts)) await examineRestoring(cluster, plan, ports, lines);
+  if (cluster.named) lines.push(auditLine(cluster, state, ports.clock.nowNs()));
+  return { lines, identity };
+}
+
+/** The command that repairs a registration. */
+function repairCommand({
+  name,
+  registered,
+}: Pick<ExaminedCluster, "name" | "registered">): string | null {
+  return registered ? commandLine(literal("certkeep clusters add"), name) : null;
+}
+
+async function examineConnection(
+  cluster: ExaminedCluster,
+  connection: ExaminedConnection,
+  state: StateDocument | null,
+  plan: AccessPlan,
+  ports: DoctorPorts,
+  lines: Line[],
+): Promise<ClusterIdentity> {
+  const { name, registered } = cluster;
+  const again = repairCommand(cluster);
+  const put = (
+    id: string,
+    level: Line["level"],
+    text: string,
+    command: string | null = null,
+  ): void => {
+    lines.push(line(id, level, text, { cluster: name, command }));
+  };
+  if (connection.insecure)
+    put(
+      "tls",
+      "fail",
+      "insecure-skip-tls-verify: whoever answers at the address is believed, and given the credential",
+      again,
+    );
+  if (/\.ts\.net(:\d+)?$/.test(connection.server))
+    put(
+      "address",
+      "warn",
+      `the address ${connection.server} ends in .ts.net: if its own certificate is lost, the cluster can't be reached to restore it. Register the API server's direct address`,
+      again,
+    );
+  const facts = await connection.self.facts();
+  const identity = await connection.reader.identity();
+  put(
+    "reach",
+    "pass",
+    `${connection.server} answers${facts.version === null ? "" : ` (${facts.version})`}`,
+  );
+  const minor = Number(/^v1\.(\d+)/.exec(facts.version ?? "")?.[1] ?? Number.NaN);
+  if (minor < 22)
+    put(
+      "version",
+      "warn",
+      `its version ${facts.version} is older than any that this certkeep was tested with (1.22 to 1.34)`,
+    );
+  if (facts.clockOffsetMs !== null) {
+    const off = Math.abs(facts.clockOffsetMs);
+    const text = `the clocks of this machine and the API server differ by ${off < 2_000 ? "less than 2 s" : off < 120_000 ? `${Math.round(off / 1000)} s` : span(off)}`;
+    put(
+      "clock",
+      off >= CLOCK_FAIL_MS ? "fail" : off >= CLOCK_WARN_MS ? "warn" : "pass",
+      text,
+      "timedatectl status",
+    );
+  }
+  put(...identityLine(cluster, identity, state));
+  credentialLine(cluster, connection, ports.clock.nowNs(), lines);
+  for (const group of await connection.self.deadGroups())
+    put(
+      "api",
+      "warn",
+      `the API group ${group} doesn't answer (its server is down); what it serves isn't known`,
+      "kubectl get apiservices",
+    );
+  await permissionLines(cluster, connection, plan, "read", lines);
+  if (registered) {
+    const listed = plan.parts.includes("secrets");
+    put(
+      "discovery",
+      listed ? "pass" : "warn",
+      listed
+        ? "new certificates are found by listing Secrets"
+        : "nothing is listed: only the named Secrets are audited, and a new certificate has to be named",
+      commandLine(
+        literal("certkeep clusters add"),
+        name,
+        literal("--by-name --secret"),
+        "NAMESPACE/NAME",
+      ),
+    );
+  } else
+    put(
+      "registered",
+      "warn",
+      "it isn't registered: your own credential is used, which may do more than an audit needs",
+      commandLine(literal("certkeep clusters add"), name),
+    );
+  return identity;
+}
+
+function identityLine(
+  { name, named }: ExaminedCluster,
+  seen: ClusterIdentity,
+  state: StateDocument | null,
+): ["identity", Line["level"], string, string | null] {
+  const pinned = state?.identity ?? null;
+  if (pinned !== null && !sameCluster(pinned, seen)) {
+    return [
+      "identity",
+      "fail",
+      `another cluster answers than the recorded one (uid of kube-system ${seen.uid ?? "unknown"}, recorded ${pinned.uid ?? "unknown"}); nothing is audited until a person decides`,
+      commandLine(literal("certkeep clusters add"), name, literal("--rebuilt")),
+    ];
+  }
+  if (seen.uid === null)
+    return [
+      "identity",
+      "warn",
+      "the namespace kube-system may not be read, so the CA alone tells which cluster it is",
+      commandLine(literal("certkeep clusters add"), name),
+    ];
+  return [
+    "identity",
+    "pass",
+    !named
+      ? "which cluster it is can be told"
+      : pinned === null
+        ? "not recorded yet: the first audit does it"
+        : "the cluster that is recorded",
+    null,
+  ];
+}
+
+function credentialLine(
+  cluster: ExaminedCluster,
+  connection: ExaminedConnection,
+  nowNs: bigint,
+  lines: Line[],
+): void {
+  if (!cluster.registered) return;
+  const endsAt = formatMsOrNull(connection.expiresAtMs);
+  const level = credentialLevel(
+    { kind: cluster.access?.kind ?? "kubeconfig", endsAt, madeAt: cluster.access?.since ?? null },
+    nowNs,
+  );
+  const text =
+    endsAt === null
+      ? level === "fine"
+        ? "the reading credential has no end by its own words"
+        : `the reading credential is a token without an end, made at ${cluster.access?.since ?? "an unknown time"}`
+      : `the reading credential ends at ${endsAt}, in ${span(msOf(instantNs(endsAt) - nowNs))}`;
+  lines.push(
+    line("credential", level === "fine" ? "pass" : level === "warning" ? "warn" : "fail", text, {
+      cluster: cluster.name,
+      command: repairCommand(cluster),
+    }),
+  );
+}
+
+async function permissionLines(
+  cluster: ExaminedCluster,
+  connection: ExaminedConnection,
+  plan: AccessPlan,
+  bearer: Bearer,
+  lines: Line[],
+): Promise<void> {
+  const { name } = cluster;
+  const again = repairCommand(cluster);
+  const who = bearer === "read" ? "reading" : "restoring";
+  const questions = questionsOf(plan, bearer);
+  const missing = await missingOf(connection.self, questions);
+  for (const question of missing)
+    lines.push(
+      line(
+        "permission",
+        levelOf(question, cluster),
+        `the ${who} credential may not ${questionText(question)}; without it: ${question.capability.without}`,
+        { cluster: name, command: again },
+      ),
+    );
+  if (missing.length === 0)
+    lines.push(
+      line(
+        "permission",
+        "pass",
+        `the ${who} credential may do all ${questions.length} things that it should`,
+        { cluster: name },
+      ),
+    );
+  if (!cluster.registered) return;
+  const granted = await grantedRules(connection.self, plan);
+  // One credential for both has the rights of both.
+  const bearers: Bearer[] =
+    bearer === "read" &&
+    wantsRestore(plan.parts) &&
+    cluster.restoreKubeconfig === null &&
+    cluster.eks?.restoreRole == null
+      ? ["read", "restore"]
+      : [bearer];
+  const excess = excessOf(plan, bearers, granted, []);
+  for (const { text, dangerous } of excess) {
+    lines.push(
+      line(
+        "excess",
+        dangerous && cluster.access?.broad !== true ? "fail" : "warn",
+        `the ${who} credential can do more than it should: ${text}${cluster.access?.broad === true ? " (accepted when it was registered)" : ""}`,
+        { cluster: name, command: again },
+      ),
+    );
+  }
+  if (excess.length === 0)
+    lines.push(
+      line(
+        "excess",
+        "pass",
+        `the ${who} credential can do nothing beyond that${granted.some(({ incomplete }) => incomplete) ? ", as far as the server can tell" : ""}`,
+        { cluster: name },
+      ),
+    );
+}
+
+/** Without what it was registered for nothing works; the rest leaves something unknown. */
+function levelOf({ capability }: Question, { registered }: ExaminedCluster): Line["level"] {
+  const essential =
+    ["secrets", "named", "restore"].includes(capability.part) || capability.id === "identity";
+  return registered || essential ? "fail" : "warn";
+}
+
+async function examineRestoring(
+  cluster: ExaminedCluster,
+  plan: AccessPlan,
+  ports: DoctorPorts,
+  lines: Line[],
+): Promise<void> {
+  const { name } = cluster;
+  const apart = cluster.restoreKubeconfig !== null || cluster.eks?.restoreRole != null;
+  if (!apart) {
+    lines.push(
+      line(
+        "restore-credential",
+        "warn",
+        "restoring uses the reading credential: an audit that is broken into could write",
+        { cluster: name, command: repairCommand(cluster) },
+      ),
+    );
+    return;
+  }
+  let connection: ExaminedConnection | null = null;
+  try {
+    connection = await ports.connect(cluster, "restore");
+    await connection.reader.identity();
+    lines.push(
+      line("restore-credential", "pass", "the restoring credential is accepted", { cluster: name }),
+    );
+    await permissionLines(cluster, connection, plan, "restore", lines);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    lines.push(
+      failed("restore-credential", error, { cluster: name, command: repairCommand(cluster) }),
+    );
+  } finally {
+    await connection?.close();
+  }
+}
+
+function auditLine({ name }: ExaminedCluster, state: StateDocument | null, nowNs: bigint): Line {
+  const command = commandLine(literal("certkeep audit"), name);
+  const audit = state?.audit ?? null;
+  if (audit === null)
+    return line("audit", "warn", "it was never audited", { cluster: name, command });
+  const age = msOf(nowNs - instantNs(audit.finishedAt));
+  const level = age > AUDIT_FAIL_MS ? "fail" : age > STALE_MS || !audit.complete ? "warn" : "pass";
+  return line(
+    "audit",
+    level,
+    `the last audit was ${span(age)} ago${audit.complete ? "" : " and incomplete"}`,
+    { cluster: name, command },
+  );
+}

@@ -1,0 +1,77 @@
+/** What the doctor looks at. Every look is a function, so that one that fails is a line and hides no other. */
+import type { Bearer } from "../../rbac/table.ts";
+import type { ClusterEntry } from "../../config/config.ts";
+import type { CertkeepError } from "../../error.ts";
+import type { BlobStore } from "../../ports/blobs.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { ClusterReader } from "../../ports/cluster.ts";
+import type { Poster } from "../../ports/post.ts";
+import type { SelfAccess } from "../../ports/registrar.ts";
+import type { StateStore } from "../../ports/states.ts";
+import type { AlarmTopic } from "../../ports/topic.ts";
+
+export interface ExaminedCluster extends ClusterEntry {
+  /** The configuration names it; else it is a context of a kubeconfig, and its state isn't found by that name. */
+  readonly named: boolean;
+  readonly registered: boolean;
+  /** Those that its copies are sealed for. */
+  readonly sealedFor: readonly string[];
+}
+
+export interface ExaminedConnection {
+  /** `https://HOST:PORT` */
+  readonly server: string;
+  /** The server's certificate isn't checked. */
+  readonly insecure: boolean;
+  /** Milliseconds since 1970. */
+  readonly expiresAtMs: number | null;
+  readonly self: SelfAccess;
+  readonly reader: ClusterReader;
+  close(): Promise<void>;
+}
+
+export interface IdentityFacts {
+  readonly where: string;
+  /** Recipients that it stands for. */
+  readonly recipients: readonly string[];
+  /** Others than this user may read the file. */
+  readonly shared: boolean;
+  /** Git work tree that it lies in, or `null`. */
+  readonly workTree: string | null;
+}
+
+export interface ExaminedRoute {
+  readonly name: string;
+  /** `null`: its webhook can't be used, as `problem` says. */
+  readonly poster: Poster | null;
+  readonly problem: CertkeepError | null;
+}
+
+export interface DoctorPorts {
+  /** Path, for people; `null`: there is none and the defaults hold. */
+  readonly configFile: string | null;
+  /** The doctor was asked about some clusters alone. */
+  readonly chosen: boolean;
+  readonly clusters: readonly ExaminedCluster[];
+  readonly broken: readonly { readonly name: string; readonly error: CertkeepError }[];
+  /** `null`: there is none here. @throws CertkeepError */
+  identity(): Promise<IdentityFacts | null>;
+  /** Where clusters are registered for everybody; `null`: in files. */
+  readonly registry: {
+    readonly url: string;
+    readonly clusters: number;
+    readonly failure: CertkeepError | null;
+  } | null;
+  /** Where alarms go; `null`: none is named. */
+  readonly topic: AlarmTopic | null;
+  readonly backups: BlobStore;
+  readonly states: StateStore;
+  /** @throws CertkeepError */
+  connect(cluster: ExaminedCluster, bearer: Bearer): Promise<ExaminedConnection>;
+  /** @throws CertkeepError */
+  routes(): Promise<readonly ExaminedRoute[]>;
+  readonly sendTest: boolean;
+  readonly clock: Clock;
+  /** A word that no other probe has. */
+  readonly newId: () => string;
+}

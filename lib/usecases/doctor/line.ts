@@ -1,0 +1,50 @@
+/** A line of the doctor's: what was looked at, how it is, and the command that mends it. Pure. */
+import { CertkeepError, ERROR_CODES, type ErrorCode } from "../../error.ts";
+
+export type Level = "pass" | "warn" | "fail";
+
+export interface Line {
+  /** What was looked at; stable. */
+  readonly id: string;
+  readonly level: Level;
+  /** `null`: the set-up as a whole. */
+  readonly cluster: string | null;
+  readonly text: string;
+  /** For pasting, or `null` where there is none. */
+  readonly command: string | null;
+  /** Of the error behind it, or `null`. */
+  readonly code: ErrorCode | null;
+}
+
+interface Rest {
+  readonly cluster?: string | null;
+  readonly command?: string | null;
+  readonly code?: ErrorCode | null;
+}
+
+export function line(id: string, level: Level, text: string, rest: Rest = {}): Line {
+  return {
+    id,
+    level,
+    cluster: rest.cluster ?? null,
+    text,
+    command: level === "pass" ? null : (rest.command ?? null),
+    code: rest.code ?? null,
+  };
+}
+
+/** An error as a line; what to do is part of its text. */
+export function failed(
+  id: string,
+  error: CertkeepError,
+  rest: Omit<Rest, "code"> & { readonly level?: Level } = {},
+): Line {
+  return line(id, rest.level ?? "fail", error.message, { ...rest, code: error.code });
+}
+
+/** 0 all is right (warnings included), 1 something isn't, 2 the configuration isn't, 3 something could not be looked at. */
+export function doctorExits(lines: readonly Line[]): (0 | 1 | 2 | 3)[] {
+  return lines
+    .filter(({ level }) => level === "fail")
+    .map(({ code }) => (code === null ? 1 : ERROR_CODES[code]));
+}

@@ -1,0 +1,71 @@
+/**
+ * What a drill could not use is written into the state of its cluster, so that every report and digest says it until
+ * a drill finds it good. A state that has nothing to tell, and had nothing, isn't written.
+ */
+import { isCertkeepError, type CertkeepError } from "../../error.ts";
+import type { UnreadableCopy } from "../../finding/unreadable.ts";
+import type { StateStore } from "../../ports/states.ts";
+import type { StateDocument } from "../../state/document.ts";
+import { changeState } from "../restore/source.ts";
+
+/** Copies of one cluster that are told one by one; the rest are counted. */
+const UNREADABLE_TOLD = 20;
+/** Characters of what was found wrong. */
+const DETAIL_MAX = 200;
+
+/** What one drill found in one cluster. */
+export interface ClusterDrill {
+  /** All versions that it looked at. */
+  readonly looked: ReadonlySet<string>;
+  readonly unreadable: readonly UnreadableCopy[];
+  /** Whether it looked at all that the cluster has; else what it didn't look at stays as it was told. */
+  readonly whole: boolean;
+}
+
+type DrillRecord = NonNullable<StateDocument["drill"]>;
+
+/** The record after a drill at `at` (RFC 3339), or `null` where there is nothing to write. */
+function nextRecord(
+  before: DrillRecord | undefined,
+  found: ClusterDrill,
+  at: string,
+): DrillRecord | null {
+  if (!found.whole && found.looked.size === 0) return null;
+  const kept = found.whole
+    ? []
+    : (before?.unreadable ?? []).filter(({ version }) => !found.looked.has(version));
+  const now = [...found.unreadable]
+    .toSorted((a, b) => (a.version < b.version ? -1 : 1))
+    .map((one) => ({ ...one, detail: one.detail.slice(0, DETAIL_MAX) }));
+  const all = [...kept, ...now];
+  const told = all.slice(0, UNREADABLE_TOLD);
+  const more = all.length - told.length + (found.whole ? 0 : (before?.more ?? 0));
+  const nothing = all.length === 0 && more === 0;
+  if (nothing && (before === undefined || (before.unreadable.length === 0 && before.more === 0)))
+    return null;
+  return { at, unreadable: told, more };
+}
+
+/** @returns states that could not be written */
+export async function recordDrill(
+  states: StateStore,
+  known: ReadonlyMap<string, StateDocument>,
+  found: ReadonlyMap<string, ClusterDrill>,
+  at: string,
+): Promise<CertkeepError[]> {
+  const problems: CertkeepError[] = [];
+  for (const [cluster, state] of known) {
+    const one = found.get(cluster) ?? null;
+    if (one === null || nextRecord(state.drill, one, at) === null) continue;
+    try {
+      await changeState(states, cluster, state.title, state.server, (now) => ({
+        ...now,
+        drill: nextRecord(now.drill, one, at) ?? { at, unreadable: [], more: 0 },
+      }));
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      problems.push(error);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,149 @@
+/**
+ * Importing a standby: a certificate of another origin (an enterprise's CA, self-signed), sealed and kept beside the
+ * copies of the real one as kind `standby`. A restore takes it only with `--standby`, and only for generic TLS.
+ */
+import type { BackupRecord } from "../../backup/record.ts";
+import { formatInstant } from "../../certificate/time.ts";
+import { CertkeepError } from "../../error.ts";
+import { reasonText } from "../../finding/words.ts";
+import type { JudgedPair } from "../../restoreplan/view.ts";
+import { TLS_FIELD_BASE } from "../../secret/allowlist.ts";
+import { TLS_TYPE } from "../../secret/shapes.ts";
+import type { StateDocument } from "../../state/document.ts";
+import { emptyState } from "../../state/document.ts";
+import type { AuditPorts } from "../audit/context.ts";
+import { keep, type Kept } from "../audit/keep.ts";
+import { noteCopy } from "../audit/settle.ts";
+import { judgeBytes } from "../restore/judge.ts";
+import { changeState } from "../restore/source.ts";
+import { loadState } from "../states.ts";
+
+export interface StandbyRequest {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly secret: string;
+  readonly certificate: Uint8Array;
+  readonly key: Uint8Array;
+  readonly recipients: readonly string[];
+}
+
+export interface ImportedStandby {
+  readonly kept: Kept;
+  readonly pair: JudgedPair;
+  /** What a person should know: other names than the real one's, a Secret that it can't help. */
+  readonly notes: readonly string[];
+}
+
+/** Reasons of the judge that a standby may have: it is of another origin. */
+const ORIGIN: ReadonlySet<string> = new Set(["unknown_issuer", "missing_intermediate"]);
+
+/** @throws CertkeepError usage for a pair that could never serve */
+export async function importStandby(
+  request: StandbyRequest,
+  ports: AuditPorts,
+): Promise<ImportedStandby> {
+  const where = "certkeep backups import";
+  const nowNs = ports.clock.nowNs();
+  const pair = await judgeBytes(request, null, ports.kit, nowNs);
+  if (pair.sha256 === null)
+    throw new CertkeepError("usage", {
+      where,
+      found: "a certificate that can't be read",
+      expected: "PEM: the certificate first, then its chain",
+    });
+  if (!pair.keyFits)
+    throw new CertkeepError("usage", {
+      where,
+      found: `a key that doesn't fit the certificate (${reasonText(pair.verdict.reasons)})`,
+      expected: "its private key, PEM, without a passphrase",
+    });
+  const wrong = pair.verdict.reasons.filter(
+    (reason) => !ORIGIN.has(reason) && reason !== "not_yet_valid",
+  );
+  if (wrong.length > 0)
+    throw new CertkeepError("usage", {
+      where,
+      found: `a certificate that can't serve: ${reasonText(wrong)}`,
+      expected: "one that is valid, or will be",
+    });
+  if (request.recipients.length === 0)
+    throw new CertkeepError("usage", {
+      where,
+      found: "no recipients to seal it for",
+      expected: "recipients: in certkeep.yaml",
+      todo: "certkeep init",
+    });
+  const loaded = await loadState(ports.states, request.cluster);
+  const state = loaded?.state ?? null;
+  const record = recordOf(request, pair, state);
+  const kept = await keep(record, {
+    ports,
+    recipients: request.recipients,
+    listed: new Set(),
+    copies: {},
+    takeQuota: () => true,
+  });
+  if (kept === null)
+    throw new CertkeepError("store_full", {
+      where: ports.backups.url,
+      found: "no room for one more copy",
+    });
+  const now = formatInstant(nowNs);
+  await changeState(ports.states, request.cluster, request.cluster, "", (stored) => {
+    const next: StateDocument = {
+      ...(stored ?? emptyState(request.cluster, request.cluster, "")),
+      copies: { ...stored.copies },
+    };
+    if (next.copies[kept.version] === undefined) noteCopy(next, record, kept, false, now);
+    return next;
+  });
+  return { kept, pair, notes: notesOf(request, pair, state) };
+}
+
+function recordOf(
+  request: StandbyRequest,
+  pair: JudgedPair,
+  state: StateDocument | null,
+): BackupRecord {
+  const instant = (ns: bigint | null): string | null => (ns === null ? null : formatInstant(ns));
+  return {
+    cluster: request.cluster,
+    clusterIdentity: state?.identity?.key ?? "unknown",
+    namespace: request.namespace,
+    secret: request.secret,
+    shape: "tls",
+    fieldBase: TLS_FIELD_BASE,
+    kind: "standby",
+    names: [...pair.names],
+    issuer: pair.issuer,
+    issuerName: "",
+    serial: pair.serial,
+    leafSha256: pair.sha256,
+    notBefore: instant(pair.notBeforeNs),
+    notAfter: instant(pair.notAfterNs),
+    issuedAt: null,
+    accountThumbprint: null,
+    type: TLS_TYPE,
+    labels: {},
+    annotations: {},
+    data: {
+      "tls.crt": Buffer.from(request.certificate).toString("base64"),
+      "tls.key": Buffer.from(request.key).toString("base64"),
+    },
+  };
+}
+
+function notesOf(request: StandbyRequest, pair: JudgedPair, state: StateDocument | null): string[] {
+  const place = `${request.namespace}/${request.secret}`;
+  const record = state?.secrets[place] ?? state?.lost[place]?.record ?? null;
+  if (record === null) return [`no audit has seen Secret ${place} so far`];
+  if (record.shape !== "tls")
+    return [
+      `Secret ${place} is Tailscale's: it would discard a certificate of another origin and ask for a new one at each access. What helps: another host name, or staging for the time`,
+    ];
+  const names = Object.values(record.certificates)[0]?.names ?? [];
+  const missing = names.filter((name) => !pair.names.includes(name));
+  return missing.length === 0
+    ? []
+    : [`it isn't for ${missing.join(", ")}, which the real one is for`];
+}

@@ -1,0 +1,103 @@
+/** An explanation as one JSON document, `certkeep.explain/v1`. Pure. */
+import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
+import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
+import type { Diagnosis } from "../../diagnosis/cause.ts";
+import type { Explanation } from "../explain.ts";
+
+export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
+
+function diagnosisData({
+  cluster,
+  kind,
+  issuer,
+  key,
+  verdict,
+  needlessMs,
+  causes,
+  missing,
+}: Diagnosis): object {
+  return {
+    cluster,
+    kind,
+    issuer,
+    key,
+    verdict,
+    needless: needlessMs.map(formatMs),
+    causes: causes.map(({ code, confidence, because, evidence, measures, overMs }) => ({
+      code,
+      confidence,
+      because,
+      over: formatMsOrNull(overMs),
+      evidence: evidence.map(({ source, where, text, atMs }) => ({
+        source,
+        where,
+        text,
+        at: formatMs(atMs),
+      })),
+      measures,
+    })),
+    missing: missing.map(({ source, code, text, sinceMs, measure }) => ({
+      source,
+      code,
+      text,
+      since: formatMsOrNull(sinceMs),
+      measure,
+    })),
+  };
+}
+
+export function explainDocument(explanation: Explanation): object {
+  const { across } = explanation;
+  return {
+    name: explanation.name,
+    kind: explanation.kind,
+    at: formatMs(explanation.atMs),
+    places: explanation.places.map(({ advice, ...place }) => ({
+      ...place,
+      advice: advice === null ? null : adviceData(advice),
+    })),
+    issuances: explanation.accounts.map(
+      ({ kind, issuer, key, budget, domains, timeline, plan }) => ({
+        kind,
+        issuer,
+        key,
+        budget: budget === null ? null : budgetData(across, budget),
+        domains: domains.map((domain) => budgetData(across, domain)),
+        timeline: timeline.map(({ issuance, effect, leaves }) => ({
+          ...issuanceData(issuance),
+          effect: effect ?? null,
+          leaves: leaves ?? null,
+        })),
+        plan:
+          plan === null
+            ? null
+            : { earliest: plan.earliestMs.map(formatMs), sure: plan.sureMs?.map(formatMs) ?? null },
+      }),
+    ),
+    clusters: explanation.clusters.map(({ state, tally }) => ({
+      cluster: state.cluster,
+      title: state.title,
+      server: state.server,
+      identity: state.identity,
+      audit: state.audit,
+      counts: tally,
+    })),
+    findings: explanation.findings,
+    diagnoses: explanation.diagnoses.map(diagnosisData),
+    looks: explanation.looks.map(
+      ({ cluster, source, scope, code, unread, askedMs, wholeMs, sinceMs }) => ({
+        cluster,
+        source,
+        scope,
+        code,
+        unread,
+        askedAt: formatMs(askedMs),
+        wholeAt: formatMsOrNull(wholeMs),
+        since: formatMsOrNull(sinceMs),
+      }),
+    ),
+    ignored: explanation.ignored,
+    ...lackData(across),
+    problems: explanation.problems.map(({ code, message }) => ({ code, message })),
+  };
+}

@@ -1,0 +1,261 @@
+/**
+ * Restoring certificates to a cluster: choose, open, look, plan; and with leave to write, carry the plan out, read
+ * back, and say what became of each.
+ *
+ * Invariants: nothing is written before the plan is whole; a valid certificate is never replaced by one that isn't
+ * better; what is replaced is sealed and recorded first; a run that ends anywhere can be run again, which does what
+ * is left and repeats nothing.
+ */
+import pLimit from "p-limit";
+import { CertkeepError, isCertkeepError } from "../error.ts";
+import type { RestorePlan } from "../restoreplan/item.ts";
+import { planRestore } from "../restoreplan/plan.ts";
+import type { PlanOptions } from "../restoreplan/decide.ts";
+import { REBUILT_WARNING } from "../restoreplan/successor.ts";
+import type { Wanted } from "../restoreplan/view.ts";
+import type { ClusterIdentity } from "../state/identity.ts";
+import type {
+  RestoredItem,
+  RestorePorts,
+  RestoreReport,
+  RestoreRequest,
+  RestoreTarget,
+} from "./restore/context.ts";
+import { follow } from "./restore/follow.ts";
+import { choose, lookAtCluster, openChoices } from "./restore/gather.ts";
+import { withLease } from "./restore/lease.ts";
+import type { LiveCluster } from "./restore/live.ts";
+import { createReplacedKeeper } from "./restore/replaced.ts";
+import { createRevocationAsker } from "./restore/revoked.ts";
+import { findSource, type Source } from "./restore/source.ts";
+import { restoreSecret, settled, type WriteContext } from "./restore/write.ts";
+
+const WRITES_AT_ONCE = 16;
+/** Shapes whose owner is a machine of a tailnet, which may get another name when it is made anew. */
+const MACHINES: ReadonlySet<string> = new Set(["operator", "standalone", "sidecar"]);
+
+/** @throws CertkeepError for names that nothing has, another cluster than the recorded one, a lease that somebody holds */
+export async function runRestore(
+  target: RestoreTarget,
+  request: RestoreRequest,
+  ports: RestorePorts,
+): Promise<RestoreReport> {
+  checkRequest(request);
+  const identity: ClusterIdentity = await target.reader.identity();
+  const source = await findSource(target, request, ports.states, ports.clock.nowNs(), identity);
+  const restore = (): Promise<RestoreRun> => restoreFrom(source, target, request, ports);
+  // The lease comes before the look at the cluster: who had to wait for another restore plans from what that left.
+  // Following may last for hours, one conditional write at a time: it holds nobody up.
+  const run = await (request.mode === "apply"
+    ? withLease(source.target, ports, ports.progress.note, restore)
+    : restore());
+  await run.follow();
+  return run.report();
+}
+
+async function restoreFrom(
+  source: Source,
+  target: RestoreTarget,
+  request: RestoreRequest,
+  ports: RestorePorts,
+): Promise<RestoreRun> {
+  const chosen = await choose(source, request, ports);
+  if (
+    request.as !== null &&
+    chosen.choices.filter(({ kind }) => kind !== "account-key").length > 1
+  ) {
+    throw new CertkeepError("usage", {
+      where: "--as",
+      found: `${chosen.choices.length} certificates`,
+      expected: "one, since they can't all go to one place",
+    });
+  }
+  const wanted = await openChoices(chosen, source, request, ports, createRevocationAsker(ports));
+  const live = await lookAtCluster(wanted, source, target, request, ports);
+  const options: PlanOptions = {
+    nowNs: ports.clock.nowNs(),
+    as: request.as,
+    force: request.force,
+    unrecorded: request.unrecorded,
+    standby: request.standby,
+    replace: request.replace,
+    createNamespace: request.createNamespace,
+  };
+  const machines = wanted.some(({ copies }) => copies.some(({ shape }) => MACHINES.has(shape)));
+  const warnings = [
+    ...(source.rebuilt && machines ? [REBUILT_WARNING] : []),
+    ...source.notes,
+    ...emptyNotes(wanted, source, request),
+  ];
+  const plan = planRestore(wanted, live, options, warnings);
+  const run = new RestoreRun(target, request, ports, { source, wanted, live, options, plan });
+  if (request.mode !== "plan") await run.carryOut();
+  return run;
+}
+
+function checkRequest(request: RestoreRequest): void {
+  if (
+    request.names.length === 0 &&
+    !request.all &&
+    request.namespace === null &&
+    request.version === null &&
+    request.asOfNs === null
+  ) {
+    throw new CertkeepError("usage", {
+      where: "certkeep restore",
+      found: "nothing to restore",
+      expected: "names of certificates or Secrets, --namespace, or --all",
+    });
+  }
+}
+
+function emptyNotes(wanted: readonly Wanted[], source: Source, request: RestoreRequest): string[] {
+  if (wanted.length > 0) return [];
+  const known = Object.keys(source.state.copies).length;
+  if (source.state.audit === null && known === 0)
+    return [
+      `no audit of ${source.target} is recorded here, so nothing is known that could be restored${request.unrecorded ? "" : " (--unrecorded looks at copies that no audit recorded)"}`,
+    ];
+  return ["nothing fits"];
+}
+
+interface Gathered {
+  readonly source: Source;
+  readonly wanted: readonly Wanted[];
+  readonly live: LiveCluster;
+  readonly options: PlanOptions;
+  readonly plan: RestorePlan;
+}
+
+class RestoreRun {
+  readonly #target: RestoreTarget;
+  readonly #request: RestoreRequest;
+  readonly #ports: RestorePorts;
+  readonly #gathered: Gathered;
+  readonly #results = new Map<number, RestoredItem>();
+  readonly #events: string[] = [];
+  #interrupted = false;
+  #pinned = false;
+
+  constructor(
+    target: RestoreTarget,
+    request: RestoreRequest,
+    ports: RestorePorts,
+    gathered: Gathered,
+  ) {
+    this.#target = target;
+    this.#request = request;
+    this.#ports = ports;
+    this.#gathered = gathered;
+  }
+
+  #stopped(): boolean {
+    return this.#ports.signal?.aborted === true;
+  }
+
+  #context(): WriteContext {
+    const { source, wanted, live, options } = this.#gathered;
+    const { writer } = this.#target;
+    const rehearse = this.#request.mode === "rehearse";
+    const made = new Map<string, Promise<void>>();
+    const makeNamespace = (name: string): Promise<void> => {
+      const known =
+        made.get(name) ??
+        writer.createNamespace(name, { dryRun: rehearse }).then(() => live.namespaceMade(name));
+      made.set(name, known);
+      return known;
+    };
+    return {
+      writer,
+      live,
+      wanted,
+      options,
+      source,
+      keeper: createReplacedKeeper(source, this.#target, this.#ports),
+      ports: this.#ports,
+      rehearse,
+      makeNamespace,
+    };
+  }
+
+  async carryOut(): Promise<void> {
+    const { source, plan } = this.#gathered;
+    const { progress } = this.#ports;
+    if (this.#request.mode === "apply" && source.pin !== null) {
+      await source.pin();
+      this.#pinned = true;
+    }
+    const context = this.#context();
+    const limit = pLimit(WRITES_AT_ONCE);
+    let done = 0;
+    await Promise.all(
+      plan.writes.map((write) =>
+        limit(async () => {
+          if (this.#stopped()) {
+            this.#interrupted = true;
+            return;
+          }
+          for (const [index, item] of await restoreSecret(plan, write, context))
+            this.#results.set(index, item);
+          progress.step("restoring", (done += 1), plan.writes.length);
+        }),
+      ),
+    );
+  }
+
+  /** Waits for what owners still make, if that was asked for. */
+  async follow(): Promise<void> {
+    const { plan } = this.#gathered;
+    const waiting = plan.items.flatMap((item, index) =>
+      item.rule === "later" && item.version !== null ? [index] : [],
+    );
+    const { followMs } = this.#request;
+    if (followMs === null || waiting.length === 0 || this.#request.mode !== "apply") return;
+    if (this.#stopped()) {
+      this.#interrupted = true;
+      return;
+    }
+    this.#ports.progress.note(
+      `Waiting for ${waiting.length} that their owners still make, for ${Math.round(followMs / 60_000)} minutes at most.`,
+    );
+    try {
+      await follow(waiting, this.#results, {
+        target: this.#target,
+        write: this.#context(),
+        followMs,
+        event: (message) => this.#event(message),
+      });
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      this.#event(`following ended: ${error.message}`);
+    }
+    if (this.#stopped()) this.#interrupted = true;
+  }
+
+  #event(message: string): void {
+    this.#events.push(message);
+    this.#ports.progress.note(message);
+  }
+
+  report(): RestoreReport {
+    const { source, plan } = this.#gathered;
+    const planned = this.#request.mode === "plan";
+    return {
+      cluster: source.target,
+      title: this.#target.title,
+      server: this.#target.server,
+      mode: this.#request.mode,
+      warnings: plan.warnings,
+      items: plan.items.map(
+        (item, index) =>
+          this.#results.get(index) ??
+          (planned && item.rule === "restore"
+            ? { item, outcome: "planned", message: null, code: null }
+            : settled(item)),
+      ),
+      events: this.#events,
+      interrupted: this.#interrupted,
+      pinned: this.#pinned,
+    };
+  }
+}

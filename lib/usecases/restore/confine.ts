@@ -1,0 +1,27 @@
+/** Before the deployed function restores: whether it may, by what is recorded and not by what a registration says. */
+import { CertkeepError } from "../../error.ts";
+import type { RestorePair } from "../../config/config.ts";
+import type { StateStore } from "../../ports/states.ts";
+import { objectionTo } from "../../restoreplan/destination.ts";
+import type { ClusterIdentity } from "../../state/identity.ts";
+import { loadState } from "../states.ts";
+
+/** @throws CertkeepError usage */
+export async function confine(
+  asked: { readonly cluster: string; readonly from: string | null; readonly seen: ClusterIdentity },
+  pairs: readonly RestorePair[],
+  states: StateStore,
+): Promise<void> {
+  const loaded = await loadState(states, asked.cluster);
+  const objection = objectionTo({ ...asked, pairs, state: loaded?.state ?? null });
+  if (objection !== null)
+    throw new CertkeepError("usage", { where: `cluster ${asked.cluster}`, ...objection });
+  // By its name alone: a title is what a registration makes it.
+  if (asked.from !== null && (await loadState(states, asked.from)) === null) {
+    throw new CertkeepError("usage", {
+      where: `fromCluster ${asked.from}`,
+      found: "no state under this name",
+      expected: "a cluster that was audited",
+    });
+  }
+}

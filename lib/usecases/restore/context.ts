@@ -1,0 +1,72 @@
+/** What a restore is given, and what it gives back. */
+import type { PlanCode } from "../../restoreplan/code.ts";
+import type { PlanItem } from "../../restoreplan/item.ts";
+import type { Opener } from "../../ports/sealing.ts";
+import type { RevocationSource } from "../../ports/revocation.ts";
+import type { Timer } from "../../ports/timer.ts";
+import type { ClusterWriter } from "../../ports/writer.ts";
+import type { AuditPorts, AuditTarget } from "../audit/context.ts";
+
+export interface RestoreTarget extends AuditTarget {
+  readonly writer: ClusterWriter;
+}
+
+export interface RestorePorts extends Omit<AuditPorts, "dryRun"> {
+  readonly opener: Opener;
+  readonly timer: Timer;
+  /** `null`: revocation isn't asked for. */
+  readonly revocation: RevocationSource | null;
+  /** A name for this run among those that may hold the lease: random, told to nobody else. */
+  readonly holder: string;
+  /** Copies alone that came from the cluster of the state, or from one that it succeeded. Absent: an identity's owner decides. */
+  readonly confined?: boolean;
+}
+
+export interface RestoreRequest {
+  /** Domains, Secrets, `namespace/secret`, patterns. */
+  readonly names: readonly string[];
+  readonly namespace: string | null;
+  readonly all: boolean;
+  readonly asOfNs: bigint | null;
+  readonly version: string | null;
+  readonly as: { readonly namespace: string; readonly name: string } | null;
+  readonly rebuilt: boolean;
+  readonly fromCluster: string | null;
+  readonly unrecorded: boolean;
+  readonly standby: boolean;
+  readonly force: ReadonlySet<PlanCode>;
+  readonly replace: boolean;
+  readonly createNamespace: boolean;
+  /** `plan` shows; `apply` writes; `rehearse` asks the server whether it would (its dry run). */
+  readonly mode: "plan" | "apply" | "rehearse";
+  /** How long to wait for what its owner still makes; `null`: not at all. */
+  readonly followMs: number | null;
+}
+
+export type Outcome = "planned" | "done" | "kept" | "refused" | "later" | "failed" | "not_tried";
+
+export interface RestoredItem {
+  readonly item: PlanItem;
+  readonly outcome: Outcome;
+  /** What went wrong, or what is worth knowing of how it went; `null` for nothing. */
+  readonly message: string | null;
+  /** Code of an error, where it failed. */
+  readonly code: string | null;
+}
+
+export interface RestoreReport {
+  readonly cluster: string;
+  readonly title: string;
+  readonly server: string;
+  readonly mode: RestoreRequest["mode"];
+  /** Lines that come before everything else. */
+  readonly warnings: readonly string[];
+  /** Facts alone: the plan's writes, which hold key bytes, end with the run. */
+  readonly items: readonly RestoredItem[];
+  /** What happened beside the items, in the order in which it did. */
+  readonly events: readonly string[];
+  /** Ended before everything was tried. */
+  readonly interrupted: boolean;
+  /** Another cluster than the recorded one was taken for its successor in this run. */
+  readonly pinned: boolean;
+}

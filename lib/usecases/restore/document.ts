@@ -1,0 +1,29 @@
+/** A restore as one JSON document, `certkeep.restore/v1`. Names of fields and facts, no value. Pure. */
+import type { RestoreReport } from "./context.ts";
+
+export const RESTORE_SCHEMA = "certkeep.restore/v1";
+
+export function restoreDocument(report: RestoreReport): object {
+  const counts: Record<string, number> = {};
+  for (const { outcome } of report.items) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return {
+    cluster: report.cluster,
+    title: report.title,
+    server: report.server,
+    mode: report.mode,
+    interrupted: report.interrupted,
+    pinned: report.pinned,
+    warnings: report.warnings,
+    events: report.events,
+    counts,
+    saved: report.items.filter(
+      ({ item, outcome }) => item.saved === 1 && (outcome === "done" || outcome === "planned"),
+    ).length,
+    items: report.items.map(({ item, outcome, message, code }) => ({
+      ...item,
+      outcome,
+      message,
+      error: code,
+    })),
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * Waiting for Secrets that their owners still make, and filling each before its pod first reads it: a watch by the
+ * operator's labels, or, where watching isn't granted, a listing several times a second. The copies are open by
+ * then: from event to patch there is one request.
+ */
+import { isCertkeepError } from "../../error.ts";
+import { planRestore } from "../../restoreplan/plan.ts";
+import type { Wanted } from "../../restoreplan/view.ts";
+import { secretKey, type Secret } from "../../secret/secret.ts";
+import type { RestoredItem, RestoreTarget } from "./context.ts";
+import { MANAGED_SELECTOR } from "./live.ts";
+import { restoreSecret, settled, type WriteContext } from "./write.ts";
+
+/** Between two listings where there is no watch. */
+const POLL_MS = 250;
+/** Before a watch that ended is begun again. */
+const AGAIN_MS = 200;
+
+export interface FollowContext {
+  readonly target: RestoreTarget;
+  readonly write: WriteContext;
+  readonly followMs: number;
+  readonly event: (message: string) => void;
+}
+
+/** @returns what became of the items at `waiting`, by their index */
+export async function follow(
+  waiting: readonly number[],
+  results: Map<number, RestoredItem>,
+  { target, write, followMs, event }: FollowContext,
+): Promise<void> {
+  const open = new Set(waiting);
+  const { ports, wanted } = write;
+  const over = new AbortController();
+  const stop = (): void => over.abort();
+  ports.signal?.addEventListener("abort", stop, { once: true });
+  if (ports.signal?.aborted === true) over.abort();
+  const timer = ports.timer.sleep(followMs, over.signal).then(stop);
+  const namespaces = new Set(waiting.map((index) => wanted[index]?.namespace ?? ""));
+  // One after the other: two events of a Secret never race each other.
+  let last: Promise<void> = Promise.resolve();
+  const seen = new Map<string, string>();
+  const take = (secret: Secret): void => {
+    const key = secretKey(secret);
+    if (seen.get(key) === secret.resourceVersion) return;
+    seen.set(key, secret.resourceVersion);
+    last = last.then(() => fill(secret)).catch(stop);
+  };
+  const failures: unknown[] = [];
+  const fill = async (secret: Secret): Promise<void> => {
+    try {
+      await write.live.take(secret);
+      const indexes = [...open].filter((index) => wanted[index]?.namespace === secret.namespace);
+      const plan = planRestore(
+        indexes.map((index) => wanted[index] as Wanted),
+        write.live,
+        write.options,
+      );
+      for (const one of plan.writes.filter(
+        ({ namespace, name }) => namespace === secret.namespace && name === secret.name,
+      )) {
+        const own = one.items.map((at) => indexes[at] ?? -1);
+        const outcome = await restoreSecret(
+          { ...plan, items: sparse(indexes, plan.items) },
+          { ...one, items: own },
+          write,
+        );
+        for (const [index, item] of outcome) {
+          results.set(index, item);
+          if (item.outcome === "done" || item.outcome === "kept") open.delete(index);
+          if (item.outcome === "done")
+            event(`Secret ${one.namespace}/${one.name}: ${item.item.title} restored`);
+        }
+      }
+      for (const [at, item] of plan.items.entries()) {
+        const index = indexes[at] ?? -1;
+        if (!open.has(index) || item.rule === "later" || item.rule === "restore") continue;
+        results.set(index, settled(item));
+        if (item.rule === "keep") open.delete(index);
+      }
+      if (open.size === 0) over.abort();
+    } catch (error) {
+      failures.push(error);
+      throw error;
+    }
+  };
+  await Promise.all(
+    [...namespaces].map((namespace) =>
+      watchNamespace(namespace, take, over.signal, { target, write, followMs, event }),
+    ),
+  );
+  await last;
+  over.abort();
+  await timer;
+  ports.signal?.removeEventListener("abort", stop);
+  if (failures.length > 0) throw failures[0];
+}
+
+function sparse<T>(indexes: readonly number[], items: readonly T[]): T[] {
+  const all: T[] = [];
+  for (const [at, index] of indexes.entries()) all[index] = items[at] as T;
+  return all;
+}
+
+async function watchNamespace(
+  namespace: string,
+  take: (secret: Secret) => void,
+  signal: AbortSignal,
+  { target, write, event }: FollowContext,
+): Promise<void> {
+  const scope = { namespace, labelSelector: MANAGED_SELECTOR };
+  let told = false;
+  while (!signal.aborted) {
+    try {
+      for await (const change of target.writer.watchSecrets(scope, signal))
+        if (change.type === "present") take(change.secret);
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      if (error.code === "cluster_forbidden")
+        return pollNamespace(namespace, take, signal, { target, write, event });
+      if (!told)
+        event(`the watch of namespace ${namespace} was lost and is begun again: ${error.message}`);
+      told = true;
+    }
+    await write.ports.timer.sleep(AGAIN_MS, signal);
+  }
+}
+
+async function pollNamespace(
+  namespace: string,
+  take: (secret: Secret) => void,
+  signal: AbortSignal,
+  { target, write, event }: Pick<FollowContext, "target" | "write" | "event">,
+): Promise<void> {
+  event(
+    `watching Secrets in namespace ${namespace} isn't granted: they are listed ${1000 / POLL_MS} times a second instead. The verb watch would be quicker and cheaper`,
+  );
+  let told = false;
+  while (!signal.aborted) {
+    try {
+      for await (const page of target.reader.listSecrets({
+        namespace,
+        labelSelector: MANAGED_SELECTOR,
+      }))
+        for (const secret of page) take(secret);
+      told = false;
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      if (error.code === "cluster_forbidden") throw error;
+      if (!told)
+        event(`a listing of namespace ${namespace} failed and is tried again: ${error.message}`);
+      told = true;
+    }
+    await write.ports.timer.sleep(POLL_MS, signal);
+  }
+}

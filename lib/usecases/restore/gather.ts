@@ -1,0 +1,225 @@
+/** From names to what planning needs: copies chosen and opened, the cluster looked at. */
+import pLimit from "p-limit";
+import { copyKey, clusterPrefix, parseCopyKey } from "../../backup/keys.ts";
+import { parseDocument } from "../../backup/document.ts";
+import { CertkeepError } from "../../error.ts";
+import { copyObjections } from "../../restoreplan/copyrule.ts";
+import { cameFrom } from "../../restoreplan/destination.ts";
+import {
+  selectCopies,
+  type Choice,
+  type KnownCopy,
+  type Selected,
+} from "../../restoreplan/select.ts";
+import type { OpenedCopy, UnusableCopy, Wanted } from "../../restoreplan/view.ts";
+import { isShape } from "../../secret/shapes.ts";
+import type { StateDocument } from "../../state/document.ts";
+import type { RestorePorts, RestoreRequest, RestoreTarget } from "./context.ts";
+import { LiveCluster } from "./live.ts";
+import { openCopy, type AskRevocation } from "./open.ts";
+import type { Source } from "./source.ts";
+
+const OPENS_AT_ONCE = 8;
+/** Copies of one certificate that are opened at most to find a good one. */
+const TRIES = 6;
+
+/** Copies in the store that the state doesn't know, by their own headers. */
+async function unrecordedCopies(
+  source: Source,
+  ports: RestorePorts,
+): Promise<Record<string, KnownCopy>> {
+  const found: Record<string, KnownCopy> = {};
+  const limit = pLimit(OPENS_AT_ONCE);
+  for (const cluster of source.clusters) {
+    const keys: string[] = [];
+    for await (const { key } of ports.backups.list(clusterPrefix(cluster))) keys.push(key);
+    await Promise.all(
+      keys.map((key) =>
+        limit(async () => {
+          const place = parseCopyKey(key);
+          if (place === null || source.state.copies[place.version] !== undefined) return;
+          const bytes = await ports.backups.read(key);
+          const parsed = bytes === null ? null : parseDocument(new TextDecoder().decode(bytes));
+          if (parsed === null || !parsed.ok) return;
+          const { header } = parsed.document;
+          const seen = header.issuedAt ?? header.notBefore ?? "1970-01-01T00:00:00Z";
+          found[place.version] = {
+            namespace: place.namespace,
+            secret: place.secret,
+            shape: header.shape,
+            fieldBase: header.fieldBase,
+            kind: header.kind,
+            names: [...header.names],
+            issuer: header.issuer,
+            serial: header.serial,
+            sha256: header.leafSha256,
+            notBefore: header.notBefore,
+            notAfter: header.notAfter,
+            issuedAt: header.issuedAt,
+            account: header.accountThumbprint,
+            digest: header.digest,
+            key,
+            recordedAt: seen,
+            seenValid: false,
+            liveFrom: seen,
+            liveUntil: seen,
+            recorded: false,
+          };
+        }),
+      ),
+    );
+  }
+  return found;
+}
+
+export interface Chosen {
+  readonly choices: readonly Choice[];
+  readonly copies: Readonly<Record<string, KnownCopy>>;
+}
+
+/** Which certificates are meant. @throws CertkeepError usage for names that nothing has, with what was probably meant */
+export async function choose(
+  source: Source,
+  request: RestoreRequest,
+  ports: RestorePorts,
+): Promise<Chosen> {
+  const recorded: Record<string, KnownCopy> = Object.fromEntries(
+    Object.entries(source.state.copies).map(([version, copy]) => [
+      version,
+      { ...copy, recorded: true } as KnownCopy,
+    ]),
+  );
+  const select = (copies: Readonly<Record<string, KnownCopy>>): Selected =>
+    selectCopies(source.state, copies, { ...request, standby: request.standby });
+  let copies = recorded;
+  let selected = select(copies);
+  if (request.unrecorded || selected.unknown.length > 0) {
+    copies = { ...(await unrecordedCopies(source, ports)), ...recorded };
+    selected = select(copies);
+  }
+  if (selected.ambiguous.length > 0) {
+    throw new CertkeepError("usage", {
+      where: `--version ${request.version ?? ""}`,
+      found: `the beginning of ${selected.ambiguous.length} versions`,
+      expected: `one of: ${selected.ambiguous
+        .slice(0, 5)
+        .map((version) => version.slice(0, 16))
+        .join(", ")}`,
+    });
+  }
+  if (selected.unknown.length > 0) {
+    const lines = selected.unknown.map(({ name, suggestion }) =>
+      suggestion === null ? name : `${name} (did you mean ${suggestion}?)`,
+    );
+    throw new CertkeepError("usage", {
+      where: `cluster ${source.target}`,
+      found: `nothing known of ${lines.join(", ")}`,
+      expected: "a domain, a Secret, NAMESPACE/SECRET, or a pattern of what an audit saw",
+      todo: "certkeep backups    lists what there is",
+    });
+  }
+  return { choices: selected.choices, copies };
+}
+
+/** Opens copies until one is good for each choice. */
+export async function openChoices(
+  chosen: Chosen,
+  source: Source,
+  request: RestoreRequest,
+  ports: RestorePorts,
+  ask: AskRevocation,
+): Promise<readonly Wanted[]> {
+  const limit = pLimit(OPENS_AT_ONCE);
+  const nowNs = ports.clock.nowNs();
+  let done = 0;
+  const cluster = source.clusters[0] ?? source.target;
+  return Promise.all(
+    chosen.choices.map((choice) =>
+      limit(async (): Promise<Wanted> => {
+        const copies: OpenedCopy[] = [];
+        const unusable: UnusableCopy[] = [];
+        for (const version of choice.versions.slice(0, TRIES)) {
+          const known = chosen.copies[version];
+          if (known === undefined) continue;
+          const key =
+            known.key === ""
+              ? copyKey({ cluster, namespace: choice.namespace, secret: choice.secret }, version)
+              : known.key;
+          const opened = await openCopy(version, key, known, ports, nowNs, ask);
+          if (!opened.ok) {
+            unusable.push(opened.unusable);
+            continue;
+          }
+          if (ports.confined === true && !cameFrom(opened.header.clusterIdentity, source.state)) {
+            unusable.push({
+              version,
+              code: "copy_of_another",
+              detail: `it came from ${opened.header.clusterIdentity}`,
+            });
+            continue;
+          }
+          copies.push(opened.copy);
+          // What speaks against a copy may not speak against an older one.
+          if (
+            copyObjections(
+              opened.copy,
+              { ...choice, copies: [], unusable: [] },
+              { ...request, nowNs },
+            ).length === 0
+          )
+            break;
+        }
+        ports.progress.step("opening copies", (done += 1), chosen.choices.length);
+        return { ...choice, copies, unusable };
+      }),
+    ),
+  );
+}
+
+/** Account of each leaf that was seen issued under one. */
+function accountsOfLeaves(state: StateDocument): Readonly<Record<string, string>> {
+  const accounts: Record<string, string> = {};
+  for (const { sha256, account } of Object.values(state.copies))
+    if (sha256 !== null && account !== null) accounts[sha256] = account;
+  for (const record of Object.values(state.secrets))
+    for (const { sha256, account } of Object.values(record.certificates))
+      if (account !== null) accounts[sha256] ??= account;
+  return accounts;
+}
+
+/** Looks at every place that a copy may go to. */
+export async function lookAtCluster(
+  wanted: readonly Wanted[],
+  source: Source,
+  target: RestoreTarget,
+  request: RestoreRequest,
+  ports: RestorePorts,
+): Promise<LiveCluster> {
+  const { operatorNamespace, operatorSecret } = target.settings;
+  const live = new LiveCluster(target.reader, {
+    kit: ports.kit,
+    nowNs: ports.clock.nowNs(),
+    operatorNamespace,
+    operatorSecret,
+    accountOfLeaf: accountsOfLeaves(source.state),
+  });
+  for (const one of wanted) {
+    const shape = one.copies[0]?.shape ?? recordedShape(source.state, one) ?? "tls";
+    live.interest(
+      { namespace: one.namespace, name: one.secret },
+      { shape, fieldBase: one.fieldBase },
+    );
+    if (request.as !== null) live.interest(request.as, { shape, fieldBase: one.fieldBase });
+  }
+  await live.read((done, total) => ports.progress.step(`looking at ${target.title}`, done, total));
+  await live.readObjects(wanted.flatMap(({ copies }) => copies.slice(0, 1)));
+  return live;
+}
+
+function recordedShape(state: StateDocument, { namespace, secret }: Wanted) {
+  const shape =
+    state.secrets[`${namespace}/${secret}`]?.shape ??
+    state.lost[`${namespace}/${secret}`]?.record.shape ??
+    null;
+  return shape !== null && isShape(shape) ? shape : null;
+}

@@ -1,0 +1,338 @@
+/**
+ * What lies in the cluster now, as planning looks at it: read once, refreshed place by place where a plan is made
+ * anew. Of each Secret the allowlisted fields alone are kept, and the name of the machine that uses it.
+ */
+import pLimit from "p-limit";
+import { isCertkeepError } from "../../error.ts";
+import type { ClusterReader } from "../../ports/cluster.ts";
+import type {
+  Live,
+  LiveSecret,
+  LiveViews,
+  JudgedPair,
+  OpenedCopy,
+} from "../../restoreplan/view.ts";
+import { certificateName } from "../../restoreplan/certmanager.ts";
+import { sameParent } from "../../restoreplan/shape/standalone.ts";
+import { accountThumbprint } from "../../secret/account.ts";
+import { accountFieldBase, allowedFields } from "../../secret/allowlist.ts";
+import { decodeBase64 } from "../../secret/base64.ts";
+import { extract } from "../../secret/extract.ts";
+import { secretKey, type Secret } from "../../secret/secret.ts";
+import { LABEL, type Shape } from "../../secret/shapes.ts";
+import type { ParentRef } from "../../state/document.ts";
+import type { JudgeKit } from "../audit/context.ts";
+import { domainOf, judgeBytes, pairBytes } from "./judge.ts";
+
+const READS_AT_ONCE = 16;
+/** From so many places in a namespace on, one listing of names tells which of them are gone. */
+const LIST_FROM = 20;
+/** Parents that are asked for at most; of further ones it is said that they aren't known. */
+const OBJECTS_ASKED = 50;
+
+/** Secrets that an operator makes for its proxies under random names. */
+export const MANAGED_SELECTOR = `${LABEL.managed}=true,${LABEL.secretType}!=certs,${LABEL.secretType}!=config`;
+
+/** What may be looked at in a Secret: the shape and field bases of what could go there. */
+export interface Interest {
+  readonly shape: Shape;
+  readonly fieldBase: string;
+}
+
+export interface Place {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+interface LiveContext {
+  readonly kit: JudgeKit;
+  readonly nowNs: bigint;
+  readonly operatorNamespace: string;
+  readonly operatorSecret: string;
+  readonly accountOfLeaf: Readonly<Record<string, string>>;
+}
+
+function textOf(secret: Secret, field: string): string | null {
+  const bytes = decodeBase64(Object.hasOwn(secret.data, field) ? (secret.data[field] ?? "") : "");
+  return bytes === null || bytes.length === 0 ? null : Buffer.from(bytes).toString("utf8");
+}
+
+/** `Hostname` of the newest `cap-N.hujson`: read for that alone. */
+function hostNameOf(secret: Secret): string | null {
+  const newest = secret.dataKeys
+    .map((field) => ({ field, version: Number(/^cap-(\d{1,6})\.hujson$/.exec(field)?.[1] ?? -1) }))
+    .filter(({ version }) => version >= 0)
+    .toSorted((a, b) => b.version - a.version)[0];
+  const text = newest === undefined ? null : textOf(secret, newest.field);
+  return text === null ? null : (/"Hostname"\s*:\s*"([A-Za-z0-9-]{1,63})"/.exec(text)?.[1] ?? null);
+}
+
+async function liveSecretOf(
+  secret: Secret,
+  interests: readonly Interest[],
+  context: LiveContext,
+): Promise<LiveSecret> {
+  const extraction = extract(secret, {
+    operatorNamespace: context.operatorNamespace,
+    operatorNames: [context.operatorSecret],
+    named: new Set(),
+  });
+  const all = [
+    ...interests,
+    ...(extraction.shape === null
+      ? []
+      : extraction.pairs.map(({ fieldBase }) => ({ shape: extraction.shape as Shape, fieldBase }))),
+  ];
+  const data: Record<string, string> = {};
+  const pairs: Record<string, JudgedPair> = {};
+  const accounts: Record<string, string | null> = {};
+  for (const { shape, fieldBase } of all) {
+    for (const field of allowedFields(shape, fieldBase, "replaced")) {
+      const value = Object.hasOwn(secret.data, field) ? secret.data[field] : undefined;
+      if (value === undefined || value === "") continue;
+      data[field] = value;
+      if (accountFieldBase(shape, field) === null) continue;
+      const pem = decodeBase64(value);
+      accounts[field] = pem === null ? null : accountThumbprint(pem);
+    }
+    if (Object.hasOwn(pairs, fieldBase)) continue;
+    const bytes = pairBytes(shape, fieldBase, data);
+    if (bytes !== null)
+      pairs[fieldBase] = await judgeBytes(
+        bytes,
+        domainOf(shape, secret.name, fieldBase),
+        context.kit,
+        context.nowNs,
+      );
+  }
+  return {
+    namespace: secret.namespace,
+    name: secret.name,
+    uid: secret.uid,
+    resourceVersion: secret.resourceVersion,
+    type: secret.type,
+    immutable: secret.immutable,
+    deleting: secret.deletedAt !== null,
+    labels: secret.labels,
+    annotations: secret.annotations,
+    fields: [...secret.dataKeys].toSorted(),
+    data,
+    pairs,
+    accounts,
+    deviceName: textOf(secret, "device_fqdn")?.replace(/\.$/, "") ?? null,
+    hostName: hostNameOf(secret),
+    accountOfLeaf: context.accountOfLeaf,
+  };
+}
+
+/** Everything that was read so far; also the view for planning. */
+export class LiveCluster implements LiveViews {
+  readonly #reader: ClusterReader;
+  readonly #context: LiveContext;
+  readonly #interests = new Map<string, Interest[]>();
+  readonly #live = new Map<string, Live>();
+  readonly #managed = new Map<string, LiveSecret[]>();
+  readonly #objects = new Map<string, "present" | "absent" | "unknown">();
+  readonly #namespaces = new Map<string, "present" | "absent" | "unknown">();
+  readonly #standalone = new Map<string, Interest[]>();
+
+  constructor(reader: ClusterReader, context: LiveContext) {
+    this.#reader = reader;
+    this.#context = context;
+  }
+
+  at(namespace: string, name: string): Live {
+    return (
+      this.#live.get(`${namespace}/${name}`) ?? { state: "unknown", detail: "it wasn't looked at" }
+    );
+  }
+
+  managed(namespace: string): readonly LiveSecret[] {
+    return this.#managed.get(namespace) ?? [];
+  }
+
+  object(ref: ParentRef): "present" | "absent" | "unknown" {
+    return this.#objects.get(objectKey(ref)) ?? "unknown";
+  }
+
+  /** Places that a copy may go to, and what of them is looked at. */
+  interest(place: Place, interest: Interest): void {
+    const key = `${place.namespace}/${place.name}`;
+    this.#interests.set(key, [...(this.#interests.get(key) ?? []), interest]);
+    if (interest.shape !== "standalone") return;
+    this.#standalone.set(place.namespace, [
+      ...(this.#standalone.get(place.namespace) ?? []),
+      interest,
+    ]);
+  }
+
+  /** Reads all places of interest. */
+  async read(progress: (done: number, total: number) => void): Promise<void> {
+    const places = [...this.#interests.keys()].map((key): Place => ({
+      namespace: key.slice(0, key.indexOf("/")),
+      name: key.slice(key.indexOf("/") + 1),
+    }));
+    const byNamespace = Map.groupBy(places, ({ namespace }) => namespace);
+    const there = new Map<string, ReadonlySet<string> | null>();
+    for (const [namespace, of] of byNamespace)
+      there.set(namespace, of.length < LIST_FROM ? null : await this.#names(namespace));
+    const limit = pLimit(READS_AT_ONCE);
+    let done = 0;
+    await Promise.all(
+      places.map((place) =>
+        limit(async () => {
+          const names = there.get(place.namespace) ?? null;
+          await this.refresh(place, names !== null && !names.has(place.name));
+          progress((done += 1), places.length);
+        }),
+      ),
+    );
+    for (const [namespace] of this.#standalone) await this.#readManaged(namespace);
+  }
+
+  async #names(namespace: string): Promise<ReadonlySet<string> | null> {
+    const names = new Set<string>();
+    try {
+      for await (const page of this.#reader.listMetadata({ namespace }))
+        for (const { name } of page) names.add(name);
+      return names;
+    } catch (error) {
+      if (!isCertkeepError(error, "cluster_forbidden")) throw error;
+      return null;
+    }
+  }
+
+  /** Looks at one place again. `gone`: a listing has just shown that nothing is there. */
+  async refresh(place: Place, gone = false): Promise<Live> {
+    const key = `${place.namespace}/${place.name}`;
+    const live = await this.#look(place, gone);
+    this.#live.set(key, live);
+    const others = (this.#managed.get(place.namespace) ?? []).filter(
+      ({ name }) => name !== place.name,
+    );
+    if (this.#managed.has(place.namespace))
+      this.#managed.set(
+        place.namespace,
+        live.state === "present" && live.secret.labels[LABEL.managed] === "true"
+          ? [...others, live.secret]
+          : others,
+      );
+    return live;
+  }
+
+  async #look(place: Place, gone: boolean): Promise<Live> {
+    try {
+      const secret = gone ? null : await this.#reader.getSecret(place.namespace, place.name);
+      if (secret !== null) return { state: "present", secret: await this.#liveOf(secret) };
+      return { state: "absent", namespace: await this.#namespace(place.namespace) };
+    } catch (error) {
+      if (!isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid")) throw error;
+      return { state: "unknown", detail: error.message };
+    }
+  }
+
+  /** A Secret that a watch or a listing brought. */
+  async take(secret: Secret): Promise<LiveSecret> {
+    const live = await this.#liveOf(secret);
+    this.#live.set(secretKey(secret), { state: "present", secret: live });
+    const others = (this.#managed.get(secret.namespace) ?? []).filter(
+      ({ name }) => name !== secret.name,
+    );
+    this.#managed.set(secret.namespace, [...others, live]);
+    return live;
+  }
+
+  async #liveOf(secret: Secret): Promise<LiveSecret> {
+    const managed =
+      secret.labels[LABEL.managed] === "true" ? (this.#standalone.get(secret.namespace) ?? []) : [];
+    return liveSecretOf(
+      secret,
+      [...(this.#interests.get(secretKey(secret)) ?? []), ...managed],
+      this.#context,
+    );
+  }
+
+  async #namespace(name: string): Promise<"present" | "absent" | "unknown"> {
+    const known = this.#namespaces.get(name);
+    if (known !== undefined) return known;
+    const found = await this.#presence({
+      apiVersion: "v1",
+      kind: "Namespace",
+      namespace: null,
+      name,
+    });
+    this.#namespaces.set(name, found);
+    return found;
+  }
+
+  namespaceMade(name: string): void {
+    this.#namespaces.set(name, "present");
+  }
+
+  async #presence(ref: ParentRef): Promise<"present" | "absent" | "unknown"> {
+    try {
+      return (await this.#reader.presence(ref)).state;
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      return "unknown";
+    }
+  }
+
+  async #readManaged(namespace: string): Promise<void> {
+    const found: LiveSecret[] = [];
+    try {
+      for await (const page of this.#reader.listSecrets({
+        namespace,
+        labelSelector: MANAGED_SELECTOR,
+      }))
+        for (const secret of page) found.push(await this.#liveOf(secret));
+    } catch (error) {
+      if (!isCertkeepError(error, "cluster_forbidden")) throw error;
+    }
+    this.#managed.set(namespace, found);
+  }
+
+  /** Asks for the parents that plans speak of: of proxies that aren't there, and of what cert-manager may be ordering. */
+  async readObjects(copies: readonly OpenedCopy[]): Promise<void> {
+    const refs = new Map<string, ParentRef>();
+    for (const { record, shape } of copies) {
+      if (shape === "standalone") {
+        const name = record.labels[LABEL.parent];
+        const waits = !this.managed(record.namespace).some((secret) =>
+          sameParent({ record } as OpenedCopy, secret),
+        );
+        if (name !== undefined && waits)
+          add(refs, {
+            apiVersion: "networking.k8s.io/v1",
+            kind: "Ingress",
+            namespace: record.labels[LABEL.parentNamespace] ?? null,
+            name,
+          });
+      }
+      const certificate = shape === "tls" ? certificateName(record.annotations) : null;
+      if (certificate !== null && this.at(record.namespace, record.secret).state === "absent")
+        add(refs, {
+          apiVersion: "cert-manager.io/v1",
+          kind: "Certificate",
+          namespace: record.namespace,
+          name: certificate,
+        });
+    }
+    const limit = pLimit(READS_AT_ONCE);
+    await Promise.all(
+      [...refs.values()]
+        .slice(0, OBJECTS_ASKED)
+        .map((ref) =>
+          limit(async () => this.#objects.set(objectKey(ref), await this.#presence(ref))),
+        ),
+    );
+  }
+}
+
+function objectKey(ref: ParentRef): string {
+  return JSON.stringify([ref.kind, ref.namespace, ref.name]);
+}
+
+function add(refs: Map<string, ParentRef>, ref: ParentRef): void {
+  refs.set(objectKey(ref), ref);
+}

@@ -1,0 +1,142 @@
+/**
+ * Sealing what a restore is about to replace: kept as a copy of kind `replaced` and recorded in the state before the
+ * cluster is touched. Recordings that come together are written together.
+ */
+import { formatInstant } from "../../certificate/time.ts";
+import type { BackupRecord } from "../../backup/record.ts";
+import type { LiveSecret, OpenedCopy } from "../../restoreplan/view.ts";
+import { accountFieldBase, keptLabels, pairFields } from "../../secret/allowlist.ts";
+import { decodeBase64 } from "../../secret/base64.ts";
+import { OPAQUE_TYPE, TLS_TYPE, type Shape } from "../../secret/shapes.ts";
+import type { StateDocument } from "../../state/document.ts";
+import { keep, type Kept } from "../audit/keep.ts";
+import { noteCopy } from "../audit/settle.ts";
+import type { RestorePorts, RestoreTarget } from "./context.ts";
+import { changeState, type Source } from "./source.ts";
+
+interface Entry {
+  readonly record: BackupRecord;
+  readonly kept: Kept;
+  readonly valid: boolean;
+}
+
+function recordOf(
+  source: Source,
+  live: LiveSecret,
+  shape: Shape,
+  fieldBase: string,
+  data: Readonly<Record<string, string>>,
+): BackupRecord {
+  const pair = live.pairs[fieldBase] ?? null;
+  const account = Object.keys(data).find((field) => accountFieldBase(shape, field) !== null);
+  return {
+    cluster: source.target,
+    clusterIdentity: source.targetIdentity,
+    namespace: live.namespace,
+    secret: live.name,
+    shape,
+    fieldBase,
+    kind: "replaced",
+    names: pair?.names ?? [],
+    issuer: pair?.issuer ?? null,
+    issuerName: "",
+    serial: pair?.serial ?? null,
+    leafSha256: pair?.sha256 ?? null,
+    notBefore: pair?.notBeforeNs == null ? null : formatInstant(pair.notBeforeNs),
+    notAfter: pair?.notAfterNs == null ? null : formatInstant(pair.notAfterNs),
+    issuedAt: null,
+    accountThumbprint: account === undefined ? null : (live.accounts[account] ?? null),
+    type: live.type === TLS_TYPE ? TLS_TYPE : OPAQUE_TYPE,
+    labels: keptLabels(shape, live.labels),
+    annotations: shape === "tls" ? live.annotations : {},
+    data,
+  };
+}
+
+function isContent(value: string | undefined): value is string {
+  return value !== undefined && value !== "" && decodeBase64(value)?.length !== 0;
+}
+
+/** What of `live` would be gone once `copy` is written there; `null` for nothing. */
+export function replacedBy(
+  source: Source,
+  live: LiveSecret,
+  copy: OpenedCopy,
+  whole: boolean,
+): BackupRecord | null {
+  const { shape, record } = copy;
+  const fields = pairFields(shape, record.fieldBase);
+  const own =
+    record.kind === "account-key" || fields === null
+      ? Object.keys(record.data)
+      : [fields.certificate, fields.key, ...(shape === "tls" ? ["ca.crt"] : [])];
+  const data = Object.fromEntries(
+    own.flatMap((field) =>
+      isContent(live.data[field]) ? [[field, live.data[field] ?? ""] as const] : [],
+    ),
+  );
+  const changes = Object.entries(data).some(([field, value]) =>
+    Object.hasOwn(record.data, field) ? record.data[field] !== value : whole,
+  );
+  return changes ? recordOf(source, live, shape, record.fieldBase, data) : null;
+}
+
+export interface ReplacedKeeper {
+  /** Returns once the copy counts and the state knows it. @throws CertkeepError */
+  keep(record: BackupRecord, valid: boolean): Promise<void>;
+}
+
+export function createReplacedKeeper(
+  source: Source,
+  target: RestoreTarget,
+  ports: RestorePorts,
+): ReplacedKeeper {
+  const configured = target.settings.recipients;
+  const recipients = configured.length > 0 ? configured : ports.opener.recipients;
+  let pending: Entry[] = [];
+  let writing: Promise<void> | null = null;
+
+  const flush = async (): Promise<void> => {
+    // Those that come while one is being written wait for the next.
+    while (pending.length > 0) {
+      const entries = pending;
+      pending = [];
+      const now = formatInstant(ports.clock.nowNs());
+      await changeState(
+        ports.states,
+        source.target,
+        target.title,
+        target.server,
+        (state: StateDocument) => {
+          const next = { ...state, copies: { ...state.copies } };
+          for (const { record, kept, valid } of entries) {
+            // The same bytes may be a good copy already: that it is.
+            if (next.copies[kept.version] === undefined) noteCopy(next, record, kept, valid, now);
+          }
+          return next;
+        },
+      );
+    }
+  };
+
+  return {
+    keep: async (record, valid) => {
+      const kept = await keep(record, {
+        ports: { ...ports, dryRun: false },
+        recipients,
+        listed: new Set(),
+        copies: {},
+        takeQuota: () => true,
+      });
+      if (kept === null) return;
+      pending.push({ record, kept, valid });
+      const before = writing;
+      const mine = (async () => {
+        if (before !== null) await before.catch(() => {});
+        await flush();
+      })();
+      writing = mine;
+      await mine;
+    },
+  };
+}

@@ -1,0 +1,288 @@
+/**
+ * One Secret, restored: what it replaces is sealed first, the write names the version that it was planned from, and
+ * what the server then holds is read and judged. Where somebody wrote in between, the plan is made anew from what is
+ * there then, and that is said.
+ */
+import { CertkeepError, isCertkeepError } from "../../error.ts";
+import { holdsCopy, type PlanOptions } from "../../restoreplan/decide.ts";
+import type { PlanItem, RestorePlan, SecretWrite } from "../../restoreplan/item.ts";
+import { metadataToAdd, planRestore } from "../../restoreplan/plan.ts";
+import type { LiveSecret, OpenedCopy, Wanted } from "../../restoreplan/view.ts";
+import type { ClusterWriter, WriteOutcome } from "../../ports/writer.ts";
+import type { Outcome, RestorePorts, RestoredItem } from "./context.ts";
+import type { LiveCluster } from "./live.ts";
+import { replacedBy, type ReplacedKeeper } from "./replaced.ts";
+import type { Source } from "./source.ts";
+
+/** Times that a write is planned anew because somebody else wrote first. */
+const PLANS = 4;
+
+export interface WriteContext {
+  readonly writer: ClusterWriter;
+  readonly live: LiveCluster;
+  readonly wanted: readonly Wanted[];
+  readonly options: PlanOptions;
+  readonly source: Source;
+  readonly keeper: ReplacedKeeper;
+  readonly ports: RestorePorts;
+  /** The server checks and stores nothing. */
+  readonly rehearse: boolean;
+  /** Makes a namespace once, however many ask. */
+  readonly makeNamespace: (name: string) => Promise<void>;
+}
+
+const OUTCOME_OF_RULE: Readonly<Record<PlanItem["rule"], Outcome>> = {
+  restore: "not_tried",
+  keep: "kept",
+  refuse: "refused",
+  later: "later",
+};
+
+/** What became of an item that isn't written. */
+export function settled(item: PlanItem, message: string | null = null): RestoredItem {
+  return { item, outcome: OUTCOME_OF_RULE[item.rule], message, code: null };
+}
+
+function copyOf(wanted: Wanted | undefined, item: PlanItem): OpenedCopy | null {
+  return wanted?.copies.find(({ version }) => version === item.version) ?? null;
+}
+
+/** Carries out one write of `plan`. @returns what became of its items, by their index in `context.wanted` */
+export async function restoreSecret(
+  plan: RestorePlan,
+  write: SecretWrite,
+  context: WriteContext,
+): Promise<Map<number, RestoredItem>> {
+  const indexes = write.items;
+  let current: { readonly items: readonly PlanItem[]; readonly write: SecretWrite | null } = {
+    items: indexes.map((index) => plan.items[index] as PlanItem),
+    write,
+  };
+  let note: string | null = null;
+  for (let attempt = 1; ; attempt += 1) {
+    const { items, write: now } = current;
+    if (now === null) return results(indexes, items, note, null);
+    try {
+      if ((await carryOut(now, items, indexes, context)) === "done")
+        return await confirm(now, items, indexes, note, context);
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      // Whether it took effect is found out by looking; what can't be looked at has failed.
+      if (MAYBE.has(error.code) && !context.rehearse && (await tookEffect(now, context)))
+        return await confirm(now, items, indexes, note, context);
+      return results(indexes, items, error.message, error.code);
+    }
+    if (attempt >= PLANS)
+      return results(
+        indexes,
+        items,
+        `somebody else wrote the Secret first, ${PLANS} times in a row; run this again`,
+        "cluster_conflict",
+      );
+    note =
+      "somebody else wrote the Secret in between, so this was planned again from what is there now";
+    current = await replan(now, indexes, context);
+  }
+}
+
+const MAYBE: ReadonlySet<string> = new Set([
+  "cluster_unreachable",
+  "cluster_timeout",
+  "cluster_answer_invalid",
+]);
+
+/** The same items planned anew from what is there now. */
+async function replan(
+  place: { readonly namespace: string; readonly name: string },
+  indexes: readonly number[],
+  { live, wanted, options }: Pick<WriteContext, "live" | "wanted" | "options">,
+): Promise<{ items: readonly PlanItem[]; write: SecretWrite | null }> {
+  await live.refresh(place);
+  const plan = planRestore(
+    indexes.map((index) => wanted[index] as Wanted),
+    live,
+    options,
+  );
+  const [write, ...others] = plan.writes;
+  return {
+    items: plan.items,
+    write: write === undefined || others.length > 0 ? null : { ...write, items: indexes },
+  };
+}
+
+async function carryOut(
+  write: SecretWrite,
+  items: readonly PlanItem[],
+  indexes: readonly number[],
+  context: WriteContext,
+): Promise<WriteOutcome> {
+  const { writer, live, rehearse } = context;
+  const dryRun = { dryRun: rehearse };
+  const there = live.at(write.namespace, write.name);
+  const secret = there.state === "present" ? there.secret : null;
+  if (write.action === "create") {
+    if (write.createNamespace) await context.makeNamespace(write.namespace);
+    return createIn(write, context);
+  }
+  if (secret === null || secret.resourceVersion !== write.resourceVersion) return "conflict";
+  if (!rehearse) await sealReplaced(write, secret, items, indexes, context);
+  if (write.action === "patch") {
+    return writer.patchSecret(
+      {
+        namespace: write.namespace,
+        name: write.name,
+        resourceVersion: secret.resourceVersion,
+        data: write.data,
+        ...metadataToAdd(write, secret),
+      },
+      dryRun,
+    );
+  }
+  const gone = await writer.deleteSecret(
+    {
+      namespace: write.namespace,
+      name: write.name,
+      uid: secret.uid,
+      resourceVersion: secret.resourceVersion,
+    },
+    dryRun,
+  );
+  if (gone === "conflict" || rehearse) return gone;
+  return writer.createSecret({
+    ...write,
+    labels: { ...write.labels, ...secret.labels },
+    annotations: { ...write.annotations, ...secret.annotations },
+  });
+}
+
+/** A namespace that is gone is made where that was asked for, also where the plan could not see that it is. */
+async function createIn(
+  write: SecretWrite,
+  { writer, rehearse, options, makeNamespace }: WriteContext,
+): Promise<WriteOutcome> {
+  const create = (): Promise<WriteOutcome> =>
+    writer.createSecret(
+      {
+        namespace: write.namespace,
+        name: write.name,
+        type: write.type,
+        labels: write.labels,
+        annotations: write.annotations,
+        data: write.data,
+      },
+      { dryRun: rehearse },
+    );
+  try {
+    return await create();
+  } catch (error) {
+    if (!isCertkeepError(error, "cluster_not_found")) throw error;
+    // A rehearsal makes no namespace, so what would be in it can't be rehearsed.
+    if (rehearse && options.createNamespace) return "done";
+    if (!options.createNamespace) {
+      throw new CertkeepError("cluster_not_found", {
+        where: error.parts.where,
+        found: `the namespace ${write.namespace} is gone`,
+        todo: "Let it be made: --create-namespace",
+      });
+    }
+    await makeNamespace(write.namespace);
+    return create();
+  }
+}
+
+async function sealReplaced(
+  write: SecretWrite,
+  secret: LiveSecret,
+  items: readonly PlanItem[],
+  indexes: readonly number[],
+  context: WriteContext,
+): Promise<void> {
+  for (const [at, item] of items.entries()) {
+    const copy = item.rule === "restore" ? copyOf(context.wanted[indexes[at] ?? -1], item) : null;
+    const record =
+      copy === null ? null : replacedBy(context.source, secret, copy, write.action === "replace");
+    if (record !== null)
+      await context.keeper.keep(record, secret.pairs[record.fieldBase]?.verdict.valid === true);
+  }
+}
+
+async function tookEffect(write: SecretWrite, { live }: WriteContext): Promise<boolean> {
+  try {
+    const there = await live.refresh(write);
+    return (
+      there.state === "present" &&
+      Object.entries(write.data).every(([field, value]) => there.secret.data[field] === value)
+    );
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return false;
+  }
+}
+
+/** Reads back what the server holds, and judges it. */
+async function confirm(
+  write: SecretWrite,
+  items: readonly PlanItem[],
+  indexes: readonly number[],
+  note: string | null,
+  context: WriteContext,
+): Promise<Map<number, RestoredItem>> {
+  if (context.rehearse) return results(indexes, items, note, null, "done");
+  let there: Awaited<ReturnType<LiveCluster["refresh"]>>;
+  try {
+    there = await context.live.refresh(write);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return results(
+      indexes,
+      items,
+      `written, and it could not be read back: ${error.message}`,
+      error.code,
+    );
+  }
+  const found = new Map<number, RestoredItem>();
+  for (const [at, item] of items.entries()) {
+    const index = indexes[at] ?? -1;
+    if (item.rule !== "restore") {
+      found.set(index, settled(item, note));
+      continue;
+    }
+    const copy = copyOf(context.wanted[index], item);
+    const secret = there.state === "present" ? there.secret : null;
+    const pair = secret?.pairs[item.from.fieldBase] ?? null;
+    if (secret === null || copy === null)
+      found.set(index, {
+        item,
+        outcome: "failed",
+        message: "written, and gone again when it was read back",
+        code: "cluster_conflict",
+      });
+    else if (!holdsCopy(copy, secret)) {
+      // Its owner may have written at once: what it holds now counts.
+      const fine = item.kind !== "account-key" && pair?.verdict.valid === true;
+      found.set(index, {
+        item,
+        outcome: fine ? "kept" : "failed",
+        message: `written, and somebody else wrote over it at once${fine ? "; what is there now is valid" : ""}`,
+        code: fine ? null : "cluster_conflict",
+      });
+    } else found.set(index, { item, outcome: "done", message: note, code: null });
+  }
+  return found;
+}
+
+function results(
+  indexes: readonly number[],
+  items: readonly PlanItem[],
+  message: string | null,
+  code: string | null,
+  done: Outcome | null = null,
+): Map<number, RestoredItem> {
+  return new Map(
+    items.map((item, at): [number, RestoredItem] => {
+      if (item.rule !== "restore")
+        return [indexes[at] ?? -1, settled(item, code === null ? message : null)];
+      return [indexes[at] ?? -1, { item, outcome: done ?? "failed", message, code }];
+    }),
+  );
+}

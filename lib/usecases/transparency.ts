@@ -1,0 +1,366 @@
+/**
+ * Asks a search of certificate logs about the registered domains of known certificates, and keeps what it told: the
+ * verified issuances, the span in which all are seen, and where to ask on.
+ *
+ * Polite: one chain of requests a domain, by one of all runs, none again within an hour, a growing pause after failures that later
+ * runs keep to, and nobody is asked once the search said that it was too much. It never throws for what the search
+ * does, and ends with the signal; what it got by then is kept.
+ */
+import pLimit from "p-limit";
+import { CertkeepError, isCertkeepError } from "../error.ts";
+import { msOf } from "../finding/verdict.ts";
+import {
+  type LoggedContext,
+  type LoggedEntry,
+  readLogged,
+} from "../ratelimit/transparency/entry.ts";
+import { type Issuance, mergeIssuances } from "../ratelimit/issuance.ts";
+import { DAY_MS, HOUR_MS } from "../ratelimit/limit.ts";
+import { isRegisteredDomain, registeredDomain, registeredDomains } from "../ratelimit/names.ts";
+import { spanOfLook } from "../ratelimit/transparency/span.ts";
+import type { Issuer } from "../issuer/issuers.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { StateStore } from "../ports/states.ts";
+import type { TransparencySource } from "../ports/transparency.ts";
+import type { StateDocument } from "../state/document.ts";
+import { heldCertificates } from "../state/held.ts";
+import {
+  boundTransparency,
+  emptyTransparency,
+  formatTransparency,
+  mergeTransparency,
+  parseTransparency,
+  type TransparencyDocument,
+  transparencyName,
+} from "../state/transparency.ts";
+import type { JudgeKit } from "./audit/context.ts";
+
+export interface TransparencyPorts {
+  readonly states: StateStore;
+  /** The time it really is. */
+  readonly clock: Clock;
+  readonly kit: Pick<JudgeKit, "issuers" | "verifier">;
+  readonly source: TransparencySource;
+  readonly signal: AbortSignal;
+}
+
+/** How far the search went for one domain, by its document. */
+export interface TransparencyLook {
+  readonly domain: string;
+  readonly source: string;
+  readonly askedMs: number | null;
+  readonly wholeMs: number | null;
+  /** `null`: whole. */
+  readonly code: string | null;
+  readonly sinceMs: number | null;
+  readonly unread: number;
+  readonly others: number;
+}
+
+export interface TransparencyRun {
+  readonly looks: readonly TransparencyLook[];
+  /** Documents that could not be read or written. */
+  readonly problems: readonly CertkeepError[];
+}
+
+/** Domains asked about in one run: without a token Cert Spotter answers some ten questions an hour. */
+const DOMAINS_AT_MOST = 10;
+/** Pages of one domain and run; the next run goes on where this one ended. */
+const PAGES_AT_MOST = 20;
+const READS_AT_ONCE = 4;
+const CHECKS_AT_ONCE = 64;
+const WRITE_TRIES = 8;
+const AGAIN_MS = HOUR_MS;
+/** Longer than a run asks. */
+const CLAIM_MS = HOUR_MS / 30;
+const FIRST_PAUSE_MS = HOUR_MS / 4;
+const MAX_PAUSE_MS = 6 * HOUR_MS;
+
+/** Of certificates whose issuer logs them all anyway: others' names are nobody else's business. */
+export function loggedDomains(
+  states: readonly StateDocument[],
+  issuers: readonly Issuer[],
+): string[] {
+  const logged = new Set(issuers.filter((issuer) => issuer.logged !== null).map(({ id }) => id));
+  const domains = new Set<string>();
+  for (const state of states) {
+    for (const record of [
+      ...Object.values(state.secrets),
+      ...Object.values(state.lost).map((lost) => lost.record),
+    ]) {
+      for (const { issuer, keyFits, names } of heldCertificates(record)) {
+        if (issuer !== null && keyFits && logged.has(issuer))
+          for (const domain of registeredDomains(names)) domains.add(domain);
+      }
+    }
+  }
+  return [...domains].filter(isRegisteredDomain).toSorted();
+}
+
+/** Domains as somebody wrote them down. */
+export function askedDomains(domains: readonly string[]): string[] {
+  return [...new Set(domains.map(registeredDomain))].filter(isRegisteredDomain).toSorted();
+}
+
+export interface LoadedTransparency {
+  readonly document: TransparencyDocument;
+  readonly revision: string;
+}
+
+/** @throws CertkeepError state_damaged or state_format_newer */
+export async function loadTransparency(
+  states: StateStore,
+  domain: string,
+): Promise<LoadedTransparency | null> {
+  const stored = await states.read(transparencyName(domain));
+  if (stored === null) return null;
+  const parsed = parseTransparency(stored.text);
+  // A copied document still counts once, as what it lies under.
+  if (parsed.ok) return { document: { ...parsed.document, domain }, revision: stored.revision };
+  const where = `${states.url}/${transparencyName(domain)}, ${parsed.place}`;
+  if (parsed.newer)
+    throw new CertkeepError("state_format_newer", {
+      where,
+      found: parsed.found,
+      expected: "format 1",
+      todo: "It was written by a newer certkeep: update this one",
+    });
+  throw new CertkeepError("state_damaged", {
+    where,
+    found: parsed.found,
+    expected: "what certificate logs told of a domain",
+    todo: "Nothing was written. Move it away: the logs are then asked anew",
+  });
+}
+
+async function save(
+  states: StateStore,
+  document: TransparencyDocument,
+  revision: string,
+): Promise<void> {
+  let merged = document;
+  let known: string | null = revision;
+  for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
+    if (
+      (await states.write(transparencyName(document.domain), formatTransparency(merged), known)) !==
+      null
+    )
+      return;
+    const theirs = await loadTransparency(states, document.domain);
+    merged = theirs === null ? document : mergeTransparency(theirs.document, document);
+    known = theirs?.revision ?? null;
+  }
+  throw new CertkeepError("state_conflict", {
+    where: `${states.url}/${transparencyName(document.domain)}`,
+    found: `other writers, ${WRITE_TRIES} times in a row`,
+    expected: "a moment's rest",
+    todo: "Nothing is lost: the logs are asked again",
+  });
+}
+
+/** Never throws. */
+export async function askTransparency(
+  domains: readonly string[],
+  ports: TransparencyPorts,
+): Promise<TransparencyRun> {
+  const problems: CertkeepError[] = [];
+  const told = async <T>(work: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await work();
+    } catch (error) {
+      problems.push(
+        isCertkeepError(error)
+          ? error
+          : new CertkeepError("internal", {
+              where: "certificate logs",
+              found: `an error that should not happen (${error instanceof Error ? error.name : typeof error})`,
+              expected: "an answer",
+              todo: "Please report it",
+            }),
+      );
+      return null;
+    }
+  };
+  const limit = pLimit(READS_AT_ONCE);
+  const loaded = await Promise.all(
+    domains.map((domain) =>
+      limit(() =>
+        told(async () => {
+          const known = await loadTransparency(ports.states, domain);
+          return {
+            document: known?.document ?? emptyTransparency(domain, ports.source.name),
+            revision: known?.revision ?? null,
+          };
+        }),
+      ),
+    ),
+  );
+  const documents = loaded.filter((one) => one !== null);
+  const nowMs = msOf(ports.clock.nowNs());
+  const due = documents
+    .filter(({ document }) => !isHeld(document, ports.source.name, nowMs))
+    .toSorted((a, b) => (a.document.askedMs ?? 0) - (b.document.askedMs ?? 0));
+  // What was too much for one domain is too much for all: the search counts who asks.
+  let stop = documents.some(
+    ({ document }) =>
+      document.failure?.code === "rate_limited" && isHeld(document, ports.source.name, nowMs),
+  );
+  const after = new Map(documents.map(({ document }) => [document.domain, document]));
+  for (const { document, revision } of due.slice(0, DOMAINS_AT_MOST)) {
+    if (stop || ports.signal.aborted) break;
+    await told(async () => {
+      // Of many runs at once one asks: the one that gets to say so first.
+      const claimed = await ports.states.write(
+        transparencyName(document.domain),
+        formatTransparency({ ...document, nextMs: nowMs + CLAIM_MS }),
+        revision,
+      );
+      if (claimed === null) return;
+      const next = boundTransparency(await ask(document, ports), msOf(ports.clock.nowNs()));
+      stop = next.failure?.code === "rate_limited";
+      await save(ports.states, next, claimed);
+      after.set(document.domain, next);
+    });
+  }
+  return { looks: [...after.values()].map(lookOf), problems };
+}
+
+/** A pause that reaches further than any can comes from a clock that has gone back since. */
+function isHeld({ nextMs, source }: TransparencyDocument, asked: string, nowMs: number): boolean {
+  return source === asked && nextMs > nowMs && nextMs <= nowMs + DAY_MS;
+}
+
+function lookOf({
+  domain,
+  source,
+  askedMs,
+  wholeMs,
+  failure,
+  unread,
+  others,
+}: TransparencyDocument): TransparencyLook {
+  return {
+    domain,
+    source,
+    askedMs,
+    wholeMs,
+    code: failure?.code ?? (wholeMs === null ? "not_asked_yet" : null),
+    sinceMs: failure?.sinceMs ?? null,
+    unread: unread?.count ?? 0,
+    others,
+  };
+}
+
+/** One chain of requests: the pages since the last time, until one is empty. */
+async function ask(
+  before: TransparencyDocument,
+  { clock, kit, source, signal }: TransparencyPorts,
+): Promise<TransparencyDocument> {
+  const startMs = msOf(clock.nowNs());
+  const gathered: Issuance[] = [];
+  let cursor = before.source === source.name ? before.cursor : null;
+  let [unread, others] = [0, 0];
+  // Another source begins anew, and so does its count of others' certificates.
+  const othersBefore = cursor === null ? 0 : before.others;
+  let failed: { readonly code: string; readonly retryMs: number | null } | null = {
+    code: "too_much",
+    retryMs: null,
+  };
+  for (let pages = 0; pages < PAGES_AT_MOST; pages += 1) {
+    const page = signal.aborted
+      ? ({ ok: false, code: "timeout", retryMs: null } as const)
+      : await source.page(before.domain, cursor, signal);
+    if (!page.ok) {
+      failed = page;
+      break;
+    }
+    if (page.cursor === null) {
+      failed = null;
+      break;
+    }
+    const read = await readPage(
+      page.ders,
+      {
+        issuers: kit.issuers,
+        verifier: kit.verifier,
+        domain: before.domain,
+        where: source.name,
+        seenMs: msOf(clock.nowNs()),
+      },
+      signal,
+    );
+    // The time was over in the middle of it: it is asked for again.
+    if (read === null) continue;
+    gathered.push(...read.issuances);
+    unread += read.unread + page.unread;
+    others += read.others;
+    cursor = page.cursor;
+  }
+  const endMs = msOf(clock.nowNs());
+  const tries = (before.failure?.tries ?? 0) + 1;
+  return {
+    ...before,
+    source: source.name,
+    cursor,
+    askedMs: startMs,
+    wholeMs: failed === null ? endMs : before.wholeMs,
+    nextMs: endMs + (failed === null ? AGAIN_MS : pauseMs(failed, tries)),
+    failure:
+      failed === null
+        ? null
+        : { code: failed.code, sinceMs: before.failure?.sinceMs ?? startMs, tries },
+    spans:
+      failed === null ? [...before.spans, ...spansOf(kit.issuers, startMs, endMs)] : before.spans,
+    unread:
+      unread === 0
+        ? before.unread
+        : { count: unread + (before.unread?.count ?? 0), untilMs: endMs },
+    others: othersBefore + others,
+    issuances: mergeIssuances(before.issuances, gathered),
+  };
+}
+
+/** `null` where the signal ended it. */
+async function readPage(
+  ders: readonly Uint8Array[],
+  context: LoggedContext,
+  signal: AbortSignal,
+): Promise<{
+  readonly issuances: readonly Issuance[];
+  readonly unread: number;
+  readonly others: number;
+} | null> {
+  const entries: LoggedEntry[] = [];
+  for (let from = 0; from < ders.length; from += CHECKS_AT_ONCE) {
+    if (signal.aborted) return null;
+    entries.push(
+      ...(await Promise.all(
+        ders.slice(from, from + CHECKS_AT_ONCE).map((der) => readLogged(der, context)),
+      )),
+    );
+  }
+  const count = (kind: LoggedEntry["kind"]): number =>
+    entries.filter((entry) => entry.kind === kind).length;
+  return {
+    issuances: entries.flatMap((entry) => (entry.kind === "issuance" ? [entry.issuance] : [])),
+    unread: count("unread"),
+    others: count("other"),
+  };
+}
+
+function spansOf(
+  issuers: readonly Issuer[],
+  startMs: number,
+  endMs: number,
+): TransparencyDocument["spans"] {
+  return issuers.flatMap(({ id, logged }) => {
+    const span = logged === null ? null : spanOfLook(logged.shortestLifetimeMs, startMs, endMs);
+    return span === null ? [] : [{ issuer: id, ...span }];
+  });
+}
+
+/** As the search says, within a minute and a day; else doubled with each failure. */
+function pauseMs({ retryMs }: { readonly retryMs: number | null }, tries: number): number {
+  const ownMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries - 1, 10));
+  return retryMs === null ? ownMs : Math.min(DAY_MS, Math.max(60_000, retryMs));
+}

@@ -1,0 +1,219 @@
+/** The audit with its concrete adapters: for the command line, the function and the demo alike. */
+import { createSealer } from "../adapters/age/sealer.ts";
+import type { AuthProvider } from "../adapters/kubernetes/context.ts";
+import { createClusterDiagnosis } from "../adapters/kubernetes/diagnosis.ts";
+import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
+import type { Config } from "../config/config.ts";
+import { settingsFor, type ClusterSettings } from "../config/settings.ts";
+import type { ClusterReader } from "../ports/cluster.ts";
+import type { Progress } from "../ports/progress.ts";
+import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
+import { kitOf, limitOverrides } from "./kit.ts";
+import { connectCluster } from "./connect.ts";
+import { composeOutside } from "./outside.ts";
+import {
+  composeSettings,
+  type ComposedSettings,
+  type Kubeconfigs,
+  type World,
+} from "./settings.ts";
+import { unknownCluster } from "./unknown.ts";
+import { realTimer } from "../adapters/timer.ts";
+
+export interface PersonalAccess {
+  readonly authProvider: AuthProvider;
+}
+
+export interface AuditWorld extends World {
+  /** Clusters of the configuration, or contexts where it names none; empty: all, or the current context. */
+  readonly clusters: readonly string[];
+  readonly nowNs: () => bigint;
+  /** An instant to judge at; nothing is written then. */
+  readonly atNs: bigint | null;
+  /** What only a person's own kubeconfig may ask for: programs that are run, legacy auth providers. `null` for a function. */
+  readonly person: PersonalAccess | null;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+  /** When `signal` will be aborted, ms since 1970. */
+  readonly deadlineMs?: number;
+}
+
+export interface ComposedAudit {
+  readonly config: Config;
+  readonly targets: readonly AuditTarget[];
+  readonly ports: AuditPorts;
+}
+
+/** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
+export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
+  const settings = await composeSettings({
+    ...world,
+    reach: world.clusters.length === 0 ? "all" : world.clusters,
+  });
+  return {
+    config: settings.config,
+    targets: await composeTargets(settings, world),
+    ports: await composePorts(settings, world),
+  };
+}
+
+/** What every target of a run shares. */
+export async function composePorts(
+  settings: ComposedSettings,
+  world: Omit<AuditWorld, "clusters">,
+): Promise<AuditPorts> {
+  const { config, stores } = settings;
+  const outside = world.atNs === null ? await composeOutside(settings, world) : null;
+  return {
+    ...stores,
+    sealer: createSealer(),
+    clock: { nowNs: () => world.atNs ?? world.nowNs() },
+    wall: { nowNs: world.nowNs },
+    overrides: limitOverrides(config),
+    kit: kitOf(config),
+    progress: world.progress,
+    dryRun: world.atNs !== null,
+    ...(outside === null ? {} : { outside }),
+    timer: realTimer,
+    ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),
+    ...(world.signal === undefined ? {} : { signal: world.signal }),
+  };
+}
+
+async function composeTargets(
+  { config, broken, registered, names, kubeconfigs }: ComposedSettings,
+  world: AuditWorld,
+): Promise<AuditTarget[]> {
+  if (names.length === 0 && config.stores.registry === null) {
+    const contexts = world.clusters.length === 0 ? [null] : world.clusters;
+    return Promise.all(
+      contexts.map(async (context) =>
+        connectTarget(
+          null,
+          { ...settingsFor(config, context ?? ""), context },
+          false,
+          world,
+          kubeconfigs,
+        ),
+      ),
+    );
+  }
+  const unknown = world.clusters.find((wanted) => !names.includes(wanted));
+  if (unknown !== undefined) throw unknownCluster(unknown, names, config.stores.registry);
+  if (names.length === 0)
+    world.progress.note(
+      `no cluster is registered in ${config.stores.registry}; to register one: certkeep clusters add NAME --context CTX`,
+    );
+  const chosen = world.clusters.length === 0 ? names : world.clusters;
+  return Promise.all(
+    chosen.map((name) => namedTarget(name, { config, broken, registered, kubeconfigs }, world)),
+  );
+}
+
+/** A cluster that the configuration names; one whose credential can't be used says so at each look. */
+export async function namedTarget(
+  name: string,
+  {
+    config,
+    broken,
+    registered,
+    kubeconfigs,
+  }: Pick<ComposedSettings, "config" | "broken" | "registered" | "kubeconfigs">,
+  world: Omit<AuditWorld, "clusters">,
+): Promise<AuditTarget> {
+  const settings = settingsFor(config, name);
+  const unusable = broken.find((one) => one.name === name);
+  try {
+    if (unusable !== undefined) throw unusable.error;
+    return await connectTarget(name, settings, registered.includes(name), world, kubeconfigs);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return {
+      name,
+      title: name,
+      server: "",
+      homeNamespace: null,
+      reader: brokenReader(error),
+      settings: auditSettings(settings),
+    };
+  }
+}
+
+async function connectTarget(
+  name: string | null,
+  settings: ClusterSettings,
+  registered: boolean,
+  world: Omit<AuditWorld, "clusters">,
+  kubeconfigs: Kubeconfigs,
+): Promise<AuditTarget> {
+  const found = await connectCluster(settings, "read", registered, world, kubeconfigs);
+  const title = name ?? found.title;
+  // Errors name the cluster as the configuration does: many contexts are called the same.
+  const connection = { ...found, title };
+  if (connection.insecure)
+    world.progress.note(
+      `cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so whoever answers at this address is believed`,
+    );
+  return {
+    name,
+    title,
+    server: connection.server.href.replace(/\/$/, ""),
+    homeNamespace: connection.namespace,
+    reader: createClusterReader(
+      connection,
+      world.signal === undefined ? {} : { signal: world.signal },
+    ),
+    diagnosis: createClusterDiagnosis(
+      connection,
+      world.signal === undefined ? {} : { signal: world.signal },
+    ),
+    // A person's own kubeconfig is renewed by logging in: its end is nobody's business here.
+    credential: registered
+      ? {
+          kind: settings.access?.kind ?? "kubeconfig",
+          endsAt:
+            connection.credentialExpiresAtMs === null
+              ? null
+              : new Date(connection.credentialExpiresAtMs).toISOString(),
+          madeAt: settings.access?.since ?? null,
+        }
+      : null,
+    settings: auditSettings(settings),
+  };
+}
+
+export function auditSettings(settings: ClusterSettings): AuditSettings {
+  return {
+    namespaces: settings.namespaces,
+    selector: settings.selector,
+    secrets: settings.secrets.map(({ namespace, name }) => `${namespace}/${name}`),
+    operatorNamespace: settings.operator?.namespace ?? "tailscale",
+    operatorSecret: settings.operator?.secret ?? "operator",
+    recipients: settings.recipients,
+    copiesPerDay: settings.copiesPerDay,
+  };
+}
+
+/** A cluster whose kubeconfig can't be used: each look says so, and the other clusters are done. */
+function brokenReader(error: CertkeepError): ClusterReader {
+  const fail = (): never => {
+    throw error;
+  };
+  return {
+    identity: async () => fail(),
+    // oxlint-disable-next-line require-yield
+    listMetadata: async function* () {
+      fail();
+    },
+    // oxlint-disable-next-line require-yield
+    listSecrets: async function* () {
+      fail();
+    },
+    getStamp: async () => fail(),
+    getSecret: async () => fail(),
+    presence: async () => fail(),
+    stats: () => ({ requests: {}, valuesRead: 0, unfilteredFullListings: 0, unreadable: [] }),
+    close: async () => {},
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * What lies on AWS, opened by its URL. Each client is loaded when the first URL asks for it, so that whoever keeps
+ * everything in files loads none; in a function's bundle the same imports are its own code, and run as late.
+ */
+import type { AwsWorld } from "../adapters/aws/client.ts";
+import type { Config } from "../config/config.ts";
+import type { BlobStore } from "../ports/blobs.ts";
+import type { Registry } from "../ports/registry.ts";
+import type { SecretValues } from "../ports/secrets.ts";
+import type { StateStore } from "../ports/states.ts";
+
+type Environment = AwsWorld["env"];
+
+/** What certkeep.yaml says of the region counts before what this shell happens to be set to. */
+export function awsWorld(env: Environment, aws: Config["aws"]): AwsWorld {
+  return aws === null ? { env } : { env: { ...env, AWS_REGION: aws.region }, region: aws.region };
+}
+
+export async function openBlobs(url: string, world: AwsWorld): Promise<BlobStore> {
+  if (url.startsWith("s3:"))
+    return (await import("../adapters/aws/s3blobs.ts")).createS3Blobs(url, world);
+  const kmsKeyId = world.env["CERTKEEP_KMS_KEY"] || null;
+  return (await import("../adapters/aws/secretblobs.ts")).createSecretBlobs(
+    url,
+    world,
+    kmsKeyId === null ? {} : { kmsKeyId },
+  );
+}
+
+export async function openStates(url: string, world: AwsWorld): Promise<StateStore> {
+  return (await import("../adapters/aws/s3states.ts")).createS3States(url, world);
+}
+
+export async function openRegistry(url: string, world: AwsWorld): Promise<Registry> {
+  return (await import("../adapters/aws/registry.ts")).createSecretRegistry(url, world);
+}
+
+/** Values that references name, each read when it is asked for. */
+export function secretValues(world: AwsWorld): SecretValues {
+  return {
+    read: async (name) =>
+      (await import("../adapters/aws/secretvalues.ts")).createSecretValues(world).read(name),
+  };
+}
+
+/** Text of one object; `null` where there is none. */
+export async function readRemote(url: string, env: Environment): Promise<string | null> {
+  const { readS3Object } = await import("../adapters/aws/s3object.ts");
+  return readS3Object(url, { env });
+}

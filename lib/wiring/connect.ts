@@ -1,0 +1,90 @@
+/**
+ * From a cluster's settings to a connection: by kubeconfig, service account or IAM role, to read or to restore.
+ *
+ * A stored registration is stricter than a person's own kubeconfig: it runs no programs (whoever may write it could
+ * have any command run by an audit), and its server is never believed unchecked. Its kubeconfig from a registry is used
+ * from memory, and may name no files.
+ */
+import { roleCredentials } from "../adapters/aws/role.ts";
+import { asEksRole } from "../adapters/kubernetes/eks.ts";
+import type { AuthProvider } from "../adapters/kubernetes/context.ts";
+import type { Connection } from "../adapters/kubernetes/connection.ts";
+import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import type { Bearer } from "../rbac/table.ts";
+import type { ClusterEntry } from "../config/config.ts";
+import { isSecretReference } from "../config/registered.ts";
+import { CertkeepError } from "../error.ts";
+import { homeOf } from "./path.ts";
+import type { Kubeconfigs } from "./settings.ts";
+
+export interface ConnectWorld {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly nowNs: () => bigint;
+  /** What only a person's own kubeconfig may ask for; `null` for a function. */
+  readonly person: { readonly authProvider: AuthProvider } | null;
+}
+
+/** What a cluster's connection depends on. */
+export type ConnectSettings = Pick<
+  ClusterEntry,
+  "name" | "kubeconfig" | "context" | "restoreKubeconfig" | "eks"
+>;
+
+/** @throws CertkeepError one plain message for each thing that can be wrong */
+export async function connectCluster(
+  settings: ConnectSettings,
+  purpose: Bearer,
+  registered: boolean,
+  world: ConnectWorld,
+  kubeconfigs: Kubeconfigs,
+): Promise<Connection> {
+  const apart = purpose === "restore" && settings.restoreKubeconfig !== null;
+  const kubeconfig = apart ? settings.restoreKubeconfig : settings.kubeconfig;
+  const context = apart ? null : settings.context;
+  const nowMs = (): number => Number(world.nowNs() / 1_000_000n);
+  const connection =
+    kubeconfig !== null && isSecretReference(kubeconfig)
+      ? await connect(
+          parseKubeconfig(
+            await kubeconfigs.read(settings.name, apart ? "restore" : "read"),
+            kubeconfig,
+          ),
+          context,
+          { environment: world.env, nowMs, allowExec: false, allowFiles: false },
+        )
+      : await loadConnection({
+          ...(kubeconfig === null ? {} : { files: [kubeconfig] }),
+          ...(context === null ? {} : { context }),
+          environment: world.env,
+          homeFolder: homeOf(world.env),
+          nowMs,
+          allowExec: !registered && world.person !== null,
+          ...(registered || world.person === null
+            ? {}
+            : { authProvider: world.person.authProvider }),
+        });
+  if (registered) refuseInsecure(connection, settings.name);
+  const { eks } = settings;
+  if (eks === null) return connection;
+  const role = purpose === "restore" ? (eks.restoreRole ?? eks.role) : eks.role;
+  const endpoint = world.env["AWS_ENDPOINT_URL_STS"];
+  return asEksRole(connection, {
+    cluster: eks.cluster,
+    region: eks.region,
+    credentials: roleCredentials(role, eks.region, settings.name, world.env),
+    nowMs,
+    ...(endpoint === undefined ? {} : { endpoint }),
+  });
+}
+
+/** @throws CertkeepError for a server whose certificate isn't checked */
+export function refuseInsecure(connection: Connection, name: string): void {
+  if (!connection.insecure) return;
+  throw new CertkeepError("kubeconfig_invalid", {
+    where: `cluster ${name}: ${connection.source}`,
+    found:
+      "insecure-skip-tls-verify: whoever answers at this address would be given the credential and believed",
+    expected: "the cluster's certificate-authority-data",
+    todo: `Add the authority to the kubeconfig; the server shows it with: openssl s_client -showcerts -connect ${connection.server.host}`,
+  });
+}

@@ -1,0 +1,95 @@
+/** The demo's world: a sandbox cluster in this process, and the files with which certkeep is pointed at it. */
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { generateIdentity } from "../adapters/age/identity.ts";
+import { startSandbox } from "../sandbox/api.ts";
+import { emptyFields, fillDemoCluster } from "../sandbox/cluster.ts";
+import { fqdnOf } from "../sandbox/demosecrets.ts";
+import { createAuthority } from "../sandbox/pki.ts";
+import { startSlackSink, type SlackSink } from "../sandbox/slack.ts";
+
+export interface DemoWorld {
+  /** Holds everything of the demo; may be deleted. */
+  readonly folder: string;
+  /** The demo's `certkeep.yaml`. */
+  readonly config: string;
+  /** What goes wrong in the demo: one Secret is deleted, another one's fields are emptied. Names are domains. */
+  lose(): { readonly deleted: string; readonly emptied: string };
+  /** A name that is issued without need, for a cause that its page names. */
+  readonly raced: string;
+  /** The messages that the demo's Slack took. */
+  readonly slack: SlackSink;
+  stop(): Promise<void>;
+}
+
+const CONTEXT = "demo";
+
+export async function startDemo(nowMs: number): Promise<DemoWorld> {
+  const folder = await mkdtemp(join(tmpdir(), "certkeep-demo-"));
+  const authority = createAuthority({ name: "Demo" });
+  const sandbox = await startSandbox();
+  await fillDemoCluster(sandbox, { authority, nowMs });
+  const identity = await generateIdentity();
+  await mkdir(join(folder, "identity"), { mode: 0o700 });
+  const own = { mode: 0o600, flag: "wx" };
+  await writeFile(
+    join(folder, "identity", "identity.txt"),
+    `# public key: ${identity.recipient}\n${identity.secret}\n`,
+    own,
+  );
+  await writeFile(join(folder, "kubeconfig.yaml"), sandbox.kubeconfig({ context: CONTEXT }), own);
+  await writeFile(join(folder, "anchors.pem"), authority.root.pem, own);
+  await writeFile(
+    join(folder, "intermediates.pem"),
+    authority.intermediates.map(({ pem }) => pem).join(""),
+    own,
+  );
+  const slack = await startSlackSink();
+  await writeFile(join(folder, "slack-webhook"), `${slack.url}\n`, own);
+  const config = join(folder, "certkeep.yaml");
+  await writeFile(
+    config,
+    [
+      "recipients:",
+      `  - ${identity.recipient}`,
+      "identity: file:identity/identity.txt",
+      "clusters:",
+      `  - name: ${CONTEXT}`,
+      "    kubeconfig: kubeconfig.yaml",
+      `    context: ${CONTEXT}`,
+      "stores:",
+      "  backups: file:backups",
+      "  state: file:state",
+      "issuers:",
+      "  - id: demo",
+      "    title: The demo's stand-in for Let's Encrypt",
+      "    kind: production",
+      "    anchors: anchors.pem",
+      "    intermediates: intermediates.pem",
+      "    limits: {perSet: {count: 5}, perDomain: {count: 50}}",
+      "digest:",
+      "  routes:",
+      "    - name: demo",
+      "      webhook: file:slack-webhook",
+      "",
+    ].join("\n"),
+    own,
+  );
+  const deleted = fqdnOf("orders");
+  const emptied = fqdnOf("reports");
+  return {
+    folder,
+    config,
+    lose: () => {
+      sandbox.remove("tailscale", deleted);
+      emptyFields(sandbox, "tailscale", emptied);
+      return { deleted, emptied };
+    },
+    raced: fqdnOf("grafana"),
+    slack,
+    stop: async () => {
+      await Promise.all([sandbox.stop(), slack.stop()]);
+    },
+  };
+}

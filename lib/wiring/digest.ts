@@ -1,0 +1,126 @@
+/** A digest or report with its concrete parts: the states, and a poster for each route. */
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
+import type { Config, DigestRoute } from "../config/config.ts";
+import { CertkeepError } from "../error.ts";
+import { restoreFunctionOf } from "../finding/invoke.ts";
+import type { SecretValues } from "../ports/secrets.ts";
+import type { DigestSettings } from "../report/digest.ts";
+import { plain } from "../report/text.ts";
+import type { DigestPorts, Route } from "../usecases/digest.ts";
+import type { ReportPorts, ReportScope } from "../usecases/report.ts";
+import { issuersOf, limitOverrides } from "./kit.ts";
+import { readReference } from "./reference.ts";
+import { composeSettings, type World } from "./settings.ts";
+import { thrifty } from "./thrift.ts";
+
+export interface ReportWorld extends World {
+  readonly nowNs: () => bigint;
+  /** An instant to judge at; nothing is written or posted then. */
+  readonly atNs: bigint | null;
+}
+
+export interface ComposedReport {
+  readonly config: Config;
+  readonly ports: ReportPorts;
+  readonly scope: ReportScope;
+  /** For references to webhooks. */
+  readonly secrets: SecretValues;
+}
+
+/** @throws CertkeepError config_missing, config_invalid */
+export async function composeReport(world: ReportWorld): Promise<ComposedReport> {
+  const { config, names, secrets, stores } = await composeSettings({ ...world, reach: "none" });
+  return {
+    config,
+    ports: {
+      states: thrifty(stores.states),
+      clock: { nowNs: () => world.atNs ?? world.nowNs() },
+      issuance: {
+        wall: { nowNs: world.nowNs },
+        kit: { issuers: issuersOf(config) },
+        overrides: limitOverrides(config),
+      },
+      restore: restoreFunctionOf(config.aws),
+    },
+    scope: { registered: names, ignore: config.ignore },
+    secrets,
+  };
+}
+
+const WRITE_FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: "no such folder",
+  ENOTDIR: "no such folder",
+  EISDIR: "a folder",
+  EACCES: "a place that this user may not write to",
+  EROFS: "a file system that nobody can write to",
+  ENOSPC: "no space left",
+};
+
+/** @throws CertkeepError usage, where the file can't be written */
+export async function writePage(file: string, cwd: string, html: string): Promise<void> {
+  try {
+    await writeFile(resolve(cwd, file), html);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+    throw new CertkeepError("usage", {
+      where: `--html ${plain(file)}`,
+      found: WRITE_FAILURES[code] ?? `a file that can't be written (${code})`,
+      expected: "a file to write, in a folder that exists",
+    });
+  }
+}
+
+export interface ComposedDigest extends ComposedReport {
+  readonly digestPorts: DigestPorts;
+  readonly settings: DigestSettings;
+  readonly routes: readonly Route[];
+}
+
+const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+
+/** `deliver`: whether webhooks are needed, and so read. @throws as composeReport */
+export async function composeDigest(world: ReportWorld, deliver: boolean): Promise<ComposedDigest> {
+  const composed = await composeReport(world);
+  const { atMinute, weekday, routes } = composed.config.digest;
+  return {
+    ...composed,
+    digestPorts: { ...composed.ports, newId: randomUUID },
+    settings: { atMinute, weekday: WEEKDAYS.indexOf(weekday) },
+    routes: await Promise.all(
+      routes.map(async (route) => ({
+        ...route,
+        ...(deliver
+          ? await posterOf(route, world.env, composed.secrets)
+          : { poster: null, problem: null }),
+      })),
+    ),
+  };
+}
+
+/** The route's poster, or why it has none; a webhook that can't be read is this route's trouble alone. */
+async function posterOf(
+  route: DigestRoute,
+  env: World["env"],
+  secrets: SecretValues,
+): Promise<Pick<Route, "poster" | "problem">> {
+  const problem = (found: string): Pick<Route, "poster" | "problem"> => ({
+    poster: null,
+    problem: new CertkeepError("delivery_failed", {
+      where: `digest route ${route.name}, webhook: ${route.webhook}`,
+      found,
+      expected: "the URL of a Slack webhook there",
+      todo: "What is due stays queued until then",
+    }),
+  });
+  const referred = await readReference(route.webhook, { env, secrets });
+  if (!referred.ok)
+    return referred.error === null
+      ? problem(referred.found)
+      : { poster: null, problem: referred.error };
+  const text = Buffer.from(referred.bytes).toString("utf8").trim();
+  const wrong = webhookProblem(text);
+  return wrong === null ? { poster: createSlackPoster(text), problem: null } : problem(wrong);
+}

@@ -1,0 +1,121 @@
+/** The doctor with its concrete adapters. */
+import { randomBytes } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { localPaths } from "../adapters/file/paths.ts";
+import { createSetupFiles } from "../adapters/file/setup.ts";
+import { createSelfAccess } from "../adapters/kubernetes/access.ts";
+import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import { isSecretReference } from "../config/registered.ts";
+import { settingsFor } from "../config/settings.ts";
+import type { DoctorPorts, IdentityFacts } from "../usecases/doctor/context.ts";
+import { awsWorld } from "./aws.ts";
+import { connectCluster, type ConnectWorld } from "./connect.ts";
+import { composeDigest } from "./digest.ts";
+import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
+import { pathOf } from "./path.ts";
+import { composeSettings, type ComposedSettings } from "./settings.ts";
+import { unknownCluster } from "./unknown.ts";
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export interface DoctorWorld extends IdentityWorld, ConnectWorld {
+  /** Names; empty: all. */
+  readonly clusters: readonly string[];
+  readonly sendTest: boolean;
+}
+
+/** @throws CertkeepError for a configuration that can't be used, or a cluster that isn't there */
+export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
+  const settings = await composeSettings({ ...world, tolerant: true });
+  const { config, file, registered, broken, names, stores } = settings;
+  // As for an audit: where nothing names clusters, what is asked for are contexts of the kubeconfig.
+  const contexts = names.length === 0 && config.stores.registry === null ? world.clusters : [];
+  const unknown = world.clusters.find((name) => !names.includes(name) && !contexts.includes(name));
+  if (unknown !== undefined && settings.registryFailure === null)
+    throw unknownCluster(unknown, names, config.stores.registry);
+  const wanted = (name: string): boolean =>
+    world.clusters.length === 0 || world.clusters.includes(name);
+  // Who asks a doctor waits for the answer: one attempt, and a short one.
+  const http = {
+    attempts: 1,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    nowMs: () => Number(world.nowNs() / 1_000_000n),
+  };
+  return {
+    configFile: file,
+    chosen: world.clusters.length > 0,
+    clusters: [
+      ...config.clusters.filter(({ name }) => wanted(name)),
+      ...contexts.map((context) => ({ ...settingsFor(config, context), context })),
+    ].map((entry) => ({
+      ...entry,
+      named: names.includes(entry.name),
+      registered: registered.includes(entry.name),
+      sealedFor: settingsFor(config, entry.name).recipients,
+    })),
+    broken: broken.filter(({ name }) => wanted(name)),
+    identity: () => identityFacts(world, settings),
+    ...stores,
+    registry:
+      config.stores.registry === null
+        ? null
+        : {
+            url: config.stores.registry,
+            clusters: registered.length,
+            failure: settings.registryFailure,
+          },
+    topic:
+      config.aws?.topic == null
+        ? null
+        : (await import("../adapters/aws/topic.ts")).createAlarmTopic(
+            config.aws.topic,
+            awsWorld(world.env, config.aws),
+          ),
+    connect: async (cluster, bearer) => {
+      const connection = await connectCluster(
+        cluster,
+        bearer,
+        cluster.registered,
+        world,
+        settings.kubeconfigs,
+      );
+      const self = createSelfAccess(connection, http);
+      const reader = createClusterReader(connection, http);
+      return {
+        server: connection.server.origin,
+        insecure: connection.insecure,
+        expiresAtMs: connection.credentialExpiresAtMs,
+        self,
+        reader,
+        close: async () => {
+          await Promise.all([self.close(), reader.close()]);
+        },
+      };
+    },
+    routes: async () => (await composeDigest({ ...world, atNs: null }, true)).routes,
+    sendTest: world.sendTest,
+    clock: { nowNs: world.nowNs },
+    newId: () => randomBytes(6).toString("hex"),
+  };
+}
+
+async function identityFacts(
+  world: DoctorWorld,
+  settings: ComposedSettings,
+): Promise<IdentityFacts | null> {
+  const configured = settings.config.identity;
+  const opener = await composeOpenerIfAny(world, settings);
+  if (opener === null) return null;
+  const reference = world.identity ?? configured ?? join(localPaths().identities, "identity.txt");
+  if (reference === "-" || reference.startsWith("env:") || isSecretReference(reference))
+    return { where: reference, recipients: opener.recipients, shared: false, workTree: null };
+  const path = pathOf(reference.replace(/^file:/, ""), world);
+  const { mode } = await stat(path);
+  return {
+    where: path,
+    recipients: opener.recipients,
+    shared: process.geteuid !== undefined && (mode & 0o077) !== 0,
+    workTree: await createSetupFiles().workTreeOf(path),
+  };
+}

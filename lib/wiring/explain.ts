@@ -1,0 +1,30 @@
+/** What `explain` needs: the states' store, the known issuers and limits. No cluster is asked. */
+import type { Config } from "../config/config.ts";
+import { BUILT_IN_ISSUERS } from "../issuer/issuers.ts";
+import type { AcrossPorts } from "../usecases/across.ts";
+import { configuredIssuers, limitOverrides } from "./kit.ts";
+import { composeSettings, type World } from "./settings.ts";
+
+export interface ExplainWorld extends World {
+  readonly nowNs: () => bigint;
+  /** An instant to tell of; `null`: now. */
+  readonly atNs: bigint | null;
+}
+
+/** @throws CertkeepError config_missing, config_invalid */
+export async function composeExplain(
+  world: ExplainWorld,
+): Promise<{ readonly config: Config; readonly ports: AcrossPorts }> {
+  const { config, stores } = await composeSettings({ ...world, reach: "none" });
+  const nowNs = world.nowNs();
+  return {
+    config,
+    ports: {
+      states: stores.states,
+      clock: { nowNs: () => world.atNs ?? nowNs },
+      wall: { nowNs: () => nowNs },
+      kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] },
+      overrides: limitOverrides(config),
+    },
+  };
+}

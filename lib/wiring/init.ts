@@ -1,0 +1,154 @@
+/** `certkeep init` with its concrete adapters: where things may go on this machine, and who makes them. */
+import { existsSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { generateIdentity, parseIdentities, type AskPassphrase } from "../adapters/age/identity.ts";
+import {
+  CONFIG_NAME,
+  findConfig,
+  namedConfig,
+  type ConfigPlaces,
+} from "../adapters/file/config.ts";
+import { localPaths } from "../adapters/file/paths.ts";
+import { createSetupFiles } from "../adapters/file/setup.ts";
+import { loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { webhookProblem } from "../adapters/slack/poster.ts";
+import { parseConfig } from "../config/parse.ts";
+import { isCertkeepError } from "../error.ts";
+import type { ContextChoice, InitPlaces, InitPorts, InitQuestions } from "../usecases/init.ts";
+import type { CloudPorts, CloudQuestions } from "../usecases/initcloud.ts";
+import { homeOf, pathOf, shortPath } from "./path.ts";
+
+export interface InitWorld {
+  readonly configFile: string | null;
+  /** `--identity`, or `null`. */
+  readonly identityFile: string | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly nowNs: () => bigint;
+  readonly questions: InitQuestions | null;
+  readonly askPassphrase: AskPassphrase | null;
+  readonly note: (message: string) => void;
+}
+
+export interface ComposedInit {
+  readonly places: InitPlaces;
+  readonly ports: InitPorts;
+}
+
+/** @throws CertkeepError usage, config_invalid */
+export async function composeInit(world: InitWorld): Promise<ComposedInit> {
+  const home = homeOf(world.env);
+  const paths = localPaths();
+  const places: ConfigPlaces = {
+    explicit: world.configFile,
+    cwd: world.cwd,
+    homeFolder: home,
+    userFolder: paths.config,
+  };
+  const identity =
+    world.identityFile === null
+      ? join(paths.identities, "identity.txt")
+      : pathOf(world.identityFile, world);
+  const schema = fileURLToPath(new URL("../../schema/certkeep.schema.json", import.meta.url));
+  return {
+    places: {
+      existing: await existingConfig(places),
+      configs:
+        world.configFile === null
+          ? [join(world.cwd, CONFIG_NAME), join(paths.config, CONFIG_NAME)]
+          : [namedConfig(world.configFile, places)],
+      identities: [identity],
+      identityChosen: world.identityFile !== null,
+      schemaPath: (config) => schemaPath(schema, config, paths.config),
+      reference: (path) => `file:${shortPath(path, home)}`,
+    },
+    ports: {
+      files: createSetupFiles(),
+      identities: {
+        generate: async () => {
+          const { secret, recipient } = await generateIdentity();
+          return { identity: secret, recipient };
+        },
+        recipientsOf: async (content, where) =>
+          (await parseIdentities({ where, content }, world.askPassphrase)).map(
+            ({ recipient }) => recipient,
+          ),
+      },
+      listContexts: () => listContexts(world.env, home),
+      questions: world.questions,
+      clock: { nowNs: world.nowNs },
+      note: world.note,
+    },
+  };
+}
+
+export interface CloudWorld extends InitWorld {
+  /** `--region`, or `null`. */
+  readonly region: string | null;
+  readonly cloudQuestions: CloudQuestions | null;
+}
+
+export interface ComposedInitCloud extends ComposedInit {
+  readonly region: string | null;
+  cloud(region: string): Promise<CloudPorts>;
+}
+
+/** What is packaged lies in this folder, and names no clusters. @throws CertkeepError usage, config_invalid */
+export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitCloud> {
+  const file = world.configFile ?? join(world.cwd, CONFIG_NAME);
+  const composed = await composeInit({ ...world, configFile: file });
+  const existing =
+    composed.places.existing === null
+      ? null
+      : await createSetupFiles().read(composed.places.existing);
+  const parsed = existing === null ? null : parseConfig(existing, file);
+  return {
+    ...composed,
+    ports: { ...composed.ports, listContexts: async () => [] },
+    region:
+      (world.region ?? (parsed?.ok === true ? parsed.config.aws?.region : null)) ||
+      world.env["AWS_REGION"] ||
+      world.env["AWS_DEFAULT_REGION"] ||
+      null,
+    cloud: async (region) => ({
+      files: composed.ports.files,
+      secrets: (await import("../adapters/aws/secretkeeper.ts")).createSecretKeeper(
+        { env: { ...world.env, AWS_REGION: region }, region },
+        world.env["CERTKEEP_KMS_KEY"] || null,
+      ),
+      questions: world.cloudQuestions,
+      webhookProblem,
+      note: world.note,
+    }),
+  };
+}
+
+/** A file that --config names and that isn't there yet is to be made. */
+async function existingConfig(places: ConfigPlaces): Promise<string | null> {
+  try {
+    return await findConfig(places);
+  } catch (error) {
+    if (isCertkeepError(error, "config_missing")) return null;
+    throw error;
+  }
+}
+
+async function listContexts(
+  env: InitWorld["env"],
+  homeFolder: string | null,
+): Promise<ContextChoice[]> {
+  const config = await loadKubeconfig({ environment: env, homeFolder });
+  return [...(config?.contexts.keys() ?? [])].map((name) => ({
+    name,
+    current: name === config?.currentContext,
+  }));
+}
+
+/** Relative where the schema lies below the configuration; absolute in a user's own folder, which nobody commits. */
+function schemaPath(schema: string, config: string, userFolder: string): string | null {
+  if (!existsSync(schema)) return null;
+  const below = relative(dirname(config), schema);
+  if (!below.startsWith("..")) return below;
+  return dirname(config) === userFolder ? schema : null;
+}

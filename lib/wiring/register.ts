@@ -1,0 +1,291 @@
+/** Registering, removing and listing clusters with their concrete adapters. */
+import { dirname, relative } from "node:path";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { refuseSameRole } from "../adapters/file/config.ts";
+import { createRegistrationFiles } from "../adapters/file/registrations.ts";
+import { createSelfAccess } from "../adapters/kubernetes/access.ts";
+import type { Connection } from "../adapters/kubernetes/connection.ts";
+import { roleCredentials } from "../adapters/aws/role.ts";
+import { asEksRole } from "../adapters/kubernetes/eks.ts";
+import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { proxyFromEnvironment } from "../adapters/proxy.ts";
+import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import { createRegistrar } from "../adapters/kubernetes/register.ts";
+import type { ServerPlace, StoredCredential } from "../rbac/kubeconfig.ts";
+import type { Bearer } from "../rbac/table.ts";
+import type { ClusterEntry, EksAccess } from "../config/config.ts";
+import { parseRegistration } from "../config/parse.ts";
+import { LABEL } from "../config/form.ts";
+import { CertkeepError } from "../error.ts";
+import type { Registrations } from "../ports/registrations.ts";
+import { plain } from "../report/text.ts";
+import type { RegisterPorts } from "../usecases/register/context.ts";
+import type { ListPorts } from "../usecases/register/list.ts";
+import type { RemovePorts } from "../usecases/register/remove.ts";
+import { awsWorld } from "./aws.ts";
+import { connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
+import { realTimer } from "../adapters/timer.ts";
+import { homeOf, pathOf } from "./path.ts";
+import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
+
+export interface RegisterWorld extends World, ConnectWorld {
+  readonly name: string;
+  /** Kubeconfig of the administrator; `null`: what kubectl would take. */
+  readonly kubeconfig: string | null;
+  /** `null`: the current one. */
+  readonly context: string | null;
+  /** Files with credentials of the person's own, by what they are for. */
+  readonly brought: Readonly<Record<Bearer, string | null>>;
+  readonly consent: RegisterPorts["consent"];
+  readonly note: (message: string) => void;
+}
+
+export interface ComposedRegister {
+  readonly ports: RegisterPorts;
+  /** The registration that is there, as far as it can be read. */
+  readonly existing: Omit<ClusterEntry, "name"> | null;
+  readonly settings: ComposedSettings;
+  close(): Promise<void>;
+}
+
+export interface Existing {
+  readonly settings: ComposedSettings;
+  readonly registrations: Registrations;
+  /** The registration that is there, as far as it can be read. */
+  readonly existing: Omit<ClusterEntry, "name"> | null;
+}
+
+/** Where registrations are written; only who registers loads that. @throws CertkeepError usage */
+async function openRegistrations(
+  { config, folder, file }: ComposedSettings,
+  env: World["env"],
+): Promise<Registrations> {
+  const { registry } = config.stores;
+  if (registry !== null)
+    return (await import("../adapters/aws/registrations.ts")).createSecretRegistrations(
+      registry,
+      awsWorld(env, config.aws),
+      env["CERTKEEP_KMS_KEY"] || null,
+    );
+  if (folder !== null) return createRegistrationFiles(folder);
+  throw new CertkeepError("usage", {
+    where: file ?? "--config",
+    found: "a configuration in a bucket that names no registry",
+    expected: "stores.registry, such as secretsmanager://certkeep/prod",
+  });
+}
+
+/** @throws CertkeepError usage, for a name that can't be or is another's */
+export async function composeExisting(world: World, name: string): Promise<Existing> {
+  if (!LABEL.test(name))
+    throw new CertkeepError("usage", {
+      where: "certkeep clusters",
+      found: `a name that no cluster can have: ${plain(name.slice(0, 80))}`,
+      expected:
+        "small letters, digits and -, at most 63, beginning and ending with a letter or digit",
+    });
+  const settings = await composeSettings(world);
+  if (
+    settings.config.clusters.some((entry) => entry.name === name) &&
+    !settings.registered.includes(name)
+  ) {
+    throw new CertkeepError("usage", {
+      where: `cluster ${name}`,
+      found: `the name is that of a cluster in ${settings.file ?? "certkeep.yaml"}`,
+      expected: "a name of its own",
+      todo: "Remove its entry there first, or choose another name",
+    });
+  }
+  const registrations = await openRegistrations(settings, world.env);
+  const stored = await registrations.read(name);
+  const parsed = stored === null ? null : parseRegistration(stored.text, registrations.where(name));
+  return { settings, registrations, existing: parsed?.ok === true ? parsed.entry : null };
+}
+
+/** In a registry whoever audits one cluster doesn't see the others' roles, so it is asked for before. @throws CertkeepError config_invalid */
+export function refuseSharedRole(
+  name: string,
+  eks: EksAccess | null,
+  { settings, ports }: Pick<ComposedRegister, "settings" | "ports">,
+): void {
+  refuseSameRole(
+    { eks },
+    settings.config.clusters.filter((entry) => entry.name !== name),
+    ports.registrations.where(name),
+  );
+}
+
+export async function composeRegister(world: RegisterWorld): Promise<ComposedRegister> {
+  const { settings, registrations, existing } = await composeExisting(world, world.name);
+  const admin = await adminConnection(world);
+  refuseInsecure(admin, world.name);
+  const place: ServerPlace = {
+    server: admin.server.href.replace(/\/$/, ""),
+    caPem: admin.caPem,
+    tlsServerName: admin.tlsServerName,
+    proxyUrl:
+      admin.proxyUrl === null || proxyFromEnvironment(admin.server, world.env) !== null
+        ? null
+        : admin.proxyUrl.href,
+  };
+  const registrar = createRegistrar(admin);
+  const self = createSelfAccess(admin);
+  const reader = createClusterReader(admin);
+  const nowMs = (): number => Number(world.nowNs() / 1_000_000n);
+  return {
+    settings,
+    existing,
+    close: async () => {
+      await Promise.all([registrar.close(), self.close(), reader.close()]);
+    },
+    ports: {
+      registrar,
+      self,
+      reader,
+      place,
+      brought: {
+        read: await broughtCredential(world, "read"),
+        restore: await broughtCredential(world, "restore"),
+      },
+      open: async (bearer, text, eks) => {
+        const bare = await connect(
+          parseKubeconfig(text, `the ${bearer} credential of ${world.name}`),
+          null,
+          { environment: world.env, nowMs, allowExec: false },
+        );
+        const role = bearer === "restore" ? (eks?.restoreRole ?? null) : (eks?.role ?? null);
+        const endpoint = world.env["AWS_ENDPOINT_URL_STS"];
+        const connection =
+          eks === null || role === null
+            ? bare
+            : asEksRole(bare, {
+                cluster: eks.cluster,
+                region: eks.region,
+                credentials: roleCredentials(role, eks.region, world.name, world.env),
+                nowMs,
+                ...(endpoint === undefined ? {} : { endpoint }),
+              });
+        const access = createSelfAccess(connection);
+        const reading = createClusterReader(connection);
+        return {
+          self: access,
+          reader: reading,
+          expiresAtMs: connection.credentialExpiresAtMs,
+          close: async () => {
+            await Promise.all([access.close(), reading.close()]);
+          },
+        };
+      },
+      registrations,
+      states: settings.stores.states,
+      clock: { nowNs: world.nowNs },
+      timer: realTimer,
+      consent: world.consent,
+      schema: settings.folder === null ? null : schemaPath(settings.folder),
+      note: world.note,
+    },
+  };
+}
+
+/** Relative where it lies below; else it isn't named, since a file that is committed names no path of one machine. */
+function schemaPath(folder: string): string | null {
+  const schema = fileURLToPath(new URL("../../schema/registration.schema.json", import.meta.url));
+  const below = relative(folder, schema);
+  return existsSync(schema) && !below.startsWith("../../..") && dirname(below) !== "."
+    ? below
+    : null;
+}
+
+async function adminConnection(world: RegisterWorld): Promise<Connection> {
+  const own = world.kubeconfig ?? (world.context === null ? world.brought.read : null);
+  return loadConnection({
+    ...(own === null ? {} : { files: [pathOf(own, world)] }),
+    ...(world.context === null ? {} : { context: world.context }),
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+    nowMs: () => Number(world.nowNs() / 1_000_000n),
+    allowExec: world.person !== null,
+    ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
+  });
+}
+
+/** The credential of a kubeconfig that somebody brings, without what it runs or looks up by itself. */
+async function broughtCredential(
+  world: RegisterWorld,
+  bearer: Bearer,
+): Promise<StoredCredential | null> {
+  const file = world.brought[bearer];
+  if (file === null) return null;
+  const connection = await loadConnection({
+    files: [pathOf(file, world)],
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+    nowMs: () => Number(world.nowNs() / 1_000_000n),
+    allowExec: false,
+  });
+  refuseInsecure(connection, world.name);
+  const { headers, clientPair } = await connection.credentials();
+  const { authorization } = headers;
+  if (clientPair !== null) return { kind: "pair", ...clientPair };
+  if (typeof authorization === "string" && authorization.startsWith("Bearer "))
+    return { kind: "token", token: authorization.slice("Bearer ".length) };
+  throw new CertkeepError("kubeconfig_invalid", {
+    where: connection.source,
+    found: "a user without a token and without a client certificate",
+    expected: "one of the two",
+  });
+}
+
+/** @throws CertkeepError */
+export async function composeRemove(
+  world: Omit<RegisterWorld, "brought" | "consent">,
+  revoke: boolean,
+): Promise<{
+  readonly ports: RemovePorts;
+  readonly settings: ComposedSettings;
+  close(): Promise<void>;
+}> {
+  const { settings, registrations } = await composeExisting(world, world.name);
+  const base = { registrations, states: settings.stores.states };
+  if (!revoke) return { settings, ports: { ...base, admin: null }, close: async () => {} };
+  const admin = await adminConnection({
+    ...world,
+    brought: { read: null, restore: null },
+    consent: async () => true,
+  });
+  const registrar = createRegistrar(admin);
+  const reader = createClusterReader(admin);
+  return {
+    settings,
+    ports: { ...base, admin: { registrar, reader, server: admin.server.href } },
+    close: async () => {
+      await Promise.all([registrar.close(), reader.close()]);
+    },
+  };
+}
+
+export async function composeList(
+  world: World & ConnectWorld,
+): Promise<{ readonly settings: ComposedSettings; readonly ports: ListPorts }> {
+  const settings = await composeSettings(world);
+  return {
+    settings,
+    ports: {
+      states: settings.stores.states,
+      describe: async (entry, registered) => {
+        const connection = await connectCluster(
+          entry,
+          "read",
+          registered,
+          world,
+          settings.kubeconfigs,
+        );
+        return {
+          server: connection.server.href.replace(/\/$/, ""),
+          expiresAtMs: connection.credentialExpiresAtMs,
+        };
+      },
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/** The restore with its concrete adapters: for the command line and the function alike. */
+import { randomUUID } from "node:crypto";
+import { createSealer } from "../adapters/age/sealer.ts";
+import { createRevocationSource } from "../adapters/crl/source.ts";
+import { createManifestFolder } from "../adapters/file/manifests.ts";
+import { createClusterReader } from "../adapters/kubernetes/reader.ts";
+import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
+import { settingsFor } from "../config/settings.ts";
+import type { Progress } from "../ports/progress.ts";
+import type { RestorePorts, RestoreTarget } from "../usecases/restore/context.ts";
+import { auditSettings, type PersonalAccess } from "./audit.ts";
+import { connectCluster } from "./connect.ts";
+import { composeOpener, type IdentityWorld } from "./identity.ts";
+import { kitOf } from "./kit.ts";
+import { pathOf } from "./path.ts";
+import { composeSettings, type ComposedSettings } from "./settings.ts";
+import { unknownCluster } from "./unknown.ts";
+import { realTimer } from "../adapters/timer.ts";
+
+export interface RestoreWorld extends IdentityWorld {
+  /** A cluster of the configuration, or a context where it names none. */
+  readonly cluster: string;
+  /** A folder to write to in place of the cluster, or `null`. */
+  readonly offline: string | null;
+  readonly nowNs: () => bigint;
+  /** What only a person's own kubeconfig may ask for; `null` for a function. */
+  readonly person: PersonalAccess | null;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+export interface ComposedRestore {
+  readonly target: RestoreTarget;
+  readonly ports: RestorePorts;
+}
+
+/** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */
+export async function composeRestore(world: RestoreWorld): Promise<ComposedRestore> {
+  const settings = await composeSettings({ ...world, reach: [world.cluster] });
+  const { stores } = settings;
+  const opener = await composeOpener(world, settings);
+  return {
+    target: await composeTarget(settings, world),
+    ports: {
+      ...stores,
+      opener,
+      sealer: createSealer(),
+      clock: { nowNs: world.nowNs },
+      timer: realTimer,
+      kit: kitOf(settings.config),
+      revocation: createRevocationSource(
+        world.signal === undefined ? {} : { signal: world.signal },
+      ),
+      progress: world.progress,
+      holder: randomUUID(),
+      ...(world.signal === undefined ? {} : { signal: world.signal }),
+    },
+  };
+}
+
+async function composeTarget(
+  { config, broken, names, kubeconfigs, registered: registrations }: ComposedSettings,
+  world: RestoreWorld,
+): Promise<RestoreTarget> {
+  const registered = names.length > 0 || config.stores.registry !== null;
+  if (registered && !names.includes(world.cluster))
+    throw unknownCluster(world.cluster, names, config.stores.registry);
+  const unusable = broken.find(({ name }) => name === world.cluster);
+  const entry = settingsFor(config, world.cluster);
+  const settings = auditSettings(entry);
+  if (world.offline !== null) {
+    const folder = pathOf(world.offline, world);
+    return {
+      name: null,
+      title: world.cluster,
+      server: `file:${folder}`,
+      homeNamespace: null,
+      settings,
+      ...createManifestFolder(folder),
+    };
+  }
+  if (unusable !== undefined) throw unusable.error;
+  const context = registered ? entry.context : world.cluster;
+  const connection = await connectCluster(
+    { ...entry, context },
+    "restore",
+    registrations.includes(world.cluster),
+    world,
+    kubeconfigs,
+  );
+  const options = { userAgent: "certkeep", concurrency: 16 };
+  return {
+    name: registered ? world.cluster : null,
+    title: registered ? world.cluster : connection.title,
+    server: connection.server.href.replace(/\/$/, ""),
+    homeNamespace: connection.namespace,
+    settings,
+    // An interrupted run finishes the requests that are under way, so it isn't the signal that ends them.
+    reader: createClusterReader(connection, options),
+    writer: createClusterWriter(connection, options),
+  };
+}

@@ -1,0 +1,36 @@
+/** Every claim of the threat model names a test that exists. */
+import { existsSync, readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+
+const ROOT = new URL("../../", import.meta.url);
+const text = readFileSync(new URL("docs/threat-model.md", ROOT), "utf8");
+const shown = [...text.matchAll(/`(test\/[\w./-]+\.test\.ts)`: "([^"]+)"/g)].map(
+  ([, file = "", title = ""]) => ({ file, title }),
+);
+
+it("the threat model has claims", () => {
+  expect(shown.length).toBeGreaterThan(25);
+  // Whatever names a test names its title as well.
+  expect(text.split("`test/").length - 1).toBe(shown.length);
+});
+
+it.each(shown)("$file shows: $title", ({ file, title }) => {
+  const path = new URL(file, ROOT);
+  expect(existsSync(path)).toBe(true);
+  // The whole title of a test, or of a row of one, not a part of it.
+  const quoted = JSON.stringify(title);
+  expect(
+    ["(", "[", "name: "].some((before) =>
+      readFileSync(path, "utf8").includes(`${before}${quoted}, `),
+    ),
+  ).toBe(true);
+});
+
+it("every claim names a test, but for what is said to be left to people", () => {
+  const bare = text
+    .split(/\n(?=- |\n)/)
+    .filter((block) => block.startsWith("- ") && !block.includes("`test/"));
+  expect(bare.map((block) => block.replaceAll(/\s+/g, " "))).toEqual([
+    "- With both, states and copies, somebody can have a key of theirs restored. Keep the two apart.",
+  ]);
+});

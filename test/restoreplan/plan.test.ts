@@ -1,0 +1,523 @@
+/** The rules of a plan as tables: per shape, per copy, per what is there. */
+import { describe, expect, it } from "vitest";
+import type { BackupRecord, CopyKind } from "../../lib/backup/record.ts";
+import { FORCIBLE, PLAN_CODES, type PlanCode } from "../../lib/restoreplan/code.ts";
+import { grantManifest } from "../../lib/restoreplan/grant.ts";
+import { planRestore } from "../../lib/restoreplan/plan.ts";
+import type { PlanOptions } from "../../lib/restoreplan/decide.ts";
+import type {
+  JudgedPair,
+  Live,
+  LiveSecret,
+  LiveViews,
+  OpenedCopy,
+  Wanted,
+} from "../../lib/restoreplan/view.ts";
+import { planText } from "../../lib/report/plan.ts";
+import { PLAIN } from "../../lib/report/style.ts";
+import type { Shape } from "../../lib/secret/shapes.ts";
+import stringWidth from "string-width";
+import { parse } from "yaml";
+
+const DAY_NS = 86_400_000_000_000n;
+const NOW_NS = 20_000n * DAY_NS;
+const NAME = "shop.tail1a2b3.ts.net";
+const ACCOUNTS = ["A".repeat(43), "B".repeat(43)] as const;
+
+/** A judged pair that ends in `days`; below zero it has expired. */
+function pair(days: number, more: Partial<JudgedPair> = {}): JudgedPair {
+  const expired = days < 0;
+  return {
+    verdict: expired ? { valid: false, reasons: ["expired"] } : { valid: true, reasons: [] },
+    everHolds: true,
+    keyFits: true,
+    names: [NAME],
+    sha256: `leaf ${days}`,
+    serial: "05",
+    notBeforeNs: NOW_NS - 10n * DAY_NS,
+    notAfterNs: NOW_NS + BigInt(days) * DAY_NS,
+    staging: false,
+    issuer: "letsencrypt",
+    ...more,
+  };
+}
+
+const broken = (reason: string): Partial<JudgedPair> => ({
+  verdict: { valid: false, reasons: [reason] },
+});
+
+interface CopyChoice {
+  readonly shape?: Shape;
+  readonly kind?: CopyKind;
+  readonly days?: number;
+  readonly pair?: Partial<JudgedPair>;
+  readonly record?: Partial<BackupRecord>;
+  readonly more?: Partial<OpenedCopy>;
+}
+
+function copy({
+  shape = "ha-ingress",
+  kind = "certificate",
+  days = 60,
+  pair: judged = {},
+  record = {},
+  more = {},
+}: CopyChoice = {}): OpenedCopy {
+  const tls = ["ha-ingress", "apiserver-proxygroup", "tls"].includes(shape);
+  const base = kind === "account-key" ? "acme-account" : tls ? "tls" : NAME;
+  const data =
+    kind === "account-key"
+      ? { "acme-account.key.pem": "YQ==" }
+      : { [`${base}.crt`]: "Yw==", [`${base}.key`]: "aw==" };
+  return {
+    version: "a".repeat(64),
+    shape,
+    pair: kind === "account-key" ? null : pair(days, judged),
+    recorded: true,
+    retired: null,
+    revocation: { state: "good" },
+    record: {
+      cluster: "prod",
+      clusterIdentity: "uid-1",
+      namespace: "tailscale",
+      secret: tls && shape !== "tls" ? NAME : "state-0",
+      shape,
+      fieldBase: base,
+      kind,
+      names: [NAME],
+      issuer: "letsencrypt",
+      issuerName: "",
+      serial: "05",
+      leafSha256: null,
+      notBefore: null,
+      notAfter: null,
+      issuedAt: null,
+      accountThumbprint: kind === "account-key" ? ACCOUNTS[0] : null,
+      type: tls ? "kubernetes.io/tls" : "Opaque",
+      labels: {},
+      annotations: {},
+      data,
+      ...record,
+    },
+    ...more,
+  };
+}
+
+function wantedOf(one: OpenedCopy, more: Partial<Wanted> = {}): Wanted {
+  const { namespace, fieldBase, kind } = one.record;
+  return {
+    namespace,
+    secret: one.record.secret,
+    fieldBase,
+    kind,
+    title: kind === "account-key" ? "ACME account key" : NAME,
+    lastNames: kind === "account-key" ? null : [NAME],
+    knownAccounts: kind === "account-key" ? [ACCOUNTS[0]] : [],
+    lastShape: one.shape,
+    named: true,
+    versionNamed: false,
+    copies: [one],
+    unusable: [],
+    ...more,
+  };
+}
+
+function secret(of: OpenedCopy, more: Partial<LiveSecret> = {}): LiveSecret {
+  return {
+    namespace: of.record.namespace,
+    name: of.record.secret,
+    uid: "u",
+    resourceVersion: "7",
+    type: of.record.type,
+    immutable: false,
+    deleting: false,
+    labels: {},
+    annotations: {},
+    fields: [],
+    data: {},
+    pairs: {},
+    accounts: {},
+    deviceName: null,
+    hostName: null,
+    accountOfLeaf: {},
+    ...more,
+  };
+}
+
+const GONE: Live = { state: "absent", namespace: "present" };
+
+function views(live: Live | LiveSecret, managed: readonly LiveSecret[] = []): LiveViews {
+  const at: Live = "state" in live ? live : { state: "present", secret: live };
+  return { at: () => at, managed: () => managed, object: () => "unknown" };
+}
+
+const OPTIONS: PlanOptions = {
+  nowNs: NOW_NS,
+  as: null,
+  force: new Set(),
+  unrecorded: false,
+  standby: false,
+  replace: false,
+  createNamespace: false,
+};
+
+function decide(
+  one: OpenedCopy,
+  live: Live | LiveSecret,
+  choice: {
+    readonly options?: Partial<PlanOptions>;
+    readonly wanted?: Partial<Wanted>;
+    readonly managed?: readonly LiveSecret[];
+  } = {},
+): string {
+  const plan = planRestore([wantedOf(one, choice.wanted)], views(live, choice.managed), {
+    ...OPTIONS,
+    ...choice.options,
+  });
+  const [item] = plan.items;
+  expect(plan.writes).toHaveLength(item?.action === "none" ? 0 : 1);
+  return `${item?.rule} ${item?.action} ${item?.codes.join("+")}`;
+}
+
+describe("per shape, where nothing is there", () => {
+  it.each<[Shape, string]>([
+    ["operator", "restore create secret_absent"],
+    ["standalone", "later none owner_makes_it"],
+    ["ha-ingress", "restore create secret_absent"],
+    ["apiserver-proxygroup", "restore create secret_absent"],
+    ["recorder", "later none owner_makes_it"],
+    ["sidecar", "restore create secret_absent"],
+    ["tls", "restore create secret_absent"],
+  ])("%s: %s", (shape, expected) => {
+    expect(decide(copy({ shape }), GONE)).toBe(expected);
+    const nowhere = decide(copy({ shape }), { state: "absent", namespace: "absent" });
+    expect(nowhere).toBe(expected.startsWith("later") ? expected : "refuse none namespace_absent");
+    expect(
+      decide(
+        copy({ shape }),
+        { state: "absent", namespace: "absent" },
+        { options: { createNamespace: true } },
+      ),
+    ).toBe(expected);
+  });
+
+  it.each<[Shape, string]>([
+    ["operator", "restore create account_absent"],
+    ["standalone", "later none owner_makes_it"],
+    ["proxygroup-state", "later none owner_makes_it"],
+    ["sidecar", "restore create account_absent"],
+  ])("an account key of %s: %s", (shape, expected) => {
+    expect(decide(copy({ shape, kind: "account-key" }), GONE)).toBe(expected);
+  });
+});
+
+describe("a proxy's Secret of a new name", () => {
+  const labels = {
+    "tailscale.com/parent-resource": "web",
+    "tailscale.com/parent-resource-ns": "shop",
+    "tailscale.com/parent-resource-type": "ingress",
+  };
+  const one = copy({ shape: "standalone", record: { labels, secret: "ts-web-aaaaa-0" } });
+  const made = (more: Partial<LiveSecret>, name = "ts-web-bbbbb-0"): LiveSecret =>
+    secret(one, { name, labels: { ...labels, "tailscale.com/managed": "true" }, ...more });
+  it.each<[string, LiveSecret[], string]>([
+    [
+      "it ran under the certificate's name",
+      [made({ deviceName: NAME })],
+      "restore patch fields_absent",
+    ],
+    [
+      "it hasn't run, and will ask for the name",
+      [made({ hostName: "shop" })],
+      "restore patch fields_absent",
+    ],
+    ["it hasn't got its configuration yet", [made({})], "later none owner_makes_it"],
+    [
+      "it has become another machine",
+      [made({ deviceName: `shop-1.tail1a2b3.ts.net` })],
+      "refuse none device_renamed",
+    ],
+    ["it will ask for another name", [made({ hostName: "other" })], "refuse none device_renamed"],
+    [
+      "two fit",
+      [made({ deviceName: NAME }), made({ hostName: "shop" }, "ts-web-ccccc-0")],
+      "refuse none several_places",
+    ],
+    [
+      "another parent's",
+      [
+        made({
+          deviceName: NAME,
+          labels: {
+            ...labels,
+            "tailscale.com/managed": "true",
+            "tailscale.com/parent-resource": "other",
+          },
+        }),
+      ],
+      "later none owner_makes_it",
+    ],
+    [
+      "another namespace's parent",
+      [
+        made({
+          deviceName: NAME,
+          labels: {
+            ...labels,
+            "tailscale.com/managed": "true",
+            "tailscale.com/parent-resource-ns": "prod",
+          },
+        }),
+      ],
+      "later none owner_makes_it",
+    ],
+    [
+      "it is on its way out",
+      [made({ deviceName: NAME, deleting: true })],
+      "later none owner_makes_it",
+    ],
+  ])("%s", (_name, managed, expected) => {
+    expect(decide(one, GONE, { managed })).toBe(expected);
+  });
+});
+
+describe("what is there against the copy", () => {
+  const one = copy();
+  const there = (
+    days: number,
+    more: Partial<JudgedPair> = {},
+    live: Partial<LiveSecret> = {},
+  ): LiveSecret =>
+    secret(one, {
+      pairs: { tls: pair(days, more) },
+      data: { "tls.crt": "bGl2ZQ==", "tls.key": "bGl2ZQ==" },
+      fields: ["tls.crt", "tls.key"],
+      ...live,
+    });
+  it.each<[string, LiveSecret, string]>([
+    ["fields are empty", secret(one), "restore patch fields_absent"],
+    ["valid, ends a day earlier", there(59), "restore patch copy_longer"],
+    ["valid, ends with it", there(60), "keep none live_valid"],
+    ["valid, ends a day later", there(61), "keep none live_valid"],
+    ["expired", there(-1), "restore patch live_invalid"],
+    ["another's key", there(90, broken("key_mismatch")), "restore patch live_invalid"],
+    ["the very bytes", there(60, {}, { data: one.record.data }), "keep none already_there"],
+    [
+      "the very bytes, though invalid",
+      there(-1, {}, { data: one.record.data }),
+      "keep none already_there",
+    ],
+    ["being deleted", there(-1, {}, { deleting: true }), "refuse none live_deleting"],
+    ["immutable", there(-1, {}, { immutable: true }), "refuse none secret_immutable"],
+    ["immutable, but valid", there(61, {}, { immutable: true }), "keep none live_valid"],
+    ["of another type", there(-1, {}, { type: "Opaque" }), "refuse none type_differs"],
+    [
+      "immutable, with fields that a copy doesn't hold",
+      there(-1, {}, { immutable: true, fields: ["tls.crt", "other"] }),
+      "refuse none replace_would_lose",
+    ],
+  ])("%s", (_name, live, expected) => {
+    expect(decide(one, live)).toBe(expected);
+  });
+
+  it("what nobody could read is not written to", () => {
+    expect(decide(one, { state: "unknown", detail: "forbidden" })).toBe("refuse none live_unknown");
+  });
+
+  it("the instant decides: valid for a nanosecond longer is longer, no less", () => {
+    const longer = copy({ pair: { notAfterNs: NOW_NS + 60n * DAY_NS + 1n } });
+    expect(decide(longer, there(60))).toBe("restore patch copy_longer");
+    expect(decide(copy({ pair: { notAfterNs: NOW_NS + 60n * DAY_NS } }), there(60))).toBe(
+      "keep none live_valid",
+    );
+  });
+});
+
+describe("the copy itself", () => {
+  const cases: [string, CopyChoice, string][] = [
+    ["expired", { days: -1 }, "copy_expired"],
+    [
+      "not yet valid",
+      { pair: { ...broken("not_yet_valid"), notBeforeNs: NOW_NS + 1n } },
+      "copy_not_yet_valid",
+    ],
+    [
+      "a key that doesn't fit",
+      { pair: { keyFits: false, ...broken("key_mismatch") } },
+      "copy_key_mismatch",
+    ],
+    ["refused by its owner", { pair: broken("missing_intermediate") }, "copy_invalid"],
+    ["staging", { pair: { staging: true, ...broken("unknown_issuer") } }, "copy_staging"],
+    ["revoked", { more: { revocation: { state: "revoked", at: null } } }, "copy_revoked"],
+    ["retired", { more: { retired: "leaked" } }, "copy_retired"],
+    ["not recorded", { more: { recorded: false } }, "copy_unrecorded"],
+    ["for other names", { pair: { names: ["other.example.com"] } }, "names_differ"],
+    ["a standby", { kind: "standby", shape: "tls" }, "standby_not_asked"],
+  ];
+  it.each(cases)("%s: refused, unless what is there is valid already", (_name, choice, code) => {
+    const one = copy(choice);
+    expect(decide(one, GONE)).toBe(`refuse none ${code}`);
+    expect(decide(one, secret(one, { pairs: { tls: pair(1) } }))).toBe("keep none live_valid");
+  });
+
+  it.each(cases)(
+    "%s: --force overrides it only where its table says so, and the plan names what it overrode",
+    (_name, choice, code) => {
+      const plan = planRestore([wantedOf(copy(choice))], views(GONE), {
+        ...OPTIONS,
+        force: new Set(Object.keys(PLAN_CODES) as PlanCode[]),
+      });
+      const forcible = FORCIBLE.includes(code as PlanCode);
+      expect(plan.items[0]?.rule).toBe(forcible ? "restore" : "refuse");
+      expect(plan.items[0]?.overridden).toEqual(forcible ? [code] : []);
+    },
+  );
+
+  it("the next good one is taken where the first can't be, and that is said", () => {
+    const [bad, fine] = [
+      copy({ days: 80, more: { retired: "leaked", version: "b".repeat(64) } }),
+      copy(),
+    ];
+    const plan = planRestore(
+      [
+        {
+          ...wantedOf(fine),
+          copies: [bad, fine],
+          unusable: [{ version: "c".repeat(64), code: "copy_damaged", detail: "cut" }],
+        },
+      ],
+      views(GONE),
+      OPTIONS,
+    );
+    expect(plan.items[0]).toMatchObject({ rule: "restore", version: fine.version });
+    expect(plan.items[0]?.notes.join(" ")).toMatch(
+      /an older copy is taken.*cccccccccccc was passed over/,
+    );
+  });
+});
+
+it("planning twice gives the same, and a plan that was carried out leaves nothing to do", () => {
+  for (const shape of ["operator", "ha-ingress", "sidecar", "tls"] as const) {
+    const one = copy({ shape });
+    const plan = planRestore([wantedOf(one)], views(GONE), OPTIONS);
+    expect(planRestore([wantedOf(one)], views(GONE), OPTIONS)).toEqual(plan);
+    const done = secret(one, {
+      data: plan.writes[0]?.data ?? {},
+      pairs: { [one.record.fieldBase]: one.pair as JudgedPair },
+    });
+    expect(planRestore([wantedOf(one)], views(done), OPTIONS).writes).toEqual([]);
+  }
+});
+
+describe("the manifest that grants a verb", () => {
+  it("is what Kubernetes takes, for service accounts and users, in a namespace and for the cluster", () => {
+    const documents = grantManifest({
+      verb: "delete",
+      resource: "secrets",
+      namespace: "tailscale",
+      user: "system:serviceaccount:certkeep:restorer",
+    })
+      ?.split("\n---\n")
+      .map((text) => parse(text) as Record<string, unknown>);
+    expect(documents).toEqual([
+      {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "Role",
+        metadata: { name: "certkeep-restore", namespace: "tailscale" },
+        rules: [
+          {
+            apiGroups: [""],
+            resources: ["secrets"],
+            verbs: ["get", "list", "create", "patch", "delete"],
+          },
+        ],
+      },
+      {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "RoleBinding",
+        metadata: { name: "certkeep-restore", namespace: "tailscale" },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "certkeep-restore" },
+        subjects: [{ kind: "ServiceAccount", namespace: "certkeep", name: "restorer" }],
+      },
+    ]);
+    expect(
+      grantManifest({
+        verb: "create",
+        resource: "namespaces",
+        namespace: null,
+        user: "jane@example.com",
+      }),
+    ).toContain('name: "jane@example.com"');
+  });
+
+  it.each([
+    ["get\nverbs: ['*']", "secrets", "a"],
+    ["get", "*", "a"],
+    ["get", "secrets", "a\nb"],
+    ["get", "secrets", "../x"],
+  ])("holds nothing of %j %j %j", (verb, resource, namespace) => {
+    expect(grantManifest({ verb, resource, namespace, user: null })).toBeNull();
+  });
+});
+
+describe("a plan in text", () => {
+  const view = {
+    title: "prod",
+    server: "https://x",
+    mode: "plan" as const,
+    warnings: [],
+    events: [],
+    interrupted: false,
+    offline: null,
+    applyCommand: null,
+    style: PLAIN,
+    verbose: false,
+  };
+  it.each([40, 80, 120])(
+    "fits %i columns for a thousand certificates, and text of a cluster stays text",
+    (width) => {
+      const evil = "\u001b[31mevil\u202e; rm -rf $HOME";
+      const items = Array.from({ length: 1000 }, (_, index) => {
+        const [item] = planRestore(
+          [
+            {
+              ...wantedOf(copy({ record: { namespace: index === 7 ? "shop" : "tailscale" } })),
+              title: index === 7 ? evil : `s${index}.${NAME}`,
+            },
+          ],
+          views(GONE),
+          OPTIONS,
+        ).items;
+        if (item === undefined) throw new Error("no item");
+        return { item, outcome: "planned" as const, message: index === 3 ? evil : null };
+      });
+      const text = planText({ ...view, items, width });
+      expect(text).not.toMatch(/[\u001b\u202e]/);
+      for (const line of text.split("\n"))
+        if (!line.startsWith("  kubectl") && !line.includes("ts.net"))
+          expect(stringWidth(line)).toBeLessThanOrEqual(width);
+      expect(text).toContain("Plan: 1,000 to restore");
+      expect(text).toContain("1,000 issuances would be saved.");
+      expect(text.split("\n").length).toBeLessThan(150);
+    },
+  );
+
+  it("doesn't call restored what is a manifest in a folder, and says how to apply it", () => {
+    const [item] = planRestore([wantedOf(copy())], views(GONE), OPTIONS).items;
+    if (item === undefined) throw new Error("no item");
+    const items = [
+      { item, outcome: "done" as const, message: null },
+      { item, outcome: "later" as const, message: null },
+    ];
+    const written = planText({ ...view, mode: "apply", offline: "out", items, width: 200 });
+    expect(written).toContain("Done: 1 written, 1 later");
+    expect(written).toContain("1 issuance would be saved.");
+    expect(written).toContain(
+      "\n  kubectl apply --server-side --force-conflicts --field-manager=certkeep -f out",
+    );
+    expect(written).not.toMatch(/restored(?! yet)|run it again/);
+    const done = planText({ ...view, mode: "apply", items, width: 200 });
+    expect(done).toContain("Done: 1 restored, 1 later");
+    expect(done).not.toContain("kubectl apply");
+  });
+});

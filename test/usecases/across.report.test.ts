@@ -1,0 +1,222 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createKit } from "../../lib/wiring/kit.ts";
+import { createIssuer } from "../../lib/issuer/issuers.ts";
+import type { Issued } from "../../lib/sandbox/pki.ts";
+import type { AuditedTarget, AuditReport } from "../../lib/usecases/audit.ts";
+import type { AuditPorts } from "../../lib/usecases/audit/context.ts";
+import { explainText } from "../../lib/report/explain.ts";
+import { PLAIN } from "../../lib/report/style.ts";
+import { explainName } from "../../lib/usecases/explain.ts";
+import { type FullReport, reportAll } from "../../lib/usecases/report.ts";
+import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
+
+const HOUR_MS = 3_600_000;
+const WEEK_MS = 7 * DAY_MS;
+const DOMAIN = "shop.tail1a2b3.ts.net";
+const TAILNET = "tail1a2b3.ts.net";
+
+let world: World;
+let kit: AuditPorts["kit"];
+
+beforeEach(async () => {
+  world = await startWorld();
+  // A whole second, as certificates have them.
+  world.nowMs = Math.floor(world.nowMs / 1000) * 1000;
+  const { authority } = world;
+  const limits = {
+    perSet: { count: 5, periodMs: WEEK_MS },
+    perDomain: { count: 50, periodMs: WEEK_MS },
+    source: "test",
+    checked: "2026-11-23",
+  };
+  kit = createKit([
+    createIssuer({
+      id: "test",
+      title: "Test CA",
+      anchorsPem: authority.root.pem,
+      intermediatesPem: authority.intermediates.map(({ pem }) => pem).join(""),
+      limits,
+    }),
+  ]);
+});
+afterEach(() => world.stop());
+
+/** Issued `ms` ago: this authority doesn't date back. */
+const ago = (
+  ms: number,
+  names: readonly string[] = [DOMAIN],
+  options: Parameters<World["issue"]>[1] = {},
+): Issued =>
+  world.issue(names, {
+    notBefore: new Date(world.nowMs - ms),
+    notAfter: new Date(world.nowMs - ms + 90 * DAY_MS),
+    ...options,
+  });
+const ports = (over: Partial<AuditPorts> = {}): Partial<AuditPorts> => ({ kit, ...over });
+const audit = (name: string, over: Partial<AuditPorts> = {}): Promise<AuditReport> =>
+  world.audit({ name, ports: ports(over) });
+
+const only = (report: AuditReport): AuditedTarget => report.clusters[0] as AuditedTarget;
+
+/** The Secret is replaced by certificates issued so many ms ago, each seen by an audit of `cluster` at its time. */
+async function replaced(
+  cluster: string,
+  agoMs: readonly number[],
+  names: readonly string[] = [DOMAIN],
+): Promise<Issued[]> {
+  const now = world.nowMs;
+  const issued: Issued[] = [];
+  for (const ms of agoMs) {
+    world.nowMs = now - ms;
+    const pair = ago(0, names);
+    issued.push(pair);
+    world.put(ingressSecret(names[0] ?? DOMAIN, pair));
+    await audit(cluster);
+  }
+  world.nowMs = now;
+  return issued;
+}
+
+describe("a report", () => {
+  it("tells the same of budgets as an audit, and advises the same", async () => {
+    await replaced("east", [5 * HOUR_MS, 4 * HOUR_MS]);
+    await replaced("west", [3 * HOUR_MS, 2 * HOUR_MS]);
+    world.put(ingressSecret(DOMAIN, null));
+    const audited = await audit("west");
+    const report = await reportAll(
+      { ...world.ports(), issuance: { kit } },
+      { registered: ["west"], ignore: [] },
+    );
+    expect(report.budgets).toMatchObject([
+      {
+        name: DOMAIN,
+        kind: "set",
+        remaining: 1,
+        atLeast: null,
+        capacity: 5,
+        clusters: ["east", "west"],
+      },
+      // One token came back after 3 h 21 min 36 s.
+      { name: TAILNET, kind: "domain", remaining: 50, capacity: 50 },
+    ]);
+    expect(report.budgets[0]?.levels.map(({ left }) => left)).toEqual([4, 3, 2, 1, 1, 2]);
+    const told = (findings: AuditedTarget["findings"]): string[] =>
+      findings.map(({ id, advice }) => `${id} ${advice}`).toSorted();
+    expect(told(report.summaries[0]?.findings ?? [])).toEqual(told(only(audited).findings));
+  });
+});
+
+describe("a report over many clusters", () => {
+  /** How often each state was read. */
+  async function reads(): Promise<{
+    readonly report: FullReport;
+    readonly reads: Readonly<Record<string, number>>;
+  }> {
+    const counts: Record<string, number> = {};
+    const { states, clock } = world.ports();
+    const counting: typeof states = {
+      url: states.url,
+      names: () => states.names(),
+      write: (name, text, revision) => states.write(name, text, revision),
+      read: (name) => {
+        counts[name] = (counts[name] ?? 0) + 1;
+        return states.read(name);
+      },
+    };
+    return {
+      report: await reportAll(
+        { states: counting, clock, issuance: { kit } },
+        { registered: [], ignore: [] },
+      ),
+      reads: counts,
+    };
+  }
+
+  it("reads a state again only where other clusters change what is said of it", async () => {
+    await replaced("east", [HOUR_MS]);
+    world.sandbox.remove("tailscale", DOMAIN);
+    world.put(ingressSecret(`other.${TAILNET}`, ago(HOUR_MS, [`other.${TAILNET}`])));
+    await audit("west");
+    const apart = await reads();
+    expect(apart.reads).toEqual({ "cluster-east": 1, "cluster-west": 1 });
+    expect(apart.report.rows.map(({ cluster, name }) => `${cluster} ${name}`)).toEqual([
+      `east ${DOMAIN}`,
+      `west other.${TAILNET}`,
+    ]);
+    // West takes the set of east as well: both are told, and nothing twice.
+    world.put(ingressSecret(DOMAIN, ago(0)));
+    await audit("west");
+    const shared = await reads();
+    expect(shared.reads).toEqual({ "cluster-east": 2, "cluster-west": 2 });
+    expect(shared.report.rows.map(({ cluster, name }) => `${cluster} ${name}`)).toHaveLength(3);
+    expect(
+      shared.report.summaries.map(({ cluster, findings }) => [
+        cluster,
+        findings.some(({ code }) => code === "shared_set"),
+      ]),
+    ).toEqual([
+      ["east", true],
+      ["west", true],
+    ]);
+  });
+
+  it("advises on what fails though no other cluster shows anything of it", async () => {
+    await replaced("east", [HOUR_MS]);
+    world.put(ingressSecret(DOMAIN, null));
+    await audit("east");
+    const { report } = await reads();
+    expect(
+      report.summaries[0]?.findings.map(({ code, advice }) => [
+        code,
+        advice.startsWith("restore the last good copy now"),
+      ]),
+    ).toContainEqual(["fields_emptied", true]);
+  });
+});
+
+describe("a name that nothing is known of", () => {
+  it("is told with what could not be read, and never offered itself", async () => {
+    await replaced("east", [HOUR_MS]);
+    world.states.states.set("cluster-west", { revision: 1, text: "{" });
+    const explain = (name: string): Promise<unknown> =>
+      explainName({ ...world.ports(), kit }, { name, plan: null, ignore: [] });
+    await expect(explain("expired")).rejects.toThrow(
+      /no such finding now, and a state could not be read; expected a finding/,
+    );
+    await expect(explain("shop.tail1a2b3.ts.ne")).rejects.toThrow(
+      /audited so far, and a state could not be read; .*Did you mean "shop\.tail1a2b3\.ts\.net"/,
+    );
+  });
+});
+
+describe("a page on what was audited long ago", () => {
+  it("says so", async () => {
+    await replaced("east", [HOUR_MS]);
+    const page = async (): Promise<string> =>
+      explainText(
+        await explainName({ ...world.ports(), kit }, { name: DOMAIN, plan: null, ignore: [] }),
+        { width: 200, style: PLAIN },
+      );
+    expect(await page()).not.toContain("As last seen");
+    world.nowMs += 2 * DAY_MS;
+    expect(await page()).toMatch(/As last seen at \S+: no audit of east has finished since\./);
+  });
+});
+
+describe("a certificate issued again", () => {
+  const advice = async (): Promise<string | undefined> =>
+    only(await audit("prod")).findings.find(({ code }) => code === "reissued_without_need")?.advice;
+
+  it("is its owner's doing where the one before is gone", async () => {
+    await replaced("prod", [5 * HOUR_MS, HOUR_MS]);
+    expect(await advice()).toContain("find out why its owner");
+  });
+
+  it("is nobody's where another Secret still holds the one before", async () => {
+    await replaced("prod", [5 * HOUR_MS]);
+    world.put(ingressSecret(DOMAIN, ago(HOUR_MS), "shop"));
+    expect(await advice()).toContain(
+      "2 Secrets hold these names, each with a certificate issued for itself",
+    );
+  });
+});

@@ -1,0 +1,97 @@
+/** The doctor on what lies on AWS: the registry, and whether anybody hears an alarm. */
+import { describe, expect, it } from "vitest";
+import { CertkeepError } from "../../lib/error.ts";
+import { runDoctor } from "../../lib/usecases/doctor.ts";
+import type { DoctorPorts } from "../../lib/usecases/doctor/context.ts";
+import { doctorExits, type Line } from "../../lib/usecases/doctor/line.ts";
+import { createMemoryBlobs, createMemoryStates, Faults } from "../support/memory.ts";
+
+const TOPIC = "arn:aws:sns:eu-west-1:123456789012:certkeep-prod-alarms";
+const unavailable = new CertkeepError("store_unavailable", {
+  where: "secretsmanager://certkeep/prod",
+  found: "this identity may not do secretsmanager:ListSecrets",
+});
+
+async function doctor(change: Partial<DoctorPorts>): Promise<readonly Line[]> {
+  const faults = new Faults();
+  return runDoctor({
+    configFile: "s3://bucket/certkeep.yaml",
+    chosen: false,
+    clusters: [],
+    broken: [],
+    identity: async () => null,
+    registry: { url: "secretsmanager://certkeep/prod", clusters: 3, failure: null },
+    topic: null,
+    backups: createMemoryBlobs(faults),
+    states: createMemoryStates(faults),
+    connect: async () => Promise.reject(unavailable),
+    routes: async () => [],
+    sendTest: false,
+    clock: { nowNs: () => 1_800_000_000_000_000_000n },
+    newId: () => "id",
+    ...change,
+  });
+}
+
+const topic = (confirmed: number, pending: number): Partial<DoctorPorts> => ({
+  topic: { name: TOPIC, subscriptions: async () => ({ confirmed, pending }) },
+});
+const of = (lines: readonly Line[], id: string) =>
+  lines
+    .filter((one) => one.id === id)
+    .map(
+      ({ level, text, command }) => `${level}: ${text}${command === null ? "" : ` > ${command}`}`,
+    );
+
+describe("doctor", () => {
+  it.each([
+    [1, 0, [`pass: alarms go to 1 subscriber of ${TOPIC}`]],
+    [2, 3, [`pass: alarms go to 2 subscribers of ${TOPIC}`]],
+    [
+      0,
+      1,
+      [
+        `fail: nobody hears an alarm: 1 subscription of ${TOPIC} waits to be confirmed. Follow the link in the message that AWS sent`,
+      ],
+    ],
+    [
+      0,
+      0,
+      [
+        `fail: nobody hears an alarm: ${TOPIC} has no subscription > aws sns subscribe --topic-arn ${TOPIC} --protocol email --notification-endpoint ADDRESS`,
+      ],
+    ],
+  ])(
+    "on a topic with %i confirmed and %i pending subscriptions",
+    async (confirmed, pending, said) => {
+      const lines = await doctor(topic(confirmed, pending));
+      expect(of(lines, "alarms")).toEqual(said);
+      expect(doctorExits(lines)).toEqual(confirmed > 0 ? [] : [1]);
+    },
+  );
+
+  it("only warns where SNS can't be asked, and is silent without a topic", async () => {
+    const lines = await doctor({
+      topic: { name: TOPIC, subscriptions: async () => Promise.reject(unavailable) },
+    });
+    expect(of(lines, "alarms")).toEqual([expect.stringMatching(/^warn: /)]);
+    expect(doctorExits(lines)).toEqual([]);
+    expect(of(await doctor({}), "alarms")).toEqual([]);
+  });
+
+  it("tells a registry that can be read, one that is empty and one that can't be read, and goes on", async () => {
+    expect(of(await doctor({}), "registry")).toEqual([
+      "pass: secretsmanager://certkeep/prod can be read: 3 clusters",
+    ]);
+    expect(of(await doctor({}), "clusters")).toEqual([
+      "warn: no cluster is registered: nothing is audited > certkeep clusters add NAME --context CTX",
+    ]);
+    const lines = await doctor({
+      registry: { url: "secretsmanager://certkeep/prod", clusters: 0, failure: unavailable },
+    });
+    expect(of(lines, "registry")).toEqual([expect.stringMatching(/^fail: .*ListSecrets/)]);
+    expect(of(lines, "clusters")).toEqual([]);
+    expect(of(lines, "state")).toEqual([expect.stringMatching(/^pass/)]);
+    expect(doctorExits(lines)).toEqual([3]);
+  });
+});
