@@ -13,8 +13,8 @@ import {
 } from "../certificate/anchors.ts";
 import type { Certificate } from "../certificate/parse.ts";
 import type { Verifier } from "../certificate/verifier.ts";
-import { PRODUCTION_INTERMEDIATES, PRODUCTION_ROOTS } from "./production.ts";
-import { STAGING_INTERMEDIATES, STAGING_ROOTS } from "./staging.ts";
+import production from "./letsencrypt.json" with { type: "json" };
+import staging from "./letsencrypt-staging.json" with { type: "json" };
 
 /** A bucket of the issuer: `count` certificates a `periodMs`, refilled evenly, up to `count` at once. */
 export interface Limit {
@@ -72,6 +72,7 @@ const LETS_ENCRYPT_BACKDATING: readonly Backdate[] = [
  */
 const LETS_ENCRYPT_LOGGED = { shortestLifetimeMs: 160 * 3_600_000 };
 
+/** The certificates of one file: PEM by name. */
 const pems = (set: Readonly<Record<string, string>>): Anchors =>
   anchorsFromPem(...Object.values(set));
 
@@ -79,8 +80,8 @@ export const LETS_ENCRYPT: Issuer = {
   id: "letsencrypt",
   title: "Let's Encrypt",
   environment: "production",
-  anchors: pems(PRODUCTION_ROOTS),
-  intermediates: pems(PRODUCTION_INTERMEDIATES),
+  anchors: pems(production.roots),
+  intermediates: pems(production.intermediates),
   limits: {
     perSet: { count: 5, periodMs: WEEK_MS },
     perDomain: { count: 50, periodMs: WEEK_MS },
@@ -97,8 +98,8 @@ export const LETS_ENCRYPT_STAGING: Issuer = {
   id: "letsencrypt-staging",
   title: "Let's Encrypt (staging)",
   environment: "staging",
-  anchors: pems(STAGING_ROOTS),
-  intermediates: pems(STAGING_INTERMEDIATES),
+  anchors: pems(staging.roots),
+  intermediates: pems(staging.intermediates),
   limits: null,
   backdating: LETS_ENCRYPT_BACKDATING,
   logged: null,

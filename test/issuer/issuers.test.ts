@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import type { Anchors } from "../../lib/certificate/anchors.ts";
 import { parseCertificate, type Certificate } from "../../lib/certificate/parse.ts";
 import { parsePemBlocks } from "../../lib/certificate/pem.ts";
 import { parseInstant } from "../../lib/certificate/time.ts";
@@ -41,6 +43,33 @@ describe("Let's Encrypt as data", () => {
     expect(
       LETS_ENCRYPT.anchors.ders.map((der) => parsed(der).subjectCommonName).toSorted(),
     ).toEqual(["ISRG Root X1", "ISRG Root X2", "Root YE", "Root YR"]);
+  });
+
+  test("trusts exactly the certificates that Let's Encrypt publishes", () => {
+    const digest = (text: string | Uint8Array): string =>
+      createHash("sha256").update(text).digest("hex");
+    const digestOf = ({ ders }: Anchors): string => digest(ders.map(digest).join("\n"));
+    expect(
+      BUILT_IN_ISSUERS.map(({ id, anchors, intermediates }) => [
+        id,
+        digestOf(anchors),
+        intermediates.ders.length,
+        digestOf(intermediates),
+      ]),
+    ).toEqual([
+      [
+        "letsencrypt",
+        "942e7fdfc58c15421ba6924ac6860cb789dd967fbfb3c69a38e7d9b0653282f7",
+        25,
+        "ccef28b82c62d5f1574ac6c129db5943972ca0998713426d631e099d3e72c9f6",
+      ],
+      [
+        "letsencrypt-staging",
+        "829c8c4ba248d77d25e33948a938375659f506ac862833d86ecc177e787b8fd5",
+        18,
+        "f60c7e82d39d120963a80600c5da187d73cdd3b39fb9076aa76dad90d488ddcc",
+      ],
+    ]);
   });
 
   test("every intermediate leads to an anchor of its own issuer and of no other", async () => {
