@@ -1,37 +1,99 @@
 /**
- * What a cluster says when it refuses a write: its own denial in its own words where they are words, never the
- * request's body. A webhook may quote what it was shown, Secrets included, so whatever looks like a value is cut.
+ * Why a cluster refused a write. Who refuses was shown the request, private keys included, and can put them into a
+ * message in any form. So of a message only names are printed that the API server itself writes at its beginning, and
+ * those only where they are DNS names.
  */
 import { CertkeepError } from "../../error.ts";
 import { grantManifest } from "../../restoreplan/grant.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
-import { type Action, describeAction, parseStatus, statusError } from "./failure.ts";
-import { fieldsOf, textOf } from "./json.ts";
+import {
+  type Action,
+  type StatusFacts,
+  describeAction,
+  parseStatus,
+  shownStatus,
+  statusError,
+} from "./failure.ts";
 
-/** Words that the API server puts before a denial (apiserver pkg/admission/plugin). */
-const DENIAL =
-  /^(admission webhook "[^"]{1,253}" denied the request|ValidatingAdmissionPolicy '[^']{1,253}' with binding '[^']{1,253}' denied request|exceeded quota)\b/;
-const CALLING = /failed calling webhook "([^"]{1,253})"/;
+/** k8s.io/apimachinery pkg/api/errors, NewForbidden: what built-in admission plugins begin with. */
+const FORBIDDEN = String.raw`(?:[a-z0-9.-]{1,253} "[^"\\]{1,253}" is forbidden: )?`;
+/** k8s.io/apiserver pkg/admission/plugin/webhook/errors, ToStatusErr. */
+const WEBHOOK = /^admission webhook "([^"\\]{1,253})" denied the request\b/;
+/** k8s.io/apiserver pkg/admission/plugin/policy/validating. */
+const POLICY = new RegExp(
+  `^${FORBIDDEN}ValidatingAdmissionPolicy '([^']{1,253})' (?:with binding '[^']{1,253}' )?denied request\\b`,
+);
+const QUOTA = new RegExp(`^${FORBIDDEN}exceeded quota: `);
+const TERMINATING = new RegExp(`^${FORBIDDEN}unable to create new content in namespace `);
+/** k8s.io/apiserver pkg/util/webhook, ErrCallingWebhook. */
+const CALLING = /^Internal error occurred: failed calling webhook "([^"\\]{1,253})"/;
 
-function messageOf(body: Buffer): string {
-  if (body.length > 262_144) return "";
-  try {
-    const value = fieldsOf(JSON.parse(body.toString("utf8")));
-    return value["kind"] === "Status" ? (textOf(value["message"]) ?? "") : "";
-  } catch {
-    return "";
-  }
+const ASK =
+  "See the reason in its own log or policy: certkeep doesn't print its text, which can contain the private key. Nothing was changed";
+
+interface Denial {
+  readonly found: string;
+  readonly todo: string;
 }
 
-/** Without anything that could be a value: long runs of base64, PEM, quoted or braced bodies. */
-export function scrub(message: string): string {
-  return printable(
-    message
-      .replaceAll(/-----BEGIN[\s\S]*?(?:-----END[^-]*-----|$)/g, "…")
-      .replaceAll(/\{[\s\S]*\}/g, "{…}")
-      .replaceAll(/[A-Za-z0-9+/=_-]{32,}/g, "…"),
-    300,
-  );
+/** A label of a name as the API server takes it (RFC 1123). */
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+function named(what: string, name = ""): string {
+  return name.split(".").every((label) => LABEL.test(label))
+    ? `${what} ${name}`
+    : `${what} (its name is no DNS name)`;
+}
+
+function denialOf(message: string, action: Action): Denial | null {
+  const what = describeAction(action);
+  const webhook = WEBHOOK.exec(message);
+  if (webhook !== null)
+    return {
+      found: `${named("admission webhook", webhook[1])} denied the request to ${what}`,
+      todo: ASK,
+    };
+  const policy = POLICY.exec(message);
+  if (policy !== null)
+    return {
+      found: `${named("ValidatingAdmissionPolicy", policy[1])} denied the request to ${what}`,
+      todo: ASK,
+    };
+  if (QUOTA.test(message))
+    return {
+      found: `a resource quota of namespace ${printable(action.namespace ?? "", 63)} is used up, so the cluster refuses to ${what}`,
+      todo: "Raise the quota, or delete what isn't needed",
+    };
+  if (TERMINATING.test(message))
+    return {
+      found: `namespace ${printable(action.namespace ?? "", 63)} is being deleted, and takes nothing new`,
+      todo: "Wait until it is gone, then restore with --create-namespace",
+    };
+  const calling = CALLING.exec(message);
+  if (calling !== null)
+    return {
+      found: `the call to ${named("admission webhook", calling[1])} failed, so the cluster refuses to ${what}`,
+      todo: "Fix the webhook, or its failurePolicy. Nothing was changed",
+    };
+  return null;
+}
+
+function forbidden(
+  connection: Connection,
+  action: Action,
+  { deniedUser }: StatusFacts,
+): CertkeepError | null {
+  if (deniedUser === null) return null;
+  const { verb, resource, namespace } = action;
+  const manifest = grantManifest({ verb, resource, namespace, user: deniedUser });
+  return new CertkeepError("cluster_forbidden", {
+    where: whereOf(connection),
+    found: `user ${deniedUser} may not ${describeAction(action)} (status 403)`,
+    todo:
+      manifest === null
+        ? `Grant the verb ${verb} on ${resource}`
+        : `This grants it, with kubectl apply -f -:\n${manifest}`,
+  });
 }
 
 /** A refused write in words. */
@@ -42,52 +104,16 @@ export function writeError(
   contentType: string,
   body: Buffer,
 ): CertkeepError {
-  const where = whereOf(connection);
-  const message = messageOf(body);
-  const denial = DENIAL.exec(message);
-  if (denial !== null) {
-    const quota = denial[1] === "exceeded quota";
+  const facts = parseStatus(body);
+  const denial = denialOf(facts.message, action);
+  if (denial !== null)
     return new CertkeepError("cluster_rejected", {
-      where,
-      found: `the cluster refuses to ${describeAction(action)} (status ${status}): ${scrub(message)}`,
-      todo: quota
-        ? "Raise the quota of the namespace, or delete what isn't needed"
-        : "Ask who runs that policy to let it pass; nothing was changed",
+      where: whereOf(connection),
+      found: `${denial.found} (${shownStatus(status, facts)})`,
+      todo: denial.todo,
     });
-  }
-  if (message.includes("because it is being terminated")) {
-    return new CertkeepError("cluster_rejected", {
-      where,
-      found: `namespace ${printable(action.namespace ?? "", 63)} is being deleted, and takes nothing new`,
-      todo: "Wait until it is gone, then restore with --create-namespace",
-    });
-  }
-  const calling = CALLING.exec(message);
-  if (calling !== null) {
-    return new CertkeepError("cluster_rejected", {
-      where,
-      found: `the cluster couldn't ask its webhook ${printable(calling[1] ?? "", 253)} whether to ${describeAction(action)} (status ${status})`,
-      todo: "Mend the webhook, or its failurePolicy; nothing was changed",
-    });
-  }
-  if (status === 403) {
-    const facts = parseStatus(body);
-    if (facts.deniedUser !== null) {
-      const manifest = grantManifest({
-        verb: action.verb,
-        resource: action.resource,
-        namespace: action.namespace,
-        user: facts.deniedUser,
-      });
-      return new CertkeepError("cluster_forbidden", {
-        where,
-        found: `user ${facts.deniedUser} may not ${describeAction(action)} (status 403)`,
-        todo:
-          manifest === null
-            ? `Grant the verb ${action.verb} on ${action.resource}`
-            : `This grants it, with kubectl apply -f -:\n${manifest}`,
-      });
-    }
-  }
-  return statusError(connection, action, status, contentType, body);
+  return (
+    (status === 403 ? forbidden(connection, action, facts) : null) ??
+    statusError(connection, action, status, contentType, body)
+  );
 }

@@ -1,9 +1,8 @@
 /**
  * Foreign failures in the project's words: what the network, TLS, a proxy or the API itself said.
  *
- * Only status, reason and reference are copied. Of an answer's message nothing is taken but the words of
- * the API server's own denial, and each of those only where it looks as such a word does: a body may hold
- * anything, Secrets included.
+ * Only status and reason are copied. Of an answer's message only the name of the refused user is, where the API
+ * server's own authorizer wrote it: a body may hold anything, Secrets included.
  */
 import { CertkeepError, type ErrorCode } from "../../error.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
@@ -24,18 +23,48 @@ export function describeAction(action: Action): string {
   return `${action.verb} ${object} ${action.namespace === null ? "in all namespaces" : `in namespace ${printable(action.namespace)}`}`;
 }
 
-/** The parts of an API `Status` that may be shown. */
+/** metav1.StatusReason (k8s.io/apimachinery pkg/apis/meta/v1/types.go). A webhook can put any other text there. */
+const STATUS_REASONS: ReadonlySet<string> = new Set([
+  "Unauthorized",
+  "Forbidden",
+  "NotFound",
+  "AlreadyExists",
+  "Conflict",
+  "Gone",
+  "Invalid",
+  "ServerTimeout",
+  "StorageReadError",
+  "Timeout",
+  "TooManyRequests",
+  "BadRequest",
+  "MethodNotAllowed",
+  "NotAcceptable",
+  "RequestEntityTooLarge",
+  "UnsupportedMediaType",
+  "InternalError",
+  "Expired",
+  "ServiceUnavailable",
+]);
+
+/** What is read of an API `Status`. */
 export interface StatusFacts {
+  /** One of Kubernetes' own. */
   readonly reason: string | null;
   /** Name of the object that `details` speaks of. */
   readonly detailsName: string | null;
   /** Who was refused, as the API server's authorizer names them. */
   readonly deniedUser: string | null;
+  /** Never printed: it can hold what was sent. */
+  readonly message: string;
 }
 
-const NO_FACTS: StatusFacts = { reason: null, detailsName: null, deniedUser: null };
+const NO_FACTS: StatusFacts = { reason: null, detailsName: null, deniedUser: null, message: "" };
 
-/** Reads the harmless parts of an API `Status`; total. */
+/** The authorizer's own denial (k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go), from its beginning: admission, which sees the object, begins otherwise. */
+const DENIED_USER =
+  /^(?:forbidden|[a-z0-9.-]{1,253}(?: "[^"\\]{1,253}")? is forbidden): User "([A-Za-z0-9:._@/+=-]{1,253})" cannot [a-z]+ /;
+
+/** Reads an API `Status`; total. */
 export function parseStatus(body: Buffer): StatusFacts {
   if (body.length > 262_144) return NO_FACTS;
   let value: unknown;
@@ -57,13 +86,16 @@ export function parseStatus(body: Buffer): StatusFacts {
   const message = typeof status.message === "string" ? status.message : "";
   return {
     reason:
-      typeof status.reason === "string" && /^[A-Za-z]{1,64}$/.test(status.reason)
-        ? status.reason
-        : null,
+      typeof status.reason === "string" && STATUS_REASONS.has(status.reason) ? status.reason : null,
     detailsName: typeof details.name === "string" ? details.name : null,
-    // k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go, forbiddenMessage.
-    deniedUser: /User "([A-Za-z0-9:._@/+=-]{1,253})" cannot [a-z]+ /.exec(message)?.[1] ?? null,
+    deniedUser: DENIED_USER.exec(message)?.[1] ?? null,
+    message,
   };
+}
+
+/** `status 403, Forbidden`. */
+export function shownStatus(status: number, { reason }: StatusFacts): string {
+  return `status ${status}${reason === null ? "" : `, ${reason}`}`;
 }
 
 const UNKNOWN_CA = [
@@ -236,7 +268,7 @@ export function statusError(
   const where = whereOf(connection);
   const what = describeAction(action);
   const facts = parseStatus(body);
-  const shown = `status ${status}${facts.reason === null ? "" : `, ${facts.reason}`}`;
+  const shown = shownStatus(status, facts);
   if (status >= 300 && status < 400)
     return answerInvalid(connection, `a redirect (${shown}) in answer to: ${what}`);
   if (status === 401) {

@@ -23,6 +23,16 @@ export function plainLine(raw: string): string {
 /** From the first armour on to the end: what follows may be the rest of a key whose end was cut off or moved. */
 const ARMOUR = "-----BEGIN";
 
+/** After these, the API server quotes who was shown a whole Secret (a webhook, a policy), or the value itself: in any form. */
+const QUOTING = /\b(?:denied (?:the )?request|Invalid value:|an error on the server \()/;
+
+function withoutQuoted(text: string): string {
+  const match = QUOTING.exec(text);
+  if (match === null) return text;
+  const end = match.index + match[0].length;
+  return end === text.length ? text : `${text.slice(0, end)} ${GONE}`;
+}
+
 /** A value that is called a credential by its name. */
 const NAMED =
   /((?:token|jwt|password|passwd|passphrase|secret|auth_?key|api[_-]?key|access[_-]?key|signature|assertion|credential|cookie)["'\\]{0,3}=["'\\]{0,3})[^\s"'\\&]+/gi;
@@ -42,8 +52,9 @@ function isKeyLike(run: string): boolean {
 
 /** Without credentials. Idempotent. */
 export function redact(text: string): string {
-  const armour = text.indexOf(ARMOUR);
-  const open = armour === -1 ? text : `${text.slice(0, armour)}${GONE}`;
+  const ours = withoutQuoted(text);
+  const armour = ours.indexOf(ARMOUR);
+  const open = armour === -1 ? ours : `${ours.slice(0, armour)}${GONE}`;
   return open
     .replace(SCHEME, `$1${GONE}`)
     .replace(NAMED, `$1${GONE}`)

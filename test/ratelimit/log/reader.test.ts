@@ -208,6 +208,19 @@ const CANARIES: readonly (readonly [string, string])[] = [
   ["base64 alone", "MHcCAQEEICANARYcanary0123456789abcdefghijklmnopqrstuvwxyz=="],
   ["a token by name", "token=CANARY&x=1"],
   ["a password in JSON", '{"password": "CANARY"}'],
+  [
+    "what a webhook says, in any form",
+    'error patching Secret a: admission webhook "policy.example.com" denied the request: CA NA RY, 43:41:4e CANARY',
+  ],
+  [
+    "what a policy says, in any form",
+    "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: CANARY",
+  ],
+  ["a value that the API server finds invalid", 'data[tls.key]: Invalid value: "CANARY"'],
+  [
+    "what a webhook answers that isn't one",
+    'failed calling webhook "a.example.com": an error on the server ("CANARY") has prevented the request',
+  ],
   ["a key with colours in it", "tskey-\u001b[31mauth-CANARY"],
   ["a key with invisible letters in it", "priv\u200bkey:CANARY"],
 ];
@@ -254,6 +267,8 @@ describe("redaction", () => {
         ".",
         "-----BEGIN",
         "tskey-",
+        "denied the request",
+        "Invalid value:",
       ),
     );
     fc.assert(
