@@ -2,7 +2,7 @@
  * Digests: planned from the states, queued in the state store, delivered from there.
  *
  * At least once: a message is queued in the same write that remembers what it says, and leaves the queue only after
- * it was taken. A run claims a message before it posts it, so that two runs don't post the same; one that dies between
+ * Slack's own success answer was read. Failed tries are repeated with growing pauses. A run claims a message before it posts it, so that two runs don't post the same; one that dies between
  * posting and recording repeats that message, and no other, once its claim has run out. While a message waits, only
  * something critical makes another.
  */
@@ -16,8 +16,10 @@ import {
   type DigestSettings,
   type RouteSettings,
 } from "../report/digest.ts";
+import { span } from "../report/text.ts";
 import type { BudgetLevel } from "../report/budget.ts";
 import type { ClusterSummary } from "../report/summary.ts";
+import { answerText } from "../report/slack/answer.ts";
 import { slackMessage } from "../report/slack/blocks.ts";
 import {
   DIGEST_NAME,
@@ -50,6 +52,8 @@ export interface DigestInputs {
   readonly settings: DigestSettings;
 }
 
+type Failure = Exclude<PostResult, { ok: true }>;
+
 export interface RouteOutcome {
   readonly name: string;
   /** Messages delivered in this run. */
@@ -63,6 +67,9 @@ export interface RouteOutcome {
 const WRITE_TRIES = 12;
 /** Longer than a poster takes with all its tries. */
 const CLAIM_MS = 2 * 60_000;
+/** Pauses between tries: none before the second, then doubling from the first of these to the last. */
+const FIRST_PAUSE_MS = 5 * 60_000;
+const MAX_PAUSE_MS = 3_600_000;
 /** Messages that may wait; what is new beyond them is told once they are delivered. */
 const MAX_QUEUED = 10;
 
@@ -220,7 +227,7 @@ async function deliver(ports: DigestPorts, route: Route): Promise<RouteOutcome> 
         name: route.name,
         delivered,
         waiting,
-        failure: waiting === 0 ? route.problem : heldBack(route, record),
+        failure: waiting === 0 ? route.problem : heldBack(route, record, nowMs),
       };
     const message: QueuedMessage = claimed;
     const result = await post(route.poster, message, signal);
@@ -230,17 +237,22 @@ async function deliver(ports: DigestPorts, route: Route): Promise<RouteOutcome> 
         name: route.name,
         delivered,
         waiting: after?.outbox.length ?? 0,
-        failure: failureText(route, result),
+        failure: notDelivered(route, result, pauseMs(message.attempts, result.retryInMs)),
       };
     delivered += 1;
   }
+}
+
+function pauseMs(attempts: number, askedMs: number): number {
+  const own = attempts < 2 ? 0 : FIRST_PAUSE_MS * 2 ** Math.min(attempts - 2, 10);
+  return Math.min(MAX_PAUSE_MS, Math.max(own, askedMs));
 }
 
 /** A claim or a wait that reaches further than any can comes from a clock that has gone back since. */
 function isHeld({ claimedUntilMs, notBeforeMs }: QueuedMessage, nowMs: number): boolean {
   return (
     (claimedUntilMs > nowMs && claimedUntilMs <= nowMs + CLAIM_MS) ||
-    (notBeforeMs > nowMs && notBeforeMs <= nowMs + 24 * 3_600_000)
+    (notBeforeMs > nowMs && notBeforeMs <= nowMs + MAX_PAUSE_MS)
   );
 }
 
@@ -277,6 +289,7 @@ async function settle(
         failure: null,
       };
     const nowMs = nowOf(clock);
+    const pause = pauseMs(message.attempts, result.retryInMs);
     return {
       ...before,
       outbox: before.outbox.map((one) =>
@@ -285,7 +298,7 @@ async function settle(
               ...one,
               attempts: message.attempts,
               claimedUntilMs: 0,
-              notBeforeMs: result.retryInMs === 0 ? 0 : nowMs + result.retryInMs,
+              notBeforeMs: pause === 0 ? 0 : nowMs + pause,
             }
           : one,
       ),
@@ -294,30 +307,39 @@ async function settle(
   });
 }
 
-function failureText(route: Route, result: Exclude<PostResult, { ok: true }>): CertkeepError {
-  const todo = {
-    revoked:
-      "Make a new webhook in Slack and put its URL where the route's webhook: points; the message stays queued until then",
-    refused:
-      "The message stays queued; please report this with the output of: certkeep digest --dry-run --json",
-    busy: `It stays queued and is tried again ${result.retryInMs === 0 ? "" : `after ${Math.ceil(result.retryInMs / 1000)} s, `}with the next run`,
-    failed: "It stays queued and is tried again with the next run",
-  }[result.how];
+/** What a person can do about an answer, beside waiting for the next try. */
+const TODO: Readonly<Record<Failure["how"], string>> = {
+  revoked:
+    "Make a new webhook in Slack and put its URL where the route's webhook: points. The message stays queued",
+  refused:
+    "The message stays queued. Please report this with the output of: certkeep digest --dry-run --json",
+  foreign:
+    "Check that the URL is a Slack incoming webhook, and the proxy in between. The message stays queued",
+  busy: "The message stays queued",
+  failed: "The message stays queued",
+};
+
+function notDelivered(route: Route, { how, code }: Failure, pause: number): CertkeepError {
   return new CertkeepError("delivery_failed", {
     where: `digest route ${route.name}`,
-    found: result.found,
-    expected: "a webhook that takes the message",
-    todo,
+    found: answerText(code),
+    expected: "Slack's answer: ok",
+    todo: `${TODO[how]}; the next try is ${waitText(pause)}`,
   });
 }
 
-function heldBack(route: Route, record: RouteRecord | null): CertkeepError | null {
+function heldBack(route: Route, record: RouteRecord | null, nowMs: number): CertkeepError | null {
   if (route.problem !== null) return route.problem;
   if (record?.failure == null) return null;
+  const waitMs = (record.outbox[0]?.notBeforeMs ?? 0) - nowMs;
   return new CertkeepError("delivery_failed", {
     where: `digest route ${route.name}`,
-    found: `a queued message that waits after a failure (${/^[a-z0-9_]{1,60}$/.exec(record.failure.code)?.[0] ?? "unknown"})`,
-    expected: "an empty queue",
-    todo: "It is tried again with a later run",
+    found: `a queued message waits after a failed try: ${answerText(record.failure.code)}`,
+    todo: `The next try is ${waitText(waitMs)}`,
   });
+}
+
+/** When a queued message is tried again, from now. */
+export function waitText(ms: number): string {
+  return ms < 60_000 ? "with the next run" : `in ${span(ms)}`;
 }

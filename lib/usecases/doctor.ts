@@ -8,11 +8,13 @@ import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
+import { answerText } from "../report/slack/answer.ts";
 import { count, span } from "../report/text.ts";
 import { DRILL_NAME, parseDrill } from "../state/drill.ts";
 import { DIGEST_NAME, parseDigest } from "../state/digest.ts";
 import { sameCluster, type ClusterIdentity } from "../state/identity.ts";
 import type { DoctorPorts } from "./doctor/context.ts";
+import { waitText } from "./digest.ts";
 import { examineCluster } from "./doctor/cluster.ts";
 import { failed, line, type Line } from "./doctor/line.ts";
 
@@ -272,7 +274,7 @@ async function routeLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
         line(
           "digest",
           "fail",
-          `the route ${name} refused the last message (${record.failure.code}); ${record.outbox.length} wait`,
+          `the route ${name} didn't deliver the last message: ${answerText(record.failure.code)}. ${count(record.outbox.length, "message")} queued, next try ${waitText((record.outbox[0]?.notBeforeMs ?? 0) - nowMs)}`,
           { command: "certkeep digest" },
         ),
       );
@@ -303,11 +305,11 @@ async function routeLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
     });
     lines.push(
       result.ok
-        ? line("send-test", "pass", `the route ${name} took a test message`)
+        ? line("send-test", "pass", `the route ${name} delivered a test message`)
         : line(
             "send-test",
             "fail",
-            `the route ${name} didn't take a test message: ${result.found} (${result.code})`,
+            `the route ${name} didn't deliver a test message: ${answerText(result.code)}`,
             { code: "delivery_failed" },
           ),
     );

@@ -2,7 +2,7 @@
 import { createRenewalInfo } from "../adapters/acme/renewalinfo.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createCertSpotter } from "../adapters/ct/certspotter.ts";
-import { createWebReader } from "../adapters/web/get.ts";
+import { createWebReader } from "../adapters/web.ts";
 import type { Config, TransparencySetting } from "../config/config.ts";
 import { CertkeepError } from "../error.ts";
 import type { TransparencySource } from "../ports/transparency.ts";

@@ -150,12 +150,56 @@ describe("certkeep digest", () => {
     sink.revoke();
     const { code, out, err } = await certkeep(["digest", "--json", "-v"]);
     expect(code).toBe(3);
-    expect(err).toContain("a webhook that takes nothing any more (404 no_service)");
+    expect(err).toContain("the webhook was revoked or its channel closed (Slack: no_service)");
     expect(err).toContain("Make a new webhook in Slack");
     expect(
       out + err + ((await createFileStates(join(folder, "state")).read(DIGEST_NAME))?.text ?? ""),
     ).not.toContain(token());
   });
+
+  it.each([
+    [
+      "a redirect",
+      [302, "", "a redirect to another address", "Check that the URL is a Slack incoming webhook"],
+    ],
+    [
+      "a proxy's refusal",
+      [403, "<html>blocked</html>", "a web page with status 403", "the proxy in between"],
+    ],
+    [
+      "a revoked webhook",
+      [404, "no_service", "the webhook was revoked or its channel closed", "Make a new webhook"],
+    ],
+    [
+      "a proxy's page with status 200",
+      [200, "<html>blocked</html>", "a web page with status 200", "the proxy in between"],
+    ],
+    [
+      "a workflow's trigger",
+      [200, '{"ok":false}', "JSON with status 200, which isn't Slack's answer", "incoming webhook"],
+    ],
+    ["an empty answer", [200, "", "an empty answer with status 200", "incoming webhook"]],
+  ] as const)(
+    "keeps a digest queued at %s, reports the kind of answer, also in doctor, and delivers it later",
+    async (_name, [status, body, kind, todo]) => {
+      const refusal = { kind: "answer", status, body, headers: { location: sink.url } } as const;
+      sink.fail(refusal);
+      const first = await certkeep(["digest"]);
+      expect(first).toMatchObject({ code: 3, out: "ops: 1 digest waiting to be delivered.\n" });
+      expect(first.err).toContain(kind);
+      expect(first.err).toContain(todo);
+      sink.fail(refusal);
+      const doctor = (await certkeep(["doctor", "--send-test"])).out.replaceAll(/\s+/g, " ");
+      expect(doctor).toContain(`the route ops didn't deliver the last message: ${kind}`);
+      expect(doctor).toContain(`the route ops didn't deliver a test message: ${kind}`);
+      expect(sink.taken).toEqual([]);
+      expect((await certkeep(["digest"])).out).toBe("ops: 1 digest posted.\n");
+      expect((await certkeep(["doctor", "--send-test"])).out).toContain(
+        "the route ops delivered a test message",
+      );
+      expect(sink.taken).toHaveLength(2);
+    },
+  );
 
   it("without a route is told how to get one", async () => {
     await configure(null);

@@ -72,11 +72,10 @@ function answering(
   };
 }
 
-const failed = (how: "revoked" | "refused" | "busy" | "failed", retryInMs = 0): PostResult => ({
+const failed = (how: Exclude<PostResult, { ok: true }>["how"], retryInMs = 0): PostResult => ({
   ok: false,
   how,
   code: `was_${how}`,
-  found: `it was ${how}`,
   retryInMs,
 });
 
@@ -139,10 +138,54 @@ describe("a digest", () => {
       waiting: 1,
       failure: { code: "delivery_failed" },
     });
+    nowMs += 5 * 60_000;
     expect(await digest([route({ poster })])).toEqual([
       { name: "ops", delivered: 1, waiting: 0, failure: null },
     ]);
     expect(poster.posts).toHaveLength(3);
+  });
+
+  it("is tried again with growing pauses, at most hourly, whatever the answer is", async () => {
+    for (const how of ["revoked", "busy", "failed", "foreign"] as const) {
+      states = createMemoryStates(faults);
+      nowMs = NOW_MS;
+      await put();
+      const dead = answering(...Array.from({ length: 99 }, () => failed(how)));
+      const tries: number[] = [];
+      for (let minute = 0; minute <= 300; minute += 1) {
+        nowMs = NOW_MS + minute * 60_000;
+        const before = dead.posts.length;
+        expect((await digest([route({ poster: dead })]))[0]).toMatchObject({
+          waiting: 1,
+          failure: { code: "delivery_failed" },
+        });
+        if (dead.posts.length > before) tries.push(minute);
+      }
+      expect(tries).toEqual([0, 1, 6, 16, 36, 76, 136, 196, 256]);
+    }
+  });
+
+  it("says when the next try is", async () => {
+    await put();
+    const poster = answering(failed("revoked"), failed("revoked"));
+    const texts = [];
+    for (let run = 0; run < 3; run += 1)
+      texts.push((await digest([route({ poster })]))[0]?.failure?.parts.todo);
+    expect(texts).toEqual([
+      expect.stringMatching(/the next try is with the next run$/),
+      expect.stringMatching(/the next try is in 5 minutes$/),
+      "The next try is in 5 minutes",
+    ]);
+  });
+
+  it("isn't held by a pause that a clock made which was ahead", async () => {
+    await put();
+    const poster = answering(failed("failed"), failed("failed"));
+    nowMs = NOW_MS + 400 * DAY;
+    await digest([route({ poster })]);
+    await digest([route({ poster })]);
+    nowMs = NOW_MS;
+    expect((await digest([route({ poster })]))[0]).toMatchObject({ delivered: 1, waiting: 0 });
   });
 
   it("isn't tried again before Slack said", async () => {
@@ -304,7 +347,7 @@ it("keeps the webhook out of the record, whatever happens", async () => {
   sink.revoke();
   const [outcome] = await digest();
   const token = sink.url.split("/").at(-1) ?? "none";
-  expect(outcome?.failure?.message).toContain("takes nothing any more (404 no_service)");
+  expect(outcome?.failure?.message).toContain("the webhook was revoked");
   expect(
     JSON.stringify(outcome?.failure) +
       (outcome?.failure?.message ?? "") +

@@ -1,13 +1,15 @@
 /**
- * Posts to a Slack incoming webhook. A 429 is waited for as its Retry-After says where that is soon, and handed back
- * where it isn't; 5xx, cut connections and time-outs are tried again; whatever else Slack answers is told in its
- * documented word (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, "Handling errors").
+ * Posts to a Slack incoming webhook. A message is delivered when Slack answers 200 with the body `ok`, and by nothing
+ * else: proxies answer 200 too. A 429 is waited for as its Retry-After says where that is soon, and handed back where
+ * it isn't; 5xx, cut connections and time-outs are tried again.
  *
- * The webhook's URL is a credential: it stands in no result, and errors of the client, which hold requests, end here.
+ * The webhook's URL is a credential, and an answer may repeat it: neither is part of a result.
  */
-import { IncomingWebhook, IncomingWebhookHTTPError } from "@slack/webhook";
 import { realTimer } from "../timer.ts";
+import { askWeb } from "../web.ts";
 import type { PostedMessage, Poster, PostResult } from "../../ports/post.ts";
+import type { WebAnswer } from "../../ports/web.ts";
+import { foreignCode, isRevoked } from "../../report/slack/answer.ts";
 
 export interface PosterOptions {
   readonly timeoutMs?: number;
@@ -22,56 +24,34 @@ const TIMEOUT_MS = 10_000;
 const TOTAL_MS = 50_000;
 const TRIES = 4;
 const FIRST_WAIT_MS = 500;
+/** Slack's own answers are one word. */
+const MAX_ANSWER_BYTES = 64 * 1024;
 /** Slack's own Retry-After is seconds to a minute; a longer one is taken as this. */
-const MAX_RETRY_MS = 24 * 3_600_000;
+const MAX_RETRY_MS = 3_600_000;
 /** A busy answer without a usable Retry-After. */
 const DEFAULT_RETRY_MS = 30_000;
 
-/** Words with which Slack says that this webhook is gone, whatever is sent. */
-const REVOKED: ReadonlySet<string> = new Set([
-  "no_service",
-  "no_service_id",
-  "no_team",
-  "team_disabled",
-  "invalid_token",
-  "no_active_hooks",
-  "channel_not_found",
-  "channel_is_archived",
-  "action_prohibited",
-  "user_not_found",
-  "posting_to_general_channel_denied",
-]);
-
 /** `url` must be a webhook's; see `webhookProblem`. */
 export function createSlackPoster(url: string, options: PosterOptions = {}): Poster {
-  const {
-    timeoutMs = TIMEOUT_MS,
-    totalMs = TOTAL_MS,
-    sleep = realTimer.sleep,
-    nowMs = Date.now,
-    fetch = globalThis.fetch,
-  } = options;
+  const { timeoutMs = TIMEOUT_MS, totalMs = TOTAL_MS, sleep = realTimer.sleep } = options;
+  const { nowMs = Date.now, fetch = globalThis.fetch } = options;
 
-  async function attempt(message: PostedMessage, signal?: AbortSignal): Promise<PostResult> {
-    let retryAfter: string | null = null;
-    // The client keeps no headers of a refusal, so Retry-After is taken here; and it waits for a body without an end.
-    const watching: typeof globalThis.fetch = async (input, init) => {
-      const signals = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])];
-      const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
-      retryAfter = response.headers.get("retry-after");
-      return response;
-    };
-    try {
-      await new IncomingWebhook(url, { fetch: watching }).send({
-        text: message.text,
-        blocks: message.blocks as never,
-        unfurl_links: false,
-        unfurl_media: false,
-      });
-      return { ok: true };
-    } catch (error) {
-      return failureOf(error, retryAfter, signal, nowMs());
-    }
+  async function attempt(
+    { text, blocks }: PostedMessage,
+    signal?: AbortSignal,
+  ): Promise<PostResult> {
+    const answer = await askWeb(
+      url,
+      {
+        headers: { "content-type": "application/json", "user-agent": "certkeep" },
+        body: JSON.stringify({ text, blocks, unfurl_links: false, unfurl_media: false }),
+        timeoutMs,
+        maxBytes: MAX_ANSWER_BYTES,
+        signal,
+      },
+      { fetch, nowMs },
+    );
+    return resultOf(answer);
   }
 
   return {
@@ -94,82 +74,33 @@ export function createSlackPoster(url: string, options: PosterOptions = {}): Pos
   };
 }
 
-function failureOf(
-  error: unknown,
-  retryAfter: string | null,
-  signal: AbortSignal | undefined,
-  nowMs: number,
-): PostResult {
-  if (!(error instanceof IncomingWebhookHTTPError)) {
-    const timedOut = signal?.aborted === true || isTimeout(error);
-    return {
-      ok: false,
-      how: "failed",
-      code: timedOut ? "timeout" : "unreachable",
-      found: timedOut ? "no answer in time" : "no connection",
-      retryInMs: 0,
-    };
+function resultOf(answer: WebAnswer): PostResult {
+  const failure = (
+    how: Exclude<PostResult, { ok: true }>["how"],
+    code: string,
+    retryInMs = 0,
+  ): PostResult => ({ ok: false, how, code, retryInMs });
+  if (!answer.ok) {
+    const reached = answer.code === "redirect" || answer.code === "too_much";
+    return failure(reached ? "foreign" : "failed", answer.code);
   }
-  const { statusCode, body } = error;
-  const word = /^[a-z0-9_]{1,60}$/.exec(String(body).trim())?.[0] ?? null;
-  const code = word ?? `http_${statusCode}`;
-  if (statusCode === 429)
-    return {
-      ok: false,
-      how: "busy",
-      code: "rate_limited",
-      found: "too many messages (429)",
-      retryInMs: retryMs(retryAfter, nowMs),
-    };
-  if (statusCode >= 500)
-    return {
-      ok: false,
-      how: "failed",
-      code,
-      found: `a server's error (${statusCode})`,
-      retryInMs: 0,
-    };
-  if (
-    (word !== null && REVOKED.has(word)) ||
-    (word === null &&
-      (statusCode === 404 || statusCode === 410 || statusCode === 401 || statusCode === 403))
-  ) {
-    return {
-      ok: false,
-      how: "revoked",
-      code,
-      found: `a webhook that takes nothing any more (${statusCode} ${code})`,
-      retryInMs: 0,
-    };
-  }
-  return {
-    ok: false,
-    how: "refused",
-    code,
-    found: `a message that is refused (${statusCode} ${code})`,
-    retryInMs: 0,
-  };
-}
-
-function isTimeout(error: unknown): boolean {
-  for (
-    let cause: unknown = error, depth = 0;
-    cause instanceof Error && depth < 5;
-    cause = cause.cause, depth += 1
-  )
-    if (cause.name === "TimeoutError" || cause.name === "AbortError") return true;
-  return false;
-}
-
-/** Seconds or a date (RFC 9110 §10.2.3) in milliseconds from now. */
-function retryMs(header: string | null, nowMs: number): number {
-  const text = header?.trim() ?? "";
-  const ms = /^\d+$/.test(text)
-    ? Number(text) * 1000
-    : /^[A-Z][a-z]{2},/.test(text)
-      ? Date.parse(text) - nowMs
-      : Number.NaN;
-  return Number.isFinite(ms) ? Math.min(MAX_RETRY_MS, Math.max(1000, ms)) : DEFAULT_RETRY_MS;
+  const { status, retryMs } = answer;
+  const body = answer.body.toString("utf8").trim();
+  if (status === 200 && body === "ok") return { ok: true };
+  if (status === 429)
+    return failure(
+      "busy",
+      "rate_limited",
+      retryMs === null ? DEFAULT_RETRY_MS : Math.min(MAX_RETRY_MS, Math.max(1000, retryMs)),
+    );
+  const word = /^[a-z0-9_]{1,60}$/.exec(body)?.[0] ?? null;
+  if (status >= 500) return failure("failed", word ?? `http_${status}`);
+  const foreign = foreignCode(status, body);
+  if (status < 400) return failure("foreign", foreign);
+  if (word !== null && isRevoked(word)) return failure("revoked", word);
+  // Whoever answers 400 read the message: a shorter one may pass.
+  if (status === 400) return failure("refused", word ?? foreign);
+  return failure("foreign", foreign);
 }
 
 /** Why `text` is no webhook's URL, without showing any of it; `null` where it is one. Plain HTTP only within this machine. */

@@ -1,7 +1,7 @@
 /** Renewal information as issuers give it (RFC 9773), and every way in which it can be wrong. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRenewalInfo } from "../../../lib/adapters/acme/renewalinfo.ts";
-import { createWebReader } from "../../../lib/adapters/web/get.ts";
+import { createWebReader } from "../../../lib/adapters/web.ts";
 import { type FakeWeb, startWeb, type WebReply } from "../../support/web.ts";
 
 const ID = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";

@@ -1,7 +1,7 @@
 /** Cert Spotter's answers as it gives them, and every way in which they can be wrong. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCertSpotter, CERT_SPOTTER_URL } from "../../../lib/adapters/ct/certspotter.ts";
-import { createWebReader } from "../../../lib/adapters/web/get.ts";
+import { createWebReader } from "../../../lib/adapters/web.ts";
 import { transparencyContract } from "../../contract/transparency.ts";
 import { createMemorySearch } from "../../support/logged.ts";
 import { type FakeWeb, startWeb, type WebReply } from "../../support/web.ts";

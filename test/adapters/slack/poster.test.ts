@@ -108,25 +108,49 @@ describe("a Slack poster", () => {
       ok: false,
       how: "failed",
       code: "unreachable",
-      found: "no connection",
       retryInMs: 0,
     });
   });
 
   it.each([
-    [404, "no_service", "revoked"],
-    [403, "invalid_token", "revoked"],
-    [410, "channel_is_archived", "revoked"],
-    [404, "channel_not_found", "revoked"],
-    [403, "action_prohibited", "revoked"],
-    [410, "<html>gone</html>", "revoked"],
-    [400, "invalid_blocks", "refused"],
-    [400, "invalid_payload", "refused"],
-    [400, "", "refused"],
-  ] as const)("calls %i %s %s, at once", async (status, body, how) => {
-    const { result, sink } = await posted([answer(status, body)]);
-    expect(sink.requests()).toBe(1);
-    expect(result).toMatchObject({ ok: false, how });
+    [200, "", "foreign", "empty_200"],
+    [200, "<html>blocked</html>", "foreign", "page_200"],
+    [200, '{"ok":false,"error":"invalid_workflow_input"}', "foreign", "json_200"],
+    [200, '{"ok":true}', "foreign", "json_200"],
+    [200, "okay", "foreign", "text_200"],
+    [200, "no_service", "foreign", "text_200"],
+    [202, "ok", "foreign", "text_202"],
+    [204, "", "foreign", "empty_204"],
+    [302, "", "foreign", "redirect"],
+    [403, "<html>blocked</html>", "foreign", "page_403"],
+    [403, "forbidden", "foreign", "text_403"],
+    [410, "<html>gone</html>", "foreign", "page_410"],
+    [404, "no_service", "revoked", "no_service"],
+    [403, "invalid_token", "revoked", "invalid_token"],
+    [410, "channel_is_archived", "revoked", "channel_is_archived"],
+    [404, "channel_not_found", "revoked", "channel_not_found"],
+    [403, "action_prohibited", "revoked", "action_prohibited"],
+    [400, "invalid_blocks", "refused", "invalid_blocks"],
+    [400, "invalid_payload", "refused", "invalid_payload"],
+    [400, "", "refused", "empty_400"],
+  ] as const)(
+    "reads status %i with %j as an answer, once (%s, %s)",
+    async (status, body, how, code) => {
+      const { result, sink } = await posted([answer(status, body, { location: "/" })]);
+      expect(sink.requests()).toBe(1);
+      expect(result).toEqual({ ok: false, how, code, retryInMs: 0 });
+    },
+  );
+
+  it("takes an answer that is too long for foreign", async () => {
+    expect((await posted([answer(200, "ok".repeat(40_000))])).result).toMatchObject({
+      how: "foreign",
+      code: "too_much",
+    });
+  });
+
+  it("takes ok with a line end for delivered", async () => {
+    expect((await posted([answer(200, "ok\n")])).result).toEqual({ ok: true });
   });
 
   it("finds that a webhook was revoked, or is another's", async () => {

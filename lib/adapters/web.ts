@@ -1,42 +1,51 @@
-/** GET by fetch: bounded in time and size, without redirects. Nothing of an error object goes on. */
-import type { WebAnswer, WebReader } from "../../ports/web.ts";
+/** Requests by fetch: bounded in time and size, without redirects. No error object leaves this file. */
+import type { WebAnswer, WebReader, WebRequest } from "../ports/web.ts";
 
 export interface WebOptions {
   readonly fetch?: typeof globalThis.fetch;
   readonly nowMs?: () => number;
 }
 
-export function createWebReader({
-  fetch = globalThis.fetch,
-  nowMs = Date.now,
-}: WebOptions = {}): WebReader {
-  return {
-    get: async (url, { headers, timeoutMs, maxBytes, signal }) => {
-      const ends = AbortSignal.any([
-        AbortSignal.timeout(timeoutMs),
-        ...(signal === undefined ? [] : [signal]),
-      ]);
-      try {
-        const answer = await within(
-          fetch(url, { headers, redirect: "manual", signal: ends }),
-          ends,
-        );
-        // One that isn't followed has a status of 3xx, or none where the fetch hides it.
-        if (answer.status === 0 || (answer.status >= 300 && answer.status < 400))
-          return give(answer, { ok: false, code: "redirect" });
-        const body = await readBody(answer, maxBytes, ends);
-        if (body === null) return { ok: false, code: "too_much" };
-        return {
-          ok: true,
-          status: answer.status,
-          retryMs: retryMsOf(answer.headers.get("retry-after"), nowMs()),
-          body,
-        };
-      } catch {
-        return { ok: false, code: ends.aborted ? "timeout" : "unreachable" };
-      }
-    },
-  };
+export function createWebReader(options: WebOptions = {}): WebReader {
+  return { get: (url, request) => askWeb(url, request, options) };
+}
+
+/** `body`: what to POST; a GET without it. */
+export async function askWeb(
+  url: string,
+  {
+    headers,
+    body,
+    timeoutMs,
+    maxBytes,
+    signal,
+  }: WebRequest & { readonly body?: string | undefined },
+  { fetch = globalThis.fetch, nowMs = Date.now }: WebOptions = {},
+): Promise<WebAnswer> {
+  const ends = AbortSignal.any([
+    AbortSignal.timeout(timeoutMs),
+    ...(signal === undefined ? [] : [signal]),
+  ]);
+  const sent = body === undefined ? {} : { method: "POST", body };
+  try {
+    const answer = await within(
+      fetch(url, { ...sent, headers, redirect: "manual", signal: ends }),
+      ends,
+    );
+    // One that isn't followed has a status of 3xx, or none where the fetch hides it.
+    if (answer.status === 0 || (answer.status >= 300 && answer.status < 400))
+      return give(answer, { ok: false, code: "redirect" });
+    const read = await readBody(answer, maxBytes, ends);
+    if (read === null) return { ok: false, code: "too_much" };
+    return {
+      ok: true,
+      status: answer.status,
+      retryMs: retryMsOf(answer.headers.get("retry-after"), nowMs()),
+      body: read,
+    };
+  } catch {
+    return { ok: false, code: ends.aborted ? "timeout" : "unreachable" };
+  }
 }
 
 /** The connection is given back without the body. */
