@@ -29,6 +29,11 @@ export function parseInstantOrNull(text: string): bigint | null {
   return parseUsualForm(text) ?? parseAnyForm(text);
 }
 
+/** As `parseInstant`, in milliseconds; what is finer is cut off. */
+export function parseMs(text: string): number {
+  return Number(parseInstant(text) / 1_000_000n);
+}
+
 /** The form that `formatInstant` gives, `2026-01-02T03:04:05Z` or with a fraction: states hold them by the thousand. */
 function parseUsualForm(text: string): bigint | null {
   const last = text.length - 1;

@@ -5,7 +5,7 @@
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { instantOf } from "../finding/words.ts";
 import { BEARING_CONFIDENCE } from "./bearing.ts";
-import { type Case, overSince, placeText } from "./case.ts";
+import { type Case, overSince } from "./case.ts";
 import type { Cause } from "./cause.ts";
 import { causeOf, type Lead } from "./lead.ts";
 import { restoreCommand } from "./measure.ts";
@@ -34,17 +34,18 @@ function* refusedLeads(of: Case): Generator<Lead> {
 /** The key beside the certificate isn't the one that was there when its copy was made. */
 function* thumbprintLeads(of: Case): Generator<Lead> {
   for (const place of of.places) {
-    const { certificate, record } = place;
+    const { holder } = place;
     const now = new Set(
-      Object.values(record.accounts).flatMap(({ thumbprint }) => thumbprint ?? []),
+      Object.values(holder.accounts).flatMap(({ thumbprint }) => thumbprint ?? []),
     );
-    if (place.state !== "live" || certificate === null || now.size === 0) continue;
+    if (place.condition !== "live" || now.size === 0) continue;
+    const { record } = place;
     const copies = of.copies.filter(
       ({ kind, namespace, secret, sha256, account }) =>
         kind === "certificate" &&
         namespace === place.namespace &&
         secret === place.secret &&
-        sha256 === certificate.sha256 &&
+        sha256 === record.sha256 &&
         account !== null,
     );
     if (copies.length === 0 || copies.some(({ account }) => account !== null && now.has(account)))
@@ -56,9 +57,9 @@ function* thumbprintLeads(of: Case): Generator<Lead> {
       evidence: [
         {
           source: "secret",
-          where: placeText(place),
-          atMs: msOf(instantNs(record.recordedAt)),
-          text: `account ${[...now][0]?.slice(0, 12) ?? ""} now, ${copies[0]?.account?.slice(0, 12) ?? ""} when serial ${certificate.serial} was kept at ${copies[0]?.recordedAt ?? ""}`,
+          where: place.key,
+          atMs: msOf(instantNs(holder.recordedAt)),
+          text: `account ${[...now][0]?.slice(0, 12) ?? ""} now, ${copies[0]?.account?.slice(0, 12) ?? ""} when serial ${record.serial} was kept at ${copies[0]?.recordedAt ?? ""}`,
         },
       ],
       measures: [{ text: RESTORE_KEY, command: restoreCommand(of) }],

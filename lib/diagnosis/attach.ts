@@ -1,12 +1,12 @@
 /** Puts the cause into the findings that want one: one sentence each, and the cause's code into the evidence. Pure. */
 import { formatInstant } from "../certificate/time.ts";
 import { type IssuanceFinding, LOOK_BACK_MS } from "../ratelimit/rules.ts";
+import { certificates, type CertificateEntry, secretEntries } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { Across } from "../finding/across.ts";
 import { CODES } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { onlyPlace, setLabel } from "../finding/issuance.ts";
-import { certificatePlaces, type CertificatePlace } from "../finding/place.ts";
 import type { Diagnosis } from "./cause.ts";
 import { MANY_NAMES } from "./churn.ts";
 import { createDoctor } from "./diagnose.ts";
@@ -49,17 +49,16 @@ export function mayNameCause(
   if (
     wanting.some(({ code }) => !FAILING.has(code)) ||
     state.observations !== undefined ||
-    state.evidence !== undefined ||
-    Object.keys(state.lost).length > 0
+    state.evidence !== undefined
   )
     return true;
   const newSince = formatInstant(atNs - BigInt(LOOK_BACK_MS) * 1_000_000n);
   let fresh = 0;
-  for (const { foreign, immutable, earlier, gaps, accounts, certificates } of Object.values(
-    state.secrets,
-  )) {
+  for (const { loss, record } of secretEntries(state)) {
+    const { foreign, immutable, earlier, gaps, accounts } = record;
+    if (loss !== null) return true;
     if (foreign) continue;
-    const held = Object.values(certificates);
+    const held = Object.values(record.certificates);
     if (
       immutable ||
       (earlier?.length ?? 0) > 0 ||
@@ -112,8 +111,8 @@ export function attachCauses(
   if (!findings.some(wantsCause)) return [...findings];
   const doctor = createDoctor(state, across);
   const found = foundBySubject(state.cluster, across);
-  const places = new Map<string, CertificatePlace>();
-  for (const place of certificatePlaces(state, BigInt(Math.round(across.atMs)) * 1_000_000n)) {
+  const places = new Map<string, CertificateEntry>();
+  for (const place of certificates(state, across.atMs)) {
     for (const name of [place.name, null])
       if (!places.has(keyOf("", place.namespace, place.secret, name)))
         places.set(keyOf("", place.namespace, place.secret, name), place);

@@ -2,16 +2,11 @@
  * Which certificates a line of a log, an Event or a look is about, and how surely. Whose pod writes which Secret is worked
  * out once: there may be ten thousand Secrets and as many lines. Pure.
  */
-import type { SecretRecord } from "../state/document.ts";
+import type { CertificateEntry } from "../state/certificates.ts";
 import type { AccessAnswer, EventSign } from "../state/observations.ts";
 import type { Confidence } from "./cause.ts";
 
-/** A Secret by its place. */
-export interface Spot {
-  readonly namespace: string;
-  readonly secret: string;
-  readonly record: Pick<SecretRecord, "shape" | "parent">;
-}
+export type Spot = Pick<CertificateEntry, "key" | "namespace" | "secret" | "holder">;
 
 /** `name`: it names the certificate; `owner`: its owner's pod; `namespace`: somebody in the same namespace. */
 export type Bearing = "name" | "owner" | "namespace";
@@ -56,11 +51,10 @@ export function createWriters<S extends Spot>(
   const operators: S[] = [];
   for (const spot of spots) {
     const {
+      key,
       namespace,
-      secret,
-      record: { shape, parent },
+      holder: { shape, parent },
     } = spot;
-    const key = `${namespace}/${secret}`;
     if (parent !== null)
       push(made, JSON.stringify([parent.kind, parent.namespace ?? namespace, parent.name]), spot);
     if (shape === "ha-ingress" || shape === "apiserver-proxygroup") {
@@ -102,7 +96,7 @@ export function podOf(where: string): readonly [namespace: string, pod: string] 
 }
 
 /** What an Event is about: its Pod's Secrets, or those of the Ingress that it is about. */
-export function spotsOfEvent<S extends Spot>(
+export function entriesOfEvent<S extends Spot>(
   { namespace, object }: Pick<EventSign, "namespace" | "object">,
   writers: Writers<S>,
 ): readonly S[] {

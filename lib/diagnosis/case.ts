@@ -7,7 +7,8 @@ import { accountOf } from "../ratelimit/ledger.ts";
 import { LOOK_BACK_MS, needlessIn } from "../ratelimit/rules.ts";
 import { setOf } from "../ratelimit/names.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
-import type { CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
+import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
+import type { CopyRecord, StateDocument } from "../state/document.ts";
 import {
   observationsOf,
   type AccessAnswer,
@@ -18,18 +19,12 @@ import {
   type SourceLook,
 } from "../state/observations.ts";
 import type { Across } from "../finding/across.ts";
-import { ownerOf, type Owner } from "../finding/owner.ts";
-import { bareName, certificatePlaces, type CertificatePlace } from "../finding/place.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
-import { type Bearing, createWriters, podOf, type Spot, spotsOfEvent } from "./bearing.ts";
+import { parseMs } from "../certificate/time.ts";
+import { bareName } from "../finding/place.ts";
+import { type Bearing, createWriters, podOf, type Spot, entriesOfEvent } from "./bearing.ts";
 
 /** Events are kept for an hour, and what was seen of them shortly before an audit is still told: two. */
 export const EVENT_MS = 2 * 3_600_000;
-
-export interface CasePlace extends CertificatePlace, Spot {
-  readonly record: SecretRecord;
-  readonly owner: Owner;
-}
 
 /** Something seen, and how surely it is about this certificate. */
 export interface Borne<T> {
@@ -45,7 +40,7 @@ export interface Case {
   readonly issuer: string | null;
   readonly key: string;
   readonly names: readonly string[];
-  readonly places: readonly CasePlace[];
+  readonly places: readonly CertificateEntry[];
   /** Copies of what those places hold or held. */
   readonly copies: readonly CopyRecord[];
   /** Within the last week, by their last line. */
@@ -83,7 +78,7 @@ function toldBy<T>(
   const byOwner = Map.groupBy(all, spotsOf);
   const bySecret = new Map<string, (readonly T[])[]>();
   for (const [spots, told] of byOwner) {
-    for (const key of new Set(spots.map(placeText))) {
+    for (const key of new Set(spots.map((spot) => spot.key))) {
       const of = bySecret.get(key);
       if (of === undefined) bySecret.set(key, [told]);
       else of.push(told);
@@ -118,9 +113,9 @@ export interface Ward {
   readonly state: StateDocument;
   readonly across: Across;
   readonly observations: Observations;
-  readonly places: readonly CasePlace[];
+  readonly places: readonly CertificateEntry[];
   /** By the set that their owners ask for. */
-  readonly byKey: ReadonlyMap<string, readonly CasePlace[]>;
+  readonly byKey: ReadonlyMap<string, readonly CertificateEntry[]>;
   /** By `namespace/secret`. */
   readonly copies: ReadonlyMap<string, readonly CopyRecord[]>;
   /** Signs of the last week by the name that they bear. */
@@ -134,14 +129,6 @@ export interface Ward {
   readonly windows: ReadonlyMap<string, RenewalWindow>;
 }
 
-function recordOf(
-  state: StateDocument,
-  { namespace, secret }: Pick<CertificatePlace, "namespace" | "secret">,
-): SecretRecord | null {
-  const key = `${namespace}/${secret}`;
-  return state.secrets[key] ?? state.lost[key]?.record ?? null;
-}
-
 /** `observations` are the state's own unless others are given. */
 export function createWard(
   state: StateDocument,
@@ -149,14 +136,7 @@ export function createWard(
   observations: Observations = observationsOf(state),
 ): Ward {
   const { atMs } = across;
-  const places = [...certificatePlaces(state, BigInt(Math.round(atMs)) * 1_000_000n)].flatMap(
-    (place): CasePlace[] => {
-      const record = recordOf(state, place);
-      return record === null || place.certificate?.staging === true
-        ? []
-        : [{ ...place, record, owner: ownerOf(record) }];
-    },
-  );
+  const places = [...certificates(state, atMs)].filter(({ record }) => record?.staging !== true);
   const isRecent = ({
     firstMs,
     lastMs,
@@ -173,7 +153,7 @@ export function createWard(
     across,
     observations,
     places,
-    byKey: Map.groupBy(places, (place) => setOf(namesOf(place).map(bareName)).key),
+    byKey: Map.groupBy(places, keyOf),
     copies: Map.groupBy(
       Object.values(state.copies),
       ({ namespace, secret }) => `${namespace}/${secret}`,
@@ -189,7 +169,7 @@ export function createWard(
     ),
     events: toldBy(
       observations.events.filter(isRecent).toSorted(newest),
-      (event) => spotsOfEvent(event, writers),
+      (event) => entriesOfEvent(event, writers),
       ({ namespace }) => namespace,
     ),
     looks: toldBy(
@@ -210,14 +190,9 @@ export function createWard(
   };
 }
 
-/** The names that its owner asks for, whatever stands in the certificate that it refuses. */
-export function namesOf(place: Pick<CertificatePlace, "name" | "certificate">): readonly string[] {
-  const { certificate } = place;
-  return certificate === null
-    ? [place.name]
-    : certificate.domain === null
-      ? certificate.names
-      : [certificate.domain];
+/** The key of the set that the owner requests. */
+export function keyOf(entry: CertificateEntry): string {
+  return setOf(requestedNames(entry).map(bareName)).key;
 }
 
 /** The case of a set of names; `issuer` `null` where none is known. */
@@ -225,9 +200,9 @@ export function createCase(ward: Ward, issuer: string | null, key: string): Case
   const { state, across, observations } = ward;
   const names = key.split(",");
   const places = (ward.byKey.get(key) ?? []).filter(
-    ({ certificate }) => issuer === null || certificate === null || certificate.issuer === issuer,
+    ({ record }) => issuer === null || record === null || record.issuer === issuer,
   );
-  const secrets = new Set(places.map(placeText));
+  const secrets = new Set(places.map(({ key: secret }) => secret));
   const namespaces = new Set(places.map(({ namespace }) => namespace));
   const named = [...new Set(names)].flatMap((name) =>
     (ward.signs.get(name) ?? []).map((seen): Borne<LogSign> => ({ seen, bearing: "name" })),
@@ -236,10 +211,8 @@ export function createCase(ward: Ward, issuer: string | null, key: string): Case
     issuer === null ? null : accountOf(across.ledgerOf(state.cluster), "set", issuer, key);
   const ours = (issuance: Issuance): boolean =>
     issuance.claimedBy === state.cluster || mayBeOf(issuance, state.cluster);
-  const stored = places.flatMap(({ state: how, certificate }) =>
-    how === "live" && certificate !== null && certificate.keyFits
-      ? [msOf(instantNs(certificate.issuedAt))]
-      : [],
+  const stored = places.flatMap(({ condition, record }) =>
+    condition === "live" && record.keyFits ? [parseMs(record.issuedAt)] : [],
   );
   return {
     state,
@@ -269,14 +242,6 @@ export function createCase(ward: Ward, issuer: string | null, key: string): Case
 /** Until when something seen at `lastMs` held: a certificate was stored since; `null`: it may still hold. */
 export function overSince(of: Pick<Case, "storedMs">, lastMs: number): number | null {
   return of.storedMs !== null && of.storedMs > lastMs ? of.storedMs : null;
-}
-
-/** A place as a line of evidence names it. */
-export function placeText({
-  namespace,
-  secret,
-}: Pick<CertificatePlace, "namespace" | "secret">): string {
-  return `${namespace}/${secret}`;
 }
 
 /** The name that a person asks for: a set's first. */

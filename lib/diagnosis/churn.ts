@@ -58,8 +58,8 @@ function churnsOf(ward: Ward, account: Account): readonly Churn[] {
 function findChurns(ward: Ward, account: Account): readonly Churn[] {
   const { across, state } = ward;
   const live = new Set(
-    ward.places.flatMap(({ state: how, certificate }) =>
-      how === "live" && certificate !== null ? certificate.names.map(bareName) : [],
+    ward.places.flatMap(({ condition, record }) =>
+      condition === "live" ? record.names.map(bareName) : [],
     ),
   );
   const groups = new Map<string, Issuance[]>();

@@ -5,15 +5,15 @@
  * Several causes may hold at once: all are told. A cause is told, too, where nothing was reissued yet: the next access
  * would. None of it changes a budget.
  */
-import { registeredDomain, setOf } from "../ratelimit/names.ts";
+import { registeredDomain } from "../ratelimit/names.ts";
+import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { observationsOf } from "../state/observations.ts";
 import type { Across } from "../finding/across.ts";
 import { OVERDUE_FRACTION } from "../finding/codes.ts";
-import { bareName, type CertificatePlace } from "../finding/place.ts";
 import { fractionLeft } from "../finding/verdict.ts";
 import { accountCause, replacedCause } from "./account.ts";
-import { type Case, createCase, createWard, namesOf, overSince, type Ward } from "./case.ts";
+import { type Case, createCase, createWard, keyOf, overSince, type Ward } from "./case.ts";
 import type { Cause, Diagnosis, Missing } from "./cause.ts";
 import { churnCause, domainChurnCause, newNamesCause } from "./churn.ts";
 import { dnsCause, issuedAfter } from "./dns.ts";
@@ -28,7 +28,7 @@ import { windowCause } from "./window.ts";
 /** Diagnoses of one cluster, each worked out once. */
 export interface Doctor {
   /** Of the certificate of a place; `issuer` may be `null`. */
-  ofPlace(place: CertificatePlace): Diagnosis;
+  ofPlace(place: CertificateEntry): Diagnosis;
   ofSet(issuer: string | null, key: string): Diagnosis;
   ofDomain(issuer: string, domain: string): Diagnosis;
   /** Of every set that the cluster holds or held, in order of their names. */
@@ -56,8 +56,8 @@ export function createDoctor(
   };
   const ofSet = (issuer: string | null, key: string): Diagnosis =>
     once("set", issuer, key, () => diagnoseSet(at(), issuer, key));
-  const ofPlace = (place: CertificatePlace): Diagnosis =>
-    ofSet(place.certificate?.issuer ?? null, keyOf(place));
+  const ofPlace = (place: CertificateEntry): Diagnosis =>
+    ofSet(place.record?.issuer ?? null, keyOf(place));
   return {
     ofSet,
     ofPlace,
@@ -67,16 +67,11 @@ export function createDoctor(
       [
         ...new Set(
           at()
-            .places.filter(({ state: how }) => how !== "removed")
+            .places.filter(({ loss }) => loss?.how !== "removed")
             .map(ofPlace),
         ),
       ].toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
   };
-}
-
-/** The key of the set that the place's owner asks for. */
-export function keyOf(place: Pick<CertificatePlace, "name" | "certificate">): string {
-  return setOf(namesOf(place).map(bareName)).key;
 }
 
 function diagnoseSet(ward: Ward, issuer: string | null, key: string): Diagnosis {
@@ -144,11 +139,8 @@ function inTrouble(of: Case): boolean {
   const atNs = BigInt(Math.round(of.atMs)) * 1_000_000n;
   if (
     of.places.some(
-      ({ state, certificate, owner }) =>
-        state === "live" &&
-        owner !== "nobody" &&
-        certificate !== null &&
-        fractionLeft(certificate, atNs) < OVERDUE_FRACTION,
+      ({ condition, record, owner }) =>
+        condition === "live" && owner !== "nobody" && fractionLeft(record, atNs) < OVERDUE_FRACTION,
     )
   )
     return true;

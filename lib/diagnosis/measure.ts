@@ -2,12 +2,13 @@
 import { calledBy } from "../state/identity.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { isGoodCopy } from "../finding/advise.ts";
-import { type Case, type CasePlace, titleOf } from "./case.ts";
+import type { CertificateEntry } from "../state/certificates.ts";
+import { type Case, titleOf } from "./case.ts";
 import type { Measure } from "./cause.ts";
 
 /** The Role that lets a certificate's owner write its Secret, by shape (the operator's own manifests). */
-function roleOf({ shape, secret }: CasePlace): string | null {
-  switch (shape) {
+function roleOf({ layout, secret }: CertificateEntry): string | null {
+  switch (layout) {
     case "operator":
       return "operator";
     case "standalone":
@@ -26,15 +27,15 @@ const ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
 /** `account`: `null` where nobody was asked about. */
 export function accessMeasures(
-  place: CasePlace,
+  place: CertificateEntry,
   account: string | null,
   verb: string,
 ): readonly Measure[] {
-  const { namespace, secret, shape } = place;
+  const { namespace, secret, layout } = place;
   const role = roleOf(place);
   const subject = ACCOUNT.exec(account ?? "")?.[2] ?? null;
   const stale =
-    shape === "ha-ingress" || shape === "apiserver-proxygroup"
+    layout === "ha-ingress" || layout === "apiserver-proxygroup"
       ? "; after a change of ProxyGroup it may still name the old one"
       : "";
   return [
@@ -77,10 +78,9 @@ export function accessMeasures(
 }
 
 /** Whether a copy of the place could be restored now. */
-function hasCopy(of: Case, { namespace, secret }: CasePlace): boolean {
-  const atNs = BigInt(Math.round(of.atMs)) * 1_000_000n;
+function hasCopy(of: Case, { namespace, secret }: CertificateEntry): boolean {
   return of.copies.some(
-    (copy) => copy.namespace === namespace && copy.secret === secret && isGoodCopy(copy, atNs),
+    (copy) => copy.namespace === namespace && copy.secret === secret && isGoodCopy(copy, of.atMs),
   );
 }
 
@@ -94,9 +94,12 @@ export function restoreCommand(of: Case, ...options: string[]): string | null {
 }
 
 /** Restoring, where what is live isn't good and a copy is. */
-export function restoreMeasures(of: Case, place: CasePlace, whatever = false): readonly Measure[] {
-  if (!hasCopy(of, place) || (!whatever && place.state === "live" && place.verdict?.valid === true))
-    return [];
+export function restoreMeasures(
+  of: Case,
+  place: CertificateEntry,
+  whatever = false,
+): readonly Measure[] {
+  if (!hasCopy(of, place) || (!whatever && place.verdict?.valid === true)) return [];
   return [
     {
       text: "restore the last good copy, which takes nothing from the budget",
@@ -105,7 +108,7 @@ export function restoreMeasures(of: Case, place: CasePlace, whatever = false): r
   ];
 }
 
-export function immutableMeasures(of: Case, place: CasePlace): readonly Measure[] {
+export function immutableMeasures(of: Case, place: CertificateEntry): readonly Measure[] {
   return hasCopy(of, place)
     ? [
         {
@@ -127,7 +130,7 @@ export function immutableMeasures(of: Case, place: CasePlace): readonly Measure[
       ];
 }
 
-export function otherToolMeasures({ namespace, secret }: CasePlace): readonly Measure[] {
+export function otherToolMeasures({ namespace, secret }: CertificateEntry): readonly Measure[] {
   return [
     {
       text: "find out which tool writes this Secret (a template, a GitOps sync, a clean-up), and keep it from it",

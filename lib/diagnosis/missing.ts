@@ -4,10 +4,11 @@
  */
 import { calledBy } from "../state/identity.ts";
 import type { SourceLook } from "../state/observations.ts";
+import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { instantOf } from "../finding/words.ts";
-import { type CasePlace, placeText, toldOf, type Ward } from "./case.ts";
+import { toldOf, type Ward } from "./case.ts";
 import type { Measure, Missing } from "./cause.ts";
 
 /** Without these a cause may stay unknown; the others only add to it, and are told where they were asked and failed. */
@@ -46,8 +47,11 @@ export const OTHERS: Missing = {
 };
 
 /** Looks at the namespaces of these places. Of logs those of their own writers, where any is known. */
-function near({ looks }: Ward, places: readonly CasePlace[]): readonly SourceLook[] {
-  const written = toldOf(looks, places.map(placeText));
+function near({ looks }: Ward, places: readonly CertificateEntry[]): readonly SourceLook[] {
+  const written = toldOf(
+    looks,
+    places.map(({ key }) => key),
+  );
   const others = [...new Set(places.map(({ namespace }) => namespace))].flatMap(
     (namespace) => looks.byNamespace.get(namespace) ?? [],
   );
@@ -58,7 +62,7 @@ function near({ looks }: Ward, places: readonly CasePlace[]): readonly SourceLoo
 }
 
 /** Sources by which something may stay untold, for the places of a case; without any: for the whole cluster. */
-export function missingFor(ward: Ward, places: readonly CasePlace[]): Missing[] {
+export function missingFor(ward: Ward, places: readonly CertificateEntry[]): Missing[] {
   const {
     state,
     observations: { looks },

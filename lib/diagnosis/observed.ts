@@ -11,6 +11,7 @@
  * - a refusal ends at the time that it names, or with a later certificate of the same names;
  * - windows and revocations hold while the certificate that they are about is live.
  */
+import { secretEntries } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { storedRefusals } from "../state/evidence.ts";
 import { accessDrafts, immutableDrafts } from "./observed/access.ts";
@@ -20,6 +21,7 @@ import { refusalDrafts } from "./observed/refusal.ts";
 import { signDrafts } from "./observed/sign.ts";
 import { createView } from "./observed/spot.ts";
 import type { Draft } from "../finding/finding.ts";
+import { msOf } from "../finding/verdict.ts";
 
 /** `seenAt`: the cluster can't be seen now; as last seen then. */
 export function observedDrafts(state: StateDocument, atNs: bigint, seenAt: string | null): Draft[] {
@@ -27,10 +29,10 @@ export function observedDrafts(state: StateDocument, atNs: bigint, seenAt: strin
   if (
     state.observations === undefined &&
     storedRefusals(state).length === 0 &&
-    !Object.values(state.secrets).some(({ immutable }) => immutable)
+    ![...secretEntries(state)].some(({ loss, record }) => loss === null && record.immutable)
   )
     return [];
-  const view = createView(state, atNs);
+  const view = createView(state, msOf(atNs));
   const signs = [...signDrafts(view)];
   const said = new Set(signs.map(({ code, subject }) => `${code} ${JSON.stringify(subject)}`));
   const access = [...accessDrafts(view)];

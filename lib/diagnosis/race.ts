@@ -5,7 +5,7 @@
 import { type Issuance, serialKey } from "../ratelimit/issuance.ts";
 import { CONCURRENT_MS, LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import { instantOf, spanPhrase } from "../finding/words.ts";
-import type { Place } from "../finding/across.ts";
+import type { LiveHolder } from "../finding/across.ts";
 import type { Case } from "./case.ts";
 import type { Cause, EvidenceLine, Measure } from "./cause.ts";
 import { causeOf, type Lead } from "./lead.ts";
@@ -36,7 +36,7 @@ function near(issuances: readonly Issuance[], atMs: number): readonly Issuance[]
   );
 }
 
-function holdersText(places: readonly Place[]): string {
+function holdersText(places: readonly LiveHolder[]): string {
   const shown = places
     .map(({ cluster, namespace, secret }) => `${cluster} ${namespace}/${secret}`)
     .toSorted()
@@ -96,7 +96,7 @@ function* issuedLeads(of: Case): Generator<Lead> {
 function issuedLine(
   of: Case,
   issuances: readonly Issuance[],
-  holders: readonly Place[],
+  holders: readonly LiveHolder[],
 ): EvidenceLine {
   const shown = issuances
     .slice(-5)

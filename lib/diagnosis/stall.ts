@@ -25,15 +25,12 @@ export function stallCause(of: Case): Cause | null {
 function* leads(of: Case): Generator<Lead> {
   const atNs = BigInt(Math.round(of.atMs)) * 1_000_000n;
   const waiting = of.places.filter(
-    ({ state, certificate }) =>
-      state !== "live" || (certificate !== null && fractionLeft(certificate, atNs) < 1 / 3),
+    ({ condition, record }) => condition !== "live" || fractionLeft(record, atNs) < 1 / 3,
   );
   if (waiting.length === 0) return;
   const overdue = waiting.some(
-    ({ state, certificate }) =>
-      state !== "live" ||
-      certificate === null ||
-      fractionLeft(certificate, atNs) < OVERDUE_FRACTION,
+    ({ condition, record }) =>
+      condition !== "live" || fractionLeft(record, atNs) < OVERDUE_FRACTION,
   );
   const named = of.signs.filter(({ bearing }) => bearing === "name").map(({ seen }) => seen);
   const pods = Map.groupBy(named, ({ where }) => where);

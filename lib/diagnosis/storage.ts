@@ -3,12 +3,13 @@
  * its Secret, is it immutable), then what the owner logged, then Events, which go stale, then Secrets that something
  * else made anew or emptied.
  */
+import { formatMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
 import type { LogSign } from "../state/observations.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { instantOf, spanPhrase } from "../finding/words.ts";
 import { BEARING_CONFIDENCE } from "./bearing.ts";
-import { type Case, EVENT_MS, overSince, placeText } from "./case.ts";
+import { type Case, EVENT_MS, overSince } from "./case.ts";
 import type { Cause, EvidenceLine, Measure } from "./cause.ts";
 import { causeOf, type Lead } from "./lead.ts";
 import {
@@ -43,8 +44,8 @@ function* accessLeads(of: Case): Generator<Lead> {
   );
   for (const answers of denied.values()) {
     const [first] = answers;
-    const place = of.places.find((one) => placeText(one) === first?.secret);
-    if (first === undefined || place === undefined || place.state === "removed") continue;
+    const place = of.places.find(({ key }) => key === first?.secret);
+    if (first === undefined || place === undefined || place.loss?.how === "removed") continue;
     const verbs = [...new Set(answers.map(({ verb }) => verb))].toSorted();
     const sinceMs = Math.min(...answers.map(({ sinceMs: ms }) => ms));
     const askedMs = Math.max(...answers.map(({ atMs }) => atMs));
@@ -71,21 +72,16 @@ function* accessLeads(of: Case): Generator<Lead> {
 
 function* immutableLeads(of: Case): Generator<Lead> {
   for (const place of of.places) {
-    if (
-      !place.record.immutable ||
-      place.owner === "nobody" ||
-      of.state.secrets[placeText(place)] === undefined
-    )
-      continue;
+    if (!place.holder.immutable || place.owner === "nobody" || place.loss !== null) continue;
     yield {
       confidence: "proven",
       because: "the Secret is immutable, so that no renewal can be stored",
       evidence: [
         {
           source: "secret",
-          where: placeText(place),
-          atMs: msOf(instantNs(place.record.recordedAt)),
-          text: `immutable: true, as read at ${place.record.recordedAt}`,
+          where: place.key,
+          atMs: msOf(instantNs(place.holder.recordedAt)),
+          text: `immutable: true, as read at ${place.holder.recordedAt}`,
         },
       ],
       measures: immutableMeasures(of, place),
@@ -134,7 +130,7 @@ function* writeLeads(of: Case): Generator<Lead> {
 /** A Secret that may not be read, or isn't there, counts as empty for a ProxyGroup's pods; any other failure orders nothing. */
 function* readLeads(of: Case): Generator<Lead> {
   const shares = of.places.some(
-    ({ shape }) => shape === "ha-ingress" || shape === "apiserver-proxygroup",
+    ({ layout }) => layout === "ha-ingress" || layout === "apiserver-proxygroup",
   );
   for (const { seen, bearing } of of.signs) {
     if (seen.kind !== "store_read_failed") continue;
@@ -170,32 +166,33 @@ function* eventLeads(of: Case): Generator<Lead> {
 /** Emptied fields, and Secrets that stood there under another uid before. */
 function* otherToolLeads(of: Case): Generator<Lead> {
   for (const place of of.places) {
-    if (place.state === "emptied") {
+    if (place.condition === "missing_content") {
+      const since = formatMs(place.sinceMs);
       yield {
         confidence: "likely",
-        because: `something emptied its fields while the Secret stood (since ${place.since})`,
+        because: `something emptied its fields while the Secret stood (since ${since})`,
         evidence: [
           {
             source: "secret",
-            where: placeText(place),
-            atMs: msOf(instantNs(place.since)),
-            text: `held serial ${place.certificate?.serial ?? "unknown"}, empty since ${place.since}`,
+            where: place.key,
+            atMs: place.sinceMs,
+            text: `held serial ${place.record.serial}, empty since ${since}`,
           },
         ],
         measures: [...restoreMeasures(of, place), ...otherToolMeasures(place)],
         overMs: null,
       };
     }
-    for (const { at, uid, base, state, serial } of place.record.earlier ?? []) {
-      const made = uid !== place.record.uid;
+    for (const { at, uid, base, state, serial } of place.holder.earlier ?? []) {
+      const made = uid !== place.holder.uid;
       const emptied =
         state === "empty" || state === "certificate_missing" || state === "key_missing";
       if (base !== place.fieldBase || (!made && !emptied) || of.atMs < msOf(instantNs(at)))
         continue;
       const followed =
-        place.certificate !== null &&
+        place.record !== null &&
         of.needless.some(
-          ({ issuance }) => issuance.serial === serialKey(place.certificate?.serial ?? ""),
+          ({ issuance }) => issuance.serial === serialKey(place.record?.serial ?? ""),
         );
       yield {
         confidence: followed || emptied ? "likely" : "possible",
@@ -205,16 +202,15 @@ function* otherToolLeads(of: Case): Generator<Lead> {
         evidence: [
           {
             source: "secret",
-            where: placeText(place),
+            where: place.key,
             atMs: msOf(instantNs(at)),
             text: made
-              ? `uid ${uid} with ${serial === null ? "no certificate" : `serial ${serial}`} until ${at}, uid ${place.record.uid} since`
+              ? `uid ${uid} with ${serial === null ? "no certificate" : `serial ${serial}`} until ${at}, uid ${place.holder.uid} since`
               : `fields ${state.replaceAll("_", " ")} until ${at}`,
           },
         ],
         measures: otherToolMeasures(place),
-        overMs:
-          place.state === "live" && place.verdict?.valid === true ? msOf(instantNs(at)) : null,
+        overMs: place.verdict?.valid === true ? msOf(instantNs(at)) : null,
       };
     }
   }

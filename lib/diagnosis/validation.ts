@@ -6,7 +6,8 @@
 import { serialKey } from "../ratelimit/issuance.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { reasonText } from "../finding/words.ts";
-import { type Case, type CasePlace, placeText } from "./case.ts";
+import type { CertificateEntry } from "../state/certificates.ts";
+import type { Case } from "./case.ts";
 import type { Cause, Measure } from "./cause.ts";
 import { causeOf, type Lead } from "./lead.ts";
 import { otherToolMeasures, restoreMeasures } from "./measure.ts";
@@ -34,7 +35,7 @@ export function validationCause(of: Case): Cause | null {
 
 /** Reasons for which this owner throws a pair away. */
 function refusedFor(
-  { owner }: Pick<CasePlace, "owner">,
+  { owner }: Pick<CertificateEntry, "owner">,
   reasons: readonly string[],
 ): readonly string[] {
   if (owner === "nobody") return [];
@@ -43,21 +44,18 @@ function refusedFor(
   );
 }
 
-function measures(of: Case, place: CasePlace): readonly Measure[] {
+function measures(of: Case, place: CertificateEntry): readonly Measure[] {
   return [...restoreMeasures(of, place), ...otherToolMeasures(place)];
 }
 
-function* nowLeads(of: Case, place: CasePlace): Generator<Lead> {
-  const gap = place.record.gaps[place.fieldBase];
+function* nowLeads(of: Case, place: CertificateEntry): Generator<Lead> {
+  const { missingContent } = place;
   const unusable =
-    place.state !== "live" &&
-    gap !== undefined &&
-    UNUSABLE.has(gap.state) &&
-    place.owner !== "nobody";
+    missingContent !== null && UNUSABLE.has(missingContent.state) && place.owner !== "nobody";
   const reasons = unusable
-    ? gap.reasons
-    : place.state === "live"
-      ? refusedFor(place, place.verdict?.reasons ?? [])
+    ? missingContent.reasons
+    : place.condition === "live"
+      ? refusedFor(place, place.verdict.reasons)
       : [];
   if (reasons.length === 0) return;
   yield {
@@ -66,9 +64,9 @@ function* nowLeads(of: Case, place: CasePlace): Generator<Lead> {
     evidence: [
       {
         source: "judge",
-        where: placeText(place),
-        atMs: msOf(instantNs(place.record.recordedAt)),
-        text: `${reasonText(reasons)}; as read at ${place.record.recordedAt}`,
+        where: place.key,
+        atMs: msOf(instantNs(place.holder.recordedAt)),
+        text: `${reasonText(reasons)}; as read at ${place.holder.recordedAt}`,
       },
     ],
     measures: measures(of, place),
@@ -77,8 +75,8 @@ function* nowLeads(of: Case, place: CasePlace): Generator<Lead> {
 }
 
 /** What stood there when it was reissued. */
-function* earlierLeads(of: Case, place: CasePlace): Generator<Lead> {
-  for (const { at, base, state, serial, reasons } of place.record.earlier ?? []) {
+function* earlierLeads(of: Case, place: CertificateEntry): Generator<Lead> {
+  for (const { at, base, state, serial, reasons } of place.holder.earlier ?? []) {
     if (base !== place.fieldBase || of.atMs < msOf(instantNs(at))) continue;
     const refused = UNUSABLE.has(state)
       ? reasons
@@ -99,13 +97,13 @@ function* earlierLeads(of: Case, place: CasePlace): Generator<Lead> {
       evidence: [
         {
           source: "judge",
-          where: placeText(place),
+          where: place.key,
           atMs: changedMs,
           text: `${serial === null ? "what was stored" : `serial ${serial}`}: ${reasonText(refused)}; something else stands there since ${at} at the latest`,
         },
       ],
       measures: otherToolMeasures(place),
-      overMs: place.state === "live" && place.verdict?.valid === true ? changedMs : null,
+      overMs: place.verdict?.valid === true ? changedMs : null,
     };
   }
 }
@@ -132,16 +130,13 @@ function* copyLeads(of: Case): Generator<Lead> {
       evidence: [
         {
           source: "judge",
-          where: placeText(copy),
+          where: place.key,
           atMs: msOf(instantNs(copy.liveUntil)),
           text: `serial ${copy.serial}, kept at ${copy.recordedAt}, was refused whenever an audit looked`,
         },
       ],
       measures: otherToolMeasures(place),
-      overMs:
-        place.state === "live" && place.verdict?.valid === true
-          ? msOf(instantNs(copy.liveUntil))
-          : null,
+      overMs: place.verdict?.valid === true ? msOf(instantNs(copy.liveUntil)) : null,
     };
   }
 }

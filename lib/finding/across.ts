@@ -27,17 +27,17 @@ import {
   sharedSets,
 } from "../ratelimit/rules.ts";
 import type { Issuer } from "../issuer/issuers.ts";
-import { parseInstantOrNull } from "../certificate/time.ts";
-import type { CertificateRecord, StateDocument } from "../state/document.ts";
+import { parseInstantOrNull, parseMs } from "../certificate/time.ts";
+import { certificates, secretEntries } from "../state/certificates.ts";
+import type { StateDocument } from "../state/document.ts";
 import { stateEvidence } from "../state/evidence.ts";
 import { observationsOf, type Observations } from "../state/observations.ts";
 import { issuanceKey, serialKey } from "../ratelimit/issuance.ts";
-import { msOf, recordVerdict } from "./verdict.ts";
+import { msOf } from "./verdict.ts";
 
-/** A Secret that holds a certificate now, and how safe that is. */
-export interface Place extends Holder {
-  /** The certificate's name, as findings and counts call it. */
-  readonly name: string;
+/** A live certificate as other clusters see it, and how safe it is; small, since all clusters' are held at once. */
+export interface LiveHolder extends Holder {
+  readonly name: string | null;
   readonly domain: string | null;
   readonly valid: boolean;
   /** It has a sealed copy. */
@@ -48,7 +48,7 @@ export interface Place extends Holder {
 export interface ClusterPart {
   readonly cluster: string;
   readonly evidence: Evidence;
-  readonly places: readonly Place[];
+  readonly places: readonly LiveHolder[];
   /** What the issuer itself said of certificates that were seen there: when to renew them, and that they are revoked. */
   readonly told?: Pick<Observations, "windows" | "revocations">;
   /** Whether its last audits asked for logs of what issues there; `null`: nothing does. */
@@ -78,7 +78,7 @@ export interface Across {
   /** What makes a reissue a needed one: windows that the issuer suggested, and revocations. */
   readonly need: NeedOptions;
   /** The Secrets that hold a set now that something was found about, over all clusters. */
-  placesOf(issuer: string, set: string): readonly Place[];
+  placesOf(issuer: string, set: string): readonly LiveHolder[];
   /** Evidence that bears a time later than the clock's. */
   readonly future: readonly FromFuture[];
   /** Clusters whose whole state is from the future, with its time. */
@@ -112,43 +112,27 @@ function needOf(parts: readonly ClusterPart[]): NeedOptions {
   return { suggestedMs, revoked };
 }
 
-function nameOf(certificate: CertificateRecord, base: string): string {
-  return certificate.domain ?? certificate.names[0] ?? base;
-}
-
 /** The part of a state that others need, judged at `atMs`. */
 export function partOf(state: StateDocument, atMs: number): ClusterPart {
-  const places: Place[] = [];
-  const atNs = BigInt(Math.round(atMs)) * 1_000_000n;
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (record.foreign) continue;
-    const slash = key.indexOf("/");
-    for (const [base, certificate] of Object.entries(record.certificates)) {
-      const firstSeen = parseInstantOrNull(certificate.firstSeenAt);
-      const notAfter = parseInstantOrNull(certificate.notAfter);
-      // A certificate without its key, or one that has expired, takes part in nothing.
-      if (
-        certificate.issuer === null ||
-        !certificate.keyFits ||
-        firstSeen === null ||
-        notAfter === null ||
-        notAfter < atNs
-      )
-        continue;
-      places.push({
-        cluster: state.cluster,
-        namespace: key.slice(0, slash),
-        secret: key.slice(slash + 1),
-        issuer: certificate.issuer,
-        set: setOf(certificate.names).key,
-        serial: certificate.serial,
-        firstSeenMs: msOf(firstSeen),
-        name: nameOf(certificate, base),
-        domain: certificate.domain,
-        valid: recordVerdict(certificate, atNs).valid,
-        copied: certificate.copy !== null,
-      });
-    }
+  const places: LiveHolder[] = [];
+  for (const entry of certificates(state, atMs)) {
+    if (entry.condition !== "live") continue;
+    const { record, namespace, secret, verdict } = entry;
+    // A certificate without its key, or one that has expired, takes part in nothing.
+    if (record.issuer === null || !record.keyFits || parseMs(record.notAfter) < atMs) continue;
+    places.push({
+      cluster: state.cluster,
+      namespace,
+      secret,
+      issuer: record.issuer,
+      set: setOf(record.names).key,
+      serial: record.serial,
+      firstSeenMs: entry.sinceMs,
+      name: entry.name,
+      domain: record.domain,
+      valid: verdict.valid,
+      copied: record.copy !== null,
+    });
   }
   const silences: Silence[] = (state.audit?.unread ?? []).flatMap(({ scope, code, since }) => {
     const sinceNs = parseInstantOrNull(since);
@@ -169,7 +153,9 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
   const logsAsked =
     looks.length > 0
       ? true
-      : Object.values(state.secrets).some(({ shape }) => shape !== null && shape !== "tls")
+      : [...secretEntries(state)].some(
+            ({ loss, record: { shape } }) => loss === null && shape !== null && shape !== "tls",
+          )
         ? false
         : null;
   const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");

@@ -5,16 +5,12 @@
 import { adviseOn, type Advice } from "../ratelimit/advice.ts";
 import { setOf } from "../ratelimit/names.ts";
 import { calledBy } from "../state/identity.ts";
-import type {
-  CertificateRecord,
-  CopyRecord,
-  SecretRecord,
-  StateDocument,
-} from "../state/document.ts";
+import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
+import type { CopyRecord, StateDocument } from "../state/document.ts";
 import type { Across } from "./across.ts";
 import { commandLine, fitsCommand, literal } from "./command.ts";
 import { type Finding, findingRef } from "./finding.ts";
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMs } from "../certificate/time.ts";
 import { budgetPhrase, instantOf, spanPhrase } from "./words.ts";
 
 /** Findings of a certificate that its owner will not go on with. */
@@ -30,86 +26,47 @@ export function isAdvised({ code }: Pick<Finding, "code">): boolean {
   return FAILING.has(code);
 }
 
-/** Whether this copy could be restored at `atNs`: seen valid, not expired, not retired. */
-export function isGoodCopy(copy: CopyRecord, atNs: bigint): boolean {
+/** Whether this copy could be restored at `atMs`: seen valid, not expired, not retired. */
+export function isGoodCopy(copy: CopyRecord, atMs: number): boolean {
   if (
     (copy.kind !== "certificate" && copy.kind !== "standby") ||
     !copy.seenValid ||
-    copy.retired !== undefined
+    copy.retired !== undefined ||
+    copy.notBefore === null ||
+    copy.notAfter === null
   )
     return false;
-  const from = parseInstantOrNull(copy.notBefore ?? "");
-  const until = parseInstantOrNull(copy.notAfter ?? "");
-  return from !== null && until !== null && from <= atNs && atNs <= until;
+  return parseMs(copy.notBefore) <= atMs && atMs <= parseMs(copy.notAfter);
 }
 
 /** `unknown` where this audit could not list the store: what is recorded may be gone, what isn't may be there. */
 function copyStatus(
   state: StateDocument,
-  place: { readonly namespace: string; readonly secret: string; readonly names: readonly string[] },
-  notSha256: string | null,
-  atNs: bigint,
+  entry: CertificateEntry,
+  names: readonly string[],
+  atMs: number,
 ): "good" | "none" | "unknown" {
-  const wanted = setOf(place.names).key;
-  const good = Object.values(state.copies).some(
-    (copy) =>
-      copy.namespace === place.namespace &&
-      copy.secret === place.secret &&
-      copy.sha256 !== notSha256 &&
-      setOf(copy.names).key === wanted &&
-      isGoodCopy(copy, atNs),
-  );
   if (state.audit?.unread.some(({ scope }) => scope === "backups") === true) return "unknown";
-  return good ? "good" : "none";
+  const wanted = setOf(names).key;
+  // A copy of what is rejected itself is no help.
+  const rejected = entry.condition === "live" ? entry.record.sha256 : null;
+  return entry.backups.some(
+    ({ copy }) =>
+      copy.sha256 !== rejected && setOf(copy.names).key === wanted && isGoodCopy(copy, atMs),
+  )
+    ? "good"
+    : "none";
 }
 
-interface Failing {
-  readonly certificate: CertificateRecord;
-  /** Digest of what fails itself, of which a copy is no help; `null` where it is gone and a copy of it would do. */
-  readonly failingSha256: string | null;
-}
-
-function failingIn(record: SecretRecord, name: string | null, gone: boolean): Failing | null {
-  const named = (base: string, domain: string | null, names: readonly string[]): boolean =>
-    (domain ?? names[0] ?? base) === name;
-  for (const [base, certificate] of Object.entries(record.certificates)) {
-    if (named(base, certificate.domain, certificate.names))
-      return { certificate, failingSha256: gone ? null : certificate.sha256 };
-  }
-  for (const [base, { domain, held }] of Object.entries(record.gaps)) {
-    if (held !== null && named(base, domain, held.names))
-      return { certificate: held, failingSha256: null };
-  }
-  return null;
-}
-
-function failingOf(state: StateDocument, { subject }: Finding): Failing | null {
-  if (subject.namespace === null || subject.secret === null) return null;
-  const key = `${subject.namespace}/${subject.secret}`;
-  const record = state.secrets[key];
-  const lost = state.lost[key]?.record;
-  return (
-    (record === undefined ? null : failingIn(record, subject.name, false)) ??
-    (lost === undefined ? null : failingIn(lost, subject.name, true))
-  );
-}
-
-/** The advice for a certificate of a cluster at a place; `failingSha256`: the one that is no help. */
-export function adviceFor(
-  state: StateDocument,
-  certificate: Pick<CertificateRecord, "domain" | "names" | "issuer">,
-  place: { readonly namespace: string; readonly secret: string },
-  failingSha256: string | null,
-  across: Across,
-): Advice {
-  const atNs = BigInt(Math.round(across.atMs)) * 1_000_000n;
-  // What its owner would ask for, whatever names stand in the certificate that it refuses.
-  const names = certificate.domain === null ? certificate.names : [certificate.domain];
+/** What to do about a certificate of `state` that fails or is lost. */
+export function adviceFor(state: StateDocument, entry: CertificateEntry, across: Across): Advice {
+  const { atMs } = across;
+  const names = requestedNames(entry);
   return adviseOn(across.ledger, across.ledgerOf(state.cluster), {
     names,
-    issuer: certificate.issuer,
-    copy: copyStatus(state, { ...place, names }, failingSha256, atNs),
-    atMs: across.atMs,
+    issuer: entry.record?.issuer ?? null,
+    copy: copyStatus(state, entry, names, atMs),
+    atMs,
   });
 }
 
@@ -152,14 +109,18 @@ export function adviseFindings(
   state: StateDocument,
   across: Across,
 ): Finding[] {
+  if (!findings.some(isAdvised)) return [...findings];
+  const entries = Map.groupBy(certificates(state, across.atMs), ({ key }) => key);
   return findings.map((finding) => {
-    if (!isAdvised(finding)) return finding;
-    const failing = failingOf(state, finding);
-    if (failing === null || finding.subject.namespace === null || finding.subject.secret === null)
-      return finding;
-    const place = { namespace: finding.subject.namespace, secret: finding.subject.secret };
-    const advice = adviceFor(state, failing.certificate, place, failing.failingSha256, across);
-    const name = finding.subject.name ?? place.secret;
+    const { namespace, secret, name: about } = finding.subject;
+    const entry = isAdvised(finding)
+      ? entries
+          .get(`${namespace}/${secret}`)
+          ?.find(({ name, record }) => name === about && record !== null)
+      : undefined;
+    if (entry === undefined) return finding;
+    const advice = adviceFor(state, entry, across);
+    const name = about ?? entry.secret;
     const command =
       advice.action === "restore"
         ? (commandLine(literal("certkeep restore"), calledBy(state), name) ?? finding.command)

@@ -3,38 +3,45 @@
  * digest say the same. Unknown is never healthy: what could not be read is a finding itself, and where the
  * cluster can't be seen, what time alone brings is still said, as last seen.
  */
-import type {
-  CertificateRecord,
-  LostRecord,
-  SecretRecord,
-  StateDocument,
-} from "../state/document.ts";
+import { formatMs } from "../certificate/time.ts";
+import {
+  certificates,
+  type CertificateEntry,
+  type LiveCertificate,
+  secretEntries,
+  titleOf,
+} from "../state/certificates.ts";
+import type { GapRecord, StateDocument } from "../state/document.ts";
 import { calledBy } from "../state/identity.ts";
-import { heldCertificates } from "../state/held.ts";
 import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "./codes.ts";
 import { credentialDrafts } from "./credential.ts";
 import { commandLine, literal } from "./command.ts";
-import { createFinding, findingId, type Draft, type Finding, type Subject } from "./finding.ts";
+import {
+  createFinding,
+  findingId,
+  subjectOf,
+  type Draft,
+  type Finding,
+  type Subject,
+} from "./finding.ts";
 import { observedDrafts } from "../diagnosis/observed.ts";
-import { consequence, lossLeadsTo, ownerOf } from "./owner.ts";
+import { isGoodCopy } from "./advise.ts";
+import { consequence, lossLeadsTo } from "./owner.ts";
 import { isWhole, lastSeenOf } from "./reach.ts";
 import { unreadableDrafts } from "./unreadable.ts";
-import { atFraction, fractionLeft, instantNs, recordVerdict } from "./verdict.ts";
+import { atFraction, fractionLeft, instantNs, msOf } from "./verdict.ts";
 import { reasonText } from "./words.ts";
-
-interface Place {
-  readonly subject: Subject;
-  readonly record: SecretRecord;
-}
 
 /** Every finding of `state` at `atNs`, in no order; `ignore` entries are not yet applied. */
 export function evaluateState(state: StateDocument, atNs: bigint, now: string): Finding[] {
+  const entries = [...certificates(state, msOf(atNs))];
   const drafts = [
     ...clusterDrafts(state),
     ...credentialDrafts(state, atNs),
-    ...secretDrafts(state, atNs),
-    ...lossDrafts(state, atNs),
-    ...copyDrafts(state, atNs),
+    ...entries.flatMap((entry) => [...certificateDrafts(state, entry, atNs)]),
+    ...lossDrafts(state, entries, atNs),
+    ...accountDrafts(state),
+    ...copyDrafts(state, entries, atNs),
     ...unreadableDrafts(state),
     ...observedDrafts(state, atNs, lastSeenOf(state)),
   ];
@@ -78,36 +85,13 @@ function* clusterDrafts(state: StateDocument): Generator<Draft> {
   }
 }
 
-function subjectOf(state: StateDocument, key: string, name: string | null): Subject {
-  const slash = key.indexOf("/");
-  return {
-    cluster: state.cluster,
-    namespace: key.slice(0, slash),
-    secret: key.slice(slash + 1),
-    name,
-  };
-}
-
-function* secretDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
-  const seenAt = lastSeenOf(state);
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (record.foreign) continue;
-    for (const [base, certificate] of Object.entries(record.certificates)) {
-      const place = {
-        record,
-        subject: subjectOf(state, key, certificate.domain ?? certificate.names[0] ?? base),
-      };
-      yield* certificateDrafts(state, place, certificate, atNs, seenAt);
-    }
-    for (const [base, gap] of Object.entries(record.gaps)) {
-      const subject = subjectOf(
-        state,
-        key,
-        gap.domain ?? gap.held?.names[0] ?? (base === "tls" ? null : base),
-      );
-      yield* gapDrafts(state, { record, subject }, gap, seenAt);
-    }
-  }
+function* certificateDrafts(
+  state: StateDocument,
+  entry: CertificateEntry,
+  atNs: bigint,
+): Generator<Draft> {
+  if (entry.condition === "live") yield* liveDrafts(state, entry, atNs);
+  else if (entry.condition !== "lost") yield* missingDrafts(state, entry, entry.missingContent);
 }
 
 function restoreCommand(state: StateDocument, subject: Subject): string | null {
@@ -124,14 +108,14 @@ function explainCommand(subject: Subject): string | null {
   return name === null ? null : commandLine(literal("certkeep explain"), name);
 }
 
-function* gapDrafts(
+function* missingDrafts(
   state: StateDocument,
-  place: Place,
-  gap: SecretRecord["gaps"][string],
-  seenAt: string | null,
+  entry: CertificateEntry,
+  gap: GapRecord,
 ): Generator<Draft> {
-  const { subject } = place;
-  const label = subject.name ?? `${subject.namespace}/${subject.secret}`;
+  const subject = subjectOf(entry);
+  const seenAt = lastSeenOf(state);
+  const label = titleOf(entry);
   if (
     gap.state === "unreadable" ||
     gap.state === "undecodable" ||
@@ -141,7 +125,7 @@ function* gapDrafts(
       code: "certificate_invalid",
       subject,
       seen: `What is stored for ${label} is no certificate with its key: ${reasonText(gap.reasons)}.`,
-      leadsTo: consequence(ownerOf(place.record), label, false).leadsTo,
+      leadsTo: consequence(entry.owner, label, false).leadsTo,
       evidence: [gap.state, ...gap.reasons],
       ...(gap.held?.copy == null
         ? {
@@ -160,7 +144,7 @@ function* gapDrafts(
       subject,
       seen: `The Secret that held the certificate of ${label} is still there, and its ${gap.state === "key_missing" ? "key is" : gap.state === "certificate_missing" ? "certificate is" : "fields are"} gone.`,
       evidence: [`held serial ${gap.held.serial} until ${gap.held.notAfter}`],
-      leadsTo: lossLeadsTo(ownerOf(place.record)),
+      leadsTo: lossLeadsTo(entry.owner),
       advice:
         gap.held.copy === null
           ? "there is no copy of it: keep the owner from restarting until you have decided"
@@ -178,21 +162,19 @@ function* gapDrafts(
   };
 }
 
-function* certificateDrafts(
-  state: StateDocument,
-  place: Place,
-  certificate: CertificateRecord,
-  atNs: bigint,
-  seenAt: string | null,
-): Generator<Draft> {
-  const { subject } = place;
-  const label = subject.name ?? "a certificate";
+function* liveDrafts(state: StateDocument, entry: LiveCertificate, atNs: bigint): Generator<Draft> {
+  const {
+    record: certificate,
+    verdict: { valid, reasons },
+  } = entry;
+  const subject = subjectOf(entry);
+  const seenAt = lastSeenOf(state);
+  const label = titleOf(entry);
   // A staging certificate is refused by every client on purpose: it is neither critical nor counted.
   if (certificate.staging) return;
-  const verdict = recordVerdict(certificate, atNs);
   const serial = `serial ${certificate.serial}`;
   const expired = atNs > instantNs(certificate.notAfter);
-  const others = verdict.reasons.filter((reason) => reason !== "expired");
+  const others = reasons.filter((reason) => reason !== "expired");
   if (expired && others.length === 0) {
     yield {
       code: "expired",
@@ -205,18 +187,19 @@ function* certificateDrafts(
     };
     return;
   }
-  if (!verdict.valid) {
-    const { refuser, leadsTo } = consequence(ownerOf(place.record), label, certificate.keyFits);
+  if (!valid) {
+    const { refuser, leadsTo } = consequence(entry.owner, label, certificate.keyFits);
+    const good = entry.backups.some(
+      ({ copy }) => copy.sha256 !== certificate.sha256 && isGoodCopy(copy, msOf(atNs)),
+    );
     yield {
       code: "certificate_invalid",
       subject,
-      seen: `${refuser} will refuse what is stored: ${reasonText(verdict.reasons)}.`,
+      seen: `${refuser} will refuse what is stored: ${reasonText(reasons)}.`,
       leadsTo,
-      evidence: [...verdict.reasons, serial],
-      command: goodCopy(state, place, certificate, atNs)
-        ? restoreCommand(state, subject)
-        : explainCommand(subject),
-      advice: goodCopy(state, place, certificate, atNs)
+      evidence: [...reasons, serial],
+      command: good ? restoreCommand(state, subject) : explainCommand(subject),
+      advice: good
         ? "restore the last good copy"
         : "there is no good copy: look at what the owner says before it issues again",
       due: certificate.notAfter,
@@ -241,70 +224,51 @@ function* certificateDrafts(
   };
 }
 
-/** Whether a copy of another content is known for the same place that was seen valid and isn't expired. */
-function goodCopy(
+function* lossDrafts(
   state: StateDocument,
-  place: Place,
-  certificate: CertificateRecord,
+  entries: readonly CertificateEntry[],
   atNs: bigint,
-): boolean {
-  return Object.values(state.copies).some(
-    (copy) =>
-      copy.kind === "certificate" &&
-      copy.namespace === place.subject.namespace &&
-      copy.secret === place.subject.secret &&
-      copy.seenValid &&
-      copy.retired === undefined &&
-      copy.sha256 !== certificate.sha256 &&
-      copy.notAfter !== null &&
-      instantNs(copy.notAfter) >= atNs,
+): Generator<Draft> {
+  const lost = entries.flatMap((entry) =>
+    entry.condition === "lost" && !entry.record.staging && instantNs(entry.record.notAfter) >= atNs
+      ? [entry]
+      : [],
   );
-}
-
-function* lossDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
-  const incidents = new Map<string, { key: string; lost: LostRecord }[]>();
-  for (const [key, lost] of Object.entries(state.lost)) {
-    const certificates = heldCertificates(lost.record).filter(
-      (certificate) => !certificate.staging && instantNs(certificate.notAfter) >= atNs,
-    );
-    if (certificates.length === 0) continue;
-    if (lost.incident !== null) {
-      const id = `${lost.incident}|${lost.lostAt}`;
-      incidents.set(id, [...(incidents.get(id) ?? []), { key, lost }]);
+  const incidents = new Map<string, { readonly incident: string; readonly keys: string[] }>();
+  for (const [key, held] of Map.groupBy(lost, (entry) => entry.key)) {
+    const [first] = held;
+    if (first === undefined) continue;
+    const { how, incident, lostMs, lastSeenMs } = first.loss;
+    if (incident !== null) {
+      const id = `${incident}|${lostMs}`;
+      const known = incidents.get(id) ?? { incident, keys: [] };
+      known.keys.push(key);
+      incidents.set(id, known);
       continue;
     }
-    const subject = subjectOf(
-      state,
-      key,
-      certificates[0]?.domain ?? certificates[0]?.names[0] ?? null,
-    );
-    const copied = certificates.some((certificate) => certificate.copy !== null);
+    const subject = subjectOf(first);
+    const lastSeenAt = formatMs(lastSeenMs);
+    const copied = held.some(({ record }) => record.copy !== null);
     yield {
-      code: lost.how === "removed" ? "secret_removed" : "secret_lost",
-      ...(lost.how === "unknown" ? { severity: "warning" as const } : {}),
+      code: how === "removed" ? "secret_removed" : "secret_lost",
+      ...(how === "unknown" ? { severity: "warning" as const } : {}),
       subject,
-      seen: `The Secret that held the certificate of ${subject.name ?? "a name"} is gone since ${lost.lastSeenAt} at the earliest${lost.how === "unknown" ? "; what it belonged to is not known" : lost.how === "removed" ? ", together with what it belonged to" : ""}.`,
-      ...(lost.how === "removed" ? {} : { leadsTo: lossLeadsTo(ownerOf(lost.record)) }),
-      evidence: [
-        `last seen ${lost.lastSeenAt}`,
-        ...certificates.map((certificate) => `serial ${certificate.serial}`),
-      ],
-      advice: copied ? lossAdvice(lost.how) : "there is no copy of it: it can only be issued again",
+      seen: `The Secret that held the certificate of ${titleOf(first)} is gone since ${lastSeenAt} at the earliest${how === "unknown" ? "; what it belonged to is not known" : how === "removed" ? ", together with what it belonged to" : ""}.`,
+      ...(how === "removed" ? {} : { leadsTo: lossLeadsTo(first.owner) }),
+      evidence: [`last seen ${lastSeenAt}`, ...held.map(({ record }) => `serial ${record.serial}`)],
+      advice: copied ? lossAdvice(how) : "there is no copy of it: it can only be issued again",
       command: copied ? restoreCommand(state, subject) : explainCommand(subject),
-      due: certificates[0]?.notAfter ?? null,
+      due: first.record.notAfter,
     };
   }
-  for (const group of incidents.values()) {
-    const first = group[0];
-    if (first === undefined) continue;
-    const incident = first.lost.incident ?? "";
-    const namespaces = [...new Set(group.map(({ key }) => key.slice(0, key.indexOf("/"))))];
+  for (const { incident, keys } of incidents.values()) {
+    const namespaces = [...new Set(keys.map((key) => key.slice(0, key.indexOf("/"))))];
     const one = namespaces.length === 1 ? (namespaces[0] ?? null) : null;
     yield {
       code: "secret_lost",
       subject: { cluster: state.cluster, namespace: one, secret: null, name: null },
-      seen: `${group.length === 1 ? "One Secret" : `${group.length} Secrets`} with certificates went at once: ${incident}.`,
-      evidence: group.slice(0, 50).map(({ key }) => key),
+      seen: `${keys.length === 1 ? "One Secret" : `${keys.length} Secrets`} with certificates went at once: ${incident}.`,
+      evidence: keys.slice(0, 50),
       advice: "restore them all before their owners start again",
       command:
         one === null
@@ -331,38 +295,46 @@ function lossAdvice(how: string): string {
 /** Why something that should be kept isn't. */
 const STORE_TROUBLES: ReadonlySet<string> = new Set(["store_failed", "seal_failed"]);
 
-function* copyDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
-  const missing = new Map<string, number>();
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (record.foreign) continue;
-    for (const [field, account] of Object.entries(record.accounts)) {
-      if (account.copy !== null || !STORE_TROUBLES.has(account.notKept?.reason ?? "")) continue;
+function* accountDrafts(state: StateDocument): Generator<Draft> {
+  for (const { namespace, secret, record, loss } of secretEntries(state)) {
+    if (record.foreign || loss !== null) continue;
+    for (const [field, { copy, notKept }] of Object.entries(record.accounts)) {
+      const reason = notKept?.reason ?? "";
+      if (copy !== null || !STORE_TROUBLES.has(reason)) continue;
       yield {
         code: "backup_missing",
-        subject: subjectOf(state, key, field),
+        subject: { cluster: state.cluster, namespace, secret, name: field },
         seen: "An ACME account key has no sealed copy: the store did not take or show it.",
-        evidence: [account.notKept?.reason ?? ""],
+        evidence: [reason],
         command: commandLine(literal("certkeep doctor")),
-        cause: `backup_missing:${account.notKept?.reason}`,
+        cause: `backup_missing:${reason}`,
       };
     }
-    for (const [base, certificate] of Object.entries(record.certificates)) {
-      const reason = certificate.notKept?.reason;
-      if (certificate.copy !== null || reason === undefined) continue;
-      if (reason === "no_recipients" || reason === "quota")
-        missing.set(reason, (missing.get(reason) ?? 0) + 1);
-      else if (STORE_TROUBLES.has(reason) && instantNs(certificate.notAfter) >= atNs) {
-        const subject = subjectOf(state, key, certificate.domain ?? certificate.names[0] ?? base);
-        yield {
-          code: "backup_missing",
-          subject,
-          seen: `The certificate of ${subject.name ?? "a name"} has no sealed copy: the store did not take or show it.`,
-          evidence: [reason],
-          command: commandLine(literal("certkeep doctor")),
-          cause: `backup_missing:${reason}`,
-        };
-      }
-    }
+  }
+}
+
+function* copyDrafts(
+  state: StateDocument,
+  entries: readonly CertificateEntry[],
+  atNs: bigint,
+): Generator<Draft> {
+  const missing = new Map<string, number>();
+  for (const entry of entries) {
+    if (entry.condition !== "live") continue;
+    const { copy, notKept, notAfter } = entry.record;
+    const reason = notKept?.reason;
+    if (copy !== null || reason === undefined) continue;
+    if (reason === "no_recipients" || reason === "quota")
+      missing.set(reason, (missing.get(reason) ?? 0) + 1);
+    else if (STORE_TROUBLES.has(reason) && instantNs(notAfter) >= atNs)
+      yield {
+        code: "backup_missing",
+        subject: subjectOf(entry),
+        seen: `The certificate of ${titleOf(entry)} has no sealed copy: the store did not take or show it.`,
+        evidence: [reason],
+        command: commandLine(literal("certkeep doctor")),
+        cause: `backup_missing:${reason}`,
+      };
   }
   const subject = clusterSubject(state);
   const unsealed = missing.get("no_recipients") ?? 0;

@@ -1,5 +1,6 @@
 /** A finding: a coded statement with severity, subject, evidence, advice and since when. Pure data. */
 import { createHash } from "node:crypto";
+import type { CertificateEntry } from "../state/certificates.ts";
 import { CODES, type FindingCode, type Severity } from "./codes.ts";
 import { commandLine, literal } from "./command.ts";
 
@@ -9,6 +10,16 @@ export interface Subject {
   readonly secret: string | null;
   /** The certificate's name: domain or field base. */
   readonly name: string | null;
+}
+
+/** What a finding about this certificate is about. */
+export function subjectOf({
+  cluster,
+  namespace,
+  secret,
+  name,
+}: Pick<CertificateEntry, "cluster" | "namespace" | "secret" | "name">): Subject {
+  return { cluster, namespace, secret, name };
 }
 
 export interface Finding {

@@ -7,7 +7,7 @@ import { formatMs } from "../certificate/time.ts";
 import type { Budget } from "../ratelimit/budget.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
 import type { IssuanceFinding } from "../ratelimit/rules.ts";
-import type { Across, Place } from "./across.ts";
+import type { Across, LiveHolder } from "./across.ts";
 import type { Severity } from "./codes.ts";
 import { commandLine, literal } from "./command.ts";
 import { createFinding, type Draft, type Finding, type Subject } from "./finding.ts";
@@ -64,7 +64,11 @@ export function clustersTold(across: Across): ReadonlySet<string> {
 }
 
 /** The one Secret of the cluster that holds the set, or `null` where none or several do. */
-export function onlyPlace(found: IssuanceFinding, cluster: string, across: Across): Place | null {
+export function onlyPlace(
+  found: IssuanceFinding,
+  cluster: string,
+  across: Across,
+): LiveHolder | null {
   if (found.subject.kind !== "set") return null;
   const places = across
     .placesOf(found.subject.issuer, found.subject.key)

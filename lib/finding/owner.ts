@@ -3,18 +3,7 @@
  * doesn't validate; cert-manager looks at key and certificate alone (policies/checks.go) and goes on serving the rest;
  * a Secret that a person made is served as it is.
  */
-import type { SecretRecord } from "../state/document.ts";
-
-export type Owner = "tailscale" | "cert-manager" | "nobody";
-
-export function ownerOf(record: Pick<SecretRecord, "shape" | "parent">): Owner {
-  if (record.shape !== "tls") return "tailscale";
-  return record.parent !== null &&
-    record.parent.kind === "Certificate" &&
-    record.parent.apiVersion.startsWith("cert-manager.io/")
-    ? "cert-manager"
-    : "nobody";
-}
+import type { Owner } from "../state/certificates.ts";
 
 export interface Consequence {
   /** Who refuses it, as the subject of a sentence. */

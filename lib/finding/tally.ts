@@ -1,74 +1,9 @@
 /** Counting certificates by what is known of them. Unknown is never counted as fine. Pure. */
+import { certificates, foreignCount } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { isUnreachable } from "./reach.ts";
 import type { Finding, Subject } from "./finding.ts";
-import { recordVerdict } from "./verdict.ts";
-
-export interface CertificateView {
-  readonly namespace: string;
-  readonly secret: string;
-  readonly shape: string;
-  readonly fieldBase: string;
-  readonly domain: string | null;
-  readonly names: readonly string[];
-  readonly valid: boolean;
-  readonly reasons: readonly string[];
-  readonly staging: boolean;
-  readonly issuer: string | null;
-  readonly issuerName: string;
-  readonly serial: string;
-  readonly sha256: string;
-  readonly notBefore: string;
-  readonly notAfter: string;
-  readonly issuedAt: string;
-  readonly issuedBy: string;
-  /** Version of the sealed copy, or `null` with the reason in `notKept`. */
-  readonly copy: string | null;
-  readonly notKept: string | null;
-}
-
-/** Every certificate of a state, judged at `atNs`. */
-export function* certificateViews(state: StateDocument, atNs: bigint): Generator<CertificateView> {
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (record.foreign) continue;
-    const slash = key.indexOf("/");
-    for (const [fieldBase, certificate] of Object.entries(record.certificates)) {
-      const {
-        domain,
-        names,
-        staging,
-        issuer,
-        issuerName,
-        serial,
-        sha256,
-        notBefore,
-        notAfter,
-        issuedAt,
-        issuedBy,
-      } = certificate;
-      yield {
-        namespace: key.slice(0, slash),
-        secret: key.slice(slash + 1),
-        shape: record.shape ?? "tls",
-        fieldBase,
-        domain,
-        names,
-        ...recordVerdict(certificate, atNs),
-        staging,
-        issuer,
-        issuerName,
-        serial,
-        sha256,
-        notBefore,
-        notAfter,
-        issuedAt,
-        issuedBy,
-        copy: certificate.copy?.version ?? null,
-        notKept: certificate.notKept?.reason ?? null,
-      };
-    }
-  }
-}
+import { msOf } from "./verdict.ts";
 
 export interface Tally {
   readonly certificates: number;
@@ -113,33 +48,23 @@ export function tally(
       .map((finding) => placeOf(finding.subject)),
   );
   const unseen = stale ? "all" : unseenPlaces(state);
-  let certificates = 0;
-  let fine = 0;
-  let staging = 0;
-  let unknown = 0;
-  let copies = 0;
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (record.foreign) continue;
-    for (const [fieldBase, certificate] of Object.entries(record.certificates)) {
-      certificates += 1;
-      if (certificate.copy !== null) copies += 1;
-      if (certificate.staging) staging += 1;
-      else if (unseen === "all" || unseen.has(key)) unknown += 1;
-      else if (
-        recordVerdict(certificate, atNs).valid &&
-        !troubled.has(`${key}/${certificate.domain ?? certificate.names[0] ?? fieldBase}`)
-      )
-        fine += 1;
-    }
+  let [total, fine, staging, unknown, copies] = [0, 0, 0, 0, 0];
+  for (const { condition, key, name, record, verdict } of certificates(state, msOf(atNs))) {
+    if (condition !== "live") continue;
+    total += 1;
+    if (record.copy !== null) copies += 1;
+    if (record.staging) staging += 1;
+    else if (unseen === "all" || unseen.has(key)) unknown += 1;
+    else if (verdict.valid && !troubled.has(`${key}/${name ?? ""}`)) fine += 1;
   }
   const by = (severity: Finding["severity"]): number =>
     findings.filter((finding) => finding.severity === severity).length;
   return {
-    certificates,
+    certificates: total,
     fine,
     staging,
     unknown,
-    foreign: Object.values(state.secrets).filter((record) => record.foreign).length,
+    foreign: foreignCount(state),
     copies,
     critical: by("critical"),
     warning: by("warning"),

@@ -1,34 +1,12 @@
-/** The verdict on a recorded certificate at an instant: the state keeps windows and reasons, time enters last. */
+/** How far the lifetime of a recorded certificate is over. */
 import { formatInstant, parseInstant } from "../certificate/time.ts";
 import type { CertificateRecord } from "../state/document.ts";
-
-export interface RecordVerdict {
-  readonly valid: boolean;
-  readonly reasons: readonly string[];
-}
 
 /** An instant that this project wrote itself, in nanoseconds. @throws RangeError for anything else */
 export const instantNs = parseInstant;
 
 export function msOf(ns: bigint): number {
   return Number(ns / 1_000_000n);
-}
-
-/** What the owner's check says of `record` at `atNs`. */
-export function recordVerdict(record: CertificateRecord, atNs: bigint): RecordVerdict {
-  if (record.windows.some(([from, until]) => instantNs(from) <= atNs && atNs <= instantNs(until))) {
-    return { valid: true, reasons: [] };
-  }
-  const reasons = new Set(record.reasons);
-  if (atNs > instantNs(record.notAfter)) reasons.add("expired");
-  if (atNs < instantNs(record.notBefore)) reasons.add("not_yet_valid");
-  if (reasons.size === 0)
-    reasons.add(
-      record.windows.some(([from]) => instantNs(from) > atNs)
-        ? "intermediate_not_yet_valid"
-        : "intermediate_expired",
-    );
-  return { valid: false, reasons: [...reasons] };
 }
 
 /** Fraction of its lifetime left at `atNs`, at most 1, negative once expired. */

@@ -5,11 +5,11 @@ import { claimedBeside } from "../finding/claimed.ts";
 import type { Finding } from "../finding/finding.ts";
 import { sortCauses } from "../diagnosis/lead.ts";
 import { setPhrase } from "../finding/issuance.ts";
-import type { CertificatePlace } from "../finding/place.ts";
 import { STALE_MS } from "../finding/reach.ts";
 import type { Tally } from "../finding/tally.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { budgetPhrase, instantOf, reasonText, spanPhrase } from "../finding/words.ts";
+import { formatMs } from "../certificate/time.ts";
 import type { Advice } from "../ratelimit/advice.ts";
 import type { Budget, TimelineEntry } from "../ratelimit/budget.ts";
 import type { Silence } from "../ratelimit/evidence.ts";
@@ -17,6 +17,7 @@ import { serialKey, type Sighting } from "../ratelimit/issuance.ts";
 import type { Plan } from "../ratelimit/plan.ts";
 import { bar } from "./budget.ts";
 import { findingLines, sortFindings } from "./findings.ts";
+import { type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
 import { count, plain, span, wrap } from "./text.ts";
@@ -26,7 +27,8 @@ export interface ExplainView {
   readonly name: string;
   readonly kind: "certificate" | "secret" | "domain" | "cluster" | "finding";
   readonly atMs: number;
-  readonly places: readonly (CertificatePlace & {
+  readonly places: readonly (CertificateEntry & {
+    readonly asLastSeen: string | null;
     readonly copies: readonly {
       readonly version: string;
       readonly cluster: string;
@@ -185,7 +187,7 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
   }
   const [place] = view.places;
   if (view.kind === "domain") {
-    const held = view.places.filter(({ state }) => state === "live").length;
+    const held = view.places.filter(({ condition }) => condition === "live").length;
     return wrap(
       `A registered domain: names under it share one limit, over all clusters. ${count(held, "live certificate")} under it.`,
       width,
@@ -200,9 +202,7 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
       "  ",
     );
   if (view.places.length > 1) {
-    const valid = view.places.filter(
-      ({ state, verdict }) => state === "live" && verdict?.valid === true,
-    ).length;
+    const valid = view.places.filter(({ verdict }) => verdict?.valid === true).length;
     return wrap(
       valid === view.places.length
         ? `Held in ${view.places.length} places, valid in all.`
@@ -212,9 +212,9 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
     );
   }
   const paint =
-    place.state === "live" && place.verdict?.valid === true
+    place.verdict?.valid === true
       ? style.green
-      : place.state === "pending"
+      : place.condition === "pending"
         ? style.yellow
         : style.red;
   return wrap(paint(plain(verdictSentence(place, view.atMs))), width, "  ");
@@ -241,45 +241,45 @@ function staleLines({ places, atMs }: ExplainView, { width, style }: PageStyle):
     );
 }
 
-function verdictSentence(place: CertificatePlace, atMs: number): string {
-  const { certificate, verdict } = place;
+function verdictSentence(place: ExplainView["places"][number], atMs: number): string {
   const seen =
     place.asLastSeen === null
       ? ""
       : ` As last seen at ${place.asLastSeen}: the cluster can't be reached now.`;
-  if (place.state === "pending") return `No certificate was ever stored.${seen}`;
-  if (place.state === "emptied")
-    return `Gone since ${place.since}: the Secret stands without it.${seen}`;
-  if (place.state !== "live")
-    return `Gone since ${place.since}: ${place.state === "removed" ? "the Secret went with what it belonged to" : "the Secret is not there"}.${seen}`;
-  if (certificate === null) return `Not known.${seen}`;
+  const since = formatMs(place.sinceMs);
+  if (place.condition === "pending") return `No certificate was ever stored.${seen}`;
+  if (place.condition === "missing_content")
+    return `Gone since ${since}: the Secret stands without it.${seen}`;
+  if (place.condition === "lost")
+    return `Gone since ${since}: ${place.loss.how === "removed" ? "the Secret went with what it belonged to" : "the Secret is not there"}.${seen}`;
+  const { record: certificate, verdict } = place;
   const staging = certificate.staging ? " (of a staging issuer: no client trusts it)" : "";
-  if (verdict?.valid === true)
+  if (verdict.valid)
     return `Valid until ${certificate.notAfter}, in ${span(msOf(instantNs(certificate.notAfter)) - atMs)}${staging}.${seen}`;
-  return `Its owner will refuse it: ${reasonText(verdict?.reasons ?? [])}${staging}.${seen}`;
+  return `Its owner will refuse it: ${reasonText(verdict.reasons)}${staging}.${seen}`;
+}
+
+function conditionText({ condition, verdict, loss }: CertificateEntry): string {
+  if (condition === "live")
+    return verdict.valid ? "valid" : (verdict.reasons[0] ?? "invalid").replaceAll("_", " ");
+  if (condition === "lost") return loss.how === "removed" ? "removed with its parent" : loss.how;
+  return condition === "pending" ? condition : "emptied";
 }
 
 function placeLines(view: ExplainView, { width, style }: PageStyle): string[] {
   if (view.places.length === 0) return [];
-  const rank = (place: CertificatePlace): number =>
-    place.state === "live" && place.verdict?.valid === true ? 1 : 0;
+  const rank = ({ verdict }: CertificateEntry): number => (verdict?.valid === true ? 1 : 0);
   const places = view.places.toSorted((a, b) => rank(a) - rank(b));
   const several = onlyCluster(view) === null;
   const rows = places
     .slice(0, MAX_ROWS)
     .map((place) => [
       ...(several ? [place.cluster] : []),
-      `${place.namespace}/${place.secret}`,
-      ...(view.kind === "certificate" ? [] : [place.name]),
-      place.state === "live"
-        ? place.verdict?.valid === true
-          ? "valid"
-          : (place.verdict?.reasons[0] ?? "invalid").replaceAll("_", " ")
-        : place.state === "removed"
-          ? "removed with its parent"
-          : place.state,
-      place.certificate === null ? "" : serialText(place.certificate.serial),
-      place.certificate?.notAfter.slice(0, 10) ?? "",
+      place.key,
+      ...(view.kind === "certificate" ? [] : [titleOf(place)]),
+      conditionText(place),
+      place.record === null ? "" : serialText(place.record.serial),
+      place.record?.notAfter.slice(0, 10) ?? "",
       place.copies.some(({ good }) => good) ? "yes" : "no",
     ]);
   return [
@@ -314,7 +314,7 @@ function doLines(view: ExplainView, { width }: PageStyle): string[] {
       const text = advicePhrase(advice, view.atMs);
       return wrap(
         plain(
-          `${failing.length === 1 ? "" : `${place.cluster} ${place.namespace}/${place.secret}: `}${failing.length === 1 ? text.charAt(0).toUpperCase() + text.slice(1) : text}.`,
+          `${failing.length === 1 ? "" : `${place.cluster} ${place.key}: `}${failing.length === 1 ? text.charAt(0).toUpperCase() + text.slice(1) : text}.`,
         ),
         width,
         "  ",

@@ -1,12 +1,13 @@
 /** What alarms look at, out of the states: counts over all clusters, and the least of what runs out. Pure; one state after the other. */
-import { certificateViews, unseenPlaces } from "../finding/tally.ts";
-import { instantNs } from "../finding/verdict.ts";
+import { unseenPlaces } from "../finding/tally.ts";
+import { parseMs } from "../certificate/time.ts";
+import { certificates } from "../state/certificates.ts";
 import { isOverdue, sinceAuditOrPin } from "../state/due.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { BudgetLevel } from "./budget.ts";
 import type { MetricName } from "./metric.ts";
 
-const DAY_NS = 86_400_000_000_000;
+const DAY_MS = 86_400_000;
 
 interface Counted {
   readonly valid: number;
@@ -19,17 +20,18 @@ interface Counted {
 
 /** Of one cluster; staging and what leads to no known issuer left out. @throws RangeError for a state whose instants aren't any */
 export function countState(state: StateDocument, atNs: bigint, intervalMs: number): Counted {
-  const overdue = isOverdue(sinceAuditOrPin(state, Number(atNs / 1_000_000n)), intervalMs);
+  const atMs = Number(atNs / 1_000_000n);
+  const overdue = isOverdue(sinceAuditOrPin(state, atMs), intervalMs);
   const unseen = unseenPlaces(state);
   let [valid, invalid, unknown] = [0, 0, 0];
   let leastDays: number | null = null;
-  for (const view of certificateViews(state, atNs)) {
-    if (view.staging) continue;
+  for (const { condition, key, record, verdict } of certificates(state, atMs)) {
+    if (condition !== "live" || record.staging) continue;
     // An audit that is overdue vouches for nothing; time goes on all the same.
-    if (overdue || unseen === "all" || unseen.has(`${view.namespace}/${view.secret}`)) unknown += 1;
-    else if (view.valid) valid += 1;
+    if (overdue || unseen === "all" || unseen.has(key)) unknown += 1;
+    else if (verdict.valid) valid += 1;
     else invalid += 1;
-    const days = Number(instantNs(view.notAfter) - atNs) / DAY_NS;
+    const days = (parseMs(record.notAfter) - atMs) / DAY_MS;
     if (leastDays === null || days < leastDays) leastDays = days;
   }
   return { valid, invalid, unknown, leastDays, overdue };

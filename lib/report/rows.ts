@@ -1,11 +1,12 @@
-/** One line per certificate, gap and loss, as tables, pages and metrics show them: pure, small, without bytes. */
-import { parseInstantOrNull } from "../certificate/time.ts";
+/** One line per certificate, in every condition, as tables, pages and metrics show them: pure, small, without bytes. */
+import { parseMs } from "../certificate/time.ts";
 import type { Severity } from "../finding/codes.ts";
 import { SEVERITIES } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { unseenPlaces } from "../finding/tally.ts";
-import { msOf, recordVerdict } from "../finding/verdict.ts";
-import type { CertificateRecord, StateDocument } from "../state/document.ts";
+import { msOf } from "../finding/verdict.ts";
+import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
+import type { StateDocument } from "../state/document.ts";
 
 /** `fine`, `unknown` and `staging`, or the severity of the worst finding about it. */
 export type RowStatus = Severity | "fine" | "unknown" | "staging";
@@ -42,9 +43,8 @@ export interface CertificateRow {
   readonly restoredMs: readonly number[];
 }
 
-function ms(instant: string | null | undefined): number | null {
-  const at = instant == null ? null : parseInstantOrNull(instant);
-  return at === null ? null : msOf(at);
+function msOrNull(instant: string | null): number | null {
+  return instant === null ? null : parseMs(instant);
 }
 
 /** `findings` of this state. `vouched`: whether its last audit is recent enough to vouch for anything. */
@@ -61,23 +61,16 @@ export function* certificateRows(
     if (of === undefined) byPlace.set(place, [finding]);
     else of.push(finding);
   }
-  const histories = historiesOf(state);
-  const restores = restoresOf(state);
   const unseen = vouched ? unseenPlaces(state) : "all";
-  const rowOf = (
-    key: string,
-    base: string,
-    name: string,
-    record: CertificateRecord | null,
-    gone: boolean,
-  ): CertificateRow => {
-    const slash = key.indexOf("/");
+  for (const entry of certificates(state, msOf(atNs))) {
+    const { condition, key, name, record, verdict } = entry;
+    if (condition === "lost" && record.staging) continue;
     const about = (byPlace.get(`${key}/${name}`) ?? []).toSorted(
       (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),
     );
     const [worst] = about;
     const dark = unseen === "all" || unseen.has(key);
-    const valid = record !== null && !gone && recordVerdict(record, atNs).valid;
+    const valid = verdict?.valid === true;
     const status: RowStatus =
       worst !== undefined && worst.severity !== "information"
         ? worst.severity
@@ -86,84 +79,48 @@ export function* certificateRows(
           : dark
             ? "unknown"
             : (worst?.severity ?? (valid ? "fine" : "unknown"));
-    return {
+    yield {
       cluster: state.cluster,
-      namespace: key.slice(0, slash),
-      secret: key.slice(slash + 1),
-      base,
-      name,
+      namespace: entry.namespace,
+      secret: entry.secret,
+      base: entry.fieldBase,
+      name: titleOf(entry),
       status,
       valid,
-      gone,
+      gone: condition !== "live",
       issuer: record?.issuerName ?? "",
       serial: record?.serial ?? "",
-      issuedMs: ms(record?.issuedAt),
-      notBeforeMs: ms(record?.notBefore),
-      notAfterMs: ms(record?.notAfter),
+      issuedMs: msOrNull(record?.issuedAt ?? null),
+      notBeforeMs: msOrNull(record?.notBefore ?? null),
+      notAfterMs: msOrNull(record?.notAfter ?? null),
       copied: record !== null && record.copy !== null,
       codes: about.map(({ code }) => code),
       seen: worst?.seen ?? "",
       why: about.find(({ why }) => why !== null)?.why ?? "",
       advice: worst?.advice ?? "",
       command: worst?.command ?? null,
-      history: histories.get(`${key}/${base}`) ?? [],
-      restoredMs: restores.get(`${key}/${base}`) ?? [],
+      history: historyOf(entry),
+      restoredMs: restoresOf(entry),
     };
-  };
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (record.foreign) continue;
-    for (const [base, certificate] of Object.entries(record.certificates))
-      yield rowOf(
-        key,
-        base,
-        certificate.domain ?? certificate.names[0] ?? base,
-        certificate,
-        false,
-      );
-    for (const [base, gap] of Object.entries(record.gaps))
-      yield rowOf(key, base, gap.domain ?? gap.held?.names[0] ?? base, gap.held, true);
-  }
-  for (const [key, lost] of Object.entries(state.lost)) {
-    for (const [base, certificate] of Object.entries(lost.record.certificates)) {
-      if (state.secrets[key] === undefined && !certificate.staging)
-        yield rowOf(
-          key,
-          base,
-          certificate.domain ?? certificate.names[0] ?? base,
-          certificate,
-          true,
-        );
-    }
   }
 }
 
-/** Spans of the certificates that were copied from each place, by `namespace/secret/base`. */
-function historiesOf(
-  state: StateDocument,
-): ReadonlyMap<string, { readonly issuedMs: number; readonly untilMs: number }[]> {
-  const histories = new Map<string, { issuedMs: number; untilMs: number }[]>();
-  for (const copy of Object.values(state.copies)) {
-    if (copy.kind !== "certificate") continue;
-    const issuedMs = ms(copy.issuedAt ?? copy.notBefore);
-    const untilMs = ms(copy.notAfter);
-    if (issuedMs === null || untilMs === null) continue;
-    const key = `${copy.namespace}/${copy.secret}/${copy.fieldBase}`;
-    const of = histories.get(key);
-    if (of === undefined) histories.set(key, [{ issuedMs, untilMs }]);
-    else of.push({ issuedMs, untilMs });
-  }
-  for (const of of histories.values()) of.sort((a, b) => a.issuedMs - b.issuedMs);
-  return histories;
+/** Spans of the certificates that were backed up from this place. */
+function historyOf({ backups }: CertificateEntry): CertificateRow["history"] {
+  return backups
+    .flatMap(({ copy: { kind, issuedAt, notBefore, notAfter } }) => {
+      const issuedMs = msOrNull(issuedAt ?? notBefore);
+      const untilMs = msOrNull(notAfter);
+      return kind !== "certificate" || issuedMs === null || untilMs === null
+        ? []
+        : [{ issuedMs, untilMs }];
+    })
+    .toSorted((a, b) => a.issuedMs - b.issuedMs);
 }
 
-/** A restore keeps what it replaces: the copy tells when. By `namespace/secret/base`. */
-function restoresOf(state: StateDocument): ReadonlyMap<string, number[]> {
-  const restores = new Map<string, number[]>();
-  for (const { kind, recordedAt, namespace, secret, fieldBase } of Object.values(state.copies)) {
-    const at = kind === "replaced" ? ms(recordedAt) : null;
-    if (at === null) continue;
-    const key = `${namespace}/${secret}/${fieldBase}`;
-    restores.set(key, [...(restores.get(key) ?? []), at]);
-  }
-  return restores;
+/** A restore backs up what it replaces: that backup says when. */
+function restoresOf({ backups }: CertificateEntry): readonly number[] {
+  return backups.flatMap(({ copy: { kind, recordedAt } }) =>
+    kind === "replaced" ? [parseMs(recordedAt)] : [],
+  );
 }

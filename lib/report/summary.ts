@@ -17,8 +17,9 @@ import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { issuanceFindings } from "../finding/issuance.ts";
 import { tally, type Tally } from "../finding/tally.ts";
-import { fractionLeft, instantNs, recordVerdict } from "../finding/verdict.ts";
-import { formatInstant, parseInstantOrNull } from "../certificate/time.ts";
+import { fractionLeft, msOf } from "../finding/verdict.ts";
+import { formatInstant, parseInstantOrNull, parseMs } from "../certificate/time.ts";
+import { certificates, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 
 /** Owners renew below this fraction of the lifetime left. */
@@ -170,29 +171,23 @@ function upcomingOf(state: StateDocument, findings: readonly Finding[], atNs: bi
       .filter(({ severity }) => severity !== "information")
       .map(({ subject }) => `${subject.namespace}/${subject.secret}`),
   );
-  const upcoming: { readonly one: Upcoming; readonly untilNs: bigint }[] = [];
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (record.foreign || told.has(key)) continue;
-    for (const [base, certificate] of Object.entries(record.certificates)) {
-      if (
-        certificate.staging ||
-        fractionLeft(certificate, atNs) >= RENEWAL_FRACTION ||
-        !recordVerdict(certificate, atNs).valid
-      )
-        continue;
-      const slash = key.indexOf("/");
-      const one = {
-        cluster: state.cluster,
-        name: certificate.domain ?? certificate.names[0] ?? base,
-        namespace: key.slice(0, slash),
-        secret: key.slice(slash + 1),
-        notAfter: certificate.notAfter,
-      };
-      upcoming.push({ one, untilNs: instantNs(certificate.notAfter) });
-    }
+  const upcoming: { readonly one: Upcoming; readonly untilMs: number }[] = [];
+  for (const entry of certificates(state, msOf(atNs))) {
+    const { condition, key, namespace, secret, record, verdict } = entry;
+    if (
+      condition !== "live" ||
+      told.has(key) ||
+      record.staging ||
+      !verdict.valid ||
+      fractionLeft(record, atNs) >= RENEWAL_FRACTION
+    )
+      continue;
+    const { notAfter } = record;
+    const one = { cluster: state.cluster, name: titleOf(entry), namespace, secret, notAfter };
+    upcoming.push({ one, untilMs: parseMs(notAfter) });
   }
   return upcoming
-    .toSorted((a, b) => (a.untilNs < b.untilNs ? -1 : a.untilNs > b.untilNs ? 1 : 0))
+    .toSorted((a, b) => a.untilMs - b.untilMs)
     .slice(0, UPCOMING)
     .map(({ one }) => one);
 }

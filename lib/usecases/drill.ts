@@ -13,7 +13,7 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import { createFinding, findingId, type Finding } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import { unreadableDraft, type UnreadableCopy } from "../finding/unreadable.ts";
-import { instantNs, msOf, recordVerdict } from "../finding/verdict.ts";
+import { instantNs, msOf } from "../finding/verdict.ts";
 import type { BlobStore } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Progress } from "../ports/progress.ts";
@@ -23,7 +23,8 @@ import type { StateStore } from "../ports/states.ts";
 import type { PlanCode } from "../restoreplan/code.ts";
 import type { KnownCopy } from "../restoreplan/select.ts";
 import type { OpenedCopy } from "../restoreplan/view.ts";
-import type { StateDocument } from "../state/document.ts";
+import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
+import type { CertificateRecord, StateDocument } from "../state/document.ts";
 import type { JudgeKit } from "./audit/context.ts";
 import { recordDrill, type ClusterDrill } from "./drill/record.ts";
 import { openCopy } from "./restore/open.ts";
@@ -165,7 +166,7 @@ export async function runDrill(
         formatInstant(nowNs),
       )),
     );
-  const certificates = [...states]
+  const drilled = [...states]
     .flatMap(([cluster, state]) => certificatesOf(cluster, state, looked, nowNs))
     .filter(
       (one) =>
@@ -179,7 +180,7 @@ export async function runDrill(
   return {
     opened: ports.opener !== null,
     copies: copies.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
-    certificates,
+    certificates: drilled,
     findings: copies
       .filter(({ verdict }) => verdict === "unreadable")
       .map((copy) => findingOf(copy, states.get(copy.cluster), formatInstant(nowNs))),
@@ -423,12 +424,12 @@ function certificatesOf(
       opened !== null &&
       opened.record.kind === "certificate",
   );
-  const goodFor = (
-    namespace: string,
-    secret: string,
-    base: string,
-    names: readonly string[],
-  ): DrilledCertificate["good"] => {
+  const goodFor = ({
+    namespace,
+    secret,
+    fieldBase,
+    record: { names },
+  }: CertificateEntry & { readonly record: CertificateRecord }): DrilledCertificate["good"] => {
     const set = (all: readonly string[]): string => [...all].toSorted().join(",");
     const [newest] = good
       .filter(
@@ -436,7 +437,7 @@ function certificatesOf(
           opened !== null &&
           opened.record.namespace === namespace &&
           opened.record.secret === secret &&
-          opened.record.fieldBase === base &&
+          opened.record.fieldBase === fieldBase &&
           set(opened.record.names) === set(names),
       )
       .toSorted((a, b) =>
@@ -453,34 +454,12 @@ function certificatesOf(
               : formatInstant(newest.opened.pair.notAfterNs),
         };
   };
-  const found: DrilledCertificate[] = [];
-  for (const [all, lost] of [
-    [Object.entries(state.secrets), false] as const,
-    [Object.entries(state.lost).map(([key, { record }]) => [key, record] as const), true] as const,
-  ]) {
-    for (const [key, record] of all) {
-      if (record.foreign) continue;
-      const slash = key.indexOf("/");
-      const [namespace, secret] = [key.slice(0, slash), key.slice(slash + 1)];
-      for (const [base, certificate] of Object.entries(record.certificates)) {
-        if (certificate.staging) continue;
-        const live = lost
-          ? "lost"
-          : recordVerdict(certificate, nowNs).valid
-            ? "valid"
-            : "not_valid";
-        found.push({
-          cluster,
-          namespace,
-          secret,
-          title: certificate.domain ?? certificate.names[0] ?? base,
-          live,
-          good: goodFor(namespace, secret, base, certificate.names),
-        });
-      }
-    }
-  }
-  return found;
+  return [...certificates(state, msOf(nowNs))].flatMap((entry): DrilledCertificate[] => {
+    const { condition, namespace, secret, record, verdict } = entry;
+    if (condition === "pending" || record.staging) return [];
+    const live = condition === "lost" ? "lost" : verdict.valid ? "valid" : "not_valid";
+    return [{ cluster, namespace, secret, title: titleOf(entry), live, good: goodFor(entry) }];
+  });
 }
 
 function fits(copy: DrilledCopy, patterns: readonly string[]): boolean {

@@ -8,21 +8,16 @@ import type { Across } from "../finding/across.ts";
 import { adviceFor, adviseFindings, isGoodCopy } from "../finding/advise.ts";
 import { attachCauses } from "../diagnosis/attach.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
-import { createDoctor, type Doctor, keyOf } from "../diagnosis/diagnose.ts";
+import { keyOf } from "../diagnosis/case.ts";
+import { createDoctor, type Doctor } from "../diagnosis/diagnose.ts";
 import { CODES } from "../finding/codes.ts";
 import { evaluateState } from "../finding/evaluate.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
 import { issuanceFindings, setLabel } from "../finding/issuance.ts";
-import {
-  bareName,
-  certificatePlaces,
-  type CertificatePlace,
-  isFor,
-  isSecret,
-  isUnder,
-} from "../finding/place.ts";
+import { bareName, isFor, isSecret, isUnder } from "../finding/place.ts";
+import { lastSeenOf } from "../finding/reach.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { formatInstant } from "../certificate/time.ts";
 import type { Advice } from "../ratelimit/advice.ts";
@@ -31,6 +26,7 @@ import { type Account, accountOf, accountsOf } from "../ratelimit/ledger.ts";
 import { registeredDomain, setOf } from "../ratelimit/names.ts";
 import { type Plan, planNewNames, planSet } from "../ratelimit/plan.ts";
 import { plain } from "../report/text.ts";
+import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { observationsOf, type SourceLook } from "../state/observations.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
@@ -55,13 +51,15 @@ export interface ExplainedCopy {
   readonly retired: boolean;
 }
 
-export interface ExplainedPlace extends CertificatePlace {
+export type ExplainedPlace = CertificateEntry & {
+  /** The cluster can't be seen now: as last seen then, RFC 3339. */
+  readonly asLastSeen: string | null;
   readonly copies: readonly ExplainedCopy[];
   /** End of its cluster's last audit, RFC 3339; `null`: none. */
   readonly auditedAt: string | null;
   /** For one that fails or is lost. */
   readonly advice: Advice | null;
-}
+};
 
 /** A set of names, or a registered domain, of one issuer. */
 export interface ExplainedAccount {
@@ -108,7 +106,7 @@ export interface Explanation {
 
 interface Known {
   readonly state: StateDocument;
-  readonly places: readonly CertificatePlace[];
+  readonly places: readonly CertificateEntry[];
   /** Its own findings, not yet advised. */
   readonly findings: readonly Finding[];
 }
@@ -120,7 +118,7 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
   const { across, problems } = await gatherAcross(ports, [], (state) => {
     known.push({
       state,
-      places: [...certificatePlaces(state, atNs)],
+      places: [...certificates(state, Number(atNs / 1_000_000n))],
       findings: evaluateState(state, atNs, formatInstant(atNs)),
     });
   });
@@ -191,7 +189,7 @@ class Explained {
         });
       return this.#ofClusters(clusters);
     }
-    const pick = (fits: (place: CertificatePlace) => boolean): CertificatePlace[] =>
+    const pick = (fits: (place: CertificateEntry) => boolean): CertificateEntry[] =>
       this.#known.flatMap(({ places }) => places.filter(fits));
     const inSecret = pick((place) => isSecret(place, name));
     if (name.includes("/") && inSecret.length > 0)
@@ -211,8 +209,7 @@ class Explained {
     const names = new Set<string>();
     for (const { state, places } of this.#known) {
       names.add(state.cluster).add(state.title);
-      for (const place of places)
-        names.add(place.name).add(`${place.namespace}/${place.secret}`).add(place.secret);
+      for (const place of places) names.add(titleOf(place)).add(place.key).add(place.secret);
     }
     for (const { key } of accountsOf(this.#across.ledger, "domain")) names.add(key);
     for (const { key } of accountsOf(this.#across.ledger, "set"))
@@ -228,11 +225,11 @@ class Explained {
     );
   }
 
-  #setsOf(places: readonly CertificatePlace[]): Account[] {
-    const accounts = places.flatMap(({ certificate }) =>
-      certificate === null || certificate.issuer === null
+  #setsOf(places: readonly CertificateEntry[]): Account[] {
+    const accounts = places.flatMap(({ record }) =>
+      record === null || record.issuer === null
         ? []
-        : [accountOf(this.#across.ledger, "set", certificate.issuer, setOf(certificate.names).key)],
+        : [accountOf(this.#across.ledger, "set", record.issuer, setOf(record.names).key)],
     );
     return distinct(accounts);
   }
@@ -268,7 +265,7 @@ class Explained {
   }
 
   #ofFindings(found: readonly Finding[]): Omit<Explanation, "problems"> {
-    const concerns = (place: CertificatePlace): boolean =>
+    const concerns = (place: CertificateEntry): boolean =>
       found.some(({ subject }) => {
         if (subject.cluster !== place.cluster) return false;
         if (subject.secret !== null)
@@ -280,8 +277,7 @@ class Explained {
         return (
           subject.name !== null &&
           (subject.name === place.name ||
-            (place.certificate !== null &&
-              subject.name === setLabel(setOf(place.certificate.names).key)))
+            (place.record !== null && subject.name === setLabel(setOf(place.record.names).key)))
         );
       });
     const places = this.#known.flatMap((known) => known.places.filter(concerns));
@@ -323,13 +319,13 @@ class Explained {
 
   #build(
     kind: Explanation["kind"],
-    places: readonly CertificatePlace[],
+    places: readonly CertificateEntry[],
     accounts: readonly Account[],
   ): Omit<Explanation, "problems"> {
     const { name, plan } = this.#input;
     const keys = new Set([
       bareName(name),
-      ...places.map((place) => place.name),
+      ...places.map(titleOf),
       ...accounts.map(({ kind: of, key }) => (of === "domain" ? key : setLabel(key))),
       ...accounts.flatMap(({ kind: of, entries }) =>
         of === "set" ? entries.flatMap(({ issuance }) => issuance.domains) : [],
@@ -373,7 +369,7 @@ class Explained {
   /** Of every cluster that holds one of them, or that one was issued in. */
   #diagnosesOf(
     kind: Explanation["kind"],
-    places: readonly CertificatePlace[],
+    places: readonly CertificateEntry[],
     accounts: readonly Account[],
   ): Diagnosis[] {
     if (kind === "cluster") return [];
@@ -381,7 +377,7 @@ class Explained {
     for (const known of this.#known) {
       const { cluster } = known.state;
       for (const place of places)
-        if (place.cluster === cluster && kind !== "domain" && place.state !== "removed")
+        if (place.cluster === cluster && kind !== "domain" && place.loss?.how !== "removed")
           found.add(this.#doctorOf(known).ofPlace(place));
       for (const { kind: of, issuer, key, entries } of accounts) {
         if (
@@ -406,38 +402,31 @@ class Explained {
     return [...found];
   }
 
-  #explainPlace(place: CertificatePlace): ExplainedPlace {
+  #explainPlace(place: CertificateEntry): ExplainedPlace {
     const state = this.#known.find((known) => known.state.cluster === place.cluster)?.state;
-    const { certificate } = place;
-    if (state === undefined) return { ...place, copies: [], auditedAt: null, advice: null };
-    const copies = Object.entries(state.copies)
-      .filter(
-        ([, copy]) =>
-          copy.namespace === place.namespace &&
-          copy.secret === place.secret &&
-          copy.fieldBase === place.fieldBase &&
-          copy.kind !== "account-key",
-      )
-      .map(([version, copy]) => ({
+    if (state === undefined)
+      return { ...place, asLastSeen: null, copies: [], auditedAt: null, advice: null };
+    const { record, verdict } = place;
+    const copies = place.backups
+      .map(({ version, copy }) => ({
         version,
         cluster: state.cluster,
         serial: copy.serial,
         recordedAt: copy.recordedAt,
         notAfter: copy.notAfter,
-        good: isGoodCopy(copy, this.#atNs),
+        good: isGoodCopy(copy, this.#across.atMs),
         retired: copy.retired !== undefined,
       }))
       .toSorted((a, b) => (a.recordedAt < b.recordedAt ? 1 : -1));
-    const fails = place.state !== "live" || place.verdict?.valid !== true;
-    const failing = place.state === "live" ? (certificate?.sha256 ?? null) : null;
     return {
       ...place,
+      asLastSeen: lastSeenOf(state),
       copies,
       auditedAt: state.audit?.finishedAt ?? null,
       advice:
-        certificate === null || certificate.staging || !fails
+        record === null || record.staging || verdict?.valid === true
           ? null
-          : adviceFor(state, certificate, place, failing, this.#across),
+          : adviceFor(state, place, this.#across),
     };
   }
 

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { createAcross, partOf } from "../../lib/finding/across.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { createAuthority } from "../../lib/sandbox/pki.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import { PLAIN } from "../../lib/report/style.ts";
-import { formatState, type StateDocument } from "../../lib/state/document.ts";
+import { summarize } from "../../lib/report/summary.ts";
+import { type CopyRecord, formatState, type StateDocument } from "../../lib/state/document.ts";
 import { explainName, type Explanation } from "../../lib/usecases/explain.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
 import { certificate, NOW_NS, secret, state } from "../finding/fixture.ts";
@@ -32,6 +34,24 @@ async function explain(
     { states: stored, clock: { nowNs: () => NOW_NS }, kit: { issuers } },
     { name, plan, ignore: [] },
   );
+}
+
+function backup(): CopyRecord {
+  const { names, issuer, serial, sha256, notBefore, notAfter } = certificate();
+  return {
+    ...{ names, issuer, serial, sha256, notBefore, notAfter, issuedAt: notBefore, account: null },
+    namespace: "tailscale",
+    secret: "shop.tail1a2b3.ts.net",
+    shape: "ha-ingress",
+    fieldBase: "tls",
+    kind: "certificate",
+    digest: "d1",
+    key: "k1",
+    recordedAt: notBefore,
+    seenValid: true,
+    liveFrom: notBefore,
+    liveUntil: notBefore,
+  };
 }
 
 const page = (explanation: Explanation): string =>
@@ -181,6 +201,61 @@ describe("the page", () => {
       }),
     );
     expect(page(pending)).toContain("No certificate was ever stored.");
+  });
+
+  it.each([
+    ["without a backup", {}, "reissue", "certkeep explain shop.tail1a2b3.ts.net"],
+    ["with one", { v1: backup() }, "restore", "certkeep restore prod shop.tail1a2b3.ts.net"],
+  ])("says what `report` says of a Secret that was emptied, then deleted, %s", async (...given) => {
+    const [, copies, action, offered] = given;
+    const held = certificate({ copy: null });
+    const record = secret({
+      certificates: {},
+      gaps: {
+        tls: {
+          domain: held.domain,
+          state: "empty",
+          reasons: ["certificate_empty"],
+          since: "2026-11-22T08:00:00Z",
+          held,
+        },
+      },
+    });
+    const lost = {
+      how: "lost",
+      incident: null,
+      lostAt: "2026-11-23T08:00:00Z",
+      lastSeenAt: "2026-11-22T20:00:00Z",
+      record,
+    };
+    const one = state({}, { lost: { "tailscale/shop.tail1a2b3.ts.net": lost }, copies });
+    const told = summarize(one, {
+      atNs: NOW_NS,
+      ignore: [],
+      across: createAcross([partOf(one, Number(NOW_NS / 1_000_000n))], {
+        issuers,
+        overrides: [],
+        atMs: Number(NOW_NS / 1_000_000n),
+        nowMs: Number(NOW_NS / 1_000_000n),
+      }),
+    });
+    expect(told.findings).toMatchObject([{ code: "secret_lost", severity: "critical" }]);
+    const [{ subject, advice = "", command = "" } = {}] = told.findings;
+    expect(command).toBe(offered);
+    for (const name of [subject?.name ?? "", `${subject?.namespace}/${subject?.secret}`]) {
+      const explanation = await explain(name, null, one);
+      expect(explanation.places).toMatchObject([
+        { condition: "lost", record: { serial: held.serial }, advice: { action } },
+      ]);
+      expect(explanation.findings).toMatchObject([{ code: "secret_lost", advice }]);
+      const text = page(explanation).replaceAll(/\s+/g, " ");
+      expect(text).toContain("Gone since 2026-11-23T08:00:00Z: the Secret is not there.");
+      expect(text.toLowerCase()).toContain(advice.toLowerCase().slice(0, 60));
+      expect(text).not.toMatch(/Nothing|No Secret holds it/);
+      expect(explainDocument(explanation)).toMatchObject({
+        places: [{ state: "lost", since: "2026-11-23T08:00:00Z", certificate: { serial: "0a" } }],
+      });
+    }
   });
 
   it("says “as last seen” of a cluster that can't be reached", async () => {

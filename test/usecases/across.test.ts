@@ -416,7 +416,7 @@ describe("explain", () => {
     expect(explanation.kind).toBe("certificate");
     expect(
       explanation.places.map(
-        ({ cluster, state, verdict }) => `${cluster} ${state} ${verdict?.valid}`,
+        ({ cluster, condition, verdict }) => `${cluster} ${condition} ${verdict?.valid}`,
       ),
     ).toEqual(["east live true", "west live true"]);
     const [account] = explanation.accounts;

@@ -3,8 +3,8 @@ import { SKEW_MS } from "../../ratelimit/evidence.ts";
 import { serialKey } from "../../ratelimit/issuance.ts";
 import { shortened } from "../text.ts";
 import { isForced } from "../window.ts";
-import type { Draft } from "../../finding/finding.ts";
-import { instantNs, msOf } from "../../finding/verdict.ts";
+import { subjectOf, type Draft } from "../../finding/finding.ts";
+import { parseMs } from "../../certificate/time.ts";
 import { instantOf } from "../../finding/words.ts";
 import { explain, label, type View } from "./spot.ts";
 
@@ -13,7 +13,7 @@ const MAX_SAMPLE = 200;
 export function* issuerDrafts({
   observations: { windows, revocations },
   atMs,
-  spots,
+  entries,
 }: View): Generator<Draft> {
   if (windows.length === 0 && revocations.length === 0) return;
   const keyOf = (issuer: string | null, serial: string): string =>
@@ -22,8 +22,10 @@ export function* issuerDrafts({
   const revokedOf = new Map(
     revocations.map((answer) => [keyOf(answer.issuer, answer.serial), answer]),
   );
-  for (const { subject, live } of spots) {
-    if (live === null) continue;
+  for (const entry of entries) {
+    if (entry.condition !== "live") continue;
+    const { record: live } = entry;
+    const subject = subjectOf(entry);
     const key = keyOf(live.issuer, live.serial);
     const answer = revokedOf.get(key);
     if (answer != null && answer.revokedMs !== null && answer.revokedMs <= atMs + SKEW_MS) {
@@ -44,7 +46,7 @@ export function* issuerDrafts({
     if (
       window === undefined ||
       window.askedMs > atMs + SKEW_MS ||
-      !isForced(window, msOf(instantNs(live.notBefore)), msOf(instantNs(live.notAfter)))
+      !isForced(window, parseMs(live.notBefore), parseMs(live.notAfter))
     )
       continue;
     yield {

@@ -4,15 +4,15 @@ import { registeredDomain, setOf } from "../../ratelimit/names.ts";
 import { storedRefusals } from "../../state/evidence.ts";
 import { shortened } from "../text.ts";
 import { commandLine, literal } from "../../finding/command.ts";
-import type { Draft } from "../../finding/finding.ts";
+import { subjectOf, type Draft } from "../../finding/finding.ts";
 import { instantOf } from "../../finding/words.ts";
-import { explain, type View } from "./spot.ts";
+import { explain, namesOf, storedMsOf, type View } from "./spot.ts";
 
 /** No limit makes anybody wait longer: a later time is none. */
 const MAX_WAIT_MS = 31 * 86_400_000;
 const MAX_NAME = 120;
 
-export function* refusalDrafts({ state, atMs, spots }: View): Generator<Draft> {
+export function* refusalDrafts({ state, atMs, entries }: View): Generator<Draft> {
   const running = storedRefusals(state).filter(
     ({ cluster, retryAtMs, seenAtMs }) =>
       cluster === state.cluster &&
@@ -26,20 +26,25 @@ export function* refusalDrafts({ state, atMs, spots }: View): Generator<Draft> {
     const latest = refusals.toSorted((a, b) => b.retryAtMs - a.retryAtMs)[0];
     if (latest === undefined) continue;
     const { kind, key, retryAtMs, seenAtMs, where, burst } = latest;
-    const held = spots.filter(({ names }) =>
-      kind === "set"
-        ? setOf([...names]).key === key
-        : [...names].some((name) => registeredDomain(name) === key),
-    );
+    const held = entries.filter((entry) => {
+      const names = [...namesOf(entry)];
+      return kind === "set"
+        ? setOf(names).key === key
+        : names.some((name) => registeredDomain(name) === key);
+    });
     // One issued since tells that the refusal is over.
-    if (kind === "set" && held.some(({ storedMs }) => storedMs !== null && storedMs > seenAtMs))
+    if (
+      kind === "set" &&
+      held.some((entry) => (storedMsOf(entry) ?? Number.NEGATIVE_INFINITY) > seenAtMs)
+    )
       continue;
-    const safe = held.length > 0 && held.every(({ valid }) => valid);
+    const safe = held.length > 0 && held.every(({ verdict }) => verdict?.valid === true);
     const only = kind === "set" && held.length === 1 ? held[0] : undefined;
+    const subject = only === undefined ? null : subjectOf(only);
     const name = shortened(key, MAX_NAME);
     yield {
       code: "rate_limited",
-      subject: only?.subject ?? { cluster: state.cluster, namespace: null, secret: null, name },
+      subject: subject ?? { cluster: state.cluster, namespace: null, secret: null, name },
       ...(safe
         ? {
             severity: "warning" as const,
@@ -53,8 +58,7 @@ export function* refusalDrafts({ state, atMs, spots }: View): Generator<Draft> {
         `${where} at ${instantOf(seenAtMs)}`,
         ...(burst === null ? [] : [`limit of ${burst}`]),
       ],
-      command:
-        only === undefined ? commandLine(literal("certkeep explain"), name) : explain(only.subject),
+      command: subject === null ? commandLine(literal("certkeep explain"), name) : explain(subject),
       due: instantOf(retryAtMs),
       cause: `rate_limited:${kind}`,
     };

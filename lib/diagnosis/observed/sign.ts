@@ -7,9 +7,10 @@ import type { LogSign, SignKind } from "../../state/observations.ts";
 import { podOf } from "../bearing.ts";
 import { shortened, whenText } from "../text.ts";
 import { commandLine, literal } from "../../finding/command.ts";
-import type { Draft, Subject } from "../../finding/finding.ts";
+import { subjectOf, type Draft, type Subject } from "../../finding/finding.ts";
+import type { CertificateEntry } from "../../state/certificates.ts";
 import { instantOf } from "../../finding/words.ts";
-import { explain, label, type Spot, type View } from "./spot.ts";
+import { explain, label, storedMsOf, type View } from "./spot.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -126,7 +127,7 @@ function isTimed(
 }
 
 /** A line that names nobody is its owner's alone, never a neighbour's. */
-function spotsFor(sign: LogSign, { byName, writers }: View): readonly Spot[] {
+function entriesFor(sign: LogSign, { byName, writers }: View): readonly CertificateEntry[] {
   return sign.domain !== null
     ? (byName.get(sign.domain.toLowerCase()) ?? [])
     : writers.ofPod(...podOf(sign.where));
@@ -135,7 +136,7 @@ function spotsFor(sign: LogSign, { byName, writers }: View): readonly Spot[] {
 interface Group {
   readonly subject: Subject;
   readonly told: Told;
-  readonly spot: Spot | null;
+  readonly entry: CertificateEntry | null;
   readonly signs: LogSign[];
 }
 
@@ -161,21 +162,24 @@ function groupsOf(view: View): Group[] {
       (issuedMs.get(sign.domain) ?? Number.NEGATIVE_INFINITY) > sign.lastMs
     )
       continue;
-    const near = spotsFor(sign, view);
-    const open: readonly (Spot | null)[] =
+    const near = entriesFor(sign, view);
+    const open: readonly (CertificateEntry | null)[] =
       near.length === 0 && sign.domain !== null
         ? [null]
-        : near.filter(({ storedMs }) => storedMs === null || storedMs <= sign.lastMs);
-    for (const spot of open) {
-      const subject = spot?.subject ?? {
-        cluster: state.cluster,
-        namespace: sign.where.split("/")[0] ?? null,
-        secret: null,
-        name: sign.domain,
-      };
+        : near.filter((entry) => (storedMsOf(entry) ?? Number.NEGATIVE_INFINITY) <= sign.lastMs);
+    for (const entry of open) {
+      const subject =
+        entry === null
+          ? {
+              cluster: state.cluster,
+              namespace: sign.where.split("/")[0] ?? null,
+              secret: null,
+              name: sign.domain,
+            }
+          : subjectOf(entry);
       const key = `${told.code} ${JSON.stringify(subject)}`;
       const group = groups.get(key);
-      if (group === undefined) groups.set(key, { subject, told, spot, signs: [sign] });
+      if (group === undefined) groups.set(key, { subject, told, entry, signs: [sign] });
       else group.signs.push(sign);
     }
   }
@@ -184,11 +188,14 @@ function groupsOf(view: View): Group[] {
 
 export function* signDrafts(view: View): Generator<Draft> {
   const groups = groupsOf(view);
-  yield* groups.filter(({ spot }) => spot !== null).map(draftOf);
-  yield* boundedDrafts(groups.filter(({ spot }) => spot === null).map(draftOf), view.state.cluster);
+  yield* groups.filter(({ entry }) => entry !== null).map(draftOf);
+  yield* boundedDrafts(
+    groups.filter(({ entry }) => entry === null).map(draftOf),
+    view.state.cluster,
+  );
 }
 
-function draftOf({ subject, told, spot, signs }: Group): Draft {
+function draftOf({ subject, told, entry, signs }: Group): Draft {
   const newest = signs.toSorted((a, b) => b.lastMs - a.lastMs);
   const first = newest[0] as LogSign;
   return {
@@ -199,7 +206,7 @@ function draftOf({ subject, told, spot, signs }: Group): Draft {
       .slice(0, MAX_LINES)
       .map((sign) => `${sign.where}: ${shortened(sign.sample, MAX_SAMPLE)}`),
     command: explain(subject),
-    ...(told.code === "rate_limited" && spot?.valid === true
+    ...(told.code === "rate_limited" && entry?.verdict?.valid === true
       ? {
           severity: "warning" as const,
           advice: "what is live is valid: keep it; nothing else is issued for it meanwhile",

@@ -1,100 +1,57 @@
-/** Places that a finding about something observed can be about. Pure. */
-import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
-import { observationsOf, type Observations } from "../../state/observations.ts";
-import { createWriters, type Writers } from "../bearing.ts";
+/** Certificates that a finding about something observed can be about. Pure. */
+import { parseMs } from "../../certificate/time.ts";
 import { commandLine, literal } from "../../finding/command.ts";
 import type { Subject } from "../../finding/finding.ts";
-import { instantNs, msOf, recordVerdict } from "../../finding/verdict.ts";
-
-export interface Spot {
-  readonly subject: Subject;
-  readonly namespace: string;
-  readonly secret: string;
-  readonly base: string;
-  readonly record: SecretRecord;
-  /** What is live, or `null`. */
-  readonly live: CertificateRecord | null;
-  readonly valid: boolean;
-  readonly names: ReadonlySet<string>;
-  /** When what is live, with its key, was issued. */
-  readonly storedMs: number | null;
-}
-
-/** Places where a certificate is, or where its owner will look for one: not those that went with what they were made for. */
-function spotsOf(state: StateDocument, atNs: bigint): Spot[] {
-  const spots: Spot[] = [];
-  const add = (
-    key: string,
-    record: SecretRecord,
-    base: string,
-    held: CertificateRecord | null,
-    live: boolean,
-    domain: string | null,
-  ): void => {
-    if (held?.staging === true) return;
-    const slash = key.indexOf("/");
-    const [namespace, secret] = [key.slice(0, slash), key.slice(slash + 1)];
-    const name = domain ?? held?.domain ?? held?.names[0] ?? (base === "tls" ? null : base);
-    const names =
-      held === null || held.domain !== null ? (name === null ? [] : [name]) : held.names;
-    spots.push({
-      subject: { cluster: state.cluster, namespace, secret, name },
-      namespace,
-      secret,
-      base,
-      record,
-      live: live ? held : null,
-      valid: live && held !== null && recordVerdict(held, atNs).valid,
-      names: new Set(names.map((one) => one.toLowerCase())),
-      storedMs: live && held !== null && held.keyFits ? msOf(instantNs(held.issuedAt)) : null,
-    });
-  };
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (record.foreign) continue;
-    for (const [base, certificate] of Object.entries(record.certificates))
-      add(key, record, base, certificate, true, certificate.domain);
-    for (const [base, gap] of Object.entries(record.gaps))
-      add(key, record, base, gap.held, false, gap.domain);
-  }
-  for (const [key, { how, record }] of Object.entries(state.lost)) {
-    if (how === "removed" || state.secrets[key] !== undefined) continue;
-    for (const [base, certificate] of Object.entries(record.certificates))
-      add(key, record, base, certificate, false, certificate.domain);
-  }
-  return spots;
-}
+import { certificates, type CertificateEntry, requestedNames } from "../../state/certificates.ts";
+import type { StateDocument } from "../../state/document.ts";
+import { observationsOf, type Observations } from "../../state/observations.ts";
+import { createWriters, type Writers } from "../bearing.ts";
 
 export interface View {
   readonly state: StateDocument;
   readonly observations: Observations;
   readonly atMs: number;
-  readonly spots: readonly Spot[];
-  /** By the names that their owners ask for. */
-  readonly byName: ReadonlyMap<string, readonly Spot[]>;
-  readonly byNamespace: ReadonlyMap<string, readonly Spot[]>;
-  readonly writers: Writers<Spot>;
+  /** What is there, or what its owner will look for: without what went with what it was made for. */
+  readonly entries: readonly CertificateEntry[];
+  /** By the names that their owners request, in small letters. */
+  readonly byName: ReadonlyMap<string, readonly CertificateEntry[]>;
+  /** By `NAMESPACE/SECRET`. */
+  readonly byKey: ReadonlyMap<string, readonly CertificateEntry[]>;
+  readonly writers: Writers<CertificateEntry>;
 }
 
-export function createView(state: StateDocument, atNs: bigint): View {
-  const spots = spotsOf(state, atNs);
-  const byName = new Map<string, Spot[]>();
-  for (const spot of spots) {
-    for (const name of spot.names) {
+export function createView(state: StateDocument, atMs: number): View {
+  const entries = [...certificates(state, atMs)].filter(
+    ({ record, loss }) => record?.staging !== true && loss?.how !== "removed",
+  );
+  const byName = new Map<string, CertificateEntry[]>();
+  for (const entry of entries) {
+    for (const name of namesOf(entry)) {
       const of = byName.get(name);
-      if (of === undefined) byName.set(name, [spot]);
-      else of.push(spot);
+      if (of === undefined) byName.set(name, [entry]);
+      else of.push(entry);
     }
   }
   const observations = observationsOf(state);
   return {
     state,
     observations,
-    writers: createWriters(spots, observations.access),
-    atMs: msOf(atNs),
-    spots,
+    writers: createWriters(entries, observations.access),
+    atMs,
+    entries,
     byName,
-    byNamespace: Map.groupBy(spots, ({ namespace }) => namespace),
+    byKey: Map.groupBy(entries, ({ key }) => key),
   };
+}
+
+/** The names that its owner requests, in small letters. */
+export function namesOf(entry: CertificateEntry): ReadonlySet<string> {
+  return new Set(requestedNames(entry).map((name) => name.toLowerCase()));
+}
+
+/** When what is live, with its key, was issued; `null`: nothing is. */
+export function storedMsOf({ condition, record }: CertificateEntry): number | null {
+  return condition === "live" && record.keyFits ? parseMs(record.issuedAt) : null;
 }
 
 export function explain(subject: Subject): string | null {

@@ -1,7 +1,7 @@
 /** An audit as one JSON document, `certkeep.audit/v1`. Pure. */
 import { formatMsOrNull } from "../../certificate/time.ts";
 import { acrossData } from "../../finding/budgets.ts";
-import { certificateViews } from "../../finding/tally.ts";
+import { certificates, type LiveCertificate } from "../../state/certificates.ts";
 import { observationsOf, type SourceLook } from "../../state/observations.ts";
 import type { AuditReport } from "../audit.ts";
 
@@ -26,6 +26,38 @@ function sourceData({
   };
 }
 
+function certificateData({
+  namespace,
+  secret,
+  layout,
+  fieldBase,
+  record,
+  verdict,
+}: LiveCertificate): object {
+  return {
+    namespace,
+    secret,
+    shape: layout,
+    fieldBase,
+    domain: record.domain,
+    names: record.names,
+    valid: verdict.valid,
+    reasons: verdict.reasons,
+    staging: record.staging,
+    issuer: record.issuer,
+    issuerName: record.issuerName,
+    serial: record.serial,
+    sha256: record.sha256,
+    notBefore: record.notBefore,
+    notAfter: record.notAfter,
+    issuedAt: record.issuedAt,
+    issuedBy: record.issuedBy,
+    // Version of the sealed copy, or `null` with the reason in `notKept`.
+    copy: record.copy?.version ?? null,
+    notKept: record.notKept?.reason ?? null,
+  };
+}
+
 export const AUDIT_SCHEMA = "certkeep.audit/v1";
 
 export function auditDocument(report: AuditReport, atNs: bigint): object {
@@ -43,7 +75,9 @@ export function auditDocument(report: AuditReport, atNs: bigint): object {
       requests: cluster.stats.requests,
       valuesRead: cluster.stats.valuesRead,
       unfilteredFullListings: cluster.stats.unfilteredFullListings,
-      certificates: [...certificateViews(cluster.state, atNs)],
+      certificates: [...certificates(cluster.state, Number(atNs / 1_000_000n))].flatMap((entry) =>
+        entry.condition === "live" ? [certificateData(entry)] : [],
+      ),
       findings: cluster.findings,
       ignored: cluster.ignored.length,
       unsaved: cluster.unsaved?.message ?? null,

@@ -4,14 +4,15 @@
  */
 import { judge, parseChain } from "../../certificate/judge.ts";
 import type { Certificate } from "../../certificate/parse.ts";
-import { formatInstant, formatMs } from "../../certificate/time.ts";
+import { formatInstant, formatMs, parseMs } from "../../certificate/time.ts";
 import { backdateMsOf, issuerOf } from "../../issuer/issuers.ts";
-import { instantNs, msOf, recordVerdict } from "../../finding/verdict.ts";
+import { instantNs, msOf } from "../../finding/verdict.ts";
 import { issuedAt } from "../../ratelimit/sct.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import { extract, type ExtractedPair, type Extraction } from "../../secret/extract.ts";
 import { parentObject } from "../../secret/parent.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
+import { verdictAt } from "../../state/certificates.ts";
 import type {
   CertificateRecord,
   EarlierContent,
@@ -209,14 +210,14 @@ function earlierOf(
     const [held, hole] = [previous.certificates[base], previous.gaps[base]];
     if (held !== undefined && held.sha256 !== certificate.sha256) {
       // As its owner judged it when it asked for this one.
-      const issuedNs = instantNs(certificate.issuedAt);
+      const issuedMs = parseMs(certificate.issuedAt);
       found.push({
         at: now,
         uid,
         base,
         state: lost ? "gone" : "live",
         serial: held.serial,
-        reasons: [...recordVerdict(held, issuedNs < nowNs ? issuedNs : nowNs).reasons],
+        reasons: [...verdictAt(held, Math.min(issuedMs, msOf(nowNs))).reasons],
       });
     } else if (
       hole !== undefined &&

@@ -2,7 +2,8 @@
 import type { BackupRecord } from "../../backup/record.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
-import { instantNs, recordVerdict } from "../../finding/verdict.ts";
+import { instantNs, msOf } from "../../finding/verdict.ts";
+import { verdictAt } from "../../state/certificates.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import { heldCertificates } from "../../state/held.ts";
 import type { Kept } from "./keep.ts";
@@ -53,7 +54,7 @@ export function settleState(
   if (state.audit?.lastReachedAt === now) {
     for (const record of Object.values(state.secrets)) {
       for (const certificate of Object.values(record.certificates))
-        stillLive(state, certificate.copy, () => recordVerdict(certificate, nowNs).valid, now);
+        stillLive(state, certificate.copy, () => verdictAt(certificate, msOf(nowNs)).valid, now);
       for (const account of Object.values(record.accounts))
         stillLive(state, account.copy, () => true, now);
     }
@@ -99,7 +100,7 @@ function forgetLosses(state: StateDocument, nowNs: bigint): void {
     for (const certificate of Object.values(record.certificates)) {
       const set = setOf(record, certificate);
       if (
-        recordVerdict(certificate, nowNs).valid &&
+        verdictAt(certificate, msOf(nowNs)).valid &&
         certificate.firstSeenAt > (appeared.get(set) ?? "")
       )
         appeared.set(set, certificate.firstSeenAt);

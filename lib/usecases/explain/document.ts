@@ -2,7 +2,8 @@
 import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
 import type { Diagnosis } from "../../diagnosis/cause.ts";
-import type { Explanation } from "../explain.ts";
+import { titleOf } from "../../state/certificates.ts";
+import type { ExplainedPlace, Explanation } from "../explain.ts";
 
 export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
 
@@ -46,16 +47,38 @@ function diagnosisData({
   };
 }
 
+function placeData(place: ExplainedPlace): object {
+  const { cluster, namespace, secret, layout, fieldBase, record, verdict, advice } = place;
+  return {
+    cluster,
+    namespace,
+    secret,
+    shape: layout,
+    fieldBase,
+    name: titleOf(place),
+    state:
+      place.condition === "lost"
+        ? place.loss.how
+        : place.condition === "missing_content"
+          ? "emptied"
+          : place.condition,
+    certificate: record,
+    verdict,
+    since: formatMs(place.sinceMs),
+    asLastSeen: place.asLastSeen,
+    copies: place.copies,
+    auditedAt: place.auditedAt,
+    advice: advice === null ? null : adviceData(advice),
+  };
+}
+
 export function explainDocument(explanation: Explanation): object {
   const { across } = explanation;
   return {
     name: explanation.name,
     kind: explanation.kind,
     at: formatMs(explanation.atMs),
-    places: explanation.places.map(({ advice, ...place }) => ({
-      ...place,
-      advice: advice === null ? null : adviceData(advice),
-    })),
+    places: explanation.places.map(placeData),
     issuances: explanation.accounts.map(
       ({ kind, issuer, key, budget, domains, timeline, plan }) => ({
         kind,
