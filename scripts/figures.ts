@@ -44,7 +44,7 @@ function readSources(): readonly Source[] {
   return files
     .trim()
     .split("\n")
-    .filter((path) => /\.(?:ts|cjs)$/.test(path))
+    .filter((path) => /\.(?:ts|cjs)$/.test(path) && !path.endsWith(".test.ts"))
     .map((path) => ({
       path,
       lines: readFileSync(join(root, path), "utf8").trimEnd().split("\n"),

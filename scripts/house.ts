@@ -51,9 +51,9 @@ const rooms: ReadonlyMap<string, Room> = new Map<string, Room>([
   ["ports", { rooms: pureRooms, modules: [] }],
   ["usecases", { rooms: [...pureRooms, "ports"], modules: [...pureModules, "p-limit"] }],
   ["adapters", { rooms: [...pureRooms, "ports"], modules: null }],
-  ["sandbox", { rooms: [...pureRooms, "ports"], modules: null }],
-  ["wiring", { rooms: [...pureRooms, "ports", "usecases", "adapters", "sandbox"], modules: null }],
-  ["cli", { rooms: [...pureRooms, "ports", "usecases", "wiring", "sandbox"], modules: null }],
+  ["demo", { rooms: ["report"], modules: null }],
+  ["wiring", { rooms: [...pureRooms, "ports", "usecases", "adapters", "demo"], modules: null }],
+  ["cli", { rooms: [...pureRooms, "ports", "usecases", "wiring", "demo"], modules: null }],
   ["functions", { rooms: [...pureRooms, "ports", "usecases", "wiring"], modules: null }],
   ["stack", { rooms: pureRooms, modules: [] }],
 ]);

@@ -1,8 +1,8 @@
-/** `certkeep demo`: the commands themselves, run against a sandbox cluster. */
+/** `certkeep demo`: the commands themselves, run against a cluster in this process. */
 import { join } from "node:path";
 import { Command } from "commander";
 import { wrap } from "../report/text.ts";
-import { slackView } from "../sandbox/slackview.ts";
+import { slackView } from "../demo/slackview.ts";
 import { writeLine, type ExitCode, type Io } from "./io.ts";
 import { styleFor, widthFor } from "./options.ts";
 
@@ -12,7 +12,7 @@ export function demoCommand(
 ): Command {
   return new Command("demo")
     .description(
-      "a sandbox cluster in this process: audits it and seals copies, with no account and no cluster",
+      "Run certkeep's commands on a sample cluster in this process; needs no cluster and no account",
     )
     .option("--no-color", "no colour")
     .action(async (options: { readonly color: boolean }) => {
@@ -50,10 +50,8 @@ export function demoCommand(
         await command("explain", world.raced);
         await command("backups", "verify");
         await command("digest");
-        tell(
-          "\nIts Slack is one in this process that holds messages to Slack's limits. There it reads:\n",
-        );
-        for (const message of world.slack.taken)
+        tell("\nThe digest went to a stand-in for Slack in this process. In Slack it reads:\n");
+        for (const message of world.slack.messages)
           say(slackView(message, { width: widthFor(io), style: styleFor(io, options) }));
         await command("report", "--html", join(world.folder, "report.html"));
       } finally {

@@ -1,13 +1,13 @@
-/** The demo's world: a sandbox cluster in this process, and the files with which certkeep is pointed at it. */
+/** The demo's world: a cluster and a Slack in this process, and the files with which certkeep is pointed at them. */
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateIdentity } from "../adapters/age/identity.ts";
-import { startSandbox } from "../sandbox/api.ts";
-import { emptyFields, fillDemoCluster } from "../sandbox/cluster.ts";
-import { fqdnOf } from "../sandbox/demosecrets.ts";
-import { createAuthority } from "../sandbox/pki.ts";
-import { startSlackSink, type SlackSink } from "../sandbox/slack.ts";
+import { startDemoApi } from "../demo/api.ts";
+import { createAuthority } from "../demo/authority.ts";
+import { demoObjects } from "../demo/cluster.ts";
+import { fqdnOf } from "../demo/secrets.ts";
+import { type DemoSlack, startDemoSlack } from "../demo/slack.ts";
 
 export interface DemoWorld {
   /** Holds everything of the demo; may be deleted. */
@@ -18,8 +18,8 @@ export interface DemoWorld {
   lose(): { readonly deleted: string; readonly emptied: string };
   /** A name that is issued without need, for a cause that its page names. */
   readonly raced: string;
-  /** The messages that the demo's Slack took. */
-  readonly slack: SlackSink;
+  /** Holds the messages that were posted to it. */
+  readonly slack: DemoSlack;
   stop(): Promise<void>;
 }
 
@@ -27,9 +27,9 @@ const CONTEXT = "demo";
 
 export async function startDemo(nowMs: number): Promise<DemoWorld> {
   const folder = await mkdtemp(join(tmpdir(), "certkeep-demo-"));
-  const authority = createAuthority({ name: "Demo" });
-  const sandbox = await startSandbox();
-  await fillDemoCluster(sandbox, { authority, nowMs });
+  const authority = createAuthority("Demo");
+  const api = await startDemoApi();
+  api.put(...demoObjects(authority, nowMs));
   const identity = await generateIdentity();
   await mkdir(join(folder, "identity"), { mode: 0o700 });
   const own = { mode: 0o600, flag: "wx" };
@@ -38,14 +38,10 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
     `# public key: ${identity.recipient}\n${identity.secret}\n`,
     own,
   );
-  await writeFile(join(folder, "kubeconfig.yaml"), sandbox.kubeconfig({ context: CONTEXT }), own);
-  await writeFile(join(folder, "anchors.pem"), authority.root.pem, own);
-  await writeFile(
-    join(folder, "intermediates.pem"),
-    authority.intermediates.map(({ pem }) => pem).join(""),
-    own,
-  );
-  const slack = await startSlackSink();
+  await writeFile(join(folder, "kubeconfig.yaml"), api.kubeconfig(CONTEXT), own);
+  await writeFile(join(folder, "anchors.pem"), authority.rootPem, own);
+  await writeFile(join(folder, "intermediates.pem"), authority.intermediatePem, own);
+  const slack = await startDemoSlack();
   await writeFile(join(folder, "slack-webhook"), `${slack.url}\n`, own);
   const config = join(folder, "certkeep.yaml");
   await writeFile(
@@ -82,14 +78,15 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
     folder,
     config,
     lose: () => {
-      sandbox.remove("tailscale", deleted);
-      emptyFields(sandbox, "tailscale", emptied);
+      api.remove("tailscale", deleted);
+      const secret = api.get("tailscale", emptied);
+      if (secret !== null) api.put({ ...secret, data: { "tls.crt": "", "tls.key": "" } });
       return { deleted, emptied };
     },
     raced: fqdnOf("grafana"),
     slack,
     stop: async () => {
-      await Promise.all([sandbox.stop(), slack.stop()]);
+      await Promise.all([api.stop(), slack.stop()]);
     },
   };
 }

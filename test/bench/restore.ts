@@ -9,7 +9,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { createSecrets, type SecretManifest } from "../e2e/support/objects.ts";
 import { createCertificates, namespaceOf, NAMESPACES } from "./support/certificates.ts";
 import { startCluster } from "./support/cluster.ts";

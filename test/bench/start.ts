@@ -5,7 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { bundleFunction, bundleText, functionNames } from "../../scripts/bundle.ts";
 import { measure } from "./support/measure.ts";
 import { putRow } from "./support/row.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../lib/certificate/parse.ts";
 import { renewalId } from "../../lib/certificate/renewalid.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 
 describe("the name of a certificate for renewal information", () => {
   it("is that of RFC 9773's own example, whose serial number has a leading 00", () => {

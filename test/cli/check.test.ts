@@ -6,7 +6,7 @@ import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseInstant } from "../../lib/certificate/time.ts";
 import { run } from "../../lib/cli/run.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const AT = ["--at", "2026-11-01T00:00:00Z"];

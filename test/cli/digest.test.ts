@@ -5,7 +5,7 @@ import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createFileStates } from "../../lib/adapters/file/states.ts";
 import { run } from "../../lib/cli/run.ts";
-import { startSlackSink, type SlackSink } from "../../lib/sandbox/slack.ts";
+import { startSlackSink, type SlackSink } from "../support/slack.ts";
 import { formatState } from "../../lib/state/document.ts";
 import { DIGEST_NAME } from "../../lib/state/digest.ts";
 import { stateName } from "../../lib/usecases/states.ts";

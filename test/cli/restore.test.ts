@@ -7,7 +7,7 @@ import stringWidth from "string-width";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { run } from "../../lib/cli/run.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import { accountPem, operatorSecret, proxySecret, tlsSecret } from "../support/restoring.ts";
 

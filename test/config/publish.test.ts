@@ -4,7 +4,7 @@ import { publishedConfig, type Published } from "../../lib/config/publish.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { refuseFiles } from "../../lib/config/remote.ts";
 import { CertkeepError } from "../../lib/error.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { publishConfig } from "../../lib/usecases/function/publish.ts";
 import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";
 

@@ -1,6 +1,6 @@
 /**
  * What a Kubernetes API server answers to the requests that certkeep and its tests make, as a script
- * that runs against any server: the sandbox must give the transcript that a real kube-apiserver gives.
+ * that runs against any server: the fake API server must give the transcript that a real kube-apiserver gives.
  *
  * A transcript holds statuses and bodies with everything that differs by nature from run to run (uids,
  * versions, times, tokens, generated names) put to a fixed word.

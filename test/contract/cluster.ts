@@ -1,4 +1,4 @@
-/** What a reader of clusters has to do, whatever server it reads: the sandbox or a real kube-apiserver. */
+/** What a reader of clusters has to do, whatever server it reads: the fake API server or a real kube-apiserver. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ReaderOptions, createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";

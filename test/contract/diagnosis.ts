@@ -1,4 +1,4 @@
-/** What asking a cluster about the causes of issuances has to do, whatever server it asks: the sandbox or a real kube-apiserver. */
+/** What asking a cluster about the causes of issuances has to do, whatever server it asks: the fake API server or a real kube-apiserver. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClusterDiagnosis } from "../../lib/adapters/kubernetes/diagnosis.ts";
 import type { HttpOptions } from "../../lib/adapters/kubernetes/http.ts";

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createAuthority, type Authority, type Issued } from "../../lib/sandbox/pki.ts";
-import { createKey } from "../../lib/sandbox/x509.ts";
+import { createAuthority, type Authority, type Issued } from "../support/pki.ts";
+import { createKey } from "../support/x509.ts";
 import { startFront, type Front } from "./support/front.ts";
 import { startKube, type Kube } from "./support/kube.ts";
 import {

@@ -18,7 +18,7 @@ import { budgetOf, timelineOf } from "../../lib/ratelimit/budget.ts";
 import { accountOf, type Ledger } from "../../lib/ratelimit/ledger.ts";
 import { createLimit, MS_NS } from "../../lib/ratelimit/limit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import { startSandbox, type Sandbox } from "../../lib/sandbox/api.ts";
+import { startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import { gatherAcross } from "../../lib/usecases/across.ts";
 import { ingressSecret } from "../support/world.ts";
 import type { AcmeCertificate, AcmeClient } from "./support/acme.ts";

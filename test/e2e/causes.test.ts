@@ -9,8 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { issueAged, type PairText } from "../../lib/sandbox/demosecrets.ts";
-import { createAuthority, type Authority } from "../../lib/sandbox/pki.ts";
+import { createAuthority, type Authority, issueAged, type Issued } from "../support/pki.ts";
 import { runIn } from "./support/incommand.ts";
 import { startKube, type Kube } from "./support/kube.ts";
 import { startKubeletStub, type KubeletStub } from "./support/kubelet.ts";
@@ -45,6 +44,8 @@ interface Explained {
 }
 
 /** A folder of certkeep's, and the clusters that are registered there. */
+type PairText = Pick<Issued, "certificatePem" | "keyPem">;
+
 class World {
   readonly folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-causes-"));
   readonly clusters: {

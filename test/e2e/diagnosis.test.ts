@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe } from "vitest";
-import { logChoice, selectLog } from "../../lib/sandbox/podlog.ts";
+import { logChoice, selectLog } from "../fake-apiserver/podlog.ts";
 import { diagnosisAccounts, diagnosisContract, diagnosisNamespace } from "../contract/diagnosis.ts";
 import { startKube } from "./support/kube.ts";
 import { startKubeletStub } from "./support/kubelet.ts";

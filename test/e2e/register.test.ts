@@ -14,7 +14,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createAuthority, type Authority, type Issued } from "../../lib/sandbox/pki.ts";
+import { createAuthority, type Authority, type Issued } from "../support/pki.ts";
 import { runIn, type Said } from "./support/incommand.ts";
 import { startKube, type Kube } from "./support/kube.ts";
 import {

@@ -13,7 +13,7 @@ import { handler as dispatch } from "../../functions/dispatch.ts";
 import { handler as drill } from "../../functions/drill.ts";
 import { handler as restore } from "../../functions/restore.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { startSlackSink, type SlackSink } from "../../lib/sandbox/slack.ts";
+import { startSlackSink, type SlackSink } from "../support/slack.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";

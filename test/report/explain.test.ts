@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createAcross, partOf } from "../../lib/finding/across.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import { PLAIN } from "../../lib/report/style.ts";
 import { summarize } from "../../lib/report/summary.ts";

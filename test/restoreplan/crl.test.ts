@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../lib/certificate/parse.ts";
 import { isRevokedBy, parseRevocationList, revocationReason } from "../../lib/restoreplan/crl.ts";
 import { isHostOf, revocationHosts } from "../../lib/restoreplan/crlhosts.ts";
-import { explicit, implicit, sequence } from "../../lib/sandbox/asn1.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
-import { extensionDer } from "../../lib/sandbox/x509.ts";
+import { explicit, implicit, sequence } from "../support/asn1.ts";
+import { createAuthority } from "../support/pki.ts";
+import { extensionDer } from "../support/x509.ts";
 
 const now = new Date("2026-11-23T12:00:00Z");
 const [before, after] = [new Date("2026-11-23T00:00:00Z"), new Date("2026-11-30T00:00:00Z")];

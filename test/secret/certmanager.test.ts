@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseInstant } from "../../lib/certificate/time.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { certManagerVerdict, isCertManagers, renewalTimeNs } from "../../lib/secret/certmanager.ts";
 
 const authority = createAuthority();

@@ -1,7 +1,7 @@
 /** Certificate logs in a test: what a search of them gives, and a search in memory. */
 import { createIssuer, type Issuer } from "../../lib/issuer/issuers.ts";
 import type { LoggedFailure, TransparencySource } from "../../lib/ports/transparency.ts";
-import type { Authority, IssueOptions, Issued } from "../../lib/sandbox/pki.ts";
+import type { Authority, IssueOptions, Issued } from "./pki.ts";
 
 export const HOUR_MS = 3_600_000;
 export const BACKDATE_MS = 3_510_000;

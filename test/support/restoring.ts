@@ -2,9 +2,9 @@
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";
-import type { PutObject, Sandbox } from "../../lib/sandbox/api.ts";
-import type { Issued } from "../../lib/sandbox/pki.ts";
-import { createKey, keyPemOf } from "../../lib/sandbox/x509.ts";
+import type { PutObject, Sandbox } from "../fake-apiserver/api.ts";
+import type { Issued } from "./pki.ts";
+import { createKey, keyPemOf } from "./x509.ts";
 import { runRestore } from "../../lib/usecases/restore.ts";
 import type {
   RestorePorts,

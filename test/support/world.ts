@@ -1,4 +1,4 @@
-/** A whole audit in a test: the sandbox as cluster, stores in memory, a CA of the test's own as the issuer. */
+/** A whole audit in a test: the fake API server as cluster, stores in memory, a CA of the test's own as the issuer. */
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
@@ -15,13 +15,8 @@ import {
   startSandbox,
   type PutObject,
   type Sandbox,
-} from "../../lib/sandbox/api.ts";
-import {
-  createAuthority,
-  type Authority,
-  type IssueOptions,
-  type Issued,
-} from "../../lib/sandbox/pki.ts";
+} from "../fake-apiserver/api.ts";
+import { createAuthority, type Authority, type IssueOptions, type Issued } from "./pki.ts";
 import { auditAll, type AuditReport } from "../../lib/usecases/audit.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../../lib/usecases/audit/context.ts";
 import { loadState } from "../../lib/usecases/states.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import type { Issued } from "../../lib/sandbox/pki.ts";
+import type { Issued } from "../support/pki.ts";
 import type { AuditedTarget, AuditReport } from "../../lib/usecases/audit.ts";
 import type { AuditPorts } from "../../lib/usecases/audit/context.ts";
 import { explainText } from "../../lib/report/explain.ts";

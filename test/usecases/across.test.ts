@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import { createAuthority, type Issued } from "../../lib/sandbox/pki.ts";
+import { createAuthority, type Issued } from "../support/pki.ts";
 import { auditAll, type AuditedTarget, type AuditReport } from "../../lib/usecases/audit.ts";
 import type { AuditPorts } from "../../lib/usecases/audit/context.ts";
 import { auditDocument } from "../../lib/usecases/audit/document.ts";

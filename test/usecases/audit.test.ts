@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CertkeepError } from "../../lib/error.ts";
-import { serviceAccount } from "../../lib/sandbox/api.ts";
+import { serviceAccount } from "../fake-apiserver/api.ts";
 import type { AuditReport } from "../../lib/usecases/audit.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 
@@ -174,7 +174,7 @@ describe("an audit", () => {
   });
 
   it("counts generic TLS of no known issuer, and neither judges nor keeps it", async () => {
-    const { createAuthority } = await import("../../lib/sandbox/pki.ts");
+    const { createAuthority } = await import("../support/pki.ts");
     const mesh = createAuthority({ name: "Mesh" }).issue({
       names: ["webhook.svc"],
       notBefore: new Date(world.nowMs - DAY_MS),

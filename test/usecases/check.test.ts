@@ -5,7 +5,7 @@ import { createVerifier } from "../../lib/certificate/verifier.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { checkText, type CheckResult } from "../../lib/report/check.ts";
 import { PLAIN } from "../../lib/report/style.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import {
   checkDocument,
   type CheckOptions,

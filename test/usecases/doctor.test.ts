@@ -20,9 +20,9 @@ import { questionsOf, type AccessPlan } from "../../lib/rbac/rules.ts";
 import type { Bearer } from "../../lib/rbac/table.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { run } from "../../lib/cli/run.ts";
-import { serviceAccount, startSandbox, type Sandbox } from "../../lib/sandbox/api.ts";
-import type { AccessRule } from "../../lib/sandbox/access.ts";
-import { createAuthority, type Authority } from "../../lib/sandbox/pki.ts";
+import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
+import type { AccessRule } from "../fake-apiserver/access.ts";
+import { createAuthority, type Authority } from "../support/pki.ts";
 import { ingressSecret, OWNERS } from "../support/world.ts";
 
 const DAY_MS = 86_400_000;

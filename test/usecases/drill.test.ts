@@ -4,7 +4,7 @@ import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { isCertkeepError } from "../../lib/error.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { runDrill, type DrillPorts, type DrillReport } from "../../lib/usecases/drill.ts";
 import { retireCopy } from "../../lib/usecases/drill/retire.ts";
 import { importStandby } from "../../lib/usecases/drill/standby.ts";

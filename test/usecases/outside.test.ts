@@ -8,7 +8,7 @@ import { renewalId } from "../../lib/certificate/renewalid.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import type { NoWindow, RenewalInfoSource, SuggestedWindow } from "../../lib/ports/renewal.ts";
 import type { RevocationSource } from "../../lib/ports/revocation.ts";
-import type { Issued } from "../../lib/sandbox/pki.ts";
+import type { Issued } from "../support/pki.ts";
 import { observationsOf, type Observations } from "../../lib/state/observations.ts";
 import type { AuditReport } from "../../lib/usecases/audit.ts";
 import { createRevocationLists } from "../../lib/usecases/revocation.ts";

@@ -1,8 +1,8 @@
 /** A restore that fails anywhere is completed by the next, and never leaves anything worse. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isCertkeepError } from "../../lib/error.ts";
-import type { Fault } from "../../lib/sandbox/faults.ts";
-import type { Issued } from "../../lib/sandbox/pki.ts";
+import type { Fault } from "../fake-apiserver/faults.ts";
+import type { Issued } from "../support/pki.ts";
 import type { RestoreReport } from "../../lib/usecases/restore/context.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import {

@@ -7,7 +7,7 @@ import { createManifestFolder } from "../../lib/adapters/file/manifests.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { isCertkeepError } from "../../lib/error.ts";
-import { serviceAccount, startSandbox, type Sandbox } from "../../lib/sandbox/api.ts";
+import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import { restoreExit } from "../../lib/usecases/restore/exit.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import {

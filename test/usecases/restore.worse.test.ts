@@ -1,6 +1,6 @@
 /** What is valid stays: other places, other names, and copies that only seem to be better. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import {
   accountPem,

@@ -1,6 +1,6 @@
 /** Lists of revoked certificates in a run: each fetched once, little kept. */
 import { describe, expect, it } from "vitest";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
+import { createAuthority } from "../support/pki.ts";
 import { createRevocationLists } from "../../lib/usecases/revocation.ts";
 
 const der = createAuthority({ name: "Test" }).revocationList({

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { budgetOf } from "../../lib/ratelimit/budget.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import { createAuthority, type Issued } from "../../lib/sandbox/pki.ts";
+import { createAuthority, type Issued } from "../support/pki.ts";
 import {
   emptyTransparency,
   formatTransparency,

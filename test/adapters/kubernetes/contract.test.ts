@@ -1,5 +1,5 @@
-import { serviceAccount, startSandbox } from "../../../lib/sandbox/api.ts";
-import type { StoredObject } from "../../../lib/sandbox/objects.ts";
+import { serviceAccount, startSandbox } from "../../fake-apiserver/api.ts";
+import type { StoredObject } from "../../fake-apiserver/objects.ts";
 import { clusterAccounts, clusterContract, clusterNamespace } from "../../contract/cluster.ts";
 import { createClient } from "../../e2e/support/client.ts";
 

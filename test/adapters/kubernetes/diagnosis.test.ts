@@ -3,8 +3,8 @@ import { createClusterDiagnosis } from "../../../lib/adapters/kubernetes/diagnos
 import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 import type { ClusterDiagnosis } from "../../../lib/ports/diagnosis.ts";
-import type { Fault } from "../../../lib/sandbox/faults.ts";
-import { serviceAccount, startSandbox } from "../../../lib/sandbox/api.ts";
+import type { Fault } from "../../fake-apiserver/faults.ts";
+import { serviceAccount, startSandbox } from "../../fake-apiserver/api.ts";
 import {
   diagnosisAccounts,
   diagnosisContract,

@@ -1,10 +1,10 @@
-/** The writer against the sandbox: its contract, and connections that break at the worst moment. */
+/** The writer against the fake API server: its contract, and connections that break at the worst moment. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
 import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../../../lib/adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../../../lib/adapters/kubernetes/writer.ts";
-import { serviceAccount, startSandbox, type Sandbox } from "../../../lib/sandbox/api.ts";
+import { serviceAccount, startSandbox, type Sandbox } from "../../fake-apiserver/api.ts";
 import { writerContract } from "../../contract/writer.ts";
 import { CANARY, encodingsOf } from "../../support/encodings.ts";
 import {

@@ -4,7 +4,7 @@ import {
   webhookProblem,
   type PosterOptions,
 } from "../../../lib/adapters/slack/poster.ts";
-import { startSlackSink, type SlackFault, type SlackSink } from "../../../lib/sandbox/slack.ts";
+import { startSlackSink, type SlackFault, type SlackSink } from "../../support/slack.ts";
 
 const MESSAGE = { text: "2 need you today", blocks: [{ type: "divider" }] };
 const sinks: SlackSink[] = [];

@@ -1,6 +1,6 @@
 /** TLS Secrets by the thousand, each with a key and certificate of its own under one issuer, and what it takes to verify them barely. */
 import { parseCertificate } from "../../../lib/certificate/parse.ts";
-import { createAuthority } from "../../../lib/sandbox/pki.ts";
+import { createAuthority } from "../../support/pki.ts";
 import type { SecretManifest } from "../../e2e/support/objects.ts";
 
 /** Signatures of one issuer: base64 of what was signed and of the signature. */

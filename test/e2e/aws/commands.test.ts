@@ -20,7 +20,7 @@ import { secretsClient } from "../../../lib/adapters/aws/secretsclient.ts";
 import { createSecretKeeper } from "../../../lib/adapters/aws/secretkeeper.ts";
 import { createAlarmTopic } from "../../../lib/adapters/aws/topic.ts";
 import { parseConfig } from "../../../lib/config/parse.ts";
-import { createAuthority, type Authority } from "../../../lib/sandbox/pki.ts";
+import { createAuthority, type Authority } from "../../support/pki.ts";
 import { EMULATED_REGION, startMoto, type AwsEmulator } from "../support/aws.ts";
 import { startKube, type Kube } from "../support/kube.ts";
 import { createNamespace, createSecrets, readSecret } from "../support/objects.ts";

@@ -6,8 +6,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../../lib/adapters/age/identity.ts";
-import { createAuthority, type Authority, type Issued } from "../../../lib/sandbox/pki.ts";
-import { startSlackSink, type SlackSink } from "../../../lib/sandbox/slack.ts";
+import { createAuthority, type Authority, type Issued } from "../../support/pki.ts";
+import { startSlackSink, type SlackSink } from "../../support/slack.ts";
 import { stateName } from "../../../lib/usecases/states.ts";
 import { startKube, type Kube } from "../support/kube.ts";
 import {

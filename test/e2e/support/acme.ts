@@ -11,14 +11,8 @@ import {
 } from "node:crypto";
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { bitString, explicit, integer, oid, sequence, set } from "../../../lib/sandbox/asn1.ts";
-import {
-  createKey,
-  extensionDer,
-  keyPemOf,
-  nameDer,
-  sanExtension,
-} from "../../../lib/sandbox/x509.ts";
+import { bitString, explicit, integer, oid, sequence, set } from "../../support/asn1.ts";
+import { createKey, extensionDer, keyPemOf, nameDer, sanExtension } from "../../support/x509.ts";
 
 /** A certificate as its server gave it. */
 export interface AcmeCertificate {

@@ -5,7 +5,7 @@ import { createVerifier } from "../../../lib/certificate/verifier.ts";
 import { mergeIssuances } from "../../../lib/ratelimit/issuance.ts";
 import { readLogged } from "../../../lib/ratelimit/transparency/entry.ts";
 import { LETS_ENCRYPT } from "../../../lib/issuer/issuers.ts";
-import { createAuthority } from "../../../lib/sandbox/pki.ts";
+import { createAuthority } from "../../support/pki.ts";
 import {
   BACKDATE_MS,
   certificateOf,

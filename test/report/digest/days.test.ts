@@ -3,7 +3,7 @@ import { digestText } from "../../../lib/report/digesttext.ts";
 import type { DigestPlan } from "../../../lib/report/digest.ts";
 import { PLAIN } from "../../../lib/report/style.ts";
 import { lengthOf, slackMessage } from "../../../lib/report/slack/blocks.ts";
-import { takeMessage } from "../../../lib/sandbox/slack.ts";
+import { takeMessage } from "../../support/slack.ts";
 import { secret } from "../../finding/fixture.ts";
 import { cluster, DAY, HOUR, lasting, later, NOW_MS, plan, unreachable } from "../support.ts";
 

@@ -7,7 +7,7 @@ import { fitForSlack, lengthOf, slackMessage } from "../../../lib/report/slack/b
 import { slackText } from "../../../lib/report/slack/escape.ts";
 import { PLAIN } from "../../../lib/report/style.ts";
 import type { ClusterSummary } from "../../../lib/report/summary.ts";
-import { takeMessage } from "../../../lib/sandbox/slack.ts";
+import { takeMessage } from "../../support/slack.ts";
 import { NOW } from "../../finding/fixture.ts";
 import { NOW_MS, plan } from "../support.ts";
 

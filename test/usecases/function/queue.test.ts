@@ -8,7 +8,7 @@ import { parseAuditEvent } from "../../../lib/config/event/audit.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 import { createIssuer } from "../../../lib/issuer/issuers.ts";
 import type { ClusterReader } from "../../../lib/ports/cluster.ts";
-import { createAuthority } from "../../../lib/sandbox/pki.ts";
+import { createAuthority } from "../../support/pki.ts";
 import type { StateDocument } from "../../../lib/state/document.ts";
 import type { AuditPorts } from "../../../lib/usecases/audit/context.ts";
 import { dispatch } from "../../../lib/usecases/function/dispatch.ts";

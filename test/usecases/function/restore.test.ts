@@ -8,7 +8,7 @@ import { restoreByEvent, withoutIdentity } from "../../../lib/usecases/function/
 import type { RestorePorts } from "../../../lib/usecases/restore/context.ts";
 import { pinSuccessor } from "../../../lib/usecases/restore/source.ts";
 import { loadState, saveState } from "../../../lib/usecases/states.ts";
-import { startSandbox, type Sandbox } from "../../../lib/sandbox/api.ts";
+import { startSandbox, type Sandbox } from "../../fake-apiserver/api.ts";
 import { keepTelemetry, type KeptTelemetry } from "../../support/telemetry.ts";
 import { dataAt, restoreTarget } from "../../support/restoring.ts";
 import { realTimer } from "../../../lib/adapters/timer.ts";

@@ -2,12 +2,7 @@ import { request } from "node:https";
 import { gunzipSync } from "node:zlib";
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  type Sandbox,
-  type SandboxOptions,
-  serviceAccount,
-  startSandbox,
-} from "../../lib/sandbox/api.ts";
+import { type Sandbox, type SandboxOptions, serviceAccount, startSandbox } from "./api.ts";
 import { type Client, type KubeObject, createClient } from "../e2e/support/client.ts";
 import { openWatch } from "./support.ts";
 
@@ -36,7 +31,7 @@ const secrets = "/api/v1/namespaces/shop/secrets";
 const namesOf = (list: KubeObject): string[] =>
   (list.items ?? []).map(({ metadata }) => metadata.name ?? "");
 
-describe("a sandbox", () => {
+describe("the fake API server", () => {
   it("is reached by its kubeconfig with the client of Kubernetes", async () => {
     const { sandbox } = await start();
     sandbox.put(numbered(3));

@@ -4,10 +4,10 @@
  */
 import type { Style } from "../report/style.ts";
 import { wrap } from "../report/text.ts";
-import type { TakenMessage } from "./slack.ts";
+import type { DemoMessage } from "./slack.ts";
 
 export function slackView(
-  { blocks, text }: TakenMessage,
+  { blocks, text }: DemoMessage,
   { width, style }: { readonly width: number; readonly style: Style },
 ): string {
   const inner = width - 2;
@@ -26,7 +26,7 @@ function textOf(value: unknown): string {
   return typeof text === "string" ? text : "";
 }
 
-function blockLines(block: TakenMessage["blocks"][number], width: number, style: Style): string[] {
+function blockLines(block: DemoMessage["blocks"][number], width: number, style: Style): string[] {
   switch (block.type) {
     case "header":
       return [...wrap(textOf(block["text"]), width).map((line) => style.bold(line)), ""];

@@ -1,7 +1,7 @@
 /**
- * The sandbox against the real thing: the same script of requests, and the same transcript.
+ * The fake API server against the real one: the same script of requests, and the same transcript.
  *
- * What the real server said is kept beside the sandbox's unit tests, which compare with that where no
+ * What the real server said is kept beside its own tests, which compare with that where no
  * server is at hand; `CERTKEEP_RECORD=1` writes it anew.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -14,12 +14,12 @@ import {
   contractNamespace,
   runApiserverContract,
 } from "../contract/apiserver.ts";
-import { openWatch, startSandboxServer } from "../sandbox/support.ts";
+import { openWatch, startSandboxServer } from "../fake-apiserver/support.ts";
 import { type Kube, startKube } from "./support/kube.ts";
 import { createNamespace, createServiceAccount } from "./support/objects.ts";
 import { lacksTools } from "./support/tools.ts";
 
-const recorded = join(import.meta.dirname, "../sandbox/apiserver.json");
+const recorded = join(import.meta.dirname, "../fake-apiserver/apiserver.json");
 
 async function transcriptOf(kube: Kube): Promise<Transcript> {
   await createNamespace(kube, contractNamespace);
@@ -53,7 +53,7 @@ async function transcriptOf(kube: Kube): Promise<Transcript> {
 }
 
 describe.skipIf(lacksTools("kube-apiserver", "etcd"))(
-  "the sandbox beside a real kube-apiserver",
+  "the fake API server beside a real kube-apiserver",
   () => {
     let real: Transcript;
     let kube: Kube;

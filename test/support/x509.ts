@@ -1,6 +1,6 @@
 /**
  * Makes keys, certificates and revocation lists (RFC 5280) out of parts, right or wrong as asked: what
- * demo and tests need is also the certificate that no honest authority would sign.
+ * tests need is also the certificate that no honest authority would sign.
  *
  * Synchronous, so that thousands are made in a second. Takes no time from the clock. Nothing made here
  * is for use outside a sandbox.

@@ -6,8 +6,8 @@ import {
 } from "@peculiar/x509";
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { createAuthority } from "../../lib/sandbox/pki.ts";
-import { createKey } from "../../lib/sandbox/x509.ts";
+import { createAuthority } from "./pki.ts";
+import { createKey } from "./x509.ts";
 
 const notBefore = new Date("2026-10-01T00:00:00Z");
 const notAfter = new Date("2026-12-30T00:00:00Z");

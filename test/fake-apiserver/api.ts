@@ -1,9 +1,8 @@
 /**
- * An embedded Kubernetes API over HTTPS on the loopback: enough of kube-apiserver for auditing and
- * restoring Secrets, in its words, for the demo and for tests that need no cluster.
+ * A Kubernetes API over HTTPS on the loopback for hermetic tests: enough of kube-apiserver for auditing and restoring
+ * Secrets, in its words.
  *
- * It holds everything in memory and runs no controllers: what is to exist is put there. It is no safe
- * place: it listens on the loopback only, and ends with the process.
+ * It holds everything in memory and runs no controllers: what is to exist is put there.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { type Server, createServer } from "node:https";
@@ -21,7 +20,7 @@ import {
   findResource,
 } from "./objects.ts";
 import { afterUpdate } from "./ownership.ts";
-import { type Authority, createAuthority } from "./pki.ts";
+import { type Authority, createAuthority } from "../support/pki.ts";
 import { logKey } from "./podlog.ts";
 import { Storage } from "./storage.ts";
 import { builtObject, timestamp } from "./body.ts";
@@ -193,7 +192,7 @@ async function listen(server: Server): Promise<string> {
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Starts a sandbox; it answers as soon as this resolves (some 20 ms). */
+/** Starts a fake API server; it answers as soon as this resolves (some 20 ms). */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const clock = options.clock ?? Date.now;
   const storage = new Storage();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Sandbox, startSandbox } from "../../lib/sandbox/api.ts";
+import { type Sandbox, startSandbox } from "./api.ts";
 import { type Client, createClient } from "../e2e/support/client.ts";
 
 const secrets = "/api/v1/namespaces/shop/secrets";

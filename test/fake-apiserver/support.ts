@@ -1,6 +1,6 @@
-/** What the tests of the sandbox share: clients of it, and a watch read line by line. */
+/** What the tests of the fake API server share: clients of it, and a watch read line by line. */
 import { request } from "node:https";
-import { serviceAccount, startSandbox } from "../../lib/sandbox/api.ts";
+import { serviceAccount, startSandbox } from "./api.ts";
 import { type ContractServer, contractAccounts, contractNamespace } from "../contract/apiserver.ts";
 import { createClient } from "../e2e/support/client.ts";
 
@@ -30,7 +30,7 @@ export function openWatch(
   });
 }
 
-/** A sandbox with the accounts of the contract. */
+/** a fake API server with the accounts of the contract. */
 export async function startSandboxServer(): Promise<{
   server: ContractServer;
   stop(): Promise<void>;

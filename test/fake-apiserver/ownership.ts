@@ -1,6 +1,6 @@
 /**
  * Who manages which field (`metadata.managedFields`), as server-side apply keeps it: believable for the
- * kinds that the sandbox serves, without a schema. Lists are owned as a whole, but for owner references
+ * kinds that the fake API server serves, without a schema. Lists are owned as a whole, but for owner references
  * (by uid) and finalizers (by value).
  */
 import {

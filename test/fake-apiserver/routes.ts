@@ -168,7 +168,7 @@ export function resourceName(target: Target): string {
     : `${target.resource.plural}/${target.subresource}`;
 }
 
-/** What a handler threw, as an answer; what isn't a refusal is the sandbox's own mistake. */
+/** What a handler threw, as an answer; what isn't a refusal is the fake API server's own mistake. */
 export function failureReply(error: unknown): Reply {
   if (error instanceof Refusal) return { status: error.code, body: error.body };
   const message = `Internal error occurred: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`;

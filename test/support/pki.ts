@@ -1,5 +1,5 @@
 /**
- * A small certificate authority for the demo and the tests: a root, intermediates, cross-signs, leaves
+ * A small certificate authority for the tests: a root, intermediates, cross-signs, leaves
  * with embedded SCTs, revocation lists.
  *
  * It stands in for a public authority in shape only (names, extensions, the chain beside the leaf); its
@@ -324,4 +324,24 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
   };
   if (options.crossSignedBy !== undefined) chain.push(options.crossSignedBy.crossSign(root));
   return authority;
+}
+
+/** How far Let's Encrypt dates a certificate back: 58 min 30 s. */
+const BACKDATED_MS = 58.5 * 60_000;
+
+/** Issues a certificate as Let's Encrypt would have `ageMs` before `nowMs`: for 90 days, back-dated, logged twice. */
+export function issueAged(
+  authority: Authority,
+  names: readonly string[],
+  nowMs: number,
+  ageMs: number,
+): Issued {
+  const issuedAtMs = nowMs - ageMs;
+  const notBeforeMs = Math.floor((issuedAtMs - BACKDATED_MS) / 1000) * 1000;
+  return authority.issue({
+    names,
+    notBefore: new Date(notBeforeMs),
+    notAfter: new Date(notBeforeMs + 90 * 86_400_000 - 1000),
+    scts: [{ timestampMs: issuedAtMs }, { timestampMs: issuedAtMs + 214 }],
+  });
 }

@@ -1,4 +1,4 @@
-/** The kinds that the sandbox serves, and the form in which it holds their objects. */
+/** The kinds that the fake API server serves, and the form in which it holds their objects. */
 
 export interface OwnerReference {
   readonly apiVersion: string;

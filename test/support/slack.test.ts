@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PLAIN } from "../../lib/report/style.ts";
-import { startSlackSink, takeMessage } from "../../lib/sandbox/slack.ts";
-import { slackView } from "../../lib/sandbox/slackview.ts";
+import { startSlackSink, takeMessage } from "./slack.ts";
 
 const mrkdwn = (text: string) => ({ type: "mrkdwn", text });
 const section = (text: string) => ({ type: "section", text: mrkdwn(text) });
@@ -9,7 +7,7 @@ const header = (text: string) => ({ type: "header", text: { type: "plain_text", 
 const take = (value: unknown): unknown =>
   takeMessage(typeof value === "string" ? value : JSON.stringify(value));
 
-describe("the sandbox's Slack", () => {
+describe("the fake Slack", () => {
   it.each<[string, unknown]>([
     ["50 blocks", { text: "t", blocks: Array.from({ length: 50 }, () => ({ type: "divider" })) }],
     ["a section of 3,000 characters", { text: "t", blocks: [section("x".repeat(3000))] }],
@@ -118,29 +116,5 @@ describe("the sandbox's Slack", () => {
     ]);
     expect(sink.taken).toHaveLength(1);
     await sink.stop();
-  });
-
-  it("shows what a reader would see, a mention that got through included", () => {
-    const blocks = [
-      header("2 need you"),
-      section(
-        "*Today (1)*\n• `a&lt;b` expires <!date^0^{date}|1970-01-01 00:00 UTC>\n<!channel> <https://evil.example|click>",
-      ),
-      section("```\ncertkeep explain a\n```"),
-    ];
-    expect(
-      slackView({ text: "t", blocks }, { width: 80, style: PLAIN })
-        .split("\n")
-        .map((line) => line.slice(2)),
-    ).toEqual([
-      "2 need you",
-      "",
-      "Today (1)",
-      "• a<b expires 1970-01-01 00:00 UTC",
-      "@channel (a mention) https://evil.example (a link)",
-      "",
-      "    certkeep explain a",
-      "",
-    ]);
   });
 });

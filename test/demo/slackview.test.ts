@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { slackView } from "../../lib/demo/slackview.ts";
+import { PLAIN } from "../../lib/report/style.ts";
+
+const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text } });
+const header = (text: string) => ({ type: "header", text: { type: "plain_text", text } });
+
+describe("a Slack message in a terminal", () => {
+  it("shows what a reader would see, a mention that got through included", () => {
+    const blocks = [
+      header("2 need you"),
+      section(
+        "*Today (1)*\n• `a&lt;b` expires <!date^0^{date}|1970-01-01 00:00 UTC>\n<!channel> <https://evil.example|click>",
+      ),
+      section("```\ncertkeep explain a\n```"),
+    ];
+    expect(
+      slackView({ text: "t", blocks }, { width: 80, style: PLAIN })
+        .split("\n")
+        .map((line) => line.slice(2)),
+    ).toEqual([
+      "2 need you",
+      "",
+      "Today (1)",
+      "• a<b expires 1970-01-01 00:00 UTC",
+      "@channel (a mention) https://evil.example (a link)",
+      "",
+      "    certkeep explain a",
+      "",
+    ]);
+  });
+});
