@@ -5,6 +5,7 @@
  * was found there, what was expected and what to do. It never carries a foreign error object: those of
  * Kubernetes and AWS hold request bodies and headers, Secrets included.
  */
+import { plain } from "./plain.ts";
 
 /** Stable codes; the first group ends a command with 2 (usage or configuration), the second with 3 (incomplete). */
 export const ERROR_CODES = {
@@ -49,6 +50,18 @@ export interface ErrorParts {
   readonly expected?: string;
   /** What the person can do; a command where there is one. */
   readonly todo?: string;
+  /** Lines below, such as a manifest. Only these are told apart: elsewhere a line break is shown, as it is somebody else's. */
+  readonly lines?: readonly string[];
+}
+
+function plainParts({ where, found, expected, todo, lines }: ErrorParts): ErrorParts {
+  return {
+    where: plain(where),
+    found: plain(found),
+    ...(expected === undefined ? {} : { expected: plain(expected) }),
+    ...(todo === undefined ? {} : { todo: plain(todo) }),
+    ...(lines === undefined ? {} : { lines: lines.map(plain) }),
+  };
 }
 
 export class CertkeepError extends Error {
@@ -56,12 +69,14 @@ export class CertkeepError extends Error {
   readonly code: ErrorCode;
   readonly parts: ErrorParts;
 
-  constructor(code: ErrorCode, parts: ErrorParts) {
+  constructor(code: ErrorCode, given: ErrorParts) {
+    const parts = plainParts(given);
     super(
       [
         `${parts.where}: ${parts.found}`,
         parts.expected === undefined ? "" : `; expected ${parts.expected}`,
         parts.todo === undefined ? "" : `. ${parts.todo}`,
+        ...(parts.lines ?? []).map((line) => `\n${line}`),
       ].join(""),
     );
     this.code = code;

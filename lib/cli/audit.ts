@@ -6,7 +6,7 @@ import { personalAccess } from "../wiring/person.ts";
 import { restoreFunctionOf } from "../finding/invoke.ts";
 import { auditText } from "../report/audit.ts";
 import { budgetLevels } from "../report/budgets.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 import { auditAll, isIncomplete, type AuditReport } from "../usecases/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";

@@ -8,7 +8,8 @@ import { composeConfig } from "../wiring/settings.ts";
 import { CertkeepError } from "../error.ts";
 import { createIssuer, type Issuer } from "../issuer/issuers.ts";
 import { type CheckResult, checkText } from "../report/check.ts";
-import { count, plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
+import { count } from "../report/text.ts";
 import {
   anchorsOf,
   checkDocument,

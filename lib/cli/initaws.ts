@@ -2,7 +2,7 @@
 import { composeInitCloud } from "../wiring/init.ts";
 import { STAGE, REGION } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 import { runInit, type InitResult } from "../usecases/init.ts";
 import {
   checkPackable,

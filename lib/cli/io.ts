@@ -1,6 +1,7 @@
 /** What a command has of the world around it: streams, environment, terminal. Made once, in run.ts. */
 import type { Readable, Writable } from "node:stream";
 import type { CertkeepError } from "../error.ts";
+import { plain, plainJson, plainOutput } from "../plain.ts";
 
 /** 0 fine, 1 findings, 2 usage or configuration, 3 incomplete. */
 export type ExitCode = 0 | 1 | 2 | 3;
@@ -27,8 +28,18 @@ export interface Io {
   exit(code: ExitCode): void;
 }
 
+/** The only way to a stream, together with `overwrite`: nothing that a terminal acts on gets there but our own. */
+export function write(stream: Writable, text: string): void {
+  stream.write(plainOutput(text));
+}
+
 export function writeLine(stream: Writable, text: string): void {
-  stream.write(`${text}\n`);
+  write(stream, `${text}\n`);
+}
+
+/** Writes `text` over the line that a terminal stands in. */
+export function overwrite(stream: Writable, text: string): void {
+  stream.write(`\r\u001b[K${plain(text)}`);
 }
 
 /** One plain message on standard error, and the exit code of the error's kind. */
@@ -39,12 +50,10 @@ export function tell(io: Io, error: CertkeepError): void {
 
 /** One document on standard output, with its schema's name first. */
 export function writeJson(io: Io, schema: string, document: object): void {
-  writeLine(
-    io.stdout,
-    JSON.stringify(
-      { schema, ...document },
-      (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
-      io.outTty ? 2 : undefined,
-    ),
+  const json = JSON.stringify(
+    { schema, ...document },
+    (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
+    io.outTty ? 2 : undefined,
   );
+  writeLine(io.stdout, plainJson(json));
 }

@@ -5,9 +5,10 @@ import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import type { Progress } from "../ports/progress.ts";
 import { PLAIN, type Style } from "../report/style.ts";
-import { cut, plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
+import { cut } from "../report/text.ts";
 import { colours } from "./colour.ts";
-import { writeLine, type Io } from "./io.ts";
+import { overwrite, writeLine, type Io } from "./io.ts";
 
 export interface CommonOptions {
   readonly config?: string;
@@ -87,16 +88,17 @@ export function createProgress(io: Io): Progress & { done(): void } {
       if (now - last < 100_000_000n && done !== total) return;
       last = now;
       shown = true;
-      io.stderr.write(
-        `\r\u001b[K${cut(plain(`${what}: ${done}${total === null ? "" : ` of ${total}`}`), io.columns - 1)}`,
+      overwrite(
+        io.stderr,
+        cut(plain(`${what}: ${done}${total === null ? "" : ` of ${total}`}`), io.columns - 1),
       );
     },
     note(message) {
-      if (shown) io.stderr.write("\r\u001b[K");
+      if (shown) overwrite(io.stderr, "");
       writeLine(io.stderr, plain(message));
     },
     done() {
-      if (shown) io.stderr.write("\r\u001b[K");
+      if (shown) overwrite(io.stderr, "");
     },
   };
 }

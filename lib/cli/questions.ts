@@ -3,7 +3,7 @@ import { confirm, isCancel, multiselect, password, select, text } from "@clack/p
 import { dirname, isAbsolute, join } from "node:path";
 import { fromHome, homeOf, shortPath } from "../wiring/path.ts";
 import { CertkeepError } from "../error.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 import type { InitQuestions } from "../usecases/init.ts";
 import type { CloudQuestions } from "../usecases/initcloud.ts";
 import type { Io } from "./io.ts";

@@ -7,7 +7,7 @@ import { overviewText } from "../report/overview.ts";
 import { metricsText } from "../report/prometheus.ts";
 import { verdictText } from "../report/verdict.ts";
 import { reportAll } from "../usecases/report.ts";
-import { tell, writeJson, writeLine, type Io } from "./io.ts";
+import { tell, write, writeJson, writeLine, type Io } from "./io.ts";
 import {
   failsOn,
   styleFor,
@@ -81,7 +81,7 @@ export function reportCommand(io: Io): Command {
           budgets,
         });
       else if (options.format === "prometheus")
-        io.stdout.write(metricsText({ summaries, rows, budgets }));
+        write(io.stdout, metricsText({ summaries, rows, budgets }));
       else if (options.html === undefined)
         writeLine(
           io.stdout,

@@ -1,7 +1,7 @@
 /** The command `certkeep`: names its commands, ends with their exit code. */
 import { Command, CommanderError } from "commander";
 import { CertkeepError } from "../error.ts";
-import { tell, writeLine, type ExitCode, type Io } from "./io.ts";
+import { tell, write, writeLine, type ExitCode, type Io } from "./io.ts";
 import { VERSION } from "../version.ts";
 
 const PRECEDENCE: readonly ExitCode[] = [0, 1, 3, 2];
@@ -47,8 +47,8 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     .version(VERSION, "-V, --version")
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
+      writeOut: (text) => write(io.stdout, text),
+      writeErr: (text) => write(io.stderr, text),
     })
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText(

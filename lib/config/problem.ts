@@ -5,7 +5,7 @@
  * name, a path or a pattern; where a setting refers to a secret, not even then (see `described`).
  */
 import { CertkeepError } from "../error.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 
 export interface Problem {
   /** As the file was named by the caller. */
@@ -38,7 +38,8 @@ export function invalidConfig(where: string, problems: readonly Problem[]): Cert
   if (problems.length > TOLD_PROBLEMS) lines.push(`  and ${problems.length - TOLD_PROBLEMS} more`);
   return new CertkeepError("config_invalid", {
     where,
-    found: `${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}\n${lines.join("\n")}`,
+    found: problems.length === 1 ? "a mistake" : `${problems.length} mistakes`,
+    lines,
   });
 }
 

@@ -57,7 +57,8 @@ export function refuseFiles(config: Config, url: string): void {
   if (found.length === 0) return;
   throw new CertkeepError("config_invalid", {
     where: url,
-    found: `files, which whoever reads it elsewhere hasn't\n${found.map((line) => `  ${line}`).join("\n")}`,
+    found: "files, which whoever reads it elsewhere hasn't",
+    lines: found.map((line) => `  ${line}`),
   });
 }
 

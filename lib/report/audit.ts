@@ -6,7 +6,8 @@ import type { BudgetLevel } from "./budget.ts";
 import { budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
 import type { Style } from "./style.ts";
-import { count, plain, wrap } from "./text.ts";
+import { plain } from "../plain.ts";
+import { count, wrap } from "./text.ts";
 
 export interface AuditedCluster {
   readonly cluster: string;

@@ -5,7 +5,8 @@ import { LETS_ENCRYPT } from "../issuer/issuers.ts";
 import type { CertManagerReason, CertManagerVerdict } from "../secret/certmanager.ts";
 import type { Shape } from "../secret/shapes.ts";
 import type { Style } from "./style.ts";
-import { plain, span, wrap } from "./text.ts";
+import { plain } from "../plain.ts";
+import { span, wrap } from "./text.ts";
 
 /** One pair and what was found of it. The first nine are what `--json` prints. */
 export interface CheckResult {

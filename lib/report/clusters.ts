@@ -3,7 +3,8 @@ import { questionText } from "../rbac/rules.ts";
 import { PART_TITLES, type Part } from "../rbac/table.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { tableLines } from "./table.ts";
-import { count, plain, span } from "./text.ts";
+import { plain } from "../plain.ts";
+import { count, span } from "./text.ts";
 
 export interface ClusterRow {
   readonly name: string;

@@ -4,7 +4,8 @@ import { instantNs, msOf } from "../finding/verdict.ts";
 import { findingLines } from "./findings.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
-import { count, plain, span, wrap } from "./text.ts";
+import { plain } from "../plain.ts";
+import { count, span, wrap } from "./text.ts";
 
 export interface ShownDrill {
   readonly opened: boolean;

@@ -20,7 +20,8 @@ import { findingLines, sortFindings } from "./findings.ts";
 import { type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
-import { count, plain, span, wrap } from "./text.ts";
+import { plain } from "../plain.ts";
+import { count, span, wrap } from "./text.ts";
 import { whyLines, type WhyView } from "./why.ts";
 
 export interface ExplainView {

@@ -4,7 +4,8 @@ import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import type { Style } from "./style.ts";
-import { count, plain, span, wrap } from "./text.ts";
+import { plain } from "../plain.ts";
+import { count, span, wrap } from "./text.ts";
 
 /** More findings than this are told by cause. */
 const LIST_AT_MOST = 20;

@@ -7,7 +7,8 @@ import { instantParts, utcText } from "./part.ts";
 import type { Style } from "./style.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { tableLines } from "./table.ts";
-import { count, plain, wrap } from "./text.ts";
+import { plain } from "../plain.ts";
+import { count, wrap } from "./text.ts";
 import { verdictText } from "./verdict.ts";
 
 export interface OverviewView {

@@ -7,7 +7,8 @@ import { reasonText } from "../finding/words.ts";
 import type { PlanItem } from "../restoreplan/item.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
-import { count, plain, wrap } from "./text.ts";
+import { plain } from "../plain.ts";
+import { count, wrap } from "./text.ts";
 
 export type ShownOutcome =
   "planned" | "done" | "kept" | "refused" | "later" | "failed" | "not_tried";

@@ -6,6 +6,7 @@
  */
 import { parseInstantOrNull } from "../certificate/time.ts";
 import { SEVERITIES } from "../finding/codes.ts";
+import { plainLines } from "../plain.ts";
 import { msOf } from "../finding/verdict.ts";
 import type { BudgetLevel } from "./budget.ts";
 import type { CertificateRow } from "./rows.ts";
@@ -164,15 +165,7 @@ function secondsOf(instant: string | null): number | null {
 
 /** OpenMetrics, "Escaping": backslash, double quote and line feed; other control characters are shown, since readers split at some. */
 function escapeText(text: string): string {
-  return text
-    .toWellFormed()
-    .replaceAll("\\", "\\\\")
-    .replaceAll('"', '\\"')
-    .replaceAll("\n", "\\n")
-    .replace(
-      /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-      (character) => `\\\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-    );
+  return plainLines(text).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
 function labelText(labels: Labels): string {

@@ -1,17 +1,5 @@
-/** Text for a terminal: what comes from a cluster is made harmless, widths are counted as a terminal shows them. Pure. */
+/** Text for a terminal: widths are counted as a terminal shows them. Pure. */
 import stringWidth from "string-width";
-
-/** Control characters, and those that reorder or hide text, are shown as `\u{…}`. */
-export function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e0fff}]|\p{Cs}/gu,
-    (character) => {
-      const code = character.codePointAt(0) ?? 0xfffd;
-      return `\\u{${code.toString(16)}}`;
-    },
-  );
-}
 
 /** At most `width` columns; what is cut is marked by `…`. */
 export function cut(text: string, width: number): string {

@@ -11,7 +11,8 @@ import { setPhrase } from "../finding/issuance.ts";
 import { instantOf } from "../finding/words.ts";
 import type { SourceLook } from "../state/observations.ts";
 import type { Style } from "./style.ts";
-import { count, plain, wrap } from "./text.ts";
+import { plain } from "../plain.ts";
+import { count, wrap } from "./text.ts";
 
 /** Diagnoses written out; of a cluster there may be thousands. */
 const MAX_SHOWN = 10;

@@ -270,10 +270,16 @@ export type ParsedState =
       readonly expected: string;
     };
 
+/** Earlier versions stored a kubeconfig's `server` as it stood, with a `?token=` that it may have had. */
+function withPlainServer(state: StateDocument): StateDocument {
+  const [address = ""] = state.server.split(/[?#]/, 1);
+  return address === state.server ? state : { ...state, server: address.replace(/\/$/, "") };
+}
+
 /** Reads a state document. `newer` in a problem: whole, but of a format that only a newer certkeep reads. */
 export function parseState(text: string): ParsedState {
   const read = readDocument(text, STATE_FORMAT, stateDocument, isWhole);
-  if (read.ok) return { ok: true, state: read.value };
+  if (read.ok) return { ok: true, state: withPlainServer(read.value) };
   return { ...read, expected: read.newer ? `format ${STATE_FORMAT} or lower` : "a state document" };
 }
 

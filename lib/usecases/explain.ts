@@ -25,7 +25,7 @@ import { type Budget, budgetOf, type TimelineEntry, timelineOf } from "../rateli
 import { type Account, accountOf, accountsOf } from "../ratelimit/ledger.ts";
 import { registeredDomain, setOf } from "../ratelimit/names.ts";
 import { type Plan, planNewNames, planSet } from "../ratelimit/plan.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { observationsOf, type SourceLook } from "../state/observations.ts";

@@ -290,7 +290,8 @@ async function completeConfig(
   if (!parsed.ok) {
     throw new CertkeepError("config_invalid", {
       where: path,
-      found: `a configuration with mistakes, so nothing was changed\n${parsed.problems.map((problem) => `  ${problemLine(problem)}`).join("\n")}`,
+      found: "a configuration with mistakes, so nothing was changed",
+      lines: parsed.problems.map((problem) => `  ${problemLine(problem)}`),
     });
   }
   const { recipients } = parsed.config;

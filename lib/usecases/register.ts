@@ -219,7 +219,8 @@ async function firstLook(
         where: `cluster ${request.name}`,
         found: "EKS doesn't let the role in",
         expected: "an access entry for it",
-        todo: `Nothing was registered. Make the entries, then run this again:\n${commandsOf(request).join("\n")}`,
+        todo: "Nothing was registered. Make the entries, then run this again:",
+        lines: commandsOf(request),
       });
     }
     // A token that was just made may be unknown to a server that answers from its cache: the check waits for it.

@@ -8,7 +8,7 @@ import { CertkeepError } from "../error.ts";
 import { restoreFunctionOf } from "../finding/invoke.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { DigestSettings } from "../report/digest.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 import type { DigestPorts, Route } from "../usecases/digest.ts";
 import type { ReportPorts, ReportScope } from "../usecases/report.ts";
 import { issuersOf, limitOverrides } from "./kit.ts";

@@ -19,7 +19,7 @@ import { parseRegistration } from "../config/parse.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import type { Registrations } from "../ports/registrations.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 import type { RegisterPorts } from "../usecases/register/context.ts";
 import type { ListPorts } from "../usecases/register/list.ts";
 import type { RemovePorts } from "../usecases/register/remove.ts";

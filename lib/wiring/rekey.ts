@@ -4,7 +4,7 @@ import { BACKUP_STORE } from "../config/form.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import type { Progress } from "../ports/progress.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 import type { MovePorts } from "../usecases/move.ts";
 import type { RekeyPorts } from "../usecases/rekey.ts";
 import { awsWorld } from "./aws.ts";

@@ -25,7 +25,7 @@ import type { BlobStore } from "../ports/blobs.ts";
 import type { RegisteredCluster, Registry } from "../ports/registry.ts";
 import type { SecretValues } from "../ports/secrets.ts";
 import type { StateStore } from "../ports/states.ts";
-import { plain } from "../report/text.ts";
+import { plain } from "../plain.ts";
 import { homeOf } from "./path.ts";
 import { awsWorld, openBlobs, openRegistry, openStates, readRemote, secretValues } from "./aws.ts";
 

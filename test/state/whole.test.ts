@@ -115,4 +115,13 @@ describe("parseState", () => {
     };
     expect(parseState(formatState(state))).toEqual({ ok: true, state });
   });
+  test.each([
+    ["https://server:6443/?token=CANARY", "https://server:6443"],
+    ["https://server/prefix?token=CANARY#x", "https://server/prefix"],
+    ["https://server#CANARY", "https://server"],
+    ["", ""],
+  ])("drops the query that an earlier version stored with the server %s", (stored, server) => {
+    const state = emptyState("key", "title", stored);
+    expect(parseState(formatState(state))).toEqual({ ok: true, state: { ...state, server } });
+  });
 });

@@ -18,7 +18,7 @@ import { parseConfig, parseRegistration } from "../../config/parse.ts";
 import { invalidConfig } from "../../config/problem.ts";
 import { MAX_BYTES } from "../../config/yaml.ts";
 import { CertkeepError } from "../../error.ts";
-import { plain } from "../../report/text.ts";
+import { plain } from "../../plain.ts";
 
 export const CONFIG_NAME = "certkeep.yaml";
 const REGISTRATIONS = "clusters";

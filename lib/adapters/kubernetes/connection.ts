@@ -3,6 +3,7 @@
  *
  * A `Connection` holds credentials: it is never printed, stored or put into an error.
  */
+import { plain } from "../../plain.ts";
 
 /** What a request carries to be let in; asked for before each attempt, since tokens change. */
 export interface Credentials {
@@ -42,13 +43,9 @@ export interface Connection {
   forget(): boolean;
 }
 
-/** Text of a foreign source for a message: control characters and line breaks escaped, at most `limit` characters. */
+/** Text of others for a message, at most `limit` characters of it. */
 export function printable(text: string, limit = 200): string {
-  const cut = text.length > limit ? `${text.slice(0, limit)}…` : text;
-  return cut.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  return plain(text.length > limit ? `${text.slice(0, limit)}…` : text);
 }
 
 /** `cluster NAME`, the place that errors of a connection name. */

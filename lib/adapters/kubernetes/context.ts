@@ -145,6 +145,9 @@ function parseServer(cluster: KubeconfigEntry, place: string): URL {
       "https://HOST:PORT",
     );
   }
+  // client-go drops them too (rest/client.go, NewRESTClient), and `?token=` would be printed with the address.
+  url.search = "";
+  url.hash = "";
   return url;
 }
 

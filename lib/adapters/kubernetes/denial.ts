@@ -89,10 +89,9 @@ function forbidden(
   return new CertkeepError("cluster_forbidden", {
     where: whereOf(connection),
     found: `user ${deniedUser} may not ${describeAction(action)} (status 403)`,
-    todo:
-      manifest === null
-        ? `Grant the verb ${verb} on ${resource}`
-        : `This grants it, with kubectl apply -f -:\n${manifest}`,
+    ...(manifest === null
+      ? { todo: `Grant the verb ${verb} on ${resource}` }
+      : { todo: "This grants it, with kubectl apply -f -:", lines: manifest.split("\n") }),
   });
 }
 

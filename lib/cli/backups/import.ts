@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { composeImport } from "../../wiring/drill.ts";
 import { CertkeepError } from "../../error.ts";
-import { plain } from "../../report/text.ts";
+import { plain } from "../../plain.ts";
 import { importStandby } from "../../usecases/drill/standby.ts";
 import { writeJson, writeLine, type Io } from "../io.ts";
 import { createProgress, withCommon, type CommonOptions } from "../options.ts";

@@ -1,7 +1,8 @@
 /** `certkeep backups rekey` */
 import { Command } from "commander";
 import { composeMove, composeRekey } from "../../wiring/rekey.ts";
-import { count, plain } from "../../report/text.ts";
+import { plain } from "../../plain.ts";
+import { count } from "../../report/text.ts";
 import { moveCopies, type MovedCopy, type MovePorts } from "../../usecases/move.ts";
 import { runRekey, type RekeyReport } from "../../usecases/rekey.ts";
 import { tell, writeJson, writeLine, type Io } from "../io.ts";

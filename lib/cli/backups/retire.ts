@@ -1,7 +1,7 @@
 /** `certkeep backups retire VERSION --reason …` */
 import { Command } from "commander";
 import { composeSettings } from "../../wiring/settings.ts";
-import { plain } from "../../report/text.ts";
+import { plain } from "../../plain.ts";
 import { retireCopy } from "../../usecases/drill/retire.ts";
 import { writeJson, writeLine, type Io } from "../io.ts";
 import { withCommon, type CommonOptions } from "../options.ts";

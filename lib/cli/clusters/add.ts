@@ -13,10 +13,10 @@ import { registryNames, secretReference } from "../../config/registered.ts";
 import { registrationText } from "../../config/registration.ts";
 import { CertkeepError } from "../../error.ts";
 import { partLines, registeredLines } from "../../report/clusters.ts";
-import { plain } from "../../report/text.ts";
+import { plain } from "../../plain.ts";
 import { runRegister } from "../../usecases/register.ts";
 import type { Preview } from "../../usecases/register/context.ts";
-import { writeJson, writeLine, type Io } from "../io.ts";
+import { write, writeJson, writeLine, type Io } from "../io.ts";
 import { withCommon, type CommonOptions } from "../options.ts";
 
 interface Options extends CommonOptions {
@@ -387,10 +387,11 @@ function printManifest(
       manifest: objects,
       registration: { file, text: registration },
     });
-  else if (options.print === "registration") io.stdout.write(registration);
+  else if (options.print === "registration") write(io.stdout, registration);
   else {
-    io.stdout.write(manifestText(objects));
-    io.stdout.write(
+    write(io.stdout, manifestText(objects));
+    write(
+      io.stdout,
       `# The registration, ${file} (alone: certkeep clusters add ${name} --print registration):\n${registration
         .trimEnd()
         .split("\n")
@@ -494,11 +495,12 @@ function printInside(
   const text = policy === null ? "" : `${JSON.stringify(policy, null, 2)}\n`;
   if (options.json === true)
     writeJson(io, PRINTED_SCHEMA, { manifest: objects, registration: null, policy });
-  else if (options.print === "policy") io.stdout.write(text);
+  else if (options.print === "policy") write(io.stdout, text);
   else {
-    io.stdout.write(manifestText(objects));
+    write(io.stdout, manifestText(objects));
     if (policy !== null)
-      io.stdout.write(
+      write(
+        io.stdout,
         `# The IAM policy of the role that the pod needs, for this cluster alone (by itself: --in-cluster --print policy):\n${text
           .trimEnd()
           .split("\n")

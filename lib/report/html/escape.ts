@@ -1,7 +1,7 @@
 /** Text for an HTML page. Pure. */
 import { createHash } from "node:crypto";
 import { calm } from "../part.ts";
-import { plain } from "../text.ts";
+import { plain } from "../../plain.ts";
 
 /** Text of a cluster or certkeep's own, for an element or a quoted attribute: markup is escaped, what hides or reorders text is shown. */
 export function html(text: string): string {

@@ -17,7 +17,7 @@ import { levelChart } from "./chart.ts";
 import { cspHash, html, scriptJson } from "./escape.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
-import { plain } from "../text.ts";
+import { plain } from "../../plain.ts";
 
 export interface PageInput {
   readonly summaries: readonly ClusterSummary[];

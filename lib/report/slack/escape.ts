@@ -4,7 +4,7 @@
  * beside them; blocks are sent with `verbatim`, so that Slack makes no links or mentions of plain words. Pure.
  */
 import { calm, middle, utcText, type Part } from "../part.ts";
-import { plain } from "../text.ts";
+import { plain } from "../../plain.ts";
 
 /** A name, cut to so many characters after escaping. */
 const NAME_LENGTH = 90;

@@ -73,6 +73,14 @@ describe("where a kubeconfig comes from", () => {
     expect(await token(a)).toBe("Bearer token-of-a");
   });
 
+  test("a query or fragment of the server goes nowhere, so that no token in it is printed", async () => {
+    const file = put(
+      `${folder()}/config`,
+      config("a", "a", "https://10.0.0.1:6443/prefix?token=CANARY#CANARY"),
+    );
+    expect((await load({ files: [file] })).server.href).toBe("https://10.0.0.1:6443/prefix");
+  });
+
   test("relative paths begin at the folder of the file that they stand in", async () => {
     const path = folder();
     mkdirSync(`${path}/sub`);
