@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createSealer } from "../adapters/age/sealer.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
+import { createProcessTable } from "../adapters/file/processes.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
 import { settingsFor } from "../config/settings.ts";
@@ -53,6 +54,8 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
       ),
       progress: world.progress,
       holder: randomUUID(),
+      // Functions' machines are clones, whose boots and processes look alike.
+      ...(world.person === null ? {} : { processes: createProcessTable() }),
       ...(world.signal === undefined ? {} : { signal: world.signal }),
     },
   };

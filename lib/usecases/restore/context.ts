@@ -1,6 +1,7 @@
 /** What a restore is given, and what it gives back. */
 import type { PlanCode } from "../../restoreplan/code.ts";
 import type { PlanItem } from "../../restoreplan/item.ts";
+import type { ProcessTable } from "../../ports/process.ts";
 import type { Opener } from "../../ports/sealing.ts";
 import type { RevocationSource } from "../../ports/revocation.ts";
 import type { Timer } from "../../ports/timer.ts";
@@ -18,6 +19,8 @@ export interface RestorePorts extends Omit<AuditPorts, "dryRun"> {
   readonly revocation: RevocationSource | null;
   /** A name for this run among those that may hold the lease: random, told to nobody else. */
   readonly holder: string;
+  /** Absent: no lease is taken over before its time. */
+  readonly processes?: ProcessTable;
   /** Copies alone that came from the cluster of the state, or from one that it succeeded. Absent: an identity's owner decides. */
   readonly confined?: boolean;
 }

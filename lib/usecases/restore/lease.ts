@@ -1,11 +1,14 @@
 /**
  * One restore of a cluster at a time, where they share a state store: a lease in a document of its own, taken and
- * renewed by compare-and-swap, that ends by itself if its holder dies. Where no store is shared, the versions that
- * each write names keep them from harm.
+ * renewed by compare-and-swap. It is free once its time is over, once its process is known to be gone, or once it
+ * was seen unrenewed for longer than a lease lasts, whatever its writer's clock said. Where no store is shared, the
+ * versions that each write names protect the cluster.
  */
+import * as z from "zod/mini";
 import { formatInstant, parseInstantOrNull } from "../../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { ProcessMark, ProcessTable } from "../../ports/process.ts";
 import type { StateStore } from "../../ports/states.ts";
 import type { Timer } from "../../ports/timer.ts";
 
@@ -13,7 +16,7 @@ import type { Timer } from "../../ports/timer.ts";
 const LEASE_MS = 30_000;
 const RENEW_MS = 10_000;
 const POLL_MS = 1_000;
-/** Longer than a lease: who waits so long has seen its holder renew it. */
+/** Longer than a lease: in this time a holder that is alive renewed it. */
 const WAIT_MS = LEASE_MS + 5_000;
 
 export interface LeasePorts {
@@ -21,27 +24,55 @@ export interface LeasePorts {
   readonly clock: Clock;
   readonly timer: Timer;
   readonly holder: string;
+  /** Absent: leases don't name a process, and a process is never known to be gone. */
+  readonly processes?: ProcessTable;
   readonly signal?: AbortSignal;
 }
+
+const leaseDocument = z.object({
+  holder: z.string(),
+  until: z.string(),
+  /** Absent in leases of older versions. */
+  process: z.catch(
+    z.nullable(
+      z.object({
+        boot: z.string(),
+        namespaces: z.string(),
+        pid: z.number().check(z.int(), z.positive()),
+        started: z.string(),
+      }),
+    ),
+    null,
+  ),
+});
 
 interface Held {
   readonly holder: string;
   readonly untilNs: bigint;
+  readonly process: ProcessMark | null;
 }
 
+/** `null` for what isn't a lease: it is treated as free. */
 function parseLease(text: string): Held | null {
+  let value: unknown;
   try {
-    const { holder, until } = JSON.parse(text) as { holder?: unknown; until?: unknown };
-    const untilNs = typeof until === "string" ? parseInstantOrNull(until) : null;
-    return typeof holder === "string" && untilNs !== null ? { holder, untilNs } : null;
+    value = JSON.parse(text);
   } catch {
-    // What isn't a lease holds nobody up.
     return null;
   }
+  const parsed = z.safeParse(leaseDocument, value);
+  const untilNs = parsed.success ? parseInstantOrNull(parsed.data.until) : null;
+  return parsed.success && untilNs !== null ? { ...parsed.data, untilNs } : null;
 }
 
-function format(holder: string, untilNs: bigint): string {
-  return `${JSON.stringify({ format: 1, holder, until: formatInstant(untilNs) })}\n`;
+/** A lease of this run from now on. */
+function leaseOf({ clock, holder }: LeasePorts, process: ProcessMark | null): string {
+  return format({ holder, untilNs: clock.nowNs() + BigInt(LEASE_MS) * 1_000_000n, process });
+}
+
+function format({ holder, untilNs, process }: Held): string {
+  const lease = { format: 1, holder, until: formatInstant(untilNs) };
+  return `${JSON.stringify(process === null ? lease : { ...lease, process })}\n`;
 }
 
 function leaseName(cluster: string): string {
@@ -55,9 +86,10 @@ export async function withLease<T>(
   note: (message: string) => void,
   work: () => Promise<T>,
 ): Promise<T> {
-  await acquire(cluster, ports, note);
+  const process = (await ports.processes?.own()) ?? null;
+  await acquire(cluster, ports, process, note);
   const over = new AbortController();
-  const renewing = renew(cluster, ports, over.signal);
+  const renewing = renew(cluster, ports, process, over.signal);
   try {
     return await work();
   } finally {
@@ -70,59 +102,56 @@ export async function withLease<T>(
 async function acquire(
   cluster: string,
   ports: LeasePorts,
+  process: ProcessMark | null,
   note: (message: string) => void,
 ): Promise<void> {
-  const { states, clock, timer, holder, signal } = ports;
+  const { states, timer, signal } = ports;
   const name = leaseName(cluster);
-  const giveUpNs = clock.nowNs() + BigInt(WAIT_MS) * 1_000_000n;
-  for (let told = false; ;) {
+  let first: string | null = null;
+  for (let waitedMs = 0; ; waitedMs += POLL_MS) {
     const stored = await states.read(name);
     const held = stored === null ? null : parseLease(stored.text);
-    const nowNs = clock.nowNs();
-    if (held === null || held.untilNs <= nowNs || held.holder === holder) {
-      if (
-        (await states.write(
-          name,
-          format(holder, nowNs + BigInt(LEASE_MS) * 1_000_000n),
-          stored?.revision ?? null,
-        )) !== null
-      )
-        return;
-    } else {
-      if (nowNs >= giveUpNs || signal?.aborted === true) {
-        throw new CertkeepError("lease_held", {
-          where: `cluster ${cluster}`,
-          found: `another restore of it, under way and alive (its lease runs until ${formatInstant(held.untilNs)})`,
-          expected: "one at a time",
-          todo: "Wait for it to end, then run this again: it does what is left",
-        });
-      }
-      if (!told)
-        note(
-          `Another restore of ${cluster} is under way, or was killed; waiting for it until ${formatInstant(held.untilNs)} at least.`,
-        );
-      told = true;
+    const revision = stored?.revision ?? null;
+    const waited = waitedMs >= WAIT_MS;
+    if (held === null || (waited && revision === first) || (await isFree(held, ports))) {
+      if ((await states.write(name, leaseOf(ports, process), revision)) !== null) return;
+    } else if (waited || signal?.aborted === true) {
+      throw new CertkeepError("lease_held", {
+        where: `cluster ${cluster}`,
+        found: "another restore of it is running",
+        expected: "one at a time",
+        todo: "Wait until it ends, then run this again: it does what is left",
+      });
+    }
+    if (waitedMs === 0) {
+      first = revision;
+      note(
+        `Another restore of ${cluster} is running or was killed. Waiting up to ${WAIT_MS / 1000} seconds for it.`,
+      );
     }
     await timer.sleep(POLL_MS, signal);
   }
 }
 
+async function isFree(held: Held, { clock, holder, processes }: LeasePorts): Promise<boolean> {
+  if (held.untilNs <= clock.nowNs() || held.holder === holder) return true;
+  return held.process !== null && processes !== undefined && processes.isGone(held.process);
+}
+
 async function renew(
   cluster: string,
-  { states, clock, timer, holder }: LeasePorts,
+  ports: LeasePorts,
+  process: ProcessMark | null,
   over: AbortSignal,
 ): Promise<void> {
+  const { states, timer, holder } = ports;
   while (!over.aborted) {
     await timer.sleep(RENEW_MS, over);
     if (over.aborted) return;
     try {
       const stored = await states.read(leaseName(cluster));
       if (stored !== null && parseLease(stored.text)?.holder === holder)
-        await states.write(
-          leaseName(cluster),
-          format(holder, clock.nowNs() + BigInt(LEASE_MS) * 1_000_000n),
-          stored.revision,
-        );
+        await states.write(leaseName(cluster), leaseOf(ports, process), stored.revision);
     } catch (error) {
       // A store that fails for a moment is tried again; the versions in each write protect meanwhile.
       if (!isCertkeepError(error)) throw error;
@@ -134,9 +163,13 @@ async function release(cluster: string, { states, clock, holder }: LeasePorts): 
   try {
     const stored = await states.read(leaseName(cluster));
     if (stored !== null && parseLease(stored.text)?.holder === holder)
-      await states.write(leaseName(cluster), format("", clock.nowNs()), stored.revision);
+      await states.write(
+        leaseName(cluster),
+        format({ holder: "", untilNs: clock.nowNs(), process: null }),
+        stored.revision,
+      );
   } catch (error) {
-    // It ends by itself.
+    // It becomes free by itself.
     if (!isCertkeepError(error)) throw error;
   }
 }
