@@ -177,12 +177,7 @@ export function restoreCommand(io: Io): Command {
               verbose: options.verbose === true,
             }),
           );
-        io.exit(
-          restoreExit(report, {
-            all: names.length === 0 && options.version === undefined,
-            allowLater: options.allowLater === true,
-          }),
-        );
+        io.exit(restoreExit(report, options.allowLater === true));
       } finally {
         undo?.();
       }

@@ -373,6 +373,16 @@ function copyNotes(copy: OpenedCopy, wanted: Wanted): string[] {
   return notes;
 }
 
+/** Whether the place holds an account key that was last seen there, so that nothing is missing. */
+function holdsAccount(live: Live, known: readonly string[]): boolean {
+  return (
+    live.state === "present" &&
+    Object.values(live.secret.accounts).some(
+      (thumbprint) => thumbprint !== null && known.includes(thumbprint),
+    )
+  );
+}
+
 function withoutCopy(
   wanted: Wanted,
   views: LiveViews,
@@ -384,7 +394,13 @@ function withoutCopy(
   const account = wanted.kind === "account-key";
   const fields = pairFields("tls", wanted.fieldBase);
   const now = nowOf(live, wanted.fieldBase, account ? "" : null);
-  const valid = !account && now.state === "valid";
+  const kept: PlanCode | null = account
+    ? holdsAccount(live, wanted.knownAccounts)
+      ? "already_there"
+      : null
+    : now.state === "valid"
+      ? "live_valid"
+      : null;
   return {
     title: wanted.title,
     kind: wanted.kind,
@@ -393,9 +409,9 @@ function withoutCopy(
     from: { namespace: wanted.namespace, secret: wanted.secret, fieldBase: wanted.fieldBase },
     to,
     now,
-    rule: valid ? "keep" : "refuse",
-    codes: valid ? ["live_valid"] : objections.map(({ code }) => code),
-    why: valid ? codeWords("live_valid") : objections.map(sentence).join("; "),
+    rule: kept === null ? "refuse" : "keep",
+    codes: kept === null ? objections.map(({ code }) => code) : [kept],
+    why: kept === null ? objections.map(sentence).join("; ") : codeWords(kept),
     overridden: [],
     force: [],
     action: "none",

@@ -119,6 +119,11 @@ function emptyNotes(wanted: readonly Wanted[], source: Source, request: RestoreR
   return ["nothing fits"];
 }
 
+/** Whether an audit answers: nothing of what was asked for was live. */
+function sawNothing({ state }: Source, { all, asOfNs }: RestoreRequest): boolean {
+  return all && asOfNs === null && state.audit !== null;
+}
+
 interface Gathered {
   readonly source: Source;
   readonly wanted: readonly Wanted[];
@@ -255,6 +260,7 @@ class RestoreRun {
       ),
       events: this.#events,
       interrupted: this.#interrupted,
+      nothingKnown: plan.items.length === 0 && !sawNothing(source, this.#request),
       pinned: this.#pinned,
     };
   }

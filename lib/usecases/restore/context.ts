@@ -70,6 +70,8 @@ export interface RestoreReport {
   readonly events: readonly string[];
   /** Ended before everything was tried. */
   readonly interrupted: boolean;
+  /** Neither an audit nor a backup says anything of what was asked for. */
+  readonly nothingKnown: boolean;
   /** Another cluster than the recorded one was taken for its successor in this run. */
   readonly pinned: boolean;
 }
