@@ -10,10 +10,9 @@
  */
 import {
   allowedFields,
+  isAllowedLabel,
   isKeptAnnotation,
-  isKeptLabel,
   isLabelValue,
-  MAX_ANNOTATION_CHARS,
   MAX_LABELS,
 } from "../secret/allowlist.ts";
 import { decodeBase64 } from "../secret/base64.ts";
@@ -57,11 +56,13 @@ export interface DraftCopy {
 /** Sorted by key, without a prototype: a key may be called `__proto__`. */
 function pick(
   map: Readonly<Record<string, string>>,
-  allowed: (key: string) => boolean,
+  allowed: (key: string, value: string) => boolean,
 ): Record<string, string> {
   const picked = Object.create(null) as Record<string, string>;
-  for (const key of Object.keys(map).toSorted(compareText))
-    if (allowed(key)) picked[key] = map[key] ?? "";
+  for (const key of Object.keys(map).toSorted(compareText)) {
+    const value = map[key] ?? "";
+    if (allowed(key, value)) picked[key] = value;
+  }
   return picked;
 }
 
@@ -76,8 +77,11 @@ export function buildDocument(record: BackupRecord, recipients: readonly string[
   const kept = {
     ...record,
     data: pick(record.data, (field) => fields.has(field)),
-    labels: pick(record.labels, (key) => shape !== null && isKeptLabel(shape, key)),
-    annotations: pick(record.annotations, (key) => shape !== null && isKeptAnnotation(shape, key)),
+    labels: pick(record.labels, (key) => shape !== null && isAllowedLabel(shape, key)),
+    annotations: pick(
+      record.annotations,
+      (key, value) => shape !== null && isKeptAnnotation(shape, key, value),
+    ),
   };
   const facts = factsOf(record);
   const manifest = {
@@ -186,9 +190,13 @@ function readMetadata(
     ownValue(metadata, "labels") ?? {},
     "metadata.labels",
     (key, value) =>
-      isKeptLabel(shape, key) && isLabelValue(value)
+      isAllowedLabel(shape, key) && isLabelValue(value)
         ? null
-        : ["label_not_allowed", `the label ${describe(key)}`, "labels that its owner adopts it by"],
+        : [
+            "label_not_allowed",
+            `the label ${describe(key)}`,
+            "labels by which a controller adopts the Secret",
+          ],
     report,
   );
   if (Object.keys(labels).length > MAX_LABELS)
@@ -204,11 +212,11 @@ function readMetadata(
     "metadata.annotations",
     (key, value) => {
       if (key === HEADER_ANNOTATION) inner = value;
-      else if (!isKeptAnnotation(shape, key) || value.length > MAX_ANNOTATION_CHARS) {
+      else if (!isKeptAnnotation(shape, key, value)) {
         return [
           "annotation_not_allowed",
           `the annotation ${describe(key)}`,
-          "annotations that its owner adopts it by",
+          "annotations by which a controller adopts the Secret",
         ];
       }
       return null;

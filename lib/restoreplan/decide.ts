@@ -7,6 +7,7 @@ import { decodeBase64 } from "../secret/base64.ts";
 import { LABEL, pairForm, TLS_TYPE } from "../secret/shapes.ts";
 import { codeWords, PLAN_CODES, type PlanCode } from "./code.ts";
 import { copyObjections, isBetter, type Objection } from "./copyrule.ts";
+import { metadataNotes } from "./metadata.ts";
 import type { Action, Now, PlanItem, Restart, Rule } from "./item.ts";
 import { decideAccount, type CertificatesWith } from "./shape/accounts.ts";
 import { NO_RESTART, type Site, type SiteContext } from "./shape/site.ts";
@@ -325,7 +326,14 @@ function itemOf(
     revocation: record.kind === "account-key" ? null : copy.revocation,
     notes:
       restores || draft.rule === "later"
-        ? [...site.notes, ...originNotes(copy, now, live, options), ...copyNotes(copy, wanted)]
+        ? [
+            ...site.notes,
+            ...originNotes(copy, now, live, options),
+            ...(restores && site.to !== null
+              ? metadataNotes(copy, wanted.unkept, site.to, live)
+              : []),
+            ...copyNotes(copy, wanted),
+          ]
         : [],
   };
 }

@@ -2,10 +2,9 @@
  * The plan of a restore: a pure function of opened copies, of what is in the cluster, and of what a person allowed.
  * Planning twice gives the same; carrying a plan out and planning again gives nothing to do.
  */
-import { TLS_TYPE } from "../secret/shapes.ts";
 import { decideOne, type Decided, type PlanOptions } from "./decide.ts";
 import type { PlanItem, RestorePlan, SecretWrite } from "./item.ts";
-import { certificateName } from "./certmanager.ts";
+import { metadataFor } from "./metadata.ts";
 import type { CertificatesWith } from "./shape/accounts.ts";
 import type { LiveViews, Wanted } from "./view.ts";
 
@@ -54,6 +53,7 @@ function groupWrites(decided: readonly Decided[]): SecretWrite[] {
       continue;
     const key = placeKey(item.to);
     const { record } = copy;
+    const { labels, annotations } = metadataFor(copy, item.to);
     const write = writes.get(key);
     if (write === undefined) {
       writes.set(key, {
@@ -63,41 +63,18 @@ function groupWrites(decided: readonly Decided[]): SecretWrite[] {
         resourceVersion: item.resourceVersion,
         createNamespace: item.createNamespace,
         type: record.type,
-        labels: record.labels,
-        annotations: record.annotations,
+        labels,
+        annotations,
         data: record.data,
         items: [index],
       });
       continue;
     }
     write.data = { ...write.data, ...record.data };
-    write.labels = { ...record.labels, ...write.labels };
-    write.annotations = { ...record.annotations, ...write.annotations };
+    write.labels = { ...labels, ...write.labels };
+    write.annotations = { ...annotations, ...write.annotations };
     write.items = [...write.items, index];
     if (item.action === "replace") write.action = "replace";
   }
   return [...writes.values()];
-}
-
-/** What a patch may add to the metadata: only what isn't there, and annotations only where cert-manager is to adopt it. */
-export function metadataToAdd(
-  write: SecretWrite,
-  live: {
-    readonly labels: Readonly<Record<string, string>>;
-    readonly annotations: Readonly<Record<string, string>>;
-  },
-): Pick<SecretWrite, "labels" | "annotations"> {
-  const missing = (
-    wanted: Readonly<Record<string, string>>,
-    there: Readonly<Record<string, string>>,
-  ): Record<string, string> =>
-    Object.fromEntries(Object.entries(wanted).filter(([key]) => !Object.hasOwn(there, key)));
-  const adopt = write.type === TLS_TYPE;
-  return {
-    labels: adopt ? missing(write.labels, live.labels) : {},
-    annotations:
-      adopt && certificateName(live.annotations) === null
-        ? missing(write.annotations, live.annotations)
-        : {},
-  };
 }

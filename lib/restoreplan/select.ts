@@ -70,6 +70,7 @@ interface Place {
   /** Part of `all`. */
   live: boolean;
   shape: string | null;
+  unkept: readonly string[] | null;
   readonly accounts: Set<string>;
   readonly copies: (readonly [version: string, copy: KnownCopy])[];
 }
@@ -96,6 +97,7 @@ function indexPlaces(
         held: null,
         live: false,
         shape: null,
+        unkept: null,
         accounts: new Set(),
         copies: [],
       };
@@ -112,6 +114,7 @@ function indexPlaces(
       if (certificate.windows.length > 0 || place.held === null) place.held ??= certificate;
       place.live ||= live;
       place.shape ??= record.shape;
+      place.unkept ??= record.unkept ?? null;
     }
     for (const [base, { held }] of Object.entries(record.gaps)) {
       if (held === null) continue;
@@ -119,12 +122,14 @@ function indexPlaces(
       place.held ??= held;
       place.live ||= live;
       place.shape ??= record.shape;
+      place.unkept ??= record.unkept ?? null;
     }
     for (const [field, { thumbprint }] of Object.entries(record.accounts)) {
       const base = accountFieldBase(record.shape, field);
       if (base === null) continue;
       const place = at(namespace, secret, base, true);
       if (thumbprint !== null) place.accounts.add(thumbprint);
+      place.unkept ??= record.unkept ?? null;
       place.live ||= live;
     }
   };
@@ -299,6 +304,7 @@ function choose(
     lastNames: names,
     knownAccounts: [...place.accounts],
     lastShape: place.shape,
+    unkept: place.unkept,
     named,
     versionNamed: false,
     versions: shown.toSorted(betterFor(names)).map(([version]) => version),
@@ -357,6 +363,7 @@ function selectVersion(
     lastNames: names,
     knownAccounts: [...place.accounts],
     lastShape: place.shape,
+    unkept: place.unkept,
     named: true,
     versionNamed: true,
     versions: [version],

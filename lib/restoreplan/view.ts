@@ -71,6 +71,8 @@ export interface Wanted {
   readonly knownAccounts: readonly string[];
   /** Shape of the real thing at that place, as audits saw it; `null` where none did. */
   readonly lastShape: string | null;
+  /** What of the Secret's metadata backups don't hold, as the last audit saw it; `null` where none recorded it. */
+  readonly unkept: readonly string[] | null;
   /** Whether a person named it, or this version of it. */
   readonly named: boolean;
   readonly versionNamed: boolean;

@@ -3,7 +3,13 @@
  * Extraction, backups and what is opened of them all pass this one list. It is a list of what is
  * allowed: a new field of a node's state is outside it by itself.
  */
-import { KEPT_ANNOTATIONS } from "./secret.ts";
+import {
+  isControllerAnnotation,
+  isControllerLabel,
+  isControllerValue,
+  RELEASE_LABELS,
+} from "./controllers.ts";
+import { isCertManagerAnnotation } from "./secret.ts";
 import { ACCOUNT_FIELD, isHostName, pairForm, type Shape } from "./shapes.ts";
 
 /** Kinds of backups. */
@@ -11,8 +17,8 @@ export type KeptKind = "certificate" | "account-key" | "standby" | "replaced";
 
 /** Most labels that are kept of one Secret. */
 export const MAX_LABELS = 64;
-/** Most characters of one kept annotation: hundreds of names fit in. */
-export const MAX_ANNOTATION_CHARS = 32_768;
+/** Most characters of one annotation of cert-manager: hundreds of names fit in. */
+const MAX_ANNOTATION_CHARS = 32_768;
 
 /** Base of the shared account's field: what Tailscale's store makes of a tailnet's name (store_kube.go, sanitizeKey). */
 const ACCOUNT_BASE = /^[A-Za-z0-9_.-]{1,232}$/;
@@ -84,17 +90,24 @@ const LABEL_NAME = /^(?=.{1,63}$)[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^(?=.{0,63}$)(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?$/;
 
 /**
- * Whether a label of this key is kept. Tailscale's shapes keep what the operator knows its own by. A
- * generic TLS Secret keeps every label but Tailscale's: those of a cert-manager secretTemplate can't be
- * told from others, labels hold no secrets, and their size is bounded by their syntax.
+ * Whether a backup may hold a label of this key. Tailscale's shapes hold what the operator knows its own by, and any
+ * shape what other controllers do. A generic TLS Secret holds every label but Tailscale's: those of a cert-manager
+ * secretTemplate can't be told from others, labels hold no secrets, and their size is bounded by their syntax.
  */
-export function isKeptLabel(shape: Shape, key: string): boolean {
+export function isAllowedLabel(shape: Shape, key: string): boolean {
   const slash = key.indexOf("/");
   const prefix = slash < 0 ? "" : key.slice(0, slash);
   if (!LABEL_NAME.test(key.slice(slash + 1)) || (slash >= 0 && !LABEL_PREFIX.test(prefix)))
     return false;
   if (prefix === "tailscale.com") return shape !== "tls";
-  return shape === "tls" || (shape === "recorder" && RECORDER_LABELS.has(key));
+  return (
+    shape === "tls" || isControllerLabel(key) || (shape === "recorder" && RECORDER_LABELS.has(key))
+  );
+}
+
+/** Whether a label of this key is taken into a backup: backups of earlier versions hold labels of releases too. */
+export function isKeptLabel(shape: Shape, key: string): boolean {
+  return isAllowedLabel(shape, key) && !RELEASE_LABELS.has(key);
 }
 
 /** cmd/k8s-operator/tsrecorder_specs.go, tsrLabels. */
@@ -109,11 +122,10 @@ export function isLabelValue(value: string): boolean {
   return LABEL_VALUE.test(value);
 }
 
-const annotations: ReadonlySet<string> = new Set(KEPT_ANNOTATIONS);
-
-/** Whether an annotation of this key is kept: those by which cert-manager adopts a generic TLS Secret. */
-export function isKeptAnnotation(shape: Shape, key: string): boolean {
-  return shape === "tls" && annotations.has(key);
+/** Whether a backup may hold this annotation: what other controllers, or cert-manager of a generic TLS Secret, adopt it by. */
+export function isKeptAnnotation(shape: Shape, key: string, value: string): boolean {
+  if (isControllerAnnotation(key)) return isControllerValue(value);
+  return shape === "tls" && isCertManagerAnnotation(key) && value.length <= MAX_ANNOTATION_CHARS;
 }
 
 /** The labels that are kept, sorted by key, at most `MAX_LABELS`. */
@@ -129,10 +141,7 @@ export function keptAnnotations(
   shape: Shape,
   all: Readonly<Record<string, unknown>>,
 ): Record<string, string> {
-  return kept(
-    all,
-    (key, value) => isKeptAnnotation(shape, key) && value.length <= MAX_ANNOTATION_CHARS,
-  );
+  return kept(all, (key, value) => isKeptAnnotation(shape, key, value));
 }
 
 function kept(

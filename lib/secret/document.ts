@@ -4,7 +4,7 @@
  * the text, since it holds private keys.
  */
 import { Composer, type CST, LineCounter, Parser } from "yaml";
-import { KEPT_ANNOTATIONS, type Secret } from "./secret.ts";
+import { isReadAnnotation, type Secret } from "./secret.ts";
 import { OPAQUE_TYPE } from "./shapes.ts";
 
 export type DocumentReading =
@@ -149,15 +149,15 @@ function secretOf(value: Fields): Secret {
     dataKeys: Object.keys(data).toSorted(),
     labels: strings(meta["labels"]),
     annotations: Object.fromEntries(
-      KEPT_ANNOTATIONS.flatMap((key) =>
-        Object.hasOwn(annotations, key) ? [[key, annotations[key] as string]] : [],
-      ),
+      Object.entries(annotations).filter(([key]) => isReadAnnotation(key)),
     ),
     owners: [],
     createdAt: null,
     deletedAt: null,
     data,
     immutable: value["immutable"] === true || value["immutable"] === "true",
+    unreadAnnotations: Object.keys(annotations).filter((key) => !isReadAnnotation(key)),
+    finalizers: [],
   };
 }
 

@@ -71,6 +71,8 @@ export interface Extraction {
   /** Fields that should hold an account key and don't. */
   readonly unreadableAccountFields: readonly string[];
   readonly adoption: Adoption;
+  /** What a backup doesn't hold of its metadata: `annotation KEY`, `label KEY`, `owner KIND NAME`, `finalizer NAME`. */
+  readonly unkept: readonly string[];
   readonly parent: SecretParent | null;
   readonly immutable: boolean;
 }
@@ -101,6 +103,7 @@ export function extract(
       accountKeys: [],
       unreadableAccountFields: [],
       adoption,
+      unkept: [],
       parent: null,
       immutable: secret.immutable === true,
     };
@@ -119,6 +122,11 @@ export function extract(
     if (value === "undecodable" || thumbprint === null) unreadableAccountFields.push(field);
     else accountKeys.push({ field, fieldBase, pem: value.bytes, base64: value.base64, thumbprint });
   }
+  const adoption: Adoption = {
+    type,
+    labels: keptLabels(shape, labels),
+    annotations: keptAnnotations(shape, annotations),
+  };
   return {
     shape,
     named,
@@ -126,14 +134,31 @@ export function extract(
     gaps,
     accountKeys,
     unreadableAccountFields,
-    adoption: {
-      type,
-      labels: keptLabels(shape, labels),
-      annotations: keptAnnotations(shape, annotations),
-    },
+    adoption,
+    unkept: unkeptOf(secret, adoption),
     parent: parentOf(labels),
     immutable: secret.immutable === true,
   };
+}
+
+/** Most that is named of a Secret, in a plan and in its record. */
+const MAX_UNKEPT = 50;
+const UNKEPT = /^[a-z]+ [A-Za-z0-9][A-Za-z0-9 ._/:-]{0,330}$/;
+
+function unkeptOf(secret: Secret, { labels, annotations }: Adoption): readonly string[] {
+  const beyond = (all: unknown, kept: Readonly<Record<string, string>>): string[] =>
+    Object.keys(isRecord(all) ? all : {}).filter((key) => !Object.hasOwn(kept, key));
+  return [
+    ...[...secret.unreadAnnotations, ...beyond(secret.annotations, annotations)].map(
+      (key) => `annotation ${key}`,
+    ),
+    ...beyond(secret.labels, labels).map((key) => `label ${key}`),
+    ...secret.owners.map(({ kind, name }) => `owner ${kind} ${name}`),
+    ...secret.finalizers.map((name) => `finalizer ${name}`),
+  ]
+    .filter((text) => UNKEPT.test(text))
+    .toSorted()
+    .slice(0, MAX_UNKEPT);
 }
 
 function takePairs(

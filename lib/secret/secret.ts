@@ -1,12 +1,13 @@
 /**
  * What certkeep takes in of a Kubernetes Secret: the metadata that discovery needs, and the values of
- * those that hold a certificate. Annotations are those of `KEPT_ANNOTATIONS` alone: the adapter drops
- * all others while it parses, because `kubectl.kubernetes.io/last-applied-configuration` holds the
- * private key of whatever was once applied.
+ * those that hold a certificate. The adapter drops every annotation but those of `isReadAnnotation` while it
+ * parses, because `kubectl.kubernetes.io/last-applied-configuration` holds the private key of whatever
+ * was once applied.
  */
+import { isControllerAnnotation } from "./controllers.ts";
 
-/** The annotations by which cert-manager adopts a Secret; all others are dropped at the border. */
-export const KEPT_ANNOTATIONS: readonly string[] = [
+/** The annotations by which cert-manager adopts a Secret. */
+export const CERT_MANAGER_ANNOTATIONS: readonly string[] = [
   "cert-manager.io/certificate-name",
   "cert-manager.io/issuer-name",
   "cert-manager.io/issuer-kind",
@@ -16,6 +17,17 @@ export const KEPT_ANNOTATIONS: readonly string[] = [
   "cert-manager.io/ip-sans",
   "cert-manager.io/uri-sans",
 ];
+
+const certManagers: ReadonlySet<string> = new Set(CERT_MANAGER_ANNOTATIONS);
+
+export function isCertManagerAnnotation(key: string): boolean {
+  return certManagers.has(key);
+}
+
+/** Whether the value of an annotation may be read at all. */
+export function isReadAnnotation(key: string): boolean {
+  return certManagers.has(key) || isControllerAnnotation(key);
+}
 
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -48,6 +60,9 @@ export interface Secret extends SecretMeta {
   readonly dataKeys: readonly string[];
   readonly data: Readonly<Record<string, string>>;
   readonly immutable: boolean;
+  /** Keys of the annotations whose values the adapter dropped, sorted. */
+  readonly unreadAnnotations: readonly string[];
+  readonly finalizers: readonly string[];
 }
 
 /** `namespace/name`, the key of a Secret within its cluster. */

@@ -114,6 +114,8 @@ const secretRecord = z.looseObject({
   accounts: z.record(z.string(), accountRecord),
   /** What stood here before, newest first: why it was issued anew. Absent where nothing changed yet. */
   earlier: z.optional(z.array(earlierContent)),
+  /** What a backup doesn't hold of its metadata (lib/secret/extract.ts); absent: an earlier version recorded it, which didn't tell. */
+  unkept: z.optional(z.array(z.string())),
 });
 export type SecretRecord = z.infer<typeof secretRecord>;
 

@@ -9,8 +9,8 @@ import { registeredDomain, setOf } from "../ratelimit/names.ts";
 import type { Config, LimitSetting, PemSource } from "../config/config.ts";
 import type { JudgeKit } from "../usecases/audit/context.ts";
 
-/** Raised when the judge's answer to some input changes, so that what was recorded is looked at again. */
-const JUDGE_VERSION = 1;
+/** Raised when the judge's answer to some input changes, or what is taken of a Secret: all are then read again. */
+const JUDGE_VERSION = 2;
 
 /** Anchors of a bare check and of Tailscale's shapes. */
 function defaultAnchors(): Anchors {

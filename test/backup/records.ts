@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import type { BackupRecord } from "../../lib/backup/record.ts";
 import { allowedFields } from "../../lib/secret/allowlist.ts";
-import { KEPT_ANNOTATIONS } from "../../lib/secret/secret.ts";
+import { CONTROLLERS } from "../../lib/secret/controllers.ts";
+import { CERT_MANAGER_ANNOTATIONS } from "../../lib/secret/secret.ts";
 import { SHAPES, type Shape } from "../../lib/secret/shapes.ts";
 
 export const RECIPIENT = "age1ckhv6d4whwpxtggm9ut37vsxmr2ts7e05cgyfxy7g5xm82gsqu0qvjtcjw";
@@ -121,12 +122,14 @@ export const anyRecord: fc.Arbitrary<BackupRecord> = fc
         shape === "recorder"
           ? fc.constant({})
           : fc.dictionary(ownLabel, labelValue, { noNullPrototype: true }),
-      annotations:
-        shape === "tls"
-          ? fc.dictionary(fc.constantFrom(...KEPT_ANNOTATIONS), fc.string({ maxLength: 80 }), {
-              noNullPrototype: true,
-            })
-          : fc.constant({}),
+      annotations: fc.dictionary(
+        fc.constantFrom(
+          ...(shape === "tls" ? CERT_MANAGER_ANNOTATIONS : []),
+          ...CONTROLLERS.flatMap((controller) => controller.annotations),
+        ),
+        fc.string({ maxLength: 80 }).filter((text) => /^[\x20-\x7e]*$/.test(text)),
+        { noNullPrototype: true },
+      ),
       data: fc
         .subarray(fields, { minLength: 1 })
         .chain((some) => fc.record(Object.fromEntries(some.map((field) => [field, value])))),

@@ -285,7 +285,14 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
         deletedAt: null,
       });
       expect(JSON.stringify(secret)).not.toContain(CANARY);
-      const { data: _data, immutable: _immutable, ...meta } = secret;
+      const {
+        data: _data,
+        immutable: _immutable,
+        unreadAnnotations,
+        finalizers: _finalizers,
+        ...meta
+      } = secret;
+      expect(unreadAnnotations).toEqual(["kubectl.kubernetes.io/last-applied-configuration"]);
       expect(await one("shapes", "full")).toEqual(meta);
       expect(await made.getSecret("shapes", "none")).toBeNull();
       expect(await made.getStamp("shapes", "none")).toBeNull();

@@ -114,6 +114,7 @@ function wantedOf(one: OpenedCopy, more: Partial<Wanted> = {}): Wanted {
     lastNames: kind === "account-key" ? null : [NAME],
     knownAccounts: kind === "account-key" ? [ACCOUNTS[0]] : [],
     lastShape: one.shape,
+    unkept: [],
     named: true,
     versionNamed: false,
     copies: [one],

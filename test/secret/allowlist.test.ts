@@ -1,13 +1,16 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
   accountFieldBase,
   allowedFields,
+  isAllowedLabel,
   isKeptAnnotation,
   isKeptLabel,
   keptAnnotations,
   keptLabels,
   MAX_LABELS,
 } from "../../lib/secret/allowlist.ts";
+import { CONTROLLERS } from "../../lib/secret/controllers.ts";
 import { hostOfField, isHostName, type Shape } from "../../lib/secret/shapes.ts";
 import { nodeState } from "./support.ts";
 
@@ -132,18 +135,56 @@ describe("labels and annotations", () => {
     expect(Object.keys(keptLabels("tls", labels))).toHaveLength(MAX_LABELS);
   });
 
-  it("keeps only the annotations by which cert-manager adopts", () => {
-    const leak = "kubectl.kubernetes.io/last-applied-configuration";
-    expect(isKeptAnnotation("tls", leak)).toBe(false);
-    expect(isKeptAnnotation("ha-ingress", "cert-manager.io/issuer-name")).toBe(false);
+  it("takes labels of controllers whatever the shape, and none that names a release", () => {
+    for (const shape of ["ha-ingress", "operator", "tls"] as const) {
+      expect(isKeptLabel(shape, "app.kubernetes.io/managed-by")).toBe(true);
+      expect(isKeptLabel(shape, "app.kubernetes.io/version")).toBe(false);
+    }
+    expect(isKeptLabel("tls", "helm.sh/chart")).toBe(false);
+    // Backups of earlier versions hold it, and restore it.
+    expect(isAllowedLabel("tls", "helm.sh/chart")).toBe(true);
+  });
+
+  it.each<[Shape, string, string, boolean]>([
+    ["tls", "cert-manager.io/issuer-name", "le", true],
+    ["tls", "cert-manager.io/alt-names", "x".repeat(32_768), true],
+    ["tls", "cert-manager.io/alt-names", "x".repeat(32_769), false],
+    ["ha-ingress", "cert-manager.io/issuer-name", "le", false],
+    ["tls", "meta.helm.sh/release-name", "shop", true],
+    ["operator", "meta.helm.sh/release-name", "shop", true],
+    ["tls", "reflector.v1.k8s.emberstack.com/reflects", "certs/wild", true],
+    ["tls", "reflector.v1.k8s.emberstack.com/reflected-version", "12", false],
+    ["tls", "replicator.v1.mittwald.de/replicated-at", "2026-11-20T12:00:00Z", false],
+    ["tls", "kubed.appscode.com/origin", "{}", false],
+    ["tls", "kubectl.kubernetes.io/last-applied-configuration", "{}", false],
+    ["tls", "kapp.k14s.io/original", "{}", false],
+    ["tls", "objectset.rio.cattle.io/applied", "H4sI", false],
+    ["tls", "example.com/other", "x", false],
+    ["tls", "__proto__", "x", false],
+    // What a key could be written as.
+    ["tls", "meta.helm.sh/release-name", "-----BEGIN PRIVATE KEY-----", false],
+    ["tls", "meta.helm.sh/release-name", "two\nlines", false],
+    ["tls", "meta.helm.sh/release-name", "x".repeat(1024), true],
+    ["tls", "meta.helm.sh/release-name", "x".repeat(1025), false],
+  ])("of a Secret of shape %s takes %s: %s, %s", (shape, key, value, wanted) => {
+    expect(isKeptAnnotation(shape, key, value)).toBe(wanted);
+    expect(Object.hasOwn(keptAnnotations(shape, { [key]: value }), key)).toBe(wanted);
+  });
+
+  it("lists no annotation that repeats the object", () => {
+    const keys = CONTROLLERS.flatMap(({ annotations, labels }) => [...annotations, ...labels]);
+    expect(new Set(keys).size).toBe(keys.length);
     expect(
-      keptAnnotations("tls", {
-        [leak]: "{}",
-        "cert-manager.io/issuer-name": "le",
-        "cert-manager.io/alt-names": "x".repeat(40_000),
-      }),
-    ).toEqual({
-      "cert-manager.io/issuer-name": "le",
-    });
+      keys.filter((key) => /applied|original|last-|origin$|version$|-at$|hash$/.test(key)),
+    ).toEqual(["objectset.rio.cattle.io/hash"]);
+  });
+
+  it("is what docs/backups.md lists", () => {
+    const text = readFileSync(new URL("../../docs/backups.md", import.meta.url), "utf8");
+    const listed = new Set(
+      [...text.matchAll(/`([a-z0-9.-]+\.[a-z0-9.-]+\/[A-Za-z0-9._-]+)`/g)].map(([, key]) => key),
+    );
+    const rows = CONTROLLERS.flatMap(({ annotations, labels }) => [...annotations, ...labels]);
+    expect(rows.filter((key) => !listed.has(key))).toEqual([]);
   });
 });

@@ -21,6 +21,8 @@ export function secretOf(
     createdAt: null,
     deletedAt: null,
     immutable: false,
+    unreadAnnotations: [],
+    finalizers: [],
     ...parts,
     data,
     dataKeys: Object.keys(data).toSorted(),

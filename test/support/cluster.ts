@@ -35,7 +35,15 @@ export function createMemoryCluster(uid = "11111111-2222-3333-4444-555555555555"
   const store = (
     secret: Omit<
       Secret,
-      "uid" | "resourceVersion" | "dataKeys" | "createdAt" | "deletedAt" | "owners" | "immutable"
+      | "uid"
+      | "resourceVersion"
+      | "dataKeys"
+      | "createdAt"
+      | "deletedAt"
+      | "owners"
+      | "immutable"
+      | "unreadAnnotations"
+      | "finalizers"
     >,
   ): void => {
     version += 1;
@@ -49,6 +57,8 @@ export function createMemoryCluster(uid = "11111111-2222-3333-4444-555555555555"
       createdAt: null,
       deletedAt: null,
       immutable: false,
+      unreadAnnotations: [],
+      finalizers: [],
     });
   };
   const metaOf = ({ data: _data, immutable: _immutable, ...meta }: Secret): SecretMeta => meta;

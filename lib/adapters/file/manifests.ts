@@ -85,6 +85,8 @@ export function createManifestFolder(folder: string): {
       deletedAt: null,
       data: fields,
       immutable: false,
+      unreadAnnotations: [],
+      finalizers: [],
     };
   };
 

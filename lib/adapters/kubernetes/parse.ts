@@ -5,7 +5,7 @@
  * of Kubernetes' own form is given back as words about it, so that it is reported and hides no other.
  */
 import {
-  KEPT_ANNOTATIONS,
+  isReadAnnotation,
   type OwnerReference,
   type Secret,
   type SecretMeta,
@@ -28,6 +28,7 @@ const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 const NAMESPACE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 const NOTHING: Readonly<Record<string, string>> = Object.freeze({});
+const NO_TEXTS: readonly string[] = Object.freeze([]);
 const NOBODY: readonly OwnerReference[] = Object.freeze([]);
 
 /** Whether an API server could hold a Secret of that name (k8s.io/apimachinery pkg/api/validation, DNS-1123). */
@@ -45,11 +46,11 @@ function textsOf(value: unknown): Readonly<Record<string, string>> {
 
 function annotationsOf(value: unknown): Readonly<Record<string, string>> {
   if (value === undefined) return NOTHING;
-  const all = fieldsOf(value);
-  const kept = KEPT_ANNOTATIONS.flatMap((key) =>
-    Object.hasOwn(all, key) && typeof all[key] === "string" ? [[key, all[key]] as const] : [],
+  const read = Object.entries(fieldsOf(value)).filter(
+    (entry): entry is [string, string] =>
+      isReadAnnotation(entry[0]) && typeof entry[1] === "string",
   );
-  return kept.length === 0 ? NOTHING : Object.fromEntries(kept);
+  return read.length === 0 ? NOTHING : Object.fromEntries(read);
 }
 
 function ownersOf(value: unknown): readonly OwnerReference[] {
@@ -119,9 +120,22 @@ export function parseSecret(value: unknown): Secret | string {
       );
   // The API server's own default (pkg/apis/core/v1/defaults.go, SetDefaults_Secret).
   const type = textOf(object["type"]) ?? "Opaque";
-  const meta = parseMetadata(object["metadata"], { type, dataKeys });
+  const metadata = fieldsOf(object["metadata"]);
+  const meta = parseMetadata(metadata, { type, dataKeys });
   if (typeof meta === "string") return meta;
-  return { ...meta, type, dataKeys, data, immutable: object["immutable"] === true };
+  const unread = Object.keys(fieldsOf(metadata["annotations"])).filter(
+    (key) => !isReadAnnotation(key),
+  );
+  const finalizers = listOf(metadata["finalizers"]).filter((one) => typeof one === "string");
+  return {
+    ...meta,
+    type,
+    dataKeys,
+    data,
+    immutable: object["immutable"] === true,
+    unreadAnnotations: unread.length === 0 ? NO_TEXTS : unread.toSorted(),
+    finalizers: finalizers.length === 0 ? NO_TEXTS : finalizers,
+  };
 }
 
 function columnsOf(table: Fields): { readonly type: number; readonly count: number } {
@@ -183,7 +197,13 @@ export function parseMetadataPage(value: unknown): Page<SecretMeta> | null {
   const full = parseSecretPage(value);
   if (full === null) return null;
   const metas = full.items.map(
-    ({ data: _data, immutable: _immutable, ...meta }): SecretMeta => meta,
+    ({
+      data: _data,
+      immutable: _immutable,
+      unreadAnnotations: _unread,
+      finalizers: _finalizers,
+      ...meta
+    }): SecretMeta => meta,
   );
   return { ...full, items: metas };
 }

@@ -188,6 +188,7 @@ export async function lookAt(
       gaps,
       accounts,
       ...(earlier.length === 0 ? {} : { earlier }),
+      ...(candidates.length === 0 ? {} : { unkept: [...extraction.unkept] }),
     },
     candidates,
   };

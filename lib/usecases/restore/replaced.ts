@@ -5,7 +5,12 @@
 import { formatInstant } from "../../certificate/time.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import type { LiveSecret, OpenedCopy } from "../../restoreplan/view.ts";
-import { accountFieldBase, keptLabels, pairFields } from "../../secret/allowlist.ts";
+import {
+  accountFieldBase,
+  keptAnnotations,
+  keptLabels,
+  pairFields,
+} from "../../secret/allowlist.ts";
 import { decodeBase64 } from "../../secret/base64.ts";
 import { OPAQUE_TYPE, TLS_TYPE, type Shape } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
@@ -48,7 +53,7 @@ function recordOf(
     accountThumbprint: account === undefined ? null : (live.accounts[account] ?? null),
     type: live.type === TLS_TYPE ? TLS_TYPE : OPAQUE_TYPE,
     labels: keptLabels(shape, live.labels),
-    annotations: shape === "tls" ? live.annotations : {},
+    annotations: keptAnnotations(shape, live.annotations),
     data,
   };
 }

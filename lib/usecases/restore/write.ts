@@ -6,7 +6,8 @@
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { holdsCopy, type PlanOptions } from "../../restoreplan/decide.ts";
 import type { PlanItem, RestorePlan, SecretWrite } from "../../restoreplan/item.ts";
-import { metadataToAdd, planRestore } from "../../restoreplan/plan.ts";
+import { metadataToAdd } from "../../restoreplan/metadata.ts";
+import { planRestore } from "../../restoreplan/plan.ts";
 import type { LiveSecret, OpenedCopy, Wanted } from "../../restoreplan/view.ts";
 import type { ClusterWriter, WriteOutcome } from "../../ports/writer.ts";
 import type { Outcome, RestorePorts, RestoredItem } from "./context.ts";
