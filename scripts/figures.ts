@@ -1,4 +1,6 @@
-/** `npm run house`: prints how large the code is, and which places read a state's map of Secrets. */
+/**
+ * `npm run house`: prints how large the code is, and which places read a state's map of Secrets.
+ */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

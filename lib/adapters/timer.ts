@@ -1,5 +1,5 @@
 /** Waiting in real time. */
-import type { Timer } from "../ports/timer.ts";
+import type { Timer } from "../ports/runtime.ts";
 
 export const realTimer: Timer = {
   sleep: (ms, signal) =>

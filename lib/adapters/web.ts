@@ -1,5 +1,5 @@
 /** Requests by fetch: bounded in time and size, without redirects. No error object leaves this file. */
-import type { WebAnswer, WebReader, WebRequest } from "../ports/web.ts";
+import type { WebAnswer, WebReader, WebRequest } from "../ports/outside.ts";
 
 export interface WebOptions {
   readonly fetch?: typeof globalThis.fetch;

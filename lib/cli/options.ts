@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseInstantOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
-import type { Progress } from "../ports/progress.ts";
+import type { Progress } from "../ports/runtime.ts";
 import { PLAIN, type Style } from "../report/style.ts";
 import { plain } from "../plain.ts";
 import { cut } from "../report/text.ts";

@@ -1,6 +1,7 @@
 /**
- * The demo's Kubernetes API, over HTTPS on the loopback: objects in memory by their path, and of the API just what
- * certkeep's commands ask in the demo (list, get, create, patch, watch, access reviews). Nobody but the demo has its token.
+ * The demo's Kubernetes API, over HTTPS on the loopback: objects in memory by their path, and of
+ * the API just what certkeep's commands ask in the demo (list, get, create, patch, watch, access
+ * reviews). Nobody but the demo has its token.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { createServer } from "node:https";

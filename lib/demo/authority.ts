@@ -1,6 +1,7 @@
 /**
- * The demo's certificate authority: a root, an intermediate and leaves with embedded SCTs, in the form in which
- * Let's Encrypt issues them (RFC 5280; RFC 6962 §3.3). Its keys live in memory and end with the process.
+ * The demo's certificate authority: a root, an intermediate and leaves with embedded SCTs, in the
+ * form in which Let's Encrypt issues them (RFC 5280; RFC 6962 §3.3). Its keys live in memory and
+ * end with the process.
  */
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 

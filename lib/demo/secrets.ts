@@ -1,6 +1,6 @@
 /**
- * The layouts in which the Tailscale Kubernetes Operator, cert-manager and others store their Secrets, with invented
- * values.
+ * The layouts in which the Tailscale Kubernetes Operator, cert-manager and others store their
+ * Secrets, with invented values.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { DemoMetadata, DemoObject } from "./api.ts";

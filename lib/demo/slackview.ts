@@ -1,6 +1,6 @@
 /**
- * A message as Slack's client would show it, in a terminal: what is bold, code, a quote or a date there is so here, and
- * a mention or a link that got through would be seen as one.
+ * A message as Slack's client would show it, in a terminal: what is bold, code, a quote or a date
+ * there is so here, and a mention or a link that got through would be seen as one.
  */
 import type { Style } from "../report/style.ts";
 import { wrap } from "../report/text.ts";

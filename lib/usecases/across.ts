@@ -15,8 +15,8 @@ import { msOf } from "../finding/verdict.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { LimitOverride } from "../ratelimit/limit.ts";
 import type { Issuer } from "../issuer/issuers.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { StateStore } from "../ports/states.ts";
+import type { Clock } from "../ports/runtime.ts";
+import type { StateStore } from "../ports/stores.ts";
 import type { StateDocument } from "../state/document.ts";
 import { NO_EVIDENCE, type Silence } from "../ratelimit/evidence.ts";
 import {

@@ -6,9 +6,8 @@ import type { CopyProblem } from "../backup/problem.ts";
 import type { BackupHeader } from "../backup/record.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { matchesPattern } from "../finding/pattern.ts";
-import type { BlobEntry, BlobStore } from "../ports/blobs.ts";
-import type { Progress } from "../ports/progress.ts";
-import type { StateStore } from "../ports/states.ts";
+import type { BlobEntry, BlobStore, StateStore } from "../ports/stores.ts";
+import type { Progress } from "../ports/runtime.ts";
 import { loadState } from "./states.ts";
 
 export interface ListedCopy {

@@ -7,9 +7,9 @@
  * something critical makes another.
  */
 import { CertkeepError } from "../error.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Poster, PostResult } from "../ports/post.ts";
-import type { StateStore } from "../ports/states.ts";
+import type { Clock } from "../ports/runtime.ts";
+import type { Poster, PostResult } from "../ports/slack.ts";
+import type { StateStore } from "../ports/stores.ts";
 import {
   planDigest,
   type DigestPlan,

@@ -14,7 +14,7 @@ import { isRecipient } from "../config/recipient.ts";
 import { clusterNameFor } from "../config/settings.ts";
 import { renderConfig, type TemplateCluster } from "../config/template.ts";
 import { CertkeepError } from "../error.ts";
-import type { Clock } from "../ports/clock.ts";
+import type { Clock } from "../ports/runtime.ts";
 
 export interface ContextChoice {
   readonly name: string;

@@ -12,7 +12,7 @@ import { invalidConfig } from "../config/problem.ts";
 import { registryNames, secretReference } from "../config/registered.ts";
 import { refuseUnpackaged } from "../config/remote.ts";
 import { CertkeepError } from "../error.ts";
-import type { SecretKeeper } from "../ports/secretkeeper.ts";
+import type { SecretKeeper } from "../ports/registry.ts";
 import type { InitFiles, InitResult } from "./init.ts";
 
 export interface CloudRequest {

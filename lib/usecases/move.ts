@@ -11,9 +11,8 @@ import { parseDocument } from "../backup/document.ts";
 import { parseCopyKey } from "../backup/keys.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { matchesPattern } from "../finding/pattern.ts";
-import type { BlobStore } from "../ports/blobs.ts";
-import type { Progress } from "../ports/progress.ts";
-import type { StateStore } from "../ports/states.ts";
+import type { BlobStore, StateStore } from "../ports/stores.ts";
+import type { Progress } from "../ports/runtime.ts";
 import type { StateDocument } from "../state/document.ts";
 import { loadState } from "./states.ts";
 

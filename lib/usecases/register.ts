@@ -25,8 +25,8 @@ import { parseRegistration } from "../config/parse.ts";
 import { registrationText } from "../config/registration.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
-import type { ObjectName } from "../ports/registrar.ts";
-import type { NextRegistration, StoredRegistration } from "../ports/registrations.ts";
+import type { ObjectName } from "../ports/cluster.ts";
+import type { NextRegistration, StoredRegistration } from "../ports/registry.ts";
 import {
   identityKey,
   pinnedBy,

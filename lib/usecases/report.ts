@@ -2,8 +2,8 @@
 import { isCertkeepError, type CertkeepError } from "../error.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
 import type { RestoreFunction } from "../finding/invoke.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { StateStore } from "../ports/states.ts";
+import type { Clock } from "../ports/runtime.ts";
+import type { StateStore } from "../ports/stores.ts";
 import type { BudgetLevel } from "../report/budget.ts";
 import type { Across } from "../finding/across.ts";
 import { isAdvised } from "../finding/advise.ts";

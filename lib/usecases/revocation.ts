@@ -3,7 +3,7 @@
  * long as all together stay small.
  */
 import { parseRevocationList, type RevocationList } from "../restoreplan/crl.ts";
-import type { RevocationSource } from "../ports/revocation.ts";
+import type { RevocationSource } from "../ports/outside.ts";
 
 export type FoundList =
   | { readonly ok: true; readonly list: RevocationList }

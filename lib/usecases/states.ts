@@ -1,7 +1,7 @@
 /** Reading and writing state documents: a conflict is merged and tried again, damage is told and never overwritten. */
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { identityKey, type ClusterIdentity } from "../state/identity.ts";
-import type { StateStore } from "../ports/states.ts";
+import type { StateStore } from "../ports/stores.ts";
 import { formatState, parseState, type StateDocument } from "../state/document.ts";
 import { mergeStates } from "../state/merge.ts";
 

@@ -19,9 +19,9 @@ import { DAY_MS, HOUR_MS } from "../ratelimit/limit.ts";
 import { isRegisteredDomain, registeredDomain, registeredDomains } from "../ratelimit/names.ts";
 import { spanOfLook } from "../ratelimit/transparency/span.ts";
 import type { Issuer } from "../issuer/issuers.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { StateStore } from "../ports/states.ts";
-import type { TransparencySource } from "../ports/transparency.ts";
+import type { Clock } from "../ports/runtime.ts";
+import type { StateStore } from "../ports/stores.ts";
+import type { TransparencySource } from "../ports/outside.ts";
 import type { StateDocument } from "../state/document.ts";
 import { heldCertificates } from "../state/held.ts";
 import {

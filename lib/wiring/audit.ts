@@ -7,7 +7,7 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Config } from "../config/config.ts";
 import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
-import type { Progress } from "../ports/progress.ts";
+import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
 import { kitOf, limitOverrides } from "./kit.ts";
 import { connectCluster } from "./connect.ts";

@@ -4,10 +4,8 @@
  */
 import type { AwsWorld } from "../adapters/aws/client.ts";
 import type { Config } from "../config/config.ts";
-import type { BlobStore } from "../ports/blobs.ts";
-import type { Registry } from "../ports/registry.ts";
-import type { SecretValues } from "../ports/secrets.ts";
-import type { StateStore } from "../ports/states.ts";
+import type { BlobStore, StateStore } from "../ports/stores.ts";
+import type { Registry, SecretValues } from "../ports/registry.ts";
 
 type Environment = AwsWorld["env"];
 

@@ -6,7 +6,7 @@ import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { Config, DigestRoute } from "../config/config.ts";
 import { CertkeepError } from "../error.ts";
 import { restoreFunctionOf } from "../finding/invoke.ts";
-import type { SecretValues } from "../ports/secrets.ts";
+import type { SecretValues } from "../ports/registry.ts";
 import type { DigestSettings } from "../report/digest.ts";
 import { plain } from "../plain.ts";
 import type { DigestPorts, Route } from "../usecases/digest.ts";

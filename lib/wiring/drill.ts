@@ -2,7 +2,7 @@
 import { createSealer } from "../adapters/age/sealer.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
-import type { Progress } from "../ports/progress.ts";
+import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts } from "../usecases/audit/context.ts";
 import type { DrillPorts } from "../usecases/drill.ts";
 import { stateKeys } from "../usecases/states.ts";

@@ -5,10 +5,10 @@ import { createCertSpotter } from "../adapters/ct/certspotter.ts";
 import { createWebReader } from "../adapters/web.ts";
 import type { Config, TransparencySetting } from "../config/config.ts";
 import { CertkeepError } from "../error.ts";
-import type { TransparencySource } from "../ports/transparency.ts";
+import type { TransparencySource } from "../ports/outside.ts";
 import type { OutsidePorts } from "../usecases/audit/context.ts";
 import { createRevocationLists } from "../usecases/revocation.ts";
-import type { SecretValues } from "../ports/secrets.ts";
+import type { SecretValues } from "../ports/registry.ts";
 import { readReference } from "./reference.ts";
 import type { World } from "./settings.ts";
 

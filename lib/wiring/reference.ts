@@ -5,7 +5,7 @@
 import { createReadStream } from "node:fs";
 import { isSecretReference, secretName } from "../config/registered.ts";
 import { type CertkeepError, isCertkeepError } from "../error.ts";
-import type { SecretValues } from "../ports/secrets.ts";
+import type { SecretValues } from "../ports/registry.ts";
 import type { World } from "./settings.ts";
 
 /** What is referred to is a line or a few; a mistaken path to a disk image is told instead of read. */

@@ -18,7 +18,7 @@ import type { ClusterEntry, EksAccess } from "../config/config.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
-import type { Registrations } from "../ports/registrations.ts";
+import type { Registrations } from "../ports/registry.ts";
 import { plain } from "../plain.ts";
 import type { RegisterPorts } from "../usecases/register/context.ts";
 import type { ListPorts } from "../usecases/register/list.ts";

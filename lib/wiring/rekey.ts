@@ -3,7 +3,7 @@ import { createSealer } from "../adapters/age/sealer.ts";
 import { BACKUP_STORE } from "../config/form.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
-import type { Progress } from "../ports/progress.ts";
+import type { Progress } from "../ports/runtime.ts";
 import { plain } from "../plain.ts";
 import type { MovePorts } from "../usecases/move.ts";
 import type { RekeyPorts } from "../usecases/rekey.ts";

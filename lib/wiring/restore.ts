@@ -7,7 +7,7 @@ import { createProcessTable } from "../adapters/file/processes.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
 import { settingsFor } from "../config/settings.ts";
-import type { Progress } from "../ports/progress.ts";
+import type { Progress } from "../ports/runtime.ts";
 import type { RestorePorts, RestoreTarget } from "../usecases/restore/context.ts";
 import { auditSettings, type PersonalAccess } from "./audit.ts";
 import { connectCluster } from "./connect.ts";

@@ -1,6 +1,6 @@
 /** A state store of which many states are read and forgotten: after each, memory is kept small. */
 import { createThrift } from "../adapters/garbage.ts";
-import type { StateStore } from "../ports/states.ts";
+import type { StateStore } from "../ports/stores.ts";
 
 export function thrifty(states: StateStore): StateStore {
   const save = createThrift();

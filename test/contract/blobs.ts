@@ -1,7 +1,7 @@
 /** What every store of backups has to do, whatever it is made of. */
 import { describe, expect, test } from "vitest";
 import { isCertkeepError } from "../../lib/error.ts";
-import type { BlobStore } from "../../lib/ports/blobs.ts";
+import type { BlobStore } from "../../lib/ports/stores.ts";
 
 export interface BlobsSubject {
   /** A store that nobody else uses; empty. */

@@ -4,7 +4,7 @@ import { createClusterDiagnosis } from "../../lib/adapters/kubernetes/diagnosis.
 import type { HttpOptions } from "../../lib/adapters/kubernetes/http.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { CertkeepError } from "../../lib/error.ts";
-import type { ClusterDiagnosis, LogText } from "../../lib/ports/diagnosis.ts";
+import type { ClusterDiagnosis, LogText } from "../../lib/ports/cluster.ts";
 import { type Client, harnessAgent } from "../e2e/support/client.ts";
 import type { ClusterRule } from "./cluster.ts";
 

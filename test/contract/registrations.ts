@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Bearer } from "../../lib/rbac/table.ts";
 import { parseRegistration } from "../../lib/config/parse.ts";
-import type { NextRegistration, Registrations } from "../../lib/ports/registrations.ts";
+import type { NextRegistration, Registrations } from "../../lib/ports/registry.ts";
 
 export interface RegistrationsSubject {
   /** A place that nobody else uses; empty. */

@@ -1,6 +1,6 @@
 /** What every store of state documents has to do, whatever it is made of. */
 import { describe, expect, test } from "vitest";
-import type { StateStore } from "../../lib/ports/states.ts";
+import type { StateStore } from "../../lib/ports/stores.ts";
 
 export interface StatesSubject {
   /** A store that nobody else uses; empty. */

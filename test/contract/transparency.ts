@@ -1,6 +1,6 @@
 /** What every search of certificate logs has to do, whatever it asks. */
 import { describe, expect, test } from "vitest";
-import type { TransparencySource } from "../../lib/ports/transparency.ts";
+import type { TransparencySource } from "../../lib/ports/outside.ts";
 
 export interface SearchSubject {
   readonly source: TransparencySource;

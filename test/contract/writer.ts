@@ -1,8 +1,7 @@
 /** What every ClusterWriter keeps: conditional, never over what exists, nothing stored by a dry run. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isCertkeepError } from "../../lib/error.ts";
-import type { ClusterReader } from "../../lib/ports/cluster.ts";
-import type { ClusterWriter, SecretEvent } from "../../lib/ports/writer.ts";
+import type { ClusterReader, ClusterWriter, SecretEvent } from "../../lib/ports/cluster.ts";
 
 export interface WriterSubject {
   readonly writer: ClusterWriter;

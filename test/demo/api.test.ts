@@ -4,8 +4,7 @@ import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconf
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { type DemoObject, startDemoApi } from "../../lib/demo/api.ts";
-import type { ClusterReader } from "../../lib/ports/cluster.ts";
-import type { ClusterWriter } from "../../lib/ports/writer.ts";
+import type { ClusterReader, ClusterWriter } from "../../lib/ports/cluster.ts";
 import type { Secret } from "../../lib/secret/secret.ts";
 import { startSandbox } from "../fake-apiserver/api.ts";
 

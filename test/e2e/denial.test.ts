@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect, loadKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
-import type { ClusterWriter } from "../../lib/ports/writer.ts";
+import type { ClusterWriter } from "../../lib/ports/cluster.ts";
 import { CANARY, encodingsOf } from "../support/encodings.ts";
 import { type Kube, startKube } from "./support/kube.ts";
 import { createNamespace } from "./support/objects.ts";

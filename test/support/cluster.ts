@@ -1,7 +1,6 @@
 /** A cluster in memory behind the ports of reading and writing, for tests of thousands of steps; no HTTP. */
 import { CertkeepError } from "../../lib/error.ts";
-import type { ClusterReader, Scope } from "../../lib/ports/cluster.ts";
-import type { ClusterWriter } from "../../lib/ports/writer.ts";
+import type { ClusterReader, Scope, ClusterWriter } from "../../lib/ports/cluster.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../lib/secret/secret.ts";
 
 export interface MemoryCluster {

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import type { Opener } from "../../lib/ports/sealing.ts";
+import type { Opener } from "../../lib/ports/stores.ts";
 import type { PutObject } from "../fake-apiserver/api.ts";
 import { stateName } from "../../lib/usecases/states.ts";
 import { createKit } from "../../lib/wiring/kit.ts";

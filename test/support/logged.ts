@@ -1,6 +1,6 @@
 /** Certificate logs in a test: what a search of them gives, and a search in memory. */
 import { createIssuer, type Issuer } from "../../lib/issuer/issuers.ts";
-import type { LoggedFailure, TransparencySource } from "../../lib/ports/transparency.ts";
+import type { LoggedFailure, TransparencySource } from "../../lib/ports/outside.ts";
 import type { Authority, IssueOptions, Issued } from "./pki.ts";
 
 export const HOUR_MS = 3_600_000;

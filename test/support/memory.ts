@@ -3,8 +3,7 @@
  * chosen call: before it takes effect, or after (as when an answer is lost).
  */
 import { CertkeepError } from "../../lib/error.ts";
-import type { BlobStore } from "../../lib/ports/blobs.ts";
-import type { StateStore } from "../../lib/ports/states.ts";
+import type { BlobStore, StateStore } from "../../lib/ports/stores.ts";
 
 export type StoreCall = "list" | "create" | "read" | "remove" | "names" | "write";
 

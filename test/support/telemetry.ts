@@ -1,6 +1,5 @@
 /** What a function tells, kept to be looked at. */
-import type { Log, LogFields } from "../../lib/ports/log.ts";
-import type { Metrics } from "../../lib/ports/metrics.ts";
+import type { Log, LogFields, Metrics } from "../../lib/ports/runtime.ts";
 import type { MetricName } from "../../lib/report/metric.ts";
 
 export interface KeptTelemetry {

@@ -7,9 +7,8 @@ import { createClusterDiagnosis } from "../../lib/adapters/kubernetes/diagnosis.
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import type { ClusterReader } from "../../lib/ports/cluster.ts";
-import type { ClusterDiagnosis } from "../../lib/ports/diagnosis.ts";
-import type { Opener } from "../../lib/ports/sealing.ts";
+import type { ClusterReader, ClusterDiagnosis } from "../../lib/ports/cluster.ts";
+import type { Opener } from "../../lib/ports/stores.ts";
 import {
   serviceAccount,
   startSandbox,

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { budgetOf } from "../../lib/ratelimit/budget.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";
-import type { Timer } from "../../lib/ports/timer.ts";
+import type { Timer } from "../../lib/ports/runtime.ts";
 import type { AccessRule } from "../fake-apiserver/access.ts";
 import { serviceAccount } from "../fake-apiserver/api.ts";
 import { observationsOf, type SourceLook } from "../../lib/state/observations.ts";

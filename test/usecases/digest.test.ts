@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSlackPoster } from "../../lib/adapters/slack/poster.ts";
-import type { PostedMessage, Poster, PostResult } from "../../lib/ports/post.ts";
+import type { PostedMessage, Poster, PostResult } from "../../lib/ports/slack.ts";
 import { startSlackSink, type SlackSink } from "../support/slack.ts";
 import { DIGEST_NAME } from "../../lib/state/digest.ts";
 import { runDigest, type DigestPorts, type Route } from "../../lib/usecases/digest.ts";

@@ -1,6 +1,6 @@
 /** Moving copies into another store: all of them as they are, resumable, and none removed before it has arrived. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { BlobStore } from "../../lib/ports/blobs.ts";
+import type { BlobStore } from "../../lib/ports/stores.ts";
 import { moveCopies, type MovedCopy, type MovePorts } from "../../lib/usecases/move.ts";
 import { retireCopy } from "../../lib/usecases/drill/retire.ts";
 import { stateName } from "../../lib/usecases/states.ts";

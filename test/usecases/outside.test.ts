@@ -6,8 +6,12 @@ import { createRevocationSource } from "../../lib/adapters/crl/source.ts";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { renewalId } from "../../lib/certificate/renewalid.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import type { NoWindow, RenewalInfoSource, SuggestedWindow } from "../../lib/ports/renewal.ts";
-import type { RevocationSource } from "../../lib/ports/revocation.ts";
+import type {
+  NoWindow,
+  RenewalInfoSource,
+  SuggestedWindow,
+  RevocationSource,
+} from "../../lib/ports/outside.ts";
 import type { Issued } from "../support/pki.ts";
 import { observationsOf, type Observations } from "../../lib/state/observations.ts";
 import type { AuditReport } from "../../lib/usecases/audit.ts";

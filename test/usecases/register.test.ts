@@ -5,9 +5,8 @@ import type { Question } from "../../lib/rbac/rules.ts";
 import type { Bearer } from "../../lib/rbac/table.ts";
 import { parseRegistration } from "../../lib/config/parse.ts";
 import { CertkeepError } from "../../lib/error.ts";
-import type { ObjectName, Registrar, SelfAccess } from "../../lib/ports/registrar.ts";
-import type { Registrations } from "../../lib/ports/registrations.ts";
-import type { ClusterReader } from "../../lib/ports/cluster.ts";
+import type { ObjectName, Registrar, SelfAccess, ClusterReader } from "../../lib/ports/cluster.ts";
+import type { Registrations } from "../../lib/ports/registry.ts";
 import { runRegister } from "../../lib/usecases/register.ts";
 import type {
   OpenedCredential,

@@ -4,7 +4,7 @@ import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
 import { parseDocument } from "../../lib/backup/document.ts";
-import type { Opener } from "../../lib/ports/sealing.ts";
+import type { Opener } from "../../lib/ports/stores.ts";
 import { runRekey, type RekeyPorts, type RekeyReport } from "../../lib/usecases/rekey.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
 

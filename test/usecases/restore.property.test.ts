@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { parseDocument } from "../../lib/backup/document.ts";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import type { Opener, Sealer } from "../../lib/ports/sealing.ts";
+import type { Opener, Sealer } from "../../lib/ports/stores.ts";
 import { createAuthority, type Issued } from "../support/pki.ts";
 import { createKey } from "../support/x509.ts";
 import { auditAll } from "../../lib/usecases/audit.ts";

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import type { RevocationSource } from "../../lib/ports/revocation.ts";
+import type { RevocationSource } from "../../lib/ports/outside.ts";
 import type { Issued } from "../support/pki.ts";
 import type { RestoreReport } from "../../lib/usecases/restore/context.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { composeOutside } from "../../lib/wiring/outside.ts";
 import type { SourcesConfig } from "../../lib/config/config.ts";
 import { CertkeepError } from "../../lib/error.ts";
-import type { SecretValues } from "../../lib/ports/secrets.ts";
+import type { SecretValues } from "../../lib/ports/registry.ts";
 
 const NOTHING: SourcesConfig = { transparency: null, renewalInfo: false, revocation: false };
 const TOKEN = "k1234_secret";

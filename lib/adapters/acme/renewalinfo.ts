@@ -3,8 +3,13 @@
  * An address on another host than the directory's is refused: who is asked is what somebody configured.
  */
 import { parseInstantOrNull } from "../../certificate/time.ts";
-import type { NoWindow, RenewalInfoSource, SuggestedWindow } from "../../ports/renewal.ts";
-import type { WebAnswer, WebReader } from "../../ports/web.ts";
+import type {
+  NoWindow,
+  RenewalInfoSource,
+  SuggestedWindow,
+  WebAnswer,
+  WebReader,
+} from "../../ports/outside.ts";
 
 export interface RenewalInfoOptions {
   /** Of one request; default 5,000. */

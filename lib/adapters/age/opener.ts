@@ -1,7 +1,7 @@
 /** Opening what was sealed, with the identities that a person or the restoring function holds. */
 import { armor, Decrypter } from "age-encryption";
 import { CertkeepError } from "../../error.ts";
-import type { Opener } from "../../ports/sealing.ts";
+import type { Opener } from "../../ports/stores.ts";
 import {
   type AskPassphrase,
   type Identity,

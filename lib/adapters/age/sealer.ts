@@ -1,7 +1,7 @@
 /** Sealing with age: for native X25519 recipients, in ASCII armor, which the `age` command opens. */
 import { parseRecipient } from "../../backup/recipient.ts";
 import { CertkeepError } from "../../error.ts";
-import type { Sealer } from "../../ports/sealing.ts";
+import type { Sealer } from "../../ports/stores.ts";
 
 /** Holds no identity: what it sealed, it can't open. */
 export function createSealer(): Sealer {

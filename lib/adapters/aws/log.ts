@@ -5,7 +5,7 @@
  * all that they hold.
  */
 import { Logger } from "@aws-lambda-powertools/logger";
-import type { Log, LogFields } from "../../ports/log.ts";
+import type { Log, LogFields } from "../../ports/runtime.ts";
 
 const SERVICE = "certkeep";
 /** A line that is longer than this is cut field by field: Lambda splits lines from 256 KiB on. */

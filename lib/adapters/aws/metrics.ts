@@ -3,7 +3,7 @@
  * the namespace `Certkeep` by `stage` alone. None is of one cluster: each would be paid for by the month.
  */
 import { Metrics as Powertools } from "@aws-lambda-powertools/metrics";
-import type { Metrics } from "../../ports/metrics.ts";
+import type { Metrics } from "../../ports/runtime.ts";
 import { METRICS, type MetricName } from "../../report/metric.ts";
 
 const NAMESPACE = "Certkeep";

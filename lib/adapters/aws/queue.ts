@@ -4,7 +4,7 @@
  */
 import { SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { realTimer } from "../timer.ts";
-import type { Queue, QueueMessage, RefusedMessage } from "../../ports/queue.ts";
+import type { Queue, QueueMessage, RefusedMessage } from "../../ports/runtime.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
 const BATCH = 10;

@@ -29,7 +29,7 @@ import {
   secretReference,
 } from "../../config/registered.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import type { Registrations, StoredRegistration } from "../../ports/registrations.ts";
+import type { Registrations, StoredRegistration } from "../../ports/registry.ts";
 import type { AwsWorld } from "./client.ts";
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
 import { CURRENT, currentValue } from "./registry.ts";

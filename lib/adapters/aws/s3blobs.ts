@@ -7,7 +7,7 @@
  * “forbidden” of what isn't there.
  */
 import { CertkeepError } from "../../error.ts";
-import type { BlobEntry, BlobStore } from "../../ports/blobs.ts";
+import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
 import { s3Client } from "./s3client.ts";
 import { getObject, putObject, type ObjectPlace } from "./s3object.ts";

@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
-import type { StateStore, StoredState } from "../../ports/states.ts";
+import type { StateStore, StoredState } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
 import { s3Client } from "./s3client.ts";
 import { getObject, putObject, type ObjectPlace } from "./s3object.ts";

@@ -1,5 +1,5 @@
 /** One text in a bucket, replaced as a whole; the bucket's versions keep what it was before. */
-import type { SharedText } from "../../ports/text.ts";
+import type { SharedText } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
 import { readS3Object, writeS3Object } from "./s3object.ts";
 

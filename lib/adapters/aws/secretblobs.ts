@@ -18,7 +18,7 @@ import {
 import { parseDocument } from "../../backup/document.ts";
 import { parseCopyKey } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
-import type { BlobEntry, BlobStore } from "../../ports/blobs.ts";
+import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
 import { awsFailure, factsOf, isNamed, isUncertain } from "./failure.ts";
 import { pause } from "./pause.ts";

@@ -1,7 +1,7 @@
 /** Secrets in Secrets Manager, made once; none that is there is read or changed. */
 import { CreateSecretCommand, DescribeSecretCommand } from "@aws-sdk/client-secrets-manager";
 import { secretReference } from "../../config/registered.ts";
-import type { SecretKeeper } from "../../ports/secretkeeper.ts";
+import type { SecretKeeper } from "../../ports/registry.ts";
 import type { AwsWorld } from "./client.ts";
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
 import { scheduledForDeletion } from "./secretread.ts";

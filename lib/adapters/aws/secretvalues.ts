@@ -1,6 +1,6 @@
 /** Values that a configuration refers to as `secretsmanager://NAME`: webhooks, kubeconfigs, the identity. */
 import { CertkeepError } from "../../error.ts";
-import type { SecretValues } from "../../ports/secrets.ts";
+import type { SecretValues } from "../../ports/registry.ts";
 import type { AwsWorld } from "./client.ts";
 import { secretsClient } from "./secretsclient.ts";
 import { readSecret, scheduledForDeletion } from "./secretread.ts";

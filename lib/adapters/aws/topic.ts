@@ -1,6 +1,6 @@
 /** An SNS topic and its subscriptions; addresses of people are counted, and never kept or shown. */
 import { paginateListSubscriptionsByTopic, SNSClient } from "@aws-sdk/client-sns";
-import type { AlarmTopic } from "../../ports/topic.ts";
+import type { AlarmTopic } from "../../ports/runtime.ts";
 import { type AwsWorld, clientSettings } from "./client.ts";
 import { awsFailure } from "./failure.ts";
 

@@ -5,7 +5,7 @@
  */
 import { lookup as dnsLookup, type LookupAddress } from "node:dns";
 import { BlockList, isIP } from "node:net";
-import type { RevocationSource } from "../../ports/revocation.ts";
+import type { RevocationSource } from "../../ports/outside.ts";
 import { isHostOf } from "../../restoreplan/crlhosts.ts";
 import { request } from "../plainhttp.ts";
 

@@ -5,8 +5,12 @@
  *
  * The token is a credential: it goes into one header and stands in no answer. Text of the server goes nowhere.
  */
-import type { LoggedFailure, LoggedPage, TransparencySource } from "../../ports/transparency.ts";
-import type { WebReader } from "../../ports/web.ts";
+import type {
+  LoggedFailure,
+  LoggedPage,
+  TransparencySource,
+  WebReader,
+} from "../../ports/outside.ts";
 
 export const CERT_SPOTTER_URL = "https://api.certspotter.com/v1/issuances";
 

@@ -8,7 +8,7 @@ import type { Dirent } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CertkeepError } from "../../error.ts";
-import type { BlobEntry, BlobStore } from "../../ports/blobs.ts";
+import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import { type Folder, type FolderOptions, openFolder } from "./folder.ts";
 
 const SEGMENT = /^[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*$/;

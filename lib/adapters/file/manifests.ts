@@ -5,8 +5,7 @@
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
-import type { ClusterReader } from "../../ports/cluster.ts";
-import type { ClusterWriter } from "../../ports/writer.ts";
+import type { ClusterReader, ClusterWriter } from "../../ports/cluster.ts";
 import type { Secret } from "../../secret/secret.ts";
 
 const NAME = /^[a-z0-9][a-z0-9.-]*$/;

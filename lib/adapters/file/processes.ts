@@ -1,6 +1,6 @@
 /** Processes by Linux' /proc. On other systems nothing is known, so nobody is taken for gone. */
 import { readFile, readlink } from "node:fs/promises";
-import type { ProcessMark, ProcessTable } from "../../ports/process.ts";
+import type { ProcessMark, ProcessTable } from "../../ports/runtime.ts";
 import { systemCode } from "./system.ts";
 
 export interface ProcessWorld {

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import type { Bearer } from "../../rbac/table.ts";
 import { parseRegistration } from "../../config/parse.ts";
 import { CertkeepError } from "../../error.ts";
-import type { Registrations } from "../../ports/registrations.ts";
+import type { Registrations } from "../../ports/registry.ts";
 import { createSetupFiles } from "./setup.ts";
 import { storeError, systemCode } from "./system.ts";
 

@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
-import type { StateStore, StoredState } from "../../ports/states.ts";
+import type { StateStore, StoredState } from "../../ports/stores.ts";
 import { type FolderOptions, openFolder } from "./folder.ts";
 import { formatRevision, parseRevision } from "./revision.ts";
 

@@ -6,7 +6,7 @@
  */
 import type { GrantedRules } from "../../rbac/excess.ts";
 import { parseRules } from "../../rbac/excess.ts";
-import type { SelfAccess, ServerFacts } from "../../ports/registrar.ts";
+import type { SelfAccess, ServerFacts } from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, statusError } from "./failure.ts";
 import { createHttpClient, type HttpAnswer, type HttpClient, type HttpOptions } from "./http.ts";

@@ -1,5 +1,5 @@
 /**
- * Asks a cluster by the port of lib/ports/diagnosis.ts. It sends GET, and POST for SubjectAccessReviews alone.
+ * Asks a cluster by the port of lib/ports/cluster.ts. It sends GET, and POST for SubjectAccessReviews alone.
  *
  * It is less patient than the reader: what isn't told in seconds isn't told this time. Of a log no more is taken in
  * than was asked for, whatever the server sends.
@@ -13,7 +13,7 @@ import type {
   LogQuery,
   LogText,
   PodFacts,
-} from "../../ports/diagnosis.ts";
+} from "../../ports/cluster.ts";
 import { parseInstantOrNull } from "../../certificate/time.ts";
 import { parseAnswer } from "./access.ts";
 import type { Connection } from "./connection.ts";

@@ -6,7 +6,7 @@
  */
 import { ACCESS_NAMESPACE, type AccessObject } from "../../rbac/manifest.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import type { GrantedToken, ObjectName, Registrar } from "../../ports/registrar.ts";
+import type { GrantedToken, ObjectName, Registrar } from "../../ports/cluster.ts";
 import { parseAnswer, reviewRules } from "./access.ts";
 import { type Connection, whereOf } from "./connection.ts";
 import { writeError } from "./denial.ts";

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
-import type { SecretEvent } from "../../ports/writer.ts";
+import type { SecretEvent } from "../../ports/cluster.ts";
 import { createAgent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";

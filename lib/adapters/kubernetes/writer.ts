@@ -1,5 +1,5 @@
 /**
- * Writing to a cluster by the port of lib/ports/writer.ts: POST and conditional PATCH and DELETE of Secrets, and
+ * Writing to a cluster by the port of lib/ports/cluster.ts: POST and conditional PATCH and DELETE of Secrets, and
  * POST of a namespace. Every write may be sent twice without harm, so a lost answer is asked again: a patch names the
  * version it is for, a deletion too, and a creation that finds the name taken looks whether what is there is its own.
  *
@@ -13,7 +13,7 @@ import type {
   SecretPlace,
   WriteOptions,
   WriteOutcome,
-} from "../../ports/writer.ts";
+} from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { type Action, answerInvalid, parseStatus } from "./failure.ts";

@@ -7,8 +7,8 @@
  */
 import { realTimer } from "../timer.ts";
 import { askWeb } from "../web.ts";
-import type { PostedMessage, Poster, PostResult } from "../../ports/post.ts";
-import type { WebAnswer } from "../../ports/web.ts";
+import type { PostedMessage, Poster, PostResult } from "../../ports/slack.ts";
+import type { WebAnswer } from "../../ports/outside.ts";
 import { foreignCode, isRevoked } from "../../report/slack/answer.ts";
 
 export interface PosterOptions {

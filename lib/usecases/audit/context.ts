@@ -3,16 +3,10 @@ import type { Anchors } from "../../certificate/anchors.ts";
 import type { Verifier } from "../../certificate/verifier.ts";
 import type { LimitOverride } from "../../ratelimit/limit.ts";
 import type { Issuer } from "../../issuer/issuers.ts";
-import type { BlobStore } from "../../ports/blobs.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { ClusterReader } from "../../ports/cluster.ts";
-import type { ClusterDiagnosis } from "../../ports/diagnosis.ts";
-import type { Progress } from "../../ports/progress.ts";
-import type { RenewalInfoSource } from "../../ports/renewal.ts";
-import type { Sealer } from "../../ports/sealing.ts";
-import type { StateStore } from "../../ports/states.ts";
-import type { Timer } from "../../ports/timer.ts";
-import type { TransparencySource } from "../../ports/transparency.ts";
+import type { BlobStore, Sealer, StateStore } from "../../ports/stores.ts";
+import type { Clock, Progress, Timer } from "../../ports/runtime.ts";
+import type { ClusterReader, ClusterDiagnosis } from "../../ports/cluster.ts";
+import type { RenewalInfoSource, TransparencySource } from "../../ports/outside.ts";
 import type { RevocationLists } from "../revocation.ts";
 
 /** Anchors and issuers that verdicts rest on. */

@@ -16,8 +16,8 @@ import {
 } from "../../state/observations.ts";
 import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../ratelimit/evidence.ts";
 import { boundClaims } from "../../ratelimit/log/claims.ts";
-import type { ClusterDiagnosis, PodFacts } from "../../ports/diagnosis.ts";
-import type { Timer } from "../../ports/timer.ts";
+import type { ClusterDiagnosis, PodFacts } from "../../ports/cluster.ts";
+import type { Timer } from "../../ports/runtime.ts";
 import type { StateDocument } from "../../state/document.ts";
 import type { WriterHint } from "./discover.ts";
 import { reviewAccess } from "./observe/access.ts";

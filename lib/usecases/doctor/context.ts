@@ -2,13 +2,10 @@
 import type { Bearer } from "../../rbac/table.ts";
 import type { ClusterEntry } from "../../config/config.ts";
 import type { CertkeepError } from "../../error.ts";
-import type { BlobStore } from "../../ports/blobs.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { ClusterReader } from "../../ports/cluster.ts";
-import type { Poster } from "../../ports/post.ts";
-import type { SelfAccess } from "../../ports/registrar.ts";
-import type { StateStore } from "../../ports/states.ts";
-import type { AlarmTopic } from "../../ports/topic.ts";
+import type { BlobStore, StateStore } from "../../ports/stores.ts";
+import type { Clock, AlarmTopic } from "../../ports/runtime.ts";
+import type { ClusterReader, SelfAccess } from "../../ports/cluster.ts";
+import type { Poster } from "../../ports/slack.ts";
 
 export interface ExaminedCluster extends ClusterEntry {
   /** The configuration names it; else it is a context of a kubeconfig, and its state isn't found by that name. */

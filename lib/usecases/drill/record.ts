@@ -4,7 +4,7 @@
  */
 import { isCertkeepError, type CertkeepError } from "../../error.ts";
 import type { UnreadableCopy } from "../../finding/unreadable.ts";
-import type { StateStore } from "../../ports/states.ts";
+import type { StateStore } from "../../ports/stores.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { changeState } from "../restore/source.ts";
 

@@ -5,9 +5,8 @@
 import { parseCopyKey } from "../../backup/keys.ts";
 import { formatInstant } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
-import type { BlobStore } from "../../ports/blobs.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { StateStore } from "../../ports/states.ts";
+import type { BlobStore, StateStore } from "../../ports/stores.ts";
+import type { Clock } from "../../ports/runtime.ts";
 import { changeState } from "../restore/source.ts";
 import { loadState, stateKeys } from "../states.ts";
 

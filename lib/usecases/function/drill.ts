@@ -6,7 +6,7 @@
 import { instantNs, msOf } from "../../finding/verdict.ts";
 import { parseInstantOrNull } from "../../certificate/time.ts";
 import { DRILL_NAME, parseDrill } from "../../state/drill.ts";
-import type { StateStore } from "../../ports/states.ts";
+import type { StateStore } from "../../ports/stores.ts";
 import { runDrill, type DrilledCopy, type DrillPorts, type DrillReport } from "../drill.ts";
 import type { Telemetry } from "./guard.ts";
 

@@ -1,7 +1,6 @@
 /** What holds for every function: its end is told, its failure counted, and no foreign error gets out of it. */
 import { isCertkeepError } from "../../error.ts";
-import type { Log } from "../../ports/log.ts";
-import type { Metrics } from "../../ports/metrics.ts";
+import type { Log, Metrics } from "../../ports/runtime.ts";
 import { unforeseen } from "../unforeseen.ts";
 
 export interface Telemetry {

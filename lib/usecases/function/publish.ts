@@ -4,8 +4,8 @@
  * it, and no audit waits for that.
  */
 import type { Published } from "../../config/publish.ts";
-import type { Log } from "../../ports/log.ts";
-import type { SharedText } from "../../ports/text.ts";
+import type { Log } from "../../ports/runtime.ts";
+import type { SharedText } from "../../ports/stores.ts";
 
 /** @throws CertkeepError for what the store does */
 export async function publishConfig(

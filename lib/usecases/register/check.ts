@@ -10,9 +10,8 @@ import {
 } from "../../rbac/rules.ts";
 import type { Bearer } from "../../rbac/table.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import type { ClusterReader } from "../../ports/cluster.ts";
-import type { Registrar, SelfAccess } from "../../ports/registrar.ts";
-import type { Timer } from "../../ports/timer.ts";
+import type { ClusterReader, Registrar, SelfAccess } from "../../ports/cluster.ts";
+import type { Timer } from "../../ports/runtime.ts";
 import { classify } from "../../secret/classify.ts";
 import type { CheckedCredential, Exposure, OpenedCredential } from "./context.ts";
 

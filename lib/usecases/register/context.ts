@@ -5,12 +5,10 @@ import type { ServerPlace, StoredCredential } from "../../rbac/kubeconfig.ts";
 import type { AccessPlan, Question } from "../../rbac/rules.ts";
 import type { AccessKind, Bearer } from "../../rbac/table.ts";
 import type { EksAccess } from "../../config/config.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { ClusterReader } from "../../ports/cluster.ts";
-import type { Registrar, SelfAccess } from "../../ports/registrar.ts";
-import type { Registrations } from "../../ports/registrations.ts";
-import type { StateStore } from "../../ports/states.ts";
-import type { Timer } from "../../ports/timer.ts";
+import type { Clock, Timer } from "../../ports/runtime.ts";
+import type { ClusterReader, Registrar, SelfAccess } from "../../ports/cluster.ts";
+import type { Registrations } from "../../ports/registry.ts";
+import type { StateStore } from "../../ports/stores.ts";
 
 export interface RegisterRequest {
   readonly name: string;

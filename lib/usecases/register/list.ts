@@ -1,7 +1,7 @@
 /** The clusters there are, as registrations, states and credentials tell; no cluster is asked. */
 import type { ClusterEntry } from "../../config/config.ts";
 import { isCertkeepError } from "../../error.ts";
-import type { StateStore } from "../../ports/states.ts";
+import type { StateStore } from "../../ports/stores.ts";
 import type { ClusterRow } from "../../report/clusters.ts";
 import { loadState } from "../states.ts";
 

@@ -1,10 +1,9 @@
 /** Removes a registration; its copies and its state stay. With `revoke` what registering gave is taken away from the cluster first. */
 import { registrationSelector } from "../../rbac/manifest.ts";
 import { CertkeepError } from "../../error.ts";
-import type { ClusterReader } from "../../ports/cluster.ts";
-import type { ObjectName, Registrar } from "../../ports/registrar.ts";
-import type { Registrations } from "../../ports/registrations.ts";
-import type { StateStore } from "../../ports/states.ts";
+import type { ClusterReader, ObjectName, Registrar } from "../../ports/cluster.ts";
+import type { Registrations } from "../../ports/registry.ts";
+import type { StateStore } from "../../ports/stores.ts";
 import { sameCluster } from "../../state/identity.ts";
 import { loadState } from "../states.ts";
 

@@ -1,11 +1,10 @@
 /** What a restore is given, and what it gives back. */
 import type { PlanCode } from "../../restoreplan/code.ts";
 import type { PlanItem } from "../../restoreplan/item.ts";
-import type { ProcessTable } from "../../ports/process.ts";
-import type { Opener } from "../../ports/sealing.ts";
-import type { RevocationSource } from "../../ports/revocation.ts";
-import type { Timer } from "../../ports/timer.ts";
-import type { ClusterWriter } from "../../ports/writer.ts";
+import type { ProcessTable, Timer } from "../../ports/runtime.ts";
+import type { Opener } from "../../ports/stores.ts";
+import type { RevocationSource } from "../../ports/outside.ts";
+import type { ClusterWriter } from "../../ports/cluster.ts";
 import type { AuditPorts, AuditTarget } from "../audit/context.ts";
 
 export interface RestoreTarget extends AuditTarget {

@@ -7,10 +7,8 @@
 import * as z from "zod/mini";
 import { formatInstant, parseInstantOrNull } from "../../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { ProcessMark, ProcessTable } from "../../ports/process.ts";
-import type { StateStore } from "../../ports/states.ts";
-import type { Timer } from "../../ports/timer.ts";
+import type { Clock, ProcessMark, ProcessTable, Timer } from "../../ports/runtime.ts";
+import type { StateStore } from "../../ports/stores.ts";
 
 /** How long a lease holds unless it is renewed. */
 const LEASE_MS = 30_000;

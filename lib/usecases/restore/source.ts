@@ -5,7 +5,7 @@
 import { formatInstant } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import { meant } from "../../config/suggest.ts";
-import type { StateStore } from "../../ports/states.ts";
+import type { StateStore } from "../../ports/stores.ts";
 import {
   predecessorName,
   predecessorsOf,

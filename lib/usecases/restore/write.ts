@@ -9,7 +9,7 @@ import type { PlanItem, RestorePlan, SecretWrite } from "../../restoreplan/item.
 import { metadataToAdd } from "../../restoreplan/metadata.ts";
 import { planRestore } from "../../restoreplan/plan.ts";
 import type { LiveSecret, OpenedCopy, Wanted } from "../../restoreplan/view.ts";
-import type { ClusterWriter, WriteOutcome } from "../../ports/writer.ts";
+import type { ClusterWriter, WriteOutcome } from "../../ports/cluster.ts";
 import type { Outcome, RestorePorts, RestoredItem } from "./context.ts";
 import type { LiveCluster } from "./live.ts";
 import { replacedBy, type ReplacedKeeper } from "./replaced.ts";

@@ -5,7 +5,7 @@ import { createS3Text } from "../../adapters/aws/s3text.ts";
 import { sqsClient } from "../../adapters/aws/sqsclient.ts";
 import { publishedConfig, type Published } from "../../config/publish.ts";
 import { CertkeepError } from "../../error.ts";
-import type { SharedText } from "../../ports/text.ts";
+import type { SharedText } from "../../ports/stores.ts";
 import type { DispatchPorts } from "../../usecases/function/dispatch.ts";
 import { awsWorld } from "../aws.ts";
 import { composeSettings } from "../settings.ts";

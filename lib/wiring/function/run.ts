@@ -1,9 +1,7 @@
 /** What every function has at hand: its environment, its log and metrics, and when it has to stop. */
 import { createLog } from "../../adapters/aws/log.ts";
 import { createMetrics } from "../../adapters/aws/metrics.ts";
-import type { Log } from "../../ports/log.ts";
-import type { Metrics } from "../../ports/metrics.ts";
-import type { Progress } from "../../ports/progress.ts";
+import type { Log, Metrics, Progress } from "../../ports/runtime.ts";
 import { guarded } from "../../usecases/function/guard.ts";
 import type { World } from "../settings.ts";
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSecretRegistrations } from "../../../lib/adapters/aws/registrations.ts";
 import { createSecretRegistry } from "../../../lib/adapters/aws/registry.ts";
 import { CertkeepError, isCertkeepError } from "../../../lib/error.ts";
-import type { NextRegistration } from "../../../lib/ports/registrations.ts";
+import type { NextRegistration } from "../../../lib/ports/registry.ts";
 import { registrationsContract } from "../../contract/registrations.ts";
 import { startFakeAws, type AwsAnswer, type FakeAws } from "../../support/aws.ts";
 

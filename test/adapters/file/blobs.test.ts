@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createFileBlobs } from "../../../lib/adapters/file/blobs.ts";
 import { SWEEP_AFTER_MS } from "../../../lib/adapters/file/folder.ts";
 import { CertkeepError } from "../../../lib/error.ts";
-import type { BlobStore } from "../../../lib/ports/blobs.ts";
+import type { BlobStore } from "../../../lib/ports/stores.ts";
 import { callsOf, failingFileSystem, watchFileSystem } from "./watched.ts";
 
 const KEY = "prod/ns/secret/v.json";

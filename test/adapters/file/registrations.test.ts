@@ -18,7 +18,7 @@ import { loadConfig } from "../../../lib/adapters/file/config.ts";
 import { createRegistrationFiles } from "../../../lib/adapters/file/registrations.ts";
 import { parseRegistration } from "../../../lib/config/parse.ts";
 import { registrationText, type RegistrationFields } from "../../../lib/config/registration.ts";
-import type { NextRegistration } from "../../../lib/ports/registrations.ts";
+import type { NextRegistration } from "../../../lib/ports/registry.ts";
 import { registrationsContract } from "../../contract/registrations.ts";
 
 let root: string;

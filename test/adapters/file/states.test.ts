@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createFileStates, KEPT_REVISIONS } from "../../../lib/adapters/file/states.ts";
 import { CertkeepError } from "../../../lib/error.ts";
-import type { StateStore } from "../../../lib/ports/states.ts";
+import type { StateStore } from "../../../lib/ports/stores.ts";
 import { emptyState, formatState } from "../../../lib/state/document.ts";
 import { failingFileSystem, callsOf, watchFileSystem } from "./watched.ts";
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
 import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
 import { createSecretBlobs } from "../../../lib/adapters/aws/secretblobs.ts";
-import type { BlobStore } from "../../../lib/ports/blobs.ts";
+import type { BlobStore } from "../../../lib/ports/stores.ts";
 import { runDrill } from "../../../lib/usecases/drill.ts";
 import { retireCopy } from "../../../lib/usecases/drill/retire.ts";
 import { loadState } from "../../../lib/usecases/states.ts";

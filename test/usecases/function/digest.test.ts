@@ -1,7 +1,7 @@
 /** The digest as a function: what is posted, what is counted, and what one route's trouble leaves alone. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { CertkeepError } from "../../../lib/error.ts";
-import type { Poster } from "../../../lib/ports/post.ts";
+import type { Poster } from "../../../lib/ports/slack.ts";
 import { emptyState, formatState, type StateDocument } from "../../../lib/state/document.ts";
 import { DIGEST_NAME } from "../../../lib/state/digest.ts";
 import type { Route } from "../../../lib/usecases/digest.ts";

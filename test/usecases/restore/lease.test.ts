@@ -9,7 +9,7 @@ import { createProcessTable } from "../../../lib/adapters/file/processes.ts";
 import { createFileStates } from "../../../lib/adapters/file/states.ts";
 import { realTimer } from "../../../lib/adapters/timer.ts";
 import { isCertkeepError } from "../../../lib/error.ts";
-import type { ProcessMark, ProcessTable } from "../../../lib/ports/process.ts";
+import type { ProcessMark, ProcessTable } from "../../../lib/ports/runtime.ts";
 import { withLease, type LeasePorts } from "../../../lib/usecases/restore/lease.ts";
 import { createMemoryStates } from "../../support/memory.ts";
 

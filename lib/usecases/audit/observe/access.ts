@@ -8,7 +8,7 @@
 import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";
 import { parseInstantOrNull } from "../../../certificate/time.ts";
-import type { PodFacts } from "../../../ports/diagnosis.ts";
+import type { PodFacts } from "../../../ports/cluster.ts";
 import type { AccessAnswer, SourceLook } from "../../../state/observations.ts";
 import type { ObserveContext } from "./context.ts";
 import { lookOf, lookCode } from "./looks.ts";

@@ -6,7 +6,7 @@
  */
 import { CertkeepError } from "../../../error.ts";
 import { createLogReader, type LogReading } from "../../../ratelimit/log/reader.ts";
-import type { ClusterDiagnosis, LogQuery } from "../../../ports/diagnosis.ts";
+import type { ClusterDiagnosis, LogQuery } from "../../../ports/cluster.ts";
 import { count } from "../../../report/text.ts";
 import type { SourceLook } from "../../../state/observations.ts";
 import { lookOf } from "./looks.ts";

@@ -1,5 +1,5 @@
 /** What each part of an observation is given. */
-import type { ClusterDiagnosis } from "../../../ports/diagnosis.ts";
+import type { ClusterDiagnosis } from "../../../ports/cluster.ts";
 import type { StateDocument } from "../../../state/document.ts";
 import type { Observations } from "../../../state/observations.ts";
 

@@ -4,7 +4,7 @@
  */
 import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";
-import type { EventFacts } from "../../../ports/diagnosis.ts";
+import type { EventFacts } from "../../../ports/cluster.ts";
 import type { EventSign, SourceLook } from "../../../state/observations.ts";
 import type { ObserveContext } from "./context.ts";
 import { lookOf, lookCode } from "./looks.ts";

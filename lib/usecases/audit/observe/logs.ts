@@ -12,7 +12,7 @@ import {
 import { claimsOf } from "../../../ratelimit/log/claims.ts";
 import type { LogReading } from "../../../ratelimit/log/reader.ts";
 import { setOf } from "../../../ratelimit/names.ts";
-import type { PodFacts } from "../../../ports/diagnosis.ts";
+import type { PodFacts } from "../../../ports/cluster.ts";
 import type { StateDocument } from "../../../state/document.ts";
 import type { LogSign, SourceLook } from "../../../state/observations.ts";
 import { type ContainerRead, type ContainerTarget, readContainer, scopeOf } from "./container.ts";

@@ -2,7 +2,7 @@
  * Who in a cluster writes certificates: the Secrets of Tailscale's operator and proxies, what is recorded of them, and
  * the pods that write them. Pure.
  */
-import type { PodFacts } from "../../../ports/diagnosis.ts";
+import type { PodFacts } from "../../../ports/cluster.ts";
 import { LABEL } from "../../../secret/shapes.ts";
 import type { SecretRecord, StateDocument } from "../../../state/document.ts";
 import type { WriterHint } from "../discover.ts";
