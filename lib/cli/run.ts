@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { CertkeepError } from "../error.ts";
 import { tell, write, writeLine, type ExitCode, type Io } from "./io.ts";
+import { plain } from "../plain.ts";
 import { VERSION } from "../version.ts";
 
 const PRECEDENCE: readonly ExitCode[] = [0, 1, 3, 2];
@@ -49,6 +50,9 @@ export async function run(args: readonly string[], world: Omit<Io, "exit">): Pro
     .configureOutput({
       writeOut: (text) => write(io.stdout, text),
       writeErr: (text) => write(io.stderr, text),
+      // It quotes what was typed, so a line break is somebody else's, but for the one before a suggestion.
+      outputError: (text) =>
+        writeLine(io.stderr, plain(text.trimEnd().replace("\n(Did you mean ", " (Did you mean "))),
     })
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText(
