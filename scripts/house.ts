@@ -1,13 +1,17 @@
 /**
- * The house's own lint rules, as an oxlint plugin: which room may import what, and no clock in a pure room.
+ * The house's own lint rules, as an oxlint plugin: which room may import what, and no clock in a
+ * pure room.
  *
- * A room is a folder below lib/, functions/ or stack/. Paths are resolved, so that no way of writing a relative
- * import gets around a rule; type-only imports count as well, since types of a foreign system in a pure
- * room are the first step of its shapes getting there.
+ * A room is a folder below lib/, functions/ or stack/. Paths are resolved, so that no way of
+ * writing a relative import gets around a rule; type-only imports count as well, since types of a
+ * foreign system in a pure room are the first step of its shapes getting there.
  */
 import { posix, relative, sep } from "node:path";
 
-/** Rooms without effects: they import each other, the libraries below, and nothing that acts or knows the time. */
+/**
+ * Rooms without effects: they import each other, the libraries below, and nothing that acts or
+ * knows the time.
+ */
 const pureRooms = [
   "rbac",
   "issuer",
@@ -54,11 +58,17 @@ const rooms: ReadonlyMap<string, Room> = new Map<string, Room>([
   ["demo", { rooms: ["report"], modules: null }],
   ["wiring", { rooms: [...pureRooms, "ports", "usecases", "adapters", "demo"], modules: null }],
   ["cli", { rooms: [...pureRooms, "ports", "usecases", "wiring", "demo"], modules: null }],
-  ["functions", { rooms: [...pureRooms, "ports", "usecases", "wiring"], modules: null }],
+  [
+    "functions",
+    { rooms: [...pureRooms, "ports", "usecases", "adapters", "wiring"], modules: null },
+  ],
   ["stack", { rooms: pureRooms, modules: [] }],
 ]);
 
-/** The room of a path relative to the project: null for none, `lib` for a file beside the rooms of lib/. */
+/**
+ * The room of a path relative to the project: null for none, `lib` for a file beside the rooms of
+ * lib/.
+ */
 function roomOf(path: string): string | null {
   const parts = path.split("/");
   if (parts[0] === "functions" || parts[0] === "stack") return parts[0];
@@ -76,7 +86,10 @@ function system(path: string): string {
   return path.split("/")[2] ?? "";
 }
 
-/** What is wrong with an import in the file at `path` (relative to the project, with `/`); null if nothing is. */
+/**
+ * What is wrong with an import in the file at `path` (relative to the project, with `/`); null if
+ * nothing is.
+ */
 function judgeImport(path: string, specifier: string): string | null {
   const from = roomOf(path);
   if (from === null) return null;

@@ -5,7 +5,7 @@ import { parseConfig } from "../../lib/config/parse.ts";
 import { refuseFiles } from "../../lib/config/remote.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import { createAuthority } from "../support/pki.ts";
-import { publishConfig } from "../../lib/usecases/function/publish.ts";
+import { publishConfig } from "../../functions/dispatch.ts";
 import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";
 
 const RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";

@@ -1,18 +1,18 @@
 /** A restore by the function: the plan and rules of the command, in time, once at a time, and nowhere but home. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parseRestoreEvent } from "../../../lib/config/event/restore.ts";
-import type { RestorePair } from "../../../lib/config/config.ts";
-import type { ClusterIdentity } from "../../../lib/state/identity.ts";
-import { pinnedBy } from "../../../lib/state/identity.ts";
-import { restoreByEvent, withoutIdentity } from "../../../lib/usecases/function/restore.ts";
-import type { RestorePorts } from "../../../lib/usecases/restore/context.ts";
-import { pinSuccessor } from "../../../lib/usecases/restore/source.ts";
-import { loadState, saveState } from "../../../lib/usecases/states.ts";
-import { startSandbox, type Sandbox } from "../../fake-apiserver/api.ts";
-import { keepTelemetry, type KeptTelemetry } from "../../support/telemetry.ts";
-import { dataAt, restoreTarget } from "../../support/restoring.ts";
-import { realTimer } from "../../../lib/adapters/timer.ts";
-import { ingressSecret, startWorld, type World } from "../../support/world.ts";
+import { parseRestoreEvent } from "../../lib/config/event/restore.ts";
+import type { RestorePair } from "../../lib/config/config.ts";
+import type { ClusterIdentity } from "../../lib/state/identity.ts";
+import { pinnedBy } from "../../lib/state/identity.ts";
+import { restoreByEvent, withoutIdentity } from "../../functions/restore.ts";
+import type { RestorePorts } from "../../lib/usecases/restore/context.ts";
+import { pinSuccessor } from "../../lib/usecases/restore/source.ts";
+import { loadState, saveState } from "../../lib/usecases/states.ts";
+import { startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
+import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";
+import { dataAt, restoreTarget } from "../support/restoring.ts";
+import { realTimer } from "../../lib/adapters/timer.ts";
+import { ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
 const REAL: ClusterIdentity = {
@@ -45,7 +45,7 @@ async function audit(
   sandbox: Sandbox = world.sandbox,
 ): Promise<void> {
   const target = await restoreTarget(world, { name, sandbox });
-  const { auditAll } = await import("../../../lib/usecases/audit.ts");
+  const { auditAll } = await import("../../lib/usecases/audit.ts");
   await auditAll(
     [{ ...target, title: name, reader: { ...target.reader, identity: async () => identity } }],
     world.ports(),

@@ -1,9 +1,9 @@
 /** The drill as a function: with an identity everything, without one digests and the age of a person's last drill. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { DrillPorts } from "../../../lib/usecases/drill.ts";
-import { drillAll, type DrillAnswer } from "../../../lib/usecases/function/drill.ts";
-import { keepTelemetry, type KeptTelemetry } from "../../support/telemetry.ts";
-import { DAY_MS, ingressSecret, startWorld, type World } from "../../support/world.ts";
+import type { DrillPorts } from "../../lib/usecases/drill.ts";
+import { drillAll, type DrillAnswer } from "../../functions/drill.ts";
+import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";
+import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
 

@@ -1,9 +1,9 @@
 /** What holds for every function: no foreign error gets out, and its end is counted whatever it was. */
 import { inspect } from "node:util";
 import { expect, it } from "vitest";
-import { CertkeepError } from "../../../lib/error.ts";
-import { guarded } from "../../../lib/usecases/function/guard.ts";
-import { keepTelemetry } from "../../support/telemetry.ts";
+import { CertkeepError } from "../../lib/error.ts";
+import { guarded } from "../../functions/shared/run.ts";
+import { keepTelemetry } from "../support/telemetry.ts";
 
 class ForeignError extends Error {
   readonly $response = { body: "CANARY" };

@@ -1,18 +1,18 @@
 /** Messages of the queue: what is acknowledged, what fails and comes again, and that twice is as once. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createKit } from "../../../lib/wiring/kit.ts";
-import { formatMessage, type Receipt, parseMessage } from "../../../lib/config/event/audit.ts";
-import { CertkeepError } from "../../../lib/error.ts";
-import type { StateDocument } from "../../../lib/state/document.ts";
+import { createKit } from "../../lib/wiring/kit.ts";
+import { formatMessage, type Receipt, parseMessage } from "../../lib/config/event/audit.ts";
+import { CertkeepError } from "../../lib/error.ts";
+import type { StateDocument } from "../../lib/state/document.ts";
 import {
   auditDirect,
   auditMessages,
   type BatchAnswer,
   type MessagePorts,
-} from "../../../lib/usecases/function/audit.ts";
-import { keepTelemetry, type KeptTelemetry } from "../../support/telemetry.ts";
-import { createMemorySearch, loggingIssuer } from "../../support/logged.ts";
-import { ingressSecret, startWorld, type World } from "../../support/world.ts";
+} from "../../functions/audit.ts";
+import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";
+import { createMemorySearch, loggingIssuer } from "../support/logged.ts";
+import { ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const MINUTE = 60_000;
 
@@ -201,9 +201,9 @@ describe("a message", () => {
       if (path.includes("/secrets")) stop.abort();
       return undefined;
     });
-    const { createClusterReader } = await import("../../../lib/adapters/kubernetes/reader.ts");
+    const { createClusterReader } = await import("../../lib/adapters/kubernetes/reader.ts");
     const { connect, parseKubeconfig } =
-      await import("../../../lib/adapters/kubernetes/kubeconfig.ts");
+      await import("../../lib/adapters/kubernetes/kubeconfig.ts");
     const connection = await connect(parseKubeconfig(world.sandbox.kubeconfig(), "sandbox"), null, {
       environment: {},
       nowMs: () => world.nowMs,

@@ -1,11 +1,11 @@
 /** Which clusters are queued: those that are due, once each, whatever else goes wrong. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { parseMessage } from "../../../lib/config/event/audit.ts";
-import type { Queue, QueueMessage } from "../../../lib/ports/runtime.ts";
-import { emptyState, formatState } from "../../../lib/state/document.ts";
-import { dispatch, type DispatchReport } from "../../../lib/usecases/function/dispatch.ts";
-import { createMemoryStates, Faults, type MemoryStates } from "../../support/memory.ts";
-import { keepTelemetry, type KeptTelemetry } from "../../support/telemetry.ts";
+import { parseMessage } from "../../lib/config/event/audit.ts";
+import type { Queue, QueueMessage } from "../../lib/ports/runtime.ts";
+import { emptyState, formatState } from "../../lib/state/document.ts";
+import { dispatch, type DispatchReport } from "../../functions/dispatch.ts";
+import { createMemoryStates, Faults, type MemoryStates } from "../support/memory.ts";
+import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";
 
 const NOW = Date.parse("2026-06-01T12:00:00Z");
 const MINUTE = 60_000;

@@ -1,14 +1,14 @@
 /** The digest as a function: what is posted, what is counted, and what one route's trouble leaves alone. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { CertkeepError } from "../../../lib/error.ts";
-import type { Poster } from "../../../lib/ports/slack.ts";
-import { emptyState, formatState, type StateDocument } from "../../../lib/state/document.ts";
-import { DIGEST_NAME } from "../../../lib/state/digest.ts";
-import type { Route } from "../../../lib/usecases/digest.ts";
-import { digestAll, type DigestAnswer } from "../../../lib/usecases/function/digest.ts";
-import { BUILT_IN_ISSUERS } from "../../../lib/issuer/issuers.ts";
-import { createMemoryStates, Faults, type MemoryStates } from "../../support/memory.ts";
-import { keepTelemetry, type KeptTelemetry } from "../../support/telemetry.ts";
+import { CertkeepError } from "../../lib/error.ts";
+import type { Poster } from "../../lib/ports/slack.ts";
+import { emptyState, formatState, type StateDocument } from "../../lib/state/document.ts";
+import { DIGEST_NAME } from "../../lib/state/digest.ts";
+import type { Route } from "../../lib/usecases/digest.ts";
+import { digestAll, type DigestAnswer } from "../../functions/digest.ts";
+import { BUILT_IN_ISSUERS } from "../../lib/issuer/issuers.ts";
+import { createMemoryStates, Faults, type MemoryStates } from "../support/memory.ts";
+import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";
 
 const NOW = Date.parse("2026-06-01T12:00:00Z");
 const MINUTE = 60_000;
