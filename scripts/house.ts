@@ -1,6 +1,6 @@
 /**
- * The house's own lint rules, as an oxlint plugin: which room may import what, and no clock in a
- * pure room.
+ * The house's own lint rules, as an oxlint plugin: which room may import what, no clock in a pure
+ * room, and one file alone that walks over a state.
  *
  * A room is a folder below lib/, functions/ or stack/. Paths are resolved, so that no way of
  * writing a relative import gets around a rule; type-only imports count as well, since types of a
@@ -118,19 +118,35 @@ function judgeImport(path: string, specifier: string): string | null {
 interface Node {
   readonly type: string;
   readonly source?: { readonly value?: unknown } | null;
-  readonly callee?: { readonly type: string; readonly name?: string };
+  readonly callee?: Node;
   readonly arguments?: readonly unknown[];
+  readonly name?: string;
+  readonly value?: unknown;
+  readonly parent?: Node;
+  readonly object?: Node;
+  readonly property?: Node;
+  readonly properties?: readonly Node[];
+  readonly key?: Node;
+  readonly init?: Node | null;
+  readonly range?: readonly [number, number];
+  readonly typeAnnotation?: Node;
 }
 
 interface Context {
   readonly filename: string;
   readonly cwd: string;
+  readonly sourceCode: { getText(node?: Node): string };
   report(problem: { message: string; node: Node }): void;
+}
+
+/** Relative to the project, with `/`. */
+function pathOf({ cwd, filename }: Context): string {
+  return relative(cwd, filename).split(sep).join("/");
 }
 
 const importRule = {
   create(context: Context) {
-    const path = relative(context.cwd, context.filename).split(sep).join("/");
+    const path = pathOf(context);
     const check = (node: Node): void => {
       const specifier = node.source?.value;
       if (typeof specifier !== "string") return;
@@ -160,10 +176,65 @@ const clockRule = {
   },
 };
 
+/** Maps of a state. */
+const walked: ReadonlySet<unknown> = new Set(["secrets", "lost"]);
+const walker = "lib/state/secrets.ts";
+/** Whose `secrets` are other things: names of Secrets in settings, stores of secrets, counts. */
+const others: ReadonlySet<unknown> = new Set([
+  "audit",
+  "cluster",
+  "composed",
+  "existing",
+  "input",
+  "parts",
+  "plan",
+  "ports",
+  "settings",
+]);
+
+/** `settings` of `this.#target.settings`; what a call gives is no state. */
+function isOther(node: Node | null | undefined): boolean {
+  if (node == null) return false;
+  if (node.type === "MemberExpression") return others.has(node.property?.name);
+  return node.type === "Identifier" ? others.has(node.name) : node.type === "AwaitExpression";
+}
+
+function isWalked(node: Node | undefined): boolean {
+  return walked.has(node?.type === "Literal" ? node.value : node?.name);
+}
+
+const walkRule = {
+  create(context: Context) {
+    if (pathOf(context) === walker) return {};
+    const report = (node: Node): void =>
+      context.report({
+        message: `this may be a walk over a state: read its certificates by lib/state/certificates.ts, or its Secrets by ${walker}`,
+        node,
+      });
+    return {
+      MemberExpression(node: Node): void {
+        const called = node.parent?.type === "CallExpression" && node.parent.callee === node;
+        if (isWalked(node.property) && !called && !isOther(node.object)) report(node);
+      },
+      ObjectPattern(node: Node): void {
+        const key = node.properties?.find((property) => isWalked(property.key));
+        if (key === undefined) return;
+        const { parent } = node;
+        const type = node.typeAnnotation;
+        const fine =
+          parent?.type === "VariableDeclarator"
+            ? isOther(parent.init)
+            : type !== undefined && !context.sourceCode.getText(type).includes("StateDocument");
+        if (!fine) report(key);
+      },
+    };
+  },
+};
+
 /** What oxlint loads. */
 const plugin = {
   meta: { name: "house" },
-  rules: { "import-rules": importRule, "no-clock": clockRule },
+  rules: { "import-rules": importRule, "no-clock": clockRule, "one-walk": walkRule },
 };
 
 // oxlint takes a plugin from nowhere but the default export.

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const root = join(import.meta.dirname, "..");
 const imports = "house(import-rules)";
 const globals = "eslint(no-restricted-globals)";
+const walk = "house(one-walk)";
 const properties = "eslint(no-restricted-properties)";
 
 function imported(from: string): string {
@@ -131,6 +132,30 @@ const broken: readonly (readonly [string, string, string, string])[] = [
     "// @ts-ignore\nexport const other = 1;\n",
     "typescript(ban-ts-comment)",
   ],
+  [
+    "a walk over a state",
+    "lib/report/f.ts",
+    "export const other = (state: S): unknown => Object.keys(state.secrets);\n",
+    walk,
+  ],
+  [
+    "a walk over a state, by its other map",
+    "lib/usecases/n.ts",
+    'export const other = (known: { state: S }): unknown => known.state["lost"];\n',
+    walk,
+  ],
+  [
+    "a walk over a state that is taken apart",
+    "lib/state/n.ts",
+    "export const other = ({ secrets }: StateDocument): unknown => secrets;\n",
+    walk,
+  ],
+  [
+    "a walk over a state that is taken apart in passing",
+    "lib/cli/n.ts",
+    "export function other(state: S): unknown {\n  const { lost } = state;\n  return lost;\n}\n",
+    walk,
+  ],
   ["a barrel", "lib/usecases/h.ts", 'export * from "./i.ts";\n', "oxc(no-barrel-file)"],
   [
     "a loose comparison",
@@ -167,6 +192,16 @@ const sound: readonly (readonly [string, string, string])[] = [
     "a time that was given",
     "lib/ratelimit/ok.ts",
     "export const other = (atMs: number): Date => new Date(atMs);\n",
+  ],
+  [
+    "the one file that walks over a state",
+    "lib/state/secrets.ts",
+    "export const other = (state: S): unknown => Object.keys(state.secrets);\n",
+  ],
+  [
+    "names of Secrets in settings",
+    "lib/usecases/ok2.ts",
+    "export const other = (target: T): unknown => target.settings.secrets;\n",
   ],
   ["a use case and a port", "lib/usecases/ok.ts", imported("../ports/clock.ts")],
   [

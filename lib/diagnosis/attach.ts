@@ -1,7 +1,8 @@
 /** Puts the cause into the findings that want one: one sentence each, and the cause's code into the evidence. Pure. */
 import { formatInstant } from "../certificate/time.ts";
 import { type IssuanceFinding, LOOK_BACK_MS } from "../ratelimit/rules.ts";
-import { certificates, type CertificateEntry, secretEntries } from "../state/certificates.ts";
+import { certificates, type CertificateEntry } from "../state/certificates.ts";
+import { secretEntries } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { Across } from "../finding/across.ts";
 import { CODES } from "../finding/codes.ts";

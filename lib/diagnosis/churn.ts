@@ -3,6 +3,7 @@
  * anew for one name, and the plain case of many first certificates under one domain. A pattern proves nothing: at most
  * likely. That first certificates used a domain's budget up is proven by the issuances themselves.
  */
+import { standingRecord } from "../state/secrets.ts";
 import { type Issuance, mayBeOf } from "../ratelimit/issuance.ts";
 import { type Account, accountOf } from "../ratelimit/ledger.ts";
 import { LOOK_BACK_MS } from "../ratelimit/rules.ts";
@@ -129,7 +130,7 @@ export function churnCause(of: Case, ward: Ward): Cause | null {
       ),
     ),
   ];
-  const gone = places.filter((where) => of.state.secrets[where] === undefined);
+  const gone = places.filter((where) => standingRecord(of.state, where) === undefined);
   if (places.length >= MANY_PLACES && gone.length > 0 && of.needless.length > 0) {
     leads.push({
       confidence: "likely",

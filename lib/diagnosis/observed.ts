@@ -11,7 +11,7 @@
  * - a refusal ends at the time that it names, or with a later certificate of the same names;
  * - windows and revocations hold while the certificate that they are about is live.
  */
-import { secretEntries } from "../state/certificates.ts";
+import { standingSecrets } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import { storedRefusals } from "../state/evidence.ts";
 import { accessDrafts, immutableDrafts } from "./observed/access.ts";
@@ -29,7 +29,7 @@ export function observedDrafts(state: StateDocument, atNs: bigint, seenAt: strin
   if (
     state.observations === undefined &&
     storedRefusals(state).length === 0 &&
-    ![...secretEntries(state)].some(({ loss, record }) => loss === null && record.immutable)
+    ![...standingSecrets(state)].some(({ record }) => record.immutable)
   )
     return [];
   const view = createView(state, msOf(atNs));

@@ -28,7 +28,8 @@ import {
 } from "../ratelimit/rules.ts";
 import type { Issuer } from "../issuer/issuers.ts";
 import { parseInstantOrNull, parseMs } from "../certificate/time.ts";
-import { certificates, secretEntries } from "../state/certificates.ts";
+import { certificates } from "../state/certificates.ts";
+import { standingSecrets } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import { stateEvidence } from "../state/evidence.ts";
 import { observationsOf, type Observations } from "../state/observations.ts";
@@ -153,8 +154,8 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
   const logsAsked =
     looks.length > 0
       ? true
-      : [...secretEntries(state)].some(
-            ({ loss, record: { shape } }) => loss === null && shape !== null && shape !== "tls",
+      : [...standingSecrets(state)].some(
+            ({ record: { shape } }) => shape !== null && shape !== "tls",
           )
         ? false
         : null;

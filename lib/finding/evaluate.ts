@@ -8,9 +8,9 @@ import {
   certificates,
   type CertificateEntry,
   type LiveCertificate,
-  secretEntries,
   titleOf,
 } from "../state/certificates.ts";
+import { standingSecrets } from "../state/secrets.ts";
 import type { GapRecord, StateDocument } from "../state/document.ts";
 import { calledBy } from "../state/identity.ts";
 import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "./codes.ts";
@@ -296,8 +296,8 @@ function lossAdvice(how: string): string {
 const STORE_TROUBLES: ReadonlySet<string> = new Set(["store_failed", "seal_failed"]);
 
 function* accountDrafts(state: StateDocument): Generator<Draft> {
-  for (const { namespace, secret, record, loss } of secretEntries(state)) {
-    if (record.foreign || loss !== null) continue;
+  for (const { namespace, secret, record } of standingSecrets(state)) {
+    if (record.foreign) continue;
     for (const [field, { copy, notKept }] of Object.entries(record.accounts)) {
       const reason = notKept?.reason ?? "";
       if (copy !== null || !STORE_TROUBLES.has(reason)) continue;

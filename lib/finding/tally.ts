@@ -1,5 +1,6 @@
 /** Counting certificates by what is known of them. Unknown is never counted as fine. Pure. */
-import { certificates, foreignCount } from "../state/certificates.ts";
+import { certificates } from "../state/certificates.ts";
+import { foreignCount } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import { isUnreachable } from "./reach.ts";
 import type { Finding, Subject } from "./finding.ts";

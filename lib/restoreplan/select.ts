@@ -13,12 +13,8 @@ import { instantNs } from "../finding/verdict.ts";
 import { accountFieldBase } from "../secret/allowlist.ts";
 import { sameNames } from "./copyrule.ts";
 import { isShape } from "../secret/shapes.ts";
-import type {
-  CertificateRecord,
-  CopyRecord,
-  SecretRecord,
-  StateDocument,
-} from "../state/document.ts";
+import type { CertificateRecord, CopyRecord, StateDocument } from "../state/document.ts";
+import { heldIn, secretEntries } from "../state/secrets.ts";
 import type { Wanted } from "./view.ts";
 
 /** A copy as the state or, where `recorded` is false, its own header tells of it. */
@@ -105,19 +101,10 @@ function indexPlaces(
     }
     return place;
   };
-  const take = (key: string, record: SecretRecord, live: boolean): void => {
-    if (record.foreign || record.shape === null || !isShape(record.shape)) return;
-    const slash = key.indexOf("/");
-    const [namespace, secret] = [key.slice(0, slash), key.slice(slash + 1)];
-    for (const [base, certificate] of Object.entries(record.certificates)) {
-      const place = at(namespace, secret, base, false);
-      if (certificate.windows.length > 0 || place.held === null) place.held ??= certificate;
-      place.live ||= live;
-      place.shape ??= record.shape;
-      place.unkept ??= record.unkept ?? null;
-    }
-    for (const [base, { held }] of Object.entries(record.gaps)) {
-      if (held === null) continue;
+  for (const { namespace, secret, record, loss } of secretEntries(state)) {
+    if (record.foreign || record.shape === null || !isShape(record.shape)) continue;
+    const live = loss?.how !== "removed";
+    for (const [base, held] of heldIn(record)) {
       const place = at(namespace, secret, base, false);
       place.held ??= held;
       place.live ||= live;
@@ -132,10 +119,7 @@ function indexPlaces(
       place.unkept ??= record.unkept ?? null;
       place.live ||= live;
     }
-  };
-  for (const [key, record] of Object.entries(state.secrets)) take(key, record, true);
-  for (const [key, { record, how }] of Object.entries(state.lost))
-    take(key, record, how !== "removed");
+  }
   for (const [version, copy] of Object.entries(copies)) {
     if (kindOf(copy) === null) continue;
     const place = at(copy.namespace, copy.secret, copy.fieldBase, copy.kind === "account-key");

@@ -4,6 +4,7 @@
  */
 import { instantNs } from "../finding/verdict.ts";
 import { emptyState, type StateDocument } from "../state/document.ts";
+import { joinSecrets } from "../state/secrets.ts";
 import type { PinnedIdentity } from "../state/identity.ts";
 
 /** For so long after a cluster was rebuilt its earlier state tells what `all` means, beside its own. */
@@ -65,13 +66,9 @@ export function stillCounts(predecessor: Predecessor, nowNs: bigint): boolean {
 
 /** What the earlier cluster held and this one doesn't know of yet, beside its own: both together are what `all` means. */
 export function withPredecessor(own: StateDocument, earlier: StateDocument): StateDocument {
-  const known = new Set([...Object.keys(own.secrets), ...Object.keys(own.lost)]);
-  const only = <T>(all: Record<string, T>): Record<string, T> =>
-    Object.fromEntries(Object.entries(all).filter(([key]) => !known.has(key)));
   return {
     ...own,
-    secrets: { ...only(earlier.secrets), ...own.secrets },
-    lost: { ...only(earlier.lost), ...own.lost },
+    ...joinSecrets(own, earlier),
     copies: { ...earlier.copies, ...own.copies },
   };
 }

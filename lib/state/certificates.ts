@@ -7,35 +7,15 @@ import type {
   CertificateRecord,
   CopyRecord,
   GapRecord,
-  LostRecord,
   SecretRecord,
   StateDocument,
 } from "./document.ts";
+import { type Loss, type SecretEntry, secretEntries } from "./secrets.ts";
 
 export interface Verdict {
   readonly valid: boolean;
   /** Reason codes; empty where it is valid. */
   readonly reasons: readonly string[];
-}
-
-/** A Secret that is gone. */
-export interface Loss {
-  /** `lost`: what it was made for stands, or it needs none; `removed`: together with that; `unknown`: not known. */
-  readonly how: "lost" | "removed" | "unknown";
-  /** What took several at once; `null` for a single one. */
-  readonly incident: string | null;
-  readonly lostMs: number;
-  readonly lastSeenMs: number;
-}
-
-/** A Secret that a state knows: one that stands, or that is lost. */
-export interface SecretEntry {
-  /** `NAMESPACE/SECRET` */
-  readonly key: string;
-  readonly namespace: string;
-  readonly secret: string;
-  readonly record: SecretRecord;
-  readonly loss: Loss | null;
 }
 
 export interface Backup {
@@ -106,32 +86,6 @@ export type CertificateEntry = Content & {
 };
 
 export type LiveCertificate = CertificateEntry & { readonly condition: "live" };
-
-/** Every Secret of a state, those of private CAs and without certificates too; lost ones last. */
-export function* secretEntries(state: StateDocument): Generator<SecretEntry> {
-  for (const [key, record] of Object.entries(state.secrets)) yield secretEntry(key, record, null);
-  for (const [key, lost] of Object.entries(state.lost))
-    yield secretEntry(key, lost.record, lossOf(lost));
-}
-
-/** Secrets of private CAs, which are skipped. */
-export function foreignCount(state: StateDocument): number {
-  return Object.values(state.secrets).filter(({ foreign }) => foreign).length;
-}
-
-function secretEntry(key: string, record: SecretRecord, loss: Loss | null): SecretEntry {
-  const slash = key.indexOf("/");
-  return { key, namespace: key.slice(0, slash), secret: key.slice(slash + 1), record, loss };
-}
-
-function lossOf({ how, incident, lostAt, lastSeenAt }: LostRecord): Loss {
-  return {
-    how: how === "lost" || how === "removed" ? how : "unknown",
-    incident,
-    lostMs: parseMs(lostAt),
-    lastSeenMs: parseMs(lastSeenAt),
-  };
-}
 
 /** @throws RangeError where an instant of the state is none */
 export function* certificates(state: StateDocument, atMs: number): Generator<CertificateEntry> {

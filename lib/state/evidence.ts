@@ -20,6 +20,7 @@ import { formatHistory, parseHistory } from "../ratelimit/history.ts";
 import { createIssuance, type Issuance, type Sighting } from "../ratelimit/issuance.ts";
 import { boundClaims } from "../ratelimit/log/claims.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "./document.ts";
+import { heldIn, lostRecord, secretEntries, standingRecord } from "./secrets.ts";
 import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
 
 /** Replaced issuances kept of one cluster: 10,000 certificates renewed every 60 days leave 25,000 in 150 days. */
@@ -74,13 +75,6 @@ function issuanceOf(
   });
 }
 
-/** What a Secret holds, and what it held when it was last whole. */
-function* heldIn(record: SecretRecord): Generator<CertificateRecord> {
-  if (record.foreign) return;
-  yield* Object.values(record.certificates);
-  for (const { held } of Object.values(record.gaps)) if (held !== null) yield held;
-}
-
 /** A copy as a sighting of the issuance that it is of, where that can be read. */
 function sightingOf(cluster: string, version: string, copy: CopyRecord): Sighting | null {
   const firstSeenMs = msOrNull(copy.recordedAt);
@@ -120,7 +114,7 @@ class Collected {
     record: SecretRecord,
     copiesOf: (certificate: CertificateRecord) => readonly Sighting[] = () => [],
   ): void {
-    for (const certificate of heldIn(record)) {
+    for (const [, certificate] of heldIn(record)) {
       if (certificate.keyFits)
         this.add(
           issuanceOf(
@@ -183,9 +177,7 @@ export function stateEvidence(state: StateDocument, ...further: readonly Evidenc
     unused.delete(copy.version);
     return [sighting];
   };
-  for (const [key, record] of Object.entries(state.secrets))
-    collected.addSecret(cluster, key, record, copiesOf);
-  for (const [key, { record }] of Object.entries(state.lost))
+  for (const { key, record } of secretEntries(state))
     collected.addSecret(cluster, key, record, copiesOf);
   for (const [version, copy] of unused) collected.add(ofCopy(cluster, version, copy));
   return mergeEvidence(collected.evidence(cluster), storedEvidence(state), ...further);
@@ -194,7 +186,7 @@ export function stateEvidence(state: StateDocument, ...further: readonly Evidenc
 /** Whether `record` still shows this certificate, with the same first sight. */
 function stillShows(record: SecretRecord | undefined, certificate: CertificateRecord): boolean {
   if (record === undefined) return false;
-  for (const held of heldIn(record))
+  for (const [, held] of heldIn(record))
     if (
       held.sha256 === certificate.sha256 &&
       held.keyFits &&
@@ -207,12 +199,13 @@ function stillShows(record: SecretRecord | undefined, certificate: CertificateRe
 /** What `from` shows and `to` shows no more. Records that are the very same object are passed over. */
 function displaced(from: StateDocument, to: StateDocument): Evidence {
   const collected = new Collected();
-  const add = (key: string, record: SecretRecord): void => {
-    for (const certificate of heldIn(record)) {
+  for (const { key, record, loss } of secretEntries(from)) {
+    if ((loss === null ? standingRecord(to, key) : lostRecord(to, key)) === record) continue;
+    for (const [, certificate] of heldIn(record)) {
       if (
         !certificate.keyFits ||
-        stillShows(to.secrets[key], certificate) ||
-        stillShows(to.lost[key]?.record, certificate)
+        stillShows(standingRecord(to, key), certificate) ||
+        stillShows(lostRecord(to, key), certificate)
       )
         continue;
       collected.add(
@@ -223,11 +216,7 @@ function displaced(from: StateDocument, to: StateDocument): Evidence {
         ),
       );
     }
-  };
-  for (const [key, record] of Object.entries(from.secrets))
-    if (to.secrets[key] !== record) add(key, record);
-  for (const [key, { record }] of Object.entries(from.lost))
-    if (to.lost[key]?.record !== record) add(key, record);
+  }
   for (const [version, copy] of Object.entries(from.copies))
     if (to.copies[version] === undefined) collected.add(ofCopy(from.cluster, version, copy));
   return collected.evidence(from.cluster);

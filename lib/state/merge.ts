@@ -7,6 +7,7 @@ import type { CopyRecord, StateDocument } from "./document.ts";
 import { carryEvidence } from "./evidence.ts";
 import { carryObservations } from "./observations.ts";
 import { mergePin } from "./identity.ts";
+import { mergeSecrets, union } from "./secrets.ts";
 
 function later(a: string, b: string): string {
   return a >= b ? a : b;
@@ -42,46 +43,9 @@ function mergeIdentity(
     : { ...identity, pin };
 }
 
-function union<T>(
-  a: Record<string, T>,
-  b: Record<string, T>,
-  pick: (a: T, b: T) => T,
-): Record<string, T> {
-  const merged: Record<string, T> = { ...a };
-  for (const [key, value] of Object.entries(b)) {
-    const other = Object.hasOwn(merged, key) ? merged[key] : undefined;
-    merged[key] = other === undefined ? value : pick(other, value);
-  }
-  return merged;
-}
-
 /** `theirs` as stored meanwhile, `ours` as this run would have written it. */
 export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDocument {
   const newest = (theirs.audit?.finishedAt ?? "") > (ours.audit?.finishedAt ?? "") ? theirs : ours;
-  const secrets = union(theirs.secrets, ours.secrets, (a, b) =>
-    a.recordedAt > b.recordedAt ? a : b,
-  );
-  const lost = union(theirs.lost, ours.lost, (a, b) => (a.lostAt <= b.lostAt ? a : b));
-  for (const [key, entry] of Object.entries(lost)) {
-    const present = secrets[key];
-    if (present === undefined) continue;
-    const gone =
-      present.uid === entry.record.uid &&
-      present.recordedAt <= entry.lostAt &&
-      newest.lost[key] !== undefined;
-    if (gone) delete secrets[key];
-    else delete lost[key];
-  }
-  // What one side dropped without a loss (no longer in scope, or found to be nothing) is dropped if that side looked last.
-  for (const key of Object.keys(secrets)) {
-    if (
-      newest.secrets[key] === undefined &&
-      newest.lost[key] === undefined &&
-      (secrets[key]?.recordedAt ?? "") < (newest.audit?.startedAt ?? "")
-    ) {
-      delete secrets[key];
-    }
-  }
   const drill = (theirs.drill?.at ?? "") > (ours.drill?.at ?? "") ? theirs.drill : ours.drill;
   const merged: StateDocument = {
     ...theirs,
@@ -92,8 +56,7 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
     replacedBy: newest.replacedBy,
     audit: newest.audit,
     namespaces: { ...theirs.namespaces, ...ours.namespaces },
-    secrets,
-    lost,
+    ...mergeSecrets(theirs, ours, newest),
     copies: union(theirs.copies, ours.copies, mergeCopy),
     findings: union(theirs.findings, ours.findings, (a, b) => ({
       ...a,

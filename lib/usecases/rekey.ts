@@ -18,6 +18,7 @@ import { matchesPattern } from "../finding/pattern.ts";
 import type { BlobStore, Opener, Sealer, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
 import type { CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
+import { mapRecords } from "../state/secrets.ts";
 import type { JudgeKit } from "./audit/context.ts";
 import { recipientsKey } from "./audit/keep.ts";
 import { openCopy } from "./restore/open.ts";
@@ -321,15 +322,7 @@ function moved(state: StateDocument, moves: readonly Move[]): StateDocument {
         moves.map((move) => [move.to, { ...state.copies[move.to], ...move.copy }]),
       ),
     },
-    secrets: Object.fromEntries(
-      Object.entries(state.secrets).map(([key, record]) => [key, held(record)]),
-    ),
-    lost: Object.fromEntries(
-      Object.entries(state.lost).map(([key, lost]) => [
-        key,
-        { ...lost, record: held(lost.record) },
-      ]),
-    ),
+    ...mapRecords(state, held),
   };
 }
 

@@ -23,7 +23,7 @@ import type { Clock } from "../ports/runtime.ts";
 import type { StateStore } from "../ports/stores.ts";
 import type { TransparencySource } from "../ports/outside.ts";
 import type { StateDocument } from "../state/document.ts";
-import { heldCertificates } from "../state/held.ts";
+import { heldIn, secretEntries } from "../state/secrets.ts";
 import {
   boundTransparency,
   emptyTransparency,
@@ -84,11 +84,8 @@ export function loggedDomains(
   const logged = new Set(issuers.filter((issuer) => issuer.logged !== null).map(({ id }) => id));
   const domains = new Set<string>();
   for (const state of states) {
-    for (const record of [
-      ...Object.values(state.secrets),
-      ...Object.values(state.lost).map((lost) => lost.record),
-    ]) {
-      for (const { issuer, keyFits, names } of heldCertificates(record)) {
+    for (const { record } of secretEntries(state)) {
+      for (const [, { issuer, keyFits, names }] of heldIn(record)) {
         if (issuer !== null && keyFits && logged.has(issuer))
           for (const domain of registeredDomains(names)) domains.add(domain);
       }

@@ -16,6 +16,16 @@ import type { ReaderStats } from "../../ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type StateDocument, type Unread } from "../../state/document.ts";
 import { carryEvidence } from "../../state/evidence.ts";
+import {
+  copyOfSecrets,
+  foreignCount,
+  forgetSecret,
+  lastRecord,
+  putLost,
+  putStanding,
+  standingRecord,
+  standingSecrets,
+} from "../../state/secrets.ts";
 import { storedObservations } from "../../state/observations.ts";
 import {
   identityKey,
@@ -160,8 +170,7 @@ class ClusterRun {
             credential:
               target.credential === null ? null : { ...before.credential, ...target.credential },
           }),
-      secrets: { ...before.secrets },
-      lost: { ...before.lost },
+      ...copyOfSecrets(before),
       copies: { ...before.copies },
       namespaces: { ...before.namespaces },
       quota:
@@ -274,7 +283,7 @@ class ClusterRun {
   }
 
   #unchanged(key: string, meta: Pick<SecretMeta, "uid" | "resourceVersion">): boolean {
-    const record = this.#before.secrets[key];
+    const record = standingRecord(this.#before, key);
     if (
       record === undefined ||
       record.uid !== meta.uid ||
@@ -310,7 +319,7 @@ class ClusterRun {
     if (discovery.toRead.has(key) || !discovery.covered(key.slice(0, slash))) this.#gone.push(key);
     const { operatorNamespace, operatorSecret, secrets } = this.#target.settings;
     if (
-      this.#before.secrets[key] === undefined &&
+      standingRecord(this.#before, key) === undefined &&
       secrets.includes(key) &&
       key !== `${operatorNamespace}/${operatorSecret}`
     ) {
@@ -331,9 +340,9 @@ class ClusterRun {
       nowNs: this.#nowNs,
       now: this.#now,
       seenAt: this.#ports.wall === undefined ? this.#now : formatInstant(this.#ports.wall.nowNs()),
-      lost: this.#before.secrets[key] === undefined,
+      lost: standingRecord(this.#before, key) === undefined,
     };
-    const previous = this.#before.secrets[key] ?? this.#before.lost[key]?.record ?? null;
+    const previous = lastRecord(this.#before, key) ?? null;
     const { record, candidates } = await lookAt(secret, previous, context);
     for (const candidate of candidates) {
       const entry =
@@ -387,8 +396,7 @@ class ClusterRun {
     // A Secret made anew may stand in a namespace made anew: its uid is asked for once more.
     if (previous !== null && previous.uid !== secret.uid)
       delete this.#state.namespaces[secret.namespace];
-    this.#state.secrets[key] = record;
-    delete this.#state.lost[key];
+    putStanding(this.#state, key, record);
   }
 
   #keepContext(listed: ReadonlySet<string>): KeepContext {
@@ -406,17 +414,13 @@ class ClusterRun {
   }
 
   async #conclude(discovery: Discovery): Promise<void> {
-    for (const key of discovery.outOfScope) {
-      delete this.#state.secrets[key];
-      delete this.#state.lost[key];
-    }
+    for (const key of discovery.outOfScope) forgetSecret(this.#state, key);
     const gone = new Set(this.#gone);
-    for (const [key, record] of Object.entries(this.#before.secrets)) {
+    for (const { key, namespace, record } of standingSecrets(this.#before)) {
       if (discovery.present.has(key) || discovery.toRead.has(key) || discovery.outOfScope.has(key))
         continue;
-      const namespace = key.slice(0, key.indexOf("/"));
       if (!discovery.covered(namespace)) continue;
-      if (record.shape === null || record.foreign) delete this.#state.secrets[key];
+      if (record.shape === null || record.foreign) forgetSecret(this.#state, key);
       else gone.add(key);
     }
     const { lost, namespaces } = await classifyLosses(
@@ -425,8 +429,8 @@ class ClusterRun {
       this.#target.reader,
       this.#now,
     );
-    for (const key of gone) delete this.#state.secrets[key];
-    Object.assign(this.#state.lost, lost);
+    for (const key of gone) forgetSecret(this.#state, key);
+    for (const [key, one] of Object.entries(lost)) putLost(this.#state, key, one);
     Object.assign(this.#state.namespaces, namespaces);
   }
 
@@ -456,8 +460,8 @@ class ClusterRun {
       lastCompleteAt: complete ? this.#now : (before?.lastCompleteAt ?? null),
       lastReachedAt: this.#reached ? this.#now : (before?.lastReachedAt ?? null),
       unread,
-      secrets: this.#discovery?.seen ?? before?.secrets ?? 0,
-      foreign: Object.values(this.#state.secrets).filter((record) => record.foreign).length,
+      secrets: this.#discovery?.seen ?? this.#before.audit?.secrets ?? 0,
+      foreign: foreignCount(this.#state),
     };
     // A refusal that this audit was told of is among what is found now, not with the next one.
     if (this.#told.refusals.length > 0)

@@ -9,6 +9,7 @@ import { classify, type ClassifyOptions } from "../../secret/classify.ts";
 import { secretKey, type SecretMeta } from "../../secret/secret.ts";
 import { LABEL, own, type Shape } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
+import { standingRecord, standingSecrets } from "../../state/secrets.ts";
 import type { AuditTarget } from "./context.ts";
 
 /** A Secret whose values are wanted. */
@@ -97,7 +98,7 @@ export async function discover(
         met.add(key);
         if (!inScope(meta.namespace) && !options.named.has(key)) continue;
         found += 1;
-        const recorded = state.secrets[key];
+        const recorded = standingRecord(state, key);
         const hint = writerHint(meta, options);
         if (hint !== null) writers.set(key, hint);
         if (meta.type === "kubernetes.io/tls")
@@ -159,7 +160,7 @@ export async function discover(
         });
         if (
           there.state === "absent" &&
-          !Object.keys(state.secrets).some((key) => key.startsWith(`${namespace}/`))
+          ![...standingSecrets(state)].some((entry) => entry.namespace === namespace)
         ) {
           shortfalls.push({
             scope: `namespace ${namespace}`,
@@ -223,8 +224,8 @@ export async function discover(
     if (!covered(namespace)) byName.set(key, { namespace, name: key.slice(slash + 1), type: null });
   };
   for (const key of settings.secrets) ask(key);
-  for (const [key, record] of Object.entries(state.secrets)) {
-    if (!inScope(key.slice(0, key.indexOf("/"))) && !options.named.has(key)) outOfScope.add(key);
+  for (const { key, namespace, record } of standingSecrets(state)) {
+    if (!inScope(namespace) && !options.named.has(key)) outOfScope.add(key);
     else if (record.shape !== null && !record.foreign) ask(key);
   }
   if (unlisted.includes(settings.operatorNamespace))

@@ -12,6 +12,7 @@ import type { BackupRecord } from "../../backup/record.ts";
 import { extract, type ExtractedPair, type Extraction } from "../../secret/extract.ts";
 import { parentObject } from "../../secret/parent.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
+import { heldIn } from "../../state/secrets.ts";
 import { verdictAt } from "../../state/certificates.ts";
 import type {
   CertificateRecord,
@@ -147,7 +148,7 @@ export async function lookAt(
     );
   }
   // What this Secret held before and doesn't name any more was emptied, whatever its shape is now.
-  for (const [base, before] of heldBefore(previous)) {
+  for (const [base, before] of heldIn(previous ?? undefined)) {
     if (
       certificates[base] !== undefined ||
       gaps[base] !== undefined ||
@@ -238,14 +239,6 @@ function earlierOf(
   return [...found, ...(previous.earlier ?? [])]
     .filter(({ at }) => instantNs(at) + EARLIER_NS > nowNs)
     .slice(0, MAX_EARLIER);
-}
-
-function* heldBefore(previous: SecretRecord | null): Generator<[string, CertificateRecord]> {
-  if (previous === null) return;
-  for (const [base, certificate] of Object.entries(previous.certificates))
-    yield [base, certificate];
-  for (const [base, { held }] of Object.entries(previous.gaps))
-    if (held !== null) yield [base, held];
 }
 
 function gap(

@@ -4,7 +4,7 @@
  */
 import type { ClusterReader, Presence } from "../../ports/cluster.ts";
 import type { LostRecord, SecretRecord, StateDocument } from "../../state/document.ts";
-import { heldCertificates } from "../../state/held.ts";
+import { heldIn, standingRecord, standingSecrets } from "../../state/secrets.ts";
 
 /** More than this many, and more than this share of a cluster's certificates, gone in one interval is one incident. */
 const MASS_COUNT = 3;
@@ -25,11 +25,9 @@ export async function classifyLosses(
 ): Promise<Losses> {
   const lost: Record<string, LostRecord> = {};
   const namespaces: Record<string, string> = {};
-  const holding = gone.filter((key) => heldCertificates(state.secrets[key]).length > 0);
+  const holding = gone.filter((key) => heldIn(standingRecord(state, key)).length > 0);
   if (holding.length === 0) return { lost, namespaces };
-  const all = Object.values(state.secrets).filter(
-    (record) => heldCertificates(record).length > 0,
-  ).length;
+  const all = [...standingSecrets(state)].filter(({ record }) => heldIn(record).length > 0).length;
   const mass = holding.length > MASS_COUNT && holding.length > all * MASS_SHARE;
   const asked = new Map<string, Promise<Presence>>();
   const presence = (ref: Parameters<ClusterReader["presence"]>[0]): Promise<Presence> => {
@@ -40,7 +38,7 @@ export async function classifyLosses(
   };
   const lastSeenAt = state.audit?.lastCompleteAt ?? state.audit?.finishedAt ?? now;
   for (const key of holding) {
-    const record = state.secrets[key];
+    const record = standingRecord(state, key);
     if (record === undefined) continue;
     const namespace = key.slice(0, key.indexOf("/"));
     const there = await presence({

@@ -3,18 +3,20 @@ import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
 import type { ClusterReader } from "../../ports/cluster.ts";
 import type { StateDocument } from "../../state/document.ts";
+import { standingSecrets } from "../../state/secrets.ts";
 
 const ASKS_AT_ONCE = 16;
 
 /** Those that `state` lacks, asked of the cluster and recorded there. What isn't answered is asked next time. */
 export async function learnNamespaces(
-  { secrets, namespaces }: Pick<StateDocument, "secrets" | "namespaces">,
+  state: StateDocument,
   reader: Pick<ClusterReader, "presence">,
 ): Promise<void> {
+  const { namespaces } = state;
   const names = new Set(
-    Object.entries(secrets)
-      .filter(([, record]) => Object.keys(record.certificates).length > 0)
-      .map(([key]) => key.slice(0, key.indexOf("/"))),
+    [...standingSecrets(state)]
+      .filter(({ record }) => Object.keys(record.certificates).length > 0)
+      .map(({ namespace }) => namespace),
   );
   const limit = pLimit(ASKS_AT_ONCE);
   await Promise.all(

@@ -15,6 +15,7 @@ import type { RenewalInfoSource } from "../../ports/outside.ts";
 import { isRevokedBy, revocationReason, type RevocationList } from "../../restoreplan/crl.ts";
 import { revocationHosts } from "../../restoreplan/crlhosts.ts";
 import { count } from "../../report/text.ts";
+import { certificates as certificatesOf } from "../../state/certificates.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import {
   boundObservations,
@@ -86,13 +87,10 @@ type Live = CertificateRecord & { readonly issuer: string };
 /** Each certificate once, that hasn't expired, of an issuer that is known. */
 function liveOf(state: StateDocument, nowNs: bigint): Live[] {
   const live = new Map<string, Live>();
-  for (const record of Object.values(state.secrets)) {
-    if (record.foreign) continue;
-    for (const certificate of Object.values(record.certificates)) {
-      const { issuer, serial, notAfter } = certificate;
-      if (issuer !== null && instantNs(notAfter) >= nowNs)
-        live.set(`${issuer} ${serial}`, { ...certificate, issuer });
-    }
+  for (const { condition, record } of certificatesOf(state, msOf(nowNs))) {
+    if (condition !== "live" || record.issuer === null || instantNs(record.notAfter) < nowNs)
+      continue;
+    live.set(`${record.issuer} ${record.serial}`, { ...record, issuer: record.issuer });
   }
   return [...live.values()];
 }

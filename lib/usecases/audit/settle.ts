@@ -1,17 +1,18 @@
 /** The end of an audit's state: spans of copies, resolved losses, since when findings hold, and what is old enough to forget. Pure. */
+import { parseMs } from "../../certificate/time.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { instantNs, msOf } from "../../finding/verdict.ts";
 import { verdictAt } from "../../state/certificates.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
-import { heldCertificates } from "../../state/held.ts";
+import { forgetLoss, heldIn, secretEntries, standingSecrets } from "../../state/secrets.ts";
 import type { Kept } from "./keep.ts";
 
 const DAY_NS = 86_400_000_000_000n;
 /** A copy's record, and a loss, are forgotten this long after the certificate expired. */
 const FORGET_AFTER_NS = 60n * DAY_NS;
-const REMOVED_AFTER_NS = 7n * DAY_NS;
+const REMOVED_AFTER_MS = 7 * 86_400_000;
 
 export function noteCopy(
   state: StateDocument,
@@ -52,7 +53,7 @@ export function settleState(
   now: string,
 ): { readonly state: StateDocument; readonly found: readonly Finding[] } {
   if (state.audit?.lastReachedAt === now) {
-    for (const record of Object.values(state.secrets)) {
+    for (const { record } of standingSecrets(state)) {
       for (const certificate of Object.values(record.certificates))
         stillLive(state, certificate.copy, () => verdictAt(certificate, msOf(nowNs)).valid, now);
       for (const account of Object.values(record.accounts))
@@ -93,33 +94,31 @@ function setOf(record: SecretRecord, certificate: CertificateRecord): string {
 }
 
 function forgetLosses(state: StateDocument, nowNs: bigint): void {
-  if (Object.keys(state.lost).length === 0) return;
+  const losses = [...secretEntries(state)].filter(({ loss }) => loss !== null);
+  if (losses.length === 0) return;
   /** When a valid certificate of these names was last seen for the first time at its place. */
-  const appeared = new Map<string, string>();
-  for (const record of Object.values(state.secrets)) {
+  const appeared = new Map<string, number>();
+  for (const { record } of standingSecrets(state)) {
     for (const certificate of Object.values(record.certificates)) {
       const set = setOf(record, certificate);
       if (
         verdictAt(certificate, msOf(nowNs)).valid &&
-        certificate.firstSeenAt > (appeared.get(set) ?? "")
+        parseMs(certificate.firstSeenAt) > (appeared.get(set) ?? Number.NEGATIVE_INFINITY)
       )
-        appeared.set(set, certificate.firstSeenAt);
+        appeared.set(set, parseMs(certificate.firstSeenAt));
     }
   }
-  for (const [key, lost] of Object.entries(state.lost)) {
-    const certificates = heldCertificates(lost.record);
+  for (const { key, record, loss } of losses) {
+    const certificates = heldIn(record).map(([, certificate]) => certificate);
     // A proxy made anew gets a Secret of another name: what appeared there since stands for what was lost.
     const moved = certificates.every(
       (certificate) =>
         certificate.names.length > 0 &&
-        (appeared.get(setOf(lost.record, certificate)) ?? "") > lost.lastSeenAt,
+        (appeared.get(setOf(record, certificate)) ?? Number.NEGATIVE_INFINITY) >
+          (loss?.lastSeenMs ?? 0),
     );
     const over = certificates.every((certificate) => instantNs(certificate.notAfter) < nowNs);
-    if (
-      moved ||
-      over ||
-      (lost.how === "removed" && instantNs(lost.lostAt) + REMOVED_AFTER_NS < nowNs)
-    )
-      delete state.lost[key];
+    if (moved || over || (loss?.how === "removed" && loss.lostMs + REMOVED_AFTER_MS < msOf(nowNs)))
+      forgetLoss(state, key);
   }
 }

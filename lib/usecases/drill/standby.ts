@@ -9,6 +9,7 @@ import { reasonText } from "../../finding/words.ts";
 import type { JudgedPair } from "../../restoreplan/view.ts";
 import { TLS_FIELD_BASE } from "../../secret/allowlist.ts";
 import { TLS_TYPE } from "../../secret/shapes.ts";
+import { lastRecord } from "../../state/secrets.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { emptyState } from "../../state/document.ts";
 import type { AuditPorts } from "../audit/context.ts";
@@ -135,8 +136,8 @@ function recordOf(
 
 function notesOf(request: StandbyRequest, pair: JudgedPair, state: StateDocument | null): string[] {
   const place = `${request.namespace}/${request.secret}`;
-  const record = state?.secrets[place] ?? state?.lost[place]?.record ?? null;
-  if (record === null) return [`no audit has seen Secret ${place} so far`];
+  const record = state === null ? undefined : lastRecord(state, place);
+  if (record === undefined) return [`no audit has seen Secret ${place} so far`];
   if (record.shape !== "tls")
     return [
       `Secret ${place} is Tailscale's: it would discard a certificate of another origin and ask for a new one at each access. What helps: another host name, or staging for the time`,

@@ -13,6 +13,7 @@ import {
 } from "../../restoreplan/select.ts";
 import type { OpenedCopy, UnusableCopy, Wanted } from "../../restoreplan/view.ts";
 import { isShape } from "../../secret/shapes.ts";
+import { lastRecord, standingSecrets } from "../../state/secrets.ts";
 import type { StateDocument } from "../../state/document.ts";
 import type { RestorePorts, RestoreRequest, RestoreTarget } from "./context.ts";
 import { LiveCluster } from "./live.ts";
@@ -181,7 +182,7 @@ function accountsOfLeaves(state: StateDocument): Readonly<Record<string, string>
   const accounts: Record<string, string> = {};
   for (const { sha256, account } of Object.values(state.copies))
     if (sha256 !== null && account !== null) accounts[sha256] = account;
-  for (const record of Object.values(state.secrets))
+  for (const { record } of standingSecrets(state))
     for (const { sha256, account } of Object.values(record.certificates))
       if (account !== null) accounts[sha256] ??= account;
   return accounts;
@@ -217,9 +218,6 @@ export async function lookAtCluster(
 }
 
 function recordedShape(state: StateDocument, { namespace, secret }: Wanted) {
-  const shape =
-    state.secrets[`${namespace}/${secret}`]?.shape ??
-    state.lost[`${namespace}/${secret}`]?.record.shape ??
-    null;
+  const shape = lastRecord(state, `${namespace}/${secret}`)?.shape ?? null;
   return shape !== null && isShape(shape) ? shape : null;
 }

@@ -13,8 +13,9 @@ import { claimsOf } from "../../../ratelimit/log/claims.ts";
 import type { LogReading } from "../../../ratelimit/log/reader.ts";
 import { setOf } from "../../../ratelimit/names.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
-import type { StateDocument } from "../../../state/document.ts";
+import type { SecretRecord, StateDocument } from "../../../state/document.ts";
 import type { LogSign, SourceLook } from "../../../state/observations.ts";
+import { standingSecrets } from "../../../state/secrets.ts";
 import { type ContainerRead, type ContainerTarget, readContainer, scopeOf } from "./container.ts";
 import type { ObserveContext } from "./context.ts";
 import { lookOf, lookCode } from "./looks.ts";
@@ -38,7 +39,7 @@ export interface LogsRead {
 /** Whose certificates a name's are, by what is recorded; Tailscale orders from Let's Encrypt where nothing says otherwise. */
 function issuersOf(state: StateDocument): (domain: string | null, staging: boolean) => string {
   const issuers = new Map<string, string>();
-  for (const record of Object.values(state.secrets)) {
+  for (const { record } of standingSecrets(state)) {
     for (const { domain, issuer } of Object.values(record.certificates))
       if (domain !== null && issuer !== null) issuers.set(domain.toLowerCase(), issuer);
   }
@@ -84,12 +85,12 @@ function soleSets(
     .flatMap(({ domains }) => domains.map((domain) => setOf([domain]).key));
   return [...new Set(sets)].filter(
     (set) =>
-      Object.values(state.secrets).filter((record) => holds(record, set)).length <= 1 &&
+      [...standingSecrets(state)].filter(({ record }) => holds(record, set)).length <= 1 &&
       writers.filter(({ domains }) => domains.includes(set)).length === 1,
   );
 }
 
-function holds(record: StateDocument["secrets"][string], set: string): boolean {
+function holds(record: SecretRecord, set: string): boolean {
   return Object.values(record.certificates).some(
     ({ names, domain }) => setOf(names).key === set || domain?.toLowerCase() === set,
   );

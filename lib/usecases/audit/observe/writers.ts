@@ -5,6 +5,7 @@
 import type { PodFacts } from "../../../ports/cluster.ts";
 import { LABEL } from "../../../secret/shapes.ts";
 import type { SecretRecord, StateDocument } from "../../../state/document.ts";
+import { secretEntries } from "../../../state/secrets.ts";
 import type { WriterHint } from "../discover.ts";
 
 /** Shapes whose certificates a pod of this cluster issues, and that are found by the labels of pods. */
@@ -65,10 +66,8 @@ export function writersOf(
     });
   };
   for (const [key, { shape }] of hints) if (isWritten(shape)) add(key, shape, null, false);
-  for (const [key, { record }] of Object.entries(state.lost))
-    if (isWritten(record.shape)) add(key, record.shape, record, false);
-  for (const [key, record] of Object.entries(state.secrets))
-    if (!record.foreign && isWritten(record.shape)) add(key, record.shape, record, true);
+  for (const { key, record, loss } of secretEntries(state))
+    if (!record.foreign && isWritten(record.shape)) add(key, record.shape, record, loss === null);
   return [...writers.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
 

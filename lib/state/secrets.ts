@@ -1,0 +1,179 @@
+/**
+ * The Secrets that a state knows: those that stand, and those that are lost. Nothing else reads these two maps (a lint
+ * rule); what looks for certificates reads certificates.ts. Pure, but for what changes a state that an audit works on.
+ */
+import { parseMs } from "../certificate/time.ts";
+import type { CertificateRecord, LostRecord, SecretRecord, StateDocument } from "./document.ts";
+
+/** A Secret that is gone. */
+export interface Loss {
+  /** `lost`: what it was made for stands, or it needs none; `removed`: together with that; `unknown`: not known. */
+  readonly how: "lost" | "removed" | "unknown";
+  /** What took several at once; `null` for a single one. */
+  readonly incident: string | null;
+  readonly lostMs: number;
+  readonly lastSeenMs: number;
+}
+
+export interface SecretEntry {
+  /** `NAMESPACE/SECRET` */
+  readonly key: string;
+  readonly namespace: string;
+  readonly secret: string;
+  readonly record: SecretRecord;
+  readonly loss: Loss | null;
+}
+
+/** Both maps of a state. */
+export type Secrets = Pick<StateDocument, "secrets" | "lost">;
+
+/** Every Secret, those of private CAs and without certificates too; lost ones last. */
+export function* secretEntries(state: Secrets): Generator<SecretEntry> {
+  yield* standingSecrets(state);
+  for (const [key, lost] of Object.entries(state.lost))
+    yield entryOf(key, lost.record, lossOf(lost));
+}
+
+export function* standingSecrets({ secrets }: Pick<Secrets, "secrets">): Generator<SecretEntry> {
+  for (const [key, record] of Object.entries(secrets)) yield entryOf(key, record, null);
+}
+
+function entryOf(key: string, record: SecretRecord, loss: Loss | null): SecretEntry {
+  const slash = key.indexOf("/");
+  return { key, namespace: key.slice(0, slash), secret: key.slice(slash + 1), record, loss };
+}
+
+function lossOf({ how, incident, lostAt, lastSeenAt }: LostRecord): Loss {
+  return {
+    how: how === "lost" || how === "removed" ? how : "unknown",
+    incident,
+    lostMs: parseMs(lostAt),
+    lastSeenMs: parseMs(lastSeenAt),
+  };
+}
+
+/** The record of a Secret that stands; `undefined`: none does. */
+export function standingRecord({ secrets }: Secrets, key: string): SecretRecord | undefined {
+  return Object.hasOwn(secrets, key) ? secrets[key] : undefined;
+}
+
+/** The record of a Secret that is lost; `undefined`: it isn't. */
+export function lostRecord({ lost }: Secrets, key: string): SecretRecord | undefined {
+  return Object.hasOwn(lost, key) ? lost[key]?.record : undefined;
+}
+
+/** What was last known of a Secret, whether it stands or is lost. */
+export function lastRecord(state: Secrets, key: string): SecretRecord | undefined {
+  return standingRecord(state, key) ?? lostRecord(state, key);
+}
+
+/** What a Secret holds, or held until its content went missing, by field base; nothing of a private CA. */
+export function heldIn(
+  record: SecretRecord | undefined,
+): readonly (readonly [fieldBase: string, certificate: CertificateRecord])[] {
+  if (record === undefined || record.foreign) return [];
+  return [
+    ...Object.entries(record.certificates),
+    ...Object.entries(record.gaps).flatMap(([base, { held }]) =>
+      held === null ? [] : [[base, held] as const],
+    ),
+  ];
+}
+
+/** Secrets of private CAs, which are skipped. */
+export function foreignCount(state: Secrets): number {
+  return [...standingSecrets(state)].filter(({ record }) => record.foreign).length;
+}
+
+/** Copies of both maps, for an audit to change. */
+export function copyOfSecrets({ secrets, lost }: Secrets): Secrets {
+  return { secrets: { ...secrets }, lost: { ...lost } };
+}
+
+/** A Secret that stands is lost no longer. */
+export function putStanding(state: Secrets, key: string, record: SecretRecord): void {
+  state.secrets[key] = record;
+  delete state.lost[key];
+}
+
+export function putLost(state: Secrets, key: string, lost: LostRecord): void {
+  delete state.secrets[key];
+  state.lost[key] = lost;
+}
+
+export function forgetLoss(state: Secrets, key: string): void {
+  delete state.lost[key];
+}
+
+export function forgetSecret(state: Secrets, key: string): void {
+  delete state.secrets[key];
+  delete state.lost[key];
+}
+
+/** Each record as `change` gives it. */
+export function mapRecords(
+  { secrets, lost }: Secrets,
+  change: (record: SecretRecord) => SecretRecord,
+): Secrets {
+  return {
+    secrets: mapValues(secrets, change),
+    lost: mapValues(lost, (one) => ({ ...one, record: change(one.record) })),
+  };
+}
+
+function mapValues<T>(all: Record<string, T>, change: (one: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(all).map(([key, one]) => [key, change(one)]));
+}
+
+/** The Secrets of `own`, and of `earlier` those that it knows nothing of. */
+export function joinSecrets(own: Secrets, earlier: Secrets): Secrets {
+  const only = <T>(all: Record<string, T>): Record<string, T> =>
+    Object.fromEntries(Object.entries(all).filter(([key]) => lastRecord(own, key) === undefined));
+  return {
+    secrets: { ...only(earlier.secrets), ...own.secrets },
+    lost: { ...only(earlier.lost), ...own.lost },
+  };
+}
+
+/** Per Secret the later observation wins; `newest` is the state whose audit looked last. */
+export function mergeSecrets(theirs: Secrets, ours: Secrets, newest: StateDocument): Secrets {
+  const secrets = union(theirs.secrets, ours.secrets, (a, b) =>
+    a.recordedAt > b.recordedAt ? a : b,
+  );
+  const lost = union(theirs.lost, ours.lost, (a, b) => (a.lostAt <= b.lostAt ? a : b));
+  for (const [key, entry] of Object.entries(lost)) {
+    const present = secrets[key];
+    if (present === undefined) continue;
+    const gone =
+      present.uid === entry.record.uid &&
+      present.recordedAt <= entry.lostAt &&
+      newest.lost[key] !== undefined;
+    if (gone) delete secrets[key];
+    else delete lost[key];
+  }
+  // What one side dropped without a loss (no longer in scope, or found to be nothing) is dropped if that side looked last.
+  for (const key of Object.keys(secrets)) {
+    if (
+      newest.secrets[key] === undefined &&
+      newest.lost[key] === undefined &&
+      (secrets[key]?.recordedAt ?? "") < (newest.audit?.startedAt ?? "")
+    ) {
+      delete secrets[key];
+    }
+  }
+  return { secrets, lost };
+}
+
+/** Both maps' values, with `pick` where both have a key. */
+export function union<T>(
+  a: Record<string, T>,
+  b: Record<string, T>,
+  pick: (a: T, b: T) => T,
+): Record<string, T> {
+  const merged: Record<string, T> = { ...a };
+  for (const [key, value] of Object.entries(b)) {
+    const other = Object.hasOwn(merged, key) ? merged[key] : undefined;
+    merged[key] = other === undefined ? value : pick(other, value);
+  }
+  return merged;
+}
