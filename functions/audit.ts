@@ -6,7 +6,7 @@
  * audit could help, is acknowledged. What a cluster does is part of its state and no failure of the
  * message: only a message that isn't one, and a state that can't be read or written, are.
  */
-import type { Config } from "../lib/config/config.ts";
+import type { Config } from "../lib/config/schema.ts";
 import { parseAuditEvent, type Receipt } from "../lib/config/event/audit.ts";
 import { type CertkeepError, isCertkeepError } from "../lib/error.ts";
 import { restoreFunctionOf } from "../lib/finding/invoke.ts";

@@ -4,7 +4,7 @@
  * but to where the backups came from, and stops before its own time is over: running it again does
  * what is left.
  */
-import type { RestorePair } from "../lib/config/config.ts";
+import type { RestorePair } from "../lib/config/schema.ts";
 import { parseRestoreEvent, type RestoreEvent, restoreWords } from "../lib/config/event/restore.ts";
 import { commandLine, literal } from "../lib/finding/command.ts";
 import {

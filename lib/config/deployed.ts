@@ -5,7 +5,7 @@
  * identity, which lies with a person: the deployment names another to the functions that may open copies. Pure.
  */
 import { CertkeepError } from "../error.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./schema.ts";
 import {
   BACKUP_STORE,
   FUNCTION_NAME,

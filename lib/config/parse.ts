@@ -3,28 +3,9 @@
  * with its line and column. Total: no text makes it throw. Nothing is read or resolved here.
  */
 import type * as z from "zod/mini";
-import type {
-  ClusterEntry,
-  Config,
-  ConfigIssuer,
-  DigestConfig,
-  IgnoreSetting,
-  LimitEntry,
-  LimitSetting,
-  PemSource,
-  SecretRef,
-  SourcesConfig,
-} from "./config.ts";
-import { DEFAULT_CONFIG, DEFAULT_LIMIT_HOURS } from "./config.ts";
-import type { Part } from "../rbac/table.ts";
-import { endOf } from "./form.ts";
+import { registrationSchema } from "./cluster.ts";
 import { described, pathText, type Problem } from "./problem.ts";
-import {
-  configSchema,
-  registrationSchema,
-  type ConfigInput,
-  type RegistrationInput,
-} from "./schema.ts";
+import { type Config, configSchema, DEFAULT_CONFIG } from "./schema.ts";
 import { meant } from "./suggest.ts";
 import { decodeText, nearest, parseTree, type Located, type Tree } from "./yaml.ts";
 
@@ -32,21 +13,23 @@ export type ConfigResult =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 export type RegistrationResult =
-  | { readonly ok: true; readonly entry: Omit<ClusterEntry, "name"> }
+  | { readonly ok: true; readonly entry: z.output<typeof registrationSchema> }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** `certkeep.yaml`; `file` is how messages call it. Bytes are taken as UTF-8. An empty file is the default. */
 export function parseConfig(source: string | Uint8Array, file: string): ConfigResult {
   const read = readAs(configSchema, source, file, spanning);
   if ("problems" in read) return { ok: false, problems: read.problems };
-  return { ok: true, config: read.value === null ? DEFAULT_CONFIG : toConfig(read.value) };
+  return { ok: true, config: read.value ?? DEFAULT_CONFIG };
 }
+
+const EMPTY_REGISTRATION = registrationSchema.parse({});
 
 /** `clusters/NAME.yaml`: a cluster's settings without its name, which the file's name gives. */
 export function parseRegistration(source: string | Uint8Array, file: string): RegistrationResult {
   const read = readAs(registrationSchema, source, file, () => []);
   if ("problems" in read) return { ok: false, problems: read.problems };
-  return { ok: true, entry: toEntry(read.value ?? {}) };
+  return { ok: true, entry: read.value ?? EMPTY_REGISTRATION };
 }
 
 /** A problem within the data, without its place. */
@@ -64,7 +47,7 @@ function readAs<T extends z.ZodMiniType>(
   source: string | Uint8Array,
   file: string,
   spans: (value: unknown) => Fault[],
-): { value: z.infer<T> | null } | { problems: Problem[] } {
+): { value: z.output<T> | null } | { problems: Problem[] } {
   const decoded = typeof source === "string" ? { text: source } : decodeText(source, file);
   if ("problem" in decoded) return { problems: [decoded.problem] };
   const { tree, problems } = parseTree(decoded.text, file);
@@ -119,15 +102,21 @@ function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): F
   });
 }
 
-/** The schema without what makes it optional. */
+/** The schema of what is written, without what makes it optional and what is made of it. */
 function bare(schema: z.core.$ZodType): z.core.$ZodType {
   const { def } = schema._zod as unknown as {
-    def: { type: string; innerType?: z.core.$ZodType; options?: readonly z.core.$ZodType[] };
+    def: {
+      type: string;
+      innerType?: z.core.$ZodType;
+      in?: z.core.$ZodType;
+      options?: readonly z.core.$ZodType[];
+    };
   };
   const group = def.options?.find((option) => shapeOf(option) !== null);
   if (group !== undefined) return group;
-  return (def.type === "optional" || def.type === "nullable") && def.innerType !== undefined
-    ? bare(def.innerType)
+  const inner = def.type === "pipe" ? def.in : def.innerType;
+  return inner !== undefined && ["pipe", "optional", "nullable"].includes(def.type)
+    ? bare(inner)
     : schema;
 }
 
@@ -358,172 +347,4 @@ function memberOf(value: unknown, key: string): unknown {
 function itemsOf(value: unknown, section: string): readonly unknown[] {
   const items = memberOf(value, section);
   return Array.isArray(items) ? items : [];
-}
-
-function toConfig(input: ConfigInput): Config {
-  return {
-    recipients: distinct(input.recipients ?? []),
-    identity: input.identity ?? null,
-    clusters: (input.clusters ?? []).map(({ name, ...entry }) => ({ name, ...toEntry(entry) })),
-    stores: {
-      backups: input.stores?.backups ?? null,
-      state: input.stores?.state ?? null,
-      registry: input.stores?.registry ?? null,
-    },
-    aws:
-      input.aws == null
-        ? null
-        : {
-            region: input.aws.region,
-            stage: input.aws.stage ?? null,
-            topic: input.aws.topic ?? null,
-            restoreFunction: input.aws.restoreFunction ?? null,
-          },
-    restores: (input.restores ?? []).map(({ from, to }) => ({ from, to })),
-    issuers: (input.issuers ?? []).map(toIssuer),
-    limits: (input.limits ?? []).flatMap(toLimit),
-    backups: { perDay: input.backups?.perDay ?? DEFAULT_CONFIG.backups.perDay },
-    sources: toSources(input.sources ?? {}),
-    digest: toDigest(input.digest ?? {}),
-    ignore: (input.ignore ?? []).map(toIgnore),
-  };
-}
-
-function toSources({
-  transparency,
-  renewalInfo,
-  revocation,
-}: NonNullable<ConfigInput["sources"]>): SourcesConfig {
-  const { url, token, domains } = typeof transparency === "object" ? transparency : {};
-  return {
-    transparency:
-      transparency === undefined || transparency === false
-        ? null
-        : {
-            url: url ?? null,
-            token: token ?? null,
-            domains:
-              domains === undefined
-                ? null
-                : distinct(domains.map((domain) => domain.toLowerCase())),
-          },
-    renewalInfo: renewalInfo ?? false,
-    revocation: revocation ?? false,
-  };
-}
-
-function toDigest({ at, weekday, routes }: NonNullable<ConfigInput["digest"]>): DigestConfig {
-  const [hours, minutes] = at === undefined ? [] : at.split(":").map(Number);
-  return {
-    atMinute:
-      hours === undefined || minutes === undefined
-        ? DEFAULT_CONFIG.digest.atMinute
-        : hours * 60 + minutes,
-    weekday: weekday ?? DEFAULT_CONFIG.digest.weekday,
-    routes: (routes ?? []).map(({ name, webhook, clusters, severity }) => ({
-      name,
-      webhook,
-      clusters: clusters === undefined ? null : distinct(clusters),
-      severity: severity ?? "information",
-    })),
-  };
-}
-
-function toEntry(input: RegistrationInput): Omit<ClusterEntry, "name"> {
-  return {
-    kubeconfig: input.kubeconfig ?? null,
-    context: input.context ?? null,
-    namespaces:
-      input.discover === false
-        ? []
-        : input.namespaces === undefined
-          ? null
-          : distinct(input.namespaces),
-    selector: input.selector ?? null,
-    secrets: distinct(input.secrets ?? []).map(toSecretRef),
-    operator:
-      input.operator === undefined
-        ? null
-        : {
-            namespace: input.operator.namespace ?? "tailscale",
-            secret: input.operator.secret ?? "operator",
-          },
-    recipients: input.recipients === undefined ? null : distinct(input.recipients),
-    restoreKubeconfig: input.restoreKubeconfig ?? null,
-    eks:
-      input.eks === undefined ? null : { ...input.eks, restoreRole: input.eks.restoreRole ?? null },
-    access:
-      input.access === undefined
-        ? null
-        : {
-            kind: input.access.kind,
-            parts: distinct(input.access.parts ?? []) as Part[],
-            since: input.access.since ?? null,
-            broad: input.access.broad ?? false,
-          },
-  };
-}
-
-function toSecretRef(reference: string): SecretRef {
-  const [namespace = "", name = ""] = reference.split("/");
-  return { namespace, name };
-}
-
-function toIssuer(input: NonNullable<ConfigInput["issuers"]>[number]): ConfigIssuer {
-  return {
-    id: input.id,
-    title: input.title ?? input.id,
-    anchors: toPem(input.anchors),
-    intermediates: input.intermediates === undefined ? null : toPem(input.intermediates),
-    kind: input.kind ?? "production",
-    directory: input.directory ?? null,
-    limits:
-      input.limits === undefined
-        ? null
-        : { perSet: toBucket(input.limits.perSet), perDomain: toBucket(input.limits.perDomain) },
-  };
-}
-
-function toBucket(
-  input: { readonly count: number; readonly hours?: number | undefined } | undefined,
-): LimitSetting | null {
-  return input === undefined
-    ? null
-    : { count: input.count, hours: input.hours ?? DEFAULT_LIMIT_HOURS };
-}
-
-function toLimit({
-  issuer = "letsencrypt",
-  domain,
-  names,
-  count,
-  hours = DEFAULT_LIMIT_HOURS,
-}: NonNullable<ConfigInput["limits"]>[number]): LimitEntry[] {
-  if (domain !== undefined)
-    return [{ issuer, scope: { kind: "domain", domain: domain.toLowerCase() }, count, hours }];
-  return names === undefined ? [] : [{ issuer, scope: { kind: "set", names }, count, hours }];
-}
-
-function toPem(text: string): PemSource {
-  return text.includes("-----BEGIN CERTIFICATE-----")
-    ? { kind: "pem", pem: text }
-    : { kind: "file", path: text.trim() };
-}
-
-function toIgnore(input: NonNullable<ConfigInput["ignore"]>[number]): IgnoreSetting {
-  const { until, cluster, namespace, name, code, reason } = input;
-  const untilNs = until === undefined ? null : endOf(until);
-  return {
-    ...(cluster === undefined ? {} : { cluster }),
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(name === undefined ? {} : { name }),
-    ...(code === undefined ? {} : { code }),
-    reason,
-    until: until ?? null,
-    ...(untilNs === null ? {} : { untilNs }),
-  };
-}
-
-function distinct(items: readonly string[]): string[] {
-  return [...new Set(items)];
 }

@@ -4,7 +4,7 @@
  * what only one machine can follow. Comments stay. Pure.
  */
 import { isMap, parseDocument } from "yaml";
-import type { AwsSettings, Config } from "./config.ts";
+import type { AwsSettings, Config } from "./schema.ts";
 
 export interface Published {
   readonly text: string;

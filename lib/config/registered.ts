@@ -8,7 +8,7 @@
  */
 import * as z from "zod/mini";
 import { CertkeepError } from "../error.ts";
-import type { ClusterEntry } from "./config.ts";
+import type { ClusterEntry } from "./cluster.ts";
 import { LABEL } from "./form.ts";
 import { parseRegistration } from "./parse.ts";
 import { invalidConfig } from "./problem.ts";

@@ -4,7 +4,7 @@
  */
 import { isMap, parseDocument } from "yaml";
 import type { AccessPlan } from "../rbac/rules.ts";
-import type { EksAccess, RegisteredAccess } from "./config.ts";
+import type { EksAccess, RegisteredAccess } from "./cluster.ts";
 
 export interface RegistrationFields {
   /** As the registration calls it; `null`: what kubectl would take. */

@@ -5,7 +5,7 @@
  * root, since they are looked for where the command runs; what everybody has to share may not be a file at all. Pure.
  */
 import { CertkeepError } from "../error.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./schema.ts";
 
 /** `s3://BUCKET/KEY` */
 export const REMOTE_CONFIG =

@@ -1,5 +1,8 @@
 /** The settings that hold for one cluster: its entry over the defaults. */
-import type { ClusterEntry, Config, ConfigIssuer, IgnoreSetting } from "./config.ts";
+import type { ClusterEntry } from "./cluster.ts";
+import type { IgnoreSetting } from "./digest.ts";
+import type { ConfigIssuer } from "./issuer.ts";
+import type { Config } from "./schema.ts";
 
 export interface ClusterSettings extends ClusterEntry {
   /** Those of the cluster, else the default ones; empty: nothing can be backed up. */

@@ -2,7 +2,7 @@
  * The line that restores by the function on AWS: for somebody who has the AWS command line and neither certkeep nor its
  * configuration. Like the command beside it, it plans; `"apply":true` in it does it. Pure.
  */
-import type { AwsSettings } from "../config/config.ts";
+import type { AwsSettings } from "../config/schema.ts";
 import { fitsCommand } from "./command.ts";
 import type { Finding } from "./finding.ts";
 

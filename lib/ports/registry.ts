@@ -1,4 +1,4 @@
-import type { ClusterEntry } from "../config/config.ts";
+import type { ClusterEntry } from "../config/cluster.ts";
 import type { Bearer } from "../rbac/table.ts";
 
 export interface RegisteredCluster {

@@ -7,7 +7,7 @@
  * pinned. Audits follow a cluster whose CA is renewed; the pin is moved by a person alone, with `clusters add`, as is
  * needed for the second of a pair, which an audit may have met first as somebody else's cluster.
  */
-import type { RestorePair } from "../config/config.ts";
+import type { RestorePair } from "../config/schema.ts";
 import { sameCluster, type ClusterIdentity } from "../state/identity.ts";
 import type { StateDocument } from "../state/document.ts";
 import { predecessorsOf } from "./successor.ts";

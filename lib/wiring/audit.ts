@@ -4,7 +4,7 @@ import type { AuthProvider } from "../adapters/kubernetes/context.ts";
 import { createClusterDiagnosis } from "../adapters/kubernetes/diagnosis.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
 import type { Progress } from "../ports/runtime.ts";

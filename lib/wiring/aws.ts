@@ -3,7 +3,7 @@
  * everything in files loads none; in a function's bundle the same imports are its own code, and run as late.
  */
 import type { AwsWorld } from "../adapters/aws/client.ts";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Registry, SecretValues } from "../ports/registry.ts";
 

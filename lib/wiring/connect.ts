@@ -11,7 +11,7 @@ import type { AuthProvider } from "../adapters/kubernetes/context.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
 import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
-import type { ClusterEntry } from "../config/config.ts";
+import type { ClusterEntry } from "../config/cluster.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { CertkeepError } from "../error.ts";
 import { homeOf } from "./path.ts";

@@ -1,5 +1,5 @@
 /** What `explain` needs: the states' store, the known issuers and limits. No cluster is asked. */
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { BUILT_IN_ISSUERS } from "../issuer/issuers.ts";
 import type { AcrossPorts } from "../usecases/across.ts";
 import { configuredIssuers, limitOverrides } from "./kit.ts";

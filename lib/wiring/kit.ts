@@ -6,7 +6,8 @@ import { createVerifier } from "../certificate/verifier.ts";
 import { BUILT_IN_ISSUERS, createIssuer, LETS_ENCRYPT, type Issuer } from "../issuer/issuers.ts";
 import { createLimit, type LimitOverride } from "../ratelimit/limit.ts";
 import { registeredDomain, setOf } from "../ratelimit/names.ts";
-import type { Config, LimitSetting, PemSource } from "../config/config.ts";
+import type { LimitSetting, PemSource } from "../config/issuer.ts";
+import type { Config } from "../config/schema.ts";
 import type { JudgeKit } from "../usecases/audit/context.ts";
 
 /** Raised when the judge's answer to some input changes, or what is taken of a Secret: all are then read again. */

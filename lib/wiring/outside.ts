@@ -3,7 +3,7 @@ import { createRenewalInfo } from "../adapters/acme/renewalinfo.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createCertSpotter } from "../adapters/ct/certspotter.ts";
 import { createWebReader } from "../adapters/web.ts";
-import type { Config, TransparencySetting } from "../config/config.ts";
+import type { Config, TransparencySetting } from "../config/schema.ts";
 import { CertkeepError } from "../error.ts";
 import type { TransparencySource } from "../ports/outside.ts";
 import type { OutsidePorts } from "../usecases/audit/context.ts";

@@ -14,7 +14,7 @@ import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createRegistrar } from "../adapters/kubernetes/register.ts";
 import type { ServerPlace, StoredCredential } from "../rbac/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
-import type { ClusterEntry, EksAccess } from "../config/config.ts";
+import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";

@@ -13,7 +13,8 @@ import {
 import { localPaths } from "../adapters/file/paths.ts";
 import { createFileStates } from "../adapters/file/states.ts";
 import pLimit from "p-limit";
-import type { ClusterEntry, Config } from "../config/config.ts";
+import type { ClusterEntry } from "../config/cluster.ts";
+import type { Config } from "../config/schema.ts";
 import { deployedConfig } from "../config/deployed.ts";
 import { LABEL } from "../config/form.ts";
 import { parseConfig } from "../config/parse.ts";

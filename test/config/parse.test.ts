@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_CONFIG } from "../../lib/config/config.ts";
+import { DEFAULT_CONFIG } from "../../lib/config/schema.ts";
 import { parseConfig, parseRegistration } from "../../lib/config/parse.ts";
 import { problemLine, type Problem } from "../../lib/config/problem.ts";
 import { MAX_BYTES } from "../../lib/config/yaml.ts";

@@ -4,10 +4,9 @@ import { stringify } from "yaml";
 import { addCloud, addSettings } from "../../lib/config/edit.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { renderConfig, yamlText } from "../../lib/config/template.ts";
-import type { ConfigInput } from "../../lib/config/schema.ts";
+import type * as z from "zod/mini";
 import { clusterNameFor, settingsFor } from "../../lib/config/settings.ts";
-import { DEFAULT_CONFIG } from "../../lib/config/config.ts";
-import { configSchema } from "../../lib/config/schema.ts";
+import { configSchema, DEFAULT_CONFIG } from "../../lib/config/schema.ts";
 
 const ONE = "age1z2lrvsqly5snu93xzzlcwqvatvcct8znj5plhq5mh6k0nvs8usyqfrwzcx";
 const TWO = "age1daq8cqv9438g8yq0l66ymda7ku5f792gv4jrthyklwvq9l4w6a7qpfjrh2";
@@ -97,7 +96,7 @@ const sections = {
 };
 
 /** Any valid configuration, as it stands in a file. */
-const input: fc.Arbitrary<ConfigInput> = some({ ...sections, recipients });
+const input: fc.Arbitrary<z.input<typeof configSchema>> = some({ ...sections, recipients });
 
 describe("a valid configuration", () => {
   it("says the same after a round through YAML, block or flow", () => {

@@ -1,7 +1,7 @@
 /** A restore by the function: the plan and rules of the command, in time, once at a time, and nowhere but home. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseRestoreEvent } from "../../lib/config/event/restore.ts";
-import type { RestorePair } from "../../lib/config/config.ts";
+import type { RestorePair } from "../../lib/config/schema.ts";
 import type { ClusterIdentity } from "../../lib/state/identity.ts";
 import { pinnedBy } from "../../lib/state/identity.ts";
 import { restoreByEvent, withoutIdentity } from "../../functions/restore.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { composeOutside } from "../../lib/wiring/outside.ts";
-import type { SourcesConfig } from "../../lib/config/config.ts";
+import type { SourcesConfig } from "../../lib/config/schema.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import type { SecretValues } from "../../lib/ports/registry.ts";
 

@@ -7,12 +7,9 @@
  */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import {
-  DEFAULT_CONFIG,
-  type PemSource,
-  type ClusterEntry,
-  type Config,
-} from "../../config/config.ts";
+import { type ClusterEntry } from "../../config/cluster.ts";
+import { type PemSource } from "../../config/issuer.ts";
+import { DEFAULT_CONFIG, type Config } from "../../config/schema.ts";
 import { LABEL } from "../../config/form.ts";
 import { parseConfig, parseRegistration } from "../../config/parse.ts";
 import { invalidConfig } from "../../config/problem.ts";

@@ -1,6 +1,6 @@
 /** What the doctor looks at. Every look is a function, so that one that fails is a line and hides no other. */
 import type { Bearer } from "../../rbac/table.ts";
-import type { ClusterEntry } from "../../config/config.ts";
+import type { ClusterEntry } from "../../config/cluster.ts";
 import type { CertkeepError } from "../../error.ts";
 import type { BlobStore, StateStore } from "../../ports/stores.ts";
 import type { Clock, AlarmTopic } from "../../ports/runtime.ts";

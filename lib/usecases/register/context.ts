@@ -4,7 +4,7 @@ import type { AccessObject } from "../../rbac/manifest.ts";
 import type { ServerPlace, StoredCredential } from "../../rbac/kubeconfig.ts";
 import type { AccessPlan, Question } from "../../rbac/rules.ts";
 import type { AccessKind, Bearer } from "../../rbac/table.ts";
-import type { EksAccess } from "../../config/config.ts";
+import type { EksAccess } from "../../config/cluster.ts";
 import type { Clock, Timer } from "../../ports/runtime.ts";
 import type { ClusterReader, Registrar, SelfAccess } from "../../ports/cluster.ts";
 import type { Registrations } from "../../ports/registry.ts";

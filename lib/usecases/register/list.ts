@@ -1,5 +1,5 @@
 /** The clusters there are, as registrations, states and credentials tell; no cluster is asked. */
-import type { ClusterEntry } from "../../config/config.ts";
+import type { ClusterEntry } from "../../config/cluster.ts";
 import { isCertkeepError } from "../../error.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { ClusterRow } from "../../report/clusters.ts";

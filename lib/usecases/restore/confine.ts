@@ -1,6 +1,6 @@
 /** Before the deployed function restores: whether it may, by what is recorded and not by what a registration says. */
 import { CertkeepError } from "../../error.ts";
-import type { RestorePair } from "../../config/config.ts";
+import type { RestorePair } from "../../config/schema.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import { objectionTo } from "../../restoreplan/destination.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";

@@ -1,0 +1,137 @@
+/** Where digests go and when, and which findings are left out. */
+import * as z from "zod/mini";
+import { CODES, SEVERITIES, type FindingCode, type Severity } from "../finding/codes.ts";
+import { help, items, list, orElse, orNull, routeName, text } from "./field.ts";
+import { endOf, PATTERN, REFERENCE } from "./form.ts";
+
+const FINDING_CODES = Object.keys(CODES) as [FindingCode, ...FindingCode[]];
+
+const ignoreObject = z.strictObject(
+  {
+    cluster: z
+      .optional(text("a cluster's name or a pattern", PATTERN))
+      .register(help, { description: "The cluster, by name or pattern.", examples: ["prod"] }),
+    namespace: z
+      .optional(text("a namespace or a pattern", PATTERN))
+      .register(help, { description: "The namespace, by name or pattern.", examples: ["shop"] }),
+    name: z
+      .optional(text("the name of a Secret or a certificate, or a pattern", PATTERN))
+      .register(help, {
+        description: "The Secret's or the certificate's name, or a pattern.",
+        examples: ["legacy-*"],
+      }),
+    code: z.optional(z.enum(FINDING_CODES, "the code of a finding")).register(help, {
+      description: "The finding's code, as reports show it.",
+      examples: ["expiring"],
+    }),
+    reason: text("the reason, for whoever reads this next year", /\S/).register(help, {
+      description: "Why. Required: every report says how much is ignored.",
+      examples: ["moves to the new gateway in autumn"],
+    }),
+    until: orNull(
+      z
+        .string("a day such as 2026-12-31, or an instant such as 2026-12-31T18:00:00Z")
+        .check(
+          z.refine(
+            (until) => endOf(until) !== null,
+            "a day such as 2026-12-31, or an instant such as 2026-12-31T18:00:00Z",
+          ),
+        ),
+    ).register(help, {
+      description: "The last day on which it is ignored, in UTC, or an instant.",
+      examples: ["2026-12-31"],
+    }),
+  },
+  "an entry with a reason",
+);
+
+/** Mutes the findings that fit all of what it names, until `untilNs`. */
+export const ignoreSchema = z.pipe(
+  ignoreObject,
+  z.transform((entry) => ({ ...entry, ...ending(entry.until) })),
+);
+
+function ending(until: string | null): { untilNs?: bigint } {
+  const untilNs = until === null ? null : endOf(until);
+  return untilNs === null ? {} : { untilNs };
+}
+
+const routeSchema = z.strictObject(
+  {
+    name: routeName().register(help, {
+      description: "What you call this route. It is remembered by its name what was told.",
+      examples: ["ops"],
+    }),
+    webhook: text(
+      "a reference: env:NAME, file:PATH or secretsmanager://NAME, never the webhook's URL itself",
+      REFERENCE,
+    ).register(help, {
+      description:
+        "Where the URL of the Slack webhook is. It is a credential: whoever has it can post.",
+      examples: ["env:CERTKEEP_SLACK_WEBHOOK", "file:~/.config/certkeep/slack-webhook"],
+    }),
+    clusters: orNull(
+      list(text("a cluster's name or a pattern", PATTERN), "a list of clusters"),
+    ).register(help, {
+      description: "Clusters that this route is told of, by name or pattern. Without it: all.",
+      examples: [["prod-*"]],
+    }),
+    severity: orElse(
+      z.enum(
+        SEVERITIES as readonly Severity[] as [Severity, ...Severity[]],
+        "critical, warning or information",
+      ),
+      "information",
+    ).register(help, {
+      description: "The least severe findings that this route is told of.",
+      default: "information",
+    }),
+  },
+  "a route: name and webhook",
+);
+
+const TIME = "a time of day such as 08:00, in quotes";
+
+const DEFAULT_AT = "08:00";
+
+export const digestSchema = z.pipe(
+  z.strictObject(
+    {
+      at: orElse(text(TIME, /^([01]\d|2[0-3]):[0-5]\d$/), DEFAULT_AT).register(help, {
+        description:
+          "From when on the day's digest is posted, in UTC. What is critical is posted at once.",
+        default: DEFAULT_AT,
+      }),
+      weekday: orElse(
+        z.enum(
+          ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+          "a day of the week, such as monday",
+        ),
+        "monday",
+      ).register(help, {
+        description: "The day of the weekly digest, which is posted even if nothing changed.",
+        default: "monday",
+      }),
+      routes: items(routeSchema, "a list of routes, each with a name and a webhook").register(
+        help,
+        {
+          title: "Routes",
+          description:
+            "Where digests are posted. Without any, only `certkeep digest --dry-run` shows one.",
+        },
+      ),
+    },
+    "the settings at, weekday and routes",
+  ),
+  z.transform(({ at, ...digest }) => ({ ...digest, atMinute: minuteOf(at) })),
+);
+
+/** Minute of the day, UTC. */
+function minuteOf(at: string): number {
+  const [hours = 0, minutes = 0] = at.split(":").map(Number);
+  return hours * 60 + minutes;
+}
+
+export type IgnoreSetting = z.output<typeof ignoreSchema>;
+/** Where digests go; `webhook` is a reference to a credential, `clusters: null` means all. */
+export type DigestRoute = z.output<typeof routeSchema>;
