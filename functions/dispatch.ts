@@ -8,9 +8,8 @@
  */
 import { readFile } from "node:fs/promises";
 import pLimit from "p-limit";
-import { createSqsQueue } from "../lib/adapters/aws/queue.ts";
-import { createS3Text } from "../lib/adapters/aws/s3text.ts";
-import { sqsClient } from "../lib/adapters/aws/sqsclient.ts";
+import { createSqsQueue, sqsClient } from "../lib/adapters/aws/queue.ts";
+import { createS3Text } from "../lib/adapters/aws/s3object.ts";
 import { formatInstant } from "../lib/certificate/time.ts";
 import { formatMessage } from "../lib/config/event/audit.ts";
 import { publishedConfig, type Published } from "../lib/config/publish.ts";
@@ -23,7 +22,7 @@ import { loadState } from "../lib/usecases/states.ts";
 import { awsWorld } from "../lib/wiring/aws.ts";
 import { runFunction, type Invocation, type FunctionRun } from "./shared/run.ts";
 import { composeSettings } from "../lib/wiring/settings.ts";
-import { thrifty } from "../lib/wiring/thrift.ts";
+import { withHeapLimits } from "../lib/adapters/heap.ts";
 
 export function handler(_event: unknown, context?: Invocation): Promise<object> {
   return runFunction("dispatch", context, async (run) => {
@@ -58,7 +57,7 @@ async function composeDispatch(run: FunctionRun): Promise<ComposedDispatch> {
       : publishedConfig(file === null ? "" : await readFile(file, "utf8"), config, config.aws);
   return {
     ports: {
-      states: thrifty(stores.states),
+      states: withHeapLimits(stores.states),
       queue: createSqsQueue(url, sqsClient(world)),
       clock: { nowNs: run.nowNs },
       log: run.log,

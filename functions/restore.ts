@@ -32,8 +32,7 @@ import type {
 } from "../lib/usecases/restore/context.ts";
 import { restoreDocument, RESTORE_SCHEMA } from "../lib/usecases/restore/document.ts";
 import { composeRestore } from "../lib/wiring/restore.ts";
-import { composeSettings } from "../lib/wiring/settings.ts";
-import { unknownCluster } from "../lib/wiring/unknown.ts";
+import { composeSettings, unknownCluster } from "../lib/wiring/settings.ts";
 
 export function handler(event: unknown, context?: Invocation): Promise<object> {
   return runFunction("restore", context, async (run) => {

@@ -2,8 +2,7 @@
  * What every function has: its environment, log, metrics, deadline, and the guard around its work.
  */
 import { Readable } from "node:stream";
-import { createLog } from "../../lib/adapters/aws/log.ts";
-import { createMetrics } from "../../lib/adapters/aws/metrics.ts";
+import { createLog, createMetrics } from "../../lib/adapters/aws/telemetry.ts";
 import { isSecretReference, secretName } from "../../lib/config/registered.ts";
 import { isCertkeepError } from "../../lib/error.ts";
 import type { Log, Metrics, Progress } from "../../lib/ports/runtime.ts";

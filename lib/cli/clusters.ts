@@ -1,7 +1,7 @@
 /** `certkeep clusters`, and its commands `add` and `remove`. */
 import { Command } from "commander";
 import { composeList, composeRemove } from "../wiring/register.ts";
-import { personalAccess } from "../wiring/person.ts";
+import { personalAccess } from "../wiring/connect.ts";
 import { clustersText } from "../report/clusters.ts";
 import { count } from "../report/text.ts";
 import { listClusters } from "../usecases/register/list.ts";

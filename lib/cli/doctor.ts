@@ -1,7 +1,7 @@
 /** `certkeep doctor [CLUSTER…]` */
 import { Command } from "commander";
 import { composeDoctor } from "../wiring/doctor.ts";
-import { personalAccess } from "../wiring/person.ts";
+import { personalAccess } from "../wiring/connect.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
 import { count, wrap } from "../report/text.ts";

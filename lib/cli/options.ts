@@ -1,13 +1,13 @@
 /** Options that commands share, and what they mean. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import pc from "picocolors";
 import { parseInstantOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
+import { plain } from "../plain.ts";
 import type { Progress } from "../ports/runtime.ts";
 import { PLAIN, type Style } from "../report/style.ts";
-import { plain } from "../plain.ts";
 import { cut } from "../report/text.ts";
-import { colours } from "./colour.ts";
 import { overwrite, writeLine, type Io } from "./io.ts";
 
 export interface CommonOptions {
@@ -101,4 +101,12 @@ export function createProgress(io: Io): Progress & { done(): void } {
       if (shown) overwrite(io.stderr, "");
     },
   };
+}
+
+export type Colours = ReturnType<typeof pc.createColors>;
+
+function colours(io: Io, wanted: boolean): Colours {
+  const off = !wanted || (io.env["NO_COLOR"] ?? "") !== "" || io.env["TERM"] === "dumb";
+  const forced = (io.env["FORCE_COLOR"] ?? "") !== "" && io.env["FORCE_COLOR"] !== "0";
+  return pc.createColors(!off && (io.outTty || forced));
 }

@@ -1,6 +1,6 @@
 /** `certkeep restore CLUSTER [NAME…]` */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { personalAccess } from "../wiring/person.ts";
+import { personalAccess } from "../wiring/connect.ts";
 import { composeRestore } from "../wiring/restore.ts";
 import { CertkeepError } from "../error.ts";
 import { FORCIBLE, isPlanCode, type PlanCode } from "../restoreplan/code.ts";

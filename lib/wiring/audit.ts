@@ -1,6 +1,5 @@
 /** The audit with its concrete adapters: for the command line, the function and the demo alike. */
 import { createSealer } from "../adapters/age/sealer.ts";
-import type { AuthProvider } from "../adapters/kubernetes/context.ts";
 import { createClusterDiagnosis } from "../adapters/kubernetes/diagnosis.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
@@ -10,21 +9,16 @@ import type { ClusterReader } from "../ports/cluster.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
 import { kitOf, limitOverrides } from "./kit.ts";
-import { connectCluster } from "./connect.ts";
+import { connectCluster, type PersonalAccess } from "./connect.ts";
 import { composeOutside } from "./outside.ts";
 import {
   composeSettings,
   type ComposedSettings,
   type Kubeconfigs,
   type World,
+  unknownCluster,
 } from "./settings.ts";
-import { unknownCluster } from "./unknown.ts";
 import { realTimer } from "../adapters/timer.ts";
-
-export interface PersonalAccess {
-  readonly authProvider: AuthProvider;
-}
-
 export interface AuditWorld extends World {
   /** Clusters of the configuration, or contexts where it names none; empty: all, or the current context. */
   readonly clusters: readonly string[];

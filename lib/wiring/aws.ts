@@ -37,7 +37,7 @@ export async function openRegistry(url: string, world: AwsWorld): Promise<Regist
 export function secretValues(world: AwsWorld): SecretValues {
   return {
     read: async (name) =>
-      (await import("../adapters/aws/secretvalues.ts")).createSecretValues(world).read(name),
+      (await import("../adapters/aws/secretsmanager.ts")).createSecretValues(world).read(name),
   };
 }
 

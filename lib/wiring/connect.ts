@@ -6,9 +6,10 @@
  * from memory, and may name no files.
  */
 import { roleCredentials } from "../adapters/aws/role.ts";
-import { asEksRole } from "../adapters/kubernetes/eks.ts";
-import type { AuthProvider } from "../adapters/kubernetes/context.ts";
+import { createAuthProvider } from "../adapters/kubernetes/credential.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
+import type { AuthProvider } from "../adapters/kubernetes/context.ts";
+import { asEksRole } from "../adapters/kubernetes/eks.ts";
 import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { ClusterEntry } from "../config/cluster.ts";
@@ -17,11 +18,15 @@ import { CertkeepError } from "../error.ts";
 import { homeOf } from "./path.ts";
 import type { Kubeconfigs } from "./settings.ts";
 
+export interface PersonalAccess {
+  readonly authProvider: AuthProvider;
+}
+
 export interface ConnectWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly nowNs: () => bigint;
   /** What only a person's own kubeconfig may ask for; `null` for a function. */
-  readonly person: { readonly authProvider: AuthProvider } | null;
+  readonly person: PersonalAccess | null;
 }
 
 /** What a cluster's connection depends on. */
@@ -87,4 +92,8 @@ export function refuseInsecure(connection: Connection, name: string): void {
     expected: "the cluster's certificate-authority-data",
     todo: `Add the authority to the kubeconfig; the server shows it with: openssl s_client -showcerts -connect ${connection.server.host}`,
   });
+}
+
+export function personalAccess(): PersonalAccess {
+  return { authProvider: createAuthProvider() };
 }

@@ -15,7 +15,7 @@ import type { ReportPorts, ReportScope } from "../usecases/report.ts";
 import { issuersOf, limitOverrides } from "./kit.ts";
 import { readReference } from "./reference.ts";
 import { composeSettings, type World } from "./settings.ts";
-import { thrifty } from "./thrift.ts";
+import { withHeapLimits } from "../adapters/heap.ts";
 
 export interface ReportWorld extends World {
   readonly nowNs: () => bigint;
@@ -37,7 +37,7 @@ export async function composeReport(world: ReportWorld): Promise<ComposedReport>
   return {
     config,
     ports: {
-      states: thrifty(stores.states),
+      states: withHeapLimits(stores.states),
       clock: { nowNs: () => world.atNs ?? world.nowNs() },
       issuance: {
         wall: { nowNs: world.nowNs },

@@ -14,8 +14,7 @@ import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
 import { pathOf } from "./path.ts";
-import { composeSettings, type ComposedSettings } from "./settings.ts";
-import { unknownCluster } from "./unknown.ts";
+import { composeSettings, type ComposedSettings, unknownCluster } from "./settings.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -68,7 +67,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     topic:
       config.aws?.topic == null
         ? null
-        : (await import("../adapters/aws/topic.ts")).createAlarmTopic(
+        : (await import("../adapters/aws/telemetry.ts")).createAlarmTopic(
             config.aws.topic,
             awsWorld(world.env, config.aws),
           ),

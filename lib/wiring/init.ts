@@ -113,7 +113,7 @@ export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitC
       null,
     cloud: async (region) => ({
       files: composed.ports.files,
-      secrets: (await import("../adapters/aws/secretkeeper.ts")).createSecretKeeper(
+      secrets: (await import("../adapters/aws/secretsmanager.ts")).createSecretKeeper(
         { env: { ...world.env, AWS_REGION: region }, region },
         world.env["CERTKEEP_KMS_KEY"] || null,
       ),

@@ -9,13 +9,12 @@ import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
 import { settingsFor } from "../config/settings.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { RestorePorts, RestoreTarget } from "../usecases/restore/context.ts";
-import { auditSettings, type PersonalAccess } from "./audit.ts";
-import { connectCluster } from "./connect.ts";
+import { auditSettings } from "./audit.ts";
+import { connectCluster, type PersonalAccess } from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { kitOf } from "./kit.ts";
 import { pathOf } from "./path.ts";
-import { composeSettings, type ComposedSettings } from "./settings.ts";
-import { unknownCluster } from "./unknown.ts";
+import { composeSettings, type ComposedSettings, unknownCluster } from "./settings.ts";
 import { realTimer } from "../adapters/timer.ts";
 
 export interface RestoreWorld extends IdentityWorld {

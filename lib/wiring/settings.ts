@@ -2,6 +2,7 @@
  * The configuration that holds, the stores and the registry that it names, and which of the registered clusters there
  * are: all of them read, or no more than is asked for, since each function on AWS may read no more.
  */
+import pLimit from "p-limit";
 import type { AwsWorld } from "../adapters/aws/client.ts";
 import { createFileBlobs } from "../adapters/file/blobs.ts";
 import {
@@ -12,7 +13,6 @@ import {
 } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
 import { createFileStates } from "../adapters/file/states.ts";
-import pLimit from "p-limit";
 import type { ClusterEntry } from "../config/cluster.ts";
 import type { Config } from "../config/schema.ts";
 import { deployedConfig } from "../config/deployed.ts";
@@ -20,13 +20,14 @@ import { LABEL } from "../config/form.ts";
 import { parseConfig } from "../config/parse.ts";
 import { invalidConfig } from "../config/problem.ts";
 import { refuseFiles, REMOTE_CONFIG } from "../config/remote.ts";
-import type { Bearer } from "../rbac/table.ts";
+import { meant } from "../config/suggest.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import type { BlobStore, StateStore } from "../ports/stores.ts";
-import type { RegisteredCluster, Registry, SecretValues } from "../ports/registry.ts";
 import { plain } from "../plain.ts";
-import { homeOf } from "./path.ts";
+import type { RegisteredCluster, Registry, SecretValues } from "../ports/registry.ts";
+import type { BlobStore, StateStore } from "../ports/stores.ts";
+import type { Bearer } from "../rbac/table.ts";
 import { awsWorld, openBlobs, openRegistry, openStates, readRemote, secretValues } from "./aws.ts";
+import { homeOf } from "./path.ts";
 
 export interface World {
   /** `--config`: a path or `s3://BUCKET/KEY`; `null`: looked for upwards from `cwd`. */
@@ -305,4 +306,22 @@ function isFile(url: string): boolean {
 
 function folderOf(url: string | null, usual: string): string {
   return url === null ? usual : url.slice("file:".length);
+}
+
+/** `names`: those that there are. `registry`: where they are registered; `null`: in the configuration. */
+export function unknownCluster(
+  cluster: string,
+  names: readonly string[],
+  registry: string | null,
+): CertkeepError {
+  const near = meant(cluster, names);
+  return new CertkeepError("usage", {
+    where: `cluster ${cluster}`,
+    found: `no such cluster in ${registry ?? "the configuration"}`,
+    expected: names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`,
+    todo:
+      near === null
+        ? `Register it: certkeep clusters add ${cluster} --context CTX`
+        : `Did you mean ${near}?`,
+  });
 }

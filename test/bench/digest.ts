@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFileStates } from "../../lib/adapters/file/states.ts";
-import { thrifty } from "../../lib/wiring/thrift.ts";
+import { withHeapLimits } from "../../lib/adapters/heap.ts";
 import { LETS_ENCRYPT } from "../../lib/issuer/issuers.ts";
 import { pageHtml } from "../../lib/report/html/page.ts";
 import { planDigest } from "../../lib/report/digest.ts";
@@ -30,7 +30,7 @@ async function digest(folder: string): Promise<void> {
   const clock = { nowNs: () => NOW_NS };
   const overview = await surveyStates(
     {
-      states: thrifty(createFileStates(folder)),
+      states: withHeapLimits(createFileStates(folder)),
       clock,
       issuance: { wall: clock, kit: { issuers: [LETS_ENCRYPT] }, overrides: [] },
     },

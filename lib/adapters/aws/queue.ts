@@ -2,9 +2,12 @@
  * A queue on SQS, written to in batches. Messages that a batch refuses for a reason of the queue's own are sent again;
  * a batch that fails as a whole keeps no other from being sent, and its messages are among the refused.
  */
-import { SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
-import { realTimer } from "../timer.ts";
+import { SQSClient, SendMessageBatchCommand } from "@aws-sdk/client-sqs";
 import type { Queue, QueueMessage, RefusedMessage } from "../../ports/runtime.ts";
+import { realTimer } from "../timer.ts";
+import { clientsOf } from "./client.ts";
+
+export const sqsClient = clientsOf("SQS", ({ config }) => new SQSClient(config()));
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
 const BATCH = 10;

@@ -33,7 +33,7 @@ import type { Registrations, StoredRegistration } from "../../ports/registry.ts"
 import type { AwsWorld } from "./client.ts";
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
 import { CURRENT, currentValue } from "./registry.ts";
-import { secretsClient } from "./secretsclient.ts";
+import { secretsClient } from "./secretsmanager.ts";
 
 /** A new version before it is current. One label for all, so that a killed writer leaves one version at most. */
 const NEXT = "certkeep-next";

@@ -18,7 +18,7 @@ import { CertkeepError } from "../../error.ts";
 import type { Registry } from "../../ports/registry.ts";
 import type { AwsWorld } from "./client.ts";
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
-import { secretsClient } from "./secretsclient.ts";
+import { secretsClient } from "./secretsmanager.ts";
 
 const PAGE = 100;
 export const CURRENT = "AWSCURRENT";

@@ -9,9 +9,7 @@
 import { CertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
-import { s3Client } from "./s3client.ts";
-import { getObject, putObject, type ObjectPlace } from "./s3object.ts";
-import { listObjects } from "./s3pages.ts";
+import { s3Client, getObject, putObject, type ObjectPlace, listObjects } from "./s3object.ts";
 import { removeObject } from "./s3versions.ts";
 import { checkPrefix, displayUrl, isKey, MAX_S3_KEY, nameOf, parseS3Url } from "./url.ts";
 

@@ -8,13 +8,16 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import {
+  S3Client,
   GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
   type GetObjectCommandOutput,
-  type S3Client,
+  ListObjectsV2Command,
 } from "@aws-sdk/client-s3";
 import { CertkeepError } from "../../error.ts";
+import type { SharedText } from "../../ports/stores.ts";
+import { clientsOf, type AwsWorld } from "./client.ts";
 import {
   awsFailure,
   factsOf,
@@ -23,11 +26,19 @@ import {
   isUncertain,
   type AwsFacts,
 } from "./failure.ts";
-import type { AwsWorld } from "./client.ts";
-import { pause } from "./pause.ts";
-import { s3Client } from "./s3client.ts";
-import { listObjects } from "./s3pages.ts";
+import { pause } from "./secretblobs.ts";
 import { parseS3Object } from "./url.ts";
+
+// Of an endpoint of one's own it isn't known whether its buckets have host names.
+export const s3Client = clientsOf(
+  "S3",
+  ({ endpointNamed, config }) =>
+    new S3Client({
+      ...config(),
+      followRegionRedirects: true,
+      ...(endpointNamed ? { forcePathStyle: true } : {}),
+    }),
+);
 
 export interface ObjectPlace {
   readonly bucket: string;
@@ -245,4 +256,58 @@ export async function writeS3Object(url: string, text: string, world: AwsWorld):
   } catch (error) {
     throw awsFailure(error, { where: url, action: "s3:PutObject" });
   }
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number | null;
+}
+
+/** `flat`: not what lies below a further `/`. @throws CertkeepError store_unavailable */
+export async function* listObjects(
+  client: S3Client,
+  bucket: string,
+  prefix: string,
+  flat = false,
+): AsyncGenerator<ListedObject> {
+  const where = `s3://${bucket}/${prefix}`;
+  let token: string | undefined;
+  do {
+    const page = await client
+      .send(
+        new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix,
+          ...(flat ? { Delimiter: "/" } : {}),
+          ...(token === undefined ? {} : { ContinuationToken: token }),
+        }),
+      )
+      .catch((error: unknown) => {
+        throw awsFailure(error, { where, action: "s3:ListBucket" });
+      });
+    for (const { Key, Size } of page.Contents ?? [])
+      if (Key?.startsWith(prefix) === true) yield { key: Key, sizeBytes: Size ?? null };
+    token =
+      page.IsTruncated === true ? nextOf(page.NextContinuationToken, token, where) : undefined;
+  } while (token !== undefined);
+}
+
+/** @throws CertkeepError store_unavailable where a listing says that it goes on, and not from where */
+function nextOf(next: string | undefined, last: string | undefined, where: string): string {
+  if (next !== undefined && next !== "" && next !== last) return next;
+  throw new CertkeepError("store_unavailable", {
+    where,
+    found: "a listing that says there is more, and not from where",
+    expected: "the whole listing",
+    todo: "The next run tries again",
+  });
+}
+
+/** `url`: `s3://BUCKET/KEY`. */
+export function createS3Text(url: string, world: AwsWorld): SharedText {
+  return {
+    url,
+    read: () => readS3Object(url, world),
+    write: (text) => writeS3Object(url, text, world),
+  };
 }

@@ -12,9 +12,7 @@ import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
 import type { StateStore, StoredState } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
-import { s3Client } from "./s3client.ts";
-import { getObject, putObject, type ObjectPlace } from "./s3object.ts";
-import { listObjects } from "./s3pages.ts";
+import { s3Client, getObject, putObject, type ObjectPlace, listObjects } from "./s3object.ts";
 import { objectVersions } from "./s3versions.ts";
 import { displayUrl, MAX_S3_KEY, nameOf, parseS3Url } from "./url.ts";
 

@@ -9,6 +9,7 @@
  * whoever may restore it.
  */
 import { isUtf8 } from "node:buffer";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   CreateSecretCommand,
   DeleteSecretCommand,
@@ -21,9 +22,7 @@ import { CertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
 import { awsFailure, factsOf, isNamed, isUncertain } from "./failure.ts";
-import { pause } from "./pause.ts";
-import { secretsClient } from "./secretsclient.ts";
-import { readSecret, scheduledForDeletion } from "./secretread.ts";
+import { readSecret, scheduledForDeletion, secretsClient } from "./secretsmanager.ts";
 import { checkPrefix, displayUrl, isKey, MAX_SECRET_NAME, nameOf, parseSecretsUrl } from "./url.ts";
 
 export interface SecretBlobsOptions {
@@ -200,4 +199,12 @@ function tagsOf(key: string, bytes: Uint8Array): Tag[] {
   for (const [name, value] of Object.entries(all))
     tags.push({ Key: `certkeep:${name}`, Value: value.slice(0, 256) });
   return tags;
+}
+
+const FIRST_MS = 100;
+const LONGEST_MS = 5_000;
+
+/** `attempt`: from 0. */
+export async function pause(attempt: number): Promise<void> {
+  await sleep(Math.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt));
 }

@@ -7,7 +7,7 @@ import { lookup as dnsLookup, type LookupAddress } from "node:dns";
 import { BlockList, isIP } from "node:net";
 import type { RevocationSource } from "../../ports/outside.ts";
 import { isHostOf } from "../../restoreplan/crlhosts.ts";
-import { request } from "../plainhttp.ts";
+import { request } from "../proxy.ts";
 
 export interface CrlOptions {
   /** Until the whole list is there; default 5,000. */

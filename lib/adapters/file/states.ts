@@ -7,13 +7,13 @@
  * one before it; it is never passed over in silence, because what it knew (which copies an audit recorded)
  * would be lost without a word.
  */
+import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
 import type { StateStore, StoredState } from "../../ports/stores.ts";
 import { type FolderOptions, openFolder } from "./folder.ts";
-import { formatRevision, parseRevision } from "./revision.ts";
 
 /** Revisions that stay, the newest included. */
 export const KEPT_REVISIONS = 5;
@@ -119,4 +119,55 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
   }
 
   return { url: pathToFileURL(root).href, names, read, write };
+}
+
+const SEAL = /\n\{"bytes":(\d{1,16}),"sha256":"([0-9a-f]{64})"\}\n$/;
+/** No seal is longer. */
+const SEAL_BYTES = 128;
+
+/** The bytes of a revision's file. Written into one buffer: a state of many certificates weighs tens of megabytes. */
+function formatRevision(text: string): Uint8Array {
+  const bytes = Buffer.byteLength(text, "utf8");
+  const sealOf = (sha256: string): string => `\n${JSON.stringify({ bytes, sha256 })}\n`;
+  const file = Buffer.allocUnsafe(bytes + sealOf("0".repeat(64)).length);
+  file.write(text, "utf8");
+  file.write(
+    sealOf(createHash("sha256").update(file.subarray(0, bytes)).digest("hex")),
+    bytes,
+    "latin1",
+  );
+  return file;
+}
+
+type ParsedRevision =
+  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly found: string };
+
+function parseRevision(bytes: Uint8Array): ParsedRevision {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const seal = SEAL.exec(file.toString("latin1", Math.max(0, file.length - SEAL_BYTES)));
+  if (seal === null) {
+    const whole = file.toString("utf8");
+    return isJson(whole)
+      ? { ok: true, text: whole }
+      : {
+          ok: false,
+          found: `${bytes.byteLength} bytes that end before the state does: the file was cut off`,
+        };
+  }
+  const content = file.subarray(0, file.length - seal[0].length);
+  const fits =
+    String(content.length) === seal[1] &&
+    createHash("sha256").update(content).digest("hex") === seal[2];
+  return fits
+    ? { ok: true, text: content.toString("utf8") }
+    : { ok: false, found: "a content that its own digest (the last line) doesn't fit" };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -10,7 +10,7 @@ import type { SelfAccess, ServerFacts } from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, statusError } from "./failure.ts";
 import { createHttpClient, type HttpAnswer, type HttpClient, type HttpOptions } from "./http.ts";
-import { fieldsOf, listOf, textOf } from "./json.ts";
+import { fieldsOf, listOf, textOf } from "./parse.ts";
 
 const JSON_FORM = "application/json";
 

@@ -4,8 +4,7 @@ import { Agent as HttpsAgent } from "node:https";
 import { type Socket, isIP } from "node:net";
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import type { Connection, Credentials } from "./connection.ts";
-import { Agent as HttpAgent } from "../plainhttp.ts";
-import { bareHost, openTunnel } from "../proxy.ts";
+import { Agent as HttpAgent, bareHost, openTunnel } from "../proxy.ts";
 
 type Opened = (error: Error | null, socket?: Socket) => void;
 

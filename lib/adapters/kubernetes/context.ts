@@ -18,7 +18,7 @@ import {
   tokenEndMs,
 } from "./credential.ts";
 import { parseExec } from "./exec.ts";
-import { type Fields, fieldsOf, textOf } from "./json.ts";
+import { type Fields, fieldsOf, textOf } from "./parse.ts";
 import { type Environment, isLoopback, parseProxyUrl, proxyFromEnvironment } from "../proxy.ts";
 
 /** An entry and the file that it stands in. */

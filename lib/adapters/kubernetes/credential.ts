@@ -8,8 +8,9 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { CertkeepError } from "../../error.ts";
 import { type Credentials, printable } from "./connection.ts";
+import type { AuthProvider } from "./context.ts";
 import { type ExecConfig, type ExecCredential, type ExecOptions, runExec } from "./exec.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 
 /** What a kubeconfig's user comes to, files already read but for the token's. */
 export interface UserSettings {
@@ -159,4 +160,37 @@ export function parseImpersonation(user: Fields): UserSettings["impersonation"] 
       headers[`impersonate-extra-${encodeURIComponent(key)}`] = texts(values);
   }
   return headers;
+}
+
+/** Makes what `ConnectOptions.authProvider` wants. */
+export function createAuthProvider(): AuthProvider {
+  return async (user) => {
+    const provider = fieldsOf(user["auth-provider"]);
+    const where = `kubeconfig, auth-provider ${/^[a-z]{1,20}$/.exec(textOf(provider["name"]) ?? "")?.[0] ?? "without a known name"}`;
+    const { KubeConfig } = await import("@kubernetes/client-node");
+    const config = new KubeConfig();
+    config.loadFromClusterAndUser(
+      { name: "cluster", server: "https://localhost", skipTLSVerify: false },
+      { name: "user", authProvider: structuredClone(provider) },
+    );
+    const options: { headers: Record<string, string> } = { headers: {} };
+    try {
+      await config.applyToHTTPSOptions(options);
+    } catch {
+      // Its errors hold the identity provider's answer, tokens included.
+      throw new CertkeepError("cluster_unauthorized", {
+        where,
+        found: "no token could be had",
+        todo: "Log in anew by kubectl, or use an exec plugin",
+      });
+    }
+    const token = options.headers["Authorization"];
+    if (token === undefined)
+      throw new CertkeepError("cluster_unauthorized", {
+        where,
+        found: "no token could be had",
+        todo: "Log in anew by kubectl, or use an exec plugin",
+      });
+    return { authorization: token };
+  };
 }

@@ -19,7 +19,7 @@ import { parseAnswer } from "./access.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, statusError } from "./failure.ts";
 import { BodyTooLarge, createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 
 const JSON_FORM = "application/json";
 const REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews";

@@ -9,7 +9,7 @@ import { spawn } from "node:child_process";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { printable } from "./connection.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 import type { Environment } from "../proxy.ts";
 
 /** The `exec` entry of a kubeconfig's user. */

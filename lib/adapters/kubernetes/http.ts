@@ -12,8 +12,7 @@ import { CertkeepError } from "../../error.ts";
 import { createAgent } from "./agent.ts";
 import { type Connection, type Credentials, whereOf } from "./connection.ts";
 import { Timeout, isPassing, networkError } from "./failure.ts";
-import { request as httpRequest } from "../plainhttp.ts";
-import { bareHost, isLoopback } from "../proxy.ts";
+import { request as httpRequest, bareHost, isLoopback } from "../proxy.ts";
 
 /** How patient a client is; all have defaults. */
 export interface HttpOptions {

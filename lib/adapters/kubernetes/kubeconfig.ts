@@ -13,7 +13,7 @@ import { LineCounter, parseDocument } from "yaml";
 import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
 import { type ConnectOptions, type KubeconfigEntry, connectionOf } from "./context.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 import { inClusterConnection, isInCluster } from "./serviceaccount.ts";
 
 export interface KubeconfigOptions extends ConnectOptions {

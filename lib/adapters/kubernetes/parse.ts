@@ -11,8 +11,28 @@ import {
   type SecretMeta,
 } from "../../secret/secret.ts";
 import { printable } from "./connection.ts";
-import { dataKeysOf } from "./fields.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./json.ts";
+
+/** An object of which nothing is known. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+const EMPTY: Fields = Object.freeze(Object.create(null) as Record<string, unknown>);
+
+/** The value as an object; an empty one where it is none. */
+export function fieldsOf(value: unknown): Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Fields)
+    : EMPTY;
+}
+
+/** The value as a list; an empty one where it is none. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The value as text; `null` where it is none. */
+export function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
 
 /** A page of a listing, whatever its representation. */
 export interface Page<T> {
@@ -215,4 +235,41 @@ export function parseSecretPage(value: unknown): Page<Secret> | null {
   if (!Array.isArray(items) || (answer["kind"] !== "SecretList" && answer["kind"] !== "List"))
     return null;
   return collect(items.map(parseSecret), answer, items.length);
+}
+
+/**
+ * Which data keys a Secret has, told from its metadata alone.
+ *
+ * The union of `f:data` over all managers can only lack keys, never name one too many: the API server takes
+ * a removed field out of every manager's set (sigs.k8s.io/structured-merge-diff merge/update.go), but a
+ * client may have cleared some or all entries, and then what was there before belongs to nobody. So the
+ * union is believed only where it is as large as the number of keys that the Table says there are, and
+ * where the keys that the type demands are in it. Else the Secret has to be read.
+ */
+/** What the API server itself demands of a type (k8s.io/kubernetes pkg/apis/core/validation, `ValidateSecret`). */
+const DEMANDED: Readonly<Record<string, readonly string[]>> = {
+  "kubernetes.io/tls": ["tls.crt", "tls.key"],
+};
+
+/** Keys by managedFields, sorted; `null` where they can't be told. `count`: number of keys by the Table, or `null`. */
+export function dataKeysOf(
+  managedFields: unknown,
+  count: number | null,
+  type: string | null,
+): readonly string[] | null {
+  if (count === null) return null;
+  if (count === 0) return [];
+  const keys = new Set<string>();
+  for (const entry of listOf(managedFields)) {
+    const owned = fieldsOf(fieldsOf(fieldsOf(entry)["fieldsV1"])["f:data"]);
+    for (const key of Object.keys(owned)) if (key.startsWith("f:")) keys.add(key.slice(2));
+  }
+  if (keys.size !== count) return null;
+  if (
+    type !== null &&
+    Object.hasOwn(DEMANDED, type) &&
+    DEMANDED[type]?.some((key) => !keys.has(key))
+  )
+    return null;
+  return [...keys].toSorted();
 }

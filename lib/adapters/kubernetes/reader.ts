@@ -16,12 +16,11 @@ import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
-import { createCollector, createThrift } from "../garbage.ts";
+import { createCollector, createHeapLimits } from "../heap.ts";
 import { BodyTooLarge, type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
-import { fieldsOf, textOf } from "./json.ts";
-import { locate } from "./kinds.ts";
-import { listPages } from "./pages.ts";
 import {
+  fieldsOf,
+  textOf,
   type Page,
   isSecretName,
   parseMetadata,
@@ -29,6 +28,8 @@ import {
   parseSecret,
   parseSecretPage,
 } from "./parse.ts";
+import { locate } from "./kinds.ts";
+import { listPages } from "./pages.ts";
 
 export interface ReaderOptions extends HttpOptions {
   /** Items of a page at most; default 500. */
@@ -76,10 +77,10 @@ export function createClusterReader(
 ): ClusterReader {
   const http = createHttpClient(connection, options);
   const collector = createCollector();
-  const thrift = createThrift();
-  thrift();
+  const limitHeap = createHeapLimits();
+  limitHeap();
   const received = (bytes: number, items: number): void => {
-    thrift();
+    limitHeap();
     collector(bytes, items);
   };
   const maxLimit = options.pageLimit ?? 500;

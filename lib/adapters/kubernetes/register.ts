@@ -12,7 +12,7 @@ import { type Connection, whereOf } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { answerInvalid, statusError } from "./failure.ts";
 import { createHttpClient, type HttpOptions } from "./http.ts";
-import { fieldsOf, listOf, textOf } from "./json.ts";
+import { fieldsOf, listOf, textOf } from "./parse.ts";
 import { realTimer } from "../timer.ts";
 
 const FIELD_MANAGER = "certkeep-register";

@@ -9,10 +9,8 @@ import { createAgent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { answerInvalid, networkError, Timeout } from "./failure.ts";
-import { fieldsOf, textOf } from "./json.ts";
-import { parseSecret } from "./parse.ts";
-import { request as httpRequest } from "../plainhttp.ts";
-import { bareHost } from "../proxy.ts";
+import { fieldsOf, textOf, parseSecret } from "./parse.ts";
+import { request as httpRequest, bareHost } from "../proxy.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The server ends it by itself after that; it is begun again. */

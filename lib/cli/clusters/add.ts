@@ -6,7 +6,7 @@ import { insidePolicy } from "../../rbac/policy.ts";
 import type { AccessPlan } from "../../rbac/rules.ts";
 import { PARTS, type AccessKind, type Part } from "../../rbac/table.ts";
 import { composeExisting, composeRegister, refuseSharedRole } from "../../wiring/register.ts";
-import { personalAccess } from "../../wiring/person.ts";
+import { personalAccess } from "../../wiring/connect.ts";
 import type { ClusterEntry, EksAccess, SecretRef } from "../../config/cluster.ts";
 import type { Config } from "../../config/schema.ts";
 import { BACKUP_STORE, LABEL, REGION, SECRET_REF, STATE_STORE } from "../../config/form.ts";

@@ -3,8 +3,8 @@ import { createServer as createHttpsServer, request } from "node:https";
 import { connect, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { clientSettings } from "../../../lib/adapters/aws/client.ts";
-import { s3Client } from "../../../lib/adapters/aws/s3client.ts";
-import { secretsClient } from "../../../lib/adapters/aws/secretsclient.ts";
+import { s3Client } from "../../../lib/adapters/aws/s3object.ts";
+import { secretsClient } from "../../../lib/adapters/aws/secretsmanager.ts";
 import { createServerAuthority } from "../../e2e/support/servercert.ts";
 
 const servers: Server[] = [];

@@ -3,8 +3,7 @@ import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createSqsQueue } from "../../../lib/adapters/aws/queue.ts";
-import { sqsClient } from "../../../lib/adapters/aws/sqsclient.ts";
+import { createSqsQueue, sqsClient } from "../../../lib/adapters/aws/queue.ts";
 
 interface Entry {
   readonly Id: string;

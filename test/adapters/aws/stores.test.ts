@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
 import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
 import { createSecretBlobs, MAX_SECRET_BYTES } from "../../../lib/adapters/aws/secretblobs.ts";
-import { createSecretValues } from "../../../lib/adapters/aws/secretvalues.ts";
+import { createSecretValues } from "../../../lib/adapters/aws/secretsmanager.ts";
 import { blobsContract } from "../../contract/blobs.ts";
 import { statesContract } from "../../contract/states.ts";
 import { startFakeAws, type FakeAws } from "../../support/aws.ts";

@@ -1,8 +1,7 @@
 /** What a function prints: log lines of JSON, and metrics by the specification of the embedded metric format. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
-import { createLog } from "../../../lib/adapters/aws/log.ts";
-import { createMetrics } from "../../../lib/adapters/aws/metrics.ts";
+import { createLog, createMetrics } from "../../../lib/adapters/aws/telemetry.ts";
 import { METRICS, type MetricName } from "../../../lib/report/metric.ts";
 
 let printed: string[];

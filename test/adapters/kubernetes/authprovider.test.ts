@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createAuthProvider } from "../../../lib/adapters/kubernetes/authprovider.ts";
+import { createAuthProvider } from "../../../lib/adapters/kubernetes/credential.ts";
 import { connectionTo, failureOf } from "./support.ts";
 
 const SERVER = "https://api.example.com:6443";

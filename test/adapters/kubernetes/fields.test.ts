@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { dataKeysOf } from "../../../lib/adapters/kubernetes/fields.ts";
+import { dataKeysOf } from "../../../lib/adapters/kubernetes/parse.ts";
 
 const owns = (...keys: string[]): object => ({
   manager: "m",

@@ -15,10 +15,9 @@ import { CreateTopicCommand, SNSClient, SubscribeCommand } from "@aws-sdk/client
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { generateIdentity } from "../../../lib/adapters/age/identity.ts";
-import { s3Client } from "../../../lib/adapters/aws/s3client.ts";
-import { secretsClient } from "../../../lib/adapters/aws/secretsclient.ts";
-import { createSecretKeeper } from "../../../lib/adapters/aws/secretkeeper.ts";
-import { createAlarmTopic } from "../../../lib/adapters/aws/topic.ts";
+import { s3Client } from "../../../lib/adapters/aws/s3object.ts";
+import { secretsClient, createSecretKeeper } from "../../../lib/adapters/aws/secretsmanager.ts";
+import { createAlarmTopic } from "../../../lib/adapters/aws/telemetry.ts";
 import { parseConfig } from "../../../lib/config/parse.ts";
 import { createAuthority, type Authority } from "../../support/pki.ts";
 import { EMULATED_REGION, startMoto, type AwsEmulator } from "../support/aws.ts";

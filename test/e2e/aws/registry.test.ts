@@ -12,7 +12,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSecretRegistrations } from "../../../lib/adapters/aws/registrations.ts";
 import { createSecretRegistry } from "../../../lib/adapters/aws/registry.ts";
-import { secretsClient } from "../../../lib/adapters/aws/secretsclient.ts";
+import { secretsClient } from "../../../lib/adapters/aws/secretsmanager.ts";
 import { connectCluster } from "../../../lib/wiring/connect.ts";
 import { composeSettings, type Reach } from "../../../lib/wiring/settings.ts";
 import { isCertkeepError } from "../../../lib/error.ts";

@@ -14,8 +14,7 @@ import {
 } from "@aws-sdk/client-secrets-manager";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createSecretBlobs, MAX_SECRET_BYTES } from "../../../lib/adapters/aws/secretblobs.ts";
-import { secretsClient } from "../../../lib/adapters/aws/secretsclient.ts";
-import { createSecretValues } from "../../../lib/adapters/aws/secretvalues.ts";
+import { secretsClient, createSecretValues } from "../../../lib/adapters/aws/secretsmanager.ts";
 import type { AwsWorld } from "../../../lib/adapters/aws/client.ts";
 import { copyKey } from "../../../lib/backup/keys.ts";
 import { startMoto, type AwsEmulator } from "../support/aws.ts";

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { CreateBucketCommand, PutBucketVersioningCommand } from "@aws-sdk/client-s3";
 import type { AwsWorld } from "../../../lib/adapters/aws/client.ts";
-import { s3Client } from "../../../lib/adapters/aws/s3client.ts";
+import { s3Client } from "../../../lib/adapters/aws/s3object.ts";
 import { EMULATED_REGION, type AwsEmulator } from "../support/aws.ts";
 
 /** The SDK finds credentials in the process's own environment. */

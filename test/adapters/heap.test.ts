@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createCollector, createThrift } from "../../lib/adapters/garbage.ts";
+import { createCollector, createHeapLimits } from "../../lib/adapters/heap.ts";
 
 test("collects after pages of large values, thoroughly after every 8 MB, and never after ordinary ones", () => {
   const runs: string[] = [];
@@ -16,10 +16,10 @@ test("V8's own collector can be had", () => {
   expect(() => createCollector()(9_000_000, 1)).not.toThrow();
 });
 
-test("thrift holds the young generation once it has grown, and says each thing to V8 once", () => {
+test("the limits hold the young generation once it has grown, and set each flag of V8 once", () => {
   const said: string[] = [];
   let young = 1024 * 1024;
-  const after = createThrift({ set: (flag) => said.push(flag), youngBytes: () => young });
+  const after = createHeapLimits({ set: (flag) => said.push(flag), youngBytes: () => young });
   after();
   after();
   expect(said).toEqual(["--heap-growing-percent=30"]);
@@ -30,6 +30,6 @@ test("thrift holds the young generation once it has grown, and says each thing t
 });
 
 test("V8 takes both", () => {
-  const after = createThrift();
+  const after = createHeapLimits();
   expect(after).not.toThrow();
 });

@@ -1,0 +1,114 @@
+/** Secrets in Secrets Manager: values that a configuration refers to as `secretsmanager://NAME`, and secrets made once. */
+import {
+  SecretsManagerClient,
+  GetSecretValueCommand,
+  CreateSecretCommand,
+  DescribeSecretCommand,
+} from "@aws-sdk/client-secrets-manager";
+import { secretReference } from "../../config/registered.ts";
+import { CertkeepError } from "../../error.ts";
+import type { SecretValues, SecretKeeper } from "../../ports/registry.ts";
+import { clientsOf, type AwsWorld } from "./client.ts";
+import { awsFailure, factsOf, isNamed } from "./failure.ts";
+import { isSecretName } from "./url.ts";
+
+export const secretsClient = clientsOf(
+  "SECRETS_MANAGER",
+  ({ config }) => new SecretsManagerClient(config()),
+);
+
+/** `deleted`: it is scheduled for deletion, and holds its name until then. */
+export type SecretRead =
+  | { readonly kind: "found"; readonly bytes: Uint8Array }
+  | { readonly kind: "absent" }
+  | { readonly kind: "deleted" };
+
+/** @throws CertkeepError store_unavailable */
+export async function readSecret(client: SecretsManagerClient, name: string): Promise<SecretRead> {
+  try {
+    // The stage is named: what a secret without one gives isn't the same everywhere.
+    const { SecretString, SecretBinary } = await client.send(
+      new GetSecretValueCommand({ SecretId: name, VersionStage: "AWSCURRENT" }),
+    );
+    if (SecretString !== undefined && SecretString !== "")
+      return { kind: "found", bytes: Buffer.from(SecretString, "utf8") };
+    return SecretBinary === undefined || SecretBinary.byteLength === 0
+      ? { kind: "absent" }
+      : { kind: "found", bytes: SecretBinary };
+  } catch (error) {
+    const facts = factsOf(error);
+    if (isNamed(facts, "ResourceNotFoundException")) return { kind: "absent" };
+    if (isNamed(facts, "InvalidRequestException")) return { kind: "deleted" };
+    throw awsFailure(error, {
+      where: `secretsmanager://${name}`,
+      action: "secretsmanager:GetSecretValue",
+    });
+  }
+}
+
+/** What to tell of a secret that is scheduled for deletion. */
+export function scheduledForDeletion(name: string): CertkeepError {
+  return new CertkeepError("store_unavailable", {
+    where: `secretsmanager://${name}`,
+    found: "the secret is scheduled for deletion: until then it can neither be read nor made anew",
+    todo: `aws secretsmanager restore-secret --secret-id ${name} brings it back; aws secretsmanager delete-secret --force-delete-without-recovery --secret-id ${name} frees its name at once`,
+  });
+}
+
+export function createSecretValues(world: AwsWorld): SecretValues {
+  return {
+    async read(name) {
+      if (!isSecretName(name)) {
+        throw new CertkeepError("store_unavailable", {
+          where: `secretsmanager://${JSON.stringify(name.slice(0, 200)).slice(1, -1)}`,
+          found: "no name of a secret",
+          expected: "1 to 512 of [A-Za-z0-9/_+=.@-]",
+        });
+      }
+      const read = await readSecret(secretsClient(world), name);
+      if (read.kind === "deleted") throw scheduledForDeletion(name);
+      return read.kind === "absent" ? null : Buffer.from(read.bytes).toString("utf8");
+    },
+  };
+}
+
+/** `kmsKey`: as for registrations. */
+export function createSecretKeeper(world: AwsWorld, kmsKey: string | null = null): SecretKeeper {
+  const client = secretsClient(world);
+  return {
+    exists: async (name) => {
+      try {
+        const { DeletedDate } = await client.send(new DescribeSecretCommand({ SecretId: name }));
+        if (DeletedDate !== undefined) throw scheduledForDeletion(name);
+        return true;
+      } catch (error) {
+        if (isNamed(factsOf(error), "ResourceNotFoundException")) return false;
+        throw awsFailure(error, {
+          where: secretReference(name),
+          action: "secretsmanager:DescribeSecret",
+        });
+      }
+    },
+    create: async (name, value, description) => {
+      try {
+        await client.send(
+          new CreateSecretCommand({
+            Name: name,
+            SecretString: value,
+            Description: description,
+            ...(kmsKey === null ? {} : { KmsKeyId: kmsKey }),
+          }),
+        );
+        return "created";
+      } catch (error) {
+        const facts = factsOf(error);
+        if (isNamed(facts, "ResourceExistsException")) return "exists";
+        if (isNamed(facts, "InvalidRequestException")) throw scheduledForDeletion(name);
+        throw awsFailure(error, {
+          where: secretReference(name),
+          action: "secretsmanager:CreateSecret",
+        });
+      }
+    },
+  };
+}
