@@ -2,89 +2,56 @@
  * What the restoring function is asked for. Strict: a field that isn't known is refused, since a misspelt one would
  * restore something else than was meant. Pure.
  */
+import * as z from "zod/mini";
 import { parseInstantOrNull } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
-import { FORCIBLE, isPlanCode, type PlanCode } from "../../restoreplan/code.ts";
+import { FORCIBLE, type PlanCode } from "../../restoreplan/code.ts";
+import { flag, orElse, orNull, text } from "../field.ts";
 import { LABEL } from "../form.ts";
 import { described, isSecretive, pathText } from "../problem.ts";
 import { meant } from "../suggest.ts";
 
-/** A restore as it is asked for; what isn't said is `null`, empty or `false`. */
-export interface RestoreEvent {
-  readonly cluster: string;
-  /** Domains, Secrets, `namespace/secret`, patterns. */
-  readonly names: readonly string[];
-  readonly namespace: string | null;
-  readonly all: boolean;
-  /** RFC 3339. */
-  readonly asOf: string | null;
-  readonly version: string | null;
-  /** `false`: a plan. */
-  readonly apply: boolean;
-  readonly unrecorded: boolean;
-  readonly standby: boolean;
-  readonly force: readonly PlanCode[];
-  readonly replace: boolean;
-  readonly createNamespace: boolean;
-  readonly fromCluster: string | null;
-}
-
 const MAX_NAMES = 1000;
 const MAX_LENGTH = 512;
-
-const isText = (value: unknown): value is string =>
-  typeof value === "string" && value !== "" && value.length <= MAX_LENGTH;
-const isFlag = (value: unknown): value is boolean => typeof value === "boolean";
-const isLabel = (value: unknown): value is string => typeof value === "string" && LABEL.test(value);
-const isNames = (value: unknown): value is string[] =>
-  Array.isArray(value) &&
-  value.length <= MAX_NAMES &&
-  value.every((name) => isText(name) && !isSecretive(name));
-const isForce = (value: unknown): value is PlanCode[] =>
-  Array.isArray(value) &&
-  value.every((code) => typeof code === "string" && isPlanCode(code) && FORCIBLE.includes(code));
-
 const CLUSTER = "the name of a registered cluster";
-const FLAG = "true or false";
+const NAMES = `a list of domains, Secrets, NAMESPACE/SECRET or patterns, at most ${MAX_NAMES}, none of them a key or token`;
+const INSTANT = "an instant such as 2026-12-24T18:00:00Z";
+const FORCE = `a list of what is to be overridden, of: ${FORCIBLE.join(", ")}`;
 
-/** What may be said, and what it has to be. */
-const FIELDS: Readonly<
-  Record<
-    keyof RestoreEvent,
-    { readonly fits: (value: unknown) => boolean; readonly expected: string }
-  >
-> = {
-  cluster: { fits: isLabel, expected: CLUSTER },
-  names: {
-    fits: isNames,
-    expected: `a list of domains, Secrets, NAMESPACE/SECRET or patterns, at most ${MAX_NAMES}, none of them a key or token`,
-  },
-  namespace: { fits: isLabel, expected: "a namespace" },
-  all: { fits: isFlag, expected: FLAG },
-  asOf: {
-    fits: (value) => typeof value === "string" && parseInstantOrNull(value) !== null,
-    expected: "an instant such as 2026-12-24T18:00:00Z",
-  },
-  version: {
-    fits: (value) => typeof value === "string" && /^[0-9a-f]{8,64}$/i.test(value),
-    expected: "the version of a copy, or its first 8 digits at least",
-  },
-  apply: {
-    fits: isFlag,
-    expected:
-      "true, in small letters and without quotes, to restore; false, or left out, for a plan",
-  },
-  unrecorded: { fits: isFlag, expected: FLAG },
-  standby: { fits: isFlag, expected: FLAG },
-  force: {
-    fits: isForce,
-    expected: `a list of what is to be overridden, of: ${FORCIBLE.join(", ")}`,
-  },
-  replace: { fits: isFlag, expected: FLAG },
-  createNamespace: { fits: isFlag, expected: FLAG },
-  fromCluster: { fits: isLabel, expected: CLUSTER },
-};
-const NAMES = Object.keys(FIELDS);
+const restoredName = z.string(NAMES).check(
+  z.minLength(1, NAMES),
+  z.maxLength(MAX_LENGTH, NAMES),
+  z.refine((given) => !isSecretive(given), NAMES),
+);
+
+/** A restore as it is asked for. The message of each check is what was expected. */
+const restoreEvent = z.strictObject({
+  cluster: text(CLUSTER, LABEL),
+  /** Domains, Secrets, `namespace/secret`, patterns. */
+  names: orElse(z.array(restoredName, NAMES).check(z.maxLength(MAX_NAMES, NAMES)), []),
+  namespace: orNull(text("a namespace", LABEL)),
+  all: flag("true or false"),
+  /** RFC 3339. */
+  asOf: orNull(
+    z.string(INSTANT).check(z.refine((given) => parseInstantOrNull(given) !== null, INSTANT)),
+  ),
+  version: orNull(
+    text("the version of a copy, or its first 8 digits at least", /^[0-9a-f]{8,64}$/i),
+  ),
+  /** `false`: a plan. */
+  apply: flag(
+    "true, in small letters and without quotes, to restore; false, or left out, for a plan",
+  ),
+  unrecorded: flag("true or false"),
+  standby: flag("true or false"),
+  force: orElse(z.array(z.enum(FORCIBLE as [PlanCode, ...PlanCode[]], FORCE), FORCE), []),
+  replace: flag("true or false"),
+  createNamespace: flag("true or false"),
+  fromCluster: orNull(text(CLUSTER, LABEL)),
+});
+export type RestoreEvent = z.output<typeof restoreEvent>;
+
+const FIELDS = Object.keys(restoreEvent._zod.def.shape);
 
 /** Fields that somebody may know from the command line, with what to do instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -114,67 +81,55 @@ export function parseRestoreEvent(event: unknown): RestoreEvent {
     });
   if (typeof event !== "object" || event === null || Array.isArray(event))
     throw wrong(null, described(event, null, true), `an object such as ${EXAMPLE}`);
-  const given = event as Readonly<Record<string, unknown>>;
-  for (const field of Object.keys(given)) {
-    if (Object.hasOwn(FIELDS, field)) continue;
-    const near = meant(field, NAMES);
-    const todo = Object.hasOwn(ELSEWHERE, field)
-      ? ELSEWHERE[field]
-      : near === null
-        ? undefined
-        : `Did you mean "${near}"?`;
-    throw wrong(field, "a field that doesn't exist", `one of ${NAMES.join(", ")}`, todo);
+  const parsed = restoreEvent.safeParse(event);
+  if (parsed.success) {
+    const { names, all, namespace, version, asOf } = parsed.data;
+    if (names.length === 0 && !all && namespace === null && version === null && asOf === null)
+      throw wrong(
+        null,
+        "nothing to restore",
+        `names, namespace, version, or all, as in ${EXAMPLE}`,
+      );
+    return parsed.data;
   }
-  for (const [field, { fits, expected }] of Object.entries(FIELDS)) {
-    const value = given[field];
-    if (value === undefined && field !== "cluster") continue;
-    if (!fits(value)) throw wrong(field, described(value, null, true), expected);
-  }
-  const {
-    names = [],
-    all = false,
-    namespace = null,
-    version = null,
-    asOf = null,
-  } = given as Partial<RestoreEvent>;
-  if (names.length === 0 && !all && namespace === null && version === null && asOf === null)
-    throw wrong(null, "nothing to restore", `names, namespace, version, or all, as in ${EXAMPLE}`);
-  const flag = (field: keyof RestoreEvent): boolean => given[field] === true;
-  return {
-    cluster: given["cluster"] as string,
-    names,
-    namespace,
-    all,
-    asOf,
-    version,
-    apply: flag("apply"),
-    unrecorded: flag("unrecorded"),
-    standby: flag("standby"),
-    force: (given["force"] as readonly PlanCode[] | undefined) ?? [],
-    replace: flag("replace"),
-    createNamespace: flag("createNamespace"),
-    fromCluster: (given["fromCluster"] as string | undefined) ?? null,
-  };
+  const { issues } = parsed.error;
+  const unknown = issues.find((issue) => issue.code === "unrecognized_keys")?.keys[0];
+  if (unknown !== undefined)
+    throw wrong(
+      unknown,
+      "a field that doesn't exist",
+      `one of ${FIELDS.join(", ")}`,
+      insteadOf(unknown),
+    );
+  const field = String(issues[0]?.path[0]);
+  const value = (event as Readonly<Record<string, unknown>>)[field];
+  throw wrong(field, described(value, null, true), issues[0]?.message ?? "");
+}
+
+function insteadOf(field: string): string | undefined {
+  if (Object.hasOwn(ELSEWHERE, field)) return ELSEWHERE[field];
+  const near = meant(field, FIELDS);
+  return near === null ? undefined : `Did you mean "${near}"?`;
 }
 
 /** The words of the command that asks for the same, `certkeep restore` left out. */
 export function restoreWords(event: RestoreEvent): readonly string[] {
-  const flag = (name: string, on: boolean): string[] => (on ? [name] : []);
-  const value = (name: string, text: string | null): string[] =>
-    text === null ? [] : [name, text];
+  const word = (option: string, on: boolean): string[] => (on ? [option] : []);
+  const value = (option: string, given: string | null): string[] =>
+    given === null ? [] : [option, given];
   return [
     event.cluster,
     ...event.names,
-    ...flag("--all", event.all),
+    ...word("--all", event.all),
     ...value("--namespace", event.namespace),
     ...value("--as-of", event.asOf),
     ...value("--version", event.version),
     ...value("--from-cluster", event.fromCluster),
-    ...flag("--create-namespace", event.createNamespace),
-    ...flag("--replace", event.replace),
-    ...flag("--unrecorded", event.unrecorded),
-    ...flag("--standby", event.standby),
+    ...word("--create-namespace", event.createNamespace),
+    ...word("--replace", event.replace),
+    ...word("--unrecorded", event.unrecorded),
+    ...word("--standby", event.standby),
     ...event.force.flatMap((code) => ["--force", code]),
-    ...flag("--apply", event.apply),
+    ...word("--apply", event.apply),
   ];
 }
