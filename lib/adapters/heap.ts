@@ -1,9 +1,9 @@
 /**
  * Limits V8's heap while many pages or states are read and dropped.
  *
- * V8 takes memory as long as there is some: here its young generation alone grows to 128 MB, and the
- * old one doubles before it is collected. V8 reads both flags again whenever the heap would grow. Over
- * 10,000 Secrets they save 120 MB of 320, for a tenth more processor time.
+ * V8 takes memory as long as there is some: here its young generation alone grows to 128 MB, and
+ * the old one doubles before it is collected. V8 reads both flags again whenever the heap would
+ * grow. Over 10,000 Secrets they save 120 MB of 320, for a tenth more processor time.
  *
  * A page's values lie mostly outside V8's heap, where the collector comes late: 300 Secrets of 1 MB
  * took 200 MB of memory without collecting between pages, and 122 MB with it, in the same time. For
@@ -26,7 +26,10 @@ function createV8Collect(): Collect {
   return (kind) => collect({ type: kind });
 }
 
-/** Makes what is told of each page's size, and collects after each page of large values, thoroughly after every 8 MB of them. */
+/**
+ * Makes what is told of each page's size, and collects after each page of large values, thoroughly
+ * after every 8 MB of them.
+ */
 export function createCollector(
   collect: Collect | null = null,
 ): (bytes: number, items: number) => void {
@@ -58,7 +61,10 @@ const V8_HEAP: Heap = {
     getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0,
 };
 
-/** Makes what is called before the first request and after each page. The young generation stays at the size in which it was seen past 8 MB. */
+/**
+ * Makes what is called before the first request and after each page. The young generation stays at
+ * the size in which it was seen past 8 MB.
+ */
 export function createHeapLimits(heap: Heap = V8_HEAP): () => void {
   let begun = false;
   let grown = false;

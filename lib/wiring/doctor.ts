@@ -67,7 +67,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     topic:
       config.aws?.topic == null
         ? null
-        : (await import("../adapters/aws/telemetry.ts")).createAlarmTopic(
+        : (await import("../adapters/aws/topic.ts")).createAlarmTopic(
             config.aws.topic,
             awsWorld(world.env, config.aws),
           ),
