@@ -19,6 +19,7 @@ import {
 import { formatHistory, parseHistory } from "../ratelimit/history.ts";
 import { createIssuance, type Issuance, type Sighting } from "../ratelimit/issuance.ts";
 import { boundClaims } from "../ratelimit/log/claims.ts";
+import { forgettingMs } from "./ahead.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "./document.ts";
 import { heldIn, lostRecord, secretEntries, standingRecord } from "./secrets.ts";
 import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
@@ -235,16 +236,17 @@ export function carryEvidence(
   maxIssuances = MAX_HISTORY,
 ): unknown {
   const parts = from.flatMap((state) => [storedEvidence(state), displaced(state, to)]);
+  const forgetMs = Math.min(...from.map((state) => forgettingMs(state, nowMs)));
   const { issuances, coverage, refusals, silences, unread } = boundEvidence(
     boundClaims(mergeEvidence(...parts, ...further)),
-    nowMs,
+    forgetMs,
     maxIssuances,
     to.cluster,
   );
   // What was left unread at this write was issued before it, so that it stops mattering one day.
   const dated = unread
     .map((entry) => ({ ...entry, untilMs: entry.untilMs ?? nowMs }))
-    .filter(({ untilMs }) => untilMs >= nowMs - KEEP_MS);
+    .filter(({ untilMs }) => untilMs >= forgetMs - KEEP_MS);
   const others = Object.assign({}, ...from.map(storedOf)) as Stored;
   if (
     Object.keys(others).length === 0 &&

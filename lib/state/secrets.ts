@@ -110,18 +110,19 @@ export function forgetSecret(state: Secrets, key: string): void {
   delete state.lost[key];
 }
 
-/** Each record as `change` gives it. */
+/** Each record as `change` gives it, and each loss as `changeLoss` does. */
 export function mapRecords(
   { secrets, lost }: Secrets,
   change: (record: SecretRecord) => SecretRecord,
+  changeLoss: (loss: LostRecord) => LostRecord = (loss) => loss,
 ): Secrets {
   return {
     secrets: mapValues(secrets, change),
-    lost: mapValues(lost, (one) => ({ ...one, record: change(one.record) })),
+    lost: mapValues(lost, (one) => ({ ...changeLoss(one), record: change(one.record) })),
   };
 }
 
-function mapValues<T>(all: Record<string, T>, change: (one: T) => T): Record<string, T> {
+export function mapValues<T>(all: Record<string, T>, change: (one: T) => T): Record<string, T> {
   return Object.fromEntries(Object.entries(all).map(([key, one]) => [key, change(one)]));
 }
 

@@ -8,6 +8,7 @@ import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
+import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { answerText } from "../report/slack/answer.ts";
 import { count, span } from "../report/text.ts";
 import { DRILL_NAME, parseDrill } from "../state/drill.ts";
@@ -328,6 +329,17 @@ async function drillLine(ports: DoctorPorts, lines: Line[]): Promise<void> {
     return;
   }
   const age = msOf(ports.clock.nowNs() - instantNs(note.at));
+  if (age < -SKEW_MS) {
+    lines.push(
+      line(
+        "drill",
+        "warn",
+        `the last drill is dated ${span(age)} in the future: a clock was ahead`,
+        { command: "certkeep drill" },
+      ),
+    );
+    return;
+  }
   lines.push(
     line(
       "drill",

@@ -26,6 +26,12 @@ const serials = (of: StateDocument): string[] =>
     .issuances.map(({ serial }) => serial)
     .toSorted();
 
+/** As if an audit of it had ended then. */
+function audited(of: StateDocument, atMs: number): StateDocument {
+  const finishedAt = iso(atMs);
+  return of.audit === null ? of : { ...of, audit: { ...of.audit, finishedAt } };
+}
+
 function copy(over: Partial<CopyRecord> = {}): CopyRecord {
   return {
     namespace: "tailscale",
@@ -226,14 +232,18 @@ describe("the history", () => {
     );
   });
 
-  it("drops an issuance 150 days after it, not a moment before", () => {
+  it("drops an issuance 150 days after it by two audits' clocks, not a moment before", () => {
     const notBefore = iso(NOW_MS);
     const before = state({
       [KEY]: held("0a", { notBefore, issuedAt: notBefore, firstSeenAt: notBefore }),
     });
-    const at = (ms: number): unknown => carryEvidence([before], state({}), ms);
-    expect((at(NOW_MS + KEEP_MS) as { issuances: unknown[] }).issuances).toHaveLength(1);
-    expect(at(NOW_MS + KEEP_MS + 1)).toBeUndefined();
+    const at = (auditedMs: number, ms: number): unknown =>
+      carryEvidence([audited(before, auditedMs)], state({}), ms);
+    const [last, over] = [NOW_MS + KEEP_MS, NOW_MS + KEEP_MS + 1];
+    expect((at(last, last) as { issuances: unknown[] }).issuances).toHaveLength(1);
+    expect((at(last, over) as { issuances: unknown[] }).issuances).toHaveLength(1);
+    expect((at(over, last) as { issuances: unknown[] }).issuances).toHaveLength(1);
+    expect(at(over, over)).toBeUndefined();
   });
 
   it("keeps the newest of too many, and says that the rest is unread", () => {

@@ -7,6 +7,7 @@ import type { AuditPorts } from "../../lib/usecases/audit/context.ts";
 import { auditDocument } from "../../lib/usecases/audit/document.ts";
 import { explainName } from "../../lib/usecases/explain.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
+import { surveyStates } from "../../lib/usecases/report.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const HOUR_MS = 3_600_000;
@@ -262,15 +263,27 @@ describe("evidence that isn't true", () => {
     expect(report.across.future).toEqual(
       expect.arrayContaining([expect.objectContaining({ what: "sighting", cluster: "east" })]),
     );
-    // Told where it is: by whoever looks at east.
-    const east = only(await audit("east"));
-    expect(east.findings.filter(({ code }) => code === "clock_off")).toMatchObject([
+    const clockOff = async () => {
+      const { summaries } = await surveyStates(
+        { ...world.ports(), issuance: { kit, overrides: [] } },
+        { registered: [], ignore: [] },
+      );
+      return summaries
+        .flatMap(({ findings }) => findings)
+        .filter(({ code }) => code === "clock_off");
+    };
+    expect(await clockOff()).toMatchObject([
       {
         severity: "warning",
         subject: { cluster: "east", name: null },
         command: "certkeep doctor east",
       },
     ]);
+    // An audit of east with a right clock takes it back.
+    const east = await audit("east");
+    expect(only(east).findings.filter(({ code }) => code === "clock_off")).toEqual([]);
+    expect(await clockOff()).toEqual([]);
+    expect(budget(east, DOMAIN)).toMatchObject({ atMost: 4, spent: 1, later: 0 });
   });
 
   it("in a state whose instants are none is that state's damage alone", async () => {

@@ -84,6 +84,7 @@ it("is forgotten after 30 days, and beyond the newest ten", async () => {
   }
   expect(await earlier()).toHaveLength(10);
   world.nowMs += 31 * DAY_MS;
+  await world.audit();
   world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
   expect(await earlier()).toHaveLength(1);
 });

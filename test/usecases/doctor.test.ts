@@ -19,6 +19,8 @@ import { parse, stringify } from "yaml";
 import { questionsOf, type AccessPlan } from "../../lib/rbac/rules.ts";
 import type { Bearer } from "../../lib/rbac/table.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
+import { createFileStates } from "../../lib/adapters/file/states.ts";
+import { DRILL_NAME, formatDrill } from "../../lib/state/drill.ts";
 import { run } from "../../lib/cli/run.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import type { AccessRule } from "../fake-apiserver/access.ts";
@@ -553,6 +555,19 @@ const BREAKS: readonly Break[] = [
     do: ({ file }) => rmSync(file("state/drill"), { recursive: true }),
     line: "warn drill",
     text: /no drill was done/,
+    command: /certkeep drill/,
+    code: 0,
+  },
+  {
+    name: "a drill by a clock that was ahead",
+    do: async ({ file, nowMs }) => {
+      const states = createFileStates(file("state"));
+      const at = new Date(nowMs + 400 * DAY_MS).toISOString();
+      const text = formatDrill({ at, copies: 1, unreadable: 0 });
+      await states.write(DRILL_NAME, text, (await states.read(DRILL_NAME))?.revision ?? null);
+    },
+    line: "warn drill",
+    text: /dated (?:399|400) days in the future/,
     command: /certkeep drill/,
     code: 0,
   },

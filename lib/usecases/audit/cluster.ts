@@ -15,6 +15,7 @@ import { msOf } from "../../finding/verdict.ts";
 import type { ReaderStats } from "../../ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type StateDocument, type Unread } from "../../state/document.ts";
+import { forgettingMs, withoutFuture } from "../../state/ahead.ts";
 import { carryEvidence } from "../../state/evidence.ts";
 import {
   copyOfSecrets,
@@ -83,10 +84,15 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
     (await findState(ports.states, identity, target.server)) ??
     identityKey(identity, target.server);
   const loaded = await loadState(ports.states, key);
-  const before =
+  const stored =
     loaded?.state ??
     (await adoptedState(target, ports, identity, key)) ??
     emptyState(key, target.title, target.server);
+  const before = withoutFuture(stored, msOf((ports.wall ?? ports.clock).nowNs()));
+  if (before !== stored)
+    ports.progress.note(
+      `Cluster ${target.title}: the last audit's clock was ahead (${stored.audit?.finishedAt}). Its times are corrected.`,
+    );
   const run = new ClusterRun(target, ports, before, identity, nowNs, now);
   if (failure !== null)
     run.shortfall({ scope: "cluster", code: failure.code, message: failure.message });
@@ -133,6 +139,7 @@ class ClusterRun {
   readonly #state: StateDocument;
   readonly #identity: ClusterIdentity;
   readonly #nowNs: bigint;
+  readonly #forgetNs: bigint;
   readonly #now: string;
   readonly #shortfalls: Shortfall[] = [];
   readonly #judgedWith: string;
@@ -159,6 +166,7 @@ class ClusterRun {
     this.#before = before;
     this.#identity = identity;
     this.#nowNs = nowNs;
+    this.#forgetNs = BigInt(forgettingMs(before, msOf(nowNs))) * 1_000_000n;
     this.#now = now;
     this.#state = {
       ...before,
@@ -338,6 +346,7 @@ class ClusterRun {
       settings: this.#target.settings,
       judgedWith: this.#judgedWith,
       nowNs: this.#nowNs,
+      forgetNs: this.#forgetNs,
       now: this.#now,
       seenAt: this.#ports.wall === undefined ? this.#now : formatInstant(this.#ports.wall.nowNs()),
       lost: standingRecord(this.#before, key) === undefined,
@@ -468,7 +477,12 @@ class ClusterRun {
       this.#state.evidence = carryEvidence([this.#before], this.#state, msOf(this.#nowNs), [
         this.#told,
       ]);
-    const { state: settled, found } = settleState(this.#state, this.#nowNs, this.#now);
+    const { state: settled, found } = settleState(
+      this.#state,
+      this.#nowNs,
+      this.#now,
+      this.#forgetNs,
+    );
     const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs), [this.#told]);
     const state = evidence === undefined ? settled : { ...settled, evidence };
     this.#settled = { state, found };

@@ -37,6 +37,12 @@ export function isKeptAsWanted(
         return false;
     } else if (one.notKept === null || CHANGES_WITHOUT_TIME.has(one.notKept.reason)) return false;
     else if (one.notKept.from !== undefined && nowNs >= instantNs(one.notKept.from)) return false;
+    // An audit whose clock was ahead took it for expired: by the right time it isn't.
+    else if (one.notKept.reason === "expired" && !isExpired(one, nowNs)) return false;
   }
   return true;
+}
+
+function isExpired(one: object, nowNs: bigint): boolean {
+  return "notAfter" in one && typeof one.notAfter === "string" && nowNs > instantNs(one.notAfter);
 }

@@ -42,6 +42,8 @@ export interface LookContext {
   readonly settings: AuditSettings;
   readonly judgedWith: string;
   readonly nowNs: bigint;
+  /** By which what is old is forgotten; see lib/state/ahead.ts. */
+  readonly forgetNs: bigint;
   readonly now: string;
   /** The time it really is; `now` may be another that is asked about. */
   readonly seenAt: string;
@@ -152,7 +154,7 @@ export async function lookAt(
     if (
       certificates[base] !== undefined ||
       gaps[base] !== undefined ||
-      instantNs(before.notAfter) < context.nowNs
+      instantNs(before.notAfter) < context.forgetNs
     )
       continue;
     gaps[base] = gap(before.domain, "empty", ["certificate_empty"], previous, base, before, now);
@@ -203,7 +205,7 @@ const EARLIER_NS = 30n * 86_400_000_000_000n;
 function earlierOf(
   previous: SecretRecord | null,
   certificates: Readonly<Record<string, CertificateRecord>>,
-  { nowNs, now, lost }: LookContext,
+  { nowNs, forgetNs, now, lost }: LookContext,
 ): EarlierContent[] {
   if (previous === null) return [];
   const { uid } = previous;
@@ -237,7 +239,7 @@ function earlierOf(
     }
   }
   return [...found, ...(previous.earlier ?? [])]
-    .filter(({ at }) => instantNs(at) + EARLIER_NS > nowNs)
+    .filter(({ at }) => instantNs(at) + EARLIER_NS > forgetNs)
     .slice(0, MAX_EARLIER);
 }
 

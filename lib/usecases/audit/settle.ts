@@ -46,11 +46,15 @@ export function noteCopy(
   };
 }
 
-/** @returns the state as it is to be saved, and what is wrong by it */
+/**
+ * @param forgetNs by which what is old is forgotten; see lib/state/ahead.ts
+ * @returns the state as it is to be saved, and what is wrong by it
+ */
 export function settleState(
   state: StateDocument,
   nowNs: bigint,
   now: string,
+  forgetNs: bigint,
 ): { readonly state: StateDocument; readonly found: readonly Finding[] } {
   if (state.audit?.lastReachedAt === now) {
     for (const { record } of standingSecrets(state)) {
@@ -60,10 +64,10 @@ export function settleState(
         stillLive(state, account.copy, () => true, now);
     }
   }
-  forgetLosses(state, nowNs);
+  forgetLosses(state, nowNs, forgetNs);
   for (const [version, copy] of Object.entries(state.copies)) {
     const until = copy.notAfter ?? copy.liveUntil;
-    if (instantNs(until) + FORGET_AFTER_NS < nowNs) delete state.copies[version];
+    if (instantNs(until) + FORGET_AFTER_NS < forgetNs) delete state.copies[version];
   }
   const findings: StateDocument["findings"] = {};
   const found = evaluateState(state, nowNs, now);
@@ -93,7 +97,7 @@ function setOf(record: SecretRecord, certificate: CertificateRecord): string {
   return `${record.shape}|${certificate.names.join(",")}`;
 }
 
-function forgetLosses(state: StateDocument, nowNs: bigint): void {
+function forgetLosses(state: StateDocument, nowNs: bigint, forgetNs: bigint): void {
   const losses = [...secretEntries(state)].filter(({ loss }) => loss !== null);
   if (losses.length === 0) return;
   /** When a valid certificate of these names was last seen for the first time at its place. */
@@ -117,8 +121,8 @@ function forgetLosses(state: StateDocument, nowNs: bigint): void {
         (appeared.get(setOf(record, certificate)) ?? Number.NEGATIVE_INFINITY) >
           (loss?.lastSeenMs ?? 0),
     );
-    const over = certificates.every((certificate) => instantNs(certificate.notAfter) < nowNs);
-    if (moved || over || (loss?.how === "removed" && loss.lostMs + REMOVED_AFTER_MS < msOf(nowNs)))
-      forgetLoss(state, key);
+    const over = certificates.every((certificate) => instantNs(certificate.notAfter) < forgetNs);
+    const removed = loss?.how === "removed" && loss.lostMs + REMOVED_AFTER_MS < msOf(forgetNs);
+    if (moved || over || removed) forgetLoss(state, key);
   }
 }
