@@ -11,7 +11,7 @@ import { onlyPlace, setLabel } from "../finding/issuance.ts";
 import type { Diagnosis } from "./cause.ts";
 import { MANY_NAMES } from "./churn.ts";
 import { createDoctor } from "./diagnose.ts";
-import { whySentence } from "./phrase.ts";
+import { whySentence } from "./text.ts";
 
 /** Of these it is said, too, that the cause is unknown, and what is missing. */
 const NEEDLESS: ReadonlySet<string> = new Set([
@@ -83,12 +83,12 @@ function foundBySubject(cluster: string, across: Across): ReadonlyMap<string, Is
       (!NEEDLESS.has(one.code) && !DOMAIN.has(one.code))
     )
       continue;
-    const place = onlyPlace(one, cluster, across);
+    const entry = onlyPlace(one, cluster, across);
     const name = one.subject.kind === "domain" ? one.subject.key : setLabel(one.subject.key);
     const key =
-      place === null
+      entry === null
         ? keyOf(one.code, null, null, name)
-        : keyOf(one.code, place.namespace, place.secret, place.name);
+        : keyOf(one.code, entry.namespace, entry.secret, entry.name);
     if (!found.has(key)) found.set(key, one);
   }
   return found;
@@ -113,10 +113,10 @@ export function attachCauses(
   const doctor = createDoctor(state, across);
   const found = foundBySubject(state.cluster, across);
   const places = new Map<string, CertificateEntry>();
-  for (const place of certificates(state, across.atMs)) {
-    for (const name of [place.name, null])
-      if (!places.has(keyOf("", place.namespace, place.secret, name)))
-        places.set(keyOf("", place.namespace, place.secret, name), place);
+  for (const entry of certificates(state, across.atMs)) {
+    for (const name of [entry.name, null])
+      if (!places.has(keyOf("", entry.namespace, entry.secret, name)))
+        places.set(keyOf("", entry.namespace, entry.secret, name), entry);
   }
   const diagnosisOf = ({
     code,
@@ -127,11 +127,11 @@ export function attachCauses(
       return of.subject.kind === "domain"
         ? doctor.ofDomain(of.subject.issuer, of.subject.key)
         : doctor.ofSet(of.subject.issuer, of.subject.key);
-    const place =
+    const entry =
       FAILING.has(code) && secret !== null
         ? places.get(keyOf("", namespace, secret, name))
         : undefined;
-    return place === undefined ? null : doctor.ofPlace(place);
+    return entry === undefined ? null : doctor.ofEntry(entry);
   };
   return findings.map((finding) => {
     const diagnosis = wantsCause(finding) ? diagnosisOf(finding) : null;

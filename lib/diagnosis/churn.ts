@@ -8,10 +8,12 @@ import { type Issuance, mayBeOf } from "../ratelimit/issuance.ts";
 import { type Account, accountOf } from "../ratelimit/ledger.ts";
 import { LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import { instantOf, spanPhrase } from "../finding/words.ts";
-import type { Case, Ward } from "./case.ts";
+import type { Across } from "../finding/across.ts";
+import type { ClusterIndex } from "./clusterindex.ts";
+import type { Subject } from "./subject.ts";
 import { bareName } from "../finding/place.ts";
 import type { Cause, Measure } from "./cause.ts";
-import { causeOf, type Lead } from "./lead.ts";
+import { causeOf, type Hint } from "./cause.ts";
 import { standbyMeasure, thriftMeasures } from "./measure.ts";
 
 /** So many new names of one pattern within a week are a churn. */
@@ -45,33 +47,27 @@ interface Churn {
 }
 
 /** Worked out once for a domain of a cluster, however many names under it are asked about. */
-const known = new WeakMap<Ward, Map<Account, readonly Churn[]>>();
+const known = new WeakMap<ClusterIndex, Map<Account, readonly Churn[]>>();
 
-function churnsOf(ward: Ward, account: Account): readonly Churn[] {
-  const of = known.get(ward) ?? new Map<Account, readonly Churn[]>();
-  known.set(ward, of);
-  const churns = of.get(account) ?? findChurns(ward, account);
+function churnsOf(index: ClusterIndex, account: Account): readonly Churn[] {
+  const of = known.get(index) ?? new Map<Account, readonly Churn[]>();
+  known.set(index, of);
+  const churns = of.get(account) ?? findChurns(index, account);
   of.set(account, churns);
   return churns;
 }
 
 /** First certificates of sets within the last week that this cluster showed, by pattern. */
-function findChurns(ward: Ward, account: Account): readonly Churn[] {
-  const { across, state } = ward;
+function findChurns({ entries, state, atMs }: ClusterIndex, account: Account): readonly Churn[] {
   const live = new Set(
-    ward.places.flatMap(({ condition, record }) =>
+    entries.flatMap(({ condition, record }) =>
       condition === "live" ? record.names.map(bareName) : [],
     ),
   );
   const groups = new Map<string, Issuance[]>();
   for (const { issuance, renewal } of account.entries) {
     const { issuedAtMs, names, sources, claimedBy } = issuance;
-    if (
-      renewal ||
-      issuedAtMs > across.atMs ||
-      issuedAtMs <= across.atMs - LOOK_BACK_MS ||
-      names.length !== 1
-    )
+    if (renewal || issuedAtMs > atMs || issuedAtMs <= atMs - LOOK_BACK_MS || names.length !== 1)
       continue;
     if (claimedBy !== state.cluster && !mayBeOf({ sources }, state.cluster)) continue;
     const pattern = patternOf(names[0] ?? "");
@@ -87,9 +83,9 @@ function findChurns(ward: Ward, account: Account): readonly Churn[] {
   });
 }
 
-function churnLead(churn: Churn, domain: string, ward: Ward): Lead {
+function churnHint(churn: Churn, domain: string, atMs: number): Hint {
   const { pattern, names, gone, issuances } = churn;
-  const last = issuances.at(-1)?.issuedAtMs ?? ward.across.atMs;
+  const last = issuances.at(-1)?.issuedAtMs ?? atMs;
   return {
     confidence: gone * 2 >= names.length ? "likely" : "possible",
     because: `pods come and go under new names: ${names.length} of the form ${pattern} within a week${gone === 0 ? "" : `, ${gone} of them gone again`}`,
@@ -107,17 +103,17 @@ function churnLead(churn: Churn, domain: string, ward: Ward): Lead {
 }
 
 /** Of a name: it is one of those, or it had several Secrets of which earlier ones are gone. */
-export function churnCause(of: Case, ward: Ward): Cause | null {
-  const leads: Lead[] = [];
+export function churnCause(of: Subject): Cause | null {
+  const hints: Hint[] = [];
   const mine = new Set(of.names.filter((name) => patternOf(name).includes("*")).map(patternOf));
   const domains = new Set(of.issuances.flatMap(({ domains: all }) => all));
   if (mine.size > 0 && of.issuer !== null) {
     for (const domain of domains) {
       for (const churn of churnsOf(
-        ward,
-        accountOf(of.across.ledgerOf(of.state.cluster), "domain", of.issuer, domain),
+        of.index,
+        accountOf(of.across.ledgerOf(of.index.state.cluster), "domain", of.issuer, domain),
       ))
-        if (mine.has(churn.pattern)) leads.push(churnLead(churn, domain, ward));
+        if (mine.has(churn.pattern)) hints.push(churnHint(churn, domain, of.atMs));
     }
   }
   const recent = of.issuances.filter(({ issuedAtMs }) => issuedAtMs > of.atMs - LOOK_BACK_MS);
@@ -125,20 +121,20 @@ export function churnCause(of: Case, ward: Ward): Cause | null {
     ...new Set(
       recent.flatMap(({ sources }) =>
         sources
-          .filter(({ kind, cluster }) => kind === "secret" && cluster === of.state.cluster)
+          .filter(({ kind, cluster }) => kind === "secret" && cluster === of.index.state.cluster)
           .map(({ where }) => where),
       ),
     ),
   ];
-  const gone = places.filter((where) => standingRecord(of.state, where) === undefined);
+  const gone = places.filter((where) => standingRecord(of.index.state, where) === undefined);
   if (places.length >= MANY_PLACES && gone.length > 0 && of.needless.length > 0) {
-    leads.push({
+    hints.push({
       confidence: "likely",
       because: `each Secret made anew for the name has one issued: ${places.length} within a week, ${gone.length} of them gone`,
       evidence: [
         {
           source: "secret",
-          where: of.state.cluster,
+          where: of.index.state.cluster,
           atMs: recent.at(-1)?.issuedAtMs ?? of.atMs,
           text: `gone: ${gone.slice(0, EXAMPLES).join(", ")}${gone.length > EXAMPLES ? ` and ${gone.length - EXAMPLES} more` : ""}`,
         },
@@ -153,17 +149,22 @@ export function churnCause(of: Case, ward: Ward): Cause | null {
       overMs: null,
     });
   }
-  return causeOf("pod_churn", leads);
+  return causeOf("pod_churn", hints);
 }
 
-export function domainChurnCause(ward: Ward, issuer: string, domain: string): Cause | null {
-  const account = accountOf(ward.across.ledgerOf(ward.state.cluster), "domain", issuer, domain);
+export function domainChurnCause(
+  index: ClusterIndex,
+  across: Across,
+  issuer: string,
+  domain: string,
+): Cause | null {
+  const account = accountOf(across.ledgerOf(index.state.cluster), "domain", issuer, domain);
   return causeOf(
     "pod_churn",
-    churnsOf(ward, account)
+    churnsOf(index, account)
       .toSorted((a, b) => b.names.length - a.names.length)
       .slice(0, 3)
-      .map((churn) => churnLead(churn, domain, ward)),
+      .map((churn) => churnHint(churn, domain, index.atMs)),
   );
 }
 
@@ -173,8 +174,7 @@ const WAIT: Measure = {
 };
 
 /** First certificates took what is gone of the domain's budget. */
-export function newNamesCause(ward: Ward, issuer: string, domain: string): Cause | null {
-  const { across } = ward;
+export function newNamesCause(across: Across, issuer: string, domain: string): Cause | null {
   const told = across.found.find(
     ({ code, subject }) =>
       code.startsWith("domain_budget") && subject.issuer === issuer && subject.key === domain,

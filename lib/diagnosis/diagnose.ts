@@ -12,23 +12,20 @@ import { observationsOf } from "../state/observations.ts";
 import type { Across } from "../finding/across.ts";
 import { OVERDUE_FRACTION } from "../finding/codes.ts";
 import { fractionLeft } from "../finding/verdict.ts";
-import { accountCause, replacedCause } from "./account.ts";
-import { type Case, createCase, createWard, keyOf, overSince, type Ward } from "./case.ts";
-import type { Cause, Diagnosis, Missing } from "./cause.ts";
+import { type Cause, type Diagnosis, sortCauses } from "./cause.ts";
 import { churnCause, domainChurnCause, newNamesCause } from "./churn.ts";
-import { dnsCause, issuedAfter } from "./dns.ts";
-import { sortCauses } from "./lead.ts";
-import { missingFor, OTHERS } from "./missing.ts";
+import { type ClusterIndex, createClusterIndex, setKeyOf } from "./clusterindex.ts";
+import { dnsCause } from "./dns.ts";
+import { missingFor } from "./missing.ts";
 import { raceCause } from "./race.ts";
-import { stallCause } from "./stall.ts";
+import { accountCause, replacedCause, stallCause, windowCause } from "./renewal.ts";
 import { storageCause } from "./storage.ts";
+import { createSubject, isExpected, issuedAfter, overSince, type Subject } from "./subject.ts";
 import { validationCause } from "./validation.ts";
-import { windowCause } from "./window.ts";
 
 /** Diagnoses of one cluster, each worked out once. */
 export interface Doctor {
-  /** Of the certificate of a place; `issuer` may be `null`. */
-  ofPlace(place: CertificateEntry): Diagnosis;
+  ofEntry(entry: CertificateEntry): Diagnosis;
   ofSet(issuer: string | null, key: string): Diagnosis;
   ofDomain(issuer: string, domain: string): Diagnosis;
   /** Of every set that the cluster holds or held, in order of their names. */
@@ -40,8 +37,8 @@ export function createDoctor(
   across: Across,
   observations = observationsOf(state),
 ): Doctor {
-  let ward: Ward | null = null;
-  const at = (): Ward => (ward ??= createWard(state, across, observations));
+  let made: ClusterIndex | null = null;
+  const index = (): ClusterIndex => (made ??= createClusterIndex(state, across.atMs, observations));
   const known = new Map<string, Diagnosis>();
   const once = (
     kind: string,
@@ -55,27 +52,23 @@ export function createDoctor(
     return diagnosis;
   };
   const ofSet = (issuer: string | null, key: string): Diagnosis =>
-    once("set", issuer, key, () => diagnoseSet(at(), issuer, key));
-  const ofPlace = (place: CertificateEntry): Diagnosis =>
-    ofSet(place.record?.issuer ?? null, keyOf(place));
+    once("set", issuer, key, () => diagnoseSet(createSubject(index(), across, issuer, key)));
+  const ofEntry = (entry: CertificateEntry): Diagnosis =>
+    ofSet(entry.record?.issuer ?? null, setKeyOf(entry));
   return {
     ofSet,
-    ofPlace,
+    ofEntry,
     ofDomain: (issuer, domain) =>
-      once("domain", issuer, domain, () => diagnoseDomain(at(), issuer, domain)),
+      once("domain", issuer, domain, () => diagnoseDomain(index(), across, issuer, domain)),
     all: () =>
-      [
-        ...new Set(
-          at()
-            .places.filter(({ loss }) => loss?.how !== "removed")
-            .map(ofPlace),
-        ),
-      ].toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
+      [...new Set(index().entries.filter(isExpected).map(ofEntry))].toSorted((a, b) =>
+        a.key < b.key ? -1 : a.key > b.key ? 1 : 0,
+      ),
   };
 }
 
-function diagnoseSet(ward: Ward, issuer: string | null, key: string): Diagnosis {
-  const of = createCase(ward, issuer, key);
+function diagnoseSet(of: Subject): Diagnosis {
+  const { index, across, issuer, key } = of;
   const own = [
     storageCause(of),
     accountCause(of),
@@ -85,36 +78,30 @@ function diagnoseSet(ward: Ward, issuer: string | null, key: string): Diagnosis 
     stallCause(of),
     dnsCause(of),
     raceCause(of),
-    churnCause(of, ward),
+    churnCause(of),
   ];
   // A first certificate waits for its domain's budget; one that was issued before doesn't.
   const first =
     issuer !== null && of.storedMs === null && of.issuances.length === 0
-      ? of.names.map((name) => newNamesCause(ward, issuer, registeredDomain(name)))
+      ? of.names.map((name) => newNamesCause(across, issuer, registeredDomain(name)))
       : [];
   const trouble = inTrouble(of);
   // What is merely possible is told of what is in trouble: of the rest it would be told by the thousand.
   const causes = sortCauses(
-    [...own, ...first].filter(
-      (cause) => cause !== null && (trouble || cause.confidence !== "possible"),
-    ) as Cause[],
+    [...own, ...first].flatMap((cause) =>
+      cause !== null && (trouble || cause.confidence !== "possible") ? [cause] : [],
+    ),
   );
   return {
-    cluster: ward.state.cluster,
+    cluster: index.state.cluster,
     kind: "set",
     issuer,
     key,
     verdict: causes.length > 0 ? "caused" : trouble ? "unknown" : "none",
     needlessMs: of.needless.map(({ issuance }) => issuance.issuedAtMs),
     causes: withoutRivals(causes),
-    missing: missingOf(of, ward),
+    missing: missingFor(index, of.entries),
   };
-}
-
-/** Logs, Events and access reviews are Tailscale's owners' alone: what others do isn't seen by any of them. */
-function missingOf({ places }: Case, ward: Ward): readonly Missing[] {
-  if (places.length > 0 && places.every(({ owner }) => owner !== "tailscale")) return [OTHERS];
-  return missingFor(ward, places);
 }
 
 /** An owner that can't store asks at each access: issuances minutes apart of one holder then prove no race. */
@@ -134,44 +121,44 @@ const FAILURES: ReadonlySet<string> = new Set([
 ]);
 
 /** Something that wants a cause: issued without need, not renewed in time, or failing by its owner's log. */
-function inTrouble(of: Case): boolean {
+function inTrouble(of: Subject): boolean {
   if (of.needless.length > 0) return true;
   const atNs = BigInt(Math.round(of.atMs)) * 1_000_000n;
   if (
-    of.places.some(
+    of.entries.some(
       ({ condition, record, owner }) =>
         condition === "live" && owner !== "nobody" && fractionLeft(record, atNs) < OVERDUE_FRACTION,
     )
   )
     return true;
-  return of.signs.some(
-    ({ seen, bearing }) =>
-      bearing === "name" &&
-      FAILURES.has(seen.kind) &&
-      seen.kind !== "renewal_info_failed" &&
-      overSince(of, seen.lastMs) === null &&
-      issuedAfter(of, seen.lastMs) === null,
+  return of.signals.some(
+    ({ signal, attribution }) =>
+      attribution === "name" &&
+      FAILURES.has(signal.kind) &&
+      signal.kind !== "renewal_info_failed" &&
+      overSince(of, signal.lastMs) === null &&
+      issuedAfter(of, signal.lastMs) === null,
   );
 }
 
-function diagnoseDomain(ward: Ward, issuer: string, domain: string): Diagnosis {
-  const churn = domainChurnCause(ward, issuer, domain);
+function diagnoseDomain(
+  index: ClusterIndex,
+  across: Across,
+  issuer: string,
+  domain: string,
+): Diagnosis {
+  const churn = domainChurnCause(index, across, issuer, domain);
+  const first = newNamesCause(across, issuer, domain);
   // That names are many is sure, and why they are says more: a churn that is likely goes first.
-  const causes = [
-    ...(churn?.confidence === "likely" ? [churn] : []),
-    ...sortCauses(
-      [newNamesCause(ward, issuer, domain), churn?.confidence === "likely" ? null : churn].filter(
-        (cause) => cause !== null,
-      ),
-    ),
-  ];
-  const { across, state } = ward;
+  const causes = (churn?.confidence === "likely" ? [churn, first] : [first, churn]).filter(
+    (cause) => cause !== null,
+  );
   const low = across.found.some(
     ({ code, subject }) =>
       code.startsWith("domain_budget") && subject.issuer === issuer && subject.key === domain,
   );
   return {
-    cluster: state.cluster,
+    cluster: index.state.cluster,
     kind: "domain",
     issuer,
     key: domain,
@@ -179,6 +166,6 @@ function diagnoseDomain(ward: Ward, issuer: string, domain: string): Diagnosis {
     // Renewals take nothing from a domain: what was reissued without need is its set's.
     needlessMs: [],
     causes,
-    missing: missingFor(ward, []),
+    missing: missingFor(index, []),
   };
 }

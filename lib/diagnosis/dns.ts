@@ -2,10 +2,10 @@
 import type { LogSign } from "../state/observations.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { instantOf } from "../finding/words.ts";
-import { BEARING_CONFIDENCE } from "./bearing.ts";
-import { type Case, EVENT_MS, overSince } from "./case.ts";
+import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
+import { EVENT_MS, issuedAfter, type Subject } from "./subject.ts";
 import type { Cause, Measure } from "./cause.ts";
-import { causeOf, type Lead } from "./lead.ts";
+import { causeOf, type Hint } from "./cause.ts";
 import { eventLine, logLine, times } from "./text.ts";
 
 const WORDS: ReadonlyMap<string | null, string> = new Map([
@@ -42,19 +42,8 @@ function measuresFor({ kind, code }: LogSign): readonly Measure[] {
         : [RESOLVER, HTTPS];
 }
 
-export function dnsCause(of: Case): Cause | null {
-  return causeOf("dns", [...logLeads(of), ...eventLeads(of)]);
-}
-
-/** Whether an order went through after this line: then it is over. */
-export function issuedAfter(of: Case, lastMs: number): number | null {
-  const later = of.signs
-    .filter(
-      ({ seen, bearing }) => seen.kind === "issued" && bearing === "name" && seen.lastMs > lastMs,
-    )
-    .map(({ seen }) => seen.lastMs);
-  const stored = overSince(of, lastMs);
-  return later.length === 0 ? stored : Math.min(...later, stored ?? Number.POSITIVE_INFINITY);
+export function dnsCause(of: Subject): Cause | null {
+  return causeOf("dns", [...logHints(of), ...eventHints(of)]);
 }
 
 function because({ kind, code, count, lastMs }: LogSign): string {
@@ -65,28 +54,29 @@ function because({ kind, code, count, lastMs }: LogSign): string {
   return `${what} (${times(count)}, last at ${instantOf(lastMs)})`;
 }
 
-function* logLeads(of: Case): Generator<Lead> {
-  for (const { seen, bearing } of of.signs) {
-    if (seen.kind !== "dns_failed" && seen.kind !== "https_not_enabled") continue;
+function* logHints(of: Subject): Generator<Hint> {
+  for (const { signal, attribution } of of.signals) {
+    if (signal.kind !== "dns_failed" && signal.kind !== "https_not_enabled") continue;
     yield {
-      confidence: BEARING_CONFIDENCE[bearing],
-      because: because(seen),
-      evidence: [logLine(seen)],
-      measures: measuresFor(seen),
-      overMs: issuedAfter(of, seen.lastMs),
+      confidence: ATTRIBUTION_CONFIDENCE[attribution],
+      because: because(signal),
+      evidence: [logLine(signal)],
+      measures: measuresFor(signal),
+      overMs: issuedAfter(of, signal.lastMs),
     };
   }
 }
 
-function* eventLeads(of: Case): Generator<Lead> {
-  for (const { seen, bearing } of of.events) {
-    if (seen.reason !== "HTTPSNotEnabled") continue;
+function* eventHints(of: Subject): Generator<Hint> {
+  for (const { signal, attribution } of of.events) {
+    if (signal.reason !== "HTTPSNotEnabled") continue;
     yield {
-      confidence: bearing === "owner" && of.atMs - seen.lastMs <= EVENT_MS ? "likely" : "possible",
-      because: `an Event says that HTTPS isn't enabled for the tailnet (last at ${instantOf(seen.lastMs)})`,
-      evidence: [eventLine(seen)],
+      confidence:
+        attribution === "owner" && of.atMs - signal.lastMs <= EVENT_MS ? "likely" : "possible",
+      because: `an Event says that HTTPS isn't enabled for the tailnet (last at ${instantOf(signal.lastMs)})`,
+      evidence: [eventLine(signal)],
       measures: [HTTPS],
-      overMs: issuedAfter(of, seen.lastMs),
+      overMs: issuedAfter(of, signal.lastMs),
     };
   }
 }

@@ -3,7 +3,7 @@ import { calledBy } from "../state/identity.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { isGoodCopy } from "../finding/advise.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
-import { type Case, titleOf } from "./case.ts";
+import type { Subject } from "./subject.ts";
 import type { Measure } from "./cause.ts";
 
 /** The Role that lets a certificate's owner write its Secret, by shape (the operator's own manifests). */
@@ -27,12 +27,12 @@ const ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
 /** `account`: `null` where nobody was asked about. */
 export function accessMeasures(
-  place: CertificateEntry,
+  entry: CertificateEntry,
   account: string | null,
   verb: string,
 ): readonly Measure[] {
-  const { namespace, secret, layout } = place;
-  const role = roleOf(place);
+  const { namespace, secret, layout } = entry;
+  const role = roleOf(entry);
   const subject = ACCOUNT.exec(account ?? "")?.[2] ?? null;
   const stale =
     layout === "ha-ingress" || layout === "apiserver-proxygroup"
@@ -77,29 +77,26 @@ export function accessMeasures(
   ];
 }
 
-/** Whether a copy of the place could be restored now. */
-function hasCopy(of: Case, { namespace, secret }: CertificateEntry): boolean {
-  return of.copies.some(
-    (copy) => copy.namespace === namespace && copy.secret === secret && isGoodCopy(copy, of.atMs),
-  );
+function isBackedUp({ atMs }: Subject, { backups }: CertificateEntry): boolean {
+  return backups.some(({ copy }) => isGoodCopy(copy, atMs));
 }
 
-export function restoreCommand(of: Case, ...options: string[]): string | null {
+export function restoreCommand(of: Subject, ...options: string[]): string | null {
   return commandLine(
     literal("certkeep restore"),
-    calledBy(of.state),
-    titleOf(of),
+    calledBy(of.index.state),
+    of.names[0] ?? "",
     ...options.map(literal),
   );
 }
 
 /** Restoring, where what is live isn't good and a copy is. */
 export function restoreMeasures(
-  of: Case,
-  place: CertificateEntry,
+  of: Subject,
+  entry: CertificateEntry,
   whatever = false,
 ): readonly Measure[] {
-  if (!hasCopy(of, place) || (!whatever && place.verdict?.valid === true)) return [];
+  if (!isBackedUp(of, entry) || (!whatever && entry.verdict?.valid === true)) return [];
   return [
     {
       text: "restore the last good copy, which takes nothing from the budget",
@@ -108,8 +105,8 @@ export function restoreMeasures(
   ];
 }
 
-export function immutableMeasures(of: Case, place: CertificateEntry): readonly Measure[] {
-  return hasCopy(of, place)
+export function immutableMeasures(of: Subject, entry: CertificateEntry): readonly Measure[] {
+  return isBackedUp(of, entry)
     ? [
         {
           text: "make the Secret anew without immutable: true; a restore does, with the copy that is kept",
@@ -121,9 +118,9 @@ export function immutableMeasures(of: Case, place: CertificateEntry): readonly M
           text: "make the Secret anew without immutable: true, with the very same fields; there is no copy of it",
           command: commandLine(
             literal("kubectl get secret"),
-            place.secret,
+            entry.secret,
             literal("-n"),
-            place.namespace,
+            entry.namespace,
             literal("-o yaml"),
           ),
         },

@@ -8,7 +8,7 @@ import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { instantOf } from "../finding/words.ts";
-import { toldOf, type Ward } from "./case.ts";
+import { type ClusterIndex, reportsOf } from "./clusterindex.ts";
 import type { Measure, Missing } from "./cause.ts";
 
 /** Without these a cause may stay unknown; the others only add to it, and are told where they were asked and failed. */
@@ -38,7 +38,7 @@ const CODE_WORDS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Of a certificate that isn't Tailscale's. */
-export const OTHERS: Missing = {
+const OTHERS: Missing = {
   source: "logs",
   code: "not_tailscale",
   text: "logs of an owner that isn't Tailscale's, which certkeep doesn't read",
@@ -46,14 +46,15 @@ export const OTHERS: Missing = {
   measure: null,
 };
 
-/** Looks at the namespaces of these places. Of logs those of their own writers, where any is known. */
-function near({ looks }: Ward, places: readonly CertificateEntry[]): readonly SourceLook[] {
-  const written = toldOf(
-    looks,
-    places.map(({ key }) => key),
+/** Statuses of sources near these certificates. Of logs those of their own owners, where any is known. */
+function near(index: ClusterIndex, entries: readonly CertificateEntry[]): readonly SourceLook[] {
+  const statuses = index.statuses();
+  const written = reportsOf(
+    statuses,
+    entries.map(({ key }) => key),
   );
-  const others = [...new Set(places.map(({ namespace }) => namespace))].flatMap(
-    (namespace) => looks.byNamespace.get(namespace) ?? [],
+  const others = [...new Set(entries.map(({ namespace }) => namespace))].flatMap(
+    (namespace) => statuses.byNamespace.get(namespace) ?? [],
   );
   // Whose log it is isn't known; the operator's level says nothing of what proxies write.
   return written.length > 0
@@ -61,17 +62,19 @@ function near({ looks }: Ward, places: readonly CertificateEntry[]): readonly So
     : others.filter(({ code }) => code !== "debug_off");
 }
 
-/** Sources by which something may stay untold, for the places of a case; without any: for the whole cluster. */
-export function missingFor(ward: Ward, places: readonly CertificateEntry[]): Missing[] {
+/** Sources by which something may stay unknown, for these certificates; without any: for the whole cluster. */
+export function missingFor(index: ClusterIndex, entries: readonly CertificateEntry[]): Missing[] {
+  // Logs, Events and access reviews are of Tailscale's owners alone.
+  if (entries.length > 0 && entries.every(({ owner }) => owner !== "tailscale")) return [OTHERS];
   const {
     state,
     observations: { looks },
-  } = ward;
-  const close = places.length === 0 ? looks : near(ward, places);
+  } = index;
+  const close = entries.length === 0 ? looks : near(index, entries);
   const needed = NEEDED.flatMap((source) => {
-    const told = close.filter((look) => look.source === source);
+    const told = close.filter((status) => status.source === source);
     if (told.length > 0) return failed(state, source, told);
-    const all = looks.filter((look) => look.source === source);
+    const all = looks.filter((status) => status.source === source);
     if (all.length === 0) return [missing(state, source, "not_enabled", null)];
     return all.every(({ code }) => code === "not_enabled" || code === "forbidden")
       ? failed(state, source, all)
@@ -81,7 +84,7 @@ export function missingFor(ward: Ward, places: readonly CertificateEntry[]): Mis
     failed(
       state,
       source,
-      looks.filter((look) => look.source === source && look.code !== "not_enabled"),
+      looks.filter((status) => status.source === source && status.code !== "not_enabled"),
     ),
   );
   return [...needed, ...optional];

@@ -6,9 +6,9 @@ import { type Issuance, serialKey } from "../ratelimit/issuance.ts";
 import { CONCURRENT_MS, LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import { instantOf, spanPhrase } from "../finding/words.ts";
 import type { LiveHolder } from "../finding/across.ts";
-import type { Case } from "./case.ts";
+import type { Subject } from "./subject.ts";
 import type { Cause, EvidenceLine, Measure } from "./cause.ts";
-import { causeOf, type Lead } from "./lead.ts";
+import { causeOf, type Hint } from "./cause.ts";
 import { logLine, times } from "./text.ts";
 
 const MAX_HOLDERS = 6;
@@ -21,8 +21,8 @@ const MEASURES: readonly Measure[] = [
   { text: "or give each a host name of its own", command: null },
 ];
 
-export function raceCause(of: Case): Cause | null {
-  return causeOf("race", [...issuedLeads(of), ...requestedLeads(of)]);
+export function raceCause(of: Subject): Cause | null {
+  return causeOf("race", [...issuedHints(of), ...requestedHints(of)]);
 }
 
 /** Issuances of the last week that have another no more than ten minutes from them. */
@@ -44,7 +44,7 @@ function holdersText(places: readonly LiveHolder[]): string {
   return `${shown.join(", ")}${places.length > MAX_HOLDERS ? ` and ${places.length - MAX_HOLDERS} more` : ""}`;
 }
 
-function* issuedLeads(of: Case): Generator<Lead> {
+function* issuedHints(of: Subject): Generator<Hint> {
   const { across, issuer, key } = of;
   if (issuer === null) return;
   const holders = across.placesOf(issuer, key);
@@ -94,7 +94,7 @@ function* issuedLeads(of: Case): Generator<Lead> {
 }
 
 function issuedLine(
-  of: Case,
+  of: Subject,
   issuances: readonly Issuance[],
   holders: readonly LiveHolder[],
 ): EvidenceLine {
@@ -110,16 +110,16 @@ function issuedLine(
 }
 
 /** Two pods that order for one name within minutes, as their logs say. */
-function* requestedLeads(of: Case): Generator<Lead> {
-  const orders = of.signs.filter(
-    ({ seen, bearing }) =>
-      bearing === "name" && (seen.kind === "issuance_started" || seen.kind === "issued"),
+function* requestedHints(of: Subject): Generator<Hint> {
+  const orders = of.signals.filter(
+    ({ signal, attribution }) =>
+      attribution === "name" && (signal.kind === "issuance_started" || signal.kind === "issued"),
   );
-  const pods = Map.groupBy(orders, ({ seen }) => seen.where.split("/").slice(0, 2).join("/"));
+  const pods = Map.groupBy(orders, ({ signal }) => signal.where.split("/").slice(0, 2).join("/"));
   const spans = [...pods.values()].map((of_) => ({
-    fromMs: Math.min(...of_.map(({ seen }) => seen.firstMs)),
-    untilMs: Math.max(...of_.map(({ seen }) => seen.lastMs)),
-    sign: of_[0]?.seen,
+    fromMs: Math.min(...of_.map(({ signal }) => signal.firstMs)),
+    untilMs: Math.max(...of_.map(({ signal }) => signal.lastMs)),
+    signal: of_[0]?.signal,
   }));
   const racing = spans.filter((a) =>
     spans.some(
@@ -128,7 +128,7 @@ function* requestedLeads(of: Case): Generator<Lead> {
     ),
   );
   if (racing.length < 2) return;
-  const lines = racing.flatMap(({ sign }) => (sign === undefined ? [] : [logLine(sign)]));
+  const lines = racing.flatMap(({ signal }) => (signal === undefined ? [] : [logLine(signal)]));
   yield {
     confidence: "likely",
     because: `${racing.length} pods ordered the same name within minutes of each other`,

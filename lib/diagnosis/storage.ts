@@ -8,10 +8,10 @@ import { serialKey } from "../ratelimit/issuance.ts";
 import type { LogSign } from "../state/observations.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { instantOf, spanPhrase } from "../finding/words.ts";
-import { BEARING_CONFIDENCE } from "./bearing.ts";
-import { type Case, EVENT_MS, overSince } from "./case.ts";
+import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
+import { type Subject, EVENT_MS, overSince } from "./subject.ts";
 import type { Cause, EvidenceLine, Measure } from "./cause.ts";
-import { causeOf, type Lead } from "./lead.ts";
+import { causeOf, type Hint } from "./cause.ts";
 import {
   accessMeasures,
   apiMeasures,
@@ -26,26 +26,26 @@ const ANSWER_MS = 26 * 3_600_000;
 
 const WRITES: ReadonlySet<string> = new Set(["update", "patch", "create"]);
 
-export function storageCause(of: Case): Cause | null {
+export function storageCause(of: Subject): Cause | null {
   return causeOf("storage", [
-    ...accessLeads(of),
-    ...immutableLeads(of),
-    ...writeLeads(of),
-    ...readLeads(of),
-    ...eventLeads(of),
-    ...otherToolLeads(of),
+    ...accessHints(of),
+    ...immutableHints(of),
+    ...writeHints(of),
+    ...readHints(of),
+    ...eventHints(of),
+    ...otherToolHints(of),
   ]);
 }
 
-function* accessLeads(of: Case): Generator<Lead> {
+function* accessHints(of: Subject): Generator<Hint> {
   const denied = Map.groupBy(
     of.access.filter(({ allowed }) => !allowed),
     ({ secret, account }) => `${secret} ${account}`,
   );
   for (const answers of denied.values()) {
     const [first] = answers;
-    const place = of.places.find(({ key }) => key === first?.secret);
-    if (first === undefined || place === undefined || place.loss?.how === "removed") continue;
+    const entry = of.entries.find(({ key }) => key === first?.secret);
+    if (first === undefined || entry === undefined || entry.loss?.how === "removed") continue;
     const verbs = [...new Set(answers.map(({ verb }) => verb))].toSorted();
     const sinceMs = Math.min(...answers.map(({ sinceMs: ms }) => ms));
     const askedMs = Math.max(...answers.map(({ atMs }) => atMs));
@@ -62,29 +62,29 @@ function* accessLeads(of: Case): Generator<Lead> {
       because: `its owner can't ${verbs.some((verb) => WRITES.has(verb)) ? "write" : "read"} the Secret (forbidden since ${instantOf(sinceMs)}${old ? `, as last asked ${spanPhrase(of.atMs - askedMs)} ago` : ""})`,
       evidence: [line],
       measures: [
-        ...accessMeasures(place, first.account, verbs[0] ?? "patch"),
-        ...restoreMeasures(of, place),
+        ...accessMeasures(entry, first.account, verbs[0] ?? "patch"),
+        ...restoreMeasures(of, entry),
       ],
       overMs: null,
     };
   }
 }
 
-function* immutableLeads(of: Case): Generator<Lead> {
-  for (const place of of.places) {
-    if (!place.holder.immutable || place.owner === "nobody" || place.loss !== null) continue;
+function* immutableHints(of: Subject): Generator<Hint> {
+  for (const entry of of.entries) {
+    if (!entry.holder.immutable || entry.owner === "nobody" || entry.loss !== null) continue;
     yield {
       confidence: "proven",
       because: "the Secret is immutable, so that no renewal can be stored",
       evidence: [
         {
           source: "secret",
-          where: place.key,
-          atMs: msOf(instantNs(place.holder.recordedAt)),
-          text: `immutable: true, as read at ${place.holder.recordedAt}`,
+          where: entry.key,
+          atMs: msOf(instantNs(entry.holder.recordedAt)),
+          text: `immutable: true, as read at ${entry.holder.recordedAt}`,
         },
       ],
-      measures: immutableMeasures(of, place),
+      measures: immutableMeasures(of, entry),
       overMs: null,
     };
   }
@@ -98,101 +98,106 @@ const WRITE_WORDS: ReadonlyMap<string | null, string> = new Map([
   ["unavailable", "the API server fails"],
 ]);
 
-function writeMeasures(of: Case, { code }: LogSign): readonly Measure[] {
-  const [place] = of.places;
-  if (place === undefined) return apiMeasures();
+function writeMeasures(of: Subject, { code }: LogSign): readonly Measure[] {
+  const [entry] = of.entries;
+  if (entry === undefined) return apiMeasures();
   if (code === "forbidden")
-    return [...accessMeasures(place, null, "patch"), ...restoreMeasures(of, place)];
-  if (code === "immutable") return immutableMeasures(of, place);
-  if (code === "not_found") return restoreMeasures(of, place, true);
-  if (code === "conflict") return otherToolMeasures(place);
+    return [...accessMeasures(entry, null, "patch"), ...restoreMeasures(of, entry)];
+  if (code === "immutable") return immutableMeasures(of, entry);
+  if (code === "not_found") return restoreMeasures(of, entry, true);
+  if (code === "conflict") return otherToolMeasures(entry);
   return apiMeasures();
 }
 
 /** Issued, and lost: the line comes after “got cert”. */
-function* writeLeads(of: Case): Generator<Lead> {
-  for (const { seen, bearing } of of.signs) {
-    if (seen.kind !== "store_write_failed") continue;
-    const issued = of.signs.filter(
+function* writeHints(of: Subject): Generator<Hint> {
+  for (const { signal, attribution } of of.signals) {
+    if (signal.kind !== "store_write_failed") continue;
+    const issued = of.signals.filter(
       (one) =>
-        one.seen.kind === "issued" && one.bearing === "name" && one.seen.where === seen.where,
+        one.signal.kind === "issued" &&
+        one.attribution === "name" &&
+        one.signal.where === signal.where,
     );
     yield {
-      confidence: BEARING_CONFIDENCE[bearing],
-      because: `what is issued can't be stored: ${WRITE_WORDS.get(seen.code) ?? "the write fails"} (${times(seen.count)}, last at ${instantOf(seen.lastMs)})`,
-      evidence: [logLine(seen), ...issued.map((one) => logLine(one.seen))],
-      measures: writeMeasures(of, seen),
-      overMs: overSince(of, seen.lastMs),
+      confidence: ATTRIBUTION_CONFIDENCE[attribution],
+      because: `what is issued can't be stored: ${WRITE_WORDS.get(signal.code) ?? "the write fails"} (${times(signal.count)}, last at ${instantOf(signal.lastMs)})`,
+      evidence: [logLine(signal), ...issued.map((one) => logLine(one.signal))],
+      measures: writeMeasures(of, signal),
+      overMs: overSince(of, signal.lastMs),
     };
   }
 }
 
 /** A Secret that may not be read, or isn't there, counts as empty for a ProxyGroup's pods; any other failure orders nothing. */
-function* readLeads(of: Case): Generator<Lead> {
-  const shares = of.places.some(
+function* readHints(of: Subject): Generator<Hint> {
+  const shares = of.entries.some(
     ({ layout }) => layout === "ha-ingress" || layout === "apiserver-proxygroup",
   );
-  for (const { seen, bearing } of of.signs) {
-    if (seen.kind !== "store_read_failed") continue;
-    const reissues = shares && (seen.code === "forbidden" || seen.code === "not_found");
+  for (const { signal, attribution } of of.signals) {
+    if (signal.kind !== "store_read_failed") continue;
+    const reissues = shares && (signal.code === "forbidden" || signal.code === "not_found");
     yield {
-      confidence: reissues && bearing === "name" ? "likely" : "possible",
-      because: `its owner couldn't read what is stored (${times(seen.count)}, last at ${instantOf(seen.lastMs)})${reissues ? ", which counts as nothing there" : ""}`,
-      evidence: [logLine(seen)],
-      measures: writeMeasures(of, seen),
-      overMs: overSince(of, seen.lastMs),
+      confidence: reissues && attribution === "name" ? "likely" : "possible",
+      because: `its owner couldn't read what is stored (${times(signal.count)}, last at ${instantOf(signal.lastMs)})${reissues ? ", which counts as nothing there" : ""}`,
+      evidence: [logLine(signal)],
+      measures: writeMeasures(of, signal),
+      overMs: overSince(of, signal.lastMs),
     };
   }
 }
 
-function* eventLeads(of: Case): Generator<Lead> {
-  for (const { seen, bearing } of of.events) {
-    if (seen.reason !== "TailscaleStateUpdateFailed" && seen.reason !== "TailscaleStateLoadFailed")
+function* eventHints(of: Subject): Generator<Hint> {
+  for (const { signal, attribution } of of.events) {
+    if (
+      signal.reason !== "TailscaleStateUpdateFailed" &&
+      signal.reason !== "TailscaleStateLoadFailed"
+    )
       continue;
-    const old = of.atMs - seen.lastMs > EVENT_MS;
+    const old = of.atMs - signal.lastMs > EVENT_MS;
     yield {
-      confidence: bearing === "owner" && !old ? "likely" : "possible",
-      because: `its owner's Events tell of failures to ${seen.reason === "TailscaleStateLoadFailed" ? "load" : "store"} its state (last at ${instantOf(seen.lastMs)})`,
-      evidence: [eventLine(seen)],
+      confidence: attribution === "owner" && !old ? "likely" : "possible",
+      because: `its owner's Events tell of failures to ${signal.reason === "TailscaleStateLoadFailed" ? "load" : "store"} its state (last at ${instantOf(signal.lastMs)})`,
+      evidence: [eventLine(signal)],
       measures: [
-        ...(of.places[0] === undefined ? [] : accessMeasures(of.places[0], null, "patch")),
+        ...(of.entries[0] === undefined ? [] : accessMeasures(of.entries[0], null, "patch")),
         ...apiMeasures(),
       ],
-      overMs: overSince(of, seen.lastMs),
+      overMs: overSince(of, signal.lastMs),
     };
   }
 }
 
 /** Emptied fields, and Secrets that stood there under another uid before. */
-function* otherToolLeads(of: Case): Generator<Lead> {
-  for (const place of of.places) {
-    if (place.condition === "missing_content") {
-      const since = formatMs(place.sinceMs);
+function* otherToolHints(of: Subject): Generator<Hint> {
+  for (const entry of of.entries) {
+    if (entry.condition === "missing_content") {
+      const since = formatMs(entry.sinceMs);
       yield {
         confidence: "likely",
         because: `something emptied its fields while the Secret stood (since ${since})`,
         evidence: [
           {
             source: "secret",
-            where: place.key,
-            atMs: place.sinceMs,
-            text: `held serial ${place.record.serial}, empty since ${since}`,
+            where: entry.key,
+            atMs: entry.sinceMs,
+            text: `held serial ${entry.record.serial}, empty since ${since}`,
           },
         ],
-        measures: [...restoreMeasures(of, place), ...otherToolMeasures(place)],
+        measures: [...restoreMeasures(of, entry), ...otherToolMeasures(entry)],
         overMs: null,
       };
     }
-    for (const { at, uid, base, state, serial } of place.holder.earlier ?? []) {
-      const made = uid !== place.holder.uid;
+    for (const { at, uid, base, state, serial } of entry.holder.earlier ?? []) {
+      const made = uid !== entry.holder.uid;
       const emptied =
         state === "empty" || state === "certificate_missing" || state === "key_missing";
-      if (base !== place.fieldBase || (!made && !emptied) || of.atMs < msOf(instantNs(at)))
+      if (base !== entry.fieldBase || (!made && !emptied) || of.atMs < msOf(instantNs(at)))
         continue;
       const followed =
-        place.record !== null &&
+        entry.record !== null &&
         of.needless.some(
-          ({ issuance }) => issuance.serial === serialKey(place.record?.serial ?? ""),
+          ({ issuance }) => issuance.serial === serialKey(entry.record?.serial ?? ""),
         );
       yield {
         confidence: followed || emptied ? "likely" : "possible",
@@ -202,15 +207,15 @@ function* otherToolLeads(of: Case): Generator<Lead> {
         evidence: [
           {
             source: "secret",
-            where: place.key,
+            where: entry.key,
             atMs: msOf(instantNs(at)),
             text: made
-              ? `uid ${uid} with ${serial === null ? "no certificate" : `serial ${serial}`} until ${at}, uid ${place.holder.uid} since`
+              ? `uid ${uid} with ${serial === null ? "no certificate" : `serial ${serial}`} until ${at}, uid ${entry.holder.uid} since`
               : `fields ${state.replaceAll("_", " ")} until ${at}`,
           },
         ],
-        measures: otherToolMeasures(place),
-        overMs: place.verdict?.valid === true ? msOf(instantNs(at)) : null,
+        measures: otherToolMeasures(entry),
+        overMs: entry.verdict?.valid === true ? msOf(instantNs(at)) : null,
       };
     }
   }

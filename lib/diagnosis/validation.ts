@@ -7,9 +7,9 @@ import { serialKey } from "../ratelimit/issuance.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { reasonText } from "../finding/words.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
-import type { Case } from "./case.ts";
+import type { Subject } from "./subject.ts";
 import type { Cause, Measure } from "./cause.ts";
-import { causeOf, type Lead } from "./lead.ts";
+import { causeOf, type Hint } from "./cause.ts";
 import { otherToolMeasures, restoreMeasures } from "./measure.ts";
 
 /** cert-manager looks at the pair alone. */
@@ -26,10 +26,10 @@ const UNUSABLE: ReadonlySet<string> = new Set([
 /** An audit finds a reissue at most this long after it was made; one that is rarer sees less. */
 const NOTICED_MS = 26 * 3_600_000;
 
-export function validationCause(of: Case): Cause | null {
+export function validationCause(of: Subject): Cause | null {
   return causeOf("validation_fails", [
-    ...of.places.flatMap((place) => [...nowLeads(of, place), ...earlierLeads(of, place)]),
-    ...copyLeads(of),
+    ...of.entries.flatMap((entry) => [...nowHints(of, entry), ...earlierHints(of, entry)]),
+    ...copyHints(of),
   ]);
 }
 
@@ -44,18 +44,18 @@ function refusedFor(
   );
 }
 
-function measures(of: Case, place: CertificateEntry): readonly Measure[] {
-  return [...restoreMeasures(of, place), ...otherToolMeasures(place)];
+function measures(of: Subject, entry: CertificateEntry): readonly Measure[] {
+  return [...restoreMeasures(of, entry), ...otherToolMeasures(entry)];
 }
 
-function* nowLeads(of: Case, place: CertificateEntry): Generator<Lead> {
-  const { missingContent } = place;
+function* nowHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
+  const { missingContent } = entry;
   const unusable =
-    missingContent !== null && UNUSABLE.has(missingContent.state) && place.owner !== "nobody";
+    missingContent !== null && UNUSABLE.has(missingContent.state) && entry.owner !== "nobody";
   const reasons = unusable
     ? missingContent.reasons
-    : place.condition === "live"
-      ? refusedFor(place, place.verdict.reasons)
+    : entry.condition === "live"
+      ? refusedFor(entry, entry.verdict.reasons)
       : [];
   if (reasons.length === 0) return;
   yield {
@@ -64,24 +64,24 @@ function* nowLeads(of: Case, place: CertificateEntry): Generator<Lead> {
     evidence: [
       {
         source: "judge",
-        where: place.key,
-        atMs: msOf(instantNs(place.holder.recordedAt)),
-        text: `${reasonText(reasons)}; as read at ${place.holder.recordedAt}`,
+        where: entry.key,
+        atMs: msOf(instantNs(entry.holder.recordedAt)),
+        text: `${reasonText(reasons)}; as read at ${entry.holder.recordedAt}`,
       },
     ],
-    measures: measures(of, place),
+    measures: measures(of, entry),
     overMs: null,
   };
 }
 
 /** What stood there when it was reissued. */
-function* earlierLeads(of: Case, place: CertificateEntry): Generator<Lead> {
-  for (const { at, base, state, serial, reasons } of place.holder.earlier ?? []) {
-    if (base !== place.fieldBase || of.atMs < msOf(instantNs(at))) continue;
+function* earlierHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
+  for (const { at, base, state, serial, reasons } of entry.holder.earlier ?? []) {
+    if (base !== entry.fieldBase || of.atMs < msOf(instantNs(at))) continue;
     const refused = UNUSABLE.has(state)
       ? reasons
       : state === "live"
-        ? refusedFor(place, reasons)
+        ? refusedFor(entry, reasons)
         : [];
     if (refused.length === 0) continue;
     const changedMs = msOf(instantNs(at));
@@ -97,31 +97,28 @@ function* earlierLeads(of: Case, place: CertificateEntry): Generator<Lead> {
       evidence: [
         {
           source: "judge",
-          where: place.key,
+          where: entry.key,
           atMs: changedMs,
           text: `${serial === null ? "what was stored" : `serial ${serial}`}: ${reasonText(refused)}; something else stands there since ${at} at the latest`,
         },
       ],
-      measures: otherToolMeasures(place),
-      overMs: place.verdict?.valid === true ? changedMs : null,
+      measures: otherToolMeasures(entry),
+      overMs: entry.verdict?.valid === true ? changedMs : null,
     };
   }
 }
 
 /** The certificate that was replaced was never seen valid, as its copy tells. */
-function* copyLeads(of: Case): Generator<Lead> {
+function* copyHints(of: Subject): Generator<Hint> {
   const replaced = new Set(of.needless.map(({ before }) => before.serial));
-  for (const copy of of.copies) {
-    const place = of.places.find(
-      ({ namespace, secret }) => namespace === copy.namespace && secret === copy.secret,
-    );
+  const backups = of.entries.flatMap((entry) => entry.backups.map(({ copy }) => ({ entry, copy })));
+  for (const { entry, copy } of backups) {
     if (
       copy.kind !== "certificate" ||
       copy.seenValid ||
       copy.serial === null ||
       !replaced.has(serialKey(copy.serial)) ||
-      place === undefined ||
-      place.owner === "nobody"
+      entry.owner === "nobody"
     )
       continue;
     yield {
@@ -130,13 +127,13 @@ function* copyLeads(of: Case): Generator<Lead> {
       evidence: [
         {
           source: "judge",
-          where: place.key,
+          where: entry.key,
           atMs: msOf(instantNs(copy.liveUntil)),
           text: `serial ${copy.serial}, kept at ${copy.recordedAt}, was refused whenever an audit looked`,
         },
       ],
-      measures: otherToolMeasures(place),
-      overMs: place.verdict?.valid === true ? msOf(instantNs(copy.liveUntil)) : null,
+      measures: otherToolMeasures(entry),
+      overMs: entry.verdict?.valid === true ? msOf(instantNs(copy.liveUntil)) : null,
     };
   }
 }

@@ -18,13 +18,14 @@ import { credentialDrafts } from "./credential.ts";
 import { commandLine, literal } from "./command.ts";
 import {
   createFinding,
+  explainCommand,
   findingId,
   subjectOf,
   type Draft,
   type Finding,
   type Subject,
 } from "./finding.ts";
-import { observedDrafts } from "../diagnosis/observed.ts";
+import { observedDrafts } from "../diagnosis/findings.ts";
 import { isGoodCopy } from "./advise.ts";
 import { consequence, lossLeadsTo } from "./owner.ts";
 import { isWhole, lastSeenOf } from "./reach.ts";
@@ -97,15 +98,6 @@ function* certificateDrafts(
 function restoreCommand(state: StateDocument, subject: Subject): string | null {
   const name = subject.name ?? subject.secret;
   return name === null ? null : commandLine(literal("certkeep restore"), calledBy(state), name);
-}
-
-function explainCommand(subject: Subject): string | null {
-  const name =
-    subject.name ??
-    (subject.namespace === null || subject.secret === null
-      ? null
-      : `${subject.namespace}/${subject.secret}`);
-  return name === null ? null : commandLine(literal("certkeep explain"), name);
 }
 
 function* missingDrafts(

@@ -22,6 +22,17 @@ export function subjectOf({
   return { cluster, namespace, secret, name };
 }
 
+/** What a sentence calls it. */
+export function labelOf({ name, namespace, secret, cluster }: Subject): string {
+  return name ?? (secret === null ? (namespace ?? cluster) : `${namespace}/${secret}`);
+}
+
+/** `null` where there is nothing to explain, or its name doesn't fit a command. */
+export function explainCommand({ name, namespace, secret }: Subject): string | null {
+  const about = name ?? (namespace === null || secret === null ? null : `${namespace}/${secret}`);
+  return about === null ? null : commandLine(literal("certkeep explain"), about);
+}
+
 export interface Finding {
   /** Stable over runs: code and subject. */
   readonly id: string;

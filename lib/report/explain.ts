@@ -3,7 +3,7 @@ import { advicePhrase } from "../finding/advise.ts";
 import type { Across } from "../finding/across.ts";
 import { claimedBeside } from "../finding/claimed.ts";
 import type { Finding } from "../finding/finding.ts";
-import { sortCauses } from "../diagnosis/lead.ts";
+import { sortCauses } from "../diagnosis/cause.ts";
 import { setPhrase } from "../finding/issuance.ts";
 import { STALE_MS } from "../finding/reach.ts";
 import type { Tally } from "../finding/tally.ts";

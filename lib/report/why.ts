@@ -6,7 +6,7 @@ import {
   type EvidenceSource,
   type Missing,
 } from "../diagnosis/cause.ts";
-import { becauseText, unknownText, whySentence } from "../diagnosis/phrase.ts";
+import { becauseText, unknownText, whySentence } from "../diagnosis/text.ts";
 import { setPhrase } from "../finding/issuance.ts";
 import { instantOf } from "../finding/words.ts";
 import type { SourceLook } from "../state/observations.ts";

@@ -8,7 +8,7 @@ import type { Across } from "../finding/across.ts";
 import { adviceFor, adviseFindings, isGoodCopy } from "../finding/advise.ts";
 import { attachCauses } from "../diagnosis/attach.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
-import { keyOf } from "../diagnosis/case.ts";
+import { setKeyOf } from "../diagnosis/clusterindex.ts";
 import { createDoctor, type Doctor } from "../diagnosis/diagnose.ts";
 import { CODES } from "../finding/codes.ts";
 import { evaluateState } from "../finding/evaluate.ts";
@@ -378,7 +378,7 @@ class Explained {
       const { cluster } = known.state;
       for (const place of places)
         if (place.cluster === cluster && kind !== "domain" && place.loss?.how !== "removed")
-          found.add(this.#doctorOf(known).ofPlace(place));
+          found.add(this.#doctorOf(known).ofEntry(place));
       for (const { kind: of, issuer, key, entries } of accounts) {
         if (
           !entries.some(({ issuance }) =>
@@ -395,7 +395,7 @@ class Explained {
               one.key.split(",").some((name) => registeredDomain(name) === key)
             )
               found.add(one);
-        } else if (!places.some((place) => place.cluster === cluster && keyOf(place) === key))
+        } else if (!places.some((place) => place.cluster === cluster && setKeyOf(place) === key))
           found.add(this.#doctorOf(known).ofSet(issuer, key));
       }
     }

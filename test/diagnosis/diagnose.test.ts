@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
 import { createDoctor } from "../../lib/diagnosis/diagnose.ts";
 import { patternOf } from "../../lib/diagnosis/churn.ts";
-import { whySentence } from "../../lib/diagnosis/phrase.ts";
+import { whySentence } from "../../lib/diagnosis/text.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
 import { certificate, secret, state } from "../finding/fixture.ts";
 import {

@@ -1,0 +1,210 @@
+/**
+ * Findings from what logs, Events, access reviews and the issuer told, as a state keeps it. Pure and total; whatever
+ * stands in a line is told as seen, never as advice.
+ *
+ * Signals go stale, so each finding has an end:
+ * - what a log tells ends with a later success for the same name (a certificate stored, or for an order one issued), and
+ *   by age: failures that mend themselves after a day, lost certificates and a paused account after a week (so long they
+ *   weigh on the budget), a lost account key after 30 days;
+ * - Events are kept for an hour: two hours after the last time;
+ * - an access review holds until the server answers otherwise, and seven days after it was last asked;
+ * - a refusal ends at the time that it names, or with a later certificate of the same names;
+ * - windows and revocations hold while the certificate that they are about is live.
+ */
+import { parseMs } from "../certificate/time.ts";
+import { type Draft, explainCommand, labelOf, subjectOf } from "../finding/finding.ts";
+import { msOf } from "../finding/verdict.ts";
+import { instantOf } from "../finding/words.ts";
+import { SKEW_MS } from "../ratelimit/evidence.ts";
+import { serialKey } from "../ratelimit/issuance.ts";
+import type { CertificateEntry } from "../state/certificates.ts";
+import type { StateDocument } from "../state/document.ts";
+import { storedRefusals } from "../state/evidence.ts";
+import { standingSecrets } from "../state/secrets.ts";
+import { type ClusterIndex, createClusterIndex } from "./clusterindex.ts";
+import { refusalDrafts, signalDrafts } from "./logfindings.ts";
+import { isForced } from "./renewal.ts";
+import { isExpected, storedMsOf } from "./subject.ts";
+import { shortened, whenText } from "./text.ts";
+
+const MAX_SAMPLE = 200;
+
+/** `seenAt`: the cluster can't be seen now; as last seen then. */
+export function observedDrafts(state: StateDocument, atNs: bigint, seenAt: string | null): Draft[] {
+  // Most clusters have nothing of the kind, and ten thousand certificates needn't be looked at for it.
+  if (
+    state.observations === undefined &&
+    storedRefusals(state).length === 0 &&
+    ![...standingSecrets(state)].some(({ record }) => record.immutable)
+  )
+    return [];
+  const index = createClusterIndex(state, msOf(atNs));
+  const logged = [...signalDrafts(index)];
+  const said = new Set(logged.map(({ code, subject }) => `${code} ${JSON.stringify(subject)}`));
+  const access = [...accessDrafts(index)];
+  // A Secret that can't be read or written is said once, by what is surest of it.
+  const surer = new Set(
+    [...access, ...logged.filter(({ code }) => code === "issued_not_stored")].map(({ subject }) =>
+      JSON.stringify(subject),
+    ),
+  );
+  const events = [...eventDrafts(index)].filter(
+    ({ code, subject }) => !said.has(`${code} ${JSON.stringify(subject)}`),
+  );
+  const drafts = [
+    ...immutableDrafts(index),
+    ...access,
+    ...logged,
+    ...events,
+    ...refusalDrafts(index),
+    ...issuerDrafts(index),
+  ];
+  return drafts
+    .filter(
+      ({ code, subject }) => code !== "storage_failing" || !surer.has(JSON.stringify(subject)),
+    )
+    .map((draft) => ({ ...draft, asLastSeen: seenAt }));
+}
+
+/** An answer that wasn't asked for again so long tells nothing of now. */
+const ANSWER_AGE_MS = 7 * 86_400_000;
+
+function* immutableDrafts(index: ClusterIndex): Generator<Draft> {
+  for (const entry of index.entries.filter(isExpected)) {
+    const { holder, owner, loss } = entry;
+    if (!holder.immutable || owner === "nobody" || loss !== null) continue;
+    const subject = subjectOf(entry);
+    yield {
+      code: "storage_immutable",
+      subject,
+      seen: `The Secret of ${labelOf(subject)} is immutable, and its owner has to write it.`,
+      evidence: ["immutable: true", `read ${holder.recordedAt}`],
+      command: explainCommand(subject),
+    };
+  }
+}
+
+function* accessDrafts(index: ClusterIndex): Generator<Draft> {
+  const { observations, atMs } = index;
+  const denied = observations.access.filter(
+    ({ allowed, atMs: askedMs }) =>
+      !allowed && askedMs <= atMs + SKEW_MS && askedMs > atMs - ANSWER_AGE_MS,
+  );
+  for (const [secret, answers] of Map.groupBy(denied, (answer) => answer.secret)) {
+    const entry = index.inSecret(secret).find(isExpected);
+    if (entry === undefined) continue;
+    const subject = subjectOf(entry);
+    const accounts = [...new Set(answers.map(({ account }) => account))];
+    const verbs = [...new Set(answers.map(({ verb }) => verb))].toSorted();
+    const sinceMs = Math.min(...answers.map((answer) => answer.sinceMs));
+    const assumed = answers.every((answer) => answer.assumed === true);
+    yield {
+      code: "storage_forbidden",
+      ...(assumed ? { severity: "warning" as const } : {}),
+      subject,
+      seen: `${accounts.join(" and ")} may not ${verbs.join(" or ")} the Secret of ${labelOf(subject)}, since ${instantOf(sinceMs)} at the latest${assumed ? "; no pod was seen that writes it, so the account is the one that its operator makes" : ""}.`,
+      evidence: answers.map(
+        ({ account, verb, reason, atMs: askedMs }) =>
+          `${account} ${verb}: no${reason === "" ? "" : `, ${shortened(reason, MAX_SAMPLE)}`} (asked ${instantOf(askedMs)})`,
+      ),
+      command: explainCommand(subject),
+    };
+  }
+}
+
+const EVENT_AGE_MS = 2 * 3_600_000;
+
+const EVENT_CODES: ReadonlyMap<string, "storage_failing" | "dns_failing"> = new Map([
+  ["TailscaleStateUpdateFailed", "storage_failing"],
+  ["TailscaleStateLoadFailed", "storage_failing"],
+  ["HTTPSNotEnabled", "dns_failing"],
+]);
+
+function* eventDrafts(index: ClusterIndex): Generator<Draft> {
+  const {
+    atMs,
+    observations: { events },
+  } = index;
+  // Of all Events of one kind about the same Secrets the newest tells most.
+  const told = new Map<string, Set<readonly CertificateEntry[]>>(
+    [...new Set(EVENT_CODES.values())].map((code) => [code, new Set()]),
+  );
+  const yielded = new Set<string>();
+  for (const event of events.toSorted((a, b) => b.lastMs - a.lastMs)) {
+    const code = EVENT_CODES.get(event.reason);
+    if (code === undefined || event.lastMs <= atMs - EVENT_AGE_MS || event.firstMs > atMs + SKEW_MS)
+      continue;
+    const entries = index.ofEvent(event);
+    if (told.get(code)?.has(entries) === true) continue;
+    told.get(code)?.add(entries);
+    for (const entry of entries.filter(isExpected)) {
+      const subject = subjectOf(entry);
+      const key = `${code} ${JSON.stringify(subject)}`;
+      if ((storedMsOf(entry) ?? Number.NEGATIVE_INFINITY) > event.lastMs || yielded.has(key))
+        continue;
+      yielded.add(key);
+      yield {
+        code,
+        subject,
+        seen: `${event.reason} of ${event.object} in ${event.namespace}, which serves ${labelOf(subject)}, ${whenText(event)}.`,
+        evidence: [`the first time it said: ${shortened(event.message, MAX_SAMPLE)}`],
+        command: explainCommand(subject),
+        cause: `${code}:event`,
+      };
+    }
+  }
+}
+
+function* issuerDrafts(index: ClusterIndex): Generator<Draft> {
+  const {
+    atMs,
+    observations: { windows, revocations },
+  } = index;
+  if (windows.length === 0 && revocations.length === 0) return;
+  const keyOf = (issuer: string | null, serial: string): string =>
+    JSON.stringify([issuer, serialKey(serial)]);
+  const windowOf = new Map(windows.map((window) => [keyOf(window.issuer, window.serial), window]));
+  const revokedOf = new Map(
+    revocations.map((answer) => [keyOf(answer.issuer, answer.serial), answer]),
+  );
+  for (const entry of index.entries) {
+    if (entry.condition !== "live") continue;
+    const { record: live } = entry;
+    const subject = subjectOf(entry);
+    const key = keyOf(live.issuer, live.serial);
+    const answer = revokedOf.get(key);
+    if (answer != null && answer.revokedMs !== null && answer.revokedMs <= atMs + SKEW_MS) {
+      yield {
+        code: "certificate_revoked",
+        subject,
+        seen: `The certificate of ${labelOf(subject)} was revoked at ${instantOf(answer.revokedMs)}${answer.reason === null ? "" : ` (${answer.reason.replaceAll("_", " ")})`}.`,
+        evidence: [
+          `serial ${live.serial}`,
+          shortened(answer.list, MAX_SAMPLE),
+          `asked ${instantOf(answer.askedMs)}`,
+        ],
+        command: explainCommand(subject),
+      };
+      continue;
+    }
+    const window = windowOf.get(key);
+    if (
+      window === undefined ||
+      window.askedMs > atMs + SKEW_MS ||
+      !isForced(window, parseMs(live.notBefore), parseMs(live.notAfter))
+    )
+      continue;
+    yield {
+      code: "renewal_window_forced",
+      subject,
+      seen: `The issuer asks that the certificate of ${labelOf(subject)} be renewed from ${instantOf(window.startMs)} to ${instantOf(window.endMs)}, before it is due.`,
+      evidence: [
+        `serial ${live.serial}`,
+        `asked ${instantOf(window.askedMs)}`,
+        ...(window.explanationUrl === null ? [] : [shortened(window.explanationUrl, MAX_SAMPLE)]),
+      ],
+      command: explainCommand(subject),
+      due: instantOf(window.endMs),
+    };
+  }
+}

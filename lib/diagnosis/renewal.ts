@@ -1,0 +1,201 @@
+/**
+ * Renewals that the issuer refuses because of what it says of the certificate before (another
+ * account asked for it, since the account key was lost; or it was replaced already), that it asks
+ * for before they are due (ARI, as it does ahead of a revocation), and that were begun and never
+ * ended. The owner's ACME client sleeps through a 429's time itself, stays asleep when the limit is
+ * gone, and starts no other meanwhile; only a restart clears it. A log can't show sleep: at most
+ * likely, and only where it was read whole since.
+ */
+import { parseMs } from "../certificate/time.ts";
+import { OVERDUE_FRACTION } from "../finding/codes.ts";
+import { fractionLeft } from "../finding/verdict.ts";
+import { instantOf, spanPhrase } from "../finding/words.ts";
+import { issuanceKey } from "../ratelimit/issuance.ts";
+import { renewalDueMs } from "../ratelimit/rules.ts";
+import type { LogSign, RenewalWindow } from "../state/observations.ts";
+import { type Cause, causeOf, type Hint } from "./cause.ts";
+import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
+import { restartMeasures, restoreCommand } from "./measure.ts";
+import { overSince, type Subject } from "./subject.ts";
+import { logLine, times } from "./text.ts";
+
+export function accountCause(of: Subject): Cause | null {
+  return causeOf("account_key_lost", [...refusedHints(of), ...thumbprintHints(of)]);
+}
+
+const RESTORE_KEY =
+  "restore the ACME account key together with the certificate that it belongs to; a new order without it is refused until the certificate has expired";
+
+function* refusedHints(of: Subject): Generator<Hint> {
+  for (const { signal, attribution } of of.signals) {
+    if (signal.kind !== "replaces_refused") continue;
+    yield {
+      confidence: ATTRIBUTION_CONFIDENCE[attribution],
+      because: `the issuer refuses renewals: another ACME account asked for the certificate before (${times(signal.count)}, last at ${instantOf(signal.lastMs)})`,
+      evidence: [logLine(signal)],
+      measures: [{ text: RESTORE_KEY, command: restoreCommand(of) }],
+      overMs: overSince(of, signal.lastMs),
+    };
+  }
+}
+
+/** The key beside the certificate isn't the one that was there when its copy was made. */
+function* thumbprintHints(of: Subject): Generator<Hint> {
+  for (const entry of of.entries) {
+    const { holder } = entry;
+    const now = new Set(
+      Object.values(holder.accounts).flatMap(({ thumbprint }) => thumbprint ?? []),
+    );
+    if (entry.condition !== "live" || now.size === 0) continue;
+    const { record } = entry;
+    const copies = entry.backups.flatMap(({ copy }) =>
+      copy.kind === "certificate" && copy.sha256 === record.sha256 && copy.account !== null
+        ? [{ account: copy.account, recordedAt: copy.recordedAt }]
+        : [],
+    );
+    const [first] = copies;
+    if (first === undefined || copies.some(({ account }) => now.has(account))) continue;
+    yield {
+      confidence: "likely",
+      because:
+        "its ACME account key is another one than when the certificate was issued, so that the issuer will refuse its renewal",
+      evidence: [
+        {
+          source: "secret",
+          where: entry.key,
+          atMs: parseMs(holder.recordedAt),
+          text: `account ${[...now][0]?.slice(0, 12) ?? ""} now, ${first.account.slice(0, 12)} when serial ${record.serial} was kept at ${first.recordedAt}`,
+        },
+      ],
+      measures: [{ text: RESTORE_KEY, command: restoreCommand(of) }],
+      overMs: null,
+    };
+  }
+}
+
+export function replacedCause(of: Subject): Cause | null {
+  return causeOf("already_replaced", [...replacedHints(of)]);
+}
+
+function* replacedHints(of: Subject): Generator<Hint> {
+  for (const { signal, attribution } of of.signals) {
+    if (signal.kind !== "already_replaced") continue;
+    yield {
+      confidence: ATTRIBUTION_CONFIDENCE[attribution],
+      because: `the issuer says that what is stored was replaced already (${times(signal.count)}, last at ${instantOf(signal.lastMs)})`,
+      evidence: [logLine(signal)],
+      measures: [
+        {
+          text: "restore the newest copy: an older certificate was put back, or the newer one was issued and lost; without a newer copy its renewals fail until it expires",
+          command: restoreCommand(of),
+        },
+      ],
+      overMs: overSince(of, signal.lastMs),
+    };
+  }
+}
+
+/** Whether a window ends before an ordinary one would begin. */
+export function isForced(
+  window: Pick<RenewalWindow, "endMs">,
+  notBeforeMs: number,
+  notAfterMs: number,
+): boolean {
+  return window.endMs < renewalDueMs(notBeforeMs, notAfterMs);
+}
+
+export function windowCause(of: Subject): Cause | null {
+  const hints: Hint[] = [];
+  const newest = of.issuances.findLast(({ claimedBy }) => claimedBy === null);
+  for (const issuance of of.issuances) {
+    const window = of.index.windows().get(issuanceKey({ ...issuance, claimedBy: null }));
+    if (
+      window === undefined ||
+      !isForced(window, issuance.notBeforeMs, issuance.notAfterMs) ||
+      window.askedMs > of.atMs
+    )
+      continue;
+    const replaced = newest !== undefined && newest.issuedAtMs > issuance.issuedAtMs;
+    hints.push({
+      confidence: "proven",
+      because: `the issuer asks for its renewal before it is due (from ${instantOf(window.startMs)} to ${instantOf(window.endMs)})`,
+      evidence: [
+        {
+          source: "issuer",
+          where: of.across.titles.get(issuance.issuer) ?? issuance.issuer,
+          atMs: window.askedMs,
+          text: `suggested for serial ${issuance.serial}: ${instantOf(window.startMs)} to ${instantOf(window.endMs)}${window.explanationUrl === null ? "" : `, see ${window.explanationUrl}`}`,
+        },
+      ],
+      measures: [
+        {
+          text: "restart its owner, which then asks for the time anew (it asks once a process), and see that it renews",
+          command: null,
+        },
+      ],
+      overMs: replaced ? newest.issuedAtMs : null,
+    });
+  }
+  return causeOf("renewal_window_forced", hints);
+}
+
+/** An order takes seconds, with a slow resolver minutes. */
+const STALL_MS = 3_600_000;
+
+const BEGUN: ReadonlySet<LogSign["kind"]> = new Set(["renewal_started", "issuance_started"]);
+
+export function stallCause(of: Subject): Cause | null {
+  return causeOf("hidden_stall", [...stallHints(of)]);
+}
+
+function* stallHints(of: Subject): Generator<Hint> {
+  const atNs = BigInt(Math.round(of.atMs)) * 1_000_000n;
+  const waiting = of.entries.filter(
+    ({ condition, record }) => condition !== "live" || fractionLeft(record, atNs) < 1 / 3,
+  );
+  if (waiting.length === 0) return;
+  const overdue = waiting.some(
+    ({ condition, record }) =>
+      condition !== "live" || fractionLeft(record, atNs) < OVERDUE_FRACTION,
+  );
+  const named = of.signals.flatMap(({ signal, attribution }) =>
+    attribution === "name" ? [signal] : [],
+  );
+  const pods = Map.groupBy(named, ({ where }) => where);
+  for (const [where, signals] of pods) {
+    const begun = signals
+      .filter(({ kind }) => BEGUN.has(kind))
+      .toSorted((a, b) => b.lastMs - a.lastMs)[0];
+    if (begun === undefined || of.atMs - begun.lastMs < STALL_MS) continue;
+    if (
+      signals.some(
+        ({ kind, lastMs }) =>
+          !BEGUN.has(kind) && kind !== "account_registered" && lastMs >= begun.lastMs,
+      )
+    )
+      continue;
+    if (of.storedMs !== null && of.storedMs > begun.lastMs) continue;
+    const status = of.index.observations.looks.find(
+      ({ source, scope }) => source === "logs" && scope === where,
+    );
+    const whole = status?.wholeMs != null && status.wholeMs >= begun.lastMs + STALL_MS;
+    const [namespace = "", pod = ""] = where.split("/");
+    yield {
+      confidence: whole && overdue ? "likely" : "possible",
+      because: `a renewal was begun at ${instantOf(begun.lastMs)} and nothing came of it for ${spanPhrase(of.atMs - begun.lastMs)}: its owner may be asleep, waiting out a refusal that it didn't log`,
+      evidence: [
+        logLine(begun),
+        {
+          source: "log",
+          where,
+          atMs: status?.wholeMs ?? status?.askedMs ?? begun.lastMs,
+          text: whole
+            ? `nothing more about this name until ${instantOf(status.wholeMs)}, read whole`
+            : "nothing more about this name was read since; the log wasn't read whole",
+        },
+      ],
+      measures: restartMeasures(namespace, pod),
+      overMs: null,
+    };
+  }
+}

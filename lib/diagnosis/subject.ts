@@ -1,0 +1,121 @@
+/**
+ * What is known of one set of names in one cluster, gathered for a diagnosis: its certificates, what
+ * its owner logged, what the server answered, and its issuances as this cluster sees them. Pure;
+ * another cluster's claims never enter.
+ */
+import { parseMs } from "../certificate/time.ts";
+import type { Across } from "../finding/across.ts";
+import { type Issuance, mayBeOf } from "../ratelimit/issuance.ts";
+import { accountOf } from "../ratelimit/ledger.ts";
+import { needlessIn } from "../ratelimit/rules.ts";
+import type { CertificateEntry } from "../state/certificates.ts";
+import type { AccessAnswer, EventSign, LogSign } from "../state/observations.ts";
+import { type Attributed, type ClusterIndex, reportsOf, type Reported } from "./clusterindex.ts";
+
+/** Events are kept for an hour, and what was seen of them shortly before an audit is still told: two. */
+export const EVENT_MS = 2 * 3_600_000;
+
+export interface Subject {
+  readonly index: ClusterIndex;
+  readonly across: Across;
+  readonly atMs: number;
+  readonly issuer: string | null;
+  readonly key: string;
+  readonly names: readonly string[];
+  readonly entries: readonly CertificateEntry[];
+  /** Within the last week, by their last line. */
+  readonly signals: readonly Attributed<LogSign>[];
+  readonly events: readonly Attributed<EventSign>[];
+  readonly access: readonly AccessAnswer[];
+  /** As this cluster sees them, its own claims among them, in order of time. */
+  readonly issuances: readonly Issuance[];
+  readonly needless: readonly { readonly issuance: Issuance; readonly before: Issuance }[];
+  /** When the newest certificate that is stored now, with its key, was issued; `null`: none is. */
+  readonly storedMs: number | null;
+}
+
+/** Of what isn't known to be any owner's, the newest: it is no more than possible anyway. */
+const MAX_NAMESPACE = 5;
+/** Likewise of what its owner reported without naming it. */
+const MAX_OWN = 20;
+
+/** The subject of a set of names; `issuer` `null` where none is known. */
+export function createSubject(
+  index: ClusterIndex,
+  across: Across,
+  issuer: string | null,
+  key: string,
+): Subject {
+  const { cluster } = index.state;
+  const names = key.split(",");
+  const entries = index
+    .ofSet(key)
+    .filter(({ record }) => issuer === null || record === null || record.issuer === issuer);
+  const secrets = new Set(entries.map((entry) => entry.key));
+  const namespaces = new Set(entries.map(({ namespace }) => namespace));
+  const attribute = <T>(reported: Reported<T>): Attributed<T>[] => [
+    ...reportsOf(reported, secrets)
+      .slice(0, MAX_OWN)
+      .map((signal) => ({ signal, attribution: "owner" as const })),
+    ...[...namespaces].flatMap((namespace) =>
+      (reported.byNamespace.get(namespace) ?? [])
+        .slice(0, MAX_NAMESPACE)
+        .map((signal) => ({ signal, attribution: "namespace" as const })),
+    ),
+  ];
+  const account = issuer === null ? null : accountOf(across.ledgerOf(cluster), "set", issuer, key);
+  const stored = entries.flatMap((entry) => storedMsOf(entry) ?? []);
+  return {
+    index,
+    across,
+    atMs: across.atMs,
+    issuer,
+    key,
+    names,
+    entries,
+    signals: [
+      ...[...new Set(names)].flatMap((name) =>
+        index.signalsNaming(name).map((signal) => ({ signal, attribution: "name" as const })),
+      ),
+      ...attribute(index.nameless()),
+    ],
+    events: attribute(index.events()),
+    access: [...secrets].flatMap((secret) => index.access(secret)),
+    issuances: (account?.entries ?? [])
+      .map(({ issuance }) => issuance)
+      .filter(({ issuedAtMs }) => issuedAtMs <= across.atMs),
+    needless:
+      account === null
+        ? []
+        : needlessIn(account, across.atMs, across.need).filter(
+            ({ issuance }) => issuance.claimedBy === cluster || mayBeOf(issuance, cluster),
+          ),
+    storedMs: stored.length === 0 ? null : Math.max(...stored),
+  };
+}
+
+/** Whether a certificate is there, or its owner will look for it: it didn't go with what it was made for. */
+export function isExpected({ loss }: CertificateEntry): boolean {
+  return loss?.how !== "removed";
+}
+
+/** When what is live, with its key, was issued; `null`: nothing is. */
+export function storedMsOf({ condition, record }: CertificateEntry): number | null {
+  return condition === "live" && record.keyFits ? parseMs(record.issuedAt) : null;
+}
+
+/** Until when something seen at `lastMs` held: a certificate was stored since; `null`: it may still hold. */
+export function overSince({ storedMs }: Pick<Subject, "storedMs">, lastMs: number): number | null {
+  return storedMs !== null && storedMs > lastMs ? storedMs : null;
+}
+
+/** When an order went through after this line, or a certificate was stored; `null`: neither. */
+export function issuedAfter(of: Subject, lastMs: number): number | null {
+  const later = of.signals.flatMap(({ signal, attribution }) =>
+    signal.kind === "issued" && attribution === "name" && signal.lastMs > lastMs
+      ? [signal.lastMs]
+      : [],
+  );
+  const stored = overSince(of, lastMs);
+  return later.length === 0 ? stored : Math.min(...later, stored ?? Number.POSITIVE_INFINITY);
+}
