@@ -46,6 +46,9 @@ export interface AuditedTarget extends Omit<ClusterAudit, "findings"> {
 
 const CLUSTERS_AT_ONCE = 4;
 
+/** For one cluster: what was read by then counts, and the rest is read next time. */
+export const CLUSTER_MS = 5 * 60_000;
+
 /** Of the time that is left, what may be spent on asking clusters for causes: the audits themselves come first. */
 const OBSERVE_SHARE = 1 / 4;
 
@@ -72,6 +75,31 @@ export function withinShare(clusters: number, ports: AuditPorts): AuditPorts {
   };
 }
 
+/** The audit of one cluster within its time. What still asks it then is cut off: nobody waits for it. */
+async function auditInTime(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
+  const done = new AbortController();
+  const over = new AbortController();
+  const close = async (): Promise<void> => {
+    await target.reader.close();
+    await target.diagnosis?.close();
+  };
+  void ports.timer?.sleep(CLUSTER_MS, done.signal).then(async () => {
+    if (done.signal.aborted) return;
+    over.abort();
+    await close();
+  });
+  const signal = AbortSignal.any([
+    over.signal,
+    ...(ports.signal === undefined ? [] : [ports.signal]),
+  ]);
+  try {
+    return await auditCluster(target, { ...ports, signal });
+  } finally {
+    done.abort();
+    await close();
+  }
+}
+
 /** `restore`: the function on AWS that restores, if there is one. Never throws for what one target does. */
 export async function auditAll(
   targets: readonly AuditTarget[],
@@ -88,15 +116,12 @@ export async function auditAll(
     targets.map((target) =>
       limit(async () => {
         try {
-          audits.push(await auditCluster(target, each));
+          audits.push(await auditInTime(target, each));
         } catch (error) {
           failed.push({
             title: target.title,
             error: isCertkeepError(error) ? error : unforeseen(`cluster ${target.title}`, error),
           });
-        } finally {
-          await target.reader.close();
-          await target.diagnosis?.close();
         }
       }),
     ),

@@ -6,6 +6,7 @@ import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { run } from "../../lib/cli/run.ts";
+import { kubeconfig, startStub } from "../adapters/kubernetes/support.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
@@ -236,6 +237,38 @@ describe("certkeep audit", () => {
     const ended = await certkeep(["audit"]);
     expectPlain(ended, 3, /backups/);
     expect(ended.out).toContain("backup_missing");
+  });
+
+  const listOf = (token: string, items: string): string =>
+    `{"kind":"SecretList","apiVersion":"v1","metadata":{"resourceVersion":"1","continue":"${token}"},"items":[${items}]}`;
+  const item = (name: string): string =>
+    `{"metadata":{"name":"${name}","namespace":"x","uid":"u","resourceVersion":"1"},"type":"Opaque"}`;
+
+  it.each<[string, (nth: number) => string, RegExp]>([
+    ["lists empty pages for ever", (nth) => listOf(`t${nth}`, ""), /doesn't end: 10 pages/],
+    ["lists the same for ever", (nth) => listOf(`t${nth}`, item("a")), /doesn't end: it goes in/],
+    [
+      "lists small objects, 15 MB of them",
+      () => listOf("", "{},".repeat(5_000_000)),
+      /of millions/,
+    ],
+    ["sends something else", () => "[".repeat(5_000_000), /of millions/],
+  ])("a cluster that %s, with the findings of the others", async (_name, answer, words) => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN], { noIntermediate: true })));
+    const stub = await startStub((request, response, nth) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(
+        request.url?.includes("/secrets") === true
+          ? answer(nth)
+          : '{"kind":"Namespace","metadata":{"name":"kube-system","uid":"other"}}',
+      );
+    });
+    await writeFile(join(folder, "hostile"), kubeconfig({ server: stub.server }), { mode: 0o600 });
+    const KUBECONFIG = `${join(folder, "kubeconfig")}:${join(folder, "hostile")}`;
+    const ended = await certkeep(["audit", "stub", "here"], { KUBECONFIG });
+    expectPlain(ended, 3, words);
+    expect(ended.err).toContain("cluster stub: ");
+    expect(ended.out).toMatch(new RegExp(`${DOMAIN.replaceAll(".", "[.]")}.*certificate_invalid`));
   });
 
   it("a Secret of 1 MB of noise and hostile names", async () => {

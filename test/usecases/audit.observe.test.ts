@@ -7,7 +7,7 @@ import type { AccessRule } from "../fake-apiserver/access.ts";
 import { serviceAccount } from "../fake-apiserver/api.ts";
 import { observationsOf, type SourceLook } from "../../lib/state/observations.ts";
 import { stateEvidence } from "../../lib/state/evidence.ts";
-import { auditAll, type AuditReport } from "../../lib/usecases/audit.ts";
+import { auditAll, type AuditReport, CLUSTER_MS } from "../../lib/usecases/audit.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 let world: World;
@@ -603,6 +603,7 @@ describe("a cluster that doesn't answer", () => {
     let waitedMs = 0;
     const timer: Timer = {
       sleep: (ms, signal) => {
+        if (ms === CLUSTER_MS) return realTimer.sleep(ms, signal);
         waitedMs = ms;
         return realTimer.sleep(100, signal);
       },
@@ -632,7 +633,10 @@ describe("a cluster that doesn't answer", () => {
       diagnosis.readLog(query, signal).finally(answered);
     // Over as soon as anything else has a turn.
     const timer: Timer = {
-      sleep: async () => read.then(() => new Promise((resolve) => setImmediate(resolve))),
+      sleep: async (ms, signal) =>
+        ms === CLUSTER_MS
+          ? realTimer.sleep(ms, signal)
+          : read.then(() => new Promise((resolve) => setImmediate(resolve))),
     };
     const report = await auditAll(
       [{ ...target, diagnosis: { ...diagnosis, readLog } }],

@@ -8,25 +8,11 @@ import type { GrantedRules } from "../../rbac/excess.ts";
 import { parseRules } from "../../rbac/excess.ts";
 import type { SelfAccess, ServerFacts } from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
-import { type Action, answerInvalid, statusError } from "./failure.ts";
+import { type Action, parseAnswer, statusError } from "./failure.ts";
 import { createHttpClient, type HttpAnswer, type HttpClient, type HttpOptions } from "./http.ts";
 import { fieldsOf, listOf, textOf } from "./parse.ts";
 
 const JSON_FORM = "application/json";
-
-export function parseAnswer(
-  connection: Connection,
-  answer: HttpAnswer,
-): Readonly<Record<string, unknown>> {
-  try {
-    return fieldsOf(JSON.parse(answer.body.toString("utf8")));
-  } catch {
-    throw answerInvalid(
-      connection,
-      `the server answered with something that is no JSON (status ${answer.status})`,
-    );
-  }
-}
 
 /** Posts a review. @returns its status */
 async function review(
@@ -49,7 +35,7 @@ async function review(
   const action: Action = { verb: "create", resource: `${kind.toLowerCase()}s`, namespace: null };
   if (answer.status !== 201 && answer.status !== 200)
     throw statusError(connection, action, answer.status, answer.contentType, answer.body);
-  return fieldsOf(parseAnswer(connection, answer)["status"]);
+  return fieldsOf(fieldsOf(parseAnswer(connection, answer))["status"]);
 }
 
 /** The rules in one namespace; with `headers`, those of whom they impersonate. */
@@ -96,7 +82,9 @@ export function createSelfAccess(connection: Connection, options: HttpOptions = 
       const dateMs = answer.date === null ? Number.NaN : Date.parse(answer.date);
       const middle = (before + after) / 2;
       const version =
-        answer.status === 200 ? textOf(parseAnswer(connection, answer)["gitVersion"]) : null;
+        answer.status === 200
+          ? textOf(fieldsOf(parseAnswer(connection, answer))["gitVersion"])
+          : null;
       // The header is cut to the second: on average it is half a second behind.
       return {
         version: version !== null && /^v\d+\.\d+[\w.+-]{0,60}$/.test(version) ? version : null,
@@ -143,7 +131,7 @@ export function createSelfAccess(connection: Connection, options: HttpOptions = 
     deadGroups: async () => {
       const answer = await get("/apis");
       if (answer.status !== 200) return [];
-      const groups = listOf(parseAnswer(connection, answer)["groups"]).flatMap((group) =>
+      const groups = listOf(fieldsOf(parseAnswer(connection, answer))["groups"]).flatMap((group) =>
         listOf(fieldsOf(group)["versions"])
           .slice(0, 1)
           .map((version) => textOf(fieldsOf(version)["groupVersion"])),

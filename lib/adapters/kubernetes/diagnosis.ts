@@ -15,17 +15,15 @@ import type {
   PodFacts,
 } from "../../ports/cluster.ts";
 import { parseInstantOrNull } from "../../certificate/time.ts";
-import { parseAnswer } from "./access.ts";
 import type { Connection } from "./connection.ts";
-import { type Action, answerInvalid, statusError } from "./failure.ts";
-import { BodyTooLarge, createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
+import { type Action, answerInvalid, parseAnswer, statusError } from "./failure.ts";
+import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
 import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 
 const JSON_FORM = "application/json";
 const REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 /** One page: who has more pods of an operator, or more warnings in a namespace, is told that there are more. */
 const PAGE_LIMIT = 500;
-const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 const MAX_REVIEW_BYTES = 256 * 1024;
 const MAX_CONTAINERS = 50;
 const MAX_MESSAGE = 4_096;
@@ -152,26 +150,15 @@ export function createClusterDiagnosis(
     signal?: AbortSignal,
   ): Promise<Listed<T>> {
     const query = new URLSearchParams({ limit: String(PAGE_LIMIT), ...selector });
-    let answer: HttpAnswer;
-    try {
-      answer = await http.send({
-        method: "GET",
-        path: `${namespacePath(namespace)}/${resource}?${query}`,
-        accept: JSON_FORM,
-        maxBodyBytes: MAX_PAGE_BYTES,
-        onAttempt: count(resource),
-        ...(signal === undefined ? {} : { signal }),
-      });
-    } catch (error) {
-      if (error instanceof BodyTooLarge)
-        throw answerInvalid(
-          connection,
-          `the server's listing of ${resource} is larger than ${MAX_PAGE_BYTES / 1048576} MiB`,
-        );
-      throw error;
-    }
+    const answer = await http.send({
+      method: "GET",
+      path: `${namespacePath(namespace)}/${resource}?${query}`,
+      accept: JSON_FORM,
+      onAttempt: count(resource),
+      ...(signal === undefined ? {} : { signal }),
+    });
     if (answer.status !== 200) throw failed({ verb: "list", resource, namespace }, answer);
-    const body = parseAnswer(connection, answer);
+    const body = fieldsOf(parseAnswer(connection, answer));
     if (!Array.isArray(body["items"]))
       throw answerInvalid(
         connection,
@@ -235,36 +222,26 @@ export function createClusterDiagnosis(
       ],
       resourceAttributes: { namespace, verb, group: "", resource: "secrets", name: secret },
     };
-    let answer: HttpAnswer;
-    try {
-      answer = await http.send({
-        method: "POST",
-        path: REVIEWS,
-        accept: JSON_FORM,
-        body: JSON.stringify({
-          apiVersion: "authorization.k8s.io/v1",
-          kind: "SubjectAccessReview",
-          spec,
-        }),
-        repeatable: true,
-        maxBodyBytes: MAX_REVIEW_BYTES,
-        onAttempt: count("access"),
-        ...(signal === undefined ? {} : { signal }),
-      });
-    } catch (error) {
-      if (error instanceof BodyTooLarge)
-        throw answerInvalid(
-          connection,
-          "the server's answer to an access review is larger than any is",
-        );
-      throw error;
-    }
+    const answer = await http.send({
+      method: "POST",
+      path: REVIEWS,
+      accept: JSON_FORM,
+      body: JSON.stringify({
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "SubjectAccessReview",
+        spec,
+      }),
+      repeatable: true,
+      maxBodyBytes: MAX_REVIEW_BYTES,
+      onAttempt: count("access"),
+      ...(signal === undefined ? {} : { signal }),
+    });
     if (answer.status !== 201 && answer.status !== 200)
       throw failed(
         { verb: "create", resource: "subjectaccessreviews.authorization.k8s.io", namespace: null },
         answer,
       );
-    const status = fieldsOf(parseAnswer(connection, answer)["status"]);
+    const status = fieldsOf(fieldsOf(parseAnswer(connection, answer))["status"]);
     if (typeof status["allowed"] !== "boolean")
       throw answerInvalid(
         connection,

@@ -6,6 +6,7 @@
  */
 import { CertkeepError, type ErrorCode } from "../../error.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
+import { parseJson } from "./json.ts";
 import { ProxyRefusal } from "../proxy.ts";
 
 /** A request as a person would say it: `list secrets in namespace tailscale`. */
@@ -244,6 +245,40 @@ export function answerInvalid(connection: Connection, found: string): CertkeepEr
   });
 }
 
+/** The JSON of an answer. @throws CertkeepError cluster_answer_invalid */
+export function parseAnswer(
+  connection: Connection,
+  answer: { readonly status: number; readonly contentType: string; readonly body: Buffer },
+): unknown {
+  try {
+    return parseJson(answer.body);
+  } catch (error) {
+    const what =
+      error instanceof RangeError
+        ? "JSON of millions of values"
+        : answer.contentType.includes("html")
+          ? "a page of HTML"
+          : answer.contentType.includes("json")
+            ? "JSON that is cut off or broken"
+            : "no JSON";
+    throw answerInvalid(connection, `the server answered with ${what} (status ${answer.status})`);
+  }
+}
+
+const MIB = 1024 * 1024;
+
+/** An answer of more bytes than are taken. */
+export class BodyTooLarge extends CertkeepError {
+  constructor(connection: Pick<Connection, "title">, maxBytes: number) {
+    super("cluster_answer_invalid", {
+      where: whereOf(connection),
+      found: `an answer of the server is larger than ${maxBytes >= MIB ? `${maxBytes / MIB} MiB` : `${maxBytes} bytes`}`,
+      expected: "the JSON of a Kubernetes API",
+      todo: "Check that `server` in the kubeconfig is the API server's own address",
+    });
+  }
+}
+
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   401: "cluster_unauthorized",
   403: "cluster_forbidden",
@@ -252,6 +287,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   410: "cluster_gone",
   400: "cluster_rejected",
   405: "cluster_rejected",
+  406: "cluster_rejected",
   413: "cluster_rejected",
   415: "cluster_rejected",
   422: "cluster_rejected",
@@ -305,5 +341,8 @@ export function statusError(
   return new CertkeepError(code ?? "cluster_rejected", {
     where,
     found: `${shown} in answer to: ${what}`,
+    ...(status === 406
+      ? { todo: "Check that `server` in the kubeconfig is an API server that answers with JSON" }
+      : {}),
   });
 }

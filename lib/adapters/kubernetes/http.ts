@@ -11,7 +11,7 @@ import { createGunzip } from "node:zlib";
 import { CertkeepError } from "../../error.ts";
 import { createAgent } from "./agent.ts";
 import { type Connection, type Credentials, whereOf } from "./connection.ts";
-import { Timeout, isPassing, networkError } from "./failure.ts";
+import { BodyTooLarge, Timeout, isPassing, networkError } from "./failure.ts";
 import { request as httpRequest, bareHost, isLoopback } from "../proxy.ts";
 
 /** How patient a client is; all have defaults. */
@@ -44,7 +44,7 @@ export interface HttpRequest {
   readonly contentType?: string;
   /** Further headers, such as those of impersonation; credentials come from the connection. */
   readonly headers?: Readonly<Record<string, string | string[]>>;
-  /** Default 64 MiB, counted after decompression. */
+  /** Default 16 MiB, counted after decompression. */
   readonly maxBodyBytes?: number;
   /** A longer body is given as far as that, and marked as cut; default: it fails. */
   readonly keepPartial?: boolean;
@@ -67,17 +67,12 @@ export interface HttpAnswer {
 }
 
 export interface HttpClient {
-  /** @throws {BodyTooLarge} @throws {CertkeepError} where no answer came. */
+  /** @throws {CertkeepError} where no answer came; `BodyTooLarge` is one. */
   send(request: HttpRequest): Promise<HttpAnswer>;
   close(): void;
 }
 
-/** The answer is larger than the caller takes. */
-export class BodyTooLarge extends Error {
-  override readonly name = "BodyTooLarge";
-}
-
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 8_000;
 
@@ -112,10 +107,15 @@ function wantsGzip(connection: Connection): boolean {
   return !connection.inCluster && !isLoopback(connection.server.hostname);
 }
 
+interface BodyLimit {
+  readonly maxBytes: number;
+  readonly keepPartial: boolean;
+  readonly tooLarge: () => Error;
+}
+
 function readBody(
   answer: IncomingMessage,
-  maxBytes: number,
-  keepPartial: boolean,
+  { maxBytes, keepPartial, tooLarge }: BodyLimit,
   fail: (error: unknown) => void,
   done: (body: Buffer, cut: boolean) => void,
 ): void {
@@ -132,7 +132,7 @@ function readBody(
     size += chunk.length;
     if (size <= maxBytes) chunks.push(chunk);
     else if (keepPartial) done(Buffer.concat([...chunks, chunk], maxBytes), true);
-    else fail(new BodyTooLarge());
+    else fail(tooLarge());
   });
   source.on("end", () =>
     done(
@@ -204,10 +204,14 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
     outgoing.on("response", (answer) => {
       phase = "didn't send its whole answer";
       clearTimeout(connecting);
+      const maxBytes = request.maxBodyBytes ?? MAX_BODY_BYTES;
       readBody(
         answer,
-        request.maxBodyBytes ?? MAX_BODY_BYTES,
-        request.keepPartial === true,
+        {
+          maxBytes,
+          keepPartial: request.keepPartial === true,
+          tooLarge: () => new BodyTooLarge(connection, maxBytes),
+        },
         fail,
         (body, cut) => {
           finish();
@@ -332,7 +336,7 @@ export function createHttpClient(connection: Connection, options: HttpOptions = 
         delayMs = delay;
       } catch (error) {
         if (signal.aborted) throw deadlineError(connection, signal);
-        if (error instanceof BodyTooLarge || error instanceof CertkeepError) throw error;
+        if (error instanceof CertkeepError) throw error;
         if (error instanceof Timeout) timeouts += 1;
         if (!repeatable || !isPassing(error) || tries >= attempts || timeouts > 1)
           throw networkError(connection, error);

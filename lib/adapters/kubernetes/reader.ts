@@ -12,12 +12,13 @@ import type {
   ReaderStats,
   Scope,
 } from "../../ports/cluster.ts";
-import type { Secret, SecretMeta } from "../../secret/secret.ts";
+import { CertkeepError } from "../../error.ts";
+import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
-import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
+import { type Action, answerInvalid, parseAnswer, parseStatus, statusError } from "./failure.ts";
 import { createCollector, createHeapLimits } from "../heap.ts";
-import { BodyTooLarge, type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
+import { type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
 import {
   fieldsOf,
   textOf,
@@ -39,9 +40,7 @@ export interface ReaderOptions extends HttpOptions {
 }
 
 /** The server knows none of the forms that were asked for. */
-class NotAcceptable extends Error {
-  override readonly name = "NotAcceptable";
-}
+class NotAcceptable extends CertkeepError {}
 
 const AS_TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1";
 const AS_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -52,8 +51,6 @@ const LISTING_FORMS = [`${AS_TABLE},${AS_METADATA_LIST}`, AS_METADATA_LIST, PLAI
 /** Where nothing says how large values are, the first page finds out. */
 const CAUTIOUS_LIMIT = 20;
 const METADATA_BYTES = 8 * 1024 * 1024;
-const MAX_PAGE_BYTES = 16 * 1024 * 1024;
-const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const UNREADABLE_SHOWN = 100;
 
 function secretsPath(namespace: string | null): string {
@@ -97,18 +94,7 @@ export function createClusterReader(
   const failure = (action: Action) => (answer: HttpAnswer) =>
     statusError(connection, action, answer.status, answer.contentType, answer.body);
 
-  const json = (answer: HttpAnswer): unknown => {
-    try {
-      return JSON.parse(answer.body.toString("utf8"));
-    } catch {
-      const what = answer.contentType.includes("html")
-        ? "a page of HTML"
-        : answer.contentType.includes("json")
-          ? "JSON that is cut off or broken"
-          : "no JSON";
-      throw answerInvalid(connection, `the server answered with ${what} (status ${answer.status})`);
-    }
-  };
+  const json = (answer: HttpAnswer): unknown => parseAnswer(connection, answer);
 
   const take =
     <T>(parse: (value: unknown) => Page<T> | null) =>
@@ -124,7 +110,7 @@ export function createClusterReader(
       return page;
     };
 
-  const paged = <T>(
+  const paged = <T extends SecretMeta>(
     kind: string,
     scope: Scope,
     form: string,
@@ -134,50 +120,32 @@ export function createClusterReader(
   ) => {
     const action: Action = { verb: "list", resource: "secrets", namespace: scope.namespace };
     return listPages<T>({
-      ask: async (token, limit, maxBodyBytes, signal) =>
+      ask: (token, limit, signal) =>
         http.send({
           method: "GET",
           path: `${secretsPath(scope.namespace)}?${listQuery(scope, limit, token)}${extra}`,
           accept: form,
-          maxBodyBytes: Math.min(maxBodyBytes, MAX_OBJECT_BYTES),
           signal,
           onAttempt: count(kind),
         }),
       parse: take(parse),
-      failure: (answer) => (answer.status === 406 ? new NotAcceptable() : failure(action)(answer)),
-      endless: () =>
-        answerInvalid(
-          connection,
-          "the server's listing of Secrets goes in circles (the same continue token twice)",
-        ),
+      failure: (answer) => {
+        const error = failure(action)(answer);
+        return answer.status === 406 ? new NotAcceptable(error.code, error.parts) : error;
+      },
+      keyOf: secretKey,
+      endless: (found) =>
+        answerInvalid(connection, `the server's listing of Secrets doesn't end: ${found}`),
+      ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
       firstLimit: Math.min(sizes.first, maxLimit),
       maxLimit,
       targetBytes: sizes.target,
       received,
-      maxBytes: Math.max(MAX_PAGE_BYTES, 2 * sizes.target),
     });
   };
 
-  const get = async (kind: string, path: string, accept: string): Promise<HttpAnswer> => {
-    try {
-      return await http.send({
-        method: "GET",
-        path,
-        accept,
-        maxBodyBytes: MAX_OBJECT_BYTES,
-        onAttempt: count(kind),
-      });
-    } catch (error) {
-      throw tooLarge(error);
-    }
-  };
-  const tooLarge = (error: unknown): unknown =>
-    error instanceof BodyTooLarge
-      ? answerInvalid(
-          connection,
-          `the server's answer for one object is larger than ${MAX_OBJECT_BYTES / 1048576} MiB`,
-        )
-      : error;
+  const get = (kind: string, path: string, accept: string): Promise<HttpAnswer> =>
+    http.send({ method: "GET", path, accept, onAttempt: count(kind) });
 
   /** Whether a 404 is the API saying that this very object isn't there. */
   const isAbsent = (answer: HttpAnswer, name: string): boolean => {
@@ -235,7 +203,7 @@ export function createClusterReader(
         }
         return;
       } catch (error) {
-        if (begun || full || !(error instanceof NotAcceptable)) throw tooLarge(error);
+        if (begun || full || !(error instanceof NotAcceptable)) throw error;
       }
     }
   }
@@ -246,15 +214,11 @@ export function createClusterReader(
     // TLS Secrets weigh a few kilobytes; of others nothing is known.
     const first =
       scope.fieldSelector?.includes("type=kubernetes.io/tls") === true ? maxLimit : CAUTIOUS_LIMIT;
-    try {
-      for await (const page of paged("list_full", scope, PLAIN, "", parseSecretPage, {
-        first,
-        target: pageBytes,
-      }))
-        yield page.items;
-    } catch (error) {
-      throw tooLarge(error);
-    }
+    for await (const page of paged("list_full", scope, PLAIN, "", parseSecretPage, {
+      first,
+      target: pageBytes,
+    }))
+      yield page.items;
   }
 
   return {

@@ -7,10 +7,10 @@
 import { ACCESS_NAMESPACE, type AccessObject } from "../../rbac/manifest.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { GrantedToken, ObjectName, Registrar } from "../../ports/cluster.ts";
-import { parseAnswer, reviewRules } from "./access.ts";
+import { reviewRules } from "./access.ts";
 import { type Connection, whereOf } from "./connection.ts";
 import { writeError } from "./denial.ts";
-import { answerInvalid, statusError } from "./failure.ts";
+import { answerInvalid, parseAnswer, statusError } from "./failure.ts";
 import { createHttpClient, type HttpOptions } from "./http.ts";
 import { fieldsOf, listOf, textOf } from "./parse.ts";
 import { realTimer } from "../timer.ts";
@@ -87,7 +87,7 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
         answer.contentType,
         answer.body,
       );
-    const encoded = textOf(fieldsOf(parseAnswer(connection, answer)["data"])["token"]);
+    const encoded = textOf(fieldsOf(fieldsOf(parseAnswer(connection, answer))["data"])["token"]);
     return encoded === null || encoded === ""
       ? null
       : Buffer.from(encoded, "base64").toString("utf8");
@@ -149,7 +149,7 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
             answer.contentType,
             answer.body,
           );
-        for (const item of listOf(parseAnswer(connection, answer)["items"])) {
+        for (const item of listOf(fieldsOf(parseAnswer(connection, answer))["items"])) {
           const metadata = fieldsOf(fieldsOf(item)["metadata"]);
           const name = textOf(metadata["name"]);
           if (name !== null)
@@ -200,7 +200,7 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
           answer.contentType,
           answer.body,
         );
-      const status = fieldsOf(parseAnswer(connection, answer)["status"]);
+      const status = fieldsOf(fieldsOf(parseAnswer(connection, answer))["status"]);
       const token = textOf(status["token"]);
       const until = Date.parse(textOf(status["expirationTimestamp"]) ?? "");
       if (token === null || token === "" || Number.isNaN(until))

@@ -16,7 +16,7 @@ import type {
 } from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
-import { type Action, answerInvalid, parseStatus } from "./failure.ts";
+import { type Action, parseAnswer, parseStatus } from "./failure.ts";
 import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
 import { isSecretName, parseSecret } from "./parse.ts";
 import { watchSecrets } from "./watch.ts";
@@ -69,11 +69,7 @@ export function createClusterWriter(
     });
     if (answer.status === 404) return null;
     if (answer.status !== 200) throw refuse({ verb: "get", resource: "secrets", ...place }, answer);
-    try {
-      return parseSecret(JSON.parse(answer.body.toString("utf8")));
-    } catch {
-      throw answerInvalid(connection, "the server answered a read with something that is no JSON");
-    }
+    return parseSecret(parseAnswer(connection, answer));
   };
   /** Whether a write of ours, whose answer was lost, did take effect. */
   const isOurs = async (wanted: NewSecret | SecretChange): Promise<boolean> => {

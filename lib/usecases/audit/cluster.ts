@@ -77,7 +77,7 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
     identity = await target.reader.identity();
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
-    failure = error;
+    failure = ports.signal?.aborted === true ? outOfTime(target) : error;
   }
   const key =
     target.name ??
@@ -111,6 +111,14 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
     if (!isCertkeepError(error)) throw error;
     return run.result(state, error);
   }
+}
+
+function outOfTime({ title }: AuditTarget): CertkeepError {
+  return new CertkeepError("deadline", {
+    where: `cluster ${title}`,
+    found: "the time for this audit was over before everything was read",
+    todo: "The next audit reads the rest",
+  });
 }
 
 /** What was known of a cluster before it had a name: all but the copies, whose keys begin with what it was called then. */
@@ -244,11 +252,8 @@ class ClusterRun {
       await this.#conclude(discovery);
     } catch (error) {
       if (this.#ports.signal?.aborted === true) {
-        this.shortfall({
-          scope: "rest",
-          code: "deadline",
-          message: `cluster ${this.#target.title}: the time for this audit was over before everything was read. What is left is looked at next time`,
-        });
+        const { code, message } = outOfTime(this.#target);
+        this.shortfall({ scope: "rest", code, message });
       } else if (isCertkeepError(error))
         this.shortfall({ scope: "cluster", code: error.code, message: error.message });
       else throw error;

@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
+import { BodyTooLarge } from "../../../lib/adapters/kubernetes/failure.ts";
 import {
-  BodyTooLarge,
   type HttpOptions,
   createHttpClient,
   parseRetryAfterMs,

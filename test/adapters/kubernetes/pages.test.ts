@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { BodyTooLarge, type HttpAnswer } from "../../../lib/adapters/kubernetes/http.ts";
+import { BodyTooLarge } from "../../../lib/adapters/kubernetes/failure.ts";
+import type { HttpAnswer } from "../../../lib/adapters/kubernetes/http.ts";
 import { type Paging, listPages } from "../../../lib/adapters/kubernetes/pages.ts";
+
+/** What the client takes, but for a single item. */
+const MAX_BYTES = 400_000;
 
 interface Ask {
   readonly token: string | null;
@@ -19,14 +23,15 @@ function source(
   const asked: Ask[] = [];
   const state = { open: 0, aborted: false };
   const paging: Paging<number> = {
-    ask: async (token, limit, maxBodyBytes, signal) => {
+    ask: async (token, limit, signal) => {
       signal.addEventListener("abort", () => {
         state.aborted = true;
       });
       asked.push({ token, limit });
       const from = Number(token ?? "0");
       const to = Math.min(total, from + limit);
-      if ((to - from) * bytes > maxBodyBytes) throw new BodyTooLarge();
+      if (limit > 1 && (to - from) * bytes > MAX_BYTES)
+        throw new BodyTooLarge({ title: "t" }, MAX_BYTES);
       const status = more.status?.({ token, limit }, asked.length) ?? 200;
       const head =
         to < total ? `"resourceVersion":"1","continue":"${to}"` : `"resourceVersion":"1"`;
@@ -50,12 +55,12 @@ function source(
       };
     },
     failure: (answer) => new Error(`status ${answer.status}`),
-    endless: () => new Error("circles"),
+    endless: (found) => new Error(found),
+    keyOf: String,
     received: () => undefined,
     firstLimit: 20,
     maxLimit: 500,
     targetBytes: 100_000,
-    maxBytes: 400_000,
     ...more,
   };
   return { paging, asked, state };
@@ -174,4 +179,109 @@ test("a server that gives the same token twice is told to go in circles", async 
     parse: () => ({ items: [1], unreadable: [], continueToken: "same", withValues: 0 }),
   });
   await expect(all(paging)).rejects.toThrow("circles");
+});
+
+describe("a listing that never ends", () => {
+  /** Always another page, with a new token: `items` of the nth page. */
+  function forever(items: (nth: number) => readonly number[], more: Partial<Paging<number>> = {}) {
+    let asked = 0;
+    const { paging } = source(1, 1, {
+      ask: async () => {
+        asked += 1;
+        return {
+          status: 200,
+          contentType: "application/json",
+          retryAfter: null,
+          date: null,
+          body: Buffer.from(
+            `{"kind":"SecretList","apiVersion":"v1","metadata":{"resourceVersion":"1","continue":"t${asked}"},"nth":${asked}}`,
+          ),
+        };
+      },
+      parse: ({ body }) => {
+        const { nth } = JSON.parse(body.toString()) as { nth: number };
+        return { items: items(nth), unreadable: [], continueToken: `t${nth}`, withValues: 0 };
+      },
+      ...more,
+    });
+    return { paging, asked: () => asked };
+  }
+  async function ended(paging: Paging<number>): Promise<string> {
+    try {
+      for await (const page of listPages(paging)) void page;
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "ended well";
+  }
+
+  test("ends where its pages are empty", async () => {
+    const { paging, asked } = forever(() => []);
+    expect(await ended(paging)).toBe("10 pages in a row are empty");
+    expect(asked()).toBeLessThan(15);
+  });
+
+  test.each([1, 2, 7])("ends where it gives the same %i pages again", async (pages) => {
+    const { paging, asked } = forever((nth) => [nth % pages]);
+    expect(await ended(paging)).toBe("it goes in circles");
+    expect(asked()).toBeLessThan(pages + 5);
+  });
+
+  test("ends where it gives more items than there can be", async () => {
+    const many = (nth: number): number[] => Array.from({ length: 500 }, (_, i) => nth * 500 + i);
+    const { paging } = forever(many);
+    expect(await ended(paging)).toBe("more than 1,000,000 items");
+  });
+
+  test("ends where it gives more pages than there can be", async () => {
+    const { paging } = forever((nth) => [nth]);
+    expect(await ended(paging)).toBe("more than 20,000 pages");
+  });
+
+  test("ends where its pages take too long, however long the caller works on them", async () => {
+    let now = 0;
+    const slow = forever((nth) => [nth]);
+    const { ask } = slow.paging;
+    const answers: Paging<number> = {
+      ...slow.paging,
+      nowMs: () => now,
+      ask: async (...asked) => {
+        const answer = await ask(...asked);
+        await Promise.resolve();
+        return answer;
+      },
+    };
+    let pages = 0;
+    const failure = (async () => {
+      for await (const page of listPages(answers)) {
+        void page;
+        pages += 1;
+        now += 60_000;
+        if (pages === 100) break;
+      }
+    })();
+    await failure;
+    expect(pages).toBe(100);
+    const dripping: Paging<number> = {
+      ...slow.paging,
+      nowMs: () => now,
+      ask: async (...asked) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        now += 29_000;
+        return ask(...asked);
+      },
+    };
+    expect(await ended(dripping)).toBe("it takes more than 5 minutes");
+  });
+
+  test("is told from one with gaps: some empty pages, an item in each hundredth", async () => {
+    const total = 1_000;
+    const { paging } = forever((nth) => (nth % 5 === 0 ? [nth] : []), {});
+    const got: number[] = [];
+    for await (const page of listPages(paging)) {
+      got.push(...page.items);
+      if (got.length === total / 5) break;
+    }
+    expect(got).toHaveLength(total / 5);
+  });
 });

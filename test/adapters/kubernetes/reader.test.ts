@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import {
@@ -41,6 +42,12 @@ const table = (names: readonly unknown[], token = ""): object => ({
   columnDefinitions: [{ name: "Name" }, { name: "Type" }, { name: "Data" }],
   rows: names.map((name) => ({ cells: [name, "Opaque", 0], object: meta(name) })),
 });
+
+function smallObjects(response: ServerResponse, bytes: number): void {
+  response.writeHead(200, { "content-type": "application/json" });
+  response.write('{"kind":"SecretList","apiVersion":"v1","metadata":{},"items":[');
+  response.end(`${"{},".repeat(bytes / 3)}{}]}`);
+}
 
 describe("answers that aren't those of a Kubernetes API", () => {
   const cases: readonly [string, Handler, string, string][] = [
@@ -98,6 +105,24 @@ describe("answers that aren't those of a Kubernetes API", () => {
       "no JSON",
     ],
     [
+      "15 MB of small objects",
+      (_, response) => smallObjects(response, 15_000_000),
+      "cluster_answer_invalid",
+      "JSON of millions of values",
+    ],
+    [
+      "63 MB of small objects",
+      (_, response) => smallObjects(response, 63_000_000),
+      "cluster_answer_invalid",
+      "larger than 16 MiB",
+    ],
+    [
+      "406 to every form",
+      (_, response) => answerJson(response, 406, apiStatus(406, "NotAcceptable", CANARY)),
+      "cluster_rejected",
+      "status 406, NotAcceptable in answer to: list secrets in all namespaces",
+    ],
+    [
       "a Status with 200",
       (_, response) => answerJson(response, 200, apiStatus(500, "InternalError", CANARY)),
       "cluster_answer_invalid",
@@ -110,6 +135,21 @@ describe("answers that aren't those of a Kubernetes API", () => {
     expect(failure.code).toBe(code);
     expect(failure.message).toContain(words);
     expect(failure.message).not.toContain(CANARY);
+  });
+
+  test("406 is an error of its own, whatever is asked", async () => {
+    const { reader } = await readerOf((_, response) => answerJson(response, 406, {}));
+    const asked: [string, Promise<unknown>][] = [
+      ["list secrets in all namespaces", gather(reader.listSecrets(ALL))],
+      ["get secrets b in namespace a", reader.getSecret("a", "b")],
+      ["get secrets b in namespace a", reader.getStamp("a", "b")],
+      ["get namespaces kube-system in all namespaces", reader.identity()],
+    ];
+    for (const [what, answer] of asked) {
+      const failure = await failureOf(answer);
+      expect(failure.code).toBe("cluster_rejected");
+      expect(failure.message).toContain(`status 406 in answer to: ${what}. Check that`);
+    }
   });
 
   test("what the API itself refuses is told by status and reason, never by its message", async () => {
