@@ -13,11 +13,11 @@ import type { StateDocument } from "../state/document.ts";
 import {
   observationsOf,
   type AccessAnswer,
-  type EventSign,
-  type LogSign,
+  type EventSignal,
+  type LogSignal,
   type Observations,
   type RenewalWindow,
-  type SourceLook,
+  type SourceStatus,
 } from "../state/observations.ts";
 import type { Confidence } from "./cause.ts";
 
@@ -59,14 +59,14 @@ export interface ClusterIndex {
   /** What a pod writes: the same list each time for the same Secrets. */
   ofPod(namespace: string, pod: string): readonly CertificateEntry[];
   /** What a Pod of an Event writes, or what was made for the object that it is about. */
-  ofEvent(event: Pick<EventSign, "namespace" | "object">): readonly CertificateEntry[];
+  ofEvent(event: Pick<EventSignal, "namespace" | "object">): readonly CertificateEntry[];
   /** Log signals of the last week that name this name, the newest first. */
-  signalsNaming(name: string): readonly LogSign[];
+  signalsNaming(name: string): readonly LogSignal[];
   /** Those that name none. */
-  readonly nameless: () => Reported<LogSign>;
+  readonly nameless: () => Reported<LogSignal>;
   /** Events of the last week, the newest first. */
-  readonly events: () => Reported<EventSign>;
-  readonly statuses: () => Reported<SourceLook>;
+  readonly events: () => Reported<EventSignal>;
+  readonly statuses: () => Reported<SourceStatus>;
   access(secret: string): readonly AccessAnswer[];
   /** By `issuanceKey`. */
   readonly windows: () => ReadonlyMap<string, RenewalWindow>;

@@ -1,5 +1,5 @@
 /** DNS: a name can't be looked up, the challenge's record can't be set or found, or the tailnet issues no certificates. */
-import type { LogSign } from "../state/observations.ts";
+import type { LogSignal } from "../state/observations.ts";
 import { commandLine, literal } from "../finding/command.ts";
 import { instantOf } from "../finding/words.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
@@ -31,7 +31,7 @@ const SET_DNS: Measure = {
   command: null,
 };
 
-function measuresFor({ kind, code }: LogSign): readonly Measure[] {
+function measuresFor({ kind, code }: LogSignal): readonly Measure[] {
   if (kind === "https_not_enabled") return [HTTPS];
   return code === "resolver"
     ? [RESOLVER]
@@ -46,7 +46,7 @@ export function dnsCause(of: Subject): Cause | null {
   return causeOf("dns", [...logHints(of), ...eventHints(of)]);
 }
 
-function because({ kind, code, count, lastMs }: LogSign): string {
+function because({ kind, code, count, lastMs }: LogSignal): string {
   const what =
     kind === "https_not_enabled"
       ? "HTTPS certificates are switched off in the tailnet, or the name isn't this node's"

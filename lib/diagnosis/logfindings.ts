@@ -14,7 +14,7 @@ import { parseRefusal } from "../ratelimit/log/refusal.ts";
 import { registeredDomain } from "../ratelimit/names.ts";
 import { type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import { storedRefusals } from "../state/evidence.ts";
-import type { LogSign, SignKind } from "../state/observations.ts";
+import type { LogSignal, SignalKind } from "../state/observations.ts";
 import { type ClusterIndex, podOf } from "./clusterindex.ts";
 import { isExpected, storedMsOf } from "./subject.ts";
 import { shortened, whenText } from "./text.ts";
@@ -22,7 +22,7 @@ import { shortened, whenText } from "./text.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Ends by age, after the last line of its kind. */
-const AGE_MS: Partial<Record<SignKind, number>> = {
+const AGE_MS: Partial<Record<SignalKind, number>> = {
   store_write_failed: 7 * DAY_MS,
   store_read_failed: DAY_MS,
   dns_failed: DAY_MS,
@@ -55,21 +55,21 @@ const MAX_LINES = 5;
 const MAX_UNPLACED = 20;
 
 /** Until when the last line says that the issuer refuses; `null` where it doesn't, or was cut off before. */
-function untilMsOf({ sample }: LogSign): number | null {
+function untilMsOf({ sample }: LogSignal): number | null {
   return parseRefusal(sample)?.retryAtMs ?? null;
 }
 
-function untilText(signal: LogSign): string {
+function untilText(signal: LogSignal): string {
   const untilMs = untilMsOf(signal);
   return untilMs === null ? "until when isn't known" : `until ${instantOf(untilMs)}, as it says`;
 }
 
 interface Told {
   readonly code: Draft["code"];
-  readonly seen: (label: string, signal: LogSign) => string;
+  readonly seen: (label: string, signal: LogSignal) => string;
 }
 
-const TOLD: Partial<Record<SignKind, Told>> = {
+const TOLD: Partial<Record<SignalKind, Told>> = {
   store_write_failed: {
     code: "issued_not_stored",
     seen: (name, signal) =>
@@ -107,7 +107,7 @@ const TOLD: Partial<Record<SignKind, Told>> = {
 };
 
 /** Whether a signal is too old to tell of what is now. */
-function isStale(signal: LogSign, atMs: number): boolean {
+function isStale(signal: LogSignal, atMs: number): boolean {
   if (signal.kind === "rate_limited" && (untilMsOf(signal) ?? Number.POSITIVE_INFINITY) <= atMs)
     return true;
   const ageMs =
@@ -117,7 +117,7 @@ function isStale(signal: LogSign, atMs: number): boolean {
 
 /** Whether a refusal was kept of it: that knows until when, and tells it. */
 function isTimed(
-  { kind, code, domain, where, lastMs }: LogSign,
+  { kind, code, domain, where, lastMs }: LogSignal,
   refusals: readonly Refusal[],
 ): boolean {
   if (kind !== "rate_limited") return false;
@@ -134,7 +134,7 @@ function isTimed(
 }
 
 /** A line that names nobody is its owner's alone, never a neighbour's. */
-function entriesFor({ domain, where }: LogSign, index: ClusterIndex): CertificateEntry[] {
+function entriesFor({ domain, where }: LogSignal, index: ClusterIndex): CertificateEntry[] {
   const entries = domain !== null ? index.named(domain) : index.ofPod(...podOf(where));
   return entries.filter(isExpected);
 }
@@ -143,7 +143,7 @@ interface Group {
   readonly subject: Subject;
   readonly told: Told;
   readonly entry: CertificateEntry | null;
-  readonly signals: LogSign[];
+  readonly signals: LogSignal[];
 }
 
 function groupsOf(index: ClusterIndex): Group[] {
@@ -203,7 +203,7 @@ export function* signalDrafts(index: ClusterIndex): Generator<Draft> {
 
 function draftOf({ subject, told, entry, signals }: Group): Draft {
   const newest = signals.toSorted((a, b) => b.lastMs - a.lastMs);
-  const first = newest[0] as LogSign;
+  const first = newest[0] as LogSignal;
   return {
     code: told.code,
     subject,

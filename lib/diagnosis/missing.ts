@@ -3,7 +3,7 @@
  * since when, and never counts as “nothing happened”.
  */
 import { calledBy } from "../state/identity.ts";
-import type { SourceLook } from "../state/observations.ts";
+import type { SourceStatus } from "../state/observations.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { commandLine, literal } from "../finding/command.ts";
@@ -47,7 +47,7 @@ const OTHERS: Missing = {
 };
 
 /** Statuses of sources near these certificates. Of logs those of their own owners, where any is known. */
-function near(index: ClusterIndex, entries: readonly CertificateEntry[]): readonly SourceLook[] {
+function near(index: ClusterIndex, entries: readonly CertificateEntry[]): readonly SourceStatus[] {
   const statuses = index.statuses();
   const written = reportsOf(
     statuses,
@@ -94,7 +94,7 @@ export function missingFor(index: ClusterIndex, entries: readonly CertificateEnt
 function failed(
   state: StateDocument,
   source: Missing["source"],
-  looks: readonly SourceLook[],
+  looks: readonly SourceStatus[],
 ): Missing[] {
   const codes = new Map<string, number | null>();
   for (const { code, sinceMs } of looks) {

@@ -12,7 +12,7 @@ import { fractionLeft } from "../finding/verdict.ts";
 import { instantOf, spanPhrase } from "../finding/words.ts";
 import { issuanceKey } from "../ratelimit/issuance.ts";
 import { renewalDueMs } from "../ratelimit/rules.ts";
-import type { LogSign, RenewalWindow } from "../state/observations.ts";
+import type { LogSignal, RenewalWindow } from "../state/observations.ts";
 import { type Cause, causeOf, type Hint } from "./cause.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
 import { restartMeasures, restoreCommand } from "./measure.ts";
@@ -142,7 +142,7 @@ export function windowCause(of: Subject): Cause | null {
 /** An order takes seconds, with a slow resolver minutes. */
 const STALL_MS = 3_600_000;
 
-const BEGUN: ReadonlySet<LogSign["kind"]> = new Set(["renewal_started", "issuance_started"]);
+const BEGUN: ReadonlySet<LogSignal["kind"]> = new Set(["renewal_started", "issuance_started"]);
 
 export function stallCause(of: Subject): Cause | null {
   return causeOf("hidden_stall", [...stallHints(of)]);

@@ -5,7 +5,7 @@
  */
 import { formatMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
-import type { LogSign } from "../state/observations.ts";
+import type { LogSignal } from "../state/observations.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
 import { instantOf, spanPhrase } from "../finding/words.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
@@ -98,7 +98,7 @@ const WRITE_WORDS: ReadonlyMap<string | null, string> = new Map([
   ["unavailable", "the API server fails"],
 ]);
 
-function writeMeasures(of: Subject, { code }: LogSign): readonly Measure[] {
+function writeMeasures(of: Subject, { code }: LogSignal): readonly Measure[] {
   const [entry] = of.entries;
   if (entry === undefined) return apiMeasures();
   if (code === "forbidden")

@@ -9,7 +9,7 @@ import { type Issuance, mayBeOf } from "../ratelimit/issuance.ts";
 import { accountOf } from "../ratelimit/ledger.ts";
 import { needlessIn } from "../ratelimit/rules.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
-import type { AccessAnswer, EventSign, LogSign } from "../state/observations.ts";
+import type { AccessAnswer, EventSignal, LogSignal } from "../state/observations.ts";
 import { type Attributed, type ClusterIndex, reportsOf, type Reported } from "./clusterindex.ts";
 
 /** Events are kept for an hour, and what was seen of them shortly before an audit is still told: two. */
@@ -24,8 +24,8 @@ export interface Subject {
   readonly names: readonly string[];
   readonly entries: readonly CertificateEntry[];
   /** Within the last week, by their last line. */
-  readonly signals: readonly Attributed<LogSign>[];
-  readonly events: readonly Attributed<EventSign>[];
+  readonly signals: readonly Attributed<LogSignal>[];
+  readonly events: readonly Attributed<EventSignal>[];
   readonly access: readonly AccessAnswer[];
   /** As this cluster sees them, its own claims among them, in order of time. */
   readonly issuances: readonly Issuance[];

@@ -1,5 +1,5 @@
 /** Diagnoses and their evidence in words. Pure; a medium escapes them. */
-import type { EventSign, LogSign } from "../state/observations.ts";
+import type { EventSignal, LogSignal } from "../state/observations.ts";
 import { instantOf } from "../finding/words.ts";
 import type { Cause, Confidence, Diagnosis, EvidenceLine } from "./cause.ts";
 
@@ -33,7 +33,7 @@ export function whenText({
     : `${times(count)} from ${instantOf(firstMs)} to ${instantOf(lastMs)}`;
 }
 
-export function logLine(sign: LogSign): EvidenceLine {
+export function logLine(sign: LogSignal): EvidenceLine {
   return {
     source: "log",
     where: sign.where,
@@ -43,7 +43,7 @@ export function logLine(sign: LogSign): EvidenceLine {
 }
 
 /** What an Event says is of its first time, and it is gone after an hour. */
-export function eventLine(event: EventSign): EvidenceLine {
+export function eventLine(event: EventSignal): EvidenceLine {
   return {
     source: "event",
     where: `${event.namespace} ${event.object}`,

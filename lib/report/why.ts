@@ -9,7 +9,7 @@ import {
 import { becauseText, unknownText, whySentence } from "../diagnosis/text.ts";
 import { setPhrase } from "../finding/issuance.ts";
 import { instantOf } from "../finding/words.ts";
-import type { SourceLook } from "../state/observations.ts";
+import type { SourceStatus } from "../state/observations.ts";
 import type { Style } from "./style.ts";
 import { plain } from "../plain.ts";
 import { count, wrap } from "./text.ts";
@@ -36,7 +36,7 @@ interface Page {
 export interface WhyView {
   readonly kind: "certificate" | "secret" | "domain" | "cluster" | "finding";
   readonly diagnoses: readonly Diagnosis[];
-  readonly looks: readonly (SourceLook & { readonly cluster: string })[];
+  readonly looks: readonly (SourceStatus & { readonly cluster: string })[];
 }
 
 export function whyLines(view: WhyView, page: Page): string[] {

@@ -10,7 +10,7 @@ import * as z from "zod/mini";
 import { DAY_MS } from "../ratelimit/limit.ts";
 import type { StateDocument } from "./document.ts";
 
-export const SIGN_KINDS = [
+export const SIGNAL_KINDS = [
   /** An order was begun. */
   "issuance_started",
   /** The issuer gave a certificate; it isn't stored yet. */
@@ -40,11 +40,11 @@ export const SIGN_KINDS = [
   "renewal_info_failed",
   "account_registered",
 ] as const;
-export type SignKind = (typeof SIGN_KINDS)[number];
+export type SignalKind = (typeof SIGNAL_KINDS)[number];
 
 /** Lines of one kind about one name from one container, counted together. */
-export interface LogSign {
-  readonly kind: SignKind;
+export interface LogSignal {
+  readonly kind: SignalKind;
   /** More about it, as its kind says; `null` for nothing. */
   readonly code: string | null;
   /** Lower case; `null` where the line names none. */
@@ -60,7 +60,7 @@ export interface LogSign {
 }
 
 /** An Event of Kubernetes that bears on certificates. It lives an hour, and its message stays that of its first time. */
-export interface EventSign {
+export interface EventSignal {
   readonly namespace: string;
   /** `Pod/name`. */
   readonly object: string;
@@ -114,7 +114,7 @@ export interface RevocationAnswer {
   readonly nextMs: number;
 }
 
-export const LOOK_SOURCES = [
+export const STATUS_SOURCES = [
   "logs",
   "events",
   "access",
@@ -122,11 +122,11 @@ export const LOOK_SOURCES = [
   "revocation",
   "transparency",
 ] as const;
-export type LookSource = (typeof LOOK_SOURCES)[number];
+export type StatusSource = (typeof STATUS_SOURCES)[number];
 
 /** How far a source went at one place. A source that failed is a known unknown, never “nothing happened”. */
-export interface SourceLook {
-  readonly source: LookSource;
+export interface SourceStatus {
+  readonly source: StatusSource;
   /** `namespace/pod/container`, a namespace, a Secret, a list's or an API's address; for people. */
   readonly scope: string;
   readonly askedMs: number;
@@ -146,9 +146,9 @@ export interface SourceLook {
 }
 
 export interface Observations {
-  readonly looks: readonly SourceLook[];
-  readonly signs: readonly LogSign[];
-  readonly events: readonly EventSign[];
+  readonly looks: readonly SourceStatus[];
+  readonly signs: readonly LogSignal[];
+  readonly events: readonly EventSignal[];
   readonly access: readonly AccessAnswer[];
   readonly windows: readonly RenewalWindow[];
   readonly revocations: readonly RevocationAnswer[];
@@ -185,7 +185,7 @@ const instant = z.number().check(z.int(), z.minimum(-LAST_MS), z.maximum(LAST_MS
 const count = z.number().check(z.int(), z.positive());
 const SCHEMAS = {
   looks: z.looseObject({
-    source: z.enum(LOOK_SOURCES),
+    source: z.enum(STATUS_SOURCES),
     scope: text,
     askedMs: instant,
     wholeMs: z.nullable(instant),
@@ -195,7 +195,7 @@ const SCHEMAS = {
     lineMs: z.optional(z.nullable(instant)),
   }),
   signs: z.looseObject({
-    kind: z.enum(SIGN_KINDS),
+    kind: z.enum(SIGNAL_KINDS),
     code: optionalText,
     domain: optionalText,
     where: text,
@@ -309,9 +309,9 @@ function laterBy<T>(atMs: (entry: T) => number): (a: T, b: T) => T {
   };
 }
 
-const laterLook = laterBy<SourceLook>(({ askedMs }) => askedMs);
-const laterSign = laterBy<LogSign>(({ lastMs }) => lastMs);
-const laterEvent = laterBy<EventSign>(({ lastMs }) => lastMs);
+const laterLook = laterBy<SourceStatus>(({ askedMs }) => askedMs);
+const laterSign = laterBy<LogSignal>(({ lastMs }) => lastMs);
+const laterEvent = laterBy<EventSignal>(({ lastMs }) => lastMs);
 const laterAnswer = laterBy<AccessAnswer>(({ atMs }) => atMs);
 
 function maxOrNull(a: number | null, b: number | null): number | null {

@@ -21,7 +21,7 @@ import {
   askedDomains,
   askTransparency,
   loggedDomains,
-  type TransparencyLook,
+  type TransparencyStatus,
   type TransparencyRun,
 } from "./transparency.ts";
 import { unforeseen } from "./unforeseen.ts";
@@ -33,7 +33,7 @@ export interface AuditReport {
   /** Issuances and budgets over all clusters. */
   readonly across: Across;
   /** How far certificate logs were searched; empty where that isn't switched on. */
-  readonly transparency: readonly TransparencyLook[];
+  readonly transparency: readonly TransparencyStatus[];
   /** States of other clusters that could not be read: what they know of issuances is missing. */
   readonly unreadStates: readonly CertkeepError[];
 }

@@ -28,7 +28,7 @@ import { type Plan, planNewNames, planSet } from "../ratelimit/plan.ts";
 import { plain } from "../plain.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
-import { observationsOf, type SourceLook } from "../state/observations.ts";
+import { observationsOf, type SourceStatus } from "../state/observations.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
 
 export interface ExplainInput {
@@ -81,7 +81,7 @@ export interface ExplainedCluster {
 }
 
 /** What a source of one cluster didn't tell. */
-export interface ExplainedLook extends SourceLook {
+export interface ExplainedStatus extends SourceStatus {
   readonly cluster: string;
 }
 
@@ -97,7 +97,7 @@ export interface Explanation {
   /** Why certificates are reissued, of each set and cluster; of a cluster those alone that want a cause. */
   readonly diagnoses: readonly Diagnosis[];
   /** Sources besides Secrets that weren't read whole, of the clusters concerned. */
-  readonly looks: readonly ExplainedLook[];
+  readonly looks: readonly ExplainedStatus[];
   readonly across: Across;
   /** How many were planned; `null`: none asked for. */
   readonly planned: number | null;

@@ -45,7 +45,7 @@ export interface TransparencyPorts {
 }
 
 /** How far the search went for one domain, by its document. */
-export interface TransparencyLook {
+export interface TransparencyStatus {
   readonly domain: string;
   readonly source: string;
   readonly askedMs: number | null;
@@ -58,7 +58,7 @@ export interface TransparencyLook {
 }
 
 export interface TransparencyRun {
-  readonly looks: readonly TransparencyLook[];
+  readonly looks: readonly TransparencyStatus[];
   /** Documents that could not be read or written. */
   readonly problems: readonly CertkeepError[];
 }
@@ -219,7 +219,7 @@ export async function askTransparency(
       after.set(document.domain, next);
     });
   }
-  return { looks: [...after.values()].map(lookOf), problems };
+  return { looks: [...after.values()].map(statusOf), problems };
 }
 
 /** A pause that reaches further than any can comes from a clock that has gone back since. */
@@ -227,7 +227,7 @@ function isHeld({ nextMs, source }: TransparencyDocument, asked: string, nowMs: 
   return source === asked && nextMs > nowMs && nextMs <= nowMs + DAY_MS;
 }
 
-function lookOf({
+function statusOf({
   domain,
   source,
   askedMs,
@@ -235,7 +235,7 @@ function lookOf({
   failure,
   unread,
   others,
-}: TransparencyDocument): TransparencyLook {
+}: TransparencyDocument): TransparencyStatus {
   return {
     domain,
     source,

@@ -8,11 +8,11 @@ import type { CertificateRecord, StateDocument } from "../../lib/state/document.
 import {
   NO_OBSERVATIONS,
   type AccessAnswer,
-  type EventSign,
-  type LogSign,
+  type EventSignal,
+  type LogSignal,
   type Observations,
   type RenewalWindow,
-  type SourceLook,
+  type SourceStatus,
 } from "../../lib/state/observations.ts";
 import { certificate, NOW_NS } from "../finding/fixture.ts";
 
@@ -101,7 +101,7 @@ export function history(
   return { issuances: formatHistory(issuances) };
 }
 
-export function sign(kind: LogSign["kind"], over: Partial<LogSign> = {}): LogSign {
+export function sign(kind: LogSignal["kind"], over: Partial<LogSignal> = {}): LogSignal {
   return {
     kind,
     code: null,
@@ -115,7 +115,7 @@ export function sign(kind: LogSign["kind"], over: Partial<LogSign> = {}): LogSig
   };
 }
 
-export function event(reason: string, over: Partial<EventSign> = {}): EventSign {
+export function event(reason: string, over: Partial<EventSignal> = {}): EventSignal {
   return {
     namespace: "tailscale",
     object: "Pod/pg-0",
@@ -146,7 +146,10 @@ export function answer(
   };
 }
 
-export function look(source: SourceLook["source"], over: Partial<SourceLook> = {}): SourceLook {
+export function look(
+  source: SourceStatus["source"],
+  over: Partial<SourceStatus> = {},
+): SourceStatus {
   return {
     source,
     scope: source === "logs" ? WHERE : source === "access" ? KEY : "tailscale",
@@ -160,7 +163,7 @@ export function look(source: SourceLook["source"], over: Partial<SourceLook> = {
 }
 
 /** Logs, Events and access reviews read whole. */
-const ALL_READ: readonly SourceLook[] = [look("logs"), look("events"), look("access")];
+const ALL_READ: readonly SourceStatus[] = [look("logs"), look("events"), look("access")];
 
 export function observed(over: Partial<Observations> = {}): {
   readonly observations: Observations;

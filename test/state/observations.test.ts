@@ -5,13 +5,13 @@ import { mergeStates } from "../../lib/state/merge.ts";
 import {
   boundObservations,
   carryObservations,
-  LOOK_SOURCES,
+  STATUS_SOURCES,
   mergeObservations,
   NO_OBSERVATIONS,
   type Observations,
   observationsOf,
   parseObservations,
-  SIGN_KINDS,
+  SIGNAL_KINDS,
 } from "../../lib/state/observations.ts";
 import { NOW, state } from "../finding/fixture.ts";
 
@@ -28,7 +28,7 @@ const observations: fc.Arbitrary<Observations> = fc
   .record({
     looks: some(
       fc.record({
-        source: fc.constantFrom(...LOOK_SOURCES),
+        source: fc.constantFrom(...STATUS_SOURCES),
         scope: name,
         askedMs: ms,
         wholeMs: fc.option(ms),
@@ -39,7 +39,7 @@ const observations: fc.Arbitrary<Observations> = fc
     ),
     signs: some(
       fc.record({
-        kind: fc.constantFrom(...SIGN_KINDS.slice(0, 3)),
+        kind: fc.constantFrom(...SIGNAL_KINDS.slice(0, 3)),
         code: maybe,
         domain: maybe,
         where: name,

@@ -5,7 +5,7 @@ import { realTimer } from "../../lib/adapters/timer.ts";
 import type { Timer } from "../../lib/ports/runtime.ts";
 import type { AccessRule } from "../fake-apiserver/access.ts";
 import { serviceAccount } from "../fake-apiserver/api.ts";
-import { observationsOf, type SourceLook } from "../../lib/state/observations.ts";
+import { observationsOf, type SourceStatus } from "../../lib/state/observations.ts";
 import { stateEvidence } from "../../lib/state/evidence.ts";
 import { auditAll, type AuditReport, CLUSTER_MS } from "../../lib/usecases/audit.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
@@ -83,7 +83,7 @@ function putShared(log: (startedMs: number) => string, over: Partial<PodChoice> 
 const audit = async (choice: Parameters<World["audit"]>[0] = {}): Promise<AuditReport> =>
   world.audit({ observe: true, ...choice });
 const told = async () => observationsOf(await world.state());
-const look = async (source: string, scope: string): Promise<SourceLook | undefined> =>
+const look = async (source: string, scope: string): Promise<SourceStatus | undefined> =>
   (await told()).looks.find((one) => one.source === source && one.scope === scope);
 const asked = (): string[] =>
   world.sandbox.requests

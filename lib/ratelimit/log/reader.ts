@@ -6,11 +6,11 @@
  * announces that it may drop some, and before the next one it says how many it dropped, if any. So lines seen and dropped
  * are added, the announcement isn't counted, and a log in which no line of that kind follows one has a gap.
  */
-import type { LogSign } from "../../state/observations.ts";
+import type { LogSignal } from "../../state/observations.ts";
 import { type IssuedLine, IssuedLines, MAX_OF_NAME } from "./issued.ts";
 import { type LogLine, parseLine, splitStamp } from "./line.ts";
 import type { RefusalText } from "./refusal.ts";
-import { LogSigns, MAX_SIGNS } from "./signs.ts";
+import { LogSignals, MAX_SIGNALS } from "./signals.ts";
 import { createSplitter } from "./split.ts";
 import { mayMatter, parseHeldBack, type Said, understand } from "./understand.ts";
 
@@ -27,7 +27,7 @@ export interface LogReading {
   /** Times of the first and the last line that bear one. */
   readonly firstMs: number | null;
   readonly lastMs: number | null;
-  readonly signs: readonly LogSign[];
+  readonly signals: readonly LogSignal[];
   /** In order; of each name the newest, as more change nothing. */
   readonly issued: readonly IssuedLine[];
   readonly refused: readonly RefusedLine[];
@@ -36,7 +36,7 @@ export interface LogReading {
   /** Lines that are binary, half a JSON, or too long: what they said isn't known. */
   readonly unreadLines: number;
   /** Lines that made no sign, as there were too many kinds and names. */
-  readonly moreSigns: number;
+  readonly moreSignals: number;
   readonly json: boolean;
   readonly debugSeen: boolean;
   readonly stagingSeen: boolean;
@@ -57,7 +57,7 @@ export interface LogReader {
 
 /**
  * `fallbackMs`: when lines without any time were read. `countAfterMs`: lines up to then were counted by an earlier read
- * and make no signs.
+ * and make no signals.
  */
 export function createLogReader(
   where: string,
@@ -65,7 +65,7 @@ export function createLogReader(
   countAfterMs = Number.NEGATIVE_INFINITY,
 ): LogReader {
   const decoder = new TextDecoder();
-  const signs = new LogSigns(where, countAfterMs);
+  const signals = new LogSignals(where, countAfterMs);
   const issued = new IssuedLines();
   let refused: RefusedLine[] = [];
   /** Formats of which lines may be dropped, and since when. */
@@ -89,7 +89,7 @@ export function createLogReader(
     if (held.count === null) {
       // Of one that an earlier read met, that read has told the gap.
       if (said.kind === "issued" && atMs > countAfterMs) issuing.add(held.format);
-      if (dropping.size < MAX_SIGNS) dropping.set(held.format, atMs);
+      if (dropping.size < MAX_SIGNALS) dropping.set(held.format, atMs);
       return true;
     }
     dropping.delete(held.format);
@@ -101,7 +101,7 @@ export function createLogReader(
       said.kind === "order_failed" || said.kind === "renewal_failed"
         ? (lastOf.get(held.format) ?? said)
         : said;
-    signs.add(like, atMs, count, line.text);
+    signals.add(like, atMs, count, line.text);
     if (like.kind !== "issued") return true;
     if (like.domain === null) {
       nameless += count;
@@ -141,7 +141,7 @@ export function createLogReader(
     if (heldBack(line, atMs)) return;
     const said = understand(line.text);
     if (said === null) return;
-    signs.add(said, atMs, 1, line.text);
+    signals.add(said, atMs, 1, line.text);
     if (said.kind === "issued") {
       // It follows an announcement without a number: none was dropped in between.
       dropping.delete(line.text);
@@ -150,7 +150,7 @@ export function createLogReader(
       else issued.add(said.domain, atMs, line.instant);
     }
     for (const format of formatsOf(said, line.text))
-      if (lastOf.size < MAX_SIGNS || lastOf.has(format)) lastOf.set(format, said);
+      if (lastOf.size < MAX_SIGNALS || lastOf.has(format)) lastOf.set(format, said);
     if (said.refusal !== null) {
       refused.push({ domain: said.domain, seenMs: atMs, refusal: said.refusal });
       if (refused.length > 2 * MAX_REFUSED) refused = refused.slice(-MAX_REFUSED);
@@ -173,19 +173,19 @@ export function createLogReader(
     end() {
       feed(`${decoder.decode()}\n`);
       const { lines: kept, beyond } = issued.kept();
-      const { signs: said, more } = signs.kept();
+      const { signals: said, more } = signals.kept();
       return {
         where,
         lines,
         bytes,
         firstMs: stampedMs(firstStamped),
         lastMs: stampedMs(lastStamped),
-        signs: said,
+        signals: said,
         issued: kept,
         refused: refused.slice(-MAX_REFUSED),
         nameless: nameless + beyond,
         unreadLines,
-        moreSigns: more,
+        moreSignals: more,
         json,
         debugSeen,
         stagingSeen,

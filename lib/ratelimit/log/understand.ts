@@ -3,11 +3,11 @@
  * of Let's Encrypt in whoever's words. Total; a message that says nothing of certificates is `null`.
  */
 import { isHostName } from "../../secret/shapes.ts";
-import type { SignKind } from "../../state/observations.ts";
+import type { SignalKind } from "../../state/observations.ts";
 import { parseRefusal, type RefusalText } from "./refusal.ts";
 
 export interface Said {
-  readonly kind: SignKind;
+  readonly kind: SignalKind;
   readonly code: string | null;
   /** Lower case; `null` where the message names none. */
   readonly domain: string | null;
@@ -75,7 +75,7 @@ function understandFailure(
   domain: string | null,
   fallback: "order_failed" | "renewal_failed",
 ): Said {
-  const said = (kind: SignKind, code: string | null = null): Said => ({
+  const said = (kind: SignalKind, code: string | null = null): Said => ({
     kind,
     code,
     domain,
@@ -110,7 +110,7 @@ function understandFailure(
 }
 
 function ofCertificate(rest: string, domain: string | null): Said | null {
-  const said = (kind: SignKind): Said => ({ kind, code: null, domain, refusal: null });
+  const said = (kind: SignalKind): Said => ({ kind, code: null, domain, refusal: null });
   if (rest === "requesting cert...") return said("issuance_started");
   if (rest === "got cert") return said("issued");
   if (rest === "starting async renewal") return said("renewal_started");

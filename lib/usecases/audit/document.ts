@@ -2,7 +2,7 @@
 import { formatMsOrNull } from "../../certificate/time.ts";
 import { acrossData } from "../../finding/budgets.ts";
 import { certificates, type LiveCertificate } from "../../state/certificates.ts";
-import { observationsOf, type SourceLook } from "../../state/observations.ts";
+import { observationsOf, type SourceStatus } from "../../state/observations.ts";
 import type { AuditReport } from "../audit.ts";
 
 /** How far a source besides Secrets went; `code` is `null` where it answered whole. */
@@ -14,7 +14,7 @@ function sourceData({
   wholeMs,
   sinceMs,
   unread,
-}: SourceLook): object {
+}: SourceStatus): object {
   return {
     source,
     scope,

@@ -12,7 +12,7 @@ import {
   NO_OBSERVATIONS,
   type Observations,
   observationsOf,
-  type SourceLook,
+  type SourceStatus,
 } from "../../state/observations.ts";
 import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../ratelimit/evidence.ts";
 import { boundClaims } from "../../ratelimit/log/claims.ts";
@@ -24,7 +24,7 @@ import { reviewAccess } from "./observe/access.ts";
 import type { ObserveContext } from "./observe/context.ts";
 import { readEvents } from "./observe/events.ts";
 import { readLogs } from "./observe/logs.ts";
-import { lookOf, lookCode } from "./observe/looks.ts";
+import { statusOf, statusCode } from "./observe/sourcestatus.ts";
 import { OPERATOR_SELECTOR, PROXY_SELECTOR, type Writer, writersOf } from "./observe/writers.ts";
 
 export interface ObserveOptions {
@@ -89,8 +89,8 @@ async function listPods(
       const scope = `${namespace}, pods ${selector}`;
       const last =
         before.looks.find((look) => look.source === "logs" && look.scope === scope) ?? null;
-      const look = (code: string, unread: string | null = null): SourceLook =>
-        lookOf("logs", scope, nowMs, last, { code, unread });
+      const look = (code: string, unread: string | null = null): SourceStatus =>
+        statusOf("logs", scope, nowMs, last, { code, unread });
       try {
         const { items, more } = await diagnosis.listPods(namespace, selector, signal);
         if (more) gathered.add({ looks: [look("too_much", "pods after the first page")] });
@@ -100,7 +100,7 @@ async function listPods(
           });
         return items;
       } catch (error) {
-        gathered.add({ looks: [look(lookCode(error))] });
+        gathered.add({ looks: [look(statusCode(error))] });
         return [];
       }
     }),
@@ -134,20 +134,20 @@ function leftOut(
   told: Observations,
   writers: readonly Writer[],
   nowMs: number,
-): readonly SourceLook[] {
+): readonly SourceStatus[] {
   const seen = new Set(told.looks.map(({ source, scope }) => `${source} ${scope}`));
   const expected = ["logs", "events", "access"].flatMap((source) => {
     const known = before.looks.filter((look) => look.source === source).map(({ scope }) => scope);
     const places =
       known.length > 0 ? known : [...new Set(writers.map(({ namespace }) => namespace))];
-    return places.map((scope) => ({ source: source as SourceLook["source"], scope }));
+    return places.map((scope) => ({ source: source as SourceStatus["source"], scope }));
   });
   return expected
     .filter(({ source, scope }) => !seen.has(`${source} ${scope}`))
     .map(({ source, scope }) => {
       const last =
         before.looks.find((look) => look.source === source && look.scope === scope) ?? null;
-      return lookOf(source, scope, nowMs, last, {
+      return statusOf(source, scope, nowMs, last, {
         code: "timeout",
         ...(last?.lineMs === undefined ? {} : { lineMs: last.lineMs }),
       });

@@ -23,11 +23,11 @@ import {
   NO_OBSERVATIONS,
   observationsOf,
   storedObservations,
-  type LookSource,
+  type StatusSource,
   type Observations,
   type RenewalWindow,
   type RevocationAnswer,
-  type SourceLook,
+  type SourceStatus,
 } from "../../state/observations.ts";
 import type { RevocationLists } from "../revocation.ts";
 import { type AuditPorts, type JudgeKit, type OutsidePorts, outsideSignal } from "./context.ts";
@@ -40,7 +40,7 @@ interface OutsideContext extends Pick<OutsidePorts, "renewalInfo" | "revocation"
 }
 
 /** A look that also remembers until when its source is left alone. */
-interface HeldLook extends SourceLook {
+interface HeldStatus extends SourceStatus {
   readonly nextMs?: number;
 }
 
@@ -119,7 +119,7 @@ class OutsideRun {
   readonly #nowNs: bigint;
   readonly #live: readonly Live[];
   readonly #before: Observations;
-  readonly #looks: HeldLook[] = [];
+  readonly #looks: HeldStatus[] = [];
   readonly #windows: RenewalWindow[] = [];
   readonly #revocations: RevocationAnswer[] = [];
 
@@ -145,12 +145,12 @@ class OutsideRun {
     return nextMs !== undefined && nextMs > this.#nowMs && nextMs <= this.#nowMs + DAY_MS;
   }
 
-  #lookBefore(source: LookSource, scope: string): HeldLook | undefined {
+  #lookBefore(source: StatusSource, scope: string): HeldStatus | undefined {
     return this.#before.looks.find((look) => look.source === source && look.scope === scope);
   }
 
   #look(
-    source: LookSource,
+    source: StatusSource,
     scope: string,
     code: string | null,
     unread: string | null,

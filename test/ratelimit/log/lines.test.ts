@@ -153,7 +153,7 @@ describe.each(PREFIXES)("a line after %s", (name, wrap) => {
   it.each(TABLE)("%s", (line, expected) => {
     const reading = readLog(`${wrap(line)}\n`, "tailscale/ts-app-0/tailscale", 5);
     expect(reading.unreadLines).toBe(0);
-    const [sign] = reading.signs;
+    const [sign] = reading.signals;
     expect(sign === undefined ? null : [sign.kind, sign.code, sign.domain]).toEqual(expected);
     if (sign === undefined) return;
     expect(sign.count).toBe(1);

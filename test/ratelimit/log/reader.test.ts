@@ -22,7 +22,7 @@ describe("lines that Tailscale holds back", () => {
       0,
     );
     expect(reading.issued).toHaveLength(13);
-    expect(reading.signs.find(({ kind }) => kind === "issued")?.count).toBe(13);
+    expect(reading.signals.find(({ kind }) => kind === "issued")?.count).toBe(13);
     expect(reading.dropping).toBe(false);
     expect(new Set(reading.issued.map(({ mark }) => mark)).size).toBe(13);
     expect(reading.issued.every(({ atMs }) => atMs >= T0 && atMs <= T0 + 9_000)).toBe(true);
@@ -61,7 +61,7 @@ describe("lines that Tailscale holds back", () => {
       0,
     );
     expect(reading).toMatchObject({ issued: [], nameless: 9 });
-    expect(reading.signs).toMatchObject([{ kind: "issued", domain: null, count: 9 }]);
+    expect(reading.signals).toMatchObject([{ kind: "issued", domain: null, count: 9 }]);
   });
   it("of errors count as the last error of that kind", () => {
     const failed = `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ${D}: secrets "${D}" not found`;
@@ -73,14 +73,14 @@ describe("lines that Tailscale holds back", () => {
       WHERE,
       0,
     );
-    expect(reading.signs).toMatchObject([
+    expect(reading.signals).toMatchObject([
       { kind: "store_write_failed", code: "not_found", domain: D, count: 5 },
     ]);
   });
   it("in numbers beyond all reason stay bounded", () => {
     const reading = readLog(log([3, `${HELD} (999999999 dropped)`]), WHERE, 0);
     expect(reading.issued.length).toBeLessThanOrEqual(50);
-    expect(reading.signs[0]?.count).toBe(1_000_000);
+    expect(reading.signals[0]?.count).toBe(1_000_000);
   });
 });
 
@@ -132,8 +132,8 @@ describe("bad input", () => {
     for (let i = 0; i < 100_000; i++) text += `cert("n${i}.example.com"): got cert\n`;
     const reading = readLog(text, WHERE, 0);
     expect(reading.issued.length).toBeLessThanOrEqual(1_000);
-    expect(reading.signs.length).toBeLessThanOrEqual(500);
-    expect(reading.moreSigns).toBeGreaterThan(0);
+    expect(reading.signals.length).toBeLessThanOrEqual(500);
+    expect(reading.moreSignals).toBeGreaterThan(0);
     expect(reading.issued.length + reading.nameless).toBe(100_000);
   });
   it("takes time in proportion", () => {
@@ -181,7 +181,7 @@ describe("bad input", () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
         const reading = readLog(pieces.join(""), WHERE, 0);
-        for (const { sample, count, domain } of reading.signs) {
+        for (const { sample, count, domain } of reading.signals) {
           expect(sample.length).toBeLessThanOrEqual(300);
           expect(redact(sample)).toBe(sample);
           expect(count).toBeGreaterThan(0);

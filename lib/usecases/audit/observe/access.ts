@@ -9,9 +9,9 @@ import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";
 import { parseInstantOrNull } from "../../../certificate/time.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
-import type { AccessAnswer, SourceLook } from "../../../state/observations.ts";
+import type { AccessAnswer, SourceStatus } from "../../../state/observations.ts";
 import type { ObserveContext } from "./context.ts";
-import { lookOf, lookCode } from "./looks.ts";
+import { statusOf, statusCode } from "./sourcestatus.ts";
 import { type Writer, type WrittenShape, writes } from "./writers.ts";
 
 const ASKS_AT_ONCE = 8;
@@ -66,7 +66,7 @@ function isFresh({ allowed, atMs }: AccessAnswer, writer: Writer, nowMs: number)
 }
 
 export interface AccessRead {
-  readonly looks: readonly SourceLook[];
+  readonly looks: readonly SourceStatus[];
   /** All that still hold, those before among them. */
   readonly answers: readonly AccessAnswer[];
 }
@@ -128,7 +128,7 @@ export async function reviewAccess(
       };
       done({ looks: [], answers: [answer] });
     } catch (error) {
-      const code = lookCode(error);
+      const code = statusCode(error);
       if (code === "forbidden") refused = true;
       codes.set(namespace, code);
     }
@@ -148,7 +148,7 @@ export async function reviewAccess(
       const last =
         before.looks.find(({ source, scope }) => source === "access" && scope === namespace) ??
         null;
-      return lookOf("access", namespace, nowMs, last, {
+      return statusOf("access", namespace, nowMs, last, {
         code,
         unread: code === "gap" ? "Secrets whose owner's account isn't known" : null,
       });

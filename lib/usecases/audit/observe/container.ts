@@ -8,8 +8,8 @@ import { CertkeepError } from "../../../error.ts";
 import { createLogReader, type LogReading } from "../../../ratelimit/log/reader.ts";
 import type { ClusterDiagnosis, LogQuery } from "../../../ports/cluster.ts";
 import { count } from "../../../report/text.ts";
-import type { SourceLook } from "../../../state/observations.ts";
-import { lookOf } from "./looks.ts";
+import type { SourceStatus } from "../../../state/observations.ts";
+import { statusOf } from "./sourcestatus.ts";
 
 export interface ContainerTarget {
   readonly namespace: string;
@@ -21,7 +21,7 @@ export interface ContainerTarget {
 }
 
 export interface ContainerRead {
-  readonly look: SourceLook;
+  readonly look: SourceStatus;
   readonly readings: readonly LogReading[];
   /** From when on every certificate that it issued is in the log; `null`: from no instant that is sure. */
   readonly wholeFromMs: number | null;
@@ -30,7 +30,7 @@ export interface ContainerRead {
 export interface ContainerContext {
   readonly diagnosis: ClusterDiagnosis;
   readonly nowMs: number;
-  readonly before: SourceLook | null;
+  readonly before: SourceStatus | null;
   /** Bytes that may still be taken in; asked before each read. */
   allowance(): number;
   spend(bytes: number): void;
@@ -119,7 +119,7 @@ export async function readContainer(
   const current = await readPiece(target, context, metMs, { sinceMs });
   if (current === null) {
     return {
-      look: lookOf("logs", scope, nowMs, before, {
+      look: statusOf("logs", scope, nowMs, before, {
         code: startedMs === null ? null : "gap",
         unread: startedMs === null ? null : "the container runs, and its log isn't there",
         lineMs: metMs,
@@ -158,11 +158,11 @@ export async function readContainer(
       : restarted || metMs === null
         ? startedMs
         : joinsMs;
-  const more = pieces.reduce((sum, { reading }) => sum + reading.moreSigns, 0);
+  const more = pieces.reduce((sum, { reading }) => sum + reading.moreSignals, 0);
   // It takes nothing from what is known of issuances, which are counted by themselves.
   const left = more === 0 ? null : `${count(more, "line")} of more names and kinds than are kept`;
   return {
-    look: lookOf("logs", scope, nowMs, before, { code, unread: unread ?? left, lineMs }),
+    look: statusOf("logs", scope, nowMs, before, { code, unread: unread ?? left, lineMs }),
     readings: pieces.map(({ reading }) => reading),
     wholeFromMs,
   };

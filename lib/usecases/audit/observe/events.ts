@@ -5,9 +5,9 @@
 import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";
 import type { EventFacts } from "../../../ports/cluster.ts";
-import type { EventSign, SourceLook } from "../../../state/observations.ts";
+import type { EventSignal, SourceStatus } from "../../../state/observations.ts";
 import type { ObserveContext } from "./context.ts";
-import { lookOf, lookCode } from "./looks.ts";
+import { statusOf, statusCode } from "./sourcestatus.ts";
 import type { Writer } from "./writers.ts";
 
 const ASKS_AT_ONCE = 4;
@@ -26,7 +26,7 @@ function signOf({
   count,
   firstMs,
   lastMs,
-}: EventFacts): EventSign {
+}: EventFacts): EventSignal {
   return {
     namespace,
     object: `${kind}/${name}`,
@@ -52,7 +52,7 @@ function namespacesOf(writers: readonly Writer[]): readonly string[] {
 export async function readEvents(
   writers: readonly Writer[],
   context: ObserveContext,
-  done: (look: SourceLook, events: readonly EventSign[]) => void,
+  done: (look: SourceStatus, events: readonly EventSignal[]) => void,
 ): Promise<void> {
   const { diagnosis, nowMs, before, signal } = context;
   const limit = pLimit(ASKS_AT_ONCE);
@@ -64,14 +64,14 @@ export async function readEvents(
           null;
         if (i >= MAX_NAMESPACES || signal.aborted)
           return done(
-            lookOf("events", namespace, nowMs, last, {
+            statusOf("events", namespace, nowMs, last, {
               code: signal.aborted ? "timeout" : "too_much",
             }),
             [],
           );
         try {
           const { items, more } = await diagnosis.listEvents(namespace, SELECTOR, signal);
-          const look = lookOf(
+          const look = statusOf(
             "events",
             namespace,
             nowMs,
@@ -80,7 +80,7 @@ export async function readEvents(
           );
           done(look, items.filter(({ reason }) => TOLD.test(reason)).map(signOf));
         } catch (error) {
-          done(lookOf("events", namespace, nowMs, last, { code: lookCode(error) }), []);
+          done(statusOf("events", namespace, nowMs, last, { code: statusCode(error) }), []);
         }
       }),
     ),

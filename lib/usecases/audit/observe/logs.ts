@@ -14,11 +14,11 @@ import type { LogReading } from "../../../ratelimit/log/reader.ts";
 import { setOf } from "../../../ratelimit/names.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
 import type { SecretRecord, StateDocument } from "../../../state/document.ts";
-import type { LogSign, SourceLook } from "../../../state/observations.ts";
+import type { LogSignal, SourceStatus } from "../../../state/observations.ts";
 import { standingSecrets } from "../../../state/secrets.ts";
 import { type ContainerRead, type ContainerTarget, readContainer, scopeOf } from "./container.ts";
 import type { ObserveContext } from "./context.ts";
-import { lookOf, lookCode } from "./looks.ts";
+import { statusOf, statusCode } from "./sourcestatus.ts";
 import { containerOf, mayIssue, type Writer, writes } from "./writers.ts";
 
 const PODS_AT_ONCE = 4;
@@ -31,8 +31,8 @@ const ALL_BYTES = 32 * 1024 * 1024;
 const SETTLED_MS = 1_000;
 
 export interface LogsRead {
-  readonly looks: readonly SourceLook[];
-  readonly signs: readonly LogSign[];
+  readonly looks: readonly SourceStatus[];
+  readonly signs: readonly LogSignal[];
   readonly evidence: Evidence;
 }
 
@@ -48,23 +48,23 @@ function issuersOf(state: StateDocument): (domain: string | null, staging: boole
     (staging ? "letsencrypt-staging" : "letsencrypt");
 }
 
-/** Signs counted on from those before. */
-function countOn(before: readonly LogSign[], readings: readonly LogReading[]): LogSign[] {
-  const keyOf = ({ kind, code, domain, where }: LogSign): string =>
+/** Signals counted on from those before. */
+function countOn(before: readonly LogSignal[], readings: readonly LogReading[]): LogSignal[] {
+  const keyOf = ({ kind, code, domain, where }: LogSignal): string =>
     JSON.stringify([kind, code, domain, where]);
-  const known = new Map(before.map((sign) => [keyOf(sign), sign]));
-  const counted = new Map<string, LogSign>();
-  for (const sign of readings.flatMap(({ signs }) => signs)) {
-    const key = keyOf(sign);
+  const known = new Map(before.map((signal) => [keyOf(signal), signal]));
+  const counted = new Map<string, LogSignal>();
+  for (const signal of readings.flatMap(({ signals }) => signals)) {
+    const key = keyOf(signal);
     const last = counted.get(key) ?? known.get(key);
     counted.set(
       key,
       last === undefined
-        ? sign
+        ? signal
         : {
-            ...(sign.lastMs >= last.lastMs ? sign : last),
-            firstMs: Math.min(last.firstMs, sign.firstMs),
-            count: last.count + sign.count,
+            ...(signal.lastMs >= last.lastMs ? signal : last),
+            firstMs: Math.min(last.firstMs, signal.firstMs),
+            count: last.count + signal.count,
           },
     );
   }
@@ -129,7 +129,7 @@ export async function readLogs(
   let left = ALL_BYTES;
   const targets = pods
     .filter(mayIssue)
-    .flatMap((pod): { pod: PodFacts; target: ContainerTarget; last: SourceLook | null }[] => {
+    .flatMap((pod): { pod: PodFacts; target: ContainerTarget; last: SourceStatus | null }[] => {
       const container = containerOf(pod);
       if (container === null) return [];
       const target = {
@@ -143,9 +143,11 @@ export async function readLogs(
       return [{ pod, target, last: looks.get(scopeOf(target)) ?? null }];
     })
     .toSorted((a, b) => (a.last?.askedMs ?? 0) - (b.last?.askedMs ?? 0));
-  const skip = (target: ContainerTarget, last: SourceLook | null, code: string): void =>
+  const skip = (target: ContainerTarget, last: SourceStatus | null, code: string): void =>
     done({
-      looks: [lookOf("logs", scopeOf(target), nowMs, last, { code, lineMs: last?.lineMs ?? null })],
+      looks: [
+        statusOf("logs", scopeOf(target), nowMs, last, { code, lineMs: last?.lineMs ?? null }),
+      ],
       signs: [],
       evidence: NO_EVIDENCE,
     });
@@ -187,7 +189,7 @@ export async function readLogs(
             evidence: mergeEvidence(...claims, { ...NO_EVIDENCE, coverage }),
           });
         } catch (error) {
-          skip(target, last, lookCode(error));
+          skip(target, last, statusCode(error));
         }
       }),
     ),

@@ -1,16 +1,16 @@
-/** Signs of one container's log, lines of a kind counted together; of more kinds than there is room for it is told how many lines. */
-import type { LogSign } from "../../state/observations.ts";
+/** Signals of one container's log, lines of a kind counted together; of more kinds than there is room for it is told how many lines. */
+import type { LogSignal } from "../../state/observations.ts";
 import { sampleOf } from "./redact.ts";
 import type { Said } from "./understand.ts";
 
-export const MAX_SIGNS = 500;
+export const MAX_SIGNALS = 500;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-export class LogSigns {
+export class LogSignals {
   readonly #where: string;
   readonly #countAfterMs: number;
-  readonly #signs = new Map<string, Mutable<LogSign>>();
+  readonly #signals = new Map<string, Mutable<LogSignal>>();
   #more = 0;
 
   /** `countAfterMs`: lines up to then were counted by an earlier read. */
@@ -23,16 +23,16 @@ export class LogSigns {
   add({ kind, code, domain }: Said, atMs: number, count: number, sample: string): void {
     if (atMs <= this.#countAfterMs) return;
     const key = JSON.stringify([kind, code, domain]);
-    const known = this.#signs.get(key);
+    const known = this.#signals.get(key);
     if (known !== undefined) {
       known.firstMs = Math.min(known.firstMs, atMs);
       known.count = Math.min(known.count + count, Number.MAX_SAFE_INTEGER);
       if (atMs >= known.lastMs) [known.lastMs, known.sample] = [atMs, sample];
       return;
     }
-    if (this.#signs.size >= MAX_SIGNS) this.#more += 1;
+    if (this.#signals.size >= MAX_SIGNALS) this.#more += 1;
     else
-      this.#signs.set(key, {
+      this.#signals.set(key, {
         kind,
         code,
         domain,
@@ -45,9 +45,12 @@ export class LogSigns {
   }
 
   /** Samples are redacted here, once each. */
-  kept(): { readonly signs: readonly LogSign[]; readonly more: number } {
+  kept(): { readonly signals: readonly LogSignal[]; readonly more: number } {
     return {
-      signs: [...this.#signs.values()].map((sign) => ({ ...sign, sample: sampleOf(sign.sample) })),
+      signals: [...this.#signals.values()].map((signal) => ({
+        ...signal,
+        sample: sampleOf(signal.sample),
+      })),
       more: this.#more,
     };
   }

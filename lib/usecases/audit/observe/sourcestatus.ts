@@ -1,9 +1,9 @@
 /** How far each source went, and why no further: one look for each place, counted on from the one before. Pure. */
 import { isCertkeepError } from "../../../error.ts";
-import type { LookSource, SourceLook } from "../../../state/observations.ts";
+import type { StatusSource, SourceStatus } from "../../../state/observations.ts";
 
 /** A failure in the words of a look. What is no failure of the cluster's must not cost an audit: it wasn't understood. */
-export function lookCode(error: unknown): string {
+export function statusCode(error: unknown): string {
   if (!isCertkeepError(error)) return "invalid_answer";
   switch (error.code) {
     case "cluster_forbidden":
@@ -20,20 +20,20 @@ export function lookCode(error: unknown): string {
   }
 }
 
-export interface LookParts {
+export interface StatusParts {
   readonly code: string | null;
   readonly unread?: string | null;
   readonly lineMs?: number | null;
 }
 
 /** The look of now, with since when it isn't whole by the one before. */
-export function lookOf(
-  source: LookSource,
+export function statusOf(
+  source: StatusSource,
   scope: string,
   nowMs: number,
-  before: SourceLook | null,
-  { code, unread = null, lineMs }: LookParts,
-): SourceLook {
+  before: SourceStatus | null,
+  { code, unread = null, lineMs }: StatusParts,
+): SourceStatus {
   return {
     source,
     scope,

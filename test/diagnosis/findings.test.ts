@@ -6,10 +6,10 @@ import type { StateDocument } from "../../lib/state/document.ts";
 import {
   observationsOf,
   parseObservations,
-  type LogSign,
+  type LogSignal,
   type Observations,
   type RevocationAnswer,
-  SIGN_KINDS,
+  SIGNAL_KINDS,
 } from "../../lib/state/observations.ts";
 import {
   acrossOf,
@@ -42,7 +42,7 @@ const codes = (of: StateDocument): string[] =>
   evaluateState(of, NOW_NS, NOW)
     .map(({ code, severity }) => `${code} ${severity}`)
     .toSorted();
-const last = (ago: number): Pick<LogSign, "firstMs" | "lastMs"> => ({
+const last = (ago: number): Pick<LogSignal, "firstMs" | "lastMs"> => ({
   firstMs: NOW_MS - ago - MINUTE,
   lastMs: NOW_MS - ago,
 });
@@ -286,7 +286,7 @@ describe("a refusal's line", () => {
   });
 
   it("of a limit that isn't a certificate's ends when it says", () => {
-    const orders = (until: string): LogSign =>
+    const orders = (until: string): LogSignal =>
       sign("rate_limited", {
         code: "orders",
         sample: `cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account in the last 3h0m0s, retry after ${until} UTC: see https://x`,
@@ -441,7 +441,7 @@ const anyObservations = fc.record({
   ),
   signs: fc.array(
     fc.record({
-      kind: fc.constantFrom(...SIGN_KINDS),
+      kind: fc.constantFrom(...SIGNAL_KINDS),
       code: nullable(text),
       domain: nullable(text),
       where: text,
