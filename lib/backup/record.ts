@@ -38,7 +38,7 @@ export interface CopyFacts {
   readonly notAfter: string | null;
   /** RFC 3339; `null` where unknown. */
   readonly issuedAt: string | null;
-  /** RFC 7638 thumbprint of the ACME account key seen beside it; `null` where there was none. */
+  /** RFC 7638 thumbprint of the ACME account key that it was issued under, as far as could be seen; `null` where none was there. */
   readonly accountThumbprint: string | null;
 }
 

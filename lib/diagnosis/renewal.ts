@@ -13,7 +13,7 @@ import { instantOf, spanPhrase } from "../finding/words.ts";
 import { issuanceKey } from "../ratelimit/issuance.ts";
 import { renewalDueMs } from "../ratelimit/rules.ts";
 import type { LogSignal, RenewalWindow } from "../state/observations.ts";
-import { type Cause, causeOf, type Hint } from "./cause.ts";
+import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
 import { restartMeasures, restoreCommand } from "./measure.ts";
 import { overSince, type Subject } from "./subject.ts";
@@ -23,8 +23,33 @@ export function accountCause(of: Subject): Cause | null {
   return causeOf("account_key_lost", [...refusedHints(of), ...thumbprintHints(of)]);
 }
 
-const RESTORE_KEY =
-  "restore the ACME account key together with the certificate that it belongs to; a new order without it is refused until the certificate has expired";
+/** A key that no backup holds can't be restored, and isn't offered. Where no account is known, the plan tells. */
+function keyMeasures(of: Subject): readonly Measure[] {
+  const accounts = new Set(
+    of.entries.flatMap(({ backups }) =>
+      backups.flatMap(({ copy }) =>
+        copy.kind === "certificate" && copy.account !== null ? [copy.account] : [],
+      ),
+    ),
+  );
+  const held = Object.values(of.index.state.copies).some(
+    ({ kind, account, retired }) =>
+      kind === "account-key" && account !== null && accounts.has(account) && retired === undefined,
+  );
+  return accounts.size === 0 || held
+    ? [
+        {
+          text: "restore the ACME account key that the certificate was issued under, then restart the node. With another key, renewals are refused until the certificate expires",
+          command: restoreCommand(of),
+        },
+      ]
+    : [
+        {
+          text: "no backup holds the ACME account key that the certificate was issued under. Renewals are refused until it expires; after that Tailscale requests a new certificate",
+          command: null,
+        },
+      ];
+}
 
 function* refusedHints(of: Subject): Generator<Hint> {
   for (const { signal, attribution } of of.signals) {
@@ -33,7 +58,7 @@ function* refusedHints(of: Subject): Generator<Hint> {
       confidence: ATTRIBUTION_CONFIDENCE[attribution],
       because: `the issuer refuses renewals: another ACME account asked for the certificate before (${times(signal.count)}, last at ${instantOf(signal.lastMs)})`,
       evidence: [logLine(signal)],
-      measures: [{ text: RESTORE_KEY, command: restoreCommand(of) }],
+      measures: keyMeasures(of),
       overMs: overSince(of, signal.lastMs),
     };
   }
@@ -67,7 +92,7 @@ function* thumbprintHints(of: Subject): Generator<Hint> {
           text: `account ${[...now][0]?.slice(0, 12) ?? ""} now, ${first.account.slice(0, 12)} when serial ${record.serial} was kept at ${first.recordedAt}`,
         },
       ],
-      measures: [{ text: RESTORE_KEY, command: restoreCommand(of) }],
+      measures: keyMeasures(of),
       overMs: null,
     };
   }

@@ -142,7 +142,8 @@ export const CODES = {
     severity: "critical",
     when: "the issuer refuses renewals because another ACME account asked for the certificate before",
     leadsTo: "every renewal fails until the certificate expires",
-    advice: "restore the ACME account key together with the certificate that it belongs to",
+    advice:
+      "restore the ACME account key that the certificate was issued under, then restart the node",
   },
   renewal_window_forced: {
     severity: "warning",

@@ -21,6 +21,9 @@ export const PLAN_CODES = {
   copy_longer: entry("the copy is valid for longer than what is there"),
   account_absent: entry("no account key is there"),
   account_with_certificate: entry("it belongs to a certificate that is restored with it"),
+  account_of_live: entry(
+    "it belongs to the valid certificate that is there; the key that is there doesn't",
+  ),
   forced: entry("you named what is overridden"),
 
   /** Keep. */
@@ -30,7 +33,7 @@ export const PLAN_CODES = {
     true,
   ),
   account_in_use: entry(
-    "another account key is there, and nothing restored here belongs to the copy's",
+    "an account key is there, and no certificate is known to belong to another account",
   ),
 
   /** Later. */
@@ -65,6 +68,10 @@ export const PLAN_CODES = {
     "a standby certificate doesn't help here: Tailscale discards what isn't of its own issuer and asks for a new one at each access. What helps: another host name, or staging for the time",
   ),
   account_unknown: entry("the account key isn't the one last seen at this place"),
+  account_not_backed_up: entry(
+    "there is no backup of the ACME account key that the certificate was issued under",
+  ),
+  account_of_another: entry("no certificate there was issued under this account"),
   account_belongs_to_live: entry(
     "the account key that is there belongs to a valid certificate beside it",
   ),
@@ -93,8 +100,12 @@ export type PlanCode = keyof typeof PLAN_CODES;
 
 /** Codes that `--force` takes. */
 export const FORCIBLE: readonly PlanCode[] = (Object.keys(PLAN_CODES) as PlanCode[]).filter(
-  (code) => PLAN_CODES[code].forcible,
+  isForcible,
 );
+
+export function isForcible(code: PlanCode): boolean {
+  return PLAN_CODES[code].forcible;
+}
 
 export function isPlanCode(text: string): text is PlanCode {
   return Object.hasOwn(PLAN_CODES, text);

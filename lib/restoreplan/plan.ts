@@ -2,13 +2,10 @@
  * The plan of a restore: a pure function of opened copies, of what is in the cluster, and of what a person allowed.
  * Planning twice gives the same; carrying a plan out and planning again gives nothing to do.
  */
-import { decideOne, type Decided, type PlanOptions } from "./decide.ts";
+import { decideAccountKey, decideCertificate, type Decided, type PlanOptions } from "./decide.ts";
 import type { PlanItem, RestorePlan, SecretWrite } from "./item.ts";
 import { metadataFor } from "./metadata.ts";
-import type { CertificatesWith } from "./shape/accounts.ts";
 import type { LiveViews, Wanted } from "./view.ts";
-
-const NONE: CertificatesWith = { accounts: [], bases: new Set() };
 
 /** `warnings` stand before everything else. */
 export function planRestore(
@@ -17,28 +14,17 @@ export function planRestore(
   options: PlanOptions,
   warnings: readonly string[] = [],
 ): RestorePlan {
-  // Account keys come after the certificates of their Secret, whose fate theirs depends on.
-  const decided: (Decided | null)[] = wanted.map((one) =>
-    one.kind === "account-key" ? null : decideOne(one, views, options, NONE),
+  // Account keys come after the certificates, whose fate theirs depends on.
+  const certificates = new Map(
+    wanted.flatMap((one) =>
+      one.kind === "account-key" ? [] : [[one, decideCertificate(one, views, options)] as const],
+    ),
   );
-  const beside = new Map<string, { accounts: (string | null)[]; bases: Set<string> }>();
-  for (const one of decided) {
-    if (one === null || one.copy === null || one.item.rule !== "restore" || one.item.to === null)
-      continue;
-    const key = placeKey(one.item.to);
-    const with_ = beside.get(key) ?? { accounts: [], bases: new Set<string>() };
-    with_.accounts.push(one.copy.record.accountThumbprint);
-    with_.bases.add(one.copy.record.fieldBase);
-    beside.set(key, with_);
-  }
-  const complete = wanted.map((one, at): Decided => {
-    const known = decided[at];
-    if (known !== null && known !== undefined) return known;
-    const first = decideOne(one, views, options, NONE);
-    const together = first.item.to === null ? undefined : beside.get(placeKey(first.item.to));
-    return together === undefined ? first : decideOne(one, views, options, together);
-  });
-  return { items: complete.map(({ item }) => item), writes: groupWrites(complete), warnings };
+  const decided = wanted.map(
+    (one): Decided =>
+      certificates.get(one) ?? decideAccountKey(one, views, options, [...certificates.values()]),
+  );
+  return { items: decided.map(({ item }) => item), writes: groupWrites(decided), warnings };
 }
 
 function placeKey(to: NonNullable<PlanItem["to"]>): string {

@@ -10,6 +10,7 @@ import { compareText, COPY_KINDS, type CopyKind } from "../backup/record.ts";
 import { meant } from "../config/suggest.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import { instantNs } from "../finding/verdict.ts";
+import { accountSecrets } from "../secret/account.ts";
 import { accountFieldBase } from "../secret/allowlist.ts";
 import { sameNames } from "./copyrule.ts";
 import { isShape } from "../secret/shapes.ts";
@@ -55,6 +56,15 @@ export interface Selected {
   /** Versions that the beginning given fits, where it isn't exactly one. */
   readonly ambiguous: readonly string[];
 }
+
+const NOTHING_ELSE: Selection = {
+  names: [],
+  namespace: null,
+  all: false,
+  asOfNs: null,
+  version: null,
+  standby: false,
+};
 
 interface Place {
   readonly namespace: string;
@@ -264,8 +274,10 @@ function choose(
   look: bigint | null,
 ): Choice | null {
   const kinds = kindsFor(place, wanted.standby);
+  const wasThen = (copy: KnownCopy): boolean => wanted.asOfNs === null || wasLive(copy, look);
+  // An account key of another time may be the one that the certificate belongs to.
   const fit = place.copies.filter(
-    ([, copy]) => isOf(kinds, copy) && (wanted.asOfNs === null || wasLive(copy, look)),
+    ([, copy]) => isOf(kinds, copy) && (place.account || wasThen(copy)),
   );
   // A place that only a replaced or standby copy tells of isn't meant by a name alone.
   if (
@@ -291,8 +303,48 @@ function choose(
     unkept: place.unkept,
     named,
     versionNamed: false,
-    versions: shown.toSorted(betterFor(names)).map(([version]) => version),
+    versions: shown
+      .toSorted((a, b) => Number(wasThen(b[1])) - Number(wasThen(a[1])) || betterFor(names)(a, b))
+      .map(([version]) => version),
   };
+}
+
+/**
+ * The account keys that certificates need, beside those that were asked for: in the certificate's own Secret or in that
+ * of the node that issued it. Backups of the accounts that the certificates were issued under come first.
+ */
+export function withAccountsOf(
+  certificates: readonly Wanted[],
+  keys: readonly Choice[],
+  state: StateDocument,
+  copies: Readonly<Record<string, KnownCopy>>,
+): readonly Choice[] {
+  const places = [...indexPlaces(state, copies).values()].filter(({ account }) => account);
+  const all = new Map(
+    keys.map((key) => [placeKey(key.namespace, key.secret, key.fieldBase, true), key]),
+  );
+  const needed = new Set<string>();
+  for (const { copies: opened } of certificates) {
+    for (const { record } of opened)
+      if (record.accountThumbprint !== null) needed.add(record.accountThumbprint);
+    const [copy] = opened;
+    if (copy === undefined || copy.record.kind !== "certificate") continue;
+    const { namespace, secret, labels } = copy.record;
+    const at = accountSecrets(copy.shape, secret, labels)
+      .map((name) => places.filter((one) => one.namespace === namespace && one.secret === name))
+      .find((found) => found.length > 0);
+    for (const place of at ?? []) {
+      const key = placeKey(namespace, place.secret, place.fieldBase, true);
+      const choice = all.has(key) ? null : choose(place, NOTHING_ELSE, false, null);
+      if (choice !== null) all.set(key, choice);
+    }
+  }
+  const first = (version: string): number => Number(needed.has(copies[version]?.account ?? ""));
+  return [...all.values()].map((choice) =>
+    choice.versionNamed
+      ? choice
+      : { ...choice, versions: choice.versions.toSorted((a, b) => first(b) - first(a)) },
+  );
 }
 
 function selectVersion(
@@ -355,7 +407,9 @@ function selectVersion(
   return { choices: [choice], unknown: [], ambiguous: [] };
 }
 
-function byPlace(a: Choice, b: Choice): number {
+type AtPlace = Pick<Choice, "namespace" | "secret" | "fieldBase" | "kind">;
+
+export function byPlace(a: AtPlace, b: AtPlace): number {
   return (
     compareText(a.namespace, b.namespace) ||
     compareText(a.secret, b.secret) ||

@@ -105,8 +105,6 @@ export interface LiveSecret {
   readonly deviceName: string | null;
   /** `Hostname` of the configuration that the operator wrote for its proxy. */
   readonly hostName: string | null;
-  /** SHA-256 of a live leaf to the account under which it was seen issued, where the state knows. */
-  readonly accountOfLeaf: Readonly<Record<string, string>>;
 }
 
 /** What is at a place. */
@@ -120,6 +118,13 @@ export interface LiveViews {
   at(namespace: string, name: string): Live;
   /** Secrets of Tailscale's operator in a namespace, for those that get a new name. */
   managed(namespace: string): readonly LiveSecret[];
+  /**
+   * Secrets of Tailscale's in a namespace whose certificates may belong to an account key in another Secret, where one is
+   * restored; `null`: they could not be listed.
+   */
+  sharing(namespace: string): readonly LiveSecret[] | null;
+  /** ACME account that a leaf was issued under (thumbprints of both), where backups or the state know. */
+  accountOf(leafSha256: string): string | null;
   /** Whether an object was seen to be there: a cert-manager Certificate, an Ingress. */
   object(ref: ParentRef): "present" | "absent" | "unknown";
 }

@@ -1,6 +1,23 @@
-/** ACME account keys: which account a key stands for. No key material comes out of here. */
+/** ACME account keys: which account a key stands for, and where the key of a certificate's account lies. No key material comes out of here. */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { parsePemBlocks } from "../certificate/pem.ts";
+import { ACCOUNTS_SECRET, LABEL, own, pairForm, type Shape } from "./shapes.ts";
+
+/**
+ * Names of the Secrets, in the namespace of a certificate's own, that can hold the ACME account key which it was issued
+ * under; the first that holds one decides. A node keeps its key beside its certificates; the certificates of a
+ * ProxyGroup are issued by its first pod; the operator may share accounts among all. Empty: Tailscale didn't issue it.
+ */
+export function accountSecrets(
+  shape: Shape,
+  name: string,
+  labels: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  if (shape === "tls") return [];
+  if (pairForm(shape) === "host") return [name, ACCOUNTS_SECRET];
+  const group = own(labels, LABEL.group);
+  return group === null || group === "" ? [] : [`${group}-0`, ACCOUNTS_SECRET];
+}
 
 /**
  * RFC 7638 thumbprint (SHA-256, base64url) of the public half of an account key, by which an ACME server

@@ -44,6 +44,11 @@ function accountField(shape: Shape, fieldBase: string): string | null {
   }
 }
 
+/** Name of the field that holds the account key of `fieldBase`, in whichever shape. */
+export function accountFieldName(fieldBase: string): string {
+  return fieldBase === ACCOUNT_FIELD_BASE ? ACCOUNT_FIELD : `${fieldBase}.${ACCOUNT_FIELD}`;
+}
+
 /** Base of an account key's field, or `null` where the shape keeps no account key there. */
 export function accountFieldBase(shape: Shape, field: string): string | null {
   const suffix = `.${ACCOUNT_FIELD}`;

@@ -81,7 +81,7 @@ export type CertificateEntry = Content & {
   readonly lastSeenMs: number | null;
   /** Of this place, of whatever names: certificates, standbys, and what restores replaced; worked out when read. */
   readonly backups: readonly Backup[];
-  /** Thumbprint of the ACME account key seen beside it, or `null`. */
+  /** Thumbprint of the ACME account key that its issuer's node had when it was first seen, or `null`. */
   readonly account: string | null;
 };
 

@@ -47,7 +47,7 @@ const certificateRecord = z.looseObject({
   firstSeenAt: instant,
   copy: z.nullable(copyRef),
   notKept: z.nullable(notKept),
-  /** Thumbprint of the ACME account key seen beside it (RFC 7638), or `null`. */
+  /** Thumbprint (RFC 7638) of the ACME account key that its issuer's node had when it was first seen, or `null`. */
   account: z.nullable(z.string()),
   /** Of its authority key identifier, hex; empty: it has none; absent: not known yet, it wasn't read since this is recorded. */
   keyIdentifier: z.optional(z.string()),

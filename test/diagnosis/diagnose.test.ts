@@ -465,6 +465,14 @@ describe("the issuer's word", () => {
     expect(told(diagnose(shop({ accounts: accounts("old") }, { copies: { v1: copy } })))).toEqual([
       "unknown",
     ]);
+    // A restore is offered only where there is a backup of the key: of the old account's, wherever it lay.
+    const key = { ...copy, kind: "account-key", secret: "pg-0", sha256: null };
+    const offered = (account: string): (string | null)[] =>
+      diagnose(
+        shop({ accounts: accounts("new") }, { copies: { v1: copy, v2: { ...key, account } } }),
+      ).causes.flatMap(({ measures }) => measures.map(({ command }) => command));
+    expect(offered("new")).toEqual([null]);
+    expect(offered("old")).toEqual([`certkeep restore prod ${NAME}`]);
   });
 
   it("tells a window that ends before the renewal is due, and none that doesn't", () => {

@@ -140,7 +140,6 @@ function secret(of: OpenedCopy, more: Partial<LiveSecret> = {}): LiveSecret {
     accounts: {},
     deviceName: null,
     hostName: null,
-    accountOfLeaf: {},
     ...more,
   };
 }
@@ -149,7 +148,13 @@ const GONE: Live = { state: "absent", namespace: "present" };
 
 function views(live: Live | LiveSecret, managed: readonly LiveSecret[] = []): LiveViews {
   const at: Live = "state" in live ? live : { state: "present", secret: live };
-  return { at: () => at, managed: () => managed, object: () => "unknown" };
+  return {
+    at: () => at,
+    managed: () => managed,
+    sharing: () => [],
+    accountOf: () => null,
+    object: () => "unknown",
+  };
 }
 
 const OPTIONS: PlanOptions = {

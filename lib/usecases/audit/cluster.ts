@@ -355,6 +355,10 @@ class ClusterRun {
       now: this.#now,
       seenAt: this.#ports.wall === undefined ? this.#now : formatInstant(this.#ports.wall.nowNs()),
       lost: standingRecord(this.#before, key) === undefined,
+      accountsAt: (other) =>
+        Object.values(standingRecord(this.#state, other)?.accounts ?? {}).flatMap(
+          ({ thumbprint }) => thumbprint ?? [],
+        ),
     };
     const previous = lastRecord(this.#before, key) ?? null;
     const { record, candidates } = await lookAt(secret, previous, context);

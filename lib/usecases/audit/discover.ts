@@ -18,6 +18,8 @@ export interface Wanted {
   readonly name: string;
   /** `null` where metadata doesn't tell. */
   readonly type: string | null;
+  /** It can hold an ACME account key under which certificates in other Secrets are issued. */
+  readonly holdsAccounts: boolean;
 }
 
 /** What a listing tells of a Secret that one of Tailscale's proxies writes. */
@@ -112,7 +114,12 @@ export async function discover(
         const held = recorded !== undefined && recorded.shape !== null;
         if (!want && !held) continue;
         if (unchanged(key, meta)) continue;
-        toRead.set(key, { namespace: meta.namespace, name: meta.name, type: meta.type });
+        toRead.set(key, {
+          namespace: meta.namespace,
+          name: meta.name,
+          type: meta.type,
+          holdsAccounts: shape === "proxygroup-state" || shape === "acme-accounts",
+        });
       }
     }
     seen += found;
@@ -221,7 +228,8 @@ export async function discover(
   const ask = (key: string): void => {
     const slash = key.indexOf("/");
     const namespace = key.slice(0, slash);
-    if (!covered(namespace)) byName.set(key, { namespace, name: key.slice(slash + 1), type: null });
+    if (!covered(namespace))
+      byName.set(key, { namespace, name: key.slice(slash + 1), type: null, holdsAccounts: false });
   };
   for (const key of settings.secrets) ask(key);
   for (const { key, namespace, record } of standingSecrets(state)) {

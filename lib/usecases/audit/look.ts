@@ -9,6 +9,7 @@ import { backdateMsOf, issuerOf } from "../../issuer/issuers.ts";
 import { instantNs, msOf } from "../../finding/verdict.ts";
 import { issuedAt } from "../../ratelimit/sct.ts";
 import type { BackupRecord } from "../../backup/record.ts";
+import { accountSecrets } from "../../secret/account.ts";
 import { extract, type ExtractedPair, type Extraction } from "../../secret/extract.ts";
 import { parentObject } from "../../secret/parent.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
@@ -49,6 +50,8 @@ export interface LookContext {
   readonly seenAt: string;
   /** What was recorded before is of a Secret that was gone meanwhile. */
   readonly lost: boolean;
+  /** ACME accounts of the Secret `namespace/name`, as far as it was read in this run or before. */
+  accountsAt(key: string): readonly string[];
 }
 
 export async function lookAt(
@@ -68,8 +71,7 @@ export async function lookAt(
   const named = settings.secrets.includes(secretKey(secret));
   let foreign = false;
 
-  const account =
-    extraction.accountKeys.length === 1 ? (extraction.accountKeys[0]?.thumbprint ?? null) : null;
+  const accountNow = accountOf(secret, extraction, context);
 
   for (const pair of extraction.pairs) {
     const judged = await judgePair(pair, context);
@@ -92,8 +94,13 @@ export async function lookAt(
       continue;
     }
     const { leaf } = judged;
-    const firstSeenAt =
-      before !== null && before.sha256 === leaf.sha256 ? before.firstSeenAt : context.seenAt;
+    const same = before !== null && before.sha256 === leaf.sha256 ? before : null;
+    const firstSeenAt = same?.firstSeenAt ?? context.seenAt;
+    // The key that was there when the certificate was first seen: the account may have been lost since.
+    const account =
+      same === null || (same.account === null && previous?.unkept === undefined)
+        ? accountNow
+        : same.account;
     const issued = issuedAt({
       sctList: judged.sctList,
       notBeforeMs: msOf(instantNs(leaf.notBefore)),
@@ -195,6 +202,23 @@ export async function lookAt(
     },
     candidates,
   };
+}
+
+/** The one account whose key lies where the node that issued the Secret's certificates keeps it; `null`: none, or several. */
+function accountOf(
+  secret: Secret,
+  { shape, accountKeys }: Extraction,
+  { accountsAt }: LookContext,
+): string | null {
+  if (shape === null) return null;
+  for (const name of accountSecrets(shape, secret.name, secret.labels)) {
+    const accounts =
+      name === secret.name
+        ? accountKeys.map(({ thumbprint }) => thumbprint)
+        : accountsAt(`${secret.namespace}/${name}`);
+    if (accounts.length > 0) return accounts.length === 1 ? (accounts[0] ?? null) : null;
+  }
+  return null;
 }
 
 /** Changes of one Secret that are remembered, and for how long: reissues are told for a week. */

@@ -6,7 +6,7 @@ import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
 import type { ClusterReader } from "../../ports/cluster.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
-import { planReading, type Discovery, type Shortfall } from "./discover.ts";
+import { planReading, type Discovery, type Shortfall, type Wanted } from "./discover.ts";
 import { workThrough } from "./pages.ts";
 
 export interface ReadTasks {
@@ -44,6 +44,37 @@ export async function readWanted(
     await looks(() => tasks.look(key, secret));
     tasks.step(met.size, total);
   };
+  const byName = new Set(discovery.byName.map(secretKey));
+  const reads = pLimit(READS_AT_ONCE);
+  const failures: unknown[] = [];
+  let timeouts = 0;
+  const readOne = async (key: string, wanted: Wanted): Promise<void> => {
+    if (failures.length > 0) return;
+    try {
+      tasks.signal?.throwIfAborted();
+      if (byName.has(key)) {
+        const stamp = await reader.getStamp(wanted.namespace, wanted.name);
+        if (stamp !== null && tasks.unchanged(key, stamp)) return;
+      }
+      const secret = await reader.getSecret(wanted.namespace, wanted.name);
+      if (secret !== null) await take(secret);
+      else tasks.absent(key);
+    } catch (error) {
+      if (isCertkeepError(error, "cluster_timeout")) timeouts += 1;
+      const own =
+        isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid") ||
+        (isCertkeepError(error, "cluster_timeout") && timeouts < TIMEOUTS_AT_MOST);
+      if (own) tasks.unread({ scope: `Secret ${key}`, code: error.code, message: error.message });
+      else failures.push(error);
+    }
+  };
+  const readSingle = async (all: readonly Wanted[]): Promise<void> => {
+    const once = new Map(all.map((wanted) => [secretKey(wanted), wanted]));
+    await Promise.all([...once].map(([key, wanted]) => reads(() => readOne(key, wanted))));
+    if (failures.length > 0) throw failures[0];
+  };
+  // A certificate's record tells which account it was issued under, by the key that lies there.
+  await readSingle(single.filter(({ holdsAccounts }) => holdsAccounts));
   for (const scope of pages) {
     await workThrough(reader.listSecrets(scope), async (secret) => {
       tasks.signal?.throwIfAborted();
@@ -57,35 +88,5 @@ export async function readWanted(
       : [...discovery.toRead.values()].filter(
           (wanted) => wanted.type === "kubernetes.io/tls" && !met.has(secretKey(wanted)),
         );
-  const byName = new Set(discovery.byName.map(secretKey));
-  const reads = pLimit(READS_AT_ONCE);
-  const failures: unknown[] = [];
-  let timeouts = 0;
-  await Promise.all(
-    [...new Map([...single, ...missed].map((wanted) => [secretKey(wanted), wanted]))].map(
-      ([key, wanted]) =>
-        reads(async () => {
-          if (failures.length > 0) return;
-          try {
-            tasks.signal?.throwIfAborted();
-            if (byName.has(key)) {
-              const stamp = await reader.getStamp(wanted.namespace, wanted.name);
-              if (stamp !== null && tasks.unchanged(key, stamp)) return;
-            }
-            const secret = await reader.getSecret(wanted.namespace, wanted.name);
-            if (secret !== null) await take(secret);
-            else tasks.absent(key);
-          } catch (error) {
-            if (isCertkeepError(error, "cluster_timeout")) timeouts += 1;
-            const own =
-              isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid") ||
-              (isCertkeepError(error, "cluster_timeout") && timeouts < TIMEOUTS_AT_MOST);
-            if (own)
-              tasks.unread({ scope: `Secret ${key}`, code: error.code, message: error.message });
-            else failures.push(error);
-          }
-        }),
-    ),
-  );
-  if (failures.length > 0) throw failures[0];
+  await readSingle([...single.filter(({ holdsAccounts }) => !holdsAccounts), ...missed]);
 }

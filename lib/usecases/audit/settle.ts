@@ -36,7 +36,8 @@ export function noteCopy(
     notBefore: record.notBefore,
     notAfter: record.notAfter,
     issuedAt: record.issuedAt,
-    account: record.accountThumbprint,
+    // As its header says: another key may lie beside the certificate since.
+    account: known === undefined ? record.accountThumbprint : known.account,
     digest: kept.digest,
     key: kept.key,
     recordedAt: known?.recordedAt ?? now,

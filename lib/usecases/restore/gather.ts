@@ -6,7 +6,9 @@ import { CertkeepError } from "../../error.ts";
 import { copyObjections } from "../../restoreplan/copyrule.ts";
 import { cameFrom } from "../../restoreplan/destination.ts";
 import {
+  byPlace,
   selectCopies,
+  withAccountsOf,
   type Choice,
   type KnownCopy,
   type Selected,
@@ -122,7 +124,7 @@ export async function choose(
   return { choices: selected.choices, copies };
 }
 
-/** Opens copies until one is good for each choice. */
+/** Opens copies until one is good for each choice; of account keys, one of each account. */
 export async function openChoices(
   chosen: Chosen,
   source: Source,
@@ -131,60 +133,86 @@ export async function openChoices(
   ask: AskRevocation,
 ): Promise<readonly Wanted[]> {
   const limit = pLimit(OPENS_AT_ONCE);
-  const nowNs = ports.clock.nowNs();
   let done = 0;
-  const cluster = source.clusters[0] ?? source.target;
-  return Promise.all(
-    chosen.choices.map((choice) =>
-      limit(async (): Promise<Wanted> => {
-        const copies: OpenedCopy[] = [];
-        const unusable: UnusableCopy[] = [];
-        for (const version of choice.versions.slice(0, TRIES)) {
-          const known = chosen.copies[version];
-          if (known === undefined) continue;
-          const key =
-            known.key === ""
-              ? copyKey({ cluster, namespace: choice.namespace, secret: choice.secret }, version)
-              : known.key;
-          const opened = await openCopy(version, key, known, ports, nowNs, ask);
-          if (!opened.ok) {
-            unusable.push(opened.unusable);
-            continue;
-          }
-          if (ports.confined === true && !cameFrom(opened.header.clusterIdentity, source.state)) {
-            unusable.push({
-              version,
-              code: "copy_of_another",
-              detail: `it came from ${opened.header.clusterIdentity}`,
-            });
-            continue;
-          }
-          copies.push(opened.copy);
-          // What speaks against a copy may not speak against an older one.
-          if (
-            copyObjections(
-              opened.copy,
-              { ...choice, copies: [], unusable: [] },
-              { ...request, nowNs },
-            ).length === 0
-          )
-            break;
-        }
-        ports.progress.step("opening copies", (done += 1), chosen.choices.length);
-        return { ...choice, copies, unusable };
-      }),
-    ),
+  const open = (choices: readonly Choice[]): Promise<readonly Wanted[]> =>
+    Promise.all(
+      choices.map((choice) =>
+        limit(async () => {
+          const wanted = await openChoice(choice, chosen, source, request, { ...ports, ask });
+          ports.progress.step("opening copies", (done += 1), chosen.choices.length);
+          return wanted;
+        }),
+      ),
+    );
+  const certificates = await open(chosen.choices.filter(({ kind }) => kind !== "account-key"));
+  // Which keys are needed is known by the headers of what was opened. A key of another place than asked for stays there.
+  const keys = chosen.choices.filter(({ kind }) => kind === "account-key");
+  const accounts = await open(
+    request.as === null ? withAccountsOf(certificates, keys, source.state, chosen.copies) : keys,
   );
+  return [...certificates, ...accounts].toSorted(byPlace);
 }
 
-/** Account of each leaf that was seen issued under one. */
-function accountsOfLeaves(state: StateDocument): Readonly<Record<string, string>> {
-  const accounts: Record<string, string> = {};
-  for (const { sha256, account } of Object.values(state.copies))
-    if (sha256 !== null && account !== null) accounts[sha256] = account;
+async function openChoice(
+  choice: Choice,
+  chosen: Chosen,
+  source: Source,
+  request: RestoreRequest,
+  ports: RestorePorts & { readonly ask: AskRevocation },
+): Promise<Wanted> {
+  const nowNs = ports.clock.nowNs();
+  const cluster = source.clusters[0] ?? source.target;
+  const copies: OpenedCopy[] = [];
+  const unusable: UnusableCopy[] = [];
+  const accounts = new Set<string | null>();
+  for (const version of choice.versions.slice(0, TRIES)) {
+    const known = chosen.copies[version];
+    if (known === undefined || accounts.has(known.account)) continue;
+    const key =
+      known.key === ""
+        ? copyKey({ cluster, namespace: choice.namespace, secret: choice.secret }, version)
+        : known.key;
+    const opened = await openCopy(version, key, known, ports, nowNs, ports.ask);
+    if (!opened.ok) {
+      unusable.push(opened.unusable);
+      continue;
+    }
+    if (ports.confined === true && !cameFrom(opened.header.clusterIdentity, source.state)) {
+      unusable.push({
+        version,
+        code: "copy_of_another",
+        detail: `it came from ${opened.header.clusterIdentity}`,
+      });
+      continue;
+    }
+    copies.push(opened.copy);
+    // What speaks against a copy may not speak against an older one.
+    const objections = copyObjections(
+      opened.copy,
+      { ...choice, copies: [], unusable: [] },
+      { ...request, nowNs },
+    );
+    if (objections.length > 0) continue;
+    if (choice.kind !== "account-key") break;
+    accounts.add(known.account);
+  }
+  return { ...choice, copies, unusable };
+}
+
+/** Account that each leaf was issued under: by the headers of what was opened, else as the state knows. */
+function accountsOfLeaves(
+  state: StateDocument,
+  wanted: readonly Wanted[],
+): ReadonlyMap<string, string> {
+  const accounts = new Map<string, string>();
+  const add = (leaf: string | null, account: string | null): void => {
+    if (leaf !== null && account !== null && !accounts.has(leaf)) accounts.set(leaf, account);
+  };
+  for (const { copies } of wanted)
+    for (const { record } of copies) add(record.leafSha256, record.accountThumbprint);
+  for (const { sha256, account } of Object.values(state.copies)) add(sha256, account);
   for (const { record } of standingSecrets(state))
-    for (const { sha256, account } of Object.values(record.certificates))
-      if (account !== null) accounts[sha256] ??= account;
+    for (const { sha256, account } of Object.values(record.certificates)) add(sha256, account);
   return accounts;
 }
 
@@ -202,7 +230,7 @@ export async function lookAtCluster(
     nowNs: ports.clock.nowNs(),
     operatorNamespace,
     operatorSecret,
-    accountOfLeaf: accountsOfLeaves(source.state),
+    accountOfLeaf: accountsOfLeaves(source.state, wanted),
   });
   for (const one of wanted) {
     const shape = one.copies[0]?.shape ?? recordedShape(source.state, one) ?? "tls";

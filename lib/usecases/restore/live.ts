@@ -33,6 +33,9 @@ const OBJECTS_ASKED = 50;
 /** Secrets that an operator makes for its proxies under random names. */
 export const MANAGED_SELECTOR = `${LABEL.managed}=true,${LABEL.secretType}!=certs,${LABEL.secretType}!=config`;
 
+/** Secrets that hold an ACME account key for certificates of others. */
+const HOLDS_ACCOUNTS: ReadonlySet<Shape> = new Set(["proxygroup-state", "acme-accounts"]);
+
 /** What may be looked at in a Secret: the shape and field bases of what could go there. */
 export interface Interest {
   readonly shape: Shape;
@@ -49,7 +52,8 @@ interface LiveContext {
   readonly nowNs: bigint;
   readonly operatorNamespace: string;
   readonly operatorSecret: string;
-  readonly accountOfLeaf: Readonly<Record<string, string>>;
+  /** ACME account by the leaf that was issued under it. */
+  readonly accountOfLeaf: ReadonlyMap<string, string>;
 }
 
 function textOf(secret: Secret, field: string): string | null {
@@ -121,7 +125,6 @@ async function liveSecretOf(
     accounts,
     deviceName: textOf(secret, "device_fqdn")?.replace(/\.$/, "") ?? null,
     hostName: hostNameOf(secret),
-    accountOfLeaf: context.accountOfLeaf,
   };
 }
 
@@ -135,6 +138,8 @@ export class LiveCluster implements LiveViews {
   readonly #objects = new Map<string, "present" | "absent" | "unknown">();
   readonly #namespaces = new Map<string, "present" | "absent" | "unknown">();
   readonly #standalone = new Map<string, Interest[]>();
+  /** By namespace and name; `null`: they could not be listed. */
+  readonly #sharing = new Map<string, Map<string, LiveSecret> | null>();
 
   constructor(reader: ClusterReader, context: LiveContext) {
     this.#reader = reader;
@@ -149,6 +154,15 @@ export class LiveCluster implements LiveViews {
 
   managed(namespace: string): readonly LiveSecret[] {
     return this.#managed.get(namespace) ?? [];
+  }
+
+  sharing(namespace: string): readonly LiveSecret[] | null {
+    const found = this.#sharing.get(namespace);
+    return found === null ? null : [...(found?.values() ?? [])];
+  }
+
+  accountOf(leafSha256: string): string | null {
+    return this.#context.accountOfLeaf.get(leafSha256) ?? null;
   }
 
   object(ref: ParentRef): "present" | "absent" | "unknown" {
@@ -188,6 +202,36 @@ export class LiveCluster implements LiveViews {
       ),
     );
     for (const [namespace] of this.#standalone) await this.#readManaged(namespace);
+    const shared = Map.groupBy(
+      [...this.#interests].filter(([, of]) => of.some(({ shape }) => HOLDS_ACCOUNTS.has(shape))),
+      ([key]) => key.slice(0, key.indexOf("/")),
+    );
+    for (const [namespace, of] of shared)
+      await this.#readSharing(
+        namespace,
+        of.some(([, interests]) => interests.some(({ shape }) => shape === "acme-accounts")),
+      );
+  }
+
+  /** `all`: an account may serve any node of the namespace; else those of a ProxyGroup. */
+  async #readSharing(namespace: string, all: boolean): Promise<void> {
+    const found = new Map<string, LiveSecret>();
+    const labelSelector = all
+      ? `${LABEL.managed}=true,${LABEL.secretType}!=config`
+      : `${LABEL.managed}=true,${LABEL.secretType}=certs`;
+    try {
+      for await (const page of this.#reader.listSecrets({ namespace, labelSelector }))
+        for (const secret of page) found.set(secret.name, await this.#liveOf(secret));
+    } catch (error) {
+      if (!isCertkeepError(error, "cluster_forbidden")) throw error;
+      this.#sharing.set(namespace, null);
+      return;
+    }
+    this.#sharing.set(namespace, found);
+    if (!all || namespace !== this.#context.operatorNamespace) return;
+    const operator = await this.refresh({ namespace, name: this.#context.operatorSecret });
+    if (operator.state === "present") found.set(operator.secret.name, operator.secret);
+    else if (operator.state === "unknown") this.#sharing.set(namespace, null);
   }
 
   async #names(namespace: string): Promise<ReadonlySet<string> | null> {
@@ -207,6 +251,10 @@ export class LiveCluster implements LiveViews {
     const key = `${place.namespace}/${place.name}`;
     const live = await this.#look(place, gone);
     this.#live.set(key, live);
+    const sharing = this.#sharing.get(place.namespace);
+    if (live.state !== "present") sharing?.delete(place.name);
+    else if (live.secret.labels[LABEL.secretType] === "certs" || sharing?.has(place.name) === true)
+      sharing?.set(place.name, live.secret);
     const others = (this.#managed.get(place.namespace) ?? []).filter(
       ({ name }) => name !== place.name,
     );

@@ -11,6 +11,8 @@ import {
 } from "node:crypto";
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseChain } from "../../../lib/certificate/judge.ts";
+import { renewalId } from "../../../lib/certificate/renewalid.ts";
 import { bitString, explicit, integer, oid, sequence, set } from "../../support/asn1.ts";
 import { createKey, extensionDer, keyPemOf, nameDer, sanExtension } from "../../support/x509.ts";
 
@@ -25,7 +27,10 @@ export interface AcmeCertificate {
 }
 
 export interface AcmeClient {
-  issue(names: readonly string[]): Promise<AcmeCertificate>;
+  /** PEM of the account's key, as Tailscale stores it. */
+  readonly accountPem: string;
+  /** `replaces`: the certificate that this one renews (RFC 9773 §5), in PEM. */
+  issue(names: readonly string[], replaces?: string): Promise<AcmeCertificate>;
   close(): void;
 }
 
@@ -62,8 +67,20 @@ function csrDer(names: readonly string[], key: ReturnType<typeof createKey>): Bu
   );
 }
 
-/** Makes an account at the server whose directory this is. */
-export async function createAcmeClient(directoryUrl: string, caPem: string): Promise<AcmeClient> {
+/** Its identifier for renewals (RFC 9773 §4.1). */
+function renewalIdOf(pem: string): string {
+  const keyIdentifier = parseChain(Buffer.from(pem)).leaf?.akid.toString("hex") ?? "";
+  const id = renewalId(keyIdentifier, new X509Certificate(pem).serialNumber.toLowerCase());
+  if (id === null) throw new Error("a certificate without an authority key identifier");
+  return id;
+}
+
+/** Registers an account at the server whose directory this is, or finds that of the key `accountPem`. */
+export async function createAcmeClient(
+  directoryUrl: string,
+  caPem: string,
+  accountPem?: string,
+): Promise<AcmeClient> {
   const agent = new Agent({ ca: caPem, keepAlive: true, maxSockets: 4 });
   let nonce: string | null = null;
 
@@ -100,7 +117,10 @@ export async function createAcmeClient(directoryUrl: string, caPem: string): Pro
     "newNonce" | "newAccount" | "newOrder",
     string
   >;
-  const account: KeyObject = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  const account: KeyObject =
+    accountPem === undefined
+      ? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey
+      : createPrivateKey(accountPem);
   const { crv, kty, x, y } = createPrivateKey(
     account.export({ type: "pkcs8", format: "pem" }),
   ).export({ format: "jwk" });
@@ -151,9 +171,11 @@ export async function createAcmeClient(directoryUrl: string, caPem: string): Pro
 
   kid = (await post(directory.newAccount, { termsOfServiceAgreed: true })).location;
   return {
-    issue: async (names) => {
+    accountPem: account.export({ type: "sec1", format: "pem" }).toString(),
+    issue: async (names, replaces) => {
       const ordered = await post(directory.newOrder, {
         identifiers: names.map((value) => ({ type: "dns", value })),
+        ...(replaces === undefined ? {} : { replaces: renewalIdOf(replaces) }),
       });
       const order = JSON.parse(ordered.text) as Order;
       const orderUrl = ordered.location ?? "";

@@ -18,7 +18,8 @@ export interface Pebble {
   setRenewalInfo(pem: string, answer: string): Promise<void>;
   /** Status by Pebble's own word: `Valid` or `Revoked`; null for a serial that it never issued. */
   status(serial: string): Promise<string | null>;
-  client(): Promise<AcmeClient>;
+  /** A new account, or that of the key `accountPem`. */
+  client(accountPem?: string): Promise<AcmeClient>;
   stop(): Promise<void>;
 }
 
@@ -100,8 +101,12 @@ export async function startPebble(): Promise<Pebble> {
       const answer = await get(`/cert-status-by-serial/${serial}`);
       return answer.status === 404 ? null : (JSON.parse(answer.text) as { Status: string }).Status;
     },
-    client: async () => {
-      const client = await createAcmeClient(`https://127.0.0.1:${port}/dir`, authority.caPem);
+    client: async (accountPem) => {
+      const client = await createAcmeClient(
+        `https://127.0.0.1:${port}/dir`,
+        authority.caPem,
+        accountPem,
+      );
       clients.push(client);
       return client;
     },

@@ -1,0 +1,231 @@
+/** A decision as an item of the plan: what is there now, which fields would be written, and what a person has to know. */
+import { formatInstant } from "../certificate/time.ts";
+import { msOf } from "../finding/verdict.ts";
+import { accountFieldName, pairFields } from "../secret/allowlist.ts";
+import { codeWords, isForcible, type PlanCode } from "./code.ts";
+import type { Objection } from "./copyrule.ts";
+import type { Action, Now, PlanItem, Restart, Rule } from "./item.ts";
+import { metadataNotes } from "./metadata.ts";
+import { NO_RESTART, type Site } from "./shape/site.ts";
+import type { JudgedPair, Live, LiveSecret, LiveViews, OpenedCopy, Wanted } from "./view.ts";
+
+/** What of a plan's options an item depends on. */
+interface ItemOptions {
+  readonly nowNs: bigint;
+  readonly as: PlanItem["to"];
+}
+
+export interface Draft {
+  readonly rule: Rule;
+  readonly objections: readonly Objection[];
+  readonly overridden: readonly PlanCode[];
+  readonly action: Action;
+}
+
+const DAY_MS = 86_400_000;
+
+function sentence({ code, detail }: Objection): string {
+  return detail === null ? codeWords(code) : `${codeWords(code)}: ${detail}`;
+}
+
+function nowOf(live: Live, fieldBase: string, field: string | null): Now {
+  if (live.state === "unknown") return { state: "unknown", reasons: [], notAfter: null };
+  if (live.state === "absent") return { state: "absent", reasons: [], notAfter: null };
+  if (field !== null) {
+    const there =
+      Object.hasOwn(live.secret.accounts, field) && live.secret.accounts[field] !== null;
+    return { state: there ? "account_key" : "empty", reasons: [], notAfter: null };
+  }
+  const pair = pairAt(live.secret, fieldBase);
+  if (pair === null) return { state: "empty", reasons: [], notAfter: null };
+  return {
+    state: pair.verdict.valid ? "valid" : "invalid",
+    reasons: pair.verdict.reasons,
+    notAfter: pair.notAfterNs === null ? null : formatInstant(pair.notAfterNs),
+  };
+}
+
+export function pairAt(secret: LiveSecret, fieldBase: string): JudgedPair | null {
+  return Object.hasOwn(secret.pairs, fieldBase) ? (secret.pairs[fieldBase] ?? null) : null;
+}
+
+/** Names that nobody could name at `--force` are left out. */
+function forceNames(draft: Draft): readonly PlanCode[] {
+  if (draft.rule !== "refuse" && draft.rule !== "keep") return [];
+  const codes = draft.objections.map(({ code }) => code);
+  return codes.every(isForcible) ? codes : [];
+}
+
+export function newerThan(copy: OpenedCopy, wanted: Wanted): boolean {
+  const end = copy.pair?.notAfterNs ?? null;
+  return (
+    end !== null &&
+    wanted.copies.some(
+      ({ pair, record }) =>
+        record.kind === "certificate" && pair?.notAfterNs != null && pair.notAfterNs > end,
+    )
+  );
+}
+
+export function itemOf(
+  wanted: Wanted,
+  copy: OpenedCopy,
+  site: Site,
+  draft: Draft,
+  options: ItemOptions,
+): PlanItem {
+  const { record } = copy;
+  const live = site.live.state === "present" ? site.live.secret : null;
+  const field = record.kind === "account-key" ? accountFieldName(record.fieldBase) : null;
+  const now = nowOf(site.live, record.fieldBase, field);
+  const fields =
+    draft.rule === "restore" || draft.rule === "later" ? Object.keys(record.data).toSorted() : [];
+  const restores = draft.rule === "restore";
+  const restart: Restart =
+    restores && draft.action !== "none"
+      ? site.restart(draft.action, now.state !== "valid" && now.state !== "invalid")
+      : NO_RESTART;
+  const end = copy.pair?.notAfterNs ?? null;
+  return {
+    title: wanted.title,
+    kind: record.kind,
+    shape: copy.shape,
+    names: copy.pair?.names ?? record.names,
+    from: { namespace: record.namespace, secret: record.secret, fieldBase: record.fieldBase },
+    to: site.to,
+    now,
+    rule: draft.rule,
+    codes: draft.objections.map(({ code }) => code),
+    why: draft.objections.map(sentence).join("; "),
+    overridden: restores ? draft.overridden : [],
+    force: forceNames(draft),
+    action: draft.action,
+    uid: live?.uid ?? null,
+    resourceVersion: live?.resourceVersion ?? null,
+    createNamespace: restores && site.live.state === "absent" && site.live.namespace === "absent",
+    fields,
+    version: copy.version,
+    notAfter: end === null ? null : formatInstant(end),
+    daysLeft: end === null ? null : Math.floor(msOf(end - options.nowNs) / DAY_MS),
+    restart,
+    saved: restores && record.kind === "certificate" ? 1 : 0,
+    revocation: record.kind === "account-key" ? null : copy.revocation,
+    notes:
+      restores || draft.rule === "later"
+        ? [
+            ...site.notes,
+            ...originNotes(copy, now, live, options),
+            ...(restores && site.to !== null
+              ? metadataNotes(copy, wanted.unkept, site.to, live)
+              : []),
+            ...copyNotes(copy, wanted),
+          ]
+        : [],
+  };
+}
+
+/** A certificate of somebody's own CA serves those who trust that: whether it is there on purpose only a person knows. */
+function originNotes(
+  copy: OpenedCopy,
+  now: Now,
+  live: LiveSecret | null,
+  { nowNs }: ItemOptions,
+): string[] {
+  const pair = live === null || copy.shape !== "tls" ? null : pairAt(live, copy.record.fieldBase);
+  if (
+    pair === null ||
+    now.state !== "invalid" ||
+    !pair.keyFits ||
+    pair.notAfterNs === null ||
+    pair.notAfterNs < nowNs
+  )
+    return [];
+  if (
+    pair.verdict.reasons.length === 0 ||
+    pair.verdict.reasons.some((reason) => reason !== "unknown_issuer")
+  )
+    return [];
+  return [
+    `what is there leads to no issuer that is known here, and holds until ${formatInstant(pair.notAfterNs).slice(0, 10)}. If it was put there on purpose (a CA of your own), leave this one out, or name the CA under issuers: in certkeep.yaml`,
+  ];
+}
+
+function copyNotes(copy: OpenedCopy, wanted: Wanted): string[] {
+  const notes: string[] = [];
+  if (newerThan(copy, wanted))
+    notes.push(
+      "an older copy is taken: the newer ones can't be used. Its owner's next renewal may be refused, if the newer one replaced it",
+    );
+  for (const { code, detail, version } of wanted.unusable)
+    notes.push(
+      `copy ${version.slice(0, 12)} was passed over: ${codeWords(code)}${detail === "" ? "" : ` (${detail})`}`,
+    );
+  if (copy.record.kind !== "account-key" && copy.revocation.state === "unknown")
+    notes.push(`revocation not known: ${copy.revocation.why}`);
+  if (!copy.recorded)
+    notes.push("no audit recorded this copy: only your own identity vouches for it");
+  return notes;
+}
+
+/** Whether the place holds an account key that was last seen there, so that nothing is missing. */
+function holdsAccount(live: Live, known: readonly string[]): boolean {
+  return (
+    live.state === "present" &&
+    Object.values(live.secret.accounts).some(
+      (thumbprint) => thumbprint !== null && known.includes(thumbprint),
+    )
+  );
+}
+
+export function withoutCopy(
+  wanted: Wanted,
+  views: LiveViews,
+  objections: readonly Objection[],
+  options: ItemOptions,
+): PlanItem {
+  const to = options.as ?? { namespace: wanted.namespace, name: wanted.secret };
+  const live = views.at(to.namespace, to.name);
+  const account = wanted.kind === "account-key";
+  const fields = pairFields("tls", wanted.fieldBase);
+  const now = nowOf(live, wanted.fieldBase, account ? accountFieldName(wanted.fieldBase) : null);
+  const kept: PlanCode | null = account
+    ? holdsAccount(live, wanted.knownAccounts)
+      ? "already_there"
+      : null
+    : now.state === "valid"
+      ? "live_valid"
+      : null;
+  return {
+    title: wanted.title,
+    kind: wanted.kind,
+    shape: fields === null ? "unknown" : "tls",
+    names: wanted.lastNames ?? [],
+    from: { namespace: wanted.namespace, secret: wanted.secret, fieldBase: wanted.fieldBase },
+    to,
+    now,
+    rule: kept === null ? "refuse" : "keep",
+    codes: kept === null ? objections.map(({ code }) => code) : [kept],
+    why: kept === null ? objections.map(sentence).join("; ") : codeWords(kept),
+    overridden: [],
+    force: [],
+    action: "none",
+    uid: null,
+    resourceVersion: null,
+    createNamespace: false,
+    fields: [],
+    version: wanted.unusable[0]?.version ?? null,
+    notAfter: null,
+    daysLeft: null,
+    restart: NO_RESTART,
+    saved: 0,
+    revocation: null,
+    notes: [],
+  };
+}
+
+/** The item with more notes, where it is one that is written. */
+export function withNotes(item: PlanItem, notes: readonly string[]): PlanItem {
+  return item.rule === "restore" || item.rule === "later"
+    ? { ...item, notes: [...item.notes, ...notes] }
+    : item;
+}
