@@ -9,7 +9,7 @@
 import type { Config } from "../lib/config/schema.ts";
 import { parseAuditEvent, type Receipt } from "../lib/config/event/audit.ts";
 import { type CertkeepError, isCertkeepError } from "../lib/error.ts";
-import { restoreFunctionOf } from "../lib/finding/invoke.ts";
+import { restoreFunctionOf } from "../lib/finding/action.ts";
 import { msOf } from "../lib/finding/verdict.ts";
 import { askLogs, auditAll, withinShare } from "../lib/usecases/audit.ts";
 import { auditCluster, type ClusterAudit } from "../lib/usecases/audit/cluster.ts";

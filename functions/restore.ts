@@ -7,12 +7,8 @@
 import type { RestorePair } from "../lib/config/schema.ts";
 import { parseRestoreEvent, type RestoreEvent, restoreWords } from "../lib/config/event/restore.ts";
 import { commandLine, literal } from "../lib/finding/command.ts";
-import {
-  restoreFunctionOf,
-  invokeLine,
-  type InvokePayload,
-  type RestoreFunction,
-} from "../lib/finding/invoke.ts";
+import { restoreFunctionOf, type RestoreFunction } from "../lib/finding/action.ts";
+import { invokeLine, type InvokePayload } from "../lib/report/command.ts";
 import { instantNs } from "../lib/finding/verdict.ts";
 import {
   type Telemetry,

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { composeAudit } from "../wiring/audit.ts";
 import { ERROR_CODES, type ErrorCode } from "../error.ts";
 import { personalAccess } from "../wiring/connect.ts";
-import { restoreFunctionOf } from "../finding/invoke.ts";
+import { restoreFunctionOf } from "../finding/action.ts";
 import { auditText } from "../report/audit.ts";
 import { budgetLevels } from "../report/budgets.ts";
 import { plain } from "../plain.ts";

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { composeDrill } from "../wiring/drill.ts";
 import { drillText } from "../report/drill.ts";
+import { findingDocument } from "../report/phrases.ts";
 import { runDrill } from "../usecases/drill.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
@@ -69,6 +70,7 @@ export function drillCommand(io: Io): Command {
       if (options.json === true)
         writeJson(io, SCHEMA, {
           ...report,
+          findings: report.findings.map(findingDocument),
           problems: report.problems.map(({ code, message }) => ({ code, message })),
         });
       else

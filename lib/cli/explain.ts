@@ -1,7 +1,7 @@
 /** `certkeep explain NAME` */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { composeExplain } from "../wiring/explain.ts";
-import { restoreFunctionOf } from "../finding/invoke.ts";
+import { restoreFunctionOf } from "../finding/action.ts";
 import { MAX_PLANNED } from "../ratelimit/plan.ts";
 import { explainText } from "../report/explain.ts";
 import { explainName } from "../usecases/explain.ts";

@@ -4,6 +4,7 @@ import { composeReport, writePage } from "../wiring/digest.ts";
 import { formatInstant } from "../certificate/time.ts";
 import { pageHtml } from "../report/html/page.ts";
 import { overviewText } from "../report/overview.ts";
+import { findingDocument } from "../report/phrases.ts";
 import { metricsText } from "../report/prometheus.ts";
 import { verdictText } from "../report/verdict.ts";
 import { reportAll } from "../usecases/report.ts";
@@ -75,7 +76,10 @@ export function reportCommand(io: Io): Command {
         writeJson(io, SCHEMA, {
           at: formatInstant(atNs),
           verdict: verdictText(summaries, atMs),
-          clusters: summaries,
+          clusters: summaries.map((one) => ({
+            ...one,
+            findings: one.findings.map(findingDocument),
+          })),
           unregistered,
           certificates: rows,
           budgets,

@@ -1,17 +1,15 @@
-/** Puts the cause into the findings that want one: one sentence each, and the cause's code into the evidence. Pure. */
+/** Puts the diagnosis into the findings that want a cause. */
 import { formatInstant } from "../certificate/time.ts";
 import { type IssuanceFinding, LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import { certificates, type CertificateEntry } from "../state/certificates.ts";
 import { secretEntries } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { Across } from "../finding/across.ts";
-import { CODES } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { onlyPlace, setLabel } from "../finding/issuance.ts";
 import type { Diagnosis } from "./cause.ts";
 import { MANY_NAMES } from "./churn.ts";
 import { createDoctor } from "./diagnose.ts";
-import { whySentence } from "./text.ts";
 
 /** Of these it is said, too, that the cause is unknown, and what is missing. */
 const NEEDLESS: ReadonlySet<string> = new Set([
@@ -28,8 +26,6 @@ const FAILING: ReadonlySet<string> = new Set([
   "rate_limited",
   "certificate_pending",
 ]);
-
-const MEND = "mend what makes its owner ask for another; explain says how";
 
 /** Whether a finding's cause is looked for: it rests on issuances of all clusters. */
 function wantsCause({ code }: Pick<Finding, "code">): boolean {
@@ -140,19 +136,11 @@ export function attachCauses(
 }
 
 function withCause(finding: Finding, diagnosis: Diagnosis): Finding {
-  const why =
-    diagnosis.verdict === "unknown" && !NEEDLESS.has(finding.code) ? null : whySentence(diagnosis);
-  if (why === null) return finding;
-  const [first] = diagnosis.causes;
-  const evidence = [
-    ...finding.evidence,
-    ...diagnosis.causes.map(({ code, confidence }) => `cause ${code} (${confidence})`),
-  ];
-  if (first === undefined || !NEEDLESS.has(finding.code)) return { ...finding, why, evidence };
-  // In the same words for all, so that many are told as one thing to do.
-  const advice =
-    finding.advice === CODES.reissued_without_need.advice && first.overMs === null
-      ? MEND
-      : finding.advice;
-  return { ...finding, why, evidence, advice, cause: `${finding.cause}:${first.code}` };
+  const { verdict, causes } = diagnosis;
+  const needless = NEEDLESS.has(finding.code);
+  if (verdict === "none" || (verdict === "unknown" && !needless)) return finding;
+  const [first] = causes;
+  const cause: Finding["cause"] =
+    first === undefined || !needless ? finding.cause : [...finding.cause, first.code];
+  return { ...finding, why: diagnosis, cause };
 }

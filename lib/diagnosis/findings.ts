@@ -12,7 +12,7 @@
  * - windows and revocations hold while the certificate that they are about is live.
  */
 import { parseMs } from "../certificate/time.ts";
-import { type Draft, explainCommand, labelOf, subjectOf } from "../finding/finding.ts";
+import { type Draft, explainAction, subjectOf } from "../finding/finding.ts";
 import { msOf } from "../finding/verdict.ts";
 import { instantOf } from "../finding/words.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
@@ -25,9 +25,6 @@ import { type ClusterIndex, createClusterIndex } from "./clusterindex.ts";
 import { refusalDrafts, signalDrafts } from "./logfindings.ts";
 import { isForced } from "./renewal.ts";
 import { isExpected, storedMsOf } from "./subject.ts";
-import { shortened, whenText } from "./text.ts";
-
-const MAX_SAMPLE = 200;
 
 /** `seenAt`: the cluster can't be seen now; as last seen then. */
 export function observedDrafts(state: StateDocument, atNs: bigint, seenAt: string | null): Draft[] {
@@ -77,9 +74,8 @@ function* immutableDrafts(index: ClusterIndex): Generator<Draft> {
     yield {
       code: "storage_immutable",
       subject,
-      seen: `The Secret of ${labelOf(subject)} is immutable, and its owner has to write it.`,
-      evidence: ["immutable: true", `read ${holder.recordedAt}`],
-      command: explainCommand(subject),
+      params: { readMs: parseMs(holder.recordedAt) },
+      actions: explainAction(subject),
     };
   }
 }
@@ -94,20 +90,24 @@ function* accessDrafts(index: ClusterIndex): Generator<Draft> {
     const entry = index.inSecret(secret).find(isExpected);
     if (entry === undefined) continue;
     const subject = subjectOf(entry);
-    const accounts = [...new Set(answers.map(({ account }) => account))];
-    const verbs = [...new Set(answers.map(({ verb }) => verb))].toSorted();
-    const sinceMs = Math.min(...answers.map((answer) => answer.sinceMs));
     const assumed = answers.every((answer) => answer.assumed === true);
     yield {
       code: "storage_forbidden",
       ...(assumed ? { severity: "warning" as const } : {}),
       subject,
-      seen: `${accounts.join(" and ")} may not ${verbs.join(" or ")} the Secret of ${labelOf(subject)}, since ${instantOf(sinceMs)} at the latest${assumed ? "; no pod was seen that writes it, so the account is the one that its operator makes" : ""}.`,
-      evidence: answers.map(
-        ({ account, verb, reason, atMs: askedMs }) =>
-          `${account} ${verb}: no${reason === "" ? "" : `, ${shortened(reason, MAX_SAMPLE)}`} (asked ${instantOf(askedMs)})`,
-      ),
-      command: explainCommand(subject),
+      params: {
+        accounts: [...new Set(answers.map(({ account }) => account))],
+        verbs: [...new Set(answers.map(({ verb }) => verb))].toSorted(),
+        sinceMs: Math.min(...answers.map((answer) => answer.sinceMs)),
+        assumed,
+        answers: answers.map(({ account, verb, reason, atMs: askedMs }) => ({
+          account,
+          verb,
+          reason,
+          askedMs,
+        })),
+      },
+      actions: explainAction(subject),
     };
   }
 }
@@ -146,10 +146,9 @@ function* eventDrafts(index: ClusterIndex): Generator<Draft> {
       yield {
         code,
         subject,
-        seen: `${event.reason} of ${event.object} in ${event.namespace}, which serves ${labelOf(subject)}, ${whenText(event)}.`,
-        evidence: [`the first time it said: ${shortened(event.message, MAX_SAMPLE)}`],
-        command: explainCommand(subject),
-        cause: `${code}:event`,
+        params: { by: "event", event },
+        actions: explainAction(subject),
+        cause: ["event"],
       };
     }
   }
@@ -177,13 +176,14 @@ function* issuerDrafts(index: ClusterIndex): Generator<Draft> {
       yield {
         code: "certificate_revoked",
         subject,
-        seen: `The certificate of ${labelOf(subject)} was revoked at ${instantOf(answer.revokedMs)}${answer.reason === null ? "" : ` (${answer.reason.replaceAll("_", " ")})`}.`,
-        evidence: [
-          `serial ${live.serial}`,
-          shortened(answer.list, MAX_SAMPLE),
-          `asked ${instantOf(answer.askedMs)}`,
-        ],
-        command: explainCommand(subject),
+        params: {
+          serial: live.serial,
+          revokedMs: answer.revokedMs,
+          reason: answer.reason,
+          list: answer.list,
+          askedMs: answer.askedMs,
+        },
+        actions: explainAction(subject),
       };
       continue;
     }
@@ -197,13 +197,14 @@ function* issuerDrafts(index: ClusterIndex): Generator<Draft> {
     yield {
       code: "renewal_window_forced",
       subject,
-      seen: `The issuer asks that the certificate of ${labelOf(subject)} be renewed from ${instantOf(window.startMs)} to ${instantOf(window.endMs)}, before it is due.`,
-      evidence: [
-        `serial ${live.serial}`,
-        `asked ${instantOf(window.askedMs)}`,
-        ...(window.explanationUrl === null ? [] : [shortened(window.explanationUrl, MAX_SAMPLE)]),
-      ],
-      command: explainCommand(subject),
+      params: {
+        serial: live.serial,
+        startMs: window.startMs,
+        endMs: window.endMs,
+        askedMs: window.askedMs,
+        explanationUrl: window.explanationUrl,
+      },
+      actions: explainAction(subject),
       due: instantOf(window.endMs),
     };
   }

@@ -1,12 +1,5 @@
 /** Findings from what owners' logs report, by name and kind, and from the refusals (429) in them. Pure. */
-import {
-  type Draft,
-  explainCommand,
-  labelOf,
-  type Subject,
-  subjectOf,
-} from "../finding/finding.ts";
-import { commandLine, literal } from "../finding/command.ts";
+import { type Draft, explainAction, type Subject, subjectOf } from "../finding/finding.ts";
 import { bareName } from "../finding/place.ts";
 import { instantOf } from "../finding/words.ts";
 import { type Refusal, SKEW_MS } from "../ratelimit/evidence.ts";
@@ -17,7 +10,7 @@ import { storedRefusals } from "../state/evidence.ts";
 import type { LogSignal, SignalKind } from "../state/observations.ts";
 import { type ClusterIndex, podOf } from "./clusterindex.ts";
 import { isExpected, storedMsOf } from "./subject.ts";
-import { shortened, whenText } from "./text.ts";
+import { shortened } from "./text.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -42,15 +35,6 @@ const LIMITS_MS: ReadonlyMap<string | null, number> = new Map([
   ["domain", 4 * HOUR_MS],
   ["other", DAY_MS],
 ]);
-const LIMIT_WORDS: ReadonlyMap<string | null, string> = new Map([
-  ["orders", "for too many new orders"],
-  ["authorizations", "for too many failed authorizations"],
-  ["registrations", "for too many new accounts"],
-  ["set", "for too many certificates of the same names"],
-  ["domain", "for too many certificates under its domain"],
-]);
-const MAX_SAMPLE = 200;
-const MAX_LINES = 5;
 /** Findings about names of which no Secret is known; more are counted in one. */
 const MAX_UNPLACED = 20;
 
@@ -59,52 +43,16 @@ function untilMsOf({ sample }: LogSignal): number | null {
   return parseRefusal(sample)?.retryAtMs ?? null;
 }
 
-function untilText(signal: LogSignal): string {
-  const untilMs = untilMsOf(signal);
-  return untilMs === null ? "until when isn't known" : `until ${instantOf(untilMs)}, as it says`;
-}
-
-interface Told {
-  readonly code: Draft["code"];
-  readonly seen: (label: string, signal: LogSignal) => string;
-}
-
-const TOLD: Partial<Record<SignalKind, Told>> = {
-  store_write_failed: {
-    code: "issued_not_stored",
-    seen: (name, signal) =>
-      `A certificate of ${name} was issued and could not be stored (${(signal.code ?? "other").replaceAll("_", " ")}), ${whenText(signal)}.`,
-  },
-  store_read_failed: {
-    code: "storage_failing",
-    seen: (name, signal) =>
-      `What is stored for ${name} could not be read by its owner (${(signal.code ?? "other").replaceAll("_", " ")}), ${whenText(signal)}.`,
-  },
-  dns_failed: {
-    code: "dns_failing",
-    seen: (name, signal) =>
-      `Orders for ${name} fail for DNS (${(signal.code ?? "other").replaceAll("_", " ")}), ${whenText(signal)}.`,
-  },
-  https_not_enabled: {
-    code: "dns_failing",
-    seen: (name, signal) =>
-      `The owner of ${name} gets no certificate, since HTTPS isn't enabled for it, ${whenText(signal)}.`,
-  },
-  replaces_refused: {
-    code: "account_key_lost",
-    seen: (name, signal) =>
-      `The issuer refused to renew ${name}, as another ACME account asked for it before, ${whenText(signal)}.`,
-  },
-  paused: {
-    code: "rate_limited",
-    seen: (name, signal) => `The issuer has paused the account for ${name}, ${whenText(signal)}.`,
-  },
-  rate_limited: {
-    code: "rate_limited",
-    seen: (name, signal) =>
-      `The issuer refused an order for ${name}, ${LIMIT_WORDS.get(signal.code) ?? "by one of its limits"}, ${whenText(signal)}; ${untilText(signal)}.`,
-  },
-};
+const TOLD = {
+  store_write_failed: "issued_not_stored",
+  store_read_failed: "storage_failing",
+  dns_failed: "dns_failing",
+  https_not_enabled: "dns_failing",
+  replaces_refused: "account_key_lost",
+  paused: "rate_limited",
+  rate_limited: "rate_limited",
+} as const satisfies Partial<Record<SignalKind, Draft["code"]>>;
+type Told = (typeof TOLD)[keyof typeof TOLD];
 
 /** Whether a signal is too old to tell of what is now. */
 function isStale(signal: LogSignal, atMs: number): boolean {
@@ -143,7 +91,7 @@ interface Group {
   readonly subject: Subject;
   readonly told: Told;
   readonly entry: CertificateEntry | null;
-  readonly signals: LogSignal[];
+  readonly signals: [LogSignal, ...LogSignal[]];
 }
 
 function groupsOf(index: ClusterIndex): Group[] {
@@ -159,7 +107,7 @@ function groupsOf(index: ClusterIndex): Group[] {
   const refusals = storedRefusals(state).filter(({ cluster }) => cluster === state.cluster);
   const groups = new Map<string, Group>();
   for (const signal of signals) {
-    const told = TOLD[signal.kind];
+    const told = (TOLD as Partial<Record<SignalKind, Told>>)[signal.kind];
     if (told === undefined || isStale(signal, atMs) || isTimed(signal, refusals)) continue;
     // An order that went through since tells that what kept orders from it is over; not that it could be stored.
     if (
@@ -183,7 +131,7 @@ function groupsOf(index: ClusterIndex): Group[] {
               name: signal.domain,
             }
           : subjectOf(entry);
-      const key = `${told.code} ${JSON.stringify(subject)}`;
+      const key = `${told} ${JSON.stringify(subject)}`;
       const group = groups.get(key);
       if (group === undefined) groups.set(key, { subject, told, entry, signals: [signal] });
       else group.signals.push(signal);
@@ -196,42 +144,35 @@ export function* signalDrafts(index: ClusterIndex): Generator<Draft> {
   const groups = groupsOf(index);
   yield* groups.filter(({ entry }) => entry !== null).map(draftOf);
   yield* boundedDrafts(
-    groups.filter(({ entry }) => entry === null).map(draftOf),
+    groups.filter(({ entry }) => entry === null),
     index.state.cluster,
   );
 }
 
 function draftOf({ subject, told, entry, signals }: Group): Draft {
-  const newest = signals.toSorted((a, b) => b.lastMs - a.lastMs);
-  const first = newest[0] as LogSignal;
+  const newest = signals.toSorted((a, b) => b.lastMs - a.lastMs) as typeof signals;
+  const [first] = newest;
+  const safe = told === "rate_limited" && entry?.verdict?.valid === true;
   return {
-    code: told.code,
+    code: told,
     subject,
-    seen: told.seen(labelOf(subject), first),
-    evidence: newest
-      .slice(0, MAX_LINES)
-      .map((signal) => `${signal.where}: ${shortened(signal.sample, MAX_SAMPLE)}`),
-    command: explainCommand(subject),
-    ...(told.code === "rate_limited" && entry?.verdict?.valid === true
-      ? {
-          severity: "warning" as const,
-          advice: "what is live is valid: keep it; nothing else is issued for it meanwhile",
-        }
-      : {}),
-    cause: `${told.code}:${first.code ?? first.kind}`,
+    params: { by: "log", signs: newest, untilMs: untilMsOf(first), safe },
+    actions: explainAction(subject),
+    ...(safe ? { severity: "warning" } : {}),
+    cause: [first.code ?? first.kind],
   };
 }
 
 /** Names that a log made up are told up to a number; the rest in one. */
-function* boundedDrafts(drafts: readonly Draft[], cluster: string): Generator<Draft> {
-  for (const [code, of] of Map.groupBy(drafts, (draft) => draft.code)) {
-    yield* of.slice(0, MAX_UNPLACED);
+function* boundedDrafts(groups: readonly Group[], cluster: string): Generator<Draft> {
+  for (const [told, of] of Map.groupBy(groups, (group) => group.told)) {
+    yield* of.slice(0, MAX_UNPLACED).map(draftOf);
     if (of.length > MAX_UNPLACED)
       yield {
-        code,
+        code: told,
         subject: { cluster, namespace: null, secret: null, name: null },
-        seen: `Logs tell the same of ${(of.length - MAX_UNPLACED).toLocaleString("en-US")} more names of which no Secret is known.`,
-        command: commandLine(literal("certkeep explain"), cluster),
+        params: { by: "unplaced", count: of.length - MAX_UNPLACED },
+        actions: [{ kind: "explain", name: cluster }],
       };
   }
 }
@@ -270,28 +211,27 @@ export function* refusalDrafts(index: ClusterIndex): Generator<Draft> {
       continue;
     const safe = held.length > 0 && held.every(({ verdict }) => verdict?.valid === true);
     const only = kind === "set" && held.length === 1 ? held[0] : undefined;
-    const subject = only === undefined ? null : subjectOf(only);
-    const name = shortened(key, MAX_NAME);
+    const subject =
+      only === undefined
+        ? { cluster: state.cluster, namespace: null, secret: null, name: shortened(key, MAX_NAME) }
+        : subjectOf(only);
     yield {
       code: "rate_limited",
-      subject: subject ?? { cluster: state.cluster, namespace: null, secret: null, name },
-      ...(safe
-        ? {
-            severity: "warning" as const,
-            advice: "what is live is valid: keep it, nothing is issued in its place until then",
-          }
-        : {
-            advice: `restore a copy; without one, wait until ${instantOf(retryAtMs)}, or use another host name`,
-          }),
-      seen: `The owner's log tells of a refusal by the issuer for ${kind === "set" ? name : `new names under ${name}`}, until ${instantOf(retryAtMs)}.`,
-      evidence: [
-        `${where} at ${instantOf(seenAtMs)}`,
-        ...(burst === null ? [] : [`limit of ${burst}`]),
-      ],
-      command:
-        subject === null ? commandLine(literal("certkeep explain"), name) : explainCommand(subject),
+      subject,
+      ...(safe ? { severity: "warning" as const } : {}),
+      params: {
+        by: "refusal",
+        kind,
+        key,
+        untilMs: retryAtMs,
+        seenMs: seenAtMs,
+        where,
+        burst,
+        safe,
+      },
+      actions: explainAction(subject),
       due: instantOf(retryAtMs),
-      cause: `rate_limited:${kind}`,
+      cause: [kind],
     };
   }
 }

@@ -19,7 +19,7 @@ export function times(n: number): string {
 }
 
 /** `3 times from … to …`, `once at …`. */
-export function whenText({
+function whenText({
   count,
   firstMs,
   lastMs,

@@ -1,17 +1,13 @@
-/**
- * What to do about each certificate that fails or is lost, put into its finding: restore it, have it issued anew,
- * or wait. Never more than the evidence carries. Pure.
- */
+/** What to do about each certificate that fails or is lost: restore it, issue a new one, or wait. Never more than the evidence carries. */
 import { adviseOn, type Advice } from "../ratelimit/advice.ts";
 import { setOf } from "../ratelimit/names.ts";
 import { calledBy } from "../state/identity.ts";
 import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import type { CopyRecord, StateDocument } from "../state/document.ts";
 import type { Across } from "./across.ts";
-import { commandLine, fitsCommand, literal } from "./command.ts";
-import { type Finding, findingRef } from "./finding.ts";
+import { restoreAction } from "./action.ts";
+import { explainAction, type Finding } from "./finding.ts";
 import { parseMs } from "../certificate/time.ts";
-import { budgetPhrase, instantOf, spanPhrase } from "./words.ts";
 
 /** Findings of a certificate that its owner will not go on with. */
 const FAILING: ReadonlySet<string> = new Set([
@@ -70,40 +66,7 @@ export function adviceFor(state: StateDocument, entry: CertificateEntry, across:
   });
 }
 
-/** The tightest of an advice's budgets in words, or `null` where no limit is known. */
-function leftPhrase({ set, domains }: Advice, atMs: number): string | null {
-  const budgets = set === null ? domains : [set, ...domains];
-  const [tightest] = budgets.toSorted((a, b) => a.atMost - b.atMost);
-  return tightest === undefined ? null : budgetPhrase(tightest, atMs);
-}
-
-/** An advice as one clause without a full stop. */
-export function advicePhrase(advice: Advice, atMs: number): string {
-  const left = leftPhrase(advice, atMs);
-  const wait =
-    advice.untilMs === null
-      ? ""
-      : `wait until ${instantOf(advice.untilMs)} (${spanPhrase(advice.untilMs - atMs)}): before that the issuer refuses`;
-  const ways = advice.otherWays
-    .map((way) => (way === "staging" ? "the staging environment for a test" : "another host name"))
-    .join(", or ");
-  switch (advice.action) {
-    case "restore":
-      return `restore the last good copy now${left === null ? "" : `, which takes nothing from the budget (${left})`}`;
-    case "reissue":
-      return `there is no good copy: have it issued anew${left === null ? "" : ` (${left})`}`;
-    case "wait":
-      return `there is no good copy: ${wait}${ways === "" ? "" : `; else use ${ways}`}`;
-    case "unknown":
-      if (advice.because.includes("copies_unread"))
-        return `whether there is a good copy is not known, since the store could not be read: mend that first${wait === "" ? "" : `; without a copy, ${wait}`}`;
-      if (advice.because.includes("issuer_unknown"))
-        return "there is no good copy, and who issued it is not known: ask its owner how it gets another";
-      return "there is no good copy, and its issuer's limits are not known: have it issued anew once";
-  }
-}
-
-/** The same findings, those of failing and lost certificates with what to do and the command for it. */
+/** The same findings, those of failing and lost certificates with advice and the action that follows from it. */
 export function adviseFindings(
   findings: readonly Finding[],
   state: StateDocument,
@@ -121,18 +84,10 @@ export function adviseFindings(
     if (entry === undefined) return finding;
     const advice = adviceFor(state, entry, across);
     const name = about ?? entry.secret;
-    const command =
+    const actions =
       advice.action === "restore"
-        ? (commandLine(literal("certkeep restore"), calledBy(state), name) ?? finding.command)
-        : commandLine(
-            literal("certkeep explain"),
-            fitsCommand(name) ? name : findingRef(finding.id),
-          );
-    return {
-      ...finding,
-      advice: advicePhrase(advice, across.atMs),
-      command,
-      evidence: [...finding.evidence, `advice ${advice.action}`, ...advice.because],
-    };
+        ? [restoreAction(calledBy(state), [name])]
+        : explainAction(finding.subject);
+    return { ...finding, advice, actions };
   });
 }

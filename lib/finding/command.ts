@@ -1,8 +1,8 @@
 /**
  * Commands that are offered for pasting. Text from a cluster never becomes an instruction: a word is taken
- * only if it consists of `[A-Za-z0-9._/*:=-]` and a name doesn't begin with `-`; `*` is single-quoted.
+ * only if it consists of `[A-Za-z0-9._/*:=@-]` and a name begins with neither `-` nor `@`; `*` is single-quoted.
  */
-const WORD = /^[A-Za-z0-9._/*:=-]+$/;
+const WORD = /^[A-Za-z0-9._/*:=@-]+$/;
 
 /** A word that certkeep itself chose, such as `restore` or `--apply`. */
 export interface Literal {
@@ -15,7 +15,7 @@ export function literal(text: string): Literal {
 
 /** Whether `name` may stand in a command as a name. */
 export function fitsCommand(name: string): boolean {
-  return WORD.test(name) && !name.startsWith("-");
+  return WORD.test(name) && !name.startsWith("-") && !name.startsWith("@");
 }
 
 function quote(word: string): string {

@@ -1,8 +1,8 @@
 /** The end of a registered credential, and the age of one that has none. Pure. */
 import type { StateDocument } from "../state/document.ts";
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS, TOKEN_AGE_DAYS } from "./codes.ts";
-import { commandLine, literal } from "./command.ts";
 import type { Draft } from "./finding.ts";
+import { parseMs } from "../certificate/time.ts";
 import { instantNs } from "./verdict.ts";
 
 const DAY_NS = 86_400_000_000_000n;
@@ -40,17 +40,18 @@ export function* credentialDrafts(state: StateDocument, atNs: bigint): Generator
   const level = credentialLevel(credential, atNs);
   if (level === "fine") return;
   const { endsAt, madeAt, kind } = credential;
-  const ended = endsAt !== null && instantNs(endsAt) < atNs;
   yield {
     code: "credential_expiring",
     subject: { cluster: state.cluster, namespace: null, secret: null, name: null },
     severity: level,
-    seen:
-      endsAt !== null
-        ? `The credential that reads ${state.title} ${ended ? "ended" : "ends"} at ${endsAt}.`
-        : `The token that reads ${state.title} has no end and was made at ${madeAt ?? "an unknown time"}.`,
-    evidence: [kind],
-    command: commandLine(literal("certkeep clusters add"), state.cluster),
+    params: {
+      title: state.title,
+      kind,
+      endsMs: endsAt === null ? null : parseMs(endsAt),
+      madeMs: madeAt === null ? null : parseMs(madeAt),
+      ended: endsAt !== null && instantNs(endsAt) < atNs,
+    },
+    actions: [{ kind: "clustersAdd", cluster: state.cluster, rebuilt: false }],
     due: endsAt,
   };
 }

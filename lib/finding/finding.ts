@@ -1,8 +1,11 @@
-/** A finding: a coded statement with severity, subject, evidence, advice and since when. Pure data. */
+/** A finding: what is wrong with what, since when, and what can be done, as data. lib/report/ says it. */
 import { createHash } from "node:crypto";
+import type { Diagnosis } from "../diagnosis/cause.ts";
+import type { Advice } from "../ratelimit/advice.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
+import type { Action } from "./action.ts";
 import { CODES, type FindingCode, type Severity } from "./codes.ts";
-import { commandLine, literal } from "./command.ts";
+import type { ParamsOf } from "./params.ts";
 
 export interface Subject {
   readonly cluster: string;
@@ -22,61 +25,51 @@ export function subjectOf({
   return { cluster, namespace, secret, name };
 }
 
-/** What a sentence calls it. */
-export function labelOf({ name, namespace, secret, cluster }: Subject): string {
-  return name ?? (secret === null ? (namespace ?? cluster) : `${namespace}/${secret}`);
-}
-
-/** `null` where there is nothing to explain, or its name doesn't fit a command. */
-export function explainCommand({ name, namespace, secret }: Subject): string | null {
-  const about = name ?? (namespace === null || secret === null ? null : `${namespace}/${secret}`);
-  return about === null ? null : commandLine(literal("certkeep explain"), about);
-}
-
-export interface Finding {
+interface FindingBase {
   /** Stable over runs: code and subject. */
   readonly id: string;
-  readonly code: FindingCode;
   readonly severity: Severity;
   readonly subject: Subject;
-  /** What was seen, one sentence. Text of a cluster may be in it: a medium escapes it. */
-  readonly seen: string;
-  /** Codes and numbers that it rests on. */
-  readonly evidence: readonly string[];
-  readonly leadsTo: string;
-  readonly advice: string;
-  /** A command that can be pasted, made by `commandLine` of lib/finding/command.ts, or `null`. */
-  readonly command: string | null;
-  /** The same restore by the function on AWS, made by `invokeLine` of lib/finding/invoke.ts; absent where none is configured. */
-  readonly invoke?: string;
+  /** What does something about it, the most direct first. */
+  readonly actions: readonly Action[];
+  /** What can be done about a certificate that fails or is lost, by what is known of issuances; `null`: not asked. */
+  readonly advice: Advice | null;
+  /** Why it came to that, where it was asked and there is something to say. */
+  readonly why: Diagnosis | null;
   /** RFC 3339: first seen. */
   readonly since: string;
   /** Instant at which it comes true or matters, for sorting; RFC 3339 or `null`. */
   readonly due: string | null;
   /** RFC 3339 where the cluster can't be seen now: the finding holds as last seen then. */
   readonly asLastSeen: string | null;
-  /** Why it came to that, one sentence, where that is known or worth saying; text of a cluster may be in it. */
-  readonly why: string | null;
-  /** Groups findings of one origin in a summary: `expired`, `certificate_invalid:key_mismatch`. */
-  readonly cause: string;
+  /** What findings of one origin have in common, the code first: `["certificate_invalid", "key_mismatch"]`. */
+  readonly cause: readonly [FindingCode, ...string[]];
 }
 
-/** What a rule says; the rest follows from the code's table and the state. */
-export interface Draft {
-  readonly code: FindingCode;
+export type FindingOf<C extends FindingCode> = FindingBase & {
+  readonly code: C;
+  readonly params: ParamsOf<C>;
+};
+
+export type Finding = { [C in FindingCode]: FindingOf<C> }[FindingCode];
+
+interface DraftBase {
   readonly subject: Subject;
-  readonly seen: string;
-  readonly evidence?: readonly string[];
-  readonly advice?: string;
-  /** `null`: there is one, and a name in it doesn't fit a command; the finding is named instead. */
-  readonly command?: string | null;
+  readonly actions?: readonly Action[];
   readonly due?: string | null;
   readonly asLastSeen?: string | null;
-  readonly cause?: string;
-  readonly leadsTo?: string;
+  /** After the code. */
+  readonly cause?: readonly string[];
   readonly severity?: Severity;
-  readonly why?: string | null;
 }
+
+type DraftOf<C extends FindingCode> = DraftBase & {
+  readonly code: C;
+  readonly params: ParamsOf<C>;
+};
+
+/** What a rule gives; the rest follows from the code and the state. */
+export type Draft = { [C in FindingCode]: DraftOf<C> }[FindingCode];
 
 export function findingId(code: FindingCode, subject: Subject): string {
   return [
@@ -89,31 +82,35 @@ export function findingId(code: FindingCode, subject: Subject): string {
 }
 
 /** A name for a finding that always fits a command: its code and a digest of its id. */
-export function findingRef(id: string): string {
-  return `${id.slice(0, id.indexOf("|"))}:${createHash("sha256").update(id).digest("hex").slice(0, 12)}`;
+export function findingRef({ code, id }: Pick<Finding, "code" | "id">): string {
+  return `${code}:${createHash("sha256").update(id).digest("hex").slice(0, 12)}`;
 }
 
 /** `since` is the instant at which this id was first recorded, else now. */
 export function createFinding(draft: Draft, since: string): Finding {
-  const entry = CODES[draft.code];
-  const id = findingId(draft.code, draft.subject);
-  return {
-    id,
-    code: draft.code,
-    severity: draft.severity ?? entry.severity,
-    subject: draft.subject,
-    seen: draft.seen,
-    evidence: draft.evidence ?? [],
-    leadsTo: draft.leadsTo ?? entry.leadsTo,
-    advice: draft.advice ?? entry.advice,
-    command:
-      draft.command === undefined
-        ? null
-        : (draft.command ?? commandLine(literal("certkeep explain"), findingRef(id))),
+  const { code, params, subject, severity, actions, due, asLastSeen, cause } = draft;
+  const base: FindingBase = {
+    id: findingId(code, subject),
+    severity: severity ?? CODES[code],
+    subject,
+    actions: actions ?? [],
+    advice: null,
+    why: null,
     since,
-    due: draft.due ?? null,
-    asLastSeen: draft.asLastSeen ?? null,
-    why: draft.why ?? null,
-    cause: draft.cause ?? draft.code,
+    due: due ?? null,
+    asLastSeen: asLastSeen ?? null,
+    cause: [code, ...(cause ?? [])],
   };
+  return { ...base, code, params } as Finding;
+}
+
+/** What `certkeep explain` takes for a subject, or `null` for one that is the cluster itself. */
+export function explainAction({ name, namespace, secret }: Subject): Action[] {
+  const what = name ?? (namespace === null || secret === null ? null : `${namespace}/${secret}`);
+  return what === null ? [] : [{ kind: "explain", name: what }];
+}
+
+/** What people call the subject. */
+export function labelOf({ name, namespace, secret, cluster }: Subject): string {
+  return name ?? (secret === null ? (namespace ?? cluster) : `${namespace}/${secret}`);
 }

@@ -2,10 +2,9 @@
  * Copies that the last drill could not use: said in a cluster's findings until a drill finds them good, they are
  * retired, or retention took them. Pure; bounded by what the drill wrote down.
  */
-import { codeWords, isPlanCode } from "../restoreplan/code.ts";
 import type { StateDocument } from "../state/document.ts";
-import { commandLine, literal } from "./command.ts";
 import type { Draft } from "./finding.ts";
+import { parseMs } from "../certificate/time.ts";
 
 /** What a drill tells of a copy that it could not use. */
 export interface UnreadableCopy {
@@ -23,14 +22,12 @@ export function unreadableDraft(
   key: string | null,
 ): Draft {
   const short = version.slice(0, 12);
-  const words = code === null ? "it can't be opened" : isPlanCode(code) ? codeWords(code) : code;
   return {
     code: "backup_unreadable",
     subject: { cluster, namespace, secret, name: short },
-    seen: `Copy ${short}: ${words}${detail === "" ? "" : ` (${detail})`}.`,
-    evidence: [...(key === null ? [] : [key]), ...(code === null ? [] : [code])],
-    command: commandLine(literal("certkeep backups"), `${short}*`),
-    cause: `backup_unreadable:${code ?? "unknown"}`,
+    params: { of: "one", version, key, code, detail },
+    actions: [{ kind: "backups", version: short }],
+    cause: [code ?? "unknown"],
   };
 }
 
@@ -45,9 +42,8 @@ export function* unreadableDrafts(state: StateDocument): Generator<Draft> {
   yield {
     code: "backup_unreadable",
     subject: { cluster: state.cluster, namespace: null, secret: null, name: null },
-    seen: `${drill.more === 1 ? "1 more copy" : `${drill.more} more copies`} could not be used in the drill of ${drill.at}.`,
-    evidence: [`drill ${drill.at}`],
-    command: commandLine(literal("certkeep drill")),
-    cause: "backup_unreadable:more",
+    params: { of: "more", count: drill.more, drilledMs: parseMs(drill.at) },
+    actions: [{ kind: "drill" }],
+    cause: ["more"],
   };
 }

@@ -1,7 +1,6 @@
 /** Reason codes of the judge in words. */
 import { REASONS } from "../certificate/reason.ts";
 import { formatInstant } from "../certificate/time.ts";
-import type { Budget } from "../ratelimit/budget.ts";
 
 const words: Readonly<Record<string, string>> = REASONS;
 
@@ -38,24 +37,4 @@ export function spanPhrase(ms: number): string {
       return `${n} ${unit}${n === 1 ? "" : "s"}`;
   }
   return "a second";
-}
-
-/** What is left, in one clause: never more than is known. */
-export function budgetPhrase(
-  budget: Pick<
-    Budget,
-    "atMost" | "atLeast" | "limit" | "nextSlotMs" | "freeFromMs" | "unseenSinceMs"
-  >,
-  atMs: number,
-): string {
-  const of = `of ${budget.limit.burst}`;
-  if (budget.atMost === 0)
-    return `none ${of} is left, the next at ${instantOf(budget.freeFromMs)}, in ${spanPhrase(budget.freeFromMs - atMs)}`;
-  const sure =
-    budget.atLeast === null
-      ? ", perhaps fewer, since no source shows every issuance"
-      : budget.atLeast === budget.atMost
-        ? `, if nothing was issued since ${instantOf(budget.unseenSinceMs ?? atMs)}`
-        : `, and at least ${budget.atLeast} if nothing was issued since ${instantOf(budget.unseenSinceMs ?? atMs)}`;
-  return `at most ${budget.atMost} ${of} ${budget.atMost === 1 ? "is" : "are"} left${sure}`;
 }

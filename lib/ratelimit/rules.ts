@@ -9,15 +9,6 @@ import { type Issuance, issuanceKey } from "./issuance.ts";
 import { type Account, accountOf, accountsOf, type Ledger } from "./ledger.ts";
 import { DAY_MS, type LimitKind } from "./limit.ts";
 
-export type IssuanceCode =
-  | "set_budget_low"
-  | "set_budget_exhausted"
-  | "domain_budget_low"
-  | "domain_budget_exhausted"
-  | "reissued_without_need"
-  | "concurrent_issuance"
-  | "shared_set";
-
 export interface IssuanceSubject {
   readonly issuer: string;
   readonly kind: LimitKind;
@@ -27,20 +18,36 @@ export interface IssuanceSubject {
   readonly clusters: readonly string[];
 }
 
-export interface IssuanceFinding {
-  readonly code: IssuanceCode;
+interface FindingBase {
   readonly subject: IssuanceSubject;
   /** The instant from which it holds, ms. */
   readonly sinceMs: number;
   /** The instant at which it ends by itself if nothing more is issued, or `null`. */
   readonly untilMs: number | null;
-  readonly budget: Budget | null;
   /** The issuances that it rests on, in order of time. */
   readonly issuances: readonly Issuance[];
   readonly places: readonly Holder[];
-  /** For `shared_set`: whether all places hold the same certificate (a copy), rather than one each. */
-  readonly sameSerial: boolean | null;
 }
+
+export type IssuanceFinding = FindingBase &
+  (
+    | {
+        readonly code: `${LimitKind}_budget_${"low" | "exhausted"}`;
+        readonly budget: Budget;
+        readonly sameSerial: null;
+      }
+    | {
+        readonly code: "reissued_without_need" | "concurrent_issuance";
+        readonly budget: null;
+        readonly sameSerial: null;
+      }
+    | {
+        readonly code: "shared_set";
+        readonly budget: null;
+        /** Whether all places hold the same certificate (a copy), rather than one each. */
+        readonly sameSerial: boolean;
+      }
+  );
 
 /** A Secret that holds a certificate now. */
 export interface Holder {

@@ -8,7 +8,7 @@
  * nor over. A clock that went back makes nothing wait.
  */
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
-import type { Finding } from "../finding/finding.ts";
+import { type Finding, labelOf } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import { saidKey, type RouteRecord, type SaidEntry } from "../state/digest.ts";
 import type { BudgetLevel } from "./budget.ts";
@@ -233,7 +233,7 @@ function reconcile({
       severity: finding.severity,
       code: finding.code,
       cluster: finding.subject.cluster,
-      label: middle(labelOf(finding), LABEL_LENGTH),
+      label: middle(labelOf(finding.subject), LABEL_LENGTH),
       goneMs: null,
       resolvedMs: null,
       flaps,
@@ -277,13 +277,4 @@ function reconcile({
 function rankOf(severity: string): number {
   const rank = (SEVERITIES as readonly string[]).indexOf(severity);
   return rank === -1 ? SEVERITIES.length : rank;
-}
-
-function labelOf({ subject }: Finding): string {
-  return (
-    subject.name ??
-    (subject.secret === null
-      ? (subject.namespace ?? subject.cluster)
-      : `${subject.namespace}/${subject.secret}`)
-  );
 }

@@ -16,11 +16,12 @@ export function digestText(
     ...wrap(partsText(fitted.context), width).map((line) => style.dim(line)),
   ];
   for (const section of fitted.sections) {
-    const paint = section.title.startsWith("Today")
-      ? style.red
-      : section.title.startsWith("Soon")
-        ? style.yellow
-        : (text: string): string => text;
+    const paint =
+      section.severity === "critical"
+        ? style.red
+        : section.severity === "warning"
+          ? style.yellow
+          : (text: string): string => text;
     lines.push(
       "",
       ...wrap(`${plain(section.title)} (${section.total.toLocaleString("en-US")})`, width).map(

@@ -1,14 +1,12 @@
 /** All that is known of one name, on one page for a terminal. Pure. */
-import { advicePhrase } from "../finding/advise.ts";
 import type { Across } from "../finding/across.ts";
 import { claimedBeside } from "../finding/claimed.ts";
 import type { Finding } from "../finding/finding.ts";
 import { sortCauses } from "../diagnosis/cause.ts";
-import { setPhrase } from "../finding/issuance.ts";
 import { STALE_MS } from "../finding/reach.ts";
 import type { Tally } from "../finding/tally.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
-import { budgetPhrase, instantOf, reasonText, spanPhrase } from "../finding/words.ts";
+import { instantOf, reasonText, spanPhrase } from "../finding/words.ts";
 import { formatMs } from "../certificate/time.ts";
 import type { Advice } from "../ratelimit/advice.ts";
 import type { Budget, TimelineEntry } from "../ratelimit/budget.ts";
@@ -17,6 +15,10 @@ import { serialKey, type Sighting } from "../ratelimit/issuance.ts";
 import type { Plan } from "../ratelimit/plan.ts";
 import { bar } from "./budget.ts";
 import { findingLines, sortFindings } from "./findings.ts";
+import { plainText } from "./part.ts";
+import { adviceOf, adviceText } from "./phrases.ts";
+import { advisedPhrase } from "./phrases/advised.ts";
+import { leftText, setPhrase } from "./phrases/limits.ts";
 import { type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
@@ -93,11 +95,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
     ...section("What to do", doLines(view, page), page),
     ...section("Why", whyLines(view, page), page),
     ...findingLines({
-      findings: onceEach(view.findings).map((finding) =>
-        finding.command === `certkeep explain ${view.name}`
-          ? { ...finding, command: null }
-          : finding,
-      ),
+      findings: onceEach(view.findings).map((finding) => withoutItself(finding, view.name)),
       nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n,
       width,
       style,
@@ -132,13 +130,21 @@ function section(title: string, lines: readonly string[], { style }: PageStyle):
   return lines.length === 0 ? [] : ["", style.bold(title), ...lines];
 }
 
+/** Whoever reads this page needn't be offered it. */
+function withoutItself(finding: Finding, name: string): Finding {
+  const actions = finding.actions.filter(
+    (action) => action.kind !== "explain" || action.name !== name,
+  );
+  return { ...finding, actions };
+}
+
 /** What is said of several clusters in the same words is said once, with all of them. */
 function onceEach(findings: readonly Finding[]): Finding[] {
-  const groups = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const key = JSON.stringify([finding.code, finding.severity, finding.seen]);
-    groups.set(key, [...(groups.get(key) ?? []), finding]);
-  }
+  const groups = Map.groupBy(findings, ({ code, severity, params }) =>
+    JSON.stringify([code, severity, params], (_key, value: unknown) =>
+      typeof value === "bigint" ? value.toString() : value,
+    ),
+  );
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
@@ -312,11 +318,10 @@ function doLines(view: ExplainView, { width }: PageStyle): string[] {
   );
   if (failing.length > 0) {
     const advised = failing.slice(0, MAX_ROWS).flatMap(({ place, advice }) => {
-      const text = advicePhrase(advice, view.atMs);
+      const { owner, cluster, key } = place;
+      const text = plainText(adviceText(advisedPhrase(advice, { owner, name: titleOf(place) })));
       return wrap(
-        plain(
-          `${failing.length === 1 ? "" : `${place.cluster} ${place.key}: `}${failing.length === 1 ? text.charAt(0).toUpperCase() + text.slice(1) : text}.`,
-        ),
+        plain(`${failing.length === 1 ? "" : `${cluster} ${key}: `}${text}`),
         width,
         "  ",
       );
@@ -334,11 +339,7 @@ function doLines(view: ExplainView, { width }: PageStyle): string[] {
     );
   if (worst === undefined)
     return view.places.length === 0 ? [] : ["  Nothing: what is known of it is fine."];
-  return wrap(
-    plain(`${worst.advice.charAt(0).toUpperCase()}${worst.advice.slice(1)}.`),
-    width,
-    "  ",
-  );
+  return wrap(plain(plainText(adviceText(adviceOf(worst)))), width, "  ");
 }
 
 /** What mends a cause that is known and still holds: its first measure. */
@@ -453,7 +454,7 @@ function timelineLines(account: AccountView, view: ExplainView, page: PageStyle)
 }
 
 function budgetLine(budget: Budget, atMs: number): string {
-  const phrase = budgetPhrase(budget, atMs);
+  const phrase = plainText(leftText(budget));
   const next =
     budget.nextSlotMs === null || budget.atMost === 0 || budget.nextSlotMs === budget.fullAtMs
       ? ""

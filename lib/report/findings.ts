@@ -3,6 +3,9 @@ import { parseInstantOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { instantNs, msOf } from "../finding/verdict.ts";
+import { findingCommand, findingInvoke } from "./command.ts";
+import { plainText, type Text } from "./part.ts";
+import { adviceOf, causeText, groupKey, leadsToText, seenText, whyText } from "./phrases.ts";
 import type { Style } from "./style.ts";
 import { plain } from "../plain.ts";
 import { count, span, wrap } from "./text.ts";
@@ -65,16 +68,9 @@ export function findingLines(view: FindingsView): string[] {
 
 const same = (text: string): string => text;
 
-/** Findings that lead to the same and want the same done, in the order of their first. */
+/** Findings that lead to the same and need the same done, in the order of their first. */
 function groupsOf(findings: readonly Finding[]): readonly Finding[][] {
-  const groups = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const key = JSON.stringify([finding.code, finding.leadsTo, finding.advice]);
-    const of = groups.get(key);
-    if (of === undefined) groups.set(key, [finding]);
-    else of.push(finding);
-  }
-  return [...groups.values()];
+  return [...Map.groupBy(findings, groupKey).values()];
 }
 
 function placeText(finding: Finding, several: boolean): readonly [name: string, place: string] {
@@ -105,7 +101,11 @@ function stateText({ code, due, since, asLastSeen }: Finding, nowNs: bigint): st
       : ms < 0
         ? `, ${span(ms)} ago`
         : `, in ${span(ms)}`;
-  return `${code}${code.startsWith("expir") || dueNs === null ? when : ""}${asLastSeen === null ? "" : `, as last seen ${asLastSeen}`}`;
+  return `${code}${code === "expired" || code === "expiring" || dueNs === null ? when : ""}${asLastSeen === null ? "" : `, as last seen ${asLastSeen}`}`;
+}
+
+function textLines(text: Text, width: number): string[] {
+  return text.length === 0 ? [] : wrap(plain(plainText(text)), width, "    ");
 }
 
 function groupLines(
@@ -114,38 +114,33 @@ function groupLines(
 ): string[] {
   const [first] = findings;
   if (first === undefined) return [];
-  const commands = findings.flatMap(({ command, invoke }) =>
-    command === null ? [] : [command, ...(invoke === undefined ? [] : [invoke])],
-  );
+  const commands = findings
+    .flatMap((finding) => [findingCommand(finding), findingInvoke(finding)])
+    .filter((command) => command !== null);
   const heads = findings.flatMap((finding) => {
     const [name, place] = placeText(finding, several);
+    const why = whyText(finding);
     return [
       `  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`,
-      ...wrap(plain(finding.seen), width, "    "),
-      ...(finding.why === null ? [] : wrap(plain(finding.why), width, "    ")),
+      ...textLines(seenText(finding), width),
+      ...(why === null ? [] : wrap(plain(why), width, "    ")),
+      ...textLines(adviceOf(finding).own, width),
     ];
   });
   return [
     ...heads,
-    ...(first.severity === "information"
-      ? []
-      : wrap(plain(`Leads to: ${first.leadsTo}.`), width, "    ")),
-    ...wrap(plain(`Do: ${first.advice}${commands.length === 0 ? "." : ":"}`), width, "    "),
+    ...(first.severity === "information" ? [] : wrap(leadsToText(first), width, "    ")),
+    ...wrap(`Do: ${adviceOf(first).general}${commands.length === 0 ? "." : ":"}`, width, "    "),
     ...commands.map((command) => `      ${style.green(command)}`),
   ];
 }
 
 function causeLines(findings: readonly Finding[], view: FindingsView): string[] {
   const { width, style, several } = view;
-  const causes = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const list = causes.get(finding.cause);
-    if (list === undefined) causes.set(finding.cause, [finding]);
-    else list.push(finding);
-  }
-  return [...causes.entries()]
-    .toSorted(([, a], [, b]) => b.length - a.length)
-    .flatMap(([cause, of]) => {
+  const causes = Map.groupBy(findings, ({ cause }) => JSON.stringify(cause));
+  return [...causes.values()]
+    .toSorted((a, b) => b.length - a.length)
+    .flatMap((of) => {
       const [first] = of;
       if (first === undefined) return [];
       if (of.length === 1) return [...groupLines(of, view), ""];
@@ -154,10 +149,11 @@ function causeLines(findings: readonly Finding[], view: FindingsView): string[] 
           .filter((part) => part !== "")
           .join("  "),
       );
+      const why = whyText(first);
       return [
-        `  ${style.bold(plain(`${count(of.length, "finding")} of ${cause.replace(":", ": ").replaceAll("_", " ")}`))}`,
+        `  ${style.bold(plain(`${count(of.length, "finding")}: ${causeText(first.cause)}`))}`,
         ...wrap(
-          plain(`For example: ${first.seen}${first.why === null ? "" : ` ${first.why}`}`),
+          plain(`For example: ${plainText(seenText(first))}${why === null ? "" : ` ${why}`}`),
           width,
           "    ",
         ),
@@ -168,7 +164,7 @@ function causeLines(findings: readonly Finding[], view: FindingsView): string[] 
           width,
           "    ",
         ),
-        ...wrap(plain(`Do: ${first.advice}.`), width, "    "),
+        ...wrap(`Do: ${adviceOf(first).general}.`, width, "    "),
         "",
       ];
     });

@@ -2,11 +2,14 @@
  * Makes a message fit a medium: as many items as it holds, the least important left out first, and every cut told by
  * a line with its number. Pure.
  */
+import type { Severity } from "../finding/codes.ts";
 import type { Part } from "./part.ts";
 import type { Item, Message, Section } from "./message.ts";
 
 export interface FittedSection {
   readonly title: string;
+  /** Of its findings; absent where it isn't about findings. */
+  readonly severity?: Severity;
   /** What all items and the unlisted stand for. */
   readonly total: number;
   readonly items: readonly Item[];
@@ -77,6 +80,7 @@ function cutSection(section: Section, shown: number): FittedSection {
   const leftWeight = left.reduce((sum, { weight }) => sum + weight, 0) + section.unlisted;
   return {
     title: section.title,
+    ...(section.severity === undefined ? {} : { severity: section.severity }),
     total: totalOf(section),
     items,
     rest: leftWeight === 0 ? null : restParts(left, leftWeight, section, shown === 0),

@@ -3,11 +3,12 @@
  * most important first. Pure. Nothing is cut here; a medium shows as much as it can hold and says what it leaves out.
  */
 import type { Severity } from "../finding/codes.ts";
-import { fitsCommand } from "../finding/command.ts";
 import type { Finding } from "../finding/finding.ts";
+import { commandOf, findingCommand, findingInvoke } from "./command.ts";
 import { bar, isLow, type BudgetLevel } from "./budget.ts";
 import { sortFindings } from "./findings.ts";
 import { instantParts, middle, saidParts, type Part } from "./part.ts";
+import { adviceOf, causeText, seenText, whyText } from "./phrases.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count } from "./text.ts";
 import { verdictText } from "./verdict.ts";
@@ -24,6 +25,8 @@ export interface Item {
 
 export interface Section {
   readonly title: string;
+  /** Of its findings; absent where it isn't about findings. */
+  readonly severity?: Severity;
   /** 0 is the most important: the last to be cut. */
   readonly rank: number;
   readonly items: readonly Item[];
@@ -47,6 +50,7 @@ export interface Message {
 }
 
 export interface Resolved {
+  /** Of the finding; one that a newer version made up is shown as it is. */
   readonly code: string;
   readonly cluster: string;
   readonly label: string;
@@ -76,7 +80,6 @@ const TITLES: Readonly<Record<Severity, string>> = {
 const LISTED = 6;
 const LISTED_FIRST = 3;
 const EXAMPLES = 3;
-const TITLE_LENGTH = 200;
 const COMMAND_LENGTH = 700;
 const FINDING: Section["unit"] = ["finding", "findings"];
 
@@ -135,20 +138,15 @@ function notesOf({ summaries, notes, told }: MessageInput): (readonly Part[])[] 
 
 /** Findings of one severity: a section for each thing to do. */
 function findingSections(severity: Severity, input: MessageInput): Section[] {
-  const groups = new Map<string, Finding[]>();
-  for (const finding of sortFindings(input.told)) {
-    if (finding.severity !== severity) continue;
-    const advice = generalAdvice(finding.advice);
-    const of = groups.get(advice);
-    if (of === undefined) groups.set(advice, [finding]);
-    else of.push(finding);
-  }
+  const of = sortFindings(input.told).filter((finding) => finding.severity === severity);
   // The sort puts what is due first in front, and groups keep the order of their first finding.
-  const kept = [...groups.entries()].slice(0, GROUPS[severity]);
-  const rest = [...groups.values()].slice(GROUPS[severity]).flat();
+  const groups = [...Map.groupBy(of, (finding) => adviceOf(finding).key).values()];
+  const kept = groups.slice(0, GROUPS[severity]);
+  const rest = groups.slice(GROUPS[severity]).flat();
   const rank = severity === "critical" ? 0 : severity === "warning" ? 1 : 6;
-  const sections = kept.map(([advice, findings]): Section => ({
-    title: `${TITLES[severity]}: ${middle(advice, TITLE_LENGTH)}`,
+  const sections = kept.map((findings): Section => ({
+    title: `${TITLES[severity]}: ${findings[0] === undefined ? "" : adviceOf(findings[0]).general}`,
+    severity,
     rank,
     items: itemsOf(findings, input),
     unit: FINDING,
@@ -157,29 +155,13 @@ function findingSections(severity: Severity, input: MessageInput): Section[] {
   if (rest.length > 0)
     sections.push({
       title: `${TITLES[severity]}: other things to do`,
+      severity,
       rank,
       items: causeItems(rest, input.repeated),
       unit: FINDING,
       unlisted: 0,
     });
   return sections;
-}
-
-const NUMBERS = / \([^()]*\)/g;
-const INSTANTS = /\d{4}-\d{2}-\d{2}T[\d:.]+Z/;
-
-/** The advice without what holds for one certificate alone, so that many can share it. */
-function generalAdvice(advice: string): string {
-  return advice.replace(NUMBERS, "").replaceAll(new RegExp(INSTANTS, "g"), "its next free slot");
-}
-
-/** What `generalAdvice` left out, as a sentence. */
-function specifics(advice: string): Part[] {
-  if (INSTANTS.test(advice)) return [" To do: ", ...saidParts(advice), "."];
-  return [...advice.matchAll(NUMBERS)].flatMap(([text]) => [
-    " ",
-    { said: `${text.charAt(2).toUpperCase()}${text.slice(3, -1)}.` },
-  ]);
 }
 
 function itemsOf(findings: readonly Finding[], { kind, repeated }: MessageInput): Item[] {
@@ -190,36 +172,39 @@ function itemsOf(findings: readonly Finding[], { kind, repeated }: MessageInput)
 }
 
 function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
+  const why = whyText(finding);
+  const { own } = adviceOf(finding);
   return {
     parts: [
       ...placeParts(finding),
       ": ",
-      ...saidParts(finding.seen),
-      ...(finding.why === null ? [] : [" ", ...saidParts(finding.why)]),
+      ...seenText(finding),
+      ...(why === null ? [] : [" ", ...saidParts(why)]),
       ...(repeated.has(finding.id)
         ? [" Still so, since ", ...instantParts(finding.since), "."]
         : []),
-      ...specifics(finding.advice),
+      ...(own.length === 0 ? [] : [" ", ...own]),
       ...(finding.asLastSeen === null
         ? []
         : [" As last seen ", ...instantParts(finding.asLastSeen), "."]),
     ],
-    command: safeCommand(finding.command),
-    invoke: safeInvoke(finding.invoke ?? null),
+    command: short(findingCommand(finding)),
+    invoke: short(findingInvoke(finding)),
     weight: 1,
     cluster: finding.subject.cluster,
   };
 }
 
+/** A command that is longer than can be read is left out. */
+function short(command: string | null): string | null {
+  return command !== null && command.length <= COMMAND_LENGTH ? command : null;
+}
+
 /** By cause and cluster, the most numerous first. */
 function causeItems(findings: readonly Finding[], repeated: ReadonlySet<string>): Item[] {
-  const causes = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const key = `${finding.cause}\n${finding.subject.cluster}`;
-    const of = causes.get(key);
-    if (of === undefined) causes.set(key, [finding]);
-    else of.push(finding);
-  }
+  const causes = Map.groupBy(findings, ({ cause, subject }) =>
+    JSON.stringify([cause, subject.cluster]),
+  );
   return [...causes.values()]
     .toSorted((a, b) => b.length - a.length)
     .flatMap((of): Item[] => {
@@ -257,10 +242,6 @@ function causeItems(findings: readonly Finding[], repeated: ReadonlySet<string>)
     });
 }
 
-function causeText(cause: string): string {
-  return cause.replace(":", ", ").replaceAll("_", " ");
-}
-
 function placeParts({ subject }: Finding): Part[] {
   const { cluster, namespace, secret, name } = subject;
   const place: Part[] =
@@ -273,22 +254,6 @@ function placeParts({ subject }: Finding): Part[] {
           { name: secret === null ? namespace : `${namespace}/${secret}` },
         ];
   return name === null ? place.slice(1) : [{ name }, ...place];
-}
-
-const COMMAND = /^certkeep( ('[A-Za-z0-9._/*:=-]+'|[A-Za-z0-9._/:=-]+))+$/;
-
-/** The command where it is one, whole and no longer than can be read; the rules that made it are not taken on trust. */
-function safeCommand(command: string | null): string | null {
-  return command !== null && command.length <= COMMAND_LENGTH && COMMAND.test(command)
-    ? command
-    : null;
-}
-
-const INVOKE =
-  /^aws lambda invoke --function-name [A-Za-z0-9_-]+ --region [a-z0-9-]+ --cli-read-timeout \d+ --cli-binary-format raw-in-base64-out --payload '\{[A-Za-z0-9._/*:=,"{}[\]-]+\}' \/dev\/stdout$/;
-
-function safeInvoke(line: string | null): string | null {
-  return line !== null && line.length <= COMMAND_LENGTH && INVOKE.test(line) ? line : null;
 }
 
 function unknownSection({ summaries }: MessageInput): Section[] {
@@ -315,8 +280,7 @@ function unknownSection({ summaries }: MessageInput): Section[] {
           : [`; nothing is known now of ${count(one.tally.unknown, "certificate")}`]),
         ".",
       ],
-      command:
-        one.sight === "never" && fitsCommand(one.cluster) ? `certkeep audit ${one.cluster}` : null,
+      command: one.sight === "never" ? commandOf({ kind: "audit", cluster: one.cluster }) : null,
       weight: 1,
       cluster: one.cluster,
     }));
@@ -398,7 +362,9 @@ function resolvedSection({ resolved }: MessageInput): Section[] {
       { name: one.label },
       " in ",
       { name: one.cluster },
-      `: ${causeText(one.code)} is over.`,
+      ": ",
+      { said: causeText([one.code]) },
+      " is over.",
     ],
     command: null,
     weight: 1,

@@ -5,6 +5,7 @@
  */
 import { parseInstantOrNull } from "../certificate/time.ts";
 import { msOf } from "../finding/verdict.ts";
+import { instantOf } from "../finding/words.ts";
 
 export type Part =
   /** certkeep's own words. */
@@ -18,6 +19,57 @@ export type Part =
   /** Milliseconds since the epoch: shown in the reader's time zone where the medium can. */
   | { readonly atMs: number };
 
+/** What a phrase says: every medium shows it in its own way. */
+export type Text = readonly Part[];
+
+/** A sentence: its fixed words are certkeep's own, text put in may be a cluster's, numbers and instants are shown as such. */
+export function say(
+  words: TemplateStringsArray,
+  ...values: readonly (string | number | Part | Text)[]
+): Text {
+  return words.flatMap((fixed, index): Text => {
+    const value = index < values.length ? values[index] : undefined;
+    const next: Text =
+      value === undefined
+        ? []
+        : typeof value === "string"
+          ? [{ said: value }]
+          : typeof value === "number"
+            ? [value.toLocaleString("en-US")]
+            : Array.isArray(value)
+              ? (value as Text)
+              : [value as Part];
+    return fixed === "" ? next : [fixed, ...next];
+  });
+}
+
+/** certkeep's own words, put into a sentence. */
+export function own(words: string): Text {
+  return words === "" ? [] : [words];
+}
+
+/** An instant put into a sentence. */
+export function at(atMs: number): Text {
+  return [{ atMs }];
+}
+
+/** The text alone, instants as RFC 3339: for documents and terminals. What came from a cluster isn't escaped yet. */
+export function plainText(text: Text): string {
+  return text
+    .map((part) =>
+      typeof part === "string"
+        ? part
+        : "name" in part
+          ? part.name
+          : "said" in part
+            ? part.said
+            : "strong" in part
+              ? part.strong
+              : instantOf(part.atMs),
+    )
+    .join("");
+}
+
 const INSTANT = /\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z/g;
 
 /** A sentence as parts: its RFC 3339 instants become instants. */
@@ -25,10 +77,10 @@ export function saidParts(sentence: string): Part[] {
   const parts: Part[] = [];
   let from = 0;
   for (const match of sentence.matchAll(INSTANT)) {
-    const at = parseInstantOrNull(match[0]);
-    if (at === null) continue;
+    const ns = parseInstantOrNull(match[0]);
+    if (ns === null) continue;
     if (match.index > from) parts.push({ said: sentence.slice(from, match.index) });
-    parts.push({ atMs: msOf(at) });
+    parts.push({ atMs: msOf(ns) });
     from = match.index + match[0].length;
   }
   if (from < sentence.length) parts.push({ said: sentence.slice(from) });
@@ -37,8 +89,8 @@ export function saidParts(sentence: string): Part[] {
 
 /** The instant as parts, or nothing where it is none. */
 export function instantParts(instant: string | null): Part[] {
-  const at = instant === null ? null : parseInstantOrNull(instant);
-  return at === null ? [] : [{ atMs: msOf(at) }];
+  const ns = instant === null ? null : parseInstantOrNull(instant);
+  return ns === null ? [] : [{ atMs: msOf(ns) }];
 }
 
 /** `2026-11-23 03:10 UTC`; an instant that no calendar holds as it is. */

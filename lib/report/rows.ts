@@ -7,6 +7,9 @@ import { unseenPlaces } from "../finding/tally.ts";
 import { msOf } from "../finding/verdict.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
+import { findingCommand } from "./command.ts";
+import { plainText } from "./part.ts";
+import { adviceOf, adviceText, seenText, whyText } from "./phrases.ts";
 
 /** `fine`, `unknown` and `staging`, or the severity of the worst finding about it. */
 export type RowStatus = Severity | "fine" | "unknown" | "staging";
@@ -95,10 +98,10 @@ export function* certificateRows(
       notAfterMs: msOrNull(record?.notAfter ?? null),
       copied: record !== null && record.copy !== null,
       codes: about.map(({ code }) => code),
-      seen: worst?.seen ?? "",
-      why: about.find(({ why }) => why !== null)?.why ?? "",
-      advice: worst?.advice ?? "",
-      command: worst?.command ?? null,
+      seen: worst === undefined ? "" : plainText(seenText(worst)),
+      why: about.map(whyText).find((why) => why !== null) ?? "",
+      advice: worst === undefined ? "" : plainText(adviceText(adviceOf(worst))),
+      command: worst === undefined ? null : findingCommand(worst),
       history: historyOf(entry),
       restoredMs: restoresOf(entry),
     };

@@ -5,20 +5,14 @@
  * Unknown is never fine: a state that is too old, was never made or could not be read vouches for nothing, and is
  * itself a finding.
  */
-import type { Across } from "../finding/across.ts";
-import { calledBy } from "../state/identity.ts";
-import { adviseFindings } from "../finding/advise.ts";
-import { attachCauses } from "../diagnosis/attach.ts";
-import { evaluateState } from "../finding/evaluate.ts";
-import { isUnreachable, STALE_MS } from "../finding/reach.ts";
-import { createFinding, type Draft, type Finding } from "../finding/finding.ts";
-import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
-import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
-import { commandLine, literal } from "../finding/command.ts";
-import { issuanceFindings } from "../finding/issuance.ts";
+import { clusterFindings, isStale, type FindingsView } from "../finding/cluster.ts";
+import { isUnreachable } from "../finding/reach.ts";
+import { createFinding, type Finding } from "../finding/finding.ts";
+import { applyIgnore } from "../finding/ignore.ts";
+import type { ParamsOf } from "../finding/params.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { fractionLeft, msOf } from "../finding/verdict.ts";
-import { formatInstant, parseInstantOrNull, parseMs } from "../certificate/time.ts";
+import { formatInstant, parseMs } from "../certificate/time.ts";
 import { certificates, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 
@@ -52,17 +46,6 @@ export interface ClusterSummary {
   readonly upcoming: readonly Upcoming[];
 }
 
-export interface SummaryView {
-  readonly atNs: bigint;
-  readonly ignore: readonly IgnoreEntry[];
-  /** The time it really is, where `atNs` is later: what lies ahead makes no audit stale. */
-  readonly wallNs?: bigint | null;
-  /** What all clusters tell of issuances together; `null`: not gathered, and nothing is said of budgets. */
-  readonly across?: Across | null;
-  /** The function on AWS that restores, offered beside each restore; `null`: there is none. */
-  readonly restore?: RestoreFunction | null;
-}
-
 const NOTHING: Tally = {
   certificates: 0,
   fine: 0,
@@ -75,28 +58,12 @@ const NOTHING: Tally = {
   information: 0,
 };
 
-/** @throws RangeError for a state whose instants aren't any: the caller takes `unreadableSummary` then */
-export function summarize(
-  state: StateDocument,
-  { atNs, ignore, wallNs = null, across = null, restore = null }: SummaryView,
-): ClusterSummary {
-  const now = formatInstant(atNs);
-  const finished = state.audit === null ? null : parseInstantOrNull(state.audit.finishedAt);
-  const seenFromNs = wallNs !== null && wallNs < atNs ? wallNs : atNs;
-  const stale = finished === null || seenFromNs - finished > BigInt(STALE_MS) * 1_000_000n;
-  const own = evaluateState(state, atNs, now);
-  const all = [
-    ...(across === null
-      ? own
-      : attachCauses(
-          [...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)],
-          state,
-          across,
-        )),
-    ...staleFindings(state, stale, now),
-  ];
-  const { said, ignored } = applyIgnore(offerInvoke(all, restore), ignore, atNs);
-  const counts = tally(state, all, atNs, stale);
+/** @throws RangeError for a state whose instants aren't any: the caller takes `unseenSummary` then */
+export function summarize(state: StateDocument, view: FindingsView): ClusterSummary {
+  const { atNs } = view;
+  const stale = isStale(state, view);
+  const { said, ignored } = clusterFindings(state, view);
+  const all = [...said, ...ignored];
   return {
     cluster: state.cluster,
     title: state.title,
@@ -112,57 +79,41 @@ export function summarize(
               ? "now"
               : "part",
     seenAt: state.audit?.lastReachedAt ?? null,
-    tally: counts,
+    tally: tally(state, all, atNs, stale),
     findings: said,
     ignored: ignored.length,
     upcoming: upcomingOf(state, all, atNs),
   };
 }
 
-/** A state that can't be read, or a registered cluster that has none. `seen`: what was found, one sentence. */
+/** A state that can't be read, or a registered cluster that has none. */
 export function unseenSummary(
   cluster: string,
-  sight: "never" | "unreadable",
-  seen: string,
-  { atNs, ignore }: SummaryView,
-  since: string = formatInstant(atNs),
+  params: Extract<ParamsOf<"audit_incomplete">, { of: "never" | "unreadable" }>,
+  { atNs, ignore }: Pick<FindingsView, "atNs" | "ignore">,
 ): ClusterSummary {
-  const draft: Draft = {
-    code: "audit_incomplete",
-    subject: { cluster, namespace: null, secret: null, name: "state" },
-    seen,
-    command: commandLine(literal("certkeep audit"), cluster),
-    cause: `audit_incomplete:${sight}`,
-  };
-  const { said, ignored } = applyIgnore([createFinding(draft, since)], ignore, atNs);
+  const finding = createFinding(
+    {
+      code: "audit_incomplete",
+      subject: { cluster, namespace: null, secret: null, name: "state" },
+      params,
+      actions: [{ kind: "audit", cluster }],
+      cause: [params.of],
+    },
+    formatInstant(atNs),
+  );
+  const { said, ignored } = applyIgnore([finding], ignore, atNs);
   return {
     cluster,
     title: cluster,
     server: "",
-    sight,
+    sight: params.of,
     seenAt: null,
     tally: NOTHING,
     findings: said,
     ignored: ignored.length,
     upcoming: [],
   };
-}
-
-function staleFindings(state: StateDocument, stale: boolean, now: string): Finding[] {
-  if (!stale || isUnreachable(state)) return [];
-  const finishedAt = state.audit?.finishedAt ?? null;
-  const draft: Draft = {
-    code: "audit_incomplete",
-    subject: { cluster: state.cluster, namespace: null, secret: null, name: "audits" },
-    seen:
-      finishedAt === null
-        ? `No audit of ${state.title} has finished yet.`
-        : `No audit of ${state.title} has finished since ${finishedAt}: what is told of it is as last seen.`,
-    advice: "see why audits don't run, or run one",
-    command: commandLine(literal("certkeep audit"), calledBy(state)),
-    cause: "audit_incomplete:stale",
-  };
-  return [createFinding(draft, finishedAt ?? now)];
 }
 
 function upcomingOf(state: StateDocument, findings: readonly Finding[], atNs: bigint): Upcoming[] {

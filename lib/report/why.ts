@@ -7,7 +7,7 @@ import {
   type Missing,
 } from "../diagnosis/cause.ts";
 import { becauseText, unknownText, whySentence } from "../diagnosis/text.ts";
-import { setPhrase } from "../finding/issuance.ts";
+import { setPhrase } from "./phrases/limits.ts";
 import { instantOf } from "../finding/words.ts";
 import type { SourceStatus } from "../state/observations.ts";
 import type { Style } from "./style.ts";

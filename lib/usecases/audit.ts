@@ -5,12 +5,10 @@
 import pLimit from "p-limit";
 import { type CertkeepError, isCertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
-import { adviseFindings } from "../finding/advise.ts";
-import { attachCauses } from "../diagnosis/attach.ts";
+import type { RestoreFunction } from "../finding/action.ts";
+import { clusterFindings } from "../finding/cluster.ts";
 import type { Finding } from "../finding/finding.ts";
-import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
-import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
-import { issuanceFindings } from "../finding/issuance.ts";
+import type { IgnoreEntry } from "../finding/ignore.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { msOf } from "../finding/verdict.ts";
 import type { StateDocument } from "../state/document.ts";
@@ -137,17 +135,10 @@ export async function auditAll(
   );
   const told = new Set(failed.map(({ error }) => error.message));
   const clusters = audits.map((audit): AuditedTarget => {
-    const explained = attachCauses(
-      [
-        ...adviseFindings(audit.findings, audit.state, across),
-        ...issuanceFindings(across, audit.cluster),
-      ],
-      audit.state,
-      across,
-    );
-    const findings = offerInvoke(explained, restore);
-    const { said, ignored } = applyIgnore(findings, ignore, atNs);
-    return { ...audit, findings: said, ignored, tally: tally(audit.state, findings, atNs) };
+    const view = { atNs, ignore, across, restore };
+    const { said, ignored } = clusterFindings(audit.state, view, audit.findings);
+    const counts = tally(audit.state, [...said, ...ignored], atNs);
+    return { ...audit, findings: said, ignored, tally: counts };
   });
   return {
     clusters: clusters.toSorted((a, b) => order(a.title) - order(b.title)),

@@ -5,21 +5,24 @@
 import { meant } from "../config/suggest.ts";
 import { CertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
-import { adviceFor, adviseFindings, isGoodCopy } from "../finding/advise.ts";
-import { attachCauses } from "../diagnosis/attach.ts";
+import { adviceFor, isGoodCopy } from "../finding/advise.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
 import { setKeyOf } from "../diagnosis/clusterindex.ts";
 import { createDoctor, type Doctor } from "../diagnosis/diagnose.ts";
+import type { RestoreFunction } from "../finding/action.ts";
+import {
+  type ClusterFindings,
+  clusterFindings,
+  type FindingsView,
+  isStale,
+} from "../finding/cluster.ts";
 import { CODES } from "../finding/codes.ts";
-import { evaluateState } from "../finding/evaluate.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
-import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
-import { offerInvoke, type RestoreFunction } from "../finding/invoke.ts";
-import { issuanceFindings, setLabel } from "../finding/issuance.ts";
+import type { IgnoreEntry } from "../finding/ignore.ts";
+import { setLabel } from "../finding/issuance.ts";
 import { bareName, isFor, isSecret, isUnder } from "../finding/place.ts";
 import { lastSeenOf } from "../finding/reach.ts";
 import { tally, type Tally } from "../finding/tally.ts";
-import { formatInstant } from "../certificate/time.ts";
 import type { Advice } from "../ratelimit/advice.ts";
 import { type Budget, budgetOf, type TimelineEntry, timelineOf } from "../ratelimit/budget.ts";
 import { type Account, accountOf, accountsOf } from "../ratelimit/ledger.ts";
@@ -107,8 +110,6 @@ export interface Explanation {
 interface Known {
   readonly state: StateDocument;
   readonly places: readonly CertificateEntry[];
-  /** Its own findings, not yet advised. */
-  readonly findings: readonly Finding[];
 }
 
 /** @throws CertkeepError usage where nothing is known by that name, with what was probably meant */
@@ -119,11 +120,11 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
     known.push({
       state,
       places: [...certificates(state, Number(atNs / 1_000_000n))],
-      findings: evaluateState(state, atNs, formatInstant(atNs)),
     });
   });
   known.sort((a, b) => (a.state.cluster < b.state.cluster ? -1 : 1));
-  const explained = new Explained(known, across, atNs, input);
+  const times = { atNs, wallNs: ports.wall?.nowNs() ?? null };
+  const explained = new Explained(known, across, times, input);
   const explanation = explained.resolve();
   if (explanation !== null) return { ...explanation, problems };
   // What could not be read may hold it.
@@ -164,11 +165,21 @@ class Explained {
   readonly #input: ExplainInput;
   readonly #doctors = new Map<string, Doctor>();
 
-  constructor(known: readonly Known[], across: Across, atNs: bigint, input: ExplainInput) {
+  readonly #view: FindingsView;
+  readonly #found = new Map<string, ClusterFindings>();
+
+  constructor(
+    known: readonly Known[],
+    across: Across,
+    { atNs, wallNs }: { readonly atNs: bigint; readonly wallNs: bigint | null },
+    input: ExplainInput,
+  ) {
     this.#known = known;
     this.#across = across;
     this.#atNs = atNs;
     this.#input = input;
+    const { ignore, restore = null } = input;
+    this.#view = { atNs, wallNs, across, ignore, restore };
   }
 
   /** In this order: a finding, a cluster, a Secret with its namespace, a host name or set, a registered domain, a Secret's name alone. */
@@ -234,22 +245,10 @@ class Explained {
     return distinct(accounts);
   }
 
-  /** Findings of a cluster, advised, and how many are muted. */
-  #findingsOf({ state, findings }: Known): {
-    readonly said: readonly Finding[];
-    readonly ignored: readonly Finding[];
-  } {
-    const own = adviseFindings(findings, state, this.#across);
-    const all = attachCauses(
-      [...own, ...issuanceFindings(this.#across, state.cluster)],
-      state,
-      this.#across,
-    );
-    return applyIgnore(
-      offerInvoke(all, this.#input.restore ?? null),
-      this.#input.ignore,
-      this.#atNs,
-    );
+  #findingsOf({ state }: Known): ClusterFindings {
+    const known = this.#found.get(state.cluster) ?? clusterFindings(state, this.#view);
+    this.#found.set(state.cluster, known);
+    return known;
   }
 
   /** Those that a code, an id or a reference names; `null` where `name` is none of these, or there are none. */
@@ -260,7 +259,9 @@ class Explained {
       .flatMap((known) => this.#findingsOf(known).said)
       .filter((finding) => finding.code === code);
     const found =
-      name === code ? all : all.filter(({ id }) => id === name || findingRef(id) === name);
+      name === code
+        ? all
+        : all.filter((finding) => finding.id === name || findingRef(finding) === name);
     return found.length === 0 ? null : found;
   }
 
@@ -312,7 +313,12 @@ class Explained {
         .filter(({ verdict }) => verdict !== "none"),
       clusters: clusters.map(({ state }, i) => ({
         state,
-        tally: tally(state, [...(told[i]?.said ?? []), ...(told[i]?.ignored ?? [])], this.#atNs),
+        tally: tally(
+          state,
+          [...(told[i]?.said ?? []), ...(told[i]?.ignored ?? [])],
+          this.#atNs,
+          isStale(state, this.#view),
+        ),
       })),
     };
   }

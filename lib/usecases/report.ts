@@ -1,7 +1,8 @@
 /** What is known of every cluster, from the states alone: no cluster is asked. A state that can't be read is told, and hides no other. */
 import { isCertkeepError, type CertkeepError } from "../error.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
-import type { RestoreFunction } from "../finding/invoke.ts";
+import type { RestoreFunction } from "../finding/action.ts";
+import type { FindingsView } from "../finding/cluster.ts";
 import type { Clock } from "../ports/runtime.ts";
 import type { StateStore } from "../ports/stores.ts";
 import type { BudgetLevel } from "../report/budget.ts";
@@ -11,12 +12,7 @@ import { mayNameCause } from "../diagnosis/attach.ts";
 import { clustersTold } from "../finding/issuance.ts";
 import { budgetLevels } from "../report/budgets.ts";
 import { certificateRows, type CertificateRow } from "../report/rows.ts";
-import {
-  summarize,
-  unseenSummary,
-  type ClusterSummary,
-  type SummaryView,
-} from "../report/summary.ts";
+import { summarize, unseenSummary, type ClusterSummary } from "../report/summary.ts";
 import type { StateDocument } from "../state/document.ts";
 import { gatherAcross, type AcrossPorts } from "./across.ts";
 import { loadState, stateKeys } from "./states.ts";
@@ -62,7 +58,7 @@ export async function surveyStates(
 ): Promise<Overview> {
   const keys = await stateKeys(ports.states);
   const atNs = ports.clock.nowNs();
-  const alone: SummaryView = {
+  const alone: FindingsView = {
     atNs,
     ignore,
     across: null,
@@ -74,7 +70,7 @@ export async function surveyStates(
   );
   const summed = new Map<string, ClusterSummary>();
   const unexplained = new Set<string>();
-  const sumUp = (state: StateDocument, view: SummaryView): void => {
+  const sumUp = (state: StateDocument, view: FindingsView): void => {
     const summary = summarize(state, view);
     if (view.across === null && mayNameCause(summary.findings, state, atNs))
       unexplained.add(state.cluster);
@@ -115,20 +111,14 @@ export async function surveyStates(
       summaries.push(
         unseenSummary(
           key,
-          "unreadable",
-          isCertkeepError(error, "state_format_newer")
-            ? "What was seen of this cluster was written by a newer certkeep: update this one."
-            : "What was seen of this cluster can't be read: its state is damaged or its store doesn't answer.",
+          { of: "unreadable", newer: isCertkeepError(error, "state_format_newer") },
           view,
         ),
       );
     }
   }
   for (const name of registered) {
-    if (!keys.includes(name))
-      summaries.push(
-        unseenSummary(name, "never", "This cluster is registered and was never audited.", view),
-      );
+    if (!keys.includes(name)) summaries.push(unseenSummary(name, { of: "never" }, view));
   }
   return {
     summaries,

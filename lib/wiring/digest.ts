@@ -6,7 +6,7 @@ import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { DigestRoute } from "../config/digest.ts";
 import type { Config } from "../config/schema.ts";
 import { CertkeepError } from "../error.ts";
-import { restoreFunctionOf } from "../finding/invoke.ts";
+import { restoreFunctionOf } from "../finding/action.ts";
 import type { SecretValues } from "../ports/registry.ts";
 import type { DigestSettings } from "../report/digest.ts";
 import { plain } from "../plain.ts";

@@ -106,7 +106,7 @@ describe("certkeep audit", () => {
     for (let n = 0; n < 40; n += 1)
       world.put(ingressSecret(`h${n}.tail1a2b3.ts.net`, { certificatePem: "x", keyPem: "y" }));
     const { out } = await certkeep(["audit"]);
-    expect(out).toContain("40 findings of certificate invalid");
+    expect(out).toContain("40 findings: certificate invalid");
     expect(out.split("\n").length).toBeLessThan(30);
   });
 

@@ -110,7 +110,7 @@ describe("certkeep digest", () => {
   it("posts nothing as of another time", async () => {
     const { out } = await certkeep(["digest", "--at", "2026-12-24T00:00:00Z"]);
     expect(out.replaceAll(/\s+/g, " ")).toContain(
-      "The certificate of web.shop.example expired at 2026-11-26 12:00 UTC.",
+      "web.shop.example in prod, shop/web: The certificate expired at 2026-11-26 12:00 UTC.",
     );
     // What lies ahead makes no audit stale.
     expect(out).toContain("1 needs you today, 3 certificates fine");

@@ -95,9 +95,9 @@ describe("certkeep explain", () => {
     // Full at -50 h, one taken; it is back by -16.4 h; then two.
     expect(out.match(/■+□* \d of 5/g)).toEqual(["■■■■□ 4 of 5", "■■■■□ 4 of 5", "■■■□□ 3 of 5"]);
     expect(words).toContain(
-      `this set of names, ${DOMAIN}: at most 3 of 5 are left, perhaps fewer, since no source shows every issuance; the next comes back at 2026-11-24T18:36:00Z, in 30 hours; full again at 2026-11-26T04:12:00Z.`,
+      `this set of names, ${DOMAIN}: 3 of 5 issuances left (estimate); the next comes back at 2026-11-24T18:36:00Z, in 30 hours; full again at 2026-11-26T04:12:00Z.`,
     );
-    expect(words).toContain(`new names under ${TAILNET}: at most 60 of 60 are left`);
+    expect(words).toContain(`new names under ${TAILNET}: 60 of 60 issuances left (estimate)`);
     expect(words).toContain(
       "Silent: certificate logs (not enabled), logs of prod (lines are missing since 2026-11-21T10:00:00Z).",
     );
@@ -183,7 +183,7 @@ describe("certkeep explain", () => {
     await certkeep("audit");
     const { out } = await certkeep("explain", DOMAIN);
     expect(out.replaceAll(/\s+/g, " ")).toContain(
-      "What to do Restore the last good copy now, which takes nothing from the budget (at most 4 of 5 are left",
+      "What to do Restore from backup (uses no issuance). 4 of 5 issuances left (estimate).",
     );
     expect(out).toContain(`certkeep restore prod ${DOMAIN}`);
   });
@@ -230,7 +230,7 @@ describe("certkeep explain", () => {
     const { code, out, err } = await certkeep("explain", DOMAIN);
     expect(code).toBe(3);
     expect(err).toContain("cluster-other");
-    expect(out).toContain("at most 4 of 5");
+    expect(out).toContain("4 of 5 issuances left (estimate)");
     expect(out.replaceAll(/\s+/g, " ")).toContain("the state of other (state damaged)");
   });
 });

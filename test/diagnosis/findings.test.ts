@@ -31,6 +31,9 @@ import { certificate, NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
 import { attachCauses } from "../../lib/diagnosis/attach.ts";
 import { createDoctor } from "../../lib/diagnosis/diagnose.ts";
 import { issuanceFindings } from "../../lib/finding/issuance.ts";
+import { findingCommand } from "../../lib/report/command.ts";
+import type { Finding } from "../../lib/finding/finding.ts";
+import { findingDocument } from "../../lib/report/phrases.ts";
 
 const AGED = issued(10 * DAY_MS, "b2");
 const shop = (
@@ -46,6 +49,10 @@ const last = (ago: number): Pick<LogSignal, "firstMs" | "lastMs"> => ({
   firstMs: NOW_MS - ago - MINUTE,
   lastMs: NOW_MS - ago,
 });
+
+function seen(finding: Finding | undefined): string {
+  return finding === undefined ? "" : findingDocument(finding).seen;
+}
 
 describe("what a log tells, and when it ends", () => {
   it.each([
@@ -166,9 +173,9 @@ describe("what a log tells, and when it ends", () => {
       NOW_NS,
       NOW,
     );
-    expect(finding).toMatchObject({
+    expect(finding && findingDocument(finding)).toMatchObject({
       subject: { cluster: "prod", namespace: "tailscale", secret: NAME, name: NAME },
-      seen: `A certificate of ${NAME} was issued and could not be stored (not found), 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z.`,
+      seen: "A certificate was issued and couldn't be stored (not found), 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z.",
       command: `certkeep explain ${NAME}`,
       cause: "issued_not_stored:not_found",
     });
@@ -180,8 +187,8 @@ describe("what a log tells, and when it ends", () => {
     );
     const found = evaluateState(shop({ signs }), NOW_NS, NOW);
     expect(found).toHaveLength(21);
-    expect(found.at(-1)?.seen).toBe(
-      "Logs tell the same of 880 more names of which no Secret is known.",
+    expect(seen(found.at(-1))).toBe(
+      "Logs report the same for 880 more names without a known Secret.",
     );
   });
 });
@@ -280,8 +287,8 @@ describe("a refusal's line", () => {
   });
 
   it("says that the time isn't known", () => {
-    expect(evaluateState(shop({ signs: [refused] }), NOW_NS, NOW)[0]?.seen).toContain(
-      `refused an order for ${NAME}, for too many certificates of the same names, 3 times from 2026-11-23T09:59:00Z to 2026-11-23T10:00:00Z; until when isn't known.`,
+    expect(seen(evaluateState(shop({ signs: [refused] }), NOW_NS, NOW)[0])).toBe(
+      "The issuer refused an order for too many certificates of the same names, 3 times from 2026-11-23T09:59:00Z to 2026-11-23T10:00:00Z; until when is unknown.",
     );
   });
 
@@ -292,9 +299,9 @@ describe("a refusal's line", () => {
         sample: `cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account in the last 3h0m0s, retry after ${until} UTC: see https://x`,
       });
     expect(
-      evaluateState(shop({ signs: [orders("2026-11-23 12:00:01")] }), NOW_NS, NOW)[0]?.seen,
-    ).toContain(
-      "for too many new orders, 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z; until 2026-11-23T12:00:01Z, as it says.",
+      seen(evaluateState(shop({ signs: [orders("2026-11-23 12:00:01")] }), NOW_NS, NOW)[0]),
+    ).toBe(
+      "The issuer refused an order for too many new orders, 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z; until 2026-11-23T12:00:01Z.",
     );
     expect(codes(shop({ signs: [orders("2026-11-23 12:00:00")] }))).toEqual([]);
   });
@@ -530,7 +537,7 @@ describe("whatever was observed", () => {
         ]))
           if (command !== null)
             expect(command).toMatch(/^(certkeep|kubectl)( [A-Za-z0-9._/:=-]+)+$/);
-        for (const { command } of findings)
+        for (const command of findings.map(findingCommand))
           if (command !== null) expect(command).toMatch(/^certkeep( [A-Za-z0-9._/:=-]+)+$/);
         expect(parseObservations(observationsOf(of))).toEqual(observationsOf(of));
       }),

@@ -39,6 +39,7 @@ const HOSTILE = [
   "a>b",
   "~root",
   "-rf",
+  "@file",
   "--apply",
   "a\u202eb",
   "!x",
@@ -58,20 +59,24 @@ describe("commands offered for pasting", () => {
     expect(commandLine(literal("certkeep restore"), "prod", name)).toBeNull();
   });
 
-  it.each(["shop.tail1a2b3.ts.net", "tailscale/operator", "*.example.com", "a*", "*"])(
-    "give the shell %j as one word",
-    (name) => {
-      const line = commandLine(
-        literal("certkeep restore"),
-        "prod",
-        name,
-        literal("--all --namespace"),
-        "shop",
-      );
-      expect(line).not.toBeNull();
-      expect(paste(line ?? "")).toEqual(["restore", "prod", name, "--all", "--namespace", "shop"]);
-    },
-  );
+  it.each([
+    "shop.tail1a2b3.ts.net",
+    "tailscale/operator",
+    "*.example.com",
+    "a*",
+    "*",
+    "eks@eu-west-1",
+  ])("give the shell %j as one word", (name) => {
+    const line = commandLine(
+      literal("certkeep restore"),
+      "prod",
+      name,
+      literal("--all --namespace"),
+      "shop",
+    );
+    expect(line).not.toBeNull();
+    expect(paste(line ?? "")).toEqual(["restore", "prod", name, "--all", "--namespace", "shop"]);
+  });
 
   it("whatever a name is: nothing, or that very word to a real shell", () => {
     fc.assert(

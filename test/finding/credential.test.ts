@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { formatInstant } from "../../lib/certificate/time.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
+import { findingCommand } from "../../lib/report/command.ts";
 import { emptyState } from "../../lib/state/document.ts";
 
 const NOW = 1_800_000_000_000_000_000n;
@@ -12,7 +13,7 @@ function found(credential: { kind: string; endsAt: string | null; madeAt: string
   const state = { ...emptyState("prod", "prod", "https://prod"), credential };
   return evaluateState(state, NOW, text(NOW))
     .filter(({ code }) => code === "credential_expiring")
-    .map(({ severity, command }) => ({ severity, command }));
+    .map((finding) => ({ severity: finding.severity, command: findingCommand(finding) }));
 }
 
 describe("credential_expiring", () => {

@@ -5,6 +5,7 @@ import { tally } from "../../lib/finding/tally.ts";
 import { instantNs } from "../../lib/finding/verdict.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
 import { certificate, NOW, NOW_NS, secret, state } from "./fixture.ts";
+import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
 
 const KEY = "tailscale/shop.tail1a2b3.ts.net";
 
@@ -12,6 +13,10 @@ function codes(of: StateDocument, atNs = NOW_NS): string[] {
   return evaluateState(of, atNs, NOW)
     .map(({ code, severity }) => `${code} ${severity}`)
     .toSorted();
+}
+
+function documents(of: StateDocument): readonly FindingDocument[] {
+  return evaluateState(of, NOW_NS, NOW).map(findingDocument);
 }
 
 describe("findings of a state", () => {
@@ -169,7 +174,11 @@ describe("findings of a state", () => {
   });
 
   it.each([
-    ["tailscale", secret({}), "its owner throws it away and asks for another at the next access"],
+    [
+      "tailscale",
+      secret({}),
+      "On the next connection Tailscale discards it and requests a new one.",
+    ],
     [
       "cert-manager, which looks at the pair alone",
       secret({
@@ -181,15 +190,15 @@ describe("findings of a state", () => {
           name: "web",
         },
       }),
-      "cert-manager looks at key and certificate alone",
+      "cert-manager checks only key and certificate",
     ],
-    ["nobody", secret({ shape: "tls" }), "no owner is known"],
+    ["nobody", secret({ shape: "tls" }), "no known controller renews it"],
   ])("says what the owner does about a wrong name: %s", (_, record, words) => {
     const wrong = {
       ...record,
       certificates: { tls: certificate({ windows: [], reasons: ["missing_intermediate"] }) },
     };
-    expect(evaluateState(state({ [KEY]: wrong }), NOW_NS, NOW)[0]?.leadsTo).toContain(words);
+    expect(documents(state({ [KEY]: wrong }))[0]?.leadsTo).toContain(words);
   });
 
   it("tells what went at once as one", () => {
@@ -200,10 +209,8 @@ describe("findings of a state", () => {
       lastSeenAt: NOW,
       record: secret(),
     };
-    const findings = evaluateState(
+    const findings = documents(
       state({}, { lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": lost } }),
-      NOW_NS,
-      NOW,
     );
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({
@@ -265,8 +272,6 @@ describe("findings of a state", () => {
         },
       }),
     });
-    expect(evaluateState(hostile, NOW_NS, NOW)[0]?.command).toMatch(
-      /^certkeep explain [a-z_]+:[0-9a-f]{12}$/,
-    );
+    expect(documents(hostile)[0]?.command).toMatch(/^certkeep explain [a-z_]+:[0-9a-f]{12}$/);
   });
 });

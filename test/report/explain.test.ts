@@ -10,6 +10,7 @@ import { explainName, type Explanation } from "../../lib/usecases/explain.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
 import { certificate, NOW_NS, secret, state } from "../finding/fixture.ts";
 import { createMemoryStates } from "../support/memory.ts";
+import { findingDocument } from "../../lib/report/phrases.ts";
 
 const { root } = createAuthority({ name: "Test" });
 const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
@@ -138,7 +139,7 @@ describe("the page", () => {
     );
     expect(text).toContain("Issued by Let's Encrypt (1000)\n  980 earlier ones, then:");
     expect(text.replaceAll(/\s+/g, " ")).toContain(
-      "this set of names, n000.example.com and 99 other names: none of 5 is left",
+      "this set of names, n000.example.com and 99 other names: 0 of 5 issuances left",
     );
     expect(text).toContain("No Secret holds it now.");
     expect(text.split("\n").length).toBeLessThan(80);
@@ -180,7 +181,7 @@ describe("the page", () => {
       }),
     );
     expect(page(unknown).replaceAll(/\s+/g, " ")).toContain(
-      "There is no good copy, and who issued it is not known: ask its owner how it gets another.",
+      "No usable backup, and the issuer is unknown: find out how to get a new certificate.",
     );
     const pending = await explain(
       "x.ts.net",
@@ -240,14 +241,16 @@ describe("the page", () => {
       }),
     });
     expect(told.findings).toMatchObject([{ code: "secret_lost", severity: "critical" }]);
-    const [{ subject, advice = "", command = "" } = {}] = told.findings;
+    const [{ subject, advice = "", command = "" } = {}] = told.findings.map(findingDocument);
     expect(command).toBe(offered);
     for (const name of [subject?.name ?? "", `${subject?.namespace}/${subject?.secret}`]) {
       const explanation = await explain(name, null, one);
       expect(explanation.places).toMatchObject([
         { condition: "lost", record: { serial: held.serial }, advice: { action } },
       ]);
-      expect(explanation.findings).toMatchObject([{ code: "secret_lost", advice }]);
+      expect(explanation.findings.map(findingDocument)).toMatchObject([
+        { code: "secret_lost", advice },
+      ]);
       const text = page(explanation).replaceAll(/\s+/g, " ");
       expect(text).toContain("Gone since 2026-11-23T08:00:00Z: the Secret is not there.");
       expect(text.toLowerCase()).toContain(advice.toLowerCase().slice(0, 60));

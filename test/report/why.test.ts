@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { attachCauses } from "../../lib/diagnosis/attach.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
-import { createFinding } from "../../lib/finding/finding.ts";
+import { createFinding, type Finding } from "../../lib/finding/finding.ts";
 import { issuanceFindings } from "../../lib/finding/issuance.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { explainText } from "../../lib/report/explain.ts";
@@ -37,6 +37,7 @@ import { NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
 import { createMemoryStates } from "../support/memory.ts";
 import { planDigest } from "../../lib/report/digest.ts";
 import { ROUTE, SETTINGS } from "./support.ts";
+import { findingDocument, whyText } from "../../lib/report/phrases.ts";
 
 const { root } = createAuthority({ name: "Test" });
 const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
@@ -93,6 +94,10 @@ const reissued = (
     { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") }, ...rest }) },
     { ...observed(over), evidence: history([[2 * DAY_MS, "a1"]]) },
   );
+
+function codeAndWhy(finding: Finding): readonly [string, string | null] {
+  return [finding.code, whyText(finding)];
+}
 
 describe("the section Why", () => {
   it("tells the cause, its evidence with source and time, how sure it is, and what to do", async () => {
@@ -225,7 +230,7 @@ describe("the section Why", () => {
     };
     const { words, json } = await explain(NAME, lost);
     expect(words).toContain(
-      `this set of names, ${NAME}: at most 5 of 5 are left, perhaps fewer, since no source shows every issuance. The log of prod claims 3 more within a week, which nothing else shows: with them at most 2 of 5 are left.`,
+      `this set of names, ${NAME}: 5 of 5 issuances left (estimate). The log of prod claims 3 more within a week, which nothing else shows: with them at most 2 of 5 are left.`,
     );
     expect(json.issuances[0]?.budget).toMatchObject({
       atMost: 5,
@@ -253,7 +258,7 @@ describe("the section Why", () => {
       ...of,
       evidence: { ...(of.evidence as object), refusals: [refusal] },
     });
-    expect(words).toContain("at most 50 of 50 are left");
+    expect(words).toContain("50 of 50 issuances left (estimate)");
     expect(words).toContain(
       "Cluster prod claims a refusal until 2026-11-23T13:00:00Z (tailscale/pg-0/tailscale). A refusal tells of a limit of 300 for tail1a2b3.ts.net; 50 is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.",
     );
@@ -297,12 +302,13 @@ describe("a finding's cause in one line", () => {
     const summary = summarize(of, { atNs: NOW_NS, ignore: [], across });
     const finding = summary.findings.find(({ code }) => code === "reissued_without_need");
     const why = "Because its owner can't write the Secret (forbidden since 2026-11-23T07:00:00Z).";
-    expect(finding).toMatchObject({
+    const told = finding && findingDocument(finding);
+    expect(told).toMatchObject({
       why,
-      advice: "mend what makes its owner ask for another; explain says how",
+      advice: "Fix what makes its controller request another one; explain says how.",
       cause: "reissued_without_need:storage",
     });
-    expect(finding?.evidence).toContain("cause storage (proven)");
+    expect(told?.evidence).toContain("cause storage (proven)");
     expect(
       findingLines({
         findings: summary.findings,
@@ -341,10 +347,7 @@ describe("a finding's cause in one line", () => {
   it("says of a needless reissue that its cause is unknown, and of an overdue renewal only a cause that is known", () => {
     const across = acrossOf(reissued());
     expect(
-      attachCauses(issuanceFindings(across, "prod"), reissued(), across).map(({ code, why }) => [
-        code,
-        why,
-      ]),
+      attachCauses(issuanceFindings(across, "prod"), reissued(), across).map(codeAndWhy),
     ).toEqual([
       [
         "reissued_without_need",
@@ -356,11 +359,11 @@ describe("a finding's cause in one line", () => {
       observed(),
     );
     const own = evaluateState(late, NOW_NS, NOW);
-    expect(attachCauses(own, late, acrossOf(late)).map(({ code, why }) => [code, why])).toEqual([
+    expect(attachCauses(own, late, acrossOf(late)).map(codeAndWhy)).toEqual([
       ["renewal_overdue", null],
     ]);
     const failing = { ...late, ...observed({ signs: [sign("dns_failed", { code: "resolver" })] }) };
-    expect(attachCauses(own, failing, acrossOf(failing))[0]?.why).toBe(
+    expect(attachCauses(own, failing, acrossOf(failing)).map(whyText)[0]).toBe(
       "Because a name could not be looked up (3 times, last at 2026-11-23T11:00:00Z).",
     );
   });
@@ -407,7 +410,7 @@ it("tells of a domain's budget what uses it up", () => {
   const of = state({}, { ...observed(), evidence });
   const across = acrossOf(of);
   const [finding] = attachCauses(issuanceFindings(across, "prod"), of, across);
-  expect(finding).toMatchObject({
+  expect(finding && findingDocument(finding)).toMatchObject({
     code: "domain_budget_low",
     why: `Most likely because pods come and go under new names: 45 of the form runner-*.${domain} within a week, 45 of them gone again, and one more cause.`,
   });
@@ -459,10 +462,9 @@ describe("text that a log made up", () => {
       findings: [
         createFinding(
           {
-            code: "expired",
+            code: "cluster_unreachable",
             subject: { cluster: "prod", namespace: null, secret: null, name: null },
-            seen: "x",
-            why: EVIL,
+            params: { code: "cluster_timeout", message: EVIL, lastReachedMs: null },
           },
           NOW,
         ),

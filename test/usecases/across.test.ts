@@ -9,6 +9,7 @@ import { explainName } from "../../lib/usecases/explain.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
 import { surveyStates } from "../../lib/usecases/report.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
+import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
 
 const HOUR_MS = 3_600_000;
 const WEEK_MS = 7 * DAY_MS;
@@ -89,6 +90,10 @@ async function replaced(
   return issued;
 }
 
+function documents(report: Parameters<typeof only>[0]): readonly FindingDocument[] {
+  return only(report).findings.map(findingDocument);
+}
+
 describe("one cluster's issuances", () => {
   it("are remembered after their Secret was replaced, and take from the budget", async () => {
     await replaced("prod", [4 * HOUR_MS, 3 * HOUR_MS, 2 * HOUR_MS]);
@@ -114,7 +119,7 @@ describe("one cluster's issuances", () => {
       [5, 4, 3, 2, 1].map((h) => h * HOUR_MS),
     );
     const report = await audit("prod");
-    const found = only(report).findings.find(({ code }) => code === "set_budget_exhausted");
+    const found = documents(report).find(({ code }) => code === "set_budget_exhausted");
     expect(found).toMatchObject({
       severity: "warning",
       subject: { cluster: "prod", namespace: "tailscale", secret: DOMAIN, name: DOMAIN },
@@ -181,9 +186,9 @@ describe("clusters that share a set and a tailnet", () => {
           (code) => `${cluster} ${code} ${code === "shared_set" ? "information" : "warning"}`,
         ),
       );
-      expect(
-        only(report).findings.find(({ code }) => code === "set_budget_low")?.evidence,
-      ).toContain("clusters east, west");
+      expect(documents(report).find(({ code }) => code === "set_budget_low")?.evidence).toContain(
+        "clusters east, west",
+      );
     }
   });
 
@@ -193,7 +198,7 @@ describe("clusters that share a set and a tailnet", () => {
     // East goes on with its own.
     const report = await audit("west");
     expect(codes(report)).toEqual(["west concurrent_issuance warning", "west shared_set warning"]);
-    expect(only(report).findings.find(({ code }) => code === "shared_set")?.evidence).toEqual(
+    expect(documents(report).find(({ code }) => code === "shared_set")?.evidence).toEqual(
       expect.arrayContaining([`east tailscale/${DOMAIN}`, `west tailscale/${DOMAIN}`]),
     );
   });
@@ -270,7 +275,8 @@ describe("evidence that isn't true", () => {
       );
       return summaries
         .flatMap(({ findings }) => findings)
-        .filter(({ code }) => code === "clock_off");
+        .filter(({ code }) => code === "clock_off")
+        .map(findingDocument);
     };
     expect(await clockOff()).toMatchObject([
       {
@@ -355,8 +361,8 @@ describe("another instant", () => {
 });
 
 describe("what to do about a certificate that fails", () => {
-  const fails = async (): Promise<AuditedTarget["findings"][number] | undefined> =>
-    only(await audit("prod")).findings.find(
+  const fails = async (): Promise<FindingDocument | undefined> =>
+    documents(await audit("prod")).find(
       ({ severity, code }) => severity === "critical" && !code.startsWith("set_"),
     );
 
@@ -365,7 +371,7 @@ describe("what to do about a certificate that fails", () => {
     world.put(ingressSecret(DOMAIN, null));
     expect(await fails()).toMatchObject({
       code: "fields_emptied",
-      advice: expect.stringContaining("restore the last good copy now") as string,
+      advice: expect.stringContaining("Restore from backup (uses no issuance).") as string,
       command: `certkeep restore prod ${DOMAIN}`,
     });
   });
@@ -375,11 +381,11 @@ describe("what to do about a certificate that fails", () => {
     world.put(ingressSecret(DOMAIN, ago(HOUR_MS)));
     await world.audit({ ports: ports(), settings });
     world.put(ingressSecret(DOMAIN, null));
-    const found = only(await world.audit({ ports: ports(), settings })).findings.find(
+    const found = documents(await world.audit({ ports: ports(), settings })).find(
       ({ code }) => code === "fields_emptied",
     );
-    expect(found?.advice).toContain(
-      "there is no good copy: have it issued anew (at most 4 of 5 are left, perhaps fewer",
+    expect(found?.advice).toBe(
+      `No usable backup: open the service once, and Tailscale requests a new certificate. Open https://${DOMAIN} once. 4 of 5 issuances left (estimate).`,
     );
     expect(found?.command).toBe(`certkeep explain ${DOMAIN}`);
   });
@@ -391,12 +397,12 @@ describe("what to do about a certificate that fails", () => {
       await world.audit({ ports: ports(), settings });
     }
     world.put(ingressSecret(DOMAIN, null));
-    const found = only(await world.audit({ ports: ports(), settings })).findings.find(
+    const found = documents(await world.audit({ ports: ports(), settings })).find(
       ({ code }) => code === "fields_emptied",
     );
     const until = new Date(world.nowMs + 28.6 * HOUR_MS).toISOString().replace(".000Z", "Z");
     expect(found?.advice).toBe(
-      `there is no good copy: wait until ${until} (28 hours): before that the issuer refuses; else use another host name, or the staging environment for a test`,
+      `No usable backup: wait until the issuer allows another, or use another host name, or use the staging environment for a test. The issuer refuses until ${until}, in 28 hours.`,
     );
   });
 
@@ -409,7 +415,7 @@ describe("what to do about a certificate that fails", () => {
       command: `certkeep restore prod ${DOMAIN}`,
     });
     expect(found?.advice).toBe(
-      "restore the last good copy now, which takes nothing from the budget (at most 3 of 5 are left, perhaps fewer, since no source shows every issuance)",
+      "Restore from backup (uses no issuance). 3 of 5 issuances left (estimate).",
     );
   });
 
@@ -417,7 +423,7 @@ describe("what to do about a certificate that fails", () => {
     await replaced("prod", [HOUR_MS]);
     world.put(ingressSecret(DOMAIN, null));
     world.faults.add({ call: "list", when: "before" });
-    expect((await fails())?.advice).toContain("whether there is a good copy is not known");
+    expect((await fails())?.advice).toContain("it is unknown whether a backup helps");
   });
 });
 
@@ -480,9 +486,9 @@ describe("explain", () => {
       byCode.accounts.length,
     ]).toEqual(["finding", 1, 1, 1]);
     const { findingRef } = await import("../../lib/finding/finding.ts");
-    expect((await explain(findingRef(byCode.findings[0]?.id ?? ""))).findings).toEqual(
-      byCode.findings,
-    );
+    const [found] = byCode.findings;
+    if (found === undefined) throw new Error("nothing was found");
+    expect((await explain(findingRef(found))).findings).toEqual(byCode.findings);
     const state = await world.state();
     const stored = world.states.states.get("cluster-prod");
     world.states.states.set("cluster-prod", {

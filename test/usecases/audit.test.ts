@@ -3,6 +3,7 @@ import { CertkeepError } from "../../lib/error.ts";
 import { serviceAccount } from "../fake-apiserver/api.ts";
 import type { AuditReport } from "../../lib/usecases/audit.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
+import { findingCommand } from "../../lib/report/command.ts";
 
 let world: World;
 
@@ -267,7 +268,7 @@ describe("what is gone", () => {
     world.sandbox.remove(null, "tailscale", "Namespace");
     const report = await world.audit();
     expect(codes(report)).toEqual(["secret_lost critical"]);
-    expect(report.clusters[0]?.findings[0]?.command).toBe(
+    expect(report.clusters[0]?.findings.map(findingCommand)[0]).toBe(
       "certkeep restore prod --all --namespace tailscale",
     );
   });

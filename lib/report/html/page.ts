@@ -8,7 +8,9 @@ import { SEVERITIES, type Severity } from "../../finding/codes.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { isLow, type BudgetLevel } from "../budget.ts";
 import { sortFindings } from "../findings.ts";
-import { saidParts, utcText } from "../part.ts";
+import { findingCommand, findingInvoke } from "../command.ts";
+import { instantParts, saidParts, type Text, utcText } from "../part.ts";
+import { adviceOf, groupKey, leadsToText, seenText, whyText } from "../phrases.ts";
 import type { CertificateRow, RowStatus } from "../rows.ts";
 import type { ClusterSummary } from "../summary.ts";
 import { count } from "../text.ts";
@@ -116,14 +118,14 @@ function tiles(summaries: readonly ClusterSummary[]): string {
   ].join("")}</dl>`;
 }
 
-function said(sentence: string): string {
-  return saidParts(sentence)
+function said(text: Text): string {
+  return text
     .map((part) =>
-      typeof part === "object" && "atMs" in part
-        ? timeTag(part.atMs)
-        : typeof part === "object" && "said" in part
-          ? html(part.said)
-          : "",
+      typeof part === "string"
+        ? html(part)
+        : "atMs" in part
+          ? timeTag(part.atMs)
+          : html("name" in part ? part.name : "said" in part ? part.said : part.strong),
     )
     .join("");
 }
@@ -133,13 +135,7 @@ function findingSection(severity: Severity, summaries: readonly ClusterSummary[]
     summaries.flatMap((one) => one.findings).filter((finding) => finding.severity === severity),
   );
   if (findings.length === 0) return "";
-  const groups = new Map<string, Finding[]>();
-  for (const finding of findings.slice(0, FINDINGS_SHOWN)) {
-    const key = JSON.stringify([finding.advice, finding.leadsTo]);
-    const of = groups.get(key);
-    if (of === undefined) groups.set(key, [finding]);
-    else of.push(finding);
-  }
+  const groups = Map.groupBy(findings.slice(0, FINDINGS_SHOWN), groupKey);
   const left = findings.length - Math.min(findings.length, FINDINGS_SHOWN);
   return [
     `<section aria-labelledby="${severity}"><h2 id="${severity}">${HEADINGS[severity]} (${findings.length.toLocaleString("en-US")})</h2>`,
@@ -154,18 +150,33 @@ function findingSection(severity: Severity, summaries: readonly ClusterSummary[]
 function groupHtml(severity: Severity, findings: readonly Finding[]): string {
   const [first] = findings;
   if (first === undefined) return "";
-  const advice = `${first.advice.charAt(0).toUpperCase()}${first.advice.slice(1)}`;
-  const items = findings.map((finding) => {
-    const { cluster, namespace, secret, name } = finding.subject;
-    const place = [
-      cluster,
-      namespace === null ? "" : secret === null ? namespace : `${namespace}/${secret}`,
-    ]
-      .filter((part) => part !== "")
-      .join(" ");
-    return `<li><span class="name">${html(name ?? place)}</span> ${name === null ? "" : `<span class="soft">${html(place)}</span>`} <span class="tag ${severity}">${html(finding.code)}</span><p>${said(finding.seen)}${finding.asLastSeen === null ? "" : ` As last seen ${said(finding.asLastSeen)}.`}</p>${finding.why === null ? "" : `<p class="why">${said(finding.why)}</p>`}${finding.command === null ? "" : `<code class="cmd">${html(finding.command)}</code>`}${finding.invoke === undefined ? "" : `<code class="cmd">${html(finding.invoke)}</code>`}</li>`;
-  });
-  return `<article class="group ${severity}"><h3>${said(advice)}</h3>${severity === "information" ? "" : `<p class="soft">Leads to: ${html(first.leadsTo)}.</p>`}<ul>${items.join("")}</ul></article>`;
+  const leadsTo =
+    severity === "information" ? "" : `<p class="soft">${html(leadsToText(first))}</p>`;
+  return `<article class="group ${severity}"><h3>${html(adviceOf(first).general)}</h3>${leadsTo}<ul>${findings.map((finding) => findingHtml(severity, finding)).join("")}</ul></article>`;
+}
+
+function findingHtml(severity: Severity, finding: Finding): string {
+  const { cluster, namespace, secret, name } = finding.subject;
+  const place = [
+    cluster,
+    namespace === null ? "" : secret === null ? namespace : `${namespace}/${secret}`,
+  ]
+    .filter((part) => part !== "")
+    .join(" ");
+  const why = whyText(finding);
+  const { own } = adviceOf(finding);
+  const commands = [findingCommand(finding), findingInvoke(finding)].filter((one) => one !== null);
+  return [
+    `<li><span class="name">${html(name ?? place)}</span> `,
+    name === null ? "" : `<span class="soft">${html(place)}</span>`,
+    ` <span class="tag ${severity}">${html(finding.code)}</span><p>${said(seenText(finding))}`,
+    own.length === 0 ? "" : ` ${said(own)}`,
+    finding.asLastSeen === null ? "" : ` As last seen ${said(instantParts(finding.asLastSeen))}.`,
+    "</p>",
+    why === null ? "" : `<p class="why">${said(saidParts(why))}</p>`,
+    ...commands.map((command) => `<code class="cmd">${html(command)}</code>`),
+    "</li>",
+  ].join("");
 }
 
 function budgetSection({ budgets, atMs }: PageInput): string {
@@ -227,7 +238,7 @@ function clusterSection(summaries: readonly ClusterSummary[]): string {
       sight === "now"
         ? `<span class="tag fine">${SIGHTS.now}</span>`
         : `<span class="tag warning">${SIGHTS[sight]}</span>`;
-    return `<tr><td><span class="name">${html(title)}</span></td>${cell("Seen", `${tag}${seenAt === null ? "" : ` <span class="soft">${said(seenAt)}</span>`}`, false)}${cell("Certificates", n(tally.certificates))}${cell("Fine", n(tally.fine))}${cell("Not known", n(tally.unknown))}${cell("Copies", n(tally.copies))}${cell("Findings", n(findings.length))}</tr>`;
+    return `<tr><td><span class="name">${html(title)}</span></td>${cell("Seen", `${tag}${seenAt === null ? "" : ` <span class="soft">${said(instantParts(seenAt))}</span>`}`, false)}${cell("Certificates", n(tally.certificates))}${cell("Fine", n(tally.fine))}${cell("Not known", n(tally.unknown))}${cell("Copies", n(tally.copies))}${cell("Findings", n(findings.length))}</tr>`;
   });
   const left = sorted.length - rows.length;
   return [

@@ -101,7 +101,7 @@ export const SCRIPT = String.raw`
     const cell = el("td", { colspan: "5" });
     if (r.seen !== "") cell.append(el("p", { text: r.seen }));
     if (r.why !== "") cell.append(el("p", { class: "why", text: r.why }));
-    if (r.advice !== "") cell.append(el("p", { text: "What to do: " + r.advice + "." }));
+    if (r.advice !== "") cell.append(el("p", { text: "What to do: " + r.advice }));
     if (r.command !== null) cell.append(el("code", { class: "cmd", text: r.command }));
     cell.append(timeline(r), facts(r));
     return [row, el("tr", { class: "detail", id }, cell)];

@@ -1,6 +1,7 @@
 /** An audit as one JSON document, `certkeep.audit/v1`. Pure. */
 import { formatMsOrNull } from "../../certificate/time.ts";
 import { acrossData } from "../../finding/budgets.ts";
+import { findingDocument } from "../../report/phrases.ts";
 import { certificates, type LiveCertificate } from "../../state/certificates.ts";
 import { observationsOf, type SourceStatus } from "../../state/observations.ts";
 import type { AuditReport } from "../audit.ts";
@@ -78,7 +79,7 @@ export function auditDocument(report: AuditReport, atNs: bigint): object {
       certificates: [...certificates(cluster.state, Number(atNs / 1_000_000n))].flatMap((entry) =>
         entry.condition === "live" ? [certificateData(entry)] : [],
       ),
-      findings: cluster.findings,
+      findings: cluster.findings.map(findingDocument),
       ignored: cluster.ignored.length,
       unsaved: cluster.unsaved?.message ?? null,
       sources: observationsOf(cluster.state).looks.map(sourceData),

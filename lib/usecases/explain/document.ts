@@ -2,6 +2,7 @@
 import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
 import type { Diagnosis } from "../../diagnosis/cause.ts";
+import { findingDocument } from "../../report/phrases.ts";
 import { titleOf } from "../../state/certificates.ts";
 import type { ExplainedPlace, Explanation } from "../explain.ts";
 
@@ -105,7 +106,7 @@ export function explainDocument(explanation: Explanation): object {
       audit: state.audit,
       counts: tally,
     })),
-    findings: explanation.findings,
+    findings: explanation.findings.map(findingDocument),
     diagnoses: explanation.diagnoses.map(diagnosisData),
     looks: explanation.looks.map(
       ({ cluster, source, scope, code, unread, askedMs, wholeMs, sinceMs }) => ({

@@ -38,8 +38,9 @@ function runs(
   });
 }
 
-const RENEW = "Today: have it renewed now: its owner renews on access, so open the service once";
-const LOOK = "Soon: look why its owner does not renew it; opening the service once triggers it";
+const RENEW = "Today: Open the service once to trigger renewal";
+const LOOK =
+  "Soon: Check why Tailscale doesn't renew it; opening the service once triggers renewal";
 
 describe("a digest is sent", () => {
   it("at once when something critical is seen, and each day again until it is gone", () => {
@@ -125,15 +126,16 @@ describe("a digest is sent", () => {
         ],
         record,
       ),
-    ).toEqual([null, ["Today: restore it before its owner is used again"], null]);
+    ).toEqual([null, ["Today: Restore from backup (uses no issuance)"], null]);
   });
 
   it("never for what can't be seen: neither new nor over", () => {
     const { record } = plan([bad]);
-    const blind = unseenSummary("prod", "unreadable", "Its state is damaged.", {
-      atNs: NOW_NS,
-      ignore: [],
-    });
+    const blind = unseenSummary(
+      "prod",
+      { of: "unreadable", newer: false },
+      { atNs: NOW_NS, ignore: [] },
+    );
     const first = plan([], { summaries: [blind], record, nowMs: NOW_MS + 20 * HOUR });
     const second = plan([], {
       summaries: [blind],

@@ -1,0 +1,55 @@
+/** What a person can do about a finding, as data. lib/report/command.ts makes the command that does it. */
+import type { AwsSettings } from "../config/schema.ts";
+
+/** Where the function that restores is deployed. */
+export interface RestoreFunction {
+  readonly name: string;
+  readonly region: string;
+}
+
+/** `null` where the configuration names no such function. */
+export function restoreFunctionOf(aws: AwsSettings | null): RestoreFunction | null {
+  return aws === null || aws.restoreFunction === null
+    ? null
+    : { name: aws.restoreFunction, region: aws.region };
+}
+
+/** Its fields mean what they mean in the restoring function's event. */
+export interface RestoreAction {
+  readonly kind: "restore";
+  readonly cluster: string;
+  readonly names: readonly string[];
+  readonly all: boolean;
+  readonly namespace: string | null;
+  readonly createNamespace: boolean;
+  /** Delete the Secret and create it again, because it can't be changed. */
+  readonly replace: boolean;
+}
+
+export type Action =
+  | RestoreAction
+  | { readonly kind: "invoke"; readonly by: RestoreFunction; readonly restore: RestoreAction }
+  | { readonly kind: "explain"; readonly name: string }
+  | { readonly kind: "audit"; readonly cluster: string }
+  | { readonly kind: "doctor"; readonly cluster: string | null }
+  | { readonly kind: "clustersAdd"; readonly cluster: string; readonly rebuilt: boolean }
+  | { readonly kind: "backups"; readonly version: string }
+  | { readonly kind: "drill" }
+  | { readonly kind: "init" };
+
+export function restoreAction(
+  cluster: string,
+  names: readonly string[],
+  over: Partial<Omit<RestoreAction, "kind" | "cluster" | "names">> = {},
+): RestoreAction {
+  return {
+    kind: "restore",
+    cluster,
+    names,
+    all: false,
+    namespace: null,
+    createNamespace: false,
+    replace: false,
+    ...over,
+  };
+}

@@ -1,0 +1,98 @@
+/** All findings of one cluster, as an audit, a report, a digest and explain tell them: from here alone, so that they agree. */
+import { formatInstant, parseInstantOrNull } from "../certificate/time.ts";
+import { attachCauses } from "../diagnosis/attach.ts";
+import type { StateDocument } from "../state/document.ts";
+import { calledBy } from "../state/identity.ts";
+import type { Across } from "./across.ts";
+import type { Action, RestoreFunction } from "./action.ts";
+import { adviseFindings } from "./advise.ts";
+import { evaluateState } from "./evaluate.ts";
+import { createFinding, type Finding } from "./finding.ts";
+import { applyIgnore, type IgnoreEntry } from "./ignore.ts";
+import { issuanceFindings } from "./issuance.ts";
+import { isUnreachable, STALE_MS } from "./reach.ts";
+import { instantNs, msOf } from "./verdict.ts";
+
+export interface FindingsView {
+  readonly atNs: bigint;
+  readonly ignore: readonly IgnoreEntry[];
+  /** The time it really is, where `atNs` is later: what lies ahead makes no audit stale. */
+  readonly wallNs?: bigint | null;
+  /** What all clusters tell of issuances together; `null`: not gathered, and nothing is said of rate limits. */
+  readonly across?: Across | null;
+  /** The function on AWS that restores, offered beside each restore; `null`: there is none. */
+  readonly restore?: RestoreFunction | null;
+}
+
+export interface ClusterFindings {
+  /** Those that `ignore:` doesn't mute. */
+  readonly said: readonly Finding[];
+  readonly ignored: readonly Finding[];
+}
+
+/** `own`: what `evaluateState` found, where the caller has it already. */
+export function clusterFindings(
+  state: StateDocument,
+  view: FindingsView,
+  own: readonly Finding[] = evaluateState(state, view.atNs, formatInstant(view.atNs)),
+): ClusterFindings {
+  const { across = null, ignore, atNs, restore = null } = view;
+  const found =
+    across === null
+      ? own
+      : attachCauses(
+          [...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)],
+          state,
+          across,
+        );
+  return applyIgnore(
+    offerFunction([...found, ...staleFindings(state, view)], restore),
+    ignore,
+    atNs,
+  );
+}
+
+/** Whether the last audit is too long ago to vouch for anything. */
+export function isStale(
+  { audit }: Pick<StateDocument, "audit">,
+  { atNs, wallNs = null }: Pick<FindingsView, "atNs" | "wallNs">,
+): boolean {
+  const finished = audit === null ? null : parseInstantOrNull(audit.finishedAt);
+  const seenFromNs = wallNs !== null && wallNs < atNs ? wallNs : atNs;
+  return finished === null || msOf(seenFromNs - finished) > STALE_MS;
+}
+
+function staleFindings(state: StateDocument, view: FindingsView): Finding[] {
+  if (!isStale(state, view) || isUnreachable(state)) return [];
+  const finishedAt = state.audit?.finishedAt ?? null;
+  return [
+    createFinding(
+      {
+        code: "audit_incomplete",
+        subject: { cluster: state.cluster, namespace: null, secret: null, name: "audits" },
+        params: {
+          of: "stale",
+          title: state.title,
+          finishedMs: finishedAt === null ? null : msOf(instantNs(finishedAt)),
+        },
+        actions: [{ kind: "audit", cluster: calledBy(state) }],
+        cause: ["stale"],
+      },
+      finishedAt ?? formatInstant(view.atNs),
+    ),
+  ];
+}
+
+/** Beside each restore the same by the function on AWS, for who has the AWS command line alone. */
+function offerFunction(
+  findings: readonly Finding[],
+  by: RestoreFunction | null,
+): readonly Finding[] {
+  if (by === null) return findings;
+  return findings.map((finding) => ({
+    ...finding,
+    actions: finding.actions.flatMap((action): Action[] =>
+      action.kind === "restore" ? [action, { kind: "invoke", by, restore: action }] : [action],
+    ),
+  }));
+}

@@ -1,0 +1,188 @@
+/** What each finding rests on, by code. Facts only: lib/report/phrases.ts says them. Instants are milliseconds since 1970. */
+import type { Budget } from "../ratelimit/budget.ts";
+import type { Issuance } from "../ratelimit/issuance.ts";
+import type { Holder } from "../ratelimit/rules.ts";
+import type { EventSignal, LogSignal } from "../state/observations.ts";
+import type { FindingCode } from "./codes.ts";
+import type { Owner } from "../state/certificates.ts";
+
+/** Whether a restore would help, as the restore planner answers; `unknown`: the store could not be listed. */
+export type BackupStatus = "restorable" | "none" | "unknown";
+
+interface Certificate {
+  readonly serial: string;
+  readonly notAfterMs: number;
+}
+
+/** One Secret, or several that went at once. */
+type Lost =
+  | {
+      readonly of: "one";
+      readonly lastSeenMs: number;
+      readonly parent: "stands" | "removed" | "unknown";
+      readonly owner: Owner;
+      readonly serials: readonly string[];
+      readonly backup: BackupStatus;
+    }
+  | {
+      readonly of: "many";
+      readonly count: number;
+      /** What took them, as the state recorded it. */
+      readonly incident: string;
+      /** `namespace/secret`, the first fifty. */
+      readonly keys: readonly string[];
+    };
+
+/** What an owner's log or Events told. */
+type Reported =
+  | {
+      readonly by: "log";
+      /** The newest first; the first decides what is said. */
+      readonly signs: readonly [LogSignal, ...LogSignal[]];
+      /** Until when the issuer refuses, by the first. */
+      readonly untilMs: number | null;
+      /** Whether what is live is valid. */
+      readonly safe: boolean;
+    }
+  | { readonly by: "event"; readonly event: EventSignal }
+  /** Names that a log made up, beyond those that are told one by one. */
+  | { readonly by: "unplaced"; readonly count: number };
+
+interface IssuanceParams {
+  /** Title of the issuer. */
+  readonly issuer: string;
+  /** Key of the set, or the registered domain. */
+  readonly key: string;
+  readonly clusters: readonly string[];
+  /** In order of time. */
+  readonly issuances: readonly Issuance[];
+}
+
+interface BudgetParams extends IssuanceParams {
+  readonly budget: Budget;
+}
+
+export interface FindingParams {
+  secret_lost: Lost;
+  secret_removed: Extract<Lost, { of: "one" }>;
+  fields_emptied: Certificate & {
+    readonly missing: "key" | "certificate" | "both";
+    readonly owner: Owner;
+    readonly backup: BackupStatus;
+  };
+  certificate_pending: Record<string, never>;
+  certificate_invalid: {
+    /** `null`: what is stored is no certificate with its key. */
+    readonly certificate: (Certificate & { readonly keyFits: boolean }) | null;
+    /** State of the gap where there is no certificate. */
+    readonly gap: string | null;
+    readonly reasons: readonly string[];
+    readonly owner: Owner;
+    readonly backup: BackupStatus;
+  };
+  expired: Certificate & { readonly owner: Owner; readonly backup: BackupStatus };
+  expiring: Certificate & { readonly owner: Owner };
+  renewal_overdue: Certificate & { readonly owner: Owner; readonly renewalMs: number };
+  backup_missing:
+    | { readonly of: "certificate" | "account_key"; readonly reason: string }
+    | { readonly of: "all"; readonly count: number; readonly reason: "no_recipients" };
+  backup_unreadable:
+    | {
+        readonly of: "one";
+        readonly version: string;
+        readonly key: string | null;
+        /** Of lib/restoreplan/code.ts, or one that a newer version made up. */
+        readonly code: string | null;
+        readonly detail: string;
+      }
+    | { readonly of: "more"; readonly count: number; readonly drilledMs: number };
+  backup_quota: { readonly waiting: number; readonly made: number; readonly day: string };
+  certificate_revoked: {
+    readonly serial: string;
+    readonly revokedMs: number;
+    readonly reason: string | null;
+    readonly list: string;
+    readonly askedMs: number;
+  };
+  issued_not_stored: Reported;
+  rate_limited:
+    | Reported
+    | {
+        readonly by: "refusal";
+        readonly kind: "set" | "domain";
+        readonly key: string;
+        readonly untilMs: number;
+        readonly seenMs: number;
+        readonly where: string;
+        readonly burst: number | null;
+        readonly safe: boolean;
+      };
+  storage_forbidden: {
+    readonly accounts: readonly string[];
+    readonly verbs: readonly string[];
+    readonly sinceMs: number;
+    /** No pod was seen that writes the Secret: the account is the one that its operator makes. */
+    readonly assumed: boolean;
+    readonly answers: readonly {
+      readonly account: string;
+      readonly verb: string;
+      readonly reason: string;
+      readonly askedMs: number;
+    }[];
+  };
+  storage_immutable: { readonly readMs: number };
+  storage_failing: Reported;
+  dns_failing: Reported;
+  account_key_lost: Reported;
+  renewal_window_forced: {
+    readonly serial: string;
+    readonly startMs: number;
+    readonly endMs: number;
+    readonly askedMs: number;
+    readonly explanationUrl: string | null;
+  };
+  set_budget_low: BudgetParams;
+  /** `safe`: each Secret of the cluster that holds the set is valid and backed up. */
+  set_budget_exhausted: BudgetParams & { readonly safe: boolean };
+  domain_budget_low: BudgetParams;
+  domain_budget_exhausted: BudgetParams;
+  /** `holders`: so many Secrets hold one each, issued for itself; `null`: that isn't why. */
+  reissued_without_need: IssuanceParams & { readonly holders: number | null };
+  concurrent_issuance: IssuanceParams;
+  shared_set: IssuanceParams & {
+    readonly places: readonly Holder[];
+    readonly sameSerial: boolean;
+  };
+  clock_off: { readonly recordedMs: number };
+  credential_expiring: {
+    readonly title: string;
+    readonly kind: string;
+    readonly endsMs: number | null;
+    readonly madeMs: number | null;
+    readonly ended: boolean;
+  };
+  cluster_replaced: {
+    readonly title: string;
+    readonly uid: string | null;
+    readonly recordedUid: string | null;
+  };
+  audit_incomplete:
+    | {
+        readonly of: "part";
+        readonly code: string;
+        readonly message: string;
+        readonly lastReachedMs: number | null;
+      }
+    /** `finishedMs` `null`: none has finished yet. */
+    | { readonly of: "stale"; readonly title: string; readonly finishedMs: number | null }
+    | { readonly of: "never" }
+    | { readonly of: "unreadable"; readonly newer: boolean };
+  cluster_unreachable: {
+    readonly code: string;
+    readonly message: string;
+    readonly lastReachedMs: number | null;
+  };
+}
+
+/** Every code has its parameters. */
+export type ParamsOf<C extends FindingCode> = FindingParams[C];

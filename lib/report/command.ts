@@ -1,0 +1,97 @@
+/**
+ * Actions as commands for pasting. Text from a cluster never becomes an instruction: only what `fitsCommand` takes is
+ * put in; where something doesn't fit there is no command.
+ */
+import { commandLine, fitsCommand, literal, type Literal } from "../finding/command.ts";
+import type { Action, RestoreAction, RestoreFunction } from "../finding/action.ts";
+import { type Finding, findingRef } from "../finding/finding.ts";
+
+/** The longest that a function may take. After a minute without an answer the AWS command line would ask again. */
+const READ_TIMEOUT_SECONDS = 900;
+
+/** Fields of the restoring function's event, as lib/config/event/restore.ts takes them. */
+export type InvokePayload = Readonly<Record<string, string | true | readonly string[]>>;
+
+/** `null` where a word in it doesn't fit a command. */
+export function invokeLine(
+  { name, region }: RestoreFunction,
+  payload: InvokePayload,
+): string | null {
+  const words = [
+    name,
+    region,
+    ...Object.values(payload).flatMap((value) => (value === true ? [] : value)),
+  ];
+  if (!words.every(fitsCommand)) return null;
+  return `aws lambda invoke --function-name ${name} --region ${region} --cli-read-timeout ${READ_TIMEOUT_SECONDS} --cli-binary-format raw-in-base64-out --payload '${JSON.stringify(payload)}' /dev/stdout`;
+}
+
+function payloadOf(restore: RestoreAction): InvokePayload {
+  const { cluster, names, all, namespace, createNamespace, replace } = restore;
+  return {
+    cluster,
+    ...(all ? { all } : {}),
+    ...(namespace === null ? {} : { namespace }),
+    ...(createNamespace ? { createNamespace } : {}),
+    ...(replace ? { replace } : {}),
+    ...(names.length === 0 ? {} : { names }),
+  };
+}
+
+function restoreLine(restore: RestoreAction): string | null {
+  const { cluster, names, all, namespace, createNamespace, replace } = restore;
+  const flag = (name: string, on: boolean): Literal[] => (on ? [literal(name)] : []);
+  return commandLine(
+    literal("certkeep restore"),
+    cluster,
+    ...names,
+    ...flag("--all", all),
+    ...(namespace === null ? [] : [literal("--namespace"), namespace]),
+    ...flag("--create-namespace", createNamespace),
+    ...flag("--replace", replace),
+  );
+}
+
+/** The command that does it; `null` where a name doesn't fit one. */
+export function commandOf(action: Action): string | null {
+  switch (action.kind) {
+    case "restore":
+      return restoreLine(action);
+    case "invoke":
+      return invokeLine(action.by, payloadOf(action.restore));
+    case "explain":
+      return commandLine(literal("certkeep explain"), action.name);
+    case "audit":
+      return commandLine(literal("certkeep audit"), action.cluster);
+    case "doctor":
+      return commandLine(
+        literal("certkeep doctor"),
+        ...(action.cluster === null ? [] : [action.cluster]),
+      );
+    case "clustersAdd":
+      return commandLine(
+        literal("certkeep clusters add"),
+        action.cluster,
+        ...(action.rebuilt ? [literal("--rebuilt")] : []),
+      );
+    case "backups":
+      return commandLine(literal("certkeep backups"), `${action.version}*`);
+    case "drill":
+      return commandLine(literal("certkeep drill"));
+    case "init":
+      return commandLine(literal("certkeep init"));
+  }
+}
+
+/** A finding's command; where a name in it doesn't fit, the one that explains the finding by its reference. */
+export function findingCommand(finding: Finding): string | null {
+  const [first] = finding.actions;
+  if (first === undefined) return null;
+  return commandOf(first) ?? commandOf({ kind: "explain", name: findingRef(finding) });
+}
+
+/** The same restore by the function on AWS, where there is one and every name fits. */
+export function findingInvoke({ actions }: Finding): string | null {
+  const invoke = actions.find(({ kind }) => kind === "invoke");
+  return invoke === undefined ? null : commandOf(invoke);
+}

@@ -1,0 +1,94 @@
+/** What to do about a certificate that fails or is lost, by what is known of backups and issuances. */
+import { spanPhrase } from "../../finding/words.ts";
+import type { Owner } from "../../state/certificates.ts";
+import type { Advice, OtherWay } from "../../ratelimit/advice.ts";
+import type { Budget } from "../../ratelimit/budget.ts";
+import { at, own, say, type Text } from "../part.ts";
+import { leftText } from "./limits.ts";
+import { type AdvicePhrase, RESTORE, STORE_UNREAD } from "./phrase.ts";
+
+/** Whose certificate it is. */
+export interface Advised {
+  readonly owner: Owner;
+  /** The host name that it is for. */
+  readonly name: string;
+}
+
+const WAYS: Readonly<Record<OtherWay, string>> = {
+  other_host_name: "use another host name",
+  staging: "use the staging environment for a test",
+};
+
+/** The tightest limit, or `null` where none is known. */
+function tightest({ set, domains }: Advice): Budget | null {
+  const budgets = set === null ? domains : [set, ...domains];
+  return budgets.toSorted((a, b) => a.atMost - b.atMost)[0] ?? null;
+}
+
+function leftSentence(advice: Advice): Text {
+  const budget = tightest(advice);
+  return budget === null ? [] : say`${leftText(budget)}.`;
+}
+
+const HOST = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i;
+
+function reissuePhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
+  const left = leftSentence(advice);
+  if (owner === "cert-manager")
+    return {
+      key: "reissue:cert-manager",
+      general: "No usable backup: let cert-manager issue a new certificate",
+      own: left,
+    };
+  if (owner === "nobody")
+    return {
+      key: "reissue:nobody",
+      general: "No usable backup: issue a new certificate",
+      own: left,
+    };
+  const open = HOST.test(name) ? say`Open https://${name} once.` : say`Open the service once.`;
+  return {
+    key: "reissue:tailscale",
+    general: "No usable backup: open the service once, and Tailscale requests a new certificate",
+    own: left.length === 0 ? open : say`${open} ${left}`,
+  };
+}
+
+function waitText({ untilMs, set, domains }: Advice): Text {
+  if (untilMs === null) return [];
+  const atMs = (set ?? domains[0])?.atMs;
+  return say`The issuer refuses until ${at(untilMs)}${own(atMs === undefined ? "" : `, in ${spanPhrase(untilMs - atMs)}`)}.`;
+}
+
+export function advisedPhrase(advice: Advice, advised: Advised): AdvicePhrase {
+  switch (advice.action) {
+    case "restore":
+      return { ...RESTORE, own: leftSentence(advice) };
+    case "reissue":
+      return reissuePhrase(advice, advised);
+    case "wait": {
+      const ways = advice.otherWays.map((way) => WAYS[way]);
+      return {
+        key: `wait:${advice.otherWays.join()}`,
+        general: `No usable backup: wait until the issuer allows another${ways.length === 0 ? "" : `, or ${ways.join(", or ")}`}`,
+        own: waitText(advice),
+      };
+    }
+    case "unknown":
+      if (advice.because.includes("copies_unread"))
+        return { ...STORE_UNREAD, own: waitText(advice) };
+      if (advice.because.includes("issuer_unknown"))
+        return {
+          key: "issuer_unknown",
+          general:
+            "No usable backup, and the issuer is unknown: find out how to get a new certificate",
+          own: [],
+        };
+      return {
+        key: "limit_unknown",
+        general:
+          "No usable backup, and the issuer's limits are unknown: issue a new certificate once",
+        own: [],
+      };
+  }
+}

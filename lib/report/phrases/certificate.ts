@@ -1,0 +1,193 @@
+/** Findings about one certificate: lost, broken, out of date. */
+import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "../../finding/codes.ts";
+import type { Owner } from "../../state/certificates.ts";
+import type { FindingParams } from "../../finding/params.ts";
+import { instantOf, reasonText } from "../../finding/words.ts";
+import { at, own, say } from "../part.ts";
+import {
+  type AdvicePhrase,
+  byBackup,
+  codeText,
+  expires,
+  invalidLeadsTo,
+  lossLeadsTo,
+  type Phrases,
+  RESTORE,
+  shortened,
+} from "./phrase.ts";
+
+type Codes =
+  | "secret_lost"
+  | "secret_removed"
+  | "fields_emptied"
+  | "certificate_pending"
+  | "certificate_invalid"
+  | "expired"
+  | "expiring"
+  | "renewal_overdue"
+  | "certificate_revoked"
+  | "renewal_window_forced";
+
+type LostOne = FindingParams["secret_removed"];
+
+const NO_BACKUP = {
+  key: "no_backup",
+  general: "No usable backup: a new certificate has to be issued",
+} as const;
+
+function lostEvidence({ lastSeenMs, serials }: LostOne): readonly string[] {
+  return [`last seen ${instantOf(lastSeenMs)}`, ...serials.map((serial) => `serial ${serial}`)];
+}
+
+function lostAdvice({ parent, backup }: LostOne): AdvicePhrase {
+  if (parent === "removed" && backup === "restorable")
+    return { key: "intended", general: "Nothing to do if it was deleted on purpose", own: [] };
+  if (parent === "unknown" && backup === "restorable")
+    return {
+      key: "restore_unless_intended",
+      general: "Restore it unless it was deleted on purpose",
+      own: [],
+    };
+  return byBackup(backup, NO_BACKUP);
+}
+
+const MISSING: Readonly<Record<FindingParams["fields_emptied"]["missing"], string>> = {
+  key: "its key field is empty",
+  certificate: "its certificate field is empty",
+  both: "its certificate and key fields are empty",
+};
+
+function renewalAdvice(overdue: boolean, owner: Owner): AdvicePhrase {
+  const advice = {
+    tailscale: overdue
+      ? "Check why Tailscale doesn't renew it; opening the service once triggers renewal"
+      : "Open the service once to trigger renewal",
+    "cert-manager": "Check why cert-manager doesn't renew it",
+    nobody: "Renew it: no known controller does",
+  };
+  return { key: `renew:${overdue}:${owner}`, general: advice[owner], own: [] };
+}
+
+export const CERTIFICATE_PHRASES: Phrases<Codes> = {
+  secret_lost: {
+    when: "A Secret that held a certificate is missing while its parent still exists, or its namespace was deleted or recreated, or more than three and over a fifth of a cluster's certificates disappeared between two audits. A warning where the parent is unknown.",
+    seen: ({ params }) =>
+      params.of === "many"
+        ? say`${params.count} ${own(params.count === 1 ? "Secret with a certificate" : "Secrets with certificates")} disappeared at once: ${params.incident}.`
+        : say`Secret missing (last seen ${at(params.lastSeenMs)}).${own(params.parent === "unknown" ? " What it belonged to is unknown." : "")}`,
+    leadsTo: lossLeadsTo("tailscale"),
+    leadsToOf: ({ params }) => lossLeadsTo(params.of === "many" ? "tailscale" : params.owner),
+    advice: "Restore it before the next connection",
+    adviceOf: ({ params }) =>
+      params.of === "many"
+        ? { key: "restore_all", general: "Restore them all before the next connection", own: [] }
+        : lostAdvice(params),
+    evidence: ({ params }) => (params.of === "many" ? params.keys : lostEvidence(params)),
+  },
+  secret_removed: {
+    when: "A Secret was deleted together with its parent, while its namespace still exists.",
+    seen: ({ params }) =>
+      say`Secret deleted together with its parent (last seen ${at(params.lastSeenMs)}).`,
+    leadsTo: "Nothing, if the parent was deleted on purpose.",
+    advice: "Nothing to do if it was deleted on purpose",
+    adviceOf: ({ params }) => lostAdvice(params),
+    evidence: ({ params }) => lostEvidence(params),
+  },
+  fields_emptied: {
+    when: "A Secret that held a certificate still exists, but its fields are empty or missing.",
+    seen: ({ params }) => say`The Secret still exists, but ${own(MISSING[params.missing])}.`,
+    leadsTo: lossLeadsTo("tailscale"),
+    leadsToOf: ({ params }) => lossLeadsTo(params.owner),
+    advice: "Restore the fields before a restart",
+    adviceOf: ({ params }) => byBackup(params.backup, NO_BACKUP),
+    evidence: ({ params: { serial, notAfterMs } }) => [`held ${expires(serial, notAfterMs)}`],
+  },
+  certificate_pending: {
+    when: "An operator created a Secret for a certificate and none was ever stored in it.",
+    seen: () => say`No certificate was ever stored.`,
+    leadsTo: "Nothing while the first certificate is being issued.",
+    advice: "If it stays empty for an hour, check the log of the pod that requests it",
+  },
+  certificate_invalid: {
+    when: "The controller that owns the Secret will reject what is stored, for another reason than its expiry.",
+    seen: ({ params: { certificate, reasons, owner } }) => {
+      const why = reasonText(reasons);
+      return certificate === null
+        ? say`The Secret holds no certificate with its key: ${why}.`
+        : say`${`${why.charAt(0).toUpperCase()}${why.slice(1)}`}. ${own(owner === "tailscale" ? "Tailscale" : "Clients")} will reject it.`;
+    },
+    leadsTo: invalidLeadsTo("tailscale", true),
+    leadsToOf: ({ params }) => invalidLeadsTo(params.owner, params.certificate?.keyFits ?? false),
+    advice: RESTORE.general,
+    adviceOf: ({ params }) =>
+      byBackup(
+        params.backup,
+        params.certificate === null
+          ? {
+              key: "no_backup_writer",
+              general: "No usable backup: find out what wrote this before a new one is issued",
+            }
+          : {
+              key: "no_backup_log",
+              general: "No usable backup: check the controller's log before a new one is issued",
+            },
+      ),
+    evidence: ({ params: { certificate, gap, reasons } }) => [
+      ...(gap === null ? [] : [gap]),
+      ...reasons,
+      ...(certificate === null ? [] : [`serial ${certificate.serial}`]),
+    ],
+  },
+  expired: {
+    when: "The certificate has expired.",
+    seen: ({ params }) => say`The certificate expired at ${at(params.notAfterMs)}.`,
+    leadsTo: "Clients reject it, and Tailscale requests a new one on the next connection.",
+    advice: "Find out why it wasn't renewed",
+    adviceOf: ({ params }) =>
+      params.backup === "restorable"
+        ? RESTORE
+        : { key: "expired", general: "Find out why it wasn't renewed", own: [] },
+    evidence: ({ params }) => [`serial ${params.serial}`],
+  },
+  expiring: {
+    when: `Less than 1/${Math.round(1 / EXPIRING_FRACTION)} of its lifetime is left.`,
+    seen: ({ params }) => say`The certificate expires at ${at(params.notAfterMs)}.`,
+    leadsTo: "An outage when it expires.",
+    advice: "Open the service once to trigger renewal",
+    adviceOf: ({ params }) => renewalAdvice(false, params.owner),
+    evidence: ({ params }) => [`serial ${params.serial}`],
+  },
+  renewal_overdue: {
+    when: `Less than 1/${Math.round(1 / OVERDUE_FRACTION)} of its lifetime is left, although renewal is due at 1/3.`,
+    seen: ({ params }) =>
+      say`Renewal was due at ${at(params.renewalMs)}; the certificate expires at ${at(params.notAfterMs)}.`,
+    leadsTo: "An outage if nothing renews it.",
+    advice: "Check why it isn't renewed; opening the service once triggers renewal",
+    adviceOf: ({ params }) => renewalAdvice(true, params.owner),
+    evidence: ({ params }) => [`serial ${params.serial}`],
+  },
+  certificate_revoked: {
+    when: "The issuer's revocation list names the live certificate.",
+    seen: ({ params: { revokedMs, reason } }) =>
+      say`The certificate was revoked at ${at(revokedMs)}${reason === null ? [] : say` (${codeText(reason)})`}.`,
+    leadsTo: "Clients that check revocation reject it; it is served all the same.",
+    advice: "Issue a new certificate with a new key, and retire its backups",
+    evidence: ({ params }) => [
+      `serial ${params.serial}`,
+      say`${shortened(params.list)}`,
+      `asked ${instantOf(params.askedMs)}`,
+    ],
+  },
+  renewal_window_forced: {
+    when: "The issuer asks for renewal of a live certificate before it is due (ARI), as it does ahead of a revocation.",
+    seen: ({ params }) =>
+      say`The issuer asks for renewal from ${at(params.startMs)} to ${at(params.endMs)}, before it is due.`,
+    leadsTo: "The certificate may be revoked before it is renewed.",
+    advice: "Restart the pod that renews it, so that it asks for the renewal time again",
+    evidence: ({ params }) => [
+      `serial ${params.serial}`,
+      `asked ${instantOf(params.askedMs)}`,
+      ...(params.explanationUrl === null ? [] : [say`${shortened(params.explanationUrl)}`]),
+    ],
+  },
+};

@@ -1,0 +1,137 @@
+/** Findings about a whole cluster and its backups. */
+import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS } from "../../finding/codes.ts";
+import { instantOf } from "../../finding/words.ts";
+import { codeWords, isPlanCode } from "../../restoreplan/code.ts";
+import { at, own, say } from "../part.ts";
+import { codeText, type Phrases } from "./phrase.ts";
+
+type Codes =
+  | "backup_missing"
+  | "backup_unreadable"
+  | "backup_quota"
+  | "clock_off"
+  | "credential_expiring"
+  | "cluster_replaced"
+  | "audit_incomplete"
+  | "cluster_unreachable";
+
+function reached(code: string, lastReachedMs: number | null): readonly string[] {
+  return [code, ...(lastReachedMs === null ? [] : [`last reached ${instantOf(lastReachedMs)}`])];
+}
+
+const STORE_TROUBLES: Readonly<Record<string, string>> = {
+  store_failed: "the store failed",
+  seal_failed: "encryption failed",
+};
+
+export const CLUSTER_PHRASES: Phrases<Codes> = {
+  backup_missing: {
+    when: "A valid certificate isn't backed up.",
+    seen: ({ params }) =>
+      params.of === "all"
+        ? say`${params.count} valid ${own(params.count === 1 ? "certificate isn't" : "certificates aren't")} backed up: no recipient is configured.`
+        : say`${own(params.of === "account_key" ? "The ACME account key" : "The certificate")} isn't backed up: ${STORE_TROUBLES[params.reason] ?? codeText(params.reason)}.`,
+    leadsTo: "If it is lost, a new one has to be issued.",
+    advice: "Check the backup store",
+    adviceOf: ({ params }) =>
+      params.of === "all"
+        ? {
+            key: "recipients",
+            general: "Create a key to encrypt backups for; the next audit backs everything up",
+            own: [],
+          }
+        : "Check the backup store",
+    evidence: ({ params }) => [params.reason],
+  },
+  backup_unreadable: {
+    when: "A backup can't be opened, isn't the one that an audit recorded, holds what its header doesn't say, or is missing from the store.",
+    seen: ({ params }) => {
+      if (params.of === "more")
+        return say`${params.count} more ${own(params.count === 1 ? "backup" : "backups")} couldn't be used in the drill of ${at(params.drilledMs)}.`;
+      const { version, code, detail } = params;
+      const why =
+        code === null
+          ? own("it can't be opened")
+          : isPlanCode(code)
+            ? own(codeWords(code))
+            : say`${code}`;
+      return say`Backup ${version.slice(0, 12)}: ${why}${detail === "" ? [] : say` (${detail})`}.`;
+    },
+    leadsTo: "What only this backup holds can't be restored.",
+    advice: "Move the backup away and audit: what is live is backed up again",
+    evidence: ({ params }) =>
+      params.of === "more"
+        ? [`drill ${instantOf(params.drilledMs)}`]
+        : [
+            ...(params.key === null ? [] : [say`${params.key}`]),
+            ...(params.code === null ? [] : [params.code]),
+          ],
+  },
+  backup_quota: {
+    when: "More new backups were wanted in a day than the cluster's daily limit allows.",
+    seen: ({ params: { waiting, made, day } }) =>
+      say`${waiting} ${own(waiting === 1 ? "certificate waits" : "certificates wait")} for a backup: ${made} were made on ${day}, which is the daily limit.`,
+    leadsTo: "The rest isn't backed up until tomorrow.",
+    advice: "Find out what creates so many new certificates, or raise backups.perDay",
+    evidence: ({ params }) => [`made ${params.made}`, `waiting ${params.waiting}`],
+  },
+  clock_off: {
+    when: "A recorded time is more than five minutes in the future.",
+    seen: ({ params }) => say`A recorded time is in the future: ${at(params.recordedMs)}.`,
+    leadsTo: "Rate limits, verdicts and ages are wrong by as much where that clock is believed.",
+    advice: "Correct the clock of the machine that audits; until then such times are ignored",
+    evidence: ({ params }) => [`recorded ${instantOf(params.recordedMs)}`],
+  },
+  credential_expiring: {
+    when: `A registered cluster's credential ends within ${CREDENTIAL_DAYS} days (critical: within ${CREDENTIAL_CRITICAL_DAYS}, or it has ended), or is a token without an end that is older than a year.`,
+    seen: ({ params: { title, endsMs, madeMs, ended } }) =>
+      endsMs !== null
+        ? say`The credential for ${title} ${own(ended ? "ended" : "ends")} at ${at(endsMs)}.`
+        : say`The token for ${title} has no end and was created at ${madeMs === null ? own("an unknown time") : at(madeMs)}.`,
+    leadsTo:
+      "Nothing can be read once it has ended; a token without an end works for anyone who copied it.",
+    advice: "Rotate it: registering the cluster again does that",
+    evidence: ({ params }) => [params.kind],
+  },
+  cluster_replaced: {
+    when: "Another cluster answers under a registered name.",
+    seen: ({ params: { title, uid, recordedUid } }) =>
+      say`Another cluster than the recorded one answers for ${title} (uid of kube-system ${uid ?? "unknown"}, recorded ${recordedUid ?? "unknown"}).`,
+    leadsTo: "Nothing is audited or written for it until you decide.",
+    advice: "If the cluster was rebuilt, confirm it; otherwise fix the address or the credential",
+  },
+  audit_incomplete: {
+    when: "Something in an audit's scope couldn't be read or backed up, or no audit has finished for more than a day.",
+    seen: ({ params }) => {
+      switch (params.of) {
+        case "part":
+          return say`${params.message}`;
+        case "stale":
+          return params.finishedMs === null
+            ? say`No audit of ${params.title} has finished yet.`
+            : say`No audit of ${params.title} has finished since ${at(params.finishedMs)}: everything shown is as last seen.`;
+        case "never":
+          return say`This cluster is registered and was never audited.`;
+        case "unreadable":
+          return params.newer
+            ? say`What was seen of this cluster was written by a newer certkeep: update this one.`
+            : say`What was seen of this cluster can't be read: its state is damaged, or its store doesn't answer.`;
+      }
+    },
+    leadsTo: "What it would have shown is unknown.",
+    advice: "Fix what is named",
+    adviceOf: ({ params }) =>
+      params.of === "stale" || params.of === "never"
+        ? { key: "audit", general: "Run an audit, or find out why none runs", own: [] }
+        : "Fix what is named",
+    evidence: ({ params }) =>
+      params.of === "part" ? reached(params.code, params.lastReachedMs) : [],
+  },
+  cluster_unreachable: {
+    when: "The cluster's API couldn't be reached or denied the credential.",
+    seen: ({ params }) => say`${params.message}`,
+    leadsTo: "What happened since then is unknown.",
+    advice: "Fix the address, the network or the credential",
+    evidence: ({ params }) => reached(params.code, params.lastReachedMs),
+  },
+};
