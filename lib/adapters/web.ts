@@ -1,5 +1,9 @@
-/** Requests by fetch: bounded in time and size, without redirects. No error object leaves this file. */
+/**
+ * Requests by fetch: bounded in time and size, without redirects. No error object leaves this file.
+ */
+import { Readable } from "node:stream";
 import type { WebAnswer, WebReader, WebRequest } from "../ports/outside.ts";
+import { readBounded, retryAfterMs } from "./answer.ts";
 
 export interface WebOptions {
   readonly fetch?: typeof globalThis.fetch;
@@ -35,13 +39,16 @@ export async function askWeb(
     // One that isn't followed has a status of 3xx, or none where the fetch hides it.
     if (answer.status === 0 || (answer.status >= 300 && answer.status < 400))
       return give(answer, { ok: false, code: "redirect" });
-    const read = await readBody(answer, maxBytes, ends);
-    if (read === null) return { ok: false, code: "too_much" };
+    const { bytes, cut } = await within(
+      readBounded(answer.body ?? Readable.from([]), maxBytes),
+      ends,
+    );
+    if (cut) return { ok: false, code: "too_much" };
     return {
       ok: true,
       status: answer.status,
-      retryMs: retryMsOf(answer.headers.get("retry-after"), nowMs()),
-      body: read,
+      retryMs: retryAfterMs(answer.headers.get("retry-after"), nowMs()),
+      body: bytes,
     };
   } catch {
     return { ok: false, code: ends.aborted ? "timeout" : "unreachable" };
@@ -54,30 +61,10 @@ function give(answer: Response, result: WebAnswer): WebAnswer {
   return result;
 }
 
-/** `null`: larger than it may be. */
-async function readBody(
-  answer: Response,
-  maxBytes: number,
-  ends: AbortSignal,
-): Promise<Buffer | null> {
-  if (answer.body === null) return Buffer.alloc(0);
-  const reader = answer.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for (;;) {
-      const { done, value } = await within(reader.read(), ends);
-      if (done) return Buffer.concat(chunks, size);
-      size += value.byteLength;
-      if (size > maxBytes) return null;
-      chunks.push(value);
-    }
-  } finally {
-    void reader.cancel().catch(() => {});
-  }
-}
-
-/** A server that stops in the middle of a body isn't waited for, whatever the fetch does with its signal. */
+/**
+ * A server that stops in the middle of a body isn't waited for, whatever the fetch does with its
+ * signal.
+ */
 function within<T>(work: Promise<T>, ends: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(new Error("over"));
@@ -85,15 +72,4 @@ function within<T>(work: Promise<T>, ends: AbortSignal): Promise<T> {
     ends.addEventListener("abort", stop, { once: true });
     void work.then(resolve, reject).finally(() => ends.removeEventListener("abort", stop));
   });
-}
-
-/** Seconds or a date (RFC 9110 §10.2.3). */
-function retryMsOf(header: string | null, nowMs: number): number | null {
-  const text = header?.trim() ?? "";
-  const ms = /^\d{1,10}$/.test(text)
-    ? Number(text) * 1000
-    : /^[A-Z][a-z]{2},/.test(text)
-      ? Date.parse(text) - nowMs
-      : Number.NaN;
-  return Number.isFinite(ms) ? Math.max(0, ms) : null;
 }

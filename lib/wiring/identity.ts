@@ -9,7 +9,7 @@ import { CertkeepError } from "../error.ts";
 import type { Opener } from "../ports/stores.ts";
 import type { SecretValues } from "../ports/registry.ts";
 import { pathOf } from "./path.ts";
-import { readBounded, readReference } from "./reference.ts";
+import { readValue, readReference } from "./reference.ts";
 import type { ComposedSettings, World } from "./settings.ts";
 
 export interface IdentityWorld extends World {
@@ -67,7 +67,7 @@ async function read(
   isDefault: boolean,
 ): Promise<Uint8Array> {
   if (reference === "-") {
-    const bytes = await readBounded(world.stdin as AsyncIterable<Buffer | string>);
+    const bytes = await readValue(world.stdin as AsyncIterable<Buffer | string>);
     if (bytes === null)
       throw new CertkeepError("identity_invalid", {
         where: "standard input",

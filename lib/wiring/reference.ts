@@ -3,6 +3,7 @@
  * a credential: it goes to whoever asked and stands in no text here.
  */
 import { createReadStream } from "node:fs";
+import { readBounded } from "../adapters/answer.ts";
 import { isSecretReference, secretName } from "../config/registered.ts";
 import { type CertkeepError, isCertkeepError } from "../error.ts";
 import type { SecretValues } from "../ports/registry.ts";
@@ -59,23 +60,16 @@ export async function readReference(
 }
 
 /** All that a stream gives; `null`: more than any value is. */
-export async function readBounded(
+export async function readValue(
   stream: AsyncIterable<Buffer | string>,
 ): Promise<Uint8Array | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    const bytes = typeof chunk === "string" ? Buffer.from(chunk, "utf8") : chunk;
-    size += bytes.length;
-    if (size > MAX_BYTES) return null;
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks, size);
+  const { bytes, cut } = await readBounded(stream, MAX_BYTES);
+  return cut ? null : bytes;
 }
 
 async function readFileOf(path: string): Promise<Referred> {
   try {
-    const bytes = await readBounded(createReadStream(path) as AsyncIterable<Buffer>);
+    const bytes = await readValue(createReadStream(path) as AsyncIterable<Buffer>);
     if (bytes === null)
       return {
         ok: false,

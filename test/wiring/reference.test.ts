@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readBounded, readReference } from "../../lib/wiring/reference.ts";
+import { readValue, readReference } from "../../lib/wiring/reference.ts";
 import { CertkeepError } from "../../lib/error.ts";
 
 const VALUE = "s3cret";
@@ -78,7 +78,7 @@ describe("a reference", () => {
         for (;;) yield "x".repeat(65_536);
       })(),
     );
-    expect(await readBounded(endless)).toBeNull();
+    expect(await readValue(endless)).toBeNull();
     expect(endless.destroyed).toBe(true);
   });
 });

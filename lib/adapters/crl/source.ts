@@ -1,13 +1,22 @@
 /**
- * Fetches an issuer's revocation list over HTTP, as the certificates name it: the list is signed, so the transport
- * need not be. Refused are hosts that aren't the issuer's, addresses of private and local networks, redirects, and
- * answers that are too large or too slow. A host that failed isn't asked again in the same run.
+ * Fetches an issuer's revocation list over HTTP, as the certificates name it: the list is signed,
+ * so the transport need not be. Refused are hosts that aren't the issuer's, addresses of private
+ * and local networks, redirects, and answers that are too large or too slow. A host that failed
+ * isn't asked again in the same run.
  */
-import { lookup as dnsLookup, type LookupAddress } from "node:dns";
+import { lookup as dnsLookup } from "node:dns/promises";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 import type { RevocationSource } from "../../ports/outside.ts";
 import { isHostOf } from "../../restoreplan/crlhosts.ts";
+import { readBounded } from "../answer.ts";
 import { request } from "../proxy.ts";
+
+interface Address {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
 
 export interface CrlOptions {
   /** Until the whole list is there; default 5,000. */
@@ -15,9 +24,7 @@ export interface CrlOptions {
   /** Default 16 MiB. */
   readonly maxBytes?: number;
   /** Default: the system's. */
-  readonly resolve?: (
-    host: string,
-  ) => Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]>;
+  readonly resolve?: (host: string) => Promise<readonly Address[]>;
   /** Only for tests: addresses that are connected to although they are private. */
   readonly allow?: (address: string) => boolean;
   readonly signal?: AbortSignal;
@@ -64,18 +71,9 @@ export function isPublic(address: string): boolean {
   return family === 6 && GLOBAL6.check(address, "ipv6") && !PRIVATE.check(address, "ipv6");
 }
 
-function systemResolve(
-  host: string,
-): Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]> {
-  return new Promise((resolve, reject) => {
-    dnsLookup(host, { all: true }, (error, addresses: LookupAddress[]) => {
-      if (error === null)
-        resolve(
-          addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })),
-        );
-      else reject(error);
-    });
-  });
+async function systemResolve(host: string): Promise<readonly Address[]> {
+  const addresses = await dnsLookup(host, { all: true });
+  return addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
 }
 
 /** What a resolver that doesn't answer is waited for. */
@@ -87,61 +85,58 @@ function over(ends: AbortSignal): Promise<never> {
   });
 }
 
+interface Bounds {
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+}
+
+async function get(
+  url: URL,
+  { address, family }: Address,
+  { timeoutMs, maxBytes }: Bounds,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const failure = (why: string): Fetched => ({ ok: false, why });
+  const timeout = AbortSignal.timeout(timeoutMs);
+  let begun = false;
+  const outgoing = request({
+    host: address,
+    family,
+    port: url.port === "" ? 80 : Number(url.port),
+    path: url.pathname,
+    method: "GET",
+    headers: { host: url.host, accept: "application/pkix-crl", "user-agent": "certkeep" },
+    agent: false,
+    signal: AbortSignal.any([signal, timeout]),
+  });
+  try {
+    outgoing.end();
+    const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
+    begun = true;
+    if (answer.statusCode !== 200)
+      return failure(`the issuer's server answered with status ${answer.statusCode ?? 0}`);
+    const { bytes, cut } = await readBounded(answer as AsyncIterable<Buffer>, maxBytes);
+    return cut
+      ? failure(`the issuer's list is larger than ${maxBytes} bytes`)
+      : { ok: true, der: bytes };
+  } catch {
+    if (signal.aborted) return failure(INTERRUPTED);
+    if (timeout.aborted)
+      return failure(`the issuer's list wasn't there within ${timeoutMs / 1000} s`);
+    return failure(
+      begun ? "the issuer's list was cut off" : "the issuer's list could not be fetched",
+    );
+  } finally {
+    outgoing.on("error", () => {}).destroy();
+  }
+}
+
 export function createRevocationSource(options: CrlOptions = {}): RevocationSource {
   const timeoutMs = options.timeoutMs ?? 5_000;
   const maxBytes = options.maxBytes ?? 16 * 1024 * 1024;
   const resolve = options.resolve ?? systemResolve;
   const allow = options.allow ?? isPublic;
   const failed = new Map<string, string>();
-
-  const get = (
-    url: URL,
-    address: { readonly address: string; readonly family: 4 | 6 },
-    signal: AbortSignal,
-  ): Promise<Fetched> =>
-    new Promise((done) => {
-      const fail = (why: string): void => {
-        clearTimeout(timer);
-        done({ ok: false, why });
-        outgoing.destroy();
-      };
-      const outgoing = request({
-        host: address.address,
-        family: address.family,
-        port: url.port === "" ? 80 : Number(url.port),
-        path: url.pathname,
-        method: "GET",
-        headers: { host: url.host, accept: "application/pkix-crl", "user-agent": "certkeep" },
-        agent: false,
-      });
-      const timer = setTimeout(
-        () => fail(`the issuer's list wasn't there within ${timeoutMs / 1000} s`),
-        timeoutMs,
-      );
-      if (signal.aborted) fail(INTERRUPTED);
-      else signal.addEventListener("abort", () => fail(INTERRUPTED), { once: true });
-      outgoing.on("error", () => fail("the issuer's list could not be fetched"));
-      outgoing.on("response", (answer) => {
-        if (answer.statusCode !== 200) {
-          fail(`the issuer's server answered with status ${answer.statusCode ?? 0}`);
-          return;
-        }
-        const chunks: Buffer[] = [];
-        let size = 0;
-        answer.on("data", (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxBytes) fail(`the issuer's list is larger than ${maxBytes} bytes`);
-          else chunks.push(chunk);
-        });
-        answer.on("error", () => fail("the issuer's list was cut off"));
-        answer.on("end", () => {
-          clearTimeout(timer);
-          if (!answer.complete) fail("the issuer's list was cut off");
-          else done({ ok: true, der: Buffer.concat(chunks, size) });
-        });
-      });
-      outgoing.end();
-    });
 
   return {
     fetch: async (text, hosts, signal) => {
@@ -169,7 +164,7 @@ export function createRevocationSource(options: CrlOptions = {}): RevocationSour
         answer =
           address === undefined || !addresses.every((one) => allow(one.address))
             ? { ok: false, why: "the issuer's host has no public address here" }
-            : await get(url, address, ends);
+            : await get(url, address, { timeoutMs, maxBytes }, ends);
       } catch {
         answer = {
           ok: false,

@@ -1,14 +1,19 @@
 /**
- * Requests to one Kubernetes API over node:https, with deadlines, retries, and a bound on what is taken in.
+ * Requests to one Kubernetes API over node:https, with deadlines, retries, and a bound on what is
+ * taken in.
  *
- * Every attempt ends: a server that hangs costs its own cluster alone. Answers of any status are given
- * back; what never became an answer is a `CertkeepError`. Redirects aren't followed (a credential would go
- * with them). Nothing of a request or an answer is logged.
+ * Every attempt ends: a server that hangs costs its own cluster alone. Answers of any status are
+ * given back; what never became an answer is a `CertkeepError`. Redirects aren't followed (a
+ * credential would go with them). Nothing of a request or an answer is logged.
  */
 import type { Agent, IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { pipeline, type Readable } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
+import pLimit, { type LimitFunction } from "p-limit";
 import { CertkeepError } from "../../error.ts";
+import { readBounded, retryAfterMs } from "../answer.ts";
 import { createAgent } from "./agent.ts";
 import { type Connection, type Credentials, whereOf } from "./connection.ts";
 import { BodyTooLarge, Timeout, isPassing, networkError } from "./failure.ts";
@@ -20,9 +25,15 @@ export interface HttpOptions {
   readonly connectTimeoutMs?: number;
   /** Until the answer is there to its last byte, one attempt; default 30,000. */
   readonly requestTimeoutMs?: number;
-  /** Attempts of one request, the first included; default 5. After a time-out there is one more at most. */
+  /**
+   * Attempts of one request, the first included; default 5. After a time-out there is one more at
+   * most.
+   */
   readonly attempts?: number;
-  /** The longest that a Retry-After is waited for; default 30,000. A server that asks for more is given up. */
+  /**
+   * The longest that a Retry-After is waited for; default 30,000. A server that asks for more is
+   * given up.
+   */
   readonly maxRetryAfterMs?: number;
   /** Requests at a time; default 8. */
   readonly concurrency?: number;
@@ -76,28 +87,8 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 8_000;
 
-function defaultSleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
-}
-
-/** Milliseconds that a Retry-After asks for (RFC 9110 §10.2.3: seconds or an HTTP date), or `null`. */
-export function parseRetryAfterMs(value: string | null, nowMs: number): number | null {
-  if (value === null) return null;
-  if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value) * 1000;
-  const at = /^[A-Za-z]{3,9},? /.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
-}
+const defaultSleep = (ms: number, signal: AbortSignal): Promise<void> =>
+  pause(ms, undefined, { signal });
 
 /**
  * Whether to ask for gzip. On the loopback and inside the cluster the network is faster than the
@@ -107,44 +98,31 @@ function wantsGzip(connection: Connection): boolean {
   return !connection.inCluster && !isLoopback(connection.server.hostname);
 }
 
-interface BodyLimit {
-  readonly maxBytes: number;
-  readonly keepPartial: boolean;
-  readonly tooLarge: () => Error;
+/** The body as it was before compression. @throws where it is coded in another way */
+function decoded(answer: IncomingMessage): Readable {
+  const encoding = answer.headers["content-encoding"] ?? "identity";
+  if (encoding === "identity") return answer;
+  if (encoding === "gzip") return pipeline(answer, createGunzip(), () => {});
+  throw Object.assign(new Error("encoding"), { code: "HPE_UNEXPECTED_CONTENT_ENCODING" });
 }
 
-function readBody(
+/** @throws {BodyTooLarge} */
+async function takeAnswer(
   answer: IncomingMessage,
-  { maxBytes, keepPartial, tooLarge }: BodyLimit,
-  fail: (error: unknown) => void,
-  done: (body: Buffer, cut: boolean) => void,
-): void {
-  const encoding = answer.headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity" && encoding !== "gzip") {
-    fail(Object.assign(new Error("encoding"), { code: "HPE_UNEXPECTED_CONTENT_ENCODING" }));
-    return;
-  }
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const source = encoding === "gzip" ? answer.pipe(createGunzip()) : answer;
-  source.on("data", (chunk: Buffer) => {
-    if (size > maxBytes) return;
-    size += chunk.length;
-    if (size <= maxBytes) chunks.push(chunk);
-    else if (keepPartial) done(Buffer.concat([...chunks, chunk], maxBytes), true);
-    else fail(tooLarge());
-  });
-  source.on("end", () =>
-    done(
-      chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size),
-      false,
-    ),
-  );
-  source.on("error", fail);
-  answer.on("error", fail);
-  answer.on("close", () => {
-    if (!answer.complete) fail(Object.assign(new Error("cut"), { code: "ECONNRESET" }));
-  });
+  request: HttpRequest,
+  connection: Connection,
+): Promise<HttpAnswer> {
+  const { maxBodyBytes = MAX_BODY_BYTES } = request;
+  const { bytes, cut } = await readBounded(decoded(answer), maxBodyBytes);
+  if (cut && request.keepPartial !== true) throw new BodyTooLarge(connection, maxBodyBytes);
+  return {
+    status: answer.statusCode ?? 0,
+    contentType: (answer.headers["content-type"] ?? "").toLowerCase(),
+    retryAfter: answer.headers["retry-after"] ?? null,
+    date: answer.headers.date ?? null,
+    body: bytes,
+    cut,
+  };
 }
 
 interface Attempt {
@@ -204,47 +182,13 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
     outgoing.on("response", (answer) => {
       phase = "didn't send its whole answer";
       clearTimeout(connecting);
-      const maxBytes = request.maxBodyBytes ?? MAX_BODY_BYTES;
-      readBody(
-        answer,
-        {
-          maxBytes,
-          keepPartial: request.keepPartial === true,
-          tooLarge: () => new BodyTooLarge(connection, maxBytes),
-        },
-        fail,
-        (body, cut) => {
-          finish();
-          resolve({
-            status: answer.statusCode ?? 0,
-            contentType: (answer.headers["content-type"] ?? "").toLowerCase(),
-            retryAfter: answer.headers["retry-after"] ?? null,
-            date: answer.headers.date ?? null,
-            body,
-            cut,
-          });
-          if (cut) outgoing.destroy();
-        },
-      );
+      takeAnswer(answer, request, connection).then((taken) => {
+        finish();
+        resolve(taken);
+      }, fail);
     });
     outgoing.end(request.body);
   });
-}
-
-function createGate(width: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let free = width;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) free += 1;
-      else next();
-    }
-  };
 }
 
 function deadlineError(connection: Connection, signal: AbortSignal): CertkeepError {
@@ -255,117 +199,133 @@ function deadlineError(connection: Connection, signal: AbortSignal): CertkeepErr
   });
 }
 
-/** Makes a client of one API. */
-export function createHttpClient(connection: Connection, options: HttpOptions = {}): HttpClient {
-  const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
-  const requestTimeoutMs = options.requestTimeoutMs ?? 30_000;
-  const attempts = options.attempts ?? 5;
-  const maxRetryAfterMs = options.maxRetryAfterMs ?? 30_000;
-  const random = options.random ?? Math.random;
-  const sleep = options.sleep ?? defaultSleep;
-  const nowMs = options.nowMs ?? Date.now;
-  const gate = createGate(options.concurrency ?? 8);
-  const closed = new AbortController();
-  const gzip = wantsGzip(connection);
-  const agents: { readonly pair: Credentials["clientPair"]; readonly agent: Agent }[] = [];
+/** A server error that may pass. */
+function isBusy(status: number): boolean {
+  return status === 429 || (status >= 500 && status !== 501 && status !== 505);
+}
 
-  const agentFor = (pair: Credentials["clientPair"]): Agent => {
-    const last = agents.at(-1);
-    if (last !== undefined && last.pair?.cert === pair?.cert && last.pair?.key === pair?.key)
-      return last.agent;
-    // The one before stays until the end: requests may be under way on it.
-    const agent = createAgent(connection, pair, connectTimeoutMs);
-    agents.push({ pair, agent });
-    return agent;
-  };
+class RetryingClient {
+  readonly #connection: Connection;
+  readonly #options: HttpOptions;
+  readonly #attempts: number;
+  readonly #gate: LimitFunction;
+  readonly #closed = new AbortController();
+  readonly #agents: { readonly pair: Credentials["clientPair"]; readonly agent: Agent }[] = [];
 
-  const backOff = (tries: number): number =>
-    random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1));
+  constructor(connection: Connection, options: HttpOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#attempts = options.attempts ?? 5;
+    this.#gate = pLimit(options.concurrency ?? 8);
+  }
 
-  /** Milliseconds to wait before another attempt, or `null` where the answer stands. */
-  const delayAfter = (answer: HttpAnswer, tries: number): number | null => {
-    const busy =
-      answer.status === 429 ||
-      (answer.status >= 500 && answer.status !== 501 && answer.status !== 505);
-    if (!busy || tries >= attempts) return null;
-    const asked = parseRetryAfterMs(answer.retryAfter, nowMs());
-    if (asked !== null && asked > maxRetryAfterMs) return null;
-    return (asked ?? 0) + backOff(tries);
-  };
+  send(request: HttpRequest): Promise<HttpAnswer> {
+    const signals = [this.#closed.signal, this.#options.signal, request.signal];
+    const signal = AbortSignal.any(signals.filter((one) => one !== undefined));
+    return this.#gate(() => this.#sendWithRetries(request, signal));
+  }
 
-  const sendWithRetries = async (
-    request: HttpRequest,
-    signal: AbortSignal,
-  ): Promise<HttpAnswer> => {
+  close(): void {
+    this.#closed.abort(
+      new CertkeepError("deadline", {
+        where: whereOf(this.#connection),
+        found: "the connection was closed",
+      }),
+    );
+    for (const { agent } of this.#agents.splice(0)) agent.destroy();
+  }
+
+  async #sendWithRetries(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const repeatable = request.repeatable ?? request.method === "GET";
     let timeouts = 0;
     let renewed = false;
     for (let tries = 1; ; tries += 1) {
       let delayMs: number;
-      if (signal.aborted) throw deadlineError(connection, signal);
+      if (signal.aborted) throw deadlineError(this.#connection, signal);
       try {
-        const credentials = await connection.credentials(signal);
-        const headers: Record<string, string | string[]> = {
-          ...credentials.headers,
-          accept: request.accept,
-          "accept-encoding": gzip ? "gzip" : "identity",
-          "user-agent": options.userAgent ?? "certkeep",
-          ...request.headers,
-        };
-        if (request.body !== undefined) {
-          headers["content-type"] = request.contentType ?? "application/json";
-          headers["content-length"] = String(Buffer.byteLength(request.body));
-        }
-        request.onAttempt?.();
-        const answer = await attemptOnce({
-          connection,
-          agent: agentFor(credentials.clientPair),
-          headers,
-          request,
-          connectTimeoutMs,
-          requestTimeoutMs,
-          signal,
-        });
-        if (answer.status === 401 && !renewed && connection.forget()) {
+        const answer = await this.#attempt(request, signal);
+        if (answer.status === 401 && !renewed && this.#connection.forget()) {
           renewed = true;
           continue;
         }
-        const delay = delayAfter(answer, tries);
+        const delay = this.#delayAfter(answer, tries);
         // The API server says 429 before it does anything; after a 5xx a write may have been done.
         if (delay === null || (!repeatable && answer.status !== 429)) return answer;
         delayMs = delay;
       } catch (error) {
-        if (signal.aborted) throw deadlineError(connection, signal);
+        if (signal.aborted) throw deadlineError(this.#connection, signal);
         if (error instanceof CertkeepError) throw error;
         if (error instanceof Timeout) timeouts += 1;
-        if (!repeatable || !isPassing(error) || tries >= attempts || timeouts > 1)
-          throw networkError(connection, error);
-        delayMs = backOff(tries);
+        if (!repeatable || !isPassing(error) || tries >= this.#attempts || timeouts > 1)
+          throw networkError(this.#connection, error);
+        delayMs = this.#backOff(tries);
       }
-      try {
-        await sleep(delayMs, signal);
-      } catch (error) {
-        if (signal.aborted) throw deadlineError(connection, signal);
-        throw error;
-      }
+      await this.#wait(delayMs, signal);
     }
-  };
+  }
 
-  return {
-    send: (request) => {
-      const signals = [closed.signal, options.signal, request.signal].filter(
-        (signal) => signal !== undefined,
-      );
-      return gate(() => sendWithRetries(request, AbortSignal.any(signals)));
-    },
-    close: () => {
-      closed.abort(
-        new CertkeepError("deadline", {
-          where: whereOf(connection),
-          found: "the connection was closed",
-        }),
-      );
-      for (const { agent } of agents.splice(0)) agent.destroy();
-    },
-  };
+  async #attempt(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const { connectTimeoutMs = 10_000, requestTimeoutMs = 30_000, userAgent } = this.#options;
+    const credentials = await this.#connection.credentials(signal);
+    const headers: Record<string, string | string[]> = {
+      ...credentials.headers,
+      accept: request.accept,
+      "accept-encoding": wantsGzip(this.#connection) ? "gzip" : "identity",
+      "user-agent": userAgent ?? "certkeep",
+      ...request.headers,
+    };
+    if (request.body !== undefined) {
+      headers["content-type"] = request.contentType ?? "application/json";
+      headers["content-length"] = String(Buffer.byteLength(request.body));
+    }
+    request.onAttempt?.();
+    return attemptOnce({
+      connection: this.#connection,
+      agent: this.#agentFor(credentials.clientPair, connectTimeoutMs),
+      headers,
+      request,
+      connectTimeoutMs,
+      requestTimeoutMs,
+      signal,
+    });
+  }
+
+  #agentFor(pair: Credentials["clientPair"], connectTimeoutMs: number): Agent {
+    const last = this.#agents.at(-1);
+    if (last !== undefined && last.pair?.cert === pair?.cert && last.pair?.key === pair?.key)
+      return last.agent;
+    // The one before stays until the end: requests may be under way on it.
+    const agent = createAgent(this.#connection, pair, connectTimeoutMs);
+    this.#agents.push({ pair, agent });
+    return agent;
+  }
+
+  #backOff(tries: number): number {
+    const random = this.#options.random ?? Math.random;
+    return random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1));
+  }
+
+  /** Milliseconds to wait before another attempt, or `null` where the answer stands. */
+  #delayAfter(answer: HttpAnswer, tries: number): number | null {
+    const { maxRetryAfterMs = 30_000, nowMs = Date.now } = this.#options;
+    if (!isBusy(answer.status) || tries >= this.#attempts) return null;
+    const asked = retryAfterMs(answer.retryAfter, nowMs());
+    if (asked !== null && asked > maxRetryAfterMs) return null;
+    return (asked ?? 0) + this.#backOff(tries);
+  }
+
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    try {
+      await (this.#options.sleep ?? defaultSleep)(ms, signal);
+    } catch (error) {
+      if (signal.aborted) throw deadlineError(this.#connection, signal);
+      throw error;
+    }
+  }
+}
+
+/** Makes a client of one API. */
+export function createHttpClient(connection: Connection, options: HttpOptions = {}): HttpClient {
+  const client = new RetryingClient(connection, options);
+  return { send: (request) => client.send(request), close: () => client.close() };
 }

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { SecretEvent } from "../../ports/cluster.ts";
+import { readBounded } from "../answer.ts";
 import { createAgent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
@@ -82,19 +83,13 @@ async function refusal(
   scope: Scope,
   answer: IncomingMessage,
 ): Promise<Error> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_REFUSAL_BYTES) break;
-    chunks.push(chunk);
-  }
+  const { bytes } = await readBounded(answer as AsyncIterable<Buffer>, MAX_REFUSAL_BYTES);
   return writeError(
     connection,
     { verb: "watch", resource: "secrets", namespace: scope.namespace },
     answer.statusCode ?? 0,
     answer.headers["content-type"] ?? "",
-    Buffer.concat(chunks),
+    bytes,
   );
 }
 

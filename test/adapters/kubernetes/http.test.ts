@@ -4,11 +4,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
 import { BodyTooLarge } from "../../../lib/adapters/kubernetes/failure.ts";
-import {
-  type HttpOptions,
-  createHttpClient,
-  parseRetryAfterMs,
-} from "../../../lib/adapters/kubernetes/http.ts";
+import { type HttpOptions, createHttpClient } from "../../../lib/adapters/kubernetes/http.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 import {
   type Handler,
@@ -68,16 +64,6 @@ describe("retries", () => {
     );
     expect((await send(REQUEST)).status).toBe(503);
     expect(stub.seen).toHaveLength(1);
-  });
-
-  test("Retry-After as an HTTP date counts from now; what is neither counts as absent", () => {
-    const now = Date.parse("2026-11-23T10:00:00Z");
-    expect(parseRetryAfterMs("Mon, 23 Nov 2026 10:00:07 GMT", now)).toBe(7_000);
-    expect(parseRetryAfterMs("Mon, 23 Nov 2026 09:00:00 GMT", now)).toBe(0);
-    expect(parseRetryAfterMs("12", now)).toBe(12_000);
-    expect(parseRetryAfterMs("2026", now)).toBe(2_026_000);
-    for (const other of ["-1", "1.5", "2026-11-23", "soon", "", "99999999999"])
-      expect(parseRetryAfterMs(other, now)).toBeNull();
   });
 
   test("a connection cut in the body is asked again", async () => {
