@@ -31,6 +31,7 @@ const broken: readonly (readonly [string, string, string, string])[] = [
     imported("node:fs/promises"),
     imports,
   ],
+  ["a pure room and Slack's package", "lib/report/g.ts", imported("@slack/types"), imports],
   ["a pure room and an SDK", "lib/backup/a.ts", imported("@aws-sdk/client-s3"), imports],
   [
     "a pure room and an adapter",
@@ -186,6 +187,11 @@ const broken: readonly (readonly [string, string, string, string])[] = [
 const sound: readonly (readonly [string, string, string])[] = [
   ["a pure room and another", "lib/backup/ok.ts", imported("../certificate/pem.ts")],
   ["a pure room and what it may use", "lib/certificate/ok.ts", imported("node:crypto")],
+  [
+    "a pure room and Slack's types",
+    "lib/report/ok.ts",
+    'import type { HeaderBlock } from "@slack/types";\nexport type Header = HeaderBlock;\n',
+  ],
   ["a pure room and the errors", "lib/config/ok.ts", imported("../error.ts")],
   ["a pure room and a part of a small library", "lib/config/ok2.ts", imported("zod/mini")],
   [

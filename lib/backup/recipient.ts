@@ -1,10 +1,11 @@
 /**
- * Recipients of sealed copies: native X25519 recipients of age (`age1…`), checked without a library, so
- * that a configuration is told its typing errors before anything is sealed.
+ * Recipients of backups: native X25519 recipients of age (`age1…`, Bech32: BIP 173), checked where the
+ * configuration is read, so that a typing error is reported before anything is encrypted.
  *
  * Refused with the reason: an identity in place of a recipient (it must not stand in a configuration),
- * SSH keys, plugins, tagged and post-quantum recipients. Bech32: BIP 173.
+ * SSH keys, plugins, tagged and post-quantum recipients.
  */
+import { bech32 } from "@scure/base";
 
 export type RecipientProblem =
   | "identity"
@@ -22,9 +23,7 @@ export type ParsedRecipient =
   | { readonly ok: true; readonly recipient: string }
   | { readonly ok: false; readonly problem: RecipientProblem; readonly found: string };
 
-/** The characters of Bech32 data in the order of their values (BIP 173, Bech32). */
-const CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-const GENERATORS = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
+const DATA = /^[qpzry9x8gf2tvdw0s3jn54khce6mua7l]*$/;
 /** `age`, `1`, 52 characters for 32 bytes, 6 of checksum. */
 const LENGTH = 62;
 
@@ -41,17 +40,6 @@ const WORDS: Readonly<Record<RecipientProblem, string>> = {
   unknown: "no age recipient",
 };
 
-function polymod(values: readonly number[]): number {
-  let check = 1;
-  for (const value of values) {
-    const top = check >>> 25;
-    check = ((check & 0x1ffffff) << 5) ^ value;
-    for (const [bit, generator] of GENERATORS.entries())
-      if (((top >>> bit) & 1) === 1) check ^= generator;
-  }
-  return check >>> 0;
-}
-
 function problemOf(text: string): RecipientProblem | null {
   if (/^age-secret-key-|^age-plugin-/i.test(text)) return "identity";
   if (/^(?:ssh-|ecdsa-sha2-|sk-ssh-)/.test(text)) return "ssh";
@@ -62,19 +50,10 @@ function problemOf(text: string): RecipientProblem | null {
   if (/^age1[a-z0-9]+1/.test(lower)) return "plugin";
   if (!lower.startsWith("age1")) return "unknown";
   if (text !== lower) return "mixed_case";
-  const data = [...text.slice(4)].map((char) => CHARSET.indexOf(char));
-  if (data.includes(-1)) return "character";
+  if (!DATA.test(text.slice(4))) return "character";
   if (text.length !== LENGTH) return "length";
-  // The last of the 52 characters carries four bits of filling, which are zero in a well-formed one.
-  if (((data[51] ?? 0) & 0x0f) !== 0) return "checksum";
-  const prefix = [..."age"].map((char) => char.charCodeAt(0));
-  const expanded = [
-    ...prefix.map((code) => code >> 5),
-    0,
-    ...prefix.map((code) => code & 31),
-    ...data,
-  ];
-  return polymod(expanded) === 1 ? null : "checksum";
+  const words = bech32.decodeUnsafe(text)?.words;
+  return words === undefined || bech32.fromWordsUnsafe(words) === undefined ? "checksum" : null;
 }
 
 /** Reads one recipient; spaces around it don't count. What is told of a wrong one never repeats it. */

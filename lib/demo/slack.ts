@@ -2,28 +2,24 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-
-export interface DemoMessage {
-  readonly text: string;
-  readonly blocks: readonly (Readonly<Record<string, unknown>> & { readonly type: string })[];
-}
+import type { SlackMessage } from "../report/slack/blocks.ts";
 
 export interface DemoSlack {
   /** The webhook's address. */
   readonly url: string;
-  readonly messages: readonly DemoMessage[];
+  readonly messages: readonly SlackMessage[];
   stop(): Promise<void>;
 }
 
 export async function startDemoSlack(): Promise<DemoSlack> {
   const path = `/services/T0DEMO/B0DEMO/${randomBytes(12).toString("hex")}`;
-  const messages: DemoMessage[] = [];
+  const messages: SlackMessage[] = [];
   const server = createServer((request, response) => {
     let body = "";
     request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
     request.on("end", () => {
       const known = request.url === path && request.method === "POST";
-      if (known) messages.push(JSON.parse(body) as DemoMessage);
+      if (known) messages.push(JSON.parse(body) as SlackMessage);
       response.writeHead(known ? 200 : 404).end(known ? "ok" : "no_service");
     });
   });

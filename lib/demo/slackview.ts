@@ -2,12 +2,12 @@
  * A message as Slack's client would show it, in a terminal: what is bold, code, a quote or a date
  * there is so here, and a mention or a link that got through would be seen as one.
  */
+import type { Block, SlackMessage } from "../report/slack/blocks.ts";
 import type { Style } from "../report/style.ts";
 import { wrap } from "../report/text.ts";
-import type { DemoMessage } from "./slack.ts";
 
 export function slackView(
-  { blocks, text }: DemoMessage,
+  { blocks, text }: SlackMessage,
   { width, style }: { readonly width: number; readonly style: Style },
 ): string {
   const inner = width - 2;
@@ -18,31 +18,21 @@ export function slackView(
   return lines.map((line) => `${style.dim("│")} ${line}`.trimEnd()).join("\n");
 }
 
-function textOf(value: unknown): string {
-  const text =
-    typeof value === "object" && value !== null
-      ? (value as Record<string, unknown>)["text"]
-      : undefined;
-  return typeof text === "string" ? text : "";
-}
-
-function blockLines(block: DemoMessage["blocks"][number], width: number, style: Style): string[] {
+function blockLines(block: Block, width: number, style: Style): string[] {
   switch (block.type) {
     case "header":
-      return [...wrap(textOf(block["text"]), width).map((line) => style.bold(line)), ""];
+      return [...wrap(block.text.text, width).map((line) => style.bold(line)), ""];
     case "divider":
       return [style.dim("─".repeat(Math.min(width, 40)))];
     case "context":
       return [
-        ...(Array.isArray(block["elements"]) ? block["elements"] : []).flatMap((element) =>
-          wrap(inline(textOf(element)), width).map((line) => style.dim(line)),
+        ...block.elements.flatMap(({ text }) =>
+          wrap(inline(text), width).map((line) => style.dim(line)),
         ),
         "",
       ];
     case "section":
-      return [...sectionLines(textOf(block["text"]), width, style), ""];
-    default:
-      return [];
+      return [...sectionLines(block.text.text, width, style), ""];
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * Every look is by itself: what can't be looked at is a line that says so, and hides no other.
  */
+import type { SectionBlock } from "@slack/types";
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
@@ -301,7 +302,7 @@ async function routeLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
         {
           type: "section",
           text: { type: "plain_text", text: "certkeep: a test message. Digests arrive here." },
-        },
+        } satisfies SectionBlock,
       ],
     });
     lines.push(

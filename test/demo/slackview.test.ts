@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { slackView } from "../../lib/demo/slackview.ts";
+import type { Block } from "../../lib/report/slack/blocks.ts";
 import { PLAIN } from "../../lib/report/style.ts";
 
-const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text } });
-const header = (text: string) => ({ type: "header", text: { type: "plain_text", text } });
+const section = (text: string): Block => ({ type: "section", text: { type: "mrkdwn", text } });
+const header = (text: string): Block => ({ type: "header", text: { type: "plain_text", text } });
 
 describe("a Slack message in a terminal", () => {
   it("shows what a reader would see, a mention that got through included", () => {

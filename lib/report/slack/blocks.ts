@@ -4,6 +4,13 @@
  * Invariant, for any message: at most 50 blocks, 3,000 characters a section, 150 a header, about 10,000 in all. The
  * header and the text hold numbers and certkeep's own words only.
  */
+import type {
+  ContextBlock,
+  DividerBlock,
+  HeaderBlock,
+  MrkdwnElement,
+  SectionBlock,
+} from "@slack/types";
 import { fitMessage, type FittedMessage, type FittedSection } from "../fit.ts";
 import type { Message } from "../message.ts";
 import { slackText } from "./escape.ts";
@@ -18,21 +25,16 @@ const SECTION = 2800;
 const TEXT = 9_400;
 const NOTE = 600;
 
-interface Mrkdwn {
-  readonly type: "mrkdwn";
-  readonly text: string;
-  /** Slack makes no links, mentions or channels out of plain words then. */
-  readonly verbatim: true;
+interface TextSection extends SectionBlock {
+  text: MrkdwnElement;
 }
 
-export type Block =
-  | {
-      readonly type: "header";
-      readonly text: { readonly type: "plain_text"; readonly text: string; readonly emoji: false };
-    }
-  | { readonly type: "section"; readonly text: Mrkdwn }
-  | { readonly type: "context"; readonly elements: readonly Mrkdwn[] }
-  | { readonly type: "divider" };
+interface TextContext extends ContextBlock {
+  elements: MrkdwnElement[];
+}
+
+/** The blocks that certkeep sends. */
+export type Block = HeaderBlock | DividerBlock | TextSection | TextContext;
 
 export interface SlackMessage {
   readonly text: string;
@@ -89,7 +91,8 @@ function render(fitted: FittedMessage): SlackMessage {
   };
 }
 
-function mrkdwn(text: string): Mrkdwn {
+/** `verbatim`: Slack makes no links, mentions or channels out of plain words. */
+function mrkdwn(text: string): MrkdwnElement {
   return { type: "mrkdwn", text, verbatim: true };
 }
 
