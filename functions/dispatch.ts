@@ -6,7 +6,6 @@
  * Then it publishes the configuration that the functions use, so that `--config s3://…` reads the
  * same, where it differs.
  */
-import { readFile } from "node:fs/promises";
 import pLimit from "p-limit";
 import { createSqsQueue, sqsClient } from "../lib/adapters/aws/queue.ts";
 import { createS3Text } from "../lib/adapters/aws/s3object.ts";
@@ -43,7 +42,7 @@ interface ComposedDispatch {
 
 /** @throws CertkeepError config_invalid, store_unavailable */
 async function composeDispatch(run: FunctionRun): Promise<ComposedDispatch> {
-  const { config, file, names, stores } = await composeSettings({
+  const { config, file, names, stores, admitted } = await composeSettings({
     ...run,
     deployed: true,
     reach: "none",
@@ -54,7 +53,11 @@ async function composeDispatch(run: FunctionRun): Promise<ComposedDispatch> {
   const published =
     place === null
       ? null
-      : publishedConfig(file === null ? "" : await readFile(file, "utf8"), config, config.aws);
+      : publishedConfig(
+          file === null ? "" : ((await admitted(file))?.toString("utf8") ?? ""),
+          config,
+          config.aws,
+        );
   return {
     ports: {
       states: withHeapLimits(stores.states),

@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   usage: 2,
   config_invalid: 2,
   config_missing: 2,
+  config_unapproved: 2,
   kubeconfig_invalid: 2,
   context_unknown: 2,
   identity_invalid: 2,

@@ -11,6 +11,7 @@ import { auditAll, isIncomplete, type AuditReport } from "../usecases/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
+  configWorld,
   createProgress,
   failsOn,
   styleFor,
@@ -46,9 +47,7 @@ export function auditCommand(io: Io): Command {
       const progress = createProgress(io);
       const run = await composeAudit({
         clusters,
-        configFile: options.config ?? null,
-        env: io.env,
-        cwd: io.cwd,
+        ...configWorld(io, options),
         nowNs: io.nowNs,
         atNs: options.at ?? null,
         person: personalAccess(),

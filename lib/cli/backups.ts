@@ -10,7 +10,13 @@ import { importCommand } from "./backups/import.ts";
 import { rekeyCommand } from "./backups/rekey.ts";
 import { retireCommand } from "./backups/retire.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
-import { createProgress, widthFor, withCommon, type CommonOptions } from "./options.ts";
+import {
+  configWorld,
+  createProgress,
+  widthFor,
+  withCommon,
+  type CommonOptions,
+} from "./options.ts";
 
 const SCHEMA = "certkeep.backups/v1";
 
@@ -61,9 +67,7 @@ async function read(
 ): Promise<BackupsReport> {
   const progress = createProgress(io);
   const { stores } = await composeSettings({
-    configFile: options.config ?? null,
-    env: io.env,
-    cwd: io.cwd,
+    ...configWorld(io, options),
     reach: "none",
   });
   const report = await listBackups({ ...stores, progress }, patterns);

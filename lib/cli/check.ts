@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { formatInstant } from "../certificate/time.ts";
 import { createKit } from "../wiring/kit.ts";
-import { composeConfig } from "../wiring/settings.ts";
+import { composeConfig } from "../wiring/config.ts";
 import { CertkeepError } from "../error.ts";
 import { createIssuer, type Issuer } from "../issuer/issuers.ts";
 import { type CheckResult, checkText } from "../report/check.ts";
@@ -20,7 +20,14 @@ import {
   recognise,
 } from "../usecases/check.ts";
 import { type Io, tell, writeJson, writeLine } from "./io.ts";
-import { type AtOption, type CommonOptions, styleFor, widthFor, withAt } from "./options.ts";
+import {
+  type AtOption,
+  type CommonOptions,
+  configWorld,
+  styleFor,
+  widthFor,
+  withAt,
+} from "./options.ts";
 
 const SCHEMA = "certkeep.check/v1";
 const STDIN = "-";
@@ -100,9 +107,7 @@ async function outcomeOf(
     if (path === "")
       throw usage("certkeep check", "an empty file name", "a path, or - for standard input");
 
-  const kit = createKit(
-    options.config === undefined ? [] : await configuredIssuers(io, options.config),
-  );
+  const kit = createKit(options.config === undefined ? [] : await configuredIssuers(io, options));
   const unread: CertkeepError[] = [];
   const read = async (path: string): Promise<Uint8Array | null> => {
     try {
@@ -139,8 +144,8 @@ async function outcomeOf(
   return { results, unread };
 }
 
-async function configuredIssuers(io: Io, configFile: string): Promise<readonly Issuer[]> {
-  const { config } = await composeConfig({ configFile, env: io.env, cwd: io.cwd });
+async function configuredIssuers(io: Io, options: Options): Promise<readonly Issuer[]> {
+  const { config } = await composeConfig(configWorld(io, options));
   return config.issuers.map(({ id, title, kind, anchors }) =>
     createIssuer({
       id,

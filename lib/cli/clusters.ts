@@ -8,7 +8,7 @@ import { listClusters } from "../usecases/register/list.ts";
 import { runRemove } from "../usecases/register/remove.ts";
 import { addCommand } from "./clusters/add.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
-import { widthFor, withCommon, type CommonOptions } from "./options.ts";
+import { configWorld, widthFor, withCommon, type CommonOptions } from "./options.ts";
 
 const CLUSTERS_SCHEMA = "certkeep.clusters/v1";
 const REMOVED_SCHEMA = "certkeep.cluster-removed/v1";
@@ -25,9 +25,7 @@ export function clustersCommand(io: Io): Command {
     )
     .action(async (options: CommonOptions) => {
       const { settings, ports } = await composeList({
-        configFile: options.config ?? null,
-        env: io.env,
-        cwd: io.cwd,
+        ...configWorld(io, options),
         nowNs: io.nowNs,
         person: personalAccess(),
       });
@@ -80,11 +78,9 @@ function removeCommand(io: Io): Command {
       const { ports, settings, close } = await composeRemove(
         {
           name,
-          configFile: options.config ?? null,
+          ...configWorld(io, options),
           kubeconfig: options.kubeconfig ?? null,
           context: options.context ?? null,
-          env: io.env,
-          cwd: io.cwd,
           nowNs: io.nowNs,
           person: personalAccess(),
           note: (message) => writeLine(io.stderr, `certkeep: ${message}`),

@@ -15,6 +15,7 @@ import {
 import { surveyStates } from "../usecases/report.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
+  configWorld,
   styleFor,
   widthFor,
   withAt,
@@ -46,9 +47,7 @@ export function digestCommand(io: Io): Command {
       const dry = options.dryRun === true || options.at !== undefined;
       const composed = await composeDigest(
         {
-          configFile: options.config ?? null,
-          env: io.env,
-          cwd: io.cwd,
+          ...configWorld(io, options),
           nowNs: io.nowNs,
           atNs: options.at ?? null,
         },

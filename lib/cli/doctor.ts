@@ -9,7 +9,7 @@ import type { Style } from "../report/style.ts";
 import { runDoctor } from "../usecases/doctor.ts";
 import { doctorExits, failed, type Level, type Line } from "../usecases/doctor/line.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
-import { styleFor, widthFor, withCommon, type CommonOptions } from "./options.ts";
+import { configWorld, styleFor, widthFor, withCommon, type CommonOptions } from "./options.ts";
 
 const DOCTOR_SCHEMA = "certkeep.doctor/v1";
 
@@ -38,9 +38,7 @@ export function doctorCommand(io: Io): Command {
       try {
         const ports = await composeDoctor({
           clusters,
-          configFile: options.config ?? null,
-          env: io.env,
-          cwd: io.cwd,
+          ...configWorld(io, options),
           nowNs: io.nowNs,
           identity: options.identity ?? null,
           stdin: io.stdin,
@@ -53,7 +51,9 @@ export function doctorCommand(io: Io): Command {
         lines = await runDoctor(ports);
       } catch (error) {
         if (!(error instanceof CertkeepError) || error.code === "usage") throw error;
-        lines = [failed("config", error)];
+        const { file } = io.inUse;
+        const named = file === null || error.message.includes(file) ? "" : `${file}:\n`;
+        lines = [{ ...failed("config", error), text: `${named}${error.message}` }];
       }
       const counts = { pass: of(lines, "pass"), warn: of(lines, "warn"), fail: of(lines, "fail") };
       if (options.json === true) writeJson(io, DOCTOR_SCHEMA, { lines, counts });

@@ -6,6 +6,7 @@ import { findingDocument } from "../report/phrases.ts";
 import { runDrill } from "../usecases/drill.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
+  configWorld,
   createProgress,
   failsOn,
   styleFor,
@@ -54,10 +55,8 @@ export function drillCommand(io: Io): Command {
           ? (await import("./questions.ts")).createQuestions(io).passphrase
           : null;
       const ports = await composeDrill({
-        configFile: options.config ?? null,
+        ...configWorld(io, options),
         identity: options.identity ?? null,
-        env: io.env,
-        cwd: io.cwd,
         stdin: io.stdin,
         askPassphrase: ask,
         nowNs: io.nowNs,

@@ -8,6 +8,7 @@ import { explainName } from "../usecases/explain.ts";
 import { EXPLAIN_SCHEMA, explainDocument } from "../usecases/explain/document.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
+  configWorld,
   styleFor,
   widthFor,
   withAt,
@@ -50,9 +51,7 @@ export function explainCommand(io: Io): Command {
     )
     .action(async (name: string, options: Options) => {
       const { config, ports } = await composeExplain({
-        configFile: options.config ?? null,
-        env: io.env,
-        cwd: io.cwd,
+        ...configWorld(io, options),
         nowNs: io.nowNs,
         atNs: options.at ?? null,
       });

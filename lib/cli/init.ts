@@ -1,5 +1,6 @@
 /** `certkeep init` */
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { approveConfig } from "../wiring/config.ts";
 import { composeInit } from "../wiring/init.ts";
 import { homeOf, shortPath } from "../wiring/path.ts";
 import { CertkeepError } from "../error.ts";
@@ -8,11 +9,15 @@ import { plain } from "../plain.ts";
 import { runInit, type InitResult } from "../usecases/init.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
 import type { CloudOptions } from "./initaws.ts";
-import { withCommon } from "./options.ts";
+import { configWorld, withCommon } from "./options.ts";
 
-type Options = CloudOptions;
+type Options = CloudOptions & {
+  /** `true`: the one that is found. */
+  readonly approve?: string | true;
+};
 
 const INIT_SCHEMA = "certkeep.init/v1";
+const APPROVED_SCHEMA = "certkeep.init-approved/v1";
 
 export function initCommand(io: Io): Command {
   return withCommon(
@@ -23,6 +28,12 @@ export function initCommand(io: Io): Command {
     .option(
       "-y, --yes",
       "ask nothing: certkeep.yaml in this folder, the kubeconfig's current context",
+    )
+    .addOption(
+      new Option(
+        "--approve [file]",
+        "only approve this certkeep.yaml, as it is now, so that it is used where it is found; default: the one found from here",
+      ).conflicts(["aws", "identity", "region", "webhook", "identityInCloud"]),
     )
     .option("--identity <file>", "where the identity goes, or is")
     .option("--aws", "also set up what functions on AWS need: secrets, and a route of the digest")
@@ -41,9 +52,10 @@ export function initCommand(io: Io): Command {
     )
     .addHelpText(
       "after",
-      "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt\n  certkeep init --aws --stage prod --region eu-west-1\n  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK",
+      "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt\n  certkeep init --approve certkeep.yaml   after you read a project's configuration\n  certkeep init --aws --stage prod --region eu-west-1\n  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK",
     )
     .action(async (options: Options) => {
+      if (options.approve !== undefined) return approve(io, options, options.approve);
       if (options.yes !== true && !io.interactive) {
         throw new CertkeepError("usage", {
           where: "certkeep init",
@@ -86,10 +98,9 @@ export function initCommand(io: Io): Command {
       const asking =
         options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
       const { places, ports } = await composeInit({
-        configFile: options.config ?? null,
+        ...configWorld(io, options),
+        ...(options.yes === true ? { askApproval: null } : {}),
         identityFile: options.identity ?? null,
-        env: io.env,
-        cwd: io.cwd,
         nowNs: io.nowNs,
         questions: asking,
         askPassphrase: asking?.passphrase ?? null,
@@ -103,6 +114,26 @@ export function initCommand(io: Io): Command {
         writeLine(io.stderr, line);
       if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(result, next, null));
     });
+}
+
+async function approve(io: Io, options: Options, file: string | true): Promise<void> {
+  const loaded = await approveConfig({
+    ...configWorld(io, options),
+    configFile: file === true ? (options.config ?? null) : file,
+  });
+  if (loaded.file === null)
+    throw new CertkeepError("config_missing", {
+      where: "certkeep init --approve",
+      found: "no certkeep.yaml in this folder or above it",
+      expected: "one to approve",
+      todo: "Name it: certkeep init --approve FILE",
+    });
+  const others = loaded.approved.filter((path) => path !== loaded.file);
+  writeLine(io.stderr, `Approved ${plain(loaded.file)}`);
+  for (const path of others) writeLine(io.stderr, `  with ${plain(path)}`);
+  writeLine(io.stderr, "  A file that changes has to be approved again.");
+  if (options.json === true)
+    writeJson(io, APPROVED_SCHEMA, { config: loaded.file, files: loaded.approved });
 }
 
 function documentOf(result: InitResult, next: readonly Step[], aws: object | null): object {

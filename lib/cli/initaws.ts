@@ -11,7 +11,7 @@ import {
   type CloudResult,
 } from "../usecases/initcloud.ts";
 import { writeLine, type Io } from "./io.ts";
-import type { CommonOptions } from "./options.ts";
+import { configWorld, type CommonOptions } from "./options.ts";
 
 export interface CloudOptions extends CommonOptions {
   readonly yes?: boolean;
@@ -40,11 +40,10 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
     });
   const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
   const { places, ports, region, cloud } = await composeInitCloud({
-    configFile: options.config ?? null,
+    ...configWorld(io, options),
+    ...(options.yes === true ? { askApproval: null } : {}),
     identityFile: options.identity ?? null,
     region: options.region ?? null,
-    env: io.env,
-    cwd: io.cwd,
     nowNs: io.nowNs,
     questions: asking,
     cloudQuestions: asking,

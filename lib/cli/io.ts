@@ -26,6 +26,8 @@ export interface Io {
   readonly onInterrupt?: (stop: () => void) => () => void;
   /** Records how the command ends; where several hold, 2 goes before 3 before 1. */
   exit(code: ExitCode): void;
+  /** The configuration in use, once it is known. */
+  readonly inUse: { file: string | null; shown: boolean };
 }
 
 /** The only way to a stream, together with `overwrite`: nothing that a terminal acts on gets there but our own. */
@@ -42,10 +44,24 @@ export function overwrite(stream: Writable, text: string): void {
   stream.write(`\r\u001b[K${plain(text)}`);
 }
 
-/** One plain message on standard error, and the exit code of the error's kind. */
+/** One plain message on standard error, and the exit code of the error's kind. An error about configuration names the file in use. */
 export function tell(io: Io, error: CertkeepError): void {
   writeLine(io.stderr, `certkeep: ${error.message}`);
+  const { file, shown } = io.inUse;
+  if (error.exitCode === 2 && file !== null && !shown && !error.message.includes(file))
+    showConfig(io);
   io.exit(error.exitCode);
+}
+
+/** Says once which configuration is in use. */
+export function showConfig(io: Io): void {
+  const { file, shown } = io.inUse;
+  if (!shown)
+    writeLine(
+      io.stderr,
+      `certkeep: configuration in use: ${plain(file ?? "none, so the defaults")}`,
+    );
+  io.inUse.shown = true;
 }
 
 /** One document on standard output, with its schema's name first. */

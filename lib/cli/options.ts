@@ -8,7 +8,8 @@ import { plain } from "../plain.ts";
 import type { Progress } from "../ports/runtime.ts";
 import { PLAIN, type Style } from "../report/style.ts";
 import { cut } from "../report/text.ts";
-import { overwrite, writeLine, type Io } from "./io.ts";
+import type { ConfigWorld } from "../wiring/config.ts";
+import { overwrite, showConfig, writeLine, type Io } from "./io.ts";
 
 export interface CommonOptions {
   readonly config?: string;
@@ -27,11 +28,30 @@ export function withCommon(command: Command): Command {
   return command
     .option(
       "--config <file>",
-      "the certkeep.yaml to use, or s3://BUCKET/KEY of one; default: looked for upwards from here, then in your configuration folder",
+      "the certkeep.yaml to use, or s3://BUCKET/KEY of one; default: one that you approved, upwards from here, then the one in your configuration folder",
     )
     .option("--json", "one JSON document on standard output, nothing else there")
     .option("--no-color", "no colour")
     .option("-v, --verbose", "say more on standard error");
+}
+
+/** How a command comes to its configuration. */
+export function configWorld(
+  io: Io,
+  options: Pick<CommonOptions, "config" | "verbose">,
+): ConfigWorld {
+  return {
+    configFile: options.config ?? null,
+    env: io.env,
+    cwd: io.cwd,
+    askApproval: io.interactive
+      ? async (question) => (await import("./questions.ts")).askApproval(io, question)
+      : null,
+    onConfig: (file) => {
+      io.inUse.file = file;
+      if (options.verbose === true) showConfig(io);
+    },
+  };
 }
 
 export function parseAt(text: string): bigint {

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { fromHome, homeOf, shortPath } from "../wiring/path.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
+import type { ApprovalQuestion } from "../wiring/config.ts";
 import type { InitQuestions } from "../usecases/init.ts";
 import type { CloudQuestions } from "../usecases/initcloud.ts";
 import type { Io } from "./io.ts";
@@ -106,6 +107,24 @@ export function createQuestions(
       return answered(await password({ ...streams, message: `Passphrase of ${shown(where)}` }));
     },
   };
+}
+
+/** Whether a configuration that was only found may be used. Read first, approve then: the safe answer is no. */
+export async function askApproval(
+  io: Io,
+  { config, isNew, doubts }: ApprovalQuestion,
+): Promise<boolean> {
+  const shown = plain(shortPath(config, homeOf(io.env)));
+  const what = isNew
+    ? `${shown} isn't approved. It decides which programs run, who can decrypt backups, and where data is sent.`
+    : `${shown} isn't as you approved it: ${doubts.join(", ")}.`;
+  const answer = await confirm({
+    input: io.stdin,
+    output: io.stderr,
+    initialValue: false,
+    message: `${what} Did you read it, and should it be used from now on?`,
+  });
+  return !isCancel(answer) && answer;
 }
 
 function answered<T>(answer: T): Exclude<T, symbol> {

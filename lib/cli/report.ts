@@ -10,6 +10,7 @@ import { verdictText } from "../report/verdict.ts";
 import { reportAll } from "../usecases/report.ts";
 import { tell, write, writeJson, writeLine, type Io } from "./io.ts";
 import {
+  configWorld,
   failsOn,
   styleFor,
   widthFor,
@@ -50,9 +51,7 @@ export function reportCommand(io: Io): Command {
     )
     .action(async (options: Options) => {
       const composed = await composeReport({
-        configFile: options.config ?? null,
-        env: io.env,
-        cwd: io.cwd,
+        ...configWorld(io, options),
         nowNs: io.nowNs,
         atNs: options.at ?? null,
       });

@@ -11,6 +11,7 @@ import { restoreDocument, RESTORE_SCHEMA } from "../usecases/restore/document.ts
 import { restoreExit } from "../usecases/restore/exit.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
 import {
+  configWorld,
   createProgress,
   parseAt,
   styleFor,
@@ -144,11 +145,9 @@ export function restoreCommand(io: Io): Command {
         const progress = createProgress(io);
         const { target, ports } = await composeRestore({
           cluster,
-          configFile: options.config ?? null,
+          ...configWorld(io, options),
           identity: options.identity ?? null,
           offline: options.offline ?? null,
-          env: io.env,
-          cwd: io.cwd,
           stdin: io.stdin,
           askPassphrase: await passphrase(io, options),
           nowNs: io.nowNs,

@@ -33,10 +33,14 @@ function needed(args: readonly string[]): readonly string[] {
 }
 
 /** Runs one command line. @returns its exit code */
-export async function run(args: readonly string[], world: Omit<Io, "exit">): Promise<ExitCode> {
+export async function run(
+  args: readonly string[],
+  world: Omit<Io, "exit" | "inUse">,
+): Promise<ExitCode> {
   let code: ExitCode = 0;
   const io: Io = {
     ...world,
+    inUse: { file: null, shown: false },
     exit: (next) => {
       if (PRECEDENCE.indexOf(next) > PRECEDENCE.indexOf(code)) code = next;
     },

@@ -155,3 +155,30 @@ export function registeredEntry(
     throw half(where, "another restoreKubeconfig than its own", own);
   return { name, ...parsed.entry, kubeconfig: where };
 }
+
+/** A token for an EKS cluster is bound to its name alone: one role for two of the same name would let each be the other. @throws CertkeepError config_invalid */
+export function refuseSameRole(
+  entry: Pick<ClusterEntry, "eks">,
+  others: readonly ClusterEntry[],
+  where: string,
+): void {
+  const roles = rolesOf(entry);
+  const other = others.find(
+    (one) =>
+      one.eks !== null &&
+      entry.eks !== null &&
+      one.eks.cluster === entry.eks.cluster &&
+      rolesOf(one).some((role) => roles.includes(role)),
+  );
+  if (other === undefined) return;
+  throw new CertkeepError("config_invalid", {
+    where: `${where}: eks.role`,
+    found: `the EKS name and the role of cluster ${other.name} as well`,
+    expected:
+      "a role of its own for each registration, since a token is bound to the cluster's name alone and could be replayed at the other",
+  });
+}
+
+function rolesOf({ eks }: Pick<ClusterEntry, "eks">): readonly string[] {
+  return eks === null ? [] : [eks.role, ...(eks.restoreRole === null ? [] : [eks.restoreRole])];
+}

@@ -20,6 +20,11 @@ import { waitText } from "./digest.ts";
 import { examineCluster } from "./doctor/cluster.ts";
 import { failed, line, type Line } from "./doctor/line.ts";
 
+const TRUST = {
+  named: "named by --config",
+  user: "in your configuration folder",
+  approved: "approved by you",
+};
 const CLUSTERS_AT_ONCE = 4;
 /** Where a month of one secret each (0.40 USD by AWS's price list) comes to more than a bucket is ever likely to. */
 const MANY_SECRETS = 100;
@@ -37,7 +42,8 @@ export async function runDoctor(ports: DoctorPorts): Promise<Line[]> {
       lines.push(failed(id, error));
     }
   };
-  if (ports.configFile === null)
+  const { configuration } = ports;
+  if (configuration === null)
     lines.push(
       line(
         "config",
@@ -46,7 +52,14 @@ export async function runDoctor(ports: DoctorPorts): Promise<Line[]> {
         { command: "certkeep init" },
       ),
     );
-  else lines.push(line("config", "pass", `${ports.configFile} can be read`));
+  else
+    lines.push(
+      line(
+        "config",
+        "pass",
+        `configuration in use: ${configuration.file} (${TRUST[configuration.trust]})`,
+      ),
+    );
   const { registry } = ports;
   if (registry !== null)
     lines.push(

@@ -60,6 +60,7 @@ export async function connectCluster(
       : await loadConnection({
           ...(kubeconfig === null ? {} : { files: [kubeconfig] }),
           ...(context === null ? {} : { context }),
+          known: kubeconfigs.admitted,
           environment: world.env,
           homeFolder: homeOf(world.env),
           nowMs,

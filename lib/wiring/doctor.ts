@@ -27,7 +27,7 @@ export interface DoctorWorld extends IdentityWorld, ConnectWorld {
 /** @throws CertkeepError for a configuration that can't be used, or a cluster that isn't there */
 export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const settings = await composeSettings({ ...world, tolerant: true });
-  const { config, file, registered, broken, names, stores } = settings;
+  const { config, file, trust, registered, broken, names, stores } = settings;
   // As for an audit: where nothing names clusters, what is asked for are contexts of the kubeconfig.
   const contexts = names.length === 0 && config.stores.registry === null ? world.clusters : [];
   const unknown = world.clusters.find((name) => !names.includes(name) && !contexts.includes(name));
@@ -42,7 +42,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     nowMs: () => Number(world.nowNs() / 1_000_000n),
   };
   return {
-    configFile: file,
+    configuration: file === null ? null : { file, trust },
     chosen: world.clusters.length > 0,
     clusters: [
       ...config.clusters.filter(({ name }) => wanted(name)),

@@ -5,7 +5,7 @@ import type { AskPassphrase } from "../adapters/age/identity.ts";
 import { createOpener } from "../adapters/age/opener.ts";
 import { localPaths } from "../adapters/file/paths.ts";
 import { isSecretReference } from "../config/registered.ts";
-import { CertkeepError } from "../error.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Opener } from "../ports/stores.ts";
 import type { SecretValues } from "../ports/registry.ts";
 import { pathOf } from "./path.ts";
@@ -27,8 +27,7 @@ export async function composeOpener(
   settings: IdentitySettings,
 ): Promise<Opener> {
   const configured = settings.config.identity;
-  const fallback = join(localPaths().identities, "identity.txt");
-  const reference = world.identity ?? configured ?? fallback;
+  const reference = world.identity ?? configured ?? join(localPaths().identities, "identity.txt");
   const content = await read(
     reference,
     world,
@@ -53,7 +52,9 @@ export async function composeOpenerIfAny(
   try {
     return await composeOpener(world, settings);
   } catch (error) {
-    if (error instanceof CertkeepError && error.parts.found === NONE) return null;
+    // Without a home folder there is no usual place either.
+    if (isCertkeepError(error) && (error.parts.found === NONE || error.code === "usage"))
+      return null;
     throw error;
   }
 }

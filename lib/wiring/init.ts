@@ -3,28 +3,27 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { generateIdentity, parseIdentities, type AskPassphrase } from "../adapters/age/identity.ts";
-import {
-  CONFIG_NAME,
-  findConfig,
-  namedConfig,
-  type ConfigPlaces,
-} from "../adapters/file/config.ts";
+import { CONFIG_NAME, namedConfig, type LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
 import { createSetupFiles } from "../adapters/file/setup.ts";
 import { loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { webhookProblem } from "../adapters/slack/poster.ts";
 import { parseConfig } from "../config/parse.ts";
 import { isCertkeepError } from "../error.ts";
-import type { ContextChoice, InitPlaces, InitPorts, InitQuestions } from "../usecases/init.ts";
+import type {
+  ContextChoice,
+  InitFiles,
+  InitPlaces,
+  InitPorts,
+  InitQuestions,
+} from "../usecases/init.ts";
 import type { CloudPorts, CloudQuestions } from "../usecases/initcloud.ts";
+import { composeConfig, ownTexts, placesOf, type ConfigWorld } from "./config.ts";
 import { homeOf, pathOf, shortPath } from "./path.ts";
 
-export interface InitWorld {
-  readonly configFile: string | null;
+export interface InitWorld extends ConfigWorld {
   /** `--identity`, or `null`. */
   readonly identityFile: string | null;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
   readonly nowNs: () => bigint;
   readonly questions: InitQuestions | null;
   readonly askPassphrase: AskPassphrase | null;
@@ -36,16 +35,15 @@ export interface ComposedInit {
   readonly ports: InitPorts;
 }
 
-/** @throws CertkeepError usage, config_invalid */
+/** @throws CertkeepError usage, config_unapproved, config_invalid */
 export async function composeInit(world: InitWorld): Promise<ComposedInit> {
   const home = homeOf(world.env);
   const paths = localPaths();
-  const places: ConfigPlaces = {
-    explicit: world.configFile,
-    cwd: world.cwd,
-    homeFolder: home,
-    userFolder: paths.config,
-  };
+  const named =
+    world.configFile === null
+      ? null
+      : namedConfig(world.configFile, placesOf(world, world.configFile));
+  const existing = await existingConfig(world);
   const identity =
     world.identityFile === null
       ? join(paths.identities, "identity.txt")
@@ -53,18 +51,16 @@ export async function composeInit(world: InitWorld): Promise<ComposedInit> {
   const schema = fileURLToPath(new URL("../../schema/certkeep.schema.json", import.meta.url));
   return {
     places: {
-      existing: await existingConfig(places),
+      existing: existing?.file ?? null,
       configs:
-        world.configFile === null
-          ? [join(world.cwd, CONFIG_NAME), join(paths.config, CONFIG_NAME)]
-          : [namedConfig(world.configFile, places)],
+        named === null ? [join(world.cwd, CONFIG_NAME), join(paths.config, CONFIG_NAME)] : [named],
       identities: [identity],
       identityChosen: world.identityFile !== null,
       schemaPath: (config) => schemaPath(schema, config, paths.config),
       reference: (path) => `file:${shortPath(path, home)}`,
     },
     ports: {
-      files: createSetupFiles(),
+      files: initFiles(existing),
       identities: {
         generate: async () => {
           const { secret, recipient } = await generateIdentity();
@@ -94,14 +90,16 @@ export interface ComposedInitCloud extends ComposedInit {
   cloud(region: string): Promise<CloudPorts>;
 }
 
-/** What is packaged lies in this folder, and names no clusters. @throws CertkeepError usage, config_invalid */
+/** What is packaged lies in this folder, and names no clusters. @throws CertkeepError usage, config_unapproved, config_invalid */
 export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitCloud> {
   const file = world.configFile ?? join(world.cwd, CONFIG_NAME);
-  const composed = await composeInit({ ...world, configFile: file });
+  // One that is there was only found; one that isn't is named, so that none is looked for above.
+  const configFile = existsSync(file) ? world.configFile : file;
+  const composed = await composeInit({ ...world, configFile });
   const existing =
     composed.places.existing === null
       ? null
-      : await createSetupFiles().read(composed.places.existing);
+      : await composed.ports.files.read(composed.places.existing);
   const parsed = existing === null ? null : parseConfig(existing, file);
   return {
     ...composed,
@@ -124,10 +122,30 @@ export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitC
   };
 }
 
+/** What is there is used as it was checked, and what is written is approved. */
+function initFiles(existing: LoadedConfig | null): InitFiles {
+  const files = createSetupFiles();
+  const own = ownTexts(existing?.file == null ? null : existing);
+  return {
+    ...files,
+    read: async (path) => (await own.read(path)) ?? (await files.read(path)),
+    create: async (path, text, access) => {
+      const done = await files.create(path, text, access);
+      if (done === "created" && access === "public") await own.written(path, text);
+      return done;
+    },
+    replace: async (path, before, after) => {
+      const done = await files.replace(path, before, after);
+      if (done === "replaced") await own.written(path, after);
+      return done;
+    },
+  };
+}
+
 /** A file that --config names and that isn't there yet is to be made. */
-async function existingConfig(places: ConfigPlaces): Promise<string | null> {
+async function existingConfig(world: ConfigWorld): Promise<LoadedConfig | null> {
   try {
-    return await findConfig(places);
+    return await composeConfig(world);
   } catch (error) {
     if (isCertkeepError(error, "config_missing")) return null;
     throw error;

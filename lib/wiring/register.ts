@@ -2,7 +2,6 @@
 import { dirname, relative } from "node:path";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { refuseSameRole } from "../adapters/file/config.ts";
 import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
@@ -16,6 +15,7 @@ import type { ServerPlace, StoredCredential } from "../rbac/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
 import { parseRegistration } from "../config/parse.ts";
+import { refuseSameRole } from "../config/registered.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import type { Registrations } from "../ports/registry.ts";
@@ -24,6 +24,7 @@ import type { RegisterPorts } from "../usecases/register/context.ts";
 import type { ListPorts } from "../usecases/register/list.ts";
 import type { RemovePorts } from "../usecases/register/remove.ts";
 import { awsWorld } from "./aws.ts";
+import { ownTexts } from "./config.ts";
 import { connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
 import { realTimer } from "../adapters/timer.ts";
 import { homeOf, pathOf } from "./path.ts";
@@ -58,7 +59,7 @@ export interface Existing {
 
 /** Where registrations are written; only who registers loads that. @throws CertkeepError usage */
 async function openRegistrations(
-  { config, folder, file }: ComposedSettings,
+  { config, folder, file, admitted }: ComposedSettings,
   env: World["env"],
 ): Promise<Registrations> {
   const { registry } = config.stores;
@@ -68,7 +69,7 @@ async function openRegistrations(
       awsWorld(env, config.aws),
       env["CERTKEEP_KMS_KEY"] || null,
     );
-  if (folder !== null) return createRegistrationFiles(folder);
+  if (folder !== null) return createRegistrationFiles(folder, ownTexts({ file, admitted }));
   throw new CertkeepError("usage", {
     where: file ?? "--config",
     found: "a configuration in a bucket that names no registry",

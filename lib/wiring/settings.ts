@@ -5,41 +5,27 @@
 import pLimit from "p-limit";
 import type { AwsWorld } from "../adapters/aws/client.ts";
 import { createFileBlobs } from "../adapters/file/blobs.ts";
-import {
-  loadConfig,
-  refuseSameRole,
-  resolveConfig,
-  type LoadedConfig,
-} from "../adapters/file/config.ts";
+import type { LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
 import { createFileStates } from "../adapters/file/states.ts";
 import type { ClusterEntry } from "../config/cluster.ts";
-import type { Config } from "../config/schema.ts";
-import { deployedConfig } from "../config/deployed.ts";
 import { LABEL } from "../config/form.ts";
-import { parseConfig } from "../config/parse.ts";
-import { invalidConfig } from "../config/problem.ts";
-import { refuseFiles, REMOTE_CONFIG } from "../config/remote.ts";
+import { refuseSameRole } from "../config/registered.ts";
+import type { Config } from "../config/schema.ts";
 import { meant } from "../config/suggest.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
 import type { RegisteredCluster, Registry, SecretValues } from "../ports/registry.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Bearer } from "../rbac/table.ts";
-import { awsWorld, openBlobs, openRegistry, openStates, readRemote, secretValues } from "./aws.ts";
-import { homeOf } from "./path.ts";
+import { awsWorld, openBlobs, openRegistry, openStates, secretValues } from "./aws.ts";
+import { composeConfig, type ConfigWorld } from "./config.ts";
 
-export interface World {
-  /** `--config`: a path or `s3://BUCKET/KEY`; `null`: looked for upwards from `cwd`. */
-  readonly configFile: string | null;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
+export interface World extends ConfigWorld {
   /** Of which clusters the registration is read; the names of all are known anyhow. Default: of all. */
   readonly reach?: Reach;
   /** A registry that can't be read is told in the answer instead of thrown. */
   readonly tolerant?: boolean;
-  /** A function on AWS: what its environment says goes over the packaged certkeep.yaml. */
-  readonly deployed?: boolean;
 }
 
 export type Reach = "all" | "none" | readonly string[];
@@ -49,10 +35,12 @@ export interface Stores {
   readonly states: StateStore;
 }
 
-/** Kubeconfigs that lie in no file, by cluster. Their texts hold credentials. */
+/** Texts of kubeconfigs, which hold credentials. */
 export interface Kubeconfigs {
-  /** @throws CertkeepError */
+  /** Of one that lies in no file, by cluster. @throws CertkeepError */
   read(cluster: string, bearer: Bearer): Promise<string>;
+  /** Of a file that belongs to the configuration; `null`: of another, which is read from the disk. @throws as node:fs */
+  readonly admitted: LoadedConfig["admitted"];
 }
 
 export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
@@ -70,65 +58,15 @@ export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
 /** A registry's secrets that are read at once. */
 const READ_AT_ONCE = 8;
 
-/** The configuration alone: nothing that it names is opened. @throws CertkeepError config_missing, config_invalid */
-export async function composeConfig(world: World): Promise<LoadedConfig> {
-  const places = {
-    explicit: world.configFile,
-    cwd: world.cwd,
-    homeFolder: homeOf(world.env),
-    userFolder: localPaths().config,
-  };
-  const url = world.configFile;
-  const loaded =
-    url === null || !/^s3:/i.test(url)
-      ? await loadConfig(places)
-      : await loadRemote(url, world, places);
-  return world.deployed === true
-    ? { ...loaded, config: deployedConfig(loaded.config, world.env) }
-    : loaded;
-}
-
-async function loadRemote(
-  url: string,
-  world: World,
-  places: Parameters<typeof loadConfig>[0],
-): Promise<LoadedConfig> {
-  if (!REMOTE_CONFIG.test(url))
-    throw new CertkeepError("usage", {
-      where: "--config",
-      found: plain(url.slice(0, 200)),
-      expected: "s3://BUCKET/KEY, such as s3://my-bucket/certkeep.yaml",
-    });
-  const text = await readRemote(url, world.env);
-  if (text === null)
-    throw new CertkeepError("config_missing", {
-      where: url,
-      found: "no such object",
-      expected: "a certkeep.yaml",
-      todo: "Correct --config; the deployed functions write it at their first run",
-    });
-  const parsed = parseConfig(text, url);
-  if (!parsed.ok) throw invalidConfig(url, parsed.problems);
-  refuseFiles(parsed.config, url);
-  return {
-    config: await resolveConfig(parsed.config, "/", url, places),
-    file: url,
-    registrations: null,
-    registered: [],
-    broken: [],
-  };
-}
-
 /** The store of copies by its URL; `null`: the folder that is used where none is named. */
 export async function openBackups(url: string | null, there: AwsWorld): Promise<BlobStore> {
   return url === null || isFile(url)
-    ? createFileBlobs(folderOf(url, localPaths().backups))
+    ? createFileBlobs(folderOf(url) ?? localPaths().backups)
     : openBlobs(url, there);
 }
 
 /** @throws CertkeepError config_missing, config_invalid, store_unavailable */
 export async function composeSettings(world: World): Promise<ComposedSettings> {
-  const paths = localPaths();
   const loaded = await composeConfig(world);
   const { stores, aws, clusters } = loaded.config;
   const there = awsWorld(world.env, aws);
@@ -139,7 +77,7 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
       backups: await openBackups(stores.backups, there),
       states:
         stores.state === null || isFile(stores.state)
-          ? createFileStates(folderOf(stores.state, paths.states))
+          ? createFileStates(folderOf(stores.state) ?? localPaths().states)
           : await openStates(stores.state, there),
     },
   };
@@ -149,7 +87,7 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
       ...common,
       names: namesOf(clusters, loaded.broken),
       folder: loaded.registrations,
-      kubeconfigs: NO_KUBECONFIGS,
+      kubeconfigs: { ...NO_KUBECONFIGS, admitted: loaded.admitted },
     };
   }
   const registry = await openRegistry(stores.registry, there);
@@ -172,6 +110,7 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     names: [...new Set([...namesOf(clusters, read.broken), ...read.names])],
     folder: null,
     kubeconfigs: {
+      admitted: loaded.admitted,
       read: async (cluster, bearer) => {
         if (bearer === "restore") return registry.restoring(cluster);
         const known =
@@ -290,7 +229,7 @@ function namesOf(clusters: readonly ClusterEntry[], broken: LoadedConfig["broken
   return [...clusters, ...broken].map(({ name }) => name);
 }
 
-const NO_KUBECONFIGS: Kubeconfigs = {
+const NO_KUBECONFIGS: Pick<Kubeconfigs, "read"> = {
   read: async (cluster) => {
     throw new CertkeepError("kubeconfig_invalid", {
       where: `cluster ${cluster}`,
@@ -304,8 +243,9 @@ function isFile(url: string): boolean {
   return url.startsWith("file:");
 }
 
-function folderOf(url: string | null, usual: string): string {
-  return url === null ? usual : url.slice("file:".length);
+/** `null`: where none is named. */
+function folderOf(url: string | null): string | null {
+  return url === null ? null : url.slice("file:".length);
 }
 
 /** `names`: those that there are. `registry`: where they are registered; `null`: in the configuration. */

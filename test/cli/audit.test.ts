@@ -8,6 +8,7 @@ import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { run } from "../../lib/cli/run.ts";
 import { kubeconfig, startStub } from "../adapters/kubernetes/support.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
+import { named } from "../support/named.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
 
@@ -23,7 +24,7 @@ interface Ended {
 async function certkeep(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
   const out = new PassThrough();
   const err = new PassThrough();
-  const code = await run(args, {
+  const code = await run(named(folder, args), {
     stdin: Readable.from([]),
     stdout: out,
     stderr: err,

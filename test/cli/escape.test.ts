@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createFileStates } from "../../lib/adapters/file/states.ts";
 import { run } from "../../lib/cli/run.ts";
+import { named } from "../support/named.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
@@ -19,7 +20,8 @@ let folder: string;
 
 async function certkeep(...args: readonly string[]): Promise<{ out: string; err: string }> {
   const [out, err] = [new PassThrough(), new PassThrough()];
-  await run(args, {
+  const isNamed = args.includes("--config") || args[0] === "check";
+  await run(isNamed ? args : named(folder, args), {
     stdin: Readable.from([]),
     stdout: out,
     stderr: err,

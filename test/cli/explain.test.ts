@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { run } from "../../lib/cli/run.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
+import { named } from "../support/named.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
 const TAILNET = "tail1a2b3.ts.net";
@@ -39,7 +40,7 @@ async function certkeep(...args: readonly string[]): Promise<Ended> {
     columns,
     nowNs: () => BigInt(world.nowMs) * 1_000_000n,
   };
-  const code = await run(args, io);
+  const code = await run(named(folder, args), io);
   const textOf = (stream: PassThrough): string =>
     ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
   return { code, out: textOf(out), err: textOf(err) };
@@ -214,7 +215,7 @@ describe("certkeep explain", () => {
     const { code, err } = await certkeep("explain", DOMAIN);
     expect([code, err]).toEqual([
       2,
-      `certkeep: explain "${DOMAIN}": no state of any cluster: nothing was audited yet; expected a domain, NAMESPACE/SECRET, a cluster, or a finding. Run: certkeep audit\n`,
+      `certkeep: explain "${DOMAIN}": no state of any cluster: nothing was audited yet; expected a domain, NAMESPACE/SECRET, a cluster, or a finding. Run: certkeep audit\ncertkeep: configuration in use: ${join(folder, "certkeep.yaml")}\n`,
     ]);
   });
 

@@ -160,11 +160,14 @@ describe("certkeep init", () => {
     const file = join(work, "certkeep.yaml");
     writeFileSync(file, "# ours\nbackups: {perDay: 3} # few\n");
     chmodSync(file, 0o640);
+    expect((await certkeep(["init", "--approve"])).code).toBe(0);
     expect((await certkeep(["init", "--yes"])).code).toBe(0);
     expect(readFileSync(file, "utf8")).toMatch(
       /^# ours\nrecipients: \[age1[0-9a-z]{58}\]\nidentity: file:~\/\S+\nbackups: \{perDay: 3\} # few\n$/,
     );
     expect(statSync(file).mode & 0o777).toBe(0o640);
+    // What it wrote is approved.
+    expect((await certkeep(["backups"])).code).toBe(0);
   });
 
   it("puts both where they are wanted, and names that place in what comes next", async () => {
@@ -207,7 +210,7 @@ describe("certkeep init", () => {
 
   it("tells the mistakes of a configuration that is there, and makes no identity", async () => {
     writeFileSync(join(work, "certkeep.yaml"), "recipents: []\n");
-    const { code, stderr } = await certkeep(["init", "--yes"]);
+    const { code, stderr } = await certkeep(["init", "--yes", "--config", "certkeep.yaml"]);
     expect(code).toBe(2);
     expect(stderr).toContain("certkeep.yaml:1:1: recipents: found a setting that doesn't exist");
     expect(existsSync(identity)).toBe(false);

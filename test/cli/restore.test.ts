@@ -10,6 +10,7 @@ import { run } from "../../lib/cli/run.ts";
 import { createAuthority } from "../support/pki.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import { accountPem, operatorSecret, proxySecret, tlsSecret } from "../support/restoring.ts";
+import { named } from "../support/named.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
 const OPERATOR = "operator.tail1a2b3.ts.net";
@@ -35,7 +36,7 @@ async function certkeep(
   } = {},
 ): Promise<Ended> {
   const [out, err] = [new PassThrough(), new PassThrough()];
-  const code = await run(args, {
+  const code = await run(named(folder, args), {
     stdin: Readable.from(choice.stdin === undefined ? [] : [Buffer.from(choice.stdin)]),
     stdout: out,
     stderr: err,
@@ -106,15 +107,17 @@ describe("certkeep restore", () => {
     lose();
     const plan = await certkeep(["restore", "prod", DOMAIN, OPERATOR]);
     expect(plan.code).toBe(0);
-    for (const line of plan.out.split("\n"))
+    const offered = /^ {2}(certkeep restore .*--apply)$/m.exec(plan.out)?.[1] ?? "";
+    for (const line of plan.out.replace(offered, "").split("\n"))
       expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
     expect(plan.out).toMatch(/^Plan: 3 to restore$/m);
     expect(plan.out).toContain("tls.crt, tls.key.");
     expect(plan.out).toContain("2 issuances would be saved.");
     expect(world.sandbox.all()).toEqual([]);
-    const line = /^ {2}(certkeep restore .*--apply)$/m.exec(plan.out)?.[1] ?? "";
-    expect(line).toBe(`certkeep restore prod ${DOMAIN} ${OPERATOR} --apply`);
-    const done = await certkeep(line.split(" ").slice(1));
+    expect(offered).toBe(
+      `certkeep restore prod ${DOMAIN} ${OPERATOR} --config ${join(folder, "certkeep.yaml")} --apply`,
+    );
+    const done = await certkeep(offered.split(" ").slice(1));
     expect([done.code, done.out.split("\n")[0]]).toEqual([0, "Done: 3 restored"]);
     expect((await certkeep(["restore", "prod", DOMAIN, "--apply"])).out).toMatch(
       /^Done: 1 kept as they are$/m,
@@ -317,7 +320,7 @@ it("the first Ctrl-C ends a restore in order: what is under way is finished, and
     if (verb === "create") interrupt();
     return undefined;
   });
-  const code = await run(["restore", "prod", "--all", "--apply", "--follow", "1h"], {
+  const code = await run(named(folder, ["restore", "prod", "--all", "--apply", "--follow", "1h"]), {
     stdin: Readable.from([]),
     stdout: out,
     stderr: err,

@@ -17,6 +17,7 @@ import {
 } from "./support/objects.ts";
 import { kubectl, runProgram, type Ended } from "./support/run.ts";
 import { lacksTools, requireTool } from "./support/tools.ts";
+import { named } from "../support/named.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const DAY_MS = 86_400_000;
@@ -151,7 +152,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))(
     let identityFile: string;
 
     const run = (args: readonly string[], kubeconfig: string): Promise<Ended> =>
-      runProgram(process.execPath, [MAIN, ...args], {
+      runProgram(process.execPath, [MAIN, ...named(folder, args)], {
         cwd: folder,
         env: { PATH: process.env["PATH"] ?? "", HOME: folder, KUBECONFIG: kubeconfig },
         timeoutMs: 100_000,

@@ -26,6 +26,7 @@ import { type Pebble, startPebble } from "./support/pebble.ts";
 import { type Ended, runProgram } from "./support/run.ts";
 import { createServerAuthority } from "./support/servercert.ts";
 import { lacksTools } from "./support/tools.ts";
+import { named } from "../support/named.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const TAILNET = "tail1a2b3.ts.net";
@@ -55,7 +56,7 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
   let refusedMs = 0;
 
   const run = (...args: string[]): Promise<Ended> =>
-    runProgram(process.execPath, [MAIN, ...args], {
+    runProgram(process.execPath, [MAIN, ...named(folder, args)], {
       cwd: folder,
       env: {
         PATH: process.env["PATH"] ?? "",

@@ -16,6 +16,7 @@ import { startKubeletStub, type KubeletStub } from "./support/kubelet.ts";
 import { createNamespace, createSecrets } from "./support/objects.ts";
 import { runProgram } from "./support/run.ts";
 import { lacksTools } from "./support/tools.ts";
+import { named } from "../support/named.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/tailscale";
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
@@ -236,10 +237,14 @@ class World {
     // The page as a person gets it: from the command itself.
     const [json, page] = [
       await this.run(["explain", DOMAIN, "--json"]),
-      await runProgram(process.execPath, [MAIN, "explain", DOMAIN, "--no-color"], {
-        cwd: this.folder,
-        env: { PATH: process.env["PATH"] ?? "", HOME: this.folder },
-      }),
+      await runProgram(
+        process.execPath,
+        [MAIN, ...named(this.folder, ["explain", DOMAIN, "--no-color"])],
+        {
+          cwd: this.folder,
+          env: { PATH: process.env["PATH"] ?? "", HOME: this.folder },
+        },
+      ),
     ];
     const document = JSON.parse(json.stdout) as Explained;
     return {

@@ -19,6 +19,7 @@ import { type KubeletStub, startKubeletStub } from "./support/kubelet.ts";
 import { createNamespace, createSecrets, createServiceAccount } from "./support/objects.ts";
 import { runProgram } from "./support/run.ts";
 import { lacksTools } from "./support/tools.ts";
+import { named } from "../support/named.ts";
 
 const MAIN = join(import.meta.dirname, "../../lib/cli/main.ts");
 const DOMAIN = "shop.tail1a2b3.ts.net";
@@ -38,15 +39,19 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what a real cluster tells
   let startedMs: number;
 
   const audit = async (): Promise<StateDocument> => {
-    const ended = await runProgram(process.execPath, [MAIN, "audit", "--json"], {
-      cwd: folder,
-      env: {
-        PATH: process.env["PATH"] ?? "",
-        HOME: folder,
-        KUBECONFIG: kube.kubeconfigFor({ token }),
+    const ended = await runProgram(
+      process.execPath,
+      [MAIN, ...named(folder, ["audit", "--json"])],
+      {
+        cwd: folder,
+        env: {
+          PATH: process.env["PATH"] ?? "",
+          HOME: folder,
+          KUBECONFIG: kube.kubeconfigFor({ token }),
+        },
+        timeoutMs: 60_000,
       },
-      timeoutMs: 60_000,
-    });
+    );
     expect(JSON.parse(ended.stdout)).toMatchObject({ clusters: [{ complete: true }] });
     const states = createFileStates(join(folder, "state"));
     const [key = ""] = await stateKeys(states);

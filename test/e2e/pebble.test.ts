@@ -15,6 +15,7 @@ import { createNamespace } from "./support/objects.ts";
 import { type Pebble, startPebble } from "./support/pebble.ts";
 import { runProgram, type Ended } from "./support/run.ts";
 import { lacksTools } from "./support/tools.ts";
+import { named } from "../support/named.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const TAILNET = "tail1a2b3.ts.net";
@@ -76,7 +77,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "pebble"))(
     const seen: AcmeCertificate[] = [];
 
     const run = (...args: string[]): Promise<Ended> =>
-      runProgram(process.execPath, [MAIN, ...args], {
+      runProgram(process.execPath, [MAIN, ...named(folder, args)], {
         cwd: folder,
         env: { PATH: process.env["PATH"] ?? "", HOME: folder },
         timeoutMs: 60_000,

@@ -28,6 +28,7 @@ import {
 import { waitUntil } from "./support/process.ts";
 import { kubectl, runProgram, type Ended } from "./support/run.ts";
 import { lacksTools, requireTool } from "./support/tools.ts";
+import { named } from "../support/named.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const DAY_MS = 86_400_000;
@@ -78,7 +79,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
     });
     const certkeep = (...args: string[]): Promise<Said> => runIn(args, folder, env(admin));
     const inProcess = (args: readonly string[], kubeconfig = admin): Promise<Ended> =>
-      runProgram(process.execPath, [MAIN, ...args], {
+      runProgram(process.execPath, [MAIN, ...named(folder, args)], {
         cwd: folder,
         env: env(kubeconfig),
         timeoutMs: 100_000,

@@ -13,6 +13,7 @@ import type { AcmeCertificate, AcmeClient } from "./support/acme.ts";
 import { type Pebble, startPebble } from "./support/pebble.ts";
 import { type Ended, runProgram } from "./support/run.ts";
 import { lacksTools } from "./support/tools.ts";
+import { named } from "../support/named.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
 const HOUR_MS = 3_600_000;
@@ -39,7 +40,7 @@ describe.skipIf(lacksTools("pebble"))("renewal times of a real issuer", () => {
   const issued = new Map<string, AcmeCertificate>();
 
   const run = (...args: string[]): Promise<Ended> =>
-    runProgram(process.execPath, [MAIN, ...args], {
+    runProgram(process.execPath, [MAIN, ...named(folder, args)], {
       cwd: folder,
       env: { PATH: process.env["PATH"] ?? "", HOME: folder, NODE_EXTRA_CA_CERTS: pebble.caFile },
       timeoutMs: 60_000,

@@ -15,7 +15,7 @@ const unavailable = new CertkeepError("store_unavailable", {
 async function doctor(change: Partial<DoctorPorts>): Promise<readonly Line[]> {
   const faults = new Faults();
   return runDoctor({
-    configFile: "s3://bucket/certkeep.yaml",
+    configuration: { file: "s3://bucket/certkeep.yaml", trust: "named" },
     chosen: false,
     clusters: [],
     broken: [],

@@ -26,6 +26,7 @@ import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/ap
 import type { AccessRule } from "../fake-apiserver/access.ts";
 import { createAuthority, type Authority } from "../support/pki.ts";
 import { ingressSecret, OWNERS } from "../support/world.ts";
+import { named } from "../support/named.ts";
 
 const DAY_MS = 86_400_000;
 const PLAN: AccessPlan = {
@@ -83,7 +84,7 @@ async function command(
     });
     return stream;
   };
-  const code = await run(args, {
+  const code = await run(named(setup.folder, args), {
     stdin: Readable.from([]),
     stdout: sink("stdout"),
     stderr: sink("stderr"),

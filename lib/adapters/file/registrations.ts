@@ -20,8 +20,17 @@ const CREDENTIAL = /^([a-z0-9-]+)\.(read|restore)-[0-9a-f]{8}\.kubeconfig$/;
 /** Replacing a file takes moments; an older claim was left by a killed process. Milliseconds. */
 const CLAIM_MS = 60_000;
 
+/** What is known of the files already, and who hears what is written. */
+interface Texts {
+  /** `null`: it is read from the disk. */
+  read(file: string): Promise<string | null>;
+  written(file: string, text: string): Promise<void>;
+}
+
+const NO_TEXTS: Texts = { read: async () => null, written: async () => {} };
+
 /** `folder` is made with the first registration. */
-export function createRegistrationFiles(folder: string): Registrations {
+export function createRegistrationFiles(folder: string, texts: Texts = NO_TEXTS): Registrations {
   const files = createSetupFiles();
   const fileOf = (name: string): string => join(folder, `${name}.yaml`);
 
@@ -97,14 +106,14 @@ export function createRegistrationFiles(folder: string): Registrations {
     place: folder,
     where: fileOf,
     read: async (name) => {
-      const text = await files.read(fileOf(name));
+      const text = (await texts.read(fileOf(name))) ?? (await files.read(fileOf(name)));
       return text === null ? null : { revision: text, text };
     },
     write: async (name, before, { credentials, text }) => {
-      const made: string[] = [];
+      const made = new Map<string, string>();
       const keep = async (bearer: Bearer, credential: string): Promise<string> => {
         const file = await keepCredential(name, bearer, credential);
-        made.push(file);
+        made.set(file, credential);
         return file;
       };
       let written = false;
@@ -118,11 +127,14 @@ export function createRegistrationFiles(folder: string): Registrations {
           before === null
             ? (await files.create(fileOf(name), after, "public")) === "created"
             : await replaceAlone(name, before.revision, after);
-        return written ? "written" : "changed";
+        if (!written) return "changed";
+        for (const [file, credential] of made) await texts.written(join(folder, file), credential);
+        await texts.written(fileOf(name), after);
+        return "written";
       } finally {
         // One that stays is named by no registration, and goes at the next time.
         if (!written)
-          for (const file of made) await drop(join(folder, file)).catch(() => undefined);
+          for (const file of made.keys()) await drop(join(folder, file)).catch(() => undefined);
       }
     },
     tidy: async (name, before) => {

@@ -51,7 +51,7 @@ async function read(path: string): Promise<string | null> {
   }
 }
 
-/** `private`: the file is 0600 and new folders are 0700; `public`: 0644 less the umask, and 0777 less it. */
+/** `private`: the file is 0600 and new folders are 0700; `public`: 0644 and 0755, so that nobody else can write them. */
 async function create(
   path: string,
   text: string,
@@ -59,7 +59,7 @@ async function create(
 ): Promise<"created" | "exists"> {
   const folder = dirname(path);
   try {
-    await makeFolder(folder, kind === "private" ? 0o700 : 0o777);
+    await makeFolder(folder, kind === "private" ? 0o700 : 0o755);
     const handle = await open(path, "wx", kind === "private" ? 0o600 : 0o644);
     try {
       try {

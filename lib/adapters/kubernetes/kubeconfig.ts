@@ -23,6 +23,8 @@ export interface KubeconfigOptions extends ConnectOptions {
   readonly context?: string;
   /** `null` where there is none. */
   readonly homeFolder: string | null;
+  /** Bytes of a kubeconfig that are known already; `null`: it is read from the disk. @throws as node:fs */
+  readonly known?: (file: string) => Promise<Buffer | null>;
 }
 
 /** Several kubeconfig files as one. */
@@ -125,10 +127,13 @@ function merge(configs: readonly Kubeconfig[]): Kubeconfig {
 }
 
 /** Reads a kubeconfig file; `null` where there is none. @throws {CertkeepError} where it can't be read. */
-async function readKubeconfig(file: string): Promise<Kubeconfig | null> {
+async function readKubeconfig(
+  file: string,
+  known: KubeconfigOptions["known"],
+): Promise<Kubeconfig | null> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    bytes = (await known?.(file)) ?? (await readFile(file));
   } catch (error) {
     const code = (error as { code?: string }).code ?? "no reason given";
     if (code === "ENOENT" || code === "ENOTDIR") return null;
@@ -146,7 +151,7 @@ async function readKubeconfig(file: string): Promise<Kubeconfig | null> {
 
 /** Finds and reads the kubeconfig files; `null` where none are named and none are in the usual place. @throws {CertkeepError} */
 export async function loadKubeconfig(
-  options: Pick<KubeconfigOptions, "files" | "environment" | "homeFolder">,
+  options: Pick<KubeconfigOptions, "files" | "environment" | "homeFolder" | "known">,
 ): Promise<Kubeconfig | null> {
   const fromEnvironment = (options.environment["KUBECONFIG"] ?? "")
     .split(delimiter)
@@ -157,7 +162,7 @@ export async function loadKubeconfig(
   const files = named.length > 0 ? named : usual;
   const configs: Kubeconfig[] = [];
   for (const file of files) {
-    const config = await readKubeconfig(isAbsolute(file) ? file : resolve(file));
+    const config = await readKubeconfig(isAbsolute(file) ? file : resolve(file), options.known);
     if (config !== null) configs.push(config);
     else if (explicit.length > 0)
       throw invalid(

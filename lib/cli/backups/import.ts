@@ -7,7 +7,7 @@ import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
 import { importStandby } from "../../usecases/drill/standby.ts";
 import { writeJson, writeLine, type Io } from "../io.ts";
-import { createProgress, withCommon, type CommonOptions } from "../options.ts";
+import { configWorld, createProgress, withCommon, type CommonOptions } from "../options.ts";
 
 const SCHEMA = "certkeep.import/v1";
 
@@ -45,9 +45,7 @@ export function importCommand(io: Io): Command {
         });
       const progress = createProgress(io);
       const { cluster, recipients, ports } = await composeImport({
-        configFile: options.config ?? null,
-        env: io.env,
-        cwd: io.cwd,
+        ...configWorld(io, options),
         cluster: options.cluster ?? null,
         nowNs: io.nowNs,
         progress,

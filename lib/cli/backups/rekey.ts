@@ -6,7 +6,7 @@ import { count } from "../../report/text.ts";
 import { moveCopies, type MovedCopy, type MovePorts } from "../../usecases/move.ts";
 import { runRekey, type RekeyReport } from "../../usecases/rekey.ts";
 import { tell, writeJson, writeLine, type Io } from "../io.ts";
-import { createProgress, withCommon, type CommonOptions } from "../options.ts";
+import { configWorld, createProgress, withCommon, type CommonOptions } from "../options.ts";
 
 const SCHEMA = "certkeep.rekey/v1";
 const MOVE_SCHEMA = "certkeep.move/v1";
@@ -44,9 +44,7 @@ export function rekeyCommand(io: Io): Command {
       const progress = createProgress(io);
       if (options.from !== undefined) return move(io, patterns, options.from, options, progress);
       const ports = await composeRekey({
-        configFile: options.config ?? null,
-        env: io.env,
-        cwd: io.cwd,
+        ...configWorld(io, options),
         identity: options.identity ?? null,
         stdin: io.stdin,
         askPassphrase: io.interactive
@@ -80,10 +78,7 @@ async function move(
   options: Options,
   progress: ReturnType<typeof createProgress>,
 ): Promise<void> {
-  const ports = await composeMove(
-    { configFile: options.config ?? null, env: io.env, cwd: io.cwd, progress },
-    from,
-  );
+  const ports = await composeMove({ ...configWorld(io, options), progress }, from);
   const copies = await moveCopies(ports, patterns, options.purgeOld === true);
   progress.done();
   if (options.json === true)

@@ -4,7 +4,7 @@ import { composeSettings } from "../../wiring/settings.ts";
 import { plain } from "../../plain.ts";
 import { retireCopy } from "../../usecases/drill/retire.ts";
 import { writeJson, writeLine, type Io } from "../io.ts";
-import { withCommon, type CommonOptions } from "../options.ts";
+import { configWorld, withCommon, type CommonOptions } from "../options.ts";
 
 const SCHEMA = "certkeep.retire/v1";
 
@@ -21,9 +21,7 @@ export function retireCommand(io: Io): Command {
     .action(async (version: string, _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
       const { stores } = await composeSettings({
-        configFile: options.config ?? null,
-        env: io.env,
-        cwd: io.cwd,
+        ...configWorld(io, options),
         reach: "none",
       });
       const retired = await retireCopy(version, options.reason, options.purge === true, {

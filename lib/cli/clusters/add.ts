@@ -18,7 +18,7 @@ import { plain } from "../../plain.ts";
 import { runRegister } from "../../usecases/register.ts";
 import type { Preview } from "../../usecases/register/context.ts";
 import { write, writeJson, writeLine, type Io } from "../io.ts";
-import { withCommon, type CommonOptions } from "../options.ts";
+import { configWorld, withCommon, type CommonOptions } from "../options.ts";
 
 interface Options extends CommonOptions {
   readonly kubeconfig?: string;
@@ -155,7 +155,7 @@ export function addCommand(io: Io): Command {
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
-      const world = { configFile: options.config ?? null, env: io.env, cwd: io.cwd };
+      const world = configWorld(io, options);
       if (options.print !== undefined || options.inCluster === true) {
         const { settings, existing } = await composeExisting(world, name);
         if (options.inCluster === true)

@@ -45,8 +45,11 @@ export interface ExaminedRoute {
 }
 
 export interface DoctorPorts {
-  /** Path, for people; `null`: there is none and the defaults hold. */
-  readonly configFile: string | null;
+  /** The configuration in use, for people, and why it counts; `null`: there is none and the defaults hold. */
+  readonly configuration: {
+    readonly file: string;
+    readonly trust: "named" | "user" | "approved";
+  } | null;
   /** The doctor was asked about some clusters alone. */
   readonly chosen: boolean;
   readonly clusters: readonly ExaminedCluster[];

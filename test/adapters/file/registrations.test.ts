@@ -14,7 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadConfig } from "../../../lib/adapters/file/config.ts";
+import { createApprovals } from "../../../lib/adapters/file/approvals.ts";
+import { loadConfig, type LoadedConfig } from "../../../lib/adapters/file/config.ts";
 import { createRegistrationFiles } from "../../../lib/adapters/file/registrations.ts";
 import { parseRegistration } from "../../../lib/config/parse.ts";
 import { registrationText, type RegistrationFields } from "../../../lib/config/registration.ts";
@@ -31,12 +32,16 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const kubeconfigs = (): string[] =>
   readdirSync(folder).filter((file) => file.endsWith(".kubeconfig"));
-const places = (): Parameters<typeof loadConfig>[0] => ({
-  explicit: null,
-  cwd: root,
-  homeFolder: root,
-  userFolder: join(root, "user"),
-});
+const load = (): Promise<LoadedConfig> =>
+  loadConfig(
+    {
+      explicit: join(root, "certkeep.yaml"),
+      cwd: root,
+      homeFolder: root,
+      userFolder: () => join(root, "user"),
+    },
+    { approvals: createApprovals(() => join(root, "state")), ask: null, accept: false },
+  );
 
 const NEXT: NextRegistration = {
   credentials: { read: "canary", restore: null },
@@ -124,11 +129,11 @@ describe("the configuration", () => {
     for (const file of ["r", "w"]) writeFileSync(join(folder, file), "", { mode: 0o600 });
     writeFileSync(join(folder, "prod.yaml"), "kubeconfig: r\nrestoreKubeconfig: w\n");
     writeFileSync(join(root, "certkeep.yaml"), "");
-    expect((await loadConfig(places())).config.clusters).toMatchObject([
+    expect((await load()).config.clusters).toMatchObject([
       { name: "prod", kubeconfig: join(folder, "r"), restoreKubeconfig: join(folder, "w") },
     ]);
     chmodSync(join(folder, "w"), 0o644);
-    expect((await loadConfig(places())).broken.map(({ error }) => error.message)).toEqual([
+    expect((await load()).broken.map(({ error }) => error.message)).toEqual([
       expect.stringContaining("others may read or write (mode 644)"),
     ]);
   });
@@ -142,7 +147,7 @@ describe("the configuration", () => {
     writeFileSync(join(folder, "b.yaml"), eks("prod", "one"));
     writeFileSync(join(folder, "c.yaml"), eks("prod", "two"));
     writeFileSync(join(folder, "d.yaml"), eks("other", "one"));
-    const { registered, broken } = await loadConfig(places());
+    const { registered, broken } = await load();
     expect(registered).toEqual(["a", "c", "d"]);
     expect(broken.map(({ name, error }) => `${name}: ${error.message}`)).toEqual([
       expect.stringMatching(

@@ -1,6 +1,7 @@
-/** Runs a command line of certkeep in this process: a test that needs dozens doesn't pay for dozens of processes. */
+/** Runs a command line of certkeep in this process, with the folder's certkeep.yaml named: a test that needs dozens doesn't pay for dozens of processes. */
 import { PassThrough, Readable } from "node:stream";
 import { run } from "../../../lib/cli/run.ts";
+import { named } from "../../support/named.ts";
 
 export interface Said {
   readonly code: number;
@@ -23,7 +24,7 @@ export async function runIn(
   };
   const stdout = sink("stdout");
   const stderr = sink("stderr");
-  const code = await run(args, {
+  const code = await run(named(cwd, args), {
     stdin: Readable.from([]),
     stdout,
     stderr,

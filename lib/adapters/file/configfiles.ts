@@ -1,0 +1,278 @@
+/**
+ * The files that a configuration consists of: itself, its registrations, and its kubeconfigs and anchors. Each is read
+ * once, and may be used only once it is admitted: the bytes that were checked are the bytes that are used.
+ *
+ * A configuration that the user named counts, and so does one in the user's own folder that nobody else can write. Any
+ * other decides nothing until the user approved these very bytes at this place: it says which programs run, who can
+ * decrypt backups, and where data goes. Nothing is read because of a file that isn't admitted.
+ */
+import { constants, type Stats } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { dirname, relative } from "node:path";
+import { CertkeepError } from "../../error.ts";
+import { commandLine, literal } from "../../finding/command.ts";
+import { plain } from "../../plain.ts";
+import { realOf, sha256Of, type Approvals, type Mark } from "./approvals.ts";
+import { systemCode } from "./system.ts";
+
+/** `named` by --config, in the `user`'s own folder, or `found` upwards from the current one. */
+export type Origin = "named" | "user" | "found";
+
+export interface ConfigFile {
+  readonly path: string;
+  readonly origin: Origin;
+}
+
+/** What a person is asked before a configuration is used. */
+export interface Question {
+  readonly config: string;
+  /** The configuration itself was never approved. */
+  readonly isNew: boolean;
+  /** `clusters/prod.yaml (changed)`. */
+  readonly doubts: readonly string[];
+}
+
+export interface Approving {
+  readonly approvals: Approvals;
+  /** `null`: nobody is asked. */
+  readonly ask: ((question: Question) => Promise<boolean>) | null;
+  /** The person approves what is there, as it is. */
+  readonly accept: boolean;
+}
+
+type Writers = Pick<Stats, "uid" | "gid" | "mode">;
+
+interface Loaded {
+  readonly path: string;
+  /** `error`: the file is missing or can't be read, and stays so for this run. */
+  readonly content:
+    | { readonly bytes: Buffer; readonly mark: Mark; readonly writers: Writers }
+    | { readonly error: unknown };
+}
+
+interface Doubt {
+  readonly path: string;
+  readonly kind: "new" | "changed" | "shared";
+  /** `shared`: who else can write it. */
+  readonly found: string;
+}
+
+export interface ConfigFiles {
+  /** @throws CertkeepError config_unapproved */
+  admitConfig(): Promise<void>;
+  /** Files of the folder `clusters/`, which no configuration names. @throws CertkeepError config_unapproved */
+  admitRegistrations(paths: readonly string[]): Promise<void>;
+  /** Files that the configuration names. @throws CertkeepError config_unapproved */
+  admitNamed(paths: readonly string[]): Promise<void>;
+  /** The bytes of a file that was looked at for this configuration; `null`: it wasn't. @throws as node:fs */
+  admitted(path: string): Promise<Buffer | null>;
+  /** Whether these files count because the user approved them. */
+  isApproved(): boolean;
+  /** Records what the person just accepted. @returns the files that are approved */
+  save(): Promise<readonly string[]>;
+}
+
+/** More than any configuration or kubeconfig has. */
+const MAX_BYTES = 16 * 1024 * 1024;
+const SHOWN_DOUBTS = 5;
+
+/** `file`: `null` where there is no configuration, and the registrations of the user's folder alone are read. */
+export function openConfigFiles(file: ConfigFile | null, approving: Approving): ConfigFiles {
+  const loading = new Map<string, Promise<Loaded>>();
+  let byApproval = file?.origin === "found";
+  let accepted = approving.accept;
+
+  const load = (path: string): Promise<Loaded> => {
+    const before = loading.get(path);
+    if (before !== undefined) return before;
+    // Somebody who names a pipe (--config <(…)) wants it read.
+    const now = loadFile(path, file?.origin === "named" && path === file.path);
+    loading.set(path, now);
+    return now;
+  };
+
+  const admit = async (paths: readonly string[], othersOf: OthersOf): Promise<void> => {
+    const doubts: Doubt[] = [];
+    let needed = byApproval;
+    for (const path of paths) {
+      const { content } = await load(path);
+      if ("error" in content) continue;
+      const others = byApproval ? "" : await othersOf(path, content.writers);
+      if (others === null) continue;
+      needed = true;
+      const approved = file === null ? null : await approving.approvals.read(file.path, path);
+      if (approved?.real === content.mark.real && approved.sha256 === content.mark.sha256) continue;
+      const kind = others !== "" ? "shared" : approved === null ? "new" : "changed";
+      doubts.push({ path, kind, found: others });
+    }
+    byApproval = needed;
+    const [first] = doubts;
+    if (first === undefined || accepted) return;
+    if (file === null) throw shared(first, null);
+    accepted = (await approving.ask?.(questionOf(file.path, doubts))) === true;
+    if (!accepted) throw unapproved(file.path, first, doubts);
+  };
+
+  return {
+    admitConfig: async () => {
+      if (file === null) return;
+      await admit([file.path], async (path, writers) =>
+        file.origin === "named" ? null : othersThanUser(path, writers, null),
+      );
+    },
+    admitRegistrations: async (paths) => {
+      // Whoever can write a configuration that was named may write what lies beside it.
+      const named = file?.origin === "named" ? (await load(file.path)).content : null;
+      const trusted = named !== null && "writers" in named ? named.writers : null;
+      await admit(paths, (path, writers) => othersThanUser(path, writers, trusted));
+    },
+    admitNamed: async (paths) => {
+      if (byApproval) await admit(paths, async () => null);
+    },
+    admitted: async (path) => {
+      const one = await loading.get(path);
+      if (one === undefined) return null;
+      if ("error" in one.content) throw one.content.error;
+      return one.content.bytes;
+    },
+    isApproved: () => byApproval,
+    save: async () => {
+      if (file === null || !accepted || !byApproval) return [];
+      const all = await Promise.all(loading.values());
+      const approved: string[] = [];
+      for (const { path, content } of all) {
+        if ("error" in content) continue;
+        await approving.approvals.write(file.path, path, content.mark);
+        approved.push(path);
+      }
+      return approved;
+    },
+  };
+}
+
+async function loadFile(path: string, pipes: boolean): Promise<Loaded> {
+  try {
+    const real = await realOf(path);
+    // Opening a pipe that nobody writes to would wait for ever.
+    const handle = await open(path, constants.O_RDONLY | (pipes ? 0 : (constants.O_NONBLOCK ?? 0)));
+    try {
+      const writers = await handle.stat();
+      if (writers.isDirectory()) throw Object.assign(new Error("folder"), { code: "EISDIR" });
+      if (!writers.isFile() && !pipes) throw Object.assign(new Error("pipe"), { code: "ENOTFILE" });
+      const bytes = await readBounded(handle.createReadStream({ autoClose: false }));
+      return { path, content: { bytes, writers, mark: { real, sha256: sha256Of(bytes) } } };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    return { path, content: { error } };
+  }
+}
+
+async function readBounded(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (size > MAX_BYTES) throw Object.assign(new Error("too large"), { code: "EFBIG" });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** Who else can write a file, in words; `null`: nobody. */
+type OthersOf = (path: string, writers: Writers) => Promise<string | null>;
+
+/** `trusted`: whoever can write that file is trusted as well. */
+async function othersThanUser(
+  path: string,
+  file: Writers,
+  trusted: Writers | null,
+): Promise<string | null> {
+  const user = process.geteuid?.();
+  if (user === undefined) return null;
+  const owners = [user, 0, ...(trusted === null ? [] : [trusted.uid])];
+  const folder = await stat(dirname(path)).catch(() => null);
+  const looks = [
+    { one: file, what: "it" },
+    { one: folder, what: "its folder" },
+  ];
+  for (const { one, what } of looks) {
+    if (one === null) continue;
+    if (!owners.includes(one.uid)) return `${what} belongs to another user (uid ${one.uid})`;
+    const others = one.mode & 0o022 & ~writersOf(trusted, one.gid);
+    if (others !== 0) return `others can write ${what} (mode ${(one.mode & 0o7777).toString(8)})`;
+  }
+  return null;
+}
+
+function writersOf(trusted: Writers | null, gid: number): number {
+  if (trusted === null) return 0;
+  return trusted.mode & (trusted.gid === gid ? 0o022 : 0o002);
+}
+
+function questionOf(config: string, doubts: readonly Doubt[]): Question {
+  return {
+    config,
+    isNew: doubts.some(({ path, kind }) => path === config && kind !== "changed"),
+    doubts: doubtTexts(config, doubts),
+  };
+}
+
+function doubtTexts(config: string, doubts: readonly Doubt[]): string[] {
+  return doubts.map(({ path, kind, found }) => {
+    const shown = path === config ? path : relative(dirname(config), path);
+    return `${plain(shown)} (${kind === "shared" ? found : kind})`;
+  });
+}
+
+/** `config`: `null` where there is none, and so nothing that could be approved. */
+function shared({ path, found }: Doubt, config: string | null): CertkeepError {
+  const approve = config === null ? "" : `, or approve it as it is: ${approveCommand(config)}`;
+  return new CertkeepError("config_unapproved", {
+    where: plain(path),
+    found,
+    expected: "a file and a folder that only you can write",
+    todo: `Take that permission away (chmod go-w, chown)${approve}`,
+  });
+}
+
+function unapproved(config: string, first: Doubt, doubts: readonly Doubt[]): CertkeepError {
+  if (first.kind === "shared") return shared(first, config);
+  const isOwn = first.path === config;
+  const texts = doubtTexts(config, doubts);
+  const more = texts.length - SHOWN_DOUBTS;
+  const others = `${texts.slice(0, SHOWN_DOUBTS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  const why = isOwn
+    ? `it ${first.kind === "new" ? "isn't approved" : "changed since you approved it"}`
+    : `you haven't approved ${others}`;
+  return new CertkeepError("config_unapproved", {
+    where: plain(config),
+    found: `nothing in it is used, because ${why}`,
+    todo: `Read ${isOwn || doubts.length === 1 ? "it" : "them"}, then run: ${approveCommand(config)} (a script names the file with --config)`,
+  });
+}
+
+function approveCommand(config: string): string {
+  return (
+    commandLine(literal("certkeep init --approve"), config) ??
+    "certkeep init --approve FILE, with its path for FILE"
+  );
+}
+
+/** Why a file can't be read, in words. */
+export function unreadable(error: unknown): string {
+  const code = systemCode(error) ?? "no reason given";
+  return WORDS[code] ?? `a file that can't be read (${code})`;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "a file that this user may not read",
+  EPERM: "a file that this user may not read",
+  EISDIR: "a folder",
+  ENOTFILE: "neither a file nor a folder",
+  EFBIG: `more than ${MAX_BYTES} bytes`,
+  ENOENT: "no such file",
+  ENOTDIR: "no such file",
+  ELOOP: "links that lead in a circle",
+};
