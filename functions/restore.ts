@@ -111,7 +111,7 @@ export async function restoreByEvent(
       reader: { ...target.reader, identity: async () => seen },
     };
     log.info("restore begins", { cluster, from, apply: event.apply });
-    const report = await runRestore(held, requestOf(event), { ...restore, confined: true });
+    const report = await runRestore(held, requestOf(event), restore);
     tell(report, log);
     return answer(event, report, self);
   } finally {

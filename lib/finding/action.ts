@@ -1,5 +1,6 @@
 /** What a person can do about a finding, as data. lib/report/command.ts makes the command that does it. */
 import type { AwsSettings } from "../config/schema.ts";
+import type { Mismatch } from "../state/identity.ts";
 
 /** Where the function that restores is deployed. */
 export interface RestoreFunction {
@@ -33,6 +34,8 @@ export type Action =
   | { readonly kind: "audit"; readonly cluster: string }
   | { readonly kind: "doctor"; readonly cluster: string | null }
   | { readonly kind: "clustersAdd"; readonly cluster: string; readonly rebuilt: boolean }
+  /** Pin a cluster that isn't registered as it answers now, and restore what is missing there. */
+  | { readonly kind: "pin"; readonly cluster: string }
   | { readonly kind: "backups"; readonly version: string }
   | { readonly kind: "drill" }
   | { readonly kind: "init" };
@@ -52,4 +55,11 @@ export function restoreAction(
     replace: false,
     ...over,
   };
+}
+
+/** How a person says that a cluster which isn't as pinned is the same one, or its successor. */
+export function pinAction(cluster: string, registered: boolean, differs: Mismatch): Action {
+  return registered
+    ? { kind: "clustersAdd", cluster, rebuilt: differs === "another" }
+    : { kind: "pin", cluster };
 }

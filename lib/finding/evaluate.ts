@@ -11,10 +11,10 @@ import {
 } from "../state/certificates.ts";
 import { standingSecrets } from "../state/secrets.ts";
 import type { GapRecord, StateDocument } from "../state/document.ts";
-import { calledBy } from "../state/identity.ts";
+import { calledBy, notPinned } from "../state/identity.ts";
 import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "./codes.ts";
 import { credentialDrafts } from "./credential.ts";
-import { type Action, restoreAction } from "./action.ts";
+import { type Action, pinAction, restoreAction } from "./action.ts";
 import {
   createFinding,
   explainAction,
@@ -56,13 +56,14 @@ function clusterSubject(state: StateDocument): Subject {
 
 function* clusterDrafts(state: StateDocument): Generator<Draft> {
   const subject = clusterSubject(state);
-  const { title, replacedBy, identity, audit } = state;
-  if (replacedBy !== null)
+  const { replacedBy, title, audit } = state;
+  const differs = replacedBy === null ? null : notPinned(state, replacedBy);
+  if (differs !== null)
     yield {
       code: "cluster_replaced",
       subject,
-      params: { title, uid: replacedBy.uid, recordedUid: identity?.uid ?? null },
-      actions: [{ kind: "clustersAdd", cluster: calledBy(state), rebuilt: true }],
+      params: { title, ...differs },
+      actions: [pinAction(calledBy(state), state.credential != null, differs.kind)],
     };
   const lastReachedMs = audit?.lastReachedAt == null ? null : parseMs(audit.lastReachedAt);
   for (const part of audit?.unread ?? []) {

@@ -3,6 +3,7 @@ import type { Budget } from "../ratelimit/budget.ts";
 import type { Issuance } from "../ratelimit/issuance.ts";
 import type { Holder } from "../ratelimit/rules.ts";
 import type { EventSignal, LogSignal } from "../state/observations.ts";
+import type { Mismatch, ShownIdentity } from "../state/identity.ts";
 import type { FindingCode } from "./codes.ts";
 import type { Owner } from "../state/certificates.ts";
 
@@ -163,8 +164,9 @@ export interface FindingParams {
   };
   cluster_replaced: {
     readonly title: string;
-    readonly uid: string | null;
-    readonly recordedUid: string | null;
+    readonly kind: Mismatch;
+    readonly pinned: ShownIdentity;
+    readonly seen: ShownIdentity;
   };
   audit_incomplete:
     | {

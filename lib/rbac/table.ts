@@ -82,7 +82,7 @@ export const CAPABILITIES: readonly Capability[] = [
     resource: "namespaces",
     reach: "kube-system",
     without:
-      "whether the cluster is still the one that was registered: its CA alone tells, and a rebuilt cluster with the same CA isn't noticed",
+      "whether the cluster is still the pinned one: an audit and a restore refuse it, until certkeep clusters add pins its CA and address alone; then a rebuilt cluster with the same CA isn't noticed",
   },
   {
     id: "namespace",

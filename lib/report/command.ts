@@ -74,6 +74,12 @@ export function commandOf(action: Action): string | null {
         action.cluster,
         ...(action.rebuilt ? [literal("--rebuilt")] : []),
       );
+    case "pin":
+      return commandLine(
+        literal("certkeep restore"),
+        action.cluster,
+        literal("--rebuilt --all --apply"),
+      );
     case "backups":
       return commandLine(literal("certkeep backups"), `${action.version}*`);
     case "drill":

@@ -48,9 +48,7 @@ export const PLAN_CODES = {
   copy_sealed_for_others: entry("the identity at hand doesn't open the copy"),
   copy_forged: entry("the copy holds something that no audit would have put there"),
   copy_swapped: entry("the copy isn't the one that an audit recorded: its digest is another"),
-  copy_of_another: entry(
-    "the copy came from another cluster than the one that is pinned under this name",
-  ),
+  copy_of_another: entry("the backup came from another cluster (--from-cluster NAME takes those)"),
   copy_unrecorded: entry("no audit recorded this copy (--unrecorded takes it all the same)"),
   copy_retired: entry("the copy was retired"),
   copy_expired: entry("the copy has expired"),

@@ -3,14 +3,13 @@
  * second of a pair in the deployed certkeep.yaml. Never by what a registration says, since whoever may register, or
  * invoke, could else have any key sent to a server of his own. Pure.
  *
- * A server can say any uid, so a uid alone proves nothing: what answers has to be vouched for by the CA that was
- * pinned. Audits follow a cluster whose CA is renewed; the pin is moved by a person alone, with `clusters add`, as is
- * needed for the second of a pair, which an audit may have met first as somebody else's cluster.
+ * Which cluster answers is for the one rule of state/identity.ts. An audit pins what it meets first; the second of a
+ * pair, which is to get another's keys, has to be pinned by a person.
  */
 import type { RestorePair } from "../config/schema.ts";
-import { sameCluster, type ClusterIdentity } from "../state/identity.ts";
+import { pinCommand } from "../report/pinning.ts";
 import type { StateDocument } from "../state/document.ts";
-import { predecessorsOf } from "./successor.ts";
+import { mismatchText, notPinned, type ClusterIdentity } from "../state/identity.ts";
 
 export interface Destination {
   readonly cluster: string;
@@ -19,7 +18,7 @@ export interface Destination {
   /** `restores:` of the deployed certkeep.yaml. */
   readonly pairs: readonly RestorePair[];
   /** `null`: no audit has recorded it. */
-  readonly state: Pick<StateDocument, "identity" | "replacedBy"> | null;
+  readonly state: Pick<StateDocument, "identity" | "server"> | null;
   /** What answers there now. */
   readonly seen: ClusterIdentity;
 }
@@ -45,37 +44,37 @@ export function objectionTo({ cluster, from, pairs, state, seen }: Destination):
       todo: `Add { from: ${from}, to: ${cluster} } to restores: and deploy; or restore from the command line, with your own identity: certkeep restore ${cluster} --from-cluster ${from}`,
     };
   }
-  const pinned = state?.identity ?? null;
-  if (pinned === null) {
+  if (state === null || state.identity === null) {
     return {
       found: "a cluster that is registered and was never recorded",
       expected: "one that an audit or certkeep clusters add pinned before",
       todo: `If it is yours, pin it: ${again}`,
     };
   }
-  if (!sameCluster(pinned, seen) || (pinned.uid !== null && seen.uid === null)) {
+  const differs = notPinned(state, seen);
+  if (differs !== null) {
+    const command = pinCommand({ called: cluster, registered: true }, differs.kind);
     return {
-      found: `another cluster than the recorded one answers (uid of kube-system ${seen.uid ?? "unknown"})`,
-      expected: `the uid ${pinned.uid ?? "unknown"}`,
-      todo: `If it was rebuilt, say so, then run this again: ${again} --rebuilt`,
+      ...mismatchText(differs),
+      todo: `If it is the same cluster, or its successor, pin it: ${command}`,
+    };
+  }
+  const { pin } = state.identity;
+  if (pin === undefined) {
+    return {
+      found: "an earlier version recorded it and pinned no CA",
+      expected: "a cluster that was pinned",
+      todo: `Its next audit pins it, or: ${again}`,
     };
   }
   if (seen.caSha256 === null) {
     return {
       found: "a registration whose server any public authority may vouch for",
       expected: "the cluster's own CA in its kubeconfig",
-      todo: `Register it with certificate-authority-data: ${again}    Or restore from the command line`,
+      todo: `Register it with certificate-authority-data: ${again}    Or restore from the command line: certkeep restore ${cluster}`,
     };
   }
-  const vouched = pinned.pin?.caSha256 ?? null;
-  if (vouched !== seen.caSha256) {
-    return {
-      found: `the recorded uid under another CA (${seen.caSha256.slice(0, 16)}) than the pinned one (${vouched?.slice(0, 16) ?? "none"})`,
-      expected: "the CA that vouched for it when it was pinned",
-      todo: `If its CA was renewed, pin it anew: ${again}`,
-    };
-  }
-  if (from !== null && from !== cluster && pinned.pin?.by !== "person") {
+  if (from !== null && from !== cluster && pin.by !== "person") {
     return {
       found: `${cluster} as an audit first met it`,
       expected: "a cluster that a person pinned, since it is to get the keys of another",
@@ -83,12 +82,4 @@ export function objectionTo({ cluster, from, pairs, state, seen }: Destination):
     };
   }
   return null;
-}
-
-/** Whether a copy came from the cluster of this state, or from one that it succeeded. */
-export function cameFrom(copyIdentity: string, state: StateDocument): boolean {
-  return (
-    state.identity?.key === copyIdentity ||
-    predecessorsOf(state).some(({ key }) => key === copyIdentity)
-  );
 }

@@ -5,7 +5,7 @@
 import { instantNs } from "../finding/verdict.ts";
 import { emptyState, type StateDocument } from "../state/document.ts";
 import { joinSecrets } from "../state/secrets.ts";
-import type { PinnedIdentity } from "../state/identity.ts";
+import type { StoredIdentity } from "../state/identity.ts";
 
 /** For so long after a cluster was rebuilt its earlier state tells what `all` means, beside its own. */
 const PREDECESSOR_COUNTS_NS = 7n * 86_400_000_000_000n;
@@ -27,7 +27,7 @@ export function predecessorName(cluster: string, key: string): string {
 /** The state of the successor. What is unknown in the old document isn't carried over, but for its copies. */
 export function succeed(
   before: StateDocument,
-  identity: PinnedIdentity,
+  identity: StoredIdentity,
   document: string,
   now: string,
 ): StateDocument {

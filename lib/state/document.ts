@@ -187,6 +187,8 @@ const stateDocument = z.looseObject({
       uid: z.nullable(z.string()),
       caSha256: z.nullable(z.string()),
       key: z.string(),
+      /** Name that its server's certificate was checked for; absent in states of earlier versions. */
+      host: z.optional(z.nullable(z.string())),
       pin: z.optional(
         z.looseObject({ caSha256: z.nullable(z.string()), by: z.string(), at: instant }),
       ),
@@ -197,6 +199,7 @@ const stateDocument = z.looseObject({
     z.looseObject({
       uid: z.nullable(z.string()),
       caSha256: z.nullable(z.string()),
+      host: z.optional(z.nullable(z.string())),
       since: instant,
     }),
   ),

@@ -6,7 +6,7 @@ import { parseInstantOrNull } from "../certificate/time.ts";
 import type { CopyRecord, StateDocument } from "./document.ts";
 import { carryEvidence } from "./evidence.ts";
 import { carryObservations } from "./observations.ts";
-import { mergePin } from "./identity.ts";
+import { mergeIdentity } from "./identity.ts";
 import { mergeSecrets, union } from "./secrets.ts";
 
 function later(a: string, b: string): string {
@@ -32,19 +32,14 @@ function mergeCopy(a: CopyRecord, b: CopyRecord): CopyRecord {
   };
 }
 
-function mergeIdentity(
-  theirs: StateDocument["identity"],
-  ours: StateDocument["identity"],
-): StateDocument["identity"] {
-  const identity = theirs ?? ours;
-  const pin = mergePin(theirs?.pin, ours?.pin);
-  return identity === null || pin === undefined || theirs?.key !== (ours?.key ?? theirs?.key)
-    ? identity
-    : { ...identity, pin };
-}
-
-/** `theirs` as stored meanwhile, `ours` as this run would have written it. */
+/** `theirs` as stored meanwhile, `ours` as this run would have written it. What was seen of a cluster whose successor was pinned meanwhile is dropped. */
 export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDocument {
+  if (
+    theirs.identity !== null &&
+    ours.identity !== null &&
+    theirs.identity.key !== ours.identity.key
+  )
+    return theirs;
   const newest = (theirs.audit?.finishedAt ?? "") > (ours.audit?.finishedAt ?? "") ? theirs : ours;
   const drill = (theirs.drill?.at ?? "") > (ours.drill?.at ?? "") ? theirs.drill : ours.drill;
   const merged: StateDocument = {

@@ -8,7 +8,7 @@ import type { Across } from "../finding/across.ts";
 import type { RestoreFunction } from "../finding/action.ts";
 import { clusterFindings } from "../finding/cluster.ts";
 import type { Finding } from "../finding/finding.ts";
-import type { IgnoreEntry } from "../finding/ignore.ts";
+import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import { msOf } from "../finding/verdict.ts";
 import type { StateDocument } from "../state/document.ts";
@@ -129,14 +129,18 @@ export async function auditAll(
     ports,
   );
   const order = (title: string): number => targets.findIndex((target) => target.title === title);
+  // Where another cluster answered, what is stored of the recorded one still counts.
   const { across, problems } = await gatherAcross(
     ports,
-    audits.map(({ state }) => state),
+    audits.map(({ state }) => state).filter(({ replacedBy }) => replacedBy === null),
   );
   const told = new Set(failed.map(({ error }) => error.message));
   const clusters = audits.map((audit): AuditedTarget => {
     const view = { atNs, ignore, across, restore };
-    const { said, ignored } = clusterFindings(audit.state, view, audit.findings);
+    const { said, ignored } =
+      audit.state.replacedBy === null
+        ? clusterFindings(audit.state, view, audit.findings)
+        : applyIgnore(audit.findings, ignore, atNs);
     const counts = tally(audit.state, [...said, ...ignored], atNs);
     return { ...audit, findings: said, ignored, tally: counts };
   });

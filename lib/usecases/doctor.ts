@@ -240,10 +240,7 @@ function doubles(
       .slice(0, index)
       .find(
         (one) =>
-          identity?.uid != null &&
-          one.identity !== null &&
-          one.identity.uid !== null &&
-          sameCluster(one.identity, identity),
+          identity?.uid != null && one.identity !== null && sameCluster(one.identity, identity),
       );
     return first === undefined
       ? []

@@ -18,6 +18,7 @@ import type { BlobStore, Opener, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
 import { DRILL_NAME, formatDrill } from "../state/drill.ts";
 import type { PlanCode } from "../restoreplan/code.ts";
+import { mayRead, readableOf } from "../restoreplan/readable.ts";
 import type { KnownCopy } from "../restoreplan/select.ts";
 import type { OpenedCopy } from "../restoreplan/view.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
@@ -25,8 +26,7 @@ import type { CertificateRecord, StateDocument } from "../state/document.ts";
 import type { JudgeKit } from "./audit/context.ts";
 import { recordDrill, type ClusterDrill } from "./drill/record.ts";
 import { openCopy } from "./restore/open.ts";
-import { changeState } from "./restore/source.ts";
-import { loadState } from "./states.ts";
+import { changeState, loadState } from "./states.ts";
 
 export interface DrillPorts {
   readonly backups: BlobStore;
@@ -213,7 +213,8 @@ async function look(
 ): Promise<Looked> {
   const place = parseCopyKey(key);
   if (place === null) throw new Error("not a key of a copy");
-  const record = states.get(place.cluster)?.copies[place.version];
+  const state = states.get(place.cluster);
+  const record = state?.copies[place.version];
   const known: KnownCopy | null =
     record === undefined ? null : ({ ...record, recorded: true } as KnownCopy);
   const base = {
@@ -258,6 +259,9 @@ async function look(
   );
   if (!opened.ok) return unreadable(opened.header, opened.unusable.code, opened.unusable.detail);
   const { copy, header } = opened;
+  const { cluster, clusterIdentity } = copy.record;
+  if (state?.identity != null && !mayRead(copy.record, readableOf(cluster, state)))
+    return unreadable(header, "copy_of_another", `it came from ${cluster} (${clusterIdentity})`);
   return { copy: { ...base, header, ...judged(copy, nowNs) }, opened: copy };
 }
 

@@ -29,9 +29,9 @@ import type { ObjectName } from "../ports/cluster.ts";
 import type { NextRegistration, StoredRegistration } from "../ports/registry.ts";
 import {
   identityKey,
-  pinnedBy,
-  refreshIdentity,
-  sameCluster,
+  mismatch,
+  mismatchText,
+  notPinned,
   type ClusterIdentity,
 } from "../state/identity.ts";
 import { checkCredential, exposuresOf, rulesOfEverybody } from "./register/check.ts";
@@ -42,7 +42,7 @@ import type {
   RegisterRequest,
   RegisterResult,
 } from "./register/context.ts";
-import { changeState, pinSuccessor } from "./restore/source.ts";
+import { pinByPerson } from "./restore/pin.ts";
 import { loadState } from "./states.ts";
 
 const DAY_MS = 86_400_000;
@@ -62,7 +62,7 @@ export async function runRegister(
   const { version } = await ports.self.facts();
   judgeVersion(version, request, ports);
   const identity = await ports.reader.identity();
-  const replaced = await judgeIdentity(identity, request, ports);
+  const successor = await judgeIdentity(identity, request, ports);
   for (const group of await ports.self.deadGroups())
     ports.note(
       `cluster ${name}: the API group ${group} doesn't answer (its server is down); what it serves isn't known`,
@@ -95,10 +95,10 @@ export async function runRegister(
   try {
     for (const object of objects)
       if ((await ports.registrar.apply(object)) === "created") created.push(nameOf(object));
-    const result = await provide(request, ports, under);
-    if (replaced)
-      await pinSuccessor(ports.states, name, identity, ports.place.server, ports.clock.nowNs());
-    await pin(name, identity, ports);
+    const { result, uid } = await provide(request, ports, under);
+    const { server } = ports.place;
+    const target = { cluster: name, title: name, server, successor };
+    await pinByPerson(ports.states, target, { ...identity, uid }, ports.clock.nowNs());
     await tidy(request, ports, objects, before);
     return result;
   } catch (error) {
@@ -120,13 +120,14 @@ interface Under {
   done: boolean;
 }
 
-/** Credentials made, checked and written, then the registration. */
+/** Credentials made, checked and written, then the registration. `uid`: of kube-system, as all of them see it; `null` where one may not. */
 async function provide(
   request: RegisterRequest,
   ports: RegisterPorts,
   under: Under,
-): Promise<RegisterResult> {
+): Promise<{ readonly result: RegisterResult; readonly uid: string | null }> {
   const { name, plan } = request;
+  const uids = new Set<string | null>();
   const nowNs = ports.clock.nowNs();
   const everybody = await rulesOfEverybody(ports.registrar, plan);
   const credentials: CheckedCredential[] = [];
@@ -137,13 +138,7 @@ async function provide(
     const text = kubeconfigText(name, ports.place, credential.credential);
     const one = await ports.open(bearer, text, request.eks);
     under.opened.push(one);
-    const seen = await firstLook(one, request);
-    if (!sameCluster(under.identity, seen))
-      throw new CertkeepError("usage", {
-        where: `cluster ${name}`,
-        found: "the credential leads to another cluster than the context",
-        expected: "one and the same",
-      });
+    const early = await firstLook(one, request);
     const checked = await checkCredential(one, plan, bearer, {
       name,
       fresh: request.apply,
@@ -151,6 +146,7 @@ async function provide(
       everybody,
       timer: ports.timer,
     });
+    uids.add(sameUid(under.identity, early ?? (await one.reader.identity()), name));
     const expiresAtMs = credential.expiresAtMs ?? checked.expiresAtMs;
     refuseShort(request, bearer, expiresAtMs, Number(nowNs / 1_000_000n));
     credentials.push({ ...checked, expiresAtMs });
@@ -188,11 +184,17 @@ async function provide(
     ports,
   );
   under.done = true;
-  return {
+  // Whatever a credential can't see would be missing at its every use.
+  const uid = uids.has(null) ? null : ([...uids][0] ?? null);
+  if (uid === null)
+    ports.note(
+      `cluster ${name}: its credentials may not read the namespace kube-system, so its CA and its address alone tell which cluster it is`,
+    );
+  const result: RegisterResult = {
     name,
     server: ports.place.server,
     version: under.version,
-    identity: identityKey(under.identity, ports.place.server),
+    identity: identityKey({ ...under.identity, uid }, ports.place.server),
     kind: request.kind,
     rotated: under.before !== null,
     created: under.created.length,
@@ -200,13 +202,26 @@ async function provide(
     exposures,
     commands: commandsOf(request),
   };
+  return { result, uid };
 }
 
-/** The first thing that a credential is used for. On EKS nobody is let in before an access entry says so. */
+/** @throws CertkeepError usage */
+function sameUid(context: ClusterIdentity, seen: ClusterIdentity, name: string): string | null {
+  const { uid, caSha256, host = null } = context;
+  const differs = mismatch({ uid, caSha256, host }, seen);
+  if (differs === null || differs === "uid") return seen.uid;
+  throw new CertkeepError("usage", {
+    where: `cluster ${name}`,
+    found: "the credential leads to another cluster than the context",
+    expected: "one and the same",
+  });
+}
+
+/** The first thing that a credential is used for; `null`: it isn't accepted yet. On EKS nobody is let in before an access entry says so. */
 async function firstLook(
   opened: OpenedCredential,
   request: RegisterRequest,
-): Promise<ClusterIdentity> {
+): Promise<ClusterIdentity | null> {
   try {
     return await opened.reader.identity();
   } catch (error) {
@@ -224,8 +239,7 @@ async function firstLook(
       });
     }
     // A token that was just made may be unknown to a server that answers from its cache: the check waits for it.
-    if (isCertkeepError(error, "cluster_unauthorized") && request.apply)
-      return { uid: null, caSha256: null };
+    if (isCertkeepError(error, "cluster_unauthorized") && request.apply) return null;
     throw error;
   }
 }
@@ -282,30 +296,32 @@ function judgeVersion(
 
 /** @returns whether another cluster is to become the successor of the one that is recorded */
 async function judgeIdentity(
-  identity: ClusterIdentity,
+  seen: ClusterIdentity,
   request: RegisterRequest,
   ports: RegisterPorts,
 ): Promise<boolean> {
   const { name } = request;
-  if (identity.uid === null)
-    ports.note(
-      `cluster ${name}: the namespace kube-system may not be read by this context, so the CA alone tells which cluster it is`,
-    );
-  const recorded = (await loadState(ports.states, name))?.state.identity ?? null;
-  if (recorded === null || sameCluster(recorded, identity)) {
+  const state = (await loadState(ports.states, name))?.state ?? null;
+  const differs = state === null ? null : notPinned(state, seen);
+  if (differs === null) {
     if (request.rebuilt)
       ports.note(
-        recorded === null
+        state?.identity == null
           ? `cluster ${name}: nothing was recorded of it, so there is no predecessor`
           : `cluster ${name}: this is the cluster as recorded: it was not rebuilt`,
       );
     return false;
   }
+  const { found, expected } = mismatchText(differs);
+  if (differs.kind !== "another") {
+    ports.note(`cluster ${name}: ${found}; so far: ${expected}. It is pinned as it is now`);
+    return false;
+  }
   if (request.rebuilt) return true;
   throw new CertkeepError("usage", {
     where: `cluster ${name}`,
-    found: `the name is another cluster's: its kube-system has the uid ${recorded.uid ?? "unknown"}, the one at ${ports.place.server} has ${identity.uid ?? "unknown"}`,
-    expected: "a name of its own",
+    found: `the name is another cluster's: ${found}`,
+    expected,
     todo: `Choose another name; or, if ${name} was rebuilt: certkeep clusters add ${name} --rebuilt`,
   });
 }
@@ -404,22 +420,6 @@ function refuseShort(
     expected: `at least ${LEAST_TOKEN_DAYS} days, for an audit that runs by itself`,
     todo: "Ways that work: --kind eks (IAM on Amazon EKS), --credential with a client certificate, --kind token-secret (a token that ends when its Secret is deleted; its age is watched), or auditing from inside the cluster: --in-cluster. For audits by hand alone: --on-demand",
   });
-}
-
-/** Remembers which cluster this name is, before any audit saw it. */
-async function pin(name: string, identity: ClusterIdentity, ports: RegisterPorts): Promise<void> {
-  const { server } = ports.place;
-  await changeState(ports.states, name, name, server, (state) => ({
-    ...state,
-    server,
-    replacedBy: null,
-    identity: {
-      ...(state.identity === null
-        ? { ...identity, key: identityKey(identity, server) }
-        : { ...state.identity, ...refreshIdentity(state.identity, identity) }),
-      pin: pinnedBy("person", identity, formatInstant(ports.clock.nowNs())),
-    },
-  }));
 }
 
 /** What earlier registrations under this name made and this one doesn't want. Never fails what is done already. */

@@ -22,8 +22,7 @@ import { mapRecords } from "../state/secrets.ts";
 import type { JudgeKit } from "./audit/context.ts";
 import { recipientsKey } from "./audit/keep.ts";
 import { openCopy } from "./restore/open.ts";
-import { changeState } from "./restore/source.ts";
-import { loadState } from "./states.ts";
+import { changeState, loadState } from "./states.ts";
 
 export interface RekeyPorts {
   readonly backups: BlobStore;

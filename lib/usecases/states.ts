@@ -1,8 +1,15 @@
 /** Reading and writing state documents: a conflict is merged and tried again, damage is told and never overwritten. */
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { identityKey, type ClusterIdentity } from "../state/identity.ts";
+import {
+  identityKey,
+  isUnnamed,
+  mismatch,
+  pinnedIn,
+  type ClusterIdentity,
+  type Pinned,
+} from "../state/identity.ts";
 import type { StateStore } from "../ports/stores.ts";
-import { formatState, parseState, type StateDocument } from "../state/document.ts";
+import { emptyState, formatState, parseState, type StateDocument } from "../state/document.ts";
 import { mergeStates } from "../state/merge.ts";
 
 export interface LoadedState {
@@ -63,6 +70,23 @@ export async function saveState(
   });
 }
 
+/** Changes a state by a pure function, again where somebody wrote in between. */
+export async function changeState(
+  states: StateStore,
+  cluster: string,
+  title: string,
+  server: string,
+  change: (state: StateDocument) => StateDocument,
+): Promise<void> {
+  const loaded = await loadState(states, cluster);
+  await saveState(
+    states,
+    cluster,
+    change(loaded?.state ?? emptyState(cluster, title, server)),
+    loaded?.revision ?? null,
+  );
+}
+
 /** Keys of all clusters that have a state. */
 export async function stateKeys(states: StateStore): Promise<string[]> {
   return stateKeysIn(await states.names());
@@ -74,33 +98,46 @@ export function stateKeysIn(names: readonly string[]): string[] {
 }
 
 /**
- * The state of an unregistered cluster that isn't found by its identity's key: its uid can't be seen now, or couldn't
- * when the state was begun. It is the one pinned with the same CA at the same address, or `null`. A damaged document is passed over: it is told when it is the one asked for.
+ * Key of the state that an unregistered cluster has: by its uid, or of a state begun while that could not be read. Whether
+ * it is the pinned cluster is for the caller to ask. A damaged document is passed over: it is told when it is the one asked for.
  */
 export async function findState(
   states: StateStore,
-  identity: ClusterIdentity,
+  seen: ClusterIdentity,
   server: string,
-): Promise<string | null> {
+): Promise<string> {
+  const own = identityKey(seen, server);
   const keys = await stateKeys(states);
-  if (identity.uid !== null && keys.includes(identityKey(identity, server))) return null;
+  if (keys.includes(own)) return own;
+  for await (const { state, pinned } of unnamedStates(states, keys)) {
+    const differs = pinned === null ? "another" : mismatch(pinned, seen);
+    if (differs === null || (differs === "uid" && state.server === server)) return state.cluster;
+  }
+  return own;
+}
+
+/** Key of the state of an unregistered cluster that doesn't answer: the one last seen at this address. */
+export async function findStateAt(states: StateStore, server: string): Promise<string> {
+  let found: StateDocument | null = null;
+  for await (const { state } of unnamedStates(states, await stateKeys(states))) {
+    const at = state.audit?.lastReachedAt ?? "";
+    if (state.server === server && (found === null || at > (found.audit?.lastReachedAt ?? "")))
+      found = state;
+  }
+  return found?.cluster ?? identityKey({ uid: null, caSha256: null }, server);
+}
+
+async function* unnamedStates(
+  states: StateStore,
+  keys: readonly string[],
+): AsyncGenerator<{ readonly state: StateDocument; readonly pinned: Pinned | null }> {
   for (const key of keys) {
     try {
-      const loaded = await loadState(states, key);
-      if (
-        loaded === null ||
-        loaded.state.server !== server ||
-        loaded.state.identity === null ||
-        loaded.state.cluster !== loaded.state.identity.key
-      )
-        continue;
-      // Once the uid can be seen, a state begun without it goes on; one of another uid is another cluster's.
-      if (identity.uid !== null && loaded.state.identity.uid !== null) continue;
-      const ca = loaded.state.identity.caSha256;
-      if (identity.caSha256 === null || ca === null || ca === identity.caSha256) return key;
+      const state = (await loadState(states, key))?.state ?? null;
+      if (state === null || state.cluster !== key) continue;
+      if (isUnnamed(state)) yield { state, pinned: pinnedIn(state) };
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
     }
   }
-  return null;
 }

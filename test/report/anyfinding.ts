@@ -142,6 +142,12 @@ const holder = fc.record({
 const unread = { code: evil, message: evil, lastReachedMs: msOrNull };
 
 /** By code: whatever a rule may give it. */
+const shownIdentity = fc.record({
+  uid: fc.option(evil),
+  caSha256: fc.option(evil),
+  host: fc.option(evil),
+});
+
 const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = {
   secret_lost: fc.oneof(
     fc.record(lost),
@@ -241,7 +247,12 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     madeMs: msOrNull,
     ended: fc.boolean(),
   }),
-  cluster_replaced: fc.record({ title: evil, uid: fc.option(evil), recordedUid: fc.option(evil) }),
+  cluster_replaced: fc.record({
+    title: evil,
+    kind: fc.constantFrom("another", "ca", "uid", "address"),
+    pinned: shownIdentity,
+    seen: shownIdentity,
+  }),
   audit_incomplete: fc.oneof(
     fc.record({ of: fc.constant("part"), ...unread }),
     fc.record({ of: fc.constant("stale"), title: evil, finishedMs: msOrNull }),
@@ -271,6 +282,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ kind: fc.constant("audit"), cluster: evil }),
   fc.record({ kind: fc.constant("doctor"), cluster: fc.option(evil) }),
   fc.record({ kind: fc.constant("clustersAdd"), cluster: evil, rebuilt: fc.boolean() }),
+  fc.record({ kind: fc.constant("pin"), cluster: evil }),
   fc.record({ kind: fc.constant("backups"), version: evil }),
   fc.record({ kind: fc.constantFrom("drill", "init") }),
 );

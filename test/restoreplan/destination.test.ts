@@ -1,7 +1,6 @@
 /** Where the deployed function may restore to: a table of who answers and what is recorded. */
 import { describe, expect, it } from "vitest";
-import { cameFrom, objectionTo, type Destination } from "../../lib/restoreplan/destination.ts";
-import { emptyState, type StateDocument } from "../../lib/state/document.ts";
+import { objectionTo, type Destination } from "../../lib/restoreplan/destination.ts";
 
 const [UID, OTHER_UID] = [
   "11111111-1111-1111-1111-111111111111",
@@ -18,7 +17,7 @@ function pinned(
   } = {},
 ): Destination["state"] {
   return {
-    replacedBy: null,
+    server: "https://prod:6443",
     identity: {
       key: `uid-${UID}`,
       uid: UID,
@@ -46,11 +45,11 @@ describe("a restore by the function", () => {
     ["to the second of a pair that a person pinned", { from: "old", pairs }],
     [
       "to one that is known by its CA alone",
-      { state: pinned({ uid: null }), seen: { uid: null, caSha256: CA } },
+      { state: pinned({ uid: null }), seen: { uid: null, caSha256: CA, host: "prod" } },
     ],
     [
       "to one whose uid can be seen since",
-      { state: pinned({ uid: null }), seen: { uid: UID, caSha256: CA } },
+      { state: pinned({ uid: null }), seen: { uid: UID, caSha256: CA, host: "prod" } },
     ],
   ])("goes %s", (_, choice) => {
     expect(objectionTo({ ...asked, ...choice })).toBeNull();
@@ -60,18 +59,14 @@ describe("a restore by the function", () => {
     ["a cluster without a state", { state: null }, "never recorded"],
     [
       "a state that never saw its cluster",
-      { state: { identity: null, replacedBy: null } },
+      { state: { identity: null, server: "" } },
       "never recorded",
     ],
-    [
-      "another uid",
-      { seen: { uid: OTHER_UID, caSha256: CA } },
-      "another cluster than the recorded one",
-    ],
+    ["another uid", { seen: { uid: OTHER_UID, caSha256: CA } }, "another cluster answers"],
     [
       "a uid that can't be seen any more",
       { seen: { uid: null, caSha256: CA } },
-      "another cluster than the recorded one",
+      "the uid of kube-system can't be read",
     ],
     [
       "the same uid, said by a server of another CA",
@@ -85,9 +80,17 @@ describe("a restore by the function", () => {
     ],
     ["any public authority", { seen: { uid: UID, caSha256: null } }, "any public authority"],
     [
+      "a name that any public authority may vouch for, also as pinned",
+      {
+        state: pinned({ caSha256: null, pin: { caSha256: null, by: "person", at: AT } }),
+        seen: { uid: UID, caSha256: null, host: "prod" },
+      },
+      "any public authority",
+    ],
+    [
       "a state of a version that pinned no CA",
       { state: pinned({ pin: undefined }) },
-      "under another CA",
+      "pinned no CA",
     ],
     [
       "another CA, where the CA is all that is known",
@@ -122,21 +125,5 @@ describe("a restore by the function", () => {
     const objection = objectionTo({ ...asked, ...choice });
     expect(objection?.found).toContain(found);
     expect(objection?.todo).toMatch(/certkeep (clusters add|restore) prod/);
-  });
-});
-
-describe("a copy came from", () => {
-  const state: StateDocument = {
-    ...emptyState("prod", "prod", "https://prod"),
-    identity: { key: "uid-new", uid: "new", caSha256: CA },
-    predecessors: [{ key: "uid-old", document: "d", at: AT }],
-  };
-  it.each([
-    ["uid-new", true],
-    ["uid-old", true],
-    ["uid-evil", false],
-    ["", false],
-  ])("%j: %s", (identity, expected) => {
-    expect(cameFrom(identity, state)).toBe(expected);
   });
 });

@@ -7,14 +7,7 @@ import {
   type CopyRecord,
   type StateDocument,
 } from "../../lib/state/document.ts";
-import {
-  calledBy,
-  identityKey,
-  mergePin,
-  pinnedBy,
-  refreshIdentity,
-  sameCluster,
-} from "../../lib/state/identity.ts";
+import { pinIdentity } from "../../lib/state/identity.ts";
 import { mergeStates } from "../../lib/state/merge.ts";
 import { certificate, secret, state } from "../finding/fixture.ts";
 
@@ -118,25 +111,35 @@ describe("merging two audits' states", () => {
   });
 
   it("keeps a person's pin, whoever writes last", () => {
-    const identity = { key: "uid-1", uid: "1", caSha256: "new" };
-    const audit = audited(6, {
-      identity: { ...identity, pin: pinnedBy("audit", { uid: null, caSha256: "first" }, T(1)) },
-    });
-    const person = audited(5, {
-      identity: { ...identity, pin: pinnedBy("person", { uid: null, caSha256: "new" }, T(5)) },
-    });
-    const older = audited(5, { identity });
-    for (const merged of [
-      mergeStates(audit, person),
-      mergeStates(person, audit),
-      mergeStates(person, older),
-      mergeStates(older, person),
+    const pinned = (by: "person" | "audit", caSha256: string, minute: number) =>
+      pinIdentity(by, { uid: "1", caSha256 }, { server: "https://a", at: T(minute) });
+    const { pin: _, ...unpinned } = pinned("audit", "first", 1);
+    const person = audited(5, { identity: pinned("person", "new", 5) });
+    for (const other of [
+      audited(6, { identity: pinned("audit", "first", 1) }),
+      audited(6, { identity: pinned("person", "older", 4) }),
+      audited(5, { identity: unpinned }),
+      audited(5, { identity: null }),
     ])
-      expect(merged.identity?.pin).toEqual({ caSha256: "new", by: "person", at: T(5) });
-    const of = (by: "audit" | "person", minute: number) =>
-      pinnedBy(by, { uid: null, caSha256: String(minute) }, T(minute));
-    expect(mergePin(of("person", 1), of("person", 2))?.at).toBe(T(2));
-    expect(mergePin(of("audit", 1), of("audit", 2))?.at).toBe(T(1));
+      for (const merged of [mergeStates(other, person), mergeStates(person, other)])
+        expect(merged.identity).toEqual(person.identity);
+    const [first, second] = [1, 2].map((minute) =>
+      audited(5, { identity: pinned("audit", String(minute), minute) }),
+    );
+    if (first === undefined || second === undefined) throw new Error("two");
+    expect(mergeStates(first, second).identity?.pin?.at).toBe(T(1));
+    expect(mergeStates(second, first).identity?.pin?.at).toBe(T(1));
+  });
+
+  it("takes nothing of a cluster whose successor was pinned while it was audited", () => {
+    const pinned = (uid: string) =>
+      pinIdentity("person", { uid, caSha256: "c" }, { server: "https://a", at: T(1) });
+    const successor = audited(5, { identity: pinned("new") });
+    const late = audited(6, {
+      identity: pinned("old"),
+      secrets: { "n/a": secret({ recordedAt: T(6) }) },
+    });
+    expect(mergeStates(successor, late)).toEqual(successor);
   });
 
   it("keeps fields that it doesn't know, and never raises the format", () => {
@@ -209,40 +212,5 @@ describe("a state document", () => {
         (text) => typeof parseState(text).ok === "boolean",
       ),
     );
-  });
-});
-
-describe("the identity of a cluster", () => {
-  const known = { uid: "u1", caSha256: "c1" };
-  it.each([
-    [known, { uid: "u1", caSha256: "c2" }, true],
-    [known, { uid: "u2", caSha256: "c1" }, false],
-    [known, { uid: null, caSha256: "c2" }, true],
-    [{ uid: null, caSha256: "c1" }, { uid: null, caSha256: "c1" }, true],
-    [{ uid: null, caSha256: "c1" }, { uid: null, caSha256: "c2" }, false],
-  ])("%j and %j: same is %s", (a, b, same) => {
-    expect(sameCluster(a, b)).toBe(same);
-    expect(sameCluster(b, a)).toBe(same);
-  });
-
-  it("is called by its name, or by its context where it has none, reached or not", () => {
-    const server = identityKey({ uid: null, caSha256: null }, "https://a");
-    expect(calledBy({ cluster: "prod", title: "prod", identity: { key: "uid-u1" } })).toBe("prod");
-    expect(calledBy({ cluster: "uid-u1", title: "here", identity: { key: "uid-u1" } })).toBe(
-      "here",
-    );
-    expect(calledBy({ cluster: server, title: "here", identity: null })).toBe("here");
-    expect(calledBy({ cluster: "prod", title: "prod", identity: null })).toBe("prod");
-  });
-
-  it("is named by uid, else CA, else address, and a pinned name stays", () => {
-    expect(identityKey(known, "https://a")).toBe("uid-u1");
-    expect(identityKey({ uid: null, caSha256: "c1" }, "https://a")).toBe("ca-c1");
-    expect(identityKey({ uid: null, caSha256: null }, "https://a")).toMatch(/^server-/);
-    expect(refreshIdentity({ key: "ca-c1", uid: null, caSha256: "c1" }, known)).toEqual({
-      key: "ca-c1",
-      uid: "u1",
-      caSha256: "c1",
-    });
   });
 });

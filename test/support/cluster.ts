@@ -65,7 +65,7 @@ export function createMemoryCluster(uid = "11111111-2222-3333-4444-555555555555"
     secrets,
     put: (secret) => store({ ...secret, annotations: {} }),
     reader: {
-      identity: async () => ({ uid, caSha256: null }),
+      identity: async () => ({ uid, caSha256: null, host: "memory" }),
       listMetadata: async function* (scope) {
         yield [...secrets.values()].filter((secret) => fits(secret, scope)).map(metaOf);
       },

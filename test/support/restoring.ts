@@ -2,7 +2,7 @@
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";
-import type { PutObject, Sandbox } from "../fake-apiserver/api.ts";
+import type { KubeconfigChoice, PutObject, Sandbox } from "../fake-apiserver/api.ts";
 import type { Issued } from "./pki.ts";
 import { createKey, keyPemOf } from "./x509.ts";
 import { runRestore } from "../../lib/usecases/restore.ts";
@@ -37,6 +37,8 @@ let holders = 0;
 export interface RestoreChoice extends AuditChoice {
   readonly restorePorts?: Partial<RestorePorts>;
   readonly sandbox?: Sandbox;
+  /** How that one is reached, where it isn't by its own kubeconfig. */
+  readonly reached?: KubeconfigChoice;
   readonly target?: Partial<RestoreTarget>;
 }
 
@@ -45,7 +47,10 @@ export async function restoreTarget(
   choice: RestoreChoice = {},
 ): Promise<RestoreTarget> {
   const sandbox = choice.sandbox ?? world.sandbox;
-  const text = sandbox.kubeconfig(choice.token === undefined ? {} : { token: choice.token });
+  const text = sandbox.kubeconfig({
+    ...(choice.token === undefined ? {} : { token: choice.token }),
+    ...choice.reached,
+  });
   const connection = await connect(parseKubeconfig(text, "sandbox.yaml"), null, {
     environment: {},
     nowMs: () => world.nowMs,
@@ -55,7 +60,7 @@ export async function restoreTarget(
   const { createClusterReader } = await import("../../lib/adapters/kubernetes/reader.ts");
   return {
     ...target,
-    server: sandbox.url,
+    server: connection.server.href.replace(/\/$/, ""),
     reader: createClusterReader(connection, patient),
     writer: createClusterWriter(connection, patient),
     ...choice.target,

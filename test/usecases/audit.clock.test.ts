@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { changeState } from "../../lib/usecases/restore/source.ts";
+import { changeState } from "../../lib/usecases/states.ts";
 import { dataAt, outcomes, proxySecret, restore, tlsSecret } from "../support/restoring.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 

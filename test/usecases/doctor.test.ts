@@ -242,6 +242,7 @@ interface Break {
 }
 
 const servers: Server[] = [];
+const impostors: Sandbox[] = [];
 
 const BREAKS: readonly Break[] = [
   {
@@ -478,6 +479,48 @@ const BREAKS: readonly Break[] = [
     code: 1,
   },
   {
+    name: "a server with the cluster's uid and another CA",
+    do: async ({ sandbox, rewire }) => {
+      const liar = await startSandbox({ tokens: OWNERS });
+      impostors.push(liar);
+      const { uid } = sandbox.get(null, "kube-system", "Namespace")?.metadata ?? {};
+      liar.put([
+        {
+          kind: "Namespace",
+          metadata: { name: "kube-system", ...(uid === undefined ? {} : { uid }) },
+        },
+      ]);
+      rewire(
+        "clusters/prod.read.kubeconfig",
+        {
+          server: liar.url,
+          "certificate-authority-data": Buffer.from(liar.caPem).toString("base64"),
+        },
+        { token: liar.adminToken },
+      );
+    },
+    line: "fail prod identity",
+    text: /the recorded uid under another CA/,
+    command: /clusters add prod$/,
+    code: 1,
+  },
+  {
+    name: "a uid that can't be read any more",
+    do: ({ sandbox, nowMs }) =>
+      sandbox.setToken(
+        tokenUntil(nowMs + 300 * DAY_MS, "restore"),
+        serviceAccount(
+          "certkeep",
+          "restore",
+          rulesFor("restore").filter(({ resources }) => !resources.includes("namespaces")),
+        ),
+      ),
+    line: "fail prod restore-credential",
+    text: /a restore would be refused: the uid of kube-system can't be read/,
+    command: /clusters add prod/,
+    code: 1,
+  },
+  {
     name: "a right that is missing",
     do: ({ sandbox, nowMs }) =>
       sandbox.setToken(
@@ -583,8 +626,9 @@ const BREAKS: readonly Break[] = [
 ];
 
 describe("doctor names what is broken:", () => {
-  afterEach(() => {
+  afterEach(async () => {
     for (const server of servers.splice(0)) server.close();
+    for (const impostor of impostors.splice(0)) await impostor.stop();
   });
   it.each(BREAKS)(
     "$name",

@@ -45,6 +45,24 @@ const verdicts = (report: DrillReport): string[] =>
     .toSorted();
 
 describe("a drill", () => {
+  it("tells which backups a restore would refuse, since they came from another cluster", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    world.states.states.clear();
+    const other = await startWorld();
+    try {
+      const { auditAll } = await import("../../lib/usecases/audit.ts");
+      await auditAll(
+        [{ ...(await world.target()), reader: await other.reader() }],
+        world.ports(),
+        [],
+      );
+    } finally {
+      await other.stop();
+    }
+    expect(verdicts(await drill())).toEqual(["unreadable copy_of_another"]);
+  });
+
   it("opens every copy, judges it as of now, and says how old the newest good one is", async () => {
     world.put(
       ingressSecret(DOMAIN, world.issue([DOMAIN])),

@@ -26,6 +26,9 @@ const TOKEN = "canary-token-of-the-cluster";
 interface FakeCluster {
   version: string | null;
   uid: string | null;
+  caSha256: string;
+  /** uid as the credentials see it; absent: as the administrator does. */
+  seenUid?: string | null;
   dead: string[];
   /** Questions answered with no. */
   denied: (question: Question) => boolean;
@@ -43,6 +46,7 @@ function world(change: Partial<FakeCluster> = {}) {
   const cluster: FakeCluster = {
     version: "v1.34.4",
     uid: UID,
+    caSha256: "aa",
     dead: [],
     denied: () => false,
     extra: [],
@@ -102,11 +106,18 @@ function world(change: Partial<FakeCluster> = {}) {
     close: async () => {},
   };
   const reader = {
-    identity: async () => call({ uid: cluster.uid, caSha256: "aa" }),
+    identity: async () => call({ uid: cluster.uid, caSha256: cluster.caSha256, host: "api" }),
     listMetadata: async function* () {
       yield [];
     },
     close: async () => {},
+  } as unknown as ClusterReader;
+  const seeing = {
+    ...reader,
+    identity: async () => {
+      const { uid, seenUid = uid, caSha256 } = cluster;
+      return call({ uid: seenUid, caSha256, host: "api" });
+    },
   } as unknown as ClusterReader;
   const refusing = {
     ...reader,
@@ -155,7 +166,7 @@ function world(change: Partial<FakeCluster> = {}) {
     brought: { read: null, restore: null },
     open: async (): Promise<OpenedCredential> => ({
       self,
-      reader: cluster.accepts ? reader : refusing,
+      reader: cluster.accepts ? seeing : refusing,
       expiresAtMs: null,
       close: async () => {},
     }),
@@ -406,6 +417,55 @@ describe("one plain message for", () => {
   });
 });
 
+describe("registering again pins what answers now", () => {
+  const pinned = async (at: ReturnType<typeof world>) =>
+    (await loadState(at.states, "prod"))?.state.identity;
+
+  it.each([
+    ["another CA, since it was renewed", { caSha256: "bb" }, { uid: UID, pin: { caSha256: "bb" } }],
+    ["no uid, since it may not be read any more", { uid: null }, { uid: null }],
+    [
+      "no uid, where its credentials alone may not read it",
+      { seenUid: null },
+      { uid: null, pin: { caSha256: "aa" } },
+    ],
+  ])("%s, under the key that it had", async (_name, change, expected) => {
+    const at = world();
+    await runRegister(REQUEST, at.ports);
+    Object.assign(at.cluster, change);
+    await runRegister(REQUEST, at.ports);
+    expect(await pinned(at)).toMatchObject({ ...expected, key: `uid-${UID}` });
+    expect(at.notes.join("\n")).toMatch(/pinned as it is now|its CA and its address alone tell/);
+    expect(await at.states.names()).toEqual(["cluster-prod"]);
+  });
+
+  it("but no other CA whose server hides the uid, unless it was rebuilt", async () => {
+    const at = world();
+    await runRegister(REQUEST, at.ports);
+    Object.assign(at.cluster, { uid: null, caSha256: "bb" });
+    expect((await refusal(runRegister(REQUEST, at.ports))).message).toContain("--rebuilt");
+    expect(await pinned(at)).toMatchObject({ uid: UID, pin: { caSha256: "aa" } });
+    await runRegister({ ...REQUEST, rebuilt: true }, at.ports);
+    expect(await pinned(at)).toMatchObject({ uid: null, key: "ca-bb", pin: { by: "person" } });
+    expect(await at.states.names()).toContain(`predecessor-prod-uid-${UID}`);
+  });
+
+  it("refuses a credential that leads to a server of another CA than the context's", async () => {
+    const at = world();
+    const ports: RegisterPorts = {
+      ...at.ports,
+      reader: {
+        ...at.ports.reader,
+        identity: async () => ({ uid: UID, caSha256: "cc", host: "api" }),
+      },
+    };
+    expect((await refusal(runRegister(REQUEST, ports))).message).toContain(
+      "leads to another cluster than the context",
+    );
+    expect(at.texts.size).toBe(0);
+  });
+});
+
 describe("what is worth knowing is said, and keeps nobody", () => {
   it.each([
     [
@@ -419,7 +479,7 @@ describe("what is worth knowing is said, and keeps nobody", () => {
       /metrics\.k8s\.io\/v1beta1 doesn't answer/,
     ],
     ["a server under .ts.net", { server: "https://api.tail1a2b3.ts.net:443" }, /ends in \.ts\.net/],
-    ["an identity that can't be seen", { uid: null }, /the CA alone tells/],
+    ["an identity that can't be seen", { uid: null }, /its CA and its address alone tell/],
   ])("%s", async (_name, change, note) => {
     const at = world(change as Partial<FakeCluster>);
     await runRegister(REQUEST, at.ports);

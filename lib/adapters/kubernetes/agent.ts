@@ -56,6 +56,7 @@ export function createAgent(
   const options: ConnectionOptions = {
     rejectUnauthorized: !connection.insecure,
     servername: serverName,
+    checkServerIdentity: connection.proof.check,
     // Go, and so kubectl, takes an intermediate or the server's own certificate for an anchor as well.
     ...(connection.caPem === null ? {} : { ca: connection.caPem, allowPartialTrustChain: true }),
     ...(pair === null ? {} : { cert: pair.cert, key: pair.key }),

@@ -4,6 +4,7 @@
  * A `Connection` holds credentials: it is never printed, stored or put into an error.
  */
 import { plain } from "../../plain.ts";
+import type { Proof } from "./proof.ts";
 
 /** What a request carries to be let in; asked for before each attempt, since tokens change. */
 export interface Credentials {
@@ -24,8 +25,8 @@ export interface Connection {
   readonly namespace: string | null;
   /** PEM certificates that are trusted; `null`: those of the system. */
   readonly caPem: string | null;
-  /** SHA-256 (hex) over the DER of the trusted certificates in byte order; of a single one, its usual fingerprint. */
-  readonly caSha256: string | null;
+  /** Which of them proved the connections. */
+  readonly proof: Proof;
   /** The kubeconfig says `insecure-skip-tls-verify`: whoever answers is believed. */
   readonly insecure: boolean;
   /** Name that the server's certificate is checked for, where it isn't the address's. */

@@ -19,7 +19,14 @@ import {
 } from "./credential.ts";
 import { parseExec } from "./exec.ts";
 import { type Fields, fieldsOf, textOf } from "./parse.ts";
-import { type Environment, isLoopback, parseProxyUrl, proxyFromEnvironment } from "../proxy.ts";
+import { type Bundle, createProof } from "./proof.ts";
+import {
+  bareHost,
+  type Environment,
+  isLoopback,
+  parseProxyUrl,
+  proxyFromEnvironment,
+} from "../proxy.ts";
 
 /** An entry and the file that it stands in. */
 export interface KubeconfigEntry {
@@ -55,10 +62,8 @@ export interface ContextParts {
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
-/** PEM certificates of a bundle and the digest over their DER in byte order; `null` where there is none or one is broken. */
-export function parseBundle(
-  text: string,
-): { readonly pem: string; readonly sha256: string } | null {
+/** `null` where there is no certificate or one is broken. */
+export function parseBundle(text: string): Bundle | null {
   try {
     const certificates = (text.match(PEM_CERTIFICATE) ?? []).map(
       (block) => new X509Certificate(block),
@@ -73,6 +78,7 @@ export function parseBundle(
     return {
       pem: certificates.map((certificate) => certificate.toString()).join(""),
       sha256: hash.digest("hex"),
+      certificates,
     };
   } catch {
     return null;
@@ -292,16 +298,16 @@ export async function connectionOf(
     },
   });
   const namespace = textOf(parts.context.fields["namespace"]);
-  const tlsServerName = textOf(cluster.fields["tls-server-name"]);
+  const tlsServerName = textOf(cluster.fields["tls-server-name"]) || null;
   return {
     title: name,
     source: parts.context.file,
     server,
     namespace: namespace === "" ? null : namespace,
     caPem: bundle?.pem ?? null,
-    caSha256: insecure ? null : (bundle?.sha256 ?? null),
+    proof: createProof(insecure ? null : bundle, tlsServerName ?? bareHost(server.hostname)),
     insecure,
-    tlsServerName: tlsServerName === "" ? null : tlsServerName,
+    tlsServerName,
     proxyUrl: chooseProxy(parts, server, options.environment),
     inCluster: false,
     usesExec: user.exec !== null && firstToken === null && user.basic === null,

@@ -7,6 +7,7 @@
 import { CertkeepError, type ErrorCode } from "../../error.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
 import { parseJson } from "./json.ts";
+import { OTHER_CA } from "./proof.ts";
 import { ProxyRefusal } from "../proxy.ts";
 
 /** A request as a person would say it: `list secrets in namespace tailscale`. */
@@ -118,6 +119,10 @@ const TLS_WORDS: Readonly<Record<string, readonly [string, string]>> = {
   CERT_NOT_YET_VALID: [
     "the server's certificate isn't valid yet",
     "check the clocks of this machine and the server's",
+  ],
+  [OTHER_CA]: [
+    "another CA of the kubeconfig's bundle proves this connection than the one before",
+    "leave only the cluster's own CA in the kubeconfig, or wait until all API servers use the new one",
   ],
   CERT_REVOKED: ["the server's certificate was revoked", "renew the API server's certificate"],
   ERR_TLS_CERT_ALTNAME_INVALID: [

@@ -227,7 +227,7 @@ export function createClusterReader(
         { apiVersion: "v1", kind: "Namespace", namespace: null, name: "kube-system" },
         "identity",
       );
-      return { uid: found.state === "present" ? found.uid : null, caSha256: connection.caSha256 };
+      return { uid: found.state === "present" ? found.uid : null, ...connection.proof.proven() };
     },
     listMetadata,
     listSecrets,

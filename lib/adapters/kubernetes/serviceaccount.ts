@@ -5,7 +5,8 @@ import { CertkeepError } from "../../error.ts";
 import type { Connection } from "./connection.ts";
 import { type ConnectOptions, parseBundle } from "./context.ts";
 import { createCredentials, readTokenFile, tokenEndMs } from "./credential.ts";
-import type { Environment } from "../proxy.ts";
+import { createProof } from "./proof.ts";
+import { bareHost, type Environment } from "../proxy.ts";
 
 const FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -66,7 +67,7 @@ export async function inClusterConnection(options: InClusterOptions): Promise<Co
     server,
     namespace: namespace === "" ? null : namespace,
     caPem: bundle.pem,
-    caSha256: bundle.sha256,
+    proof: createProof(bundle, bareHost(server.hostname)),
     insecure: false,
     tlsServerName: null,
     proxyUrl: null,

@@ -2,6 +2,7 @@
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS } from "../../finding/codes.ts";
 import { instantOf } from "../../finding/words.ts";
 import { codeWords, isPlanCode } from "../../restoreplan/code.ts";
+import { mismatchText } from "../../state/identity.ts";
 import { at, own, say } from "../part.ts";
 import { codeText, type Phrases } from "./phrase.ts";
 
@@ -94,11 +95,14 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => [params.kind],
   },
   cluster_replaced: {
-    when: "Another cluster answers under a registered name.",
-    seen: ({ params: { title, uid, recordedUid } }) =>
-      say`Another cluster than the recorded one answers for ${title} (uid of kube-system ${uid ?? "unknown"}, recorded ${recordedUid ?? "unknown"}).`,
-    leadsTo: "Nothing is audited or written for it until you decide.",
-    advice: "If the cluster was rebuilt, confirm it; otherwise fix the address or the credential",
+    when: "What answers under a cluster's name isn't the pinned cluster: another uid of kube-system, another CA, or a uid that can't be read.",
+    seen: ({ params }) => {
+      const { found, expected } = mismatchText(params);
+      return say`${params.title}: ${found}; expected ${expected}.`;
+    },
+    leadsTo: "Nothing is audited or restored there until you decide.",
+    advice:
+      "If the cluster was rebuilt or its CA was renewed, confirm it; otherwise fix the address or the credential",
   },
   audit_incomplete: {
     when: "Something in an audit's scope couldn't be read or backed up, or no audit has finished for more than a day.",

@@ -28,15 +28,9 @@ import {
   standingSecrets,
 } from "../../state/secrets.ts";
 import { storedObservations } from "../../state/observations.ts";
-import {
-  identityKey,
-  pinnedBy,
-  refreshIdentity,
-  sameCluster,
-  type ClusterIdentity,
-  type PinnedIdentity,
-} from "../../state/identity.ts";
-import { findState, loadState, saveState } from "../states.ts";
+import { keepPin, pinIdentity, type ClusterIdentity } from "../../state/identity.ts";
+import { saveState } from "../states.ts";
+import { identify } from "./identify.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
 import { discover, type Discovery, type Shortfall } from "./discover.ts";
 import { isKeptAsWanted } from "./kept.ts";
@@ -67,46 +61,35 @@ export interface ClusterAudit {
 /** Time for what is asked besides Secrets, where nothing else bounds it. */
 export const OBSERVE_MS = 20_000;
 
-/** Never throws for what a cluster does: that becomes part of the result. @throws CertkeepError where the state can't be read */
+/**
+ * Never throws for what a cluster does: that becomes part of the result.
+ * @throws CertkeepError where the state can't be read, or a context without a registration leads to another cluster than its state's
+ */
 export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
   const nowNs = ports.clock.nowNs();
   const now = formatInstant(nowNs);
-  let identity: ClusterIdentity = { uid: null, caSha256: null };
-  let failure: CertkeepError | null = null;
-  try {
-    identity = await target.reader.identity();
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    failure = ports.signal?.aborted === true ? outOfTime(target) : error;
-  }
-  const key =
-    target.name ??
-    (await findState(ports.states, identity, target.server)) ??
-    identityKey(identity, target.server);
-  const loaded = await loadState(ports.states, key);
-  const stored =
-    loaded?.state ??
-    (await adoptedState(target, ports, identity, key)) ??
-    emptyState(key, target.title, target.server);
-  const before = withoutFuture(stored, msOf((ports.wall ?? ports.clock).nowNs()));
+  const { key, look, stored, revision } = await identify(target, ports.states);
+  const replaced = look.ok && !look.isPinned;
+  // Where another cluster answers, what is stored isn't corrected either.
+  const before = replaced
+    ? stored
+    : withoutFuture(stored, msOf((ports.wall ?? ports.clock).nowNs()));
   if (before !== stored)
     ports.progress.note(
       `Cluster ${target.title}: the last audit's clock was ahead (${stored.audit?.finishedAt}). Its times are corrected.`,
     );
-  const run = new ClusterRun(target, ports, before, identity, nowNs, now);
-  if (failure !== null)
-    run.shortfall({ scope: "cluster", code: failure.code, message: failure.message });
-  else if (
-    before.identity !== null &&
-    target.name !== null &&
-    !sameCluster(before.identity, identity)
-  )
-    run.replaced();
-  else await run.audit();
+  const run = new ClusterRun(target, ports, before, nowNs, now);
+  if (!look.ok) {
+    const { code, message } = ports.signal?.aborted === true ? outOfTime(target) : look.error;
+    run.shortfall({ scope: "cluster", code, message });
+  } else if (replaced) run.replaced(look.seen);
+  else await run.audit(look.seen);
   const state = run.finish();
-  if (ports.dryRun) return run.result(state, null);
+  // A context that never led to a cluster leaves nothing behind.
+  if (ports.dryRun || (!look.ok && target.name === null && revision === null))
+    return run.result(state, null);
   try {
-    return run.result(await saveState(ports.states, key, state, loaded?.revision ?? null), null);
+    return run.result(await saveState(ports.states, key, state, revision), null);
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     return run.result(state, error);
@@ -121,31 +104,11 @@ function outOfTime({ title }: AuditTarget): CertkeepError {
   });
 }
 
-/** What was known of a cluster before it had a name: all but the copies, whose keys begin with what it was called then. */
-async function adoptedState(
-  target: AuditTarget,
-  ports: AuditPorts,
-  identity: ClusterIdentity,
-  key: string,
-): Promise<StateDocument | null> {
-  if (target.name === null || identity.uid === null) return null;
-  const unnamed = await loadState(ports.states, identityKey(identity, target.server));
-  if (unnamed === null) return null;
-  const findings = Object.fromEntries(
-    Object.entries(unnamed.state.findings).map(([id, finding]) => [
-      id.replace(`|${unnamed.state.cluster}|`, `|${key}|`),
-      finding,
-    ]),
-  );
-  return { ...unnamed.state, cluster: key, copies: {}, findings };
-}
-
 class ClusterRun {
   readonly #target: AuditTarget;
   readonly #ports: AuditPorts;
   readonly #before: StateDocument;
   readonly #state: StateDocument;
-  readonly #identity: ClusterIdentity;
   readonly #nowNs: bigint;
   readonly #forgetNs: bigint;
   readonly #now: string;
@@ -158,28 +121,27 @@ class ClusterRun {
   #discovery: Pick<Discovery, "seen" | "scopes" | "writers"> | null = null;
   #settled: ReturnType<typeof settleState> | null = null;
   #told: Evidence = NO_EVIDENCE;
-  #replaced = false;
+  #replaced: ClusterIdentity | null = null;
   #reached = false;
 
   constructor(
     target: AuditTarget,
     ports: AuditPorts,
     before: StateDocument,
-    identity: ClusterIdentity,
     nowNs: bigint,
     now: string,
   ) {
     this.#target = target;
     this.#ports = ports;
     this.#before = before;
-    this.#identity = identity;
     this.#nowNs = nowNs;
     this.#forgetNs = BigInt(forgettingMs(before, msOf(nowNs))) * 1_000_000n;
     this.#now = now;
     this.#state = {
       ...before,
       title: target.title,
-      server: target.server,
+      // A recorded address is that of what was proven to be the cluster, and never of what was merely asked.
+      server: before.identity === null ? target.server : before.server,
       ...(target.credential === undefined
         ? {}
         : {
@@ -208,25 +170,19 @@ class ClusterRun {
     this.#shortfalls.push(shortfall);
   }
 
-  replaced(): void {
-    this.#replaced = true;
+  replaced(seen: ClusterIdentity): void {
+    this.#replaced = seen;
   }
 
-  async audit(): Promise<void> {
-    const { reader } = this.#target;
+  async audit(seen: ClusterIdentity): Promise<void> {
+    const { reader, server } = this.#target;
     this.#reached = true;
-    const pinned: PinnedIdentity | null = this.#before.identity;
-    const pin =
-      pinned?.pin ??
-      pinnedBy(
-        "audit",
-        { uid: null, caSha256: pinned?.caSha256 ?? this.#identity.caSha256 },
-        this.#now,
-      );
+    const { identity, server: recorded } = this.#before;
     this.#state.identity =
-      pinned === null
-        ? { ...this.#identity, key: identityKey(this.#identity, this.#target.server), pin }
-        : { ...pinned, ...refreshIdentity(pinned, this.#identity), pin };
+      identity === null
+        ? pinIdentity("audit", seen, { server, at: this.#now })
+        : keepPin(identity, recorded, seen, this.#now);
+    this.#state.server = server;
     this.#state.replacedBy = null;
     await this.#listCopies();
     try {
@@ -453,15 +409,11 @@ class ClusterRun {
   }
 
   finish(): StateDocument {
-    if (this.#replaced)
-      return {
-        ...this.#before,
-        replacedBy: {
-          uid: this.#identity.uid,
-          caSha256: this.#identity.caSha256,
-          since: this.#before.replacedBy?.since ?? this.#now,
-        },
-      };
+    if (this.#replaced !== null) {
+      const { uid, caSha256, host = null } = this.#replaced;
+      const since = this.#before.replacedBy?.since ?? this.#now;
+      return { ...this.#before, replacedBy: { uid, caSha256, host, since } };
+    }
     const before = this.#before.audit;
     const complete = this.#shortfalls.length === 0 && this.#discovery !== null;
     const unread: Unread[] = this.#shortfalls.map((one) => ({
@@ -498,12 +450,13 @@ class ClusterRun {
     return state;
   }
 
-  result(state: StateDocument, unsaved: CertkeepError | null): ClusterAudit {
+  result(saved: StateDocument, unsaved: CertkeepError | null): ClusterAudit {
+    const state = this.#replaced === null ? saved : withoutContent(saved);
     return {
       cluster: state.cluster,
       title: this.#target.title,
       server: this.#target.server,
-      complete: state.audit?.complete === true && unsaved === null && !this.#replaced,
+      complete: state.audit?.complete === true && unsaved === null && this.#replaced === null,
       state,
       // Where another run wrote meanwhile, its state was merged in, and there may be more to say.
       findings:
@@ -516,6 +469,13 @@ class ClusterRun {
       unsaved,
     };
   }
+}
+
+/** What may be shown where another cluster answers: nothing of what the recorded one held or lost. */
+function withoutContent(state: StateDocument): StateDocument {
+  const { cluster, title, server, identity, replacedBy, credential, findings } = state;
+  const shown = { ...emptyState(cluster, title, server), identity, replacedBy, findings };
+  return credential === undefined ? shown : { ...shown, credential };
 }
 
 function statsOf({ reader, diagnosis }: AuditTarget): ReaderStats {

@@ -8,11 +8,13 @@ import { commandLine, literal } from "../../finding/command.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
 import { instantNs, msOf } from "../../finding/verdict.ts";
+import { pinCommand } from "../../report/pinning.ts";
 import { span } from "../../report/text.ts";
+import type { StateStore } from "../../ports/stores.ts";
 import type { StateDocument } from "../../state/document.ts";
-import { sameCluster, type ClusterIdentity } from "../../state/identity.ts";
+import { mismatchText, notPinned, type ClusterIdentity } from "../../state/identity.ts";
 import { grantedRules, missingOf } from "../register/check.ts";
-import { loadState } from "../states.ts";
+import { findState, loadState } from "../states.ts";
 import type { DoctorPorts, ExaminedCluster, ExaminedConnection } from "./context.ts";
 import { failed, line, type Line } from "./line.ts";
 
@@ -78,7 +80,7 @@ export async function examineCluster(
   } finally {
     await connection?.close();
   }
-  if (wantsRestore(plan.parts)) await examineRestoring(cluster, plan, ports, lines);
+  if (wantsRestore(plan.parts)) await examineRestoring(cluster, plan, state, ports, lines);
   if (cluster.named) lines.push(auditLine(cluster, state, ports.clock.nowNs()));
   return { lines, identity };
 }
@@ -147,7 +149,8 @@ async function examineConnection(
       "timedatectl status",
     );
   }
-  put(...identityLine(cluster, identity, state));
+  const recorded = cluster.named ? state : await stateOfContext(ports.states, connection, identity);
+  put(...identityLine(cluster, identity, recorded));
   credentialLine(cluster, connection, ports.clock.nowNs(), lines);
   for (const group of await connection.self.deadGroups())
     put(
@@ -182,35 +185,43 @@ async function examineConnection(
   return identity;
 }
 
+/** The state of a context that no configuration names. */
+async function stateOfContext(
+  states: StateStore,
+  { server }: ExaminedConnection,
+  seen: ClusterIdentity,
+): Promise<StateDocument | null> {
+  return (await loadState(states, await findState(states, seen, server)))?.state ?? null;
+}
+
 function identityLine(
-  { name, named }: ExaminedCluster,
+  { name, registered }: ExaminedCluster,
   seen: ClusterIdentity,
   state: StateDocument | null,
 ): ["identity", Line["level"], string, string | null] {
-  const pinned = state?.identity ?? null;
-  if (pinned !== null && !sameCluster(pinned, seen)) {
+  const differs = state === null ? null : notPinned(state, seen);
+  if (differs !== null) {
+    const { found, expected } = mismatchText(differs);
     return [
       "identity",
       "fail",
-      `another cluster answers than the recorded one (uid of kube-system ${seen.uid ?? "unknown"}, recorded ${pinned.uid ?? "unknown"}); nothing is audited until a person decides`,
-      commandLine(literal("certkeep clusters add"), name, literal("--rebuilt")),
+      `${found}; expected ${expected}. Nothing is audited or restored there until a person decides`,
+      pinCommand({ called: name, registered }, differs.kind),
     ];
   }
   if (seen.uid === null)
     return [
       "identity",
       "warn",
-      "the namespace kube-system may not be read, so the CA alone tells which cluster it is",
+      "the namespace kube-system may not be read, so its CA and its address alone tell which cluster it is",
       commandLine(literal("certkeep clusters add"), name),
     ];
   return [
     "identity",
     "pass",
-    !named
-      ? "which cluster it is can be told"
-      : pinned === null
-        ? "not recorded yet: the first audit does it"
-        : "the cluster that is recorded",
+    state?.identity == null
+      ? "not recorded yet: the first audit does it"
+      : "the cluster that is recorded",
     null,
   ];
 }
@@ -313,6 +324,7 @@ function levelOf({ capability }: Question, { registered }: ExaminedCluster): Lin
 async function examineRestoring(
   cluster: ExaminedCluster,
   plan: AccessPlan,
+  state: StateDocument | null,
   ports: DoctorPorts,
   lines: Line[],
 ): Promise<void> {
@@ -332,9 +344,19 @@ async function examineRestoring(
   let connection: ExaminedConnection | null = null;
   try {
     connection = await ports.connect(cluster, "restore");
-    await connection.reader.identity();
+    const seen = await connection.reader.identity();
+    const differs = state === null ? null : notPinned(state, seen);
     lines.push(
-      line("restore-credential", "pass", "the restoring credential is accepted", { cluster: name }),
+      differs === null
+        ? line("restore-credential", "pass", "the restoring credential is accepted", {
+            cluster: name,
+          })
+        : line(
+            "restore-credential",
+            "fail",
+            `a restore would be refused: ${mismatchText(differs).found}`,
+            { cluster: name, command: repairCommand(cluster) },
+          ),
     );
     await permissionLines(cluster, connection, plan, "restore", lines);
   } catch (error) {

@@ -6,7 +6,7 @@ import { isCertkeepError, type CertkeepError } from "../../error.ts";
 import type { UnreadableCopy } from "../../finding/unreadable.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { StateDocument } from "../../state/document.ts";
-import { changeState } from "../restore/source.ts";
+import { changeState } from "../states.ts";
 
 /** Copies of one cluster that are told one by one; the rest are counted. */
 const UNREADABLE_TOLD = 20;

@@ -7,8 +7,7 @@ import { formatInstant } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import type { BlobStore, StateStore } from "../../ports/stores.ts";
 import type { Clock } from "../../ports/runtime.ts";
-import { changeState } from "../restore/source.ts";
-import { loadState, stateKeys } from "../states.ts";
+import { changeState, loadState, stateKeys } from "../states.ts";
 
 export interface RetirePorts {
   readonly backups: BlobStore;

@@ -6,6 +6,7 @@ import type { BackupRecord } from "../../backup/record.ts";
 import { formatInstant } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import { reasonText } from "../../finding/words.ts";
+import { UNKNOWN_IDENTITY } from "../../restoreplan/readable.ts";
 import type { JudgedPair } from "../../restoreplan/view.ts";
 import { TLS_FIELD_BASE } from "../../secret/allowlist.ts";
 import { TLS_TYPE } from "../../secret/shapes.ts";
@@ -16,8 +17,7 @@ import type { AuditPorts } from "../audit/context.ts";
 import { keep, type Kept } from "../audit/keep.ts";
 import { noteCopy } from "../audit/settle.ts";
 import { judgeBytes } from "../restore/judge.ts";
-import { changeState } from "../restore/source.ts";
-import { loadState } from "../states.ts";
+import { changeState, loadState } from "../states.ts";
 
 export interface StandbyRequest {
   readonly cluster: string;
@@ -109,7 +109,7 @@ function recordOf(
   const instant = (ns: bigint | null): string | null => (ns === null ? null : formatInstant(ns));
   return {
     cluster: request.cluster,
-    clusterIdentity: state?.identity?.key ?? "unknown",
+    clusterIdentity: state?.identity?.key ?? UNKNOWN_IDENTITY,
     namespace: request.namespace,
     secret: request.secret,
     shape: "tls",

@@ -4,7 +4,7 @@ import { CertkeepError } from "../../error.ts";
 import type { ClusterReader, ObjectName, Registrar } from "../../ports/cluster.ts";
 import type { Registrations } from "../../ports/registry.ts";
 import type { StateStore } from "../../ports/stores.ts";
-import { sameCluster } from "../../state/identity.ts";
+import { notPinned } from "../../state/identity.ts";
 import { loadState } from "../states.ts";
 
 export interface RemovePorts {
@@ -39,7 +39,7 @@ export async function runRemove(name: string, ports: RemovePorts): Promise<Remov
   const revoked: ObjectName[] = [];
   if (ports.admin !== null) {
     const identity = await ports.admin.reader.identity();
-    if (state?.identity != null && !sameCluster(state.identity, identity)) {
+    if (state !== null && notPinned(state, identity) !== null) {
       throw new CertkeepError("usage", {
         where: `cluster ${name}`,
         found: `the context leads to another cluster (${ports.admin.server})`,

@@ -20,8 +20,6 @@ export interface RestorePorts extends Omit<AuditPorts, "dryRun"> {
   readonly holder: string;
   /** Absent: no lease is taken over before its time. */
   readonly processes?: ProcessTable;
-  /** Copies alone that came from the cluster of the state, or from one that it succeeded. Absent: an identity's owner decides. */
-  readonly confined?: boolean;
 }
 
 export interface RestoreRequest {

@@ -4,7 +4,7 @@ import { copyKey, clusterPrefix, parseCopyKey } from "../../backup/keys.ts";
 import { parseDocument } from "../../backup/document.ts";
 import { CertkeepError } from "../../error.ts";
 import { copyObjections } from "../../restoreplan/copyrule.ts";
-import { cameFrom } from "../../restoreplan/destination.ts";
+import { mayRead } from "../../restoreplan/readable.ts";
 import {
   byPlace,
   selectCopies,
@@ -177,11 +177,12 @@ async function openChoice(
       unusable.push(opened.unusable);
       continue;
     }
-    if (ports.confined === true && !cameFrom(opened.header.clusterIdentity, source.state)) {
+    const { cluster: from, clusterIdentity } = opened.copy.record;
+    if (!mayRead(opened.copy.record, source.readable)) {
       unusable.push({
         version,
         code: "copy_of_another",
-        detail: `it came from ${opened.header.clusterIdentity}`,
+        detail: `it came from ${from} (${clusterIdentity})`,
       });
       continue;
     }

@@ -17,7 +17,8 @@ import type { StateDocument } from "../../state/document.ts";
 import { keep, type Kept } from "../audit/keep.ts";
 import { noteCopy } from "../audit/settle.ts";
 import type { RestorePorts, RestoreTarget } from "./context.ts";
-import { changeState, type Source } from "./source.ts";
+import type { Source } from "./source.ts";
+import { changeState } from "../states.ts";
 
 interface Entry {
   readonly record: BackupRecord;

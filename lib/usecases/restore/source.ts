@@ -1,22 +1,24 @@
 /**
- * Where a restore takes from: the state of the cluster, of the one it was rebuilt from, or of another one. A cluster
- * whose identity isn't the recorded one is refused, with the way on.
+ * Where a restore takes from: the state of the cluster, of the one it was rebuilt from, or of another one that the
+ * person names. A cluster that isn't the pinned one is refused, with the way on.
  */
-import { formatInstant } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import { meant } from "../../config/suggest.ts";
+import { commandLine, literal } from "../../finding/command.ts";
+import { pinCommand, notPinnedParts, type Named } from "../../report/pinning.ts";
 import type { StateStore } from "../../ports/stores.ts";
+import { readableOf, type Readable } from "../../restoreplan/readable.ts";
 import {
   predecessorName,
   predecessorsOf,
   stillCounts,
-  succeed,
   withPredecessor,
 } from "../../restoreplan/successor.ts";
-import { emptyState, formatState, parseState, type StateDocument } from "../../state/document.ts";
-import { identityKey, pinnedBy, sameCluster, type ClusterIdentity } from "../../state/identity.ts";
-import { findState, loadState, saveState, stateKeys, stateName } from "../states.ts";
+import { emptyState, parseState, type StateDocument } from "../../state/document.ts";
+import { identityKey, notPinned, type ClusterIdentity } from "../../state/identity.ts";
+import { findState, loadState, stateKeys } from "../states.ts";
 import type { RestoreRequest, RestoreTarget } from "./context.ts";
+import { pinByPerson } from "./pin.ts";
 
 export interface Source {
   /** Key of the cluster that is written to: its state, its lease. */
@@ -25,9 +27,11 @@ export interface Source {
   readonly targetIdentity: string;
   /** What selection looks at. */
   readonly state: StateDocument;
-  /** Prefixes in the store that copies may lie under: cluster keys. */
+  /** Prefixes in the store that backups may lie under: cluster keys. */
   readonly clusters: readonly string[];
-  /** To be done before anything is written; `null` where the cluster is the recorded one. */
+  /** Whose backups may be restored. */
+  readonly readable: Readable;
+  /** To be done before anything is written; `null` where the cluster is the pinned one. */
   readonly pin: (() => Promise<void>) | null;
   readonly rebuilt: boolean;
   readonly notes: readonly string[];
@@ -38,17 +42,35 @@ export async function findSource(
   request: Pick<RestoreRequest, "rebuilt" | "fromCluster">,
   states: StateStore,
   nowNs: bigint,
-  identity: ClusterIdentity,
+  seen: ClusterIdentity,
 ): Promise<Source> {
-  const own = identityKey(identity, target.server);
-  const key = target.name ?? (await findState(states, identity, target.server)) ?? own;
+  const { title, server } = target;
+  const key = target.name ?? (await findState(states, seen, server));
   const loaded = await loadState(states, key);
-  const state = loaded?.state ?? emptyState(key, target.title, target.server);
-  const pinned = state.identity;
-  const replaced = pinned !== null && !sameCluster(pinned, identity);
+  const state = loaded?.state ?? emptyState(key, title, server);
+  const own = identityKey(seen, server);
+  const differs = notPinned(state, seen);
+  const named = {
+    called: target.name ?? title,
+    registered: target.name !== null && state.credential != null,
+  };
+  if (differs !== null && !request.rebuilt)
+    throw new CertkeepError("usage", notPinnedParts(named, differs, "Nothing was restored"));
+  const pin = (): Promise<void> =>
+    pinByPerson(
+      states,
+      { cluster: key, title, server, successor: differs?.kind === "another" },
+      seen,
+      nowNs,
+    );
   const base = {
     target: key,
-    targetIdentity: replaced ? own : (pinned?.key ?? own),
+    targetIdentity: differs?.kind === "another" ? own : (state.identity?.key ?? own),
+    state,
+    clusters: [key],
+    readable: readableOf(key, state),
+    pin: differs === null ? null : pin,
+    rebuilt: false,
     notes: [] as readonly string[],
   };
 
@@ -56,71 +78,82 @@ export async function findSource(
     const from = await otherState(states, request.fromCluster);
     return {
       ...base,
-      state: from,
-      clusters: [from.cluster],
-      pin: null,
-      rebuilt: false,
-      notes: [`copies are taken from ${from.title} (${from.cluster})`],
+      state: from.state,
+      clusters: [from.key],
+      // The person names both ends, also where nothing recorded which cluster the other one is.
+      readable: readableOf(from.key, from.state, from.state.identity === null),
+      notes: [`backups are taken from ${from.state.title} (${from.key})`],
     };
   }
-  if (replaced && target.name !== null) {
-    if (!request.rebuilt) throw otherCluster(key, pinned.uid, identity.uid);
-    const pin = (): Promise<void> => pinSuccessor(states, key, identity, target.server, nowNs);
+  if (differs !== null)
     return {
       ...base,
-      state,
-      clusters: [key],
-      pin,
-      rebuilt: true,
+      rebuilt: differs.kind === "another",
       notes: [
-        `another cluster answers under the name ${key} than the recorded one (${pinned.key}): it is taken for its successor`,
+        differs.kind === "another"
+          ? `another cluster answers under the name ${key} than the recorded one (${state.identity?.key ?? "unknown"}): it is taken for its successor`
+          : `${key} is pinned as it answers now`,
       ],
     };
-  }
-  const earlier = await predecessorState(states, state, nowNs);
-  if (earlier !== null)
+  const earlier = await predecessorState(states, key, state, nowNs);
+  if (earlier !== null) return { ...base, state: withPredecessor(state, earlier), rebuilt: true };
+  if (state.identity?.pin !== undefined)
+    return request.rebuilt
+      ? { ...base, notes: ["this is the cluster as recorded: it was not rebuilt"] }
+      : base;
+  if (request.rebuilt) {
+    if (loaded === null && target.name === null) await refuseUnnamed(target, states, key);
     return {
       ...base,
-      state: withPredecessor(state, earlier),
-      clusters: [key],
-      pin: null,
-      rebuilt: true,
-      notes: [],
+      readable: readableOf(key, state, state.identity === null),
+      pin,
+      notes: [`${key} is pinned as it answers now`],
     };
-  if (!request.rebuilt || loaded !== null) {
-    const notes = request.rebuilt ? ["this is the cluster as recorded: it was not rebuilt"] : [];
-    return { ...base, state, clusters: [key], pin: null, rebuilt: false, notes };
   }
-  return earlierByTitle(target, states, { ...base, state });
+  if (state.identity !== null) throw unpinned(named.called);
+  return { ...base, notes: unknownNotes(state, named) };
 }
 
-function otherCluster(name: string, recorded: string | null, found: string | null): CertkeepError {
+/** A cluster that an earlier version recorded. Its audits took whatever CA answered, so that alone gives no key away. */
+function unpinned(called: string): CertkeepError {
   return new CertkeepError("usage", {
-    where: `cluster ${name}`,
-    found: `another cluster than the recorded one answers (uid of kube-system ${found ?? "unknown"})`,
-    expected: `the uid ${recorded ?? "unknown"}`,
-    todo: `If it was rebuilt: certkeep restore ${name} --rebuilt --all    If it is another one: mend its context in certkeep.yaml, or take copies of ${name} along with: certkeep restore OTHER --from-cluster ${name}`,
+    where: `cluster ${called}`,
+    found: "an earlier version recorded it and pinned no CA",
+    expected: "a cluster that was pinned",
+    todo: `Audit it once, which pins it: certkeep audit ${called}`,
   });
 }
 
-async function otherState(states: StateStore, wanted: string): Promise<StateDocument> {
+function unknownNotes({ copies }: StateDocument, named: Named): string[] {
+  if (Object.keys(copies).length === 0) return [];
+  const command = pinCommand(named, "another");
+  return [
+    `nothing has recorded which cluster this is, so no backup is restored to it. To pin it as it answers now: ${command}`,
+  ];
+}
+
+interface Other {
+  /** Name that it is stored under: it is what a person names, and not what the state says. */
+  readonly key: string;
+  readonly state: StateDocument;
+}
+
+async function otherState(states: StateStore, wanted: string): Promise<Other> {
   const keys = await stateKeys(states);
-  if (keys.includes(wanted)) {
-    const loaded = await loadState(states, wanted);
-    if (loaded !== null) return loaded.state;
+  const all: Other[] = [];
+  for (const key of keys.includes(wanted) ? [wanted] : keys) {
+    const loaded = await loadState(states, key);
+    if (loaded !== null) all.push({ key, state: loaded.state });
   }
-  const all = await Promise.all(
-    keys.map(async (key) => (await loadState(states, key))?.state ?? null),
+  const titled = all.filter(({ key, state }) =>
+    [key, state.title, state.identity?.key].includes(wanted),
   );
-  const titled = all
-    .filter((state) => state !== null)
-    .filter((state) => state.title === wanted || state.identity?.key === wanted);
   const [only] = titled;
   if (titled.length === 1 && only !== undefined) return only;
-  const names = all
-    .filter((state) => state !== null)
-    .flatMap(({ cluster, title }) => [cluster, title]);
-  const suggestion = meant(wanted, names);
+  const suggestion = meant(
+    wanted,
+    all.flatMap(({ key, state }) => [key, state.title]),
+  );
   throw new CertkeepError("usage", {
     where: `--from-cluster ${wanted}`,
     found:
@@ -132,109 +165,48 @@ async function otherState(states: StateStore, wanted: string): Promise<StateDocu
 
 async function predecessorState(
   states: StateStore,
+  key: string,
   state: StateDocument,
   nowNs: bigint,
 ): Promise<StateDocument | null> {
   const last = predecessorsOf(state).at(-1);
   if (last === undefined || !stillCounts(last, nowNs)) return null;
-  const stored = await states.read(last.document);
+  const document = predecessorName(key, last.key);
+  const stored = await states.read(document);
   const parsed = stored === null ? null : parseState(stored.text);
   if (parsed === null) return null;
   if (parsed.ok) return parsed.state;
   throw new CertkeepError("state_damaged", {
-    where: `${states.url}/${last.document}, ${parsed.place}`,
+    where: `${states.url}/${document}, ${parsed.place}`,
     found: parsed.found,
     expected: parsed.expected,
   });
 }
 
-/** An unregistered cluster has its identity for a name: the one it was rebuilt from is told by the context's name or the address. */
-async function earlierByTitle(
-  target: RestoreTarget,
+/** An unregistered cluster that was rebuilt has a state of its own: which one it was before only a person knows. @throws CertkeepError usage, where earlier ones are recorded */
+async function refuseUnnamed(
+  { title, server }: RestoreTarget,
   states: StateStore,
-  base: Pick<Source, "target" | "targetIdentity" | "state" | "notes">,
-): Promise<Source> {
-  const candidates: StateDocument[] = [];
-  for (const key of await stateKeys(states)) {
-    const loaded = key === base.target ? null : await loadState(states, key);
-    if (
-      loaded !== null &&
-      (loaded.state.title === target.title || loaded.state.server === target.server)
-    )
-      candidates.push(loaded.state);
-  }
-  const [only] = candidates;
-  if (candidates.length !== 1 || only === undefined) {
-    throw new CertkeepError("usage", {
-      where: `cluster ${target.title}`,
-      found:
-        candidates.length === 0
-          ? "no earlier cluster of this name or address has a state"
-          : `${candidates.length} earlier clusters of this name or address`,
-      expected: "the one that it was rebuilt from",
-      todo: `Name it: certkeep restore ${target.title} --from-cluster ${candidates[0]?.cluster ?? "KEY"} --all`,
-    });
-  }
-  return {
-    ...base,
-    state: only,
-    clusters: [only.cluster],
-    pin: null,
-    rebuilt: true,
-    notes: [`copies are taken from the cluster that was ${only.title} before (${only.cluster})`],
-  };
-}
-
-/** Keeps the old state under a name of its own, then begins the new one. Done twice it changes nothing more. */
-export async function pinSuccessor(
-  states: StateStore,
-  cluster: string,
-  identity: ClusterIdentity,
-  server: string,
-  nowNs: bigint,
+  key: string,
 ): Promise<void> {
-  for (let attempt = 0; attempt < 8; attempt += 1) {
-    const loaded = await loadState(states, cluster);
-    const before = loaded?.state.identity ?? null;
-    if (loaded === null || before === null || sameCluster(before, identity)) return;
-    const document = predecessorName(cluster, before.key);
-    const kept = await states.read(document);
-    if (kept === null && (await states.write(document, formatState(loaded.state), null)) === null)
-      continue;
-    const next = succeed(
-      loaded.state,
-      {
-        ...identity,
-        key: identityKey(identity, server),
-        pin: pinnedBy("person", identity, formatInstant(nowNs)),
-      },
-      document,
-      formatInstant(nowNs),
-    );
-    if ((await states.write(stateName(cluster), formatState(next), loaded.revision)) !== null)
-      return;
+  const earlier: string[] = [];
+  for (const other of await stateKeys(states)) {
+    const state = other === key ? null : ((await loadState(states, other))?.state ?? null);
+    if (state !== null && (state.title === title || state.server === server)) earlier.push(other);
   }
-  throw new CertkeepError("state_conflict", {
-    where: `${states.url}/${stateName(cluster)}`,
-    found: "other writers, again and again",
-    expected: "a moment's rest",
-    todo: "Run it again",
-  });
-}
-
-/** Changes a state by a pure function, again where somebody wrote in between. */
-export async function changeState(
-  states: StateStore,
-  cluster: string,
-  title: string,
-  server: string,
-  change: (state: StateDocument) => StateDocument,
-): Promise<void> {
-  const loaded = await loadState(states, cluster);
-  await saveState(
-    states,
-    cluster,
-    change(loaded?.state ?? emptyState(cluster, title, server)),
-    loaded?.revision ?? null,
+  const [first] = earlier;
+  if (first === undefined) return;
+  const command = commandLine(
+    literal("certkeep restore"),
+    title,
+    literal("--from-cluster"),
+    first,
+    literal("--all"),
   );
+  throw new CertkeepError("usage", {
+    where: `cluster ${title}`,
+    found: `a cluster without a name, and earlier ones of its context or address: ${earlier.slice(0, 5).join(", ")}`,
+    expected: "the one that it was rebuilt from",
+    todo: `Name it: ${command ?? "certkeep restore CONTEXT --from-cluster KEY --all"}`,
+  });
 }

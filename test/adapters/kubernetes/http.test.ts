@@ -322,8 +322,9 @@ describe("the network and TLS, in words", () => {
       caPem: null,
       cluster: { "insecure-skip-tls-verify": true },
     });
-    expect(insecure).toMatchObject({ insecure: true, caSha256: null });
+    expect(insecure.insecure).toBe(true);
     expect((await client(insecure).send(REQUEST)).status).toBe(200);
+    expect(insecure.proof.proven()).toEqual({ caSha256: null, host: "127.0.0.1" });
   });
 
   test("a client certificate is shown, and its refusal is told as such", async () => {

@@ -41,7 +41,7 @@ describe("a restore of all", () => {
     [
       "were retired",
       async () => {
-        const { changeState } = await import("../../../lib/usecases/restore/source.ts");
+        const { changeState } = await import("../../../lib/usecases/states.ts");
         await changeState(world.states, "prod", "prod", "", (state) => ({
           ...state,
           copies: Object.fromEntries(

@@ -1,0 +1,51 @@
+/** Pinning a cluster as it answers now, because a person says so: by `clusters add`, or by `restore --rebuilt`. */
+import { formatInstant } from "../../certificate/time.ts";
+import { CertkeepError } from "../../error.ts";
+import type { StateStore } from "../../ports/stores.ts";
+import { predecessorName, succeed } from "../../restoreplan/successor.ts";
+import { emptyState, formatState, type StateDocument } from "../../state/document.ts";
+import { notPinned, pinIdentity, type ClusterIdentity } from "../../state/identity.ts";
+import { loadState, stateName } from "../states.ts";
+
+export interface PinTarget {
+  readonly cluster: string;
+  readonly title: string;
+  readonly server: string;
+  /** It is the successor of the recorded cluster, and not that one with another CA or address. */
+  readonly successor: boolean;
+}
+
+/** Where another cluster is pinned, its state is kept under a name of its own, and a new one begins. Done twice it changes nothing more. */
+export async function pinByPerson(
+  states: StateStore,
+  { cluster, title, server, successor }: PinTarget,
+  seen: ClusterIdentity,
+  nowNs: bigint,
+): Promise<void> {
+  const at = formatInstant(nowNs);
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    const loaded = await loadState(states, cluster);
+    const before = loaded?.state ?? emptyState(cluster, title, server);
+    const old = successor && notPinned(before, seen) !== null ? before.identity : null;
+    const identity = pinIdentity("person", seen, {
+      server,
+      at,
+      before: old === null ? before.identity : null,
+    });
+    let next: StateDocument = { ...before, server, replacedBy: null, identity };
+    if (old !== null) {
+      const document = predecessorName(cluster, old.key);
+      const kept = await states.read(document);
+      if (kept === null && (await states.write(document, formatState(before), null)) === null)
+        continue;
+      next = succeed({ ...before, title, server }, identity, document, at);
+    }
+    const revision = loaded?.revision ?? null;
+    if ((await states.write(stateName(cluster), formatState(next), revision)) !== null) return;
+  }
+  throw new CertkeepError("state_conflict", {
+    where: `${states.url}/${stateName(cluster)}`,
+    found: "other writers, again and again",
+    todo: "Run it again",
+  });
+}
