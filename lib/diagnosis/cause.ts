@@ -1,5 +1,5 @@
 /**
- * Why certificates are issued without need: the words of a diagnosis. Data only.
+ * Why certificates are issued without need, as data. lib/report/phrases/ says it. Instants are milliseconds since 1970.
  *
  * How sure a cause is follows from what names it, never from how often it was seen:
  * - `proven`: something that decides it by itself says so of this very certificate: the API server's answer or its
@@ -10,6 +10,9 @@
  * - `possible`: it fits, and rests on a pattern alone, or on what was seen elsewhere in the same namespace.
  * What a log or an Event says is its cluster's own word: it names causes of that cluster and of no other.
  */
+import type { RestoreAction } from "../finding/action.ts";
+import type { EventSignal, LogSignal } from "../state/observations.ts";
+
 export const CAUSE_CODES = [
   "storage",
   "account_key_lost",
@@ -28,19 +31,6 @@ export type CauseCode = (typeof CAUSE_CODES)[number];
 export const CONFIDENCES = ["proven", "likely", "possible"] as const;
 export type Confidence = (typeof CONFIDENCES)[number];
 
-export const CAUSE_TITLES: Readonly<Record<CauseCode, string>> = {
-  storage: "Storage",
-  account_key_lost: "Account key lost",
-  validation_fails: "Validation fails",
-  already_replaced: "Already replaced",
-  renewal_window_forced: "Renewal asked for early",
-  hidden_stall: "Hidden stall",
-  dns: "DNS",
-  race: "Race",
-  pod_churn: "Pod churn",
-  many_new_names: "Many new names",
-};
-
 export const EVIDENCE_SOURCES = [
   "judge",
   "access",
@@ -52,30 +42,198 @@ export const EVIDENCE_SOURCES = [
 ] as const;
 export type EvidenceSource = (typeof EVIDENCE_SOURCES)[number];
 
+/** How often something was seen, and when last. */
+interface Seen {
+  readonly count: number;
+  readonly lastMs: number;
+}
+
+/** What a cause is concluded from. Text of a cluster may be in it. */
+export type Because =
+  | {
+      readonly kind: "access_denied";
+      readonly to: "read" | "write";
+      readonly sinceMs: number;
+      /** How long ago the API server was asked, where that is too long for its answer to be of now; else `null`. */
+      readonly askedAgoMs: number | null;
+    }
+  | { readonly kind: "immutable" }
+  | ({ readonly kind: "write_failed"; readonly code: string | null } & Seen)
+  /** `asMissing`: pods of a ProxyGroup take what they can't read for missing. */
+  | ({ readonly kind: "read_failed"; readonly asMissing: boolean } & Seen)
+  | { readonly kind: "state_event"; readonly failed: "load" | "store"; readonly lastMs: number }
+  | { readonly kind: "emptied"; readonly sinceMs: number }
+  | { readonly kind: "recreated"; readonly deleted: boolean; readonly seenMs: number }
+  | { readonly kind: "had_been_emptied"; readonly seenMs: number }
+  | ({ readonly kind: "renewal_refused" } & Seen)
+  | { readonly kind: "other_account" }
+  | ({ readonly kind: "already_replaced" } & Seen)
+  | { readonly kind: "asked_early"; readonly startMs: number; readonly endMs: number }
+  | { readonly kind: "stalled"; readonly begunMs: number; readonly forMs: number }
+  | { readonly kind: "rejected"; readonly reasons: readonly string[]; readonly now: boolean }
+  | { readonly kind: "never_valid" }
+  | ({ readonly kind: "dns"; readonly code: string | null } & Seen)
+  | ({ readonly kind: "https_disabled" } & Seen)
+  | { readonly kind: "https_event"; readonly lastMs: number }
+  /** `places` `null`: to one holder, as far as is known. */
+  | {
+      readonly kind: "issued_together";
+      readonly count: number;
+      readonly withinMs: number;
+      readonly places: number | null;
+    }
+  | { readonly kind: "issued_for_each"; readonly count: number; readonly clusters: number }
+  | { readonly kind: "ordered_together"; readonly pods: number }
+  | {
+      readonly kind: "names_churn";
+      readonly pattern: string;
+      readonly count: number;
+      readonly gone: number;
+    }
+  | { readonly kind: "secrets_churn"; readonly count: number; readonly gone: number }
+  | {
+      readonly kind: "first_certificates";
+      readonly domain: string;
+      readonly count: number;
+      readonly withinMs: number;
+    };
+
+/** What was seen, by its source. */
+export type Sighting =
+  | { readonly kind: "logged"; readonly signal: LogSignal }
+  | { readonly kind: "event"; readonly event: EventSignal }
+  /** Nothing more about the name: until then, read whole; `null`: it wasn't read whole. */
+  | { readonly kind: "log_silent"; readonly untilMs: number | null }
+  | {
+      readonly kind: "denied";
+      readonly account: string;
+      readonly verbs: readonly string[];
+      readonly sinceMs: number;
+      readonly reason: string;
+      readonly askedMs: number;
+      readonly assumed: boolean;
+    }
+  | { readonly kind: "immutable"; readonly readMs: number }
+  | { readonly kind: "emptied"; readonly serial: string; readonly sinceMs: number }
+  | {
+      readonly kind: "recreated";
+      readonly uid: string;
+      readonly serial: string | null;
+      readonly untilMs: number;
+      readonly uidNow: string;
+    }
+  | { readonly kind: "fields"; readonly state: string; readonly untilMs: number }
+  | {
+      readonly kind: "accounts";
+      readonly now: string;
+      readonly before: string;
+      readonly serial: string;
+      readonly backedUpMs: number;
+    }
+  | {
+      readonly kind: "window";
+      readonly serial: string;
+      readonly startMs: number;
+      readonly endMs: number;
+      readonly explanationUrl: string | null;
+    }
+  | { readonly kind: "rejected"; readonly reasons: readonly string[]; readonly readMs: number }
+  | {
+      readonly kind: "was_rejected";
+      readonly serial: string | null;
+      readonly reasons: readonly string[];
+      readonly untilMs: number;
+    }
+  | { readonly kind: "never_valid"; readonly serial: string; readonly backedUpMs: number }
+  | {
+      readonly kind: "issued";
+      readonly issuances: readonly { readonly serial: string; readonly issuedAtMs: number }[];
+      /** `cluster namespace/secret` */
+      readonly holders: readonly string[];
+    }
+  | {
+      readonly kind: "first_of";
+      readonly names: readonly string[];
+      readonly lastMs: number;
+    }
+  | { readonly kind: "secrets_gone"; readonly keys: readonly string[] }
+  | {
+      readonly kind: "first_in";
+      readonly count: number;
+      readonly fromMs: number;
+      readonly untilMs: number;
+      /** The most first. */
+      readonly clusters: readonly { readonly cluster: string; readonly count: number }[];
+    };
+
 /** What was seen, where, when, and by which source. */
 export interface EvidenceLine {
   readonly source: EvidenceSource;
   /** A Secret, a pod's container, an issuer: for people. Text of a cluster may be in it. */
   readonly where: string;
-  /** One sentence without its full stop; text of a cluster may be in it: a medium escapes it. */
-  readonly text: string;
+  readonly seen: Sighting;
   /** When it was last so. */
   readonly atMs: number;
 }
 
 /** Something to do about it. */
-export interface Measure {
-  /** One clause without full stop, certkeep's own words and names. */
-  readonly text: string;
-  /** Made by `commandLine`; `null` for none, or where a name doesn't fit one. */
-  readonly command: string | null;
-}
+export type Measure =
+  | {
+      readonly kind: "grant";
+      /** Role and RoleBinding that give the permission; `null`: its own manifest's. */
+      readonly role: string | null;
+      readonly namespace: string;
+      readonly account: string | null;
+      /** It may name another ProxyGroup. */
+      readonly shared: boolean;
+    }
+  | {
+      readonly kind: "check_grant";
+      readonly verb: string;
+      readonly namespace: string;
+      readonly secret: string;
+      readonly account: string;
+    }
+  | {
+      readonly kind: "restore" | "restore_newest" | "restore_account_key";
+      readonly action: RestoreAction;
+    }
+  | { readonly kind: "no_account_key" }
+  /** `action` `null`: no backup helps. */
+  | {
+      readonly kind: "recreate";
+      readonly action: RestoreAction | null;
+      readonly namespace: string;
+      readonly secret: string;
+    }
+  | { readonly kind: "find_writer"; readonly namespace: string; readonly secret: string }
+  | { readonly kind: "restart"; readonly namespace: string; readonly pod: string }
+  | { readonly kind: "add_diagnosis" | "register_namespace"; readonly cluster: string }
+  | { readonly kind: "doctor"; readonly cluster: string }
+  | {
+      readonly kind:
+        | "check_api"
+        | "fewer_nodes"
+        | "cache_outside"
+        | "use_staging"
+        | "standby"
+        | "restart_to_ask"
+        | "keep_secret"
+        | "wait_with_names"
+        | "let_one_issue"
+        | "own_names"
+        | "enable_https"
+        | "check_resolver"
+        | "wait_for_record"
+        | "check_node"
+        | "log_debug"
+        | "await_audit";
+    };
 
 export interface Cause {
   readonly code: CauseCode;
   readonly confidence: Confidence;
-  /** One clause that stands after “because”, without full stop. */
-  readonly because: string;
+  readonly because: Because;
   readonly evidence: readonly EvidenceLine[];
   readonly measures: readonly Measure[];
   /** It held until then: a certificate was stored since; `null`: as far as is known it still holds. */
@@ -85,10 +243,8 @@ export interface Cause {
 /** A source without which the cause can't be told, or not wholly. */
 export interface Missing {
   readonly source: "logs" | "events" | "access" | "renewal_info" | "revocation" | "transparency";
-  /** `not_enabled`, `forbidden`, …: the code of the look. */
+  /** `not_enabled`, `forbidden`, …: the code of the source's status; `not_tailscale`: certkeep doesn't read it. */
   readonly code: string;
-  /** `logs not enabled`, `logs forbidden since …`: one clause. */
-  readonly text: string;
   readonly sinceMs: number | null;
   /** The setting that would show it. */
   readonly measure: Measure | null;
@@ -113,7 +269,7 @@ export interface Diagnosis {
 /** A single trace of a cause. */
 export interface Hint {
   readonly confidence: Confidence;
-  readonly because: string;
+  readonly because: Because;
   readonly evidence: readonly EvidenceLine[];
   readonly measures: readonly Measure[];
   readonly overMs: number | null;
@@ -141,10 +297,11 @@ export function causeOf(code: CauseCode, hints: readonly Hint[]): Cause | null {
   // What is over asks for nothing beside what still holds.
   const holding = sorted.filter(({ overMs }) => (overMs === null) === (first.overMs === null));
   const measures = new Map<string, Measure>();
-  // The surest hint's words for one and the same command.
-  for (const measure of holding.flatMap((hint) => hint.measures))
-    if (!measures.has(measure.command ?? measure.text))
-      measures.set(measure.command ?? measure.text, measure);
+  for (const measure of holding.flatMap((hint) => hint.measures)) {
+    const key = measureKey(measure);
+    // Of measures that do the same, the surest hint's.
+    if (!measures.has(key)) measures.set(key, measure);
+  }
   return {
     code,
     confidence: first.confidence,
@@ -153,6 +310,11 @@ export function causeOf(code: CauseCode, hints: readonly Hint[]): Cause | null {
     measures: [...measures.values()].slice(0, MAX_MEASURES),
     overMs: first.overMs,
   };
+}
+
+/** The same for measures that do the same. */
+export function measureKey(measure: Measure): string {
+  return JSON.stringify("action" in measure && measure.action !== null ? measure.action : measure);
 }
 
 /** The most decisive first. */

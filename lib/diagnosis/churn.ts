@@ -7,20 +7,17 @@ import { standingRecord } from "../state/secrets.ts";
 import { type Issuance, mayBeOf } from "../ratelimit/issuance.ts";
 import { type Account, accountOf } from "../ratelimit/ledger.ts";
 import { LOOK_BACK_MS } from "../ratelimit/rules.ts";
-import { instantOf, spanPhrase } from "../finding/words.ts";
 import type { Across } from "../finding/across.ts";
 import type { ClusterIndex } from "./clusterindex.ts";
 import type { Subject } from "./subject.ts";
 import { bareName } from "../finding/place.ts";
-import type { Cause, Measure } from "./cause.ts";
-import { causeOf, type Hint } from "./cause.ts";
-import { standbyMeasure, thriftMeasures } from "./measure.ts";
+import { type Cause, causeOf, type Hint } from "./cause.ts";
+import { THRIFT } from "./measure.ts";
 
 /** So many new names of one pattern within a week are a churn. */
 export const MANY_NAMES = 5;
 /** So many Secrets of one name, of which one is left. */
 const MANY_PLACES = 2;
-const EXAMPLES = 4;
 
 /** The letters and digits that Kubernetes makes random names of (apimachinery util/rand). */
 const RANDOM = /^(?=.*[0-9])[bcdfghjklmnpqrstvwxz2456789]{4,10}$/;
@@ -88,16 +85,16 @@ function churnHint(churn: Churn, domain: string, atMs: number): Hint {
   const last = issuances.at(-1)?.issuedAtMs ?? atMs;
   return {
     confidence: gone * 2 >= names.length ? "likely" : "possible",
-    because: `pods come and go under new names: ${names.length} of the form ${pattern} within a week${gone === 0 ? "" : `, ${gone} of them gone again`}`,
+    because: { kind: "names_churn", pattern, count: names.length, gone },
     evidence: [
       {
         source: "issuances",
         where: domain,
         atMs: last,
-        text: `first certificates of ${names.slice(-EXAMPLES).join(", ")}${names.length > EXAMPLES ? ` and ${names.length - EXAMPLES} more` : ""}; the last at ${instantOf(last)}`,
+        seen: { kind: "first_of", names, lastMs: last },
       },
     ],
-    measures: thriftMeasures(),
+    measures: THRIFT,
     overMs: null,
   };
 }
@@ -130,22 +127,16 @@ export function churnCause(of: Subject): Cause | null {
   if (places.length >= MANY_PLACES && gone.length > 0 && of.needless.length > 0) {
     hints.push({
       confidence: "likely",
-      because: `each Secret made anew for the name has one issued: ${places.length} within a week, ${gone.length} of them gone`,
+      because: { kind: "secrets_churn", count: places.length, gone: gone.length },
       evidence: [
         {
           source: "secret",
           where: of.index.state.cluster,
           atMs: recent.at(-1)?.issuedAtMs ?? of.atMs,
-          text: `gone: ${gone.slice(0, EXAMPLES).join(", ")}${gone.length > EXAMPLES ? ` and ${gone.length - EXAMPLES} more` : ""}`,
+          seen: { kind: "secrets_gone", keys: gone },
         },
       ],
-      measures: [
-        {
-          text: "keep the Secret when its Ingress or pod is made anew, or restore the copy into the new one before its first start",
-          command: null,
-        },
-        ...thriftMeasures(),
-      ],
+      measures: [{ kind: "keep_secret" }, ...THRIFT],
       overMs: null,
     });
   }
@@ -168,19 +159,13 @@ export function domainChurnCause(
   );
 }
 
-const WAIT: Measure = {
-  text: "wait with new names: renewals of names that have a certificate go on",
-  command: null,
-};
-
 /** First certificates took what is gone of the domain's budget. */
 export function newNamesCause(across: Across, issuer: string, domain: string): Cause | null {
   const told = across.found.find(
-    ({ code, subject }) =>
-      code.startsWith("domain_budget") && subject.issuer === issuer && subject.key === domain,
+    ({ budget, subject }) =>
+      budget?.kind === "domain" && subject.issuer === issuer && subject.key === domain,
   );
-  const { budget } = told ?? { budget: null };
-  if (budget === null) return null;
+  if (told === undefined) return null;
   const fromMs = across.atMs - LOOK_BACK_MS;
   const first = accountOf(across.ledger, "domain", issuer, domain).entries.filter(
     ({ renewal, issuance }) =>
@@ -191,10 +176,6 @@ export function newNamesCause(across: Across, issuer: string, domain: string): C
   for (const { issuance } of first)
     for (const cluster of new Set(issuance.sources.flatMap((source) => source.cluster ?? [])))
       clusters.set(cluster, (clusters.get(cluster) ?? 0) + 1);
-  const by = [...clusters]
-    .toSorted((a, b) => b[1] - a[1])
-    .slice(0, EXAMPLES)
-    .map(([cluster, n]) => `${n} in ${cluster}`);
   const [oldest, newest] = [
     first[0]?.issuance.issuedAtMs ?? fromMs,
     first.at(-1)?.issuance.issuedAtMs ?? across.atMs,
@@ -202,16 +183,29 @@ export function newNamesCause(across: Across, issuer: string, domain: string): C
   return causeOf("many_new_names", [
     {
       confidence: "proven",
-      because: `${first.length} names under ${domain} got their first certificate within ${newest - oldest < 60_000 ? "a minute" : spanPhrase(newest - oldest)}`,
+      because: {
+        kind: "first_certificates",
+        domain,
+        count: first.length,
+        withinMs: newest - oldest,
+      },
       evidence: [
         {
           source: "issuances",
           where: across.titles.get(issuer) ?? issuer,
           atMs: newest,
-          text: `${first.length} first certificates from ${instantOf(oldest)} to ${instantOf(newest)}${by.length === 0 ? "" : `: ${by.join(", ")}`}`,
+          seen: {
+            kind: "first_in",
+            count: first.length,
+            fromMs: oldest,
+            untilMs: newest,
+            clusters: [...clusters]
+              .map(([cluster, count]) => ({ cluster, count }))
+              .toSorted((a, b) => b.count - a.count),
+          },
         },
       ],
-      measures: [WAIT, ...thriftMeasures(), standbyMeasure()],
+      measures: [{ kind: "wait_with_names" }, ...THRIFT, { kind: "standby" }],
       overMs: null,
     },
   ]);

@@ -154,8 +154,8 @@ function diagnoseDomain(
     (cause) => cause !== null,
   );
   const low = across.found.some(
-    ({ code, subject }) =>
-      code.startsWith("domain_budget") && subject.issuer === issuer && subject.key === domain,
+    ({ budget, subject }) =>
+      budget?.kind === "domain" && subject.issuer === issuer && subject.key === domain,
   );
   return {
     cluster: index.state.cluster,

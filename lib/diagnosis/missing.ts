@@ -6,8 +6,6 @@ import { calledBy } from "../state/identity.ts";
 import type { SourceStatus } from "../state/observations.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
-import { commandLine, literal } from "../finding/command.ts";
-import { instantOf } from "../finding/words.ts";
 import { type ClusterIndex, reportsOf } from "./clusterindex.ts";
 import type { Measure, Missing } from "./cause.ts";
 
@@ -15,33 +13,10 @@ import type { Measure, Missing } from "./cause.ts";
 const NEEDED = ["logs", "access", "events"] as const;
 const OPTIONAL = ["renewal_info", "revocation", "transparency"] as const;
 
-const SOURCE_TITLES: Readonly<Record<Missing["source"], string>> = {
-  logs: "logs",
-  events: "Events",
-  access: "access reviews",
-  renewal_info: "renewal times (ARI)",
-  revocation: "revocation lists",
-  transparency: "certificate logs (CT)",
-};
-
-const CODE_WORDS: ReadonlyMap<string, string> = new Map([
-  ["not_enabled", "not enabled"],
-  ["not_asked", "not read where its owner is"],
-  ["forbidden", "forbidden"],
-  ["unreachable", "unreachable"],
-  ["timeout", "timed out"],
-  ["too_much", "cut off, there was too much"],
-  ["rate_limited", "rate limited"],
-  ["invalid_answer", "unintelligible"],
-  ["gap", "with a gap"],
-  ["debug_off", "without certificate lines: they are written at debug level alone"],
-]);
-
 /** Of a certificate that isn't Tailscale's. */
 const OTHERS: Missing = {
   source: "logs",
   code: "not_tailscale",
-  text: "logs of an owner that isn't Tailscale's, which certkeep doesn't read",
   sinceMs: null,
   measure: null,
 };
@@ -111,51 +86,16 @@ function missing(
   code: string,
   sinceMs: number | null,
 ): Missing {
-  const since =
-    sinceMs === null || code === "not_enabled" || code === "debug_off"
-      ? ""
-      : ` since ${instantOf(sinceMs)}`;
-  return {
-    source,
-    code,
-    sinceMs,
-    text: `${SOURCE_TITLES[source]} ${CODE_WORDS.get(code) ?? code.replaceAll("_", " ")}${since}`,
-    measure: measureFor(state, source, code),
-  };
+  return { source, code, sinceMs, measure: measureFor(state, source, code) };
 }
 
 function measureFor(state: StateDocument, source: Missing["source"], code: string): Measure | null {
-  if (code === "debug_off") {
-    return {
-      text: "set the operator's log level to debug (Helm: operatorConfig.logging=debug, which sets OPERATOR_LOGGING); its pod restarts, and info is enough again once the cause is known",
-      command: commandLine(
-        literal("kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug"),
-      ),
-    };
-  }
+  const cluster = calledBy(state);
+  if (code === "debug_off") return { kind: "log_debug" };
   if (source === "renewal_info" || source === "revocation" || source === "transparency")
     return null;
-  if (code === "not_enabled" || code === "forbidden" || code === "not_asked") {
-    const text =
-      code === "not_asked"
-        ? "see that its owner's pod runs, and that its namespace is among those registered with the part diagnosis"
-        : "let the reading credential see logs, Events and access reviews: the part diagnosis of a registration, beside the parts that it has";
-    return {
-      text,
-      command: commandLine(
-        literal("certkeep clusters add"),
-        calledBy(state),
-        literal("--parts secrets --parts parents --parts diagnosis"),
-      ),
-    };
-  }
-  if (code === "gap" || code === "too_much")
-    return {
-      text: "wait for the next audit, which reads on; where it stays so, audit more often, since what isn't read in time is rotated away",
-      command: null,
-    };
-  return {
-    text: "see why it can't be read",
-    command: commandLine(literal("certkeep doctor"), calledBy(state)),
-  };
+  if (code === "not_asked") return { kind: "register_namespace", cluster };
+  if (code === "not_enabled" || code === "forbidden") return { kind: "add_diagnosis", cluster };
+  if (code === "gap" || code === "too_much") return { kind: "await_audit" };
+  return { kind: "doctor", cluster };
 }

@@ -4,22 +4,13 @@
  */
 import { type Issuance, serialKey } from "../ratelimit/issuance.ts";
 import { CONCURRENT_MS, LOOK_BACK_MS } from "../ratelimit/rules.ts";
-import { instantOf, spanPhrase } from "../finding/words.ts";
 import type { LiveHolder } from "../finding/across.ts";
 import type { Subject } from "./subject.ts";
 import type { Cause, EvidenceLine, Measure } from "./cause.ts";
 import { causeOf, type Hint } from "./cause.ts";
-import { logLine, times } from "./text.ts";
+import { logLine } from "./text.ts";
 
-const MAX_HOLDERS = 6;
-
-const MEASURES: readonly Measure[] = [
-  {
-    text: "let one issue, and the others copy: one Secret that is synced, or one restored from the other's copy",
-    command: null,
-  },
-  { text: "or give each a host name of its own", command: null },
-];
+const MEASURES: readonly Measure[] = [{ kind: "let_one_issue" }, { kind: "own_names" }];
 
 export function raceCause(of: Subject): Cause | null {
   return causeOf("race", [...issuedHints(of), ...requestedHints(of)]);
@@ -34,14 +25,6 @@ function near(issuances: readonly Issuance[], atMs: number): readonly Issuance[]
         other !== undefined && Math.abs(other.issuedAtMs - one.issuedAtMs) <= CONCURRENT_MS,
     ),
   );
-}
-
-function holdersText(places: readonly LiveHolder[]): string {
-  const shown = places
-    .map(({ cluster, namespace, secret }) => `${cluster} ${namespace}/${secret}`)
-    .toSorted()
-    .slice(0, MAX_HOLDERS);
-  return `${shown.join(", ")}${places.length > MAX_HOLDERS ? ` and ${places.length - MAX_HOLDERS} more` : ""}`;
 }
 
 function* issuedHints(of: Subject): Generator<Hint> {
@@ -64,7 +47,12 @@ function* issuedHints(of: Subject): Generator<Hint> {
     const several = distinct.length > 1 || seenIn.size > 1;
     yield {
       confidence: several ? "proven" : "possible",
-      because: `the same names were issued ${times(close.length)} within ${spanPhrase(last - first)}${several ? `, to ${Math.max(distinct.length, seenIn.size)} places` : ""}`,
+      because: {
+        kind: "issued_together",
+        count: close.length,
+        withinMs: last - first,
+        places: several ? Math.max(distinct.length, seenIn.size) : null,
+      },
       evidence: [issuedLine(of, close, several ? distinct : holders)],
       measures: MEASURES,
       overMs: null,
@@ -80,7 +68,7 @@ function* issuedHints(of: Subject): Generator<Hint> {
   const clusters = new Set(distinct.map(({ cluster }) => cluster));
   yield {
     confidence: "proven",
-    because: `${distinct.length} Secrets${clusters.size > 1 ? ` in ${clusters.size} clusters` : ""} hold the same names, each with a certificate issued for itself`,
+    because: { kind: "issued_for_each", count: distinct.length, clusters: clusters.size },
     evidence: [
       issuedLine(
         of,
@@ -98,14 +86,17 @@ function issuedLine(
   issuances: readonly Issuance[],
   holders: readonly LiveHolder[],
 ): EvidenceLine {
-  const shown = issuances
-    .slice(-5)
-    .map(({ serial, issuedAtMs }) => `serial ${serial.slice(0, 10)} at ${instantOf(issuedAtMs)}`);
   return {
     source: "issuances",
     where: of.across.titles.get(of.issuer ?? "") ?? of.issuer ?? "",
     atMs: issuances.at(-1)?.issuedAtMs ?? of.atMs,
-    text: `issued ${shown.join(", ")}${holders.length === 0 ? "" : `; held by ${holdersText(holders)}`}`,
+    seen: {
+      kind: "issued",
+      issuances: issuances.map(({ serial, issuedAtMs }) => ({ serial, issuedAtMs })),
+      holders: holders
+        .map(({ cluster, namespace, secret }) => `${cluster} ${namespace}/${secret}`)
+        .toSorted(),
+    },
   };
 }
 
@@ -131,7 +122,7 @@ function* requestedHints(of: Subject): Generator<Hint> {
   const lines = racing.flatMap(({ signal }) => (signal === undefined ? [] : [logLine(signal)]));
   yield {
     confidence: "likely",
-    because: `${racing.length} pods ordered the same name within minutes of each other`,
+    because: { kind: "ordered_together", pods: racing.length },
     evidence: lines,
     measures: MEASURES,
     overMs: null,

@@ -9,15 +9,14 @@
 import { parseMs } from "../certificate/time.ts";
 import { OVERDUE_FRACTION } from "../finding/codes.ts";
 import { fractionLeft } from "../finding/verdict.ts";
-import { instantOf, spanPhrase } from "../finding/words.ts";
 import { issuanceKey } from "../ratelimit/issuance.ts";
 import { renewalDueMs } from "../ratelimit/rules.ts";
 import type { LogSignal, RenewalWindow } from "../state/observations.ts";
 import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
-import { restartMeasures, restoreCommand } from "./measure.ts";
+import { restoreOf } from "./measure.ts";
 import { overSince, type Subject } from "./subject.ts";
-import { logLine, times } from "./text.ts";
+import { logLine } from "./text.ts";
 
 export function accountCause(of: Subject): Cause | null {
   return causeOf("account_key_lost", [...refusedHints(of), ...thumbprintHints(of)]);
@@ -37,18 +36,8 @@ function keyMeasures(of: Subject): readonly Measure[] {
       kind === "account-key" && account !== null && accounts.has(account) && retired === undefined,
   );
   return accounts.size === 0 || held
-    ? [
-        {
-          text: "restore the ACME account key that the certificate was issued under, then restart the node. With another key, renewals are refused until the certificate expires",
-          command: restoreCommand(of),
-        },
-      ]
-    : [
-        {
-          text: "no backup holds the ACME account key that the certificate was issued under. Renewals are refused until it expires; after that Tailscale requests a new certificate",
-          command: null,
-        },
-      ];
+    ? [{ kind: "restore_account_key", action: restoreOf(of) }]
+    : [{ kind: "no_account_key" }];
 }
 
 function* refusedHints(of: Subject): Generator<Hint> {
@@ -56,7 +45,7 @@ function* refusedHints(of: Subject): Generator<Hint> {
     if (signal.kind !== "replaces_refused") continue;
     yield {
       confidence: ATTRIBUTION_CONFIDENCE[attribution],
-      because: `the issuer refuses renewals: another ACME account asked for the certificate before (${times(signal.count)}, last at ${instantOf(signal.lastMs)})`,
+      because: { kind: "renewal_refused", count: signal.count, lastMs: signal.lastMs },
       evidence: [logLine(signal)],
       measures: keyMeasures(of),
       overMs: overSince(of, signal.lastMs),
@@ -82,14 +71,19 @@ function* thumbprintHints(of: Subject): Generator<Hint> {
     if (first === undefined || copies.some(({ account }) => now.has(account))) continue;
     yield {
       confidence: "likely",
-      because:
-        "its ACME account key is another one than when the certificate was issued, so that the issuer will refuse its renewal",
+      because: { kind: "other_account" },
       evidence: [
         {
           source: "secret",
           where: entry.key,
           atMs: parseMs(holder.recordedAt),
-          text: `account ${[...now][0]?.slice(0, 12) ?? ""} now, ${first.account.slice(0, 12)} when serial ${record.serial} was kept at ${first.recordedAt}`,
+          seen: {
+            kind: "accounts",
+            now: [...now][0] ?? "",
+            before: first.account,
+            serial: record.serial,
+            backedUpMs: parseMs(first.recordedAt),
+          },
         },
       ],
       measures: keyMeasures(of),
@@ -107,14 +101,9 @@ function* replacedHints(of: Subject): Generator<Hint> {
     if (signal.kind !== "already_replaced") continue;
     yield {
       confidence: ATTRIBUTION_CONFIDENCE[attribution],
-      because: `the issuer says that what is stored was replaced already (${times(signal.count)}, last at ${instantOf(signal.lastMs)})`,
+      because: { kind: "already_replaced", count: signal.count, lastMs: signal.lastMs },
       evidence: [logLine(signal)],
-      measures: [
-        {
-          text: "restore the newest copy: an older certificate was put back, or the newer one was issued and lost; without a newer copy its renewals fail until it expires",
-          command: restoreCommand(of),
-        },
-      ],
+      measures: [{ kind: "restore_newest", action: restoreOf(of) }],
       overMs: overSince(of, signal.lastMs),
     };
   }
@@ -143,21 +132,22 @@ export function windowCause(of: Subject): Cause | null {
     const replaced = newest !== undefined && newest.issuedAtMs > issuance.issuedAtMs;
     hints.push({
       confidence: "proven",
-      because: `the issuer asks for its renewal before it is due (from ${instantOf(window.startMs)} to ${instantOf(window.endMs)})`,
+      because: { kind: "asked_early", startMs: window.startMs, endMs: window.endMs },
       evidence: [
         {
           source: "issuer",
           where: of.across.titles.get(issuance.issuer) ?? issuance.issuer,
           atMs: window.askedMs,
-          text: `suggested for serial ${issuance.serial}: ${instantOf(window.startMs)} to ${instantOf(window.endMs)}${window.explanationUrl === null ? "" : `, see ${window.explanationUrl}`}`,
+          seen: {
+            kind: "window",
+            serial: issuance.serial,
+            startMs: window.startMs,
+            endMs: window.endMs,
+            explanationUrl: window.explanationUrl,
+          },
         },
       ],
-      measures: [
-        {
-          text: "restart its owner, which then asks for the time anew (it asks once a process), and see that it renews",
-          command: null,
-        },
-      ],
+      measures: [{ kind: "restart_to_ask" }],
       overMs: replaced ? newest.issuedAtMs : null,
     });
   }
@@ -207,19 +197,17 @@ function* stallHints(of: Subject): Generator<Hint> {
     const [namespace = "", pod = ""] = where.split("/");
     yield {
       confidence: whole && overdue ? "likely" : "possible",
-      because: `a renewal was begun at ${instantOf(begun.lastMs)} and nothing came of it for ${spanPhrase(of.atMs - begun.lastMs)}: its owner may be asleep, waiting out a refusal that it didn't log`,
+      because: { kind: "stalled", begunMs: begun.lastMs, forMs: of.atMs - begun.lastMs },
       evidence: [
         logLine(begun),
         {
           source: "log",
           where,
           atMs: status?.wholeMs ?? status?.askedMs ?? begun.lastMs,
-          text: whole
-            ? `nothing more about this name until ${instantOf(status.wholeMs)}, read whole`
-            : "nothing more about this name was read since; the log wasn't read whole",
+          seen: { kind: "log_silent", untilMs: whole ? status.wholeMs : null },
         },
       ],
-      measures: restartMeasures(namespace, pod),
+      measures: [{ kind: "restart", namespace, pod }],
       overMs: null,
     };
   }

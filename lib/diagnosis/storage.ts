@@ -3,23 +3,14 @@
  * its Secret, is it immutable), then what the owner logged, then Events, which go stale, then Secrets that something
  * else made anew or emptied.
  */
-import { formatMs } from "../certificate/time.ts";
+import { parseMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
 import type { LogSignal } from "../state/observations.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
-import { instantOf, spanPhrase } from "../finding/words.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
 import { type Subject, EVENT_MS, overSince } from "./subject.ts";
-import type { Cause, EvidenceLine, Measure } from "./cause.ts";
-import { causeOf, type Hint } from "./cause.ts";
-import {
-  accessMeasures,
-  apiMeasures,
-  immutableMeasures,
-  otherToolMeasures,
-  restoreMeasures,
-} from "./measure.ts";
-import { eventLine, logLine, reasonOf, times } from "./text.ts";
+import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
+import { accessMeasures, otherToolMeasures, recreateMeasures, restoreMeasures } from "./measure.ts";
+import { eventLine, logLine } from "./text.ts";
 
 /** An answer older than this is told as last asked: it isn't what the server would say now. */
 const ANSWER_MS = 26 * 3_600_000;
@@ -51,16 +42,23 @@ function* accessHints(of: Subject): Generator<Hint> {
     const askedMs = Math.max(...answers.map(({ atMs }) => atMs));
     const assumed = answers.every((answer) => answer.assumed === true);
     const old = of.atMs - askedMs > ANSWER_MS;
-    const line: EvidenceLine = {
-      source: "access",
-      where: first.secret,
-      atMs: askedMs,
-      text: `${first.account} may not ${verbs.join(" or ")} it, since ${instantOf(sinceMs)} at the latest${reasonOf(first.reason)}; asked at ${instantOf(askedMs)}${assumed ? "; no pod was seen that bears the account: it is the one that the operator makes" : ""}`,
-    };
+    const { account, reason } = first;
     yield {
       confidence: old || assumed ? "likely" : "proven",
-      because: `its owner can't ${verbs.some((verb) => WRITES.has(verb)) ? "write" : "read"} the Secret (forbidden since ${instantOf(sinceMs)}${old ? `, as last asked ${spanPhrase(of.atMs - askedMs)} ago` : ""})`,
-      evidence: [line],
+      because: {
+        kind: "access_denied",
+        to: verbs.some((verb) => WRITES.has(verb)) ? "write" : "read",
+        sinceMs,
+        askedAgoMs: old ? of.atMs - askedMs : null,
+      },
+      evidence: [
+        {
+          source: "access",
+          where: first.secret,
+          atMs: askedMs,
+          seen: { kind: "denied", account, verbs, sinceMs, reason, askedMs, assumed },
+        },
+      ],
       measures: [
         ...accessMeasures(entry, first.account, verbs[0] ?? "patch"),
         ...restoreMeasures(of, entry),
@@ -75,38 +73,32 @@ function* immutableHints(of: Subject): Generator<Hint> {
     if (!entry.holder.immutable || entry.owner === "nobody" || entry.loss !== null) continue;
     yield {
       confidence: "proven",
-      because: "the Secret is immutable, so that no renewal can be stored",
+      because: { kind: "immutable" },
       evidence: [
         {
           source: "secret",
           where: entry.key,
-          atMs: msOf(instantNs(entry.holder.recordedAt)),
-          text: `immutable: true, as read at ${entry.holder.recordedAt}`,
+          atMs: parseMs(entry.holder.recordedAt),
+          seen: { kind: "immutable", readMs: parseMs(entry.holder.recordedAt) },
         },
       ],
-      measures: immutableMeasures(of, entry),
+      measures: recreateMeasures(of, entry),
       overMs: null,
     };
   }
 }
 
-const WRITE_WORDS: ReadonlyMap<string | null, string> = new Map([
-  ["forbidden", "the API server forbids it"],
-  ["not_found", "the Secret is not there"],
-  ["immutable", "the Secret is immutable"],
-  ["conflict", "something else writes it at the same time"],
-  ["unavailable", "the API server fails"],
-]);
+const API: readonly Measure[] = [{ kind: "check_api" }];
 
 function writeMeasures(of: Subject, { code }: LogSignal): readonly Measure[] {
   const [entry] = of.entries;
-  if (entry === undefined) return apiMeasures();
+  if (entry === undefined) return API;
   if (code === "forbidden")
     return [...accessMeasures(entry, null, "patch"), ...restoreMeasures(of, entry)];
-  if (code === "immutable") return immutableMeasures(of, entry);
+  if (code === "immutable") return recreateMeasures(of, entry);
   if (code === "not_found") return restoreMeasures(of, entry, true);
   if (code === "conflict") return otherToolMeasures(entry);
-  return apiMeasures();
+  return API;
 }
 
 /** Issued, and lost: the line comes after “got cert”. */
@@ -121,7 +113,12 @@ function* writeHints(of: Subject): Generator<Hint> {
     );
     yield {
       confidence: ATTRIBUTION_CONFIDENCE[attribution],
-      because: `what is issued can't be stored: ${WRITE_WORDS.get(signal.code) ?? "the write fails"} (${times(signal.count)}, last at ${instantOf(signal.lastMs)})`,
+      because: {
+        kind: "write_failed",
+        code: signal.code,
+        count: signal.count,
+        lastMs: signal.lastMs,
+      },
       evidence: [logLine(signal), ...issued.map((one) => logLine(one.signal))],
       measures: writeMeasures(of, signal),
       overMs: overSince(of, signal.lastMs),
@@ -139,7 +136,12 @@ function* readHints(of: Subject): Generator<Hint> {
     const reissues = shares && (signal.code === "forbidden" || signal.code === "not_found");
     yield {
       confidence: reissues && attribution === "name" ? "likely" : "possible",
-      because: `its owner couldn't read what is stored (${times(signal.count)}, last at ${instantOf(signal.lastMs)})${reissues ? ", which counts as nothing there" : ""}`,
+      because: {
+        kind: "read_failed",
+        asMissing: reissues,
+        count: signal.count,
+        lastMs: signal.lastMs,
+      },
       evidence: [logLine(signal)],
       measures: writeMeasures(of, signal),
       overMs: overSince(of, signal.lastMs),
@@ -157,11 +159,15 @@ function* eventHints(of: Subject): Generator<Hint> {
     const old = of.atMs - signal.lastMs > EVENT_MS;
     yield {
       confidence: attribution === "owner" && !old ? "likely" : "possible",
-      because: `its owner's Events tell of failures to ${signal.reason === "TailscaleStateLoadFailed" ? "load" : "store"} its state (last at ${instantOf(signal.lastMs)})`,
+      because: {
+        kind: "state_event",
+        failed: signal.reason === "TailscaleStateLoadFailed" ? "load" : "store",
+        lastMs: signal.lastMs,
+      },
       evidence: [eventLine(signal)],
       measures: [
         ...(of.entries[0] === undefined ? [] : accessMeasures(of.entries[0], null, "patch")),
-        ...apiMeasures(),
+        ...API,
       ],
       overMs: overSince(of, signal.lastMs),
     };
@@ -172,16 +178,16 @@ function* eventHints(of: Subject): Generator<Hint> {
 function* otherToolHints(of: Subject): Generator<Hint> {
   for (const entry of of.entries) {
     if (entry.condition === "missing_content") {
-      const since = formatMs(entry.sinceMs);
+      const { sinceMs } = entry;
       yield {
         confidence: "likely",
-        because: `something emptied its fields while the Secret stood (since ${since})`,
+        because: { kind: "emptied", sinceMs },
         evidence: [
           {
             source: "secret",
             where: entry.key,
-            atMs: entry.sinceMs,
-            text: `held serial ${entry.record.serial}, empty since ${since}`,
+            atMs: sinceMs,
+            seen: { kind: "emptied", serial: entry.record.serial, sinceMs },
           },
         ],
         measures: [...restoreMeasures(of, entry), ...otherToolMeasures(entry)],
@@ -189,11 +195,11 @@ function* otherToolHints(of: Subject): Generator<Hint> {
       };
     }
     for (const { at, uid, base, state, serial } of entry.holder.earlier ?? []) {
+      const atMs = parseMs(at);
       const made = uid !== entry.holder.uid;
       const emptied =
         state === "empty" || state === "certificate_missing" || state === "key_missing";
-      if (base !== entry.fieldBase || (!made && !emptied) || of.atMs < msOf(instantNs(at)))
-        continue;
+      if (base !== entry.fieldBase || (!made && !emptied) || of.atMs < atMs) continue;
       const followed =
         entry.record !== null &&
         of.needless.some(
@@ -202,20 +208,20 @@ function* otherToolHints(of: Subject): Generator<Hint> {
       yield {
         confidence: followed || emptied ? "likely" : "possible",
         because: made
-          ? `its Secret was ${state === "gone" ? "deleted and " : ""}made anew without what it held (seen at ${at})`
-          : `its fields had been emptied (seen at ${at})`,
+          ? { kind: "recreated", deleted: state === "gone", seenMs: atMs }
+          : { kind: "had_been_emptied", seenMs: atMs },
         evidence: [
           {
             source: "secret",
             where: entry.key,
-            atMs: msOf(instantNs(at)),
-            text: made
-              ? `uid ${uid} with ${serial === null ? "no certificate" : `serial ${serial}`} until ${at}, uid ${entry.holder.uid} since`
-              : `fields ${state.replaceAll("_", " ")} until ${at}`,
+            atMs,
+            seen: made
+              ? { kind: "recreated", uid, serial, untilMs: atMs, uidNow: entry.holder.uid }
+              : { kind: "fields", state, untilMs: atMs },
           },
         ],
         measures: otherToolMeasures(entry),
-        overMs: entry.verdict?.valid === true ? msOf(instantNs(at)) : null,
+        overMs: entry.verdict?.valid === true ? atMs : null,
       };
     }
   }

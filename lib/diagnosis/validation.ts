@@ -4,12 +4,10 @@
  * Expiry alone is none of it: what has expired is reissued with need.
  */
 import { serialKey } from "../ratelimit/issuance.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
-import { reasonText } from "../finding/words.ts";
+import { parseMs } from "../certificate/time.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { Subject } from "./subject.ts";
-import type { Cause, Measure } from "./cause.ts";
-import { causeOf, type Hint } from "./cause.ts";
+import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
 import { otherToolMeasures, restoreMeasures } from "./measure.ts";
 
 /** cert-manager looks at the pair alone. */
@@ -60,13 +58,13 @@ function* nowHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
   if (reasons.length === 0) return;
   yield {
     confidence: "proven",
-    because: `its owner refuses what is stored (${reasonText(reasons)})`,
+    because: { kind: "rejected", reasons, now: true },
     evidence: [
       {
         source: "judge",
         where: entry.key,
-        atMs: msOf(instantNs(entry.holder.recordedAt)),
-        text: `${reasonText(reasons)}; as read at ${entry.holder.recordedAt}`,
+        atMs: parseMs(entry.holder.recordedAt),
+        seen: { kind: "rejected", reasons, readMs: parseMs(entry.holder.recordedAt) },
       },
     ],
     measures: measures(of, entry),
@@ -77,14 +75,14 @@ function* nowHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
 /** What stood there when it was reissued. */
 function* earlierHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
   for (const { at, base, state, serial, reasons } of entry.holder.earlier ?? []) {
-    if (base !== entry.fieldBase || of.atMs < msOf(instantNs(at))) continue;
+    if (base !== entry.fieldBase || of.atMs < parseMs(at)) continue;
     const refused = UNUSABLE.has(state)
       ? reasons
       : state === "live"
         ? refusedFor(entry, reasons)
         : [];
     if (refused.length === 0) continue;
-    const changedMs = msOf(instantNs(at));
+    const changedMs = parseMs(at);
     const reissued = of.issuances.some(
       ({ issuedAtMs, serial: of_ }) =>
         of_ !== serialKey(serial ?? "") &&
@@ -93,13 +91,13 @@ function* earlierHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
     );
     yield {
       confidence: reissued ? "proven" : "likely",
-      because: `its owner refused what was stored (${reasonText(refused)})`,
+      because: { kind: "rejected", reasons: refused, now: false },
       evidence: [
         {
           source: "judge",
           where: entry.key,
           atMs: changedMs,
-          text: `${serial === null ? "what was stored" : `serial ${serial}`}: ${reasonText(refused)}; something else stands there since ${at} at the latest`,
+          seen: { kind: "was_rejected", serial, reasons: refused, untilMs: changedMs },
         },
       ],
       measures: otherToolMeasures(entry),
@@ -123,17 +121,21 @@ function* copyHints(of: Subject): Generator<Hint> {
       continue;
     yield {
       confidence: "possible",
-      because: "the certificate before was never seen valid",
+      because: { kind: "never_valid" },
       evidence: [
         {
           source: "judge",
           where: entry.key,
-          atMs: msOf(instantNs(copy.liveUntil)),
-          text: `serial ${copy.serial}, kept at ${copy.recordedAt}, was refused whenever an audit looked`,
+          atMs: parseMs(copy.liveUntil),
+          seen: {
+            kind: "never_valid",
+            serial: copy.serial,
+            backedUpMs: parseMs(copy.recordedAt),
+          },
         },
       ],
       measures: otherToolMeasures(entry),
-      overMs: entry.verdict?.valid === true ? msOf(instantNs(copy.liveUntil)) : null,
+      overMs: entry.verdict?.valid === true ? parseMs(copy.liveUntil) : null,
     };
   }
 }

@@ -19,6 +19,7 @@ import { plainText } from "./part.ts";
 import { adviceOf, adviceText } from "./phrases.ts";
 import { advisedPhrase } from "./phrases/advised.ts";
 import { leftText, setPhrase } from "./phrases/limits.ts";
+import { measureDocument } from "./phrases/measures.ts";
 import { type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
@@ -349,15 +350,10 @@ function mendLines({ diagnoses }: ExplainView, width: number): string[] {
   );
   const [measure] = cause?.measures ?? [];
   if (measure === undefined) return [];
+  const { text, command } = measureDocument(measure);
   return [
-    ...wrap(
-      plain(
-        `${measure.text.charAt(0).toUpperCase()}${measure.text.slice(1)}${measure.command === null ? "." : ":"}`,
-      ),
-      width,
-      "  ",
-    ),
-    ...(measure.command === null ? [] : [`    ${measure.command}`]),
+    ...wrap(plain(`${text}${command === null ? "." : ":"}`), width, "  "),
+    ...(command === null ? [] : [`    ${command}`]),
   ];
 }
 

@@ -119,11 +119,10 @@ function groupLines(
     .filter((command) => command !== null);
   const heads = findings.flatMap((finding) => {
     const [name, place] = placeText(finding, several);
-    const why = whyText(finding);
     return [
       `  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`,
       ...textLines(seenText(finding), width),
-      ...(why === null ? [] : wrap(plain(why), width, "    ")),
+      ...textLines(whyText(finding), width),
       ...textLines(adviceOf(finding).own, width),
     ];
   });
@@ -149,11 +148,11 @@ function causeLines(findings: readonly Finding[], view: FindingsView): string[] 
           .filter((part) => part !== "")
           .join("  "),
       );
-      const why = whyText(first);
+      const why = plainText(whyText(first));
       return [
         `  ${style.bold(plain(`${count(of.length, "finding")}: ${causeText(first.cause)}`))}`,
         ...wrap(
-          plain(`For example: ${plainText(seenText(first))}${why === null ? "" : ` ${why}`}`),
+          plain(`For example: ${plainText(seenText(first))}${why === "" ? "" : ` ${why}`}`),
           width,
           "    ",
         ),

@@ -7,7 +7,7 @@ import type { Finding } from "../finding/finding.ts";
 import { commandOf, findingCommand, findingInvoke } from "./command.ts";
 import { bar, isLow, type BudgetLevel } from "./budget.ts";
 import { sortFindings } from "./findings.ts";
-import { instantParts, middle, saidParts, type Part } from "./part.ts";
+import { instantParts, middle, type Part } from "./part.ts";
 import { adviceOf, causeText, seenText, whyText } from "./phrases.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count } from "./text.ts";
@@ -179,7 +179,7 @@ function oneItem(finding: Finding, repeated: ReadonlySet<string>): Item {
       ...placeParts(finding),
       ": ",
       ...seenText(finding),
-      ...(why === null ? [] : [" ", ...saidParts(why)]),
+      ...(why.length === 0 ? [] : [" ", ...why]),
       ...(repeated.has(finding.id)
         ? [" Still so, since ", ...instantParts(finding.since), "."]
         : []),

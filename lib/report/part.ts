@@ -70,23 +70,6 @@ export function plainText(text: Text): string {
     .join("");
 }
 
-const INSTANT = /\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z/g;
-
-/** A sentence as parts: its RFC 3339 instants become instants. */
-export function saidParts(sentence: string): Part[] {
-  const parts: Part[] = [];
-  let from = 0;
-  for (const match of sentence.matchAll(INSTANT)) {
-    const ns = parseInstantOrNull(match[0]);
-    if (ns === null) continue;
-    if (match.index > from) parts.push({ said: sentence.slice(from, match.index) });
-    parts.push({ atMs: msOf(ns) });
-    from = match.index + match[0].length;
-  }
-  if (from < sentence.length) parts.push({ said: sentence.slice(from) });
-  return parts;
-}
-
 /** The instant as parts, or nothing where it is none. */
 export function instantParts(instant: string | null): Part[] {
   const ns = instant === null ? null : parseInstantOrNull(instant);

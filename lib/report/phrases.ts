@@ -1,10 +1,10 @@
 /** Every finding in words, from one table: what was seen, what it leads to, what to do, what it rests on. Pure. */
 import type { Finding } from "../finding/finding.ts";
 import type { FindingCode } from "../finding/codes.ts";
-import { whySentence } from "../diagnosis/text.ts";
 import { findingCommand, findingInvoke } from "./command.ts";
 import { plainText, say, type Text } from "./part.ts";
 import { advisedPhrase } from "./phrases/advised.ts";
+import { diagnosisText } from "./phrases/causes.ts";
 import { CERTIFICATE_PHRASES } from "./phrases/certificate.ts";
 import { CLUSTER_PHRASES } from "./phrases/cluster.ts";
 import { LIMIT_PHRASES } from "./phrases/limits.ts";
@@ -59,9 +59,9 @@ export function adviceText({ general, own }: AdvicePhrase): Text {
   return own.length === 0 ? say`${[general]}.` : say`${[general]}. ${own}`;
 }
 
-/** Why it came to that, one sentence; `null` where that wasn't asked. */
-export function whyText({ why }: Finding): string | null {
-  return why === null ? null : whySentence(why);
+/** Why it came to that, one sentence; nothing where that wasn't asked. */
+export function whyText({ why }: Finding): Text {
+  return why === null ? [] : diagnosisText(why);
 }
 
 /** What several findings of one cause are called. */
@@ -105,6 +105,7 @@ export interface FindingDocument {
 export function findingDocument(finding: Finding): FindingDocument {
   const { id, code, severity, subject, since, due, asLastSeen, cause } = finding;
   const invoke = findingInvoke(finding);
+  const why = whyText(finding);
   return {
     id,
     code,
@@ -118,7 +119,7 @@ export function findingDocument(finding: Finding): FindingDocument {
     since,
     due,
     asLastSeen,
-    why: whyText(finding),
+    why: why.length === 0 ? null : plainText(why),
     cause: cause.join(":"),
     ...(invoke === null ? {} : { invoke }),
   };

@@ -99,7 +99,7 @@ export function* certificateRows(
       copied: record !== null && record.copy !== null,
       codes: about.map(({ code }) => code),
       seen: worst === undefined ? "" : plainText(seenText(worst)),
-      why: about.map(whyText).find((why) => why !== null) ?? "",
+      why: plainText(about.map(whyText).find((why) => why.length > 0) ?? []),
       advice: worst === undefined ? "" : plainText(adviceText(adviceOf(worst))),
       command: worst === undefined ? null : findingCommand(worst),
       history: historyOf(entry),

@@ -1,15 +1,26 @@
 /** Why certificates are reissued, for explain's page: causes with their evidence, and what is missing to tell. Pure. */
 import {
-  CAUSE_TITLES,
   type Cause,
   type Diagnosis,
-  type EvidenceSource,
-  type Missing,
+  type EvidenceLine,
+  type Measure,
+  measureKey,
 } from "../diagnosis/cause.ts";
-import { becauseText, unknownText, whySentence } from "../diagnosis/text.ts";
-import { setPhrase } from "./phrases/limits.ts";
 import { instantOf } from "../finding/words.ts";
 import type { SourceStatus } from "../state/observations.ts";
+import { plainText } from "./part.ts";
+import {
+  becauseText,
+  CAUSE_TITLES,
+  diagnosisText,
+  EVIDENCE_TITLES,
+  isNeeded,
+  missingText,
+  sightingText,
+  unknownText,
+} from "./phrases/causes.ts";
+import { setPhrase } from "./phrases/limits.ts";
+import { measureDocument } from "./phrases/measures.ts";
 import type { Style } from "./style.ts";
 import { plain } from "../plain.ts";
 import { count, wrap } from "./text.ts";
@@ -17,16 +28,6 @@ import { count, wrap } from "./text.ts";
 /** Diagnoses written out; of a cluster there may be thousands. */
 const MAX_SHOWN = 10;
 const MAX_LOOKS = 8;
-
-const SOURCE_WORDS: Readonly<Record<EvidenceSource, string>> = {
-  judge: "the owner's own check of",
-  access: "access review of",
-  secret: "Secret",
-  log: "log of",
-  event: "Event of",
-  issuer: "answer of",
-  issuances: "issuances of",
-};
 
 interface Page {
   readonly width: number;
@@ -75,7 +76,7 @@ function groupsOf(diagnoses: readonly Diagnosis[]): readonly Diagnosis[][] {
         key,
         verdict,
         causes.map(({ code, because, confidence }) => [code, because, confidence]),
-        missing.map(({ text }) => text),
+        missing.map(({ source, code, sinceMs }) => [source, code, sinceMs]),
       ]),
     ).values(),
   ];
@@ -90,8 +91,8 @@ function headOf(group: readonly Diagnosis[]): string {
 /** One sentence for each name; its own page says the rest. */
 function briefLines(group: readonly Diagnosis[], { width }: Page): string[] {
   const [first] = group;
-  const why = first === undefined ? null : whySentence(first);
-  return why === null ? [] : wrap(plain(`${setPhrase(first?.key ?? "")}: ${why}`), width, "  ");
+  const why = first === undefined ? "" : plainText(diagnosisText(first));
+  return why === "" ? [] : wrap(plain(`${setPhrase(first?.key ?? "")}: ${why}`), width, "  ");
 }
 
 function groupLines(group: readonly Diagnosis[], several: boolean, page: Page): string[] {
@@ -117,7 +118,11 @@ function groupLines(group: readonly Diagnosis[], several: boolean, page: Page): 
   if (first.verdict === "unknown")
     return [
       ...head,
-      ...wrap(plain([...needless, `${unknownText(first.missing)}.`].join(" ")), width, "  "),
+      ...wrap(
+        plain([...needless, `${plainText(unknownText(first.missing))}.`].join(" ")),
+        width,
+        "  ",
+      ),
     ];
   const told = first.kind === "domain" || first.causes.some(({ code }) => code === "race");
   const over = first.causes.every(({ overMs }) => overMs !== null);
@@ -139,7 +144,7 @@ function causeLines(cause: Cause, { width, style }: Page): string[] {
   const paint =
     cause.overMs !== null ? style.dim : confidence === "proven" ? style.red : style.yellow;
   const [first = "", ...rest] = wrap(
-    plain(`${CAUSE_TITLES[code]}, ${confidence}: ${lower(becauseText(cause))}.`),
+    plain(`${CAUSE_TITLES[code]}, ${confidence}: ${plainText(becauseText(cause))}.`),
     width,
     "  ",
   );
@@ -147,21 +152,21 @@ function causeLines(cause: Cause, { width, style }: Page): string[] {
     "",
     style.bold(paint(first)),
     ...rest.map((line) => style.bold(paint(line))),
-    ...evidence.flatMap(({ source, where, text }) =>
-      hanging(
-        plain(`${SOURCE_WORDS[source]} ${where}: ${text}${text.endsWith("…") ? "" : "."}`),
-        width,
-      ),
-    ),
-    ...measures.flatMap(({ text, command }) => [
-      ...wrap(plain(`Do: ${text}${command === null ? "." : ":"}`), width, "    "),
-      ...(command === null ? [] : [`      ${style.green(command)}`]),
-    ]),
+    ...evidence.flatMap((line) => hanging(plain(evidenceText(line)), width)),
+    ...measures.flatMap((measure) => {
+      const { text, command } = measureDocument(measure);
+      return [
+        ...wrap(plain(`Do: ${text}${command === null ? "." : ":"}`), width, "    "),
+        ...(command === null ? [] : [`      ${style.green(command)}`]),
+      ];
+    }),
   ];
 }
 
-function lower(text: string): string {
-  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+/** A line of a log ends as it ends. */
+function evidenceText({ source, where, seen }: EvidenceLine): string {
+  const stop = seen.kind === "logged" || seen.kind === "event" ? "" : ".";
+  return `${EVIDENCE_TITLES[source]} ${where}: ${plainText(sightingText(seen))}${stop}`;
 }
 
 /** `· ` and text, its further lines below the text. A log's line may be one word as long as several lines: it is broken. */
@@ -176,13 +181,11 @@ function hanging(text: string, width: number): string[] {
 /** The settings that would show more, each once; of sources whose lack a diagnosis tells. */
 function missingLines(diagnoses: readonly Diagnosis[], { width, style }: Page): string[] {
   const all = diagnoses.flatMap(({ cluster, missing }) =>
-    missing.map((one) => ({ cluster, ...one })),
+    missing.filter(isNeeded).map((one) => ({ cluster, ...one })),
   );
   const open = [
     ...new Map(
-      all
-        .filter(({ source }) => source === "logs" || source === "access" || source === "events")
-        .map((one) => [`${one.cluster} ${one.text}`, one]),
+      all.map((one) => [JSON.stringify([one.cluster, one.source, one.code, one.sinceMs]), one]),
     ).values(),
   ];
   if (open.length === 0) return [];
@@ -194,7 +197,10 @@ function missingLines(diagnoses: readonly Diagnosis[], { width, style }: Page): 
           plain(
             `Not known here: ${open
               .slice(0, MAX_LOOKS)
-              .map(({ text, cluster }) => (clusters.size > 1 ? `${text} (${cluster})` : text))
+              .map((one) => {
+                const text = plainText(missingText(one));
+                return clusters.size > 1 ? `${text} (${one.cluster})` : text;
+              })
               .join(", ")}. A certificate that was issued and never stored shows in logs alone.`,
           ),
         ),
@@ -202,19 +208,20 @@ function missingLines(diagnoses: readonly Diagnosis[], { width, style }: Page): 
         "  ",
       );
   const measures = new Map(
-    open.flatMap(({ measure }: Missing) =>
-      measure === null ? [] : [[`${measure.text} ${measure.command}`, measure] as const],
+    open.flatMap(({ measure }): (readonly [string, Measure])[] =>
+      measure === null ? [] : [[measureKey(measure), measure]],
     ),
   );
   return [
     "",
     ...told,
-    ...[...measures.values()]
-      .slice(0, 4)
-      .flatMap(({ text, command }) => [
+    ...[...measures.values()].slice(0, 4).flatMap((measure) => {
+      const { text, command } = measureDocument(measure);
+      return [
         ...wrap(plain(`To see it: ${text}${command === null ? "." : ":"}`), width, "  "),
         ...(command === null ? [] : [`    ${style.green(command)}`]),
-      ]),
+      ];
+    }),
   ];
 }
 
@@ -229,9 +236,7 @@ const LOOK_WORDS: ReadonlyMap<string, string> = new Map([
 function lookLines({ looks, diagnoses }: WhyView, { width, style }: Page): string[] {
   const said = new Set(
     diagnoses.flatMap(({ cluster, missing }) =>
-      missing
-        .filter(({ source }) => source === "logs" || source === "access" || source === "events")
-        .map(({ source, code }) => `${cluster} ${source} ${code}`),
+      missing.filter(isNeeded).map(({ source, code }) => `${cluster} ${source} ${code}`),
     ),
   );
   const places = Map.groupBy(looks, ({ cluster, source, code }) => `${cluster} ${source} ${code}`);

@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
 import { createDoctor } from "../../lib/diagnosis/diagnose.ts";
 import { patternOf } from "../../lib/diagnosis/churn.ts";
-import { whySentence } from "../../lib/diagnosis/text.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
 import { certificate, secret, state } from "../finding/fixture.ts";
 import {
@@ -24,6 +23,14 @@ import {
   sign,
   window,
 } from "./support.ts";
+import { plainText } from "../../lib/report/part.ts";
+import {
+  becausePlain,
+  diagnosisText,
+  missingText,
+  sightingText,
+} from "../../lib/report/phrases/causes.ts";
+import { measureDocument } from "../../lib/report/phrases/measures.ts";
 
 /** Issued an hour ago, though one of two days ago was good. */
 const REISSUED: Partial<StateDocument> = { evidence: history([[2 * DAY_MS, "a1"]]) };
@@ -44,6 +51,14 @@ const told = ({ verdict, causes }: Diagnosis): string[] => [
     ({ code, confidence, overMs }) => `${code} ${confidence}${overMs === null ? "" : " over"}`,
   ),
 ];
+
+/** Of its causes, then of what is missing. */
+function commandsOf({ causes, missing }: Diagnosis): readonly (string | null)[] {
+  return [
+    ...causes.flatMap(({ measures }) => measures),
+    ...missing.flatMap(({ measure }) => measure ?? []),
+  ].map((measure) => measureDocument(measure).command);
+}
 
 describe("nothing and unknown", () => {
   it("finds nothing where one certificate was issued once", () => {
@@ -92,23 +107,23 @@ describe("nothing and unknown", () => {
     const unknown = diagnose(shop());
     expect(told(unknown)).toEqual(["unknown"]);
     expect(unknown.needlessMs).toEqual([NOW_MS - HOUR_MS]);
-    expect(whySentence(unknown)).toBe(
+    expect(plainText(diagnosisText(unknown))).toBe(
       "Cause unknown: logs, Events and access reviews were read and name none.",
     );
   });
 
   it("says what is missing, and the setting that would show it", () => {
     const unknown = diagnose(state({ [KEY]: fresh() }, REISSUED));
-    expect(whySentence(unknown)).toBe(
+    expect(plainText(diagnosisText(unknown))).toBe(
       "Cause unknown: logs not enabled, access reviews not enabled, Events not enabled.",
     );
-    expect(unknown.missing[0]?.measure?.command).toBe(
+    expect(commandsOf(unknown)[0]).toBe(
       "certkeep clusters add prod --parts secrets --parts parents --parts diagnosis",
     );
   });
 
   it.each([
-    ["forbidden", "logs forbidden since 2026-11-23T09:00:00Z", "--parts diagnosis"],
+    ["forbidden", "logs denied since 2026-11-23T09:00:00Z", "--parts diagnosis"],
     ["timeout", "logs timed out since 2026-11-23T09:00:00Z", "certkeep doctor prod"],
     ["constructor", "logs constructor since 2026-11-23T09:00:00Z", "certkeep doctor prod"],
   ])("logs that were %s", (code, text, command) => {
@@ -124,8 +139,8 @@ describe("nothing and unknown", () => {
         }),
       ),
     );
-    expect(of.missing.map((one) => one.text)).toEqual([text]);
-    expect(of.missing[0]?.measure?.command).toContain(command);
+    expect(of.missing.map((one) => plainText(missingText(one)))).toEqual([text]);
+    expect(commandsOf(of)[0]).toContain(command);
   });
 
   it("tells of the operator's log level where the certificate is the operator's, and of its own owner's log where it isn't", () => {
@@ -138,14 +153,12 @@ describe("nothing and unknown", () => {
       { "tailscale/operator": fresh({ shape: "operator" }) },
       { ...observed({ looks }), ...REISSUED },
     );
-    expect(diagnose(operators).missing).toMatchObject([
-      {
-        code: "debug_off",
-        text: "logs without certificate lines: they are written at debug level alone",
-        measure: {
-          command: "kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug",
-        },
-      },
+    const { missing } = diagnose(operators);
+    expect(missing.map((one) => [one.code, plainText(missingText(one))])).toEqual([
+      ["debug_off", "logs without certificate lines, which are logged at debug level only"],
+    ]);
+    expect(missing.map(({ measure }) => measure && measureDocument(measure).command)).toEqual([
+      "kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug",
     ]);
     expect(diagnose(shop({}, observed({ looks }))).missing.map(({ code }) => code)).toEqual([
       "not_asked",
@@ -324,11 +337,11 @@ describe("storage", () => {
       { ...observed({ access: [answer("update", false, { secret: key })] }), ...REISSUED },
     );
     const [cause] = createDoctor(of, acrossOf(of)).ofSet("letsencrypt", NAME).causes;
-    expect(cause?.measures.map(({ command }) => command)).toContain(
+    expect(cause?.measures.map((measure) => measureDocument(measure).command)).toContain(
       `kubectl get rolebinding ${role} -n tailscale -o yaml`,
     );
-    expect(cause?.because).toBe(
-      "its owner can't write the Secret (forbidden since 2026-11-23T07:00:00Z)",
+    expect(cause && becausePlain(cause)).toBe(
+      "the Secret can't be written (denied since 2026-11-23T07:00:00Z)",
     );
   });
 });
@@ -470,7 +483,9 @@ describe("the issuer's word", () => {
     const offered = (account: string): (string | null)[] =>
       diagnose(
         shop({ accounts: accounts("new") }, { copies: { v1: copy, v2: { ...key, account } } }),
-      ).causes.flatMap(({ measures }) => measures.map(({ command }) => command));
+      ).causes.flatMap(({ measures }) =>
+        measures.map((measure) => measureDocument(measure).command),
+      );
     expect(offered("new")).toEqual([null]);
     expect(offered("old")).toEqual([`certkeep restore prod ${NAME}`]);
   });
@@ -538,7 +553,7 @@ describe("race", () => {
       "race proven",
     ]);
     const [cause] = diagnose(one, other("c3", HOUR_MS - 3 * MINUTE)).causes;
-    expect(cause?.evidence[0]?.text).toContain(
+    expect(cause?.evidence.map(({ seen }) => plainText(sightingText(seen)))[0]).toContain(
       "held by dr tailscale/shop.tail1a2b3.ts.net, prod tailscale/shop.tail1a2b3.ts.net",
     );
   });
@@ -758,7 +773,7 @@ describe("a hidden stall", () => {
       ),
     );
     expect(told(of)).toEqual(["caused", "hidden_stall possible"]);
-    expect(of.causes[0]?.measures[0]?.command).toBe("kubectl delete pod pg-0 -n tailscale");
+    expect(commandsOf(of)[0]).toBe("kubectl delete pod pg-0 -n tailscale");
   });
 });
 
@@ -784,8 +799,8 @@ describe("several at once", () => {
       "dns proven",
       "account_key_lost likely",
     ]);
-    expect(whySentence(diagnose(of))).toBe(
-      "Because the Secret is immutable, so that no renewal can be stored, and 2 more causes.",
+    expect(plainText(diagnosisText(diagnose(of)))).toBe(
+      "Because the Secret is immutable, so no renewal can be stored, and 2 more causes.",
     );
   });
 

@@ -34,6 +34,7 @@ import { issuanceFindings } from "../../lib/finding/issuance.ts";
 import { findingCommand } from "../../lib/report/command.ts";
 import type { Finding } from "../../lib/finding/finding.ts";
 import { findingDocument } from "../../lib/report/phrases.ts";
+import { measureDocument } from "../../lib/report/phrases/measures.ts";
 
 const AGED = issued(10 * DAY_MS, "b2");
 const shop = (
@@ -531,10 +532,11 @@ describe("whatever was observed", () => {
           doctor.ofSet("letsencrypt", "none.example.com"),
           doctor.ofDomain("letsencrypt", "tail1a2b3.ts.net"),
         ];
-        for (const { command } of diagnoses.flatMap(({ causes, missing }) => [
-          ...causes.flatMap(({ measures }) => measures),
+        const measures = diagnoses.flatMap(({ causes, missing }) => [
+          ...causes.flatMap((cause) => cause.measures),
           ...missing.flatMap(({ measure }) => measure ?? []),
-        ]))
+        ]);
+        for (const { command } of measures.map(measureDocument))
           if (command !== null)
             expect(command).toMatch(/^(certkeep|kubectl)( [A-Za-z0-9._/:=-]+)+$/);
         for (const command of findings.map(findingCommand))

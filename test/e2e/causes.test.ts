@@ -327,7 +327,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     });
     expect(text).toContain(`kubectl get rolebinding ${DOMAIN} -n tailscale -o yaml`);
     expect(document.findings.find(({ code }) => code === "reissued_without_need")?.why).toMatch(
-      /^Because its owner can't write the Secret \(forbidden since /,
+      /^Because the Secret can't be written \(denied since /,
     );
   });
 
@@ -357,7 +357,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     expect(await one.audit()).toEqual(["reissued_without_need", "storage_failing"]);
     const { causes, text } = await one.explain();
     expect(causes).toEqual(["storage likely"]);
-    expect(text).toContain("the message is that of the first time: secrets not found.");
+    expect(text).toContain("the message is that of the first time: secrets not found");
   });
 
   it("storage: issued and lost, as the log says", async () => {
@@ -370,9 +370,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
       "error writing TLS cert and key to Secret",
     );
     expect(document.diagnoses[0]?.needless.length).toBe(3);
-    expect(text).toContain(
-      "what is issued can't be stored: the Secret is not there (twice, last at",
-    );
+    expect(text).toContain("what is issued can't be stored: the Secret is missing (twice, last at");
   });
 
   it("DNS: the resolver, as the log says", async () => {
@@ -385,7 +383,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     expect(await one.audit()).toEqual(["dns_failing", "reissued_without_need"]);
     const { causes, text } = await one.explain();
     expect(causes).toEqual(["dns proven"]);
-    expect(text).toContain("because a name could not be looked up");
+    expect(text).toContain("because a name can't be looked up");
   });
 
   it("validation: a key that didn't fit before the reissue", async () => {
@@ -404,7 +402,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     const { causes, text } = await one.explain();
     expect(causes).toEqual(["validation_fails proven over"]);
     expect(text).toContain(
-      "its owner refused what was stored (the private key doesn't belong to the certificate)",
+      "what was stored was rejected (the private key doesn't belong to the certificate)",
     );
   });
 
@@ -447,7 +445,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     await one.audit();
     const { document, text } = await one.explain();
     expect(document.diagnoses).toMatchObject([{ verdict: "unknown", causes: [] }]);
-    expect(text).toMatch(/Cause unknown: logs (?:forbidden since|not enabled)/);
+    expect(text).toMatch(/Cause unknown: logs (?:denied since|not enabled)/);
     expect(text).toContain(
       "certkeep clusters add prod --parts secrets --parts parents --parts diagnosis",
     );

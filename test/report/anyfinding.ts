@@ -8,7 +8,7 @@ import type { Advice } from "../../lib/ratelimit/advice.ts";
 import type { Budget } from "../../lib/ratelimit/budget.ts";
 import type { Issuance } from "../../lib/ratelimit/issuance.ts";
 import { SIGNAL_KINDS } from "../../lib/state/observations.ts";
-import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
+import type { Because, Diagnosis } from "../../lib/diagnosis/cause.ts";
 import { NOW } from "../finding/fixture.ts";
 import { NOW_MS } from "./support.ts";
 
@@ -295,6 +295,21 @@ const advice: fc.Arbitrary<Advice> = fc.record({
   set: fc.option(budget),
   domains: fc.array(budget, { maxLength: 2 }),
 });
+const because: fc.Arbitrary<Because> = fc.oneof(
+  fc.record({
+    kind: fc.constant("names_churn"),
+    pattern: evil,
+    count: fc.nat(99),
+    gone: fc.nat(99),
+  }),
+  fc.record({ kind: fc.constant("rejected"), reasons: evils, now: fc.boolean() }),
+  fc.record({
+    kind: fc.constant("write_failed"),
+    code: fc.option(evil),
+    count: fc.nat(9),
+    lastMs: ms,
+  }),
+);
 const diagnosis: fc.Arbitrary<Diagnosis> = fc.record({
   cluster: evil,
   kind: fc.constantFrom("set", "domain"),
@@ -306,7 +321,7 @@ const diagnosis: fc.Arbitrary<Diagnosis> = fc.record({
     fc.record({
       code: fc.constantFrom("storage", "dns", "race"),
       confidence: fc.constantFrom("proven", "likely", "possible"),
-      because: evil,
+      because,
       evidence: fc.constant([]),
       measures: fc.constant([]),
       overMs: msOrNull,

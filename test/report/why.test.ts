@@ -37,7 +37,7 @@ import { NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
 import { createMemoryStates } from "../support/memory.ts";
 import { planDigest } from "../../lib/report/digest.ts";
 import { ROUTE, SETTINGS } from "./support.ts";
-import { findingDocument, whyText } from "../../lib/report/phrases.ts";
+import { findingDocument } from "../../lib/report/phrases.ts";
 
 const { root } = createAuthority({ name: "Test" });
 const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
@@ -96,7 +96,7 @@ const reissued = (
   );
 
 function codeAndWhy(finding: Finding): readonly [string, string | null] {
-  return [finding.code, whyText(finding)];
+  return [finding.code, findingDocument(finding).why];
 }
 
 describe("the section Why", () => {
@@ -113,10 +113,10 @@ describe("the section Why", () => {
       "1 certificate issued without need within a week, the last at 2026-11-23T09:00:00Z.",
     );
     expect(words).toContain(
-      "Storage, proven: because its owner can't write the Secret (forbidden since 2026-11-23T07:00:00Z).",
+      "Storage, proven: because the Secret can't be written (denied since 2026-11-23T07:00:00Z).",
     );
     expect(words).toContain(
-      `· access review of ${KEY}: system:serviceaccount:tailscale:pg may not patch it, since 2026-11-23T07:00:00Z at the latest; asked at 2026-11-23T11:59:00Z.`,
+      `· access review of ${KEY}: system:serviceaccount:tailscale:pg may not patch it, since 2026-11-23T07:00:00Z or earlier; asked at 2026-11-23T11:59:00Z.`,
     );
     expect(words).toContain(
       "· log of tailscale/pg-0/tailscale: 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z:",
@@ -163,7 +163,7 @@ describe("the section Why", () => {
       ),
     );
     expect(words).toContain(
-      "Cause unknown: logs without certificate lines: they are written at debug level alone, Events timed out since 2026-11-22T12:00:00Z.",
+      "Cause unknown: logs without certificate lines, which are logged at debug level only, Events timed out since 2026-11-22T12:00:00Z.",
     );
     expect(words).toContain("operatorConfig.logging=debug");
     expect(words).toContain("Left unread: events of tailscale (timeout, 2 pages).");
@@ -186,7 +186,7 @@ describe("the section Why", () => {
       }),
     );
     expect(words).toContain(
-      "Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To see it: wait for the next audit, which reads on;",
+      "Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To see it: Wait for the next audit, which reads on;",
     );
     expect(words).not.toContain("certkeep doctor");
     expect(words).toContain(
@@ -237,9 +237,7 @@ describe("the section Why", () => {
       claimed: [{ cluster: "prod", count: 3, atMost: 2 }],
     });
     // A renewal takes nothing from its domain, whoever claims it.
-    expect(words).not.toContain(
-      "of 50 are left, perhaps fewer, since no source shows every issuance. The log of prod",
-    );
+    expect(words).not.toContain("50 of 50 issuances left (estimate). The log of prod");
   });
 
   it("tells of a limit that a refusal names and that isn't the one counted with", async () => {
@@ -290,7 +288,7 @@ describe("the section Why", () => {
     const of = reissued({ access: [answer("patch", false)] });
     for (const name of ["prod", "tail1a2b3.ts.net"])
       expect((await explain(name, of)).words).toContain(
-        `Why ${NAME}: Because its owner can't write the Secret`,
+        `Why ${NAME}: Because the Secret can't be written`,
       );
   });
 });
@@ -301,7 +299,7 @@ describe("a finding's cause in one line", () => {
     const across = acrossOf(of);
     const summary = summarize(of, { atNs: NOW_NS, ignore: [], across });
     const finding = summary.findings.find(({ code }) => code === "reissued_without_need");
-    const why = "Because its owner can't write the Secret (forbidden since 2026-11-23T07:00:00Z).";
+    const why = "Because the Secret can't be written (denied since 2026-11-23T07:00:00Z).";
     const told = finding && findingDocument(finding);
     expect(told).toMatchObject({
       why,
@@ -328,7 +326,7 @@ describe("a finding's cause in one line", () => {
       atMs: NOW_MS,
     });
     expect(page).toContain(
-      '<p class="why">Because its owner can&#39;t write the Secret (forbidden since <time',
+      '<p class="why">Because the Secret can&#39;t be written (denied since <time',
     );
     const { message } = planDigest({
       summaries: [summary],
@@ -340,7 +338,7 @@ describe("a finding's cause in one line", () => {
       route: ROUTE,
     });
     expect(JSON.stringify(message === null ? null : slackMessage(message))).toContain(
-      "Because its owner can't write the Secret (forbidden since <!date^",
+      "Because the Secret can't be written (denied since <!date^",
     );
   });
 
@@ -363,8 +361,8 @@ describe("a finding's cause in one line", () => {
       ["renewal_overdue", null],
     ]);
     const failing = { ...late, ...observed({ signs: [sign("dns_failed", { code: "resolver" })] }) };
-    expect(attachCauses(own, failing, acrossOf(failing)).map(whyText)[0]).toBe(
-      "Because a name could not be looked up (3 times, last at 2026-11-23T11:00:00Z).",
+    expect(attachCauses(own, failing, acrossOf(failing)).map(findingDocument)[0]?.why).toBe(
+      "Because a name can't be looked up (3 times, last at 2026-11-23T11:00:00Z).",
     );
   });
 });
@@ -412,7 +410,7 @@ it("tells of a domain's budget what uses it up", () => {
   const [finding] = attachCauses(issuanceFindings(across, "prod"), of, across);
   expect(finding && findingDocument(finding)).toMatchObject({
     code: "domain_budget_low",
-    why: `Most likely because pods come and go under new names: 45 of the form runner-*.${domain} within a week, 45 of them gone again, and one more cause.`,
+    why: `Most likely because pods come and go under new names: 45 like runner-*.${domain} within a week, 45 of them gone again, and one more cause.`,
   });
 });
 

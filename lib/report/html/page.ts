@@ -9,7 +9,7 @@ import type { Finding } from "../../finding/finding.ts";
 import { isLow, type BudgetLevel } from "../budget.ts";
 import { sortFindings } from "../findings.ts";
 import { findingCommand, findingInvoke } from "../command.ts";
-import { instantParts, saidParts, type Text, utcText } from "../part.ts";
+import { instantParts, type Text, utcText } from "../part.ts";
 import { adviceOf, groupKey, leadsToText, seenText, whyText } from "../phrases.ts";
 import type { CertificateRow, RowStatus } from "../rows.ts";
 import type { ClusterSummary } from "../summary.ts";
@@ -173,7 +173,7 @@ function findingHtml(severity: Severity, finding: Finding): string {
     own.length === 0 ? "" : ` ${said(own)}`,
     finding.asLastSeen === null ? "" : ` As last seen ${said(instantParts(finding.asLastSeen))}.`,
     "</p>",
-    why === null ? "" : `<p class="why">${said(saidParts(why))}</p>`,
+    why.length === 0 ? "" : `<p class="why">${said(why)}</p>`,
     ...commands.map((command) => `<code class="cmd">${html(command)}</code>`),
     "</li>",
   ].join("");

@@ -2,7 +2,10 @@
 import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
 import type { Diagnosis } from "../../diagnosis/cause.ts";
+import { plainText } from "../../report/part.ts";
 import { findingDocument } from "../../report/phrases.ts";
+import { becausePlain, missingText, sightingText } from "../../report/phrases/causes.ts";
+import { measureDocument } from "../../report/phrases/measures.ts";
 import { titleOf } from "../../state/certificates.ts";
 import type { ExplainedPlace, Explanation } from "../explain.ts";
 
@@ -25,25 +28,25 @@ function diagnosisData({
     key,
     verdict,
     needless: needlessMs.map(formatMs),
-    causes: causes.map(({ code, confidence, because, evidence, measures, overMs }) => ({
-      code,
-      confidence,
-      because,
-      over: formatMsOrNull(overMs),
-      evidence: evidence.map(({ source, where, text, atMs }) => ({
+    causes: causes.map((cause) => ({
+      code: cause.code,
+      confidence: cause.confidence,
+      because: becausePlain(cause),
+      over: formatMsOrNull(cause.overMs),
+      evidence: cause.evidence.map(({ source, where, seen, atMs }) => ({
         source,
         where,
-        text,
+        text: plainText(sightingText(seen)),
         at: formatMs(atMs),
       })),
-      measures,
+      measures: cause.measures.map(measureDocument),
     })),
-    missing: missing.map(({ source, code, text, sinceMs, measure }) => ({
-      source,
-      code,
-      text,
-      since: formatMsOrNull(sinceMs),
-      measure,
+    missing: missing.map((one) => ({
+      source: one.source,
+      code: one.code,
+      text: plainText(missingText(one)),
+      since: formatMsOrNull(one.sinceMs),
+      measure: one.measure === null ? null : measureDocument(one.measure),
     })),
   };
 }

@@ -1,0 +1,261 @@
+/** Why certificates are reissued, in words: causes, what they rest on, and what can't be told. */
+import type {
+  Because,
+  Cause,
+  CauseCode,
+  Confidence,
+  Diagnosis,
+  EvidenceSource,
+  Missing,
+  Sighting,
+} from "../../diagnosis/cause.ts";
+import { reasonText, spanPhrase } from "../../finding/words.ts";
+import { at, own, plainText, say, type Text } from "../part.ts";
+import { codeText, shortened, times, timesText } from "./phrase.ts";
+
+export const CAUSE_TITLES: Readonly<Record<CauseCode, string>> = {
+  storage: "Storage",
+  account_key_lost: "Account key lost",
+  validation_fails: "Validation fails",
+  already_replaced: "Already replaced",
+  renewal_window_forced: "Early renewal requested",
+  hidden_stall: "Hidden stall",
+  dns: "DNS",
+  race: "Race",
+  pod_churn: "Pod churn",
+  many_new_names: "Many new names",
+};
+
+export const EVIDENCE_TITLES: Readonly<Record<EvidenceSource, string>> = {
+  judge: "verdict on",
+  access: "access review of",
+  secret: "Secret",
+  log: "log of",
+  event: "Event of",
+  issuer: "answer of",
+  issuances: "issuances of",
+};
+
+const MAX_SAMPLE = 300;
+const MAX_REASON = 160;
+const MAX_NAMED = 4;
+const MAX_HOLDERS = 6;
+const MAX_ISSUANCES = 5;
+
+const WRITES: ReadonlyMap<string | null, string> = new Map([
+  ["forbidden", "the API server denies it"],
+  ["not_found", "the Secret is missing"],
+  ["immutable", "the Secret is immutable"],
+  ["conflict", "something else writes it at the same time"],
+  ["unavailable", "the API server fails"],
+]);
+const DNS: ReadonlyMap<string | null, string> = new Map([
+  ["resolver", "a name can't be looked up"],
+  ["challenge", "the issuer doesn't find the challenge's record"],
+  ["set_dns", "the challenge's record can't be set"],
+]);
+
+/** `(3 times, last at …)` */
+function seenText({ count, lastMs }: { readonly count: number; readonly lastMs: number }): Text {
+  return say`(${own(times(count))}, last at ${at(lastMs)})`;
+}
+
+function within(ms: number): Text {
+  return own(ms < 60_000 ? "a minute" : spanPhrase(ms));
+}
+
+/** One clause that stands after “because”. */
+function becauseClause(of: Because): Text {
+  switch (of.kind) {
+    case "access_denied":
+      return say`the Secret can't be ${own(of.to === "write" ? "written" : "read")} (denied since ${at(of.sinceMs)}${own(of.askedAgoMs === null ? "" : `, last checked ${spanPhrase(of.askedAgoMs)} ago`)})`;
+    case "immutable":
+      return say`the Secret is immutable, so no renewal can be stored`;
+    case "write_failed":
+      return say`what is issued can't be stored: ${own(WRITES.get(of.code) ?? "the write fails")} ${seenText(of)}`;
+    case "read_failed":
+      return say`the stored certificate couldn't be read ${seenText(of)}${own(of.asMissing ? ", which counts as missing" : "")}`;
+    case "state_event":
+      return say`Events report failures to ${own(of.failed)} the state (last at ${at(of.lastMs)})`;
+    case "emptied":
+      return say`something emptied the fields of the Secret (since ${at(of.sinceMs)})`;
+    case "recreated":
+      return say`the Secret was ${own(of.deleted ? "deleted and " : "")}recreated without what it held (seen at ${at(of.seenMs)})`;
+    case "had_been_emptied":
+      return say`the fields of the Secret had been emptied (seen at ${at(of.seenMs)})`;
+    case "renewal_refused":
+      return say`the issuer refuses renewals: another ACME account requested the certificate before ${seenText(of)}`;
+    case "other_account":
+      return say`the ACME account key isn't the one that the certificate was issued under, so the issuer will refuse renewal`;
+    case "already_replaced":
+      return say`the issuer says that the stored certificate was replaced already ${seenText(of)}`;
+    case "asked_early":
+      return say`the issuer asks for renewal before it is due (from ${at(of.startMs)} to ${at(of.endMs)})`;
+    case "stalled":
+      return say`a renewal began at ${at(of.begunMs)} and nothing came of it for ${own(spanPhrase(of.forMs))}: the pod may be waiting out a refusal that it didn't log`;
+    case "rejected":
+      return say`what ${own(of.now ? "is stored is" : "was stored was")} rejected (${reasonText(of.reasons)})`;
+    case "never_valid":
+      return say`the certificate before was never seen valid`;
+    case "dns":
+      return say`${own(DNS.get(of.code) ?? "DNS fails")} ${seenText(of)}`;
+    case "https_disabled":
+      return say`HTTPS certificates are disabled for the tailnet, or the name isn't this node's ${seenText(of)}`;
+    case "https_event":
+      return say`an Event says that HTTPS isn't enabled for the tailnet (last at ${at(of.lastMs)})`;
+    case "issued_together":
+      return say`the same names were issued ${own(times(of.count))} within ${own(spanPhrase(of.withinMs) + (of.places === null ? "" : `, to ${of.places} places`))}`;
+    case "issued_for_each":
+      return say`${of.count} Secrets${own(of.clusters > 1 ? ` in ${of.clusters} clusters` : "")} hold the same names, each with its own certificate`;
+    case "ordered_together":
+      return say`${of.pods} pods ordered the same name within minutes of each other`;
+    case "names_churn":
+      return say`pods come and go under new names: ${of.count} like ${of.pattern} within a week${own(of.gone === 0 ? "" : `, ${of.gone} of them gone again`)}`;
+    case "secrets_churn":
+      return say`each new Secret for this name has a certificate issued: ${of.count} within a week, ${of.gone} of them gone`;
+    case "first_certificates":
+      return say`${of.count} names under ${of.domain} got their first certificate within ${within(of.withinMs)}`;
+  }
+}
+
+/** The first of a list, and how many more. */
+function some(all: readonly string[], most: number): string {
+  return `${all.slice(0, most).join(", ")}${all.length > most ? ` and ${all.length - most} more` : ""}`;
+}
+
+/** One sentence without its full stop. */
+export function sightingText(of: Sighting): Text {
+  switch (of.kind) {
+    case "logged":
+      return say`${timesText(of.signal)}: ${shortened(of.signal.sample, MAX_SAMPLE)}`;
+    case "event":
+      return say`${of.event.reason} ${timesText(of.event)}; the message is that of the first time: ${shortened(of.event.message, MAX_SAMPLE)}`;
+    case "log_silent":
+      return of.untilMs === null
+        ? say`nothing more about this name since; the log wasn't read completely`
+        : say`nothing more about this name until ${at(of.untilMs)}, read completely`;
+    case "denied":
+      return say`${of.account} may not ${of.verbs.join(" or ")} it, since ${at(of.sinceMs)} or earlier${of.reason === "" ? [] : say` (${shortened(of.reason, MAX_REASON)})`}; asked at ${at(of.askedMs)}${own(of.assumed ? "; no pod with this account was seen: it is the one that the operator creates" : "")}`;
+    case "immutable":
+      return say`immutable: true, read at ${at(of.readMs)}`;
+    case "emptied":
+      return say`held serial ${of.serial}, empty since ${at(of.sinceMs)}`;
+    case "recreated":
+      return say`uid ${of.uid} with ${of.serial === null ? own("no certificate") : say`serial ${of.serial}`} until ${at(of.untilMs)}, uid ${of.uidNow} since`;
+    case "fields":
+      return say`fields ${codeText(of.state)} until ${at(of.untilMs)}`;
+    case "accounts":
+      return say`account ${of.now.slice(0, 12)} now, ${of.before.slice(0, 12)} when serial ${of.serial} was backed up at ${at(of.backedUpMs)}`;
+    case "window":
+      return say`suggested for serial ${of.serial}: ${at(of.startMs)} to ${at(of.endMs)}${of.explanationUrl === null ? [] : say`, see ${of.explanationUrl}`}`;
+    case "rejected":
+      return say`${reasonText(of.reasons)}; read at ${at(of.readMs)}`;
+    case "was_rejected":
+      return say`${of.serial === null ? own("what was stored") : say`serial ${of.serial}`}: ${reasonText(of.reasons)}; replaced at ${at(of.untilMs)} or earlier`;
+    case "never_valid":
+      return say`serial ${of.serial}, backed up at ${at(of.backedUpMs)}, was rejected at every audit`;
+    case "issued":
+      return say`issued ${issuedText(of.issuances)}${of.holders.length === 0 ? [] : say`; held by ${some(of.holders, MAX_HOLDERS)}`}`;
+    case "first_of":
+      return say`first certificates of ${of.names.slice(-MAX_NAMED).join(", ")}${own(of.names.length > MAX_NAMED ? ` and ${of.names.length - MAX_NAMED} more` : "")}; the last at ${at(of.lastMs)}`;
+    case "secrets_gone":
+      return say`gone: ${some(of.keys, MAX_NAMED)}`;
+    case "first_in":
+      return say`${of.count} first certificates from ${at(of.fromMs)} to ${at(of.untilMs)}${
+        of.clusters.length === 0
+          ? []
+          : say`: ${some(
+              of.clusters.map(({ cluster, count }) => `${count} in ${cluster}`).slice(0, MAX_NAMED),
+              MAX_NAMED,
+            )}`
+      }`;
+  }
+}
+
+function issuedText(
+  issuances: readonly { readonly serial: string; readonly issuedAtMs: number }[],
+): Text {
+  return issuances
+    .slice(-MAX_ISSUANCES)
+    .flatMap(({ serial, issuedAtMs }, index) => [
+      index === 0 ? "" : ", ",
+      ...say`serial ${serial.slice(0, 10)} at ${at(issuedAtMs)}`,
+    ]);
+}
+
+const OPENINGS: Readonly<Record<Confidence, string>> = {
+  proven: "because",
+  likely: "most likely because",
+  possible: "perhaps because",
+};
+
+/** `most likely because …`, without a full stop. */
+export function becauseText({ confidence, because, overMs }: Cause): Text {
+  return say`${own(OPENINGS[confidence])} ${becauseClause(because)}${overMs === null ? [] : say`; over since ${at(overMs)}`}`;
+}
+
+function capitalized([first, ...rest]: Text): Text {
+  return typeof first === "string"
+    ? [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...rest]
+    : [];
+}
+
+/** What a JSON document has: the clause alone. */
+export function becausePlain({ because }: Cause): string {
+  return plainText(becauseClause(because));
+}
+
+/** A diagnosis in one sentence, for the line of a finding; nothing where nothing needs a cause. */
+export function diagnosisText({ verdict, causes, missing }: Diagnosis): Text {
+  const [first] = causes;
+  if (first === undefined) return verdict === "unknown" ? say`${unknownText(missing)}.` : [];
+  const others = causes.length - 1;
+  return say`${capitalized(becauseText(first))}${own(others === 0 ? "" : others === 1 ? ", and one more cause" : `, and ${others} more causes`)}.`;
+}
+
+const SOURCES: Readonly<Record<Missing["source"], string>> = {
+  logs: "logs",
+  events: "Events",
+  access: "access reviews",
+  renewal_info: "renewal times (ARI)",
+  revocation: "revocation lists",
+  transparency: "certificate logs (CT)",
+};
+const STATUSES: ReadonlyMap<string, string> = new Map([
+  ["not_enabled", "not enabled"],
+  ["not_asked", "not read for its pod"],
+  ["not_tailscale", "not read, as no Tailscale pod writes them"],
+  ["forbidden", "denied"],
+  ["unreachable", "unreachable"],
+  ["timeout", "timed out"],
+  ["too_much", "cut off, too much to read"],
+  ["rate_limited", "rate limited"],
+  ["invalid_answer", "unreadable"],
+  ["gap", "with a gap"],
+  ["debug_off", "without certificate lines, which are logged at debug level only"],
+]);
+/** Of these it says nothing since when. */
+const TIMELESS: ReadonlySet<string> = new Set(["not_enabled", "debug_off"]);
+
+/** `logs denied since …`: one clause. */
+export function missingText({ source, code, sinceMs }: Missing): Text {
+  const status = STATUSES.get(code);
+  const since = sinceMs === null || TIMELESS.has(code) ? [] : say` since ${at(sinceMs)}`;
+  return say`${own(SOURCES[source])} ${status === undefined ? codeText(code) : own(status)}${since}`;
+}
+
+/** Without these the cause may be unknown; the others only add to it. */
+export function isNeeded({ source }: Pick<Missing, "source">): boolean {
+  return source === "logs" || source === "access" || source === "events";
+}
+
+/** `Cause unknown: logs not enabled`, without a full stop. */
+export function unknownText(missing: Diagnosis["missing"]): Text {
+  const needed = missing.filter(isNeeded);
+  if (needed.length === 0)
+    return say`Cause unknown: logs, Events and access reviews were read and name none`;
+  return say`Cause unknown: ${needed.flatMap((one, index) => [
+    ...own(index === 0 ? "" : ", "),
+    ...missingText(one),
+  ])}`;
+}
