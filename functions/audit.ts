@@ -10,7 +10,6 @@ import type { Config } from "../lib/config/schema.ts";
 import { parseAuditEvent, type Receipt } from "../lib/config/event/audit.ts";
 import { type CertkeepError, isCertkeepError } from "../lib/error.ts";
 import { restoreFunctionOf } from "../lib/finding/action.ts";
-import { msOf } from "../lib/finding/verdict.ts";
 import { askLogs, auditAll, withinShare } from "../lib/usecases/audit.ts";
 import { auditCluster, type ClusterAudit } from "../lib/usecases/audit/cluster.ts";
 import type { AuditPorts, AuditTarget } from "../lib/usecases/audit/context.ts";
@@ -36,7 +35,7 @@ export function handler(event: unknown, context?: Invocation): Promise<object> {
 }
 
 function worldOf(run: FunctionRun): Omit<AuditWorld, "clusters"> {
-  return { ...run, deployed: true, atNs: null, person: null };
+  return { ...run, deployed: true, atMs: null, person: null };
 }
 
 /** For messages of the queue. @throws CertkeepError config_invalid, store_unavailable */
@@ -107,7 +106,7 @@ export async function auditDirect(
   const failures =
     report.failed.length + report.clusters.filter(({ unsaved }) => unsaved !== null).length;
   if (failures > 0) telemetry.metrics.put("Failures", failures);
-  return { schema: AUDIT_SCHEMA, ...auditDocument(report, ports.clock.nowNs()) };
+  return { schema: AUDIT_SCHEMA, ...auditDocument(report, ports.clock.nowMs()) };
 }
 
 async function isDone(
@@ -125,7 +124,7 @@ async function isDone(
     return false;
   }
   const { cluster, queuedAt, intervalMinutes } = parsed.message;
-  const ageMs = sentMs === null ? 0 : msOf(audit.clock.nowNs()) - sentMs;
+  const ageMs = sentMs === null ? 0 : audit.clock.nowMs() - sentMs;
   // A later receipt is a failure on its way to the dead-letter queue: dropping it would hide that.
   if (receives === 1 && ageMs > intervalMinutes * 60_000) {
     metrics.put("MessagesTooOld", 1);

@@ -28,7 +28,7 @@ async function composeDigestFunction(
   run: FunctionRun,
 ): Promise<{ readonly ports: DigestFunctionPorts; readonly work: DigestWork }> {
   const { ports, scope, settings, routes, digestPorts } = await composeDigest(
-    { ...run, deployed: true, atNs: null },
+    { ...run, deployed: true, atMs: null },
     true,
   );
   return {
@@ -70,7 +70,7 @@ export async function digestAll(
   { log, metrics, report, digest }: DigestFunctionPorts,
   { scope, settings, routes, intervalMinutes }: DigestWork,
 ): Promise<DigestAnswer> {
-  const atNs = report.clock.nowNs();
+  const atMs = report.clock.nowMs();
   const counted = new Map<string, ReturnType<typeof countState>>();
   // Without a registered cluster there is nothing to tell: the states of those that were are no
   // one's business now.
@@ -81,7 +81,7 @@ export async function digestAll(
         report,
         scope,
         (state) =>
-          void counted.set(state.cluster, countState(state, atNs, intervalMinutes * 60_000)),
+          void counted.set(state.cluster, countState(state, atMs, intervalMinutes * 60_000)),
       );
   if (nobody)
     log.info(

@@ -9,11 +9,10 @@
 import pLimit from "p-limit";
 import { createSqsQueue, sqsClient } from "../lib/adapters/aws/queue.ts";
 import { createS3Text } from "../lib/adapters/aws/s3object.ts";
-import { formatInstant } from "../lib/certificate/time.ts";
+import { formatMs } from "../lib/certificate/time.ts";
 import { formatMessage } from "../lib/config/event/audit.ts";
 import { publishedConfig, type Published } from "../lib/config/publish.ts";
 import { CertkeepError, isCertkeepError } from "../lib/error.ts";
-import { msOf } from "../lib/finding/verdict.ts";
 import type { Clock, Log, Queue } from "../lib/ports/runtime.ts";
 import type { SharedText, StateStore } from "../lib/ports/stores.ts";
 import { isDue, sinceAudit } from "../lib/state/due.ts";
@@ -62,7 +61,7 @@ async function composeDispatch(run: FunctionRun): Promise<ComposedDispatch> {
     ports: {
       states: withHeapLimits(stores.states),
       queue: createSqsQueue(url, sqsClient(world)),
-      clock: { nowNs: run.nowNs },
+      clock: { nowMs: run.nowMs },
       log: run.log,
     },
     registered: names,
@@ -117,18 +116,18 @@ export async function dispatch(
     );
     return { registered: 0, queued: [], fresh: [], refused: [] };
   }
-  const nowNs = clock.nowNs();
+  const nowMs = clock.nowMs();
   const limit = pLimit(READS_AT_ONCE);
   const due = new Set<string>();
   await Promise.all(
     names.map((name) =>
       limit(async () => {
-        if (await dueNow(name, ports, msOf(nowNs), intervalMinutes * 60_000)) due.add(name);
+        if (await dueNow(name, ports, nowMs, intervalMinutes * 60_000)) due.add(name);
       }),
     ),
   );
   const clusters = names.filter((name) => due.has(name));
-  const queuedAt = formatInstant(nowNs);
+  const queuedAt = formatMs(nowMs);
   const refused = new Map(
     (
       await queue.send(

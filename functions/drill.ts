@@ -3,8 +3,7 @@
  * without, it compares digests, removes nothing, and reports when a person last opened them, since
  * only that shows that a restore would work. What can't be used is counted for an alarm.
  */
-import { parseInstantOrNull } from "../lib/certificate/time.ts";
-import { instantNs, msOf } from "../lib/finding/verdict.ts";
+import { parseMs, parseMsOrNull } from "../lib/certificate/time.ts";
 import type { StateStore } from "../lib/ports/stores.ts";
 import { DRILL_NAME, parseDrill } from "../lib/state/drill.ts";
 import {
@@ -38,7 +37,7 @@ async function composeDrillFunction(run: FunctionRun): Promise<DrillPorts> {
   return composeDrill({
     ...world,
     env: opens ? run.env : { ...run.env, CERTKEEP_IDENTITY: "" },
-    atNs: null,
+    atMs: null,
     dryRun: !opens,
   });
 }
@@ -89,7 +88,7 @@ export async function drillAll(
 ): Promise<DrillAnswer> {
   try {
     const drill = await compose();
-    const before = await lastWhole(drill.states, msOf(drill.clock.nowNs()));
+    const before = await lastWhole(drill.states, drill.clock.nowMs());
     const answer = await drillOnce(drill, before, log);
     metrics.put("DrillFailed", answer.failed ? 1 : 0);
     return answer;
@@ -149,10 +148,10 @@ async function drillOnce(
 
 async function lastWhole(states: StateStore, nowMs: number): Promise<DrillAnswer["lastWhole"]> {
   const note = parseDrill((await states.read(DRILL_NAME))?.text ?? "");
-  if (note === null || parseInstantOrNull(note.at) === null) return null;
+  if (note === null || parseMsOrNull(note.at) === null) return null;
   return {
     at: note.at,
-    daysAgo: Math.max(0, Math.floor((nowMs - msOf(instantNs(note.at))) / DAY_MS)),
+    daysAgo: Math.max(0, Math.floor((nowMs - parseMs(note.at)) / DAY_MS)),
     unreadable: note.unreadable,
   };
 }

@@ -4,12 +4,12 @@
  * but to where the backups came from, and stops before its own time is over: running it again does
  * what is left.
  */
+import { parseMs } from "../lib/certificate/time.ts";
 import type { RestorePair } from "../lib/config/schema.ts";
 import { parseRestoreEvent, type RestoreEvent, restoreWords } from "../lib/config/event/restore.ts";
 import { commandLine, literal } from "../lib/finding/command.ts";
 import { restoreFunctionOf, type RestoreFunction } from "../lib/finding/action.ts";
 import { invokeLine, type InvokePayload } from "../lib/report/command.ts";
-import { instantNs } from "../lib/finding/verdict.ts";
 import {
   type Telemetry,
   hasIdentity,
@@ -142,7 +142,7 @@ function requestOf(event: RestoreEvent): RestoreRequest {
     replace,
     createNamespace,
     fromCluster,
-    asOfNs: event.asOf === null ? null : instantNs(event.asOf),
+    asOfMs: event.asOf === null ? null : parseMs(event.asOf),
     as: null,
     rebuilt: false,
     force: new Set(event.force),

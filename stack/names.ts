@@ -1,4 +1,4 @@
-/** What the template calls its parts, and the ARNs that follow from them. */
+/** What the template calls its parts, and the ARMs that follow from them. */
 import type { Parameters } from "./parameters.ts";
 
 export const FUNCTIONS = ["dispatch", "audit", "digest", "drill", "restore"] as const;

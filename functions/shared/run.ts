@@ -17,7 +17,7 @@ export interface Invocation {
 }
 
 export interface FunctionRun extends World {
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly progress: Progress;
@@ -54,7 +54,7 @@ export async function runFunction<T>(
     configFile: null,
     env,
     cwd: process.cwd(),
-    nowNs: () => BigInt(Date.now()) * 1_000_000n,
+    nowMs: () => Date.now(),
     log,
     metrics,
     progress: { step: () => {}, note: (message) => log.info(message) },

@@ -3,8 +3,6 @@
  * in certificates are reckoned with. `Date` isn't used, because it moves the years 0 to 99 by 1900.
  */
 
-export const NS_PER_SECOND = 1_000_000_000n;
-
 const DAYS_BEFORE_MONTH = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const DAYS_TO_1970 = 719_528;

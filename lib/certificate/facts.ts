@@ -2,7 +2,7 @@
  * What reports and states say of a certificate: plain JSON, no bytes, nothing derived from a key but digests.
  */
 
-import { formatInstant } from "./time.ts";
+import { formatMs } from "./time.ts";
 import { lowerAscii } from "./domain.ts";
 import type { Certificate } from "./parse.ts";
 
@@ -19,9 +19,8 @@ export interface CertificateFacts {
   /** RFC 3339, UTC. */
   notBefore: string;
   notAfter: string;
-  /** Nanoseconds since 1970 in decimal. */
-  notBeforeNs: string;
-  notAfterNs: string;
+  notBeforeMs: number;
+  notAfterMs: number;
   /** Lower-case hex of the whole certificate's SHA-256. */
   sha256: string;
   isCa: boolean;
@@ -35,10 +34,10 @@ export function factsOf(certificate: Certificate): CertificateFacts {
     issuerCommonName: certificate.issuerCommonName,
     names: [...certificate.dnsNames.map(lowerAscii), ...certificate.ipAddresses],
     serial: certificate.serial,
-    notBefore: formatInstant(certificate.notBeforeNs),
-    notAfter: formatInstant(certificate.notAfterNs),
-    notBeforeNs: certificate.notBeforeNs.toString(),
-    notAfterNs: certificate.notAfterNs.toString(),
+    notBefore: formatMs(certificate.notBeforeMs),
+    notAfter: formatMs(certificate.notAfterMs),
+    notBeforeMs: certificate.notBeforeMs,
+    notAfterMs: certificate.notAfterMs,
     sha256: certificate.sha256,
     isCa: certificate.isCa,
   };

@@ -124,19 +124,19 @@ export async function judge(
 /** What the pair is at an instant; inside a window it is valid, outside the reason is one of time. */
 export function verdictAt(
   judgement: Judgement,
-  atNs: bigint,
+  atMs: number,
 ): { valid: boolean; reasons: Reason[] } {
   const { leaf, windows } = judgement;
   const reasons = [...judgement.reasons];
   if (leaf !== null) {
-    if (atNs < BigInt(leaf.notBeforeNs)) reasons.push("not_yet_valid");
-    else if (atNs > BigInt(leaf.notAfterNs)) reasons.push("expired");
+    if (atMs < leaf.notBeforeMs) reasons.push("not_yet_valid");
+    else if (atMs > leaf.notAfterMs) reasons.push("expired");
   }
   if (reasons.length > 0) return { valid: false, reasons };
-  if (windows.some(({ fromNs, untilNs }) => fromNs <= atNs && atNs <= untilNs))
+  if (windows.some(({ fromMs, untilMs }) => fromMs <= atMs && atMs <= untilMs))
     return { valid: true, reasons };
-  const later = windows.some(({ fromNs }) => fromNs > atNs);
-  const earlier = windows.some(({ untilNs }) => untilNs < atNs);
+  const later = windows.some(({ fromMs }) => fromMs > atMs);
+  const earlier = windows.some(({ untilMs }) => untilMs < atMs);
   return {
     valid: false,
     reasons: [later && !earlier ? "intermediate_not_yet_valid" : "intermediate_expired"],
@@ -189,7 +189,7 @@ async function explain(
   obstacles: ReadonlySet<Reason>,
   options: JudgeOptions,
 ): Promise<Reason[]> {
-  if (leaf.notBeforeNs > leaf.notAfterNs) return ["validity_disjoint"];
+  if (leaf.notBeforeMs > leaf.notAfterMs) return ["validity_disjoint"];
   const found = OBSTACLES.filter((reason) => obstacles.has(reason));
   if (found.length > 0) return found;
   const known = options.knownIntermediates;

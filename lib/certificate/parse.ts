@@ -12,7 +12,6 @@ import {
   signatureAlgorithmOf,
 } from "./algorithm.ts";
 import { createCache } from "./cache.ts";
-import { NS_PER_SECOND } from "./civil.ts";
 import type { NameConstraints } from "./constraint.ts";
 import { type BitString, Der, rightAligned, TAG } from "./der.ts";
 import { type Extension, type Extensions, noExtensions, readExtensions } from "./extension.ts";
@@ -55,8 +54,8 @@ export class Certificate {
   readonly rawSpki: Buffer;
   readonly version: number;
   readonly serialDer: Buffer;
-  readonly notBeforeNs: bigint;
-  readonly notAfterNs: bigint;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
   readonly publicKey: PublicKey;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
@@ -77,8 +76,8 @@ export class Certificate {
     this.rawSpki = fields.rawSpki;
     this.version = fields.version;
     this.serialDer = fields.serialDer;
-    this.notBeforeNs = BigInt(fields.notBefore) * NS_PER_SECOND;
-    this.notAfterNs = BigInt(fields.notAfter) * NS_PER_SECOND;
+    this.notBeforeMs = fields.notBefore * 1000;
+    this.notAfterMs = fields.notAfter * 1000;
     this.publicKey = fields.publicKey;
     this.signatureAlgorithm = fields.signatureAlgorithm;
     this.signature = fields.signature;

@@ -19,8 +19,8 @@ const MAX_SIGNATURE_CHECKS = 100;
 
 /** A span of instants, both ends included, in ns since 1970. */
 export interface Window {
-  fromNs: bigint;
-  untilNs: bigint;
+  fromMs: number;
+  untilMs: number;
 }
 
 export interface PathSearch {
@@ -51,8 +51,8 @@ export async function findWindows(search: PathSearch): Promise<PathResult> {
 
   if (leaf.known.unhandledCritical.length > 0) obstacles.add("unhandled_critical_extension");
   const isAnchor = anchors.has(leaf);
-  let at = leaf.notBeforeNs;
-  for (let step = 0; at <= leaf.notAfterNs; step++) {
+  let at = leaf.notBeforeMs;
+  for (let step = 0; at <= leaf.notAfterMs; step++) {
     if (step === MAX_STEPS) {
       obstacles.add("too_many_paths");
       break;
@@ -63,7 +63,7 @@ export async function findWindows(search: PathSearch): Promise<PathResult> {
       at,
       checks: 0,
       obstacles,
-      nextNs: leaf.notAfterNs + 1n,
+      nextMs: leaf.notAfterMs + 1,
     };
     const chains: Certificate[][] = isAnchor ? [[leaf]] : await buildChains([leaf], state);
     let holds = false;
@@ -75,21 +75,21 @@ export async function findWindows(search: PathSearch): Promise<PathResult> {
     }
     if (holds && leaf.known.unhandledCritical.length === 0) {
       const last = windows[windows.length - 1];
-      if (last !== undefined && last.untilNs === at - 1n) last.untilNs = state.nextNs - 1n;
-      else windows.push({ fromNs: at, untilNs: state.nextNs - 1n });
+      if (last !== undefined && last.untilMs === at - 1) last.untilMs = state.nextMs - 1;
+      else windows.push({ fromMs: at, untilMs: state.nextMs - 1 });
     }
-    at = state.nextNs;
+    at = state.nextMs;
   }
   return { windows, obstacles, anchor };
 }
 
 interface State extends PathSearch {
   pool: Pool;
-  at: bigint;
+  at: number;
   checks: number;
   obstacles: Set<Reason>;
   /** First later instant at which the search could go another way. */
-  nextNs: bigint;
+  nextMs: number;
 }
 
 /** verify.go, buildChains. */
@@ -128,12 +128,12 @@ function refuseIssuer(
 ): Reason | null {
   const { known } = candidate;
   if (known.unhandledCritical.length > 0) return "unhandled_critical_extension";
-  if (state.at < candidate.notBeforeNs) {
-    if (candidate.notBeforeNs < state.nextNs) state.nextNs = candidate.notBeforeNs;
+  if (state.at < candidate.notBeforeMs) {
+    if (candidate.notBeforeMs < state.nextMs) state.nextMs = candidate.notBeforeMs;
     return "intermediate_not_yet_valid";
   }
-  if (state.at > candidate.notAfterNs) return "intermediate_expired";
-  if (candidate.notAfterNs < state.nextNs) state.nextNs = candidate.notAfterNs + 1n;
+  if (state.at > candidate.notAfterMs) return "intermediate_expired";
+  if (candidate.notAfterMs < state.nextMs) state.nextMs = candidate.notAfterMs + 1;
   if (!isAnchor && (!known.basicConstraintsValid || !known.isCa)) return "not_a_ca";
   if (known.basicConstraintsValid && known.maxPathLen >= 0 && chainLength - 1 > known.maxPathLen)
     return "path_too_long";

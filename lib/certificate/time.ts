@@ -1,41 +1,40 @@
 /**
- * Instants as nanoseconds since 1970-01-01T00:00:00Z. Go compares CurrentTime with the bounds of a
- * certificate to the nanosecond, so nothing here is rounded: digits past the ninth are cut off, as
- * time.Parse does.
+ * Instants as milliseconds since 1970-01-01T00:00:00Z, the one form of time inside; RFC 3339 at the borders. The bounds
+ * of a certificate are whole seconds, so nothing is lost; digits past the third are cut off.
  */
 
-import { civilOf, daysInMonth, NS_PER_SECOND, secondsOf } from "./civil.ts";
+import { civilOf, daysInMonth, secondsOf } from "./civil.ts";
 
 const RFC3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2}):(\d{2}))$/;
 
 /**
- * An RFC 3339 §5.6 date-time with any offset and any number of fraction digits, as ns since 1970.
+ * An RFC 3339 §5.6 date-time with any offset and any number of fraction digits, as ms since 1970.
  * A leap second is refused, as no clock here could compare with it.
- * @throws RangeError that says what was expected; use `parseInstantOrNull` for text of others
+ * @throws RangeError that says what was expected; use `parseMsOrNull` for text of others
  */
-export function parseInstant(text: string): bigint {
-  const ns = parseInstantOrNull(text);
-  if (ns === null) {
+export function parseMs(text: string): number {
+  const ms = parseMsOrNull(text);
+  if (ms === null) {
     throw new RangeError(
       `"${text.slice(0, 64)}" is not an instant; expected RFC 3339 with an offset, such as 2026-01-02T03:04:05.5Z`,
     );
   }
-  return ns;
+  return ms;
 }
 
-/** As `parseInstant`, and null for whatever isn't an instant. */
-export function parseInstantOrNull(text: string): bigint | null {
+/** As `parseMs`, and null for whatever isn't an instant. */
+export function parseMsOrNull(text: string): number | null {
   return parseUsualForm(text) ?? parseAnyForm(text);
 }
 
-/** As `parseInstant`, in milliseconds; what is finer is cut off. */
-export function parseMs(text: string): number {
-  return Number(parseInstant(text) / 1_000_000n);
+/** Whether `text` says more than milliseconds can: digits past the third that aren't zero. */
+export function isFinerThanMs(text: string): boolean {
+  return /\.\d{3}\d*[1-9]/.test(text);
 }
 
-/** The form that `formatInstant` gives, `2026-01-02T03:04:05Z` or with a fraction: states hold them by the thousand. */
-function parseUsualForm(text: string): bigint | null {
+/** The form that `formatMs` gives, `2026-01-02T03:04:05Z` or with a fraction: states hold them by the thousand. */
+function parseUsualForm(text: string): number | null {
   const last = text.length - 1;
   if (last < 19 || text.charCodeAt(last) !== 0x5a || text.charCodeAt(10) !== 0x54) return null;
   if (text.charCodeAt(4) !== 0x2d || text.charCodeAt(7) !== 0x2d) return null;
@@ -50,22 +49,22 @@ function parseUsualForm(text: string): bigint | null {
   if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month)))
     return null;
   if (!(hour <= 23 && minute <= 59 && second <= 59)) return null;
-  const seconds = BigInt(secondsOf(year, month, day, hour, minute, second)) * NS_PER_SECOND;
-  if (last === 19) return seconds;
-  const fraction = fractionNs(text, last);
-  return fraction === null ? null : seconds + BigInt(fraction);
+  const ms = secondsOf(year, month, day, hour, minute, second) * 1000;
+  if (last === 19) return ms;
+  const fraction = fractionMs(text, last);
+  return fraction === null ? null : ms + fraction;
 }
 
-/** Nanoseconds of the one to nine digits from a point at 19 to `end`. */
-function fractionNs(text: string, end: number): number | null {
+/** Whole milliseconds of the one to nine digits from a point at 19 to `end`. */
+function fractionMs(text: string, end: number): number | null {
   if (text.charCodeAt(19) !== 0x2e || end < 21 || end > 29) return null;
-  let ns = 0;
-  for (let at = 20; at < 29; at += 1) {
+  let ms = 0;
+  for (let at = 20; at < Math.max(end, 23); at += 1) {
     const digit = at < end ? text.charCodeAt(at) - 0x30 : 0;
     if (!(digit >= 0 && digit <= 9)) return null;
-    ns = ns * 10 + digit;
+    if (at < 23) ms = ms * 10 + digit;
   }
-  return ns;
+  return ms;
 }
 
 /** 0 to 99, or NaN. */
@@ -75,7 +74,7 @@ function twoDigits(text: string, at: number): number {
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }
 
-function parseAnyForm(text: string): bigint | null {
+function parseAnyForm(text: string): number | null {
   const match = RFC3339.exec(text);
   if (match === null) return null;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
@@ -95,18 +94,17 @@ function parseAnyForm(text: string): bigint | null {
     if (hours > 23 || minutes > 59) return null;
     offset = (hours * 60 + minutes) * 60 * (match[9] === "-" ? -1 : 1);
   }
-  const fraction = BigInt((match[7] ?? "").slice(0, 9).padEnd(9, "0"));
-  return (
-    BigInt(secondsOf(year, month, day, hour, minute, second) - offset) * NS_PER_SECOND + fraction
-  );
+  const fraction = Number((match[7] ?? "").slice(0, 3).padEnd(3, "0"));
+  return (secondsOf(year, month, day, hour, minute, second) - offset) * 1000 + fraction;
 }
 
-/** RFC 3339 in UTC with as many fraction digits as there are, none for whole seconds; years 0 to 9999. */
-export function formatInstant(ns: bigint): string {
-  const fraction = ((ns % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
-  const at = civilOf(Number((ns - fraction) / NS_PER_SECOND));
+/** RFC 3339 in UTC with as many fraction digits as there are, none for whole seconds; rounded to whole milliseconds; years 0 to 9999. */
+export function formatMs(ms: number): string {
+  const whole = Math.round(ms);
+  const fraction = ((whole % 1000) + 1000) % 1000;
+  const at = civilOf((whole - fraction) / 1000);
   const digits =
-    fraction === 0n ? "" : `.${fraction.toString().padStart(9, "0").replace(/0+$/, "")}`;
+    fraction === 0 ? "" : `.${fraction.toString().padStart(3, "0").replace(/0+$/, "")}`;
   // Joined it takes 50 bytes; a template's text keeps all its parts, 250 bytes, and states hold them by the thousand.
   const year = two(Math.floor(at.year / 100)) + two(at.year % 100);
   return [
@@ -124,11 +122,6 @@ export function formatInstant(ns: bigint): string {
     digits,
     "Z",
   ].join("");
-}
-
-/** The same of milliseconds since 1970, rounded to whole ones. */
-export function formatMs(ms: number): string {
-  return formatInstant(BigInt(Math.round(ms)) * 1_000_000n);
 }
 
 export function formatMsOrNull(ms: number | null): string | null {

@@ -48,8 +48,8 @@ export function auditCommand(io: Io): Command {
       const run = await composeAudit({
         clusters,
         ...configWorld(io, options),
-        nowNs: io.nowNs,
-        atNs: options.at ?? null,
+        nowMs: io.nowMs,
+        atMs: options.at ?? null,
         person: personalAccess(),
         progress,
       });
@@ -60,15 +60,15 @@ export function auditCommand(io: Io): Command {
         restoreFunctionOf(run.config.aws),
       );
       progress.done();
-      const atNs = run.ports.clock.nowNs();
-      if (options.json === true) writeJson(io, AUDIT_SCHEMA, auditDocument(report, atNs));
+      const atMs = run.ports.clock.nowMs();
+      if (options.json === true) writeJson(io, AUDIT_SCHEMA, auditDocument(report, atMs));
       else
         writeLine(
           io.stdout,
           reportText(report, {
             io,
             options,
-            atNs,
+            atMs,
             stores: `Copies are in ${run.ports.backups.url}, what was seen in ${run.ports.states.url}.`,
           }),
         );
@@ -79,11 +79,11 @@ export function auditCommand(io: Io): Command {
 interface TextView {
   readonly io: Io;
   readonly options: CommonOptions;
-  readonly atNs: bigint;
+  readonly atMs: number;
   readonly stores: string | null;
 }
 
-export function reportText(report: AuditReport, { io, options, atNs, stores }: TextView): string {
+export function reportText(report: AuditReport, { io, options, atMs, stores }: TextView): string {
   return auditText(
     report.clusters.map((cluster) => ({
       ...cluster,
@@ -92,7 +92,7 @@ export function reportText(report: AuditReport, { io, options, atNs, stores }: T
       unfilteredFullListings: cluster.stats.unfilteredFullListings,
     })),
     {
-      nowNs: atNs,
+      nowMs: atMs,
       width: widthFor(io),
       style: styleFor(io, options),
       stores,

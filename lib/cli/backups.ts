@@ -1,7 +1,7 @@
 /** `certkeep backups` and `certkeep backups verify` */
+import { parseMs } from "../certificate/time.ts";
 import { Command } from "commander";
 import { composeSettings } from "../wiring/settings.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
 import { tableLines } from "../report/table.ts";
 import { plain } from "../plain.ts";
 import { count, span } from "../report/text.ts";
@@ -103,7 +103,7 @@ function listText(copies: readonly ListedCopy[], io: Io): string {
     const version = copy.version.slice(0, 8);
     const where = several ? [copy.cluster] : [];
     if (header === null) return ["damaged", "", version, copy.key, ...where];
-    const left = header.notAfter === null ? "" : leftText(header.notAfter, io.nowNs());
+    const left = header.notAfter === null ? "" : leftText(header.notAfter, io.nowMs());
     const what =
       header.kind === "account-key"
         ? "ACME account key"
@@ -121,8 +121,8 @@ function listText(copies: readonly ListedCopy[], io: Io): string {
   ].join("\n");
 }
 
-function leftText(notAfter: string, nowNs: bigint): string {
-  const ms = msOf(instantNs(notAfter) - nowNs);
+function leftText(notAfter: string, nowMs: number): string {
+  const ms = parseMs(notAfter) - nowMs;
   return ms < 0 ? `expired ${span(ms)} ago` : span(ms);
 }
 

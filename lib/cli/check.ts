@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import { createKit } from "../wiring/kit.ts";
 import { composeConfig } from "../wiring/config.ts";
 import { CertkeepError } from "../error.ts";
@@ -76,12 +76,12 @@ export function checkCommand(io: Io): Command {
     )
     .action(async (certificate: string, key: string | undefined, options: Options) => {
       const { results, unread } = await outcomeOf(io, certificate, key ?? null, options);
-      const atNs = options.at ?? io.nowNs();
+      const atMs = options.at ?? io.nowMs();
       if (options.json === true) writeJson(io, SCHEMA, checkDocument(results));
       else if (results.length > 0)
         writeLine(
           io.stdout,
-          checkText(results, { atNs, width: widthFor(io), style: styleFor(io, options) }),
+          checkText(results, { atMs, width: widthFor(io), style: styleFor(io, options) }),
         );
       for (const error of unread) tell(io, error);
       if (results.some((result) => !result.valid)) io.exit(1);
@@ -129,12 +129,12 @@ async function outcomeOf(
   const settings: CheckOptions = {
     kit: { ...kit, anchors },
     domain: options.domain ?? null,
-    atNs: options.at ?? io.nowNs(),
+    atMs: options.at ?? io.nowMs(),
   };
   if (options.verbose === true)
     writeLine(
       io.stderr,
-      `certkeep: ${count(anchors.ders.length, "anchor")}; judged as of ${formatInstant(settings.atNs)}`,
+      `certkeep: ${count(anchors.ders.length, "anchor")}; judged as of ${formatMs(settings.atMs)}`,
     );
 
   const folder = certificate !== STDIN && (await isFolder(io, certificate));

@@ -26,7 +26,7 @@ export function clustersCommand(io: Io): Command {
     .action(async (options: CommonOptions) => {
       const { settings, ports } = await composeList({
         ...configWorld(io, options),
-        nowNs: io.nowNs,
+        nowMs: io.nowMs,
         person: personalAccess(),
       });
       const rows = await listClusters(
@@ -39,7 +39,7 @@ export function clustersCommand(io: Io): Command {
       else
         writeLine(
           io.stdout,
-          clustersText(rows, { nowNs: io.nowNs(), width: Math.max(widthFor(io), 100) }),
+          clustersText(rows, { nowMs: io.nowMs(), width: Math.max(widthFor(io), 100) }),
         );
       if (rows.some(({ problems }) => problems.length > 0)) io.exit(2);
     });
@@ -81,7 +81,7 @@ function removeCommand(io: Io): Command {
           ...configWorld(io, options),
           kubeconfig: options.kubeconfig ?? null,
           context: options.context ?? null,
-          nowNs: io.nowNs,
+          nowMs: io.nowMs,
           person: personalAccess(),
           note: (message) => writeLine(io.stderr, `certkeep: ${message}`),
         },

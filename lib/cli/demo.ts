@@ -28,7 +28,7 @@ export function demoCommand(
       tell(
         "A Kubernetes API is started in this process and filled with a cluster that has seen better days.\nWhat follows are certkeep's own commands, as you would type them.",
       );
-      const world = await startDemo(Number(io.nowNs() / 1_000_000n));
+      const world = await startDemo(io.nowMs());
       const paint = options.color ? [] : ["--no-color"];
       const command = async (...args: string[]): Promise<void> => {
         say(`\n$ certkeep ${args.join(" ")}\n`);

@@ -48,8 +48,8 @@ export function digestCommand(io: Io): Command {
       const composed = await composeDigest(
         {
           ...configWorld(io, options),
-          nowNs: io.nowNs,
-          atNs: options.at ?? null,
+          nowMs: io.nowMs,
+          atMs: options.at ?? null,
         },
         !dry,
       );

@@ -39,7 +39,7 @@ export function doctorCommand(io: Io): Command {
         const ports = await composeDoctor({
           clusters,
           ...configWorld(io, options),
-          nowNs: io.nowNs,
+          nowMs: io.nowMs,
           identity: options.identity ?? null,
           stdin: io.stdin,
           askPassphrase: io.interactive

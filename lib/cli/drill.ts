@@ -59,8 +59,8 @@ export function drillCommand(io: Io): Command {
         identity: options.identity ?? null,
         stdin: io.stdin,
         askPassphrase: ask,
-        nowNs: io.nowNs,
-        atNs: options.at ?? null,
+        nowMs: io.nowMs,
+        atMs: options.at ?? null,
         dryRun: options.dryRun === true,
         progress,
       });
@@ -76,7 +76,7 @@ export function drillCommand(io: Io): Command {
         writeLine(
           io.stdout,
           drillText(report, {
-            nowNs: ports.clock.nowNs(),
+            nowMs: ports.clock.nowMs(),
             width: widthFor(io),
             style: styleFor(io, options),
           }),

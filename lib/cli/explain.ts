@@ -52,8 +52,8 @@ export function explainCommand(io: Io): Command {
     .action(async (name: string, options: Options) => {
       const { config, ports } = await composeExplain({
         ...configWorld(io, options),
-        nowNs: io.nowNs,
-        atNs: options.at ?? null,
+        nowMs: io.nowMs,
+        atMs: options.at ?? null,
       });
       const explanation = await explainName(ports, {
         name,

@@ -101,7 +101,7 @@ export function initCommand(io: Io): Command {
         ...configWorld(io, options),
         ...(options.yes === true ? { askApproval: null } : {}),
         identityFile: options.identity ?? null,
-        nowNs: io.nowNs,
+        nowMs: io.nowMs,
         questions: asking,
         askPassphrase: asking?.passphrase ?? null,
         note: (message) =>

@@ -44,7 +44,7 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
     ...(options.yes === true ? { askApproval: null } : {}),
     identityFile: options.identity ?? null,
     region: options.region ?? null,
-    nowNs: io.nowNs,
+    nowMs: io.nowMs,
     questions: asking,
     cloudQuestions: asking,
     askPassphrase: asking?.passphrase ?? null,

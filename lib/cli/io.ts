@@ -20,8 +20,8 @@ export interface Io {
   readonly outTty: boolean;
   /** Width of the terminal in columns, 80 where there is none. */
   readonly columns: number;
-  /** Nanoseconds since the epoch. */
-  readonly nowNs: () => bigint;
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
   /** Calls `stop` at the first Ctrl-C or SIGTERM instead of ending at once; the second ends. @returns what undoes it */
   readonly onInterrupt?: (stop: () => void) => () => void;
   /** Records how the command ends; where several hold, 2 goes before 3 before 1. */

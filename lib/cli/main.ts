@@ -15,7 +15,7 @@ process.exitCode = await run(process.argv.slice(2), {
   errTty: stderr.isTTY === true,
   outTty: stdout.isTTY === true,
   columns: stdout.columns ?? stderr.columns ?? 80,
-  nowNs: () => BigInt(Date.now()) * 1_000_000n,
+  nowMs: () => Date.now(),
   onInterrupt: (stop) => {
     const signals = ["SIGINT", "SIGTERM"] as const;
     for (const signal of signals) process.once(signal, stop);

@@ -1,7 +1,7 @@
 /** Options that commands share, and what they mean. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import pc from "picocolors";
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { isFinerThanMs, parseMsOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { plain } from "../plain.ts";
@@ -19,8 +19,8 @@ export interface CommonOptions {
 }
 
 export interface AtOption {
-  /** Nanoseconds since the epoch. */
-  readonly at?: bigint;
+  /** Milliseconds since 1970. */
+  readonly at?: number;
 }
 
 /** `--config`, `--json`, `--no-color`, `-v`. */
@@ -54,10 +54,18 @@ export function configWorld(
   };
 }
 
-export function parseAt(text: string): bigint {
-  const at = parseInstantOrNull(text);
+export function parseAt(text: string): number {
+  const at = parseMsOrNull(text);
   if (at === null)
     throw new InvalidArgumentError("Expected an RFC 3339 instant, such as 2026-11-23T03:00:00Z.");
+  if (isFinerThanMs(text))
+    throw new InvalidArgumentError(
+      "Expected milliseconds at most, such as 2026-11-23T03:00:00.123Z.",
+    );
+  if (isFinerThanMs(text))
+    throw new InvalidArgumentError(
+      "Expected milliseconds at most, such as 2026-11-23T03:00:00.123Z.",
+    );
   return at;
 }
 
@@ -99,13 +107,13 @@ export function widthFor(io: Io): number {
 
 /** Progress on a terminal only, as one line that overwrites itself. */
 export function createProgress(io: Io): Progress & { done(): void } {
-  let last = 0n;
+  let last = 0;
   let shown = false;
   return {
     step(what, done, total) {
       if (!io.errTty) return;
-      const now = io.nowNs();
-      if (now - last < 100_000_000n && done !== total) return;
+      const now = io.nowMs();
+      if (now - last < 100 && done !== total) return;
       last = now;
       shown = true;
       overwrite(

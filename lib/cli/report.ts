@@ -1,7 +1,7 @@
 /** `certkeep report`: the state of everything, for a terminal, a browser, Prometheus. Asks no cluster. */
 import { Command, Option } from "commander";
 import { composeReport, writePage } from "../wiring/digest.ts";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import { pageHtml } from "../report/html/page.ts";
 import { overviewText } from "../report/overview.ts";
 import { findingDocument } from "../report/phrases.ts";
@@ -52,11 +52,10 @@ export function reportCommand(io: Io): Command {
     .action(async (options: Options) => {
       const composed = await composeReport({
         ...configWorld(io, options),
-        nowNs: io.nowNs,
-        atNs: options.at ?? null,
+        nowMs: io.nowMs,
+        atMs: options.at ?? null,
       });
-      const atNs = composed.ports.clock.nowNs();
-      const atMs = Number(atNs / 1_000_000n);
+      const atMs = composed.ports.clock.nowMs();
       const { summaries, unregistered, problems, rows, budgets } = await reportAll(
         composed.ports,
         composed.scope,
@@ -73,7 +72,7 @@ export function reportCommand(io: Io): Command {
       }
       if (options.json === true)
         writeJson(io, SCHEMA, {
-          at: formatInstant(atNs),
+          at: formatMs(atMs),
           verdict: verdictText(summaries, atMs),
           clusters: summaries.map((one) => ({
             ...one,
@@ -92,7 +91,7 @@ export function reportCommand(io: Io): Command {
             summaries,
             unregistered,
             budgets,
-            nowNs: atNs,
+            nowMs: atMs,
             width: widthFor(io),
             style: styleFor(io, options),
           }),

@@ -24,7 +24,7 @@ interface Options extends CommonOptions {
   readonly apply?: boolean;
   readonly all?: boolean;
   readonly namespace?: string;
-  readonly asOf?: bigint;
+  readonly asOf?: number;
   readonly as?: { readonly namespace: string; readonly name: string };
   readonly version?: string;
   readonly rebuilt?: boolean;
@@ -150,7 +150,7 @@ export function restoreCommand(io: Io): Command {
           offline: options.offline ?? null,
           stdin: io.stdin,
           askPassphrase: await passphrase(io, options),
-          nowNs: io.nowNs,
+          nowMs: io.nowMs,
           person: personalAccess(),
           progress,
           signal: stop.signal,
@@ -217,7 +217,7 @@ export function requestOf(
     names,
     namespace: options.namespace ?? null,
     all: options.all === true,
-    asOfNs: options.asOf ?? null,
+    asOfMs: options.asOf ?? null,
     version: options.version ?? null,
     as: options.as ?? null,
     rebuilt: options.rebuilt === true,

@@ -1,6 +1,6 @@
 /** A cluster's settings, in `certkeep.yaml` and in a registration. */
 import * as z from "zod/mini";
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 import { ACCESS_KINDS, type Part, PARTS } from "../rbac/table.ts";
 import { clusterName, flag, help, list, orElse, orNull, path, recipient, text } from "./field.ts";
 import { isSelector, LABEL, NAMESPACE_PATTERN, REGION, SECRET_NAME, SECRET_REF } from "./form.ts";
@@ -146,7 +146,7 @@ const access = orNull(
           .string("an instant such as 2026-12-31T18:00:00Z")
           .check(
             z.refine(
-              (since) => parseInstantOrNull(since) !== null,
+              (since) => parseMsOrNull(since) !== null,
               "an instant such as 2026-12-31T18:00:00Z",
             ),
           ),

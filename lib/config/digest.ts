@@ -45,15 +45,15 @@ const ignoreObject = z.strictObject(
   "an entry with a reason",
 );
 
-/** Mutes the findings that fit all of what it names, until `untilNs`. */
+/** Mutes the findings that fit all of what it names, until `untilMs`. */
 export const ignoreSchema = z.pipe(
   ignoreObject,
   z.transform((entry) => ({ ...entry, ...ending(entry.until) })),
 );
 
-function ending(until: string | null): { untilNs?: bigint } {
-  const untilNs = until === null ? null : endOf(until);
-  return untilNs === null ? {} : { untilNs };
+function ending(until: string | null): { untilMs?: number } {
+  const untilMs = until === null ? null : endOf(until);
+  return untilMs === null ? {} : { untilMs };
 }
 
 const routeSchema = z.strictObject(

@@ -181,7 +181,5 @@ function insertBefore(text: string, at: number, lines: string, indent: string): 
 }
 
 function sameData(a: unknown, b: unknown): boolean {
-  const flat = (value: unknown): string =>
-    JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? `${item}n` : item));
-  return flat(a) === flat(b);
+  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,5 +1,5 @@
 /** Forms of single values in a configuration: names, patterns, selectors, references. Pure predicates. */
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 
 /** RFC 1123 label, as Kubernetes names a namespace; certkeep names clusters likewise. */
 export const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -52,11 +52,11 @@ export function isSelector(text: string): boolean {
   return text.split(/,(?![^(]*\))/).every((part) => REQUIREMENT.test(part.trim()));
 }
 
-const DAY_NS = 86_400_000_000_000n;
+const DAY_MS = 86_400_000;
 
-/** Nanoseconds since 1970 from which on `text` has passed: the end of a day in UTC (`2026-12-31`), or an RFC 3339 instant; null for neither. */
-export function endOf(text: string): bigint | null {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return parseInstantOrNull(text);
-  const start = parseInstantOrNull(`${text}T00:00:00Z`);
-  return start === null ? null : start + DAY_NS;
+/** Milliseconds since 1970 from which on `text` has passed: the end of a day in UTC (`2026-12-31`), or an RFC 3339 instant; null for neither. */
+export function endOf(text: string): number | null {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return parseMsOrNull(text);
+  const start = parseMsOrNull(`${text}T00:00:00Z`);
+  return start === null ? null : start + DAY_MS;
 }

@@ -1,5 +1,5 @@
 /** Puts the diagnosis into the findings that want a cause. */
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import { type IssuanceFinding, LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import { certificates, type CertificateEntry } from "../state/certificates.ts";
 import { secretEntries } from "../state/secrets.ts";
@@ -39,7 +39,7 @@ function wantsCause({ code }: Pick<Finding, "code">): boolean {
 export function mayNameCause(
   findings: readonly Finding[],
   state: StateDocument,
-  atNs: bigint,
+  atMs: number,
 ): boolean {
   const wanting = findings.filter(wantsCause);
   if (wanting.length === 0) return false;
@@ -49,7 +49,7 @@ export function mayNameCause(
     state.evidence !== undefined
   )
     return true;
-  const newSince = formatInstant(atNs - BigInt(LOOK_BACK_MS) * 1_000_000n);
+  const newSince = formatMs(atMs - LOOK_BACK_MS);
   let fresh = 0;
   for (const { loss, record } of secretEntries(state)) {
     const { foreign, immutable, earlier, gaps, accounts } = record;

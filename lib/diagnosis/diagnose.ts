@@ -123,11 +123,11 @@ const FAILURES: ReadonlySet<string> = new Set([
 /** Something that wants a cause: issued without need, not renewed in time, or failing by its owner's log. */
 function inTrouble(of: Subject): boolean {
   if (of.needless.length > 0) return true;
-  const atNs = BigInt(Math.round(of.atMs)) * 1_000_000n;
+  const atMs = of.atMs;
   if (
     of.entries.some(
       ({ condition, record, owner }) =>
-        condition === "live" && owner !== "nobody" && fractionLeft(record, atNs) < OVERDUE_FRACTION,
+        condition === "live" && owner !== "nobody" && fractionLeft(record, atMs) < OVERDUE_FRACTION,
     )
   )
     return true;

@@ -13,7 +13,6 @@
  */
 import { parseMs } from "../certificate/time.ts";
 import { type Draft, explainAction, subjectOf } from "../finding/finding.ts";
-import { msOf } from "../finding/verdict.ts";
 import { instantOf } from "../finding/words.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
@@ -27,7 +26,7 @@ import { isForced } from "./renewal.ts";
 import { isExpected, storedMsOf } from "./subject.ts";
 
 /** `seenAt`: the cluster can't be seen now; as last seen then. */
-export function observedDrafts(state: StateDocument, atNs: bigint, seenAt: string | null): Draft[] {
+export function observedDrafts(state: StateDocument, atMs: number, seenAt: string | null): Draft[] {
   // Most clusters have nothing of the kind, and ten thousand certificates needn't be looked at for it.
   if (
     state.observations === undefined &&
@@ -35,7 +34,7 @@ export function observedDrafts(state: StateDocument, atNs: bigint, seenAt: strin
     ![...standingSecrets(state)].some(({ record }) => record.immutable)
   )
     return [];
-  const index = createClusterIndex(state, msOf(atNs));
+  const index = createClusterIndex(state, atMs);
   const logged = [...signalDrafts(index)];
   const said = new Set(logged.map(({ code, subject }) => `${code} ${JSON.stringify(subject)}`));
   const access = [...accessDrafts(index)];

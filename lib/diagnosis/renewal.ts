@@ -164,14 +164,14 @@ export function stallCause(of: Subject): Cause | null {
 }
 
 function* stallHints(of: Subject): Generator<Hint> {
-  const atNs = BigInt(Math.round(of.atMs)) * 1_000_000n;
+  const atMs = of.atMs;
   const waiting = of.entries.filter(
-    ({ condition, record }) => condition !== "live" || fractionLeft(record, atNs) < 1 / 3,
+    ({ condition, record }) => condition !== "live" || fractionLeft(record, atMs) < 1 / 3,
   );
   if (waiting.length === 0) return;
   const overdue = waiting.some(
     ({ condition, record }) =>
-      condition !== "live" || fractionLeft(record, atNs) < OVERDUE_FRACTION,
+      condition !== "live" || fractionLeft(record, atMs) < OVERDUE_FRACTION,
   );
   const named = of.signals.flatMap(({ signal, attribution }) =>
     attribution === "name" ? [signal] : [],

@@ -27,14 +27,13 @@ import {
   sharedSets,
 } from "../ratelimit/rules.ts";
 import type { Issuer } from "../issuer/issuers.ts";
-import { parseInstantOrNull, parseMs } from "../certificate/time.ts";
+import { parseMs, parseMsOrNull } from "../certificate/time.ts";
 import { certificates } from "../state/certificates.ts";
 import { standingSecrets } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import { stateEvidence } from "../state/evidence.ts";
 import { observationsOf, type Observations } from "../state/observations.ts";
 import { issuanceKey, serialKey } from "../ratelimit/issuance.ts";
-import { msOf } from "./verdict.ts";
 
 /** A live certificate as other clusters see it, and how safe it is; small, since all clusters' are held at once. */
 export interface LiveHolder extends Holder {
@@ -136,13 +135,13 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
     });
   }
   const silences: Silence[] = (state.audit?.unread ?? []).flatMap(({ scope, code, since }) => {
-    const sinceNs = parseInstantOrNull(since);
+    const sinceMs = parseMsOrNull(since);
     return [
       {
         source: scope === "backups" ? ("backup" as const) : ("secret" as const),
         cluster: state.cluster,
         reason: code,
-        sinceMs: sinceNs === null ? null : msOf(sinceNs),
+        sinceMs: sinceMs === null ? null : sinceMs,
       },
     ];
   });
@@ -159,14 +158,14 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
           )
         ? false
         : null;
-  const finishedNs = parseInstantOrNull(state.audit?.finishedAt ?? "");
+  const finishedMs = parseMsOrNull(state.audit?.finishedAt ?? "");
   return {
     cluster: state.cluster,
     evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }),
     places,
     logsAsked,
     told: { windows: told.windows, revocations: told.revocations },
-    finishedMs: finishedNs === null ? null : msOf(finishedNs),
+    finishedMs: finishedMs === null ? null : finishedMs,
   };
 }
 

@@ -1,5 +1,5 @@
 /** All findings of one cluster, as an audit, a report, a digest and explain tell them: from here alone, so that they agree. */
-import { formatInstant, parseInstantOrNull } from "../certificate/time.ts";
+import { formatMs, parseMs, parseMsOrNull } from "../certificate/time.ts";
 import { attachCauses } from "../diagnosis/attach.ts";
 import type { StateDocument } from "../state/document.ts";
 import { calledBy } from "../state/identity.ts";
@@ -11,13 +11,12 @@ import { createFinding, type Finding } from "./finding.ts";
 import { applyIgnore, type IgnoreEntry } from "./ignore.ts";
 import { issuanceFindings } from "./issuance.ts";
 import { isUnreachable, STALE_MS } from "./reach.ts";
-import { instantNs, msOf } from "./verdict.ts";
 
 export interface FindingsView {
-  readonly atNs: bigint;
+  readonly atMs: number;
   readonly ignore: readonly IgnoreEntry[];
-  /** The time it really is, where `atNs` is later: what lies ahead makes no audit stale. */
-  readonly wallNs?: bigint | null;
+  /** The time it really is, where `atMs` is later: what lies ahead makes no audit stale. */
+  readonly wallMs?: number | null;
   /** What all clusters tell of issuances together; `null`: not gathered, and nothing is said of rate limits. */
   readonly across?: Across | null;
   /** The function on AWS that restores, offered beside each restore; `null`: there is none. */
@@ -34,9 +33,9 @@ export interface ClusterFindings {
 export function clusterFindings(
   state: StateDocument,
   view: FindingsView,
-  own: readonly Finding[] = evaluateState(state, view.atNs, formatInstant(view.atNs)),
+  own: readonly Finding[] = evaluateState(state, view.atMs, formatMs(view.atMs)),
 ): ClusterFindings {
-  const { across = null, ignore, atNs, restore = null } = view;
+  const { across = null, ignore, atMs, restore = null } = view;
   const found =
     across === null
       ? own
@@ -48,18 +47,18 @@ export function clusterFindings(
   return applyIgnore(
     offerFunction([...found, ...staleFindings(state, view)], restore),
     ignore,
-    atNs,
+    atMs,
   );
 }
 
 /** Whether the last audit is too long ago to vouch for anything. */
 export function isStale(
   { audit }: Pick<StateDocument, "audit">,
-  { atNs, wallNs = null }: Pick<FindingsView, "atNs" | "wallNs">,
+  { atMs, wallMs = null }: Pick<FindingsView, "atMs" | "wallMs">,
 ): boolean {
-  const finished = audit === null ? null : parseInstantOrNull(audit.finishedAt);
-  const seenFromNs = wallNs !== null && wallNs < atNs ? wallNs : atNs;
-  return finished === null || msOf(seenFromNs - finished) > STALE_MS;
+  const finished = audit === null ? null : parseMsOrNull(audit.finishedAt);
+  const seenFromMs = wallMs !== null && wallMs < atMs ? wallMs : atMs;
+  return finished === null || seenFromMs - finished > STALE_MS;
 }
 
 function staleFindings(state: StateDocument, view: FindingsView): Finding[] {
@@ -73,12 +72,12 @@ function staleFindings(state: StateDocument, view: FindingsView): Finding[] {
         params: {
           of: "stale",
           title: state.title,
-          finishedMs: finishedAt === null ? null : msOf(instantNs(finishedAt)),
+          finishedMs: finishedAt === null ? null : parseMs(finishedAt),
         },
         actions: [{ kind: "audit", cluster: calledBy(state) }],
         cause: ["stale"],
       },
-      finishedAt ?? formatInstant(view.atNs),
+      finishedAt ?? formatMs(view.atMs),
     ),
   ];
 }

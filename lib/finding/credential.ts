@@ -3,9 +3,8 @@ import type { StateDocument } from "../state/document.ts";
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS, TOKEN_AGE_DAYS } from "./codes.ts";
 import type { Draft } from "./finding.ts";
 import { parseMs } from "../certificate/time.ts";
-import { instantNs } from "./verdict.ts";
 
-const DAY_NS = 86_400_000_000_000n;
+const DAY_MS = 86_400_000;
 
 export type CredentialLevel = "fine" | "warning" | "critical";
 
@@ -16,28 +15,28 @@ export function credentialLevel(
     readonly endsAt: string | null;
     readonly madeAt: string | null;
   },
-  atNs: bigint,
+  atMs: number,
 ): CredentialLevel {
   const { kind, endsAt, madeAt } = credential;
   if (endsAt !== null) {
-    const left = instantNs(endsAt) - atNs;
-    return left <= BigInt(CREDENTIAL_CRITICAL_DAYS) * DAY_NS
+    const left = parseMs(endsAt) - atMs;
+    return left <= CREDENTIAL_CRITICAL_DAYS * DAY_MS
       ? "critical"
-      : left <= BigInt(CREDENTIAL_DAYS) * DAY_NS
+      : left <= CREDENTIAL_DAYS * DAY_MS
         ? "warning"
         : "fine";
   }
   return kind === "token-secret" &&
     madeAt !== null &&
-    atNs - instantNs(madeAt) > BigInt(TOKEN_AGE_DAYS) * DAY_NS
+    atMs - parseMs(madeAt) > TOKEN_AGE_DAYS * DAY_MS
     ? "warning"
     : "fine";
 }
 
-export function* credentialDrafts(state: StateDocument, atNs: bigint): Generator<Draft> {
+export function* credentialDrafts(state: StateDocument, atMs: number): Generator<Draft> {
   const { credential } = state;
   if (credential === undefined || credential === null) return;
-  const level = credentialLevel(credential, atNs);
+  const level = credentialLevel(credential, atMs);
   if (level === "fine") return;
   const { endsAt, madeAt, kind } = credential;
   yield {
@@ -49,7 +48,7 @@ export function* credentialDrafts(state: StateDocument, atNs: bigint): Generator
       kind,
       endsMs: endsAt === null ? null : parseMs(endsAt),
       madeMs: madeAt === null ? null : parseMs(madeAt),
-      ended: endsAt !== null && instantNs(endsAt) < atNs,
+      ended: endsAt !== null && parseMs(endsAt) < atMs,
     },
     actions: [{ kind: "clustersAdd", cluster: state.cluster, rebuilt: false }],
     due: endsAt,

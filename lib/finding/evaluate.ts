@@ -29,20 +29,20 @@ import { isGoodCopy } from "./advise.ts";
 import type { BackupStatus } from "./params.ts";
 import { isWhole, lastSeenOf } from "./reach.ts";
 import { unreadableDrafts } from "./unreadable.ts";
-import { atFraction, fractionLeft, instantNs, msOf } from "./verdict.ts";
+import { atFraction, fractionLeft } from "./verdict.ts";
 
-/** Every finding of `state` at `atNs`, in no order; `ignore` entries are not yet applied. */
-export function evaluateState(state: StateDocument, atNs: bigint, now: string): Finding[] {
-  const entries = [...certificates(state, msOf(atNs))];
+/** Every finding of `state` at `atMs`, in no order; `ignore` entries are not yet applied. */
+export function evaluateState(state: StateDocument, atMs: number, now: string): Finding[] {
+  const entries = [...certificates(state, atMs)];
   const drafts = [
     ...clusterDrafts(state),
-    ...credentialDrafts(state, atNs),
-    ...entries.flatMap((entry) => [...certificateDrafts(state, entry, atNs)]),
-    ...lossDrafts(state, entries, atNs),
+    ...credentialDrafts(state, atMs),
+    ...entries.flatMap((entry) => [...certificateDrafts(state, entry, atMs)]),
+    ...lossDrafts(state, entries, atMs),
     ...accountDrafts(state),
-    ...copyDrafts(state, entries, atNs),
+    ...copyDrafts(state, entries, atMs),
     ...unreadableDrafts(state),
-    ...observedDrafts(state, atNs, lastSeenOf(state)),
+    ...observedDrafts(state, atMs, lastSeenOf(state)),
   ];
   return drafts.map((draft) => {
     const known = state.findings[findingId(draft.code, draft.subject)];
@@ -91,9 +91,9 @@ function* clusterDrafts(state: StateDocument): Generator<Draft> {
 function* certificateDrafts(
   state: StateDocument,
   entry: CertificateEntry,
-  atNs: bigint,
+  atMs: number,
 ): Generator<Draft> {
-  if (entry.condition === "live") yield* liveDrafts(state, entry, atNs);
+  if (entry.condition === "live") yield* liveDrafts(state, entry, atMs);
   else if (entry.condition !== "lost") yield* missingDrafts(state, entry, entry.missingContent);
 }
 
@@ -150,7 +150,7 @@ function* missingDrafts(
   else yield { ...common, code: "certificate_pending", params: {}, actions: [] };
 }
 
-function* liveDrafts(state: StateDocument, entry: LiveCertificate, atNs: bigint): Generator<Draft> {
+function* liveDrafts(state: StateDocument, entry: LiveCertificate, atMs: number): Generator<Draft> {
   const { record, verdict, owner } = entry;
   // A staging certificate is refused by every client on purpose: it is neither critical nor counted.
   if (record.staging) return;
@@ -165,13 +165,13 @@ function* liveDrafts(state: StateDocument, entry: LiveCertificate, atNs: bigint)
   };
   const params = { serial, notAfterMs: parseMs(notAfter), owner };
   const others = reasons.filter((reason) => reason !== "expired");
-  if (atNs > instantNs(notAfter) && others.length === 0) {
+  if (atMs > parseMs(notAfter) && others.length === 0) {
     yield { ...common, code: "expired", params: { ...params, backup: "none" } };
     return;
   }
   if (!valid) {
     const good = entry.backups.some(
-      ({ copy }) => copy.sha256 !== record.sha256 && isGoodCopy(copy, msOf(atNs)),
+      ({ copy }) => copy.sha256 !== record.sha256 && isGoodCopy(copy, atMs),
     );
     const backup = good ? "restorable" : "none";
     yield {
@@ -189,7 +189,7 @@ function* liveDrafts(state: StateDocument, entry: LiveCertificate, atNs: bigint)
     };
     return;
   }
-  const left = fractionLeft(record, atNs);
+  const left = fractionLeft(record, atMs);
   if (left < EXPIRING_FRACTION) yield { ...common, code: "expiring", params };
   else if (left < OVERDUE_FRACTION)
     yield {
@@ -202,10 +202,10 @@ function* liveDrafts(state: StateDocument, entry: LiveCertificate, atNs: bigint)
 function* lossDrafts(
   state: StateDocument,
   entries: readonly CertificateEntry[],
-  atNs: bigint,
+  atMs: number,
 ): Generator<Draft> {
   const lost = entries.flatMap((entry) =>
-    entry.condition === "lost" && !entry.record.staging && instantNs(entry.record.notAfter) >= atNs
+    entry.condition === "lost" && !entry.record.staging && parseMs(entry.record.notAfter) >= atMs
       ? [entry]
       : [],
   );
@@ -278,7 +278,7 @@ function* accountDrafts(state: StateDocument): Generator<Draft> {
 function* copyDrafts(
   state: StateDocument,
   entries: readonly CertificateEntry[],
-  atNs: bigint,
+  atMs: number,
 ): Generator<Draft> {
   const missing = new Map<string, number>();
   for (const entry of entries) {
@@ -288,7 +288,7 @@ function* copyDrafts(
     if (copy !== null || reason === undefined) continue;
     if (reason === "no_recipients" || reason === "quota")
       missing.set(reason, (missing.get(reason) ?? 0) + 1);
-    else if (STORE_TROUBLES.has(reason) && instantNs(notAfter) >= atNs)
+    else if (STORE_TROUBLES.has(reason) && parseMs(notAfter) >= atMs)
       yield notStoredDraft("certificate", subjectOf(entry), reason);
   }
   const subject = clusterSubject(state);

@@ -9,13 +9,13 @@ export interface IgnoreEntry {
   readonly name?: string | undefined;
   readonly code?: string | undefined;
   readonly reason: string;
-  /** Nanoseconds since the epoch: the entry ends then. */
-  readonly untilNs?: bigint | undefined;
+  /** Milliseconds since 1970: the entry ends then. */
+  readonly untilMs?: number | undefined;
 }
 
-function fits(entry: IgnoreEntry, finding: Finding, atNs: bigint): boolean {
+function fits(entry: IgnoreEntry, finding: Finding, atMs: number): boolean {
   const { subject } = finding;
-  if (entry.untilNs !== undefined && atNs >= entry.untilNs) return false;
+  if (entry.untilMs !== undefined && atMs >= entry.untilMs) return false;
   if (entry.code !== undefined && entry.code !== finding.code) return false;
   if (entry.cluster !== undefined && !matchesPattern(entry.cluster, subject.cluster)) return false;
   if (
@@ -33,12 +33,12 @@ function fits(entry: IgnoreEntry, finding: Finding, atNs: bigint): boolean {
 export function applyIgnore(
   findings: readonly Finding[],
   entries: readonly IgnoreEntry[],
-  atNs: bigint,
+  atMs: number,
 ): { readonly said: Finding[]; readonly ignored: Finding[] } {
   const said: Finding[] = [];
   const ignored: Finding[] = [];
   for (const finding of findings) {
-    (entries.some((entry) => fits(entry, finding, atNs)) ? ignored : said).push(finding);
+    (entries.some((entry) => fits(entry, finding, atMs)) ? ignored : said).push(finding);
   }
   return { said, ignored };
 }

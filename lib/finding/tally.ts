@@ -4,7 +4,6 @@ import { foreignCount } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import { isUnreachable } from "./reach.ts";
 import type { Finding, Subject } from "./finding.ts";
-import { msOf } from "./verdict.ts";
 
 export interface Tally {
   readonly certificates: number;
@@ -40,7 +39,7 @@ export function unseenPlaces(state: StateDocument): "all" | ReadonlySet<string> 
 export function tally(
   state: StateDocument,
   findings: readonly Finding[],
-  atNs: bigint,
+  atMs: number,
   stale = false,
 ): Tally {
   const troubled = new Set(
@@ -50,7 +49,7 @@ export function tally(
   );
   const unseen = stale ? "all" : unseenPlaces(state);
   let [total, fine, staging, unknown, copies] = [0, 0, 0, 0, 0];
-  for (const { condition, key, name, record, verdict } of certificates(state, msOf(atNs))) {
+  for (const { condition, key, name, record, verdict } of certificates(state, atMs)) {
     if (condition !== "live") continue;
     total += 1;
     if (record.copy !== null) copies += 1;

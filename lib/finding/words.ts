@@ -1,6 +1,6 @@
 /** Reason codes of the judge in words. */
 import { REASONS } from "../certificate/reason.ts";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 
 const words: Readonly<Record<string, string>> = REASONS;
 
@@ -20,7 +20,7 @@ function clause(sentence: string): string {
 
 /** RFC 3339 to the second. */
 export function instantOf(ms: number): string {
-  return formatInstant(BigInt(Math.ceil(ms / 1000)) * 1_000_000_000n);
+  return formatMs(Math.ceil(ms / 1000) * 1000);
 }
 
 /** `3 minutes`, `2 hours`, `5 days`; rounded down. */

@@ -24,8 +24,8 @@ export interface Limit {
 
 /** How far before the issuance notBefore is set. */
 export interface Backdate {
-  /** In force for certificates whose notBefore is at or after this; ns since 1970. */
-  fromNs: bigint;
+  /** In force for certificates whose notBefore is at or after this; ms since 1970. */
+  fromMs: number;
   backdateMs: number;
 }
 
@@ -62,8 +62,8 @@ const WEEK_MS = 168 * 3_600_000;
  * letsencrypt/boulder 2d00c8e27 of 2026-08-07; an embedded SCT's time is the better evidence where there is one.
  */
 const LETS_ENCRYPT_BACKDATING: readonly Backdate[] = [
-  { fromNs: 1_721_865_600_000_000_000n, backdateMs: 3_510_000 },
-  { fromNs: -(1n << 80n), backdateMs: 3_600_000 },
+  { fromMs: 1_721_865_600_000, backdateMs: 3_510_000 },
+  { fromMs: Number.NEGATIVE_INFINITY, backdateMs: 3_600_000 },
 ];
 
 /**
@@ -131,15 +131,15 @@ export function createIssuer(options: {
         ? createAnchors([])
         : anchorsFromPem(options.intermediatesPem),
     limits: options.limits ?? null,
-    backdating: [{ fromNs: -(1n << 80n), backdateMs: options.backdateMs ?? 0 }],
+    backdating: [{ fromMs: Number.NEGATIVE_INFINITY, backdateMs: options.backdateMs ?? 0 }],
     logged: options.logged ?? null,
     directory: options.directory ?? null,
   };
 }
 
 /** By how much the issuer set notBefore back when it issued this; ms, 0 if unknown. */
-export function backdateMsOf(issuer: Issuer, notBeforeNs: bigint): number {
-  return issuer.backdating.find(({ fromNs }) => notBeforeNs >= fromNs)?.backdateMs ?? 0;
+export function backdateMsOf(issuer: Issuer, notBeforeMs: number): number {
+  return issuer.backdating.find(({ fromMs }) => notBeforeMs >= fromMs)?.backdateMs ?? 0;
 }
 
 /** Certificates looked at for one leaf at most; real paths have fewer than ten. */

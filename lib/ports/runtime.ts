@@ -2,8 +2,8 @@ import type { MetricName } from "../report/metric.ts";
 
 /** The clock, as an argument. */
 export interface Clock {
-  /** Nanoseconds since 1970-01-01T00:00:00Z. */
-  nowNs(): bigint;
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  nowMs(): number;
 }
 
 /** Waiting, as an argument: a use case that has to wait takes this. */

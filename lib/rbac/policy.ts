@@ -33,7 +33,7 @@ function placeOf(url: string): Place | null {
   return bucket === undefined ? null : { bucket, prefix: prefix === "" ? "" : `${prefix}/` };
 }
 
-/** As ARNs begin in the region's part of AWS. */
+/** As ARMs begin in the region's part of AWS. */
 function partitionOf(region: string | null): string {
   if (region?.startsWith("cn-") === true) return "aws-cn";
   return region?.startsWith("us-gov-") === true ? "aws-us-gov" : "aws";

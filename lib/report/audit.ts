@@ -1,7 +1,6 @@
 /** The report of an audit for a terminal. Pure. */
 import type { Finding } from "../finding/finding.ts";
 import type { Tally } from "../finding/tally.ts";
-import { msOf } from "../finding/verdict.ts";
 import type { BudgetLevel } from "./budget.ts";
 import { budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
@@ -27,7 +26,7 @@ export interface AuditedCluster {
 export function auditText(
   clusters: readonly AuditedCluster[],
   view: {
-    readonly nowNs: bigint;
+    readonly nowMs: number;
     readonly width: number;
     readonly style: Style;
     readonly stores: string | null;
@@ -101,11 +100,11 @@ export function auditText(
       `${style.bold(plain(title))}  ${style.red("not audited: its state could not be read")}`,
     );
   lines.push(
-    ...findingLines({ findings, nowNs: view.nowNs, width, style, several: clusters.length > 1 }),
+    ...findingLines({ findings, nowMs: view.nowMs, width, style, several: clusters.length > 1 }),
   );
   lines.push(
     ...budgetLines(view.budgets ?? [], {
-      atMs: msOf(view.nowNs),
+      atMs: view.nowMs,
       width,
       style,
       unreadStates: view.unreadStates ?? 0,

@@ -1,6 +1,6 @@
 /** What `certkeep check` says in words: the verdict, why, and what the owner will do about it. Pure. */
 import { REASONS } from "../certificate/reason.ts";
-import { formatInstant, parseInstant } from "../certificate/time.ts";
+import { formatMs, parseMs } from "../certificate/time.ts";
 import { LETS_ENCRYPT } from "../issuer/issuers.ts";
 import type { CertManagerReason, CertManagerVerdict } from "../secret/certmanager.ts";
 import type { Shape } from "../secret/shapes.ts";
@@ -36,7 +36,7 @@ export interface CheckResult {
 }
 
 export interface CheckView {
-  readonly atNs: bigint;
+  readonly atMs: number;
   readonly width: number;
   readonly style: Style;
 }
@@ -89,21 +89,20 @@ function resultText(result: CheckResult, view: CheckView): string {
   if (result.sha256 !== null) {
     row("names", result.names.join(", ") || "none");
     row("issuer", result.issuer ?? "");
-    row("time", timeText(result, view.atNs));
+    row("time", timeText(result, view.atMs));
     row("serial", result.serial ?? "");
     row("sha256", result.sha256);
   }
   return lines.join("\n");
 }
 
-function timeText({ notBefore, notAfter }: CheckResult, atNs: bigint): string {
+function timeText({ notBefore, notAfter }: CheckResult, atMs: number): string {
   if (notBefore === null || notAfter === null) return "";
-  const from = parseInstant(notBefore);
-  const until = parseInstant(notAfter);
-  const left = Number((until - atNs) / 1_000_000n);
-  if (atNs < from)
-    return `${notBefore} to ${notAfter}, begins in ${span(Number((from - atNs) / 1_000_000n))}`;
-  return `${notBefore} to ${notAfter}, ${atNs > until ? `ended ${span(left)} ago` : `${span(left)} left`}`;
+  const from = parseMs(notBefore);
+  const until = parseMs(notAfter);
+  const left = until - atMs;
+  if (atMs < from) return `${notBefore} to ${notAfter}, begins in ${span(from - atMs)}`;
+  return `${notBefore} to ${notAfter}, ${atMs > until ? `ended ${span(left)} ago` : `${span(left)} left`}`;
 }
 
 const DISCARDS = "throw it away and ask Let's Encrypt for another at the next access";
@@ -153,12 +152,12 @@ const ORDERS: Readonly<Record<CertManagerReason, string>> = {
   renewal_due: "renewal is due by its default rule, two thirds of the lifetime",
 };
 
-function certManagerText({ keeps, reason, renewalAtNs }: CertManagerVerdict): string {
+function certManagerText({ keeps, reason, renewalAtMs }: CertManagerVerdict): string {
   if (!keeps && reason !== null)
     return `cert-manager owns it and will order another: ${ORDERS[reason]}.`;
   const until =
-    renewalAtNs === null
+    renewalAtMs === null
       ? ""
-      : ` until it renews it, by its default rule at ${formatInstant(renewalAtNs)}`;
+      : ` until it renews it, by its default rule at ${formatMs(renewalAtMs)}`;
   return `cert-manager owns it and keeps it${until}: it looks at neither trust nor names, as far as the Secret alone tells.`;
 }

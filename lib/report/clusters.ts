@@ -1,7 +1,7 @@
 /** Registrations in words for a terminal: the list, and what registering found. Pure. */
+import { parseMs } from "../certificate/time.ts";
 import { questionText } from "../rbac/rules.ts";
 import { PART_TITLES, type Part } from "../rbac/table.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
 import { count, span } from "./text.ts";
@@ -28,11 +28,11 @@ export interface ClusterRow {
 
 export function clustersText(
   rows: readonly ClusterRow[],
-  view: { readonly nowNs: bigint; readonly width: number },
+  view: { readonly nowMs: number; readonly width: number },
 ): string {
   if (rows.length === 0)
     return "No cluster is registered, and certkeep.yaml names none: an audit takes the current context of your kubeconfig.\nRegister one with: certkeep clusters add NAME --context CTX";
-  const ago = (at: string): string => `${span(msOf(view.nowNs - instantNs(at)))} ago`;
+  const ago = (at: string): string => `${span(view.nowMs - parseMs(at))} ago`;
   const table = tableLines(
     ["NAME", "SERVER", "IDENTITY", "KIND", "MAY READ", "LAST AUDIT", "CREDENTIAL ENDS"],
     rows.map((row) => [
@@ -44,7 +44,7 @@ export function clustersText(
       row.lastAudit === null
         ? "never"
         : `${ago(row.lastAudit.at)}${row.lastAudit.complete ? "" : ", incomplete"}`,
-      endText(row, view.nowNs),
+      endText(row, view.nowMs),
     ]),
     view.width,
   );
@@ -66,14 +66,14 @@ function mayRead(row: ClusterRow): string {
   return `${where}${row.restores ? "; restores" : ""}`;
 }
 
-function endText({ credentialEndsAt, kind }: ClusterRow, nowNs: bigint): string {
+function endText({ credentialEndsAt, kind }: ClusterRow, nowMs: number): string {
   if (credentialEndsAt === null)
     return kind === "eks"
       ? "renews itself"
       : kind === "token-secret"
         ? "never by itself"
         : "not told";
-  const left = msOf(instantNs(credentialEndsAt) - nowNs);
+  const left = parseMs(credentialEndsAt) - nowMs;
   return left < 0 ? `ended ${span(left)} ago` : `in ${span(left)}`;
 }
 

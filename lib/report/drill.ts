@@ -1,6 +1,6 @@
 /** A drill for a terminal: what opened, what has no good copy, what retention did. Pure. */
+import { parseMs } from "../certificate/time.ts";
 import type { Finding } from "../finding/finding.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
 import { findingLines } from "./findings.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
@@ -31,9 +31,9 @@ const ROWS_AT_MOST = 40;
 
 export function drillText(
   drill: ShownDrill,
-  view: { readonly nowNs: bigint; readonly width: number; readonly style: Style },
+  view: { readonly nowMs: number; readonly width: number; readonly style: Style },
 ): string {
-  const { style, width, nowNs } = view;
+  const { style, width, nowMs } = view;
   const of = (verdict: ShownDrill["copies"][number]["verdict"]): number =>
     drill.copies.filter((copy) => copy.verdict === verdict).length;
   const without = drill.certificates.filter(({ good }) => good === null);
@@ -94,8 +94,8 @@ export function drillText(
           .map((one) => [
             one.title,
             `${one.namespace}/${one.secret}`,
-            `${span(msOf(nowNs - instantNs(one.good?.recordedAt ?? "")))} old`,
-            one.good?.notAfter == null ? "" : span(msOf(instantNs(one.good.notAfter) - nowNs)),
+            `${span(nowMs - parseMs(one.good?.recordedAt ?? ""))} old`,
+            one.good?.notAfter == null ? "" : span(parseMs(one.good.notAfter) - nowMs),
           ]),
         width,
         "  ",
@@ -103,7 +103,7 @@ export function drillText(
     );
     if (aged.length > ROWS_AT_MOST) lines.push(`  and ${aged.length - ROWS_AT_MOST} more`);
   }
-  lines.push(...findingLines({ findings: drill.findings, nowNs, width, style, several: true }));
+  lines.push(...findingLines({ findings: drill.findings, nowMs, width, style, several: true }));
   lines.push("", ...retentionLines(drill, width));
   return lines.join("\n");
 }

@@ -5,9 +5,8 @@ import type { Finding } from "../finding/finding.ts";
 import { sortCauses } from "../diagnosis/cause.ts";
 import { STALE_MS } from "../finding/reach.ts";
 import type { Tally } from "../finding/tally.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
 import { instantOf, reasonText, spanPhrase } from "../finding/words.ts";
-import { formatMs } from "../certificate/time.ts";
+import { formatMs, parseMs } from "../certificate/time.ts";
 import type { Advice } from "../ratelimit/advice.ts";
 import type { Budget, TimelineEntry } from "../ratelimit/budget.ts";
 import type { Silence } from "../ratelimit/evidence.ts";
@@ -97,7 +96,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
     ...section("Why", whyLines(view, page), page),
     ...findingLines({
       findings: onceEach(view.findings).map((finding) => withoutItself(finding, view.name)),
-      nowNs: BigInt(Math.round(view.atMs)) * 1_000_000n,
+      nowMs: view.atMs,
       width,
       style,
       several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1,
@@ -236,7 +235,7 @@ function staleLines({ places, atMs }: ExplainView, { width, style }: PageStyle):
     ),
   );
   return [...audits]
-    .filter(([, auditedAt]) => atMs - msOf(instantNs(auditedAt)) > STALE_MS)
+    .filter(([, auditedAt]) => atMs - parseMs(auditedAt) > STALE_MS)
     .slice(0, MAX_ROWS)
     .flatMap(([cluster, auditedAt]) =>
       wrap(
@@ -263,7 +262,7 @@ function verdictSentence(place: ExplainView["places"][number], atMs: number): st
   const { record: certificate, verdict } = place;
   const staging = certificate.staging ? " (of a staging issuer: no client trusts it)" : "";
   if (verdict.valid)
-    return `Valid until ${certificate.notAfter}, in ${span(msOf(instantNs(certificate.notAfter)) - atMs)}${staging}.${seen}`;
+    return `Valid until ${certificate.notAfter}, in ${span(parseMs(certificate.notAfter) - atMs)}${staging}.${seen}`;
   return `Its owner will refuse it: ${reasonText(verdict.reasons)}${staging}.${seen}`;
 }
 

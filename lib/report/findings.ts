@@ -1,8 +1,7 @@
 /** Findings as text for a terminal, worst first: a list while a person can read one, else a summary by cause. Pure. */
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMs, parseMsOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
 import { findingCommand, findingInvoke } from "./command.ts";
 import { plainText, type Text } from "./part.ts";
 import { adviceOf, causeText, groupKey, leadsToText, seenText, whyText } from "./phrases.ts";
@@ -16,7 +15,7 @@ const EXAMPLES = 3;
 
 export interface FindingsView {
   readonly findings: readonly Finding[];
-  readonly nowNs: bigint;
+  readonly nowMs: number;
   readonly width: number;
   readonly style: Style;
   /** Whether several clusters are told of, so that each subject needs its cluster. */
@@ -90,18 +89,18 @@ function placeText(finding: Finding, several: boolean): readonly [name: string, 
 }
 
 /** `expired, since 2 days ago`: the code as `ignore:` takes it, and the time that matters most. */
-function stateText({ code, due, since, asLastSeen }: Finding, nowNs: bigint): string {
-  const dueNs = due === null ? null : parseInstantOrNull(due);
-  const ms = dueNs === null ? msOf(nowNs - instantNs(since)) : msOf(dueNs - nowNs);
+function stateText({ code, due, since, asLastSeen }: Finding, nowMs: number): string {
+  const dueMs = due === null ? null : parseMsOrNull(due);
+  const ms = dueMs === null ? nowMs - parseMs(since) : dueMs - nowMs;
   const when =
-    dueNs === null
+    dueMs === null
       ? ms < 60_000
         ? ""
         : `, since ${span(ms)} ago`
       : ms < 0
         ? `, ${span(ms)} ago`
         : `, in ${span(ms)}`;
-  return `${code}${code === "expired" || code === "expiring" || dueNs === null ? when : ""}${asLastSeen === null ? "" : `, as last seen ${asLastSeen}`}`;
+  return `${code}${code === "expired" || code === "expiring" || dueMs === null ? when : ""}${asLastSeen === null ? "" : `, as last seen ${asLastSeen}`}`;
 }
 
 function textLines(text: Text, width: number): string[] {
@@ -110,7 +109,7 @@ function textLines(text: Text, width: number): string[] {
 
 function groupLines(
   findings: readonly Finding[],
-  { width, style, several, nowNs }: FindingsView,
+  { width, style, several, nowMs }: FindingsView,
 ): string[] {
   const [first] = findings;
   if (first === undefined) return [];
@@ -120,7 +119,7 @@ function groupLines(
   const heads = findings.flatMap((finding) => {
     const [name, place] = placeText(finding, several);
     return [
-      `  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowNs)))}`,
+      `  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowMs)))}`,
       ...textLines(seenText(finding), width),
       ...textLines(whyText(finding), width),
       ...textLines(adviceOf(finding).own, width),

@@ -19,8 +19,7 @@ interface Counted {
 }
 
 /** Of one cluster; staging and what leads to no known issuer left out. @throws RangeError for a state whose instants aren't any */
-export function countState(state: StateDocument, atNs: bigint, intervalMs: number): Counted {
-  const atMs = Number(atNs / 1_000_000n);
+export function countState(state: StateDocument, atMs: number, intervalMs: number): Counted {
   const overdue = isOverdue(sinceAuditOrPin(state, atMs), intervalMs);
   const unseen = unseenPlaces(state);
   let [valid, invalid, unknown] = [0, 0, 0];

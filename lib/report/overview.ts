@@ -15,7 +15,7 @@ export interface OverviewView {
   readonly summaries: readonly ClusterSummary[];
   readonly unregistered: readonly string[];
   readonly budgets: readonly BudgetLevel[];
-  readonly nowNs: bigint;
+  readonly nowMs: number;
   readonly width: number;
   readonly style: Style;
 }
@@ -36,14 +36,13 @@ export function overviewText({
   summaries,
   unregistered,
   budgets,
-  nowNs,
+  nowMs,
   width,
   style,
 }: OverviewView): string {
-  const nowMs = Number(nowNs / 1_000_000n);
   const lines = wrap(verdictText(summaries, nowMs), width).map((line) => style.bold(line));
   const findings = summaries.flatMap((one) => one.findings);
-  lines.push(...findingLines({ findings, nowNs, width, style, several: summaries.length > 1 }));
+  lines.push(...findingLines({ findings, nowMs, width, style, several: summaries.length > 1 }));
   lines.push(
     ...clusterLines(summaries, width, style),
     ...budgetLines(budgets, { atMs: nowMs, width, style, unreadStates: 0 }),

@@ -3,8 +3,7 @@
  * hold text of a cluster, and instants. Each medium escapes and shows them in its own way, so nothing that came
  * from a cluster is ever taken for markup. Pure.
  */
-import { parseInstantOrNull } from "../certificate/time.ts";
-import { msOf } from "../finding/verdict.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 import { instantOf } from "../finding/words.ts";
 
 export type Part =
@@ -72,8 +71,8 @@ export function plainText(text: Text): string {
 
 /** The instant as parts, or nothing where it is none. */
 export function instantParts(instant: string | null): Part[] {
-  const ns = instant === null ? null : parseInstantOrNull(instant);
-  return ns === null ? [] : [{ atMs: msOf(ns) }];
+  const ns = instant === null ? null : parseMsOrNull(instant);
+  return ns === null ? [] : [{ atMs: ns }];
 }
 
 /** `2026-11-23 03:10 UTC`; an instant that no calendar holds as it is. */

@@ -4,10 +4,9 @@
  *
  * What isn't known has no sample of a value: a gauge of 0 would be a claim.
  */
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 import { SEVERITIES } from "../finding/codes.ts";
 import { plainLines } from "../plain.ts";
-import { msOf } from "../finding/verdict.ts";
 import type { BudgetLevel } from "./budget.ts";
 import type { CertificateRow } from "./rows.ts";
 import type { ClusterSummary } from "./summary.ts";
@@ -159,8 +158,8 @@ function placeOf({ cluster, namespace, secret, base, name }: CertificateRow): La
 }
 
 function secondsOf(instant: string | null): number | null {
-  const at = instant === null ? null : parseInstantOrNull(instant);
-  return at === null ? null : msOf(at) / 1000;
+  const at = instant === null ? null : parseMsOrNull(instant);
+  return at === null ? null : at / 1000;
 }
 
 /** OpenMetrics, "Escaping": backslash, double quote and line feed; other control characters are shown, since readers split at some. */

@@ -4,7 +4,6 @@ import type { Severity } from "../finding/codes.ts";
 import { SEVERITIES } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { unseenPlaces } from "../finding/tally.ts";
-import { msOf } from "../finding/verdict.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { findingCommand } from "./command.ts";
@@ -54,7 +53,7 @@ function msOrNull(instant: string | null): number | null {
 export function* certificateRows(
   state: StateDocument,
   findings: readonly Finding[],
-  atNs: bigint,
+  atMs: number,
   vouched: boolean,
 ): Generator<CertificateRow> {
   const byPlace = new Map<string, Finding[]>();
@@ -65,7 +64,7 @@ export function* certificateRows(
     else of.push(finding);
   }
   const unseen = vouched ? unseenPlaces(state) : "all";
-  for (const entry of certificates(state, msOf(atNs))) {
+  for (const entry of certificates(state, atMs)) {
     const { condition, key, name, record, verdict } = entry;
     if (condition === "lost" && record.staging) continue;
     const about = (byPlace.get(`${key}/${name}`) ?? []).toSorted(

@@ -11,8 +11,8 @@ import { createFinding, type Finding } from "../finding/finding.ts";
 import { applyIgnore } from "../finding/ignore.ts";
 import type { ParamsOf } from "../finding/params.ts";
 import { tally, type Tally } from "../finding/tally.ts";
-import { fractionLeft, msOf } from "../finding/verdict.ts";
-import { formatInstant, parseMs } from "../certificate/time.ts";
+import { fractionLeft } from "../finding/verdict.ts";
+import { formatMs, parseMs } from "../certificate/time.ts";
 import { certificates, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 
@@ -60,7 +60,7 @@ const NOTHING: Tally = {
 
 /** @throws RangeError for a state whose instants aren't any: the caller takes `unseenSummary` then */
 export function summarize(state: StateDocument, view: FindingsView): ClusterSummary {
-  const { atNs } = view;
+  const { atMs } = view;
   const stale = isStale(state, view);
   const { said, ignored } = clusterFindings(state, view);
   const all = [...said, ...ignored];
@@ -79,10 +79,10 @@ export function summarize(state: StateDocument, view: FindingsView): ClusterSumm
               ? "now"
               : "part",
     seenAt: state.audit?.lastReachedAt ?? null,
-    tally: tally(state, all, atNs, stale),
+    tally: tally(state, all, atMs, stale),
     findings: said,
     ignored: ignored.length,
-    upcoming: upcomingOf(state, all, atNs),
+    upcoming: upcomingOf(state, all, atMs),
   };
 }
 
@@ -90,7 +90,7 @@ export function summarize(state: StateDocument, view: FindingsView): ClusterSumm
 export function unseenSummary(
   cluster: string,
   params: Extract<ParamsOf<"audit_incomplete">, { of: "never" | "unreadable" }>,
-  { atNs, ignore }: Pick<FindingsView, "atNs" | "ignore">,
+  { atMs, ignore }: Pick<FindingsView, "atMs" | "ignore">,
 ): ClusterSummary {
   const finding = createFinding(
     {
@@ -100,9 +100,9 @@ export function unseenSummary(
       actions: [{ kind: "audit", cluster }],
       cause: [params.of],
     },
-    formatInstant(atNs),
+    formatMs(atMs),
   );
-  const { said, ignored } = applyIgnore([finding], ignore, atNs);
+  const { said, ignored } = applyIgnore([finding], ignore, atMs);
   return {
     cluster,
     title: cluster,
@@ -116,21 +116,21 @@ export function unseenSummary(
   };
 }
 
-function upcomingOf(state: StateDocument, findings: readonly Finding[], atNs: bigint): Upcoming[] {
+function upcomingOf(state: StateDocument, findings: readonly Finding[], atMs: number): Upcoming[] {
   const told = new Set(
     findings
       .filter(({ severity }) => severity !== "information")
       .map(({ subject }) => `${subject.namespace}/${subject.secret}`),
   );
   const upcoming: { readonly one: Upcoming; readonly untilMs: number }[] = [];
-  for (const entry of certificates(state, msOf(atNs))) {
+  for (const entry of certificates(state, atMs)) {
     const { condition, key, namespace, secret, record, verdict } = entry;
     if (
       condition !== "live" ||
       told.has(key) ||
       record.staging ||
       !verdict.valid ||
-      fractionLeft(record, atNs) >= RENEWAL_FRACTION
+      fractionLeft(record, atMs) >= RENEWAL_FRACTION
     )
       continue;
     const { notAfter } = record;

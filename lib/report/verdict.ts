@@ -1,6 +1,5 @@
 /** The verdict on everything in one line: what needs a person, what is fine, what isn't known. Numbers only, so that it can stand anywhere. Pure. */
-import { parseInstantOrNull } from "../certificate/time.ts";
-import { msOf } from "../finding/verdict.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count } from "./text.ts";
 
@@ -40,12 +39,12 @@ export function verdictText(summaries: readonly ClusterSummary[], nowMs: number)
 
 function blindText(blind: readonly ClusterSummary[], nowMs: number): string {
   const seen = blind
-    .map(({ seenAt }) => (seenAt === null ? null : parseInstantOrNull(seenAt)))
+    .map(({ seenAt }) => (seenAt === null ? null : parseMsOrNull(seenAt)))
     .filter((at) => at !== null);
   const what = `${count(blind.length, "cluster")} not seen`;
   if (seen.length < blind.length) return blind.length === 1 ? `${what} yet` : `${what}`;
   // Of several, the one that has been out of sight the longest.
-  const atMs = Math.min(...seen.map(msOf));
+  const atMs = Math.min(...seen);
   const text = new Date(atMs).toISOString();
   return `${what} since ${nowMs - atMs < DAY_MS && nowMs >= atMs ? `${text.slice(11, 16)} UTC` : text.slice(0, 10)}`;
 }

@@ -88,7 +88,7 @@ export function usesOf(
   views: LiveViews,
 ): readonly AccountUse[] {
   const places = new Set<string>();
-  const known: (AccountUse & { readonly endsNs: bigint })[] = [];
+  const known: (AccountUse & { readonly endsMs: number })[] = [];
   for (const { item, copy } of decided) {
     if (copy === null) continue;
     const { record } = copy;
@@ -102,11 +102,11 @@ export function usesOf(
         title: item.title,
         account: accountOfCopy(copy, views),
         restored,
-        endsNs: copy.pair?.notAfterNs ?? 0n,
+        endsMs: copy.pair?.notAfterMs ?? 0,
       });
   }
   const latestFirst = known.toSorted((a, b) =>
-    a.endsNs > b.endsNs ? -1 : a.endsNs < b.endsNs ? 1 : 0,
+    a.endsMs > b.endsMs ? -1 : a.endsMs < b.endsMs ? 1 : 0,
   );
   return [
     ...latestFirst.filter(({ restored }) => !restored),

@@ -18,7 +18,7 @@ export function certManagerNotes(
   copy: OpenedCopy,
   annotations: Readonly<Record<string, string>>,
   view: {
-    readonly nowNs: bigint;
+    readonly nowMs: number;
     readonly newerSeen: boolean;
     readonly certificate: "present" | "absent" | "unknown";
     readonly secretAbsent: boolean;
@@ -32,9 +32,9 @@ export function certManagerNotes(
   if (!Object.hasOwn(annotations, `${PREFIX}issuer-name`)) {
     notes.push("cert-manager will order anew: the Secret carries no annotation of its issuer");
   }
-  if (pair !== null && pair.notBeforeNs !== null && pair.notAfterNs !== null) {
-    const renewNs = pair.notAfterNs - (pair.notAfterNs - pair.notBeforeNs) / 3n;
-    if (view.nowNs >= renewNs)
+  if (pair !== null && pair.notBeforeMs !== null && pair.notAfterMs !== null) {
+    const renewMs = pair.notAfterMs - (pair.notAfterMs - pair.notBeforeMs) / 3;
+    if (view.nowMs >= renewMs)
       notes.push(
         "cert-manager will renew it at once (one order): less than a third of its lifetime is left, unless its spec says another time",
       );

@@ -1,6 +1,5 @@
 /** A decision as an item of the plan: what is there now, which fields would be written, and what a person has to know. */
-import { formatInstant } from "../certificate/time.ts";
-import { msOf } from "../finding/verdict.ts";
+import { formatMs } from "../certificate/time.ts";
 import { accountFieldName, pairFields } from "../secret/allowlist.ts";
 import { codeWords, isForcible, type PlanCode } from "./code.ts";
 import type { Objection } from "./copyrule.ts";
@@ -11,7 +10,7 @@ import type { JudgedPair, Live, LiveSecret, LiveViews, OpenedCopy, Wanted } from
 
 /** What of a plan's options an item depends on. */
 interface ItemOptions {
-  readonly nowNs: bigint;
+  readonly nowMs: number;
   readonly as: PlanItem["to"];
 }
 
@@ -41,7 +40,7 @@ function nowOf(live: Live, fieldBase: string, field: string | null): Now {
   return {
     state: pair.verdict.valid ? "valid" : "invalid",
     reasons: pair.verdict.reasons,
-    notAfter: pair.notAfterNs === null ? null : formatInstant(pair.notAfterNs),
+    notAfter: pair.notAfterMs === null ? null : formatMs(pair.notAfterMs),
   };
 }
 
@@ -57,12 +56,12 @@ function forceNames(draft: Draft): readonly PlanCode[] {
 }
 
 export function newerThan(copy: OpenedCopy, wanted: Wanted): boolean {
-  const end = copy.pair?.notAfterNs ?? null;
+  const end = copy.pair?.notAfterMs ?? null;
   return (
     end !== null &&
     wanted.copies.some(
       ({ pair, record }) =>
-        record.kind === "certificate" && pair?.notAfterNs != null && pair.notAfterNs > end,
+        record.kind === "certificate" && pair?.notAfterMs != null && pair.notAfterMs > end,
     )
   );
 }
@@ -85,7 +84,7 @@ export function itemOf(
     restores && draft.action !== "none"
       ? site.restart(draft.action, now.state !== "valid" && now.state !== "invalid")
       : NO_RESTART;
-  const end = copy.pair?.notAfterNs ?? null;
+  const end = copy.pair?.notAfterMs ?? null;
   return {
     title: wanted.title,
     kind: record.kind,
@@ -105,8 +104,8 @@ export function itemOf(
     createNamespace: restores && site.live.state === "absent" && site.live.namespace === "absent",
     fields,
     version: copy.version,
-    notAfter: end === null ? null : formatInstant(end),
-    daysLeft: end === null ? null : Math.floor(msOf(end - options.nowNs) / DAY_MS),
+    notAfter: end === null ? null : formatMs(end),
+    daysLeft: end === null ? null : Math.floor((end - options.nowMs) / DAY_MS),
     restart,
     saved: restores && record.kind === "certificate" ? 1 : 0,
     revocation: record.kind === "account-key" ? null : copy.revocation,
@@ -129,15 +128,15 @@ function originNotes(
   copy: OpenedCopy,
   now: Now,
   live: LiveSecret | null,
-  { nowNs }: ItemOptions,
+  { nowMs }: ItemOptions,
 ): string[] {
   const pair = live === null || copy.shape !== "tls" ? null : pairAt(live, copy.record.fieldBase);
   if (
     pair === null ||
     now.state !== "invalid" ||
     !pair.keyFits ||
-    pair.notAfterNs === null ||
-    pair.notAfterNs < nowNs
+    pair.notAfterMs === null ||
+    pair.notAfterMs < nowMs
   )
     return [];
   if (
@@ -146,7 +145,7 @@ function originNotes(
   )
     return [];
   return [
-    `what is there leads to no issuer that is known here, and holds until ${formatInstant(pair.notAfterNs).slice(0, 10)}. If it was put there on purpose (a CA of your own), leave this one out, or name the CA under issuers: in certkeep.yaml`,
+    `what is there leads to no issuer that is known here, and holds until ${formatMs(pair.notAfterMs).slice(0, 10)}. If it was put there on purpose (a CA of your own), leave this one out, or name the CA under issuers: in certkeep.yaml`,
   ];
 }
 

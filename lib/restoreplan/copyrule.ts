@@ -2,7 +2,7 @@
  * Whether a copy may be restored at all, and whether it is better than what is there: the rules that keep a restore
  * from making things worse. They don't depend on the shape.
  */
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import { reasonText } from "../finding/words.ts";
 import type { PlanCode } from "./code.ts";
 import type { JudgedPair, OpenedCopy, Wanted } from "./view.ts";
@@ -15,7 +15,7 @@ export interface Objection {
 export interface CopyOptions {
   readonly unrecorded: boolean;
   readonly standby: boolean;
-  readonly nowNs: bigint;
+  readonly nowMs: number;
 }
 
 export function sameNames(a: readonly string[], b: readonly string[]): boolean {
@@ -55,7 +55,7 @@ export function copyObjections(
   if (!pair.keyFits) say("copy_key_mismatch");
   else if (!pair.verdict.valid)
     found.push(
-      invalidObjection(pair, record.kind === "standby", options.nowNs) ?? {
+      invalidObjection(pair, record.kind === "standby", options.nowMs) ?? {
         code: "copy_invalid",
         detail: reasonText(pair.verdict.reasons),
       },
@@ -77,11 +77,11 @@ export function copyObjections(
 
 const ORIGIN_REASONS: ReadonlySet<string> = new Set(["unknown_issuer", "missing_intermediate"]);
 
-function invalidObjection(pair: JudgedPair, standby: boolean, nowNs: bigint): Objection | null {
-  if (pair.notAfterNs !== null && nowNs > pair.notAfterNs)
-    return { code: "copy_expired", detail: `on ${formatInstant(pair.notAfterNs)}` };
-  if (pair.notBeforeNs !== null && nowNs < pair.notBeforeNs)
-    return { code: "copy_not_yet_valid", detail: `before ${formatInstant(pair.notBeforeNs)}` };
+function invalidObjection(pair: JudgedPair, standby: boolean, nowMs: number): Objection | null {
+  if (pair.notAfterMs !== null && nowMs > pair.notAfterMs)
+    return { code: "copy_expired", detail: `on ${formatMs(pair.notAfterMs)}` };
+  if (pair.notBeforeMs !== null && nowMs < pair.notBeforeMs)
+    return { code: "copy_not_yet_valid", detail: `before ${formatMs(pair.notBeforeMs)}` };
   if (pair.staging && !standby) return { code: "copy_staging", detail: null };
   return null;
 }
@@ -90,7 +90,7 @@ function invalidObjection(pair: JudgedPair, standby: boolean, nowNs: bigint): Ob
 export function isBetter(copy: JudgedPair, live: JudgedPair): boolean {
   if (!live.verdict.valid) return true;
   if (!copy.verdict.valid || !coversNames(copy.names, live.names)) return false;
-  return copy.notAfterNs !== null && live.notAfterNs !== null && copy.notAfterNs > live.notAfterNs;
+  return copy.notAfterMs !== null && live.notAfterMs !== null && copy.notAfterMs > live.notAfterMs;
 }
 
 /** To the letter: a wildcard isn't taken for the names that it fits. */

@@ -7,7 +7,7 @@ import { verify } from "node:crypto";
 import type { Certificate } from "../certificate/parse.ts";
 import { Der, TAG } from "../certificate/der.ts";
 import { keyObjectOf } from "../certificate/publickey.ts";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import { readTime } from "../certificate/validity.ts";
 import type { Revocation } from "./view.ts";
 
@@ -242,23 +242,23 @@ export function isRevokedBy(
     readonly leaf: Pick<Certificate, "serialDer">;
     readonly issuer: Certificate;
     readonly url: string;
-    readonly nowNs: bigint;
+    readonly nowMs: number;
   },
 ): Revocation {
   const unknown = (why: string): Revocation => ({ state: "unknown", why });
-  const { leaf, issuer, url, nowNs } = view;
-  const at = (seconds: number): bigint => BigInt(seconds) * 1_000_000_000n;
+  const { leaf, issuer, url, nowMs } = view;
+  const at = (seconds: number): number => seconds * 1000;
   if (Buffer.compare(list.issuer, issuer.rawSubject) !== 0)
     return unknown("the list is another issuer's");
   if (!isSignedBy(list, issuer))
     return unknown("the list's signature doesn't verify with the issuer's key");
-  if (nowNs < at(list.thisUpdate))
-    return unknown(`the list is of a time to come (${formatInstant(at(list.thisUpdate))})`);
-  if (list.nextUpdate === null || nowNs > at(list.nextUpdate))
+  if (nowMs < at(list.thisUpdate))
+    return unknown(`the list is of a time to come (${formatMs(at(list.thisUpdate))})`);
+  if (list.nextUpdate === null || nowMs > at(list.nextUpdate))
     return unknown(
       list.nextUpdate === null
         ? "the list doesn't say until when it holds"
-        : `the list is out of date (since ${formatInstant(at(list.nextUpdate))})`,
+        : `the list is out of date (since ${formatMs(at(list.nextUpdate))})`,
     );
   const revokedAt = list.revoked.get(leaf.serialDer.toString("hex"));
   if (list.limits[0] !== undefined) return unknown(list.limits[0]);
@@ -266,5 +266,5 @@ export function isRevokedBy(
     return unknown("the list is of another address than the certificate names");
   return revokedAt === undefined
     ? { state: "good" }
-    : { state: "revoked", at: formatInstant(at(revokedAt)) };
+    : { state: "revoked", at: formatMs(at(revokedAt)) };
 }

@@ -13,7 +13,7 @@ import { SITES } from "./shape/sites.ts";
 import type { LiveSecret, LiveViews, OpenedCopy, Wanted } from "./view.ts";
 
 export interface PlanOptions {
-  readonly nowNs: bigint;
+  readonly nowMs: number;
   readonly as: { readonly namespace: string; readonly name: string } | null;
   readonly force: ReadonlySet<PlanCode>;
   readonly unrecorded: boolean;
@@ -192,9 +192,9 @@ function siteOf(
   copy: OpenedCopy,
   wanted: Wanted,
   views: LiveViews,
-  { as, nowNs }: PlanOptions,
+  { as, nowMs }: PlanOptions,
 ): Site {
-  return SITES[copy.shape](copy, { wanted, views, as, nowNs, newerSeen: newerThan(copy, wanted) });
+  return SITES[copy.shape](copy, { wanted, views, as, nowMs, newerSeen: newerThan(copy, wanted) });
 }
 
 /** A certificate: what goes where, or why nothing does. */

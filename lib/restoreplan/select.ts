@@ -6,10 +6,10 @@
  * of those that are gone; not what was removed together with its parent. With an instant, it takes what was live
  * as of then, as the last audit before it saw.
  */
+import { parseMs } from "../certificate/time.ts";
 import { compareText, COPY_KINDS, type CopyKind } from "../backup/record.ts";
 import { meant } from "../config/suggest.ts";
 import { matchesPattern } from "../finding/pattern.ts";
-import { instantNs } from "../finding/verdict.ts";
 import { accountSecrets } from "../secret/account.ts";
 import { accountFieldBase } from "../secret/allowlist.ts";
 import { sameNames } from "./copyrule.ts";
@@ -33,7 +33,7 @@ export interface Selection {
   readonly names: readonly string[];
   readonly namespace: string | null;
   readonly all: boolean;
-  readonly asOfNs: bigint | null;
+  readonly asOfMs: number | null;
   /** A version, or the beginning of one (8 digits at least). */
   readonly version: string | null;
   readonly standby: boolean;
@@ -61,7 +61,7 @@ const NOTHING_ELSE: Selection = {
   names: [],
   namespace: null,
   all: false,
-  asOfNs: null,
+  asOfMs: null,
   version: null,
   standby: false,
 };
@@ -148,7 +148,7 @@ function better(
 ): number {
   const flag = (x: boolean, y: boolean): number => Number(y) - Number(x);
   const instant = (x: string | null, y: string | null): number => {
-    const [nx, ny] = [x === null ? 0n : instantNs(x), y === null ? 0n : instantNs(y)];
+    const [nx, ny] = [x === null ? 0 : parseMs(x), y === null ? 0 : parseMs(y)];
     return nx === ny ? 0 : nx > ny ? -1 : 1;
   };
   return (
@@ -171,20 +171,20 @@ function betterFor(names: readonly string[] | null): typeof better {
     better(a, b);
 }
 
-/** Instants at which an audit is known to have looked: the last of them at or before `asOfNs`. */
-function lastLook(copies: readonly KnownCopy[], asOfNs: bigint): bigint | null {
-  let last: bigint | null = null;
+/** Instants at which an audit is known to have looked: the last of them at or before `asOfMs`. */
+function lastLook(copies: readonly KnownCopy[], asOfMs: number): number | null {
+  let last: number | null = null;
   for (const copy of copies) {
     for (const text of [copy.liveFrom, copy.liveUntil]) {
-      const at = instantNs(text);
-      if (at <= asOfNs && (last === null || at > last)) last = at;
+      const at = parseMs(text);
+      if (at <= asOfMs && (last === null || at > last)) last = at;
     }
   }
   return last;
 }
 
-function wasLive(copy: KnownCopy, at: bigint | null): boolean {
-  return at !== null && instantNs(copy.liveFrom) <= at && at <= instantNs(copy.liveUntil);
+function wasLive(copy: KnownCopy, at: number | null): boolean {
+  return at !== null && parseMs(copy.liveFrom) <= at && at <= parseMs(copy.liveUntil);
 }
 
 /** Names last seen at a place: of what was judged able to hold, else of the newest copy of it. */
@@ -195,7 +195,7 @@ function namesAt(place: Place): readonly string[] | null {
   const copies = place.copies.filter(([, copy]) => copy.kind === "certificate" && copy.recorded);
   const seen = copies.filter(([, copy]) => copy.seenValid);
   const [newest] = (seen.length > 0 ? seen : copies).toSorted(([, a], [, b]) =>
-    instantNs(a.liveUntil) > instantNs(b.liveUntil) ? -1 : 1,
+    parseMs(a.liveUntil) > parseMs(b.liveUntil) ? -1 : 1,
   );
   return newest?.[1].names ?? held?.names ?? null;
 }
@@ -231,7 +231,7 @@ export function selectCopies(
   const places = [...indexPlaces(state, copies).values()].filter(
     (place) => wanted.namespace === null || place.namespace === wanted.namespace,
   );
-  const look = wanted.asOfNs === null ? null : lastLook(Object.values(copies), wanted.asOfNs);
+  const look = wanted.asOfMs === null ? null : lastLook(Object.values(copies), wanted.asOfMs);
   if (wanted.version !== null)
     return selectVersion(places, copies, wanted.version, wanted.namespace, wanted.names);
 
@@ -253,7 +253,7 @@ export function selectCopies(
     // The account key goes with the certificates of its Secret.
     if (place.account && secrets.has(`${place.namespace}/${place.secret}`)) return true;
     if (!everything) return false;
-    return wanted.asOfNs === null
+    return wanted.asOfMs === null
       ? place.live
       : place.copies.some(([, copy]) => isOf(kindsFor(place, false), copy) && wasLive(copy, look));
   });
@@ -271,10 +271,10 @@ function choose(
   place: Place,
   wanted: Selection,
   named: boolean,
-  look: bigint | null,
+  look: number | null,
 ): Choice | null {
   const kinds = kindsFor(place, wanted.standby);
-  const wasThen = (copy: KnownCopy): boolean => wanted.asOfNs === null || wasLive(copy, look);
+  const wasThen = (copy: KnownCopy): boolean => wanted.asOfMs === null || wasLive(copy, look);
   // An account key of another time may be the one that the certificate belongs to.
   const fit = place.copies.filter(
     ([, copy]) => isOf(kinds, copy) && (place.account || wasThen(copy)),

@@ -2,13 +2,13 @@
  * A cluster that was rebuilt under its own name: the state begins anew under the new identity, knows the copies of
  * the old one, and names where the old state went. Pure.
  */
-import { instantNs } from "../finding/verdict.ts";
+import { parseMs } from "../certificate/time.ts";
 import { emptyState, type StateDocument } from "../state/document.ts";
 import { joinSecrets } from "../state/secrets.ts";
 import type { StoredIdentity } from "../state/identity.ts";
 
 /** For so long after a cluster was rebuilt its earlier state tells what `all` means, beside its own. */
-const PREDECESSOR_COUNTS_NS = 7n * 86_400_000_000_000n;
+const PREDECESSOR_COUNTS_MS = 7 * 86_400_000;
 
 export interface Predecessor {
   /** Key of the earlier identity. */
@@ -60,8 +60,8 @@ export function predecessorsOf(state: StateDocument): readonly Predecessor[] {
   });
 }
 
-export function stillCounts(predecessor: Predecessor, nowNs: bigint): boolean {
-  return nowNs <= instantNs(predecessor.at) + PREDECESSOR_COUNTS_NS;
+export function stillCounts(predecessor: Predecessor, nowMs: number): boolean {
+  return nowMs <= parseMs(predecessor.at) + PREDECESSOR_COUNTS_MS;
 }
 
 /** What the earlier cluster held and this one doesn't know of yet, beside its own: both together are what `all` means. */

@@ -14,7 +14,7 @@ export interface Verdict {
   readonly reasons: readonly string[];
 }
 
-/** The leaf of a judged pair; instants in nanoseconds since 1970. */
+/** The leaf of a judged pair; instants in Milliseconds since 1970. */
 export interface JudgedPair {
   readonly verdict: Verdict;
   /** Whether there is an instant at which it holds; expiry alone doesn't make it false. */
@@ -24,8 +24,8 @@ export interface JudgedPair {
   /** `null` where the first block is no certificate. */
   readonly sha256: string | null;
   readonly serial: string | null;
-  readonly notBeforeNs: bigint | null;
-  readonly notAfterNs: bigint | null;
+  readonly notBeforeMs: number | null;
+  readonly notAfterMs: number | null;
   readonly staging: boolean;
   /** Id of a known issuer. */
   readonly issuer: string | null;

@@ -21,11 +21,11 @@ export type CertManagerReason =
 export interface CertManagerVerdict {
   readonly keeps: boolean;
   readonly reason: CertManagerReason | null;
-  /** Nanoseconds since 1970; by the default rule, a third of the lifetime before its end. `null` where there is no certificate. */
-  readonly renewalAtNs: bigint | null;
+  /** Milliseconds since 1970; by the default rule, a third of the lifetime before its end. `null` where there is no certificate. */
+  readonly renewalAtMs: number | null;
 }
 
-const SECOND_NS = 1_000_000_000n;
+const SECOND_MS = 1000;
 
 /** Whether annotations say that a cert-manager Certificate owns the Secret. */
 export function isCertManagers(annotations: Readonly<Record<string, string>>): boolean {
@@ -36,28 +36,28 @@ export function isCertManagers(annotations: Readonly<Record<string, string>>): b
 export function certManagerVerdict(
   certificate: Uint8Array,
   key: Uint8Array,
-  atNs: bigint,
+  atMs: number,
 ): CertManagerVerdict {
   const refuse = (
     reason: CertManagerReason,
-    renewalAtNs: bigint | null = null,
-  ): CertManagerVerdict => ({ keeps: false, reason, renewalAtNs });
+    renewalAtMs: number | null = null,
+  ): CertManagerVerdict => ({ keeps: false, reason, renewalAtMs });
   if (certificate.length === 0 || key.length === 0) return refuse("missing_data");
   const privateKey = decodeKey(key);
   if (privateKey === null) return refuse("invalid_private_key");
   const leaf = decodeChain(certificate);
   if (leaf === null) return refuse("invalid_certificate");
   if (!samePublicKey(privateKey, leaf.publicKey)) return refuse("public_keys_differ");
-  const renewalAtNs = renewalTimeNs(leaf.notBeforeNs, leaf.notAfterNs);
-  return atNs >= renewalAtNs
-    ? refuse("renewal_due", renewalAtNs)
-    : { keeps: true, reason: null, renewalAtNs };
+  const renewalAtMs = renewalTimeMs(leaf.notBeforeMs, leaf.notAfterMs);
+  return atMs >= renewalAtMs
+    ? refuse("renewal_due", renewalAtMs)
+    : { keeps: true, reason: null, renewalAtMs };
 }
 
 /** pkg/util/pki/renewaltime.go, RenewalTime without overrides: cut to the second. */
-export function renewalTimeNs(notBeforeNs: bigint, notAfterNs: bigint): bigint {
-  const at = notAfterNs - (notAfterNs - notBeforeNs) / 3n;
-  return at - (((at % SECOND_NS) + SECOND_NS) % SECOND_NS);
+export function renewalTimeMs(notBeforeMs: number, notAfterMs: number): number {
+  const at = notAfterMs - Math.floor((notAfterMs - notBeforeMs) / 3);
+  return at - (((at % SECOND_MS) + SECOND_MS) % SECOND_MS);
 }
 
 /** pkg/util/pki/parse.go, DecodePrivateKeyBytes: the first block, whose label has to be one of three. */

@@ -9,13 +9,13 @@
 import * as z from "zod/mini";
 import { readDocument } from "./read.ts";
 import { wholeCheckOf } from "./whole.ts";
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 
 /** The format that this version writes into a new document. */
 export const STATE_FORMAT = 1;
 
 /** RFC 3339, as everything that reckons with it takes for granted. */
-const isInstant = (text: string): boolean => parseInstantOrNull(text) !== null;
+const isInstant = (text: string): boolean => parseMsOrNull(text) !== null;
 const instant = z.string().check(z.refine(isInstant, "no instant"));
 const copyRef = z.looseObject({ version: z.string(), digest: z.string(), recipients: z.string() });
 const notKept = z.looseObject({
@@ -41,7 +41,7 @@ const certificateRecord = z.looseObject({
   /** What `issuedAt` rests on: `sct` or `not_before`. */
   issuedBy: z.string(),
   keyFits: z.boolean(),
-  /** Both ends inclusive, RFC 3339 with nanoseconds where there are any. */
+  /** Both ends inclusive; earlier versions wrote nanoseconds, which are cut off. */
   windows: z.array(z.tuple([instant, instant])),
   reasons: z.array(z.string()),
   firstSeenAt: instant,

@@ -2,7 +2,7 @@
  * Whether a cluster is to be audited now, and whether it should have been long ago, by what its state says of the last
  * audit. Pure.
  */
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 import type { StateDocument } from "./document.ts";
 
 /**
@@ -30,9 +30,9 @@ export function sinceAuditOrPin(
 }
 
 function since(instant: string, nowMs: number): number | null {
-  const ns = parseInstantOrNull(instant);
+  const ns = parseMsOrNull(instant);
   if (ns === null) return null;
-  const sinceMs = nowMs - Number(ns / 1_000_000n);
+  const sinceMs = nowMs - ns;
   return sinceMs < -SKEW_MS ? null : Math.max(0, sinceMs);
 }
 

@@ -6,7 +6,7 @@
  * certificate into a Secret and use up a budget that isn't theirs. Reading is total; what can't be understood is
  * counted as unread. What the records show isn't stored a second time: the history holds what they show no more.
  */
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 import {
   boundEvidence,
   type Evidence,
@@ -37,8 +37,8 @@ function storedOf(state: StateDocument): Stored {
 }
 
 function msOrNull(instant: string): number | null {
-  const ns = parseInstantOrNull(instant);
-  return ns === null ? null : Number(ns / 1_000_000n);
+  const ns = parseMsOrNull(instant);
+  return ns === null ? null : ns;
 }
 
 /** One issuance; `null`: it doesn't count; `undefined`: the record holds no instants. */

@@ -2,7 +2,7 @@
  * Merging two states of one cluster that grew from a common one: what two audits at once each saw.
  * Commutative on what either knows: per record the later observation wins, copies are united, spans grow.
  */
-import { parseInstantOrNull } from "../certificate/time.ts";
+import { parseMsOrNull } from "../certificate/time.ts";
 import type { CopyRecord, StateDocument } from "./document.ts";
 import { carryEvidence } from "./evidence.ts";
 import { carryObservations } from "./observations.ts";
@@ -67,9 +67,9 @@ export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDo
           ? theirs.quota
           : ours.quota,
   };
-  const finishedNs = parseInstantOrNull(newest.audit?.finishedAt ?? "");
+  const finishedMs = parseMsOrNull(newest.audit?.finishedAt ?? "");
   // Without a time nothing is too old to keep.
-  const nowMs = finishedNs === null ? Number.NEGATIVE_INFINITY : Number(finishedNs / 1_000_000n);
+  const nowMs = finishedMs === null ? Number.NEGATIVE_INFINITY : finishedMs;
   const evidence = carryEvidence([theirs, ours], merged, nowMs);
   const observations = carryObservations(theirs, ours, nowMs);
   return {

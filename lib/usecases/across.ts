@@ -11,7 +11,6 @@ import {
   partOf,
   unreadPart,
 } from "../finding/across.ts";
-import { msOf } from "../finding/verdict.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { LimitOverride } from "../ratelimit/limit.ts";
 import type { Issuer } from "../issuer/issuers.ts";
@@ -68,9 +67,9 @@ export async function gatherAcross(
   known: readonly StateDocument[],
   visit: (state: StateDocument) => void = () => {},
 ): Promise<GatheredAcross> {
-  const atMs = msOf(ports.clock.nowNs());
+  const atMs = ports.clock.nowMs();
   const nowMs = Math.max(
-    msOf((ports.wall ?? ports.clock).nowNs()),
+    (ports.wall ?? ports.clock).nowMs(),
     ports.wall === undefined ? Number.NEGATIVE_INFINITY : atMs,
   );
   const problems: CertkeepError[] = [];

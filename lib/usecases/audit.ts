@@ -10,7 +10,6 @@ import { clusterFindings } from "../finding/cluster.ts";
 import type { Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { tally, type Tally } from "../finding/tally.ts";
-import { msOf } from "../finding/verdict.ts";
 import type { StateDocument } from "../state/document.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
@@ -53,7 +52,7 @@ const OBSERVE_SHARE = 1 / 4;
 /** For each cluster, so that all of them together stay within that share. */
 function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: AuditPorts): number {
   if (deadlineMs === undefined) return OBSERVE_MS;
-  const leftMs = Math.max(0, deadlineMs - msOf(wall.nowNs()));
+  const leftMs = Math.max(0, deadlineMs - wall.nowMs());
   return Math.min(
     OBSERVE_MS,
     Math.floor((leftMs * OBSERVE_SHARE) / Math.max(1, Math.ceil(clusters / CLUSTERS_AT_ONCE))),
@@ -107,7 +106,7 @@ export async function auditAll(
 ): Promise<AuditReport> {
   const audits: ClusterAudit[] = [];
   const failed: { title: string; error: CertkeepError }[] = [];
-  const atNs = ports.clock.nowNs();
+  const atMs = ports.clock.nowMs();
   const limit = pLimit(CLUSTERS_AT_ONCE);
   const each = withinShare(targets.length, ports);
   await Promise.all(
@@ -136,12 +135,12 @@ export async function auditAll(
   );
   const told = new Set(failed.map(({ error }) => error.message));
   const clusters = audits.map((audit): AuditedTarget => {
-    const view = { atNs, ignore, across, restore };
+    const view = { atMs, ignore, across, restore };
     const { said, ignored } =
       audit.state.replacedBy === null
         ? clusterFindings(audit.state, view, audit.findings)
-        : applyIgnore(audit.findings, ignore, atNs);
-    const counts = tally(audit.state, [...said, ...ignored], atNs);
+        : applyIgnore(audit.findings, ignore, atMs);
+    const counts = tally(audit.state, [...said, ...ignored], atMs);
     return { ...audit, findings: said, ignored, tally: counts };
   });
   return {

@@ -29,7 +29,7 @@ export interface CheckOptions {
   readonly kit: CheckKit;
   /** `--domain`: goes before the name that a Secret is for. */
   readonly domain: string | null;
-  readonly atNs: bigint;
+  readonly atMs: number;
 }
 
 /** A pair as files hold it. */
@@ -131,7 +131,7 @@ async function checkSecret(
     const owned = shape === "tls" && isCertManagers(secret.annotations);
     results.push({
       ...found,
-      certManager: owned ? certManagerVerdict(pair.certificate, pair.key, options.atNs) : null,
+      certManager: owned ? certManagerVerdict(pair.certificate, pair.key, options.atMs) : null,
     });
   }
   if (results.length === 0 && alone) {
@@ -156,14 +156,14 @@ function bytesOf(secret: Secret, field: string): Uint8Array {
 async function result(
   pair: FilePair,
   { domain, shape }: { readonly domain: string | null; readonly shape: Shape | null },
-  { kit, atNs }: CheckOptions,
+  { kit, atMs }: CheckOptions,
 ): Promise<CheckResult> {
   const judgement = await judge(pair, {
     dnsName: domain,
     anchors: kit.anchors,
     verifier: kit.verifier,
   });
-  const verdict = verdictAt(judgement, atNs);
+  const verdict = verdictAt(judgement, atMs);
   const { leaf } = judgement;
   const staging = verdict.valid ? null : await stagingOf(pair, kit);
   const reasons: string[] = await withMissing(pair, judgement, verdict.reasons, kit);

@@ -108,7 +108,7 @@ export async function previewDigest(
 }
 
 function nowOf(clock: Clock): number {
-  return Number(clock.nowNs() / 1_000_000n);
+  return clock.nowMs();
 }
 
 async function load(

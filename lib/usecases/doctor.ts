@@ -4,11 +4,11 @@
  *
  * Every look is by itself: what can't be looked at is a line that says so, and hides no other.
  */
+import { parseMs } from "../certificate/time.ts";
 import type { SectionBlock } from "@slack/types";
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { commandLine, literal } from "../finding/command.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { answerText } from "../report/slack/answer.ts";
 import { count, span } from "../report/text.ts";
@@ -270,7 +270,7 @@ async function routeLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
   const stored = await ports.states.read(DIGEST_NAME);
   const parsed = stored === null ? null : parseDigest(stored.text);
   const known = parsed !== null && parsed.ok ? parsed.document.routes : {};
-  const nowMs = Number(ports.clock.nowNs() / 1_000_000n);
+  const nowMs = ports.clock.nowMs();
   for (const { name, poster, problem } of routes) {
     if (problem !== null || poster === null) {
       lines.push(
@@ -339,7 +339,7 @@ async function drillLine(ports: DoctorPorts, lines: Line[]): Promise<void> {
     );
     return;
   }
-  const age = msOf(ports.clock.nowNs() - instantNs(note.at));
+  const age = ports.clock.nowMs() - parseMs(note.at);
   if (age < -SKEW_MS) {
     lines.push(
       line(

@@ -8,12 +8,11 @@ import { parseDocument } from "../backup/document.ts";
 import { clusterPrefix, parseCopyKey } from "../backup/keys.ts";
 import type { BackupHeader } from "../backup/record.ts";
 import { planRetention, type RetentionCopy } from "../backup/retention.ts";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs, parseMs } from "../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { createFinding, findingId, type Finding } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import { unreadableDraft, type UnreadableCopy } from "../finding/unreadable.ts";
-import { instantNs, msOf } from "../finding/verdict.ts";
 import type { BlobStore, Opener, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
 import { DRILL_NAME, formatDrill } from "../state/drill.ts";
@@ -104,7 +103,7 @@ export async function runDrill(
   patterns: readonly string[],
 ): Promise<DrillReport> {
   const problems: CertkeepError[] = [];
-  const nowNs = ports.clock.nowNs();
+  const nowMs = ports.clock.nowMs();
   const keys: string[] = [];
   for await (const { key } of ports.backups.list(""))
     if (parseCopyKey(key) !== null) keys.push(key);
@@ -130,15 +129,15 @@ export async function runDrill(
     keys.map((key) =>
       limit(async () => {
         if (isOver(ports)) return null;
-        const one = await look(key, states, ports, nowNs);
+        const one = await look(key, states, ports, nowMs);
         ports.progress.step("opening copies", (done += 1), keys.length);
         return one;
       }),
     ),
   );
   const looked = looks.filter((one) => one !== null);
-  const lost = await trulyMissing(missingCopies(states, new Set(keys), nowNs), ports, problems);
-  const kept = await retain(looked, states, ports, nowNs, problems);
+  const lost = await trulyMissing(missingCopies(states, new Set(keys), nowMs), ports, problems);
+  const kept = await retain(looked, states, ports, nowMs, problems);
   const interrupted = isOver(ports);
   if (interrupted) problems.push(overtime(looked.length, keys.length));
   const whole = patterns.length === 0 && !interrupted;
@@ -148,7 +147,7 @@ export async function runDrill(
     await remember(
       ports.states,
       formatDrill({
-        at: formatInstant(nowNs),
+        at: formatMs(nowMs),
         copies: copies.length,
         unreadable: copies.filter(({ verdict }) => verdict === "unreadable").length,
       }),
@@ -160,11 +159,11 @@ export async function runDrill(
         ports.states,
         states,
         byCluster(copies, states.keys(), whole),
-        formatInstant(nowNs),
+        formatMs(nowMs),
       )),
     );
   const drilled = [...states]
-    .flatMap(([cluster, state]) => certificatesOf(cluster, state, looked, nowNs))
+    .flatMap(([cluster, state]) => certificatesOf(cluster, state, looked, nowMs))
     .filter(
       (one) =>
         patterns.length === 0 ||
@@ -180,7 +179,7 @@ export async function runDrill(
     certificates: drilled,
     findings: copies
       .filter(({ verdict }) => verdict === "unreadable")
-      .map((copy) => findingOf(copy, states.get(copy.cluster), formatInstant(nowNs))),
+      .map((copy) => findingOf(copy, states.get(copy.cluster), formatMs(nowMs))),
     problems,
     retention: ports.opener === null ? "needs_identity" : ports.remove ? "done" : "shown",
     interrupted,
@@ -209,7 +208,7 @@ async function look(
   key: string,
   states: ReadonlyMap<string, StateDocument>,
   ports: DrillPorts,
-  nowNs: bigint,
+  nowMs: number,
 ): Promise<Looked> {
   const place = parseCopyKey(key);
   if (place === null) throw new Error("not a key of a copy");
@@ -254,7 +253,7 @@ async function look(
     key,
     known,
     { backups: ports.backups, opener: ports.opener, kit: ports.kit },
-    nowNs,
+    nowMs,
     async () => ({ state: "unknown", why: "a drill doesn't ask" }),
   );
   if (!opened.ok) return unreadable(opened.header, opened.unusable.code, opened.unusable.detail);
@@ -262,13 +261,13 @@ async function look(
   const { cluster, clusterIdentity } = copy.record;
   if (state?.identity != null && !mayRead(copy.record, readableOf(cluster, state)))
     return unreadable(header, "copy_of_another", `it came from ${cluster} (${clusterIdentity})`);
-  return { copy: { ...base, header, ...judged(copy, nowNs) }, opened: copy };
+  return { copy: { ...base, header, ...judged(copy, nowMs) }, opened: copy };
 }
 
-function judged(copy: OpenedCopy, nowNs: bigint): Pick<DrilledCopy, "verdict" | "code" | "detail"> {
+function judged(copy: OpenedCopy, nowMs: number): Pick<DrilledCopy, "verdict" | "code" | "detail"> {
   const { pair } = copy;
   if (pair === null || pair.verdict.valid) return { verdict: "good", code: null, detail: "" };
-  if (pair.notAfterNs !== null && nowNs > pair.notAfterNs)
+  if (pair.notAfterMs !== null && nowMs > pair.notAfterMs)
     return { verdict: "expired", code: null, detail: "" };
   return { verdict: "not_good", code: null, detail: pair.verdict.reasons.join(", ") };
 }
@@ -277,7 +276,7 @@ function judged(copy: OpenedCopy, nowNs: bigint): Pick<DrilledCopy, "verdict" | 
 function missingCopies(
   states: ReadonlyMap<string, StateDocument>,
   keys: ReadonlySet<string>,
-  nowNs: bigint,
+  nowMs: number,
 ): DrilledCopy[] {
   return [...states].flatMap(([cluster, state]) =>
     Object.entries(state.copies)
@@ -286,7 +285,7 @@ function missingCopies(
           !keys.has(copy.key) &&
           copy.retired === undefined &&
           copy.kind !== "replaced" &&
-          (copy.notAfter === null || instantNs(copy.notAfter) > nowNs),
+          (copy.notAfter === null || parseMs(copy.notAfter) > nowMs),
       )
       .map(([version, copy]): DrilledCopy => ({
         key: copy.key,
@@ -334,15 +333,13 @@ async function retain(
   looked: readonly Looked[],
   states: ReadonlyMap<string, StateDocument>,
   ports: DrillPorts,
-  nowNs: bigint,
+  nowMs: number,
   problems: CertkeepError[],
 ): Promise<DrilledCopy[]> {
   const candidates = looked.flatMap(({ copy, opened }, at): Retained[] => {
     const { header } = copy;
     if (header === null) return [];
     const configured = ports.recipientsFor(copy.cluster);
-    const ms = (ns: bigint | null | undefined): number | null =>
-      ns === null || ns === undefined ? null : msOf(ns);
     return [
       {
         at,
@@ -355,9 +352,9 @@ async function retain(
         names: opened?.pair?.names ?? header.names,
         judged: opened !== null,
         valid: opened?.pair?.everHolds === true,
-        notBeforeMs: ms(opened?.pair?.notBeforeNs),
-        notAfterMs: ms(opened?.pair?.notAfterNs),
-        recordedAtMs: copy.recordedAt === null ? null : msOf(instantNs(copy.recordedAt)),
+        notBeforeMs: opened?.pair?.notBeforeMs ?? null,
+        notAfterMs: opened?.pair?.notAfterMs ?? null,
+        recordedAtMs: copy.recordedAt === null ? null : parseMs(copy.recordedAt),
         // Where nobody is configured it isn't known who still can open it: then everybody counts.
         recipientsConfigured:
           configured.length === 0 ||
@@ -366,7 +363,7 @@ async function retain(
       },
     ];
   });
-  const plan = planRetention(candidates, msOf(nowNs));
+  const plan = planRetention(candidates, nowMs);
   const result = looked.map(({ copy }) => copy);
   const gone = new Map<string, string[]>();
   for (const { copy, reason } of plan.remove) {
@@ -414,7 +411,7 @@ function certificatesOf(
   cluster: string,
   state: StateDocument,
   looked: readonly Looked[],
-  nowNs: bigint,
+  nowMs: number,
 ): DrilledCertificate[] {
   const prefix = clusterPrefix(cluster);
   const good = looked.filter(
@@ -442,7 +439,7 @@ function certificatesOf(
           set(opened.record.names) === set(names),
       )
       .toSorted((a, b) =>
-        (a.opened?.pair?.notAfterNs ?? 0n) > (b.opened?.pair?.notAfterNs ?? 0n) ? -1 : 1,
+        (a.opened?.pair?.notAfterMs ?? 0) > (b.opened?.pair?.notAfterMs ?? 0) ? -1 : 1,
       );
     return newest === undefined
       ? null
@@ -450,12 +447,12 @@ function certificatesOf(
           version: newest.copy.version,
           recordedAt: newest.copy.recordedAt,
           notAfter:
-            newest.opened?.pair?.notAfterNs == null
+            newest.opened?.pair?.notAfterMs == null
               ? null
-              : formatInstant(newest.opened.pair.notAfterNs),
+              : formatMs(newest.opened.pair.notAfterMs),
         };
   };
-  return [...certificates(state, msOf(nowNs))].flatMap((entry): DrilledCertificate[] => {
+  return [...certificates(state, nowMs)].flatMap((entry): DrilledCertificate[] => {
     const { condition, namespace, secret, record, verdict } = entry;
     if (condition === "pending" || record.staging) return [];
     const live = condition === "lost" ? "lost" : verdict.valid ? "valid" : "not_valid";

@@ -114,16 +114,16 @@ interface Known {
 
 /** @throws CertkeepError usage where nothing is known by that name, with what was probably meant */
 export async function explainName(ports: AcrossPorts, input: ExplainInput): Promise<Explanation> {
-  const atNs = ports.clock.nowNs();
+  const atMs = ports.clock.nowMs();
   const known: Known[] = [];
   const { across, problems } = await gatherAcross(ports, [], (state) => {
     known.push({
       state,
-      places: [...certificates(state, Number(atNs / 1_000_000n))],
+      places: [...certificates(state, atMs)],
     });
   });
   known.sort((a, b) => (a.state.cluster < b.state.cluster ? -1 : 1));
-  const times = { atNs, wallNs: ports.wall?.nowNs() ?? null };
+  const times = { atMs, wallMs: ports.wall?.nowMs() ?? null };
   const explained = new Explained(known, across, times, input);
   const explanation = explained.resolve();
   if (explanation !== null) return { ...explanation, problems };
@@ -161,7 +161,7 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
 class Explained {
   readonly #known: readonly Known[];
   readonly #across: Across;
-  readonly #atNs: bigint;
+  readonly #atMs: number;
   readonly #input: ExplainInput;
   readonly #doctors = new Map<string, Doctor>();
 
@@ -171,15 +171,15 @@ class Explained {
   constructor(
     known: readonly Known[],
     across: Across,
-    { atNs, wallNs }: { readonly atNs: bigint; readonly wallNs: bigint | null },
+    { atMs, wallMs }: { readonly atMs: number; readonly wallMs: number | null },
     input: ExplainInput,
   ) {
     this.#known = known;
     this.#across = across;
-    this.#atNs = atNs;
+    this.#atMs = atMs;
     this.#input = input;
     const { ignore, restore = null } = input;
-    this.#view = { atNs, wallNs, across, ignore, restore };
+    this.#view = { atMs, wallMs, across, ignore, restore };
   }
 
   /** In this order: a finding, a cluster, a Secret with its namespace, a host name or set, a registered domain, a Secret's name alone. */
@@ -316,7 +316,7 @@ class Explained {
         tally: tally(
           state,
           [...(told[i]?.said ?? []), ...(told[i]?.ignored ?? [])],
-          this.#atNs,
+          this.#atMs,
           isStale(state, this.#view),
         ),
       })),

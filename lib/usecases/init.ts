@@ -6,7 +6,7 @@
  * configuration ever names a recipient whose identity was lost on the way; and never inside a git work
  * tree, where the next commit could publish it.
  */
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import { addSettings } from "../config/edit.ts";
 import { parseConfig } from "../config/parse.ts";
 import { problemLine } from "../config/problem.ts";
@@ -175,7 +175,7 @@ async function provideIdentity(places: InitPlaces, ports: InitPorts): Promise<Pr
   if (
     (await ports.files.create(
       path,
-      identityText(identity, recipient, ports.clock.nowNs()),
+      identityText(identity, recipient, ports.clock.nowMs()),
       "private",
     )) === "exists"
   ) {
@@ -274,8 +274,8 @@ async function chooseIdentity(places: InitPlaces, ports: InitPorts): Promise<str
 }
 
 /** As age-keygen writes it: lines that begin with # are comments. */
-function identityText(identity: string, recipient: string, nowNs: bigint): string {
-  const created = formatInstant(nowNs - (nowNs % 1_000_000_000n));
+function identityText(identity: string, recipient: string, nowMs: number): string {
+  const created = formatMs(nowMs - (nowMs % 1000));
   return `# created: ${created}\n# public key: ${recipient}\n# certkeep: whoever has this file can open every backup; without it none can be opened. Keep a copy in a password manager.\n${identity}\n`;
 }
 

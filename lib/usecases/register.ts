@@ -20,7 +20,7 @@ import {
 } from "../rbac/manifest.ts";
 import { kubeconfigText, type StoredCredential } from "../rbac/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { registrationText } from "../config/registration.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
@@ -98,7 +98,7 @@ export async function runRegister(
     const { result, uid } = await provide(request, ports, under);
     const { server } = ports.place;
     const target = { cluster: name, title: name, server, successor };
-    await pinByPerson(ports.states, target, { ...identity, uid }, ports.clock.nowNs());
+    await pinByPerson(ports.states, target, { ...identity, uid }, ports.clock.nowMs());
     await tidy(request, ports, objects, before);
     return result;
   } catch (error) {
@@ -128,7 +128,7 @@ async function provide(
 ): Promise<{ readonly result: RegisterResult; readonly uid: string | null }> {
   const { name, plan } = request;
   const uids = new Set<string | null>();
-  const nowNs = ports.clock.nowNs();
+  const nowMs = ports.clock.nowMs();
   const everybody = await rulesOfEverybody(ports.registrar, plan);
   const credentials: CheckedCredential[] = [];
   const texts = new Map<Bearer, string>();
@@ -148,7 +148,7 @@ async function provide(
     });
     uids.add(sameUid(under.identity, early ?? (await one.reader.identity()), name));
     const expiresAtMs = credential.expiresAtMs ?? checked.expiresAtMs;
-    refuseShort(request, bearer, expiresAtMs, Number(nowNs / 1_000_000n));
+    refuseShort(request, bearer, expiresAtMs, nowMs);
     credentials.push({ ...checked, expiresAtMs });
     texts.set(bearer, text);
   }
@@ -164,7 +164,7 @@ async function provide(
   const access = {
     kind: request.kind,
     parts: plan.parts,
-    since: formatInstant(nowNs - (nowNs % 1_000_000_000n)),
+    since: formatMs(nowMs - (nowMs % 1000)),
     broad: credentials.some(({ excess }) => excess.length > 0),
   };
   const before = under.before === null || under.before.text === "" ? null : under.before.text;
@@ -377,7 +377,7 @@ async function credentialOf(
       };
     }
     case "token-secret": {
-      const stamp = formatInstant(ports.clock.nowNs())
+      const stamp = formatMs(ports.clock.nowMs())
         .replaceAll(/[^0-9]/g, "")
         .slice(0, 14);
       const secret = tokenSecret(name, bearer, stamp);

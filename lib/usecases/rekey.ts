@@ -12,7 +12,7 @@ import { composeDocument, parseDocument } from "../backup/document.ts";
 import { copyKey, parseCopyKey } from "../backup/keys.ts";
 import { buildDocument } from "../backup/manifest.ts";
 import { sortedSet } from "../backup/record.ts";
-import { formatInstant } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import type { BlobStore, Opener, Sealer, StateStore } from "../ports/stores.ts";
@@ -200,13 +200,13 @@ async function rekeyOne(
     return end("current", null);
   if (known === null) return end("unrecorded", "no audit recorded it");
   if (known.retired !== undefined) return end("retired", null);
-  const nowNs = ports.clock.nowNs();
+  const nowMs = ports.clock.nowMs();
   const opened = await openCopy(
     version,
     key,
     { ...known, recorded: true },
     ports,
-    nowNs,
+    nowMs,
     async () => ({ state: "unknown", why: "a rekey doesn't ask" }),
   );
   if (!opened.ok) return end("failed", `${opened.unusable.code}: ${opened.unusable.detail}`);
@@ -223,8 +223,8 @@ async function rekeyOne(
         if ((await ports.backups.create(to, new TextEncoder().encode(document.text))) === "created")
           made = document.header.digest;
       }
-      const { digest, proven } = await verified(to, draft.version, made, recipients, ports, nowNs);
-      const copy: CopyRecord = { ...known, key: to, digest, recordedAt: formatInstant(nowNs) };
+      const { digest, proven } = await verified(to, draft.version, made, recipients, ports, nowMs);
+      const copy: CopyRecord = { ...known, key: to, digest, recordedAt: formatMs(nowMs) };
       return {
         copy: {
           key,
@@ -254,7 +254,7 @@ async function verified(
   made: string | null,
   recipients: readonly string[],
   ports: RekeyPorts,
-  nowNs: bigint,
+  nowMs: number,
 ): Promise<{ readonly digest: string; readonly proven: boolean }> {
   const refuse = (found: string): CertkeepError =>
     new CertkeepError("store_damaged", {
@@ -271,7 +271,7 @@ async function verified(
   if (made !== null && digest !== made) throw refuse("another copy than was written");
   const proven = recipients.some((recipient) => ports.opener.recipients.includes(recipient));
   if (proven) {
-    const opened = await openCopy(version, key, null, ports, nowNs, async () => ({
+    const opened = await openCopy(version, key, null, ports, nowMs, async () => ({
       state: "unknown",
       why: "a rekey doesn't ask",
     }));

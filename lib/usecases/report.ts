@@ -57,12 +57,12 @@ export async function surveyStates(
   which: "all" | "touched" = "touched",
 ): Promise<Overview> {
   const keys = await stateKeys(ports.states);
-  const atNs = ports.clock.nowNs();
+  const atMs = ports.clock.nowMs();
   const alone: FindingsView = {
-    atNs,
+    atMs,
     ignore,
     across: null,
-    wallNs: ports.issuance?.wall?.nowNs() ?? null,
+    wallMs: ports.issuance?.wall?.nowMs() ?? null,
     restore: ports.restore ?? null,
   };
   const wanted = new Set(
@@ -72,7 +72,7 @@ export async function surveyStates(
   const unexplained = new Set<string>();
   const sumUp = (state: StateDocument, view: FindingsView): void => {
     const summary = summarize(state, view);
-    if (view.across === null && mayNameCause(summary.findings, state, atNs))
+    if (view.across === null && mayNameCause(summary.findings, state, atMs))
       unexplained.add(state.cluster);
     look(state, summary);
     summed.set(state.cluster, summary);
@@ -143,14 +143,14 @@ export interface FullReport extends Overview {
 
 /** Everything that a report shows: the overview, and one row per certificate. */
 export async function reportAll(ports: ReportPorts, scope: ReportScope): Promise<FullReport> {
-  const atNs = ports.clock.nowNs();
+  const atMs = ports.clock.nowMs();
   const rows = new Map<string, readonly CertificateRow[]>();
   const overview = await surveyStates(
     ports,
     scope,
     (state, summary) =>
       void rows.set(state.cluster, [
-        ...certificateRows(state, summary.findings, atNs, summary.sight !== "stale"),
+        ...certificateRows(state, summary.findings, atMs, summary.sight !== "stale"),
       ]),
     "all",
   );

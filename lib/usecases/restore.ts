@@ -42,7 +42,7 @@ export async function runRestore(
 ): Promise<RestoreReport> {
   checkRequest(request);
   const identity: ClusterIdentity = await target.reader.identity();
-  const source = await findSource(target, request, ports.states, ports.clock.nowNs(), identity);
+  const source = await findSource(target, request, ports.states, ports.clock.nowMs(), identity);
   const restore = (): Promise<RestoreRun> => restoreFrom(source, target, request, ports);
   // The lease comes before the look at the cluster: who had to wait for another restore plans from what that left.
   // Following may last for hours, one conditional write at a time: it holds nobody up.
@@ -73,7 +73,7 @@ async function restoreFrom(
   const wanted = await openChoices(chosen, source, request, ports, createRevocationAsker(ports));
   const live = await lookAtCluster(wanted, source, target, request, ports);
   const options: PlanOptions = {
-    nowNs: ports.clock.nowNs(),
+    nowMs: ports.clock.nowMs(),
     as: request.as,
     force: request.force,
     unrecorded: request.unrecorded,
@@ -99,7 +99,7 @@ function checkRequest(request: RestoreRequest): void {
     !request.all &&
     request.namespace === null &&
     request.version === null &&
-    request.asOfNs === null
+    request.asOfMs === null
   ) {
     throw new CertkeepError("usage", {
       where: "certkeep restore",
@@ -120,8 +120,8 @@ function emptyNotes(wanted: readonly Wanted[], source: Source, request: RestoreR
 }
 
 /** Whether an audit answers: nothing of what was asked for was live. */
-function sawNothing({ state }: Source, { all, asOfNs }: RestoreRequest): boolean {
-  return all && asOfNs === null && state.audit !== null;
+function sawNothing({ state }: Source, { all, asOfMs }: RestoreRequest): boolean {
+  return all && asOfMs === null && state.audit !== null;
 }
 
 interface Gathered {

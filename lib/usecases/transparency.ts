@@ -8,7 +8,6 @@
  */
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { msOf } from "../finding/verdict.ts";
 import {
   type LoggedContext,
   type LoggedEntry,
@@ -193,7 +192,7 @@ export async function askTransparency(
     ),
   );
   const documents = loaded.filter((one) => one !== null);
-  const nowMs = msOf(ports.clock.nowNs());
+  const nowMs = ports.clock.nowMs();
   const due = documents
     .filter(({ document }) => !isHeld(document, ports.source.name, nowMs))
     .toSorted((a, b) => (a.document.askedMs ?? 0) - (b.document.askedMs ?? 0));
@@ -213,7 +212,7 @@ export async function askTransparency(
         revision,
       );
       if (claimed === null) return;
-      const next = boundTransparency(await ask(document, ports), msOf(ports.clock.nowNs()));
+      const next = boundTransparency(await ask(document, ports), ports.clock.nowMs());
       stop = next.failure?.code === "rate_limited";
       await save(ports.states, next, claimed);
       after.set(document.domain, next);
@@ -253,7 +252,7 @@ async function ask(
   before: TransparencyDocument,
   { clock, kit, source, signal }: TransparencyPorts,
 ): Promise<TransparencyDocument> {
-  const startMs = msOf(clock.nowNs());
+  const startMs = clock.nowMs();
   const gathered: Issuance[] = [];
   let cursor = before.source === source.name ? before.cursor : null;
   let [unread, others] = [0, 0];
@@ -282,7 +281,7 @@ async function ask(
         verifier: kit.verifier,
         domain: before.domain,
         where: source.name,
-        seenMs: msOf(clock.nowNs()),
+        seenMs: clock.nowMs(),
       },
       signal,
     );
@@ -293,7 +292,7 @@ async function ask(
     others += read.others;
     cursor = page.cursor;
   }
-  const endMs = msOf(clock.nowNs());
+  const endMs = clock.nowMs();
   const tries = (before.failure?.tries ?? 0) + 1;
   return {
     ...before,

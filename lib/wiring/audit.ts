@@ -22,9 +22,9 @@ import { realTimer } from "../adapters/timer.ts";
 export interface AuditWorld extends World {
   /** Clusters of the configuration, or contexts where it names none; empty: all, or the current context. */
   readonly clusters: readonly string[];
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   /** An instant to judge at; nothing is written then. */
-  readonly atNs: bigint | null;
+  readonly atMs: number | null;
   /** What only a person's own kubeconfig may ask for: programs that are run, legacy auth providers. `null` for a function. */
   readonly person: PersonalAccess | null;
   readonly progress: Progress;
@@ -58,16 +58,16 @@ export async function composePorts(
   world: Omit<AuditWorld, "clusters">,
 ): Promise<AuditPorts> {
   const { config, stores } = settings;
-  const outside = world.atNs === null ? await composeOutside(settings, world) : null;
+  const outside = world.atMs === null ? await composeOutside(settings, world) : null;
   return {
     ...stores,
     sealer: createSealer(),
-    clock: { nowNs: () => world.atNs ?? world.nowNs() },
-    wall: { nowNs: world.nowNs },
+    clock: { nowMs: () => world.atMs ?? world.nowMs() },
+    wall: { nowMs: world.nowMs },
     overrides: limitOverrides(config),
     kit: kitOf(config),
     progress: world.progress,
-    dryRun: world.atNs !== null,
+    dryRun: world.atMs !== null,
     ...(outside === null ? {} : { outside }),
     timer: realTimer,
     ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),

@@ -24,7 +24,7 @@ export interface PersonalAccess {
 
 export interface ConnectWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   /** What only a person's own kubeconfig may ask for; `null` for a function. */
   readonly person: PersonalAccess | null;
 }
@@ -46,7 +46,7 @@ export async function connectCluster(
   const apart = purpose === "restore" && settings.restoreKubeconfig !== null;
   const kubeconfig = apart ? settings.restoreKubeconfig : settings.kubeconfig;
   const context = apart ? null : settings.context;
-  const nowMs = (): number => Number(world.nowNs() / 1_000_000n);
+  const nowMs = (): number => world.nowMs();
   const connection =
     kubeconfig !== null && isSecretReference(kubeconfig)
       ? await connect(

@@ -18,9 +18,9 @@ import { composeSettings, type World } from "./settings.ts";
 import { withHeapLimits } from "../adapters/heap.ts";
 
 export interface ReportWorld extends World {
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   /** An instant to judge at; nothing is written or posted then. */
-  readonly atNs: bigint | null;
+  readonly atMs: number | null;
 }
 
 export interface ComposedReport {
@@ -38,9 +38,9 @@ export async function composeReport(world: ReportWorld): Promise<ComposedReport>
     config,
     ports: {
       states: withHeapLimits(stores.states),
-      clock: { nowNs: () => world.atNs ?? world.nowNs() },
+      clock: { nowMs: () => world.atMs ?? world.nowMs() },
       issuance: {
-        wall: { nowNs: world.nowNs },
+        wall: { nowMs: world.nowMs },
         kit: { issuers: issuersOf(config) },
         overrides: limitOverrides(config),
       },

@@ -39,7 +39,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const http = {
     attempts: 1,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    nowMs: () => Number(world.nowNs() / 1_000_000n),
+    nowMs: () => world.nowMs(),
   };
   return {
     configuration: file === null ? null : { file, trust },
@@ -92,9 +92,9 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
         },
       };
     },
-    routes: async () => (await composeDigest({ ...world, atNs: null }, true)).routes,
+    routes: async () => (await composeDigest({ ...world, atMs: null }, true)).routes,
     sendTest: world.sendTest,
-    clock: { nowNs: world.nowNs },
+    clock: { nowMs: world.nowMs },
     newId: () => randomBytes(6).toString("hex"),
   };
 }

@@ -11,9 +11,9 @@ import { kitOf } from "./kit.ts";
 import { composeSettings, type World } from "./settings.ts";
 
 export interface DrillWorld extends IdentityWorld {
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   /** An instant to judge at; nothing is removed then. */
-  readonly atNs: bigint | null;
+  readonly atMs: number | null;
   readonly dryRun: boolean;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
@@ -26,10 +26,10 @@ export async function composeDrill(world: DrillWorld): Promise<DrillPorts> {
     ...settings.stores,
     opener: await composeOpenerIfAny(world, settings),
     kit: kitOf(settings.config),
-    clock: { nowNs: () => world.atNs ?? world.nowNs() },
+    clock: { nowMs: () => world.atMs ?? world.nowMs() },
     progress: world.progress,
     recipientsFor: (cluster) => settingsFor(settings.config, cluster).recipients,
-    remove: world.atNs === null && !world.dryRun,
+    remove: world.atMs === null && !world.dryRun,
     ...(world.signal === undefined ? {} : { signal: world.signal }),
   };
 }
@@ -37,7 +37,7 @@ export async function composeDrill(world: DrillWorld): Promise<DrillPorts> {
 export interface ImportWorld extends World {
   /** `--cluster`, or `null`: the only one there is. */
   readonly cluster: string | null;
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   readonly progress: Progress;
 }
 
@@ -65,7 +65,7 @@ export async function composeImport(world: ImportWorld): Promise<ComposedImport>
     ports: {
       ...stores,
       sealer: createSealer(),
-      clock: { nowNs: world.nowNs },
+      clock: { nowMs: world.nowMs },
       kit: kitOf(settings.config),
       progress: world.progress,
       dryRun: false,

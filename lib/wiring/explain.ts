@@ -6,9 +6,9 @@ import { configuredIssuers, limitOverrides } from "./kit.ts";
 import { composeSettings, type World } from "./settings.ts";
 
 export interface ExplainWorld extends World {
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   /** An instant to tell of; `null`: now. */
-  readonly atNs: bigint | null;
+  readonly atMs: number | null;
 }
 
 /** @throws CertkeepError config_missing, config_invalid */
@@ -16,13 +16,13 @@ export async function composeExplain(
   world: ExplainWorld,
 ): Promise<{ readonly config: Config; readonly ports: AcrossPorts }> {
   const { config, stores } = await composeSettings({ ...world, reach: "none" });
-  const nowNs = world.nowNs();
+  const nowMs = world.nowMs();
   return {
     config,
     ports: {
       states: stores.states,
-      clock: { nowNs: () => world.atNs ?? nowNs },
-      wall: { nowNs: () => nowNs },
+      clock: { nowMs: () => world.atMs ?? nowMs },
+      wall: { nowMs: () => nowMs },
       kit: { issuers: [...BUILT_IN_ISSUERS, ...configuredIssuers(config)] },
       overrides: limitOverrides(config),
     },

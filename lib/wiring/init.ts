@@ -24,7 +24,7 @@ import { homeOf, pathOf, shortPath } from "./path.ts";
 export interface InitWorld extends ConfigWorld {
   /** `--identity`, or `null`. */
   readonly identityFile: string | null;
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   readonly questions: InitQuestions | null;
   readonly askPassphrase: AskPassphrase | null;
   readonly note: (message: string) => void;
@@ -73,7 +73,7 @@ export async function composeInit(world: InitWorld): Promise<ComposedInit> {
       },
       listContexts: () => listContexts(world.env, home),
       questions: world.questions,
-      clock: { nowNs: world.nowNs },
+      clock: { nowMs: world.nowMs },
       note: world.note,
     },
   };

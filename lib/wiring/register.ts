@@ -133,7 +133,7 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
   const registrar = createRegistrar(admin);
   const self = createSelfAccess(admin);
   const reader = createClusterReader(admin);
-  const nowMs = (): number => Number(world.nowNs() / 1_000_000n);
+  const nowMs = (): number => world.nowMs();
   return {
     settings,
     existing,
@@ -180,7 +180,7 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
       },
       registrations,
       states: settings.stores.states,
-      clock: { nowNs: world.nowNs },
+      clock: { nowMs: world.nowMs },
       timer: realTimer,
       consent: world.consent,
       schema: settings.folder === null ? null : schemaPath(settings.folder),
@@ -205,7 +205,7 @@ async function adminConnection(world: RegisterWorld): Promise<Connection> {
     ...(world.context === null ? {} : { context: world.context }),
     environment: world.env,
     homeFolder: homeOf(world.env),
-    nowMs: () => Number(world.nowNs() / 1_000_000n),
+    nowMs: () => world.nowMs(),
     allowExec: world.person !== null,
     ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
   });
@@ -222,7 +222,7 @@ async function broughtCredential(
     files: [pathOf(file, world)],
     environment: world.env,
     homeFolder: homeOf(world.env),
-    nowMs: () => Number(world.nowNs() / 1_000_000n),
+    nowMs: () => world.nowMs(),
     allowExec: false,
   });
   refuseInsecure(connection, world.name);

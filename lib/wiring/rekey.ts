@@ -13,7 +13,7 @@ import { kitOf } from "./kit.ts";
 import { composeSettings, openBackups, type World } from "./settings.ts";
 
 export interface RekeyWorld extends IdentityWorld {
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   readonly progress: Progress;
 }
 
@@ -25,7 +25,7 @@ export async function composeRekey(world: RekeyWorld): Promise<RekeyPorts> {
     opener: await composeOpener(world, settings),
     sealer: createSealer(),
     kit: kitOf(settings.config),
-    clock: { nowNs: world.nowNs },
+    clock: { nowMs: world.nowMs },
     progress: world.progress,
     recipientsFor: (cluster) => settingsFor(settings.config, cluster).recipients,
   };

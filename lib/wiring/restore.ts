@@ -22,7 +22,7 @@ export interface RestoreWorld extends IdentityWorld {
   readonly cluster: string;
   /** A folder to write to in place of the cluster, or `null`. */
   readonly offline: string | null;
-  readonly nowNs: () => bigint;
+  readonly nowMs: () => number;
   /** What only a person's own kubeconfig may ask for; `null` for a function. */
   readonly person: PersonalAccess | null;
   readonly progress: Progress;
@@ -45,7 +45,7 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
       ...stores,
       opener,
       sealer: createSealer(),
-      clock: { nowNs: world.nowNs },
+      clock: { nowMs: world.nowMs },
       timer: realTimer,
       kit: kitOf(settings.config),
       revocation: createRevocationSource(

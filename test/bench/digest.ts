@@ -4,6 +4,7 @@
  *
  * Run: `npm exec -- node test/bench/digest.ts`
  */
+import { NOW_MS } from "../finding/fixture.ts";
 import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,9 +18,8 @@ import { slackMessage } from "../../lib/report/slack/blocks.ts";
 import { formatState } from "../../lib/state/document.ts";
 import { surveyStates } from "../../lib/usecases/report.ts";
 import { stateName } from "../../lib/usecases/states.ts";
-import { NOW_NS } from "../finding/fixture.ts";
 import { fleet, fleetCluster } from "../report/fleet.ts";
-import { NOW_MS, ROUTE, SETTINGS } from "../report/support.ts";
+import { ROUTE, SETTINGS } from "../report/support.ts";
 import { megabytes, putRow, seconds } from "./support/row.ts";
 
 const CLUSTERS = 1000;
@@ -27,7 +27,7 @@ const CERTIFICATES = 50;
 
 async function digest(folder: string): Promise<void> {
   const begin = performance.now();
-  const clock = { nowNs: () => NOW_NS };
+  const clock = { nowMs: () => NOW_MS };
   const overview = await surveyStates(
     {
       states: withHeapLimits(createFileStates(folder)),

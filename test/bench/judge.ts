@@ -18,7 +18,7 @@ import { availableParallelism, cpus } from "node:os";
 import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { judge, type Pair, verdictAt } from "../../lib/certificate/judge.ts";
 import { parseCertificate } from "../../lib/certificate/parse.ts";
-import { parseInstant } from "../../lib/certificate/time.ts";
+import { parseMs } from "../../lib/certificate/time.ts";
 import { createVerifier } from "../../lib/certificate/verifier.ts";
 import { putRow } from "./support/row.ts";
 
@@ -151,7 +151,7 @@ const bareOnce = (i: number): Promise<boolean> =>
   });
 
 const anchors = anchorsFromPem(rootPem);
-const at = parseInstant("2026-06-01T00:00:00Z");
+const at = parseMs("2026-06-01T00:00:00Z");
 async function judgeAll(
   known: Iterable<string>,
 ): Promise<Took & { verified: ReadonlySet<string> }> {

@@ -4,14 +4,14 @@ import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { judge, type Judgement, type Pair, verdictAt } from "../../lib/certificate/judge.ts";
 import { parsePemBlocks } from "../../lib/certificate/pem.ts";
 import { REASONS } from "../../lib/certificate/reason.ts";
-import { parseInstant } from "../../lib/certificate/time.ts";
+import { parseMs } from "../../lib/certificate/time.ts";
 import { createVerifier } from "../../lib/certificate/verifier.ts";
 import { pemBlock, readVectors, type VectorCase } from "./vector.ts";
 
 const vectors = readVectors();
 const byName = new Map(vectors.cases.map((entry) => [entry.name, entry]));
 const HOST = "www.example.test";
-const NOON = parseInstant("2026-06-01T12:00:00Z");
+const NOON = parseMs("2026-06-01T12:00:00Z");
 
 function vector(name: string): VectorCase {
   const found = byName.get(name);
@@ -35,7 +35,7 @@ async function disagreements(entry: VectorCase): Promise<string[]> {
   for (const { dnsName, at, valid } of entry.checks) {
     const judgement = judged.get(dnsName) ?? (await judge(entry, { ...options, dnsName }));
     judged.set(dnsName, judgement);
-    const verdict = verdictAt(judgement, parseInstant(at));
+    const verdict = verdictAt(judgement, parseMs(at));
     if (verdict.valid !== valid) {
       out.push(
         `${entry.name} for "${dnsName}" at ${at}: Go says ${valid} (${entry.error}), judge ${verdict.reasons}`,
@@ -140,10 +140,10 @@ describe("reasons", () => {
 
   test("time adds its own: the leaf's first, then the path's", async () => {
     const pair = await judgeVector(vector("time windows 2 0"));
-    const at = (text: string): string[] => verdictAt(pair, parseInstant(text)).reasons;
-    expect(at("2026-04-30T23:59:59.999999999Z")).toEqual(["not_yet_valid"]);
+    const at = (text: string): string[] => verdictAt(pair, parseMs(text)).reasons;
+    expect(at("2026-04-30T23:59:59.999Z")).toEqual(["not_yet_valid"]);
     expect(at("2026-07-30T00:00:00Z")).toEqual([]);
-    expect(at("2026-07-30T00:00:00.000000001Z")).toEqual(["expired"]);
+    expect(at("2026-07-30T00:00:00.001Z")).toEqual(["expired"]);
     expect(at("2026-05-01T00:00:00Z")).toEqual(["intermediate_not_yet_valid"]);
   });
 
@@ -172,8 +172,8 @@ describe("a judgement", () => {
     expect(judgement.anchor).toBe(judgement.chain[1]?.sha256);
     expect(judgement.windows).toEqual([
       {
-        fromNs: parseInstant("2026-05-01T00:00:00Z"),
-        untilNs: parseInstant("2026-07-30T00:00:00Z"),
+        fromMs: parseMs("2026-05-01T00:00:00Z"),
+        untilMs: parseMs("2026-07-30T00:00:00Z"),
       },
     ]);
   });
@@ -306,13 +306,13 @@ describe("properties", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...judgements),
-        fc.bigInt({
-          min: parseInstant("2026-04-01T00:00:00Z"),
-          max: parseInstant("2026-09-01T00:00:00Z"),
+        fc.integer({
+          min: parseMs("2026-04-01T00:00:00Z"),
+          max: parseMs("2026-09-01T00:00:00Z"),
         }),
         (judgement, at) => {
           const inside = judgement.windows.some(
-            ({ fromNs, untilNs }) => fromNs <= at && at <= untilNs,
+            ({ fromMs, untilMs }) => fromMs <= at && at <= untilMs,
           );
           expect(verdictAt(judgement, at).valid).toBe(inside);
         },

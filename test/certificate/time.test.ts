@@ -2,22 +2,22 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { civilOf, secondsOf } from "../../lib/certificate/civil.ts";
 import { Der } from "../../lib/certificate/der.ts";
-import { formatInstant, parseInstant, parseInstantOrNull } from "../../lib/certificate/time.ts";
+import { formatMs, parseMs, parseMsOrNull } from "../../lib/certificate/time.ts";
 import { readTime } from "../../lib/certificate/validity.ts";
 
 describe("instants", () => {
   test.each([
-    ["1970-01-01T00:00:00Z", 0n],
-    ["1970-01-01t00:00:00z", 0n],
-    ["1970-01-01T00:00:00.000000001Z", 1n],
-    ["1970-01-01T00:00:00.0000000019Z", 1n],
-    ["1969-12-31T23:59:59.5Z", -500_000_000n],
-    ["2026-06-01T12:00:00+02:00", 1_780_308_000_000_000_000n],
-    ["2026-06-01T10:00:00-00:00", 1_780_308_000_000_000_000n],
-    ["2024-02-29T00:00:00Z", 1_709_164_800_000_000_000n],
-    ["0000-01-01T00:00:00Z", -62_167_219_200_000_000_000n],
-    ["9999-12-31T23:59:59.999999999Z", 253_402_300_799_999_999_999n],
-  ])("%s", (text, ns) => expect(parseInstant(text)).toBe(ns));
+    ["1970-01-01T00:00:00Z", 0],
+    ["1970-01-01t00:00:00z", 0],
+    ["1970-01-01T00:00:00.001Z", 1],
+    ["1970-01-01T00:00:00.0019Z", 1],
+    ["1969-12-31T23:59:59.5Z", -500],
+    ["2026-06-01T12:00:00+02:00", 1_780_308_000_000],
+    ["2026-06-01T10:00:00-00:00", 1_780_308_000_000],
+    ["2024-02-29T00:00:00Z", 1_709_164_800_000],
+    ["0000-01-01T00:00:00Z", -62_167_219_200_000],
+    ["9999-12-31T23:59:59.999999999Z", 253_402_300_799_999],
+  ])("%s", (text, ms) => expect(parseMs(text)).toBe(ms));
 
   test.each([
     "",
@@ -41,22 +41,20 @@ describe("instants", () => {
     "2026-06-01T12:00:00Z ",
     "\u0662026-06-01T12:00:00Z",
   ])("%j is refused", (text) => {
-    expect(parseInstantOrNull(text)).toBeNull();
-    expect(() => parseInstant(text)).toThrow(RangeError);
+    expect(parseMsOrNull(text)).toBeNull();
+    expect(() => parseMs(text)).toThrow(RangeError);
   });
 
   test("what is formatted is read again", () => {
     const bounds = {
-      min: parseInstant("0000-01-01T00:00:00Z"),
-      max: parseInstant("9999-12-31T23:59:59.999999999Z"),
+      min: parseMs("0000-01-01T00:00:00Z"),
+      max: parseMs("9999-12-31T23:59:59.999999999Z"),
     };
-    fc.assert(
-      fc.property(fc.bigInt(bounds), (ns) => void expect(parseInstant(formatInstant(ns))).toBe(ns)),
-    );
+    fc.assert(fc.property(fc.integer(bounds), (ms) => void expect(parseMs(formatMs(ms))).toBe(ms)));
   });
 
   test("no text throws anything but what is said", () => {
-    fc.assert(fc.property(fc.string(), (text) => void expect(parseInstantOrNull(text)).toBeNull()));
+    fc.assert(fc.property(fc.string(), (text) => void expect(parseMsOrNull(text)).toBeNull()));
   });
 });
 
@@ -92,7 +90,7 @@ describe("times in certificates", () => {
     const seconds = readTime(
       Der.of(Buffer.concat([Buffer.from([tag, text.length]), Buffer.from(text, "latin1")])),
     );
-    return seconds === null ? null : formatInstant(BigInt(seconds) * 1_000_000_000n);
+    return seconds === null ? null : formatMs(seconds * 1000);
   };
   test.each([
     [0x17, "260501000000Z", "2026-05-01T00:00:00Z"],

@@ -164,7 +164,7 @@ async function inProcess(
     errTty: false,
     outTty: false,
     columns: 100,
-    nowNs: () => BigInt(Date.now()) * 1_000_000n,
+    nowMs: () => Date.now(),
   });
   await new Promise((resolve) => setImmediate(resolve));
   return { code, text, out };

@@ -34,7 +34,7 @@ async function certkeep(args: readonly string[], env: Record<string, string> = {
     errTty: false,
     outTty: false,
     columns: 100,
-    nowNs: () => BigInt(world.nowMs) * 1_000_000n,
+    nowMs: () => world.nowMs,
   });
   const textOf = (stream: PassThrough): string =>
     ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");

@@ -9,7 +9,7 @@ import { startSlackSink, type SlackSink } from "../support/slack.ts";
 import { formatState } from "../../lib/state/document.ts";
 import { DIGEST_NAME } from "../../lib/state/digest.ts";
 import { stateName } from "../../lib/usecases/states.ts";
-import { NOW_NS, secret } from "../finding/fixture.ts";
+import { NOW_MS, secret } from "../finding/fixture.ts";
 import { cluster, lasting } from "../report/support.ts";
 
 let folder = "";
@@ -71,7 +71,7 @@ async function certkeep(
     errTty: false,
     outTty: over.outTty ?? false,
     columns: over.columns ?? 80,
-    nowNs: () => NOW_NS,
+    nowMs: () => NOW_MS,
   });
   const textOf = (stream: PassThrough): string =>
     ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");

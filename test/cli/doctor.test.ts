@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { run } from "../../lib/cli/run.ts";
-import { NOW_NS } from "../finding/fixture.ts";
+import { NOW_MS } from "../finding/fixture.ts";
 
 const KUBECONFIG = {
   apiVersion: "v1",
@@ -42,7 +42,7 @@ async function doctor(
     errTty: false,
     outTty: false,
     columns: 200,
-    nowNs: () => NOW_NS,
+    nowMs: () => NOW_MS,
   });
   const textOf = (stream: PassThrough): string =>
     ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");

@@ -31,7 +31,7 @@ async function certkeep(...args: readonly string[]): Promise<{ out: string; err:
     errTty: false,
     outTty: false,
     columns: 100,
-    nowNs: () => BigInt(world.nowMs) * 1_000_000n,
+    nowMs: () => world.nowMs,
   });
   const textOf = (stream: PassThrough): string =>
     ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");

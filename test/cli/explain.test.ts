@@ -38,7 +38,7 @@ async function certkeep(...args: readonly string[]): Promise<Ended> {
     errTty: false,
     outTty: false,
     columns,
-    nowNs: () => BigInt(world.nowMs) * 1_000_000n,
+    nowMs: () => world.nowMs,
   };
   const code = await run(named(folder, args), io);
   const textOf = (stream: PassThrough): string =>

@@ -46,7 +46,7 @@ async function certkeep(
     errTty: false,
     outTty: false,
     columns: choice.columns ?? 80,
-    nowNs: () => BigInt(world.nowMs) * 1_000_000n,
+    nowMs: () => world.nowMs,
   });
   const text = (stream: PassThrough): string =>
     ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
@@ -330,7 +330,7 @@ it("the first Ctrl-C ends a restore in order: what is under way is finished, and
     errTty: false,
     outTty: false,
     columns: 80,
-    nowNs: () => BigInt(world.nowMs) * 1_000_000n,
+    nowMs: () => world.nowMs,
     onInterrupt: (stop) => ((interrupt = stop), () => {}),
   });
   expect(code).toBe(3);

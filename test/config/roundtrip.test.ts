@@ -161,7 +161,7 @@ describe("a valid configuration", () => {
         );
         expect(config.digest.weekday).toBe(value.digest?.weekday ?? "monday");
         expect(
-          config.ignore.map(({ untilNs: _end, until, ...rest }) => ({
+          config.ignore.map(({ untilMs: _end, until, ...rest }) => ({
             ...rest,
             ...(until === null ? {} : { until }),
           })),

@@ -25,7 +25,7 @@ async function certkeep(...args: readonly string[]): Promise<Ended> {
     errTty: false,
     outTty: false,
     columns: 100,
-    nowNs: () => BigInt(Date.now()) * 1_000_000n,
+    nowMs: () => Date.now(),
   });
   const textOf = (stream: PassThrough): string => String(stream.read() ?? "");
   return { code, out: textOf(streams.out), err: textOf(streams.err) };

@@ -4,13 +4,13 @@ import { describe, expect, it } from "vitest";
 import { attachCauses, mayNameCause } from "../../lib/diagnosis/attach.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
-import { NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
+import { NOW, NOW_MS, secret, state } from "../finding/fixture.ts";
 import { acrossOf, DAY_MS, history, HOUR_MS, issued, KEY, NAME, observed } from "./support.ts";
 
 const overdue = (over: Partial<SecretRecord> = {}): SecretRecord =>
   secret({ certificates: { tls: issued(80 * DAY_MS, "a1") }, ...over });
 const needs = (of: StateDocument): boolean =>
-  mayNameCause(evaluateState(of, NOW_NS, NOW), of, NOW_NS);
+  mayNameCause(evaluateState(of, NOW_MS, NOW), of, NOW_MS);
 
 const spot = fc.record({
   agoMs: fc.oneof(
@@ -64,9 +64,9 @@ describe("a state of which no cause could be told", () => {
           }),
         );
         const of = state(secrets);
-        const findings = evaluateState(of, NOW_NS, NOW);
+        const findings = evaluateState(of, NOW_MS, NOW);
         const across = acrossOf(of);
-        if (across.found.length > 0 || mayNameCause(findings, of, NOW_NS)) return;
+        if (across.found.length > 0 || mayNameCause(findings, of, NOW_MS)) return;
         expect(attachCauses(findings, of, across)).toEqual(findings);
       }),
       { numRuns: 500 },

@@ -4,7 +4,7 @@ import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
 import { createDoctor } from "../../lib/diagnosis/diagnose.ts";
 import { patternOf } from "../../lib/diagnosis/churn.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
-import { certificate, secret, state } from "../finding/fixture.ts";
+import { certificate, secret, state, NOW_MS } from "../finding/fixture.ts";
 import {
   acrossOf,
   answer,
@@ -18,7 +18,6 @@ import {
   look,
   MINUTE,
   NAME,
-  NOW_MS,
   observed,
   sign,
   window,

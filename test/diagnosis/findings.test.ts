@@ -1,4 +1,5 @@
 /** Findings from what other sources told: when each begins, when it ends, and that nothing a log holds gets further than a quotation. */
+import { NOW_MS } from "../finding/fixture.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
@@ -22,12 +23,11 @@ import {
   KEY,
   MINUTE,
   NAME,
-  NOW_MS,
   observed,
   sign,
   window,
 } from "./support.ts";
-import { certificate, NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
+import { certificate, NOW, secret, state } from "../finding/fixture.ts";
 import { attachCauses } from "../../lib/diagnosis/attach.ts";
 import { createDoctor } from "../../lib/diagnosis/diagnose.ts";
 import { issuanceFindings } from "../../lib/finding/issuance.ts";
@@ -43,7 +43,7 @@ const shop = (
 ): StateDocument =>
   state({ [KEY]: secret({ certificates: { tls: AGED }, ...over }) }, observed(told));
 const codes = (of: StateDocument): string[] =>
-  evaluateState(of, NOW_NS, NOW)
+  evaluateState(of, NOW_MS, NOW)
     .map(({ code, severity }) => `${code} ${severity}`)
     .toSorted();
 const last = (ago: number): Pick<LogSignal, "firstMs" | "lastMs"> => ({
@@ -163,7 +163,7 @@ describe("what a log tells, and when it ends", () => {
         ],
       }),
     );
-    expect(evaluateState(standalone, NOW_NS, NOW)).toMatchObject([
+    expect(evaluateState(standalone, NOW_MS, NOW)).toMatchObject([
       { code: "account_key_lost", subject: { secret: "ts-shop-x-0" } },
     ]);
   });
@@ -171,7 +171,7 @@ describe("what a log tells, and when it ends", () => {
   it("names the Secret, what was seen, since when, and a command", () => {
     const [finding] = evaluateState(
       shop({ signs: [sign("store_write_failed", { code: "not_found" })] }),
-      NOW_NS,
+      NOW_MS,
       NOW,
     );
     expect(finding && findingDocument(finding)).toMatchObject({
@@ -186,7 +186,7 @@ describe("what a log tells, and when it ends", () => {
     const signs = Array.from({ length: 900 }, (_, i) =>
       sign("store_write_failed", { domain: `x${i}.example.com` }),
     );
-    const found = evaluateState(shop({ signs }), NOW_NS, NOW);
+    const found = evaluateState(shop({ signs }), NOW_MS, NOW);
     expect(found).toHaveLength(21);
     expect(seen(found.at(-1))).toBe(
       "Logs report the same for 880 more names without a known Secret.",
@@ -288,7 +288,7 @@ describe("a refusal's line", () => {
   });
 
   it("says that the time isn't known", () => {
-    expect(seen(evaluateState(shop({ signs: [refused] }), NOW_NS, NOW)[0])).toBe(
+    expect(seen(evaluateState(shop({ signs: [refused] }), NOW_MS, NOW)[0])).toBe(
       "The issuer refused an order for too many certificates of the same names, 3 times from 2026-11-23T09:59:00Z to 2026-11-23T10:00:00Z; until when is unknown.",
     );
   });
@@ -300,7 +300,7 @@ describe("a refusal's line", () => {
         sample: `cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account in the last 3h0m0s, retry after ${until} UTC: see https://x`,
       });
     expect(
-      seen(evaluateState(shop({ signs: [orders("2026-11-23 12:00:01")] }), NOW_NS, NOW)[0]),
+      seen(evaluateState(shop({ signs: [orders("2026-11-23 12:00:01")] }), NOW_MS, NOW)[0]),
     ).toBe(
       "The issuer refused an order for too many new orders, 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z; until 2026-11-23T12:00:01Z.",
     );
@@ -407,7 +407,7 @@ describe("what the server and the issuer answer", () => {
             unread: [{ scope: "cluster", code: "cluster_timeout", message: "no", since: NOW }],
           };
     expect(
-      evaluateState({ ...of, audit }, NOW_NS, NOW).find(({ code }) => code === "storage_forbidden")
+      evaluateState({ ...of, audit }, NOW_MS, NOW).find(({ code }) => code === "storage_forbidden")
         ?.asLastSeen,
     ).toBe(iso(NOW_MS - HOUR_MS));
   });
@@ -521,7 +521,7 @@ describe("whatever was observed", () => {
         );
         const across = acrossOf(of);
         const findings = attachCauses(
-          [...evaluateState(of, NOW_NS, NOW), ...issuanceFindings(across, "prod")],
+          [...evaluateState(of, NOW_MS, NOW), ...issuanceFindings(across, "prod")],
           of,
           across,
         );

@@ -14,9 +14,8 @@ import {
   type RenewalWindow,
   type SourceStatus,
 } from "../../lib/state/observations.ts";
-import { certificate, NOW_NS } from "../finding/fixture.ts";
+import { certificate, NOW_MS } from "../finding/fixture.ts";
 
-export const NOW_MS = Number(NOW_NS / 1_000_000n);
 export const NAME = "shop.tail1a2b3.ts.net";
 export const KEY = `tailscale/${NAME}`;
 const WHERE = "tailscale/pg-0/tailscale";

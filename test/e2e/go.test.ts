@@ -12,7 +12,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { judge, type Judgement, verdictAt } from "../../lib/certificate/judge.ts";
-import { parseInstant } from "../../lib/certificate/time.ts";
+import { parseMs } from "../../lib/certificate/time.ts";
 import { createVerifier } from "../../lib/certificate/verifier.ts";
 import { lacksTools, requireTool } from "./support/tools.ts";
 
@@ -43,7 +43,7 @@ async function disagreements(mutant: Mutant): Promise<string[]> {
   for (const [dnsName, at, valid] of mutant.checks) {
     const judgement = judged.get(dnsName) ?? (await judge(pair, { ...options, dnsName }));
     judged.set(dnsName, judgement);
-    const verdict = verdictAt(judgement, parseInstant(at));
+    const verdict = verdictAt(judgement, parseMs(at));
     if (verdict.valid !== (valid === 1)) {
       found.push(
         `${mutant.name} for "${dnsName}" at ${at}: Go says ${valid} (${mutant.error}), judge ${verdict.reasons}`,

@@ -206,12 +206,12 @@ issuers:
     it("leave at most what the issuer's bucket of those seen leaves, and no less than that of all", async () => {
       const { issuances, at } = await explain(SHARED, "--plan", "3");
       const [account] = issuances;
-      const atNs = BigInt(Date.parse(at)) * MS_NS;
+      const atMs = BigInt(Date.parse(at)) * MS_NS;
       const left = (certificates: readonly AcmeCertificate[]): number =>
         bucket(
           SET,
           certificates.map(({ notBeforeMs }) => BigInt(notBeforeMs) * MS_NS),
-          atNs,
+          atMs,
         ).remaining;
       expect([left(seen), left(issued)]).toEqual([1, 0]);
       expect(account?.budget).toMatchObject({ atMost: left(seen), atLeast: null });

@@ -193,7 +193,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
       backups: createFileBlobs(join(folder, "backups")),
       states,
       sealer: createSealer(),
-      clock: { nowNs: () => BigInt(Date.now()) * 1_000_000n },
+      clock: { nowMs: () => Date.now() },
       kit,
       progress: { step: () => {}, note: () => {} },
       dryRun: false,

@@ -180,7 +180,7 @@ describe.skipIf(program === null || lacksTools("kube-apiserver", "etcd"))(
         backups: createMemoryBlobs(),
         states: createMemoryStates(),
         sealer: createSealer(),
-        clock: { nowNs: () => BigInt(Date.now()) * 1_000_000n },
+        clock: { nowMs: () => Date.now() },
         kit: createKit([
           createIssuer({ id: "test", title: "Test", anchorsPem: authority.root.pem }),
         ]),

@@ -1,13 +1,13 @@
 /** The end of a credential: at each threshold, and a moment either side. */
 import { describe, expect, it } from "vitest";
-import { formatInstant } from "../../lib/certificate/time.ts";
+import { formatMs } from "../../lib/certificate/time.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { findingCommand } from "../../lib/report/command.ts";
 import { emptyState } from "../../lib/state/document.ts";
 
-const NOW = 1_800_000_000_000_000_000n;
-const DAY = 86_400_000_000_000n;
-const text = (ns: bigint): string => formatInstant(ns);
+const NOW = 1_800_000_000_000;
+const DAY = 86_400_000;
+const text = (ns: number): string => formatMs(ns);
 
 function found(credential: { kind: string; endsAt: string | null; madeAt: string | null } | null) {
   const state = { ...emptyState("prod", "prod", "https://prod"), credential };
@@ -19,23 +19,23 @@ function found(credential: { kind: string; endsAt: string | null; madeAt: string
 describe("credential_expiring", () => {
   const command = "certkeep clusters add prod";
   it.each([
-    ["more than 14 days left", NOW + 14n * DAY + 1n, []],
-    ["14 days left", NOW + 14n * DAY, [{ severity: "warning", command }]],
-    ["more than 3 days left", NOW + 3n * DAY + 1n, [{ severity: "warning", command }]],
-    ["3 days left", NOW + 3n * DAY, [{ severity: "critical", command }]],
+    ["more than 14 days left", NOW + 14 * DAY + 1, []],
+    ["14 days left", NOW + 14 * DAY, [{ severity: "warning", command }]],
+    ["more than 3 days left", NOW + 3 * DAY + 1, [{ severity: "warning", command }]],
+    ["3 days left", NOW + 3 * DAY, [{ severity: "critical", command }]],
     ["ended", NOW - DAY, [{ severity: "critical", command }]],
   ])("%s", (_name, end, expected) => {
     expect(found({ kind: "token", endsAt: text(end), madeAt: null })).toEqual(expected);
   });
 
   it("tells the age of a token without an end after a year, and of nothing else", () => {
-    expect(found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365n * DAY) })).toEqual(
+    expect(found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365 * DAY) })).toEqual(
       [],
     );
     expect(
-      found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365n * DAY - 1n) }),
+      found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365 * DAY - 1) }),
     ).toEqual([{ severity: "warning", command }]);
-    expect(found({ kind: "eks", endsAt: null, madeAt: text(NOW - 900n * DAY) })).toEqual([]);
+    expect(found({ kind: "eks", endsAt: null, madeAt: text(NOW - 900 * DAY) })).toEqual([]);
   });
 
   it("says nothing of a credential that wasn't registered", () => {

@@ -1,22 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { formatInstant } from "../../lib/certificate/time.ts";
+import { formatMs, parseMs } from "../../lib/certificate/time.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { tally } from "../../lib/finding/tally.ts";
-import { instantNs } from "../../lib/finding/verdict.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
-import { certificate, NOW, NOW_NS, secret, state } from "./fixture.ts";
+import { certificate, NOW, NOW_MS, secret, state } from "./fixture.ts";
 import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
 
 const KEY = "tailscale/shop.tail1a2b3.ts.net";
 
-function codes(of: StateDocument, atNs = NOW_NS): string[] {
-  return evaluateState(of, atNs, NOW)
+function codes(of: StateDocument, atMs = NOW_MS): string[] {
+  return evaluateState(of, atMs, NOW)
     .map(({ code, severity }) => `${code} ${severity}`)
     .toSorted();
 }
 
 function documents(of: StateDocument): readonly FindingDocument[] {
-  return evaluateState(of, NOW_NS, NOW).map(findingDocument);
+  return evaluateState(of, NOW_MS, NOW).map(findingDocument);
 }
 
 describe("findings of a state", () => {
@@ -24,24 +23,20 @@ describe("findings of a state", () => {
     expect(codes(state())).toEqual([]);
   });
 
-  const day = 86_400_000_000_000n;
-  const notAfter = instantNs(certificate().notAfter);
+  const day = 86_400_000;
+  const notAfter = parseMs(certificate().notAfter);
   it.each([
     // A lifetime of 90 days: due at 30 left, overdue below 22.5, expiring below 7.5.
-    ["exactly a quarter left", notAfter - (90n * day) / 4n, []],
+    ["exactly a quarter left", notAfter - (90 * day) / 4, []],
     [
-      "a nanosecond less than a quarter",
-      notAfter - (90n * day) / 4n + 1_000_000n,
+      "a millisecond less than a quarter",
+      notAfter - (90 * day) / 4 + 1,
       ["renewal_overdue warning"],
     ],
-    ["exactly a twelfth left", notAfter - (90n * day) / 12n, ["renewal_overdue warning"]],
-    [
-      "a millisecond less than a twelfth",
-      notAfter - (90n * day) / 12n + 1_000_000n,
-      ["expiring critical"],
-    ],
+    ["exactly a twelfth left", notAfter - (90 * day) / 12, ["renewal_overdue warning"]],
+    ["a millisecond less than a twelfth", notAfter - (90 * day) / 12 + 1, ["expiring critical"]],
     ["its last instant", notAfter, ["expiring critical"]],
-    ["a nanosecond after it", notAfter + 1n, ["expired critical"]],
+    ["a millisecond after it", notAfter + 1, ["expired critical"]],
   ])("%s", (_, at, expected) => {
     expect(codes(state(), at)).toEqual(expected);
   });
@@ -241,8 +236,8 @@ describe("findings of a state", () => {
         ],
       },
     });
-    const at = instantNs("2027-01-29T00:00:00Z");
-    const findings = evaluateState(unreachable, at, formatInstant(at));
+    const at = parseMs("2027-01-29T00:00:00Z");
+    const findings = evaluateState(unreachable, at, formatMs(at));
     expect(findings.map(({ code, asLastSeen }) => [code, asLastSeen])).toEqual([
       ["cluster_unreachable", null],
       ["expiring", "2026-11-22T12:00:00Z"],
@@ -255,13 +250,13 @@ describe("findings of a state", () => {
   });
 
   it("keeps since when a finding holds", () => {
-    const first = evaluateState(state(), notAfter + 1n, NOW)[0];
+    const first = evaluateState(state(), notAfter + 1, NOW)[0];
     const known = state(undefined, {
       findings: {
         [first?.id ?? ""]: { code: "expired", since: "2026-11-20T00:00:00Z", lastAt: NOW },
       },
     });
-    expect(evaluateState(known, notAfter + 1n, NOW)[0]?.since).toBe("2026-11-20T00:00:00Z");
+    expect(evaluateState(known, notAfter + 1, NOW)[0]?.since).toBe("2026-11-20T00:00:00Z");
   });
 
   it("offers no command for a name that doesn't fit one", () => {

@@ -5,10 +5,10 @@ import {
   type SecretRecord,
   type StateDocument,
 } from "../../lib/state/document.ts";
-import { parseInstant } from "../../lib/certificate/time.ts";
+import { parseMs } from "../../lib/certificate/time.ts";
 
 export const NOW = "2026-11-23T12:00:00Z";
-export const NOW_NS = parseInstant(NOW);
+export const NOW_MS = parseMs(NOW);
 
 export function certificate(over: Partial<CertificateRecord> = {}): CertificateRecord {
   const notBefore = over.notBefore ?? "2026-11-01T00:00:00Z";

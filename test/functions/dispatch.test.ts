@@ -49,11 +49,7 @@ function run(names: readonly string[], refuse: readonly string[] = []): Promise<
         .map(({ id }) => ({ id, code: "InternalError" }));
     },
   };
-  return dispatch(
-    { states, queue, clock: { nowNs: () => BigInt(NOW) * 1_000_000n }, log: telemetry.log },
-    names,
-    15,
-  );
+  return dispatch({ states, queue, clock: { nowMs: () => NOW }, log: telemetry.log }, names, 15);
 }
 
 describe("dispatch", () => {

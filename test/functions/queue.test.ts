@@ -83,14 +83,14 @@ beforeEach(() => {
   );
 });
 
-const nowNs = (): bigint => BigInt(clock.nowMs) * 1_000_000n;
+const nowMs = (): number => clock.nowMs;
 
 function ports(signal: AbortSignal): AuditPorts {
   return {
     backups: createMemoryBlobs(),
     states,
     sealer: { seal: async () => "" },
-    clock: { nowNs },
+    clock: { nowMs },
     kit,
     progress: { step: () => {}, note: () => {} },
     dryRun: false,
@@ -138,7 +138,7 @@ async function schedule(turns: number): Promise<void> {
       {
         states,
         queue: createSqsQueue("https://sqs/audits", queue.client()),
-        clock: { nowNs },
+        clock: { nowMs },
         log: telemetry.log,
       },
       CLUSTERS,
@@ -203,7 +203,7 @@ describe("fifty clusters, one that hangs, two that fail", () => {
       {
         states,
         queue: createSqsQueue("https://sqs/audits", queue.client()),
-        clock: { nowNs },
+        clock: { nowMs },
         log: telemetry.log,
       },
       CLUSTERS,

@@ -197,7 +197,7 @@ describe("a restore by the function", () => {
       world.states,
       { cluster: "prod", title: "prod", server: evil.url, successor: true },
       OTHER,
-      BigInt(world.nowMs) * 1_000_000n,
+      world.nowMs,
     );
     const answer = await invoke(
       { cluster: "prod", all: true, apply: true },

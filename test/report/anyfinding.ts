@@ -1,4 +1,5 @@
 /** Findings of every code with any parameters whatsoever, hostile text among them. */
+import { NOW_MS } from "../finding/fixture.ts";
 import fc from "fast-check";
 import type { Action } from "../../lib/finding/action.ts";
 import { CODES, type FindingCode, SEVERITIES } from "../../lib/finding/codes.ts";
@@ -10,7 +11,6 @@ import type { Issuance } from "../../lib/ratelimit/issuance.ts";
 import { SIGNAL_KINDS } from "../../lib/state/observations.ts";
 import type { Because, Diagnosis } from "../../lib/diagnosis/cause.ts";
 import { NOW } from "../finding/fixture.ts";
-import { NOW_MS } from "./support.ts";
 
 const EVIL = [
   "<!channel>",

@@ -8,7 +8,7 @@ import { summarize } from "../../lib/report/summary.ts";
 import { type CopyRecord, formatState, type StateDocument } from "../../lib/state/document.ts";
 import { explainName, type Explanation } from "../../lib/usecases/explain.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
-import { certificate, NOW_NS, secret, state } from "../finding/fixture.ts";
+import { certificate, NOW_MS, secret, state } from "../finding/fixture.ts";
 import { createMemoryStates } from "../support/memory.ts";
 import { findingDocument } from "../../lib/report/phrases.ts";
 
@@ -32,7 +32,7 @@ async function explain(
   for (const one of states)
     stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
   return explainName(
-    { states: stored, clock: { nowNs: () => NOW_NS }, kit: { issuers } },
+    { states: stored, clock: { nowMs: () => NOW_MS }, kit: { issuers } },
     { name, plan, ignore: [] },
   );
 }
@@ -120,8 +120,8 @@ describe("the page", () => {
       issuer: "letsencrypt",
       serial: (i + 1).toString(16),
       names,
-      notBeforeMs: Number(NOW_NS / 1_000_000n) - (1000 - i) * 3_600_000,
-      notAfterMs: Number(NOW_NS / 1_000_000n) + 86_400_000,
+      notBeforeMs: NOW_MS - (1000 - i) * 3_600_000,
+      notAfterMs: NOW_MS + 86_400_000,
       sctMs: null,
       backdateMs: 0,
       sources: [
@@ -129,7 +129,7 @@ describe("the page", () => {
           kind: "secret",
           cluster: "prod",
           where: "shop/x",
-          firstSeenMs: Number(NOW_NS / 1_000_000n),
+          firstSeenMs: NOW_MS,
         },
       ],
       claimedBy: null,
@@ -231,13 +231,13 @@ describe("the page", () => {
     };
     const one = state({}, { lost: { "tailscale/shop.tail1a2b3.ts.net": lost }, copies });
     const told = summarize(one, {
-      atNs: NOW_NS,
+      atMs: NOW_MS,
       ignore: [],
-      across: createAcross([partOf(one, Number(NOW_NS / 1_000_000n))], {
+      across: createAcross([partOf(one, NOW_MS)], {
         issuers,
         overrides: [],
-        atMs: Number(NOW_NS / 1_000_000n),
-        nowMs: Number(NOW_NS / 1_000_000n),
+        atMs: NOW_MS,
+        nowMs: NOW_MS,
       }),
     });
     expect(told.findings).toMatchObject([{ code: "secret_lost", severity: "critical" }]);

@@ -3,8 +3,8 @@ import type { BudgetLevel } from "../../lib/report/budget.ts";
 import type { PageInput } from "../../lib/report/html/page.ts";
 import { certificateRows } from "../../lib/report/rows.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
-import { NOW_NS, secret } from "../finding/fixture.ts";
-import { cluster, DAY, HOUR, lasting, NOW_MS, summaryOf, unreachable } from "./support.ts";
+import { secret, NOW_MS } from "../finding/fixture.ts";
+import { cluster, DAY, HOUR, lasting, summaryOf, unreachable } from "./support.ts";
 
 /** So many certificates in one cluster; every 50th is in trouble of some kind. */
 export function fleetCluster(name: string, certificates: number): StateDocument {
@@ -90,7 +90,7 @@ export const BUDGETS: readonly BudgetLevel[] = [
 export function fleet(states: readonly StateDocument[]): PageInput {
   const summaries = states.map((state) => summaryOf(state));
   const rows = states.flatMap((state, index) => [
-    ...certificateRows(state, summaries[index]?.findings ?? [], NOW_NS, true),
+    ...certificateRows(state, summaries[index]?.findings ?? [], NOW_MS, true),
   ]);
   return { summaries, rows, budgets: BUDGETS, unregistered: ["old"], atMs: NOW_MS };
 }

@@ -7,7 +7,7 @@ import { clusterFindings } from "../../lib/finding/cluster.ts";
 import { commandOf, findingInvoke, invokeLine } from "../../lib/report/command.ts";
 import { findingDocument } from "../../lib/report/phrases.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
-import { NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
+import { NOW, NOW_MS, secret, state } from "../finding/fixture.ts";
 
 const by = { name: "certkeep-prod-restore", region: "eu-west-1" };
 
@@ -47,7 +47,7 @@ describe("beside a restore", () => {
 
   it("of every finding that is restored, and of nothing else", () => {
     const found = (of: StateDocument) =>
-      clusterFindings(of, { atNs: NOW_NS, ignore: [], restore: by }).said[0];
+      clusterFindings(of, { atMs: NOW_MS, ignore: [], restore: by }).said[0];
     const restored = found(lost({ incident: "namespace tailscale is gone" }));
     expect(payloadOf(restored === undefined ? null : findingInvoke(restored))).toEqual({
       cluster: "prod",
@@ -62,7 +62,7 @@ describe("beside a restore", () => {
   });
 
   it("only where a function is configured", () => {
-    const [finding] = clusterFindings(lost({ incident: "x" }), { atNs: NOW_NS, ignore: [] }).said;
+    const [finding] = clusterFindings(lost({ incident: "x" }), { atMs: NOW_MS, ignore: [] }).said;
     expect(finding && findingDocument(finding)).not.toHaveProperty("invoke");
     expect(
       restoreFunctionOf({ region: "eu-west-1", stage: null, topic: null, restoreFunction: null }),

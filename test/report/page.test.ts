@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { html, scriptJson } from "../../lib/report/html/escape.ts";
 import { levelChart } from "../../lib/report/html/chart.ts";
 import { pageHtml } from "../../lib/report/html/page.ts";
-import { secret } from "../finding/fixture.ts";
+import { secret, NOW_MS } from "../finding/fixture.ts";
 import { BUDGETS, fleet, fleetCluster, smallFleet } from "./fleet.ts";
-import { cluster, lasting, NOW_MS } from "./support.ts";
+import { cluster, lasting } from "./support.ts";
 
 const EVIL = `</script><script>alert(1)</script><img src=x onerror=alert(1)>"'&\u202e<!--`;
 

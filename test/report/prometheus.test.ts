@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { metricsText } from "../../lib/report/prometheus.ts";
 import { fleet, smallFleet } from "./fleet.ts";
-import { cluster, lasting, NOW_MS } from "./support.ts";
-import { secret } from "../finding/fixture.ts";
+import { cluster, lasting } from "./support.ts";
+import { secret, NOW_MS } from "../finding/fixture.ts";
 
 interface Sample {
   readonly name: string;

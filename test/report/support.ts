@@ -1,20 +1,18 @@
 /** States, summaries and plans for the tests of what people read. */
 import { createHash } from "node:crypto";
-import { formatInstant } from "../../lib/certificate/time.ts";
+import { formatMs } from "../../lib/certificate/time.ts";
 import { planDigest, type DigestInput, type DigestPlan } from "../../lib/report/digest.ts";
 import { summarize, type ClusterSummary } from "../../lib/report/summary.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../lib/state/document.ts";
-import { certificate, NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
+import { certificate, NOW, NOW_MS, secret, state } from "../finding/fixture.ts";
 
-/** A Monday at noon, UTC. */
-export const NOW_MS = Number(NOW_NS / 1_000_000n);
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const SETTINGS = { atMinute: 8 * 60, weekday: 1 };
 export const ROUTE = { name: "ops", clusters: null, severity: "information" as const };
 
 function at(ms: number): string {
-  return formatInstant(BigInt(ms) * 1_000_000n);
+  return formatMs(ms);
 }
 
 /** A certificate of 90 days that has so many days left. */
@@ -84,7 +82,7 @@ export function unreachable(name: string, good: number, sinceMs: number): StateD
 }
 
 export function summaryOf(one: StateDocument, nowMs = NOW_MS): ClusterSummary {
-  return summarize(one, { atNs: BigInt(nowMs) * 1_000_000n, ignore: [] });
+  return summarize(one, { atMs: nowMs, ignore: [] });
 }
 
 export function plan(

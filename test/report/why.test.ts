@@ -1,4 +1,5 @@
 /** Causes as people read them: what the page says of each, and text of a log in a terminal, in Slack and in a browser. */
+import { NOW_MS } from "../finding/fixture.ts";
 import { describe, expect, it } from "vitest";
 import { attachCauses } from "../../lib/diagnosis/attach.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
@@ -28,12 +29,11 @@ import {
   KEY,
   look,
   NAME,
-  NOW_MS,
   observed,
   sign,
   window,
 } from "../diagnosis/support.ts";
-import { NOW, NOW_NS, secret, state } from "../finding/fixture.ts";
+import { NOW, secret, state } from "../finding/fixture.ts";
 import { createMemoryStates } from "../support/memory.ts";
 import { planDigest } from "../../lib/report/digest.ts";
 import { ROUTE, SETTINGS } from "./support.ts";
@@ -75,7 +75,7 @@ async function explain(
   for (const one of states)
     stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
   const explanation = await explainName(
-    { states: stored, clock: { nowNs: () => NOW_NS }, kit: { issuers } },
+    { states: stored, clock: { nowMs: () => NOW_MS }, kit: { issuers } },
     { name, plan: null, ignore: [] },
   );
   const text = explainText(explanation, { width: 80, style: PLAIN });
@@ -297,7 +297,7 @@ describe("a finding's cause in one line", () => {
   it("stands with the finding in a terminal, in a browser and in the digest", () => {
     const of = reissued({ access: [answer("patch", false)] });
     const across = acrossOf(of);
-    const summary = summarize(of, { atNs: NOW_NS, ignore: [], across });
+    const summary = summarize(of, { atMs: NOW_MS, ignore: [], across });
     const finding = summary.findings.find(({ code }) => code === "reissued_without_need");
     const why = "Because the Secret can't be written (denied since 2026-11-23T07:00:00Z).";
     const told = finding && findingDocument(finding);
@@ -310,13 +310,13 @@ describe("a finding's cause in one line", () => {
     expect(
       findingLines({
         findings: summary.findings,
-        nowNs: NOW_NS,
+        nowMs: NOW_MS,
         width: 200,
         style: PLAIN,
         several: false,
       }),
     ).toContain(`    ${why}`);
-    const rows = [...certificateRows(of, summary.findings, NOW_NS, true)];
+    const rows = [...certificateRows(of, summary.findings, NOW_MS, true)];
     expect(rows[0]?.why).toBe(why);
     const page = pageHtml({
       summaries: [summary],
@@ -356,7 +356,7 @@ describe("a finding's cause in one line", () => {
       { [KEY]: secret({ certificates: { tls: issued(71 * DAY_MS, "b2") } }) },
       observed(),
     );
-    const own = evaluateState(late, NOW_NS, NOW);
+    const own = evaluateState(late, NOW_MS, NOW);
     expect(attachCauses(own, late, acrossOf(late)).map(codeAndWhy)).toEqual([
       ["renewal_overdue", null],
     ]);
@@ -445,13 +445,13 @@ describe("text that a log made up", () => {
     },
   );
   const across = acrossOf(forged);
-  const summary = summarize(forged, { atNs: NOW_NS, ignore: [], across });
+  const summary = summarize(forged, { atMs: NOW_MS, ignore: [], across });
 
   it("moves no cursor and hides nothing in a terminal, and stands in no command", async () => {
     const { text } = await explain(NAME, forged);
     const report = findingLines({
       findings: summary.findings,
-      nowNs: NOW_NS,
+      nowMs: NOW_MS,
       width: 80,
       style: PLAIN,
       several: false,
@@ -467,7 +467,7 @@ describe("text that a log made up", () => {
           NOW,
         ),
       ],
-      nowNs: NOW_NS,
+      nowMs: NOW_MS,
       width: 80,
       style: PLAIN,
       several: false,
@@ -483,7 +483,7 @@ describe("text that a log made up", () => {
   it("is no markup in a page", () => {
     const page = pageHtml({
       summaries: [summary],
-      rows: [...certificateRows(forged, summary.findings, NOW_NS, true)],
+      rows: [...certificateRows(forged, summary.findings, NOW_MS, true)],
       budgets: [],
       unregistered: [],
       atMs: NOW_MS,

@@ -19,8 +19,8 @@ import type { Shape } from "../../lib/secret/shapes.ts";
 import stringWidth from "string-width";
 import { parse } from "yaml";
 
-const DAY_NS = 86_400_000_000_000n;
-const NOW_NS = 20_000n * DAY_NS;
+const DAY_MS = 86_400_000;
+const NOW_MS = 20_000 * DAY_MS;
 const NAME = "shop.tail1a2b3.ts.net";
 const ACCOUNTS = ["A".repeat(43), "B".repeat(43)] as const;
 
@@ -34,8 +34,8 @@ function pair(days: number, more: Partial<JudgedPair> = {}): JudgedPair {
     names: [NAME],
     sha256: `leaf ${days}`,
     serial: "05",
-    notBeforeNs: NOW_NS - 10n * DAY_NS,
-    notAfterNs: NOW_NS + BigInt(days) * DAY_NS,
+    notBeforeMs: NOW_MS - 10 * DAY_MS,
+    notAfterMs: NOW_MS + days * DAY_MS,
     staging: false,
     issuer: "letsencrypt",
     ...more,
@@ -158,7 +158,7 @@ function views(live: Live | LiveSecret, managed: readonly LiveSecret[] = []): Li
 }
 
 const OPTIONS: PlanOptions = {
-  nowNs: NOW_NS,
+  nowMs: NOW_MS,
   as: null,
   force: new Set(),
   unrecorded: false,
@@ -330,10 +330,10 @@ describe("what is there against the copy", () => {
     expect(decide(one, { state: "unknown", detail: "forbidden" })).toBe("refuse none live_unknown");
   });
 
-  it("the instant decides: valid for a nanosecond longer is longer, no less", () => {
-    const longer = copy({ pair: { notAfterNs: NOW_NS + 60n * DAY_NS + 1n } });
+  it("the instant decides: valid for a millisecond longer is longer, no less", () => {
+    const longer = copy({ pair: { notAfterMs: NOW_MS + 60 * DAY_MS + 1 } });
     expect(decide(longer, there(60))).toBe("restore patch copy_longer");
-    expect(decide(copy({ pair: { notAfterNs: NOW_NS + 60n * DAY_NS } }), there(60))).toBe(
+    expect(decide(copy({ pair: { notAfterMs: NOW_MS + 60 * DAY_MS } }), there(60))).toBe(
       "keep none live_valid",
     );
   });
@@ -344,7 +344,7 @@ describe("the copy itself", () => {
     ["expired", { days: -1 }, "copy_expired"],
     [
       "not yet valid",
-      { pair: { ...broken("not_yet_valid"), notBeforeNs: NOW_NS + 1n } },
+      { pair: { ...broken("not_yet_valid"), notBeforeMs: NOW_MS + 1 } },
       "copy_not_yet_valid",
     ],
     [

@@ -18,7 +18,7 @@ export const REQUEST: RestoreRequest = {
   names: [],
   namespace: null,
   all: false,
-  asOfNs: null,
+  asOfMs: null,
   version: null,
   as: null,
   rebuilt: false,

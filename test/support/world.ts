@@ -172,7 +172,7 @@ export async function startWorld(): Promise<World> {
       backups,
       states,
       sealer: createSealer(),
-      clock: { nowNs: () => BigInt(world.nowMs) * 1_000_000n },
+      clock: { nowMs: () => world.nowMs },
       kit,
       progress: { step: () => {}, note: () => {} },
       dryRun: false,

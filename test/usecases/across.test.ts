@@ -328,9 +328,9 @@ describe("evidence that isn't true", () => {
 describe("another instant", () => {
   it("in the past doesn't know what was issued since, and doesn't move it there", async () => {
     await replaced("prod", [30 * HOUR_MS, 2 * HOUR_MS, HOUR_MS]);
-    const at = BigInt(world.nowMs - 10 * HOUR_MS) * 1_000_000n;
-    const wall = { nowNs: () => BigInt(world.nowMs) * 1_000_000n };
-    const report = await audit("prod", { clock: { nowNs: () => at }, wall, dryRun: true });
+    const at = world.nowMs - 10 * HOUR_MS * 1;
+    const wall = { nowMs: () => world.nowMs };
+    const report = await audit("prod", { clock: { nowMs: () => at }, wall, dryRun: true });
     expect(budget(report, DOMAIN)).toMatchObject({ spent: 1, later: 2, atMost: 4 });
     expect(report.across.future).toEqual([]);
     // What lies there now was not valid yet then.
@@ -339,10 +339,10 @@ describe("another instant", () => {
 
   it("in the past doesn't move there what was never seen before", async () => {
     world.put(ingressSecret(DOMAIN, ago(HOUR_MS)));
-    const at = BigInt(world.nowMs - 10 * HOUR_MS) * 1_000_000n;
+    const at = world.nowMs - 10 * HOUR_MS * 1;
     const report = await audit("prod", {
-      clock: { nowNs: () => at },
-      wall: { nowNs: () => BigInt(world.nowMs) * 1_000_000n },
+      clock: { nowMs: () => at },
+      wall: { nowMs: () => world.nowMs },
       dryRun: true,
     });
     expect(budget(report, DOMAIN)).toMatchObject({ spent: 0, later: 1, atMost: 5 });
@@ -350,10 +350,10 @@ describe("another instant", () => {
 
   it("in the future tells how full it will be", async () => {
     await replaced("prod", [HOUR_MS]);
-    const at = BigInt(world.nowMs + 40 * HOUR_MS) * 1_000_000n;
+    const at = world.nowMs + 40 * HOUR_MS * 1;
     const report = await audit("prod", {
-      clock: { nowNs: () => at },
-      wall: { nowNs: () => BigInt(world.nowMs) * 1_000_000n },
+      clock: { nowMs: () => at },
+      wall: { nowMs: () => world.nowMs },
       dryRun: true,
     });
     expect(budget(report, DOMAIN)).toMatchObject({ atMost: 5, fullAtMs: null });
@@ -536,9 +536,10 @@ describe("explain", () => {
   it("and an audit tell machines the same numbers, with what they rest on", async () => {
     await replaced("prod", [2 * HOUR_MS, HOUR_MS]);
     const report = await audit("prod");
-    const told = JSON.parse(
-      JSON.stringify(auditDocument(report, BigInt(world.nowMs) * 1_000_000n)),
-    ) as { budgets: Record<string, unknown>[]; silent: unknown[] };
+    const told = JSON.parse(JSON.stringify(auditDocument(report, world.nowMs))) as {
+      budgets: Record<string, unknown>[];
+      silent: unknown[];
+    };
     const explained = JSON.parse(JSON.stringify(explainDocument(await explain(DOMAIN)))) as {
       issuances: { budget: Record<string, unknown>; timeline: unknown[] }[];
     };

@@ -121,7 +121,7 @@ describe("after one audit by a clock that was ahead", () => {
     world.sandbox.remove("shop", "web");
     const report = await restore(world, {
       all: true,
-      asOfNs: BigInt(atMs) * 1_000_000n,
+      asOfMs: atMs,
       mode: "plan",
     });
     expect(outcomes(report)).toEqual(["web.example.com restore planned secret_absent"]);

@@ -6,8 +6,8 @@ import { DIGEST_NAME } from "../../lib/state/digest.ts";
 import { runDigest, type DigestPorts, type Route } from "../../lib/usecases/digest.ts";
 import { surveyStates } from "../../lib/usecases/report.ts";
 import { saveState, stateName } from "../../lib/usecases/states.ts";
-import { secret } from "../finding/fixture.ts";
-import { cluster, DAY, HOUR, lasting, later, NOW_MS, ROUTE, SETTINGS } from "../report/support.ts";
+import { secret, NOW_MS } from "../finding/fixture.ts";
+import { cluster, DAY, HOUR, lasting, later, ROUTE, SETTINGS } from "../report/support.ts";
 import { createMemoryStates, Faults } from "../support/memory.ts";
 
 let sink: SlackSink;
@@ -47,7 +47,7 @@ async function put(one = good, name = "prod"): Promise<void> {
 function ports(): DigestPorts {
   return {
     states,
-    clock: { nowNs: () => BigInt(nowMs) * 1_000_000n },
+    clock: { nowMs: () => nowMs },
     newId: () => `m${(ids += 1)}`,
   };
 }

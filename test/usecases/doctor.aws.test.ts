@@ -27,7 +27,7 @@ async function doctor(change: Partial<DoctorPorts>): Promise<readonly Line[]> {
     connect: async () => Promise.reject(unavailable),
     routes: async () => [],
     sendTest: false,
-    clock: { nowNs: () => 1_800_000_000_000_000_000n },
+    clock: { nowMs: () => 1_800_000_000_000 },
     newId: () => "id",
     ...change,
   });

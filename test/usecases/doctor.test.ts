@@ -94,7 +94,7 @@ async function command(
     errTty: false,
     outTty: false,
     columns: 100,
-    nowNs: () => BigInt(setup.nowMs) * 1_000_000n,
+    nowMs: () => setup.nowMs,
   });
   await new Promise((resolve) => setImmediate(resolve));
   return { code, ...text };

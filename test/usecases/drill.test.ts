@@ -138,11 +138,7 @@ describe("a drill", () => {
       world.put(ingressSecret(`h${at}.tail1a2b3.ts.net`, world.issue([`h${at}.tail1a2b3.ts.net`])));
     await world.audit();
     const unreadable = async (): Promise<string[]> =>
-      evaluateState(
-        await world.state(),
-        BigInt(world.nowMs) * 1_000_000n,
-        new Date(world.nowMs).toISOString(),
-      )
+      evaluateState(await world.state(), world.nowMs, new Date(world.nowMs).toISOString())
         .filter(({ code }) => code === "backup_unreadable")
         .map(({ severity, subject }) => `${severity} ${subject.secret ?? "the rest"}`);
     await drill();

@@ -70,7 +70,7 @@ async function stateOf(name: string | null): Promise<StateDocument> {
 /** What an audit of an impostor says, all of it. */
 const shown = (report: AuditReport): string =>
   JSON.stringify([
-    auditDocument(report, BigInt(world.nowMs) * 1_000_000n),
+    auditDocument(report, world.nowMs),
     report.failed.map(({ error }) => error.message),
   ]);
 

@@ -61,12 +61,12 @@ function everything(
   errors: readonly unknown[],
   notes: readonly string[],
 ): string {
-  const nowNs = BigInt(world.nowMs) * 1_000_000n;
+  const nowMs = world.nowMs;
   const told =
     report === null
       ? []
       : [
-          JSON.stringify(auditDocument(report, nowNs)),
+          JSON.stringify(auditDocument(report, nowMs)),
           auditText(
             report.clusters.map((cluster) => ({
               ...cluster,
@@ -74,7 +74,7 @@ function everything(
               valuesRead: 0,
               unfilteredFullListings: 0,
             })),
-            { nowNs, width: 100, style: PLAIN, stores: null },
+            { nowMs, width: 100, style: PLAIN, stores: null },
           ),
           inspect(report, { depth: 12, showHidden: true, maxStringLength: Infinity }),
         ];

@@ -399,7 +399,7 @@ describe("asking", () => {
 
   it("is told for machines", async () => {
     await audit();
-    const document = auditDocument(await audit(), BigInt(world.nowMs) * 1_000_000n) as {
+    const document = auditDocument(await audit(), world.nowMs) as {
       readonly transparency: readonly object[];
     };
     const at = new Date(world.nowMs).toISOString().replace(".000Z", "Z");

@@ -50,7 +50,7 @@ describe("an approved configuration", () => {
       cluster,
       "read",
       false,
-      { env: world.env, nowNs: () => 0n, person: null },
+      { env: world.env, nowMs: () => 0, person: null },
       kubeconfigs,
     );
     expect(connection.server.host).toBe("approved.example");

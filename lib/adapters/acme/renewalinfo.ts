@@ -2,7 +2,7 @@
  * ACME Renewal Information over HTTPS (RFC 9773 §4): unauthenticated, by the address that the issuer's directory gives.
  * An address on another host than the directory's is refused: who is asked is what somebody configured.
  */
-import { parseInstantOrNull } from "../../certificate/time.ts";
+import { parseMsOrNull } from "../../certificate/time.ts";
 import type {
   NoWindow,
   RenewalInfoSource,
@@ -102,8 +102,8 @@ function memberOf(value: unknown, key: string): unknown {
 }
 
 function instantMs(value: unknown): number | null {
-  const ns = typeof value === "string" && value.length <= 64 ? parseInstantOrNull(value) : null;
-  return ns === null ? null : Number(ns / 1_000_000n);
+  const ns = typeof value === "string" && value.length <= 64 ? parseMsOrNull(value) : null;
+  return ns === null ? null : ns;
 }
 
 /** RFC 9773 §4.2; a window that ends before it begins is none. */

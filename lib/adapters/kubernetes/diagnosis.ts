@@ -14,7 +14,7 @@ import type {
   LogText,
   PodFacts,
 } from "../../ports/cluster.ts";
-import { parseInstantOrNull } from "../../certificate/time.ts";
+import { parseMsOrNull } from "../../certificate/time.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, parseAnswer, statusError } from "./failure.ts";
 import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
@@ -42,8 +42,8 @@ const PATIENCE: HttpOptions = {
 
 function msOf(value: unknown): number | null {
   const text = textOf(value);
-  const ns = text === null ? null : parseInstantOrNull(text);
-  return ns === null ? null : Number(ns / 1_000_000n);
+  const ns = text === null ? null : parseMsOrNull(text);
+  return ns === null ? null : ns;
 }
 
 function countOf(value: unknown, least: number): number {

@@ -47,7 +47,7 @@ export function importCommand(io: Io): Command {
       const { cluster, recipients, ports } = await composeImport({
         ...configWorld(io, options),
         cluster: options.cluster ?? null,
-        nowNs: io.nowNs,
+        nowMs: io.nowMs,
         progress,
       });
       const { kept, pair, notes } = await importStandby(

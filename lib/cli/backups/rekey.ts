@@ -50,7 +50,7 @@ export function rekeyCommand(io: Io): Command {
         askPassphrase: io.interactive
           ? (await import("../questions.ts")).createQuestions(io).passphrase
           : null,
-        nowNs: io.nowNs,
+        nowMs: io.nowMs,
         progress,
       });
       const report = await runRekey(ports, patterns, options.purgeOld === true);

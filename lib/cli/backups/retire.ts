@@ -26,7 +26,7 @@ export function retireCommand(io: Io): Command {
       });
       const retired = await retireCopy(version, options.reason, options.purge === true, {
         ...stores,
-        clock: { nowNs: io.nowNs },
+        clock: { nowMs: io.nowMs },
       });
       if (options.json === true) {
         writeJson(io, SCHEMA, retired);

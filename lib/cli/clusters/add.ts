@@ -175,7 +175,7 @@ export function addCommand(io: Io): Command {
       const run = await composeRegister({
         ...world,
         name,
-        nowNs: io.nowNs,
+        nowMs: io.nowMs,
         kubeconfig: options.kubeconfig ?? null,
         context: options.context ?? null,
         brought: { read: options.credential ?? null, restore: options.restoreCredential ?? null },
@@ -202,8 +202,7 @@ export function addCommand(io: Io): Command {
           },
           run.ports,
         );
-        for (const line of registeredLines(result, Number(io.nowNs() / 1_000_000n)))
-          writeLine(io.stderr, line);
+        for (const line of registeredLines(result, io.nowMs())) writeLine(io.stderr, line);
         if (!plan.parts.includes("diagnosis"))
           writeLine(
             io.stderr,

@@ -3,7 +3,7 @@
  * restore something else than was meant. Pure.
  */
 import * as z from "zod/mini";
-import { parseInstantOrNull } from "../../certificate/time.ts";
+import { parseMsOrNull } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import { FORCIBLE, type PlanCode } from "../../restoreplan/code.ts";
 import { flag, orElse, orNull, text } from "../field.ts";
@@ -33,7 +33,7 @@ const restoreEvent = z.strictObject({
   all: flag("true or false"),
   /** RFC 3339. */
   asOf: orNull(
-    z.string(INSTANT).check(z.refine((given) => parseInstantOrNull(given) !== null, INSTANT)),
+    z.string(INSTANT).check(z.refine((given) => parseMsOrNull(given) !== null, INSTANT)),
   ),
   version: orNull(
     text("the version of a copy, or its first 8 digits at least", /^[0-9a-f]{8,64}$/i),

@@ -3,7 +3,7 @@
  * (containerboot's begin with `boot: `), of klog, and JSON lines of zap; before each there may be the kubelet's own
  * time. Total: any text is a line, and what can't be understood is said to be unread.
  */
-import { parseInstantOrNull } from "../../certificate/time.ts";
+import { parseMsOrNull } from "../../certificate/time.ts";
 import { plainLine } from "./redact.ts";
 
 export interface LogLine {
@@ -28,8 +28,8 @@ const ZAP_LEVEL = /^(DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(?:([\w./-]{1,12
 const VERBOSE = /^\[v\d\] ?/;
 
 function msOrNull(instant: string): number | null {
-  const ns = parseInstantOrNull(instant);
-  return ns === null ? null : Number(ns / 1_000_000n);
+  const ns = parseMsOrNull(instant);
+  return ns === null ? null : ns;
 }
 
 /** The kubelet's time and what comes after it. */

@@ -2,7 +2,7 @@
  * A refusal by Let's Encrypt's rate limits, in its words of all ages (boulder ratelimits/transaction.go; before
  * 2025-01-10 ra/ra.go). The number in brackets is the bucket's burst; the time is UTC. Total.
  */
-import { parseInstantOrNull } from "../../certificate/time.ts";
+import { parseMsOrNull } from "../../certificate/time.ts";
 import { isHostName } from "../../secret/shapes.ts";
 import type { LimitKind } from "../limit.ts";
 import { setOf } from "../names.ts";
@@ -44,8 +44,8 @@ function retryOf(text: string): number | null {
   const match = RETRY.exec(text);
   if (match === null) return null;
   const [, day, clock, fraction = "", offset = "Z"] = match;
-  const ns = parseInstantOrNull(`${day}T${clock}${fraction}${offset}`);
-  return ns === null ? null : Number(ns / 1_000_000n);
+  const ns = parseMsOrNull(`${day}T${clock}${fraction}${offset}`);
+  return ns === null ? null : ns;
 }
 
 function isName(name: string): boolean {

@@ -54,7 +54,7 @@ export async function readLogged(
     };
   const names = [...certificate.dnsNames.map(lowerAscii), ...certificate.ipAddresses];
   if (names.length > MAX_NAMES) return { kind: "unread" };
-  const notBeforeMs = Number(certificate.notBeforeNs / 1_000_000n);
+  const notBeforeMs = certificate.notBeforeMs;
   const { timestampsMs } =
     certificate.sctList === null ? { timestampsMs: [] } : parseSctList(certificate.sctList);
   const issuance = createIssuance({
@@ -62,12 +62,12 @@ export async function readLogged(
     serial: certificate.serial,
     names,
     notBeforeMs,
-    notAfterMs: Number(certificate.notAfterNs / 1_000_000n),
+    notAfterMs: certificate.notAfterMs,
     sctMs: timestampsMs.reduce<number | null>(
       (least, next) => (least === null || next < least ? next : least),
       null,
     ),
-    backdateMs: backdateMsOf(issuer, certificate.notBeforeNs),
+    backdateMs: backdateMsOf(issuer, certificate.notBeforeMs),
     sources: [{ kind: "ct", cluster: null, where, firstSeenMs: seenMs }],
     claimedBy: null,
   });

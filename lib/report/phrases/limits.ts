@@ -1,4 +1,5 @@
 /** Findings about issuances and rate limits. */
+import { MS_NS } from "../../ratelimit/limit.ts";
 import { formatMs } from "../../certificate/time.ts";
 import type { FindingParams } from "../../finding/params.ts";
 import { spanPhrase } from "../../finding/words.ts";
@@ -50,7 +51,7 @@ function elsewhere({ clusters }: { readonly clusters: readonly string[] }): stri
 
 /** Those that took what isn't back yet. */
 function recent(budget: Budget, issuances: readonly Issuance[]): number {
-  const fromMs = budget.atMs - Number(budget.limit.periodNs / 1_000_000n);
+  const fromMs = budget.atMs - Number(budget.limit.periodNs / MS_NS);
   return Math.max(1, issuances.filter(({ issuedAtMs }) => issuedAtMs > fromMs).length);
 }
 

@@ -27,7 +27,7 @@ export interface SiteContext {
   readonly views: LiveViews;
   /** Where a person wants it, or `null`: where it was. */
   readonly as: { readonly namespace: string; readonly name: string } | null;
-  readonly nowNs: bigint;
+  readonly nowMs: number;
   /** A newer certificate than the copy was seen at this place. */
   readonly newerSeen: boolean;
 }

@@ -6,7 +6,7 @@ import { certificateName, certManagerNotes } from "../certmanager.ts";
 import { placeOf, type Site, type SiteRule } from "./site.ts";
 
 export const tlsSite: SiteRule = (copy, context): Site => {
-  const { views, as, nowNs, newerSeen } = context;
+  const { views, as, nowMs, newerSeen } = context;
   const to = placeOf(copy, context);
   const live = views.at(to.namespace, to.name);
   const annotations =
@@ -34,7 +34,7 @@ export const tlsSite: SiteRule = (copy, context): Site => {
       note: "whether one is needed is not known; ingress controllers see the change by themselves; a pod that mounts it reads it when its own program does",
     }),
     notes: certManagerNotes(copy, annotations, {
-      nowNs,
+      nowMs,
       newerSeen,
       certificate,
       secretAbsent: live.state === "absent",

@@ -9,9 +9,8 @@ import { clusterPrefix } from "../../backup/keys.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMs } from "../../certificate/time.ts";
 import { type Evidence, NO_EVIDENCE } from "../../ratelimit/evidence.ts";
-import { msOf } from "../../finding/verdict.ts";
 import type { ReaderStats } from "../../ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { emptyState, type StateDocument, type Unread } from "../../state/document.ts";
@@ -66,19 +65,17 @@ export const OBSERVE_MS = 20_000;
  * @throws CertkeepError where the state can't be read, or a context without a registration leads to another cluster than its state's
  */
 export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
-  const nowNs = ports.clock.nowNs();
-  const now = formatInstant(nowNs);
+  const nowMs = ports.clock.nowMs();
+  const now = formatMs(nowMs);
   const { key, look, stored, revision } = await identify(target, ports.states);
   const replaced = look.ok && !look.isPinned;
   // Where another cluster answers, what is stored isn't corrected either.
-  const before = replaced
-    ? stored
-    : withoutFuture(stored, msOf((ports.wall ?? ports.clock).nowNs()));
+  const before = replaced ? stored : withoutFuture(stored, (ports.wall ?? ports.clock).nowMs());
   if (before !== stored)
     ports.progress.note(
       `Cluster ${target.title}: the last audit's clock was ahead (${stored.audit?.finishedAt}). Its times are corrected.`,
     );
-  const run = new ClusterRun(target, ports, before, nowNs, now);
+  const run = new ClusterRun(target, ports, before, nowMs, now);
   if (!look.ok) {
     const { code, message } = ports.signal?.aborted === true ? outOfTime(target) : look.error;
     run.shortfall({ scope: "cluster", code, message });
@@ -109,8 +106,8 @@ class ClusterRun {
   readonly #ports: AuditPorts;
   readonly #before: StateDocument;
   readonly #state: StateDocument;
-  readonly #nowNs: bigint;
-  readonly #forgetNs: bigint;
+  readonly #nowMs: number;
+  readonly #forgetMs: number;
   readonly #now: string;
   readonly #shortfalls: Shortfall[] = [];
   readonly #judgedWith: string;
@@ -128,14 +125,14 @@ class ClusterRun {
     target: AuditTarget,
     ports: AuditPorts,
     before: StateDocument,
-    nowNs: bigint,
+    nowMs: number,
     now: string,
   ) {
     this.#target = target;
     this.#ports = ports;
     this.#before = before;
-    this.#nowNs = nowNs;
-    this.#forgetNs = BigInt(forgettingMs(before, msOf(nowNs))) * 1_000_000n;
+    this.#nowMs = nowMs;
+    this.#forgetMs = forgettingMs(before, nowMs);
     this.#now = now;
     this.#state = {
       ...before,
@@ -228,7 +225,7 @@ class ClusterRun {
     const { timer = null, observeMs = OBSERVE_MS, signal, clock, wall = clock } = this.#ports;
     const { observations, evidence } = await observe(this.#state, this.#discovery.writers, {
       diagnosis,
-      nowMs: msOf(wall.nowNs()),
+      nowMs: wall.nowMs(),
       budgetMs: observeMs,
       timer,
       signal,
@@ -264,7 +261,7 @@ class ClusterRun {
       copies: this.#before.copies,
       listed: this.#listed,
       recipients: this.#target.settings.recipients.length === 0 ? null : this.#recipients,
-      nowNs: this.#nowNs,
+      nowMs: this.#nowMs,
     };
     return isKeptAsWanted(record, wanted) && !(asksIssuers(this.#ports) && lacksPointers(record));
   }
@@ -306,10 +303,10 @@ class ClusterRun {
       kit,
       settings: this.#target.settings,
       judgedWith: this.#judgedWith,
-      nowNs: this.#nowNs,
-      forgetNs: this.#forgetNs,
+      nowMs: this.#nowMs,
+      forgetMs: this.#forgetMs,
       now: this.#now,
-      seenAt: this.#ports.wall === undefined ? this.#now : formatInstant(this.#ports.wall.nowNs()),
+      seenAt: this.#ports.wall === undefined ? this.#now : formatMs(this.#ports.wall.nowMs()),
       lost: standingRecord(this.#before, key) === undefined,
       accountsAt: (other) =>
         Object.values(standingRecord(this.#state, other)?.accounts ?? {}).flatMap(
@@ -425,7 +422,7 @@ class ClusterRun {
     this.#state.audit = {
       ...before,
       startedAt: this.#now,
-      finishedAt: formatInstant(this.#ports.clock.nowNs()),
+      finishedAt: formatMs(this.#ports.clock.nowMs()),
       complete,
       lastCompleteAt: complete ? this.#now : (before?.lastCompleteAt ?? null),
       lastReachedAt: this.#reached ? this.#now : (before?.lastReachedAt ?? null),
@@ -435,16 +432,14 @@ class ClusterRun {
     };
     // A refusal that this audit was told of is among what is found now, not with the next one.
     if (this.#told.refusals.length > 0)
-      this.#state.evidence = carryEvidence([this.#before], this.#state, msOf(this.#nowNs), [
-        this.#told,
-      ]);
+      this.#state.evidence = carryEvidence([this.#before], this.#state, this.#nowMs, [this.#told]);
     const { state: settled, found } = settleState(
       this.#state,
-      this.#nowNs,
+      this.#nowMs,
       this.#now,
-      this.#forgetNs,
+      this.#forgetMs,
     );
-    const evidence = carryEvidence([this.#before], settled, msOf(this.#nowNs), [this.#told]);
+    const evidence = carryEvidence([this.#before], settled, this.#nowMs, [this.#told]);
     const state = evidence === undefined ? settled : { ...settled, evidence };
     this.#settled = { state, found };
     return state;
@@ -462,7 +457,7 @@ class ClusterRun {
       findings:
         this.#settled?.state === state
           ? this.#settled.found
-          : evaluateState(state, this.#nowNs, this.#now),
+          : evaluateState(state, this.#nowMs, this.#now),
       scopes: this.#discovery?.scopes ?? [],
       copies: this.#copies,
       stats: statsOf(this.#target),

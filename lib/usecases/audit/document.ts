@@ -61,7 +61,7 @@ function certificateData({
 
 export const AUDIT_SCHEMA = "certkeep.audit/v1";
 
-export function auditDocument(report: AuditReport, atNs: bigint): object {
+export function auditDocument(report: AuditReport, atMs: number): object {
   return {
     clusters: report.clusters.map((cluster) => ({
       cluster: cluster.cluster,
@@ -76,7 +76,7 @@ export function auditDocument(report: AuditReport, atNs: bigint): object {
       requests: cluster.stats.requests,
       valuesRead: cluster.stats.valuesRead,
       unfilteredFullListings: cluster.stats.unfilteredFullListings,
-      certificates: [...certificates(cluster.state, Number(atNs / 1_000_000n))].flatMap((entry) =>
+      certificates: [...certificates(cluster.state, atMs)].flatMap((entry) =>
         entry.condition === "live" ? [certificateData(entry)] : [],
       ),
       findings: cluster.findings.map(findingDocument),

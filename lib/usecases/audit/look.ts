@@ -4,9 +4,8 @@
  */
 import { judge, parseChain } from "../../certificate/judge.ts";
 import type { Certificate } from "../../certificate/parse.ts";
-import { formatInstant, formatMs, parseMs } from "../../certificate/time.ts";
+import { formatMs, parseMs } from "../../certificate/time.ts";
 import { backdateMsOf, issuerOf } from "../../issuer/issuers.ts";
-import { instantNs, msOf } from "../../finding/verdict.ts";
 import { issuedAt } from "../../ratelimit/sct.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import { accountSecrets } from "../../secret/account.ts";
@@ -42,9 +41,9 @@ export interface LookContext {
   readonly kit: JudgeKit;
   readonly settings: AuditSettings;
   readonly judgedWith: string;
-  readonly nowNs: bigint;
+  readonly nowMs: number;
   /** By which what is old is forgotten; see lib/state/ahead.ts. */
-  readonly forgetNs: bigint;
+  readonly forgetMs: number;
   readonly now: string;
   /** The time it really is; `now` may be another that is asked about. */
   readonly seenAt: string;
@@ -103,8 +102,8 @@ export async function lookAt(
         : same.account;
     const issued = issuedAt({
       sctList: judged.sctList,
-      notBeforeMs: msOf(instantNs(leaf.notBefore)),
-      firstSeenMs: msOf(instantNs(firstSeenAt)),
+      notBeforeMs: parseMs(leaf.notBefore),
+      firstSeenMs: parseMs(firstSeenAt),
       backdateMs: judged.backdateMs,
     });
     const record: CertificateRecord = {
@@ -120,10 +119,7 @@ export async function lookAt(
       issuedAt: formatMs(issued.issuedAtMs),
       issuedBy: issued.basis,
       keyFits: judged.keyFits,
-      windows: judged.windows.map(({ fromNs, untilNs }) => [
-        formatInstant(fromNs),
-        formatInstant(untilNs),
-      ]),
+      windows: judged.windows.map(({ fromMs, untilMs }) => [formatMs(fromMs), formatMs(untilMs)]),
       reasons: [...judged.reasons],
       firstSeenAt,
       copy: null,
@@ -138,7 +134,7 @@ export async function lookAt(
       record: backupOf(secret, extraction, record, pair, account),
       notKept: keptNot(record, judged.known, leaf.isCa && !named, context),
       valid: judged.windows.some(
-        ({ fromNs, untilNs }) => fromNs <= context.nowNs && context.nowNs <= untilNs,
+        ({ fromMs, untilMs }) => fromMs <= context.nowMs && context.nowMs <= untilMs,
       ),
     });
   }
@@ -161,7 +157,7 @@ export async function lookAt(
     if (
       certificates[base] !== undefined ||
       gaps[base] !== undefined ||
-      instantNs(before.notAfter) < context.forgetNs
+      parseMs(before.notAfter) < context.forgetMs
     )
       continue;
     gaps[base] = gap(before.domain, "empty", ["certificate_empty"], previous, base, before, now);
@@ -223,13 +219,13 @@ function accountOf(
 
 /** Changes of one Secret that are remembered, and for how long: reissues are told for a week. */
 const MAX_EARLIER = 10;
-const EARLIER_NS = 30n * 86_400_000_000_000n;
+const EARLIER_MS = 30 * 86_400_000;
 
 /** What stood here before that something else stands for now, before what was remembered already. */
 function earlierOf(
   previous: SecretRecord | null,
   certificates: Readonly<Record<string, CertificateRecord>>,
-  { nowNs, forgetNs, now, lost }: LookContext,
+  { nowMs, forgetMs, now, lost }: LookContext,
 ): EarlierContent[] {
   if (previous === null) return [];
   const { uid } = previous;
@@ -245,7 +241,7 @@ function earlierOf(
         base,
         state: lost ? "gone" : "live",
         serial: held.serial,
-        reasons: [...verdictAt(held, Math.min(issuedMs, msOf(nowNs))).reasons],
+        reasons: [...verdictAt(held, Math.min(issuedMs, nowMs)).reasons],
       });
     } else if (
       hole !== undefined &&
@@ -263,7 +259,7 @@ function earlierOf(
     }
   }
   return [...found, ...(previous.earlier ?? [])]
-    .filter(({ at }) => instantNs(at) + EARLIER_NS > forgetNs)
+    .filter(({ at }) => parseMs(at) + EARLIER_MS > forgetMs)
     .slice(0, MAX_EARLIER);
 }
 
@@ -289,7 +285,7 @@ function gap(
 interface Judged {
   readonly leaf: NonNullable<Awaited<ReturnType<typeof judge>>["leaf"]> | null;
   readonly reasons: readonly string[];
-  readonly windows: readonly { readonly fromNs: bigint; readonly untilNs: bigint }[];
+  readonly windows: readonly { readonly fromMs: number; readonly untilMs: number }[];
   readonly keyFits: boolean;
   /** Leads to an anchor, public or configured. */
   readonly known: boolean;
@@ -335,7 +331,7 @@ async function judgePair(pair: ExtractedPair, { kit }: LookContext): Promise<Jud
     known: issuer !== null || anchor !== null,
     issuer: issuer?.id ?? null,
     staging: issuer?.environment === "staging",
-    backdateMs: issuer === null ? 0 : backdateMsOf(issuer, parsed.leaf.notBeforeNs),
+    backdateMs: issuer === null ? 0 : backdateMsOf(issuer, parsed.leaf.notBeforeMs),
     sctList: parsed.leaf.sctList,
     pointers: issuer === null ? {} : pointersOf(parsed.leaf),
   };
@@ -356,14 +352,13 @@ function keptNot(
   record: CertificateRecord,
   known: boolean,
   unnamedCa: boolean,
-  { nowNs }: LookContext,
+  { nowMs }: LookContext,
 ): Candidate["notKept"] {
   if (!record.keyFits) return { reason: "key_mismatch" };
   if (!known) return { reason: "unknown_issuer" };
   if (unnamedCa) return { reason: "ca_key" };
-  if (nowNs > instantNs(record.notAfter)) return { reason: "expired" };
-  if (nowNs < instantNs(record.notBefore))
-    return { reason: "not_yet_valid", from: record.notBefore };
+  if (nowMs > parseMs(record.notAfter)) return { reason: "expired" };
+  if (nowMs < parseMs(record.notBefore)) return { reason: "not_yet_valid", from: record.notBefore };
   return null;
 }
 

@@ -5,10 +5,10 @@
  * Both by what the state recorded, not by the Secrets. Nothing is asked again before its time, a source that fails is
  * left alone for a while and told with since when, and all ends with the signal: what isn't asked by then is next time's.
  */
+import { parseMs } from "../../certificate/time.ts";
 import pLimit from "p-limit";
 import { parseCertificate, type Certificate } from "../../certificate/parse.ts";
 import { renewalId } from "../../certificate/renewalid.ts";
-import { instantNs, msOf } from "../../finding/verdict.ts";
 import type { Issuer } from "../../issuer/issuers.ts";
 import type { Clock } from "../../ports/runtime.ts";
 import type { RenewalInfoSource } from "../../ports/outside.ts";
@@ -85,10 +85,10 @@ function isUnread({
 type Live = CertificateRecord & { readonly issuer: string };
 
 /** Each certificate once, that hasn't expired, of an issuer that is known. */
-function liveOf(state: StateDocument, nowNs: bigint): Live[] {
+function liveOf(state: StateDocument, nowMs: number): Live[] {
   const live = new Map<string, Live>();
-  for (const { condition, record } of certificatesOf(state, msOf(nowNs))) {
-    if (condition !== "live" || record.issuer === null || instantNs(record.notAfter) < nowNs)
+  for (const { condition, record } of certificatesOf(state, nowMs)) {
+    if (condition !== "live" || record.issuer === null || parseMs(record.notAfter) < nowMs)
       continue;
     live.set(`${record.issuer} ${record.serial}`, { ...record, issuer: record.issuer });
   }
@@ -109,14 +109,13 @@ export async function askIssuers(state: StateDocument, ports: AuditPorts): Promi
   await Promise.all([run.askWindows(), run.askRevocations()]);
   return storedObservations(
     state.observations,
-    boundObservations(mergeObservations(observationsOf(state), run.told), msOf(wall.nowNs())),
+    boundObservations(mergeObservations(observationsOf(state), run.told), wall.nowMs()),
   );
 }
 
 class OutsideRun {
   readonly #context: OutsideContext;
   readonly #nowMs: number;
-  readonly #nowNs: bigint;
   readonly #live: readonly Live[];
   readonly #before: Observations;
   readonly #looks: HeldStatus[] = [];
@@ -125,9 +124,8 @@ class OutsideRun {
 
   constructor(state: StateDocument, context: OutsideContext) {
     this.#context = context;
-    this.#nowNs = context.clock.nowNs();
-    this.#nowMs = msOf(this.#nowNs);
-    this.#live = liveOf(state, this.#nowNs);
+    this.#nowMs = context.clock.nowMs();
+    this.#live = liveOf(state, this.#nowMs);
     this.#before = observationsOf(state);
   }
 
@@ -338,8 +336,7 @@ class OutsideRun {
         this.#revocations.push({
           issuer: issuer.id,
           serial: certificate.serial,
-          revokedMs:
-            answer.state === "good" || answer.at === null ? null : msOf(instantNs(answer.at)),
+          revokedMs: answer.state === "good" || answer.at === null ? null : parseMs(answer.at),
           reason:
             answer.state === "good" ? null : revocationReason(list, serialDer(certificate.serial)),
           list: url,
@@ -369,7 +366,7 @@ class OutsideRun {
       leaf: { serialDer: serialDer(serial) },
       issuer: signer,
       url,
-      nowNs: this.#nowNs,
+      nowMs: this.#nowMs,
     });
   }
 }

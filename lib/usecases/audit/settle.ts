@@ -3,15 +3,14 @@ import { parseMs } from "../../certificate/time.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
-import { instantNs, msOf } from "../../finding/verdict.ts";
 import { verdictAt } from "../../state/certificates.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import { forgetLoss, heldIn, secretEntries, standingSecrets } from "../../state/secrets.ts";
 import type { Kept } from "./keep.ts";
 
-const DAY_NS = 86_400_000_000_000n;
+const DAY_MS = 86_400_000;
 /** A copy's record, and a loss, are forgotten this long after the certificate expired. */
-const FORGET_AFTER_NS = 60n * DAY_NS;
+const FORGET_AFTER_MS = 60 * DAY_MS;
 const REMOVED_AFTER_MS = 7 * 86_400_000;
 
 export function noteCopy(
@@ -48,30 +47,30 @@ export function noteCopy(
 }
 
 /**
- * @param forgetNs by which what is old is forgotten; see lib/state/ahead.ts
+ * @param forgetMs by which what is old is forgotten; see lib/state/ahead.ts
  * @returns the state as it is to be saved, and what is wrong by it
  */
 export function settleState(
   state: StateDocument,
-  nowNs: bigint,
+  nowMs: number,
   now: string,
-  forgetNs: bigint,
+  forgetMs: number,
 ): { readonly state: StateDocument; readonly found: readonly Finding[] } {
   if (state.audit?.lastReachedAt === now) {
     for (const { record } of standingSecrets(state)) {
       for (const certificate of Object.values(record.certificates))
-        stillLive(state, certificate.copy, () => verdictAt(certificate, msOf(nowNs)).valid, now);
+        stillLive(state, certificate.copy, () => verdictAt(certificate, nowMs).valid, now);
       for (const account of Object.values(record.accounts))
         stillLive(state, account.copy, () => true, now);
     }
   }
-  forgetLosses(state, nowNs, forgetNs);
+  forgetLosses(state, nowMs, forgetMs);
   for (const [version, copy] of Object.entries(state.copies)) {
     const until = copy.notAfter ?? copy.liveUntil;
-    if (instantNs(until) + FORGET_AFTER_NS < forgetNs) delete state.copies[version];
+    if (parseMs(until) + FORGET_AFTER_MS < forgetMs) delete state.copies[version];
   }
   const findings: StateDocument["findings"] = {};
-  const found = evaluateState(state, nowNs, now);
+  const found = evaluateState(state, nowMs, now);
   for (const finding of found) {
     findings[finding.id] = {
       ...state.findings[finding.id],
@@ -98,7 +97,7 @@ function setOf(record: SecretRecord, certificate: CertificateRecord): string {
   return `${record.shape}|${certificate.names.join(",")}`;
 }
 
-function forgetLosses(state: StateDocument, nowNs: bigint, forgetNs: bigint): void {
+function forgetLosses(state: StateDocument, nowMs: number, forgetMs: number): void {
   const losses = [...secretEntries(state)].filter(({ loss }) => loss !== null);
   if (losses.length === 0) return;
   /** When a valid certificate of these names was last seen for the first time at its place. */
@@ -107,7 +106,7 @@ function forgetLosses(state: StateDocument, nowNs: bigint, forgetNs: bigint): vo
     for (const certificate of Object.values(record.certificates)) {
       const set = setOf(record, certificate);
       if (
-        verdictAt(certificate, msOf(nowNs)).valid &&
+        verdictAt(certificate, nowMs).valid &&
         parseMs(certificate.firstSeenAt) > (appeared.get(set) ?? Number.NEGATIVE_INFINITY)
       )
         appeared.set(set, parseMs(certificate.firstSeenAt));
@@ -122,8 +121,8 @@ function forgetLosses(state: StateDocument, nowNs: bigint, forgetNs: bigint): vo
         (appeared.get(setOf(record, certificate)) ?? Number.NEGATIVE_INFINITY) >
           (loss?.lastSeenMs ?? 0),
     );
-    const over = certificates.every((certificate) => instantNs(certificate.notAfter) < forgetNs);
-    const removed = loss?.how === "removed" && loss.lostMs + REMOVED_AFTER_MS < msOf(forgetNs);
+    const over = certificates.every((certificate) => parseMs(certificate.notAfter) < forgetMs);
+    const removed = loss?.how === "removed" && loss.lostMs + REMOVED_AFTER_MS < forgetMs;
     if (moved || over || removed) forgetLoss(state, key);
   }
 }

@@ -2,12 +2,11 @@
 import { excessOf } from "../../rbac/excess.ts";
 import { questionsOf, questionText, type AccessPlan, type Question } from "../../rbac/rules.ts";
 import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
-import { formatMsOrNull } from "../../certificate/time.ts";
+import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
 import { isCertkeepError } from "../../error.ts";
 import { commandLine, literal } from "../../finding/command.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
-import { instantNs, msOf } from "../../finding/verdict.ts";
 import { pinCommand } from "../../report/pinning.ts";
 import { span } from "../../report/text.ts";
 import type { StateStore } from "../../ports/stores.ts";
@@ -81,7 +80,7 @@ export async function examineCluster(
     await connection?.close();
   }
   if (wantsRestore(plan.parts)) await examineRestoring(cluster, plan, state, ports, lines);
-  if (cluster.named) lines.push(auditLine(cluster, state, ports.clock.nowNs()));
+  if (cluster.named) lines.push(auditLine(cluster, state, ports.clock.nowMs()));
   return { lines, identity };
 }
 
@@ -151,7 +150,7 @@ async function examineConnection(
   }
   const recorded = cluster.named ? state : await stateOfContext(ports.states, connection, identity);
   put(...identityLine(cluster, identity, recorded));
-  credentialLine(cluster, connection, ports.clock.nowNs(), lines);
+  credentialLine(cluster, connection, ports.clock.nowMs(), lines);
   for (const group of await connection.self.deadGroups())
     put(
       "api",
@@ -229,21 +228,21 @@ function identityLine(
 function credentialLine(
   cluster: ExaminedCluster,
   connection: ExaminedConnection,
-  nowNs: bigint,
+  nowMs: number,
   lines: Line[],
 ): void {
   if (!cluster.registered) return;
   const endsAt = formatMsOrNull(connection.expiresAtMs);
   const level = credentialLevel(
     { kind: cluster.access?.kind ?? "kubeconfig", endsAt, madeAt: cluster.access?.since ?? null },
-    nowNs,
+    nowMs,
   );
   const text =
     endsAt === null
       ? level === "fine"
         ? "the reading credential has no end by its own words"
         : `the reading credential is a token without an end, made at ${cluster.access?.since ?? "an unknown time"}`
-      : `the reading credential ends at ${endsAt}, in ${span(msOf(instantNs(endsAt) - nowNs))}`;
+      : `the reading credential ends at ${endsAt}, in ${span(parseMs(endsAt) - nowMs)}`;
   lines.push(
     line("credential", level === "fine" ? "pass" : level === "warning" ? "warn" : "fail", text, {
       cluster: cluster.name,
@@ -369,12 +368,12 @@ async function examineRestoring(
   }
 }
 
-function auditLine({ name }: ExaminedCluster, state: StateDocument | null, nowNs: bigint): Line {
+function auditLine({ name }: ExaminedCluster, state: StateDocument | null, nowMs: number): Line {
   const command = commandLine(literal("certkeep audit"), name);
   const audit = state?.audit ?? null;
   if (audit === null)
     return line("audit", "warn", "it was never audited", { cluster: name, command });
-  const age = msOf(nowNs - instantNs(audit.finishedAt));
+  const age = nowMs - parseMs(audit.finishedAt);
   const level = age > AUDIT_FAIL_MS ? "fail" : age > STALE_MS || !audit.complete ? "warn" : "pass";
   return line(
     "audit",

@@ -3,7 +3,7 @@
  * says so, since that is what a restore believes; a copy that no state knows can only be removed.
  */
 import { parseCopyKey } from "../../backup/keys.ts";
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import type { BlobStore, StateStore } from "../../ports/stores.ts";
 import type { Clock } from "../../ports/runtime.ts";
@@ -80,7 +80,7 @@ export async function retireCopy(
       expected: "--purge, to remove it",
     });
   }
-  const at = formatInstant(ports.clock.nowNs());
+  const at = formatMs(ports.clock.nowMs());
   // The state first: a copy that is still there must not be planned.
   for (const { cluster } of known) {
     await changeState(ports.states, cluster, cluster, "", (state) => {

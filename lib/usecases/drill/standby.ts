@@ -3,7 +3,7 @@
  * copies of the real one as kind `standby`. A restore takes it only with `--standby`, and only for generic TLS.
  */
 import type { BackupRecord } from "../../backup/record.ts";
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import { reasonText } from "../../finding/words.ts";
 import { UNKNOWN_IDENTITY } from "../../restoreplan/readable.ts";
@@ -44,8 +44,8 @@ export async function importStandby(
   ports: AuditPorts,
 ): Promise<ImportedStandby> {
   const where = "certkeep backups import";
-  const nowNs = ports.clock.nowNs();
-  const pair = await judgeBytes(request, null, ports.kit, nowNs);
+  const nowMs = ports.clock.nowMs();
+  const pair = await judgeBytes(request, null, ports.kit, nowMs);
   if (pair.sha256 === null)
     throw new CertkeepError("usage", {
       where,
@@ -89,7 +89,7 @@ export async function importStandby(
       where: ports.backups.url,
       found: "no room for one more copy",
     });
-  const now = formatInstant(nowNs);
+  const now = formatMs(nowMs);
   await changeState(ports.states, request.cluster, request.cluster, "", (stored) => {
     const next: StateDocument = {
       ...(stored ?? emptyState(request.cluster, request.cluster, "")),
@@ -106,7 +106,6 @@ function recordOf(
   pair: JudgedPair,
   state: StateDocument | null,
 ): BackupRecord {
-  const instant = (ns: bigint | null): string | null => (ns === null ? null : formatInstant(ns));
   return {
     cluster: request.cluster,
     clusterIdentity: state?.identity?.key ?? UNKNOWN_IDENTITY,
@@ -120,8 +119,8 @@ function recordOf(
     issuerName: "",
     serial: pair.serial,
     leafSha256: pair.sha256,
-    notBefore: instant(pair.notBeforeNs),
-    notAfter: instant(pair.notAfterNs),
+    notBefore: formatMsOrNull(pair.notBeforeMs),
+    notAfter: formatMsOrNull(pair.notAfterMs),
     issuedAt: null,
     accountThumbprint: null,
     type: TLS_TYPE,

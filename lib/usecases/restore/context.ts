@@ -27,7 +27,7 @@ export interface RestoreRequest {
   readonly names: readonly string[];
   readonly namespace: string | null;
   readonly all: boolean;
-  readonly asOfNs: bigint | null;
+  readonly asOfMs: number | null;
   readonly version: string | null;
   readonly as: { readonly namespace: string; readonly name: string } | null;
   readonly rebuilt: boolean;

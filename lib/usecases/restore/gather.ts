@@ -160,7 +160,7 @@ async function openChoice(
   request: RestoreRequest,
   ports: RestorePorts & { readonly ask: AskRevocation },
 ): Promise<Wanted> {
-  const nowNs = ports.clock.nowNs();
+  const nowMs = ports.clock.nowMs();
   const cluster = source.clusters[0] ?? source.target;
   const copies: OpenedCopy[] = [];
   const unusable: UnusableCopy[] = [];
@@ -172,7 +172,7 @@ async function openChoice(
       known.key === ""
         ? copyKey({ cluster, namespace: choice.namespace, secret: choice.secret }, version)
         : known.key;
-    const opened = await openCopy(version, key, known, ports, nowNs, ports.ask);
+    const opened = await openCopy(version, key, known, ports, nowMs, ports.ask);
     if (!opened.ok) {
       unusable.push(opened.unusable);
       continue;
@@ -191,7 +191,7 @@ async function openChoice(
     const objections = copyObjections(
       opened.copy,
       { ...choice, copies: [], unusable: [] },
-      { ...request, nowNs },
+      { ...request, nowMs },
     );
     if (objections.length > 0) continue;
     if (choice.kind !== "account-key") break;
@@ -228,7 +228,7 @@ export async function lookAtCluster(
   const { operatorNamespace, operatorSecret } = target.settings;
   const live = new LiveCluster(target.reader, {
     kit: ports.kit,
-    nowNs: ports.clock.nowNs(),
+    nowMs: ports.clock.nowMs(),
     operatorNamespace,
     operatorSecret,
     accountOfLeaf: accountsOfLeaves(source.state, wanted),

@@ -34,7 +34,7 @@ export async function judgeBytes(
   pair: { readonly certificate: Uint8Array; readonly key: Uint8Array },
   dnsName: string | null,
   kit: JudgeKit,
-  nowNs: bigint,
+  nowMs: number,
 ): Promise<JudgedPair> {
   const judgement = await judge(pair, {
     dnsName,
@@ -49,14 +49,14 @@ export async function judgeBytes(
       ? null
       : await issuerOf(parsed.leaf, parsed.further, kit.issuers, kit.verifier);
   return {
-    verdict: verdictAt(judgement, nowNs),
+    verdict: verdictAt(judgement, nowMs),
     everHolds: judgement.windows.length > 0,
     keyFits: judgement.keyFits,
     names: leaf?.names ?? [],
     sha256: leaf?.sha256 ?? null,
     serial: leaf?.serial ?? null,
-    notBeforeNs: leaf === null ? null : BigInt(leaf.notBeforeNs),
-    notAfterNs: leaf === null ? null : BigInt(leaf.notAfterNs),
+    notBeforeMs: leaf?.notBeforeMs ?? null,
+    notAfterMs: leaf?.notAfterMs ?? null,
     staging: issuer?.environment === "staging",
     issuer: issuer?.id ?? null,
   };

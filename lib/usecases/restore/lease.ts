@@ -5,7 +5,7 @@
  * versions that each write names protect the cluster.
  */
 import * as z from "zod/mini";
-import { formatInstant, parseInstantOrNull } from "../../certificate/time.ts";
+import { formatMs, parseMsOrNull } from "../../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { Clock, ProcessMark, ProcessTable, Timer } from "../../ports/runtime.ts";
 import type { StateStore } from "../../ports/stores.ts";
@@ -46,7 +46,7 @@ const leaseDocument = z.object({
 
 interface Held {
   readonly holder: string;
-  readonly untilNs: bigint;
+  readonly untilMs: number;
   readonly process: ProcessMark | null;
 }
 
@@ -59,17 +59,17 @@ function parseLease(text: string): Held | null {
     return null;
   }
   const parsed = z.safeParse(leaseDocument, value);
-  const untilNs = parsed.success ? parseInstantOrNull(parsed.data.until) : null;
-  return parsed.success && untilNs !== null ? { ...parsed.data, untilNs } : null;
+  const untilMs = parsed.success ? parseMsOrNull(parsed.data.until) : null;
+  return parsed.success && untilMs !== null ? { ...parsed.data, untilMs } : null;
 }
 
 /** A lease of this run from now on. */
 function leaseOf({ clock, holder }: LeasePorts, process: ProcessMark | null): string {
-  return format({ holder, untilNs: clock.nowNs() + BigInt(LEASE_MS) * 1_000_000n, process });
+  return format({ holder, untilMs: clock.nowMs() + LEASE_MS, process });
 }
 
-function format({ holder, untilNs, process }: Held): string {
-  const lease = { format: 1, holder, until: formatInstant(untilNs) };
+function format({ holder, untilMs, process }: Held): string {
+  const lease = { format: 1, holder, until: formatMs(untilMs) };
   return `${JSON.stringify(process === null ? lease : { ...lease, process })}\n`;
 }
 
@@ -132,7 +132,7 @@ async function acquire(
 }
 
 async function isFree(held: Held, { clock, holder, processes }: LeasePorts): Promise<boolean> {
-  if (held.untilNs <= clock.nowNs() || held.holder === holder) return true;
+  if (held.untilMs <= clock.nowMs() || held.holder === holder) return true;
   return held.process !== null && processes !== undefined && processes.isGone(held.process);
 }
 
@@ -163,7 +163,7 @@ async function release(cluster: string, { states, clock, holder }: LeasePorts): 
     if (stored !== null && parseLease(stored.text)?.holder === holder)
       await states.write(
         leaseName(cluster),
-        format({ holder: "", untilNs: clock.nowNs(), process: null }),
+        format({ holder: "", untilMs: clock.nowMs(), process: null }),
         stored.revision,
       );
   } catch (error) {

@@ -49,7 +49,7 @@ export interface Place {
 
 interface LiveContext {
   readonly kit: JudgeKit;
-  readonly nowNs: bigint;
+  readonly nowMs: number;
   readonly operatorNamespace: string;
   readonly operatorSecret: string;
   /** ACME account by the leaf that was issued under it. */
@@ -106,7 +106,7 @@ async function liveSecretOf(
         bytes,
         domainOf(shape, secret.name, fieldBase),
         context.kit,
-        context.nowNs,
+        context.nowMs,
       );
   }
   return {

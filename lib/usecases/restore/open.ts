@@ -43,7 +43,7 @@ export async function openCopy(
   key: string,
   known: KnownCopy | null,
   ports: OpenPorts,
-  nowNs: bigint,
+  nowMs: number,
   ask: AskRevocation,
 ): Promise<Opened> {
   let header: BackupHeader | null = null;
@@ -99,7 +99,7 @@ export async function openCopy(
     if (!manifest.ok)
       return fail("copy_forged", manifest.problems.slice(0, 3).map(problemText).join("; "));
     const { record } = manifest;
-    const untrue = await factsOfContent(record, header.shape, ports.kit, nowNs);
+    const untrue = await factsOfContent(record, header.shape, ports.kit, nowMs);
     if (typeof untrue === "string") return fail("copy_forged", untrue);
     const pair = untrue;
     const revocation: Revocation =
@@ -129,7 +129,7 @@ async function factsOfContent(
   record: BackupRecord,
   shape: OpenedCopy["shape"],
   kit: JudgeKit,
-  nowNs: bigint,
+  nowMs: number,
 ): Promise<JudgedPair | null | string> {
   if (record.kind === "account-key") {
     const value = Object.values(record.data)[0];
@@ -149,7 +149,7 @@ async function factsOfContent(
     bytes,
     domainOf(shape, record.secret, record.fieldBase),
     kit,
-    nowNs,
+    nowMs,
   );
   // What a restore replaced is kept whatever it was, and may be no certificate at all.
   if (pair.sha256 === null) return record.kind === "replaced" ? pair : "no readable certificate";

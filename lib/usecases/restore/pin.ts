@@ -1,5 +1,5 @@
 /** Pinning a cluster as it answers now, because a person says so: by `clusters add`, or by `restore --rebuilt`. */
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import { predecessorName, succeed } from "../../restoreplan/successor.ts";
@@ -20,9 +20,9 @@ export async function pinByPerson(
   states: StateStore,
   { cluster, title, server, successor }: PinTarget,
   seen: ClusterIdentity,
-  nowNs: bigint,
+  nowMs: number,
 ): Promise<void> {
-  const at = formatInstant(nowNs);
+  const at = formatMs(nowMs);
   for (let attempt = 0; attempt < 8; attempt += 1) {
     const loaded = await loadState(states, cluster);
     const before = loaded?.state ?? emptyState(cluster, title, server);

@@ -2,7 +2,7 @@
  * Sealing what a restore is about to replace: kept as a copy of kind `replaced` and recorded in the state before the
  * cluster is touched. Recordings that come together are written together.
  */
-import { formatInstant } from "../../certificate/time.ts";
+import { formatMs } from "../../certificate/time.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import type { LiveSecret, OpenedCopy } from "../../restoreplan/view.ts";
 import {
@@ -48,8 +48,8 @@ function recordOf(
     issuerName: "",
     serial: pair?.serial ?? null,
     leafSha256: pair?.sha256 ?? null,
-    notBefore: pair?.notBeforeNs == null ? null : formatInstant(pair.notBeforeNs),
-    notAfter: pair?.notAfterNs == null ? null : formatInstant(pair.notAfterNs),
+    notBefore: pair?.notBeforeMs == null ? null : formatMs(pair.notBeforeMs),
+    notAfter: pair?.notAfterMs == null ? null : formatMs(pair.notAfterMs),
     issuedAt: null,
     accountThumbprint: account === undefined ? null : (live.accounts[account] ?? null),
     type: live.type === TLS_TYPE ? TLS_TYPE : OPAQUE_TYPE,
@@ -107,7 +107,7 @@ export function createReplacedKeeper(
     while (pending.length > 0) {
       const entries = pending;
       pending = [];
-      const now = formatInstant(ports.clock.nowNs());
+      const now = formatMs(ports.clock.nowMs());
       await changeState(
         ports.states,
         source.target,

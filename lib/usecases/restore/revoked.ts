@@ -37,7 +37,7 @@ export function createRevocationAsker(
     if (issuer === null) return unknown("the certificate's own issuer isn't at hand");
     const answer = await lists.list(url, hosts);
     if (!answer.ok) return unknown(answer.why);
-    return isRevokedBy(answer.list, { leaf, issuer, url, nowNs: ports.clock.nowNs() });
+    return isRevokedBy(answer.list, { leaf, issuer, url, nowMs: ports.clock.nowMs() });
   };
 }
 

@@ -41,7 +41,7 @@ export async function findSource(
   target: RestoreTarget,
   request: Pick<RestoreRequest, "rebuilt" | "fromCluster">,
   states: StateStore,
-  nowNs: bigint,
+  nowMs: number,
   seen: ClusterIdentity,
 ): Promise<Source> {
   const { title, server } = target;
@@ -61,7 +61,7 @@ export async function findSource(
       states,
       { cluster: key, title, server, successor: differs?.kind === "another" },
       seen,
-      nowNs,
+      nowMs,
     );
   const base = {
     target: key,
@@ -95,7 +95,7 @@ export async function findSource(
           : `${key} is pinned as it answers now`,
       ],
     };
-  const earlier = await predecessorState(states, key, state, nowNs);
+  const earlier = await predecessorState(states, key, state, nowMs);
   if (earlier !== null) return { ...base, state: withPredecessor(state, earlier), rebuilt: true };
   if (state.identity?.pin !== undefined)
     return request.rebuilt
@@ -167,10 +167,10 @@ async function predecessorState(
   states: StateStore,
   key: string,
   state: StateDocument,
-  nowNs: bigint,
+  nowMs: number,
 ): Promise<StateDocument | null> {
   const last = predecessorsOf(state).at(-1);
-  if (last === undefined || !stillCounts(last, nowNs)) return null;
+  if (last === undefined || !stillCounts(last, nowMs)) return null;
   const document = predecessorName(key, last.key);
   const stored = await states.read(document);
   const parsed = stored === null ? null : parseState(stored.text);

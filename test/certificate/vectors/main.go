@@ -72,7 +72,7 @@ func boundaries(cert, roots []byte) []time.Time {
 			if err != nil {
 				continue
 			}
-			out = append(out, c.NotBefore.Add(-1), c.NotBefore, c.NotAfter, c.NotAfter.Add(1), c.NotAfter.Add(999999999))
+			out = append(out, c.NotBefore.Add(-time.Millisecond), c.NotBefore, c.NotAfter, c.NotAfter.Add(time.Millisecond), c.NotAfter.Add(999*time.Millisecond))
 		}
 	}
 	return out

@@ -297,7 +297,7 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
       null,
     );
     const { config, kubeconfigs } = await compose(at, "all");
-    const world = { env: {}, nowNs: () => 1_800_000_000_000_000_000n, person: null };
+    const world = { env: {}, nowMs: () => 1_800_000_000_000, person: null };
     const entry = (name: string) =>
       config.clusters.find((one) => one.name === name) ?? Promise.reject(new Error(name));
     const reading = await connectCluster(await entry("prod"), "read", true, world, kubeconfigs);

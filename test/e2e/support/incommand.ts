@@ -34,7 +34,7 @@ export async function runIn(
     errTty: false,
     outTty: false,
     columns: 120,
-    nowNs: () => BigInt(Date.now()) * 1_000_000n,
+    nowMs: () => Date.now(),
   });
   await new Promise((resolve) => setImmediate(resolve));
   return { code, ...text };

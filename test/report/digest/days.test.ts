@@ -4,8 +4,8 @@ import type { DigestPlan } from "../../../lib/report/digest.ts";
 import { PLAIN } from "../../../lib/report/style.ts";
 import { lengthOf, slackMessage } from "../../../lib/report/slack/blocks.ts";
 import { takeMessage } from "../../support/slack.ts";
-import { secret } from "../../finding/fixture.ts";
-import { cluster, DAY, HOUR, lasting, later, NOW_MS, plan, unreachable } from "../support.ts";
+import { secret, NOW_MS } from "../../finding/fixture.ts";
+import { cluster, DAY, HOUR, lasting, later, plan, unreachable } from "../support.ts";
 
 /** The day as people read it: the file beside this test. */
 async function expectDay(name: string, { message }: DigestPlan): Promise<void> {

@@ -1,3 +1,4 @@
+import { NOW_MS } from "../../finding/fixture.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createFinding } from "../../../lib/finding/finding.ts";
@@ -9,7 +10,7 @@ import type { ClusterSummary } from "../../../lib/report/summary.ts";
 import { takeMessage } from "../../support/slack.ts";
 import { NOW } from "../../finding/fixture.ts";
 import { anyFinding, evil } from "../anyfinding.ts";
-import { NOW_MS, plan } from "../support.ts";
+import { plan } from "../support.ts";
 
 const summary: fc.Arbitrary<ClusterSummary> = fc
   .record({

@@ -1,15 +1,15 @@
+import { NOW_MS } from "../../finding/fixture.ts";
 import { describe, expect, it } from "vitest";
 import type { RouteRecord } from "../../../lib/state/digest.ts";
 import { summarize, unseenSummary } from "../../../lib/report/summary.ts";
 import type { StateDocument } from "../../../lib/state/document.ts";
-import { NOW_NS, secret } from "../../finding/fixture.ts";
+import { secret } from "../../finding/fixture.ts";
 import {
   cluster,
   DAY,
   HOUR,
   lasting,
   later,
-  NOW_MS,
   plan,
   ROUTE,
   summaryOf,
@@ -134,7 +134,7 @@ describe("a digest is sent", () => {
     const blind = unseenSummary(
       "prod",
       { of: "unreadable", newer: false },
-      { atNs: NOW_NS, ignore: [] },
+      { atMs: NOW_MS, ignore: [] },
     );
     const first = plan([], { summaries: [blind], record, nowMs: NOW_MS + 20 * HOUR });
     const second = plan([], {
@@ -204,9 +204,9 @@ describe("a summary", () => {
   });
 
   it("as of a later time than now is as fresh as now", () => {
-    const atNs = NOW_NS + 30n * 86_400_000_000_000n;
-    expect(summarize(good, { atNs, ignore: [], wallNs: NOW_NS }).sight).toBe("now");
-    expect(summarize(good, { atNs, ignore: [] }).sight).toBe("stale");
+    const atMs = NOW_MS + 30 * 86_400_000;
+    expect(summarize(good, { atMs, ignore: [], wallMs: NOW_MS }).sight).toBe("now");
+    expect(summarize(good, { atMs, ignore: [] }).sight).toBe("stale");
   });
 
   it("doesn't call fine what an audit could not read", () => {

@@ -73,6 +73,6 @@ describe("a restore of all", () => {
     await world.audit();
     expect((await exitOf(ALL)).exit).toBe(0);
     expect((await exitOf({ namespace: "shop" })).exit).toBe(3);
-    expect((await exitOf({ all: true, asOfNs: 1n })).exit).toBe(3);
+    expect((await exitOf({ all: true, asOfMs: 1 })).exit).toBe(3);
   });
 });

@@ -8,7 +8,7 @@ await withLease(
   "prod",
   {
     states: createFileStates(process.argv[2] ?? ""),
-    clock: { nowNs: () => BigInt(Date.now()) * 1_000_000n },
+    clock: { nowMs: () => Date.now() },
     timer: realTimer,
     holder: "victim",
     processes: createProcessTable(),

@@ -37,7 +37,7 @@ async function waited({ lease, processes, renewed = false }: Run): Promise<numbe
   let ended = false;
   const ports: LeasePorts = {
     states,
-    clock: { nowNs: () => BigInt(nowMs) * 1_000_000n },
+    clock: { nowMs: () => nowMs },
     timer: {
       sleep: async (ms, signal) => {
         if (ms !== 1_000)
@@ -104,7 +104,7 @@ describe("a lease", () => {
     const states = createMemoryStates();
     const ports: LeasePorts = {
       states,
-      clock: { nowNs: () => BigInt(START_MS) * 1_000_000n },
+      clock: { nowMs: () => START_MS },
       timer: realTimer,
       holder: "me",
       processes: table(false),
@@ -146,7 +146,7 @@ describe("a lease", () => {
           "prod",
           {
             states: createFileStates(folder),
-            clock: { nowNs: () => BigInt(Date.now()) * 1_000_000n },
+            clock: { nowMs: () => Date.now() },
             timer: realTimer,
             holder: "next",
             processes: createProcessTable(),

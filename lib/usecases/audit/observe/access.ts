@@ -7,7 +7,7 @@
  */
 import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";
-import { parseInstantOrNull } from "../../../certificate/time.ts";
+import { parseMsOrNull } from "../../../certificate/time.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
 import type { AccessAnswer, SourceStatus } from "../../../state/observations.ts";
 import type { ObserveContext } from "./context.ts";
@@ -57,12 +57,8 @@ function accountOf(
 }
 
 function isFresh({ allowed, atMs }: AccessAnswer, writer: Writer, nowMs: number): boolean {
-  const changedNs = writer.record === null ? null : parseInstantOrNull(writer.record.recordedAt);
-  return (
-    allowed &&
-    atMs > nowMs - TRUST_MS &&
-    (changedNs === null || Number(changedNs / 1_000_000n) <= atMs)
-  );
+  const changedMs = writer.record === null ? null : parseMsOrNull(writer.record.recordedAt);
+  return allowed && atMs > nowMs - TRUST_MS && (changedMs === null || changedMs <= atMs);
 }
 
 export interface AccessRead {
