@@ -15,7 +15,7 @@ import { publishedConfig, type Published } from "../lib/config/publish.ts";
 import { CertkeepError, isCertkeepError } from "../lib/error.ts";
 import type { Clock, Log, Queue } from "../lib/ports/runtime.ts";
 import type { SharedText, StateStore } from "../lib/ports/stores.ts";
-import { isDue, sinceAudit } from "../lib/state/due.ts";
+import { isDue, sinceAudit } from "../lib/state/schedule.ts";
 import { loadState } from "../lib/usecases/states.ts";
 import { awsWorld } from "../lib/wiring/aws.ts";
 import { runFunction, type Invocation, type FunctionRun } from "./shared/run.ts";

@@ -5,7 +5,7 @@
  */
 import { parseMs, parseMsOrNull } from "../lib/certificate/time.ts";
 import type { StateStore } from "../lib/ports/stores.ts";
-import { DRILL_NAME, parseDrill } from "../lib/state/drill.ts";
+import { DRILL_NAME, parseDrill } from "../lib/usecases/drill/record.ts";
 import {
   type DrillPorts,
   runDrill,

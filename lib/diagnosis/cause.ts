@@ -1,17 +1,21 @@
 /**
- * Why certificates are issued without need, as data. lib/report/phrases/ says it. Instants are milliseconds since 1970.
+ * Why certificates are issued without need, as data. lib/report/phrases/ says it. Instants are
+ * milliseconds since 1970.
  *
  * How sure a cause is follows from what names it, never from how often it was seen:
- * - `proven`: something that decides it by itself says so of this very certificate: the API server's answer or its
- *   `immutable` flag, the judge (which is the owner's own check), the issuer's answer, verified issuances, or a line of
- *   the owner's log that names the certificate and the failure.
- * - `likely`: it is named by something that doesn't name this certificate but its owner's pod (an Event, a line without
- *   a name), or that leaves one other explanation (a Secret made anew, a silence after a start).
- * - `possible`: it fits, and rests on a pattern alone, or on what was seen elsewhere in the same namespace.
- * What a log or an Event says is its cluster's own word: it names causes of that cluster and of no other.
+ * - `proven`: something that decides it by itself says so of this very certificate: the API
+ *   server's answer or its `immutable` flag, the judge (which is the owner's own check), the
+ *   issuer's answer, verified issuances, or a line of the owner's log that names the certificate
+ *   and the failure.
+ * - `likely`: it is named by something that doesn't name this certificate but its owner's pod (an
+ *   Event, a line without a name), or that leaves one other explanation (a Secret made anew, a
+ *   silence after a start).
+ * - `possible`: it fits, and rests on a pattern alone, or on what was seen elsewhere in the same
+ *   namespace. What a log or an Event says is its cluster's own word: it names causes of that
+ *   cluster and of no other.
  */
 import type { RestoreAction } from "../finding/action.ts";
-import type { EventSignal, LogSignal } from "../state/observations.ts";
+import type { EventSignal, LogSignal } from "../state/signals.ts";
 
 export const CAUSE_CODES = [
   "storage",
@@ -25,7 +29,10 @@ export const CAUSE_CODES = [
   "pod_churn",
   "many_new_names",
 ] as const;
-/** The more decisive first: of two that are equally sure, mending the first tells whether the second is one. */
+/**
+ * The more decisive first: of two that are equally sure, mending the first tells whether the second
+ * is one.
+ */
 export type CauseCode = (typeof CAUSE_CODES)[number];
 
 export const CONFIDENCES = ["proven", "likely", "possible"] as const;
@@ -54,7 +61,10 @@ export type Because =
       readonly kind: "access_denied";
       readonly to: "read" | "write";
       readonly sinceMs: number;
-      /** How long ago the API server was asked, where that is too long for its answer to be of now; else `null`. */
+      /**
+       * How long ago the API server was asked, where that is too long for its answer to be of now;
+       * else `null`.
+       */
       readonly askedAgoMs: number | null;
     }
   | { readonly kind: "immutable" }
@@ -236,14 +246,19 @@ export interface Cause {
   readonly because: Because;
   readonly evidence: readonly EvidenceLine[];
   readonly measures: readonly Measure[];
-  /** It held until then: a certificate was stored since; `null`: as far as is known it still holds. */
+  /**
+   * It held until then: a certificate was stored since; `null`: as far as is known it still holds.
+   */
   readonly overMs: number | null;
 }
 
 /** A source without which the cause can't be told, or not wholly. */
 export interface Missing {
   readonly source: "logs" | "events" | "access" | "renewal_info" | "revocation" | "transparency";
-  /** `not_enabled`, `forbidden`, …: the code of the source's status; `not_tailscale`: certkeep doesn't read it. */
+  /**
+   * `not_enabled`, `forbidden`, …: the code of the source's status; `not_tailscale`: certkeep
+   * doesn't read it.
+   */
   readonly code: string;
   readonly sinceMs: number | null;
   /** The setting that would show it. */
@@ -257,9 +272,15 @@ export interface Diagnosis {
   readonly issuer: string | null;
   /** Key of the set, or the registered domain. */
   readonly key: string;
-  /** `unknown`: something was reissued without need, or isn't renewed, and nothing seen names why. `none`: nothing needs a cause. */
+  /**
+   * `unknown`: something was reissued without need, or isn't renewed, and nothing seen names why.
+   * `none`: nothing needs a cause.
+   */
   readonly verdict: "caused" | "unknown" | "none";
-  /** Instants of certificates issued without need within a week, this cluster's own claims among them. */
+  /**
+   * Instants of certificates issued without need within a week, this cluster's own claims among
+   * them.
+   */
   readonly needlessMs: readonly number[];
   /** The most decisive first: those that still hold, then by confidence. */
   readonly causes: readonly Cause[];
@@ -289,7 +310,9 @@ function byWeight(
   );
 }
 
-/** The cause that all hints are about: as sure as its surest that still holds. `null` without one. */
+/**
+ * The cause that all hints are about: as sure as its surest that still holds. `null` without one.
+ */
 export function causeOf(code: CauseCode, hints: readonly Hint[]): Cause | null {
   const sorted = hints.toSorted(byWeight);
   const [first] = sorted;

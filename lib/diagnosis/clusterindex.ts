@@ -10,18 +10,20 @@ import { setOf } from "../ratelimit/names.ts";
 import { LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
-import {
-  observationsOf,
-  type AccessAnswer,
-  type EventSignal,
-  type LogSignal,
-  type Observations,
-  type RenewalWindow,
-  type SourceStatus,
-} from "../state/observations.ts";
+import { observationsOf, type Observations } from "../state/observations.ts";
+import type {
+  AccessAnswer,
+  EventSignal,
+  LogSignal,
+  RenewalWindow,
+  SourceStatus,
+} from "../state/signals.ts";
 import type { Confidence } from "./cause.ts";
 
-/** `name`: it names the certificate; `owner`: its owner's pod; `namespace`: another in its namespace. */
+/**
+ * `name`: it names the certificate; `owner`: its owner's pod; `namespace`: another in its
+ * namespace.
+ */
 export type Attribution = "name" | "owner" | "namespace";
 
 export const ATTRIBUTION_CONFIDENCE: Readonly<Record<Attribution, Confidence>> = {

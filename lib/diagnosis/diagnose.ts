@@ -1,9 +1,10 @@
 /**
- * The diagnosis of a set of names, or of a registered domain, in one cluster: every cause that holds, the most decisive
- * first; or that it is unknown, with what is missing to tell; or that nothing was issued without need. Pure and total.
+ * The diagnosis of a set of names, or of a registered domain, in one cluster: every cause that
+ * holds, the most decisive first; or that it is unknown, with what is missing to tell; or that
+ * nothing was issued without need. Pure and total.
  *
- * Several causes may hold at once: all are told. A cause is told, too, where nothing was reissued yet: the next access
- * would. None of it changes a budget.
+ * Several causes may hold at once: all are told. A cause is told, too, where nothing was reissued
+ * yet: the next access would. None of it changes a budget.
  */
 import { registeredDomain } from "../ratelimit/names.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
@@ -86,7 +87,8 @@ function diagnoseSet(of: Subject): Diagnosis {
       ? of.names.map((name) => newNamesCause(across, issuer, registeredDomain(name)))
       : [];
   const trouble = inTrouble(of);
-  // What is merely possible is told of what is in trouble: of the rest it would be told by the thousand.
+  // What is merely possible is told of what is in trouble: of the rest it would be told by the
+  // thousand.
   const causes = sortCauses(
     [...own, ...first].flatMap((cause) =>
       cause !== null && (trouble || cause.confidence !== "possible") ? [cause] : [],
@@ -104,7 +106,10 @@ function diagnoseSet(of: Subject): Diagnosis {
   };
 }
 
-/** An owner that can't store asks at each access: issuances minutes apart of one holder then prove no race. */
+/**
+ * An owner that can't store asks at each access: issuances minutes apart of one holder then prove
+ * no race.
+ */
 function withoutRivals(causes: readonly Cause[]): readonly Cause[] {
   const decided = causes.some(({ code, confidence }) => code !== "race" && confidence === "proven");
   return decided
@@ -120,7 +125,10 @@ const FAILURES: ReadonlySet<string> = new Set([
   "renewal_info_failed",
 ]);
 
-/** Something that wants a cause: issued without need, not renewed in time, or failing by its owner's log. */
+/**
+ * Something that wants a cause: issued without need, not renewed in time, or failing by its owner's
+ * log.
+ */
 function inTrouble(of: Subject): boolean {
   if (of.needless.length > 0) return true;
   const atMs = of.atMs;

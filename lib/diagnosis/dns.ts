@@ -1,5 +1,8 @@
-/** DNS: a name can't be looked up, the challenge's record can't be set or found, or the tailnet issues no certificates. */
-import type { LogSignal } from "../state/observations.ts";
+/**
+ * DNS: a name can't be looked up, the challenge's record can't be set or found, or the tailnet
+ * issues no certificates.
+ */
+import type { LogSignal } from "../state/signals.ts";
 import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
 import { EVENT_MS, issuedAfter, type Subject } from "./subject.ts";

@@ -1,13 +1,15 @@
 /**
- * Findings from what logs, Events, access reviews and the issuer told, as a state keeps it. Pure and total; whatever
- * stands in a line is told as seen, never as advice.
+ * Findings from what logs, Events, access reviews and the issuer told, as a state keeps it. Pure
+ * and total; whatever stands in a line is told as seen, never as advice.
  *
  * Signals go stale, so each finding has an end:
- * - what a log tells ends with a later success for the same name (a certificate stored, or for an order one issued), and
- *   by age: failures that mend themselves after a day, lost certificates and a paused account after a week (so long they
- *   weigh on the budget), a lost account key after 30 days;
+ * - what a log tells ends with a later success for the same name (a certificate stored, or for an
+ *   order one issued), and by age: failures that mend themselves after a day, lost certificates and
+ *   a paused account after a week (so long they weigh on the budget), a lost account key after 30
+ *   days;
  * - Events are kept for an hour: two hours after the last time;
- * - an access review holds until the server answers otherwise, and seven days after it was last asked;
+ * - an access review holds until the server answers otherwise, and seven days after it was last
+ *   asked;
  * - a refusal ends at the time that it names, or with a later certificate of the same names;
  * - windows and revocations hold while the certificate that they are about is live.
  */
@@ -27,7 +29,8 @@ import { isExpected, storedMsOf } from "./subject.ts";
 
 /** `seenAt`: the cluster can't be seen now; as last seen then. */
 export function observedDrafts(state: StateDocument, atMs: number, seenAt: string | null): Draft[] {
-  // Most clusters have nothing of the kind, and ten thousand certificates needn't be looked at for it.
+  // Most clusters have nothing of the kind, and ten thousand certificates needn't be looked at for
+  // it.
   if (
     state.observations === undefined &&
     storedRefusals(state).length === 0 &&

@@ -1,4 +1,7 @@
-/** Findings from what owners' logs report, by name and kind, and from the refusals (429) in them. Pure. */
+/**
+ * Findings from what owners' logs report, by name and kind, and from the refusals (429) in them.
+ * Pure.
+ */
 import { type Draft, explainAction, type Subject, subjectOf } from "../finding/finding.ts";
 import { bareName } from "../finding/place.ts";
 import { instantOf } from "../finding/words.ts";
@@ -7,7 +10,7 @@ import { parseRefusal } from "../ratelimit/log/refusal.ts";
 import { registeredDomain } from "../ratelimit/names.ts";
 import { type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import { storedRefusals } from "../state/evidence.ts";
-import type { LogSignal, SignalKind } from "../state/observations.ts";
+import type { LogSignal, SignalKind } from "../state/signals.ts";
 import { type ClusterIndex, podOf } from "./clusterindex.ts";
 import { isExpected, storedMsOf } from "./subject.ts";
 import { shortened } from "./text.ts";
@@ -24,8 +27,9 @@ const AGE_MS: Partial<Record<SignalKind, number>> = {
   paused: 7 * DAY_MS,
 };
 /**
- * Ends of refusals whose time isn't known. A limit of orders, failed authorizations or registrations frees itself within
- * its period; of certificates one more comes free within the period's share of each, and the wait shown is up to 3 % longer.
+ * Ends of refusals whose time isn't known. A limit of orders, failed authorizations or
+ * registrations frees itself within its period; of certificates one more comes free within the
+ * period's share of each, and the wait shown is up to 3 % longer.
  */
 const LIMITS_MS: ReadonlyMap<string | null, number> = new Map([
   ["orders", 3 * HOUR_MS],
@@ -38,7 +42,10 @@ const LIMITS_MS: ReadonlyMap<string | null, number> = new Map([
 /** Findings about names of which no Secret is known; more are counted in one. */
 const MAX_UNPLACED = 20;
 
-/** Until when the last line says that the issuer refuses; `null` where it doesn't, or was cut off before. */
+/**
+ * Until when the last line says that the issuer refuses; `null` where it doesn't, or was cut off
+ * before.
+ */
 function untilMsOf({ sample }: LogSignal): number | null {
   return parseRefusal(sample)?.retryAtMs ?? null;
 }
@@ -109,7 +116,8 @@ function groupsOf(index: ClusterIndex): Group[] {
   for (const signal of signals) {
     const told = (TOLD as Partial<Record<SignalKind, Told>>)[signal.kind];
     if (told === undefined || isStale(signal, atMs) || isTimed(signal, refusals)) continue;
-    // An order that went through since tells that what kept orders from it is over; not that it could be stored.
+    // An order that went through since tells that what kept orders from it is over; not that it
+    // could be stored.
     if (
       signal.kind !== "store_write_failed" &&
       signal.domain !== null &&

@@ -6,7 +6,10 @@ import type { CertificateEntry } from "../state/certificates.ts";
 import type { Subject } from "./subject.ts";
 import type { Measure } from "./cause.ts";
 
-/** The Role that lets a certificate's owner write its Secret, by layout (the operator's own manifests). */
+/**
+ * The Role that lets a certificate's owner write its Secret, by layout (the operator's own
+ * manifests).
+ */
 function roleOf({ layout, secret }: CertificateEntry): string | null {
   switch (layout) {
     case "operator":

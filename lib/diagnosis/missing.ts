@@ -1,15 +1,18 @@
 /**
- * What is missing to tell a cause, and the setting that would show it. A source that failed is a known unknown: it says
- * since when, and never counts as “nothing happened”.
+ * What is missing to tell a cause, and the setting that would show it. A source that failed is a
+ * known unknown: it says since when, and never counts as “nothing happened”.
  */
 import { calledBy } from "../state/identity.ts";
-import type { SourceStatus } from "../state/observations.ts";
+import type { SourceStatus } from "../state/signals.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { type ClusterIndex, reportsOf } from "./clusterindex.ts";
 import type { Measure, Missing } from "./cause.ts";
 
-/** Without these a cause may stay unknown; the others only add to it, and are told where they were asked and failed. */
+/**
+ * Without these a cause may stay unknown; the others only add to it, and are told where they were
+ * asked and failed.
+ */
 const NEEDED = ["logs", "access", "events"] as const;
 const OPTIONAL = ["renewal_info", "revocation", "transparency"] as const;
 
@@ -21,7 +24,10 @@ const OTHERS: Missing = {
   measure: null,
 };
 
-/** Statuses of sources near these certificates. Of logs those of their own owners, where any is known. */
+/**
+ * Statuses of sources near these certificates. Of logs those of their own owners, where any is
+ * known.
+ */
 function near(index: ClusterIndex, entries: readonly CertificateEntry[]): readonly SourceStatus[] {
   const statuses = index.statuses();
   const written = reportsOf(
@@ -37,7 +43,10 @@ function near(index: ClusterIndex, entries: readonly CertificateEntry[]): readon
     : others.filter(({ code }) => code !== "debug_off");
 }
 
-/** Sources by which something may stay unknown, for these certificates; without any: for the whole cluster. */
+/**
+ * Sources by which something may stay unknown, for these certificates; without any: for the whole
+ * cluster.
+ */
 export function missingFor(index: ClusterIndex, entries: readonly CertificateEntry[]): Missing[] {
   // Logs, Events and access reviews are of Tailscale's owners alone.
   if (entries.length > 0 && entries.every(({ owner }) => owner !== "tailscale")) return [OTHERS];

@@ -1,6 +1,6 @@
 /**
- * Race: several hold or request the same set of names, each for itself. Issuances minutes apart of one holder prove
- * nothing: an owner that can't store does the same at each access.
+ * Race: several hold or request the same set of names, each for itself. Issuances minutes apart of
+ * one holder prove nothing: an owner that can't store does the same at each access.
  */
 import { type Issuance, serialKey } from "../ratelimit/issuance.ts";
 import { CONCURRENT_MS, LOOK_BACK_MS } from "../ratelimit/rules.ts";

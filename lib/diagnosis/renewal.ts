@@ -11,7 +11,7 @@ import { OVERDUE_FRACTION } from "../finding/codes.ts";
 import { fractionLeft } from "../finding/verdict.ts";
 import { issuanceKey } from "../ratelimit/issuance.ts";
 import { renewalDueMs } from "../ratelimit/rules.ts";
-import type { LogSignal, RenewalWindow } from "../state/observations.ts";
+import type { LogSignal, RenewalWindow } from "../state/signals.ts";
 import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
 import { restoreOf } from "./measure.ts";
@@ -22,7 +22,10 @@ export function accountCause(of: Subject): Cause | null {
   return causeOf("account_key_lost", [...refusedHints(of), ...thumbprintHints(of)]);
 }
 
-/** A key that no backup holds can't be restored, and isn't offered. Where no account is known, the plan tells. */
+/**
+ * A key that no backup holds can't be restored, and isn't offered. Where no account is known, the
+ * plan tells.
+ */
 function keyMeasures(of: Subject): readonly Measure[] {
   const accounts = new Set(
     of.entries.flatMap(({ backups }) =>

@@ -1,11 +1,11 @@
 /**
- * Storage: what is issued can't be kept. The server's own answers come first (may the owner's account read and write
- * its Secret, is it immutable), then what the owner logged, then Events, which go stale, then Secrets that something
- * else made anew or emptied.
+ * Storage: what is issued can't be kept. The server's own answers come first (may the owner's
+ * account read and write its Secret, is it immutable), then what the owner logged, then Events,
+ * which go stale, then Secrets that something else made anew or emptied.
  */
 import { parseMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
-import type { LogSignal } from "../state/observations.ts";
+import type { LogSignal } from "../state/signals.ts";
 import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
 import { type Subject, EVENT_MS, overSince } from "./subject.ts";
 import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
@@ -126,7 +126,10 @@ function* writeHints(of: Subject): Generator<Hint> {
   }
 }
 
-/** A Secret that may not be read, or isn't there, counts as empty for a ProxyGroup's pods; any other failure orders nothing. */
+/**
+ * A Secret that may not be read, or isn't there, counts as empty for a ProxyGroup's pods; any other
+ * failure orders nothing.
+ */
 function* readHints(of: Subject): Generator<Hint> {
   const shares = of.entries.some(
     ({ layout }) => layout === "ha-ingress" || layout === "apiserver-proxygroup",

@@ -1,7 +1,7 @@
 /**
- * What is known of one set of names in one cluster, gathered for a diagnosis: its certificates, what
- * its owner logged, what the server answered, and its issuances as this cluster sees them. Pure;
- * another cluster's claims never enter.
+ * What is known of one set of names in one cluster, gathered for a diagnosis: its certificates,
+ * what its owner logged, what the server answered, and its issuances as this cluster sees them.
+ * Pure; another cluster's claims never enter.
  */
 import { parseMs } from "../certificate/time.ts";
 import type { Across } from "../finding/across.ts";
@@ -9,10 +9,13 @@ import { type Issuance, mayBeOf } from "../ratelimit/issuance.ts";
 import { accountOf } from "../ratelimit/ledger.ts";
 import { needlessIn } from "../ratelimit/rules.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
-import type { AccessAnswer, EventSignal, LogSignal } from "../state/observations.ts";
+import type { AccessAnswer, EventSignal, LogSignal } from "../state/signals.ts";
 import { type Attributed, type ClusterIndex, reportsOf, type Reported } from "./clusterindex.ts";
 
-/** Events are kept for an hour, and what was seen of them shortly before an audit is still told: two. */
+/**
+ * Events are kept for an hour, and what was seen of them shortly before an audit is still told:
+ * two.
+ */
 export const EVENT_MS = 2 * 3_600_000;
 
 export interface Subject {
@@ -94,7 +97,10 @@ export function createSubject(
   };
 }
 
-/** Whether a certificate is there, or its owner will look for it: it didn't go with what it was made for. */
+/**
+ * Whether a certificate is there, or its owner will look for it: it didn't go with what it was made
+ * for.
+ */
 export function isExpected({ loss }: CertificateEntry): boolean {
   return loss?.how !== "removed";
 }
@@ -104,7 +110,10 @@ export function storedMsOf({ condition, record }: CertificateEntry): number | nu
   return condition === "live" && record.keyFits ? parseMs(record.issuedAt) : null;
 }
 
-/** Until when something seen at `lastMs` held: a certificate was stored since; `null`: it may still hold. */
+/**
+ * Until when something seen at `lastMs` held: a certificate was stored since; `null`: it may still
+ * hold.
+ */
 export function overSince({ storedMs }: Pick<Subject, "storedMs">, lastMs: number): number | null {
   return storedMs !== null && storedMs > lastMs ? storedMs : null;
 }

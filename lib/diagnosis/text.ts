@@ -1,5 +1,5 @@
 /** Evidence from what logs and Events report, and text cut to a length. */
-import type { EventSignal, LogSignal } from "../state/observations.ts";
+import type { EventSignal, LogSignal } from "../state/signals.ts";
 import type { EvidenceLine } from "./cause.ts";
 
 /** Cut at a character, so that no half of one is left. */

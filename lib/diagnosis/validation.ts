@@ -1,7 +1,8 @@
 /**
- * Validation fails: what is stored isn't what its owner's check accepts, so it asks for another. The owner's log says
- * no word of why; the judge is that check, asked about what is stored now and what was stored before each reissue.
- * Expiry alone is none of it: what has expired is reissued with need.
+ * Validation fails: what is stored isn't what its owner's check accepts, so it asks for another.
+ * The owner's log says no word of why; the judge is that check, asked about what is stored now and
+ * what was stored before each reissue. Expiry alone is none of it: what has expired is reissued
+ * with need.
  */
 import { serialKey } from "../ratelimit/issuance.ts";
 import { parseMs } from "../certificate/time.ts";

@@ -2,7 +2,7 @@
 import type { Budget } from "../ratelimit/budget.ts";
 import type { Issuance } from "../ratelimit/issuance.ts";
 import type { Holder } from "../ratelimit/rules.ts";
-import type { EventSignal, LogSignal } from "../state/observations.ts";
+import type { EventSignal, LogSignal } from "../state/signals.ts";
 import type { Mismatch, ShownIdentity } from "../state/identity.ts";
 import type { FindingCode } from "./codes.ts";
 import type { Owner } from "../state/certificates.ts";

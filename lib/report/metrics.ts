@@ -2,7 +2,7 @@
 import { unseenPlaces } from "../finding/tally.ts";
 import { parseMs } from "../certificate/time.ts";
 import { certificates } from "../state/certificates.ts";
-import { isOverdue, sinceAuditOrPin } from "../state/due.ts";
+import { isOverdue, sinceAuditOrPin } from "../state/schedule.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { BudgetLevel } from "./budget.ts";
 import type { MetricName } from "./metric.ts";

@@ -7,7 +7,7 @@ import {
   measureKey,
 } from "../diagnosis/cause.ts";
 import { instantOf } from "../finding/words.ts";
-import type { SourceStatus } from "../state/observations.ts";
+import type { SourceStatus } from "../state/signals.ts";
 import { plainText } from "./part.ts";
 import {
   becauseText,

@@ -1,7 +1,7 @@
 /**
- * What a clock that was ahead leaves in a state: instants in the future, and decisions that time had not come for. The
- * next audit with a right clock takes back the former; the latter it must never meet, so nothing is forgotten by the
- * clock of one audit alone. Pure.
+ * What a clock that was ahead leaves in a state: instants in the future, and decisions that time
+ * had not come for. The next audit with a right clock takes back the former; the latter it must
+ * never meet, so nothing is forgotten by the clock of one audit alone. Pure.
  */
 import { formatMs, parseMs } from "../certificate/time.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
@@ -9,7 +9,10 @@ import type { GapRecord, SecretRecord, StateDocument } from "./document.ts";
 import { observationsOf, storedObservations } from "./observations.ts";
 import { mapRecords, mapValues } from "./secrets.ts";
 
-/** The instant by which an audit at `nowMs` forgets what is old: the audit before it has to have come that far. */
+/**
+ * The instant by which an audit at `nowMs` forgets what is old: the audit before it has to have
+ * come that far.
+ */
 export function forgettingMs({ audit }: Pick<StateDocument, "audit">, nowMs: number): number {
   return audit === null ? nowMs : Math.min(nowMs, parseMs(audit.finishedAt));
 }
@@ -17,7 +20,8 @@ export function forgettingMs({ audit }: Pick<StateDocument, "audit">, nowMs: num
 /** The state as a right clock would have left it: what was seen in the future was seen now. */
 export function withoutFuture(state: StateDocument, nowMs: number): StateDocument {
   const { audit } = state;
-  // Comparing every instant costs as much as an unchanged audit: the last audit's end tells whether it is needed.
+  // Comparing every instant costs as much as an unchanged audit: the last audit's end tells whether
+  // it is needed.
   if (audit === null || parseMs(audit.finishedAt) <= nowMs + SKEW_MS) return state;
   const now = formatMs(nowMs);
   const seen = (at: string): string => (parseMs(at) > nowMs ? now : at);
@@ -69,7 +73,9 @@ export function withoutFuture(state: StateDocument, nowMs: number): StateDocumen
   };
 }
 
-/** Without answers from the future: each would win over every later one. They are asked for again. */
+/**
+ * Without answers from the future: each would win over every later one. They are asked for again.
+ */
 function observationsNow(state: StateDocument, nowMs: number): unknown {
   const { looks, signs, events, access, windows, revocations } = observationsOf(state);
   const past = (...instants: readonly (number | null | undefined)[]): boolean =>

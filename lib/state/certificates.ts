@@ -1,6 +1,7 @@
 /**
- * Every certificate that a state knows, in every condition: live, with its content missing, pending, or lost with its
- * Secret. Everything that looks at a state's certificates reads them here, so that no reader forgets a condition. Pure.
+ * Every certificate that a state knows, in every condition: live, with its content missing,
+ * pending, or lost with its Secret. Everything that looks at a state's certificates reads them
+ * here, so that no reader forgets a condition. Pure.
  */
 import { parseMs } from "../certificate/time.ts";
 import type {
@@ -26,7 +27,10 @@ export interface Backup {
 /** Who writes a Secret and requests its certificates. */
 export type Owner = "tailscale" | "cert-manager" | "nobody";
 
-/** `record` is what it holds, or held when it was last whole; `verdict` is that at the instant asked about. */
+/**
+ * `record` is what it holds, or held when it was last whole; `verdict` is that at the instant asked
+ * about.
+ */
 type Content =
   | {
       readonly condition: "live";
@@ -79,9 +83,15 @@ export type CertificateEntry = Content & {
   readonly sinceMs: number;
   /** `null`: never. */
   readonly lastSeenMs: number | null;
-  /** Of this place, of whatever names: certificates, standbys, and what restores replaced; worked out when read. */
+  /**
+   * Of this place, of whatever names: certificates, standbys, and what restores replaced; worked
+   * out when read.
+   */
   readonly backups: readonly Backup[];
-  /** Thumbprint of the ACME account key that its issuer's node had when it was first seen, or `null`. */
+  /**
+   * Thumbprint of the ACME account key that its issuer's node had when it was first seen, or
+   * `null`.
+   */
   readonly account: string | null;
 };
 

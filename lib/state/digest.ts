@@ -1,9 +1,9 @@
 /**
- * What the digest remembers, one document for all routes: which findings were said and when, and the messages that
- * are not delivered yet. It holds no webhook and nothing of a Secret.
+ * What the digest remembers, one document for all routes: which findings were said and when, and
+ * the messages that are not delivered yet. It holds no webhook and nothing of a Secret.
  *
- * Total reading, as of every state: a text that isn't this document gives a problem, never an exception; fields that
- * this version doesn't know survive.
+ * Total reading, as of every state: a text that isn't this document gives a problem, never an
+ * exception; fields that this version doesn't know survive.
  */
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";

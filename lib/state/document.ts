@@ -1,14 +1,14 @@
 /**
- * The state of one cluster: what the last audits saw, as a few numbers a certificate. It holds no key,
- * no certificate and no value of a Secret.
+ * The state of one cluster: what the last audits saw, as a few numbers a certificate. It holds no
+ * key, no certificate and no value of a Secret.
  *
- * Total reading: a text that isn't a state gives a problem that names the place, never an exception.
- * Fields that this version doesn't know survive at every level, and the format's number is never raised
- * by a writer.
+ * Total reading: a text that isn't a state gives a problem that names the place, never an
+ * exception. Fields that this version doesn't know survive at every level, and the format's number
+ * is never raised by a writer.
  */
 import * as z from "zod/mini";
 import { readDocument } from "./read.ts";
-import { wholeCheckOf } from "./whole.ts";
+import { validatorOf } from "./validate.ts";
 import { parseMsOrNull } from "../certificate/time.ts";
 
 /** The format that this version writes into a new document. */
@@ -19,7 +19,10 @@ const isInstant = (text: string): boolean => parseMsOrNull(text) !== null;
 const instant = z.string().check(z.refine(isInstant, "no instant"));
 const copyRef = z.looseObject({ version: z.string(), digest: z.string(), recipients: z.string() });
 const notKept = z.looseObject({
-  /** `no_recipients`, `key_mismatch`, `expired`, `not_yet_valid`, `unknown_issuer`, `ca_key`, `quota`, `unreadable`, `store_failed`. */
+  /**
+   * `no_recipients`, `key_mismatch`, `expired`, `not_yet_valid`, `unknown_issuer`, `ca_key`,
+   * `quota`, `unreadable`, `store_failed`.
+   */
   reason: z.string(),
   /** RFC 3339: from then on time alone could change it; absent where only something else can. */
   from: z.optional(instant),
@@ -47,9 +50,15 @@ const certificateRecord = z.looseObject({
   firstSeenAt: instant,
   copy: z.nullable(copyRef),
   notKept: z.nullable(notKept),
-  /** Thumbprint (RFC 7638) of the ACME account key that its issuer's node had when it was first seen, or `null`. */
+  /**
+   * Thumbprint (RFC 7638) of the ACME account key that its issuer's node had when it was first
+   * seen, or `null`.
+   */
   account: z.nullable(z.string()),
-  /** Of its authority key identifier, hex; empty: it has none; absent: not known yet, it wasn't read since this is recorded. */
+  /**
+   * Of its authority key identifier, hex; empty: it has none; absent: not known yet, it wasn't read
+   * since this is recorded.
+   */
   keyIdentifier: z.optional(z.string()),
   /** Address of its issuer's revocation list, likewise. */
   revocationList: z.optional(z.string()),
@@ -112,15 +121,23 @@ const secretRecord = z.looseObject({
   certificates: z.record(z.string(), certificateRecord),
   gaps: z.record(z.string(), gapRecord),
   accounts: z.record(z.string(), accountRecord),
-  /** What stood here before, newest first: why it was issued anew. Absent where nothing changed yet. */
+  /**
+   * What stood here before, newest first: why it was issued anew. Absent where nothing changed yet.
+   */
   earlier: z.optional(z.array(earlierContent)),
-  /** What a backup doesn't hold of its metadata (lib/secret/extract.ts); absent: an earlier version recorded it, which didn't tell. */
+  /**
+   * What a backup doesn't hold of its metadata (lib/secret/extract.ts); absent: an earlier version
+   * recorded it, which didn't tell.
+   */
   unkept: z.optional(z.array(z.string())),
 });
 export type SecretRecord = z.infer<typeof secretRecord>;
 
 const lostRecord = z.looseObject({
-  /** `lost` (parent stands, or no parent is needed), `removed` (with its parent), `unknown` (parent not known). */
+  /**
+   * `lost` (parent stands, or no parent is needed), `removed` (with its parent), `unknown` (parent
+   * not known).
+   */
   how: z.string(),
   /** What took several at once, in words; such losses are told as one. `null` for a single one. */
   incident: z.nullable(z.string()),
@@ -187,7 +204,9 @@ const stateDocument = z.looseObject({
       uid: z.nullable(z.string()),
       caSha256: z.nullable(z.string()),
       key: z.string(),
-      /** Name that its server's certificate was checked for; absent in states of earlier versions. */
+      /**
+       * Name that its server's certificate was checked for; absent in states of earlier versions.
+       */
       host: z.optional(z.nullable(z.string())),
       pin: z.optional(
         z.looseObject({ caSha256: z.nullable(z.string()), by: z.string(), at: instant }),
@@ -217,7 +236,10 @@ const stateDocument = z.looseObject({
       foreign: z.number(),
     }),
   ),
-  /** The registered reading credential, as the last audit used it; absent where it wasn't registered. */
+  /**
+   * The registered reading credential, as the last audit used it; absent where it wasn't
+   * registered.
+   */
   credential: z.optional(
     z.nullable(
       z.looseObject({ kind: z.string(), endsAt: z.nullable(instant), madeAt: z.nullable(instant) }),
@@ -233,15 +255,21 @@ const stateDocument = z.looseObject({
   drill: z.optional(
     z.looseObject({ at: instant, unreadable: z.array(drilledCopy), more: z.number() }),
   ),
-  /** Issuances that the records show no more, and what other sources told; lib/state/evidence.ts reads any value. */
+  /**
+   * Issuances that the records show no more, and what other sources told; lib/state/evidence.ts
+   * reads any value.
+   */
   evidence: z.optional(z.unknown()),
-  /** What logs, events, access reviews and the issuer's services told; lib/state/observations.ts reads any value. */
+  /**
+   * What logs, events, access reviews and the issuer's services told; lib/state/observations.ts
+   * reads any value.
+   */
   observations: z.optional(z.unknown()),
   quota: z.looseObject({ day: z.string(), made: z.number() }),
 });
 export type StateDocument = z.infer<typeof stateDocument>;
 
-const isWhole = wholeCheckOf(
+const isValid = validatorOf(
   stateDocument,
   new Map([[instant, (value: unknown) => typeof value === "string" && isInstant(value)]]),
 );
@@ -275,15 +303,21 @@ export type ParsedState =
       readonly expected: string;
     };
 
-/** Earlier versions stored a kubeconfig's `server` as it stood, with a `?token=` that it may have had. */
+/**
+ * Earlier versions stored a kubeconfig's `server` as it stood, with a `?token=` that it may have
+ * had.
+ */
 function withPlainServer(state: StateDocument): StateDocument {
   const [address = ""] = state.server.split(/[?#]/, 1);
   return address === state.server ? state : { ...state, server: address.replace(/\/$/, "") };
 }
 
-/** Reads a state document. `newer` in a problem: whole, but of a format that only a newer certkeep reads. */
+/**
+ * Reads a state document. `newer` in a problem: whole, but of a format that only a newer certkeep
+ * reads.
+ */
 export function parseState(text: string): ParsedState {
-  const read = readDocument(text, STATE_FORMAT, stateDocument, isWhole);
+  const read = readDocument(text, STATE_FORMAT, stateDocument, isValid);
   if (read.ok) return { ok: true, state: withPlainServer(read.value) };
   return { ...read, expected: read.newer ? `format ${STATE_FORMAT} or lower` : "a state document" };
 }

@@ -1,10 +1,11 @@
 /**
- * Issuances as one cluster's state shows them: from the certificates recorded now, what Secrets held before,
- * losses, backups, and the history of those that were replaced since.
+ * Issuances as one cluster's state shows them: from the certificates recorded now, what Secrets
+ * held before, losses, backups, and the history of those that were replaced since.
  *
- * A record counts only with a known issuer and the key that fits: without the key anybody could put a borrowed
- * certificate into a Secret and use up a budget that isn't theirs. Reading is total; what can't be understood is
- * counted as unread. What the records show isn't stored a second time: the history holds what they show no more.
+ * A record counts only with a known issuer and the key that fits: without the key anybody could put
+ * a borrowed certificate into a Secret and use up a budget that isn't theirs. Reading is total;
+ * what can't be understood is counted as unread. What the records show isn't stored a second time:
+ * the history holds what they show no more.
  */
 import { parseMsOrNull } from "../certificate/time.ts";
 import {
@@ -24,7 +25,10 @@ import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from 
 import { heldIn, lostRecord, secretEntries, standingRecord } from "./secrets.ts";
 import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
 
-/** Replaced issuances kept of one cluster: 10,000 certificates renewed every 60 days leave 25,000 in 150 days. */
+/**
+ * Replaced issuances kept of one cluster: 10,000 certificates renewed every 60 days leave 25,000 in
+ * 150 days.
+ */
 const MAX_HISTORY = 30_000;
 
 type Stored = Readonly<Record<string, unknown>>;
@@ -60,7 +64,8 @@ function issuanceOf(
   ].map(msOrNull);
   if (notBeforeMs == null || notAfterMs == null || issuedAtMs == null || firstSeenMs == null)
     return undefined;
-  // One millisecond past the first sight, where the certificate claimed to be younger: so that it still does.
+  // One millisecond past the first sight, where the certificate claimed to be younger: so that it
+  // still does.
   const claimMs =
     record.issuedBy === "first_seen" ? Math.max(notBeforeMs, issuedAtMs + 1) : issuedAtMs;
   return createIssuance({
@@ -160,7 +165,8 @@ function storedEvidence(state: StateDocument): Evidence {
 export function stateEvidence(state: StateDocument, ...further: readonly Evidence[]): Evidence {
   const { cluster } = state;
   const collected = new Collected();
-  // The usual copy is of what its Secret holds: one more place of that issuance, not an issuance to be joined with it.
+  // The usual copy is of what its Secret holds: one more place of that issuance, not an issuance to
+  // be joined with it.
   const unused = new Map(Object.entries(state.copies));
   const copiesOf = ({ copy, sha256, issuer, serial }: CertificateRecord): readonly Sighting[] => {
     const kept = copy === null ? undefined : unused.get(copy.version);
@@ -197,7 +203,9 @@ function stillShows(record: SecretRecord | undefined, certificate: CertificateRe
   return false;
 }
 
-/** What `from` shows and `to` shows no more. Records that are the very same object are passed over. */
+/**
+ * What `from` shows and `to` shows no more. Records that are the very same object are passed over.
+ */
 function displaced(from: StateDocument, to: StateDocument): Evidence {
   const collected = new Collected();
   for (const { key, record, loss } of secretEntries(from)) {
@@ -224,9 +232,10 @@ function displaced(from: StateDocument, to: StateDocument): Evidence {
 }
 
 /**
- * What `to` has to store of issuances, having grown out of `from`: their histories joined, and what their records
- * showed and `to` shows no more, with `further` parts joined to it. Bounded, and without what is 30 days past all need.
- * The order of `from` doesn't matter; fields of a later version stay.
+ * What `to` has to store of issuances, having grown out of `from`: their histories joined, and what
+ * their records showed and `to` shows no more, with `further` parts joined to it. Bounded, and
+ * without what is 30 days past all need. The order of `from` doesn't matter; fields of a later
+ * version stay.
  */
 export function carryEvidence(
   from: readonly StateDocument[],

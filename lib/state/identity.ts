@@ -1,9 +1,10 @@
 /**
- * A cluster's identity, and the one rule for whether a cluster is the pinned one: the uid of `kube-system` and the CA
- * that proves the connection are both as pinned. Any server can claim a uid, so a uid alone proves nothing. Pure.
+ * A cluster's identity, and the one rule for whether a cluster is the pinned one: the uid of
+ * `kube-system` and the CA that proves the connection are both as pinned. Any server can claim a
+ * uid, so a uid alone proves nothing. Pure.
  *
- * An audit pins a cluster that it meets for the first time. Only a person moves a pin: by `clusters add`, or by
- * `restore --rebuilt`.
+ * An audit pins a cluster that it meets for the first time. Only a person moves a pin: by `clusters
+ * add`, or by `restore --rebuilt`.
  */
 import { createHash } from "node:crypto";
 import type { StateDocument } from "./document.ts";
@@ -12,11 +13,17 @@ import type { StateDocument } from "./document.ts";
 export interface ClusterIdentity {
   /** uid of the namespace `kube-system`; `null` where it may not be read. */
   readonly uid: string | null;
-  /** SHA-256 (hex) of the DER of the CA that proved the connection; `null` where the kubeconfig names none. */
+  /**
+   * SHA-256 (hex) of the DER of the CA that proved the connection; `null` where the kubeconfig
+   * names none.
+   */
   readonly caSha256: string | null;
   /** Digests of the other certificates of the same proof, such as an intermediate CA. */
   readonly alsoProvenBy?: readonly string[];
-  /** Digest of the kubeconfig's whole bundle, where it holds several CAs: earlier versions pinned that. */
+  /**
+   * Digest of the kubeconfig's whole bundle, where it holds several CAs: earlier versions pinned
+   * that.
+   */
   readonly bundleSha256?: string | null;
   /** Name that the server's certificate was checked for. */
   readonly host?: string | null | undefined;
@@ -36,14 +43,16 @@ export interface Pinned {
 }
 
 /**
- * `another`: nothing says that it is the pinned cluster. `ca`: the pinned uid, proven by another CA. `uid`: the pinned
- * CA, and the uid can't be read. `address`: the uid or the CA isn't pinned, so the address has to be the same, and isn't.
+ * `another`: nothing says that it is the pinned cluster. `ca`: the pinned uid, proven by another
+ * CA. `uid`: the pinned CA, and the uid can't be read. `address`: the uid or the CA isn't pinned,
+ * so the address has to be the same, and isn't.
  */
 export type Mismatch = "another" | "ca" | "uid" | "address";
 
 /**
- * What a state holds its cluster to. Where audits of an earlier version followed another CA, the pin still counts; where
- * they pinned nothing, what they recorded last; where they recorded no name, that of the address.
+ * What a state holds its cluster to. Where audits of an earlier version followed another CA, the
+ * pin still counts; where they pinned nothing, what they recorded last; where they recorded no
+ * name, that of the address.
  */
 export function pinnedIn({
   identity,
@@ -69,7 +78,10 @@ export interface NotPinned {
   readonly seen: ShownIdentity;
 }
 
-/** The rule, for what a state holds its cluster to. `null`: it is the pinned cluster, or nothing is pinned yet. */
+/**
+ * The rule, for what a state holds its cluster to. `null`: it is the pinned cluster, or nothing is
+ * pinned yet.
+ */
 export function notPinned(
   state: Pick<StateDocument, "identity" | "server">,
   seen: ClusterIdentity,
@@ -147,7 +159,9 @@ export function mismatchText({ kind, pinned, seen }: NotPinned): {
   }
 }
 
-/** The identity as it is pinned; with `before`, the same cluster as before under what it shows now. */
+/**
+ * The identity as it is pinned; with `before`, the same cluster as before under what it shows now.
+ */
 export function pinIdentity(
   by: "person" | "audit",
   seen: ClusterIdentity,
@@ -165,7 +179,10 @@ interface PinContext {
   readonly before?: StoredIdentity | null;
 }
 
-/** The identity as an audit of the pinned cluster stores it: it moves no pin, and completes those of earlier versions. */
+/**
+ * The identity as an audit of the pinned cluster stores it: it moves no pin, and completes those of
+ * earlier versions.
+ */
 export function keepPin(
   identity: StoredIdentity,
   server: string,
@@ -178,8 +195,8 @@ export function keepPin(
 }
 
 /**
- * `uid-…` where the uid of `kube-system` is known, else `ca-…` of the CA, else `server-…` of the address
- * that was asked: the weakest, since whoever answers there is taken for the same cluster.
+ * `uid-…` where the uid of `kube-system` is known, else `ca-…` of the CA, else `server-…` of the
+ * address that was asked: the weakest, since whoever answers there is taken for the same cluster.
  */
 export function identityKey(identity: ClusterIdentity, server: string): string {
   if (identity.uid !== null && /^[A-Za-z0-9-]{1,128}$/.test(identity.uid))
@@ -192,7 +209,10 @@ function hostOf(server: string): string | null {
   return URL.parse(server)?.hostname.replaceAll(/^\[|\]$/g, "") || null;
 }
 
-/** Of two writers' identities of one cluster: a person's pin stands, of two by persons the later, of two by audits the earlier. */
+/**
+ * Of two writers' identities of one cluster: a person's pin stands, of two by persons the later, of
+ * two by audits the earlier.
+ */
 export function mergeIdentity(
   a: StoredIdentity | null,
   b: StoredIdentity | null,
@@ -209,12 +229,18 @@ type Named = Pick<StateDocument, "cluster" | "title"> & {
   readonly identity: { readonly key: string } | null;
 };
 
-/** Whether a state is that of a cluster without a name: its key is the identity's, or the address's where it was never reached. */
+/**
+ * Whether a state is that of a cluster without a name: its key is the identity's, or the address's
+ * where it was never reached.
+ */
 export function isUnnamed({ cluster, identity }: Omit<Named, "title">): boolean {
   return identity === null ? SERVER_KEY.test(cluster) : identity.key === cluster;
 }
 
-/** What a person calls a cluster in a command: its name, or the context it was reached by where it has none. */
+/**
+ * What a person calls a cluster in a command: its name, or the context it was reached by where it
+ * has none.
+ */
 export function calledBy(state: Named): string {
   return isUnnamed(state) ? state.title : state.cluster;
 }

@@ -1,6 +1,7 @@
 /**
  * Merging two states of one cluster that grew from a common one: what two audits at once each saw.
- * Commutative on what either knows: per record the later observation wins, copies are united, spans grow.
+ * Commutative on what either knows: per record the later observation wins, copies are united, spans
+ * grow.
  */
 import { parseMsOrNull } from "../certificate/time.ts";
 import type { CopyRecord, StateDocument } from "./document.ts";
@@ -32,7 +33,10 @@ function mergeCopy(a: CopyRecord, b: CopyRecord): CopyRecord {
   };
 }
 
-/** `theirs` as stored meanwhile, `ours` as this run would have written it. What was seen of a cluster whose successor was pinned meanwhile is dropped. */
+/**
+ * `theirs` as stored meanwhile, `ours` as this run would have written it. What was seen of a
+ * cluster whose successor was pinned meanwhile is dropped.
+ */
 export function mergeStates(theirs: StateDocument, ours: StateDocument): StateDocument {
   if (
     theirs.identity !== null &&

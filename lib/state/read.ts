@@ -1,4 +1,7 @@
-/** Reads a document of a state store: total, a text that is none gives a problem that names the place. */
+/**
+ * Reads a document of a state store: total, a text that is none gives a problem that names the
+ * place.
+ */
 import * as z from "zod/mini";
 
 export type Read<T> =
@@ -6,12 +9,15 @@ export type Read<T> =
   /** `newer`: whole, but of a format that only a newer certkeep reads. */
   | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string };
 
-/** `isWhole`: tells of a value that already is what the schema describes, where that is known faster; such a value is taken as it is. */
+/**
+ * `isValid`: tells of a value that already is what the schema describes, where that is known
+ * faster; such a value is taken as it is.
+ */
 export function readDocument<T>(
   text: string,
   format: number,
   schema: z.ZodMiniType<T>,
-  isWhole: ((value: unknown) => boolean) | null = null,
+  isValid: ((value: unknown) => boolean) | null = null,
 ): Read<T> {
   let raw: unknown;
   try {
@@ -28,7 +34,7 @@ export function readDocument<T>(
     typeof raw === "object" && raw !== null && "readableFrom" in raw ? raw.readableFrom : undefined;
   if (typeof readableFrom === "number" && readableFrom > format)
     return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}` };
-  if (isWhole?.(raw) === true) return { ok: true, value: raw as T };
+  if (isValid?.(raw) === true) return { ok: true, value: raw as T };
   const parsed = z.safeParse(schema, raw);
   if (parsed.success) return { ok: true, value: parsed.data };
   const issue = parsed.error.issues[0];

@@ -1,13 +1,17 @@
 /**
- * The Secrets that a state knows: those that stand, and those that are lost. Nothing else reads these two maps (a lint
- * rule); what looks for certificates reads certificates.ts. Pure, but for what changes a state that an audit works on.
+ * The Secrets that a state knows: those that stand, and those that are lost. Nothing else reads
+ * these two maps (a lint rule); what looks for certificates reads certificates.ts. Pure, but for
+ * what changes a state that an audit works on.
  */
 import { parseMs } from "../certificate/time.ts";
 import type { CertificateRecord, LostRecord, SecretRecord, StateDocument } from "./document.ts";
 
 /** A Secret that is gone. */
 export interface Loss {
-  /** `lost`: what it was made for stands, or it needs none; `removed`: together with that; `unknown`: not known. */
+  /**
+   * `lost`: what it was made for stands, or it needs none; `removed`: together with that;
+   * `unknown`: not known.
+   */
   readonly how: "lost" | "removed" | "unknown";
   /** What took several at once; `null` for a single one. */
   readonly incident: string | null;
@@ -67,7 +71,10 @@ export function lastRecord(state: Secrets, key: string): SecretRecord | undefine
   return standingRecord(state, key) ?? lostRecord(state, key);
 }
 
-/** What a Secret holds, or held until its content went missing, by field base; nothing of a private CA. */
+/**
+ * What a Secret holds, or held until its content went missing, by field base; nothing of a private
+ * CA.
+ */
 export function heldIn(
   record: SecretRecord | undefined,
 ): readonly (readonly [fieldBase: string, certificate: CertificateRecord])[] {
@@ -152,7 +159,8 @@ export function mergeSecrets(theirs: Secrets, ours: Secrets, newest: StateDocume
     if (gone) delete secrets[key];
     else delete lost[key];
   }
-  // What one side dropped without a loss (no longer in scope, or found to be nothing) is dropped if that side looked last.
+  // What one side dropped without a loss (no longer in scope, or found to be nothing) is dropped if
+  // that side looked last.
   for (const key of Object.keys(secrets)) {
     if (
       newest.secrets[key] === undefined &&

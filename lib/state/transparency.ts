@@ -1,9 +1,10 @@
 /**
- * What a search of certificate logs told of one registered domain: a document of its own, since a domain belongs to
- * no single cluster. It holds the verified issuances, from when until when all are seen, and where to ask on.
+ * What a search of certificate logs told of one registered domain: a document of its own, since a
+ * domain belongs to no single cluster. It holds the verified issuances, from when until when all
+ * are seen, and where to ask on.
  *
- * Reading is total, entry by entry; merging two is a join: order and repetition change nothing. A cursor is safe to
- * take from either, because the issuances up to it are among those joined.
+ * Reading is total, entry by entry; merging two is a join: order and repetition change nothing. A
+ * cursor is safe to take from either, because the issuances up to it are among those joined.
  */
 import * as z from "zod/mini";
 import {
@@ -21,7 +22,10 @@ import { readDocument } from "./read.ts";
 
 const FORMAT = 1;
 const PREFIX = "ct-";
-/** Issuances kept of one domain: a tailnet of 10,000 names, renewed every 60 days, has 25,000 in 150 days. */
+/**
+ * Issuances kept of one domain: a tailnet of 10,000 names, renewed every 60 days, has 25,000 in 150
+ * days.
+ */
 const MAX_ISSUANCES = 30_000;
 /** Spans kept of one issuer; looks that follow each other make one. */
 const MAX_SPANS = 20;
@@ -64,7 +68,10 @@ const transparencyDocument = z.looseObject({
   /** Not to be asked again before. */
   nextMs: instant,
   failure: z.nullable(failure),
-  /** Spans in which every certificate is seen, by issuer; before what was left unread they say nothing. */
+  /**
+   * Spans in which every certificate is seen, by issuer; before what was left unread they say
+   * nothing.
+   */
   spans: z.array(z.looseObject({ issuer: short, fromMs: instant, untilMs: instant })),
   /** Entries that could not be taken in, and until when there were any. */
   unread: z.nullable(
@@ -184,7 +191,10 @@ export function mergeTransparency(
   };
 }
 
-/** Without what no budget needs any more, and with at most so many issuances, the newest; spans reach back no further than those. */
+/**
+ * Without what no budget needs any more, and with at most so many issuances, the newest; spans
+ * reach back no further than those.
+ */
 export function boundTransparency(
   document: TransparencyDocument,
   nowMs: number,
@@ -231,7 +241,10 @@ function coverageOf(domain: string, spans: Stored["spans"]): Coverage[] {
   }));
 }
 
-/** What it says of issuances, and why it says no more. What was left unread narrows this domain's spans, and no other's. */
+/**
+ * What it says of issuances, and why it says no more. What was left unread narrows this domain's
+ * spans, and no other's.
+ */
 export function transparencyEvidence(document: TransparencyDocument, nowMs: number): Evidence {
   const { domain, failure: failed, unread, wholeMs } = document;
   const spans = document.spans.flatMap((span) =>

@@ -12,7 +12,7 @@ import { commandLine, literal } from "../finding/command.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { answerText } from "../report/slack/answer.ts";
 import { count, span } from "../report/text.ts";
-import { DRILL_NAME, parseDrill } from "../state/drill.ts";
+import { DRILL_NAME, parseDrill } from "./drill/record.ts";
 import { DIGEST_NAME, parseDigest } from "../state/digest.ts";
 import { sameCluster, type ClusterIdentity } from "../state/identity.ts";
 import type { DoctorPorts } from "./doctor/context.ts";

@@ -15,7 +15,6 @@ import { matchesPattern } from "../finding/pattern.ts";
 import { unreadableDraft, type UnreadableCopy } from "../finding/unreadable.ts";
 import type { BlobStore, Opener, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
-import { DRILL_NAME, formatDrill } from "../state/drill.ts";
 import type { PlanCode } from "../restoreplan/code.ts";
 import { mayRead, readableOf } from "../restoreplan/readable.ts";
 import type { KnownCopy } from "../restoreplan/select.ts";
@@ -23,7 +22,7 @@ import type { OpenedCopy } from "../restoreplan/view.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { CertificateRecord, StateDocument } from "../state/document.ts";
 import type { JudgeKit } from "./audit/context.ts";
-import { recordDrill, type ClusterDrill } from "./drill/record.ts";
+import { DRILL_NAME, formatDrill, recordDrill, type ClusterDrill } from "./drill/record.ts";
 import { openCopy } from "./restore/open.ts";
 import { changeState, loadState } from "./states.ts";
 

@@ -31,7 +31,8 @@ import { type Plan, planNewNames, planSet } from "../ratelimit/plan.ts";
 import { plain } from "../plain.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
-import { observationsOf, type SourceStatus } from "../state/observations.ts";
+import { observationsOf } from "../state/observations.ts";
+import type { SourceStatus } from "../state/signals.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
 
 export interface ExplainInput {

@@ -7,11 +7,9 @@ import type { StateDocument } from "../../lib/state/document.ts";
 import {
   observationsOf,
   parseObservations,
-  type LogSignal,
   type Observations,
-  type RevocationAnswer,
-  SIGNAL_KINDS,
 } from "../../lib/state/observations.ts";
+import { type LogSignal, type RevocationAnswer, SIGNAL_KINDS } from "../../lib/state/signals.ts";
 import {
   acrossOf,
   answer,

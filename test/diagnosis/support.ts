@@ -5,15 +5,14 @@ import { createIssuance } from "../../lib/ratelimit/issuance.ts";
 import { formatHistory } from "../../lib/ratelimit/history.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/ratelimit/limit.ts";
 import type { CertificateRecord, StateDocument } from "../../lib/state/document.ts";
-import {
-  NO_OBSERVATIONS,
-  type AccessAnswer,
-  type EventSignal,
-  type LogSignal,
-  type Observations,
-  type RenewalWindow,
-  type SourceStatus,
-} from "../../lib/state/observations.ts";
+import { NO_OBSERVATIONS, type Observations } from "../../lib/state/observations.ts";
+import type {
+  AccessAnswer,
+  EventSignal,
+  LogSignal,
+  RenewalWindow,
+  SourceStatus,
+} from "../../lib/state/signals.ts";
 import { certificate, NOW_MS } from "../finding/fixture.ts";
 
 export const NAME = "shop.tail1a2b3.ts.net";

@@ -8,7 +8,7 @@ import type { FindingParams } from "../../lib/finding/params.ts";
 import type { Advice } from "../../lib/ratelimit/advice.ts";
 import type { Budget } from "../../lib/ratelimit/budget.ts";
 import type { Issuance } from "../../lib/ratelimit/issuance.ts";
-import { SIGNAL_KINDS } from "../../lib/state/observations.ts";
+import { SIGNAL_KINDS } from "../../lib/state/signals.ts";
 import type { Because, Diagnosis } from "../../lib/diagnosis/cause.ts";
 import { NOW } from "../finding/fixture.ts";
 

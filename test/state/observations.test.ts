@@ -5,14 +5,13 @@ import { mergeStates } from "../../lib/state/merge.ts";
 import {
   boundObservations,
   carryObservations,
-  STATUS_SOURCES,
   mergeObservations,
   NO_OBSERVATIONS,
   type Observations,
   observationsOf,
   parseObservations,
-  SIGNAL_KINDS,
 } from "../../lib/state/observations.ts";
+import { STATUS_SOURCES, SIGNAL_KINDS } from "../../lib/state/signals.ts";
 import { NOW, state } from "../finding/fixture.ts";
 
 const NOW_MS = Date.parse(NOW);

@@ -6,7 +6,7 @@
  * announces that it may drop some, and before the next one it says how many it dropped, if any. So lines seen and dropped
  * are added, the announcement isn't counted, and a log in which no line of that kind follows one has a gap.
  */
-import type { LogSignal } from "../../state/observations.ts";
+import type { LogSignal } from "../../state/signals.ts";
 import { type IssuedLine, IssuedLines, MAX_OF_NAME } from "./issued.ts";
 import { type LogLine, parseLine, splitStamp } from "./line.ts";
 import type { RefusalText } from "./refusal.ts";

@@ -3,7 +3,7 @@
  * of Let's Encrypt in whoever's words. Total; a message that says nothing of certificates is `null`.
  */
 import { isHostName } from "../../secret/shapes.ts";
-import type { SignalKind } from "../../state/observations.ts";
+import type { SignalKind } from "../../state/signals.ts";
 import { parseRefusal, type RefusalText } from "./refusal.ts";
 
 export interface Said {

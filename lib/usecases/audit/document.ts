@@ -3,7 +3,8 @@ import { formatMsOrNull } from "../../certificate/time.ts";
 import { acrossData } from "../../finding/budgets.ts";
 import { findingDocument } from "../../report/phrases.ts";
 import { certificates, type LiveCertificate } from "../../state/certificates.ts";
-import { observationsOf, type SourceStatus } from "../../state/observations.ts";
+import { observationsOf } from "../../state/observations.ts";
+import type { SourceStatus } from "../../state/signals.ts";
 import type { AuditReport } from "../audit.ts";
 
 /** How far a source besides Secrets went; `code` is `null` where it answered whole. */

@@ -12,8 +12,8 @@ import {
   NO_OBSERVATIONS,
   type Observations,
   observationsOf,
-  type SourceStatus,
 } from "../../state/observations.ts";
+import type { SourceStatus } from "../../state/signals.ts";
 import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../ratelimit/evidence.ts";
 import { boundClaims } from "../../ratelimit/log/claims.ts";
 import type { ClusterDiagnosis, PodFacts } from "../../ports/cluster.ts";

@@ -23,12 +23,14 @@ import {
   NO_OBSERVATIONS,
   observationsOf,
   storedObservations,
-  type StatusSource,
   type Observations,
-  type RenewalWindow,
-  type RevocationAnswer,
-  type SourceStatus,
 } from "../../state/observations.ts";
+import type {
+  StatusSource,
+  RenewalWindow,
+  RevocationAnswer,
+  SourceStatus,
+} from "../../state/signals.ts";
 import type { RevocationLists } from "../revocation.ts";
 import { type AuditPorts, type JudgeKit, type OutsidePorts, outsideSignal } from "./context.ts";
 

@@ -1,12 +1,40 @@
 /**
- * What a drill could not use is written into the state of its cluster, so that every report and digest says it until
- * a drill finds it good. A state that has nothing to tell, and had nothing, isn't written.
+ * What a drill leaves behind: a note of the last whole one, by which doctor says how long ago it
+ * was; and in each cluster's state what it couldn't use, so that every report and digest says it
+ * until a drill finds it good. A state that has nothing to say, and had nothing, isn't written.
  */
+import * as z from "zod/mini";
 import { isCertkeepError, type CertkeepError } from "../../error.ts";
 import type { UnreadableCopy } from "../../finding/unreadable.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { changeState } from "../states.ts";
+
+/** Name of the document in a state store. */
+export const DRILL_NAME = "drill";
+
+const drillDocument = z.looseObject({
+  format: z.number(),
+  /** RFC 3339. */
+  at: z.string(),
+  /** Copies that were looked at, and of them those that could not be opened. */
+  copies: z.number(),
+  unreadable: z.number(),
+});
+export type DrillNote = z.infer<typeof drillDocument>;
+
+export function parseDrill(text: string): DrillNote | null {
+  try {
+    const parsed = z.safeParse(drillDocument, JSON.parse(text));
+    return parsed.success && /^\d{4}-/.test(parsed.data.at) ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+export function formatDrill(note: Pick<DrillNote, "at" | "copies" | "unreadable">): string {
+  return `${JSON.stringify({ format: 1, ...note })}\n`;
+}
 
 /** Copies of one cluster that are told one by one; the rest are counted. */
 const UNREADABLE_TOLD = 20;
@@ -18,7 +46,10 @@ export interface ClusterDrill {
   /** All versions that it looked at. */
   readonly looked: ReadonlySet<string>;
   readonly unreadable: readonly UnreadableCopy[];
-  /** Whether it looked at all that the cluster has; else what it didn't look at stays as it was told. */
+  /**
+   * Whether it looked at all that the cluster has; else what it didn't look at stays as it was
+   * told.
+   */
   readonly whole: boolean;
 }
 

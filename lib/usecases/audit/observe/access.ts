@@ -9,7 +9,7 @@ import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";
 import { parseMsOrNull } from "../../../certificate/time.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
-import type { AccessAnswer, SourceStatus } from "../../../state/observations.ts";
+import type { AccessAnswer, SourceStatus } from "../../../state/signals.ts";
 import type { ObserveContext } from "./context.ts";
 import { statusOf, statusCode } from "./sourcestatus.ts";
 import { type Writer, type WrittenShape, writes } from "./writers.ts";

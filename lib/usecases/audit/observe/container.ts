@@ -8,7 +8,7 @@ import { CertkeepError } from "../../../error.ts";
 import { createLogReader, type LogReading } from "../../../ratelimit/log/reader.ts";
 import type { ClusterDiagnosis, LogQuery } from "../../../ports/cluster.ts";
 import { count } from "../../../report/text.ts";
-import type { SourceStatus } from "../../../state/observations.ts";
+import type { SourceStatus } from "../../../state/signals.ts";
 import { statusOf } from "./sourcestatus.ts";
 
 export interface ContainerTarget {

@@ -5,7 +5,7 @@
 import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";
 import type { EventFacts } from "../../../ports/cluster.ts";
-import type { EventSignal, SourceStatus } from "../../../state/observations.ts";
+import type { EventSignal, SourceStatus } from "../../../state/signals.ts";
 import type { ObserveContext } from "./context.ts";
 import { statusOf, statusCode } from "./sourcestatus.ts";
 import type { Writer } from "./writers.ts";

@@ -14,7 +14,7 @@ import type { LogReading } from "../../../ratelimit/log/reader.ts";
 import { setOf } from "../../../ratelimit/names.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
 import type { SecretRecord, StateDocument } from "../../../state/document.ts";
-import type { LogSignal, SourceStatus } from "../../../state/observations.ts";
+import type { LogSignal, SourceStatus } from "../../../state/signals.ts";
 import { standingSecrets } from "../../../state/secrets.ts";
 import { type ContainerRead, type ContainerTarget, readContainer, scopeOf } from "./container.ts";
 import type { ObserveContext } from "./context.ts";

@@ -1,20 +1,27 @@
 /**
- * Whether a cluster is to be audited now, and whether it should have been long ago, by what its state says of the last
- * audit. Pure.
+ * Whether a cluster is to be audited now, and whether it should have been long ago, by what its
+ * state says of the last audit. Pure.
  */
 import { parseMsOrNull } from "../certificate/time.ts";
 import type { StateDocument } from "./document.ts";
 
 /**
- * The longest that an audit takes after it was asked for: one that was asked for an interval ago and took that long is
- * no reason to leave this turn out. At most a third of an interval, so that a turn that comes twice is still noticed.
+ * The longest that an audit takes after it was asked for: one that was asked for an interval ago
+ * and took that long is no reason to leave this turn out. At most a third of an interval, so that a
+ * turn that comes twice is still noticed.
  */
 const SLACK_MS = 5 * 60_000;
-/** Clocks of two machines may differ by this much; an audit that finished later than that from now never was. */
+/**
+ * Clocks of two machines may differ by this much; an audit that finished later than that from now
+ * never was.
+ */
 const SKEW_MS = 5 * 60_000;
 const OVERDUE_INTERVALS = 2;
 
-/** Milliseconds since the last audit finished, 0 at least; `null` where none has, or where its instant can't be believed. */
+/**
+ * Milliseconds since the last audit finished, 0 at least; `null` where none has, or where its
+ * instant can't be believed.
+ */
 export function sinceAudit(audit: StateDocument["audit"], nowMs: number): number | null {
   return audit === null ? null : since(audit.finishedAt, nowMs);
 }

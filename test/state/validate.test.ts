@@ -7,7 +7,7 @@ import {
   parseState,
   type StateDocument,
 } from "../../lib/state/document.ts";
-import { wholeCheckOf } from "../../lib/state/whole.ts";
+import { validatorOf } from "../../lib/state/validate.ts";
 
 const copy = z.looseObject({ version: z.string(), until: z.optional(z.string()) });
 const schema = z.looseObject({
@@ -28,8 +28,8 @@ const good = {
   unknown: "stays",
 };
 
-describe("wholeCheckOf", () => {
-  const check = wholeCheckOf(schema);
+describe("validatorOf", () => {
+  const check = validatorOf(schema);
 
   test("says yes to what the schema describes, with fields that it doesn't know", () => {
     expect(check?.(good)).toBe(true);
@@ -91,15 +91,15 @@ describe("wholeCheckOf", () => {
     ["unions", z.union([z.string(), z.number()])],
     ["records with few keys", z.record(z.enum(["a"]), z.string())],
   ])("has no answer for a schema with %s", (_, other) => {
-    expect(wholeCheckOf(other)).toBe(null);
+    expect(validatorOf(other)).toBe(null);
   });
 });
 
 test("a part with a refinement is checked by what is given for it", () => {
   const even = z.number().check(z.refine((n) => n % 2 === 0));
   const inner = z.looseObject({ at: z.array(even) });
-  expect(wholeCheckOf(inner)).toBe(null);
-  const check = wholeCheckOf(
+  expect(validatorOf(inner)).toBe(null);
+  const check = validatorOf(
     inner,
     new Map([[even, (value: unknown) => typeof value === "number" && value % 2 === 0]]),
   );

@@ -1,14 +1,15 @@
 /**
- * Whether a value already is what a schema describes, told from the schema itself in a fraction of the time: a
- * parser builds its result anew, and a state of ten thousand certificates has half a million fields.
+ * Whether a value already is what a schema describes, told from the schema itself in a fraction of
+ * the time: a parser builds its result anew, and a state of ten thousand certificates has half a
+ * million fields.
  *
  * It says yes only where the parser would take the value and give it back as it is (no defaults, no
- * conversions, nothing dropped); no says nothing, and the parser has to be asked, which also knows the place. A
- * schema with a part that isn't known here has no such check.
+ * conversions, nothing dropped); no says nothing, and the parser has to be asked, which also knows
+ * the place. A schema with a part that isn't known here has no such check.
  */
 import type * as z from "zod/mini";
 
-export type WholeCheck = (value: unknown) => boolean;
+export type Validator = (value: unknown) => boolean;
 
 /** As much of a schema's definition as is looked at. */
 interface Definition {
@@ -26,13 +27,13 @@ interface Definition {
 }
 
 /** Checks for parts with refinements of their own, which say what the refinements say. */
-export type KnownChecks = ReadonlyMap<z.ZodMiniType, WholeCheck>;
+export type KnownChecks = ReadonlyMap<z.ZodMiniType, Validator>;
 
 /** `null` where the schema has a part that can't be checked so. */
-export function wholeCheckOf(
+export function validatorOf(
   schema: z.ZodMiniType,
   known: KnownChecks = new Map(),
-): WholeCheck | null {
+): Validator | null {
   const own = known.get(schema);
   if (own !== undefined) return own;
   const definition = schema._zod.def as unknown as Definition;
@@ -78,9 +79,9 @@ export function wholeCheckOf(
 function within(
   schema: z.ZodMiniType | undefined,
   known: KnownChecks,
-  check: (inner: WholeCheck) => WholeCheck,
-): WholeCheck | null {
-  const inner = schema === undefined ? null : wholeCheckOf(schema, known);
+  check: (inner: Validator) => Validator,
+): Validator | null {
+  const inner = schema === undefined ? null : validatorOf(schema, known);
   return inner === null ? null : check(inner);
 }
 
@@ -94,7 +95,7 @@ function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
   );
 }
 
-function recordCheck({ keyType, valueType }: Definition, known: KnownChecks): WholeCheck | null {
+function recordCheck({ keyType, valueType }: Definition, known: KnownChecks): Validator | null {
   const key = keyType?._zod.def as unknown as Definition | undefined;
   if (key?.type !== "string" || (key.checks?.length ?? 0) > 0) return null;
   return within(valueType, known, (inner) => (value) => {
@@ -104,8 +105,8 @@ function recordCheck({ keyType, valueType }: Definition, known: KnownChecks): Wh
   });
 }
 
-function tupleCheck({ items = [], rest }: Definition, known: KnownChecks): WholeCheck | null {
-  const checks = items.map((item) => wholeCheckOf(item, known));
+function tupleCheck({ items = [], rest }: Definition, known: KnownChecks): Validator | null {
+  const checks = items.map((item) => validatorOf(item, known));
   if (rest != null || checks.includes(null)) return null;
   return (value) =>
     Array.isArray(value) &&
@@ -114,11 +115,11 @@ function tupleCheck({ items = [], rest }: Definition, known: KnownChecks): Whole
 }
 
 /** Only of objects that keep what they don't know. */
-function objectCheck({ shape = {}, catchall }: Definition, known: KnownChecks): WholeCheck | null {
+function objectCheck({ shape = {}, catchall }: Definition, known: KnownChecks): Validator | null {
   if ((catchall?._zod.def as unknown as Definition | undefined)?.type !== "unknown") return null;
-  const fields: (readonly [string, WholeCheck])[] = [];
+  const fields: (readonly [string, Validator])[] = [];
   for (const [name, schema] of Object.entries(shape)) {
-    const check = wholeCheckOf(schema, known);
+    const check = validatorOf(schema, known);
     if (check === null) return null;
     fields.push([name, check]);
   }

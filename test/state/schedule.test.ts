@@ -1,6 +1,6 @@
 /** When a cluster is audited again, and when it should have been long ago. */
 import { describe, expect, it } from "vitest";
-import { isDue, isOverdue, sinceAudit, sinceAuditOrPin } from "../../lib/state/due.ts";
+import { isDue, isOverdue, sinceAudit, sinceAuditOrPin } from "../../lib/state/schedule.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
 
 const NOW = Date.parse("2026-06-01T12:00:00Z");
