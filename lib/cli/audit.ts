@@ -98,7 +98,7 @@ export function reportText(report: AuditReport, { io, options, atMs, stores }: T
       stores,
       budgets: budgetLevels(report.across),
       unreadStates: report.unreadStates.length,
-      failed: report.failed.map(({ title }) => title),
+      failed: report.failed.map(({ title, error }) => ({ title, found: error.parts.found })),
     },
   );
 }

@@ -57,7 +57,9 @@ interface RemoveOptions extends CommonOptions {
 function removeCommand(io: Io): Command {
   return withCommon(
     new Command("remove")
-      .description("forgets a registered cluster; its copies stay")
+      .description(
+        "remove a cluster's registration, and the cluster from reports; its backups stay",
+      )
       .argument("<name>"),
   )
     .option(
@@ -71,7 +73,7 @@ function removeCommand(io: Io): Command {
     )
     .addHelpText(
       "after",
-      "\nWithout --revoke the credentials that were stored stay valid until their end.\n\nExamples:\n  certkeep clusters remove prod --revoke --context prod-admin\n  certkeep clusters remove prod          a cluster that is gone",
+      "\nWithout --revoke the credentials that were stored stay valid until their end.\n\nExamples:\n  certkeep clusters remove prod --revoke --context prod-admin\n  certkeep clusters remove prod          a cluster that is gone\n  certkeep clusters remove kind-old      one without a registration, such as a context at a wrong address",
     )
     .action(async (name: string, _options: RemoveOptions, self: Command) => {
       const options = self.optsWithGlobals<RemoveOptions>();
@@ -93,8 +95,9 @@ function removeCommand(io: Io): Command {
           writeJson(io, REMOVED_SCHEMA, { ...result, backups: settings.stores.backups.url });
         writeLine(
           io.stderr,
-          `Forgot ${name}. ${count(result.copies, "copy of it stays", "copies of it stay")} in ${settings.stores.backups.url}, and can be restored from with --from-cluster ${name}.`,
+          `Removed ${name}. ${result.copies === 0 ? "It has no backups" : `${count(result.copies, "backup of it stays", "backups of it stay")} in ${settings.stores.backups.url}; restore with --from-cluster ${result.name}`}.`,
         );
+        if (!result.registered) return;
         if (options.revoke === true)
           writeLine(
             io.stderr,

@@ -32,7 +32,7 @@ export function auditText(
     readonly stores: string | null;
     readonly budgets?: readonly BudgetLevel[];
     readonly unreadStates?: number;
-    readonly failed?: readonly string[];
+    readonly failed?: readonly { readonly title: string; readonly found: string }[];
   },
 ): string {
   const { style, width } = view;
@@ -94,11 +94,8 @@ export function auditText(
         ),
       );
   }
-  for (const title of failed)
-    lines.push(
-      "",
-      `${style.bold(plain(title))}  ${style.red("not audited: its state could not be read")}`,
-    );
+  for (const { title, found } of failed)
+    lines.push("", `${style.bold(plain(title))}  ${style.red(`not audited: ${plain(found)}`)}`);
   lines.push(
     ...findingLines({ findings, nowMs: view.nowMs, width, style, several: clusters.length > 1 }),
   );

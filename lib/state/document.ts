@@ -213,6 +213,8 @@ const stateDocument = z.looseObject({
       ),
     }),
   ),
+  /** When a person removed the cluster: reports leave it out until an audit or a registration brings it back. */
+  removedAt: z.optional(instant),
   /** Another identity under this name, if the last look met one. */
   replacedBy: z.nullable(
     z.looseObject({

@@ -25,7 +25,7 @@ import { unforeseen } from "./unforeseen.ts";
 
 export interface AuditReport {
   readonly clusters: readonly AuditedTarget[];
-  /** Targets whose state could not be read, told plainly. */
+  /** Targets whose state could not be read, or is that of another cluster than the one that answers. */
   readonly failed: readonly { readonly title: string; readonly error: CertkeepError }[];
   /** Issuances and budgets over all clusters. */
   readonly across: Across;

@@ -34,7 +34,7 @@ export interface ReportScope {
 
 export interface Overview {
   readonly summaries: readonly ClusterSummary[];
-  /** Clusters that have a state and aren't registered. */
+  /** Clusters that have a state, aren't registered, and that nobody removed. */
   readonly unregistered: readonly string[];
   /** States that could not be read. */
   readonly problems: readonly CertkeepError[];
@@ -68,6 +68,7 @@ export async function surveyStates(
   const wanted = new Set(
     registered.length === 0 ? keys : keys.filter((key) => registered.includes(key)),
   );
+  const removed = new Set<string>();
   const summed = new Map<string, ClusterSummary>();
   const unexplained = new Set<string>();
   const sumUp = (state: StateDocument, view: FindingsView): void => {
@@ -80,10 +81,15 @@ export async function surveyStates(
   let across: Across | null = null;
   if (ports.issuance !== undefined) {
     const asRead = (state: StateDocument): void => {
+      if (isRemoved(state)) removed.add(state.cluster);
       // A state with an instant that is none is told below, where it is read again.
-      if (wanted.has(state.cluster)) ignoreRangeError(() => sumUp(state, alone));
+      else if (wanted.has(state.cluster)) ignoreRangeError(() => sumUp(state, alone));
     };
     ({ across } = await gatherAcross({ ...ports, ...ports.issuance }, [], asRead));
+  }
+  /** A registration brings a cluster back, also before an audit does. */
+  function isRemoved({ cluster, removedAt }: StateDocument): boolean {
+    return removedAt !== undefined && !registered.includes(cluster);
   }
   const view = { ...alone, across };
   const told = across === null ? null : clustersTold(across);
@@ -99,7 +105,7 @@ export async function surveyStates(
       if (!standsAlone(key)) {
         summed.delete(key);
         const loaded = await loadState(ports.states, key);
-        if (loaded === null) continue;
+        if (loaded === null || isRemoved({ ...loaded.state, cluster: key })) continue;
         sumUp({ ...loaded.state, cluster: key }, view);
       }
       const summary = summed.get(key);
@@ -123,7 +129,9 @@ export async function surveyStates(
   return {
     summaries,
     unregistered:
-      registered.length === 0 ? [] : keys.filter((key) => !registered.includes(key)).toSorted(),
+      registered.length === 0
+        ? []
+        : keys.filter((key) => !registered.includes(key) && !removed.has(key)).toSorted(),
     problems,
     budgets: across === null ? [] : budgetLevels(across, which),
   };

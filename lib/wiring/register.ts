@@ -87,21 +87,22 @@ export async function composeExisting(world: World, name: string): Promise<Exist
         "small letters, digits and -, at most 63, beginning and ending with a letter or digit",
     });
   const settings = await composeSettings(world);
-  if (
-    settings.config.clusters.some((entry) => entry.name === name) &&
-    !settings.registered.includes(name)
-  ) {
-    throw new CertkeepError("usage", {
-      where: `cluster ${name}`,
-      found: `the name is that of a cluster in ${settings.file ?? "certkeep.yaml"}`,
-      expected: "a name of its own",
-      todo: "Remove its entry there first, or choose another name",
-    });
-  }
+  refuseConfigured(settings, name);
   const registrations = await openRegistrations(settings, world.env);
   const stored = await registrations.read(name);
   const parsed = stored === null ? null : parseRegistration(stored.text, registrations.where(name));
   return { settings, registrations, existing: parsed?.ok === true ? parsed.entry : null };
+}
+
+/** @throws CertkeepError usage, for a name that the configuration itself gives */
+function refuseConfigured({ config, registered, file }: ComposedSettings, name: string): void {
+  if (!config.clusters.some((entry) => entry.name === name) || registered.includes(name)) return;
+  throw new CertkeepError("usage", {
+    where: `cluster ${name}`,
+    found: `the name is that of a cluster in ${file ?? "certkeep.yaml"}`,
+    expected: "a name of its own",
+    todo: "Remove its entry there first, or choose another name",
+  });
 }
 
 /** In a registry whoever audits one cluster doesn't see the others' roles, so it is asked for before. @throws CertkeepError config_invalid */
@@ -247,8 +248,10 @@ export async function composeRemove(
   readonly settings: ComposedSettings;
   close(): Promise<void>;
 }> {
-  const { settings, registrations } = await composeExisting(world, world.name);
-  const base = { registrations, states: settings.stores.states };
+  const settings = await composeSettings(world);
+  refuseConfigured(settings, world.name);
+  const registrations = await openRegistrations(settings, world.env);
+  const base = { registrations, states: settings.stores.states, clock: { nowMs: world.nowMs } };
   if (!revoke) return { settings, ports: { ...base, admin: null }, close: async () => {} };
   const admin = await adminConnection({
     ...world,

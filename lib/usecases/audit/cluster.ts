@@ -83,7 +83,7 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
   else await run.audit(look.seen);
   const state = run.finish();
   // A context that never led to a cluster leaves nothing behind.
-  if (ports.dryRun || (!look.ok && target.name === null && revision === null))
+  if (ports.dryRun || (!look.ok && target.name === null && stored.identity === null))
     return run.result(state, null);
   try {
     return run.result(await saveState(ports.states, key, state, revision), null);
@@ -134,8 +134,9 @@ class ClusterRun {
     this.#nowMs = nowMs;
     this.#forgetMs = forgettingMs(before, nowMs);
     this.#now = now;
+    const { removedAt: _, ...known } = before;
     this.#state = {
-      ...before,
+      ...known,
       title: target.title,
       // A recorded address is that of what was proven to be the cluster, and never of what was merely asked.
       server: before.identity === null ? target.server : before.server,

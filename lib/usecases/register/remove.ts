@@ -1,15 +1,26 @@
-/** Removes a registration; its copies and its state stay. With `revoke` what registering gave is taken away from the cluster first. */
+/**
+ * Removes a cluster: its registration, and its place in reports. Its backups and its state stay, so that they can be
+ * restored from. With `revoke` what registering gave is taken away from the cluster first.
+ *
+ * A cluster without a registration that an audit left behind, such as one at a wrong address, is removed likewise.
+ */
+import { LABEL } from "../../config/form.ts";
+import { meant } from "../../config/suggest.ts";
 import { registrationSelector } from "../../rbac/manifest.ts";
-import { CertkeepError } from "../../error.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
+import { formatMs } from "../../certificate/time.ts";
 import type { ClusterReader, ObjectName, Registrar } from "../../ports/cluster.ts";
 import type { Registrations } from "../../ports/registry.ts";
+import type { Clock } from "../../ports/runtime.ts";
 import type { StateStore } from "../../ports/stores.ts";
-import { notPinned } from "../../state/identity.ts";
-import { loadState } from "../states.ts";
+import type { StateDocument } from "../../state/document.ts";
+import { calledBy, notPinned } from "../../state/identity.ts";
+import { changeState, loadState, stateKeys } from "../states.ts";
 
 export interface RemovePorts {
   readonly registrations: Registrations;
   readonly states: StateStore;
+  readonly clock: Clock;
   /** The administrator's, to revoke; `null`: nothing is revoked. */
   readonly admin: {
     readonly registrar: Registrar;
@@ -20,38 +31,89 @@ export interface RemovePorts {
 
 export interface RemoveResult {
   readonly name: string;
+  /** Whether it was registered; else an audit left it behind. */
+  readonly registered: boolean;
   readonly revoked: readonly ObjectName[];
-  /** Copies that the state knows of, which stay. */
+  /** Backups that the state knows of, which stay. */
   readonly copies: number;
 }
 
-/** @throws CertkeepError usage where there is no such registration, or the context leads to another cluster */
+/** @throws CertkeepError usage where nothing has this name, or the context leads to another cluster */
 export async function runRemove(name: string, ports: RemovePorts): Promise<RemoveResult> {
-  if ((await ports.registrations.read(name)) === null) {
+  // A context may be called anything; a registration may not.
+  const registered = LABEL.test(name) && (await ports.registrations.read(name)) !== null;
+  const found = registered ? await stateNamed(name, ports) : await stateLeft(name, ports);
+  const revoked = ports.admin === null ? [] : await revoke(name, found, ports.admin);
+  if (registered) await ports.registrations.remove(name);
+  if (found !== null) {
+    const removedAt = formatMs(ports.clock.nowMs());
+    const { title, server } = found.state;
+    await changeState(ports.states, found.key, title, server, (now) => ({ ...now, removedAt }));
+  }
+  const copies = Object.keys(found?.state.copies ?? {}).length;
+  return { name: found?.key ?? name, registered, revoked, copies };
+}
+
+interface Found {
+  readonly key: string;
+  readonly state: StateDocument;
+}
+
+async function stateNamed(key: string, { states }: RemovePorts): Promise<Found | null> {
+  const loaded = await loadState(states, key);
+  return loaded === null ? null : { key, state: loaded.state };
+}
+
+/** The state of a cluster without a registration, by its key or by what a person calls it. */
+async function stateLeft(name: string, ports: RemovePorts): Promise<Found> {
+  const keys = await stateKeys(ports.states);
+  const left: Found[] = [];
+  for (const key of keys.includes(name) ? [name] : keys) {
+    try {
+      const found = await stateNamed(key, ports);
+      if (found !== null && found.state.removedAt === undefined) left.push(found);
+    } catch (error) {
+      // Another cluster's damaged state is told by reports.
+      if (!isCertkeepError(error) || key === name) throw error;
+    }
+  }
+  const meantOnes = left.filter(({ key, state }) => key === name || calledBy(state) === name);
+  const [only] = meantOnes;
+  if (meantOnes.length === 1 && only !== undefined) return only;
+  const suggestion = meant(
+    name,
+    left.flatMap(({ key, state }) => [key, calledBy(state)]),
+  );
+  throw new CertkeepError("usage", {
+    where: `cluster ${name}`,
+    found:
+      only === undefined
+        ? `no registration in ${ports.registrations.place}, and no audit recorded it`
+        : `${meantOnes.length} clusters without a registration are called so`,
+    expected:
+      only === undefined
+        ? "a cluster of `certkeep clusters` or of a report"
+        : `one of: ${meantOnes.map(({ key }) => key).join(", ")}`,
+    ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }),
+  });
+}
+
+async function revoke(
+  name: string,
+  found: Found | null,
+  { registrar, reader, server }: NonNullable<RemovePorts["admin"]>,
+): Promise<ObjectName[]> {
+  if (found !== null && notPinned(found.state, await reader.identity()) !== null)
     throw new CertkeepError("usage", {
       where: `cluster ${name}`,
-      found: `no registration in ${ports.registrations.place}`,
-      expected: "one of those that `certkeep clusters` lists as registered",
-      todo: "A cluster of certkeep.yaml is removed there",
+      found: `the context leads to another cluster (${server})`,
+      expected: "the one that was registered",
+      todo: "Nothing was removed. Name its context: --context CTX",
     });
-  }
-  const state = (await loadState(ports.states, name))?.state ?? null;
   const revoked: ObjectName[] = [];
-  if (ports.admin !== null) {
-    const identity = await ports.admin.reader.identity();
-    if (state !== null && notPinned(state, identity) !== null) {
-      throw new CertkeepError("usage", {
-        where: `cluster ${name}`,
-        found: `the context leads to another cluster (${ports.admin.server})`,
-        expected: "the one that was registered",
-        todo: "Nothing was removed. Name its context: --context CTX",
-      });
-    }
-    for (const object of await ports.admin.registrar.find(registrationSelector(name))) {
-      await ports.admin.registrar.remove(object);
-      revoked.push(object);
-    }
+  for (const object of await registrar.find(registrationSelector(name))) {
+    await registrar.remove(object);
+    revoked.push(object);
   }
-  await ports.registrations.remove(name);
-  return { name, revoked, copies: Object.keys(state?.copies ?? {}).length };
+  return revoked;
 }

@@ -25,7 +25,8 @@ export async function pinByPerson(
   const at = formatMs(nowMs);
   for (let attempt = 0; attempt < 8; attempt += 1) {
     const loaded = await loadState(states, cluster);
-    const before = loaded?.state ?? emptyState(cluster, title, server);
+    const { removedAt: _, ...known } = loaded?.state ?? emptyState(cluster, title, server);
+    const before: StateDocument = known;
     const old = successor && notPinned(before, seen) !== null ? before.identity : null;
     const identity = pinIdentity("person", seen, {
       server,
