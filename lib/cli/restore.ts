@@ -105,7 +105,7 @@ export function restoreCommand(io: Io): Command {
       "the age identity that opens copies: a file, - for standard input, env:NAME or file:PATH; default: identity: of certkeep.yaml",
     )
     .option("--create-namespace", "make namespaces that are gone")
-    .option("--replace", "delete and make anew what is immutable or of another type")
+    .option("--replace", "recreate what is immutable or of another type, with everything in it")
     .option("--allow-later", "end with 0 though some Secrets are still to be made by their owner")
     .addOption(
       new Option(

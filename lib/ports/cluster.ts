@@ -123,6 +123,17 @@ export interface ClusterWriter {
   createSecret(secret: NewSecret, options?: WriteOptions): Promise<WriteOutcome>;
   patchSecret(change: SecretChange, options?: WriteOptions): Promise<WriteOutcome>;
   deleteSecret(version: SecretVersion, options?: WriteOptions): Promise<WriteOutcome>;
+  /**
+   * A Secret with everything in it, as the API gives it, so that the very same can be created
+   * again; `null` where there is none. No other part of certkeep may read its values.
+   */
+  readWhole(place: SecretPlace): Promise<Readonly<Record<string, unknown>> | null>;
+  /** Creates what `readWhole` gave, changed as is wanted; never over what exists. */
+  createWhole(
+    place: SecretPlace,
+    whole: Readonly<Record<string, unknown>>,
+    options?: WriteOptions,
+  ): Promise<WriteOutcome>;
   /** One that is there already is fine. */
   createNamespace(name: string, options?: WriteOptions): Promise<void>;
   /**

@@ -182,7 +182,8 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without: "the Secret of random name that a proxy made anew is waiting with",
+    without:
+      "the Secret of random name that a new proxy is waiting with; whether other certificates need an ACME account key that is to be replaced",
   },
   {
     id: "restore-get",
@@ -256,7 +257,7 @@ export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
   diagnosis: "logs, events and access reviews: why certificates are reissued",
   restore: "put lost certificates back",
   follow: "restore while a rebuilt cluster comes up",
-  replace: "delete a Secret that can't be changed, to make it anew",
+  replace: "recreate a Secret that can't be changed",
   "create-namespace": "make a namespace that is gone",
 };
 

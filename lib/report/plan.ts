@@ -170,8 +170,14 @@ function groups(items: readonly ShownItem[], view: PlanView): string[] {
       ),
     );
     lines.push(...wrap(plain(`Because ${item.why}.`), width, "  "));
-    if (item.action !== "none" && item.fields.length > 0)
-      lines.push(...wrap(plain(`${doing(item)} ${whatOf(of)}.`), width, "  "));
+    if (item.action !== "none")
+      lines.push(
+        ...wrap(
+          plain(`${doing(item)}${item.fields.length === 0 ? "" : ` ${whatOf(of)}`}.`),
+          width,
+          "  ",
+        ),
+      );
     if (item.createNamespace)
       lines.push(
         ...wrap(plain(`The namespace ${item.to?.namespace ?? ""} is made first.`), width, "  "),
@@ -220,7 +226,7 @@ function doing(item: PlanItem): string {
   return {
     create: "Makes the Secret with",
     patch: "Writes",
-    replace: "Deletes the Secret and makes it anew with",
+    replace: `Deletes the Secret and recreates it with everything in it${item.fields.length === 0 ? "" : ", and writes"}`,
     none: "",
   }[item.action];
 }

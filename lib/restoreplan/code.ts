@@ -24,6 +24,9 @@ export const PLAN_CODES = {
   account_of_live: entry(
     "it belongs to the valid certificate that is there; the key that is there doesn't",
   ),
+  secret_recreated: entry(
+    "the Secret is immutable, so the certificate can't be renewed: it is recreated with everything in it",
+  ),
   forced: entry("you named what is overridden"),
 
   /** Keep. */
@@ -78,15 +81,11 @@ export const PLAN_CODES = {
   live_unknown: entry("what is there could not be read"),
   live_deleting: entry("the Secret is being deleted"),
   namespace_absent: entry("the namespace is gone (--create-namespace makes it)"),
-  secret_immutable: entry(
-    "the Secret is immutable: it has to be deleted and made anew (--replace does that)",
-  ),
+  secret_immutable: entry("the Secret is immutable (--replace recreates it with everything in it)"),
   type_differs: entry(
-    "the Secret has another type, which can't be changed: it has to be deleted and made anew (--replace does that)",
+    "the Secret has another type, which can't be changed (--replace recreates it with everything in it)",
   ),
-  replace_would_lose: entry(
-    "the Secret can't be made anew without losing other fields that it holds",
-  ),
+  replace_would_lose: entry("the Secret can't be recreated without losing something of it"),
   place_not_for_shape: entry("this shape can't be restored to another place"),
   device_renamed: entry(
     "the machine has got another name in the tailnet, so it wouldn't serve this certificate",

@@ -19,6 +19,8 @@ export interface Draft {
   readonly objections: readonly Objection[];
   readonly overridden: readonly PlanCode[];
   readonly action: Action;
+  /** The Secret is written, and what it holds of the copy's fields stays as it is. */
+  readonly asItIs?: boolean;
 }
 
 const DAY_MS = 86_400_000;
@@ -77,9 +79,11 @@ export function itemOf(
   const live = site.live.state === "present" ? site.live.secret : null;
   const field = record.kind === "account-key" ? accountFieldName(record.fieldBase) : null;
   const now = nowOf(site.live, record.fieldBase, field);
-  const fields =
-    draft.rule === "restore" || draft.rule === "later" ? Object.keys(record.data).toSorted() : [];
   const restores = draft.rule === "restore";
+  const fields =
+    draft.asItIs !== true && (restores || draft.rule === "later")
+      ? Object.keys(record.data).toSorted()
+      : [];
   const restart: Restart =
     restores && draft.action !== "none"
       ? site.restart(draft.action, now.state !== "valid" && now.state !== "invalid")
@@ -107,7 +111,7 @@ export function itemOf(
     notAfter: end === null ? null : formatMs(end),
     daysLeft: end === null ? null : Math.floor((end - options.nowMs) / DAY_MS),
     restart,
-    saved: restores && record.kind === "certificate" ? 1 : 0,
+    saved: restores && fields.length > 0 && record.kind === "certificate" ? 1 : 0,
     revocation: record.kind === "account-key" ? null : copy.revocation,
     notes:
       restores || draft.rule === "later"

@@ -1,9 +1,10 @@
 /** One certificate or account key: the copy to take, the place to put it, and the rule that decides. Pure. */
 import { reasonText } from "../finding/words.ts";
-import { accountFieldName, allowedFields } from "../secret/allowlist.ts";
+import { accountFieldName } from "../secret/allowlist.ts";
 import { decodeBase64 } from "../secret/base64.ts";
 import { LABEL, pairForm, TLS_TYPE } from "../secret/shapes.ts";
 import { accountNotes, decideAccount, usesOf, type AccountDecision } from "./account.ts";
+import { certificateName } from "./certmanager.ts";
 import { isForcible, type PlanCode } from "./code.ts";
 import { itemOf, newerThan, pairAt, withNotes, withoutCopy, type Draft } from "./compose.ts";
 import { copyObjections, isBetter, type Objection } from "./copyrule.ts";
@@ -109,13 +110,12 @@ function placeObjection(
     secret.type !== copy.record.type &&
     (copy.record.type === TLS_TYPE || secret.type === TLS_TYPE);
   if (!secret.immutable && !wrongType) return { objection: null, action: "patch" };
-  const allowed = allowedFields(copy.shape, copy.record.fieldBase, "replaced");
-  const lost = secret.fields.filter((field) => !allowed.has(field));
-  if (lost.length > 0)
+  // A deletion would wait for whoever set them, and nobody could create the Secret meanwhile.
+  if (secret.finalizers.length > 0)
     return {
       objection: {
         code: "replace_would_lose",
-        detail: `${lost.slice(0, 5).join(", ")}${lost.length > 5 ? ` and ${lost.length - 5} more` : ""}; make it anew yourself`,
+        detail: `finalizer ${secret.finalizers.join(", ")}`,
       },
       action: "none",
     };
@@ -128,6 +128,26 @@ function placeObjection(
       action: "none",
     };
   return { objection: null, action: "replace" };
+}
+
+/**
+ * What is there is to stay: but where that is immutable and a controller has to write it, `--replace` recreates it as it
+ * is. `null`: it stays untouched.
+ */
+function recreation(site: Site, copy: OpenedCopy, options: PlanOptions): Draft | null {
+  if (site.live.state !== "present" || !site.live.secret.immutable || !options.replace) return null;
+  const annotations = { ...copy.record.annotations, ...site.live.secret.annotations };
+  if (copy.shape === "tls" && certificateName(annotations) === null) return null;
+  const { objection, action } = placeObjection(site, copy, options);
+  return objection === null
+    ? {
+        rule: "restore",
+        objections: [{ code: "secret_recreated", detail: null }],
+        overridden: [],
+        action,
+        asItIs: true,
+      }
+    : { rule: "refuse", objections: [objection], overridden: [], action: "none" };
 }
 
 function certificateDraft(
@@ -145,6 +165,8 @@ function certificateDraft(
     action: Action = "none",
     more: readonly PlanCode[] = [],
   ): Draft => ({ rule, objections, action, overridden: [...chosen.overridden, ...more] });
+  const stays = (objection: Objection): Draft =>
+    recreation(site, copy, options) ?? draft("keep", [objection]);
   if (live !== null && holdsCopy(copy, live)) {
     const label = {
       code: "already_there" as const,
@@ -153,7 +175,7 @@ function certificateDraft(
           ? null
           : `and its owner refuses it: ${reasonText(pair.verdict.reasons)}`,
     };
-    return draft("keep", [label]);
+    return stays(label);
   }
   // What is valid stays where there is nothing better, whatever is wrong with the copy.
   const worse =
@@ -162,10 +184,10 @@ function certificateDraft(
     (copy.pair === null || copy.record.kind === "standby" || !isBetter(copy.pair, pair));
   const forcedOver = worse && options.force.has("live_valid") && copy.record.kind !== "standby";
   if (worse && !forcedOver && !wanted.versionNamed)
-    return draft("keep", [{ code: "live_valid", detail: null }]);
+    return stays({ code: "live_valid", detail: null });
   if (chosen.objections.length > 0) {
     if (pair !== null && pair.verdict.valid && !wanted.versionNamed)
-      return draft("keep", [{ code: "live_valid", detail: null }]);
+      return stays({ code: "live_valid", detail: null });
     return draft("refuse", chosen.objections);
   }
   if (worse && !forcedOver) return draft("refuse", [{ code: "live_valid", detail: null }]);
@@ -254,7 +276,7 @@ function accountDraft(
     action,
     overridden,
   });
-  if (decision.rule === "keep") return draft("keep", [decision]);
+  if (decision.rule === "keep") return recreation(site, copy, options) ?? draft("keep", [decision]);
   const isTheOne = copy.record.accountThumbprint === decision.account;
   if (decision.rule === "refuse" && !(isTheOne && objections.length > 0))
     return draft("refuse", [decision]);

@@ -39,6 +39,7 @@ function groupWrites(decided: readonly Decided[]): SecretWrite[] {
       continue;
     const key = placeKey(item.to);
     const { record } = copy;
+    const data = item.fields.length === 0 ? {} : record.data;
     const { labels, annotations } = metadataFor(copy, item.to);
     const write = writes.get(key);
     if (write === undefined) {
@@ -51,12 +52,12 @@ function groupWrites(decided: readonly Decided[]): SecretWrite[] {
         type: record.type,
         labels,
         annotations,
-        data: record.data,
+        data,
         items: [index],
       });
       continue;
     }
-    write.data = { ...write.data, ...record.data };
+    write.data = { ...write.data, ...data };
     write.labels = { ...labels, ...write.labels };
     write.annotations = { ...annotations, ...write.annotations };
     write.items = [...write.items, index];

@@ -90,6 +90,7 @@ export interface LiveSecret {
   readonly type: string;
   readonly immutable: boolean;
   readonly deleting: boolean;
+  readonly finalizers: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   /** Those of the allowlist. */
   readonly annotations: Readonly<Record<string, string>>;

@@ -13,6 +13,8 @@ import { planRestore } from "../restoreplan/plan.ts";
 import type { PlanOptions } from "../restoreplan/decide.ts";
 import { REBUILT_WARNING } from "../restoreplan/successor.ts";
 import type { Wanted } from "../restoreplan/view.ts";
+import type { SecretPlace } from "../ports/cluster.ts";
+import { lastRecord } from "../state/secrets.ts";
 import type { ClusterIdentity } from "../state/identity.ts";
 import type {
   RestoredItem,
@@ -25,7 +27,8 @@ import { follow } from "./restore/follow.ts";
 import { choose, lookAtCluster, openChoices } from "./restore/gather.ts";
 import { withLease } from "./restore/lease.ts";
 import type { LiveCluster } from "./restore/live.ts";
-import { createReplacedKeeper } from "./restore/replaced.ts";
+import { completeRecreation } from "./restore/recreate.ts";
+import { createReplacedKeeper, recipientsOf } from "./restore/replaced.ts";
 import { createRevocationAsker } from "./restore/revoked.ts";
 import { findSource, type Source } from "./restore/source.ts";
 import { restoreSecret, settled, type WriteContext } from "./restore/write.ts";
@@ -72,6 +75,12 @@ async function restoreFrom(
   }
   const wanted = await openChoices(chosen, source, request, ports, createRevocationAsker(ports));
   const live = await lookAtCluster(wanted, source, target, request, ports);
+  const completed = await completeRecreation(recreatedPlaces(wanted, source, request), live, {
+    target,
+    ports,
+    rehearse: false,
+    apply: request.mode === "apply",
+  });
   const options: PlanOptions = {
     nowMs: ports.clock.nowMs(),
     as: request.as,
@@ -85,12 +94,27 @@ async function restoreFrom(
   const warnings = [
     ...(source.rebuilt && machines ? [REBUILT_WARNING] : []),
     ...source.notes,
+    ...completed,
     ...emptyNotes(wanted, source, request),
   ];
   const plan = planRestore(wanted, live, options, warnings);
   const run = new RestoreRun(target, request, ports, { source, wanted, live, options, plan });
   if (request.mode !== "plan") await run.carryOut();
   return run;
+}
+
+/** Places at which an earlier run may have ended while it recreated a Secret: immutable as last seen, or named again. */
+function recreatedPlaces(
+  wanted: readonly Wanted[],
+  { state }: Source,
+  { replace }: RestoreRequest,
+): readonly SecretPlace[] {
+  const places = new Map(
+    wanted.map(({ namespace, secret }) => [`${namespace}/${secret}`, { namespace, name: secret }]),
+  );
+  return [...places].flatMap(([key, place]) =>
+    replace || lastRecord(state, key)?.immutable === true ? [place] : [],
+  );
 }
 
 function checkRequest(request: RestoreRequest): void {
@@ -177,6 +201,12 @@ class RestoreRun {
       options,
       source,
       keeper: createReplacedKeeper(source, this.#target, this.#ports),
+      recreate: {
+        target: this.#target,
+        ports: this.#ports,
+        recipients: recipientsOf(this.#target, this.#ports),
+        rehearse,
+      },
       ports: this.#ports,
       rehearse,
       makeNamespace,

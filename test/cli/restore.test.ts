@@ -111,7 +111,7 @@ describe("certkeep restore", () => {
     for (const line of plan.out.replace(offered, "").split("\n"))
       expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
     expect(plan.out).toMatch(/^Plan: 3 to restore$/m);
-    expect(plan.out).toContain("tls.crt, tls.key.");
+    expect(plan.out).toContain("tls.crt, tls.key");
     expect(plan.out).toContain("2 issuances would be saved.");
     expect(world.sandbox.all()).toEqual([]);
     expect(offered).toBe(

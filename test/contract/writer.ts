@@ -134,6 +134,32 @@ export function writerContract(name: string, start: () => Promise<WriterSubject>
       ).rejects.toSatisfy((error) => isCertkeepError(error, "cluster_rejected"));
     });
 
+    it("reads a Secret with everything in it and creates the very same, never over what exists", async () => {
+      await subject.writer.createSecret({
+        ...fresh("whole"),
+        annotations: { "example.com/other": "kept" },
+        data: { "tls.crt": value("c"), "tls.key": value("k"), _machinekey: value("m") },
+      });
+      const place = { namespace: subject.namespace, name: "whole" };
+      const whole = (await subject.writer.readWhole(place)) ?? {};
+      const { metadata, ...rest } = whole as {
+        readonly metadata: { readonly labels: object; readonly annotations: object };
+      };
+      const { labels, annotations } = metadata;
+      expect(annotations).toMatchObject({ "example.com/other": "kept" });
+      const next = { ...rest, metadata: { labels, annotations } };
+      expect(await subject.writer.createWhole({ ...place, name: "again" }, next)).toBe("done");
+      expect(await subject.writer.readWhole({ ...place, name: "again" })).toMatchObject(next);
+      // As when the answer was lost: asked again, it finds its own work.
+      expect(await subject.writer.createWhole({ ...place, name: "again" }, next)).toBe("done");
+      const other = { ...next, data: { "tls.crt": value("x"), "tls.key": value("k") } };
+      expect(await subject.writer.createWhole(place, other)).toBe("conflict");
+      expect((await read("whole"))?.data["tls.crt"]).toBe(value("c"));
+      const dry = { ...place, name: "not-stored" };
+      expect(await subject.writer.createWhole(dry, next, { dryRun: true })).toBe("done");
+      expect(await subject.writer.readWhole(dry)).toBeNull();
+    });
+
     it("tells a missing namespace, and makes one", async () => {
       const lost = { ...fresh("x"), namespace: `${subject.namespace}-gone` };
       await expect(subject.writer.createSecret(lost)).rejects.toSatisfy((error) =>

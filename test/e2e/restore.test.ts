@@ -389,6 +389,41 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     await fineNow(1);
   });
 
+  it("a node's Secret that is immutable is recreated with everything in it, once it is asked for", async () => {
+    const recreator = await accountWith("recreator", ["get", "list", "create", "patch", "delete"]);
+    const name = `operator.${suffix}`;
+    const secret = operatorSecret(name, issue(name), accountPem());
+    const metadata = {
+      ...secret.metadata,
+      labels: { team: "edge" },
+      annotations: { "kubectl.kubernetes.io/last-applied-configuration": "{}" },
+    };
+    await put({ ...secret, metadata, immutable: true });
+    await audit();
+    const uid = (await readSecret(kube, "tailscale", "operator"))?.metadata.uid;
+    expect((await restore({ all: true })).items.map(({ outcome }) => outcome)).toEqual([
+      "kept",
+      "kept",
+    ]);
+    const rehearsed = await restore({ all: true, replace: true, mode: "rehearse" }, recreator);
+    expect(rehearsed.items.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
+    expect((await readSecret(kube, "tailscale", "operator"))?.metadata.uid).toBe(uid);
+    const done = await restore({ all: true, replace: true }, recreator);
+    expect(outcomes(done)).toEqual([
+      "ACME account key restore done secret_recreated",
+      `${name} restore done secret_recreated`,
+    ]);
+    const there = await readSecret(kube, "tailscale", "operator");
+    expect(there).toMatchObject({ metadata, type: "Opaque", data: secret.data });
+    expect(there?.metadata.uid).not.toBe(uid);
+    // It can be written again, and nothing else was left behind.
+    await kube.demand("PATCH", "/api/v1/namespaces/tailscale/secrets/operator", {
+      data: { [`${name}.crt`]: base64("renewed") },
+    });
+    const all = await kube.demand("GET", "/api/v1/namespaces/tailscale/secrets");
+    expect(JSON.stringify(all)).not.toContain("certkeep-recreate");
+  });
+
   it("1,000 certificates come back in one run, and a second run writes nothing", async () => {
     const names = Array.from({ length: 1000 }, (_, at) => `s${at}.${suffix}`);
     await Promise.all(

@@ -132,6 +132,7 @@ function secret(of: OpenedCopy, more: Partial<LiveSecret> = {}): LiveSecret {
     type: of.record.type,
     immutable: false,
     deleting: false,
+    finalizers: [],
     labels: {},
     annotations: {},
     fields: [],
@@ -320,10 +321,43 @@ describe("what is there against the copy", () => {
     [
       "immutable, with fields that a copy doesn't hold",
       there(-1, {}, { immutable: true, fields: ["tls.crt", "other"] }),
-      "refuse none replace_would_lose",
+      "refuse none secret_immutable",
     ],
   ])("%s", (_name, live, expected) => {
     expect(decide(one, live)).toBe(expected);
+  });
+
+  const same = { data: one.record.data, immutable: true };
+  const byCertManager = { "cert-manager.io/certificate-name": "web" };
+  const generic = copy({ shape: "tls" });
+  it.each<[string, OpenedCopy, LiveSecret, string]>([
+    ["broken", one, there(-1, {}, { immutable: true }), "restore replace live_invalid"],
+    ["the very bytes", one, there(60, {}, same), "restore replace secret_recreated"],
+    [
+      "valid for longer",
+      one,
+      there(61, {}, { immutable: true }),
+      "restore replace secret_recreated",
+    ],
+    ["not immutable", one, there(60, {}, { data: one.record.data }), "keep none already_there"],
+    [
+      "with a finalizer",
+      one,
+      there(60, {}, { ...same, finalizers: ["example.com/x"] }),
+      "refuse none replace_would_lose",
+    ],
+    ["being deleted", one, there(60, {}, { ...same, deleting: true }), "refuse none live_deleting"],
+    ["of another type", one, there(-1, {}, { type: "Opaque" }), "restore replace live_invalid"],
+    // Nobody has to write it: whoever made it immutable meant it.
+    ["of no controller", generic, there(60, {}, same), "keep none already_there"],
+    [
+      "of cert-manager",
+      generic,
+      there(60, {}, { ...same, annotations: byCertManager }),
+      "restore replace secret_recreated",
+    ],
+  ])("with --replace, immutable, %s", (_name, of, live, expected) => {
+    expect(decide(of, live, { options: { replace: true } })).toBe(expected);
   });
 
   it("what nobody could read is not written to", () => {

@@ -103,6 +103,27 @@ export function createMemoryCluster(uid = "11111111-2222-3333-4444-555555555555"
         if (options?.dryRun !== true) secrets.delete(secretKey(one));
         return "done";
       },
+      readWhole: async (place) => {
+        const there = secrets.get(secretKey(place));
+        if (there === undefined) return null;
+        const { type, data, immutable, ...metadata } = there;
+        return { apiVersion: "v1", kind: "Secret", metadata, type, data, immutable };
+      },
+      createWhole: async (place, whole, options) => {
+        if (secrets.has(secretKey(place))) return "conflict";
+        const { metadata, type, data } = whole as unknown as Pick<Secret, "type" | "data"> & {
+          readonly metadata: Pick<Secret, "labels" | "annotations">;
+        };
+        if (options?.dryRun !== true)
+          store({
+            ...place,
+            type,
+            data,
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+          });
+        return "done";
+      },
       createNamespace: async () => {},
       // oxlint-disable-next-line require-yield
       watchSecrets: async function* () {

@@ -454,16 +454,6 @@ describe("what can't be opened or written is told", () => {
     ]);
   });
 
-  it("an operator's Secret that is immutable isn't made anew: a copy doesn't hold its other fields", async () => {
-    const name = "operator.tail1a2b3.ts.net";
-    world.put(operatorSecret(name, world.issue([name]), null));
-    await world.audit();
-    world.put({ ...operatorSecret(name, null, null), immutable: true });
-    const report = await restore(world, { names: [name], replace: true });
-    expect(report.items[0]?.item.codes).toEqual(["replace_would_lose"]);
-    expect(dataAt(world.sandbox, "tailscale", "operator")).toHaveProperty("_machinekey");
-  });
-
   it("a run that is stopped finishes what is under way, and says what is left", async () => {
     const names = Array.from({ length: 40 }, (_, index) => `s${index}.tail1a2b3.ts.net`);
     for (const name of names) world.put(ingressSecret(name, world.issue([name])));

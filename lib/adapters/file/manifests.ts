@@ -145,6 +145,8 @@ export function createManifestFolder(folder: string): {
         });
       },
       deleteSecret: async () => "conflict",
+      readWhole: async () => null,
+      createWhole: async () => "conflict",
       createNamespace: async () => {},
       watchSecrets: async function* () {
         yield* [];

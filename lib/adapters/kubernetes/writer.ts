@@ -5,6 +5,7 @@
  *
  * Answers are asked for as metadata alone: what was written doesn't come back over the network.
  */
+import { isDeepStrictEqual } from "node:util";
 import { CertkeepError } from "../../error.ts";
 import type {
   ClusterWriter,
@@ -18,7 +19,7 @@ import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { type Action, parseAnswer, parseStatus } from "./failure.ts";
 import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
-import { isSecretName, parseSecret } from "./parse.ts";
+import { fieldsOf, isSecretName, parseSecret } from "./parse.ts";
 import { watchSecrets } from "./watch.ts";
 
 /** Under this name the server's managedFields show what a restore wrote. */
@@ -60,8 +61,7 @@ export function createClusterWriter(
   const refuse = (action: Action, answer: HttpAnswer): CertkeepError =>
     writeError(connection, action, answer.status, answer.contentType, answer.body);
 
-  /** What is there, to compare with what was to be written. */
-  const read = async (place: SecretPlace): Promise<ReturnType<typeof parseSecret> | null> => {
+  const readRaw = async (place: SecretPlace): Promise<unknown> => {
     const answer = await http.send({
       method: "GET",
       path: `${secretsPath(place.namespace)}/${encodeURIComponent(place.name)}`,
@@ -69,7 +69,12 @@ export function createClusterWriter(
     });
     if (answer.status === 404) return null;
     if (answer.status !== 200) throw refuse({ verb: "get", resource: "secrets", ...place }, answer);
-    return parseSecret(parseAnswer(connection, answer));
+    return parseAnswer(connection, answer);
+  };
+  /** What is there, to compare with what was to be written. */
+  const read = async (place: SecretPlace): Promise<ReturnType<typeof parseSecret> | null> => {
+    const raw = await readRaw(place);
+    return raw === null ? null : parseSecret(raw);
   };
   /** Whether a write of ours, whose answer was lost, did take effect. */
   const isOurs = async (wanted: NewSecret | SecretChange): Promise<boolean> => {
@@ -83,33 +88,45 @@ export function createClusterWriter(
     );
   };
 
-  const createSecret = async (secret: NewSecret, write?: WriteOptions): Promise<WriteOutcome> => {
-    checked(secret);
-    const body = JSON.stringify({
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: {
-        namespace: secret.namespace,
-        name: secret.name,
-        labels: secret.labels,
-        annotations: secret.annotations,
-      },
-      type: secret.type,
-      data: secret.data,
-    });
+  const create = async (
+    place: SecretPlace,
+    body: object,
+    isSame: () => Promise<boolean>,
+    write: WriteOptions | undefined,
+  ): Promise<WriteOutcome> => {
     const answer = await http.send({
       method: "POST",
-      path: secretsPath(secret.namespace) + query(write),
+      path: secretsPath(place.namespace) + query(write),
       accept: AS_METADATA,
-      body,
+      body: JSON.stringify(body),
       repeatable: true,
     });
     if (answer.status === 201 || answer.status === 200) return "done";
     const { reason } = parseStatus(answer.body);
     if (answer.status === 409 && reason === "AlreadyExists")
-      return (await isOurs(secret)) ? "done" : "conflict";
+      return (await isSame()) ? "done" : "conflict";
     if (answer.status === 409 && reason === "Conflict") return "conflict";
-    throw refuse({ verb: "create", resource: "secrets", namespace: secret.namespace }, answer);
+    throw refuse({ verb: "create", resource: "secrets", namespace: place.namespace }, answer);
+  };
+
+  const createSecret = async (secret: NewSecret, write?: WriteOptions): Promise<WriteOutcome> => {
+    const { namespace, name } = checked(secret);
+    const { labels, annotations, type, data } = secret;
+    const metadata = { namespace, name, labels, annotations };
+    const body = { apiVersion: "v1", kind: "Secret", metadata, type, data };
+    return create(secret, body, () => isOurs(secret), write);
+  };
+
+  const createWhole: ClusterWriter["createWhole"] = async (place, whole, write) => {
+    const { namespace, name } = checked(place);
+    const metadata = { ...fieldsOf(whole["metadata"]), namespace, name };
+    const same = async (): Promise<boolean> => {
+      const there = fieldsOf(await readRaw(place));
+      return ["type", "data", "immutable"].every((key) =>
+        isDeepStrictEqual(there[key], whole[key]),
+      );
+    };
+    return create(place, { ...whole, metadata }, same, write);
   };
 
   const patchSecret = async (change: SecretChange, write?: WriteOptions): Promise<WriteOutcome> => {
@@ -137,6 +154,11 @@ export function createClusterWriter(
   return {
     createSecret,
     patchSecret,
+    readWhole: async (place) => {
+      const raw = await readRaw(checked(place));
+      return raw === null ? null : fieldsOf(raw);
+    },
+    createWhole,
     deleteSecret: async (version, write) => {
       const { namespace, name } = checked(version);
       const answer = await http.send({

@@ -42,7 +42,7 @@ function recreatePhrase(measure: Extract<Measure, { kind: "recreate" }>): Measur
         command: kubectlGet("secret", secret, namespace, "-o yaml"),
       }
     : {
-        text: say`Recreate the Secret without immutable: true; a restore does that from the backup`,
+        text: say`Recreate the Secret without immutable: true; a restore with --replace keeps everything in it`,
         command: commandOf(action),
       };
 }

@@ -4,25 +4,14 @@
  */
 import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
-import type { ClusterReader } from "../../ports/cluster.ts";
-import type {
-  Live,
-  LiveSecret,
-  LiveViews,
-  JudgedPair,
-  OpenedCopy,
-} from "../../restoreplan/view.ts";
+import type { ClusterReader, SecretPlace } from "../../ports/cluster.ts";
+import type { Live, LiveSecret, LiveViews, OpenedCopy } from "../../restoreplan/view.ts";
 import { certificateName } from "../../restoreplan/certmanager.ts";
 import { sameParent } from "../../restoreplan/shape/standalone.ts";
-import { accountThumbprint } from "../../secret/account.ts";
-import { accountFieldBase, allowedFields } from "../../secret/allowlist.ts";
-import { decodeBase64 } from "../../secret/base64.ts";
-import { extract } from "../../secret/extract.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
 import { LABEL, type Shape } from "../../secret/shapes.ts";
 import type { ParentRef } from "../../state/document.ts";
-import type { JudgeKit } from "../audit/context.ts";
-import { domainOf, judgeBytes, pairBytes } from "./judge.ts";
+import { liveSecretOf, type Interest, type LiveContext } from "./livesecret.ts";
 
 const READS_AT_ONCE = 16;
 /** From so many places in a namespace on, one listing of names tells which of them are gone. */
@@ -35,98 +24,6 @@ export const MANAGED_SELECTOR = `${LABEL.managed}=true,${LABEL.secretType}!=cert
 
 /** Secrets that hold an ACME account key for certificates of others. */
 const HOLDS_ACCOUNTS: ReadonlySet<Shape> = new Set(["proxygroup-state", "acme-accounts"]);
-
-/** What may be looked at in a Secret: the shape and field bases of what could go there. */
-export interface Interest {
-  readonly shape: Shape;
-  readonly fieldBase: string;
-}
-
-export interface Place {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-interface LiveContext {
-  readonly kit: JudgeKit;
-  readonly nowMs: number;
-  readonly operatorNamespace: string;
-  readonly operatorSecret: string;
-  /** ACME account by the leaf that was issued under it. */
-  readonly accountOfLeaf: ReadonlyMap<string, string>;
-}
-
-function textOf(secret: Secret, field: string): string | null {
-  const bytes = decodeBase64(Object.hasOwn(secret.data, field) ? (secret.data[field] ?? "") : "");
-  return bytes === null || bytes.length === 0 ? null : Buffer.from(bytes).toString("utf8");
-}
-
-/** `Hostname` of the newest `cap-N.hujson`: read for that alone. */
-function hostNameOf(secret: Secret): string | null {
-  const newest = secret.dataKeys
-    .map((field) => ({ field, version: Number(/^cap-(\d{1,6})\.hujson$/.exec(field)?.[1] ?? -1) }))
-    .filter(({ version }) => version >= 0)
-    .toSorted((a, b) => b.version - a.version)[0];
-  const text = newest === undefined ? null : textOf(secret, newest.field);
-  return text === null ? null : (/"Hostname"\s*:\s*"([A-Za-z0-9-]{1,63})"/.exec(text)?.[1] ?? null);
-}
-
-async function liveSecretOf(
-  secret: Secret,
-  interests: readonly Interest[],
-  context: LiveContext,
-): Promise<LiveSecret> {
-  const extraction = extract(secret, {
-    operatorNamespace: context.operatorNamespace,
-    operatorNames: [context.operatorSecret],
-    named: new Set(),
-  });
-  const all = [
-    ...interests,
-    ...(extraction.shape === null
-      ? []
-      : extraction.pairs.map(({ fieldBase }) => ({ shape: extraction.shape as Shape, fieldBase }))),
-  ];
-  const data: Record<string, string> = {};
-  const pairs: Record<string, JudgedPair> = {};
-  const accounts: Record<string, string | null> = {};
-  for (const { shape, fieldBase } of all) {
-    for (const field of allowedFields(shape, fieldBase, "replaced")) {
-      const value = Object.hasOwn(secret.data, field) ? secret.data[field] : undefined;
-      if (value === undefined || value === "") continue;
-      data[field] = value;
-      if (accountFieldBase(shape, field) === null) continue;
-      const pem = decodeBase64(value);
-      accounts[field] = pem === null ? null : accountThumbprint(pem);
-    }
-    if (Object.hasOwn(pairs, fieldBase)) continue;
-    const bytes = pairBytes(shape, fieldBase, data);
-    if (bytes !== null)
-      pairs[fieldBase] = await judgeBytes(
-        bytes,
-        domainOf(shape, secret.name, fieldBase),
-        context.kit,
-        context.nowMs,
-      );
-  }
-  return {
-    namespace: secret.namespace,
-    name: secret.name,
-    uid: secret.uid,
-    resourceVersion: secret.resourceVersion,
-    type: secret.type,
-    immutable: secret.immutable,
-    deleting: secret.deletedAt !== null,
-    labels: secret.labels,
-    annotations: secret.annotations,
-    fields: [...secret.dataKeys].toSorted(),
-    data,
-    pairs,
-    accounts,
-    deviceName: textOf(secret, "device_fqdn")?.replace(/\.$/, "") ?? null,
-    hostName: hostNameOf(secret),
-  };
-}
 
 /** Everything that was read so far; also the view for planning. */
 export class LiveCluster implements LiveViews {
@@ -170,7 +67,7 @@ export class LiveCluster implements LiveViews {
   }
 
   /** Places that a copy may go to, and what of them is looked at. */
-  interest(place: Place, interest: Interest): void {
+  interest(place: SecretPlace, interest: Interest): void {
     const key = `${place.namespace}/${place.name}`;
     this.#interests.set(key, [...(this.#interests.get(key) ?? []), interest]);
     if (interest.shape !== "standalone") return;
@@ -182,7 +79,7 @@ export class LiveCluster implements LiveViews {
 
   /** Reads all places of interest. */
   async read(progress: (done: number, total: number) => void): Promise<void> {
-    const places = [...this.#interests.keys()].map((key): Place => ({
+    const places = [...this.#interests.keys()].map((key): SecretPlace => ({
       namespace: key.slice(0, key.indexOf("/")),
       name: key.slice(key.indexOf("/") + 1),
     }));
@@ -247,7 +144,7 @@ export class LiveCluster implements LiveViews {
   }
 
   /** Looks at one place again. `gone`: a listing has just shown that nothing is there. */
-  async refresh(place: Place, gone = false): Promise<Live> {
+  async refresh(place: SecretPlace, gone = false): Promise<Live> {
     const key = `${place.namespace}/${place.name}`;
     const live = await this.#look(place, gone);
     this.#live.set(key, live);
@@ -268,7 +165,7 @@ export class LiveCluster implements LiveViews {
     return live;
   }
 
-  async #look(place: Place, gone: boolean): Promise<Live> {
+  async #look(place: SecretPlace, gone: boolean): Promise<Live> {
     try {
       const secret = gone ? null : await this.#reader.getSecret(place.namespace, place.name);
       if (secret !== null) return { state: "present", secret: await this.#liveOf(secret) };

@@ -92,13 +92,20 @@ export interface ReplacedKeeper {
   keep(record: BackupRecord, valid: boolean): Promise<void>;
 }
 
+/** For whom a restore seals what it takes the place of. */
+export function recipientsOf(
+  { settings: { recipients } }: RestoreTarget,
+  { opener }: RestorePorts,
+): readonly string[] {
+  return recipients.length > 0 ? recipients : opener.recipients;
+}
+
 export function createReplacedKeeper(
   source: Source,
   target: RestoreTarget,
   ports: RestorePorts,
 ): ReplacedKeeper {
-  const configured = target.settings.recipients;
-  const recipients = configured.length > 0 ? configured : ports.opener.recipients;
+  const recipients = recipientsOf(target, ports);
   let pending: Entry[] = [];
   let writing: Promise<void> | null = null;
 

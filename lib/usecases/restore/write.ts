@@ -12,6 +12,7 @@ import type { LiveSecret, OpenedCopy, Wanted } from "../../restoreplan/view.ts";
 import type { ClusterWriter, WriteOutcome } from "../../ports/cluster.ts";
 import type { Outcome, RestorePorts, RestoredItem } from "./context.ts";
 import type { LiveCluster } from "./live.ts";
+import { recreateSecret, type RecreateContext } from "./recreate.ts";
 import { replacedBy, type ReplacedKeeper } from "./replaced.ts";
 import type { Source } from "./source.ts";
 
@@ -25,6 +26,7 @@ export interface WriteContext {
   readonly options: PlanOptions;
   readonly source: Source;
   readonly keeper: ReplacedKeeper;
+  readonly recreate: RecreateContext;
   readonly ports: RestorePorts;
   /** The server checks and stores nothing. */
   readonly rehearse: boolean;
@@ -63,14 +65,17 @@ export async function restoreSecret(
   for (let attempt = 1; ; attempt += 1) {
     const { items, write: now } = current;
     if (now === null) return results(indexes, items, note, null);
+    const there = context.live.at(now.namespace, now.name);
+    const before = there.state === "present" ? there.secret : null;
+    const confirmed = (): Promise<Map<number, RestoredItem>> =>
+      confirm(now, { items, indexes, note, before }, context);
     try {
-      if ((await carryOut(now, items, indexes, context)) === "done")
-        return await confirm(now, items, indexes, note, context);
+      if ((await carryOut(now, items, indexes, context)) === "done") return await confirmed();
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       // Whether it took effect is found out by looking; what can't be looked at has failed.
       if (MAYBE.has(error.code) && !context.rehearse && (await tookEffect(now, context)))
-        return await confirm(now, items, indexes, note, context);
+        return await confirmed();
       return results(indexes, items, error.message, error.code);
     }
     if (attempt >= PLANS)
@@ -139,21 +144,7 @@ async function carryOut(
       dryRun,
     );
   }
-  const gone = await writer.deleteSecret(
-    {
-      namespace: write.namespace,
-      name: write.name,
-      uid: secret.uid,
-      resourceVersion: secret.resourceVersion,
-    },
-    dryRun,
-  );
-  if (gone === "conflict" || rehearse) return gone;
-  return writer.createSecret({
-    ...write,
-    labels: { ...write.labels, ...secret.labels },
-    annotations: { ...write.annotations, ...secret.annotations },
-  });
+  return recreateSecret(write, secret, context.recreate);
 }
 
 /** A namespace that is gone is made where that was asked for, also where the plan could not see that it is. */
@@ -212,6 +203,7 @@ async function tookEffect(write: SecretWrite, { live }: WriteContext): Promise<b
     const there = await live.refresh(write);
     return (
       there.state === "present" &&
+      (write.action !== "replace" || !there.secret.immutable) &&
       Object.entries(write.data).every(([field, value]) => there.secret.data[field] === value)
     );
   } catch (error) {
@@ -223,9 +215,17 @@ async function tookEffect(write: SecretWrite, { live }: WriteContext): Promise<b
 /** Reads back what the server holds, and judges it. */
 async function confirm(
   write: SecretWrite,
-  items: readonly PlanItem[],
-  indexes: readonly number[],
-  note: string | null,
+  {
+    items,
+    indexes,
+    note,
+    before,
+  }: {
+    readonly items: readonly PlanItem[];
+    readonly indexes: readonly number[];
+    readonly note: string | null;
+    readonly before: LiveSecret | null;
+  },
   context: WriteContext,
 ): Promise<Map<number, RestoredItem>> {
   if (context.rehearse) return results(indexes, items, note, null, "done");
@@ -258,7 +258,9 @@ async function confirm(
         message: "written, and gone again when it was read back",
         code: "cluster_conflict",
       });
-    else if (!holdsCopy(copy, secret)) {
+    else if (
+      !(item.fields.length === 0 ? isRecreated(before, write, secret) : holdsCopy(copy, secret))
+    ) {
       // Its owner may have written at once: what it holds now counts.
       const fine = item.kind !== "account-key" && pair?.verdict.valid === true;
       found.set(index, {
@@ -270,6 +272,17 @@ async function confirm(
     } else found.set(index, { item, outcome: "done", message: note, code: null });
   }
   return found;
+}
+
+/** Whether a Secret was recreated with what it held, but for what the write brought. */
+function isRecreated(before: LiveSecret | null, write: SecretWrite, after: LiveSecret): boolean {
+  return (
+    !after.immutable &&
+    Object.entries({ ...before?.data, ...write.data }).every(
+      ([field, value]) => after.data[field] === value,
+    ) &&
+    (before?.fields ?? []).every((field) => after.fields.includes(field))
+  );
 }
 
 function results(
