@@ -273,6 +273,28 @@ describe("somebody else's repository", () => {
     );
   }, 60_000);
 
+  it.each(["report", "digest --dry-run", "backups", "clusters", "clusters add x --print", "drill"])(
+    "is named by certkeep %s -v, once it is approved",
+    async (line) => {
+      await inProcess(["init", "--approve"]);
+      const { text } = await inProcess([...line.split(" "), "-v"]);
+      expect(text.split(`configuration in use: ${repository}/certkeep.yaml\n`)).toHaveLength(2);
+    },
+  );
+
+  it.each([
+    ["audit nowhere", "no such cluster in the configuration"],
+    ["clusters add prod --print", "the name is that of a cluster"],
+    ["restore prod x", "identity"],
+    ["audit --config broken.yaml", "broken.yaml:1:1"],
+  ])("is named by what certkeep %s says is wrong", async (line, words) => {
+    writeFileSync(join(repository, "broken.yaml"), "recipents: []\n");
+    await inProcess(["init", "--approve"]);
+    const { code, text } = await inProcess(line.split(" "));
+    expect([code, text]).toEqual([2, expect.stringContaining(words)]);
+    expect(text).toContain(`${repository}/${line.includes("broken") ? "broken" : "certkeep"}.yaml`);
+  });
+
   it("is left alone by a check without --config", async () => {
     const { code, text } = await inProcess(["check", "kube/config"]);
     expect(code).toBe(2);

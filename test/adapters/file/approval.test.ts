@@ -227,6 +227,12 @@ describe("a configuration that was only found", () => {
     expect(await refusal()).toContain("it isn't approved");
   });
 
+  it("is told with names that no terminal acts on", async () => {
+    await load({ accept: true });
+    put("project/clusters/\u001b[31m.yaml", "{}\n");
+    expect(await refusal()).toContain("clusters/\\u{1b}[31m.yaml (new)");
+  });
+
   it("that is a pipe is told, and hangs nothing", async () => {
     rmSync(join(root, "project/certkeep.yaml"));
     expect(spawnSync("/bin/sh", ["-c", `mkfifo ${root}/project/certkeep.yaml`]).status).toBe(0);
