@@ -104,7 +104,12 @@ export function formatMs(ms: number): string {
   const fraction = ((whole % 1000) + 1000) % 1000;
   const at = civilOf((whole - fraction) / 1000);
   const digits =
-    fraction === 0 ? "" : `.${fraction.toString().padStart(3, "0").replace(/0+$/, "")}`;
+    fraction === 0
+      ? ""
+      : `.${fraction
+          .toString()
+          .padStart(3, "0")
+          .replace(/(?<!0)0+$/, "")}`;
   // Joined it takes 50 bytes; a template's text keeps all its parts, 250 bytes, and states hold them by the thousand.
   const year = two(Math.floor(at.year / 100)) + two(at.year % 100);
   return [

@@ -47,12 +47,18 @@ const SHOWN_LENGTH = 64;
 /** Markers of keys, webhooks and URLs with a password. */
 const MARKED = /AGE-SECRET-KEY|PRIVATE KEY|hooks\.slack|:\/\/[^/]*@/i;
 const HEXADECIMAL = /[0-9a-f]{32}/i;
+const RUN = /[\w+/=-]{20,}/g;
+
 /** A run as tokens are: small and capital letters and digits mixed. */
-const TOKEN = /(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])[\w+/=-]{20}/;
+function hasToken(text: string): boolean {
+  return (text.match(RUN) ?? []).some(
+    (run) => /[0-9]/.test(run) && /[a-z]/.test(run) && /[A-Z]/.test(run),
+  );
+}
 
 /** Whether a text that was given as a name is a key, a token or a webhook that got into the wrong place. */
 export function isSecretive(text: string): boolean {
-  return MARKED.test(text) || TOKEN.test(text);
+  return MARKED.test(text) || hasToken(text);
 }
 
 /** `text` in quotes, or only its length where it is long or may be a secret. */

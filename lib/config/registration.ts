@@ -3,6 +3,8 @@
  * comments and settings of its owner stay. It holds no credential. Pure.
  */
 import { isMap, parseDocument } from "yaml";
+import { LIMITS } from "./yaml.ts";
+import { tokensOf } from "./tokens.ts";
 import type { AccessPlan } from "../rbac/rules.ts";
 import type { EksAccess, RegisteredAccess } from "./cluster.ts";
 
@@ -19,6 +21,7 @@ export interface RegistrationFields {
 
 /** `null` where `before` is no map of settings, so that nothing of it is lost. */
 export function registrationText(before: string | null, fields: RegistrationFields): string | null {
+  if (before !== null && !tokensOf(before, LIMITS).ok) return null;
   const document = parseDocument(before ?? "{}\n", { prettyErrors: false, logLevel: "silent" });
   if (document.errors.length > 0) return null;
   if (before === null || document.contents === null) {

@@ -46,6 +46,6 @@ export function clusterNameFor(context: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .slice(0, 63)
-    .replaceAll(/^-+|-+$/g, "");
+    .replaceAll(/^-+|(?<!-)-+$/g, "");
   return name === "" ? "cluster" : name;
 }

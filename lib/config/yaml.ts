@@ -3,7 +3,7 @@
  *
  * Refuses what makes a configuration file mean something else than it shows, or cost more than it weighs:
  * several documents, duplicate keys, anchors, aliases and merge keys (a few lines of them can unfold into
- * gigabytes), tags, keys that aren't text, nesting past MAX_DEPTH, files past MAX_BYTES. The parser's own
+ * gigabytes), tags, keys that aren't text, nesting and signs past LIMITS, files past MAX_BYTES. The parser's own
  * messages aren't passed on, since they quote the file.
  */
 import {
@@ -13,17 +13,16 @@ import {
   isScalar,
   isSeq,
   LineCounter,
-  Parser,
-  type CST,
   type Document,
   type ParsedNode,
 } from "yaml";
 import { pathText, shown, type Problem } from "./problem.ts";
+import { tokensOf, type TokenLimits } from "./tokens.ts";
 
 /** Bytes; a configuration of a thousand clusters takes about 200 kB. */
 export const MAX_BYTES = 1 << 20;
-/** The schema goes five deep. The composer recurses, and some texts nested deeper than its stack end the process. */
-const MAX_DEPTH = 32;
+/** The schema goes five deep; a configuration of a thousand clusters has 30,000 signs. */
+export const LIMITS: TokenLimits = { depth: 32, signs: 100_000 };
 
 /** Data with its place. `value` is plain: objects, arrays, strings, numbers, booleans, null. */
 export interface Located {
@@ -154,10 +153,9 @@ export function parseTree(input: string, file: string): TreeResult {
     tell(0, [], `${text.length} characters`, `a file of at most ${MAX_BYTES}`);
     return { tree: null, problems };
   }
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
-  const deep = tokens.map(tooDeep).find((offset) => offset !== null);
-  if (deep !== undefined && deep !== null) {
-    tell(deep, [], `nesting of more than ${MAX_DEPTH} levels`, "a setting");
+  const read = tokensOf(text, LIMITS, lines);
+  if (!read.ok) {
+    tell(read.offset, [], read.found, "a setting");
     return { tree: null, problems };
   }
   const documents = [
@@ -166,7 +164,7 @@ export function parseTree(input: string, file: string): TreeResult {
       uniqueKeys: false,
       stringKeys: true,
       logLevel: "silent",
-    }).compose(tokens, false, text.length),
+    }).compose(read.tokens, false, text.length),
   ];
   const faults = documents
     .flatMap((document) => [...document.errors, ...document.warnings])
@@ -203,23 +201,6 @@ function startOf(document: Document.Parsed): number {
   return document.contents?.range[0] ?? document.range[0];
 }
 
-/** Offset of the first token past MAX_DEPTH, or null; without recursion. */
-function tooDeep(token: CST.Token): number | null {
-  const stack: [CST.Token, number][] = [[token, 0]];
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const [current, depth] = next;
-    if (depth > MAX_DEPTH) return current.offset;
-    if (current.type === "document" && current.value !== undefined)
-      stack.push([current.value, depth + 1]);
-    if (!("items" in current)) continue;
-    for (const item of current.items) {
-      if (item.key) stack.push([item.key, depth + 1]);
-      if (item.value) stack.push([item.value, depth + 1]);
-    }
-  }
-  return null;
-}
-
 type Tell = (
   offset: number,
   path: readonly PropertyKey[],
@@ -228,7 +209,7 @@ type Tell = (
   suggestion?: string | null,
 ) => void;
 
-/** Depth is bounded by MAX_DEPTH, so recursion is safe here. */
+/** Depth is bounded by LIMITS, so recursion is safe here. */
 function locate(node: ParsedNode, path: readonly PropertyKey[], tell: Tell): Located {
   const at = node.range[0];
   const members = new Map<PropertyKey, { keyAt: number; child: Located }>();

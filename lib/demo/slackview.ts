@@ -56,9 +56,9 @@ function sectionLines(text: string, width: number, style: Style): string[] {
 function inline(text: string): string {
   return text
     .replaceAll("\u200b", "")
-    .replace(/<!date\^\d+\^[^|>]*\|([^>]*)>/g, "$1")
-    .replace(/<!(channel|here|everyone)(\|[^>]*)?>/g, "@$1 (a mention)")
-    .replace(/<(https?:[^|>]*)(\|([^>]*))?>/g, "$1 (a link)")
+    .replace(/<!date\^\d{1,16}\^[^|<>]*\|([^<>]*)>/g, "$1")
+    .replace(/<!(channel|here|everyone)(\|[^<>]*)?>/g, "@$1 (a mention)")
+    .replace(/<(https?:[^|<>]*)(\|([^<>]*))?>/g, "$1 (a link)")
     .replace(/`([^`]*)`/g, "$1")
     .replace(/(^|\s)\*([^*]+)\*(?=\s|$|[:.,])/g, "$1$2")
     .replaceAll("&lt;", "<")

@@ -23,8 +23,12 @@ const MANY_PLACES = 2;
 /** The letters and digits that Kubernetes makes random names of (apimachinery util/rand). */
 const RANDOM = /^(?=.*[0-9])[bcdfghjklmnpqrstvwxz2456789]{4,10}$/;
 
+/** RFC 1035 §2.3.4. */
+const MAX_NAME = 253;
+
 /** A host name with what changes from pod to pod as `*`: `runner-7`, `web-7d9f8c-x2k4q`. */
 export function patternOf(name: string): string {
+  if (name.length > MAX_NAME) return name;
   const dot = name.indexOf(".");
   const [label, rest] = dot === -1 ? [name, ""] : [name.slice(0, dot), name.slice(dot)];
   const parts = label
@@ -32,7 +36,7 @@ export function patternOf(name: string): string {
     .map((part, i) =>
       /^\d+$/.test(part) || (i > 0 && RANDOM.test(part)) || /^[0-9a-f]{7,}$/.test(part)
         ? "*"
-        : part.replace(/\d+$/, "*"),
+        : part.replace(/(?<!\d)\d+$/, "*"),
     );
   return `${parts.join("-").replace(/\*(?:-\*)+/g, "*")}${rest}`;
 }

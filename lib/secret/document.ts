@@ -3,7 +3,8 @@
  * documents, or a List. Total: whatever the text is, the answer says what was found. Messages never quote
  * the text, since it holds private keys.
  */
-import { Composer, type CST, LineCounter, Parser } from "yaml";
+import { Composer, LineCounter } from "yaml";
+import { tokensOf, type TokenLimits } from "../config/tokens.ts";
 import { isReadAnnotation, type Secret } from "./secret.ts";
 import { OPAQUE_TYPE } from "./shapes.ts";
 
@@ -20,9 +21,8 @@ export type DocumentReading =
   /** `others`: objects that are no Secrets. */
   | { readonly kind: "secrets"; readonly secrets: readonly Secret[]; readonly others: number };
 
-/** A manifest of Kubernetes goes about ten deep; the composer recurses. */
-const MAX_DEPTH = 100;
-const MAX_BRACKETS = 1000;
+/** A manifest of Kubernetes goes about ten deep, and one of ten thousand Secrets has a million signs. */
+const LIMITS: TokenLimits = { depth: 100, signs: 2_000_000 };
 
 const MANIFEST = /^(?:- )?(?:apiVersion|kind|metadata|items|data|stringData) *:/m;
 
@@ -47,16 +47,13 @@ function parseYaml(text: string): DocumentReading {
     const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length));
     return { kind: "broken", line: Math.max(line, 1), column: Math.max(col, 1), found };
   };
-  if (isHeap(text)) return broken(0, `nesting of more than ${MAX_BRACKETS} levels`);
   try {
-    const tokens = [...new Parser(lines.addNewLine).parse(text)];
-    const deep = tokens.map(tooDeep).find((offset) => offset !== null);
-    if (deep !== undefined && deep !== null)
-      return broken(deep, `nesting of more than ${MAX_DEPTH} levels`);
+    const read = tokensOf(text, LIMITS, lines);
+    if (!read.ok) return broken(read.offset, read.found);
     const objects: unknown[] = [];
     // Failsafe: a value such as 1234 or true is text, as it stands there.
     const composer = new Composer({ prettyErrors: false, schema: "failsafe", logLevel: "silent" });
-    for (const document of composer.compose(tokens, false, text.length)) {
+    for (const document of composer.compose(read.tokens, false, text.length)) {
       const fault = document.errors[0];
       if (fault !== undefined) return broken(fault.pos[0], "text that YAML doesn't allow here");
       objects.push(document.toJS({ maxAliasCount: 100 }));
@@ -65,37 +62,6 @@ function parseYaml(text: string): DocumentReading {
   } catch {
     return broken(0, "YAML that can't be read");
   }
-}
-
-/**
- * Whether brackets or indicators are heaped up by the thousand: megabytes of them cost the parser minutes
- * and gigabytes. Brackets in text count too, which a manifest has nowhere near as many of.
- */
-function isHeap(text: string): boolean {
-  if (/(?:[-?:] +){200}/.test(text)) return true;
-  let depth = 0;
-  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
-    depth = bracket === "[" || bracket === "{" ? depth + 1 : Math.max(0, depth - 1);
-    if (depth > MAX_BRACKETS) return true;
-  }
-  return false;
-}
-
-/** Offset of the first token past MAX_DEPTH, or null; without recursion. */
-function tooDeep(token: CST.Token): number | null {
-  const stack: [CST.Token, number][] = [[token, 0]];
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const [current, depth] = next;
-    if (depth > MAX_DEPTH) return current.offset;
-    if (current.type === "document" && current.value !== undefined)
-      stack.push([current.value, depth + 1]);
-    if (!("items" in current)) continue;
-    for (const item of current.items) {
-      if (item.key) stack.push([item.key, depth + 1]);
-      if (item.value) stack.push([item.value, depth + 1]);
-    }
-  }
-  return null;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

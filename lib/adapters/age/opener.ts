@@ -57,7 +57,7 @@ function dearmor(sealed: string): Uint8Array | null {
     const text = sealed
       .replaceAll("\r\n", "\n")
       .replace(/^[ \t\n]+/, "")
-      .replace(/[ \t\n]+$/, "");
+      .replace(/(?<![ \t\n])[ \t\n]+$/, "");
     const file = armor.decode(text);
     return armor.encode(file) === `${text}\n` ? file : null;
   } catch {

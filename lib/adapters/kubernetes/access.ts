@@ -87,7 +87,8 @@ export function createSelfAccess(connection: Connection, options: HttpOptions = 
           : null;
       // The header is cut to the second: on average it is half a second behind.
       return {
-        version: version !== null && /^v\d+\.\d+[\w.+-]{0,60}$/.test(version) ? version : null,
+        version:
+          version !== null && /^v\d{1,4}\.\d{1,4}[\w.+-]{0,60}$/.test(version) ? version : null,
         clockOffsetMs: Number.isNaN(dateMs) ? null : Math.round(dateMs + 500 - middle),
       };
     },

@@ -60,15 +60,15 @@ export interface ContextParts {
   readonly user: KubeconfigEntry;
 }
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+const BEGIN = "-----BEGIN CERTIFICATE-----";
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** `null` where there is no certificate or one is broken. */
 export function parseBundle(text: string): Bundle | null {
   try {
-    const certificates = (text.match(PEM_CERTIFICATE) ?? []).map(
-      (block) => new X509Certificate(block),
-    );
-    if (certificates.length === 0) return null;
+    const blocks = text.match(PEM_CERTIFICATE) ?? [];
+    if (blocks.length === 0 || blocks.length !== text.split(BEGIN).length - 1) return null;
+    const certificates = blocks.map((block) => new X509Certificate(block));
     const unique = new Map(
       certificates.map((certificate) => [certificate.fingerprint256, certificate.raw]),
     );

@@ -9,7 +9,8 @@
 import { readFile } from "node:fs/promises";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { closest, distance } from "fastest-levenshtein";
-import { LineCounter, parseDocument } from "yaml";
+import { Composer, LineCounter } from "yaml";
+import { tokensOf, type TokenLimits } from "../../config/tokens.ts";
 import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
 import { type ConnectOptions, type KubeconfigEntry, connectionOf } from "./context.ts";
@@ -37,6 +38,8 @@ export interface Kubeconfig {
 }
 
 const SIZE_LIMIT = 16 * 1024 * 1024;
+/** One goes seven deep, and one of a thousand clusters has 100,000 signs as JSON. */
+const LIMITS: TokenLimits = { depth: 32, signs: 500_000 };
 
 function invalid(where: string, found: string, expected?: string, todo?: string): CertkeepError {
   return new CertkeepError("kubeconfig_invalid", {
@@ -51,13 +54,18 @@ function invalid(where: string, found: string, expected?: string, todo?: string)
 export function parseKubeconfig(text: string, file: string): Kubeconfig {
   const shown = printable(file, 300);
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: false,
-    logLevel: "silent",
-  });
-  const mistake = document.errors[0];
+  const read = tokensOf(text, LIMITS, lines);
+  if (!read.ok) throw invalid(shown, read.found, "a kubeconfig");
+  const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: "silent" });
+  const [document, second] = composer.compose(read.tokens, true, text.length);
+  if (second !== undefined)
+    throw invalid(
+      shown,
+      "several YAML documents",
+      "a kubeconfig",
+      "Put each into a file of its own",
+    );
+  const mistake = document?.errors[0];
   if (mistake !== undefined) {
     const at = lines.linePos(mistake.pos[0]);
     throw invalid(
@@ -69,7 +77,7 @@ export function parseKubeconfig(text: string, file: string): Kubeconfig {
   }
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 100 });
+    value = document?.toJS({ maxAliasCount: 100 });
   } catch {
     throw invalid(shown, "YAML aliases that can't be resolved", "a kubeconfig");
   }
