@@ -4,6 +4,15 @@
  *
  * Every object bears the labels by which a later run finds what it no longer wants, and `--revoke` what to take away.
  */
+import type {
+  RbacV1Subject,
+  V1Namespace,
+  V1ObjectMeta,
+  V1Role,
+  V1RoleBinding,
+  V1Secret,
+  V1ServiceAccount,
+} from "@kubernetes/client-node";
 import { stringify } from "yaml";
 import { rulesOf, type AccessPlan } from "./rules.ts";
 import { wantsRestore, type Bearer } from "./table.ts";
@@ -12,25 +21,19 @@ export const ACCESS_NAMESPACE = "certkeep";
 export const MANAGED_BY = "app.kubernetes.io/managed-by";
 export const REGISTRATION = "certkeep.dev/registration";
 
-/** Objects that registering may make, in the order in which they are applied. */
-export interface AccessObject {
+interface Named<Kind extends string> {
   readonly apiVersion: string;
-  readonly kind:
-    | "Namespace"
-    | "ServiceAccount"
-    | "Role"
-    | "RoleBinding"
-    | "ClusterRole"
-    | "ClusterRoleBinding"
-    | "Secret";
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly labels: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly [field: string]: unknown;
+  readonly kind: Kind;
+  readonly metadata: V1ObjectMeta & { readonly name: string };
 }
+
+/** Objects that registering may make. */
+export type AccessObject =
+  | (V1Namespace & Named<"Namespace">)
+  | (V1ServiceAccount & Named<"ServiceAccount">)
+  | (V1Role & Named<"Role" | "ClusterRole">)
+  | (V1RoleBinding & Named<"RoleBinding" | "ClusterRoleBinding">)
+  | (V1Secret & Named<"Secret">);
 
 /** Who is given the rights. */
 export type Subject =
@@ -82,10 +85,10 @@ export function accessObjects(
     for (const { namespace, rules } of rulesOf(plan, bearer)) {
       const metadata = namespace === null ? { name, labels } : { name, namespace, labels };
       const kind = namespace === null ? "ClusterRole" : "Role";
-      objects.push({ apiVersion: `${RBAC}/v1`, kind, metadata, rules });
+      objects.push({ apiVersion: `${RBAC}/v1`, kind, metadata, rules: [...rules] });
       objects.push({
         apiVersion: `${RBAC}/v1`,
-        kind: `${kind}Binding`,
+        kind: `${kind}Binding` as const,
         metadata,
         roleRef: { apiGroup: RBAC, kind, name },
         subjects,
@@ -95,7 +98,11 @@ export function accessObjects(
   return objects;
 }
 
-function subjectsOf(registration: string, subject: Subject, bearer: Bearer): object[] | null {
+function subjectsOf(
+  registration: string,
+  subject: Subject,
+  bearer: Bearer,
+): RbacV1Subject[] | null {
   if (subject.kind === "ServiceAccount")
     return [
       {

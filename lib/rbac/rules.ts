@@ -1,4 +1,5 @@
 /** From the parts that are wanted to RBAC rules and to single questions for the server. Pure. */
+import type { V1PolicyRule } from "@kubernetes/client-node";
 import { CAPABILITIES, wantsRestore, type Bearer, type Capability, type Part } from "./table.ts";
 
 /** What a registration asks for. */
@@ -10,12 +11,10 @@ export interface AccessPlan {
   readonly secrets: readonly { readonly namespace: string; readonly name: string }[];
 }
 
-export interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-  readonly resourceNames?: readonly string[];
-}
+export type Rule = Readonly<
+  Required<Pick<V1PolicyRule, "apiGroups" | "resources" | "verbs">> &
+    Pick<V1PolicyRule, "resourceNames">
+>;
 
 /** One thing that a credential should be able to do. */
 export interface Question {

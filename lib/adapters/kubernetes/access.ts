@@ -4,15 +4,34 @@
  * A refusal of the question is told as such; an answer is never guessed from rules, which an authorizer may not be
  * able to list.
  */
+import type {
+  V1APIGroup,
+  V1APIGroupList,
+  V1GroupVersionForDiscovery,
+  V1ResourceAttributes,
+  V1SelfSubjectAccessReview,
+  V1SelfSubjectReview,
+  V1SelfSubjectReviewStatus,
+  V1SelfSubjectRulesReview,
+  V1SubjectAccessReviewStatus,
+  V1SubjectRulesReviewStatus,
+  V1UserInfo,
+  VersionInfo,
+} from "@kubernetes/client-node";
 import type { GrantedRules } from "../../rbac/excess.ts";
 import { parseRules } from "../../rbac/excess.ts";
 import type { SelfAccess, ServerFacts } from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, parseAnswer, statusError } from "./failure.ts";
 import { createHttpClient, type HttpAnswer, type HttpClient, type HttpOptions } from "./http.ts";
-import { fieldsOf, listOf, textOf } from "./parse.ts";
+import { fieldsOf, listOf, textOf, type Untrusted } from "./parse.ts";
 
 const JSON_FORM = "application/json";
+
+type Review = V1SelfSubjectAccessReview | V1SelfSubjectReview | V1SelfSubjectRulesReview;
+type ReviewStatus = V1SubjectAccessReviewStatus &
+  V1SelfSubjectReviewStatus &
+  V1SubjectRulesReviewStatus;
 
 /** Posts a review. @returns its status */
 async function review(
@@ -22,7 +41,7 @@ async function review(
   kind: string,
   spec: object,
   headers: Readonly<Record<string, string | string[]>> = {},
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<Untrusted<ReviewStatus>> {
   const [, group = "", version = "v1"] = path.split("/").slice(1);
   const answer = await http.send({
     method: "POST",
@@ -35,7 +54,7 @@ async function review(
   const action: Action = { verb: "create", resource: `${kind.toLowerCase()}s`, namespace: null };
   if (answer.status !== 201 && answer.status !== 200)
     throw statusError(connection, action, answer.status, answer.contentType, answer.body);
-  return fieldsOf(fieldsOf(parseAnswer(connection, answer))["status"]);
+  return fieldsOf<ReviewStatus>(fieldsOf<Review>(parseAnswer(connection, answer)).status);
 }
 
 /** The rules in one namespace; with `headers`, those of whom they impersonate. */
@@ -55,8 +74,8 @@ export async function reviewRules(
   );
   return {
     namespace,
-    rules: parseRules(status["resourceRules"]),
-    incomplete: status["incomplete"] === true,
+    rules: parseRules(status.resourceRules),
+    incomplete: status.incomplete === true,
   };
 }
 
@@ -83,7 +102,7 @@ export function createSelfAccess(connection: Connection, options: HttpOptions = 
       const middle = (before + after) / 2;
       const version =
         answer.status === 200
-          ? textOf(fieldsOf(parseAnswer(connection, answer))["gitVersion"])
+          ? textOf(fieldsOf<VersionInfo>(parseAnswer(connection, answer)).gitVersion)
           : null;
       // The header is cut to the second: on average it is half a second behind.
       return {
@@ -102,7 +121,7 @@ export function createSelfAccess(connection: Connection, options: HttpOptions = 
             "SelfSubjectReview",
             {},
           );
-          return textOf(fieldsOf(status["userInfo"])["username"]);
+          return textOf(fieldsOf<V1UserInfo>(status.userInfo).username);
         } catch (error) {
           if ((error as { code?: unknown }).code !== "cluster_not_found") throw error;
         }
@@ -111,7 +130,7 @@ export function createSelfAccess(connection: Connection, options: HttpOptions = 
     },
     isAllowed: async ({ verb, group, resource, namespace, name }) => {
       const [plural = "", subresource = ""] = resource.split("/");
-      const attributes = {
+      const attributes: V1ResourceAttributes = {
         verb,
         group,
         resource: plural,
@@ -126,16 +145,17 @@ export function createSelfAccess(connection: Connection, options: HttpOptions = 
         "SelfSubjectAccessReview",
         { resourceAttributes: attributes },
       );
-      return status["allowed"] === true;
+      return status.allowed === true;
     },
     rulesIn: (namespace) => reviewRules(http, connection, namespace),
     deadGroups: async () => {
       const answer = await get("/apis");
       if (answer.status !== 200) return [];
-      const groups = listOf(fieldsOf(parseAnswer(connection, answer))["groups"]).flatMap((group) =>
-        listOf(fieldsOf(group)["versions"])
+      const list = fieldsOf<V1APIGroupList>(parseAnswer(connection, answer));
+      const groups = listOf(list.groups).flatMap((group) =>
+        listOf(fieldsOf<V1APIGroup>(group).versions)
           .slice(0, 1)
-          .map((version) => textOf(fieldsOf(version)["groupVersion"])),
+          .map((version) => textOf(fieldsOf<V1GroupVersionForDiscovery>(version).groupVersion)),
       );
       const dead: string[] = [];
       for (const group of groups

@@ -5,6 +5,21 @@
  * than was asked for, whatever the server sends.
  */
 import type {
+  CoreV1Event,
+  CoreV1EventSeries,
+  V1Container,
+  V1ContainerState,
+  V1ContainerStateRunning,
+  V1ContainerStatus,
+  V1ObjectMeta,
+  V1ObjectReference,
+  V1Pod,
+  V1PodSpec,
+  V1PodStatus,
+  V1SubjectAccessReview,
+  V1SubjectAccessReviewStatus,
+} from "@kubernetes/client-node";
+import type {
   AccessQuestion,
   ClusterDiagnosis,
   ContainerFacts,
@@ -18,7 +33,7 @@ import { parseMsOrNull } from "../../certificate/time.ts";
 import type { Connection } from "./connection.ts";
 import { type Action, answerInvalid, parseAnswer, statusError } from "./failure.ts";
 import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
+import { fieldsOf, listOf, textOf, type Untrusted } from "./parse.ts";
 
 const JSON_FORM = "application/json";
 const REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
@@ -55,21 +70,27 @@ function nameOf(value: unknown): string | null {
   return text !== null && NAME.test(text) ? text : null;
 }
 
-function parseContainers(spec: Fields, status: Fields): readonly ContainerFacts[] {
+function parseContainers(
+  spec: Untrusted<V1PodSpec>,
+  status: Untrusted<V1PodStatus>,
+): readonly ContainerFacts[] {
   const states = new Map(
-    listOf(status["containerStatuses"]).map((entry) => [fieldsOf(entry)["name"], fieldsOf(entry)]),
+    listOf(status.containerStatuses)
+      .map((entry) => fieldsOf<V1ContainerStatus>(entry))
+      .map((one) => [one.name, one]),
   );
-  return listOf(spec["containers"])
+  return listOf(spec.containers)
     .slice(0, MAX_CONTAINERS)
     .flatMap((entry) => {
-      const name = nameOf(fieldsOf(entry)["name"]);
+      const name = nameOf(fieldsOf<V1Container>(entry).name);
       if (name === null) return [];
-      const state = states.get(name) ?? fieldsOf(null);
+      const state = states.get(name) ?? fieldsOf<V1ContainerStatus>(null);
+      const { running } = fieldsOf<V1ContainerState>(state.state);
       return [
         {
           name,
-          startedMs: msOf(fieldsOf(fieldsOf(state["state"])["running"])["startedAt"]),
-          restarts: countOf(state["restartCount"], 0),
+          startedMs: msOf(fieldsOf<V1ContainerStateRunning>(running).startedAt),
+          restarts: countOf(state.restartCount, 0),
         },
       ];
     });
@@ -77,51 +98,47 @@ function parseContainers(spec: Fields, status: Fields): readonly ContainerFacts[
 
 /** A pod, or `null` for what is none. */
 function parsePod(value: unknown, namespace: string): PodFacts | null {
-  const pod = fieldsOf(value);
-  const metadata = fieldsOf(pod["metadata"]);
-  const name = nameOf(metadata["name"]);
-  if (name === null || metadata["namespace"] !== namespace) return null;
-  const labels = Object.entries(fieldsOf(metadata["labels"])).flatMap(([key, text]) =>
+  const pod = fieldsOf<V1Pod>(value);
+  const metadata = fieldsOf<V1ObjectMeta>(pod.metadata);
+  const name = nameOf(metadata.name);
+  if (name === null || metadata.namespace !== namespace) return null;
+  const labels = Object.entries(fieldsOf(metadata.labels)).flatMap(([key, text]) =>
     typeof text === "string" ? [[key, text] as const] : [],
   );
-  const spec = fieldsOf(pod["spec"]);
+  const spec = fieldsOf<V1PodSpec>(pod.spec);
   return {
     namespace,
     name,
     labels: Object.fromEntries(labels),
-    account: nameOf(spec["serviceAccountName"]),
-    containers: parseContainers(spec, fieldsOf(pod["status"])),
+    account: nameOf(spec.serviceAccountName),
+    containers: parseContainers(spec, fieldsOf<V1PodStatus>(pod.status)),
   };
 }
 
 /** An event, or `null` for what is none. A series counts for itself (events.k8s.io). */
 function parseEvent(value: unknown, namespace: string): EventFacts | null {
-  const event = fieldsOf(value);
-  const about = fieldsOf(event["involvedObject"]);
-  const type = event["type"];
-  const [kind, name, reason] = [about["kind"], about["name"], event["reason"]].map(textOf);
+  const event = fieldsOf<CoreV1Event>(value);
+  const about = fieldsOf<V1ObjectReference>(event.involvedObject);
+  const metadata = fieldsOf<V1ObjectMeta>(event.metadata);
+  const type = event.type;
+  const [kind, name, reason] = [about.kind, about.name, event.reason].map(textOf);
   if ((type !== "Normal" && type !== "Warning") || kind == null || name == null || reason == null)
     return null;
-  if (
-    fieldsOf(event["metadata"])["namespace"] !== namespace ||
-    [kind, name, reason].some((text) => text.length > 253)
-  )
+  if (metadata.namespace !== namespace || [kind, name, reason].some((text) => text.length > 253))
     return null;
-  const series = fieldsOf(event["series"]);
+  const series = fieldsOf<CoreV1EventSeries>(event.series);
   const firstMs =
-    msOf(event["firstTimestamp"]) ??
-    msOf(event["eventTime"]) ??
-    msOf(fieldsOf(event["metadata"])["creationTimestamp"]);
+    msOf(event.firstTimestamp) ?? msOf(event.eventTime) ?? msOf(metadata.creationTimestamp);
   if (firstMs === null) return null;
-  const lastMs = msOf(series["lastObservedTime"]) ?? msOf(event["lastTimestamp"]) ?? firstMs;
+  const lastMs = msOf(series.lastObservedTime) ?? msOf(event.lastTimestamp) ?? firstMs;
   return {
     namespace,
     kind,
     name,
     type,
     reason,
-    message: (textOf(event["message"]) ?? "").slice(0, MAX_MESSAGE),
-    count: countOf(series["count"], countOf(event["count"], 1)),
+    message: (textOf(event.message) ?? "").slice(0, MAX_MESSAGE),
+    count: countOf(series.count, countOf(event.count, 1)),
     firstMs: Math.min(firstMs, lastMs),
     lastMs: Math.max(firstMs, lastMs),
   };
@@ -230,7 +247,7 @@ export function createClusterDiagnosis(
         apiVersion: "authorization.k8s.io/v1",
         kind: "SubjectAccessReview",
         spec,
-      }),
+      } satisfies V1SubjectAccessReview),
       repeatable: true,
       maxBodyBytes: MAX_REVIEW_BYTES,
       onAttempt: count("access"),
@@ -241,15 +258,16 @@ export function createClusterDiagnosis(
         { verb: "create", resource: "subjectaccessreviews.authorization.k8s.io", namespace: null },
         answer,
       );
-    const status = fieldsOf(fieldsOf(parseAnswer(connection, answer))["status"]);
-    if (typeof status["allowed"] !== "boolean")
+    const review = fieldsOf<V1SubjectAccessReview>(parseAnswer(connection, answer));
+    const status = fieldsOf<V1SubjectAccessReviewStatus>(review.status);
+    if (typeof status.allowed !== "boolean")
       throw answerInvalid(
         connection,
         "the server answered an access review without saying whether it is allowed",
       );
     return {
-      allowed: status["allowed"],
-      reason: (textOf(status["reason"]) ?? "").slice(0, MAX_MESSAGE),
+      allowed: status.allowed,
+      reason: (textOf(status.reason) ?? "").slice(0, MAX_MESSAGE),
     };
   }
 

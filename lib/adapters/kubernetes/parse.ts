@@ -4,6 +4,12 @@
  * Annotations off the allowlist are dropped here, before anything else sees them. An item that has no name
  * of Kubernetes' own form is given back as words about it, so that it is reported and hides no other.
  */
+import type {
+  V1ManagedFieldsEntry,
+  V1ObjectMeta,
+  V1OwnerReference,
+  V1Secret,
+} from "@kubernetes/client-node";
 import {
   isReadAnnotation,
   type OwnerReference,
@@ -12,16 +18,17 @@ import {
 } from "../../secret/secret.ts";
 import { printable } from "./connection.ts";
 
-/** An object of which nothing is known. */
-export type Fields = Readonly<Record<string, unknown>>;
+/** An object from outside: its field names are those of `T`, and nothing is known of their values. */
+export type Untrusted<T> = { readonly [Field in keyof T]?: unknown };
+export type Fields = Untrusted<Record<string, unknown>>;
 
-const EMPTY: Fields = Object.freeze(Object.create(null) as Record<string, unknown>);
+const EMPTY: object = Object.freeze(Object.create(null) as object);
 
 /** The value as an object; an empty one where it is none. */
-export function fieldsOf(value: unknown): Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Fields)
-    : EMPTY;
+export function fieldsOf<T extends object = Record<string, unknown>>(value: unknown): Untrusted<T> {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) ? value : EMPTY
+  ) as Untrusted<T>;
 }
 
 /** The value as a list; an empty one where it is none. */
@@ -75,13 +82,13 @@ function annotationsOf(value: unknown): Readonly<Record<string, string>> {
 
 function ownersOf(value: unknown): readonly OwnerReference[] {
   const owners = listOf(value)
-    .map(fieldsOf)
+    .map((one) => fieldsOf<V1OwnerReference>(one))
     .flatMap((owner) => {
       const [apiVersion, kind, name, uid] = [
-        owner["apiVersion"],
-        owner["kind"],
-        owner["name"],
-        owner["uid"],
+        owner.apiVersion,
+        owner.kind,
+        owner.name,
+        owner.uid,
       ].map(textOf);
       return apiVersion && kind && name && uid ? [{ apiVersion, kind, name, uid }] : [];
     });
@@ -100,16 +107,16 @@ interface Beside {
 
 /** Metadata of one Secret, or why it isn't any. */
 export function parseMetadata(value: unknown, beside: Beside): SecretMeta | string {
-  const metadata = fieldsOf(value);
-  const name = textOf(metadata["name"]);
-  const namespace = textOf(metadata["namespace"]);
+  const metadata = fieldsOf<V1ObjectMeta>(value);
+  const name = textOf(metadata.name);
+  const namespace = textOf(metadata.namespace);
   if (name === null || namespace === null)
     return `an item without ${name === null ? "a name" : `a namespace, ${printable(name, 80)}`}`;
   if (!isSecretName(namespace, name)) {
     return `an item whose name no API server allows: ${printable(namespace, 80)}/${printable(name, 80)}`;
   }
-  const uid = textOf(metadata["uid"]) ?? "";
-  const resourceVersion = textOf(metadata["resourceVersion"]) ?? "";
+  const uid = textOf(metadata.uid) ?? "";
+  const resourceVersion = textOf(metadata.resourceVersion) ?? "";
   return {
     namespace,
     name,
@@ -117,18 +124,18 @@ export function parseMetadata(value: unknown, beside: Beside): SecretMeta | stri
     resourceVersion,
     type: beside.type,
     dataKeys: beside.dataKeys,
-    labels: textsOf(metadata["labels"]),
-    annotations: annotationsOf(metadata["annotations"]),
-    owners: ownersOf(metadata["ownerReferences"]),
-    createdAt: instantOf(metadata["creationTimestamp"]),
-    deletedAt: instantOf(metadata["deletionTimestamp"]),
+    labels: textsOf(metadata.labels),
+    annotations: annotationsOf(metadata.annotations),
+    owners: ownersOf(metadata.ownerReferences),
+    createdAt: instantOf(metadata.creationTimestamp),
+    deletedAt: instantOf(metadata.deletionTimestamp),
   };
 }
 
 /** A Secret with its values, or why it isn't any. A value of `null` is Go's way to write an empty one. */
 export function parseSecret(value: unknown): Secret | string {
-  const object = fieldsOf(value);
-  const given = fieldsOf(object["data"]);
+  const object = fieldsOf<V1Secret>(value);
+  const given = fieldsOf(object.data);
   const dataKeys = Object.keys(given).toSorted();
   const plain = dataKeys.every((key) => typeof given[key] === "string");
   const data = plain
@@ -139,20 +146,20 @@ export function parseSecret(value: unknown): Secret | string {
         ),
       );
   // The API server's own default (pkg/apis/core/v1/defaults.go, SetDefaults_Secret).
-  const type = textOf(object["type"]) ?? "Opaque";
-  const metadata = fieldsOf(object["metadata"]);
+  const type = textOf(object.type) ?? "Opaque";
+  const metadata = fieldsOf<V1ObjectMeta>(object.metadata);
   const meta = parseMetadata(metadata, { type, dataKeys });
   if (typeof meta === "string") return meta;
-  const unread = Object.keys(fieldsOf(metadata["annotations"])).filter(
+  const unread = Object.keys(fieldsOf(metadata.annotations)).filter(
     (key) => !isReadAnnotation(key),
   );
-  const finalizers = listOf(metadata["finalizers"]).filter((one) => typeof one === "string");
+  const finalizers = listOf(metadata.finalizers).filter((one) => typeof one === "string");
   return {
     ...meta,
     type,
     dataKeys,
     data,
-    immutable: object["immutable"] === true,
+    immutable: object.immutable === true,
     unreadAnnotations: unread.length === 0 ? NO_TEXTS : unread.toSorted(),
     finalizers: finalizers.length === 0 ? NO_TEXTS : finalizers,
   };
@@ -181,13 +188,14 @@ function parseRow(
 ): SecretMeta | string {
   const row = fieldsOf(value);
   const cells = listOf(row["cells"]);
-  const metadata = fieldsOf(fieldsOf(row["object"])["metadata"]);
+  const { metadata: shown } = fieldsOf<V1Secret>(row["object"]);
+  const metadata = fieldsOf<V1ObjectMeta>(shown);
   const type = columns.type < 0 ? null : textOf(cells[columns.type]);
   const cell = columns.count < 0 ? null : cells[columns.count];
   const count = typeof cell === "number" && Number.isInteger(cell) && cell >= 0 ? cell : null;
   return parseMetadata(metadata, {
     type: type === "" ? null : type,
-    dataKeys: dataKeysOf(metadata["managedFields"], count, type),
+    dataKeys: dataKeysOf(metadata.managedFields, count, type),
   });
 }
 
@@ -208,7 +216,7 @@ export function parseMetadataPage(value: unknown): Page<SecretMeta> | null {
   if (answer["kind"] === "PartialObjectMetadataList") {
     return collect(
       items.map((item) =>
-        parseMetadata(fieldsOf(item)["metadata"], { type: null, dataKeys: null }),
+        parseMetadata(fieldsOf<V1Secret>(item).metadata, { type: null, dataKeys: null }),
       ),
       answer,
       0,
@@ -261,7 +269,8 @@ export function dataKeysOf(
   if (count === 0) return [];
   const keys = new Set<string>();
   for (const entry of listOf(managedFields)) {
-    const owned = fieldsOf(fieldsOf(fieldsOf(entry)["fieldsV1"])["f:data"]);
+    const { fieldsV1 } = fieldsOf<V1ManagedFieldsEntry>(entry);
+    const owned = fieldsOf(fieldsOf(fieldsV1)["f:data"]);
     for (const key of Object.keys(owned)) if (key.startsWith("f:")) keys.add(key.slice(2));
   }
   if (keys.size !== count) return null;

@@ -4,6 +4,14 @@
  * It writes what lib/access names and nothing else. A token that the server hands out is in no message; what was
  * asked for is (a Role holds no secret).
  */
+import type {
+  AuthenticationV1TokenRequest,
+  KubernetesListObject,
+  KubernetesObject,
+  V1ObjectMeta,
+  V1Secret,
+  V1TokenRequestStatus,
+} from "@kubernetes/client-node";
 import { ACCESS_NAMESPACE, type AccessObject } from "../../rbac/manifest.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { GrantedToken, ObjectName, Registrar } from "../../ports/cluster.ts";
@@ -87,7 +95,8 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
         answer.contentType,
         answer.body,
       );
-    const encoded = textOf(fieldsOf(fieldsOf(parseAnswer(connection, answer))["data"])["token"]);
+    const { data } = fieldsOf<V1Secret>(parseAnswer(connection, answer));
+    const encoded = textOf(fieldsOf(data)["token"]);
     return encoded === null || encoded === ""
       ? null
       : Buffer.from(encoded, "base64").toString("utf8");
@@ -149,14 +158,17 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
             answer.contentType,
             answer.body,
           );
-        for (const item of listOf(fieldsOf(parseAnswer(connection, answer))["items"])) {
-          const metadata = fieldsOf(fieldsOf(item)["metadata"]);
-          const name = textOf(metadata["name"]);
+        const list = fieldsOf<KubernetesListObject<KubernetesObject>>(
+          parseAnswer(connection, answer),
+        );
+        for (const item of listOf(list.items)) {
+          const metadata = fieldsOf<V1ObjectMeta>(fieldsOf<KubernetesObject>(item).metadata);
+          const name = textOf(metadata.name);
           if (name !== null)
             found.push({
               apiVersion: place.apiVersion,
               kind,
-              namespace: place.namespaced ? textOf(metadata["namespace"]) : null,
+              namespace: place.namespaced ? textOf(metadata.namespace) : null,
               name,
             });
         }
@@ -200,9 +212,10 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
           answer.contentType,
           answer.body,
         );
-      const status = fieldsOf(fieldsOf(parseAnswer(connection, answer))["status"]);
-      const token = textOf(status["token"]);
-      const until = Date.parse(textOf(status["expirationTimestamp"]) ?? "");
+      const request = fieldsOf<AuthenticationV1TokenRequest>(parseAnswer(connection, answer));
+      const status = fieldsOf<V1TokenRequestStatus>(request.status);
+      const token = textOf(status.token);
+      const until = Date.parse(textOf(status.expirationTimestamp) ?? "");
       if (token === null || token === "" || Number.isNaN(until))
         throw answerInvalid(connection, "the server granted no token, though it said it did");
       return { token, expiresAtMs: until };
@@ -219,7 +232,7 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
         where: whereOf(connection),
         found: `the Secret ${namespace}/${name} was not given a token within ${limit / 1000} s`,
         expected: "the cluster's token controller to fill it in",
-        todo: "Take another kind of credential: --kind token, a client certificate, or on EKS IAM",
+        todo: "Use another kind of credential: a token of a year (--days 365), a client certificate (--credential), or IAM on EKS (--eks)",
       });
     },
     everybodysRules: async (namespace) => {

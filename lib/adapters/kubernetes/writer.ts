@@ -6,6 +6,7 @@
  * Answers are asked for as metadata alone: what was written doesn't come back over the network.
  */
 import { isDeepStrictEqual } from "node:util";
+import type { V1DeleteOptions, V1Namespace, V1Secret } from "@kubernetes/client-node";
 import { CertkeepError } from "../../error.ts";
 import type {
   ClusterWriter,
@@ -113,7 +114,7 @@ export function createClusterWriter(
     const { namespace, name } = checked(secret);
     const { labels, annotations, type, data } = secret;
     const metadata = { namespace, name, labels, annotations };
-    const body = { apiVersion: "v1", kind: "Secret", metadata, type, data };
+    const body: V1Secret = { apiVersion: "v1", kind: "Secret", metadata, type, data };
     return create(secret, body, () => isOurs(secret), write);
   };
 
@@ -141,7 +142,7 @@ export function createClusterWriter(
       path: `${secretsPath(namespace)}/${encodeURIComponent(name)}${query(write)}`,
       accept: AS_METADATA,
       contentType: MERGE_PATCH,
-      body: JSON.stringify({ metadata, data: change.data }),
+      body: JSON.stringify({ metadata, data: change.data } satisfies V1Secret),
       repeatable: true,
     });
     if (answer.status === 200) return "done";
@@ -171,7 +172,7 @@ export function createClusterWriter(
           kind: "DeleteOptions",
           preconditions: { uid: version.uid, resourceVersion: version.resourceVersion },
           ...(write?.dryRun === true ? { dryRun: ["All"] } : {}),
-        }),
+        } satisfies V1DeleteOptions),
         repeatable: true,
       });
       if (answer.status === 200 || answer.status === 202) return "done";
@@ -191,7 +192,11 @@ export function createClusterWriter(
         method: "POST",
         path: `/api/v1/namespaces${query(write)}`,
         accept: AS_METADATA,
-        body: JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name } }),
+        body: JSON.stringify({
+          apiVersion: "v1",
+          kind: "Namespace",
+          metadata: { name },
+        } satisfies V1Namespace),
         repeatable: true,
       });
       if (
