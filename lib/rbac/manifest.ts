@@ -18,8 +18,8 @@ import { rulesOf, type AccessPlan } from "./rules.ts";
 import { wantsRestore, type Bearer } from "./table.ts";
 
 export const ACCESS_NAMESPACE = "certkeep";
-export const MANAGED_BY = "app.kubernetes.io/managed-by";
-export const REGISTRATION = "certkeep.dev/registration";
+const MANAGED_BY = "app.kubernetes.io/managed-by";
+const REGISTRATION = "certkeep.dev/registration";
 
 interface Named<Kind extends string> {
   readonly apiVersion: string;

@@ -49,9 +49,9 @@ much.
 There are two credentials, stored apart. The **reading** one is what an audit has: no verb of it changes anything in
 the cluster (an access review is created and stores nothing). The **restoring** one is used by \`certkeep restore\` alone.
 
-A first registration has the parts \`secrets\`, \`parents\` and \`diagnosis\`. With \`--by-name\` it has \`named\` in place of
-\`secrets\`: nothing is listed. Kubernetes can't narrow \`list\` and \`get\` on Secrets to those that hold certificates, so the
-part \`secrets\` also reads whatever else lies in those namespaces; registering says what that is.
+A first registration has the parts \`secrets\`, \`parents\` and \`diagnosis\`. With \`--secret\` and without \`--namespace\` it
+has \`named\` in place of \`secrets\`: nothing is listed. Kubernetes can't narrow \`list\` and \`get\` on Secrets to those that
+hold certificates, so the part \`secrets\` also reads whatever else lies in those namespaces; registering lists it.
 
 ${parts.join("\n")}
 ## More than that

@@ -126,8 +126,8 @@ export function registeredLines(found: Found, nowMs: number): string[] {
       );
     lines.push(
       "  Two other ways are as good:",
-      `    certkeep clusters add ${found.name} --by-name --secret NAMESPACE/NAME …   get by name alone; a new certificate has to be named`,
-      `    certkeep clusters add ${found.name} --in-cluster --image IMAGE            audited from inside: no credential leaves the cluster`,
+      `    certkeep clusters add ${found.name} --parts named --secret NAMESPACE/NAME …   reads by name alone; name each new certificate`,
+      `    certkeep clusters add ${found.name} --in-cluster IMAGE                         audits from inside; no credential leaves the cluster`,
     );
   }
   if (found.commands.length > 0)

@@ -409,7 +409,7 @@ function refuseShort(
 ): void {
   if (
     expiresAtMs === null ||
-    request.onDemand ||
+    request.tokenDays < LEAST_TOKEN_DAYS ||
     expiresAtMs - nowMs >= LEAST_TOKEN_DAYS * DAY_MS - 60_000
   )
     return;
@@ -418,7 +418,7 @@ function refuseShort(
     where: `cluster ${request.name}, the ${bearer === "read" ? "reading" : "restoring"} credential`,
     found: `it ends at ${new Date(expiresAtMs).toISOString()}, in ${days < 2 ? `${Math.round(days * 24)} hours` : `${Math.floor(days)} days`}${request.kind === "token" ? `, though ${request.tokenDays} days were asked for: the server caps tokens` : ""}`,
     expected: `at least ${LEAST_TOKEN_DAYS} days, for an audit that runs by itself`,
-    todo: "Ways that work: --kind eks (IAM on Amazon EKS), --credential with a client certificate, --kind token-secret (a token that ends when its Secret is deleted; its age is watched), or auditing from inside the cluster: --in-cluster. For audits by hand alone: --on-demand",
+    todo: "Ways that work: --eks ARN --role ARN (IAM on Amazon EKS), --credential with a client certificate, --days never (a token that ends when its Secret is deleted; its age is watched), or auditing from inside the cluster: --in-cluster IMAGE. For audits by hand alone: --days 1",
   });
 }
 

@@ -200,7 +200,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
       ]);
       expect(added.stderr).toContain("Registered prod");
       expect(added).toMatchObject({ code: 0 });
-      for (const text of ["operator-oauth", "--by-name", "--in-cluster"])
+      for (const text of ["operator-oauth", "--parts named", "--in-cluster"])
         expect(added.stderr).toContain(text);
       expect(added.stdout + added.stderr).not.toMatch(/eyJ|canary/);
       const document = JSON.parse(added.stdout) as {
@@ -412,11 +412,11 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
         /in 24 hours, though 365 days were asked for: the server caps tokens; expected at least 30 days/,
       );
       for (const way of [
-        "--kind eks",
+        "--eks ARN --role ARN",
         "client certificate",
-        "--kind token-secret",
+        "--days never",
         "--in-cluster",
-        "--on-demand",
+        "--days 1",
       ])
         expect(refused.stderr).toContain(way);
       const left = await capped.demand<{ items: unknown[] }>(
@@ -426,7 +426,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
       expect(left.items).toEqual([]);
       expect(existsSync(join(folder, "clusters/capped.yaml"))).toBe(false);
 
-      expect(await add("--on-demand")).toMatchObject({ code: 0 });
+      expect(await add("--days", "1")).toMatchObject({ code: 0 });
       const audit = await certkeep("audit", "capped", "--json");
       const findings = (
         JSON.parse(audit.stdout) as {
@@ -445,7 +445,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
       const other = capped.kubeconfigFor({ contextName: "capped" });
       const add = (...more: string[]): Promise<Said> =>
         runIn(
-          ["clusters", "add", "prod", "--yes", "--on-demand", "--namespace", "tailscale", ...more],
+          ["clusters", "add", "prod", "--yes", "--days", "1", "--namespace", "tailscale", ...more],
           folder,
           env(other),
         );
@@ -526,7 +526,6 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
             "named",
             "--context",
             "admin",
-            "--by-name",
             "--secret",
             "shop/web-tls",
             "--yes",
@@ -707,7 +706,10 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
             "/api/v1/namespaces/certkeep/serviceaccounts/certkeep-held-read/token",
             {
               kind: "TokenRequest",
-              spec: { boundObjectRef: { kind: "Secret", apiVersion: "v1", name: metadata.name } },
+              spec: {
+                expirationSeconds: 60 * 86_400,
+                boundObjectRef: { kind: "Secret", apiVersion: "v1", name: metadata.name },
+              },
             },
           );
           await kube.demand("PATCH", `/api/v1/namespaces/certkeep/secrets/${metadata.name}`, {
@@ -722,23 +724,20 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
         "held",
         "--context",
         "admin",
-        "--kind",
-        "token-secret",
+        "--days",
+        "never",
         "--namespace",
         "shop",
         "--parts",
         "secrets",
         "--yes",
-        "--on-demand",
       );
       await waitUntil("the Secret to be made and filled", 20_000, async () => {
         await fill();
         return filled > 0;
       });
       expect(await adding).toMatchObject({ code: 0 });
-      expect(wrong((await doctor("held")).lines)).toEqual([
-        expect.stringContaining("the reading credential ends at"),
-      ]);
+      expect(wrong((await doctor("held")).lines)).toEqual([]);
       // Deleting the Secret ends the token.
       expect(
         (await certkeep("clusters", "remove", "held", "--revoke", "--context", "admin")).code,

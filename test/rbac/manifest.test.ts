@@ -65,7 +65,6 @@ describe("the manifest for the inside", () => {
   it("audits from inside with the reading rights alone, a projected token, and stores outside", () => {
     const objects = insideObjects("lab", PLAN, {
       image: "example/certkeep:1",
-      schedule: "*/15 * * * *",
       recipients: [RECIPIENT],
       backups: "file:/mnt/backups",
       state: "file:/mnt/state",
@@ -103,7 +102,6 @@ describe("the manifest for the inside", () => {
     expect(parseConfig(config.data["certkeep.yaml"] ?? "", "inside")).toMatchObject({
       ok: true,
       config: {
-        schedule: "*/15 * * * *",
         recipients: [RECIPIENT],
         clusters: [{ name: "lab", kubeconfig: null, namespaces: ["shop"] }],
       },
@@ -116,7 +114,6 @@ describe("the manifest for the inside", () => {
     const role = "arn:aws:iam::123456789012:role/certkeep-lab-inside";
     const objects = insideObjects("lab", PLAN, {
       image: "example/certkeep:1",
-      schedule: "*/15 * * * *",
       recipients: [RECIPIENT],
       backups: "s3://bucket/backups",
       state: "s3://bucket/state",

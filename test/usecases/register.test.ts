@@ -201,7 +201,6 @@ const REQUEST: RegisterRequest = {
   plan: { parts: ["secrets", "parents", "restore"], namespaces: ["shop"], secrets: [] },
   eks: null,
   tokenDays: 365,
-  onDemand: false,
   apply: true,
   allowBroad: false,
   rebuilt: false,

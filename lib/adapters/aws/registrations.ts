@@ -169,7 +169,7 @@ function checked(value: string, where: string): string {
     where,
     found: `${size} bytes of registration and kubeconfig`,
     expected: `${MAX_VALUE} at most, which is all that a secret holds`,
-    todo: "Leave out certificates of authorities that the cluster doesn't need, or audit it from inside: --in-cluster",
+    todo: "Leave out certificates of authorities that the cluster doesn't need, or audit it from inside: --in-cluster IMAGE",
   });
 }
 

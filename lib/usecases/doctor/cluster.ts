@@ -170,7 +170,7 @@ async function examineConnection(
       commandLine(
         literal("certkeep clusters add"),
         name,
-        literal("--by-name --secret"),
+        literal("--parts named --secret"),
         "NAMESPACE/NAME",
       ),
     );

@@ -109,7 +109,7 @@ export async function checkCredential(
       where,
       found: `it can do more than it should: ${list(excess.map(({ text }) => text))}`,
       expected: "what the manifest grants and nothing else",
-      todo: "Nothing was registered. Take these rights away from it, let certkeep make a credential (--kind token), or accept it with --allow-broad",
+      todo: "Nothing was registered. Take these rights away from it, let certkeep make a credential (--days 365), or accept it with --allow-broad",
     });
   }
   return { bearer, user, expiresAtMs: opened.expiresAtMs, missing, excess };

@@ -15,10 +15,8 @@ export interface RegisterRequest {
   readonly kind: AccessKind;
   readonly plan: AccessPlan;
   readonly eks: EksAccess | null;
-  /** Asked for; a server may grant less. */
+  /** Asked for; a server may grant less. Below 30 a credential that ends soon is accepted. */
   readonly tokenDays: number;
-  /** Nothing audits this cluster by itself, so a short token will do. */
-  readonly onDemand: boolean;
   /** `false`: somebody else applies the manifest. */
   readonly apply: boolean;
   readonly allowBroad: boolean;
@@ -41,7 +39,9 @@ export interface RegisterPorts {
   readonly self: SelfAccess;
   readonly reader: ClusterReader;
   readonly place: ServerPlace;
-  /** A credential of the person's own, for the kinds that bring one; `null` where none was named. */
+  /**
+   * A credential of the person's own, for the kinds that bring one; `null` where none was named.
+   */
   readonly brought: Readonly<Record<Bearer, StoredCredential | null>>;
   /** Reads a kubeconfig's text as an audit would. @throws CertkeepError */
   open(bearer: Bearer, kubeconfig: string, eks: EksAccess | null): Promise<OpenedCredential>;

@@ -215,7 +215,7 @@ describe("tokens", () => {
     expect(
       (await refusal(createRegistrar(never.connection, OPTIONS).readToken("certkeep", "s")))
         .message,
-    ).toMatch(/was not given a token within 1 s.*--kind token/);
+    ).toMatch(/was not given a token within 1 s.*--days 365/);
   });
 });
 
