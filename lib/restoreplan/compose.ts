@@ -85,7 +85,7 @@ export function itemOf(
       ? Object.keys(record.data).toSorted()
       : [];
   const restart: Restart =
-    restores && draft.action !== "none"
+    restores && draft.action !== "none" && fields.length > 0
       ? site.restart(draft.action, now.state !== "valid" && now.state !== "invalid")
       : NO_RESTART;
   const end = copy.pair?.notAfterMs ?? null;

@@ -74,6 +74,7 @@ describe("--replace", () => {
       "replace ",
     ]);
     expect(planned.items.map(({ item }) => item.saved)).toEqual([0, 0]);
+    expect(planned.items.map(({ item }) => item.restart.needed)).toEqual(["no", "no"]);
     expect(secretNow()?.metadata.uid).toBe(uid);
     const done = await restore(world, { names: [NODE], replace: true });
     expect(outcomes(done)).toEqual([
