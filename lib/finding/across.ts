@@ -32,6 +32,7 @@ import { certificates } from "../state/certificates.ts";
 import { standingSecrets } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import { stateEvidence } from "../state/evidence.ts";
+import { isUnnamed, pinnedCluster } from "../state/identity.ts";
 import { observationsOf, type Observations } from "../state/observations.ts";
 import { issuanceKey, serialKey } from "../ratelimit/issuance.ts";
 
@@ -55,6 +56,10 @@ export interface ClusterPart {
   readonly logsAsked: boolean | null;
   /** End of its last audit, ms; `null` where there was none. */
   readonly finishedMs: number | null;
+  /** Which cluster it is, whatever its name; `null`: nothing pinned it. */
+  readonly pinned?: string | null;
+  /** Of several names of one cluster the lowest counts: 0 for a name, 1 for none, 2 for one that was removed. */
+  readonly rank?: number;
 }
 
 export interface AcrossOptions {
@@ -67,6 +72,8 @@ export interface AcrossOptions {
   readonly nowMs: number;
   /** Sources that were not asked or didn't answer, besides those that the states tell of. */
   readonly silences?: readonly Silence[];
+  /** Clusters that a report or an audit is about; absent: all. */
+  readonly shown?: ReadonlySet<string>;
 }
 
 export interface Across {
@@ -83,6 +90,8 @@ export interface Across {
   readonly future: readonly FromFuture[];
   /** Clusters whose whole state is from the future, with its time. */
   readonly ahead: ReadonlyMap<string, number>;
+  /** Of a cluster that has several names: the one that counts, by each of the others. */
+  readonly firstNames: ReadonlyMap<string, string>;
   /** Titles by issuer id. */
   readonly titles: ReadonlyMap<string, string>;
   /** The ledger as one cluster sees it: its own claims too. */
@@ -166,6 +175,8 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
     logsAsked,
     told: { windows: told.windows, revocations: told.revocations },
     finishedMs: finishedMs === null ? null : finishedMs,
+    pinned: pinnedCluster(state),
+    rank: state.removedAt !== undefined ? 2 : isUnnamed(state) ? 1 : 0,
   };
 }
 
@@ -178,6 +189,46 @@ export function unreadPart(cluster: string, reason: string): ClusterPart {
     logsAsked: null,
     finishedMs: null,
   };
+}
+
+/** Parts of clusters that have several names, by cluster; in each the name that counts is the first. */
+function severalNames(
+  parts: readonly ClusterPart[],
+  shown: AcrossOptions["shown"],
+): readonly (readonly ClusterPart[])[] {
+  const order = ({ cluster, rank = 0 }: ClusterPart): string =>
+    `${shown === undefined || shown.has(cluster) ? 0 : 1} ${rank} ${cluster}`;
+  return [...Map.groupBy(parts, ({ pinned }) => pinned ?? null)]
+    .filter(([pinned, same]) => pinned !== null && same.length > 1)
+    .map(([, same]) => same.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)));
+}
+
+/** What lives in a cluster of several names is there once, under the first name that knows it. */
+function livePlaces(
+  parts: readonly ClusterPart[],
+  several: readonly (readonly ClusterPart[])[],
+): LiveHolder[] {
+  const twice = new Set<LiveHolder>();
+  for (const same of several) {
+    const known = new Set<string>();
+    for (const place of same.flatMap(({ places }) => places)) {
+      const key = `${place.namespace}/${place.secret} ${place.issuer} ${place.serial}`;
+      if (known.has(key)) twice.add(place);
+      known.add(key);
+    }
+  }
+  return parts.flatMap(({ places }) => places).filter((place) => !twice.has(place));
+}
+
+/** A finding about a cluster of several names is told under one of them. */
+function underFirstNames<T extends { readonly clusters: readonly string[] }>(
+  subject: T,
+  firstNames: ReadonlyMap<string, string>,
+): T {
+  const clusters = subject.clusters.filter(
+    (cluster) => !subject.clusters.includes(firstNames.get(cluster) ?? ""),
+  );
+  return { ...subject, clusters };
 }
 
 /** All clusters' parts together, in any order. */
@@ -197,14 +248,22 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
   const budgets = function* (): Generator<Budget> {
     for (const budget of eachBudget(ledger, atMs)) if (!staging.has(budget.issuer)) yield budget;
   };
-  const places = parts.flatMap((part) => part.places);
+  const several = severalNames(parts, options.shown);
+  const firstNames = new Map(
+    several.flatMap(([first, ...others]) =>
+      others.map(({ cluster }) => [cluster, first?.cluster ?? cluster] as const),
+    ),
+  );
+  const places = livePlaces(parts, several);
   const need = needOf(parts);
   const found = [
     ...budgetFindings(ledger, budgets()),
     ...needlessReissues(ledger, atMs, need),
     ...concurrentIssuances(ledger, atMs),
     ...sharedSets(places),
-  ].filter(({ subject }) => !staging.has(subject.issuer));
+  ]
+    .filter(({ subject }) => !staging.has(subject.issuer))
+    .map((one) => ({ ...one, subject: underFirstNames(one.subject, firstNames) }));
   const claims = Map.groupBy(
     evidence.issuances.filter(({ claimedBy }) => claimedBy !== null),
     ({ claimedBy }) => claimedBy,
@@ -228,6 +287,7 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
         finishedMs !== null && finishedMs > nowMs + SKEW_MS ? [[cluster, finishedMs] as const] : [],
       ),
     ),
+    firstNames,
     titles: new Map(options.issuers.map(({ id, title }) => [id, title])),
     ledgerOf(cluster) {
       const known = own.get(cluster) ?? ledgerFor(ledger, cluster, claims.get(cluster) ?? []);

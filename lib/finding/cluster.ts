@@ -45,7 +45,7 @@ export function clusterFindings(
           across,
         );
   return applyIgnore(
-    offerFunction([...found, ...staleFindings(state, view)], restore),
+    offerFunction([...found, ...staleFindings(state, view), ...nameFindings(state, view)], restore),
     ignore,
     atMs,
   );
@@ -59,6 +59,24 @@ export function isStale(
   const finished = audit === null ? null : parseMsOrNull(audit.finishedAt);
   const seenFromMs = wallMs !== null && wallMs < atMs ? wallMs : atMs;
   return finished === null || seenFromMs - finished > STALE_MS;
+}
+
+/** What a cluster that has another name as well is told under that one. */
+function nameFindings(state: StateDocument, { across = null, atMs }: FindingsView): Finding[] {
+  const first = across?.firstNames.get(state.cluster) ?? null;
+  if (first === null) return [];
+  const { cluster, title, identity } = state;
+  return [
+    createFinding(
+      {
+        code: "cluster_named_twice",
+        subject: { cluster, namespace: null, secret: null, name: null },
+        params: { title, first },
+        actions: [{ kind: "doctor", cluster: calledBy(state) }],
+      },
+      identity?.pin?.at ?? formatMs(atMs),
+    ),
+  ];
 }
 
 function staleFindings(state: StateDocument, view: FindingsView): Finding[] {

@@ -48,6 +48,7 @@ export const CODES = {
   clock_off: "warning",
   credential_expiring: "warning",
   cluster_replaced: "critical",
+  cluster_named_twice: "warning",
   audit_incomplete: "warning",
   cluster_unreachable: "critical",
 } as const satisfies Record<string, Severity>;

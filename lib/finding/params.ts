@@ -168,6 +168,7 @@ export interface FindingParams {
     readonly pinned: ShownIdentity;
     readonly seen: ShownIdentity;
   };
+  cluster_named_twice: { readonly title: string; readonly first: string };
   audit_incomplete:
     | {
         readonly of: "part";

@@ -110,6 +110,14 @@ export function mismatch(
   return certain || pinned.host === (seen.host ?? null) ? null : "address";
 }
 
+/** The same for two states whose clusters are pinned as one and the same; `null` where nothing is pinned. */
+export function pinnedCluster(state: Pick<StateDocument, "identity" | "server">): string | null {
+  const pinned = pinnedIn(state);
+  if (pinned === null) return null;
+  const { uid, caSha256, host } = pinned;
+  return JSON.stringify([uid, caSha256, uid === null || caSha256 === null ? host : null]);
+}
+
 /** Whether two looks, each with a uid, are at one cluster. */
 export function sameCluster(a: ClusterIdentity, b: ClusterIdentity): boolean {
   const { uid, caSha256, host = null } = a;

@@ -143,6 +143,25 @@ export function joinSecrets(own: Secrets, earlier: Secrets): Secrets {
   };
 }
 
+/** One cluster under two names: what the first one knows alike, at the same version, is counted there. */
+export function countedOnce(own: StateDocument, first: Secrets): StateDocument {
+  const alike = (a: SecretRecord, b: SecretRecord | undefined): boolean =>
+    a.uid === b?.uid && a.resourceVersion === b.resourceVersion;
+  return {
+    ...own,
+    secrets: Object.fromEntries(
+      Object.entries(own.secrets).filter(
+        ([key, record]) => !alike(record, standingRecord(first, key)),
+      ),
+    ),
+    lost: Object.fromEntries(
+      Object.entries(own.lost).filter(
+        ([key, { record }]) => !alike(record, lostRecord(first, key)),
+      ),
+    ),
+  };
+}
+
 /** Per Secret the later observation wins; `newest` is the state whose audit looked last. */
 export function mergeSecrets(theirs: Secrets, ours: Secrets, newest: StateDocument): Secrets {
   const secrets = union(theirs.secrets, ours.secrets, (a, b) =>

@@ -61,11 +61,12 @@ function silent(parts: readonly ClusterPart[], searched: boolean): readonly Sile
   return [...logs, ...(searched ? [] : [none("ct")])];
 }
 
-/** `known` are states at hand, taken as they are; `visit` sees each other one as it is read. Never throws for what one state does. */
+/** `known` are states at hand, taken as they are; `visit` sees each other one as it is read; `shown` are the clusters that are reported on, by default all. Never throws for what one state does. */
 export async function gatherAcross(
   ports: AcrossPorts,
   known: readonly StateDocument[],
   visit: (state: StateDocument) => void = () => {},
+  shown?: ReadonlySet<string>,
 ): Promise<GatheredAcross> {
   const atMs = ports.clock.nowMs();
   const nowMs = Math.max(
@@ -142,6 +143,7 @@ export async function gatherAcross(
       atMs,
       nowMs,
       silences: silent(parts, searched),
+      ...(shown === undefined ? {} : { shown }),
     },
   );
   return { across, problems };

@@ -11,6 +11,7 @@ import type { Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { tally, type Tally } from "../finding/tally.ts";
 import type { StateDocument } from "../state/document.ts";
+import { countedOnce } from "../state/secrets.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
 import { type AuditPorts, type AuditTarget, OUTSIDE_MS, outsideSignal } from "./audit/context.ts";
@@ -132,16 +133,21 @@ export async function auditAll(
   const { across, problems } = await gatherAcross(
     ports,
     audits.map(({ state }) => state).filter(({ replacedBy }) => replacedBy === null),
+    () => {},
+    new Set(audits.map(({ cluster }) => cluster)),
   );
   const told = new Set(failed.map(({ error }) => error.message));
   const clusters = audits.map((audit): AuditedTarget => {
     const view = { atMs, ignore, across, restore };
+    const first = audits.find(({ cluster }) => cluster === across.firstNames.get(audit.cluster));
+    const state = first === undefined ? audit.state : countedOnce(audit.state, first.state);
+    const own = first === undefined ? audit.findings : undefined;
     const { said, ignored } =
-      audit.state.replacedBy === null
-        ? clusterFindings(audit.state, view, audit.findings)
+      state.replacedBy === null
+        ? clusterFindings(state, view, own)
         : applyIgnore(audit.findings, ignore, atMs);
-    const counts = tally(audit.state, [...said, ...ignored], atMs);
-    return { ...audit, findings: said, ignored, tally: counts };
+    const counts = tally(state, [...said, ...ignored], atMs);
+    return { ...audit, state, findings: said, ignored, tally: counts };
   });
   return {
     clusters: clusters.toSorted((a, b) => order(a.title) - order(b.title)),

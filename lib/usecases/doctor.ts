@@ -248,7 +248,7 @@ function doubles(
           line(
             "identity",
             "warn",
-            `it is the same cluster as ${first.name}: its certificates are audited and kept twice`,
+            `it is the same cluster as ${first.name}: it is audited and backed up twice`,
             { cluster: name, command: `certkeep clusters remove ${name}` },
           ),
         ];

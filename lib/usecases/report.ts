@@ -14,6 +14,7 @@ import { budgetLevels } from "../report/budgets.ts";
 import { certificateRows, type CertificateRow } from "../report/rows.ts";
 import { summarize, unseenSummary, type ClusterSummary } from "../report/summary.ts";
 import type { StateDocument } from "../state/document.ts";
+import { countedOnce } from "../state/secrets.ts";
 import { gatherAcross, type AcrossPorts } from "./across.ts";
 import { loadState, stateKeys } from "./states.ts";
 
@@ -85,7 +86,7 @@ export async function surveyStates(
       // A state with an instant that is none is told below, where it is read again.
       else if (wanted.has(state.cluster)) ignoreRangeError(() => sumUp(state, alone));
     };
-    ({ across } = await gatherAcross({ ...ports, ...ports.issuance }, [], asRead));
+    ({ across } = await gatherAcross({ ...ports, ...ports.issuance }, [], asRead, wanted));
   }
   /** A registration brings a cluster back, also before an audit does. */
   function isRemoved({ cluster, removedAt }: StateDocument): boolean {
@@ -96,6 +97,7 @@ export async function surveyStates(
   /** Nothing that other clusters' issuances would change. */
   const standsAlone = (key: string): boolean =>
     told?.has(key) === false &&
+    across?.firstNames.has(key) === false &&
     !unexplained.has(key) &&
     summed.get(key)?.findings.some(isAdvised) === false;
   const summaries: ClusterSummary[] = [];
@@ -106,7 +108,10 @@ export async function surveyStates(
         summed.delete(key);
         const loaded = await loadState(ports.states, key);
         if (loaded === null || isRemoved({ ...loaded.state, cluster: key })) continue;
-        sumUp({ ...loaded.state, cluster: key }, view);
+        const first = across?.firstNames.get(key) ?? null;
+        const state = { ...loaded.state, cluster: key };
+        const other = first === null ? null : await stateOrNull(ports.states, first);
+        sumUp(other === null ? state : countedOnce(state, other), view);
       }
       const summary = summed.get(key);
       if (summary !== undefined) summaries.push(summary);
@@ -135,6 +140,16 @@ export async function surveyStates(
     problems,
     budgets: across === null ? [] : budgetLevels(across, which),
   };
+}
+
+/** One that can't be read is told in its own turn. */
+async function stateOrNull(states: StateStore, key: string): Promise<StateDocument | null> {
+  try {
+    return (await loadState(states, key))?.state ?? null;
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return null;
+  }
 }
 
 function ignoreRangeError(run: () => void): void {

@@ -247,6 +247,7 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     madeMs: msOrNull,
     ended: fc.boolean(),
   }),
+  cluster_named_twice: fc.record({ title: evil, first: evil }),
   cluster_replaced: fc.record({
     title: evil,
     kind: fc.constantFrom("another", "ca", "uid", "address"),

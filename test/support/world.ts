@@ -35,6 +35,8 @@ export interface AuditChoice {
   readonly ports?: Partial<AuditPorts>;
   readonly name?: string | null;
   readonly token?: string;
+  /** uid that the cluster says to have: names of one sandbox are one cluster but for this. */
+  readonly uid?: string;
   /** Asks for logs, events and access too; default: for Secrets alone. */
   readonly observe?: boolean;
 }
@@ -98,6 +100,11 @@ export function ingressSecret(
   };
 }
 
+function saying(reader: ClusterReader, uid: string | undefined): ClusterReader {
+  if (uid === undefined) return reader;
+  return { ...reader, identity: async () => ({ ...(await reader.identity()), uid }) };
+}
+
 export async function startWorld(): Promise<World> {
   const authority = createAuthority({ name: "Test" });
   const sandbox = await startSandbox({
@@ -155,7 +162,7 @@ export async function startWorld(): Promise<World> {
       title: "prod",
       server: sandbox.url,
       homeNamespace: null,
-      reader: await world.reader(choice.token),
+      reader: saying(await world.reader(choice.token), choice.uid),
       ...(choice.observe === true ? { diagnosis: await world.diagnosis(choice.token) } : {}),
       settings: {
         namespaces: null,

@@ -55,7 +55,7 @@ const ago = (
   });
 const ports = (over: Partial<AuditPorts> = {}): Partial<AuditPorts> => ({ kit, ...over });
 const audit = (name: string, over: Partial<AuditPorts> = {}): Promise<AuditReport> =>
-  world.audit({ name, ports: ports(over) });
+  world.audit({ name, uid: name, ports: ports(over) });
 
 const only = (report: AuditReport): AuditedTarget => report.clusters[0] as AuditedTarget;
 

@@ -13,6 +13,7 @@ type Codes =
   | "clock_off"
   | "credential_expiring"
   | "cluster_replaced"
+  | "cluster_named_twice"
   | "audit_incomplete"
   | "cluster_unreachable";
 
@@ -103,6 +104,12 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     leadsTo: "Nothing is audited or restored there until you decide.",
     advice:
       "If the cluster was rebuilt or its CA was renewed, confirm it; otherwise fix the address or the credential",
+  },
+  cluster_named_twice: {
+    when: "Two names lead to one cluster: the uid of kube-system and the CA are the same.",
+    seen: ({ params }) => say`${params.title} is the same cluster as ${params.first}.`,
+    leadsTo: "It is audited and backed up twice. What both names show alike is counted once.",
+    advice: "Remove one of the names, unless each covers other namespaces",
   },
   audit_incomplete: {
     when: "Something in an audit's scope couldn't be read or backed up, or no audit has finished for more than a day.",
