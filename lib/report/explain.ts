@@ -30,7 +30,8 @@ export interface ExplainView {
   readonly name: string;
   readonly kind: "certificate" | "secret" | "domain" | "cluster" | "finding";
   readonly atMs: number;
-  readonly places: readonly (CertificateEntry & {
+  readonly places: readonly {
+    readonly entry: CertificateEntry;
     readonly asLastSeen: string | null;
     readonly copies: readonly {
       readonly version: string;
@@ -43,7 +44,7 @@ export interface ExplainView {
     }[];
     readonly auditedAt?: string | null;
     readonly advice: Advice | null;
-  })[];
+  }[];
   readonly accounts: readonly {
     readonly kind: "set" | "domain";
     readonly issuer: string;
@@ -121,7 +122,7 @@ export function explainText(view: ExplainView, page: PageStyle): string {
 
 /** The cluster that every place is in, or `null`: a column for it would take the room that names need. */
 function onlyCluster({ places }: ExplainView): string | null {
-  const clusters = new Set(places.map(({ cluster }) => cluster));
+  const clusters = new Set(places.map(({ entry }) => entry.cluster));
   const [first] = clusters;
   return clusters.size === 1 && first !== undefined ? first : null;
 }
@@ -194,7 +195,7 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
   }
   const [place] = view.places;
   if (view.kind === "domain") {
-    const held = view.places.filter(({ condition }) => condition === "live").length;
+    const held = view.places.filter(({ entry }) => entry.condition === "live").length;
     return wrap(
       `A registered domain: names under it share one limit, over all clusters. ${count(held, "live certificate")} under it.`,
       width,
@@ -209,7 +210,7 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
       "  ",
     );
   if (view.places.length > 1) {
-    const valid = view.places.filter(({ verdict }) => verdict?.valid === true).length;
+    const valid = view.places.filter(({ entry }) => entry.verdict?.valid === true).length;
     return wrap(
       valid === view.places.length
         ? `Held in ${view.places.length} places, valid in all.`
@@ -219,9 +220,9 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
     );
   }
   const paint =
-    place.verdict?.valid === true
+    place.entry.verdict?.valid === true
       ? style.green
-      : place.condition === "pending"
+      : place.entry.condition === "pending"
         ? style.yellow
         : style.red;
   return wrap(paint(plain(verdictSentence(place, view.atMs))), width, "  ");
@@ -230,8 +231,8 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
 /** What is long ago is no verdict of now. */
 function staleLines({ places, atMs }: ExplainView, { width, style }: PageStyle): string[] {
   const audits = new Map(
-    places.flatMap(({ cluster, auditedAt }) =>
-      auditedAt == null ? [] : [[cluster, auditedAt] as const],
+    places.flatMap(({ entry, auditedAt }) =>
+      auditedAt == null ? [] : [[entry.cluster, auditedAt] as const],
     ),
   );
   return [...audits]
@@ -248,18 +249,19 @@ function staleLines({ places, atMs }: ExplainView, { width, style }: PageStyle):
     );
 }
 
-function verdictSentence(place: ExplainView["places"][number], atMs: number): string {
+function verdictSentence(
+  { entry, asLastSeen }: ExplainView["places"][number],
+  atMs: number,
+): string {
   const seen =
-    place.asLastSeen === null
-      ? ""
-      : ` As last seen at ${place.asLastSeen}: the cluster can't be reached now.`;
-  const since = formatMs(place.sinceMs);
-  if (place.condition === "pending") return `No certificate was ever stored.${seen}`;
-  if (place.condition === "missing_content")
+    asLastSeen === null ? "" : ` As last seen at ${asLastSeen}: the cluster can't be reached now.`;
+  const since = formatMs(entry.sinceMs);
+  if (entry.condition === "pending") return `No certificate was ever stored.${seen}`;
+  if (entry.condition === "missing_content")
     return `Gone since ${since}: the Secret stands without it.${seen}`;
-  if (place.condition === "lost")
-    return `Gone since ${since}: ${place.loss.how === "removed" ? "the Secret went with what it belonged to" : "the Secret is not there"}.${seen}`;
-  const { record: certificate, verdict } = place;
+  if (entry.condition === "lost")
+    return `Gone since ${since}: ${entry.loss.how === "removed" ? "the Secret went with what it belonged to" : "the Secret is not there"}.${seen}`;
+  const { record: certificate, verdict } = entry;
   const staging = certificate.staging ? " (of a staging issuer: no client trusts it)" : "";
   if (verdict.valid)
     return `Valid until ${certificate.notAfter}, in ${span(parseMs(certificate.notAfter) - atMs)}${staging}.${seen}`;
@@ -275,19 +277,20 @@ function conditionText({ condition, verdict, loss }: CertificateEntry): string {
 
 function placeLines(view: ExplainView, { width, style }: PageStyle): string[] {
   if (view.places.length === 0) return [];
-  const rank = ({ verdict }: CertificateEntry): number => (verdict?.valid === true ? 1 : 0);
+  const rank = ({ entry }: ExplainView["places"][number]): number =>
+    entry.verdict?.valid === true ? 1 : 0;
   const places = view.places.toSorted((a, b) => rank(a) - rank(b));
   const several = onlyCluster(view) === null;
   const rows = places
     .slice(0, MAX_ROWS)
-    .map((place) => [
-      ...(several ? [place.cluster] : []),
-      place.key,
-      ...(view.kind === "certificate" ? [] : [titleOf(place)]),
-      conditionText(place),
-      place.record === null ? "" : serialText(place.record.serial),
-      place.record?.notAfter.slice(0, 10) ?? "",
-      place.copies.some(({ good }) => good) ? "yes" : "no",
+    .map(({ entry, copies }) => [
+      ...(several ? [entry.cluster] : []),
+      entry.key,
+      ...(view.kind === "certificate" ? [] : [titleOf(entry)]),
+      conditionText(entry),
+      entry.record === null ? "" : serialText(entry.record.serial),
+      entry.record?.notAfter.slice(0, 10) ?? "",
+      copies.some(({ good }) => good) ? "yes" : "no",
     ]);
   return [
     ...tableLines(
@@ -313,13 +316,13 @@ function placeLines(view: ExplainView, { width, style }: PageStyle): string[] {
 function doLines(view: ExplainView, { width }: PageStyle): string[] {
   // Of many, each finding says it.
   if (view.kind === "cluster" || view.kind === "domain") return [];
-  const failing = view.places.flatMap((place) =>
-    place.advice === null ? [] : [{ place, advice: place.advice }],
+  const failing = view.places.flatMap(({ entry, advice }) =>
+    advice === null ? [] : [{ entry, advice }],
   );
   if (failing.length > 0) {
-    const advised = failing.slice(0, MAX_ROWS).flatMap(({ place, advice }) => {
-      const { owner, cluster, key } = place;
-      const text = plainText(adviceText(advisedPhrase(advice, { owner, name: titleOf(place) })));
+    const advised = failing.slice(0, MAX_ROWS).flatMap(({ entry, advice }) => {
+      const { owner, cluster, key } = entry;
+      const text = plainText(adviceText(advisedPhrase(advice, { owner, name: titleOf(entry) })));
       return wrap(
         plain(`${failing.length === 1 ? "" : `${cluster} ${key}: `}${text}`),
         width,
@@ -410,7 +413,7 @@ function timelineLines(account: AccountView, view: ExplainView, page: PageStyle)
   if (timeline.length === 0) return [];
   const shown = timeline.slice(-MAX_ROWS);
   const clusters = new Set([
-    ...view.places.map(({ cluster }) => cluster),
+    ...view.places.map(({ entry }) => entry.cluster),
     ...shown.flatMap(({ issuance }) => issuance.sources.map(({ cluster }) => cluster)),
   ]);
   const [first = null] = clusters;
@@ -563,7 +566,7 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
       : wrap(
           style.dim(
             plain(
-              `Silent: ${silenceTexts(silences, new Set([null, ...view.places.map(({ cluster }) => cluster)])).join(", ")}.`,
+              `Silent: ${silenceTexts(silences, new Set([null, ...view.places.map(({ entry }) => entry.cluster)])).join(", ")}.`,
             ),
           ),
           width,

@@ -97,79 +97,122 @@ export type CertificateEntry = Content & {
 
 export type LiveCertificate = CertificateEntry & { readonly condition: "live" };
 
-/** @throws RangeError where an instant of the state is none */
-export function* certificates(state: StateDocument, atMs: number): Generator<CertificateEntry> {
-  const reachedAt = state.audit?.lastReachedAt ?? null;
-  const reachedMs = reachedAt === null ? null : parseMs(reachedAt);
-  let byPlace: ReadonlyMap<string, readonly Backup[]> | null = null;
-  const backupsOf = (place: string): readonly Backup[] =>
-    (byPlace ??= backupsByPlace(state)).get(place) ?? [];
+/** What all entries of one reading share. */
+class Reading {
+  readonly state: StateDocument;
+  readonly atMs: number;
+  readonly reachedMs: number | null;
+  #byPlace: ReadonlyMap<string, readonly Backup[]> | null = null;
 
-  const entryOf = (
+  constructor(state: StateDocument, atMs: number) {
+    this.state = state;
+    this.atMs = atMs;
+    const reachedAt = state.audit?.lastReachedAt ?? null;
+    this.reachedMs = reachedAt === null ? null : parseMs(reachedAt);
+  }
+
+  backupsOf({ namespace, secret, fieldBase }: Entry): readonly Backup[] {
+    this.#byPlace ??= backupsByPlace(this.state);
+    return this.#byPlace.get(placeKey(namespace, secret, fieldBase)) ?? [];
+  }
+}
+
+/** Most readers want a few of these of each entry, and there are ten thousand: the rest is worked out when read. */
+class Entry {
+  readonly #reading: Reading;
+  readonly key: string;
+  readonly namespace: string;
+  readonly secret: string;
+  readonly fieldBase: string;
+  readonly holder: SecretRecord;
+  readonly condition: Content["condition"];
+  readonly record: CertificateRecord | null;
+  readonly missingContent: GapRecord | null;
+  readonly loss: Loss | null;
+  #verdict: Verdict | null | undefined;
+
+  constructor(
+    reading: Reading,
     { key, namespace, secret, record: holder, loss }: SecretEntry,
     fieldBase: string,
-    content: Content,
-  ): CertificateEntry => {
-    const { condition, record, missingContent } = content;
-    return {
-      ...content,
-      cluster: state.cluster,
-      key,
-      namespace,
-      secret,
-      fieldBase,
-      layout: holder.shape ?? "tls",
-      holder,
-      owner: ownerOf(holder),
-      name: nameOf(fieldBase, record, missingContent),
-      sinceMs:
-        loss?.lostMs ??
-        parseMs(condition === "live" ? record.firstSeenAt : (missingContent?.since ?? "")),
-      lastSeenMs: loss?.lastSeenMs ?? reachedMs,
-      get backups() {
-        return backupsOf(placeKey(namespace, secret, fieldBase));
-      },
-      account: record?.account ?? null,
-    };
-  };
+    [record, missingContent]: readonly [CertificateRecord | null, GapRecord | null],
+  ) {
+    this.#reading = reading;
+    this.key = key;
+    this.namespace = namespace;
+    this.secret = secret;
+    this.fieldBase = fieldBase;
+    this.holder = holder;
+    this.loss = loss;
+    this.record = record;
+    this.missingContent = missingContent;
+    this.condition =
+      loss !== null
+        ? "lost"
+        : missingContent === null
+          ? "live"
+          : record === null
+            ? "pending"
+            : "missing_content";
+  }
 
-  for (const entry of secretEntries(state)) {
-    const { record: holder, loss } = entry;
-    if (holder.foreign) continue;
-    for (const [fieldBase, record] of Object.entries(holder.certificates))
-      yield entryOf(
-        entry,
-        fieldBase,
-        loss === null
-          ? {
-              condition: "live",
-              record,
-              verdict: verdictAt(record, atMs),
-              missingContent: null,
-              loss,
-            }
-          : { condition: "lost", record, verdict: null, missingContent: null, loss },
-      );
-    for (const [fieldBase, missingContent] of Object.entries(holder.gaps)) {
-      const { held: record, reasons } = missingContent;
-      const verdict = { valid: false, reasons };
-      if (record !== null)
-        yield entryOf(
-          entry,
-          fieldBase,
-          loss === null
-            ? { condition: "missing_content", record, verdict, missingContent, loss }
-            : { condition: "lost", record, verdict: null, missingContent, loss },
-        );
-      else if (loss === null)
-        yield entryOf(entry, fieldBase, {
-          condition: "pending",
-          record,
-          verdict,
-          missingContent,
-          loss,
-        });
+  get cluster(): string {
+    return this.#reading.state.cluster;
+  }
+
+  get layout(): string {
+    return this.holder.shape ?? "tls";
+  }
+
+  get owner(): Owner {
+    return ownerOf(this.holder);
+  }
+
+  get name(): string | null {
+    return nameOf(this.fieldBase, this.record, this.missingContent);
+  }
+
+  get verdict(): Verdict | null {
+    if (this.#verdict === undefined) {
+      const { record, missingContent, loss } = this;
+      if (loss !== null) this.#verdict = null;
+      else if (missingContent !== null)
+        this.#verdict = { valid: false, reasons: missingContent.reasons };
+      else this.#verdict = record === null ? null : verdictAt(record, this.#reading.atMs);
     }
+    return this.#verdict;
+  }
+
+  get sinceMs(): number {
+    const since = this.missingContent?.since ?? this.record?.firstSeenAt;
+    return this.loss?.lostMs ?? parseMs(since ?? "");
+  }
+
+  get lastSeenMs(): number | null {
+    return this.loss?.lastSeenMs ?? this.#reading.reachedMs;
+  }
+
+  get backups(): readonly Backup[] {
+    return this.#reading.backupsOf(this);
+  }
+
+  get account(): string | null {
+    return this.record?.account ?? null;
+  }
+}
+
+/** @throws RangeError where an instant of the state is none */
+export function* certificates(state: StateDocument, atMs: number): Generator<CertificateEntry> {
+  const reading = new Reading(state, atMs);
+  for (const secret of secretEntries(state)) {
+    const { record: holder, loss } = secret;
+    if (holder.foreign) continue;
+    // The constructor keeps what an entry's condition says of its other fields.
+    for (const [base, record] of Object.entries(holder.certificates))
+      yield new Entry(reading, secret, base, [record, null]) as CertificateEntry;
+    for (const [base, gap] of Object.entries(holder.gaps))
+      if (gap.held !== null || loss === null)
+        yield new Entry(reading, secret, base, [gap.held, gap]) as CertificateEntry;
   }
 }
 

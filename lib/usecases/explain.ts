@@ -55,7 +55,8 @@ export interface ExplainedCopy {
   readonly retired: boolean;
 }
 
-export type ExplainedPlace = CertificateEntry & {
+export interface ExplainedPlace {
+  readonly entry: CertificateEntry;
   /** The cluster can't be seen now: as last seen then, RFC 3339. */
   readonly asLastSeen: string | null;
   readonly copies: readonly ExplainedCopy[];
@@ -63,7 +64,7 @@ export type ExplainedPlace = CertificateEntry & {
   readonly auditedAt: string | null;
   /** For one that fails or is lost. */
   readonly advice: Advice | null;
-};
+}
 
 /** A set of names, or a registered domain, of one issuer. */
 export interface ExplainedAccount {
@@ -409,12 +410,12 @@ class Explained {
     return [...found];
   }
 
-  #explainPlace(place: CertificateEntry): ExplainedPlace {
-    const state = this.#known.find((known) => known.state.cluster === place.cluster)?.state;
+  #explainPlace(entry: CertificateEntry): ExplainedPlace {
+    const state = this.#known.find((known) => known.state.cluster === entry.cluster)?.state;
     if (state === undefined)
-      return { ...place, asLastSeen: null, copies: [], auditedAt: null, advice: null };
-    const { record, verdict } = place;
-    const copies = place.backups
+      return { entry, asLastSeen: null, copies: [], auditedAt: null, advice: null };
+    const { record, verdict } = entry;
+    const copies = entry.backups
       .map(({ version, copy }) => ({
         version,
         cluster: state.cluster,
@@ -426,14 +427,14 @@ class Explained {
       }))
       .toSorted((a, b) => (a.recordedAt < b.recordedAt ? 1 : -1));
     return {
-      ...place,
+      entry,
       asLastSeen: lastSeenOf(state),
       copies,
       auditedAt: state.audit?.finishedAt ?? null,
       advice:
         record === null || record.staging || verdict?.valid === true
           ? null
-          : adviceFor(state, place, this.#across),
+          : adviceFor(state, entry, this.#across),
     };
   }
 

@@ -246,7 +246,7 @@ describe("the page", () => {
     for (const name of [subject?.name ?? "", `${subject?.namespace}/${subject?.secret}`]) {
       const explanation = await explain(name, null, one);
       expect(explanation.places).toMatchObject([
-        { condition: "lost", record: { serial: held.serial }, advice: { action } },
+        { entry: { condition: "lost", record: { serial: held.serial } }, advice: { action } },
       ]);
       expect(explanation.findings.map(findingDocument)).toMatchObject([
         { code: "secret_lost", advice },

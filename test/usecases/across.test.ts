@@ -435,7 +435,7 @@ describe("explain", () => {
     expect(explanation.kind).toBe("certificate");
     expect(
       explanation.places.map(
-        ({ cluster, condition, verdict }) => `${cluster} ${condition} ${verdict?.valid}`,
+        ({ entry: { cluster, condition, verdict } }) => `${cluster} ${condition} ${verdict?.valid}`,
       ),
     ).toEqual(["east live true", "west live true"]);
     const [account] = explanation.accounts;

@@ -51,27 +51,27 @@ function diagnosisData({
   };
 }
 
-function placeData(place: ExplainedPlace): object {
-  const { cluster, namespace, secret, layout, fieldBase, record, verdict, advice } = place;
+function placeData({ entry, asLastSeen, copies, auditedAt, advice }: ExplainedPlace): object {
+  const { cluster, namespace, secret, layout, fieldBase, record, verdict } = entry;
   return {
     cluster,
     namespace,
     secret,
     shape: layout,
     fieldBase,
-    name: titleOf(place),
+    name: titleOf(entry),
     state:
-      place.condition === "lost"
-        ? place.loss.how
-        : place.condition === "missing_content"
+      entry.condition === "lost"
+        ? entry.loss.how
+        : entry.condition === "missing_content"
           ? "emptied"
-          : place.condition,
+          : entry.condition,
     certificate: record,
     verdict,
-    since: formatMs(place.sinceMs),
-    asLastSeen: place.asLastSeen,
-    copies: place.copies,
-    auditedAt: place.auditedAt,
+    since: formatMs(entry.sinceMs),
+    asLastSeen,
+    copies,
+    auditedAt,
     advice: advice === null ? null : adviceData(advice),
   };
 }
