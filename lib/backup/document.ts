@@ -10,8 +10,8 @@ import { parseHeader } from "./header.ts";
 import { type CopyProblem, type CopyProblemCode, asObject, describe, ownValue } from "./problem.ts";
 import { BACKUP_FORMAT, type BackupHeader, type DraftHeader, factsOf } from "./record.ts";
 
-/** Most characters of a document: three times what a Secret of 1 MiB can come to. */
-export const MAX_DOCUMENT_CHARS = 8 * 1024 * 1024;
+/** Most bytes of a document, in every store: three times what a Secret of 1 MiB can come to. */
+export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
 
 const ARMOR_BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----";
 const ARMOR_END = "-----END AGE ENCRYPTED FILE-----";
@@ -57,12 +57,12 @@ function failed(
 
 /** Reads a document of a store, whatever its text is. Members that this version doesn't know are passed over. */
 export function parseDocument(text: string): ParsedDocument {
-  if (text.length > MAX_DOCUMENT_CHARS) {
+  if (text.length > MAX_DOCUMENT_BYTES) {
     return failed(
       "too_large",
       "the whole",
       `${text.length} characters`,
-      `at most ${MAX_DOCUMENT_CHARS}`,
+      `at most ${MAX_DOCUMENT_BYTES}`,
     );
   }
   let raw: unknown;

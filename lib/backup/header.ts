@@ -4,6 +4,7 @@
  * know are passed over, so that a later version may add some.
  */
 import { type CopyProblem, asObject, describe, ownValue } from "./problem.ts";
+import { MAX_RECIPIENTS } from "./recipient.ts";
 import { type BackupHeader, COPY_KINDS, type CopyFacts, type CopyKind, factsOf } from "./record.ts";
 
 type Check<T> = (value: unknown) => value is T;
@@ -15,7 +16,6 @@ interface Rule {
 
 /** Far more than an issuer signs: whatever a certificate holds that was worth a copy has to be read back. */
 const MAX_NAMES = 20_000;
-const MAX_RECIPIENTS = 1000;
 const MAX_TEXT = 100_000;
 
 const text: Check<string> = (value): value is string =>

@@ -4,6 +4,9 @@
  */
 
 export type CopyProblemCode =
+  /** `unreadable`: it can't be read. `unreachable`: the store failed when it was asked for. */
+  | "unreadable"
+  | "unreachable"
   /** The document: how it lies in the store. */
   | "too_large"
   | "truncated"

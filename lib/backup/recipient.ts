@@ -23,6 +23,9 @@ export type ParsedRecipient =
   | { readonly ok: true; readonly recipient: string }
   | { readonly ok: false; readonly problem: RecipientProblem; readonly found: string };
 
+/** Of one backup. Opening tries them one by one: this many take a fraction of a second. */
+export const MAX_RECIPIENTS = 1000;
+
 const DATA = /^[qpzry9x8gf2tvdw0s3jn54khce6mua7l]*$/;
 /** `age`, `1`, 52 characters for 32 bytes, 6 of checksum. */
 const LENGTH = 62;

@@ -102,7 +102,10 @@ function listText(copies: readonly ListedCopy[], io: Io): string {
     const { header } = copy;
     const version = copy.version.slice(0, 8);
     const where = several ? [copy.cluster] : [];
-    if (header === null) return ["damaged", "", version, copy.key, ...where];
+    if (header === null) {
+      const unread = copy.problem?.code === "unreadable" || copy.problem?.code === "unreachable";
+      return [unread ? "can't be read" : "damaged", "", version, copy.key, ...where];
+    }
     const left = header.notAfter === null ? "" : leftText(header.notAfter, io.nowMs());
     const what =
       header.kind === "account-key"

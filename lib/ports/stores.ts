@@ -1,7 +1,14 @@
+import type { CertkeepError } from "../error.ts";
+
 export interface BlobEntry {
   readonly key: string;
   /** `null` where the store doesn't say without reading it. */
   readonly sizeBytes: number | null;
+  /**
+   * Why what lies there is no document, or why a folder could not be listed, so that what is below
+   * it is missing; absent where nothing is known against it.
+   */
+  readonly trouble?: CertkeepError;
 }
 
 /**
@@ -10,14 +17,16 @@ export interface BlobEntry {
  * Contract (test/contract/blobs.ts, run on every adapter): `create` never overwrites and is atomic:
  * a reader sees the whole document or none, and what a killed process left behind is not seen by
  * `list`. Keys are `/`-separated segments of `[A-Za-z0-9._=@-]`, none empty, none starting with a
- * dot. Errors are `CertkeepError` with a `store_*` code that names the store and the key.
+ * dot. A document has at most MAX_DOCUMENT_BYTES, and none that is larger is read. Errors are
+ * `CertkeepError` that name the store and the key: `store_damaged` and `file_unreadable` are trouble
+ * of that one document, other codes of the store.
  */
 export interface BlobStore {
   /** Where it lies, for people: a URL without credentials. */
   readonly url: string;
   /**
-   * Every key that begins with `prefix` (a prefix ends with `/` or is empty), in no order. @throws
-   * where the listing isn't whole
+   * Every key that begins with `prefix` (a prefix ends with `/` or is empty), in no order. What is
+   * missing from it has an entry with its trouble. @throws where the store can't be listed
    */
   list(prefix: string): AsyncIterable<BlobEntry>;
   /**

@@ -47,6 +47,7 @@ export const PLAN_CODES = {
   /** Refuse: the copy. */
   no_copy: entry("there is no copy of it"),
   copy_damaged: entry("the copy is damaged"),
+  copy_unreadable: entry("the backup can't be read"),
   copy_format_newer: entry("the copy was written by a newer certkeep: update this one"),
   copy_sealed_for_others: entry("the identity at hand doesn't open the copy"),
   copy_forged: entry("the copy holds something that no audit would have put there"),

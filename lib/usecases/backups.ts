@@ -1,13 +1,14 @@
 /** The copies there are: listed by their headers, and verified by their digests, without opening any. */
 import pLimit from "p-limit";
-import { parseDocument } from "../backup/document.ts";
-import { clusterPrefix, parseCopyKey } from "../backup/keys.ts";
+import type { ParsedDocument } from "../backup/document.ts";
+import { clusterPrefix } from "../backup/keys.ts";
 import type { CopyProblem } from "../backup/problem.ts";
 import type { BackupHeader } from "../backup/record.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { matchesPattern } from "../finding/pattern.ts";
-import type { BlobEntry, BlobStore, StateStore } from "../ports/stores.ts";
+import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Progress } from "../ports/runtime.ts";
+import { createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
 import { loadState } from "./states.ts";
 
 export interface ListedCopy {
@@ -44,9 +45,9 @@ export async function listBackups(
   ports: BackupsPorts,
   patterns: readonly string[],
 ): Promise<BackupsReport> {
-  const problems: CertkeepError[] = [];
-  const entries: BlobEntry[] = [];
-  for await (const entry of ports.backups.list("")) entries.push(entry);
+  const listing = await listCopies(ports.backups);
+  const problems: CertkeepError[] = [...listing.problems];
+  const backups = createCopyReader(ports.backups);
   const recorded = new Map<string, Promise<ReadonlyMap<string, string> | null>>();
   const recordedOf = (cluster: string): Promise<ReadonlyMap<string, string> | null> => {
     const known = recorded.get(cluster) ?? recordedDigests(ports.states, cluster, problems);
@@ -56,54 +57,14 @@ export async function listBackups(
   const limit = pLimit(READS_AT_ONCE);
   let done = 0;
   const copies = await Promise.all(
-    entries.map((entry) =>
+    listing.places.map((place) =>
       limit(async (): Promise<ListedCopy | null> => {
-        const place = parseCopyKey(entry.key);
-        if (place === null) return null;
-        const bytes = await ports.backups.read(entry.key);
-        ports.progress.step("reading copies", (done += 1), entries.length);
-        if (bytes === null) return null;
-        const parsed = parseDocument(new TextDecoder().decode(bytes));
-        const digests = await recordedOf(place.cluster);
-        const digest = digests?.get(place.version);
-        const base = {
-          key: entry.key,
-          version: place.version,
-          cluster: place.cluster,
-          sizeBytes: entry.sizeBytes,
-        };
-        if (!parsed.ok)
-          return {
-            ...base,
-            header: null,
-            problem: parsed.problem,
-            record: digests === null ? "unknown" : digest === undefined ? "unrecorded" : "differs",
-          };
-        const { header } = parsed.document;
-        const misplaced =
-          clusterPrefix(header.cluster) !== clusterPrefix(place.cluster) ||
-          header.namespace !== place.namespace ||
-          header.secret !== place.secret;
-        return {
-          ...base,
-          header,
-          problem: misplaced
-            ? {
-                code: "headers_differ",
-                place: "header",
-                found: `a copy of ${header.cluster}/${header.namespace}/${header.secret}`,
-                expected: `one of ${place.cluster}/${place.namespace}/${place.secret}, as its key says`,
-              }
-            : null,
-          record:
-            digests === null
-              ? "unknown"
-              : digest === undefined
-                ? "unrecorded"
-                : digest === header.digest
-                  ? "recorded"
-                  : "differs",
-        };
+        const stored = await backups.read(place.key);
+        ports.progress.step("reading copies", (done += 1), listing.places.length);
+        if (isUnreached(stored) && stored?.trouble != null) problems.push(stored.trouble);
+        return stored === null
+          ? null
+          : listedCopy(place, stored.parsed, await recordedOf(place.cluster));
       }),
     ),
   );
@@ -113,6 +74,40 @@ export async function listBackups(
       .filter((copy) => fits(copy, patterns))
       .toSorted(byPlace),
     problems,
+  };
+}
+
+function listedCopy(
+  place: ListedPlace,
+  parsed: ParsedDocument,
+  digests: ReadonlyMap<string, string> | null,
+): ListedCopy {
+  const digest = digests?.get(place.version);
+  const { key, version, cluster, sizeBytes } = place;
+  const base = { key, version, cluster, sizeBytes };
+  const recordOf = (found: string | null): ListedCopy["record"] => {
+    if (digests === null) return "unknown";
+    if (digest === undefined) return "unrecorded";
+    return digest === found ? "recorded" : "differs";
+  };
+  if (!parsed.ok) return { ...base, header: null, problem: parsed.problem, record: recordOf(null) };
+  const { header } = parsed.document;
+  const misplaced =
+    clusterPrefix(header.cluster) !== clusterPrefix(cluster) ||
+    header.namespace !== place.namespace ||
+    header.secret !== place.secret;
+  return {
+    ...base,
+    header,
+    problem: misplaced
+      ? {
+          code: "headers_differ",
+          place: "header",
+          found: `a copy of ${header.cluster}/${header.namespace}/${header.secret}`,
+          expected: `one of ${cluster}/${place.namespace}/${place.secret}, as its key says`,
+        }
+      : null,
+    record: recordOf(header.digest),
   };
 }
 

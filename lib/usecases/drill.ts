@@ -4,7 +4,6 @@
  * judged allows: without an identity nothing is deleted.
  */
 import pLimit from "p-limit";
-import { parseDocument } from "../backup/document.ts";
 import { clusterPrefix, parseCopyKey } from "../backup/keys.ts";
 import type { BackupHeader } from "../backup/record.ts";
 import { planRetention, type RetentionCopy } from "../backup/retention.ts";
@@ -23,6 +22,16 @@ import { certificates, type CertificateEntry, titleOf } from "../state/certifica
 import type { CertificateRecord, StateDocument } from "../state/document.ts";
 import type { JudgeKit } from "./audit/context.ts";
 import { DRILL_NAME, formatDrill, recordDrill, type ClusterDrill } from "./drill/record.ts";
+import {
+  createCopyReader,
+  isUnreached,
+  listCopies,
+  planCodeOf,
+  problemText,
+  type CopyReader,
+  type ListedPlace,
+  type StoredCopy,
+} from "./copies.ts";
 import { openCopy } from "./restore/open.ts";
 import { changeState, loadState } from "./states.ts";
 
@@ -101,13 +110,11 @@ export async function runDrill(
   ports: DrillPorts,
   patterns: readonly string[],
 ): Promise<DrillReport> {
-  const problems: CertkeepError[] = [];
   const nowMs = ports.clock.nowMs();
-  const keys: string[] = [];
-  for await (const { key } of ports.backups.list(""))
-    if (parseCopyKey(key) !== null) keys.push(key);
+  const { places, problems: unlisted } = await listCopies(ports.backups);
+  const problems: CertkeepError[] = [...unlisted];
   const clusters = new Set([
-    ...keys.map((key) => parseCopyKey(key)?.cluster ?? ""),
+    ...places.map(({ cluster }) => cluster),
     ...(await ports.states.names())
       .filter((name) => name.startsWith("cluster-"))
       .map((name) => name.slice("cluster-".length)),
@@ -123,23 +130,32 @@ export async function runDrill(
     }
   }
   const limit = pLimit(OPENS_AT_ONCE);
+  const backups = createCopyReader(ports.backups);
+  const unreached: CertkeepError[] = [];
   let done = 0;
   const looks = await Promise.all(
-    keys.map((key) =>
+    places.map((place) =>
       limit(async () => {
         if (isOver(ports)) return null;
-        const one = await look(key, states, ports, nowMs);
-        ports.progress.step("opening copies", (done += 1), keys.length);
-        return one;
+        const stored = await backups.read(place.key);
+        ports.progress.step("opening copies", (done += 1), places.length);
+        if (!isUnreached(stored))
+          return look(place, stored, states.get(place.cluster), { ports, nowMs });
+        if (stored?.trouble != null) unreached.push(stored.trouble);
+        return null;
       }),
     ),
   );
   const looked = looks.filter((one) => one !== null);
-  const lost = await trulyMissing(missingCopies(states, new Set(keys), nowMs), ports, problems);
+  const keys = new Set(places.map(({ key }) => key));
+  const missing = missingCopies(states, keys, nowMs);
+  const lost = await trulyMissing(missing, backups, unreached, () => isOver(ports));
+  problems.push(...unreached);
   const kept = await retain(looked, states, ports, nowMs, problems);
   const interrupted = isOver(ports);
-  if (interrupted) problems.push(overtime(looked.length, keys.length));
-  const whole = patterns.length === 0 && !interrupted;
+  if (interrupted) problems.push(overtime(looked.length, places.length));
+  const whole =
+    patterns.length === 0 && !interrupted && unreached.length === 0 && unlisted.length === 0;
   const copies = [...kept, ...lost].filter((copy) => fits(copy, patterns));
   // Only a drill of everything, with an identity, says that a restore would work.
   if (ports.opener !== null && ports.remove && whole)
@@ -204,14 +220,12 @@ async function remember(states: StateStore, text: string): Promise<void> {
 }
 
 async function look(
-  key: string,
-  states: ReadonlyMap<string, StateDocument>,
-  ports: DrillPorts,
-  nowMs: number,
+  place: ListedPlace,
+  stored: StoredCopy | null,
+  state: StateDocument | undefined,
+  { ports, nowMs }: { readonly ports: DrillPorts; readonly nowMs: number },
 ): Promise<Looked> {
-  const place = parseCopyKey(key);
-  if (place === null) throw new Error("not a key of a copy");
-  const state = states.get(place.cluster);
+  const { key } = place;
   const record = state?.copies[place.version];
   const known: KnownCopy | null =
     record === undefined ? null : ({ ...record, recorded: true } as KnownCopy);
@@ -229,16 +243,11 @@ async function look(
     opened: null,
   });
   if (ports.opener === null) {
-    const bytes = await ports.backups.read(key);
-    const parsed = bytes === null ? null : parseDocument(new TextDecoder().decode(bytes));
-    if (parsed === null)
+    if (stored === null)
       return unreadable(null, "no_copy", "it was removed while it was looked at");
+    const { parsed } = stored;
     if (!parsed.ok)
-      return unreadable(
-        null,
-        parsed.problem.code === "format_newer" ? "copy_format_newer" : "copy_damaged",
-        `${parsed.problem.place}: ${parsed.problem.found}`,
-      );
+      return unreadable(null, planCodeOf(parsed.problem), problemText(parsed.problem));
     const { header } = parsed.document;
     if (known !== null && known.digest !== header.digest)
       return unreadable(header, "copy_swapped", "");
@@ -251,7 +260,11 @@ async function look(
     place.version,
     key,
     known,
-    { backups: ports.backups, opener: ports.opener, kit: ports.kit },
+    {
+      backups: { url: ports.backups.url, read: async () => stored },
+      opener: ports.opener,
+      kit: ports.kit,
+    },
     nowMs,
     async () => ({ state: "unknown", why: "a drill doesn't ask" }),
   );
@@ -305,23 +318,23 @@ function missingCopies(
 /** A listing may lag behind what was made, or have been made before it: what it lacks is asked for by its name. */
 async function trulyMissing(
   copies: readonly DrilledCopy[],
-  ports: DrillPorts,
-  problems: CertkeepError[],
+  backups: CopyReader,
+  unreached: CertkeepError[],
+  over: () => boolean,
 ): Promise<DrilledCopy[]> {
   const limit = pLimit(OPENS_AT_ONCE);
-  const there = async (key: string): Promise<boolean> => {
-    try {
-      return isOver(ports) || (await ports.backups.read(key)) !== null;
-    } catch (error) {
-      if (!isCertkeepError(error)) throw error;
-      problems.push(error);
-      return false;
+  const askFor = async (copy: DrilledCopy): Promise<DrilledCopy[]> => {
+    if (over()) return [];
+    const stored = await backups.read(copy.key);
+    if (stored === null) return [copy];
+    if (stored.trouble === null) return [];
+    if (isUnreached(stored)) {
+      unreached.push(stored.trouble);
+      return [];
     }
+    return [{ ...copy, code: "copy_unreadable", detail: stored.trouble.message }];
   };
-  const missing = await Promise.all(
-    copies.map((copy) => limit(async () => ((await there(copy.key)) ? [] : [copy]))),
-  );
-  return missing.flat();
+  return (await Promise.all(copies.map((copy) => limit(() => askFor(copy))))).flat();
 }
 
 interface Retained extends RetentionCopy {

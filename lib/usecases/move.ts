@@ -14,6 +14,7 @@ import { matchesPattern } from "../finding/pattern.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { StateDocument } from "../state/document.ts";
+import { listCopies } from "./copies.ts";
 import { loadState } from "./states.ts";
 
 export interface MovePorts {
@@ -37,7 +38,7 @@ export interface MovedCopy {
 
 const AT_ONCE = 8;
 
-/** `patterns` fit cluster, Secret or version; none: all. @throws CertkeepError where the old store can't be listed or a state can't be read */
+/** `patterns` fit cluster, Secret or version; none: all. @throws CertkeepError where the old store can't be listed */
 export async function moveCopies(
   ports: MovePorts,
   patterns: readonly string[],
@@ -51,26 +52,31 @@ export async function moveCopies(
       expected: "the store that they are to be brought from",
       todo: "Name the new store under stores.backups in certkeep.yaml first",
     });
-  const keys: string[] = [];
-  for await (const { key } of from.list("")) {
-    const place = parseCopyKey(key);
-    if (
-      place !== null &&
-      (patterns.length === 0 ||
+  const listing = await listCopies(from);
+  const keys = listing.places
+    .filter(
+      (place) =>
+        patterns.length === 0 ||
         patterns.some((pattern) =>
           [place.cluster, place.secret, `${place.namespace}/${place.secret}`, place.version].some(
             (text) => matchesPattern(pattern, text),
           ),
-        ))
+        ),
     )
-      keys.push(key);
-  }
-  const known = new Map<string, StateDocument | null>();
+    .map(({ key }) => key);
+  const known = new Map<string, StateDocument | CertkeepError | null>();
   for (const cluster of new Set(keys.map((key) => parseCopyKey(key)?.cluster ?? "")))
-    known.set(cluster, (await loadState(states, cluster))?.state ?? null);
+    known.set(cluster, await stateOf(states, cluster));
   const limit = pLimit(AT_ONCE);
   let done = 0;
-  return Promise.all(
+  const unlisted = listing.problems.map(({ parts, message }): MovedCopy => ({
+    key: parts.where,
+    cluster: "",
+    outcome: "failed",
+    old: "left",
+    message,
+  }));
+  const moved = await Promise.all(
     keys.toSorted().map((key) =>
       limit(async () => {
         const one = await moveOne(key, known, ports, removeOld);
@@ -79,11 +85,24 @@ export async function moveCopies(
       }),
     ),
   );
+  return [...unlisted, ...moved];
+}
+
+async function stateOf(
+  states: StateStore,
+  cluster: string,
+): Promise<StateDocument | CertkeepError | null> {
+  try {
+    return (await loadState(states, cluster))?.state ?? null;
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return error;
+  }
 }
 
 async function moveOne(
   key: string,
-  known: ReadonlyMap<string, StateDocument | null>,
+  known: ReadonlyMap<string, StateDocument | CertkeepError | null>,
   { from, to }: MovePorts,
   removeOld: boolean,
 ): Promise<MovedCopy> {
@@ -95,7 +114,10 @@ async function moveOne(
     old: "left",
     message,
   });
-  const record = known.get(cluster)?.copies[version];
+  const state = known.get(cluster);
+  // Without its state it isn't known what was retired.
+  if (isCertkeepError(state)) return left("failed", state.message);
+  const record = state?.copies[version];
   if (record?.retired !== undefined) return left("retired", null);
   try {
     // An audit may have sealed the same version anew for the new store meanwhile: then that is the one that is recorded.

@@ -8,7 +8,7 @@
  * that no audit recorded are left as they are: sealing them again would make them look as if one had.
  */
 import pLimit from "p-limit";
-import { composeDocument, parseDocument } from "../backup/document.ts";
+import { composeDocument } from "../backup/document.ts";
 import { copyKey, parseCopyKey } from "../backup/keys.ts";
 import { buildDocument } from "../backup/manifest.ts";
 import { sortedSet } from "../backup/record.ts";
@@ -21,6 +21,7 @@ import type { CopyRecord, SecretRecord, StateDocument } from "../state/document.
 import { mapRecords } from "../state/secrets.ts";
 import type { JudgeKit } from "./audit/context.ts";
 import { recipientsKey } from "./audit/keep.ts";
+import { createCopyReader, listCopies, type CopyReader } from "./copies.ts";
 import { openCopy } from "./restore/open.ts";
 import { changeState, loadState } from "./states.ts";
 
@@ -76,12 +77,13 @@ export async function runRekey(
   patterns: readonly string[],
   purgeOld: boolean,
 ): Promise<RekeyReport> {
-  const problems: CertkeepError[] = [];
   const byCluster = new Map<string, { key: string; version: string }[]>();
   const listed = new Set<string>();
-  for await (const { key } of ports.backups.list("")) {
-    const place = parseCopyKey(key);
-    if (place === null) continue;
+  const listing = await listCopies(ports.backups);
+  const problems: CertkeepError[] = [...listing.problems];
+  const backups = createCopyReader(ports.backups);
+  for (const place of listing.places) {
+    const { key } = place;
     listed.add(key);
     if (
       patterns.length > 0 &&
@@ -104,6 +106,7 @@ export async function runRekey(
       copies.push(
         ...(await rekeyCluster(cluster, keys, {
           ports,
+          backups,
           listed,
           purgeOld,
           done: copies.length,
@@ -120,6 +123,7 @@ export async function runRekey(
 
 interface Run {
   readonly ports: RekeyPorts;
+  readonly backups: CopyReader;
   readonly listed: ReadonlySet<string>;
   readonly purgeOld: boolean;
   readonly done: number;
@@ -179,10 +183,9 @@ async function rekeyOne(
   recipients: readonly string[],
   run: Run,
 ): Promise<{ readonly copy: RekeyedCopy; readonly move: Move | null }> {
-  const { ports, listed } = run;
+  const { ports, backups, listed } = run;
   const cluster = parseCopyKey(key)?.cluster ?? "";
-  const bytes = await ports.backups.read(key);
-  const parsed = bytes === null ? null : parseDocument(new TextDecoder().decode(bytes));
+  const parsed = (await backups.read(key))?.parsed ?? null;
   const exposed =
     parsed?.ok !== true ||
     parsed.document.header.recipients.some((recipient) => !recipients.includes(recipient));
@@ -205,7 +208,7 @@ async function rekeyOne(
     version,
     key,
     { ...known, recorded: true },
-    ports,
+    { ...ports, backups },
     nowMs,
     async () => ({ state: "unknown", why: "a rekey doesn't ask" }),
   );
@@ -223,7 +226,7 @@ async function rekeyOne(
         if ((await ports.backups.create(to, new TextEncoder().encode(document.text))) === "created")
           made = document.header.digest;
       }
-      const { digest, proven } = await verified(to, draft.version, made, recipients, ports, nowMs);
+      const { digest, proven } = await verified(to, draft.version, made, recipients, run, nowMs);
       const copy: CopyRecord = { ...known, key: to, digest, recordedAt: formatMs(nowMs) };
       return {
         copy: {
@@ -253,7 +256,7 @@ async function verified(
   version: string,
   made: string | null,
   recipients: readonly string[],
-  ports: RekeyPorts,
+  { ports, backups }: Run,
   nowMs: number,
 ): Promise<{ readonly digest: string; readonly proven: boolean }> {
   const refuse = (found: string): CertkeepError =>
@@ -263,15 +266,14 @@ async function verified(
       expected: "the copy that takes the old one's place",
       todo: "Move it away and run this again; the old copy stays",
     });
-  const bytes = await ports.backups.read(key);
-  const parsed = bytes === null ? null : parseDocument(new TextDecoder().decode(bytes));
+  const parsed = (await backups.read(key))?.parsed ?? null;
   if (parsed === null || !parsed.ok)
     throw refuse(parsed === null ? "nothing, right after it was written" : parsed.problem.found);
   const { digest } = parsed.document.header;
   if (made !== null && digest !== made) throw refuse("another copy than was written");
   const proven = recipients.some((recipient) => ports.opener.recipients.includes(recipient));
   if (proven) {
-    const opened = await openCopy(version, key, null, ports, nowMs, async () => ({
+    const opened = await openCopy(version, key, null, { ...ports, backups }, nowMs, async () => ({
       state: "unknown",
       why: "a rekey doesn't ask",
     }));

@@ -95,6 +95,7 @@ async function restoreFrom(
     ...(source.rebuilt && machines ? [REBUILT_WARNING] : []),
     ...source.notes,
     ...completed,
+    ...unreadNotes(chosen.problems),
     ...emptyNotes(wanted, source, request),
   ];
   const plan = planRestore(wanted, live, options, warnings);
@@ -131,6 +132,16 @@ function checkRequest(request: RestoreRequest): void {
       expected: "names of certificates or Secrets, --namespace, or --all",
     });
   }
+}
+
+const UNREAD_SHOWN = 5;
+
+function unreadNotes(problems: readonly string[]): string[] {
+  const more = problems.length - UNREAD_SHOWN;
+  return [
+    ...problems.slice(0, UNREAD_SHOWN).map((problem) => `not looked at: ${problem}`),
+    ...(more > 0 ? [`not looked at: ${more} more`] : []),
+  ];
 }
 
 function emptyNotes(wanted: readonly Wanted[], source: Source, request: RestoreRequest): string[] {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import {
   composeDocument,
   digestOf,
-  MAX_DOCUMENT_CHARS,
+  MAX_DOCUMENT_BYTES,
   parseDocument,
 } from "../../lib/backup/document.ts";
 import { buildDocument } from "../../lib/backup/manifest.ts";
@@ -141,7 +141,7 @@ describe("says what is wrong", () => {
   });
 
   test("too large to be a copy", () => {
-    expect(codeOf(" ".repeat(MAX_DOCUMENT_CHARS + 1))).toBe("too_large");
+    expect(codeOf(" ".repeat(MAX_DOCUMENT_BYTES + 1))).toBe("too_large");
   });
 });
 

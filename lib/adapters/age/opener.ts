@@ -1,5 +1,6 @@
 /** Opening what was sealed, with the identities that a person or the restoring function holds. */
 import { armor, Decrypter } from "age-encryption";
+import { MAX_RECIPIENTS } from "../../backup/recipient.ts";
 import { CertkeepError } from "../../error.ts";
 import type { Opener } from "../../ports/stores.ts";
 import {
@@ -35,6 +36,11 @@ export async function createOpener(
     const file = dearmor(sealed);
     if (file === null)
       throw failed("an armored age file that is damaged or cut off", "a whole one");
+    if (!isBounded(file))
+      throw failed(
+        "an age file with a longer header than any backup has",
+        `${MAX_RECIPIENTS} recipients at most`,
+      );
     try {
       return await decrypter.decrypt(file);
     } catch (error) {
@@ -49,6 +55,26 @@ export async function createOpener(
   }
 
   return { recipients, open };
+}
+
+const STANZA = Buffer.from("\n-> ");
+const HEADER_END = Buffer.from("\n---");
+/** A recipient takes 98 bytes; other kinds of stanzas may stand beside. */
+const MAX_HEADER_BYTES = 256 * 1024;
+
+/** The library reads a header of any length, and each recipient costs it a key exchange per identity. */
+function isBounded(file: Uint8Array): boolean {
+  const start = Buffer.from(
+    file.buffer,
+    file.byteOffset,
+    Math.min(file.byteLength, MAX_HEADER_BYTES),
+  );
+  const end = start.indexOf(HEADER_END);
+  if (end === -1) return file.byteLength <= MAX_HEADER_BYTES;
+  let count = 0;
+  for (let at = start.indexOf(STANZA); at !== -1 && at < end; count += 1)
+    at = start.indexOf(STANZA, at + STANZA.length);
+  return count <= MAX_RECIPIENTS;
 }
 
 /** `null` where it isn't exactly what age would write, line ends and space around it aside. */

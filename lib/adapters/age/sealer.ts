@@ -1,5 +1,5 @@
 /** Sealing with age: for native X25519 recipients, in ASCII armor, which the `age` command opens. */
-import { parseRecipient } from "../../backup/recipient.ts";
+import { MAX_RECIPIENTS, parseRecipient } from "../../backup/recipient.ts";
 import { CertkeepError } from "../../error.ts";
 import type { Sealer } from "../../ports/stores.ts";
 
@@ -15,6 +15,14 @@ async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promi
       found: "none",
       expected: "at least one age recipient (age1…)",
       todo: "certkeep init makes one",
+    });
+  }
+  if (recipients.length > MAX_RECIPIENTS) {
+    throw new CertkeepError("seal_failed", {
+      where: "recipients",
+      found: `${recipients.length}`,
+      expected: `${MAX_RECIPIENTS} at most`,
+      todo: "Remove recipients from certkeep.yaml, or let several people share one",
     });
   }
   // Loaded with the first copy: an audit that makes none starts without it.

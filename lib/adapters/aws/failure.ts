@@ -13,6 +13,8 @@ export interface Asked {
   readonly where: string;
   /** As a policy names it: `s3:PutObject`. */
   readonly action: string;
+  /** One document of many is asked for: what AWS refuses there says nothing of the store. */
+  readonly one?: boolean;
 }
 
 /** The parts of an SDK's error that may be shown. */
@@ -131,6 +133,11 @@ const BY_NAME: Readonly<Record<string, Told>> = {
     "store_full",
     "the document is larger than S3 takes",
     "Say which Secret it is in an issue of certkeep",
+  ],
+  InvalidObjectState: [
+    "store_unavailable",
+    "the object is in an archive storage class, from which it can't be read at once",
+    "Restore it in S3 first, and keep backups in a class that can be read",
   ],
   DecryptionFailure: [
     "store_unavailable",
@@ -283,11 +290,23 @@ function tell(error: unknown, facts: AwsFacts, action: string): Told {
   ];
 }
 
+/** Whether AWS refused this one document: by its key, its class, or a policy on its name. */
+function isOfOne({ name, status }: AwsFacts): boolean {
+  return (
+    name === "InvalidObjectState" ||
+    name === "DecryptionFailure" ||
+    name.startsWith("KMS") ||
+    DENIED.includes(name) ||
+    (status === 403 && !Object.hasOwn(BY_NAME, name) && !LOGIN.includes(name))
+  );
+}
+
 /** What kept a request from being done. Errors of the project's own are passed on. */
 export function awsFailure(error: unknown, asked: Asked): CertkeepError {
   if (error instanceof CertkeepError) return error;
   const facts = factsOf(error);
-  const [code, found, todo] = tell(error, facts, asked.action);
+  const [told, found, todo] = tell(error, facts, asked.action);
+  const code = asked.one === true && isOfOne(facts) ? "file_unreadable" : told;
   const parts: ErrorParts = { where: asked.where, found: `${found}${shownOf(facts)}`, todo };
   return new CertkeepError(code, parts);
 }

@@ -6,6 +6,7 @@
  * for so many days; the bucket must have been made with S3 Object Lock. Who reads needs `s3:ListBucket` beside `s3:GetObject`: without it S3 says
  * “forbidden” of what isn't there.
  */
+import { MAX_DOCUMENT_BYTES } from "../../backup/document.ts";
 import { CertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
@@ -23,8 +24,6 @@ export interface S3BlobsOptions {
   readonly nowMs?: () => number;
 }
 
-/** A Secret holds 1 MiB at most, a copy of it about twice that. */
-const MAX_BYTES = 16 * 1024 * 1024;
 const DAY_MS = 86_400_000;
 
 /** @throws CertkeepError config_invalid */
@@ -52,11 +51,11 @@ export function createS3Blobs(
 
   async function create(key: string, document: Uint8Array): Promise<"created" | "exists"> {
     const place = placeOf(key);
-    if (document.byteLength > MAX_BYTES) {
+    if (document.byteLength > MAX_DOCUMENT_BYTES) {
       throw new CertkeepError("store_full", {
         where: `${shown}/${key}`,
         found: `a copy of ${document.byteLength} bytes`,
-        expected: `${MAX_BYTES} at most`,
+        expected: `${MAX_DOCUMENT_BYTES} at most`,
       });
     }
     const until = lock === undefined ? null : new Date(nowMs() + lock.days * DAY_MS);
@@ -72,7 +71,8 @@ export function createS3Blobs(
     url: shown,
     list,
     create,
-    read: async (key) => (await getObject(client, placeOf(key), MAX_BYTES))?.bytes ?? null,
+    read: async (key) =>
+      (await getObject(client, placeOf(key), MAX_DOCUMENT_BYTES, true))?.bytes ?? null,
     remove: async (key) => removeObject(client, placeOf(key)),
   };
 }

@@ -95,15 +95,17 @@ async function collect(
   return Buffer.concat(parts, sizeBytes);
 }
 
-/** @returns `null` where there is none */
+/** `one`: of many, so that its trouble isn't the store's. @returns `null` where there is none */
 export async function getObject(
   client: S3Client,
   place: ObjectPlace,
   maxBytes: number,
+  one = false,
 ): Promise<FoundObject | null> {
   const asked = {
     where: whereOf(place),
     action: place.versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion",
+    one,
   };
   for (let attempt = 0; ; attempt += 1) {
     let answer: GetObjectCommandOutput;

@@ -143,10 +143,10 @@ export function createSecretBlobs(
   async function read(key: string): Promise<Uint8Array | null> {
     const name = secretOf(key);
     for (let attempt = 0; ; attempt += 1) {
-      const found = await readSecret(client, name);
-      if (found.kind === "found") return found.bytes;
+      const found = await readSecret(client, name, true);
+      if (found.kind === "found") return bounded(found.bytes, name);
       if (removed.has(key)) return null;
-      if (found.kind === "deleted") throw scheduledForDeletion(name);
+      if (found.kind === "deleted") throw scheduledForDeletion(name, "file_unreadable");
       if (!met.has(key) || attempt + 1 >= READ_ATTEMPTS) return null;
       await pause(attempt);
     }
@@ -174,6 +174,17 @@ export function createSecretBlobs(
   }
 
   return { url: shown, list, create, read, remove };
+}
+
+/** AWS itself keeps no larger secret; what answers in its place might. */
+function bounded(bytes: Uint8Array, name: string): Uint8Array {
+  if (bytes.byteLength <= MAX_SECRET_BYTES) return bytes;
+  throw new CertkeepError("store_damaged", {
+    where: `secretsmanager://${name}`,
+    found: `a secret of ${bytes.byteLength} bytes`,
+    expected: `${MAX_SECRET_BYTES} at most`,
+    todo: "Move it away",
+  });
 }
 
 function sizeOf(tags: readonly Tag[] | undefined): number | null {

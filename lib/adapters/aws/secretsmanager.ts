@@ -23,8 +23,12 @@ export type SecretRead =
   | { readonly kind: "absent" }
   | { readonly kind: "deleted" };
 
-/** @throws CertkeepError store_unavailable */
-export async function readSecret(client: SecretsManagerClient, name: string): Promise<SecretRead> {
+/** `one`: of many, so that its trouble isn't the store's. @throws CertkeepError store_unavailable, file_unreadable */
+export async function readSecret(
+  client: SecretsManagerClient,
+  name: string,
+  one = false,
+): Promise<SecretRead> {
   try {
     // The stage is named: what a secret without one gives isn't the same everywhere.
     const { SecretString, SecretBinary } = await client.send(
@@ -42,13 +46,17 @@ export async function readSecret(client: SecretsManagerClient, name: string): Pr
     throw awsFailure(error, {
       where: `secretsmanager://${name}`,
       action: "secretsmanager:GetSecretValue",
+      one,
     });
   }
 }
 
 /** What to tell of a secret that is scheduled for deletion. */
-export function scheduledForDeletion(name: string): CertkeepError {
-  return new CertkeepError("store_unavailable", {
+export function scheduledForDeletion(
+  name: string,
+  code: "store_unavailable" | "file_unreadable" = "store_unavailable",
+): CertkeepError {
+  return new CertkeepError(code, {
     where: `secretsmanager://${name}`,
     found: "the secret is scheduled for deletion: until then it can neither be read nor made anew",
     todo: `aws secretsmanager restore-secret --secret-id ${name} brings it back; aws secretsmanager delete-secret --force-delete-without-recovery --secret-id ${name} frees its name at once`,

@@ -1,15 +1,17 @@
 /**
  * Backups in a folder: one file a copy, made once (see folder.ts), at the path that its key spells.
  *
- * A listing ignores what can't be a key (names that begin with a dot, editors' leftovers) and throws at a
- * symbolic link, since what is behind it would be missing from the listing.
+ * A listing ignores what can't be a key (names that begin with a dot, editors' leftovers). What can be one and is no
+ * file or folder, such as a symbolic link, is listed with its trouble, and so is a folder that can't be listed: what
+ * is behind it would be missing without a word.
  */
 import type { Dirent } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { CertkeepError } from "../../error.ts";
+import { MAX_DOCUMENT_BYTES } from "../../backup/document.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
-import { type Folder, type FolderOptions, openFolder } from "./folder.ts";
+import { type Folder, type FolderOptions, notAFile, openFolder } from "./folder.ts";
 
 const SEGMENT = /^[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*$/;
 /** Folders and files that are looked at together: enough to keep the disk busy, few enough for any limit of open files. */
@@ -35,19 +37,26 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
     entry: Dirent,
   ): Promise<BlobEntry | readonly string[] | null> {
     const path = [...parts, entry.name];
-    if (entry.isSymbolicLink()) {
-      throw new CertkeepError("store_damaged", {
-        where: join(root, ...path),
-        found: "a symbolic link lies in the store, which is not followed",
-        expected: "files and folders only",
-        todo: "Replace the link by what it points to",
-      });
-    }
     if (!SEGMENT.test(entry.name)) return null;
     if (entry.isDirectory()) return path;
-    if (!entry.isFile()) return null;
+    const key = path.join("/");
+    if (!entry.isFile()) return { key, sizeBytes: null, trouble: notAFile(join(root, key), entry) };
     const sizeBytes = await files.sizeOf(path);
-    return sizeBytes === null ? null : { key: path.join("/"), sizeBytes };
+    return sizeBytes === null ? null : { key, sizeBytes };
+  }
+
+  /** @throws CertkeepError where the store itself can't be listed */
+  async function lookInto(parts: readonly string[]): Promise<{
+    readonly parts: readonly string[];
+    readonly entries: readonly Dirent[];
+    readonly trouble: CertkeepError | null;
+  }> {
+    try {
+      return { parts, entries: await files.entries(parts), trouble: null };
+    } catch (error) {
+      if (parts.length === 0 || !isCertkeepError(error)) throw error;
+      return { parts, entries: [], trouble: error };
+    }
   }
 
   async function* list(prefix: string): AsyncGenerator<BlobEntry> {
@@ -57,9 +66,9 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
     ];
     while (folders.length > 0) {
       const batch = folders.splice(-AT_ONCE);
-      const listed = await Promise.all(
-        batch.map(async (parts) => ({ parts, entries: await files.entries(parts) })),
-      );
+      const listed = await Promise.all(batch.map(lookInto));
+      for (const { parts, trouble } of listed)
+        if (trouble !== null) yield { key: parts.join("/"), sizeBytes: null, trouble };
       const pending = listed.flatMap(({ parts, entries }) =>
         entries.map((entry) => ({ parts, entry })),
       );
@@ -80,7 +89,7 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
     url: pathToFileURL(root).href,
     list,
     create: async (key, document) => files.createOnly(partsOf(key, root), document),
-    read: async (key) => files.read(partsOf(key, root)),
+    read: async (key) => files.read(partsOf(key, root), MAX_DOCUMENT_BYTES),
     remove: async (key) => {
       await files.remove(partsOf(key, root));
       return null;

@@ -4,14 +4,15 @@
  * one step: a process killed anywhere leaves the whole file or none, and at most a temporary one, which
  * lies in `.tmp`, is seen by no listing and is swept once it is old.
  *
- * Refused: symbolic links inside the folder (the folder itself may be one). Files have mode 0600, folders
- * 0700. What returns has been synced to the disk, folders included.
+ * Refused: symbolic links inside the folder (the folder itself may be one), and files that are none, such as FIFOs,
+ * or larger than the reader takes. Files have mode 0600, folders 0700. What returns has been synced to the disk, folders included.
  */
 import { constants, type Dirent } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { CertkeepError } from "../../error.ts";
-import { type FileSystem, NODE_FILE_SYSTEM, storeError, systemCode } from "./system.ts";
+import { type FileSystem, NODE_FILE_SYSTEM, readError, storeError, systemCode } from "./system.ts";
 
 const TEMPORARY = ".tmp";
 /** A temporary file is in use for moments; older ones were left by killed processes. Milliseconds. */
@@ -27,13 +28,73 @@ export interface Folder {
   readonly path: string;
   /** `parts` lead from the folder to the file; the folders between are made. `exists` where the name is taken. */
   createOnly(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists">;
-  /** `null` where there is no such file. */
-  read(parts: readonly string[]): Promise<Uint8Array | null>;
+  /**
+   * `null` where there is no such file. @throws CertkeepError store_damaged for one that can't be a document of
+   * `maxBytes` at most, file_unreadable for one that can't be read
+   */
+  read(parts: readonly string[], maxBytes: number): Promise<Uint8Array | null>;
   /** What lies in a folder, names that begin with a dot left out; empty where there is no such folder. */
   entries(parts: readonly string[]): Promise<readonly Dirent[]>;
   /** `null` where the file is gone. */
   sizeOf(parts: readonly string[]): Promise<number | null>;
   remove(parts: readonly string[]): Promise<void>;
+}
+
+/** Opening a FIFO without O_NONBLOCK waits for somebody to write to it. */
+const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+const READ_BYTES = 64 * 1024;
+
+async function readRegular(
+  handle: FileHandle,
+  file: string,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const found = await handle.stat();
+  if (!found.isFile()) throw notAFile(file, found);
+  const tooLarge = (what: string): CertkeepError =>
+    damaged(file, what, `${maxBytes} bytes at most`);
+  if (found.size > maxBytes) throw tooLarge(`a file of ${found.size} bytes`);
+  // It may grow meanwhile, and some file systems give 0 for a size that they don't know.
+  const parts: Buffer[] = [];
+  for (let sizeBytes = 0; ;) {
+    const part = Buffer.alloc(Math.max(READ_BYTES, found.size - sizeBytes + 1));
+    const { bytesRead } = await handle.read(part, 0, part.byteLength, null);
+    if (bytesRead === 0) return parts.length === 1 ? (parts[0] ?? part) : Buffer.concat(parts);
+    sizeBytes += bytesRead;
+    if (sizeBytes > maxBytes) throw tooLarge("a file that grows while it is read");
+    parts.push(part.subarray(0, bytesRead));
+  }
+}
+
+/** What lies where a file should, for `found` that is none. */
+export function notAFile(
+  file: string,
+  found: Pick<Dirent, "isSymbolicLink" | "isDirectory" | "isFIFO" | "isSocket">,
+): CertkeepError {
+  if (found.isSymbolicLink())
+    return damaged(
+      file,
+      "a symbolic link lies in the store, which is not followed",
+      "files and folders only",
+      "Replace the link by what it points to",
+    );
+  const what = found.isDirectory()
+    ? "a folder"
+    : found.isFIFO()
+      ? "a FIFO"
+      : found.isSocket()
+        ? "a socket"
+        : "a device";
+  return damaged(file, `${what} lies where a file is needed`, "a regular file");
+}
+
+function damaged(
+  where: string,
+  found: string,
+  expected: string,
+  todo = "Move it away",
+): CertkeepError {
+  return new CertkeepError("store_damaged", { where, found, expected, todo });
 }
 
 export function openFolder(path: string, options: FolderOptions = {}): Folder {
@@ -88,12 +149,7 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
     const found = await fs.lstat(folder);
     if (found.isDirectory()) return;
     throw found.isSymbolicLink()
-      ? new CertkeepError("store_damaged", {
-          where: folder,
-          found: "a symbolic link lies in the store, which is not followed",
-          expected: "a folder",
-          todo: "Replace the link by what it points to",
-        })
+      ? notAFile(folder, found)
       : Object.assign(new Error("not a folder"), { code: "ENOTDIR" });
   }
 
@@ -218,19 +274,30 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
     }
   }
 
-  async function read(parts: readonly string[]): Promise<Uint8Array | null> {
+  async function read(parts: readonly string[], maxBytes: number): Promise<Uint8Array | null> {
+    const file = at(parts);
     try {
       await refuseLinks(parts.slice(0, -1));
-      const handle = await fs.open(at(parts), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+      const handle = await fs.open(file, READ_FLAGS);
       try {
-        return await handle.readFile();
+        return await readRegular(handle, file, maxBytes);
       } finally {
         await handle.close();
       }
     } catch (error) {
       if (systemCode(error) === "ENOENT") return null;
-      throw storeError(error, "could not be read", at(parts));
+      throw (await isFolder())
+        ? readError(error, file)
+        : storeError(error, "could not be read", file);
     }
+  }
+
+  /** Whether the store itself stands, so that trouble with a file is that file's. */
+  async function isFolder(): Promise<boolean> {
+    return fs.lstat(`${path}${sep}.`).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
   }
 
   async function entries(parts: readonly string[]): Promise<readonly Dirent[]> {

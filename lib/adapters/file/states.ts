@@ -20,6 +20,9 @@ export const KEPT_REVISIONS = 5;
 /** Times that a reader starts anew because writers removed the revision it was about to read. */
 const READ_ATTEMPTS = 20;
 
+/** As much text as S3 takes. */
+const MAX_STATE_BYTES = 256 * 1024 * 1024;
+
 const FILE = /^(\d{10})\.json$/;
 
 function fileOf(revision: number): string {
@@ -49,7 +52,7 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
   ): Promise<CertkeepError> {
     const file = join(root, segment, fileOf(newest));
     for (const revision of older) {
-      const bytes = await files.read([segment, fileOf(revision)]);
+      const bytes = await files.read([segment, fileOf(revision)], MAX_STATE_BYTES);
       if (bytes === null || !parseRevision(bytes).ok) continue;
       return new CertkeepError("state_damaged", {
         where: file,
@@ -71,7 +74,7 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
       const [newest, ...older] = await revisions(segment);
       if (newest === undefined) return null;
-      const bytes = await files.read([segment, fileOf(newest)]);
+      const bytes = await files.read([segment, fileOf(newest)], MAX_STATE_BYTES);
       if (bytes === null) continue;
       const parsed = parseRevision(bytes);
       if (!parsed.ok) throw await damaged(segment, newest, older, parsed.found);

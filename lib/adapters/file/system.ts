@@ -51,8 +51,14 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     found: "a file lies where a folder is needed",
     todo: "Move that file away, or choose another folder",
   },
+  ENXIO: {
+    code: "store_damaged",
+    found: "a socket or a device lies where a file is needed",
+    todo: "Move it away",
+  },
   EISDIR: { found: "a folder lies where a file is needed", todo: "Move that folder away" },
   ELOOP: {
+    code: "store_damaged",
     found: "a symbolic link lies in the store, which is not followed",
     todo: "Replace the link by what it points to",
   },
@@ -89,4 +95,15 @@ export function storeError(error: unknown, what: string, path: string): Certkeep
     found: `${what}: ${found}`,
     ...(meaning === undefined ? {} : { todo: meaning.todo }),
   });
+}
+
+/** What the machine lacks; it says nothing about the file that was asked for. */
+const OF_THE_MACHINE: ReadonlySet<string | null> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+
+/** The same for reading one file: what keeps that one from being read is no trouble of the store. */
+export function readError(error: unknown, path: string): CertkeepError {
+  const told = storeError(error, "could not be read", path);
+  return told.code === "store_unavailable" && !OF_THE_MACHINE.has(systemCode(error))
+    ? new CertkeepError("file_unreadable", told.parts)
+    : told;
 }

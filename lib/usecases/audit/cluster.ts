@@ -240,8 +240,9 @@ class ClusterRun {
     if (this.#target.settings.recipients.length === 0) return;
     const listed = new Set<string>();
     try {
-      for await (const { key } of this.#ports.backups.list(clusterPrefix(this.#before.cluster)))
-        listed.add(key);
+      // What is no document there doesn't count as a backup: it is looked at, and reported, when it is needed.
+      const entries = this.#ports.backups.list(clusterPrefix(this.#before.cluster));
+      for await (const { key, trouble } of entries) if (trouble === undefined) listed.add(key);
       this.#listed = listed;
     } catch (error) {
       if (!isStoreTrouble(error)) throw error;

@@ -107,5 +107,12 @@ async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts)
 }
 
 export function isStoreTrouble(error: unknown): error is CertkeepError {
-  return isCertkeepError(error, "store_unavailable", "store_full", "store_damaged", "seal_failed");
+  return isCertkeepError(
+    error,
+    "store_unavailable",
+    "store_full",
+    "store_damaged",
+    "file_unreadable",
+    "seal_failed",
+  );
 }

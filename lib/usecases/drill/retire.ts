@@ -2,11 +2,11 @@
  * Retiring a copy: it is never planned again (a leaked key, a revoked certificate), and, if wanted, removed. The state
  * says so, since that is what a restore believes; a copy that no state knows can only be removed.
  */
-import { parseCopyKey } from "../../backup/keys.ts";
 import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import type { BlobStore, StateStore } from "../../ports/stores.ts";
 import type { Clock } from "../../ports/runtime.ts";
+import { listCopies } from "../copies.ts";
 import { changeState, loadState, stateKeys } from "../states.ts";
 
 export interface RetirePorts {
@@ -55,10 +55,9 @@ export async function retireCopy(
         known.push({ cluster, version, key: copy.key, names: copy.names });
   }
   const keys = new Map<string, string>();
-  for await (const { key } of ports.backups.list("")) {
-    const place = parseCopyKey(key);
-    if (place?.version.startsWith(prefix) === true) keys.set(key, place.version);
-  }
+  const listing = await listCopies(ports.backups);
+  for (const place of listing.places)
+    if (place.version.startsWith(prefix)) keys.set(place.key, place.version);
   const versions = [...new Set([...known.map(({ version }) => version), ...keys.values()])];
   const [version] = versions;
   if (version === undefined)
@@ -94,6 +93,8 @@ export async function retireCopy(
   }
   const left: string[] = [];
   if (purge) {
+    for (const { parts } of listing.problems)
+      left.push(`${parts.where} could not be looked into (${parts.found})`);
     // Those that a state knows as well: a listing may lag behind, and lacks what a lock kept at an earlier purge.
     for (const key of new Set([
       ...keys.keys(),

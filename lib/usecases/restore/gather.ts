@@ -1,7 +1,6 @@
 /** From names to what planning needs: copies chosen and opened, the cluster looked at. */
 import pLimit from "p-limit";
-import { copyKey, clusterPrefix, parseCopyKey } from "../../backup/keys.ts";
-import { parseDocument } from "../../backup/document.ts";
+import { copyKey, clusterPrefix } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
 import { copyObjections } from "../../restoreplan/copyrule.ts";
 import { mayRead } from "../../restoreplan/readable.ts";
@@ -17,6 +16,7 @@ import type { OpenedCopy, UnusableCopy, Wanted } from "../../restoreplan/view.ts
 import { isShape } from "../../secret/shapes.ts";
 import { lastRecord, standingSecrets } from "../../state/secrets.ts";
 import type { StateDocument } from "../../state/document.ts";
+import { createCopyReader, listCopies, problemText, type CopyReader } from "../copies.ts";
 import type { RestorePorts, RestoreRequest, RestoreTarget } from "./context.ts";
 import { LiveCluster } from "./live.ts";
 import { openCopy, type AskRevocation } from "./open.ts";
@@ -30,20 +30,29 @@ const TRIES = 6;
 async function unrecordedCopies(
   source: Source,
   ports: RestorePorts,
-): Promise<Record<string, KnownCopy>> {
+  backups: CopyReader,
+): Promise<{
+  readonly found: Record<string, KnownCopy>;
+  /** What could not be looked at. */
+  readonly problems: readonly string[];
+}> {
   const found: Record<string, KnownCopy> = {};
+  const problems: string[] = [];
   const limit = pLimit(OPENS_AT_ONCE);
   for (const cluster of source.clusters) {
-    const keys: string[] = [];
-    for await (const { key } of ports.backups.list(clusterPrefix(cluster))) keys.push(key);
+    const listing = await listCopies(ports.backups, clusterPrefix(cluster));
+    problems.push(...listing.problems.map(({ message }) => message));
     await Promise.all(
-      keys.map((key) =>
+      listing.places.map((place) =>
         limit(async () => {
-          const place = parseCopyKey(key);
-          if (place === null || source.state.copies[place.version] !== undefined) return;
-          const bytes = await ports.backups.read(key);
-          const parsed = bytes === null ? null : parseDocument(new TextDecoder().decode(bytes));
-          if (parsed === null || !parsed.ok) return;
+          const { key } = place;
+          if (source.state.copies[place.version] !== undefined) return;
+          const parsed = (await backups.read(key))?.parsed;
+          if (parsed === undefined) return;
+          if (!parsed.ok) {
+            problems.push(problemText(parsed.problem));
+            return;
+          }
           const { header } = parsed.document;
           const seen = header.issuedAt ?? header.notBefore ?? "1970-01-01T00:00:00Z";
           found[place.version] = {
@@ -72,12 +81,15 @@ async function unrecordedCopies(
       ),
     );
   }
-  return found;
+  return { found, problems };
 }
 
 export interface Chosen {
   readonly choices: readonly Choice[];
   readonly copies: Readonly<Record<string, KnownCopy>>;
+  readonly backups: CopyReader;
+  /** Backups that no audit recorded and that could not be looked at. */
+  readonly problems: readonly string[];
 }
 
 /** Which certificates are meant. @throws CertkeepError usage for names that nothing has, with what was probably meant */
@@ -96,8 +108,12 @@ export async function choose(
     selectCopies(source.state, copies, { ...request, standby: request.standby });
   let copies = recorded;
   let selected = select(copies);
+  let problems: readonly string[] = [];
+  const backups = createCopyReader(ports.backups);
   if (request.unrecorded || selected.unknown.length > 0) {
-    copies = { ...(await unrecordedCopies(source, ports)), ...recorded };
+    const unrecorded = await unrecordedCopies(source, ports, backups);
+    copies = { ...unrecorded.found, ...recorded };
+    ({ problems } = unrecorded);
     selected = select(copies);
   }
   if (selected.ambiguous.length > 0) {
@@ -121,7 +137,7 @@ export async function choose(
       todo: "certkeep backups    lists what there is",
     });
   }
-  return { choices: selected.choices, copies };
+  return { choices: selected.choices, copies, backups, problems };
 }
 
 /** Opens copies until one is good for each choice; of account keys, one of each account. */
@@ -172,7 +188,8 @@ async function openChoice(
       known.key === ""
         ? copyKey({ cluster, namespace: choice.namespace, secret: choice.secret }, version)
         : known.key;
-    const opened = await openCopy(version, key, known, ports, nowMs, ports.ask);
+    const backups = { ...ports, backups: chosen.backups };
+    const opened = await openCopy(version, key, known, backups, nowMs, ports.ask);
     if (!opened.ok) {
       unusable.push(opened.unusable);
       continue;

@@ -5,13 +5,11 @@
  * Whoever may write to a store can seal for its recipients, so nothing of a copy is believed: its two headers have
  * to agree with each other, with the place it lies at, and with what is really in it.
  */
-import { parseDocument } from "../../backup/document.ts";
 import { clusterPrefix, parseCopyKey } from "../../backup/keys.ts";
 import { parseManifest } from "../../backup/manifest.ts";
-import type { CopyProblem } from "../../backup/problem.ts";
 import type { BackupHeader, BackupRecord } from "../../backup/record.ts";
 import { isCertkeepError } from "../../error.ts";
-import type { BlobStore, Opener } from "../../ports/stores.ts";
+import type { Opener } from "../../ports/stores.ts";
 import type { PlanCode } from "../../restoreplan/code.ts";
 import type { KnownCopy } from "../../restoreplan/select.ts";
 import type { JudgedPair, OpenedCopy, Revocation, UnusableCopy } from "../../restoreplan/view.ts";
@@ -19,10 +17,11 @@ import { accountThumbprint } from "../../secret/account.ts";
 import { decodeBase64 } from "../../secret/base64.ts";
 import { isShape } from "../../secret/shapes.ts";
 import type { JudgeKit } from "../audit/context.ts";
+import { planCodeOf, problemText, type CopyReader } from "../copies.ts";
 import { domainOf, judgeBytes, pairBytes } from "./judge.ts";
 
 export interface OpenPorts {
-  readonly backups: BlobStore;
+  readonly backups: CopyReader;
   readonly opener: Opener;
   readonly kit: JudgeKit;
 }
@@ -30,10 +29,6 @@ export interface OpenPorts {
 export type Opened =
   | { readonly ok: true; readonly copy: OpenedCopy; readonly header: BackupHeader }
   | { readonly ok: false; readonly unusable: UnusableCopy; readonly header: BackupHeader | null };
-
-function problemText({ place, found, expected }: CopyProblem): string {
-  return `${place}: ${found}; expected ${expected}`;
-}
 
 /** Asks about the revocation of a copy that is otherwise good. */
 export type AskRevocation = (record: BackupRecord, pair: JudgedPair) => Promise<Revocation>;
@@ -52,14 +47,10 @@ export async function openCopy(
     unusable: { version, code, detail },
     header,
   });
-  const bytes = await ports.backups.read(key);
-  if (bytes === null) return fail("no_copy", `it isn't in ${ports.backups.url} any more`);
-  const parsed = parseDocument(new TextDecoder().decode(bytes));
-  if (!parsed.ok)
-    return fail(
-      parsed.problem.code === "format_newer" ? "copy_format_newer" : "copy_damaged",
-      problemText(parsed.problem),
-    );
+  const stored = await ports.backups.read(key);
+  if (stored === null) return fail("no_copy", `it isn't in ${ports.backups.url} any more`);
+  const { parsed } = stored;
+  if (!parsed.ok) return fail(planCodeOf(parsed.problem), problemText(parsed.problem));
   ({ header } = parsed.document);
   const place = parseCopyKey(key);
   if (

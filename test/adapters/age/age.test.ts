@@ -112,7 +112,54 @@ describe("what is damaged is refused", () => {
   });
 });
 
+/** An age file whose header names `count` recipients, the first of them `first`. */
+async function withRecipients(count: number, first: string): Promise<string> {
+  const [head = "", ...rest] = Buffer.from(
+    armor.decode(await sealer.seal(Buffer.from("x"), [first])),
+  )
+    .toString("latin1")
+    .split("\n---");
+  const stanza = `\n-> X25519 ${"A".repeat(43)}\n${"A".repeat(43)}`;
+  return armor.encode(
+    Buffer.from([head + stanza.repeat(count - 1), ...rest].join("\n---"), "latin1"),
+  );
+}
+
+describe("an age file that would take long to open is refused before it is tried", () => {
+  test.each([1001, 40_000])("for %i recipients", async (count) => {
+    const opener = await createOpener([file(alice.secret)]);
+    const error = await errorOf(opener.open(await withRecipients(count, bob.recipient)));
+    expect([error.code, error.message]).toEqual([
+      "open_failed",
+      expect.stringContaining("1000 recipients at most"),
+    ]);
+  });
+
+  test("with a header without an end", async () => {
+    const opener = await createOpener([file(alice.secret)]);
+    const header = `age-encryption.org/v1\n-> X25519 A\n${`${"A".repeat(64)}\n`.repeat(90_000)}`;
+    const error = await errorOf(opener.open(armor.encode(Buffer.from(header))));
+    expect(error.message).toContain("a longer header than any backup has");
+  });
+
+  test("and one for as many as may be is opened", async () => {
+    const opener = await createOpener([file(alice.secret)]);
+    const recipients = Array.from({ length: 999 }, () => bob.recipient);
+    const sealed = await sealer.seal(Buffer.from("x"), [...recipients, alice.recipient]);
+    expect(Buffer.from(await opener.open(sealed)).toString()).toBe("x");
+  });
+});
+
 describe("recipients", () => {
+  test("more than a backup may have", async () => {
+    const recipients = Array.from({ length: 1001 }, () => alice.recipient);
+    const error = await errorOf(sealer.seal(new Uint8Array(1), recipients));
+    expect([error.code, error.message]).toEqual([
+      "seal_failed",
+      expect.stringContaining("expected 1000 at most"),
+    ]);
+  });
+
   test("none", async () => {
     expect((await errorOf(sealer.seal(new Uint8Array(1), []))).code).toBe("seal_failed");
   });

@@ -1,5 +1,6 @@
 /** The stores on AWS without an emulator: their contracts on a fake in memory, and what they ask for. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MAX_DOCUMENT_BYTES } from "../../../lib/backup/document.ts";
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
 import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
 import { createSecretBlobs, MAX_SECRET_BYTES } from "../../../lib/adapters/aws/secretblobs.ts";
@@ -86,11 +87,11 @@ describe("a store on AWS", () => {
   it("refuses what is larger than a copy can be, in both directions, without taking it into memory", async () => {
     const store = createS3Blobs("s3://my-bucket", aws.world);
     await expect(
-      store.create("a.json", new Uint8Array(16 * 1024 * 1024 + 1)),
+      store.create("a.json", new Uint8Array(MAX_DOCUMENT_BYTES + 1)),
     ).rejects.toMatchObject({ code: "store_full" });
     expect(aws.requests).toEqual([]);
     aws.objects.set("my-bucket/b.json", {
-      body: Buffer.alloc(16 * 1024 * 1024 + 1),
+      body: Buffer.alloc(MAX_DOCUMENT_BYTES + 1),
       headers: { etag: '"x"' },
     });
     await expect(store.read("b.json")).rejects.toMatchObject({ code: "store_damaged" });
@@ -184,6 +185,58 @@ describe("a store on AWS", () => {
       env: { AWS_REGION: "eu-west-1", AWS_ENDPOINT_URL: "http://127.0.0.1:1" },
     }))
       expect(String(error)).toMatch(/nothing listens there \(ECONNREFUSED\)/);
+  });
+
+  it.each([
+    ["AccessDenied", 403],
+    ["InvalidObjectState", 403],
+    ["KMS.DisabledException", 400],
+  ])(
+    "takes S3's %s for one object for that one's trouble, not the store's",
+    async (code, status) => {
+      const store = createS3Blobs("s3://my-bucket", aws.world);
+      await store.create("a.json", Buffer.from("a"));
+      await store.create("b.json", Buffer.from("b"));
+      aws.fault(({ url, method }) =>
+        method === "GET" && url.pathname.endsWith("a.json")
+          ? { status, body: `<Error><Code>${code}</Code></Error>` }
+          : null,
+      );
+      await expect(store.read("a.json")).rejects.toMatchObject({
+        code: "file_unreadable",
+        message: expect.stringContaining("s3://my-bucket/a.json") as string,
+      });
+      expect(await store.read("b.json")).not.toBeNull();
+    },
+  );
+
+  it("takes what S3 says of all for the store's trouble", async () => {
+    aws.fault(() => ({
+      status: 403,
+      body: "<Error><Code>InvalidAccessKeyId</Code></Error>",
+    }));
+    await expect(createS3Blobs("s3://my-bucket", aws.world).read("a.json")).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
+  });
+
+  it("takes a secret that is too large, can't be decrypted or is being deleted for that one's trouble", async () => {
+    const store = createSecretBlobs("secretsmanager://certkeep", aws.world);
+    await store.create("a/b.json", Buffer.from("x"));
+    const body = JSON.stringify({ SecretString: "x".repeat(MAX_SECRET_BYTES + 1) });
+    const answer = (status: number, text: string): void =>
+      aws.fault(({ action }) =>
+        action === "GetSecretValue"
+          ? { status, headers: { "content-type": "application/x-amz-json-1.1" }, body: text }
+          : null,
+      );
+    answer(200, body);
+    await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "store_damaged" });
+    answer(400, JSON.stringify({ __type: "DecryptionFailure", message: "no" }));
+    await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "file_unreadable" });
+    aws.fault(() => null);
+    for (const secret of aws.secrets.values()) secret.deleted = true;
+    await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "file_unreadable" });
   });
 
   it("lets nothing of a document into an error, whatever is answered", async () => {

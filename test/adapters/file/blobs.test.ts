@@ -1,6 +1,9 @@
 /** What is particular to backups in a folder: modes, links, leftovers, and what a disk can do wrong. */
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   access,
+  appendFile,
   chmod,
   lstat,
   mkdir,
@@ -9,12 +12,15 @@ import {
   readFile,
   rm,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MAX_DOCUMENT_BYTES } from "../../../lib/backup/document.ts";
 import { createFileBlobs } from "../../../lib/adapters/file/blobs.ts";
 import { SWEEP_AFTER_MS } from "../../../lib/adapters/file/folder.ts";
 import { CertkeepError } from "../../../lib/error.ts";
@@ -30,12 +36,32 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "certkeep-blobs-"));
   root = join(folder, "store");
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  for (const server of servers.splice(0)) server.close();
+  await rm(folder, { recursive: true });
+});
+
+const servers: Server[] = [];
+
+async function listen(path: string): Promise<void> {
+  const server = createServer();
+  servers.push(server);
+  server.listen(path);
+  await once(server, "listening");
+}
 
 async function keysOf(store: BlobStore): Promise<readonly string[]> {
   const keys: string[] = [];
-  for await (const entry of store.list("")) keys.push(entry.key);
+  for await (const entry of store.list("")) if (entry.trouble === undefined) keys.push(entry.key);
   return keys.toSorted();
+}
+
+/** What is listed with trouble, by key. */
+async function troublesOf(store: BlobStore): Promise<Readonly<Record<string, string>>> {
+  const found: Record<string, string> = {};
+  for await (const { key, trouble } of store.list(""))
+    if (trouble !== undefined) found[key] = trouble.message;
+  return found;
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<CertkeepError> {
@@ -110,7 +136,7 @@ test("a folder removed under a running process is made again", async () => {
   expect(await keysOf(store)).toEqual(["prod/ns/secret/v2.json"]);
 });
 
-describe("symbolic links inside the store are refused", () => {
+describe("symbolic links inside the store are not followed", () => {
   test("a folder that leads outside", async () => {
     await mkdir(join(folder, "outside", "ns", "secret"), { recursive: true });
     await writeFile(join(folder, "outside", "ns", "secret", "v.json"), "secret of somebody");
@@ -121,7 +147,6 @@ describe("symbolic links inside the store are refused", () => {
       store.read(KEY),
       store.create("prod/ns/secret/w.json", DOCUMENT),
       store.remove(KEY),
-      keysOf(store),
     ];
     // At once, since one call must not take another's unfinished look at a folder for a good one; and again.
     for (const round of [1, 2]) {
@@ -132,8 +157,11 @@ describe("symbolic links inside the store are refused", () => {
             ? outcome.reason.code
             : `${round}: none`,
         ),
-      ).toEqual(Array.from({ length: 4 }, () => "store_damaged"));
+      ).toEqual(Array.from({ length: 3 }, () => "store_damaged"));
     }
+    await createFileBlobs(root).create("other/ns/secret/v.json", DOCUMENT);
+    expect(await keysOf(store)).toEqual(["other/ns/secret/v.json"]);
+    expect((await troublesOf(store))["prod"]).toContain("symbolic link");
     expect((await errorOf(store.read(KEY))).message).toContain(join(root, "prod"));
     expect(await readdir(join(folder, "outside", "ns", "secret"))).toEqual(["v.json"]);
   });
@@ -144,7 +172,8 @@ describe("symbolic links inside the store are refused", () => {
     await symlink(join(folder, "outside"), join(root, KEY));
     const store = createFileBlobs(root);
     expect((await errorOf(store.read(KEY))).message).toContain("symbolic link");
-    expect((await errorOf(keysOf(store))).message).toContain("symbolic link");
+    expect((await troublesOf(store))[KEY]).toContain("symbolic link");
+    expect(await keysOf(store)).toEqual([]);
     expect(await store.create(KEY, DOCUMENT)).toBe("exists");
     expect(await readFile(join(folder, "outside"), "utf8")).toBe("secret of somebody");
   });
@@ -154,6 +183,91 @@ describe("symbolic links inside the store are refused", () => {
     await symlink(join(folder, "real"), root);
     await createFileBlobs(root).create(KEY, DOCUMENT);
     expect(await keysOf(createFileBlobs(root))).toEqual([KEY]);
+  });
+});
+
+describe("what is no file of a backup's size", () => {
+  const BAD = "prod/ns/secret/bad.json";
+  const path = (): string => join(root, BAD);
+  const TOO_LARGE = MAX_DOCUMENT_BYTES + 1;
+
+  async function sparse(sizeBytes: number): Promise<void> {
+    await writeFile(path(), "");
+    await truncate(path(), sizeBytes);
+  }
+
+  test.each([
+    [
+      "a FIFO",
+      () => execFileSync("/usr/bin/env", ["mkfifo", path()]),
+      "a FIFO lies where a file is needed",
+    ],
+    ["a folder", () => mkdir(path()), "a folder lies where a file is needed"],
+    ["a socket", () => listen(path()), "a socket"],
+    ["a link", () => symlink("/etc/hostname", path()), "a symbolic link"],
+    ["600 MB", () => sparse(600e6), `a file of ${600e6} bytes; expected ${MAX_DOCUMENT_BYTES}`],
+    ["3 GB", () => sparse(3e9), `a file of ${3e9} bytes; expected ${MAX_DOCUMENT_BYTES}`],
+    ["one byte too many", () => sparse(TOO_LARGE), `a file of ${TOO_LARGE} bytes`],
+  ])("%s is refused at once, and named", async (_name, make, words) => {
+    const store = createFileBlobs(root);
+    await store.create(KEY, DOCUMENT);
+    await make();
+    const error = await errorOf(store.read(BAD));
+    expect([error.code, error.message]).toEqual(["store_damaged", expect.stringContaining(words)]);
+    expect(error.message).toContain(path());
+    expect(await keysOf(store)).toContain(KEY);
+    expect(await store.read(KEY)).not.toBeNull();
+  });
+
+  test("a FIFO, a socket and a link are listed with their trouble; a folder that can't be listed, too", async () => {
+    const store = createFileBlobs(root);
+    await store.create(KEY, DOCUMENT);
+    await store.create("shut/ns/secret/v.json", DOCUMENT);
+    execFileSync("/usr/bin/env", ["mkfifo", path()]);
+    await symlink("/etc/hostname", join(root, "prod/ns/link"));
+    const shut = watchFileSystem(async (call) => {
+      if (call.name === "readdir" && call.args[0] === join(root, "shut/ns"))
+        throw Object.assign(new Error("denied"), { code: "EACCES" });
+      return call.effect();
+    });
+    const again = createFileBlobs(root, { fileSystem: shut });
+    expect(await keysOf(again)).toEqual([KEY]);
+    const troubles = await troublesOf(again);
+    expect(Object.keys(troubles).toSorted()).toEqual(["prod/ns/link", BAD, "shut/ns"].toSorted());
+    expect(troubles["shut/ns"]).toContain("permission denied");
+  });
+
+  test("a file is read whole up to what a document may have, and one that grows is refused", async () => {
+    const store = createFileBlobs(root);
+    const whole = Buffer.alloc(MAX_DOCUMENT_BYTES, "d");
+    await store.create(KEY, whole);
+    expect(whole.equals((await store.read(KEY)) ?? Buffer.alloc(0))).toBe(true);
+    const lying = watchFileSystem(async (call) => {
+      const result = await call.effect();
+      if (call.name !== "handle.stat") return result;
+      await appendFile(join(root, KEY), "more");
+      return result;
+    });
+    const error = await errorOf(createFileBlobs(root, { fileSystem: lying }).read(KEY));
+    expect([error.code, error.message]).toEqual([
+      "store_damaged",
+      expect.stringContaining("grows while it is read"),
+    ]);
+  });
+
+  test.each([
+    ["EACCES", "file_unreadable"],
+    ["EIO", "file_unreadable"],
+    ["EWHATEVER", "file_unreadable"],
+    ["EMFILE", "store_unavailable"],
+  ])("%s at a read is trouble of %s", async (code, expected) => {
+    await createFileBlobs(root).create(KEY, DOCUMENT);
+    const failing = watchFileSystem(async (call) => {
+      if (call.name === "open") throw Object.assign(new Error(code), { code });
+      return call.effect();
+    });
+    const error = await errorOf(createFileBlobs(root, { fileSystem: failing }).read(KEY));
+    expect(error.code).toBe(expected);
   });
 });
 

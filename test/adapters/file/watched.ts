@@ -7,6 +7,7 @@ export interface WatchedCall {
   readonly name: string;
   /** From 1, over all calls. */
   readonly nth: number;
+  readonly args: readonly unknown[];
   readonly effect: () => Promise<unknown>;
   /** Half of the effect, where it can be had: only a write can. */
   readonly half: (() => Promise<unknown>) | null;
@@ -37,7 +38,7 @@ export function watchFileSystem(around: Around): FileSystem {
                     Reflect.apply(member, from, [bytes.subarray(0, bytes.byteLength >> 1)]),
                   )
               : null;
-          return wrapResult(await around({ name, nth, effect, half }));
+          return wrapResult(await around({ name, nth, args, effect, half }));
         };
       },
     });

@@ -1,0 +1,96 @@
+/**
+ * The backups of a store, one by one: what is wrong with one is that one's, and stops no other. Only a store that
+ * fails several times in a row ends a run: then it is the store.
+ */
+import { parseDocument, type ParsedDocument } from "../backup/document.ts";
+import { parseCopyKey, type CopyPlace } from "../backup/keys.ts";
+import type { CopyProblem } from "../backup/problem.ts";
+import { isCertkeepError, type CertkeepError } from "../error.ts";
+import type { BlobStore } from "../ports/stores.ts";
+import type { PlanCode } from "../restoreplan/code.ts";
+
+export interface ListedPlace extends CopyPlace {
+  readonly key: string;
+  readonly version: string;
+  readonly sizeBytes: number | null;
+}
+
+export interface CopyListing {
+  readonly places: readonly ListedPlace[];
+  /** What keeps the listing from being whole: folders that can't be listed, links. */
+  readonly problems: readonly CertkeepError[];
+}
+
+/** @throws CertkeepError where the store can't be listed */
+export async function listCopies(backups: BlobStore, prefix = ""): Promise<CopyListing> {
+  const places: ListedPlace[] = [];
+  const problems: CertkeepError[] = [];
+  for await (const { key, sizeBytes, trouble } of backups.list(prefix)) {
+    const place = parseCopyKey(key);
+    // The trouble of what lies at a backup's key is told when that is read.
+    if (place !== null) places.push({ key, ...place, sizeBytes });
+    else if (trouble !== undefined) problems.push(trouble);
+  }
+  return { places, problems };
+}
+
+export interface StoredCopy {
+  /** `null` where they could not be read, as `trouble` says. */
+  readonly bytes: Uint8Array | null;
+  readonly trouble: CertkeepError | null;
+  readonly parsed: ParsedDocument;
+}
+
+/** Whether the store failed, so that nothing is known of the backup itself. */
+export function isUnreached(stored: StoredCopy | null): boolean {
+  return stored?.parsed.ok === false && stored.parsed.problem.code === "unreachable";
+}
+
+/** Reads the backups of one run. */
+export interface CopyReader {
+  readonly url: string;
+  /** `null` where there is none. @throws CertkeepError where the store fails again and again */
+  read(key: string): Promise<StoredCopy | null>;
+}
+
+const FAILURES_IN_A_ROW = 5;
+
+export function createCopyReader(backups: BlobStore): CopyReader {
+  let failures = 0;
+  async function read(key: string): Promise<StoredCopy | null> {
+    let bytes: Uint8Array | null;
+    try {
+      bytes = await backups.read(key);
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      const own = error.code === "store_damaged" || error.code === "file_unreadable";
+      if (!own && (failures += 1) >= FAILURES_IN_A_ROW) throw error;
+      const parsed = { ok: false, problem: problemOf(error, own) } as const;
+      return { bytes: null, trouble: error, parsed };
+    }
+    failures = 0;
+    return bytes === null
+      ? null
+      : { bytes, trouble: null, parsed: parseDocument(new TextDecoder().decode(bytes)) };
+  }
+  return { url: backups.url, read };
+}
+
+function problemOf({ parts }: CertkeepError, own: boolean): CopyProblem {
+  return {
+    code: own ? "unreadable" : "unreachable",
+    place: parts.where,
+    found: parts.found,
+    expected: parts.expected ?? "a readable backup",
+  };
+}
+
+/** What a plan says of a backup with this problem. */
+export function planCodeOf({ code }: CopyProblem): PlanCode {
+  if (code === "format_newer") return "copy_format_newer";
+  return code === "unreadable" || code === "unreachable" ? "copy_unreadable" : "copy_damaged";
+}
+
+export function problemText({ place, found, expected }: CopyProblem): string {
+  return `${place}: ${found}; expected ${expected}`;
+}
