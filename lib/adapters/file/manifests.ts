@@ -2,6 +2,7 @@
  * A folder in place of a cluster: a restore writes manifests there, for `kubectl apply --server-side` elsewhere. They
  * hold private keys, so folder and files are for this user alone, and nothing that is there is changed.
  */
+import type { V1Secret } from "@kubernetes/client-node";
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
@@ -99,15 +100,15 @@ export function createManifestFolder(folder: string): {
       ...(filled(secret.labels) ? { labels: secret.labels } : {}),
       ...(filled(secret.annotations) ? { annotations: secret.annotations } : {}),
     };
+    const { type, data } = secret;
+    const manifest: V1Secret = { apiVersion: "v1", kind: "Secret", metadata, type, data };
     try {
       await mkdir(root, { recursive: true, mode: 0o700 });
       if ((await stat(path).catch(() => null)) !== null) return "conflict";
       await rm(temporary, { force: true });
       const file = await open(temporary, "wx", 0o600);
       try {
-        await file.writeFile(
-          `${JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata, type: secret.type, data: secret.data }, null, 1)}\n`,
-        );
+        await file.writeFile(`${JSON.stringify(manifest, null, 1)}\n`);
         await file.sync();
       } finally {
         await file.close();
