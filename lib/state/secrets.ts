@@ -34,12 +34,15 @@ export type Secrets = Pick<StateDocument, "secrets" | "lost">;
 /** Every Secret, those of private CAs and without certificates too; lost ones last. */
 export function* secretEntries(state: Secrets): Generator<SecretEntry> {
   yield* standingSecrets(state);
-  for (const [key, lost] of Object.entries(state.lost))
-    yield entryOf(key, lost.record, lossOf(lost));
+  yield* lostSecrets(state);
 }
 
 export function* standingSecrets({ secrets }: Pick<Secrets, "secrets">): Generator<SecretEntry> {
   for (const [key, record] of Object.entries(secrets)) yield entryOf(key, record, null);
+}
+
+export function* lostSecrets({ lost }: Pick<Secrets, "lost">): Generator<SecretEntry> {
+  for (const [key, one] of Object.entries(lost)) yield entryOf(key, one.record, lossOf(one));
 }
 
 function entryOf(key: string, record: SecretRecord, loss: Loss | null): SecretEntry {

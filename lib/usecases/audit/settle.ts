@@ -5,7 +5,7 @@ import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { verdictAt } from "../../state/certificates.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
-import { forgetLoss, heldIn, secretEntries, standingSecrets } from "../../state/secrets.ts";
+import { forgetLoss, heldIn, lostSecrets, standingSecrets } from "../../state/secrets.ts";
 import type { Kept } from "./keep.ts";
 
 const DAY_MS = 86_400_000;
@@ -98,7 +98,7 @@ function setOf(record: SecretRecord, certificate: CertificateRecord): string {
 }
 
 function forgetLosses(state: StateDocument, nowMs: number, forgetMs: number): void {
-  const losses = [...secretEntries(state)].filter(({ loss }) => loss !== null);
+  const losses = [...lostSecrets(state)];
   if (losses.length === 0) return;
   /** When a valid certificate of these names was last seen for the first time at its place. */
   const appeared = new Map<string, number>();
