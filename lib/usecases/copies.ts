@@ -65,7 +65,7 @@ export function createCopyReader(backups: BlobStore): CopyReader {
       if (!isCertkeepError(error)) throw error;
       const own = error.code === "store_damaged" || error.code === "file_unreadable";
       if (!own && (failures += 1) >= FAILURES_IN_A_ROW) throw error;
-      const parsed = { ok: false, problem: problemOf(error, own) } as const;
+      const parsed = { ok: false, problem: problemOf(error, own, key) } as const;
       return { bytes: null, trouble: error, parsed };
     }
     failures = 0;
@@ -76,10 +76,11 @@ export function createCopyReader(backups: BlobStore): CopyReader {
   return { url: backups.url, read };
 }
 
-function problemOf({ parts }: CertkeepError, own: boolean): CopyProblem {
+function problemOf({ parts }: CertkeepError, own: boolean, key: string): CopyProblem {
   return {
     code: own ? "unreadable" : "unreachable",
-    place: parts.where,
+    // Whoever shows it names the backup; a folder above it may be what is wrong.
+    place: parts.where.endsWith(key) ? "the backup" : parts.where,
     found: parts.found,
     expected: parts.expected ?? "a readable backup",
   };

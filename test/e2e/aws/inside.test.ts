@@ -145,7 +145,7 @@ describe.skipIf(lacksTools("ministack", "aws"))(
         code: "store_unavailable",
       });
       expect(await thrown(blobs.read("other/ns/s/v.json"))).toMatchObject({
-        code: "store_unavailable",
+        code: "file_unreadable",
       });
     });
   },

@@ -175,9 +175,12 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     const store = createSecretBlobs(url, faulty);
     if (answer !== null)
       front.fault(({ target }) => (target === "CreateSecret" ? refusal(answer) : null));
-    for (const call of [() => store.create(key, bytes(CANARY)), () => store.read(key)]) {
+    for (const [code, call] of [
+      ["store_unavailable", () => store.create(key, bytes(CANARY))],
+      ["file_unreadable", () => store.read(key)],
+    ] as const) {
       const error = await thrown(call());
-      expect(error).toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
+      expect(error).toMatchObject({ name: "CertkeepError", code });
       expect(String(error)).toContain("scheduled for deletion");
       expect(String(error)).toContain(`aws secretsmanager restore-secret --secret-id ${name}`);
       expect(String(error)).not.toContain(CANARY);
