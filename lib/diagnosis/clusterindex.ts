@@ -3,6 +3,7 @@
  * a log signal, an Event, an access review or a source's status is about, and how surely. There may
  * be ten thousand certificates and as many signals. Pure.
  */
+import { recordedPlanner, type RecordedPlanner } from "../restoreplan/recorded.ts";
 import { bareName } from "../finding/place.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { issuanceKey, serialKey } from "../ratelimit/issuance.ts";
@@ -70,6 +71,8 @@ export interface ClusterIndex {
   readonly events: () => Reported<EventSignal>;
   readonly statuses: () => Reported<SourceStatus>;
   access(secret: string): readonly AccessAnswer[];
+  /** Whether a restore helps. */
+  readonly planner: RecordedPlanner;
   /** By `issuanceKey`. */
   readonly windows: () => ReadonlyMap<string, RenewalWindow>;
 }
@@ -122,6 +125,7 @@ export function createClusterIndex(
     atMs,
     observations,
     entries,
+    planner: recordedPlanner(state, atMs),
     named: (name) => byName().get(bareName(name)) ?? NONE,
     ofSet: (key) => bySet().get(key) ?? NONE,
     inSecret: (key) => bySecret().get(key) ?? NONE,

@@ -14,6 +14,7 @@
  * - windows and revocations hold while the certificate that they are about is live.
  */
 import { parseMs } from "../certificate/time.ts";
+import { restoreAction } from "../finding/action.ts";
 import { type Draft, explainAction, subjectOf } from "../finding/finding.ts";
 import { instantOf } from "../finding/words.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
@@ -21,6 +22,7 @@ import { serialKey } from "../ratelimit/issuance.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { storedRefusals } from "../state/evidence.ts";
+import { calledBy } from "../state/identity.ts";
 import { standingSecrets } from "../state/secrets.ts";
 import { type ClusterIndex, createClusterIndex } from "./clusterindex.ts";
 import { refusalDrafts, signalDrafts } from "./logfindings.ts";
@@ -73,11 +75,15 @@ function* immutableDrafts(index: ClusterIndex): Generator<Draft> {
     const { holder, owner, loss } = entry;
     if (!holder.immutable || owner === "nobody" || loss !== null) continue;
     const subject = subjectOf(entry);
+    const { recreates, standby } = index.planner.helpFor(entry);
+    const name = subject.name ?? entry.secret;
     yield {
       code: "storage_immutable",
       subject,
-      params: { readMs: parseMs(holder.recordedAt) },
-      actions: explainAction(subject),
+      params: { readMs: parseMs(holder.recordedAt), recreates },
+      actions: recreates
+        ? [restoreAction(calledBy(index.state), [name], { replace: true, standby })]
+        : explainAction(subject),
     };
   }
 }

@@ -1,7 +1,6 @@
 /** What to do about a cause. */
 import { calledBy } from "../state/identity.ts";
 import { type RestoreAction, restoreAction } from "../finding/action.ts";
-import { isGoodCopy } from "../finding/advise.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { Subject } from "./subject.ts";
 import type { Measure } from "./cause.ts";
@@ -49,28 +48,25 @@ export function accessMeasures(
   ];
 }
 
-function isBackedUp({ atMs }: Subject, { backups }: CertificateEntry): boolean {
-  return backups.some(({ copy }) => isGoodCopy(copy, atMs));
+export function restoreOf(
+  { index, names }: Subject,
+  over: Pick<Partial<RestoreAction>, "createNamespace" | "replace" | "standby"> = {},
+): RestoreAction {
+  return restoreAction(calledBy(index.state), [names[0] ?? ""], over);
 }
 
-export function restoreOf(of: Subject, replace = false): RestoreAction {
-  return restoreAction(calledBy(of.index.state), [of.names[0] ?? ""], { replace });
-}
-
-/** Restoring, where what is live isn't valid and a backup is. */
-export function restoreMeasures(
-  of: Subject,
-  entry: CertificateEntry,
-  whatever = false,
-): readonly Measure[] {
-  return !isBackedUp(of, entry) || (!whatever && entry.verdict?.valid === true)
-    ? []
-    : [{ kind: "restore", action: restoreOf(of) }];
+/** Restoring, where that helps. */
+export function restoreMeasures(of: Subject, entry: CertificateEntry): readonly Measure[] {
+  const { backup, createNamespace, replace, standby } = of.index.planner.helpFor(entry);
+  return backup === "restorable"
+    ? [{ kind: "restore", action: restoreOf(of, { createNamespace, replace, standby }) }]
+    : [];
 }
 
 export function recreateMeasures(of: Subject, entry: CertificateEntry): readonly Measure[] {
   const { namespace, secret } = entry;
-  const action = isBackedUp(of, entry) ? restoreOf(of, true) : null;
+  const { recreates, standby } = of.index.planner.helpFor(entry);
+  const action = recreates ? restoreOf(of, { replace: true, standby }) : null;
   return [{ kind: "recreate", action, namespace, secret }];
 }
 

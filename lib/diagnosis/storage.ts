@@ -96,7 +96,7 @@ function writeMeasures(of: Subject, { code }: LogSignal): readonly Measure[] {
   if (code === "forbidden")
     return [...accessMeasures(entry, null, "patch"), ...restoreMeasures(of, entry)];
   if (code === "immutable") return recreateMeasures(of, entry);
-  if (code === "not_found") return restoreMeasures(of, entry, true);
+  if (code === "not_found") return restoreMeasures(of, entry);
   if (code === "conflict") return otherToolMeasures(entry);
   return API;
 }

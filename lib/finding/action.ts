@@ -25,6 +25,8 @@ export interface RestoreAction {
   readonly createNamespace: boolean;
   /** Delete the Secret and create it again, because it can't be changed. */
   readonly replace: boolean;
+  /** Take an imported certificate of another issuer. */
+  readonly standby: boolean;
 }
 
 export type Action =
@@ -53,6 +55,7 @@ export function restoreAction(
     namespace: null,
     createNamespace: false,
     replace: false,
+    standby: false,
     ...over,
   };
 }

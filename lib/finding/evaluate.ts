@@ -25,8 +25,11 @@ import {
   type Subject,
 } from "./finding.ts";
 import { observedDrafts } from "../diagnosis/findings.ts";
-import { isGoodCopy } from "./advise.ts";
-import type { BackupStatus } from "./params.ts";
+import {
+  recordedPlanner,
+  type RecordedPlanner,
+  type RestoreHelp,
+} from "../restoreplan/recorded.ts";
 import { isWhole, lastSeenOf } from "./reach.ts";
 import { unreadableDrafts } from "./unreadable.ts";
 import { atFraction, fractionLeft } from "./verdict.ts";
@@ -34,11 +37,12 @@ import { atFraction, fractionLeft } from "./verdict.ts";
 /** Every finding of `state` at `atMs`, in no order; `ignore` entries are not yet applied. */
 export function evaluateState(state: StateDocument, atMs: number, now: string): Finding[] {
   const entries = [...certificates(state, atMs)];
+  const planner = recordedPlanner(state, atMs);
   const drafts = [
     ...clusterDrafts(state),
     ...credentialDrafts(state, atMs),
-    ...entries.flatMap((entry) => [...certificateDrafts(state, entry, atMs)]),
-    ...lossDrafts(state, entries, atMs),
+    ...entries.flatMap((entry) => [...certificateDrafts(state, entry, planner, atMs)]),
+    ...lossDrafts(state, entries, planner, atMs),
     ...accountDrafts(state),
     ...copyDrafts(state, entries, atMs),
     ...unreadableDrafts(state),
@@ -91,17 +95,23 @@ function* clusterDrafts(state: StateDocument): Generator<Draft> {
 function* certificateDrafts(
   state: StateDocument,
   entry: CertificateEntry,
+  planner: RecordedPlanner,
   atMs: number,
 ): Generator<Draft> {
-  if (entry.condition === "live") yield* liveDrafts(state, entry, atMs);
-  else if (entry.condition !== "lost") yield* missingDrafts(state, entry, entry.missingContent);
+  if (entry.condition === "live") yield* liveDrafts(state, entry, planner, atMs);
+  else if (entry.condition !== "lost")
+    yield* missingDrafts(state, entry, entry.missingContent, planner);
 }
 
 /** Restoring where that helps, else what is known of it. */
-function remedy(state: StateDocument, subject: Subject, backup: BackupStatus): readonly Action[] {
+function remedy(
+  state: StateDocument,
+  subject: Subject,
+  { backup, createNamespace, replace, standby }: RestoreHelp,
+): readonly Action[] {
   const name = subject.name ?? subject.secret;
   return backup === "restorable" && name !== null
-    ? [restoreAction(calledBy(state), [name])]
+    ? [restoreAction(calledBy(state), [name], { createNamespace, replace, standby })]
     : explainAction(subject);
 }
 
@@ -109,15 +119,17 @@ function* missingDrafts(
   state: StateDocument,
   entry: CertificateEntry,
   gap: GapRecord,
+  planner: RecordedPlanner,
 ): Generator<Draft> {
   const subject = subjectOf(entry);
   const { owner } = entry;
   const { held, reasons } = gap;
-  const backup = held?.copy == null ? "none" : "restorable";
+  const help = planner.helpFor(entry);
+  const { backup } = help;
   const common = {
     subject,
     asLastSeen: lastSeenOf(state),
-    actions: remedy(state, subject, backup),
+    actions: remedy(state, subject, help),
   };
   if (
     gap.state === "unreadable" ||
@@ -150,7 +162,12 @@ function* missingDrafts(
   else yield { ...common, code: "certificate_pending", params: {}, actions: [] };
 }
 
-function* liveDrafts(state: StateDocument, entry: LiveCertificate, atMs: number): Generator<Draft> {
+function* liveDrafts(
+  state: StateDocument,
+  entry: LiveCertificate,
+  planner: RecordedPlanner,
+  atMs: number,
+): Generator<Draft> {
   const { record, verdict, owner } = entry;
   // A staging certificate is refused by every client on purpose: it is neither critical nor counted.
   if (record.staging) return;
@@ -166,14 +183,18 @@ function* liveDrafts(state: StateDocument, entry: LiveCertificate, atMs: number)
   const params = { serial, notAfterMs: parseMs(notAfter), owner };
   const others = reasons.filter((reason) => reason !== "expired");
   if (atMs > parseMs(notAfter) && others.length === 0) {
-    yield { ...common, code: "expired", params: { ...params, backup: "none" } };
+    const help = planner.helpFor(entry);
+    yield {
+      ...common,
+      code: "expired",
+      params: { ...params, backup: help.backup },
+      actions: remedy(state, subject, help),
+    };
     return;
   }
   if (!valid) {
-    const good = entry.backups.some(
-      ({ copy }) => copy.sha256 !== record.sha256 && isGoodCopy(copy, atMs),
-    );
-    const backup = good ? "restorable" : "none";
+    const help = planner.helpFor(entry);
+    const { backup } = help;
     yield {
       ...common,
       code: "certificate_invalid",
@@ -184,7 +205,7 @@ function* liveDrafts(state: StateDocument, entry: LiveCertificate, atMs: number)
         owner,
         backup,
       },
-      actions: remedy(state, subject, backup),
+      actions: remedy(state, subject, help),
       cause: [others[0] ?? "expired"],
     };
     return;
@@ -202,6 +223,7 @@ function* liveDrafts(state: StateDocument, entry: LiveCertificate, atMs: number)
 function* lossDrafts(
   state: StateDocument,
   entries: readonly CertificateEntry[],
+  planner: RecordedPlanner,
   atMs: number,
 ): Generator<Draft> {
   const lost = entries.flatMap((entry) =>
@@ -209,23 +231,27 @@ function* lossDrafts(
       ? [entry]
       : [],
   );
-  const incidents = new Map<string, { readonly incident: string; readonly keys: string[] }>();
-  for (const [key, held] of Map.groupBy(lost, (entry) => entry.key)) {
+  const incidents = new Map<
+    string,
+    { readonly incident: string; readonly of: CertificateEntry[][] }
+  >();
+  for (const held of Map.groupBy(lost, (entry) => entry.key).values()) {
     const [first] = held;
     if (first === undefined) continue;
     const { how, incident, lostMs, lastSeenMs } = first.loss;
     if (incident !== null) {
       const id = `${incident}|${lostMs}`;
-      const known = incidents.get(id) ?? { incident, keys: [] };
-      known.keys.push(key);
+      const known = incidents.get(id) ?? { incident, of: [] };
+      known.of.push(held);
       incidents.set(id, known);
       continue;
     }
     const subject = subjectOf(first);
-    const backup = held.some(({ record }) => record.copy !== null) ? "restorable" : "none";
+    const help = bestOf(held.map((entry) => planner.helpFor(entry)));
+    const { backup } = help;
     const common = {
       subject,
-      actions: remedy(state, subject, backup),
+      actions: remedy(state, subject, help),
       due: first.record.notAfter,
     };
     const params = {
@@ -245,17 +271,51 @@ function* lossDrafts(
         params: { ...params, parent: how === "unknown" ? "unknown" : "stands" },
       };
   }
-  for (const { incident, keys } of incidents.values()) yield incidentDraft(state, incident, keys);
+  for (const { incident, of } of incidents.values())
+    yield incidentDraft(state, incident, of, planner);
 }
 
-function incidentDraft(state: StateDocument, incident: string, keys: readonly string[]): Draft {
+/** Of several certificates in one Secret: what restores any of them, with all that it needs. */
+function bestOf(helps: readonly RestoreHelp[]): RestoreHelp {
+  const of = (backup: RestoreHelp["backup"]): RestoreHelp[] =>
+    helps.filter((help) => help.backup === backup);
+  const [restorable, unknown] = [of("restorable"), of("unknown")];
+  return {
+    backup: restorable.length > 0 ? "restorable" : unknown.length > 0 ? "unknown" : "none",
+    createNamespace: restorable.some(({ createNamespace }) => createNamespace),
+    replace: restorable.some(({ replace }) => replace),
+    standby: restorable.some(({ standby }) => standby),
+    recreates: restorable.some(({ recreates }) => recreates),
+  };
+}
+
+/** `lost`: the certificates of each Secret. */
+function incidentDraft(
+  state: StateDocument,
+  incident: string,
+  lost: readonly (readonly CertificateEntry[])[],
+  planner: RecordedPlanner,
+): Draft {
+  const keys = lost.flatMap(([first]) => first?.key ?? []);
+  const helps = lost.map((held) => bestOf(held.map((entry) => planner.helpFor(entry))));
+  const { backup, createNamespace } = bestOf(helps);
   const namespaces = [...new Set(keys.map((key) => key.slice(0, key.indexOf("/"))))];
   const namespace = namespaces.length === 1 ? (namespaces[0] ?? null) : null;
   return {
     code: "secret_lost",
     subject: { cluster: state.cluster, namespace, secret: null, name: null },
-    params: { of: "many", count: keys.length, incident, keys: keys.slice(0, 50) },
-    actions: [restoreAction(calledBy(state), [], { all: true, namespace })],
+    params: {
+      of: "many",
+      count: keys.length,
+      restorable: helps.filter((help) => help.backup === "restorable").length,
+      backup,
+      incident,
+      keys: keys.slice(0, 50),
+    },
+    actions:
+      backup === "restorable"
+        ? [restoreAction(calledBy(state), [], { all: true, namespace, createNamespace })]
+        : [{ kind: "explain", name: state.cluster }],
     cause: [incident],
   };
 }

@@ -28,6 +28,9 @@ type Lost =
   | {
       readonly of: "many";
       readonly count: number;
+      /** How many of them a restore brings back. */
+      readonly restorable: number;
+      readonly backup: BackupStatus;
       /** What took them, as the state recorded it. */
       readonly incident: string;
       /** `namespace/secret`, the first fifty. */
@@ -131,7 +134,8 @@ export interface FindingParams {
       readonly askedMs: number;
     }[];
   };
-  storage_immutable: { readonly readMs: number };
+  /** `recreates`: a restore makes it writable. */
+  storage_immutable: { readonly readMs: number; readonly recreates: boolean };
   storage_failing: Reported;
   dns_failing: Reported;
   account_key_lost: Reported;

@@ -27,19 +27,20 @@ export function invokeLine(
 }
 
 function payloadOf(restore: RestoreAction): InvokePayload {
-  const { cluster, names, all, namespace, createNamespace, replace } = restore;
+  const { cluster, names, all, namespace, createNamespace, replace, standby } = restore;
   return {
     cluster,
     ...(all ? { all } : {}),
     ...(namespace === null ? {} : { namespace }),
     ...(createNamespace ? { createNamespace } : {}),
     ...(replace ? { replace } : {}),
+    ...(standby ? { standby } : {}),
     ...(names.length === 0 ? {} : { names }),
   };
 }
 
 function restoreLine(restore: RestoreAction): string | null {
-  const { cluster, names, all, namespace, createNamespace, replace } = restore;
+  const { cluster, names, all, namespace, createNamespace, replace, standby } = restore;
   const flag = (name: string, on: boolean): Literal[] => (on ? [literal(name)] : []);
   return commandLine(
     literal("certkeep restore"),
@@ -49,6 +50,7 @@ function restoreLine(restore: RestoreAction): string | null {
     ...(namespace === null ? [] : [literal("--namespace"), namespace]),
     ...flag("--create-namespace", createNamespace),
     ...flag("--replace", replace),
+    ...flag("--standby", standby),
   );
 }
 

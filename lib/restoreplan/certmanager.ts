@@ -6,11 +6,16 @@
 import type { OpenedCopy } from "./view.ts";
 
 const PREFIX = "cert-manager.io/";
+const NAME = `${PREFIX}certificate-name`;
+
+/** The annotation by which a Secret names its `Certificate`. */
+export function certificateNamed(name: string): Readonly<Record<string, string>> {
+  return { [NAME]: name };
+}
 
 /** Name of the `Certificate` that owns the Secret, or `null` where cert-manager doesn't. */
 export function certificateName(annotations: Readonly<Record<string, string>>): string | null {
-  const key = `${PREFIX}certificate-name`;
-  return Object.hasOwn(annotations, key) ? (annotations[key] ?? null) : null;
+  return Object.hasOwn(annotations, NAME) ? (annotations[NAME] ?? null) : null;
 }
 
 /** What cert-manager will do with the copy once it is there: one line each, empty where it isn't cert-manager's. */

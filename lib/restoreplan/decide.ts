@@ -36,7 +36,12 @@ function sameBytes(a: string | undefined, b: string | undefined): boolean {
 }
 
 /** Whether the Secret holds every field of the copy byte for byte. */
-export function holdsCopy(copy: OpenedCopy, live: Pick<LiveSecret, "data">): boolean {
+export function holdsCopy(
+  copy: OpenedCopy,
+  live: Pick<LiveSecret, "data" | "backedUpAs">,
+): boolean {
+  if (live.backedUpAs !== undefined)
+    return live.backedUpAs.get(copy.record.fieldBase) === copy.version;
   return Object.entries(copy.record.data).every(([field, value]) =>
     sameBytes(value, live.data[field]),
   );

@@ -223,6 +223,20 @@ function isOf(kinds: ReadonlySet<CopyKind>, copy: CopyRecord): boolean {
   return kind !== null && kinds.has(kind);
 }
 
+/** What a restore by its name would choose of each certificate's place; places are looked up once. */
+export function choicesAt(
+  state: StateDocument,
+): (place: Pick<Choice, "namespace" | "secret" | "fieldBase">, standby: boolean) => Choice | null {
+  const copies = Object.fromEntries(
+    Object.entries(state.copies).map(([version, copy]) => [version, { ...copy, recorded: true }]),
+  );
+  const places = indexPlaces(state, copies);
+  return ({ namespace, secret, fieldBase }, standby) => {
+    const place = places.get(placeKey(namespace, secret, fieldBase, false));
+    return place === undefined ? null : choose(place, { ...NOTHING_ELSE, standby }, true, null);
+  };
+}
+
 export function selectCopies(
   state: StateDocument,
   copies: Readonly<Record<string, KnownCopy>>,

@@ -98,6 +98,8 @@ export interface LiveSecret {
   readonly fields: readonly string[];
   /** Base64 of the allowlisted fields alone. */
   readonly data: Readonly<Record<string, string>>;
+  /** Where the values aren't at hand: by field base the version of the backup that holds them, `null` for none. */
+  readonly backedUpAs?: ReadonlyMap<string, string | null>;
   /** By field base, where certificate and key both have content. */
   readonly pairs: Readonly<Record<string, JudgedPair>>;
   /** Thumbprint by field, `null` where a field holds no key; absent fields are left out. */

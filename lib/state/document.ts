@@ -143,6 +143,8 @@ const lostRecord = z.looseObject({
   incident: z.nullable(z.string()),
   lostAt: instant,
   lastSeenAt: instant,
+  /** Its namespace was not there either; absent: it was, or an earlier version recorded it. */
+  namespaceGone: z.optional(z.boolean()),
   record: secretRecord,
 });
 export type LostRecord = z.infer<typeof lostRecord>;

@@ -69,6 +69,15 @@ export function lostRecord({ lost }: Secrets, key: string): SecretRecord | undef
   return Object.hasOwn(lost, key) ? lost[key]?.record : undefined;
 }
 
+/** Namespaces that weren't there when what was in them was found lost. */
+export function goneNamespaces({ lost }: Pick<Secrets, "lost">): ReadonlySet<string> {
+  return new Set(
+    Object.entries(lost).flatMap(([key, { namespaceGone }]) =>
+      namespaceGone === true ? [key.slice(0, key.indexOf("/"))] : [],
+    ),
+  );
+}
+
 /** What was last known of a Secret, whether it stands or is lost. */
 export function lastRecord(state: Secrets, key: string): SecretRecord | undefined {
   return standingRecord(state, key) ?? lostRecord(state, key);

@@ -5,7 +5,7 @@
 import { meant } from "../config/suggest.ts";
 import { CertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
-import { adviceFor, isGoodCopy } from "../finding/advise.ts";
+import { adviceFor } from "../finding/advise.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
 import { setKeyOf } from "../diagnosis/clusterindex.ts";
 import { createDoctor, type Doctor } from "../diagnosis/diagnose.ts";
@@ -29,6 +29,7 @@ import { type Account, accountOf, accountsOf } from "../ratelimit/ledger.ts";
 import { registeredDomain, setOf } from "../ratelimit/names.ts";
 import { type Plan, planNewNames, planSet } from "../ratelimit/plan.ts";
 import { plain } from "../plain.ts";
+import { recordedPlanner, type RecordedPlanner } from "../restoreplan/recorded.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { observationsOf } from "../state/observations.ts";
@@ -166,6 +167,7 @@ class Explained {
   readonly #atMs: number;
   readonly #input: ExplainInput;
   readonly #doctors = new Map<string, Doctor>();
+  readonly #planners = new Map<string, RecordedPlanner>();
 
   readonly #view: FindingsView;
   readonly #found = new Map<string, ClusterFindings>();
@@ -410,11 +412,19 @@ class Explained {
     return [...found];
   }
 
+  #plannerOf(state: StateDocument): RecordedPlanner {
+    const { cluster } = state;
+    const planner = this.#planners.get(cluster) ?? recordedPlanner(state, this.#across.atMs);
+    this.#planners.set(cluster, planner);
+    return planner;
+  }
+
   #explainPlace(entry: CertificateEntry): ExplainedPlace {
     const state = this.#known.find((known) => known.state.cluster === entry.cluster)?.state;
     if (state === undefined)
       return { entry, asLastSeen: null, copies: [], auditedAt: null, advice: null };
     const { record, verdict } = entry;
+    const planner = this.#plannerOf(state);
     const copies = entry.backups
       .map(({ version, copy }) => ({
         version,
@@ -422,7 +432,7 @@ class Explained {
         serial: copy.serial,
         recordedAt: copy.recordedAt,
         notAfter: copy.notAfter,
-        good: isGoodCopy(copy, this.#across.atMs),
+        good: planner.isUsable(entry, version),
         retired: copy.retired !== undefined,
       }))
       .toSorted((a, b) => (a.recordedAt < b.recordedAt ? 1 : -1));
@@ -434,7 +444,7 @@ class Explained {
       advice:
         record === null || record.staging || verdict?.valid === true
           ? null
-          : adviceFor(state, entry, this.#across),
+          : adviceFor(state.cluster, entry, planner.helpFor(entry).backup, this.#across),
     };
   }
 

@@ -3,7 +3,7 @@ import { formatMs, parseMs } from "../../lib/certificate/time.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { tally } from "../../lib/finding/tally.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
-import { certificate, NOW, NOW_MS, secret, state } from "./fixture.ts";
+import { certificate, copy, NOW, NOW_MS, secret, state } from "./fixture.ts";
 import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
 
 const KEY = "tailscale/shop.tail1a2b3.ts.net";
@@ -205,7 +205,13 @@ describe("findings of a state", () => {
       record: secret(),
     };
     const findings = documents(
-      state({}, { lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": lost } }),
+      state(
+        {},
+        {
+          lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": lost },
+          copies: { v1: copy() },
+        },
+      ),
     );
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({

@@ -2,6 +2,7 @@
 import {
   emptyState,
   type CertificateRecord,
+  type CopyRecord,
   type SecretRecord,
   type StateDocument,
 } from "../../lib/state/document.ts";
@@ -50,6 +51,33 @@ export function secret(over: Partial<SecretRecord> = {}): SecretRecord {
     certificates: { tls: certificate() },
     gaps: {},
     accounts: {},
+    ...over,
+  };
+}
+
+/** A backup of that certificate, seen valid. */
+export function copy(over: Partial<CopyRecord> = {}): CopyRecord {
+  const { issuer, serial, sha256, notBefore, notAfter, issuedAt } = certificate();
+  return {
+    namespace: "tailscale",
+    secret: "shop.tail1a2b3.ts.net",
+    shape: "ha-ingress",
+    fieldBase: "tls",
+    kind: "certificate",
+    names: ["shop.tail1a2b3.ts.net"],
+    issuer,
+    serial,
+    sha256,
+    notBefore,
+    notAfter,
+    issuedAt,
+    account: null,
+    digest: "d1",
+    key: "k1",
+    recordedAt: notBefore,
+    seenValid: true,
+    liveFrom: notBefore,
+    liveUntil: NOW,
     ...over,
   };
 }

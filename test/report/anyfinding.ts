@@ -151,7 +151,14 @@ const shownIdentity = fc.record({
 const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = {
   secret_lost: fc.oneof(
     fc.record(lost),
-    fc.record({ of: fc.constant("many"), count: fc.nat(99), incident: evil, keys: evils }),
+    fc.record({
+      of: fc.constant("many"),
+      count: fc.nat(99),
+      restorable: fc.nat(99),
+      backup,
+      incident: evil,
+      keys: evils,
+    }),
   ),
   secret_removed: fc.record(lost),
   fields_emptied: fc.record({
@@ -217,7 +224,7 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     assumed: fc.boolean(),
     answers: fc.array(fc.record({ account: evil, verb: evil, reason: evil, askedMs: ms })),
   }),
-  storage_immutable: fc.record({ readMs: ms }),
+  storage_immutable: fc.record({ readMs: ms, recreates: fc.boolean() }),
   storage_failing: reported,
   dns_failing: reported,
   account_key_lost: reported,
@@ -271,6 +278,7 @@ const restore = fc.record({
   namespace: fc.option(evil),
   createNamespace: fc.boolean(),
   replace: fc.boolean(),
+  standby: fc.boolean(),
 });
 const action: fc.Arbitrary<Action> = fc.oneof(
   restore,

@@ -7,7 +7,7 @@ import { clusterFindings } from "../../lib/finding/cluster.ts";
 import { commandOf, findingInvoke, invokeLine } from "../../lib/report/command.ts";
 import { findingDocument } from "../../lib/report/phrases.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
-import { NOW, NOW_MS, secret, state } from "../finding/fixture.ts";
+import { copy, NOW, NOW_MS, secret, state } from "../finding/fixture.ts";
 
 const by = { name: "certkeep-prod-restore", region: "eu-west-1" };
 
@@ -20,7 +20,8 @@ function payloadOf(line: string | null): unknown {
 /** One Secret lost, as a report finds it. */
 function lost(over: Partial<StateDocument["lost"][string]>): StateDocument {
   const loss = { how: "lost", incident: null, lostAt: NOW, lastSeenAt: NOW, record: secret() };
-  return state({}, { lost: { "tailscale/shop": { ...loss, ...over } } });
+  const copies = { v1: copy({ secret: "shop" }) };
+  return state({}, { lost: { "tailscale/shop": { ...loss, ...over } }, copies });
 }
 
 describe("beside a restore", () => {
@@ -54,9 +55,7 @@ describe("beside a restore", () => {
       all: true,
       namespace: "tailscale",
     });
-    const explained = found(
-      lost({ record: secret({ certificates: { tls: { ...held(), copy: null } } }) }),
-    );
+    const explained = found({ ...lost({}), copies: {} });
     expect(explained && findingDocument(explained).command).toMatch(/^certkeep explain /);
     expect(explained && findingDocument(explained)).not.toHaveProperty("invoke");
   });
@@ -81,9 +80,3 @@ describe("beside a restore", () => {
     );
   });
 });
-
-function held() {
-  const [certificate] = Object.values(secret().certificates);
-  if (certificate === undefined) throw new Error("the sample holds one");
-  return certificate;
-}

@@ -269,7 +269,7 @@ describe("what is gone", () => {
     const report = await world.audit();
     expect(codes(report)).toEqual(["secret_lost critical"]);
     expect(report.clusters[0]?.findings.map(findingCommand)[0]).toBe(
-      "certkeep restore prod --all --namespace tailscale",
+      "certkeep restore prod --all --namespace tailscale --create-namespace",
     );
   });
 

@@ -1,6 +1,7 @@
 /**
  * A thousand random histories of audit, loss, change, restore and retention against a simple model: a valid
- * certificate is never replaced by a worse one, and none that was ever seen valid is lost while it is within validity.
+ * certificate is never replaced by a worse one, none that was ever seen valid is lost while it is within validity, and
+ * what an audit advises is what a restore would do.
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -9,10 +10,11 @@ import { createKit } from "../../lib/wiring/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import type { Opener, Sealer } from "../../lib/ports/stores.ts";
 import { createAuthority, type Issued } from "../support/pki.ts";
-import { createKey } from "../support/x509.ts";
-import { auditAll } from "../../lib/usecases/audit.ts";
+import { createKey, keyPemOf } from "../support/x509.ts";
+import { auditAll, type AuditedTarget } from "../../lib/usecases/audit.ts";
 import { runDrill } from "../../lib/usecases/drill.ts";
 import { runRestore } from "../../lib/usecases/restore.ts";
+import type { RestoreReport } from "../../lib/usecases/restore/context.ts";
 import { createMemoryCluster } from "../support/cluster.ts";
 import { createMemoryBlobs, createMemoryStates, Faults } from "../support/memory.ts";
 import { REQUEST } from "../support/restoring.ts";
@@ -45,17 +47,28 @@ interface Variant {
   readonly holds: boolean;
 }
 
+/** `other_key` and `cut`: the very leaf of `good`, with another key, or without its intermediates. */
+const KINDS = ["good", "wrong_key", "wrong_name", "other_key", "cut"] as const;
+type Kind = (typeof KINDS)[number];
+
 const issued = new Map<string, Variant>();
 /** `start` and `days` count from the beginning of a history; each serial is one certificate. */
-function variantOf(
-  place: number,
-  start: number,
-  days: number,
-  kind: "good" | "wrong_key" | "wrong_name",
-): Variant {
+function variantOf(place: number, start: number, days: number, kind: Kind): Variant {
   const id = `${place} ${start} ${days} ${kind}`;
   const known = issued.get(id);
   if (known !== undefined) return known;
+  if (kind === "other_key" || kind === "cut") {
+    const good = variantOf(place, start, days, "good");
+    const { certificatePem, keyPem } = good.pair;
+    const [leaf = ""] = certificatePem.split(/(?<=-----END CERTIFICATE-----\n)/);
+    const pair =
+      kind === "cut"
+        ? { certificatePem: leaf, keyPem }
+        : { certificatePem, keyPem: keyPemOf(wrongKey) };
+    const spoilt = { ...good, pair, sha256: `${good.sha256} ${kind}`, holds: false };
+    issued.set(id, spoilt);
+    return spoilt;
+  }
   const names =
     kind === "wrong_name" ? ["elsewhere.example.com"] : [...(PLACES[place]?.names ?? [])];
   const notBeforeMs = START_MS + start * DAY_MS - 3_600_000;
@@ -104,7 +117,7 @@ type Step =
       readonly do: "write";
       readonly place: number;
       readonly days: number;
-      readonly kind: "good" | "wrong_key" | "wrong_name";
+      readonly kind: Kind;
     }
   | { readonly do: "wait"; readonly days: number }
   | { readonly do: "version"; readonly pick: number };
@@ -135,12 +148,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant("write" as const),
       place,
       days: fc.constantFrom(5, 40, 80),
-      kind: fc.constantFrom(
-        "good" as const,
-        "good" as const,
-        "wrong_key" as const,
-        "wrong_name" as const,
-      ),
+      kind: fc.constantFrom<Kind[]>("good", "good", ...KINDS),
     }),
   },
   {
@@ -158,21 +166,39 @@ const renewal = fc
     { do: "write", place: at, days, kind: "good" },
     { do: "audit" },
   ]);
+/** What was seen valid is spoilt under the same leaf. */
+const spoiling = fc
+  .record({ place, kind: fc.constantFrom("other_key" as const, "cut" as const) })
+  .map(({ place: at, kind }): Step[] => [
+    { do: "write", place: at, days: 80, kind: "good" },
+    { do: "audit" },
+    { do: "write", place: at, days: 80, kind },
+    { do: "audit" },
+  ]);
 const histories = (most: number): fc.Arbitrary<Step[]> =>
   fc
     .array(
       fc.oneof(
         { weight: 5, arbitrary: step.map((one) => [one]) },
         { weight: 2, arbitrary: renewal },
+        { weight: 1, arbitrary: spoiling },
       ),
       { minLength: 2, maxLength: most },
     )
     .map((parts) => parts.flat());
 
+type Plan = (request: Partial<typeof REQUEST>) => Promise<RestoreReport>;
+
 class Killed extends Error {}
 
-/** Lives a history through. @returns when what is live in each place ends, `null` where nothing valid is */
-async function live(history: readonly Step[]): Promise<(number | null)[]> {
+/**
+ * Lives a history through. `onAudited` is called after each audit, with what a restore would do.
+ * @returns when what is live in each place ends, `null` where nothing valid is
+ */
+async function live(
+  history: readonly Step[],
+  onAudited: (clusters: readonly AuditedTarget[], plan: Plan) => Promise<void> = async () => {},
+): Promise<(number | null)[]> {
   const cluster = createMemoryCluster();
   const faults = new Faults();
   const [backups, states] = [createMemoryBlobs(faults), createMemoryStates(faults)];
@@ -243,6 +269,12 @@ async function live(history: readonly Step[]): Promise<(number | null)[]> {
     }
     return found;
   };
+  const plan: Plan = (request) =>
+    runRestore(
+      target,
+      { ...REQUEST, ...request, mode: "plan" },
+      { ...ports, opener, timer: { sleep: async () => {} }, revocation: null, holder: "plan" },
+    );
   const restore = async (request: Partial<typeof REQUEST>): Promise<void> => {
     const before = PLACES.map((_, index) => liveAt(index));
     const timer = {
@@ -281,7 +313,7 @@ async function live(history: readonly Step[]): Promise<(number | null)[]> {
     faults.clear();
     switch (one.do) {
       case "audit":
-        await auditAll([target], ports, []);
+        await onAudited((await auditAll([target], ports, [])).clusters, plan);
         for (const index of PLACES.keys()) {
           const variant = liveAt(index);
           if (isValid(variant)) seen.add(variant.sha256);
@@ -387,4 +419,29 @@ it("what an audit kept comes back, or something that is valid for longer", async
     }),
     { numRuns: 60 },
   );
+}, 120_000);
+
+it("what an audit advises about a certificate is what a restore of it would do", async () => {
+  let offers = 0;
+  const compare = async (audited: readonly AuditedTarget[], plan: Plan): Promise<void> => {
+    for (const { code, params, actions, subject } of audited.flatMap(({ findings }) => findings)) {
+      if (!("backup" in params) || subject.secret === null) continue;
+      const offered = actions.find((action) => action.kind === "restore");
+      const { items } = await plan({ ...offered, names: [subject.secret] });
+      const restored = items.some(
+        ({ item, outcome }) => item.from.secret === subject.secret && outcome === "planned",
+      );
+      expect([code, params.backup === "restorable", offered !== undefined]).toEqual([
+        code,
+        restored,
+        restored,
+      ]);
+      offers += Number(restored);
+    }
+  };
+  await fc.assert(
+    fc.asyncProperty(histories(8), async (history) => void (await live(history, compare))),
+    { numRuns: 200 },
+  );
+  expect(offers).toBeGreaterThan(50);
 }, 120_000);

@@ -51,6 +51,16 @@ function lostAdvice({ parent, backup }: LostOne): AdvicePhrase {
   return byBackup(backup, NO_BACKUP);
 }
 
+function incidentAdvice(lost: Extract<FindingParams["secret_lost"], { of: "many" }>): AdvicePhrase {
+  const { backup, restorable, count } = lost;
+  if (backup !== "restorable") return byBackup(backup, NO_BACKUP);
+  return {
+    key: "restore_all",
+    general: "Restore them all before the next connection",
+    own: restorable === count ? [] : say`${restorable} of ${count} can be restored.`,
+  };
+}
+
 const MISSING: Readonly<Record<FindingParams["fields_emptied"]["missing"], string>> = {
   key: "its key field is empty",
   certificate: "its certificate field is empty",
@@ -78,10 +88,7 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     leadsTo: lossLeadsTo("tailscale"),
     leadsToOf: ({ params }) => lossLeadsTo(params.of === "many" ? "tailscale" : params.owner),
     advice: "Restore it before the next connection",
-    adviceOf: ({ params }) =>
-      params.of === "many"
-        ? { key: "restore_all", general: "Restore them all before the next connection", own: [] }
-        : lostAdvice(params),
+    adviceOf: ({ params }) => (params.of === "many" ? incidentAdvice(params) : lostAdvice(params)),
     evidence: ({ params }) => (params.of === "many" ? params.keys : lostEvidence(params)),
   },
   secret_removed: {

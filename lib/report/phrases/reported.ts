@@ -132,6 +132,18 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
     seen: () => say`The Secret is immutable, so no renewal can be stored.`,
     leadsTo: "A renewal is issued and can't be stored, again on each connection.",
     advice: "Recreate the Secret without immutable: true; a restore with --replace does",
+    adviceOf: ({ params }) =>
+      params.recreates
+        ? {
+            key: "recreate",
+            general: "Recreate the Secret without immutable: true, which this restore does",
+            own: [],
+          }
+        : {
+            key: "recreate_by_hand",
+            general: "Recreate the Secret without immutable: true and with the same fields",
+            own: [],
+          },
     evidence: ({ params }) => ["immutable: true", `read ${instantOf(params.readMs)}`],
   },
   storage_failing: {

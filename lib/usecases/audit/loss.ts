@@ -53,7 +53,12 @@ export async function classifyLosses(
       : undefined;
     const base = { lostAt: now, lastSeenAt, record };
     if (there.state === "absent")
-      lost[key] = { ...base, how: "lost", incident: `namespace ${namespace} is gone` };
+      lost[key] = {
+        ...base,
+        how: "lost",
+        incident: `namespace ${namespace} is gone`,
+        namespaceGone: true,
+      };
     else if (there.state === "present" && before !== undefined && before !== there.uid)
       lost[key] = {
         ...base,

@@ -4,7 +4,7 @@ import type { DigestPlan } from "../../../lib/report/digest.ts";
 import { PLAIN } from "../../../lib/report/style.ts";
 import { lengthOf, slackMessage } from "../../../lib/report/slack/blocks.ts";
 import { takeMessage } from "../../support/slack.ts";
-import { secret, NOW_MS } from "../../finding/fixture.ts";
+import { copy, NOW_MS, secret } from "../../finding/fixture.ts";
 import { cluster, DAY, HOUR, lasting, later, plan, unreachable } from "../support.ts";
 
 /** The day as people read it: the file beside this test. */
@@ -64,6 +64,7 @@ describe("a digest", () => {
         }),
       },
       {
+        copies: { v1: copy({ secret: "wiki", names: ["wiki.tail1a2b3.ts.net"] }) },
         lost: {
           "tailscale/wiki": {
             ...lost,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { RouteRecord } from "../../../lib/state/digest.ts";
 import { summarize, unseenSummary } from "../../../lib/report/summary.ts";
 import type { StateDocument } from "../../../lib/state/document.ts";
-import { secret } from "../../finding/fixture.ts";
+import { copy, secret } from "../../finding/fixture.ts";
 import {
   cluster,
   DAY,
@@ -104,8 +104,10 @@ describe("a digest is sent", () => {
   });
 
   it("at once when the same finding gets worse", () => {
+    const web = { namespace: "shop", secret: "web", names: ["web.shop.example"] };
     const lost = (how: string): StateDocument => ({
       ...good,
+      copies: { v1: copy(web) },
       lost: {
         "shop/web": {
           how,
