@@ -11,7 +11,12 @@ import { pinCommand } from "../../report/pinning.ts";
 import { span } from "../../report/text.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { StateDocument } from "../../state/document.ts";
-import { mismatchText, notPinned, type ClusterIdentity } from "../../state/identity.ts";
+import {
+  mismatchText,
+  notPinned,
+  type ClusterIdentity,
+  type NotPinned,
+} from "../../state/identity.ts";
 import { grantedRules, missingOf } from "../register/check.ts";
 import { findState, loadState } from "../states.ts";
 import type { DoctorPorts, ExaminedCluster, ExaminedConnection } from "./context.ts";
@@ -148,8 +153,6 @@ async function examineConnection(
       "timedatectl status",
     );
   }
-  const recorded = cluster.named ? state : await stateOfContext(ports.states, connection, identity);
-  put(...identityLine(cluster, identity, recorded));
   credentialLine(cluster, connection, ports.clock.nowMs(), lines);
   for (const group of await connection.self.deadGroups())
     put(
@@ -158,7 +161,10 @@ async function examineConnection(
       `the API group ${group} doesn't answer (its server is down); what it serves isn't known`,
       "kubectl get apiservices",
     );
-  await permissionLines(cluster, connection, plan, "read", lines);
+  const missing = await permissionLines(cluster, connection, plan, "read", lines);
+  const recorded = cluster.named ? state : await stateOfContext(ports.states, connection, identity);
+  const differs = recorded === null ? null : notPinned(recorded, identity);
+  if (!isNamedBy(missing, differs)) put(...identityLine(cluster, identity, recorded, differs));
   if (registered) {
     const listed = plan.parts.includes("secrets");
     put(
@@ -193,12 +199,17 @@ async function stateOfContext(
   return (await loadState(states, await findState(states, seen, server)))?.state ?? null;
 }
 
+/** The uid of kube-system can't be read, and the permission for it is missing: that is said once. */
+function isNamedBy(missing: readonly Question[], differs: NotPinned | null): boolean {
+  return differs?.kind === "uid" && missing.some(({ capability }) => capability.id === "identity");
+}
+
 function identityLine(
   { name, registered }: ExaminedCluster,
   seen: ClusterIdentity,
   state: StateDocument | null,
+  differs: NotPinned | null,
 ): ["identity", Line["level"], string, string | null] {
-  const differs = state === null ? null : notPinned(state, seen);
   if (differs !== null) {
     const { found, expected } = mismatchText(differs);
     return [
@@ -257,7 +268,7 @@ async function permissionLines(
   plan: AccessPlan,
   bearer: Bearer,
   lines: Line[],
-): Promise<void> {
+): Promise<readonly Question[]> {
   const { name } = cluster;
   const again = repairCommand(cluster);
   const who = bearer === "read" ? "reading" : "restoring";
@@ -281,7 +292,7 @@ async function permissionLines(
         { cluster: name },
       ),
     );
-  if (!cluster.registered) return;
+  if (!cluster.registered) return missing;
   const granted = await grantedRules(connection.self, plan);
   // One credential for both has the rights of both.
   const bearers: Bearer[] =
@@ -311,6 +322,7 @@ async function permissionLines(
         { cluster: name },
       ),
     );
+  return missing;
 }
 
 /** Without what it was registered for nothing works; the rest leaves something unknown. */
@@ -344,20 +356,18 @@ async function examineRestoring(
   try {
     connection = await ports.connect(cluster, "restore");
     const seen = await connection.reader.identity();
+    const missing = await permissionLines(cluster, connection, plan, "restore", lines);
     const differs = state === null ? null : notPinned(state, seen);
+    const [level, text] =
+      differs === null || isNamedBy(missing, differs)
+        ? (["pass", "the restoring credential is accepted"] as const)
+        : (["fail", `a restore would be refused: ${mismatchText(differs).found}`] as const);
     lines.push(
-      differs === null
-        ? line("restore-credential", "pass", "the restoring credential is accepted", {
-            cluster: name,
-          })
-        : line(
-            "restore-credential",
-            "fail",
-            `a restore would be refused: ${mismatchText(differs).found}`,
-            { cluster: name, command: repairCommand(cluster) },
-          ),
+      line("restore-credential", level, text, {
+        cluster: name,
+        command: level === "pass" ? null : repairCommand(cluster),
+      }),
     );
-    await permissionLines(cluster, connection, plan, "restore", lines);
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     lines.push(

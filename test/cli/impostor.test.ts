@@ -1,0 +1,100 @@
+/** A context whose server claims to be another cluster, as a person meets it on the command line. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { generateIdentity } from "../../lib/adapters/age/identity.ts";
+import { run } from "../../lib/cli/run.ts";
+import { startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
+import { ingressSecret, startWorld, type World } from "../support/world.ts";
+
+const DOMAIN = "shop.tail1a2b3.ts.net";
+
+let world: World;
+let evil: Sandbox;
+let folder: string;
+
+async function certkeep(
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const code = await run([...args, "--config", join(folder, "certkeep.yaml")], {
+    stdin: Readable.from([]),
+    stdout: out,
+    stderr: err,
+    env: { HOME: folder, KUBECONFIG: ["prod", "evil"].map((name) => join(folder, name)).join(":") },
+    cwd: folder,
+    interactive: false,
+    errTty: false,
+    outTty: false,
+    columns: 200,
+    nowMs: () => world.nowMs,
+  });
+  const textOf = (stream: PassThrough): string =>
+    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  return { code, out: textOf(out), err: textOf(err) };
+}
+/** Every file of the state store but the leases, with its text. */
+async function states(): Promise<readonly (readonly [name: string, text: string])[]> {
+  const files = await readdir(join(folder, "state"), { recursive: true, withFileTypes: true });
+  const kept = files.filter((file) => file.isFile() && !file.parentPath.includes("lease-"));
+  return Promise.all(
+    kept.map(async ({ parentPath, name }) => {
+      const path = join(parentPath, name);
+      return [path, await readFile(path, "utf8")] as const;
+    }),
+  );
+}
+
+beforeEach(async () => {
+  world = await startWorld();
+  evil = await startSandbox({ namespaces: ["default", "tailscale"] });
+  const uid = world.sandbox.get(null, "kube-system", "Namespace")?.metadata.uid ?? "";
+  evil.put([{ kind: "Namespace", metadata: { name: "kube-system", uid } }]);
+  folder = await mkdtemp(join(tmpdir(), "certkeep-cli-impostor-"));
+  const { secret, recipient } = await generateIdentity();
+  const files = {
+    prod: world.sandbox.kubeconfig({ context: "prod" }),
+    evil: evil.kubeconfig({ context: "evil" }),
+    "identity.txt": `${secret}\n`,
+    "anchors.pem": world.authority.root.pem,
+    "certkeep.yaml": `recipients: [${recipient}]\nidentity: "file:identity.txt"\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n`,
+  };
+  for (const [name, text] of Object.entries(files))
+    await writeFile(join(folder, name), text, { mode: 0o600 });
+  world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+  expect((await certkeep("audit", "prod")).code).toBe(0);
+});
+afterEach(async () => {
+  await world.stop();
+  await evil.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("a context whose server has prod's uid and another CA", () => {
+  it("is refused by audit and restore, which name the way on", async () => {
+    const before = await states();
+    const audit = await certkeep("audit", "evil");
+    expect(audit.code).toBe(2);
+    expect(audit.err).toMatch(
+      /^certkeep: cluster evil: the server has the recorded uid under another CA .*If its CA was renewed: certkeep restore evil --rebuilt --all --apply/,
+    );
+    expect(audit.out + audit.err).not.toContain(DOMAIN);
+    expect(audit.out).toContain("evil  not audited: the server has the recorded uid");
+    const restore = await certkeep("restore", "evil", "--all", "--apply");
+    expect(restore.code).toBe(2);
+    expect(restore.err).toContain("Nothing was restored");
+    expect(evil.get("tailscale", DOMAIN)).toBeNull();
+    expect(await states()).toEqual(before);
+    const doctor = await certkeep("doctor", "evil");
+    expect(doctor.out).toContain("certkeep restore evil --rebuilt --all --apply");
+  });
+
+  it("is the cluster once a person runs the offered command; then the old one isn't", async () => {
+    expect((await certkeep("restore", "evil", "--rebuilt", "--all", "--apply")).code).toBe(0);
+    expect(evil.get("tailscale", DOMAIN)).not.toBeNull();
+    expect((await certkeep("audit", "evil")).code).toBe(0);
+    expect((await certkeep("audit", "prod")).code).toBe(2);
+  });
+});
