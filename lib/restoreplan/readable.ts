@@ -18,9 +18,11 @@ export const UNKNOWN_IDENTITY = "unknown";
 
 /** The cluster of this state, and those that it succeeded. `anyIdentity`: whatever identity lies under its name. */
 export function readableOf(key: string, state: StateDocument, anyIdentity = false): Readable {
+  if (anyIdentity) return { cluster: key, identities: null };
+  // Without a pin whoever answers isn't known to be the successor either.
+  if (state.identity === null) return { cluster: key, identities: [] };
   const earlier = predecessorsOf(state).map((one) => one.key);
-  const identities = state.identity === null ? earlier : [state.identity.key, ...earlier];
-  return { cluster: key, identities: anyIdentity ? null : identities };
+  return { cluster: key, identities: [state.identity.key, ...earlier] };
 }
 
 export function mayRead(

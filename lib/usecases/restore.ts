@@ -45,7 +45,7 @@ export async function runRestore(
 ): Promise<RestoreReport> {
   checkRequest(request);
   const identity: ClusterIdentity = await target.reader.identity();
-  const source = await findSource(target, request, ports.states, ports.clock.nowMs(), identity);
+  const source = await findSource(target, request, ports, identity);
   const restore = (): Promise<RestoreRun> => restoreFrom(source, target, request, ports);
   // The lease comes before the look at the cluster: who had to wait for another restore plans from what that left.
   // Following may last for hours, one conditional write at a time: it holds nobody up.

@@ -25,9 +25,10 @@ describe("a backup may be read", () => {
   });
 
   it("of no cluster while nothing is pinned, unless a person vouches for the name", () => {
-    for (const clusterIdentity of ["uid-new", UNKNOWN_IDENTITY]) {
+    for (const clusterIdentity of ["uid-new", "uid-old", UNKNOWN_IDENTITY]) {
       const backup = { cluster: "prod", clusterIdentity };
       expect(mayRead(backup, readableOf("prod", unknown))).toBe(false);
+      expect(mayRead(backup, readableOf("prod", { ...state, identity: null }))).toBe(false);
       expect(mayRead(backup, readableOf("prod", unknown, true))).toBe(true);
       expect(mayRead({ ...backup, cluster: "other" }, readableOf("prod", unknown, true))).toBe(
         false,

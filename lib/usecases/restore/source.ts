@@ -17,7 +17,7 @@ import {
 import { emptyState, parseState, type StateDocument } from "../../state/document.ts";
 import { identityKey, notPinned, type ClusterIdentity } from "../../state/identity.ts";
 import { findState, loadState, stateKeys } from "../states.ts";
-import type { RestoreRequest, RestoreTarget } from "./context.ts";
+import type { RestorePorts, RestoreRequest, RestoreTarget } from "./context.ts";
 import { pinByPerson } from "./pin.ts";
 
 export interface Source {
@@ -37,11 +37,11 @@ export interface Source {
   readonly notes: readonly string[];
 }
 
+/** @throws CertkeepError usage, where the cluster isn't the pinned one and nobody says that it is to be pinned */
 export async function findSource(
   target: RestoreTarget,
   request: Pick<RestoreRequest, "rebuilt" | "fromCluster">,
-  states: StateStore,
-  nowMs: number,
+  { states, clock }: Pick<RestorePorts, "states" | "clock">,
   seen: ClusterIdentity,
 ): Promise<Source> {
   const { title, server } = target;
@@ -50,6 +50,7 @@ export async function findSource(
   const state = loaded?.state ?? emptyState(key, title, server);
   const own = identityKey(seen, server);
   const differs = notPinned(state, seen);
+  const successor = differs?.kind === "another";
   const named = {
     called: target.name ?? title,
     registered: target.name !== null && state.credential != null,
@@ -57,23 +58,17 @@ export async function findSource(
   if (differs !== null && !request.rebuilt)
     throw new CertkeepError("usage", notPinnedParts(named, differs, "Nothing was restored"));
   const pin = (): Promise<void> =>
-    pinByPerson(
-      states,
-      { cluster: key, title, server, successor: differs?.kind === "another" },
-      seen,
-      nowMs,
-    );
-  const base = {
+    pinByPerson(states, { cluster: key, title, server, successor }, seen, clock.nowMs());
+  const base: Source = {
     target: key,
-    targetIdentity: differs?.kind === "another" ? own : (state.identity?.key ?? own),
+    targetIdentity: successor ? own : (state.identity?.key ?? own),
     state,
     clusters: [key],
     readable: readableOf(key, state),
     pin: differs === null ? null : pin,
-    rebuilt: false,
-    notes: [] as readonly string[],
+    rebuilt: successor,
+    notes: [],
   };
-
   if (request.fromCluster !== null) {
     const from = await otherState(states, request.fromCluster);
     return {
@@ -82,36 +77,41 @@ export async function findSource(
       clusters: [from.key],
       // The person names both ends, also where nothing recorded which cluster the other one is.
       readable: readableOf(from.key, from.state, from.state.identity === null),
+      rebuilt: false,
       notes: [`backups are taken from ${from.state.title} (${from.key})`],
     };
   }
-  if (differs !== null)
+  const pinned = `${key} is pinned as it answers now`;
+  if (successor)
     return {
       ...base,
-      rebuilt: differs.kind === "another",
       notes: [
-        differs.kind === "another"
-          ? `another cluster answers under the name ${key} than the recorded one (${state.identity?.key ?? "unknown"}): it is taken for its successor`
-          : `${key} is pinned as it answers now`,
+        `another cluster answers under the name ${key} than the recorded one (${state.identity?.key ?? "unknown"}): it is taken for its successor`,
       ],
     };
-  const earlier = await predecessorState(states, key, state, nowMs);
-  if (earlier !== null) return { ...base, state: withPredecessor(state, earlier), rebuilt: true };
-  if (state.identity?.pin !== undefined)
-    return request.rebuilt
-      ? { ...base, notes: ["this is the cluster as recorded: it was not rebuilt"] }
-      : base;
+  if (differs !== null) return { ...base, notes: [pinned] };
+  if (state.identity?.pin !== undefined) return pinnedSource(base, request, states, clock.nowMs());
   if (request.rebuilt) {
     if (loaded === null && target.name === null) await refuseUnnamed(target, states, key);
-    return {
-      ...base,
-      readable: readableOf(key, state, state.identity === null),
-      pin,
-      notes: [`${key} is pinned as it answers now`],
-    };
+    const readable = readableOf(key, state, state.identity === null);
+    return { ...base, readable, pin, notes: [pinned] };
   }
   if (state.identity !== null) throw unpinned(named.called);
   return { ...base, notes: unknownNotes(state, named) };
+}
+
+/** Of the pinned cluster, and for a while of the one that it was rebuilt from. */
+async function pinnedSource(
+  base: Source,
+  { rebuilt }: Pick<RestoreRequest, "rebuilt">,
+  states: StateStore,
+  nowMs: number,
+): Promise<Source> {
+  const earlier = await predecessorState(states, base.target, base.state, nowMs);
+  if (earlier !== null)
+    return { ...base, state: withPredecessor(base.state, earlier), rebuilt: true };
+  const notes = rebuilt ? ["this is the cluster as recorded: it was not rebuilt"] : [];
+  return { ...base, notes };
 }
 
 /** A cluster that an earlier version recorded. Its audits took whatever CA answered, so that alone gives no key away. */
