@@ -1,11 +1,16 @@
 /** Removing clusters, also those that no registration brought: they leave reports, and their backups stay. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CertkeepError } from "../../lib/error.ts";
+import type { Registrar } from "../../lib/ports/cluster.ts";
 import type { Registrations } from "../../lib/ports/registry.ts";
 import { emptyState, formatState } from "../../lib/state/document.ts";
-import { identityKey } from "../../lib/state/identity.ts";
+import { identityKey, type ClusterIdentity } from "../../lib/state/identity.ts";
 import { auditAll } from "../../lib/usecases/audit.ts";
-import { runRemove, type RemoveResult } from "../../lib/usecases/register/remove.ts";
+import {
+  runRemove,
+  type RemovePorts,
+  type RemoveResult,
+} from "../../lib/usecases/register/remove.ts";
 import { reportAll } from "../../lib/usecases/report.ts";
 import { stateName } from "../../lib/usecases/states.ts";
 import { restore } from "../support/restoring.ts";
@@ -29,9 +34,9 @@ const registrations = {
   remove: async (name: string) => void (registered = registered.filter((one) => one !== name)),
 } as unknown as Registrations;
 
-function remove(name: string): Promise<RemoveResult> {
+function remove(name: string, admin: RemovePorts["admin"] = null): Promise<RemoveResult> {
   const { states, clock } = world.ports();
-  return runRemove(name, { registrations, states, clock, admin: null });
+  return runRemove(name, { registrations, states, clock, admin });
 }
 /** Clusters of a report, then those that it names as left out. */
 async function shown(): Promise<readonly string[][]> {
@@ -131,5 +136,31 @@ describe("a cluster that was audited", () => {
     expect(await shown()).toEqual([["other"], []]);
     registered = ["prod", "other"];
     expect((await shown())[0]).toEqual(["other", "prod"]);
+  });
+
+  it("is revoked only where the context leads to it, by uid and CA", async () => {
+    registered = ["prod"];
+    await world.audit();
+    const reader = await world.reader();
+    const seen = await reader.identity();
+    const removed: string[] = [];
+    const registrar = {
+      find: async () => [{ kind: "Role", name: "certkeep-prod-read", namespace: "shop" }],
+      remove: async ({ name }: { name: string }) => void removed.push(name),
+    } as unknown as Registrar;
+    const by = (identity: ClusterIdentity): RemovePorts["admin"] => ({
+      registrar,
+      reader: { ...reader, identity: async () => identity },
+      server: world.sandbox.url,
+    });
+    for (const other of [
+      { ...seen, caSha256: "b".repeat(64), alsoProvenBy: [] },
+      { ...seen, uid: null },
+    ])
+      await expect(remove("prod", by(other))).rejects.toThrow("leads to another cluster");
+    expect([registered, removed]).toEqual([["prod"], []]);
+    expect(await remove("prod", by(seen))).toMatchObject({ registered: true });
+    expect([registered, removed]).toEqual([[], ["certkeep-prod-read"]]);
+    await reader.close();
   });
 });
