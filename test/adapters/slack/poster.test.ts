@@ -1,3 +1,4 @@
+import { IncomingWebhook } from "@slack/webhook";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   createSlackPoster,
@@ -40,6 +41,19 @@ describe("a Slack poster", () => {
     const { result, sink } = await posted([]);
     expect(result).toEqual({ ok: true });
     expect(sink.taken).toEqual([{ text: MESSAGE.text, blocks: MESSAGE.blocks }]);
+  });
+
+  it("sends what Slack's own client sends", async () => {
+    const { sink } = await posted([]);
+    const message = {
+      ...MESSAGE,
+      blocks: [{ type: "divider" as const }],
+      unfurl_links: false,
+      unfurl_media: false,
+    };
+    await expect(new IncomingWebhook(sink.url).send(message)).resolves.toEqual({ text: "ok" });
+    expect(sink.taken).toHaveLength(2);
+    expect(sink.taken[1]).toEqual(sink.taken[0]);
   });
 
   it("waits as Retry-After says", async () => {
