@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   lease_held: 3,
   seal_failed: 3,
   open_failed: 3,
+  sealed_for_others: 3,
   file_unreadable: 3,
   delivery_failed: 3,
   deadline: 3,
@@ -53,15 +54,18 @@ export interface ErrorParts {
   readonly todo?: string;
   /** Lines below, such as a manifest. Only these are told apart: elsewhere a line break is shown, as it is somebody else's. */
   readonly lines?: readonly string[];
+  /** Whether the server that was asked said so, rather than this side of the connection. */
+  readonly answered?: boolean;
 }
 
-function plainParts({ where, found, expected, todo, lines }: ErrorParts): ErrorParts {
+function plainParts({ where, found, expected, todo, lines, answered }: ErrorParts): ErrorParts {
   return {
     where: plain(where),
     found: plain(found),
     ...(expected === undefined ? {} : { expected: plain(expected) }),
     ...(todo === undefined ? {} : { todo: plain(todo) }),
     ...(lines === undefined ? {} : { lines: lines.map(plain) }),
+    ...(answered === undefined ? {} : { answered }),
   };
 }
 

@@ -8,7 +8,7 @@ import { count, wrap } from "../report/text.ts";
 import type { Style } from "../report/style.ts";
 import { runDoctor } from "../usecases/doctor.ts";
 import { doctorExits, failed, type Level, type Line } from "../usecases/doctor/line.ts";
-import { writeJson, writeLine, type Io } from "./io.ts";
+import { isOf, writeJson, writeLine, type Io } from "./io.ts";
 import { configWorld, styleFor, widthFor, withCommon, type CommonOptions } from "./options.ts";
 
 const DOCTOR_SCHEMA = "certkeep.doctor/v1";
@@ -52,7 +52,7 @@ export function doctorCommand(io: Io): Command {
       } catch (error) {
         if (!(error instanceof CertkeepError) || error.code === "usage") throw error;
         const { file } = io.inUse;
-        const named = file === null || error.message.includes(file) ? "" : `${file}:\n`;
+        const named = file === null || isOf(error, file) ? "" : `${file}:\n`;
         lines = [{ ...failed("config", error), text: `${named}${error.message}` }];
       }
       const counts = { pass: of(lines, "pass"), warn: of(lines, "warn"), fail: of(lines, "fail") };

@@ -48,9 +48,13 @@ export function overwrite(stream: Writable, text: string): void {
 export function tell(io: Io, error: CertkeepError): void {
   writeLine(io.stderr, `certkeep: ${error.message}`);
   const { file, shown } = io.inUse;
-  if (error.exitCode === 2 && file !== null && !shown && !error.message.includes(file))
-    showConfig(io);
+  if (error.exitCode === 2 && file !== null && !shown && !isOf(error, file)) showConfig(io);
   io.exit(error.exitCode);
+}
+
+/** Whether `error` is about a place in this file: it names it. */
+export function isOf({ parts: { where } }: CertkeepError, file: string): boolean {
+  return where === file || where.startsWith(`${file}:`);
 }
 
 /** Says once which configuration is in use. */

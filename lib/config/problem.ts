@@ -61,11 +61,14 @@ export function isSecretive(text: string): boolean {
   return MARKED.test(text) || hasToken(text);
 }
 
+function isHidden(text: string): boolean {
+  return text.length > SHOWN_LENGTH || HEXADECIMAL.test(text) || isSecretive(text);
+}
+
 /** `text` in quotes, or only its length where it is long or may be a secret. */
 export function shown(text: string): string {
   if (text === "") return "an empty text";
-  if (text.length > SHOWN_LENGTH || HEXADECIMAL.test(text) || isSecretive(text))
-    return `a text of ${text.length} characters`;
+  if (isHidden(text)) return `a text of ${text.length} characters`;
   return JSON.stringify(plain(text));
 }
 
@@ -97,10 +100,7 @@ export function pathText(path: readonly PropertyKey[]): string {
     if (typeof part === "number") text += `[${part}]`;
     else {
       const name = String(part);
-      const word =
-        /^[A-Za-z0-9_.-]{1,40}$/.test(name) && !shown(name).startsWith("a text")
-          ? name
-          : shown(name);
+      const word = /^[A-Za-z0-9_.-]{1,40}$/.test(name) && !isHidden(name) ? name : shown(name);
       text += text === "" ? word : `.${word}`;
     }
   }

@@ -95,6 +95,6 @@ export interface Sealer {
 export interface Opener {
   /** Recipients that the identities stand for. */
   readonly recipients: readonly string[];
-  /** @throws CertkeepError open_failed: damaged, or sealed for others */
+  /** @throws CertkeepError open_failed where it is damaged, sealed_for_others where no identity here opens it */
   open(sealed: string): Promise<Uint8Array>;
 }

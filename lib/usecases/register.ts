@@ -228,7 +228,7 @@ async function firstLook(
     if (
       request.kind === "eks" &&
       isCertkeepError(error, "cluster_unauthorized") &&
-      error.parts.where.startsWith("cluster ")
+      error.parts.answered === true
     ) {
       throw new CertkeepError("cluster_unauthorized", {
         where: `cluster ${request.name}`,

@@ -7,7 +7,6 @@ import { localPaths } from "../adapters/file/paths.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Opener } from "../ports/stores.ts";
-import type { SecretValues } from "../ports/registry.ts";
 import { pathOf } from "./path.ts";
 import { readValue, readReference } from "./reference.ts";
 import type { ComposedSettings, World } from "./settings.ts";
@@ -26,18 +25,12 @@ export async function composeOpener(
   world: IdentityWorld,
   settings: IdentitySettings,
 ): Promise<Opener> {
-  const configured = settings.config.identity;
-  const reference = world.identity ?? configured ?? join(localPaths().identities, "identity.txt");
-  const content = await read(
-    reference,
-    world,
-    settings.secrets,
-    world.identity === null && configured === null,
-  );
-  return createOpener(
-    [{ where: reference === "-" ? "standard input" : reference, content }],
-    world.askPassphrase,
-  );
+  const reference = world.identity ?? settings.config.identity;
+  if (reference !== null) return openerOf(reference, world, settings);
+  const path = usualPath();
+  const bytes = await readFileOrNull(path, world, settings, IN_THE_CONFIGURATION);
+  if (bytes === null) throw noneAt(path, IN_THE_CONFIGURATION);
+  return createOpener([{ where: path, content: bytes }], world.askPassphrase);
 }
 
 /** The same, or `null` where none is named and none is where init would put it. */
@@ -45,27 +38,61 @@ export async function composeOpenerIfAny(
   world: IdentityWorld,
   settings: IdentitySettings,
 ): Promise<Opener | null> {
+  const reference = world.identity ?? settings.config.identity;
+  if (reference !== null) return openerOf(reference, world, settings);
   // A function has no identity but the one that its deployment names.
-  if (world.deployed === true && settings.config.identity === null) return null;
-  if (world.identity !== null || settings.config.identity !== null)
-    return composeOpener(world, settings);
+  if (world.deployed === true) return null;
+  let path: string;
   try {
-    return await composeOpener(world, settings);
+    path = usualPath();
   } catch (error) {
     // Without a home folder there is no usual place either.
-    if (isCertkeepError(error) && (error.parts.found === NONE || error.code === "usage"))
-      return null;
+    if (isCertkeepError(error, "usage")) return null;
     throw error;
   }
+  const bytes = await readFileOrNull(path, world, settings, IN_THE_CONFIGURATION);
+  return bytes === null
+    ? null
+    : createOpener([{ where: path, content: bytes }], world.askPassphrase);
 }
 
-const NONE = "no identity there";
+/** Where init puts it. */
+function usualPath(): string {
+  return join(localPaths().identities, "identity.txt");
+}
+
+const NAME_IT = "Name where it is: --identity FILE";
+const IN_THE_CONFIGURATION = `${NAME_IT}, or identity: in certkeep.yaml. Without it no copy can be opened`;
+
+function missing(where: string, found: string, todo: string): CertkeepError {
+  return new CertkeepError("identity_invalid", {
+    where,
+    found,
+    expected: "the age identity that the copies are sealed for",
+    todo,
+  });
+}
+
+function noneAt(path: string, todo: string): CertkeepError {
+  return missing(path, "no identity there", todo);
+}
+
+async function openerOf(
+  reference: string,
+  world: IdentityWorld,
+  settings: IdentitySettings,
+): Promise<Opener> {
+  const content = await read(reference, world, settings);
+  return createOpener(
+    [{ where: reference === "-" ? "standard input" : reference, content }],
+    world.askPassphrase,
+  );
+}
 
 async function read(
   reference: string,
   world: IdentityWorld,
-  secrets: SecretValues,
-  isDefault: boolean,
+  settings: IdentitySettings,
 ): Promise<Uint8Array> {
   if (reference === "-") {
     const bytes = await readValue(world.stdin as AsyncIterable<Buffer | string>);
@@ -77,38 +104,48 @@ async function read(
       });
     return bytes;
   }
-  const elsewhere = reference.startsWith("env:") || isSecretReference(reference);
-  if (!elsewhere && !reference.startsWith("file:") && /^[a-z][a-z0-9+.-]*:\/\//i.test(reference)) {
+  if (reference.startsWith("env:") || isSecretReference(reference))
+    return readElsewhere(reference, world, settings);
+  if (!reference.startsWith("file:") && /^[a-z][a-z0-9+.-]*:\/\//i.test(reference)) {
     throw new CertkeepError("identity_invalid", {
       where: reference.slice(0, 80),
       found: "a kind of reference that isn't read from here",
       expected: "a file, -, file:PATH, env:NAME or secretsmanager://NAME",
     });
   }
-  const path = elsewhere ? null : pathOf(reference.replace(/^file:/, ""), world);
-  const referred = await readReference(path === null ? reference : `file:${path}`, {
-    env: world.env,
-    secrets,
-  });
+  const path = pathOf(reference.replace(/^file:/, ""), world);
+  const bytes = await readFileOrNull(path, world, settings, NAME_IT);
+  if (bytes === null) throw noneAt(path, NAME_IT);
+  return bytes;
+}
+
+async function readFileOrNull(
+  path: string,
+  { env }: IdentityWorld,
+  { secrets }: IdentitySettings,
+  todo: string,
+): Promise<Uint8Array | null> {
+  const referred = await readReference(`file:${path}`, { env, secrets });
   if (referred.ok) return referred.bytes;
   if (referred.error !== null) throw referred.error;
-  if (path !== null) {
-    throw new CertkeepError("identity_invalid", {
-      where: path,
-      found: referred.absent ? NONE : referred.found,
-      expected: "the age identity that the copies are sealed for",
-      todo: isDefault
-        ? "Name where it is: --identity FILE, or identity: in certkeep.yaml. Without it no copy can be opened"
-        : "Name where it is: --identity FILE",
-    });
-  }
-  const todo = isSecretReference(reference)
-    ? { todo: "Put it there (certkeep init --aws does), or name where it is: --identity FILE" }
-    : {};
+  if (referred.absent) return null;
+  throw missing(path, referred.found, todo);
+}
+
+async function readElsewhere(
+  reference: string,
+  { env }: IdentityWorld,
+  { secrets }: IdentitySettings,
+): Promise<Uint8Array> {
+  const referred = await readReference(reference, { env, secrets });
+  if (referred.ok) return referred.bytes;
+  if (referred.error !== null) throw referred.error;
   throw new CertkeepError("identity_invalid", {
     where: reference,
     found: referred.found,
     expected: "an age identity in it",
-    ...todo,
+    ...(isSecretReference(reference)
+      ? { todo: "Put it there (certkeep init --aws does), or name where it is: --identity FILE" }
+      : {}),
   });
 }

@@ -353,6 +353,7 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
       );
       expect(failure.code).toBe("cluster_unauthorized");
       expect(failure.message).toContain("doesn't accept the credential (status 401, Unauthorized)");
+      expect(failure.parts.answered).toBe(true);
     });
 
     test("tells what is there, what isn't, and what it may not know", async () => {

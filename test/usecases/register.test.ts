@@ -36,7 +36,8 @@ interface FakeCluster {
   extra: { verbs: string[]; apiGroups: string[]; resources: string[] }[];
   tokenDays: number;
   server: string;
-  accepts: boolean;
+  /** What asking the cluster who it is ends with; `null`: with an answer. */
+  refusal: CertkeepError | null;
   consents: boolean;
   /** The n-th call from 1 fails. */
   failAt: number;
@@ -52,7 +53,7 @@ function world(change: Partial<FakeCluster> = {}) {
     extra: [],
     tokenDays: 365,
     server: "https://203.0.113.7:6443",
-    accepts: true,
+    refusal: null,
     consents: true,
     failAt: 0,
     ...change,
@@ -121,13 +122,7 @@ function world(change: Partial<FakeCluster> = {}) {
   } as unknown as ClusterReader;
   const refusing = {
     ...reader,
-    identity: async () =>
-      Promise.reject(
-        new CertkeepError("cluster_unauthorized", {
-          where: "cluster prod",
-          found: "the server doesn't accept the credential",
-        }),
-      ),
+    identity: async () => Promise.reject(cluster.refusal as CertkeepError),
   } as unknown as ClusterReader;
   const registrations: Registrations = {
     place: "clusters",
@@ -166,7 +161,7 @@ function world(change: Partial<FakeCluster> = {}) {
     brought: { read: null, restore: null },
     open: async (): Promise<OpenedCredential> => ({
       self,
-      reader: cluster.accepts ? seeing : refusing,
+      reader: cluster.refusal === null ? seeing : refusing,
       expiresAtMs: null,
       close: async () => {},
     }),
@@ -357,6 +352,17 @@ describe("registering", () => {
   });
 });
 
+const EKS = {
+  kind: "eks" as const,
+  eks: {
+    cluster: "prod",
+    region: "eu-west-1",
+    role: "arn:aws:iam::123456789012:role/r",
+    restoreRole: null,
+  },
+  plan: { ...REQUEST.plan, parts: ["secrets" as const] },
+};
+
 describe("one plain message for", () => {
   it.each([
     [
@@ -385,18 +391,26 @@ describe("one plain message for", () => {
     ],
     [
       "a role that EKS doesn't let in",
-      { accepts: false },
       {
-        kind: "eks" as const,
-        eks: {
-          cluster: "prod",
-          region: "eu-west-1",
-          role: "arn:aws:iam::123456789012:role/r",
-          restoreRole: null,
-        },
-        plan: { ...REQUEST.plan, parts: ["secrets" as const] },
+        refusal: new CertkeepError("cluster_unauthorized", {
+          where: "cluster prod",
+          found: "the server doesn't accept the credential",
+          answered: true,
+        }),
       },
+      EKS,
       /EKS doesn't let the role in[\s\S]*aws eks create-access-entry --cluster-name prod --region eu-west-1 --principal-arn arn:aws:iam::123456789012:role\/r --kubernetes-groups certkeep-prod-read/,
+    ],
+    [
+      "a role that AWS doesn't let this process take on",
+      {
+        refusal: new CertkeepError("cluster_unauthorized", {
+          where: "role r",
+          found: "AWS doesn't let this process take it on",
+        }),
+      },
+      EKS,
+      /^role r: AWS doesn't let this process take it on$/,
     ],
   ])("%s", async (_name, change, request, message) => {
     const at = world(change as Partial<FakeCluster>);

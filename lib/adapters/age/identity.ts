@@ -138,12 +138,14 @@ async function parseLines(where: string, text: string): Promise<readonly Identit
         "The identity is in the file that was made together with it",
       );
     }
-    const other = foreignKind(line);
-    if (other === null)
+    const isPem = PEM_KEY.test(line);
+    if (!isPem && !line.startsWith("AGE-PLUGIN-"))
       throw invalid(place, "a line that is no identity", "AGE-SECRET-KEY-1… or a comment");
-    others.push(`${place}: ${other}`);
-    // The lines of an SSH key belong together.
-    if (other.startsWith("an SSH")) break;
+    others.push(
+      `${place}: ${isPem ? "an SSH or other private key" : "an identity of an age plugin"}`,
+    );
+    // The lines of such a key belong together.
+    if (isPem) break;
   }
   if (identities.length > 0) return identities;
   if (others.length > 0)
@@ -159,12 +161,7 @@ async function parseLines(where: string, text: string): Promise<readonly Identit
   );
 }
 
-function foreignKind(line: string): string | null {
-  if (line.startsWith("AGE-PLUGIN-")) return "an identity of an age plugin";
-  if (/^-----BEGIN (?:OPENSSH|RSA|EC )?.*PRIVATE KEY-----/.test(line))
-    return "an SSH or other private key";
-  return null;
-}
+const PEM_KEY = /^-----BEGIN (?:OPENSSH|RSA|EC )?.*PRIVATE KEY-----/;
 
 async function nativeIdentity(place: string, line: string): Promise<Identity> {
   try {

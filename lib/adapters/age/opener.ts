@@ -45,12 +45,12 @@ export async function createOpener(
       return await decrypter.decrypt(file);
     } catch (error) {
       const others = error instanceof Error && error.message.includes("no identity matched");
-      throw others
-        ? failed(
-            `a copy that is sealed for others, not for ${recipients.join(" or ")}`,
-            "one of its recipients' identities",
-          )
-        : failed("an age file that is damaged", "a whole one");
+      if (!others) throw failed("an age file that is damaged", "a whole one");
+      throw new CertkeepError("sealed_for_others", {
+        where: "sealed copy",
+        found: `a copy that is sealed for others, not for ${recipients.join(" or ")}`,
+        expected: "one of its recipients' identities",
+      });
     }
   }
 

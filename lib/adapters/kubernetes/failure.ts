@@ -322,6 +322,7 @@ export function statusError(
       where,
       found: `the server doesn't accept the credential (${shown}); ${since}`,
       todo: "Fetch a new token or kubeconfig for this cluster",
+      answered: true,
     });
   }
   if (status === 403) {

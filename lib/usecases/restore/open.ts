@@ -79,9 +79,9 @@ export async function openCopy(
   try {
     plaintext = await ports.opener.open(parsed.document.sealed);
   } catch (error) {
-    if (!isCertkeepError(error, "open_failed")) throw error;
+    if (!isCertkeepError(error, "open_failed", "sealed_for_others")) throw error;
     return fail(
-      error.parts.found.includes("sealed for others") ? "copy_sealed_for_others" : "copy_damaged",
+      error.code === "sealed_for_others" ? "copy_sealed_for_others" : "copy_damaged",
       error.parts.found,
     );
   }

@@ -202,7 +202,7 @@ async function openNote(
   try {
     plaintext = await opener.open(note);
   } catch (error) {
-    if (!isCertkeepError(error, "open_failed")) throw error;
+    if (!isCertkeepError(error, "open_failed", "sealed_for_others")) throw error;
     return null;
   }
   try {
