@@ -6,9 +6,14 @@
  * authenticates no sender. See manifest.ts for what the content has to pass.
  */
 import { createHash } from "node:crypto";
-import { parseHeader } from "./header.ts";
 import { type CopyProblem, type CopyProblemCode, asObject, describe, ownValue } from "./problem.ts";
-import { BACKUP_FORMAT, type BackupHeader, type DraftHeader, factsOf } from "./record.ts";
+import {
+  BACKUP_FORMAT,
+  type BackupHeader,
+  type DraftHeader,
+  factsOf,
+  parseHeader,
+} from "./record.ts";
 
 /** Most bytes of a document, in every store: three times what a Secret of 1 MiB can come to. */
 export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;

@@ -17,7 +17,6 @@ import {
 } from "../secret/allowlist.ts";
 import { decodeBase64 } from "../secret/base64.ts";
 import { isShape, OPAQUE_TYPE, type Shape, TLS_TYPE } from "../secret/shapes.ts";
-import { parseFacts } from "./header.ts";
 import {
   type CopyProblem,
   type CopyProblemCode,
@@ -34,6 +33,7 @@ import {
   compareText,
   factsOf,
   sortedSet,
+  parseFacts,
 } from "./record.ts";
 import { versionOf } from "./version.ts";
 
@@ -71,9 +71,11 @@ function pick(
  * The same record and recipients give the same version and the same bytes.
  */
 export function buildDocument(record: BackupRecord, recipients: readonly string[]): DraftCopy {
-  const shape = isShape(record.shape) ? record.shape : null;
+  const shape = isShape(record.header.shape) ? record.header.shape : null;
   const fields =
-    shape === null ? new Set<string>() : allowedFields(shape, record.fieldBase, record.kind);
+    shape === null
+      ? new Set<string>()
+      : allowedFields(shape, record.header.fieldBase, record.header.kind);
   const kept = {
     ...record,
     data: pick(record.data, (field) => fields.has(field)),
@@ -83,13 +85,13 @@ export function buildDocument(record: BackupRecord, recipients: readonly string[
       (key, value) => shape !== null && isKeptAnnotation(shape, key, value),
     ),
   };
-  const facts = factsOf(record);
+  const facts = factsOf(record.header);
   const manifest = {
     apiVersion: "v1",
     kind: "Secret",
     metadata: {
-      namespace: record.namespace,
-      name: record.secret,
+      namespace: record.header.namespace,
+      name: record.header.secret,
       ...(Object.keys(kept.labels).length === 0 ? {} : { labels: kept.labels }),
       annotations: { ...kept.annotations, [HEADER_ANNOTATION]: JSON.stringify(facts) },
     },
@@ -321,7 +323,7 @@ export function parseManifest(
   if (Object.keys(data).length === 0)
     report("value_invalid", "data", "no field", `some of ${[...fields].join(", ") || "none"}`);
   const record: BackupRecord = {
-    ...factsOf(outer),
+    header: factsOf(outer),
     type: typeof type === "string" ? type : "",
     ...metadata,
     data,

@@ -1,49 +1,135 @@
 /**
- * What is kept of one certificate or of one ACME account key, and the header that says so without a secret.
+ * The backup of one certificate or of one ACME account key: its content, and the header that
+ * describes it without a secret.
  *
- * A record holds key bytes (`data`): it lives in memory and inside sealed copies, nowhere else. A header
- * holds none and may be listed, printed and logged.
+ * A record holds key bytes (`data`): it lives in memory and inside sealed copies, nowhere else. A
+ * header holds none and may be listed, printed and logged.
+ *
+ * Reading a header, the outer one of a document and the inner one of a manifest, is total: every
+ * input gives a header or the first field that is wrong. Fields that this version doesn't know are
+ * passed over, so that a later version may add some.
  */
+import { type CopyProblem, asObject, describe, ownValue } from "./problem.ts";
+import { MAX_RECIPIENTS } from "./recipient.ts";
 
 /** The format that this version writes, and the newest that it reads. */
 export const BACKUP_FORMAT = 1;
 
-/** `standby` was imported by a person; `replaced` is what a restore took the place of, whatever its verdict. */
+/**
+ * `standby` was imported by a person; `replaced` is what a restore took the place of, whatever its
+ * verdict.
+ */
 export const COPY_KINDS = ["certificate", "account-key", "standby", "replaced"] as const;
 export type CopyKind = (typeof COPY_KINDS)[number];
 
-/** Facts about a copy. None of them is a secret, and all but the place are derived from the content. */
-export interface CopyFacts {
-  /** Registered name of the cluster, or the key of its identity where it has none. */
-  readonly cluster: string;
-  /** Key of the cluster's identity: `uid-…`, `ca-…` or `server-…`. */
-  readonly clusterIdentity: string;
-  readonly namespace: string;
-  readonly secret: string;
-  readonly shape: string;
-  /** What the names of the fields begin with: `shop.example.ts.net` of `shop.example.ts.net.crt`, `tls` of `tls.crt`. */
-  readonly fieldBase: string;
-  readonly kind: CopyKind;
-  /** Lower-cased, sorted, without doubles; empty for an account key. */
-  readonly names: readonly string[];
-  /** Id of a known issuer, or `null`. */
-  readonly issuer: string | null;
-  readonly issuerName: string;
-  /** Hexadecimal; `null` where there is no readable leaf, as for an account key. The four below likewise. */
-  readonly serial: string | null;
-  /** SHA-256 of the leaf's DER, lower-case hexadecimal. */
-  readonly leafSha256: string | null;
-  /** RFC 3339. */
-  readonly notBefore: string | null;
-  readonly notAfter: string | null;
-  /** RFC 3339; `null` where unknown. */
-  readonly issuedAt: string | null;
-  /** RFC 7638 thumbprint of the ACME account key that it was issued under, as far as could be seen; `null` where none was there. */
-  readonly accountThumbprint: string | null;
+type Check<T> = (value: unknown) => value is T;
+
+interface Rule<T> {
+  readonly check: Check<T>;
+  readonly expected: string;
 }
 
-/** What is to be kept: the facts, what adoption depends on, and the values as the API gives them (base64). */
-export interface BackupRecord extends CopyFacts {
+function asField<T>(check: Check<T>, expected: string): Rule<T> {
+  return { check, expected };
+}
+
+/**
+ * Far more than an issuer signs: whatever a certificate holds that was worth a copy has to be read
+ * back.
+ */
+const MAX_NAMES = 20_000;
+const MAX_TEXT = 100_000;
+
+const text: Check<string> = (value): value is string =>
+  typeof value === "string" && value.length <= MAX_TEXT;
+const filled: Check<string> = (value): value is string => text(value) && value.length > 0;
+const matching =
+  (pattern: RegExp): Check<string> =>
+  (value): value is string =>
+    text(value) && pattern.test(value);
+const orNull =
+  (check: Check<string>): Check<string | null> =>
+  (value): value is string | null =>
+    value === null || check(value);
+const listOf =
+  (check: Check<string>, most: number): Check<readonly string[]> =>
+  (value): value is readonly string[] =>
+    Array.isArray(value) && value.length <= most && value.every((item) => check(item));
+
+const SHA256 = /^[0-9a-f]{64}$/;
+const INSTANT = /^-?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+const kind: Check<CopyKind> = (value): value is CopyKind =>
+  COPY_KINDS.some((known) => known === value);
+
+const instant = asField(orNull(matching(INSTANT)), "an RFC 3339 instant or null");
+
+/**
+ * A header's fields, in the order in which they are written: none is a secret, and all but the
+ * place come from the content.
+ */
+const FIELDS = {
+  /** Registered name of the cluster, or the key of its identity where it has none. */
+  cluster: asField(filled, "a cluster's name"),
+  /** Key of the cluster's identity: `uid-…`, `ca-…` or `server-…`. */
+  clusterIdentity: asField(filled, "a cluster's identity"),
+  namespace: asField(filled, "a namespace's name"),
+  secret: asField(filled, "a Secret's name"),
+  /** The Secret's layout. */
+  shape: asField(filled, "the name of a shape"),
+  /**
+   * What the names of the fields begin with: `shop.example.ts.net` of `shop.example.ts.net.crt`,
+   * `tls` of `tls.crt`.
+   */
+  fieldBase: asField(filled, "what the fields' names begin with"),
+  kind: asField(kind, `one of ${COPY_KINDS.join(", ")}`),
+  /** Lower-cased, sorted, without doubles; empty for an account key. */
+  names: asField(listOf(text, MAX_NAMES), `a list of at most ${MAX_NAMES} names`),
+  /** Id of a known issuer, or `null`. */
+  issuer: asField(orNull(filled), "an issuer's id or null"),
+  issuerName: asField(text, "an issuer's name"),
+  /** `null` where there is no readable leaf, as for an account key. The four below likewise. */
+  serial: asField(orNull(matching(/^-?[0-9a-f:]+$/i)), "a hexadecimal number or null"),
+  /** SHA-256 of the leaf's DER. */
+  leafSha256: asField(orNull(matching(SHA256)), "64 hexadecimal digits or null"),
+  notBefore: instant,
+  notAfter: instant,
+  issuedAt: instant,
+  /** RFC 7638 thumbprint of the ACME account key seen beside it; `null` where there was none. */
+  accountThumbprint: asField(
+    orNull(matching(/^[A-Za-z0-9_-]{43}$/)),
+    "an RFC 7638 thumbprint or null",
+  ),
+};
+
+type Fields = typeof FIELDS;
+export type CopyFacts = {
+  readonly [K in keyof Fields]: Fields[K] extends Rule<infer T> ? T : never;
+};
+
+/** Of what has no leaf, such as an account key. */
+export const NO_LEAF = {
+  names: [],
+  issuer: null,
+  issuerName: "",
+  serial: null,
+  leafSha256: null,
+  notBefore: null,
+  notAfter: null,
+  issuedAt: null,
+} as const satisfies Partial<CopyFacts>;
+
+/** The facts alone, in the order in which they are written. */
+export function factsOf(from: CopyFacts): CopyFacts {
+  const facts = Object.keys(FIELDS).map((name) => [name, from[name as keyof CopyFacts]] as const);
+  return Object.fromEntries(facts) as unknown as CopyFacts;
+}
+
+/**
+ * What is to be backed up: the header, what adoption depends on, and the values as the API gives
+ * them.
+ */
+export interface BackupRecord {
+  readonly header: CopyFacts;
   /** Type of the Secret, such as `kubernetes.io/tls`. */
   readonly type: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -64,28 +150,6 @@ export interface BackupHeader extends DraftHeader {
   readonly digest: string;
 }
 
-/** The facts alone, in the order in which they are written. */
-export function factsOf(from: CopyFacts): CopyFacts {
-  return {
-    cluster: from.cluster,
-    clusterIdentity: from.clusterIdentity,
-    namespace: from.namespace,
-    secret: from.secret,
-    shape: from.shape,
-    fieldBase: from.fieldBase,
-    kind: from.kind,
-    names: [...from.names],
-    issuer: from.issuer,
-    issuerName: from.issuerName,
-    serial: from.serial,
-    leafSha256: from.leafSha256,
-    notBefore: from.notBefore,
-    notAfter: from.notAfter,
-    issuedAt: from.issuedAt,
-    accountThumbprint: from.accountThumbprint,
-  };
-}
-
 /** By UTF-16 code units: the same on every machine, whatever its locale. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
@@ -94,4 +158,41 @@ export function compareText(a: string, b: string): number {
 /** Sorted, without doubles: the form in which recipients enter a header and a version. */
 export function sortedSet(values: readonly string[]): readonly string[] {
   return [...new Set(values)].toSorted(compareText);
+}
+
+export type Parsed<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: CopyProblem };
+
+function failed(
+  place: string,
+  found: string,
+  expected: string,
+): { readonly ok: false; readonly problem: CopyProblem } {
+  return { ok: false, problem: { code: "header_invalid", place, found, expected } };
+}
+
+/** The facts of a header. `place` is the header's own, for the problem. */
+export function parseFacts(raw: unknown, place: string): Parsed<CopyFacts> {
+  const object = asObject(raw);
+  if (object === null) return failed(place, describe(raw), "a header");
+  for (const [field, rule] of Object.entries(FIELDS)) {
+    const value = ownValue(object, field);
+    if (!rule.check(value)) return failed(`${place}.${field}`, describe(value), rule.expected);
+  }
+  return { ok: true, value: factsOf(object as unknown as CopyFacts) };
+}
+
+/** The whole header of a document. */
+export function parseHeader(raw: unknown): Parsed<BackupHeader> {
+  const facts = parseFacts(raw, "header");
+  if (!facts.ok) return facts;
+  const object = asObject(raw) ?? {};
+  const recipients = ownValue(object, "recipients");
+  if (!listOf(matching(/^[\x21-\x7e]+$/), MAX_RECIPIENTS)(recipients) || recipients.length === 0) {
+    return failed("header.recipients", describe(recipients), "a list of age recipients");
+  }
+  const digest = ownValue(object, "digest");
+  if (!matching(SHA256)(digest))
+    return failed("header.digest", describe(digest), "64 hexadecimal digits");
+  return { ok: true, value: { ...facts.value, recipients: [...recipients], digest } };
 }

@@ -8,13 +8,18 @@
  * renamed registration makes no new copies.
  */
 import { createHash } from "node:crypto";
-import { BACKUP_FORMAT, type BackupRecord, compareText, sortedSet } from "./record.ts";
+import {
+  BACKUP_FORMAT,
+  type BackupRecord,
+  compareText,
+  type CopyFacts,
+  sortedSet,
+} from "./record.ts";
 
 /** The parts of a record that its version depends on. */
-type VersionedPart = Pick<
-  BackupRecord,
-  "clusterIdentity" | "namespace" | "secret" | "type" | "labels" | "annotations" | "data"
->;
+type VersionedPart = Omit<BackupRecord, "header"> & {
+  readonly header: Pick<CopyFacts, "clusterIdentity" | "namespace" | "secret">;
+};
 
 function sortedPairs(
   map: Readonly<Record<string, string>>,
@@ -29,9 +34,9 @@ function sortedPairs(
 export function versionOf(record: VersionedPart, recipients: readonly string[]): string {
   const canonical = JSON.stringify([
     BACKUP_FORMAT,
-    record.clusterIdentity,
-    record.namespace,
-    record.secret,
+    record.header.clusterIdentity,
+    record.header.namespace,
+    record.header.secret,
     // Bytes, not their spelling: base64 has several for the same bytes.
     sortedPairs(record.data).map(([field, value]) => [
       field,

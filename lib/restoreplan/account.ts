@@ -28,8 +28,8 @@ interface AccountUse {
 /** Account of a copy's certificate: by its header, else as the state knows its leaf. */
 function accountOfCopy({ record }: OpenedCopy, views: LiveViews): string | null {
   return (
-    record.accountThumbprint ??
-    (record.leafSha256 === null ? null : views.accountOf(record.leafSha256))
+    record.header.accountThumbprint ??
+    (record.header.leafSha256 === null ? null : views.accountOf(record.header.leafSha256))
   );
 }
 
@@ -92,11 +92,11 @@ export function usesOf(
   for (const { item, copy } of decided) {
     if (copy === null) continue;
     const { record } = copy;
-    const to = item.to ?? { namespace: record.namespace, name: record.secret };
+    const to = item.to ?? { namespace: record.header.namespace, name: record.header.secret };
     const restored = item.rule === "restore" || item.rule === "later";
     const kept = item.now.state === "valid" && item.codes.includes("already_there");
     if (!restored && !kept) continue;
-    if (to.namespace === place.namespace) places.add(`${to.name} ${record.fieldBase}`);
+    if (to.namespace === place.namespace) places.add(`${to.name} ${record.header.fieldBase}`);
     if (isServedBy(place, to, copy.shape, record.labels, views))
       known.push({
         title: item.title,
@@ -185,8 +185,11 @@ function detailOf(about: string | null, other: AccountUse | undefined): string |
 /** What isn't known of the account of a certificate that Tailscale issued. */
 export function accountNotes(copy: OpenedCopy, item: PlanItem, views: LiveViews): string[] {
   const { record, shape } = copy;
-  const name = item.to?.name ?? record.secret;
-  if (record.kind !== "certificate" || accountSecrets(shape, name, record.labels).length === 0)
+  const name = item.to?.name ?? record.header.secret;
+  if (
+    record.header.kind !== "certificate" ||
+    accountSecrets(shape, name, record.labels).length === 0
+  )
     return [];
   return accountOfCopy(copy, views) === null
     ? [

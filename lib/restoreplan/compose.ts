@@ -63,7 +63,7 @@ export function newerThan(copy: OpenedCopy, wanted: Wanted): boolean {
     end !== null &&
     wanted.copies.some(
       ({ pair, record }) =>
-        record.kind === "certificate" && pair?.notAfterMs != null && pair.notAfterMs > end,
+        record.header.kind === "certificate" && pair?.notAfterMs != null && pair.notAfterMs > end,
     )
   );
 }
@@ -77,8 +77,9 @@ export function itemOf(
 ): PlanItem {
   const { record } = copy;
   const live = site.live.state === "present" ? site.live.secret : null;
-  const field = record.kind === "account-key" ? accountFieldName(record.fieldBase) : null;
-  const now = nowOf(site.live, record.fieldBase, field);
+  const field =
+    record.header.kind === "account-key" ? accountFieldName(record.header.fieldBase) : null;
+  const now = nowOf(site.live, record.header.fieldBase, field);
   const restores = draft.rule === "restore";
   const fields =
     draft.asItIs !== true && (restores || draft.rule === "later")
@@ -91,10 +92,14 @@ export function itemOf(
   const end = copy.pair?.notAfterMs ?? null;
   return {
     title: wanted.title,
-    kind: record.kind,
+    kind: record.header.kind,
     shape: copy.shape,
-    names: copy.pair?.names ?? record.names,
-    from: { namespace: record.namespace, secret: record.secret, fieldBase: record.fieldBase },
+    names: copy.pair?.names ?? record.header.names,
+    from: {
+      namespace: record.header.namespace,
+      secret: record.header.secret,
+      fieldBase: record.header.fieldBase,
+    },
     to: site.to,
     now,
     rule: draft.rule,
@@ -111,8 +116,8 @@ export function itemOf(
     notAfter: end === null ? null : formatMs(end),
     daysLeft: end === null ? null : Math.floor((end - options.nowMs) / DAY_MS),
     restart,
-    saved: restores && fields.length > 0 && record.kind === "certificate" ? 1 : 0,
-    revocation: record.kind === "account-key" ? null : copy.revocation,
+    saved: restores && fields.length > 0 && record.header.kind === "certificate" ? 1 : 0,
+    revocation: record.header.kind === "account-key" ? null : copy.revocation,
     notes:
       restores || draft.rule === "later"
         ? [
@@ -134,7 +139,8 @@ function originNotes(
   live: LiveSecret | null,
   { nowMs }: ItemOptions,
 ): string[] {
-  const pair = live === null || copy.shape !== "tls" ? null : pairAt(live, copy.record.fieldBase);
+  const pair =
+    live === null || copy.shape !== "tls" ? null : pairAt(live, copy.record.header.fieldBase);
   if (
     pair === null ||
     now.state !== "invalid" ||
@@ -163,7 +169,7 @@ function copyNotes(copy: OpenedCopy, wanted: Wanted): string[] {
     notes.push(
       `copy ${version.slice(0, 12)} was passed over: ${codeWords(code)}${detail === "" ? "" : ` (${detail})`}`,
     );
-  if (copy.record.kind !== "account-key" && copy.revocation.state === "unknown")
+  if (copy.record.header.kind !== "account-key" && copy.revocation.state === "unknown")
     notes.push(`revocation not known: ${copy.revocation.why}`);
   if (!copy.recorded)
     notes.push("no audit recorded this copy: only your own identity vouches for it");

@@ -36,10 +36,11 @@ export function copyObjections(
   if (copy.retired !== null) say("copy_retired", copy.retired);
   if (!copy.recorded && !options.unrecorded) say("copy_unrecorded");
   const { pair, record } = copy;
-  if (record.kind === "account-key") {
+  if (record.header.kind === "account-key") {
     if (
-      record.accountThumbprint === null ||
-      (wanted.knownAccounts.length > 0 && !wanted.knownAccounts.includes(record.accountThumbprint))
+      record.header.accountThumbprint === null ||
+      (wanted.knownAccounts.length > 0 &&
+        !wanted.knownAccounts.includes(record.header.accountThumbprint))
     )
       say("account_unknown");
     return found;
@@ -47,7 +48,7 @@ export function copyObjections(
   if (pair === null) return found;
   if (copy.revocation.state === "revoked")
     say("copy_revoked", copy.revocation.at === null ? null : `since ${copy.revocation.at}`);
-  if (record.kind === "standby") {
+  if (record.header.kind === "standby") {
     if (!options.standby) say("standby_not_asked");
     if (copy.shape !== "tls" || (wanted.lastShape !== null && wanted.lastShape !== "tls"))
       say("standby_for_tailscale");
@@ -55,14 +56,14 @@ export function copyObjections(
   if (!pair.keyFits) say("copy_key_mismatch");
   else if (!pair.verdict.valid)
     found.push(
-      invalidObjection(pair, record.kind === "standby", options.nowMs) ?? {
+      invalidObjection(pair, record.header.kind === "standby", options.nowMs) ?? {
         code: "copy_invalid",
         detail: reasonText(pair.verdict.reasons),
       },
     );
   // A standby certificate is of another origin by design: whether it is trusted is its user's business.
   const standbyFine =
-    record.kind === "standby" &&
+    record.header.kind === "standby" &&
     found.at(-1)?.code === "copy_invalid" &&
     pair.verdict.reasons.every((reason) => ORIGIN_REASONS.has(reason));
   if (standbyFine) found.pop();

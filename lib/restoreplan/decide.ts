@@ -41,7 +41,7 @@ export function holdsCopy(
   live: Pick<LiveSecret, "data" | "backedUpAs">,
 ): boolean {
   if (live.backedUpAs !== undefined)
-    return live.backedUpAs.get(copy.record.fieldBase) === copy.version;
+    return live.backedUpAs.get(copy.record.header.fieldBase) === copy.version;
   return Object.entries(copy.record.data).every(([field, value]) =>
     sameBytes(value, live.data[field]),
   );
@@ -163,7 +163,7 @@ function certificateDraft(
   options: PlanOptions,
 ): Draft {
   const live = site.live.state === "present" ? site.live.secret : null;
-  const pair = live === null ? null : pairAt(live, copy.record.fieldBase);
+  const pair = live === null ? null : pairAt(live, copy.record.header.fieldBase);
   const draft = (
     rule: Rule,
     objections: readonly Objection[],
@@ -186,8 +186,9 @@ function certificateDraft(
   const worse =
     pair !== null &&
     pair.verdict.valid &&
-    (copy.pair === null || copy.record.kind === "standby" || !isBetter(copy.pair, pair));
-  const forcedOver = worse && options.force.has("live_valid") && copy.record.kind !== "standby";
+    (copy.pair === null || copy.record.header.kind === "standby" || !isBetter(copy.pair, pair));
+  const forcedOver =
+    worse && options.force.has("live_valid") && copy.record.header.kind !== "standby";
   if (worse && !forcedOver && !wanted.versionNamed)
     return stays({ code: "live_valid", detail: null });
   if (chosen.objections.length > 0) {
@@ -197,7 +198,7 @@ function certificateDraft(
   }
   if (worse && !forcedOver) return draft("refuse", [{ code: "live_valid", detail: null }]);
   if (site.verdict !== null) return draft(site.verdict.rule, [site.verdict]);
-  if (copy.record.kind === "standby" && live?.labels[LABEL.managed] === "true")
+  if (copy.record.header.kind === "standby" && live?.labels[LABEL.managed] === "true")
     return draft("refuse", [{ code: "standby_for_tailscale", detail: null }]);
   const { objection, action } = placeObjection(site, copy, options);
   if (objection !== null)
@@ -249,12 +250,12 @@ export function decideAccountKey(
   const to = site?.to ?? options.as ?? { namespace: wanted.namespace, name: wanted.secret };
   const live = site?.live ?? views.at(to.namespace, to.name);
   const accounts = live.state === "present" ? live.secret.accounts : {};
-  const held = looked.filter(isGood).map(({ copy }) => copy.record.accountThumbprint);
+  const held = looked.filter(isGood).map(({ copy }) => copy.record.header.accountThumbprint);
   const decision = decideAccount(
     usesOf(to, certificates, views),
     accounts[accountFieldName(wanted.fieldBase)] ?? null,
     new Set(held.filter((account) => account !== null)),
-    wanted.versionNamed ? (first?.copy.record.accountThumbprint ?? null) : null,
+    wanted.versionNamed ? (first?.copy.record.header.accountThumbprint ?? null) : null,
   );
   if (first === undefined) {
     const kept = decision.rule === "keep";
@@ -263,7 +264,7 @@ export function decideAccountKey(
     return { item: kept ? { ...item, rule: "keep" } : item, copy: null };
   }
   const chosen =
-    looked.find(({ copy }) => copy.record.accountThumbprint === decision.account) ?? first;
+    looked.find(({ copy }) => copy.record.header.accountThumbprint === decision.account) ?? first;
   const own = siteOf(chosen.copy, wanted, views, options);
   const draft = accountDraft(own, chosen, decision, options);
   return { item: itemOf(wanted, chosen.copy, own, draft, options), copy: chosen.copy };
@@ -282,7 +283,7 @@ function accountDraft(
     overridden,
   });
   if (decision.rule === "keep") return recreation(site, copy, options) ?? draft("keep", [decision]);
-  const isTheOne = copy.record.accountThumbprint === decision.account;
+  const isTheOne = copy.record.header.accountThumbprint === decision.account;
   if (decision.rule === "refuse" && !(isTheOne && objections.length > 0))
     return draft("refuse", [decision]);
   if (objections.length > 0) return draft("refuse", objections);

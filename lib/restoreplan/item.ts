@@ -22,7 +22,7 @@ export interface Now {
 
 export interface PlanItem {
   readonly title: string;
-  readonly kind: OpenedCopy["record"]["kind"];
+  readonly kind: OpenedCopy["record"]["header"]["kind"];
   readonly shape: string;
   readonly names: readonly string[];
   /** Where it was last seen. */

@@ -20,7 +20,7 @@ function without(texts: Texts, excluded: (key: string) => boolean): Record<strin
 }
 
 function isMoved({ record }: OpenedCopy, to: Place): boolean {
-  return to.namespace !== record.namespace || to.name !== record.secret;
+  return to.namespace !== record.header.namespace || to.name !== record.header.secret;
 }
 
 /** Metadata of the copy for a Secret at `to`. */

@@ -2,7 +2,7 @@
  * Whose backups a restore may read. A state says where backups lie, and whoever can write states could let one cluster's
  * entry point at another's backup; so what counts is the cluster that the sealed part of the backup names. Pure.
  */
-import type { BackupRecord } from "../backup/record.ts";
+import type { CopyFacts } from "../backup/record.ts";
 import type { StateDocument } from "../state/document.ts";
 import { predecessorsOf } from "./successor.ts";
 
@@ -26,7 +26,7 @@ export function readableOf(key: string, state: StateDocument, anyIdentity = fals
 }
 
 export function mayRead(
-  { cluster, clusterIdentity }: Pick<BackupRecord, "cluster" | "clusterIdentity">,
+  { cluster, clusterIdentity }: Pick<CopyFacts, "cluster" | "clusterIdentity">,
   readable: Readable,
 ): boolean {
   const { identities } = readable;

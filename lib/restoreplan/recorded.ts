@@ -3,6 +3,7 @@
  * planner's own (decideCertificate), so that whatever is advised is what `restore` does. What only the cluster knows,
  * such as other fields of a Secret that has to be replaced, is left to the plan itself.
  */
+import { recordedHeader } from "../state/backups.ts";
 import { parseMs } from "../certificate/time.ts";
 import type { BackupStatus } from "../finding/params.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
@@ -143,22 +144,7 @@ class RecordedWorld {
     return {
       version,
       record: {
-        cluster: this.#state.cluster,
-        clusterIdentity: this.#state.identity?.key ?? "",
-        namespace,
-        secret,
-        shape: copy.shape,
-        fieldBase: copy.fieldBase,
-        kind: copy.kind === "standby" ? "standby" : "certificate",
-        names: copy.names,
-        issuer: copy.issuer,
-        issuerName: "",
-        serial: copy.serial,
-        leafSha256: copy.sha256,
-        notBefore: copy.notBefore,
-        notAfter: copy.notAfter,
-        issuedAt: copy.issuedAt,
-        accountThumbprint: copy.account,
+        header: recordedHeader(this.#state, copy),
         type: holder?.type ?? "",
         ...metadataOf(holder),
         data: {},

@@ -340,11 +340,11 @@ export function withAccountsOf(
   const needed = new Set<string>();
   for (const { copies: opened } of certificates) {
     for (const { record } of opened)
-      if (record.accountThumbprint !== null) needed.add(record.accountThumbprint);
+      if (record.header.accountThumbprint !== null) needed.add(record.header.accountThumbprint);
     const [copy] = opened;
-    if (copy === undefined || copy.record.kind !== "certificate") continue;
-    const { namespace, secret, labels } = copy.record;
-    const at = accountSecrets(copy.shape, secret, labels)
+    if (copy === undefined || copy.record.header.kind !== "certificate") continue;
+    const { namespace, secret } = copy.record.header;
+    const at = accountSecrets(copy.shape, secret, copy.record.labels)
       .map((name) => places.filter((one) => one.namespace === namespace && one.secret === name))
       .find((found) => found.length > 0);
     for (const place of at ?? []) {

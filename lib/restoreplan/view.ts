@@ -2,7 +2,8 @@
  * What planning looks at: opened and judged copies, and what lies in the cluster now. Both hold key bytes of the
  * allowlisted fields and nothing else of a Secret; they live in memory for one run.
  */
-import type { BackupRecord, CopyKind } from "../backup/record.ts";
+import { formatMsOrNull } from "../certificate/time.ts";
+import type { BackupRecord, CopyFacts, CopyKind } from "../backup/record.ts";
 import type { ParentRef } from "../state/document.ts";
 import type { Shape } from "../secret/shapes.ts";
 import type { PlanCode } from "./code.ts";
@@ -29,6 +30,28 @@ export interface JudgedPair {
   readonly staging: boolean;
   /** Id of a known issuer. */
   readonly issuer: string | null;
+}
+
+/** What a backup's header says of this leaf. */
+export function leafFacts({
+  names,
+  issuer,
+  serial,
+  sha256,
+  notBeforeMs,
+  notAfterMs,
+}: JudgedPair): Pick<
+  CopyFacts,
+  "names" | "issuer" | "serial" | "leafSha256" | "notBefore" | "notAfter"
+> {
+  return {
+    names: [...names],
+    issuer,
+    serial,
+    leafSha256: sha256,
+    notBefore: formatMsOrNull(notBeforeMs),
+    notAfter: formatMsOrNull(notAfterMs),
+  };
 }
 
 /** What is known of a certificate's revocation; `unknown` carries why. */

@@ -4,24 +4,14 @@
  * here, so that no reader forgets a condition. Pure.
  */
 import { parseMs } from "../certificate/time.ts";
-import type {
-  CertificateRecord,
-  CopyRecord,
-  GapRecord,
-  SecretRecord,
-  StateDocument,
-} from "./document.ts";
+import type { CertificateRecord, GapRecord, SecretRecord, StateDocument } from "./document.ts";
+import { type Backup, backupsByPlace, placeKey } from "./backups.ts";
 import { type Loss, type SecretEntry, secretEntries } from "./secrets.ts";
 
 export interface Verdict {
   readonly valid: boolean;
   /** Reason codes; empty where it is valid. */
   readonly reasons: readonly string[];
-}
-
-export interface Backup {
-  readonly version: string;
-  readonly copy: CopyRecord;
 }
 
 /** Who writes a Secret and requests its certificates. */
@@ -269,20 +259,4 @@ export function verdictAt(
         : "intermediate_expired",
     );
   return { valid: false, reasons: [...reasons] };
-}
-
-function placeKey(namespace: string, secret: string, fieldBase: string): string {
-  return `${namespace}/${secret}\n${fieldBase}`;
-}
-
-function backupsByPlace({ copies }: StateDocument): ReadonlyMap<string, readonly Backup[]> {
-  const byPlace = new Map<string, Backup[]>();
-  for (const [version, copy] of Object.entries(copies)) {
-    if (copy.kind === "account-key") continue;
-    const key = placeKey(copy.namespace, copy.secret, copy.fieldBase);
-    const of = byPlace.get(key);
-    if (of === undefined) byPlace.set(key, [{ version, copy }]);
-    else of.push({ version, copy });
-  }
-  return byPlace;
 }

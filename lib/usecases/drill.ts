@@ -270,8 +270,8 @@ async function look(
   );
   if (!opened.ok) return unreadable(opened.header, opened.unusable.code, opened.unusable.detail);
   const { copy, header } = opened;
-  const { cluster, clusterIdentity } = copy.record;
-  if (state?.identity != null && !mayRead(copy.record, readableOf(cluster, state)))
+  const { cluster, clusterIdentity } = copy.record.header;
+  if (state?.identity != null && !mayRead(copy.record.header, readableOf(cluster, state)))
     return unreadable(header, "copy_of_another", `it came from ${cluster} (${clusterIdentity})`);
   return { copy: { ...base, header, ...judged(copy, nowMs) }, opened: copy };
 }
@@ -432,7 +432,7 @@ function certificatesOf(
       copy.verdict === "good" &&
       !copy.retired &&
       opened !== null &&
-      opened.record.kind === "certificate",
+      opened.record.header.kind === "certificate",
   );
   const goodFor = ({
     namespace,
@@ -445,10 +445,10 @@ function certificatesOf(
       .filter(
         ({ opened }) =>
           opened !== null &&
-          opened.record.namespace === namespace &&
-          opened.record.secret === secret &&
-          opened.record.fieldBase === fieldBase &&
-          set(opened.record.names) === set(names),
+          opened.record.header.namespace === namespace &&
+          opened.record.header.secret === secret &&
+          opened.record.header.fieldBase === fieldBase &&
+          set(opened.record.header.names) === set(names),
       )
       .toSorted((a, b) =>
         (a.opened?.pair?.notAfterMs ?? 0) > (b.opened?.pair?.notAfterMs ?? 0) ? -1 : 1,

@@ -216,7 +216,7 @@ async function rekeyOne(
   try {
     const draft = buildDocument(opened.copy.record, recipients);
     try {
-      const to = copyKey(opened.copy.record, draft.version);
+      const to = copyKey(opened.copy.record.header, draft.version);
       let made: string | null = null;
       if (!listed.has(to)) {
         const document = composeDocument(

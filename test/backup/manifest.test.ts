@@ -5,7 +5,14 @@ import { composeDocument } from "../../lib/backup/document.ts";
 import { buildDocument, HEADER_ANNOTATION, parseManifest } from "../../lib/backup/manifest.ts";
 import { type BackupRecord, factsOf } from "../../lib/backup/record.ts";
 import { versionOf } from "../../lib/backup/version.ts";
-import { ACCOUNT_RECORD, anyRecord, OTHER_RECIPIENT, RECIPIENT, RECORD } from "./records.ts";
+import {
+  ACCOUNT_RECORD,
+  anyRecord,
+  OTHER_RECIPIENT,
+  RECIPIENT,
+  RECORD,
+  headed,
+} from "./records.ts";
 
 const SEALED = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n";
 
@@ -71,7 +78,7 @@ test("is a manifest for kubectl, with nothing but what adoption needs", () => {
       namespace: "tailscale",
       name: "shop.example.ts.net",
       labels: RECORD.labels,
-      annotations: { [HEADER_ANNOTATION]: JSON.stringify(factsOf(RECORD)) },
+      annotations: { [HEADER_ANNOTATION]: JSON.stringify(factsOf(RECORD.header)) },
     },
     type: "kubernetes.io/tls",
     data: RECORD.data,
@@ -148,19 +155,19 @@ describe("a copy forged for the right recipient is refused", () => {
     ["another name", RECORD, (m) => void (m.metadata["name"] = "admin"), "place_mismatch"],
     [
       "a name that leads elsewhere in a path",
-      { ...RECORD, secret: "../../configmaps/x" },
+      headed(RECORD, { secret: "../../configmaps/x" }),
       () => undefined,
       "value_invalid",
     ],
     [
       "a namespace that leads elsewhere in a path",
-      { ...RECORD, namespace: "a/b" },
+      headed(RECORD, { namespace: "a/b" }),
       () => undefined,
       "value_invalid",
     ],
     [
       "a name with a second line",
-      { ...RECORD, secret: "operator\nx" },
+      headed(RECORD, { secret: "operator\nx" }),
       () => undefined,
       "value_invalid",
     ],
@@ -181,9 +188,7 @@ describe("a copy forged for the right recipient is refused", () => {
     [
       "another's domain",
       {
-        ...RECORD,
-        shape: "operator",
-        fieldBase: "a.example.ts.net",
+        ...headed(RECORD, { shape: "operator", fieldBase: "a.example.ts.net" }),
         data: { "a.example.ts.net.crt": value },
       },
       (m) => void (m.data["b.example.ts.net.key"] = value),
@@ -224,7 +229,7 @@ describe("a copy forged for the right recipient is refused", () => {
     ],
     [
       "a label of Tailscale on generic TLS",
-      { ...RECORD, shape: "tls", labels: {} },
+      { ...headed(RECORD, { shape: "tls" }), labels: {} },
       (m) => void (m.metadata.labels = { "tailscale.com/managed": "true" }),
       "label_not_allowed",
     ],
@@ -293,7 +298,7 @@ test("each fact of the header is compared with the one inside", () => {
     secret: "other",
     shape: "apiserver-proxygroup",
   };
-  expect(Object.keys(others).toSorted()).toEqual(Object.keys(factsOf(RECORD)).toSorted());
+  expect(Object.keys(others).toSorted()).toEqual(Object.keys(factsOf(RECORD.header)).toSorted());
   for (const [field, other] of Object.entries(others)) {
     const result = parseManifest(draft.plaintext, { ...header, [field]: other }, draft.version);
     expect(result.ok ? [] : result.problems.map((problem) => problem.code)).toContain(

@@ -1,6 +1,6 @@
 /** Records of backups for tests: one of each kind, and arbitrary ones that extraction could have made. */
 import fc from "fast-check";
-import type { BackupRecord } from "../../lib/backup/record.ts";
+import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../lib/backup/record.ts";
 import { allowedFields } from "../../lib/secret/allowlist.ts";
 import { CONTROLLERS } from "../../lib/secret/controllers.ts";
 import { CERT_MANAGER_ANNOTATIONS } from "../../lib/secret/secret.ts";
@@ -12,22 +12,24 @@ export const OTHER_RECIPIENT = "age14usjqzua38v6sfxxgwv7e252fh75hrmpdxr4ldp0v5px
 const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
 
 export const RECORD: BackupRecord = {
-  cluster: "prod",
-  clusterIdentity: "uid-5f3c1c52-6f0f-4b0c-9d5e-1f2a3b4c5d6e",
-  namespace: "tailscale",
-  secret: "shop.example.ts.net",
-  shape: "ha-ingress",
-  fieldBase: "tls",
-  kind: "certificate",
-  names: ["shop.example.ts.net"],
-  issuer: "letsencrypt",
-  issuerName: "CN=E8,O=Let's Encrypt,C=US",
-  serial: "04a1b2c3",
-  leafSha256: "ab".repeat(32),
-  notBefore: "2026-10-01T00:00:00Z",
-  notAfter: "2026-12-30T00:00:00Z",
-  issuedAt: "2026-10-01T00:58:31.123Z",
-  accountThumbprint: "A".repeat(43),
+  header: {
+    cluster: "prod",
+    clusterIdentity: "uid-5f3c1c52-6f0f-4b0c-9d5e-1f2a3b4c5d6e",
+    namespace: "tailscale",
+    secret: "shop.example.ts.net",
+    shape: "ha-ingress",
+    fieldBase: "tls",
+    kind: "certificate",
+    names: ["shop.example.ts.net"],
+    issuer: "letsencrypt",
+    issuerName: "CN=E8,O=Let's Encrypt,C=US",
+    serial: "04a1b2c3",
+    leafSha256: "ab".repeat(32),
+    notBefore: "2026-10-01T00:00:00Z",
+    notAfter: "2026-12-30T00:00:00Z",
+    issuedAt: "2026-10-01T00:58:31.123Z",
+    accountThumbprint: "A".repeat(43),
+  },
   type: "kubernetes.io/tls",
   labels: { "tailscale.com/managed": "true", "tailscale.com/secret-type": "certs" },
   annotations: {},
@@ -36,22 +38,23 @@ export const RECORD: BackupRecord = {
 
 export const ACCOUNT_RECORD: BackupRecord = {
   ...RECORD,
-  secret: "operator",
-  shape: "operator",
-  fieldBase: "acme-account",
-  kind: "account-key",
-  names: [],
-  issuer: null,
-  issuerName: "",
-  serial: null,
-  leafSha256: null,
-  notBefore: null,
-  notAfter: null,
-  issuedAt: null,
+  header: {
+    ...RECORD.header,
+    ...NO_LEAF,
+    secret: "operator",
+    shape: "operator",
+    fieldBase: "acme-account",
+    kind: "account-key",
+  },
   type: "Opaque",
   labels: {},
   data: { "acme-account.key.pem": base64("the account's key") },
 };
+
+/** `record` with another header. */
+export function headed(record: BackupRecord, header: Partial<CopyFacts>): BackupRecord {
+  return { ...record, header: { ...record.header, ...header } };
+}
 
 const dnsLabel = fc.stringMatching(/^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$/);
 const hostName = fc
@@ -101,22 +104,24 @@ export const anyRecord: fc.Arbitrary<BackupRecord> = fc
         ? fc.constantFrom("app", "example.com/team", "controller.cert-manager.io/fao")
         : fc.constantFrom("tailscale.com/managed", "tailscale.com/parent-resource");
     return fc.record({
-      cluster: fc.string({ minLength: 1, maxLength: 30 }),
-      clusterIdentity: fc.constantFrom("uid-1", "ca-2", "server-3"),
-      namespace: dnsLabel,
-      secret: fc.oneof(dnsLabel, hostName),
-      shape: fc.constant(shape),
-      fieldBase: fc.constant(fieldBase),
-      kind: fc.constant(kind),
-      names: fc.array(hostName, { maxLength: 4 }),
-      issuer: fc.option(fc.constantFrom("letsencrypt", "demo"), { nil: null }),
-      issuerName: fc.string({ maxLength: 60 }),
-      serial: fc.option(hex(32), { nil: null }),
-      leafSha256: fc.option(hex(64), { nil: null }),
-      notBefore: fc.option(instant, { nil: null }),
-      notAfter: fc.option(instant, { nil: null }),
-      issuedAt: fc.option(instant, { nil: null }),
-      accountThumbprint: fc.option(hex(43), { nil: null }),
+      header: fc.record({
+        cluster: fc.string({ minLength: 1, maxLength: 30 }),
+        clusterIdentity: fc.constantFrom("uid-1", "ca-2", "server-3"),
+        namespace: dnsLabel,
+        secret: fc.oneof(dnsLabel, hostName),
+        shape: fc.constant(shape),
+        fieldBase: fc.constant(fieldBase),
+        kind: fc.constant(kind),
+        names: fc.array(hostName, { maxLength: 4 }),
+        issuer: fc.option(fc.constantFrom("letsencrypt", "demo"), { nil: null }),
+        issuerName: fc.string({ maxLength: 60 }),
+        serial: fc.option(hex(32), { nil: null }),
+        leafSha256: fc.option(hex(64), { nil: null }),
+        notBefore: fc.option(instant, { nil: null }),
+        notAfter: fc.option(instant, { nil: null }),
+        issuedAt: fc.option(instant, { nil: null }),
+        accountThumbprint: fc.option(hex(43), { nil: null }),
+      }),
       type: fc.constantFrom("Opaque", "kubernetes.io/tls"),
       labels:
         shape === "recorder"

@@ -76,7 +76,7 @@ describe("the age command opens what certkeep sealed", () => {
     const { stdout } = await run("bash", ["-c", script, "bash", copy, identityFile]);
     expect(JSON.parse(stdout)).toMatchObject({
       kind: "Secret",
-      metadata: { name: RECORD.secret, namespace: RECORD.namespace },
+      metadata: { name: RECORD.header.secret, namespace: RECORD.header.namespace },
       type: RECORD.type,
       data: RECORD.data,
     });

@@ -1,6 +1,6 @@
 /** The rules of a plan as tables: per shape, per copy, per what is there. */
 import { describe, expect, it } from "vitest";
-import type { BackupRecord, CopyKind } from "../../lib/backup/record.ts";
+import type { BackupRecord, CopyFacts, CopyKind } from "../../lib/backup/record.ts";
 import { FORCIBLE, PLAN_CODES, type PlanCode } from "../../lib/restoreplan/code.ts";
 import { grantManifest } from "../../lib/restoreplan/grant.ts";
 import { planRestore } from "../../lib/restoreplan/plan.ts";
@@ -51,7 +51,8 @@ interface CopyChoice {
   readonly kind?: CopyKind;
   readonly days?: number;
   readonly pair?: Partial<JudgedPair>;
-  readonly record?: Partial<BackupRecord>;
+  readonly header?: Partial<CopyFacts>;
+  readonly record?: Partial<Omit<BackupRecord, "header">>;
   readonly more?: Partial<OpenedCopy>;
 }
 
@@ -60,6 +61,7 @@ function copy({
   kind = "certificate",
   days = 60,
   pair: judged = {},
+  header = {},
   record = {},
   more = {},
 }: CopyChoice = {}): OpenedCopy {
@@ -77,22 +79,25 @@ function copy({
     retired: null,
     revocation: { state: "good" },
     record: {
-      cluster: "prod",
-      clusterIdentity: "uid-1",
-      namespace: "tailscale",
-      secret: tls && shape !== "tls" ? NAME : "state-0",
-      shape,
-      fieldBase: base,
-      kind,
-      names: [NAME],
-      issuer: "letsencrypt",
-      issuerName: "",
-      serial: "05",
-      leafSha256: null,
-      notBefore: null,
-      notAfter: null,
-      issuedAt: null,
-      accountThumbprint: kind === "account-key" ? ACCOUNTS[0] : null,
+      header: {
+        cluster: "prod",
+        clusterIdentity: "uid-1",
+        namespace: "tailscale",
+        secret: tls && shape !== "tls" ? NAME : "state-0",
+        shape,
+        fieldBase: base,
+        kind,
+        names: [NAME],
+        issuer: "letsencrypt",
+        issuerName: "",
+        serial: "05",
+        leafSha256: null,
+        notBefore: null,
+        notAfter: null,
+        issuedAt: null,
+        accountThumbprint: kind === "account-key" ? ACCOUNTS[0] : null,
+        ...header,
+      },
       type: tls ? "kubernetes.io/tls" : "Opaque",
       labels: {},
       annotations: {},
@@ -104,10 +109,10 @@ function copy({
 }
 
 function wantedOf(one: OpenedCopy, more: Partial<Wanted> = {}): Wanted {
-  const { namespace, fieldBase, kind } = one.record;
+  const { namespace, fieldBase, kind } = one.record.header;
   return {
     namespace,
-    secret: one.record.secret,
+    secret: one.record.header.secret,
     fieldBase,
     kind,
     title: kind === "account-key" ? "ACME account key" : NAME,
@@ -125,8 +130,8 @@ function wantedOf(one: OpenedCopy, more: Partial<Wanted> = {}): Wanted {
 
 function secret(of: OpenedCopy, more: Partial<LiveSecret> = {}): LiveSecret {
   return {
-    namespace: of.record.namespace,
-    name: of.record.secret,
+    namespace: of.record.header.namespace,
+    name: of.record.header.secret,
     uid: "u",
     resourceVersion: "7",
     type: of.record.type,
@@ -224,7 +229,11 @@ describe("a proxy's Secret of a new name", () => {
     "tailscale.com/parent-resource-ns": "shop",
     "tailscale.com/parent-resource-type": "ingress",
   };
-  const one = copy({ shape: "standalone", record: { labels, secret: "ts-web-aaaaa-0" } });
+  const one = copy({
+    shape: "standalone",
+    record: { labels },
+    header: { secret: "ts-web-aaaaa-0" },
+  });
   const made = (more: Partial<LiveSecret>, name = "ts-web-bbbbb-0"): LiveSecret =>
     secret(one, { name, labels: { ...labels, "tailscale.com/managed": "true" }, ...more });
   it.each<[string, LiveSecret[], string]>([
@@ -443,7 +452,7 @@ it("planning twice gives the same, and a plan that was carried out leaves nothin
     expect(planRestore([wantedOf(one)], views(GONE), OPTIONS)).toEqual(plan);
     const done = secret(one, {
       data: plan.writes[0]?.data ?? {},
-      pairs: { [one.record.fieldBase]: one.pair as JudgedPair },
+      pairs: { [one.record.header.fieldBase]: one.pair as JudgedPair },
     });
     expect(planRestore([wantedOf(one)], views(done), OPTIONS).writes).toEqual([]);
   }
@@ -521,7 +530,7 @@ describe("a plan in text", () => {
         const [item] = planRestore(
           [
             {
-              ...wantedOf(copy({ record: { namespace: index === 7 ? "shop" : "tailscale" } })),
+              ...wantedOf(copy({ header: { namespace: index === 7 ? "shop" : "tailscale" } })),
               title: index === 7 ? evil : `s${index}.${NAME}`,
             },
           ],

@@ -7,7 +7,8 @@ import { createSealer } from "../../lib/adapters/age/sealer.ts";
 import { composeDocument, parseDocument } from "../../lib/backup/document.ts";
 import { copyKey } from "../../lib/backup/keys.ts";
 import { buildDocument } from "../../lib/backup/manifest.ts";
-import type { BackupRecord } from "../../lib/backup/record.ts";
+import { type BackupRecord, type CopyFacts, factsOf } from "../../lib/backup/record.ts";
+import { headed } from "../backup/records.ts";
 import { versionOf } from "../../lib/backup/version.ts";
 import { accountThumbprint } from "../../lib/secret/account.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
@@ -39,9 +40,8 @@ beforeEach(async () => {
         metadata: { labels?: Record<string, string> };
         data: Record<string, string>;
       };
-      const { recipients: _recipients, digest: _digest, ...facts } = parsed.document.header;
       return {
-        ...facts,
+        header: factsOf(parsed.document.header),
         type: manifest.type,
         labels: manifest.metadata.labels ?? {},
         annotations: {},
@@ -50,9 +50,9 @@ beforeEach(async () => {
     }),
   );
   good = records.find(
-    ({ secret, kind }) => secret === DOMAIN && kind === "certificate",
+    ({ header: { secret, kind } }) => secret === DOMAIN && kind === "certificate",
   ) as BackupRecord;
-  account = records.find(({ kind }) => kind === "account-key") as BackupRecord;
+  account = records.find(({ header }) => header.kind === "account-key") as BackupRecord;
 });
 afterEach(() => world.stop());
 
@@ -74,7 +74,7 @@ async function forge(
   ]);
   const version = versionOf({ ...record, data: manifest.data }, [world.recipient]);
   world.backups.blobs.set(
-    copyKey(record, version),
+    copyKey(record.header, version),
     new TextEncoder().encode(composeDocument(draft.header, sealed).text),
   );
   return version;
@@ -103,8 +103,7 @@ describe("a copy that no audit recorded", () => {
   it("is told as such, and taken only when a person says so", async () => {
     const pair = world.issue([DOMAIN], { notAfter: new Date(world.nowMs + 200 * 86_400_000) });
     const version = await forge({
-      ...good,
-      ...factsOf(pair),
+      ...headed(good, leafOf(pair)),
       data: { "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) },
     });
     // The recorded one goes first, though this one is valid for longer.
@@ -160,9 +159,7 @@ describe("a copy that no audit recorded", () => {
     const data = { "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) };
     expect(await rulesOf(await forge({ ...good, data }))).toEqual(["refuse refused copy_forged"]);
     const honest = await forge({
-      ...good,
-      ...factsOf(pair),
-      names: ["bank.tail1a2b3.ts.net"],
+      ...headed(good, { ...leafOf(pair), names: ["bank.tail1a2b3.ts.net"] }),
       data,
     });
     expect((await rulesOf(honest))[0]).toMatch(
@@ -177,8 +174,7 @@ describe("a copy that no audit recorded", () => {
     const lying = await forge({ ...account, data: { "acme-account.key.pem": base64(pem) } });
     expect(await rulesOf(lying, OPERATOR)).toEqual(["refuse refused copy_forged"]);
     const honest = await forge({
-      ...account,
-      accountThumbprint: thumbprint,
+      ...headed(account, { accountThumbprint: thumbprint }),
       data: { "acme-account.key.pem": base64(pem) },
     });
     expect(await rulesOf(honest, OPERATOR)).toEqual(["refuse refused account_unknown"]);
@@ -194,9 +190,9 @@ it("a copy that an audit recorded, put in another's place, is refused", async ()
   expect(text).toBe(`${DOMAIN} refuse refused copy_forged`);
 });
 
-function factsOf(pair: {
+function leafOf(pair: {
   readonly serial: string;
   readonly sha256: string;
-}): Pick<BackupRecord, "serial" | "leafSha256" | "accountThumbprint"> {
+}): Pick<CopyFacts, "serial" | "leafSha256" | "accountThumbprint"> {
   return { serial: pair.serial, leafSha256: pair.sha256, accountThumbprint: null };
 }

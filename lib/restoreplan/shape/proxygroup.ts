@@ -10,12 +10,12 @@ const GROUP_LABEL = "tailscale.com/proxy-group";
 export const proxyGroupSite: SiteRule = (copy, context): Site => {
   const to = placeOf(copy, context);
   const live = context.views.at(to.namespace, to.name);
-  if (to.name !== copy.record.secret)
+  if (to.name !== copy.record.header.secret)
     return refused(
       to,
       live,
       "place_not_for_shape",
-      `the Secret is named as its domain, ${copy.record.secret}`,
+      `the Secret is named as its domain, ${copy.record.header.secret}`,
     );
   const group = copy.record.labels[GROUP_LABEL];
   const command = group === undefined ? null : rolloutRestart(to.namespace, "statefulset", group);

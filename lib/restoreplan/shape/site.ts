@@ -38,7 +38,7 @@ export function placeOf(
   copy: OpenedCopy,
   context: SiteContext,
 ): { readonly namespace: string; readonly name: string } {
-  return context.as ?? { namespace: copy.record.namespace, name: copy.record.secret };
+  return context.as ?? { namespace: copy.record.header.namespace, name: copy.record.header.secret };
 }
 
 /** A Secret of type `kubernetes.io/tls` is no machine's state: whoever mounts it must not be given another's keys. */

@@ -39,7 +39,7 @@ function matchOf(
   domain: string | null,
 ): "device" | "host" | "other" | "open" {
   // An account key has no name of its own: its parent alone decides.
-  if (domain === null || copy.record.kind === "account-key")
+  if (domain === null || copy.record.header.kind === "account-key")
     return secret.deviceName === null ? "host" : "device";
   const fqdn = domain.toLowerCase();
   if (secret.deviceName !== null)
@@ -62,7 +62,7 @@ function restartOf(secret: LiveSecret): Restart {
 
 export const standaloneSite: SiteRule = (copy, context): Site => {
   const { views, as } = context;
-  const old = { namespace: copy.record.namespace, name: copy.record.secret };
+  const old = { namespace: copy.record.header.namespace, name: copy.record.header.secret };
   if (as !== null)
     return refused(
       as,
@@ -80,7 +80,7 @@ export const standaloneSite: SiteRule = (copy, context): Site => {
       restart: () => ({ needed: "unknown", command: null, note: "" }),
       notes: [],
     };
-  const domain = copy.record.kind === "account-key" ? null : copy.record.fieldBase;
+  const domain = copy.record.header.kind === "account-key" ? null : copy.record.header.fieldBase;
   const candidates = views
     .managed(old.namespace)
     .filter((secret) => sameParent(copy, secret) && !secret.deleting);

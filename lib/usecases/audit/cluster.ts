@@ -339,8 +339,11 @@ class ClusterRun {
       } else {
         const full = {
           ...candidate.record,
-          cluster: this.#before.cluster,
-          clusterIdentity: this.#state.identity?.key ?? "",
+          header: {
+            ...candidate.record.header,
+            cluster: this.#before.cluster,
+            clusterIdentity: this.#state.identity?.key ?? "",
+          },
         };
         try {
           const kept = await keep(full, this.#keepContext(this.#listed));

@@ -41,7 +41,7 @@ export async function keep(record: BackupRecord, context: KeepContext): Promise<
   const { ports, recipients, listed, copies } = context;
   const { version, header, plaintext } = buildDocument(record, recipients);
   try {
-    const key = copyKey(record, version);
+    const key = copyKey(record.header, version);
     const known = copies[version];
     if (known !== undefined && listed.has(key))
       return { version, key, digest: known.digest, made: false };

@@ -7,9 +7,14 @@ import type { Certificate } from "../../certificate/parse.ts";
 import { formatMs, parseMs } from "../../certificate/time.ts";
 import { backdateMsOf, issuerOf } from "../../issuer/issuers.ts";
 import { issuedAt } from "../../ratelimit/sct.ts";
-import type { BackupRecord } from "../../backup/record.ts";
+import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../backup/record.ts";
 import { accountSecrets } from "../../secret/account.ts";
-import { extract, type ExtractedPair, type Extraction } from "../../secret/extract.ts";
+import {
+  extract,
+  type ExtractedAccountKey,
+  type ExtractedPair,
+  type Extraction,
+} from "../../secret/extract.ts";
 import { parentObject } from "../../secret/parent.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
 import { heldIn } from "../../state/secrets.ts";
@@ -27,7 +32,9 @@ export interface Candidate {
   readonly place: "certificate" | "account";
   readonly base: string;
   /** Without the cluster: the run adds it. */
-  readonly record: Omit<BackupRecord, "cluster" | "clusterIdentity">;
+  readonly record: Omit<BackupRecord, "header"> & {
+    readonly header: Omit<CopyFacts, "cluster" | "clusterIdentity">;
+  };
   readonly notKept: { readonly reason: string; readonly from?: string } | null;
   readonly valid: boolean;
 }
@@ -131,7 +138,7 @@ export async function lookAt(
     candidates.push({
       place: "certificate",
       base: pair.fieldBase,
-      record: backupOf(secret, extraction, record, pair, account),
+      record: backupOf(secret, extraction, record, pair),
       notKept: keptNot(record, judged.known, leaf.isCa && !named, context),
       valid: judged.windows.some(
         ({ fromMs, untilMs }) => fromMs <= context.nowMs && context.nowMs <= untilMs,
@@ -164,12 +171,13 @@ export async function lookAt(
   }
 
   const accounts: SecretRecord["accounts"] = {};
-  for (const { field, fieldBase, base64, thumbprint } of extraction.accountKeys) {
+  for (const key of extraction.accountKeys) {
+    const { field, thumbprint } = key;
     accounts[field] = { thumbprint, copy: null, notKept: null };
     candidates.push({
       place: "account",
       base: field,
-      record: accountBackup(secret, extraction, fieldBase, field, base64, thumbprint),
+      record: accountBackup(secret, extraction, key),
       notKept: null,
       valid: true,
     });
@@ -367,26 +375,18 @@ function backupOf(
   extraction: Extraction,
   record: CertificateRecord,
   pair: ExtractedPair,
-  account: string | null,
 ): Candidate["record"] {
+  const { names, issuer, issuerName, serial, notBefore, notAfter } = record;
   return {
-    kind: "certificate",
-    namespace: secret.namespace,
-    secret: secret.name,
-    shape: extraction.shape ?? "tls",
-    fieldBase: pair.fieldBase,
-    names: record.names,
-    issuer: record.issuer,
-    issuerName: record.issuerName,
-    serial: record.serial,
-    leafSha256: record.sha256,
-    notBefore: record.notBefore,
-    notAfter: record.notAfter,
-    issuedAt: record.issuedAt,
-    accountThumbprint: account,
-    type: extraction.adoption.type,
-    labels: extraction.adoption.labels,
-    annotations: extraction.adoption.annotations,
+    ...adoptedBy(extraction),
+    header: {
+      ...placeOf(secret, extraction, pair.fieldBase),
+      ...{ names, issuer, issuerName, serial, notBefore, notAfter },
+      issuedAt: record.issuedAt,
+      kind: "certificate",
+      leafSha256: record.sha256,
+      accountThumbprint: record.account,
+    },
     data: pair.data,
   };
 }
@@ -394,31 +394,33 @@ function backupOf(
 function accountBackup(
   secret: Secret,
   extraction: Extraction,
-  fieldBase: string,
-  field: string,
-  base64: string,
-  thumbprint: string,
+  { field, fieldBase, base64, thumbprint }: ExtractedAccountKey,
 ): Candidate["record"] {
   return {
-    kind: "account-key",
-    namespace: secret.namespace,
-    secret: secret.name,
-    shape: extraction.shape ?? "tls",
-    fieldBase,
-    names: [],
-    issuer: null,
-    issuerName: "",
-    serial: null,
-    leafSha256: null,
-    notBefore: null,
-    notAfter: null,
-    issuedAt: null,
-    accountThumbprint: thumbprint,
-    type: extraction.adoption.type,
-    labels: extraction.adoption.labels,
-    annotations: extraction.adoption.annotations,
+    ...adoptedBy(extraction),
+    header: {
+      ...NO_LEAF,
+      ...placeOf(secret, extraction, fieldBase),
+      kind: "account-key",
+      accountThumbprint: thumbprint,
+    },
     data: { [field]: base64 },
   };
+}
+
+function placeOf(
+  { namespace, name }: Secret,
+  { shape }: Extraction,
+  fieldBase: string,
+): Pick<CopyFacts, "namespace" | "secret" | "shape" | "fieldBase"> {
+  return { namespace, secret: name, shape: shape ?? "tls", fieldBase };
+}
+
+/** What a controller goes by when it adopts a Secret. */
+function adoptedBy({
+  adoption: { type, labels, annotations },
+}: Extraction): Pick<BackupRecord, "type" | "labels" | "annotations"> {
+  return { type, labels, annotations };
 }
 
 function parentOf(secret: Secret, extraction: Extraction): SecretRecord["parent"] {

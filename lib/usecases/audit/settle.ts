@@ -1,8 +1,12 @@
-/** The end of an audit's state: spans of copies, resolved losses, since when findings hold, and what is old enough to forget. Pure. */
+/**
+ * The end of an audit's state: spans of copies, resolved losses, since when findings hold, and what
+ * is old enough to forget. Pure.
+ */
 import { parseMs } from "../../certificate/time.ts";
 import type { BackupRecord } from "../../backup/record.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
+import { recordedFacts } from "../../state/backups.ts";
 import { verdictAt } from "../../state/certificates.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import { forgetLoss, heldIn, lostSecrets, standingSecrets } from "../../state/secrets.ts";
@@ -15,7 +19,7 @@ const REMOVED_AFTER_MS = 7 * 86_400_000;
 
 export function noteCopy(
   state: StateDocument,
-  record: BackupRecord,
+  { header }: BackupRecord,
   kept: Kept,
   valid: boolean,
   now: string,
@@ -23,20 +27,9 @@ export function noteCopy(
   const known = state.copies[kept.version];
   state.copies[kept.version] = {
     ...known,
-    namespace: record.namespace,
-    secret: record.secret,
-    shape: record.shape,
-    fieldBase: record.fieldBase,
-    kind: record.kind,
-    names: [...record.names],
-    issuer: record.issuer,
-    serial: record.serial,
-    sha256: record.leafSha256,
-    notBefore: record.notBefore,
-    notAfter: record.notAfter,
-    issuedAt: record.issuedAt,
+    ...recordedFacts(header),
     // As its header says: another key may lie beside the certificate since.
-    account: known === undefined ? record.accountThumbprint : known.account,
+    account: known === undefined ? header.accountThumbprint : known.account,
     digest: kept.digest,
     key: kept.key,
     recordedAt: known?.recordedAt ?? now,
@@ -114,7 +107,8 @@ function forgetLosses(state: StateDocument, nowMs: number, forgetMs: number): vo
   }
   for (const { key, record, loss } of losses) {
     const certificates = heldIn(record).map(([, certificate]) => certificate);
-    // A proxy made anew gets a Secret of another name: what appeared there since stands for what was lost.
+    // A proxy made anew gets a Secret of another name: what appeared there since stands for what
+    // was lost.
     const moved = certificates.every(
       (certificate) =>
         certificate.names.length > 0 &&

@@ -2,12 +2,12 @@
  * Importing a standby: a certificate of another origin (an enterprise's CA, self-signed), sealed and kept beside the
  * copies of the real one as kind `standby`. A restore takes it only with `--standby`, and only for generic TLS.
  */
-import type { BackupRecord } from "../../backup/record.ts";
-import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
+import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../backup/record.ts";
+import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import { reasonText } from "../../finding/words.ts";
 import { UNKNOWN_IDENTITY } from "../../restoreplan/readable.ts";
-import type { JudgedPair } from "../../restoreplan/view.ts";
+import { type JudgedPair, leafFacts } from "../../restoreplan/view.ts";
 import { TLS_FIELD_BASE } from "../../secret/allowlist.ts";
 import { TLS_TYPE } from "../../secret/shapes.ts";
 import { lastRecord } from "../../state/secrets.ts";
@@ -106,7 +106,8 @@ function recordOf(
   pair: JudgedPair,
   state: StateDocument | null,
 ): BackupRecord {
-  return {
+  const header: CopyFacts = {
+    ...NO_LEAF,
     cluster: request.cluster,
     clusterIdentity: state?.identity?.key ?? UNKNOWN_IDENTITY,
     namespace: request.namespace,
@@ -114,15 +115,11 @@ function recordOf(
     shape: "tls",
     fieldBase: TLS_FIELD_BASE,
     kind: "standby",
-    names: [...pair.names],
-    issuer: pair.issuer,
-    issuerName: "",
-    serial: pair.serial,
-    leafSha256: pair.sha256,
-    notBefore: formatMsOrNull(pair.notBeforeMs),
-    notAfter: formatMsOrNull(pair.notAfterMs),
-    issuedAt: null,
+    ...leafFacts(pair),
     accountThumbprint: null,
+  };
+  return {
+    header,
     type: TLS_TYPE,
     labels: {},
     annotations: {},

@@ -15,6 +15,7 @@ import {
 import type { OpenedCopy, UnusableCopy, Wanted } from "../../restoreplan/view.ts";
 import { isShape } from "../../secret/shapes.ts";
 import { lastRecord, standingSecrets } from "../../state/secrets.ts";
+import { recordedFacts } from "../../state/backups.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { createCopyReader, listCopies, problemText, type CopyReader } from "../copies.ts";
 import type { RestorePorts, RestoreRequest, RestoreTarget } from "./context.ts";
@@ -56,19 +57,9 @@ async function unrecordedCopies(
           const { header } = parsed.document;
           const seen = header.issuedAt ?? header.notBefore ?? "1970-01-01T00:00:00Z";
           found[place.version] = {
+            ...recordedFacts(header),
             namespace: place.namespace,
             secret: place.secret,
-            shape: header.shape,
-            fieldBase: header.fieldBase,
-            kind: header.kind,
-            names: [...header.names],
-            issuer: header.issuer,
-            serial: header.serial,
-            sha256: header.leafSha256,
-            notBefore: header.notBefore,
-            notAfter: header.notAfter,
-            issuedAt: header.issuedAt,
-            account: header.accountThumbprint,
             digest: header.digest,
             key,
             recordedAt: seen,
@@ -194,8 +185,8 @@ async function openChoice(
       unusable.push(opened.unusable);
       continue;
     }
-    const { cluster: from, clusterIdentity } = opened.copy.record;
-    if (!mayRead(opened.copy.record, source.readable)) {
+    const { cluster: from, clusterIdentity } = opened.copy.record.header;
+    if (!mayRead(opened.copy.record.header, source.readable)) {
       unusable.push({
         version,
         code: "copy_of_another",
@@ -227,7 +218,7 @@ function accountsOfLeaves(
     if (leaf !== null && account !== null && !accounts.has(leaf)) accounts.set(leaf, account);
   };
   for (const { copies } of wanted)
-    for (const { record } of copies) add(record.leafSha256, record.accountThumbprint);
+    for (const { record } of copies) add(record.header.leafSha256, record.header.accountThumbprint);
   for (const { sha256, account } of Object.values(state.copies)) add(sha256, account);
   for (const { record } of standingSecrets(state))
     for (const { sha256, account } of Object.values(record.certificates)) add(sha256, account);

@@ -243,7 +243,7 @@ export class LiveCluster implements LiveViews {
     for (const { record, shape } of copies) {
       if (shape === "standalone") {
         const name = record.labels[LABEL.parent];
-        const waits = !this.managed(record.namespace).some((secret) =>
+        const waits = !this.managed(record.header.namespace).some((secret) =>
           sameParent({ record } as OpenedCopy, secret),
         );
         if (name !== undefined && waits)
@@ -255,11 +255,14 @@ export class LiveCluster implements LiveViews {
           });
       }
       const certificate = shape === "tls" ? certificateName(record.annotations) : null;
-      if (certificate !== null && this.at(record.namespace, record.secret).state === "absent")
+      if (
+        certificate !== null &&
+        this.at(record.header.namespace, record.header.secret).state === "absent"
+      )
         add(refs, {
           apiVersion: "cert-manager.io/v1",
           kind: "Certificate",
-          namespace: record.namespace,
+          namespace: record.header.namespace,
           name: certificate,
         });
     }

@@ -122,31 +122,32 @@ async function factsOfContent(
   kit: JudgeKit,
   nowMs: number,
 ): Promise<JudgedPair | null | string> {
-  if (record.kind === "account-key") {
+  if (record.header.kind === "account-key") {
     const value = Object.values(record.data)[0];
     const pem = value === undefined ? null : decodeBase64(value);
     const thumbprint = pem === null ? null : accountThumbprint(pem);
     if (thumbprint === null) return "an account key that is no private key";
-    return thumbprint === record.accountThumbprint
+    return thumbprint === record.header.accountThumbprint
       ? null
       : "another account's key than its header says";
   }
-  const bytes = pairBytes(shape, record.fieldBase, record.data);
+  const bytes = pairBytes(shape, record.header.fieldBase, record.data);
   if (bytes === null)
-    return record.kind === "replaced"
+    return record.header.kind === "replaced"
       ? null
       : "a certificate without its key, or a key without its certificate";
   const pair = await judgeBytes(
     bytes,
-    domainOf(shape, record.secret, record.fieldBase),
+    domainOf(shape, record.header.secret, record.header.fieldBase),
     kit,
     nowMs,
   );
   // What a restore replaced is kept whatever it was, and may be no certificate at all.
-  if (pair.sha256 === null) return record.kind === "replaced" ? pair : "no readable certificate";
-  if (pair.sha256 !== record.leafSha256) return "another certificate than its header says";
+  if (pair.sha256 === null)
+    return record.header.kind === "replaced" ? pair : "no readable certificate";
+  if (pair.sha256 !== record.header.leafSha256) return "another certificate than its header says";
   const names = (all: readonly string[]): string => JSON.stringify([...new Set(all)].toSorted());
-  return names(pair.names) === names(record.names)
+  return names(pair.names) === names(record.header.names)
     ? pair
     : "a certificate for other names than its header says";
 }

@@ -3,8 +3,8 @@
  * cluster is touched. Recordings that come together are written together.
  */
 import { formatMs } from "../../certificate/time.ts";
-import type { BackupRecord } from "../../backup/record.ts";
-import type { LiveSecret, OpenedCopy } from "../../restoreplan/view.ts";
+import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../backup/record.ts";
+import { leafFacts, type LiveSecret, type OpenedCopy } from "../../restoreplan/view.ts";
 import {
   accountFieldBase,
   keptAnnotations,
@@ -35,7 +35,8 @@ function recordOf(
 ): BackupRecord {
   const pair = live.pairs[fieldBase] ?? null;
   const account = Object.keys(data).find((field) => accountFieldBase(shape, field) !== null);
-  return {
+  const header: CopyFacts = {
+    ...NO_LEAF,
     cluster: source.target,
     clusterIdentity: source.targetIdentity,
     namespace: live.namespace,
@@ -43,15 +44,11 @@ function recordOf(
     shape,
     fieldBase,
     kind: "replaced",
-    names: pair?.names ?? [],
-    issuer: pair?.issuer ?? null,
-    issuerName: "",
-    serial: pair?.serial ?? null,
-    leafSha256: pair?.sha256 ?? null,
-    notBefore: pair?.notBeforeMs == null ? null : formatMs(pair.notBeforeMs),
-    notAfter: pair?.notAfterMs == null ? null : formatMs(pair.notAfterMs),
-    issuedAt: null,
+    ...(pair === null ? {} : leafFacts(pair)),
     accountThumbprint: account === undefined ? null : (live.accounts[account] ?? null),
+  };
+  return {
+    header,
     type: live.type === TLS_TYPE ? TLS_TYPE : OPAQUE_TYPE,
     labels: keptLabels(shape, live.labels),
     annotations: keptAnnotations(shape, live.annotations),
@@ -71,9 +68,9 @@ export function replacedBy(
   whole: boolean,
 ): BackupRecord | null {
   const { shape, record } = copy;
-  const fields = pairFields(shape, record.fieldBase);
+  const fields = pairFields(shape, record.header.fieldBase);
   const own =
-    record.kind === "account-key" || fields === null
+    record.header.kind === "account-key" || fields === null
       ? Object.keys(record.data)
       : [fields.certificate, fields.key, ...(shape === "tls" ? ["ca.crt"] : [])];
   const data = Object.fromEntries(
@@ -84,7 +81,7 @@ export function replacedBy(
   const changes = Object.entries(data).some(([field, value]) =>
     Object.hasOwn(record.data, field) ? record.data[field] !== value : whole,
   );
-  return changes ? recordOf(source, live, shape, record.fieldBase, data) : null;
+  return changes ? recordOf(source, live, shape, record.header.fieldBase, data) : null;
 }
 
 export interface ReplacedKeeper {

@@ -23,8 +23,8 @@ export function createRevocationAsker(
   if (revocation === null) return async () => unknown("it was not asked for");
   const lists = createRevocationLists(revocation);
   return async (record, pair) => {
-    const bytes = isShape(record.shape)
-      ? pairBytes(record.shape, record.fieldBase, record.data)
+    const bytes = isShape(record.header.shape)
+      ? pairBytes(record.header.shape, record.header.fieldBase, record.data)
       : null;
     if (bytes === null || pair.issuer === null)
       return unknown("the issuer isn't one that is asked");

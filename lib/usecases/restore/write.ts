@@ -194,7 +194,10 @@ async function sealReplaced(
     const record =
       copy === null ? null : replacedBy(context.source, secret, copy, write.action === "replace");
     if (record !== null)
-      await context.keeper.keep(record, secret.pairs[record.fieldBase]?.verdict.valid === true);
+      await context.keeper.keep(
+        record,
+        secret.pairs[record.header.fieldBase]?.verdict.valid === true,
+      );
   }
 }
 
