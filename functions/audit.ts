@@ -8,14 +8,13 @@
  */
 import type { Config } from "../lib/config/schema.ts";
 import { parseAuditEvent, type Receipt } from "../lib/config/event/audit.ts";
-import { type CertkeepError, isCertkeepError } from "../lib/error.ts";
+import { type CertkeepError, isCertkeepError, internalError } from "../lib/error.ts";
 import { restoreFunctionOf } from "../lib/finding/action.ts";
 import { askLogs, auditAll, withinShare } from "../lib/usecases/audit.ts";
 import { auditCluster, type ClusterAudit } from "../lib/usecases/audit/cluster.ts";
 import type { AuditPorts, AuditTarget } from "../lib/usecases/audit/context.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../lib/usecases/audit/document.ts";
 import { type Telemetry, runFunction, type Invocation, type FunctionRun } from "./shared/run.ts";
-import { unforeseen } from "../lib/usecases/unforeseen.ts";
 import {
   composeAudit,
   composePorts,
@@ -156,7 +155,7 @@ async function isDone(
       await target.diagnosis?.close();
     }
   } catch (error) {
-    const told = isCertkeepError(error) ? error : unforeseen(`cluster ${cluster}`, error);
+    const told = isCertkeepError(error) ? error : internalError(`cluster ${cluster}`, error);
     failure("audit failed", cluster, told, ports);
     return false;
   }

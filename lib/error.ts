@@ -98,3 +98,17 @@ export class CertkeepError extends Error {
 export function isCertkeepError(error: unknown, ...codes: ErrorCode[]): error is CertkeepError {
   return error instanceof CertkeepError && (codes.length === 0 || codes.includes(error.code));
 }
+
+/** A fault of certkeep's own. What such an error says may hold anything: only its class and its place in the code are shown. */
+export function internalError(where: string, error: unknown): CertkeepError {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  return new CertkeepError("internal", {
+    where,
+    found: `internal error (${error instanceof Error ? error.name : typeof error})`,
+    todo: "Please report it with these lines:",
+    lines: stack
+      .split("\n")
+      .filter((line) => line.trimStart().startsWith("at "))
+      .slice(0, 6),
+  });
+}

@@ -4,9 +4,8 @@
 import { Readable } from "node:stream";
 import { createLog, createMetrics } from "../../lib/adapters/aws/telemetry.ts";
 import { isSecretReference, secretName } from "../../lib/config/registered.ts";
-import { isCertkeepError } from "../../lib/error.ts";
+import { isCertkeepError, internalError } from "../../lib/error.ts";
 import type { Log, Metrics, Progress } from "../../lib/ports/runtime.ts";
-import { unforeseen } from "../../lib/usecases/unforeseen.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "../../lib/wiring/identity.ts";
 import type { World, ComposedSettings } from "../../lib/wiring/settings.ts";
 
@@ -80,7 +79,7 @@ export async function guarded<T>(
   try {
     return await work();
   } catch (error) {
-    const told = isCertkeepError(error) ? error : unforeseen(`function ${name}`, error);
+    const told = isCertkeepError(error) ? error : internalError(`function ${name}`, error);
     metrics.put("Failures", 1);
     log.error(`${name} failed`, { code: told.code, problem: told.message });
     throw told;

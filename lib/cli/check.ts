@@ -1,9 +1,10 @@
 /** `certkeep check CERT [KEY]`: judges what lies in files, on standard input or in a Secret manifest. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { formatMs } from "../certificate/time.ts";
 import { createKit } from "../wiring/kit.ts";
+import { readNamedFile, readNamedStream } from "../wiring/reference.ts";
 import { composeConfig } from "../wiring/config.ts";
 import { CertkeepError } from "../error.ts";
 import { createIssuer, type Issuer } from "../issuer/issuers.ts";
@@ -273,11 +274,9 @@ async function isFolder(io: Io, path: string): Promise<boolean> {
 
 async function bytesOf(io: Io, path: string): Promise<Uint8Array> {
   try {
-    if (path !== STDIN) return await readFile(resolve(io.cwd, path));
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of io.stdin)
-      chunks.push(typeof chunk === "string" ? Buffer.from(chunk) : (chunk as Uint8Array));
-    return Buffer.concat(chunks);
+    return path === STDIN
+      ? await readNamedStream(io.stdin as AsyncIterable<Uint8Array | string>)
+      : await readNamedFile(resolve(io.cwd, path));
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -291,7 +290,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path isn't a folder",
   ELOOP: "links that lead round in a circle",
   ENAMETOOLONG: "a name that is too long",
-  ERR_FS_FILE_TOO_LARGE: "a file of more than 2 GB",
+  EFBIG: "a file of more than 256 MiB",
+  ENODATA: "a FIFO to which nobody writes",
 };
 
 /** Only the code of a system's error is told. */

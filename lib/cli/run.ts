@@ -1,6 +1,6 @@
 /** The command `certkeep`: names its commands, ends with their exit code. */
 import { Command, CommanderError } from "commander";
-import { CertkeepError } from "../error.ts";
+import { internalError, isCertkeepError } from "../error.ts";
 import { tell, write, writeLine, type ExitCode, type Io } from "./io.ts";
 import { plain } from "../plain.ts";
 import { VERSION } from "../version.ts";
@@ -78,23 +78,7 @@ export async function run(
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) io.exit(error.exitCode === 0 ? 0 : 2);
-    else if (error instanceof CertkeepError) tell(io, error);
-    else {
-      // An error that isn't the project's own may hold anything: only its class and the place in the code are shown.
-      const place =
-        error instanceof Error
-          ? (error.stack ?? "")
-              .split("\n")
-              .filter((line) => line.trimStart().startsWith("at "))
-              .slice(0, 6)
-              .join("\n")
-          : "";
-      writeLine(
-        io.stderr,
-        `certkeep: an error that should not happen: ${error instanceof Error ? error.name : typeof error}. Please report it with these lines:\n${place}`,
-      );
-      io.exit(3);
-    }
+    else tell(io, isCertkeepError(error) ? error : internalError(`version ${VERSION}`, error));
   }
   return code;
 }

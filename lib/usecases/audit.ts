@@ -3,7 +3,7 @@
  * together tell of issuances, those too that this run doesn't look at: budgets, and what to do about what fails.
  */
 import pLimit from "p-limit";
-import { type CertkeepError, isCertkeepError } from "../error.ts";
+import { type CertkeepError, isCertkeepError, internalError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
 import type { RestoreFunction } from "../finding/action.ts";
 import { clusterFindings } from "../finding/cluster.ts";
@@ -22,7 +22,6 @@ import {
   type TransparencyStatus,
   type TransparencyRun,
 } from "./transparency.ts";
-import { unforeseen } from "./unforeseen.ts";
 
 export interface AuditReport {
   readonly clusters: readonly AuditedTarget[];
@@ -118,7 +117,7 @@ export async function auditAll(
         } catch (error) {
           failed.push({
             title: target.title,
-            error: isCertkeepError(error) ? error : unforeseen(`cluster ${target.title}`, error),
+            error: isCertkeepError(error) ? error : internalError(`cluster ${target.title}`, error),
           });
         }
       }),

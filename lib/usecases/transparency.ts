@@ -7,7 +7,7 @@
  * does, and ends with the signal; what it got by then is kept.
  */
 import pLimit from "p-limit";
-import { CertkeepError, isCertkeepError } from "../error.ts";
+import { CertkeepError, isCertkeepError, internalError } from "../error.ts";
 import {
   type LoggedContext,
   type LoggedEntry,
@@ -164,16 +164,7 @@ export async function askTransparency(
     try {
       return await work();
     } catch (error) {
-      problems.push(
-        isCertkeepError(error)
-          ? error
-          : new CertkeepError("internal", {
-              where: "certificate logs",
-              found: `an error that should not happen (${error instanceof Error ? error.name : typeof error})`,
-              expected: "an answer",
-              todo: "Please report it",
-            }),
-      );
+      problems.push(isCertkeepError(error) ? error : internalError("certificate logs", error));
       return null;
     }
   };

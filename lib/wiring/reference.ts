@@ -2,8 +2,8 @@
  * A value that the configuration names and doesn't hold: `env:NAME`, `file:PATH` or `secretsmanager://NAME`. It may be
  * a credential: it goes to whoever asked and stands in no text here.
  */
-import { createReadStream } from "node:fs";
 import { readBounded } from "../adapters/answer.ts";
+import { readFileAtMost } from "../adapters/readfile.ts";
 import { isSecretReference, secretName } from "../config/registered.ts";
 import { type CertkeepError, isCertkeepError } from "../error.ts";
 import type { SecretValues } from "../ports/registry.ts";
@@ -69,14 +69,7 @@ export async function readValue(
 
 async function readFileOf(path: string): Promise<Referred> {
   try {
-    const bytes = await readValue(createReadStream(path) as AsyncIterable<Buffer>);
-    if (bytes === null)
-      return {
-        ok: false,
-        found: `a file of more than ${MAX_BYTES} bytes`,
-        absent: false,
-        error: null,
-      };
+    const bytes = await readFileAtMost(path, MAX_BYTES);
     return isBlank(bytes)
       ? { ok: false, found: "an empty file", absent: false, error: null }
       : { ok: true, bytes };
@@ -85,11 +78,36 @@ async function readFileOf(path: string): Promise<Referred> {
     const absent = code === "ENOENT" || code === "ENOTDIR";
     return {
       ok: false,
-      found: absent ? "no such file" : `a file that can't be read (${code ?? "unknown"})`,
+      found: absent
+        ? "no such file"
+        : code === "EFBIG"
+          ? `a file of more than ${MAX_BYTES} bytes`
+          : code === "ENODATA"
+            ? "a FIFO to which nobody writes"
+            : `a file that can't be read (${code ?? "unknown"})`,
       absent,
       error: null,
     };
   }
+}
+
+/** What a person names on the command line: files of the largest clusters have tens of megabytes. */
+const MAX_NAMED_BYTES = 256 * 1024 * 1024;
+/** `check <(kubectl get secrets -A -o yaml)` says nothing for a while. */
+const SILENT_MS = 10 * 60_000;
+
+/** @throws an error with a `code` of the system, or EFBIG or ENODATA (a FIFO to which nobody writes) */
+export async function readNamedFile(path: string): Promise<Uint8Array> {
+  return readFileAtMost(path, MAX_NAMED_BYTES, { silentMs: SILENT_MS });
+}
+
+/** Standard input, likewise. */
+export async function readNamedStream(
+  stream: AsyncIterable<Uint8Array | string>,
+): Promise<Uint8Array> {
+  const { bytes, cut } = await readBounded(stream, MAX_NAMED_BYTES);
+  if (cut) throw Object.assign(new Error("too large"), { code: "EFBIG" });
+  return bytes;
 }
 
 function valueOf(text: string | null | undefined, none: string): Referred {

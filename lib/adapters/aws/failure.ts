@@ -196,9 +196,12 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
   ENETUNREACH: "there is no way to its network",
 };
 
+/** What the SDK throws where an answer has other types than AWS's, or is no JSON. */
+const CLASSES: ReadonlySet<string> = new Set(["TypeError", "SyntaxError", "RangeError"]);
+
 function shownOf({ name, status, requestId, attempts }: AwsFacts): string {
   const parts = [
-    name === "" || name === "Error" ? "" : name,
+    name === "" || CLASSES.has(name) || name === "Error" ? "" : name,
     status === null ? "" : `status ${status}`,
     requestId === null ? "" : `request ${requestId}`,
     attempts > 1 ? `asked ${attempts} times` : "",
@@ -232,6 +235,12 @@ function tell(error: unknown, facts: AwsFacts, action: string): Told {
       "store_unavailable",
       `AWS can't be reached: ${error.message}`,
       "Check HTTPS_PROXY and NO_PROXY",
+    ];
+  if (CLASSES.has(name))
+    return [
+      "store_unavailable",
+      `what answered ${action} isn't AWS, or can't be understood`,
+      "Check what AWS_ENDPOINT_URL and HTTPS_PROXY lead to",
     ];
   if (isRegionTrouble(error))
     return [

@@ -12,10 +12,58 @@ import { clientsOf, type AwsWorld } from "./client.ts";
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
 import { isSecretName } from "./url.ts";
 
-export const secretsClient = clientsOf(
-  "SECRETS_MANAGER",
-  ({ config }) => new SecretsManagerClient(config()),
-);
+export const secretsClient = clientsOf("SECRETS_MANAGER", ({ config }) => {
+  const client = new SecretsManagerClient(config());
+  client.middlewareStack.add(
+    (next) => async (request) => {
+      const answer = await next(request);
+      refuseOtherTypes(answer.output, request.input);
+      return answer;
+    },
+    { step: "initialize", name: "certkeepTypes" },
+  );
+  return client;
+});
+
+/** What the members of answers are that are read here; the SDK believes whatever answers in AWS's place. */
+type Kind = "text" | "list" | "lists by name" | "any";
+const KINDS: Readonly<Record<string, Kind>> = {
+  SecretString: "text",
+  VersionId: "text",
+  Name: "text",
+  NextToken: "text",
+  Key: "text",
+  Value: "text",
+  SecretList: "list",
+  Tags: "list",
+  VersionIdsToStages: "lists by name",
+};
+
+/** Members of `null` are taken away, as if they were missing. @throws CertkeepError store_damaged */
+function refuseOtherTypes(value: unknown, input: object): void {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+  for (const [key, member] of Object.entries(value) as [string, unknown][]) {
+    if (member === null) delete (value as Record<string, unknown>)[key];
+    else if (member !== undefined && !fits(Object.hasOwn(KINDS, key) ? KINDS[key] : "any", member))
+      throw new CertkeepError("store_damaged", {
+        where: `secretsmanager://${"SecretId" in input ? String(input.SecretId) : ""}`,
+        found: `an answer whose ${key} is a ${Array.isArray(member) ? "list" : typeof member} of another form`,
+        expected: "an answer of AWS",
+        todo: "Check what AWS_ENDPOINT_URL leads to",
+      });
+    refuseOtherTypes(member, input);
+  }
+}
+
+function fits(kind: Kind | undefined, value: unknown): boolean {
+  if (kind === "text") return typeof value === "string";
+  if (kind === "list") return Array.isArray(value) && value.every(isObject);
+  return kind === "any" || (isObject(value) && Object.values(value).every(Array.isArray));
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
 
 /** `deleted`: it is scheduled for deletion, and holds its name until then. */
 export type SecretRead =

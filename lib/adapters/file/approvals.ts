@@ -10,6 +10,7 @@ import { constants } from "node:fs";
 import { mkdir, open, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod/mini";
+import { READING } from "../readfile.ts";
 import { storeError } from "./system.ts";
 
 export interface Mark {
@@ -72,7 +73,7 @@ export function createApprovals(folder: () => string): Approvals {
 }
 
 async function readOwn(path: string): Promise<string> {
-  const handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  const handle = await open(path, READING | (constants.O_NOFOLLOW ?? 0));
   try {
     const status = await handle.stat();
     const user = process.geteuid?.();

@@ -2,7 +2,7 @@
  * Finds and reads `certkeep.yaml` and the registrations beside it, and resolves their paths. Which of these files may be
  * used at all is up to `configfiles.ts`. One bad registration never hides another cluster: it is returned as broken.
  */
-import { lstat, readFile } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { PemSource } from "../../config/issuer.ts";
 import { parseConfig } from "../../config/parse.ts";
@@ -27,6 +27,7 @@ import {
   untilde,
   type ConfigPlaces,
 } from "./configpaths.ts";
+import { readFileAtMost } from "../readfile.ts";
 import { readRegistrations } from "./readregistrations.ts";
 import { systemCode } from "./system.ts";
 
@@ -185,7 +186,7 @@ function smallReader({ admitted }: ConfigFiles): Start["read"] {
     new CertkeepError("config_invalid", { where, found, expected });
   return async (file, shownName) => {
     const bytes = await admitted(file)
-      .then(async (checked) => checked ?? (await readFile(file)))
+      .then(async (checked) => checked ?? (await readFileAtMost(file, MAX_BYTES)))
       .catch((error: unknown) => {
         throw refuse(shownName, unreadable(error), "a readable file");
       });

@@ -6,12 +6,13 @@
  * other decides nothing until the user approved these very bytes at this place: it says which programs run, who can
  * decrypt backups, and where data goes. Nothing is read because of a file that isn't admitted.
  */
-import { constants, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { commandLine, literal } from "../../finding/command.ts";
 import { plain } from "../../plain.ts";
+import { READING, readOpened } from "../readfile.ts";
 import { realOf, sha256Of, type Approvals, type Mark } from "./approvals.ts";
 import { systemCode } from "./system.ts";
 
@@ -153,13 +154,12 @@ export function openConfigFiles(file: ConfigFile | null, approving: Approving): 
 async function loadFile(path: string, pipes: boolean): Promise<Loaded> {
   try {
     const real = await realOf(path);
-    // Opening a pipe that nobody writes to would wait for ever.
-    const handle = await open(path, constants.O_RDONLY | (pipes ? 0 : (constants.O_NONBLOCK ?? 0)));
+    const handle = await open(path, READING);
     try {
       const writers = await handle.stat();
-      if (writers.isDirectory()) throw Object.assign(new Error("folder"), { code: "EISDIR" });
-      if (!writers.isFile() && !pipes) throw Object.assign(new Error("pipe"), { code: "ENOTFILE" });
-      const bytes = await readBounded(handle.createReadStream({ autoClose: false }));
+      if (!writers.isFile() && !writers.isDirectory() && !pipes)
+        throw Object.assign(new Error("pipe"), { code: "ENOTFILE" });
+      const bytes = await readOpened(handle, writers, MAX_BYTES);
       return { path, content: { bytes, writers, mark: { real, sha256: sha256Of(bytes) } } };
     } finally {
       await handle.close();
@@ -167,17 +167,6 @@ async function loadFile(path: string, pipes: boolean): Promise<Loaded> {
   } catch (error) {
     return { path, content: { error } };
   }
-}
-
-async function readBounded(stream: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    if (size > MAX_BYTES) throw Object.assign(new Error("too large"), { code: "EFBIG" });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
 }
 
 /** Who else can write a file, in words; `null`: nobody. */
@@ -271,6 +260,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EPERM: "a file that this user may not read",
   EISDIR: "a folder",
   ENOTFILE: "neither a file nor a folder",
+  ENODATA: "a FIFO to which nobody writes",
   EFBIG: `more than ${MAX_BYTES} bytes`,
   ENOENT: "no such file",
   ENOTDIR: "no such file",

@@ -3,13 +3,17 @@
  * hold private keys, so folder and files are for this user alone, and nothing that is there is changed.
  */
 import type { V1Secret } from "@kubernetes/client-node";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import type { ClusterReader, ClusterWriter } from "../../ports/cluster.ts";
 import type { Secret } from "../../secret/secret.ts";
+import { readFileAtMost } from "../readfile.ts";
 
 const NAME = /^[a-z0-9][a-z0-9.-]*$/;
+
+/** A Secret has 1 MiB at most, in base64. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
 function failed(where: string, error: unknown): CertkeepError {
   const code = (error as NodeJS.ErrnoException).code ?? "unknown";
@@ -51,7 +55,7 @@ export function createManifestFolder(folder: string): {
     const path = pathOf(namespace, name);
     let text: string;
     try {
-      text = await readFile(path, "utf8");
+      text = (await readFileAtMost(path, MAX_BYTES)).toString("utf8");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
       throw failed(path, error);

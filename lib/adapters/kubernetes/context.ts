@@ -5,7 +5,6 @@
  * (tools/clientcmd/api/types.go). A server without TLS is refused but on this machine.
  */
 import { X509Certificate, createHash, createPrivateKey } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
@@ -27,6 +26,7 @@ import {
   parseProxyUrl,
   proxyFromEnvironment,
 } from "../proxy.ts";
+import { readFileAtMost, whyUnread } from "../readfile.ts";
 
 /** An entry and the file that it stands in. */
 export interface KubeconfigEntry {
@@ -60,6 +60,8 @@ export interface ContextParts {
   readonly user: KubeconfigEntry;
 }
 
+/** Bundles of all public authorities have 250 KB. */
+export const MAX_PEM_BYTES = 4 * 1024 * 1024;
 const BEGIN = "-----BEGIN CERTIFICATE-----";
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
@@ -117,11 +119,13 @@ async function readMaterial(
   if (!allowFiles) throw namesFile(place, key);
   const file = isAbsolute(named) ? named : join(dirname(entry.file), named);
   try {
-    return await readFile(file, "latin1");
+    return (await readFileAtMost(file, MAX_PEM_BYTES)).toString("latin1");
   } catch (error) {
-    const code = (error as { code?: string }).code ?? "no reason given";
-    const found = code === "ENOENT" ? "doesn't exist" : `can't be read (${code})`;
-    throw invalid(place, `\`${key}\` names ${printable(file, 300)}, which ${found}`, "a PEM file");
+    throw invalid(
+      place,
+      `\`${key}\` names ${printable(file, 300)}, which ${whyUnread(error)}`,
+      "a PEM file",
+    );
   }
 }
 

@@ -5,10 +5,10 @@
  * longer than the connection.
  */
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { CertkeepError } from "../../error.ts";
 import { type Credentials, printable } from "./connection.ts";
 import type { AuthProvider } from "./context.ts";
+import { readFileAtMost, whyUnread } from "../readfile.ts";
 import { type ExecConfig, type ExecCredential, type ExecOptions, runExec } from "./exec.ts";
 import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 
@@ -52,23 +52,21 @@ export function tokenEndMs(token: string): number | null {
   }
 }
 
+const MAX_TOKEN_BYTES = 65_536;
+
 /** Reads a token file. @throws {CertkeepError} `kubeconfig_invalid` */
 export async function readTokenFile(file: string, where: string): Promise<string> {
   let text: string;
   try {
-    text = (await readFile(file, "utf8")).trim();
+    text = (await readFileAtMost(file, MAX_TOKEN_BYTES)).toString("utf8").trim();
   } catch (error) {
-    const code = (error as { code?: string }).code ?? "unknown";
     throw new CertkeepError("kubeconfig_invalid", {
       where,
-      found:
-        code === "ENOENT"
-          ? `the token file ${printable(file)} doesn't exist`
-          : `the token file ${printable(file)} can't be read (${code})`,
+      found: `the token file ${printable(file)} ${whyUnread(error)}`,
       todo: "Correct `tokenFile` in the kubeconfig, or have the file made anew",
     });
   }
-  if (text === "" || /[^\x21-\x7e]/.test(text) || text.length > 65_536) {
+  if (text === "" || /[^\x21-\x7e]/.test(text) || text.length > MAX_TOKEN_BYTES) {
     throw new CertkeepError("kubeconfig_invalid", {
       where,
       found: `the token file ${printable(file)} holds no token`,

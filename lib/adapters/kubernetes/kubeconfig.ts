@@ -6,7 +6,6 @@
  * The files are read here rather than by @kubernetes/client-node, whose import alone takes 0.4 s and
  * 85 MB (it brings every API's model); it is kept for the legacy `auth-provider` entries, and loaded then.
  */
-import { readFile } from "node:fs/promises";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { closest, distance } from "fastest-levenshtein";
 import { Composer, LineCounter } from "yaml";
@@ -15,6 +14,7 @@ import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
 import { type ConnectOptions, type KubeconfigEntry, connectionOf } from "./context.ts";
 import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
+import { readFileAtMost, whyUnread } from "../readfile.ts";
 import { inClusterConnection, isInCluster } from "./serviceaccount.ts";
 
 export interface KubeconfigOptions extends ConnectOptions {
@@ -141,16 +141,11 @@ async function readKubeconfig(
 ): Promise<Kubeconfig | null> {
   let bytes: Buffer;
   try {
-    bytes = (await known?.(file)) ?? (await readFile(file));
+    bytes = (await known?.(file)) ?? (await readFileAtMost(file, SIZE_LIMIT));
   } catch (error) {
     const code = (error as { code?: string }).code ?? "no reason given";
     if (code === "ENOENT" || code === "ENOTDIR") return null;
-    const words: Readonly<Record<string, string>> = {
-      EACCES: "this user may not read it",
-      EPERM: "this user may not read it",
-      EISDIR: "it is a folder",
-    };
-    throw invalid(printable(file, 300), `the kubeconfig can't be read: ${words[code] ?? code}`);
+    throw invalid(printable(file, 300), `the kubeconfig ${whyUnread(error)}`);
   }
   if (bytes.length > SIZE_LIMIT)
     throw invalid(printable(file, 300), "a file of more than 16 MiB", "a kubeconfig");

@@ -1,11 +1,11 @@
 /** The service account of the pod that this runs in, as a `Connection` (client-go rest/config.go, `InClusterConfig`). */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import type { Connection } from "./connection.ts";
-import { type ConnectOptions, parseBundle } from "./context.ts";
+import { type ConnectOptions, MAX_PEM_BYTES, parseBundle } from "./context.ts";
 import { createCredentials, readTokenFile, tokenEndMs } from "./credential.ts";
 import { createProof } from "./proof.ts";
+import { readFileAtMost } from "../readfile.ts";
 import { bareHost, type Environment } from "../proxy.ts";
 
 const FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -23,6 +23,13 @@ export function isInCluster(environment: Environment): boolean {
   );
 }
 
+async function textOf(path: string): Promise<string> {
+  return readFileAtMost(path, MAX_PEM_BYTES).then(
+    (bytes) => bytes.toString("latin1"),
+    () => "",
+  );
+}
+
 /** Reads the mounted service account. @throws {CertkeepError} `kubeconfig_invalid` */
 export async function inClusterConnection(options: InClusterOptions): Promise<Connection> {
   const folder = options.serviceAccountFolder ?? FOLDER;
@@ -37,14 +44,14 @@ export async function inClusterConnection(options: InClusterOptions): Promise<Co
     });
   const tokenFile = join(folder, "token");
   const token = await readTokenFile(tokenFile, where);
-  const bundle = parseBundle(await readFile(join(folder, "ca.crt"), "latin1").catch(() => ""));
+  const bundle = parseBundle(await textOf(join(folder, "ca.crt")));
   if (bundle === null)
     throw new CertkeepError("kubeconfig_invalid", {
       where,
       found: "ca.crt is missing or holds no certificate",
       expected: "the cluster's authority",
     });
-  const namespace = (await readFile(join(folder, "namespace"), "utf8").catch(() => "")).trim();
+  const namespace = (await textOf(join(folder, "namespace"))).trim();
   const source = createCredentials(
     {
       token: null,

@@ -1,8 +1,8 @@
 /** `certkeep backups import CERT KEY --for NAMESPACE/SECRET` */
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { composeImport } from "../../wiring/drill.ts";
+import { readNamedFile } from "../../wiring/reference.ts";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
 import { importStandby } from "../../usecases/drill/standby.ts";
@@ -85,7 +85,7 @@ export function importCommand(io: Io): Command {
 
 async function read(io: Io, path: string): Promise<Uint8Array> {
   try {
-    return await readFile(resolve(io.cwd, path));
+    return await readNamedFile(resolve(io.cwd, path));
   } catch (error) {
     throw new CertkeepError("file_unreadable", {
       where: path,

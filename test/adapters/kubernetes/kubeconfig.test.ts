@@ -152,7 +152,7 @@ describe("bad kubeconfigs get one plain message", () => {
     const path = folder();
     const cases: [string, string][] = [
       [`${path}/none`, "there is no such file"],
-      [path, "it is a folder"],
+      [path, "the kubeconfig is a folder"],
       [put(`${path}/empty`, "  \n"), "an empty file"],
       [
         put(`${path}/broken`, "kind: Config\nusers: [{token: canary-key\n"),
