@@ -33,9 +33,9 @@ function wantsCause({ code }: Pick<Finding, "code">): boolean {
 }
 
 /**
- * Whether a cause of one of these could come out of the state itself, where all clusters together
- * tell nothing of it. Not if nothing was observed, its Secrets are as their owners want them, and
- * too few names are new for a churn.
+ * Whether the state alone could name a cause of one of these, where all clusters together don't. It
+ * can't if nothing was observed, its Secrets are as their owners want them, and too few names are
+ * new for a churn.
  */
 export function mayNameCause(
   findings: readonly Finding[],

@@ -3,16 +3,15 @@
  * milliseconds since 1970.
  *
  * How sure a cause is follows from what names it, never from how often it was seen:
- * - `proven`: something that decides it by itself says so of this very certificate: the API
- *   server's answer or its `immutable` flag, the judge (which is the owner's own check), the
- *   issuer's answer, verified issuances, or a line of the owner's log that names the certificate
- *   and the failure.
- * - `likely`: it is named by something that doesn't name this certificate but its owner's pod (an
- *   Event, a line without a name), or that leaves one other explanation (a Secret made anew, a
- *   silence after a start).
- * - `possible`: it fits, and rests on a pattern alone, or on what was seen elsewhere in the same
- *   namespace. What a log or an Event says is its cluster's own word: it names causes of that
- *   cluster and of no other.
+ * - `proven`: something that decides it by itself says so of this certificate: the API server's
+ *   answer, the `immutable` flag, the judge (which is the owner's own check), the issuer's answer,
+ *   verified issuances, or a line of the owner's log that names the certificate and the failure.
+ * - `likely`: something names its owner's pod but not the certificate (an Event, a line without a
+ *   name), or leaves one other explanation (a recreated Secret, a silence after a start).
+ * - `possible`: it matches, but rests on a pattern alone, or on what was seen elsewhere in the same
+ *   namespace.
+ *
+ * What a log or an Event says is its cluster's own word: it names causes in that cluster alone.
  */
 import type { RestoreAction } from "../finding/action.ts";
 import type { EventSignal, LogSignal } from "../state/signals.ts";
@@ -30,7 +29,7 @@ export const CAUSE_CODES = [
   "many_new_names",
 ] as const;
 /**
- * The more decisive first: of two that are equally sure, mending the first tells whether the second
+ * The more decisive first: of two that are equally sure, fixing the first shows whether the second
  * is one.
  */
 export type CauseCode = (typeof CAUSE_CODES)[number];
@@ -252,7 +251,7 @@ export interface Cause {
   readonly overMs: number | null;
 }
 
-/** A source without which the cause can't be told, or not wholly. */
+/** A source without which the cause, or part of it, stays unknown. */
 export interface Missing {
   readonly source: "logs" | "events" | "access" | "renewal_info" | "revocation" | "transparency";
   /**

@@ -1,8 +1,8 @@
 /**
- * Names that come and go: pods made anew under a new name each (of one pattern, many of them gone
- * again), Secrets made anew for one name, and the plain case of many first certificates under one
- * domain. A pattern proves nothing: at most likely. That first certificates used a domain's budget
- * up is proven by the issuances themselves.
+ * Names that come and go: pods recreated under a new name each (of one pattern, many of them gone
+ * again), Secrets recreated for one name, and the plain case of many first certificates under one
+ * domain. A pattern proves nothing: at most likely. The issuances themselves prove that first
+ * certificates used up a domain's limit.
  */
 import { standingRecord } from "../state/secrets.ts";
 import { type Issuance, mayBeOf } from "../ratelimit/issuance.ts";

@@ -1,10 +1,10 @@
 /**
  * The diagnosis of a set of names, or of a registered domain, in one cluster: every cause that
- * holds, the most decisive first; or that it is unknown, with what is missing to tell; or that
+ * holds, the most decisive first; or that it is unknown, and which sources are missing; or that
  * nothing was issued without need. Pure and total.
  *
- * Several causes may hold at once: all are told. A cause is told, too, where nothing was reissued
- * yet: the next access would. None of it changes a budget.
+ * Several causes may hold at once. A cause is also named where nothing was reissued yet: the next
+ * connection would. None of it changes a rate limit.
  */
 import { registeredDomain } from "../ratelimit/names.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
@@ -87,8 +87,8 @@ function diagnoseSet(of: Subject): Diagnosis {
       ? of.names.map((name) => newNamesCause(across, issuer, registeredDomain(name)))
       : [];
   const trouble = inTrouble(of);
-  // What is merely possible is told of what is in trouble: of the rest it would be told by the
-  // thousand.
+  // What is merely possible is named only where something is in trouble: elsewhere there would be
+  // thousands.
   const causes = sortCauses(
     [...own, ...first].flatMap((cause) =>
       cause !== null && (trouble || cause.confidence !== "possible") ? [cause] : [],

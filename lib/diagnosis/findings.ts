@@ -1,17 +1,16 @@
 /**
- * Findings from what logs, Events, access reviews and the issuer told, as a state keeps it. Pure
- * and total; whatever stands in a line is told as seen, never as advice.
+ * Findings from what logs, Events, access reviews and the issuer reported, as a state keeps it.
+ * Pure and total; what a line says is quoted, never followed.
  *
  * Signals go stale, so each finding has an end:
- * - what a log tells ends with a later success for the same name (a certificate stored, or for an
- *   order one issued), and by age: failures that mend themselves after a day, lost certificates and
- *   a paused account after a week (so long they weigh on the budget), a lost account key after 30
- *   days;
- * - Events are kept for an hour: two hours after the last time;
- * - an access review holds until the server answers otherwise, and seven days after it was last
- *   asked;
- * - a refusal ends at the time that it names, or with a later certificate of the same names;
- * - windows and revocations hold while the certificate that they are about is live.
+ * - a log's signal ends with a later success for the same name (a certificate stored, or for an
+ *   order one issued), and by age: failures that pass by themselves after a day, lost certificates
+ *   and a paused account after a week (as long as they count against the rate limit), a lost
+ *   account key after 30 days;
+ * - an Event, which a cluster keeps for an hour: two hours after its last time;
+ * - an access review: when the server answers otherwise, or seven days after it was last asked;
+ * - a refusal: at the time that it names, or with a later certificate for the same names;
+ * - renewal windows and revocations: when the certificate that they are about is live no more.
  */
 import { parseMs } from "../certificate/time.ts";
 import { restoreAction } from "../finding/action.ts";
@@ -67,7 +66,7 @@ export function observedDrafts(state: StateDocument, atMs: number, seenAt: strin
     .map((draft) => ({ ...draft, asLastSeen: seenAt }));
 }
 
-/** An answer that wasn't asked for again so long tells nothing of now. */
+/** An older answer says nothing of now. */
 const ANSWER_AGE_MS = 7 * 86_400_000;
 
 function* immutableDrafts(index: ClusterIndex): Generator<Draft> {
@@ -133,7 +132,7 @@ function* eventDrafts(index: ClusterIndex): Generator<Draft> {
     atMs,
     observations: { events },
   } = index;
-  // Of all Events of one kind about the same Secrets the newest tells most.
+  // Of all Events of one kind about the same Secrets the newest one counts.
   const told = new Map<string, Set<readonly CertificateEntry[]>>(
     [...new Set(EVENT_CODES.values())].map((code) => [code, new Set()]),
   );

@@ -61,7 +61,7 @@ const TOLD = {
 } as const satisfies Partial<Record<SignalKind, Draft["code"]>>;
 type Told = (typeof TOLD)[keyof typeof TOLD];
 
-/** Whether a signal is too old to tell of what is now. */
+/** Whether a signal is too old to say anything of now. */
 function isStale(signal: LogSignal, atMs: number): boolean {
   if (signal.kind === "rate_limited" && (untilMsOf(signal) ?? Number.POSITIVE_INFINITY) <= atMs)
     return true;
@@ -70,7 +70,7 @@ function isStale(signal: LogSignal, atMs: number): boolean {
   return signal.lastMs <= atMs - ageMs || signal.firstMs > atMs + SKEW_MS;
 }
 
-/** Whether a refusal was kept of it: that knows until when, and tells it. */
+/** Whether the state keeps its refusal, which knows until when: that is reported instead. */
 function isTimed(
   { kind, code, domain, where, lastMs }: LogSignal,
   refusals: readonly Refusal[],
@@ -88,7 +88,7 @@ function isTimed(
   );
 }
 
-/** A line that names nobody is its owner's alone, never a neighbour's. */
+/** A line without a name is attributed to what its pod writes, never to a neighbour. */
 function entriesFor({ domain, where }: LogSignal, index: ClusterIndex): CertificateEntry[] {
   const entries = domain !== null ? index.named(domain) : index.ofPod(...podOf(where));
   return entries.filter(isExpected);
@@ -116,8 +116,8 @@ function groupsOf(index: ClusterIndex): Group[] {
   for (const signal of signals) {
     const told = (TOLD as Partial<Record<SignalKind, Told>>)[signal.kind];
     if (told === undefined || isStale(signal, atMs) || isTimed(signal, refusals)) continue;
-    // An order that went through since tells that what kept orders from it is over; not that it
-    // could be stored.
+    // An order that succeeded since shows that what kept orders from succeeding is over; not that
+    // it could be stored.
     if (
       signal.kind !== "store_write_failed" &&
       signal.domain !== null &&
@@ -171,7 +171,7 @@ function draftOf({ subject, told, entry, signals }: Group): Draft {
   };
 }
 
-/** Names that a log made up are told up to a number; the rest in one. */
+/** A log can make names up: so many are reported, and the rest as one. */
 function* boundedDrafts(groups: readonly Group[], cluster: string): Generator<Draft> {
   for (const [told, of] of Map.groupBy(groups, (group) => group.told)) {
     yield* of.slice(0, MAX_UNPLACED).map(draftOf);
@@ -185,7 +185,7 @@ function* boundedDrafts(groups: readonly Group[], cluster: string): Generator<Dr
   }
 }
 
-/** No limit makes anybody wait longer: a later time is none. */
+/** No limit lasts longer: a later time is ignored. */
 const MAX_WAIT_MS = 31 * 86_400_000;
 const MAX_NAME = 120;
 
@@ -211,7 +211,7 @@ export function* refusalDrafts(index: ClusterIndex): Generator<Draft> {
             requestedNames(entry).some((name) => registeredDomain(bareName(name)) === key),
           )
     ).filter(isExpected);
-    // One issued since tells that the refusal is over.
+    // One issued since shows that the refusal is over.
     if (
       kind === "set" &&
       held.some((entry) => (storedMsOf(entry) ?? Number.NEGATIVE_INFINITY) > seenAtMs)

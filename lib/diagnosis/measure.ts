@@ -27,7 +27,7 @@ function roleOf({ layout, secret }: CertificateEntry): string | null {
 
 const ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
-/** `account`: `null` where nobody was asked about. */
+/** `account`: `null` where no access review was made. */
 export function accessMeasures(
   entry: CertificateEntry,
   account: string | null,

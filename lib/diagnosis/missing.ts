@@ -1,6 +1,6 @@
 /**
- * What is missing to tell a cause, and the setting that would show it. A source that failed is a
- * known unknown: it says since when, and never counts as “nothing happened”.
+ * Which sources are missing to name a cause, and the setting that would show it. A source that
+ * failed is a known unknown: it says since when, and never counts as “nothing happened”.
  */
 import { calledBy } from "../state/identity.ts";
 import type { SourceStatus } from "../state/signals.ts";
@@ -10,7 +10,7 @@ import { type ClusterIndex, reportsOf } from "./clusterindex.ts";
 import type { Measure, Missing } from "./cause.ts";
 
 /**
- * Without these a cause may stay unknown; the others only add to it, and are told where they were
+ * Without these a cause may stay unknown; the others only add to it, and are named where they were
  * asked and failed.
  */
 const NEEDED = ["logs", "access", "events"] as const;

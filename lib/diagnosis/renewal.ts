@@ -1,10 +1,10 @@
 /**
- * Renewals that the issuer refuses because of what it says of the certificate before (another
- * account asked for it, since the account key was lost; or it was replaced already), that it asks
- * for before they are due (ARI, as it does ahead of a revocation), and that were begun and never
- * ended. The owner's ACME client sleeps through a 429's time itself, stays asleep when the limit is
- * gone, and starts no other meanwhile; only a restart clears it. A log can't show sleep: at most
- * likely, and only where it was read whole since.
+ * Renewals that the issuer refuses (another account requested the certificate before, since the
+ * account key was lost; or it was replaced already), that it asks for before they are due (ARI, as
+ * it does ahead of a revocation), and that began and never ended. Tailscale's ACME client sleeps
+ * through a 429's time, stays asleep when the limit is gone, and starts no other renewal meanwhile;
+ * only a restart clears it. A log can't show sleep: at most likely, and only where it was read
+ * whole since.
  */
 import { parseMs } from "../certificate/time.ts";
 import { OVERDUE_FRACTION } from "../finding/codes.ts";
@@ -24,7 +24,7 @@ export function accountCause(of: Subject): Cause | null {
 
 /**
  * A key that no backup holds can't be restored, and isn't offered. Where no account is known, the
- * plan tells.
+ * plan decides.
  */
 function keyMeasures(of: Subject): readonly Measure[] {
   const accounts = new Set(

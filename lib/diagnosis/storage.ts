@@ -1,7 +1,7 @@
 /**
- * Storage: what is issued can't be kept. The server's own answers come first (may the owner's
+ * Storage: what is issued can't be stored. The server's own answers come first (may the owner's
  * account read and write its Secret, is it immutable), then what the owner logged, then Events,
- * which go stale, then Secrets that something else made anew or emptied.
+ * which go stale, then Secrets that something else recreated or emptied.
  */
 import { parseMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
@@ -12,7 +12,7 @@ import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
 import { accessMeasures, otherToolMeasures, recreateMeasures, restoreMeasures } from "./measure.ts";
 import { eventLine, logLine } from "./text.ts";
 
-/** An answer older than this is told as last asked: it isn't what the server would say now. */
+/** An older answer is shown with when it was asked: the server may answer otherwise now. */
 const ANSWER_MS = 26 * 3_600_000;
 
 const WRITES: ReadonlySet<string> = new Set(["update", "patch", "create"]);

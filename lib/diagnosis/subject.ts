@@ -13,8 +13,8 @@ import type { AccessAnswer, EventSignal, LogSignal } from "../state/signals.ts";
 import { type Attributed, type ClusterIndex, reportsOf, type Reported } from "./clusterindex.ts";
 
 /**
- * Events are kept for an hour, and what was seen of them shortly before an audit is still told:
- * two.
+ * A cluster keeps Events for an hour, and an audit may see one at the end of it: so long they
+ * count.
  */
 export const EVENT_MS = 2 * 3_600_000;
 

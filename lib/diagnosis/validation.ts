@@ -1,8 +1,7 @@
 /**
- * Validation fails: what is stored isn't what its owner's check accepts, so it asks for another.
- * The owner's log says no word of why; the judge is that check, asked about what is stored now and
- * what was stored before each reissue. Expiry alone is none of it: what has expired is reissued
- * with need.
+ * Validation fails: the owner's check rejects what is stored, so the owner requests another. Its
+ * log doesn't say why; the judge is that check, run on what is stored now and what was stored
+ * before each reissue. Expiry alone doesn't count: what has expired is reissued with need.
  */
 import { serialKey } from "../ratelimit/issuance.ts";
 import { parseMs } from "../certificate/time.ts";
@@ -107,7 +106,7 @@ function* earlierHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
   }
 }
 
-/** The certificate that was replaced was never seen valid, as its copy tells. */
+/** By its backup, the certificate that was replaced was never seen valid. */
 function* copyHints(of: Subject): Generator<Hint> {
   const replaced = new Set(of.needless.map(({ before }) => before.serial));
   const backups = of.entries.flatMap((entry) => entry.backups.map(({ copy }) => ({ entry, copy })));

@@ -107,7 +107,10 @@ class Reading {
   }
 }
 
-/** Most readers want a few of these of each entry, and there are ten thousand: the rest is worked out when read. */
+/**
+ * Most readers want a few of these of each entry, and there are ten thousand: the rest is worked
+ * out when read.
+ */
 class Entry {
   readonly #reading: Reading;
   readonly key: string;

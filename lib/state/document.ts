@@ -14,7 +14,7 @@ import { parseMsOrNull } from "../certificate/time.ts";
 /** The format that this version writes into a new document. */
 export const STATE_FORMAT = 1;
 
-/** RFC 3339, as everything that reckons with it takes for granted. */
+/** RFC 3339: readers rely on it. */
 const isInstant = (text: string): boolean => parseMsOrNull(text) !== null;
 const instant = z.string().check(z.refine(isInstant, "no instant"));
 const copyRef = z.looseObject({ version: z.string(), digest: z.string(), recipients: z.string() });
@@ -93,7 +93,7 @@ export type ParentRef = z.infer<typeof parentRef>;
 const earlierContent = z.looseObject({
   /** When an audit found something else in its place. */
   at: instant,
-  /** Of the Secret that held it: another one was made anew since. */
+  /** Of the Secret that held it; it may have been recreated since. */
   uid: z.string(),
   base: z.string(),
   /** `live`; a gap's state (`empty`, `unreadable`, …); `gone`: the whole Secret was not there. */
@@ -121,13 +121,11 @@ const secretRecord = z.looseObject({
   certificates: z.record(z.string(), certificateRecord),
   gaps: z.record(z.string(), gapRecord),
   accounts: z.record(z.string(), accountRecord),
-  /**
-   * What stood here before, newest first: why it was issued anew. Absent where nothing changed yet.
-   */
+  /** What was here before, the newest first: why it was reissued. Absent: nothing changed yet. */
   earlier: z.optional(z.array(earlierContent)),
   /**
-   * What a backup doesn't hold of its metadata (lib/secret/extract.ts); absent: an earlier version
-   * recorded it, which didn't tell.
+   * What a backup doesn't hold of its metadata (lib/secret/extract.ts); absent: recorded by an
+   * earlier version, which didn't note it.
    */
   unkept: z.optional(z.array(z.string())),
 });
@@ -139,7 +137,7 @@ const lostRecord = z.looseObject({
    * not known).
    */
   how: z.string(),
-  /** What took several at once, in words; such losses are told as one. `null` for a single one. */
+  /** What took several at once, in words; they are reported as one. `null` for a single loss. */
   incident: z.nullable(z.string()),
   lostAt: instant,
   lastSeenAt: instant,
@@ -215,7 +213,10 @@ const stateDocument = z.looseObject({
       ),
     }),
   ),
-  /** When a person removed the cluster: reports leave it out until an audit or a registration brings it back. */
+  /**
+   * When a person removed the cluster: reports leave it out until an audit or a registration brings
+   * it back.
+   */
   removedAt: z.optional(instant),
   /** Another identity under this name, if the last look met one. */
   replacedBy: z.nullable(
@@ -260,13 +261,13 @@ const stateDocument = z.looseObject({
     z.looseObject({ at: instant, unreadable: z.array(drilledCopy), more: z.number() }),
   ),
   /**
-   * Issuances that the records show no more, and what other sources told; lib/state/evidence.ts
-   * reads any value.
+   * Issuances that the records no longer show, and what other sources reported;
+   * lib/state/evidence.ts reads any value.
    */
   evidence: z.optional(z.unknown()),
   /**
-   * What logs, events, access reviews and the issuer's services told; lib/state/observations.ts
-   * reads any value.
+   * What logs, Events, access reviews and the issuer's services reported;
+   * lib/state/observations.ts reads any value.
    */
   observations: z.optional(z.unknown()),
   quota: z.looseObject({ day: z.string(), made: z.number() }),

@@ -2,10 +2,10 @@
  * Issuances as one cluster's state shows them: from the certificates recorded now, what Secrets
  * held before, losses, backups, and the history of those that were replaced since.
  *
- * A record counts only with a known issuer and the key that fits: without the key anybody could put
- * a borrowed certificate into a Secret and use up a budget that isn't theirs. Reading is total;
- * what can't be understood is counted as unread. What the records show isn't stored a second time:
- * the history holds what they show no more.
+ * A record counts only with a known issuer and the key that matches: without the key anybody could
+ * put a borrowed certificate into a Secret and use up somebody else's rate limit. Reading is total;
+ * what can't be understood is counted as unread. What the records show isn't stored twice: the
+ * history holds what they no longer show.
  */
 import { parseMsOrNull } from "../certificate/time.ts";
 import {
@@ -140,7 +140,7 @@ class Collected {
   }
 }
 
-/** Refusals (429) that the cluster's own logs told of. */
+/** Refusals (429) that the cluster's own logs report. */
 export function storedRefusals(state: StateDocument): readonly Refusal[] {
   return parseRefusals(storedOf(state)["refusals"]);
 }

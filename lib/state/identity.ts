@@ -110,7 +110,10 @@ export function mismatch(
   return certain || pinned.host === (seen.host ?? null) ? null : "address";
 }
 
-/** The same for two states whose clusters are pinned as one and the same; `null` where nothing is pinned. */
+/**
+ * The same for two states whose clusters are pinned as one and the same; `null` where nothing is
+ * pinned.
+ */
 export function pinnedCluster(state: Pick<StateDocument, "identity" | "server">): string | null {
   const pinned = pinnedIn(state);
   if (pinned === null) return null;

@@ -134,7 +134,7 @@ export function parseObservations(value: unknown): Observations {
   return ofKinds((kind) => parseList(RULES[kind], stored[kind]));
 }
 
-/** What a state tells of other sources. */
+/** What other sources reported to a state. */
 export function observationsOf(state: Pick<StateDocument, "observations">): Observations {
   return state.observations === undefined ? NO_OBSERVATIONS : parseObservations(state.observations);
 }

@@ -1,6 +1,5 @@
 /**
- * Reads a document of a state store: total, a text that is none gives a problem that names the
- * place.
+ * Reads a document of a state store. Total: any other text gives a problem that names the place.
  */
 import * as z from "zod/mini";
 
@@ -10,8 +9,8 @@ export type Read<T> =
   | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string };
 
 /**
- * `isValid`: tells of a value that already is what the schema describes, where that is known
- * faster; such a value is taken as it is.
+ * `isValid`: a faster check that a value already is what the schema describes; such a value is
+ * taken as it is.
  */
 export function readDocument<T>(
   text: string,

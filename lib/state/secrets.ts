@@ -155,7 +155,10 @@ export function joinSecrets(own: Secrets, earlier: Secrets): Secrets {
   };
 }
 
-/** One cluster under two names: what the first one knows alike, at the same version, is counted there. */
+/**
+ * One cluster under two names: what the first one knows alike, at the same version, is counted
+ * there.
+ */
 export function countedOnce(own: StateDocument, first: Secrets): StateDocument {
   const alike = (a: SecretRecord, b: SecretRecord | undefined): boolean =>
     a.uid === b?.uid && a.resourceVersion === b.resourceVersion;

@@ -1,7 +1,7 @@
 /**
  * What sources of evidence left in a state besides issuances: spans of complete sight, refusals,
- * silences, counts of what was left unread. Total: an entry that isn't one is dropped, which only
- * ever narrows what is claimed, but for a refusal, which another source has to tell again.
+ * silences, counts of what was left unread. Total: an entry that isn't one is dropped. That only
+ * narrows what is claimed, except for a refusal, which another source then has to report.
  */
 import * as z from "zod/mini";
 import type { Coverage, Refusal, Silence, Unread } from "../ratelimit/evidence.ts";

@@ -1,7 +1,7 @@
 /**
- * What a search of certificate logs told of one registered domain: a document of its own, since a
- * domain belongs to no single cluster. It holds the verified issuances, from when until when all
- * are seen, and where to ask on.
+ * What a search of certificate logs found for one registered domain: a document of its own, since a
+ * domain belongs to no single cluster. It holds the verified issuances, the spans in which all were
+ * seen, and where the next search continues.
  *
  * Reading is total, entry by entry; merging two is a join: order and repetition change nothing. A
  * cursor is safe to take from either, because the issuances up to it are among those joined.
@@ -29,9 +29,9 @@ const PREFIX = "ct-";
 const MAX_ISSUANCES = 30_000;
 /** Spans kept of one issuer; looks that follow each other make one. */
 const MAX_SPANS = 20;
-/** How long it is told that something was left unread; no bucket looks back further. */
+/** How long unread entries are reported; no bucket looks back further. */
 const UNREAD_MS = 30 * DAY_MS;
-/** Where the last whole answer is older than this, and nothing failed, nobody asks any more. */
+/** Nothing asks any more where the last whole answer is older than this and nothing failed. */
 const STALE_MS = 3 * DAY_MS;
 
 /** Name of the document in a state store. */

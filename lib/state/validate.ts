@@ -1,11 +1,10 @@
 /**
- * Whether a value already is what a schema describes, told from the schema itself in a fraction of
- * the time: a parser builds its result anew, and a state of ten thousand certificates has half a
- * million fields.
+ * Checks in a fraction of a parser's time whether a value already is what a schema describes: a
+ * parser copies what it reads, and a state of ten thousand certificates has half a million fields.
  *
- * It says yes only where the parser would take the value and give it back as it is (no defaults, no
- * conversions, nothing dropped); no says nothing, and the parser has to be asked, which also knows
- * the place. A schema with a part that isn't known here has no such check.
+ * Yes means that the parser would give the value back as it is (no defaults, no conversions,
+ * nothing dropped). No means nothing: ask the parser, which also knows the place. A schema with a
+ * part that isn't known here has no such check.
  */
 import type * as z from "zod/mini";
 
