@@ -78,12 +78,14 @@ function functionsIn(path: string, file: SourceFile): readonly FunctionSize[] {
   return found;
 }
 
-/** The places that take `secrets` from a state: `state.secrets` or `{ secrets } = state`. */
+/** The places that take `secrets` from a state: `state.secrets` or `{ secrets } = state`; not the count of an audit. */
 function readsOfSecrets(project: Project, path: string, file: SourceFile): readonly string[] {
   const nodes: Node[] = [];
   walk(file, (node) => {
     if (node.kind !== SyntaxKind.Identifier || node.getText(file) !== "secrets") return;
-    if (node.parent.kind === SyntaxKind.PropertyAccessExpression) nodes.push(node);
+    const { parent } = node;
+    const counts = /\baudit\??\.secrets$/.test(parent.getText(file));
+    if (parent.kind === SyntaxKind.PropertyAccessExpression && !counts) nodes.push(node);
     if (node.parent.kind === SyntaxKind.BindingElement) nodes.push(node);
   });
   if (nodes.length === 0) return [];
