@@ -15,6 +15,7 @@ import { countedOnce } from "../state/secrets.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
 import { type AuditPorts, type AuditTarget, OUTSIDE_MS, outsideSignal } from "./audit/context.ts";
+import { cutInTime } from "./deadline.ts";
 import {
   askedDomains,
   askTransparency,
@@ -42,9 +43,6 @@ export interface AuditedTarget extends Omit<ClusterAudit, "findings"> {
 }
 
 const CLUSTERS_AT_ONCE = 4;
-
-/** For one cluster: what was read by then counts, and the rest is read next time. */
-export const CLUSTER_MS = 5 * 60_000;
 
 /** Of the time that is left, what may be spent on asking clusters for causes: the audits themselves come first. */
 const OBSERVE_SHARE = 1 / 4;
@@ -74,16 +72,14 @@ export function withinShare(clusters: number, ports: AuditPorts): AuditPorts {
 
 /** The audit of one cluster within its time. What still asks it then is cut off: nobody waits for it. */
 async function auditInTime(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
-  const done = new AbortController();
   const over = new AbortController();
   const close = async (): Promise<void> => {
     await target.reader.close();
     await target.diagnosis?.close();
   };
-  void ports.timer?.sleep(CLUSTER_MS, done.signal).then(async () => {
-    if (done.signal.aborted) return;
+  const done = cutInTime(ports.timer, () => {
     over.abort();
-    await close();
+    return close();
   });
   const signal = AbortSignal.any([
     over.signal,
@@ -92,7 +88,7 @@ async function auditInTime(target: AuditTarget, ports: AuditPorts): Promise<Clus
   try {
     return await auditCluster(target, { ...ports, signal });
   } finally {
-    done.abort();
+    done();
     await close();
   }
 }

@@ -16,6 +16,7 @@ import { DRILL_NAME, parseDrill } from "./drill/record.ts";
 import { DIGEST_NAME, parseDigest } from "../state/digest.ts";
 import { sameCluster, type ClusterIdentity } from "../state/identity.ts";
 import type { DoctorPorts } from "./doctor/context.ts";
+import { cutInTime } from "./deadline.ts";
 import { waitText } from "./digest.ts";
 import { examineCluster } from "./doctor/cluster.ts";
 import { failed, line, type Line } from "./doctor/line.ts";
@@ -93,13 +94,34 @@ export async function runDoctor(ports: DoctorPorts): Promise<Line[]> {
   const limit = pLimit(CLUSTERS_AT_ONCE);
   const examined = await Promise.all(
     ports.clusters.map((cluster) =>
-      limit(async () => ({ name: cluster.name, ...(await examineCluster(cluster, ports)) })),
+      limit(async () => ({
+        name: cluster.name,
+        ...(await examineCluster(cluster, inTime(ports))),
+      })),
     ),
   );
   lines.push(...examined.flatMap((one) => one.lines), ...doubles(examined));
   await look("digest", () => routeLines(ports, lines));
   await look("drill", () => drillLine(ports, lines));
   return lines;
+}
+
+/** Ports whose connections are closed when the time of their cluster is over. */
+function inTime(ports: DoctorPorts): DoctorPorts {
+  return {
+    ...ports,
+    connect: async (cluster, bearer) => {
+      const connection = await ports.connect(cluster, bearer);
+      const done = cutInTime(ports.timer, connection.close);
+      return {
+        ...connection,
+        close: async () => {
+          done();
+          await connection.close();
+        },
+      };
+    },
+  };
 }
 
 async function identityLines(ports: DoctorPorts, lines: Line[]): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { localPaths } from "../adapters/file/paths.ts";
 import { createSetupFiles } from "../adapters/file/setup.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
+import { realTimer } from "../adapters/timer.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { settingsFor } from "../config/settings.ts";
@@ -95,6 +96,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     routes: async () => (await composeDigest({ ...world, atMs: null }, true)).routes,
     sendTest: world.sendTest,
     clock: { nowMs: world.nowMs },
+    timer: realTimer,
     newId: () => randomBytes(6).toString("hex"),
   };
 }

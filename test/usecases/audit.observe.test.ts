@@ -8,7 +8,8 @@ import { serviceAccount } from "../fake-apiserver/api.ts";
 import { observationsOf } from "../../lib/state/observations.ts";
 import type { SourceStatus } from "../../lib/state/signals.ts";
 import { stateEvidence } from "../../lib/state/evidence.ts";
-import { auditAll, type AuditReport, CLUSTER_MS } from "../../lib/usecases/audit.ts";
+import { auditAll, type AuditReport } from "../../lib/usecases/audit.ts";
+import { CLUSTER_MS } from "../../lib/usecases/deadline.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 let world: World;

@@ -1,8 +1,10 @@
 /** The doctor on what lies on AWS: the registry, and whether anybody hears an alarm. */
 import { describe, expect, it } from "vitest";
+import { realTimer } from "../../lib/adapters/timer.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import { runDoctor } from "../../lib/usecases/doctor.ts";
-import type { DoctorPorts } from "../../lib/usecases/doctor/context.ts";
+import type { ClusterReader, SelfAccess } from "../../lib/ports/cluster.ts";
+import type { DoctorPorts, ExaminedCluster } from "../../lib/usecases/doctor/context.ts";
 import { doctorExits, type Line } from "../../lib/usecases/doctor/line.ts";
 import { createMemoryBlobs, createMemoryStates, Faults } from "../support/memory.ts";
 
@@ -28,6 +30,7 @@ async function doctor(change: Partial<DoctorPorts>): Promise<readonly Line[]> {
     routes: async () => [],
     sendTest: false,
     clock: { nowMs: () => 1_800_000_000_000 },
+    timer: realTimer,
     newId: () => "id",
     ...change,
   });
@@ -94,4 +97,40 @@ describe("doctor", () => {
     expect(of(lines, "state")).toEqual([expect.stringMatching(/^pass/)]);
     expect(doctorExits(lines)).toEqual([3]);
   });
+});
+
+it("doctor cuts off a cluster that never ends, and looks at the others", async () => {
+  let cut = (): void => {};
+  const never = new Promise<never>((_, reject) => {
+    cut = () => reject(new CertkeepError("deadline", { where: "cluster slow", found: "closed" }));
+  });
+  const cluster = (name: string) =>
+    ({
+      name,
+      named: false,
+      registered: false,
+      sealedFor: [],
+      namespaces: null,
+      secrets: [],
+      access: null,
+    }) as unknown as ExaminedCluster;
+  const lines = await doctor({
+    clusters: [cluster("slow"), cluster("other")],
+    timer: { sleep: async () => undefined },
+    connect: async ({ name }) => {
+      if (name === "other") throw unavailable;
+      return {
+        server: "https://10.0.0.1",
+        insecure: false,
+        expiresAtMs: null,
+        self: { facts: () => never } as unknown as SelfAccess,
+        reader: {} as ClusterReader,
+        close: async () => cut(),
+      };
+    },
+  });
+  expect(of(lines, "reach").map((text) => text.replace(/ > .*/, ""))).toEqual([
+    "fail: cluster slow: closed",
+    `fail: ${unavailable.message}`,
+  ]);
 });

@@ -229,7 +229,7 @@ class RetryingClient {
     this.#closed.abort(
       new CertkeepError("deadline", {
         where: whereOf(this.#connection),
-        found: "the connection was closed",
+        found: "its time was over, so the connection was closed",
       }),
     );
     for (const { agent } of this.#agents.splice(0)) agent.destroy();

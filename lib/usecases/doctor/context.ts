@@ -3,7 +3,7 @@ import type { Bearer } from "../../rbac/table.ts";
 import type { ClusterEntry } from "../../config/cluster.ts";
 import type { CertkeepError } from "../../error.ts";
 import type { BlobStore, StateStore } from "../../ports/stores.ts";
-import type { Clock, AlarmTopic } from "../../ports/runtime.ts";
+import type { AlarmTopic, Clock, Timer } from "../../ports/runtime.ts";
 import type { ClusterReader, SelfAccess } from "../../ports/cluster.ts";
 import type { Poster } from "../../ports/slack.ts";
 
@@ -72,6 +72,7 @@ export interface DoctorPorts {
   routes(): Promise<readonly ExaminedRoute[]>;
   readonly sendTest: boolean;
   readonly clock: Clock;
+  readonly timer: Timer;
   /** A word that no other probe has. */
   readonly newId: () => string;
 }
