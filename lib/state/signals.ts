@@ -1,5 +1,6 @@
 /** What each source besides Secrets reports of why certificates are issued, as a state keeps it. */
 import * as z from "zod/mini";
+import { redact } from "../ratelimit/log/redact.ts";
 
 export const SIGNAL_KINDS = [
   /** An order was begun. */
@@ -65,6 +66,8 @@ export type StatusSource = (typeof STATUS_SOURCES)[number];
 const LAST_MS = 8_640_000_000_000_000;
 
 const text = z.string().check(z.maxLength(1_024));
+/** Text of others. Earlier versions stored what a webhook said, which is redacted now. */
+const quoted = z.pipe(text, z.transform(redact));
 const optionalText = z.nullable(text);
 const instant = z.number().check(z.int(), z.minimum(-LAST_MS), z.maximum(LAST_MS));
 const count = z.number().check(z.int(), z.positive());
@@ -112,7 +115,7 @@ export const logSignal = z.object({
   /** Lines seen, and those that the program itself said it dropped. */
   count,
   /** One line, redacted and bounded. */
-  sample: text,
+  sample: quoted,
 });
 export type LogSignal = Readonly<z.infer<typeof logSignal>>;
 
@@ -126,7 +129,7 @@ export const eventSignal = z.object({
   object: text,
   type: z.enum(["Normal", "Warning"]),
   reason: text,
-  message: text,
+  message: quoted,
   count,
   firstMs: instant,
   lastMs: instant,
@@ -144,7 +147,7 @@ export const accessAnswer = z.object({
   /** No pod was seen with the account: it is the one that the operator makes for such a Secret. */
   assumed: z.optional(z.boolean()),
   /** The server's reason, bounded; empty for none. */
-  reason: text,
+  reason: quoted,
   /** Since when the answer is this one. */
   sinceMs: instant,
   atMs: instant,

@@ -245,3 +245,51 @@ describe("states that two audits wrote", () => {
     expect(mergeStates(state(), state())).not.toHaveProperty("observations");
   });
 });
+
+it("what an earlier version stored of a webhook's words is redacted as it is read", () => {
+  const said = 'admission webhook "policy.example.com" denied the request: CA:NA:RY';
+  const [firstMs, lastMs] = [NOW_MS, NOW_MS];
+  const where = "tailscale/pg-0/tailscale";
+  const read = parseObservations({
+    signs: [
+      {
+        kind: "store_write_failed",
+        code: "other",
+        domain: null,
+        where,
+        firstMs,
+        lastMs,
+        count: 1,
+        sample: said,
+      },
+    ],
+    events: [
+      {
+        namespace: "tailscale",
+        object: "Pod/pg-0",
+        type: "Warning",
+        reason: "x",
+        message: said,
+        count: 1,
+        firstMs,
+        lastMs,
+      },
+    ],
+    access: [
+      {
+        secret: "a/b",
+        account: "c",
+        verb: "get",
+        allowed: false,
+        reason: said,
+        sinceMs: firstMs,
+        atMs: lastMs,
+      },
+    ],
+  });
+  expect([read.signs, read.events, read.access].map(({ length }) => length)).toEqual([1, 1, 1]);
+  expect(JSON.stringify(read)).not.toContain("CA:NA:RY");
+  expect(read.signs[0]?.sample).toBe(
+    'admission webhook "policy.example.com" denied the request [redacted]',
+  );
+});
