@@ -22,7 +22,8 @@ import type { GrantedRules } from "../../rbac/excess.ts";
 import { parseRules } from "../../rbac/excess.ts";
 import type { SelfAccess, ServerFacts } from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
-import { type Action, parseAnswer, statusError } from "./failure.ts";
+import { type Action, statusError } from "./failure.ts";
+import { parseAnswer } from "./json.ts";
 import { createHttpClient, type HttpAnswer, type HttpClient, type HttpOptions } from "./http.ts";
 import { fieldsOf, listOf, textOf, type Untrusted } from "./parse.ts";
 

@@ -31,7 +31,8 @@ import type {
 } from "../../ports/cluster.ts";
 import { parseMsOrNull } from "../../certificate/time.ts";
 import type { Connection } from "./connection.ts";
-import { type Action, answerInvalid, parseAnswer, statusError } from "./failure.ts";
+import { type Action, answerInvalid, statusError } from "./failure.ts";
+import { parseAnswer } from "./json.ts";
 import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
 import { fieldsOf, listOf, textOf, type Untrusted } from "./parse.ts";
 

@@ -6,7 +6,6 @@
  */
 import { CertkeepError, type ErrorCode } from "../../error.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
-import { parseJson } from "./json.ts";
 import { OTHER_CA } from "./proof.ts";
 import { ProxyRefusal } from "../proxy.ts";
 
@@ -248,26 +247,6 @@ export function answerInvalid(connection: Connection, found: string): CertkeepEr
     expected: "the JSON of a Kubernetes API",
     todo: "Check that `server` in the kubeconfig is the API server's own address, not that of a login page or load balancer",
   });
-}
-
-/** The JSON of an answer. @throws CertkeepError cluster_answer_invalid */
-export function parseAnswer(
-  connection: Connection,
-  answer: { readonly status: number; readonly contentType: string; readonly body: Buffer },
-): unknown {
-  try {
-    return parseJson(answer.body);
-  } catch (error) {
-    const what =
-      error instanceof RangeError
-        ? "JSON of millions of values"
-        : answer.contentType.includes("html")
-          ? "a page of HTML"
-          : answer.contentType.includes("json")
-            ? "JSON that is cut off or broken"
-            : "no JSON";
-    throw answerInvalid(connection, `the server answered with ${what} (status ${answer.status})`);
-  }
 }
 
 const MIB = 1024 * 1024;

@@ -1,4 +1,6 @@
 /** JSON of a server, bounded before it takes memory. */
+import type { Connection } from "./connection.ts";
+import { answerInvalid } from "./failure.ts";
 
 /** More values than 16 MiB of a server's own JSON hold. Small objects take fifty times their text in memory, and minutes. */
 const MAX_VALUES = 2_000_000;
@@ -29,4 +31,24 @@ function hasTooManyValues(body: Buffer): boolean {
 export function parseJson(body: Buffer): unknown {
   if (hasTooManyValues(body)) throw new RangeError("too many values");
   return JSON.parse(body.toString("utf8"));
+}
+
+/** The JSON of an answer. @throws CertkeepError cluster_answer_invalid */
+export function parseAnswer(
+  connection: Connection,
+  answer: { readonly status: number; readonly contentType: string; readonly body: Buffer },
+): unknown {
+  try {
+    return parseJson(answer.body);
+  } catch (error) {
+    const what =
+      error instanceof RangeError
+        ? "JSON of millions of values"
+        : answer.contentType.includes("html")
+          ? "a page of HTML"
+          : answer.contentType.includes("json")
+            ? "JSON that is cut off or broken"
+            : "no JSON";
+    throw answerInvalid(connection, `the server answered with ${what} (status ${answer.status})`);
+  }
 }

@@ -16,7 +16,8 @@ import { CertkeepError } from "../../error.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
-import { type Action, answerInvalid, parseAnswer, parseStatus, statusError } from "./failure.ts";
+import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
+import { parseAnswer } from "./json.ts";
 import { createCollector, createHeapLimits } from "../heap.ts";
 import { type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
 import {

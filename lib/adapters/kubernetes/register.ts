@@ -18,7 +18,8 @@ import type { GrantedToken, ObjectName, Registrar } from "../../ports/cluster.ts
 import { reviewRules } from "./access.ts";
 import { type Connection, whereOf } from "./connection.ts";
 import { writeError } from "./denial.ts";
-import { answerInvalid, parseAnswer, statusError } from "./failure.ts";
+import { answerInvalid, statusError } from "./failure.ts";
+import { parseAnswer } from "./json.ts";
 import { createHttpClient, type HttpOptions } from "./http.ts";
 import { fieldsOf, listOf, textOf } from "./parse.ts";
 import { realTimer } from "../timer.ts";

@@ -18,7 +18,8 @@ import type {
 } from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
-import { type Action, parseAnswer, parseStatus } from "./failure.ts";
+import { type Action, parseStatus } from "./failure.ts";
+import { parseAnswer } from "./json.ts";
 import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
 import { fieldsOf, isSecretName, parseSecret } from "./parse.ts";
 import { watchSecrets } from "./watch.ts";
