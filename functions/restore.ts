@@ -6,10 +6,9 @@
  */
 import { parseMs } from "../lib/certificate/time.ts";
 import type { RestorePair } from "../lib/config/schema.ts";
-import { parseRestoreEvent, type RestoreEvent, restoreWords } from "../lib/config/event/restore.ts";
-import { commandLine, literal } from "../lib/finding/command.ts";
-import { restoreFunctionOf, type RestoreFunction } from "../lib/finding/action.ts";
-import { invokeLine, type InvokePayload } from "../lib/report/command.ts";
+import { parseRestoreEvent, type RestoreEvent } from "../lib/config/event/restore.ts";
+import { restoreAction, restoreFunctionOf, type RestoreFunction } from "../lib/finding/action.ts";
+import { invokeLine, type InvokePayload, restoreCommand } from "../lib/report/command.ts";
 import {
   type Telemetry,
   hasIdentity,
@@ -18,6 +17,7 @@ import {
   type Invocation,
   type FunctionRun,
 } from "./shared/run.ts";
+import { codesOf } from "../lib/restoreplan/item.ts";
 import { runRestore } from "../lib/usecases/restore.ts";
 import { confine } from "../lib/usecases/restore/confine.ts";
 import type {
@@ -158,7 +158,7 @@ function tell({ cluster, items, interrupted }: RestoreReport, log: Telemetry["lo
       namespace: item.to?.namespace ?? item.from.namespace,
       secret: item.to?.name ?? item.from.secret,
       outcome,
-      why: item.codes.join(" "),
+      why: codesOf(item).join(" "),
       code,
       problem: message,
     };
@@ -204,25 +204,15 @@ function payloadOf(event: RestoreEvent): InvokePayload {
  * the deployment's configuration is published, or `null`.
  */
 export function withoutIdentity(event: RestoreEvent, config: string | null): object {
-  const words = restoreWords(event).map((word) => (word.startsWith("--") ? literal(word) : word));
-  const run = commandLine(
-    literal("certkeep restore"),
-    ...words,
-    ...(config === null ? [] : [literal("--config"), config]),
-  );
+  const { asOf, version, fromCluster, unrecorded, force, apply } = event;
+  const asked = { version, fromCluster, unrecorded, force, apply, config };
+  const run = restoreCommand(event, { ...asked, asOfMs: asOf === null ? null : parseMs(asOf) });
   return {
     schema: RESTORE_SCHEMA,
     identity: "absent",
     cluster: event.cluster,
     continue: false,
-    run:
-      run ??
-      commandLine(
-        literal("certkeep restore"),
-        event.cluster,
-        literal("--all"),
-        ...(config === null ? [] : [literal("--config"), config]),
-      ),
+    run: run ?? restoreCommand(restoreAction(event.cluster, [], { all: true }), { config }),
     next: "No identity that opens copies is in the cloud. Run this where yours is, with access to this account",
   };
 }

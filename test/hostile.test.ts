@@ -22,7 +22,7 @@ import { meant } from "../lib/config/suggest.ts";
 import { patternOf } from "../lib/diagnosis/churn.ts";
 import { shortened } from "../lib/diagnosis/text.ts";
 import { CertkeepError, isCertkeepError } from "../lib/error.ts";
-import { commandLine, literal } from "../lib/finding/command.ts";
+import { commandLine, literal } from "../lib/report/shell.ts";
 import { matchesPattern } from "../lib/finding/pattern.ts";
 import { plain, plainJson, plainOutput } from "../lib/plain.ts";
 import { readLog } from "../lib/ratelimit/log/reader.ts";

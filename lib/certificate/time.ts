@@ -133,6 +133,11 @@ export function formatMsOrNull(ms: number | null): string | null {
   return ms === null ? null : formatMs(ms);
 }
 
+/** RFC 3339 to the second, rounded up. */
+export function instantOf(ms: number): string {
+  return formatMs(Math.ceil(ms / 1000) * 1000);
+}
+
 function two(n: number): string {
   return n < 10 ? `0${n}` : String(n);
 }

@@ -4,7 +4,8 @@ import { personalAccess } from "../wiring/connect.ts";
 import { composeRestore } from "../wiring/restore.ts";
 import { CertkeepError } from "../error.ts";
 import { FORCIBLE, isPlanCode, type PlanCode } from "../restoreplan/code.ts";
-import { applyCommandOf, planText } from "../report/plan.ts";
+import { restoreCommand as commandFor } from "../report/command.ts";
+import { planText } from "../report/plan.ts";
 import { runRestore } from "../usecases/restore.ts";
 import type { RestoreReport, RestoreRequest } from "../usecases/restore/context.ts";
 import { restoreDocument, RESTORE_SCHEMA } from "../usecases/restore/document.ts";
@@ -170,7 +171,7 @@ export function restoreCommand(io: Io): Command {
             planText({
               ...report,
               offline: options.offline ?? null,
-              applyCommand: applyCommandOf(wordsOf(cluster, names, options)),
+              applyCommand: applyCommandOf(cluster, names, options),
               width: widthFor(io),
               style: styleFor(io, options),
               verbose: options.verbose === true,
@@ -237,29 +238,29 @@ export function requestOf(
   };
 }
 
-/** The words of the command as given, for the line that carries the plan out. */
-function wordsOf(cluster: string, names: readonly string[], options: Options): string[] {
-  const flag = (name: string, on: boolean | undefined): string[] => (on === true ? [name] : []);
-  const value = (name: string, text: string | undefined): string[] =>
-    text === undefined ? [] : [name, text];
-  return [
-    cluster,
-    ...names,
-    ...flag("--all", options.all),
-    ...value("--namespace", options.namespace),
-    ...value("--version", options.version),
-    ...value(
-      "--as",
-      options.as === undefined ? undefined : `${options.as.namespace}/${options.as.name}`,
-    ),
-    ...flag("--rebuilt", options.rebuilt),
-    ...value("--from-cluster", options.fromCluster),
-    ...value("--identity", options.identity === "-" ? undefined : options.identity),
-    ...flag("--create-namespace", options.createNamespace),
-    ...flag("--replace", options.replace),
-    ...flag("--unrecorded", options.unrecorded),
-    ...flag("--standby", options.standby),
-    ...(options.force === undefined ? [] : options.force.flatMap((code) => ["--force", code])),
-    ...value("--config", options.config),
-  ];
+/** The command as given, with `--apply`. */
+function applyCommandOf(
+  cluster: string,
+  names: readonly string[],
+  options: Options,
+): string | null {
+  const { all, namespace, createNamespace, replace, standby, asOf, identity, ...more } = options;
+  return commandFor(
+    {
+      cluster,
+      names,
+      all: all === true,
+      namespace: namespace ?? null,
+      createNamespace: createNamespace === true,
+      replace: replace === true,
+      standby: standby === true,
+    },
+    {
+      ...more,
+      asOfMs: asOf ?? null,
+      // What standard input gave is used up.
+      identity: identity === "-" ? null : (identity ?? null),
+      apply: true,
+    },
+  );
 }

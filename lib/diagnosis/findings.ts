@@ -15,7 +15,7 @@
 import { parseMs } from "../certificate/time.ts";
 import { restoreAction } from "../finding/action.ts";
 import { type Draft, explainAction, subjectOf } from "../finding/finding.ts";
-import { instantOf } from "../finding/words.ts";
+import { instantOf } from "../certificate/time.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
 import type { CertificateEntry } from "../state/certificates.ts";

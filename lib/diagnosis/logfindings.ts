@@ -4,7 +4,7 @@
  */
 import { type Draft, explainAction, type Subject, subjectOf } from "../finding/finding.ts";
 import { bareName } from "../finding/place.ts";
-import { instantOf } from "../finding/words.ts";
+import { instantOf } from "../certificate/time.ts";
 import { type Refusal, SKEW_MS } from "../ratelimit/evidence.ts";
 import { parseRefusal } from "../ratelimit/log/refusal.ts";
 import { registeredDomain } from "../ratelimit/names.ts";

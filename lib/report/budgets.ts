@@ -1,6 +1,7 @@
 /** Budgets for a terminal: those near their end by name, the others counted. And as levels for other media. Pure. */
 import type { Across } from "../finding/across.ts";
-import { instantOf, spanPhrase } from "../finding/words.ts";
+import { instantOf } from "../certificate/time.ts";
+import { spanPhrase } from "./text.ts";
 import { setPhrase } from "./phrases/limits.ts";
 import { type Budget, timelineOf } from "../ratelimit/budget.ts";
 import { type Account, accountOf } from "../ratelimit/ledger.ts";

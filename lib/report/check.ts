@@ -1,9 +1,9 @@
 /** What `certkeep check` says in words: the verdict, why, and what the owner will do about it. Pure. */
-import { REASONS } from "../certificate/reason.ts";
 import { formatMs, parseMs } from "../certificate/time.ts";
 import { LETS_ENCRYPT } from "../issuer/issuers.ts";
 import type { CertManagerReason, CertManagerVerdict } from "../secret/certmanager.ts";
 import type { Shape } from "../secret/shapes.ts";
+import { reasonSentence } from "./phrases/reasons.ts";
 import type { Style } from "./style.ts";
 import { plain } from "../plain.ts";
 import { span, wrap } from "./text.ts";
@@ -41,10 +41,11 @@ export interface CheckView {
   readonly style: Style;
 }
 
-const words: Readonly<Record<string, string>> = {
-  ...REASONS,
-  staging: "It was issued by a staging environment, which no client trusts.",
-};
+const STAGING = "It was issued by a staging environment, which no client trusts.";
+
+function reasonOf(reason: CheckResult["reasons"][number]): string {
+  return reason === "staging" ? STAGING : reasonSentence(reason);
+}
 
 /** Whether its owner asks Let's Encrypt for another. */
 function costs({ valid, shape, staging }: CheckResult): boolean {
@@ -81,7 +82,7 @@ function resultText(result: CheckResult, view: CheckView): string {
       ...rest.map((line) => `          ${line}`),
     );
   };
-  for (const reason of result.reasons) row("why", `${words[reason] ?? ""} (${reason})`.trim());
+  for (const reason of result.reasons) row("why", `${reasonOf(reason)} (${reason})`);
   if (result.hint !== null) row("hint", result.hint);
   row("then", ownerText(result));
   if (result.certManager !== null) row("also", certManagerText(result.certManager));

@@ -2,9 +2,12 @@
  * Actions as commands for pasting. Text from a cluster never becomes an instruction: only what `fitsCommand` takes is
  * put in; where something doesn't fit there is no command.
  */
-import { commandLine, fitsCommand, literal, type Literal } from "../finding/command.ts";
+import { formatMs } from "../certificate/time.ts";
 import type { Action, RestoreAction, RestoreFunction } from "../finding/action.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
+import type { PlanCode } from "../restoreplan/code.ts";
+import type { RestartAction } from "../restoreplan/item.ts";
+import { commandLine, fitsCommand, literal, type Literal } from "./shell.ts";
 
 /** The longest that a function may take. After a minute without an answer the AWS command line would ask again. */
 const READ_TIMEOUT_SECONDS = 900;
@@ -39,26 +42,65 @@ function payloadOf(restore: RestoreAction): InvokePayload {
   };
 }
 
-function restoreLine(restore: RestoreAction): string | null {
-  const { cluster, names, all, namespace, createNamespace, replace, standby } = restore;
-  const flag = (name: string, on: boolean): Literal[] => (on ? [literal(name)] : []);
+/** What else a person or an event may have asked of a restore; what is absent wasn't asked. */
+export interface RestoreOptions {
+  readonly asOfMs?: number | null;
+  readonly version?: string | null;
+  readonly as?: { readonly namespace: string; readonly name: string } | null;
+  readonly rebuilt?: boolean;
+  readonly fromCluster?: string | null;
+  readonly identity?: string | null;
+  readonly unrecorded?: boolean;
+  readonly force?: readonly PlanCode[];
+  readonly config?: string | null;
+  readonly apply?: boolean;
+}
+
+/** The command that asks for this restore; `null` where a name doesn't fit one. */
+export function restoreCommand(
+  restore: Omit<RestoreAction, "kind">,
+  options: RestoreOptions = {},
+): string | null {
+  const flag = (name: string, on: boolean | undefined): Literal[] =>
+    on === true ? [literal(name)] : [];
+  const value = (name: string, given: string | null | undefined): (Literal | string)[] =>
+    given == null ? [] : [literal(name), given];
+  const { asOfMs, as } = options;
   return commandLine(
     literal("certkeep restore"),
-    cluster,
-    ...names,
-    ...flag("--all", all),
-    ...(namespace === null ? [] : [literal("--namespace"), namespace]),
-    ...flag("--create-namespace", createNamespace),
-    ...flag("--replace", replace),
-    ...flag("--standby", standby),
+    restore.cluster,
+    ...restore.names,
+    ...flag("--all", restore.all),
+    ...value("--namespace", restore.namespace),
+    ...value("--as-of", asOfMs == null ? null : formatMs(asOfMs)),
+    ...value("--version", options.version),
+    ...value("--as", as == null ? null : `${as.namespace}/${as.name}`),
+    ...flag("--rebuilt", options.rebuilt),
+    ...value("--from-cluster", options.fromCluster),
+    ...value("--identity", options.identity),
+    ...flag("--create-namespace", restore.createNamespace),
+    ...flag("--replace", restore.replace),
+    ...flag("--unrecorded", options.unrecorded),
+    ...flag("--standby", restore.standby),
+    ...(options.force ?? []).flatMap((code) => [literal("--force"), code]),
+    ...value("--config", options.config),
+    ...flag("--apply", options.apply),
   );
+}
+
+/** The command after which pods read a Secret anew; `null` where a name doesn't fit one. */
+export function restartCommand(action: RestartAction): string | null {
+  const kubectl = [literal("kubectl -n"), action.namespace];
+  return action.kind === "rollout"
+    ? commandLine(...kubectl, literal(`rollout restart ${action.of}`), action.name)
+    : commandLine(...kubectl, literal("delete pod"), action.pod);
 }
 
 /** The command that does it; `null` where a name doesn't fit one. */
 export function commandOf(action: Action): string | null {
   switch (action.kind) {
     case "restore":
-      return restoreLine(action);
+      return restoreCommand(action);
     case "invoke":
       return invokeLine(action.by, payloadOf(action.restore));
     case "explain":

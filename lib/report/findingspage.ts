@@ -8,6 +8,7 @@ import {
   SEVERITIES,
 } from "../finding/codes.ts";
 import { PHRASES } from "./phrases.ts";
+import { reasonSentence } from "./phrases/reasons.ts";
 
 function cell(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -20,9 +21,7 @@ export function findingsPage(): string {
       const { when, leadsTo, advice } = PHRASES[code];
       return `| \`${code}\` | ${CODES[code]} | ${cell(when)} | ${cell(leadsTo)} | ${cell(advice)}. |`;
     });
-  const reasons = Object.entries(REASONS).map(
-    ([code, words]) => `| \`${code}\` | ${cell(words)} |`,
-  );
+  const reasons = REASONS.map((code) => `| \`${code}\` | ${cell(reasonSentence(code))} |`);
   return [
     "# Findings",
     "",

@@ -4,7 +4,7 @@
  * from a cluster is ever taken for markup. Pure.
  */
 import { parseMsOrNull } from "../certificate/time.ts";
-import { instantOf } from "../finding/words.ts";
+import { instantOf } from "../certificate/time.ts";
 
 export type Part =
   /** certkeep's own words. */

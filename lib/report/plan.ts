@@ -2,9 +2,14 @@
  * A restore's plan and its outcome for a terminal: a table of what goes where, then why, in groups, then what is left
  * for a person to do, with the commands. Pure.
  */
-import { commandLine, literal } from "../finding/command.ts";
-import { reasonText } from "../finding/words.ts";
-import type { PlanItem } from "../restoreplan/item.ts";
+import { restartCommand } from "./command.ts";
+import { noteText, warningText, whyText } from "./phrases/plan.ts";
+import { restartText } from "./phrases/restart.ts";
+import { revocationGapText } from "./phrases/revocation.ts";
+import { commandLine, literal } from "./shell.ts";
+import { reasonText } from "./phrases/reasons.ts";
+import { codesOf, type PlanItem } from "../restoreplan/item.ts";
+import type { Note, PlanWarning } from "../restoreplan/note.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
@@ -24,7 +29,7 @@ export interface PlanView {
   readonly server: string;
   readonly mode: "plan" | "apply" | "rehearse";
   readonly items: readonly ShownItem[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly PlanWarning[];
   readonly events: readonly string[];
   readonly interrupted: boolean;
   /** The folder that manifests were written to in place of a cluster, so that nothing is restored yet; `null`: none. */
@@ -99,7 +104,8 @@ function paint(outcome: ShownOutcome, style: Style): (text: string) => string {
 export function planText(view: PlanView): string {
   const { style, width } = view;
   const lines: string[] = [];
-  for (const warning of view.warnings) lines.push(...wrap(plain(warning), width).map(style.yellow));
+  for (const warning of view.warnings)
+    lines.push(...wrap(plain(warningText(warning)), width).map(style.yellow));
   if (view.warnings.length > 0) lines.push("");
   lines.push(style.bold(headline(view)), style.dim(plain(`${view.title}  ${view.server}`)));
   const sorted = view.items.toSorted((a, b) => ORDER[a.outcome] - ORDER[b.outcome]);
@@ -169,7 +175,7 @@ function groups(items: readonly ShownItem[], view: PlanView): string[] {
         style.bold(line),
       ),
     );
-    lines.push(...wrap(plain(`Because ${item.why}.`), width, "  "));
+    lines.push(...wrap(plain(`Because ${whyText(item.why)}.`), width, "  "));
     if (item.action !== "none")
       lines.push(
         ...wrap(
@@ -188,7 +194,8 @@ function groups(items: readonly ShownItem[], view: PlanView): string[] {
           style.yellow,
         ),
       );
-    for (const note of notesOf(item)) lines.push(...wrap(plain(`Note: ${note}.`), width, "  "));
+    for (const note of notesOf(item))
+      lines.push(...wrap(plain(`Note: ${noteText(note)}.`), width, "  "));
     if (message !== null)
       lines.push(
         ...message
@@ -206,11 +213,9 @@ function groups(items: readonly ShownItem[], view: PlanView): string[] {
   return lines;
 }
 
-const REVOCATION = "revocation not known: ";
-
 /** What the end says once for all is left out here. */
-function notesOf(item: PlanItem): readonly string[] {
-  return item.notes.filter((note) => !note.startsWith(REVOCATION));
+function notesOf(item: PlanItem): readonly Note[] {
+  return item.notes.filter(({ note }) => note !== "revocation_unknown");
 }
 
 function whatOf(of: readonly ShownItem[]): string {
@@ -231,14 +236,20 @@ function doing(item: PlanItem): string {
   }[item.action];
 }
 
+function commandOf({ restart: { action } }: PlanItem): string | null {
+  return action === null ? null : restartCommand(action);
+}
+
 /** What a person has to run for pods to see it: each command once. */
 function restarts({ items, width, style }: PlanView): string[] {
   const after = items.filter(
     ({ item, outcome }) => item.rule === "restore" && (outcome === "planned" || outcome === "done"),
   );
-  const needed = after.filter(({ item }) => item.restart.needed === "yes");
   const commands = new Set(
-    needed.map(({ item }) => item.restart.command).filter((command) => command !== null),
+    after
+      .filter(({ item }) => item.restart.needed === "yes")
+      .map(({ item }) => commandOf(item))
+      .filter((command) => command !== null),
   );
   const lines: string[] = [];
   if (commands.size > 0)
@@ -249,10 +260,11 @@ function restarts({ items, width, style }: PlanView): string[] {
     );
   const words = new Map<string, Set<string>>();
   for (const { item } of after) {
-    const { needed: need, command, note } = item.restart;
-    if (note === "" || (need === "yes" && command !== null)) continue;
+    const { needed: need, note } = item.restart;
+    const [command, when] = [commandOf(item), restartText(note)];
+    if (when === "" || (need === "yes" && command !== null)) continue;
     const lead = { no: "No restart needed", yes: "A restart is needed", unknown: "Restart" }[need];
-    const text = `${lead}: ${note}.${command === null ? "" : ` If so: ${command}`}`;
+    const text = `${lead}: ${when}.${command === null ? "" : ` If so: ${command}`}`;
     words.set(text, (words.get(text) ?? new Set()).add(item.title));
   }
   if (words.size > 0) lines.push("");
@@ -293,20 +305,18 @@ function ending(view: PlanView): string[] {
     ({ item, outcome }) => item.saved === 1 && (outcome === "done" || outcome === "planned"),
   ).length;
   const lines: string[] = [""];
-  const unasked = Map.groupBy(
+  const unchecked = Map.groupBy(
     view.items.flatMap(({ item, outcome }) =>
       outcome === "planned" || outcome === "done"
-        ? item.notes.filter((note) => note.startsWith(REVOCATION))
+        ? item.notes.flatMap((note) => (note.note === "revocation_unknown" ? [note.gap] : []))
         : [],
     ),
-    (note) => note.slice(REVOCATION.length),
+    revocationGapText,
   );
-  for (const [why, of] of unasked)
+  for (const [why, of] of unchecked)
     lines.push(
       ...wrap(
-        plain(
-          `Whether ${count(of.length, "certificate was", "certificates were")} revoked is not known: ${why}.`,
-        ),
+        plain(`Revocation of ${count(of.length, "certificate")} not checked (${why}).`),
         width,
       ),
     );
@@ -347,11 +357,22 @@ function ending(view: PlanView): string[] {
   return lines.length === 1 ? [] : lines;
 }
 
-/** The command of a plan with `--apply`, where all of its words fit one. */
-export function applyCommandOf(words: readonly string[]): string | null {
-  return commandLine(
-    literal("certkeep restore"),
-    ...words.map((word) => (word.startsWith("--") ? literal(word) : word)),
-    literal("--apply"),
-  );
+/** An item in a JSON document. */
+export function itemDocument(item: PlanItem): object {
+  const { why, notes, restart, revocation, ...facts } = item;
+  return {
+    ...facts,
+    codes: codesOf(item),
+    why: whyText(why),
+    restart: {
+      needed: restart.needed,
+      command: commandOf(item),
+      note: restartText(restart.note),
+    },
+    revocation:
+      revocation?.state === "unknown"
+        ? { state: "unknown", why: revocationGapText(revocation.gap) }
+        : revocation,
+    notes: notes.map(noteText),
+  };
 }

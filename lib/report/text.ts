@@ -49,3 +49,19 @@ export function span(ms: number): string {
   if (hours < 48) return count(hours, "hour");
   return count(Math.floor(hours / 24), "day");
 }
+
+/** `3 minutes`, `2 hours`, `5 days`; rounded down. */
+export function spanPhrase(ms: number): string {
+  const units = [
+    ["day", 86_400_000],
+    ["hour", 3_600_000],
+    ["minute", 60_000],
+    ["second", 1000],
+  ] as const;
+  for (const [unit, lengthMs] of units) {
+    const n = Math.floor(ms / lengthMs);
+    if (n >= (unit === "day" || unit === "hour" ? 2 : 1))
+      return `${n} ${unit}${n === 1 ? "" : "s"}`;
+  }
+  return "a second";
+}

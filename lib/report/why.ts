@@ -6,7 +6,7 @@ import {
   type Measure,
   measureKey,
 } from "../diagnosis/cause.ts";
-import { instantOf } from "../finding/words.ts";
+import { instantOf } from "../certificate/time.ts";
 import type { SourceStatus } from "../state/signals.ts";
 import { plainText } from "./part.ts";
 import {

@@ -8,7 +8,9 @@ import { TLS_FIELD_BASE } from "../secret/allowlist.ts";
 import type { Shape } from "../secret/shapes.ts";
 import type { PlanCode } from "./code.ts";
 import type { Decided } from "./decide.ts";
-import type { PlanItem } from "./item.ts";
+import { codesOf, type PlanItem } from "./item.ts";
+import type { Note } from "./note.ts";
+import type { Objection } from "./objection.ts";
 import type { LiveSecret, LiveViews, OpenedCopy } from "./view.ts";
 
 interface Place {
@@ -18,7 +20,8 @@ interface Place {
 
 /** A certificate that will be there after the restore, and whose account's key lies in the Secret in question. */
 interface AccountUse {
-  readonly title: string;
+  /** `null`: the certificates there could not be looked at. */
+  readonly title: string | null;
   /** `null`: not known. */
   readonly account: string | null;
   /** Written by this restore; else it is live and valid, and stays. */
@@ -58,8 +61,7 @@ function shapeOfBase(base: string): Shape {
 function staying(place: Place, decided: ReadonlySet<string>, views: LiveViews): AccountUse[] {
   const own = views.at(place.namespace, place.name);
   const sharing = views.sharing(place.namespace);
-  if (sharing === null)
-    return [{ title: "a certificate that could not be looked at", account: null, restored: false }];
+  if (sharing === null) return [{ title: null, account: null, restored: false }];
   const secrets: readonly LiveSecret[] = [
     ...(own.state === "present" ? [own.secret] : []),
     ...sharing.filter(({ name }) => name !== place.name),
@@ -94,7 +96,7 @@ export function usesOf(
     const { record } = copy;
     const to = item.to ?? { namespace: record.header.namespace, name: record.header.secret };
     const restored = item.rule === "restore" || item.rule === "later";
-    const kept = item.now.state === "valid" && item.codes.includes("already_there");
+    const kept = item.now.state === "valid" && codesOf(item).includes("already_there");
     if (!restored && !kept) continue;
     if (to.namespace === place.namespace) places.add(`${to.name} ${record.header.fieldBase}`);
     if (isServedBy(place, to, copy.shape, record.labels, views))
@@ -118,7 +120,7 @@ export function usesOf(
 export interface AccountDecision {
   readonly rule: "restore" | "keep" | "refuse";
   readonly code: PlanCode;
-  readonly detail: string | null;
+  readonly detail: Objection["detail"];
   /** The account whose key is restored, or would be; `null`: whichever was seen last. */
   readonly account: string | null;
 }
@@ -140,14 +142,10 @@ export function decideAccount(
   const decide = (
     rule: AccountDecision["rule"],
     code: PlanCode,
-    about: string | null = null,
-  ): AccountDecision => ({ rule, code, detail: detailOf(about, other), account });
+    of: AccountUse | null = null,
+  ): AccountDecision => ({ rule, code, detail: detailOf(of, other), account });
   if (user !== undefined && (other !== undefined || (chosen !== null && chosen !== there)))
-    return decide(
-      "refuse",
-      "account_belongs_to_live",
-      user.account === null ? `${user.title}, as far as is known` : user.title,
-    );
+    return decide("refuse", "account_belongs_to_live", user);
   if (there !== null && (account === null || account === there))
     return {
       ...decide("keep", held.has(there) ? "already_there" : "account_in_use"),
@@ -155,7 +153,7 @@ export function decideAccount(
     };
   if (account === null) return decide("restore", "account_absent");
   if (chosen !== null && other !== undefined) return decide("refuse", "account_of_another");
-  if (!held.has(account)) return decide("refuse", "account_not_backed_up", known[0]?.title);
+  if (!held.has(account)) return decide("refuse", "account_not_backed_up", known[0]);
   if (there === null) return decide("restore", "account_absent");
   return decide(
     "restore",
@@ -174,16 +172,17 @@ function userOf(
   );
 }
 
-function detailOf(about: string | null, other: AccountUse | undefined): string | null {
-  const lost =
-    other === undefined
-      ? null
-      : `${other.title} belongs to another account, so its renewal will be refused until it expires`;
-  return [about, lost].filter((part) => part !== null).join("; ") || null;
+function detailOf(of: AccountUse | null, other: AccountUse | undefined): Objection["detail"] {
+  if (of === null && other === undefined) return null;
+  return {
+    kind: "account",
+    user: of === null ? null : { title: of.title, sure: of.account !== null },
+    lost: other?.title ?? null,
+  };
 }
 
 /** What isn't known of the account of a certificate that Tailscale issued. */
-export function accountNotes(copy: OpenedCopy, item: PlanItem, views: LiveViews): string[] {
+export function accountNotes(copy: OpenedCopy, item: PlanItem, views: LiveViews): Note[] {
   const { record, shape } = copy;
   const name = item.to?.name ?? record.header.secret;
   if (
@@ -191,9 +190,5 @@ export function accountNotes(copy: OpenedCopy, item: PlanItem, views: LiveViews)
     accountSecrets(shape, name, record.labels).length === 0
   )
     return [];
-  return accountOfCopy(copy, views) === null
-    ? [
-        "it isn't known which ACME account it was issued under. Where the node has another one, Let's Encrypt refuses the renewal until the certificate expires",
-      ]
-    : [];
+  return accountOfCopy(copy, views) === null ? [{ note: "account_unknown" }] : [];
 }

@@ -3,6 +3,7 @@
  * checks in its internal/controller/certificates/policies/checks.go. The Certificate's spec isn't read, so what
  * depends on it is said to be unknown.
  */
+import type { Note } from "./note.ts";
 import type { OpenedCopy } from "./view.ts";
 
 const PREFIX = "cert-manager.io/";
@@ -18,7 +19,7 @@ export function certificateName(annotations: Readonly<Record<string, string>>): 
   return Object.hasOwn(annotations, NAME) ? (annotations[NAME] ?? null) : null;
 }
 
-/** What cert-manager will do with the copy once it is there: one line each, empty where it isn't cert-manager's. */
+/** What cert-manager will do with the copy once it is there; nothing where it isn't cert-manager's. */
 export function certManagerNotes(
   copy: OpenedCopy,
   annotations: Readonly<Record<string, string>>,
@@ -29,39 +30,21 @@ export function certManagerNotes(
     readonly secretAbsent: boolean;
     readonly otherPlace: boolean;
   },
-): readonly string[] {
+): readonly Note[] {
   const name = certificateName(annotations);
   if (name === null) return [];
-  const notes: string[] = [];
+  const notes: Note[] = [];
   const { pair } = copy;
-  if (!Object.hasOwn(annotations, `${PREFIX}issuer-name`)) {
-    notes.push("cert-manager will order anew: the Secret carries no annotation of its issuer");
-  }
+  if (!Object.hasOwn(annotations, `${PREFIX}issuer-name`))
+    notes.push({ note: "certmanager_no_issuer" });
   if (pair !== null && pair.notBeforeMs !== null && pair.notAfterMs !== null) {
     const renewMs = pair.notAfterMs - (pair.notAfterMs - pair.notBeforeMs) / 3;
-    if (view.nowMs >= renewMs)
-      notes.push(
-        "cert-manager will renew it at once (one order): less than a third of its lifetime is left, unless its spec says another time",
-      );
+    if (view.nowMs >= renewMs) notes.push({ note: "certmanager_renews" });
   }
-  if (view.newerSeen)
-    notes.push(
-      "cert-manager may order anew: a newer certificate than this copy was seen, and its CertificateRequest, if it still stands, is for another key",
-    );
-  if (view.otherPlace)
-    notes.push(
-      `cert-manager at the new place orders anew unless its Certificate is called ${name}`,
-    );
-  if (view.secretAbsent && view.certificate === "present") {
-    notes.push(
-      `its Certificate ${name} stands, so cert-manager has probably ordered already: it does so within seconds of the loss. Scale cert-manager down before a restore of many`,
-    );
-  }
-  if (view.certificate === "unknown")
-    notes.push("whether its Certificate still stands is not known");
-  if (notes.length === 0)
-    notes.push(
-      "cert-manager adopts it, if the Certificate's spec still names the same issuer, key algorithm and names",
-    );
-  return notes;
+  if (view.newerSeen) notes.push({ note: "certmanager_newer_seen" });
+  if (view.otherPlace) notes.push({ note: "certmanager_other_place", name });
+  if (view.secretAbsent && view.certificate === "present")
+    notes.push({ note: "certmanager_ordered", name });
+  if (view.certificate === "unknown") notes.push({ note: "certmanager_not_known" });
+  return notes.length === 0 ? [{ note: "certmanager_adopts" }] : notes;
 }

@@ -1,10 +1,11 @@
 /** A decision as an item of the plan: what is there now, which fields would be written, and what a person has to know. */
 import { formatMs } from "../certificate/time.ts";
 import { accountFieldName, pairFields } from "../secret/allowlist.ts";
-import { codeWords, isForcible, type PlanCode } from "./code.ts";
-import type { Objection } from "./copyrule.ts";
+import { isForcible, type PlanCode } from "./code.ts";
 import type { Action, Now, PlanItem, Restart, Rule } from "./item.ts";
 import { metadataNotes } from "./metadata.ts";
+import type { Note } from "./note.ts";
+import type { Objection } from "./objection.ts";
 import { NO_RESTART, type Site } from "./shape/site.ts";
 import type { JudgedPair, Live, LiveSecret, LiveViews, OpenedCopy, Wanted } from "./view.ts";
 
@@ -24,10 +25,6 @@ export interface Draft {
 }
 
 const DAY_MS = 86_400_000;
-
-function sentence({ code, detail }: Objection): string {
-  return detail === null ? codeWords(code) : `${codeWords(code)}: ${detail}`;
-}
 
 function nowOf(live: Live, fieldBase: string, field: string | null): Now {
   if (live.state === "unknown") return { state: "unknown", reasons: [], notAfter: null };
@@ -103,8 +100,7 @@ export function itemOf(
     to: site.to,
     now,
     rule: draft.rule,
-    codes: draft.objections.map(({ code }) => code),
-    why: draft.objections.map(sentence).join("; "),
+    why: draft.objections.map(({ code, detail }) => ({ code, detail })),
     overridden: restores ? draft.overridden : [],
     force: forceNames(draft),
     action: draft.action,
@@ -138,7 +134,7 @@ function originNotes(
   now: Now,
   live: LiveSecret | null,
   { nowMs }: ItemOptions,
-): string[] {
+): Note[] {
   const pair =
     live === null || copy.shape !== "tls" ? null : pairAt(live, copy.record.header.fieldBase);
   if (
@@ -154,25 +150,17 @@ function originNotes(
     pair.verdict.reasons.some((reason) => reason !== "unknown_issuer")
   )
     return [];
-  return [
-    `what is there leads to no issuer that is known here, and holds until ${formatMs(pair.notAfterMs).slice(0, 10)}. If it was put there on purpose (a CA of your own), leave this one out, or name the CA under issuers: in certkeep.yaml`,
-  ];
+  return [{ note: "unknown_issuer", untilMs: pair.notAfterMs }];
 }
 
-function copyNotes(copy: OpenedCopy, wanted: Wanted): string[] {
-  const notes: string[] = [];
-  if (newerThan(copy, wanted))
-    notes.push(
-      "an older copy is taken: the newer ones can't be used. Its owner's next renewal may be refused, if the newer one replaced it",
-    );
+function copyNotes(copy: OpenedCopy, wanted: Wanted): Note[] {
+  const notes: Note[] = [];
+  if (newerThan(copy, wanted)) notes.push({ note: "older_copy" });
   for (const { code, detail, version } of wanted.unusable)
-    notes.push(
-      `copy ${version.slice(0, 12)} was passed over: ${codeWords(code)}${detail === "" ? "" : ` (${detail})`}`,
-    );
+    notes.push({ note: "passed_over", version, code, detail });
   if (copy.record.header.kind !== "account-key" && copy.revocation.state === "unknown")
-    notes.push(`revocation not known: ${copy.revocation.why}`);
-  if (!copy.recorded)
-    notes.push("no audit recorded this copy: only your own identity vouches for it");
+    notes.push({ note: "revocation_unknown", gap: copy.revocation.gap });
+  if (!copy.recorded) notes.push({ note: "unrecorded" });
   return notes;
 }
 
@@ -213,8 +201,7 @@ export function withoutCopy(
     to,
     now,
     rule: kept === null ? "refuse" : "keep",
-    codes: kept === null ? objections.map(({ code }) => code) : [kept],
-    why: kept === null ? objections.map(sentence).join("; ") : codeWords(kept),
+    why: kept === null ? objections : [{ code: kept, detail: null }],
     overridden: [],
     force: [],
     action: "none",
@@ -233,7 +220,7 @@ export function withoutCopy(
 }
 
 /** The item with more notes, where it is one that is written. */
-export function withNotes(item: PlanItem, notes: readonly string[]): PlanItem {
+export function withNotes(item: PlanItem, notes: readonly Note[]): PlanItem {
   return item.rule === "restore" || item.rule === "later"
     ? { ...item, notes: [...item.notes, ...notes] }
     : item;

@@ -2,15 +2,9 @@
  * Whether a copy may be restored at all, and whether it is better than what is there: the rules that keep a restore
  * from making things worse. They don't depend on the shape.
  */
-import { formatMs } from "../certificate/time.ts";
-import { reasonText } from "../finding/words.ts";
 import type { PlanCode } from "./code.ts";
+import type { Detail, Objection } from "./objection.ts";
 import type { JudgedPair, OpenedCopy, Wanted } from "./view.ts";
-
-export interface Objection {
-  readonly code: PlanCode;
-  readonly detail: string | null;
-}
 
 export interface CopyOptions {
   readonly unrecorded: boolean;
@@ -31,9 +25,9 @@ export function copyObjections(
   options: CopyOptions,
 ): readonly Objection[] {
   const found: Objection[] = [];
-  const say = (code: PlanCode, detail: string | null = null): number =>
+  const say = (code: PlanCode, detail: Detail | null = null): number =>
     found.push({ code, detail });
-  if (copy.retired !== null) say("copy_retired", copy.retired);
+  if (copy.retired !== null) say("copy_retired", { kind: "retired", reason: copy.retired });
   if (!copy.recorded && !options.unrecorded) say("copy_unrecorded");
   const { pair, record } = copy;
   if (record.header.kind === "account-key") {
@@ -47,7 +41,10 @@ export function copyObjections(
   }
   if (pair === null) return found;
   if (copy.revocation.state === "revoked")
-    say("copy_revoked", copy.revocation.at === null ? null : `since ${copy.revocation.at}`);
+    say(
+      "copy_revoked",
+      copy.revocation.at === null ? null : { kind: "revoked", at: copy.revocation.at },
+    );
   if (record.header.kind === "standby") {
     if (!options.standby) say("standby_not_asked");
     if (copy.shape !== "tls" || (wanted.lastShape !== null && wanted.lastShape !== "tls"))
@@ -58,7 +55,7 @@ export function copyObjections(
     found.push(
       invalidObjection(pair, record.header.kind === "standby", options.nowMs) ?? {
         code: "copy_invalid",
-        detail: reasonText(pair.verdict.reasons),
+        detail: { kind: "reasons", reasons: pair.verdict.reasons },
       },
     );
   // A standby certificate is of another origin by design: whether it is trusted is its user's business.
@@ -68,10 +65,7 @@ export function copyObjections(
     pair.verdict.reasons.every((reason) => ORIGIN_REASONS.has(reason));
   if (standbyFine) found.pop();
   if (wanted.lastNames !== null && !sameNames(wanted.lastNames, pair.names)) {
-    say(
-      "names_differ",
-      `it is for ${pair.names.join(", ") || "no name"}; last seen here: ${wanted.lastNames.join(", ") || "no name"}`,
-    );
+    say("names_differ", { kind: "names", copy: pair.names, lastSeen: wanted.lastNames });
   }
   return found;
 }
@@ -80,9 +74,9 @@ const ORIGIN_REASONS: ReadonlySet<string> = new Set(["unknown_issuer", "missing_
 
 function invalidObjection(pair: JudgedPair, standby: boolean, nowMs: number): Objection | null {
   if (pair.notAfterMs !== null && nowMs > pair.notAfterMs)
-    return { code: "copy_expired", detail: `on ${formatMs(pair.notAfterMs)}` };
+    return { code: "copy_expired", detail: { kind: "expired", atMs: pair.notAfterMs } };
   if (pair.notBeforeMs !== null && nowMs < pair.notBeforeMs)
-    return { code: "copy_not_yet_valid", detail: `before ${formatMs(pair.notBeforeMs)}` };
+    return { code: "copy_not_yet_valid", detail: { kind: "not_before", atMs: pair.notBeforeMs } };
   if (pair.staging && !standby) return { code: "copy_staging", detail: null };
   return null;
 }

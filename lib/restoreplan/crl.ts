@@ -9,7 +9,10 @@ import { Der, TAG } from "../certificate/der.ts";
 import { keyObjectOf } from "../certificate/publickey.ts";
 import { formatMs } from "../certificate/time.ts";
 import { readTime } from "../certificate/validity.ts";
-import type { Revocation } from "./view.ts";
+import type { Revocation, RevocationGap } from "./view.ts";
+
+/** What a list that is no whole one, or isn't understood, lacks. */
+type ListLimit = "unread_extension" | "unread_entries" | "partial";
 
 export interface RevocationList {
   readonly tbs: Buffer;
@@ -27,7 +30,7 @@ export interface RevocationList {
   /** Addresses in issuingDistributionPoint (RFC 5280 §5.2.5); `null` where it has none. */
   readonly points: readonly string[] | null;
   /** What keeps it from being taken for a whole list of certificates of this issuer. */
-  readonly limits: readonly string[];
+  readonly limits: readonly ListLimit[];
 }
 
 /** Hexadecimal contents of object identifiers. */
@@ -101,7 +104,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList | null {
     body.peek(TAG.utcTime) || body.peek(TAG.generalizedTime) ? readTime(body) : null;
   const revoked = new Map<string, number>();
   const reasons = new Map<string, number>();
-  const limits: string[] = [];
+  const limits: ListLimit[] = [];
   if (body.peek(TAG.sequence)) {
     const entries = body.read(TAG.sequence);
     if (entries === null || !readEntries(entries, { revoked, reasons, limits })) return null;
@@ -119,7 +122,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList | null {
         points = read.urls;
         limits.push(...read.limits);
       } else if (extension.oid === OID.deltaCrlIndicator || extension.critical)
-        limits.push("it has an extension that isn't understood");
+        limits.push("unread_extension");
     }
   }
   return {
@@ -164,7 +167,7 @@ function readEntries(
   }: {
     readonly revoked: Map<string, number>;
     readonly reasons: Map<string, number>;
-    readonly limits: string[];
+    readonly limits: ListLimit[];
   },
 ): boolean {
   while (!entries.empty) {
@@ -184,19 +187,20 @@ function readEntries(
         if (code?.length === 1) reasons.set(serial.toString("hex"), code[0] ?? 0);
       }
       // certificateIssuer is critical: the entry is of another issuer then (RFC 5280 §5.3.3).
-      if (extension.critical && limits.length === 0)
-        limits.push("it holds entries that aren't understood");
+      if (extension.critical && limits.length === 0) limits.push("unread_entries");
     }
   }
   return true;
 }
 
 /** RFC 5280 §5.2.5: fullName [0] { [0] names }, then flags [1] to [5]. */
-function readPoint(value: Buffer): { readonly urls: string[]; readonly limits: string[] } | null {
+function readPoint(
+  value: Buffer,
+): { readonly urls: string[]; readonly limits: ListLimit[] } | null {
   const sequence = new Der(value).read(TAG.sequence);
   if (sequence === null) return null;
   const urls: string[] = [];
-  const limits: string[] = [];
+  const limits: ListLimit[] = [];
   while (!sequence.empty) {
     const part = sequence.readAny();
     if (part === null) return null;
@@ -210,7 +214,7 @@ function readPoint(value: Buffer): { readonly urls: string[]; readonly limits: s
         if (names.tag === 0x86) urls.push(name.slice().toString("latin1"));
       }
       // [1] onlyContainsUserCerts holds for leaves; the others say that it isn't the whole list.
-    } else if (tag !== 0x81) limits.push("it isn't a list of all of the issuer's certificates");
+    } else if (tag !== 0x81) limits.push("partial");
   }
   return { urls, limits };
 }
@@ -245,25 +249,18 @@ export function isRevokedBy(
     readonly nowMs: number;
   },
 ): Revocation {
-  const unknown = (why: string): Revocation => ({ state: "unknown", why });
+  const unknown = (gap: RevocationGap): Revocation => ({ state: "unknown", gap });
   const { leaf, issuer, url, nowMs } = view;
   const at = (seconds: number): number => seconds * 1000;
-  if (Buffer.compare(list.issuer, issuer.rawSubject) !== 0)
-    return unknown("the list is another issuer's");
-  if (!isSignedBy(list, issuer))
-    return unknown("the list's signature doesn't verify with the issuer's key");
-  if (nowMs < at(list.thisUpdate))
-    return unknown(`the list is of a time to come (${formatMs(at(list.thisUpdate))})`);
-  if (list.nextUpdate === null || nowMs > at(list.nextUpdate))
-    return unknown(
-      list.nextUpdate === null
-        ? "the list doesn't say until when it holds"
-        : `the list is out of date (since ${formatMs(at(list.nextUpdate))})`,
-    );
+  if (Buffer.compare(list.issuer, issuer.rawSubject) !== 0) return unknown({ gap: "other_issuer" });
+  if (!isSignedBy(list, issuer)) return unknown({ gap: "bad_signature" });
+  if (nowMs < at(list.thisUpdate)) return unknown({ gap: "to_come", atMs: at(list.thisUpdate) });
+  if (list.nextUpdate === null) return unknown({ gap: "no_end" });
+  if (nowMs > at(list.nextUpdate)) return unknown({ gap: "outdated", atMs: at(list.nextUpdate) });
   const revokedAt = list.revoked.get(leaf.serialDer.toString("hex"));
-  if (list.limits[0] !== undefined) return unknown(list.limits[0]);
-  if (list.points !== null && !list.points.includes(url))
-    return unknown("the list is of another address than the certificate names");
+  const [limit] = list.limits;
+  if (limit !== undefined) return unknown({ gap: limit });
+  if (list.points !== null && !list.points.includes(url)) return unknown({ gap: "other_address" });
   return revokedAt === undefined
     ? { state: "good" }
     : { state: "revoked", at: formatMs(at(revokedAt)) };

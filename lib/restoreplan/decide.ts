@@ -1,5 +1,4 @@
 /** One certificate or account key: the copy to take, the place to put it, and the rule that decides. Pure. */
-import { reasonText } from "../finding/words.ts";
 import { accountFieldName } from "../secret/allowlist.ts";
 import { decodeBase64 } from "../secret/base64.ts";
 import { LABEL, pairForm, TLS_TYPE } from "../secret/shapes.ts";
@@ -7,8 +6,9 @@ import { accountNotes, decideAccount, usesOf, type AccountDecision } from "./acc
 import { certificateName } from "./certmanager.ts";
 import { isForcible, type PlanCode } from "./code.ts";
 import { itemOf, newerThan, pairAt, withNotes, withoutCopy, type Draft } from "./compose.ts";
-import { copyObjections, isBetter, type Objection } from "./copyrule.ts";
+import { copyObjections, isBetter } from "./copyrule.ts";
 import type { Action, PlanItem, Rule } from "./item.ts";
+import type { Objection } from "./objection.ts";
 import type { Site } from "./shape/site.ts";
 import { SITES } from "./shape/sites.ts";
 import type { LiveSecret, LiveViews, OpenedCopy, Wanted } from "./view.ts";
@@ -96,13 +96,19 @@ function placeObjection(
 ): { readonly objection: Objection | null; readonly action: Action } {
   const { live } = site;
   if (live.state === "unknown")
-    return { objection: { code: "live_unknown", detail: live.detail }, action: "none" };
+    return {
+      objection: { code: "live_unknown", detail: { kind: "error", found: live.found } },
+      action: "none",
+    };
   if (live.state === "absent") {
     if (!site.mayCreate)
       return { objection: { code: "owner_makes_it", detail: null }, action: "none" };
     if (live.namespace === "absent" && !options.createNamespace)
       return {
-        objection: { code: "namespace_absent", detail: site.to?.namespace ?? null },
+        objection: {
+          code: "namespace_absent",
+          detail: site.to === null ? null : { kind: "namespace", namespace: site.to.namespace },
+        },
         action: "none",
       };
     return { objection: null, action: "create" };
@@ -120,7 +126,7 @@ function placeObjection(
     return {
       objection: {
         code: "replace_would_lose",
-        detail: `finalizer ${secret.finalizers.join(", ")}`,
+        detail: { kind: "finalizers", finalizers: secret.finalizers },
       },
       action: "none",
     };
@@ -128,7 +134,9 @@ function placeObjection(
     return {
       objection: {
         code: secret.immutable ? "secret_immutable" : "type_differs",
-        detail: secret.immutable ? null : `${secret.type} in place of ${copy.record.type}`,
+        detail: secret.immutable
+          ? null
+          : { kind: "types", live: secret.type, copy: copy.record.type },
       },
       action: "none",
     };
@@ -173,14 +181,13 @@ function certificateDraft(
   const stays = (objection: Objection): Draft =>
     recreation(site, copy, options) ?? draft("keep", [objection]);
   if (live !== null && holdsCopy(copy, live)) {
-    const label = {
-      code: "already_there" as const,
+    return stays({
+      code: "already_there",
       detail:
         pair === null || pair.verdict.valid
           ? null
-          : `and its owner refuses it: ${reasonText(pair.verdict.reasons)}`,
-    };
-    return stays(label);
+          : { kind: "refused", reasons: pair.verdict.reasons },
+    });
   }
   // What is valid stays where there is nothing better, whatever is wrong with the copy.
   const worse =
@@ -209,7 +216,7 @@ function certificateDraft(
       : pair === null
         ? { code: "fields_absent", detail: null }
         : !pair.verdict.valid
-          ? { code: "live_invalid", detail: reasonText(pair.verdict.reasons) }
+          ? { code: "live_invalid", detail: { kind: "reasons", reasons: pair.verdict.reasons } }
           : worse
             ? { code: "forced", detail: null }
             : { code: "copy_longer", detail: null };

@@ -1,15 +1,44 @@
 /** A plan: what is there, what would be written where, by which rule, and why. Field names and facts only, no value. */
 import type { PlanCode } from "./code.ts";
+import type { Note, PlanWarning } from "./note.ts";
+import type { Objection } from "./objection.ts";
 import type { OpenedCopy, Revocation } from "./view.ts";
 
 export type Rule = "restore" | "keep" | "refuse" | "later";
 export type Action = "create" | "patch" | "replace" | "none";
 
+/** What makes pods read a Secret anew. */
+export type RestartAction =
+  | {
+      readonly kind: "rollout";
+      readonly namespace: string;
+      readonly of: "deployment" | "statefulset";
+      readonly name: string;
+    }
+  | { readonly kind: "deletePod"; readonly namespace: string; readonly pod: string };
+
+/** When whoever uses the Secret reads it. */
+export type RestartNote =
+  | {
+      readonly reads:
+        | "none"
+        | "nobody"
+        | "not_known"
+        | "operator_if_running"
+        | "operator_at_start"
+        | "group_next_access"
+        | "group_within_a_day"
+        | "proxy_not_started"
+        | "proxy_at_start"
+        | "pod_at_start"
+        | "by_program";
+    }
+  | { readonly reads: "sidecar_if_running" | "sidecar_at_start"; readonly secret: string };
+
 export interface Restart {
   readonly needed: "yes" | "no" | "unknown";
-  /** Made by `commandLine`; `null` where there is none, or its names don't fit one. */
-  readonly command: string | null;
-  readonly note: string;
+  readonly action: RestartAction | null;
+  readonly note: RestartNote;
 }
 
 export interface Now {
@@ -35,9 +64,7 @@ export interface PlanItem {
   readonly to: { readonly namespace: string; readonly name: string } | null;
   readonly now: Now;
   readonly rule: Rule;
-  readonly codes: readonly PlanCode[];
-  /** One or two clauses; text of a cluster may be in it. */
-  readonly why: string;
+  readonly why: readonly Objection[];
   /** Codes that `--force` overrode. */
   readonly overridden: readonly PlanCode[];
   /** Codes that `--force` would have to name. */
@@ -57,8 +84,8 @@ export interface PlanItem {
   /** Issuances that need not be made. */
   readonly saved: 0 | 1;
   readonly revocation: Revocation | null;
-  /** Lines for a person: what isn't known, what else will happen. */
-  readonly notes: readonly string[];
+  /** What isn't known, what else will happen. */
+  readonly notes: readonly Note[];
 }
 
 /** One write: everything that goes into one Secret, at once. */
@@ -81,6 +108,10 @@ export interface SecretWrite {
 export interface RestorePlan {
   readonly items: readonly PlanItem[];
   readonly writes: readonly SecretWrite[];
-  /** Lines that come before everything else. */
-  readonly warnings: readonly string[];
+  /** What comes before everything else. */
+  readonly warnings: readonly PlanWarning[];
+}
+
+export function codesOf({ why }: Pick<PlanItem, "why">): readonly PlanCode[] {
+  return why.map(({ code }) => code);
 }

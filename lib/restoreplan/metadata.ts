@@ -9,6 +9,7 @@ import { isControllerAnnotation, isControllerLabel } from "../secret/controllers
 import { TLS_TYPE } from "../secret/shapes.ts";
 import { certificateName } from "./certmanager.ts";
 import type { SecretWrite } from "./item.ts";
+import type { Mark, Note } from "./note.ts";
 import type { LiveSecret, OpenedCopy, Wanted } from "./view.ts";
 
 type Texts = Readonly<Record<string, string>>;
@@ -52,16 +53,20 @@ export function metadataToAdd(write: SecretWrite, live: Metadata): Metadata {
   };
 }
 
-/** Marks of controllers that the copy holds, less those that `there` has, in words; empty where none is left. */
-function controllerKeys({ record }: OpenedCopy, there: Metadata | null): string {
+/** Marks of controllers that the copy holds, less those that `there` has. */
+function controllerMarks({ record }: OpenedCopy, there: Metadata | null): Mark[] {
   const missing = (texts: Texts, has: Texts, isOne: (key: string) => boolean): string[] =>
     Object.keys(texts).filter((key) => isOne(key) && !Object.hasOwn(has, key));
   return [
-    ...missing(record.annotations, there?.annotations ?? {}, isControllerAnnotation).map(
-      (key) => `annotation ${key}`,
-    ),
-    ...missing(record.labels, there?.labels ?? {}, isControllerLabel).map((key) => `label ${key}`),
-  ].join(", ");
+    ...missing(record.annotations, there?.annotations ?? {}, isControllerAnnotation).map((key) => ({
+      kind: "annotation" as const,
+      key,
+    })),
+    ...missing(record.labels, there?.labels ?? {}, isControllerLabel).map((key) => ({
+      kind: "label" as const,
+      key,
+    })),
+  ];
 }
 
 /** What of the Secret's metadata the restore doesn't bring back. `live`: the Secret that is patched, `null` where one is made. */
@@ -70,22 +75,15 @@ export function metadataNotes(
   unkept: Wanted["unkept"],
   to: Place,
   live: LiveSecret | null,
-): string[] {
+): Note[] {
   if (live !== null) {
-    const lacking = copy.shape === "tls" ? controllerKeys(copy, live) : "";
-    return lacking === ""
-      ? []
-      : [`the Secret that is there lacks what the backup holds, and it isn't added: ${lacking}`];
+    const marks = copy.shape === "tls" ? controllerMarks(copy, live) : [];
+    return marks.length === 0 ? [] : [{ note: "marks_not_added", marks }];
   }
   if (isMoved(copy, to)) {
-    const dropped = controllerKeys(copy, null);
-    return dropped === ""
-      ? []
-      : [`not restored at another place, where its controller could delete it: ${dropped}`];
+    const marks = controllerMarks(copy, null);
+    return marks.length === 0 ? [] : [{ note: "marks_not_moved", marks }];
   }
-  if (unkept === null)
-    return [
-      "an earlier version of certkeep audited this Secret, so it isn't known which other annotations and labels it had. They aren't restored",
-    ];
-  return unkept.length === 0 ? [] : [`not in the backup, so not restored: ${unkept.join(", ")}`];
+  if (unkept === null) return [{ note: "unkept_unknown" }];
+  return unkept.length === 0 ? [] : [{ note: "unkept", unkept }];
 }

@@ -4,6 +4,7 @@
  */
 import { decideAccountKey, decideCertificate, type Decided, type PlanOptions } from "./decide.ts";
 import type { PlanItem, RestorePlan, SecretWrite } from "./item.ts";
+import type { PlanWarning } from "./note.ts";
 import { metadataFor } from "./metadata.ts";
 import type { LiveViews, Wanted } from "./view.ts";
 
@@ -12,7 +13,7 @@ export function planRestore(
   wanted: readonly Wanted[],
   views: LiveViews,
   options: PlanOptions,
-  warnings: readonly string[] = [],
+  warnings: readonly PlanWarning[] = [],
 ): RestorePlan {
   // Account keys come after the certificates, whose fate theirs depends on.
   const certificates = new Map(

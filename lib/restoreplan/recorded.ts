@@ -28,6 +28,7 @@ import {
 import { certificateNamed } from "./certmanager.ts";
 import { copyObjections } from "./copyrule.ts";
 import { decideCertificate, type PlanOptions } from "./decide.ts";
+import { codesOf } from "./item.ts";
 import { choicesAt, type Choice } from "./select.ts";
 import type { JudgedPair, Live, LiveSecret, LiveViews, OpenedCopy, Wanted } from "./view.ts";
 
@@ -76,7 +77,8 @@ export function recordedPlanner(state: StateDocument, atMs: number): RecordedPla
       if (wanted === null) continue;
       const { item } = decideCertificate(wanted, world.views(entry), { ...options, standby });
       const replace = item.action === "replace";
-      if (item.codes.includes("secret_recreated")) return { ...NO_HELP, replace, recreates: true };
+      if (codesOf(item).includes("secret_recreated"))
+        return { ...NO_HELP, replace, recreates: true };
       if (item.rule === "restore" || item.rule === "later")
         return {
           backup: "restorable",
@@ -155,7 +157,7 @@ class RecordedWorld {
       retired: copy.retired?.reason ?? null,
       revocation:
         revokedAt === null
-          ? { state: "unknown", why: "not asked" }
+          ? { state: "unknown", gap: { gap: "not_asked" } }
           : { state: "revoked", at: revokedAt },
     };
   }

@@ -72,7 +72,3 @@ export function withPredecessor(own: StateDocument, earlier: StateDocument): Sta
     copies: { ...earlier.copies, ...own.copies },
   };
 }
-
-/** The first line of a plan for a rebuilt cluster whose proxies and operator are machines of a tailnet. */
-export const REBUILT_WARNING =
-  "Before the operator and its proxies start: remove or rename the old cluster's machines in the tailnet (admin console, Machines). While they are there, the new ones become NAME-1, don't serve the restored certificates, and ask for new ones. Whether they are still there is not known here.";

@@ -7,6 +7,7 @@ import type { BackupRecord, CopyFacts, CopyKind } from "../backup/record.ts";
 import type { ParentRef } from "../state/document.ts";
 import type { Shape } from "../secret/shapes.ts";
 import type { PlanCode } from "./code.ts";
+import type { Detail } from "./objection.ts";
 
 /** What the owner's check says at the instant of the plan. */
 export interface Verdict {
@@ -54,11 +55,32 @@ export function leafFacts({
   };
 }
 
-/** What is known of a certificate's revocation; `unknown` carries why. */
+/** Why nothing is known of a certificate's revocation. */
+export type RevocationGap =
+  | {
+      readonly gap:
+        | "not_asked"
+        | "issuer_not_asked"
+        | "no_list"
+        | "no_issuer"
+        | "list_unreadable"
+        | "other_issuer"
+        | "bad_signature"
+        | "no_end"
+        | "unread_extension"
+        | "unread_entries"
+        | "partial"
+        | "other_address";
+    }
+  | { readonly gap: "to_come" | "outdated"; readonly atMs: number }
+  /** In the words of who asked. */
+  | { readonly gap: "unreached"; readonly found: string };
+
+/** What is known of a certificate's revocation. */
 export type Revocation =
   | { readonly state: "good" }
   | { readonly state: "revoked"; readonly at: string | null }
-  | { readonly state: "unknown"; readonly why: string };
+  | { readonly state: "unknown"; readonly gap: RevocationGap };
 
 /** A copy that opened, passed the allowlist, and was judged for the name it is served under. */
 export interface OpenedCopy {
@@ -77,7 +99,7 @@ export interface OpenedCopy {
 export interface UnusableCopy {
   readonly version: string;
   readonly code: PlanCode;
-  readonly detail: string;
+  readonly detail: Detail | null;
 }
 
 /** One thing that is to be restored: a certificate or an account key, at the place it was last seen. */
@@ -137,7 +159,8 @@ export interface LiveSecret {
 export type Live =
   | { readonly state: "present"; readonly secret: LiveSecret }
   | { readonly state: "absent"; readonly namespace: "present" | "absent" | "unknown" }
-  | { readonly state: "unknown"; readonly detail: string };
+  /** In the words of an error. */
+  | { readonly state: "unknown"; readonly found: string };
 
 /** What a plan may ask of the cluster as it was read. */
 export interface LiveViews {

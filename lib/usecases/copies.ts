@@ -91,7 +91,3 @@ export function planCodeOf({ code }: CopyProblem): PlanCode {
   if (code === "format_newer") return "copy_format_newer";
   return code === "unreadable" || code === "unreachable" ? "copy_unreadable" : "copy_damaged";
 }
-
-export function problemText({ place, found, expected }: CopyProblem): string {
-  return `${place}: ${found}; expected ${expected}`;
-}

@@ -8,7 +8,7 @@ import { parseMs } from "../certificate/time.ts";
 import type { SectionBlock } from "@slack/types";
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { commandLine, literal } from "../finding/command.ts";
+import { commandLine, literal } from "../report/shell.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { answerText } from "../report/slack/answer.ts";
 import { count, span } from "../report/text.ts";

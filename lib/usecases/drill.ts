@@ -14,6 +14,7 @@ import { matchesPattern } from "../finding/pattern.ts";
 import { unreadableDraft, type UnreadableCopy } from "../finding/unreadable.ts";
 import type { BlobStore, Opener, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
+import { detailText, problemText } from "../report/phrases/plan.ts";
 import type { PlanCode } from "../restoreplan/code.ts";
 import { mayRead, readableOf } from "../restoreplan/readable.ts";
 import type { KnownCopy } from "../restoreplan/select.ts";
@@ -27,7 +28,6 @@ import {
   isUnreached,
   listCopies,
   planCodeOf,
-  problemText,
   type CopyReader,
   type ListedPlace,
   type StoredCopy,
@@ -266,13 +266,22 @@ async function look(
       kit: ports.kit,
     },
     nowMs,
-    async () => ({ state: "unknown", why: "a drill doesn't ask" }),
+    async () => ({ state: "unknown", gap: { gap: "not_asked" } }),
   );
-  if (!opened.ok) return unreadable(opened.header, opened.unusable.code, opened.unusable.detail);
+  if (!opened.ok)
+    return unreadable(
+      opened.header,
+      opened.unusable.code,
+      opened.unusable.detail === null ? "" : detailText(opened.unusable.detail),
+    );
   const { copy, header } = opened;
   const { cluster, clusterIdentity } = copy.record.header;
   if (state?.identity != null && !mayRead(copy.record.header, readableOf(cluster, state)))
-    return unreadable(header, "copy_of_another", `it came from ${cluster} (${clusterIdentity})`);
+    return unreadable(
+      header,
+      "copy_of_another",
+      detailText({ kind: "origin", cluster, identity: clusterIdentity }),
+    );
   return { copy: { ...base, header, ...judged(copy, nowMs) }, opened: copy };
 }
 

@@ -24,7 +24,7 @@ import { formatMs } from "../certificate/time.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { registrationText } from "../config/registration.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { commandLine, literal } from "../finding/command.ts";
+import { commandLine, literal } from "../report/shell.ts";
 import type { ObjectName } from "../ports/cluster.ts";
 import type { NextRegistration, StoredRegistration } from "../ports/registry.ts";
 import {

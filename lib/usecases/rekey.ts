@@ -210,7 +210,7 @@ async function rekeyOne(
     { ...known, recorded: true },
     { ...ports, backups },
     nowMs,
-    async () => ({ state: "unknown", why: "a rekey doesn't ask" }),
+    async () => ({ state: "unknown", gap: { gap: "not_asked" } }),
   );
   if (!opened.ok) return end("failed", `${opened.unusable.code}: ${opened.unusable.detail}`);
   try {
@@ -275,7 +275,7 @@ async function verified(
   if (proven) {
     const opened = await openCopy(version, key, null, { ...ports, backups }, nowMs, async () => ({
       state: "unknown",
-      why: "a rekey doesn't ask",
+      gap: { gap: "not_asked" },
     }));
     if (!opened.ok) throw refuse(`a copy that doesn't open as it should (${opened.unusable.code})`);
   } else if (made === null)

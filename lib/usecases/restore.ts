@@ -11,7 +11,7 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { RestorePlan } from "../restoreplan/item.ts";
 import { planRestore } from "../restoreplan/plan.ts";
 import type { PlanOptions } from "../restoreplan/decide.ts";
-import { REBUILT_WARNING } from "../restoreplan/successor.ts";
+import type { PlanWarning } from "../restoreplan/note.ts";
 import type { Wanted } from "../restoreplan/view.ts";
 import type { SecretPlace } from "../ports/cluster.ts";
 import { lastRecord } from "../state/secrets.ts";
@@ -91,12 +91,12 @@ async function restoreFrom(
     createNamespace: request.createNamespace,
   };
   const machines = wanted.some(({ copies }) => copies.some(({ shape }) => MACHINES.has(shape)));
-  const warnings = [
-    ...(source.rebuilt && machines ? [REBUILT_WARNING] : []),
-    ...source.notes,
+  const warnings: readonly PlanWarning[] = [
+    ...(source.rebuilt && machines ? [{ warning: "machines_of_rebuilt" } as const] : []),
+    ...source.warnings,
     ...completed,
-    ...unreadNotes(chosen.problems),
-    ...emptyNotes(wanted, source, request),
+    ...unreadWarnings(chosen.problems),
+    ...(wanted.length > 0 ? [] : [emptyWarning(source, request)]),
   ];
   const plan = planRestore(wanted, live, options, warnings);
   const run = new RestoreRun(target, request, ports, { source, wanted, live, options, plan });
@@ -136,22 +136,20 @@ function checkRequest(request: RestoreRequest): void {
 
 const UNREAD_SHOWN = 5;
 
-function unreadNotes(problems: readonly string[]): string[] {
+function unreadWarnings(problems: readonly string[]): PlanWarning[] {
   const more = problems.length - UNREAD_SHOWN;
   return [
-    ...problems.slice(0, UNREAD_SHOWN).map((problem) => `not looked at: ${problem}`),
-    ...(more > 0 ? [`not looked at: ${more} more`] : []),
+    ...problems
+      .slice(0, UNREAD_SHOWN)
+      .map((found) => ({ warning: "not_looked_at", found }) as const),
+    ...(more > 0 ? [{ warning: "more_not_looked_at", count: more } as const] : []),
   ];
 }
 
-function emptyNotes(wanted: readonly Wanted[], source: Source, request: RestoreRequest): string[] {
-  if (wanted.length > 0) return [];
-  const known = Object.keys(source.state.copies).length;
-  if (source.state.audit === null && known === 0)
-    return [
-      `no audit of ${source.target} is recorded here, so nothing is known that could be restored${request.unrecorded ? "" : " (--unrecorded looks at copies that no audit recorded)"}`,
-    ];
-  return ["nothing fits"];
+function emptyWarning({ state, target }: Source, { unrecorded }: RestoreRequest): PlanWarning {
+  return state.audit === null && Object.keys(state.copies).length === 0
+    ? { warning: "never_audited", cluster: target, isAsked: unrecorded }
+    : { warning: "nothing_fits" };
 }
 
 /** Whether an audit answers: nothing of what was asked for was live. */

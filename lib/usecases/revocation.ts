@@ -4,10 +4,11 @@
  */
 import { parseRevocationList, type RevocationList } from "../restoreplan/crl.ts";
 import type { RevocationSource } from "../ports/outside.ts";
+import type { RevocationGap } from "../restoreplan/view.ts";
 
 export type FoundList =
   | { readonly ok: true; readonly list: RevocationList }
-  | { readonly ok: false; readonly why: string };
+  | { readonly ok: false; readonly gap: RevocationGap };
 
 export interface RevocationLists {
   /** `hosts`: those of the issuer, nobody else is asked. Never throws. */
@@ -29,9 +30,9 @@ export function createRevocationLists(
     signal?: AbortSignal,
   ): Promise<FoundList> => {
     const answer = await source.fetch(url, hosts, signal);
-    if (!answer.ok) return answer;
+    if (!answer.ok) return { ok: false, gap: { gap: "unreached", found: answer.why } };
     const list = parseRevocationList(answer.der);
-    if (list === null) return { ok: false, why: "the issuer's list can't be read" };
+    if (list === null) return { ok: false, gap: { gap: "list_unreadable" } };
     sizes.set(url, answer.der.byteLength);
     // The oldest goes first; asked for again, it is fetched again.
     for (const oldest of sizes.keys()) {

@@ -4,6 +4,7 @@ import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { judge, type Judgement, type Pair, verdictAt } from "../../lib/certificate/judge.ts";
 import { parsePemBlocks } from "../../lib/certificate/pem.ts";
 import { REASONS } from "../../lib/certificate/reason.ts";
+import { reasonSentence } from "../../lib/report/phrases/reasons.ts";
 import { parseMs } from "../../lib/certificate/time.ts";
 import { createVerifier } from "../../lib/certificate/verifier.ts";
 import { pemBlock, readVectors, type VectorCase } from "./vector.ts";
@@ -148,9 +149,9 @@ describe("reasons", () => {
   });
 
   test("every code is snake_case and has a sentence", () => {
-    for (const [code, sentence] of Object.entries(REASONS)) {
+    for (const code of REASONS) {
       expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
-      expect(sentence).toMatch(/^[A-Z].*\.$/);
+      expect(reasonSentence(code)).toMatch(/^[A-Z].* .*\.$/);
     }
   });
 });
@@ -224,7 +225,7 @@ describe("properties", () => {
           inKey ? { ...good, key: bytes } : { ...good, certificate: bytes },
         );
         expect(judgement.reasons.length).toBeGreaterThan(0);
-        for (const reason of judgement.reasons) expect(REASONS[reason]).toBeDefined();
+        for (const reason of judgement.reasons) expect(REASONS).toContain(reason);
       }),
     );
   });

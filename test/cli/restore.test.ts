@@ -231,7 +231,7 @@ describe("certkeep restore", () => {
     expect([
       wrong.code,
       /refuse/.test(wrong.out),
-      wrong.out.replaceAll(/\s+/g, " ").includes("the identity at hand doesn't open the copy"),
+      wrong.out.replaceAll(/\s+/g, " ").includes("the backup is encrypted for other recipients"),
     ]).toEqual([3, true, true]);
     expect(
       (await certkeep([...plan, "--identity", "-"], { stdin: identity.recipient })).err,
@@ -282,7 +282,7 @@ describe("certkeep drill, backups retire, backups import", () => {
     ).toContain("never planned again");
     lose();
     expect((await certkeep(["restore", "prod", DOMAIN])).out.replaceAll(/\s+/g, " ")).toContain(
-      "the copy was retired: leaked",
+      "the backup was retired: leaked",
     );
     expect((await certkeep(["drill", DOMAIN])).out).toContain("Without a good copy (1)");
     expect(

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { codesOf } from "../../lib/restoreplan/item.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
@@ -364,14 +365,14 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     await fineNow(1);
     await put({ ...tlsSecret("shop", "web-tls", issue("b.example.com")), immutable: true });
     const plain = await restore({ all: true });
-    expect(plain.items.map(({ item }) => item.codes[0])).toEqual(["live_valid"]);
+    expect(plain.items.map(({ item }) => codesOf(item)[0])).toEqual(["live_valid"]);
     const expired = authority.issue({
       names: ["a.example.com"],
       notBefore: new Date(now - 9 * DAY_MS),
       notAfter: new Date(now - DAY_MS),
     });
     await put({ ...tlsSecret("shop", "web-tls", expired), immutable: true });
-    expect((await restore({ all: true })).items.map(({ item }) => item.codes[0])).toEqual([
+    expect((await restore({ all: true })).items.map(({ item }) => codesOf(item)[0])).toEqual([
       "secret_immutable",
     ]);
     expect((await restore({ all: true, replace: true })).items[0]).toMatchObject({

@@ -318,7 +318,26 @@ describe("without an identity in the cloud", () => {
     expect(withoutIdentity(event, "s3://bucket/certkeep.yaml")).toMatchObject({
       identity: "absent",
       continue: false,
-      run: "certkeep restore prod '*.example.com' --force live_valid --apply --config s3://bucket/certkeep.yaml",
+      run: "certkeep restore prod '*.example.com' --force live_valid --config s3://bucket/certkeep.yaml --apply",
+    });
+  });
+
+  it("the command asks for all that the event did", () => {
+    const event = parseRestoreEvent({
+      cluster: "prod",
+      names: ["shop.*"],
+      namespace: "shop",
+      version: "0123456789",
+      asOf: "2026-03-01T12:00:00Z",
+      fromCluster: "old",
+      createNamespace: true,
+      replace: true,
+      unrecorded: true,
+      standby: true,
+      force: ["live_valid", "copy_invalid"],
+    });
+    expect(withoutIdentity(event, null)).toMatchObject({
+      run: "certkeep restore prod 'shop.*' --namespace shop --as-of 2026-03-01T12:00:00Z --version 0123456789 --from-cluster old --create-namespace --replace --unrecorded --standby --force live_valid --force copy_invalid",
     });
   });
 

@@ -1,6 +1,7 @@
 /** Which ACME account key goes into a Secret: a table, and what holds for all. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { whyText } from "../../lib/report/phrases/plan.ts";
 import { decideAccount } from "../../lib/restoreplan/account.ts";
 
 type Use = Parameters<typeof decideAccount>[0][number];
@@ -103,10 +104,18 @@ describe("the account key of a Secret", () => {
   });
 
   it("says which certificate can't be renewed", () => {
-    expect(decideAccount([live("new"), restored("old")], "new", new Set(), null).detail).toBe(
-      "live new; restored old belongs to another account, so its renewal will be refused until it expires",
+    const { detail } = decideAccount([live("new"), restored("old")], "new", new Set(), null);
+    expect(detail).toEqual({
+      kind: "account",
+      user: { title: "live new", sure: true },
+      lost: "restored old",
+    });
+    expect(whyText([{ code: "account_belongs_to_live", detail }])).toContain(
+      "live new; restored old belongs to another account, so its renewal is rejected until it expires",
     );
-    expect(decideAccount([live(null), restored("old")], "new", new Set(), null).detail).toContain(
+    const unsure = decideAccount([live(null), restored("old")], "new", new Set(), null);
+    expect(unsure.detail).toMatchObject({ user: { title: "live unknown", sure: false } });
+    expect(whyText([{ code: unsure.code, detail: unsure.detail }])).toContain(
       "live unknown, as far as is known",
     );
   });

@@ -1,5 +1,6 @@
 /** The rules of a plan as tables: per shape, per copy, per what is there. */
 import { describe, expect, it } from "vitest";
+import { noteText } from "../../lib/report/phrases/plan.ts";
 import type { BackupRecord, CopyFacts, CopyKind } from "../../lib/backup/record.ts";
 import { FORCIBLE, PLAN_CODES, type PlanCode } from "../../lib/restoreplan/code.ts";
 import { grantManifest } from "../../lib/restoreplan/grant.ts";
@@ -188,7 +189,7 @@ function decide(
   });
   const [item] = plan.items;
   expect(plan.writes).toHaveLength(item?.action === "none" ? 0 : 1);
-  return `${item?.rule} ${item?.action} ${item?.codes.join("+")}`;
+  return `${item?.rule} ${item?.action} ${item?.why.map(({ code }) => code).join("+")}`;
 }
 
 describe("per shape, where nothing is there", () => {
@@ -370,7 +371,7 @@ describe("what is there against the copy", () => {
   });
 
   it("what nobody could read is not written to", () => {
-    expect(decide(one, { state: "unknown", detail: "forbidden" })).toBe("refuse none live_unknown");
+    expect(decide(one, { state: "unknown", found: "forbidden" })).toBe("refuse none live_unknown");
   });
 
   it("the instant decides: valid for a millisecond longer is longer, no less", () => {
@@ -432,15 +433,25 @@ describe("the copy itself", () => {
         {
           ...wantedOf(fine),
           copies: [bad, fine],
-          unusable: [{ version: "c".repeat(64), code: "copy_damaged", detail: "cut" }],
+          unusable: [
+            {
+              version: "c".repeat(64),
+              code: "copy_damaged",
+              detail: { kind: "error", found: "cut" },
+            },
+          ],
         },
       ],
       views(GONE),
       OPTIONS,
     );
     expect(plan.items[0]).toMatchObject({ rule: "restore", version: fine.version });
-    expect(plan.items[0]?.notes.join(" ")).toMatch(
-      /an older copy is taken.*cccccccccccc was passed over/,
+    expect(plan.items[0]?.notes).toMatchObject([
+      { note: "older_copy" },
+      { note: "passed_over", version: "c".repeat(64), code: "copy_damaged" },
+    ]);
+    expect(plan.items[0]?.notes.map(noteText).join(" ")).toMatch(
+      /an older backup is used.* backup cccccccccccc was skipped: the backup is damaged \(cut\)/,
     );
   });
 });

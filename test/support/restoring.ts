@@ -1,4 +1,6 @@
 /** Restores in a test: the world of an audit, with a writer, an opener, and Secrets of every shape. */
+import { codesOf } from "../../lib/restoreplan/item.ts";
+import { noteText, whyText } from "../../lib/report/phrases/plan.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";
@@ -96,8 +98,18 @@ export async function restore(
 /** `title rule/outcome codes`, sorted. */
 export function outcomes(report: RestoreReport): string[] {
   return report.items
-    .map(({ item, outcome }) => `${item.title} ${item.rule} ${outcome} ${item.codes.join("+")}`)
+    .map(({ item, outcome }) => `${item.title} ${item.rule} ${outcome} ${codesOf(item).join("+")}`)
     .toSorted();
+}
+
+/** What a person reads of why each item is decided as it is. */
+export function whys(report: RestoreReport): string {
+  return report.items.map(({ item }) => whyText(item.why)).join("\n");
+}
+
+/** What a person reads beside it. */
+export function notes(report: RestoreReport): string {
+  return report.items.flatMap(({ item }) => item.notes.map(noteText)).join("\n");
 }
 
 export function accountPem(): string {

@@ -369,9 +369,8 @@ describe("a standby", () => {
       true,
       world.ports(),
     );
-    expect((await restore(world, { names: [DOMAIN], standby: true })).items[0]?.item.codes).toEqual(
-      ["standby_for_tailscale"],
-    );
+    const report = await restore(world, { names: [DOMAIN], standby: true });
+    expect(report.items[0]?.item.why).toMatchObject([{ code: "standby_for_tailscale" }]);
     expect(dataAt(world.sandbox, "tailscale", DOMAIN)).toBeNull();
   });
 });

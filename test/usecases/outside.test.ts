@@ -519,7 +519,7 @@ describe("revocation lists", () => {
         "invalid_answer",
         null,
         world.nowMs - HOUR_MS,
-        "the certificate's own issuer isn't at hand",
+        "the certificate's issuer is unknown here",
       ],
     ]);
   });

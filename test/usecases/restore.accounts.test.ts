@@ -4,7 +4,15 @@ import { serviceAccount, type PutObject } from "../fake-apiserver/api.ts";
 import { accountThumbprint } from "../../lib/secret/account.ts";
 import { restoreExit } from "../../lib/usecases/restore/exit.ts";
 import { startEarlierWorld } from "../support/earlier.ts";
-import { accountPem, dataAt, operatorSecret, outcomes, restore } from "../support/restoring.ts";
+import {
+  accountPem,
+  dataAt,
+  notes,
+  operatorSecret,
+  outcomes,
+  restore,
+  whys,
+} from "../support/restoring.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 let world: World;
@@ -25,9 +33,6 @@ async function audit(): Promise<void> {
 
 const keyAt = (name: string): string | undefined =>
   dataAt(world.sandbox, "tailscale", name)?.[FIELD];
-
-const notesOf = (report: Awaited<ReturnType<typeof restore>>): string =>
-  report.items.flatMap(({ item }) => item.notes).join("\n");
 
 /** The state of a ProxyGroup's pod. */
 function podState(name: string, account: string | null): PutObject {
@@ -153,8 +158,8 @@ describe("a node's own Secret", () => {
       "ACME account key refuse refused account_not_backed_up",
       `${NODE} keep kept already_there`,
     ]);
-    expect(report.items.map(({ item }) => item.why).join(" ")).toContain(
-      `the ACME account key that the certificate was issued under: ${NODE}`,
+    expect(whys(report)).toContain(
+      `the ACME account key that the certificate was issued under has no backup: ${NODE}`,
     );
     expect(keyAt("operator")).toBe(base64(second));
   });
@@ -208,9 +213,11 @@ describe("an HA Ingress, whose account key lies with the ProxyGroup's first pod"
     expect(keyAt("pg-0")).toBe(base64(first));
     expect(keyAt("pg-1")).toBe(base64(second));
     expect(dataAt(world.sandbox, "tailscale", "pg-0")).toHaveProperty("_machinekey");
-    expect(done.items.map(({ item }) => item.restart.command).join(" ")).toContain(
-      "kubectl -n tailscale delete pod pg-0",
-    );
+    expect(done.items.map(({ item }) => item.restart.action)).toContainEqual({
+      kind: "deletePod",
+      namespace: "tailscale",
+      pod: "pg-0",
+    });
   });
 
   it("doesn't get it where a certificate of the same group was issued under the other account", async () => {
@@ -224,8 +231,8 @@ describe("an HA Ingress, whose account key lies with the ProxyGroup's first pod"
       "ACME account key refuse refused account_belongs_to_live",
       `${SHOP} restore done secret_absent`,
     ]);
-    expect(done.items.map(({ item }) => item.why).join(" ")).toContain(
-      `${SHOP} belongs to another account, so its renewal will be refused until it expires`,
+    expect(whys(done)).toContain(
+      `${SHOP} belongs to another account, so its renewal is rejected until it expires`,
     );
     expect(keyAt("pg-0")).toBe(base64(second));
   });
@@ -241,9 +248,7 @@ describe("an HA Ingress, whose account key lies with the ProxyGroup's first pod"
     );
     const done = await restore(world, { names: [SHOP], mode: "plan" }, { token: "restorer" });
     expect(outcomes(done)).toContain("ACME account key refuse refused account_belongs_to_live");
-    expect(done.items.map(({ item }) => item.why).join(" ")).toContain(
-      "a certificate that could not be looked at",
-    );
+    expect(whys(done)).toContain("a certificate that couldn't be read");
   });
 
   it("doesn't get it from another group, nor a certificate of which nothing is known", async () => {
@@ -259,7 +264,7 @@ describe("an HA Ingress, whose account key lies with the ProxyGroup's first pod"
     world.sandbox.remove("tailscale", SHOP);
     const report = await restore(world, { names: [SHOP], mode: "plan" });
     expect(outcomes(report)).toEqual([`${SHOP} restore planned secret_absent`]);
-    expect(notesOf(report)).toContain("it isn't known which ACME account it was issued under");
+    expect(notes(report)).toContain("it is unknown which ACME account it was issued under");
   });
 });
 
@@ -313,7 +318,7 @@ describe("a store of an earlier version", () => {
       expect(done.items.map(({ outcome }) => outcome)).not.toContain("refused");
       expect(dataAt(earlier.sandbox, "tailscale", "operator")?.[FIELD]).toBe(before.data?.[FIELD]);
       const unknown = done.items.filter(({ item }) =>
-        item.notes.some((note) => note.includes("which ACME account")),
+        item.notes.some(({ note }) => note === "account_unknown"),
       );
       expect(unknown.map(({ item }) => item.shape)).toEqual(["ha-ingress"]);
     } finally {

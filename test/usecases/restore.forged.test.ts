@@ -110,8 +110,8 @@ describe("a copy that no audit recorded", () => {
     expect(
       (await restore(world, { names: [DOMAIN], mode: "plan" })).items[0]?.item.version,
     ).not.toBe(version);
-    expect((await restore(world, { version, mode: "plan" })).items[0]?.item.codes).toEqual([
-      "copy_unrecorded",
+    expect((await restore(world, { version, mode: "plan" })).items[0]?.item.why).toMatchObject([
+      { code: "copy_unrecorded" },
     ]);
     expect(outcomes(await restore(world, { version, unrecorded: true }))).toEqual([
       `${DOMAIN} restore done secret_absent`,

@@ -1,6 +1,7 @@
 /** A Secret that is immutable, recreated with everything in it. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serviceAccount, type PutObject } from "../fake-apiserver/api.ts";
+import { warningText } from "../../lib/report/phrases/plan.ts";
 import { restoreExit } from "../../lib/usecases/restore/exit.ts";
 import type { Issued } from "../support/pki.ts";
 import {
@@ -247,7 +248,9 @@ describe("what could go wrong", () => {
           });
           const next = await restore(world, { names: [NODE], mode: "plan", replace });
           const gone = dataAt(world.sandbox, "tailscale", "operator") === null;
-          expect(next.warnings.join(" ").includes("--apply creates it again")).toBe(gone);
+          expect(
+            next.warnings.map(warningText).join(" ").includes("--apply creates it again"),
+          ).toBe(gone);
           await restore(world, { names: [NODE], replace });
           // Without --replace a Secret that wasn't deleted yet stays as it was.
           if (replace || gone) expectWhole();
@@ -273,7 +276,9 @@ describe("what could go wrong", () => {
         data: { "secret.age": base64(text) },
       });
       const report = await restore(world, { names: [NODE], mode: "plan" });
-      expect(report.warnings.join(" ")).toContain(`its note ${name} can't be read`);
+      expect(report.warnings.map(warningText).join(" ")).toContain(
+        `its note can't be read (${name})`,
+      );
     }
   });
 });

@@ -6,7 +6,7 @@ import type { RevocationSource } from "../../lib/ports/outside.ts";
 import type { Issued } from "../support/pki.ts";
 import type { RestoreReport } from "../../lib/usecases/restore/context.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
-import { dataAt, restore } from "../support/restoring.ts";
+import { dataAt, notes, restore, whys } from "../support/restoring.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
 const URL = "http://te1.c.lencr.org/7.crl";
@@ -65,8 +65,11 @@ async function run(
 describe("revocation", () => {
   it("named by the issuer's list: refused, with since when", async () => {
     const report = await run(source(() => ({ ok: true, der: listOf([pair.serial]) })));
-    expect(report.items[0]?.item).toMatchObject({ rule: "refuse", codes: ["copy_revoked"] });
-    expect(report.items[0]?.item.why).toContain("since ");
+    expect(report.items[0]?.item).toMatchObject({
+      rule: "refuse",
+      why: [{ code: "copy_revoked" }],
+    });
+    expect(whys(report)).toContain("since ");
     expect(asked).toEqual([URL]);
     expect(dataAt(world.sandbox, "tailscale", DOMAIN)).toBeNull();
   });
@@ -77,7 +80,7 @@ describe("revocation", () => {
       outcome: "done",
       item: { revocation: { state: "good" } },
     });
-    expect(report.items[0]?.item.notes.join(" ")).not.toContain("revocation");
+    expect(notes(report)).not.toContain("revocation");
   });
 
   it.each<[string, () => Awaited<ReturnType<RevocationSource["fetch"]>>, string]>([
@@ -91,8 +94,8 @@ describe("revocation", () => {
   ])("%s: restored, and said to be not known", async (_name, answer, why) => {
     const report = await run(source(answer));
     expect(report.items[0]?.outcome).toBe("done");
-    expect(report.items[0]?.item.notes.join(" ")).toContain(`revocation not known: `);
-    expect(report.items[0]?.item.notes.join(" ")).toContain(why);
+    expect(notes(report)).toContain("revocation not checked: ");
+    expect(notes(report)).toContain(why);
   });
 
   it("an issuer whose hosts aren't known is not asked, wherever its certificates point", async () => {

@@ -1,13 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { codesOf } from "../../lib/restoreplan/item.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import {
   accountPem,
   dataAt,
+  notes,
   operatorSecret,
   outcomes,
   proxySecret,
   restore,
   tlsSecret,
+  whys,
 } from "../support/restoring.ts";
 
 let world: World;
@@ -86,7 +89,7 @@ describe("what is gone comes back", () => {
     ]);
     expect(made.items[0]?.item.restart).toMatchObject({
       needed: "unknown",
-      command: "kubectl -n tailscale rollout restart deployment operator",
+      action: { kind: "rollout", namespace: "tailscale", of: "deployment", name: "operator" },
     });
 
     world.put(operatorSecret(domain, null, null));
@@ -109,7 +112,7 @@ describe("what is gone comes back", () => {
     await world.audit();
     world.sandbox.remove("tailscale", "ts-web-aaaaa-0");
     const none = await restore(world, { names: [domain] });
-    expect(none.items.map(({ item, outcome }) => [item.rule, outcome, item.codes[0]])).toEqual([
+    expect(none.items.map(({ item, outcome }) => [item.rule, outcome, codesOf(item)[0]])).toEqual([
       ["later", "later", "owner_makes_it"],
       ["later", "later", "owner_makes_it"],
     ]);
@@ -139,8 +142,11 @@ describe("what is gone comes back", () => {
     expect((await restore(world, { names: [domain] })).items[0]?.item.rule).toBe("later");
     world.put(proxySecret("ts-web-bbbbb-0", "web", domain, { device: "web-1.tail1a2b3.ts.net" }));
     const report = await restore(world, { names: [domain] });
-    expect(report.items[0]?.item).toMatchObject({ rule: "refuse", codes: ["device_renamed"] });
-    expect(report.items[0]?.item.why).toContain("web-1.tail1a2b3.ts.net");
+    expect(report.items[0]?.item).toMatchObject({
+      rule: "refuse",
+      why: [{ code: "device_renamed" }],
+    });
+    expect(whys(report)).toContain("web-1.tail1a2b3.ts.net");
   });
 
   it("H: in any namespace", async () => {
@@ -172,11 +178,11 @@ describe("what is gone comes back", () => {
       "controller.cert-manager.io/fao": "true",
       team: "web",
     });
-    expect(done.items[0]?.item.notes.join(" ")).toContain("cert-manager adopts it");
+    expect(notes(done)).toContain("cert-manager adopts it");
     world.sandbox.remove("shop", "web-tls");
     world.nowMs += 70 * DAY_MS;
     const late = await restore(world, { names: ["a.example.com"], mode: "plan" });
-    expect(late.items[0]?.item.notes.join(" ")).toContain("renew it at once");
+    expect(notes(late)).toContain("renew it at once");
   });
 });
 
@@ -207,7 +213,7 @@ describe("never worse", () => {
     const state = [...world.states.states][0] as [string, { revision: number; text: string }];
     const code = async (): Promise<string> =>
       (await restore(world, { names: [DOMAIN], mode: "plan" })).items
-        .map(({ item }) => `${item.rule} ${item.codes.join("+")}`)
+        .map(({ item }) => `${item.rule} ${codesOf(item).join("+")}`)
         .join(" ");
     const withState = (change: (text: string) => string): void => {
       world.states.states.set(state[0], {

@@ -3,11 +3,13 @@ import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { codesOf } from "../../lib/restoreplan/item.ts";
 import { createManifestFolder } from "../../lib/adapters/file/manifests.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { isCertkeepError } from "../../lib/error.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
+import { restoreDocument } from "../../lib/usecases/restore/document.ts";
 import { restoreExit } from "../../lib/usecases/restore/exit.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import {
@@ -120,7 +122,7 @@ describe("which certificates are meant", () => {
       names: [DOMAIN],
       as: { namespace: "tailscale", name: "other.tail1a2b3.ts.net" },
     });
-    expect(other.items[0]?.item.codes).toEqual(["place_not_for_shape"]);
+    expect(other.items[0]?.item.why).toMatchObject([{ code: "place_not_for_shape" }]);
     await expect(
       restore(world, { all: true, as: { namespace: "default", name: "copy" } }),
     ).rejects.toThrow("can't all go to one place");
@@ -266,9 +268,13 @@ describe("a cluster that isn't the recorded one", () => {
     );
     const all = { all: true, rebuilt: true, createNamespace: true } as const;
     const planned = await restore(world, { ...all, mode: "plan" }, { sandbox: rebuilt });
-    expect(planned.warnings[0]).toContain(
-      "remove or rename the old cluster's machines in the tailnet",
-    );
+    expect(planned.warnings[0]).toEqual({ warning: "machines_of_rebuilt" });
+    expect(restoreDocument(planned)).toMatchObject({
+      warnings: [
+        expect.stringContaining("remove or rename the old cluster's machines in the tailnet"),
+        expect.stringContaining("is taken as its successor"),
+      ],
+    });
     expect((await world.state()).identity?.uid).toBe(
       world.sandbox.get(null, "kube-system", "Namespace")?.metadata.uid,
     );
@@ -303,7 +309,7 @@ describe("a cluster that isn't the recorded one", () => {
 
   it("without leave to make its namespaces says so, and does nothing else", async () => {
     const report = await restore(world, { all: true, rebuilt: true }, { sandbox: rebuilt });
-    expect(new Set(report.items.map(({ item }) => item.codes[0]))).toEqual(
+    expect(new Set(report.items.map(({ item }) => codesOf(item)[0]))).toEqual(
       new Set(["namespace_absent", "owner_makes_it"]),
     );
     expect(rebuilt.all()).toEqual([]);

@@ -32,11 +32,14 @@ describe("a list", () => {
   it("that can't be had or read is so for the whole run", async () => {
     const { asked, lists, say } = listsOf();
     say(async () => ({ ok: false, why: "down" }));
-    expect(await lists.list("a", [])).toEqual({ ok: false, why: "down" });
+    expect(await lists.list("a", [])).toEqual({
+      ok: false,
+      gap: { gap: "unreached", found: "down" },
+    });
     say(async () => ({ ok: true, der: Buffer.from("<html>") }));
     expect(await lists.list("b", [])).toEqual({
       ok: false,
-      why: "the issuer's list can't be read",
+      gap: { gap: "list_unreadable" },
     });
     say(async () => ({ ok: true, der }));
     expect([(await lists.list("a", [])).ok, (await lists.list("b", [])).ok]).toEqual([

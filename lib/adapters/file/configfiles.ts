@@ -10,7 +10,7 @@ import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { CertkeepError } from "../../error.ts";
-import { commandLine, literal } from "../../finding/command.ts";
+import { commandLine, literal } from "../../report/shell.ts";
 import { plain } from "../../plain.ts";
 import { READING, readOpened } from "../readfile.ts";
 import { realOf, sha256Of, type Approvals, type Mark } from "./approvals.ts";

@@ -111,25 +111,3 @@ function insteadOf(field: string): string | undefined {
   const near = meant(field, FIELDS);
   return near === null ? undefined : `Did you mean "${near}"?`;
 }
-
-/** The words of the command that asks for the same, `certkeep restore` left out. */
-export function restoreWords(event: RestoreEvent): readonly string[] {
-  const word = (option: string, on: boolean): string[] => (on ? [option] : []);
-  const value = (option: string, given: string | null): string[] =>
-    given === null ? [] : [option, given];
-  return [
-    event.cluster,
-    ...event.names,
-    ...word("--all", event.all),
-    ...value("--namespace", event.namespace),
-    ...value("--as-of", event.asOf),
-    ...value("--version", event.version),
-    ...value("--from-cluster", event.fromCluster),
-    ...word("--create-namespace", event.createNamespace),
-    ...word("--replace", event.replace),
-    ...word("--unrecorded", event.unrecorded),
-    ...word("--standby", event.standby),
-    ...event.force.flatMap((code) => ["--force", code]),
-    ...word("--apply", event.apply),
-  ];
-}

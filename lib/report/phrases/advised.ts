@@ -1,5 +1,5 @@
 /** What to do about a certificate that fails or is lost, by what is known of backups and issuances. */
-import { spanPhrase } from "../../finding/words.ts";
+import { spanPhrase } from "../text.ts";
 import type { Owner } from "../../state/certificates.ts";
 import type { Advice, OtherWay } from "../../ratelimit/advice.ts";
 import type { Budget } from "../../ratelimit/budget.ts";

@@ -9,7 +9,8 @@ import type {
   Missing,
   Sighting,
 } from "../../diagnosis/cause.ts";
-import { reasonText, spanPhrase } from "../../finding/words.ts";
+import { reasonText } from "./reasons.ts";
+import { spanPhrase } from "../text.ts";
 import { at, own, plainText, say, type Text } from "../part.ts";
 import { codeText, shortened, times, timesText } from "./phrase.ts";
 

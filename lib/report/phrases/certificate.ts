@@ -2,7 +2,8 @@
 import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "../../finding/codes.ts";
 import type { Owner } from "../../state/certificates.ts";
 import type { FindingParams } from "../../finding/params.ts";
-import { instantOf, reasonText } from "../../finding/words.ts";
+import { instantOf } from "../../certificate/time.ts";
+import { reasonText } from "./reasons.ts";
 import { at, own, say } from "../part.ts";
 import {
   type AdvicePhrase,

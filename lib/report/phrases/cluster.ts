@@ -1,10 +1,11 @@
 /** Findings about a whole cluster and its backups. */
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS } from "../../finding/codes.ts";
-import { instantOf } from "../../finding/words.ts";
-import { codeWords, isPlanCode } from "../../restoreplan/code.ts";
+import { instantOf } from "../../certificate/time.ts";
+import { isPlanCode } from "../../restoreplan/code.ts";
 import { mismatchText } from "../../state/identity.ts";
 import { at, own, say } from "../part.ts";
 import { codeText, type Phrases } from "./phrase.ts";
+import { planCodeText } from "./plan.ts";
 
 type Codes =
   | "backup_missing"
@@ -55,7 +56,7 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
         code === null
           ? own("it can't be opened")
           : isPlanCode(code)
-            ? own(codeWords(code))
+            ? own(planCodeText(code))
             : say`${code}`;
       return say`Backup ${version.slice(0, 12)}: ${why}${detail === "" ? [] : say` (${detail})`}.`;
     },

@@ -2,7 +2,7 @@
 import { MS_NS } from "../../ratelimit/limit.ts";
 import { formatMs } from "../../certificate/time.ts";
 import type { FindingParams } from "../../finding/params.ts";
-import { spanPhrase } from "../../finding/words.ts";
+import { spanPhrase } from "../text.ts";
 import type { Budget } from "../../ratelimit/budget.ts";
 import type { Issuance } from "../../ratelimit/issuance.ts";
 import { at, own, say, type Text } from "../part.ts";

@@ -1,5 +1,5 @@
 /** What to do about a cause, in words and as a command where there is one. */
-import { commandLine, literal } from "../../finding/command.ts";
+import { commandLine, literal } from "../shell.ts";
 import type { Measure } from "../../diagnosis/cause.ts";
 import { commandOf } from "../command.ts";
 import { own, plainText, say, type Text } from "../part.ts";

@@ -3,7 +3,7 @@ import type { FindingCode } from "../../finding/codes.ts";
 import type { FindingOf } from "../../finding/finding.ts";
 import type { Owner } from "../../state/certificates.ts";
 import type { BackupStatus } from "../../finding/params.ts";
-import { instantOf } from "../../finding/words.ts";
+import { instantOf } from "../../certificate/time.ts";
 import { at, own, say, type Text } from "../part.ts";
 
 export interface AdvicePhrase {

@@ -1,6 +1,6 @@
 /** Findings from what logs, Events and the API server tell of the controller that owns a Secret. */
 import type { FindingParams } from "../../finding/params.ts";
-import { instantOf } from "../../finding/words.ts";
+import { instantOf } from "../../certificate/time.ts";
 import type { LogSignal } from "../../state/signals.ts";
 import { at, own, say, type Text } from "../part.ts";
 import { codeText, type Phrases, shortened, timesText } from "./phrase.ts";

@@ -12,20 +12,16 @@ export const operatorSite: SiteRule = (copy, context): Site => {
   const live = context.views.at(to.namespace, to.name);
   const wrong = refusedAsState(to, live);
   if (wrong !== null) return wrong;
-  const command = rolloutRestart(to.namespace, "deployment", DEPLOYMENT);
+  const action = rolloutRestart(to.namespace, "deployment", DEPLOYMENT);
   return {
     to,
     live,
     mayCreate: true,
     verdict: null,
-    restart: (action) =>
-      action === "create"
-        ? {
-            needed: "unknown",
-            command,
-            note: "if the operator runs already: it reads the Secret at its start alone. None before its first start",
-          }
-        : { needed: "yes", command, note: "the operator reads the Secret at its start alone" },
+    restart: (write) =>
+      write === "create"
+        ? { needed: "unknown", action, note: { reads: "operator_if_running" } }
+        : { needed: "yes", action, note: { reads: "operator_at_start" } },
     notes: [],
   };
 };

@@ -11,31 +11,23 @@ export const proxyGroupSite: SiteRule = (copy, context): Site => {
   const to = placeOf(copy, context);
   const live = context.views.at(to.namespace, to.name);
   if (to.name !== copy.record.header.secret)
-    return refused(
-      to,
-      live,
-      "place_not_for_shape",
-      `the Secret is named as its domain, ${copy.record.header.secret}`,
-    );
+    return refused(to, live, "place_not_for_shape", {
+      kind: "named",
+      by: "domain",
+      name: copy.record.header.secret,
+    });
   const group = copy.record.labels[GROUP_LABEL];
-  const command = group === undefined ? null : rolloutRestart(to.namespace, "statefulset", group);
+  const action = group === undefined ? null : rolloutRestart(to.namespace, "statefulset", group);
   return {
     to,
     live,
     mayCreate: true,
     verdict: null,
-    restart: (_action, nothingHeld) =>
-      nothingHeld
-        ? {
-            needed: "no",
-            command,
-            note: "pods read a missing one at the next access. Up to version 1.92.5 the first pod may hold an old one in memory: restart then",
-          }
-        : {
-            needed: "no",
-            command,
-            note: "the first pod reads it at each access (from 1.94 on), the others within 24 hours: restart to have it everywhere at once",
-          },
+    restart: (_write, nothingHeld) => ({
+      needed: "no",
+      action,
+      note: { reads: nothingHeld ? "group_next_access" : "group_within_a_day" },
+    }),
     notes: [],
   };
 };

@@ -9,20 +9,19 @@ export const sidecarSite: SiteRule = (copy, context): Site => {
   const live = context.views.at(to.namespace, to.name);
   const wrong = refusedAsState(to, live);
   if (wrong !== null) return wrong;
-  const note = `the workload whose TS_KUBE_SECRET is ${to.name}, which the Secret doesn't name`;
   return {
     to,
     live,
     mayCreate: true,
     verdict: null,
-    restart: (action) => ({
-      needed: action === "create" ? "unknown" : "yes",
-      command: null,
-      note:
-        action === "create"
-          ? `if it runs already: ${note}`
-          : `restart ${note}; it reads the Secret at its start alone`,
-    }),
+    restart: (write) =>
+      write === "create"
+        ? {
+            needed: "unknown",
+            action: null,
+            note: { reads: "sidecar_if_running", secret: to.name },
+          }
+        : { needed: "yes", action: null, note: { reads: "sidecar_at_start", secret: to.name } },
     notes: [],
   };
 };

@@ -1,8 +1,9 @@
 /** Where a copy of some shape would go, and what that means for its owner: the answer of each shape's own rule. */
-import { commandLine, literal } from "../../finding/command.ts";
 import { TLS_TYPE } from "../../secret/shapes.ts";
 import type { PlanCode } from "../code.ts";
-import type { Restart } from "../item.ts";
+import type { Restart, RestartAction } from "../item.ts";
+import type { Note } from "../note.ts";
+import type { Detail, Objection } from "../objection.ts";
 import type { Live, LiveViews, OpenedCopy, Wanted } from "../view.ts";
 
 export interface Site {
@@ -12,14 +13,10 @@ export interface Site {
   /** Whether the Secret may be made where it is gone; else it is for its owner to make. */
   readonly mayCreate: boolean;
   /** Decides at once, whatever is there. */
-  readonly verdict: {
-    readonly rule: "later" | "refuse";
-    readonly code: PlanCode;
-    readonly detail: string | null;
-  } | null;
+  readonly verdict: (Objection & { readonly rule: "later" | "refuse" }) | null;
   /** What a write does to the pods that use it. `nothingHeld`: there was no valid certificate there before. */
   restart(action: "create" | "patch" | "replace", nothingHeld: boolean): Restart;
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 export interface SiteContext {
@@ -44,16 +41,11 @@ export function placeOf(
 /** A Secret of type `kubernetes.io/tls` is no machine's state: whoever mounts it must not be given another's keys. */
 export function refusedAsState(to: NonNullable<Site["to"]>, live: Live): Site | null {
   return live.state === "present" && live.secret.type === TLS_TYPE
-    ? refused(
-        to,
-        live,
-        "place_not_for_shape",
-        `it is of type ${TLS_TYPE}, not the state of a machine`,
-      )
+    ? refused(to, live, "place_not_for_shape", { kind: "not_state", type: TLS_TYPE })
     : null;
 }
 
-export function refused(to: Site["to"], live: Live, code: PlanCode, detail: string | null): Site {
+export function refused(to: Site["to"], live: Live, code: PlanCode, detail: Detail | null): Site {
   return {
     to,
     live,
@@ -64,15 +56,14 @@ export function refused(to: Site["to"], live: Live, code: PlanCode, detail: stri
   };
 }
 
-export const NO_RESTART: Restart = { needed: "no", command: null, note: "no pod has to restart" };
+export const NO_RESTART: Restart = { needed: "no", action: null, note: { reads: "nobody" } };
 
-/** `kubectl -n NAMESPACE rollout restart KIND NAME`, or `null` where a name doesn't fit a command. */
 export function rolloutRestart(
   namespace: string,
-  kind: "deployment" | "statefulset",
+  of: "deployment" | "statefulset",
   name: string,
-): string | null {
-  return commandLine(literal("kubectl -n"), namespace, literal(`rollout restart ${kind}`), name);
+): RestartAction {
+  return { kind: "rollout", namespace, of, name };
 }
 
 /** A Secret `NAME-0` belongs to the StatefulSet `NAME`. */

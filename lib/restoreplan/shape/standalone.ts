@@ -8,7 +8,6 @@
  * configuration that the operator wrote for it.
  */
 import { LABEL } from "../../secret/shapes.ts";
-import { commandLine, literal } from "../../finding/command.ts";
 import type { LiveSecret, OpenedCopy } from "../view.ts";
 import type { Restart } from "../item.ts";
 import {
@@ -50,26 +49,19 @@ function matchOf(
 
 function restartOf(secret: LiveSecret): Restart {
   const set = statefulSetOf(secret.name);
-  const command = set === null ? null : rolloutRestart(secret.namespace, "statefulset", set);
   if (secret.deviceName === null)
-    return {
-      needed: "no",
-      command: null,
-      note: "its pod hasn't started yet, as far as the Secret tells: it reads the certificate at its first start",
-    };
-  return { needed: "yes", command, note: "the proxy reads the Secret at its start alone" };
+    return { needed: "no", action: null, note: { reads: "proxy_not_started" } };
+  const action = set === null ? null : rolloutRestart(secret.namespace, "statefulset", set);
+  return { needed: "yes", action, note: { reads: "proxy_at_start" } };
 }
 
 export const standaloneSite: SiteRule = (copy, context): Site => {
   const { views, as } = context;
   const old = { namespace: copy.record.header.namespace, name: copy.record.header.secret };
   if (as !== null)
-    return refused(
-      as,
-      views.at(as.namespace, as.name),
-      "place_not_for_shape",
-      "the operator gives its proxies' Secrets random names",
-    );
+    return refused(as, views.at(as.namespace, as.name), "place_not_for_shape", {
+      kind: "random_names",
+    });
   const before = views.at(old.namespace, old.name);
   if (before.state === "unknown")
     return {
@@ -77,7 +69,7 @@ export const standaloneSite: SiteRule = (copy, context): Site => {
       live: before,
       mayCreate: false,
       verdict: null,
-      restart: () => ({ needed: "unknown", command: null, note: "" }),
+      restart: () => ({ needed: "unknown", action: null, note: { reads: "none" } }),
       notes: [],
     };
   const domain = copy.record.header.kind === "account-key" ? null : copy.record.header.fieldBase;
@@ -101,21 +93,26 @@ export const standaloneSite: SiteRule = (copy, context): Site => {
       notes:
         chosen.name === old.name
           ? []
-          : [
-              `it was in Secret ${old.name}; the proxy was made anew, and its Secret is ${chosen.name} now`,
-            ],
+          : [{ note: "secret_renamed", from: old.name, to: chosen.name }],
     };
   }
   if (fit.length > 1)
-    return refused(null, before, "several_places", fit.map(({ name }) => name).join(", "));
+    return refused(null, before, "several_places", {
+      kind: "secrets",
+      names: fit.map(({ name }) => name),
+    });
   const other = candidates.find((secret) => matchOf(copy, secret, domain) === "other");
   if (other !== undefined) {
-    const seen = other.deviceName ?? `${other.hostName ?? "unknown"} (to come)`;
     return refused(
       { namespace: other.namespace, name: other.name },
       { state: "present", secret: other },
       "device_renamed",
-      `it is ${seen}, the certificate is for ${domain ?? "unknown"}. Remove or rename the old machine in the tailnet, then restart the proxy`,
+      {
+        kind: "device",
+        name: other.deviceName ?? other.hostName,
+        isToCome: other.deviceName === null,
+        domain,
+      },
     );
   }
   return waits(old, before, copy, context);
@@ -129,20 +126,11 @@ function waits(
 ): Site {
   const name = copy.record.labels[LABEL.parent];
   const namespace = copy.record.labels[LABEL.parentNamespace] ?? null;
-  const parent =
-    name === undefined
-      ? "its parent"
-      : `Ingress ${namespace === null ? "" : `${namespace}/`}${name}`;
+  const parent = name === undefined ? null : { namespace, name };
   const there =
-    name === undefined
+    parent === null
       ? "unknown"
-      : views.object({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", namespace, name });
-  const state =
-    there === "present"
-      ? "stands"
-      : there === "absent"
-        ? "isn't there"
-        : "may or may not be there (not known)";
+      : views.object({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", ...parent });
   return {
     to: null,
     live: live.state === "present" ? { state: "absent", namespace: "present" } : live,
@@ -150,9 +138,9 @@ function waits(
     verdict: {
       rule: "later",
       code: "owner_makes_it",
-      detail: `${parent} ${state}. The proxy asks for a certificate at its first start: follow it with --follow 30m, so that ${old.name}'s successor is filled before that`,
+      detail: { kind: "parent", parent, there, secret: old.name },
     },
-    restart: () => ({ needed: "no", command: null, note: "" }),
+    restart: () => ({ needed: "no", action: null, note: { reads: "none" } }),
     notes: [],
   };
 }
@@ -162,7 +150,6 @@ export const ownedSite: SiteRule = (copy, context): Site => {
   const to = placeOf(copy, context);
   const live = context.views.at(to.namespace, to.name);
   if (context.as !== null) return refused(to, live, "place_not_for_shape", null);
-  const command = commandLine(literal("kubectl -n"), to.namespace, literal("delete pod"), to.name);
   return {
     to,
     live,
@@ -172,17 +159,14 @@ export const ownedSite: SiteRule = (copy, context): Site => {
         ? {
             rule: "later",
             code: "owner_makes_it",
-            detail: "its operator makes it under the same name",
+            detail: { kind: "same_name" },
           }
         : null,
     restart: () => ({
       needed: "yes",
-      command,
-      note: "the pod of the same name reads it at its start alone",
+      action: { kind: "deletePod", namespace: to.namespace, pod: to.name },
+      note: { reads: "pod_at_start" },
     }),
-    notes:
-      copy.shape === "recorder"
-        ? ["that a recorder keeps what was patched in is not verified"]
-        : [],
+    notes: copy.shape === "recorder" ? [{ note: "recorder_unverified" }] : [],
   };
 };

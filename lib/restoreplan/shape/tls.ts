@@ -28,11 +28,7 @@ export const tlsSite: SiteRule = (copy, context): Site => {
     live,
     mayCreate: true,
     verdict: null,
-    restart: () => ({
-      needed: "unknown",
-      command: null,
-      note: "whether one is needed is not known; ingress controllers see the change by themselves; a pod that mounts it reads it when its own program does",
-    }),
+    restart: () => ({ needed: "unknown", action: null, note: { reads: "by_program" } }),
     notes: certManagerNotes(copy, annotations, {
       nowMs,
       newerSeen,

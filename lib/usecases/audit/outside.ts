@@ -12,6 +12,7 @@ import { renewalId } from "../../certificate/renewalid.ts";
 import type { Issuer } from "../../issuer/issuers.ts";
 import type { Clock } from "../../ports/runtime.ts";
 import type { RenewalInfoSource } from "../../ports/outside.ts";
+import { revocationGapText } from "../../report/phrases/revocation.ts";
 import { isRevokedBy, revocationReason, type RevocationList } from "../../restoreplan/crl.ts";
 import { revocationHosts } from "../../restoreplan/crlhosts.ts";
 import { count } from "../../report/text.ts";
@@ -311,14 +312,14 @@ class OutsideRun {
   ): Promise<void> {
     const { signal } = this.#context;
     const found = signal.aborted
-      ? ({ ok: false, why: "the time was over" } as const)
+      ? ({ ok: false, gap: { gap: "unreached", found: "the time was over" } } as const)
       : await lists.list(url, revocationHosts(issuer.id), signal);
     if (!found.ok) {
       this.#look(
         "revocation",
         url,
         signal.aborted ? "timeout" : "unreachable",
-        found.why,
+        revocationGapText(found.gap),
         this.#nowMs + PAUSE_MS,
       );
       return;
@@ -333,7 +334,7 @@ class OutsideRun {
     const unknown = new Set<string>();
     for (const certificate of certificates) {
       const answer = this.#judge(list, issuer, url, certificate);
-      if (answer.state === "unknown") unknown.add(answer.why);
+      if (answer.state === "unknown") unknown.add(revocationGapText(answer.gap));
       else
         this.#revocations.push({
           issuer: issuer.id,
@@ -362,8 +363,7 @@ class OutsideRun {
     { serial, keyIdentifier = "" }: Live,
   ): ReturnType<typeof isRevokedBy> {
     const signer = keyIdentifier === "" ? null : signerOf(issuer, keyIdentifier);
-    if (signer === null)
-      return { state: "unknown", why: "the certificate's own issuer isn't at hand" };
+    if (signer === null) return { state: "unknown", gap: { gap: "no_issuer" } };
     return isRevokedBy(list, {
       leaf: { serialDer: serialDer(serial) },
       issuer: signer,

@@ -4,7 +4,7 @@ import { questionsOf, questionText, type AccessPlan, type Question } from "../..
 import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
 import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
 import { isCertkeepError } from "../../error.ts";
-import { commandLine, literal } from "../../finding/command.ts";
+import { commandLine, literal } from "../../report/shell.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
 import { pinCommand } from "../../report/pinning.ts";

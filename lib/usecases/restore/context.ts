@@ -1,6 +1,7 @@
 /** What a restore is given, and what it gives back. */
 import type { PlanCode } from "../../restoreplan/code.ts";
 import type { PlanItem } from "../../restoreplan/item.ts";
+import type { PlanWarning } from "../../restoreplan/note.ts";
 import type { ProcessTable, Timer } from "../../ports/runtime.ts";
 import type { Opener } from "../../ports/stores.ts";
 import type { RevocationSource } from "../../ports/outside.ts";
@@ -59,8 +60,8 @@ export interface RestoreReport {
   readonly title: string;
   readonly server: string;
   readonly mode: RestoreRequest["mode"];
-  /** Lines that come before everything else. */
-  readonly warnings: readonly string[];
+  /** What comes before everything else. */
+  readonly warnings: readonly PlanWarning[];
   /** Facts alone: the plan's writes, which hold key bytes, end with the run. */
   readonly items: readonly RestoredItem[];
   /** What happened beside the items, in the order in which it did. */

@@ -1,4 +1,6 @@
 /** A restore as one JSON document, `certkeep.restore/v1`. Names of fields and facts, no value. Pure. */
+import { itemDocument } from "../../report/plan.ts";
+import { warningText } from "../../report/phrases/plan.ts";
 import type { RestoreReport } from "./context.ts";
 
 export const RESTORE_SCHEMA = "certkeep.restore/v1";
@@ -13,14 +15,14 @@ export function restoreDocument(report: RestoreReport): object {
     mode: report.mode,
     interrupted: report.interrupted,
     pinned: report.pinned,
-    warnings: report.warnings,
+    warnings: report.warnings.map(warningText),
     events: report.events,
     counts,
     saved: report.items.filter(
       ({ item, outcome }) => item.saved === 1 && (outcome === "done" || outcome === "planned"),
     ).length,
     items: report.items.map(({ item, outcome, message, code }) => ({
-      ...item,
+      ...itemDocument(item),
       outcome,
       message,
       error: code,

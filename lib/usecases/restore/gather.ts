@@ -17,7 +17,8 @@ import { isShape } from "../../secret/shapes.ts";
 import { lastRecord, standingSecrets } from "../../state/secrets.ts";
 import { recordedFacts } from "../../state/backups.ts";
 import type { StateDocument } from "../../state/document.ts";
-import { createCopyReader, listCopies, problemText, type CopyReader } from "../copies.ts";
+import { problemText } from "../../report/phrases/plan.ts";
+import { createCopyReader, listCopies, type CopyReader } from "../copies.ts";
 import type { RestorePorts, RestoreRequest, RestoreTarget } from "./context.ts";
 import { LiveCluster } from "./live.ts";
 import { openCopy, type AskRevocation } from "./open.ts";
@@ -190,7 +191,7 @@ async function openChoice(
       unusable.push({
         version,
         code: "copy_of_another",
-        detail: `it came from ${from} (${clusterIdentity})`,
+        detail: { kind: "origin", cluster: from, identity: clusterIdentity },
       });
       continue;
     }

@@ -45,7 +45,7 @@ export class LiveCluster implements LiveViews {
 
   at(namespace: string, name: string): Live {
     return (
-      this.#live.get(`${namespace}/${name}`) ?? { state: "unknown", detail: "it wasn't looked at" }
+      this.#live.get(`${namespace}/${name}`) ?? { state: "unknown", found: "it wasn't looked at" }
     );
   }
 
@@ -172,7 +172,7 @@ export class LiveCluster implements LiveViews {
       return { state: "absent", namespace: await this.#namespace(place.namespace) };
     } catch (error) {
       if (!isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid")) throw error;
-      return { state: "unknown", detail: error.message };
+      return { state: "unknown", found: error.message };
     }
   }
 

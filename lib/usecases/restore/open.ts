@@ -11,13 +11,14 @@ import type { BackupHeader, BackupRecord } from "../../backup/record.ts";
 import { isCertkeepError } from "../../error.ts";
 import type { Opener } from "../../ports/stores.ts";
 import type { PlanCode } from "../../restoreplan/code.ts";
+import type { Detail } from "../../restoreplan/objection.ts";
 import type { KnownCopy } from "../../restoreplan/select.ts";
 import type { JudgedPair, OpenedCopy, Revocation, UnusableCopy } from "../../restoreplan/view.ts";
 import { accountThumbprint } from "../../secret/account.ts";
 import { decodeBase64 } from "../../secret/base64.ts";
 import { isShape } from "../../secret/shapes.ts";
 import type { JudgeKit } from "../audit/context.ts";
-import { planCodeOf, problemText, type CopyReader } from "../copies.ts";
+import { planCodeOf, type CopyReader } from "../copies.ts";
 import { domainOf, judgeBytes, pairBytes } from "./judge.ts";
 
 export interface OpenPorts {
@@ -42,15 +43,16 @@ export async function openCopy(
   ask: AskRevocation,
 ): Promise<Opened> {
   let header: BackupHeader | null = null;
-  const fail = (code: PlanCode, detail: string): Opened => ({
+  const fail = (code: PlanCode, detail: Detail | null): Opened => ({
     ok: false,
     unusable: { version, code, detail },
     header,
   });
   const stored = await ports.backups.read(key);
-  if (stored === null) return fail("no_copy", `it isn't in ${ports.backups.url} any more`);
+  if (stored === null) return fail("no_copy", { kind: "not_in_store", url: ports.backups.url });
   const { parsed } = stored;
-  if (!parsed.ok) return fail(planCodeOf(parsed.problem), problemText(parsed.problem));
+  if (!parsed.ok)
+    return fail(planCodeOf(parsed.problem), { kind: "problems", problems: [parsed.problem] });
   ({ header } = parsed.document);
   const place = parseCopyKey(key);
   if (
@@ -60,42 +62,34 @@ export async function openCopy(
     place.namespace !== header.namespace ||
     place.secret !== header.secret
   ) {
-    return fail(
-      "copy_forged",
-      `it says to be of ${header.cluster}/${header.namespace}/${header.secret}, and lies elsewhere`,
-    );
+    const { cluster, namespace, secret } = header;
+    return fail("copy_forged", { kind: "elsewhere", says: { cluster, namespace, secret } });
   }
   if (known !== null && known.recorded && known.digest !== header.digest)
-    return fail(
-      "copy_swapped",
-      `${header.digest.slice(0, 12)} in place of ${known.digest.slice(0, 12)}`,
-    );
+    return fail("copy_swapped", { kind: "digest", found: header.digest, recorded: known.digest });
   if (!isShape(header.shape))
-    return fail(
-      "copy_format_newer",
-      `a shape that this version doesn't know, ${header.shape.slice(0, 40)}`,
-    );
+    return fail("copy_format_newer", { kind: "shape", shape: header.shape });
   let plaintext: Uint8Array;
   try {
     plaintext = await ports.opener.open(parsed.document.sealed);
   } catch (error) {
     if (!isCertkeepError(error, "open_failed", "sealed_for_others")) throw error;
-    return fail(
-      error.code === "sealed_for_others" ? "copy_sealed_for_others" : "copy_damaged",
-      error.parts.found,
-    );
+    return fail(error.code === "sealed_for_others" ? "copy_sealed_for_others" : "copy_damaged", {
+      kind: "error",
+      found: error.parts.found,
+    });
   }
   try {
     const manifest = parseManifest(plaintext, header, version);
     if (!manifest.ok)
-      return fail("copy_forged", manifest.problems.slice(0, 3).map(problemText).join("; "));
+      return fail("copy_forged", { kind: "problems", problems: manifest.problems.slice(0, 3) });
     const { record } = manifest;
-    const untrue = await factsOfContent(record, header.shape, ports.kit, nowMs);
-    if (typeof untrue === "string") return fail("copy_forged", untrue);
-    const pair = untrue;
+    const content = await factsOfContent(record, header.shape, ports.kit, nowMs);
+    if (typeof content === "string") return fail("copy_forged", { kind: "content", what: content });
+    const pair = content;
     const revocation: Revocation =
       pair === null || !pair.keyFits
-        ? { state: "unknown", why: "it was not asked for" }
+        ? { state: "unknown", gap: { gap: "not_asked" } }
         : await ask(record, pair);
     return {
       ok: true,
@@ -115,27 +109,24 @@ export async function openCopy(
   }
 }
 
+type ForgedContent = Extract<Detail, { kind: "content" }>["what"];
+
 /** What is really in a copy, `null` for an account key; or where its header says something else. */
 async function factsOfContent(
   record: BackupRecord,
   shape: OpenedCopy["shape"],
   kit: JudgeKit,
   nowMs: number,
-): Promise<JudgedPair | null | string> {
+): Promise<JudgedPair | null | ForgedContent> {
   if (record.header.kind === "account-key") {
     const value = Object.values(record.data)[0];
     const pem = value === undefined ? null : decodeBase64(value);
     const thumbprint = pem === null ? null : accountThumbprint(pem);
-    if (thumbprint === null) return "an account key that is no private key";
-    return thumbprint === record.header.accountThumbprint
-      ? null
-      : "another account's key than its header says";
+    if (thumbprint === null) return "no_private_key";
+    return thumbprint === record.header.accountThumbprint ? null : "other_account";
   }
   const bytes = pairBytes(shape, record.header.fieldBase, record.data);
-  if (bytes === null)
-    return record.header.kind === "replaced"
-      ? null
-      : "a certificate without its key, or a key without its certificate";
+  if (bytes === null) return record.header.kind === "replaced" ? null : "half_a_pair";
   const pair = await judgeBytes(
     bytes,
     domainOf(shape, record.header.secret, record.header.fieldBase),
@@ -143,11 +134,8 @@ async function factsOfContent(
     nowMs,
   );
   // What a restore replaced is kept whatever it was, and may be no certificate at all.
-  if (pair.sha256 === null)
-    return record.header.kind === "replaced" ? pair : "no readable certificate";
-  if (pair.sha256 !== record.header.leafSha256) return "another certificate than its header says";
+  if (pair.sha256 === null) return record.header.kind === "replaced" ? pair : "no_certificate";
+  if (pair.sha256 !== record.header.leafSha256) return "other_certificate";
   const names = (all: readonly string[]): string => JSON.stringify([...new Set(all)].toSorted());
-  return names(pair.names) === names(record.header.names)
-    ? pair
-    : "a certificate for other names than its header says";
+  return names(pair.names) === names(record.header.names) ? pair : "other_names";
 }

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { ClusterReader, SecretPlace, WriteOutcome } from "../../ports/cluster.ts";
+import type { PlanWarning } from "../../restoreplan/note.ts";
 import type { SecretWrite } from "../../restoreplan/item.ts";
 import { metadataToAdd } from "../../restoreplan/metadata.ts";
 import type { LiveSecret } from "../../restoreplan/view.ts";
@@ -147,29 +148,37 @@ export async function completeRecreation(
   places: readonly SecretPlace[],
   live: LiveCluster,
   context: Omit<RecreateContext, "recipients"> & { readonly apply: boolean },
-): Promise<readonly string[]> {
-  const lines: string[] = [];
+): Promise<readonly PlanWarning[]> {
+  const warnings: PlanWarning[] = [];
   for (const place of places) {
     const { state } = live.at(place.namespace, place.name);
     if (state === "unknown") continue;
     try {
-      const line = await complete(place, state === "present", context);
-      if (line !== null) lines.push(`Secret ${place.namespace}/${place.name}: ${line}`);
+      const done = await complete(place, state === "present", context);
+      if (done !== null)
+        warnings.push({
+          warning: "recreation",
+          namespace: place.namespace,
+          secret: place.name,
+          state: done,
+          note: noteOf(place).name,
+        });
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       // Who may not read the note doesn't know of one.
-      if (error.code !== "cluster_forbidden") lines.push(error.message);
+      if (error.code !== "cluster_forbidden")
+        warnings.push({ warning: "error", found: error.message });
     }
     if (state === "absent" && context.apply) await live.refresh(place);
   }
-  return lines;
+  return warnings;
 }
 
 async function complete(
   place: SecretPlace,
   present: boolean,
   context: Omit<RecreateContext, "recipients"> & { readonly apply: boolean },
-): Promise<string | null> {
+): Promise<"note_unreadable" | "to_create" | "created" | null> {
   const { target, ports, apply } = context;
   const note = await noteAt(place, target.reader);
   if (note === null) return null;
@@ -178,12 +187,11 @@ async function complete(
     return null;
   }
   const whole = await openNote(note, place, ports);
-  if (whole === null)
-    return `an earlier run deleted it, and its note ${noteOf(place).name} can't be read`;
-  if (!apply) return "an earlier run deleted it to recreate it. --apply creates it again";
+  if (whole === null) return "note_unreadable";
+  if (!apply) return "to_create";
   await createAgain(place, whole, context);
   await removeNote(place, context);
-  return "an earlier run deleted it to recreate it. It is there again";
+  return "created";
 }
 
 async function noteAt(place: SecretPlace, reader: ClusterReader): Promise<string | null> {

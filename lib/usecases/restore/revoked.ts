@@ -4,15 +4,15 @@ import type { Certificate } from "../../certificate/parse.ts";
 import { createPool } from "../../certificate/anchors.ts";
 import { isRevokedBy } from "../../restoreplan/crl.ts";
 import { revocationHosts } from "../../restoreplan/crlhosts.ts";
-import type { Revocation } from "../../restoreplan/view.ts";
+import type { Revocation, RevocationGap } from "../../restoreplan/view.ts";
 import { pairBytes } from "./judge.ts";
 import { createRevocationLists } from "../revocation.ts";
 import { isShape } from "../../secret/shapes.ts";
 import type { RestorePorts } from "./context.ts";
 import type { AskRevocation } from "./open.ts";
 
-function unknown(why: string): Revocation {
-  return { state: "unknown", why };
+function unknown(gap: RevocationGap): Revocation {
+  return { state: "unknown", gap };
 }
 
 /** Asks each list once a run. */
@@ -20,23 +20,22 @@ export function createRevocationAsker(
   ports: Pick<RestorePorts, "revocation" | "kit" | "clock">,
 ): AskRevocation {
   const { revocation, kit } = ports;
-  if (revocation === null) return async () => unknown("it was not asked for");
+  if (revocation === null) return async () => unknown({ gap: "not_asked" });
   const lists = createRevocationLists(revocation);
   return async (record, pair) => {
     const bytes = isShape(record.header.shape)
       ? pairBytes(record.header.shape, record.header.fieldBase, record.data)
       : null;
-    if (bytes === null || pair.issuer === null)
-      return unknown("the issuer isn't one that is asked");
+    if (bytes === null || pair.issuer === null) return unknown({ gap: "issuer_not_asked" });
     const hosts = revocationHosts(pair.issuer);
-    if (hosts.length === 0) return unknown("the issuer isn't one that is asked");
+    if (hosts.length === 0) return unknown({ gap: "issuer_not_asked" });
     const { leaf, further } = parseChain(bytes.certificate);
     const [url] = leaf?.crlDistributionPoints ?? [];
-    if (leaf === null || url === undefined) return unknown("the certificate names no list");
+    if (leaf === null || url === undefined) return unknown({ gap: "no_list" });
     const issuer = await signerOf(leaf, further, kit);
-    if (issuer === null) return unknown("the certificate's own issuer isn't at hand");
+    if (issuer === null) return unknown({ gap: "no_issuer" });
     const answer = await lists.list(url, hosts);
-    if (!answer.ok) return unknown(answer.why);
+    if (!answer.ok) return unknown(answer.gap);
     return isRevokedBy(answer.list, { leaf, issuer, url, nowMs: ports.clock.nowMs() });
   };
 }

@@ -4,9 +4,11 @@
  */
 import { CertkeepError } from "../../error.ts";
 import { meant } from "../../config/suggest.ts";
-import { commandLine, literal } from "../../finding/command.ts";
-import { pinCommand, notPinnedParts, type Named } from "../../report/pinning.ts";
+import { restoreAction } from "../../finding/action.ts";
+import { restoreCommand } from "../../report/command.ts";
+import { notPinnedParts, type Named } from "../../report/pinning.ts";
 import type { StateStore } from "../../ports/stores.ts";
+import type { PlanWarning } from "../../restoreplan/note.ts";
 import { readableOf, type Readable } from "../../restoreplan/readable.ts";
 import {
   predecessorName,
@@ -34,7 +36,7 @@ export interface Source {
   /** To be done before anything is written; `null` where the cluster is the pinned one. */
   readonly pin: (() => Promise<void>) | null;
   readonly rebuilt: boolean;
-  readonly notes: readonly string[];
+  readonly warnings: readonly PlanWarning[];
 }
 
 /** @throws CertkeepError usage, where the cluster isn't the pinned one and nobody says that it is to be pinned */
@@ -67,7 +69,7 @@ export async function findSource(
     readable: readableOf(key, state),
     pin: differs === null ? null : pin,
     rebuilt: successor,
-    notes: [],
+    warnings: [],
   };
   if (request.fromCluster !== null) {
     const from = await otherState(states, request.fromCluster);
@@ -78,26 +80,24 @@ export async function findSource(
       // The person names both ends, also where nothing recorded which cluster the other one is.
       readable: readableOf(from.key, from.state, from.state.identity === null),
       rebuilt: false,
-      notes: [`backups are taken from ${from.state.title} (${from.key})`],
+      warnings: [{ warning: "other_cluster", title: from.state.title, key: from.key }],
     };
   }
-  const pinned = `${key} is pinned as it answers now`;
+  const pinned = { warning: "pinned", key } as const;
   if (successor)
     return {
       ...base,
-      notes: [
-        `another cluster answers under the name ${key} than the recorded one (${state.identity?.key ?? "unknown"}): it is taken for its successor`,
-      ],
+      warnings: [{ warning: "successor", key, recorded: state.identity?.key ?? null }],
     };
-  if (differs !== null) return { ...base, notes: [pinned] };
+  if (differs !== null) return { ...base, warnings: [pinned] };
   if (state.identity?.pin !== undefined) return pinnedSource(base, request, states, clock.nowMs());
   if (request.rebuilt) {
     if (loaded === null && target.name === null) await refuseUnnamed(target, states, key);
     const readable = readableOf(key, state, state.identity === null);
-    return { ...base, readable, pin, notes: [pinned] };
+    return { ...base, readable, pin, warnings: [pinned] };
   }
   if (state.identity !== null) throw unpinned(named.called);
-  return { ...base, notes: unknownNotes(state, named) };
+  return { ...base, warnings: unknownWarnings(state, named) };
 }
 
 /** Of the pinned cluster, and for a while of the one that it was rebuilt from. */
@@ -110,8 +110,7 @@ async function pinnedSource(
   const earlier = await predecessorState(states, base.target, base.state, nowMs);
   if (earlier !== null)
     return { ...base, state: withPredecessor(base.state, earlier), rebuilt: true };
-  const notes = rebuilt ? ["this is the cluster as recorded: it was not rebuilt"] : [];
-  return { ...base, notes };
+  return { ...base, warnings: rebuilt ? [{ warning: "not_rebuilt" }] : [] };
 }
 
 /** A cluster that an earlier version recorded. Its audits took whatever CA answered, so that alone gives no key away. */
@@ -124,12 +123,10 @@ function unpinned(called: string): CertkeepError {
   });
 }
 
-function unknownNotes({ copies }: StateDocument, named: Named): string[] {
-  if (Object.keys(copies).length === 0) return [];
-  const command = pinCommand(named, "another");
-  return [
-    `nothing has recorded which cluster this is, so no backup is restored to it. To pin it as it answers now: ${command}`,
-  ];
+function unknownWarnings({ copies }: StateDocument, named: Named): PlanWarning[] {
+  return Object.keys(copies).length === 0
+    ? []
+    : [{ warning: "unknown_cluster", called: named.called, isRegistered: named.registered }];
 }
 
 interface Other {
@@ -196,13 +193,7 @@ async function refuseUnnamed(
   }
   const [first] = earlier;
   if (first === undefined) return;
-  const command = commandLine(
-    literal("certkeep restore"),
-    title,
-    literal("--from-cluster"),
-    first,
-    literal("--all"),
-  );
+  const command = restoreCommand(restoreAction(title, [], { all: true }), { fromCluster: first });
   throw new CertkeepError("usage", {
     where: `cluster ${title}`,
     found: `a cluster without a name, and earlier ones of its context or address: ${earlier.slice(0, 5).join(", ")}`,

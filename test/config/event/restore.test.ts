@@ -1,7 +1,7 @@
 /** What the restoring function is asked for: strict, since a misspelt field would restore something else. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseRestoreEvent, restoreWords } from "../../../lib/config/event/restore.ts";
+import { parseRestoreEvent } from "../../../lib/config/event/restore.ts";
 import { isCertkeepError } from "../../../lib/error.ts";
 
 const NOTHING = {
@@ -123,24 +123,6 @@ describe("a restore event", () => {
           return isCertkeepError(error, "usage");
         }
       }),
-    );
-  });
-
-  it("is told as the command that asks for the same", () => {
-    expect(
-      restoreWords(
-        parseRestoreEvent({
-          cluster: "prod",
-          names: ["shop.*"],
-          namespace: "shop",
-          version: "0123456789",
-          force: ["live_valid"],
-          fromCluster: "old",
-          apply: true,
-        }),
-      ).join(" "),
-    ).toBe(
-      "prod shop.* --namespace shop --version 0123456789 --from-cluster old --force live_valid --apply",
     );
   });
 });

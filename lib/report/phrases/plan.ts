@@ -1,0 +1,312 @@
+/** What a restore's plan says: why it decides as it does, what else a person has to know, what comes first. */
+import type { CopyProblem } from "../../backup/problem.ts";
+import { formatMs } from "../../certificate/time.ts";
+import type { PlanCode } from "../../restoreplan/code.ts";
+import type { Detail, Objection } from "../../restoreplan/objection.ts";
+import type { Note, PlanWarning } from "../../restoreplan/note.ts";
+import { pinCommand } from "../pinning.ts";
+import { reasonText } from "./reasons.ts";
+import { revocationGapText } from "./revocation.ts";
+
+const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
+  secret_absent: "the Secret is missing",
+  fields_absent: "its fields are empty or missing",
+  live_invalid: "the certificate in the cluster is invalid",
+  copy_longer: "the backup is valid for longer than the certificate in the cluster",
+  account_absent: "the ACME account key is missing",
+  account_with_certificate:
+    "the certificate that is restored with it was issued under this account",
+  account_of_live:
+    "the valid certificate in the cluster was issued under this account, and the account key there is another",
+  secret_recreated:
+    "the Secret is immutable, so its certificate can't be renewed: the Secret is recreated with its whole content",
+  forced: "you override what prevents it",
+
+  already_there: "it is up to date",
+  live_valid:
+    "the certificate in the cluster is valid, and the backup isn't valid for longer or lacks one of its names",
+  account_in_use:
+    "the ACME account key exists, and no certificate is known to belong to another account",
+
+  owner_makes_it: "its controller creates the Secret under a new name and hasn't done so yet",
+
+  no_copy: "it has no backup",
+  copy_damaged: "the backup is damaged",
+  copy_unreadable: "the backup can't be read",
+  copy_format_newer: "a newer certkeep wrote the backup: update this one",
+  copy_sealed_for_others: "the backup is encrypted for other recipients",
+  copy_forged: "no audit would have written this backup",
+  copy_swapped: "an audit recorded this backup with another digest",
+  copy_of_another: "the backup is from another cluster (--from-cluster NAME allows it)",
+  copy_unrecorded: "no audit recorded this backup (--unrecorded allows it)",
+  copy_retired: "the backup was retired",
+  copy_expired: "the backup has expired",
+  copy_not_yet_valid: "the backup isn't valid yet",
+  copy_key_mismatch: "the private key in the backup doesn't match its certificate",
+  copy_invalid: "the certificate in the backup is invalid",
+  copy_staging: "the backup is a staging certificate, which costs nothing to issue",
+  copy_revoked: "the certificate in the backup is revoked",
+  names_differ: "the backup has other names than the certificate last seen here",
+  standby_not_asked: "it is a standby certificate of another CA (--standby allows it)",
+  standby_for_tailscale:
+    "a standby certificate doesn't help here: Tailscale discards certificates of other CAs and requests a new one on each connection. Use another host name, or staging for the time being",
+  account_unknown: "the ACME account key isn't the one last seen here",
+  account_not_backed_up: "the ACME account key that the certificate was issued under has no backup",
+  account_of_another: "no certificate there was issued under this account",
+  account_belongs_to_live: "a valid certificate needs the ACME account key in the cluster",
+
+  live_unknown: "the cluster couldn't be read here",
+  live_deleting: "the Secret is being deleted",
+  namespace_absent: "the namespace is missing (--create-namespace creates it)",
+  secret_immutable: "the Secret is immutable (--replace recreates it with its whole content)",
+  type_differs:
+    "the Secret has another type, which can't be changed (--replace recreates it with its whole content)",
+  replace_would_lose: "the Secret can't be recreated without losing part of it",
+  place_not_for_shape: "this kind of Secret can't be restored to another place",
+  device_renamed:
+    "the machine has another name in the tailnet, so it wouldn't serve this certificate",
+  several_places: "several Secrets match",
+};
+
+export function planCodeText(code: PlanCode): string {
+  return CODE_WORDS[code];
+}
+
+export function problemText({ place, found, expected }: CopyProblem): string {
+  return `${place}: ${found}; expected ${expected}`;
+}
+
+/** One or two clauses; text of a cluster may be in it. */
+export function whyText(why: readonly Objection[]): string {
+  return why
+    .map(({ code, detail }) =>
+      detail === null ? planCodeText(code) : `${planCodeText(code)}: ${detailText(detail)}`,
+    )
+    .join("; ");
+}
+
+const CONTENT: Readonly<Record<(Detail & { kind: "content" })["what"], string>> = {
+  no_private_key: "its account key is no private key",
+  other_account: "it holds another account's key than its header says",
+  half_a_pair: "it holds a certificate without its key, or a key without its certificate",
+  no_certificate: "it holds no readable certificate",
+  other_certificate: "it holds another certificate than its header says",
+  other_names: "it holds a certificate for other names than its header says",
+};
+
+function namesText(names: readonly string[]): string {
+  return names.join(", ") || "no name";
+}
+
+export function detailText(detail: Detail): string {
+  switch (detail.kind) {
+    case "retired":
+      return detail.reason;
+    case "revoked":
+      return `since ${detail.at}`;
+    case "expired":
+      return `on ${formatMs(detail.atMs)}`;
+    case "not_before":
+      return `before ${formatMs(detail.atMs)}`;
+    case "reasons":
+      return reasonText(detail.reasons);
+    case "refused":
+      return `but it is invalid: ${reasonText(detail.reasons)}`;
+    case "names":
+      return `it is for ${namesText(detail.copy)}; last seen here: ${namesText(detail.lastSeen)}`;
+    case "not_in_store":
+      return `it isn't in ${detail.url} any more`;
+    case "problems":
+      return detail.problems.map(problemText).join("; ");
+    case "elsewhere": {
+      const { cluster, namespace, secret } = detail.says;
+      return `its header says ${cluster}/${namespace}/${secret}, which isn't where it is stored`;
+    }
+    case "digest":
+      return `${detail.found.slice(0, 12)} instead of ${detail.recorded.slice(0, 12)}`;
+    case "shape":
+      return `this version doesn't know the kind of Secret ${detail.shape.slice(0, 40)}`;
+    case "content":
+      return CONTENT[detail.what];
+    case "origin":
+      return `it came from ${detail.cluster} (${detail.identity})`;
+    case "error":
+      return detail.found;
+    default:
+      return placeDetailText(detail);
+  }
+}
+
+type PlaceDetail = Extract<
+  Detail,
+  {
+    kind:
+      | "account"
+      | "namespace"
+      | "finalizers"
+      | "types"
+      | "named"
+      | "not_state"
+      | "random_names"
+      | "secrets"
+      | "device"
+      | "same_name"
+      | "parent";
+  }
+>;
+
+function placeDetailText(detail: PlaceDetail): string {
+  switch (detail.kind) {
+    case "account":
+      return accountText(detail);
+    case "namespace":
+      return detail.namespace;
+    case "finalizers":
+      return `finalizer ${detail.finalizers.join(", ")}`;
+    case "types":
+      return `${detail.live} instead of ${detail.copy}`;
+    case "named":
+      return detail.by === "domain"
+        ? `the Secret has to have the name of its domain, ${detail.name}`
+        : `the operator looks for it under the name ${detail.name}`;
+    case "not_state":
+      return `the Secret there is of type ${detail.type}, not the state of a machine`;
+    case "random_names":
+      return "the operator gives its proxies' Secrets random names";
+    case "secrets":
+      return detail.names.join(", ");
+    case "device": {
+      const name = `${detail.name ?? "unknown"}${detail.isToCome ? " (not started yet)" : ""}`;
+      return `it is ${name}, the certificate is for ${detail.domain ?? "unknown"}. Remove or rename the old machine in the tailnet, then restart the proxy`;
+    }
+    case "same_name":
+      return "its operator creates it under the same name";
+    case "parent":
+      return parentText(detail);
+  }
+}
+
+function accountText({ user, lost }: Detail & { kind: "account" }): string {
+  const title = user === null ? null : (user.title ?? "a certificate that couldn't be read");
+  return [
+    ...(title === null ? [] : [user?.sure === true ? title : `${title}, as far as is known`]),
+    ...(lost === null
+      ? []
+      : [`${lost} belongs to another account, so its renewal is rejected until it expires`]),
+  ].join("; ");
+}
+
+function parentText({ parent, there, secret }: Detail & { kind: "parent" }): string {
+  const name =
+    parent === null
+      ? "its parent"
+      : `Ingress ${parent.namespace === null ? "" : `${parent.namespace}/`}${parent.name}`;
+  const state = {
+    present: "exists",
+    absent: "is missing",
+    unknown: "may or may not exist (unknown)",
+  }[there];
+  return `${name} ${state}. The proxy requests a certificate when it first starts: use --follow 30m to fill the Secret that replaces ${secret} before that`;
+}
+
+const PLAIN_NOTES: Readonly<
+  Record<
+    | "recorder_unverified"
+    | "certmanager_no_issuer"
+    | "certmanager_renews"
+    | "certmanager_newer_seen"
+    | "certmanager_not_known"
+    | "certmanager_adopts"
+    | "older_copy"
+    | "unrecorded"
+    | "account_unknown"
+    | "unkept_unknown",
+    string
+  >
+> = {
+  recorder_unverified: "it isn't verified that a recorder keeps what is patched in",
+  certmanager_no_issuer:
+    "cert-manager will order a new certificate: the Secret has no annotation with its issuer",
+  certmanager_renews:
+    "cert-manager will renew it at once (one order): less than a third of its lifetime is left, unless its spec says another time",
+  certmanager_newer_seen:
+    "cert-manager may order a new certificate: a newer one than this backup was seen, and its CertificateRequest, if it still exists, is for another key",
+  certmanager_not_known: "it is unknown whether its Certificate still exists",
+  certmanager_adopts:
+    "cert-manager adopts it, if the Certificate's spec still has the same issuer, key algorithm and names",
+  older_copy:
+    "an older backup is used, because the newer ones can't be. Its next renewal may be rejected if the newer one replaced it",
+  unrecorded: "no audit recorded this backup: only your own identity vouches for it",
+  account_unknown:
+    "it is unknown which ACME account it was issued under. If the node has another one, Let's Encrypt rejects the renewal until the certificate expires",
+  unkept_unknown:
+    "an earlier version of certkeep audited this Secret, so it is unknown which other annotations and labels it had. They aren't restored",
+};
+
+/** A clause without a full stop. */
+export function noteText(note: Note): string {
+  switch (note.note) {
+    case "secret_renamed":
+      return `it was in Secret ${note.from}; the proxy was recreated, and its Secret is now ${note.to}`;
+    case "certmanager_other_place":
+      return `cert-manager at the new place orders a new certificate unless its Certificate has the name ${note.name}`;
+    case "certmanager_ordered":
+      return `its Certificate ${note.name} exists, so cert-manager has probably ordered a new one already: it does so within seconds of the loss. Scale cert-manager down before you restore many`;
+    case "unknown_issuer":
+      return `the certificate there is of an untrusted CA and valid until ${formatMs(note.untilMs).slice(0, 10)}. If it is there on purpose (a CA of your own), leave this one out, or name the CA under issuers: in certkeep.yaml`;
+    case "passed_over":
+      return `backup ${note.version.slice(0, 12)} was skipped: ${planCodeText(note.code)}${note.detail === null ? "" : ` (${detailText(note.detail)})`}`;
+    case "revocation_unknown":
+      return `revocation not checked: ${revocationGapText(note.gap)}`;
+    case "marks_not_added":
+    case "marks_not_moved": {
+      const marks = note.marks.map(({ kind, key }) => `${kind} ${key}`).join(", ");
+      return note.note === "marks_not_added"
+        ? `the Secret there lacks these of the backup, and they aren't added: ${marks}`
+        : `not restored at another place, where its controller could delete it: ${marks}`;
+    }
+    case "unkept":
+      return `not in the backup, so not restored: ${note.unkept.join(", ")}`;
+    default:
+      return PLAIN_NOTES[note.note];
+  }
+}
+
+const RECREATION = {
+  note_unreadable: "an earlier run deleted it, and its note can't be read",
+  to_create: "an earlier run deleted it to recreate it. --apply creates it again",
+  created: "an earlier run deleted it to recreate it. It exists again",
+} as const;
+
+export function warningText(warning: PlanWarning): string {
+  switch (warning.warning) {
+    case "machines_of_rebuilt":
+      return "Before the operator and its proxies start, remove or rename the old cluster's machines in the tailnet (admin console, Machines). While they exist, the new ones become NAME-1, don't serve the restored certificates, and request new ones. certkeep can't see whether they still exist.";
+    case "other_cluster":
+      return `backups are taken from ${warning.title} (${warning.key})`;
+    case "successor":
+      return `another cluster answers under the name ${warning.key} than the recorded one (${warning.recorded ?? "unknown"}): it is taken as its successor`;
+    case "pinned":
+      return `${warning.key} is pinned as it answers now`;
+    case "not_rebuilt":
+      return "this is the recorded cluster: it wasn't rebuilt";
+    case "unknown_cluster": {
+      const { called, isRegistered } = warning;
+      return `no record says which cluster this is, so no backup is restored to it. To pin it as it answers now: ${pinCommand({ called, registered: isRegistered }, "another")}`;
+    }
+    case "recreation": {
+      const { namespace, secret, state, note } = warning;
+      return `Secret ${namespace}/${secret}: ${RECREATION[state]}${state === "note_unreadable" ? ` (${note})` : ""}`;
+    }
+    case "error":
+      return warning.found;
+    case "not_looked_at":
+      return `not checked: ${warning.found}`;
+    case "more_not_looked_at":
+      return `not checked: ${warning.count} more`;
+    case "never_audited":
+      return `no audit of ${warning.cluster} is recorded here, so nothing is known that could be restored${warning.isAsked ? "" : " (--unrecorded uses backups that no audit recorded)"}`;
+    case "nothing_fits":
+      return "nothing matches";
+  }
+}
