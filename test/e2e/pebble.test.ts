@@ -65,10 +65,13 @@ interface ExplainDocument {
   }[];
 }
 
+type Cluster = "east" | "west";
+
 describe.skipIf(lacksTools("etcd", "kube-apiserver", "pebble"))(
   "certificates that were really issued",
   () => {
-    let kube: Kube;
+    /** A server for each cluster: one that answers under two names would count as one cluster. */
+    const kubes: Record<Cluster, Kube | undefined> = { east: undefined, west: undefined };
     let pebble: Pebble;
     let acme: AcmeClient;
     let folder: string;
@@ -87,7 +90,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "pebble"))(
       if (ended.code !== 0) throw new Error(ended.stderr);
       return JSON.parse(ended.stdout) as ExplainDocument;
     };
-    const put = async (namespace: string, name: string, pair: AcmeCertificate): Promise<void> => {
+    const put = async (namespace: Cluster, name: string, pair: AcmeCertificate): Promise<void> => {
       const labels = {
         "tailscale.com/managed": "true",
         "tailscale.com/secret-type": "certs",
@@ -102,10 +105,16 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "pebble"))(
         data: { "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) },
       };
       const path = `/api/v1/namespaces/${namespace}/secrets`;
+      const kube = kubeOf(namespace);
       const there = await kube.request("PUT", `${path}/${name}`, secret);
       if (there.status === 404) await kube.demand("POST", path, secret);
       else if (there.status !== 200)
         throw new Error(`Secret ${namespace}/${name}: ${there.status}`);
+    };
+    const kubeOf = (cluster: Cluster): Kube => {
+      const kube = kubes[cluster];
+      if (kube === undefined) throw new Error(`no server for ${cluster}`);
+      return kube;
     };
     const budgetOf = (
       document: { readonly budgets: readonly BudgetDocument[] },
@@ -113,10 +122,15 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "pebble"))(
     ): BudgetDocument | undefined => document.budgets.find((budget) => budget.key === key);
 
     beforeAll(async () => {
-      [kube, pebble] = await Promise.all([startKube(), startPebble()]);
+      [kubes.east, kubes.west, pebble] = await Promise.all([
+        startKube(),
+        startKube(),
+        startPebble(),
+      ]);
       acme = await pebble.client();
       folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-pebble-"));
-      for (const namespace of ["east", "west"]) {
+      for (const namespace of ["east", "west"] as const) {
+        const kube = kubeOf(namespace);
         await createNamespace(kube, namespace);
         // As the operator gives them to the account of a ProxyGroup.
         const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
@@ -135,14 +149,13 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "pebble"))(
       const { recipient } = await generateIdentity();
       writeFileSync(join(folder, "root.pem"), pebble.rootPem);
       writeFileSync(join(folder, "intermediate.pem"), pebble.intermediatePem);
-      // One server stands for two clusters: each sees a namespace of its own.
       writeFileSync(
         join(folder, "certkeep.yaml"),
         `recipients: [${recipient}]
 stores: {backups: "file:backups", state: "file:state"}
 clusters:
-  - {name: east, kubeconfig: ${kube.kubeconfigFor()}, namespaces: [east]}
-  - {name: west, kubeconfig: ${kube.kubeconfigFor()}, namespaces: [west]}
+  - {name: east, kubeconfig: ${kubeOf("east").kubeconfigFor()}, namespaces: [east]}
+  - {name: west, kubeconfig: ${kubeOf("west").kubeconfigFor()}, namespaces: [west]}
 issuers:
   - {id: pebble, title: Pebble, anchors: root.pem, intermediates: intermediate.pem, limits: {perSet: {count: 5}, perDomain: {count: 50}}}
 `,
@@ -150,12 +163,12 @@ issuers:
     });
     afterAll(async () => {
       await pebble?.stop();
-      await kube?.stop();
+      await Promise.all([kubes.east?.stop(), kubes.west?.stop()]);
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
     });
 
     it("are told one by one, each with what was left after it, though each replaced the one before", async () => {
-      for (const cluster of ["east", "west", "east", null, "west"]) {
+      for (const cluster of ["east", "west", "east", null, "west"] as const) {
         const pair = await acme.issue([SHARED]);
         issued.push(pair);
         expect(await pebble.status(pair.serial)).toBe("Valid");
@@ -284,7 +297,7 @@ issuers:
       const page = await run("explain", SHARED, "--no-color");
       expect(page.code).toBe(0);
       expect(page.stdout.replaceAll(/\s+/g, " ")).toContain(
-        `this set of names, ${SHARED}: none of 5 is left, the next at `,
+        `this set of names, ${SHARED}: 0 of 5 issuances left, next available `,
       );
       for (const { serial } of seen) expect(page.stdout).toContain(serial.slice(0, 10));
       const unknown = await run("explain", `shp.${TAILNET}`);
