@@ -66,14 +66,17 @@ export function limitsOf(issuer: Pick<Issuer, "limits">): IssuerLimits | null {
 }
 
 /** Why a limit can't be computed with, or `null` if it can: whole positive numbers, and at least 1 ns between two tokens. */
-export function limitProblem(limit: Limit): string | null {
+export function limitProblem(limit: Limit): RangeError | null {
   if (!Number.isSafeInteger(limit.count) || limit.count <= 0)
-    return `count ${limit.count}: expected a whole number above 0`;
+    return new RangeError(`count ${limit.count}: expected a whole number above 0`);
   if (!Number.isSafeInteger(limit.burst) || limit.burst <= 0)
-    return `burst ${limit.burst}: expected a whole number above 0`;
-  if (limit.periodNs <= 0n) return `period ${limit.periodNs} ns: expected more than 0`;
+    return new RangeError(`burst ${limit.burst}: expected a whole number above 0`);
+  if (limit.periodNs <= 0n)
+    return new RangeError(`period ${limit.periodNs} ns: expected more than 0`);
   if (limit.periodNs < BigInt(limit.count))
-    return `period ${limit.periodNs} ns: expected at least 1 ns for each of ${limit.count}`;
+    return new RangeError(
+      `period ${limit.periodNs} ns: expected at least 1 ns for each of ${limit.count}`,
+    );
   return null;
 }
 

@@ -17,8 +17,15 @@ export interface GrantedRules {
 }
 
 export interface Excess {
-  /** `delete secrets in namespace shop`. */
-  readonly text: string;
+  /** `*`: any. */
+  readonly verb: string;
+  readonly resource: string;
+  /** Empty for the core group, `*` for any. */
+  readonly group: string;
+  /** `null`: all of the resource. */
+  readonly name: string | null;
+  /** Sorted; `null`: in all that were looked at, several. */
+  readonly namespaces: readonly string[] | null;
   /** Changes something, reads Secrets or keys, or lends other identities: more than a nuisance. */
   readonly dangerous: boolean;
 }
@@ -102,7 +109,7 @@ export function excessOf(
   everybody: readonly GrantedRules[],
 ): Excess[] {
   const questions = bearers.flatMap((bearer) => questionsOf(plan, bearer));
-  const found = new Map<string, { places: Set<string>; dangerous: boolean; all: boolean }>();
+  const found = new Map<string, { readonly grant: Grant; readonly places: Set<string> }>();
   for (const { namespace, rules } of granted) {
     const allowed: Rule[] = [
       ...BASIC,
@@ -124,23 +131,33 @@ export function excessOf(
     ];
     for (const grant of rules.flatMap(grantsOf)) {
       if (isCovered(grant, allowed)) continue;
-      const what = `${grant.verb === "*" ? "do anything with" : grant.verb} ${grant.resource === "*" ? "every resource" : grant.resource}${grant.group === "" ? "" : grant.group === "*" ? " of every group" : `.${grant.group}`}${grant.name === null ? "" : ` ${grant.name}`}`;
-      const entry = found.get(what) ?? {
-        places: new Set<string>(),
-        dangerous: isDangerous(grant),
-        all: false,
-      };
+      const { verb, resource, group, name } = grant;
+      const key = JSON.stringify([verb, resource, group, name]);
+      const entry = found.get(key) ?? { grant, places: new Set<string>() };
       entry.places.add(namespace);
-      found.set(what, entry);
+      found.set(key, entry);
     }
   }
   const everywhere = new Set(granted.map(({ namespace }) => namespace)).size;
   return [...found]
-    .map(([what, { places, dangerous }]) => ({
-      text: `${what} ${places.size === everywhere && everywhere > 1 ? "in every namespace that was looked at" : `in namespace ${[...places].toSorted().join(", ")}`}`,
-      dangerous,
-    }))
-    .toSorted((a, b) => Number(b.dangerous) - Number(a.dangerous) || (a.text < b.text ? -1 : 1));
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([
+        ,
+        {
+          grant: { verb, resource, group, name },
+          places,
+        },
+      ]) => ({
+        verb,
+        resource,
+        group,
+        name,
+        namespaces: places.size === everywhere && everywhere > 1 ? null : [...places].toSorted(),
+        dangerous: isDangerous({ verb, resource, group, name }),
+      }),
+    )
+    .toSorted((a, b) => Number(b.dangerous) - Number(a.dangerous));
 }
 
 function isDangerous({ verb, resource }: Grant): boolean {

@@ -128,12 +128,3 @@ export function rulesOf(plan: AccessPlan, bearer: Bearer): PlacedRules[] {
       a.namespace === null ? -1 : b.namespace === null ? 1 : a.namespace < b.namespace ? -1 : 1,
     );
 }
-
-/** `list secrets in namespace tailscale`, as a person says it. */
-export function questionText(
-  question: Pick<Question, "verb" | "group" | "resource" | "namespace" | "name">,
-): string {
-  const { verb, group, resource, namespace, name } = question;
-  const object = `${resource}${group === "" ? "" : `.${group}`}${name === null ? "" : ` ${name}`}`;
-  return `${verb} ${object}${namespace === null ? " in the whole cluster" : resource === "namespaces" ? "" : ` in namespace ${namespace}`}`;
-}

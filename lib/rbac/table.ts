@@ -1,7 +1,6 @@
 /**
- * Every permission that certkeep can use, in one table: which verbs on what, which part of a registration grants it,
- * and what isn't known, or can't be done, without it. `certkeep clusters add` makes its RBAC from it, `certkeep
- * doctor` asks the server about it, and the docs print it.
+ * Every permission that certkeep can use, in one table: which verbs on what, and which part of a registration grants
+ * it. `certkeep clusters add` makes its RBAC from it, `certkeep doctor` asks the server about it, and the docs print it.
  *
  * Invariant: what the reading credential gets holds no verb that changes anything; SubjectAccessReviews, which store
  * nothing, are the one thing that it may create.
@@ -52,8 +51,6 @@ export interface Capability {
   /** With its subresource: `pods/log`. */
   readonly resource: string;
   readonly reach: Reach;
-  /** What isn't known or can't be done without it. */
-  readonly without: string;
 }
 
 const BOTH: readonly Bearer[] = ["read", "restore"];
@@ -67,8 +64,6 @@ function parent(group: string, resource: string): Capability {
     group,
     resource,
     reach: "cluster",
-    without:
-      "whether a Secret went together with what it was made for (removed on purpose) or was lost: a loss is then told as a warning, cause unknown",
   };
 }
 
@@ -81,8 +76,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "namespaces",
     reach: "kube-system",
-    without:
-      "whether the cluster is still the pinned one: an audit and a restore refuse it, until certkeep clusters add pins its CA and address alone; then a rebuilt cluster with the same CA isn't noticed",
   },
   {
     id: "namespace",
@@ -92,7 +85,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "namespaces",
     reach: "self",
-    without: "whether a namespace was deleted or made anew, which tells a loss from a removal",
   },
   {
     id: "list-secrets",
@@ -102,8 +94,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without:
-      "which Secrets there are: only those named in the registration are audited, and a new certificate isn't noticed",
   },
   {
     id: "get-secrets",
@@ -113,7 +103,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without: "what is in a Secret: nothing can be judged or backed up",
   },
   {
     id: "get-named-secrets",
@@ -123,7 +112,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "names",
-    without: "what is in the named Secrets: nothing can be judged or backed up",
   },
   parent("", "services"),
   parent("networking.k8s.io", "ingresses"),
@@ -140,7 +128,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "pods",
     reach: "namespaces",
-    without: "which pods write the certificates, so none of their logs can be read",
   },
   {
     id: "read-logs",
@@ -150,8 +137,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "pods/log",
     reach: "namespaces",
-    without:
-      "what the owner says: a refusal by Let's Encrypt with its time, and certificates that were issued and not stored",
   },
   {
     id: "list-events",
@@ -161,7 +146,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "events",
     reach: "namespaces",
-    without: "failures to load or store that the owner reports as events",
   },
   {
     id: "ask-access",
@@ -171,8 +155,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "authorization.k8s.io",
     resource: "subjectaccessreviews",
     reach: "cluster",
-    without:
-      "whether the owner may still write its Secret: the cause that burns a certificate at each access stays unknown",
   },
   {
     id: "restore-list",
@@ -182,8 +164,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without:
-      "the Secret of random name that a new proxy is waiting with; whether other certificates need an ACME account key that is to be replaced",
   },
   {
     id: "restore-get",
@@ -193,7 +173,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without: "what is there now: nothing is replaced unseen, so nothing can be restored",
   },
   {
     id: "restore-create",
@@ -203,7 +182,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without: "a Secret that is gone can't be put back",
   },
   {
     id: "restore-patch",
@@ -213,7 +191,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without: "fields of a Secret that is there can't be put back",
   },
   {
     id: "follow",
@@ -223,7 +200,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without: "`restore --follow`: a rebuilt cluster's proxies can't be met at their first start",
   },
   {
     id: "replace",
@@ -233,7 +209,6 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "secrets",
     reach: "namespaces",
-    without: "`restore --replace`: an immutable Secret, or one of another type, stays as it is",
   },
   {
     id: "create-namespace",
@@ -243,23 +218,8 @@ export const CAPABILITIES: readonly Capability[] = [
     group: "",
     resource: "namespaces",
     reach: "cluster",
-    without:
-      "`restore --create-namespace`: a namespace that is gone has to be made by somebody else first",
   },
 ];
-
-/** What each part is for, in one clause. */
-export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
-  identity: "which cluster this is",
-  secrets: "list and get Secrets in the namespaces that are audited",
-  named: "get the named Secrets alone; nothing is listed",
-  parents: "get what the Secrets were made for",
-  diagnosis: "logs, events and access reviews: why certificates are reissued",
-  restore: "put lost certificates back",
-  follow: "restore while a rebuilt cluster comes up",
-  replace: "recreate a Secret that can't be changed",
-  "create-namespace": "make a namespace that is gone",
-};
 
 /** Parts that the restoring credential is made for. */
 const RESTORE_PARTS: readonly Part[] = ["restore", "follow", "replace", "create-namespace"];

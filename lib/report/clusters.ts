@@ -1,7 +1,8 @@
 /** Registrations in words for a terminal: the list, and what registering found. Pure. */
 import { parseMs } from "../certificate/time.ts";
-import { questionText } from "../rbac/rules.ts";
-import { PART_TITLES, type Part } from "../rbac/table.ts";
+import type { Excess } from "../rbac/excess.ts";
+import type { Part } from "../rbac/table.ts";
+import { excessText, PART_TITLES, questionText } from "./phrases/permissions.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
 import { count, span } from "./text.ts";
@@ -89,7 +90,7 @@ interface Found {
     readonly user: string | null;
     readonly expiresAtMs: number | null;
     readonly missing: readonly Parameters<typeof questionText>[0][];
-    readonly excess: readonly { readonly text: string }[];
+    readonly excess: readonly Excess[];
   }[];
   readonly exposures: readonly {
     readonly namespace: string;
@@ -112,7 +113,7 @@ export function registeredLines(found: Found, nowMs: number): string[] {
       `  ${bearer === "read" ? "reads" : "restores"} as ${plain(user ?? "a user that the server doesn't tell")} (${end}); every permission was asked of the server`,
     );
     for (const question of missing) lines.push(`    not granted: ${questionText(question)}`);
-    for (const { text } of excess) lines.push(`    accepted beyond need: ${plain(text)}`);
+    for (const one of excess) lines.push(`    accepted beyond need: ${plain(excessText(one))}`);
   }
   if (found.exposures.length > 0) {
     const total = found.exposures.reduce((sum, { others }) => sum + others, 0);

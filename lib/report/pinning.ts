@@ -1,8 +1,9 @@
 /** What a person is told of a cluster that isn't the pinned one, and what to do about it. Pure. */
 import type { ErrorParts } from "../error.ts";
-import { pinAction } from "../finding/action.ts";
-import { mismatchText, type Mismatch, type NotPinned } from "../state/identity.ts";
-import { commandOf } from "./command.ts";
+import { pinAction, restoreAction } from "../finding/action.ts";
+import type { Refusal } from "../restoreplan/destination.ts";
+import type { Mismatch, NotPinned, ShownIdentity } from "../state/identity.ts";
+import { commandOf, restoreCommand } from "./command.ts";
 
 export interface Named {
   /** Name of the cluster, or the context that it was reached by. */
@@ -15,6 +16,40 @@ export interface Named {
 export function pinCommand({ called, registered }: Named, kind: Mismatch): string {
   const command = commandOf(pinAction(called, registered, kind));
   return command ?? "certkeep restore CONTEXT --rebuilt --all --apply";
+}
+
+/** What differs, in the parts of an error. */
+export function mismatchText({ kind, pinned, seen }: NotPinned): {
+  readonly found: string;
+  readonly expected: string;
+} {
+  const uid = (one: ShownIdentity): string => `kube-system uid ${one.uid ?? "unknown"}`;
+  const ca = ({ caSha256, host }: ShownIdentity): string =>
+    caSha256 === null
+      ? `any public authority, for ${host ?? "an unknown name"}`
+      : `CA ${caSha256.slice(0, 16)}`;
+  switch (kind) {
+    case "another":
+      return {
+        found: `another cluster answers (${uid(seen)}, ${ca(seen)})`,
+        expected: `the recorded one (${uid(pinned)}, ${ca(pinned)})`,
+      };
+    case "ca":
+      return {
+        found: `the server has the recorded uid under another CA (${ca(seen)})`,
+        expected: `the pinned one (${ca(pinned)})`,
+      };
+    case "uid":
+      return {
+        found: "the uid of kube-system can't be read (this needs: get namespaces kube-system)",
+        expected: `the pinned uid ${pinned.uid ?? ""}`,
+      };
+    case "address":
+      return {
+        found: `the server answers as ${seen.host ?? "an unknown name"}`,
+        expected: `${pinned.host ?? "the recorded name"}, since no ${pinned.uid === null ? "uid of kube-system" : "CA"} is pinned`,
+      };
+  }
 }
 
 /** The parts of an error; `done` says what wasn't. */
@@ -32,3 +67,55 @@ const REASONS: Readonly<Record<Mismatch, string>> = {
   uid: "it is the same cluster and its uid is to stay unread",
   address: "it moved to this address",
 };
+
+/** Why the deployed function doesn't restore to a cluster. */
+export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
+  const where = `cluster ${cluster}`;
+  const registered = { called: cluster, registered: true };
+  const pin = `If it is yours, pin it: ${pinCommand(registered, "address")}`;
+  const byHand = (from: string | null): string =>
+    restoreCommand(restoreAction(cluster, []), { fromCluster: from }) ?? "certkeep restore";
+  switch (refusal.kind) {
+    case "no_pair":
+      return {
+        where,
+        found: `backups of ${refusal.from}, to be written to ${cluster}`,
+        expected: "a pair that restores: of the deployed certkeep.yaml lists",
+        todo: `Add { from: ${refusal.from}, to: ${cluster} } to restores: and deploy; or restore from the command line, with your own identity: ${byHand(refusal.from)}`,
+      };
+    case "not_recorded":
+      return {
+        where,
+        found: "a cluster that is registered and was never recorded",
+        expected: "one that an audit or certkeep clusters add pinned before",
+        todo: pin,
+      };
+    case "not_pinned":
+      return {
+        where,
+        ...mismatchText(refusal.differs),
+        todo: `If it is the same cluster, or its successor, pin it: ${pinCommand(registered, refusal.differs.kind)}`,
+      };
+    case "no_pin":
+      return {
+        where,
+        found: "an earlier version recorded it and pinned no CA",
+        expected: "a cluster that was pinned",
+        todo: `Its next audit pins it, or: ${pinCommand(registered, "address")}`,
+      };
+    case "any_authority":
+      return {
+        where,
+        found: "a registration whose server any public authority may vouch for",
+        expected: "the cluster's own CA in its kubeconfig",
+        todo: `Register it with certificate-authority-data: ${pinCommand(registered, "address")}    Or restore from the command line: ${byHand(null)}`,
+      };
+    case "pinned_by_audit":
+      return {
+        where,
+        found: `${cluster} as an audit first met it`,
+        expected: "a cluster that a person pinned, since it is to get the keys of another",
+        todo: pin,
+      };
+  }
+}

@@ -3,7 +3,7 @@
  * for a person to do, with the commands. Pure.
  */
 import { restartCommand } from "./command.ts";
-import { noteText, warningText, whyText } from "./phrases/plan.ts";
+import { itemTitle, noteText, warningText, whyText } from "./phrases/plan.ts";
 import { restartText } from "./phrases/restart.ts";
 import { revocationGapText } from "./phrases/revocation.ts";
 import { commandLine, literal } from "./shell.ts";
@@ -127,7 +127,7 @@ function table(items: readonly ShownItem[], view: PlanView): string[] {
   const { width, style } = view;
   const rows = items.map(({ item, outcome }) => [
     wordOf(outcome, view),
-    item.title,
+    itemTitle(item),
     placeText(item),
     nowText(item),
     leftText(item),
@@ -164,7 +164,7 @@ function groups(items: readonly ShownItem[], view: PlanView): string[] {
     const [first] = of;
     if (first === undefined) continue;
     const { item, outcome, message } = first;
-    const names = of.slice(0, NAMES_IN_GROUP).map((one) => one.item.title);
+    const names = of.slice(0, NAMES_IN_GROUP).map((one) => itemTitle(one.item));
     const more =
       of.length > NAMES_IN_GROUP
         ? ` and ${(of.length - NAMES_IN_GROUP).toLocaleString("en-US")} more`
@@ -265,7 +265,7 @@ function restarts({ items, width, style }: PlanView): string[] {
     if (when === "" || (need === "yes" && command !== null)) continue;
     const lead = { no: "No restart needed", yes: "A restart is needed", unknown: "Restart" }[need];
     const text = `${lead}: ${when}.${command === null ? "" : ` If so: ${command}`}`;
-    words.set(text, (words.get(text) ?? new Set()).add(item.title));
+    words.set(text, (words.get(text) ?? new Set()).add(itemTitle(item)));
   }
   if (words.size > 0) lines.push("");
   for (const text of [...words.keys()].slice(0, 10)) lines.push(...wrap(plain(text), width, ""));
@@ -362,6 +362,7 @@ export function itemDocument(item: PlanItem): object {
   const { why, notes, restart, revocation, ...facts } = item;
   return {
     ...facts,
+    title: itemTitle(item),
     codes: codesOf(item),
     why: whyText(why),
     restart: {

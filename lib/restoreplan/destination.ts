@@ -7,9 +7,8 @@
  * pair, which is to get another's keys, has to be pinned by a person.
  */
 import type { RestorePair } from "../config/schema.ts";
-import { pinCommand } from "../report/pinning.ts";
 import type { StateDocument } from "../state/document.ts";
-import { mismatchText, notPinned, type ClusterIdentity } from "../state/identity.ts";
+import { notPinned, type ClusterIdentity, type NotPinned } from "../state/identity.ts";
 
 export interface Destination {
   readonly cluster: string;
@@ -23,63 +22,23 @@ export interface Destination {
   readonly seen: ClusterIdentity;
 }
 
-/** What speaks against it, in the parts of an error. */
-export interface Objection {
-  readonly found: string;
-  readonly expected: string;
-  readonly todo: string;
-}
+/** What speaks against it. */
+export type Refusal =
+  | { readonly kind: "no_pair"; readonly from: string }
+  | { readonly kind: "not_recorded" | "no_pin" | "any_authority" | "pinned_by_audit" }
+  | { readonly kind: "not_pinned"; readonly differs: NotPinned };
 
 /** `null`: it may. */
-export function objectionTo({ cluster, from, pairs, state, seen }: Destination): Objection | null {
-  const again = `certkeep clusters add ${cluster}`;
-  if (
-    from !== null &&
-    from !== cluster &&
-    !pairs.some((pair) => pair.from === from && pair.to === cluster)
-  ) {
-    return {
-      found: `copies of ${from}, to be written to ${cluster}`,
-      expected: "a pair that restores: of the deployed certkeep.yaml lists",
-      todo: `Add { from: ${from}, to: ${cluster} } to restores: and deploy; or restore from the command line, with your own identity: certkeep restore ${cluster} --from-cluster ${from}`,
-    };
-  }
-  if (state === null || state.identity === null) {
-    return {
-      found: "a cluster that is registered and was never recorded",
-      expected: "one that an audit or certkeep clusters add pinned before",
-      todo: `If it is yours, pin it: ${again}`,
-    };
-  }
+export function refusalOf({ cluster, from, pairs, state, seen }: Destination): Refusal | null {
+  const other = from === null || from === cluster ? null : from;
+  if (other !== null && !pairs.some((pair) => pair.from === other && pair.to === cluster))
+    return { kind: "no_pair", from: other };
+  if (state === null || state.identity === null) return { kind: "not_recorded" };
   const differs = notPinned(state, seen);
-  if (differs !== null) {
-    const command = pinCommand({ called: cluster, registered: true }, differs.kind);
-    return {
-      ...mismatchText(differs),
-      todo: `If it is the same cluster, or its successor, pin it: ${command}`,
-    };
-  }
+  if (differs !== null) return { kind: "not_pinned", differs };
   const { pin } = state.identity;
-  if (pin === undefined) {
-    return {
-      found: "an earlier version recorded it and pinned no CA",
-      expected: "a cluster that was pinned",
-      todo: `Its next audit pins it, or: ${again}`,
-    };
-  }
-  if (seen.caSha256 === null) {
-    return {
-      found: "a registration whose server any public authority may vouch for",
-      expected: "the cluster's own CA in its kubeconfig",
-      todo: `Register it with certificate-authority-data: ${again}    Or restore from the command line: certkeep restore ${cluster}`,
-    };
-  }
-  if (from !== null && from !== cluster && pin.by !== "person") {
-    return {
-      found: `${cluster} as an audit first met it`,
-      expected: "a cluster that a person pinned, since it is to get the keys of another",
-      todo: `If it is yours, pin it: ${again}`,
-    };
-  }
-  return null;
+  // An earlier version recorded it.
+  if (pin === undefined) return { kind: "no_pin" };
+  if (seen.caSha256 === null) return { kind: "any_authority" };
+  return other !== null && pin.by !== "person" ? { kind: "pinned_by_audit" } : null;
 }

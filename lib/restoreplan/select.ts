@@ -201,7 +201,7 @@ function namesAt(place: Place): readonly string[] | null {
 }
 
 function titleOf(place: Place, names: readonly string[] | null): string {
-  if (place.account) return "ACME account key";
+  if (place.account) return place.secret;
   return place.held?.domain ?? names?.[0] ?? place.fieldBase;
 }
 

@@ -108,7 +108,7 @@ export interface Wanted {
   readonly secret: string;
   readonly fieldBase: string;
   readonly kind: CopyKind;
-  /** What people call it. */
+  /** What people call a certificate; of an account key its Secret's name. */
   readonly title: string;
   /** Names last seen at that place, or `null` where that isn't known. */
   readonly lastNames: readonly string[] | null;

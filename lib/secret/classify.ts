@@ -35,8 +35,6 @@ export interface Classification {
   readonly shape: Shape | null;
   /** Whether its values have to be read. */
   readonly want: boolean;
-  /** One clause. */
-  readonly why: string;
 }
 
 /** What classification looks at. */
@@ -45,7 +43,7 @@ export type ClassifiedMeta = Pick<
   "namespace" | "name" | "type" | "dataKeys" | "labels"
 >;
 
-const nothing = (why: string): Classification => ({ shape: null, want: false, why });
+const NOTHING: Classification = { shape: null, want: false };
 
 /** Shape of a Secret by name, type, labels and names of fields. Total: hostile text only makes it no shape. */
 export function classify(
@@ -57,20 +55,16 @@ export function classify(
   const secretType = label(LABEL.secretType);
   const managed = label(LABEL.managed) === "true";
 
-  if (secretType === "config") return nothing("a proxy's configuration with its auth key");
-  if (label(LABEL.nextPrivateKey) === "true")
-    return nothing("cert-manager's key for a request under way");
+  // A proxy's configuration holds its auth key; cert-manager keeps the key of a request under way.
+  if (secretType === "config" || label(LABEL.nextPrivateKey) === "true") return NOTHING;
   const type = meta.type === "" ? OPAQUE_TYPE : meta.type;
-  if (type !== null && type !== OPAQUE_TYPE && type !== TLS_TYPE)
-    return nothing("its type holds no certificate");
+  if (type !== null && type !== OPAQUE_TYPE && type !== TLS_TYPE) return NOTHING;
 
   const shape = shapeOf(meta, type, managed, secretType, options);
   if (shape === null) return withoutShape(meta, type, named);
-  const why = named ? "it is named" : "its shape and fields";
-  if (meta.dataKeys === null) return { shape, want: true, why: "its fields are not told" };
-  if (named || meta.dataKeys.some((field) => isOfInterest(shape, field)))
-    return { shape, want: true, why };
-  return { shape, want: false, why: "it holds no certificate" };
+  const want =
+    named || meta.dataKeys === null || meta.dataKeys.some((field) => isOfInterest(shape, field));
+  return { shape, want };
 }
 
 function shapeOf(
@@ -110,13 +104,12 @@ function isSidecar(fields: readonly string[]): boolean {
 
 function withoutShape(meta: ClassifiedMeta, type: string | null, named: boolean): Classification {
   const fields = meta.dataKeys;
-  if (fields === null) return { shape: null, want: true, why: "its fields are not told" };
+  if (fields === null) return { shape: null, want: true };
   if (fields.includes("tls.crt") && fields.includes("tls.key")) {
-    if (named) return { shape: "tls", want: true, why: "it is named" };
-    if (type === null) return { shape: null, want: true, why: "its type is not told" };
+    if (named) return { shape: "tls", want: true };
+    if (type === null) return { shape: null, want: true };
   }
-  if (named) return { shape: null, want: true, why: "it is named" };
-  return nothing("it holds no certificate");
+  return named ? { shape: null, want: true } : NOTHING;
 }
 
 function isOfInterest(shape: Shape, field: string): boolean {

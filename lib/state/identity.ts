@@ -136,40 +136,6 @@ function isProvenBy(caSha256: string | null, seen: ClusterIdentity): boolean {
   );
 }
 
-/** What differs, in the parts of an error. */
-export function mismatchText({ kind, pinned, seen }: NotPinned): {
-  readonly found: string;
-  readonly expected: string;
-} {
-  const uid = (one: ShownIdentity): string => `kube-system uid ${one.uid ?? "unknown"}`;
-  const ca = ({ caSha256, host }: ShownIdentity): string =>
-    caSha256 === null
-      ? `any public authority, for ${host ?? "an unknown name"}`
-      : `CA ${caSha256.slice(0, 16)}`;
-  switch (kind) {
-    case "another":
-      return {
-        found: `another cluster answers (${uid(seen)}, ${ca(seen)})`,
-        expected: `the recorded one (${uid(pinned)}, ${ca(pinned)})`,
-      };
-    case "ca":
-      return {
-        found: `the server has the recorded uid under another CA (${ca(seen)})`,
-        expected: `the pinned one (${ca(pinned)})`,
-      };
-    case "uid":
-      return {
-        found: "the uid of kube-system can't be read (this needs: get namespaces kube-system)",
-        expected: `the pinned uid ${pinned.uid ?? ""}`,
-      };
-    case "address":
-      return {
-        found: `the server answers as ${seen.host ?? "an unknown name"}`,
-        expected: `${pinned.host ?? "the recorded name"}, since no ${pinned.uid === null ? "uid of kube-system" : "CA"} is pinned`,
-      };
-  }
-}
-
 /**
  * The identity as it is pinned; with `before`, the same cluster as before under what it shows now.
  */

@@ -8,6 +8,7 @@
  * be of use; a token that ends before somebody would think of it. The successor of a rebuilt cluster begins a new
  * state, and the old one is kept whole under the name `predecessor-NAME-IDENTITY`, from which a restore takes.
  */
+import { mismatchText } from "../report/pinning.ts";
 import {
   accessName,
   accessObjects,
@@ -27,13 +28,7 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import { commandLine, literal } from "../report/shell.ts";
 import type { ObjectName } from "../ports/cluster.ts";
 import type { NextRegistration, StoredRegistration } from "../ports/registry.ts";
-import {
-  identityKey,
-  mismatch,
-  mismatchText,
-  notPinned,
-  type ClusterIdentity,
-} from "../state/identity.ts";
+import { identityKey, mismatch, notPinned, type ClusterIdentity } from "../state/identity.ts";
 import { checkCredential, exposuresOf, rulesOfEverybody } from "./register/check.ts";
 import type {
   CheckedCredential,

@@ -277,7 +277,7 @@ describe("whoever may register or invoke gets no key sent to a server of his own
     ).toMatchObject({ items: [] });
     await expect(
       invoke({ ...all, cluster: "evil", fromCluster: "prod" }, { sandbox: evil, identity: OTHER }),
-    ).rejects.toThrow("copies of prod");
+    ).rejects.toThrow("backups of prod");
     expect(keysAt(evil)).toBeNull();
   });
 

@@ -1,6 +1,7 @@
 /** What a credential can do beyond its need, from the rules that a server tells. */
 import { describe, expect, it } from "vitest";
 import { excessOf, parseRules, type GrantedRules } from "../../lib/rbac/excess.ts";
+import { excessText } from "../../lib/report/phrases/permissions.ts";
 import { questionsOf, type AccessPlan, type Rule } from "../../lib/rbac/rules.ts";
 
 const PLAN: AccessPlan = { parts: ["secrets"], namespaces: ["shop"], secrets: [] };
@@ -28,7 +29,7 @@ const found = (
   everybody: readonly GrantedRules[] = [],
 ): string[] =>
   excessOf(PLAN, ["read"], granted(shop, others), everybody).map(
-    ({ text, dangerous }) => `${dangerous ? "! " : ""}${text}`,
+    (excess) => `${excess.dangerous ? "! " : ""}${excessText(excess)}`,
   );
 
 describe("excess", () => {

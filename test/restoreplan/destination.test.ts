@@ -1,6 +1,7 @@
 /** Where the deployed function may restore to: a table of who answers and what is recorded. */
 import { describe, expect, it } from "vitest";
-import { objectionTo, type Destination } from "../../lib/restoreplan/destination.ts";
+import { refusalParts } from "../../lib/report/pinning.ts";
+import { refusalOf, type Destination } from "../../lib/restoreplan/destination.ts";
 
 const [UID, OTHER_UID] = [
   "11111111-1111-1111-1111-111111111111",
@@ -52,7 +53,7 @@ describe("a restore by the function", () => {
       { state: pinned({ uid: null }), seen: { uid: UID, caSha256: CA, host: "prod" } },
     ],
   ])("goes %s", (_, choice) => {
-    expect(objectionTo({ ...asked, ...choice })).toBeNull();
+    expect(refusalOf({ ...asked, ...choice })).toBeNull();
   });
 
   it.each<[string, Partial<Destination>, string]>([
@@ -100,16 +101,16 @@ describe("a restore by the function", () => {
       },
       "another cluster",
     ],
-    ["copies of another cluster", { from: "old" }, "copies of old, to be written to prod"],
+    ["copies of another cluster", { from: "old" }, "backups of old, to be written to prod"],
     [
       "a pair the other way round",
       { from: "old", pairs: [{ from: "prod", to: "old" }] },
-      "copies of old",
+      "backups of old",
     ],
     [
       "a pair with a third cluster",
       { from: "old", pairs: [{ from: "old", to: "other" }] },
-      "copies of old",
+      "backups of old",
     ],
     [
       "the second of a pair that nobody but an audit has met",
@@ -122,8 +123,9 @@ describe("a restore by the function", () => {
       "another cluster",
     ],
   ])("is refused for %s", (_, choice, found) => {
-    const objection = objectionTo({ ...asked, ...choice });
-    expect(objection?.found).toContain(found);
-    expect(objection?.todo).toMatch(/certkeep (clusters add|restore) prod/);
+    const refusal = refusalOf({ ...asked, ...choice });
+    const parts = refusal === null ? null : refusalParts("prod", refusal);
+    expect(parts?.found).toContain(found);
+    expect(parts?.todo).toMatch(/certkeep (clusters add|restore) prod/);
   });
 });

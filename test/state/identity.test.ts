@@ -1,13 +1,13 @@
 /** The one rule for whether a cluster is the pinned one, and what states of earlier versions are held to. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { mismatchText } from "../../lib/report/pinning.ts";
 import { emptyState, formatState, parseState } from "../../lib/state/document.ts";
 import {
   calledBy,
   identityKey,
   keepPin,
   mismatch,
-  mismatchText,
   notPinned,
   pinIdentity,
   pinnedIn,

@@ -1,6 +1,6 @@
 /** Restores in a test: the world of an audit, with a writer, an opener, and Secrets of every shape. */
 import { codesOf } from "../../lib/restoreplan/item.ts";
-import { noteText, whyText } from "../../lib/report/phrases/plan.ts";
+import { itemTitle, noteText, whyText } from "../../lib/report/phrases/plan.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";
@@ -98,7 +98,10 @@ export async function restore(
 /** `title rule/outcome codes`, sorted. */
 export function outcomes(report: RestoreReport): string[] {
   return report.items
-    .map(({ item, outcome }) => `${item.title} ${item.rule} ${outcome} ${codesOf(item).join("+")}`)
+    .map(
+      ({ item, outcome }) =>
+        `${itemTitle(item)} ${item.rule} ${outcome} ${codesOf(item).join("+")}`,
+    )
     .toSorted();
 }
 

@@ -2,7 +2,7 @@
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS } from "../../finding/codes.ts";
 import { instantOf } from "../../certificate/time.ts";
 import { isPlanCode } from "../../restoreplan/code.ts";
-import { mismatchText } from "../../state/identity.ts";
+import { mismatchText } from "../pinning.ts";
 import { at, own, say } from "../part.ts";
 import { codeText, type Phrases } from "./phrase.ts";
 import { planCodeText } from "./plan.ts";

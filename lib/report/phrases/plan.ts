@@ -2,6 +2,7 @@
 import type { CopyProblem } from "../../backup/problem.ts";
 import { formatMs } from "../../certificate/time.ts";
 import type { PlanCode } from "../../restoreplan/code.ts";
+import type { PlanItem } from "../../restoreplan/item.ts";
 import type { Detail, Objection } from "../../restoreplan/objection.ts";
 import type { Note, PlanWarning } from "../../restoreplan/note.ts";
 import { pinCommand } from "../pinning.ts";
@@ -70,6 +71,11 @@ const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
 
 export function planCodeText(code: PlanCode): string {
   return CODE_WORDS[code];
+}
+
+/** What people call what is restored. */
+export function itemTitle({ kind, title }: Pick<PlanItem, "kind" | "title">): string {
+  return kind === "account-key" ? "ACME account key" : title;
 }
 
 export function problemText({ place, found, expected }: CopyProblem): string {

@@ -1,22 +1,18 @@
 /** One cluster as the doctor sees it: reachable, the same as registered, and its credentials good for what they should be and no more. */
 import { excessOf } from "../../rbac/excess.ts";
-import { questionsOf, questionText, type AccessPlan, type Question } from "../../rbac/rules.ts";
+import { excessText, questionText, withoutText } from "../../report/phrases/permissions.ts";
+import { questionsOf, type AccessPlan, type Question } from "../../rbac/rules.ts";
 import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
 import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
 import { isCertkeepError } from "../../error.ts";
 import { commandLine, literal } from "../../report/shell.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
-import { pinCommand } from "../../report/pinning.ts";
+import { mismatchText, pinCommand } from "../../report/pinning.ts";
 import { span } from "../../report/text.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { StateDocument } from "../../state/document.ts";
-import {
-  mismatchText,
-  notPinned,
-  type ClusterIdentity,
-  type NotPinned,
-} from "../../state/identity.ts";
+import { notPinned, type ClusterIdentity, type NotPinned } from "../../state/identity.ts";
 import { grantedRules, missingOf } from "../register/check.ts";
 import { findState, loadState } from "../states.ts";
 import type { DoctorPorts, ExaminedCluster, ExaminedConnection } from "./context.ts";
@@ -279,7 +275,7 @@ async function permissionLines(
       line(
         "permission",
         levelOf(question, cluster),
-        `the ${who} credential may not ${questionText(question)}; without it: ${question.capability.without}`,
+        `the ${who} credential may not ${questionText(question)}; without it: ${withoutText(question.capability)}`,
         { cluster: name, command: again },
       ),
     );
@@ -303,12 +299,12 @@ async function permissionLines(
       ? ["read", "restore"]
       : [bearer];
   const excess = excessOf(plan, bearers, granted, []);
-  for (const { text, dangerous } of excess) {
+  for (const one of excess) {
     lines.push(
       line(
         "excess",
-        dangerous && cluster.access?.broad !== true ? "fail" : "warn",
-        `the ${who} credential can do more than it should: ${text}${cluster.access?.broad === true ? " (accepted when it was registered)" : ""}`,
+        one.dangerous && cluster.access?.broad !== true ? "fail" : "warn",
+        `the ${who} credential can do more than it should: ${excessText(one)}${cluster.access?.broad === true ? " (accepted when it was registered)" : ""}`,
         { cluster: name, command: again },
       ),
     );

@@ -1,13 +1,8 @@
 /** What a new credential really may do, by asking the server; and what else it sees. */
 import pLimit from "p-limit";
+import { excessText, questionText } from "../../report/phrases/permissions.ts";
 import { excessOf, probedNamespaces, type GrantedRules } from "../../rbac/excess.ts";
-import {
-  namespacesOf,
-  questionsOf,
-  questionText,
-  type AccessPlan,
-  type Question,
-} from "../../rbac/rules.ts";
+import { namespacesOf, questionsOf, type AccessPlan, type Question } from "../../rbac/rules.ts";
 import type { Bearer } from "../../rbac/table.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { ClusterReader, Registrar, SelfAccess } from "../../ports/cluster.ts";
@@ -107,7 +102,7 @@ export async function checkCredential(
   if (excess.length > 0 && !choice.allowBroad) {
     throw new CertkeepError("cluster_forbidden", {
       where,
-      found: `it can do more than it should: ${list(excess.map(({ text }) => text))}`,
+      found: `it can do more than it should: ${list(excess.map(excessText))}`,
       expected: "what the manifest grants and nothing else",
       todo: "Nothing was registered. Take these rights away from it, let certkeep make a credential (--days 365), or accept it with --allow-broad",
     });

@@ -2,7 +2,8 @@
 import { CertkeepError } from "../../error.ts";
 import type { RestorePair } from "../../config/schema.ts";
 import type { StateStore } from "../../ports/stores.ts";
-import { objectionTo } from "../../restoreplan/destination.ts";
+import { refusalParts } from "../../report/pinning.ts";
+import { refusalOf } from "../../restoreplan/destination.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
 import { loadState } from "../states.ts";
 
@@ -13,9 +14,8 @@ export async function confine(
   states: StateStore,
 ): Promise<void> {
   const loaded = await loadState(states, asked.cluster);
-  const objection = objectionTo({ ...asked, pairs, state: loaded?.state ?? null });
-  if (objection !== null)
-    throw new CertkeepError("usage", { where: `cluster ${asked.cluster}`, ...objection });
+  const refusal = refusalOf({ ...asked, pairs, state: loaded?.state ?? null });
+  if (refusal !== null) throw new CertkeepError("usage", refusalParts(asked.cluster, refusal));
   // By its name alone: a title is what a registration makes it.
   if (asked.from !== null && (await loadState(states, asked.from)) === null) {
     throw new CertkeepError("usage", {

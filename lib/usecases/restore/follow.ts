@@ -4,6 +4,7 @@
  * then: from event to patch there is one request.
  */
 import { isCertkeepError } from "../../error.ts";
+import { itemTitle } from "../../report/phrases/plan.ts";
 import { planRestore } from "../../restoreplan/plan.ts";
 import type { Wanted } from "../../restoreplan/view.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
@@ -69,7 +70,7 @@ export async function follow(
           results.set(index, item);
           if (item.outcome === "done" || item.outcome === "kept") open.delete(index);
           if (item.outcome === "done")
-            event(`Secret ${one.namespace}/${one.name}: ${item.item.title} restored`);
+            event(`Secret ${one.namespace}/${one.name}: ${itemTitle(item.item)} restored`);
         }
       }
       for (const [at, item] of plan.items.entries()) {

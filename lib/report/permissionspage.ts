@@ -1,12 +1,6 @@
 /** docs/permissions.md, from the table of capabilities. Pure. */
-import {
-  CAPABILITIES,
-  PART_TITLES,
-  PARTS,
-  type Bearer,
-  type Capability,
-  type Reach,
-} from "./table.ts";
+import { CAPABILITIES, PARTS, type Bearer, type Capability, type Reach } from "../rbac/table.ts";
+import { PART_TITLES, withoutText } from "./phrases/permissions.ts";
 
 const WHERE: Readonly<Record<Reach, string>> = {
   "kube-system": "that one namespace",
@@ -20,8 +14,9 @@ function bearerText(bearers: readonly Bearer[]): string {
   return bearers.length === 2 ? "both" : bearers[0] === "read" ? "reading" : "restoring";
 }
 
-function row({ verbs, group, resource, reach, bearers, without }: Capability): string {
-  return `| ${verbs.map((verb) => `\`${verb}\``).join(", ")} | \`${resource}${group === "" ? "" : `.${group}`}\` | ${WHERE[reach]} | ${bearerText(bearers)} | ${without} |`;
+function row(capability: Capability): string {
+  const { verbs, group, resource, reach, bearers } = capability;
+  return `| ${verbs.map((verb) => `\`${verb}\``).join(", ")} | \`${resource}${group === "" ? "" : `.${group}`}\` | ${WHERE[reach]} | ${bearerText(bearers)} | ${withoutText(capability)} |`;
 }
 
 /** The whole page. */
@@ -40,7 +35,7 @@ export function permissionsPage(): string {
   );
   return `# Permissions
 
-<!-- Printed by \`npm run docs\` from lib/rbac/table.ts; a test compares the two. -->
+<!-- Printed by \`npm run docs\` from lib/rbac/table.ts and lib/report/phrases/permissions.ts; a test compares the two. -->
 
 What certkeep asks of a cluster, in parts that can be had apart. \`certkeep clusters add NAME --parts …\` makes RBAC from
 this table, \`--print\` shows it, and \`certkeep doctor\` asks the server about each line: what is missing and what is too
