@@ -402,7 +402,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     const { causes, text } = await one.explain();
     expect(causes).toEqual(["validation_fails proven over"]);
     expect(text).toContain(
-      "what was stored was rejected (the private key doesn't belong to the certificate)",
+      "what was stored was rejected (the private key doesn't match the certificate)",
     );
   });
 
