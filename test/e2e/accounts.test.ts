@@ -153,7 +153,7 @@ issuers:
       const planned = await restore(NODE);
       expect(planned).toMatchObject({ code: 0 });
       expect(planned.stdout.replaceAll(/\s+/g, " ")).toContain(
-        "it belongs to the valid certificate that is there",
+        "the valid certificate in the cluster was issued under this account",
       );
       expect(await fieldOf("operator", FIELD)).toBe(registered.accountPem);
       const ended = await restore(NODE, "--apply");
