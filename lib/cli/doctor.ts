@@ -3,11 +3,9 @@ import { Command } from "commander";
 import { composeDoctor } from "../wiring/doctor.ts";
 import { personalAccess } from "../wiring/connect.ts";
 import { CertkeepError } from "../error.ts";
-import { plain } from "../plain.ts";
-import { count, wrap } from "../report/text.ts";
-import type { Style } from "../report/style.ts";
+import { doctorDocument, doctorText } from "../report/doctor.ts";
 import { runDoctor } from "../usecases/doctor.ts";
-import { doctorExits, failed, type Level, type Line } from "../usecases/doctor/line.ts";
+import { doctorExits, failed, type Line } from "../usecases/doctor/line.ts";
 import { isOf, writeJson, writeLine, type Io } from "./io.ts";
 import { configWorld, styleFor, widthFor, withCommon, type CommonOptions } from "./options.ts";
 
@@ -53,53 +51,11 @@ export function doctorCommand(io: Io): Command {
         if (!(error instanceof CertkeepError) || error.code === "usage") throw error;
         const { file } = io.inUse;
         const named = file === null || isOf(error, file) ? "" : `${file}:\n`;
-        lines = [{ ...failed("config", error), text: `${named}${error.message}` }];
+        const message = `${named}${error.message}`;
+        lines = [{ ...failed("config", error), observed: { seen: "error", message } }];
       }
-      const counts = { pass: of(lines, "pass"), warn: of(lines, "warn"), fail: of(lines, "fail") };
-      if (options.json === true) writeJson(io, DOCTOR_SCHEMA, { lines, counts });
-      else writeLine(io.stdout, doctorText(lines, counts, styleFor(io, options), widthFor(io)));
+      if (options.json === true) writeJson(io, DOCTOR_SCHEMA, doctorDocument(lines));
+      else writeLine(io.stdout, doctorText(lines, styleFor(io, options), widthFor(io)));
       for (const code of doctorExits(lines)) io.exit(code);
     });
-}
-
-function of(lines: readonly Line[], level: Level): number {
-  return lines.filter((one) => one.level === level).length;
-}
-
-const SIGNS: Readonly<Record<Level, string>> = { pass: "ok  ", warn: "warn", fail: "FAIL" };
-
-function doctorText(
-  lines: readonly Line[],
-  counts: Readonly<Record<Level, number>>,
-  style: Style,
-  width: number,
-): string {
-  const paint: Readonly<Record<Level, (text: string) => string>> = {
-    pass: style.green,
-    warn: style.yellow,
-    fail: style.red,
-  };
-  const groups = new Map<string, Line[]>();
-  for (const one of lines)
-    groups.set(one.cluster ?? "", [...(groups.get(one.cluster ?? "") ?? []), one]);
-  const out: string[] = [];
-  for (const [cluster, group] of groups) {
-    if (out.length > 0) out.push("");
-    out.push(style.bold(cluster === "" ? "Set-up" : `Cluster ${plain(cluster)}`));
-    for (const one of group) {
-      const [first = "", ...rest] = one.text
-        .split("\n")
-        .flatMap((text) => wrap(plain(text), width - 8));
-      out.push(
-        `  ${paint[one.level](SIGNS[one.level])}  ${first}`,
-        ...rest.map((text) => `        ${text}`),
-      );
-      if (one.command !== null) out.push(`        ${style.bold(one.command)}`);
-    }
-  }
-  out.push(
-    "",
-    `${count(counts.fail, "thing")} to mend, ${count(counts.warn, "warning")}, ${counts.pass} right.`,
-  );
-  return out.join("\n");
 }

@@ -40,7 +40,26 @@ export type Action =
   | { readonly kind: "pin"; readonly cluster: string }
   | { readonly kind: "backups"; readonly version: string }
   | { readonly kind: "drill" }
-  | { readonly kind: "init" };
+  | { readonly kind: "init" }
+  /** Register the first cluster; the person fills in which. */
+  | { readonly kind: "clustersAddFirst" }
+  /** Register one more Secret by its name, which the person fills in. */
+  | { readonly kind: "nameSecret"; readonly cluster: string }
+  | { readonly kind: "clustersRemove"; readonly cluster: string }
+  | { readonly kind: "rekey" }
+  | { readonly kind: "digest" }
+  | { readonly kind: "sendTest" }
+  /** Let nobody else read a file. */
+  | { readonly kind: "chmod"; readonly path: string }
+  /** Subscribe to an SNS topic by e-mail. */
+  | { readonly kind: "subscribe"; readonly topic: string }
+  | { readonly kind: "clock" }
+  | { readonly kind: "apiServices" };
+
+/** Register a cluster again, with what its registration has. */
+export function registerAgain(cluster: string): Action {
+  return { kind: "clustersAdd", cluster, rebuilt: false };
+}
 
 export function restoreAction(
   cluster: string,

@@ -1,8 +1,9 @@
 /** Registrations in words for a terminal: the list, and what registering found. Pure. */
 import { parseMs } from "../certificate/time.ts";
 import type { Excess } from "../rbac/excess.ts";
+import type { Question } from "../rbac/rules.ts";
 import type { Part } from "../rbac/table.ts";
-import { excessText, PART_TITLES, questionText } from "./phrases/permissions.ts";
+import { excessText, PART_TITLES, questionText, withoutText } from "./phrases/permissions.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
 import { count, span } from "./text.ts";
@@ -89,7 +90,7 @@ interface Found {
     readonly bearer: "read" | "restore";
     readonly user: string | null;
     readonly expiresAtMs: number | null;
-    readonly missing: readonly Parameters<typeof questionText>[0][];
+    readonly missing: readonly Question[];
     readonly excess: readonly Excess[];
   }[];
   readonly exposures: readonly {
@@ -138,6 +139,24 @@ export function registeredLines(found: Found, nowMs: number): string[] {
       ...found.commands.map((command) => `    ${command}`),
     );
   return lines;
+}
+
+/** A registration in a JSON document. */
+export function registeredDocument<T extends Pick<Found, "credentials">>(found: T): object {
+  return {
+    ...found,
+    credentials: found.credentials.map((credential) => ({
+      ...credential,
+      missing: credential.missing.map((question) => ({
+        ...question,
+        capability: { ...question.capability, without: withoutText(question.capability) },
+      })),
+      excess: credential.excess.map((one) => ({
+        text: excessText(one),
+        dangerous: one.dangerous,
+      })),
+    })),
+  };
 }
 
 /** What each part of a plan is for, one line each. */

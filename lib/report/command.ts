@@ -96,6 +96,18 @@ export function restartCommand(action: RestartAction): string | null {
     : commandLine(...kubectl, literal("delete pod"), action.pod);
 }
 
+/** Commands without a name in them. */
+const FIXED = {
+  drill: "certkeep drill",
+  init: "certkeep init",
+  clustersAddFirst: "certkeep clusters add NAME --context CTX",
+  rekey: "certkeep backups rekey",
+  digest: "certkeep digest",
+  sendTest: "certkeep doctor --send-test",
+  clock: "timedatectl status",
+  apiServices: "kubectl get apiservices",
+} as const satisfies Partial<Record<Action["kind"], string>>;
+
 /** The command that does it; `null` where a name doesn't fit one. */
 export function commandOf(action: Action): string | null {
   switch (action.kind) {
@@ -118,6 +130,14 @@ export function commandOf(action: Action): string | null {
         action.cluster,
         ...(action.rebuilt ? [literal("--rebuilt")] : []),
       );
+    case "nameSecret":
+      return commandLine(
+        literal("certkeep clusters add"),
+        action.cluster,
+        literal("--parts named --secret NAMESPACE/NAME"),
+      );
+    case "clustersRemove":
+      return commandLine(literal("certkeep clusters remove"), action.cluster);
     case "pin":
       return commandLine(
         literal("certkeep restore"),
@@ -126,10 +146,16 @@ export function commandOf(action: Action): string | null {
       );
     case "backups":
       return commandLine(literal("certkeep backups"), `${action.version}*`);
-    case "drill":
-      return commandLine(literal("certkeep drill"));
-    case "init":
-      return commandLine(literal("certkeep init"));
+    case "chmod":
+      return commandLine(literal("chmod 600"), action.path);
+    case "subscribe":
+      return commandLine(
+        literal("aws sns subscribe --topic-arn"),
+        action.topic,
+        literal("--protocol email --notification-endpoint ADDRESS"),
+      );
+    default:
+      return FIXED[action.kind];
   }
 }
 

@@ -16,7 +16,7 @@ import {
   type DigestSettings,
   type RouteSettings,
 } from "../report/digest.ts";
-import { span } from "../report/text.ts";
+import { waitText } from "../report/phrases/doctor.ts";
 import type { BudgetLevel } from "../report/budget.ts";
 import type { ClusterSummary } from "../report/summary.ts";
 import { answerText } from "../report/slack/answer.ts";
@@ -337,9 +337,4 @@ function heldBack(route: Route, record: RouteRecord | null, nowMs: number): Cert
     found: `a queued message waits after a failed try: ${answerText(record.failure.code)}`,
     todo: `The next try is ${waitText(waitMs)}`,
   });
-}
-
-/** When a queued message is tried again, from now. */
-export function waitText(ms: number): string {
-  return ms < 60_000 ? "with the next run" : `in ${span(ms)}`;
 }

@@ -5,27 +5,19 @@
  * Every look is by itself: what can't be looked at is a line that says so, and hides no other.
  */
 import { parseMs } from "../certificate/time.ts";
-import type { SectionBlock } from "@slack/types";
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { commandLine, literal } from "../report/shell.ts";
+import { registerAgain } from "../finding/action.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
-import { answerText } from "../report/slack/answer.ts";
-import { count, span } from "../report/text.ts";
 import { DRILL_NAME, parseDrill } from "./drill/record.ts";
 import { DIGEST_NAME, parseDigest } from "../state/digest.ts";
 import { sameCluster, type ClusterIdentity } from "../state/identity.ts";
 import type { DoctorPorts } from "./doctor/context.ts";
 import { cutInTime } from "./deadline.ts";
-import { waitText } from "./digest.ts";
+import { TEST_MESSAGE } from "../report/slack/blocks.ts";
 import { examineCluster } from "./doctor/cluster.ts";
 import { failed, line, type Line } from "./doctor/line.ts";
 
-const TRUST = {
-  named: "named by --config",
-  user: "in your configuration folder",
-  approved: "approved by you",
-};
 const CLUSTERS_AT_ONCE = 4;
 /** Where a month of one secret each (0.40 USD by AWS's price list) comes to more than a bucket is ever likely to. */
 const MANY_SECRETS = 100;
@@ -45,46 +37,28 @@ export async function runDoctor(ports: DoctorPorts): Promise<Line[]> {
   };
   const { configuration } = ports;
   if (configuration === null)
-    lines.push(
-      line(
-        "config",
-        "warn",
-        "there is no certkeep.yaml: the defaults hold, and nothing is backed up",
-        { command: "certkeep init" },
-      ),
-    );
-  else
-    lines.push(
-      line(
-        "config",
-        "pass",
-        `configuration in use: ${configuration.file} (${TRUST[configuration.trust]})`,
-      ),
-    );
+    lines.push(line("config", "warn", { seen: "no_configuration" }, { action: { kind: "init" } }));
+  else lines.push(line("config", "pass", { seen: "configuration", ...configuration }));
   const { registry } = ports;
   if (registry !== null)
     lines.push(
       registry.failure === null
-        ? line(
-            "registry",
-            "pass",
-            `${registry.url} can be read: ${count(registry.clusters, "cluster")}`,
-          )
+        ? line("registry", "pass", {
+            seen: "registry",
+            url: registry.url,
+            clusters: registry.clusters,
+          })
         : failed("registry", registry.failure),
     );
   for (const { name, error } of ports.broken)
-    lines.push(
-      failed("registration", error, { cluster: name, command: `certkeep clusters add ${name}` }),
-    );
+    lines.push(failed("registration", error, { cluster: name, action: registerAgain(name) }));
   if (ports.clusters.length === 0 && ports.broken.length === 0 && registry?.failure == null)
     lines.push(
       line(
         "clusters",
         "warn",
-        registry === null
-          ? "no cluster is configured: an audit takes the current context of your kubeconfig"
-          : "no cluster is registered: nothing is audited",
-        { command: "certkeep clusters add NAME --context CTX" },
+        { seen: registry === null ? "no_cluster" : "none_registered" },
+        { action: { kind: "clustersAddFirst" } },
       ),
     );
   await look("identity", () => identityLines(ports, lines));
@@ -127,16 +101,10 @@ function inTime(ports: DoctorPorts): DoctorPorts {
 async function identityLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
   const identity = await ports.identity();
   if (identity === null) {
-    lines.push(
-      line(
-        "identity",
-        "warn",
-        "no identity is here: copies are made, and can't be opened, drilled or restored from this machine",
-        { command: "certkeep init" },
-      ),
-    );
+    lines.push(line("identity", "warn", { seen: "no_identity" }, { action: { kind: "init" } }));
     return;
   }
+  const { where } = identity;
   const others = ports.clusters.filter(
     ({ sealedFor }) =>
       sealedFor.length > 0 &&
@@ -147,8 +115,8 @@ async function identityLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
       line(
         "identity",
         "fail",
-        `the identity ${identity.where} opens none of this cluster's copies: its recipient isn't among theirs`,
-        { cluster: name, command: "certkeep backups rekey" },
+        { seen: "identity_of_others", where },
+        { cluster: name, action: { kind: "rekey" } },
       ),
     );
   if (identity.shared)
@@ -156,22 +124,20 @@ async function identityLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
       line(
         "identity",
         "fail",
-        `others may read the identity ${identity.where}, which opens every copy`,
-        {
-          command: /^[A-Za-z0-9._/-]+$/.test(identity.where) ? `chmod 600 ${identity.where}` : null,
-        },
+        { seen: "identity_shared", where },
+        { action: { kind: "chmod", path: where } },
       ),
     );
   if (identity.workTree !== null)
     lines.push(
-      line(
-        "identity",
-        "fail",
-        `the identity ${identity.where} lies in the git work tree ${identity.workTree}, and a commit could publish it: move it out`,
-      ),
+      line("identity", "fail", {
+        seen: "identity_in_work_tree",
+        where,
+        workTree: identity.workTree,
+      }),
     );
   if (others.length === 0 && !identity.shared && identity.workTree === null)
-    lines.push(line("identity", "pass", `the identity ${identity.where} opens what is sealed now`));
+    lines.push(line("identity", "pass", { seen: "identity", where }));
 }
 
 async function probeBackups({ backups, newId }: DoctorPorts, lines: Line[]): Promise<void> {
@@ -191,17 +157,13 @@ async function probeBackups({ backups, newId }: DoctorPorts, lines: Line[]): Pro
     // Whoever audits may not delete: that is as it should be.
     if (!isCertkeepError(error)) throw error;
   }
-  lines.push(line("backups", "pass", `${backups.url} takes copies and gives them back`));
+  lines.push(line("backups", "pass", { seen: "backups", url: backups.url }));
   if (!backups.url.startsWith("secretsmanager:")) return;
   let copies = 0;
   for await (const _ of backups.list("")) copies += 1;
   if (copies > MANY_SECRETS)
     lines.push(
-      line(
-        "backups",
-        "warn",
-        `${copies} copies lie in Secrets Manager, which charges for each secret by the month: from about ${MANY_SECRETS} on S3 is the better choice (stores.backups: s3://BUCKET)`,
-      ),
+      line("backups", "warn", { seen: "many_secrets", backups: copies, limit: MANY_SECRETS }),
     );
 }
 
@@ -216,7 +178,7 @@ async function probeStates({ states, newId }: DoctorPorts, lines: Line[]): Promi
       found: "nothing, right after it was written",
       expected: "what was written",
     });
-  lines.push(line("state", "pass", `${states.url} takes states and gives them back`));
+  lines.push(line("state", "pass", { seen: "states", url: states.url }));
 }
 
 /** An alarm that nobody hears is none. Whoever may not ask SNS may do all the rest all the same. */
@@ -225,27 +187,21 @@ async function topicLine({ topic }: DoctorPorts, lines: Line[]): Promise<void> {
   try {
     const { confirmed, pending } = await topic.subscriptions();
     if (confirmed > 0)
-      lines.push(
-        line("alarms", "pass", `alarms go to ${count(confirmed, "subscriber")} of ${topic.name}`),
-      );
+      lines.push(line("alarms", "pass", { seen: "alarms", topic: topic.name, count: confirmed }));
     else if (pending > 0)
+      lines.push(
+        line("alarms", "fail", { seen: "alarms_pending", topic: topic.name, count: pending }),
+      );
+    else
       lines.push(
         line(
           "alarms",
           "fail",
-          `nobody hears an alarm: ${count(pending, "subscription")} of ${topic.name} ${pending === 1 ? "waits" : "wait"} to be confirmed. Follow the link in the message that AWS sent`,
+          { seen: "alarms_unheard", topic: topic.name },
+          {
+            action: { kind: "subscribe", topic: topic.name },
+          },
         ),
-      );
-    else
-      lines.push(
-        line("alarms", "fail", `nobody hears an alarm: ${topic.name} has no subscription`, {
-          command: commandLine(
-            literal("aws sns subscribe --topic-arn"),
-            topic.name,
-            literal("--protocol email --notification-endpoint"),
-            literal("ADDRESS"),
-          ),
-        }),
       );
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
@@ -270,8 +226,8 @@ function doubles(
           line(
             "identity",
             "warn",
-            `it is the same cluster as ${first.name}: it is audited and backed up twice`,
-            { cluster: name, command: `certkeep clusters remove ${name}` },
+            { seen: "same_cluster", as: first.name },
+            { cluster: name, action: { kind: "clustersRemove", cluster: name } },
           ),
         ];
   });
@@ -280,13 +236,7 @@ function doubles(
 async function routeLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
   const routes = await ports.routes();
   if (routes.length === 0) {
-    lines.push(
-      line(
-        "digest",
-        "warn",
-        "no digest goes anywhere: findings are seen only by whoever asks. Name a webhook under digest: in certkeep.yaml",
-      ),
-    );
+    lines.push(line("digest", "warn", { seen: "no_route" }));
     return;
   }
   const stored = await ports.states.read(DIGEST_NAME);
@@ -297,7 +247,7 @@ async function routeLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
     if (problem !== null || poster === null) {
       lines.push(
         problem === null
-          ? line("digest", "fail", `the route ${name} has no webhook`)
+          ? line("digest", "fail", { seen: "no_webhook", route: name })
           : failed("digest", problem),
       );
       continue;
@@ -308,42 +258,45 @@ async function routeLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
         line(
           "digest",
           "fail",
-          `the route ${name} didn't deliver the last message: ${answerText(record.failure.code)}. ${count(record.outbox.length, "message")} queued, next try ${waitText((record.outbox[0]?.notBeforeMs ?? 0) - nowMs)}`,
-          { command: "certkeep digest" },
+          {
+            seen: "not_posted",
+            route: name,
+            answer: record.failure.code,
+            queued: record.outbox.length,
+            nextMs: (record.outbox[0]?.notBeforeMs ?? 0) - nowMs,
+          },
+          { action: { kind: "digest" } },
         ),
       );
     else if (record === undefined || record.postMs === 0)
       lines.push(
-        line("digest", "warn", `nothing was posted on the route ${name} yet`, {
-          command: "certkeep doctor --send-test",
-        }),
+        line(
+          "digest",
+          "warn",
+          { seen: "never_posted", route: name },
+          {
+            action: { kind: "sendTest" },
+          },
+        ),
       );
     else
       lines.push(
         line(
           "digest",
           nowMs - record.postMs > DIGEST_WARN_MS ? "warn" : "pass",
-          `the last digest on the route ${name} was ${span(nowMs - record.postMs)} ago`,
-          { command: "certkeep digest" },
+          { seen: "posted", route: name, agoMs: nowMs - record.postMs },
+          { action: { kind: "digest" } },
         ),
       );
     if (!ports.sendTest) continue;
-    const result = await poster.post({
-      text: "certkeep: a test message. Digests arrive here.",
-      blocks: [
-        {
-          type: "section",
-          text: { type: "plain_text", text: "certkeep: a test message. Digests arrive here." },
-        } satisfies SectionBlock,
-      ],
-    });
+    const result = await poster.post(TEST_MESSAGE);
     lines.push(
       result.ok
-        ? line("send-test", "pass", `the route ${name} delivered a test message`)
+        ? line("send-test", "pass", { seen: "test_sent", route: name })
         : line(
             "send-test",
             "fail",
-            `the route ${name} didn't deliver a test message: ${answerText(result.code)}`,
+            { seen: "test_failed", route: name, answer: result.code },
             { code: "delivery_failed" },
           ),
     );
@@ -354,22 +307,13 @@ async function drillLine(ports: DoctorPorts, lines: Line[]): Promise<void> {
   const stored = await ports.states.read(DRILL_NAME);
   const note = stored === null ? null : parseDrill(stored.text);
   if (note === null) {
-    lines.push(
-      line("drill", "warn", "no drill was done: whether the copies can be opened isn't known", {
-        command: "certkeep drill",
-      }),
-    );
+    lines.push(line("drill", "warn", { seen: "no_drill" }, { action: { kind: "drill" } }));
     return;
   }
   const age = ports.clock.nowMs() - parseMs(note.at);
   if (age < -SKEW_MS) {
     lines.push(
-      line(
-        "drill",
-        "warn",
-        `the last drill is dated ${span(age)} in the future: a clock was ahead`,
-        { command: "certkeep drill" },
-      ),
+      line("drill", "warn", { seen: "drill_ahead", byMs: -age }, { action: { kind: "drill" } }),
     );
     return;
   }
@@ -377,8 +321,8 @@ async function drillLine(ports: DoctorPorts, lines: Line[]): Promise<void> {
     line(
       "drill",
       note.unreadable > 0 ? "fail" : age > DRILL_WARN_MS ? "warn" : "pass",
-      `the last drill was ${span(age)} ago: ${note.copies} copies, ${note.unreadable} unreadable`,
-      { command: "certkeep drill" },
+      { seen: "drill", agoMs: age, backups: note.copies, unreadable: note.unreadable },
+      { action: { kind: "drill" } },
     ),
   );
 }

@@ -269,7 +269,7 @@ describe("somebody else's repository", () => {
     );
     await inProcess(["init", "--approve"]);
     expect((await inProcess(["doctor"])).text.replaceAll(/\s+/g, " ")).toContain(
-      `Set-up ok configuration in use: ${repository}/certkeep.yaml (approved by you)`,
+      `Set-up ok Configuration in use: ${repository}/certkeep.yaml (approved by you)`,
     );
   }, 60_000);
 

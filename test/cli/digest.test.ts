@@ -190,12 +190,12 @@ describe("certkeep digest", () => {
       expect(first.err).toContain(todo);
       sink.fail(refusal);
       const doctor = (await certkeep(["doctor", "--send-test"])).out.replaceAll(/\s+/g, " ");
-      expect(doctor).toContain(`the route ops didn't deliver the last message: ${kind}`);
-      expect(doctor).toContain(`the route ops didn't deliver a test message: ${kind}`);
+      expect(doctor).toContain(`Route ops didn't deliver the last message: ${kind}`);
+      expect(doctor).toContain(`Route ops didn't deliver a test message: ${kind}`);
       expect(sink.taken).toEqual([]);
       expect((await certkeep(["digest"])).out).toBe("ops: 1 digest posted.\n");
       expect((await certkeep(["doctor", "--send-test"])).out).toContain(
-        "the route ops delivered a test message",
+        "Route ops delivered a test message",
       );
       expect(sink.taken).toHaveLength(2);
     },

@@ -57,7 +57,7 @@ describe("certkeep doctor CONTEXT", () => {
       /Cluster Nowhere\n[\s\S]*FAIL {2}cluster Nowhere: nothing listens at the server's address/,
     );
     // Its state isn't found by that name, so nothing is said of what audits saw.
-    expect(out).not.toContain("never audited");
+    expect(out).not.toContain("Never audited");
   });
 
   it("says which contexts there are", async () => {

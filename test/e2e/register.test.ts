@@ -437,7 +437,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
         { severity: "critical" },
       ]);
       expect(wrong((await doctor("capped")).lines).join("\n")).toMatch(
-        /the reading credential ends at .*, in 2[34] hours/,
+        /The reading credential ends at .*, in 2[34] hours/,
       );
     });
 

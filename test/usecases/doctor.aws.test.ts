@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { realTimer } from "../../lib/adapters/timer.ts";
 import { CertkeepError } from "../../lib/error.ts";
+import { commandOf } from "../../lib/report/command.ts";
+import { observedText } from "../../lib/report/phrases/doctor.ts";
 import { runDoctor } from "../../lib/usecases/doctor.ts";
 import type { ClusterReader, SelfAccess } from "../../lib/ports/cluster.ts";
 import type { DoctorPorts, ExaminedCluster } from "../../lib/usecases/doctor/context.ts";
@@ -43,25 +45,26 @@ const of = (lines: readonly Line[], id: string) =>
   lines
     .filter((one) => one.id === id)
     .map(
-      ({ level, text, command }) => `${level}: ${text}${command === null ? "" : ` > ${command}`}`,
+      ({ level, observed, action }) =>
+        `${level}: ${observedText(observed)}${action === null ? "" : ` > ${commandOf(action)}`}`,
     );
 
 describe("doctor", () => {
   it.each([
-    [1, 0, [`pass: alarms go to 1 subscriber of ${TOPIC}`]],
-    [2, 3, [`pass: alarms go to 2 subscribers of ${TOPIC}`]],
+    [1, 0, [`pass: Alarms go to 1 subscriber of ${TOPIC}`]],
+    [2, 3, [`pass: Alarms go to 2 subscribers of ${TOPIC}`]],
     [
       0,
       1,
       [
-        `fail: nobody hears an alarm: 1 subscription of ${TOPIC} waits to be confirmed. Follow the link in the message that AWS sent`,
+        `fail: No alarm is delivered: 1 subscription of ${TOPIC} isn't confirmed. Follow the link in the message from AWS`,
       ],
     ],
     [
       0,
       0,
       [
-        `fail: nobody hears an alarm: ${TOPIC} has no subscription > aws sns subscribe --topic-arn ${TOPIC} --protocol email --notification-endpoint ADDRESS`,
+        `fail: No alarm is delivered: ${TOPIC} has no subscription > aws sns subscribe --topic-arn ${TOPIC} --protocol email --notification-endpoint ADDRESS`,
       ],
     ],
   ])(
@@ -84,10 +87,10 @@ describe("doctor", () => {
 
   it("tells a registry that can be read, one that is empty and one that can't be read, and goes on", async () => {
     expect(of(await doctor({}), "registry")).toEqual([
-      "pass: secretsmanager://certkeep/prod can be read: 3 clusters",
+      "pass: secretsmanager://certkeep/prod is readable: 3 clusters",
     ]);
     expect(of(await doctor({}), "clusters")).toEqual([
-      "warn: no cluster is registered: nothing is audited > certkeep clusters add NAME --context CTX",
+      "warn: No cluster is registered: nothing is audited > certkeep clusters add NAME --context CTX",
     ]);
     const lines = await doctor({
       registry: { url: "secretsmanager://certkeep/prod", clusters: 0, failure: unavailable },

@@ -4,7 +4,7 @@ import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
 import { manifestText } from "../../rbac/manifest.ts";
 import { PARTS, type Part } from "../../rbac/table.ts";
-import { registeredLines } from "../../report/clusters.ts";
+import { registeredDocument, registeredLines } from "../../report/clusters.ts";
 import { runRegister } from "../../usecases/register.ts";
 import type { Preview, RegisterResult } from "../../usecases/register/context.ts";
 import { personalAccess } from "../../wiring/connect.ts";
@@ -174,7 +174,7 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
       run.ports,
     );
     tell(io, result, plan.parts, io.nowMs());
-    if (options.json === true) writeJson(io, ADDED_SCHEMA, result);
+    if (options.json === true) writeJson(io, ADDED_SCHEMA, registeredDocument(result));
   } finally {
     await run.close();
   }

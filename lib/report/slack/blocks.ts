@@ -150,3 +150,14 @@ function packed(lines: readonly string[], join: (lines: readonly string[]) => st
   if (part.length > 0) texts.push(join(part));
   return texts;
 }
+
+/** What the doctor posts to see whether a route delivers. */
+export const TEST_MESSAGE: SlackMessage = {
+  text: "certkeep: a test message. Digests arrive here.",
+  blocks: [
+    {
+      type: "section",
+      text: { type: "mrkdwn", text: "certkeep: a test message. Digests arrive here." },
+    },
+  ],
+};

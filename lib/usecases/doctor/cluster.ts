@@ -1,15 +1,13 @@
 /** One cluster as the doctor sees it: reachable, the same as registered, and its credentials good for what they should be and no more. */
 import { excessOf } from "../../rbac/excess.ts";
-import { excessText, questionText, withoutText } from "../../report/phrases/permissions.ts";
+import type { Observed } from "../../report/phrases/doctor.ts";
 import { questionsOf, type AccessPlan, type Question } from "../../rbac/rules.ts";
 import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
 import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
 import { isCertkeepError } from "../../error.ts";
-import { commandLine, literal } from "../../report/shell.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
-import { mismatchText, pinCommand } from "../../report/pinning.ts";
-import { span } from "../../report/text.ts";
+import { type Action, pinAction, registerAgain } from "../../finding/action.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity, type NotPinned } from "../../state/identity.ts";
@@ -56,12 +54,17 @@ export async function examineCluster(
   }
   if (cluster.sealedFor.length === 0)
     lines.push(
-      line("recipients", "fail", "it has no recipients: nothing of it is backed up", {
-        cluster: name,
-        command: "certkeep init",
-      }),
+      line(
+        "recipients",
+        "fail",
+        { seen: "no_recipients" },
+        {
+          cluster: name,
+          action: { kind: "init" },
+        },
+      ),
     );
-  const again = repairCommand(cluster);
+  const again = repairOf(cluster);
   const plan = planOfEntry(cluster);
   let identity: ClusterIdentity | null = null;
   let connection: ExaminedConnection | null = null;
@@ -74,7 +77,7 @@ export async function examineCluster(
     lines.push(
       failed(refused ? "credential" : "reach", error, {
         cluster: name,
-        command: refused ? again : null,
+        action: refused ? again : null,
       }),
     );
   } finally {
@@ -85,12 +88,12 @@ export async function examineCluster(
   return { lines, identity };
 }
 
-/** The command that repairs a registration. */
-function repairCommand({
+/** What repairs a registration. */
+function repairOf({
   name,
   registered,
-}: Pick<ExaminedCluster, "name" | "registered">): string | null {
-  return registered ? commandLine(literal("certkeep clusters add"), name) : null;
+}: Pick<ExaminedCluster, "name" | "registered">): Action | null {
+  return registered ? registerAgain(name) : null;
 }
 
 async function examineConnection(
@@ -102,61 +105,35 @@ async function examineConnection(
   lines: Line[],
 ): Promise<ClusterIdentity> {
   const { name, registered } = cluster;
-  const again = repairCommand(cluster);
+  const again = repairOf(cluster);
   const put = (
     id: string,
     level: Line["level"],
-    text: string,
-    command: string | null = null,
+    observed: Observed,
+    action: Action | null = null,
   ): void => {
-    lines.push(line(id, level, text, { cluster: name, command }));
+    lines.push(line(id, level, observed, { cluster: name, action }));
   };
-  if (connection.insecure)
-    put(
-      "tls",
-      "fail",
-      "insecure-skip-tls-verify: whoever answers at the address is believed, and given the credential",
-      again,
-    );
+  if (connection.insecure) put("tls", "fail", { seen: "tls_unchecked" }, again);
   if (/\.ts\.net(:\d+)?$/.test(connection.server))
-    put(
-      "address",
-      "warn",
-      `the address ${connection.server} ends in .ts.net: if its own certificate is lost, the cluster can't be reached to restore it. Register the API server's direct address`,
-      again,
-    );
+    put("address", "warn", { seen: "tailnet_address", server: connection.server }, again);
   const facts = await connection.self.facts();
   const identity = await connection.reader.identity();
-  put(
-    "reach",
-    "pass",
-    `${connection.server} answers${facts.version === null ? "" : ` (${facts.version})`}`,
-  );
+  put("reach", "pass", { seen: "answers", server: connection.server, version: facts.version });
   const minor = Number(/^v1\.(\d+)/.exec(facts.version ?? "")?.[1] ?? Number.NaN);
-  if (minor < 22)
-    put(
-      "version",
-      "warn",
-      `its version ${facts.version} is older than any that this certkeep was tested with (1.22 to 1.34)`,
-    );
+  if (minor < 22) put("version", "warn", { seen: "old_version", version: facts.version });
   if (facts.clockOffsetMs !== null) {
     const off = Math.abs(facts.clockOffsetMs);
-    const text = `the clocks of this machine and the API server differ by ${off < 2_000 ? "less than 2 s" : off < 120_000 ? `${Math.round(off / 1000)} s` : span(off)}`;
     put(
       "clock",
       off >= CLOCK_FAIL_MS ? "fail" : off >= CLOCK_WARN_MS ? "warn" : "pass",
-      text,
-      "timedatectl status",
+      { seen: "clock", offMs: off },
+      { kind: "clock" },
     );
   }
   credentialLine(cluster, connection, ports.clock.nowMs(), lines);
   for (const group of await connection.self.deadGroups())
-    put(
-      "api",
-      "warn",
-      `the API group ${group} doesn't answer (its server is down); what it serves isn't known`,
-      "kubectl get apiservices",
-    );
+    put("api", "warn", { seen: "dead_api", group }, { kind: "apiServices" });
   const missing = await permissionLines(cluster, connection, plan, "read", lines);
   const recorded = cluster.named ? state : await stateOfContext(ports.states, connection, identity);
   const differs = recorded === null ? null : notPinned(recorded, identity);
@@ -166,23 +143,10 @@ async function examineConnection(
     put(
       "discovery",
       listed ? "pass" : "warn",
-      listed
-        ? "new certificates are found by listing Secrets"
-        : "nothing is listed: only the named Secrets are audited, and a new certificate has to be named",
-      commandLine(
-        literal("certkeep clusters add"),
-        name,
-        literal("--parts named --secret"),
-        "NAMESPACE/NAME",
-      ),
+      { seen: listed ? "lists_secrets" : "lists_nothing" },
+      { kind: "nameSecret", cluster: name },
     );
-  } else
-    put(
-      "registered",
-      "warn",
-      "it isn't registered: your own credential is used, which may do more than an audit needs",
-      commandLine(literal("certkeep clusters add"), name),
-    );
+  } else put("registered", "warn", { seen: "not_registered" }, registerAgain(name));
   return identity;
 }
 
@@ -205,29 +169,20 @@ function identityLine(
   seen: ClusterIdentity,
   state: StateDocument | null,
   differs: NotPinned | null,
-): ["identity", Line["level"], string, string | null] {
+): ["identity", Line["level"], Observed, Action | null] {
   if (differs !== null) {
-    const { found, expected } = mismatchText(differs);
     return [
       "identity",
       "fail",
-      `${found}; expected ${expected}. Nothing is audited or restored there until a person decides`,
-      pinCommand({ called: name, registered }, differs.kind),
+      { seen: "not_pinned", differs },
+      pinAction(name, registered, differs.kind),
     ];
   }
-  if (seen.uid === null)
-    return [
-      "identity",
-      "warn",
-      "the namespace kube-system may not be read, so its CA and its address alone tell which cluster it is",
-      commandLine(literal("certkeep clusters add"), name),
-    ];
+  if (seen.uid === null) return ["identity", "warn", { seen: "uid_unread" }, registerAgain(name)];
   return [
     "identity",
     "pass",
-    state?.identity == null
-      ? "not recorded yet: the first audit does it"
-      : "the cluster that is recorded",
+    { seen: state?.identity == null ? "not_recorded" : "recorded" },
     null,
   ];
 }
@@ -244,17 +199,22 @@ function credentialLine(
     { kind: cluster.access?.kind ?? "kubeconfig", endsAt, madeAt: cluster.access?.since ?? null },
     nowMs,
   );
-  const text =
-    endsAt === null
-      ? level === "fine"
-        ? "the reading credential has no end by its own words"
-        : `the reading credential is a token without an end, made at ${cluster.access?.since ?? "an unknown time"}`
-      : `the reading credential ends at ${endsAt}, in ${span(parseMs(endsAt) - nowMs)}`;
+  const observed: Observed =
+    endsAt !== null
+      ? { seen: "ends", endsAt, inMs: parseMs(endsAt) - nowMs }
+      : level === "fine"
+        ? { seen: "no_end" }
+        : { seen: "endless_token", since: cluster.access?.since ?? null };
   lines.push(
-    line("credential", level === "fine" ? "pass" : level === "warning" ? "warn" : "fail", text, {
-      cluster: cluster.name,
-      command: repairCommand(cluster),
-    }),
+    line(
+      "credential",
+      level === "fine" ? "pass" : level === "warning" ? "warn" : "fail",
+      observed,
+      {
+        cluster: cluster.name,
+        action: repairOf(cluster),
+      },
+    ),
   );
 }
 
@@ -266,8 +226,7 @@ async function permissionLines(
   lines: Line[],
 ): Promise<readonly Question[]> {
   const { name } = cluster;
-  const again = repairCommand(cluster);
-  const who = bearer === "read" ? "reading" : "restoring";
+  const again = repairOf(cluster);
   const questions = questionsOf(plan, bearer);
   const missing = await missingOf(connection.self, questions);
   for (const question of missing)
@@ -275,8 +234,8 @@ async function permissionLines(
       line(
         "permission",
         levelOf(question, cluster),
-        `the ${who} credential may not ${questionText(question)}; without it: ${withoutText(question.capability)}`,
-        { cluster: name, command: again },
+        { seen: "not_granted", bearer, question },
+        { cluster: name, action: again },
       ),
     );
   if (missing.length === 0)
@@ -284,7 +243,7 @@ async function permissionLines(
       line(
         "permission",
         "pass",
-        `the ${who} credential may do all ${questions.length} things that it should`,
+        { seen: "granted", bearer, count: questions.length },
         { cluster: name },
       ),
     );
@@ -299,13 +258,14 @@ async function permissionLines(
       ? ["read", "restore"]
       : [bearer];
   const excess = excessOf(plan, bearers, granted, []);
+  const isAccepted = cluster.access?.broad === true;
   for (const one of excess) {
     lines.push(
       line(
         "excess",
-        one.dangerous && cluster.access?.broad !== true ? "fail" : "warn",
-        `the ${who} credential can do more than it should: ${excessText(one)}${cluster.access?.broad === true ? " (accepted when it was registered)" : ""}`,
-        { cluster: name, command: again },
+        one.dangerous && !isAccepted ? "fail" : "warn",
+        { seen: "excess", bearer, excess: one, isAccepted },
+        { cluster: name, action: again },
       ),
     );
   }
@@ -314,7 +274,7 @@ async function permissionLines(
       line(
         "excess",
         "pass",
-        `the ${who} credential can do nothing beyond that${granted.some(({ incomplete }) => incomplete) ? ", as far as the server can tell" : ""}`,
+        { seen: "no_excess", bearer, isIncomplete: granted.some(({ incomplete }) => incomplete) },
         { cluster: name },
       ),
     );
@@ -342,8 +302,8 @@ async function examineRestoring(
       line(
         "restore-credential",
         "warn",
-        "restoring uses the reading credential: an audit that is broken into could write",
-        { cluster: name, command: repairCommand(cluster) },
+        { seen: "one_credential" },
+        { cluster: name, action: repairOf(cluster) },
       ),
     );
     return;
@@ -354,37 +314,29 @@ async function examineRestoring(
     const seen = await connection.reader.identity();
     const missing = await permissionLines(cluster, connection, plan, "restore", lines);
     const differs = state === null ? null : notPinned(state, seen);
-    const [level, text] =
-      differs === null || isNamedBy(missing, differs)
-        ? (["pass", "the restoring credential is accepted"] as const)
-        : (["fail", `a restore would be refused: ${mismatchText(differs).found}`] as const);
     lines.push(
-      line("restore-credential", level, text, {
-        cluster: name,
-        command: level === "pass" ? null : repairCommand(cluster),
-      }),
+      differs === null || isNamedBy(missing, differs)
+        ? line("restore-credential", "pass", { seen: "restore_accepted" }, { cluster: name })
+        : line(
+            "restore-credential",
+            "fail",
+            { seen: "restore_not_pinned", differs },
+            { cluster: name, action: repairOf(cluster) },
+          ),
     );
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
-    lines.push(
-      failed("restore-credential", error, { cluster: name, command: repairCommand(cluster) }),
-    );
+    lines.push(failed("restore-credential", error, { cluster: name, action: repairOf(cluster) }));
   } finally {
     await connection?.close();
   }
 }
 
 function auditLine({ name }: ExaminedCluster, state: StateDocument | null, nowMs: number): Line {
-  const command = commandLine(literal("certkeep audit"), name);
+  const rest = { cluster: name, action: { kind: "audit", cluster: name } } as const;
   const audit = state?.audit ?? null;
-  if (audit === null)
-    return line("audit", "warn", "it was never audited", { cluster: name, command });
+  if (audit === null) return line("audit", "warn", { seen: "never_audited" }, rest);
   const age = nowMs - parseMs(audit.finishedAt);
   const level = age > AUDIT_FAIL_MS ? "fail" : age > STALE_MS || !audit.complete ? "warn" : "pass";
-  return line(
-    "audit",
-    level,
-    `the last audit was ${span(age)} ago${audit.complete ? "" : " and incomplete"}`,
-    { cluster: name, command },
-  );
+  return line("audit", level, { seen: "audited", agoMs: age, isComplete: audit.complete }, rest);
 }

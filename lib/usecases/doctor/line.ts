@@ -1,4 +1,6 @@
-/** A line of the doctor's: what was looked at, how it is, and the command that mends it. Pure. */
+/** A line of the doctor's: what was looked at, how it is, and the action that fixes it. Pure. */
+import type { Action } from "../../finding/action.ts";
+import type { Observed } from "../../report/phrases/doctor.ts";
 import { CertkeepError, ERROR_CODES, type ErrorCode } from "../../error.ts";
 
 export type Level = "pass" | "warn" | "fail";
@@ -9,26 +11,26 @@ export interface Line {
   readonly level: Level;
   /** `null`: the set-up as a whole. */
   readonly cluster: string | null;
-  readonly text: string;
-  /** For pasting, or `null` where there is none. */
-  readonly command: string | null;
+  readonly observed: Observed;
+  /** What fixes it, or `null` where no command does. */
+  readonly action: Action | null;
   /** Of the error behind it, or `null`. */
   readonly code: ErrorCode | null;
 }
 
 interface Rest {
   readonly cluster?: string | null;
-  readonly command?: string | null;
+  readonly action?: Action | null;
   readonly code?: ErrorCode | null;
 }
 
-export function line(id: string, level: Level, text: string, rest: Rest = {}): Line {
+export function line(id: string, level: Level, observed: Observed, rest: Rest = {}): Line {
   return {
     id,
     level,
     cluster: rest.cluster ?? null,
-    text,
-    command: level === "pass" ? null : (rest.command ?? null),
+    observed,
+    action: level === "pass" ? null : (rest.action ?? null),
     code: rest.code ?? null,
   };
 }
@@ -39,7 +41,12 @@ export function failed(
   error: CertkeepError,
   rest: Omit<Rest, "code"> & { readonly level?: Level } = {},
 ): Line {
-  return line(id, rest.level ?? "fail", error.message, { ...rest, code: error.code });
+  return line(
+    id,
+    rest.level ?? "fail",
+    { seen: "error", message: error.message },
+    { ...rest, code: error.code },
+  );
 }
 
 /** 0 all is right (warnings included), 1 something isn't, 2 the configuration isn't, 3 something could not be looked at. */

@@ -334,7 +334,7 @@ describe.skipIf(lacksTools("moto_server", "etcd", "kube-apiserver"))(
       ]);
       expect(of("alarms")).toEqual([expect.stringMatching(/^warn : topic arn:aws:sns/)]);
       expect(
-        of("identity").filter((text) => text.includes("opens what is sealed now")),
+        of("identity").filter((text) => text.includes("opens the current backups")),
       ).toHaveLength(1);
       expect(of("digest")).toEqual([
         expect.stringMatching(/^warn : nothing was posted on the route ops/),

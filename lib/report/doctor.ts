@@ -1,0 +1,78 @@
+/** What the doctor found, for a terminal and as a JSON document. Pure. */
+import type { Action } from "../finding/action.ts";
+import { plain } from "../plain.ts";
+import { commandOf } from "./command.ts";
+import { type Observed, observedText } from "./phrases/doctor.ts";
+import type { Style } from "./style.ts";
+import { count, wrap } from "./text.ts";
+
+type Level = "pass" | "warn" | "fail";
+
+interface ShownCheck {
+  readonly id: string;
+  readonly level: Level;
+  /** `null`: the set-up as a whole. */
+  readonly cluster: string | null;
+  readonly observed: Observed;
+  readonly action: Action | null;
+  /** Of the error behind it, or `null`. */
+  readonly code: string | null;
+}
+
+export function doctorDocument(lines: readonly ShownCheck[]): object {
+  return {
+    lines: lines.map((one) => ({
+      id: one.id,
+      level: one.level,
+      cluster: one.cluster,
+      text: observedText(one.observed),
+      command: commandFor(one),
+      code: one.code,
+    })),
+    counts: countsOf(lines),
+  };
+}
+
+function countsOf(lines: readonly ShownCheck[]): Readonly<Record<Level, number>> {
+  const of = (level: Level): number => lines.filter((one) => one.level === level).length;
+  return { pass: of("pass"), warn: of("warn"), fail: of("fail") };
+}
+
+function commandFor({ action }: ShownCheck): string | null {
+  return action === null ? null : commandOf(action);
+}
+
+const SIGNS: Readonly<Record<Level, string>> = { pass: "ok  ", warn: "warn", fail: "FAIL" };
+
+export function doctorText(lines: readonly ShownCheck[], style: Style, width: number): string {
+  const counts = countsOf(lines);
+  const paint: Readonly<Record<Level, (text: string) => string>> = {
+    pass: style.green,
+    warn: style.yellow,
+    fail: style.red,
+  };
+  const groups = new Map<string, ShownCheck[]>();
+  for (const one of lines)
+    groups.set(one.cluster ?? "", [...(groups.get(one.cluster ?? "") ?? []), one]);
+  const out: string[] = [];
+  for (const [cluster, group] of groups) {
+    if (out.length > 0) out.push("");
+    out.push(style.bold(cluster === "" ? "Set-up" : `Cluster ${plain(cluster)}`));
+    for (const one of group) {
+      const [first = "", ...rest] = observedText(one.observed)
+        .split("\n")
+        .flatMap((text) => wrap(plain(text), width - 8));
+      out.push(
+        `  ${paint[one.level](SIGNS[one.level])}  ${first}`,
+        ...rest.map((text) => `        ${text}`),
+      );
+      const command = commandFor(one);
+      if (command !== null) out.push(`        ${style.bold(command)}`);
+    }
+  }
+  out.push(
+    "",
+    `${count(counts.fail, "problem")}, ${count(counts.warn, "warning")}, ${counts.pass} OK.`,
+  );
+  return out.join("\n");
+}
