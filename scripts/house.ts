@@ -1,6 +1,6 @@
 /**
  * The house's own lint rules, as an oxlint plugin: which room may import what, no clock in a pure
- * room, and one file alone that walks over a state.
+ * room, one file alone that walks over a state, and one room alone that makes sentences.
  *
  * A room is a folder below lib/, functions/ or stack/. Paths are resolved, so that no way of
  * writing a relative import gets around a rule. Type-only imports count as well, but for those of
@@ -137,6 +137,7 @@ interface Node {
   readonly init?: Node | null;
   readonly range?: readonly [number, number];
   readonly typeAnnotation?: Node;
+  readonly quasis?: readonly { readonly value: { readonly cooked?: string | null } }[];
 }
 
 interface Context {
@@ -238,10 +239,63 @@ const walkRule = {
   },
 };
 
+/** Two words of a sentence, one after the other. What is put into a template stands for no word. */
+const SENTENCE = /[A-Za-z][a-z']+ [a-z][a-z']+/;
+/** A command of certkeep's own or of others', with what it does. */
+const COMMAND = /\b(?:certkeep [a-z]+|kubectl |aws [a-z]+ )/;
+/** Parts of an error, which says what is wrong where it is found. */
+const ERROR_PARTS: ReadonlySet<unknown> = new Set([
+  "where",
+  "place",
+  "found",
+  "expected",
+  "todo",
+  "lines",
+  "error",
+]);
+
+/** Whether a text is a part of an error, or of what is thrown. */
+function isOfError(node: Node): boolean {
+  for (let at = node.parent; at != null; at = at.parent) {
+    if (at.type === "ThrowStatement") return true;
+    if (at.type === "NewExpression" && String(at.callee?.name ?? "").endsWith("Error")) return true;
+    if (at.type === "Property" && ERROR_PARTS.has(at.key?.name)) return true;
+  }
+  return false;
+}
+
+const wordsRule = {
+  create(context: Context) {
+    const check = (node: Node, text: string): void => {
+      if (!SENTENCE.test(text) && !COMMAND.test(text)) return;
+      const { type } = node.parent ?? { type: "" };
+      if (type === "TSLiteralType" || type.startsWith("Import") || isOfError(node)) return;
+      context.report({
+        message:
+          "sentences and commands are made in lib/report: give codes, names, numbers and instants, and let it say them",
+        node,
+      });
+    };
+    return {
+      Literal(node: Node): void {
+        if (typeof node.value === "string") check(node, node.value);
+      },
+      TemplateLiteral(node: Node): void {
+        check(node, (node.quasis ?? []).map(({ value }) => value.cooked ?? "").join("\0"));
+      },
+    };
+  },
+};
+
 /** What oxlint loads. */
 const plugin = {
   meta: { name: "house" },
-  rules: { "import-rules": importRule, "no-clock": clockRule, "one-walk": walkRule },
+  rules: {
+    "import-rules": importRule,
+    "no-clock": clockRule,
+    "one-walk": walkRule,
+    "no-sentences": wordsRule,
+  },
 };
 
 // oxlint takes a plugin from nowhere but the default export.

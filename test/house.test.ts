@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const root = join(import.meta.dirname, "..");
 const imports = "house(import-rules)";
 const globals = "eslint(no-restricted-globals)";
+const sentences = "house(no-sentences)";
 const walk = "house(one-walk)";
 const properties = "eslint(no-restricted-properties)";
 
@@ -157,6 +158,30 @@ const broken: readonly (readonly [string, string, string, string])[] = [
     "export function other(state: S): unknown {\n  const { lost } = state;\n  return lost;\n}\n",
     walk,
   ],
+  [
+    "a sentence in a room of facts",
+    "lib/finding/o.ts",
+    returned('"is gone since yesterday"'),
+    sentences,
+  ],
+  [
+    "a sentence with something put in",
+    "lib/restoreplan/o.ts",
+    "export const other = (name: string): string => `the Secret ${name} is immutable`;\n",
+    sentences,
+  ],
+  [
+    "a command in a room of facts",
+    "lib/diagnosis/o.ts",
+    "export const other = (name: string): string => `certkeep restore ${name}`;\n",
+    sentences,
+  ],
+  [
+    "words that are read back",
+    "lib/state/o.ts",
+    'export const other = (text: string): boolean => text.includes("sealed for others");\n',
+    sentences,
+  ],
   ["a barrel", "lib/usecases/h.ts", 'export * from "./i.ts";\n', "oxc(no-barrel-file)"],
   [
     "a loose comparison",
@@ -209,6 +234,13 @@ const sound: readonly (readonly [string, string, string])[] = [
     "lib/usecases/ok2.ts",
     "export const other = (target: T): unknown => target.settings.secrets;\n",
   ],
+  ["a sentence in the report", "lib/report/ok3.ts", returned('"is gone since yesterday"')],
+  [
+    "what an error says",
+    "lib/finding/ok.ts",
+    'export function other(): never {\n  throw new RangeError("count 0: expected a whole number above 0");\n}\n',
+  ],
+  ["a code and a name", "lib/finding/ok2.ts", returned('["secret_lost", "Let\'s Encrypt"]')],
   ["a use case and a port", "lib/usecases/ok.ts", imported("../ports/clock.ts")],
   [
     "an adapter and the world",

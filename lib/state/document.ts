@@ -16,7 +16,7 @@ export const STATE_FORMAT = 1;
 
 /** RFC 3339: readers rely on it. */
 const isInstant = (text: string): boolean => parseMsOrNull(text) !== null;
-const instant = z.string().check(z.refine(isInstant, "no instant"));
+const instant = z.string().check(z.refine(isInstant, { error: "no instant" }));
 const copyRef = z.looseObject({ version: z.string(), digest: z.string(), recipients: z.string() });
 const notKept = z.looseObject({
   /**

@@ -142,7 +142,7 @@ async function identityLines(ports: DoctorPorts, lines: Line[]): Promise<void> {
 
 async function probeBackups({ backups, newId }: DoctorPorts, lines: Line[]): Promise<void> {
   const key = `${PROBE_NAME}/probe-${newId()}`;
-  const probe = new TextEncoder().encode("certkeep doctor\n");
+  const probe = new TextEncoder().encode("certkeep-doctor\n");
   await backups.create(key, probe);
   const read = await backups.read(key);
   if (read === null || Buffer.compare(read, probe) !== 0)
