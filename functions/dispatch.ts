@@ -144,7 +144,9 @@ export async function dispatch(
   if (refused.size > 0 && queued.length === 0) {
     throw new CertkeepError("store_unavailable", {
       where: queue.url,
-      found: `none of ${refused.size} messages was taken (${[...new Set(refused.values())].slice(0, 3).join(", ")})`,
+      found:
+        `none of ${refused.size} messages was taken ` +
+        `(${[...new Set(refused.values())].slice(0, 3).join(", ")})`,
       expected: "a queue that takes them",
       todo: "They are due again with the next run",
     });

@@ -114,7 +114,9 @@ async function drillOnce(
     const step = "no identity is here: digests are compared, nothing is opened or removed";
     if (before === null || before.daysAgo > PERSON_DAYS)
       log.warn(
-        `${step}. Nobody has opened the copies ${before === null ? "yet" : `for ${PERSON_DAYS} days`}: run certkeep drill with the identity`,
+        `${step}. Nobody has opened the copies ` +
+          `${before === null ? "yet" : `for ${PERSON_DAYS} days`}: run certkeep drill with the ` +
+          "identity",
         fields,
       );
     else log.info(step, fields);

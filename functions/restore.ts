@@ -213,6 +213,8 @@ export function withoutIdentity(event: RestoreEvent, config: string | null): obj
     cluster: event.cluster,
     continue: false,
     run: run ?? restoreCommand(restoreAction(event.cluster, [], { all: true }), { config }),
-    next: "No identity that opens copies is in the cloud. Run this where yours is, with access to this account",
+    next:
+      "No identity that opens copies is in the cloud. Run this where yours is, with access to " +
+      "this account",
   };
 }

@@ -1,13 +1,16 @@
 /**
  * The project's own error: broken infrastructure or unusable input, told plainly.
  *
- * What is wrong with a certificate is a finding, never an exception. A message names the place, what
- * was found there, what was expected and what to do. It never carries a foreign error object: those of
- * Kubernetes and AWS hold request bodies and headers, Secrets included.
+ * What is wrong with a certificate is a finding, never an exception. A message names the place,
+ * what was found there, what was expected and what to do. It never carries a foreign error object:
+ * those of Kubernetes and AWS hold request bodies and headers, Secrets included.
  */
 import { plain } from "./plain.ts";
 
-/** Stable codes; the first group ends a command with 2 (usage or configuration), the second with 3 (incomplete). */
+/**
+ * Stable codes; the first group ends a command with 2 (usage or configuration), the second with 3
+ * (incomplete).
+ */
 export const ERROR_CODES = {
   usage: 2,
   config_invalid: 2,
@@ -46,13 +49,19 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** What an error tells: each part is a plain clause, without a full stop at its end. */
 export interface ErrorParts {
-  /** File, cluster or store, and the place in it: `certkeep.yaml:3:5`, `cluster prod, namespace tailscale`. */
+  /**
+   * File, cluster or store, and the place in it: `certkeep.yaml:3:5`, `cluster prod, namespace
+   * tailscale`.
+   */
   readonly where: string;
   readonly found: string;
   readonly expected?: string;
   /** What the person can do; a command where there is one. */
   readonly todo?: string;
-  /** Lines below, such as a manifest. Only these are told apart: elsewhere a line break is shown, as it is somebody else's. */
+  /**
+   * Lines below, such as a manifest. Only these are told apart: elsewhere a line break is shown, as
+   * it is somebody else's.
+   */
   readonly lines?: readonly string[];
   /** Whether the server that was asked said so, rather than this side of the connection. */
   readonly answered?: boolean;
@@ -99,7 +108,10 @@ export function isCertkeepError(error: unknown, ...codes: ErrorCode[]): error is
   return error instanceof CertkeepError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** A fault of certkeep's own. What such an error says may hold anything: only its class and its place in the code are shown. */
+/**
+ * A fault of certkeep's own. What such an error says may hold anything: only its class and its
+ * place in the code are shown.
+ */
 export function internalError(where: string, error: unknown): CertkeepError {
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   return new CertkeepError("internal", {

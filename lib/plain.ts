@@ -1,11 +1,13 @@
 /**
- * The one escape of text that somebody else wrote: names, paths, messages. Control characters, and those that reorder
- * or hide text, are shown as `\u{…}`. Pure.
+ * The one escape of text that somebody else wrote: names, paths, messages. Control characters, and
+ * those that reorder or hide text, are shown as `\u{…}`. Pure.
  */
 
 const UNSAFE = String.raw`[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u2065\u{e0000}-\u{e0fff}]`;
 const ANY = new RegExp(UNSAFE, "gu");
-/** A line break, the colours of lib/report/style.ts as a terminal knows them, or anything unsafe. */
+/**
+ * A line break, the colours of lib/report/style.ts as a terminal knows them, or anything unsafe.
+ */
 const OWN_OR_ANY = new RegExp(String.raw`\n|\u001b\[(?:1|2|22|31|32|33|39)m|${UNSAFE}`, "gu");
 
 function shown(character: string): string {
@@ -22,7 +24,10 @@ export function plainLines(text: string): string {
   return text.split("\n").map(plain).join("\n");
 }
 
-/** What a command prints as a whole: certkeep's own line breaks and colours stay. Parts of others were escaped before. */
+/**
+ * What a command prints as a whole: certkeep's own line breaks and colours stay. Parts of others
+ * were escaped before.
+ */
 export function plainOutput(text: string): string {
   return text.replace(OWN_OR_ANY, (match) =>
     match === "\n" || match.startsWith("\u001b[") ? match : shown(match),

@@ -1,4 +1,7 @@
-/** How the command and the functions are bundled: one place for what is published, deployed and measured. */
+/**
+ * How the command and the functions are bundled: one place for what is published, deployed and
+ * measured.
+ */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build, type BuildOptions, type Metafile } from "esbuild";
@@ -7,7 +10,8 @@ const ROOT = join(import.meta.dirname, "..");
 
 /** CommonJS parts of an ESM bundle call `require`. */
 const REQUIRE_BANNER =
-  'import { createRequire as certkeepRequire } from "node:module"; const require = certkeepRequire(import.meta.url);';
+  'import { createRequire as certkeepRequire } from "node:module"; const require = ' +
+  "certkeepRequire(import.meta.url);";
 
 const SHARED = {
   absWorkingDir: ROOT,

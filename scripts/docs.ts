@@ -1,4 +1,7 @@
-/** Prints docs/findings.md from the table of codes and docs/permissions.md from that of capabilities: `npm run docs`. Tests compare them. */
+/**
+ * Prints docs/findings.md from the table of codes and docs/permissions.md from that of
+ * capabilities: `npm run docs`. Tests compare them.
+ */
 import { writeFile } from "node:fs/promises";
 import { findingsPage } from "../lib/report/findingspage.ts";
 import { permissionsPage } from "../lib/report/permissionspage.ts";

@@ -78,7 +78,10 @@ function functionsIn(path: string, file: SourceFile): readonly FunctionSize[] {
   return found;
 }
 
-/** The places that take `secrets` from a state: `state.secrets` or `{ secrets } = state`; not the count of an audit. */
+/**
+ * The places that take `secrets` from a state: `state.secrets` or `{ secrets } = state`; not the
+ * count of an audit.
+ */
 function readsOfSecrets(project: Project, path: string, file: SourceFile): readonly string[] {
   const nodes: Node[] = [];
   walk(file, (node) => {

@@ -42,7 +42,10 @@ const pureModules = [
   "picocolors",
 ];
 
-/** Packages of which a pure room may import types: the shapes in which others read what certkeep writes. */
+/**
+ * Packages of which a pure room may import types: the shapes in which others read what certkeep
+ * writes.
+ */
 const typeModules = ["@kubernetes/client-node", "@slack/types"];
 
 interface Room {
@@ -103,7 +106,10 @@ function judgeImport(path: string, specifier: string, typeOnly: boolean): string
   if (!specifier.startsWith(".")) {
     if (room.modules === null || room.modules.includes(packageOf(specifier))) return null;
     if (typeOnly && typeModules.includes(packageOf(specifier))) return null;
-    return `${from} may not import ${specifier}: only ${room.modules.join(", ") || "no package at all"}`;
+    return (
+      `${from} may not import ${specifier}: only ` +
+      `${room.modules.join(", ") || "no package at all"}`
+    );
   }
   const target = posix.join(posix.dirname(path), specifier);
   const to = roomOf(target);
@@ -117,7 +123,10 @@ function judgeImport(path: string, specifier: string, typeOnly: boolean): string
   if (to !== "adapters") return null;
   const shared = target.split("/").length === 3;
   if (shared || system(path) === system(target)) return null;
-  return `adapters/${system(path)} may not import adapters/${system(target)}: one foreign system a folder`;
+  return (
+    `adapters/${system(path)} may not import adapters/${system(target)}: one foreign system a ` +
+    "folder"
+  );
 }
 
 interface Node {
@@ -216,7 +225,9 @@ const walkRule = {
     if (pathOf(context) === walker) return {};
     const report = (node: Node): void =>
       context.report({
-        message: `this may be a walk over a state: read its certificates by lib/state/certificates.ts, or its Secrets by ${walker}`,
+        message:
+          "this may be a walk over a state: read its certificates by lib/state/certificates.ts, " +
+          `or its Secrets by ${walker}`,
         node,
       });
     return {
@@ -272,7 +283,8 @@ const wordsRule = {
       if (type === "TSLiteralType" || type.startsWith("Import") || isOfError(node)) return;
       context.report({
         message:
-          "sentences and commands are made in lib/report: give codes, names, numbers and instants, and let it say them",
+          "sentences and commands are made in lib/report: give codes, names, numbers and " +
+          "instants, and let it say them",
         node,
       });
     };

@@ -1,10 +1,11 @@
 /**
  * Completes package-lock.json with the optional platform packages that npm left out of it.
  *
- * npm leaves an optional dependency out of the lock where the registry at hand doesn't carry it, and then
- * `npm ci` refuses the lock as incomplete, on every platform. The entries need no more than the version,
- * which their parent pins, and the platform, which their name tells; npm checks and fills in the rest
- * where it installs one. Run after `npm install`: `npm exec -- node scripts/lock.ts`. Changes nothing else.
+ * npm leaves an optional dependency out of the lock where the registry at hand doesn't carry it,
+ * and then `npm ci` refuses the lock as incomplete, on every platform. The entries need no more
+ * than the version, which their parent pins, and the platform, which their name tells; npm checks
+ * and fills in the rest where it installs one. Run after `npm install`: `npm exec -- node
+ * scripts/lock.ts`. Changes nothing else.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -21,7 +22,10 @@ interface Lock {
 const systems = ["android", "darwin", "freebsd", "linux", "openharmony", "win32"];
 const processors = ["arm64", "arm", "ia32", "ppc64", "riscv64", "s390x", "x64"];
 
-/** The entry of a platform package by its name's end, such as `linux-x64-musl`; null if that tells no platform. */
+/**
+ * The entry of a platform package by its name's end, such as `linux-x64-musl`; null if that tells
+ * no platform.
+ */
 function platformEntry(name: string, version: string, engines: unknown): Entry | null {
   const words = name.slice(name.indexOf("/") + 1).split("-");
   const os = systems.find((system) => words.includes(system));

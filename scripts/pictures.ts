@@ -1,9 +1,11 @@
 /**
- * Makes the pictures of the docs with Chromium: what the demo prints in a terminal, and the page of `report --html`.
+ * Makes the pictures of the docs with Chromium: what the demo prints in a terminal, and the page of
+ * `report --html`.
  *
  *   npm exec -- node scripts/pictures.ts --terminal docs/terminal.png --report docs/report.png
  *
- * `CHROMIUM` names the browser, else Debian's is taken. Each picture shows what the commands give now, nothing drawn by hand.
+ * `CHROMIUM` names the browser, else Debian's is taken. Each picture shows what the commands give
+ * now, nothing drawn by hand.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** `npm run schema`: writes schema/certkeep.schema.json and schema/registration.schema.json from the shape that the program checks. */
+/**
+ * `npm run schema`: writes schema/certkeep.schema.json and schema/registration.schema.json from the
+ * shape that the program checks.
+ */
 import { writeFileSync } from "node:fs";
 import { jsonSchema, registrationJsonSchema } from "../lib/config/jsonschema.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Builds the command and each function, prints what they weigh, and fails where one grew past its limit or has
- * none. A limit is about a tenth above what it was when it was set: a dependency that comes in unnoticed is
- * noticed here. Raise it in the change that knows why.
+ * Builds the command and each function, prints what they weigh, and fails where one grew past its
+ * limit or has none. A limit is about a tenth above what it was when it was set: a dependency that
+ * comes in unnoticed is noticed here. Raise it in the change that knows why.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -88,7 +88,8 @@ try {
     const limit = LIMITS_KB[name] ?? null;
     const over = limit === null || bytes > limit * 1000;
     process.stdout.write(
-      `${name.padEnd(20)} ${kb(bytes)} minified ${kb(gzipBytes)} gzip   limit ${limit === null ? "none: set one in scripts/sizes.ts" : `${limit} kB`}${over ? "   OVER" : ""}\n`,
+      `${name.padEnd(20)} ${kb(bytes)} minified ${kb(gzipBytes)} gzip   limit ` +
+        `${limit === null ? "none: set one in scripts/sizes.ts" : `${limit} kB`}${over ? "   OVER" : ""}\n`,
     );
     if (over) process.exitCode = 1;
   }

@@ -1,7 +1,8 @@
 /**
- * What wakes a person, by one topic. The topic has no key of AWS's own: CloudWatch can't publish to one that is
- * encrypted with alias/aws/sns, and an alarm that can't is silent. A key of the user's own (`topicKey`) has to let
- * cloudwatch.amazonaws.com use it. Alarms hold names and numbers, no secret.
+ * What wakes a person, by one topic. The topic has no key of AWS's own: CloudWatch can't publish to
+ * one that is encrypted with alias/aws/sns, and an alarm that can't is silent. A key of the user's
+ * own (`topicKey`) has to let cloudwatch.amazonaws.com use it. Alarms hold names and numbers, no
+ * secret.
  */
 import type { MetricName } from "../lib/report/metric.ts";
 import { att, FUNCTIONS, type FunctionName } from "./names.ts";
@@ -64,7 +65,8 @@ export function alarms(parameters: Parameters): Resources {
       },
     },
   });
-  // A function that fails at each of its runs stays in alarm, and doesn't mail by turns that it is and that it isn't.
+  // A function that fails at each of its runs stays in alarm, and doesn't mail by turns that it is
+  // and that it isn't.
   const turnSeconds = (name: FunctionName): number =>
     name === "dispatch" ? Math.min(DAY_SECONDS, (intervalMinutes + 5) * 60) : 900;
   const errors = (name: FunctionName): Record<string, Resource> =>
@@ -134,7 +136,9 @@ export function alarms(parameters: Parameters): Resources {
       missing: "notBreaching",
     }),
     ...alarm("AuditingStalled", {
-      description: `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which counts that, says nothing.`,
+      description:
+        `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which ` +
+        "counts that, says nothing.",
       ...own("AuditingStalled"),
       periodSeconds: 900,
       statistic: "Maximum",

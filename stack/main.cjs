@@ -1,4 +1,7 @@
-/** What serverless.yml takes from here. It is asked anew until its variables can be resolved, so nothing is kept. */
+/**
+ * What serverless.yml takes from here. It is asked anew until its variables can be resolved, so
+ * nothing is kept.
+ */
 "use strict";
 
 module.exports = async ({ resolveVariable }) => {

@@ -1,4 +1,6 @@
-/** What whoever deployed does next, as outputs: `npx serverless info --verbose` prints them again. */
+/**
+ * What whoever deployed does next, as outputs: `npx serverless info --verbose` prints them again.
+ */
 import { att, bucketName, withBucket, type Value } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
 
@@ -31,14 +33,17 @@ export function outputs(parameters: Parameters): Readonly<Record<string, Output>
             Description: "Nobody hears an alarm before this, and a click on the link in the mail",
             Value: {
               "Fn::Sub":
-                "aws sns subscribe --region ${AWS::Region} --topic-arn ${AlarmTopic} --protocol email --notification-endpoint YOU@EXAMPLE.COM",
+                "aws sns subscribe --region ${AWS::Region} --topic-arn ${AlarmTopic} " +
+                "--protocol email --notification-endpoint YOU@EXAMPLE.COM",
             },
           },
         }
       : {}),
     Next4Restore: {
       Description: 'A lost certificate: this plans; with "apply":true it is put back',
-      Value: `npx serverless invoke -f restore --stage ${stage} --data '{"cluster":"CLUSTER","names":["NAME"]}'`,
+      Value:
+        `npx serverless invoke -f restore --stage ${stage} --data ` +
+        `'{"cluster":"CLUSTER","names":["NAME"]}'`,
     },
     StateBucketName: {
       Description: "Outlives the stack; adopt it again by the parameter stateBucket",

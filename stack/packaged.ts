@@ -1,4 +1,7 @@
-/** The certkeep.yaml that is going to be packaged, checked before anything is made: what is wrong in it fails every function. */
+/**
+ * The certkeep.yaml that is going to be packaged, checked before anything is made: what is wrong in
+ * it fails every function.
+ */
 import { parseConfig } from "../lib/config/parse.ts";
 import { invalidConfig } from "../lib/config/problem.ts";
 import { refuseUnpackaged } from "../lib/config/remote.ts";
@@ -17,7 +20,9 @@ export interface Look {
 /** `text`: the file's, or `null` where there is none, which packaging alone does without. */
 export function lookAtConfig(text: string | null, packagingAlone: boolean): Look {
   if (text === null) {
-    const absent = `${NAME}: none beside serverless.yml; expected the one that the functions work by. Make it: ${INIT}`;
+    const absent =
+      `${NAME}: none beside serverless.yml; expected the one that the functions work by. Make ` +
+      `it: ${INIT}`;
     return packagingAlone ? { mistake: null, notes: [absent] } : { mistake: absent, notes: [] };
   }
   const parsed = parseConfig(text, NAME);

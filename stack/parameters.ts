@@ -1,6 +1,7 @@
 /**
- * The parameters of a deployment as serverless.yml and `--param` give them: text or numbers, which are checked here
- * before anything is made. Absent is an empty text. A mistake names the parameter, what was found and what was expected.
+ * The parameters of a deployment as serverless.yml and `--param` give them: text or numbers, which
+ * are checked here before anything is made. Absent is an empty text. A mistake names the parameter,
+ * what was found and what was expected.
  */
 import { meant } from "../lib/config/suggest.ts";
 
@@ -60,7 +61,8 @@ export type Given = Readonly<Record<(typeof NAMES)[number], unknown>>;
 
 const KEY = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/;
 const KEY_WORDS =
-  "the ARN of a KMS key, such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-…, not of an alias";
+  "the ARN of a KMS key, such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-…, not of an " +
+  "alias";
 const ROLE = /^(arn:aws[a-z-]*:iam::(\d{12}|\*):role\/)?[\w+=,.@*/-]{1,512}$/;
 const RETENTION_DAYS: ReadonlySet<number> = new Set([
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
@@ -69,17 +71,24 @@ const RETENTION_DAYS: ReadonlySet<number> = new Set([
 /** Lambda stops at 15 minutes, SQS hides a message for 12 hours at most. */
 const MAX_TIMEOUT_SECONDS = 900;
 const MAX_VISIBILITY_SECONDS = 43_200;
-/** https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: six times the function's time-out. */
+/**
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: six times the
+ * function's time-out.
+ */
 const VISIBILITY_FACTOR = 6;
 
 function refuse(name: string, found: unknown, expected: string): Error {
   // A proxy's URL may have a password in it.
   return mistake(
-    `parameter ${name}: found ${name === "httpsProxy" ? "something else" : JSON.stringify(found)}; expected ${expected}`,
+    `parameter ${name}: found ` +
+      `${name === "httpsProxy" ? "something else" : JSON.stringify(found)}; expected ` +
+      `${expected}`,
   );
 }
 
-/** The framework prints the stack of what is thrown: whoever made a mistake gets the message alone. */
+/**
+ * The framework prints the stack of what is thrown: whoever made a mistake gets the message alone.
+ */
 function mistake(message: string): Error {
   const error = new Error(message);
   error.stack = message;
@@ -92,7 +101,8 @@ export function refuseUnknown(names: readonly string[]): void {
     if ((NAMES as readonly string[]).includes(name)) continue;
     const near = meant(name, NAMES);
     throw mistake(
-      `parameter ${JSON.stringify(name)}: doesn't exist; expected one of ${NAMES.join(", ")}.${near === null ? "" : ` Did you mean ${near}?`}`,
+      `parameter ${JSON.stringify(name)}: doesn't exist; expected one of ` +
+        `${NAMES.join(", ")}.${near === null ? "" : ` Did you mean ${near}?`}`,
     );
   }
 }
@@ -136,7 +146,8 @@ export function parseParameters(given: Given, stage: string, region: string): Pa
     throw refuse(
       "visibilitySeconds",
       visibilitySeconds,
-      `at least ${VISIBILITY_FACTOR * timeoutSeconds}, six times the time-out, or a message may be given to a second function while the first still works on it`,
+      `at least ${VISIBILITY_FACTOR * timeoutSeconds}, six times the time-out, or a message ` +
+        "may be given to a second function while the first still works on it",
     );
   const logRetentionDays = whole("logRetentionDays", 1, 3653);
   if (!RETENTION_DAYS.has(logRetentionDays))

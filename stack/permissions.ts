@@ -1,10 +1,11 @@
 /**
- * What each function may do on AWS: a role of its own, and in it only what its use case does. Beside these stand the
- * function's own log group and, for the audit, receiving from its queue.
+ * What each function may do on AWS: a role of its own, and in it only what its use case does.
+ * Beside these stand the function's own log group and, for the audit, receiving from its queue.
  *
- * What must not be: an audit that deletes or overwrites a copy, or reads an identity or a restoring credential; a digest
- * that reads a credential or writes anything but what it remembers of itself; anybody but restore and drill with the
- * identity; anybody but restore with the restoring credentials; anybody but drill who deletes.
+ * What must not be: an audit that deletes or overwrites a copy, or reads an identity or a restoring
+ * credential; a digest that reads a credential or writes anything but what it remembers of itself;
+ * anybody but restore and drill with the identity; anybody but restore with the restoring
+ * credentials; anybody but drill who deletes.
  */
 import { att, bucketArn, secretArn, sub, type FunctionName, type Value } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
@@ -43,7 +44,8 @@ export function permissions(
   );
   // AWS limits listing names to no part of an account; values are another action.
   const names = allow("ListNames", ["secretsmanager:ListSecrets"], ["*"]);
-  // Not `identity-??????`: where there is none, AWS has no six characters to compare with, and refusing isn't saying so.
+  // Not `identity-??????`: where there is none, AWS has no six characters to compare with, and
+  // refusing isn't saying so.
   const identity = allow(
     "ReadIdentity",
     ["secretsmanager:GetSecretValue"],

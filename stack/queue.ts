@@ -1,4 +1,6 @@
-/** The queue of audits, one message a cluster, and where a message ends that no audit could take. */
+/**
+ * The queue of audits, one message a cluster, and where a message ends that no audit could take.
+ */
 import { att } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
 import type { Resource, Resources } from "./resource.ts";

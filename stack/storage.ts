@@ -1,6 +1,6 @@
 /**
- * The state bucket, unless one is adopted. It outlives the stack: whoever removes that keeps what was seen, and the
- * copies where they are in S3.
+ * The state bucket, unless one is adopted. It outlives the stack: whoever removes that keeps what
+ * was seen, and the copies where they are in S3.
  */
 import { att, sub } from "./names.ts";
 import type { Parameters } from "./parameters.ts";

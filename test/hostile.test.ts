@@ -1,4 +1,7 @@
-/** What reads or shows text of others takes time in proportion to it, whatever it is: the pieces, again and again. */
+/**
+ * What reads or shows text of others takes time in proportion to it, whatever it is: the pieces,
+ * again and again.
+ */
 import { describe, expect, it } from "vitest";
 import { writeError } from "../lib/adapters/kubernetes/denial.ts";
 import { parseKubeconfig } from "../lib/adapters/kubernetes/kubeconfig.ts";

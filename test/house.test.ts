@@ -1,6 +1,6 @@
 /**
- * The rules of the house fire: a small project that breaks each of them once, laid out as this one is and
- * linted with this one's configuration, is told so at exactly the places that break one.
+ * The rules of the house fire: a small project that breaks each of them once, laid out as this one
+ * is and linted with this one's configuration, is told so at exactly the places that break one.
  */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -238,7 +238,9 @@ const sound: readonly (readonly [string, string, string])[] = [
   [
     "what an error says",
     "lib/finding/ok.ts",
-    'export function other(): never {\n  throw new RangeError("count 0: expected a whole number above 0");\n}\n',
+    "export function other(): never {\n" +
+      '  throw new RangeError("count 0: expected a whole number above 0");\n' +
+      "}\n",
   ],
   ["a code and a name", "lib/finding/ok2.ts", returned('["secret_lost", "Let\'s Encrypt"]')],
   ["a use case and a port", "lib/usecases/ok.ts", imported("../ports/clock.ts")],

@@ -1,6 +1,7 @@
 /**
- * Every regular expression of the program takes time in proportion to its text, whatever the text is: names, logs,
- * messages and documents are written by others. They are found in the sources, so that a new one is tested as well.
+ * Every regular expression of the program takes time in proportion to its text, whatever the text
+ * is: names, logs, messages and documents are written by others. They are found in the sources, so
+ * that a new one is tested as well.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,7 +50,10 @@ function isOpen(regex: RegExp): boolean {
   );
 }
 
-/** A pattern that fast-check makes matching texts of: without what it doesn't know, and with few repetitions. */
+/**
+ * A pattern that fast-check makes matching texts of: without what it doesn't know, and with few
+ * repetitions.
+ */
 function simplified(regex: RegExp): RegExp {
   let source = regex.source;
   for (let at = source.search(/\(\?<?[=!]/); at !== -1; at = source.search(/\(\?<?[=!]/)) {

@@ -1,9 +1,9 @@
 /**
  * The way through a proxy: which one, by kubeconfig or environment, and the tunnel itself.
  *
- * HTTP CONNECT (also to a proxy that is spoken to over TLS) and SOCKS5 (RFC 1928, with the name resolved
- * by the proxy). What a proxy says in refusing is told by its status alone. A plain request is never sent
- * through a proxy: what is in a tunnel is encrypted for the cluster.
+ * HTTP CONNECT (also to a proxy that is spoken to over TLS) and SOCKS5 (RFC 1928, with the name
+ * resolved by the proxy). What a proxy says in refusing is told by its status alone. A plain
+ * request is never sent through a proxy: what is in a tunnel is encrypted for the cluster.
  */
 import { BlockList, type Socket, connect as tcpConnect, isIP } from "node:net";
 import { connect as tlsConnect } from "node:tls";
@@ -74,8 +74,8 @@ function excludedBy(entry: string, host: string, port: string): boolean {
 
 /**
  * The proxy that the environment names for a server, or `null`: HTTPS_PROXY (ALL_PROXY where it is
- * missing), never for the loopback, minus NO_PROXY (names, suffixes, addresses, CIDR, ports), in the
- * manner of Go's golang.org/x/net/http/httpproxy, which kubectl goes by.
+ * missing), never for the loopback, minus NO_PROXY (names, suffixes, addresses, CIDR, ports), in
+ * the manner of Go's golang.org/x/net/http/httpproxy, which kubectl goes by.
  */
 export function proxyFromEnvironment(server: URL, environment: Environment): string | null {
   const host = bareHost(server.hostname);
@@ -244,7 +244,8 @@ export async function openTunnel(
 }
 
 /**
- * `node:http` as it is. An ES module that imports it has all its exports read, the lazy ones too, and with `WebSocket`
- * comes all of `fetch`: a tenth of what a command takes to start, and 5 MB, for a server that hardly anybody has.
+ * `node:http` as it is. An ES module that imports it has all its exports read, the lazy ones too,
+ * and with `WebSocket` comes all of `fetch`: a tenth of what a command takes to start, and 5 MB,
+ * for a server that hardly anybody has.
  */
 export const { Agent, request } = process.getBuiltinModule("node:http");

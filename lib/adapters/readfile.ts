@@ -1,6 +1,6 @@
 /**
- * Reads a file that somebody named: a FIFO to which nobody writes isn't waited for, and a device or a disk image isn't
- * taken into memory. Errors have the codes of the system, or one of those below.
+ * Reads a file that somebody named: a FIFO to which nobody writes isn't waited for, and a device or
+ * a disk image isn't taken into memory. Errors have the codes of the system, or one of those below.
  */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -26,7 +26,10 @@ export function whyUnread(error: unknown): string {
 }
 
 export interface ReadOptions {
-  /** How long a program that writes into a FIFO, as with `<(…)` of a shell, may say nothing; default 60,000. */
+  /**
+   * How long a program that writes into a FIFO, as with `<(…)` of a shell, may say nothing; default
+   * 60,000.
+   */
   readonly silentMs?: number;
 }
 

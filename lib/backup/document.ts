@@ -1,9 +1,10 @@
 /**
- * The document of a copy as it lies in every store: `{ "format", "header", "sealed" }`, JSON, where `sealed`
- * is an armored age file. It can be opened without certkeep: `jq -r .sealed FILE | age -d -i IDENTITY`.
+ * The document of a copy as it lies in every store: `{ "format", "header", "sealed" }`, JSON, where
+ * `sealed` is an armored age file. It can be opened without certkeep: `jq -r .sealed FILE | age -d
+ * -i IDENTITY`.
  *
- * Reading is total and needs no identity. That a document is whole says nothing of who wrote it: age
- * authenticates no sender. See manifest.ts for what the content has to pass.
+ * Reading is total and needs no identity. That a document is whole says nothing of who wrote it:
+ * age authenticates no sender. See manifest.ts for what the content has to pass.
  */
 import { createHash } from "node:crypto";
 import { type CopyProblem, type CopyProblemCode, asObject, describe, ownValue } from "./problem.ts";
@@ -30,7 +31,10 @@ export type ParsedDocument =
   | { readonly ok: true; readonly document: CopyDocument }
   | { readonly ok: false; readonly problem: CopyProblem };
 
-/** What names a sealed text in headers and states: SHA-256 of its UTF-8 form, lower-case hexadecimal. */
+/**
+ * What names a sealed text in headers and states: SHA-256 of its UTF-8 form, lower-case
+ * hexadecimal.
+ */
 export function digestOf(sealed: string): string {
   return createHash("sha256").update(sealed, "utf8").digest("hex");
 }
@@ -60,7 +64,10 @@ function failed(
   return { ok: false, problem: { code, place, found, expected } };
 }
 
-/** Reads a document of a store, whatever its text is. Members that this version doesn't know are passed over. */
+/**
+ * Reads a document of a store, whatever its text is. Members that this version doesn't know are
+ * passed over.
+ */
 export function parseDocument(text: string): ParsedDocument {
   if (text.length > MAX_DOCUMENT_BYTES) {
     return failed(

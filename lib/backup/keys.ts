@@ -1,9 +1,10 @@
 /**
  * Keys of copies in a store: `<cluster>/<namespace>/<secret>/<version>.json`.
  *
- * A segment holds only `[a-z0-9._-]` and escapes `=xx` (one UTF-8 byte, lower-case hexadecimal). Upper-case
- * letters are escaped as well, so that no two keys differ by case alone (file systems of macOS and Windows
- * would take them for one), and so is a dot at the start. Reversible: every text has one segment.
+ * A segment holds only `[a-z0-9._-]` and escapes `=xx` (one UTF-8 byte, lower-case hexadecimal).
+ * Upper-case letters are escaped as well, so that no two keys differ by case alone (file systems of
+ * macOS and Windows would take them for one), and so is a dot at the start. Reversible: every text
+ * has one segment.
  */
 
 const PLAIN = /^[a-z0-9._-]$/;

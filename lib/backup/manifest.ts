@@ -1,12 +1,12 @@
 /**
- * The plaintext of a copy: a Kubernetes Secret manifest in JSON, which `kubectl apply` takes as it is. It
- * holds only what lib/secret allows for the shape, plus the header (less recipients and digest) as the
- * annotation `certkeep.dev/header`, which certkeep itself never applies.
+ * The plaintext of a copy: a Kubernetes Secret manifest in JSON, which `kubectl apply` takes as it
+ * is. It holds only what lib/secret allows for the shape, plus the header (less recipients and
+ * digest) as the annotation `certkeep.dev/header`, which certkeep itself never applies.
  *
- * Whoever may write to a store can seal for its recipients, so what was opened is untrusted: it passes the
- * same allowlist as extraction, member by member (no `stringData`, no `immutable`, no owner, no other
- * kind), its two headers have to agree, and its version is worked out again. Whether the certificate is
- * good, and whether an audit recorded this copy, is for others to say.
+ * Whoever may write to a store can seal for its recipients, so what was opened is untrusted: it
+ * passes the same allowlist as extraction, member by member (no `stringData`, no `immutable`, no
+ * owner, no other kind), its two headers have to agree, and its version is worked out again.
+ * Whether the certificate is good, and whether an audit recorded this copy, is for others to say.
  */
 import {
   allowedFields,
@@ -37,7 +37,10 @@ import {
 } from "./record.ts";
 import { versionOf } from "./version.ts";
 
-/** Syntax of names in Kubernetes (RFC 1123): a label, and a subdomain made of them. A name becomes part of a request's path. */
+/**
+ * Syntax of names in Kubernetes (RFC 1123): a label, and a subdomain made of them. A name becomes
+ * part of a request's path.
+ */
 const NAME_SYNTAX = {
   namespace: /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/,
   name: /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/,
@@ -67,8 +70,8 @@ function pick(
 }
 
 /**
- * The copy of a record for `recipients`. What the allowlist doesn't name is left out, whoever made the record.
- * The same record and recipients give the same version and the same bytes.
+ * The copy of a record for `recipients`. What the allowlist doesn't name is left out, whoever made
+ * the record. The same record and recipients give the same version and the same bytes.
  */
 export function buildDocument(record: BackupRecord, recipients: readonly string[]): DraftCopy {
   const shape = isShape(record.header.shape) ? record.header.shape : null;
@@ -257,8 +260,8 @@ function compareHeaders(inner: string | null, outer: CopyFacts, report: Report):
 }
 
 /**
- * Reads what was opened. `outer` is the header of the document it came from, `version` the name that the
- * document lies under. Total: every input gives a record or all that is wrong with it.
+ * Reads what was opened. `outer` is the header of the document it came from, `version` the name
+ * that the document lies under. Total: every input gives a record or all that is wrong with it.
  */
 export function parseManifest(
   plaintext: Uint8Array,

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a stored copy, as data. What is told never repeats a value of the content: a copy that
- * was opened holds a key.
+ * What is wrong with a stored copy, as data. What is told never repeats a value of the content: a
+ * copy that was opened holds a key.
  */
 
 export type CopyProblemCode =
@@ -35,7 +35,10 @@ export interface CopyProblem {
   readonly expected: string;
 }
 
-/** A value in words: texts by their start, quoted; all else by its kind. Only for what holds no secret. */
+/**
+ * A value in words: texts by their start, quoted; all else by its kind. Only for what holds no
+ * secret.
+ */
 export function describe(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);

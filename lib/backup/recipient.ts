@@ -1,9 +1,9 @@
 /**
- * Recipients of backups: native X25519 recipients of age (`age1…`, Bech32: BIP 173), checked where the
- * configuration is read, so that a typing error is reported before anything is encrypted.
+ * Recipients of backups: native X25519 recipients of age (`age1…`, Bech32: BIP 173), checked where
+ * the configuration is read, so that a typing error is reported before anything is encrypted.
  *
- * Refused with the reason: an identity in place of a recipient (it must not stand in a configuration),
- * SSH keys, plugins, tagged and post-quantum recipients.
+ * Refused with the reason: an identity in place of a recipient (it must not stand in a
+ * configuration), SSH keys, plugins, tagged and post-quantum recipients.
  */
 import { bech32 } from "@scure/base";
 
@@ -59,7 +59,9 @@ function problemOf(text: string): RecipientProblem | null {
   return words === undefined || bech32.fromWordsUnsafe(words) === undefined ? "checksum" : null;
 }
 
-/** Reads one recipient; spaces around it don't count. What is told of a wrong one never repeats it. */
+/**
+ * Reads one recipient; spaces around it don't count. What is told of a wrong one never repeats it.
+ */
 export function parseRecipient(text: string): ParsedRecipient {
   const recipient = text.trim();
   const problem = problemOf(recipient);

@@ -1,8 +1,8 @@
 /**
  * Which copies go. Only what an opened and judged copy allows; what isn't known keeps a copy.
  *
- * - The newest two valid copies of each certificate (a name set at a place) for recipients still configured
- *   stay, expired or not: so a clock that is wrong by years can't take the last of them.
+ * - The newest two valid copies of each certificate (a name set at a place) for recipients still
+ *   configured stay, expired or not: so a clock that is wrong by years can't take the last of them.
  * - A `replaced` copy stays for 30 days, and if it was valid until 30 days after its expiry.
  * - All others go 30 days after expiry. What has no expiry (an account key) stays.
  * - A retired copy counts as none of the newest two.
@@ -24,9 +24,15 @@ export interface RetentionCopy {
   readonly secret: string;
   readonly fieldBase: string;
   readonly names: readonly string[];
-  /** Whether it was opened, passed the allowlist, and was judged. The fields below mean nothing otherwise. */
+  /**
+   * Whether it was opened, passed the allowlist, and was judged. The fields below mean nothing
+   * otherwise.
+   */
   readonly judged: boolean;
-  /** Whether the judge finds an instant within its validity at which it holds; expiry alone doesn't make it false. */
+  /**
+   * Whether the judge finds an instant within its validity at which it holds; expiry alone doesn't
+   * make it false.
+   */
   readonly valid: boolean;
   /** Milliseconds since 1970, from the leaf itself; `null` where there is none. */
   readonly notBeforeMs: number | null;
@@ -111,7 +117,10 @@ function dueAt(copy: RetentionCopy): number | KeepReason {
   return afterExpiry === null ? "no_expiry" : Math.max(afterReplacement, afterExpiry);
 }
 
-/** What stays and what goes at `nowMs` (milliseconds since 1970). A copy goes at its very instant, not before. */
+/**
+ * What stays and what goes at `nowMs` (milliseconds since 1970). A copy goes at its very instant,
+ * not before.
+ */
 export function planRetention<Copy extends RetentionCopy>(
   copies: readonly Copy[],
   nowMs: number,

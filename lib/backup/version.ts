@@ -1,11 +1,11 @@
 /**
- * The name of a copy's version: a digest over what makes a copy another one, so that what is unchanged is
- * never written twice.
+ * The name of a copy's version: a digest over what makes a copy another one, so that what is
+ * unchanged is never written twice.
  *
- * In it: format, identity of the cluster, namespace, name, the bytes of the fields, what adoption depends
- * on (type, labels, annotations), and for whom it is sealed. Not in it: derived facts (names, issuer,
- * validity, shape, …), the kind, and the name that the cluster is registered under; a better parser or a
- * renamed registration makes no new copies.
+ * In it: format, identity of the cluster, namespace, name, the bytes of the fields, what adoption
+ * depends on (type, labels, annotations), and for whom it is sealed. Not in it: derived facts
+ * (names, issuer, validity, shape, …), the kind, and the name that the cluster is registered under;
+ * a better parser or a renamed registration makes no new copies.
  */
 import { createHash } from "node:crypto";
 import {
@@ -28,8 +28,8 @@ function sortedPairs(
 }
 
 /**
- * SHA-256, 64 lower-case hexadecimal digits. The encoding is a JSON array of strings and of arrays of them
- * at fixed places: two different inputs never have the same text.
+ * SHA-256, 64 lower-case hexadecimal digits. The encoding is a JSON array of strings and of arrays
+ * of them at fixed places: two different inputs never have the same text.
  */
 export function versionOf(record: VersionedPart, recipients: readonly string[]): string {
   const canonical = JSON.stringify([

@@ -1,6 +1,6 @@
 /**
- * Signature algorithms of certificates: which of them an AlgorithmIdentifier names (crypto/x509 x509.go,
- * getSignatureAlgorithmFromAI and signatureAlgorithmDetails).
+ * Signature algorithms of certificates: which of them an AlgorithmIdentifier names (crypto/x509
+ * x509.go, getSignatureAlgorithmFromAI and signatureAlgorithmDetails).
  */
 
 import { Fields, orNull } from "./asn1.ts";
@@ -16,7 +16,10 @@ export interface SignatureAlgorithm {
   pss: boolean;
 }
 
-/** AlgorithmIdentifier as parser.go, parseAI, leaves it: parameters with their header, null if absent. */
+/**
+ * AlgorithmIdentifier as parser.go, parseAI, leaves it: parameters with their header, null if
+ * absent.
+ */
 export interface AlgorithmIdentifier {
   oid: string;
   parameters: Uint8Array | null;

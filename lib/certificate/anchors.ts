@@ -1,6 +1,7 @@
 /**
- * Sets of certificates looked up by subject: trust anchors, and the intermediates of a chain. The order of
- * insertion is kept and a certificate counts once, as in crypto/x509 cert_pool.go, AddCert.
+ * Sets of certificates looked up by subject: trust anchors, and the intermediates of a chain. The
+ * order of insertion is kept and a certificate counts once, as in crypto/x509 cert_pool.go,
+ * AddCert.
  */
 
 import { Der, TAG } from "./der.ts";
@@ -56,7 +57,10 @@ export function uniteAnchors(...sets: readonly Anchors[]): Anchors {
   return createAnchors(sets.flatMap((set) => set.ders));
 }
 
-/** As crypto/x509 AppendCertsFromPEM: blocks of type CERTIFICATE without headers; others are passed over. */
+/**
+ * As crypto/x509 AppendCertsFromPEM: blocks of type CERTIFICATE without headers; others are passed
+ * over.
+ */
 export function anchorsFromPem(...pems: readonly (string | Uint8Array)[]): Anchors {
   return createAnchors(
     pems.flatMap((pem) =>

@@ -1,8 +1,8 @@
 /**
  * The part of Go's encoding/asn1 that private keys and RSA-PSS parameters go through (asn1.go,
- * parseTagAndLength and parseField). It isn't the reader that certificates go through: here lengths may
- * have leading-zero-free forms of up to 2^23 steps, tags may be long, and elements past the known fields
- * of a structure are ignored.
+ * parseTagAndLength and parseField). It isn't the reader that certificates go through: here lengths
+ * may have leading-zero-free forms of up to 2^23 steps, tags may be long, and elements past the
+ * known fields of a structure are ignored.
  */
 
 import { type BitString, bitStringOf, isMinimalInteger, isOid, signedValue } from "./der.ts";
@@ -76,7 +76,10 @@ export class Fields {
     return this.#at === this.#bytes.length;
   }
 
-  /** Contents of the next field if it is universal with this tag; null where an optional one isn't there. */
+  /**
+   * Contents of the next field if it is universal with this tag; null where an optional one isn't
+   * there.
+   */
   #next(tag: number, compound: boolean, optional: boolean): Uint8Array | null {
     if (this.ended) return optional ? null : fail("sequence truncated");
     const header = readHeader(this.#bytes, this.#at);
@@ -139,9 +142,9 @@ export class Fields {
   }
 
   /**
-   * A field with an explicit context tag: `read` gets a reader that stands at the inner element. Go reads
-   * the inner header and goes on after the inner contents, whatever the outer length said; so does this.
-   * Returns null where an optional field isn't there.
+   * A field with an explicit context tag: `read` gets a reader that stands at the inner element. Go
+   * reads the inner header and goes on after the inner contents, whatever the outer length said; so
+   * does this. Returns null where an optional field isn't there.
    */
   explicit<T>(
     tag: number,

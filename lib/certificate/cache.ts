@@ -1,6 +1,6 @@
 /**
- * What comes back with thousands of certificates, such as their issuer, is worked out once: the last few answers by
- * key. It changes none.
+ * What comes back with thousands of certificates, such as their issuer, is worked out once: the
+ * last few answers by key. It changes none.
  */
 
 /** Real intermediates have under 2,000 octets, and a hostile one isn't worth the memory. */

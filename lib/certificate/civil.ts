@@ -1,6 +1,7 @@
 /**
- * Proleptic Gregorian calendar in integers, years 0 to 9999: what both RFC 3339 instants and the times
- * in certificates are reckoned with. `Date` isn't used, because it moves the years 0 to 99 by 1900.
+ * Proleptic Gregorian calendar in integers, years 0 to 9999: what both RFC 3339 instants and the
+ * times in certificates are reckoned with. `Date` isn't used, because it moves the years 0 to 99 by
+ * 1900.
  */
 
 const DAYS_BEFORE_MONTH = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
@@ -16,7 +17,9 @@ export function daysInMonth(year: number, month: number): number {
   return month === 2 && isLeapYear(year) ? 29 : (DAYS_IN_MONTH[month - 1] as number);
 }
 
-/** Whole seconds since 1970-01-01T00:00:00Z of a valid UTC date and time of day; negative before. */
+/**
+ * Whole seconds since 1970-01-01T00:00:00Z of a valid UTC date and time of day; negative before.
+ */
 export function secondsOf(
   year: number,
   month: number,

@@ -1,8 +1,8 @@
 /**
- * Name constraints: reading the extension (crypto/x509 parser.go, parseNameConstraintsExtension) and
- * checking a path (constraints.go of Go 1.26, checkChainConstraints). Go sorts and prunes the subtrees
- * and searches them in a binary way; that is kept, oddities included, because a search over all of them
- * answers differently in corner cases.
+ * Name constraints: reading the extension (crypto/x509 parser.go, parseNameConstraintsExtension)
+ * and checking a path (constraints.go of Go 1.26, checkChainConstraints). Go sorts and prunes the
+ * subtrees and searches them in a binary way; that is kept, oddities included, because a search
+ * over all of them answers differently in corner cases.
  */
 
 import { Der, TAG } from "./der.ts";
@@ -39,8 +39,8 @@ export interface ConstraintSubject {
 }
 
 /**
- * Reads the extension's value. Text says what is malformed; `unhandled` is set where a subtree is of a
- * kind that Go doesn't check, which matters if the extension is critical.
+ * Reads the extension's value. Text says what is malformed; `unhandled` is set where a subtree is
+ * of a kind that Go doesn't check, which matters if the extension is critical.
  */
 export function parseNameConstraints(
   value: Buffer,
@@ -288,14 +288,19 @@ function emailQuery(list: readonly string[], permitted: boolean): Query<Mailbox>
     (byDomain !== null && byDomain(mailbox.domain));
 }
 
-/** constraints.go, dnsHasSuffix: `a` is a label suffix of `b`; a leading period asks for one label more. */
+/**
+ * constraints.go, dnsHasSuffix: `a` is a label suffix of `b`; a leading period asks for one label
+ * more.
+ */
 function hasSuffix(a: string, b: string): boolean {
   if (a.length > b.length) return false;
   if (!lowerAscii(b).endsWith(lowerAscii(a))) return false;
   return a.startsWith(".") || b.length === a.length || b[b.length - a.length - 1] === ".";
 }
 
-/** constraints.go, dnsCompare: from the end, without case, the period before every other character. */
+/**
+ * constraints.go, dnsCompare: from the end, without case, the period before every other character.
+ */
 function compareDomains(a: string, b: string): number {
   let i = a.length - 1;
   let j = b.length - 1;

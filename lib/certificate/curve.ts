@@ -1,7 +1,7 @@
 /**
- * The four NIST curves that crypto/x509 knows (x509.go, namedCurveFromOID; FIPS 186-5 and SP 800-186),
- * as far as judging needs them: is a point on the curve, is a scalar in range. Numbers are public here
- * or compared once; nothing is signed.
+ * The four NIST curves that crypto/x509 knows (x509.go, namedCurveFromOID; FIPS 186-5 and SP
+ * 800-186), as far as judging needs them: is a point on the curve, is a scalar in range. Numbers
+ * are public here or compared once; nothing is signed.
  */
 
 import { unsignedValue } from "./der.ts";
@@ -67,8 +67,8 @@ export function curveOf(oid: string): Curve | null {
 
 /**
  * Whether the octets are an uncompressed point of the curve with coordinates below p (crypto/ecdsa
- * ParseUncompressedPublicKey; crypto/internal/fips140/nistec SetBytes). Compressed points and the point
- * at infinity aren't.
+ * ParseUncompressedPublicKey; crypto/internal/fips140/nistec SetBytes). Compressed points and the
+ * point at infinity aren't.
  */
 export function isPoint(curve: Curve, bytes: Uint8Array): boolean {
   if (bytes.length !== 1 + 2 * curve.size || bytes[0] !== 4) return false;

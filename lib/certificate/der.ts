@@ -1,7 +1,8 @@
 /**
- * A strict DER reader with the semantics of golang.org/x/crypto/cryptobyte (asn1.go, String.readASN1):
- * low tag numbers only, definite minimal lengths of at most four octets, no value past the end. What an
- * element holds after the fields that a caller reads is left to the caller, as in Go.
+ * A strict DER reader with the semantics of golang.org/x/crypto/cryptobyte (asn1.go,
+ * String.readASN1): low tag numbers only, definite minimal lengths of at most four octets, no value
+ * past the end. What an element holds after the fields that a caller reads is left to the caller,
+ * as in Go.
  */
 
 export const TAG = {
@@ -142,7 +143,9 @@ export class Der {
     return bitStringOf(content.slice());
   }
 
-  /** cryptobyte asn1.go, readASN1: one identifier octet, then a minimal length that fits the range. */
+  /**
+   * cryptobyte asn1.go, readASN1: one identifier octet, then a minimal length that fits the range.
+   */
   #header(): boolean {
     const { bytes, pos, end } = this;
     if (end - pos < 2) return false;

@@ -1,5 +1,6 @@
 /**
- * Domain names as crypto/x509 looks at them: ASCII text of any octets, here one Latin-1 character each.
+ * Domain names as crypto/x509 looks at them: ASCII text of any octets, here one Latin-1 character
+ * each.
  */
 
 /** crypto/x509 parser.go, domainNameValid; `constraint` allows one leading period. */

@@ -1,8 +1,9 @@
 /**
- * Ed25519 verification with keys of small order. Go takes them like any other key (crypto/internal/fips140/
- * ed25519, verifyWithDom: A is decoded, [S]B - [k]A is encoded and compared with R); OpenSSL refuses them
- * outright, so for these few keys, which only an attacker or a test uses, the arithmetic is done here. Not
- * for signing and not constant in time: all inputs are public.
+ * Ed25519 verification with keys of small order. Go takes them like any other key
+ * (crypto/internal/fips140/ ed25519, verifyWithDom: A is decoded, [S]B - [k]A is encoded and
+ * compared with R); OpenSSL refuses them outright, so for these few keys, which only an attacker or
+ * a test uses, the arithmetic is done here. Not for signing and not constant in time: all inputs
+ * are public.
  */
 
 import { createHash } from "node:crypto";
@@ -82,7 +83,10 @@ function isIdentity([x, y, z]: Point): boolean {
   return x === 0n && y === z;
 }
 
-/** edwards25519 Point.SetBytes: y isn't required to be below p, nor x to have a sign when it is zero. */
+/**
+ * edwards25519 Point.SetBytes: y isn't required to be below p, nor x to have a sign when it is
+ * zero.
+ */
 function decode(bytes: Uint8Array): Point | null {
   const encoded = littleEndian(bytes);
   const y = (encoded & ((1n << 255n) - 1n)) % P;

@@ -1,7 +1,7 @@
 /**
- * Extensions of a certificate, as crypto/x509 parser.go, processExtensions, reads them. An extension that
- * Go knows and can't parse makes it refuse the certificate, critical or not; one that it doesn't know
- * counts only if it is critical, and then only for verification.
+ * Extensions of a certificate, as crypto/x509 parser.go, processExtensions, reads them. An
+ * extension that Go knows and can't parse makes it refuse the certificate, critical or not; one
+ * that it doesn't know counts only if it is critical, and then only for verification.
  */
 
 import { type NameConstraints, parseNameConstraints } from "./constraint.ts";

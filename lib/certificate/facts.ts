@@ -1,5 +1,6 @@
 /**
- * What reports and states say of a certificate: plain JSON, no bytes, nothing derived from a key but digests.
+ * What reports and states say of a certificate: plain JSON, no bytes, nothing derived from a key
+ * but digests.
  */
 
 import { formatMs } from "./time.ts";

@@ -1,7 +1,8 @@
 /**
- * Whether a certificate is for a name: crypto/x509 verify.go, VerifyHostname. Subject alternative names
- * only; the common name never counts. A wildcard stands for the whole left-most label and only where both
- * name and pattern are host names; otherwise nothing but equality (without case) counts.
+ * Whether a certificate is for a name: crypto/x509 verify.go, VerifyHostname. Subject alternative
+ * names only; the common name never counts. A wildcard stands for the whole left-most label and
+ * only where both name and pattern are host names; otherwise nothing but equality (without case)
+ * counts.
  */
 
 import { lowerAscii } from "./domain.ts";

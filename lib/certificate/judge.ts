@@ -1,8 +1,8 @@
 /**
- * The verdict on a pair, as its owner's own code would give it: tls.X509KeyPair, parsing of every further
- * block, then Certificate.Verify for servers, all as in Go 1.26. Judging knows no time: it gives the windows
- * in which the pair holds, or the reasons why it never does; `verdictAt` puts an instant to that. Total:
- * any bytes get a judgement, none an exception.
+ * The verdict on a pair, as its owner's own code would give it: tls.X509KeyPair, parsing of every
+ * further block, then Certificate.Verify for servers, all as in Go 1.26. Judging knows no time: it
+ * gives the windows in which the pair holds, or the reasons why it never does; `verdictAt` puts an
+ * instant to that. Total: any bytes get a judgement, none an exception.
  *
  * Invariant: a judgement has reasons or windows, never both and never neither.
  */
@@ -121,7 +121,9 @@ export async function judge(
   };
 }
 
-/** What the pair is at an instant; inside a window it is valid, outside the reason is one of time. */
+/**
+ * What the pair is at an instant; inside a window it is valid, outside the reason is one of time.
+ */
 export function verdictAt(
   judgement: Judgement,
   atMs: number,
@@ -198,7 +200,9 @@ async function explain(
   return ["unknown_issuer"];
 }
 
-/** Whether a known intermediate signed the leaf or the last certificate that its own chain reaches. */
+/**
+ * Whether a known intermediate signed the leaf or the last certificate that its own chain reaches.
+ */
 async function leadsOn(
   leaf: Certificate,
   further: readonly Certificate[],

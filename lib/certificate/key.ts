@@ -1,7 +1,8 @@
 /**
- * Private keys as crypto/tls reads them (tls.go, X509KeyPair and parsePrivateKey): the first PEM block whose
- * type is PRIVATE KEY or ends in it, whatever it claims to be, tried as PKCS #1, then PKCS #8, then SEC 1.
- * Only the public key that belongs to it is kept: nothing here returns or logs private numbers.
+ * Private keys as crypto/tls reads them (tls.go, X509KeyPair and parsePrivateKey): the first PEM
+ * block whose type is PRIVATE KEY or ends in it, whatever it claims to be, tried as PKCS #1, then
+ * PKCS #8, then SEC 1. Only the public key that belongs to it is kept: nothing here returns or logs
+ * private numbers.
  */
 
 import { createECDH, createPrivateKey, createPublicKey, type ECDH } from "node:crypto";
@@ -26,14 +27,17 @@ export function parsePrivateKey(pem: Uint8Array): ParsedKey {
   return parsePrivateKeyDer(block.bytes);
 }
 
-/** Whether a private key belongs to a certificate's public key; what TLS can't use matches nothing. */
+/**
+ * Whether a private key belongs to a certificate's public key; what TLS can't use matches nothing.
+ */
 export function matches(key: ParsedKey, publicKey: PublicKey): boolean {
   return key.ok && samePublicKey(key.publicKey, publicKey);
 }
 
 /**
- * tls.go, parsePrivateKey: PKCS #1, then PKCS #8, then SEC 1. All three begin with a SEQUENCE and an INTEGER,
- * and what follows is an INTEGER, a SEQUENCE or an OCTET STRING, so no more than one of them can succeed.
+ * tls.go, parsePrivateKey: PKCS #1, then PKCS #8, then SEC 1. All three begin with a SEQUENCE and
+ * an INTEGER, and what follows is an INTEGER, a SEQUENCE or an OCTET STRING, so no more than one of
+ * them can succeed.
  */
 export function parsePrivateKeyDer(der: Uint8Array): ParsedKey {
   const key = orNull(() => {
@@ -64,7 +68,10 @@ function rsaKey({ modulus, exponent }: RsaNumbers): PublicKey {
   return { kind: "rsa", modulus, exponent, bits: bitLength(modulus) };
 }
 
-/** crypto/x509 pkcs8.go, ParsePKCS8PrivateKey. Version, attributes and what follows are ignored there. */
+/**
+ * crypto/x509 pkcs8.go, ParsePKCS8PrivateKey. Version, attributes and what follows are ignored
+ * there.
+ */
 function parsePkcs8(der: Uint8Array): PublicKey | "unsupported" | null {
   const fields = new Fields(der).sequence();
   fields.int();
@@ -114,7 +121,9 @@ function parseSec1(curveOid: string | null, der: Uint8Array): PublicKey | null {
   return value > 0n && value < curve.n ? ecKey(curve, scalar) : null;
 }
 
-/** One a curve, since setting one up costs as much as using it. Each key replaces the one before. */
+/**
+ * One a curve, since setting one up costs as much as using it. Each key replaces the one before.
+ */
 const derivers = new Map<Curve, ECDH>();
 
 /** `scalar` is in range already; how long it is doesn't matter to OpenSSL. */

@@ -1,7 +1,8 @@
 /**
- * Distinguished names. What Go checks of them (crypto/x509 parser.go, parseName and parseASN1String) is
- * checked here; comparing names is done on raw bytes elsewhere, as Go does, so "the same" name in another
- * string type or letter case is another name. The text is for people and decides nothing.
+ * Distinguished names. What Go checks of them (crypto/x509 parser.go, parseName and
+ * parseASN1String) is checked here; comparing names is done on raw bytes elsewhere, as Go does, so
+ * "the same" name in another string type or letter case is another name. The text is for people and
+ * decides nothing.
  */
 
 import { Der, TAG } from "./der.ts";

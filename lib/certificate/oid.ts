@@ -1,6 +1,6 @@
 /**
- * Object identifiers as hex of their DER contents, the form in which `Der.readOid` gives them. Sources:
- * crypto/x509 x509.go and parser.go of Go 1.26 unless said otherwise.
+ * Object identifiers as hex of their DER contents, the form in which `Der.readOid` gives them.
+ * Sources: crypto/x509 x509.go and parser.go of Go 1.26 unless said otherwise.
  */
 
 export const OID = {

@@ -1,8 +1,9 @@
 /**
- * DER bytes to a certificate, accepted and refused as Go 1.26 does (crypto/x509 parser.go, parseCertificate
- * and ParseCertificate). Total: whatever the bytes are, the answer is a certificate or what is wrong with
- * them, never an exception. Names, times and keys are checked here because Go refuses the whole certificate
- * over them; texts for people are built only when asked for.
+ * DER bytes to a certificate, accepted and refused as Go 1.26 does (crypto/x509 parser.go,
+ * parseCertificate and ParseCertificate). Total: whatever the bytes are, the answer is a
+ * certificate or what is wrong with them, never an exception. Names, times and keys are checked
+ * here because Go refuses the whole certificate over them; texts for people are built only when
+ * asked for.
  */
 
 import { hash } from "node:crypto";

@@ -1,9 +1,10 @@
 /**
- * Paths from a leaf to an anchor: crypto/x509 verify.go of Go 1.26, Certificate.Verify and buildChains, at
- * one instant. Its order of candidates and its limit of 100 signature checks are kept, because with many
- * certificates of one name they decide the answer. The limit counts candidates looked at at that instant,
- * so a search is cheap whatever the chain holds, and the windows of a pair are found by searching again
- * after each instant at which something that was looked at begins or ends (`findWindows`).
+ * Paths from a leaf to an anchor: crypto/x509 verify.go of Go 1.26, Certificate.Verify and
+ * buildChains, at one instant. Its order of candidates and its limit of 100 signature checks are
+ * kept, because with many certificates of one name they decide the answer. The limit counts
+ * candidates looked at at that instant, so a search is cheap whatever the chain holds, and the
+ * windows of a pair are found by searching again after each instant at which something that was
+ * looked at begins or ends (`findWindows`).
  */
 
 import { type Anchors, createPool, type Pool } from "./anchors.ts";
@@ -34,11 +35,16 @@ export interface PathResult {
   windows: Window[];
   /** What stood in the way of candidates and paths, at any instant. */
   obstacles: ReadonlySet<Reason>;
-  /** The anchor of the first path found, whether or not the path is good for servers; null for none. */
+  /**
+   * The anchor of the first path found, whether or not the path is good for servers; null for none.
+   */
   anchor: Certificate | null;
 }
 
-/** Instants looked at for one leaf at most; it takes thousands of certificates in one chain to need as many. */
+/**
+ * Instants looked at for one leaf at most; it takes thousands of certificates in one chain to need
+ * as many.
+ */
 const MAX_STEPS = 5_000;
 
 /** The windows in which Verify (without a name) accepts the leaf; adjacent ones are joined. */
@@ -119,7 +125,10 @@ async function buildChains(chain: readonly Certificate[], state: State): Promise
   return chains;
 }
 
-/** verify.go, isValid for an intermediate or root; names match already, as candidates are found by them. */
+/**
+ * verify.go, isValid for an intermediate or root; names match already, as candidates are found by
+ * them.
+ */
 function refuseIssuer(
   candidate: Certificate,
   isAnchor: boolean,
@@ -170,7 +179,10 @@ function isInChain(candidate: Certificate, chain: readonly Certificate[]): boole
   return false;
 }
 
-/** What Verify does with each candidate chain: policies, key usages, name constraints, in this order. */
+/**
+ * What Verify does with each candidate chain: policies, key usages, name constraints, in this
+ * order.
+ */
 function refuseChain(chain: readonly Certificate[]): Reason | null {
   if (!policiesValid(chain)) return "policy_invalid";
   if (!chain.every(({ known }) => isServerAuth(known.extKeyUsages))) return "not_server_auth";

@@ -1,9 +1,9 @@
 /**
  * PEM blocks exactly as a loop over Go's encoding/pem Decode finds them (pem.go, func Decode): the
- * first END line decides, the last BEGIN before it counts, BEGIN has to stand at the start of a line,
- * headers are "key: value" lines, a block that doesn't decode is skipped and the search goes on after
- * its END. Text between blocks is ignored. Nothing is trimmed or repaired: a byte order mark or an
- * indented BEGIN hides the block here because it does so in Go.
+ * first END line decides, the last BEGIN before it counts, BEGIN has to stand at the start of a
+ * line, headers are "key: value" lines, a block that doesn't decode is skipped and the search goes
+ * on after its END. Text between blocks is ignored. Nothing is trimmed or repaired: a byte order
+ * mark or an indented BEGIN hides the block here because it does so in Go.
  */
 
 import { decodePemBody } from "./base64.ts";

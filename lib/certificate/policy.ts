@@ -1,7 +1,7 @@
 /**
- * Certificate policies along a path: RFC 5280 §6.1 as RFC 9618 updates it, in the form of crypto/x509
- * verify.go, policiesValid, for a caller that accepts any policy. It fails only where a certificate asks
- * for an explicit policy that no chain of policies gives, or maps anyPolicy.
+ * Certificate policies along a path: RFC 5280 §6.1 as RFC 9618 updates it, in the form of
+ * crypto/x509 verify.go, policiesValid, for a caller that accepts any policy. It fails only where a
+ * certificate asks for an explicit policy that no chain of policies gives, or maps anyPolicy.
  */
 
 import type { Extensions } from "./extension.ts";

@@ -1,7 +1,7 @@
 /**
- * Public keys of certificates, as crypto/x509 parser.go, parsePublicKey, accepts them, and as OpenSSL keys
- * made anew from the numbers read here (never from the certificate's own encoding, which OpenSSL would
- * judge by other rules).
+ * Public keys of certificates, as crypto/x509 parser.go, parsePublicKey, accepts them, and as
+ * OpenSSL keys made anew from the numbers read here (never from the certificate's own encoding,
+ * which OpenSSL would judge by other rules).
  */
 
 import { createPublicKey, type KeyObject } from "node:crypto";

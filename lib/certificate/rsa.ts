@@ -1,7 +1,8 @@
 /**
- * RSA private keys: PKCS #1 structure and the checks that Go makes before it uses one (crypto/x509 pkcs1.go,
- * ParsePKCS1PrivateKey; crypto/rsa rsa.go, precompute and precomputeLegacy; crypto/internal/fips140/rsa
- * rsa.go, checkPrivateKey). Primes aren't tested for being prime, as they aren't there.
+ * RSA private keys: PKCS #1 structure and the checks that Go makes before it uses one (crypto/x509
+ * pkcs1.go, ParsePKCS1PrivateKey; crypto/rsa rsa.go, precompute and precomputeLegacy;
+ * crypto/internal/fips140/rsa rsa.go, checkPrivateKey). Primes aren't tested for being prime, as
+ * they aren't there.
  */
 
 import { Fields } from "./asn1.ts";
@@ -12,10 +13,15 @@ export interface RsaNumbers {
   exponent: bigint;
 }
 
-/** A modulus beyond this isn't reckoned with; Go has no such limit here, and no server such a key. */
+/**
+ * A modulus beyond this isn't reckoned with; Go has no such limit here, and no server such a key.
+ */
 const MAX_BITS = 16_384;
 
-/** The public numbers, or null where Go refuses the key. @throws Asn1Error where asn1.Unmarshal fails */
+/**
+ * The public numbers, or null where Go refuses the key. @throws Asn1Error where asn1.Unmarshal
+ * fails
+ */
 export function parsePkcs1(der: Uint8Array): RsaNumbers | null {
   const outer = new Fields(der);
   const fields = outer.sequence();

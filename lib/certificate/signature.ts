@@ -1,7 +1,7 @@
 /**
- * One signature: crypto/x509 x509.go, CheckSignatureFrom and checkSignature, and below them crypto/rsa,
- * crypto/ecdsa and crypto/ed25519. What Go decides before any arithmetic is decided here; the arithmetic is
- * OpenSSL's, on libuv's threads.
+ * One signature: crypto/x509 x509.go, CheckSignatureFrom and checkSignature, and below them
+ * crypto/rsa, crypto/ecdsa and crypto/ed25519. What Go decides before any arithmetic is decided
+ * here; the arithmetic is OpenSSL's, on libuv's threads.
  */
 
 import { constants, type KeyObject, verify } from "node:crypto";
@@ -14,12 +14,14 @@ import type { Reason } from "./reason.ts";
 
 /** rsa.go, checkKeySize with GODEBUG rsa1024min at its default. */
 const MIN_RSA_BITS = 1024;
-/** OpenSSL's OPENSSL_RSA_MAX_MODULUS_BITS; a longer key verifies nothing here, though slowly in Go. */
+/**
+ * OpenSSL's OPENSSL_RSA_MAX_MODULUS_BITS; a longer key verifies nothing here, though slowly in Go.
+ */
 const MAX_RSA_BITS = 16_384;
 
 /**
- * What needs no arithmetic: null where the signature has to be verified, else the reason why `parent` can't
- * have signed `child`.
+ * What needs no arithmetic: null where the signature has to be verified, else the reason why
+ * `parent` can't have signed `child`.
  */
 export function refuseSigner(child: Certificate, parent: Certificate): Reason | null {
   const { known } = parent;
@@ -94,8 +96,9 @@ function hasSmallOrder(key: PublicKey & { kind: "ed25519" }): boolean {
 type VerifyKey = Parameters<typeof verify>[2];
 
 /**
- * Verifications that wait for the end of this turn of the event loop, to be handed over together. Each by itself
- * would wake one of libuv's threads, which on few cores takes the turn of the one that parses.
+ * Verifications that wait for the end of this turn of the event loop, to be handed over together.
+ * Each by itself would wake one of libuv's threads, which on few cores takes the turn of the one
+ * that parses.
  */
 let waiting: (() => void)[] = [];
 
@@ -124,8 +127,8 @@ function run(
 }
 
 /**
- * crypto/ecdsa parseSignature: a DER SEQUENCE of two minimal non-negative INTEGERs and nothing else. OpenSSL
- * checks the range of both and takes no more than this.
+ * crypto/ecdsa parseSignature: a DER SEQUENCE of two minimal non-negative INTEGERs and nothing
+ * else. OpenSSL checks the range of both and takes no more than this.
  */
 function isEcdsaSignature(bytes: Uint8Array): boolean {
   const input = Der.of(bytes);

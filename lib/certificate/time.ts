@@ -1,6 +1,7 @@
 /**
- * Instants as milliseconds since 1970-01-01T00:00:00Z, the one form of time inside; RFC 3339 at the borders. The bounds
- * of a certificate are whole seconds, so nothing is lost; digits past the third are cut off.
+ * Instants as milliseconds since 1970-01-01T00:00:00Z, the one form of time inside; RFC 3339 at the
+ * borders. The bounds of a certificate are whole seconds, so nothing is lost; digits past the third
+ * are cut off.
  */
 
 import { civilOf, daysInMonth, secondsOf } from "./civil.ts";
@@ -17,7 +18,8 @@ export function parseMs(text: string): number {
   const ms = parseMsOrNull(text);
   if (ms === null) {
     throw new RangeError(
-      `"${text.slice(0, 64)}" is not an instant; expected RFC 3339 with an offset, such as 2026-01-02T03:04:05.5Z`,
+      `"${text.slice(0, 64)}" is not an instant; expected RFC 3339 with an offset, such as ` +
+        "2026-01-02T03:04:05.5Z",
     );
   }
   return ms;
@@ -33,7 +35,10 @@ export function isFinerThanMs(text: string): boolean {
   return /\.\d{3}\d*[1-9]/.test(text);
 }
 
-/** The form that `formatMs` gives, `2026-01-02T03:04:05Z` or with a fraction: states hold them by the thousand. */
+/**
+ * The form that `formatMs` gives, `2026-01-02T03:04:05Z` or with a fraction: states hold them by
+ * the thousand.
+ */
 function parseUsualForm(text: string): number | null {
   const last = text.length - 1;
   if (last < 19 || text.charCodeAt(last) !== 0x5a || text.charCodeAt(10) !== 0x54) return null;
@@ -98,7 +103,10 @@ function parseAnyForm(text: string): number | null {
   return (secondsOf(year, month, day, hour, minute, second) - offset) * 1000 + fraction;
 }
 
-/** RFC 3339 in UTC with as many fraction digits as there are, none for whole seconds; rounded to whole milliseconds; years 0 to 9999. */
+/**
+ * RFC 3339 in UTC with as many fraction digits as there are, none for whole seconds; rounded to
+ * whole milliseconds; years 0 to 9999.
+ */
 export function formatMs(ms: number): string {
   const whole = Math.round(ms);
   const fraction = ((whole % 1000) + 1000) % 1000;
@@ -110,7 +118,8 @@ export function formatMs(ms: number): string {
           .toString()
           .padStart(3, "0")
           .replace(/(?<!0)0+$/, "")}`;
-  // Joined it takes 50 bytes; a template's text keeps all its parts, 250 bytes, and states hold them by the thousand.
+  // Joined it takes 50 bytes; a template's text keeps all its parts, 250 bytes, and states hold
+  // them by the thousand.
   const year = two(Math.floor(at.year / 100)) + two(at.year % 100);
   return [
     year,

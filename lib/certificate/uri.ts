@@ -1,17 +1,22 @@
 /**
  * The part of Go's net/url Parse (url.go, Go 1.26) that decides whether a URI in a certificate is
- * accepted, and its host. Text is ASCII: crypto/x509 refuses other URIs before. WHATWG's URL differs in
- * nearly every odd case, so it isn't used.
+ * accepted, and its host. Text is ASCII: crypto/x509 refuses other URIs before. WHATWG's URL
+ * differs in nearly every odd case, so it isn't used.
  */
 
 import { parseAddress } from "./ip.ts";
 
 const HEX = /^[0-9A-Fa-f]{2}$/;
-/** gen_encoding_table.go, shouldEscape for the modes encodeHost and encodeZone: what stands for itself. */
+/**
+ * gen_encoding_table.go, shouldEscape for the modes encodeHost and encodeZone: what stands for
+ * itself.
+ */
 const HOST_CHAR = /[A-Za-z0-9!$&'()*+,;=:[\]<>"\-_.~]/;
 const USERINFO = /^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/;
 
-/** The host with its port as in url.URL.Host, "" where there is none; null where url.Parse fails. */
+/**
+ * The host with its port as in url.URL.Host, "" where there is none; null where url.Parse fails.
+ */
 export function parseUriHost(raw: string): string | null {
   const [uri, fragment] = cut(raw, "#");
   const host = parse(uri);

@@ -1,8 +1,8 @@
 /**
  * The times of a certificate as Go reads them (crypto/x509 parser.go parseTime; cryptobyte asn1.go
- * ReadASN1UTCTime and ReadASN1GeneralizedTime over time.Parse): UTCTime also without seconds, both also
- * with an offset other than zero, neither with a fraction, and every form only if formatting what was
- * read gives the same text again.
+ * ReadASN1UTCTime and ReadASN1GeneralizedTime over time.Parse): UTCTime also without seconds, both
+ * also with an offset other than zero, neither with a fraction, and every form only if formatting
+ * what was read gives the same text again.
  */
 
 import { daysInMonth, secondsOf } from "./civil.ts";
@@ -12,7 +12,10 @@ const UTC_SECONDS = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:Z|([+-])(\d\d)(\d\d
 const UTC_MINUTES = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)()(?:Z|([+-])(\d\d)(\d\d))$/;
 const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:Z|([+-])(\d\d)(\d\d))$/;
 
-/** Reads one Time; whole seconds since 1970, or null where Go reports a malformed or unsupported time. */
+/**
+ * Reads one Time; whole seconds since 1970, or null where Go reports a malformed or unsupported
+ * time.
+ */
 export function readTime(der: Der): number | null {
   if (der.peek(TAG.utcTime)) {
     const content = der.read(TAG.utcTime);
@@ -44,7 +47,8 @@ function isDate(year: number, match: RegExpExecArray): boolean {
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return false;
   if (Number(match[4]) > 23 || Number(match[5]) > 59 || Number(match[6]) > 59) return false;
   if (match[7] === undefined) return true;
-  // time.Parse takes +2400 and +0060; formatting gives the first back, the second not. +0000 comes back as Z.
+  // time.Parse takes +2400 and +0060; formatting gives the first back, the second not. +0000 comes
+  // back as Z.
   const hours = Number(match[8]);
   const minutes = Number(match[9]);
   return hours <= 24 && minutes <= 59 && hours + minutes > 0;

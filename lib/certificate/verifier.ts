@@ -1,7 +1,7 @@
 /**
- * Signature checks of one run, each made once. A check is named by the child's SHA-256 and the SHA-256 of
- * the signing key, so an issuer that many leaves share is verified once, and a leaf that an earlier run
- * verified needn't be again. Only successes may be carried over from run to run.
+ * Signature checks of one run, each made once. A check is named by the child's SHA-256 and the
+ * SHA-256 of the signing key, so an issuer that many leaves share is verified once, and a leaf that
+ * an earlier run verified needn't be again. Only successes may be carried over from run to run.
  */
 
 import type { KeyObject } from "node:crypto";
@@ -12,10 +12,14 @@ import { refuseSigner, verifySignature } from "./signature.ts";
 
 export interface Verifier {
   /**
-   * Whether `parent` signed `child`: null if so, else why not. A promise only where OpenSSL has to work.
+   * Whether `parent` signed `child`: null if so, else why not. A promise only where OpenSSL has to
+   * work.
    */
   check(child: Certificate, parent: Certificate): Reason | null | Promise<Reason | null>;
-  /** Names of the signatures that this run verified and the `known` ones didn't hold, `childSha256.spkiSha256`. */
+  /**
+   * Names of the signatures that this run verified and the `known` ones didn't hold,
+   * `childSha256.spkiSha256`.
+   */
   readonly verified: ReadonlySet<string>;
   /** Signatures that OpenSSL was asked about so far. */
   readonly count: number;
@@ -27,7 +31,10 @@ type Answer = Reason | null | Promise<Reason | null>;
 /** `known`: names of signatures that an earlier run verified; they are trusted as they are. */
 export function createVerifier(known: Iterable<string> = []): Verifier {
   const trusted = new Set(known);
-  /** By the digest of the signing key, then by the child's: texts that are at hand, which a name is not. */
+  /**
+   * By the digest of the signing key, then by the child's: texts that are at hand, which a name is
+   * not.
+   */
   const signers = new Map<
     string,
     { readonly key: KeyObject | null; readonly answers: Map<string, Answer> }

@@ -41,7 +41,13 @@ export function auditCommand(io: Io): Command {
   )
     .addHelpText(
       "after",
-      "\nExamples:\n  certkeep audit                     the current context of your kubeconfig\n  certkeep audit staging prod        two contexts, or two clusters of certkeep.yaml\n  certkeep audit --json | jq '.clusters[].findings'\n  certkeep audit --at 2026-12-24T00:00:00Z   what will need you by Christmas; writes nothing",
+      "\n" +
+        "Examples:\n" +
+        "  certkeep audit                     the current context of your kubeconfig\n" +
+        "  certkeep audit staging prod        two contexts, or two clusters of certkeep.yaml\n" +
+        "  certkeep audit --json | jq '.clusters[].findings'\n" +
+        "  certkeep audit --at 2026-12-24T00:00:00Z   what will need you by Christmas; writes " +
+        "nothing",
     )
     .action(async (clusters: string[], options: Options) => {
       const progress = createProgress(io);
@@ -69,7 +75,9 @@ export function auditCommand(io: Io): Command {
             io,
             options,
             atMs,
-            stores: `Copies are in ${run.ports.backups.url}, what was seen in ${run.ports.states.url}.`,
+            stores:
+              `Copies are in ${run.ports.backups.url}, what was seen in ` +
+              `${run.ports.states.url}.`,
           }),
         );
       endAudit(io, report, options);
@@ -124,7 +132,8 @@ export function endAudit(
         : `what it shows is as of ${instantText(wholeMs)}`;
     writeLine(
       io.stderr,
-      `certkeep: ${plain(`certificate logs, ${source} about ${domain}: ${code.replaceAll("_", " ")} since ${instantText(sinceMs)}; ${whole}`)}`,
+      "certkeep: " +
+        `${plain(`certificate logs, ${source} about ${domain}: ${code.replaceAll("_", " ")} since ${instantText(sinceMs)}; ${whole}`)}`,
     );
   }
   if (isIncomplete(report)) io.exit(3);

@@ -96,7 +96,10 @@ function document(report: BackupsReport): object {
 
 function listText(copies: readonly ListedCopy[], io: Io): string {
   if (copies.length === 0)
-    return "No copies. Audits make them once there is a key to seal for: certkeep init    then: certkeep audit";
+    return (
+      "No copies. Audits make them once there is a key to seal for: certkeep init    then: " +
+      "certkeep audit"
+    );
   const several = new Set(copies.map(({ cluster }) => cluster)).size > 1;
   const rows = copies.map((copy) => {
     const { header } = copy;
@@ -134,9 +137,12 @@ function verifyText(copies: readonly ListedCopy[]): string {
   const unrecorded = copies.filter((copy) => copy.record === "unrecorded").length;
   const lines = bad.map(
     (copy) =>
-      `${plain(copy.key)}: ${plain(copy.problem === null ? "its digest is not the one that an audit recorded" : `${copy.problem.place}: ${copy.problem.found}; expected ${copy.problem.expected}`)}`,
+      `${plain(copy.key)}: ` +
+      `${plain(copy.problem === null ? "its digest is not the one that an audit recorded" : `${copy.problem.place}: ${copy.problem.found}; expected ${copy.problem.expected}`)}`,
   );
-  const whole = `${count(copies.length - bad.length, "copy", "copies")} whole, ${bad.length} damaged${unrecorded === 0 ? "" : `, ${unrecorded} that no audit recorded`}.`;
+  const whole =
+    `${count(copies.length - bad.length, "copy", "copies")} whole, ${bad.length} ` +
+    `damaged${unrecorded === 0 ? "" : `, ${unrecorded} that no audit recorded`}.`;
   return [
     ...lines,
     whole,

@@ -1,4 +1,7 @@
-/** `certkeep check CERT [KEY]`: judges what lies in files, on standard input or in a Secret manifest. */
+/**
+ * `certkeep check CERT [KEY]`: judges what lies in files, on standard input or in a Secret
+ * manifest.
+ */
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
@@ -45,11 +48,13 @@ interface Outcome {
 export function checkCommand(io: Io): Command {
   const command = new Command("check")
     .description(
-      "judges a certificate and its key as their owner would: files, standard input, a folder, or a Secret manifest",
+      "judges a certificate and its key as their owner would: files, standard input, a " +
+        "folder, or a Secret manifest",
     )
     .argument(
       "<cert>",
-      "certificate with its chain; or chain and key in one file, a Secret manifest (YAML or JSON), a folder of pairs; - for standard input",
+      "certificate with its chain; or chain and key in one file, a Secret manifest (YAML or " +
+        "JSON), a folder of pairs; - for standard input",
     )
     .argument(
       "[key]",
@@ -61,7 +66,8 @@ export function checkCommand(io: Io): Command {
     )
     .option(
       "--anchors <file>",
-      "only the CA certificates in this PEM file are trusted; default: Mozilla's and Let's Encrypt's",
+      "only the CA certificates in this PEM file are trusted; default: Mozilla's and Let's " +
+        "Encrypt's",
     )
     .option(
       "--config <file>",
@@ -73,7 +79,15 @@ export function checkCommand(io: Io): Command {
   return withAt(command)
     .addHelpText(
       "after",
-      "\nExamples:\n  certkeep check tls.crt tls.key --domain shop.example.ts.net\n  kubectl get secret operator -n tailscale -o yaml | certkeep check -\n  certkeep check /etc/letsencrypt/live/example.com\n  certkeep check tls.crt tls.key --at 2026-12-24T00:00:00Z\n\nExit codes: 0 all are valid, 1 one isn't, 2 usage, 3 a file can't be read. The private key is never printed.",
+      "\n" +
+        "Examples:\n" +
+        "  certkeep check tls.crt tls.key --domain shop.example.ts.net\n" +
+        "  kubectl get secret operator -n tailscale -o yaml | certkeep check -\n" +
+        "  certkeep check /etc/letsencrypt/live/example.com\n" +
+        "  certkeep check tls.crt tls.key --at 2026-12-24T00:00:00Z\n" +
+        "\n" +
+        "Exit codes: 0 all are valid, 1 one isn't, 2 usage, 3 a file can't be read. The private " +
+        "key is never printed.",
     )
     .action(async (certificate: string, key: string | undefined, options: Options) => {
       const { results, unread } = await outcomeOf(io, certificate, key ?? null, options);
@@ -183,7 +197,8 @@ async function checkFiles(
       if (results.length === 0) {
         throw usage(
           where,
-          `${count(input.secrets.length, "Secret")} and ${count(input.others, "other object")}, none with a certificate`,
+          `${count(input.secrets.length, "Secret")} and ` +
+            `${count(input.others, "other object")}, none with a certificate`,
           "a Secret that holds a certificate",
         );
       }
@@ -208,7 +223,8 @@ async function checkFiles(
         where,
         found,
         "a certificate with its key, or a Secret manifest",
-        `For files: certkeep check CERT KEY; for a Secret: kubectl get secret NAME -o yaml | certkeep check ${STDIN}`,
+        "For files: certkeep check CERT KEY; for a Secret: kubectl get secret NAME -o yaml | " +
+          `certkeep check ${STDIN}`,
       );
     }
   }

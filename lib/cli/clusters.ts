@@ -21,7 +21,12 @@ export function clustersCommand(io: Io): Command {
   )
     .addHelpText(
       "after",
-      "\nExamples:\n  certkeep clusters\n  certkeep clusters add prod --context prod-admin\n  certkeep clusters add prod --context prod-admin --print > certkeep-rbac.yaml\n  certkeep clusters remove prod --revoke --context prod-admin",
+      "\n" +
+        "Examples:\n" +
+        "  certkeep clusters\n" +
+        "  certkeep clusters add prod --context prod-admin\n" +
+        "  certkeep clusters add prod --context prod-admin --print > certkeep-rbac.yaml\n" +
+        "  certkeep clusters remove prod --revoke --context prod-admin",
     )
     .action(async (options: CommonOptions) => {
       const { settings, ports } = await composeList({
@@ -73,7 +78,14 @@ function removeCommand(io: Io): Command {
     )
     .addHelpText(
       "after",
-      "\nWithout --revoke the credentials that were stored stay valid until their end.\n\nExamples:\n  certkeep clusters remove prod --revoke --context prod-admin\n  certkeep clusters remove prod          a cluster that is gone\n  certkeep clusters remove kind-old      one without a registration, such as a context at a wrong address",
+      "\n" +
+        "Without --revoke the credentials that were stored stay valid until their end.\n" +
+        "\n" +
+        "Examples:\n" +
+        "  certkeep clusters remove prod --revoke --context prod-admin\n" +
+        "  certkeep clusters remove prod          a cluster that is gone\n" +
+        "  certkeep clusters remove kind-old      one without a registration, such as a context " +
+        "at a wrong address",
     )
     .action(async (name: string, _options: RemoveOptions, self: Command) => {
       const options = self.optsWithGlobals<RemoveOptions>();
@@ -95,18 +107,21 @@ function removeCommand(io: Io): Command {
           writeJson(io, REMOVED_SCHEMA, { ...result, backups: settings.stores.backups.url });
         writeLine(
           io.stderr,
-          `Removed ${name}. ${result.copies === 0 ? "It has no backups" : `${count(result.copies, "backup of it stays", "backups of it stay")} in ${settings.stores.backups.url}; restore with --from-cluster ${result.name}`}.`,
+          `Removed ${name}. ` +
+            `${result.copies === 0 ? "It has no backups" : `${count(result.copies, "backup of it stays", "backups of it stay")} in ${settings.stores.backups.url}; restore with --from-cluster ${result.name}`}.`,
         );
         if (!result.registered) return;
         if (options.revoke === true)
           writeLine(
             io.stderr,
-            `Took away ${count(result.revoked.length, "object")} from the cluster; its tokens are no longer accepted.`,
+            `Took away ${count(result.revoked.length, "object")} from the cluster; its tokens ` +
+              "are no longer accepted.",
           );
         else
           writeLine(
             io.stderr,
-            "What registering gave stays in the cluster: certkeep clusters remove takes it away with --revoke.",
+            "What registering gave stays in the cluster: certkeep clusters remove takes it " +
+              "away with --revoke.",
           );
       } finally {
         await close();

@@ -12,7 +12,8 @@ export function demoCommand(
 ): Command {
   return new Command("demo")
     .description(
-      "Run certkeep's commands on a sample cluster in this process; needs no cluster and no account",
+      "Run certkeep's commands on a sample cluster in this process; needs no cluster and no " +
+        "account",
     )
     .option("--no-color", "no colour")
     .action(async (options: { readonly color: boolean }) => {
@@ -26,7 +27,9 @@ export function demoCommand(
             .join("\n"),
         );
       tell(
-        "A Kubernetes API is started in this process and filled with a cluster that has seen better days.\nWhat follows are certkeep's own commands, as you would type them.",
+        "A Kubernetes API is started in this process and filled with a cluster that has seen " +
+          "better days.\n" +
+          "What follows are certkeep's own commands, as you would type them.",
       );
       const world = await startDemo(io.nowMs());
       const paint = options.color ? [] : ["--no-color"];
@@ -39,7 +42,10 @@ export function demoCommand(
         await command("audit");
         const { deleted, emptied } = world.lose();
         tell(
-          `\nNow it is 3 a.m.: somebody deletes the Secret of ${deleted}, and a template empties that of ${emptied}.\nTheir owner would ask Let's Encrypt for both again; five a week is all there is.`,
+          "\n" +
+            `Now it is 3 a.m.: somebody deletes the Secret of ${deleted}, and a template ` +
+            `empties that of ${emptied}.\n` +
+            "Their owner would ask Let's Encrypt for both again; five a week is all there is.",
         );
         await command("audit");
         await command("restore", "demo", deleted, emptied);
@@ -58,10 +64,15 @@ export function demoCommand(
         await world.stop();
       }
       tell(
-        `\nEverything of the demo is in ${world.folder}; delete it when you have seen enough.\n\nNow on a cluster of yours, with the kubeconfig that kubectl uses; nothing is written to it:`,
+        "\n" +
+          `Everything of the demo is in ${world.folder}; delete it when you have seen enough.\n` +
+          "\n" +
+          "Now on a cluster of yours, with the kubeconfig that kubectl uses; nothing is written " +
+          "to it:",
       );
       say(
-        "  certkeep audit        judges what is there\n  certkeep init         makes a key; from then on each audit keeps sealed copies",
+        "  certkeep audit        judges what is there\n" +
+          "  certkeep init         makes a key; from then on each audit keeps sealed copies",
       );
     });
 }

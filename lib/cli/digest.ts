@@ -41,7 +41,14 @@ export function digestCommand(io: Io): Command {
   )
     .addHelpText(
       "after",
-      "\nRun it every few minutes: it posts once a day, at once when something is critical, and once a week anyway.\n\nExamples:\n  certkeep digest --dry-run\n  certkeep digest --dry-run --json | jq '.routes[].blocks'\n  certkeep digest",
+      "\n" +
+        "Run it every few minutes: it posts once a day, at once when something is critical, and " +
+        "once a week anyway.\n" +
+        "\n" +
+        "Examples:\n" +
+        "  certkeep digest --dry-run\n" +
+        "  certkeep digest --dry-run --json | jq '.routes[].blocks'\n" +
+        "  certkeep digest",
     )
     .action(async (options: Options) => {
       const dry = options.dryRun === true || options.at !== undefined;

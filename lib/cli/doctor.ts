@@ -19,7 +19,8 @@ export function doctorCommand(io: Io): Command {
       .description("says what is not set up right, and how to mend it")
       .argument(
         "[cluster...]",
-        "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none; default: all that it names",
+        "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none; " +
+          "default: all that it names",
       ),
   )
     .option("--send-test", "post a test message on every route of the digest")
@@ -29,7 +30,15 @@ export function doctorCommand(io: Io): Command {
     )
     .addHelpText(
       "after",
-      "\nIt changes nothing in a cluster. Exit codes: 0 all is right (warnings too), 1 something isn't, 2 the configuration isn't, 3 something could not be looked at.\n\nExamples:\n  certkeep doctor\n  certkeep doctor prod\n  certkeep doctor --json | jq '.lines[] | select(.level != \"pass\")'\n  certkeep doctor --send-test",
+      "\n" +
+        "It changes nothing in a cluster. Exit codes: 0 all is right (warnings too), 1 " +
+        "something isn't, 2 the configuration isn't, 3 something could not be looked at.\n" +
+        "\n" +
+        "Examples:\n" +
+        "  certkeep doctor\n" +
+        "  certkeep doctor prod\n" +
+        "  certkeep doctor --json | jq '.lines[] | select(.level != \"pass\")'\n" +
+        "  certkeep doctor --send-test",
     )
     .action(async (clusters: string[], options: Options) => {
       let lines: readonly Line[];

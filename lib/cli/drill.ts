@@ -41,12 +41,20 @@ export function drillCommand(io: Io): Command {
   )
     .option(
       "--identity <file>",
-      "the age identity that opens copies: a file, - for standard input, env:NAME or file:PATH; default: identity: of certkeep.yaml",
+      "the age identity that opens copies: a file, - for standard input, env:NAME or " +
+        "file:PATH; default: identity: of certkeep.yaml",
     )
     .option("--dry-run", "remove nothing, and say what would be")
     .addHelpText(
       "after",
-      "\nWithout an identity nothing is opened and nothing is removed.\n\nExamples:\n  certkeep drill\n  certkeep drill --identity /media/usb/identity.txt\n  certkeep drill --at 2026-12-24T00:00:00Z   what could be restored by Christmas; removes nothing",
+      "\n" +
+        "Without an identity nothing is opened and nothing is removed.\n" +
+        "\n" +
+        "Examples:\n" +
+        "  certkeep drill\n" +
+        "  certkeep drill --identity /media/usb/identity.txt\n" +
+        "  certkeep drill --at 2026-12-24T00:00:00Z   what could be restored by Christmas; " +
+        "removes nothing",
     )
     .action(async (patterns: string[], options: Options) => {
       const progress = createProgress(io);

@@ -42,12 +42,19 @@ export function explainCommand(io: Io): Command {
     .addOption(
       new Option(
         "--plan <n>",
-        "when n more certificates of this set, or n new names under this domain, could be issued one by one",
+        "when n more certificates of this set, or n new names under this domain, could be " +
+          "issued one by one",
       ).argParser(parsePlan),
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  certkeep explain shop.tail1a2b3.ts.net\n  certkeep explain tail1a2b3.ts.net --plan 80   before a migration: when could 80 new names be had?\n  certkeep explain tailscale/shop --json\n  certkeep explain set_budget_exhausted",
+      "\n" +
+        "Examples:\n" +
+        "  certkeep explain shop.tail1a2b3.ts.net\n" +
+        "  certkeep explain tail1a2b3.ts.net --plan 80   before a migration: when could 80 new " +
+        "names be had?\n" +
+        "  certkeep explain tailscale/shop --json\n" +
+        "  certkeep explain set_budget_exhausted",
     )
     .action(async (name: string, options: Options) => {
       const { config, ports } = await composeExplain({

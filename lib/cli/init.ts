@@ -32,7 +32,8 @@ export function initCommand(io: Io): Command {
     .addOption(
       new Option(
         "--approve [file]",
-        "only approve this certkeep.yaml, as it is now, so that it is used where it is found; default: the one found from here",
+        "only approve this certkeep.yaml, as it is now, so that it is used where it is found; " +
+          "default: the one found from here",
       ).conflicts(["aws", "identity", "region", "webhook", "identityInCloud"]),
     )
     .option("--identity <file>", "where the identity goes, or is")
@@ -52,7 +53,18 @@ export function initCommand(io: Io): Command {
     )
     .addHelpText(
       "after",
-      "\nIt never replaces a file: an identity that is there is used, and a certkeep.yaml that is there gains recipients at most.\n\nExamples:\n  certkeep init\n  certkeep init --yes\n  certkeep init --yes --config ~/certkeep.yaml --identity /media/usb/certkeep-identity.txt\n  certkeep init --approve certkeep.yaml   after you read a project's configuration\n  certkeep init --aws --stage prod --region eu-west-1\n  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK",
+      "\n" +
+        "It never replaces a file: an identity that is there is used, and a certkeep.yaml that " +
+        "is there gains recipients at most.\n" +
+        "\n" +
+        "Examples:\n" +
+        "  certkeep init\n" +
+        "  certkeep init --yes\n" +
+        "  certkeep init --yes --config ~/certkeep.yaml --identity " +
+        "/media/usb/certkeep-identity.txt\n" +
+        "  certkeep init --approve certkeep.yaml   after you read a project's configuration\n" +
+        "  certkeep init --aws --stage prod --region eu-west-1\n" +
+        "  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK",
     )
     .action(async (options: Options) => {
       if (options.approve !== undefined) return approve(io, options, options.approve);
@@ -182,7 +194,8 @@ function initLines(
   const lines: string[] = [];
   if (identity === null)
     lines.push(
-      "No identity of yours is here. The backups open with the identity of a recipient that certkeep.yaml names.",
+      "No identity of yours is here. The backups open with the identity of a recipient that " +
+        "certkeep.yaml names.",
     );
   else if (identity.action === "created")
     lines.push(`Made an identity: ${shown(identity.path)} (only you may read it)`, ...KEEP_SAFE);

@@ -105,7 +105,8 @@ function webhookOf(
   if (!/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(webhook))
     throw refuse(
       "a text that is not shown here",
-      "env:NAME of an environment variable that holds the URL, or none; an argument would stand in the shell's history",
+      "env:NAME of an environment variable that holds the URL, or none; an argument would " +
+        "stand in the shell's history",
     );
   const value = env[webhook.slice("env:".length)];
   if (value === undefined || value.trim() === "")
@@ -127,8 +128,10 @@ export function cloudLines(
     absent: "Not made",
   } as const;
   return [
-    `${said[webhook.action]}: the secret ${webhook.name}, the digest's webhook${webhook.action === "skipped" ? "\n  Without it no digest is posted; run this again for it." : ""}`,
-    `${said[identity.action]}: the secret ${identity.name}, which opens backups${identity.action === "absent" ? "\n  Restores and drills run from your machine, with the identity above." : ""}`,
+    `${said[webhook.action]}: the secret ${webhook.name}, the digest's ` +
+      `webhook${webhook.action === "skipped" ? "\n  Without it no digest is posted; run this again for it." : ""}`,
+    `${said[identity.action]}: the secret ${identity.name}, which opens ` +
+      `backups${identity.action === "absent" ? "\n  Restores and drills run from your machine, with the identity above." : ""}`,
     `${configFile} is packaged when the functions are deployed.`,
     `  Clusters aren't: they are registered in ${registry}, without a deployment.`,
   ];

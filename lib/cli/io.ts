@@ -1,4 +1,6 @@
-/** What a command has of the world around it: streams, environment, terminal. Made once, in run.ts. */
+/**
+ * What a command has of the world around it: streams, environment, terminal. Made once, in run.ts.
+ */
 import type { Readable, Writable } from "node:stream";
 import type { CertkeepError } from "../error.ts";
 import { plain, plainJson, plainOutput } from "../plain.ts";
@@ -22,7 +24,10 @@ export interface Io {
   readonly columns: number;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
-  /** Calls `stop` at the first Ctrl-C or SIGTERM instead of ending at once; the second ends. @returns what undoes it */
+  /**
+   * Calls `stop` at the first Ctrl-C or SIGTERM instead of ending at once; the second ends.
+   * @returns what undoes it
+   */
   readonly onInterrupt?: (stop: () => void) => () => void;
   /** Records how the command ends; where several hold, 2 goes before 3 before 1. */
   exit(code: ExitCode): void;
@@ -30,7 +35,10 @@ export interface Io {
   readonly inUse: { file: string | null; shown: boolean };
 }
 
-/** The only way to a stream, together with `overwrite`: nothing that a terminal acts on gets there but our own. */
+/**
+ * The only way to a stream, together with `overwrite`: nothing that a terminal acts on gets there
+ * but our own.
+ */
 export function write(stream: Writable, text: string): void {
   stream.write(plainOutput(text));
 }
@@ -44,7 +52,10 @@ export function overwrite(stream: Writable, text: string): void {
   stream.write(`\r\u001b[K${plain(text)}`);
 }
 
-/** One plain message on standard error, and the exit code of the error's kind. An error about configuration names the file in use. */
+/**
+ * One plain message on standard error, and the exit code of the error's kind. An error about
+ * configuration names the file in use.
+ */
 export function tell(io: Io, error: CertkeepError): void {
   writeLine(io.stderr, `certkeep: ${error.message}`);
   const { file, shown } = io.inUse;

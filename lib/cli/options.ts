@@ -28,7 +28,8 @@ export function withCommon(command: Command): Command {
   return command
     .option(
       "--config <file>",
-      "the certkeep.yaml to use, or s3://BUCKET/KEY of one; default: one that you approved, upwards from here, then the one in your configuration folder",
+      "the certkeep.yaml to use, or s3://BUCKET/KEY of one; default: one that you approved, " +
+        "upwards from here, then the one in your configuration folder",
     )
     .option("--json", "one JSON document on standard output, nothing else there")
     .option("--no-color", "no colour")

@@ -1,4 +1,7 @@
-/** The questions of `certkeep init`, asked on standard error, so that standard output stays a document's. */
+/**
+ * The questions of `certkeep init`, asked on standard error, so that standard output stays a
+ * document's.
+ */
 import { confirm, isCancel, multiselect, password, select, text } from "@clack/prompts";
 import { dirname, isAbsolute, join } from "node:path";
 import { fromHome, homeOf, shortPath } from "../wiring/path.ts";
@@ -74,7 +77,9 @@ export function createQuestions(
       return answered(
         await confirm({
           ...streams,
-          message: `${shown(file)} names no recipients, so nothing is backed up. Add ${recipient} to it? All else stays as it is.`,
+          message:
+            `${shown(file)} names no recipients, so nothing is backed up. Add ${recipient} to ` +
+            "it? All else stays as it is.",
         }),
       );
     },
@@ -99,7 +104,8 @@ export function createQuestions(
           ...streams,
           initialValue: false,
           message:
-            "Put the identity, which opens every backup, into Secrets Manager too, for restores and drills by functions? Without it both run from your machine.",
+            "Put the identity, which opens every backup, into Secrets Manager too, for " +
+            "restores and drills by functions? Without it both run from your machine.",
         }),
       );
     },
@@ -109,14 +115,18 @@ export function createQuestions(
   };
 }
 
-/** Whether a configuration that was only found may be used. Read first, approve then: the safe answer is no. */
+/**
+ * Whether a configuration that was only found may be used. Read first, approve then: the safe
+ * answer is no.
+ */
 export async function askApproval(
   io: Io,
   { config, isNew, doubts }: ApprovalQuestion,
 ): Promise<boolean> {
   const shown = plain(shortPath(config, homeOf(io.env)));
   const what = isNew
-    ? `${shown} isn't approved. It decides which programs run, who can decrypt backups, and where data is sent.`
+    ? `${shown} isn't approved. It decides which programs run, who can decrypt backups, and ` +
+      "where data is sent."
     : `${shown} isn't as you approved it: ${doubts.join(", ")}.`;
   const answer = await confirm({
     input: io.stdin,

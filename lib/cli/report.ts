@@ -1,4 +1,7 @@
-/** `certkeep report`: the state of everything, for a terminal, a browser, Prometheus. Asks no cluster. */
+/**
+ * `certkeep report`: the state of everything, for a terminal, a browser, Prometheus. Asks no
+ * cluster.
+ */
 import { Command, Option } from "commander";
 import { composeReport, writePage } from "../wiring/digest.ts";
 import { formatMs } from "../certificate/time.ts";
@@ -47,7 +50,13 @@ export function reportCommand(io: Io): Command {
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  certkeep report\n  certkeep report --html report.html\n  certkeep report --format prometheus > /var/lib/node_exporter/certkeep.prom\n  certkeep report --at 2026-12-24T00:00:00Z   what will be wrong by then if nothing changes",
+      "\n" +
+        "Examples:\n" +
+        "  certkeep report\n" +
+        "  certkeep report --html report.html\n" +
+        "  certkeep report --format prometheus > /var/lib/node_exporter/certkeep.prom\n" +
+        "  certkeep report --at 2026-12-24T00:00:00Z   what will be wrong by then if nothing " +
+        "changes",
     )
     .action(async (options: Options) => {
       const composed = await composeReport({
@@ -96,7 +105,8 @@ export function reportCommand(io: Io): Command {
             style: styleFor(io, options),
           }),
         );
-      // What could not be read by the audits is told by findings; here only a state that can't be read is incomplete.
+      // What could not be read by the audits is told by findings; here only a state that can't be
+      // read is incomplete.
       if (failsOn(findings, options.failOn)) io.exit(1);
     });
 }

@@ -98,12 +98,14 @@ export function restoreCommand(io: Io): Command {
     .addOption(new Option("--as <namespace/name>", "to another place").argParser(parsePlace))
     .option(
       "--rebuilt",
-      "the cluster was rebuilt under its own name: take the earlier one's copies, and pin the new one",
+      "the cluster was rebuilt under its own name: take the earlier one's copies, and pin the " +
+        "new one",
     )
     .option("--from-cluster <name>", "take copies of another cluster")
     .option(
       "--identity <file>",
-      "the age identity that opens copies: a file, - for standard input, env:NAME or file:PATH; default: identity: of certkeep.yaml",
+      "the age identity that opens copies: a file, - for standard input, env:NAME or " +
+        "file:PATH; default: identity: of certkeep.yaml",
     )
     .option("--create-namespace", "make namespaces that are gone")
     .option("--replace", "recreate what is immutable or of another type, with everything in it")
@@ -136,7 +138,16 @@ export function restoreCommand(io: Io): Command {
     )
     .addHelpText(
       "after",
-      "\nWithout --apply nothing is written. A valid certificate is never replaced by one that isn't better.\n\nExamples:\n  certkeep restore prod shop.tail1a2b3.ts.net            the plan for one\n  certkeep restore prod shop.tail1a2b3.ts.net --apply    the restore\n  certkeep restore prod --namespace tailscale --apply    all that was in a namespace\n  certkeep restore prod --rebuilt --all --apply --create-namespace --follow 30m\n  age -d key.age | certkeep restore prod --all --identity -",
+      "\n" +
+        "Without --apply nothing is written. A valid certificate is never replaced by one that " +
+        "isn't better.\n" +
+        "\n" +
+        "Examples:\n" +
+        "  certkeep restore prod shop.tail1a2b3.ts.net            the plan for one\n" +
+        "  certkeep restore prod shop.tail1a2b3.ts.net --apply    the restore\n" +
+        "  certkeep restore prod --namespace tailscale --apply    all that was in a namespace\n" +
+        "  certkeep restore prod --rebuilt --all --apply --create-namespace --follow 30m\n" +
+        "  age -d key.age | certkeep restore prod --all --identity -",
     )
     .action(async (cluster: string, names: string[], options: Options) => {
       checkOptions(options);

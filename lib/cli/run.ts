@@ -9,7 +9,10 @@ const PRECEDENCE: readonly ExitCode[] = [0, 1, 3, 2];
 
 type Line = (line: readonly string[]) => Promise<ExitCode>;
 
-/** In the order of the help. Each is loaded only where it is needed: what one of them takes would cost all the others their start. */
+/**
+ * In the order of the help. Each is loaded only where it is needed: what one of them takes would
+ * cost all the others their start.
+ */
 const COMMANDS: Readonly<Record<string, (io: Io, line: Line) => Promise<Command>>> = {
   demo: async (io, line) => (await import("./demo.ts")).demoCommand(io, line),
   init: async (io) => (await import("./init.ts")).initCommand(io),
@@ -25,7 +28,10 @@ const COMMANDS: Readonly<Record<string, (io: Io, line: Line) => Promise<Command>
   doctor: async (io) => (await import("./doctor.ts")).doctorCommand(io),
 };
 
-/** Names of the commands that this line needs: the one that it begins with, else all, for the help and for suggestions. */
+/**
+ * Names of the commands that this line needs: the one that it begins with, else all, for the help
+ * and for suggestions.
+ */
 function needed(args: readonly string[]): readonly string[] {
   const [first = ""] = args;
   if (first === "-V" || first === "--version") return [];
@@ -47,21 +53,26 @@ export async function run(
   };
   const program = new Command("certkeep")
     .description(
-      "Watches over the certificates in your Kubernetes Secrets: judges them as their owner would, keeps sealed copies off the cluster, restores instead of reissuing.",
+      "Watches over the certificates in your Kubernetes Secrets: judges them as their owner " +
+        "would, keeps sealed copies off the cluster, restores instead of reissuing.",
     )
     .version(VERSION, "-V, --version")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => write(io.stdout, text),
       writeErr: (text) => write(io.stderr, text),
-      // It quotes what was typed, so a line break is somebody else's, but for the one before a suggestion.
+      // It quotes what was typed, so a line break is somebody else's, but for the one before a
+      // suggestion.
       outputError: (text) =>
         writeLine(io.stderr, plain(text.trimEnd().replace("\n(Did you mean ", " (Did you mean "))),
     })
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText(
       "after",
-      "\nExit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 incomplete.\nStart with: certkeep demo    or, on a cluster of yours: certkeep audit",
+      "\n" +
+        "Exit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 " +
+        "incomplete.\n" +
+        "Start with: certkeep demo    or, on a cluster of yours: certkeep audit",
     );
   const commands = await Promise.all(
     needed(args).map((name) => COMMANDS[name]?.(io, (line) => run(line, world))),
@@ -69,10 +80,12 @@ export async function run(
   for (const command of commands) {
     if (command === undefined) continue;
     program.addCommand(command.copyInheritedSettings(program));
-    // Made before their command had the program's settings: without them a mistake would end the process by itself.
+    // Made before their command had the program's settings: without them a mistake would end the
+    // process by itself.
     for (const below of command.commands) below.copyInheritedSettings(command);
   }
-  // A command's own --version (that of a copy) isn't the program's. Not inherited: below a command, options go anywhere.
+  // A command's own --version (that of a copy) isn't the program's. Not inherited: below a command,
+  // options go anywhere.
   program.enablePositionalOptions();
   try {
     await program.parseAsync(args, { from: "user" });

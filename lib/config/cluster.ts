@@ -11,7 +11,8 @@ const entry = {
   kubeconfig: orNull(path).register(help, {
     title: "Kubeconfig",
     description:
-      "The kubeconfig file to use, relative to this file; ~ is your home. Without it: what kubectl would take (KUBECONFIG, else ~/.kube/config).",
+      "The kubeconfig file to use, relative to this file; ~ is your home. Without it: what " +
+      "kubectl would take (KUBECONFIG, else ~/.kube/config).",
     examples: ["~/.kube/config"],
   }),
   context: orNull(
@@ -44,7 +45,8 @@ const entry = {
   ).register(help, {
     title: "Label selector",
     description:
-      "Narrows generic TLS Secrets by their labels. Secrets of the Tailscale operator are always looked at.",
+      "Narrows generic TLS Secrets by their labels. Secrets of the Tailscale operator are " +
+      "always looked at.",
     examples: ["team=web"],
   }),
   secrets: orElse(
@@ -56,7 +58,8 @@ const entry = {
   ).register(help, {
     title: "Named Secrets",
     description:
-      "Secrets that are read by their name, besides what is found. The key of a CA is taken only from a Secret named here.",
+      "Secrets that are read by their name, besides what is found. The key of a CA is taken " +
+      "only from a Secret named here.",
     examples: [["shop/web-tls"]],
   }),
   operator: orNull(
@@ -87,7 +90,8 @@ const entry = {
   discover: flag("true or false", true).register(help, {
     title: "Discover",
     description:
-      "false: no Secret is looked for; only those under secrets: are read, by name. For credentials that may not list.",
+      "false: no Secret is looked for; only those under secrets: are read, by name. For " +
+      "credentials that may not list.",
     default: true,
   }),
   restoreKubeconfig: orNull(path).register(help, {
@@ -120,7 +124,8 @@ const entry = {
   ).register(help, {
     title: "Amazon EKS by IAM",
     description:
-      "No credential is stored: a signed request for the role's identity is the token. The kubeconfig gives server and authority.",
+      "No credential is stored: a signed request for the role's identity is the token. The " +
+      "kubeconfig gives server and authority.",
   }),
 };
 
@@ -164,7 +169,8 @@ const access = orNull(
 ).register(help, {
   title: "Access",
   description:
-    "What `certkeep clusters add` gave. Written by it; doctor compares it with what the server says.",
+    "What `certkeep clusters add` gave. Written by it; doctor compares it with what the " +
+    "server says.",
 });
 
 /** With `discover: false` no namespace is looked into: only the Secrets that are named are read. */
@@ -208,8 +214,14 @@ export interface SecretRef {
   readonly namespace: string;
   readonly name: string;
 }
-/** One cluster; paths are as written. `namespaces: []`: nothing is looked for; `null`: all that the credential may see. */
+/**
+ * One cluster; paths are as written. `namespaces: []`: nothing is looked for; `null`: all that the
+ * credential may see.
+ */
 export type ClusterEntry = z.output<typeof clusterSchema>;
 export type EksAccess = NonNullable<ClusterEntry["eks"]>;
-/** What registering gave the reading and the restoring credential, so that doctor knows what to ask for. */
+/**
+ * What registering gave the reading and the restoring credential, so that doctor knows what to ask
+ * for.
+ */
 export type RegisteredAccess = NonNullable<z.output<typeof access>>;

@@ -1,8 +1,10 @@
 /**
- * The settings of a function: the packaged `certkeep.yaml`, and over it the environment, which the deployment fills in.
+ * The settings of a function: the packaged `certkeep.yaml`, and over it the environment, which the
+ * deployment fills in.
  *
- * The file's own clusters are left out where there is a registry, since they name a person's kubeconfigs; so is its
- * identity, which lies with a person: the deployment names another to the functions that may open copies. Pure.
+ * The file's own clusters are left out where there is a registry, since they name a person's
+ * kubeconfigs; so is its identity, which lies with a person: the deployment names another to the
+ * functions that may open copies. Pure.
  */
 import { CertkeepError } from "../error.ts";
 import type { Config } from "./schema.ts";
@@ -19,7 +21,10 @@ import {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @throws CertkeepError config_invalid, for a variable that isn't of its form; its value is not shown */
+/**
+ * @throws CertkeepError config_invalid, for a variable that isn't of its form; its value is not
+ * shown
+ */
 export function deployedConfig(config: Config, env: Environment): Config {
   const value = (name: string, form: RegExp, expected: string): string | null => {
     const text = env[name];

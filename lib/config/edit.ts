@@ -1,6 +1,6 @@
 /**
- * Adds settings to an existing `certkeep.yaml` by inserting text, so that every comment, blank line and
- * quote of its owner stays as it is. What can't be done so is refused, never rewritten.
+ * Adds settings to an existing `certkeep.yaml` by inserting text, so that every comment, blank line
+ * and quote of its owner stays as it is. What can't be done so is refused, never rewritten.
  */
 import { isMap, isScalar, parseDocument } from "yaml";
 import { parseConfig } from "./parse.ts";
@@ -13,8 +13,8 @@ export interface Addition {
 }
 
 /**
- * `text` with the recipients, or `null` where it isn't a configuration, has recipients already, or is
- * written so that a line can't be inserted safely.
+ * `text` with the recipients, or `null` where it isn't a configuration, has recipients already, or
+ * is written so that a line can't be inserted safely.
  */
 export function addSettings(text: string, addition: Addition): string | null {
   const before = parseConfig(text, "");
@@ -41,7 +41,10 @@ export interface CloudAddition {
   readonly route: { readonly name: string; readonly webhook: string } | null;
 }
 
-/** `text` with `aws:` and a route of the digest, each where it has none, and unchanged where it has both; `null` as for `addSettings`. */
+/**
+ * `text` with `aws:` and a route of the digest, each where it has none, and unchanged where it has
+ * both; `null` as for `addSettings`.
+ */
 export function addCloud(text: string, { region, stage, route }: CloudAddition): string | null {
   const before = parseConfig(text, "");
   if (!before.ok) return null;
@@ -73,7 +76,10 @@ export function addCloud(text: string, { region, stage, route }: CloudAddition):
   return sameData(result.config, wanted) ? after : null;
 }
 
-/** The section within its like where the file has one, in the place of its example where the file is as init wrote it, else at the end. */
+/**
+ * The section within its like where the file has one, in the place of its example where the file is
+ * as init wrote it, else at the end.
+ */
 function insertSection(text: string, key: string, lines: readonly string[]): string | null {
   const newline = text.includes("\r\n") ? "\r\n" : "\n";
   const body = text.startsWith("\ufeff") ? text.slice(1) : text;

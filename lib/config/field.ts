@@ -1,4 +1,7 @@
-/** What the settings of a configuration are made of: text of a form, lists, settings that may be left out. */
+/**
+ * What the settings of a configuration are made of: text of a form, lists, settings that may be
+ * left out.
+ */
 import * as z from "zod/mini";
 import { LABEL } from "./form.ts";
 import { isRecipient } from "./recipient.ts";

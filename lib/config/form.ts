@@ -1,4 +1,7 @@
-/** Forms of single values in a configuration: names, patterns, selectors, references. Pure predicates. */
+/**
+ * Forms of single values in a configuration: names, patterns, selectors, references. Pure
+ * predicates.
+ */
 import { parseMsOrNull } from "../certificate/time.ts";
 
 /** RFC 1123 label, as Kubernetes names a namespace; certkeep names clusters likewise. */
@@ -22,9 +25,15 @@ export const DOMAIN =
 export const REFERENCE =
   /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secretsmanager:\/\/[A-Za-z0-9/_+=.@-]+)$/;
 const FILE_STORE = /^file:[^\s?#][^?#]*$/;
-/** `s3://BUCKET` or `s3://BUCKET/PREFIX`: segments of letters, digits and `._=@-`, none beginning with a dot. */
+/**
+ * `s3://BUCKET` or `s3://BUCKET/PREFIX`: segments of letters, digits and `._=@-`, none beginning
+ * with a dot.
+ */
 const S3_STORE = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*)*$/;
-/** The part of a secret's name before what certkeep adds; leaves room for it in the 512 characters that AWS takes. */
+/**
+ * The part of a secret's name before what certkeep adds; leaves room for it in the 512 characters
+ * that AWS takes.
+ */
 export const SECRETS_STORE =
   /^secretsmanager:\/\/(?=.{1,128}$)[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]*(\/[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]*)*$/;
 /** Where states may lie. */
@@ -41,12 +50,18 @@ export const HTTPS_URL = /^https:\/\/[A-Za-z0-9.-]{1,253}(:\d{1,5})?(\/[A-Za-z0-
 
 const VALUE = "([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?";
 const KEY = "([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";
-/** One requirement of a label selector: `key`, `!key`, `key=value`, `key!=value`, `key in (a,b)`, `key notin (a,b)`. */
+/**
+ * One requirement of a label selector: `key`, `!key`, `key=value`, `key!=value`, `key in (a,b)`,
+ * `key notin (a,b)`.
+ */
 const REQUIREMENT = new RegExp(
   `^(!?${KEY}|${KEY}\\s*(=|==|!=)\\s*${VALUE}|${KEY}\\s+(in|notin)\\s*\\(\\s*${VALUE}(\\s*,\\s*${VALUE})*\\s*\\))$`,
 );
 
-/** Whether `text` is a label selector by the grammar of Kubernetes (k8s.io/apimachinery/pkg/labels, Parse), less `<` and `>`. */
+/**
+ * Whether `text` is a label selector by the grammar of Kubernetes (k8s.io/apimachinery/pkg/labels,
+ * Parse), less `<` and `>`.
+ */
 export function isSelector(text: string): boolean {
   if (text.length > 1024) return false;
   return text.split(/,(?![^(]*\))/).every((part) => REQUIREMENT.test(part.trim()));
@@ -54,7 +69,10 @@ export function isSelector(text: string): boolean {
 
 const DAY_MS = 86_400_000;
 
-/** Milliseconds since 1970 from which on `text` has passed: the end of a day in UTC (`2026-12-31`), or an RFC 3339 instant; null for neither. */
+/**
+ * Milliseconds since 1970 from which on `text` has passed: the end of a day in UTC (`2026-12-31`),
+ * or an RFC 3339 instant; null for neither.
+ */
 export function endOf(text: string): number | null {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return parseMsOrNull(text);
   const start = parseMsOrNull(`${text}T00:00:00Z`);

@@ -75,7 +75,8 @@ const issuerObject = z.strictObject(
     }),
     intermediates: orNull(certificates()).register(help, {
       description:
-        "Its intermediate certificates: where a chain lacks one, it is told as missing, and the certificate still counts as this issuer's.",
+        "Its intermediate certificates: where a chain lacks one, it is told as missing, and " +
+        "the certificate still counts as this issuer's.",
       examples: ["corp-intermediates.pem"],
     }),
     kind: orElse(z.enum(["production", "staging"], "production or staging"), "production").register(
@@ -88,7 +89,8 @@ const issuerObject = z.strictObject(
     directory: orNull(text(HTTPS, HTTPS_URL)).register(help, {
       title: "ACME directory",
       description:
-        "Its ACME directory, which is asked for suggested renewal times where sources.renewalInfo is true.",
+        "Its ACME directory, which is asked for suggested renewal times where " +
+        "sources.renewalInfo is true.",
       examples: ["https://acme.corp.example/directory"],
     }),
     limits: orNull(
@@ -139,7 +141,10 @@ export const issuerSchema = z.pipe(
   z.transform(({ title, ...issuer }) => ({ ...issuer, title: title ?? issuer.id })),
 );
 
-/** Another limit than the one that an issuer documents. That an entry has either `domain` or `names` is checked in lib/config/parse.ts. */
+/**
+ * Another limit than the one that an issuer documents. That an entry has either `domain` or `names`
+ * is checked in lib/config/parse.ts.
+ */
 export const limitSchema = z.pipe(
   limitObject,
   z.transform(({ domain, names, ...limit }) => ({

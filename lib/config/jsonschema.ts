@@ -1,4 +1,7 @@
-/** The JSON Schema of `certkeep.yaml`, for editors. Imported by scripts and tests only, so that no bundle carries it. */
+/**
+ * The JSON Schema of `certkeep.yaml`, for editors. Imported by scripts and tests only, so that no
+ * bundle carries it.
+ */
 import * as z from "zod/mini";
 import { registrationSchema } from "./cluster.ts";
 import { help } from "./field.ts";
@@ -12,7 +15,8 @@ function draft7(schema: z.ZodMiniType): Json {
     target: "draft-07",
     io: "input",
     unrepresentable: "throw",
-    // zod leaves examples and defaults out where the value is transformed; ours are of what is written.
+    // zod leaves examples and defaults out where the value is transformed; ours are of what is
+    // written.
     override: ({ zodSchema, jsonSchema: json }) => {
       Object.assign(json, help.get(zodSchema));
     },
@@ -20,8 +24,9 @@ function draft7(schema: z.ZodMiniType): Json {
 }
 
 /**
- * Draft 7, which editors' YAML plugins know best. What spans several settings is added by hand as far as
- * the draft can say it; a name used twice and a recipient's checksum are left to certkeep itself.
+ * Draft 7, which editors' YAML plugins know best. What spans several settings is added by hand as
+ * far as the draft can say it; a name used twice and a recipient's checksum are left to certkeep
+ * itself.
  */
 export function jsonSchema(): Json {
   const schema = draft7(configSchema);
@@ -35,19 +40,24 @@ export function jsonSchema(): Json {
     $schema: schema["$schema"],
     title: "certkeep.yaml",
     description:
-      "What certkeep audits, who can open the copies, and what is left out. Every setting may be left out.",
+      "What certkeep audits, who can open the copies, and what is left out. Every setting may " +
+      "be left out.",
     ...schema,
   };
 }
 
-/** The schema of a registration, `clusters/NAME.yaml`, for editors and for whoever declares clusters by other tools. */
+/**
+ * The schema of a registration, `clusters/NAME.yaml`, for editors and for whoever declares clusters
+ * by other tools.
+ */
 export function registrationJsonSchema(): Json {
   const schema = draft7(registrationSchema);
   return {
     $schema: schema["$schema"],
     title: "clusters/NAME.yaml",
     description:
-      "A cluster's registration. It holds no credential: those lie in the kubeconfigs that it names, or with AWS.",
+      "A cluster's registration. It holds no credential: those lie in the kubeconfigs that it " +
+      "names, or with AWS.",
     ...schema,
   };
 }

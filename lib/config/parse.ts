@@ -1,6 +1,7 @@
 /**
- * Text of `certkeep.yaml` or of a registration to a configuration, or to every problem in it at once, each
- * with its line and column. Total: no text makes it throw. Nothing is read or resolved here.
+ * Text of `certkeep.yaml` or of a registration to a configuration, or to every problem in it at
+ * once, each with its line and column. Total: no text makes it throw. Nothing is read or resolved
+ * here.
  */
 import type * as z from "zod/mini";
 import { registrationSchema } from "./cluster.ts";
@@ -16,7 +17,10 @@ export type RegistrationResult =
   | { readonly ok: true; readonly entry: z.output<typeof registrationSchema> }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** `certkeep.yaml`; `file` is how messages call it. Bytes are taken as UTF-8. An empty file is the default. */
+/**
+ * `certkeep.yaml`; `file` is how messages call it. Bytes are taken as UTF-8. An empty file is the
+ * default.
+ */
 export function parseConfig(source: string | Uint8Array, file: string): ConfigResult {
   const read = readAs(configSchema, source, file, spanning);
   if ("problems" in read) return { ok: false, problems: read.problems };
@@ -169,7 +173,8 @@ function hides(path: readonly PropertyKey[]): boolean {
 }
 
 const IDENTITY_HINT =
-  "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied";
+  "This is an identity (a private key): take it out of this file, and make a new one, since " +
+  "this one has been copied";
 
 function placed(fault: Fault, root: Located, tree: Tree, file: string): Problem | null {
   const { node, keyAt, whole } = nearest(root, fault.path);

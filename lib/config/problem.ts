@@ -1,8 +1,10 @@
 /**
- * What is wrong in a configuration file, as data: where, what was found, what was expected, what to write.
+ * What is wrong in a configuration file, as data: where, what was found, what was expected, what to
+ * write.
  *
- * Invariant: no problem shows the value of a secret. A value is shown only if it is short and looks like a
- * name, a path or a pattern; where a setting refers to a secret, not even then (see `described`).
+ * Invariant: no problem shows the value of a secret. A value is shown only if it is short and looks
+ * like a name, a path or a pattern; where a setting refers to a secret, not even then (see
+ * `described`).
  */
 import { CertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
@@ -26,7 +28,10 @@ export interface Problem {
 export function problemLine(problem: Problem): string {
   const path = problem.path === "" ? "" : ` ${problem.path}:`;
   const hint = problem.suggestion === null ? "" : `. ${problem.suggestion}`;
-  return `${problem.file}:${problem.line}:${problem.column}:${path} found ${problem.found}; expected ${problem.expected}${hint}`;
+  return (
+    `${problem.file}:${problem.line}:${problem.column}:${path} found ${problem.found}; expected ` +
+    `${problem.expected}${hint}`
+  );
 }
 
 /** Problems that one message lists; it says how many more there are. */
@@ -56,7 +61,10 @@ function hasToken(text: string): boolean {
   );
 }
 
-/** Whether a text that was given as a name is a key, a token or a webhook that got into the wrong place. */
+/**
+ * Whether a text that was given as a name is a key, a token or a webhook that got into the wrong
+ * place.
+ */
 export function isSecretive(text: string): boolean {
   return MARKED.test(text) || hasToken(text);
 }
@@ -72,7 +80,10 @@ export function shown(text: string): string {
   return JSON.stringify(plain(text));
 }
 
-/** A value in words. `written` is how a number or truth value stands in the file; `secret` hides every text. */
+/**
+ * A value in words. `written` is how a number or truth value stands in the file; `secret` hides
+ * every text.
+ */
 export function described(value: unknown, written: string | null, secret: boolean): string {
   if (value === undefined) return "nothing";
   if (value === null) return "nothing after the colon";
@@ -93,7 +104,10 @@ export function described(value: unknown, written: string | null, secret: boolea
   }
 }
 
-/** `clusters[0].name` of `["clusters", 0, "name"]`; keys that may be a secret or aren't words are told by their length. */
+/**
+ * `clusters[0].name` of `["clusters", 0, "name"]`; keys that may be a secret or aren't words are
+ * told by their length.
+ */
 export function pathText(path: readonly PropertyKey[]): string {
   let text = "";
   for (const part of path) {

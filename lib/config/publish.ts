@@ -1,7 +1,7 @@
 /**
- * The packaged `certkeep.yaml` as it is published beside the states, for whoever has access to the deployment and none of
- * its files: with the stores of the deployment filled in, anchors in place of the paths of their files, and without
- * what only one machine can follow. Comments stay. Pure.
+ * The packaged `certkeep.yaml` as it is published beside the states, for whoever has access to the
+ * deployment and none of its files: with the stores of the deployment filled in, anchors in place
+ * of the paths of their files, and without what only one machine can follow. Comments stay. Pure.
  */
 import { isMap, parseDocument } from "yaml";
 import type { AwsSettings, Config } from "./schema.ts";
@@ -12,7 +12,10 @@ export interface Published {
   readonly leftOut: readonly string[];
 }
 
-/** `text` is the packaged file's, which `config` came from: with anchors read, and with what the environment says. `null`: it isn't a map of settings. */
+/**
+ * `text` is the packaged file's, which `config` came from: with anchors read, and with what the
+ * environment says. `null`: it isn't a map of settings.
+ */
 export function publishedConfig(
   text: string,
   config: Pick<Config, "stores" | "issuers" | "digest">,

@@ -1,7 +1,7 @@
 /**
- * age recipients, checked to the last letter: a mistyped one would seal copies that nobody can open. The
- * form is Bech32 (BIP 173) over an X25519 public key of 32 bytes with the prefix `age`, as the age
- * format's document (C2SP, age.md, "the X25519 recipient type") has it.
+ * age recipients, checked to the last letter: a mistyped one would seal copies that nobody can
+ * open. The form is Bech32 (BIP 173) over an X25519 public key of 32 bytes with the prefix `age`,
+ * as the age format's document (C2SP, age.md, "the X25519 recipient type") has it.
  */
 const CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];

@@ -1,10 +1,12 @@
 /**
- * What the secrets of a registry hold, one a cluster and one more for its restoring credential, and how they are called.
+ * What the secrets of a registry hold, one a cluster and one more for its restoring credential, and
+ * how they are called.
  *
- * A registration that is half written, damaged or of a later version is told for its cluster alone, by its place and
- * never by its text, which holds a credential. One in a registry names no files: its kubeconfig stands beside it, and
- * its restoring one in the one secret that is its own. Else whoever writes a registration could have any file or secret
- * of the reader's sent to a server of his. Pure.
+ * A registration that is half written, damaged or of a later version is told for its cluster alone,
+ * by its place and never by its text, which holds a credential. One in a registry names no files:
+ * its kubeconfig stands beside it, and its restoring one in the one secret that is its own. Else
+ * whoever writes a registration could have any file or secret of the reader's sent to a server of
+ * his. Pure.
  */
 import * as z from "zod/mini";
 import { CertkeepError } from "../error.ts";
@@ -16,7 +18,9 @@ import { invalidConfig } from "./problem.ts";
 const FORMAT = 1;
 const SCHEME = "secretsmanager://";
 
-/** Names of the secrets below a registry, without the scheme; `url` is `secretsmanager://PREFIX`. */
+/**
+ * Names of the secrets below a registry, without the scheme; `url` is `secretsmanager://PREFIX`.
+ */
 export function registryNames(url: string) {
   const root = secretName(url);
   return {
@@ -127,7 +131,10 @@ function half(where: string, found: string, expected: string): CertkeepError {
   });
 }
 
-/** The cluster that a secret of the registry describes; its kubeconfigs are references to the registry's own secrets. @throws CertkeepError config_invalid */
+/**
+ * The cluster that a secret of the registry describes; its kubeconfigs are references to the
+ * registry's own secrets. @throws CertkeepError config_invalid
+ */
 export function registeredEntry(
   name: string,
   { registration }: RegisteredDocument,
@@ -156,7 +163,10 @@ export function registeredEntry(
   return { name, ...parsed.entry, kubeconfig: where };
 }
 
-/** A token for an EKS cluster is bound to its name alone: one role for two of the same name would let each be the other. @throws CertkeepError config_invalid */
+/**
+ * A token for an EKS cluster is bound to its name alone: one role for two of the same name would
+ * let each be the other. @throws CertkeepError config_invalid
+ */
 export function refuseSameRole(
   entry: Pick<ClusterEntry, "eks">,
   others: readonly ClusterEntry[],
@@ -175,7 +185,8 @@ export function refuseSameRole(
     where: `${where}: eks.role`,
     found: `the EKS name and the role of cluster ${other.name} as well`,
     expected:
-      "a role of its own for each registration, since a token is bound to the cluster's name alone and could be replayed at the other",
+      "a role of its own for each registration, since a token is bound to the cluster's name " +
+      "alone and could be replayed at the other",
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * The text of a registration: a new one, or one that is there with what registering knows put into it, so that
- * comments and settings of its owner stay. It holds no credential. Pure.
+ * The text of a registration: a new one, or one that is there with what registering knows put into
+ * it, so that comments and settings of its owner stay. It holds no credential. Pure.
  */
 import { isMap, parseDocument } from "yaml";
 import { LIMITS } from "./yaml.ts";
@@ -26,7 +26,10 @@ export function registrationText(before: string | null, fields: RegistrationFiel
   if (document.errors.length > 0) return null;
   if (before === null || document.contents === null) {
     document.contents = document.createNode({}) as typeof document.contents;
-    document.commentBefore = `${fields.schema === null ? "" : ` yaml-language-server: $schema=${fields.schema}\n`} A cluster's registration, by \`certkeep clusters add\`. It holds no credential: those lie in its kubeconfigs.`;
+    document.commentBefore =
+      `${fields.schema === null ? "" : ` yaml-language-server: $schema=${fields.schema}\n`} A ` +
+      "cluster's registration, by `certkeep clusters add`. It holds no credential: those lie " +
+      "in its kubeconfigs.";
   }
   if (!isMap(document.contents)) return null;
   document.contents.flow = false;

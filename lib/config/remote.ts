@@ -1,8 +1,9 @@
 /**
  * A configuration that is read from S3 by whoever may read it: it stands on its own.
  *
- * Refused: paths that only one machine can follow. A person's own files may be named from the home folder or from the
- * root, since they are looked for where the command runs; what everybody has to share may not be a file at all. Pure.
+ * Refused: paths that only one machine can follow. A person's own files may be named from the home
+ * folder or from the root, since they are looked for where the command runs; what everybody has to
+ * share may not be a file at all. Pure.
  */
 import { CertkeepError } from "../error.ts";
 import type { Config } from "./schema.ts";
@@ -62,7 +63,10 @@ export function refuseFiles(config: Config, url: string): void {
   });
 }
 
-/** Of one that is packaged for functions: stores, identity and clusters in it are a person's, and left out there. @throws as refuseFiles */
+/**
+ * Of one that is packaged for functions: stores, identity and clusters in it are a person's, and
+ * left out there. @throws as refuseFiles
+ */
 export function refuseUnpackaged(config: Config, path: string): void {
   refuseFiles(
     {

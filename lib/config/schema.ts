@@ -1,7 +1,8 @@
 /**
- * The settings of `certkeep.yaml`, and what they mean: the type of a configuration follows from this schema. The message
- * of each check is what was expected; titles, descriptions and examples are for editors. What spans several settings (a
- * name used twice, an entry that selects nothing) is checked in lib/config/parse.ts.
+ * The settings of `certkeep.yaml`, and what they mean: the type of a configuration follows from
+ * this schema. The message of each check is what was expected; titles, descriptions and examples
+ * are for editors. What spans several settings (a name used twice, an entry that selects nothing)
+ * is checked in lib/config/parse.ts.
  */
 import * as z from "zod/mini";
 import { clusterSchema } from "./cluster.ts";
@@ -34,9 +35,10 @@ import {
 import { issuerSchema, limitSchema } from "./issuer.ts";
 
 /**
- * New copies a day and cluster. High enough that the first audit of a cluster of a thousand certificates
- * keeps them all the same day, and that 10,000 certificates renewed every 60 days (167 a day) never meet it;
- * low enough that somebody who fills a cluster with borrowed certificates costs about 10 MB a day, not a disk.
+ * New copies a day and cluster. High enough that the first audit of a cluster of a thousand
+ * certificates keeps them all the same day, and that 10,000 certificates renewed every 60 days (167
+ * a day) never meet it; low enough that somebody who fills a cluster with borrowed certificates
+ * costs about 10 MB a day, not a disk.
  */
 const DEFAULT_COPIES_PER_DAY = 1000;
 
@@ -60,7 +62,8 @@ const storesSchema = z.strictObject(
       text("secretsmanager://PREFIX, such as secretsmanager://certkeep/prod", SECRETS_STORE),
     ).register(help, {
       description:
-        "Where clusters are registered, with their credentials. Without it: in clusters/ beside this file.",
+        "Where clusters are registered, with their credentials. Without it: in clusters/ " +
+        "beside this file.",
       examples: ["secretsmanager://certkeep/prod"],
     }),
   },
@@ -129,7 +132,8 @@ const transparencyObject = z.strictObject({
     ),
   ).register(help, {
     description:
-      "Domains to ask about. Without it: the registered domains of the public certificates that audits saw.",
+      "Domains to ask about. Without it: the registered domains of the public certificates " +
+      "that audits saw.",
     examples: [["tail1a2b3.ts.net"]],
   }),
 });
@@ -156,14 +160,16 @@ const sourcesSchema = z.strictObject(
     transparency: transparencyField.register(help, {
       title: "Certificate Transparency",
       description:
-        "Ask Cert Spotter which certificates are in public logs, so that those that no Secret shows count as well. It learns the domains, which the logs show anyway.",
+        "Ask Cert Spotter which certificates are in public logs, so that those that no Secret " +
+        "shows count as well. It learns the domains, which the logs show anyway.",
       default: false,
       examples: [true],
     }),
     renewalInfo: flag(SWITCH).register(help, {
       title: "Suggested renewal times",
       description:
-        "Ask the issuer when each certificate should be renewed (ACME Renewal Information), to notice a renewal that it forces.",
+        "Ask the issuer when each certificate should be renewed (ACME Renewal Information), " +
+        "to notice a renewal that it forces.",
       default: false,
     }),
     revocation: flag(SWITCH).register(help, {
@@ -236,7 +242,8 @@ export const configSchema = z.strictObject(
     restores: items(pairSchema, "a list of pairs, each with from and to").register(help, {
       title: "Restores across clusters",
       description:
-        "Pairs of clusters that the deployed function may restore across. Without any: only to where copies came from.",
+        "Pairs of clusters that the deployed function may restore across. Without any: only " +
+        "to where copies came from.",
     }),
     issuers: items(issuerSchema, "a list of issuers").register(help, {
       title: "Private issuers",
@@ -248,7 +255,8 @@ export const configSchema = z.strictObject(
       {
         title: "Limits",
         description:
-          "Limits that an issuer raised for you, instead of those it documents. Each entry has either domain or names.",
+          "Limits that an issuer raised for you, instead of those it documents. Each entry " +
+          "has either domain or names.",
       },
     ),
     backups: section(backupsSchema).register(help, {
@@ -267,7 +275,8 @@ export const configSchema = z.strictObject(
     ignore: items(ignoreSchema, "a list of entries, each with a reason").register(help, {
       title: "Ignored findings",
       description:
-        "Findings that are not told. An entry has a reason and at least one of cluster, namespace, name and code.",
+        "Findings that are not told. An entry has a reason and at least one of cluster, " +
+        "namespace, name and code.",
     }),
   },
   "settings, such as recipients: and clusters:",

@@ -25,7 +25,10 @@ const NO_ENTRY: Omit<ClusterEntry, "name"> = {
   access: null,
 };
 
-/** For a cluster that the configuration doesn't name, the defaults: the current context of the usual kubeconfig. */
+/**
+ * For a cluster that the configuration doesn't name, the defaults: the current context of the usual
+ * kubeconfig.
+ */
 export function settingsFor(config: Config, clusterName: string): ClusterSettings {
   const entry = config.clusters.find(({ name }) => name === clusterName) ?? {
     name: clusterName,
@@ -40,7 +43,10 @@ export function settingsFor(config: Config, clusterName: string): ClusterSetting
   };
 }
 
-/** A name that a configuration takes for whatever a context is called: `arn:aws:eks:…:cluster/Prod` becomes `arn-aws-eks-…-cluster-prod`. */
+/**
+ * A name that a configuration takes for whatever a context is called: `arn:aws:eks:…:cluster/Prod`
+ * becomes `arn-aws-eks-…-cluster-prod`.
+ */
 export function clusterNameFor(context: string): string {
   const name = context
     .toLowerCase()

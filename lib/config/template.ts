@@ -1,6 +1,7 @@
 /**
- * The commented `certkeep.yaml` that `certkeep init` writes: every setting with a sentence, and what isn't
- * used as an example. Lines that begin with `# ` explain; `#` right before a word is a setting switched off.
+ * The commented `certkeep.yaml` that `certkeep init` writes: every setting with a sentence, and
+ * what isn't used as an example. Lines that begin with `# ` explain; `#` right before a word is a
+ * setting switched off.
  */
 
 export interface TemplateCluster {
@@ -153,5 +154,9 @@ ${REST}`;
 
 /** The examples stand at the first cluster only. */
 function entryText(cluster: TemplateCluster, index: number): string {
-  return `  - name: ${yamlText(cluster.name)}\n    context: ${yamlText(cluster.context)}\n${index === 0 ? CLUSTER_EXAMPLES : ""}`;
+  return (
+    `  - name: ${yamlText(cluster.name)}\n` +
+    `    context: ${yamlText(cluster.context)}\n` +
+    `${index === 0 ? CLUSTER_EXAMPLES : ""}`
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * YAML text as its parser's tokens, where it costs no more than it weighs. The parser takes microseconds for a sign,
- * whatever the sign says, and its composer recurses: a megabyte of brackets costs minutes, or ends the process.
+ * YAML text as its parser's tokens, where it costs no more than it weighs. The parser takes
+ * microseconds for a sign, whatever the sign says, and its composer recurses: a megabyte of
+ * brackets costs minutes, or ends the process.
  */
 import { type CST, LineCounter, Parser } from "yaml";
 

@@ -1,10 +1,11 @@
 /**
- * YAML 1.2 text to plain data with the place of everything in it. Total: every text gives data or problems.
+ * YAML 1.2 text to plain data with the place of everything in it. Total: every text gives data or
+ * problems.
  *
- * Refuses what makes a configuration file mean something else than it shows, or cost more than it weighs:
- * several documents, duplicate keys, anchors, aliases and merge keys (a few lines of them can unfold into
- * gigabytes), tags, keys that aren't text, nesting and signs past LIMITS, files past MAX_BYTES. The parser's own
- * messages aren't passed on, since they quote the file.
+ * Refuses what makes a configuration file mean something else than it shows, or cost more than it
+ * weighs: several documents, duplicate keys, anchors, aliases and merge keys (a few lines of them
+ * can unfold into gigabytes), tags, keys that aren't text, nesting and signs past LIMITS, files
+ * past MAX_BYTES. The parser's own messages aren't passed on, since they quote the file.
  */
 import {
   Composer,
@@ -273,7 +274,10 @@ function emptyAt(at: number): Located {
   return { value: null, at, written: "", refused: false, members: new Map() };
 }
 
-/** `!` and `!!str` before a text change nothing that matters; everything else that is tagged is refused. */
+/**
+ * `!` and `!!str` before a text change nothing that matters; everything else that is tagged is
+ * refused.
+ */
 function isScalarTag(node: ParsedNode): boolean {
   return isScalar(node) && typeof node.value === "string" && node.tag === "tag:yaml.org,2002:str";
 }

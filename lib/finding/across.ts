@@ -1,8 +1,9 @@
 /**
- * What all clusters together tell of issuances: one ledger, its budgets, and what is worth a finding. Pure.
+ * What all clusters together tell of issuances: one ledger, its budgets, and what is worth a
+ * finding. Pure.
  *
- * A cluster enters with a part of its state, so that a thousand states needn't be held at once. What a
- * cluster's own logs claim enters only the ledger opened for it.
+ * A cluster enters with a part of its state, so that a thousand states needn't be held at once.
+ * What a cluster's own logs claim enters only the ledger opened for it.
  */
 import {
   believe,
@@ -36,7 +37,10 @@ import { isUnnamed, pinnedCluster } from "../state/identity.ts";
 import { observationsOf, type Observations } from "../state/observations.ts";
 import { issuanceKey, serialKey } from "../ratelimit/issuance.ts";
 
-/** A live certificate as other clusters see it, and how safe it is; small, since all clusters' are held at once. */
+/**
+ * A live certificate as other clusters see it, and how safe it is; small, since all clusters' are
+ * held at once.
+ */
 export interface LiveHolder extends Holder {
   readonly name: string | null;
   readonly domain: string | null;
@@ -50,7 +54,10 @@ export interface ClusterPart {
   readonly cluster: string;
   readonly evidence: Evidence;
   readonly places: readonly LiveHolder[];
-  /** What the issuer itself said of certificates that were seen there: when to renew them, and that they are revoked. */
+  /**
+   * What the issuer itself said of certificates that were seen there: when to renew them, and that
+   * they are revoked.
+   */
   readonly told?: Pick<Observations, "windows" | "revocations">;
   /** Whether its last audits asked for logs of what issues there; `null`: nothing does. */
   readonly logsAsked: boolean | null;
@@ -58,7 +65,10 @@ export interface ClusterPart {
   readonly finishedMs: number | null;
   /** Which cluster it is, whatever its name; `null`: nothing pinned it. */
   readonly pinned?: string | null;
-  /** Of several names of one cluster the lowest counts: 0 for a name, 1 for none, 2 for one that was removed. */
+  /**
+   * Of several names of one cluster the lowest counts: 0 for a name, 1 for none, 2 for one that was
+   * removed.
+   */
   readonly rank?: number;
 }
 
@@ -79,7 +89,10 @@ export interface AcrossOptions {
 export interface Across {
   readonly atMs: number;
   readonly ledger: Ledger;
-  /** Sets first; staging's left out. Worked out one after the other: there may be a hundred thousand. */
+  /**
+   * Sets first; staging's left out. Worked out one after the other: there may be a hundred
+   * thousand.
+   */
   budgets(): Generator<Budget>;
   readonly found: readonly IssuanceFinding[];
   /** What makes a reissue a needed one: windows that the issuer suggested, and revocations. */
@@ -191,7 +204,9 @@ export function unreadPart(cluster: string, reason: string): ClusterPart {
   };
 }
 
-/** Parts of clusters that have several names, by cluster; in each the name that counts is the first. */
+/**
+ * Parts of clusters that have several names, by cluster; in each the name that counts is the first.
+ */
 function severalNames(
   parts: readonly ClusterPart[],
   shown: AcrossOptions["shown"],

@@ -1,4 +1,7 @@
-/** What a person can do about a finding, as data. lib/report/command.ts makes the command that does it. */
+/**
+ * What a person can do about a finding, as data. lib/report/command.ts makes the command that does
+ * it.
+ */
 import type { AwsSettings } from "../config/schema.ts";
 import type { Mismatch } from "../state/identity.ts";
 

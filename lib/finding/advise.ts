@@ -1,4 +1,7 @@
-/** What to do about each certificate that fails or is lost: restore it, issue a new one, or wait. Never more than the evidence carries. */
+/**
+ * What to do about each certificate that fails or is lost: restore it, issue a new one, or wait.
+ * Never more than the evidence carries.
+ */
 import { adviseOn, type Advice } from "../ratelimit/advice.ts";
 import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";

@@ -1,4 +1,7 @@
-/** What all clusters tell of issuances as plain data for machines: numbers, instants and what they rest on. Pure. */
+/**
+ * What all clusters tell of issuances as plain data for machines: numbers, instants and what they
+ * rest on. Pure.
+ */
 import type { Budget } from "../ratelimit/budget.ts";
 import type { Issuance } from "../ratelimit/issuance.ts";
 import { accountOf } from "../ratelimit/ledger.ts";

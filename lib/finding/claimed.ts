@@ -1,4 +1,7 @@
-/** Issuances that a cluster's own log claims and nothing else shows: told beside the shared number, never in it. Pure. */
+/**
+ * Issuances that a cluster's own log claims and nothing else shows: told beside the shared number,
+ * never in it. Pure.
+ */
 import { type Budget, budgetOf } from "../ratelimit/budget.ts";
 import { accountOf } from "../ratelimit/ledger.ts";
 import { LOOK_BACK_MS } from "../ratelimit/rules.ts";

@@ -1,4 +1,7 @@
-/** All findings of one cluster, as an audit, a report, a digest and explain tell them: from here alone, so that they agree. */
+/**
+ * All findings of one cluster, as an audit, a report, a digest and explain tell them: from here
+ * alone, so that they agree.
+ */
 import { formatMs, parseMs, parseMsOrNull } from "../certificate/time.ts";
 import { attachCauses } from "../diagnosis/attach.ts";
 import type { StateDocument } from "../state/document.ts";
@@ -17,7 +20,10 @@ export interface FindingsView {
   readonly ignore: readonly IgnoreEntry[];
   /** The time it really is, where `atMs` is later: what lies ahead makes no audit stale. */
   readonly wallMs?: number | null;
-  /** What all clusters tell of issuances together; `null`: not gathered, and nothing is said of rate limits. */
+  /**
+   * What all clusters tell of issuances together; `null`: not gathered, and nothing is said of rate
+   * limits.
+   */
   readonly across?: Across | null;
   /** The function on AWS that restores, offered beside each restore; `null`: there is none. */
   readonly restore?: RestoreFunction | null;

@@ -1,17 +1,23 @@
-/** Every finding there is, with how severe it is unless its rule says otherwise. lib/report/phrases.ts says what each means. */
+/**
+ * Every finding there is, with how severe it is unless its rule says otherwise.
+ * lib/report/phrases.ts says what each means.
+ */
 export type Severity = "critical" | "warning" | "information";
 
 export const SEVERITIES: readonly Severity[] = ["critical", "warning", "information"];
 
 /**
- * Thresholds are fractions of each certificate's own lifetime (90 days today, 45 from 2028, 160 hours in the
- * short-lived profile), never a fixed number of days. Controllers renew at 1/3; below this a renewal is overdue.
+ * Thresholds are fractions of each certificate's own lifetime (90 days today, 45 from 2028, 160
+ * hours in the short-lived profile), never a fixed number of days. Controllers renew at 1/3; below
+ * this a renewal is overdue.
  */
 export const OVERDUE_FRACTION = 1 / 4;
 /** Below this fraction of its lifetime (7.5 days of 90) a certificate is expiring. */
 export const EXPIRING_FRACTION = 1 / 12;
 
-/** Days before a credential's end from which on it is reported, and from which on that is critical. */
+/**
+ * Days before a credential's end from which on it is reported, and from which on that is critical.
+ */
 export const CREDENTIAL_DAYS = 14;
 export const CREDENTIAL_CRITICAL_DAYS = 3;
 /** Days after which a token without an end is reported. */

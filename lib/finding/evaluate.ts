@@ -1,7 +1,7 @@
 /**
- * What is wrong with a cluster: a pure function of its state and the time, so that an audit, a report and a
- * digest say the same. Unknown is never healthy: what could not be read is a finding itself, and where the
- * cluster can't be seen, what time alone brings is still said, as last seen.
+ * What is wrong with a cluster: a pure function of its state and the time, so that an audit, a
+ * report and a digest say the same. Unknown is never healthy: what could not be read is a finding
+ * itself, and where the cluster can't be seen, what time alone brings is still said, as last seen.
  */
 import { parseMs } from "../certificate/time.ts";
 import {
@@ -169,7 +169,8 @@ function* liveDrafts(
   atMs: number,
 ): Generator<Draft> {
   const { record, verdict, owner } = entry;
-  // A staging certificate is refused by every client on purpose: it is neither critical nor counted.
+  // A staging certificate is refused by every client on purpose: it is neither critical nor
+  // counted.
   if (record.staging) return;
   const { serial, notAfter, keyFits } = record;
   const { valid, reasons } = verdict;

@@ -1,4 +1,7 @@
-/** A finding: what is wrong with what, since when, and what can be done, as data. lib/report/ says it. */
+/**
+ * A finding: what is wrong with what, since when, and what can be done, as data. lib/report/ says
+ * it.
+ */
 import { createHash } from "node:crypto";
 import type { Diagnosis } from "../diagnosis/cause.ts";
 import type { Advice } from "../ratelimit/advice.ts";
@@ -32,7 +35,10 @@ interface FindingBase {
   readonly subject: Subject;
   /** What does something about it, the most direct first. */
   readonly actions: readonly Action[];
-  /** What can be done about a certificate that fails or is lost, by what is known of issuances; `null`: not asked. */
+  /**
+   * What can be done about a certificate that fails or is lost, by what is known of issuances;
+   * `null`: not asked.
+   */
   readonly advice: Advice | null;
   /** Why it came to that, where it was asked and there is something to say. */
   readonly why: Diagnosis | null;
@@ -42,7 +48,10 @@ interface FindingBase {
   readonly due: string | null;
   /** RFC 3339 where the cluster can't be seen now: the finding holds as last seen then. */
   readonly asLastSeen: string | null;
-  /** What findings of one origin have in common, the code first: `["certificate_invalid", "key_mismatch"]`. */
+  /**
+   * What findings of one origin have in common, the code first: `["certificate_invalid",
+   * "key_mismatch"]`.
+   */
   readonly cause: readonly [FindingCode, ...string[]];
 }
 

@@ -1,6 +1,6 @@
 /**
- * Findings that no cluster shows by itself: budgets that run out, needless and concurrent reissues, sets that
- * several places hold, clocks that are off. One for each cluster that it concerns. Pure.
+ * Findings that no cluster shows by itself: budgets that run out, needless and concurrent reissues,
+ * sets that several places hold, clocks that are off. One for each cluster that it concerns. Pure.
  */
 import { createHash } from "node:crypto";
 import { formatMs } from "../certificate/time.ts";
@@ -16,7 +16,10 @@ const MAX_LABEL = 120;
 export function setLabel(key: string): string {
   if (key.length <= MAX_LABEL) return key;
   const names = key.split(",");
-  return `${(names[0] ?? "").slice(0, MAX_LABEL)} and ${names.length - 1} more (${createHash("sha256").update(key).digest("hex").slice(0, 8)})`;
+  return (
+    `${(names[0] ?? "").slice(0, MAX_LABEL)} and ${names.length - 1} more ` +
+    `(${createHash("sha256").update(key).digest("hex").slice(0, 8)})`
+  );
 }
 
 /** Every finding about issuances, of all clusters. `cluster` alone where one is given. */
@@ -116,7 +119,10 @@ function contentOf(
   }
 }
 
-/** Where several Secrets hold one each now, issued for itself, that is why: how many. `null`: it isn't. */
+/**
+ * Where several Secrets hold one each now, issued for itself, that is why: how many. `null`: it
+ * isn't.
+ */
 function holdersOf({ subject, issuances }: IssuanceFinding, across: Across): number | null {
   const holders = across.placesOf(subject.issuer, subject.key);
   const live = new Set(holders.map(({ serial }) => serialKey(serial)));

@@ -1,4 +1,7 @@
-/** What each finding rests on, by code. Facts only: lib/report/phrases.ts says them. Instants are milliseconds since 1970. */
+/**
+ * What each finding rests on, by code. Facts only: lib/report/phrases.ts says them. Instants are
+ * milliseconds since 1970.
+ */
 import type { Budget } from "../ratelimit/budget.ts";
 import type { Issuance } from "../ratelimit/issuance.ts";
 import type { Holder } from "../ratelimit/rules.ts";
@@ -7,7 +10,10 @@ import type { Mismatch, ShownIdentity } from "../state/identity.ts";
 import type { FindingCode } from "./codes.ts";
 import type { Owner } from "../state/certificates.ts";
 
-/** Whether a restore would help, as the restore planner answers; `unknown`: the store could not be listed. */
+/**
+ * Whether a restore would help, as the restore planner answers; `unknown`: the store could not be
+ * listed.
+ */
 export type BackupStatus = "restorable" | "none" | "unknown";
 
 interface Certificate {

@@ -1,6 +1,9 @@
 /** Patterns with `*` for any characters, as configuration and commands take them. */
 
-/** Whether all of `text` fits `pattern`; letters count as written. Linear in the length of both for one `*`, never exponential. */
+/**
+ * Whether all of `text` fits `pattern`; letters count as written. Linear in the length of both for
+ * one `*`, never exponential.
+ */
 export function matchesPattern(pattern: string, text: string): boolean {
   const parts = pattern.split("*");
   const first = parts[0] ?? "";

@@ -17,7 +17,10 @@ export function isFor(entry: CertificateEntry, name: string): boolean {
   );
 }
 
-/** Whether a certificate lies in the Secret that `name` says: `NAMESPACE/NAME`, `CLUSTER/NAMESPACE/NAME`, or its name alone. */
+/**
+ * Whether a certificate lies in the Secret that `name` says: `NAMESPACE/NAME`,
+ * `CLUSTER/NAMESPACE/NAME`, or its name alone.
+ */
 export function isSecret(entry: CertificateEntry, name: string): boolean {
   const { cluster, key, secret } = entry;
   return name === key || name === `${cluster}/${key}` || name === secret;

@@ -1,4 +1,7 @@
-/** What an audit of a cluster vouches for: whether it was reached, and until when what was seen counts as of now. */
+/**
+ * What an audit of a cluster vouches for: whether it was reached, and until when what was seen
+ * counts as of now.
+ */
 import type { StateDocument, Unread } from "../state/document.ts";
 
 /** An audit older than this vouches for nothing: a day, and two hours for a run that is late. */
@@ -26,7 +29,10 @@ export function isUnreachable(state: StateDocument): boolean {
   return state.audit !== null && state.audit.unread.some(isWhole);
 }
 
-/** When a cluster that can't be seen now was seen last; `null`: it was reached by the last look, or never. */
+/**
+ * When a cluster that can't be seen now was seen last; `null`: it was reached by the last look, or
+ * never.
+ */
 export function lastSeenOf(state: StateDocument): string | null {
   return isUnreachable(state) ? (state.audit?.lastReachedAt ?? null) : null;
 }

@@ -23,7 +23,10 @@ function placeOf(subject: Pick<Subject, "namespace" | "secret" | "name">): strin
   return `${subject.namespace ?? ""}/${subject.secret ?? ""}/${subject.name ?? ""}`;
 }
 
-/** Places of which the last audit can't vouch: all of them, or `namespace/secret` of those that it could not read. */
+/**
+ * Places of which the last audit can't vouch: all of them, or `namespace/secret` of those that it
+ * could not read.
+ */
 export function unseenPlaces(state: StateDocument): "all" | ReadonlySet<string> {
   if (state.audit === null || state.replacedBy !== null || isUnreachable(state)) return "all";
   const keys = new Set<string>();
@@ -35,7 +38,10 @@ export function unseenPlaces(state: StateDocument): "all" | ReadonlySet<string> 
   return keys;
 }
 
-/** `findings` of this state, muted ones included: what is muted isn't fine. `stale`: the last audit is too old to vouch for anything. */
+/**
+ * `findings` of this state, muted ones included: what is muted isn't fine. `stale`: the last audit
+ * is too old to vouch for anything.
+ */
 export function tally(
   state: StateDocument,
   findings: readonly Finding[],

@@ -1,6 +1,6 @@
 /**
- * Copies that the last drill could not use: said in a cluster's findings until a drill finds them good, they are
- * retired, or retention took them. Pure; bounded by what the drill wrote down.
+ * Copies that the last drill could not use: said in a cluster's findings until a drill finds them
+ * good, they are retired, or retention took them. Pure; bounded by what the drill wrote down.
  */
 import type { StateDocument } from "../state/document.ts";
 import type { Draft } from "./finding.ts";

@@ -1,7 +1,7 @@
 /**
- * Who issues, as data: anchors, intermediates known for telling an issuance where a chain lacks them, limits
- * and back-dating. Let's Encrypt and its staging are built in; others come from configuration and are the
- * same type. Nothing here fetches anything or knows the time.
+ * Who issues, as data: anchors, intermediates known for telling an issuance where a chain lacks
+ * them, limits and back-dating. Let's Encrypt and its staging are built in; others come from
+ * configuration and are the same type. Nothing here fetches anything or knows the time.
  */
 
 import {
@@ -16,7 +16,10 @@ import type { Verifier } from "../certificate/verifier.ts";
 import production from "./letsencrypt.json" with { type: "json" };
 import staging from "./letsencrypt-staging.json" with { type: "json" };
 
-/** A bucket of the issuer: `count` certificates a `periodMs`, refilled evenly, up to `count` at once. */
+/**
+ * A bucket of the issuer: `count` certificates a `periodMs`, refilled evenly, up to `count` at
+ * once.
+ */
 export interface Limit {
   count: number;
   periodMs: number;
@@ -49,7 +52,10 @@ export interface Issuer {
   } | null;
   /** Latest first; the last holds for all time before. */
   backdating: readonly Backdate[];
-  /** Whether every certificate is in public logs before anybody has it, and the shortest lifetime it is issued for; null: not logged. */
+  /**
+   * Whether every certificate is in public logs before anybody has it, and the shortest lifetime it
+   * is issued for; null: not logged.
+   */
   logged: { shortestLifetimeMs: number } | null;
   /** ACME directory (RFC 8555 §7.1.1), or null. */
   directory: string | null;
@@ -58,8 +64,9 @@ export interface Issuer {
 const WEEK_MS = 168 * 3_600_000;
 
 /**
- * notBefore lies 58 min 30 s before the issuance, and lay an hour before it until 2024-07-25. Read from
- * letsencrypt/boulder 2d00c8e27 of 2026-08-07; an embedded SCT's time is the better evidence where there is one.
+ * notBefore lies 58 min 30 s before the issuance, and lay an hour before it until 2024-07-25. Read
+ * from letsencrypt/boulder 2d00c8e27 of 2026-08-07; an embedded SCT's time is the better evidence
+ * where there is one.
  */
 const LETS_ENCRYPT_BACKDATING: readonly Backdate[] = [
   { fromMs: 1_721_865_600_000, backdateMs: 3_510_000 },
@@ -67,8 +74,9 @@ const LETS_ENCRYPT_BACKDATING: readonly Backdate[] = [
 ];
 
 /**
- * Let's Encrypt logs a precertificate of each certificate before it signs that, and embeds the logs' answers; its
- * shortest profile, shortlived, is of 160 h (https://letsencrypt.org/docs/profiles/, read 2026-08-21).
+ * Let's Encrypt logs a precertificate of each certificate before it signs that, and embeds the
+ * logs' answers; its shortest profile, shortlived, is of 160 h
+ * (https://letsencrypt.org/docs/profiles/, read 2026-08-21).
  */
 const LETS_ENCRYPT_LOGGED = { shortestLifetimeMs: 160 * 3_600_000 };
 
@@ -109,7 +117,10 @@ export const LETS_ENCRYPT_STAGING: Issuer = {
 /** What is known without configuration; production first. */
 export const BUILT_IN_ISSUERS: readonly Issuer[] = [LETS_ENCRYPT, LETS_ENCRYPT_STAGING];
 
-/** An issuer from configuration. PEM text may hold several blocks; what isn't a certificate is passed over. */
+/**
+ * An issuer from configuration. PEM text may hold several blocks; what isn't a certificate is
+ * passed over.
+ */
 export function createIssuer(options: {
   id: string;
   title: string;
@@ -146,9 +157,10 @@ export function backdateMsOf(issuer: Issuer, notBeforeMs: number): number {
 const MAX_VISITS = 100;
 
 /**
- * SHA-256 of an anchor of the issuer that the leaf's signatures lead to, or null. Its own chain and the
- * issuer's known intermediates are used together. Time, names and usages are left out: a certificate that
- * expired, or that lacks an intermediate, was issued all the same. An anchor leads to itself.
+ * SHA-256 of an anchor of the issuer that the leaf's signatures lead to, or null. Its own chain and
+ * the issuer's known intermediates are used together. Time, names and usages are left out: a
+ * certificate that expired, or that lacks an intermediate, was issued all the same. An anchor leads
+ * to itself.
  */
 export function leadsToIssuer(
   certificate: Certificate,

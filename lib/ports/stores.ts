@@ -18,8 +18,8 @@ export interface BlobEntry {
  * a reader sees the whole document or none, and what a killed process left behind is not seen by
  * `list`. Keys are `/`-separated segments of `[A-Za-z0-9._=@-]`, none empty, none starting with a
  * dot. A document has at most MAX_DOCUMENT_BYTES, and none that is larger is read. Errors are
- * `CertkeepError` that name the store and the key: `store_damaged` and `file_unreadable` are trouble
- * of that one document, other codes of the store.
+ * `CertkeepError` that name the store and the key: `store_damaged` and `file_unreadable` are
+ * trouble of that one document, other codes of the store.
  */
 export interface BlobStore {
   /** Where it lies, for people: a URL without credentials. */
@@ -95,6 +95,9 @@ export interface Sealer {
 export interface Opener {
   /** Recipients that the identities stand for. */
   readonly recipients: readonly string[];
-  /** @throws CertkeepError open_failed where it is damaged, sealed_for_others where no identity here opens it */
+  /**
+   * @throws CertkeepError open_failed where it is damaged, sealed_for_others where no identity here
+   * opens it
+   */
   open(sealed: string): Promise<Uint8Array>;
 }

@@ -1,9 +1,9 @@
 /**
  * What to do about a certificate that fails or is lost: restore it, have it reissued, or wait.
  *
- * Never more than the evidence carries: a good copy comes first; where it isn't known whether there is
- * one, or who issues, or by which limit, no action is named. A cluster's own claims (its logs) count for
- * its own certificates and nobody else's.
+ * Never more than the evidence carries: a good copy comes first; where it isn't known whether there
+ * is one, or who issues, or by which limit, no action is named. A cluster's own claims (its logs)
+ * count for its own certificates and nobody else's.
  */
 import { type Budget, budgetOf } from "./budget.ts";
 import { accountOf, isRenewalAt, type Ledger } from "./ledger.ts";
@@ -11,14 +11,20 @@ import { registeredDomains, setOf } from "./names.ts";
 
 export type Action = "restore" | "reissue" | "wait" | "unknown";
 
-/** `other_host_name`: a set of its own, under the same domain; `staging`: for tests, browsers refuse it. */
+/**
+ * `other_host_name`: a set of its own, under the same domain; `staging`: for tests, browsers refuse
+ * it.
+ */
 export type OtherWay = "other_host_name" | "staging";
 
 export interface Advice {
   readonly action: Action;
   /** Codes of what decided, most decisive first. */
   readonly because: readonly AdviceReason[];
-  /** Certificates that can still be issued for it; `null` where no limit is known. `atLeast` `null`: unknown. */
+  /**
+   * Certificates that can still be issued for it; `null` where no limit is known. `atLeast` `null`:
+   * unknown.
+   */
   readonly left: { readonly atMost: number; readonly atLeast: number | null } | null;
   /** For `wait`: not before this. */
   readonly untilMs: number | null;

@@ -1,10 +1,11 @@
 /**
- * The issuer's token bucket, exactly: the generic cell rate algorithm of Boulder's ratelimits/gcra.go in
- * integer nanoseconds. A bucket is one instant, the TAT (theoretical arrival time): when it is full again.
+ * The issuer's token bucket, exactly: the generic cell rate algorithm of Boulder's
+ * ratelimits/gcra.go in integer nanoseconds. A bucket is one instant, the TAT (theoretical arrival
+ * time): when it is full again.
  *
- * The exact bucket isn't monotone in its spends: one on an empty bucket isn't stored, so an additional
- * early spend can push a later one out and leave more. What people are told rests on `cappedTat` as well,
- * which stores every spend, up to empty.
+ * The exact bucket isn't monotone in its spends: one on an empty bucket isn't stored, so an
+ * additional early spend can push a later one out and leave more. What people are told rests on
+ * `cappedTat` as well, which stores every spend, up to empty.
  */
 import { type Limit, MS_NS, type Pace, pace } from "./limit.ts";
 
@@ -22,7 +23,10 @@ export interface BucketState {
   readonly allowed: boolean;
   /** Wait until the next spend goes through, rounded up to whole ms; 0 if it does now. */
   readonly retryInMs: number;
-  /** Stored TAT in ns since the epoch, possibly past; `null`: nothing was ever stored, the bucket is full. */
+  /**
+   * Stored TAT in ns since the epoch, possibly past; `null`: nothing was ever stored, the bucket is
+   * full.
+   */
   readonly tat: bigint | null;
 }
 
@@ -46,7 +50,10 @@ function counted(spends: readonly bigint[], at: bigint, start: Start | null): bi
   return spends.filter((now) => now <= at && (start === null || now > start.atNs)).toSorted(byTime);
 }
 
-/** The TAT after a spend at `now`, or `null` where the bucket is empty and nothing is stored (gcra.go, maybeSpend, cost 1). */
+/**
+ * The TAT after a spend at `now`, or `null` where the bucket is empty and nothing is stored
+ * (gcra.go, maybeSpend, cost 1).
+ */
 export function spend(
   { intervalNs, offsetNs }: Pace,
   tat: bigint | null,
@@ -56,7 +63,10 @@ export function spend(
   return now >= next - offsetNs ? next : null;
 }
 
-/** The TAT after a spend at `now` that is stored in any case, capped at empty. A TAT beyond empty stays. */
+/**
+ * The TAT after a spend at `now` that is stored in any case, capped at empty. A TAT beyond empty
+ * stays.
+ */
 export function spendCapped(
   { intervalNs, offsetNs }: Pace,
   tat: bigint | null,
@@ -82,8 +92,8 @@ export function stateOf(limit: Limit, tat: bigint | null, at: bigint): BucketSta
 }
 
 /**
- * The issuer's bucket at `at` after `spends` (ns since the epoch, in any order; those after `at` don't
- * count). It starts full, or as `start` says; spends up to the start are part of it already.
+ * The issuer's bucket at `at` after `spends` (ns since the epoch, in any order; those after `at`
+ * don't count). It starts full, or as `start` says; spends up to the start are part of it already.
  */
 export function bucket(
   limit: Limit,
@@ -98,8 +108,8 @@ export function bucket(
 }
 
 /**
- * TAT after storing every spend, capped at empty: never earlier than the exact one, and never earlier with
- * one more spend, so what it leaves never rises with what becomes known.
+ * TAT after storing every spend, capped at empty: never earlier than the exact one, and never
+ * earlier with one more spend, so what it leaves never rises with what becomes known.
  */
 export function cappedTat(
   limit: Limit,
@@ -114,9 +124,10 @@ export function cappedTat(
 }
 
 /**
- * What a refusal says of the bucket: seen at `seenNs`, with the retry time `retryNs` that was shown, which is
- * up to 3 % of the wait late and cut to whole seconds (limiter.go, Decision.Result). Bounds of the TAT, both inclusive; `null` where no
- * bucket of this limit gives such an answer (the wait is longer than one token takes, or already over).
+ * What a refusal says of the bucket: seen at `seenNs`, with the retry time `retryNs` that was
+ * shown, which is up to 3 % of the wait late and cut to whole seconds (limiter.go,
+ * Decision.Result). Bounds of the TAT, both inclusive; `null` where no bucket of this limit gives
+ * such an answer (the wait is longer than one token takes, or already over).
  */
 export function pinnedBy(
   limit: Limit,

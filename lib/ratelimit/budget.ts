@@ -1,12 +1,13 @@
 /**
  * What is left of a limit, as people are told it: at most, at least, next slot.
  *
- * At most: the lesser of the issuer's own bucket and of one that stores every known issuance, both from a
- * full start. More that becomes known can only lower it for a set. (For a domain there is one case in
- * which it rises, and truly so: an older certificate of a set comes to light, which makes a later one a
- * renewal that took nothing.) At least: from an empty bucket at the start of a span in which a source saw
- * every issuance, or from a 429 that verified issuances bear out; it is read “if nothing was issued since
- * `unseenSinceMs`”. Without either it is unknown. It never exceeds at most.
+ * At most: the lesser of the issuer's own bucket and of one that stores every known issuance, both
+ * from a full start. More that becomes known can only lower it for a set. (For a domain there is
+ * one case in which it rises, and truly so: an older certificate of a set comes to light, which
+ * makes a later one a renewal that took nothing.) At least: from an empty bucket at the start of a
+ * span in which a source saw every issuance, or from a 429 that verified issuances bear out; it is
+ * read “if nothing was issued since `unseenSinceMs`”. Without either it is unknown. It never
+ * exceeds at most.
  *
  * What only a log claims changes nothing here unless the ledger was opened for that log's cluster.
  */
@@ -43,13 +44,18 @@ export interface Budget {
   readonly atMost: number;
   /** `null`: unknown, see `because`. */
   readonly atLeast: number | null;
-  /** What at least rests on: a source that sees everything, a 429 that is borne out, or why it is unknown. */
+  /**
+   * What at least rests on: a source that sees everything, a 429 that is borne out, or why it is
+   * unknown.
+   */
   readonly because: "complete_source" | "refusal" | "no_complete_source";
   /** End of what is surely seen: at least holds if nothing was issued since then. */
   readonly unseenSinceMs: number | null;
   /** When one more token comes back, by what is known; `null`: it is full. */
   readonly nextSlotMs: number | null;
-  /** The earliest instant at which one more certificate can go through; `atMs` itself if it can now. */
+  /**
+   * The earliest instant at which one more certificate can go through; `atMs` itself if it can now.
+   */
   readonly freeFromMs: number;
   /** When it is full again; `null`: it is full. */
   readonly fullAtMs: number | null;
@@ -57,7 +63,10 @@ export interface Budget {
   readonly spent: number;
   /** Renewals, which took nothing from a domain's bucket. */
   readonly exempt: number;
-  /** Serials of issuances that the bucket would have refused: parallel orders, or renewals exempt by ARI. */
+  /**
+   * Serials of issuances that the bucket would have refused: parallel orders, or renewals exempt by
+   * ARI.
+   */
   readonly overshoots: readonly string[];
   /** Known issuances later than `atMs`: not counted. */
   readonly later: number;
@@ -65,11 +74,17 @@ export interface Budget {
   readonly pinnedBy: Refusal | null;
   /** Refusals that aren't borne out and still run: claims, to be shown beside the numbers. */
   readonly claims: readonly Refusal[];
-  /** A burst that the latest such refusal tells of and that isn't the limit's: it claims an override. */
+  /**
+   * A burst that the latest such refusal tells of and that isn't the limit's: it claims an
+   * override.
+   */
   readonly overrideSeen: number | null;
 }
 
-/** How far the instant of a spend may lie from what the certificate tells of it, and two clocks from each other. */
+/**
+ * How far the instant of a spend may lie from what the certificate tells of it, and two clocks from
+ * each other.
+ */
 const PIN_TOLERANCE_MS = 60_000;
 
 const toNs = (ms: number): bigint => BigInt(Math.round(ms)) * MS_NS;
@@ -105,7 +120,8 @@ function completeStarts(
     account.kind === "domain"
       ? [account.key]
       : (account.entries[0]?.issuance.domains ?? registeredDomains(account.key.split(",")));
-  // A span whose beginning was cut off, or of which issuances were left unread, sees everything only after them.
+  // A span whose beginning was cut off, or of which issuances were left unread, sees everything
+  // only after them.
   const unreadMs = ledger.evidence.unread.reduce(
     (latest, { untilMs }) => Math.max(latest, untilMs ?? Number.POSITIVE_INFINITY),
     Number.NEGATIVE_INFINITY,
@@ -123,7 +139,10 @@ function completeStarts(
   });
 }
 
-/** A refusal pins only if the bucket of what is verified was empty as well then, and gives the same retry time. */
+/**
+ * A refusal pins only if the bucket of what is verified was empty as well then, and gives the same
+ * retry time.
+ */
 function borneOut(limit: Limit, spends: readonly Entry[], refusal: Refusal): Start | null {
   if (refusal.burst !== null && refusal.burst !== limit.burst) return null;
   const seenNs = toNs(refusal.seenAtMs);
@@ -155,7 +174,10 @@ function cappedOver(
   return tat;
 }
 
-/** The TAT of at most: that of everything stored, capped at empty, is never earlier than the issuer's own. */
+/**
+ * The TAT of at most: that of everything stored, capped at empty, is never earlier than the
+ * issuer's own.
+ */
 export function knownTat(account: Account, limit: Limit, atMs: number): bigint | null {
   return cappedOver(pace(limit), spendsOf(account, false), toNs(atMs), null);
 }
@@ -207,7 +229,10 @@ function sureOf(
   return best;
 }
 
-/** TAT from which at least is read, or `null` where it is unknown; never earlier than that of at most. */
+/**
+ * TAT from which at least is read, or `null` where it is unknown; never earlier than that of at
+ * most.
+ */
 export function sureTat(
   ledger: Ledger,
   account: Account,
@@ -220,7 +245,10 @@ export function sureTat(
   return known !== null && known > sure.tat ? known : sure.tat;
 }
 
-/** Refusals looked at for one bucket: the latest. Forged lines by the million cost no more than these. */
+/**
+ * Refusals looked at for one bucket: the latest. Forged lines by the million cost no more than
+ * these.
+ */
 const MAX_REFUSALS = 20;
 
 function pinsOf(
@@ -325,7 +353,10 @@ function budgetOfAccount(ledger: Ledger, account: Account, atMs: number): Budget
   };
 }
 
-/** Every budget that anything is known for, sets first; one after the other, as there may be a hundred thousand. */
+/**
+ * Every budget that anything is known for, sets first; one after the other, as there may be a
+ * hundred thousand.
+ */
 export function* eachBudget(ledger: Ledger, atMs: number): Generator<Budget> {
   for (const kind of ["set", "domain"] as const) {
     for (const accounts of ledger.accounts[kind].values()) {
@@ -345,13 +376,18 @@ export function allBudgets(ledger: Ledger, atMs: number): readonly Budget[] {
 /** One line of a timeline. */
 export interface TimelineEntry {
   readonly issuance: Issuance;
-  /** `renewal`: took nothing from the domain's bucket; `overshoot`: issued although the bucket was empty. */
+  /**
+   * `renewal`: took nothing from the domain's bucket; `overshoot`: issued although the bucket was
+   * empty.
+   */
   readonly effect: "spent" | "renewal" | "overshoot";
   /** Tokens left right after it, at most. */
   readonly leaves: number;
 }
 
-/** The issuances up to an instant and the bucket's level after each; `null` where no limit is known. */
+/**
+ * The issuances up to an instant and the bucket's level after each; `null` where no limit is known.
+ */
 export function timelineOf(
   ledger: Ledger,
   account: Account,

@@ -1,9 +1,9 @@
 /**
- * All that is known about issuances, from whatever source: the certificates, the spans in which a source
- * sees every issuance, refusals (429), sources that were silent, and what was left unread.
+ * All that is known about issuances, from whatever source: the certificates, the spans in which a
+ * source sees every issuance, refusals (429), sources that were silent, and what was left unread.
  *
- * Each source adds a part; parts are joined, so the order in which they arrive, and one that arrives
- * twice, changes nothing. A source that failed is a silence, never “0 issued”.
+ * Each source adds a part; parts are joined, so the order in which they arrive, and one that
+ * arrives twice, changes nothing. A source that failed is a silence, never “0 issued”.
  */
 import { type Issuance, mergeIssuances, seenIn, type SourceKind } from "./issuance.ts";
 import { DAY_MS, type LimitKind, RENEWAL_WINDOW_MS } from "./limit.ts";
@@ -14,7 +14,9 @@ export type Scope = { readonly kind: "all" } | { readonly kind: LimitKind; reado
 /** From `fromMs` to `untilMs` this source shows every issuance of its scope. */
 export interface Coverage {
   readonly source: SourceKind;
-  /** A span of one cluster's logs is complete for that cluster alone: it carries no shared number. */
+  /**
+   * A span of one cluster's logs is complete for that cluster alone: it carries no shared number.
+   */
   readonly cluster: string | null;
   readonly issuer: string;
   readonly scope: Scope;
@@ -34,7 +36,9 @@ export interface Refusal {
   readonly cluster: string;
   /** Pod or file, for people. */
   readonly where: string;
-  /** The number in brackets: the bucket's burst, which reveals an override; `null` in older texts. */
+  /**
+   * The number in brackets: the bucket's burst, which reveals an override; `null` in older texts.
+   */
   readonly burst: number | null;
 }
 
@@ -171,8 +175,9 @@ export interface FromFuture {
 export const SKEW_MS = 5 * 60_000;
 
 /**
- * Evidence as it can be believed at `nowMs`: a first sight in the future becomes now (so the issuance still
- * counts), a span or refusal from the future says nothing. What lies within the skew isn't told.
+ * Evidence as it can be believed at `nowMs`: a first sight in the future becomes now (so the
+ * issuance still counts), a span or refusal from the future says nothing. What lies within the skew
+ * isn't told.
  */
 export function believe(
   evidence: Evidence,
@@ -221,12 +226,14 @@ function newestRefusals(refusals: readonly Refusal[]): readonly Refusal[] {
     });
 }
 
-/** How long after an issuance it is kept: while it can make a later one a renewal, and 30 days more. */
+/**
+ * How long after an issuance it is kept: while it can make a later one a renewal, and 30 days more.
+ */
 export const KEEP_MS = RENEWAL_WINDOW_MS + 30 * DAY_MS;
 
 /**
- * Evidence without what is no longer needed, and with at most `maxIssuances`, the newest. What the cap cuts
- * off is told as unread; spans of complete sight no longer reach back before what is kept.
+ * Evidence without what is no longer needed, and with at most `maxIssuances`, the newest. What the
+ * cap cuts off is told as unread; spans of complete sight no longer reach back before what is kept.
  */
 export function boundEvidence(
   evidence: Evidence,

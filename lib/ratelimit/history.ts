@@ -1,9 +1,9 @@
 /**
- * Issuances as a state keeps them between runs: the facts alone, newest first; what follows from them is
- * worked out anew when they are read.
+ * Issuances as a state keeps them between runs: the facts alone, newest first; what follows from
+ * them is worked out anew when they are read.
  *
- * Reading is total and bounded: an entry that isn't one, and those past the bound, are counted as unread,
- * so that nothing which rests on them claims to be complete.
+ * Reading is total and bounded: an entry that isn't one, and those past the bound, are counted as
+ * unread, so that nothing which rests on them claims to be complete.
  */
 import type { Evidence, Unread } from "./evidence.ts";
 import {
@@ -28,7 +28,10 @@ const MAX_TEXT = 1_024;
 /** ECMAScript's last instant, ms since the epoch. */
 const LAST_MS = 8_640_000_000_000_000;
 
-/** Places of one issuance that are stored: the first that saw it, so that a certificate put into a thousand Secrets stays small. */
+/**
+ * Places of one issuance that are stored: the first that saw it, so that a certificate put into a
+ * thousand Secrets stays small.
+ */
 const MAX_SOURCES = 20;
 
 function firstSources(sources: readonly Sighting[]): readonly Sighting[] {

@@ -1,10 +1,10 @@
 /**
  * One certificate once issued, known by issuer and serial, and where that is known from.
  *
- * Merging two records of one issuance is a join: order, grouping and repetition don't matter. What a
- * cluster's logs claim has a key of its own, so that it never touches what was verified, nor another
- * cluster's claims. `verified` means: its signatures lead to the issuer's anchors, and where a cluster
- * showed it, the key fits; whoever makes the record answers for that.
+ * Merging two records of one issuance is a join: order, grouping and repetition don't matter. What
+ * a cluster's logs claim has a key of its own, so that it never touches what was verified, nor
+ * another cluster's claims. `verified` means: its signatures lead to the issuer's anchors, and
+ * where a cluster showed it, the key fits; whoever makes the record answers for that.
  */
 import { registeredDomains, setOf } from "./names.ts";
 import { type Basis, instantOf } from "./sct.ts";
@@ -84,7 +84,10 @@ function uniteSources(sources: readonly Sighting[]): readonly Sighting[] {
   return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, source]) => source);
 }
 
-/** The record of an issuance, its set, domains and instant derived. @throws RangeError without a source. */
+/**
+ * The record of an issuance, its set, domains and instant derived. @throws RangeError without a
+ * source.
+ */
 export function createIssuance(facts: IssuanceFacts): Issuance {
   const { names, key } = setOf(facts.names);
   return derive(facts, names, key, registeredDomains(names), facts.sources);
@@ -135,7 +138,9 @@ export function seenIn(issuance: Issuance, sources: readonly Sighting[]): Issuan
   return derive(issuance, issuance.names, issuance.set, issuance.domains, sources);
 }
 
-/** Whether it may be a cluster's: seen there, or, as by a log of all certificates alone, nowhere. */
+/**
+ * Whether it may be a cluster's: seen there, or, as by a log of all certificates alone, nowhere.
+ */
 export function mayBeOf({ sources }: Pick<Issuance, "sources">, cluster: string): boolean {
   return (
     sources.some((source) => source.cluster === cluster) ||
@@ -143,7 +148,10 @@ export function mayBeOf({ sources }: Pick<Issuance, "sources">, cluster: string)
   );
 }
 
-/** What makes two records the same issuance. The lengths keep texts apart, whatever stands in them; JSON would cost several times as much. */
+/**
+ * What makes two records the same issuance. The lengths keep texts apart, whatever stands in them;
+ * JSON would cost several times as much.
+ */
 export function issuanceKey({
   issuer,
   serial,
@@ -153,7 +161,10 @@ export function issuanceKey({
   return claimedBy === null ? key : `${key} ${claimedBy}`;
 }
 
-/** Facts that can't differ between two honest records; where they do, the choice doesn't depend on the order. */
+/**
+ * Facts that can't differ between two honest records; where they do, the choice doesn't depend on
+ * the order.
+ */
 function factsKey(issuance: Issuance): string {
   return JSON.stringify([
     issuance.set,
@@ -174,7 +185,10 @@ function mergeIssuance(a: Issuance, b: Issuance): Issuance {
   ]);
 }
 
-/** Whether each is there once and sorted by key: what was merged before is merged again, and it is all there is. */
+/**
+ * Whether each is there once and sorted by key: what was merged before is merged again, and it is
+ * all there is.
+ */
 function isMerged(issuances: readonly Issuance[]): boolean {
   let last: string | null = null;
   return issuances.every((issuance) => {

@@ -1,10 +1,10 @@
 /**
- * Evidence put in order: the issuances of each set and of each registered domain, in order of time, over
- * all clusters of the registry; each issuer, staging among them, apart.
+ * Evidence put in order: the issuances of each set and of each registered domain, in order of time,
+ * over all clusters of the registry; each issuer, staging among them, apart.
  *
- * A shared ledger holds verified issuances alone. One opened for a cluster adds what that cluster's own
- * logs claim, for its own advice. Which issuances are renewals, and so took nothing from a domain's
- * bucket, is decided here.
+ * A shared ledger holds verified issuances alone. One opened for a cluster adds what that cluster's
+ * own logs claim, for its own advice. Which issuances are renewals, and so took nothing from a
+ * domain's bucket, is decided here.
  */
 import type { Evidence, Refusal } from "./evidence.ts";
 import { type Issuance, mayBeOf } from "./issuance.ts";
@@ -59,14 +59,20 @@ export interface LedgerOptions {
   readonly cluster?: string | null;
 }
 
-/** A log line and the certificate that it tells of are this near: the line has no serial to tell them by. */
+/**
+ * A log line and the certificate that it tells of are this near: the line has no serial to tell
+ * them by.
+ */
 const CLAIM_MATCH_MS = 10 * 60_000;
 
 function byIssuance(a: Issuance, b: Issuance): number {
   return a.issuedAtMs - b.issuedAtMs || (a.serial < b.serial ? -1 : a.serial > b.serial ? 1 : 0);
 }
 
-/** Values by issuer and key. Two levels, as joining the two texts a hundred thousand times costs more than all else here. */
+/**
+ * Values by issuer and key. Two levels, as joining the two texts a hundred thousand times costs
+ * more than all else here.
+ */
 type ByKey<T> = Map<string, Map<string, T>>;
 
 function append<T>(map: ByKey<T[]>, issuer: string, key: string, value: T): void {
@@ -89,7 +95,8 @@ function entriesOf(issuances: readonly Issuance[]): Entry[] {
       surelyBefore = latestNotBefore;
       instant = issuance.issuedAtMs;
     }
-    // sa/saro.go, FQDNSetTimestampsForWindow: strictly younger than the window; its `issued` is the notBefore.
+    // sa/saro.go, FQDNSetTimestampsForWindow: strictly younger than the window; its `issued` is the
+    // notBefore.
     const windowStart = issuance.issuedAtMs - RENEWAL_WINDOW_MS;
     const entry = {
       issuance,
@@ -102,13 +109,17 @@ function entriesOf(issuances: readonly Issuance[]): Entry[] {
   });
 }
 
-/** The claims of a cluster that no verified issuance accounts for; each verified one accounts for one claim. */
+/**
+ * The claims of a cluster that no verified issuance accounts for; each verified one accounts for
+ * one claim.
+ */
 function unaccounted(
   claims: readonly Issuance[],
   verified: readonly Issuance[],
   cluster: string,
 ): Issuance[] {
-  // One that only the logs of all certificates show may be this cluster's: issued there, and never stored.
+  // One that only the logs of all certificates show may be this cluster's: issued there, and never
+  // stored.
   const free = verified.filter((issuance) => mayBeOf(issuance, cluster)).toSorted(byIssuance);
   const serials = new Set(verified.map(({ serial }) => serial));
   let next = 0;
@@ -191,8 +202,8 @@ function overlaid(
 }
 
 /**
- * The shared ledger as a cluster sees it that claims these issuances. The same as one created for it, at the cost of
- * what its claims touch alone: there may be a thousand clusters.
+ * The shared ledger as a cluster sees it that claims these issuances. The same as one created for
+ * it, at the cost of what its claims touch alone: there may be a thousand clusters.
  */
 export function ledgerFor(shared: Ledger, cluster: string, claims: readonly Issuance[]): Ledger {
   if (claims.length === 0) return { ...shared, cluster };
@@ -254,7 +265,10 @@ export function refusalsOf(
   return ledger.refusals[account.kind].get(account.issuer)?.get(account.key) ?? [];
 }
 
-/** Whether an order for this set at `atMs` is certainly a renewal for the issuer, and so not held to the domain's limit. */
+/**
+ * Whether an order for this set at `atMs` is certainly a renewal for the issuer, and so not held to
+ * the domain's limit.
+ */
 export function isRenewalAt(account: Account, atMs: number): boolean {
   return account.entries.some(
     ({ issuance }) => issuance.issuedAtMs < atMs && issuance.notBeforeMs > atMs - RENEWAL_WINDOW_MS,

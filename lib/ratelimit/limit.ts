@@ -1,7 +1,8 @@
 /**
- * An issuer's limits as token buckets. The numbers come from lib/issuer, which holds what the issuer's
- * documentation says, with source and date; what its production holds is not public, so a person can set
- * them per issuer, set or domain (overrides). Periods are whole nanoseconds, as the issuer computes with them.
+ * An issuer's limits as token buckets. The numbers come from lib/issuer, which holds what the
+ * issuer's documentation says, with source and date; what its production holds is not public, so a
+ * person can set them per issuer, set or domain (overrides). Periods are whole nanoseconds, as the
+ * issuer computes with them.
  */
 import type { Issuer } from "../issuer/issuers.ts";
 
@@ -17,7 +18,10 @@ export type LimitKind = "set" | "domain";
 
 /** The limits of one issuer, as buckets. */
 export interface IssuerLimits {
-  /** Per exact set of names over all accounts; `null`: the issuer has no such limit, or none is known. */
+  /**
+   * Per exact set of names over all accounts; `null`: the issuer has no such limit, or none is
+   * known.
+   */
   readonly set: Limit | null;
   /** Per registered domain over all accounts; `null` likewise. */
   readonly domain: Limit | null;
@@ -37,12 +41,16 @@ export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
 /**
- * A set that holds a certificate whose notBefore is younger than this is a renewal for the issuer, exempt
- * from the domain's limit at the order and at the issuance (Boulder ra/ra.go, issueCertificateOuter).
+ * A set that holds a certificate whose notBefore is younger than this is a renewal for the issuer,
+ * exempt from the domain's limit at the order and at the issuance (Boulder ra/ra.go,
+ * issueCertificateOuter).
  */
 export const RENEWAL_WINDOW_MS = 120 * DAY_MS;
 
-/** A limit in the units of documentation and configuration; without a burst of its own it is the count. */
+/**
+ * A limit in the units of documentation and configuration; without a burst of its own it is the
+ * count.
+ */
 export function createLimit(parts: {
   readonly count: number;
   readonly periodMs: number;
@@ -55,7 +63,10 @@ export function createLimit(parts: {
   };
 }
 
-/** The buckets of an issuer out of its data (lib/issuer); `null` where nothing is known of its limits. */
+/**
+ * The buckets of an issuer out of its data (lib/issuer); `null` where nothing is known of its
+ * limits.
+ */
 export function limitsOf(issuer: Pick<Issuer, "limits">): IssuerLimits | null {
   if (issuer.limits === null) return null;
   const { perSet, perDomain } = issuer.limits;
@@ -65,7 +76,10 @@ export function limitsOf(issuer: Pick<Issuer, "limits">): IssuerLimits | null {
   };
 }
 
-/** Why a limit can't be computed with, or `null` if it can: whole positive numbers, and at least 1 ns between two tokens. */
+/**
+ * Why a limit can't be computed with, or `null` if it can: whole positive numbers, and at least 1
+ * ns between two tokens.
+ */
 export function limitProblem(limit: Limit): RangeError | null {
   if (!Number.isSafeInteger(limit.count) || limit.count <= 0)
     return new RangeError(`count ${limit.count}: expected a whole number above 0`);
@@ -88,7 +102,10 @@ export interface Pace {
   readonly offsetNs: bigint;
 }
 
-/** Emission interval and burst offset (Boulder ratelimits/limit.go, precompute: the division drops the rest). @throws RangeError where `limitProblem` says why. */
+/**
+ * Emission interval and burst offset (Boulder ratelimits/limit.go, precompute: the division drops
+ * the rest). @throws RangeError where `limitProblem` says why.
+ */
 export function pace(limit: Limit): Pace {
   const problem = limitProblem(limit);
   if (problem !== null) throw new RangeError(`limit: ${problem}`);
@@ -96,7 +113,10 @@ export function pace(limit: Limit): Pace {
   return { intervalNs, offsetNs: intervalNs * BigInt(limit.burst) };
 }
 
-/** The limit that holds for a set or domain; `null`: none is known. The last override that names it wins. */
+/**
+ * The limit that holds for a set or domain; `null`: none is known. The last override that names it
+ * wins.
+ */
 export function limitFor(
   limits: IssuerLimits | null,
   overrides: readonly LimitOverride[],

@@ -1,10 +1,11 @@
 /**
- * The two things that an issuer counts by: the exact set of names, and the registered domain of each name
- * (Public Suffix List with its private rules, as Boulder's ratelimits/utilities.go, coveringIdentifier,
- * decides: a name that is itself a public suffix stands for itself, `*` is a label like any other, and an
- * IP address counts as its /32 or /64).
+ * The two things that an issuer counts by: the exact set of names, and the registered domain of
+ * each name (Public Suffix List with its private rules, as Boulder's ratelimits/utilities.go,
+ * coveringIdentifier, decides: a name that is itself a public suffix stands for itself, `*` is a
+ * label like any other, and an IP address counts as its /32 or /64).
  *
- * Total: any text gives a key. What no issuer would have signed (an empty label, say) stands for itself.
+ * Total: any text gives a key. What no issuer would have signed (an empty label, say) stands for
+ * itself.
  */
 import { getDomain } from "tldts";
 import { ipText, parseAddress } from "../certificate/ip.ts";
@@ -16,7 +17,10 @@ export interface NameSet {
   readonly key: string;
 }
 
-/** The exact set that names make (Boulder identifier/identifier.go, Normalize; order within a key is our own). */
+/**
+ * The exact set that names make (Boulder identifier/identifier.go, Normalize; order within a key is
+ * our own).
+ */
 export function setOf(names: readonly string[]): NameSet {
   const first = names[0];
   if (names.length === 1 && first !== undefined) {
@@ -48,12 +52,18 @@ export function registeredDomain(name: string): string {
   return getDomain(bare, PSL_OPTIONS) ?? bare;
 }
 
-/** Whether it is a registered domain itself, neither an address nor a suffix under which others register theirs. */
+/**
+ * Whether it is a registered domain itself, neither an address nor a suffix under which others
+ * register theirs.
+ */
 export function isRegisteredDomain(domain: string): boolean {
   return !/\d$/.test(domain) && getDomain(domain, PSL_OPTIONS) === domain;
 }
 
-/** The registered domains of a set, sorted, each once: an issuance takes a token from every one of them. */
+/**
+ * The registered domains of a set, sorted, each once: an issuance takes a token from every one of
+ * them.
+ */
 export function registeredDomains(names: readonly string[]): readonly string[] {
   if (names.length === 1) return [registeredDomain(names[0] as string)];
   return [...new Set(names.map(registeredDomain))].toSorted();

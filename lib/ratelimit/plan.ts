@@ -1,7 +1,7 @@
 /**
- * When more certificates could be issued one by one without a refusal: what a person needs to know before
- * a migration or a rebuild. Both limits hold together: a first certificate of a set takes a token of its
- * set and of every domain in it, a renewal one of its set alone.
+ * When more certificates could be issued one by one without a refusal: what a person needs to know
+ * before a migration or a rebuild. Both limits hold together: a first certificate of a set takes a
+ * token of its set and of every domain in it, a renewal one of its set alone.
  *
  * It promises nothing about what others issue meanwhile.
  */
@@ -69,7 +69,9 @@ function repeated(
   return instants;
 }
 
-/** `count` more certificates of this very set from `atMs` on; `null` where no limit is known for it. */
+/**
+ * `count` more certificates of this very set from `atMs` on; `null` where no limit is known for it.
+ */
 export function planSet(
   ledger: Ledger,
   issuer: string,
@@ -107,7 +109,10 @@ export function planSet(
   return { earliestMs: instants(false) ?? [], sureMs: instants(true) };
 }
 
-/** `count` certificates, each of a name not seen before, under this registered domain from `atMs` on. */
+/**
+ * `count` certificates, each of a name not seen before, under this registered domain from `atMs`
+ * on.
+ */
 export function planNewNames(
   ledger: Ledger,
   issuer: string,

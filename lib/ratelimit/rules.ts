@@ -1,6 +1,6 @@
 /**
- * What is worth a finding about issuances: budgets that run out, needless and concurrent reissues, sets
- * that several places hold. Data only: words, severities and commands are lib/finding's.
+ * What is worth a finding about issuances: budgets that run out, needless and concurrent reissues,
+ * sets that several places hold. Data only: words, severities and commands are lib/finding's.
  *
  * A staging issuer's budgets are left out by whoever calls: they are nobody's trouble.
  */
@@ -65,9 +65,14 @@ export interface Holder {
 const SET_LOW_FRACTION = 2 / 5;
 /** At or below this fraction of the burst a domain's budget is low (10 of 50). */
 const DOMAIN_LOW_FRACTION = 1 / 5;
-/** Issuances of one set no further apart than this are concurrent: a race, not a sequence of needs. */
+/**
+ * Issuances of one set no further apart than this are concurrent: a race, not a sequence of needs.
+ */
 export const CONCURRENT_MS = 10 * 60_000;
-/** How far back needless and concurrent issuances are told: as long as they weigh on a week's budget. */
+/**
+ * How far back needless and concurrent issuances are told: as long as they weigh on a week's
+ * budget.
+ */
 export const LOOK_BACK_MS = 7 * DAY_MS;
 
 function subjectOf(
@@ -117,8 +122,9 @@ export function budgetFindings(
 }
 
 /**
- * From when on an owner may rightly renew: a third of the lifetime before its end (half below ten days),
- * less the half of the window of 2 % that the issuer suggests around it (Boulder core/objects.go, RenewalInfoSimple).
+ * From when on an owner may rightly renew: a third of the lifetime before its end (half below ten
+ * days), less the half of the window of 2 % that the issuer suggests around it (Boulder
+ * core/objects.go, RenewalInfoSimple).
  */
 export function renewalDueMs(notBeforeMs: number, notAfterMs: number): number {
   const lifetimeMs = notAfterMs + 1000 - notBeforeMs;
@@ -144,7 +150,10 @@ function wasDue(issuance: Issuance, atMs: number, options: NeedOptions): boolean
   );
 }
 
-/** Whether one place may have had both: some cluster saw both, or one is known from no cluster at all. */
+/**
+ * Whether one place may have had both: some cluster saw both, or one is known from no cluster at
+ * all.
+ */
 function mayShareOwner(a: Issuance, b: Issuance): boolean {
   const [inA, inB] = [a, b].map(({ sources }) =>
     sources.flatMap(({ cluster }) => cluster ?? []),
@@ -173,7 +182,10 @@ function validBefore(
   return null;
 }
 
-/** Issuances of one set within the look-back, each with the certificate that was still good then, in order of time. */
+/**
+ * Issuances of one set within the look-back, each with the certificate that was still good then, in
+ * order of time.
+ */
 export function needlessIn(
   account: Account,
   atMs: number,
@@ -189,7 +201,10 @@ export function needlessIn(
   });
 }
 
-/** Sets of which a certificate was issued within the look-back though an earlier one was valid and not due. */
+/**
+ * Sets of which a certificate was issued within the look-back though an earlier one was valid and
+ * not due.
+ */
 export function needlessReissues(
   ledger: Ledger,
   atMs: number,

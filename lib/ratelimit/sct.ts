@@ -1,9 +1,10 @@
 /**
- * When a certificate was issued: the earliest timestamp of its embedded SCTs, else its notBefore with the
- * issuer's back-dating taken off, and never later than it was first seen.
+ * When a certificate was issued: the earliest timestamp of its embedded SCTs, else its notBefore
+ * with the issuer's back-dating taken off, and never later than it was first seen.
  *
- * `parseSctList` is total. An entry counts only if it is whole; what isn't is a problem with its place. An
- * SCT of an unknown version is passed over by its own length (RFC 6962 §3.3 lists them as opaque).
+ * `parseSctList` is total. An entry counts only if it is whole; what isn't is a problem with its
+ * place. An SCT of an unknown version is passed over by its own length (RFC 6962 §3.3 lists them as
+ * opaque).
  */
 
 export type SctProblemCode =
@@ -51,7 +52,10 @@ function parseSct(view: DataView, start: number, end: number): number | SctProbl
   return timestamp > LAST_DATE_MS ? "timestamp_out_of_range" : Number(timestamp);
 }
 
-/** A SignedCertificateTimestampList (RFC 6962 §3.3): the content of the inner OCTET STRING of the extension. */
+/**
+ * A SignedCertificateTimestampList (RFC 6962 §3.3): the content of the inner OCTET STRING of the
+ * extension.
+ */
 export function parseSctList(bytes: Uint8Array): SctList {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const timestampsMs: number[] = [];
@@ -80,13 +84,19 @@ export function parseSctList(bytes: Uint8Array): SctList {
   return { timestampsMs, problems };
 }
 
-/** What an instant of issuance rests on: an SCT, the back-dated notBefore, or only that it was seen by then. */
+/**
+ * What an instant of issuance rests on: an SCT, the back-dated notBefore, or only that it was seen
+ * by then.
+ */
 export type Basis = "sct" | "not_before" | "first_seen";
 
 export interface IssuedAt {
   readonly issuedAtMs: number;
   readonly basis: Basis;
-  /** The certificate claims a later issuance than its first sight: a clock is off, and the claim isn't believed. */
+  /**
+   * The certificate claims a later issuance than its first sight: a clock is off, and the claim
+   * isn't believed.
+   */
   readonly future: boolean;
   readonly problems: readonly SctProblem[];
 }
@@ -100,7 +110,9 @@ export interface IssuedAtInput {
   readonly backdateMs: number;
 }
 
-/** The earliest of (earliest SCT, or notBefore + back-dating where there is none) and first sight. */
+/**
+ * The earliest of (earliest SCT, or notBefore + back-dating where there is none) and first sight.
+ */
 export function issuedAt(input: IssuedAtInput): IssuedAt {
   const list =
     input.sctList === null ? { timestampsMs: [], problems: [] } : parseSctList(input.sctList);

@@ -1,9 +1,9 @@
 /**
  * What a credential can do beyond what it needs, by the rules that the server tells of it. Pure.
  *
- * What everybody in the cluster may do isn't counted: the built-in part is known here, the rest is measured by asking
- * as nobody in particular, where somebody may. Paths that are no resources (health, discovery) change nothing and
- * aren't looked at.
+ * What everybody in the cluster may do isn't counted: the built-in part is known here, the rest is
+ * measured by asking as nobody in particular, where somebody may. Paths that are no resources
+ * (health, discovery) change nothing and aren't looked at.
  */
 import { questionsOf, type AccessPlan, type Rule } from "./rules.ts";
 import type { Bearer } from "./table.ts";
@@ -30,7 +30,10 @@ export interface Excess {
   readonly dangerous: boolean;
 }
 
-/** ClusterRole system:basic-user: bound to everybody who is known (k8s.io/kubernetes plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go). */
+/**
+ * ClusterRole system:basic-user: bound to everybody who is known (k8s.io/kubernetes
+ * plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go).
+ */
 const BASIC: readonly Rule[] = [
   {
     apiGroups: ["authorization.k8s.io"],
@@ -164,7 +167,10 @@ function isDangerous({ verb, resource }: Grant): boolean {
   return !READING.has(verb) || SENSITIVE.has(resource);
 }
 
-/** Namespaces whose rules tell whether a credential is too broad: those that are audited, and two that never are. */
+/**
+ * Namespaces whose rules tell whether a credential is too broad: those that are audited, and two
+ * that never are.
+ */
 export function probedNamespaces(plan: AccessPlan, audited: readonly string[]): string[] {
   return [
     ...new Set([

@@ -1,4 +1,7 @@
-/** The kubeconfig of one credential: one cluster, one user, one context. Its text holds the credential. Pure. */
+/**
+ * The kubeconfig of one credential: one cluster, one user, one context. Its text holds the
+ * credential. Pure.
+ */
 import { stringify } from "yaml";
 
 /** How the server is reached, as an administrator's context says it. */

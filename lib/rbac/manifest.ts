@@ -1,8 +1,10 @@
 /**
- * The RBAC of a registration as Kubernetes objects and as YAML that kustomize takes: namespace, two service accounts,
- * and Roles and ClusterRoles with their bindings. Pure; every name in it fits Kubernetes' own syntax.
+ * The RBAC of a registration as Kubernetes objects and as YAML that kustomize takes: namespace, two
+ * service accounts, and Roles and ClusterRoles with their bindings. Pure; every name in it fits
+ * Kubernetes' own syntax.
  *
- * Every object bears the labels by which a later run finds what it no longer wants, and `--revoke` what to take away.
+ * Every object bears the labels by which a later run finds what it no longer wants, and `--revoke`
+ * what to take away.
  */
 import type {
   RbacV1Subject,
@@ -42,7 +44,10 @@ export type Subject =
 
 const RBAC = "rbac.authorization.k8s.io";
 
-/** Names of a registration's service accounts and roles; registrations of one cluster under two names don't share any. */
+/**
+ * Names of a registration's service accounts and roles; registrations of one cluster under two
+ * names don't share any.
+ */
 export function accessName(registration: string, bearer: Bearer): string {
   return `certkeep-${registration}-${bearer}`;
 }
@@ -115,7 +120,10 @@ function subjectsOf(
   return name === null ? null : [{ kind: subject.kind, apiGroup: RBAC, name }];
 }
 
-/** The Secret that holds a token which ends when the Secret is deleted, and not before. `stamp` makes its name another at each rotation. */
+/**
+ * The Secret that holds a token which ends when the Secret is deleted, and not before. `stamp`
+ * makes its name another at each rotation.
+ */
 export function tokenSecret(registration: string, bearer: Bearer, stamp: string): AccessObject {
   const account = accessName(registration, bearer);
   return {

@@ -1,9 +1,10 @@
 /**
- * The IAM policy of an audit that runs inside one cluster and keeps its copies and its state in S3: its own prefix and
- * nothing of another cluster's. Copies may be made there, and neither replaced nor removed. Pure.
+ * The IAM policy of an audit that runs inside one cluster and keeps its copies and its state in S3:
+ * its own prefix and nothing of another cluster's. Copies may be made there, and neither replaced
+ * nor removed. Pure.
  *
- * There is none for copies in Secrets Manager: listing can't be narrowed there, so that whoever lists his own copies
- * sees the names of everybody's.
+ * There is none for copies in Secrets Manager: listing can't be narrowed there, so that whoever
+ * lists his own copies sees the names of everybody's.
  */
 
 export interface Statement {

@@ -89,7 +89,10 @@ export interface PlacedRules {
   readonly rules: readonly Rule[];
 }
 
-/** The RBAC of one bearer: places in the order of their names, the cluster's first; rules that differ in their verbs alone are one. */
+/**
+ * The RBAC of one bearer: places in the order of their names, the cluster's first; rules that
+ * differ in their verbs alone are one.
+ */
 export function rulesOf(plan: AccessPlan, bearer: Bearer): PlacedRules[] {
   const places = new Map<
     string | null,

@@ -1,9 +1,10 @@
 /**
- * Every permission that certkeep can use, in one table: which verbs on what, and which part of a registration grants
- * it. `certkeep clusters add` makes its RBAC from it, `certkeep doctor` asks the server about it, and the docs print it.
+ * Every permission that certkeep can use, in one table: which verbs on what, and which part of a
+ * registration grants it. `certkeep clusters add` makes its RBAC from it, `certkeep doctor` asks
+ * the server about it, and the docs print it.
  *
- * Invariant: what the reading credential gets holds no verb that changes anything; SubjectAccessReviews, which store
- * nothing, are the one thing that it may create.
+ * Invariant: what the reading credential gets holds no verb that changes anything;
+ * SubjectAccessReviews, which store nothing, are the one thing that it may create.
  */
 
 /** How a registered credential comes about. */
@@ -17,7 +18,10 @@ export const ACCESS_KINDS = [
 ] as const;
 export type AccessKind = (typeof ACCESS_KINDS)[number];
 
-/** Parts that can be had apart. `secrets` and `named` are the two ways of reading; every part brings `identity`. */
+/**
+ * Parts that can be had apart. `secrets` and `named` are the two ways of reading; every part brings
+ * `identity`.
+ */
 export const PARTS = [
   "secrets",
   "named",
@@ -34,8 +38,9 @@ export type Part = (typeof PARTS)[number];
 export type Bearer = "read" | "restore";
 
 /**
- * Where it is granted: `kube-system` by that name alone; `self` on a namespace object itself by its name, in each
- * namespace; `namespaces` in each namespace; `names` on the named Secrets; `cluster` everywhere.
+ * Where it is granted: `kube-system` by that name alone; `self` on a namespace object itself by its
+ * name, in each namespace; `namespaces` in each namespace; `names` on the named Secrets; `cluster`
+ * everywhere.
  */
 export type Reach = "kube-system" | "self" | "namespaces" | "names" | "cluster";
 

@@ -56,7 +56,8 @@ export function auditText(
       `${count(tally.certificates, "certificate")}, ${tally.fine} fine`,
       ...(tally.unknown === 0 ? [] : [`${tally.unknown} not known now`]),
       ...(tally.staging === 0 ? [] : [`${tally.staging} of staging`]),
-      `${tally.copies} with a sealed copy${cluster.copies.made === 0 ? "" : ` (${count(cluster.copies.made, "copy", "copies")} made now, account keys included)`}`,
+      `${tally.copies} with a sealed ` +
+        `copy${cluster.copies.made === 0 ? "" : ` (${count(cluster.copies.made, "copy", "copies")} made now, account keys included)`}`,
     ];
     lines.push(...wrap(parts.join(" · "), width, "  "));
     const looked =
@@ -68,7 +69,8 @@ export function auditText(
       ...wrap(
         style.dim(
           plain(
-            `Looked through ${looked}; read the values of ${count(cluster.valuesRead, "Secret")}${cluster.unfilteredFullListings === 0 ? "" : `, ${count(cluster.unfilteredFullListings, "unfiltered listing")}`}.`,
+            `Looked through ${looked}; read the values of ` +
+              `${count(cluster.valuesRead, "Secret")}${cluster.unfilteredFullListings === 0 ? "" : `, ${count(cluster.unfilteredFullListings, "unfiltered listing")}`}.`,
           ),
         ),
         width,
@@ -79,7 +81,8 @@ export function auditText(
       lines.push(
         ...wrap(
           style.dim(
-            `${count(tally.foreign, "TLS Secret")} of no known issuer (webhooks, meshes): neither judged nor kept.`,
+            `${count(tally.foreign, "TLS Secret")} of no known issuer (webhooks, meshes): ` +
+              "neither judged nor kept.",
           ),
           width,
           "  ",

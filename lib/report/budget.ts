@@ -13,7 +13,10 @@ export interface BudgetLevel {
   readonly nextSlotMs: number | null;
   /** When it is full again; `null`: it is. */
   readonly fullAtMs: number | null;
-  /** Tokens left after each change, in order of time: the last week as far as known, and the next. May be empty. */
+  /**
+   * Tokens left after each change, in order of time: the last week as far as known, and the next.
+   * May be empty.
+   */
   readonly levels: readonly { readonly atMs: number; readonly left: number }[];
   /** Places that would use it: cluster names. */
   readonly clusters: readonly string[];

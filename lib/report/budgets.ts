@@ -1,4 +1,7 @@
-/** Budgets for a terminal: those near their end by name, the others counted. And as levels for other media. Pure. */
+/**
+ * Budgets for a terminal: those near their end by name, the others counted. And as levels for other
+ * media. Pure.
+ */
 import type { Across } from "../finding/across.ts";
 import { instantOf } from "../certificate/time.ts";
 import { spanPhrase } from "./text.ts";
@@ -17,7 +20,10 @@ const WEEK_MS = 7 * DAY_MS;
 
 const NO_LEVELS: BudgetLevel["levels"] = [];
 
-/** The clusters that hold or held its certificates, sorted; where it is one, the list in `single` that all its budgets share. */
+/**
+ * The clusters that hold or held its certificates, sorted; where it is one, the list in `single`
+ * that all its budgets share.
+ */
 function clustersOf(account: Account, single: Map<string, readonly string[]>): readonly string[] {
   const clusters = new Set<string>();
   for (const { issuance } of account.entries)
@@ -119,12 +125,14 @@ export function budgetLines(
   }
   const all =
     low.length === 0
-      ? `all ${count(sets, "set")} of names and ${count(levels.length - sets, "registered domain")} have room`
+      ? `all ${count(sets, "set")} of names and ` +
+        `${count(levels.length - sets, "registered domain")} have room`
       : `${count(fine, "other budget")} ${fine === 1 ? "has" : "have"} room`;
   lines.push(
     ...wrap(
       style.dim(
-        `${all.charAt(0).toUpperCase()}${all.slice(1)}, as far as is known: “at least” stays unknown until a source shows every issuance.`,
+        `${all.charAt(0).toUpperCase()}${all.slice(1)}, as far as is known: “at least” stays ` +
+          "unknown until a source shows every issuance.",
       ),
       width,
       "  ",
@@ -134,7 +142,8 @@ export function budgetLines(
     lines.push(
       ...wrap(
         style.dim(
-          `${count(view.unreadStates, "state")} of other clusters could not be read: what they know of issuances is missing here.`,
+          `${count(view.unreadStates, "state")} of other clusters could not be read: what ` +
+            "they know of issuances is missing here.",
         ),
         width,
         "  ",

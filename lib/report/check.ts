@@ -1,4 +1,6 @@
-/** What `certkeep check` says in words: the verdict, why, and what the owner will do about it. Pure. */
+/**
+ * What `certkeep check` says in words: the verdict, why, and what the owner will do about it. Pure.
+ */
 import { formatMs, parseMs } from "../certificate/time.ts";
 import { LETS_ENCRYPT } from "../issuer/issuers.ts";
 import type { CertManagerReason, CertManagerVerdict } from "../secret/certmanager.ts";
@@ -55,8 +57,10 @@ function costs({ valid, shape, staging }: CheckResult): boolean {
 const perSet = LETS_ENCRYPT.limits?.perSet ?? null;
 const budget =
   perSet === null
-    ? "Each certificate that is asked for anew counts against Let's Encrypt's limits; one that is put back from a copy costs none."
-    : `Let's Encrypt gives ${perSet.count} certificates in ${span(perSet.periodMs)} for one set of names; one that is put back from a copy costs none.`;
+    ? "Each certificate that is asked for anew counts against Let's Encrypt's limits; one that " +
+      "is put back from a copy costs none."
+    : `Let's Encrypt gives ${perSet.count} certificates in ${span(perSet.periodMs)} for one set ` +
+      "of names; one that is put back from a copy costs none.";
 
 /** All results, one after the other, and a line that counts them where there are several. */
 export function checkText(results: readonly CheckResult[], view: CheckView): string {
@@ -103,7 +107,10 @@ function timeText({ notBefore, notAfter }: CheckResult, atMs: number): string {
   const until = parseMs(notAfter);
   const left = until - atMs;
   if (atMs < from) return `${notBefore} to ${notAfter}, begins in ${span(from - atMs)}`;
-  return `${notBefore} to ${notAfter}, ${atMs > until ? `ended ${span(left)} ago` : `${span(left)} left`}`;
+  return (
+    `${notBefore} to ${notAfter}, ` +
+    `${atMs > until ? `ended ${span(left)} ago` : `${span(left)} left`}`
+  );
 }
 
 const DISCARDS = "throw it away and ask Let's Encrypt for another at the next access";
@@ -121,14 +128,18 @@ function ownerText({ valid, reasons, shape, staging }: CheckResult): string {
   if (shape === "tls") {
     return valid
       ? "Whatever serves this Secret can go on; nothing is wrong with the pair."
-      : "Nothing replaces it by itself: whatever serves this Secret goes on with it or fails to load it, and clients refuse it.";
+      : "Nothing replaces it by itself: whatever serves this Secret goes on with it or fails to " +
+          "load it, and clients refuse it.";
   }
   if (valid)
     return shape === null
       ? "A Tailscale owner would keep it."
       : "tailscaled will keep it and go on serving it.";
   if (tolerated) {
-    return `tailscaled tolerates this issuer only while it is set up for a directory other than Let's Encrypt's own (TS_DEBUG_ACME_DIRECTORY_URL); else it will ${DISCARDS}.`;
+    return (
+      "tailscaled tolerates this issuer only while it is set up for a directory other than " +
+      `Let's Encrypt's own (TS_DEBUG_ACME_DIRECTORY_URL); else it will ${DISCARDS}.`
+    );
   }
   switch (shape) {
     case null:
@@ -136,12 +147,16 @@ function ownerText({ valid, reasons, shape, staging }: CheckResult): string {
     case "ha-ingress":
     case "apiserver-proxygroup":
       return empty
-        ? "tailscaled counts it as not there and will ask Let's Encrypt for a certificate at the next access; at every access while it can't write this Secret."
+        ? "tailscaled counts it as not there and will ask Let's Encrypt for a certificate at " +
+            "the next access; at every access while it can't write this Secret."
         : `tailscaled will ${DISCARDS}; at every access while it can't write this Secret.`;
     default:
       return empty
-        ? "tailscaled counts it as not there and will ask Let's Encrypt for a certificate at the next access; a pod that still has a good one in memory serves that until it restarts."
-        : `tailscaled will ${DISCARDS}; a pod that still has a good one in memory serves that until it restarts.`;
+        ? "tailscaled counts it as not there and will ask Let's Encrypt for a certificate at " +
+            "the next access; a pod that still has a good one in memory serves that until it " +
+            "restarts."
+        : `tailscaled will ${DISCARDS}; a pod that still has a good one in memory serves that ` +
+            "until it restarts.";
   }
 }
 
@@ -160,5 +175,8 @@ function certManagerText({ keeps, reason, renewalAtMs }: CertManagerVerdict): st
     renewalAtMs === null
       ? ""
       : ` until it renews it, by its default rule at ${formatMs(renewalAtMs)}`;
-  return `cert-manager owns it and keeps it${until}: it looks at neither trust nor names, as far as the Secret alone tells.`;
+  return (
+    `cert-manager owns it and keeps it${until}: it looks at neither trust nor names, as far as ` +
+    "the Secret alone tells."
+  );
 }

@@ -33,7 +33,11 @@ export function clustersText(
   view: { readonly nowMs: number; readonly width: number },
 ): string {
   if (rows.length === 0)
-    return "No cluster is registered, and certkeep.yaml names none: an audit takes the current context of your kubeconfig.\nRegister one with: certkeep clusters add NAME --context CTX";
+    return (
+      "No cluster is registered, and certkeep.yaml names none: an audit takes the current " +
+      "context of your kubeconfig.\n" +
+      "Register one with: certkeep clusters add NAME --context CTX"
+    );
   const ago = (at: string): string => `${span(view.nowMs - parseMs(at))} ago`;
   const table = tableLines(
     ["NAME", "SERVER", "IDENTITY", "KIND", "MAY READ", "LAST AUDIT", "CREDENTIAL ENDS"],
@@ -103,15 +107,20 @@ interface Found {
 
 export function registeredLines(found: Found, nowMs: number): string[] {
   const lines = [
-    `${found.rotated ? "Rotated the credentials of" : "Registered"} ${found.name}: ${plain(found.server)}${found.version === null ? "" : `, ${found.version}`}, identity ${found.identity}`,
+    `${found.rotated ? "Rotated the credentials of" : "Registered"} ${found.name}: ` +
+      `${plain(found.server)}${found.version === null ? "" : `, ${found.version}`}, identity ` +
+      `${found.identity}`,
   ];
   for (const { bearer, user, expiresAtMs, missing, excess } of found.credentials) {
     const end =
       expiresAtMs === null
         ? "no end by its own words"
-        : `ends ${new Date(expiresAtMs).toISOString().slice(0, 16)}Z, in ${span(expiresAtMs - nowMs)}`;
+        : `ends ${new Date(expiresAtMs).toISOString().slice(0, 16)}Z, in ` +
+          `${span(expiresAtMs - nowMs)}`;
     lines.push(
-      `  ${bearer === "read" ? "reads" : "restores"} as ${plain(user ?? "a user that the server doesn't tell")} (${end}); every permission was asked of the server`,
+      `  ${bearer === "read" ? "reads" : "restores"} as ` +
+        `${plain(user ?? "a user that the server doesn't tell")} (${end}); every permission was ` +
+        "asked of the server",
     );
     for (const question of missing) lines.push(`    not granted: ${questionText(question)}`);
     for (const one of excess) lines.push(`    accepted beyond need: ${plain(excessText(one))}`);
@@ -120,16 +129,20 @@ export function registeredLines(found: Found, nowMs: number): string[] {
     const total = found.exposures.reduce((sum, { others }) => sum + others, 0);
     lines.push(
       "",
-      `  Kubernetes can't narrow list and get to certificates: the reading credential can also read ${count(total, "Secret")} that ${total === 1 ? "is" : "are"} none:`,
+      "  Kubernetes can't narrow list and get to certificates: the reading credential can " +
+        `also read ${count(total, "Secret")} that ${total === 1 ? "is" : "are"} none:`,
     );
     for (const { namespace, others, names } of found.exposures.slice(0, 8))
       lines.push(
-        `    ${plain(namespace)}: ${plain(names.join(", "))}${others > names.length ? `, and ${others - names.length} more` : ""}`,
+        `    ${plain(namespace)}: ` +
+          `${plain(names.join(", "))}${others > names.length ? `, and ${others - names.length} more` : ""}`,
       );
     lines.push(
       "  Two other ways are as good:",
-      `    certkeep clusters add ${found.name} --parts named --secret NAMESPACE/NAME …   reads by name alone; name each new certificate`,
-      `    certkeep clusters add ${found.name} --in-cluster IMAGE                         audits from inside; no credential leaves the cluster`,
+      `    certkeep clusters add ${found.name} --parts named --secret NAMESPACE/NAME …   ` +
+        "reads by name alone; name each new certificate",
+      `    certkeep clusters add ${found.name} --in-cluster IMAGE                         ` +
+        "audits from inside; no credential leaves the cluster",
     );
   }
   if (found.commands.length > 0)

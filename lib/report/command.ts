@@ -1,6 +1,6 @@
 /**
- * Actions as commands for pasting. Text from a cluster never becomes an instruction: only what `fitsCommand` takes is
- * put in; where something doesn't fit there is no command.
+ * Actions as commands for pasting. Text from a cluster never becomes an instruction: only what
+ * `fitsCommand` takes is put in; where something doesn't fit there is no command.
  */
 import { formatMs } from "../certificate/time.ts";
 import type { Action, RestoreAction, RestoreFunction } from "../finding/action.ts";
@@ -9,7 +9,10 @@ import type { PlanCode } from "../restoreplan/code.ts";
 import type { RestartAction } from "../restoreplan/item.ts";
 import { commandLine, fitsCommand, literal, type Literal } from "./shell.ts";
 
-/** The longest that a function may take. After a minute without an answer the AWS command line would ask again. */
+/**
+ * The longest that a function may take. After a minute without an answer the AWS command line would
+ * ask again.
+ */
 const READ_TIMEOUT_SECONDS = 900;
 
 /** Fields of the restoring function's event, as lib/config/event/restore.ts takes them. */
@@ -26,7 +29,11 @@ export function invokeLine(
     ...Object.values(payload).flatMap((value) => (value === true ? [] : value)),
   ];
   if (!words.every(fitsCommand)) return null;
-  return `aws lambda invoke --function-name ${name} --region ${region} --cli-read-timeout ${READ_TIMEOUT_SECONDS} --cli-binary-format raw-in-base64-out --payload '${JSON.stringify(payload)}' /dev/stdout`;
+  return (
+    `aws lambda invoke --function-name ${name} --region ${region} --cli-read-timeout ` +
+    `${READ_TIMEOUT_SECONDS} --cli-binary-format raw-in-base64-out --payload ` +
+    `'${JSON.stringify(payload)}' /dev/stdout`
+  );
 }
 
 function payloadOf(restore: RestoreAction): InvokePayload {
@@ -159,7 +166,10 @@ export function commandOf(action: Action): string | null {
   }
 }
 
-/** A finding's command; where a name in it doesn't fit, the one that explains the finding by its reference. */
+/**
+ * A finding's command; where a name in it doesn't fit, the one that explains the finding by its
+ * reference.
+ */
 export function findingCommand(finding: Finding): string | null {
   const [first] = finding.actions;
   if (first === undefined) return null;

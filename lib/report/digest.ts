@@ -1,11 +1,12 @@
 /**
- * Whether a digest is due, what it says, and what is remembered of it: a pure function of what is seen now, what was
- * said before, the time and the settings.
+ * Whether a digest is due, what it says, and what is remembered of it: a pure function of what is
+ * seen now, what was said before, the time and the settings.
  *
- * Rules: something critical is told at once, and again each day until it is gone; everything else once a day; without
- * anything new there is silence, but for one message a week, so that silence means something. What goes and comes
- * back is gone only after a while, which doubles each time: it is told once. What can't be seen now is neither new
- * nor over. A clock that went back makes nothing wait.
+ * Rules: something critical is told at once, and again each day until it is gone; everything else
+ * once a day; without anything new there is silence, but for one message a week, so that silence
+ * means something. What goes and comes back is gone only after a while, which doubles each time: it
+ * is told once. What can't be seen now is neither new nor over. A clock that went back makes
+ * nothing wait.
  */
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import { type Finding, labelOf } from "../finding/finding.ts";
@@ -21,7 +22,9 @@ import { count, span } from "./text.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** Gone for so long before it counts as resolved; doubled each time that it comes back, up to a day. */
+/**
+ * Gone for so long before it counts as resolved; doubled each time that it comes back, up to a day.
+ */
 const SETTLE_MS = HOUR_MS;
 /** How long is remembered that something was resolved. */
 const REMEMBER_MS = 7 * DAY_MS;
@@ -106,7 +109,8 @@ export function planDigest(input: DigestInput): DigestPlan {
           : "heartbeat"
         : "urgent";
     const freshIds = new Set(said.fresh.map(({ id }) => id));
-    // What was told before is told again where it is critical and a day has passed, and all of it once a week.
+    // What was told before is told again where it is critical and a day has passed, and all of it
+    // once a week.
     const told =
       first || weeklyDue
         ? current
@@ -117,7 +121,8 @@ export function planDigest(input: DigestInput): DigestPlan {
       ...(setBack
         ? [
             [
-              `The clock went back by ${span(before.clockMs - nowMs)} since the last run: what is told of time may be off.`,
+              `The clock went back by ${span(before.clockMs - nowMs)} since the last run: ` +
+                "what is told of time may be off.",
             ],
           ]
         : []),
@@ -126,7 +131,8 @@ export function planDigest(input: DigestInput): DigestPlan {
         ? []
         : [
             [
-              `${count(said.left, "finding")} more than can be followed one by one: changes among them are not told.`,
+              `${count(said.left, "finding")} more than can be followed one by one: changes ` +
+                "among them are not told.",
             ],
           ]),
     ];
@@ -242,7 +248,8 @@ function reconcile({
     if (known !== undefined)
       afterSilence[key] = isNew ? { ...known } : { ...entry, saidMs: known.saidMs };
   }
-  // Of a cluster whose state can't be read, nothing that was said is over; one that isn't asked for any more is forgotten.
+  // Of a cluster whose state can't be read, nothing that was said is over; one that isn't asked for
+  // any more is forgotten.
   const held = new Set(
     summaries.filter(({ sight }) => sight === "unreadable").map(({ cluster }) => cluster),
   );

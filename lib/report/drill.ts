@@ -49,14 +49,16 @@ export function drillText(
   if (!drill.opened)
     lines.push(
       ...wrap(
-        "No identity is at hand, so nothing was opened, nothing is proven, and nothing was deleted. Name it: --identity FILE",
+        "No identity is at hand, so nothing was opened, nothing is proven, and nothing was " +
+          "deleted. Name it: --identity FILE",
         width,
       ).map(style.yellow),
     );
   if (drill.opened && drill.certificates.length > 0) {
     lines.push(
       ...wrap(
-        `${drill.certificates.length - without.length} of ${count(drill.certificates.length, "certificate")} could be restored now.`,
+        `${drill.certificates.length - without.length} of ` +
+          `${count(drill.certificates.length, "certificate")} could be restored now.`,
         width,
       ),
     );
@@ -118,7 +120,9 @@ function retentionLines(drill: ShownDrill, width: number): string[] {
       : [
           removed === 0
             ? "Retention: nothing was due."
-            : `Retention: ${count(removed, "copy", "copies")} ${drill.retention === "done" ? "removed" : "would be removed"}, 30 days or more after their time.`,
+            : `Retention: ${count(removed, "copy", "copies")} ` +
+              `${drill.retention === "done" ? "removed" : "would be removed"}, 30 days or more ` +
+              "after their time.",
         ]),
     ...(unrecorded === 0 ? [] : [`${count(unrecorded, "copy", "copies")} that no audit recorded.`]),
     ...(retired === 0 ? [] : [`${count(retired, "retired copy", "retired copies")}.`]),

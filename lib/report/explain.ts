@@ -90,7 +90,8 @@ export function explainText(view: ExplainView, page: PageStyle): string {
     ...staleLines(view, page),
     ...section(
       plain(
-        `Where it is${view.places.length > 0 && onlyCluster(view) !== null ? `, in ${onlyCluster(view)}` : ""}`,
+        "Where it " +
+          `is${view.places.length > 0 && onlyCluster(view) !== null ? `, in ${onlyCluster(view)}` : ""}`,
       ),
       placeLines(view, page),
       page,
@@ -122,7 +123,10 @@ export function explainText(view: ExplainView, page: PageStyle): string {
   ].join("\n");
 }
 
-/** The cluster that every place is in, or `null`: a column for it would take the room that names need. */
+/**
+ * The cluster that every place is in, or `null`: a column for it would take the room that names
+ * need.
+ */
 function onlyCluster({ places }: ExplainView): string | null {
   const clusters = new Set(places.map(({ entry }) => entry.cluster));
   const [first] = clusters;
@@ -177,7 +181,10 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
     return view.clusters.flatMap(({ state, tally }) => [
       ...wrap(
         plain(
-          `Cluster ${state.title} at ${state.server}: ${count(tally.certificates, "certificate")}, ${tally.fine} fine${tally.unknown === 0 ? "" : `, ${tally.unknown} not known now`}, ${tally.critical} critical and ${tally.warning} to look at soon.`,
+          `Cluster ${state.title} at ${state.server}: ` +
+            `${count(tally.certificates, "certificate")}, ${tally.fine} ` +
+            `fine${tally.unknown === 0 ? "" : `, ${tally.unknown} not known now`}, ` +
+            `${tally.critical} critical and ${tally.warning} to look at soon.`,
         ),
         width,
         "  ",
@@ -187,7 +194,8 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
           plain(
             state.audit === null
               ? "It was never audited."
-              : `Last audited at ${state.audit.finishedAt}${state.audit.complete ? "" : ", not fully read"}.`,
+              : "Last audited at " +
+                  `${state.audit.finishedAt}${state.audit.complete ? "" : ", not fully read"}.`,
           ),
         ),
         width,
@@ -199,7 +207,8 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
   if (view.kind === "domain") {
     const held = view.places.filter(({ entry }) => entry.condition === "live").length;
     return wrap(
-      `A registered domain: names under it share one limit, over all clusters. ${count(held, "live certificate")} under it.`,
+      "A registered domain: names under it share one limit, over all clusters. " +
+        `${count(held, "live certificate")} under it.`,
       width,
       "  ",
     );
@@ -207,7 +216,8 @@ function verdictLines(view: ExplainView, { width, style }: PageStyle): string[] 
   if (place === undefined && view.kind === "finding") return [];
   if (place === undefined)
     return wrap(
-      "No Secret holds it now. What is told here comes from backups and from what earlier audits saw.",
+      "No Secret holds it now. What is told here comes from backups and from what earlier " +
+        "audits saw.",
       width,
       "  ",
     );
@@ -262,11 +272,17 @@ function verdictSentence(
   if (entry.condition === "missing_content")
     return `Gone since ${since}: the Secret stands without it.${seen}`;
   if (entry.condition === "lost")
-    return `Gone since ${since}: ${entry.loss.how === "removed" ? "the Secret went with what it belonged to" : "the Secret is not there"}.${seen}`;
+    return (
+      `Gone since ${since}: ` +
+      `${entry.loss.how === "removed" ? "the Secret went with what it belonged to" : "the Secret is not there"}.${seen}`
+    );
   const { record: certificate, verdict } = entry;
   const staging = certificate.staging ? " (of a staging issuer: no client trusts it)" : "";
   if (verdict.valid)
-    return `Valid until ${certificate.notAfter}, in ${span(parseMs(certificate.notAfter) - atMs)}${staging}.${seen}`;
+    return (
+      `Valid until ${certificate.notAfter}, in ` +
+      `${span(parseMs(certificate.notAfter) - atMs)}${staging}.${seen}`
+    );
   return `Its owner will refuse it: ${reasonText(verdict.reasons)}${staging}.${seen}`;
 }
 
@@ -395,7 +411,9 @@ function sourcesText(sources: readonly Sighting[], home: string | null): string 
   );
 }
 
-/** What tells the instant: an SCT; the notBefore, dated back; or no more than that it was seen then. */
+/**
+ * What tells the instant: an SCT; the notBefore, dated back; or no more than that it was seen then.
+ */
 const BASIS_WORDS = { sct: "SCT", not_before: "notBefore", first_seen: "first sight" } as const;
 const EFFECT_WORDS = {
   spent: "",
@@ -429,7 +447,8 @@ function timelineLines(account: AccountView, view: ExplainView, page: PageStyle)
     ...(account.kind === "domain" ? [issuance.names[0] ?? ""] : []),
     leaves === undefined || budget === null
       ? ""
-      : `${account.kind === "domain" ? "" : `${bar(leaves, budget.limit.burst)} `}${leaves} of ${budget.limit.burst}${EFFECT_WORDS[effect ?? "spent"]}`,
+      : `${account.kind === "domain" ? "" : `${bar(leaves, budget.limit.burst)} `}${leaves} of ` +
+        `${budget.limit.burst}${EFFECT_WORDS[effect ?? "spent"]}`,
     sourcesText(issuance.sources, home),
   ]);
   const head = [
@@ -443,7 +462,8 @@ function timelineLines(account: AccountView, view: ExplainView, page: PageStyle)
   const earlier = timeline.length - MAX_ROWS;
   return section(
     plain(
-      `Issued by ${issuer}${view.accounts.length > 1 ? ` for ${accountName(account)}` : ""} (${timeline.length}${signed ? ", each dated by its SCT" : ""})`,
+      `Issued by ${issuer}${view.accounts.length > 1 ? ` for ${accountName(account)}` : ""} ` +
+        `(${timeline.length}${signed ? ", each dated by its SCT" : ""})`,
     ),
     [
       ...(earlier > 0 ? [page.style.dim(`  ${count(earlier, "earlier one")}, then:`)] : []),
@@ -458,12 +478,17 @@ function budgetLine(budget: Budget, atMs: number): string {
   const next =
     budget.nextSlotMs === null || budget.atMost === 0 || budget.nextSlotMs === budget.fullAtMs
       ? ""
-      : `; the next comes back at ${instantOf(budget.nextSlotMs)}, in ${spanPhrase(budget.nextSlotMs - atMs)}`;
+      : `; the next comes back at ${instantOf(budget.nextSlotMs)}, in ` +
+        `${spanPhrase(budget.nextSlotMs - atMs)}`;
   const full =
     budget.fullAtMs === null
       ? ""
-      : `; full again at ${instantOf(budget.fullAtMs)}${budget.nextSlotMs === budget.fullAtMs ? `, in ${spanPhrase(budget.fullAtMs - atMs)}` : ""}`;
-  return `${budget.kind === "set" ? `this set of names, ${setPhrase(budget.key)}` : `new names under ${budget.key}`}: ${phrase}${next}${full}.`;
+      : "; full again at " +
+        `${instantOf(budget.fullAtMs)}${budget.nextSlotMs === budget.fullAtMs ? `, in ${spanPhrase(budget.fullAtMs - atMs)}` : ""}`;
+  return (
+    `${budget.kind === "set" ? `this set of names, ${setPhrase(budget.key)}` : `new names under ${budget.key}`}: ` +
+    `${phrase}${next}${full}.`
+  );
 }
 
 /** Reasons that aren't told well by their code alone. */
@@ -493,10 +518,12 @@ function silenceTexts(silences: readonly Silence[], own: ReadonlySet<string | nu
       const where =
         clusters.length === 0
           ? ""
-          : ` of ${clusters.slice(0, 3).join(", ")}${clusters.length > 3 ? ` and ${clusters.length - 3} more` : ""}`;
+          : " of " +
+            `${clusters.slice(0, 3).join(", ")}${clusters.length > 3 ? ` and ${clusters.length - 3} more` : ""}`;
       const sinceMs = Math.min(...group.map((one) => one.sinceMs ?? Number.NEGATIVE_INFINITY));
       return [
-        `${what}${where} (${REASON_WORDS[first.reason] ?? first.reason.replaceAll("_", " ")}${Number.isFinite(sinceMs) ? ` since ${instantOf(sinceMs)}` : ""})`,
+        `${what}${where} ` +
+          `(${REASON_WORDS[first.reason] ?? first.reason.replaceAll("_", " ")}${Number.isFinite(sinceMs) ? ` since ${instantOf(sinceMs)}` : ""})`,
       ];
     },
   );
@@ -523,7 +550,9 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
         wrap(
           style.yellow(
             plain(
-              `The log of ${one.cluster} claims ${one.count} more within a week, which nothing else shows: with ${one.count === 1 ? "it" : "them"} at most ${one.atMost} of ${budget.limit.burst} are left.`,
+              `The log of ${one.cluster} claims ${one.count} more within a week, which ` +
+                `nothing else shows: with ${one.count === 1 ? "it" : "them"} at most ` +
+                `${one.atMost} of ${budget.limit.burst} are left.`,
             ),
           ),
           width,
@@ -537,7 +566,8 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
       .flatMap((claim) =>
         wrap(
           plain(
-            `Cluster ${claim.cluster} claims a refusal until ${instantOf(claim.retryAtMs)} (${claim.where}).`,
+            `Cluster ${claim.cluster} claims a refusal until ${instantOf(claim.retryAtMs)} ` +
+              `(${claim.where}).`,
           ),
           width,
           "  ",
@@ -548,7 +578,9 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
         ? []
         : wrap(
             plain(
-              `A refusal tells of a limit of ${overrideSeen} for ${kind === "set" ? setPhrase(key) : key}; ${limit.burst} is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.`,
+              `A refusal tells of a limit of ${overrideSeen} for ` +
+                `${kind === "set" ? setPhrase(key) : key}; ${limit.burst} is what is counted ` +
+                "with. If the issuer changed it, say so: limits: in certkeep.yaml.",
             ),
             width,
             "  ",
@@ -557,7 +589,8 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
     ...unknown.flatMap(({ issuer, key }) =>
       wrap(
         plain(
-          `${setPhrase(key)}: no limit of ${view.across.titles.get(issuer) ?? issuer} is known; limits: in certkeep.yaml says one.`,
+          `${setPhrase(key)}: no limit of ${view.across.titles.get(issuer) ?? issuer} is ` +
+            "known; limits: in certkeep.yaml says one.",
         ),
         width,
         "  ",
@@ -568,7 +601,8 @@ function leftLines(view: ExplainView, { width, style }: PageStyle): string[] {
       : wrap(
           style.dim(
             plain(
-              `Silent: ${silenceTexts(silences, new Set([null, ...view.places.map(({ entry }) => entry.cluster)])).join(", ")}.`,
+              "Silent: " +
+                `${silenceTexts(silences, new Set([null, ...view.places.map(({ entry }) => entry.cluster)])).join(", ")}.`,
             ),
           ),
           width,

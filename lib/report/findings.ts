@@ -1,4 +1,7 @@
-/** Findings as text for a terminal, worst first: a list while a person can read one, else a summary by cause. Pure. */
+/**
+ * Findings as text for a terminal, worst first: a list while a person can read one, else a summary
+ * by cause. Pure.
+ */
 import { parseMs, parseMsOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
@@ -119,7 +122,8 @@ function groupLines(
   const heads = findings.flatMap((finding) => {
     const [name, place] = placeText(finding, several);
     return [
-      `  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ${style.dim(plain(stateText(finding, nowMs)))}`,
+      `  ${style.bold(plain(name))}${place === "" ? "" : `  ${plain(place)}`}  ` +
+        `${style.dim(plain(stateText(finding, nowMs)))}`,
       ...textLines(seenText(finding), width),
       ...textLines(whyText(finding), width),
       ...textLines(adviceOf(finding).own, width),
@@ -157,7 +161,8 @@ function causeLines(findings: readonly Finding[], view: FindingsView): string[] 
         ),
         ...wrap(
           plain(
-            `These: ${names.join(", ")}${of.length > EXAMPLES ? `, and ${(of.length - EXAMPLES).toLocaleString("en-US")} more` : ""}.`,
+            "These: " +
+              `${names.join(", ")}${of.length > EXAMPLES ? `, and ${(of.length - EXAMPLES).toLocaleString("en-US")} more` : ""}.`,
           ),
           width,
           "    ",

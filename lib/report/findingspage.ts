@@ -27,9 +27,14 @@ export function findingsPage(): string {
     "",
     "<!-- Made from lib/report/phrases.ts by `npm run docs`. -->",
     "",
-    `Thresholds are fractions of each certificate's own lifetime: overdue below ${OVERDUE_FRACTION}, expiring below 1/${Math.round(1 / EXPIRING_FRACTION)}; controllers renew at 1/3.`,
-    "A finding of a cluster that can't be seen now says so: *as last seen*. `ignore:` entries in `certkeep.yaml` mute findings by cluster, namespace, name or code, with a reason; every report says how many.",
-    "Why certificates are reissued, and when findings from logs and other sources end: [causes](causes.md).",
+    "Thresholds are fractions of each certificate's own lifetime: overdue below " +
+      `${OVERDUE_FRACTION}, expiring below 1/${Math.round(1 / EXPIRING_FRACTION)}; controllers ` +
+      "renew at 1/3.",
+    "A finding of a cluster that can't be seen now says so: *as last seen*. `ignore:` entries " +
+      "in `certkeep.yaml` mute findings by cluster, namespace, name or code, with a reason; " +
+      "every report says how many.",
+    "Why certificates are reissued, and when findings from logs and other sources end: " +
+      "[causes](causes.md).",
     "",
     "| code | severity | when | leads to | do |",
     "|---|---|---|---|---|",

@@ -1,6 +1,6 @@
 /**
- * Makes a message fit a medium: as many items as it holds, the least important left out first, and every cut told by
- * a line with its number. Pure.
+ * Makes a message fit a medium: as many items as it holds, the least important left out first, and
+ * every cut told by a line with its number. Pure.
  */
 import type { Severity } from "../finding/codes.ts";
 import type { Part } from "./part.ts";
@@ -25,7 +25,10 @@ export interface FittedMessage extends Omit<Message, "sections"> {
 const MOST_ITEMS = 12;
 const CLUSTERS_NAMED = 3;
 
-/** `fits` says whether the medium holds the message; what it holds may only shrink as items are added. */
+/**
+ * `fits` says whether the medium holds the message; what it holds may only shrink as items are
+ * added.
+ */
 export function fitMessage(
   message: Message,
   fits: (fitted: FittedMessage) => boolean,
@@ -35,7 +38,8 @@ export function fitMessage(
     .toSorted((a, b) => a.section.rank - b.section.rank || a.index - b.index);
   const shown = message.sections.map(() => 0);
   const dropped = new Set<number>();
-  // A section whose number of items doesn't change stays the same object, so that its cost is counted once.
+  // A section whose number of items doesn't change stays the same object, so that its cost is
+  // counted once.
   const cuts = message.sections.map((section) => cutSection(section, 0));
   const show = (index: number, section: Section, items: number): void => {
     shown[index] = items;
@@ -109,7 +113,9 @@ function restParts(
   for (const { cluster, weight } of left)
     if (cluster !== null) byCluster.set(cluster, (byCluster.get(cluster) ?? 0) + weight);
   const named = [...byCluster.entries()].toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-  const words = `${leftWeight.toLocaleString("en-US")} ${alone ? (leftWeight === 1 ? unit[0] : unit[1]) : "more"}`;
+  const words =
+    `${leftWeight.toLocaleString("en-US")} ` +
+    `${alone ? (leftWeight === 1 ? unit[0] : unit[1]) : "more"}`;
   const places = named
     .slice(0, CLUSTERS_NAMED)
     .flatMap(([cluster, n], index): Part[] => [

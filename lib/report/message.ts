@@ -1,6 +1,7 @@
 /**
- * What a digest says, before it is known where: a verdict in one line, then sections, each an own thing to do, the
- * most important first. Pure. Nothing is cut here; a medium shows as much as it can hold and says what it leaves out.
+ * What a digest says, before it is known where: a verdict in one line, then sections, each an own
+ * thing to do, the most important first. Pure. Nothing is cut here; a medium shows as much as it
+ * can hold and says what it leaves out.
  */
 import type { Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
@@ -303,7 +304,8 @@ function budgetSection({ budgets, summaries }: MessageInput): Section[] {
       { name: middle(budget.name, 60) },
       budget.remaining <= 0
         ? `: none of ${budget.capacity} left`
-        : `: at most ${budget.remaining} of ${budget.capacity} left${budget.atLeast === null ? "; at least: not known" : `, at least ${budget.atLeast}`}`,
+        : `: at most ${budget.remaining} of ${budget.capacity} ` +
+          `left${budget.atLeast === null ? "; at least: not known" : `, at least ${budget.atLeast}`}`,
       ...(budget.nextSlotMs === null ? [] : ["; next free slot ", { atMs: budget.nextSlotMs }]),
       ...(budget.fullAtMs === null ? [] : ["; full again ", { atMs: budget.fullAtMs }]),
       ".",

@@ -1,4 +1,7 @@
-/** The numbers that functions publish: names and units. They are an interface, since alarms name them. Pure data. */
+/**
+ * The numbers that functions publish: names and units. They are an interface, since alarms name
+ * them. Pure data.
+ */
 
 /** Units by name. */
 export const METRICS = {

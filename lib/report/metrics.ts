@@ -1,4 +1,7 @@
-/** What alarms look at, out of the states: counts over all clusters, and the least of what runs out. Pure; one state after the other. */
+/**
+ * What alarms look at, out of the states: counts over all clusters, and the least of what runs out.
+ * Pure; one state after the other.
+ */
 import { unseenPlaces } from "../finding/tally.ts";
 import { parseMs } from "../certificate/time.ts";
 import { certificates } from "../state/certificates.ts";
@@ -18,7 +21,10 @@ interface Counted {
   readonly overdue: boolean;
 }
 
-/** Of one cluster; staging and what leads to no known issuer left out. @throws RangeError for a state whose instants aren't any */
+/**
+ * Of one cluster; staging and what leads to no known issuer left out. @throws RangeError for a
+ * state whose instants aren't any
+ */
 export function countState(state: StateDocument, atMs: number, intervalMs: number): Counted {
   const overdue = isOverdue(sinceAuditOrPin(state, atMs), intervalMs);
   const unseen = unseenPlaces(state);

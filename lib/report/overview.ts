@@ -1,4 +1,7 @@
-/** The state of everything for a terminal: the verdict, what needs people worst first, the clusters, what comes next. Pure. */
+/**
+ * The state of everything for a terminal: the verdict, what needs people worst first, the clusters,
+ * what comes next. Pure.
+ */
 import type { BudgetLevel } from "./budget.ts";
 import { budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
@@ -54,7 +57,8 @@ export function overviewText({
     ...(unregistered.length === 0
       ? []
       : [
-          `Left out, since no longer registered: ${unregistered.slice(0, 5).join(", ")}${unregistered.length > 5 ? ` and ${unregistered.length - 5} more` : ""}.`,
+          "Left out, since no longer registered: " +
+            `${unregistered.slice(0, 5).join(", ")}${unregistered.length > 5 ? ` and ${unregistered.length - 5} more` : ""}.`,
         ]),
     `From what audits recorded, as of ${utcText(nowMs)}; no cluster was asked.`,
   ];

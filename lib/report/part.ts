@@ -1,7 +1,7 @@
 /**
- * A line of a message before it is known where it is read: words of certkeep's own, names and sentences that may
- * hold text of a cluster, and instants. Each medium escapes and shows them in its own way, so nothing that came
- * from a cluster is ever taken for markup. Pure.
+ * A line of a message before it is known where it is read: words of certkeep's own, names and
+ * sentences that may hold text of a cluster, and instants. Each medium escapes and shows them in
+ * its own way, so nothing that came from a cluster is ever taken for markup. Pure.
  */
 import { parseMsOrNull } from "../certificate/time.ts";
 import { instantOf } from "../certificate/time.ts";
@@ -21,12 +21,16 @@ export type Part =
 /** What a phrase says: every medium shows it in its own way. */
 export type Text = readonly Part[];
 
-/** A sentence: its fixed words are certkeep's own, text put in may be a cluster's, numbers and instants are shown as such. */
+/**
+ * A sentence: its fixed words are certkeep's own, text put in may be a cluster's, numbers and
+ * instants are shown as such.
+ */
 export function say(
   words: TemplateStringsArray,
   ...values: readonly (string | number | Part | Text)[]
 ): Text {
-  return words.flatMap((fixed, index): Text => {
+  return words.flatMap((written, index): Text => {
+    const fixed = written.replaceAll(/\n\s*/g, " ");
     const value = index < values.length ? values[index] : undefined;
     const next: Text =
       value === undefined
@@ -52,7 +56,10 @@ export function at(atMs: number): Text {
   return [{ atMs }];
 }
 
-/** The text alone, instants as RFC 3339: for documents and terminals. What came from a cluster isn't escaped yet. */
+/**
+ * The text alone, instants as RFC 3339: for documents and terminals. What came from a cluster isn't
+ * escaped yet.
+ */
 export function plainText(text: Text): string {
   return text
     .map((part) =>

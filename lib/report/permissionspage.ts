@@ -16,7 +16,11 @@ function bearerText(bearers: readonly Bearer[]): string {
 
 function row(capability: Capability): string {
   const { verbs, group, resource, reach, bearers } = capability;
-  return `| ${verbs.map((verb) => `\`${verb}\``).join(", ")} | \`${resource}${group === "" ? "" : `.${group}`}\` | ${WHERE[reach]} | ${bearerText(bearers)} | ${withoutText(capability)} |`;
+  return (
+    `| ${verbs.map((verb) => `\`${verb}\``).join(", ")} | ` +
+    `\`${resource}${group === "" ? "" : `.${group}`}\` | ${WHERE[reach]} | ` +
+    `${bearerText(bearers)} | ${withoutText(capability)} |`
+  );
 }
 
 /** The whole page. */

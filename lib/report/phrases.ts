@@ -1,4 +1,7 @@
-/** Every finding in words, from one table: what was seen, what it leads to, what to do, what it rests on. Pure. */
+/**
+ * Every finding in words, from one table: what was seen, what it leads to, what to do, what it
+ * rests on. Pure.
+ */
 import type { Finding } from "../finding/finding.ts";
 import type { FindingCode } from "../finding/codes.ts";
 import { findingCommand, findingInvoke } from "./command.ts";
@@ -18,7 +21,10 @@ export const PHRASES: Phrases<FindingCode> = {
   ...LIMIT_PHRASES,
 };
 
-/** The phrase of a finding's own code, which takes that finding: the table's type says so, code by code. */
+/**
+ * The phrase of a finding's own code, which takes that finding: the table's type says so, code by
+ * code.
+ */
 function phraseOf(finding: Finding): Phrase<never> {
   return PHRASES[finding.code] as Phrase<never>;
 }

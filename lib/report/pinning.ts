@@ -47,7 +47,9 @@ export function mismatchText({ kind, pinned, seen }: NotPinned): {
     case "address":
       return {
         found: `the server answers as ${seen.host ?? "an unknown name"}`,
-        expected: `${pinned.host ?? "the recorded name"}, since no ${pinned.uid === null ? "uid of kube-system" : "CA"} is pinned`,
+        expected:
+          `${pinned.host ?? "the recorded name"}, since no ` +
+          `${pinned.uid === null ? "uid of kube-system" : "CA"} is pinned`,
       };
   }
 }
@@ -57,7 +59,9 @@ export function notPinnedParts(named: Named, differs: NotPinned, done: string): 
   return {
     where: `cluster ${named.called}`,
     ...mismatchText(differs),
-    todo: `${done}. If ${REASONS[differs.kind]}: ${pinCommand(named, differs.kind)}    Otherwise correct the context or the registration`,
+    todo:
+      `${done}. If ${REASONS[differs.kind]}: ${pinCommand(named, differs.kind)}    Otherwise ` +
+      "correct the context or the registration",
   };
 }
 
@@ -81,7 +85,9 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
         where,
         found: `backups of ${refusal.from}, to be written to ${cluster}`,
         expected: "a pair that restores: of the deployed certkeep.yaml lists",
-        todo: `Add { from: ${refusal.from}, to: ${cluster} } to restores: and deploy; or restore from the command line, with your own identity: ${byHand(refusal.from)}`,
+        todo:
+          `Add { from: ${refusal.from}, to: ${cluster} } to restores: and deploy; or restore ` +
+          `from the command line, with your own identity: ${byHand(refusal.from)}`,
       };
     case "not_recorded":
       return {
@@ -94,7 +100,9 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
       return {
         where,
         ...mismatchText(refusal.differs),
-        todo: `If it is the same cluster, or its successor, pin it: ${pinCommand(registered, refusal.differs.kind)}`,
+        todo:
+          "If it is the same cluster, or its successor, pin it: " +
+          `${pinCommand(registered, refusal.differs.kind)}`,
       };
     case "no_pin":
       return {
@@ -108,7 +116,9 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
         where,
         found: "a registration whose server any public authority may vouch for",
         expected: "the cluster's own CA in its kubeconfig",
-        todo: `Register it with certificate-authority-data: ${pinCommand(registered, "address")}    Or restore from the command line: ${byHand(null)}`,
+        todo:
+          `Register it with certificate-authority-data: ${pinCommand(registered, "address")}    ` +
+          `Or restore from the command line: ${byHand(null)}`,
       };
     case "pinned_by_audit":
       return {

@@ -1,6 +1,6 @@
 /**
- * A restore's plan and its outcome for a terminal: a table of what goes where, then why, in groups, then what is left
- * for a person to do, with the commands. Pure.
+ * A restore's plan and its outcome for a terminal: a table of what goes where, then why, in groups,
+ * then what is left for a person to do, with the commands. Pure.
  */
 import { restartCommand } from "./command.ts";
 import { itemTitle, noteText, warningText, whyText } from "./phrases/plan.ts";
@@ -32,7 +32,10 @@ export interface PlanView {
   readonly warnings: readonly PlanWarning[];
   readonly events: readonly string[];
   readonly interrupted: boolean;
-  /** The folder that manifests were written to in place of a cluster, so that nothing is restored yet; `null`: none. */
+  /**
+   * The folder that manifests were written to in place of a cluster, so that nothing is restored
+   * yet; `null`: none.
+   */
   readonly offline: string | null;
   /** The command that carries the plan out; `null` where a word of it doesn't fit a command. */
   readonly applyCommand: string | null;
@@ -231,7 +234,9 @@ function doing(item: PlanItem): string {
   return {
     create: "Makes the Secret with",
     patch: "Writes",
-    replace: `Deletes the Secret and recreates it with everything in it${item.fields.length === 0 ? "" : ", and writes"}`,
+    replace:
+      "Deletes the Secret and recreates it with everything in " +
+      `it${item.fields.length === 0 ? "" : ", and writes"}`,
     none: "",
   }[item.action];
 }
@@ -322,14 +327,16 @@ function ending(view: PlanView): string[] {
     );
   if (saved > 0)
     lines.push(
-      `${count(saved, "issuance")} ${view.mode === "apply" && view.offline === null ? "saved" : "would be saved"}.`,
+      `${count(saved, "issuance")} ` +
+        `${view.mode === "apply" && view.offline === null ? "saved" : "would be saved"}.`,
     );
   if (view.interrupted) lines.push("Run it again: it does what is left and repeats nothing.");
   const waits = view.items.filter(({ outcome }) => outcome === "later").length;
   if (waits > 0 && view.mode !== "plan")
     lines.push(
       ...wrap(
-        `${count(waits, "waits", "wait")} for a Secret that the operator still makes: ${view.offline === null ? "run it again with --follow 30m while the proxies come up" : "no manifest can be applied for them; restore them into the cluster itself, with --follow 30m"}.`,
+        `${count(waits, "waits", "wait")} for a Secret that the operator still makes: ` +
+          `${view.offline === null ? "run it again with --follow 30m while the proxies come up" : "no manifest can be applied for them; restore them into the cluster itself, with --follow 30m"}.`,
         width,
       ),
     );
@@ -348,7 +355,8 @@ function ending(view: PlanView): string[] {
     );
     lines.push(
       ...wrap(
-        "Manifests were written, and nothing is restored yet. They hold private keys: delete them once they are applied.",
+        "Manifests were written, and nothing is restored yet. They hold private keys: delete " +
+          "them once they are applied.",
         width,
       ),
       ...(command === null ? [] : [`  ${style.green(command)}`]),

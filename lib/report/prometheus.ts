@@ -1,6 +1,7 @@
 /**
- * The state of everything as OpenMetrics text (https://prometheus.io/docs/specs/om/open_metrics_spec/): families with
- * HELP and TYPE, base units, timestamps as Unix seconds. Pure.
+ * The state of everything as OpenMetrics text
+ * (https://prometheus.io/docs/specs/om/open_metrics_spec/): families with HELP and TYPE, base
+ * units, timestamps as Unix seconds. Pure.
  *
  * What isn't known has no sample of a value: a gauge of 0 would be a claim.
  */
@@ -162,7 +163,10 @@ function secondsOf(instant: string | null): number | null {
   return at === null ? null : at / 1000;
 }
 
-/** OpenMetrics, "Escaping": backslash, double quote and line feed; other control characters are shown, since readers split at some. */
+/**
+ * OpenMetrics, "Escaping": backslash, double quote and line feed; other control characters are
+ * shown, since readers split at some.
+ */
 function escapeText(text: string): string {
   return plainLines(text).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -1,4 +1,7 @@
-/** One line per certificate, in every condition, as tables, pages and metrics show them: pure, small, without bytes. */
+/**
+ * One line per certificate, in every condition, as tables, pages and metrics show them: pure,
+ * small, without bytes.
+ */
 import { parseMs } from "../certificate/time.ts";
 import type { Severity } from "../finding/codes.ts";
 import { SEVERITIES } from "../finding/codes.ts";
@@ -39,7 +42,10 @@ export interface CertificateRow {
   readonly why: string;
   readonly advice: string;
   readonly command: string | null;
-  /** Earlier and present certificates of the place, by their copies: start and end, in order of time. */
+  /**
+   * Earlier and present certificates of the place, by their copies: start and end, in order of
+   * time.
+   */
   readonly history: readonly { readonly issuedMs: number; readonly untilMs: number }[];
   /** When a restore replaced what was there. */
   readonly restoredMs: readonly number[];
@@ -49,7 +55,10 @@ function msOrNull(instant: string | null): number | null {
   return instant === null ? null : parseMs(instant);
 }
 
-/** `findings` of this state. `vouched`: whether its last audit is recent enough to vouch for anything. */
+/**
+ * `findings` of this state. `vouched`: whether its last audit is recent enough to vouch for
+ * anything.
+ */
 export function* certificateRows(
   state: StateDocument,
   findings: readonly Finding[],

@@ -1,6 +1,7 @@
 /**
- * Commands that are offered for pasting. Text from a cluster never becomes an instruction: a word is taken
- * only if it consists of `[A-Za-z0-9._/*:=@-]` and a name begins with neither `-` nor `@`; `*` is single-quoted.
+ * Commands that are offered for pasting. Text from a cluster never becomes an instruction: a word
+ * is taken only if it consists of `[A-Za-z0-9._/*:=@-]` and a name begins with neither `-` nor `@`;
+ * `*` is single-quoted.
  */
 const WORD = /^[A-Za-z0-9._/*:=@-]+$/;
 
@@ -23,8 +24,9 @@ function quote(word: string): string {
 }
 
 /**
- * `certkeep restore prod shop.example.ts.net`: literals are split at spaces and taken as they are, strings are names. `null` where
- * a name doesn't fit: the caller then names the finding or the version instead.
+ * `certkeep restore prod shop.example.ts.net`: literals are split at spaces and taken as they are,
+ * strings are names. `null` where a name doesn't fit: the caller then names the finding or the
+ * version instead.
  */
 export function commandLine(...words: (Literal | string)[]): string | null {
   const out: string[] = [];

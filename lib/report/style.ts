@@ -1,4 +1,7 @@
-/** How a medium marks what matters; the plain style marks nothing, so that a pipe and a screen reader get words alone. */
+/**
+ * How a medium marks what matters; the plain style marks nothing, so that a pipe and a screen
+ * reader get words alone.
+ */
 export interface Style {
   readonly bold: (text: string) => string;
   readonly dim: (text: string) => string;

@@ -1,9 +1,9 @@
 /**
- * One cluster's state as a report or digest tells it: findings, counts, what comes next. Pure; small, so that a
- * thousand states can be read one after the other and forgotten.
+ * One cluster's state as a report or digest tells it: findings, counts, what comes next. Pure;
+ * small, so that a thousand states can be read one after the other and forgotten.
  *
- * Unknown is never fine: a state that is too old, was never made or could not be read vouches for nothing, and is
- * itself a finding.
+ * Unknown is never fine: a state that is too old, was never made or could not be read vouches for
+ * nothing, and is itself a finding.
  */
 import { clusterFindings, isStale, type FindingsView } from "../finding/cluster.ts";
 import { isUnreachable } from "../finding/reach.ts";
@@ -35,14 +35,19 @@ export interface ClusterSummary {
   readonly cluster: string;
   readonly title: string;
   readonly server: string;
-  /** `now`; `part`: something could not be read; `stale`: no audit for too long; `unseen`: not reached, or replaced; `never`: no audit yet; `unreadable`: its state can't be read. */
+  /**
+   * `now`; `part`: something could not be read; `stale`: no audit for too long; `unseen`: not
+   * reached, or replaced; `never`: no audit yet; `unreadable`: its state can't be read.
+   */
   readonly sight: "now" | "part" | "stale" | "unseen" | "never" | "unreadable";
   /** RFC 3339: when it was last seen, or `null`. */
   readonly seenAt: string | null;
   readonly tally: Tally;
   readonly findings: readonly Finding[];
   readonly ignored: number;
-  /** Valid certificates that no finding is about and that are due for renewal, the soonest first. */
+  /**
+   * Valid certificates that no finding is about and that are due for renewal, the soonest first.
+   */
   readonly upcoming: readonly Upcoming[];
 }
 
@@ -58,7 +63,9 @@ const NOTHING: Tally = {
   information: 0,
 };
 
-/** @throws RangeError for a state whose instants aren't any: the caller takes `unseenSummary` then */
+/**
+ * @throws RangeError for a state whose instants aren't any: the caller takes `unseenSummary` then
+ */
 export function summarize(state: StateDocument, view: FindingsView): ClusterSummary {
   const { atMs } = view;
   const stale = isStale(state, view);

@@ -1,4 +1,7 @@
-/** A table for a terminal: columns as wide as they need, the widest cut so that it fits; two spaces between, no lines. Pure. */
+/**
+ * A table for a terminal: columns as wide as they need, the widest cut so that it fits; two spaces
+ * between, no lines. Pure.
+ */
 import stringWidth from "string-width";
 import { plain } from "../plain.ts";
 import { cut, pad } from "./text.ts";

@@ -3,7 +3,8 @@ import stringWidth from "string-width";
 
 /** At most `width` columns; what is cut is marked by `…`. */
 export function cut(text: string, width: number): string {
-  // No text has so many letters and marks in a column; of more, widths would be counted for seconds.
+  // No text has so many letters and marks in a column; of more, widths would be counted for
+  // seconds.
   const head = text.slice(0, 40 * width);
   if (head === text && stringWidth(text) <= width) return text;
   let out = "";
@@ -21,7 +22,10 @@ export function pad(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - stringWidth(text)));
 }
 
-/** Lines of at most `width` columns, broken at spaces; a longer word stands alone. `indent` precedes every line. */
+/**
+ * Lines of at most `width` columns, broken at spaces; a longer word stands alone. `indent` precedes
+ * every line.
+ */
 export function wrap(text: string, width: number, indent = ""): string[] {
   const lines: string[] = [];
   let line = "";
@@ -41,7 +45,10 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
 }
 
-/** A span for people: `3 days`, `5 hours`, `12 minutes`; rounded down. `ms` may be negative: its amount is told. */
+/**
+ * A span for people: `3 days`, `5 hours`, `12 minutes`; rounded down. `ms` may be negative: its
+ * amount is told.
+ */
 export function span(ms: number): string {
   const minutes = Math.floor(Math.abs(ms) / 60_000);
   if (minutes < 60) return count(minutes, "minute");

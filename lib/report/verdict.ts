@@ -1,11 +1,17 @@
-/** The verdict on everything in one line: what needs a person, what is fine, what isn't known. Numbers only, so that it can stand anywhere. Pure. */
+/**
+ * The verdict on everything in one line: what needs a person, what is fine, what isn't known.
+ * Numbers only, so that it can stand anywhere. Pure.
+ */
 import { parseMsOrNull } from "../certificate/time.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count } from "./text.ts";
 
 const DAY_MS = 86_400_000;
 
-/** `2 need you today, 118 certificates fine, 1 cluster not seen since 03:10 UTC`; at most 150 characters, Slack's limit of a header. */
+/**
+ * `2 need you today, 118 certificates fine, 1 cluster not seen since 03:10 UTC`; at most 150
+ * characters, Slack's limit of a header.
+ */
 export function verdictText(summaries: readonly ClusterSummary[], nowMs: number): string {
   if (summaries.length === 0) return "Nothing is known: no cluster was audited yet";
   const said = (severity: "critical" | "warning"): number =>
@@ -46,5 +52,8 @@ function blindText(blind: readonly ClusterSummary[], nowMs: number): string {
   // Of several, the one that has been out of sight the longest.
   const atMs = Math.min(...seen);
   const text = new Date(atMs).toISOString();
-  return `${what} since ${nowMs - atMs < DAY_MS && nowMs >= atMs ? `${text.slice(11, 16)} UTC` : text.slice(0, 10)}`;
+  return (
+    `${what} since ` +
+    `${nowMs - atMs < DAY_MS && nowMs >= atMs ? `${text.slice(11, 16)} UTC` : text.slice(0, 10)}`
+  );
 }

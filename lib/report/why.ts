@@ -1,4 +1,7 @@
-/** Why certificates are reissued, for explain's page: causes with their evidence, and what is missing to tell. Pure. */
+/**
+ * Why certificates are reissued, for explain's page: causes with their evidence, and what is
+ * missing to tell. Pure.
+ */
 import {
   type Cause,
   type Diagnosis,
@@ -85,7 +88,10 @@ function groupsOf(diagnoses: readonly Diagnosis[]): readonly Diagnosis[][] {
 function headOf(group: readonly Diagnosis[]): string {
   const [first] = group;
   const clusters = group.map(({ cluster }) => cluster);
-  return `${first?.kind === "domain" ? first.key : setPhrase(first?.key ?? "")}, in ${clusters.slice(0, 4).join(", ")}${clusters.length > 4 ? ` and ${clusters.length - 4} more` : ""}`;
+  return (
+    `${first?.kind === "domain" ? first.key : setPhrase(first?.key ?? "")}, in ` +
+    `${clusters.slice(0, 4).join(", ")}${clusters.length > 4 ? ` and ${clusters.length - 4} more` : ""}`
+  );
 }
 
 /** One sentence for each name; its own page says the rest. */
@@ -104,13 +110,15 @@ function groupLines(group: readonly Diagnosis[], several: boolean, page: Page): 
     first.needlessMs.length === 0
       ? []
       : [
-          `${count(first.needlessMs.length, "certificate")} issued without need within a week, the last at ${instantOf(first.needlessMs.at(-1) ?? 0)}.`,
+          `${count(first.needlessMs.length, "certificate")} issued without need within a ` +
+            `week, the last at ${instantOf(first.needlessMs.at(-1) ?? 0)}.`,
         ];
   if (first.verdict === "none")
     return [
       ...head,
       ...wrap(
-        `No needless reissue was seen${first.missing.length === 0 ? ", and nothing that would lead to one" : ""}.`,
+        "No needless reissue was " +
+          `seen${first.missing.length === 0 ? ", and nothing that would lead to one" : ""}.`,
         width,
         "  ",
       ),
@@ -130,7 +138,8 @@ function groupLines(group: readonly Diagnosis[], several: boolean, page: Page): 
     needless.length > 0 || told
       ? needless
       : [
-          `No needless reissue was seen; ${over ? "what is told here is over" : "this holds all the same, and may lead to one"}.`,
+          "No needless reissue was seen; " +
+            `${over ? "what is told here is over" : "this holds all the same, and may lead to one"}.`,
         ];
   const lines = first.causes.flatMap((cause) => causeLines(cause, page));
   return [
@@ -169,7 +178,10 @@ function evidenceText({ source, where, seen }: EvidenceLine): string {
   return `${EVIDENCE_TITLES[source]} ${where}: ${plainText(sightingText(seen))}${stop}`;
 }
 
-/** `· ` and text, its further lines below the text. A log's line may be one word as long as several lines: it is broken. */
+/**
+ * `· ` and text, its further lines below the text. A log's line may be one word as long as several
+ * lines: it is broken.
+ */
 function hanging(text: string, width: number): string[] {
   const room = Math.max(20, width - 6);
   const broken = text.replace(new RegExp(`\\S{${room}}(?=\\S)`, "gu"), "$& ");
@@ -232,7 +244,10 @@ const LOOK_WORDS: ReadonlyMap<string, string> = new Map([
   ["gap", "a gap"],
 ]);
 
-/** Which parts of a source weren't read, since when, and how much; not what was said of the source already. */
+/**
+ * Which parts of a source weren't read, since when, and how much; not what was said of the source
+ * already.
+ */
 function lookLines({ looks, diagnoses }: WhyView, { width, style }: Page): string[] {
   const said = new Set(
     diagnoses.flatMap(({ cluster, missing }) =>
@@ -260,14 +275,18 @@ function lookLines({ looks, diagnoses }: WhyView, { width, style }: Page): strin
         ...(code === null ? [] : [`${LOOK_WORDS.get(code) ?? code.replaceAll("_", " ")}${since}`]),
         ...(unread === null ? [] : [unread]),
       ];
-      return `${source.replaceAll("_", " ")} of ${several ? `${cluster} ` : ""}${scope} (${what.join(", ")})`;
+      return (
+        `${source.replaceAll("_", " ")} of ${several ? `${cluster} ` : ""}${scope} ` +
+        `(${what.join(", ")})`
+      );
     });
   return [
     "",
     ...wrap(
       style.dim(
         plain(
-          `Left unread: ${shown.join("; ")}${telling.length > MAX_LOOKS ? `; and ${telling.length - MAX_LOOKS} more` : ""}.`,
+          "Left unread: " +
+            `${shown.join("; ")}${telling.length > MAX_LOOKS ? `; and ${telling.length - MAX_LOOKS} more` : ""}.`,
         ),
       ),
       width,

@@ -1,7 +1,7 @@
 /**
- * Which ACME account key belongs into a Secret: the one that its certificates were issued under. Let's Encrypt refuses
- * to renew a certificate for another account, so a key is never written beside a certificate of another account, nor
- * over one that a valid certificate needs.
+ * Which ACME account key belongs into a Secret: the one that its certificates were issued under.
+ * Let's Encrypt refuses to renew a certificate for another account, so a key is never written
+ * beside a certificate of another account, nor over one that a valid certificate needs.
  */
 import { accountSecrets } from "../secret/account.ts";
 import { TLS_FIELD_BASE } from "../secret/allowlist.ts";
@@ -18,7 +18,10 @@ interface Place {
   readonly name: string;
 }
 
-/** A certificate that will be there after the restore, and whose account's key lies in the Secret in question. */
+/**
+ * A certificate that will be there after the restore, and whose account's key lies in the Secret in
+ * question.
+ */
 interface AccountUse {
   /** `null`: the certificates there could not be looked at. */
   readonly title: string | null;
@@ -57,7 +60,10 @@ function shapeOfBase(base: string): Shape {
   return base === TLS_FIELD_BASE ? "ha-ingress" : "operator";
 }
 
-/** Valid certificates of the cluster that use the key at `place`, less those that `decided` names by Secret and field base. */
+/**
+ * Valid certificates of the cluster that use the key at `place`, less those that `decided` names by
+ * Secret and field base.
+ */
 function staying(place: Place, decided: ReadonlySet<string>, views: LiveViews): AccountUse[] {
   const own = views.at(place.namespace, place.name);
   const sharing = views.sharing(place.namespace);
@@ -126,8 +132,8 @@ export interface AccountDecision {
 }
 
 /**
- * What becomes of the key. `there`: the account whose key lies there now; `held`: accounts whose key a backup holds;
- * `chosen`: the account of the one backup that a person named.
+ * What becomes of the key. `there`: the account whose key lies there now; `held`: accounts whose
+ * key a backup holds; `chosen`: the account of the one backup that a person named.
  */
 export function decideAccount(
   uses: readonly AccountUse[],
@@ -161,7 +167,10 @@ export function decideAccount(
   );
 }
 
-/** A valid certificate that stays and needs the key that is there. Where nobody saw one issued, it is taken to, unless a person chose. */
+/**
+ * A valid certificate that stays and needs the key that is there. Where nobody saw one issued, it
+ * is taken to, unless a person chose.
+ */
 function userOf(
   uses: readonly AccountUse[],
   there: string,

@@ -1,7 +1,7 @@
 /**
- * Whether cert-manager would keep a restored Secret or order anew, as far as Secret and copy tell: the chain of
- * checks in its internal/controller/certificates/policies/checks.go. The Certificate's spec isn't read, so what
- * depends on it is said to be unknown.
+ * Whether cert-manager would keep a restored Secret or order anew, as far as Secret and copy tell:
+ * the chain of checks in its internal/controller/certificates/policies/checks.go. The Certificate's
+ * spec isn't read, so what depends on it is said to be unknown.
  */
 import type { Note } from "./note.ts";
 import type { OpenedCopy } from "./view.ts";
@@ -19,7 +19,9 @@ export function certificateName(annotations: Readonly<Record<string, string>>): 
   return Object.hasOwn(annotations, NAME) ? (annotations[NAME] ?? null) : null;
 }
 
-/** What cert-manager will do with the copy once it is there; nothing where it isn't cert-manager's. */
+/**
+ * What cert-manager will do with the copy once it is there; nothing where it isn't cert-manager's.
+ */
 export function certManagerNotes(
   copy: OpenedCopy,
   annotations: Readonly<Record<string, string>>,

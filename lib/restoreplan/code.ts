@@ -1,9 +1,13 @@
 /**
- * Why a plan decides as it does: stable codes, and whether a person may override one by naming it (`--force CODE`).
- * Codes are an interface: they stand in plans and in --json; none is renamed or reused.
+ * Why a plan decides as it does: stable codes, and whether a person may override one by naming it
+ * (`--force CODE`). Codes are an interface: they stand in plans and in --json; none is renamed or
+ * reused.
  */
 
-/** `forcible`: `--force` may name it. What would put something into a cluster that can't work, or isn't ours, never. */
+/**
+ * `forcible`: `--force` may name it. What would put something into a cluster that can't work, or
+ * isn't ours, never.
+ */
 export const PLAN_CODES = {
   /** Restore. */
   secret_absent: "fixed",

@@ -1,4 +1,7 @@
-/** A decision as an item of the plan: what is there now, which fields would be written, and what a person has to know. */
+/**
+ * A decision as an item of the plan: what is there now, which fields would be written, and what a
+ * person has to know.
+ */
 import { formatMs } from "../certificate/time.ts";
 import { accountFieldName, pairFields } from "../secret/allowlist.ts";
 import { isForcible, type PlanCode } from "./code.ts";
@@ -128,7 +131,10 @@ export function itemOf(
   };
 }
 
-/** A certificate of somebody's own CA serves those who trust that: whether it is there on purpose only a person knows. */
+/**
+ * A certificate of somebody's own CA serves those who trust that: whether it is there on purpose
+ * only a person knows.
+ */
 function originNotes(
   copy: OpenedCopy,
   now: Now,

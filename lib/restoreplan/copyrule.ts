@@ -1,6 +1,6 @@
 /**
- * Whether a copy may be restored at all, and whether it is better than what is there: the rules that keep a restore
- * from making things worse. They don't depend on the shape.
+ * Whether a copy may be restored at all, and whether it is better than what is there: the rules
+ * that keep a restore from making things worse. They don't depend on the shape.
  */
 import type { PlanCode } from "./code.ts";
 import type { Detail, Objection } from "./objection.ts";
@@ -58,7 +58,8 @@ export function copyObjections(
         detail: { kind: "reasons", reasons: pair.verdict.reasons },
       },
     );
-  // A standby certificate is of another origin by design: whether it is trusted is its user's business.
+  // A standby certificate is of another origin by design: whether it is trusted is its user's
+  // business.
   const standbyFine =
     record.header.kind === "standby" &&
     found.at(-1)?.code === "copy_invalid" &&
@@ -81,7 +82,10 @@ function invalidObjection(pair: JudgedPair, standby: boolean, nowMs: number): Ob
   return null;
 }
 
-/** Whether the copy is better than a live pair: that one is invalid, or the copy has all of its names and ends later. */
+/**
+ * Whether the copy is better than a live pair: that one is invalid, or the copy has all of its
+ * names and ends later.
+ */
 export function isBetter(copy: JudgedPair, live: JudgedPair): boolean {
   if (!live.verdict.valid) return true;
   if (!copy.verdict.valid || !coversNames(copy.names, live.names)) return false;

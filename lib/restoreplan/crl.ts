@@ -1,7 +1,7 @@
 /**
- * An issuer's revocation list (RFC 5280 §5): DER to what it says of one certificate. Total. A list counts only if the
- * leaf's own issuer signed it, it is of today (thisUpdate and nextUpdate), and every critical extension is
- * understood; all else is “not known”, never “good”.
+ * An issuer's revocation list (RFC 5280 §5): DER to what it says of one certificate. Total. A list
+ * counts only if the leaf's own issuer signed it, it is of today (thisUpdate and nextUpdate), and
+ * every critical extension is understood; all else is “not known”, never “good”.
  */
 import { verify } from "node:crypto";
 import type { Certificate } from "../certificate/parse.ts";
@@ -23,7 +23,10 @@ export interface RevocationList {
   /** Seconds since 1970. */
   readonly thisUpdate: number;
   readonly nextUpdate: number | null;
-  /** Date of revocation (seconds since 1970) by serial number, lower-case hexadecimal contents octets. */
+  /**
+   * Date of revocation (seconds since 1970) by serial number, lower-case hexadecimal contents
+   * octets.
+   */
   readonly revoked: ReadonlyMap<string, number>;
   /** CRLReason (RFC 5280 §5.3.1) of those that say one, likewise. */
   readonly reasons: ReadonlyMap<string, number>;
@@ -234,7 +237,10 @@ function isSignedBy(list: RevocationList, issuer: Certificate): boolean {
   }
 }
 
-/** Why the list says that a certificate was revoked, by the contents octets of its serial number; `null` where it says nothing. */
+/**
+ * Why the list says that a certificate was revoked, by the contents octets of its serial number;
+ * `null` where it says nothing.
+ */
 export function revocationReason(list: RevocationList, serialDer: Uint8Array): string | null {
   return REASONS[list.reasons.get(Buffer.from(serialDer).toString("hex")) ?? -1] ?? null;
 }

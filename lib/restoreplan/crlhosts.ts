@@ -1,6 +1,6 @@
 /**
- * Hosts that an issuer's revocation lists are fetched from, as data: a certificate's own extension says the address,
- * and only what belongs to the issuer is asked. `*.` stands for one label.
+ * Hosts that an issuer's revocation lists are fetched from, as data: a certificate's own extension
+ * says the address, and only what belongs to the issuer is asked. `*.` stands for one label.
  */
 const HOSTS: Readonly<Record<string, readonly string[]>> = {
   // As its leaves have it: http://ye1.c.lencr.org/34.crl, read 2026-08-21.

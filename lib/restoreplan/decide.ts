@@ -1,4 +1,7 @@
-/** One certificate or account key: the copy to take, the place to put it, and the rule that decides. Pure. */
+/**
+ * One certificate or account key: the copy to take, the place to put it, and the rule that decides.
+ * Pure.
+ */
 import { accountFieldName } from "../secret/allowlist.ts";
 import { decodeBase64 } from "../secret/base64.ts";
 import { LABEL, pairForm, TLS_TYPE } from "../secret/shapes.ts";
@@ -144,8 +147,8 @@ function placeObjection(
 }
 
 /**
- * What is there is to stay: but where that is immutable and a controller has to write it, `--replace` recreates it as it
- * is. `null`: it stays untouched.
+ * What is there is to stay: but where that is immutable and a controller has to write it,
+ * `--replace` recreates it as it is. `null`: it stays untouched.
  */
 function recreation(site: Site, copy: OpenedCopy, options: PlanOptions): Draft | null {
   if (site.live.state !== "present" || !site.live.secret.immutable || !options.replace) return null;

@@ -1,10 +1,11 @@
 /**
- * Where the deployed function may restore to: the cluster that the copies came from, its pinned successor, or the
- * second of a pair in the deployed certkeep.yaml. Never by what a registration says, since whoever may register, or
- * invoke, could else have any key sent to a server of his own. Pure.
+ * Where the deployed function may restore to: the cluster that the copies came from, its pinned
+ * successor, or the second of a pair in the deployed certkeep.yaml. Never by what a registration
+ * says, since whoever may register, or invoke, could else have any key sent to a server of his own.
+ * Pure.
  *
- * Which cluster answers is for the one rule of state/identity.ts. An audit pins what it meets first; the second of a
- * pair, which is to get another's keys, has to be pinned by a person.
+ * Which cluster answers is for the one rule of state/identity.ts. An audit pins what it meets
+ * first; the second of a pair, which is to get another's keys, has to be pinned by a person.
  */
 import type { RestorePair } from "../config/schema.ts";
 import type { StateDocument } from "../state/document.ts";

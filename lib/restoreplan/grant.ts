@@ -1,4 +1,7 @@
-/** The manifest that grants a missing verb, for pasting. Pure; made of names that fit Kubernetes' own syntax. */
+/**
+ * The manifest that grants a missing verb, for pasting. Pure; made of names that fit Kubernetes'
+ * own syntax.
+ */
 
 export interface Missing {
   readonly verb: string;
@@ -15,7 +18,10 @@ const RESTORE_VERBS = ["get", "list", "create", "patch"] as const;
 
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** `null` where a name doesn't fit. The rules are those that a restore needs there, with the missing verb. */
+/**
+ * `null` where a name doesn't fit. The rules are those that a restore needs there, with the missing
+ * verb.
+ */
 export function grantManifest(missing: Missing): string | null {
   const { verb, resource, namespace, user } = missing;
   if (
@@ -30,7 +36,8 @@ export function grantManifest(missing: Missing): string | null {
       ? [
           `- kind: User`,
           `  apiGroup: rbac.authorization.k8s.io`,
-          `  name: ${user !== null && /^[A-Za-z0-9:._@/+=-]+$/.test(user) ? JSON.stringify(user) : "NAME-OF-THE-USER"}`,
+          "  name: " +
+            `${user !== null && /^[A-Za-z0-9:._@/+=-]+$/.test(user) ? JSON.stringify(user) : "NAME-OF-THE-USER"}`,
         ]
       : [
           `- kind: ServiceAccount`,

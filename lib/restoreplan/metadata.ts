@@ -1,9 +1,11 @@
 /**
- * Labels and annotations of a restored Secret: what a write takes from the backup, and what the plan says of the rest.
+ * Labels and annotations of a restored Secret: what a write takes from the backup, and what the
+ * plan says of the rest.
  *
- * A Secret that is made again gets all that the backup holds. One that exists belongs to whoever made it: it gets what
- * its own controller adopts it by, and no other controller's mark. Neither does a Secret at another place than the
- * backup's, where that controller would delete or overwrite it.
+ * A Secret that is made again gets all that the backup holds. One that exists belongs to whoever
+ * made it: it gets what its own controller adopts it by, and no other controller's mark. Neither
+ * does a Secret at another place than the backup's, where that controller would delete or overwrite
+ * it.
  */
 import { isControllerAnnotation, isControllerLabel } from "../secret/controllers.ts";
 import { TLS_TYPE } from "../secret/shapes.ts";
@@ -35,7 +37,10 @@ export function metadataFor(copy: OpenedCopy, to: Place): Metadata {
     : { labels, annotations };
 }
 
-/** What a patch adds to the metadata of `live`: only what isn't there, and annotations only where cert-manager is to adopt it. */
+/**
+ * What a patch adds to the metadata of `live`: only what isn't there, and annotations only where
+ * cert-manager is to adopt it.
+ */
 export function metadataToAdd(write: SecretWrite, live: Metadata): Metadata {
   if (write.type !== TLS_TYPE) return { labels: {}, annotations: {} };
   return {
@@ -69,7 +74,10 @@ function controllerMarks({ record }: OpenedCopy, there: Metadata | null): Mark[]
   ];
 }
 
-/** What of the Secret's metadata the restore doesn't bring back. `live`: the Secret that is patched, `null` where one is made. */
+/**
+ * What of the Secret's metadata the restore doesn't bring back. `live`: the Secret that is patched,
+ * `null` where one is made.
+ */
 export function metadataNotes(
   copy: OpenedCopy,
   unkept: Wanted["unkept"],

@@ -1,4 +1,7 @@
-/** What a person has to know of an item of a plan, or of the plan: facts. Sentences of them are made in lib/report. */
+/**
+ * What a person has to know of an item of a plan, or of the plan: facts. Sentences of them are made
+ * in lib/report.
+ */
 import type { PlanCode } from "./code.ts";
 import type { Detail } from "./objection.ts";
 import type { RevocationGap } from "./view.ts";

@@ -1,4 +1,7 @@
-/** What speaks for or against a copy or a place: a code, and what it is about. Sentences of it are made in lib/report. */
+/**
+ * What speaks for or against a copy or a place: a code, and what it is about. Sentences of it are
+ * made in lib/report.
+ */
 import type { CopyProblem } from "../backup/problem.ts";
 import type { PlanCode } from "./code.ts";
 
@@ -52,7 +55,9 @@ export type Detail =
   | { readonly kind: "not_state"; readonly type: string }
   | { readonly kind: "random_names" }
   | { readonly kind: "secrets"; readonly names: readonly string[] }
-  /** A machine of the tailnet. `name`: `null` where it isn't known; `isToCome`: it hasn't run yet. */
+  /**
+   * A machine of the tailnet. `name`: `null` where it isn't known; `isToCome`: it hasn't run yet.
+   */
   | {
       readonly kind: "device";
       readonly name: string | null;

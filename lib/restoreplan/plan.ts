@@ -1,6 +1,7 @@
 /**
- * The plan of a restore: a pure function of opened copies, of what is in the cluster, and of what a person allowed.
- * Planning twice gives the same; carrying a plan out and planning again gives nothing to do.
+ * The plan of a restore: a pure function of opened copies, of what is in the cluster, and of what a
+ * person allowed. Planning twice gives the same; carrying a plan out and planning again gives
+ * nothing to do.
  */
 import { decideAccountKey, decideCertificate, type Decided, type PlanOptions } from "./decide.ts";
 import type { PlanItem, RestorePlan, SecretWrite } from "./item.ts";

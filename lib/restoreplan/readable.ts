@@ -1,22 +1,32 @@
 /**
- * Whose backups a restore may read. A state says where backups lie, and whoever can write states could let one cluster's
- * entry point at another's backup; so what counts is the cluster that the sealed part of the backup names. Pure.
+ * Whose backups a restore may read. A state says where backups lie, and whoever can write states
+ * could let one cluster's entry point at another's backup; so what counts is the cluster that the
+ * sealed part of the backup names. Pure.
  */
 import type { CopyFacts } from "../backup/record.ts";
 import type { StateDocument } from "../state/document.ts";
 import { predecessorsOf } from "./successor.ts";
 
 export interface Readable {
-  /** Name that a person gave, as the state is stored under it: what the state itself says isn't believed. */
+  /**
+   * Name that a person gave, as the state is stored under it: what the state itself says isn't
+   * believed.
+   */
   readonly cluster: string;
-  /** Keys of the identities that they came from; `null`: nothing recorded one, and a person vouches for the name. */
+  /**
+   * Keys of the identities that they came from; `null`: nothing recorded one, and a person vouches
+   * for the name.
+   */
   readonly identities: readonly string[] | null;
 }
 
 /** As a standby has it that was imported before anything recorded which cluster it is for. */
 export const UNKNOWN_IDENTITY = "unknown";
 
-/** The cluster of this state, and those that it succeeded. `anyIdentity`: whatever identity lies under its name. */
+/**
+ * The cluster of this state, and those that it succeeded. `anyIdentity`: whatever identity lies
+ * under its name.
+ */
 export function readableOf(key: string, state: StateDocument, anyIdentity = false): Readable {
   if (anyIdentity) return { cluster: key, identities: null };
   // Without a pin whoever answers isn't known to be the successor either.

@@ -1,7 +1,8 @@
 /**
- * Whether a restore would help, by what a state recorded: no cluster is asked and no backup opened. The decision is the
- * planner's own (decideCertificate), so that whatever is advised is what `restore` does. What only the cluster knows,
- * such as other fields of a Secret that has to be replaced, is left to the plan itself.
+ * Whether a restore would help, by what a state recorded: no cluster is asked and no backup opened.
+ * The decision is the planner's own (decideCertificate), so that whatever is advised is what
+ * `restore` does. What only the cluster knows, such as other fields of a Secret that has to be
+ * replaced, is left to the plan itself.
  */
 import { recordedHeader } from "../state/backups.ts";
 import { parseMs } from "../certificate/time.ts";
@@ -162,7 +163,10 @@ class RecordedWorld {
     };
   }
 
-  /** Of what an audit judged in a Secret every window is known; of earlier content, whether it was ever accepted. */
+  /**
+   * Of what an audit judged in a Secret every window is known; of earlier content, whether it was
+   * ever accepted.
+   */
   #pairOf(version: string, copy: CopyRecord): JudgedPair {
     this.#judged ??= new Map(
       [...secretEntries(this.#state)].flatMap(({ record }) =>
@@ -184,7 +188,10 @@ class RecordedWorld {
     return serial === null ? null : (this.#revoked.get(`${issuer} ${serialKey(serial)}`) ?? null);
   }
 
-  /** As one certificate's plan sees the cluster: a machine is called as what lies in its Secret is for. */
+  /**
+   * As one certificate's plan sees the cluster: a machine is called as what lies in its Secret is
+   * for.
+   */
   views({ fieldBase }: CertificateEntry): LiveViews {
     return {
       at: (namespace, name) => this.#at(namespace, name, fieldBase),

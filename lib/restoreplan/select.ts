@@ -1,10 +1,11 @@
 /**
- * Which certificates are meant, and which of their copies, the best first: names, patterns, a version, or all that
- * the last audits saw live. Works on what audits recorded; nothing is opened here.
+ * Which certificates are meant, and which of their copies, the best first: names, patterns, a
+ * version, or all that the last audits saw live. Works on what audits recorded; nothing is opened
+ * here.
  *
- * `all` takes what a Secret held when it was last whole: of those that stand, of those that lost their fields, and
- * of those that are gone; not what was removed together with its parent. With an instant, it takes what was live
- * as of then, as the last audit before it saw.
+ * `all` takes what a Secret held when it was last whole: of those that stand, of those that lost
+ * their fields, and of those that are gone; not what was removed together with its parent. With an
+ * instant, it takes what was live as of then, as the last audit before it saw.
  */
 import { parseMs } from "../certificate/time.ts";
 import { compareText, COPY_KINDS, type CopyKind } from "../backup/record.ts";
@@ -162,7 +163,9 @@ function better(
   );
 }
 
-/** Those of the names last seen come first: one of other names is refused, however long it holds. */
+/**
+ * Those of the names last seen come first: one of other names is refused, however long it holds.
+ */
 function betterFor(names: readonly string[] | null): typeof better {
   if (names === null) return better;
   return (a, b) =>
@@ -223,7 +226,9 @@ function isOf(kinds: ReadonlySet<CopyKind>, copy: CopyRecord): boolean {
   return kind !== null && kinds.has(kind);
 }
 
-/** What a restore by its name would choose of each certificate's place; places are looked up once. */
+/**
+ * What a restore by its name would choose of each certificate's place; places are looked up once.
+ */
 export function choicesAt(
   state: StateDocument,
 ): (place: Pick<Choice, "namespace" | "secret" | "fieldBase">, standby: boolean) => Choice | null {
@@ -324,8 +329,9 @@ function choose(
 }
 
 /**
- * The account keys that certificates need, beside those that were asked for: in the certificate's own Secret or in that
- * of the node that issued it. Backups of the accounts that the certificates were issued under come first.
+ * The account keys that certificates need, beside those that were asked for: in the certificate's
+ * own Secret or in that of the node that issued it. Backups of the accounts that the certificates
+ * were issued under come first.
  */
 export function withAccountsOf(
   certificates: readonly Wanted[],

@@ -1,13 +1,15 @@
 /**
- * A cluster that was rebuilt under its own name: the state begins anew under the new identity, knows the copies of
- * the old one, and names where the old state went. Pure.
+ * A cluster that was rebuilt under its own name: the state begins anew under the new identity,
+ * knows the copies of the old one, and names where the old state went. Pure.
  */
 import { parseMs } from "../certificate/time.ts";
 import { emptyState, type StateDocument } from "../state/document.ts";
 import { joinSecrets } from "../state/secrets.ts";
 import type { StoredIdentity } from "../state/identity.ts";
 
-/** For so long after a cluster was rebuilt its earlier state tells what `all` means, beside its own. */
+/**
+ * For so long after a cluster was rebuilt its earlier state tells what `all` means, beside its own.
+ */
 const PREDECESSOR_COUNTS_MS = 7 * 86_400_000;
 
 export interface Predecessor {
@@ -24,7 +26,10 @@ export function predecessorName(cluster: string, key: string): string {
   return `predecessor-${cluster}-${key}`;
 }
 
-/** The state of the successor. What is unknown in the old document isn't carried over, but for its copies. */
+/**
+ * The state of the successor. What is unknown in the old document isn't carried over, but for its
+ * copies.
+ */
 export function succeed(
   before: StateDocument,
   identity: StoredIdentity,
@@ -64,7 +69,10 @@ export function stillCounts(predecessor: Predecessor, nowMs: number): boolean {
   return nowMs <= parseMs(predecessor.at) + PREDECESSOR_COUNTS_MS;
 }
 
-/** What the earlier cluster held and this one doesn't know of yet, beside its own: both together are what `all` means. */
+/**
+ * What the earlier cluster held and this one doesn't know of yet, beside its own: both together are
+ * what `all` means.
+ */
 export function withPredecessor(own: StateDocument, earlier: StateDocument): StateDocument {
   return {
     ...own,

@@ -1,6 +1,6 @@
 /**
- * What planning looks at: opened and judged copies, and what lies in the cluster now. Both hold key bytes of the
- * allowlisted fields and nothing else of a Secret; they live in memory for one run.
+ * What planning looks at: opened and judged copies, and what lies in the cluster now. Both hold key
+ * bytes of the allowlisted fields and nothing else of a Secret; they live in memory for one run.
  */
 import { formatMsOrNull } from "../certificate/time.ts";
 import type { BackupRecord, CopyFacts, CopyKind } from "../backup/record.ts";
@@ -102,7 +102,9 @@ export interface UnusableCopy {
   readonly detail: Detail | null;
 }
 
-/** One thing that is to be restored: a certificate or an account key, at the place it was last seen. */
+/**
+ * One thing that is to be restored: a certificate or an account key, at the place it was last seen.
+ */
 export interface Wanted {
   readonly namespace: string;
   readonly secret: string;
@@ -116,7 +118,10 @@ export interface Wanted {
   readonly knownAccounts: readonly string[];
   /** Shape of the real thing at that place, as audits saw it; `null` where none did. */
   readonly lastShape: string | null;
-  /** What of the Secret's metadata backups don't hold, as the last audit saw it; `null` where none recorded it. */
+  /**
+   * What of the Secret's metadata backups don't hold, as the last audit saw it; `null` where none
+   * recorded it.
+   */
   readonly unkept: readonly string[] | null;
   /** Whether a person named it, or this version of it. */
   readonly named: boolean;
@@ -143,7 +148,10 @@ export interface LiveSecret {
   readonly fields: readonly string[];
   /** Base64 of the allowlisted fields alone. */
   readonly data: Readonly<Record<string, string>>;
-  /** Where the values aren't at hand: by field base the version of the backup that holds them, `null` for none. */
+  /**
+   * Where the values aren't at hand: by field base the version of the backup that holds them,
+   * `null` for none.
+   */
   readonly backedUpAs?: ReadonlyMap<string, string | null>;
   /** By field base, where certificate and key both have content. */
   readonly pairs: Readonly<Record<string, JudgedPair>>;
@@ -168,11 +176,14 @@ export interface LiveViews {
   /** Secrets of Tailscale's operator in a namespace, for those that get a new name. */
   managed(namespace: string): readonly LiveSecret[];
   /**
-   * Secrets of Tailscale's in a namespace whose certificates may belong to an account key in another Secret, where one is
-   * restored; `null`: they could not be listed.
+   * Secrets of Tailscale's in a namespace whose certificates may belong to an account key in
+   * another Secret, where one is restored; `null`: they could not be listed.
    */
   sharing(namespace: string): readonly LiveSecret[] | null;
-  /** ACME account that a leaf was issued under (thumbprints of both), where backups or the state know. */
+  /**
+   * ACME account that a leaf was issued under (thumbprints of both), where backups or the state
+   * know.
+   */
   accountOf(leafSha256: string): string | null;
   /** Whether an object was seen to be there: a cert-manager Certificate, an Ingress. */
   object(ref: ParentRef): "present" | "absent" | "unknown";

@@ -1,7 +1,7 @@
 /**
- * A Secret with all that it holds, as the server gave it: what is made again where it can't be changed. It holds
- * values that nothing else may read (a node's state, annotations that repeat the object), so it goes from the server to
- * the server, and between the two into one sealed note.
+ * A Secret with all that it holds, as the server gave it: what is made again where it can't be
+ * changed. It holds values that nothing else may read (a node's state, annotations that repeat the
+ * object), so it goes from the server to the server, and between the two into one sealed note.
  */
 import { TLS_TYPE } from "../secret/shapes.ts";
 import type { SecretWrite } from "./item.ts";
@@ -18,7 +18,9 @@ function fieldsOf(value: unknown): Fields {
 /** Of its metadata what belongs to the content: the server sets the rest for the new object. */
 const KEPT_METADATA = ["namespace", "name", "labels", "annotations", "ownerReferences"] as const;
 
-/** The same Secret as one that can be changed, with what `write` brings and `added` to its metadata. */
+/**
+ * The same Secret as one that can be changed, with what `write` brings and `added` to its metadata.
+ */
 export function recreatedSecret(
   whole: Fields,
   write: Pick<SecretWrite, "type" | "data">,

@@ -1,12 +1,16 @@
-/** ACME account keys: which account a key stands for, and where the key of a certificate's account lies. No key material comes out of here. */
+/**
+ * ACME account keys: which account a key stands for, and where the key of a certificate's account
+ * lies. No key material comes out of here.
+ */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { parsePemBlocks } from "../certificate/pem.ts";
 import { ACCOUNTS_SECRET, LABEL, own, pairForm, type Shape } from "./shapes.ts";
 
 /**
- * Names of the Secrets, in the namespace of a certificate's own, that can hold the ACME account key which it was issued
- * under; the first that holds one decides. A node keeps its key beside its certificates; the certificates of a
- * ProxyGroup are issued by its first pod; the operator may share accounts among all. Empty: Tailscale didn't issue it.
+ * Names of the Secrets, in the namespace of a certificate's own, that can hold the ACME account key
+ * which it was issued under; the first that holds one decides. A node keeps its key beside its
+ * certificates; the certificates of a ProxyGroup are issued by its first pod; the operator may
+ * share accounts among all. Empty: Tailscale didn't issue it.
  */
 export function accountSecrets(
   shape: Shape,
@@ -20,8 +24,8 @@ export function accountSecrets(
 }
 
 /**
- * RFC 7638 thumbprint (SHA-256, base64url) of the public half of an account key, by which an ACME server
- * knows the account; `null` where it can't be read. The first block counts, as for Tailscale
+ * RFC 7638 thumbprint (SHA-256, base64url) of the public half of an account key, by which an ACME
+ * server knows the account; `null` where it can't be read. The first block counts, as for Tailscale
  * (feature/acme, acmeKey and parsePrivateKey).
  */
 export function accountThumbprint(pem: Uint8Array): string | null {

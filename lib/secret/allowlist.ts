@@ -1,7 +1,7 @@
 /**
- * What may be taken out of a Secret, and put into one: names of fields by shape, labels, annotations.
- * Extraction, backups and what is opened of them all pass this one list. It is a list of what is
- * allowed: a new field of a node's state is outside it by itself.
+ * What may be taken out of a Secret, and put into one: names of fields by shape, labels,
+ * annotations. Extraction, backups and what is opened of them all pass this one list. It is a list
+ * of what is allowed: a new field of a node's state is outside it by itself.
  */
 import {
   isControllerAnnotation,
@@ -20,7 +20,10 @@ export const MAX_LABELS = 64;
 /** Most characters of one annotation of cert-manager: hundreds of names fit in. */
 const MAX_ANNOTATION_CHARS = 32_768;
 
-/** Base of the shared account's field: what Tailscale's store makes of a tailnet's name (store_kube.go, sanitizeKey). */
+/**
+ * Base of the shared account's field: what Tailscale's store makes of a tailnet's name
+ * (store_kube.go, sanitizeKey).
+ */
 const ACCOUNT_BASE = /^[A-Za-z0-9_.-]{1,232}$/;
 
 /** Base that stands for `acme-account.key.pem` itself. */
@@ -61,7 +64,10 @@ export function accountFieldBase(shape: Shape, field: string): string | null {
   return base !== null && accountField(shape, base) === field ? base : null;
 }
 
-/** Names of the certificate's and the key's field of `fieldBase`, or `null` where the shape holds no such pair. */
+/**
+ * Names of the certificate's and the key's field of `fieldBase`, or `null` where the shape holds no
+ * such pair.
+ */
 export function pairFields(
   shape: Shape,
   fieldBase: string,
@@ -95,9 +101,10 @@ const LABEL_NAME = /^(?=.{1,63}$)[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^(?=.{0,63}$)(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?$/;
 
 /**
- * Whether a backup may hold a label of this key. Tailscale's shapes hold what the operator knows its own by, and any
- * shape what other controllers do. A generic TLS Secret holds every label but Tailscale's: those of a cert-manager
- * secretTemplate can't be told from others, labels hold no secrets, and their size is bounded by their syntax.
+ * Whether a backup may hold a label of this key. Tailscale's shapes hold what the operator knows
+ * its own by, and any shape what other controllers do. A generic TLS Secret holds every label but
+ * Tailscale's: those of a cert-manager secretTemplate can't be told from others, labels hold no
+ * secrets, and their size is bounded by their syntax.
  */
 export function isAllowedLabel(shape: Shape, key: string): boolean {
   const slash = key.indexOf("/");
@@ -110,7 +117,10 @@ export function isAllowedLabel(shape: Shape, key: string): boolean {
   );
 }
 
-/** Whether a label of this key is taken into a backup: backups of earlier versions hold labels of releases too. */
+/**
+ * Whether a label of this key is taken into a backup: backups of earlier versions hold labels of
+ * releases too.
+ */
 export function isKeptLabel(shape: Shape, key: string): boolean {
   return isAllowedLabel(shape, key) && !RELEASE_LABELS.has(key);
 }
@@ -122,12 +132,18 @@ const RECORDER_LABELS: ReadonlySet<string> = new Set([
   "app.kubernetes.io/managed-by",
 ]);
 
-/** Whether `value` is a label's value by Kubernetes' syntax: at most 63 characters of `[A-Za-z0-9_.-]`. */
+/**
+ * Whether `value` is a label's value by Kubernetes' syntax: at most 63 characters of
+ * `[A-Za-z0-9_.-]`.
+ */
 export function isLabelValue(value: string): boolean {
   return LABEL_VALUE.test(value);
 }
 
-/** Whether a backup may hold this annotation: what other controllers, or cert-manager of a generic TLS Secret, adopt it by. */
+/**
+ * Whether a backup may hold this annotation: what other controllers, or cert-manager of a generic
+ * TLS Secret, adopt it by.
+ */
 export function isKeptAnnotation(shape: Shape, key: string, value: string): boolean {
   if (isControllerAnnotation(key)) return isControllerValue(value);
   return shape === "tls" && isCertManagerAnnotation(key) && value.length <= MAX_ANNOTATION_CHARS;

@@ -1,7 +1,7 @@
 /**
- * Base64 as the API server reads the values of a Secret (Go encoding/json into []byte: StdEncoding, CR and
- * LF skipped, padding required, unused low bits not looked at). Node's own decoder passes over what it doesn't know,
- * so that the length tells whether it did.
+ * Base64 as the API server reads the values of a Secret (Go encoding/json into []byte: StdEncoding,
+ * CR and LF skipped, padding required, unused low bits not looked at). Node's own decoder passes
+ * over what it doesn't know, so that the length tells whether it did.
  */
 
 /** What Node's decoder takes besides: base64url, and characters past Latin-1 by their low octet. */

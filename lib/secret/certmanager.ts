@@ -1,8 +1,10 @@
 /**
- * What cert-manager itself would say of a Secret that one of its Certificates owns. It looks at less than
- * Tailscale does: neither trust nor names nor the chain, only whether both halves are there and fit each
- * other, and whether renewal is due (internal/controller/certificates/policies/checks.go: SecretIsMissingData,
- * SecretPublicKeysDiffer, CurrentCertificateNearingExpiry). What needs the Certificate object isn't judged.
+ * What cert-manager itself would say of a Secret that one of its Certificates owns. It looks at
+ * less than Tailscale does: neither trust nor names nor the chain, only whether both halves are
+ * there and fit each other, and whether renewal is due
+ * (internal/controller/certificates/policies/checks.go: SecretIsMissingData,
+ * SecretPublicKeysDiffer, CurrentCertificateNearingExpiry). What needs the Certificate object isn't
+ * judged.
  */
 import { parsePrivateKeyDer } from "../certificate/key.ts";
 import { type Certificate, parseCertificate } from "../certificate/parse.ts";
@@ -21,7 +23,10 @@ export type CertManagerReason =
 export interface CertManagerVerdict {
   readonly keeps: boolean;
   readonly reason: CertManagerReason | null;
-  /** Milliseconds since 1970; by the default rule, a third of the lifetime before its end. `null` where there is no certificate. */
+  /**
+   * Milliseconds since 1970; by the default rule, a third of the lifetime before its end. `null`
+   * where there is no certificate.
+   */
   readonly renewalAtMs: number | null;
 }
 
@@ -60,7 +65,10 @@ export function renewalTimeMs(notBeforeMs: number, notAfterMs: number): number {
   return at - (((at % SECOND_MS) + SECOND_MS) % SECOND_MS);
 }
 
-/** pkg/util/pki/parse.go, DecodePrivateKeyBytes: the first block, whose label has to be one of three. */
+/**
+ * pkg/util/pki/parse.go, DecodePrivateKeyBytes: the first block, whose label has to be one of
+ * three.
+ */
 function decodeKey(pem: Uint8Array): Parameters<typeof samePublicKey>[0] | null {
   const block = parsePemBlocks(pem)[0];
   if (
@@ -72,7 +80,10 @@ function decodeKey(pem: Uint8Array): Parameters<typeof samePublicKey>[0] | null 
   return key.ok ? key.publicKey : null;
 }
 
-/** pkg/util/pki/parse.go, DecodeX509CertificateChainBytes: every block has to be a certificate, whatever its label. */
+/**
+ * pkg/util/pki/parse.go, DecodeX509CertificateChainBytes: every block has to be a certificate,
+ * whatever its label.
+ */
 function decodeChain(pem: Uint8Array): Certificate | null {
   const parsed = parsePemBlocks(pem).map((block) => parseCertificate(block.bytes));
   const [first] = parsed;

@@ -1,7 +1,7 @@
 /**
- * What a Secret is, by its metadata alone, and whether its values are worth asking for. Values are read
- * only of what holds a certificate or an account key, or where the metadata doesn't tell; a Secret of
- * auth keys (the operator's `…-config`) is never asked for, not even when it is named.
+ * What a Secret is, by its metadata alone, and whether its values are worth asking for. Values are
+ * read only of what holds a certificate or an account key, or where the metadata doesn't tell; a
+ * Secret of auth keys (the operator's `…-config`) is never asked for, not even when it is named.
  */
 import type { SecretMeta } from "./secret.ts";
 import {
@@ -45,7 +45,10 @@ export type ClassifiedMeta = Pick<
 
 const NOTHING: Classification = { shape: null, want: false };
 
-/** Shape of a Secret by name, type, labels and names of fields. Total: hostile text only makes it no shape. */
+/**
+ * Shape of a Secret by name, type, labels and names of fields. Total: hostile text only makes it no
+ * shape.
+ */
 export function classify(
   meta: ClassifiedMeta,
   options: ClassifyOptions = DEFAULT_CLASSIFY_OPTIONS,

@@ -1,10 +1,11 @@
 /**
- * Annotations and labels by which other controllers know a Secret as theirs: without them Helm refuses an upgrade, and
- * a mirrored Secret is never renewed. A backup holds them by exact key.
+ * Annotations and labels by which other controllers know a Secret as theirs: without them Helm
+ * refuses an upgrade, and a mirrored Secret is never renewed. A backup holds them by exact key.
  *
- * A key is listed only if its value stays the same while nobody changes the Secret's owner, so that no controller
- * causes new backups, and only if the value is a name or a setting. Annotations that repeat the object, and with it the
- * private key, must never be listed: kubectl.kubernetes.io/last-applied-configuration, kapp.k14s.io/original,
+ * A key is listed only if its value stays the same while nobody changes the Secret's owner, so that
+ * no controller causes new backups, and only if the value is a name or a setting. Annotations that
+ * repeat the object, and with it the private key, must never be listed:
+ * kubectl.kubernetes.io/last-applied-configuration, kapp.k14s.io/original,
  * objectset.rio.cattle.io/applied. docs/backups.md has the same list for users.
  */
 
@@ -141,16 +142,24 @@ export function isControllerLabel(key: string): boolean {
   return labels.has(key);
 }
 
-/** Labels whose value names a release, so that every deployment changes it; whoever deploys writes them again. */
+/**
+ * Labels whose value names a release, so that every deployment changes it; whoever deploys writes
+ * them again.
+ */
 export const RELEASE_LABELS: ReadonlySet<string> = new Set([
   "helm.sh/chart",
   "app.kubernetes.io/version",
 ]);
 
-/** Most characters of a controller's annotation: a list of namespaces or patterns fits in, a key and its chain don't. */
+/**
+ * Most characters of a controller's annotation: a list of namespaces or patterns fits in, a key and
+ * its chain don't.
+ */
 const MAX_VALUE = 1024;
 
-/** A name or a setting: one line of printable text, which no PEM or JSON document of an object is. */
+/**
+ * A name or a setting: one line of printable text, which no PEM or JSON document of an object is.
+ */
 export function isControllerValue(value: string): boolean {
   return value.length <= MAX_VALUE && /^[\x20-\x7e]*$/.test(value) && !value.includes("-----BEGIN");
 }

@@ -1,7 +1,7 @@
 /**
- * Secrets out of the text that `kubectl get secret -o yaml` and `-o json` print: one object, several
- * documents, or a List. Total: whatever the text is, the answer says what was found. Messages never quote
- * the text, since it holds private keys.
+ * Secrets out of the text that `kubectl get secret -o yaml` and `-o json` print: one object,
+ * several documents, or a List. Total: whatever the text is, the answer says what was found.
+ * Messages never quote the text, since it holds private keys.
  */
 import { Composer, LineCounter } from "yaml";
 import { tokensOf, type TokenLimits } from "../config/tokens.ts";
@@ -21,7 +21,10 @@ export type DocumentReading =
   /** `others`: objects that are no Secrets. */
   | { readonly kind: "secrets"; readonly secrets: readonly Secret[]; readonly others: number };
 
-/** A manifest of Kubernetes goes about ten deep, and one of ten thousand Secrets has a million signs. */
+/**
+ * A manifest of Kubernetes goes about ten deep, and one of ten thousand Secrets has a million
+ * signs.
+ */
 const LIMITS: TokenLimits = { depth: 100, signs: 2_000_000 };
 
 const MANIFEST = /^(?:- )?(?:apiVersion|kind|metadata|items|data|stringData) *:/m;

@@ -1,8 +1,8 @@
 /**
- * What is taken out of a Secret: pairs of certificate and key, ACME account keys, and the metadata that
- * its adoption depends on; by allowlist, nothing else. Total: whatever the Secret holds, the answer is a
- * value. Bytes are those that lie in the Secret, and their base64 text is kept as it was, so that a
- * restored field is the very same. Nothing here is logged or printed.
+ * What is taken out of a Secret: pairs of certificate and key, ACME account keys, and the metadata
+ * that its adoption depends on; by allowlist, nothing else. Total: whatever the Secret holds, the
+ * answer is a value. Bytes are those that lie in the Secret, and their base64 text is kept as it
+ * was, so that a restored field is the very same. Nothing here is logged or printed.
  */
 import { parsePemBlocks } from "../certificate/pem.ts";
 import { accountThumbprint } from "./account.ts";
@@ -28,7 +28,10 @@ export interface ExtractedPair {
   readonly domain: string | null;
   readonly certificate: Uint8Array;
   readonly key: Uint8Array;
-  /** By name of field, base64 as it lies in the Secret: certificate, key, and `ca.crt` where it holds certificates. */
+  /**
+   * By name of field, base64 as it lies in the Secret: certificate, key, and `ca.crt` where it
+   * holds certificates.
+   */
   readonly data: Readonly<Record<string, string>>;
   /** The part of `data` that is neither certificate nor key. */
   readonly extra: Readonly<Record<string, string>>;
@@ -71,7 +74,10 @@ export interface Extraction {
   /** Fields that should hold an account key and don't. */
   readonly unreadableAccountFields: readonly string[];
   readonly adoption: Adoption;
-  /** What a backup doesn't hold of its metadata: `annotation KEY`, `label KEY`, `owner KIND NAME`, `finalizer NAME`. */
+  /**
+   * What a backup doesn't hold of its metadata: `annotation KEY`, `label KEY`, `owner KIND NAME`,
+   * `finalizer NAME`.
+   */
   readonly unkept: readonly string[];
   readonly parent: SecretParent | null;
   readonly immutable: boolean;

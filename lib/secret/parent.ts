@@ -2,7 +2,10 @@
 import { isLabelValue } from "./allowlist.ts";
 import { LABEL, own } from "./shapes.ts";
 
-/** `type` as the operator writes it: `ingress`, `svc`, `connector`, `proxygroup`, or one that is newer. */
+/**
+ * `type` as the operator writes it: `ingress`, `svc`, `connector`, `proxygroup`, or one that is
+ * newer.
+ */
 export interface SecretParent {
   readonly type: string;
   /** `null` for objects without a namespace. */
@@ -33,7 +36,10 @@ const KINDS: Readonly<
   proxygroup: { apiVersion: "tailscale.com/v1alpha1", kind: "ProxyGroup", namespaced: false },
 };
 
-/** The parent as an object that the API server can be asked for, or `null` where its kind isn't known here. */
+/**
+ * The parent as an object that the API server can be asked for, or `null` where its kind isn't
+ * known here.
+ */
 export function parentObject(parent: SecretParent): {
   readonly apiVersion: string;
   readonly kind: string;

@@ -1,8 +1,8 @@
 /**
- * What certkeep takes in of a Kubernetes Secret: the metadata that discovery needs, and the values of
- * those that hold a certificate. The adapter drops every annotation but those of `isReadAnnotation` while it
- * parses, because `kubectl.kubernetes.io/last-applied-configuration` holds the private key of whatever
- * was once applied.
+ * What certkeep takes in of a Kubernetes Secret: the metadata that discovery needs, and the values
+ * of those that hold a certificate. The adapter drops every annotation but those of
+ * `isReadAnnotation` while it parses, because `kubectl.kubernetes.io/last-applied-configuration`
+ * holds the private key of whatever was once applied.
  */
 import { isControllerAnnotation } from "./controllers.ts";
 
@@ -36,7 +36,9 @@ export interface OwnerReference {
   readonly uid: string;
 }
 
-/** Metadata of a Secret, as a Table or PartialObjectMetadata listing gives it: no value is in it. */
+/**
+ * Metadata of a Secret, as a Table or PartialObjectMetadata listing gives it: no value is in it.
+ */
 export interface SecretMeta {
   readonly namespace: string;
   readonly name: string;
@@ -44,7 +46,10 @@ export interface SecretMeta {
   readonly resourceVersion: string;
   /** `null` where the representation doesn't tell it. */
   readonly type: string | null;
-  /** Names of the data fields by managedFields, sorted; `null` where they are not told: the Secret has to be read. */
+  /**
+   * Names of the data fields by managedFields, sorted; `null` where they are not told: the Secret
+   * has to be read.
+   */
   readonly dataKeys: readonly string[] | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -54,7 +59,10 @@ export interface SecretMeta {
   readonly deletedAt: string | null;
 }
 
-/** A Secret with its values, still base64 as the API gives them; a value that isn't a string is left out by the adapter. */
+/**
+ * A Secret with its values, still base64 as the API gives them; a value that isn't a string is left
+ * out by the adapter.
+ */
 export interface Secret extends SecretMeta {
   readonly type: string;
   readonly dataKeys: readonly string[];

@@ -24,7 +24,10 @@ export function isShape(text: string): text is Shape {
   return Object.hasOwn(SHAPES, text);
 }
 
-/** How the pair's fields are called: by the host name that they are for, or `tls.crt` and `tls.key`; `null` where a shape holds no pair. */
+/**
+ * How the pair's fields are called: by the host name that they are for, or `tls.crt` and `tls.key`;
+ * `null` where a shape holds no pair.
+ */
 export function pairForm(shape: Shape): "host" | "tls" | null {
   switch (shape) {
     case "operator":
@@ -63,8 +66,8 @@ export const ACCOUNTS_SECRET = "tailscale-acme-accounts";
 export const ACCOUNT_FIELD = "acme-account.key.pem";
 
 /**
- * Fields that only a node's state has (ipn/store.go, the keys of machine key and profiles). Their names
- * tell a Tailscale Secret that lost half of a pair; their values are never taken.
+ * Fields that only a node's state has (ipn/store.go, the keys of machine key and profiles). Their
+ * names tell a Tailscale Secret that lost half of a pair; their values are never taken.
  */
 export const NODE_STATE_FIELDS: readonly string[] = [
   "_machinekey",
@@ -76,8 +79,9 @@ const LABEL_OF_HOST = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /**
  * Whether `text` is a host name that a certificate can be stored under: labels as util/dnsname
- * ValidHostname wants them, no dot at the end, and at least two of them, so that `ca.key`, `tls.key`
- * or `authkey.key` are none. At most 249 characters, as a field's name has 253 with `.crt`.
+ * ValidHostname wants them, no dot at the end, and at least two of them, so that `ca.key`,
+ * `tls.key` or `authkey.key` are none. At most 249 characters, as a field's name has 253 with
+ * `.crt`.
  */
 export function isHostName(text: string): boolean {
   if (text.length > 249) return false;

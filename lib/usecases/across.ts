@@ -1,7 +1,7 @@
 /**
- * The issuances of all clusters: those just audited, and the states of all others that the store holds, also of
- * clusters that this run doesn't look at; and beside them what certificate logs told of domains. What can't be read is
- * a silence, and told.
+ * The issuances of all clusters: those just audited, and the states of all others that the store
+ * holds, also of clusters that this run doesn't look at; and beside them what certificate logs told
+ * of domains. What can't be read is a silence, and told.
  */
 import pLimit from "p-limit";
 import {
@@ -44,7 +44,10 @@ export interface GatheredAcross {
 
 const READS_AT_ONCE = 4;
 
-/** Sources that nobody asked: they say nothing, which is not “nothing”. Those that were asked tell of themselves in each state. */
+/**
+ * Sources that nobody asked: they say nothing, which is not “nothing”. Those that were asked tell
+ * of themselves in each state.
+ */
 function silent(parts: readonly ClusterPart[], searched: boolean): readonly Silence[] {
   const none = (source: Silence["source"], cluster: string | null = null): Silence => ({
     source,
@@ -61,7 +64,10 @@ function silent(parts: readonly ClusterPart[], searched: boolean): readonly Sile
   return [...logs, ...(searched ? [] : [none("ct")])];
 }
 
-/** `known` are states at hand, taken as they are; `visit` sees each other one as it is read; `shown` are the clusters that are reported on, by default all. Never throws for what one state does. */
+/**
+ * `known` are states at hand, taken as they are; `visit` sees each other one as it is read; `shown`
+ * are the clusters that are reported on, by default all. Never throws for what one state does.
+ */
 export async function gatherAcross(
   ports: AcrossPorts,
   known: readonly StateDocument[],

@@ -1,6 +1,7 @@
 /**
- * Audits every target: each by itself, so that one cluster's trouble never hides another's. Then what all clusters
- * together tell of issuances, those too that this run doesn't look at: budgets, and what to do about what fails.
+ * Audits every target: each by itself, so that one cluster's trouble never hides another's. Then
+ * what all clusters together tell of issuances, those too that this run doesn't look at: budgets,
+ * and what to do about what fails.
  */
 import pLimit from "p-limit";
 import { type CertkeepError, isCertkeepError, internalError } from "../error.ts";
@@ -26,7 +27,9 @@ import {
 
 export interface AuditReport {
   readonly clusters: readonly AuditedTarget[];
-  /** Targets whose state could not be read, or is that of another cluster than the one that answers. */
+  /**
+   * Targets whose state could not be read, or is that of another cluster than the one that answers.
+   */
   readonly failed: readonly { readonly title: string; readonly error: CertkeepError }[];
   /** Issuances and budgets over all clusters. */
   readonly across: Across;
@@ -44,7 +47,10 @@ export interface AuditedTarget extends Omit<ClusterAudit, "findings"> {
 
 const CLUSTERS_AT_ONCE = 4;
 
-/** Of the time that is left, what may be spent on asking clusters for causes: the audits themselves come first. */
+/**
+ * Of the time that is left, what may be spent on asking clusters for causes: the audits themselves
+ * come first.
+ */
 const OBSERVE_SHARE = 1 / 4;
 
 /** For each cluster, so that all of them together stay within that share. */
@@ -57,7 +63,10 @@ function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: Au
   );
 }
 
-/** The ports for the audit of each of so many clusters: with the time that it may spend on asking for causes. */
+/**
+ * The ports for the audit of each of so many clusters: with the time that it may spend on asking
+ * for causes.
+ */
 export function withinShare(clusters: number, ports: AuditPorts): AuditPorts {
   const { outside } = ports;
   const observeMs = observationMs(clusters, ports);
@@ -70,7 +79,10 @@ export function withinShare(clusters: number, ports: AuditPorts): AuditPorts {
   };
 }
 
-/** The audit of one cluster within its time. What still asks it then is cut off: nobody waits for it. */
+/**
+ * The audit of one cluster within its time. What still asks it then is cut off: nobody waits for
+ * it.
+ */
 async function auditInTime(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
   const over = new AbortController();
   const close = async (): Promise<void> => {
@@ -93,7 +105,10 @@ async function auditInTime(target: AuditTarget, ports: AuditPorts): Promise<Clus
   }
 }
 
-/** `restore`: the function on AWS that restores, if there is one. Never throws for what one target does. */
+/**
+ * `restore`: the function on AWS that restores, if there is one. Never throws for what one target
+ * does.
+ */
 export async function auditAll(
   targets: readonly AuditTarget[],
   ports: AuditPorts,
@@ -157,7 +172,10 @@ export async function auditAll(
   };
 }
 
-/** After every state was saved, and in a bounded time: certificate logs are on no audit's critical path. */
+/**
+ * After every state was saved, and in a bounded time: certificate logs are on no audit's critical
+ * path.
+ */
 export async function askLogs(
   states: readonly StateDocument[],
   ports: AuditPorts,

@@ -1,4 +1,7 @@
-/** The copies there are: listed by their headers, and verified by their digests, without opening any. */
+/**
+ * The copies there are: listed by their headers, and verified by their digests, without opening
+ * any.
+ */
 import pLimit from "p-limit";
 import type { ParsedDocument } from "../backup/document.ts";
 import { clusterPrefix } from "../backup/keys.ts";
@@ -20,8 +23,8 @@ export interface ListedCopy {
   readonly header: BackupHeader | null;
   readonly problem: CopyProblem | null;
   /**
-   * `recorded`: its digest is the one that an audit recorded. `differs`: an audit recorded another. `unrecorded`:
-   * no audit recorded it. `unknown`: the state could not be read.
+   * `recorded`: its digest is the one that an audit recorded. `differs`: an audit recorded another.
+   * `unrecorded`: no audit recorded it. `unknown`: the state could not be read.
    */
   readonly record: "recorded" | "differs" | "unrecorded" | "unknown";
 }
@@ -40,7 +43,10 @@ export interface BackupsReport {
 
 const READS_AT_ONCE = 16;
 
-/** `patterns` fit cluster, Secret, `namespace/secret` or a name in the certificate; none: all. @throws CertkeepError where the store can't be listed */
+/**
+ * `patterns` fit cluster, Secret, `namespace/secret` or a name in the certificate; none: all.
+ * @throws CertkeepError where the store can't be listed
+ */
 export async function listBackups(
   ports: BackupsPorts,
   patterns: readonly string[],

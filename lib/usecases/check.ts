@@ -1,6 +1,7 @@
 /**
  * Judges pairs that a person holds in hand: files, standard input, Secret manifests. Bytes come in,
- * results go out; nothing is read, written or kept here, and no result holds anything of a private key.
+ * results go out; nothing is read, written or kept here, and no result holds anything of a private
+ * key.
  */
 import { type Anchors, anchorsFromPem } from "../certificate/anchors.ts";
 import { judge, type Judgement, parseChain, verdictAt } from "../certificate/judge.ts";
@@ -89,8 +90,8 @@ export async function checkPair(pair: FilePair, options: CheckOptions): Promise<
 }
 
 /**
- * Judges every pair in `secrets`. A Secret without any is left out of a list of several, and a result
- * with reasons where it stands alone.
+ * Judges every pair in `secrets`. A Secret without any is left out of a list of several, and a
+ * result with reasons where it stands alone.
  */
 export async function checkSecrets(
   secrets: readonly Secret[],
@@ -195,8 +196,8 @@ async function stagingOf(pair: FilePair, { issuers, verifier }: CheckKit): Promi
 }
 
 /**
- * An issuer is unknown, or only an intermediate is missing: the latter where a known intermediate, put into
- * the chain, makes a path to one of the anchors that count here.
+ * An issuer is unknown, or only an intermediate is missing: the latter where a known intermediate,
+ * put into the chain, makes a path to one of the anchors that count here.
  */
 async function withMissing(
   pair: FilePair,
@@ -217,7 +218,11 @@ async function withMissing(
 }
 
 function pemOf(der: Uint8Array): string {
-  return `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString("base64")}\n-----END CERTIFICATE-----\n`;
+  return (
+    "-----BEGIN CERTIFICATE-----\n" +
+    `${Buffer.from(der).toString("base64")}\n` +
+    "-----END CERTIFICATE-----\n"
+  );
 }
 
 /** What may be behind it, where the bytes tell. */

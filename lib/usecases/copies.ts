@@ -1,6 +1,6 @@
 /**
- * The backups of a store, one by one: what is wrong with one is that one's, and stops no other. Only a store that
- * fails several times in a row ends a run: then it is the store.
+ * The backups of a store, one by one: what is wrong with one is that one's, and stops no other.
+ * Only a store that fails several times in a row ends a run: then it is the store.
  */
 import { parseDocument, type ParsedDocument } from "../backup/document.ts";
 import { parseCopyKey, type CopyPlace } from "../backup/keys.ts";

@@ -1,10 +1,11 @@
 /**
  * Digests: planned from the states, queued in the state store, delivered from there.
  *
- * At least once: a message is queued in the same write that remembers what it says, and leaves the queue only after
- * Slack's own success answer was read. Failed tries are repeated with growing pauses. A run claims a message before it posts it, so that two runs don't post the same; one that dies between
- * posting and recording repeats that message, and no other, once its claim has run out. While a message waits, only
- * something critical makes another.
+ * At least once: a message is queued in the same write that remembers what it says, and leaves the
+ * queue only after Slack's own success answer was read. Failed tries are repeated with growing
+ * pauses. A run claims a message before it posts it, so that two runs don't post the same; one that
+ * dies between posting and recording repeats that message, and no other, once its claim has run
+ * out. While a message waits, only something critical makes another.
  */
 import { CertkeepError } from "../error.ts";
 import type { Clock } from "../ports/runtime.ts";
@@ -67,7 +68,9 @@ export interface RouteOutcome {
 const WRITE_TRIES = 12;
 /** Longer than a poster takes with all its tries. */
 const CLAIM_MS = 2 * 60_000;
-/** Pauses between tries: none before the second, then doubling from the first of these to the last. */
+/**
+ * Pauses between tries: none before the second, then doubling from the first of these to the last.
+ */
 const FIRST_PAUSE_MS = 5 * 60_000;
 const MAX_PAUSE_MS = 3_600_000;
 /** Messages that may wait; what is new beyond them is told once they are delivered. */
@@ -130,11 +133,16 @@ async function load(
     where,
     found: parsed.found,
     expected: "a record of digests",
-    todo: "Nothing was written or posted. Put an older revision in its place, or move it away: the next digest is then a first one",
+    todo:
+      "Nothing was written or posted. Put an older revision in its place, or move it away: the " +
+      "next digest is then a first one",
   });
 }
 
-/** Changes one route's record; `change` gives `null` to leave it, and may be asked again after a conflict. */
+/**
+ * Changes one route's record; `change` gives `null` to leave it, and may be asked again after a
+ * conflict.
+ */
 async function update(
   states: StateStore,
   name: string,
@@ -248,7 +256,9 @@ function pauseMs(attempts: number, askedMs: number): number {
   return Math.min(MAX_PAUSE_MS, Math.max(own, askedMs));
 }
 
-/** A claim or a wait that reaches further than any can comes from a clock that has gone back since. */
+/**
+ * A claim or a wait that reaches further than any can comes from a clock that has gone back since.
+ */
 function isHeld({ claimedUntilMs, notBeforeMs }: QueuedMessage, nowMs: number): boolean {
   return (
     (claimedUntilMs > nowMs && claimedUntilMs <= nowMs + CLAIM_MS) ||
@@ -266,7 +276,9 @@ async function post(
   // Better a short message than none: what Slack won't take as blocks goes as one line.
   const short = await poster.post(
     {
-      text: `${text}. (Slack refused the whole digest ${id}: ${result.code}. See it with: certkeep digest --dry-run)`,
+      text:
+        `${text}. (Slack refused the whole digest ${id}: ${result.code}. See it with: certkeep ` +
+        "digest --dry-run)",
       blocks: [],
     },
     signal,
@@ -310,11 +322,14 @@ async function settle(
 /** What a person can do about an answer, beside waiting for the next try. */
 const TODO: Readonly<Record<Failure["how"], string>> = {
   revoked:
-    "Make a new webhook in Slack and put its URL where the route's webhook: points. The message stays queued",
+    "Make a new webhook in Slack and put its URL where the route's webhook: points. The " +
+    "message stays queued",
   refused:
-    "The message stays queued. Please report this with the output of: certkeep digest --dry-run --json",
+    "The message stays queued. Please report this with the output of: certkeep digest " +
+    "--dry-run --json",
   foreign:
-    "Check that the URL is a Slack incoming webhook, and the proxy in between. The message stays queued",
+    "Check that the URL is a Slack incoming webhook, and the proxy in between. The message " +
+    "stays queued",
   busy: "The message stays queued",
   failed: "The message stays queued",
 };

@@ -1,6 +1,7 @@
 /**
- * Says what isn't set up right, and how to mend it: configuration, identity, stores, clocks, and each cluster. It
- * changes nothing but a probe in each store, of which the copies' is taken away again.
+ * Says what isn't set up right, and how to mend it: configuration, identity, stores, clocks, and
+ * each cluster. It changes nothing but a probe in each store, of which the copies' is taken away
+ * again.
  *
  * Every look is by itself: what can't be looked at is a line that says so, and hides no other.
  */
@@ -19,7 +20,10 @@ import { examineCluster } from "./doctor/cluster.ts";
 import { failed, line, type Line } from "./doctor/line.ts";
 
 const CLUSTERS_AT_ONCE = 4;
-/** Where a month of one secret each (0.40 USD by AWS's price list) comes to more than a bucket is ever likely to. */
+/**
+ * Where a month of one secret each (0.40 USD by AWS's price list) comes to more than a bucket is
+ * ever likely to.
+ */
 const MANY_SECRETS = 100;
 const PROBE_NAME = "doctor";
 const DRILL_WARN_MS = 35 * 86_400_000;

@@ -1,7 +1,7 @@
 /**
- * A drill: every copy is opened for real and judged as of now, so that it is known before it is needed that a restore
- * would work. It says which certificate has no good copy, and does the retention, which only what was opened and
- * judged allows: without an identity nothing is deleted.
+ * A drill: every copy is opened for real and judged as of now, so that it is known before it is
+ * needed that a restore would work. It says which certificate has no good copy, and does the
+ * retention, which only what was opened and judged allows: without an identity nothing is deleted.
  */
 import pLimit from "p-limit";
 import { clusterPrefix, parseCopyKey } from "../backup/keys.ts";
@@ -47,7 +47,10 @@ export interface DrillPorts {
   readonly recipientsFor: (cluster: string) => readonly string[];
   /** `false`: what retention would remove is said, and nothing is removed. */
   readonly remove: boolean;
-  /** Aborted while there still is time to write what was found: what isn't looked at by then is left to another drill. */
+  /**
+   * Aborted while there still is time to write what was found: what isn't looked at by then is left
+   * to another drill.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -105,7 +108,10 @@ interface Looked {
   readonly opened: OpenedCopy | null;
 }
 
-/** `patterns` fit a cluster, a Secret or a name; none: all. Retention looks at all copies of the clusters that are looked at. */
+/**
+ * `patterns` fit a cluster, a Secret or a name; none: all. Retention looks at all copies of the
+ * clusters that are looked at.
+ */
 export async function runDrill(
   ports: DrillPorts,
   patterns: readonly string[],
@@ -210,7 +216,9 @@ function overtime(looked: number, all: number): CertkeepError {
     where: "drill",
     found: `the time was over with ${looked} of ${all} copies looked at`,
     expected: "all of them, and what is past its time removed",
-    todo: "Give the functions more time or memory (timeoutSeconds, memoryMb in serverless.yml), or run from a machine of yours: certkeep drill",
+    todo:
+      "Give the functions more time or memory (timeoutSeconds, memoryMb in serverless.yml), or " +
+      "run from a machine of yours: certkeep drill",
   });
 }
 
@@ -315,7 +323,9 @@ function missingCopies(
         header: null,
         verdict: "unreadable",
         code: "no_copy",
-        detail: `an audit recorded it for ${copy.namespace}/${copy.secret}, and it isn't in the store any more`,
+        detail:
+          `an audit recorded it for ${copy.namespace}/${copy.secret}, and it isn't in the store ` +
+          "any more",
         recorded: true,
         retired: false,
         recordedAt: copy.recordedAt,
@@ -324,7 +334,10 @@ function missingCopies(
   );
 }
 
-/** A listing may lag behind what was made, or have been made before it: what it lacks is asked for by its name. */
+/**
+ * A listing may lag behind what was made, or have been made before it: what it lacks is asked for
+ * by its name.
+ */
 async function trulyMissing(
   copies: readonly DrilledCopy[],
   backups: CopyReader,
@@ -510,7 +523,10 @@ function tellOf({ key, version, code, detail }: DrilledCopy): UnreadableCopy {
   };
 }
 
-/** What was found, by cluster: every one that has a state, also where nothing of it is left to look at. */
+/**
+ * What was found, by cluster: every one that has a state, also where nothing of it is left to look
+ * at.
+ */
 function byCluster(
   copies: readonly DrilledCopy[],
   clusters: Iterable<string>,

@@ -1,6 +1,6 @@
 /**
- * All that is known of one name: a certificate, a Secret, a registered domain, a cluster, or a finding. Reads the
- * states of all clusters and writes nothing.
+ * All that is known of one name: a certificate, a Secret, a registered domain, a cluster, or a
+ * finding. Reads the states of all clusters and writes nothing.
  */
 import { meant } from "../config/suggest.ts";
 import { CertkeepError } from "../error.ts";
@@ -100,7 +100,10 @@ export interface Explanation {
   readonly clusters: readonly ExplainedCluster[];
   readonly findings: readonly Finding[];
   readonly ignored: number;
-  /** Why certificates are reissued, of each set and cluster; of a cluster those alone that want a cause. */
+  /**
+   * Why certificates are reissued, of each set and cluster; of a cluster those alone that want a
+   * cause.
+   */
   readonly diagnoses: readonly Diagnosis[];
   /** Sources besides Secrets that weren't read whole, of the clusters concerned. */
   readonly looks: readonly ExplainedStatus[];
@@ -134,7 +137,8 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
   const unread =
     problems.length === 0
       ? ""
-      : `, and ${problems.length === 1 ? "a state" : `${problems.length} states`} could not be read`;
+      : `, and ${problems.length === 1 ? "a state" : `${problems.length} states`} could not be ` +
+        "read";
   if (Object.hasOwn(CODES, input.name))
     throw new CertkeepError("usage", {
       where: `explain ${input.name}`,
@@ -151,7 +155,9 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
     found:
       known.length === 0
         ? "no state of any cluster: nothing was audited yet"
-        : `nothing known by that name in ${known.length === 1 ? "the one cluster" : `the ${known.length} clusters`} audited so far${unread}`,
+        : "nothing known by that name in " +
+          `${known.length === 1 ? "the one cluster" : `the ${known.length} clusters`} audited ` +
+          `so far${unread}`,
     expected: "a domain, NAMESPACE/SECRET, a cluster, or a finding",
     ...(near !== null
       ? { todo: `Did you mean ${plain(JSON.stringify(near))}?` }
@@ -186,7 +192,10 @@ class Explained {
     this.#view = { atMs, wallMs, across, ignore, restore };
   }
 
-  /** In this order: a finding, a cluster, a Secret with its namespace, a host name or set, a registered domain, a Secret's name alone. */
+  /**
+   * In this order: a finding, a cluster, a Secret with its namespace, a host name or set, a
+   * registered domain, a Secret's name alone.
+   */
   resolve(): Omit<Explanation, "problems"> | null {
     const { name } = this.#input;
     const bare = bareName(name);
@@ -255,7 +264,10 @@ class Explained {
     return known;
   }
 
-  /** Those that a code, an id or a reference names; `null` where `name` is none of these, or there are none. */
+  /**
+   * Those that a code, an id or a reference names; `null` where `name` is none of these, or there
+   * are none.
+   */
   #findings(name: string): readonly Finding[] | null {
     const code = name.split(/[|:]/)[0] ?? "";
     if (!Object.hasOwn(CODES, code)) return null;

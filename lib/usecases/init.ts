@@ -1,10 +1,10 @@
 /**
  * Sets certkeep up: an identity that opens backups, and a `certkeep.yaml` that names its recipient.
  *
- * Never replaces a file: an identity that is there is used, a configuration that is there keeps every line
- * and at most gains its recipients, after a question. The identity is written first, so that no
- * configuration ever names a recipient whose identity was lost on the way; and never inside a git work
- * tree, where the next commit could publish it.
+ * Never replaces a file: an identity that is there is used, a configuration that is there keeps
+ * every line and at most gains its recipients, after a question. The identity is written first, so
+ * that no configuration ever names a recipient whose identity was lost on the way; and never inside
+ * a git work tree, where the next commit could publish it.
  */
 import { formatMs } from "../certificate/time.ts";
 import { addSettings } from "../config/edit.ts";
@@ -25,9 +25,15 @@ export interface ContextChoice {
 export interface InitFiles {
   /** `null` where there is no such file. @throws CertkeepError file_unreadable */
   read(path: string): Promise<string | null>;
-  /** Makes the file and its folders, durably; `exists` where the name is taken, and nothing is changed then. */
+  /**
+   * Makes the file and its folders, durably; `exists` where the name is taken, and nothing is
+   * changed then.
+   */
   create(path: string, text: string, access: "private" | "public"): Promise<"created" | "exists">;
-  /** Puts `after` in the place of exactly `before`, durably; `changed` where the file holds something else by now. */
+  /**
+   * Puts `after` in the place of exactly `before`, durably; `changed` where the file holds
+   * something else by now.
+   */
   replace(path: string, before: string, after: string): Promise<"replaced" | "changed">;
   /** Folder of the git work tree that `path` lies in, or would lie in. */
   workTreeOf(path: string): Promise<string | null>;
@@ -45,7 +51,10 @@ export interface InitPorts {
   readonly files: InitFiles;
   readonly identities: {
     generate(): Promise<{ readonly identity: string; readonly recipient: string }>;
-    /** Recipients of the identities in the text of an identity file. @throws CertkeepError identity_invalid */
+    /**
+     * Recipients of the identities in the text of an identity file. @throws CertkeepError
+     * identity_invalid
+     */
     recipientsOf(text: string, path: string): Promise<readonly string[]>;
   };
   listContexts(): Promise<readonly ContextChoice[]>;
@@ -128,7 +137,10 @@ async function chooseConfig(places: InitPlaces, ports: InitPorts): Promise<strin
     : await ports.questions.configPlace(places.configs);
 }
 
-/** A kubeconfig that can't be read keeps nobody from setting up: the file then follows the current context. */
+/**
+ * A kubeconfig that can't be read keeps nobody from setting up: the file then follows the current
+ * context.
+ */
 async function chooseClusters(ports: InitPorts): Promise<TemplateCluster[]> {
   let choices: readonly ContextChoice[] = [];
   try {
@@ -144,8 +156,9 @@ async function chooseClusters(ports: InitPorts): Promise<TemplateCluster[]> {
     ports.questions === null
       ? choices.filter(({ current }) => current).map(({ name }) => name)
       : await ports.questions.contexts(choices);
-  // The current context alone needs no entry: without a name the cluster is known by its identity, so what audits saw
-  // before goes on, and another cluster whose context happens to be called the same never meets its state.
+  // The current context alone needs no entry: without a name the cluster is known by its identity,
+  // so what audits saw before goes on, and another cluster whose context happens to be called the
+  // same never meets its state.
   if (wanted.length === 1 && choices.some(({ name, current }) => current && name === wanted[0]))
     return [];
   const taken = new Set<string>();
@@ -214,7 +227,8 @@ async function readIdentity(path: string, ports: InitPorts): Promise<Provided | 
   const tree = await ports.files.workTreeOf(path);
   if (tree !== null)
     ports.note(
-      `${path} lies in the git work tree ${tree}: a commit could publish it. Move it out, and name its place as identity: in certkeep.yaml.`,
+      `${path} lies in the git work tree ${tree}: a commit could publish it. Move it out, and ` +
+        "name its place as identity: in certkeep.yaml.",
     );
   return { path, action: "kept", recipients };
 }
@@ -230,7 +244,9 @@ async function recipientsOf(
     if (!(error instanceof CertkeepError) || error.parts.todo !== undefined) throw error;
     throw new CertkeepError(error.code, {
       ...error.parts,
-      todo: "If an interrupted certkeep init left it, nothing was sealed for it: remove it and run certkeep init again. Else put your copy of it in its place",
+      todo:
+        "If an interrupted certkeep init left it, nothing was sealed for it: remove it and run " +
+        "certkeep init again. Else put your copy of it in its place",
     });
   }
 }
@@ -249,7 +265,8 @@ async function chooseIdentity(places: InitPlaces, ports: InitPorts): Promise<str
       const tree = await ports.files.workTreeOf(path);
       if (tree === null) return path;
       ports.note(
-        `${path} lies in the git work tree ${tree}: a commit could publish the identity. Name a place outside it.`,
+        `${path} lies in the git work tree ${tree}: a commit could publish the identity. Name ` +
+          "a place outside it.",
       );
     }
   }
@@ -258,7 +275,8 @@ async function chooseIdentity(places: InitPlaces, ports: InitPorts): Promise<str
   if (first !== undefined) {
     if (worst !== undefined)
       ports.note(
-        `${worst.path} lies in the git work tree ${worst.tree}: the identity goes to ${first} instead.`,
+        `${worst.path} lies in the git work tree ${worst.tree}: the identity goes to ${first} ` +
+          "instead.",
       );
     return first;
   }
@@ -276,7 +294,13 @@ async function chooseIdentity(places: InitPlaces, ports: InitPorts): Promise<str
 /** As age-keygen writes it: lines that begin with # are comments. */
 function identityText(identity: string, recipient: string, nowMs: number): string {
   const created = formatMs(nowMs - (nowMs % 1000));
-  return `# created: ${created}\n# public key: ${recipient}\n# certkeep: whoever has this file can open every backup; without it none can be opened. Keep a copy in a password manager.\n${identity}\n`;
+  return (
+    `# created: ${created}\n` +
+    `# public key: ${recipient}\n` +
+    "# certkeep: whoever has this file can open every backup; without it none can be opened. " +
+    "Keep a copy in a password manager.\n" +
+    `${identity}\n`
+  );
 }
 
 /** A configuration that is there: keeps it, and adds recipients where it has none. */
@@ -316,7 +340,8 @@ async function completeConfig(
     (ports.questions === null || (await ports.questions.addRecipient(path, recipient)));
   if (!agreed || after === null) {
     ports.note(
-      `${path} was left as it is. Nothing is backed up until it has this line at its top: recipients: [${identity.recipients.join(", ")}]`,
+      `${path} was left as it is. Nothing is backed up until it has this line at its top: ` +
+        `recipients: [${identity.recipients.join(", ")}]`,
     );
     return {
       config: { path, action: "kept" },

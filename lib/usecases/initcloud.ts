@@ -1,10 +1,11 @@
 /**
- * Sets up what functions on AWS need before they are deployed: the webhook of the digest and, if the person wants
- * restores and drills there, the identity, each as a secret of its own; and in `certkeep.yaml` the route and where the
- * functions are.
+ * Sets up what functions on AWS need before they are deployed: the webhook of the digest and, if
+ * the person wants restores and drills there, the identity, each as a secret of its own; and in
+ * `certkeep.yaml` the route and where the functions are.
  *
- * Neither value stands in a file, an argument or a message. A secret that is there is left as it is, so that running
- * it again changes nothing. Refused: a `certkeep.yaml` that can't be packaged, before anything is made.
+ * Neither value stands in a file, an argument or a message. A secret that is there is left as it
+ * is, so that running it again changes nothing. Refused: a `certkeep.yaml` that can't be packaged,
+ * before anything is made.
  */
 import { addCloud } from "../config/edit.ts";
 import { parseConfig } from "../config/parse.ts";
@@ -72,7 +73,8 @@ export async function checkPackable(
   refuseUnpackaged(parsed.config, path);
   for (const { name } of parsed.config.clusters)
     ports.note(
-      `cluster ${name} stands in ${path}: the functions don't audit it there. Once they are deployed, register it: certkeep clusters add ${name}`,
+      `cluster ${name} stands in ${path}: the functions don't audit it there. Once they are ` +
+        `deployed, register it: certkeep clusters add ${name}`,
     );
 }
 
@@ -182,9 +184,13 @@ async function complete(
     const route =
       addition.route === null
         ? ""
-        : `\ndigest:\n  routes:\n    - {name: ${addition.route.name}, webhook: "${addition.route.webhook}"}`;
+        : "\n" +
+          "digest:\n" +
+          "  routes:\n" +
+          `    - {name: ${addition.route.name}, webhook: "${addition.route.webhook}"}`;
     ports.note(
-      `${path} was left as it is, since nothing can be put into it safely. Add to it:\naws: {region: ${addition.region}, stage: ${addition.stage}}${route}`,
+      `${path} was left as it is, since nothing can be put into it safely. Add to it:\n` +
+        `aws: {region: ${addition.region}, stage: ${addition.stage}}${route}`,
     );
     return "kept";
   }

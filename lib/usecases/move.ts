@@ -1,10 +1,12 @@
 /**
- * Carries copies from one store into another as they are: after `stores.backups` was changed, from Secrets Manager to
- * S3 for instance. Nothing is opened or sealed, so no identity is needed, and keys and digests stay what states say.
+ * Carries copies from one store into another as they are: after `stores.backups` was changed, from
+ * Secrets Manager to S3 for instance. Nothing is opened or sealed, so no identity is needed, and
+ * keys and digests stay what states say.
  *
- * A copy has arrived once it was read back and is the same, byte for byte, or is what a state records; only then may the one in the old store go
- * (`removeOld`). One that isn't what a state recorded, or under whose key something else lies, is told and left. What
- * was retired stays behind: it is never to be used again. Interrupted, it goes on where it ended.
+ * A copy has arrived once it was read back and is the same, byte for byte, or is what a state
+ * records; only then may the one in the old store go (`removeOld`). One that isn't what a state
+ * recorded, or under whose key something else lies, is told and left. What was retired stays
+ * behind: it is never to be used again. Interrupted, it goes on where it ended.
  */
 import pLimit from "p-limit";
 import { parseDocument } from "../backup/document.ts";
@@ -24,7 +26,10 @@ export interface MovePorts {
   readonly progress: Progress;
 }
 
-/** `moved`: it was brought over. `current`: it was there already. `retired`, `failed`: left where it is. */
+/**
+ * `moved`: it was brought over. `current`: it was there already. `retired`, `failed`: left where it
+ * is.
+ */
 export type MoveOutcome = "moved" | "current" | "retired" | "failed";
 
 export interface MovedCopy {
@@ -38,7 +43,10 @@ export interface MovedCopy {
 
 const AT_ONCE = 8;
 
-/** `patterns` fit cluster, Secret or version; none: all. @throws CertkeepError where the old store can't be listed */
+/**
+ * `patterns` fit cluster, Secret or version; none: all. @throws CertkeepError where the old store
+ * can't be listed
+ */
 export async function moveCopies(
   ports: MovePorts,
   patterns: readonly string[],
@@ -120,7 +128,8 @@ async function moveOne(
   const record = state?.copies[version];
   if (record?.retired !== undefined) return left("retired", null);
   try {
-    // An audit may have sealed the same version anew for the new store meanwhile: then that is the one that is recorded.
+    // An audit may have sealed the same version anew for the new store meanwhile: then that is the
+    // one that is recorded.
     const arrived = record !== undefined && digestOf(await to.read(key)) === record.digest;
     const outcome = arrived ? "current" : await bring(key, record?.digest ?? null, from, to);
     if (outcome !== "moved" && outcome !== "current") return left("failed", outcome.problem);

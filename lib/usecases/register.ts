@@ -1,12 +1,13 @@
 /**
- * Registers a cluster: applies the RBAC with consent, makes a reading credential and, apart from it, a restoring one,
- * asks the server what each may really do, and writes the registration last, so that nothing is ever half registered.
- * Run again it rotates the credentials and repairs the RBAC; the ones before stay valid until the next time, for an
- * audit that is under way.
+ * Registers a cluster: applies the RBAC with consent, makes a reading credential and, apart from
+ * it, a restoring one, asks the server what each may really do, and writes the registration last,
+ * so that nothing is ever half registered. Run again it rotates the credentials and repairs the
+ * RBAC; the ones before stay valid until the next time, for an audit that is under way.
  *
- * Refused: a name that another cluster has, unless it was rebuilt; a credential that may do too much, or too little to
- * be of use; a token that ends before somebody would think of it. The successor of a rebuilt cluster begins a new
- * state, and the old one is kept whole under the name `predecessor-NAME-IDENTITY`, from which a restore takes.
+ * Refused: a name that another cluster has, unless it was rebuilt; a credential that may do too
+ * much, or too little to be of use; a token that ends before somebody would think of it. The
+ * successor of a rebuilt cluster begins a new state, and the old one is kept whole under the name
+ * `predecessor-NAME-IDENTITY`, from which a restore takes.
  */
 import { mismatchText } from "../report/pinning.ts";
 import {
@@ -41,7 +42,10 @@ import { pinByPerson } from "./restore/pin.ts";
 import { loadState } from "./states.ts";
 
 const DAY_MS = 86_400_000;
-/** A token for audits that run by themselves has to live at least this long: somebody must have time to renew it. */
+/**
+ * A token for audits that run by themselves has to live at least this long: somebody must have time
+ * to renew it.
+ */
 const LEAST_TOKEN_DAYS = 30;
 /** Server-side apply and bound tokens are in every server since then (Kubernetes 1.22). */
 const OLDEST_MINOR = 22;
@@ -60,11 +64,14 @@ export async function runRegister(
   const successor = await judgeIdentity(identity, request, ports);
   for (const group of await ports.self.deadGroups())
     ports.note(
-      `cluster ${name}: the API group ${group} doesn't answer (its server is down); what it serves isn't known`,
+      `cluster ${name}: the API group ${group} doesn't answer (its server is down); what it ` +
+        "serves isn't known",
     );
   if (ports.place.server.replace(/:\d+$/, "").endsWith(".ts.net")) {
     ports.note(
-      `cluster ${name}: the server's name ends in .ts.net, so its certificate is one of those that are kept here: if it is lost, the cluster can't be reached to restore it. Register the API server's direct address as well`,
+      `cluster ${name}: the server's name ends in .ts.net, so its certificate is one of those ` +
+        "that are kept here: if it is lost, the cluster can't be reached to restore it. " +
+        "Register the API server's direct address as well",
     );
   }
   const subject = await subjectOf(request, ports);
@@ -97,7 +104,8 @@ export async function runRegister(
     await tidy(request, ports, objects, before);
     return result;
   } catch (error) {
-    // Once the registration is written it is whole: what failed after it is mended by running this again.
+    // Once the registration is written it is whole: what failed after it is mended by running this
+    // again.
     if (!under.done) await undo(name, before === null ? created : [], ports);
     throw error;
   } finally {
@@ -115,7 +123,10 @@ interface Under {
   done: boolean;
 }
 
-/** Credentials made, checked and written, then the registration. `uid`: of kube-system, as all of them see it; `null` where one may not. */
+/**
+ * Credentials made, checked and written, then the registration. `uid`: of kube-system, as all of
+ * them see it; `null` where one may not.
+ */
 async function provide(
   request: RegisterRequest,
   ports: RegisterPorts,
@@ -183,7 +194,8 @@ async function provide(
   const uid = uids.has(null) ? null : ([...uids][0] ?? null);
   if (uid === null)
     ports.note(
-      `cluster ${name}: its credentials may not read the namespace kube-system, so its CA and its address alone tell which cluster it is`,
+      `cluster ${name}: its credentials may not read the namespace kube-system, so its CA and ` +
+        "its address alone tell which cluster it is",
     );
   const result: RegisterResult = {
     name,
@@ -212,7 +224,10 @@ function sameUid(context: ClusterIdentity, seen: ClusterIdentity, name: string):
   });
 }
 
-/** The first thing that a credential is used for; `null`: it isn't accepted yet. On EKS nobody is let in before an access entry says so. */
+/**
+ * The first thing that a credential is used for; `null`: it isn't accepted yet. On EKS nobody is
+ * let in before an access entry says so.
+ */
 async function firstLook(
   opened: OpenedCredential,
   request: RegisterRequest,
@@ -233,7 +248,8 @@ async function firstLook(
         lines: commandsOf(request),
       });
     }
-    // A token that was just made may be unknown to a server that answers from its cache: the check waits for it.
+    // A token that was just made may be unknown to a server that answers from its cache: the check
+    // waits for it.
     if (isCertkeepError(error, "cluster_unauthorized") && request.apply) return null;
     throw error;
   }
@@ -278,14 +294,19 @@ function judgeVersion(
   if (Number(major) === 1 && Number(minor) < OLDEST_MINOR && request.apply) {
     throw new CertkeepError("usage", {
       where: `cluster ${request.name}`,
-      found: `an API server of version ${version}, which has no server-side apply and no tokens with an end that can be asked for`,
+      found:
+        `an API server of version ${version}, which has no server-side apply and no tokens with ` +
+        "an end that can be asked for",
       expected: `1.${OLDEST_MINOR} or later`,
-      todo: `Apply the manifest by hand (certkeep clusters add ${request.name} --print) and bring a credential: --credential FILE --no-apply`,
+      todo:
+        `Apply the manifest by hand (certkeep clusters add ${request.name} --print) and bring a ` +
+        "credential: --credential FILE --no-apply",
     });
   }
   if (Number(major) > 1 || Number(minor) > NEWEST_MINOR)
     ports.note(
-      `cluster ${request.name}: its version ${version} is newer than those that this certkeep was tested with (up to 1.${NEWEST_MINOR})`,
+      `cluster ${request.name}: its version ${version} is newer than those that this certkeep ` +
+        `was tested with (up to 1.${NEWEST_MINOR})`,
     );
 }
 
@@ -345,7 +366,9 @@ async function subjectOf(request: RegisterRequest, ports: RegisterPorts): Promis
     }
     if (names[bearer] === null)
       ports.note(
-        `cluster ${name}: the server is too old to say who the ${bearer === "read" ? "reading" : "restoring"} credential is, so nothing is granted to it`,
+        `cluster ${name}: the server is too old to say who the ` +
+          `${bearer === "read" ? "reading" : "restoring"} credential is, so nothing is granted ` +
+          "to it",
       );
   }
   return { kind: "User", names };
@@ -411,13 +434,22 @@ function refuseShort(
   const days = Math.max(0, (expiresAtMs - nowMs) / DAY_MS);
   throw new CertkeepError("usage", {
     where: `cluster ${request.name}, the ${bearer === "read" ? "reading" : "restoring"} credential`,
-    found: `it ends at ${new Date(expiresAtMs).toISOString()}, in ${days < 2 ? `${Math.round(days * 24)} hours` : `${Math.floor(days)} days`}${request.kind === "token" ? `, though ${request.tokenDays} days were asked for: the server caps tokens` : ""}`,
+    found:
+      `it ends at ${new Date(expiresAtMs).toISOString()}, in ` +
+      `${days < 2 ? `${Math.round(days * 24)} hours` : `${Math.floor(days)} days`}${request.kind === "token" ? `, though ${request.tokenDays} days were asked for: the server caps tokens` : ""}`,
     expected: `at least ${LEAST_TOKEN_DAYS} days, for an audit that runs by itself`,
-    todo: "Ways that work: --eks ARN --role ARN (IAM on Amazon EKS), --credential with a client certificate, --days never (a token that ends when its Secret is deleted; its age is watched), or auditing from inside the cluster: --in-cluster IMAGE. For audits by hand alone: --days 1",
+    todo:
+      "Ways that work: --eks ARN --role ARN (IAM on Amazon EKS), --credential with a client " +
+      "certificate, --days never (a token that ends when its Secret is deleted; its age is " +
+      "watched), or auditing from inside the cluster: --in-cluster IMAGE. For audits by hand " +
+      "alone: --days 1",
   });
 }
 
-/** What earlier registrations under this name made and this one doesn't want. Never fails what is done already. */
+/**
+ * What earlier registrations under this name made and this one doesn't want. Never fails what is
+ * done already.
+ */
 async function tidy(
   request: RegisterRequest,
   ports: RegisterPorts,
@@ -451,7 +483,8 @@ async function tidy(
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     ports.note(
-      `cluster ${name} is registered; what an earlier registration left could not be taken away: ${error.message}`,
+      `cluster ${name} is registered; what an earlier registration left could not be taken ` +
+        `away: ${error.message}`,
     );
   }
 }
@@ -472,7 +505,8 @@ async function undo(
   };
   // Somebody else registered the name meanwhile, and rests on the same objects.
   if ((await ports.registrations.read(name)) !== null) return;
-  // A namespace stays: it is empty, and deleting one takes whatever somebody else put there meanwhile.
+  // A namespace stays: it is empty, and deleting one takes whatever somebody else put there
+  // meanwhile.
   for (const object of created.filter(({ kind }) => kind !== "Namespace").toReversed())
     await attempt(`${object.kind} ${object.name}`, () => ports.registrar.remove(object));
 }

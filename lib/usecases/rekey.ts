@@ -1,11 +1,12 @@
 /**
- * Seals every recorded copy again for the recipients that are configured now, as new versions: after a recipient was
- * added, or an identity leaked or was lost.
+ * Seals every recorded copy again for the recipients that are configured now, as new versions:
+ * after a recipient was added, or an identity leaked or was lost.
  *
- * Write-once holds: nothing is changed in place. A new version counts only once it was read back and, where an
- * identity of this run can open it, opened and found to hold the very same; only then may the old one go
- * (`purgeOld`). Interrupted, it goes on where it ended: what has its new version already is verified and left. Copies
- * that no audit recorded are left as they are: sealing them again would make them look as if one had.
+ * Write-once holds: nothing is changed in place. A new version counts only once it was read back
+ * and, where an identity of this run can open it, opened and found to hold the very same; only then
+ * may the old one go (`purgeOld`). Interrupted, it goes on where it ended: what has its new version
+ * already is verified and left. Copies that no audit recorded are left as they are: sealing them
+ * again would make them look as if one had.
  */
 import pLimit from "p-limit";
 import { composeDocument } from "../backup/document.ts";
@@ -37,8 +38,9 @@ export interface RekeyPorts {
 }
 
 /**
- * `current`: sealed for these recipients already. `sealed`: a new version was made, or one was there, and it counts.
- * `unrecorded`, `retired`: left as it is. `failed`: could not be opened, sealed or verified.
+ * `current`: sealed for these recipients already. `sealed`: a new version was made, or one was
+ * there, and it counts. `unrecorded`, `retired`: left as it is. `failed`: could not be opened,
+ * sealed or verified.
  */
 export type RekeyOutcome = "current" | "sealed" | "unrecorded" | "retired" | "failed";
 
@@ -52,7 +54,10 @@ export interface RekeyedCopy {
   readonly proven: boolean;
   /** Whether somebody who isn't configured any more can open what lies under `key`. */
   readonly exposed: boolean;
-  /** `hidden`: gone under its key, and the store keeps older versions. `kept`: the store didn't let it go. `message` says why. */
+  /**
+   * `hidden`: gone under its key, and the store keeps older versions. `kept`: the store didn't let
+   * it go. `message` says why.
+   */
   readonly old: "left" | "removed" | "hidden" | "kept";
   readonly message: string | null;
 }
@@ -71,7 +76,10 @@ interface Move {
   readonly recipients: string;
 }
 
-/** `patterns` fit cluster, Secret or version; none: all. @throws CertkeepError where the store can't be listed */
+/**
+ * `patterns` fit cluster, Secret or version; none: all. @throws CertkeepError where the store can't
+ * be listed
+ */
 export async function runRekey(
   ports: RekeyPorts,
   patterns: readonly string[],
@@ -158,7 +166,8 @@ async function rekeyCluster(
       }),
     ),
   );
-  // What takes a copy's place is recorded before the old one may go: a crash between the two loses nothing.
+  // What takes a copy's place is recorded before the old one may go: a crash between the two loses
+  // nothing.
   if (state !== null && moves.length > 0)
     await changeState(ports.states, cluster, state.title, state.server, (now) => moved(now, moves));
   if (!run.purgeOld) return results;
@@ -250,7 +259,10 @@ async function rekeyOne(
   }
 }
 
-/** Reads a new version back. `made`: its digest, where this run made it. @throws CertkeepError where it doesn't count */
+/**
+ * Reads a new version back. `made`: its digest, where this run made it. @throws CertkeepError where
+ * it doesn't count
+ */
 async function verified(
   key: string,
   version: string,
@@ -327,7 +339,10 @@ function moved(state: StateDocument, moves: readonly Move[]): StateDocument {
   };
 }
 
-/** Removes what a recipient no longer configured could open, once its successor counts, or it is never to be used again. */
+/**
+ * Removes what a recipient no longer configured could open, once its successor counts, or it is
+ * never to be used again.
+ */
 async function purge(copy: RekeyedCopy, { backups }: RekeyPorts): Promise<RekeyedCopy> {
   if (!copy.exposed || (copy.outcome !== "sealed" && copy.outcome !== "retired")) return copy;
   if (copy.outcome === "sealed" && !copy.proven)
@@ -335,7 +350,8 @@ async function purge(copy: RekeyedCopy, { backups }: RekeyPorts): Promise<Rekeye
       ...copy,
       old: "kept",
       message:
-        "no identity of this run opens its new version, so the old one stays: name both, one after the other in one file, by --identity",
+        "no identity of this run opens its new version, so the old one stays: name both, one " +
+        "after the other in one file, by --identity",
     };
   try {
     const kept = await backups.remove(copy.key);

@@ -1,4 +1,7 @@
-/** What is known of every cluster, from the states alone: no cluster is asked. A state that can't be read is told, and hides no other. */
+/**
+ * What is known of every cluster, from the states alone: no cluster is asked. A state that can't be
+ * read is told, and hides no other.
+ */
 import { isCertkeepError, type CertkeepError } from "../error.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
 import type { RestoreFunction } from "../finding/action.ts";
@@ -39,16 +42,20 @@ export interface Overview {
   readonly unregistered: readonly string[];
   /** States that could not be read. */
   readonly problems: readonly CertkeepError[];
-  /** Over all clusters, the unregistered ones too; those that are full left out unless a report asks for all. */
+  /**
+   * Over all clusters, the unregistered ones too; those that are full left out unless a report asks
+   * for all.
+   */
   readonly budgets: readonly BudgetLevel[];
 }
 
 /**
- * One state after the other, each forgotten once it is summed up. `look` sees every state that could be read, with its
- * summary; one that it sees a second time takes the place of the first.
+ * One state after the other, each forgotten once it is summed up. `look` sees every state that
+ * could be read, with its summary; one that it sees a second time takes the place of the first.
  *
- * Issuances have to be known of all before one is told of any. So each state is summed up by itself as its issuances are
- * gathered, and only those of which the others change what is said are read again.
+ * Issuances have to be known of all before one is told of any. So each state is summed up by itself
+ * as its issuances are gathered, and only those of which the others change what is said are read
+ * again.
  * @throws CertkeepError where the store can't be listed
  */
 export async function surveyStates(

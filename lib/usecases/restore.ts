@@ -1,10 +1,10 @@
 /**
- * Restoring certificates to a cluster: choose, open, look, plan; and with leave to write, carry the plan out, read
- * back, and say what became of each.
+ * Restoring certificates to a cluster: choose, open, look, plan; and with leave to write, carry the
+ * plan out, read back, and say what became of each.
  *
- * Invariants: nothing is written before the plan is whole; a valid certificate is never replaced by one that isn't
- * better; what is replaced is sealed and recorded first; a run that ends anywhere can be run again, which does what
- * is left and repeats nothing.
+ * Invariants: nothing is written before the plan is whole; a valid certificate is never replaced by
+ * one that isn't better; what is replaced is sealed and recorded first; a run that ends anywhere
+ * can be run again, which does what is left and repeats nothing.
  */
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
@@ -34,10 +34,15 @@ import { findSource, type Source } from "./restore/source.ts";
 import { restoreSecret, settled, type WriteContext } from "./restore/write.ts";
 
 const WRITES_AT_ONCE = 16;
-/** Shapes whose owner is a machine of a tailnet, which may get another name when it is made anew. */
+/**
+ * Shapes whose owner is a machine of a tailnet, which may get another name when it is made anew.
+ */
 const MACHINES: ReadonlySet<string> = new Set(["operator", "standalone", "sidecar"]);
 
-/** @throws CertkeepError for names that nothing has, another cluster than the recorded one, a lease that somebody holds */
+/**
+ * @throws CertkeepError for names that nothing has, another cluster than the recorded one, a lease
+ * that somebody holds
+ */
 export async function runRestore(
   target: RestoreTarget,
   request: RestoreRequest,
@@ -47,8 +52,9 @@ export async function runRestore(
   const identity: ClusterIdentity = await target.reader.identity();
   const source = await findSource(target, request, ports, identity);
   const restore = (): Promise<RestoreRun> => restoreFrom(source, target, request, ports);
-  // The lease comes before the look at the cluster: who had to wait for another restore plans from what that left.
-  // Following may last for hours, one conditional write at a time: it holds nobody up.
+  // The lease comes before the look at the cluster: who had to wait for another restore plans from
+  // what that left. Following may last for hours, one conditional write at a time: it holds nobody
+  // up.
   const run = await (request.mode === "apply"
     ? withLease(source.target, ports, ports.progress.note, restore)
     : restore());
@@ -104,7 +110,10 @@ async function restoreFrom(
   return run;
 }
 
-/** Places at which an earlier run may have ended while it recreated a Secret: immutable as last seen, or named again. */
+/**
+ * Places at which an earlier run may have ended while it recreated a Secret: immutable as last
+ * seen, or named again.
+ */
 function recreatedPlaces(
   wanted: readonly Wanted[],
   { state }: Source,
@@ -260,7 +269,8 @@ class RestoreRun {
       return;
     }
     this.#ports.progress.note(
-      `Waiting for ${waiting.length} that their owners still make, for ${Math.round(followMs / 60_000)} minutes at most.`,
+      `Waiting for ${waiting.length} that their owners still make, for ` +
+        `${Math.round(followMs / 60_000)} minutes at most.`,
     );
     try {
       await follow(waiting, this.#results, {

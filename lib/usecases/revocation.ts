@@ -1,6 +1,6 @@
 /**
- * Issuers' revocation lists, each fetched and read once a run: for restores and audits alike. What was read is kept as
- * long as all together stay small.
+ * Issuers' revocation lists, each fetched and read once a run: for restores and audits alike. What
+ * was read is kept as long as all together stay small.
  */
 import { parseRevocationList, type RevocationList } from "../restoreplan/crl.ts";
 import type { RevocationSource } from "../ports/outside.ts";
@@ -15,7 +15,10 @@ export interface RevocationLists {
   list(url: string, hosts: readonly string[], signal?: AbortSignal): Promise<FoundList>;
 }
 
-/** Lists kept for the rest of a run, by their size as they came; what is read of one takes a few times as much. */
+/**
+ * Lists kept for the rest of a run, by their size as they came; what is read of one takes a few
+ * times as much.
+ */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
 export function createRevocationLists(

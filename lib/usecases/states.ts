@@ -1,4 +1,7 @@
-/** Reading and writing state documents: a conflict is merged and tried again, damage is told and never overwritten. */
+/**
+ * Reading and writing state documents: a conflict is merged and tried again, damage is told and
+ * never overwritten.
+ */
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import {
   identityKey,
@@ -24,7 +27,10 @@ export function stateName(cluster: string): string {
   return `${PREFIX}${cluster}`;
 }
 
-/** @throws CertkeepError state_damaged or state_format_newer, naming the document and the place in it */
+/**
+ * @throws CertkeepError state_damaged or state_format_newer, naming the document and the place in
+ * it
+ */
 export async function loadState(states: StateStore, cluster: string): Promise<LoadedState | null> {
   const stored = await states.read(stateName(cluster));
   if (stored === null) return null;
@@ -42,11 +48,15 @@ export async function loadState(states: StateStore, cluster: string): Promise<Lo
     where,
     found: parsed.found,
     expected: parsed.expected,
-    todo: "Nothing was written. Put an older revision in its place, or move it away: the next audit then begins anew, and copies are found again",
+    todo:
+      "Nothing was written. Put an older revision in its place, or move it away: the next audit " +
+      "then begins anew, and copies are found again",
   });
 }
 
-/** Writes `state`; where another run wrote meanwhile, both are merged. @returns what is stored now */
+/**
+ * Writes `state`; where another run wrote meanwhile, both are merged. @returns what is stored now
+ */
 export async function saveState(
   states: StateStore,
   cluster: string,
@@ -98,8 +108,9 @@ export function stateKeysIn(names: readonly string[]): string[] {
 }
 
 /**
- * Key of the state that an unregistered cluster has: by its uid, or of a state begun while that could not be read. Whether
- * it is the pinned cluster is for the caller to ask. A damaged document is passed over: it is told when it is the one asked for.
+ * Key of the state that an unregistered cluster has: by its uid, or of a state begun while that
+ * could not be read. Whether it is the pinned cluster is for the caller to ask. A damaged document
+ * is passed over: it is told when it is the one asked for.
  */
 export async function findState(
   states: StateStore,
@@ -116,7 +127,10 @@ export async function findState(
   return own;
 }
 
-/** Key of the state of an unregistered cluster that doesn't answer: the one last seen at this address. */
+/**
+ * Key of the state of an unregistered cluster that doesn't answer: the one last seen at this
+ * address.
+ */
 export async function findStateAt(states: StateStore, server: string): Promise<string> {
   let found: StateDocument | null = null;
   for await (const { state } of unnamedStates(states, await stateKeys(states))) {

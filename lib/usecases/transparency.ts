@@ -1,10 +1,11 @@
 /**
- * Asks a search of certificate logs about the registered domains of known certificates, and keeps what it told: the
- * verified issuances, the span in which all are seen, and where to ask on.
+ * Asks a search of certificate logs about the registered domains of known certificates, and keeps
+ * what it told: the verified issuances, the span in which all are seen, and where to ask on.
  *
- * Polite: one chain of requests a domain, by one of all runs, none again within an hour, a growing pause after failures that later
- * runs keep to, and nobody is asked once the search said that it was too much. It never throws for what the search
- * does, and ends with the signal; what it got by then is kept.
+ * Polite: one chain of requests a domain, by one of all runs, none again within an hour, a growing
+ * pause after failures that later runs keep to, and nobody is asked once the search said that it
+ * was too much. It never throws for what the search does, and ends with the signal; what it got by
+ * then is kept.
  */
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError, internalError } from "../error.ts";
@@ -62,7 +63,9 @@ export interface TransparencyRun {
   readonly problems: readonly CertkeepError[];
 }
 
-/** Domains asked about in one run: without a token Cert Spotter answers some ten questions an hour. */
+/**
+ * Domains asked about in one run: without a token Cert Spotter answers some ten questions an hour.
+ */
 const DOMAINS_AT_MOST = 10;
 /** Pages of one domain and run; the next run goes on where this one ended. */
 const PAGES_AT_MOST = 20;

@@ -20,12 +20,18 @@ import {
 } from "./settings.ts";
 import { realTimer } from "../adapters/timer.ts";
 export interface AuditWorld extends World {
-  /** Clusters of the configuration, or contexts where it names none; empty: all, or the current context. */
+  /**
+   * Clusters of the configuration, or contexts where it names none; empty: all, or the current
+   * context.
+   */
   readonly clusters: readonly string[];
   readonly nowMs: () => number;
   /** An instant to judge at; nothing is written then. */
   readonly atMs: number | null;
-  /** What only a person's own kubeconfig may ask for: programs that are run, legacy auth providers. `null` for a function. */
+  /**
+   * What only a person's own kubeconfig may ask for: programs that are run, legacy auth providers.
+   * `null` for a function.
+   */
   readonly person: PersonalAccess | null;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
@@ -97,7 +103,8 @@ async function composeTargets(
   if (unknown !== undefined) throw unknownCluster(unknown, names, config.stores.registry);
   if (names.length === 0)
     world.progress.note(
-      `no cluster is registered in ${config.stores.registry}; to register one: certkeep clusters add NAME --context CTX`,
+      `no cluster is registered in ${config.stores.registry}; to register one: certkeep ` +
+        "clusters add NAME --context CTX",
     );
   const chosen = world.clusters.length === 0 ? names : world.clusters;
   return Promise.all(
@@ -105,7 +112,9 @@ async function composeTargets(
   );
 }
 
-/** A cluster that the configuration names; one whose credential can't be used says so at each look. */
+/**
+ * A cluster that the configuration names; one whose credential can't be used says so at each look.
+ */
 export async function namedTarget(
   name: string,
   {
@@ -147,7 +156,8 @@ async function connectTarget(
   const connection = { ...found, title };
   if (connection.insecure)
     world.progress.note(
-      `cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so whoever answers at this address is believed`,
+      `cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so whoever answers at ` +
+        "this address is believed",
     );
   return {
     name,

@@ -1,6 +1,7 @@
 /**
- * What lies on AWS, opened by its URL. Each client is loaded when the first URL asks for it, so that whoever keeps
- * everything in files loads none; in a function's bundle the same imports are its own code, and run as late.
+ * What lies on AWS, opened by its URL. Each client is loaded when the first URL asks for it, so
+ * that whoever keeps everything in files loads none; in a function's bundle the same imports are
+ * its own code, and run as late.
  */
 import type { AwsWorld } from "../adapters/aws/client.ts";
 import type { Config } from "../config/schema.ts";

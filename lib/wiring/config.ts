@@ -1,4 +1,7 @@
-/** The configuration that holds: named, found and approved, packaged with a function, or read from S3. */
+/**
+ * The configuration that holds: named, found and approved, packaged with a function, or read from
+ * S3.
+ */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createApprovals, realOf, sha256Of } from "../adapters/file/approvals.ts";
@@ -28,15 +31,24 @@ export interface ConfigWorld {
   readonly configFile: string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** A function on AWS: certkeep.yaml is the packaged one in `cwd`, and what the environment says goes over it. */
+  /**
+   * A function on AWS: certkeep.yaml is the packaged one in `cwd`, and what the environment says
+   * goes over it.
+   */
   readonly deployed?: boolean;
-  /** Asks the person about a configuration that was only found and isn't approved; absent: it is refused. */
+  /**
+   * Asks the person about a configuration that was only found and isn't approved; absent: it is
+   * refused.
+   */
   readonly askApproval?: Approving["ask"];
   /** Hears which configuration is used, before anything of it is; `null`: none. */
   readonly onConfig?: (file: string | null) => void;
 }
 
-/** The configuration alone: nothing that it names is opened. @throws CertkeepError config_missing, config_unapproved, config_invalid */
+/**
+ * The configuration alone: nothing that it names is opened. @throws CertkeepError config_missing,
+ * config_unapproved, config_invalid
+ */
 export async function composeConfig(world: ConfigWorld): Promise<LoadedConfig> {
   const url = world.configFile;
   if (world.deployed === true) {
@@ -50,7 +62,10 @@ export async function composeConfig(world: ConfigWorld): Promise<LoadedConfig> {
   return loadConfig(placesOf(world, url), approvingOf(world, false), world.onConfig);
 }
 
-/** Approves a configuration as it is, with the files that belong to it. @throws CertkeepError config_missing, config_invalid */
+/**
+ * Approves a configuration as it is, with the files that belong to it. @throws CertkeepError
+ * config_missing, config_invalid
+ */
 export async function approveConfig(world: ConfigWorld): Promise<LoadedConfig> {
   return loadConfig(placesOf(world, world.configFile), approvingOf(world, true), world.onConfig);
 }
@@ -70,7 +85,10 @@ function approvingOf({ askApproval }: ConfigWorld, accept: boolean): Approving {
   };
 }
 
-/** What is packaged with a function was named by whoever deployed it; nothing is looked for elsewhere. */
+/**
+ * What is packaged with a function was named by whoever deployed it; nothing is looked for
+ * elsewhere.
+ */
 async function loadPackaged(world: ConfigWorld): Promise<LoadedConfig> {
   const file = join(world.cwd, CONFIG_NAME);
   try {

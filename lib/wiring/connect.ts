@@ -1,9 +1,10 @@
 /**
- * From a cluster's settings to a connection: by kubeconfig, service account or IAM role, to read or to restore.
+ * From a cluster's settings to a connection: by kubeconfig, service account or IAM role, to read or
+ * to restore.
  *
- * A stored registration is stricter than a person's own kubeconfig: it runs no programs (whoever may write it could
- * have any command run by an audit), and its server is never believed unchecked. Its kubeconfig from a registry is used
- * from memory, and may name no files.
+ * A stored registration is stricter than a person's own kubeconfig: it runs no programs (whoever
+ * may write it could have any command run by an audit), and its server is never believed unchecked.
+ * Its kubeconfig from a registry is used from memory, and may name no files.
  */
 import { roleCredentials } from "../adapters/aws/role.ts";
 import { createAuthProvider } from "../adapters/kubernetes/credential.ts";
@@ -89,9 +90,12 @@ export function refuseInsecure(connection: Connection, name: string): void {
   throw new CertkeepError("kubeconfig_invalid", {
     where: `cluster ${name}: ${connection.source}`,
     found:
-      "insecure-skip-tls-verify: whoever answers at this address would be given the credential and believed",
+      "insecure-skip-tls-verify: whoever answers at this address would be given the " +
+      "credential and believed",
     expected: "the cluster's certificate-authority-data",
-    todo: `Add the authority to the kubeconfig; the server shows it with: openssl s_client -showcerts -connect ${connection.server.host}`,
+    todo:
+      "Add the authority to the kubeconfig; the server shows it with: openssl s_client " +
+      `-showcerts -connect ${connection.server.host}`,
   });
 }
 

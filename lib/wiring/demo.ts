@@ -1,4 +1,7 @@
-/** The demo's world: a cluster and a Slack in this process, and the files with which certkeep is pointed at them. */
+/**
+ * The demo's world: a cluster and a Slack in this process, and the files with which certkeep is
+ * pointed at them.
+ */
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +17,10 @@ export interface DemoWorld {
   readonly folder: string;
   /** The demo's `certkeep.yaml`. */
   readonly config: string;
-  /** What goes wrong in the demo: one Secret is deleted, another one's fields are emptied. Names are domains. */
+  /**
+   * What goes wrong in the demo: one Secret is deleted, another one's fields are emptied. Names are
+   * domains.
+   */
   lose(): { readonly deleted: string; readonly emptied: string };
   /** A name that is issued without need, for a cause that its page names. */
   readonly raced: string;

@@ -101,7 +101,10 @@ export async function composeDigest(world: ReportWorld, deliver: boolean): Promi
   };
 }
 
-/** The route's poster, or why it has none; a webhook that can't be read is this route's trouble alone. */
+/**
+ * The route's poster, or why it has none; a webhook that can't be read is this route's trouble
+ * alone.
+ */
 async function posterOf(
   route: DigestRoute,
   env: World["env"],

@@ -29,7 +29,8 @@ export interface DoctorWorld extends IdentityWorld, ConnectWorld {
 export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const settings = await composeSettings({ ...world, tolerant: true });
   const { config, file, trust, registered, broken, names, stores } = settings;
-  // As for an audit: where nothing names clusters, what is asked for are contexts of the kubeconfig.
+  // As for an audit: where nothing names clusters, what is asked for are contexts of the
+  // kubeconfig.
   const contexts = names.length === 0 && config.stores.registry === null ? world.clusters : [];
   const unknown = world.clusters.find((name) => !names.includes(name) && !contexts.includes(name));
   if (unknown !== undefined && settings.registryFailure === null)

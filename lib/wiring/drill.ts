@@ -19,7 +19,10 @@ export interface DrillWorld extends IdentityWorld {
   readonly signal?: AbortSignal;
 }
 
-/** @throws CertkeepError for a configuration or an identity that can't be used; no identity at all is no error */
+/**
+ * @throws CertkeepError for a configuration or an identity that can't be used; no identity at all
+ * is no error
+ */
 export async function composeDrill(world: DrillWorld): Promise<DrillPorts> {
   const settings = await composeSettings(world);
   return {

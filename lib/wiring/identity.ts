@@ -1,4 +1,7 @@
-/** The identity that opens copies: named on the command line, by the configuration, or where init puts it. */
+/**
+ * The identity that opens copies: named on the command line, by the configuration, or where init
+ * puts it.
+ */
 import type { Readable } from "node:stream";
 import { join } from "node:path";
 import type { AskPassphrase } from "../adapters/age/identity.ts";
@@ -12,7 +15,10 @@ import { readValue, readReference } from "./reference.ts";
 import type { ComposedSettings, World } from "./settings.ts";
 
 export interface IdentityWorld extends World {
-  /** `--identity`: a path, `-`, `file:PATH`, `env:NAME` or `secretsmanager://NAME`; `null`: as configured. */
+  /**
+   * `--identity`: a path, `-`, `file:PATH`, `env:NAME` or `secretsmanager://NAME`; `null`: as
+   * configured.
+   */
   readonly identity: string | null;
   readonly stdin: Readable;
   readonly askPassphrase: AskPassphrase | null;

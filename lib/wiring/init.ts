@@ -1,4 +1,7 @@
-/** `certkeep init` with its concrete adapters: where things may go on this machine, and who makes them. */
+/**
+ * `certkeep init` with its concrete adapters: where things may go on this machine, and who makes
+ * them.
+ */
 import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -90,7 +93,10 @@ export interface ComposedInitCloud extends ComposedInit {
   cloud(region: string): Promise<CloudPorts>;
 }
 
-/** What is packaged lies in this folder, and names no clusters. @throws CertkeepError usage, config_unapproved, config_invalid */
+/**
+ * What is packaged lies in this folder, and names no clusters. @throws CertkeepError usage,
+ * config_unapproved, config_invalid
+ */
 export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitCloud> {
   const file = world.configFile ?? join(world.cwd, CONFIG_NAME);
   // One that is there was only found; one that isn't is named, so that none is looked for above.
@@ -163,7 +169,10 @@ async function listContexts(
   }));
 }
 
-/** Relative where the schema lies below the configuration; absolute in a user's own folder, which nobody commits. */
+/**
+ * Relative where the schema lies below the configuration; absolute in a user's own folder, which
+ * nobody commits.
+ */
 function schemaPath(schema: string, config: string, userFolder: string): string | null {
   if (!existsSync(schema)) return null;
   const below = relative(dirname(config), schema);

@@ -1,4 +1,7 @@
-/** The judge's kit: Mozilla's bundle as this Node carries it, Let's Encrypt's roots, and the issuers of a configuration. */
+/**
+ * The judge's kit: Mozilla's bundle as this Node carries it, Let's Encrypt's roots, and the issuers
+ * of a configuration.
+ */
 import { createHash } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { anchorsFromPem, uniteAnchors, type Anchors } from "../certificate/anchors.ts";
@@ -10,7 +13,10 @@ import type { LimitSetting, PemSource } from "../config/issuer.ts";
 import type { Config } from "../config/schema.ts";
 import type { JudgeKit } from "../usecases/audit/context.ts";
 
-/** Raised when the judge's answer to some input changes, or what is taken of a Secret: all are then read again. */
+/**
+ * Raised when the judge's answer to some input changes, or what is taken of a Secret: all are then
+ * read again.
+ */
 const JUDGE_VERSION = 2;
 
 /** Anchors of a bare check and of Tailscale's shapes. */

@@ -1,4 +1,7 @@
-/** What is asked of others than the clusters, as `sources:` switches it on; nothing of it is made without. */
+/**
+ * What is asked of others than the clusters, as `sources:` switches it on; nothing of it is made
+ * without.
+ */
 import { createRenewalInfo } from "../adapters/acme/renewalinfo.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createCertSpotter } from "../adapters/ct/certspotter.ts";
@@ -45,7 +48,10 @@ export async function composeOutside(
   };
 }
 
-/** A token that can't be read is no reason to ask without: it would be held against whoever else asks from here. */
+/**
+ * A token that can't be read is no reason to ask without: it would be held against whoever else
+ * asks from here.
+ */
 async function logSearch(
   { url, token }: TransparencySetting,
   secrets: SecretValues,

@@ -1,6 +1,7 @@
 /**
- * A value that the configuration names and doesn't hold: `env:NAME`, `file:PATH` or `secretsmanager://NAME`. It may be
- * a credential: it goes to whoever asked and stands in no text here.
+ * A value that the configuration names and doesn't hold: `env:NAME`, `file:PATH` or
+ * `secretsmanager://NAME`. It may be a credential: it goes to whoever asked and stands in no text
+ * here.
  */
 import { readBounded } from "../adapters/answer.ts";
 import { readFileAtMost } from "../adapters/readfile.ts";
@@ -9,7 +10,9 @@ import { type CertkeepError, isCertkeepError } from "../error.ts";
 import type { SecretValues } from "../ports/registry.ts";
 import type { World } from "./settings.ts";
 
-/** What is referred to is a line or a few; a mistaken path to a disk image is told instead of read. */
+/**
+ * What is referred to is a line or a few; a mistaken path to a disk image is told instead of read.
+ */
 const MAX_BYTES = 1024 * 1024;
 
 export interface ReferencePlaces {
@@ -20,7 +23,10 @@ export interface ReferencePlaces {
 export type Referred =
   /** Not blank. */
   | { readonly ok: true; readonly bytes: Uint8Array }
-  /** `found`: why there is no value, in a few words. `absent`: nothing is there. `error`: what the keeper of secrets said. */
+  /**
+   * `found`: why there is no value, in a few words. `absent`: nothing is there. `error`: what the
+   * keeper of secrets said.
+   */
   | {
       readonly ok: false;
       readonly found: string;
@@ -91,12 +97,16 @@ async function readFileOf(path: string): Promise<Referred> {
   }
 }
 
-/** What a person names on the command line: files of the largest clusters have tens of megabytes. */
+/**
+ * What a person names on the command line: files of the largest clusters have tens of megabytes.
+ */
 const MAX_NAMED_BYTES = 256 * 1024 * 1024;
 /** `check <(kubectl get secrets -A -o yaml)` says nothing for a while. */
 const SILENT_MS = 10 * 60_000;
 
-/** @throws an error with a `code` of the system, or EFBIG or ENODATA (a FIFO to which nobody writes) */
+/**
+ * @throws an error with a `code` of the system, or EFBIG or ENODATA (a FIFO to which nobody writes)
+ */
 export async function readNamedFile(path: string): Promise<Uint8Array> {
   return readFileAtMost(path, MAX_NAMED_BYTES, { silentMs: SILENT_MS });
 }

@@ -105,7 +105,10 @@ function refuseConfigured({ config, registered, file }: ComposedSettings, name: 
   });
 }
 
-/** In a registry whoever audits one cluster doesn't see the others' roles, so it is asked for before. @throws CertkeepError config_invalid */
+/**
+ * In a registry whoever audits one cluster doesn't see the others' roles, so it is asked for
+ * before. @throws CertkeepError config_invalid
+ */
 export function refuseSharedRole(
   name: string,
   eks: EksAccess | null,
@@ -190,7 +193,10 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
   };
 }
 
-/** Relative where it lies below; else it isn't named, since a file that is committed names no path of one machine. */
+/**
+ * Relative where it lies below; else it isn't named, since a file that is committed names no path
+ * of one machine.
+ */
 function schemaPath(folder: string): string | null {
   const schema = fileURLToPath(new URL("../../schema/registration.schema.json", import.meta.url));
   const below = relative(folder, schema);
@@ -212,7 +218,9 @@ async function adminConnection(world: RegisterWorld): Promise<Connection> {
   });
 }
 
-/** The credential of a kubeconfig that somebody brings, without what it runs or looks up by itself. */
+/**
+ * The credential of a kubeconfig that somebody brings, without what it runs or looks up by itself.
+ */
 async function broughtCredential(
   world: RegisterWorld,
   bearer: Bearer,

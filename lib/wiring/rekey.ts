@@ -31,7 +31,10 @@ export async function composeRekey(world: RekeyWorld): Promise<RekeyPorts> {
   };
 }
 
-/** `from`: the URL of the store that copies are brought from. @throws CertkeepError for a configuration or a store that can't be used */
+/**
+ * `from`: the URL of the store that copies are brought from. @throws CertkeepError for a
+ * configuration or a store that can't be used
+ */
 export async function composeMove(
   world: World & Pick<RekeyWorld, "progress">,
   from: string,

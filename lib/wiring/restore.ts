@@ -97,7 +97,8 @@ async function composeTarget(
     server: connection.server.href.replace(/\/$/, ""),
     homeNamespace: connection.namespace,
     settings,
-    // An interrupted run finishes the requests that are under way, so it isn't the signal that ends them.
+    // An interrupted run finishes the requests that are under way, so it isn't the signal that ends
+    // them.
     reader: createClusterReader(connection, options),
     writer: createClusterWriter(connection, options),
   };

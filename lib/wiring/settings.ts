@@ -1,6 +1,7 @@
 /**
- * The configuration that holds, the stores and the registry that it names, and which of the registered clusters there
- * are: all of them read, or no more than is asked for, since each function on AWS may read no more.
+ * The configuration that holds, the stores and the registry that it names, and which of the
+ * registered clusters there are: all of them read, or no more than is asked for, since each
+ * function on AWS may read no more.
  */
 import pLimit from "p-limit";
 import type { AwsWorld } from "../adapters/aws/client.ts";
@@ -22,7 +23,9 @@ import { awsWorld, openBlobs, openRegistry, openStates, secretValues } from "./a
 import { composeConfig, type ConfigWorld } from "./config.ts";
 
 export interface World extends ConfigWorld {
-  /** Of which clusters the registration is read; the names of all are known anyhow. Default: of all. */
+  /**
+   * Of which clusters the registration is read; the names of all are known anyhow. Default: of all.
+   */
   readonly reach?: Reach;
   /** A registry that can't be read is told in the answer instead of thrown. */
   readonly tolerant?: boolean;
@@ -39,14 +42,20 @@ export interface Stores {
 export interface Kubeconfigs {
   /** Of one that lies in no file, by cluster. @throws CertkeepError */
   read(cluster: string, bearer: Bearer): Promise<string>;
-  /** Of a file that belongs to the configuration; `null`: of another, which is read from the disk. @throws as node:fs */
+  /**
+   * Of a file that belongs to the configuration; `null`: of another, which is read from the disk.
+   * @throws as node:fs
+   */
   readonly admitted: LoadedConfig["admitted"];
 }
 
 export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
   /** Every cluster's, whether or not its registration was read, or can be. */
   readonly names: readonly string[];
-  /** Where registrations lie as files; `null`: in the registry that the configuration names, or nowhere. */
+  /**
+   * Where registrations lie as files; `null`: in the registry that the configuration names, or
+   * nowhere.
+   */
   readonly folder: string | null;
   /** Why the registry could not be read; `null`: it was, or there is none. */
   readonly registryFailure: CertkeepError | null;
@@ -135,7 +144,10 @@ interface ReadRegistry {
   readonly failure: CertkeepError | null;
 }
 
-/** One registration that can't be used hides no other; a registry that can't be read hides them all, and is told. */
+/**
+ * One registration that can't be used hides no other; a registry that can't be read hides them all,
+ * and is told.
+ */
 async function readRegistry(
   registry: Registry,
   config: Config,
@@ -248,7 +260,10 @@ function folderOf(url: string | null): string | null {
   return url === null ? null : url.slice("file:".length);
 }
 
-/** `names`: those that there are. `registry`: where they are registered; `null`: in the configuration. */
+/**
+ * `names`: those that there are. `registry`: where they are registered; `null`: in the
+ * configuration.
+ */
 export function unknownCluster(
   cluster: string,
   names: readonly string[],

@@ -32,7 +32,10 @@ function sealedParts(record: BackupRecord) {
   return { version: draft.version, header: composeDocument(draft.header, SEALED).header, manifest };
 }
 
-/** As somebody would who may write to the store and seal for its recipients: whatever can be made consistent is. */
+/**
+ * As somebody would who may write to the store and seal for its recipients: whatever can be made
+ * consistent is.
+ */
 function forge(record: BackupRecord, change: (manifest: Manifest) => unknown): readonly string[] {
   const { header, manifest } = sealedParts(record);
   const changed = change(manifest) ?? manifest;

@@ -1,4 +1,7 @@
-/** Records of backups for tests: one of each kind, and arbitrary ones that extraction could have made. */
+/**
+ * Records of backups for tests: one of each kind, and arbitrary ones that extraction could have
+ * made.
+ */
 import fc from "fast-check";
 import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../lib/backup/record.ts";
 import { allowedFields } from "../../lib/secret/allowlist.ts";

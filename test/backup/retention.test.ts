@@ -190,39 +190,45 @@ const anyCopies = fc
   .array(anyCopy, { maxLength: 30 })
   .map((all) => all.map((change, index) => copy(`${index}`, change)));
 
-test("for any copies, at any time: what is valid or within 30 days of it stays, two valid ones of each stay, and a second run removes nothing more", () => {
-  fc.assert(
-    fc.property(anyCopies, fc.integer({ min: -2_000, max: 9_000 }), (copies, day) => {
-      const nowMs = day * DAY_MS;
-      const plan = planRetention(copies, nowMs);
-      expect(plan.keep.length + plan.remove.length).toBe(copies.length);
-      const gone = plan.remove.map((entry) => entry.copy);
-      expect(gone.filter((one) => !one.judged)).toEqual([]);
-      expect(
-        gone.filter((one) => one.valid && !((one.notAfterMs ?? Infinity) <= nowMs - RETENTION_MS)),
-      ).toEqual([]);
-      const counts = (one: RetentionCopy): boolean =>
-        one.kind === "certificate" &&
-        one.judged &&
-        one.valid &&
-        one.recipientsConfigured &&
-        !one.retired;
-      const kept = plan.keep.map((entry) => entry.copy).filter(counts);
-      const newerKept = (one: RetentionCopy): number =>
-        kept.filter(
-          (other) =>
-            other.secret === one.secret &&
-            other.names.join() === one.names.join() &&
-            (other.notAfterMs ?? -1) >= (one.notAfterMs ?? -1),
-        ).length;
-      expect(gone.filter((one) => counts(one) && newerKept(one) < 2)).toEqual([]);
-      expect(
-        planRetention(
-          plan.keep.map((entry) => entry.copy),
-          nowMs,
-        ).remove,
-      ).toEqual([]);
-    }),
-    { numRuns: 500 },
-  );
-});
+test(
+  "for any copies, at any time: what is valid or within 30 days of it stays, two valid ones of " +
+    "each stay, and a second run removes nothing more",
+  () => {
+    fc.assert(
+      fc.property(anyCopies, fc.integer({ min: -2_000, max: 9_000 }), (copies, day) => {
+        const nowMs = day * DAY_MS;
+        const plan = planRetention(copies, nowMs);
+        expect(plan.keep.length + plan.remove.length).toBe(copies.length);
+        const gone = plan.remove.map((entry) => entry.copy);
+        expect(gone.filter((one) => !one.judged)).toEqual([]);
+        expect(
+          gone.filter(
+            (one) => one.valid && !((one.notAfterMs ?? Infinity) <= nowMs - RETENTION_MS),
+          ),
+        ).toEqual([]);
+        const counts = (one: RetentionCopy): boolean =>
+          one.kind === "certificate" &&
+          one.judged &&
+          one.valid &&
+          one.recipientsConfigured &&
+          !one.retired;
+        const kept = plan.keep.map((entry) => entry.copy).filter(counts);
+        const newerKept = (one: RetentionCopy): number =>
+          kept.filter(
+            (other) =>
+              other.secret === one.secret &&
+              other.names.join() === one.names.join() &&
+              (other.notAfterMs ?? -1) >= (one.notAfterMs ?? -1),
+          ).length;
+        expect(gone.filter((one) => counts(one) && newerKept(one) < 2)).toEqual([]);
+        expect(
+          planRetention(
+            plan.keep.map((entry) => entry.copy),
+            nowMs,
+          ).remove,
+        ).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  },
+);

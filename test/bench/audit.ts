@@ -1,8 +1,9 @@
 /**
- * `certkeep audit` over 10,000 TLS Secrets on a real kube-apiserver, process start included, without recipients
- * and so without sealing: the first run against a bare client that lists and verifies, and the run after it, with
- * nothing changed, against a bare client that lists. The exporter's figures were measured on two such cores with
- * the same server and stand here as they were.
+ * `certkeep audit` over 10,000 TLS Secrets on a real kube-apiserver, process start included,
+ * without recipients and so without sealing: the first run against a bare client that lists and
+ * verifies, and the run after it, with nothing changed, against a bare client that lists. The
+ * exporter's figures were measured on two such cores with the same server and stand here as they
+ * were.
  *
  *   node test/bench/audit.ts [P-384|P-256, default P-384] [Secrets, default 10000]
  */
@@ -57,10 +58,14 @@ try {
   }
   if (first === null || again === null) throw new Error("nothing was run");
   note(
-    `by the clock: bare list ${seconds(list.seconds)}, Table ${seconds(table.seconds)}, ${COUNT} signatures ${seconds(verify.seconds)}, first ${seconds(first.seconds)}, again ${seconds(again.seconds)}`,
+    `by the clock: bare list ${seconds(list.seconds)}, Table ${seconds(table.seconds)}, ` +
+      `${COUNT} signatures ${seconds(verify.seconds)}, first ${seconds(first.seconds)}, again ` +
+      `${seconds(again.seconds)}`,
   );
   note(
-    `processor time: bare list ${seconds(list.cpuSeconds)}, Table ${seconds(table.cpuSeconds)}, ${COUNT} signatures ${seconds(verify.cpuSeconds)}, first ${seconds(first.cpuSeconds)}, again ${seconds(again.cpuSeconds)}`,
+    `processor time: bare list ${seconds(list.cpuSeconds)}, Table ` +
+      `${seconds(table.cpuSeconds)}, ${COUNT} signatures ${seconds(verify.cpuSeconds)}, first ` +
+      `${seconds(first.cpuSeconds)}, again ${seconds(again.cpuSeconds)}`,
   );
 
   const what = `${COUNT} TLS Secrets, ${CURVE} issuer`;
@@ -70,7 +75,9 @@ try {
     putRow({
       what: `${what}: first run`,
       hold: `at most ${FIRST_RATIO} of bare list + bare verify`,
-      measured: `${seconds(first.seconds)}, ${(first.seconds / bare).toFixed(2)} of ${seconds(bare)} (${byProcessor} by processor time)`,
+      measured:
+        `${seconds(first.seconds)}, ${(first.seconds / bare).toFixed(2)} of ${seconds(bare)} ` +
+        `(${byProcessor} by processor time)`,
       holds: first.seconds <= FIRST_RATIO * bare,
     });
     putRow({
@@ -96,7 +103,9 @@ try {
   putRow({
     what: `${what}: nothing changed`,
     hold: "at most 2 bare Table lists",
-    measured: `${seconds(again.seconds)}, ${(again.seconds / table.seconds).toFixed(2)} of ${seconds(table.seconds)}`,
+    measured:
+      `${seconds(again.seconds)}, ${(again.seconds / table.seconds).toFixed(2)} of ` +
+      `${seconds(table.seconds)}`,
     holds: again.seconds <= 2 * table.seconds,
   });
   putRow({

@@ -1,6 +1,7 @@
 /**
- * Budgets over 100,000 issuances in 10,000 sets: merging what three sources know, putting it in order, and
- * every budget of set and domain. Prints the machine, the Node version and the time of each step.
+ * Budgets over 100,000 issuances in 10,000 sets: merging what three sources know, putting it in
+ * order, and every budget of set and domain. Prints the machine, the Node version and the time of
+ * each step.
  *
  * Run: `npm exec -- node test/bench/budget.ts`
  */
@@ -92,7 +93,8 @@ process.stdout.write(
   `${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores, Node ${process.version}\n`,
 );
 process.stdout.write(
-  `${ISSUANCES} issuances, ${SETS} sets, ${TAILNETS} domains; ms, first run and best of four more\n`,
+  `${ISSUANCES} issuances, ${SETS} sets, ${TAILNETS} domains; ms, first run and best of four ` +
+    "more\n",
 );
 let sumFirst = 0;
 let sumBest = 0;

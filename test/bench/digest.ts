@@ -1,6 +1,7 @@
 /**
- * A digest over 1,000 clusters of 50 certificates, from the states of a file store to the blocks that Slack gets: time
- * and memory in a process of its own. And the page for 10,000 certificates: its size and what making it takes.
+ * A digest over 1,000 clusters of 50 certificates, from the states of a file store to the blocks
+ * that Slack gets: time and memory in a process of its own. And the page for 10,000 certificates:
+ * its size and what making it takes.
  *
  * Run: `npm exec -- node test/bench/digest.ts`
  */
@@ -100,7 +101,9 @@ async function main(): Promise<void> {
   putRow({
     what: "page for 10,000 certificates",
     hold: "",
-    measured: `${(Buffer.byteLength(page) / 1e6).toFixed(1)} MB, made in ${seconds((performance.now() - begin) / 1000)}`,
+    measured:
+      `${(Buffer.byteLength(page) / 1e6).toFixed(1)} MB, made in ` +
+      `${seconds((performance.now() - begin) / 1000)}`,
     holds: null,
   });
 }

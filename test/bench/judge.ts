@@ -1,7 +1,7 @@
 /**
- * The judge against bare verification: many P-256 leaves under one issuer, judged whole (PEM, DER, key, name,
- * chain, anchor, signature), beside nothing but `crypto.verify` of the same signatures on all cores, both in
- * this run. Prints machine and Node version, the two rates and their ratio.
+ * The judge against bare verification: many P-256 leaves under one issuer, judged whole (PEM, DER,
+ * key, name, chain, anchor, signature), beside nothing but `crypto.verify` of the same signatures
+ * on all cores, both in this run. Prints machine and Node version, the two rates and their ratio.
  *
  *   node test/bench/judge.ts [leaves, default 10000] [P-256|P-384, default P-384]
  */
@@ -174,7 +174,8 @@ console.log(
   `${cpus()[0]?.model ?? "unknown CPU"}, ${availableParallelism()} cores, Node ${process.version}`,
 );
 console.log(`${COUNT} P-256 leaves under a ${CURVE} issuer`);
-// Three times each, in turn, and the best of each counts: the machine may be busy with something else.
+// Three times each, in turn, and the best of each counts: the machine may be busy with something
+// else.
 const bareTook: Took = { wall: Infinity, cpu: Infinity };
 const judgeTook: Took = { wall: Infinity, cpu: Infinity };
 const knownTook: Took = { wall: Infinity, cpu: Infinity };
@@ -190,7 +191,9 @@ for (let round = 0; round < 3; round++) {
 }
 const ms = (seconds: number): string => `${((seconds * 1000) / COUNT).toFixed(3)} ms`;
 const line = (what: string, took: Took): string =>
-  `${what.padEnd(30)} ${rate(took.wall)}   ${ms(took.cpu)} of processor each   ratio ${(bareTook.wall / took.wall).toFixed(2)} by the clock, ${(bareTook.cpu / took.cpu).toFixed(2)} by processor time`;
+  `${what.padEnd(30)} ${rate(took.wall)}   ${ms(took.cpu)} of processor each   ratio ` +
+  `${(bareTook.wall / took.wall).toFixed(2)} by the clock, ` +
+  `${(bareTook.cpu / took.cpu).toFixed(2)} by processor time`;
 console.log(line("bare crypto.verify, all cores", bareTook));
 console.log(line("judge", judgeTook));
 console.log(line("judge, leaves known", knownTook));
@@ -198,6 +201,8 @@ const ratio = bareTook.wall / judgeTook.wall;
 putRow({
   what: `judge, ${CURVE} issuer, all cores`,
   hold: "at least 0.8 of bare verification",
-  measured: `${ratio.toFixed(2)} by the clock, ${(bareTook.cpu / judgeTook.cpu).toFixed(2)} by processor time; ${Math.round(COUNT / judgeTook.wall)}/s`,
+  measured:
+    `${ratio.toFixed(2)} by the clock, ${(bareTook.cpu / judgeTook.cpu).toFixed(2)} by ` +
+    `processor time; ${Math.round(COUNT / judgeTook.wall)}/s`,
   holds: ratio >= 0.8,
 });

@@ -1,6 +1,7 @@
 /**
- * 500 TLS Secrets: `certkeep audit` against what people do without it, `kubectl get`, `base64 -d` and `openssl` for
- * each. The loop is run over the first 20 and scaled, since all of them take minutes.
+ * 500 TLS Secrets: `certkeep audit` against what people do without it, `kubectl get`, `base64 -d`
+ * and `openssl` for each. The loop is run over the first 20 and scaled, since all of them take
+ * minutes.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -55,7 +56,9 @@ if (kubectl === null || findTool("openssl") === null) {
     putRow({
       what: `${COUNT} TLS Secrets against a loop of kubectl and openssl`,
       hold: `${TIMES} times faster`,
-      measured: `${Math.round(all / run.seconds)} times: ${seconds(run.seconds)} against ${Math.round(all)} s (${SAMPLE} took ${seconds(loop.seconds)}, scaled)`,
+      measured:
+        `${Math.round(all / run.seconds)} times: ${seconds(run.seconds)} against ` +
+        `${Math.round(all)} s (${SAMPLE} took ${seconds(loop.seconds)}, scaled)`,
       holds: all / run.seconds >= TIMES,
     });
   } finally {

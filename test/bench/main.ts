@@ -1,6 +1,6 @@
 /**
- * Runs the benchmarks, each in a process of its own so that none warms another up, and prints one table with the
- * machine and the versions. What is compared is measured in the same run.
+ * Runs the benchmarks, each in a process of its own so that none warms another up, and prints one
+ * table with the machine and the versions. What is compared is measured in the same run.
  *
  *   npm run bench                     all of them, some minutes
  *   npm run bench -- judge memory     some of them
@@ -56,7 +56,8 @@ if (unknown.length > 0) {
     Math.max(...rows.map(({ hold }) => hold.length), 0),
   ] as const;
   process.stdout.write(
-    `${machine()}; ${Math.round((performance.now() - begin) / 1000)} s\n${rows.map((row) => `${rowText(row, widths)}\n`).join("")}`,
+    `${machine()}; ${Math.round((performance.now() - begin) / 1000)} s\n` +
+      `${rows.map((row) => `${rowText(row, widths)}\n`).join("")}`,
   );
   for (const name of failed) note(`failed to run: ${name}`);
   if (failed.length > 0) process.exitCode = 1;

@@ -1,6 +1,7 @@
 /**
- * Memory of `certkeep audit` where there is much that it needn't know: 300 large Secrets that hold no certificate,
- * the same where the metadata doesn't tell what they hold, and 30,000 small ones of which 4 hold certificates.
+ * Memory of `certkeep audit` where there is much that it needn't know: 300 large Secrets that hold
+ * no certificate, the same where the metadata doesn't tell what they hold, and 30,000 small ones of
+ * which 4 hold certificates.
  */
 import { randomBytes } from "node:crypto";
 import type { SecretManifest } from "../e2e/support/objects.ts";
@@ -55,7 +56,8 @@ const first = await startCluster(namespaces, large(), set.rootPem);
 try {
   await under(`${LARGE} unrelated Secrets of 1 MB`, 0, first);
   for (let i = 0; i < LARGE; i += 1) {
-    // An empty entry clears the list (Kubernetes documentation, Server-Side Apply, "Clearing managedFields").
+    // An empty entry clears the list (Kubernetes documentation, Server-Side Apply, "Clearing
+    // managedFields").
     await first.kube.demand(
       "PATCH",
       `/api/v1/namespaces/${namespaceOf(i)}/secrets/blob-${i}`,

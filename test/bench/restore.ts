@@ -1,6 +1,7 @@
 /**
- * `certkeep restore --all --apply` of 1,000 certificates that are gone, on a real kube-apiserver, process start,
- * opening, writing and reading back included; and the time from a proxy's new Secret to its patch with `--follow`.
+ * `certkeep restore --all --apply` of 1,000 certificates that are gone, on a real kube-apiserver,
+ * process start, opening, writing and reading back included; and the time from a proxy's new Secret
+ * to its patch with `--follow`.
  *
  *   node test/bench/restore.ts [certificates, default 1000]
  */

@@ -1,6 +1,6 @@
 /**
- * What passes before anything is done: import of each function's bundle, beside a bundle that imports the same
- * names of the same packages and nothing of certkeep; and the command's own start.
+ * What passes before anything is done: import of each function's bundle, beside a bundle that
+ * imports the same names of the same packages and nothing of certkeep; and the command's own start.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,9 +18,13 @@ const AIM_MS = 150;
 const DAY_MS = 86_400_000;
 
 const TIMED =
-  "const begin = performance.now(); require(process.argv[1]); process.stdout.write(String(performance.now() - begin)); process.exit(0);";
+  "const begin = performance.now(); require(process.argv[1]); " +
+  "process.stdout.write(String(performance.now() - begin)); process.exit(0);";
 
-/** Milliseconds of `require` alone in a fresh process; the median, since a short time has no lower bound worth much. */
+/**
+ * Milliseconds of `require` alone in a fresh process; the median, since a short time has no lower
+ * bound worth much.
+ */
 async function importMs(file: string): Promise<number> {
   const all: number[] = [];
   for (let i = 0; i < RUNS; i += 1) {
@@ -49,7 +53,8 @@ function importsOf(files: readonly string[]): string {
           .filter((name) => name !== "" && !name.startsWith("type ")) ?? null;
       if (names === null)
         lines.add(
-          `import ${what.replace(/\w+$/u, `all${(count += 1)}`)} from "${from}"; export { all${count} };`,
+          `import ${what.replace(/\w+$/u, `all${(count += 1)}`)} from "${from}"; export { ` +
+            `all${count} };`,
         );
       else
         for (const name of names)

@@ -39,7 +39,8 @@ async function disagreements(entry: VectorCase): Promise<string[]> {
     const verdict = verdictAt(judgement, parseMs(at));
     if (verdict.valid !== valid) {
       out.push(
-        `${entry.name} for "${dnsName}" at ${at}: Go says ${valid} (${entry.error}), judge ${verdict.reasons}`,
+        `${entry.name} for "${dnsName}" at ${at}: Go says ${valid} (${entry.error}), judge ` +
+          `${verdict.reasons}`,
       );
     }
     if (verdict.valid !== (verdict.reasons.length === 0))
@@ -110,7 +111,8 @@ describe("reasons", () => {
   for (const [name, reasons] of table) {
     test(`${name}: ${reasons}`, async () => {
       const judgement = await judgeVector(vector(name), "");
-      // A path may meet other obstacles too; those expected have to be among the reasons, the first of them first.
+      // A path may meet other obstacles too; those expected have to be among the reasons, the first
+      // of them first.
       expect(judgement.reasons[0]).toBe(reasons[0]);
       expect(judgement.reasons).toEqual(expect.arrayContaining(reasons));
       expect(judgement.windows).toEqual([]);

@@ -15,7 +15,8 @@ const body = (text: string): string | null => {
   return out === null ? null : Buffer.from(out).toString("latin1");
 };
 
-// Each row is what a loop over encoding/pem Decode of Go 1.26 gives; pem.go decides, RFC 7468 doesn't.
+// Each row is what a loop over encoding/pem Decode of Go 1.26 gives; pem.go decides, RFC 7468
+// doesn't.
 describe("PEM blocks", () => {
   const rows: [title: string, text: string, blocks: string[]][] = [
     ["nothing", "", []],

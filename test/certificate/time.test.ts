@@ -84,7 +84,8 @@ test("the calendar is that of Date where Date has one", () => {
   );
 });
 
-// time.Parse and Format of Go with the layouts of cryptobyte; the vectors hold each of these in certificates too.
+// time.Parse and Format of Go with the layouts of cryptobyte; the vectors hold each of these in
+// certificates too.
 describe("times in certificates", () => {
   const read = (tag: number, text: string): string | null => {
     const seconds = readTime(

@@ -61,5 +61,8 @@ function blobOf(text: string): Buffer {
 /** PEM with lines of 64 characters, as Go writes it. */
 export function pemBlock(label: string, base64: string): string {
   const lines = base64.match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.map((line) => `${line}\n`).join("")}-----END ${label}-----\n`;
+  return (
+    `-----BEGIN ${label}-----\n` +
+    `${lines.map((line) => `${line}\n`).join("")}-----END ${label}-----\n`
+  );
 }

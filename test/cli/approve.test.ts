@@ -1,7 +1,7 @@
 /**
- * A repository of somebody else's, in a real shell: its certkeep.yaml names a program, a server, secrets to send there,
- * and recipients and stores of its author. Nothing of it happens before it is approved, and all of it afterwards, so
- * that this test is able to fail.
+ * A repository of somebody else's, in a real shell: its certkeep.yaml names a program, a server,
+ * secrets to send there, and recipients and stores of its author. Nothing of it happens before it
+ * is approved, and all of it afterwards, so that this test is able to fail.
  */
 import { spawn } from "node:child_process";
 import {
@@ -73,7 +73,11 @@ async function publish(folder: string): Promise<void> {
     writeFileSync(join(folder, name), text, { mode });
   for (const name of ["kube", "clusters", "below"])
     mkdirSync(join(folder, name), { recursive: true });
-  const program = `#!/bin/sh\n: > '${root}/ran'\necho '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"t"}}'\n`;
+  const program =
+    "#!/bin/sh\n" +
+    `: > '${root}/ran'\n` +
+    "echo " +
+    `'{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"t"}}'\n`;
   put("kube/login", program, 0o700);
   const exec = {
     apiVersion: "client.authentication.k8s.io/v1",
@@ -90,7 +94,8 @@ async function publish(folder: string): Promise<void> {
       "identity: file:~/token",
       "clusters: [{name: prod, kubeconfig: kube/config}]",
       'stores: {backups: "file:loot/backups", state: "file:loot/state"}',
-      `sources: {transparency: {url: "${url()}/", token: "file:~/token", domains: [example.com]}, renewalInfo: true, revocation: true}`,
+      `sources: {transparency: {url: "${url()}/", token: "file:~/token", domains: ` +
+        "[example.com]}, renewalInfo: true, revocation: true}",
       'digest: {routes: [{name: ops, webhook: "env:SECRET"}]}',
       "",
     ].join("\n"),
@@ -136,7 +141,9 @@ function shell(line: string): Promise<Ended> {
   );
 }
 
-/** In this process; `keys`: what somebody at a terminal types once he is asked, `null` for nobody. */
+/**
+ * In this process; `keys`: what somebody at a terminal types once he is asked, `null` for nobody.
+ */
 async function inProcess(
   args: readonly string[],
   keys: string | null = null,
@@ -357,7 +364,8 @@ describe("on a terminal", () => {
     const no = await inProcess(["clusters"], "n");
     expect(no.code).toBe(2);
     expect(no.text.replaceAll(/[\s│]+/g, " ")).toContain(
-      "isn't approved. It decides which programs run, who can decrypt backups, and where data is sent.",
+      "isn't approved. It decides which programs run, who can decrypt backups, and where data " +
+        "is sent.",
     );
     expect((await inProcess(["clusters"], "y")).code).toBe(0);
     const again = await inProcess(["clusters"], "n");

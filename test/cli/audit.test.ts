@@ -1,4 +1,7 @@
-/** The audit as a person runs it: every bad input gets one plain message, and what can be done is done. */
+/**
+ * The audit as a person runs it: every bad input gets one plain message, and what can be done is
+ * done.
+ */
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,7 +49,11 @@ async function configure(extra = ""): Promise<void> {
   await writeFile(join(folder, "anchors.pem"), world.authority.root.pem);
   await writeFile(
     join(folder, "certkeep.yaml"),
-    `recipients: [${recipient}]\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n${extra}`,
+    `recipients: [${recipient}]\n` +
+      `stores: {backups: "file:backups", state: "file:state"}\n` +
+      "issuers:\n" +
+      "  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n" +
+      `${extra}`,
   );
 }
 
@@ -121,7 +128,10 @@ describe("certkeep audit", () => {
         mode: 0o600,
       });
       await configure(
-        "clusters:\n  - {name: one, kubeconfig: mine, context: default, namespaces: [tailscale]}\n  - {name: two, kubeconfig: other, context: default}\n  - {name: three, kubeconfig: other, context: nowhere}\n",
+        "clusters:\n" +
+          "  - {name: one, kubeconfig: mine, context: default, namespaces: [tailscale]}\n" +
+          "  - {name: two, kubeconfig: other, context: default}\n" +
+          "  - {name: three, kubeconfig: other, context: nowhere}\n",
       );
       const ended = await certkeep(["audit", "--json"]);
       expectPlain(ended, 2, /no context nowhere/);
@@ -201,31 +211,35 @@ describe("certkeep audit", () => {
     expect((await readFile(file)).length).toBe(Math.floor(whole.length / 2));
   });
 
-  it("a state file from a newer version: its unknown fields survive, an unreadable format is refused", async () => {
-    await certkeep(["audit"]);
-    const [document = ""] = (await readdir(join(folder, "state"))).filter((name) =>
-      name.startsWith("cluster-"),
-    );
-    const at = join(folder, "state", document);
-    const newest = async (): Promise<string> =>
-      join(at, (await readdir(at)).toSorted().at(-1) ?? "");
-    const [text = ""] = (await readFile(await newest(), "utf8")).split("\n");
-    const state = JSON.parse(text) as { secrets: Record<string, object> };
-    const secrets = Object.fromEntries(
-      Object.entries(state.secrets).map(([key, record]) => [
-        key,
-        { ...record, future: "kept too" },
-      ]),
-    );
-    const newer = { ...state, secrets, format: 7, future: { kept: true } };
-    await writeFile(await newest(), JSON.stringify(newer));
-    expect((await certkeep(["audit"])).code).toBe(0);
-    const [after = ""] = (await readFile(await newest(), "utf8")).split("\n");
-    expect(JSON.parse(after)).toMatchObject({ format: 7, future: { kept: true } });
-    expect(after).toContain("kept too");
-    await writeFile(await newest(), JSON.stringify({ ...newer, readableFrom: 7 }));
-    expectPlain(await certkeep(["audit"]), 3, /newer certkeep/);
-  });
+  it(
+    "a state file from a newer version: its unknown fields survive, an unreadable format is " +
+      "refused",
+    async () => {
+      await certkeep(["audit"]);
+      const [document = ""] = (await readdir(join(folder, "state"))).filter((name) =>
+        name.startsWith("cluster-"),
+      );
+      const at = join(folder, "state", document);
+      const newest = async (): Promise<string> =>
+        join(at, (await readdir(at)).toSorted().at(-1) ?? "");
+      const [text = ""] = (await readFile(await newest(), "utf8")).split("\n");
+      const state = JSON.parse(text) as { secrets: Record<string, object> };
+      const secrets = Object.fromEntries(
+        Object.entries(state.secrets).map(([key, record]) => [
+          key,
+          { ...record, future: "kept too" },
+        ]),
+      );
+      const newer = { ...state, secrets, format: 7, future: { kept: true } };
+      await writeFile(await newest(), JSON.stringify(newer));
+      expect((await certkeep(["audit"])).code).toBe(0);
+      const [after = ""] = (await readFile(await newest(), "utf8")).split("\n");
+      expect(JSON.parse(after)).toMatchObject({ format: 7, future: { kept: true } });
+      expect(after).toContain("kept too");
+      await writeFile(await newest(), JSON.stringify({ ...newer, readableFrom: 7 }));
+      expectPlain(await certkeep(["audit"]), 3, /newer certkeep/);
+    },
+  );
 
   it.runIf(process.getuid?.() !== 0)("a store that may not be written", async () => {
     await mkdir(join(folder, "backups"));

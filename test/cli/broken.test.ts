@@ -1,4 +1,7 @@
-/** Whatever lies where a file or folder of certkeep's is looked for: each command ends in time, and with words of its own. */
+/**
+ * Whatever lies where a file or folder of certkeep's is looked for: each command ends in time, and
+ * with words of its own.
+ */
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -133,7 +136,11 @@ async function prepare(): Promise<void> {
   await writeFile(join(folder, "identity"), `${secret}\n`, { mode: 0o600 });
   await writeFile(
     join(folder, "certkeep.yaml"),
-    `recipients: [${recipient}]\nidentity: file:identity\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n`,
+    `recipients: [${recipient}]\n` +
+      "identity: file:identity\n" +
+      `stores: {backups: "file:backups", state: "file:state"}\n` +
+      "issuers:\n" +
+      "  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n",
   );
   world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
   await certkeep(["audit", "--config", "certkeep.yaml"]);

@@ -67,7 +67,16 @@ async function certkeepProcess(args: readonly string[], stdin = ""): Promise<End
 
 const b64 = (text: string): string => Buffer.from(text).toString("base64");
 const manifest = (certificate: string, key: string): string =>
-  `apiVersion: v1\nkind: Secret\nmetadata:\n  name: operator\n  namespace: tailscale\ntype: Opaque\ndata:\n  ${host}.crt: ${b64(certificate)}\n  ${host}.key: ${b64(key)}\n  _machinekey: ${b64("privkey:0123")}\n`;
+  "apiVersion: v1\n" +
+  "kind: Secret\n" +
+  "metadata:\n" +
+  "  name: operator\n" +
+  "  namespace: tailscale\n" +
+  "type: Opaque\n" +
+  "data:\n" +
+  `  ${host}.crt: ${b64(certificate)}\n` +
+  `  ${host}.key: ${b64(key)}\n` +
+  `  _machinekey: ${b64("privkey:0123")}\n`;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "certkeep-check-"));

@@ -193,26 +193,30 @@ describe("what is printed", () => {
     aws: { stage: "prod", region: "eu-west-1" },
   };
 
-  it("for --in-cluster is RBAC, a ConfigMap, a CronJob with the image, and the IAM policy beside them", async () => {
-    const { code, out, err } = await add(
-      config,
-      "--in-cluster",
-      "example/certkeep:1",
-      "--role",
-      READ,
-    );
-    expect({ code, err }).toEqual({ code: 0, err: "" });
-    const objects = parseAllDocuments(out).map((document) => document.toJS() as { kind: string });
-    expect(objects.map(({ kind }) => kind)).toEqual(
-      expect.arrayContaining(["Namespace", "ServiceAccount", "ConfigMap", "CronJob"]),
-    );
-    expect(out).toContain("image: example/certkeep:1");
-    expect(out).toContain(`eks.amazonaws.com/role-arn: ${READ}`);
-    expect(out).not.toContain("${");
-    expect(out).toContain("# The IAM policy of the role that the pod needs");
-    const alone = await add(config, "--print", "policy");
-    expect((JSON.parse(alone.out) as { Statement: unknown[] }).Statement).not.toEqual([]);
-  });
+  it(
+    "for --in-cluster is RBAC, a ConfigMap, a CronJob with the image, and the IAM policy beside " +
+      "them",
+    async () => {
+      const { code, out, err } = await add(
+        config,
+        "--in-cluster",
+        "example/certkeep:1",
+        "--role",
+        READ,
+      );
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      const objects = parseAllDocuments(out).map((document) => document.toJS() as { kind: string });
+      expect(objects.map(({ kind }) => kind)).toEqual(
+        expect.arrayContaining(["Namespace", "ServiceAccount", "ConfigMap", "CronJob"]),
+      );
+      expect(out).toContain("image: example/certkeep:1");
+      expect(out).toContain(`eks.amazonaws.com/role-arn: ${READ}`);
+      expect(out).not.toContain("${");
+      expect(out).toContain("# The IAM policy of the role that the pod needs");
+      const alone = await add(config, "--print", "policy");
+      expect((JSON.parse(alone.out) as { Statement: unknown[] }).Statement).not.toEqual([]);
+    },
+  );
 
   it.each<[string, object, readonly string[], RegExp]>([
     [

@@ -180,7 +180,8 @@ describe("certkeep digest", () => {
     ],
     ["an empty answer", [200, "", "an empty answer with status 200", "incoming webhook"]],
   ] as const)(
-    "keeps a digest queued at %s, reports the kind of answer, also in doctor, and delivers it later",
+    "keeps a digest queued at %s, reports the kind of answer, also in doctor, and delivers it " +
+      "later",
     async (_name, [status, body, kind, todo]) => {
       const refusal = { kind: "answer", status, body, headers: { location: sink.url } } as const;
       sink.fail(refusal);
@@ -213,7 +214,14 @@ describe("certkeep digest", () => {
   it("tells a state that can't be read, and what the others say", async () => {
     await writeFile(
       join(folder, "certkeep.yaml"),
-      "clusters:\n  - name: prod\n  - name: broken\nstores:\n  state: file:state\ndigest:\n  routes:\n    - {name: ops, webhook: env:HOOK}\n",
+      "clusters:\n" +
+        "  - name: prod\n" +
+        "  - name: broken\n" +
+        "stores:\n" +
+        "  state: file:state\n" +
+        "digest:\n" +
+        "  routes:\n" +
+        "    - {name: ops, webhook: env:HOOK}\n",
       { mode: 0o600 },
     );
     await createFileStates(join(folder, "state")).write(stateName("broken"), "{", null);

@@ -1,4 +1,7 @@
-/** `certkeep doctor` where nothing is registered: the command that an audit's finding offers has to work. */
+/**
+ * `certkeep doctor` where nothing is registered: the command that an audit's finding offers has to
+ * work.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

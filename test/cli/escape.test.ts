@@ -1,4 +1,7 @@
-/** Names, paths and states full of what a terminal acts on: no command lets any of it through, colours included. */
+/**
+ * Names, paths and states full of what a terminal acts on: no command lets any of it through,
+ * colours included.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +14,10 @@ import { named } from "../support/named.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
-/** A title, a cleared screen, a colour of certkeep's own, a line of its own, text from right to left. */
+/**
+ * A title, a cleared screen, a colour of certkeep's own, a line of its own, text from right to
+ * left.
+ */
 const EVIL = "\u001b]0;x\u0007\u001b[2J\u001b[31m\u009b2J\ncertkeep: all is well\u202e";
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]|[\u{e0000}-\u{e0fff}]/u;
 
@@ -57,7 +63,11 @@ beforeEach(async () => {
   await writeFile(join(folder, "identity"), `${secret}\n`, { mode: 0o600 });
   await writeFile(
     join(folder, "certkeep.yaml"),
-    `recipients: [${recipient}]\nidentity: file:identity\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n`,
+    `recipients: [${recipient}]\n` +
+      "identity: file:identity\n" +
+      `stores: {backups: "file:backups", state: "file:state"}\n` +
+      "issuers:\n" +
+      "  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n",
   );
 });
 afterEach(async () => {
@@ -162,7 +172,10 @@ describe("what a terminal acts on", () => {
   });
 });
 
-/** Every text but instants, digests and short words, which a state is refused or not understood without. */
+/**
+ * Every text but instants, digests and short words, which a state is refused or not understood
+ * without.
+ */
 function poisoned(value: unknown): unknown {
   if (typeof value === "string")
     return /^\d{4}-\d\d-\d\d|^[0-9a-f]{16,}$|^[a-z0-9_-]{0,12}$|^uid-/.test(value)

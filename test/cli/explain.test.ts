@@ -46,7 +46,9 @@ async function certkeep(...args: readonly string[]): Promise<Ended> {
   return { code, out: textOf(out), err: textOf(err) };
 }
 
-/** Certificates issued so many hours ago, each in the Secret until the next, each seen by an audit. */
+/**
+ * Certificates issued so many hours ago, each in the Secret until the next, each seen by an audit.
+ */
 async function issue(...hours: number[]): Promise<void> {
   const now = world.nowMs;
   for (const ago of hours) {
@@ -77,7 +79,14 @@ beforeEach(async () => {
   await writeFile(join(folder, "anchors.pem"), world.authority.root.pem);
   await writeFile(
     join(folder, "certkeep.yaml"),
-    `recipients: [${recipient}]\nstores: {backups: "file:backups", state: "file:state"}\nclusters: [{name: prod, context: here}]\nissuers:\n  - {id: test, title: Test CA, anchors: anchors.pem, limits: {perSet: {count: 5}, perDomain: {count: 50}}}\nlimits:\n  - {issuer: test, domain: ${TAILNET}, count: 60}\n`,
+    `recipients: [${recipient}]\n` +
+      `stores: {backups: "file:backups", state: "file:state"}\n` +
+      "clusters: [{name: prod, context: here}]\n" +
+      "issuers:\n" +
+      "  - {id: test, title: Test CA, anchors: anchors.pem, limits: {perSet: {count: 5}, " +
+      "perDomain: {count: 50}}}\n" +
+      "limits:\n" +
+      `  - {issuer: test, domain: ${TAILNET}, count: 60}\n`,
   );
 });
 afterEach(async () => {
@@ -96,11 +105,13 @@ describe("certkeep explain", () => {
     // Full at -50 h, one taken; it is back by -16.4 h; then two.
     expect(out.match(/■+□* \d of 5/g)).toEqual(["■■■■□ 4 of 5", "■■■■□ 4 of 5", "■■■□□ 3 of 5"]);
     expect(words).toContain(
-      `this set of names, ${DOMAIN}: 3 of 5 issuances left (estimate); the next comes back at 2026-11-24T18:36:00Z, in 30 hours; full again at 2026-11-26T04:12:00Z.`,
+      `this set of names, ${DOMAIN}: 3 of 5 issuances left (estimate); the next comes back at ` +
+        "2026-11-24T18:36:00Z, in 30 hours; full again at 2026-11-26T04:12:00Z.",
     );
     expect(words).toContain(`new names under ${TAILNET}: 60 of 60 issuances left (estimate)`);
     expect(words).toContain(
-      "Silent: certificate logs (not enabled), logs of prod (lines are missing since 2026-11-21T10:00:00Z).",
+      "Silent: certificate logs (not enabled), logs of prod (lines are missing since " +
+        "2026-11-21T10:00:00Z).",
     );
     expect(words).toContain("reissued_without_need");
     expect(out.match(/good$/gm)).toHaveLength(3);
@@ -125,7 +136,10 @@ describe("certkeep explain", () => {
     await issue(1);
     const set = (await certkeep("explain", DOMAIN, "--plan", "6")).out.replaceAll(/ +/g, " ");
     expect(set).toContain(
-      "\n 1 to 4 now unknown\n 5 2026-11-24T20:36:00Z (32 hours) unknown\n 6 2026-11-26T06:12:00Z (2 days) unknown\n",
+      "\n" +
+        " 1 to 4 now unknown\n" +
+        " 5 2026-11-24T20:36:00Z (32 hours) unknown\n" +
+        " 6 2026-11-26T06:12:00Z (2 days) unknown\n",
     );
     const names = JSON.parse(
       (await certkeep("explain", TAILNET, "--plan", "61", "--json")).out,
@@ -215,7 +229,9 @@ describe("certkeep explain", () => {
     const { code, err } = await certkeep("explain", DOMAIN);
     expect([code, err]).toEqual([
       2,
-      `certkeep: explain "${DOMAIN}": no state of any cluster: nothing was audited yet; expected a domain, NAMESPACE/SECRET, a cluster, or a finding. Run: certkeep audit\ncertkeep: configuration in use: ${join(folder, "certkeep.yaml")}\n`,
+      `certkeep: explain "${DOMAIN}": no state of any cluster: nothing was audited yet; ` +
+        "expected a domain, NAMESPACE/SECRET, a cluster, or a finding. Run: certkeep audit\n" +
+        `certkeep: configuration in use: ${join(folder, "certkeep.yaml")}\n`,
     ]);
   });
 

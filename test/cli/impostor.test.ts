@@ -1,4 +1,6 @@
-/** A context whose server claims to be another cluster, as a person meets it on the command line. */
+/**
+ * A context whose server claims to be another cluster, as a person meets it on the command line.
+ */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,7 +61,12 @@ beforeEach(async () => {
     evil: evil.kubeconfig({ context: "evil" }),
     "identity.txt": `${secret}\n`,
     "anchors.pem": world.authority.root.pem,
-    "certkeep.yaml": `recipients: [${recipient}]\nidentity: "file:identity.txt"\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n`,
+    "certkeep.yaml":
+      `recipients: [${recipient}]\n` +
+      `identity: "file:identity.txt"\n` +
+      `stores: {backups: "file:backups", state: "file:state"}\n` +
+      "issuers:\n" +
+      "  - {id: test, title: Test, kind: production, anchors: anchors.pem}\n",
   };
   for (const [name, text] of Object.entries(files))
     await writeFile(join(folder, name), text, { mode: 0o600 });

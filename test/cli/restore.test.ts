@@ -68,7 +68,13 @@ beforeEach(async () => {
   await writeFile(join(folder, "anchors.pem"), world.authority.root.pem);
   await writeFile(
     join(folder, "certkeep.yaml"),
-    `recipients: [${identity.recipient}]\nidentity: file:identity.txt\nclusters:\n  - {name: prod, kubeconfig: kubeconfig}\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, anchors: anchors.pem}\n`,
+    `recipients: [${identity.recipient}]\n` +
+      "identity: file:identity.txt\n" +
+      "clusters:\n" +
+      "  - {name: prod, kubeconfig: kubeconfig}\n" +
+      `stores: {backups: "file:backups", state: "file:state"}\n` +
+      "issuers:\n" +
+      "  - {id: test, anchors: anchors.pem}\n",
   );
   const [shop, operator] = [world.issue([DOMAIN]), world.issue([OPERATOR])];
   const account = accountPem();
@@ -103,26 +109,31 @@ function lose(): void {
 }
 
 describe("certkeep restore", () => {
-  it("shows a plan that fits 80 columns, names what to run, and writes nothing; the line that it prints does it", async () => {
-    lose();
-    const plan = await certkeep(["restore", "prod", DOMAIN, OPERATOR]);
-    expect(plan.code).toBe(0);
-    const offered = /^ {2}(certkeep restore .*--apply)$/m.exec(plan.out)?.[1] ?? "";
-    for (const line of plan.out.replace(offered, "").split("\n"))
-      expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
-    expect(plan.out).toMatch(/^Plan: 3 to restore$/m);
-    expect(plan.out).toContain("tls.crt, tls.key");
-    expect(plan.out).toContain("2 issuances would be saved.");
-    expect(world.sandbox.all()).toEqual([]);
-    expect(offered).toBe(
-      `certkeep restore prod ${DOMAIN} ${OPERATOR} --config ${join(folder, "certkeep.yaml")} --apply`,
-    );
-    const done = await certkeep(offered.split(" ").slice(1));
-    expect([done.code, done.out.split("\n")[0]]).toEqual([0, "Done: 3 restored"]);
-    expect((await certkeep(["restore", "prod", DOMAIN, "--apply"])).out).toMatch(
-      /^Done: 1 kept as they are$/m,
-    );
-  });
+  it(
+    "shows a plan that fits 80 columns, names what to run, and writes nothing; the line that it " +
+      "prints does it",
+    async () => {
+      lose();
+      const plan = await certkeep(["restore", "prod", DOMAIN, OPERATOR]);
+      expect(plan.code).toBe(0);
+      const offered = /^ {2}(certkeep restore .*--apply)$/m.exec(plan.out)?.[1] ?? "";
+      for (const line of plan.out.replace(offered, "").split("\n"))
+        expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
+      expect(plan.out).toMatch(/^Plan: 3 to restore$/m);
+      expect(plan.out).toContain("tls.crt, tls.key");
+      expect(plan.out).toContain("2 issuances would be saved.");
+      expect(world.sandbox.all()).toEqual([]);
+      expect(offered).toBe(
+        `certkeep restore prod ${DOMAIN} ${OPERATOR} --config ${join(folder, "certkeep.yaml")} ` +
+          "--apply",
+      );
+      const done = await certkeep(offered.split(" ").slice(1));
+      expect([done.code, done.out.split("\n")[0]]).toEqual([0, "Done: 3 restored"]);
+      expect((await certkeep(["restore", "prod", DOMAIN, "--apply"])).out).toMatch(
+        /^Done: 1 kept as they are$/m,
+      );
+    },
+  );
 
   it("gives one JSON document and nothing else there; names of fields, no value", async () => {
     lose();
@@ -209,34 +220,45 @@ describe("certkeep restore", () => {
     expect(ended.out).toBe("");
   });
 
-  it("takes the identity from standard input, the environment or a file; a wrong one opens nothing", async () => {
-    lose();
-    await writeFile(
-      join(folder, "certkeep.yaml"),
-      `recipients: [${identity.recipient}]\nclusters:\n  - {name: prod, kubeconfig: kubeconfig}\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: test, anchors: anchors.pem}\n`,
-    );
-    const plan = ["restore", "prod", DOMAIN] as const;
-    const config = { env: { XDG_CONFIG_HOME: join(folder, "config") } };
-    expect((await certkeep(plan, config)).err).toMatch(/no identity there.*--identity FILE/s);
-    expect(
-      (await certkeep([...plan, "--identity", "-"], { stdin: `# mine\n${identity.secret}\n` }))
-        .code,
-    ).toBe(0);
-    expect(
-      (await certkeep([...plan, "--identity", "env:ID"], { env: { ID: identity.secret } })).code,
-    ).toBe(0);
-    expect((await certkeep([...plan, "--identity", "file:identity.txt"])).code).toBe(0);
-    const other = await generateIdentity();
-    const wrong = await certkeep([...plan, "--identity", "env:ID"], { env: { ID: other.secret } });
-    expect([
-      wrong.code,
-      /refuse/.test(wrong.out),
-      wrong.out.replaceAll(/\s+/g, " ").includes("the backup is encrypted for other recipients"),
-    ]).toEqual([3, true, true]);
-    expect(
-      (await certkeep([...plan, "--identity", "-"], { stdin: identity.recipient })).err,
-    ).toMatch(/a recipient, which only seals/);
-  });
+  it(
+    "takes the identity from standard input, the environment or a file; a wrong one opens " +
+      "nothing",
+    async () => {
+      lose();
+      await writeFile(
+        join(folder, "certkeep.yaml"),
+        `recipients: [${identity.recipient}]\n` +
+          "clusters:\n" +
+          "  - {name: prod, kubeconfig: kubeconfig}\n" +
+          `stores: {backups: "file:backups", state: "file:state"}\n` +
+          "issuers:\n" +
+          "  - {id: test, anchors: anchors.pem}\n",
+      );
+      const plan = ["restore", "prod", DOMAIN] as const;
+      const config = { env: { XDG_CONFIG_HOME: join(folder, "config") } };
+      expect((await certkeep(plan, config)).err).toMatch(/no identity there.*--identity FILE/s);
+      expect(
+        (await certkeep([...plan, "--identity", "-"], { stdin: `# mine\n${identity.secret}\n` }))
+          .code,
+      ).toBe(0);
+      expect(
+        (await certkeep([...plan, "--identity", "env:ID"], { env: { ID: identity.secret } })).code,
+      ).toBe(0);
+      expect((await certkeep([...plan, "--identity", "file:identity.txt"])).code).toBe(0);
+      const other = await generateIdentity();
+      const wrong = await certkeep([...plan, "--identity", "env:ID"], {
+        env: { ID: other.secret },
+      });
+      expect([
+        wrong.code,
+        /refuse/.test(wrong.out),
+        wrong.out.replaceAll(/\s+/g, " ").includes("the backup is encrypted for other recipients"),
+      ]).toEqual([3, true, true]);
+      expect(
+        (await certkeep([...plan, "--identity", "-"], { stdin: identity.recipient })).err,
+      ).toMatch(/a recipient, which only seals/);
+    },
+  );
 
   it("writes manifests to a folder without a cluster", async () => {
     world.sandbox.intercept(() => ({ kind: "status", status: 500 }));
@@ -312,29 +334,36 @@ describe("certkeep drill, backups retire, backups import", () => {
   });
 });
 
-it("the first Ctrl-C ends a restore in order: what is under way is finished, and the rest is said", async () => {
-  lose();
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  let interrupt = (): void => {};
-  world.sandbox.intercept(({ verb }) => {
-    if (verb === "create") interrupt();
-    return undefined;
-  });
-  const code = await run(named(folder, ["restore", "prod", "--all", "--apply", "--follow", "1h"]), {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: 80,
-    nowMs: () => world.nowMs,
-    onInterrupt: (stop) => ((interrupt = stop), () => {}),
-  });
-  expect(code).toBe(3);
-  expect(((out.read() as Buffer | null) ?? Buffer.alloc(0)).toString()).toContain(
-    "Run it again: it does what is left and repeats nothing.",
-  );
-});
+it(
+  "the first Ctrl-C ends a restore in order: what is under way is finished, and the rest is " +
+    "said",
+  async () => {
+    lose();
+    const [out, err] = [new PassThrough(), new PassThrough()];
+    let interrupt = (): void => {};
+    world.sandbox.intercept(({ verb }) => {
+      if (verb === "create") interrupt();
+      return undefined;
+    });
+    const code = await run(
+      named(folder, ["restore", "prod", "--all", "--apply", "--follow", "1h"]),
+      {
+        stdin: Readable.from([]),
+        stdout: out,
+        stderr: err,
+        env: { HOME: folder },
+        cwd: folder,
+        interactive: false,
+        errTty: false,
+        outTty: false,
+        columns: 80,
+        nowMs: () => world.nowMs,
+        onInterrupt: (stop) => ((interrupt = stop), () => {}),
+      },
+    );
+    expect(code).toBe(3);
+    expect(((out.read() as Buffer | null) ?? Buffer.alloc(0)).toString()).toContain(
+      "Run it again: it does what is left and repeats nothing.",
+    );
+  },
+);

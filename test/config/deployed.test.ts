@@ -12,7 +12,10 @@ function configOf(text: string): Config {
 }
 
 const PACKAGED = configOf(
-  `identity: file:~/id.txt\nclusters: [{name: mine}]\nstores: {backups: "file:b", state: "file:s"}\nrestores: [{from: a, to: b}]\n`,
+  "identity: file:~/id.txt\n" +
+    "clusters: [{name: mine}]\n" +
+    `stores: {backups: "file:b", state: "file:s"}\n` +
+    "restores: [{from: a, to: b}]\n",
 );
 
 describe("a function's settings", () => {
@@ -45,17 +48,23 @@ describe("a function's settings", () => {
     });
   });
 
-  it("have no identity unless the deployment names one, and a file's clusters only without a registry", () => {
-    expect(deployedConfig(PACKAGED, {})).toEqual({ ...PACKAGED, identity: null });
-    expect(
-      deployedConfig(
-        configOf(
-          "stores: {registry: 'secretsmanager://a'}\nclusters: [{name: x}]\naws: {region: eu-west-1, stage: s}\n",
+  it(
+    "have no identity unless the deployment names one, and a file's clusters only without a " +
+      "registry",
+    () => {
+      expect(deployedConfig(PACKAGED, {})).toEqual({ ...PACKAGED, identity: null });
+      expect(
+        deployedConfig(
+          configOf(
+            "stores: {registry: 'secretsmanager://a'}\n" +
+              "clusters: [{name: x}]\n" +
+              "aws: {region: eu-west-1, stage: s}\n",
+          ),
+          { AWS_REGION: "us-east-1" },
         ),
-        { AWS_REGION: "us-east-1" },
-      ),
-    ).toMatchObject({ clusters: [], aws: { region: "us-east-1", stage: "s" } });
-  });
+      ).toMatchObject({ clusters: [], aws: { region: "us-east-1", stage: "s" } });
+    },
+  );
 
   it("show no value that isn't of its form", () => {
     expect(() => deployedConfig(PACKAGED, { CERTKEEP_IDENTITY: "AGE-SECRET-KEY-1CANARY" })).toThrow(
@@ -74,7 +83,12 @@ describe("a configuration in a bucket", () => {
   it.each([
     [
       "stores on AWS, certificates inline, a person's own files",
-      `identity: file:~/id.txt\nstores: {backups: 's3://bucket/b', state: 's3://bucket/s'}\nissuers: [${PEM}]\nclusters: [{name: a, kubeconfig: ~/.kube/config}, {name: b, kubeconfig: /etc/kube}, {name: c}]\ndigest: {routes: [{name: a, webhook: 'secretsmanager://x'}]}\n`,
+      "identity: file:~/id.txt\n" +
+        "stores: {backups: 's3://bucket/b', state: 's3://bucket/s'}\n" +
+        `issuers: [${PEM}]\n` +
+        "clusters: [{name: a, kubeconfig: ~/.kube/config}, {name: b, kubeconfig: /etc/kube}, " +
+        "{name: c}]\n" +
+        "digest: {routes: [{name: a, webhook: 'secretsmanager://x'}]}\n",
     ],
     ["nothing", ""],
   ])("takes %s", (_name, text) => {

@@ -13,7 +13,9 @@ function problems(text: string): string[] {
 describe("limits", () => {
   it("become the buckets of a registered domain and of an exact set", () => {
     const result = parseConfig(
-      "limits:\n  - {domain: Shop.Tail1a2b3.ts.net, count: 300}\n  - {names: [B.example.com, a.example.com], count: 2, hours: 0.5}\n",
+      "limits:\n" +
+        "  - {domain: Shop.Tail1a2b3.ts.net, count: 300}\n" +
+        "  - {names: [B.example.com, a.example.com], count: 2, hours: 0.5}\n",
       "c.yaml",
     );
     expect(result.ok && limitOverrides(result.config)).toEqual([
@@ -37,7 +39,8 @@ describe("limits", () => {
     [
       "neither domain nor names",
       "{count: 5}",
-      "c.yaml:2:6: limits[0]: found a limit that says not what it holds for; expected either domain or names",
+      "c.yaml:2:6: limits[0]: found a limit that says not what it holds for; expected either " +
+        "domain or names",
     ],
     [
       "both",
@@ -47,12 +50,14 @@ describe("limits", () => {
     [
       "an issuer that nobody knows",
       "{issuer: corp, domain: a.example.com, count: 5}",
-      'c.yaml:2:14: limits[0].issuer: found "corp"; expected an issuer\'s id: letsencrypt, letsencrypt-staging',
+      'c.yaml:2:14: limits[0].issuer: found "corp"; expected an issuer\'s id: letsencrypt, ' +
+        "letsencrypt-staging",
     ],
     [
       "no count",
       "{domain: a.example.com}",
-      "c.yaml:2:6: limits[0].count: found nothing; it is required; expected a whole number from 1 to 1000000",
+      "c.yaml:2:6: limits[0].count: found nothing; it is required; expected a whole number " +
+        "from 1 to 1000000",
     ],
     [
       "a count of none",

@@ -182,7 +182,15 @@ ignore:
     ["document marks alone", "---\n...\n"],
     [
       "sections with everything in them switched off",
-      "recipients:\nclusters:\n  #- name: prod\nstores:\nissuers:\nlimits:\nbackups:\nsources:\nignore:\n",
+      "recipients:\n" +
+        "clusters:\n" +
+        "  #- name: prod\n" +
+        "stores:\n" +
+        "issuers:\n" +
+        "limits:\n" +
+        "backups:\n" +
+        "sources:\n" +
+        "ignore:\n",
     ],
     [
       "sources that say no",
@@ -243,7 +251,10 @@ ignore:
   });
 });
 
-/** Text, and of each problem: line, column, path, part of what was found, part of what was expected, suggestion. */
+/**
+ * Text, and of each problem: line, column, path, part of what was found, part of what was expected,
+ * suggestion.
+ */
 type Expected = readonly [
   line: number,
   column: number,
@@ -470,7 +481,8 @@ const MISTAKES: Case[] = [
       "identity",
       "a text that is not shown here",
       "never the identity itself",
-      "This is an identity (a private key): take it out of this file, and make a new one, since this one has been copied",
+      "This is an identity (a private key): take it out of this file, and make a new one, " +
+        "since this one has been copied",
     ],
   ],
   [
@@ -705,7 +717,9 @@ describe("what is told", () => {
 
   it("says a problem in one line", () => {
     expect(problemsOf("recipents: []\n").map(problemLine)).toEqual([
-      'certkeep.yaml:1:1: recipents: found a setting that doesn\'t exist; expected one of recipients, identity, clusters, stores, aws, restores, issuers, limits, backups, sources, digest, ignore. Did you mean "recipients"?',
+      "certkeep.yaml:1:1: recipents: found a setting that doesn't exist; expected one of " +
+        "recipients, identity, clusters, stores, aws, restores, issuers, limits, backups, " +
+        'sources, digest, ignore. Did you mean "recipients"?',
     ]);
   });
 
@@ -735,7 +749,9 @@ describe("what is told", () => {
   });
 
   it("refuses aliases that would unfold into billions, at once", () => {
-    const bomb = `a: &a [x, x]\n${Array.from({ length: 40 }, (_, n) => `k${n}: &k${n} [*${n === 0 ? "a" : `k${n - 1}`}, *${n === 0 ? "a" : `k${n - 1}`}]`).join("\n")}\n`;
+    const bomb =
+      "a: &a [x, x]\n" +
+      `${Array.from({ length: 40 }, (_, n) => `k${n}: &k${n} [*${n === 0 ? "a" : `k${n - 1}`}, *${n === 0 ? "a" : `k${n - 1}`}]`).join("\n")}\n`;
     expect(problemsOf(bomb).some((problem) => problem.found.startsWith("an anchor"))).toBe(true);
   });
 });

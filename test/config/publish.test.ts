@@ -1,4 +1,6 @@
-/** The published configuration: whole, readable from a bucket, and written only where it differs. */
+/**
+ * The published configuration: whole, readable from a bucket, and written only where it differs.
+ */
 import { beforeEach, describe, expect, it } from "vitest";
 import { publishedConfig, type Published } from "../../lib/config/publish.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
@@ -48,24 +50,28 @@ function publish(text: string): Published {
 }
 
 describe("the published configuration", () => {
-  it("names the deployment's stores and function, holds the anchors, and nothing that one machine alone has", () => {
-    const { text, leftOut } = publish(PACKAGED);
-    const parsed = parseConfig(text, "s3://bucket/certkeep.yaml");
-    if (!parsed.ok) throw new Error(text);
-    const { config } = parsed;
-    expect(() => refuseFiles(config, "s3://bucket/certkeep.yaml")).not.toThrow();
-    expect(config).toMatchObject({
-      recipients: [RECIPIENT],
-      stores,
-      aws,
-      clusters: [],
-      identity: null,
-    });
-    expect(config.issuers[0]?.anchors).toEqual({ kind: "pem", pem });
-    expect(config.digest.routes.map(({ name }) => name)).toEqual(["ops"]);
-    expect(leftOut).toEqual(["clusters", "digest.routes[0]", "identity"]);
-    expect(text).toContain("# Ours.");
-  });
+  it(
+    "names the deployment's stores and function, holds the anchors, and nothing that one " +
+      "machine alone has",
+    () => {
+      const { text, leftOut } = publish(PACKAGED);
+      const parsed = parseConfig(text, "s3://bucket/certkeep.yaml");
+      if (!parsed.ok) throw new Error(text);
+      const { config } = parsed;
+      expect(() => refuseFiles(config, "s3://bucket/certkeep.yaml")).not.toThrow();
+      expect(config).toMatchObject({
+        recipients: [RECIPIENT],
+        stores,
+        aws,
+        clusters: [],
+        identity: null,
+      });
+      expect(config.issuers[0]?.anchors).toEqual({ kind: "pem", pem });
+      expect(config.digest.routes.map(({ name }) => name)).toEqual(["ops"]);
+      expect(leftOut).toEqual(["clusters", "digest.routes[0]", "identity"]);
+      expect(text).toContain("# Ours.");
+    },
+  );
 
   it("published again is the same text", () => {
     const { text } = publish(PACKAGED);

@@ -174,7 +174,11 @@ describe("a valid configuration", () => {
 describe("settingsFor", () => {
   it("takes a cluster's own recipients, else the default ones", () => {
     const result = parseConfig(
-      `recipients: [${ONE}]\nclusters:\n  - {name: a, recipients: [${TWO}]}\n  - {name: b, namespaces: [x]}\nbackups: {perDay: 7}\n`,
+      `recipients: [${ONE}]\n` +
+        "clusters:\n" +
+        `  - {name: a, recipients: [${TWO}]}\n` +
+        "  - {name: b, namespaces: [x]}\n" +
+        "backups: {perDay: 7}\n",
       "f",
     );
     if (!result.ok) throw new Error("expected a configuration");
@@ -270,7 +274,8 @@ describe("the file that init writes", () => {
         fc.string({ unit: "binary" }).filter((text) => text.isWellFormed()),
         (text) => {
           const result = parseConfig(
-            `ignore: [{code: expired, reason: x}, {code: expired, reason: ${yamlText(`-${text}`)}}]`,
+            "ignore: [{code: expired, reason: x}, {code: expired, reason: " +
+              `${yamlText(`-${text}`)}}]`,
             "f",
           );
           expect(result.ok && result.config.ignore[1]?.reason).toBe(`-${text}`);
@@ -338,7 +343,13 @@ describe("addSettings", () => {
     [
       "settings below comments",
       "# mine\n\n# clusters\nclusters: # two\n  - name: a\n",
-      `# mine\n\n# clusters\nrecipients: [${ONE}]\nidentity: file:~/id.txt\nclusters: # two\n  - name: a\n`,
+      "# mine\n" +
+        "\n" +
+        "# clusters\n" +
+        `recipients: [${ONE}]\n` +
+        "identity: file:~/id.txt\n" +
+        "clusters: # two\n" +
+        "  - name: a\n",
     ],
     [
       "an indented file",

@@ -1,9 +1,10 @@
 /**
- * What a Kubernetes API server answers to the requests that certkeep and its tests make, as a script
- * that runs against any server: the fake API server must give the transcript that a real kube-apiserver gives.
+ * What a Kubernetes API server answers to the requests that certkeep and its tests make, as a
+ * script that runs against any server: the fake API server must give the transcript that a real
+ * kube-apiserver gives.
  *
- * A transcript holds statuses and bodies with everything that differs by nature from run to run (uids,
- * versions, times, tokens, generated names) put to a fixed word.
+ * A transcript holds statuses and bodies with everything that differs by nature from run to run
+ * (uids, versions, times, tokens, generated names) put to a fixed word.
  */
 import type { Answer, Client, Headers, KubeObject } from "../e2e/support/client.ts";
 
@@ -87,7 +88,8 @@ function normalize(value: unknown, key = ""): unknown {
         .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gu, "UID")
         .replace(/(generated-)[a-z0-9]{5}/gu, "$1RANDOM")
         .replace(/(ResourceVersion in record )\(\d+\)/gu, "$1(VERSION)")
-        // The refusal of a patch whose outcome can't be decoded quotes the object, whose order is Go's.
+        // The refusal of a patch whose outcome can't be decoded quotes the object, whose order is
+        // Go's.
         .replace(/Invalid value: "\{.*\}"/gsu, "Invalid value: OBJECT")
         .replace(/^RBAC: allowed by .*/u, "RBAC: allowed")
         .replace(/(continue key is not valid: ).*/u, "$1WHY")

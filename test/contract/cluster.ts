@@ -1,4 +1,7 @@
-/** What a reader of clusters has to do, whatever server it reads: the fake API server or a real kube-apiserver. */
+/**
+ * What a reader of clusters has to do, whatever server it reads: the fake API server or a real
+ * kube-apiserver.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ReaderOptions, createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
@@ -208,19 +211,23 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
       });
     });
 
-    test("keeps pages with values small, gives each Secret once, and counts a listing that nothing narrows", async () => {
-      const made = await reader("reader", { pageBytes: 60_000 });
-      const sizes: number[] = [];
-      const names = new Set<string>();
-      for await (const page of made.listSecrets({ namespace: "many" })) {
-        sizes.push(page.length);
-        for (const item of page) names.add(item.name);
-      }
-      expect(names.size).toBe(130);
-      expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(130);
-      expect(Math.max(...sizes)).toBeLessThanOrEqual(20);
-      expect(made.stats()).toMatchObject({ valuesRead: 130, unfilteredFullListings: 1 });
-    });
+    test(
+      "keeps pages with values small, gives each Secret once, and counts a listing that nothing " +
+        "narrows",
+      async () => {
+        const made = await reader("reader", { pageBytes: 60_000 });
+        const sizes: number[] = [];
+        const names = new Set<string>();
+        for await (const page of made.listSecrets({ namespace: "many" })) {
+          sizes.push(page.length);
+          for (const item of page) names.add(item.name);
+        }
+        expect(names.size).toBe(130);
+        expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(130);
+        expect(Math.max(...sizes)).toBeLessThanOrEqual(20);
+        expect(made.stats()).toMatchObject({ valuesRead: 130, unfilteredFullListings: 1 });
+      },
+    );
 
     test("starts again when its place in the listing has expired, and is whole", async () => {
       const made = await reader("reader", { pageLimit: 20 });

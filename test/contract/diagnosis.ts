@@ -1,4 +1,7 @@
-/** What asking a cluster about the causes of issuances has to do, whatever server it asks: the fake API server or a real kube-apiserver. */
+/**
+ * What asking a cluster about the causes of issuances has to do, whatever server it asks: the fake
+ * API server or a real kube-apiserver.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClusterDiagnosis } from "../../lib/adapters/kubernetes/diagnosis.ts";
 import type { HttpOptions } from "../../lib/adapters/kubernetes/http.ts";
@@ -11,7 +14,10 @@ import type { ClusterRule } from "./cluster.ts";
 /** Namespace of everything here. */
 export const diagnosisNamespace = "diagnosis";
 
-/** The accounts that a server for this suite has to know; `pg` is asked about, and may change one Secret alone. */
+/**
+ * The accounts that a server for this suite has to know; `pg` is asked about, and may change one
+ * Secret alone.
+ */
 export const diagnosisAccounts: Readonly<
   Record<
     "diagnoser" | "reader" | "pg",
@@ -180,14 +186,18 @@ export function diagnosisContract(name: string, setup: () => Promise<DiagnosisSu
       expect(cut).toMatchObject({ cut: true });
     });
 
-    test("a log that isn't there is an answer: no such pod, no such container, not started, no restart", async () => {
-      expect(await read({ pod: "nobody" })).toEqual({ state: "none" });
-      expect(await read({ container: "nobody" })).toEqual({ state: "none" });
-      expect(await read({ pod: "starting" })).toEqual({ state: "none" });
-      expect(await read({ pod: "operator-1", container: "operator", previous: true })).toEqual({
-        state: "none",
-      });
-    });
+    test(
+      "a log that isn't there is an answer: no such pod, no such container, not started, no " +
+        "restart",
+      async () => {
+        expect(await read({ pod: "nobody" })).toEqual({ state: "none" });
+        expect(await read({ container: "nobody" })).toEqual({ state: "none" });
+        expect(await read({ pod: "starting" })).toEqual({ state: "none" });
+        expect(await read({ pod: "operator-1", container: "operator", previous: true })).toEqual({
+          state: "none",
+        });
+      },
+    );
 
     test("events are listed by their fields", async () => {
       const { items } = await (await diagnosis()).listEvents(NS, "type=Warning");

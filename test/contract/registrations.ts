@@ -9,7 +9,9 @@ export interface RegistrationsSubject {
   readonly registrations: Registrations;
   /** Another adapter for the same place, as another process would have it. */
   readonly again: () => Registrations;
-  /** The credential in effect, as an audit or a restore would read it; `null` where there is none. */
+  /**
+   * The credential in effect, as an audit or a restore would read it; `null` where there is none.
+   */
   readonly credential: (name: string, bearer: Bearer) => Promise<string | null>;
   readonly close?: () => Promise<void>;
 }
@@ -19,7 +21,9 @@ function next(label: string, restores = true): NextRegistration {
   return {
     credentials: { read: `read ${label}`, restore: restores ? `restore ${label}` : null },
     text: ({ read, restore }) =>
-      `# ${label}\n${read === null ? "" : `kubeconfig: ${read}\n`}${restore === null ? "" : `restoreKubeconfig: ${restore}\n`}namespaces: [shop]\n`,
+      `# ${label}\n` +
+      `${read === null ? "" : `kubeconfig: ${read}\n`}${restore === null ? "" : `restoreKubeconfig: ${restore}\n`}namespaces: ` +
+      "[shop]\n",
   };
 }
 
@@ -65,51 +69,59 @@ export function registrationsContract(
         expect(registrations.where("prod")).toContain(registrations.place);
       }));
 
-    test("are made once: of many at once one is told that it was, and its credentials are the ones in effect", () =>
-      withPlace(async (subject) => {
-        const outcomes = await Promise.all(
-          Array.from({ length: AT_ONCE }, async (_, n) =>
-            subject.again().write("prod", null, next(`n${n}`)),
-          ),
-        );
-        expect(outcomes.filter((one) => one === "written")).toHaveLength(1);
-        const winner = `n${outcomes.indexOf("written")}`;
-        expect(await inEffect(subject, "prod")).toEqual([
-          winner,
-          `read ${winner}`,
-          `restore ${winner}`,
-        ]);
-      }));
+    test(
+      "are made once: of many at once one is told that it was, and its credentials are the ones " +
+        "in effect",
+      () =>
+        withPlace(async (subject) => {
+          const outcomes = await Promise.all(
+            Array.from({ length: AT_ONCE }, async (_, n) =>
+              subject.again().write("prod", null, next(`n${n}`)),
+            ),
+          );
+          expect(outcomes.filter((one) => one === "written")).toHaveLength(1);
+          const winner = `n${outcomes.indexOf("written")}`;
+          expect(await inEffect(subject, "prod")).toEqual([
+            winner,
+            `read ${winner}`,
+            `restore ${winner}`,
+          ]);
+        }),
+    );
 
-    test("take the place of exactly what was read: of many at once one does, and whoever is late changes nothing", () =>
-      withPlace(async (subject) => {
-        const { registrations } = subject;
-        await registrations.write("prod", null, next("first"));
-        const before = await registrations.read("prod");
-        const outcomes = await Promise.all(
-          Array.from({ length: AT_ONCE }, async (_, n) =>
-            subject.again().write("prod", before, next(`n${n}`)),
-          ),
-        );
-        expect(outcomes.filter((one) => one === "written")).toHaveLength(1);
-        const winner = `n${outcomes.indexOf("written")}`;
-        expect(await inEffect(subject, "prod")).toEqual([
-          winner,
-          `read ${winner}`,
-          `restore ${winner}`,
-        ]);
-        expect(await registrations.write("prod", before, next("late"))).toBe("changed");
-        expect(await registrations.write("prod", null, next("blind"))).toBe("changed");
-        expect(await inEffect(subject, "prod")).toEqual([
-          winner,
-          `read ${winner}`,
-          `restore ${winner}`,
-        ]);
-        expect(
-          await registrations.write("prod", await registrations.read("prod"), next("next")),
-        ).toBe("written");
-        expect(await inEffect(subject, "prod")).toEqual(["next", "read next", "restore next"]);
-      }));
+    test(
+      "take the place of exactly what was read: of many at once one does, and whoever is late " +
+        "changes nothing",
+      () =>
+        withPlace(async (subject) => {
+          const { registrations } = subject;
+          await registrations.write("prod", null, next("first"));
+          const before = await registrations.read("prod");
+          const outcomes = await Promise.all(
+            Array.from({ length: AT_ONCE }, async (_, n) =>
+              subject.again().write("prod", before, next(`n${n}`)),
+            ),
+          );
+          expect(outcomes.filter((one) => one === "written")).toHaveLength(1);
+          const winner = `n${outcomes.indexOf("written")}`;
+          expect(await inEffect(subject, "prod")).toEqual([
+            winner,
+            `read ${winner}`,
+            `restore ${winner}`,
+          ]);
+          expect(await registrations.write("prod", before, next("late"))).toBe("changed");
+          expect(await registrations.write("prod", null, next("blind"))).toBe("changed");
+          expect(await inEffect(subject, "prod")).toEqual([
+            winner,
+            `read ${winner}`,
+            `restore ${winner}`,
+          ]);
+          expect(
+            await registrations.write("prod", await registrations.read("prod"), next("next")),
+          ).toBe("written");
+          expect(await inEffect(subject, "prod")).toEqual(["next", "read next", "restore next"]);
+        }),
+    );
 
     test("that can't be rendered leave what was there", () =>
       withPlace(async (subject) => {

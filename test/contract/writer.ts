@@ -1,4 +1,6 @@
-/** What every ClusterWriter keeps: conditional, never over what exists, nothing stored by a dry run. */
+/**
+ * What every ClusterWriter keeps: conditional, never over what exists, nothing stored by a dry run.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isCertkeepError } from "../../lib/error.ts";
 import type { ClusterReader, ClusterWriter, SecretEvent } from "../../lib/ports/cluster.ts";

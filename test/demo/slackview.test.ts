@@ -11,7 +11,9 @@ describe("a Slack message in a terminal", () => {
     const blocks = [
       header("2 need you"),
       section(
-        "*Today (1)*\n• `a&lt;b` expires <!date^0^{date}|1970-01-01 00:00 UTC>\n<!channel> <https://evil.example|click>",
+        "*Today (1)*\n" +
+          "• `a&lt;b` expires <!date^0^{date}|1970-01-01 00:00 UTC>\n" +
+          "<!channel> <https://evil.example|click>",
       ),
       section("```\ncertkeep explain a\n```"),
     ];

@@ -1,4 +1,7 @@
-/** The certkeep.yaml beside serverless.yml: what keeps it from being deployed, and what is only said. */
+/**
+ * The certkeep.yaml beside serverless.yml: what keeps it from being deployed, and what is only
+ * said.
+ */
 import { describe, expect, it } from "vitest";
 import { lookAtConfig } from "../../stack/packaged.ts";
 

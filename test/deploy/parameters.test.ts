@@ -75,7 +75,8 @@ describe("parameters", () => {
     ],
     [
       { httpsProxy: "http://user:pass@proxy:3128" },
-      "parameter httpsProxy: found something else; expected the URL of a proxy with neither user nor path",
+      "parameter httpsProxy: found something else; expected the URL of a proxy with neither " +
+        "user nor path",
     ],
     [{ alarmEmail: "ops" }, "expected an e-mail address"],
   ])("%o is refused", (given, expected) => {

@@ -1,4 +1,7 @@
-/** Packages the stack as `npx serverless package` does, with nothing in its functions: what counts here is the template. */
+/**
+ * Packages the stack as `npx serverless package` does, with nothing in its functions: what counts
+ * here is the template.
+ */
 import {
   cpSync,
   mkdirSync,
@@ -39,7 +42,10 @@ export interface Packaged {
   readonly files: Readonly<Record<string, readonly string[]>>;
 }
 
-/** `files` lie beside serverless.yml, as they would on somebody's machine; without `stage` it is what they say. */
+/**
+ * `files` lie beside serverless.yml, as they would on somebody's machine; without `stage` it is
+ * what they say.
+ */
 export async function packageStack(
   params: Readonly<Record<string, string>> = {},
   files: Readonly<Record<string, string>> = {},
@@ -118,7 +124,10 @@ export function namesInZip(zip: Buffer): string[] {
   return names.toSorted();
 }
 
-/** A value of CloudFormation as one line: `Fn::Sub` as it stands, `Fn::GetAtt` as `A.Arn`, `Ref` as `A`. */
+/**
+ * A value of CloudFormation as one line: `Fn::Sub` as it stands, `Fn::GetAtt` as `A.Arn`, `Ref` as
+ * `A`.
+ */
 export function plainOf(value: unknown): string {
   if (typeof value === "string") return value;
   const {
@@ -153,7 +162,10 @@ export function rightsOf(template: Template, role: string): string[] {
                   .join(" and "),
               )
               .join(" and ")}`;
-      return `${Effect === "Allow" ? "" : `${Effect} `}${[Action].flat().join(",")} on ${[Resource].flat().map(plainOf).join(",")}${when}`;
+      return (
+        `${Effect === "Allow" ? "" : `${Effect} `}${[Action].flat().join(",")} on ` +
+        `${[Resource].flat().map(plainOf).join(",")}${when}`
+      );
     }),
   );
 }

@@ -11,7 +11,8 @@ const BUCKET = "arn:${AWS::Partition}:s3:::${StateBucket}";
 const ROLES = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role";
 
 const logs = (name: string): string =>
-  `logs:CreateLogStream,logs:CreateLogGroup,logs:PutLogEvents on arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/certkeep-prod-${name}:*:*`;
+  "logs:CreateLogStream,logs:CreateLogGroup,logs:PutLogEvents on " +
+  `arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/certkeep-prod-${name}:*:*`;
 const capital = (name: string): string => `${name[0]?.toUpperCase()}${name.slice(1)}`;
 const roleOf = (name: string): string => `${capital(name)}IamRoleLambdaExecution`;
 const of = (template: Template, type: string): [string, Template["Resources"][string]][] =>
@@ -123,7 +124,9 @@ describe("a certkeep.yaml", () => {
           {},
           {
             "certkeep.yaml":
-              "stores: {backups: 'file:copies'}\nidentity: file:id.txt\nclusters: [{name: a, kubeconfig: kube}]\n",
+              "stores: {backups: 'file:copies'}\n" +
+              "identity: file:id.txt\n" +
+              "clusters: [{name: a, kubeconfig: kube}]\n",
           },
         )
       ).code,
@@ -228,7 +231,9 @@ describe("what each function may do", () => {
   });
 
   const adopted = "arn:${AWS::Partition}:s3:::adopted-bucket";
-  const key = `kms:Decrypt,kms:GenerateDataKey on ${KEY} if StringLike kms:ViaService s3.*.amazonaws.com*,secretsmanager.*.amazonaws.com*,sqs.*.amazonaws.com*`;
+  const key =
+    `kms:Decrypt,kms:GenerateDataKey on ${KEY} if StringLike kms:ViaService ` +
+    "s3.*.amazonaws.com*,secretsmanager.*.amazonaws.com*,sqs.*.amazonaws.com*";
   const inBucket = {
     states: `s3:GetObject on ${adopted}/state/*`,
     write: `s3:PutObject on ${adopted}/state/*`,
@@ -286,7 +291,8 @@ describe("what each function may do", () => {
         inBucket.write,
         inBucket.list,
         inBucket.copies,
-        `s3:DeleteObject,s3:DeleteObjectVersion,s3:GetObjectVersion,s3:GetObjectRetention,s3:GetObjectLegalHold on ${adopted}/backups/*`,
+        "s3:DeleteObject,s3:DeleteObjectVersion,s3:GetObjectVersion,s3:GetObjectRetention,s3:GetObjectLegalHold " +
+          `on ${adopted}/backups/*`,
         `s3:ListBucketVersions on ${adopted} if StringLike s3:prefix backups/*`,
         key,
       ],
@@ -323,17 +329,21 @@ describe("what each function may do", () => {
     ).toEqual(FUNCTIONS.map(roleOf).toSorted());
   });
 
-  it("never allows every action of a service, and every resource only to listing names, which AWS limits to none", () => {
-    for (const { template } of [plain, full]) {
-      const all = of(template, "AWS::IAM::Role").flatMap(([id]) => rightsOf(template, id));
-      expect(
-        all.filter((line) => /(^|,)[a-z0-9]*:?\*( |,)/.test(line.split(" on ")[0] ?? "")),
-      ).toEqual([]);
-      expect(new Set(all.filter((line) => / on (.*,)?\*(,| |$)/.test(line)))).toEqual(
-        new Set([names]),
-      );
-    }
-  });
+  it(
+    "never allows every action of a service, and every resource only to listing names, which " +
+      "AWS limits to none",
+    () => {
+      for (const { template } of [plain, full]) {
+        const all = of(template, "AWS::IAM::Role").flatMap(([id]) => rightsOf(template, id));
+        expect(
+          all.filter((line) => /(^|,)[a-z0-9]*:?\*( |,)/.test(line.split(" on ")[0] ?? "")),
+        ).toEqual([]);
+        expect(new Set(all.filter((line) => / on (.*,)?\*(,| |$)/.test(line)))).toEqual(
+          new Set([names]),
+        );
+      }
+    },
+  );
 
   it("says who reads the identity, who reads restoring credentials, who removes, and who creates", () => {
     for (const { template } of [plain, full]) {
@@ -450,36 +460,40 @@ describe("the functions", () => {
       expect(propertiesOf(plain.template, roleOf(name))["ManagedPolicyArns"]).toEqual([]);
   });
 
-  it("start on schedules and from the queue, one message at a time, and an invocation nobody waits for isn't done twice", () => {
-    const rates = (packaged: Packaged): Record<string, unknown> =>
-      Object.fromEntries(
-        of(packaged.template, "AWS::Events::Rule").map(([id, { Properties }]) => [
-          id.replace(/EventsRule.*/, ""),
-          Properties["ScheduleExpression"],
-        ]),
-      );
-    expect(rates(plain)).toEqual({
-      Dispatch: "rate(15 minutes)",
-      Digest: "rate(5 minutes)",
-      Drill: "rate(7 days)",
-    });
-    expect(rates(full)).toEqual({
-      Dispatch: "rate(30 minutes)",
-      Digest: "rate(5 minutes)",
-      Drill: "rate(7 days)",
-    });
-    const [mapping] = of(full.template, "AWS::Lambda::EventSourceMapping");
-    expect(mapping?.[1].Properties).toMatchObject({
-      BatchSize: 1,
-      EventSourceArn: { "Fn::GetAtt": ["AuditQueue", "Arn"] },
-      FunctionResponseTypes: ["ReportBatchItemFailures"],
-      ScalingConfig: { MaximumConcurrency: 9 },
-    });
-    for (const name of ["dispatch", "digest", "restore"])
-      expect(propertiesOf(plain.template, `${capital(name)}LambdaEvConf`)).toMatchObject({
-        MaximumRetryAttempts: 0,
+  it(
+    "start on schedules and from the queue, one message at a time, and an invocation nobody " +
+      "waits for isn't done twice",
+    () => {
+      const rates = (packaged: Packaged): Record<string, unknown> =>
+        Object.fromEntries(
+          of(packaged.template, "AWS::Events::Rule").map(([id, { Properties }]) => [
+            id.replace(/EventsRule.*/, ""),
+            Properties["ScheduleExpression"],
+          ]),
+        );
+      expect(rates(plain)).toEqual({
+        Dispatch: "rate(15 minutes)",
+        Digest: "rate(5 minutes)",
+        Drill: "rate(7 days)",
       });
-  });
+      expect(rates(full)).toEqual({
+        Dispatch: "rate(30 minutes)",
+        Digest: "rate(5 minutes)",
+        Drill: "rate(7 days)",
+      });
+      const [mapping] = of(full.template, "AWS::Lambda::EventSourceMapping");
+      expect(mapping?.[1].Properties).toMatchObject({
+        BatchSize: 1,
+        EventSourceArn: { "Fn::GetAtt": ["AuditQueue", "Arn"] },
+        FunctionResponseTypes: ["ReportBatchItemFailures"],
+        ScalingConfig: { MaximumConcurrency: 9 },
+      });
+      for (const name of ["dispatch", "digest", "restore"])
+        expect(propertiesOf(plain.template, `${capital(name)}LambdaEvConf`)).toMatchObject({
+          MaximumRetryAttempts: 0,
+        });
+    },
+  );
 
   it("have logs that end", () => {
     for (const [packaged, days] of [
@@ -494,35 +508,39 @@ describe("the functions", () => {
 });
 
 describe("what holds data", () => {
-  it("is a bucket that outlives the stack: versioned, encrypted, private, of a generated name, with old versions for 30 days", () => {
-    const bucket = plain.template.Resources["StateBucket"];
-    expect(bucket).toMatchObject({
-      DeletionPolicy: "Retain",
-      UpdateReplacePolicy: "Retain",
-      Properties: {
-        VersioningConfiguration: { Status: "Enabled" },
-        BucketEncryption: {
-          ServerSideEncryptionConfiguration: [
-            { ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } },
-          ],
+  it(
+    "is a bucket that outlives the stack: versioned, encrypted, private, of a generated name, " +
+      "with old versions for 30 days",
+    () => {
+      const bucket = plain.template.Resources["StateBucket"];
+      expect(bucket).toMatchObject({
+        DeletionPolicy: "Retain",
+        UpdateReplacePolicy: "Retain",
+        Properties: {
+          VersioningConfiguration: { Status: "Enabled" },
+          BucketEncryption: {
+            ServerSideEncryptionConfiguration: [
+              { ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } },
+            ],
+          },
+          PublicAccessBlockConfiguration: {
+            BlockPublicAcls: true,
+            BlockPublicPolicy: true,
+            IgnorePublicAcls: true,
+            RestrictPublicBuckets: true,
+          },
+          OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
         },
-        PublicAccessBlockConfiguration: {
-          BlockPublicAcls: true,
-          BlockPublicPolicy: true,
-          IgnorePublicAcls: true,
-          RestrictPublicBuckets: true,
-        },
-        OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
-      },
-    });
-    expect(bucket?.Properties).not.toHaveProperty("BucketName");
-    expect(JSON.stringify(bucket?.Properties["LifecycleConfiguration"])).toContain(
-      '"NoncurrentDays":30',
-    );
-    expect(JSON.stringify(bucket?.Properties["LifecycleConfiguration"])).not.toContain(
-      "ExpirationInDays",
-    );
-  });
+      });
+      expect(bucket?.Properties).not.toHaveProperty("BucketName");
+      expect(JSON.stringify(bucket?.Properties["LifecycleConfiguration"])).toContain(
+        '"NoncurrentDays":30',
+      );
+      expect(JSON.stringify(bucket?.Properties["LifecycleConfiguration"])).not.toContain(
+        "ExpirationInDays",
+      );
+    },
+  );
 
   it("takes TLS alone, also once the stack is gone", () => {
     const policy = plain.template.Resources["StateBucketPolicy"];
@@ -581,25 +599,29 @@ describe("what holds data", () => {
 });
 
 describe("the queue", () => {
-  it("hides a message for six time-outs at least, and gives up after as many receipts as it is told", () => {
-    expect(propertiesOf(plain.template, "AuditQueue")).toMatchObject({
-      SqsManagedSseEnabled: true,
-      VisibilityTimeout: 1800,
-      RedrivePolicy: {
-        deadLetterTargetArn: { "Fn::GetAtt": ["DeadLetters", "Arn"] },
-        maxReceiveCount: 3,
-      },
-    });
-    expect(propertiesOf(full.template, "AuditQueue")).toMatchObject({
-      KmsMasterKeyId: KEY,
-      VisibilityTimeout: 720,
-      RedrivePolicy: { maxReceiveCount: 4 },
-    });
-    expect(propertiesOf(plain.template, "DeadLetters")).toMatchObject({
-      SqsManagedSseEnabled: true,
-      MessageRetentionPeriod: 1_209_600,
-    });
-  });
+  it(
+    "hides a message for six time-outs at least, and gives up after as many receipts as it is " +
+      "told",
+    () => {
+      expect(propertiesOf(plain.template, "AuditQueue")).toMatchObject({
+        SqsManagedSseEnabled: true,
+        VisibilityTimeout: 1800,
+        RedrivePolicy: {
+          deadLetterTargetArn: { "Fn::GetAtt": ["DeadLetters", "Arn"] },
+          maxReceiveCount: 3,
+        },
+      });
+      expect(propertiesOf(full.template, "AuditQueue")).toMatchObject({
+        KmsMasterKeyId: KEY,
+        VisibilityTimeout: 720,
+        RedrivePolicy: { maxReceiveCount: 4 },
+      });
+      expect(propertiesOf(plain.template, "DeadLetters")).toMatchObject({
+        SqsManagedSseEnabled: true,
+        MessageRetentionPeriod: 1_209_600,
+      });
+    },
+  );
 
   it("takes TLS alone, dead letters too", () => {
     const denied = of(plain.template, "AWS::SQS::QueuePolicy").map(([, { Properties }]) => ({
@@ -630,15 +652,20 @@ describe("alarms", () => {
       ([, { Properties }]) => Properties,
     );
     const line = (alarm: Readonly<Record<string, unknown>>): string =>
-      `${String(alarm["Namespace"])} ${String(alarm["MetricName"])} ${(alarm["Dimensions"] as { Name: string; Value: unknown }[]).map(({ Name, Value }) => `${Name}=${plainOf(Value)}`).join(",")} ${String(alarm["Statistic"])} ${String(alarm["Period"])} ${String(alarm["TreatMissingData"])}`;
+      `${String(alarm["Namespace"])} ${String(alarm["MetricName"])} ` +
+      `${(alarm["Dimensions"] as { Name: string; Value: unknown }[]).map(({ Name, Value }) => `${Name}=${plainOf(Value)}`).join(",")} ` +
+      `${String(alarm["Statistic"])} ${String(alarm["Period"])} ` +
+      `${String(alarm["TreatMissingData"])}`;
     expect(alarms.map(line)).toEqual([
-      "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=DeadLetters.QueueName Maximum 300 notBreaching",
+      "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=DeadLetters.QueueName Maximum 300 " +
+        "notBreaching",
       "Certkeep AuditingStalled stage=prod Maximum 900 breaching",
       "Certkeep DigestsUndelivered stage=prod Maximum 900 notBreaching",
       "Certkeep DrillFailed stage=prod Maximum 3600 ignore",
       ...FUNCTIONS.map(
         (name) =>
-          `AWS/Lambda Errors FunctionName=${capital(name)}LambdaFunction Sum ${name === "dispatch" ? 1200 : 900} notBreaching`,
+          `AWS/Lambda Errors FunctionName=${capital(name)}LambdaFunction Sum ` +
+          `${name === "dispatch" ? 1200 : 900} notBreaching`,
       ),
     ]);
     for (const alarm of alarms)
@@ -650,37 +677,41 @@ describe("alarms", () => {
       });
   });
 
-  it("go to a topic that CloudWatch may publish to: under no key of AWS's own, which it can't use", () => {
-    expect(propertiesOf(plain.template, "AlarmTopic")).toEqual({});
-    expect(propertiesOf(full.template, "AlarmTopic")).toEqual({ KmsMasterKeyId: KEY });
-    const { Statement } = propertiesOf(plain.template, "AlarmTopicPolicy")["PolicyDocument"] as {
-      Statement: unknown[];
-    };
-    expect(Statement).toEqual([
-      {
-        Sid: "Alarms",
-        Effect: "Allow",
-        Principal: { Service: "cloudwatch.amazonaws.com" },
-        Action: "sns:Publish",
-        Resource: { Ref: "AlarmTopic" },
-        Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
-      },
-      {
-        Sid: "TlsOnly",
-        Effect: "Deny",
-        Principal: "*",
-        Action: "sns:Publish",
-        Resource: { Ref: "AlarmTopic" },
-        Condition: { Bool: { "aws:SecureTransport": "false" } },
-      },
-    ]);
-    expect(
-      of(full.template, "AWS::SNS::Subscription").map(([, { Properties }]) => Properties),
-    ).toEqual([
-      { TopicArn: { Ref: "AlarmTopic" }, Protocol: "email", Endpoint: "ops@example.com" },
-    ]);
-    expect(of(plain.template, "AWS::SNS::Subscription")).toEqual([]);
-  });
+  it(
+    "go to a topic that CloudWatch may publish to: under no key of AWS's own, which it can't " +
+      "use",
+    () => {
+      expect(propertiesOf(plain.template, "AlarmTopic")).toEqual({});
+      expect(propertiesOf(full.template, "AlarmTopic")).toEqual({ KmsMasterKeyId: KEY });
+      const { Statement } = propertiesOf(plain.template, "AlarmTopicPolicy")["PolicyDocument"] as {
+        Statement: unknown[];
+      };
+      expect(Statement).toEqual([
+        {
+          Sid: "Alarms",
+          Effect: "Allow",
+          Principal: { Service: "cloudwatch.amazonaws.com" },
+          Action: "sns:Publish",
+          Resource: { Ref: "AlarmTopic" },
+          Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+        },
+        {
+          Sid: "TlsOnly",
+          Effect: "Deny",
+          Principal: "*",
+          Action: "sns:Publish",
+          Resource: { Ref: "AlarmTopic" },
+          Condition: { Bool: { "aws:SecureTransport": "false" } },
+        },
+      ]);
+      expect(
+        of(full.template, "AWS::SNS::Subscription").map(([, { Properties }]) => Properties),
+      ).toEqual([
+        { TopicArn: { Ref: "AlarmTopic" }, Protocol: "email", Endpoint: "ops@example.com" },
+      ]);
+      expect(of(plain.template, "AWS::SNS::Subscription")).toEqual([]);
+    },
+  );
 });
 
 describe("outputs", () => {
@@ -694,7 +725,9 @@ describe("outputs", () => {
       Next2Alarms: expect.stringContaining(
         "aws sns subscribe --region ${AWS::Region} --topic-arn ${AlarmTopic} --protocol email",
       ),
-      Next4Restore: `npx serverless invoke -f restore --stage prod --data '{"cluster":"CLUSTER","names":["NAME"]}'`,
+      Next4Restore:
+        "npx serverless invoke -f restore --stage prod --data " +
+        `'{"cluster":"CLUSTER","names":["NAME"]}'`,
     });
     expect(full.template.Outputs).not.toHaveProperty("Next2Alarms");
   });

@@ -1,4 +1,7 @@
-/** For each cause a state in which it holds, and the same but for one thing in which it doesn't, or less surely. */
+/**
+ * For each cause a state in which it holds, and the same but for one thing in which it doesn't, or
+ * less surely.
+ */
 import { describe, expect, it } from "vitest";
 import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
 import { createDoctor } from "../../lib/diagnosis/diagnose.ts";
@@ -142,32 +145,36 @@ describe("nothing and unknown", () => {
     expect(commandsOf(of)[0]).toContain(command);
   });
 
-  it("tells of the operator's log level where the certificate is the operator's, and of its own owner's log where it isn't", () => {
-    const looks = [
-      look("logs", { scope: "tailscale/operator-5d9c8-x2k4q/operator", code: "debug_off" }),
-      look("events"),
-      look("access"),
-    ];
-    const operators = state(
-      { "tailscale/operator": fresh({ shape: "operator" }) },
-      { ...observed({ looks }), ...REISSUED },
-    );
-    const { missing } = diagnose(operators);
-    expect(missing.map((one) => [one.code, plainText(missingText(one))])).toEqual([
-      ["debug_off", "logs without certificate lines, which are logged at debug level only"],
-    ]);
-    expect(missing.map(({ measure }) => measure && measureDocument(measure).command)).toEqual([
-      "kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug",
-    ]);
-    expect(diagnose(shop({}, observed({ looks }))).missing.map(({ code }) => code)).toEqual([
-      "not_asked",
-    ]);
-    expect(
-      diagnose(
-        shop({}, observed({ looks: [...looks, look("logs")], access: [answer("patch", true)] })),
-      ).missing,
-    ).toEqual([]);
-  });
+  it(
+    "tells of the operator's log level where the certificate is the operator's, and of its own " +
+      "owner's log where it isn't",
+    () => {
+      const looks = [
+        look("logs", { scope: "tailscale/operator-5d9c8-x2k4q/operator", code: "debug_off" }),
+        look("events"),
+        look("access"),
+      ];
+      const operators = state(
+        { "tailscale/operator": fresh({ shape: "operator" }) },
+        { ...observed({ looks }), ...REISSUED },
+      );
+      const { missing } = diagnose(operators);
+      expect(missing.map((one) => [one.code, plainText(missingText(one))])).toEqual([
+        ["debug_off", "logs without certificate lines, which are logged at debug level only"],
+      ]);
+      expect(missing.map(({ measure }) => measure && measureDocument(measure).command)).toEqual([
+        "kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug",
+      ]);
+      expect(diagnose(shop({}, observed({ looks }))).missing.map(({ code }) => code)).toEqual([
+        "not_asked",
+      ]);
+      expect(
+        diagnose(
+          shop({}, observed({ looks: [...looks, look("logs")], access: [answer("patch", true)] })),
+        ).missing,
+      ).toEqual([]);
+    },
+  );
 
   it("takes logs of another namespace for none", () => {
     const of = diagnose(
@@ -477,7 +484,8 @@ describe("the issuer's word", () => {
     expect(told(diagnose(shop({ accounts: accounts("old") }, { copies: { v1: copy } })))).toEqual([
       "unknown",
     ]);
-    // A restore is offered only where there is a backup of the key: of the old account's, wherever it lay.
+    // A restore is offered only where there is a backup of the key: of the old account's, wherever
+    // it lay.
     const key = { ...copy, kind: "account-key", secret: "pg-0", sha256: null };
     const offered = (account: string): (string | null)[] =>
       diagnose(
@@ -761,19 +769,23 @@ describe("a hidden stall", () => {
     expect(told(diagnose(state({ [KEY]: secret(over) }, observed({ signs }))))).toEqual(expected);
   });
 
-  it("is no more than possible where the log wasn't read whole since, and a restart is what to do", () => {
-    const of = diagnose(
-      state(
-        { [KEY]: secret(late) },
-        observed({
-          signs: [begun],
-          looks: [look("logs", { code: "gap", wholeMs: null }), look("events"), look("access")],
-        }),
-      ),
-    );
-    expect(told(of)).toEqual(["caused", "hidden_stall possible"]);
-    expect(commandsOf(of)[0]).toBe("kubectl delete pod pg-0 -n tailscale");
-  });
+  it(
+    "is no more than possible where the log wasn't read whole since, and a restart is what to " +
+      "do",
+    () => {
+      const of = diagnose(
+        state(
+          { [KEY]: secret(late) },
+          observed({
+            signs: [begun],
+            looks: [look("logs", { code: "gap", wholeMs: null }), look("events"), look("access")],
+          }),
+        ),
+      );
+      expect(told(of)).toEqual(["caused", "hidden_stall possible"]);
+      expect(commandsOf(of)[0]).toBe("kubectl delete pod pg-0 -n tailscale");
+    },
+  );
 });
 
 describe("several at once", () => {

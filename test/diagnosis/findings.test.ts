@@ -1,4 +1,7 @@
-/** Findings from what other sources told: when each begins, when it ends, and that nothing a log holds gets further than a quotation. */
+/**
+ * Findings from what other sources told: when each begins, when it ends, and that nothing a log
+ * holds gets further than a quotation.
+ */
 import { NOW_MS } from "../finding/fixture.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -174,7 +177,9 @@ describe("what a log tells, and when it ends", () => {
     );
     expect(finding && findingDocument(finding)).toMatchObject({
       subject: { cluster: "prod", namespace: "tailscale", secret: NAME, name: NAME },
-      seen: "A certificate was issued and couldn't be stored (not found), 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z.",
+      seen:
+        "A certificate was issued and couldn't be stored (not found), 3 times from " +
+        "2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z.",
       command: `certkeep explain ${NAME}`,
       cause: "issued_not_stored:not_found",
     });
@@ -287,7 +292,8 @@ describe("a refusal's line", () => {
 
   it("says that the time isn't known", () => {
     expect(seen(evaluateState(shop({ signs: [refused] }), NOW_MS, NOW)[0])).toBe(
-      "The issuer refused an order for too many certificates of the same names, 3 times from 2026-11-23T09:59:00Z to 2026-11-23T10:00:00Z; until when is unknown.",
+      "The issuer refused an order for too many certificates of the same names, 3 times from " +
+        "2026-11-23T09:59:00Z to 2026-11-23T10:00:00Z; until when is unknown.",
     );
   });
 
@@ -295,12 +301,16 @@ describe("a refusal's line", () => {
     const orders = (until: string): LogSignal =>
       sign("rate_limited", {
         code: "orders",
-        sample: `cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account in the last 3h0m0s, retry after ${until} UTC: see https://x`,
+        sample:
+          `cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many ` +
+          `new orders (300) from this account in the last 3h0m0s, retry after ${until} UTC: see ` +
+          "https://x",
       });
     expect(
       seen(evaluateState(shop({ signs: [orders("2026-11-23 12:00:01")] }), NOW_MS, NOW)[0]),
     ).toBe(
-      "The issuer refused an order for too many new orders, 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z; until 2026-11-23T12:00:01Z.",
+      "The issuer refused an order for too many new orders, 3 times from 2026-11-23T10:00:00Z " +
+        "to 2026-11-23T11:00:00Z; until 2026-11-23T12:00:01Z.",
     );
     expect(codes(shop({ signs: [orders("2026-11-23 12:00:00")] }))).toEqual([]);
   });

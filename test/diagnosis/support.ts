@@ -1,4 +1,7 @@
-/** Worlds for diagnoses: states with what other sources told, and what all of them together tell of issuances. */
+/**
+ * Worlds for diagnoses: states with what other sources told, and what all of them together tell of
+ * issuances.
+ */
 import { formatMs } from "../../lib/certificate/time.ts";
 import { createAcross, partOf, type Across } from "../../lib/finding/across.ts";
 import { createIssuance } from "../../lib/ratelimit/issuance.ts";

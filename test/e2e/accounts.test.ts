@@ -1,6 +1,7 @@
 /**
- * Two ACME accounts of a real issuer, on a real kube-apiserver: a node lost its account key and registered again. What
- * a restore puts back can be renewed; with the other account's key the issuer refuses.
+ * Two ACME accounts of a real issuer, on a real kube-apiserver: a node lost its account key and
+ * registered again. What a restore puts back can be renewed; with the other account's key the
+ * issuer refuses.
  */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -144,24 +145,28 @@ issuers:
       await renew(NODE, await fieldOf("operator", `${NODE}.crt`), await fieldOf("operator", FIELD));
     });
 
-    it("are made a pair again where the certificate is live and valid, and its account key was lost", async () => {
-      const pair = await old.issue([NODE]);
-      await node(pair, old);
-      await audit();
-      await node(pair, registered);
-      await audit();
-      const planned = await restore(NODE);
-      expect(planned).toMatchObject({ code: 0 });
-      expect(planned.stdout.replaceAll(/\s+/g, " ")).toContain(
-        "the valid certificate in the cluster was issued under this account",
-      );
-      expect(await fieldOf("operator", FIELD)).toBe(registered.accountPem);
-      const ended = await restore(NODE, "--apply");
-      expect(ended).toMatchObject({ code: 0 });
-      expect(await fieldOf("operator", `${NODE}.crt`)).toBe(pair.certificatePem);
-      expect(await fieldOf("operator", "_machinekey")).toBe("privkey:aa");
-      await renew(NODE, pair.certificatePem, await fieldOf("operator", FIELD));
-    });
+    it(
+      "are made a pair again where the certificate is live and valid, and its account key was " +
+        "lost",
+      async () => {
+        const pair = await old.issue([NODE]);
+        await node(pair, old);
+        await audit();
+        await node(pair, registered);
+        await audit();
+        const planned = await restore(NODE);
+        expect(planned).toMatchObject({ code: 0 });
+        expect(planned.stdout.replaceAll(/\s+/g, " ")).toContain(
+          "the valid certificate in the cluster was issued under this account",
+        );
+        expect(await fieldOf("operator", FIELD)).toBe(registered.accountPem);
+        const ended = await restore(NODE, "--apply");
+        expect(ended).toMatchObject({ code: 0 });
+        expect(await fieldOf("operator", `${NODE}.crt`)).toBe(pair.certificatePem);
+        expect(await fieldOf("operator", "_machinekey")).toBe("privkey:aa");
+        await renew(NODE, pair.certificatePem, await fieldOf("operator", FIELD));
+      },
+    );
 
     it("come back as a pair from two Secrets: an HA Ingress, and its ProxyGroup's first pod", async () => {
       const pair = await old.issue([SHOP]);

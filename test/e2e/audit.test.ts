@@ -1,4 +1,7 @@
-/** The command against a real kube-apiserver: what a person does, with the rights that an audit needs and no others. */
+/**
+ * The command against a real kube-apiserver: what a person does, with the rights that an audit
+ * needs and no others.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -202,7 +205,10 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))(
       writeFileSync(join(folder, "anchors.pem"), authority.root.pem);
       writeFileSync(
         join(folder, "certkeep.yaml"),
-        `recipients: [${recipient}]\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem}\n`,
+        `recipients: [${recipient}]\n` +
+          `stores: {backups: "file:backups", state: "file:state"}\n` +
+          "issuers:\n" +
+          "  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem}\n",
       );
     });
     afterAll(async () => {
@@ -211,45 +217,50 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))(
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
     });
 
-    it("finds and keeps every shape with list and get alone, over an expired listing, and the server refuses that credential any write", async () => {
-      let expired = false;
-      front.interfere(async ({ query }) => {
-        if (expired || query.get("continue") === null) return null;
-        expired = true;
-        await kube.demand("POST", "/api/v1/namespaces/shop/secrets", {
-          metadata: { name: "late" },
-          type: "Opaque",
-          data: { password: base64("late") },
+    it(
+      "finds and keeps every shape with list and get alone, over an expired listing, and the " +
+        "server refuses that credential any write",
+      async () => {
+        let expired = false;
+        front.interfere(async ({ query }) => {
+          if (expired || query.get("continue") === null) return null;
+          expired = true;
+          await kube.demand("POST", "/api/v1/namespaces/shop/secrets", {
+            metadata: { name: "late" },
+            type: "Opaque",
+            data: { password: base64("late") },
+          });
+          await kube.compact();
+          return null;
         });
-        await kube.compact();
-        return null;
-      });
-      const config = kube.kubeconfigFor({ token: readerToken, server: front.server });
-      const { ended, cluster } = await audit(config);
-      expect(expired).toBe(true);
-      expect(front.passages.some(({ status }) => status === 410)).toBe(true);
-      expect(ended).toMatchObject({ code: 0 });
-      // 500 Secrets, of which the operator's holds two certificates.
-      expect(cluster).toMatchObject({
-        complete: true,
-        counts: { certificates: 501, fine: 501, copies: 501 },
-        findings: [],
-      });
-      // It may ask what an owner may do, which stores nothing; here it is refused even that, and does without.
-      expect(
-        new Set(
-          front.passages
-            .filter(({ method }) => method !== "GET")
-            .map(({ method, path, status }) => `${method} ${path} ${status}`),
-        ),
-      ).toEqual(new Set(["POST /apis/authorization.k8s.io/v1/subjectaccessreviews 403"]));
-      const refused = await kubectl(
-        kube,
-        ["create", "secret", "generic", "x", "-n", "tailscale", "--from-literal=a=b"],
-        { kubeconfig: kube.kubeconfigFor({ token: readerToken }) },
-      );
-      expect(refused.stderr).toContain("forbidden");
-    });
+        const config = kube.kubeconfigFor({ token: readerToken, server: front.server });
+        const { ended, cluster } = await audit(config);
+        expect(expired).toBe(true);
+        expect(front.passages.some(({ status }) => status === 410)).toBe(true);
+        expect(ended).toMatchObject({ code: 0 });
+        // 500 Secrets, of which the operator's holds two certificates.
+        expect(cluster).toMatchObject({
+          complete: true,
+          counts: { certificates: 501, fine: 501, copies: 501 },
+          findings: [],
+        });
+        // It may ask what an owner may do, which stores nothing; here it is refused even that, and
+        // does without.
+        expect(
+          new Set(
+            front.passages
+              .filter(({ method }) => method !== "GET")
+              .map(({ method, path, status }) => `${method} ${path} ${status}`),
+          ),
+        ).toEqual(new Set(["POST /apis/authorization.k8s.io/v1/subjectaccessreviews 403"]));
+        const refused = await kubectl(
+          kube,
+          ["create", "secret", "generic", "x", "-n", "tailscale", "--from-literal=a=b"],
+          { kubeconfig: kube.kubeconfigFor({ token: readerToken }) },
+        );
+        expect(refused.stderr).toContain("forbidden");
+      },
+    );
 
     it("reads no value a second time, and asks for little", async () => {
       front.forget();
@@ -284,7 +295,9 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))(
       const kubeconfig = kube.kubeconfigFor({ token: kube.adminToken });
       for (const file of readdirSync(operator)) {
         const line =
-          'jq -r .sealed "$FILE" | age -d -i "$IDENTITY" | jq \'select(.kind=="Secret")\' | "$KUBECTL" apply --server-side --force-conflicts --field-manager="certkeep-$VERSION" -f -';
+          'jq -r .sealed "$FILE" | age -d -i "$IDENTITY" | jq \'select(.kind=="Secret")\' | ' +
+          '"$KUBECTL" apply --server-side --force-conflicts ' +
+          '--field-manager="certkeep-$VERSION" -f -';
         const applied = await runProgram("sh", ["-c", `set -e; ${line}`], {
           env: {
             PATH: process.env["PATH"] ?? "",
@@ -318,42 +331,46 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))(
       });
     });
 
-    it("says in one plain message each what is wrong with a credential, and ends with its exit code", async () => {
-      const cases: readonly (readonly [
-        name: string,
-        kubeconfig: string,
-        code: number,
-        words: RegExp,
-      ])[] = [
-        ["no such file", join(folder, "nowhere"), 2, /KUBECONFIG/],
-        ["an expired token", kube.kubeconfigFor({ token: "expired" }), 3, /token|credential/i],
-        [
-          "a CA that doesn't fit",
-          kube.kubeconfigFor({
-            token: readerToken,
-            caPem: createAuthority({ name: "Other" }).root.pem,
-          }),
-          3,
-          /certificate|CA/,
-        ],
-        [
-          "a port where nobody listens",
-          kube.kubeconfigFor({ token: readerToken, server: "https://127.0.0.1:1" }),
-          3,
-          /refused|reached/,
-        ],
-      ];
-      for (const [name, kubeconfig, code, words] of cases) {
-        const ended = await run(["audit"], kubeconfig);
-        expect(ended.code, `${name}: ${ended.stderr}`).toBe(code);
-        expect(ended.stderr, `${name}`).toMatch(words);
-        expect(ended.stderr + ended.stdout, `${name}`).not.toContain(readerToken);
-        expect(
-          ended.stderr.split("\n").filter((line) => line.startsWith("    at ")),
-          `${name}`,
-        ).toEqual([]);
-      }
-      expect(readFileSync(join(folder, "certkeep.yaml"), "utf8")).toContain("recipients");
-    });
+    it(
+      "says in one plain message each what is wrong with a credential, and ends with its exit " +
+        "code",
+      async () => {
+        const cases: readonly (readonly [
+          name: string,
+          kubeconfig: string,
+          code: number,
+          words: RegExp,
+        ])[] = [
+          ["no such file", join(folder, "nowhere"), 2, /KUBECONFIG/],
+          ["an expired token", kube.kubeconfigFor({ token: "expired" }), 3, /token|credential/i],
+          [
+            "a CA that doesn't fit",
+            kube.kubeconfigFor({
+              token: readerToken,
+              caPem: createAuthority({ name: "Other" }).root.pem,
+            }),
+            3,
+            /certificate|CA/,
+          ],
+          [
+            "a port where nobody listens",
+            kube.kubeconfigFor({ token: readerToken, server: "https://127.0.0.1:1" }),
+            3,
+            /refused|reached/,
+          ],
+        ];
+        for (const [name, kubeconfig, code, words] of cases) {
+          const ended = await run(["audit"], kubeconfig);
+          expect(ended.code, `${name}: ${ended.stderr}`).toBe(code);
+          expect(ended.stderr, `${name}`).toMatch(words);
+          expect(ended.stderr + ended.stdout, `${name}`).not.toContain(readerToken);
+          expect(
+            ended.stderr.split("\n").filter((line) => line.startsWith("    at ")),
+            `${name}`,
+          ).toEqual([]);
+        }
+        expect(readFileSync(join(folder, "certkeep.yaml"), "utf8")).toContain("recipients");
+      },
+    );
   },
 );

@@ -1,7 +1,7 @@
 /**
- * Certificates that a real issuer gives out in a burst, of which some are stored and some are lost on their way, with the
- * log of the proxy that asked for them: what is told agrees with what the issuer did, from the Secrets and the log, and
- * then from a search of certificate logs too.
+ * Certificates that a real issuer gives out in a burst, of which some are stored and some are lost
+ * on their way, with the log of the proxy that asked for them: what is told agrees with what the
+ * issuer did, from the Secrets and the log, and then from a search of certificate logs too.
  */
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync, appendFileSync, readFileSync } from "node:fs";
@@ -79,7 +79,10 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
   };
   /** As tailscaled writes it, with the kubelet's time before it. */
   const write = (text: string): void => {
-    log += `${new Date().toISOString().replace("Z", "000001Z")} ${new Date().toISOString().slice(0, 19).replaceAll("-", "/").replace("T", " ")} ${text}\n`;
+    log +=
+      `${new Date().toISOString().replace("Z", "000001Z")} ` +
+      `${new Date().toISOString().slice(0, 19).replaceAll("-", "/").replace("T", " ")} ` +
+      `${text}\n`;
     sandbox.setLog("tailscale", "pg-0", "tailscale", log);
   };
   const known = async (): Promise<Across> => {
@@ -142,7 +145,12 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
     const { recipient } = await generateIdentity();
     writeFileSync(
       join(folder, "certkeep.yaml"),
-      `recipients: [${recipient}]\nstores: {backups: "file:backups", state: "file:state"}\nclusters: [{name: prod, kubeconfig: cluster.yaml}]\nissuers:\n  - {id: pebble, title: Pebble, anchors: root.pem, intermediates: intermediate.pem, limits: {perSet: {count: 5}}}\n`,
+      `recipients: [${recipient}]\n` +
+        `stores: {backups: "file:backups", state: "file:state"}\n` +
+        "clusters: [{name: prod, kubeconfig: cluster.yaml}]\n" +
+        "issuers:\n" +
+        "  - {id: pebble, title: Pebble, anchors: root.pem, intermediates: intermediate.pem, " +
+        "limits: {perSet: {count: 5}}}\n",
     );
     const labels = {
       "tailscale.com/parent-resource": "pg",
@@ -171,56 +179,64 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
 
-  it("some stored, some lost: the cluster is told of all, by its own log; the others of what was seen", async () => {
-    for (const keep of [true, false, false, true, false]) {
-      write(`cert("${NAME}"): requesting cert...`);
-      const pair = await acme.issue([NAME]);
-      issued.push(pair);
-      write(`cert("${NAME}"): got cert`);
-      if (!keep) {
-        write(
-          `cert("${NAME}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ${NAME}: secrets "${NAME}" is forbidden: User "system:serviceaccount:tailscale:pg" cannot get resource "secrets" in API group "" in the namespace "tailscale"`,
-        );
-        continue;
+  it(
+    "some stored, some lost: the cluster is told of all, by its own log; the others of what was " +
+      "seen",
+    async () => {
+      for (const keep of [true, false, false, true, false]) {
+        write(`cert("${NAME}"): requesting cert...`);
+        const pair = await acme.issue([NAME]);
+        issued.push(pair);
+        write(`cert("${NAME}"): got cert`);
+        if (!keep) {
+          write(
+            `cert("${NAME}"): getCertPEM: error writing TLS cert and key to Secret: error ` +
+              `getting Secret ${NAME}: secrets "${NAME}" is forbidden: User ` +
+              `"system:serviceaccount:tailscale:pg" cannot get resource "secrets" in API ` +
+              `group "" ` +
+              `in the namespace "tailscale"`,
+          );
+          continue;
+        }
+        stored.push(pair);
+        sandbox.put([ingressSecret(NAME, pair)]);
+        await audit();
       }
-      stored.push(pair);
-      sandbox.put([ingressSecret(NAME, pair)]);
-      await audit();
-    }
-    expect(await audit()).toEqual(
-      expect.arrayContaining(["issued_not_stored", "reissued_without_need"]),
-    );
-    const across = await known();
-    // Shared: what was verified.
-    expect(
-      timeline(across.ledger)
-        .map(({ issuance }) => issuance.serial)
-        .toSorted(),
-    ).toEqual(stored.map(({ serial }) => serial).toSorted());
-    expect(budget(across.ledger)).toMatchObject({
-      spent: 2,
-      atMost: left(stored).remaining,
-      atLeast: null,
-    });
-    // Its own: each certificate that Pebble issued, once, when it issued it.
-    const own = timeline(across.ledgerOf("prod"));
-    expect(own).toHaveLength(issued.length);
-    expect(
-      own
-        .filter(({ issuance }) => issuance.verified)
-        .map(({ issuance }) => issuance.serial)
-        .toSorted(),
-    ).toEqual(stored.map(({ serial }) => serial).toSorted());
-    own.forEach(({ issuance }, i) =>
-      expect(Math.abs(issuance.issuedAtMs - (issued[i]?.notBeforeMs ?? 0))).toBeLessThan(5_000),
-    );
-    expect(own.map(({ leaves }) => leaves)).toEqual([4, 3, 2, 1, 0]);
-    const { remaining, retryInMs } = left(issued);
-    expect(budget(across.ledgerOf("prod"))).toMatchObject({ atMost: remaining, spent: 5 });
-    expect(
-      Math.abs((budget(across.ledgerOf("prod"))?.freeFromMs ?? 0) - Date.now() - retryInMs),
-    ).toBeLessThan(10_000);
-  });
+      expect(await audit()).toEqual(
+        expect.arrayContaining(["issued_not_stored", "reissued_without_need"]),
+      );
+      const across = await known();
+      // Shared: what was verified.
+      expect(
+        timeline(across.ledger)
+          .map(({ issuance }) => issuance.serial)
+          .toSorted(),
+      ).toEqual(stored.map(({ serial }) => serial).toSorted());
+      expect(budget(across.ledger)).toMatchObject({
+        spent: 2,
+        atMost: left(stored).remaining,
+        atLeast: null,
+      });
+      // Its own: each certificate that Pebble issued, once, when it issued it.
+      const own = timeline(across.ledgerOf("prod"));
+      expect(own).toHaveLength(issued.length);
+      expect(
+        own
+          .filter(({ issuance }) => issuance.verified)
+          .map(({ issuance }) => issuance.serial)
+          .toSorted(),
+      ).toEqual(stored.map(({ serial }) => serial).toSorted());
+      own.forEach(({ issuance }, i) =>
+        expect(Math.abs(issuance.issuedAtMs - (issued[i]?.notBeforeMs ?? 0))).toBeLessThan(5_000),
+      );
+      expect(own.map(({ leaves }) => leaves)).toEqual([4, 3, 2, 1, 0]);
+      const { remaining, retryInMs } = left(issued);
+      expect(budget(across.ledgerOf("prod"))).toMatchObject({ atMost: remaining, spent: 5 });
+      expect(
+        Math.abs((budget(across.ledgerOf("prod"))?.freeFromMs ?? 0) - Date.now() - retryInMs),
+      ).toBeLessThan(10_000);
+    },
+  );
 
   it("names what loses them", async () => {
     const page = await run("explain", NAME, "--no-color");
@@ -235,7 +251,10 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
       .slice(0, 19)
       .replace("T", " ");
     write(
-      `cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after ${retryAt} UTC: see https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers`,
+      `cert("${NAME}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many ` +
+        "certificates (5) already issued for this exact set of identifiers in the last " +
+        `168h0m0s, retry after ${retryAt} UTC: see ` +
+        "https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers",
     );
     refusedMs = Date.now();
     expect(await audit()).toContain("rate_limited");
@@ -249,46 +268,54 @@ describe.skipIf(lacksTools("pebble"))("a burst of certificates of a real issuer"
     });
   });
 
-  it("found in certificate logs: everybody is told of all, the log's claims are the same ones, and the refusal pins what is left", async () => {
-    appendFileSync(
-      join(folder, "certkeep.yaml"),
-      `sources: {transparency: {url: "https://127.0.0.1:${(search.address() as AddressInfo).port}/v1/issuances", domains: [${TAILNET}]}}\n`,
-    );
-    // What a log shows is settled a second later: from then on it reaches further than the refusal in it.
-    await new Promise((settled) =>
-      setTimeout(settled, Math.max(0, refusedMs + 2_000 - Date.now())),
-    );
-    await audit();
-    const across = await known();
-    for (const [ledger, because] of [
-      [across.ledger, "refusal"],
-      [across.ledgerOf("prod"), "complete_source"],
-    ] as const) {
-      // Pebble's times are of whole seconds: those of one second stand in the order of their serial numbers.
-      const order = issued.toSorted(
-        (a, b) => a.notBeforeMs - b.notBeforeMs || (a.serial < b.serial ? -1 : 1),
+  it(
+    "found in certificate logs: everybody is told of all, the log's claims are the same ones, " +
+      "and the refusal pins what is left",
+    async () => {
+      appendFileSync(
+        join(folder, "certkeep.yaml"),
+        "sources: {transparency: {url: " +
+          `"https://127.0.0.1:${(search.address() as AddressInfo).port}/v1/issuances", domains: ` +
+          `[${TAILNET}]}}\n`,
       );
+      // What a log shows is settled a second later: from then on it reaches further than the refusal
+      // in it.
+      await new Promise((settled) =>
+        setTimeout(settled, Math.max(0, refusedMs + 2_000 - Date.now())),
+      );
+      await audit();
+      const across = await known();
+      for (const [ledger, because] of [
+        [across.ledger, "refusal"],
+        [across.ledgerOf("prod"), "complete_source"],
+      ] as const) {
+        // Pebble's times are of whole seconds: those of one second stand in the order of their serial
+        // numbers.
+        const order = issued.toSorted(
+          (a, b) => a.notBeforeMs - b.notBeforeMs || (a.serial < b.serial ? -1 : 1),
+        );
+        expect(
+          timeline(ledger).map(({ issuance, leaves }) => [
+            issuance.serial,
+            issuance.issuedAtMs,
+            leaves,
+          ]),
+        ).toEqual(order.map(({ serial, notBeforeMs }, i) => [serial, notBeforeMs, 4 - i]));
+        expect(budget(ledger)).toMatchObject({
+          spent: 5,
+          atMost: 0,
+          atLeast: 0,
+          because,
+          claims: [],
+        });
+      }
+      for (const { issuance } of timeline(across.ledger))
+        expect(await pebble.status(issuance.serial)).toBe("Valid");
       expect(
-        timeline(ledger).map(({ issuance, leaves }) => [
-          issuance.serial,
-          issuance.issuedAtMs,
-          leaves,
-        ]),
-      ).toEqual(order.map(({ serial, notBeforeMs }, i) => [serial, notBeforeMs, 4 - i]));
-      expect(budget(ledger)).toMatchObject({
-        spent: 5,
-        atMost: 0,
-        atLeast: 0,
-        because,
-        claims: [],
-      });
-    }
-    for (const { issuance } of timeline(across.ledger))
-      expect(await pebble.status(issuance.serial)).toBe("Valid");
-    expect(
-      timeline(across.ledger).filter(({ issuance }) =>
-        issuance.sources.some(({ kind }) => kind === "secret"),
-      ),
-    ).toHaveLength(2);
-  });
+        timeline(across.ledger).filter(({ issuance }) =>
+          issuance.sources.some(({ kind }) => kind === "secret"),
+        ),
+      ).toHaveLength(2);
+    },
+  );
 });

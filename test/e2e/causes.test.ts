@@ -1,8 +1,8 @@
 /**
- * Why certificates are reissued, on a real kube-apiserver: for each cause a cluster in which it holds, one in which none
- * does, and one in which two do; `certkeep explain` names it from what `certkeep audit` was told, with the rights of a
- * registration and no others. RBAC, access reviews, Events and immutability are the server's own; a pod's log is served
- * by a stub of its kubelet.
+ * Why certificates are reissued, on a real kube-apiserver: for each cause a cluster in which it
+ * holds, one in which none does, and one in which two do; `certkeep explain` names it from what
+ * `certkeep audit` was told, with the rights of a registration and no others. RBAC, access reviews,
+ * Events and immutability are the server's own; a pod's log is served by a stub of its kubelet.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -70,10 +70,15 @@ class World {
       this.#authority.intermediates.map(({ pem }) => pem).join(""),
     );
     const issuer =
-      "  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem, intermediates: intermediates.pem, limits: {perSet: {count: 5}, perDomain: {count: 50}}}";
+      "  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem, intermediates: " +
+      "intermediates.pem, limits: {perSet: {count: 5}, perDomain: {count: 50}}}";
     writeFileSync(
       join(this.folder, "certkeep.yaml"),
-      `recipients: [${recipient}]\nidentity: file:identity.txt\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n${issuer}\n`,
+      `recipients: [${recipient}]\n` +
+        "identity: file:identity.txt\n" +
+        `stores: {backups: "file:backups", state: "file:state"}\n` +
+        "issuers:\n" +
+        `${issuer}\n`,
     );
     return this;
   }
@@ -83,7 +88,10 @@ class World {
     return issueAged(this.#authority, [DOMAIN], Date.now(), agoMs);
   }
 
-  /** A cluster with a ProxyGroup that serves the name; its Secret may be written by the group's account. */
+  /**
+   * A cluster with a ProxyGroup that serves the name; its Secret may be written by the group's
+   * account.
+   */
   async cluster(name: string, pair: PairText, parts = "secrets,parents,diagnosis"): Promise<Kube> {
     const kube = await startKube();
     const kubelet = await startKubeletStub(kube);
@@ -274,7 +282,8 @@ const LOST = [
   ...ORDER,
   cert("got cert"),
   cert(
-    `getCertPEM: error writing TLS cert and key to Secret: error getting Secret ${DOMAIN}: secrets "${DOMAIN}" not found`,
+    `getCertPEM: error writing TLS cert and key to Secret: error getting Secret ${DOMAIN}: ` +
+      `secrets "${DOMAIN}" not found`,
   ),
 ];
 
@@ -286,7 +295,10 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     worlds.push(one);
     return one;
   };
-  /** One cluster whose certificate was issued anew an hour ago, though that of two days ago was good. */
+  /**
+   * One cluster whose certificate was issued anew an hour ago, though that of two days ago was
+   * good.
+   */
   const reissued = async (
     parts?: string,
   ): Promise<{ readonly world: World; readonly kube: Kube }> => {
@@ -377,7 +389,8 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     const { world: one } = await reissued();
     await one.log("prod", [
       cert(
-        'getCertPEM: Get "https://acme-v02.api.letsencrypt.org/directory": dial tcp: lookup acme-v02.api.letsencrypt.org on 10.96.0.10:53: no such host',
+        'getCertPEM: Get "https://acme-v02.api.letsencrypt.org/directory": dial tcp: lookup ' +
+          "acme-v02.api.letsencrypt.org on 10.96.0.10:53: no such host",
       ),
     ]);
     expect(await one.audit()).toEqual(["dns_failing", "reissued_without_need"]);

@@ -13,7 +13,8 @@ import { lacksTools } from "./support/tools.ts";
 
 const VALUE = CANARY.toString("base64");
 const ASK =
-  "See the reason in its own log or policy: certkeep doesn't print its text, which can contain the private key. Nothing was changed";
+  "See the reason in its own log or policy: certkeep doesn't print its text, which can " +
+  "contain the private key. Nothing was changed";
 
 describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a private key in a denial", () => {
   let kube: Kube;
@@ -142,7 +143,8 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a private key in a denial
     async (name) => {
       answer = (key) => review({ code: 403, message: encodingsOf(key)[name] });
       const printed =
-        "admission webhook echo.example.com denied the request to create secrets in namespace hooked";
+        "admission webhook echo.example.com denied the request to create secrets in namespace " +
+        "hooked";
       expect(await create("hooked")).toBe(`cluster real: ${printed} (status 403). ${ASK}`);
       answer = (key) => review({ code: 400, reason: encodingsOf(key)[name] });
       expect(await create("hooked")).toBe(`cluster real: ${printed} (status 400). ${ASK}`);
@@ -152,13 +154,16 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a private key in a denial
   it("isn't printed where a webhook fails with it", async () => {
     answer = (key) => ({ status: 500, body: key.toString("base64") });
     expect(await create("hooked")).toBe(
-      "cluster real: the call to admission webhook echo.example.com failed, so the cluster refuses to create secrets in namespace hooked (status 500, InternalError). Fix the webhook, or its failurePolicy. Nothing was changed",
+      "cluster real: the call to admission webhook echo.example.com failed, so the cluster " +
+        "refuses to create secrets in namespace hooked (status 500, InternalError). Fix the " +
+        "webhook, or its failurePolicy. Nothing was changed",
     );
   });
 
   it("isn't printed where a policy quotes it", async () => {
     expect(await create("ruled")).toBe(
-      `cluster real: ValidatingAdmissionPolicy echo denied the request to create secrets in namespace ruled (status 403, Forbidden). ${ASK}`,
+      "cluster real: ValidatingAdmissionPolicy echo denied the request to create secrets in " +
+        `namespace ruled (status 403, Forbidden). ${ASK}`,
     );
   });
 });

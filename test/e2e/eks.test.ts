@@ -1,4 +1,7 @@
-/** EKS by IAM: the token against the one that the AWS command line makes, and against a Security Token Service. */
+/**
+ * EKS by IAM: the token against the one that the AWS command line makes, and against a Security
+ * Token Service.
+ */
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -114,7 +117,8 @@ describe("a role for EKS", () => {
     const server = createServer((_request, answer) => {
       answer.writeHead(403, { "content-type": "text/xml" });
       answer.end(
-        `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>canary ${createHash("sha256").update("x").digest("hex")}</Message></Error></ErrorResponse>`,
+        "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>canary " +
+          `${createHash("sha256").update("x").digest("hex")}</Message></Error></ErrorResponse>`,
       );
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,6 +1,6 @@
 /**
- * The judge beside Go itself, on mutants that no one has seen before: each run takes a new seed, which the
- * failure names. Needs Go 1.26; nothing is downloaded.
+ * The judge beside Go itself, on mutants that no one has seen before: each run takes a new seed,
+ * which the failure names. Needs Go 1.26; nothing is downloaded.
  */
 
 import { execFile } from "node:child_process";
@@ -46,7 +46,8 @@ async function disagreements(mutant: Mutant): Promise<string[]> {
     const verdict = verdictAt(judgement, parseMs(at));
     if (verdict.valid !== (valid === 1)) {
       found.push(
-        `${mutant.name} for "${dnsName}" at ${at}: Go says ${valid} (${mutant.error}), judge ${verdict.reasons}`,
+        `${mutant.name} for "${dnsName}" at ${at}: Go says ${valid} (${mutant.error}), judge ` +
+          `${verdict.reasons}`,
       );
     }
   }
@@ -82,7 +83,8 @@ describe.skipIf(lacksTools("go"))("Go's own verdicts", () => {
 
   test("the vectors that are checked in are what the program writes", async () => {
     const { stdout } = await run(program, [], { maxBuffer: 2 ** 30 });
-    // Go's version and its wording may differ between releases of 1.26; inputs and verdicts may not.
+    // Go's version and its wording may differ between releases of 1.26; inputs and verdicts may
+    // not.
     const decided = (text: string): string =>
       text.replace(/^\{"go":.*$/m, "").replace(/,"error":"(?:[^"\\]|\\.)*"/g, "");
     const checkedIn = await readFile(join(SOURCES, "../vectors.json"), "utf8");

@@ -1,4 +1,6 @@
-/** Shows that the real kube-apiserver of these tests behaves as the other suites take for granted. */
+/**
+ * Shows that the real kube-apiserver of these tests behaves as the other suites take for granted.
+ */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * `certkeep audit` on a real cluster with the rights of the part `diagnosis` and no others: what the logs of a proxy,
- * events and the server itself tell of why certificates are issued.
+ * `certkeep audit` on a real cluster with the rights of the part `diagnosis` and no others: what
+ * the logs of a proxy, events and the server itself tell of why certificates are issued.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,11 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const line = (ms: number, text: string): string =>
   `${new Date(ms).toISOString().replace("Z", "000001Z")} 2026/11/23 14:34:50 ${text}\n`;
 const got = `cert("${DOMAIN}"): got cert`;
-const lost = `cert("${DOMAIN}"): getCertPEM: error writing TLS cert and key to Secret: error patching Secret ${DOMAIN}: secrets "${DOMAIN}" is forbidden: User "system:serviceaccount:tailscale:pg" cannot patch resource "secrets" in API group "" in the namespace "tailscale"`;
+const lost =
+  `cert("${DOMAIN}"): getCertPEM: error writing TLS cert and key to Secret: error patching ` +
+  `Secret ${DOMAIN}: secrets "${DOMAIN}" is forbidden: User ` +
+  `"system:serviceaccount:tailscale:pg" cannot patch resource "secrets" in API group "" in the ` +
+  `namespace "tailscale"`;
 
 describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what a real cluster tells of causes", () => {
   let kube: Kube;
@@ -143,7 +147,9 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what a real cluster tells
     writeFileSync(join(folder, "anchors.pem"), authority.root.pem);
     writeFileSync(
       join(folder, "certkeep.yaml"),
-      'stores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem}\n',
+      'stores: {backups: "file:backups", state: "file:state"}\n' +
+        "issuers:\n" +
+        "  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem}\n",
     );
   });
   afterAll(async () => {
@@ -152,47 +158,51 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what a real cluster tells
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
 
-  it("is read with those rights alone: what was issued and lost, what the account may do, what the state store said", async () => {
-    const state = await audit();
-    const { signs, access, events, looks } = observationsOf(state);
-    expect(looks.map(({ source, scope, code }) => [source, scope, code])).toEqual([
-      ["access", "tailscale", null],
-      ["events", "shop", null],
-      ["events", "tailscale", null],
-      ["logs", "tailscale/pg-0/tailscale", null],
-    ]);
-    expect(signs).toMatchObject([
-      { kind: "issued", code: null, domain: DOMAIN, count: 2 },
-      { kind: "store_write_failed", code: "forbidden", domain: DOMAIN, count: 2 },
-    ]);
-    expect(access).toMatchObject([
-      {
-        secret: `tailscale/${DOMAIN}`,
-        account: "system:serviceaccount:tailscale:pg",
-        verb: "get",
-        allowed: true,
-      },
-      {
-        secret: `tailscale/${DOMAIN}`,
-        account: "system:serviceaccount:tailscale:pg",
-        verb: "patch",
-        allowed: false,
-      },
-    ]);
-    expect(events).toMatchObject([
-      { object: "Pod/pg-0", reason: "TailscaleStateUpdateFailed", count: 7 },
-    ]);
-    const { issuances, coverage } = stateEvidence(state);
-    expect(issuances.filter(({ claimedBy }) => claimedBy !== null)).toHaveLength(2);
-    expect(coverage).toMatchObject([
-      {
-        source: "log",
-        cluster: state.cluster,
-        scope: { kind: "set", key: DOMAIN },
-        fromMs: startedMs,
-      },
-    ]);
-  });
+  it(
+    "is read with those rights alone: what was issued and lost, what the account may do, what " +
+      "the state store said",
+    async () => {
+      const state = await audit();
+      const { signs, access, events, looks } = observationsOf(state);
+      expect(looks.map(({ source, scope, code }) => [source, scope, code])).toEqual([
+        ["access", "tailscale", null],
+        ["events", "shop", null],
+        ["events", "tailscale", null],
+        ["logs", "tailscale/pg-0/tailscale", null],
+      ]);
+      expect(signs).toMatchObject([
+        { kind: "issued", code: null, domain: DOMAIN, count: 2 },
+        { kind: "store_write_failed", code: "forbidden", domain: DOMAIN, count: 2 },
+      ]);
+      expect(access).toMatchObject([
+        {
+          secret: `tailscale/${DOMAIN}`,
+          account: "system:serviceaccount:tailscale:pg",
+          verb: "get",
+          allowed: true,
+        },
+        {
+          secret: `tailscale/${DOMAIN}`,
+          account: "system:serviceaccount:tailscale:pg",
+          verb: "patch",
+          allowed: false,
+        },
+      ]);
+      expect(events).toMatchObject([
+        { object: "Pod/pg-0", reason: "TailscaleStateUpdateFailed", count: 7 },
+      ]);
+      const { issuances, coverage } = stateEvidence(state);
+      expect(issuances.filter(({ claimedBy }) => claimedBy !== null)).toHaveLength(2);
+      expect(coverage).toMatchObject([
+        {
+          source: "log",
+          cluster: state.cluster,
+          scope: { kind: "set", key: DOMAIN },
+          fromMs: startedMs,
+        },
+      ]);
+    },
+  );
 
   it("is counted on by the next audit, which asks for what came since", async () => {
     const asked = kubelet.asked.length;

@@ -1,6 +1,6 @@
 /**
- * The package as people get it: packed, installed offline into an empty folder (it has no dependencies), and run
- * there with this Node; with an older one it says so.
+ * The package as people get it: packed, installed offline into an empty folder (it has no
+ * dependencies), and run there with this Node; with an older one it says so.
  */
 import {
   existsSync,
@@ -137,7 +137,8 @@ describe("the packed package, installed elsewhere", () => {
       process.execPath,
       [
         "-e",
-        `Object.defineProperty(process.versions, "node", { value: "22.18.9" }); require(${JSON.stringify(entry)})`,
+        `Object.defineProperty(process.versions, "node", { value: "22.18.9" }); ` +
+          `require(${JSON.stringify(entry)})`,
       ],
       { env, cwd: work },
     );

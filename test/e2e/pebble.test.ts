@@ -1,6 +1,7 @@
 /**
- * Certificates that an ACME server really issues in a burst, put into Secrets of a real kube-apiserver and audited as
- * they are replaced: the timeline and the budget agree with what was issued and was seen.
+ * Certificates that an ACME server really issues in a burst, put into Secrets of a real
+ * kube-apiserver and audited as they are replaced: the timeline and the budget agree with what was
+ * issued and was seen.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -167,77 +168,86 @@ issuers:
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
     });
 
-    it("are told one by one, each with what was left after it, though each replaced the one before", async () => {
-      for (const cluster of ["east", "west", "east", null, "west"] as const) {
-        const pair = await acme.issue([SHARED]);
-        issued.push(pair);
-        expect(await pebble.status(pair.serial)).toBe("Valid");
-        // One is lost on its way: issued, and never stored.
-        if (cluster === null) continue;
-        seen.push(pair);
-        await put(cluster, SHARED, pair);
-        const ended = await run("audit", cluster, "--json");
-        const document = JSON.parse(ended.stdout) as {
-          readonly budgets: readonly BudgetDocument[];
-        };
-        expect(budgetOf(document, SHARED)).toMatchObject({
-          kind: "set",
-          spent: seen.length,
-          atMost: 5 - seen.length,
-          atLeast: null,
-        });
-      }
-      const document = await explain(SHARED);
-      expect(document.places.map(({ cluster, verdict }) => [cluster, verdict?.valid])).toEqual([
-        ["east", true],
-        ["west", true],
-      ]);
-      const [account] = document.issuances;
-      const timeline = account?.timeline ?? [];
-      // Pebble puts no SCTs into certificates and dates nothing back: notBefore is what there is, in whole seconds.
-      const order = seen.toSorted(
-        (a, b) => a.notBeforeMs - b.notBeforeMs || (a.serial < b.serial ? -1 : 1),
-      );
-      expect(
-        timeline.map(({ serial, issuedAt, basis }) => [serial, Date.parse(issuedAt), basis]),
-      ).toEqual(order.map(({ serial, notBeforeMs }) => [serial, notBeforeMs, "not_before"]));
-      expect(timeline.map(({ leaves, effect }) => [leaves, effect])).toEqual([
-        [4, "spent"],
-        [3, "spent"],
-        [2, "spent"],
-        [1, "spent"],
-      ]);
-      for (const entry of timeline) {
-        expect(entry.sources.map(({ kind }) => kind)).toEqual(["backup", "secret"]);
-        expect(await pebble.status(entry.serial)).toBe("Valid");
-      }
-      expect(
-        new Set(timeline.flatMap(({ sources }) => sources.map(({ cluster }) => cluster))),
-      ).toEqual(new Set(["east", "west"]));
-    });
+    it(
+      "are told one by one, each with what was left after it, though each replaced the one " +
+        "before",
+      async () => {
+        for (const cluster of ["east", "west", "east", null, "west"] as const) {
+          const pair = await acme.issue([SHARED]);
+          issued.push(pair);
+          expect(await pebble.status(pair.serial)).toBe("Valid");
+          // One is lost on its way: issued, and never stored.
+          if (cluster === null) continue;
+          seen.push(pair);
+          await put(cluster, SHARED, pair);
+          const ended = await run("audit", cluster, "--json");
+          const document = JSON.parse(ended.stdout) as {
+            readonly budgets: readonly BudgetDocument[];
+          };
+          expect(budgetOf(document, SHARED)).toMatchObject({
+            kind: "set",
+            spent: seen.length,
+            atMost: 5 - seen.length,
+            atLeast: null,
+          });
+        }
+        const document = await explain(SHARED);
+        expect(document.places.map(({ cluster, verdict }) => [cluster, verdict?.valid])).toEqual([
+          ["east", true],
+          ["west", true],
+        ]);
+        const [account] = document.issuances;
+        const timeline = account?.timeline ?? [];
+        // Pebble puts no SCTs into certificates and dates nothing back: notBefore is what there is,
+        // in whole seconds.
+        const order = seen.toSorted(
+          (a, b) => a.notBeforeMs - b.notBeforeMs || (a.serial < b.serial ? -1 : 1),
+        );
+        expect(
+          timeline.map(({ serial, issuedAt, basis }) => [serial, Date.parse(issuedAt), basis]),
+        ).toEqual(order.map(({ serial, notBeforeMs }) => [serial, notBeforeMs, "not_before"]));
+        expect(timeline.map(({ leaves, effect }) => [leaves, effect])).toEqual([
+          [4, "spent"],
+          [3, "spent"],
+          [2, "spent"],
+          [1, "spent"],
+        ]);
+        for (const entry of timeline) {
+          expect(entry.sources.map(({ kind }) => kind)).toEqual(["backup", "secret"]);
+          expect(await pebble.status(entry.serial)).toBe("Valid");
+        }
+        expect(
+          new Set(timeline.flatMap(({ sources }) => sources.map(({ cluster }) => cluster))),
+        ).toEqual(new Set(["east", "west"]));
+      },
+    );
 
-    it("leave at most what the issuer's bucket of those seen leaves, and no less than that of all", async () => {
-      const { issuances, at } = await explain(SHARED, "--plan", "3");
-      const [account] = issuances;
-      const atMs = BigInt(Date.parse(at)) * MS_NS;
-      const left = (certificates: readonly AcmeCertificate[]): number =>
-        bucket(
-          SET,
-          certificates.map(({ notBeforeMs }) => BigInt(notBeforeMs) * MS_NS),
-          atMs,
-        ).remaining;
-      expect([left(seen), left(issued)]).toEqual([1, 0]);
-      expect(account?.budget).toMatchObject({ atMost: left(seen), atLeast: null });
-      // One now, and then one each 33 h 36 min from the first on.
-      const first = Math.min(...seen.map(({ notBeforeMs }) => notBeforeMs));
-      const interval = (WEEK_HOURS * 3_600_000) / 5;
-      const [one, two, three] = (account?.plan?.earliest ?? []).map((instant) =>
-        Date.parse(instant),
-      );
-      expect(one).toBe(Date.parse(at));
-      expect(Math.abs((two ?? 0) - first - interval)).toBeLessThan(10_000);
-      expect((three ?? 0) - (two ?? 0)).toBe(interval);
-    });
+    it(
+      "leave at most what the issuer's bucket of those seen leaves, and no less than that of " +
+        "all",
+      async () => {
+        const { issuances, at } = await explain(SHARED, "--plan", "3");
+        const [account] = issuances;
+        const atMs = BigInt(Date.parse(at)) * MS_NS;
+        const left = (certificates: readonly AcmeCertificate[]): number =>
+          bucket(
+            SET,
+            certificates.map(({ notBeforeMs }) => BigInt(notBeforeMs) * MS_NS),
+            atMs,
+          ).remaining;
+        expect([left(seen), left(issued)]).toEqual([1, 0]);
+        expect(account?.budget).toMatchObject({ atMost: left(seen), atLeast: null });
+        // One now, and then one each 33 h 36 min from the first on.
+        const first = Math.min(...seen.map(({ notBeforeMs }) => notBeforeMs));
+        const interval = (WEEK_HOURS * 3_600_000) / 5;
+        const [one, two, three] = (account?.plan?.earliest ?? []).map((instant) =>
+          Date.parse(instant),
+        );
+        expect(one).toBe(Date.parse(at));
+        expect(Math.abs((two ?? 0) - first - interval)).toBeLessThan(10_000);
+        expect((three ?? 0) - (two ?? 0)).toBe(interval);
+      },
+    );
 
     it("are told as a race and as needless, in both clusters", async () => {
       const { findings } = await explain(SHARED);

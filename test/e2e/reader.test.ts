@@ -40,7 +40,8 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("the reader on a real serv
         readFileSync(kube.kubeconfigFor({ token: tokens[account] ?? "" }), "utf8"),
       expireContinue: () => kube.compact(),
       disown: async (namespace, name, managedFields) => {
-        // An empty list would change nothing; a list of one empty entry clears (metadata.managedFields, API conventions).
+        // An empty list would change nothing; a list of one empty entry clears
+        // (metadata.managedFields, API conventions).
         const entries = managedFields.length === 0 ? [{}] : managedFields;
         await kube.demand("PATCH", `/api/v1/namespaces/${namespace}/secrets/${name}`, {
           metadata: { managedFields: entries },

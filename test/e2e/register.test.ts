@@ -1,4 +1,7 @@
-/** Registering against a real kube-apiserver: RBAC is the server's own, and so are tokens, access reviews and refusals. */
+/**
+ * Registering against a real kube-apiserver: RBAC is the server's own, and so are tokens, access
+ * reviews and refusals.
+ */
 import {
   existsSync,
   mkdirSync,
@@ -172,7 +175,11 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
       writeFileSync(join(folder, "anchors.pem"), authority.root.pem);
       writeFileSync(
         join(folder, "certkeep.yaml"),
-        `recipients: [${recipient}]\nidentity: file:identity.txt\nstores: {backups: "file:backups", state: "file:state"}\nissuers:\n  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem}\n`,
+        `recipients: [${recipient}]\n` +
+          "identity: file:identity.txt\n" +
+          `stores: {backups: "file:backups", state: "file:state"}\n` +
+          "issuers:\n" +
+          "  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem}\n",
       );
       admin = kube.kubeconfigFor({ contextName: "admin" });
     });
@@ -182,78 +189,86 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
         if (one !== undefined) rmSync(one, { recursive: true, force: true });
     });
 
-    it("registers with the rights it asked for, says what else they see, and audits with exactly those", async () => {
-      const added = await inProcess([
-        "clusters",
-        "add",
-        "prod",
-        "--context",
-        "admin",
-        "--namespace",
-        "tailscale",
-        "--namespace",
-        "shop",
-        "--parts",
-        PARTS,
-        "--yes",
-        "--json",
-      ]);
-      expect(added.stderr).toContain("Registered prod");
-      expect(added).toMatchObject({ code: 0 });
-      for (const text of ["operator-oauth", "--parts named", "--in-cluster"])
-        expect(added.stderr).toContain(text);
-      expect(added.stdout + added.stderr).not.toMatch(/eyJ|canary/);
-      const document = JSON.parse(added.stdout) as {
-        credentials: {
-          bearer: string;
-          user: string;
-          missing: unknown[];
-          excess: unknown[];
-          expiresAtMs: number;
-        }[];
-      };
-      expect(
-        document.credentials.map(({ bearer, user, missing, excess }) => ({
-          bearer,
-          user,
-          missing,
-          excess,
-        })),
-      ).toEqual([
-        {
-          bearer: "read",
-          user: "system:serviceaccount:certkeep:certkeep-prod-read",
-          missing: [],
-          excess: [],
-        },
-        {
-          bearer: "restore",
-          user: "system:serviceaccount:certkeep:certkeep-prod-restore",
-          missing: [],
-          excess: [],
-        },
-      ]);
-      for (const { expiresAtMs } of document.credentials)
-        expect(expiresAtMs - Date.now()).toBeGreaterThan(360 * DAY_MS);
-      expect(credentials("prod").length).toBe(2);
-      for (const file of credentials("prod"))
-        expect(statSync(join(folder, "clusters", file)).mode & 0o777).toBe(0o600);
-      expect(registration("prod")).not.toMatch(/token:|eyJ/);
-      expect(readFileSync(join(folder, "clusters/.gitignore"), "utf8")).toContain("*.kubeconfig");
+    it(
+      "registers with the rights it asked for, says what else they see, and audits with exactly " +
+        "those",
+      async () => {
+        const added = await inProcess([
+          "clusters",
+          "add",
+          "prod",
+          "--context",
+          "admin",
+          "--namespace",
+          "tailscale",
+          "--namespace",
+          "shop",
+          "--parts",
+          PARTS,
+          "--yes",
+          "--json",
+        ]);
+        expect(added.stderr).toContain("Registered prod");
+        expect(added).toMatchObject({ code: 0 });
+        for (const text of ["operator-oauth", "--parts named", "--in-cluster"])
+          expect(added.stderr).toContain(text);
+        expect(added.stdout + added.stderr).not.toMatch(/eyJ|canary/);
+        const document = JSON.parse(added.stdout) as {
+          credentials: {
+            bearer: string;
+            user: string;
+            missing: unknown[];
+            excess: unknown[];
+            expiresAtMs: number;
+          }[];
+        };
+        expect(
+          document.credentials.map(({ bearer, user, missing, excess }) => ({
+            bearer,
+            user,
+            missing,
+            excess,
+          })),
+        ).toEqual([
+          {
+            bearer: "read",
+            user: "system:serviceaccount:certkeep:certkeep-prod-read",
+            missing: [],
+            excess: [],
+          },
+          {
+            bearer: "restore",
+            user: "system:serviceaccount:certkeep:certkeep-prod-restore",
+            missing: [],
+            excess: [],
+          },
+        ]);
+        for (const { expiresAtMs } of document.credentials)
+          expect(expiresAtMs - Date.now()).toBeGreaterThan(360 * DAY_MS);
+        expect(credentials("prod").length).toBe(2);
+        for (const file of credentials("prod"))
+          expect(statSync(join(folder, "clusters", file)).mode & 0o777).toBe(0o600);
+        expect(registration("prod")).not.toMatch(/token:|eyJ/);
+        expect(readFileSync(join(folder, "clusters/.gitignore"), "utf8")).toContain("*.kubeconfig");
 
-      await kube.forgetRequests();
-      const audit = await inProcess(["audit", "prod", "--json"], "/nowhere");
-      expect(audit).toMatchObject({ code: 0 });
-      const [cluster] = (
-        JSON.parse(audit.stdout) as { clusters: { complete: boolean; copies: { made: number } }[] }
-      ).clusters;
-      expect(cluster).toMatchObject({ complete: true, copies: { made: 2 } });
-      const asked = await kube.requests();
-      expect(new Set(asked.map(({ user }) => user.username))).toEqual(
-        new Set(["system:serviceaccount:certkeep:certkeep-prod-read"]),
-      );
-      expect(asked.filter(({ responseStatus }) => (responseStatus?.code ?? 0) >= 400)).toEqual([]);
-    });
+        await kube.forgetRequests();
+        const audit = await inProcess(["audit", "prod", "--json"], "/nowhere");
+        expect(audit).toMatchObject({ code: 0 });
+        const [cluster] = (
+          JSON.parse(audit.stdout) as {
+            clusters: { complete: boolean; copies: { made: number } }[];
+          }
+        ).clusters;
+        expect(cluster).toMatchObject({ complete: true, copies: { made: 2 } });
+        const asked = await kube.requests();
+        expect(new Set(asked.map(({ user }) => user.username))).toEqual(
+          new Set(["system:serviceaccount:certkeep:certkeep-prod-read"]),
+        );
+        expect(asked.filter(({ responseStatus }) => (responseStatus?.code ?? 0) >= 400)).toEqual(
+          [],
+        );
+      },
+    );
 
     it("restores with the restoring credential and its rights alone", async () => {
       const before = await readSecret(kube, "shop", "web-tls");
@@ -287,7 +302,9 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
               .filter(({ verbs }) => verbs.length > 0);
             await kube.demand("PATCH", pathOf(role), { rules });
             const [resource = ""] = rule.resources;
-            const expected = `may not ${verb} ${resource}${rule.apiGroups[0] === "" ? "" : `.${rule.apiGroups[0]}`}`;
+            const expected =
+              `may not ${verb} ` +
+              `${resource}${rule.apiGroups[0] === "" ? "" : `.${rule.apiGroups[0]}`}`;
             let said: string[] = [];
             await waitUntil(
               `${verb} ${resource} of ${role.metadata.name} to be missed`,
@@ -316,206 +333,247 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
       expect(taken).toBeGreaterThan(30);
     }, 600_000);
 
-    it("refuses a credential that can do too much, naming the verbs, and registers nothing; --allow-broad takes it, and doctor goes on telling", async () => {
-      const token = await createServiceAccount(
-        kube,
-        "other",
-        "broad",
-        [{ apiGroups: [""], resources: ["secrets"], verbs: ["delete"] }],
-        [
-          { apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "update"] },
-          { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
-        ],
-        3_600 * 24 * 60,
-      );
-      const broad = kube.kubeconfigFor({ token });
-      const args = [
-        "clusters",
-        "add",
-        "broad",
-        "--context",
-        "admin",
-        "--credential",
-        broad,
-        "--namespace",
-        "tailscale",
-        "--parts",
-        "secrets",
-        "--yes",
-        "--no-apply",
-      ];
-      const refused = await certkeep(...args);
-      expect(refused.code).toBe(3);
-      expect(refused.stderr).toMatch(/can do more than it should: .*update secrets/);
-      expect(refused.stderr).toContain("get secrets in namespace default, kube-system");
-      expect(existsSync(join(folder, "clusters/broad.yaml"))).toBe(false);
-      expect(credentials("broad")).toEqual([]);
-      const taken = await certkeep(...args, "--allow-broad");
-      expect(taken.code).toBe(0);
-      expect(registration("broad")).toContain("broad: true");
-      const { lines, code } = await doctor("broad");
-      expect(code).toBe(0);
-      expect(wrong(lines, "warn").join("\n")).toMatch(
-        /can do more than it should: update secrets.*accepted/,
-      );
-      await certkeep("clusters", "remove", "broad");
-    });
-
-    it("rotates while audits run: none of them fails, and the credential before stays good until the next time", async () => {
-      const before = registration("prod");
-      const audits: Promise<Ended>[] = [];
-      const begin = (): void =>
-        void audits.push(inProcess(["audit", "prod", "--json"], "/nowhere"));
-      begin();
-      for (let n = 0; n < 3; n += 1) {
-        begin();
-        expect(
-          (await certkeep("clusters", "add", "prod", "--context", "admin", "--yes")).code,
-        ).toBe(0);
-      }
-      begin();
-      for (const ended of await Promise.all(audits))
-        expect({ code: ended.code, stderr: ended.stderr }).toMatchObject({ code: 0 });
-      expect(registration("prod")).not.toBe(before);
-      expect(credentials("prod").length).toBe(4);
-      // What isn't said on the command line is as it was registered.
-      expect((parse(registration("prod")) as { namespaces: string[] }).namespaces).toEqual([
-        "tailscale",
-        "shop",
-      ]);
-    });
-
-    it("loses neither of two that are registered at once, and tells one of two people who register one name", async () => {
-      const add = (name: string): Promise<Ended> =>
-        inProcess(["clusters", "add", name, "--context", "admin", "--yes"]);
-      const apart = await Promise.all([add("one"), add("two")]);
-      expect(apart.map(({ code }) => code)).toEqual([0, 0]);
-      const same = await Promise.all([add("same"), add("same")]);
-      for (const { code, stderr } of same)
-        if (code !== 0) expect(stderr).toContain("somebody else");
-      expect(same.some(({ code }) => code === 0)).toBe(true);
-      for (const name of ["one", "two", "same"])
-        expect(wrong((await doctor(name)).lines)).toEqual([]);
-      for (const name of ["one", "two", "same"])
-        expect(
-          (await certkeep("clusters", "remove", name, "--revoke", "--context", "admin")).code,
-        ).toBe(0);
-    });
-
-    it("refuses a token that ends before anybody would renew it, with the ways that work, and leaves nothing behind; on demand it is taken and its end is told", async () => {
-      const other = capped.kubeconfigFor({ contextName: "capped" });
-      const add = (...more: string[]): Promise<Said> =>
-        runIn(["clusters", "add", "capped", "--yes", ...more], folder, env(other));
-      const refused = await add();
-      expect(refused.code).toBe(2);
-      expect(refused.stderr).toMatch(
-        /in 24 hours, though 365 days were asked for: the server caps tokens; expected at least 30 days/,
-      );
-      for (const way of [
-        "--eks ARN --role ARN",
-        "client certificate",
-        "--days never",
-        "--in-cluster",
-        "--days 1",
-      ])
-        expect(refused.stderr).toContain(way);
-      const left = await capped.demand<{ items: unknown[] }>(
-        "GET",
-        `${RBAC}/clusterroles?labelSelector=app.kubernetes.io/managed-by%3Dcertkeep`,
-      );
-      expect(left.items).toEqual([]);
-      expect(existsSync(join(folder, "clusters/capped.yaml"))).toBe(false);
-
-      expect(await add("--days", "1")).toMatchObject({ code: 0 });
-      const audit = await certkeep("audit", "capped", "--json");
-      const findings = (
-        JSON.parse(audit.stdout) as {
-          clusters: { findings: { code: string; severity: string }[] }[];
-        }
-      ).clusters[0]?.findings;
-      expect(findings?.filter(({ code }) => code === "credential_expiring")).toMatchObject([
-        { severity: "critical" },
-      ]);
-      expect(wrong((await doctor("capped")).lines).join("\n")).toMatch(
-        /The reading credential ends at .*, in 2[34] hours/,
-      );
-    });
-
-    it("refuses a name that is another cluster's, and pins the successor when told that it was rebuilt, with the old state kept", async () => {
-      const other = capped.kubeconfigFor({ contextName: "capped" });
-      const add = (...more: string[]): Promise<Said> =>
-        runIn(
-          ["clusters", "add", "prod", "--yes", "--days", "1", "--namespace", "tailscale", ...more],
-          folder,
-          env(other),
+    it(
+      "refuses a credential that can do too much, naming the verbs, and registers nothing; " +
+        "--allow-broad takes it, and doctor goes on telling",
+      async () => {
+        const token = await createServiceAccount(
+          kube,
+          "other",
+          "broad",
+          [{ apiGroups: [""], resources: ["secrets"], verbs: ["delete"] }],
+          [
+            { apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "update"] },
+            { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
+          ],
+          3_600 * 24 * 60,
         );
-      const before = registration("prod");
-      const refused = await add();
-      expect(refused.code).toBe(2);
-      expect(refused.stderr).toContain("the name is another cluster's");
-      expect(registration("prod")).toBe(before);
-      const rebuilt = await add("--rebuilt");
-      expect(rebuilt.code).toBe(0);
-      expect(
-        readdirSync(join(folder, "state")).filter((name) =>
-          name.startsWith("predecessor-prod-uid-"),
-        ).length,
-      ).toBe(1);
-      const audit = await certkeep("audit", "prod", "--json");
-      expect(
-        (JSON.parse(audit.stdout) as { clusters: { complete: boolean }[] }).clusters[0]?.complete,
-      ).toBe(true);
-      // And back, as if that one had been rebuilt again.
-      expect(
-        (
-          await certkeep(
-            "clusters",
-            "add",
-            "prod",
-            "--context",
-            "admin",
-            "--yes",
-            "--rebuilt",
-            "--parts",
-            PARTS,
-            "--namespace",
-            "tailscale",
-            "--namespace",
-            "shop",
-          )
-        ).code,
-      ).toBe(0);
-    });
+        const broad = kube.kubeconfigFor({ token });
+        const args = [
+          "clusters",
+          "add",
+          "broad",
+          "--context",
+          "admin",
+          "--credential",
+          broad,
+          "--namespace",
+          "tailscale",
+          "--parts",
+          "secrets",
+          "--yes",
+          "--no-apply",
+        ];
+        const refused = await certkeep(...args);
+        expect(refused.code).toBe(3);
+        expect(refused.stderr).toMatch(/can do more than it should: .*update secrets/);
+        expect(refused.stderr).toContain("get secrets in namespace default, kube-system");
+        expect(existsSync(join(folder, "clusters/broad.yaml"))).toBe(false);
+        expect(credentials("broad")).toEqual([]);
+        const taken = await certkeep(...args, "--allow-broad");
+        expect(taken.code).toBe(0);
+        expect(registration("broad")).toContain("broad: true");
+        const { lines, code } = await doctor("broad");
+        expect(code).toBe(0);
+        expect(wrong(lines, "warn").join("\n")).toMatch(
+          /can do more than it should: update secrets.*accepted/,
+        );
+        await certkeep("clusters", "remove", "broad");
+      },
+    );
 
-    it("prints a manifest that kubectl takes and that needs no further rights, and registers on it without applying", async () => {
-      const printed = await certkeep("clusters", "add", "gitops", "--namespace", "shop", "--print");
-      expect(printed.code).toBe(0);
-      const applied = await kubectl(kube, ["apply", "-f", "-"], { input: printed.stdout });
-      expect(applied).toMatchObject({ code: 0 });
-      await kube.forgetRequests();
-      expect(
-        (
-          await certkeep(
-            "clusters",
-            "add",
-            "gitops",
-            "--namespace",
-            "shop",
-            "--no-apply",
-            "--yes",
-            "--context",
-            "admin",
-          )
-        ).code,
-      ).toBe(0);
-      const writes = (await kube.requests()).filter(
-        ({ verb, objectRef }) =>
-          ["patch", "update", "delete"].includes(verb) ||
-          (verb === "create" && objectRef?.apiGroup === "rbac.authorization.k8s.io"),
-      );
-      expect(writes).toEqual([]);
-      expect(wrong((await doctor("gitops")).lines)).toEqual([]);
-    });
+    it(
+      "rotates while audits run: none of them fails, and the credential before stays good until " +
+        "the next time",
+      async () => {
+        const before = registration("prod");
+        const audits: Promise<Ended>[] = [];
+        const begin = (): void =>
+          void audits.push(inProcess(["audit", "prod", "--json"], "/nowhere"));
+        begin();
+        for (let n = 0; n < 3; n += 1) {
+          begin();
+          expect(
+            (await certkeep("clusters", "add", "prod", "--context", "admin", "--yes")).code,
+          ).toBe(0);
+        }
+        begin();
+        for (const ended of await Promise.all(audits))
+          expect({ code: ended.code, stderr: ended.stderr }).toMatchObject({ code: 0 });
+        expect(registration("prod")).not.toBe(before);
+        expect(credentials("prod").length).toBe(4);
+        // What isn't said on the command line is as it was registered.
+        expect((parse(registration("prod")) as { namespaces: string[] }).namespaces).toEqual([
+          "tailscale",
+          "shop",
+        ]);
+      },
+    );
+
+    it(
+      "loses neither of two that are registered at once, and tells one of two people who " +
+        "register one name",
+      async () => {
+        const add = (name: string): Promise<Ended> =>
+          inProcess(["clusters", "add", name, "--context", "admin", "--yes"]);
+        const apart = await Promise.all([add("one"), add("two")]);
+        expect(apart.map(({ code }) => code)).toEqual([0, 0]);
+        const same = await Promise.all([add("same"), add("same")]);
+        for (const { code, stderr } of same)
+          if (code !== 0) expect(stderr).toContain("somebody else");
+        expect(same.some(({ code }) => code === 0)).toBe(true);
+        for (const name of ["one", "two", "same"])
+          expect(wrong((await doctor(name)).lines)).toEqual([]);
+        for (const name of ["one", "two", "same"])
+          expect(
+            (await certkeep("clusters", "remove", name, "--revoke", "--context", "admin")).code,
+          ).toBe(0);
+      },
+    );
+
+    it(
+      "refuses a token that ends before anybody would renew it, with the ways that work, and " +
+        "leaves nothing behind; on demand it is taken and its end is told",
+      async () => {
+        const other = capped.kubeconfigFor({ contextName: "capped" });
+        const add = (...more: string[]): Promise<Said> =>
+          runIn(["clusters", "add", "capped", "--yes", ...more], folder, env(other));
+        const refused = await add();
+        expect(refused.code).toBe(2);
+        expect(refused.stderr).toMatch(
+          /in 24 hours, though 365 days were asked for: the server caps tokens; expected at least 30 days/,
+        );
+        for (const way of [
+          "--eks ARN --role ARN",
+          "client certificate",
+          "--days never",
+          "--in-cluster",
+          "--days 1",
+        ])
+          expect(refused.stderr).toContain(way);
+        const left = await capped.demand<{ items: unknown[] }>(
+          "GET",
+          `${RBAC}/clusterroles?labelSelector=app.kubernetes.io/managed-by%3Dcertkeep`,
+        );
+        expect(left.items).toEqual([]);
+        expect(existsSync(join(folder, "clusters/capped.yaml"))).toBe(false);
+
+        expect(await add("--days", "1")).toMatchObject({ code: 0 });
+        const audit = await certkeep("audit", "capped", "--json");
+        const findings = (
+          JSON.parse(audit.stdout) as {
+            clusters: { findings: { code: string; severity: string }[] }[];
+          }
+        ).clusters[0]?.findings;
+        expect(findings?.filter(({ code }) => code === "credential_expiring")).toMatchObject([
+          { severity: "critical" },
+        ]);
+        expect(wrong((await doctor("capped")).lines).join("\n")).toMatch(
+          /The reading credential ends at .*, in 2[34] hours/,
+        );
+      },
+    );
+
+    it(
+      "refuses a name that is another cluster's, and pins the successor when told that it was " +
+        "rebuilt, with the old state kept",
+      async () => {
+        const other = capped.kubeconfigFor({ contextName: "capped" });
+        const add = (...more: string[]): Promise<Said> =>
+          runIn(
+            [
+              "clusters",
+              "add",
+              "prod",
+              "--yes",
+              "--days",
+              "1",
+              "--namespace",
+              "tailscale",
+              ...more,
+            ],
+            folder,
+            env(other),
+          );
+        const before = registration("prod");
+        const refused = await add();
+        expect(refused.code).toBe(2);
+        expect(refused.stderr).toContain("the name is another cluster's");
+        expect(registration("prod")).toBe(before);
+        const rebuilt = await add("--rebuilt");
+        expect(rebuilt.code).toBe(0);
+        expect(
+          readdirSync(join(folder, "state")).filter((name) =>
+            name.startsWith("predecessor-prod-uid-"),
+          ).length,
+        ).toBe(1);
+        const audit = await certkeep("audit", "prod", "--json");
+        expect(
+          (JSON.parse(audit.stdout) as { clusters: { complete: boolean }[] }).clusters[0]?.complete,
+        ).toBe(true);
+        // And back, as if that one had been rebuilt again.
+        expect(
+          (
+            await certkeep(
+              "clusters",
+              "add",
+              "prod",
+              "--context",
+              "admin",
+              "--yes",
+              "--rebuilt",
+              "--parts",
+              PARTS,
+              "--namespace",
+              "tailscale",
+              "--namespace",
+              "shop",
+            )
+          ).code,
+        ).toBe(0);
+      },
+    );
+
+    it(
+      "prints a manifest that kubectl takes and that needs no further rights, and registers on " +
+        "it without applying",
+      async () => {
+        const printed = await certkeep(
+          "clusters",
+          "add",
+          "gitops",
+          "--namespace",
+          "shop",
+          "--print",
+        );
+        expect(printed.code).toBe(0);
+        const applied = await kubectl(kube, ["apply", "-f", "-"], { input: printed.stdout });
+        expect(applied).toMatchObject({ code: 0 });
+        await kube.forgetRequests();
+        expect(
+          (
+            await certkeep(
+              "clusters",
+              "add",
+              "gitops",
+              "--namespace",
+              "shop",
+              "--no-apply",
+              "--yes",
+              "--context",
+              "admin",
+            )
+          ).code,
+        ).toBe(0);
+        const writes = (await kube.requests()).filter(
+          ({ verb, objectRef }) =>
+            ["patch", "update", "delete"].includes(verb) ||
+            (verb === "create" && objectRef?.apiGroup === "rbac.authorization.k8s.io"),
+        );
+        expect(writes).toEqual([]);
+        expect(wrong((await doctor("gitops")).lines)).toEqual([]);
+      },
+    );
 
     it("reads by name alone where it was asked to: nothing is listed, and that is said", async () => {
       expect(
@@ -548,142 +606,150 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
       expect(wrong(lines, "warn").join("\n")).toContain("only the named Secrets are audited");
     });
 
-    it("takes a kubeconfig of somebody's own with relative paths, and refuses one that runs a program", async () => {
-      mkdirSync(join(folder, "own"), { recursive: true });
-      const token = await createServiceAccount(
-        kube,
-        "other",
-        "narrow",
-        [],
-        [
-          {
-            apiGroups: [""],
-            resources: ["namespaces"],
-            resourceNames: ["kube-system", "shop"],
-            verbs: ["get"],
-          },
-        ],
-        3_600 * 24 * 60,
-      );
-      writeFileSync(join(folder, "own/token"), token, { mode: 0o600 });
-      writeFileSync(join(folder, "own/ca.crt"), kube.caPem);
-      const config = (user: object): string =>
-        JSON.stringify({
-          kind: "Config",
-          "current-context": "c",
-          clusters: [
-            { name: "c", cluster: { server: kube.server, "certificate-authority": "ca.crt" } },
+    it(
+      "takes a kubeconfig of somebody's own with relative paths, and refuses one that runs a " +
+        "program",
+      async () => {
+        mkdirSync(join(folder, "own"), { recursive: true });
+        const token = await createServiceAccount(
+          kube,
+          "other",
+          "narrow",
+          [],
+          [
+            {
+              apiGroups: [""],
+              resources: ["namespaces"],
+              resourceNames: ["kube-system", "shop"],
+              verbs: ["get"],
+            },
           ],
-          users: [{ name: "u", user }],
-          contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
-        });
-      writeFileSync(
-        join(folder, "own/exec.kubeconfig"),
-        config({
-          exec: {
-            apiVersion: "client.authentication.k8s.io/v1",
-            command: "touch",
-            args: [join(folder, "ran")],
-          },
-        }),
-      );
-      writeFileSync(join(folder, "own/token.kubeconfig"), config({ tokenFile: "token" }));
-      const add = (file: string): Promise<Said> =>
-        certkeep(
-          "clusters",
-          "add",
-          "own",
-          "--context",
-          "admin",
-          "--credential",
-          join("own", file),
-          "--namespace",
-          "shop",
-          "--parts",
-          "secrets",
-          "--yes",
+          3_600 * 24 * 60,
         );
-      const exec = await add("exec.kubeconfig");
-      expect(exec.code).toBe(2);
-      expect(exec.stderr).toContain("needs the credential plugin touch");
-      expect(existsSync(join(folder, "ran"))).toBe(false);
-      // What it may do is granted to the user that the server says it is.
-      expect(await add("token.kubeconfig")).toMatchObject({ code: 0 });
-      expect(registration("own")).toContain("kind: kubeconfig");
-      expect(wrong((await doctor("own")).lines)).toEqual([]);
-    });
+        writeFileSync(join(folder, "own/token"), token, { mode: 0o600 });
+        writeFileSync(join(folder, "own/ca.crt"), kube.caPem);
+        const config = (user: object): string =>
+          JSON.stringify({
+            kind: "Config",
+            "current-context": "c",
+            clusters: [
+              { name: "c", cluster: { server: kube.server, "certificate-authority": "ca.crt" } },
+            ],
+            users: [{ name: "u", user }],
+            contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
+          });
+        writeFileSync(
+          join(folder, "own/exec.kubeconfig"),
+          config({
+            exec: {
+              apiVersion: "client.authentication.k8s.io/v1",
+              command: "touch",
+              args: [join(folder, "ran")],
+            },
+          }),
+        );
+        writeFileSync(join(folder, "own/token.kubeconfig"), config({ tokenFile: "token" }));
+        const add = (file: string): Promise<Said> =>
+          certkeep(
+            "clusters",
+            "add",
+            "own",
+            "--context",
+            "admin",
+            "--credential",
+            join("own", file),
+            "--namespace",
+            "shop",
+            "--parts",
+            "secrets",
+            "--yes",
+          );
+        const exec = await add("exec.kubeconfig");
+        expect(exec.code).toBe(2);
+        expect(exec.stderr).toContain("needs the credential plugin touch");
+        expect(existsSync(join(folder, "ran"))).toBe(false);
+        // What it may do is granted to the user that the server says it is.
+        expect(await add("token.kubeconfig")).toMatchObject({ code: 0 });
+        expect(registration("own")).toContain("kind: kubeconfig");
+        expect(wrong((await doctor("own")).lines)).toEqual([]);
+      },
+    );
 
-    it("takes a client certificate, grants its name the rights, and knows when it ends; an administrator's context may be in one of several files", async () => {
-      await openssl(
-        "req",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-keyout",
-        "reader.key",
-        "-out",
-        "reader.csr",
-        "-subj",
-        "/CN=certkeep-reader",
-      );
-      await openssl(
-        "x509",
-        "-req",
-        "-in",
-        "reader.csr",
-        "-CA",
-        "ca.crt",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-out",
-        "reader.crt",
-        "-days",
-        "90",
-      );
-      const own = kube.kubeconfigFor({
-        user: {
-          "client-certificate": join(ca, "reader.crt"),
-          "client-key": join(ca, "reader.key"),
-        },
-      });
-      const said = await runIn(
-        [
-          "clusters",
-          "add",
-          "pair",
-          "--context",
-          "admin",
-          "--credential",
-          own,
-          "--namespace",
-          "shop",
-          "--parts",
-          "secrets",
-          "--yes",
-          "--json",
-        ],
-        folder,
-        env(`${admin}:${own}`),
-      );
-      expect(said).toMatchObject({ code: 0 });
-      expect(JSON.parse(said.stdout)).toMatchObject({
-        kind: "certificate",
-        credentials: [{ bearer: "read", user: "certkeep-reader", missing: [], excess: [] }],
-      });
-      expect(said.stdout + said.stderr).not.toContain("PRIVATE KEY");
-      expect(wrong((await doctor("pair")).lines)).toEqual([]);
-      expect((await doctor("pair")).lines.find(({ id }) => id === "credential")?.text).toMatch(
-        /in (89|90) days/,
-      );
-      expect((await certkeep("audit", "pair")).code).toBe(0);
-      expect(
-        (await certkeep("clusters", "remove", "pair", "--revoke", "--context", "admin")).code,
-      ).toBe(0);
-      expect(await rolesOf("pair")).toEqual([]);
-    });
+    it(
+      "takes a client certificate, grants its name the rights, and knows when it ends; an " +
+        "administrator's context may be in one of several files",
+      async () => {
+        await openssl(
+          "req",
+          "-newkey",
+          "ec",
+          "-pkeyopt",
+          "ec_paramgen_curve:P-256",
+          "-nodes",
+          "-keyout",
+          "reader.key",
+          "-out",
+          "reader.csr",
+          "-subj",
+          "/CN=certkeep-reader",
+        );
+        await openssl(
+          "x509",
+          "-req",
+          "-in",
+          "reader.csr",
+          "-CA",
+          "ca.crt",
+          "-CAkey",
+          "ca.key",
+          "-CAcreateserial",
+          "-out",
+          "reader.crt",
+          "-days",
+          "90",
+        );
+        const own = kube.kubeconfigFor({
+          user: {
+            "client-certificate": join(ca, "reader.crt"),
+            "client-key": join(ca, "reader.key"),
+          },
+        });
+        const said = await runIn(
+          [
+            "clusters",
+            "add",
+            "pair",
+            "--context",
+            "admin",
+            "--credential",
+            own,
+            "--namespace",
+            "shop",
+            "--parts",
+            "secrets",
+            "--yes",
+            "--json",
+          ],
+          folder,
+          env(`${admin}:${own}`),
+        );
+        expect(said).toMatchObject({ code: 0 });
+        expect(JSON.parse(said.stdout)).toMatchObject({
+          kind: "certificate",
+          credentials: [{ bearer: "read", user: "certkeep-reader", missing: [], excess: [] }],
+        });
+        expect(said.stdout + said.stderr).not.toContain("PRIVATE KEY");
+        expect(wrong((await doctor("pair")).lines)).toEqual([]);
+        expect((await doctor("pair")).lines.find(({ id }) => id === "credential")?.text).toMatch(
+          /in (89|90) days/,
+        );
+        expect((await certkeep("audit", "pair")).code).toBe(0);
+        expect(
+          (await certkeep("clusters", "remove", "pair", "--revoke", "--context", "admin")).code,
+        ).toBe(0);
+        expect(await rolesOf("pair")).toEqual([]);
+      },
+    );
 
     it("takes a token that a Secret holds, once the cluster has filled it in", async () => {
       // There is no controller here: the test does what it would do.
@@ -752,58 +818,64 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
       ).toEqual([]);
     });
 
-    it("lists them, takes away what it gave, and keeps the copies; a credential that was revoked is told as such", async () => {
-      const listed = await certkeep("clusters", "--json");
-      const rows = (
-        JSON.parse(listed.stdout) as {
-          clusters: {
-            name: string;
-            kind: string;
-            lastAudit: unknown;
-            credentialEndsAt: string | null;
-          }[];
-        }
-      ).clusters;
-      expect(rows.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
-        "capped token",
-        "gitops token",
-        "named token",
-        "own kubeconfig",
-        "prod token",
-      ]);
-      // Revoked behind certkeep's back.
-      await kube.demand(
-        "DELETE",
-        "/api/v1/namespaces/certkeep/serviceaccounts/certkeep-named-read",
-      );
-      let audit = await certkeep("audit", "named");
-      await waitUntil("the token to be refused", 20_000, async () =>
-        (audit = await certkeep("audit", "named")).stderr.includes("doesn't accept"),
-      );
-      expect(audit.stderr).toContain("the server doesn't accept the credential");
-      const { lines } = await doctor("named");
-      expect(lines.find(({ id, level }) => id === "credential" && level === "fail")).toMatchObject({
-        command: "certkeep clusters add named",
-      });
+    it(
+      "lists them, takes away what it gave, and keeps the copies; a credential that was revoked " +
+        "is told as such",
+      async () => {
+        const listed = await certkeep("clusters", "--json");
+        const rows = (
+          JSON.parse(listed.stdout) as {
+            clusters: {
+              name: string;
+              kind: string;
+              lastAudit: unknown;
+              credentialEndsAt: string | null;
+            }[];
+          }
+        ).clusters;
+        expect(rows.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+          "capped token",
+          "gitops token",
+          "named token",
+          "own kubeconfig",
+          "prod token",
+        ]);
+        // Revoked behind certkeep's back.
+        await kube.demand(
+          "DELETE",
+          "/api/v1/namespaces/certkeep/serviceaccounts/certkeep-named-read",
+        );
+        let audit = await certkeep("audit", "named");
+        await waitUntil("the token to be refused", 20_000, async () =>
+          (audit = await certkeep("audit", "named")).stderr.includes("doesn't accept"),
+        );
+        expect(audit.stderr).toContain("the server doesn't accept the credential");
+        const { lines } = await doctor("named");
+        expect(
+          lines.find(({ id, level }) => id === "credential" && level === "fail"),
+        ).toMatchObject({
+          command: "certkeep clusters add named",
+        });
 
-      const copies = (await certkeep("backups", "--json")).stdout;
-      const removed = await certkeep(
-        "clusters",
-        "remove",
-        "prod",
-        "--revoke",
-        "--context",
-        "admin",
-      );
-      expect(removed.code).toBe(0);
-      expect(removed.stderr).toMatch(/backups of it stay/);
-      expect(await rolesOf("prod")).toEqual([]);
-      expect(credentials("prod")).toEqual([]);
-      expect(existsSync(join(folder, "clusters/prod.yaml"))).toBe(false);
-      expect(
-        (JSON.parse((await certkeep("backups", "--json")).stdout) as { copies: unknown[] }).copies
-          .length,
-      ).toBe((JSON.parse(copies) as { copies: unknown[] }).copies.length);
-    });
+        const copies = (await certkeep("backups", "--json")).stdout;
+        const removed = await certkeep(
+          "clusters",
+          "remove",
+          "prod",
+          "--revoke",
+          "--context",
+          "admin",
+        );
+        expect(removed.code).toBe(0);
+        expect(removed.stderr).toMatch(/backups of it stay/);
+        expect(await rolesOf("prod")).toEqual([]);
+        expect(credentials("prod")).toEqual([]);
+        expect(existsSync(join(folder, "clusters/prod.yaml"))).toBe(false);
+        expect(
+          (JSON.parse((await certkeep("backups", "--json")).stdout) as { copies: unknown[] }).copies
+            .length,
+        ).toBe((JSON.parse(copies) as { copies: unknown[] }).copies.length);
+      },
+    );
   },
 );

@@ -1,4 +1,7 @@
-/** Renewal times as a real issuer gives them: Pebble's own windows, one that it moves, nonsense, and silence. */
+/**
+ * Renewal times as a real issuer gives them: Pebble's own windows, one that it moves, nonsense, and
+ * silence.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -63,7 +66,13 @@ describe.skipIf(lacksTools("pebble"))("renewal times of a real issuer", () => {
     const { recipient } = await generateIdentity();
     writeFileSync(
       join(folder, "certkeep.yaml"),
-      `recipients: [${recipient}]\nstores: {backups: "file:backups", state: "file:state"}\nclusters: [{name: prod, kubeconfig: cluster.yaml}]\nissuers:\n  - {id: pebble, title: Pebble, anchors: root.pem, intermediates: intermediate.pem, directory: "${pebble.directoryUrl}", limits: {perSet: {count: 5}}}\n${sources}`,
+      `recipients: [${recipient}]\n` +
+        `stores: {backups: "file:backups", state: "file:state"}\n` +
+        "clusters: [{name: prod, kubeconfig: cluster.yaml}]\n" +
+        "issuers:\n" +
+        "  - {id: pebble, title: Pebble, anchors: root.pem, intermediates: intermediate.pem, " +
+        `directory: "${pebble.directoryUrl}", limits: {perSet: {count: 5}}}\n` +
+        `${sources}`,
     );
   };
   const issue = async (name: string): Promise<AcmeCertificate> => {
@@ -101,49 +110,58 @@ describe.skipIf(lacksTools("pebble"))("renewal times of a real issuer", () => {
     expect(await told()).toMatchObject({ windows: [], looks: [] });
   });
 
-  it("are Pebble's own; one that it moved is noticed, with its explanation; nonsense is a known unknown", async () => {
-    await configure("sources: {renewalInfo: true}\n");
-    const now = Date.now();
-    const past = {
-      start: new Date(now - HOUR_MS).toISOString(),
-      end: new Date(now - HOUR_MS / 2).toISOString(),
-    };
-    await pebble.setRenewalInfo(
-      issued.get(FORCED)?.certificatePem ?? "",
-      JSON.stringify({ suggestedWindow: past, explanationURL: "https://issuer.example/incident" }),
-    );
-    await pebble.setRenewalInfo(
-      issued.get(NONSENSE)?.certificatePem ?? "",
-      '{"suggestedWindow":{"start":"soon"',
-    );
-    const document = await audit();
-    expect(document.clusters[0]?.complete).toBe(true);
-    const { windows, looks } = await told();
-    const windowOf = (name: string) =>
-      windows.find(({ serial }) => serial.replace(/^0+/, "") === issued.get(name)?.serial);
-    // As Pebble works it out: a day around two thirds of 90 days; asked again in the six hours that it says.
-    const usual = windowOf(USUAL);
-    const middleMs = (issued.get(USUAL)?.notBeforeMs ?? 0) + 60 * 24 * HOUR_MS;
-    expect(Math.abs((usual?.startMs ?? 0) - (middleMs - 24 * HOUR_MS))).toBeLessThan(2_000);
-    expect(Math.abs((usual?.endMs ?? 0) - (middleMs + 24 * HOUR_MS))).toBeLessThan(2_000);
-    expect((usual?.nextMs ?? 0) - (usual?.askedMs ?? 0)).toBe(6 * HOUR_MS);
-    expect(windowOf(FORCED)).toMatchObject({
-      startMs: Date.parse(past.start),
-      endMs: Date.parse(past.end),
-      explanationUrl: "https://issuer.example/incident",
-    });
-    expect(windowOf(NONSENSE)).toBeUndefined();
-    expect(looks.map(({ scope, code }) => [scope.split(" ")[0], code])).toEqual(
-      [
-        [pebble.directoryUrl, "invalid_answer"],
-        [pebble.directoryUrl, null],
-      ].toSorted((a, b) => String(a[1]).localeCompare(String(b[1]))),
-    );
-    expect(findingsOf(document, "renewal_window_forced")).toEqual([FORCED]);
-    expect(
-      document.clusters[0]?.findings.find(({ code }) => code === "renewal_window_forced")?.evidence,
-    ).toContain("https://issuer.example/incident");
-  });
+  it(
+    "are Pebble's own; one that it moved is noticed, with its explanation; nonsense is a known " +
+      "unknown",
+    async () => {
+      await configure("sources: {renewalInfo: true}\n");
+      const now = Date.now();
+      const past = {
+        start: new Date(now - HOUR_MS).toISOString(),
+        end: new Date(now - HOUR_MS / 2).toISOString(),
+      };
+      await pebble.setRenewalInfo(
+        issued.get(FORCED)?.certificatePem ?? "",
+        JSON.stringify({
+          suggestedWindow: past,
+          explanationURL: "https://issuer.example/incident",
+        }),
+      );
+      await pebble.setRenewalInfo(
+        issued.get(NONSENSE)?.certificatePem ?? "",
+        '{"suggestedWindow":{"start":"soon"',
+      );
+      const document = await audit();
+      expect(document.clusters[0]?.complete).toBe(true);
+      const { windows, looks } = await told();
+      const windowOf = (name: string) =>
+        windows.find(({ serial }) => serial.replace(/^0+/, "") === issued.get(name)?.serial);
+      // As Pebble works it out: a day around two thirds of 90 days; asked again in the six hours that
+      // it says.
+      const usual = windowOf(USUAL);
+      const middleMs = (issued.get(USUAL)?.notBeforeMs ?? 0) + 60 * 24 * HOUR_MS;
+      expect(Math.abs((usual?.startMs ?? 0) - (middleMs - 24 * HOUR_MS))).toBeLessThan(2_000);
+      expect(Math.abs((usual?.endMs ?? 0) - (middleMs + 24 * HOUR_MS))).toBeLessThan(2_000);
+      expect((usual?.nextMs ?? 0) - (usual?.askedMs ?? 0)).toBe(6 * HOUR_MS);
+      expect(windowOf(FORCED)).toMatchObject({
+        startMs: Date.parse(past.start),
+        endMs: Date.parse(past.end),
+        explanationUrl: "https://issuer.example/incident",
+      });
+      expect(windowOf(NONSENSE)).toBeUndefined();
+      expect(looks.map(({ scope, code }) => [scope.split(" ")[0], code])).toEqual(
+        [
+          [pebble.directoryUrl, "invalid_answer"],
+          [pebble.directoryUrl, null],
+        ].toSorted((a, b) => String(a[1]).localeCompare(String(b[1]))),
+      );
+      expect(findingsOf(document, "renewal_window_forced")).toEqual([FORCED]);
+      expect(
+        document.clusters[0]?.findings.find(({ code }) => code === "renewal_window_forced")
+          ?.evidence,
+      ).toContain("https://issuer.example/incident");
+    },
+  );
 
   it("make a renewal that the issuer asked for a needed one, and no other", async () => {
     for (const name of [USUAL, FORCED]) await issue(name);
@@ -173,7 +191,8 @@ describe.skipIf(lacksTools("pebble"))("renewal times of a real issuer", () => {
 
   it("and certificate logs that can't be searched are told to whoever looks on, and to machines", async () => {
     await configure(
-      'sources: {renewalInfo: true, transparency: {url: "https://127.0.0.1:1/v1/issuances", domains: [tail1a2b3.ts.net]}}\n',
+      'sources: {renewalInfo: true, transparency: {url: "https://127.0.0.1:1/v1/issuances", ' +
+        "domains: [tail1a2b3.ts.net]}}\n",
     );
     const ended = await run("audit", "--json");
     expect(ended.stderr).toMatch(

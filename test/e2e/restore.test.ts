@@ -1,6 +1,6 @@
 /**
- * Restores on a real kube-apiserver: each shape is audited, lost or damaged, planned, restored and audited again, by
- * a service account that has exactly the verbs that docs/restore.md lists.
+ * Restores on a real kube-apiserver: each shape is audited, lost or damaged, planned, restored and
+ * audited again, by a service account that has exactly the verbs that docs/restore.md lists.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -66,7 +66,10 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
       key,
     });
 
-  /** Binds a Role with these verbs on Secrets in each namespace, and nothing else but the cluster's identity. */
+  /**
+   * Binds a Role with these verbs on Secrets in each namespace, and nothing else but the cluster's
+   * identity.
+   */
   async function accountWith(name: string, verbs: readonly string[]): Promise<string> {
     const token = await createServiceAccount(
       kube,
@@ -244,7 +247,8 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
       ({ user, responseStatus }) =>
         user.username.endsWith(":restorer") && (responseStatus?.code ?? 0) < 400,
     );
-    // Whether cert-manager's Certificate stands is asked as well; that it may not be seen is no hindrance.
+    // Whether cert-manager's Certificate stands is asked as well; that it may not be seen is no
+    // hindrance.
     expect(
       new Set(asked.map(({ verb, objectRef }) => `${verb} ${objectRef?.resource ?? ""}`)),
     ).toEqual(new Set(["get secrets", "get namespaces", "create secrets"]));
@@ -278,25 +282,33 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     await fineNow(2);
   });
 
-  it("B: the new Secret is found by its parent, and is filled without a restart where the proxy hasn't run", async () => {
-    const domain = `web.${suffix}`;
-    const pair = issue(domain);
-    await put(
-      proxySecret("ts-web-aaaaa-0", "web", domain, { pair, account: accountPem(), device: domain }),
-    );
-    await fineNow(1);
-    await lose("tailscale", "ts-web-aaaaa-0");
-    expect((await restore({ all: true })).items.map(({ outcome }) => outcome)).toEqual([
-      "later",
-      "later",
-    ]);
-    await put(proxySecret("ts-web-bbbbb-0", "web", domain, {}));
-    const done = await restore({ all: true });
-    expect(done.items.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
-    expect((await readSecret(kube, "tailscale", "ts-web-bbbbb-0"))?.data?.[`${domain}.crt`]).toBe(
-      base64(pair.certificatePem),
-    );
-  });
+  it(
+    "B: the new Secret is found by its parent, and is filled without a restart where the proxy " +
+      "hasn't run",
+    async () => {
+      const domain = `web.${suffix}`;
+      const pair = issue(domain);
+      await put(
+        proxySecret("ts-web-aaaaa-0", "web", domain, {
+          pair,
+          account: accountPem(),
+          device: domain,
+        }),
+      );
+      await fineNow(1);
+      await lose("tailscale", "ts-web-aaaaa-0");
+      expect((await restore({ all: true })).items.map(({ outcome }) => outcome)).toEqual([
+        "later",
+        "later",
+      ]);
+      await put(proxySecret("ts-web-bbbbb-0", "web", domain, {}));
+      const done = await restore({ all: true });
+      expect(done.items.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
+      expect((await readSecret(kube, "tailscale", "ts-web-bbbbb-0"))?.data?.[`${domain}.crt`]).toBe(
+        base64(pair.certificatePem),
+      );
+    },
+  );
 
   it.each(["watch", "list"] as const)(
     "B, followed by %s: filled within half a second of its creation",
@@ -439,7 +451,8 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     const done = await restore({ all: true });
     const tookMs = performance.now() - start;
     process.stderr.write(
-      `restored 1,000 certificates in ${(tookMs / 1000).toFixed(1)} s, ${(process.memoryUsage().rss / 1048576).toFixed(0)} MB RSS of the test process\n`,
+      `restored 1,000 certificates in ${(tookMs / 1000).toFixed(1)} s, ` +
+        `${(process.memoryUsage().rss / 1048576).toFixed(0)} MB RSS of the test process\n`,
     );
     expect(done.items.filter(({ outcome }) => outcome === "done")).toHaveLength(1000);
     expect(tookMs).toBeLessThan(60_000);
@@ -467,7 +480,13 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
       writeFileSync(join(folder, "identity.txt"), `${identity.secret}\n`, { mode: 0o600 });
       const file = join(folder, "backups", copy?.key ?? "");
       const tools = { jq: findTool("jq"), age: findTool("age"), kubectl: findTool("kubectl") };
-      const line = `'${tools.jq}' -r .sealed '${file}' | '${tools.age}' -d -i '${join(folder, "identity.txt")}' | '${tools.jq}' 'select(.kind=="Secret")' | '${tools.kubectl}' --kubeconfig '${kube.kubeconfigFor()}' apply --server-side --force-conflicts --field-manager=certkeep-${Object.keys(state?.state.copies ?? {})[0]?.slice(0, 12)} -f -`;
+      const line =
+        `'${tools.jq}' -r .sealed '${file}' | '${tools.age}' -d -i ` +
+        `'${join(folder, "identity.txt")}' | '${tools.jq}' 'select(.kind=="Secret")' | ` +
+        `'${tools.kubectl}' --kubeconfig '${kube.kubeconfigFor()}' apply --server-side ` +
+        "--force-conflicts " +
+        `--field-manager=certkeep-${Object.keys(state?.state.copies ?? {})[0]?.slice(0, 12)} -f ` +
+        "-";
       await runProgram("/bin/bash", ["-o", "pipefail", "-c", line]);
       expect((await readSecret(kube, "tailscale", domain))?.data).toEqual({
         "tls.crt": base64(pair.certificatePem),

@@ -1,6 +1,7 @@
 /**
- * Tailscale's own store reads what a restore wrote, on a real kube-apiserver: the very bytes, valid by Go's own check,
- * under the rights that the operator gives its pods. Left out where the program isn't built (test/e2e/tailscale/build.sh).
+ * Tailscale's own store reads what a restore wrote, on a real kube-apiserver: the very bytes, valid
+ * by Go's own check, under the rights that the operator gives its pods. Left out where the program
+ * isn't built (test/e2e/tailscale/build.sh).
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -68,7 +69,10 @@ describe.skipIf(program === null || lacksTools("kube-apiserver", "etcd"))(
     };
     const pairs: Record<string, Issued> = {};
 
-    /** Runs the store as a pod of the operator does: with a service account's folder under a root of its own. */
+    /**
+     * Runs the store as a pod of the operator does: with a service account's folder under a root of
+     * its own.
+     */
     async function read(
       secret: string,
       domain: string,

@@ -1,6 +1,6 @@
 /**
- * Who somebody is by their token, and what they may do: roles as rules, in a namespace or everywhere,
- * decided as RBAC decides (a rule allows, nothing forbids).
+ * Who somebody is by their token, and what they may do: roles as rules, in a namespace or
+ * everywhere, decided as RBAC decides (a rule allows, nothing forbids).
  */
 import type { Resource } from "./objects.ts";
 import { forbidden, invalid } from "./status.ts";
@@ -97,7 +97,10 @@ interface ReviewSpec {
 
 const OWNERS = "system:serviceaccount:tailscale:";
 
-/** Tailscale's own accounts may write its Secrets, as the operator's chart has it, unless a test says what one may do. */
+/**
+ * Tailscale's own accounts may write its Secrets, as the operator's chart has it, unless a test
+ * says what one may do.
+ */
 function isOwner(
   user: string,
   { resource, namespace }: Attempt,
@@ -111,7 +114,10 @@ function isOwner(
   );
 }
 
-/** The status of a review: what `accounts` of the user may do; `self` asks about oneself. @throws Refusal 422 */
+/**
+ * The status of a review: what `accounts` of the user may do; `self` asks about oneself. @throws
+ * Refusal 422
+ */
 export function reviewStatus(
   spec: ReviewSpec,
   self: Account | null,
@@ -136,7 +142,10 @@ export function reviewStatus(
   return allowed ? { allowed, reason: `RBAC: allowed by the rules for "${user}"` } : { allowed };
 }
 
-/** The status of a SelfSubjectRulesReview: the rules of an account in a namespace, cluster-wide ones included. */
+/**
+ * The status of a SelfSubjectRulesReview: the rules of an account in a namespace, cluster-wide ones
+ * included.
+ */
 export function rulesStatus(account: Account, namespace: string): object {
   const everything =
     account.groups?.includes("system:masters") === true ? [{ verbs: ["*"], resources: ["*"] }] : [];

@@ -1,6 +1,6 @@
 /**
- * A Kubernetes API over HTTPS on the loopback for hermetic tests: enough of kube-apiserver for auditing and restoring
- * Secrets, in its words.
+ * A Kubernetes API over HTTPS on the loopback for hermetic tests: enough of kube-apiserver for
+ * auditing and restoring Secrets, in its words.
  *
  * It holds everything in memory and runs no controllers: what is to exist is put there.
  */
@@ -28,7 +28,10 @@ import { builtObject, timestamp } from "./body.ts";
 export interface SandboxOptions {
   /** Who there is beside the administrator, by their token. */
   readonly tokens?: Readonly<Record<string, Account>>;
-  /** Milliseconds since 1970, for the times in objects; default the machine's clock. The Date header is always real. */
+  /**
+   * Milliseconds since 1970, for the times in objects; default the machine's clock. The Date header
+   * is always real.
+   */
   readonly clock?: () => number;
   /** Default: the two of every cluster and `tailscale`. */
   readonly namespaces?: readonly string[];
@@ -86,7 +89,10 @@ export interface Sandbox {
   /** Every request since the start or the last `forgetRequests`, oldest first. */
   readonly requests: readonly LoggedRequest[];
   forgetRequests(): void;
-  /** Adds an interceptor; the first one that names a fault wins. @returns a function that takes it away */
+  /**
+   * Adds an interceptor; the first one that names a fault wins. @returns a function that takes it
+   * away
+   */
   intercept(interceptor: Interceptor): () => void;
   /** Makes every continue token given out so far too old. */
   expireContinueTokens(): void;
@@ -100,7 +106,10 @@ export interface Sandbox {
   get(namespace: string | null, name: string, kind?: string): StoredObject | null;
   /** @returns whether there was one */
   remove(namespace: string | null, name: string, kind?: string): boolean;
-  /** Says what a container's log is from now on, each line with the kubelet's time before it; `null`: there is none. */
+  /**
+   * Says what a container's log is from now on, each line with the kubelet's time before it;
+   * `null`: there is none.
+   */
   setLog(
     namespace: string,
     pod: string,

@@ -1,4 +1,7 @@
-/** From what a client sends to an object: decoding with the server's complaints, defaults, system metadata. */
+/**
+ * From what a client sends to an object: decoding with the server's complaints, defaults, system
+ * metadata.
+ */
 import { parse as parseYaml } from "yaml";
 import {
   type Json,
@@ -43,12 +46,14 @@ export function decodeBody(call: Call): JsonObject {
   } catch {
     const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
     throw badRequest(
-      `the object provided is unrecognized (must be of type ${resource.kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (${shown})`,
+      `the object provided is unrecognized (must be of type ${resource.kind}): couldn't get ` +
+        `version/kind; json parse error: unexpected end of JSON input (${shown})`,
     );
   }
   if (!isJsonObject(parsed)) {
     throw badRequest(
-      `the object provided is unrecognized (must be of type ${resource.kind}): couldn't get version/kind; json parse error`,
+      `the object provided is unrecognized (must be of type ${resource.kind}): couldn't get ` +
+        "version/kind; json parse error",
     );
   }
   const kind = typeof parsed["kind"] === "string" ? parsed["kind"] : resource.kind;
@@ -59,7 +64,8 @@ export function decodeBody(call: Call): JsonObject {
       resource,
       kind,
       version,
-      `no kind "${kind}" is registered for version "${version}" in scheme "pkg/runtime/scheme.go:110"`,
+      `no kind "${kind}" is registered for version "${version}" in scheme ` +
+        `"pkg/runtime/scheme.go:110"`,
     );
   }
   if (kind !== resource.kind) {

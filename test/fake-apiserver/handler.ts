@@ -38,7 +38,10 @@ export interface HandlerState {
 
 /** As kube-apiserver's `--max-request-bytes` of 3 MiB for bodies. */
 const maxBodyBytes = 3_145_728;
-/** From this size on, and only for whoever accepts it, answers are compressed (apiserver's responsewriters). */
+/**
+ * From this size on, and only for whoever accepts it, answers are compressed (apiserver's
+ * responsewriters).
+ */
 const gzipFromBytes = 131_072;
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

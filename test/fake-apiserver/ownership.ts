@@ -1,7 +1,7 @@
 /**
- * Who manages which field (`metadata.managedFields`), as server-side apply keeps it: believable for the
- * kinds that the fake API server serves, without a schema. Lists are owned as a whole, but for owner references
- * (by uid) and finalizers (by value).
+ * Who manages which field (`metadata.managedFields`), as server-side apply keeps it: believable for
+ * the kinds that the fake API server serves, without a schema. Lists are owned as a whole, but for
+ * owner references (by uid) and finalizers (by value).
  */
 import {
   type Fields,
@@ -144,7 +144,10 @@ const readEntries = (object: StoredObject | null): Entry[] =>
     before: entry,
   }));
 
-/** Applications first, then by time and name (structured-merge-diff's order as the API server writes it). */
+/**
+ * Applications first, then by time and name (structured-merge-diff's order as the API server writes
+ * it).
+ */
 function order(a: ManagedEntry, b: ManagedEntry): number {
   if (a.operation !== b.operation) return a.operation < b.operation ? -1 : 1;
   const [mine, theirs] = [a.time ?? "", b.time ?? ""];
@@ -170,7 +173,10 @@ export interface Writer {
   readonly time: string;
 }
 
-/** Managed fields after a create, an update or a patch: what changed is the writer's, and nobody else's. */
+/**
+ * Managed fields after a create, an update or a patch: what changed is the writer's, and nobody
+ * else's.
+ */
 export function afterUpdate(
   old: StoredObject | null,
   next: StoredObject,

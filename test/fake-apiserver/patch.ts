@@ -1,6 +1,6 @@
 /**
- * The ways to change an object: merge patch (RFC 7396), which strategic merge is taken for too, JSON
- * patch (RFC 6902), and the merge of server-side apply.
+ * The ways to change an object: merge patch (RFC 7396), which strategic merge is taken for too,
+ * JSON patch (RFC 6902), and the merge of server-side apply.
  */
 import { type Json, type JsonObject, isJsonObject } from "./objects.ts";
 
@@ -108,7 +108,10 @@ export function jsonPatch(target: Json, steps: readonly JsonPatchStep[]): Json {
   return root;
 }
 
-/** What an applied configuration makes of the live object: maps merged, lists replaced, but for those of the metadata that merge by item. */
+/**
+ * What an applied configuration makes of the live object: maps merged, lists replaced, but for
+ * those of the metadata that merge by item.
+ */
 export function applyMerge(live: Json | undefined, config: Json, path = ""): Json {
   if (isJsonObject(config) && isJsonObject(live)) {
     const out: Record<string, Json> = { ...live };

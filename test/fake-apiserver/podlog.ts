@@ -1,13 +1,16 @@
 /**
- * The logs of pods, as the API server passes them on from a kubelet: by container, the current or the one before the
- * last restart, from a time or a number of lines on, up to so many bytes.
+ * The logs of pods, as the API server passes them on from a kubelet: by container, the current or
+ * the one before the last restart, from a time or a number of lines on, up to so many bytes.
  */
 import type { StoredObject } from "./objects.ts";
 import { type Call, type Reply, isTrue, parseCount } from "./request.ts";
 import { badRequest, notFound } from "./status.ts";
 import type { Storage } from "./storage.ts";
 
-/** Log text by `namespace/pod/container`, and with ` previous` after it; each line begins with the kubelet's time. */
+/**
+ * Log text by `namespace/pod/container`, and with ` previous` after it; each line begins with the
+ * kubelet's time.
+ */
 export type PodLogs = ReadonlyMap<string, string>;
 
 export function logKey(
@@ -26,7 +29,10 @@ export interface LogChoice {
   readonly limitBytes: number | null;
 }
 
-/** What a kubelet gives of a log (pkg/kubelet/kuberuntime/logs): the last lines first chosen, then those since, then bytes. */
+/**
+ * What a kubelet gives of a log (pkg/kubelet/kuberuntime/logs): the last lines first chosen, then
+ * those since, then bytes.
+ */
 export function selectLog(log: string, choice: LogChoice): string {
   const lines = log.split("\n").filter((line) => line !== "");
   const last =
@@ -67,7 +73,8 @@ export function readPodLog(storage: Storage, call: Call, logs: PodLogs): Reply {
     call.query.get("container") ?? (containers.length === 1 ? containers[0] : undefined);
   if (wanted === undefined)
     throw badRequest(
-      `a container name must be specified for pod ${name}, choose one of: [${containers.join(" ")}]`,
+      `a container name must be specified for pod ${name}, choose one of: ` +
+        `[${containers.join(" ")}]`,
     );
   if (!containers.includes(wanted))
     throw badRequest(`container ${wanted} is not valid for pod ${name}`);

@@ -47,7 +47,8 @@ function parseContinue(token: string): Continue {
   const { rv, start } = (parsed ?? {}) as { rv?: unknown; start?: unknown };
   if (typeof rv !== "number" || typeof start !== "string" || rv === 0) {
     throw badRequest(
-      "invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+      "invalid continue token: continue key is not valid: incorrect encoded start " +
+        "resourceVersion (version meta.k8s.io/v1)",
     );
   }
   return { revision: rv, after: start.replace(/\0$/u, "") };

@@ -1,6 +1,6 @@
 /**
- * The forms in which an answer can be asked for: whole objects, metadata alone, a table with metadata
- * in its rows (`as=` in the Accept header, apimachinery's content negotiation).
+ * The forms in which an answer can be asked for: whole objects, metadata alone, a table with
+ * metadata in its rows (`as=` in the Accept header, apimachinery's content negotiation).
  */
 import { type Resource, type StoredObject, apiVersionOf } from "./objects.ts";
 import { notAcceptable, wrongForm } from "./status.ts";

@@ -20,7 +20,10 @@ function unescaped(segment: string): string {
   }
 }
 
-/** Where a path leads among the kinds that are served; null where it isn't a path of objects. @throws Refusal 404 */
+/**
+ * Where a path leads among the kinds that are served; null where it isn't a path of objects.
+ * @throws Refusal 404
+ */
 export function parseTarget(path: string): Target | null {
   const parts = path
     .split("/")
@@ -64,7 +67,10 @@ export function verbOf(method: string, target: Target, query: URLSearchParams): 
 
 export const isTrue = (value: string | null): boolean => value === "true" || value === "1";
 
-/** What is to be allowed: a listing narrowed to one name is about that name, and a namespace lies in itself. */
+/**
+ * What is to be allowed: a listing narrowed to one name is about that name, and a namespace lies in
+ * itself.
+ */
 export function attemptFor(target: Target, verb: string, query: URLSearchParams): Attempt {
   const { resource, subresource } = target;
   const selected =
@@ -88,7 +94,10 @@ export interface Call {
   /** Media type of the body, without parameters. */
   readonly contentType: string;
   readonly body: Buffer;
-  /** By which writes are told apart where no `fieldManager` is given: the user agent up to its first slash. */
+  /**
+   * By which writes are told apart where no `fieldManager` is given: the user agent up to its first
+   * slash.
+   */
   readonly agent: string;
   readonly nowMs: number;
 }

@@ -1,4 +1,6 @@
-/** From a request to its handler: objects of a kind, access reviews, and the few pages around them. */
+/**
+ * From a request to its handler: objects of a kind, access reviews, and the few pages around them.
+ */
 import { type Account, demandAccess, reviewStatus, rulesStatus } from "./access.ts";
 import { timestamp } from "./body.ts";
 import { type StoredObject, apiVersionOf, isJsonObject, resources } from "./objects.ts";
@@ -100,7 +102,8 @@ function parseJson(body: Buffer): unknown {
     return JSON.parse(body.toString("utf8"));
   } catch {
     throw badRequest(
-      "the object provided is unrecognized: couldn't get version/kind; json parse error: unexpected end of JSON input",
+      "the object provided is unrecognized: couldn't get version/kind; json parse error: " +
+        "unexpected end of JSON input",
     );
   }
 }
@@ -139,7 +142,10 @@ function groupList(): object {
   return { kind: "APIGroupList", apiVersion: "v1", groups };
 }
 
-/** The pages that aren't objects: health, version, what kinds there are. @throws Refusal 403 for whoever isn't known */
+/**
+ * The pages that aren't objects: health, version, what kinds there are. @throws Refusal 403 for
+ * whoever isn't known
+ */
 export function handlePages(method: string, path: string, account: Account): Reply {
   const bare = path.replace(/\/$/u, "");
   if (["/healthz", "/livez", "/readyz"].includes(bare)) return { status: 200, body: "ok" };
@@ -168,10 +174,14 @@ export function resourceName(target: Target): string {
     : `${target.resource.plural}/${target.subresource}`;
 }
 
-/** What a handler threw, as an answer; what isn't a refusal is the fake API server's own mistake. */
+/**
+ * What a handler threw, as an answer; what isn't a refusal is the fake API server's own mistake.
+ */
 export function failureReply(error: unknown): Reply {
   if (error instanceof Refusal) return { status: error.code, body: error.body };
-  const message = `Internal error occurred: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`;
+  const message =
+    "Internal error occurred: " +
+    `${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`;
   const body = {
     kind: "Status",
     apiVersion: "v1",

@@ -1,6 +1,7 @@
 /**
- * Label and field selectors: `a=b`, `a==b`, `a!=b`, `a in (b, c)`, `a notin (b)`, `a`, `!a`, joined by
- * commas; of fields only equality, over `metadata.name`, `metadata.namespace` and what a kind adds.
+ * Label and field selectors: `a=b`, `a==b`, `a!=b`, `a in (b, c)`, `a notin (b)`, `a`, `!a`, joined
+ * by commas; of fields only equality, over `metadata.name`, `metadata.namespace` and what a kind
+ * adds.
  */
 import type { StoredObject } from "./objects.ts";
 import { badRequest } from "./status.ts";

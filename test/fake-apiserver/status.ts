@@ -1,6 +1,6 @@
 /**
- * Refusals in the words of kube-apiserver 1.34: status code, reason, message, details. The wording was
- * taken from its answers, and the transcript test compares them with what that server says.
+ * Refusals in the words of kube-apiserver 1.34: status code, reason, message, details. The wording
+ * was taken from its answers, and the transcript test compares them with what that server says.
  */
 import { type Resource, qualifiedName } from "./objects.ts";
 
@@ -84,7 +84,8 @@ export function forbidden(
   return new Refusal(
     403,
     "Forbidden",
-    `${what} is forbidden: User "${user}" cannot ${verb} resource "${resource.plural}" in API group "${resource.group}" ${where}`,
+    `${what} is forbidden: User "${user}" cannot ${verb} resource "${resource.plural}" in API ` +
+      `group "${resource.group}" ${where}`,
     detailsOf(resource, name),
   );
 }
@@ -121,11 +122,15 @@ export const conflict = (resource: Subject, name: string): Refusal =>
   new Refusal(
     409,
     "Conflict",
-    `Operation cannot be fulfilled on ${qualifiedName(resource)} "${name}": the object has been modified; please apply your changes to the latest version and try again`,
+    `Operation cannot be fulfilled on ${qualifiedName(resource)} "${name}": the object has ` +
+      "been modified; please apply your changes to the latest version and try again",
     detailsOf(resource, name),
   );
 
-/** An update of an object that isn't the one it was (registry/generic/registry/store.go, etcd3 preconditions). */
+/**
+ * An update of an object that isn't the one it was (registry/generic/registry/store.go, etcd3
+ * preconditions).
+ */
 export function otherUid(
   resource: Subject,
   namespace: string | null,
@@ -139,7 +144,9 @@ export function otherUid(
   return new Refusal(
     409,
     "Conflict",
-    `Operation cannot be fulfilled on ${qualifiedName(resource)} "${name}": StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`,
+    `Operation cannot be fulfilled on ${qualifiedName(resource)} "${name}": StorageError: ` +
+      `invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ` +
+      `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`,
     detailsOf(resource, name),
   );
 }
@@ -155,12 +162,17 @@ export function preconditionFailed(
   return new Refusal(
     409,
     "Conflict",
-    `Operation cannot be fulfilled on ${kind} "${name}": the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found}). The object might have been ${guess}`,
+    `Operation cannot be fulfilled on ${kind} "${name}": the ${what} in the precondition ` +
+      `(${wanted}) does not match the ${what} in record (${found}). The object might have been ` +
+      `${guess}`,
     { name, kind },
   );
 }
 
-/** What keeps an apply from taking fields: manager, its version where it isn't an applier, and the fields. */
+/**
+ * What keeps an apply from taking fields: manager, its version where it isn't an applier, and the
+ * fields.
+ */
 export interface ApplyConflict {
   readonly manager: string;
   /** null where the other applied too. */
@@ -194,7 +206,11 @@ export const expired = (token: string): Refusal =>
   new Refusal(
     410,
     "Expired",
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+    "The provided continue parameter is too old to display a consistent list result. You can " +
+      "start a new list without the continue parameter, or use the continue token in this " +
+      "response to retrieve the remainder of the results. Continuing with the provided token " +
+      "results in an inconsistent list - objects that were created, modified, or deleted " +
+      "between the time the first chunk was returned and now may show up in the list.",
     undefined,
     token,
   );
@@ -208,7 +224,8 @@ export const unknownBodyType = (): Refusal =>
   new Refusal(
     415,
     "UnsupportedMediaType",
-    "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+    "the body of the request was in an unknown format - accepted media types include: " +
+      "application/json, application/yaml, application/vnd.kubernetes.protobuf",
   );
 
 export const unsupportedPatch = (): Refusal =>
@@ -218,7 +235,11 @@ export const notAcceptable = (): Refusal =>
   new Refusal(
     406,
     "NotAcceptable",
-    "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
+    "406: Not Acceptable\n" +
+      "\n" +
+      "Available representations: application/json, application/yaml, " +
+      "application/vnd.kubernetes.protobuf, application/json;stream=watch, " +
+      "application/vnd.kubernetes.protobuf;stream=watch",
     {},
   );
 
@@ -255,7 +276,10 @@ export interface FieldError {
   readonly detail?: string;
 }
 
-/** 422 over the mistakes in an object (or in the options of a request, whose group is `meta.k8s.io`). */
+/**
+ * 422 over the mistakes in an object (or in the options of a request, whose group is
+ * `meta.k8s.io`).
+ */
 export function invalid(
   kind: string,
   group: string,

@@ -1,7 +1,7 @@
 /**
- * The objects of the fake API server with their versions: what etcd is to a cluster. Every write makes a new
- * revision of the whole; listings over several pages see the revision at which they began, until that
- * is forgotten.
+ * The objects of the fake API server with their versions: what etcd is to a cluster. Every write
+ * makes a new revision of the whole; listings over several pages see the revision at which they
+ * began, until that is forgotten.
  */
 import { type Resource, type StoredObject, apiVersionOf } from "./objects.ts";
 

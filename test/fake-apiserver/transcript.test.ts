@@ -1,4 +1,6 @@
-/** The fake API server against what a real kube-apiserver 1.34.4 once answered to the same requests. */
+/**
+ * The fake API server against what a real kube-apiserver 1.34.4 once answered to the same requests.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";

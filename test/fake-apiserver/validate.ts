@@ -70,20 +70,32 @@ export function secretDecodeFault(body: JsonObject): string | null {
     if (map === undefined || map === null) continue;
     const of = name === "data" ? "[]uint8" : "string";
     if (!isJsonObject(map))
-      return `json: cannot unmarshal ${goType(map)} into Go struct field Secret.${name} of type map[string]${of}`;
+      return (
+        `json: cannot unmarshal ${goType(map)} into Go struct field Secret.${name} of type ` +
+        `map[string]${of}`
+      );
     for (const value of Object.values(map)) {
       if (value === null) continue;
       if (typeof value !== "string")
-        return `json: cannot unmarshal ${goType(value)} into Go struct field Secret.${name} of type ${of}`;
+        return (
+          `json: cannot unmarshal ${goType(value)} into Go struct field Secret.${name} of type ` +
+          `${of}`
+        );
       const fault = name === "data" ? base64Fault(value) : null;
       if (fault !== null) return `illegal base64 data at input byte ${fault}`;
     }
   }
   if (immutable !== undefined && immutable !== null && typeof immutable !== "boolean") {
-    return `json: cannot unmarshal ${goType(immutable)} into Go struct field Secret.immutable of type bool`;
+    return (
+      `json: cannot unmarshal ${goType(immutable)} into Go struct field Secret.immutable of ` +
+      "type bool"
+    );
   }
   if (type !== undefined && type !== null && typeof type !== "string") {
-    return `json: cannot unmarshal ${goType(type)} into Go struct field Secret.type of type v1.SecretType`;
+    return (
+      `json: cannot unmarshal ${goType(type)} into Go struct field Secret.type of type ` +
+      "v1.SecretType"
+    );
   }
   return null;
 }
@@ -92,11 +104,17 @@ export function secretDecodeFault(body: JsonObject): string | null {
 export function metadataDecodeFault(metadata: Json | undefined): string | null {
   if (metadata === undefined || metadata === null) return null;
   if (!isJsonObject(metadata))
-    return `json: cannot unmarshal ${goType(metadata)} into Go struct field .metadata of type v1.ObjectMeta`;
+    return (
+      `json: cannot unmarshal ${goType(metadata)} into Go struct field .metadata of type ` +
+      "v1.ObjectMeta"
+    );
   for (const name of ["name", "namespace", "generateName", "uid", "resourceVersion"]) {
     const value = metadata[name];
     if (value !== undefined && value !== null && typeof value !== "string") {
-      return `json: cannot unmarshal ${goType(value)} into Go struct field ObjectMeta.metadata.${name} of type string`;
+      return (
+        `json: cannot unmarshal ${goType(value)} into Go struct field ` +
+        `ObjectMeta.metadata.${name} of type string`
+      );
     }
   }
   for (const name of ["labels", "annotations"]) {
@@ -110,7 +128,9 @@ export function metadataDecodeFault(metadata: Json | undefined): string | null {
   return null;
 }
 
-/** The Secret as it is stored: `stringData` taken into `data`, base64 in its canonical form, a type. */
+/**
+ * The Secret as it is stored: `stringData` taken into `data`, base64 in its canonical form, a type.
+ */
 export function normalizedSecret(body: JsonObject): JsonObject {
   const { stringData, data, type, immutable, ...rest } = body;
   const values: Record<string, Json> = {};
@@ -148,8 +168,10 @@ function nameError(resource: Resource, name: string): FieldError | null {
   if (asLabel && new RegExp(`^${subdomain}$`, "u").test(name))
     return invalid("metadata.name", name, "must not contain dots");
   const rule = asLabel
-    ? "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc'"
-    : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com'";
+    ? "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', " +
+      "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc'"
+    : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' " +
+      "or '.', and must start and end with an alphanumeric character (e.g. 'example.com'";
   return invalid("metadata.name", name, `${rule}, regex used for validation is '${form}')`);
 }
 
@@ -164,7 +186,9 @@ function labelErrors(labels: Readonly<Record<string, string>>): FieldError[] {
         invalid(
           "metadata.labels",
           key,
-          `name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '${namePart}')`,
+          "name part must consist of alphanumeric characters, '-', '_' or '.', and must start " +
+            "and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or " +
+            `'123-abc', regex used for validation is '${namePart}')`,
         ),
       );
     }
@@ -175,7 +199,9 @@ function labelErrors(labels: Readonly<Record<string, string>>): FieldError[] {
         invalid(
           "metadata.labels",
           value,
-          `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(${namePart})?')`,
+          "a valid label must be an empty string or consist of alphanumeric characters, '-', " +
+            "'_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue', " +
+            ` or 'my_value',  or '12345', regex used for validation is '(${namePart})?')`,
         ),
       );
     }
@@ -193,7 +219,9 @@ function secretErrors(secret: StoredObject): FieldError[] {
         invalid(
           `data[${key}]`,
           key,
-          "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+          "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. " +
+            "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is " +
+            "'[-._a-zA-Z0-9]+')",
         ),
       );
     }

@@ -220,7 +220,8 @@ function patched(live: StoredObject, call: Call): Json {
   if (call.contentType !== "application/json-patch+json") return mergePatch(target, patch);
   if (!Array.isArray(patch)) {
     throw badRequest(
-      "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+      "error decoding patch: json: cannot unmarshal object into Go value of type " +
+        "[]handlers.jsonPatchOp",
     );
   }
   try {
@@ -308,7 +309,8 @@ export function patchObject(storage: Storage, call: Call): Reply {
     throw badRequest("error decoding patch: json: cannot unmarshal into Go value");
   const fault = decodeFault(resource, body);
   if (fault !== null) {
-    // The real server quotes the whole object here, values and all: a client mustn't pass this message on.
+    // The real server quotes the whole object here, values and all: a client mustn't pass this
+    // message on.
     const detail = `${JSON.stringify(JSON.stringify(body))}: ${fault}`;
     throw invalid("", "", "", [{ mistake: "invalid", field: "patch", detail }]);
   }
@@ -350,7 +352,8 @@ export function deleteObject(storage: Storage, call: Call, all: readonly Resourc
       resourceVersion,
     );
   }
-  // With a body the server reads no option from the query (apiserver/pkg/endpoints/handlers/delete.go, DeleteResource): a dryRun there is passed over.
+  // With a body the server reads no option from the query
+  // (apiserver/pkg/endpoints/handlers/delete.go, DeleteResource): a dryRun there is passed over.
   const dry = isDryRun(
     call.body.length === 0 ? call.query : queryOf(options["dryRun"]),
     "DeleteOptions",

@@ -1,4 +1,7 @@
-/** Messages of the queue: what is acknowledged, what fails and comes again, and that twice is as once. */
+/**
+ * Messages of the queue: what is acknowledged, what fails and comes again, and that twice is as
+ * once.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { formatMessage, type Receipt, parseMessage } from "../../lib/config/event/audit.ts";
@@ -175,25 +178,29 @@ describe("a message", () => {
     expect(world.states.states.get("cluster-prod")?.text).toBe("{");
   });
 
-  it("whose registration can't be read fails, and so does one that meets a fault of certkeep's own, without its text", async () => {
-    const trouble = (error: Error): Partial<MessagePorts> => ({
-      target: () => Promise.reject(error),
-    });
-    expect(
-      await work(
-        [receipt()],
-        trouble(
-          new CertkeepError("store_unavailable", {
-            where: "secretsmanager://x",
-            found: "too many requests",
-          }),
+  it(
+    "whose registration can't be read fails, and so does one that meets a fault of certkeep's " +
+      "own, without its text",
+    async () => {
+      const trouble = (error: Error): Partial<MessagePorts> => ({
+        target: () => Promise.reject(error),
+      });
+      expect(
+        await work(
+          [receipt()],
+          trouble(
+            new CertkeepError("store_unavailable", {
+              where: "secretsmanager://x",
+              found: "too many requests",
+            }),
+          ),
         ),
-      ),
-    ).toEqual(failed("m1"));
-    expect(await work([receipt()], trouble(new TypeError("CANARY")))).toEqual(failed("m1"));
-    expect(telemetry.text()).not.toContain("CANARY");
-    expect(telemetry.lines.at(-1)?.fields).toMatchObject({ cluster: "prod", code: "internal" });
-  });
+      ).toEqual(failed("m1"));
+      expect(await work([receipt()], trouble(new TypeError("CANARY")))).toEqual(failed("m1"));
+      expect(telemetry.text()).not.toContain("CANARY");
+      expect(telemetry.lines.at(-1)?.fields).toMatchObject({ cluster: "prod", code: "internal" });
+    },
+  );
 
   it("stops before the time is over: what was seen is saved, the rest is said to be incomplete", async () => {
     const stop = new AbortController();
@@ -245,26 +252,30 @@ describe("running it twice", () => {
     expect(world.backups.blobs.size).toBe(3);
   });
 
-  it("after a function died at any of its effects, the message's next receipt ends in the same state", async () => {
-    await work();
-    const calls = world.faults.calls.length;
-    const expected = essence(await world.state());
-    expect(calls).toBeGreaterThan(6);
-    for (let nth = 1; nth <= calls; nth += 1) {
-      for (const when of ["before", "after"] as const) {
-        world.states.states.clear();
-        world.backups.blobs.clear();
-        world.faults.clear();
-        world.faults.add({ nth, when, error: () => new Error("killed") });
-        // A fault of another kind than the project's ends the audit there and then, as a kill does.
-        expect(await work(), `call ${nth} ${when}`).toEqual(failed("m1"));
-        world.faults.clear();
-        expect(await work([receipt({ receives: 2 })])).toEqual(failed());
-        expect(essence(await world.state()), `call ${nth} ${when}`).toEqual(expected);
-        expect(world.backups.blobs.size).toBe(3);
+  it(
+    "after a function died at any of its effects, the message's next receipt ends in the same " +
+      "state",
+    async () => {
+      await work();
+      const calls = world.faults.calls.length;
+      const expected = essence(await world.state());
+      expect(calls).toBeGreaterThan(6);
+      for (let nth = 1; nth <= calls; nth += 1) {
+        for (const when of ["before", "after"] as const) {
+          world.states.states.clear();
+          world.backups.blobs.clear();
+          world.faults.clear();
+          world.faults.add({ nth, when, error: () => new Error("killed") });
+          // A fault of another kind than the project's ends the audit there and then, as a kill does.
+          expect(await work(), `call ${nth} ${when}`).toEqual(failed("m1"));
+          world.faults.clear();
+          expect(await work([receipt({ receives: 2 })])).toEqual(failed());
+          expect(essence(await world.state()), `call ${nth} ${when}`).toEqual(expected);
+          expect(world.backups.blobs.size).toBe(3);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 it("by hand audits what is named and tells what `certkeep audit --json` does", async () => {

@@ -1,4 +1,7 @@
-/** The digest as a function: what is posted, what is counted, and what one route's trouble leaves alone. */
+/**
+ * The digest as a function: what is posted, what is counted, and what one route's trouble leaves
+ * alone.
+ */
 import { beforeEach, describe, expect, it } from "vitest";
 import { CertkeepError } from "../../lib/error.ts";
 import type { Poster } from "../../lib/ports/slack.ts";
@@ -172,25 +175,35 @@ describe("what is counted", () => {
 });
 
 describe("routes", () => {
-  it("a missing secret, a dead webhook and a failing record are each their own trouble, told and counted", async () => {
-    await put("prod", MINUTE, [40]);
-    const answer = await run(
-      ["prod"],
-      [route("none", null, noSecret), route("dead", refusing), route("ops", taking)],
-    );
-    expect(
-      answer.routes.map(({ name, delivered, failure }) => [name, delivered, failure?.code ?? null]),
-    ).toEqual([
-      ["none", 0, "delivery_failed"],
-      ["dead", 0, "delivery_failed"],
-      ["ops", 1, null],
-    ]);
-    expect(posts).toHaveLength(1);
-    expect(telemetry.numbers.DigestsUndelivered).toBe(2);
-    expect(
-      telemetry.lines.filter(({ level }) => level === "error").map(({ fields }) => fields["route"]),
-    ).toEqual(["none", "dead"]);
-  });
+  it(
+    "a missing secret, a dead webhook and a failing record are each their own trouble, told and " +
+      "counted",
+    async () => {
+      await put("prod", MINUTE, [40]);
+      const answer = await run(
+        ["prod"],
+        [route("none", null, noSecret), route("dead", refusing), route("ops", taking)],
+      );
+      expect(
+        answer.routes.map(({ name, delivered, failure }) => [
+          name,
+          delivered,
+          failure?.code ?? null,
+        ]),
+      ).toEqual([
+        ["none", 0, "delivery_failed"],
+        ["dead", 0, "delivery_failed"],
+        ["ops", 1, null],
+      ]);
+      expect(posts).toHaveLength(1);
+      expect(telemetry.numbers.DigestsUndelivered).toBe(2);
+      expect(
+        telemetry.lines
+          .filter(({ level }) => level === "error")
+          .map(({ fields }) => fields["route"]),
+      ).toEqual(["none", "dead"]);
+    },
+  );
 
   it("a record that can't be written for one is a failure that the others don't share", async () => {
     await put("prod", MINUTE, [40]);
@@ -225,31 +238,35 @@ describe("a digest function that runs twice", () => {
     expect(posts).toHaveLength(1);
   });
 
-  it("and was killed at any call of the store posts the message, at most once more than it was recorded", async () => {
-    await put("prod", MINUTE, [40]);
-    faults.clear();
-    await run(["prod"]);
-    const calls = faults.calls.length;
-    for (let nth = 1; nth <= calls; nth += 1) {
-      for (const when of ["before", "after"] as const) {
-        posts = [];
-        nowMs = NOW;
-        states.states.delete(DIGEST_NAME);
-        faults.clear();
-        faults.add({ nth, when, error: () => new Error("killed") });
-        await run(["prod"]).catch(() => null);
-        faults.clear();
-        // Past any claim of the killed one.
-        nowMs += 5 * MINUTE;
-        await run(["prod"]);
-        await run(["prod"]);
-        expect(posts.length, `call ${nth} ${when}`).toBeGreaterThan(0);
-        expect(new Set(posts).size, `call ${nth} ${when}`).toBe(1);
-        expect(posts.length, `call ${nth} ${when}`).toBeLessThanOrEqual(2);
-        expect(JSON.parse((await states.read(DIGEST_NAME))?.text ?? "").routes.ops.outbox).toEqual(
-          [],
-        );
+  it(
+    "and was killed at any call of the store posts the message, at most once more than it was " +
+      "recorded",
+    async () => {
+      await put("prod", MINUTE, [40]);
+      faults.clear();
+      await run(["prod"]);
+      const calls = faults.calls.length;
+      for (let nth = 1; nth <= calls; nth += 1) {
+        for (const when of ["before", "after"] as const) {
+          posts = [];
+          nowMs = NOW;
+          states.states.delete(DIGEST_NAME);
+          faults.clear();
+          faults.add({ nth, when, error: () => new Error("killed") });
+          await run(["prod"]).catch(() => null);
+          faults.clear();
+          // Past any claim of the killed one.
+          nowMs += 5 * MINUTE;
+          await run(["prod"]);
+          await run(["prod"]);
+          expect(posts.length, `call ${nth} ${when}`).toBeGreaterThan(0);
+          expect(new Set(posts).size, `call ${nth} ${when}`).toBe(1);
+          expect(posts.length, `call ${nth} ${when}`).toBeLessThanOrEqual(2);
+          expect(
+            JSON.parse((await states.read(DIGEST_NAME))?.text ?? "").routes.ops.outbox,
+          ).toEqual([]);
+        }
       }
-    }
-  });
+    },
+  );
 });

@@ -1,4 +1,7 @@
-/** The drill as a function: with an identity everything, without one digests and the age of a person's last drill. */
+/**
+ * The drill as a function: with an identity everything, without one digests and the age of a
+ * person's last drill.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DrillPorts } from "../../lib/usecases/drill.ts";
 import { drillAll, type DrillAnswer } from "../../functions/drill.ts";
@@ -50,90 +53,102 @@ describe("a drill by the function", () => {
     expect(telemetry.numbers).toEqual({ DrillFailed: 0 });
   });
 
-  it("without one compares digests, removes nothing, and says how long ago a person opened the copies", async () => {
-    expect(await run(blind)).toMatchObject({
-      identity: "absent",
-      copies: 1,
-      withoutGood: null,
-      retention: "needs_identity",
-      lastWhole: null,
-      failed: false,
-    });
-    expect(telemetry.lines.find(({ level }) => level === "warn")?.step).toContain(
-      "Nobody has opened the copies yet",
-    );
-    await run();
-    world.nowMs += 400 * DAY_MS;
-    expect((await run(blind)).lastWhole).toMatchObject({ daysAgo: 400 });
-    expect(telemetry.lines.filter(({ level }) => level === "warn").at(-1)?.step).toContain(
-      "for 90 days",
-    );
-    expect(world.backups.blobs.size).toBe(1);
-    const [key] = [...world.backups.blobs.keys()];
-    world.nowMs -= 400 * DAY_MS;
-    world.backups.blobs.set(
-      key ?? "",
-      Buffer.from(
-        new TextDecoder()
-          .decode(world.backups.blobs.get(key ?? ""))
-          .replace(/[A-Za-z0-9+/]{20}\\n/, "AAAAAAAAAAAAAAAAAAAA\\n"),
-      ),
-    );
-    expect(await run(blind)).toMatchObject({ unreadable: 1, failed: true });
-  });
+  it(
+    "without one compares digests, removes nothing, and says how long ago a person opened the " +
+      "copies",
+    async () => {
+      expect(await run(blind)).toMatchObject({
+        identity: "absent",
+        copies: 1,
+        withoutGood: null,
+        retention: "needs_identity",
+        lastWhole: null,
+        failed: false,
+      });
+      expect(telemetry.lines.find(({ level }) => level === "warn")?.step).toContain(
+        "Nobody has opened the copies yet",
+      );
+      await run();
+      world.nowMs += 400 * DAY_MS;
+      expect((await run(blind)).lastWhole).toMatchObject({ daysAgo: 400 });
+      expect(telemetry.lines.filter(({ level }) => level === "warn").at(-1)?.step).toContain(
+        "for 90 days",
+      );
+      expect(world.backups.blobs.size).toBe(1);
+      const [key] = [...world.backups.blobs.keys()];
+      world.nowMs -= 400 * DAY_MS;
+      world.backups.blobs.set(
+        key ?? "",
+        Buffer.from(
+          new TextDecoder()
+            .decode(world.backups.blobs.get(key ?? ""))
+            .replace(/[A-Za-z0-9+/]{20}\\n/, "AAAAAAAAAAAAAAAAAAAA\\n"),
+        ),
+      );
+      expect(await run(blind)).toMatchObject({ unreadable: 1, failed: true });
+    },
+  );
 
-  it("stops where its time is over, removes nothing it had no time for, and is a failed one, not a whole one", async () => {
-    world.put(
-      ingressSecret("b.tail1a2b3.ts.net", world.issue(["b.tail1a2b3.ts.net"])),
-      ingressSecret("c.tail1a2b3.ts.net", world.issue(["c.tail1a2b3.ts.net"])),
-    );
-    await world.audit();
-    world.nowMs += 400 * DAY_MS;
-    const time = new AbortController();
-    const read: DrillPorts["backups"]["read"] = (key) => {
-      time.abort();
-      return world.backups.read(key);
-    };
-    // Sealed for nobody who is configured now, so that nothing but the time keeps them.
-    const others: Partial<DrillPorts> = { recipientsFor: () => ["age1other"] };
-    const answer = await run({
-      ...others,
-      backups: { ...world.backups, read },
-      signal: time.signal,
-    });
-    expect(answer).toMatchObject({
-      interrupted: true,
-      failed: true,
-      removed: 0,
-      withoutGood: null,
-      problems: [{ code: "deadline" }],
-    });
-    expect(answer.problems[0]?.message).toContain("1 of 3 copies looked at");
-    expect(telemetry.numbers).toEqual({ DrillFailed: 1 });
-    expect(await run(others)).toMatchObject({
-      interrupted: false,
-      failed: false,
-      removed: 3,
-      lastWhole: null,
-    });
-  });
+  it(
+    "stops where its time is over, removes nothing it had no time for, and is a failed one, not " +
+      "a whole one",
+    async () => {
+      world.put(
+        ingressSecret("b.tail1a2b3.ts.net", world.issue(["b.tail1a2b3.ts.net"])),
+        ingressSecret("c.tail1a2b3.ts.net", world.issue(["c.tail1a2b3.ts.net"])),
+      );
+      await world.audit();
+      world.nowMs += 400 * DAY_MS;
+      const time = new AbortController();
+      const read: DrillPorts["backups"]["read"] = (key) => {
+        time.abort();
+        return world.backups.read(key);
+      };
+      // Sealed for nobody who is configured now, so that nothing but the time keeps them.
+      const others: Partial<DrillPorts> = { recipientsFor: () => ["age1other"] };
+      const answer = await run({
+        ...others,
+        backups: { ...world.backups, read },
+        signal: time.signal,
+      });
+      expect(answer).toMatchObject({
+        interrupted: true,
+        failed: true,
+        removed: 0,
+        withoutGood: null,
+        problems: [{ code: "deadline" }],
+      });
+      expect(answer.problems[0]?.message).toContain("1 of 3 copies looked at");
+      expect(telemetry.numbers).toEqual({ DrillFailed: 1 });
+      expect(await run(others)).toMatchObject({
+        interrupted: false,
+        failed: false,
+        removed: 3,
+        lastWhole: null,
+      });
+    },
+  );
 
-  it("is a failed one where a copy is gone or damaged, where something isn't done, and where it can't begin", async () => {
-    world.backups.blobs.clear();
-    expect(await run()).toMatchObject({ unreadable: 1, failed: true });
-    expect(telemetry.numbers.DrillFailed).toBe(1);
-    expect(telemetry.lines.find(({ level }) => level === "error")?.fields).toMatchObject({
-      cluster: "prod",
-      code: "no_copy",
-    });
-    world.states.states.set("cluster-torn", { revision: 1, text: "{" });
-    expect((await run()).problems).toMatchObject([{ code: "state_damaged" }]);
-    world.faults.add({ call: "list", when: "before" });
-    await expect(run()).rejects.toThrow("on purpose");
-    expect(telemetry.numbers.DrillFailed).toBe(3);
-    await expect(
-      drillAll(telemetry, () => Promise.reject(new Error("no configuration"))),
-    ).rejects.toThrow("no configuration");
-    expect(telemetry.numbers.DrillFailed).toBe(4);
-  });
+  it(
+    "is a failed one where a copy is gone or damaged, where something isn't done, and where it " +
+      "can't begin",
+    async () => {
+      world.backups.blobs.clear();
+      expect(await run()).toMatchObject({ unreadable: 1, failed: true });
+      expect(telemetry.numbers.DrillFailed).toBe(1);
+      expect(telemetry.lines.find(({ level }) => level === "error")?.fields).toMatchObject({
+        cluster: "prod",
+        code: "no_copy",
+      });
+      world.states.states.set("cluster-torn", { revision: 1, text: "{" });
+      expect((await run()).problems).toMatchObject([{ code: "state_damaged" }]);
+      world.faults.add({ call: "list", when: "before" });
+      await expect(run()).rejects.toThrow("on purpose");
+      expect(telemetry.numbers.DrillFailed).toBe(3);
+      await expect(
+        drillAll(telemetry, () => Promise.reject(new Error("no configuration"))),
+      ).rejects.toThrow("no configuration");
+      expect(telemetry.numbers.DrillFailed).toBe(4);
+    },
+  );
 });

@@ -1,4 +1,6 @@
-/** What holds for every function: no foreign error gets out, and its end is counted whatever it was. */
+/**
+ * What holds for every function: no foreign error gets out, and its end is counted whatever it was.
+ */
 import { inspect } from "node:util";
 import { expect, it } from "vitest";
 import { CertkeepError } from "../../lib/error.ts";
@@ -43,18 +45,22 @@ it.each([
   expect([telemetry.numbers.Failures, published()]).toEqual([1, 1]);
 });
 
-it("one of the project's own is told as it is; what was counted is published after a good end too", async () => {
-  const own = new CertkeepError("store_full", { where: "s3://x", found: "no room" });
-  const bad = run(() => Promise.reject(own));
-  expect(await bad.ended).toEqual({ error: own });
-  expect(bad.telemetry.lines).toEqual([
-    {
-      level: "error",
-      step: "drill failed",
-      fields: { code: "store_full", problem: "s3://x: no room" },
-    },
-  ]);
-  const good = run(async () => 7);
-  expect(await good.ended).toEqual({ value: 7 });
-  expect([good.telemetry.lines, good.telemetry.numbers, good.published()]).toEqual([[], {}, 1]);
-});
+it(
+  "one of the project's own is told as it is; what was counted is published after a good end " +
+    "too",
+  async () => {
+    const own = new CertkeepError("store_full", { where: "s3://x", found: "no room" });
+    const bad = run(() => Promise.reject(own));
+    expect(await bad.ended).toEqual({ error: own });
+    expect(bad.telemetry.lines).toEqual([
+      {
+        level: "error",
+        step: "drill failed",
+        fields: { code: "store_full", problem: "s3://x: no room" },
+      },
+    ]);
+    const good = run(async () => 7);
+    expect(await good.ended).toEqual({ value: 7 });
+    expect([good.telemetry.lines, good.telemetry.numbers, good.published()]).toEqual([[], {}, 1]);
+  },
+);

@@ -1,4 +1,7 @@
-/** The functions as Lambda calls them: the environment, the packaged configuration, events good and bad, and what gets out. */
+/**
+ * The functions as Lambda calls them: the environment, the packaged configuration, events good and
+ * bad, and what gets out.
+ */
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -62,7 +65,10 @@ beforeEach(async () => {
   await writeFile(join(folder, "anchors.pem"), world.authority.root.pem);
   await writeFile(
     join(folder, "certkeep.yaml"),
-    `recipients: [${identity.recipient}]\nclusters: [{name: prod, kubeconfig: kubeconfig}]\nissuers: [{id: test, title: Test, kind: production, anchors: anchors.pem}]\ndigest: {routes: [{name: ops, webhook: "env:HOOK"}]}\n`,
+    `recipients: [${identity.recipient}]\n` +
+      "clusters: [{name: prod, kubeconfig: kubeconfig}]\n" +
+      "issuers: [{id: test, title: Test, kind: production, anchors: anchors.pem}]\n" +
+      `digest: {routes: [{name: ops, webhook: "env:HOOK"}]}\n`,
   );
   const pair = world.issue([DOMAIN]);
   world.put(ingressSecret(DOMAIN, pair));
@@ -233,16 +239,20 @@ describe("functions as Lambda calls them", () => {
     expect(metric("Failures")).toBe(1);
   });
 
-  it("a configuration with a mistake fails each with the place of it, and a drill that can't begin is a failed one", async () => {
-    await writeFile(join(folder, "certkeep.yaml"), "recipents: []\n");
-    for (const [name, run] of Object.entries({ audit, digest, dispatch, drill, restore })) {
-      await expect(run({ cluster: "prod", all: true }, CONTEXT), `${name}`).rejects.toThrow(
-        "certkeep.yaml:1:1",
-      );
-    }
-    expect(metric("DrillFailed")).toBe(1);
-    expect(metric("Failures")).toBe(1);
-  });
+  it(
+    "a configuration with a mistake fails each with the place of it, and a drill that can't " +
+      "begin is a failed one",
+    async () => {
+      await writeFile(join(folder, "certkeep.yaml"), "recipents: []\n");
+      for (const [name, run] of Object.entries({ audit, digest, dispatch, drill, restore })) {
+        await expect(run({ cluster: "prod", all: true }, CONTEXT), `${name}`).rejects.toThrow(
+          "certkeep.yaml:1:1",
+        );
+      }
+      expect(metric("DrillFailed")).toBe(1);
+      expect(metric("Failures")).toBe(1);
+    },
+  );
 });
 
 /** Everything that leaves the functions but sealed copies. */

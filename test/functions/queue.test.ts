@@ -1,4 +1,7 @@
-/** Fifty clusters through the real dispatch, messages and audits, on a queue that behaves as SQS does. */
+/**
+ * Fifty clusters through the real dispatch, messages and audits, on a queue that behaves as SQS
+ * does.
+ */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -178,48 +181,58 @@ describe("fifty clusters, one that hangs, two that fail", () => {
     expect(telemetry.numbers).toEqual({ AuditsFinished: 49, AuditsIncomplete: 2, Failures: 1 });
   });
 
-  it("turn after turn only what is really bad reaches the dead-letter queue, and nothing is left out", async () => {
-    states.states.set(stateName(DAMAGED), { revision: 1, text: "{" });
-    queue.put("poison");
-    await schedule(8);
-    expect(
-      new Set(queue.dead.map(({ body }) => (body === "poison" ? body : clusterOf({ body })))),
-    ).toEqual(new Set([DAMAGED, "poison"]));
-    expect(queue.dead.every(({ receives }) => receives === 3)).toBe(true);
-    expect(telemetry.numbers.MessagesTooOld).toBeUndefined();
-    expect(telemetry.numbers.AuditsFinished).toBe(8 * 49);
-    expect(queue.ended.killed).toBe(0);
-    for (const name of CLUSTERS.filter((one) => one !== DAMAGED))
-      expect(Date.parse((await stateOf(name)).audit?.finishedAt ?? ""), `${name}`).toBeGreaterThan(
-        clock.nowMs - INTERVAL_MINUTES * MINUTE,
-      );
-  });
+  it(
+    "turn after turn only what is really bad reaches the dead-letter queue, and nothing is left " +
+      "out",
+    async () => {
+      states.states.set(stateName(DAMAGED), { revision: 1, text: "{" });
+      queue.put("poison");
+      await schedule(8);
+      expect(
+        new Set(queue.dead.map(({ body }) => (body === "poison" ? body : clusterOf({ body })))),
+      ).toEqual(new Set([DAMAGED, "poison"]));
+      expect(queue.dead.every(({ receives }) => receives === 3)).toBe(true);
+      expect(telemetry.numbers.MessagesTooOld).toBeUndefined();
+      expect(telemetry.numbers.AuditsFinished).toBe(8 * 49);
+      expect(queue.ended.killed).toBe(0);
+      for (const name of CLUSTERS.filter((one) => one !== DAMAGED))
+        expect(
+          Date.parse((await stateOf(name)).audit?.finishedAt ?? ""),
+          `${name}`,
+        ).toBeGreaterThan(clock.nowMs - INTERVAL_MINUTES * MINUTE);
+    },
+  );
 
-  it("after an outage what waited past its interval is dropped and counted, and the newest is worked", async () => {
-    queue.enabled = false;
-    await schedule(4);
-    expect(queue.waiting()).toBe(200);
-    await dispatch(
-      {
-        states,
-        queue: createSqsQueue("https://sqs/audits", queue.client()),
-        clock: { nowMs },
-        log: telemetry.log,
-      },
-      CLUSTERS,
-      INTERVAL_MINUTES,
-    );
-    queue.enabled = true;
-    queue.poll();
-    await clock.runUntil(clock.nowMs + INTERVAL_MINUTES * MINUTE);
-    // The last turn of the outage is just an interval old when the queue is taken up again; of it, some wait a little longer.
-    expect(telemetry.numbers.MessagesTooOld ?? 0).toBeGreaterThanOrEqual(150);
-    expect((telemetry.numbers.MessagesTooOld ?? 0) + (telemetry.numbers.AuditsFinished ?? 0)).toBe(
-      250,
-    );
-    expect(queue.dead).toEqual([]);
-    for (const name of CLUSTERS) expect((await stateOf(name)).audit, `${name}`).not.toBeNull();
-  });
+  it(
+    "after an outage what waited past its interval is dropped and counted, and the newest is " +
+      "worked",
+    async () => {
+      queue.enabled = false;
+      await schedule(4);
+      expect(queue.waiting()).toBe(200);
+      await dispatch(
+        {
+          states,
+          queue: createSqsQueue("https://sqs/audits", queue.client()),
+          clock: { nowMs },
+          log: telemetry.log,
+        },
+        CLUSTERS,
+        INTERVAL_MINUTES,
+      );
+      queue.enabled = true;
+      queue.poll();
+      await clock.runUntil(clock.nowMs + INTERVAL_MINUTES * MINUTE);
+      // The last turn of the outage is just an interval old when the queue is taken up again; of it,
+      // some wait a little longer.
+      expect(telemetry.numbers.MessagesTooOld ?? 0).toBeGreaterThanOrEqual(150);
+      expect(
+        (telemetry.numbers.MessagesTooOld ?? 0) + (telemetry.numbers.AuditsFinished ?? 0),
+      ).toBe(250);
+      expect(queue.dead).toEqual([]);
+      for (const name of CLUSTERS) expect((await stateOf(name)).audit, `${name}`).not.toBeNull();
+    },
+  );
 
   it("memory stays flat over hundreds of messages", async () => {
     setFlagsFromString("--expose-gc");

@@ -1,4 +1,7 @@
-/** A restore by the function: the plan and rules of the command, in time, once at a time, and nowhere but home. */
+/**
+ * A restore by the function: the plan and rules of the command, in time, once at a time, and
+ * nowhere but home.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseRestoreEvent } from "../../lib/config/event/restore.ts";
 import type { RestorePair } from "../../lib/config/schema.ts";
@@ -93,53 +96,61 @@ async function invoke(
 const keysAt = (sandbox: Sandbox): unknown => dataAt(sandbox, "tailscale", DOMAIN);
 
 describe("a restore by the function", () => {
-  it("plans unless apply is true, says how to go on, then restores; done twice it keeps what is there", async () => {
-    await audit();
-    const before = keysAt(world.sandbox);
-    world.sandbox.remove("tailscale", DOMAIN);
-    const event = { cluster: "prod", names: [DOMAIN] };
-    const plan = await invoke(event);
-    expect(plan).toMatchObject({
-      schema: "certkeep.restore/v1",
-      identity: "present",
-      mode: "plan",
-      counts: { planned: 1 },
-      continue: false,
-    });
-    expect(plan["apply"]).toBe(
-      `aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 --cli-read-timeout 900 --cli-binary-format raw-in-base64-out --payload '{"cluster":"prod","names":["${DOMAIN}"],"apply":true}' /dev/stdout`,
-    );
-    expect(keysAt(world.sandbox)).toBeNull();
-    expect(await invoke({ ...event, apply: true })).toMatchObject({
-      mode: "apply",
-      counts: { done: 1 },
-      continue: false,
-    });
-    expect(keysAt(world.sandbox)).toEqual(before);
-    expect(await invoke({ ...event, apply: true })).toMatchObject({ counts: { kept: 1 } });
-  });
+  it(
+    "plans unless apply is true, says how to go on, then restores; done twice it keeps what is " +
+      "there",
+    async () => {
+      await audit();
+      const before = keysAt(world.sandbox);
+      world.sandbox.remove("tailscale", DOMAIN);
+      const event = { cluster: "prod", names: [DOMAIN] };
+      const plan = await invoke(event);
+      expect(plan).toMatchObject({
+        schema: "certkeep.restore/v1",
+        identity: "present",
+        mode: "plan",
+        counts: { planned: 1 },
+        continue: false,
+      });
+      expect(plan["apply"]).toBe(
+        "aws lambda invoke --function-name certkeep-prod-restore --region eu-west-1 " +
+          "--cli-read-timeout 900 --cli-binary-format raw-in-base64-out --payload " +
+          `'{"cluster":"prod","names":["${DOMAIN}"],"apply":true}' /dev/stdout`,
+      );
+      expect(keysAt(world.sandbox)).toBeNull();
+      expect(await invoke({ ...event, apply: true })).toMatchObject({
+        mode: "apply",
+        counts: { done: 1 },
+        continue: false,
+      });
+      expect(keysAt(world.sandbox)).toEqual(before);
+      expect(await invoke({ ...event, apply: true })).toMatchObject({ counts: { kept: 1 } });
+    },
+  );
 
-  it("retried by a client that gave up waiting isn't done twice at once: the second waits for the first, then keeps", async () => {
-    await audit();
-    world.sandbox.remove("tailscale", DOMAIN);
-    let [writing, most, writes] = [0, 0, 0];
-    world.sandbox.intercept(({ method, path }) => {
-      if (!path.includes("/secrets") || method === "GET") return undefined;
-      writes += 1;
-      most = Math.max(most, (writing += 1));
-      setTimeout(() => (writing -= 1), 20);
-      return undefined;
-    });
-    const answers = await Promise.all(
-      [1, 2, 3].map(() => invoke({ cluster: "prod", all: true, apply: true })),
-    );
-    expect(answers.flatMap(({ items }) => items.map(({ outcome }) => outcome)).toSorted()).toEqual([
-      "done",
-      "kept",
-      "kept",
-    ]);
-    expect([most, writes]).toEqual([1, 1]);
-  });
+  it(
+    "retried by a client that gave up waiting isn't done twice at once: the second waits for " +
+      "the first, then keeps",
+    async () => {
+      await audit();
+      world.sandbox.remove("tailscale", DOMAIN);
+      let [writing, most, writes] = [0, 0, 0];
+      world.sandbox.intercept(({ method, path }) => {
+        if (!path.includes("/secrets") || method === "GET") return undefined;
+        writes += 1;
+        most = Math.max(most, (writing += 1));
+        setTimeout(() => (writing -= 1), 20);
+        return undefined;
+      });
+      const answers = await Promise.all(
+        [1, 2, 3].map(() => invoke({ cluster: "prod", all: true, apply: true })),
+      );
+      expect(
+        answers.flatMap(({ items }) => items.map(({ outcome }) => outcome)).toSorted(),
+      ).toEqual(["done", "kept", "kept"]);
+      expect([most, writes]).toEqual([1, 1]);
+    },
+  );
 
   it("stops before its time is over and says that it isn't done; run again it does what is left", async () => {
     for (const host of ["a", "b", "c"])
@@ -318,7 +329,9 @@ describe("without an identity in the cloud", () => {
     expect(withoutIdentity(event, "s3://bucket/certkeep.yaml")).toMatchObject({
       identity: "absent",
       continue: false,
-      run: "certkeep restore prod '*.example.com' --force live_valid --config s3://bucket/certkeep.yaml --apply",
+      run:
+        "certkeep restore prod '*.example.com' --force live_valid --config " +
+        "s3://bucket/certkeep.yaml --apply",
     });
   });
 
@@ -337,7 +350,10 @@ describe("without an identity in the cloud", () => {
       force: ["live_valid", "copy_invalid"],
     });
     expect(withoutIdentity(event, null)).toMatchObject({
-      run: "certkeep restore prod 'shop.*' --namespace shop --as-of 2026-03-01T12:00:00Z --version 0123456789 --from-cluster old --create-namespace --replace --unrecorded --standby --force live_valid --force copy_invalid",
+      run:
+        "certkeep restore prod 'shop.*' --namespace shop --as-of 2026-03-01T12:00:00Z --version " +
+        "0123456789 --from-cluster old --create-namespace --replace --unrecorded --standby " +
+        "--force live_valid --force copy_invalid",
     });
   });
 

@@ -147,27 +147,31 @@ describe("advice", () => {
     });
   });
 
-  test("reissuing is never advised where the bucket is known to be empty, nor without a look at the copies", () => {
-    const issuances = fc.array(
-      fc.integer({ min: 0, max: 300 }).map((h) => made(T0 + h * HOUR_MS)),
-      { maxLength: 12 },
-    );
-    fc.assert(
-      fc.property(
-        issuances,
-        fc.integer({ min: 0, max: 400 }),
-        fc.constantFrom("good" as const, "none" as const, "unknown" as const),
-        (known, hours, copy) => {
-          const advice = advise(evidence(known), { atMs: T0 + hours * HOUR_MS, copy });
-          if (copy === "good") expect(advice.action).toBe("restore");
-          if (advice.action === "reissue") {
-            expect(copy).toBe("none");
-            expect(advice.left?.atMost).toBeGreaterThan(0);
-          }
-          if (advice.action === "wait")
-            expect(advice.untilMs).toBeGreaterThan(T0 + hours * HOUR_MS);
-        },
-      ),
-    );
-  });
+  test(
+    "reissuing is never advised where the bucket is known to be empty, nor without a look at " +
+      "the copies",
+    () => {
+      const issuances = fc.array(
+        fc.integer({ min: 0, max: 300 }).map((h) => made(T0 + h * HOUR_MS)),
+        { maxLength: 12 },
+      );
+      fc.assert(
+        fc.property(
+          issuances,
+          fc.integer({ min: 0, max: 400 }),
+          fc.constantFrom("good" as const, "none" as const, "unknown" as const),
+          (known, hours, copy) => {
+            const advice = advise(evidence(known), { atMs: T0 + hours * HOUR_MS, copy });
+            if (copy === "good") expect(advice.action).toBe("restore");
+            if (advice.action === "reissue") {
+              expect(copy).toBe("none");
+              expect(advice.left?.atMost).toBeGreaterThan(0);
+            }
+            if (advice.action === "wait")
+              expect(advice.untilMs).toBeGreaterThan(T0 + hours * HOUR_MS);
+          },
+        ),
+      );
+    },
+  );
 });

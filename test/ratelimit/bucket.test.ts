@@ -1,4 +1,7 @@
-/** The bucket against the issuer's own code (vectors.json, made by test/e2e/boulder), and its properties. */
+/**
+ * The bucket against the issuer's own code (vectors.json, made by test/e2e/boulder), and its
+ * properties.
+ */
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -93,20 +96,24 @@ describe("worked examples", () => {
     expect(bucket(SET, spends, hours(168))).toMatchObject({ remaining: 5, allowed: true });
   });
 
-  test("thirty of a domain at once leave 27 after a day; after fifty the next goes at 3 h 21 min 36 s", () => {
-    const at = hours(24);
-    expect(
-      bucket(
-        DOMAIN,
-        Array.from({ length: 30 }, () => 0n),
-        at,
-      ),
-    ).toMatchObject({ remaining: 27, tat: hours(100.8) });
-    const fifty = Array.from({ length: 50 }, () => 0n);
-    const slot = BigInt(((3 * 60 + 21) * 60 + 36) * 1000) * MS_NS;
-    expect(bucket(DOMAIN, fifty, slot - 1n)).toMatchObject({ allowed: false, retryInMs: 1 });
-    expect(bucket(DOMAIN, fifty, slot)).toMatchObject({ allowed: true, remaining: 1 });
-  });
+  test(
+    "thirty of a domain at once leave 27 after a day; after fifty the next goes at 3 h 21 min " +
+      "36 s",
+    () => {
+      const at = hours(24);
+      expect(
+        bucket(
+          DOMAIN,
+          Array.from({ length: 30 }, () => 0n),
+          at,
+        ),
+      ).toMatchObject({ remaining: 27, tat: hours(100.8) });
+      const fifty = Array.from({ length: 50 }, () => 0n);
+      const slot = BigInt(((3 * 60 + 21) * 60 + 36) * 1000) * MS_NS;
+      expect(bucket(DOMAIN, fifty, slot - 1n)).toMatchObject({ allowed: false, retryInMs: 1 });
+      expect(bucket(DOMAIN, fifty, slot)).toMatchObject({ allowed: true, remaining: 1 });
+    },
+  );
 
   test("the exact bucket isn't monotone, the capped one is", () => {
     const five = [33.5, 33.5, 33.5, 33.5, 33.5].map(hours);
@@ -213,18 +220,22 @@ describe("properties", () => {
     );
   });
 
-  test("one more known spend never gives the capped bucket more, and it never says more than the exact one", () => {
-    fc.assert(
-      fc.property(scenes, ({ limit, spends, at, extra }) => {
-        const capped = stateOf(limit, cappedTat(limit, spends, at), at);
-        const more = stateOf(limit, cappedTat(limit, [...spends, extra], at), at);
-        expect(more.remaining).toBeLessThanOrEqual(capped.remaining);
-        expect(more.retryInMs).toBeGreaterThanOrEqual(capped.retryInMs);
-        expect(capped.remaining).toBeLessThanOrEqual(bucket(limit, spends, at).remaining);
-        expect(capped.remaining).toBeGreaterThanOrEqual(0);
-      }),
-    );
-  });
+  test(
+    "one more known spend never gives the capped bucket more, and it never says more than the " +
+      "exact one",
+    () => {
+      fc.assert(
+        fc.property(scenes, ({ limit, spends, at, extra }) => {
+          const capped = stateOf(limit, cappedTat(limit, spends, at), at);
+          const more = stateOf(limit, cappedTat(limit, [...spends, extra], at), at);
+          expect(more.remaining).toBeLessThanOrEqual(capped.remaining);
+          expect(more.retryInMs).toBeGreaterThanOrEqual(capped.retryInMs);
+          expect(capped.remaining).toBeLessThanOrEqual(bucket(limit, spends, at).remaining);
+          expect(capped.remaining).toBeGreaterThanOrEqual(0);
+        }),
+      );
+    },
+  );
 
   test("a later start never leaves more", () => {
     fc.assert(

@@ -1,4 +1,7 @@
-/** Plans against the issuer's own bucket: each instant goes through, none a millisecond earlier does. */
+/**
+ * Plans against the issuer's own bucket: each instant goes through, none a millisecond earlier
+ * does.
+ */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Evidence, NO_EVIDENCE } from "../../lib/ratelimit/evidence.ts";

@@ -39,8 +39,9 @@ const list = (...entries: readonly Buffer[]): Buffer =>
 const MS = 1_790_000_000_123;
 
 /**
- * The list in a certificate that Let's Encrypt really issued (CN housetrainingpuppy.info, issuer R3, notBefore
- * 2023-06-15 15:01:44, when notBefore was set an hour back); openssl prints these two timestamps of it.
+ * The list in a certificate that Let's Encrypt really issued (CN housetrainingpuppy.info, issuer
+ * R3, notBefore 2023-06-15 15:01:44, when notBefore was set an hour back); openssl prints these two
+ * timestamps of it.
  */
 const REAL = Buffer.from(
   [

@@ -79,30 +79,34 @@ function enact(world: typeof worlds extends fc.Arbitrary<infer W> ? W : never): 
 }
 
 describe("against an issuer that knows everything", () => {
-  test("a set: at most is never too low, at least never too high unless something was issued unseen", () => {
-    fc.assert(
-      fc.property(worlds, (world) => {
-        const { issuer, truth, parts } = enact(world);
-        const known = mergeEvidence(...parts);
-        const ledger = createLedger(known, { limits: SMALL_KNOWN });
-        const serials = new Set(known.issuances.map(({ serial }) => serial));
-        for (const account of accountsOf(ledger, "set")) {
-          const told = budgetOf(ledger, "set", LE, account.key, world.askMs) as Budget;
-          const really = issuer.remaining("set", account.key, world.askMs);
-          expect(told.atMost).toBeGreaterThanOrEqual(really);
-          const unseen = truth.some(
-            (issuance) =>
-              issuance.set === account.key &&
-              issuance.issuedAtMs > (told.unseenSinceMs ?? 0) &&
-              !serials.has(issuance.serial),
-          );
-          if (told.atLeast !== null && !unseen) expect(told.atLeast).toBeLessThanOrEqual(really);
-          if (told.atLeast !== null) expect(told.atLeast).toBeLessThanOrEqual(told.atMost);
-        }
-      }),
-      { numRuns: 300 },
-    );
-  });
+  test(
+    "a set: at most is never too low, at least never too high unless something was issued " +
+      "unseen",
+    () => {
+      fc.assert(
+        fc.property(worlds, (world) => {
+          const { issuer, truth, parts } = enact(world);
+          const known = mergeEvidence(...parts);
+          const ledger = createLedger(known, { limits: SMALL_KNOWN });
+          const serials = new Set(known.issuances.map(({ serial }) => serial));
+          for (const account of accountsOf(ledger, "set")) {
+            const told = budgetOf(ledger, "set", LE, account.key, world.askMs) as Budget;
+            const really = issuer.remaining("set", account.key, world.askMs);
+            expect(told.atMost).toBeGreaterThanOrEqual(really);
+            const unseen = truth.some(
+              (issuance) =>
+                issuance.set === account.key &&
+                issuance.issuedAtMs > (told.unseenSinceMs ?? 0) &&
+                !serials.has(issuance.serial),
+            );
+            if (told.atLeast !== null && !unseen) expect(told.atLeast).toBeLessThanOrEqual(really);
+            if (told.atLeast !== null) expect(told.atLeast).toBeLessThanOrEqual(told.atMost);
+          }
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
 
   test("a domain: likewise, at most where each certificate's predecessors are known", () => {
     fc.assert(
@@ -211,24 +215,28 @@ describe("must hold", () => {
     );
   });
 
-  test("without one source nothing is claimed that was unknown, no at most falls, no sight reaches further", () => {
-    fc.assert(
-      fc.property(worlds, fc.nat(6), (world, dropped) => {
-        const { parts } = enact(world);
-        const whole = createLedger(mergeEvidence(...parts), { limits: SMALL_KNOWN });
-        const less = createLedger(
-          mergeEvidence(...parts.filter((_, i) => i !== dropped % parts.length)),
-          { limits: SMALL_KNOWN },
-        );
-        for (const { key } of accountsOf(whole, "set")) {
-          const before = budgetOf(whole, "set", LE, key, world.askMs) as Budget;
-          const after = budgetOf(less, "set", LE, key, world.askMs) as Budget;
-          expect(after.atMost).toBeGreaterThanOrEqual(before.atMost);
-          if (before.atLeast === null) expect(after.atLeast).toBeNull();
-        }
-      }),
-    );
-  });
+  test(
+    "without one source nothing is claimed that was unknown, no at most falls, no sight reaches " +
+      "further",
+    () => {
+      fc.assert(
+        fc.property(worlds, fc.nat(6), (world, dropped) => {
+          const { parts } = enact(world);
+          const whole = createLedger(mergeEvidence(...parts), { limits: SMALL_KNOWN });
+          const less = createLedger(
+            mergeEvidence(...parts.filter((_, i) => i !== dropped % parts.length)),
+            { limits: SMALL_KNOWN },
+          );
+          for (const { key } of accountsOf(whole, "set")) {
+            const before = budgetOf(whole, "set", LE, key, world.askMs) as Budget;
+            const after = budgetOf(less, "set", LE, key, world.askMs) as Budget;
+            expect(after.atMost).toBeGreaterThanOrEqual(before.atMost);
+            if (before.atLeast === null) expect(after.atLeast).toBeNull();
+          }
+        }),
+      );
+    },
+  );
 
   test("the order in which sources arrive changes nothing", () => {
     fc.assert(

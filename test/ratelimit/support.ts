@@ -1,4 +1,7 @@
-/** Makers of issuances for tests, and a small issuer that grants and refuses orders as the real one does. */
+/**
+ * Makers of issuances for tests, and a small issuer that grants and refuses orders as the real one
+ * does.
+ */
 import { bucket } from "../../lib/ratelimit/bucket.ts";
 import type { Evidence } from "../../lib/ratelimit/evidence.ts";
 import { NO_EVIDENCE } from "../../lib/ratelimit/evidence.ts";

@@ -16,24 +16,28 @@ const PLAN: AccessPlan = {
 const RECIPIENT = "age1z2lrvsqly5snu93xzzlcwqvatvcct8znj5plhq5mh6k0nvs8usyqfrwzcx";
 
 describe("the objects of a registration", () => {
-  it("are a service account for each credential, with no token mounted anywhere, and roles of its own", () => {
-    const objects = accessObjects("prod", PLAN, { kind: "ServiceAccount" });
-    const accounts = objects.filter((object) => object.kind === "ServiceAccount");
-    expect(
-      accounts.map(({ metadata, automountServiceAccountToken }) => [
-        metadata.name,
-        automountServiceAccountToken,
-      ]),
-    ).toEqual([
-      ["certkeep-prod-read", false],
-      ["certkeep-prod-restore", false],
-    ]);
-    for (const object of objects) {
-      expect(object.metadata.labels?.["app.kubernetes.io/managed-by"]).toBe("certkeep");
-      if ("subjects" in object)
-        expect(object.subjects?.map(({ name }) => name)).toEqual([object.metadata.name]);
-    }
-  });
+  it(
+    "are a service account for each credential, with no token mounted anywhere, and roles of " +
+      "its own",
+    () => {
+      const objects = accessObjects("prod", PLAN, { kind: "ServiceAccount" });
+      const accounts = objects.filter((object) => object.kind === "ServiceAccount");
+      expect(
+        accounts.map(({ metadata, automountServiceAccountToken }) => [
+          metadata.name,
+          automountServiceAccountToken,
+        ]),
+      ).toEqual([
+        ["certkeep-prod-read", false],
+        ["certkeep-prod-restore", false],
+      ]);
+      for (const object of objects) {
+        expect(object.metadata.labels?.["app.kubernetes.io/managed-by"]).toBe("certkeep");
+        if ("subjects" in object)
+          expect(object.subjects?.map(({ name }) => name)).toEqual([object.metadata.name]);
+      }
+    },
+  );
 
   it("for IAM bind groups, and give the restoring role nothing where there is none", () => {
     const objects = accessObjects("prod", PLAN, {

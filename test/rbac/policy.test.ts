@@ -1,4 +1,7 @@
-/** The policy of an audit from inside allows this cluster's places, and of no other cluster's anything. */
+/**
+ * The policy of an audit from inside allows this cluster's places, and of no other cluster's
+ * anything.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { insidePolicy, type Policy } from "../../lib/rbac/policy.ts";

@@ -12,15 +12,19 @@ const ALL: AccessPlan = {
 const READS = ["get", "list", "watch"];
 
 describe("the table", () => {
-  it("gives the reading credential no verb that changes anything but access reviews, which store nothing", () => {
-    const changing = CAPABILITIES.filter(
-      ({ bearers, verbs }) =>
-        bearers.includes("read") && verbs.some((verb) => !READS.includes(verb)),
-    );
-    expect(changing.map(({ verbs, resource }) => `${verbs.join()} ${resource}`)).toEqual([
-      "create subjectaccessreviews",
-    ]);
-  });
+  it(
+    "gives the reading credential no verb that changes anything but access reviews, which store " +
+      "nothing",
+    () => {
+      const changing = CAPABILITIES.filter(
+        ({ bearers, verbs }) =>
+          bearers.includes("read") && verbs.some((verb) => !READS.includes(verb)),
+      );
+      expect(changing.map(({ verbs, resource }) => `${verbs.join()} ${resource}`)).toEqual([
+        "create subjectaccessreviews",
+      ]);
+    },
+  );
 
   it("keeps deleting and making namespaces apart from restoring", () => {
     const of = (part: string): string[] =>

@@ -18,7 +18,9 @@ it.each(shown)("$file shows: $title", ({ file, title }) => {
   const path = new URL(file, ROOT);
   expect(existsSync(path)).toBe(true);
   // The whole title of a test, or of a row of one, not a part of it.
-  const source = readFileSync(path, "utf8").replaceAll(/\s+/g, " ");
+  const source = readFileSync(path, "utf8")
+    .replaceAll(/" \+\s*"/g, "")
+    .replaceAll(/\s+/g, " ");
   const quoted = JSON.stringify(title);
   expect(
     ["(", "( ", "[", "[ ", "name: "].some((before) => source.includes(`${before}${quoted}, `)),
@@ -30,6 +32,7 @@ it("every claim names a test, but for what is said to be left to people", () => 
     .split(/\n(?=- |\n)/)
     .filter((block) => block.startsWith("- ") && !block.includes("`test/"));
   expect(bare.map((block) => block.replaceAll(/\s+/g, " "))).toEqual([
-    "- With both, states and copies, somebody can have a key of theirs restored. Keep the two apart.",
+    "- With both, states and copies, somebody can have a key of theirs restored. Keep the two " +
+      "apart.",
   ]);
 });

@@ -1,4 +1,7 @@
-/** A registration as JSON: what isn't granted and what is more than needed, in the fields that it always had. */
+/**
+ * A registration as JSON: what isn't granted and what is more than needed, in the fields that it
+ * always had.
+ */
 import { expect, it } from "vitest";
 import { excessOf } from "../../lib/rbac/excess.ts";
 import { questionsOf, type AccessPlan } from "../../lib/rbac/rules.ts";

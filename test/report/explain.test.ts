@@ -111,98 +111,106 @@ describe("the page", () => {
     ]);
   });
 
-  it("shows the newest twenty of a thousand issuances, and a set of a hundred names in a few words", async () => {
-    const names = Array.from(
-      { length: 100 },
-      (_, i) => `n${String(i).padStart(3, "0")}.example.com`,
-    );
-    const history = Array.from({ length: 1000 }, (_, i) => ({
-      issuer: "letsencrypt",
-      serial: (i + 1).toString(16),
-      names,
-      notBeforeMs: NOW_MS - (1000 - i) * 3_600_000,
-      notAfterMs: NOW_MS + 86_400_000,
-      sctMs: null,
-      backdateMs: 0,
-      sources: [
-        {
-          kind: "secret",
-          cluster: "prod",
-          where: "shop/x",
-          firstSeenMs: NOW_MS,
-        },
-      ],
-      claimedBy: null,
-    }));
-    const text = page(
-      await explain("n050.example.com", null, state({}, { evidence: { issuances: history } })),
-    );
-    expect(text).toContain("Issued by Let's Encrypt (1000)\n  980 earlier ones, then:");
-    expect(text.replaceAll(/\s+/g, " ")).toContain(
-      "this set of names, n000.example.com and 99 other names: 0 of 5 issuances left",
-    );
-    expect(text).toContain("No Secret holds it now.");
-    expect(text.split("\n").length).toBeLessThan(80);
-  });
+  it(
+    "shows the newest twenty of a thousand issuances, and a set of a hundred names in a few " +
+      "words",
+    async () => {
+      const names = Array.from(
+        { length: 100 },
+        (_, i) => `n${String(i).padStart(3, "0")}.example.com`,
+      );
+      const history = Array.from({ length: 1000 }, (_, i) => ({
+        issuer: "letsencrypt",
+        serial: (i + 1).toString(16),
+        names,
+        notBeforeMs: NOW_MS - (1000 - i) * 3_600_000,
+        notAfterMs: NOW_MS + 86_400_000,
+        sctMs: null,
+        backdateMs: 0,
+        sources: [
+          {
+            kind: "secret",
+            cluster: "prod",
+            where: "shop/x",
+            firstSeenMs: NOW_MS,
+          },
+        ],
+        claimedBy: null,
+      }));
+      const text = page(
+        await explain("n050.example.com", null, state({}, { evidence: { issuances: history } })),
+      );
+      expect(text).toContain("Issued by Let's Encrypt (1000)\n  980 earlier ones, then:");
+      expect(text.replaceAll(/\s+/g, " ")).toContain(
+        "this set of names, n000.example.com and 99 other names: 0 of 5 issuances left",
+      );
+      expect(text).toContain("No Secret holds it now.");
+      expect(text.split("\n").length).toBeLessThan(80);
+    },
+  );
 
-  it("says what isn't known: an issuer without limits, one that nobody knows, a certificate that never was", async () => {
-    const corp = page(
-      await explain(
+  it(
+    "says what isn't known: an issuer without limits, one that nobody knows, a certificate that " +
+      "never was",
+    async () => {
+      const corp = page(
+        await explain(
+          "a.example.com",
+          2,
+          state({
+            "x/a": secret({
+              certificates: {
+                tls: certificate({ domain: null, names: ["a.example.com"], issuer: "corp" }),
+              },
+            }),
+          }),
+        ),
+      );
+      expect(corp).toContain(
+        "a.example.com: no limit of corp is known; limits: in certkeep.yaml says one.",
+      );
+      expect(corp).toContain("No limit of its issuer is known.");
+      const unknown = await explain(
         "a.example.com",
-        2,
+        null,
         state({
           "x/a": secret({
             certificates: {
-              tls: certificate({ domain: null, names: ["a.example.com"], issuer: "corp" }),
+              tls: certificate({
+                domain: null,
+                names: ["a.example.com"],
+                issuer: null,
+                windows: [],
+                reasons: ["unknown_issuer"],
+              }),
             },
           }),
         }),
-      ),
-    );
-    expect(corp).toContain(
-      "a.example.com: no limit of corp is known; limits: in certkeep.yaml says one.",
-    );
-    expect(corp).toContain("No limit of its issuer is known.");
-    const unknown = await explain(
-      "a.example.com",
-      null,
-      state({
-        "x/a": secret({
-          certificates: {
-            tls: certificate({
-              domain: null,
-              names: ["a.example.com"],
-              issuer: null,
-              windows: [],
-              reasons: ["unknown_issuer"],
-            }),
-          },
-        }),
-      }),
-    );
-    expect(page(unknown).replaceAll(/\s+/g, " ")).toContain(
-      "No usable backup, and the issuer is unknown: find out how to get a new certificate.",
-    );
-    const pending = await explain(
-      "x.ts.net",
-      null,
-      state({
-        "x/a": secret({
-          certificates: {},
-          gaps: {
-            tls: {
-              domain: "x.ts.net",
-              state: "empty",
-              reasons: [],
-              since: "2026-11-20T00:00:00Z",
-              held: null,
+      );
+      expect(page(unknown).replaceAll(/\s+/g, " ")).toContain(
+        "No usable backup, and the issuer is unknown: find out how to get a new certificate.",
+      );
+      const pending = await explain(
+        "x.ts.net",
+        null,
+        state({
+          "x/a": secret({
+            certificates: {},
+            gaps: {
+              tls: {
+                domain: "x.ts.net",
+                state: "empty",
+                reasons: [],
+                since: "2026-11-20T00:00:00Z",
+                held: null,
+              },
             },
-          },
+          }),
         }),
-      }),
-    );
-    expect(page(pending)).toContain("No certificate was ever stored.");
-  });
+      );
+      expect(page(pending)).toContain("No certificate was ever stored.");
+    },
+  );
 
   it.each([
     ["without a backup", {}, "reissue", "certkeep explain shop.tail1a2b3.ts.net"],

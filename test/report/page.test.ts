@@ -23,7 +23,9 @@ describe("the page", () => {
     const digest = (content: string): string =>
       `'sha256-${createHash("sha256").update(content).digest("base64")}'`;
     expect(policy).toBe(
-      `default-src 'none'; script-src ${digest(between(page, "</script>\n<script>", "</script>"))}; style-src ${digest(between(page, "<style>", "</style>"))}; base-uri 'none'; form-action 'none'`,
+      "default-src 'none'; script-src " +
+        `${digest(between(page, "</script>\n<script>", "</script>"))}; style-src ` +
+        `${digest(between(page, "<style>", "</style>"))}; base-uri 'none'; form-action 'none'`,
     );
     expect(page.match(/<script/g)).toHaveLength(2);
     expect(page).not.toMatch(/ style="| on[a-z]+="|javascript:/);
@@ -38,7 +40,8 @@ describe("the page", () => {
   it("says what needs people, what isn't known, and what is locked out, without its script", () => {
     const text = page.slice(0, page.indexOf('<script type="application/json"'));
     expect(between(text, "<h1>", "</h1>")).toBe(
-      "4 need you today, 1 soon, 236 certificates fine, 12 not known, 1 cluster not seen since 03:00 UTC",
+      "4 need you today, 1 soon, 236 certificates fine, 12 not known, 1 cluster not seen " +
+        "since 03:00 UTC",
     );
     expect(text).toContain("certkeep explain soon0.prod.example");
     expect(text).toContain("None of 5 left: locked out");

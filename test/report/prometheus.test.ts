@@ -11,7 +11,10 @@ interface Sample {
   readonly value: number;
 }
 
-/** By the grammar of OpenMetrics 1.0, strictly: every line, families together, metadata first, no sample twice, `# EOF` last. */
+/**
+ * By the grammar of OpenMetrics 1.0, strictly: every line, families together, metadata first, no
+ * sample twice, `# EOF` last.
+ */
 function parse(text: string): readonly Sample[] {
   expect(text.endsWith("# EOF\n")).toBe(true);
   const lines = text.slice(0, -"# EOF\n".length).split("\n").slice(0, -1);

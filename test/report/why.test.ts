@@ -1,4 +1,7 @@
-/** Causes as people read them: what the page says of each, and text of a log in a terminal, in Slack and in a browser. */
+/**
+ * Causes as people read them: what the page says of each, and text of a log in a terminal, in Slack
+ * and in a browser.
+ */
 import { NOW_MS } from "../finding/fixture.ts";
 import { describe, expect, it } from "vitest";
 import { attachCauses } from "../../lib/diagnosis/attach.ts";
@@ -116,10 +119,12 @@ describe("the section Why", () => {
       "Storage, proven: because the Secret can't be written (denied since 2026-11-23T07:00:00Z).",
     );
     expect(words).toContain(
-      `· access review of ${KEY}: system:serviceaccount:tailscale:pg may not patch it, since 2026-11-23T07:00:00Z or earlier; asked at 2026-11-23T11:59:00Z.`,
+      `· access review of ${KEY}: system:serviceaccount:tailscale:pg may not patch it, since ` +
+        "2026-11-23T07:00:00Z or earlier; asked at 2026-11-23T11:59:00Z.",
     );
     expect(words).toContain(
-      "· log of tailscale/pg-0/tailscale: 3 times from 2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z:",
+      "· log of tailscale/pg-0/tailscale: 3 times from 2026-11-23T10:00:00Z to " +
+        "2026-11-23T11:00:00Z:",
     );
     expect(text).toContain(`    kubectl get rolebinding ${NAME} -n tailscale -o yaml\n`);
     expect(json.diagnoses).toMatchObject([
@@ -141,7 +146,9 @@ describe("the section Why", () => {
     );
     const blind = await explain(NAME, { ...quiet, observations: undefined });
     expect(blind.words).toContain(
-      "No needless reissue was seen. Not known here: logs not enabled, access reviews not enabled, Events not enabled. A certificate that was issued and never stored shows in logs alone.",
+      "No needless reissue was seen. Not known here: logs not enabled, access reviews not " +
+        "enabled, Events not enabled. A certificate that was issued and never stored shows in " +
+        "logs alone.",
     );
     expect(blind.text).toContain(
       "    certkeep clusters add prod --parts secrets --parts parents --parts diagnosis\n",
@@ -163,7 +170,8 @@ describe("the section Why", () => {
       ),
     );
     expect(words).toContain(
-      "Cause unknown: logs without certificate lines, which are logged at debug level only, Events timed out since 2026-11-22T12:00:00Z.",
+      "Cause unknown: logs without certificate lines, which are logged at debug level only, " +
+        "Events timed out since 2026-11-22T12:00:00Z.",
     );
     expect(words).toContain("operatorConfig.logging=debug");
     expect(words).toContain("Left unread: events of tailscale (timeout, 2 pages).");
@@ -173,26 +181,32 @@ describe("the section Why", () => {
     expect(json.looks).toHaveLength(2);
   });
 
-  it("names each place where several of a source failed, and offers no doctor for what is read on next time", async () => {
-    const { words } = await explain(
-      NAME,
-      reissued({
-        looks: [
-          look("logs", { code: "gap", unread: "1 line binary, broken or too long" }),
-          look("logs", { code: "gap", scope: "tailscale/pg-0/other", sinceMs: NOW_MS - DAY_MS }),
-          look("events"),
-          look("access"),
-        ],
-      }),
-    );
-    expect(words).toContain(
-      "Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To see it: Wait for the next audit, which reads on;",
-    );
-    expect(words).not.toContain("certkeep doctor");
-    expect(words).toContain(
-      "Left unread: logs of tailscale/pg-0/tailscale (a gap, 1 line binary, broken or too long); logs of tailscale/pg-0/other (a gap).",
-    );
-  });
+  it(
+    "names each place where several of a source failed, and offers no doctor for what is read " +
+      "on next time",
+    async () => {
+      const { words } = await explain(
+        NAME,
+        reissued({
+          looks: [
+            look("logs", { code: "gap", unread: "1 line binary, broken or too long" }),
+            look("logs", { code: "gap", scope: "tailscale/pg-0/other", sinceMs: NOW_MS - DAY_MS }),
+            look("events"),
+            look("access"),
+          ],
+        }),
+      );
+      expect(words).toContain(
+        "Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To see it: Wait for the " +
+          "next audit, which reads on;",
+      );
+      expect(words).not.toContain("certkeep doctor");
+      expect(words).toContain(
+        "Left unread: logs of tailscale/pg-0/tailscale (a gap, 1 line binary, broken or too " +
+          "long); logs of tailscale/pg-0/other (a gap).",
+      );
+    },
+  );
 
   it("says once what is silent in many clusters, its own first", async () => {
     const forbidden = (cluster: string): StateDocument => ({
@@ -230,7 +244,8 @@ describe("the section Why", () => {
     };
     const { words, json } = await explain(NAME, lost);
     expect(words).toContain(
-      `this set of names, ${NAME}: 5 of 5 issuances left (estimate). The log of prod claims 3 more within a week, which nothing else shows: with them at most 2 of 5 are left.`,
+      `this set of names, ${NAME}: 5 of 5 issuances left (estimate). The log of prod claims 3 ` +
+        "more within a week, which nothing else shows: with them at most 2 of 5 are left.",
     );
     expect(json.issuances[0]?.budget).toMatchObject({
       atMost: 5,
@@ -258,7 +273,9 @@ describe("the section Why", () => {
     });
     expect(words).toContain("50 of 50 issuances left (estimate)");
     expect(words).toContain(
-      "Cluster prod claims a refusal until 2026-11-23T13:00:00Z (tailscale/pg-0/tailscale). A refusal tells of a limit of 300 for tail1a2b3.ts.net; 50 is what is counted with. If the issuer changed it, say so: limits: in certkeep.yaml.",
+      "Cluster prod claims a refusal until 2026-11-23T13:00:00Z (tailscale/pg-0/tailscale). A " +
+        "refusal tells of a limit of 300 for tail1a2b3.ts.net; 50 is what is counted with. If " +
+        "the issuer changed it, say so: limits: in certkeep.yaml.",
     );
     const { words: usual } = await explain(NAME, {
       ...of,
@@ -342,32 +359,41 @@ describe("a finding's cause in one line", () => {
     );
   });
 
-  it("says of a needless reissue that its cause is unknown, and of an overdue renewal only a cause that is known", () => {
-    const across = acrossOf(reissued());
-    expect(
-      attachCauses(issuanceFindings(across, "prod"), reissued(), across).map(codeAndWhy),
-    ).toEqual([
-      [
-        "reissued_without_need",
-        "Cause unknown: logs, Events and access reviews were read and name none.",
-      ],
-    ]);
-    const late = state(
-      { [KEY]: secret({ certificates: { tls: issued(71 * DAY_MS, "b2") } }) },
-      observed(),
-    );
-    const own = evaluateState(late, NOW_MS, NOW);
-    expect(attachCauses(own, late, acrossOf(late)).map(codeAndWhy)).toEqual([
-      ["renewal_overdue", null],
-    ]);
-    const failing = { ...late, ...observed({ signs: [sign("dns_failed", { code: "resolver" })] }) };
-    expect(attachCauses(own, failing, acrossOf(failing)).map(findingDocument)[0]?.why).toBe(
-      "Because a name can't be looked up (3 times, last at 2026-11-23T11:00:00Z).",
-    );
-  });
+  it(
+    "says of a needless reissue that its cause is unknown, and of an overdue renewal only a " +
+      "cause that is known",
+    () => {
+      const across = acrossOf(reissued());
+      expect(
+        attachCauses(issuanceFindings(across, "prod"), reissued(), across).map(codeAndWhy),
+      ).toEqual([
+        [
+          "reissued_without_need",
+          "Cause unknown: logs, Events and access reviews were read and name none.",
+        ],
+      ]);
+      const late = state(
+        { [KEY]: secret({ certificates: { tls: issued(71 * DAY_MS, "b2") } }) },
+        observed(),
+      );
+      const own = evaluateState(late, NOW_MS, NOW);
+      expect(attachCauses(own, late, acrossOf(late)).map(codeAndWhy)).toEqual([
+        ["renewal_overdue", null],
+      ]);
+      const failing = {
+        ...late,
+        ...observed({ signs: [sign("dns_failed", { code: "resolver" })] }),
+      };
+      expect(attachCauses(own, failing, acrossOf(failing)).map(findingDocument)[0]?.why).toBe(
+        "Because a name can't be looked up (3 times, last at 2026-11-23T11:00:00Z).",
+      );
+    },
+  );
 });
 
-const EVIL = `\u001b[2J\u001b]0;owned\u0007\u202e<!channel> <@U123> <https://evil.example|ok> *bold* \`code\` </script><img src=x onerror=alert(1)> $(reboot)`;
+const EVIL =
+  "\u001b[2J\u001b]0;owned\u0007\u202e<!channel> <@U123> <https://evil.example|ok> *bold* " +
+  "`code` </script><img src=x onerror=alert(1)> $(reboot)";
 
 it("is no finding where the issuer asked for the renewal or had revoked the one before", () => {
   const codes = (over: Parameters<typeof observed>[0]): string[] =>
@@ -410,7 +436,9 @@ it("tells of a domain's budget what uses it up", () => {
   const [finding] = attachCauses(issuanceFindings(across, "prod"), of, across);
   expect(finding && findingDocument(finding)).toMatchObject({
     code: "domain_budget_low",
-    why: `Most likely because pods come and go under new names: 45 like runner-*.${domain} within a week, 45 of them gone again, and one more cause.`,
+    why:
+      `Most likely because pods come and go under new names: 45 like runner-*.${domain} within ` +
+      "a week, 45 of them gone again, and one more cause.",
   });
 });
 

@@ -111,7 +111,8 @@ describe("the account key of a Secret", () => {
       lost: "restored old",
     });
     expect(whyText([{ code: "account_belongs_to_live", detail }])).toContain(
-      "live new; restored old belongs to another account, so its renewal is rejected until it expires",
+      "live new; restored old belongs to another account, so its renewal is rejected until it " +
+        "expires",
     );
     const unsure = decideAccount([live(null), restored("old")], "new", new Set(), null);
     expect(unsure.detail).toMatchObject({ user: { title: "live unknown", sure: false } });
@@ -120,36 +121,41 @@ describe("the account key of a Secret", () => {
     );
   });
 
-  it("is never written over one that a live certificate needs, nor one that no certificate needs beside one that does", () => {
-    const account = fc.constantFrom("a", "b", "c");
-    const use = fc.record({
-      title: fc.constant("x"),
-      account: fc.option(account, { nil: null }),
-      restored: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(
-        fc.array(use, { maxLength: 4 }),
-        fc.option(account, { nil: null }),
-        fc.uniqueArray(account),
-        fc.option(account, { nil: null }),
-        (uses, there, held, chosen) => {
-          const decision = decideAccount(uses, there, new Set(held), chosen);
-          if (decision.rule !== "restore") return;
-          expect(uses.some((one) => !one.restored && one.account === there)).toBe(
-            there === null && uses.some((one) => !one.restored && one.account === null),
-          );
-          if (decision.account === null) {
-            expect(there).toBeNull();
-            expect(uses.every((one) => one.account === null)).toBe(true);
-            return;
-          }
-          expect(held).toContain(decision.account);
-          const known = uses.filter((one) => one.account !== null);
-          if (known.length > 0) expect(known.map((one) => one.account)).toContain(decision.account);
-        },
-      ),
-      { numRuns: 3000 },
-    );
-  });
+  it(
+    "is never written over one that a live certificate needs, nor one that no certificate needs " +
+      "beside one that does",
+    () => {
+      const account = fc.constantFrom("a", "b", "c");
+      const use = fc.record({
+        title: fc.constant("x"),
+        account: fc.option(account, { nil: null }),
+        restored: fc.boolean(),
+      });
+      fc.assert(
+        fc.property(
+          fc.array(use, { maxLength: 4 }),
+          fc.option(account, { nil: null }),
+          fc.uniqueArray(account),
+          fc.option(account, { nil: null }),
+          (uses, there, held, chosen) => {
+            const decision = decideAccount(uses, there, new Set(held), chosen);
+            if (decision.rule !== "restore") return;
+            expect(uses.some((one) => !one.restored && one.account === there)).toBe(
+              there === null && uses.some((one) => !one.restored && one.account === null),
+            );
+            if (decision.account === null) {
+              expect(there).toBeNull();
+              expect(uses.every((one) => one.account === null)).toBe(true);
+              return;
+            }
+            expect(held).toContain(decision.account);
+            const known = uses.filter((one) => one.account !== null);
+            if (known.length > 0)
+              expect(known.map((one) => one.account)).toContain(decision.account);
+          },
+        ),
+        { numRuns: 3000 },
+      );
+    },
+  );
 });

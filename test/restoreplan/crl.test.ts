@@ -18,7 +18,10 @@ function certificate(der: Uint8Array) {
   return parsed.certificate;
 }
 
-/** issuingDistributionPoint, critical, with a full name and onlyContainsUserCerts, as Let's Encrypt's lists have it. */
+/**
+ * issuingDistributionPoint, critical, with a full name and onlyContainsUserCerts, as Let's
+ * Encrypt's lists have it.
+ */
 const point = (url: string, flag = 1): Buffer =>
   extensionDer({
     oid: "2.5.29.28",
@@ -149,28 +152,34 @@ it("says why a certificate was revoked, where the list does", () => {
   ).toEqual(["key_compromise", "superseded", null, null, null, null]);
 });
 
-it("reads nothing but a whole list: every truncation and every flipped bit gives no list or no answer of good", () => {
-  const authority = createAuthority({ name: "Test" });
-  const der = authority.revocationList({
-    revoked: [{ serial: "05aabbcc", revokedAt: before }],
-    thisUpdate: before,
-    nextUpdate: after,
-  });
-  const leaf = certificate(
-    authority.issue({ names: ["a.test"], notBefore: before, notAfter: after, serial: "05aabbcc" })
-      .leafDer,
-  );
-  const issuer = certificate(authority.intermediates[0]?.der ?? Buffer.alloc(0));
-  for (let length = 0; length < der.length; length += 1)
-    expect(parseRevocationList(der.subarray(0, length))).toBeNull();
-  for (let bit = 0; bit < der.length * 8; bit += 3) {
-    const flipped = Buffer.from(der);
-    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    const list = parseRevocationList(flipped);
-    if (list !== null)
-      expect(isRevokedBy(list, { leaf, issuer, url: URL, nowMs: ns(now) }).state).not.toBe("good");
-  }
-});
+it(
+  "reads nothing but a whole list: every truncation and every flipped bit gives no list or no " +
+    "answer of good",
+  () => {
+    const authority = createAuthority({ name: "Test" });
+    const der = authority.revocationList({
+      revoked: [{ serial: "05aabbcc", revokedAt: before }],
+      thisUpdate: before,
+      nextUpdate: after,
+    });
+    const leaf = certificate(
+      authority.issue({ names: ["a.test"], notBefore: before, notAfter: after, serial: "05aabbcc" })
+        .leafDer,
+    );
+    const issuer = certificate(authority.intermediates[0]?.der ?? Buffer.alloc(0));
+    for (let length = 0; length < der.length; length += 1)
+      expect(parseRevocationList(der.subarray(0, length))).toBeNull();
+    for (let bit = 0; bit < der.length * 8; bit += 3) {
+      const flipped = Buffer.from(der);
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      const list = parseRevocationList(flipped);
+      if (list !== null)
+        expect(isRevokedBy(list, { leaf, issuer, url: URL, nowMs: ns(now) }).state).not.toBe(
+          "good",
+        );
+    }
+  },
+);
 
 it("asks an issuer's own hosts alone", () => {
   const hosts = revocationHosts("letsencrypt");

@@ -470,45 +470,53 @@ it("planning twice gives the same, and a plan that was carried out leaves nothin
 });
 
 describe("the manifest that grants a verb", () => {
-  it("is what Kubernetes takes, for service accounts and users, in a namespace and for the cluster", () => {
-    const documents = grantManifest({
-      verb: "delete",
-      resource: "secrets",
-      namespace: "tailscale",
-      user: "system:serviceaccount:certkeep:restorer",
-    })
-      ?.split("\n---\n")
-      .map((text) => parse(text) as Record<string, unknown>);
-    expect(documents).toEqual([
-      {
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "Role",
-        metadata: { name: "certkeep-restore", namespace: "tailscale" },
-        rules: [
-          {
-            apiGroups: [""],
-            resources: ["secrets"],
-            verbs: ["get", "list", "create", "patch", "delete"],
+  it(
+    "is what Kubernetes takes, for service accounts and users, in a namespace and for the " +
+      "cluster",
+    () => {
+      const documents = grantManifest({
+        verb: "delete",
+        resource: "secrets",
+        namespace: "tailscale",
+        user: "system:serviceaccount:certkeep:restorer",
+      })
+        ?.split("\n---\n")
+        .map((text) => parse(text) as Record<string, unknown>);
+      expect(documents).toEqual([
+        {
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind: "Role",
+          metadata: { name: "certkeep-restore", namespace: "tailscale" },
+          rules: [
+            {
+              apiGroups: [""],
+              resources: ["secrets"],
+              verbs: ["get", "list", "create", "patch", "delete"],
+            },
+          ],
+        },
+        {
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind: "RoleBinding",
+          metadata: { name: "certkeep-restore", namespace: "tailscale" },
+          roleRef: {
+            apiGroup: "rbac.authorization.k8s.io",
+            kind: "Role",
+            name: "certkeep-restore",
           },
-        ],
-      },
-      {
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "RoleBinding",
-        metadata: { name: "certkeep-restore", namespace: "tailscale" },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "certkeep-restore" },
-        subjects: [{ kind: "ServiceAccount", namespace: "certkeep", name: "restorer" }],
-      },
-    ]);
-    expect(
-      grantManifest({
-        verb: "create",
-        resource: "namespaces",
-        namespace: null,
-        user: "jane@example.com",
-      }),
-    ).toContain('name: "jane@example.com"');
-  });
+          subjects: [{ kind: "ServiceAccount", namespace: "certkeep", name: "restorer" }],
+        },
+      ]);
+      expect(
+        grantManifest({
+          verb: "create",
+          resource: "namespaces",
+          namespace: null,
+          user: "jane@example.com",
+        }),
+      ).toContain('name: "jane@example.com"');
+    },
+  );
 
   it.each([
     ["get\nverbs: ['*']", "secrets", "a"],

@@ -111,17 +111,25 @@ describe("a certificate that is rejected", () => {
 });
 
 describe("what the command needs", () => {
-  it("is --replace for a Secret that can't be changed, whether what it holds is rejected or valid", () => {
-    for (const live of [spoilt(), certificate()]) {
-      const fixed = secret({ immutable: true, certificates: { tls: live } });
-      const found = evaluateState(state({ [KEY]: fixed }, { copies: { v1: copy() } }), NOW_MS, NOW);
-      expect(found.map(({ code }) => code)).toContain("storage_immutable");
-      for (const finding of found)
-        expect(findingDocument(finding).command).toBe(`${RESTORE} --replace`);
-    }
-    const alone = secret({ immutable: true, certificates: { tls: certificate() } });
-    expect(offered(state({ [KEY]: alone }))).toEqual([EXPLAIN]);
-  });
+  it(
+    "is --replace for a Secret that can't be changed, whether what it holds is rejected or " +
+      "valid",
+    () => {
+      for (const live of [spoilt(), certificate()]) {
+        const fixed = secret({ immutable: true, certificates: { tls: live } });
+        const found = evaluateState(
+          state({ [KEY]: fixed }, { copies: { v1: copy() } }),
+          NOW_MS,
+          NOW,
+        );
+        expect(found.map(({ code }) => code)).toContain("storage_immutable");
+        for (const finding of found)
+          expect(findingDocument(finding).command).toBe(`${RESTORE} --replace`);
+      }
+      const alone = secret({ immutable: true, certificates: { tls: certificate() } });
+      expect(offered(state({ [KEY]: alone }))).toEqual([EXPLAIN]);
+    },
+  );
 
   it("is --create-namespace where the namespace is gone, for one and for all", () => {
     expect(offered(lost())).toEqual([RESTORE]);

@@ -69,7 +69,10 @@ describe("parseSecrets", () => {
     ],
     [
       "a List",
-      `apiVersion: v1\nkind: List\nitems:\n${[secret, secret.replace("name: web", "name: two")].map((text) => `- ${text.trim().replaceAll("\n", "\n  ")}\n`).join("")}`,
+      "apiVersion: v1\n" +
+        "kind: List\n" +
+        "items:\n" +
+        `${[secret, secret.replace("name: web", "name: two")].map((text) => `- ${text.trim().replaceAll("\n", "\n  ")}\n`).join("")}`,
     ],
     [
       "a SecretList whose items have no kind",
@@ -87,7 +90,8 @@ describe("parseSecrets", () => {
     ],
     [
       "flow style",
-      "{kind: List, items: [{kind: Secret, metadata: {name: web}}, {kind: Secret, metadata: {name: two}}]}",
+      "{kind: List, items: [{kind: Secret, metadata: {name: web}}, {kind: Secret, metadata: " +
+        "{name: two}}]}",
     ],
   ])("reads %s", (_title, text) => {
     expect(secretsOf(parseSecrets(text)).map(({ name }) => name)).toEqual(["web", "two"]);

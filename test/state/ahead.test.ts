@@ -123,12 +123,16 @@ describe("a state of a clock that was ahead", () => {
     );
   });
 
-  it("is left as it is where the last audit was not ahead, or within what honest clocks differ by", () => {
-    for (const at of [iso(NOW_MS), iso(NOW_MS - DAY_MS), iso(NOW_MS + 60_000)]) {
-      const before = seenAt(at);
-      expect(withoutFuture(before, NOW_MS)).toBe(before);
-    }
-  });
+  it(
+    "is left as it is where the last audit was not ahead, or within what honest clocks differ " +
+      "by",
+    () => {
+      for (const at of [iso(NOW_MS), iso(NOW_MS - DAY_MS), iso(NOW_MS + 60_000)]) {
+        const before = seenAt(at);
+        expect(withoutFuture(before, NOW_MS)).toBe(before);
+      }
+    },
+  );
 });
 
 describe("the instant by which an audit forgets", () => {

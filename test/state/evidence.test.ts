@@ -58,57 +58,66 @@ function copy(over: Partial<CopyRecord> = {}): CopyRecord {
 }
 
 describe("what a state knows of issuances", () => {
-  it("counts Secrets, what they held before, losses and backups, each issuance once, with all its places", () => {
-    const evidence = stateEvidence(
-      state(
-        {
-          [KEY]: held("0a"),
-          "shop/emptied": secret({
-            certificates: {},
-            gaps: {
-              tls: {
-                domain: null,
-                state: "empty",
-                reasons: [],
-                since: NOW,
-                held: certificate({ serial: "0c" }),
+  it(
+    "counts Secrets, what they held before, losses and backups, each issuance once, with all " +
+      "its places",
+    () => {
+      const evidence = stateEvidence(
+        state(
+          {
+            [KEY]: held("0a"),
+            "shop/emptied": secret({
+              certificates: {},
+              gaps: {
+                tls: {
+                  domain: null,
+                  state: "empty",
+                  reasons: [],
+                  since: NOW,
+                  held: certificate({ serial: "0c" }),
+                },
               },
-            },
-          }),
-        },
-        {
-          lost: {
-            "shop/lost": {
-              how: "lost",
-              incident: null,
-              lostAt: NOW,
-              lastSeenAt: NOW,
-              record: held("0d"),
-            },
-          },
-          copies: {
-            version1: copy(),
-            version2: copy({
-              serial: "0a",
-              issuedAt: "2026-11-01T00:00:00Z",
-              notBefore: "2026-11-01T00:00:00Z",
-              notAfter: "2027-01-30T00:00:00Z",
             }),
           },
-        },
-      ),
-    );
-    expect(evidence.issuances.map(({ serial }) => serial).toSorted()).toEqual(["a", "b", "c", "d"]);
-    expect(
-      evidence.issuances
-        .find(({ serial }) => serial === "a")
-        ?.sources.map(({ kind, cluster, where }) => `${kind} ${cluster} ${where}`),
-    ).toEqual(["backup prod version2", `secret prod ${KEY}`]);
-    expect(evidence.issuances.find(({ serial }) => serial === "b")).toMatchObject({
-      issuedAtMs: Date.parse("2026-10-01T00:58:30Z"),
-      verified: true,
-    });
-  });
+          {
+            lost: {
+              "shop/lost": {
+                how: "lost",
+                incident: null,
+                lostAt: NOW,
+                lastSeenAt: NOW,
+                record: held("0d"),
+              },
+            },
+            copies: {
+              version1: copy(),
+              version2: copy({
+                serial: "0a",
+                issuedAt: "2026-11-01T00:00:00Z",
+                notBefore: "2026-11-01T00:00:00Z",
+                notAfter: "2027-01-30T00:00:00Z",
+              }),
+            },
+          },
+        ),
+      );
+      expect(evidence.issuances.map(({ serial }) => serial).toSorted()).toEqual([
+        "a",
+        "b",
+        "c",
+        "d",
+      ]);
+      expect(
+        evidence.issuances
+          .find(({ serial }) => serial === "a")
+          ?.sources.map(({ kind, cluster, where }) => `${kind} ${cluster} ${where}`),
+      ).toEqual(["backup prod version2", `secret prod ${KEY}`]);
+      expect(evidence.issuances.find(({ serial }) => serial === "b")).toMatchObject({
+        issuedAtMs: Date.parse("2026-10-01T00:58:30Z"),
+        verified: true,
+      });
+    },
+  );
 
   it.each([
     ["without the key that fits", { keyFits: false }],
@@ -135,22 +144,26 @@ describe("what a state knows of issuances", () => {
     ).toEqual([]);
   });
 
-  it("doesn't believe a certificate that claims to be younger than its first sight, and still says so", () => {
-    const firstSeenAt = "2026-11-20T10:00:00Z";
-    const evidence = stateEvidence(
-      state({
-        [KEY]: held("0a", {
-          notBefore: "2026-12-01T00:00:00Z",
-          issuedAt: firstSeenAt,
-          issuedBy: "first_seen",
-          firstSeenAt,
+  it(
+    "doesn't believe a certificate that claims to be younger than its first sight, and still " +
+      "says so",
+    () => {
+      const firstSeenAt = "2026-11-20T10:00:00Z";
+      const evidence = stateEvidence(
+        state({
+          [KEY]: held("0a", {
+            notBefore: "2026-12-01T00:00:00Z",
+            issuedAt: firstSeenAt,
+            issuedBy: "first_seen",
+            firstSeenAt,
+          }),
         }),
-      }),
-    );
-    expect(evidence.issuances).toMatchObject([
-      { issuedAtMs: Date.parse(firstSeenAt), basis: "first_seen", future: true },
-    ]);
-  });
+      );
+      expect(evidence.issuances).toMatchObject([
+        { issuedAtMs: Date.parse(firstSeenAt), basis: "first_seen", future: true },
+      ]);
+    },
+  );
 
   it("counts a record whose instants can't be read as unread, never as nothing", () => {
     const evidence = stateEvidence(

@@ -1,4 +1,7 @@
-/** The one rule for whether a cluster is the pinned one, and what states of earlier versions are held to. */
+/**
+ * The one rule for whether a cluster is the pinned one, and what states of earlier versions are
+ * held to.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mismatchText } from "../../lib/report/pinning.ts";

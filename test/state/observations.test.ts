@@ -1,4 +1,7 @@
-/** What sources besides Secrets told, as a state keeps it: read whatever stands there, merged in any order, bounded. */
+/**
+ * What sources besides Secrets told, as a state keeps it: read whatever stands there, merged in any
+ * order, bounded.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mergeStates } from "../../lib/state/merge.ts";

@@ -242,15 +242,19 @@ describe("its evidence", () => {
     ).toEqual([]);
   });
 
-  it("of a failure is a silence since then, never “nothing issued”; of one that nobody asks any more likewise", () => {
-    expect(
-      transparencyEvidence(
-        { ...look, failure: { code: "rate_limited", sinceMs: NOW - 5, tries: 2 } },
-        NOW,
-      ).silences,
-    ).toEqual([{ source: "ct", cluster: null, reason: "rate_limited", sinceMs: NOW - 5 }]);
-    expect(transparencyEvidence(look, NOW + 4 * DAY_MS).silences).toEqual([
-      { source: "ct", cluster: null, reason: "not_enabled", sinceMs: NOW },
-    ]);
-  });
+  it(
+    "of a failure is a silence since then, never “nothing issued”; of one that nobody asks any " +
+      "more likewise",
+    () => {
+      expect(
+        transparencyEvidence(
+          { ...look, failure: { code: "rate_limited", sinceMs: NOW - 5, tries: 2 } },
+          NOW,
+        ).silences,
+      ).toEqual([{ source: "ct", cluster: null, reason: "rate_limited", sinceMs: NOW - 5 }]);
+      expect(transparencyEvidence(look, NOW + 4 * DAY_MS).silences).toEqual([
+        { source: "ct", cluster: null, reason: "not_enabled", sinceMs: NOW },
+      ]);
+    },
+  );
 });

@@ -36,10 +36,16 @@ export const explicit = (number: number, ...parts: Part[]): Buffer =>
 export const implicit = (number: number, bytes: Uint8Array): Buffer =>
   element(0x80 | number, bytes);
 
-/** INTEGER from content octets as they are (a negative or padded number stays as the caller wrote it). */
+/**
+ * INTEGER from content octets as they are (a negative or padded number stays as the caller wrote
+ * it).
+ */
 export const integerOctets = (bytes: Uint8Array): Buffer => element(0x02, bytes);
 
-/** INTEGER from the hex of a non-negative number: leading zero octets dropped, one put where the high bit is set. */
+/**
+ * INTEGER from the hex of a non-negative number: leading zero octets dropped, one put where the
+ * high bit is set.
+ */
 export function integerHex(hex: string): Buffer {
   const even = hex.length % 2 === 0 ? hex : `0${hex}`;
   const trimmed = even.replace(/^(?:00)+(?=..)/u, "");
@@ -82,7 +88,9 @@ export function time(date: Date): Buffer {
     : element(0x18, Buffer.from(digits, "latin1"));
 }
 
-/** One PEM block, lines of 64 characters, ending in a line break, as Go's encoding/pem writes it. */
+/**
+ * One PEM block, lines of 64 characters, ending in a line break, as Go's encoding/pem writes it.
+ */
 export function pem(label: string, der: Uint8Array): string {
   const text = Buffer.from(der)
     .toString("base64")

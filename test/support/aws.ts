@@ -1,7 +1,7 @@
 /**
- * S3 and Secrets Manager in memory behind HTTP, as far as the stores ask of them: for tests without an emulator.
- * It says what AWS says where emulators differ (a name that is scheduled for deletion), signs nothing and checks no
- * signature. `fault` answers in its place.
+ * S3 and Secrets Manager in memory behind HTTP, as far as the stores ask of them: for tests without
+ * an emulator. It says what AWS says where emulators differ (a name that is scheduled for
+ * deletion), signs nothing and checks no signature. `fault` answers in its place.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
@@ -82,7 +82,10 @@ const secretsAnswer = (body: object): AwsAnswer => ({
   body: JSON.stringify(body),
 });
 
-/** The SDK looks for credentials in the process's own environment: they are put there for as long as it runs. */
+/**
+ * The SDK looks for credentials in the process's own environment: they are put there for as long as
+ * it runs.
+ */
 export async function startFakeAws(): Promise<FakeAws> {
   const before = { ...process.env };
   Object.assign(process.env, {
@@ -118,7 +121,9 @@ export async function startFakeAws(): Promise<FakeAws> {
     return {
       status: 200,
       headers: { "content-type": "application/xml" },
-      body: `<?xml version="1.0"?><ListBucketResult><IsTruncated>${more}</IsTruncated>${more ? `<NextContinuationToken>${from + PAGE}</NextContinuationToken>` : ""}${page.join("")}</ListBucketResult>`,
+      body:
+        "<?xml " +
+        `version="1.0"?><ListBucketResult><IsTruncated>${more}</IsTruncated>${more ? `<NextContinuationToken>${from + PAGE}</NextContinuationToken>` : ""}${page.join("")}</ListBucketResult>`,
     };
   };
 

@@ -1,4 +1,7 @@
-/** A cluster in memory behind the ports of reading and writing, for tests of thousands of steps; no HTTP. */
+/**
+ * A cluster in memory behind the ports of reading and writing, for tests of thousands of steps; no
+ * HTTP.
+ */
 import { CertkeepError } from "../../lib/error.ts";
 import type { ClusterReader, Scope, ClusterWriter } from "../../lib/ports/cluster.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../lib/secret/secret.ts";

@@ -1,6 +1,7 @@
 /**
- * A store as an earlier version wrote it: a cluster audited twice, before backups held other controllers' annotations
- * and before a certificate's account was remembered. In between, the operator lost its first ACME account key.
+ * A store as an earlier version wrote it: a cluster audited twice, before backups held other
+ * controllers' annotations and before a certificate's account was remembered. In between, the
+ * operator lost its first ACME account key.
  */
 import { readFileSync } from "node:fs";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
@@ -16,7 +17,10 @@ interface Earlier {
   readonly recipient: string;
   readonly auditedAt: string;
   readonly rootPem: string;
-  /** As they were: `operator` at the first audit and at the second, the HA Ingress's, the generic TLS Secret. */
+  /**
+   * As they were: `operator` at the first audit and at the second, the HA Ingress's, the generic
+   * TLS Secret.
+   */
   readonly secrets: readonly [PutObject, PutObject, PutObject, PutObject];
   readonly state: object;
   readonly backups: Readonly<Record<string, object>>;

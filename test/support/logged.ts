@@ -78,7 +78,10 @@ export interface MemorySearch extends TransparencySource {
   unread: number;
 }
 
-/** Pages of `pageSize`; an entry with `untilMs` isn't shown from then on, as Cert Spotter shows what is unexpired. */
+/**
+ * Pages of `pageSize`; an entry with `untilMs` isn't shown from then on, as Cert Spotter shows what
+ * is unexpired.
+ */
 export function createMemorySearch(pageSize = 3, nowMs: () => number = () => 0): MemorySearch {
   const search: MemorySearch = {
     name: "logs.test",

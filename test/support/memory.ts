@@ -1,6 +1,6 @@
 /**
- * Stores in memory for the tests of use cases, with the contract of the real ones, and failures at a
- * chosen call: before it takes effect, or after (as when an answer is lost).
+ * Stores in memory for the tests of use cases, with the contract of the real ones, and failures at
+ * a chosen call: before it takes effect, or after (as when an answer is lost).
  */
 import { CertkeepError } from "../../lib/error.ts";
 import type { BlobStore, StateStore } from "../../lib/ports/stores.ts";

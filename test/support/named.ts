@@ -1,4 +1,7 @@
-/** The command line with a folder's certkeep.yaml named: one that is only found would have to be approved first. */
+/**
+ * The command line with a folder's certkeep.yaml named: one that is only found would have to be
+ * approved first.
+ */
 import { join } from "node:path";
 
 export function named(folder: string, args: readonly string[]): readonly string[] {

@@ -98,7 +98,8 @@ describe("createAuthority", () => {
       "1.3.6.1.4.1.11129.2.4.2",
     );
     const list = Buffer.from(extension!.value);
-    // OCTET STRING, u16 list length; then by entry: u16 length, version, log id, u64 time, u16 extensions.
+    // OCTET STRING, u16 list length; then by entry: u16 length, version, log id, u64 time, u16
+    // extensions.
     const inner = list.subarray(list[1] === 0x81 ? 3 : list[1] === 0x82 ? 4 : 2);
     expect(inner.readUInt16BE(0)).toBe(inner.length - 2);
     expect(inner[4]).toBe(0);

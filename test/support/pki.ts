@@ -1,10 +1,10 @@
 /**
- * A small certificate authority for the tests: a root, intermediates, cross-signs, leaves
- * with embedded SCTs, revocation lists.
+ * A small certificate authority for the tests: a root, intermediates, cross-signs, leaves with
+ * embedded SCTs, revocation lists.
  *
- * It stands in for a public authority in shape only (names, extensions, the chain beside the leaf); its
- * keys live in memory and end with the process. Times are arguments; serials and log ids come from
- * `random` where one is given. Keys and ECDSA signatures are always fresh.
+ * It stands in for a public authority in shape only (names, extensions, the chain beside the leaf);
+ * its keys live in memory and end with the process. Times are arguments; serials and log ids come
+ * from `random` where one is given. Keys and ECDSA signatures are always fresh.
  */
 import { createHash, randomBytes } from "node:crypto";
 import {
@@ -66,7 +66,10 @@ export interface AuthorityOptions {
 }
 
 export interface IssueOptions {
-  /** subjectAltName, in this order (host names, wildcards, IP addresses); the first is the common name too where it fits 64 characters. */
+  /**
+   * subjectAltName, in this order (host names, wildcards, IP addresses); the first is the common
+   * name too where it fits 64 characters.
+   */
   readonly names: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
@@ -329,7 +332,10 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
 /** How far Let's Encrypt dates a certificate back: 58 min 30 s. */
 const BACKDATED_MS = 58.5 * 60_000;
 
-/** Issues a certificate as Let's Encrypt would have `ageMs` before `nowMs`: for 90 days, back-dated, logged twice. */
+/**
+ * Issues a certificate as Let's Encrypt would have `ageMs` before `nowMs`: for 90 days, back-dated,
+ * logged twice.
+ */
 export function issueAged(
   authority: Authority,
   names: readonly string[],

@@ -1,4 +1,6 @@
-/** Restores in a test: the world of an audit, with a writer, an opener, and Secrets of every shape. */
+/**
+ * Restores in a test: the world of an audit, with a writer, an opener, and Secrets of every shape.
+ */
 import { codesOf } from "../../lib/restoreplan/item.ts";
 import { itemTitle, noteText, whyText } from "../../lib/report/phrases/plan.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";

@@ -1,6 +1,7 @@
 /**
- * A Slack that takes incoming webhooks on the loopback: enough of it to hold a message to the limits that Slack
- * documents, and to answer in its words when it is to refuse. It keeps what it took.
+ * A Slack that takes incoming webhooks on the loopback: enough of it to hold a message to the
+ * limits that Slack documents, and to answer in its words when it is to refuse. It keeps what it
+ * took.
  *
  * Limits: https://docs.slack.dev/reference/block-kit/blocks (each block's page); answers:
  * https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, "Handling errors".

@@ -1,6 +1,7 @@
 /**
- * A queue in memory with what the real one and its event source mapping do: visibility, receive counts, a dead-letter
- * queue, bounded concurrency, a time-out for each invocation. On a clock of its own, which goes on when everybody waits.
+ * A queue in memory with what the real one and its event source mapping do: visibility, receive
+ * counts, a dead-letter queue, bounded concurrency, a time-out for each invocation. On a clock of
+ * its own, which goes on when everybody waits.
  */
 import type { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 
@@ -8,7 +9,9 @@ import type { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 export class SimulatedClock {
   nowMs: number;
   #waits: { readonly at: number; readonly wake: () => void }[] = [];
-  /** Invocations under way that aren't waiting for the clock: while there are any, no time passes. */
+  /**
+   * Invocations under way that aren't waiting for the clock: while there are any, no time passes.
+   */
   busy = 0;
 
   constructor(nowMs: number) {

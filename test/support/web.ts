@@ -1,4 +1,7 @@
-/** A server on this machine that answers as a test says, faults included, and remembers what it was asked. */
+/**
+ * A server on this machine that answers as a test says, faults included, and remembers what it was
+ * asked.
+ */
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 

@@ -1,4 +1,7 @@
-/** A whole audit in a test: the fake API server as cluster, stores in memory, a CA of the test's own as the issuer. */
+/**
+ * A whole audit in a test: the fake API server as cluster, stores in memory, a CA of the test's own
+ * as the issuer.
+ */
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
@@ -63,7 +66,10 @@ export interface World {
   stop(): Promise<void>;
 }
 
-/** The accounts of Tailscale's operator, its proxies and the ProxyGroup `pg`, with the rights that the operator gives them. */
+/**
+ * The accounts of Tailscale's operator, its proxies and the ProxyGroup `pg`, with the rights that
+ * the operator gives them.
+ */
 export const OWNERS = Object.fromEntries(
   ["operator", "proxies", "pg"].map((name) => [
     name,

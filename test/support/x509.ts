@@ -1,9 +1,9 @@
 /**
- * Makes keys, certificates and revocation lists (RFC 5280) out of parts, right or wrong as asked: what
- * tests need is also the certificate that no honest authority would sign.
+ * Makes keys, certificates and revocation lists (RFC 5280) out of parts, right or wrong as asked:
+ * what tests need is also the certificate that no honest authority would sign.
  *
- * Synchronous, so that thousands are made in a second. Takes no time from the clock. Nothing made here
- * is for use outside a sandbox.
+ * Synchronous, so that thousands are made in a second. Takes no time from the clock. Nothing made
+ * here is for use outside a sandbox.
  */
 import { type KeyObject, createHash, generateKeyPairSync, sign } from "node:crypto";
 import { isIP } from "node:net";
@@ -50,7 +50,10 @@ export function createKey(kind: KeyKind = "P-256"): KeyPair {
 /** Exporting costs as much as signing, and many leaves may share a key. */
 const exported = new WeakMap<KeyPair, Map<string, string>>();
 
-/** A private key as PEM: `traditional` is SEC 1 for EC (as tailscaled writes it) and PKCS#1 for RSA; Ed25519 has PKCS#8 only. */
+/**
+ * A private key as PEM: `traditional` is SEC 1 for EC (as tailscaled writes it) and PKCS#1 for RSA;
+ * Ed25519 has PKCS#8 only.
+ */
 export function keyPemOf(key: KeyPair, format: "traditional" | "pkcs8" = "traditional"): string {
   const type =
     format === "pkcs8" || key.kind === "Ed25519" ? "pkcs8" : key.kind === "RSA" ? "pkcs1" : "sec1";
@@ -209,7 +212,10 @@ export function revocationListDer(
   );
 }
 
-/** Key identifier: SHA-1 over the whole SubjectPublicKeyInfo (RFC 5280 §4.2.1.2 leaves the method open). */
+/**
+ * Key identifier: SHA-1 over the whole SubjectPublicKeyInfo (RFC 5280 §4.2.1.2 leaves the method
+ * open).
+ */
 export const keyIdOf = (key: KeyPair): Buffer => createHash("sha1").update(key.spki).digest();
 
 /** subjectAltName: IP addresses as such, all else as dNSName. */
@@ -251,8 +257,8 @@ export interface SctParts {
 const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 0xff]);
 
 /**
- * The embedded SCT list (RFC 6962 §3.2, §3.3). Log ids and signatures are bytes from `random`: nothing
- * that reads only the timestamps can tell, and no log would own up to them.
+ * The embedded SCT list (RFC 6962 §3.2, §3.3). Log ids and signatures are bytes from `random`:
+ * nothing that reads only the timestamps can tell, and no log would own up to them.
  */
 export function sctExtension(
   scts: readonly SctParts[],

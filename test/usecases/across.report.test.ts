@@ -59,7 +59,10 @@ const audit = (name: string, over: Partial<AuditPorts> = {}): Promise<AuditRepor
 
 const only = (report: AuditReport): AuditedTarget => report.clusters[0] as AuditedTarget;
 
-/** The Secret is replaced by certificates issued so many ms ago, each seen by an audit of `cluster` at its time. */
+/**
+ * The Secret is replaced by certificates issued so many ms ago, each seen by an audit of `cluster`
+ * at its time.
+ */
 async function replaced(
   cluster: string,
   agoMs: readonly number[],

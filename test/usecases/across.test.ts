@@ -71,7 +71,10 @@ const only = (report: AuditReport): AuditedTarget => report.clusters[0] as Audit
 const budget = (report: AuditReport, key: string) =>
   [...report.across.budgets()].find((one) => one.key === key);
 
-/** The Secret is replaced by certificates issued so many ms ago, each seen by an audit of `cluster` at its time. */
+/**
+ * The Secret is replaced by certificates issued so many ms ago, each seen by an audit of `cluster`
+ * at its time.
+ */
 async function replaced(
   cluster: string,
   agoMs: readonly number[],
@@ -160,14 +163,18 @@ describe("one cluster's issuances", () => {
     expect(budget(report, DOMAIN)).toMatchObject({ atMost: 4, spent: 1 });
   });
 
-  it("don't count twice where the same one is seen again, in several Secrets, or by two audits at once", async () => {
-    const pair = ago(HOUR_MS);
-    world.put(ingressSecret(DOMAIN, pair), { ...ingressSecret(DOMAIN, pair, "shop") });
-    await Promise.all([audit("prod"), audit("prod")]);
-    const report = await audit("prod");
-    expect(budget(report, DOMAIN)).toMatchObject({ atMost: 4, spent: 1 });
-    expect(codes(report)).toEqual(["prod shared_set information"]);
-  });
+  it(
+    "don't count twice where the same one is seen again, in several Secrets, or by two audits " +
+      "at once",
+    async () => {
+      const pair = ago(HOUR_MS);
+      world.put(ingressSecret(DOMAIN, pair), { ...ingressSecret(DOMAIN, pair, "shop") });
+      await Promise.all([audit("prod"), audit("prod")]);
+      const report = await audit("prod");
+      expect(budget(report, DOMAIN)).toMatchObject({ atMost: 4, spent: 1 });
+      expect(codes(report)).toEqual(["prod shared_set information"]);
+    },
+  );
 });
 
 describe("clusters that share a set and a tailnet", () => {
@@ -239,21 +246,25 @@ describe("evidence that isn't true", () => {
     expect(budget(await audit("west"), DOMAIN)).toMatchObject({ atMost: 4, spent: 1 });
   });
 
-  it("of borrowed certificates, whose key nobody there has, changes no budget and no other cluster's findings", async () => {
-    await replaced("east", [HOUR_MS]);
-    for (let i = 0; i < 6; i++) {
-      world.put(
-        ingressSecret(DOMAIN, {
-          certificatePem: ago(i * 60_000).certificatePem,
-          keyPem: ago(0).keyPem,
-        }),
-      );
-      await audit("west");
-    }
-    const report = await audit("west");
-    expect(budget(report, DOMAIN)).toMatchObject({ atMost: 4, spent: 1 });
-    expect(report.across.found).toEqual([]);
-  });
+  it(
+    "of borrowed certificates, whose key nobody there has, changes no budget and no other " +
+      "cluster's findings",
+    async () => {
+      await replaced("east", [HOUR_MS]);
+      for (let i = 0; i < 6; i++) {
+        world.put(
+          ingressSecret(DOMAIN, {
+            certificatePem: ago(i * 60_000).certificatePem,
+            keyPem: ago(0).keyPem,
+          }),
+        );
+        await audit("west");
+      }
+      const report = await audit("west");
+      expect(budget(report, DOMAIN)).toMatchObject({ atMost: 4, spent: 1 });
+      expect(report.across.found).toEqual([]);
+    },
+  );
 
   it("of a clock that is ahead is noticed, and not believed", async () => {
     const now = world.nowMs;
@@ -385,7 +396,8 @@ describe("what to do about a certificate that fails", () => {
       ({ code }) => code === "fields_emptied",
     );
     expect(found?.advice).toBe(
-      `No usable backup: open the service once, and Tailscale requests a new certificate. Open https://${DOMAIN} once. 4 of 5 issuances left (estimate).`,
+      "No usable backup: open the service once, and Tailscale requests a new certificate. " +
+        `Open https://${DOMAIN} once. 4 of 5 issuances left (estimate).`,
     );
     expect(found?.command).toBe(`certkeep explain ${DOMAIN}`);
   });
@@ -402,7 +414,9 @@ describe("what to do about a certificate that fails", () => {
     );
     const until = new Date(world.nowMs + 28.6 * HOUR_MS).toISOString().replace(".000Z", "Z");
     expect(found?.advice).toBe(
-      `No usable backup: wait until the issuer allows another, or use another host name, or use the staging environment for a test. The issuer refuses until ${until}, in 28 hours.`,
+      "No usable backup: wait until the issuer allows another, or use another host name, or " +
+        `use the staging environment for a test. The issuer refuses until ${until}, in 28 ` +
+        "hours.",
     );
   });
 
@@ -468,36 +482,40 @@ describe("explain", () => {
     );
   });
 
-  it("finds a Secret, a cluster, a finding by code and by reference, and what is gone but was known", async () => {
-    await replaced("prod", [3 * HOUR_MS, 2 * HOUR_MS, HOUR_MS]);
-    expect((await explain(`tailscale/${DOMAIN}`)).kind).toBe("secret");
-    expect((await explain(`prod/tailscale/${DOMAIN}`)).kind).toBe("secret");
-    const cluster = await explain("prod");
-    expect([
-      cluster.kind,
-      cluster.clusters[0]?.tally.certificates,
-      cluster.accounts.map(({ key }) => key),
-    ]).toEqual(["cluster", 1, [DOMAIN]]);
-    const byCode = await explain("set_budget_low");
-    expect([
-      byCode.kind,
-      byCode.findings.length,
-      byCode.places.length,
-      byCode.accounts.length,
-    ]).toEqual(["finding", 1, 1, 1]);
-    const { findingRef } = await import("../../lib/finding/finding.ts");
-    const [found] = byCode.findings;
-    if (found === undefined) throw new Error("nothing was found");
-    expect((await explain(findingRef(found))).findings).toEqual(byCode.findings);
-    const state = await world.state();
-    const stored = world.states.states.get("cluster-prod");
-    world.states.states.set("cluster-prod", {
-      revision: stored?.revision ?? 1,
-      text: JSON.stringify({ ...state, secrets: {} }),
-    });
-    const gone = await explain(`${DOMAIN.toUpperCase()}.`);
-    expect([gone.places.length, gone.accounts[0]?.timeline.length]).toEqual([0, 3]);
-  });
+  it(
+    "finds a Secret, a cluster, a finding by code and by reference, and what is gone but was " +
+      "known",
+    async () => {
+      await replaced("prod", [3 * HOUR_MS, 2 * HOUR_MS, HOUR_MS]);
+      expect((await explain(`tailscale/${DOMAIN}`)).kind).toBe("secret");
+      expect((await explain(`prod/tailscale/${DOMAIN}`)).kind).toBe("secret");
+      const cluster = await explain("prod");
+      expect([
+        cluster.kind,
+        cluster.clusters[0]?.tally.certificates,
+        cluster.accounts.map(({ key }) => key),
+      ]).toEqual(["cluster", 1, [DOMAIN]]);
+      const byCode = await explain("set_budget_low");
+      expect([
+        byCode.kind,
+        byCode.findings.length,
+        byCode.places.length,
+        byCode.accounts.length,
+      ]).toEqual(["finding", 1, 1, 1]);
+      const { findingRef } = await import("../../lib/finding/finding.ts");
+      const [found] = byCode.findings;
+      if (found === undefined) throw new Error("nothing was found");
+      expect((await explain(findingRef(found))).findings).toEqual(byCode.findings);
+      const state = await world.state();
+      const stored = world.states.states.get("cluster-prod");
+      world.states.states.set("cluster-prod", {
+        revision: stored?.revision ?? 1,
+        text: JSON.stringify({ ...state, secrets: {} }),
+      });
+      const gone = await explain(`${DOMAIN.toUpperCase()}.`);
+      expect([gone.places.length, gone.accounts[0]?.timeline.length]).toEqual([0, 3]);
+    },
+  );
 
   it("suggests what was meant, and says so where nothing was audited", async () => {
     await expect(explain(DOMAIN)).rejects.toThrow(

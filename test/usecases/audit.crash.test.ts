@@ -1,4 +1,7 @@
-/** Running twice has the effect of running once, at once or one after the other, whole or killed at any point. */
+/**
+ * Running twice has the effect of running once, at once or one after the other, whole or killed at
+ * any point.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { StateDocument } from "../../lib/state/document.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";

@@ -1,4 +1,7 @@
-/** A cluster that never ends costs its own time alone: what it was seen to hold is recorded, and the others are reported. */
+/**
+ * A cluster that never ends costs its own time alone: what it was seen to hold is recorded, and the
+ * others are reported.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { realTimer } from "../../lib/adapters/timer.ts";
 import type { Timer } from "../../lib/ports/runtime.ts";
@@ -69,7 +72,8 @@ describe("a cluster that isn't read in its time", () => {
         scope,
         code: "deadline",
         message:
-          "cluster bad: the time for this audit was over before everything was read. The next audit reads the rest",
+          "cluster bad: the time for this audit was over before everything was read. The next " +
+          "audit reads the rest",
       },
     ]);
     expect((await loadState(world.states, "bad"))?.state.audit?.complete).toBe(false);

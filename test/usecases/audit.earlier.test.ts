@@ -1,4 +1,7 @@
-/** What stood in a Secret before that something else stands there for: by it a later audit tells why it was reissued. */
+/**
+ * What stood in a Secret before that something else stands there for: by it a later audit tells why
+ * it was reissued.
+ */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { EarlierContent } from "../../lib/state/document.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";

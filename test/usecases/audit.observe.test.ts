@@ -1,4 +1,7 @@
-/** An audit that asks for more than Secrets: logs, events and access reviews of what issues in the cluster. */
+/**
+ * An audit that asks for more than Secrets: logs, events and access reviews of what issues in the
+ * cluster.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { budgetOf } from "../../lib/ratelimit/budget.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";
@@ -91,45 +94,55 @@ const asked = (): string[] =>
   world.sandbox.requests
     .filter(({ path }) => /pods|events|accessreviews/.test(path))
     .map(({ path, query }) =>
-      `${path.split("/").at(-1)} ${query["labelSelector"] ?? query["container"] ?? query["fieldSelector"] ?? ""}`.trim(),
+      (
+        `${path.split("/").at(-1)} ` +
+        `${query["labelSelector"] ?? query["container"] ?? query["fieldSelector"] ?? ""}`
+      ).trim(),
     );
 
 describe("logs", () => {
-  it("say what was issued and lost, claim it for their own cluster, and are whole from the pod's start on", async () => {
-    const lost = `cert("${SHARED}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ${SHARED}: secrets "${SHARED}" is forbidden: User "system:serviceaccount:tailscale:pg" cannot get resource "secrets"`;
-    const startedMs = putShared(
-      (from) => line(from + MINUTE_MS, got(SHARED)) + line(from + MINUTE_MS + 10, lost),
-    );
-    const report = await audit();
-    expect(report.clusters[0]?.complete).toBe(true);
-    expect((await told()).signs).toMatchObject([
-      { kind: "issued", domain: SHARED, where: PG_LOG, count: 1, firstMs: startedMs + MINUTE_MS },
-      { kind: "store_write_failed", code: "forbidden", domain: SHARED, count: 1 },
-    ]);
-    expect(await look("logs", PG_LOG)).toMatchObject({
-      code: null,
-      wholeMs: world.nowMs,
-      sinceMs: null,
-    });
-    const { issuances, coverage } = stateEvidence(await world.state());
-    expect(issuances.filter(({ claimedBy }) => claimedBy !== null)).toMatchObject([
-      { issuer: "test", names: [SHARED], issuedAtMs: startedMs + MINUTE_MS, claimedBy: "prod" },
-    ]);
-    expect(coverage).toEqual([
-      {
-        source: "log",
-        cluster: "prod",
-        issuer: "test",
-        scope: { kind: "set", key: SHARED },
-        fromMs: startedMs,
-        untilMs: world.nowMs - 1_000,
-      },
-    ]);
-    const shared = report.across.ledger.accounts.set.get("test")?.get(SHARED)?.entries.length;
-    const own = report.across.ledgerOf("prod").accounts.set.get("test")?.get(SHARED)
-      ?.entries.length;
-    expect([shared, own]).toEqual([1, 2]);
-  });
+  it(
+    "say what was issued and lost, claim it for their own cluster, and are whole from the pod's " +
+      "start on",
+    async () => {
+      const lost =
+        `cert("${SHARED}"): getCertPEM: error writing TLS cert and key to Secret: error getting ` +
+        `Secret ${SHARED}: secrets "${SHARED}" is forbidden: User ` +
+        `"system:serviceaccount:tailscale:pg" cannot get resource "secrets"`;
+      const startedMs = putShared(
+        (from) => line(from + MINUTE_MS, got(SHARED)) + line(from + MINUTE_MS + 10, lost),
+      );
+      const report = await audit();
+      expect(report.clusters[0]?.complete).toBe(true);
+      expect((await told()).signs).toMatchObject([
+        { kind: "issued", domain: SHARED, where: PG_LOG, count: 1, firstMs: startedMs + MINUTE_MS },
+        { kind: "store_write_failed", code: "forbidden", domain: SHARED, count: 1 },
+      ]);
+      expect(await look("logs", PG_LOG)).toMatchObject({
+        code: null,
+        wholeMs: world.nowMs,
+        sinceMs: null,
+      });
+      const { issuances, coverage } = stateEvidence(await world.state());
+      expect(issuances.filter(({ claimedBy }) => claimedBy !== null)).toMatchObject([
+        { issuer: "test", names: [SHARED], issuedAtMs: startedMs + MINUTE_MS, claimedBy: "prod" },
+      ]);
+      expect(coverage).toEqual([
+        {
+          source: "log",
+          cluster: "prod",
+          issuer: "test",
+          scope: { kind: "set", key: SHARED },
+          fromMs: startedMs,
+          untilMs: world.nowMs - 1_000,
+        },
+      ]);
+      const shared = report.across.ledger.accounts.set.get("test")?.get(SHARED)?.entries.length;
+      const own = report.across.ledgerOf("prod").accounts.set.get("test")?.get(SHARED)
+        ?.entries.length;
+      expect([shared, own]).toEqual([1, 2]);
+    },
+  );
 
   it("count on where they were left: no line twice, and what came since joins on", async () => {
     const startedMs = putShared((from) => line(from + MINUTE_MS, got(SHARED)));
@@ -330,38 +343,50 @@ describe("logs", () => {
     ]);
   });
 
-  it("of a standalone proxy are those of the pod called like its Secret; one without a certificate yet is read as well", async () => {
-    const labels = {
-      "tailscale.com/managed": "true",
-      "tailscale.com/parent-resource": "wiki",
-      "tailscale.com/parent-resource-ns": "shop",
-      "tailscale.com/parent-resource-type": "ingress",
-    };
-    world.put({
-      metadata: { name: "ts-wiki-x7k2p-0", namespace: "tailscale", labels },
-      type: "Opaque",
-      data: { device_fqdn: base64(ALONE) },
-    });
-    putPod("ts-wiki-x7k2p-0", { labels, account: "proxies", startedMs: world.nowMs - HOUR_MS });
-    const refused = `cert("${ALONE}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after ${new Date(world.nowMs + HOUR_MS).toISOString().slice(0, 19).replace("T", " ")} UTC: see https://x`;
-    world.sandbox.setLog(
-      "tailscale",
-      "ts-wiki-x7k2p-0",
-      "tailscale",
-      line(world.nowMs - HOUR_MS, refused),
-    );
-    const report = await audit();
-    expect((await told()).signs).toMatchObject([
-      { kind: "rate_limited", code: "set", domain: ALONE },
-    ]);
-    expect(stateEvidence(await world.state()).refusals).toMatchObject([
-      { issuer: "letsencrypt", kind: "set", key: ALONE, burst: 5, cluster: "prod" },
-    ]);
-    expect(budgetOf(report.across.ledger, "set", "letsencrypt", ALONE, world.nowMs)).toMatchObject({
-      atMost: 5,
-      claims: [{ cluster: "prod" }],
-    });
-  });
+  it(
+    "of a standalone proxy are those of the pod called like its Secret; one without a " +
+      "certificate yet is read as well",
+    async () => {
+      const labels = {
+        "tailscale.com/managed": "true",
+        "tailscale.com/parent-resource": "wiki",
+        "tailscale.com/parent-resource-ns": "shop",
+        "tailscale.com/parent-resource-type": "ingress",
+      };
+      world.put({
+        metadata: { name: "ts-wiki-x7k2p-0", namespace: "tailscale", labels },
+        type: "Opaque",
+        data: { device_fqdn: base64(ALONE) },
+      });
+      putPod("ts-wiki-x7k2p-0", { labels, account: "proxies", startedMs: world.nowMs - HOUR_MS });
+      const refused =
+        `cert("${ALONE}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: too many ` +
+        "certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, " +
+        "retry after " +
+        `${new Date(world.nowMs + HOUR_MS).toISOString().slice(0, 19).replace("T", " ")} UTC: ` +
+        "see " +
+        "https://x";
+      world.sandbox.setLog(
+        "tailscale",
+        "ts-wiki-x7k2p-0",
+        "tailscale",
+        line(world.nowMs - HOUR_MS, refused),
+      );
+      const report = await audit();
+      expect((await told()).signs).toMatchObject([
+        { kind: "rate_limited", code: "set", domain: ALONE },
+      ]);
+      expect(stateEvidence(await world.state()).refusals).toMatchObject([
+        { issuer: "letsencrypt", kind: "set", key: ALONE, burst: 5, cluster: "prod" },
+      ]);
+      expect(
+        budgetOf(report.across.ledger, "set", "letsencrypt", ALONE, world.nowMs),
+      ).toMatchObject({
+        atMost: 5,
+        claims: [{ cluster: "prod" }],
+      });
+    },
+  );
 
   it("that are forged by the million change no budget but their own cluster's, and stay small", async () => {
     let forged = "";
@@ -425,96 +450,114 @@ describe("access reviews", () => {
       ]),
     );
 
-  it("ask for the account of the pod that writes, and again only where that could tell something new", async () => {
-    may("get");
-    putShared(() => "");
-    await audit();
-    const account = "system:serviceaccount:tailscale:pg";
-    expect((await told()).access).toMatchObject([
-      { secret: `tailscale/${SHARED}`, account, verb: "get", allowed: true, sinceMs: world.nowMs },
-      {
-        secret: `tailscale/${SHARED}`,
-        account,
-        verb: "patch",
-        allowed: false,
-        sinceMs: world.nowMs,
-      },
-    ]);
-    expect(await look("access", "tailscale")).toMatchObject({ code: null });
-    const firstMs = world.nowMs;
-    world.nowMs += MINUTE_MS;
-    world.sandbox.forgetRequests();
-    await audit();
-    expect(asked().filter((one) => one.startsWith("subject"))).toHaveLength(1);
-    expect((await told()).access).toMatchObject([
-      { verb: "get", atMs: firstMs },
-      { verb: "patch", sinceMs: firstMs, atMs: world.nowMs },
-    ]);
-    may("get", "patch");
-    world.nowMs += MINUTE_MS;
-    await audit();
-    expect((await told()).access).toMatchObject([
-      { verb: "get" },
-      { verb: "patch", allowed: true, sinceMs: world.nowMs },
-    ]);
-    world.sandbox.forgetRequests();
-    await audit();
-    expect(asked().filter((one) => one.startsWith("subject"))).toEqual([]);
-    world.put(ingressSecret(SHARED, world.issue([SHARED])));
-    world.nowMs += MINUTE_MS;
-    await audit();
-    expect(asked().filter((one) => one.startsWith("subject"))).toHaveLength(2);
-  });
+  it(
+    "ask for the account of the pod that writes, and again only where that could tell something " +
+      "new",
+    async () => {
+      may("get");
+      putShared(() => "");
+      await audit();
+      const account = "system:serviceaccount:tailscale:pg";
+      expect((await told()).access).toMatchObject([
+        {
+          secret: `tailscale/${SHARED}`,
+          account,
+          verb: "get",
+          allowed: true,
+          sinceMs: world.nowMs,
+        },
+        {
+          secret: `tailscale/${SHARED}`,
+          account,
+          verb: "patch",
+          allowed: false,
+          sinceMs: world.nowMs,
+        },
+      ]);
+      expect(await look("access", "tailscale")).toMatchObject({ code: null });
+      const firstMs = world.nowMs;
+      world.nowMs += MINUTE_MS;
+      world.sandbox.forgetRequests();
+      await audit();
+      expect(asked().filter((one) => one.startsWith("subject"))).toHaveLength(1);
+      expect((await told()).access).toMatchObject([
+        { verb: "get", atMs: firstMs },
+        { verb: "patch", sinceMs: firstMs, atMs: world.nowMs },
+      ]);
+      may("get", "patch");
+      world.nowMs += MINUTE_MS;
+      await audit();
+      expect((await told()).access).toMatchObject([
+        { verb: "get" },
+        { verb: "patch", allowed: true, sinceMs: world.nowMs },
+      ]);
+      world.sandbox.forgetRequests();
+      await audit();
+      expect(asked().filter((one) => one.startsWith("subject"))).toEqual([]);
+      world.put(ingressSecret(SHARED, world.issue([SHARED])));
+      world.nowMs += MINUTE_MS;
+      await audit();
+      expect(asked().filter((one) => one.startsWith("subject"))).toHaveLength(2);
+    },
+  );
 
-  it("without a pod ask for the account that the operator makes, and forget what was said of another", async () => {
-    putShared(() => "", { account: "other" });
-    await audit();
-    const accounts = async (): Promise<string[]> =>
-      (await told()).access.map(
-        ({ account, verb, assumed }) =>
-          `${account.split(":").at(-1)} ${verb}${assumed === true ? " assumed" : ""}`,
-      );
-    expect(await accounts()).toEqual(["other get", "other patch"]);
-    world.sandbox.remove("tailscale", "pg-0", "Pod");
-    await audit();
-    expect(await accounts()).toEqual(["pg get assumed", "pg patch assumed"]);
-  });
+  it(
+    "without a pod ask for the account that the operator makes, and forget what was said of " +
+      "another",
+    async () => {
+      putShared(() => "", { account: "other" });
+      await audit();
+      const accounts = async (): Promise<string[]> =>
+        (await told()).access.map(
+          ({ account, verb, assumed }) =>
+            `${account.split(":").at(-1)} ${verb}${assumed === true ? " assumed" : ""}`,
+        );
+      expect(await accounts()).toEqual(["other get", "other patch"]);
+      world.sandbox.remove("tailscale", "pg-0", "Pod");
+      await audit();
+      expect(await accounts()).toEqual(["pg get assumed", "pg patch assumed"]);
+    },
+  );
 });
 
 describe("events", () => {
-  it("are warnings of the state store and of Ingresses, in the namespaces of Secrets and of their parents", async () => {
-    putShared(() => "");
-    const event = (
-      name: string,
-      namespace: string,
-      kind: string,
-      reason: string,
-      type = "Warning",
-    ) => ({
-      kind: "Event",
-      metadata: { name, namespace },
-      involvedObject: { kind, name: "x", namespace },
-      type,
-      reason,
-      message: "m",
-      count: 3,
-      firstTimestamp: iso(world.nowMs - HOUR_MS),
-      lastTimestamp: iso(world.nowMs),
-    });
-    world.sandbox.put([
-      event("a", "tailscale", "Pod", "TailscaleStateLoadFailed"),
-      event("b", "shop", "Ingress", "HTTPSNotEnabled"),
-      event("c", "shop", "Pod", "FailedMount"),
-      event("d", "tailscale", "Pod", "TailscaledStateUpdated", "Normal"),
-      event("e", "default", "Ingress", "HTTPSNotEnabled"),
-    ]);
-    await audit();
-    expect((await told()).events).toMatchObject([
-      { namespace: "shop", object: "Ingress/x", reason: "HTTPSNotEnabled", count: 3 },
-      { namespace: "tailscale", object: "Pod/x", reason: "TailscaleStateLoadFailed" },
-    ]);
-    expect(await look("events", "shop")).toMatchObject({ code: null });
-  });
+  it(
+    "are warnings of the state store and of Ingresses, in the namespaces of Secrets and of " +
+      "their parents",
+    async () => {
+      putShared(() => "");
+      const event = (
+        name: string,
+        namespace: string,
+        kind: string,
+        reason: string,
+        type = "Warning",
+      ) => ({
+        kind: "Event",
+        metadata: { name, namespace },
+        involvedObject: { kind, name: "x", namespace },
+        type,
+        reason,
+        message: "m",
+        count: 3,
+        firstTimestamp: iso(world.nowMs - HOUR_MS),
+        lastTimestamp: iso(world.nowMs),
+      });
+      world.sandbox.put([
+        event("a", "tailscale", "Pod", "TailscaleStateLoadFailed"),
+        event("b", "shop", "Ingress", "HTTPSNotEnabled"),
+        event("c", "shop", "Pod", "FailedMount"),
+        event("d", "tailscale", "Pod", "TailscaledStateUpdated", "Normal"),
+        event("e", "default", "Ingress", "HTTPSNotEnabled"),
+      ]);
+      await audit();
+      expect((await told()).events).toMatchObject([
+        { namespace: "shop", object: "Ingress/x", reason: "HTTPSNotEnabled", count: 3 },
+        { namespace: "tailscale", object: "Pod/x", reason: "TailscaleStateLoadFailed" },
+      ]);
+      expect(await look("events", "shop")).toMatchObject({ code: null });
+    },
+  );
 });
 
 describe("a cluster that doesn't answer", () => {

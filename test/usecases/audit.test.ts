@@ -95,16 +95,20 @@ describe("an audit", () => {
     expect(posted.length).toBeGreaterThan(0);
   });
 
-  it("backs everything up at the very next audit after recipients appear, though nothing has changed", async () => {
-    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
-    expect(codes(await world.audit({ settings: { recipients: [] } }))).toEqual([
-      "backup_missing warning",
-    ]);
-    expect(world.backups.blobs.size).toBe(0);
-    const next = await world.audit();
-    expect(codes(next)).toEqual([]);
-    expect(world.backups.blobs.size).toBe(1);
-  });
+  it(
+    "backs everything up at the very next audit after recipients appear, though nothing has " +
+      "changed",
+    async () => {
+      world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+      expect(codes(await world.audit({ settings: { recipients: [] } }))).toEqual([
+        "backup_missing warning",
+      ]);
+      expect(world.backups.blobs.size).toBe(0);
+      const next = await world.audit();
+      expect(codes(next)).toEqual([]);
+      expect(world.backups.blobs.size).toBe(1);
+    },
+  );
 
   it("looks again when the store lost a copy, and makes it anew", async () => {
     world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
@@ -440,17 +444,21 @@ describe("what the settings leave out", () => {
 });
 
 describe("a cluster", () => {
-  it("that gets a name goes on with what was known of it, and keeps its copies under the new name", async () => {
-    world.put(
-      ingressSecret(DOMAIN, world.issue([DOMAIN])),
-      ingressSecret("bad.tail1a2b3.ts.net", { certificatePem: "x", keyPem: "y" }),
-    );
-    const [before] = (await world.audit({ name: null })).clusters;
-    world.nowMs += 3_600_000;
-    const [after] = (await world.audit()).clusters;
-    expect(after?.findings[0]?.since).toBe(before?.findings[0]?.since);
-    expect(after?.copies.made).toBe(1);
-  });
+  it(
+    "that gets a name goes on with what was known of it, and keeps its copies under the new " +
+      "name",
+    async () => {
+      world.put(
+        ingressSecret(DOMAIN, world.issue([DOMAIN])),
+        ingressSecret("bad.tail1a2b3.ts.net", { certificatePem: "x", keyPem: "y" }),
+      );
+      const [before] = (await world.audit({ name: null })).clusters;
+      world.nowMs += 3_600_000;
+      const [after] = (await world.audit()).clusters;
+      expect(after?.findings[0]?.since).toBe(before?.findings[0]?.since);
+      expect(after?.copies.made).toBe(1);
+    },
+  );
 
   it("that lets single reads time out is given up soon", async () => {
     for (let n = 0; n < 60; n += 1) {
@@ -497,51 +505,59 @@ describe("a cluster", () => {
     expect(codes(await world.audit())).toEqual([]);
   });
 
-  it("without a registration is known by its identity: two contexts of one name never share a state", async () => {
-    const other = await startWorld();
-    try {
-      world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
-      await world.audit({ name: null });
-      const { auditAll } = await import("../../lib/usecases/audit.ts");
-      await auditAll(
-        [{ ...(await world.target({ name: null })), reader: await other.reader() }],
-        world.ports(),
-        [],
-      );
-      expect(world.states.states.size).toBe(2);
-    } finally {
-      await other.stop();
-    }
-  });
+  it(
+    "without a registration is known by its identity: two contexts of one name never share a " +
+      "state",
+    async () => {
+      const other = await startWorld();
+      try {
+        world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+        await world.audit({ name: null });
+        const { auditAll } = await import("../../lib/usecases/audit.ts");
+        await auditAll(
+          [{ ...(await world.target({ name: null })), reader: await other.reader() }],
+          world.ports(),
+          [],
+        );
+        expect(world.states.states.size).toBe(2);
+      } finally {
+        await other.stop();
+      }
+    },
+  );
 
-  it("whose listing is forbidden is read by the names that are known, and says that discovery was not possible", async () => {
-    const pair = world.issue(["op.tail1a2b3.ts.net"]);
-    world.put({
-      metadata: { name: "operator", namespace: "tailscale" },
-      type: "Opaque",
-      data: {
-        "op.tail1a2b3.ts.net.crt": base64(pair.certificatePem),
-        "op.tail1a2b3.ts.net.key": base64(pair.keyPem),
-      },
-    });
-    world.sandbox.setToken(
-      "narrow",
-      serviceAccount("certkeep", "reader", [
-        {
-          verbs: ["get"],
-          resources: ["secrets"],
-          namespace: "tailscale",
-          resourceNames: ["operator"],
+  it(
+    "whose listing is forbidden is read by the names that are known, and says that discovery " +
+      "was not possible",
+    async () => {
+      const pair = world.issue(["op.tail1a2b3.ts.net"]);
+      world.put({
+        metadata: { name: "operator", namespace: "tailscale" },
+        type: "Opaque",
+        data: {
+          "op.tail1a2b3.ts.net.crt": base64(pair.certificatePem),
+          "op.tail1a2b3.ts.net.key": base64(pair.keyPem),
         },
-      ]),
-    );
-    const report = await world.audit({ token: "narrow" });
-    expect(codes(report)).toEqual(["audit_incomplete warning"]);
-    expect(report.clusters[0]).toMatchObject({ complete: false, copies: { made: 1 } });
-    expect(report.clusters[0]?.state.audit?.unread[0]?.message).toContain(
-      "discovery is not possible in namespace tailscale",
-    );
-  });
+      });
+      world.sandbox.setToken(
+        "narrow",
+        serviceAccount("certkeep", "reader", [
+          {
+            verbs: ["get"],
+            resources: ["secrets"],
+            namespace: "tailscale",
+            resourceNames: ["operator"],
+          },
+        ]),
+      );
+      const report = await world.audit({ token: "narrow" });
+      expect(codes(report)).toEqual(["audit_incomplete warning"]);
+      expect(report.clusters[0]).toMatchObject({ complete: false, copies: { made: 1 } });
+      expect(report.clusters[0]?.state.audit?.unread[0]?.message).toContain(
+        "discovery is not possible in namespace tailscale",
+      );
+    },
+  );
 
   it("that refuses the credential is unreachable, and what time brings is said as last seen", async () => {
     world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));

@@ -1,4 +1,7 @@
-/** One bad thing of each kind among a store's backups: each is that backup's trouble, and stops no other. */
+/**
+ * One bad thing of each kind among a store's backups: each is that backup's trouble, and stops no
+ * other.
+ */
 import { execFileSync } from "node:child_process";
 import {
   mkdir,
@@ -43,7 +46,9 @@ const KINDS = [
   "unreadable",
 ] as const;
 type Kind = (typeof KINDS)[number];
-/** A folder in a backup's place holds nothing to list: what is recorded there is asked for by name. */
+/**
+ * A folder in a backup's place holds nothing to list: what is recorded there is asked for by name.
+ */
 const LISTED = KINDS.filter((kind) => kind !== "folder");
 const GOOD = ["good0", "good1"];
 /** Kinds that can't be read, or not opened in bounded time; the others are damaged. */
@@ -143,7 +148,8 @@ describe("one bad backup of each kind", () => {
         ...GOOD.map((name) => `${name}.example.com restore done secret_absent`),
         ...KINDS.map(
           (kind) =>
-            `${kind}.example.com refuse refused ${UNREADABLE.has(kind) ? "copy_unreadable" : "copy_damaged"}`,
+            `${kind}.example.com refuse refused ` +
+            `${UNREADABLE.has(kind) ? "copy_unreadable" : "copy_damaged"}`,
         ),
       ].toSorted(),
     );

@@ -287,38 +287,42 @@ describe("a digest", () => {
 });
 
 describe("a digest that is killed", () => {
-  it("at any call of the store, before or after it took effect, is delivered by a later run: at least once, and twice at most", async () => {
-    const outcomes: string[] = [];
-    for (const when of ["before", "after"] as const) {
-      for (let nth = 1; nth <= 12; nth += 1) {
-        faults.clear();
-        states = createMemoryStates(faults);
-        nowMs = NOW_MS;
-        await put();
-        const poster = answering();
-        const overview = await surveyStates(ports(), { registered: [], ignore: [] });
-        const inputs = { ...overview, budgets: [], settings: SETTINGS };
-        faults.clear();
-        faults.add({ nth, when });
-        const dead = await runDigest(ports(), inputs, [route({ poster })]).then(
-          () => false,
-          () => true,
-        );
-        faults.clear();
-        // The claim of the dead run is respected, and then it isn't any more.
-        await runDigest(ports(), inputs, [route({ poster })]);
-        nowMs += 3 * 60_000;
-        const [last] = await runDigest(ports(), inputs, [route({ poster })]);
-        expect(last).toMatchObject({ waiting: 0, failure: null });
-        outcomes.push(`${dead ? "killed" : "done"} ${poster.posts.length}`);
-        expect(poster.posts.length).toBeGreaterThanOrEqual(1);
-        expect(poster.posts.length).toBeLessThanOrEqual(2);
+  it(
+    "at any call of the store, before or after it took effect, is delivered by a later run: at " +
+      "least once, and twice at most",
+    async () => {
+      const outcomes: string[] = [];
+      for (const when of ["before", "after"] as const) {
+        for (let nth = 1; nth <= 12; nth += 1) {
+          faults.clear();
+          states = createMemoryStates(faults);
+          nowMs = NOW_MS;
+          await put();
+          const poster = answering();
+          const overview = await surveyStates(ports(), { registered: [], ignore: [] });
+          const inputs = { ...overview, budgets: [], settings: SETTINGS };
+          faults.clear();
+          faults.add({ nth, when });
+          const dead = await runDigest(ports(), inputs, [route({ poster })]).then(
+            () => false,
+            () => true,
+          );
+          faults.clear();
+          // The claim of the dead run is respected, and then it isn't any more.
+          await runDigest(ports(), inputs, [route({ poster })]);
+          nowMs += 3 * 60_000;
+          const [last] = await runDigest(ports(), inputs, [route({ poster })]);
+          expect(last).toMatchObject({ waiting: 0, failure: null });
+          outcomes.push(`${dead ? "killed" : "done"} ${poster.posts.length}`);
+          expect(poster.posts.length).toBeGreaterThanOrEqual(1);
+          expect(poster.posts.length).toBeLessThanOrEqual(2);
+        }
       }
-    }
-    expect(outcomes).toContain("killed 1");
-    expect(outcomes).toContain("killed 2");
-    expect(outcomes).toContain("done 1");
-  });
+      expect(outcomes).toContain("killed 1");
+      expect(outcomes).toContain("killed 2");
+      expect(outcomes).toContain("done 1");
+    },
+  );
 
   it("between Slack's taking and its answer repeats that one message only", async () => {
     await put();

@@ -57,14 +57,16 @@ describe("doctor", () => {
       0,
       1,
       [
-        `fail: No alarm is delivered: 1 subscription of ${TOPIC} isn't confirmed. Follow the link in the message from AWS`,
+        `fail: No alarm is delivered: 1 subscription of ${TOPIC} isn't confirmed. Follow the ` +
+          "link in the message from AWS",
       ],
     ],
     [
       0,
       0,
       [
-        `fail: No alarm is delivered: ${TOPIC} has no subscription > aws sns subscribe --topic-arn ${TOPIC} --protocol email --notification-endpoint ADDRESS`,
+        `fail: No alarm is delivered: ${TOPIC} has no subscription > aws sns subscribe ` +
+          `--topic-arn ${TOPIC} --protocol email --notification-endpoint ADDRESS`,
       ],
     ],
   ])(
@@ -85,21 +87,26 @@ describe("doctor", () => {
     expect(of(await doctor({}), "alarms")).toEqual([]);
   });
 
-  it("tells a registry that can be read, one that is empty and one that can't be read, and goes on", async () => {
-    expect(of(await doctor({}), "registry")).toEqual([
-      "pass: secretsmanager://certkeep/prod is readable: 3 clusters",
-    ]);
-    expect(of(await doctor({}), "clusters")).toEqual([
-      "warn: No cluster is registered: nothing is audited > certkeep clusters add NAME --context CTX",
-    ]);
-    const lines = await doctor({
-      registry: { url: "secretsmanager://certkeep/prod", clusters: 0, failure: unavailable },
-    });
-    expect(of(lines, "registry")).toEqual([expect.stringMatching(/^fail: .*ListSecrets/)]);
-    expect(of(lines, "clusters")).toEqual([]);
-    expect(of(lines, "state")).toEqual([expect.stringMatching(/^pass/)]);
-    expect(doctorExits(lines)).toEqual([3]);
-  });
+  it(
+    "tells a registry that can be read, one that is empty and one that can't be read, and goes " +
+      "on",
+    async () => {
+      expect(of(await doctor({}), "registry")).toEqual([
+        "pass: secretsmanager://certkeep/prod is readable: 3 clusters",
+      ]);
+      expect(of(await doctor({}), "clusters")).toEqual([
+        "warn: No cluster is registered: nothing is audited > certkeep clusters add NAME " +
+          "--context CTX",
+      ]);
+      const lines = await doctor({
+        registry: { url: "secretsmanager://certkeep/prod", clusters: 0, failure: unavailable },
+      });
+      expect(of(lines, "registry")).toEqual([expect.stringMatching(/^fail: .*ListSecrets/)]);
+      expect(of(lines, "clusters")).toEqual([]);
+      expect(of(lines, "state")).toEqual([expect.stringMatching(/^pass/)]);
+      expect(doctorExits(lines)).toEqual([3]);
+    },
+  );
 });
 
 it("doctor cuts off a cluster that never ends, and looks at the others", async () => {

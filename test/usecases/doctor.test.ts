@@ -1,4 +1,7 @@
-/** Doctor on a set-up that is right, and on the same broken in each of many ways: each is named, and nothing else. */
+/**
+ * Doctor on a set-up that is right, and on the same broken in each of many ways: each is named, and
+ * nothing else.
+ */
 import {
   chmodSync,
   mkdirSync,
@@ -197,24 +200,28 @@ afterEach(async () => {
 const ALWAYS = ["warn digest"];
 
 describe("doctor", () => {
-  it("finds nothing amiss where all is right, changes nothing in the cluster, and takes its probe away", async () => {
-    setup.sandbox.forgetRequests();
-    const { code, lines } = await doctor();
-    expect(lines.filter(({ level }) => level === "fail").map(({ text }) => text)).toEqual([]);
-    expect(amiss(lines)).toEqual(ALWAYS);
-    expect(code).toBe(0);
-    const posted = setup.sandbox.requests
-      .filter(({ method }) => method !== "GET")
-      .map(({ path }) => path.replace("/apis/authorization.k8s.io/v1/", ""));
-    expect(new Set(posted)).toEqual(
-      new Set(["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
-    );
-    expect(
-      readdirSync(setup.file("backups"))
-        .filter((name) => name === "doctor")
-        .flatMap((name) => readdirSync(setup.file(`backups/${name}`))),
-    ).toEqual([]);
-  });
+  it(
+    "finds nothing amiss where all is right, changes nothing in the cluster, and takes its " +
+      "probe away",
+    async () => {
+      setup.sandbox.forgetRequests();
+      const { code, lines } = await doctor();
+      expect(lines.filter(({ level }) => level === "fail").map(({ text }) => text)).toEqual([]);
+      expect(amiss(lines)).toEqual(ALWAYS);
+      expect(code).toBe(0);
+      const posted = setup.sandbox.requests
+        .filter(({ method }) => method !== "GET")
+        .map(({ path }) => path.replace("/apis/authorization.k8s.io/v1/", ""));
+      expect(new Set(posted)).toEqual(
+        new Set(["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
+      );
+      expect(
+        readdirSync(setup.file("backups"))
+          .filter((name) => name === "doctor")
+          .flatMap((name) => readdirSync(setup.file(`backups/${name}`))),
+      ).toEqual([]);
+    },
+  );
 
   it("shows no credential, webhook or identity, whatever is broken", async () => {
     setup.rewire("clusters/prod.read.kubeconfig", { server: "https://127.0.0.1:1" });

@@ -89,115 +89,139 @@ describe("a drill", () => {
     expect(verdicts(await drill())).toEqual(["expired", "expired"]);
   });
 
-  it("what can't be opened, was swapped, cut, or is gone is critical, and its certificate has none", async () => {
-    for (const host of ["a", "b", "c", "d"])
-      world.put(
-        ingressSecret(`${host}.tail1a2b3.ts.net`, world.issue([`${host}.tail1a2b3.ts.net`])),
+  it(
+    "what can't be opened, was swapped, cut, or is gone is critical, and its certificate has " +
+      "none",
+    async () => {
+      for (const host of ["a", "b", "c", "d"])
+        world.put(
+          ingressSecret(`${host}.tail1a2b3.ts.net`, world.issue([`${host}.tail1a2b3.ts.net`])),
+        );
+      await world.audit();
+      const keyOf = (host: string): string =>
+        [...world.backups.blobs.keys()].find((key) => key.includes(`/${host}.`)) ?? "";
+      const text = (key: string): string => new TextDecoder().decode(world.backups.blobs.get(key));
+      world.backups.blobs.set(keyOf("a"), Buffer.from(text(keyOf("a")).slice(0, -80)));
+      world.backups.blobs.delete(keyOf("b"));
+      world.backups.blobs.set(
+        keyOf("c"),
+        Buffer.from(text(keyOf("c")).replace('"names": [', '"names": [ "evil.example.com",')),
       );
-    await world.audit();
-    const keyOf = (host: string): string =>
-      [...world.backups.blobs.keys()].find((key) => key.includes(`/${host}.`)) ?? "";
-    const text = (key: string): string => new TextDecoder().decode(world.backups.blobs.get(key));
-    world.backups.blobs.set(keyOf("a"), Buffer.from(text(keyOf("a")).slice(0, -80)));
-    world.backups.blobs.delete(keyOf("b"));
-    world.backups.blobs.set(
-      keyOf("c"),
-      Buffer.from(text(keyOf("c")).replace('"names": [', '"names": [ "evil.example.com",')),
-    );
-    const report = await drill();
-    expect(verdicts(report)).toEqual([
-      "good",
-      "unreadable copy_damaged",
-      "unreadable copy_forged",
-      "unreadable no_copy",
-    ]);
-    expect(report.findings.map(({ code, severity }) => `${code} ${severity}`)).toEqual(
-      Array.from({ length: 3 }, () => "backup_unreadable critical"),
-    );
-    expect(
-      report.certificates
-        .filter(({ good }) => good === null)
-        .map(({ title }) => title)
-        .toSorted(),
-    ).toEqual(["a", "b", "c"].map((host) => `${host}.tail1a2b3.ts.net`));
-  });
+      const report = await drill();
+      expect(verdicts(report)).toEqual([
+        "good",
+        "unreadable copy_damaged",
+        "unreadable copy_forged",
+        "unreadable no_copy",
+      ]);
+      expect(report.findings.map(({ code, severity }) => `${code} ${severity}`)).toEqual(
+        Array.from({ length: 3 }, () => "backup_unreadable critical"),
+      );
+      expect(
+        report.certificates
+          .filter(({ good }) => good === null)
+          .map(({ title }) => title)
+          .toSorted(),
+      ).toEqual(["a", "b", "c"].map((host) => `${host}.tail1a2b3.ts.net`));
+    },
+  );
 
-  it("takes nothing for gone that a listing lacks and the store has: listings of Secrets Manager lag behind", async () => {
-    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
-    await world.audit();
-    const unlisted = { ...world.backups, async *list() {} };
-    expect((await drill({ backups: unlisted })).findings).toEqual([]);
-    world.backups.blobs.clear();
-    expect((await drill({ backups: unlisted })).findings.map(({ code }) => code)).toEqual([
-      "backup_unreadable",
-    ]);
-  });
-
-  it("says so in the cluster's own findings, through audits and until a drill finds it good, and writes a few at most", async () => {
-    for (let at = 0; at < 23; at += 1)
-      world.put(ingressSecret(`h${at}.tail1a2b3.ts.net`, world.issue([`h${at}.tail1a2b3.ts.net`])));
-    await world.audit();
-    const unreadable = async (): Promise<string[]> =>
-      evaluateState(await world.state(), world.nowMs, new Date(world.nowMs).toISOString())
-        .filter(({ code }) => code === "backup_unreadable")
-        .map(({ severity, subject }) => `${severity} ${subject.secret ?? "the rest"}`);
-    await drill();
-    expect((await world.state()).drill).toBeUndefined();
-    const whole = new Map(world.backups.blobs);
-    const [key] = [...whole.keys()];
-    if (key === undefined) throw new Error("there is no copy");
-    const place = key.includes("/h0.") ? "h0" : (/\/(h\d+)\./.exec(key)?.[1] ?? "");
-    world.backups.blobs.set(key, Buffer.from("{"));
-    await drill({ remove: false });
-    expect(await unreadable()).toEqual([]);
-    await drill();
-    world.nowMs += DAY_MS;
-    await world.audit();
-    expect(await unreadable()).toEqual([`critical ${place}.tail1a2b3.ts.net`]);
-    // A look at others, or without an identity, doesn't take it back.
-    await drill({}, ["elsewhere.*"]);
-    await drill({ opener: null });
-    expect(await unreadable()).toHaveLength(1);
-    for (const one of whole.keys()) world.backups.blobs.set(one, Buffer.from("{"));
-    await drill();
-    expect((await world.state()).drill?.unreadable).toHaveLength(20);
-    expect((await unreadable()).filter((one) => one === "critical the rest")).toHaveLength(1);
-    for (const [one, bytes] of whole) world.backups.blobs.set(one, bytes);
-    await drill();
-    expect(await unreadable()).toEqual([]);
-  });
-
-  it("with a wrong identity every copy is critical; without one nothing is opened and nothing is removed", async () => {
-    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
-    await world.audit();
-    const other = await createOpener([
-      { where: "other", content: (await generateIdentity()).secret },
-    ]);
-    expect(verdicts(await drill({ opener: other }))).toEqual(["unreadable copy_sealed_for_others"]);
-    world.nowMs += 400 * DAY_MS;
-    const blind = await drill({ opener: null });
-    expect(blind).toMatchObject({ opened: false, retention: "needs_identity" });
-    expect(verdicts(blind)).toEqual(["not_opened"]);
-    expect(world.backups.blobs.size).toBe(1);
-  });
-
-  it("removes what expired 30 days ago, but never the newest two valid ones; a rehearsal removes nothing", async () => {
-    for (let round = 0; round < 3; round += 1) {
+  it(
+    "takes nothing for gone that a listing lacks and the store has: listings of Secrets Manager " +
+      "lag behind",
+    async () => {
       world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
       await world.audit();
+      const unlisted = { ...world.backups, async *list() {} };
+      expect((await drill({ backups: unlisted })).findings).toEqual([]);
+      world.backups.blobs.clear();
+      expect((await drill({ backups: unlisted })).findings.map(({ code }) => code)).toEqual([
+        "backup_unreadable",
+      ]);
+    },
+  );
+
+  it(
+    "says so in the cluster's own findings, through audits and until a drill finds it good, and " +
+      "writes a few at most",
+    async () => {
+      for (let at = 0; at < 23; at += 1)
+        world.put(
+          ingressSecret(`h${at}.tail1a2b3.ts.net`, world.issue([`h${at}.tail1a2b3.ts.net`])),
+        );
+      await world.audit();
+      const unreadable = async (): Promise<string[]> =>
+        evaluateState(await world.state(), world.nowMs, new Date(world.nowMs).toISOString())
+          .filter(({ code }) => code === "backup_unreadable")
+          .map(({ severity, subject }) => `${severity} ${subject.secret ?? "the rest"}`);
+      await drill();
+      expect((await world.state()).drill).toBeUndefined();
+      const whole = new Map(world.backups.blobs);
+      const [key] = [...whole.keys()];
+      if (key === undefined) throw new Error("there is no copy");
+      const place = key.includes("/h0.") ? "h0" : (/\/(h\d+)\./.exec(key)?.[1] ?? "");
+      world.backups.blobs.set(key, Buffer.from("{"));
+      await drill({ remove: false });
+      expect(await unreadable()).toEqual([]);
+      await drill();
       world.nowMs += DAY_MS;
-    }
-    world.nowMs += 120 * DAY_MS;
-    expect(
-      (await drill({ remove: false })).copies.filter(({ removed }) => removed !== null),
-    ).toHaveLength(1);
-    expect(world.backups.blobs.size).toBe(3);
-    const report = await drill();
-    expect(report.copies.filter(({ removed }) => removed === "expired")).toHaveLength(1);
-    expect(world.backups.blobs.size).toBe(2);
-    expect(Object.keys((await world.state()).copies)).toHaveLength(2);
-    expect(verdicts(await drill())).toEqual(["expired", "expired"]);
-  });
+      await world.audit();
+      expect(await unreadable()).toEqual([`critical ${place}.tail1a2b3.ts.net`]);
+      // A look at others, or without an identity, doesn't take it back.
+      await drill({}, ["elsewhere.*"]);
+      await drill({ opener: null });
+      expect(await unreadable()).toHaveLength(1);
+      for (const one of whole.keys()) world.backups.blobs.set(one, Buffer.from("{"));
+      await drill();
+      expect((await world.state()).drill?.unreadable).toHaveLength(20);
+      expect((await unreadable()).filter((one) => one === "critical the rest")).toHaveLength(1);
+      for (const [one, bytes] of whole) world.backups.blobs.set(one, bytes);
+      await drill();
+      expect(await unreadable()).toEqual([]);
+    },
+  );
+
+  it(
+    "with a wrong identity every copy is critical; without one nothing is opened and nothing is " +
+      "removed",
+    async () => {
+      world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+      await world.audit();
+      const other = await createOpener([
+        { where: "other", content: (await generateIdentity()).secret },
+      ]);
+      expect(verdicts(await drill({ opener: other }))).toEqual([
+        "unreadable copy_sealed_for_others",
+      ]);
+      world.nowMs += 400 * DAY_MS;
+      const blind = await drill({ opener: null });
+      expect(blind).toMatchObject({ opened: false, retention: "needs_identity" });
+      expect(verdicts(blind)).toEqual(["not_opened"]);
+      expect(world.backups.blobs.size).toBe(1);
+    },
+  );
+
+  it(
+    "removes what expired 30 days ago, but never the newest two valid ones; a rehearsal removes " +
+      "nothing",
+    async () => {
+      for (let round = 0; round < 3; round += 1) {
+        world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+        await world.audit();
+        world.nowMs += DAY_MS;
+      }
+      world.nowMs += 120 * DAY_MS;
+      expect(
+        (await drill({ remove: false })).copies.filter(({ removed }) => removed !== null),
+      ).toHaveLength(1);
+      expect(world.backups.blobs.size).toBe(3);
+      const report = await drill();
+      expect(report.copies.filter(({ removed }) => removed === "expired")).toHaveLength(1);
+      expect(world.backups.blobs.size).toBe(2);
+      expect(Object.keys((await world.state()).copies)).toHaveLength(2);
+      expect(verdicts(await drill())).toEqual(["expired", "expired"]);
+    },
+  );
 
   it("what a restore replaced goes after 30 days, or 30 days after its expiry if it was valid", async () => {
     const [long, short] = [
@@ -266,7 +290,10 @@ describe("retiring a copy", () => {
       async *list() {},
       remove: async (key: string) => {
         asked.push(key);
-        return "one version of the object is kept by an object lock until 2027-01-01T00:00:00.000Z; remove it after that";
+        return (
+          "one version of the object is kept by an object lock until 2027-01-01T00:00:00.000Z; " +
+          "remove it after that"
+        );
       },
     };
     const { purgeNote } = await retireCopy(version, "leaked", true, {
@@ -276,7 +303,8 @@ describe("retiring a copy", () => {
     });
     expect(asked).toEqual([copy.key]);
     expect(purgeNote).toBe(
-      "removed from memory:blobs, but one version of the object is kept by an object lock until 2027-01-01T00:00:00.000Z; remove it after that",
+      "removed from memory:blobs, but one version of the object is kept by an object lock " +
+        "until 2027-01-01T00:00:00.000Z; remove it after that",
     );
   });
 });
@@ -329,48 +357,54 @@ describe("a standby", () => {
     });
   });
 
-  it("is told to be of no help for a Secret of Tailscale's, and a pair that can't serve isn't taken", async () => {
-    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
-    await world.audit();
-    const pair = corp.issue({
-      names: [DOMAIN],
-      notBefore: new Date(world.nowMs - DAY_MS),
-      notAfter: new Date(world.nowMs + 400 * DAY_MS),
-    });
-    const other = corp.issue({
-      names: [DOMAIN],
-      notBefore: new Date(world.nowMs - 9 * DAY_MS),
-      notAfter: new Date(world.nowMs - DAY_MS),
-    });
-    const give = (certificate: string, key: string) =>
-      importStandby(
-        {
-          cluster: "prod",
-          namespace: "tailscale",
-          secret: DOMAIN,
-          certificate: Buffer.from(certificate),
-          key: Buffer.from(key),
-          recipients: [world.recipient],
-        },
+  it(
+    "is told to be of no help for a Secret of Tailscale's, and a pair that can't serve isn't " +
+      "taken",
+    async () => {
+      world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+      await world.audit();
+      const pair = corp.issue({
+        names: [DOMAIN],
+        notBefore: new Date(world.nowMs - DAY_MS),
+        notAfter: new Date(world.nowMs + 400 * DAY_MS),
+      });
+      const other = corp.issue({
+        names: [DOMAIN],
+        notBefore: new Date(world.nowMs - 9 * DAY_MS),
+        notAfter: new Date(world.nowMs - DAY_MS),
+      });
+      const give = (certificate: string, key: string) =>
+        importStandby(
+          {
+            cluster: "prod",
+            namespace: "tailscale",
+            secret: DOMAIN,
+            certificate: Buffer.from(certificate),
+            key: Buffer.from(key),
+            recipients: [world.recipient],
+          },
+          world.ports(),
+        );
+      expect((await give(pair.certificatePem, pair.keyPem)).notes[0]).toContain(
+        "discard a certificate of another origin",
+      );
+      await expect(give(pair.certificatePem, other.keyPem)).rejects.toThrow(
+        "a key that doesn't fit",
+      );
+      await expect(give(other.certificatePem, other.keyPem)).rejects.toThrow("expired");
+      await expect(give("nothing", pair.keyPem)).rejects.toThrow("can't be read");
+      world.sandbox.remove("tailscale", DOMAIN);
+      await retireCopy(
+        Object.entries((await world.state()).copies).find(
+          ([, { kind }]) => kind === "certificate",
+        )?.[0] ?? "",
+        "leaked",
+        true,
         world.ports(),
       );
-    expect((await give(pair.certificatePem, pair.keyPem)).notes[0]).toContain(
-      "discard a certificate of another origin",
-    );
-    await expect(give(pair.certificatePem, other.keyPem)).rejects.toThrow("a key that doesn't fit");
-    await expect(give(other.certificatePem, other.keyPem)).rejects.toThrow("expired");
-    await expect(give("nothing", pair.keyPem)).rejects.toThrow("can't be read");
-    world.sandbox.remove("tailscale", DOMAIN);
-    await retireCopy(
-      Object.entries((await world.state()).copies).find(
-        ([, { kind }]) => kind === "certificate",
-      )?.[0] ?? "",
-      "leaked",
-      true,
-      world.ports(),
-    );
-    const report = await restore(world, { names: [DOMAIN], standby: true });
-    expect(report.items[0]?.item.why).toMatchObject([{ code: "standby_for_tailscale" }]);
-    expect(dataAt(world.sandbox, "tailscale", DOMAIN)).toBeNull();
-  });
+      const report = await restore(world, { names: [DOMAIN], standby: true });
+      expect(report.items[0]?.item.why).toMatchObject([{ code: "standby_for_tailscale" }]);
+      expect(dataAt(world.sandbox, "tailscale", DOMAIN)).toBeNull();
+    },
+  );
 });

@@ -1,4 +1,7 @@
-/** Servers that claim to be another cluster, over real TLS: they get nothing written, nothing shown and no key. */
+/**
+ * Servers that claim to be another cluster, over real TLS: they get nothing written, nothing shown
+ * and no key.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { codesOf } from "../../lib/restoreplan/item.ts";
 import { inClusterConnection } from "../../lib/adapters/kubernetes/serviceaccount.ts";
@@ -234,26 +237,30 @@ describe("one cluster", () => {
     expect(codes(await audit({ sandbox: liar, reached: bundle }))).toEqual(["cluster_replaced"]);
   });
 
-  it("that an earlier version recorded without a pin gets no backup restored before an audit has pinned it", async () => {
-    await recorded("prod");
-    const loaded = await loadState(world.states, "prod");
-    if (loaded?.state.identity == null) throw new Error("no state");
-    const { pin: _pin, host: _host, ...identity } = loaded.state.identity;
-    await world.states.write(
-      stateName("prod"),
-      formatState({ ...loaded.state, identity }),
-      loaded.revision,
-    );
-    await expect(restore(world, { all: true })).rejects.toThrow("certkeep audit prod");
-    await expect(restore(world, { all: true }, { sandbox: liar })).rejects.toThrow(
-      "under another CA",
-    );
-    expect(codes(await audit({ sandbox: liar }))).toEqual(["cluster_replaced"]);
-    await audit();
-    expect((await restore(world, { all: true })).items.map(({ outcome }) => outcome)).toContain(
-      "done",
-    );
-  });
+  it(
+    "that an earlier version recorded without a pin gets no backup restored before an audit has " +
+      "pinned it",
+    async () => {
+      await recorded("prod");
+      const loaded = await loadState(world.states, "prod");
+      if (loaded?.state.identity == null) throw new Error("no state");
+      const { pin: _pin, host: _host, ...identity } = loaded.state.identity;
+      await world.states.write(
+        stateName("prod"),
+        formatState({ ...loaded.state, identity }),
+        loaded.revision,
+      );
+      await expect(restore(world, { all: true })).rejects.toThrow("certkeep audit prod");
+      await expect(restore(world, { all: true }, { sandbox: liar })).rejects.toThrow(
+        "under another CA",
+      );
+      expect(codes(await audit({ sandbox: liar }))).toEqual(["cluster_replaced"]);
+      await audit();
+      expect((await restore(world, { all: true })).items.map(({ outcome }) => outcome)).toContain(
+        "done",
+      );
+    },
+  );
 
   it("whose state is lost gets none of the unrecorded backups under its name until it is pinned", async () => {
     await recorded("prod");
@@ -298,7 +305,10 @@ describe("a state whose entries point at another cluster's backups", () => {
   });
   afterEach(() => other.stop());
 
-  /** Entries of the cluster `bank`, written into the state of `prod` as if audits had recorded them there. */
+  /**
+   * Entries of the cluster `bank`, written into the state of `prod` as if audits had recorded them
+   * there.
+   */
   async function forge(): Promise<string> {
     const [from, to] = [await stateOf("bank"), await loadState(world.states, "prod")];
     if (to === null) throw new Error("no state");

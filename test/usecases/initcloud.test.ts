@@ -1,4 +1,7 @@
-/** What `certkeep init --aws` makes, over files and secrets in memory: each once, and neither value anywhere else. */
+/**
+ * What `certkeep init --aws` makes, over files and secrets in memory: each once, and neither value
+ * anywhere else.
+ */
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { CertkeepError } from "../../lib/error.ts";
@@ -84,23 +87,27 @@ function configIn(files: Map<string, string>) {
 const TEXT = `# ours\nrecipients: [${MINE}] # me\n`;
 
 describe("init --aws", () => {
-  it("makes the webhook's secret and the route that refers to it, and writes the value nowhere else", async () => {
-    const at = world(TEXT, { webhook: async () => ` ${HOOK}\n` });
-    expect(await at.run()).toEqual({
-      registry: "secretsmanager://certkeep/prod",
-      webhook: { name: "certkeep/prod/slack/ops", action: "created" },
-      identity: { name: "certkeep/prod/identity", action: "absent" },
-      config: "updated",
-    });
-    expect([...at.kept]).toEqual([["certkeep/prod/slack/ops", HOOK]]);
-    expect(configIn(at.files)).toMatchObject({
-      recipients: [MINE],
-      aws: { region: "eu-west-1", stage: "prod" },
-      digest: { routes: [{ name: "ops", webhook: "secretsmanager://certkeep/prod/slack/ops" }] },
-    });
-    expect(at.files.get(CONFIG)).toContain(TEXT);
-    expect(`${at.files.get(CONFIG)}${at.notes.join()}`).not.toContain("canary");
-  });
+  it(
+    "makes the webhook's secret and the route that refers to it, and writes the value nowhere " +
+      "else",
+    async () => {
+      const at = world(TEXT, { webhook: async () => ` ${HOOK}\n` });
+      expect(await at.run()).toEqual({
+        registry: "secretsmanager://certkeep/prod",
+        webhook: { name: "certkeep/prod/slack/ops", action: "created" },
+        identity: { name: "certkeep/prod/identity", action: "absent" },
+        config: "updated",
+      });
+      expect([...at.kept]).toEqual([["certkeep/prod/slack/ops", HOOK]]);
+      expect(configIn(at.files)).toMatchObject({
+        recipients: [MINE],
+        aws: { region: "eu-west-1", stage: "prod" },
+        digest: { routes: [{ name: "ops", webhook: "secretsmanager://certkeep/prod/slack/ops" }] },
+      });
+      expect(at.files.get(CONFIG)).toContain(TEXT);
+      expect(`${at.files.get(CONFIG)}${at.notes.join()}`).not.toContain("canary");
+    },
+  );
 
   it("changes nothing when it is run again, with other answers too", async () => {
     const at = world(TEXT, { webhook: async () => HOOK });
@@ -174,7 +181,9 @@ describe("a configuration that can't be packaged", () => {
       code: "config_invalid",
     });
     const own = world(
-      "identity: file:id.txt\nstores: {backups: 'file:b', state: 'file:s'}\nclusters: [{name: mine, kubeconfig: k}]\n",
+      "identity: file:id.txt\n" +
+        "stores: {backups: 'file:b', state: 'file:s'}\n" +
+        "clusters: [{name: mine, kubeconfig: k}]\n",
     );
     await checkPackable(CONFIG, own.ports);
     expect(own.notes.join()).toContain("certkeep clusters add mine");

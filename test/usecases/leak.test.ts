@@ -1,4 +1,7 @@
-/** Key bytes stand in no log, error, state, message or report: planted, every failure forced, and looked for everywhere. */
+/**
+ * Key bytes stand in no log, error, state, message or report: planted, every failure forced, and
+ * looked for everywhere.
+ */
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { auditText } from "../../lib/report/audit.ts";

@@ -1,4 +1,7 @@
-/** Moving copies into another store: all of them as they are, resumable, and none removed before it has arrived. */
+/**
+ * Moving copies into another store: all of them as they are, resumable, and none removed before it
+ * has arrived.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BlobStore } from "../../lib/ports/stores.ts";
 import { moveCopies, type MovedCopy, type MovePorts } from "../../lib/usecases/move.ts";
@@ -91,31 +94,35 @@ describe("moving copies into another store", () => {
     },
   );
 
-  it("leaves what is damaged, what isn't the recorded copy, and what something else stands in the way of", async () => {
-    const [damaged = "", forged = "", blocked = ""] = [...world.backups.blobs.keys()].toSorted();
-    world.backups.blobs.set(damaged, new TextEncoder().encode("{"));
-    const digest = (await world.state()).copies[versionOf(forged)]?.digest ?? "";
-    expect(digest).not.toBe("");
-    const { states } = world.ports();
-    const cluster = forged.split("/")[0] ?? "";
-    const stored = await states.read(stateName(cluster));
-    await states.write(
-      stateName(cluster),
-      stored?.text.replaceAll(digest, "0".repeat(64)) ?? "",
-      stored?.revision ?? null,
-    );
-    blobs.blobs.set(blocked, new TextEncoder().encode("another"));
-    const copies = await move(true);
-    expect(outcomes(copies)).toEqual(["failed left", "failed left", "failed left"]);
-    expect(copies.find(({ key }) => key === forged)?.message).toContain(
-      "isn't the copy that an audit recorded",
-    );
-    expect(copies.find(({ key }) => key === blocked)?.message).toContain(
-      "something else lies under its key in memory:new",
-    );
-    expect(world.backups.blobs.size).toBe(3);
-    expect(blobs.blobs.get(blocked)).toEqual(new TextEncoder().encode("another"));
-  });
+  it(
+    "leaves what is damaged, what isn't the recorded copy, and what something else stands in " +
+      "the way of",
+    async () => {
+      const [damaged = "", forged = "", blocked = ""] = [...world.backups.blobs.keys()].toSorted();
+      world.backups.blobs.set(damaged, new TextEncoder().encode("{"));
+      const digest = (await world.state()).copies[versionOf(forged)]?.digest ?? "";
+      expect(digest).not.toBe("");
+      const { states } = world.ports();
+      const cluster = forged.split("/")[0] ?? "";
+      const stored = await states.read(stateName(cluster));
+      await states.write(
+        stateName(cluster),
+        stored?.text.replaceAll(digest, "0".repeat(64)) ?? "",
+        stored?.revision ?? null,
+      );
+      blobs.blobs.set(blocked, new TextEncoder().encode("another"));
+      const copies = await move(true);
+      expect(outcomes(copies)).toEqual(["failed left", "failed left", "failed left"]);
+      expect(copies.find(({ key }) => key === forged)?.message).toContain(
+        "isn't the copy that an audit recorded",
+      );
+      expect(copies.find(({ key }) => key === blocked)?.message).toContain(
+        "something else lies under its key in memory:new",
+      );
+      expect(world.backups.blobs.size).toBe(3);
+      expect(blobs.blobs.get(blocked)).toEqual(new TextEncoder().encode("another"));
+    },
+  );
 
   it("takes what an audit has sealed anew for the new store meanwhile as arrived", async () => {
     const before = new Map(world.backups.blobs);
@@ -133,16 +140,20 @@ describe("moving copies into another store", () => {
     expect(blobs.blobs.size).toBe(3);
   });
 
-  it("leaves retired copies behind, takes those that no audit recorded, and only those that a pattern names", async () => {
-    const [retired = "", ...others] = [...world.backups.blobs.keys()].toSorted();
-    const { backups, states, clock } = world.ports();
-    await retireCopy(versionOf(retired), "leaked", false, { backups, states, clock });
-    const copies = await move();
-    expect(copies.find(({ key }) => key === retired)?.outcome).toBe("retired");
-    expect([...blobs.blobs.keys()].toSorted()).toEqual(others);
-    blobs.blobs.clear();
-    expect(outcomes(await move(false, [versionOf(others[0] ?? "")]))).toEqual(["moved left"]);
-  });
+  it(
+    "leaves retired copies behind, takes those that no audit recorded, and only those that a " +
+      "pattern names",
+    async () => {
+      const [retired = "", ...others] = [...world.backups.blobs.keys()].toSorted();
+      const { backups, states, clock } = world.ports();
+      await retireCopy(versionOf(retired), "leaked", false, { backups, states, clock });
+      const copies = await move();
+      expect(copies.find(({ key }) => key === retired)?.outcome).toBe("retired");
+      expect([...blobs.blobs.keys()].toSorted()).toEqual(others);
+      blobs.blobs.clear();
+      expect(outcomes(await move(false, [versionOf(others[0] ?? "")]))).toEqual(["moved left"]);
+    },
+  );
 
   it("refuses to move a store into itself", async () => {
     await expect(move(false, [], { to: world.ports().backups })).rejects.toMatchObject({

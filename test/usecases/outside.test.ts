@@ -1,4 +1,7 @@
-/** What issuers are asked about live certificates in an audit: only where switched on, never again too soon, in a bounded time. */
+/**
+ * What issuers are asked about live certificates in an audit: only where switched on, never again
+ * too soon, in a bounded time.
+ */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -202,21 +205,25 @@ describe("suggested windows", () => {
     ]);
   });
 
-  it("of a certificate that the issuer doesn't know are a known unknown, asked for again a day later", async () => {
-    put(A, issue(A, "05aa"));
-    window = () => ({ ok: false, code: "unknown_certificate", retryMs: null });
-    await audit({ only: "renewalInfo" });
-    expect(await looks()).toEqual([
-      ["renewal_info", asked[0], "unknown_certificate", null, world.nowMs, null],
-      ["renewal_info", DIRECTORY, null, world.nowMs, null, null],
-    ]);
-    world.nowMs += DAY_MS - 1;
-    await audit({ only: "renewalInfo" });
-    expect(asked).toHaveLength(1);
-    world.nowMs += 1;
-    await audit({ only: "renewalInfo" });
-    expect(asked).toHaveLength(2);
-  });
+  it(
+    "of a certificate that the issuer doesn't know are a known unknown, asked for again a day " +
+      "later",
+    async () => {
+      put(A, issue(A, "05aa"));
+      window = () => ({ ok: false, code: "unknown_certificate", retryMs: null });
+      await audit({ only: "renewalInfo" });
+      expect(await looks()).toEqual([
+        ["renewal_info", asked[0], "unknown_certificate", null, world.nowMs, null],
+        ["renewal_info", DIRECTORY, null, world.nowMs, null, null],
+      ]);
+      world.nowMs += DAY_MS - 1;
+      await audit({ only: "renewalInfo" });
+      expect(asked).toHaveLength(1);
+      world.nowMs += 1;
+      await audit({ only: "renewalInfo" });
+      expect(asked).toHaveLength(2);
+    },
+  );
 
   it.each([
     [null, 15 * MINUTE_MS],
@@ -224,7 +231,8 @@ describe("suggested windows", () => {
     [HOUR_MS, HOUR_MS],
     [90 * DAY_MS, DAY_MS],
   ])(
-    "of an issuer that refuses (again in %s ms) are left alone for %d ms; what was known stays, and since when it isn't whole",
+    "of an issuer that refuses (again in %s ms) are left alone for %d ms; what was known " +
+      "stays, and since when it isn't whole",
     async (retryMs, heldMs) => {
       for (const n of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
         put(`n${n}`, issue(`n${n}.ts.net`, `05${String(n).padStart(2, "0")}`));
@@ -268,32 +276,36 @@ describe("suggested windows", () => {
     },
   );
 
-  it("that are nonsense for one certificate don't keep the others' from being asked for, and for many do", async () => {
-    for (const n of [1, 2, 3, 4, 5]) put(`n${n}`, issue(`n${n}.ts.net`, `050${n}`));
-    const usual = window;
-    window = (id) =>
-      id.endsWith(Buffer.from("0503", "hex").toString("base64url"))
-        ? { ok: false, code: "invalid_answer", retryMs: null }
-        : usual(id);
-    await audit({ only: "renewalInfo" });
-    expect((await told()).windows.map(({ serial }) => serial)).toEqual([
-      "0501",
-      "0502",
-      "0504",
-      "0505",
-    ]);
-    expect(
-      (await looks()).map(([, scope, code]) => [(scope as string).split(" ").length, code]),
-    ).toEqual([
-      [2, "invalid_answer"],
-      [1, null],
-    ]);
-    world.nowMs += DAY_MS;
-    window = () => ({ ok: false, code: "invalid_answer", retryMs: null });
-    for (const n of [6, 7, 8, 9]) put(`n${n}`, issue(`n${n}.ts.net`, `050${n}`));
-    await audit({ only: "renewalInfo" });
-    expect((await looks()).find(([, scope]) => scope === DIRECTORY)?.[2]).toBe("invalid_answer");
-  });
+  it(
+    "that are nonsense for one certificate don't keep the others' from being asked for, and for " +
+      "many do",
+    async () => {
+      for (const n of [1, 2, 3, 4, 5]) put(`n${n}`, issue(`n${n}.ts.net`, `050${n}`));
+      const usual = window;
+      window = (id) =>
+        id.endsWith(Buffer.from("0503", "hex").toString("base64url"))
+          ? { ok: false, code: "invalid_answer", retryMs: null }
+          : usual(id);
+      await audit({ only: "renewalInfo" });
+      expect((await told()).windows.map(({ serial }) => serial)).toEqual([
+        "0501",
+        "0502",
+        "0504",
+        "0505",
+      ]);
+      expect(
+        (await looks()).map(([, scope, code]) => [(scope as string).split(" ").length, code]),
+      ).toEqual([
+        [2, "invalid_answer"],
+        [1, null],
+      ]);
+      world.nowMs += DAY_MS;
+      window = () => ({ ok: false, code: "invalid_answer", retryMs: null });
+      for (const n of [6, 7, 8, 9]) put(`n${n}`, issue(`n${n}.ts.net`, `050${n}`));
+      await audit({ only: "renewalInfo" });
+      expect((await looks()).find(([, scope]) => scope === DIRECTORY)?.[2]).toBe("invalid_answer");
+    },
+  );
 
   it("are of at most three hundred a run, those asked longest ago first", async () => {
     const names = Array.from({ length: 310 }, (_, n) => `n${n}.ts.net`);
@@ -420,71 +432,78 @@ describe("revocation lists", () => {
     },
   );
 
-  it("served by a real server over HTTP make a finding, and replacing what they revoke a needed one", async () => {
-    const served = createServer((request, response) => {
-      fetched.push(request.url ?? "");
-      response
-        .writeHead(200, { "content-type": "application/pkix-crl" })
-        .end((list() as { der: Uint8Array }).der);
-    });
-    await new Promise<void>((resolve) => served.listen(0, "127.0.0.1", () => resolve()));
-    const url = `http://te1.c.lencr.org:${(served.address() as AddressInfo).port}/7.crl`;
-    const lists = (): ReturnType<typeof createRevocationLists> =>
-      createRevocationLists(
-        createRevocationSource({
-          resolve: async () => [{ address: "127.0.0.1", family: 4 }],
-          allow: () => true,
-        }),
-      );
-    const run = (): Promise<AuditReport> =>
-      world.audit({
-        ports: {
-          kit: kitOf(),
-          outside: {
-            transparency: null,
-            renewalInfo: null,
-            revocation: lists(),
-            withinMs: 5_000,
-            endsIn: AbortSignal.timeout,
-          },
-        },
+  it(
+    "served by a real server over HTTP make a finding, and replacing what they revoke a needed " +
+      "one",
+    async () => {
+      const served = createServer((request, response) => {
+        fetched.push(request.url ?? "");
+        response
+          .writeHead(200, { "content-type": "application/pkix-crl" })
+          .end((list() as { der: Uint8Array }).der);
       });
-    try {
-      const aged = (name: string, serial: string, days: number): Issued =>
-        world.issue([name], {
-          serial,
-          crlUrls: [url],
-          notBefore: new Date(world.nowMs - days * DAY_MS),
+      await new Promise<void>((resolve) => served.listen(0, "127.0.0.1", () => resolve()));
+      const url = `http://te1.c.lencr.org:${(served.address() as AddressInfo).port}/7.crl`;
+      const lists = (): ReturnType<typeof createRevocationLists> =>
+        createRevocationLists(
+          createRevocationSource({
+            resolve: async () => [{ address: "127.0.0.1", family: 4 }],
+            allow: () => true,
+          }),
+        );
+      const run = (): Promise<AuditReport> =>
+        world.audit({
+          ports: {
+            kit: kitOf(),
+            outside: {
+              transparency: null,
+              renewalInfo: null,
+              revocation: lists(),
+              withinMs: 5_000,
+              endsIn: AbortSignal.timeout,
+            },
+          },
         });
-      put(A, aged(A, "05aa", 10));
-      put(B, aged(B, "8001", 10));
-      list = () => ({ ok: true, der: listOf(["8001"]) });
-      const [first] = (await run()).clusters;
-      expect(fetched).toEqual(["/7.crl"]);
-      expect(first?.complete).toBe(true);
-      const found = first?.findings.map(findingDocument);
-      expect(found?.filter(({ code }) => code === "certificate_revoked")).toMatchObject([
-        {
-          severity: "critical",
-          subject: { name: B },
-          seen: `The certificate was revoked at ${new Date(world.nowMs - HOUR_MS).toISOString().replace(".000", "")} (key compromise).`,
-        },
-      ]);
-      put(A, aged(A, "05ab", 1));
-      put(B, aged(B, "8002", 1));
-      world.nowMs += MINUTE_MS;
-      const [second] = (await run()).clusters;
-      expect(second?.findings.filter(({ code }) => code === "certificate_revoked")).toEqual([]);
-      expect(
-        second?.findings
-          .filter(({ code }) => code === "reissued_without_need")
-          .map(({ subject }) => subject.name),
-      ).toEqual([A]);
-    } finally {
-      served.closeAllConnections();
-      await new Promise((resolve) => served.close(resolve));
-    }
-  });
+      try {
+        const aged = (name: string, serial: string, days: number): Issued =>
+          world.issue([name], {
+            serial,
+            crlUrls: [url],
+            notBefore: new Date(world.nowMs - days * DAY_MS),
+          });
+        put(A, aged(A, "05aa", 10));
+        put(B, aged(B, "8001", 10));
+        list = () => ({ ok: true, der: listOf(["8001"]) });
+        const [first] = (await run()).clusters;
+        expect(fetched).toEqual(["/7.crl"]);
+        expect(first?.complete).toBe(true);
+        const found = first?.findings.map(findingDocument);
+        expect(found?.filter(({ code }) => code === "certificate_revoked")).toMatchObject([
+          {
+            severity: "critical",
+            subject: { name: B },
+            seen:
+              "The certificate was revoked at " +
+              `${new Date(world.nowMs - HOUR_MS).toISOString().replace(".000", "")} (key ` +
+              "compromise).",
+          },
+        ]);
+        put(A, aged(A, "05ab", 1));
+        put(B, aged(B, "8002", 1));
+        world.nowMs += MINUTE_MS;
+        const [second] = (await run()).clusters;
+        expect(second?.findings.filter(({ code }) => code === "certificate_revoked")).toEqual([]);
+        expect(
+          second?.findings
+            .filter(({ code }) => code === "reissued_without_need")
+            .map(({ subject }) => subject.name),
+        ).toEqual([A]);
+      } finally {
+        served.closeAllConnections();
+        await new Promise((resolve) => served.close(resolve));
+      }
+    },
+  );
 
   it("signed by another than the certificate's own issuer say nothing", async () => {
     const other = await startWorld();

@@ -1,4 +1,7 @@
-/** Registering over ports in memory: whatever fails, nothing is half registered, and no token is told. */
+/**
+ * Registering over ports in memory: whatever fails, nothing is half registered, and no token is
+ * told.
+ */
 import { describe, expect, it } from "vitest";
 import type { AccessObject } from "../../lib/rbac/manifest.ts";
 import type { Question } from "../../lib/rbac/rules.ts";
@@ -208,25 +211,31 @@ const refusal = async (work: Promise<unknown>): Promise<CertkeepError> => {
 };
 
 describe("registering", () => {
-  it("writes credentials apart, then the registration, and pins which cluster it is; no token is told", async () => {
-    const at = world();
-    const result = await runRegister(REQUEST, at.ports);
-    expect(JSON.stringify(result) + at.notes.join() + at.texts.get("prod")).not.toContain("canary");
-    expect([...at.credentials.values()].every((text) => text.includes(TOKEN))).toBe(true);
-    expect([...at.credentials.keys()]).toEqual([
-      "prod.read-00000001.kubeconfig",
-      "prod.restore-00000002.kubeconfig",
-    ]);
-    expect(parseRegistration(at.texts.get("prod") ?? "", "prod.yaml")).toMatchObject({
-      ok: true,
-      entry: { access: { kind: "token", since: "2027-01-15T08:00:00Z" } },
-    });
-    expect((await loadState(at.states, "prod"))?.state.identity).toMatchObject({
-      uid: UID,
-      key: `uid-${UID}`,
-      pin: { caSha256: "aa", by: "person" },
-    });
-  });
+  it(
+    "writes credentials apart, then the registration, and pins which cluster it is; no token is " +
+      "told",
+    async () => {
+      const at = world();
+      const result = await runRegister(REQUEST, at.ports);
+      expect(JSON.stringify(result) + at.notes.join() + at.texts.get("prod")).not.toContain(
+        "canary",
+      );
+      expect([...at.credentials.values()].every((text) => text.includes(TOKEN))).toBe(true);
+      expect([...at.credentials.keys()]).toEqual([
+        "prod.read-00000001.kubeconfig",
+        "prod.restore-00000002.kubeconfig",
+      ]);
+      expect(parseRegistration(at.texts.get("prod") ?? "", "prod.yaml")).toMatchObject({
+        ok: true,
+        entry: { access: { kind: "token", since: "2027-01-15T08:00:00Z" } },
+      });
+      expect((await loadState(at.states, "prod"))?.state.identity).toMatchObject({
+        uid: UID,
+        key: `uid-${UID}`,
+        pin: { caSha256: "aa", by: "person" },
+      });
+    },
+  );
 
   it("is whole or nothing, whichever call fails", async () => {
     const whole = world();
@@ -298,19 +307,23 @@ describe("registering", () => {
     }).toEqual(before);
   });
 
-  it("keeps the credentials before until the next rotation, and takes away what it no longer wants", async () => {
-    const at = world();
-    await runRegister(REQUEST, at.ports);
-    await runRegister(REQUEST, at.ports);
-    expect(at.credentials.size).toBe(4);
-    await runRegister({ ...REQUEST, plan: { ...REQUEST.plan, parts: ["secrets"] } }, at.ports);
-    expect([...at.credentials.keys()]).toEqual([
-      "prod.read-00000003.kubeconfig",
-      "prod.restore-00000004.kubeconfig",
-      "prod.read-00000005.kubeconfig",
-    ]);
-    expect([...at.objects.keys()].filter((key) => key.includes("restore"))).toEqual([]);
-  });
+  it(
+    "keeps the credentials before until the next rotation, and takes away what it no longer " +
+      "wants",
+    async () => {
+      const at = world();
+      await runRegister(REQUEST, at.ports);
+      await runRegister(REQUEST, at.ports);
+      expect(at.credentials.size).toBe(4);
+      await runRegister({ ...REQUEST, plan: { ...REQUEST.plan, parts: ["secrets"] } }, at.ports);
+      expect([...at.credentials.keys()]).toEqual([
+        "prod.read-00000003.kubeconfig",
+        "prod.restore-00000004.kubeconfig",
+        "prod.read-00000005.kubeconfig",
+      ]);
+      expect([...at.objects.keys()].filter((key) => key.includes("restore"))).toEqual([]);
+    },
+  );
 
   it("by a token in a Secret keeps the newest two", async () => {
     const at = world();

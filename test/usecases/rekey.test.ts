@@ -64,47 +64,55 @@ describe("rekey", () => {
     expect(world.backups.blobs).toEqual(before);
   });
 
-  it("makes new versions that a new recipient opens, records them, and an audit takes them as its own", async () => {
-    const both = [world.recipient, added.recipient].toSorted();
-    expect(outcomes(await rekey(both))).toEqual(["sealed left", "sealed left", "sealed left"]);
-    expect(recipientsIn().filter((recipients) => recipients.length === 2).length).toBe(3);
-    expect(world.backups.blobs.size).toBe(6);
-    const state = await world.state();
-    for (const record of Object.values(state.secrets))
-      for (const { copy } of Object.values(record.certificates))
-        expect(state.copies[copy?.version ?? ""]?.digest).toBe(copy?.digest);
-    // The next audit, with the new recipients, makes no copy and reads no value.
-    const report = await world.audit({ settings: { recipients: both } });
-    expect(report.clusters[0]).toMatchObject({
-      complete: true,
-      copies: { made: 0 },
-      stats: { valuesRead: 0 },
-    });
-    // Done again it is done already.
-    expect(outcomes(await rekey(both)).filter((one) => one === "current left").length).toBe(3);
-    expect(world.backups.blobs.size).toBe(6);
-  });
+  it(
+    "makes new versions that a new recipient opens, records them, and an audit takes them as " +
+      "its own",
+    async () => {
+      const both = [world.recipient, added.recipient].toSorted();
+      expect(outcomes(await rekey(both))).toEqual(["sealed left", "sealed left", "sealed left"]);
+      expect(recipientsIn().filter((recipients) => recipients.length === 2).length).toBe(3);
+      expect(world.backups.blobs.size).toBe(6);
+      const state = await world.state();
+      for (const record of Object.values(state.secrets))
+        for (const { copy } of Object.values(record.certificates))
+          expect(state.copies[copy?.version ?? ""]?.digest).toBe(copy?.digest);
+      // The next audit, with the new recipients, makes no copy and reads no value.
+      const report = await world.audit({ settings: { recipients: both } });
+      expect(report.clusters[0]).toMatchObject({
+        complete: true,
+        copies: { made: 0 },
+        stats: { valuesRead: 0 },
+      });
+      // Done again it is done already.
+      expect(outcomes(await rekey(both)).filter((one) => one === "current left").length).toBe(3);
+      expect(world.backups.blobs.size).toBe(6);
+    },
+  );
 
-  it("removes what the old recipient could open only when told, and only once the new version was opened", async () => {
-    const opener = await createOpener([{ where: "both", content: added.secret }]);
-    const only = [added.recipient];
-    // The leaked identity opens the old, and none of this run the new: nothing may go.
-    const blind = await rekey(only, true);
-    expect(outcomes(blind)).toEqual(["sealed kept", "sealed kept", "sealed kept"]);
-    expect(world.backups.blobs.size).toBe(6);
-    const union: Opener = {
-      recipients: [...world.opener.recipients, ...opener.recipients],
-      open: (sealed) => world.opener.open(sealed).catch(() => opener.open(sealed)),
-    };
-    const report = await rekey(only, true, { opener: union });
-    expect(report.copies.filter(({ old }) => old === "removed").length).toBe(3);
-    expect(recipientsIn()).toEqual([only, only, only]);
-    expect(Object.values((await world.state()).copies).length).toBe(3);
-    expect((await world.audit({ settings: { recipients: only } })).clusters[0]).toMatchObject({
-      complete: true,
-      copies: { made: 0 },
-    });
-  });
+  it(
+    "removes what the old recipient could open only when told, and only once the new version " +
+      "was opened",
+    async () => {
+      const opener = await createOpener([{ where: "both", content: added.secret }]);
+      const only = [added.recipient];
+      // The leaked identity opens the old, and none of this run the new: nothing may go.
+      const blind = await rekey(only, true);
+      expect(outcomes(blind)).toEqual(["sealed kept", "sealed kept", "sealed kept"]);
+      expect(world.backups.blobs.size).toBe(6);
+      const union: Opener = {
+        recipients: [...world.opener.recipients, ...opener.recipients],
+        open: (sealed) => world.opener.open(sealed).catch(() => opener.open(sealed)),
+      };
+      const report = await rekey(only, true, { opener: union });
+      expect(report.copies.filter(({ old }) => old === "removed").length).toBe(3);
+      expect(recipientsIn()).toEqual([only, only, only]);
+      expect(Object.values((await world.state()).copies).length).toBe(3);
+      expect((await world.audit({ settings: { recipients: only } })).clusters[0]).toMatchObject({
+        complete: true,
+        copies: { made: 0 },
+      });
+    },
+  );
 
   it("tells an old version that a lock keeps, which lies under its key no more", async () => {
     const opener = await createOpener([{ where: "both", content: added.secret }]);
@@ -149,17 +157,21 @@ describe("rekey", () => {
     },
   );
 
-  it("leaves a copy that no audit recorded alone: sealing it again would make it look as if one had", async () => {
-    const { backups } = world;
-    const [key = "", bytes] = [...backups.blobs][0] ?? [];
-    const forged = key.replace(/[0-9a-f]{64}/, "0".repeat(64));
-    backups.blobs.set(forged, bytes ?? new Uint8Array());
-    const report = await rekey([world.recipient, added.recipient]);
-    expect(report.copies.find((copy) => copy.key === forged)).toMatchObject({
-      outcome: "unrecorded",
-      replacedBy: null,
-    });
-  });
+  it(
+    "leaves a copy that no audit recorded alone: sealing it again would make it look as if one " +
+      "had",
+    async () => {
+      const { backups } = world;
+      const [key = "", bytes] = [...backups.blobs][0] ?? [];
+      const forged = key.replace(/[0-9a-f]{64}/, "0".repeat(64));
+      backups.blobs.set(forged, bytes ?? new Uint8Array());
+      const report = await rekey([world.recipient, added.recipient]);
+      expect(report.copies.find((copy) => copy.key === forged)).toMatchObject({
+        outcome: "unrecorded",
+        replacedBy: null,
+      });
+    },
+  );
 
   it("tells a copy that it can't open, and does the others", async () => {
     const report = await rekey([added.recipient], false, { opener: added.opener });

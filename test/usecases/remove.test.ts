@@ -1,4 +1,7 @@
-/** Removing clusters, also those that no registration brought: they leave reports, and their backups stay. */
+/**
+ * Removing clusters, also those that no registration brought: they leave reports, and their backups
+ * stay.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CertkeepError } from "../../lib/error.ts";
 import type { Registrar } from "../../lib/ports/cluster.ts";
@@ -117,26 +120,34 @@ describe("a cluster that an audit left behind", () => {
 });
 
 describe("a cluster that was audited", () => {
-  it("leaves reports when it is removed, keeps its backups for another, and comes back with an audit", async () => {
-    await world.audit({ name: null });
-    const [[key = ""] = []] = await shown();
-    expect(await remove(key)).toMatchObject({ registered: false, copies: 1 });
-    expect(await shown()).toEqual([[], []]);
-    const { items } = await restore(world, { all: true, fromCluster: key, mode: "plan" });
-    expect(items).toHaveLength(1);
-    await world.audit({ name: null });
-    expect(await shown()).toEqual([[key], []]);
-  });
+  it(
+    "leaves reports when it is removed, keeps its backups for another, and comes back with an " +
+      "audit",
+    async () => {
+      await world.audit({ name: null });
+      const [[key = ""] = []] = await shown();
+      expect(await remove(key)).toMatchObject({ registered: false, copies: 1 });
+      expect(await shown()).toEqual([[], []]);
+      const { items } = await restore(world, { all: true, fromCluster: key, mode: "plan" });
+      expect(items).toHaveLength(1);
+      await world.audit({ name: null });
+      expect(await shown()).toEqual([[key], []]);
+    },
+  );
 
-  it("isn't named as left out once its registration was removed, and is back when it is registered", async () => {
-    registered = ["prod", "other"];
-    await world.audit();
-    await world.audit({ name: "other" });
-    expect(await remove("prod")).toMatchObject({ registered: true, copies: 1 });
-    expect(await shown()).toEqual([["other"], []]);
-    registered = ["prod", "other"];
-    expect((await shown())[0]).toEqual(["other", "prod"]);
-  });
+  it(
+    "isn't named as left out once its registration was removed, and is back when it is " +
+      "registered",
+    async () => {
+      registered = ["prod", "other"];
+      await world.audit();
+      await world.audit({ name: "other" });
+      expect(await remove("prod")).toMatchObject({ registered: true, copies: 1 });
+      expect(await shown()).toEqual([["other"], []]);
+      registered = ["prod", "other"];
+      expect((await shown())[0]).toEqual(["other", "prod"]);
+    },
+  );
 
   it("is revoked only where the context leads to it, by uid and CA", async () => {
     registered = ["prod"];

@@ -86,61 +86,69 @@ describe("a node's own Secret", () => {
     expect(keyAt("operator")).toBe(base64(second));
   });
 
-  it("gets back the key that its live certificate belongs to: planned, in one write, what it replaces sealed first", async () => {
-    const pair = world.issue([NODE]);
-    world.put(operatorSecret(NODE, pair, first));
-    await audit();
-    world.put(operatorSecret(NODE, pair, second));
-    const before = dataAt(world.sandbox, "tailscale", "operator");
-    const planned = await restore(world, { names: [NODE], mode: "plan" });
-    expect(outcomes(planned)).toEqual([
-      "ACME account key restore planned account_of_live",
-      `${NODE} keep kept already_there`,
-    ]);
-    expect(keyAt("operator")).toBe(base64(second));
-    world.sandbox.forgetRequests();
-    const done = await restore(world, { names: [NODE] });
-    expect(restoreExit(done, false)).toBe(0);
-    expect(world.sandbox.requests.filter(({ method }) => method !== "GET")).toHaveLength(1);
-    expect(dataAt(world.sandbox, "tailscale", "operator")).toEqual({
-      ...before,
-      [FIELD]: base64(first),
-    });
-    const replaced = Object.values((await world.state()).copies).filter(
-      ({ kind }) => kind === "replaced",
-    );
-    expect(replaced.map(({ account }) => account)).toEqual([
-      accountThumbprint(Buffer.from(second)),
-    ]);
-    expect(outcomes(await restore(world, { names: [NODE] }))).toEqual([
-      "ACME account key keep kept already_there",
-      `${NODE} keep kept already_there`,
-    ]);
-  });
+  it(
+    "gets back the key that its live certificate belongs to: planned, in one write, what it " +
+      "replaces sealed first",
+    async () => {
+      const pair = world.issue([NODE]);
+      world.put(operatorSecret(NODE, pair, first));
+      await audit();
+      world.put(operatorSecret(NODE, pair, second));
+      const before = dataAt(world.sandbox, "tailscale", "operator");
+      const planned = await restore(world, { names: [NODE], mode: "plan" });
+      expect(outcomes(planned)).toEqual([
+        "ACME account key restore planned account_of_live",
+        `${NODE} keep kept already_there`,
+      ]);
+      expect(keyAt("operator")).toBe(base64(second));
+      world.sandbox.forgetRequests();
+      const done = await restore(world, { names: [NODE] });
+      expect(restoreExit(done, false)).toBe(0);
+      expect(world.sandbox.requests.filter(({ method }) => method !== "GET")).toHaveLength(1);
+      expect(dataAt(world.sandbox, "tailscale", "operator")).toEqual({
+        ...before,
+        [FIELD]: base64(first),
+      });
+      const replaced = Object.values((await world.state()).copies).filter(
+        ({ kind }) => kind === "replaced",
+      );
+      expect(replaced.map(({ account }) => account)).toEqual([
+        accountThumbprint(Buffer.from(second)),
+      ]);
+      expect(outcomes(await restore(world, { names: [NODE] }))).toEqual([
+        "ACME account key keep kept already_there",
+        `${NODE} keep kept already_there`,
+      ]);
+    },
+  );
 
-  it("gets the key that the certificates beside it belong to as well, as they were when first seen", async () => {
-    const other = "two.tail1a2b3.ts.net";
-    const [pair, beside] = [world.issue([NODE]), world.issue([other])];
-    const both = (account: string, withNode: boolean): PutObject => ({
-      ...operatorSecret(NODE, withNode ? pair : null, account),
-      data: {
-        ...operatorSecret(NODE, withNode ? pair : null, account).data,
-        [`${other}.crt`]: base64(beside.certificatePem),
-        [`${other}.key`]: base64(beside.keyPem),
-      },
-    });
-    world.put(both(first, true));
-    await audit();
-    world.put(both(second, true));
-    await audit();
-    world.put(both(second, false));
-    await audit();
-    expect(outcomes(await restore(world, { names: [NODE] }))).toEqual([
-      "ACME account key restore done account_of_live",
-      `${NODE} restore done fields_absent`,
-    ]);
-    expect(keyAt("operator")).toBe(base64(first));
-  });
+  it(
+    "gets the key that the certificates beside it belong to as well, as they were when first " +
+      "seen",
+    async () => {
+      const other = "two.tail1a2b3.ts.net";
+      const [pair, beside] = [world.issue([NODE]), world.issue([other])];
+      const both = (account: string, withNode: boolean): PutObject => ({
+        ...operatorSecret(NODE, withNode ? pair : null, account),
+        data: {
+          ...operatorSecret(NODE, withNode ? pair : null, account).data,
+          [`${other}.crt`]: base64(beside.certificatePem),
+          [`${other}.key`]: base64(beside.keyPem),
+        },
+      });
+      world.put(both(first, true));
+      await audit();
+      world.put(both(second, true));
+      await audit();
+      world.put(both(second, false));
+      await audit();
+      expect(outcomes(await restore(world, { names: [NODE] }))).toEqual([
+        "ACME account key restore done account_of_live",
+        `${NODE} restore done fields_absent`,
+      ]);
+      expect(keyAt("operator")).toBe(base64(first));
+    },
+  );
 
   it("is left alone where no backup holds the key, and that is said", async () => {
     const pair = world.issue([NODE]);
@@ -310,19 +318,25 @@ describe("accounts that the operator shares", () => {
 });
 
 describe("a store of an earlier version", () => {
-  it("gives the key by the backup's own header, whatever its state says, and tells where no header has it", async () => {
-    const earlier = await startEarlierWorld();
-    try {
-      const [before] = earlier.earlier.secrets;
-      const done = await restore(earlier, { all: true, rebuilt: true });
-      expect(done.items.map(({ outcome }) => outcome)).not.toContain("refused");
-      expect(dataAt(earlier.sandbox, "tailscale", "operator")?.[FIELD]).toBe(before.data?.[FIELD]);
-      const unknown = done.items.filter(({ item }) =>
-        item.notes.some(({ note }) => note === "account_unknown"),
-      );
-      expect(unknown.map(({ item }) => item.shape)).toEqual(["ha-ingress"]);
-    } finally {
-      await earlier.stop();
-    }
-  });
+  it(
+    "gives the key by the backup's own header, whatever its state says, and tells where no " +
+      "header has it",
+    async () => {
+      const earlier = await startEarlierWorld();
+      try {
+        const [before] = earlier.earlier.secrets;
+        const done = await restore(earlier, { all: true, rebuilt: true });
+        expect(done.items.map(({ outcome }) => outcome)).not.toContain("refused");
+        expect(dataAt(earlier.sandbox, "tailscale", "operator")?.[FIELD]).toBe(
+          before.data?.[FIELD],
+        );
+        const unknown = done.items.filter(({ item }) =>
+          item.notes.some(({ note }) => note === "account_unknown"),
+        );
+        expect(unknown.map(({ item }) => item.shape)).toEqual(["ha-ingress"]);
+      } finally {
+        await earlier.stop();
+      }
+    },
+  );
 });

@@ -45,7 +45,10 @@ const shorter = (): Issued =>
 const newer = (): Issued =>
   world.issue(["fine.example.com"], { notAfter: new Date(world.nowMs + 90 * DAY_MS) });
 
-/** What happened to the cluster after the audit: lost, damaged, replaced by what is shorter, and by what is better. */
+/**
+ * What happened to the cluster after the audit: lost, damaged, replaced by what is shorter, and by
+ * what is better.
+ */
 function disaster(): { readonly short: Issued; readonly fine: Issued } {
   const [short, fine] = [shorter(), newer()];
   world.sandbox.remove("tailscale", "operator");
@@ -98,50 +101,57 @@ async function replacedIsKept(short: Issued): Promise<void> {
 }
 
 describe("the API server fails", () => {
-  it("at each request, before and after it took effect: run again, all is there, and what is better stays", async () => {
-    const { fine: first } = disaster();
-    world.sandbox.forgetRequests();
-    await restore(world, { all: true });
-    expectWhole(first);
-    const requests = world.sandbox.requests.length;
-    expect(requests).toBeGreaterThan(10);
-    const faults: readonly Fault[] = [
-      { kind: "status", status: 500 },
-      { kind: "status", status: 503 },
-      { kind: "cut", when: "before" },
-      { kind: "cut", when: "after" },
-      { kind: "truncate" },
-    ];
-    for (let nth = 0; nth < requests; nth += 1) {
-      const fault = faults[nth % faults.length] as Fault;
-      for (const kind of nth < 3 ? faults : [fault, faults[(nth + 3) % faults.length] as Fault]) {
-        const { fine } = disaster();
-        let count = -1;
-        // Both attempts of a request fail: it isn't the retry that saves the run.
-        const undo = world.sandbox.intercept(() => {
-          count += 1;
-          return count === nth || count === nth + 1 ? kind : undefined;
-        });
-        const report = await restore(world, { all: true }).catch((error: unknown) => {
+  it(
+    "at each request, before and after it took effect: run again, all is there, and what is " +
+      "better stays",
+    async () => {
+      const { fine: first } = disaster();
+      world.sandbox.forgetRequests();
+      await restore(world, { all: true });
+      expectWhole(first);
+      const requests = world.sandbox.requests.length;
+      expect(requests).toBeGreaterThan(10);
+      const faults: readonly Fault[] = [
+        { kind: "status", status: 500 },
+        { kind: "status", status: 503 },
+        { kind: "cut", when: "before" },
+        { kind: "cut", when: "after" },
+        { kind: "truncate" },
+      ];
+      for (let nth = 0; nth < requests; nth += 1) {
+        const fault = faults[nth % faults.length] as Fault;
+        for (const kind of nth < 3 ? faults : [fault, faults[(nth + 3) % faults.length] as Fault]) {
+          const { fine } = disaster();
+          let count = -1;
+          // Both attempts of a request fail: it isn't the retry that saves the run.
+          const undo = world.sandbox.intercept(() => {
+            count += 1;
+            return count === nth || count === nth + 1 ? kind : undefined;
+          });
+          const report = await restore(world, { all: true }).catch((error: unknown) => {
+            expect(
+              isCertkeepError(error),
+              `request ${nth}, ${JSON.stringify(kind)}: ${String(error)}`,
+            ).toBe(true);
+            return null;
+          });
+          undo();
+          for (const { outcome, message } of report?.items ?? [])
+            if (outcome === "failed") expect(message).not.toBeNull();
+          expect(dataAt(world.sandbox, "shop", "fine")).toEqual(
+            tlsSecret("shop", "fine", fine).data,
+          );
+          const again = await restore(world, { all: true });
           expect(
-            isCertkeepError(error),
-            `request ${nth}, ${JSON.stringify(kind)}: ${String(error)}`,
+            again.items.every(({ outcome }) => outcome === "done" || outcome === "kept"),
+            `request ${nth}, ${JSON.stringify(kind)}: ${outcomes(again).join("; ")}`,
           ).toBe(true);
-          return null;
-        });
-        undo();
-        for (const { outcome, message } of report?.items ?? [])
-          if (outcome === "failed") expect(message).not.toBeNull();
-        expect(dataAt(world.sandbox, "shop", "fine")).toEqual(tlsSecret("shop", "fine", fine).data);
-        const again = await restore(world, { all: true });
-        expect(
-          again.items.every(({ outcome }) => outcome === "done" || outcome === "kept"),
-          `request ${nth}, ${JSON.stringify(kind)}: ${outcomes(again).join("; ")}`,
-        ).toBe(true);
-        expectWhole(fine);
+          expectWhole(fine);
+        }
       }
-    }
-  }, 120_000);
+    },
+    120_000,
+  );
 
   it("slowly: a request that hangs fails by itself, the others are done", async () => {
     disaster();
@@ -168,81 +178,93 @@ describe("the API server fails", () => {
 class Killed extends Error {}
 
 describe("a restore that is killed", () => {
-  it("at any call of a store, before or after it took effect: nothing is replaced that isn't kept, and the next completes it", async () => {
-    disaster();
-    world.faults.clear();
-    await restore(world, { all: true });
-    const calls = world.faults.calls.length;
-    expect(calls).toBeGreaterThan(12);
-    for (let nth = 1; nth <= calls; nth += 1) {
-      for (const when of ["before", "after"] as const) {
-        const { short, fine } = disaster();
-        world.faults.clear();
-        world.faults.add({ nth, when, error: () => new Killed() });
-        await restore(world, { all: true }).catch((error: unknown) => {
-          if (!(error instanceof Killed)) throw error;
-        });
-        world.faults.clear();
-        // What is no longer there as it was is in the store, and the state knows it.
-        const state = await world.state();
-        const there = dataAt(world.sandbox, "shop", "short")?.["tls.crt"];
-        if (there !== tlsSecret("shop", "short", short).data?.["tls.crt"])
-          expect(
-            Object.values(state.copies).some(
-              ({ sha256, key }) => sha256 === short.sha256 && world.backups.blobs.has(key),
-            ),
-            `call ${nth} ${when}`,
-          ).toBe(true);
-        // A lease may be left: its time is over then.
-        world.nowMs += 31_000;
-        await restore(world, { all: true });
-        expectWhole(fine);
+  it(
+    "at any call of a store, before or after it took effect: nothing is replaced that isn't " +
+      "kept, and the next completes it",
+    async () => {
+      disaster();
+      world.faults.clear();
+      await restore(world, { all: true });
+      const calls = world.faults.calls.length;
+      expect(calls).toBeGreaterThan(12);
+      for (let nth = 1; nth <= calls; nth += 1) {
+        for (const when of ["before", "after"] as const) {
+          const { short, fine } = disaster();
+          world.faults.clear();
+          world.faults.add({ nth, when, error: () => new Killed() });
+          await restore(world, { all: true }).catch((error: unknown) => {
+            if (!(error instanceof Killed)) throw error;
+          });
+          world.faults.clear();
+          // What is no longer there as it was is in the store, and the state knows it.
+          const state = await world.state();
+          const there = dataAt(world.sandbox, "shop", "short")?.["tls.crt"];
+          if (there !== tlsSecret("shop", "short", short).data?.["tls.crt"])
+            expect(
+              Object.values(state.copies).some(
+                ({ sha256, key }) => sha256 === short.sha256 && world.backups.blobs.has(key),
+              ),
+              `call ${nth} ${when}`,
+            ).toBe(true);
+          // A lease may be left: its time is over then.
+          world.nowMs += 31_000;
+          await restore(world, { all: true });
+          expectWhole(fine);
+        }
       }
-    }
-  }, 120_000);
+    },
+    120_000,
+  );
 });
 
 describe("a restore that is killed between two writes to the cluster", () => {
-  it("at each, before and after it took effect: nothing is worse, nothing replaced is lost, and the next completes it", async () => {
-    const writes = 4;
-    for (let nth = 1; nth <= writes; nth += 1) {
-      for (const when of ["before", "after"] as const) {
-        const { short, fine } = disaster();
-        const { writer } = await restoreTarget(world);
-        let count = 0;
-        const dead = async (): Promise<never> => Promise.reject(new Killed());
-        const guard = async <T>(write: () => Promise<T>): Promise<T> => {
-          count += 1;
-          if (count > nth) return dead();
-          if (count === nth && when === "before") return dead();
-          const outcome = await write();
-          return count === nth ? dead() : outcome;
-        };
-        const killing = {
-          ...writer,
-          createSecret: (...args: Parameters<typeof writer.createSecret>) =>
-            guard(() => writer.createSecret(...args)),
-          patchSecret: (...args: Parameters<typeof writer.patchSecret>) =>
-            guard(() => writer.patchSecret(...args)),
-        };
-        await expect(
-          restore(world, { all: true }, { target: { writer: killing } }),
-        ).rejects.toThrow(Killed);
-        const state = await world.state();
-        const there = dataAt(world.sandbox, "shop", "short")?.["tls.crt"];
-        if (there !== tlsSecret("shop", "short", short).data?.["tls.crt"])
-          expect(
-            Object.values(state.copies).some(
-              ({ sha256, key }) => sha256 === short.sha256 && world.backups.blobs.has(key),
-            ),
-          ).toBe(true);
-        expect(dataAt(world.sandbox, "shop", "fine")).toEqual(tlsSecret("shop", "fine", fine).data);
-        world.nowMs += 31_000;
-        await restore(world, { all: true });
-        expectWhole(fine);
+  it(
+    "at each, before and after it took effect: nothing is worse, nothing replaced is lost, and " +
+      "the next completes it",
+    async () => {
+      const writes = 4;
+      for (let nth = 1; nth <= writes; nth += 1) {
+        for (const when of ["before", "after"] as const) {
+          const { short, fine } = disaster();
+          const { writer } = await restoreTarget(world);
+          let count = 0;
+          const dead = async (): Promise<never> => Promise.reject(new Killed());
+          const guard = async <T>(write: () => Promise<T>): Promise<T> => {
+            count += 1;
+            if (count > nth) return dead();
+            if (count === nth && when === "before") return dead();
+            const outcome = await write();
+            return count === nth ? dead() : outcome;
+          };
+          const killing = {
+            ...writer,
+            createSecret: (...args: Parameters<typeof writer.createSecret>) =>
+              guard(() => writer.createSecret(...args)),
+            patchSecret: (...args: Parameters<typeof writer.patchSecret>) =>
+              guard(() => writer.patchSecret(...args)),
+          };
+          await expect(
+            restore(world, { all: true }, { target: { writer: killing } }),
+          ).rejects.toThrow(Killed);
+          const state = await world.state();
+          const there = dataAt(world.sandbox, "shop", "short")?.["tls.crt"];
+          if (there !== tlsSecret("shop", "short", short).data?.["tls.crt"])
+            expect(
+              Object.values(state.copies).some(
+                ({ sha256, key }) => sha256 === short.sha256 && world.backups.blobs.has(key),
+              ),
+            ).toBe(true);
+          expect(dataAt(world.sandbox, "shop", "fine")).toEqual(
+            tlsSecret("shop", "fine", fine).data,
+          );
+          world.nowMs += 31_000;
+          await restore(world, { all: true });
+          expectWhole(fine);
+        }
       }
-    }
-  }, 60_000);
+    },
+    60_000,
+  );
 });
 
 describe("two at once", () => {

@@ -1,6 +1,7 @@
 /**
- * Copies that somebody else sealed for the right recipient: age doesn't say who sealed, so everything in them is
- * looked at, and what no audit recorded is taken by nobody's word but a person's.
+ * Copies that somebody else sealed for the right recipient: age doesn't say who sealed, so
+ * everything in them is looked at, and what no audit recorded is taken by nobody's word but a
+ * person's.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
@@ -61,7 +62,10 @@ interface Manifest {
   readonly data: Record<string, string>;
 }
 
-/** Puts a copy of `record` into the store, sealed for the right recipient; `change` meddles with the manifest. */
+/**
+ * Puts a copy of `record` into the store, sealed for the right recipient; `change` meddles with the
+ * manifest.
+ */
 async function forge(
   record: BackupRecord,
   change: (manifest: Manifest) => unknown = () => null,
@@ -88,7 +92,8 @@ async function only(version: string): Promise<void> {
 
 async function rulesOf(version: string, name = DOMAIN): Promise<string[]> {
   await only(version);
-  // Whoever forges under a recorded version is found out by the digest; here the state knows of no copy.
+  // Whoever forges under a recorded version is found out by the digest; here the state knows of no
+  // copy.
   const stored = world.states.states.get("cluster-prod");
   if (stored !== undefined)
     world.states.states.set("cluster-prod", {

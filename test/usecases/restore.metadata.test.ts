@@ -1,4 +1,7 @@
-/** Annotations and labels of other controllers: in the backup, in the restored Secret, and what the plan says of the rest. */
+/**
+ * Annotations and labels of other controllers: in the backup, in the restored Secret, and what the
+ * plan says of the rest.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PutObject } from "../fake-apiserver/api.ts";
 import { startEarlierWorld } from "../support/earlier.ts";
@@ -57,7 +60,8 @@ describe("what other controllers know a Secret by", () => {
     world.sandbox.remove("shop", "web-tls");
     world.sandbox.remove("tailscale", DOMAIN);
     expect(await notesOf({ names: ["shop/web-tls"] })).toContain(
-      `not in the backup, so not restored: annotation example.com/build, annotation ${LAST_APPLIED}, label helm.sh/chart`,
+      "not in the backup, so not restored: annotation example.com/build, annotation " +
+        `${LAST_APPLIED}, label helm.sh/chart`,
     );
     expect(await notesOf({ names: [DOMAIN] })).toContain(
       "not restored: annotation reflector.v1.k8s.emberstack.com/reflected-version",
@@ -123,7 +127,8 @@ describe("what other controllers know a Secret by", () => {
     });
     const as = { namespace: "shop", name: "other" };
     expect(await notesOf({ names: ["shop/web-tls"], as })).toContain(
-      "not restored at another place, where its controller could delete it: annotation meta.helm.sh/release-name",
+      "not restored at another place, where its controller could delete it: annotation " +
+        "meta.helm.sh/release-name",
     );
     await restore(world, { names: ["shop/web-tls"], as });
     expect(world.sandbox.get("shop", "other")?.metadata.labels).toEqual(web.metadata.labels);

@@ -1,7 +1,7 @@
 /**
- * A thousand random histories of audit, loss, change, restore and retention against a simple model: a valid
- * certificate is never replaced by a worse one, none that was ever seen valid is lost while it is within validity, and
- * what an audit advises is what a restore would do.
+ * A thousand random histories of audit, loss, change, restore and retention against a simple model:
+ * a valid certificate is never replaced by a worse one, none that was ever seen valid is lost while
+ * it is within validity, and what an audit advises is what a restore would do.
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -47,7 +47,9 @@ interface Variant {
   readonly holds: boolean;
 }
 
-/** `other_key` and `cut`: the very leaf of `good`, with another key, or without its intermediates. */
+/**
+ * `other_key` and `cut`: the very leaf of `good`, with another key, or without its intermediates.
+ */
 const KINDS = ["good", "wrong_key", "wrong_name", "other_key", "cut"] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -85,7 +87,8 @@ function variantOf(place: number, start: number, days: number, kind: Kind): Vari
     notAfter: new Date(notAfterMs),
     key: wrongKey,
   });
-  // A name that isn't the Secret's is refused for a ProxyGroup; generic TLS takes its names from the leaf.
+  // A name that isn't the Secret's is refused for a ProxyGroup; generic TLS takes its names from
+  // the leaf.
   const variant: Variant = {
     pair:
       kind === "wrong_key" ? { certificatePem: made.certificatePem, keyPem: other.keyPem } : made,

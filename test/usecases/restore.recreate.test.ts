@@ -63,34 +63,38 @@ function expectWhole(): void {
 }
 
 describe("--replace", () => {
-  it("recreates what is live and valid, with its other fields, annotations and owner; the plan says so", async () => {
-    const uid = secretNow()?.metadata.uid;
-    expect(outcomes(await restore(world, { names: [NODE] }))).toEqual([
-      "ACME account key keep kept already_there",
-      `${NODE} keep kept already_there`,
-    ]);
-    const planned = await restore(world, { names: [NODE], replace: true, mode: "plan" });
-    expect(planned.items.map(({ item }) => `${item.action} ${item.fields.join()}`)).toEqual([
-      "replace ",
-      "replace ",
-    ]);
-    expect(planned.items.map(({ item }) => item.saved)).toEqual([0, 0]);
-    expect(planned.items.map(({ item }) => item.restart.needed)).toEqual(["no", "no"]);
-    expect(secretNow()?.metadata.uid).toBe(uid);
-    const done = await restore(world, { names: [NODE], replace: true });
-    expect(outcomes(done)).toEqual([
-      "ACME account key restore done secret_recreated",
-      `${NODE} restore done secret_recreated`,
-    ]);
-    expect(restoreExit(done, false)).toBe(0);
-    expect(secretNow()?.metadata.uid).not.toBe(uid);
-    expectWhole();
-    // Now it can be renewed, and there is nothing left to do.
-    expect(outcomes(await restore(world, { names: [NODE], replace: true }))).toEqual([
-      "ACME account key keep kept already_there",
-      `${NODE} keep kept already_there`,
-    ]);
-  });
+  it(
+    "recreates what is live and valid, with its other fields, annotations and owner; the plan " +
+      "says so",
+    async () => {
+      const uid = secretNow()?.metadata.uid;
+      expect(outcomes(await restore(world, { names: [NODE] }))).toEqual([
+        "ACME account key keep kept already_there",
+        `${NODE} keep kept already_there`,
+      ]);
+      const planned = await restore(world, { names: [NODE], replace: true, mode: "plan" });
+      expect(planned.items.map(({ item }) => `${item.action} ${item.fields.join()}`)).toEqual([
+        "replace ",
+        "replace ",
+      ]);
+      expect(planned.items.map(({ item }) => item.saved)).toEqual([0, 0]);
+      expect(planned.items.map(({ item }) => item.restart.needed)).toEqual(["no", "no"]);
+      expect(secretNow()?.metadata.uid).toBe(uid);
+      const done = await restore(world, { names: [NODE], replace: true });
+      expect(outcomes(done)).toEqual([
+        "ACME account key restore done secret_recreated",
+        `${NODE} restore done secret_recreated`,
+      ]);
+      expect(restoreExit(done, false)).toBe(0);
+      expect(secretNow()?.metadata.uid).not.toBe(uid);
+      expectWhole();
+      // Now it can be renewed, and there is nothing left to do.
+      expect(outcomes(await restore(world, { names: [NODE], replace: true }))).toEqual([
+        "ACME account key keep kept already_there",
+        `${NODE} keep kept already_there`,
+      ]);
+    },
+  );
 
   it("restores what is broken in it, and keeps the rest", async () => {
     const broken = operatorSecret(NODE, { ...pair, keyPem: world.issue([NODE]).keyPem }, account);
@@ -212,59 +216,65 @@ describe("what could go wrong", () => {
     );
   });
 
-  it("a run that is killed at any write: nothing is lost, and the next run completes it, with --replace and without", async () => {
-    class Killed extends Error {}
-    let reached = 0;
-    for (const replace of [true, false]) {
-      for (let nth = 1; nth <= 6; nth += 1) {
-        for (const when of ["before", "after"] as const) {
-          world.put(whole);
-          await world.audit();
-          const { writer } = await restoreTarget(world);
-          let count = 0;
-          const guard =
-            <A extends unknown[], T>(write: (...args: A) => Promise<T>) =>
-            async (...args: A): Promise<T> => {
-              count += 1;
-              if (count > nth || (count === nth && when === "before")) throw new Killed();
-              const outcome = await write(...args);
-              if (count === nth) throw new Killed();
-              return outcome;
+  it(
+    "a run that is killed at any write: nothing is lost, and the next run completes it, with " +
+      "--replace and without",
+    async () => {
+      class Killed extends Error {}
+      let reached = 0;
+      for (const replace of [true, false]) {
+        for (let nth = 1; nth <= 6; nth += 1) {
+          for (const when of ["before", "after"] as const) {
+            world.put(whole);
+            await world.audit();
+            const { writer } = await restoreTarget(world);
+            let count = 0;
+            const guard =
+              <A extends unknown[], T>(write: (...args: A) => Promise<T>) =>
+              async (...args: A): Promise<T> => {
+                count += 1;
+                if (count > nth || (count === nth && when === "before")) throw new Killed();
+                const outcome = await write(...args);
+                if (count === nth) throw new Killed();
+                return outcome;
+              };
+            const killing = {
+              ...writer,
+              createSecret: guard(writer.createSecret),
+              patchSecret: guard(writer.patchSecret),
+              deleteSecret: guard(writer.deleteSecret),
+              createWhole: guard(writer.createWhole),
             };
-          const killing = {
-            ...writer,
-            createSecret: guard(writer.createSecret),
-            patchSecret: guard(writer.patchSecret),
-            deleteSecret: guard(writer.deleteSecret),
-            createWhole: guard(writer.createWhole),
-          };
-          await restore(
-            world,
-            { names: [NODE], replace: true },
-            { target: { writer: killing } },
-          ).catch((error: unknown) => {
-            if (!(error instanceof Killed)) throw error;
-            reached += 1;
-          });
-          const next = await restore(world, { names: [NODE], mode: "plan", replace });
-          const gone = dataAt(world.sandbox, "tailscale", "operator") === null;
-          expect(
-            next.warnings.map(warningText).join(" ").includes("--apply creates it again"),
-          ).toBe(gone);
-          await restore(world, { names: [NODE], replace });
-          // Without --replace a Secret that wasn't deleted yet stays as it was.
-          if (replace || gone) expectWhole();
-          else expect(dataAt(world.sandbox, "tailscale", "operator")).toEqual(whole.data);
-          await restore(world, { names: [NODE], replace: true });
-          expectWhole();
-          world.sandbox.remove("tailscale", "operator");
-          world.nowMs += 31_000;
+            await restore(
+              world,
+              { names: [NODE], replace: true },
+              { target: { writer: killing } },
+            ).catch((error: unknown) => {
+              if (!(error instanceof Killed)) throw error;
+              reached += 1;
+            });
+            const next = await restore(world, { names: [NODE], mode: "plan", replace });
+            const gone = dataAt(world.sandbox, "tailscale", "operator") === null;
+            expect(
+              next.warnings.map(warningText).join(" ").includes("--apply creates it again"),
+            ).toBe(gone);
+            await restore(world, { names: [NODE], replace });
+            // Without --replace a Secret that wasn't deleted yet stays as it was.
+            if (replace || gone) expectWhole();
+            else expect(dataAt(world.sandbox, "tailscale", "operator")).toEqual(whole.data);
+            await restore(world, { names: [NODE], replace: true });
+            expectWhole();
+            world.sandbox.remove("tailscale", "operator");
+            world.nowMs += 31_000;
+          }
         }
       }
-    }
-    // The check, the note, the deletion, the creation and the removal of the note, before and after each.
-    expect(reached).toBe(2 * 2 * 5);
-  }, 60_000);
+      // The check, the note, the deletion, the creation and the removal of the note, before and after
+      // each.
+      expect(reached).toBe(2 * 2 * 5);
+    },
+    60_000,
+  );
 
   it("a note that isn't of this Secret, or can't be read, creates nothing", async () => {
     world.sandbox.remove("tailscale", "operator");

@@ -1,4 +1,6 @@
-/** A certificate that its issuer revoked is never put back; where that can't be known, it is said. */
+/**
+ * A certificate that its issuer revoked is never put back; where that can't be known, it is said.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKit } from "../../lib/wiring/kit.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";

@@ -67,43 +67,47 @@ describe("what is gone comes back", () => {
     });
   });
 
-  it("A: certificate and account key in one write, made anew with nothing else, or into a node's state", async () => {
-    const domain = "operator.tail1a2b3.ts.net";
-    const [pair, account] = [world.issue([domain]), accountPem()];
-    world.put(operatorSecret(domain, pair, account));
-    await world.audit();
-    world.sandbox.remove("tailscale", "operator");
-    world.sandbox.forgetRequests();
-    const made = await restore(world, { names: [domain] });
-    expect(outcomes(made)).toEqual([
-      "ACME account key restore done account_absent",
-      `${domain} restore done secret_absent`,
-    ]);
-    expect(
-      world.sandbox.requests.filter(({ method }) => method !== "GET").map(({ verb }) => verb),
-    ).toEqual(["create"]);
-    expect(Object.keys(dataAt(world.sandbox, "tailscale", "operator") ?? {}).toSorted()).toEqual([
-      "acme-account.key.pem",
-      `${domain}.crt`,
-      `${domain}.key`,
-    ]);
-    expect(made.items[0]?.item.restart).toMatchObject({
-      needed: "unknown",
-      action: { kind: "rollout", namespace: "tailscale", of: "deployment", name: "operator" },
-    });
+  it(
+    "A: certificate and account key in one write, made anew with nothing else, or into a node's " +
+      "state",
+    async () => {
+      const domain = "operator.tail1a2b3.ts.net";
+      const [pair, account] = [world.issue([domain]), accountPem()];
+      world.put(operatorSecret(domain, pair, account));
+      await world.audit();
+      world.sandbox.remove("tailscale", "operator");
+      world.sandbox.forgetRequests();
+      const made = await restore(world, { names: [domain] });
+      expect(outcomes(made)).toEqual([
+        "ACME account key restore done account_absent",
+        `${domain} restore done secret_absent`,
+      ]);
+      expect(
+        world.sandbox.requests.filter(({ method }) => method !== "GET").map(({ verb }) => verb),
+      ).toEqual(["create"]);
+      expect(Object.keys(dataAt(world.sandbox, "tailscale", "operator") ?? {}).toSorted()).toEqual([
+        "acme-account.key.pem",
+        `${domain}.crt`,
+        `${domain}.key`,
+      ]);
+      expect(made.items[0]?.item.restart).toMatchObject({
+        needed: "unknown",
+        action: { kind: "rollout", namespace: "tailscale", of: "deployment", name: "operator" },
+      });
 
-    world.put(operatorSecret(domain, null, null));
-    world.sandbox.forgetRequests();
-    const filled = await restore(world, { names: [domain] });
-    expect(filled.items.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
-    expect(filled.items[0]?.item.restart).toMatchObject({ needed: "yes" });
-    expect(
-      world.sandbox.requests.filter(({ method }) => method !== "GET").map(({ verb }) => verb),
-    ).toEqual(["patch"]);
-    expect(Object.keys(dataAt(world.sandbox, "tailscale", "operator") ?? {})).toContain(
-      "_machinekey",
-    );
-  });
+      world.put(operatorSecret(domain, null, null));
+      world.sandbox.forgetRequests();
+      const filled = await restore(world, { names: [domain] });
+      expect(filled.items.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
+      expect(filled.items[0]?.item.restart).toMatchObject({ needed: "yes" });
+      expect(
+        world.sandbox.requests.filter(({ method }) => method !== "GET").map(({ verb }) => verb),
+      ).toEqual(["patch"]);
+      expect(Object.keys(dataAt(world.sandbox, "tailscale", "operator") ?? {})).toContain(
+        "_machinekey",
+      );
+    },
+  );
 
   it("B: never made; found under its new name by its parent and its machine", async () => {
     const domain = "web.tail1a2b3.ts.net";
@@ -205,59 +209,63 @@ describe("never worse", () => {
     expect(world.backups.blobs.has(replaced[0]?.key ?? "")).toBe(true);
   });
 
-  it("refuses what an audit never recorded, what was swapped, retired, expired, cut, or sealed for others", async () => {
-    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
-    await world.audit();
-    world.sandbox.remove("tailscale", DOMAIN);
-    const [key, bytes] = [...world.backups.blobs][0] as [string, Uint8Array];
-    const state = [...world.states.states][0] as [string, { revision: number; text: string }];
-    const code = async (): Promise<string> =>
-      (await restore(world, { names: [DOMAIN], mode: "plan" })).items
-        .map(({ item }) => `${item.rule} ${codesOf(item).join("+")}`)
-        .join(" ");
-    const withState = (change: (text: string) => string): void => {
-      world.states.states.set(state[0], {
-        revision: state[1].revision,
-        text: change(state[1].text),
-      });
-    };
-    withState((text) =>
-      text.replaceAll(/"digest":"[0-9a-f]{64}","key"/g, `"digest":"${"0".repeat(64)}","key"`),
-    );
-    expect(await code()).toBe("refuse copy_swapped");
-    withState((text) => JSON.stringify({ ...(JSON.parse(text) as object), copies: {} }));
-    expect(await code()).toBe("refuse no_copy");
-    withState((text) =>
-      JSON.stringify({ ...(JSON.parse(text) as object), copies: {}, secrets: {} }),
-    );
-    expect(await code()).toBe("refuse copy_unrecorded");
-    expect(
-      (await restore(world, { names: [DOMAIN], unrecorded: true, mode: "plan" })).items[0]?.item
-        .rule,
-    ).toBe("restore");
-    withState((text) =>
-      text.replaceAll(
-        '"seenValid":true',
-        '"seenValid":true,"retired":{"at":"2026-01-01T00:00:00Z","reason":"leaked"}',
-      ),
-    );
-    expect(await code()).toBe("refuse copy_retired");
-    withState((text) => text);
-    world.backups.blobs.set(key, bytes.subarray(0, bytes.length - 40));
-    expect(await code()).toBe("refuse copy_damaged");
-    world.backups.blobs.set(
-      key,
-      Buffer.from(new TextDecoder().decode(bytes).replace('"format": 1', '"format": 2')),
-    );
-    expect(await code()).toBe("refuse copy_format_newer");
-    world.backups.blobs.set(
-      key,
-      Buffer.from(new TextDecoder().decode(bytes).replace(DOMAIN, "evil.tail1a2b3.ts.net")),
-    );
-    expect(await code()).toBe("refuse copy_forged");
-    world.backups.blobs.set(key, bytes);
-    expect(await code()).toBe("restore secret_absent");
-    world.nowMs += 81 * DAY_MS;
-    expect(await code()).toBe("refuse copy_expired");
-  });
+  it(
+    "refuses what an audit never recorded, what was swapped, retired, expired, cut, or sealed " +
+      "for others",
+    async () => {
+      world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+      await world.audit();
+      world.sandbox.remove("tailscale", DOMAIN);
+      const [key, bytes] = [...world.backups.blobs][0] as [string, Uint8Array];
+      const state = [...world.states.states][0] as [string, { revision: number; text: string }];
+      const code = async (): Promise<string> =>
+        (await restore(world, { names: [DOMAIN], mode: "plan" })).items
+          .map(({ item }) => `${item.rule} ${codesOf(item).join("+")}`)
+          .join(" ");
+      const withState = (change: (text: string) => string): void => {
+        world.states.states.set(state[0], {
+          revision: state[1].revision,
+          text: change(state[1].text),
+        });
+      };
+      withState((text) =>
+        text.replaceAll(/"digest":"[0-9a-f]{64}","key"/g, `"digest":"${"0".repeat(64)}","key"`),
+      );
+      expect(await code()).toBe("refuse copy_swapped");
+      withState((text) => JSON.stringify({ ...(JSON.parse(text) as object), copies: {} }));
+      expect(await code()).toBe("refuse no_copy");
+      withState((text) =>
+        JSON.stringify({ ...(JSON.parse(text) as object), copies: {}, secrets: {} }),
+      );
+      expect(await code()).toBe("refuse copy_unrecorded");
+      expect(
+        (await restore(world, { names: [DOMAIN], unrecorded: true, mode: "plan" })).items[0]?.item
+          .rule,
+      ).toBe("restore");
+      withState((text) =>
+        text.replaceAll(
+          '"seenValid":true',
+          '"seenValid":true,"retired":{"at":"2026-01-01T00:00:00Z","reason":"leaked"}',
+        ),
+      );
+      expect(await code()).toBe("refuse copy_retired");
+      withState((text) => text);
+      world.backups.blobs.set(key, bytes.subarray(0, bytes.length - 40));
+      expect(await code()).toBe("refuse copy_damaged");
+      world.backups.blobs.set(
+        key,
+        Buffer.from(new TextDecoder().decode(bytes).replace('"format": 1', '"format": 2')),
+      );
+      expect(await code()).toBe("refuse copy_format_newer");
+      world.backups.blobs.set(
+        key,
+        Buffer.from(new TextDecoder().decode(bytes).replace(DOMAIN, "evil.tail1a2b3.ts.net")),
+      );
+      expect(await code()).toBe("refuse copy_forged");
+      world.backups.blobs.set(key, bytes);
+      expect(await code()).toBe("restore secret_absent");
+      world.nowMs += 81 * DAY_MS;
+      expect(await code()).toBe("refuse copy_expired");
+    },
+  );
 });

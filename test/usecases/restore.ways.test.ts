@@ -262,50 +262,54 @@ describe("a cluster that isn't the recorded one", () => {
   });
   afterEach(() => rebuilt.stop());
 
-  it("is refused, with the way on; rebuilt, its earlier copies are taken and the new identity is pinned", async () => {
-    await expect(restore(world, { all: true }, { sandbox: rebuilt })).rejects.toThrow(
-      "certkeep restore prod --rebuilt --all",
-    );
-    const all = { all: true, rebuilt: true, createNamespace: true } as const;
-    const planned = await restore(world, { ...all, mode: "plan" }, { sandbox: rebuilt });
-    expect(planned.warnings[0]).toEqual({ warning: "machines_of_rebuilt" });
-    expect(restoreDocument(planned)).toMatchObject({
-      warnings: [
-        expect.stringContaining("remove or rename the old cluster's machines in the tailnet"),
-        expect.stringContaining("is taken as its successor"),
-      ],
-    });
-    expect((await world.state()).identity?.uid).toBe(
-      world.sandbox.get(null, "kube-system", "Namespace")?.metadata.uid,
-    );
-    const done = await restore(world, all, { sandbox: rebuilt });
-    expect(outcomes(done)).toEqual([
-      "ACME account key restore done account_absent",
-      "operator.tail1a2b3.ts.net restore done secret_absent",
-      `${DOMAIN} restore done secret_absent`,
-      "web.tail1a2b3.ts.net later later owner_makes_it",
-    ]);
-    expect(done.pinned).toBe(true);
-    const state = await world.state();
-    expect(state.identity?.uid).toBe(rebuilt.get(null, "kube-system", "Namespace")?.metadata.uid);
-    expect(Object.keys(state.copies)).toHaveLength(4);
-    expect(
-      [...world.states.states.keys()].filter((name) => name.startsWith("predecessor-prod-uid-")),
-    ).toHaveLength(1);
-    expect(restoreExit(done, false)).toBe(3);
-    expect(restoreExit(done, true)).toBe(0);
+  it(
+    "is refused, with the way on; rebuilt, its earlier copies are taken and the new identity is " +
+      "pinned",
+    async () => {
+      await expect(restore(world, { all: true }, { sandbox: rebuilt })).rejects.toThrow(
+        "certkeep restore prod --rebuilt --all",
+      );
+      const all = { all: true, rebuilt: true, createNamespace: true } as const;
+      const planned = await restore(world, { ...all, mode: "plan" }, { sandbox: rebuilt });
+      expect(planned.warnings[0]).toEqual({ warning: "machines_of_rebuilt" });
+      expect(restoreDocument(planned)).toMatchObject({
+        warnings: [
+          expect.stringContaining("remove or rename the old cluster's machines in the tailnet"),
+          expect.stringContaining("is taken as its successor"),
+        ],
+      });
+      expect((await world.state()).identity?.uid).toBe(
+        world.sandbox.get(null, "kube-system", "Namespace")?.metadata.uid,
+      );
+      const done = await restore(world, all, { sandbox: rebuilt });
+      expect(outcomes(done)).toEqual([
+        "ACME account key restore done account_absent",
+        "operator.tail1a2b3.ts.net restore done secret_absent",
+        `${DOMAIN} restore done secret_absent`,
+        "web.tail1a2b3.ts.net later later owner_makes_it",
+      ]);
+      expect(done.pinned).toBe(true);
+      const state = await world.state();
+      expect(state.identity?.uid).toBe(rebuilt.get(null, "kube-system", "Namespace")?.metadata.uid);
+      expect(Object.keys(state.copies)).toHaveLength(4);
+      expect(
+        [...world.states.states.keys()].filter((name) => name.startsWith("predecessor-prod-uid-")),
+      ).toHaveLength(1);
+      expect(restoreExit(done, false)).toBe(3);
+      expect(restoreExit(done, true)).toBe(0);
 
-    rebuilt.forgetRequests();
-    const again = await restore(world, all, { sandbox: rebuilt });
-    expect(again.items.map(({ outcome }) => outcome).toSorted()).toEqual([
-      "kept",
-      "kept",
-      "kept",
-      "later",
-    ]);
-    expect(rebuilt.requests.filter(({ method }) => method !== "GET")).toEqual([]);
-    expect(restoreExit(again, true)).toBe(0);
-  });
+      rebuilt.forgetRequests();
+      const again = await restore(world, all, { sandbox: rebuilt });
+      expect(again.items.map(({ outcome }) => outcome).toSorted()).toEqual([
+        "kept",
+        "kept",
+        "kept",
+        "later",
+      ]);
+      expect(rebuilt.requests.filter(({ method }) => method !== "GET")).toEqual([]);
+      expect(restoreExit(again, true)).toBe(0);
+    },
+  );
 
   it("without leave to make its namespaces says so, and does nothing else", async () => {
     const report = await restore(world, { all: true, rebuilt: true }, { sandbox: rebuilt });

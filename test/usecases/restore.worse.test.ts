@@ -158,33 +158,37 @@ describe("which of several copies is taken", () => {
     expect(dataAt(world.sandbox, "shop", "web")).toEqual(last.data);
   });
 
-  it("after damage that several audits saw, some of them incomplete, all that was live before is taken", async () => {
-    const [shop, web] = [
-      ingressSecret("shop.tail1a2b3.ts.net", world.issue(["shop.tail1a2b3.ts.net"])),
-      plain(tlsSecret("shop", "web", world.issue(["a.example.com"]))),
-    ];
-    world.put(shop, web);
-    await world.audit();
-    world.nowMs += DAY_MS;
-    world.put(ingressSecret("shop.tail1a2b3.ts.net", null));
-    world.sandbox.remove("shop", "web");
-    await world.audit();
-    world.nowMs += DAY_MS;
-    const undo = world.sandbox.intercept(({ path }) =>
-      path.includes("/secrets") ? { kind: "status", status: 500 } : undefined,
-    );
-    await world.audit();
-    undo();
-    world.nowMs += DAY_MS;
-    await world.audit();
-    expect(outcomes(await restore(world, { all: true }))).toEqual([
-      "a.example.com restore done secret_absent",
-      "shop.tail1a2b3.ts.net restore done fields_absent",
-    ]);
-    expect(dataAt(world.sandbox, "tailscale", "shop.tail1a2b3.ts.net")).toEqual(shop.data);
-    expect(outcomes(await restore(world, { all: true }))).toEqual([
-      "a.example.com keep kept already_there",
-      "shop.tail1a2b3.ts.net keep kept already_there",
-    ]);
-  });
+  it(
+    "after damage that several audits saw, some of them incomplete, all that was live before is " +
+      "taken",
+    async () => {
+      const [shop, web] = [
+        ingressSecret("shop.tail1a2b3.ts.net", world.issue(["shop.tail1a2b3.ts.net"])),
+        plain(tlsSecret("shop", "web", world.issue(["a.example.com"]))),
+      ];
+      world.put(shop, web);
+      await world.audit();
+      world.nowMs += DAY_MS;
+      world.put(ingressSecret("shop.tail1a2b3.ts.net", null));
+      world.sandbox.remove("shop", "web");
+      await world.audit();
+      world.nowMs += DAY_MS;
+      const undo = world.sandbox.intercept(({ path }) =>
+        path.includes("/secrets") ? { kind: "status", status: 500 } : undefined,
+      );
+      await world.audit();
+      undo();
+      world.nowMs += DAY_MS;
+      await world.audit();
+      expect(outcomes(await restore(world, { all: true }))).toEqual([
+        "a.example.com restore done secret_absent",
+        "shop.tail1a2b3.ts.net restore done fields_absent",
+      ]);
+      expect(dataAt(world.sandbox, "tailscale", "shop.tail1a2b3.ts.net")).toEqual(shop.data);
+      expect(outcomes(await restore(world, { all: true }))).toEqual([
+        "a.example.com keep kept already_there",
+        "shop.tail1a2b3.ts.net keep kept already_there",
+      ]);
+    },
+  );
 });

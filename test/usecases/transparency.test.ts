@@ -276,7 +276,8 @@ describe("asking", () => {
     [30 * DAY_MS, DAY_MS],
     [null, 15 * MINUTE_MS],
   ])(
-    "told that it was too much (again in %s ms) leaves every domain alone for %s ms, in later runs too",
+    "told that it was too much (again in %s ms) leaves every domain alone for %s ms, in later " +
+      "runs too",
     async (retryMs, heldMs) => {
       world.put(
         ingressSecret(
@@ -334,13 +335,17 @@ describe("asking", () => {
     expect(world.states.states.size).toBe(0);
   });
 
-  it("comes after the cluster's state is saved, and a store that fails then is told and fails nothing", async () => {
-    world.faults.add({ call: "write", nth: 2, when: "before" });
-    const report = await audit();
-    expect(report.clusters).toMatchObject([{ complete: true, unsaved: null }]);
-    expect(report.unreadStates.map(({ code }) => code)).toEqual(["store_unavailable"]);
-    expect([...world.states.states.keys()]).toEqual(["cluster-prod"]);
-  });
+  it(
+    "comes after the cluster's state is saved, and a store that fails then is told and fails " +
+      "nothing",
+    async () => {
+      world.faults.add({ call: "write", nth: 2, when: "before" });
+      const report = await audit();
+      expect(report.clusters).toMatchObject([{ complete: true, unsaved: null }]);
+      expect(report.unreadStates.map(({ code }) => code)).toEqual(["store_unavailable"]);
+      expect([...world.states.states.keys()]).toEqual(["cluster-prod"]);
+    },
+  );
 
   it("joins with what another run wrote meanwhile", async () => {
     const page = search.page.bind(search);

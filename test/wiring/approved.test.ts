@@ -1,4 +1,7 @@
-/** From an approved configuration to what uses it: the bytes that were approved, and what certkeep writes itself. */
+/**
+ * From an approved configuration to what uses it: the bytes that were approved, and what certkeep
+ * writes itself.
+ */
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

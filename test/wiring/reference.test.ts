@@ -1,4 +1,6 @@
-/** Values that the configuration names: where each is read from, and what is said where it isn't. */
+/**
+ * Values that the configuration names: where each is read from, and what is said where it isn't.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

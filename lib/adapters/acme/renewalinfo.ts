@@ -1,6 +1,7 @@
 /**
- * ACME Renewal Information over HTTPS (RFC 9773 §4): unauthenticated, by the address that the issuer's directory gives.
- * An address on another host than the directory's is refused: who is asked is what somebody configured.
+ * ACME Renewal Information over HTTPS (RFC 9773 §4): unauthenticated, by the address that the
+ * issuer's directory gives. An address on another host than the directory's is refused: who is
+ * asked is what somebody configured.
  */
 import { parseMsOrNull } from "../../certificate/time.ts";
 import type {

@@ -1,9 +1,10 @@
 /**
- * Identity files as age-keygen writes them: one identity a line, comments with `#`, CRLF allowed; or such a
- * file sealed with a passphrase. Nothing of an identity is ever part of an error.
+ * Identity files as age-keygen writes them: one identity a line, comments with `#`, CRLF allowed;
+ * or such a file sealed with a passphrase. Nothing of an identity is ever part of an error.
  *
- * Identities of other kinds (plugins, SSH) are passed over where a native one is there as well: at 3 a.m. a
- * hardware key's line must not keep the break-glass key beside it from opening. Alone, they are told.
+ * Identities of other kinds (plugins, SSH) are passed over where a native one is there as well: at
+ * 3 a.m. a hardware key's line must not keep the break-glass key beside it from opening. Alone,
+ * they are told.
  */
 import { armor, Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { CertkeepError } from "../../error.ts";
@@ -91,7 +92,8 @@ async function unlock(
       where,
       "an identity that is protected by a passphrase",
       "somebody to ask for it",
-      "Run it in a terminal, or open it into memory and pass it on: age -d FILE | certkeep restore … --identity -",
+      "Run it in a terminal, or open it into memory and pass it on: age -d FILE | certkeep " +
+        "restore … --identity -",
     );
   }
   const decrypter = new Decrypter();

@@ -11,7 +11,8 @@ import {
 } from "./identity.ts";
 
 /**
- * `ask` is called for each file that a passphrase protects; without it such a file is an error that says so.
+ * `ask` is called for each file that a passphrase protects; without it such a file is an error that
+ * says so.
  * @throws CertkeepError identity_invalid, naming file and line
  */
 export async function createOpener(
@@ -62,7 +63,10 @@ const HEADER_END = Buffer.from("\n---");
 /** A recipient takes 98 bytes; other kinds of stanzas may stand beside. */
 const MAX_HEADER_BYTES = 256 * 1024;
 
-/** The library reads a header of any length, and each recipient costs it a key exchange per identity. */
+/**
+ * The library reads a header of any length, and each recipient costs it a key exchange per
+ * identity.
+ */
 function isBounded(file: Uint8Array): boolean {
   const start = Buffer.from(
     file.buffer,

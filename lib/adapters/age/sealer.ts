@@ -1,4 +1,6 @@
-/** Sealing with age: for native X25519 recipients, in ASCII armor, which the `age` command opens. */
+/**
+ * Sealing with age: for native X25519 recipients, in ASCII armor, which the `age` command opens.
+ */
 import { MAX_RECIPIENTS, parseRecipient } from "../../backup/recipient.ts";
 import { CertkeepError } from "../../error.ts";
 import type { Sealer } from "../../ports/stores.ts";

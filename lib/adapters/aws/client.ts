@@ -1,9 +1,10 @@
 /**
- * What every client of AWS is made with: region, endpoint, bounded time-outs and retries, the way through a proxy.
- * Credentials are found by the SDK itself (environment, profile, role), when first needed.
+ * What every client of AWS is made with: region, endpoint, bounded time-outs and retries, the way
+ * through a proxy. Credentials are found by the SDK itself (environment, profile, role), when first
+ * needed.
  *
- * Nothing is connected or read at import; each client is made once a process, so that connections and the pace that
- * throttling taught are kept.
+ * Nothing is connected or read at import; each client is made once a process, so that connections
+ * and the pace that throttling taught are kept.
  */
 import { Agent, type AgentOptions } from "node:https";
 import type { Socket } from "node:net";
@@ -30,7 +31,10 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Of silence within an answer. */
 const SOCKET_TIMEOUT_MS = 20_000;
-/** The first try included. The SDK waits a random part of a doubling time, at most 20 s, between two. */
+/**
+ * The first try included. The SDK waits a random part of a doubling time, at most 20 s, between
+ * two.
+ */
 const ATTEMPTS = 5;
 const SOCKETS = 50;
 
@@ -58,7 +62,10 @@ export interface ClientSettings {
   config(): ClientConfig;
 }
 
-/** `AWS_ENDPOINT_URL_…` before `AWS_ENDPOINT_URL`; a profile's own `endpoint_url` is left to the SDK. */
+/**
+ * `AWS_ENDPOINT_URL_…` before `AWS_ENDPOINT_URL`; a profile's own `endpoint_url` is left to the
+ * SDK.
+ */
 function endpointOf(env: Environment, service: AwsService): string | null {
   if (env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] === "true") return null;
   return env[`AWS_ENDPOINT_URL_${service}`] || env["AWS_ENDPOINT_URL"] || null;
@@ -85,7 +92,8 @@ export function clientSettings(world: AwsWorld, service: AwsService): ClientSett
       ...(region === null ? {} : { region }),
       ...(endpoint === null ? {} : { endpoint }),
       maxAttempts: ATTEMPTS,
-      // Secrets Manager has low limits for an account: all requests of a process share the pace that it allows.
+      // Secrets Manager has low limits for an account: all requests of a process share the pace
+      // that it allows.
       retryMode: service === "SECRETS_MANAGER" ? "adaptive" : "standard",
       customUserAgent: [[USER_AGENT]],
       requestHandler: {

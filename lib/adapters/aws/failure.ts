@@ -1,8 +1,8 @@
 /**
  * Foreign failures in the project's words: what AWS, the network or the credentials said.
  *
- * An SDK's error holds request and answer, Secrets included. Its name, status and request id are copied, each only
- * where it looks as such a thing does; never its message.
+ * An SDK's error holds request and answer, Secrets included. Its name, status and request id are
+ * copied, each only where it looks as such a thing does; never its message.
  */
 import { CertkeepError, type ErrorCode, type ErrorParts } from "../../error.ts";
 import { ProxyRefusal } from "../proxy.ts";
@@ -74,8 +74,9 @@ export function isNamed(facts: AwsFacts, ...names: readonly string[]): boolean {
 }
 
 /**
- * Whether what was asked may have been done all the same: an answer was lost, or tells of the service's own trouble.
- * `refused`: what came last is what a second try gets where the first had been done.
+ * Whether what was asked may have been done all the same: an answer was lost, or tells of the
+ * service's own trouble. `refused`: what came last is what a second try gets where the first had
+ * been done.
  */
 export function isUncertain(facts: AwsFacts, refused: boolean): boolean {
   if (refused) return facts.attempts > 1;
@@ -85,7 +86,8 @@ export function isUncertain(facts: AwsFacts, refused: boolean): boolean {
 type Told = readonly [code: ErrorCode, found: string, todo: string];
 
 const CREDENTIALS_TODO =
-  "Log in to AWS anew, or check the profile or the keys in the environment: aws sts get-caller-identity tells who you are";
+  "Log in to AWS anew, or check the profile or the keys in the environment: aws sts " +
+  "get-caller-identity tells who you are";
 
 /** By name; `%` stands for the action. */
 const BY_NAME: Readonly<Record<string, Told>> = {
@@ -147,7 +149,8 @@ const BY_NAME: Readonly<Record<string, Told>> = {
   EncryptionFailure: [
     "store_unavailable",
     "Secrets Manager could not encrypt the value with the KMS key",
-    "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled",
+    "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that " +
+      "the key is enabled",
   ],
 };
 
@@ -260,13 +263,15 @@ function tell(error: unknown, facts: AwsFacts, action: string): Told {
     return [
       "store_unavailable",
       `AWS may not use the KMS key for ${action}`,
-      "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that the key is enabled",
+      "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that " +
+        "the key is enabled",
     ];
   if (DENIED.includes(name) || status === 403)
     return [
       "store_unavailable",
       `this identity may not do ${action}`,
-      `Grant ${action} on it to the role, and check the policies of the bucket, the key and the organisation`,
+      `Grant ${action} on it to the role, and check the policies of the bucket, the key and ` +
+        "the organisation",
     ];
   if (THROTTLED.includes(name) || status === 429)
     return [
@@ -283,7 +288,8 @@ function tell(error: unknown, facts: AwsFacts, action: string): Told {
   if (status === null && (network !== "" || name === "TimeoutError"))
     return [
       "store_unavailable",
-      `AWS can't be reached for ${action}: ${NETWORK_WORDS[network] ?? "there was no answer in time"}${network === "" ? "" : ` (${network})`}`,
+      `AWS can't be reached for ${action}: ` +
+        `${NETWORK_WORDS[network] ?? "there was no answer in time"}${network === "" ? "" : ` (${network})`}`,
       "Check that this network may reach AWS; in a VPC without a way out, by an endpoint",
     ];
   if (status !== null && status >= 500)

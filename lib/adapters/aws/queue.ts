@@ -1,6 +1,7 @@
 /**
- * A queue on SQS, written to in batches. Messages that a batch refuses for a reason of the queue's own are sent again;
- * a batch that fails as a whole keeps no other from being sent, and its messages are among the refused.
+ * A queue on SQS, written to in batches. Messages that a batch refuses for a reason of the queue's
+ * own are sent again; a batch that fails as a whole keeps no other from being sent, and its
+ * messages are among the refused.
  */
 import { SQSClient, SendMessageBatchCommand } from "@aws-sdk/client-sqs";
 import type { Queue, QueueMessage, RefusedMessage } from "../../ports/runtime.ts";
@@ -9,7 +10,9 @@ import { clientsOf } from "./client.ts";
 
 export const sqsClient = clientsOf("SQS", ({ config }) => new SQSClient(config()));
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
+/**
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+ */
 const BATCH = 10;
 /** The first try included; the SDK tries whole requests again by itself. */
 const TRIES = 4;

@@ -1,15 +1,16 @@
 /**
- * Registrations in Secrets Manager: one secret a cluster holds registration and reading credential together, a second
- * one the restoring credential, which another role reads.
+ * Registrations in Secrets Manager: one secret a cluster holds registration and reading credential
+ * together, a second one the restoring credential, which another role reads.
  *
- * Made anew, a secret is made by creation alone, which fails where the name is taken. In the place of one that was
- * read, the new version is put under a label of our own, and AWSCURRENT is then moved from exactly the version that was
- * read: AWS refuses that where it has moved by then. The version before keeps the label AWSPREVIOUS and so stays
- * readable until the next time. The restoring credential is put under the same label first, and becomes current only
- * once the registration has: whoever is second changes neither.
+ * Made anew, a secret is made by creation alone, which fails where the name is taken. In the place
+ * of one that was read, the new version is put under a label of our own, and AWSCURRENT is then
+ * moved from exactly the version that was read: AWS refuses that where it has moved by then. The
+ * version before keeps the label AWSPREVIOUS and so stays readable until the next time. The
+ * restoring credential is put under the same label first, and becomes current only once the
+ * registration has: whoever is second changes neither.
  *
- * Removing is at once, without a recovery window: a name in its window can't be registered, and what is lost is a
- * credential that `clusters add` makes anew.
+ * Removing is at once, without a recovery window: a name in its window can't be registered, and
+ * what is lost is a credential that `clusters add` makes anew.
  */
 import {
   CreateSecretCommand,
@@ -35,15 +36,24 @@ import { awsFailure, factsOf, isNamed } from "./failure.ts";
 import { CURRENT, currentValue } from "./registry.ts";
 import { secretsClient } from "./secretsmanager.ts";
 
-/** A new version before it is current. One label for all, so that a killed writer leaves one version at most. */
+/**
+ * A new version before it is current. One label for all, so that a killed writer leaves one version
+ * at most.
+ */
 const NEXT = "certkeep-next";
-/** https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html, in bytes of UTF-8. */
+/**
+ * https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html, in bytes of
+ * UTF-8.
+ */
 const MAX_VALUE = 65_536;
 /** Revisions of a secret that is there and holds no registration. */
 const EMPTY = "";
 const SCHEDULED = "scheduled";
 
-/** `kmsKey`: a key of one's own that new secrets are encrypted with; `null`: the account's key for Secrets Manager. */
+/**
+ * `kmsKey`: a key of one's own that new secrets are encrypted with; `null`: the account's key for
+ * Secrets Manager.
+ */
 export function createSecretRegistrations(
   url: string,
   world: AwsWorld,
@@ -169,7 +179,9 @@ function checked(value: string, where: string): string {
     where,
     found: `${size} bytes of registration and kubeconfig`,
     expected: `${MAX_VALUE} at most, which is all that a secret holds`,
-    todo: "Leave out certificates of authorities that the cluster doesn't need, or audit it from inside: --in-cluster IMAGE",
+    todo:
+      "Leave out certificates of authorities that the cluster doesn't need, or audit it from " +
+      "inside: --in-cluster IMAGE",
   });
 }
 

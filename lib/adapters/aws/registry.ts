@@ -1,6 +1,6 @@
 /**
- * The registry in Secrets Manager, for reading. Values are asked for by the label AWSCURRENT, and one secret at a time,
- * so that a role needs no right to more than the clusters it is for.
+ * The registry in Secrets Manager, for reading. Values are asked for by the label AWSCURRENT, and
+ * one secret at a time, so that a role needs no right to more than the clusters it is for.
  */
 import {
   GetSecretValueCommand,
@@ -70,7 +70,10 @@ export function createSecretRegistry(url: string, world: AwsWorld): Registry {
   };
 }
 
-/** The value with the label AWSCURRENT; `null` where there is no such secret, or no value. @throws CertkeepError */
+/**
+ * The value with the label AWSCURRENT; `null` where there is no such secret, or no value. @throws
+ * CertkeepError
+ */
 export async function currentValue(
   client: SecretsManagerClient,
   name: string,
@@ -95,6 +98,8 @@ function scheduled(where: string, name: string): CertkeepError {
     where,
     found: "a secret that is scheduled for deletion",
     expected: "one that can be read",
-    todo: `To keep it: aws secretsmanager restore-secret --secret-id ${name}. To forget a cluster: certkeep clusters remove ${cluster}`,
+    todo:
+      `To keep it: aws secretsmanager restore-secret --secret-id ${name}. To forget a cluster: ` +
+      `certkeep clusters remove ${cluster}`,
   });
 }

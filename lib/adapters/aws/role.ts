@@ -1,6 +1,7 @@
 /**
- * A role that is taken on for one registration. `session` is the registration's name, which nothing in the registration
- * chooses: a role's trust policy can demand it. What AWS says when it refuses is told by its code alone.
+ * A role that is taken on for one registration. `session` is the registration's name, which nothing
+ * in the registration chooses: a role's trust policy can demand it. What AWS says when it refuses
+ * is told by its code alone.
  */
 import { CertkeepError } from "../../error.ts";
 import { clientSettings } from "./client.ts";
@@ -11,7 +12,10 @@ export interface RoleCredentials {
   readonly sessionToken?: string;
 }
 
-/** Taken on by whatever identity this process has (environment, profile, instance), each time anew before its end. */
+/**
+ * Taken on by whatever identity this process has (environment, profile, instance), each time anew
+ * before its end.
+ */
 export function roleCredentials(
   role: string,
   region: string,
@@ -47,7 +51,9 @@ export function roleCredentials(
       throw new CertkeepError("cluster_unauthorized", {
         where: `role ${role}`,
         found: `AWS doesn't let this process take it on (${name})`,
-        todo: "Let the identity that certkeep runs as assume the role (its trust policy, and sts:AssumeRole), or log in to AWS",
+        todo:
+          "Let the identity that certkeep runs as assume the role (its trust policy, and " +
+          "sts:AssumeRole), or log in to AWS",
       });
     }
   };

@@ -1,10 +1,11 @@
 /**
- * Backups in a bucket: one object a copy, made only where nothing is (`If-None-Match: *`), under the prefix and the
- * key as they are. Encryption is the bucket's.
+ * Backups in a bucket: one object a copy, made only where nothing is (`If-None-Match: *`), under
+ * the prefix and the key as they are. Encryption is the bucket's.
  *
- * With `lock` (which needs `s3:PutObjectRetention`), or by the bucket's own default, each copy is kept from deletion
- * for so many days; the bucket must have been made with S3 Object Lock. Who reads needs `s3:ListBucket` beside `s3:GetObject`: without it S3 says
- * “forbidden” of what isn't there.
+ * With `lock` (which needs `s3:PutObjectRetention`), or by the bucket's own default, each copy is
+ * kept from deletion for so many days; the bucket must have been made with S3 Object Lock. Who
+ * reads needs `s3:ListBucket` beside `s3:GetObject`: without it S3 says “forbidden” of what isn't
+ * there.
  */
 import { MAX_DOCUMENT_BYTES } from "../../backup/document.ts";
 import { CertkeepError } from "../../error.ts";
@@ -16,7 +17,9 @@ import { checkPrefix, displayUrl, isKey, MAX_S3_KEY, nameOf, parseS3Url } from "
 
 export interface S3BlobsOptions {
   readonly lock?: {
-    /** GOVERNANCE: who has `s3:BypassGovernanceRetention` may still delete; COMPLIANCE: nobody may. */
+    /**
+     * GOVERNANCE: who has `s3:BypassGovernanceRetention` may still delete; COMPLIANCE: nobody may.
+     */
     readonly mode: "GOVERNANCE" | "COMPLIANCE";
     readonly days: number;
   };

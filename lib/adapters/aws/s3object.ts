@@ -1,9 +1,10 @@
 /**
  * One object of S3, read whole and written under a condition.
  *
- * Read: the length and the checksum that S3 sends have to fit, and what was cut off is asked for again; more than
- * `maxBytes` is refused before it is read. Written: each write carries an id of its own, so that after an answer was
- * lost it can be told whether it was this write that stands there, or another's.
+ * Read: the length and the checksum that S3 sends have to fit, and what was cut off is asked for
+ * again; more than `maxBytes` is refused before it is read. Written: each write carries an id of
+ * its own, so that after an answer was lost it can be told whether it was this write that stands
+ * there, or another's.
  */
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
@@ -55,7 +56,9 @@ export interface FoundObject {
 const MAX_TEXT_BYTES = 4 * 1024 * 1024;
 /** Times that a body is asked for which broke off. */
 const READ_ATTEMPTS = 3;
-/** Times that a write is tried which another's deletion at the same moment kept from being decided. */
+/**
+ * Times that a write is tried which another's deletion at the same moment kept from being decided.
+ */
 const CONFLICT_ATTEMPTS = 5;
 /** Metadata of an object: the id of the write that made it. */
 const WRITE_ID = "certkeep-write";
@@ -145,7 +148,10 @@ export async function getObject(
   }
 }
 
-/** Whoever may list below this place alone is told 403 of what isn't there; a listing of just this name tells. */
+/**
+ * Whoever may list below this place alone is told 403 of what isn't there; a listing of just this
+ * name tells.
+ */
 async function isUnlisted(client: S3Client, { bucket, key }: ObjectPlace): Promise<boolean> {
   try {
     for await (const listed of listObjects(client, bucket, key))
@@ -156,7 +162,10 @@ async function isUnlisted(client: S3Client, { bucket, key }: ObjectPlace): Promi
   }
 }
 
-/** @throws CertkeepError where something in between left it out: what is written next would rest on it */
+/**
+ * @throws CertkeepError where something in between left it out: what is written next would rest on
+ * it
+ */
 function tagOf({ ETag }: { readonly ETag?: string | undefined }, place: ObjectPlace): string {
   if (ETag !== undefined && ETag !== "") return ETag;
   throw new CertkeepError("store_unavailable", {
@@ -237,13 +246,19 @@ async function etagOfWrite(
   return Metadata?.[WRITE_ID] === writeId ? (ETag ?? null) : null;
 }
 
-/** Text of one object, such as a published configuration; `null` where there is none. @throws CertkeepError config_invalid, store_* */
+/**
+ * Text of one object, such as a published configuration; `null` where there is none. @throws
+ * CertkeepError config_invalid, store_*
+ */
 export async function readS3Object(url: string, world: AwsWorld): Promise<string | null> {
   const found = await getObject(s3Client(world), parseS3Object(url), MAX_TEXT_BYTES);
   return found === null ? null : Buffer.from(found.bytes).toString("utf8");
 }
 
-/** Puts a text in the place of whatever is there: for what is derived anew each time, where the last one may win. */
+/**
+ * Puts a text in the place of whatever is there: for what is derived anew each time, where the last
+ * one may win.
+ */
 export async function writeS3Object(url: string, text: string, world: AwsWorld): Promise<void> {
   const { bucket, key } = parseS3Object(url);
   try {
@@ -294,7 +309,9 @@ export async function* listObjects(
   } while (token !== undefined);
 }
 
-/** @throws CertkeepError store_unavailable where a listing says that it goes on, and not from where */
+/**
+ * @throws CertkeepError store_unavailable where a listing says that it goes on, and not from where
+ */
 function nextOf(next: string | undefined, last: string | undefined, where: string): string {
   if (next !== undefined && next !== "" && next !== last) return next;
   throw new CertkeepError("store_unavailable", {

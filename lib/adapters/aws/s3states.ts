@@ -1,10 +1,11 @@
 /**
- * State documents in a bucket: one object a document, compressed, replaced only where it is still the one that was
- * read (`If-Match` with its ETag; `If-None-Match: *` for the first). Of two writers one is refused.
+ * State documents in a bucket: one object a document, compressed, replaced only where it is still
+ * the one that was read (`If-Match` with its ETag; `If-None-Match: *` for the first). Of two
+ * writers one is refused.
  *
- * What a person put there uncompressed is taken if it is JSON. A damaged document is an error that names the version
- * to go back to (the bucket keeps them); it is never passed over in silence, because what it knew (which copies an
- * audit recorded) would be lost without a word.
+ * What a person put there uncompressed is taken if it is JSON. A damaged document is an error that
+ * names the version to go back to (the bucket keeps them); it is never passed over in silence,
+ * because what it knew (which copies an audit recorded) would be lost without a word.
  */
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
@@ -70,7 +71,9 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
         where,
         found,
         expected,
-        todo: `Look for an older version that is whole: aws s3api list-object-versions --bucket ${bucket} --prefix ${place.key}`,
+        todo:
+          "Look for an older version that is whole: aws s3api list-object-versions --bucket " +
+          `${bucket} --prefix ${place.key}`,
       });
     for (const { versionId } of versions.slice(1, VERSIONS_TRIED + 1)) {
       const older = await getObject(client, { ...place, versionId }, MAX_BYTES).catch(() => null);
@@ -79,14 +82,19 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
         where,
         found,
         expected,
-        todo: `Its version ${versionId} is whole; this goes on from there: aws s3api copy-object --bucket ${bucket} --key ${place.key} --copy-source '${bucket}/${place.key}?versionId=${versionId}'`,
+        todo:
+          `Its version ${versionId} is whole; this goes on from there: aws s3api copy-object ` +
+          `--bucket ${bucket} --key ${place.key} --copy-source ` +
+          `'${bucket}/${place.key}?versionId=${versionId}'`,
       });
     }
     return new CertkeepError("state_damaged", {
       where,
       found,
       expected,
-      todo: `No older version is whole: aws s3 mv ${where} ${where}.damaged begins anew (copies stay, but are told as not recorded)`,
+      todo:
+        `No older version is whole: aws s3 mv ${where} ${where}.damaged begins anew (copies ` +
+        "stay, but are told as not recorded)",
     });
   }
 
@@ -105,7 +113,8 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
     revision: string | null,
   ): Promise<string | null> {
     const place = placeOf(name);
-    // Digests and serials make up most of a state: more effort gains a twentieth of the size for a third more time.
+    // Digests and serials make up most of a state: more effort gains a twentieth of the size for a
+    // third more time.
     const body = await compress(text, { level: 1 });
     if (body.byteLength > MAX_BYTES) {
       throw new CertkeepError("store_full", {

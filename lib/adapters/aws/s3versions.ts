@@ -1,4 +1,6 @@
-/** Versions of an object in a bucket that keeps them: listed, removed, and until when they can't be. */
+/**
+ * Versions of an object in a bucket that keeps them: listed, removed, and until when they can't be.
+ */
 import {
   DeleteObjectCommand,
   HeadObjectCommand,
@@ -8,7 +10,10 @@ import {
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
 import type { ObjectPlace } from "./s3object.ts";
 
-/** AWS's own are letters, digits, `.`, `_` and `-`; they come to stand in commands that are offered for pasting. */
+/**
+ * AWS's own are letters, digits, `.`, `_` and `-`; they come to stand in commands that are offered
+ * for pasting.
+ */
 const VERSION_ID = /^[A-Za-z0-9._-]{1,1024}$/;
 
 interface ObjectVersion {
@@ -59,8 +64,8 @@ export async function objectVersions(
 }
 
 /**
- * Removes an object and all of its versions. @returns what the bucket still keeps, in words that end “… is kept”, or
- * `null` @throws CertkeepError where not even its name could be removed
+ * Removes an object and all of its versions. @returns what the bucket still keeps, in words that
+ * end “… is kept”, or `null` @throws CertkeepError where not even its name could be removed
  */
 export async function removeObject(client: S3Client, place: ObjectPlace): Promise<string | null> {
   const { bucket, key } = place;
@@ -79,7 +84,10 @@ export async function removeObject(client: S3Client, place: ObjectPlace): Promis
   try {
     versions = await objectVersions(client, place);
   } catch {
-    return "the bucket keeps older versions, which this identity may not list (s3:ListBucketVersions): they stay for as long as the bucket's lifecycle rules have it";
+    return (
+      "the bucket keeps older versions, which this identity may not list " +
+      "(s3:ListBucketVersions): they stay for as long as the bucket's lifecycle rules have it"
+    );
   }
   const kept: { readonly until: number | null; readonly why: string }[] = [];
   // Marks last: while a version stays, one of them hides it.
@@ -98,7 +106,10 @@ export async function removeObject(client: S3Client, place: ObjectPlace): Promis
       ? "one version of the object is kept"
       : `${kept.length} versions of the object are kept`;
   const last = until.includes(null) ? null : Math.max(...until.map(Number));
-  return `${count} ${last === null ? `(${kept.find((one) => one.until === null)?.why ?? ""})` : `by an object lock until ${new Date(last).toISOString()}; remove it after that`}`;
+  return (
+    `${count} ` +
+    `${last === null ? `(${kept.find((one) => one.until === null)?.why ?? ""})` : `by an object lock until ${new Date(last).toISOString()}; remove it after that`}`
+  );
 }
 
 async function removeVersion(
@@ -112,7 +123,9 @@ async function removeVersion(
   } catch (error) {
     const facts = factsOf(error);
     if (isNamed(facts, "NoSuchVersion", "NoSuchKey")) return null;
-    const why = `${facts.name === "" ? "no answer" : facts.name}${facts.requestId === null ? "" : `, request ${facts.requestId}`}: s3:DeleteObjectVersion was refused`;
+    const why =
+      `${facts.name === "" ? "no answer" : facts.name}${facts.requestId === null ? "" : `, request ${facts.requestId}`}: ` +
+      "s3:DeleteObjectVersion was refused";
     try {
       const { ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus } = await client.send(
         new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }),

@@ -1,12 +1,13 @@
 /**
- * Backups in Secrets Manager: one secret a copy, under the prefix and the key as they are, made by `CreateSecret` and
- * never put to, updated or labelled. So there is no version to overwrite, and the auditing role needs CreateSecret
- * and TagResource (tags are given on creation), GetSecretValue and ListSecrets.
+ * Backups in Secrets Manager: one secret a copy, under the prefix and the key as they are, made by
+ * `CreateSecret` and never put to, updated or labelled. So there is no version to overwrite, and
+ * the auditing role needs CreateSecret and TagResource (tags are given on creation), GetSecretValue
+ * and ListSecrets.
  *
- * Listings lag behind on AWS, so a copy that isn't listed may be there: making it says `exists`. What was made or met
- * here is asked for again where it can't be read yet. Removal is without a recovery window: what is removed has
- * expired, was replaced or is to be gone (a leaked key), and a window would hold its name and keep it readable to
- * whoever may restore it.
+ * Listings lag behind on AWS, so a copy that isn't listed may be there: making it says `exists`.
+ * What was made or met here is asked for again where it can't be read yet. Removal is without a
+ * recovery window: what is removed has expired, was replaced or is to be gone (a leaked key), and a
+ * window would hold its name and keep it readable to whoever may restore it.
  */
 import { isUtf8 } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -161,7 +162,10 @@ export function createSecretBlobs(
     } catch (error) {
       const facts = factsOf(error);
       if (isNamed(facts, "InvalidRequestException"))
-        return `the secret ${name} is scheduled for deletion and is kept until then (aws secretsmanager describe-secret --secret-id ${name} says when)`;
+        return (
+          `the secret ${name} is scheduled for deletion and is kept until then (aws ` +
+          `secretsmanager describe-secret --secret-id ${name} says when)`
+        );
       if (!isNamed(facts, "ResourceNotFoundException"))
         throw awsFailure(error, {
           where: `secretsmanager://${name}`,
@@ -193,8 +197,9 @@ function sizeOf(tags: readonly Tag[] | undefined): number | null {
 }
 
 /**
- * Tags, for people who look for copies in the console and for reports of costs. Their values are segments of the key,
- * whose alphabet AWS allows in tags, at most 256 characters; the listing itself believes nothing of them but a size.
+ * Tags, for people who look for copies in the console and for reports of costs. Their values are
+ * segments of the key, whose alphabet AWS allows in tags, at most 256 characters; the listing
+ * itself believes nothing of them but a size.
  */
 function tagsOf(key: string, bytes: Uint8Array): Tag[] {
   const tags: Tag[] = [{ Key: SIZE_TAG, Value: String(bytes.byteLength) }];

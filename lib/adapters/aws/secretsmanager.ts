@@ -1,4 +1,7 @@
-/** Secrets in Secrets Manager: values that a configuration refers to as `secretsmanager://NAME`, and secrets made once. */
+/**
+ * Secrets in Secrets Manager: values that a configuration refers to as `secretsmanager://NAME`, and
+ * secrets made once.
+ */
 import {
   SecretsManagerClient,
   GetSecretValueCommand,
@@ -25,7 +28,10 @@ export const secretsClient = clientsOf("SECRETS_MANAGER", ({ config }) => {
   return client;
 });
 
-/** What the members of answers are that are read here; the SDK believes whatever answers in AWS's place. */
+/**
+ * What the members of answers are that are read here; the SDK believes whatever answers in AWS's
+ * place.
+ */
 type Kind = "text" | "list" | "lists by name" | "any";
 const KINDS: Readonly<Record<string, Kind>> = {
   SecretString: "text",
@@ -39,7 +45,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   VersionIdsToStages: "lists by name",
 };
 
-/** Members of `null` are taken away, as if they were missing. @throws CertkeepError store_damaged */
+/**
+ * Members of `null` are taken away, as if they were missing. @throws CertkeepError store_damaged
+ */
 function refuseOtherTypes(value: unknown, input: object): void {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
   for (const [key, member] of Object.entries(value) as [string, unknown][]) {
@@ -47,7 +55,9 @@ function refuseOtherTypes(value: unknown, input: object): void {
     else if (member !== undefined && !fits(Object.hasOwn(KINDS, key) ? KINDS[key] : "any", member))
       throw new CertkeepError("store_damaged", {
         where: `secretsmanager://${"SecretId" in input ? String(input.SecretId) : ""}`,
-        found: `an answer whose ${key} is a ${Array.isArray(member) ? "list" : typeof member} of another form`,
+        found:
+          `an answer whose ${key} is a ${Array.isArray(member) ? "list" : typeof member} of ` +
+          "another form",
         expected: "an answer of AWS",
         todo: "Check what AWS_ENDPOINT_URL leads to",
       });
@@ -71,7 +81,10 @@ export type SecretRead =
   | { readonly kind: "absent" }
   | { readonly kind: "deleted" };
 
-/** `one`: of many, so that its trouble isn't the store's. @throws CertkeepError store_unavailable, file_unreadable */
+/**
+ * `one`: of many, so that its trouble isn't the store's. @throws CertkeepError store_unavailable,
+ * file_unreadable
+ */
 export async function readSecret(
   client: SecretsManagerClient,
   name: string,
@@ -107,7 +120,9 @@ export function scheduledForDeletion(
   return new CertkeepError(code, {
     where: `secretsmanager://${name}`,
     found: "the secret is scheduled for deletion: until then it can neither be read nor made anew",
-    todo: `aws secretsmanager restore-secret --secret-id ${name} brings it back; aws secretsmanager delete-secret --force-delete-without-recovery --secret-id ${name} frees its name at once`,
+    todo:
+      `aws secretsmanager restore-secret --secret-id ${name} brings it back; aws secretsmanager ` +
+      `delete-secret --force-delete-without-recovery --secret-id ${name} frees its name at once`,
   });
 }
 

@@ -1,8 +1,9 @@
 /**
  * URLs of stores on AWS, taken apart and checked, and the keys below them. Pure.
  *
- * `s3://BUCKET[/PREFIX]`, `secretsmanager://PREFIX`. A prefix is segments of characters that both services, a URL
- * and a shell take as they are; nothing is escaped, so that what a person sees in the console is what the URL says.
+ * `s3://BUCKET[/PREFIX]`, `secretsmanager://PREFIX`. A prefix is segments of characters that both
+ * services, a URL and a shell take as they are; nothing is escaped, so that what a person sees in
+ * the console is what the URL says.
  */
 import { CertkeepError } from "../../error.ts";
 
@@ -22,7 +23,8 @@ export const MAX_S3_KEY = 1024;
 export const MAX_SECRET_NAME = 512;
 
 const S3_FORM =
-  "s3://BUCKET or s3://BUCKET/PREFIX: a bucket's name (3 to 63 of a-z, 0-9, - and .), then segments of [A-Za-z0-9._=@+-]";
+  "s3://BUCKET or s3://BUCKET/PREFIX: a bucket's name (3 to 63 of a-z, 0-9, - and .), then " +
+  "segments of [A-Za-z0-9._=@+-]";
 const SECRETS_FORM =
   "secretsmanager://PREFIX, such as secretsmanager://certkeep/prod: segments of [A-Za-z0-9._=@+-]";
 
@@ -34,7 +36,9 @@ function refuse(url: string, expected: string): CertkeepError {
   });
 }
 
-/** The segments of a path without its leading and its one trailing `/`; `null` where one isn't fit. */
+/**
+ * The segments of a path without its leading and its one trailing `/`; `null` where one isn't fit.
+ */
 function segmentsOf(path: string): readonly string[] | null {
   const segments = (path.endsWith("/") ? path.slice(0, -1) : path).split("/");
   return segments.every((segment) => SEGMENT.test(segment)) ? segments : null;
@@ -58,7 +62,10 @@ export function parseS3Object(url: string): { readonly bucket: string; readonly 
   return { bucket, key: prefix.slice(0, -1) };
 }
 
-/** What the names of all secrets below a URL begin with, ending with `/`. @throws CertkeepError config_invalid */
+/**
+ * What the names of all secrets below a URL begin with, ending with `/`. @throws CertkeepError
+ * config_invalid
+ */
 export function parseSecretsUrl(url: string): string {
   const [, path = ""] = /^secretsmanager:\/\/(.*)$/s.exec(url) ?? [];
   const segments = segmentsOf(path);
@@ -71,12 +78,18 @@ export function displayUrl(url: string): string {
   return url.endsWith("/") ? url.slice(0, -1) : url;
 }
 
-/** Whether a text is a key of the port: segments of its alphabet, none empty, none beginning with a dot. */
+/**
+ * Whether a text is a key of the port: segments of its alphabet, none empty, none beginning with a
+ * dot.
+ */
 export function isKey(key: string): boolean {
   return key.split("/").every((segment) => KEY_SEGMENT.test(segment));
 }
 
-/** The whole name of a document. @throws CertkeepError store_unavailable where `key` isn't one, or is too long here */
+/**
+ * The whole name of a document. @throws CertkeepError store_unavailable where `key` isn't one, or
+ * is too long here
+ */
 export function nameOf(store: string, prefix: string, key: string, maxLength: number): string {
   if (!isKey(key)) {
     throw new CertkeepError("store_unavailable", {

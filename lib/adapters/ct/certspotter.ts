@@ -1,9 +1,10 @@
 /**
- * Cert Spotter's search of certificate logs (https://sslmate.com/help/reference/ct_search_api_v1): unexpired
- * issuances in the order in which it found them, precertificate and certificate of one issuance as one entry, the
- * certificate where it is known.
+ * Cert Spotter's search of certificate logs (https://sslmate.com/help/reference/ct_search_api_v1):
+ * unexpired issuances in the order in which it found them, precertificate and certificate of one
+ * issuance as one entry, the certificate where it is known.
  *
- * The token is a credential: it goes into one header and stands in no answer. Text of the server goes nowhere.
+ * The token is a credential: it goes into one header and stands in no answer. Text of the server
+ * goes nowhere.
  */
 import type {
   LoggedFailure,
@@ -110,7 +111,8 @@ function pageOf(
     const der = derOf(row);
     if (der !== null) ders.push(der);
   }
-  // The entry that the next page begins after is the last: without its identifier there is no going on.
+  // The entry that the next page begins after is the last: without its identifier there is no going
+  // on.
   const last = rows.at(-1);
   const id = typeof last === "object" && last !== null && "id" in last ? last.id : null;
   if (typeof id !== "string" || !ID.test(id) || id === before) return fail("invalid_answer");

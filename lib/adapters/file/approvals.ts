@@ -1,9 +1,10 @@
 /**
- * What the user approved of the configurations that were only found: of each of their files the real path and the
- * SHA-256, in a small document (0600) of its own, so that two commands that approve at once lose nothing.
+ * What the user approved of the configurations that were only found: of each of their files the
+ * real path and the SHA-256, in a small document (0600) of its own, so that two commands that
+ * approve at once lose nothing.
  *
- * They lie in the user's state folder, never in the project. A document that isn't this user's own, or that others can
- * write, approves nothing.
+ * They lie in the user's state folder, never in the project. A document that isn't this user's own,
+ * or that others can write, approves nothing.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";

@@ -1,9 +1,9 @@
 /**
  * Backups in a folder: one file a copy, made once (see folder.ts), at the path that its key spells.
  *
- * A listing ignores what can't be a key (names that begin with a dot, editors' leftovers). What can be one and is no
- * file or folder, such as a symbolic link, is listed with its trouble, and so is a folder that can't be listed: what
- * is behind it would be missing without a word.
+ * A listing ignores what can't be a key (names that begin with a dot, editors' leftovers). What can
+ * be one and is no file or folder, such as a symbolic link, is listed with its trouble, and so is a
+ * folder that can't be listed: what is behind it would be missing without a word.
  */
 import type { Dirent } from "node:fs";
 import { join, resolve } from "node:path";
@@ -14,7 +14,10 @@ import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import { type Folder, type FolderOptions, notAFile, openFolder } from "./folder.ts";
 
 const SEGMENT = /^[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*$/;
-/** Folders and files that are looked at together: enough to keep the disk busy, few enough for any limit of open files. */
+/**
+ * Folders and files that are looked at together: enough to keep the disk busy, few enough for any
+ * limit of open files.
+ */
 const AT_ONCE = 32;
 
 function partsOf(key: string, root: string): readonly string[] {

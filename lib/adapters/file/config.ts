@@ -1,6 +1,7 @@
 /**
- * Finds and reads `certkeep.yaml` and the registrations beside it, and resolves their paths. Which of these files may be
- * used at all is up to `configfiles.ts`. One bad registration never hides another cluster: it is returned as broken.
+ * Finds and reads `certkeep.yaml` and the registrations beside it, and resolves their paths. Which
+ * of these files may be used at all is up to `configfiles.ts`. One bad registration never hides
+ * another cluster: it is returned as broken.
  */
 import { lstat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -38,9 +39,15 @@ const REGISTRATIONS = "clusters";
 export type Trust = "named" | "user" | "approved";
 
 export interface LoadedConfig {
-  /** Where registrations lie, whether or not the folder is there; `null`: the configuration lies in no folder. */
+  /**
+   * Where registrations lie, whether or not the folder is there; `null`: the configuration lies in
+   * no folder.
+   */
   readonly registrations: string | null;
-  /** Paths in it are absolute, also those after `file:`; anchors are read; registrations in files stand among the clusters. */
+  /**
+   * Paths in it are absolute, also those after `file:`; anchors are read; registrations in files
+   * stand among the clusters.
+   */
   readonly config: Config;
   /** Absolute, or the URL that it was read from; `null`: there is none, and the defaults hold. */
   readonly file: string | null;
@@ -49,7 +56,10 @@ export interface LoadedConfig {
   readonly registered: readonly string[];
   /** Clusters whose registration can't be used, each with its one error. */
   readonly broken: readonly { readonly name: string; readonly error: CertkeepError }[];
-  /** The bytes of the configuration or of a file that belongs to it, as they were checked; `null`: of another file. @throws as node:fs */
+  /**
+   * The bytes of the configuration or of a file that belongs to it, as they were checked; `null`:
+   * of another file. @throws as node:fs
+   */
   admitted(file: string): Promise<Buffer | null>;
   /** Files that the person approved just now. */
   readonly approved: readonly string[];
@@ -173,7 +183,10 @@ async function configIn(folder: string, cwd: string): Promise<string | null> {
   });
 }
 
-/** What can't be looked at is there, and told when it is read: nothing falls back to another configuration. */
+/**
+ * What can't be looked at is there, and told when it is read: nothing falls back to another
+ * configuration.
+ */
 async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,

@@ -1,10 +1,12 @@
 /**
- * The files that a configuration consists of: itself, its registrations, and its kubeconfigs and anchors. Each is read
- * once, and may be used only once it is admitted: the bytes that were checked are the bytes that are used.
+ * The files that a configuration consists of: itself, its registrations, and its kubeconfigs and
+ * anchors. Each is read once, and may be used only once it is admitted: the bytes that were checked
+ * are the bytes that are used.
  *
- * A configuration that the user named counts, and so does one in the user's own folder that nobody else can write. Any
- * other decides nothing until the user approved these very bytes at this place: it says which programs run, who can
- * decrypt backups, and where data goes. Nothing is read because of a file that isn't admitted.
+ * A configuration that the user named counts, and so does one in the user's own folder that nobody
+ * else can write. Any other decides nothing until the user approved these very bytes at this place:
+ * it says which programs run, who can decrypt backups, and where data goes. Nothing is read because
+ * of a file that isn't admitted.
  */
 import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
@@ -61,11 +63,17 @@ interface Doubt {
 export interface ConfigFiles {
   /** @throws CertkeepError config_unapproved */
   admitConfig(): Promise<void>;
-  /** Files of the folder `clusters/`, which no configuration names. @throws CertkeepError config_unapproved */
+  /**
+   * Files of the folder `clusters/`, which no configuration names. @throws CertkeepError
+   * config_unapproved
+   */
   admitRegistrations(paths: readonly string[]): Promise<void>;
   /** Files that the configuration names. @throws CertkeepError config_unapproved */
   admitNamed(paths: readonly string[]): Promise<void>;
-  /** The bytes of a file that was looked at for this configuration; `null`: it wasn't. @throws as node:fs */
+  /**
+   * The bytes of a file that was looked at for this configuration; `null`: it wasn't. @throws as
+   * node:fs
+   */
   admitted(path: string): Promise<Buffer | null>;
   /** Whether these files count because the user approved them. */
   isApproved(): boolean;
@@ -77,7 +85,10 @@ export interface ConfigFiles {
 const MAX_BYTES = 16 * 1024 * 1024;
 const SHOWN_DOUBTS = 5;
 
-/** `file`: `null` where there is no configuration, and the registrations of the user's folder alone are read. */
+/**
+ * `file`: `null` where there is no configuration, and the registrations of the user's folder alone
+ * are read.
+ */
 export function openConfigFiles(file: ConfigFile | null, approving: Approving): ConfigFiles {
   const loading = new Map<string, Promise<Loaded>>();
   let byApproval = file?.origin === "found";
@@ -238,7 +249,9 @@ function unapproved(config: string, first: Doubt, doubts: readonly Doubt[]): Cer
   return new CertkeepError("config_unapproved", {
     where: plain(config),
     found: `nothing in it is used, because ${why}`,
-    todo: `Read ${isOwn || doubts.length === 1 ? "it" : "them"}, then run: ${approveCommand(config)} (a script names the file with --config)`,
+    todo:
+      `Read ${isOwn || doubts.length === 1 ? "it" : "them"}, then run: ` +
+      `${approveCommand(config)} (a script names the file with --config)`,
   });
 }
 

@@ -1,4 +1,7 @@
-/** Paths in a configuration: where they begin, how messages show them, and which lead to files of its own. */
+/**
+ * Paths in a configuration: where they begin, how messages show them, and which lead to files of
+ * its own.
+ */
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import type { ClusterEntry } from "../../config/cluster.ts";
 import { CertkeepError } from "../../error.ts";
@@ -60,8 +63,9 @@ export function resolveEntry<T extends Pick<ClusterEntry, "kubeconfig" | "restor
 }
 
 /**
- * Of the paths that `file` names, those of files that belong to the configuration in `folder`: written relative, or
- * below it. A kubeconfig elsewhere, such as the user's own, is nothing that a project brings along.
+ * Of the paths that `file` names, those of files that belong to the configuration in `folder`:
+ * written relative, or below it. A kubeconfig elsewhere, such as the user's own, is nothing that a
+ * project brings along.
  */
 export async function ownFiles(
   written: readonly (string | null)[],

@@ -1,11 +1,12 @@
 /**
- * A folder in which files are made once and whole: written and synced under another name, then linked to
- * their own, which fails where that is taken. The link is the only step that a reader can see, and it is
- * one step: a process killed anywhere leaves the whole file or none, and at most a temporary one, which
- * lies in `.tmp`, is seen by no listing and is swept once it is old.
+ * A folder in which files are made once and whole: written and synced under another name, then
+ * linked to their own, which fails where that is taken. The link is the only step that a reader can
+ * see, and it is one step: a process killed anywhere leaves the whole file or none, and at most a
+ * temporary one, which lies in `.tmp`, is seen by no listing and is swept once it is old.
  *
- * Refused: symbolic links inside the folder (the folder itself may be one), and files that are none, such as FIFOs,
- * or larger than the reader takes. Files have mode 0600, folders 0700. What returns has been synced to the disk, folders included.
+ * Refused: symbolic links inside the folder (the folder itself may be one), and files that are
+ * none, such as FIFOs, or larger than the reader takes. Files have mode 0600, folders 0700. What
+ * returns has been synced to the disk, folders included.
  */
 import { constants, type Dirent } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
@@ -15,7 +16,9 @@ import { CertkeepError } from "../../error.ts";
 import { type FileSystem, NODE_FILE_SYSTEM, readError, storeError, systemCode } from "./system.ts";
 
 const TEMPORARY = ".tmp";
-/** A temporary file is in use for moments; older ones were left by killed processes. Milliseconds. */
+/**
+ * A temporary file is in use for moments; older ones were left by killed processes. Milliseconds.
+ */
 export const SWEEP_AFTER_MS = 60 * 60 * 1000;
 
 export interface FolderOptions {
@@ -26,14 +29,20 @@ export interface FolderOptions {
 
 export interface Folder {
   readonly path: string;
-  /** `parts` lead from the folder to the file; the folders between are made. `exists` where the name is taken. */
+  /**
+   * `parts` lead from the folder to the file; the folders between are made. `exists` where the name
+   * is taken.
+   */
   createOnly(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists">;
   /**
-   * `null` where there is no such file. @throws CertkeepError store_damaged for one that can't be a document of
-   * `maxBytes` at most, file_unreadable for one that can't be read
+   * `null` where there is no such file. @throws CertkeepError store_damaged for one that can't be a
+   * document of `maxBytes` at most, file_unreadable for one that can't be read
    */
   read(parts: readonly string[], maxBytes: number): Promise<Uint8Array | null>;
-  /** What lies in a folder, names that begin with a dot left out; empty where there is no such folder. */
+  /**
+   * What lies in a folder, names that begin with a dot left out; empty where there is no such
+   * folder.
+   */
   entries(parts: readonly string[]): Promise<readonly Dirent[]>;
   /** `null` where the file is gone. */
   sizeOf(parts: readonly string[]): Promise<number | null>;
@@ -154,7 +163,8 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
   }
 
   async function makeRoot(): Promise<void> {
-    // The first folder that was made is named: it and those below it are new, and their names have to be synced.
+    // The first folder that was made is named: it and those below it are new, and their names have
+    // to be synced.
     const first = await fs.mkdir(path, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
     for (let folder = path; folder.length >= first.length; folder = dirname(folder))

@@ -1,6 +1,7 @@
 /**
- * A folder in place of a cluster: a restore writes manifests there, for `kubectl apply --server-side` elsewhere. They
- * hold private keys, so folder and files are for this user alone, and nothing that is there is changed.
+ * A folder in place of a cluster: a restore writes manifests there, for `kubectl apply
+ * --server-side` elsewhere. They hold private keys, so folder and files are for this user alone,
+ * and nothing that is there is changed.
  */
 import type { V1Secret } from "@kubernetes/client-node";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";

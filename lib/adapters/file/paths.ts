@@ -1,10 +1,11 @@
 /**
- * Where things lie on this machine, by the custom of its platform (XDG on Linux, `~/Library` on macOS).
- * The identity that opens backups lies apart from the data, so that a copy of one is not a copy of both.
+ * Where things lie on this machine, by the custom of its platform (XDG on Linux, `~/Library` on
+ * macOS). The identity that opens backups lies apart from the data, so that a copy of one is not a
+ * copy of both.
  *
- * Only absolute folders count, as the XDG specification demands: a relative one would begin in whatever folder certkeep
- * runs in, and what lies there isn't the user's own. A folder is worked out when it is asked for, so that who names a
- * configuration with stores of its own needs no home.
+ * Only absolute folders count, as the XDG specification demands: a relative one would begin in
+ * whatever folder certkeep runs in, and what lies there isn't the user's own. A folder is worked
+ * out when it is asked for, so that who names a configuration with stores of its own needs no home.
  */
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -62,7 +63,10 @@ export function localPaths(): LocalPaths {
   };
 }
 
-/** An environment variable that names a folder, the usual one in the home folder, and what follows either. */
+/**
+ * An environment variable that names a folder, the usual one in the home folder, and what follows
+ * either.
+ */
 type Custom = readonly [string | null, readonly string[], readonly string[]];
 
 function folder(

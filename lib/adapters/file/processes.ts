@@ -61,7 +61,9 @@ export function createProcessTable(world: ProcessWorld = REAL): ProcessTable {
   return { own, isGone };
 }
 
-/** Field 22 of proc_pid_stat(5). The name of the program, field 2, may hold spaces and parentheses. */
+/**
+ * Field 22 of proc_pid_stat(5). The name of the program, field 2, may hold spaces and parentheses.
+ */
 function startOf(stat: string): string | null {
   const fields = stat
     .slice(stat.lastIndexOf(")") + 1)

@@ -1,10 +1,11 @@
 /**
- * Registrations as files: `clusters/NAME.yaml`, and beside it the kubeconfigs of its credentials (0600), which a
- * `.gitignore` of the folder keeps out of any commit.
+ * Registrations as files: `clusters/NAME.yaml`, and beside it the kubeconfigs of its credentials
+ * (0600), which a `.gitignore` of the folder keeps out of any commit.
  *
- * A credential is written under a new name first, then the registration is put in the place of exactly the one that
- * was read: of two people who register one name at once, one is told. The kubeconfigs that the registration named
- * before stay until the next rotation, for an audit that has just read it. Refused: a registration that is a link.
+ * A credential is written under a new name first, then the registration is put in the place of
+ * exactly the one that was read: of two people who register one name at once, one is told. The
+ * kubeconfigs that the registration named before stay until the next rotation, for an audit that
+ * has just read it. Refused: a registration that is a link.
  */
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, stat, unlink } from "node:fs/promises";
@@ -84,7 +85,10 @@ export function createRegistrationFiles(folder: string, texts: Texts = NO_TEXTS)
     return file;
   };
 
-  /** Between looking at a file and replacing it nobody else may: whoever comes meanwhile is told that it changes. */
+  /**
+   * Between looking at a file and replacing it nobody else may: whoever comes meanwhile is told
+   * that it changes.
+   */
   const replaceAlone = async (name: string, before: string, after: string): Promise<boolean> => {
     const claim = join(folder, `.${name}.claim`);
     const claimed = async (): Promise<boolean> =>

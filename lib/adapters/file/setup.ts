@@ -1,8 +1,9 @@
 /**
  * Files that `certkeep init` makes: each exclusively and durably, never over another one.
  *
- * An identity is written straight to its place and nowhere else, since its bytes are a key: a process killed
- * in the middle leaves a file that is told as broken, and no copy under another name.
+ * An identity is written straight to its place and nowhere else, since its bytes are a key: a
+ * process killed in the middle leaves a file that is told as broken, and no copy under another
+ * name.
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -51,7 +52,10 @@ async function read(path: string): Promise<string | null> {
   }
 }
 
-/** `private`: the file is 0600 and new folders are 0700; `public`: 0644 and 0755, so that nobody else can write them. */
+/**
+ * `private`: the file is 0600 and new folders are 0700; `public`: 0644 and 0755, so that nobody
+ * else can write them.
+ */
 async function create(
   path: string,
   text: string,
@@ -84,7 +88,8 @@ async function makeFolder(folder: string, mode: number): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode });
   } catch (error) {
-    // A file of that name: to whoever makes the file in it, EEXIST would mean that the file is there.
+    // A file of that name: to whoever makes the file in it, EEXIST would mean that the file is
+    // there.
     throw systemCode(error) === "EEXIST"
       ? Object.assign(new Error("not a folder"), { code: "ENOTDIR" })
       : error;
@@ -134,7 +139,10 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** The nearest folder above `path` that has a `.git`, links followed as far as the path exists; `null` for none. */
+/**
+ * The nearest folder above `path` that has a `.git`, links followed as far as the path exists;
+ * `null` for none.
+ */
 async function workTreeOf(path: string): Promise<string | null> {
   let folder = dirname(path);
   for (;;) {

@@ -1,11 +1,11 @@
 /**
- * State documents in a folder: one subfolder a document, in it numbered revisions, each made once (see
- * folder.ts). The highest number is the document. Of two writers that read the same revision both try to
- * make the next number, and one finds it taken.
+ * State documents in a folder: one subfolder a document, in it numbered revisions, each made once
+ * (see folder.ts). The highest number is the document. Of two writers that read the same revision
+ * both try to make the next number, and one finds it taken.
  *
- * The last few revisions stay. A damaged newest one is an error that names the file and the way back to the
- * one before it; it is never passed over in silence, because what it knew (which copies an audit recorded)
- * would be lost without a word.
+ * The last few revisions stay. A damaged newest one is an error that names the file and the way
+ * back to the one before it; it is never passed over in silence, because what it knew (which copies
+ * an audit recorded) would be lost without a word.
  */
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
@@ -58,14 +58,18 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
         where: file,
         found,
         expected: "a whole state document",
-        todo: `The revision before it, ${fileOf(revision)}, is whole: rename the damaged file to ${fileOf(newest)}.damaged to go on from there`,
+        todo:
+          `The revision before it, ${fileOf(revision)}, is whole: rename the damaged file to ` +
+          `${fileOf(newest)}.damaged to go on from there`,
       });
     }
     return new CertkeepError("state_damaged", {
       where: file,
       found,
       expected: "a whole state document",
-      todo: `No older revision is whole: rename the folder ${join(root, segment)} to begin anew (copies stay, but are told as not recorded)`,
+      todo:
+        `No older revision is whole: rename the folder ${join(root, segment)} to begin anew ` +
+        "(copies stay, but are told as not recorded)",
     });
   }
 
@@ -100,8 +104,8 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
       return null;
     const after = await revisions(segment);
     if ((after[0] ?? next) >= next + KEPT_REVISIONS) {
-      // While this process stood still, others wrote so much that the number it made had been taken and
-      // removed again. Nobody reads it any more: it is a conflict like any other.
+      // While this process stood still, others wrote so much that the number it made had been taken
+      // and removed again. Nobody reads it any more: it is a conflict like any other.
       await files.remove([segment, fileOf(next)]);
       return null;
     }
@@ -128,7 +132,10 @@ const SEAL = /\n\{"bytes":(\d{1,16}),"sha256":"([0-9a-f]{64})"\}\n$/;
 /** No seal is longer. */
 const SEAL_BYTES = 128;
 
-/** The bytes of a revision's file. Written into one buffer: a state of many certificates weighs tens of megabytes. */
+/**
+ * The bytes of a revision's file. Written into one buffer: a state of many certificates weighs tens
+ * of megabytes.
+ */
 function formatRevision(text: string): Uint8Array {
   const bytes = Buffer.byteLength(text, "utf8");
   const sealOf = (sha256: string): string => `\n${JSON.stringify({ bytes, sha256 })}\n`;

@@ -1,6 +1,6 @@
 /**
- * The part of `node:fs/promises` that the file stores use, so that a test can let any call of it fail, and
- * what its errors mean for people.
+ * The part of `node:fs/promises` that the file stores use, so that a test can let any call of it
+ * fail, and what its errors mean for people.
  */
 import nodeFileSystem from "node:fs/promises";
 import { CertkeepError, type ErrorCode } from "../../error.ts";
@@ -84,7 +84,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOENT: { found: "a folder of the store vanished meanwhile", todo: "Run it again" },
 };
 
-/** `error` in the project's own words; `path` is the file or folder that was asked for. Own errors stay as they are. */
+/**
+ * `error` in the project's own words; `path` is the file or folder that was asked for. Own errors
+ * stay as they are.
+ */
 export function storeError(error: unknown, what: string, path: string): CertkeepError {
   if (error instanceof CertkeepError) return error;
   const code = systemCode(error);
@@ -100,7 +103,9 @@ export function storeError(error: unknown, what: string, path: string): Certkeep
 /** What the machine lacks; it says nothing about the file that was asked for. */
 const OF_THE_MACHINE: ReadonlySet<string | null> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
-/** The same for reading one file: what keeps that one from being read is no trouble of the store. */
+/**
+ * The same for reading one file: what keeps that one from being read is no trouble of the store.
+ */
 export function readError(error: unknown, path: string): CertkeepError {
   const told = storeError(error, "could not be read", path);
   return told.code === "store_unavailable" && !OF_THE_MACHINE.has(systemCode(error))

@@ -1,8 +1,9 @@
 /**
- * What a credential may do, asked of the server itself: access reviews of one's own self, which store nothing.
+ * What a credential may do, asked of the server itself: access reviews of one's own self, which
+ * store nothing.
  *
- * A refusal of the question is told as such; an answer is never guessed from rules, which an authorizer may not be
- * able to list.
+ * A refusal of the question is told as such; an answer is never guessed from rules, which an
+ * authorizer may not be able to list.
  */
 import type {
   V1APIGroup,

@@ -1,4 +1,7 @@
-/** Connections that stay open, straight or through a proxy's tunnel; one agent per client certificate. */
+/**
+ * Connections that stay open, straight or through a proxy's tunnel; one agent per client
+ * certificate.
+ */
 import type { Agent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { type Socket, isIP } from "node:net";
@@ -57,7 +60,8 @@ export function createAgent(
     rejectUnauthorized: !connection.insecure,
     servername: serverName,
     checkServerIdentity: connection.proof.check,
-    // Go, and so kubectl, takes an intermediate or the server's own certificate for an anchor as well.
+    // Go, and so kubectl, takes an intermediate or the server's own certificate for an anchor as
+    // well.
     ...(connection.caPem === null ? {} : { ca: connection.caPem, allowPartialTrustChain: true }),
     ...(pair === null ? {} : { cert: pair.cert, key: pair.key }),
   };

@@ -1,5 +1,6 @@
 /**
- * How one Kubernetes API is reached: address, trust, proxy, and who asks. Reading and writing share it.
+ * How one Kubernetes API is reached: address, trust, proxy, and who asks. Reading and writing share
+ * it.
  *
  * A `Connection` holds credentials: it is never printed, stored or put into an error.
  */
@@ -37,10 +38,16 @@ export interface Connection {
   readonly inCluster: boolean;
   /** A program of the kubeconfig is run for the credential. */
   readonly usesExec: boolean;
-  /** When the client certificate or token ends by its own words (milliseconds since 1970), where it says so. */
+  /**
+   * When the client certificate or token ends by its own words (milliseconds since 1970), where it
+   * says so.
+   */
   readonly credentialExpiresAtMs: number | null;
   credentials(signal?: AbortSignal): Promise<Credentials>;
-  /** The server refused the credential: the next call fetches a new one. `false` where there is no other to be had. */
+  /**
+   * The server refused the credential: the next call fetches a new one. `false` where there is no
+   * other to be had.
+   */
   forget(): boolean;
 }
 

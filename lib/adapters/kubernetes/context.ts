@@ -41,13 +41,19 @@ export interface ConnectOptions {
   /** For proxies, plugins, KUBECONFIG and the pod's service account. */
   readonly environment: Environment;
   readonly nowMs: () => number;
-  /** Whether programs that the kubeconfig names may be run; default `true`, which is for a person's own kubeconfig. */
+  /**
+   * Whether programs that the kubeconfig names may be run; default `true`, which is for a person's
+   * own kubeconfig.
+   */
   readonly allowExec?: boolean;
   /** Default 60,000. */
   readonly execTimeoutMs?: number;
   /** Without it, users with an `auth-provider` are refused. */
   readonly authProvider?: AuthProvider;
-  /** Whether entries may name files of this machine; default `true`. A kubeconfig that lies in no file may not. */
+  /**
+   * Whether entries may name files of this machine; default `true`. A kubeconfig that lies in no
+   * file may not.
+   */
   readonly allowFiles?: boolean;
 }
 
@@ -151,11 +157,13 @@ function parseServer(cluster: KubeconfigEntry, place: string): URL {
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     throw invalid(
       place,
-      "the cluster's `server` is http: the token and every Secret would cross the network in the clear",
+      "the cluster's `server` is http: the token and every Secret would cross the network in " +
+        "the clear",
       "https://HOST:PORT",
     );
   }
-  // client-go drops them too (rest/client.go, NewRESTClient), and `?token=` would be printed with the address.
+  // client-go drops them too (rest/client.go, NewRESTClient), and `?token=` would be printed with
+  // the address.
   url.search = "";
   url.hash = "";
   return url;
@@ -173,7 +181,8 @@ async function readClientPair(
   if (cert === null || key === null)
     throw invalid(
       place,
-      `the user has a client ${cert === null ? "key but no certificate" : "certificate but no key"}`,
+      "the user has a client " +
+        `${cert === null ? "key but no certificate" : "certificate but no key"}`,
       "both or neither",
     );
   const end = certificateEndMs(cert);
@@ -217,7 +226,8 @@ async function readUser(parts: ContextParts, options: ConnectOptions): Promise<U
   if (exec !== null && options.allowExec === false) {
     throw invalid(
       place,
-      `the user needs the credential plugin ${printable(exec.command)}, and programs aren't run from here`,
+      `the user needs the credential plugin ${printable(exec.command)}, and programs aren't ` +
+        "run from here",
       "a token or client certificate",
       "Register the cluster with a kubeconfig of a read-only service account",
     );
@@ -230,7 +240,8 @@ async function readUser(parts: ContextParts, options: ConnectOptions): Promise<U
   if (provider !== null && authProvider === undefined) {
     throw invalid(
       place,
-      `the user has the legacy auth-provider ${printable(textOf(provider["name"]) ?? "", 40)}, which isn't supported here`,
+      "the user has the legacy auth-provider " +
+        `${printable(textOf(provider["name"]) ?? "", 40)}, which isn't supported here`,
       "a token, client certificate or exec plugin",
     );
   }

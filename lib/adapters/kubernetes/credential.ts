@@ -1,8 +1,8 @@
 /**
  * Who asks: the `user` of a kubeconfig, in the order of precedence that client-go has.
  *
- * Tokens in files are read anew every minute, those of plugins before they end. Nothing here is kept
- * longer than the connection.
+ * Tokens in files are read anew every minute, those of plugins before they end. Nothing here is
+ * kept longer than the connection.
  */
 import { X509Certificate } from "node:crypto";
 import { CertkeepError } from "../../error.ts";
@@ -38,7 +38,10 @@ export function certificateEndMs(pem: string): number | null {
   }
 }
 
-/** When a JSON Web Token ends by its own words (RFC 7519 §4.1.4), in milliseconds; unverified; `null` where it doesn't say. */
+/**
+ * When a JSON Web Token ends by its own words (RFC 7519 §4.1.4), in milliseconds; unverified;
+ * `null` where it doesn't say.
+ */
 export function tokenEndMs(token: string): number | null {
   const payload = token.split(".")[1];
   if (payload === undefined) return null;
@@ -125,7 +128,8 @@ export function createCredentials(
       else if (user.token !== null) headers["authorization"] = `Bearer ${user.token}`;
       else if (user.basic !== null)
         headers["authorization"] =
-          `Basic ${Buffer.from(`${user.basic.username}:${user.basic.password}`).toString("base64")}`;
+          "Basic " +
+          `${Buffer.from(`${user.basic.username}:${user.basic.password}`).toString("base64")}`;
       else if (user.exec !== null) {
         const credential = await execCredential(user.exec, signal);
         if (credential.token !== null) headers["authorization"] = `Bearer ${credential.token}`;
@@ -164,7 +168,9 @@ export function parseImpersonation(user: Fields): UserSettings["impersonation"] 
 export function createAuthProvider(): AuthProvider {
   return async (user) => {
     const provider = fieldsOf(user["auth-provider"]);
-    const where = `kubeconfig, auth-provider ${/^[a-z]{1,20}$/.exec(textOf(provider["name"]) ?? "")?.[0] ?? "without a known name"}`;
+    const where =
+      "kubeconfig, auth-provider " +
+      `${/^[a-z]{1,20}$/.exec(textOf(provider["name"]) ?? "")?.[0] ?? "without a known name"}`;
     const { KubeConfig } = await import("@kubernetes/client-node");
     const config = new KubeConfig();
     config.loadFromClusterAndUser(

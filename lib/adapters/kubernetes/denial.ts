@@ -1,7 +1,7 @@
 /**
- * Why a cluster refused a write. Who refuses was shown the request, private keys included, and can put them into a
- * message in any form. So of a message only names are printed that the API server itself writes at its beginning, and
- * those only where they are DNS names.
+ * Why a cluster refused a write. Who refuses was shown the request, private keys included, and can
+ * put them into a message in any form. So of a message only names are printed that the API server
+ * itself writes at its beginning, and those only where they are DNS names.
  */
 import { CertkeepError } from "../../error.ts";
 import { grantManifest } from "../../restoreplan/grant.ts";
@@ -21,7 +21,8 @@ const FORBIDDEN = String.raw`(?:[a-z0-9.-]{1,253} "[^"\\]{1,253}" is forbidden: 
 const WEBHOOK = /^admission webhook "([^"\\]{1,253})" denied the request\b/;
 /** k8s.io/apiserver pkg/admission/plugin/policy/validating. */
 const POLICY = new RegExp(
-  `^${FORBIDDEN}ValidatingAdmissionPolicy '([^']{1,253})' (?:with binding '[^']{1,253}' )?denied request\\b`,
+  `^${FORBIDDEN}ValidatingAdmissionPolicy '([^']{1,253})' (?:with binding '[^']{1,253}' ` +
+    ")?denied request\\b",
 );
 const QUOTA = new RegExp(`^${FORBIDDEN}exceeded quota: `);
 const TERMINATING = new RegExp(`^${FORBIDDEN}unable to create new content in namespace `);
@@ -29,7 +30,8 @@ const TERMINATING = new RegExp(`^${FORBIDDEN}unable to create new content in nam
 const CALLING = /^Internal error occurred: failed calling webhook "([^"\\]{1,253})"/;
 
 const ASK =
-  "See the reason in its own log or policy: certkeep doesn't print its text, which can contain the private key. Nothing was changed";
+  "See the reason in its own log or policy: certkeep doesn't print its text, which can " +
+  "contain the private key. Nothing was changed";
 
 interface Denial {
   readonly found: string;
@@ -61,18 +63,24 @@ function denialOf(message: string, action: Action): Denial | null {
     };
   if (QUOTA.test(message))
     return {
-      found: `a resource quota of namespace ${printable(action.namespace ?? "", 63)} is used up, so the cluster refuses to ${what}`,
+      found:
+        `a resource quota of namespace ${printable(action.namespace ?? "", 63)} is used up, so ` +
+        `the cluster refuses to ${what}`,
       todo: "Raise the quota, or delete what isn't needed",
     };
   if (TERMINATING.test(message))
     return {
-      found: `namespace ${printable(action.namespace ?? "", 63)} is being deleted, and takes nothing new`,
+      found:
+        `namespace ${printable(action.namespace ?? "", 63)} is being deleted, and takes nothing ` +
+        "new",
       todo: "Wait until it is gone, then restore with --create-namespace",
     };
   const calling = CALLING.exec(message);
   if (calling !== null)
     return {
-      found: `the call to ${named("admission webhook", calling[1])} failed, so the cluster refuses to ${what}`,
+      found:
+        `the call to ${named("admission webhook", calling[1])} failed, so the cluster refuses ` +
+        `to ${what}`,
       todo: "Fix the webhook, or its failurePolicy. Nothing was changed",
     };
   return null;

@@ -1,8 +1,9 @@
 /**
- * Asks a cluster by the port of lib/ports/cluster.ts. It sends GET, and POST for SubjectAccessReviews alone.
+ * Asks a cluster by the port of lib/ports/cluster.ts. It sends GET, and POST for
+ * SubjectAccessReviews alone.
  *
- * It is less patient than the reader: what isn't told in seconds isn't told this time. Of a log no more is taken in
- * than was asked for, whatever the server sends.
+ * It is less patient than the reader: what isn't told in seconds isn't told this time. Of a log no
+ * more is taken in than was asked for, whatever the server sends.
  */
 import type {
   CoreV1Event,
@@ -38,14 +39,23 @@ import { fieldsOf, listOf, textOf, type Untrusted } from "./parse.ts";
 
 const JSON_FORM = "application/json";
 const REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
-/** One page: who has more pods of an operator, or more warnings in a namespace, is told that there are more. */
+/**
+ * One page: who has more pods of an operator, or more warnings in a namespace, is told that there
+ * are more.
+ */
 const PAGE_LIMIT = 500;
 const MAX_REVIEW_BYTES = 256 * 1024;
 const MAX_CONTAINERS = 50;
 const MAX_MESSAGE = 4_096;
-/** Names as the API server takes them (RFC 1123 subdomain, and containers' labels): anything else isn't asked for. */
+/**
+ * Names as the API server takes them (RFC 1123 subdomain, and containers' labels): anything else
+ * isn't asked for.
+ */
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
-/** What the kubelet writes as if it were the log, where the log's file is gone (pkg/kubelet/kubelet_pods.go, pkg/kubelet/kuberuntime/logs). */
+/**
+ * What the kubelet writes as if it were the log, where the log's file is gone
+ * (pkg/kubelet/kubelet_pods.go, pkg/kubelet/kuberuntime/logs).
+ */
 const NO_FILE =
   /^(?:unable to retrieve container logs for |failed to try resolving symlinks in path |failed to open log file )/;
 

@@ -1,9 +1,11 @@
 /**
- * Amazon EKS by IAM: the token is a request to STS for one's own identity, signed and not sent, which the cluster
- * sends on to learn who asks. Nothing is stored; each token is good for minutes and made anew before it ends.
+ * Amazon EKS by IAM: the token is a request to STS for one's own identity, signed and not sent,
+ * which the cluster sends on to learn who asks. Nothing is stored; each token is good for minutes
+ * and made anew before it ends.
  *
- * The token is bound to the cluster's name alone (the signed header x-k8s-aws-id), so a cluster of the same name in
- * another account could replay it there: each registration has a role of its own (adapters/aws/role.ts).
+ * The token is bound to the cluster's name alone (the signed header x-k8s-aws-id), so a cluster of
+ * the same name in another account could replay it there: each registration has a role of its own
+ * (adapters/aws/role.ts).
  */
 import { createHash, createHmac } from "node:crypto";
 import type { Connection } from "./connection.ts";
@@ -26,7 +28,10 @@ export interface EksOptions {
 }
 
 const PREFIX = "k8s-aws-v1.";
-/** Lifetime that the signature itself names; the cluster takes it for 15 minutes (aws-iam-authenticator pkg/token/token.go, presignedURLExpiration). */
+/**
+ * Lifetime that the signature itself names; the cluster takes it for 15 minutes
+ * (aws-iam-authenticator pkg/token/token.go, presignedURLExpiration).
+ */
 const EXPIRES_SECONDS = 60;
 /** A new one is made after 12 minutes, before the cluster's 15 are over. */
 const RENEW_AFTER_MS = 12 * 60_000;

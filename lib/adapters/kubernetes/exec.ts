@@ -1,9 +1,11 @@
 /**
- * Credential plugins of a kubeconfig (client.authentication.k8s.io), for a person's own kubeconfig only.
+ * Credential plugins of a kubeconfig (client.authentication.k8s.io), for a person's own kubeconfig
+ * only.
  *
- * The program is run without a shell, as kubectl runs it: its standard error goes to the person, its
- * standard output is read and never shown. @kubernetes/client-node's own runner isn't used: it has no
- * deadline, doesn't set KUBERNETES_EXEC_INFO, and puts all of the program's output into its error.
+ * The program is run without a shell, as kubectl runs it: its standard error goes to the person,
+ * its standard output is read and never shown. @kubernetes/client-node's own runner isn't used: it
+ * has no deadline, doesn't set KUBERNETES_EXEC_INFO, and puts all of the program's output into its
+ * error.
  */
 import { spawn } from "node:child_process";
 import { dirname, isAbsolute, resolve } from "node:path";
@@ -85,7 +87,10 @@ export interface ExecOptions {
   readonly cluster: Fields;
 }
 
-/** Runs the plugin once. @throws {CertkeepError} `kubeconfig_invalid` where it can't be run, `cluster_unauthorized` where it gives nothing. */
+/**
+ * Runs the plugin once. @throws {CertkeepError} `kubeconfig_invalid` where it can't be run,
+ * `cluster_unauthorized` where it gives nothing.
+ */
 export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecCredential> {
   const name = printable(config.command);
   const fail = (found: string, todo: string): CertkeepError =>
@@ -141,8 +146,12 @@ export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecC
       reject(
         new CertkeepError("kubeconfig_invalid", {
           where: options.where,
-          found: `the credential plugin ${name} ${missing ? "isn't installed" : `can't be run (${error.code ?? "no reason given"})`}`,
-          todo: `${missing ? "Install it, or correct `command`" : "Correct `command`"} in ${config.file}${hint}`,
+          found:
+            `the credential plugin ${name} ` +
+            `${missing ? "isn't installed" : `can't be run (${error.code ?? "no reason given"})`}`,
+          todo:
+            `${missing ? "Install it, or correct `command`" : "Correct `command`"} in ` +
+            `${config.file}${hint}`,
         }),
       );
     });
@@ -162,7 +171,8 @@ export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecC
       } else if (code !== 0) {
         reject(
           fail(
-            `the credential plugin ${name} failed (${code === null ? `signal ${signal}` : `exit code ${code}`})`,
+            `the credential plugin ${name} failed ` +
+              `(${code === null ? `signal ${signal}` : `exit code ${code}`})`,
             "Run it by hand and log in where it asks to",
           ),
         );

@@ -1,8 +1,8 @@
 /**
  * Foreign failures in the project's words: what the network, TLS, a proxy or the API itself said.
  *
- * Only status and reason are copied. Of an answer's message only the name of the refused user is, where the API
- * server's own authorizer wrote it: a body may hold anything, Secrets included.
+ * Only status and reason are copied. Of an answer's message only the name of the refused user is,
+ * where the API server's own authorizer wrote it: a body may hold anything, Secrets included.
  */
 import { CertkeepError, type ErrorCode } from "../../error.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
@@ -21,10 +21,16 @@ export interface Action {
 export function describeAction(action: Action): string {
   const object =
     action.name === undefined ? action.resource : `${action.resource} ${printable(action.name)}`;
-  return `${action.verb} ${object} ${action.namespace === null ? "in all namespaces" : `in namespace ${printable(action.namespace)}`}`;
+  return (
+    `${action.verb} ${object} ` +
+    `${action.namespace === null ? "in all namespaces" : `in namespace ${printable(action.namespace)}`}`
+  );
 }
 
-/** metav1.StatusReason (k8s.io/apimachinery pkg/apis/meta/v1/types.go). A webhook can put any other text there. */
+/**
+ * metav1.StatusReason (k8s.io/apimachinery pkg/apis/meta/v1/types.go). A webhook can put any other
+ * text there.
+ */
 const STATUS_REASONS: ReadonlySet<string> = new Set([
   "Unauthorized",
   "Forbidden",
@@ -61,7 +67,10 @@ export interface StatusFacts {
 
 const NO_FACTS: StatusFacts = { reason: null, detailsName: null, deniedUser: null, message: "" };
 
-/** The authorizer's own denial (k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go), from its beginning: admission, which sees the object, begins otherwise. */
+/**
+ * The authorizer's own denial (k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go),
+ * from its beginning: admission, which sees the object, begins otherwise.
+ */
 const DENIED_USER =
   /^(?:forbidden|[a-z0-9.-]{1,253}(?: "[^"\\]{1,253}")? is forbidden): User "([A-Za-z0-9:._@/+=-]{1,253})" cannot [a-z]+ /;
 
@@ -121,7 +130,8 @@ const TLS_WORDS: Readonly<Record<string, readonly [string, string]>> = {
   ],
   [OTHER_CA]: [
     "another CA of the kubeconfig's bundle proves this connection than the one before",
-    "leave only the cluster's own CA in the kubeconfig, or wait until all API servers use the new one",
+    "leave only the cluster's own CA in the kubeconfig, or wait until all API servers use the " +
+      "new one",
   ],
   CERT_REVOKED: ["the server's certificate was revoked", "renew the API server's certificate"],
   ERR_TLS_CERT_ALTNAME_INVALID: [
@@ -199,7 +209,8 @@ export function networkError(connection: Connection, error: unknown): CertkeepEr
         ]
       : [
           "the server's certificate isn't signed by the authority that the kubeconfig names",
-          "check that `server` and `certificate-authority` belong to the same cluster; fetch the kubeconfig anew if the cluster was rebuilt",
+          "check that `server` and `certificate-authority` belong to the same cluster; fetch " +
+            "the kubeconfig anew if the cluster was rebuilt",
         ]
     : TLS_WORDS[code];
   if (tls !== undefined)
@@ -245,7 +256,9 @@ export function answerInvalid(connection: Connection, found: string): CertkeepEr
     where: whereOf(connection),
     found,
     expected: "the JSON of a Kubernetes API",
-    todo: "Check that `server` in the kubeconfig is the API server's own address, not that of a login page or load balancer",
+    todo:
+      "Check that `server` in the kubeconfig is the API server's own address, not that of a " +
+      "login page or load balancer",
   });
 }
 
@@ -256,7 +269,9 @@ export class BodyTooLarge extends CertkeepError {
   constructor(connection: Pick<Connection, "title">, maxBytes: number) {
     super("cluster_answer_invalid", {
       where: whereOf(connection),
-      found: `an answer of the server is larger than ${maxBytes >= MIB ? `${maxBytes / MIB} MiB` : `${maxBytes} bytes`}`,
+      found:
+        "an answer of the server is larger than " +
+        `${maxBytes >= MIB ? `${maxBytes / MIB} MiB` : `${maxBytes} bytes`}`,
       expected: "the JSON of a Kubernetes API",
       todo: "Check that `server` in the kubeconfig is the API server's own address",
     });
@@ -277,7 +292,10 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   422: "cluster_rejected",
 };
 
-/** An answer that isn't a success, in words. `contentType` tells an API from something in front of it. */
+/**
+ * An answer that isn't a success, in words. `contentType` tells an API from something in front of
+ * it.
+ */
 export function statusError(
   connection: Connection,
   action: Action,
@@ -309,17 +327,22 @@ export function statusError(
     return new CertkeepError("cluster_forbidden", {
       where,
       found: `${who} may not ${what} (${shown})`,
-      todo: `Grant the verb ${action.verb} on ${action.resource} by a Role or ClusterRole, or narrow what is audited`,
+      todo:
+        `Grant the verb ${action.verb} on ${action.resource} by a Role or ClusterRole, or ` +
+        "narrow what is audited",
     });
   }
-  // An API's own refusals are a Status; a page of HTML with the same number is something in front of it.
+  // An API's own refusals are a Status; a page of HTML with the same number is something in front
+  // of it.
   const code = BY_STATUS[status];
   if (facts.reason === null && contentType.includes("html"))
     return answerInvalid(connection, `a page of HTML (${shown}) in answer to: ${what}`);
   if (status === 429 || status >= 500) {
     return new CertkeepError("cluster_unreachable", {
       where,
-      found: `the server ${status === 429 ? "is too busy to answer" : "failed"} (${shown}), also when asked again: ${what}`,
+      found:
+        `the server ${status === 429 ? "is too busy to answer" : "failed"} (${shown}), also ` +
+        `when asked again: ${what}`,
       todo: "Look at the health of the API server; the next run tries again",
     });
   }

@@ -2,7 +2,10 @@
 import type { Connection } from "./connection.ts";
 import { answerInvalid } from "./failure.ts";
 
-/** More values than 16 MiB of a server's own JSON hold. Small objects take fifty times their text in memory, and minutes. */
+/**
+ * More values than 16 MiB of a server's own JSON hold. Small objects take fifty times their text in
+ * memory, and minutes.
+ */
 const MAX_VALUES = 2_000_000;
 
 const [QUOTE, BACKSLASH, COMMA, BRACKET, BRACE] = [...'"\\,[{'].map((sign) => sign.charCodeAt(0));

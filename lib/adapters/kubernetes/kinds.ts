@@ -45,7 +45,10 @@ const KINDS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   },
 };
 
-/** The resource of a reference and its path in the API; `null` for a kind that isn't known or a reference that can't be. */
+/**
+ * The resource of a reference and its path in the API; `null` for a kind that isn't known or a
+ * reference that can't be.
+ */
 export function locate(
   ref: ObjectRef,
 ): { readonly resource: string; readonly path: string; readonly namespace: string | null } | null {

@@ -1,10 +1,11 @@
 /**
  * Kubeconfig files: found, merged and read as kubectl does, into a `Connection`.
  *
- * Each mistake is one `CertkeepError` that names file and entry; entries that the wanted context doesn't
- * lead to may be broken. Nothing of a file's text is put into a message, since any of it may be a secret.
- * The files are read here rather than by @kubernetes/client-node, whose import alone takes 0.4 s and
- * 85 MB (it brings every API's model); it is kept for the legacy `auth-provider` entries, and loaded then.
+ * Each mistake is one `CertkeepError` that names file and entry; entries that the wanted context
+ * doesn't lead to may be broken. Nothing of a file's text is put into a message, since any of it
+ * may be a secret. The files are read here rather than by @kubernetes/client-node, whose import
+ * alone takes 0.4 s and 85 MB (it brings every API's model); it is kept for the legacy
+ * `auth-provider` entries, and loaded then.
  */
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { closest, distance } from "fastest-levenshtein";
@@ -18,13 +19,19 @@ import { readFileAtMost, whyUnread } from "../readfile.ts";
 import { inClusterConnection, isInCluster } from "./serviceaccount.ts";
 
 export interface KubeconfigOptions extends ConnectOptions {
-  /** Explicit files; default: those of KUBECONFIG, else `.kube/config` in the home folder, else the pod's service account. */
+  /**
+   * Explicit files; default: those of KUBECONFIG, else `.kube/config` in the home folder, else the
+   * pod's service account.
+   */
   readonly files?: readonly string[];
   /** Default: `current-context`. */
   readonly context?: string;
   /** `null` where there is none. */
   readonly homeFolder: string | null;
-  /** Bytes of a kubeconfig that are known already; `null`: it is read from the disk. @throws as node:fs */
+  /**
+   * Bytes of a kubeconfig that are known already; `null`: it is read from the disk. @throws as
+   * node:fs
+   */
   readonly known?: (file: string) => Promise<Buffer | null>;
 }
 
@@ -50,7 +57,10 @@ function invalid(where: string, found: string, expected?: string, todo?: string)
   });
 }
 
-/** Reads the text of one kubeconfig; `file` names it in messages and is where relative paths begin. @throws {CertkeepError} */
+/**
+ * Reads the text of one kubeconfig; `file` names it in messages and is where relative paths begin.
+ * @throws {CertkeepError}
+ */
 export function parseKubeconfig(text: string, file: string): Kubeconfig {
   const shown = printable(file, 300);
   const lines = new LineCounter();
@@ -134,7 +144,10 @@ function merge(configs: readonly Kubeconfig[]): Kubeconfig {
   };
 }
 
-/** Reads a kubeconfig file; `null` where there is none. @throws {CertkeepError} where it can't be read. */
+/**
+ * Reads a kubeconfig file; `null` where there is none. @throws {CertkeepError} where it can't be
+ * read.
+ */
 async function readKubeconfig(
   file: string,
   known: KubeconfigOptions["known"],
@@ -152,7 +165,10 @@ async function readKubeconfig(
   return parseKubeconfig(bytes.toString("utf8"), file);
 }
 
-/** Finds and reads the kubeconfig files; `null` where none are named and none are in the usual place. @throws {CertkeepError} */
+/**
+ * Finds and reads the kubeconfig files; `null` where none are named and none are in the usual
+ * place. @throws {CertkeepError}
+ */
 export async function loadKubeconfig(
   options: Pick<KubeconfigOptions, "files" | "environment" | "homeFolder" | "known">,
 ): Promise<Kubeconfig | null> {
@@ -262,7 +278,10 @@ export async function connect(
   );
 }
 
-/** Finds kubeconfig or service account, and the context wanted. @throws {CertkeepError} one plain message for each thing that can be wrong. */
+/**
+ * Finds kubeconfig or service account, and the context wanted. @throws {CertkeepError} one plain
+ * message for each thing that can be wrong.
+ */
 export async function loadConnection(options: KubeconfigOptions): Promise<Connection> {
   const config = await loadKubeconfig(options);
   if (config !== null) return connect(config, options.context ?? null, options);

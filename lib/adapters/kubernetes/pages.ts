@@ -1,9 +1,9 @@
 /**
  * A listing, page by page: the next page is under way while the caller works on this one.
  *
- * Whole or an exception: a page that can't be had or understood ends the listing with an error. A token that
- * expired (410) starts it again; the server's offer to go on without consistency isn't taken, since what
- * moved meanwhile would be missed.
+ * Whole or an exception: a page that can't be had or understood ends the listing with an error. A
+ * token that expired (410) starts it again; the server's offer to go on without consistency isn't
+ * taken, since what moved meanwhile would be missed.
  */
 import { BodyTooLarge } from "./failure.ts";
 import type { HttpAnswer } from "./http.ts";
@@ -36,12 +36,17 @@ const MAX_ITEMS = 1_000_000;
 const MAX_PAGES = 20_000;
 /** Pages in a row that bring nothing, though there is said to be more. */
 const MAX_EMPTY = 10;
-/** Time for which pages are waited for, all together; what the caller does with them isn't counted. */
+/**
+ * Time for which pages are waited for, all together; what the caller does with them isn't counted.
+ */
 const MAX_WAIT_MS = 5 * 60_000;
 
 const CIRCLE = "it goes in circles";
 
-/** Whether a listing gets on, so that a server that always has another page doesn't hold whoever reads it. */
+/**
+ * Whether a listing gets on, so that a server that always has another page doesn't hold whoever
+ * reads it.
+ */
 class Progress<T> {
   readonly #keyOf: (item: T) => string;
   readonly #begun = new Set<string>();
@@ -69,7 +74,10 @@ class Progress<T> {
   }
 }
 
-/** The API server writes a list's metadata first, and its tokens in base64url: no need to parse megabytes to go on. */
+/**
+ * The API server writes a list's metadata first, and its tokens in base64url: no need to parse
+ * megabytes to go on.
+ */
 const HEAD =
   /^\{"kind":"[A-Za-z]+","apiVersion":"[a-z0-9./]+","metadata":\{(?:"selfLink":"[^"\\]*",)?"resourceVersion":"\d*","continue":"([A-Za-z0-9_+/=-]+)"/;
 

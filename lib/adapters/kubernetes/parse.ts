@@ -1,8 +1,10 @@
 /**
- * JSON of the Kubernetes API to Secrets and their metadata. Total: whatever stands there, nothing throws.
+ * JSON of the Kubernetes API to Secrets and their metadata. Total: whatever stands there, nothing
+ * throws.
  *
- * Annotations off the allowlist are dropped here, before anything else sees them. An item that has no name
- * of Kubernetes' own form is given back as words about it, so that it is reported and hides no other.
+ * Annotations off the allowlist are dropped here, before anything else sees them. An item that has
+ * no name of Kubernetes' own form is given back as words about it, so that it is reported and hides
+ * no other.
  */
 import type {
   V1ManagedFieldsEntry,
@@ -18,7 +20,9 @@ import {
 } from "../../secret/secret.ts";
 import { printable } from "./connection.ts";
 
-/** An object from outside: its field names are those of `T`, and nothing is known of their values. */
+/**
+ * An object from outside: its field names are those of `T`, and nothing is known of their values.
+ */
 export type Untrusted<T> = { readonly [Field in keyof T]?: unknown };
 export type Fields = Untrusted<Record<string, unknown>>;
 
@@ -58,7 +62,10 @@ const NOTHING: Readonly<Record<string, string>> = Object.freeze({});
 const NO_TEXTS: readonly string[] = Object.freeze([]);
 const NOBODY: readonly OwnerReference[] = Object.freeze([]);
 
-/** Whether an API server could hold a Secret of that name (k8s.io/apimachinery pkg/api/validation, DNS-1123). */
+/**
+ * Whether an API server could hold a Secret of that name (k8s.io/apimachinery pkg/api/validation,
+ * DNS-1123).
+ */
 export function isSecretName(namespace: string, name: string): boolean {
   return NAME.test(name) && NAMESPACE.test(namespace);
 }
@@ -113,7 +120,10 @@ export function parseMetadata(value: unknown, beside: Beside): SecretMeta | stri
   if (name === null || namespace === null)
     return `an item without ${name === null ? "a name" : `a namespace, ${printable(name, 80)}`}`;
   if (!isSecretName(namespace, name)) {
-    return `an item whose name no API server allows: ${printable(namespace, 80)}/${printable(name, 80)}`;
+    return (
+      "an item whose name no API server allows: " +
+      `${printable(namespace, 80)}/${printable(name, 80)}`
+    );
   }
   const uid = textOf(metadata.uid) ?? "";
   const resourceVersion = textOf(metadata.resourceVersion) ?? "";
@@ -132,7 +142,10 @@ export function parseMetadata(value: unknown, beside: Beside): SecretMeta | stri
   };
 }
 
-/** A Secret with its values, or why it isn't any. A value of `null` is Go's way to write an empty one. */
+/**
+ * A Secret with its values, or why it isn't any. A value of `null` is Go's way to write an empty
+ * one.
+ */
 export function parseSecret(value: unknown): Secret | string {
   const object = fieldsOf<V1Secret>(value);
   const given = fieldsOf(object.data);
@@ -199,7 +212,10 @@ function parseRow(
   });
 }
 
-/** A page of metadata: a Table, a PartialObjectMetadataList, or full Secrets from a server that knows neither; `null` for anything else. */
+/**
+ * A page of metadata: a Table, a PartialObjectMetadataList, or full Secrets from a server that
+ * knows neither; `null` for anything else.
+ */
 export function parseMetadataPage(value: unknown): Page<SecretMeta> | null {
   const answer = fieldsOf(value);
   if (answer["kind"] === "Table" && Array.isArray(answer["rows"])) {
@@ -248,18 +264,25 @@ export function parseSecretPage(value: unknown): Page<Secret> | null {
 /**
  * Which data keys a Secret has, told from its metadata alone.
  *
- * The union of `f:data` over all managers can only lack keys, never name one too many: the API server takes
- * a removed field out of every manager's set (sigs.k8s.io/structured-merge-diff merge/update.go), but a
- * client may have cleared some or all entries, and then what was there before belongs to nobody. So the
- * union is believed only where it is as large as the number of keys that the Table says there are, and
- * where the keys that the type demands are in it. Else the Secret has to be read.
+ * The union of `f:data` over all managers can only lack keys, never name one too many: the API
+ * server takes a removed field out of every manager's set (sigs.k8s.io/structured-merge-diff
+ * merge/update.go), but a client may have cleared some or all entries, and then what was there
+ * before belongs to nobody. So the union is believed only where it is as large as the number of
+ * keys that the Table says there are, and where the keys that the type demands are in it. Else the
+ * Secret has to be read.
  */
-/** What the API server itself demands of a type (k8s.io/kubernetes pkg/apis/core/validation, `ValidateSecret`). */
+/**
+ * What the API server itself demands of a type (k8s.io/kubernetes pkg/apis/core/validation,
+ * `ValidateSecret`).
+ */
 const DEMANDED: Readonly<Record<string, readonly string[]>> = {
   "kubernetes.io/tls": ["tls.crt", "tls.key"],
 };
 
-/** Keys by managedFields, sorted; `null` where they can't be told. `count`: number of keys by the Table, or `null`. */
+/**
+ * Keys by managedFields, sorted; `null` where they can't be told. `count`: number of keys by the
+ * Table, or `null`.
+ */
 export function dataKeysOf(
   managedFields: unknown,
   count: number | null,

@@ -1,9 +1,10 @@
 /**
- * Which CA of a kubeconfig proved a connection. A bundle may hold several, and whoever writes a kubeconfig may add
- * one, so that a bundle which contains a cluster's CA proves nothing: the chain from the server's own certificate does.
+ * Which CA of a kubeconfig proved a connection. A bundle may hold several, and whoever writes a
+ * kubeconfig may add one, so that a bundle which contains a cluster's CA proves nothing: the chain
+ * from the server's own certificate does.
  *
- * The first connection decides, and every later one has to be proven by the same CA: a cluster isn't identified by one
- * server and then read or written at another.
+ * The first connection decides, and every later one has to be proven by the same CA: a cluster
+ * isn't identified by one server and then read or written at another.
  */
 import { X509Certificate } from "node:crypto";
 import { type DetailedPeerCertificate, checkServerIdentity, type PeerCertificate } from "node:tls";
@@ -19,7 +20,10 @@ export interface Bundle {
 export type Proven = Omit<ClusterIdentity, "uid">;
 
 export interface Proof {
-  /** As `checkServerIdentity` of node:tls, once a chain is verified; and whether it is the chain of the same CA as before. */
+  /**
+   * As `checkServerIdentity` of node:tls, once a chain is verified; and whether it is the chain of
+   * the same CA as before.
+   */
   check(host: string, peer: PeerCertificate): Error | undefined;
   /** What the connections so far proved. */
   proven(): Proven;
@@ -28,7 +32,10 @@ export interface Proof {
 /** A connection that another CA proved than the first one. */
 export const OTHER_CA = "CERTKEEP_OTHER_CA";
 
-/** `host`: the name that the server's certificate is checked for. `bundle`: `null` where those of the system are trusted, or nothing is checked. */
+/**
+ * `host`: the name that the server's certificate is checked for. `bundle`: `null` where those of
+ * the system are trusted, or nothing is checked.
+ */
 export function createProof(bundle: Bundle | null, host: string): Proof {
   let known: Proven | null = null;
   return {
@@ -70,8 +77,9 @@ function chainOf(peer: PeerCertificate): X509Certificate[] {
 }
 
 /**
- * Digests of the server's own certificate and of all that signed it, nearest first. Each step is a signature by a CA:
- * neither what a server sends along nor what a bundle holds beside it proves anything.
+ * Digests of the server's own certificate and of all that signed it, nearest first. Each step is a
+ * signature by a CA: neither what a server sends along nor what a bundle holds beside it proves
+ * anything.
  */
 function provenBy([own, ...sent]: readonly X509Certificate[], bundle: Bundle): string[] {
   const { certificates } = bundle;
@@ -84,7 +92,8 @@ function provenBy([own, ...sent]: readonly X509Certificate[], bundle: Bundle): s
       (issuer) => !found.has(digestOf(issuer)) && step.some((one) => isSignedBy(one, issuer)),
     );
   }
-  // The chain is verified, so a single certificate proved it, also by a signature of a kind that can't be checked here.
+  // The chain is verified, so a single certificate proved it, also by a signature of a kind that
+  // can't be checked here.
   const [only] = certificates;
   if (certificates.length === 1 && only !== undefined) found.add(digestOf(only));
   return [...found];

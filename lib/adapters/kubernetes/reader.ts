@@ -1,9 +1,9 @@
 /**
  * Reads a cluster by the port of lib/ports/cluster.ts. It sends GET and nothing else.
  *
- * Discovery asks for the Table form with metadata (types, number of data keys, managedFields): no value
- * crosses the network. Pages with values are kept to a few megabytes, whatever a Secret weighs. Each page's
- * JSON is garbage once it is parsed; nothing is cached.
+ * Discovery asks for the Table form with metadata (types, number of data keys, managedFields): no
+ * value crosses the network. Pages with values are kept to a few megabytes, whatever a Secret
+ * weighs. Each page's JSON is garbage once it is parsed; nothing is cached.
  */
 import type {
   ClusterReader,
@@ -68,7 +68,10 @@ function listQuery(scope: Scope, limit: number, token: string | null): URLSearch
   return query;
 }
 
-/** Makes a reader of the cluster that `connection` leads to. Nothing is asked until a method is called. */
+/**
+ * Makes a reader of the cluster that `connection` leads to. Nothing is asked until a method is
+ * called.
+ */
 export function createClusterReader(
   connection: Connection,
   options: ReaderOptions = {},
@@ -167,7 +170,8 @@ export function createClusterReader(
         : { state: "present", uid };
     }
     if (isAbsent(answer, ref.name)) return { state: "absent" };
-    // A kind that the server doesn't serve says nothing of its objects: its version may have been retired.
+    // A kind that the server doesn't serve says nothing of its objects: its version may have been
+    // retired.
     if (answer.status === 403 || answer.status === 404 || answer.status === 405)
       return { state: "unknown" };
     throw statusError(

@@ -1,8 +1,9 @@
 /**
- * Registering a cluster by an administrator's credential: server-side apply of the RBAC, tokens, and taking both away.
+ * Registering a cluster by an administrator's credential: server-side apply of the RBAC, tokens,
+ * and taking both away.
  *
- * It writes what lib/access names and nothing else. A token that the server hands out is in no message; what was
- * asked for is (a Role holds no secret).
+ * It writes what lib/access names and nothing else. A token that the server hands out is in no
+ * message; what was asked for is (a Role holds no secret).
  */
 import type {
   AuthenticationV1TokenRequest,
@@ -73,7 +74,9 @@ export interface RegistrarOptions extends HttpOptions {
   readonly pause?: (ms: number) => Promise<void>;
 }
 
-/** Makes a registrar for the administrator's connection. Nothing is asked until a method is called. */
+/**
+ * Makes a registrar for the administrator's connection. Nothing is asked until a method is called.
+ */
 export function createRegistrar(connection: Connection, options: RegistrarOptions = {}): Registrar {
   const http = createHttpClient(connection, options);
   const pause = options.pause ?? realTimer.sleep;
@@ -233,7 +236,9 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
         where: whereOf(connection),
         found: `the Secret ${namespace}/${name} was not given a token within ${limit / 1000} s`,
         expected: "the cluster's token controller to fill it in",
-        todo: "Use another kind of credential: a token of a year (--days 365), a client certificate (--credential), or IAM on EKS (--eks)",
+        todo:
+          "Use another kind of credential: a token of a year (--days 365), a client certificate " +
+          "(--credential), or IAM on EKS (--eks)",
       });
     },
     everybodysRules: async (namespace) => {
@@ -256,7 +261,10 @@ export function createRegistrar(connection: Connection, options: RegistrarOption
   };
 }
 
-/** RBAC refuses to let somebody grant what he doesn't have himself (k8s.io/kubernetes pkg/registry/rbac/role/policybased). */
+/**
+ * RBAC refuses to let somebody grant what he doesn't have himself (k8s.io/kubernetes
+ * pkg/registry/rbac/role/policybased).
+ */
 function refused(
   connection: Connection,
   action: Parameters<typeof writeError>[1],
@@ -270,8 +278,12 @@ function refused(
   ) {
     return new CertkeepError("cluster_forbidden", {
       where: whereOf(connection),
-      found: `this credential may not grant what it doesn't have itself (${action.resource} ${action.name ?? ""})`,
-      todo: "Take a context of a cluster administrator, or hand the manifest to one: certkeep clusters add NAME --print",
+      found:
+        `this credential may not grant what it doesn't have itself (${action.resource} ` +
+        `${action.name ?? ""})`,
+      todo:
+        "Take a context of a cluster administrator, or hand the manifest to one: certkeep " +
+        "clusters add NAME --print",
     });
   }
   return writeError(connection, action, status, contentType, body);

@@ -1,4 +1,7 @@
-/** The service account of the pod that this runs in, as a `Connection` (client-go rest/config.go, `InClusterConfig`). */
+/**
+ * The service account of the pod that this runs in, as a `Connection` (client-go rest/config.go,
+ * `InClusterConfig`).
+ */
 import { join } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import type { Connection } from "./connection.ts";

@@ -1,7 +1,8 @@
 /**
- * Writing to a cluster by the port of lib/ports/cluster.ts: POST and conditional PATCH and DELETE of Secrets, and
- * POST of a namespace. Every write may be sent twice without harm, so a lost answer is asked again: a patch names the
- * version it is for, a deletion too, and a creation that finds the name taken looks whether what is there is its own.
+ * Writing to a cluster by the port of lib/ports/cluster.ts: POST and conditional PATCH and DELETE
+ * of Secrets, and POST of a namespace. Every write may be sent twice without harm, so a lost answer
+ * is asked again: a patch names the version it is for, a deletion too, and a creation that finds
+ * the name taken looks whether what is there is its own.
  *
  * Answers are asked for as metadata alone: what was written doesn't come back over the network.
  */
@@ -45,7 +46,10 @@ function holds(
   return Object.entries(wanted).every(([key, value]) => there[key] === value);
 }
 
-/** Makes a writer of the cluster that `connection` leads to. Nothing is asked until a method is called. */
+/**
+ * Makes a writer of the cluster that `connection` leads to. Nothing is asked until a method is
+ * called.
+ */
 export function createClusterWriter(
   connection: Connection,
   options: HttpOptions = {},
@@ -167,7 +171,8 @@ export function createClusterWriter(
         method: "DELETE",
         path: `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
         accept: "application/json",
-        // With a body the server reads no option from the query: a dryRun there would be passed over, and it would delete.
+        // With a body the server reads no option from the query: a dryRun there would be passed
+        // over, and it would delete.
         body: JSON.stringify({
           apiVersion: "v1",
           kind: "DeleteOptions",

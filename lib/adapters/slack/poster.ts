@@ -1,7 +1,8 @@
 /**
- * Posts to a Slack incoming webhook. A message is delivered when Slack answers 200 with the body `ok`, and by nothing
- * else: proxies answer 200 too. A 429 is waited for as its Retry-After says where that is soon, and handed back where
- * it isn't; 5xx, cut connections and time-outs are tried again.
+ * Posts to a Slack incoming webhook. A message is delivered when Slack answers 200 with the body
+ * `ok`, and by nothing else: proxies answer 200 too. A 429 is waited for as its Retry-After says
+ * where that is soon, and handed back where it isn't; 5xx, cut connections and time-outs are tried
+ * again.
  *
  * The webhook's URL is a credential, and an answer may repeat it: neither is part of a result.
  */
@@ -103,7 +104,10 @@ function resultOf(answer: WebAnswer): PostResult {
   return failure("foreign", foreign);
 }
 
-/** Why `text` is no webhook's URL, without showing any of it; `null` where it is one. Plain HTTP only within this machine. */
+/**
+ * Why `text` is no webhook's URL, without showing any of it; `null` where it is one. Plain HTTP
+ * only within this machine.
+ */
 export function webhookProblem(text: string): string | null {
   let url: URL;
   try {

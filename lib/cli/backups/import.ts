@@ -26,7 +26,11 @@ export function importCommand(io: Io): Command {
     .option("--cluster <name>", "the cluster; default: the only one there is")
     .addHelpText(
       "after",
-      "\nFor generic TLS Secrets only: Tailscale discards what isn't of its own issuer.\n\nExample:\n  certkeep backups import corp.crt corp.key --for shop/web-tls",
+      "\n" +
+        "For generic TLS Secrets only: Tailscale discards what isn't of its own issuer.\n" +
+        "\n" +
+        "Example:\n" +
+        "  certkeep backups import corp.crt corp.key --for shop/web-tls",
     )
     .action(async (certificate: string, key: string, _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
@@ -76,7 +80,9 @@ export function importCommand(io: Io): Command {
       writeLine(
         io.stdout,
         plain(
-          `${kept.made ? "Kept" : "Had already"} standby ${kept.version.slice(0, 12)} for ${namespace}/${secret} (${pair.names.join(", ")}). It is restored only with --standby.`,
+          `${kept.made ? "Kept" : "Had already"} standby ${kept.version.slice(0, 12)} for ` +
+            `${namespace}/${secret} (${pair.names.join(", ")}). It is restored only with ` +
+            "--standby.",
         ),
       );
       for (const note of notes) writeLine(io.stderr, plain(`certkeep: ${note}`));

@@ -33,11 +33,20 @@ export function rekeyCommand(io: Io): Command {
     )
     .option(
       "--purge-old",
-      "remove what a recipient no longer configured could open, once its new version is verified; with --from: what has arrived",
+      "remove what a recipient no longer configured could open, once its new version is " +
+        "verified; with --from: what has arrived",
     )
     .addHelpText(
       "after",
-      "\nInterrupted, it goes on where it ended. Nothing is changed in place: each copy gets a new version, which is read back and opened before the old one may go.\n\nExamples:\n  certkeep backups rekey                       after adding a recipient\n  certkeep backups rekey --purge-old           after an identity leaked, with its recipient taken out of certkeep.yaml\n  certkeep backups rekey --from secretsmanager://certkeep/prod/backups",
+      "\n" +
+        "Interrupted, it goes on where it ended. Nothing is changed in place: each copy gets a " +
+        "new version, which is read back and opened before the old one may go.\n" +
+        "\n" +
+        "Examples:\n" +
+        "  certkeep backups rekey                       after adding a recipient\n" +
+        "  certkeep backups rekey --purge-old           after an identity leaked, with its " +
+        "recipient taken out of certkeep.yaml\n" +
+        "  certkeep backups rekey --from secretsmanager://certkeep/prod/backups",
     )
     .action(async (patterns: string[], _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
@@ -96,18 +105,22 @@ function moveText(copies: readonly MovedCopy[], { from, to }: MovePorts, purged:
       plain(`${old === "kept" ? "not removed" : "not moved"}: ${key}: ${message ?? ""}`),
     );
   lines.push(
-    `${count(of("moved"), "copy", "copies")} moved to ${plain(to.url)}, ${of("current")} there already, ${of("failed")} failed${of("retired") === 0 ? "" : `, ${of("retired")} retired and left behind`}.`,
+    `${count(of("moved"), "copy", "copies")} moved to ${plain(to.url)}, ${of("current")} ` +
+      `there already, ${of("failed")} ` +
+      `failed${of("retired") === 0 ? "" : `, ${of("retired")} retired and left behind`}.`,
   );
   const left = copies.filter(
     ({ outcome, old }) => old !== "removed" && (outcome === "moved" || outcome === "current"),
   ).length;
   if (purged)
     lines.push(
-      `${count(copies.length - copies.filter(({ old }) => old !== "removed").length, "copy", "copies")} removed from ${plain(from.url)}.`,
+      `${count(copies.length - copies.filter(({ old }) => old !== "removed").length, "copy", "copies")} ` +
+        `removed from ${plain(from.url)}.`,
     );
   else if (left > 0)
     lines.push(
-      `${plain(from.url)} still has them: remove them there with --purge-old once an audit has seen the new store.`,
+      `${plain(from.url)} still has them: remove them there with --purge-old once an audit ` +
+        "has seen the new store.",
     );
   return lines.join("\n");
 }
@@ -121,14 +134,18 @@ function rekeyText(report: RekeyReport, purged: boolean): string {
       plain(`${outcome === "unrecorded" ? "left" : "not done"}: ${key}: ${message ?? ""}`),
     );
   lines.push(
-    `${count(of("sealed"), "copy", "copies")} sealed again, ${of("current")} as they should be, ${of("failed")} failed${of("unrecorded") === 0 ? "" : `, ${of("unrecorded")} that no audit recorded left alone`}${of("retired") === 0 ? "" : `, ${of("retired")} retired`}.`,
+    `${count(of("sealed"), "copy", "copies")} sealed again, ${of("current")} as they should ` +
+      `be, ${of("failed")} ` +
+      `failed${of("unrecorded") === 0 ? "" : `, ${of("unrecorded")} that no audit recorded left alone`}${of("retired") === 0 ? "" : `, ${of("retired")} retired`}.`,
   );
   const exposed = report.copies.filter((copy) => copy.exposed && copy.old !== "removed");
   const removed = report.copies.filter(({ old }) => old === "removed").length;
   if (purged) lines.push(`${count(removed, "old copy", "old copies")} removed.`);
   if (exposed.length > 0)
     lines.push(
-      `${count(exposed.length, "copy that lies", "copies that lie")} in the store can still be opened by somebody who isn't configured any more.${purged ? "" : " Remove them with --purge-old, unless the store keeps them by a lock of its own."}`,
+      `${count(exposed.length, "copy that lies", "copies that lie")} in the store can still ` +
+        "be opened by somebody who isn't configured any " +
+        `more.${purged ? "" : " Remove them with --purge-old, unless the store keeps them by a lock of its own."}`,
     );
   return lines.join("\n");
 }

@@ -35,7 +35,9 @@ export function retireCommand(io: Io): Command {
       writeLine(
         io.stdout,
         plain(
-          `Retired ${retired.version.slice(0, 12)}${retired.names.length === 0 ? "" : ` (${retired.names.join(", ")})`}: it is never planned again.`,
+          "Retired " +
+            `${retired.version.slice(0, 12)}${retired.names.length === 0 ? "" : ` (${retired.names.join(", ")})`}: ` +
+            "it is never planned again.",
         ),
       );
       if (retired.purgeNote !== null) writeLine(io.stdout, plain(`Purged: ${retired.purgeNote}.`));

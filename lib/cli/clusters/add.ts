@@ -87,7 +87,8 @@ function withCredentials(command: Command): Command {
   return command
     .option(
       "--days <days>",
-      "lifetime of the token, 365 by default; below 30 for audits by hand alone; never: a token that ends when its Secret is deleted",
+      "lifetime of the token, 365 by default; below 30 for audits by hand alone; never: a " +
+        "token that ends when its Secret is deleted",
       parseDays,
     )
     .option("--eks <arn>", "ARN of an Amazon EKS cluster: IAM roles in place of tokens", parseEks)
@@ -111,7 +112,8 @@ function withOutput(command: Command): Command {
     .option("--rebuilt", "accept the cluster that answers as the successor of this name")
     .option(
       "--print [what]",
-      "print the manifest and the registration instead of registering; `registration`: that alone; `policy`: the IAM policy for --in-cluster",
+      "print the manifest and the registration instead of registering; `registration`: that " +
+        "alone; `policy`: the IAM policy for --in-cluster",
     )
     .option(
       "--in-cluster <image>",
@@ -188,7 +190,8 @@ function tell(io: Io, result: RegisterResult, parts: readonly Part[], nowMs: num
   if (!parts.includes("diagnosis"))
     writeLine(
       io.stderr,
-      `  Without the part diagnosis no cause of a reissue is known. Add it: ${withPart("diagnosis")}`,
+      "  Without the part diagnosis no cause of a reissue is known. Add it: " +
+        `${withPart("diagnosis")}`,
     );
   if (!parts.includes("restore"))
     writeLine(
@@ -206,7 +209,8 @@ async function consent(
 ): Promise<boolean> {
   writeLine(
     io.stderr,
-    `${preview.rotates ? "Rotates" : "Registers"} ${name} at ${plain(preview.server)}${preview.version === null ? "" : ` (${preview.version})`}.`,
+    `${preview.rotates ? "Rotates" : "Registers"} ${name} at ` +
+      `${plain(preview.server)}${preview.version === null ? "" : ` (${preview.version})`}.`,
   );
   if (preview.objects.length > 0)
     writeLine(io.stderr, `It applies:\n${manifestText(preview.objects).trimEnd()}`);

@@ -75,7 +75,9 @@ export function printManifest(
   else
     write(
       io.stdout,
-      `${manifestText(objects)}# The registration, ${file} (alone: certkeep clusters add ${name} --print registration):\n${commented(text)}\n`,
+      `${manifestText(objects)}# The registration, ${file} (alone: certkeep clusters add ` +
+        `${name} --print registration):\n` +
+        `${commented(text)}\n`,
     );
   for (const line of partLines(plan.parts, PARTS)) writeLine(io.stderr, line);
 }
@@ -114,7 +116,8 @@ function storesOf(options: AddOptions, { stores }: InsideConfig) {
     throw new CertkeepError("usage", {
       where: "--backups",
       found:
-        "backups in Secrets Manager, where listing can't be narrowed: a pod of one cluster could list the names of all clusters",
+        "backups in Secrets Manager, where listing can't be narrowed: a pod of one cluster " +
+        "could list the names of all clusters",
       expected: "S3, where a role for one cluster's prefix can be made",
       todo: "Store this cluster's backups in a bucket: --backups s3://BUCKET/backups",
     });
@@ -165,7 +168,9 @@ export function printInside(
     if (policy !== null)
       write(
         io.stdout,
-        `# The IAM policy of the role that the pod needs, for this cluster alone (by itself: --print policy):\n${commented(text)}\n`,
+        "# The IAM policy of the role that the pod needs, for this cluster alone (by itself: " +
+          "--print policy):\n" +
+          `${commented(text)}\n`,
       );
   }
 }

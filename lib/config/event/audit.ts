@@ -1,6 +1,6 @@
 /**
- * What the auditing function is given: messages of the queue, or clusters by name. Parsed and never trusted; a message
- * that isn't one is told, and hides no other. Pure.
+ * What the auditing function is given: messages of the queue, or clusters by name. Parsed and never
+ * trusted; a message that isn't one is told, and hides no other. Pure.
  */
 import * as z from "zod/mini";
 import { CertkeepError } from "../../error.ts";
@@ -103,7 +103,10 @@ function wholeNumber(value: unknown): number | null {
   return typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : null;
 }
 
-/** `{}` or nothing: all clusters. @throws CertkeepError usage, for what is neither messages nor a list of names */
+/**
+ * `{}` or nothing: all clusters. @throws CertkeepError usage, for what is neither messages nor a
+ * list of names
+ */
 export function parseAuditEvent(event: unknown): AuditEvent {
   if (typeof event === "object" && event !== null && "Records" in event) {
     const parsed = z.safeParse(queueEvent, event);

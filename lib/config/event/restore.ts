@@ -1,6 +1,6 @@
 /**
- * What the restoring function is asked for. Strict: a field that isn't known is refused, since a misspelt one would
- * restore something else than was meant. Pure.
+ * What the restoring function is asked for. Strict: a field that isn't known is refused, since a
+ * misspelt one would restore something else than was meant. Pure.
  */
 import * as z from "zod/mini";
 import { parseMsOrNull } from "../../certificate/time.ts";
@@ -14,7 +14,9 @@ import { meant } from "../suggest.ts";
 const MAX_NAMES = 1000;
 const MAX_LENGTH = 512;
 const CLUSTER = "the name of a registered cluster";
-const NAMES = `a list of domains, Secrets, NAMESPACE/SECRET or patterns, at most ${MAX_NAMES}, none of them a key or token`;
+const NAMES =
+  `a list of domains, Secrets, NAMESPACE/SECRET or patterns, at most ${MAX_NAMES}, none of them ` +
+  "a key or token";
 const INSTANT = "an instant such as 2026-12-24T18:00:00Z";
 const FORCE = `a list of what is to be overridden, of: ${FORCIBLE.join(", ")}`;
 
@@ -56,10 +58,14 @@ const FIELDS = Object.keys(restoreEvent._zod.def.shape);
 /** Fields that somebody may know from the command line, with what to do instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   rebuilt:
-    "That a cluster was rebuilt is for a person to say: certkeep clusters add NAME --rebuilt    The function then restores to the successor",
-  as: "Another place is named on the command line: certkeep restore CLUSTER NAME --as NAMESPACE/NAME",
+    "That a cluster was rebuilt is for a person to say: certkeep clusters add NAME --rebuilt  " +
+    "  The function then restores to the successor",
+  as:
+    "Another place is named on the command line: certkeep restore CLUSTER NAME --as " +
+    "NAMESPACE/NAME",
   follow:
-    "Run it again while the cluster comes up: it does what is left. Or follow it from the command line: certkeep restore CLUSTER --all --apply --follow 30m",
+    "Run it again while the cluster comes up: it does what is left. Or follow it from the " +
+    "command line: certkeep restore CLUSTER --all --apply --follow 30m",
   identity: "Where the identity is, the deployment says",
 };
 

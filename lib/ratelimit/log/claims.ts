@@ -1,10 +1,10 @@
 /**
- * From what a log says to evidence: a certificate that it says was issued is claimed by its cluster, a refusal is told
- * as that cluster's. Neither changes another cluster's numbers; what is kept of them is bounded, so that a log forged
- * by the million costs its own cluster a few entries.
+ * From what a log says to evidence: a certificate that it says was issued is claimed by its
+ * cluster, a refusal is told as that cluster's. Neither changes another cluster's numbers; what is
+ * kept of them is bounded, so that a log forged by the million costs its own cluster a few entries.
  *
- * A line has no serial number: its claim gets one of its own, made from where and when it was written, so that lines
- * read twice are one claim.
+ * A line has no serial number: its claim gets one of its own, made from where and when it was
+ * written, so that lines read twice are one claim.
  */
 import { createHash } from "node:crypto";
 import type { Evidence, Refusal } from "../evidence.ts";
@@ -25,7 +25,10 @@ export interface ClaimOptions {
 const BACKDATE_MS = 3_510_000;
 /** Of what is issued by default; a claim's end isn't known. */
 const LIFETIME_MS = 90 * DAY_MS;
-/** A refusal that claims to run longer than the longest period of a limit, with all that is added to it, isn't one. */
+/**
+ * A refusal that claims to run longer than the longest period of a limit, with all that is added to
+ * it, isn't one.
+ */
 const MAX_WAIT_MS = 30 * DAY_MS;
 
 /** Claims kept of one set: ten times a week's limit. */
@@ -93,7 +96,10 @@ export function claimsOf(reading: LogReading, options: ClaimOptions): Evidence {
 const newestFirst = (a: Issuance, b: Issuance): number =>
   b.issuedAtMs - a.issuedAtMs || (a.serial < b.serial ? -1 : 1);
 
-/** Evidence with no more claims and refusals than can change a number; what was verified stays as it is. */
+/**
+ * Evidence with no more claims and refusals than can change a number; what was verified stays as it
+ * is.
+ */
 export function boundClaims(evidence: Evidence): Evidence {
   const claims = evidence.issuances.filter(({ claimedBy }) => claimedBy !== null);
   const refusals =

@@ -1,10 +1,16 @@
-/** Certificates that a log says were issued: of each name the newest, as more change nothing; what is beyond is counted. */
+/**
+ * Certificates that a log says were issued: of each name the newest, as more change nothing; what
+ * is beyond is counted.
+ */
 
 /** One certificate that the log says was issued. */
 export interface IssuedLine {
   readonly domain: string;
   readonly atMs: number;
-  /** The instant as it was written, with a number where one line stands for several: the same line gives the same. */
+  /**
+   * The instant as it was written, with a number where one line stands for several: the same line
+   * gives the same.
+   */
   readonly mark: string;
 }
 

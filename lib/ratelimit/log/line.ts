@@ -1,13 +1,17 @@
 /**
- * One line of a container's log taken apart: when it was written, and what it says. Plain lines of Go's log package
- * (containerboot's begin with `boot: `), of klog, and JSON lines of zap; before each there may be the kubelet's own
- * time. Total: any text is a line, and what can't be understood is said to be unread.
+ * One line of a container's log taken apart: when it was written, and what it says. Plain lines of
+ * Go's log package (containerboot's begin with `boot: `), of klog, and JSON lines of zap; before
+ * each there may be the kubelet's own time. Total: any text is a line, and what can't be understood
+ * is said to be unread.
  */
 import { parseMsOrNull } from "../../certificate/time.ts";
 import { plainLine } from "./redact.ts";
 
 export interface LogLine {
-  /** The kubelet's own time where it is there, as text with all its digits; else the line's, else empty. */
+  /**
+   * The kubelet's own time where it is there, as text with all its digits; else the line's, else
+   * empty.
+   */
   readonly instant: string;
   readonly atMs: number | null;
   /** Message, without what stands before it. */
@@ -86,7 +90,8 @@ export function parseLine(raw: string): LogLine {
     atMs ??= msOrNull(`${year}-${month}-${day}T${clock}${fraction}Z`);
     text = text.slice(whole.length);
   } else text = text.replace(KLOG, "");
-  // Control characters were made spaces, so the tabs of zap's console form are looked for in what came.
+  // Control characters were made spaces, so the tabs of zap's console form are looked for in what
+  // came.
   const level = ZAP_LEVEL.exec(rest);
   if (level !== null) text = plainLine(rest.slice(level[0].length));
   return {

@@ -1,10 +1,11 @@
 /**
- * Reads one container's log, in whatever pieces it comes: what it says of certificates, counted, and how whole that
- * is. Memory is bounded whatever the log holds; time is linear in it.
+ * Reads one container's log, in whatever pieces it comes: what it says of certificates, counted,
+ * and how whole that is. Memory is bounded whatever the log holds; time is linear in it.
  *
- * Tailscale writes five lines of a kind and then one every five seconds (types/logger, RateLimitedFn). With the fifth it
- * announces that it may drop some, and before the next one it says how many it dropped, if any. So lines seen and dropped
- * are added, the announcement isn't counted, and a log in which no line of that kind follows one has a gap.
+ * Tailscale writes five lines of a kind and then one every five seconds (types/logger,
+ * RateLimitedFn). With the fifth it announces that it may drop some, and before the next one it
+ * says how many it dropped, if any. So lines seen and dropped are added, the announcement isn't
+ * counted, and a log in which no line of that kind follows one has a gap.
  */
 import type { LogSignal } from "../../state/signals.ts";
 import { type IssuedLine, IssuedLines, MAX_OF_NAME } from "./issued.ts";
@@ -40,7 +41,10 @@ export interface LogReading {
   readonly json: boolean;
   readonly debugSeen: boolean;
   readonly stagingSeen: boolean;
-  /** Certificates may have been issued at the end whose lines were dropped, and it isn't said yet how many. */
+  /**
+   * Certificates may have been issued at the end whose lines were dropped, and it isn't said yet
+   * how many.
+   */
   readonly dropping: boolean;
 }
 
@@ -56,8 +60,8 @@ export interface LogReader {
 }
 
 /**
- * `fallbackMs`: when lines without any time were read. `countAfterMs`: lines up to then were counted by an earlier read
- * and make no signals.
+ * `fallbackMs`: when lines without any time were read. `countAfterMs`: lines up to then were
+ * counted by an earlier read and make no signals.
  */
 export function createLogReader(
   where: string,
@@ -96,7 +100,8 @@ export function createLogReader(
     issuing.delete(held.format);
     const count = Math.min(held.count, MAX_DROPPED);
     if (count === 0) return true;
-    // A format of errors names none: what was dropped is taken for more of what was last seen of it.
+    // A format of errors names none: what was dropped is taken for more of what was last seen of
+    // it.
     const like =
       said.kind === "order_failed" || said.kind === "renewal_failed"
         ? (lastOf.get(held.format) ?? said)
@@ -195,7 +200,10 @@ export function createLogReader(
   };
 }
 
-/** The formats that a message of an error came from, as a later line may say how many of them were dropped. */
+/**
+ * The formats that a message of an error came from, as a later line may say how many of them were
+ * dropped.
+ */
 function formatsOf(said: Said, text: string): readonly string[] {
   const prefix = /^cert\("[^"\\]{1,260}"\): /.exec(text)?.[0];
   if (prefix === undefined || said.kind === "issued") return [];

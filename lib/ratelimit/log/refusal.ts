@@ -1,6 +1,7 @@
 /**
- * A refusal by Let's Encrypt's rate limits, in its words of all ages (boulder ratelimits/transaction.go; before
- * 2025-01-10 ra/ra.go). The number in brackets is the bucket's burst; the time is UTC. Total.
+ * A refusal by Let's Encrypt's rate limits, in its words of all ages (boulder
+ * ratelimits/transaction.go; before 2025-01-10 ra/ra.go). The number in brackets is the bucket's
+ * burst; the time is UTC. Total.
  */
 import { parseMsOrNull } from "../../certificate/time.ts";
 import { isHostName } from "../../secret/shapes.ts";
@@ -12,7 +13,10 @@ export type RefusedLimit = LimitKind | "orders" | "authorizations" | "registrati
 
 export interface RefusalText {
   readonly limit: RefusedLimit;
-  /** Key of the set, or the registered domain; `null` where the text doesn't say (the set is then the order's). */
+  /**
+   * Key of the set, or the registered domain; `null` where the text doesn't say (the set is then
+   * the order's).
+   */
   readonly key: string | null;
   /** `null` where the text names none, as the oldest don't. */
   readonly retryAtMs: number | null;

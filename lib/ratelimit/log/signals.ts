@@ -1,4 +1,7 @@
-/** Signals of one container's log, lines of a kind counted together; of more kinds than there is room for it is told how many lines. */
+/**
+ * Signals of one container's log, lines of a kind counted together; of more kinds than there is
+ * room for it is told how many lines.
+ */
 import type { LogSignal } from "../../state/signals.ts";
 import { sampleOf } from "./redact.ts";
 import type { Said } from "./understand.ts";

@@ -1,9 +1,15 @@
-/** Text that comes in pieces, line by line. A line that is too long is left out and told, so that memory is bounded. */
+/**
+ * Text that comes in pieces, line by line. A line that is too long is left out and told, so that
+ * memory is bounded.
+ */
 
 /** Characters of a line that are looked at. */
 const MAX_LINE = 65_536;
 
-/** `take` is given each line without its end; `skip` is called for one that is too long. A line is given once its end has come. */
+/**
+ * `take` is given each line without its end; `skip` is called for one that is too long. A line is
+ * given once its end has come.
+ */
 export function createSplitter(
   take: (line: string) => void,
   skip: () => void,

@@ -1,6 +1,7 @@
 /**
- * What a message of Tailscale's certificate code means (feature/acme, ipn/ipnlocal/cert.go before 1.102), and refusals
- * of Let's Encrypt in whoever's words. Total; a message that says nothing of certificates is `null`.
+ * What a message of Tailscale's certificate code means (feature/acme, ipn/ipnlocal/cert.go before
+ * 1.102), and refusals of Let's Encrypt in whoever's words. Total; a message that says nothing of
+ * certificates is `null`.
  */
 import { isHostName } from "../../secret/shapes.ts";
 import type { SignalKind } from "../../state/signals.ts";
@@ -14,7 +15,10 @@ export interface Said {
   readonly refusal: RefusalText | null;
 }
 
-/** What Tailscale says of lines that it held back (types/logger, RateLimitedFn): which, and how many; `null`: from now on. */
+/**
+ * What Tailscale says of lines that it held back (types/logger, RateLimitedFn): which, and how
+ * many; `null`: from now on.
+ */
 export interface HeldBack {
   readonly format: string;
   readonly count: number | null;
@@ -69,7 +73,10 @@ const READ =
   /\bgetting TLS Secret\b|\b(?:error|failed)(?: to)? (?:get(?:ting)?|read(?:ing)?|load(?:ing)?) [^:]{0,80}secret/i;
 const ACME_TYPE = /urn:(?:ietf:params:acme|acme):error:([A-Za-z]{1,40})/;
 
-/** What an error of an order, or of a renewal, is. `fallback` where it is none of those that are told apart. */
+/**
+ * What an error of an order, or of a renewal, is. `fallback` where it is none of those that are
+ * told apart.
+ */
 function understandFailure(
   text: string,
   domain: string | null,
@@ -151,7 +158,9 @@ export function understand(text: string): Said | null {
     : null;
 }
 
-/** Whether a line can say anything that is understood here; most can't, and are passed over unread. */
+/**
+ * Whether a line can say anything that is understood here; most can't, and are passed over unread.
+ */
 export function mayMatter(raw: string): boolean {
   return /cert|acme|ratelimit|too many|HTTPSNotEnabled|temporarily prevented/i.test(raw);
 }

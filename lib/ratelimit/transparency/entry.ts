@@ -1,11 +1,13 @@
 /**
- * One entry of a public certificate log as an issuance: the bytes of a certificate, or of a precertificate, whose
- * signatures lead to a known issuer's anchors. Expiry, names and usages are left out, as for every issuance; and so is
- * the poison that keeps a precertificate (RFC 6962 §3.1) from being served, which here alone is no fault: the issuer
- * signed it, and the certificate of the same serial number follows it.
+ * One entry of a public certificate log as an issuance: the bytes of a certificate, or of a
+ * precertificate, whose signatures lead to a known issuer's anchors. Expiry, names and usages are
+ * left out, as for every issuance; and so is the poison that keeps a precertificate (RFC 6962 §3.1)
+ * from being served, which here alone is no fault: the issuer signed it, and the certificate of the
+ * same serial number follows it.
  *
- * What doesn't verify is never an issuance. Of an issuer that isn't counted it is another's; where it says that it is
- * of one that is (an intermediate that this version doesn't know yet), it is unread, which is no “nothing issued”.
+ * What doesn't verify is never an issuance. Of an issuer that isn't counted it is another's; where
+ * it says that it is of one that is (an intermediate that this version doesn't know yet), it is
+ * unread, which is no “nothing issued”.
  */
 import type { Anchors } from "../../certificate/anchors.ts";
 import { lowerAscii } from "../../certificate/domain.ts";

@@ -1,4 +1,7 @@
-/** A budget's level over the last and the next week, as an SVG without script; where nothing is left, it is marked. Pure. */
+/**
+ * A budget's level over the last and the next week, as an SVG without script; where nothing is
+ * left, it is marked. Pure.
+ */
 import type { BudgetLevel } from "../budget.ts";
 import { html } from "./escape.ts";
 
@@ -53,11 +56,17 @@ export function levelChart(budget: BudgetLevel, nowMs: number): string {
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-hidden="true" focusable="false">`,
     locked === null
       ? ""
-      : `<rect class="locked" x="${x(locked.from)}" y="${TOP}" width="${Math.max(2, round(x(locked.to) - x(locked.from)))}" height="${BOTTOM - TOP}"/><text class="lockedtext" x="${Math.min(x(locked.from) + 4, WIDTH - 70)}" y="${TOP + 12}">locked out</text>`,
-    `<line class="axis" x1="0" x2="${WIDTH}" y1="${BOTTOM}" y2="${BOTTOM}"/><line class="axis" x1="0" x2="${WIDTH}" y1="${TOP}" y2="${TOP}"/>`,
+      : `<rect class="locked" x="${x(locked.from)}" y="${TOP}" ` +
+        `width="${Math.max(2, round(x(locked.to) - x(locked.from)))}" ` +
+        `height="${BOTTOM - TOP}"/><text class="lockedtext" ` +
+        `x="${Math.min(x(locked.from) + 4, WIDTH - 70)}" y="${TOP + 12}">locked out</text>`,
+    `<line class="axis" x1="0" x2="${WIDTH}" y1="${BOTTOM}" y2="${BOTTOM}"/><line ` +
+      `class="axis" x1="0" x2="${WIDTH}" y1="${TOP}" y2="${TOP}"/>`,
     `<path class="level" d="${steps(past)}"/><path class="coming" d="${steps(coming)}"/>`,
     `<line class="nowline" x1="${x(nowMs)}" x2="${x(nowMs)}" y1="${TOP}" y2="${BOTTOM}"/>`,
-    `<text x="0" y="88">a week ago</text><text x="${WIDTH / 2}" y="88" text-anchor="middle">now</text><text x="${WIDTH}" y="88" text-anchor="end">in a week</text>`,
+    `<text x="0" y="88">a week ago</text><text x="${WIDTH / 2}" y="88" ` +
+      `text-anchor="middle">now</text><text x="${WIDTH}" y="88" text-anchor="end">in a ` +
+      "week</text>",
     `<text x="${WIDTH}" y="${TOP - 1}" text-anchor="end">${html(String(budget.capacity))}</text>`,
     "</svg>",
   ].join("");

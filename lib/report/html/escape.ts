@@ -3,7 +3,10 @@ import { createHash } from "node:crypto";
 import { calm } from "../part.ts";
 import { plain } from "../../plain.ts";
 
-/** Text of a cluster or certkeep's own, for an element or a quoted attribute: markup is escaped, what hides or reorders text is shown. */
+/**
+ * Text of a cluster or certkeep's own, for an element or a quoted attribute: markup is escaped,
+ * what hides or reorders text is shown.
+ */
 export function html(text: string): string {
   return plain(calm(text))
     .replaceAll("&", "&amp;")
@@ -13,7 +16,10 @@ export function html(text: string): string {
     .replaceAll("'", "&#39;");
 }
 
-/** JSON for a `<script type="application/json">`: nothing in it ends the element or begins a comment. */
+/**
+ * JSON for a `<script type="application/json">`: nothing in it ends the element or begins a
+ * comment.
+ */
 export function scriptJson(value: unknown): string {
   return JSON.stringify(value)
     .replaceAll("<", "\\u003c")

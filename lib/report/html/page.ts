@@ -1,8 +1,9 @@
 /**
  * The state of everything as one page that needs nothing else: no network, no file beside it. Pure.
  *
- * What needs people, clusters and budgets are plain HTML, readable without scripts; the table of certificates is made
- * by the page's own script. The policy allows that script and that style by their digests and nothing else.
+ * What needs people, clusters and budgets are plain HTML, readable without scripts; the table of
+ * certificates is made by the page's own script. The policy allows that script and that style by
+ * their digests and nothing else.
  */
 import { SEVERITIES, type Severity } from "../../finding/codes.ts";
 import type { Finding } from "../../finding/finding.ts";
@@ -59,15 +60,21 @@ const STATUSES: readonly (readonly [RowStatus, string])[] = [
 export function pageHtml(input: PageInput): string {
   const { summaries, atMs } = input;
   const verdict = verdictText(summaries, atMs);
-  const policy = `default-src 'none'; script-src ${cspHash(SCRIPT)}; style-src ${cspHash(STYLE)}; base-uri 'none'; form-action 'none'`;
+  const policy =
+    `default-src 'none'; script-src ${cspHash(SCRIPT)}; style-src ${cspHash(STYLE)}; base-uri ` +
+    "'none'; form-action 'none'";
   return [
     '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
     `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
-    '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n<meta name="robots" content="noindex">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n' +
+      '<meta name="referrer" content="no-referrer">\n' +
+      '<meta name="robots" content="noindex">',
     `<title>certkeep: ${html(verdict)}</title>`,
     `<style>${STYLE}</style>\n</head>\n<body>`,
     '<a class="skip" href="#certificates">To the certificates</a>',
-    `<header><p class="brand">certkeep</p><h1>${html(verdict)}</h1><p class="soft">As of ${timeTag(atMs)}, from what audits recorded of ${count(summaries.length, "cluster")}.</p>${tiles(summaries)}</header>`,
+    `<header><p class="brand">certkeep</p><h1>${html(verdict)}</h1><p class="soft">As of ` +
+      `${timeTag(atMs)}, from what audits recorded of ` +
+      `${count(summaries.length, "cluster")}.</p>${tiles(summaries)}</header>`,
     "<main>",
     ...SEVERITIES.map((severity) => findingSection(severity, summaries)),
     budgetSection(input),
@@ -96,7 +103,8 @@ function tiles(summaries: readonly ClusterSummary[]): string {
     (one: ClusterSummary): number =>
       one.findings.filter((finding) => finding.severity === severity).length;
   const tile = (name: string, title: string, n: number): string =>
-    `<div class="${n === 0 && name !== "fine" ? "" : name}"><dt>${title}</dt><dd>${n.toLocaleString("en-US")}</dd></div>`;
+    "<div " +
+    `class="${n === 0 && name !== "fine" ? "" : name}"><dt>${title}</dt><dd>${n.toLocaleString("en-US")}</dd></div>`;
   return `<dl class="tiles">${[
     tile("critical", "Need you today", sum(found("critical"))),
     tile("warning", "Soon", sum(found("warning"))),
@@ -138,11 +146,13 @@ function findingSection(severity: Severity, summaries: readonly ClusterSummary[]
   const groups = Map.groupBy(findings.slice(0, FINDINGS_SHOWN), groupKey);
   const left = findings.length - Math.min(findings.length, FINDINGS_SHOWN);
   return [
-    `<section aria-labelledby="${severity}"><h2 id="${severity}">${HEADINGS[severity]} (${findings.length.toLocaleString("en-US")})</h2>`,
+    `<section aria-labelledby="${severity}"><h2 id="${severity}">${HEADINGS[severity]} ` +
+      `(${findings.length.toLocaleString("en-US")})</h2>`,
     ...[...groups.values()].map((of) => groupHtml(severity, of)),
     left === 0
       ? ""
-      : `<p class="soft">And ${left.toLocaleString("en-US")} more: in the table below, or with <code>certkeep report</code>.</p>`,
+      : `<p class="soft">And ${left.toLocaleString("en-US")} more: in the table below, or with ` +
+        "<code>certkeep report</code>.</p>",
     "</section>",
   ].join("\n");
 }
@@ -152,7 +162,10 @@ function groupHtml(severity: Severity, findings: readonly Finding[]): string {
   if (first === undefined) return "";
   const leadsTo =
     severity === "information" ? "" : `<p class="soft">${html(leadsToText(first))}</p>`;
-  return `<article class="group ${severity}"><h3>${html(adviceOf(first).general)}</h3>${leadsTo}<ul>${findings.map((finding) => findingHtml(severity, finding)).join("")}</ul></article>`;
+  return (
+    `<article class="group ` +
+    `${severity}"><h3>${html(adviceOf(first).general)}</h3>${leadsTo}<ul>${findings.map((finding) => findingHtml(severity, finding)).join("")}</ul></article>`
+  );
 }
 
 function findingHtml(severity: Severity, finding: Finding): string {
@@ -187,7 +200,8 @@ function budgetSection({ budgets, atMs }: PageInput): string {
   const shown = touched.slice(0, BUDGETS_SHOWN);
   const left = touched.length - shown.length;
   return [
-    '<section aria-labelledby="budgets"><h2 id="budgets">What can still be issued</h2><div class="budgets">',
+    '<section aria-labelledby="budgets"><h2 id="budgets">What can still be issued</h2><div ' +
+      'class="budgets">',
     ...shown.map((one) => {
       const least = one.atLeast === null ? "at least: not known" : `at least ${one.atLeast}`;
       const words =
@@ -196,7 +210,10 @@ function budgetSection({ budgets, atMs }: PageInput): string {
           : `At most ${one.remaining} of ${one.capacity} left, ${least}`;
       const slot = one.nextSlotMs === null ? "" : `; next free slot ${timeTag(one.nextSlotMs)}`;
       const full = one.fullAtMs === null ? "" : `; full again ${timeTag(one.fullAtMs)}`;
-      return `<article class="budget"><h3>${html(one.name)}</h3><p>${isLow(one) ? `<span class="tag ${one.remaining <= 0 ? "critical" : "warning"}">low</span> ` : ""}${words}${slot}${full}.</p>${levelChart(one, atMs)}</article>`;
+      return (
+        "<article " +
+        `class="budget"><h3>${html(one.name)}</h3><p>${isLow(one) ? `<span class="tag ${one.remaining <= 0 ? "critical" : "warning"}">low</span> ` : ""}${words}${slot}${full}.</p>${levelChart(one, atMs)}</article>`
+      );
     }),
     "</div>",
     left === 0 ? "" : `<p class="soft">And ${left.toLocaleString("en-US")} with more left.</p>`,
@@ -211,13 +228,23 @@ function certificateSection({ rows, summaries }: PageInput): string {
   const head = (key: string, text: string): string =>
     `<th scope="col" data-key="${key}"><button class="sort" type="button">${text}</button></th>`;
   return [
-    `<section aria-labelledby="certificates-title" id="certificates" tabindex="-1"><h2 id="certificates-title">Certificates (${rows.length.toLocaleString("en-US")})</h2>`,
-    "<noscript><p>This table is made by a script, which is switched off here. <code>certkeep report --json</code> has the same.</p></noscript>",
-    '<div class="filters"><label class="wide">Filter by name, Secret, finding, issuer or serial<input id="query" type="search" autocomplete="off" spellcheck="false"></label>',
-    `<label>State<select id="status"><option value="">all</option>${STATUSES.map(([value, text]) => option(value, text)).join("")}</select></label>`,
-    `<label${summaries.length > 1 ? "" : " hidden"}>Cluster<select id="cluster"><option value="">all</option>${clusters.map((name) => option(name, name)).join("")}</select></label></div>`,
-    `<div class="scroll"><table class="cards"><caption class="vh">Certificates; a name opens its details</caption><thead><tr>${head("status", "State")}${head("name", "Certificate")}${head("place", "Secret")}${head("until", "Expires")}${head("copied", "Sealed copy")}</tr></thead><tbody id="rows"></tbody></table></div>`,
-    '<div class="pages"><button class="step" id="previous" type="button">Previous</button><button class="step" id="next" type="button">Next</button><p id="count" role="status" class="soft"></p></div>',
+    `<section aria-labelledby="certificates-title" id="certificates" tabindex="-1"><h2 ` +
+      `id="certificates-title">Certificates (${rows.length.toLocaleString("en-US")})</h2>`,
+    "<noscript><p>This table is made by a script, which is switched off here. <code>certkeep " +
+      "report --json</code> has the same.</p></noscript>",
+    '<div class="filters"><label class="wide">Filter by name, Secret, finding, issuer or ' +
+      'serial<input id="query" type="search" autocomplete="off" spellcheck="false"></label>',
+    `<label>State<select id="status"><option ` +
+      `value="">all</option>${STATUSES.map(([value, text]) => option(value, text)).join("")}</select></label>`,
+    `<label${summaries.length > 1 ? "" : " hidden"}>Cluster<select id="cluster"><option ` +
+      `value="">all</option>${clusters.map((name) => option(name, name)).join("")}</select></label></div>`,
+    `<div class="scroll"><table class="cards"><caption class="vh">Certificates; a name opens ` +
+      "its " +
+      `details</caption><thead><tr>${head("status", "State")}${head("name", "Certificate")}${head("place", "Secret")}${head("until", "Expires")}${head("copied", "Sealed copy")}</tr></thead><tbody ` +
+      `id="rows"></tbody></table></div>`,
+    '<div class="pages"><button class="step" id="previous" ' +
+      'type="button">Previous</button><button class="step" id="next" ' +
+      'type="button">Next</button><p id="count" role="status" class="soft"></p></div>',
     "</section>",
   ].join("\n");
 }
@@ -238,11 +265,18 @@ function clusterSection(summaries: readonly ClusterSummary[]): string {
       sight === "now"
         ? `<span class="tag fine">${SIGHTS.now}</span>`
         : `<span class="tag warning">${SIGHTS[sight]}</span>`;
-    return `<tr><td><span class="name">${html(title)}</span></td>${cell("Seen", `${tag}${seenAt === null ? "" : ` <span class="soft">${said(instantParts(seenAt))}</span>`}`, false)}${cell("Certificates", n(tally.certificates))}${cell("Fine", n(tally.fine))}${cell("Not known", n(tally.unknown))}${cell("Copies", n(tally.copies))}${cell("Findings", n(findings.length))}</tr>`;
+    return (
+      "<tr><td><span " +
+      `class="name">${html(title)}</span></td>${cell("Seen", `${tag}${seenAt === null ? "" : ` <span class="soft">${said(instantParts(seenAt))}</span>`}`, false)}${cell("Certificates", n(tally.certificates))}${cell("Fine", n(tally.fine))}${cell("Not known", n(tally.unknown))}${cell("Copies", n(tally.copies))}${cell("Findings", n(findings.length))}</tr>`
+    );
   });
   const left = sorted.length - rows.length;
   return [
-    `<section aria-labelledby="clusters"><h2 id="clusters">Clusters (${summaries.length.toLocaleString("en-US")})</h2><div class="scroll" role="region" aria-label="Table of clusters" tabindex="0"><table class="cards"><thead><tr><th scope="col">Cluster</th><th scope="col">Seen</th>${["Certificates", "Fine", "Not known", "Copies", "Findings"].map((text) => `<th scope="col" class="num">${text}</th>`).join("")}</tr></thead><tbody>`,
+    `<section aria-labelledby="clusters"><h2 id="clusters">Clusters ` +
+      `(${summaries.length.toLocaleString("en-US")})</h2><div class="scroll" role="region" ` +
+      `aria-label="Table of clusters" tabindex="0"><table class="cards"><thead><tr><th ` +
+      `scope="col">Cluster</th><th ` +
+      `scope="col">Seen</th>${["Certificates", "Fine", "Not known", "Copies", "Findings"].map((text) => `<th scope="col" class="num">${text}</th>`).join("")}</tr></thead><tbody>`,
     ...rows,
     `</tbody></table></div>${left === 0 ? "" : `<p class="soft">And ${left.toLocaleString("en-US")} more.</p>`}</section>`,
   ].join("\n");
@@ -257,7 +291,8 @@ function footText({ summaries, unregistered }: PageInput): string {
     ...(unregistered.length === 0
       ? []
       : [
-          `<p>Left out, since no longer registered: ${unregistered.slice(0, 20).map(html).join(", ")}${unregistered.length > 20 ? ` and ${unregistered.length - 20} more` : ""}.</p>`,
+          "<p>Left out, since no longer registered: " +
+            `${unregistered.slice(0, 20).map(html).join(", ")}${unregistered.length > 20 ? ` and ${unregistered.length - 20} more` : ""}.</p>`,
         ]),
     "<p>This page holds no key and no certificate, and asks nobody for anything.</p>",
   ].join("");

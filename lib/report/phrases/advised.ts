@@ -1,4 +1,6 @@
-/** What to do about a certificate that fails or is lost, by what is known of backups and issuances. */
+/**
+ * What to do about a certificate that fails or is lost, by what is known of backups and issuances.
+ */
 import { spanPhrase } from "../text.ts";
 import type { Owner } from "../../state/certificates.ts";
 import type { Advice, OtherWay } from "../../ratelimit/advice.ts";
@@ -57,7 +59,8 @@ function reissuePhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
 function waitText({ untilMs, set, domains }: Advice): Text {
   if (untilMs === null) return [];
   const atMs = (set ?? domains[0])?.atMs;
-  return say`The issuer refuses until ${at(untilMs)}${own(atMs === undefined ? "" : `, in ${spanPhrase(untilMs - atMs)}`)}.`;
+  return say`The issuer refuses until
+    ${at(untilMs)}${own(atMs === undefined ? "" : `, in ${spanPhrase(untilMs - atMs)}`)}.`;
 }
 
 export function advisedPhrase(advice: Advice, advised: Advised): AdvicePhrase {
@@ -70,7 +73,9 @@ export function advisedPhrase(advice: Advice, advised: Advised): AdvicePhrase {
       const ways = advice.otherWays.map((way) => WAYS[way]);
       return {
         key: `wait:${advice.otherWays.join()}`,
-        general: `No usable backup: wait until the issuer allows another${ways.length === 0 ? "" : `, or ${ways.join(", or ")}`}`,
+        general:
+          "No usable backup: wait until the issuer allows " +
+          `another${ways.length === 0 ? "" : `, or ${ways.join(", or ")}`}`,
         own: waitText(advice),
       };
     }

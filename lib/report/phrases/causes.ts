@@ -69,53 +69,68 @@ function within(ms: number): Text {
 function becauseClause(of: Because): Text {
   switch (of.kind) {
     case "access_denied":
-      return say`the Secret can't be ${own(of.to === "write" ? "written" : "read")} (denied since ${at(of.sinceMs)}${own(of.askedAgoMs === null ? "" : `, last checked ${spanPhrase(of.askedAgoMs)} ago`)})`;
+      return say`the Secret can't be ${own(of.to === "write" ? "written" : "read")} (denied since
+        ${at(of.sinceMs)}${own(of.askedAgoMs === null ? "" : `, last checked ${spanPhrase(of.askedAgoMs)} ago`)})`;
     case "immutable":
       return say`the Secret is immutable, so no renewal can be stored`;
     case "write_failed":
-      return say`what is issued can't be stored: ${own(WRITES.get(of.code) ?? "the write fails")} ${seenText(of)}`;
+      return say`what is issued can't be stored: ${own(WRITES.get(of.code) ?? "the write fails")}
+        ${seenText(of)}`;
     case "read_failed":
-      return say`the stored certificate couldn't be read ${seenText(of)}${own(of.asMissing ? ", which counts as missing" : "")}`;
+      return say`the stored certificate couldn't be read
+        ${seenText(of)}${own(of.asMissing ? ", which counts as missing" : "")}`;
     case "state_event":
       return say`Events report failures to ${own(of.failed)} the state (last at ${at(of.lastMs)})`;
     case "emptied":
       return say`something emptied the fields of the Secret (since ${at(of.sinceMs)})`;
     case "recreated":
-      return say`the Secret was ${own(of.deleted ? "deleted and " : "")}recreated without what it held (seen at ${at(of.seenMs)})`;
+      return say`the Secret was ${own(of.deleted ? "deleted and " : "")}recreated without what it held
+        (seen at ${at(of.seenMs)})`;
     case "had_been_emptied":
       return say`the fields of the Secret had been emptied (seen at ${at(of.seenMs)})`;
     case "renewal_refused":
-      return say`the issuer refuses renewals: another ACME account requested the certificate before ${seenText(of)}`;
+      return say`the issuer refuses renewals: another ACME account requested the certificate before
+        ${seenText(of)}`;
     case "other_account":
-      return say`the ACME account key isn't the one that the certificate was issued under, so the issuer will refuse renewal`;
+      return say`the ACME account key isn't the one that the certificate was issued under, so the
+        issuer will refuse renewal`;
     case "already_replaced":
       return say`the issuer says that the stored certificate was replaced already ${seenText(of)}`;
     case "asked_early":
-      return say`the issuer asks for renewal before it is due (from ${at(of.startMs)} to ${at(of.endMs)})`;
+      return say`the issuer asks for renewal before it is due (from ${at(of.startMs)} to
+        ${at(of.endMs)})`;
     case "stalled":
-      return say`a renewal began at ${at(of.begunMs)} and nothing came of it for ${own(spanPhrase(of.forMs))}: the pod may be waiting out a refusal that it didn't log`;
+      return say`a renewal began at ${at(of.begunMs)} and nothing came of it for
+        ${own(spanPhrase(of.forMs))}: the pod may be waiting out a refusal that it didn't log`;
     case "rejected":
-      return say`what ${own(of.now ? "is stored is" : "was stored was")} rejected (${reasonText(of.reasons)})`;
+      return say`what ${own(of.now ? "is stored is" : "was stored was")} rejected
+        (${reasonText(of.reasons)})`;
     case "never_valid":
       return say`the certificate before was never seen valid`;
     case "dns":
       return say`${own(DNS.get(of.code) ?? "DNS fails")} ${seenText(of)}`;
     case "https_disabled":
-      return say`HTTPS certificates are disabled for the tailnet, or the name isn't this node's ${seenText(of)}`;
+      return say`HTTPS certificates are disabled for the tailnet, or the name isn't this node's
+        ${seenText(of)}`;
     case "https_event":
       return say`an Event says that HTTPS isn't enabled for the tailnet (last at ${at(of.lastMs)})`;
     case "issued_together":
-      return say`the same names were issued ${own(times(of.count))} within ${own(spanPhrase(of.withinMs) + (of.places === null ? "" : `, to ${of.places} places`))}`;
+      return say`the same names were issued ${own(times(of.count))} within
+        ${own(spanPhrase(of.withinMs) + (of.places === null ? "" : `, to ${of.places} places`))}`;
     case "issued_for_each":
-      return say`${of.count} Secrets${own(of.clusters > 1 ? ` in ${of.clusters} clusters` : "")} hold the same names, each with its own certificate`;
+      return say`${of.count} Secrets${own(of.clusters > 1 ? ` in ${of.clusters} clusters` : "")} hold
+        the same names, each with its own certificate`;
     case "ordered_together":
       return say`${of.pods} pods ordered the same name within minutes of each other`;
     case "names_churn":
-      return say`pods come and go under new names: ${of.count} like ${of.pattern} within a week${own(of.gone === 0 ? "" : `, ${of.gone} of them gone again`)}`;
+      return say`pods come and go under new names: ${of.count} like ${of.pattern} within a
+        week${own(of.gone === 0 ? "" : `, ${of.gone} of them gone again`)}`;
     case "secrets_churn":
-      return say`each new Secret for this name has a certificate issued: ${of.count} within a week, ${of.gone} of them gone`;
+      return say`each new Secret for this name has a certificate issued: ${of.count} within a week,
+        ${of.gone} of them gone`;
     case "first_certificates":
-      return say`${of.count} names under ${of.domain} got their first certificate within ${within(of.withinMs)}`;
+      return say`${of.count} names under ${of.domain} got their first certificate within
+        ${within(of.withinMs)}`;
   }
 }
 
@@ -130,35 +145,47 @@ export function sightingText(of: Sighting): Text {
     case "logged":
       return say`${timesText(of.signal)}: ${shortened(of.signal.sample, MAX_SAMPLE)}`;
     case "event":
-      return say`${of.event.reason} ${timesText(of.event)}; the message is that of the first time: ${shortened(of.event.message, MAX_SAMPLE)}`;
+      return say`${of.event.reason} ${timesText(of.event)}; the message is that of the first time:
+        ${shortened(of.event.message, MAX_SAMPLE)}`;
     case "log_silent":
       return of.untilMs === null
         ? say`nothing more about this name since; the log wasn't read completely`
         : say`nothing more about this name until ${at(of.untilMs)}, read completely`;
     case "denied":
-      return say`${of.account} may not ${of.verbs.join(" or ")} it, since ${at(of.sinceMs)} or earlier${of.reason === "" ? [] : say` (${shortened(of.reason, MAX_REASON)})`}; asked at ${at(of.askedMs)}${own(of.assumed ? "; no pod with this account was seen: it is the one that the operator creates" : "")}`;
+      return say`${of.account} may not ${of.verbs.join(" or ")} it, since ${at(of.sinceMs)} or
+        earlier${of.reason === "" ? [] : say` (${shortened(of.reason, MAX_REASON)})`}; asked
+        at
+        ${at(of.askedMs)}${own(of.assumed ? "; no pod with this account was seen: it is the one that the operator creates" : "")}`;
     case "immutable":
       return say`immutable: true, read at ${at(of.readMs)}`;
     case "emptied":
       return say`held serial ${of.serial}, empty since ${at(of.sinceMs)}`;
     case "recreated":
-      return say`uid ${of.uid} with ${of.serial === null ? own("no certificate") : say`serial ${of.serial}`} until ${at(of.untilMs)}, uid ${of.uidNow} since`;
+      return say`uid ${of.uid} with
+        ${of.serial === null ? own("no certificate") : say`serial ${of.serial}`} until
+        ${at(of.untilMs)}, uid ${of.uidNow} since`;
     case "fields":
       return say`fields ${codeText(of.state)} until ${at(of.untilMs)}`;
     case "accounts":
-      return say`account ${of.now.slice(0, 12)} now, ${of.before.slice(0, 12)} when serial ${of.serial} was backed up at ${at(of.backedUpMs)}`;
+      return say`account ${of.now.slice(0, 12)} now, ${of.before.slice(0, 12)} when serial ${of.serial}
+        was backed up at ${at(of.backedUpMs)}`;
     case "window":
-      return say`suggested for serial ${of.serial}: ${at(of.startMs)} to ${at(of.endMs)}${of.explanationUrl === null ? [] : say`, see ${of.explanationUrl}`}`;
+      return say`suggested for serial ${of.serial}: ${at(of.startMs)} to
+        ${at(of.endMs)}${of.explanationUrl === null ? [] : say`, see ${of.explanationUrl}`}`;
     case "rejected":
       return say`${reasonText(of.reasons)}; read at ${at(of.readMs)}`;
     case "was_rejected":
-      return say`${of.serial === null ? own("what was stored") : say`serial ${of.serial}`}: ${reasonText(of.reasons)}; replaced at ${at(of.untilMs)} or earlier`;
+      return say`${of.serial === null ? own("what was stored") : say`serial ${of.serial}`}:
+        ${reasonText(of.reasons)}; replaced at ${at(of.untilMs)} or earlier`;
     case "never_valid":
       return say`serial ${of.serial}, backed up at ${at(of.backedUpMs)}, was rejected at every audit`;
     case "issued":
-      return say`issued ${issuedText(of.issuances)}${of.holders.length === 0 ? [] : say`; held by ${some(of.holders, MAX_HOLDERS)}`}`;
+      return say`issued
+        ${issuedText(of.issuances)}${of.holders.length === 0 ? [] : say`; held by ${some(of.holders, MAX_HOLDERS)}`}`;
     case "first_of":
-      return say`first certificates of ${of.names.slice(-MAX_NAMED).join(", ")}${own(of.names.length > MAX_NAMED ? ` and ${of.names.length - MAX_NAMED} more` : "")}; the last at ${at(of.lastMs)}`;
+      return say`first certificates of
+        ${of.names.slice(-MAX_NAMED).join(", ")}${own(of.names.length > MAX_NAMED ? ` and ${of.names.length - MAX_NAMED} more` : "")};
+        the last at ${at(of.lastMs)}`;
     case "secrets_gone":
       return say`gone: ${some(of.keys, MAX_NAMED)}`;
     case "first_in":
@@ -192,7 +219,8 @@ const OPENINGS: Readonly<Record<Confidence, string>> = {
 
 /** `most likely because …`, without a full stop. */
 export function becauseText({ confidence, because, overMs }: Cause): Text {
-  return say`${own(OPENINGS[confidence])} ${becauseClause(because)}${overMs === null ? [] : say`; over since ${at(overMs)}`}`;
+  return say`${own(OPENINGS[confidence])}
+    ${becauseClause(because)}${overMs === null ? [] : say`; over since ${at(overMs)}`}`;
 }
 
 function capitalized([first, ...rest]: Text): Text {

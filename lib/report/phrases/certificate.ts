@@ -81,11 +81,17 @@ function renewalAdvice(overdue: boolean, owner: Owner): AdvicePhrase {
 
 export const CERTIFICATE_PHRASES: Phrases<Codes> = {
   secret_lost: {
-    when: "A Secret that held a certificate is missing while its parent still exists, or its namespace was deleted or recreated, or more than three and over a fifth of a cluster's certificates disappeared between two audits. A warning where the parent is unknown.",
+    when:
+      "A Secret that held a certificate is missing while its parent still exists, or its " +
+      "namespace was deleted or recreated, or more than three and over a fifth of a cluster's " +
+      "certificates disappeared between two audits. A warning where the parent is unknown.",
     seen: ({ params }) =>
       params.of === "many"
-        ? say`${params.count} ${own(params.count === 1 ? "Secret with a certificate" : "Secrets with certificates")} disappeared at once: ${params.incident}.`
-        : say`Secret missing (last seen ${at(params.lastSeenMs)}).${own(params.parent === "unknown" ? " What it belonged to is unknown." : "")}`,
+        ? say`${params.count}
+          ${own(params.count === 1 ? "Secret with a certificate" : "Secrets with certificates")}
+          disappeared at once: ${params.incident}.`
+        : say`Secret missing (last seen
+          ${at(params.lastSeenMs)}).${own(params.parent === "unknown" ? " What it belonged to is unknown." : "")}`,
     leadsTo: lossLeadsTo("tailscale"),
     leadsToOf: ({ params }) => lossLeadsTo(params.of === "many" ? "tailscale" : params.owner),
     advice: "Restore it before the next connection",
@@ -117,12 +123,15 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     advice: "If it stays empty for an hour, check the log of the pod that requests it",
   },
   certificate_invalid: {
-    when: "The controller that owns the Secret will reject what is stored, for another reason than its expiry.",
+    when:
+      "The controller that owns the Secret will reject what is stored, for another reason than " +
+      "its expiry.",
     seen: ({ params: { certificate, reasons, owner } }) => {
       const why = reasonText(reasons);
       return certificate === null
         ? say`The Secret holds no certificate with its key: ${why}.`
-        : say`${`${why.charAt(0).toUpperCase()}${why.slice(1)}`}. ${own(owner === "tailscale" ? "Tailscale" : "Clients")} will reject it.`;
+        : say`${`${why.charAt(0).toUpperCase()}${why.slice(1)}`}.
+          ${own(owner === "tailscale" ? "Tailscale" : "Clients")} will reject it.`;
     },
     leadsTo: invalidLeadsTo("tailscale", true),
     leadsToOf: ({ params }) => invalidLeadsTo(params.owner, params.certificate?.keyFits ?? false),
@@ -166,9 +175,12 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => [`serial ${params.serial}`],
   },
   renewal_overdue: {
-    when: `Less than 1/${Math.round(1 / OVERDUE_FRACTION)} of its lifetime is left, although renewal is due at 1/3.`,
+    when:
+      `Less than 1/${Math.round(1 / OVERDUE_FRACTION)} of its lifetime is left, although ` +
+      "renewal is due at 1/3.",
     seen: ({ params }) =>
-      say`Renewal was due at ${at(params.renewalMs)}; the certificate expires at ${at(params.notAfterMs)}.`,
+      say`Renewal was due at ${at(params.renewalMs)}; the certificate expires at
+        ${at(params.notAfterMs)}.`,
     leadsTo: "An outage if nothing renews it.",
     advice: "Check why it isn't renewed; opening the service once triggers renewal",
     adviceOf: ({ params }) => renewalAdvice(true, params.owner),
@@ -177,7 +189,8 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
   certificate_revoked: {
     when: "The issuer's revocation list names the live certificate.",
     seen: ({ params: { revokedMs, reason } }) =>
-      say`The certificate was revoked at ${at(revokedMs)}${reason === null ? [] : say` (${codeText(reason)})`}.`,
+      say`The certificate was revoked at
+        ${at(revokedMs)}${reason === null ? [] : say` (${codeText(reason)})`}.`,
     leadsTo: "Clients that check revocation reject it; it is served all the same.",
     advice: "Issue a new certificate with a new key, and retire its backups",
     evidence: ({ params }) => [
@@ -187,9 +200,12 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     ],
   },
   renewal_window_forced: {
-    when: "The issuer asks for renewal of a live certificate before it is due (ARI), as it does ahead of a revocation.",
+    when:
+      "The issuer asks for renewal of a live certificate before it is due (ARI), as it does " +
+      "ahead of a revocation.",
     seen: ({ params }) =>
-      say`The issuer asks for renewal from ${at(params.startMs)} to ${at(params.endMs)}, before it is due.`,
+      say`The issuer asks for renewal from ${at(params.startMs)} to ${at(params.endMs)}, before
+        it is due.`,
     leadsTo: "The certificate may be revoked before it is renewed.",
     advice: "Restart the pod that renews it, so that it asks for the renewal time again",
     evidence: ({ params }) => [

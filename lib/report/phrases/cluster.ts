@@ -32,8 +32,11 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     when: "A valid certificate isn't backed up.",
     seen: ({ params }) =>
       params.of === "all"
-        ? say`${params.count} valid ${own(params.count === 1 ? "certificate isn't" : "certificates aren't")} backed up: no recipient is configured.`
-        : say`${own(params.of === "account_key" ? "The ACME account key" : "The certificate")} isn't backed up: ${STORE_TROUBLES[params.reason] ?? codeText(params.reason)}.`,
+        ? say`${params.count} valid
+          ${own(params.count === 1 ? "certificate isn't" : "certificates aren't")} backed up:
+          no recipient is configured.`
+        : say`${own(params.of === "account_key" ? "The ACME account key" : "The certificate")}
+          isn't backed up: ${STORE_TROUBLES[params.reason] ?? codeText(params.reason)}.`,
     leadsTo: "If it is lost, a new one has to be issued.",
     advice: "Check the backup store",
     adviceOf: ({ params }) =>
@@ -47,10 +50,13 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => [params.reason],
   },
   backup_unreadable: {
-    when: "A backup can't be opened, isn't the one that an audit recorded, holds what its header doesn't say, or is missing from the store.",
+    when:
+      "A backup can't be opened, isn't the one that an audit recorded, holds what its header " +
+      "doesn't say, or is missing from the store.",
     seen: ({ params }) => {
       if (params.of === "more")
-        return say`${params.count} more ${own(params.count === 1 ? "backup" : "backups")} couldn't be used in the drill of ${at(params.drilledMs)}.`;
+        return say`${params.count} more ${own(params.count === 1 ? "backup" : "backups")} couldn't be
+          used in the drill of ${at(params.drilledMs)}.`;
       const { version, code, detail } = params;
       const why =
         code === null
@@ -73,7 +79,8 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
   backup_quota: {
     when: "More new backups were wanted in a day than the cluster's daily limit allows.",
     seen: ({ params: { waiting, made, day } }) =>
-      say`${waiting} ${own(waiting === 1 ? "certificate waits" : "certificates wait")} for a backup: ${made} were made on ${day}, which is the daily limit.`,
+      say`${waiting} ${own(waiting === 1 ? "certificate waits" : "certificates wait")} for a
+        backup: ${made} were made on ${day}, which is the daily limit.`,
     leadsTo: "The rest isn't backed up until tomorrow.",
     advice: "Find out what creates so many new certificates, or raise backups.perDay",
     evidence: ({ params }) => [`made ${params.made}`, `waiting ${params.waiting}`],
@@ -86,25 +93,33 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => [`recorded ${instantOf(params.recordedMs)}`],
   },
   credential_expiring: {
-    when: `A registered cluster's credential ends within ${CREDENTIAL_DAYS} days (critical: within ${CREDENTIAL_CRITICAL_DAYS}, or it has ended), or is a token without an end that is older than a year.`,
+    when:
+      `A registered cluster's credential ends within ${CREDENTIAL_DAYS} days (critical: within ` +
+      `${CREDENTIAL_CRITICAL_DAYS}, or it has ended), or is a token without an end that is ` +
+      "older than a year.",
     seen: ({ params: { title, endsMs, madeMs, ended } }) =>
       endsMs !== null
         ? say`The credential for ${title} ${own(ended ? "ended" : "ends")} at ${at(endsMs)}.`
-        : say`The token for ${title} has no end and was created at ${madeMs === null ? own("an unknown time") : at(madeMs)}.`,
+        : say`The token for ${title} has no end and was created at
+          ${madeMs === null ? own("an unknown time") : at(madeMs)}.`,
     leadsTo:
-      "Nothing can be read once it has ended; a token without an end works for anyone who copied it.",
+      "Nothing can be read once it has ended; a token without an end works for anyone who " +
+      "copied it.",
     advice: "Rotate it: registering the cluster again does that",
     evidence: ({ params }) => [params.kind],
   },
   cluster_replaced: {
-    when: "What answers under a cluster's name isn't the pinned cluster: another uid of kube-system, another CA, or a uid that can't be read.",
+    when:
+      "What answers under a cluster's name isn't the pinned cluster: another uid of " +
+      "kube-system, another CA, or a uid that can't be read.",
     seen: ({ params }) => {
       const { found, expected } = mismatchText(params);
       return say`${params.title}: ${found}; expected ${expected}.`;
     },
     leadsTo: "Nothing is audited or restored there until you decide.",
     advice:
-      "If the cluster was rebuilt or its CA was renewed, confirm it; otherwise fix the address or the credential",
+      "If the cluster was rebuilt or its CA was renewed, confirm it; otherwise fix the " +
+      "address or the credential",
   },
   cluster_named_twice: {
     when: "Two names lead to one cluster: the uid of kube-system and the CA are the same.",
@@ -113,7 +128,9 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     advice: "Remove one of the names, unless each covers other namespaces",
   },
   audit_incomplete: {
-    when: "Something in an audit's scope couldn't be read or backed up, or no audit has finished for more than a day.",
+    when:
+      "Something in an audit's scope couldn't be read or backed up, or no audit has finished " +
+      "for more than a day.",
     seen: ({ params }) => {
       switch (params.of) {
         case "part":
@@ -121,13 +138,15 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
         case "stale":
           return params.finishedMs === null
             ? say`No audit of ${params.title} has finished yet.`
-            : say`No audit of ${params.title} has finished since ${at(params.finishedMs)}: everything shown is as last seen.`;
+            : say`No audit of ${params.title} has finished since ${at(params.finishedMs)}:
+              everything shown is as last seen.`;
         case "never":
           return say`This cluster is registered and was never audited.`;
         case "unreadable":
           return params.newer
             ? say`What was seen of this cluster was written by a newer certkeep: update this one.`
-            : say`What was seen of this cluster can't be read: its state is damaged, or its store doesn't answer.`;
+            : say`What was seen of this cluster can't be read: its state is damaged, or its store
+              doesn't answer.`;
       }
     },
     leadsTo: "What it would have shown is unknown.",

@@ -117,24 +117,30 @@ const SET_UP = {
   identity_shared: ({ where }) =>
     `Other users can read the identity ${where}, which opens every backup`,
   identity_of_others: ({ where }) =>
-    `Identity ${where} opens none of this cluster's backups: they are encrypted for other recipients`,
+    `Identity ${where} opens none of this cluster's backups: they are encrypted for other ` +
+    "recipients",
   identity_in_work_tree: ({ where, workTree }) =>
-    `Identity ${where} is in the git work tree ${workTree}, so a commit could publish it: move it out`,
+    `Identity ${where} is in the git work tree ${workTree}, so a commit could publish it: ` +
+    "move it out",
   backups: ({ url }) => `${url} is readable and writable`,
   many_secrets: ({ backups, limit }) =>
-    `${backups} backups are in Secrets Manager, which charges for each secret by the month. From about ${limit} on S3 is cheaper (stores.backups: s3://BUCKET)`,
+    `${backups} backups are in Secrets Manager, which charges for each secret by the month. ` +
+    `From about ${limit} on S3 is cheaper (stores.backups: s3://BUCKET)`,
   states: ({ url }) => `${url} is readable and writable`,
   alarms: ({ topic, count: n }) => `Alarms go to ${count(n, "subscriber")} of ${topic}`,
   alarms_pending: ({ topic, count: n }) =>
-    `No alarm is delivered: ${count(n, "subscription")} of ${topic} ${n === 1 ? "isn't" : "aren't"} confirmed. Follow the link in the message from AWS`,
+    `No alarm is delivered: ${count(n, "subscription")} of ${topic} ` +
+    `${n === 1 ? "isn't" : "aren't"} confirmed. Follow the link in the message from AWS`,
   alarms_unheard: ({ topic }) => `No alarm is delivered: ${topic} has no subscription`,
   no_route: () =>
-    "No digest is posted: findings are only seen by who asks. Name a webhook under digest: in certkeep.yaml",
+    "No digest is posted: findings are only seen by who asks. Name a webhook under digest: in " +
+    "certkeep.yaml",
   no_webhook: ({ route }) => `Route ${route} has no webhook`,
   never_posted: ({ route }) => `Nothing was posted on route ${route} yet`,
   posted: ({ route, agoMs }) => `Last digest on route ${route}: ${span(agoMs)} ago`,
   not_posted: ({ route, answer, queued, nextMs }) =>
-    `Route ${route} didn't deliver the last message: ${answerText(answer)}. ${count(queued, "message")} queued, next try ${waitText(nextMs)}`,
+    `Route ${route} didn't deliver the last message: ${answerText(answer)}. ` +
+    `${count(queued, "message")} queued, next try ${waitText(nextMs)}`,
   test_sent: ({ route }) => `Route ${route} delivered a test message`,
   test_failed: ({ route, answer }) =>
     `Route ${route} didn't deliver a test message: ${answerText(answer)}`,
@@ -151,7 +157,8 @@ const CLUSTER = {
   tls_unchecked: () =>
     "insecure-skip-tls-verify: the credential is sent to whatever answers at the address",
   tailnet_address: ({ server }) =>
-    `The address ${server} ends in .ts.net: if its own certificate is lost, the cluster can't be reached to restore it. Register the API server's direct address`,
+    `The address ${server} ends in .ts.net: if its own certificate is lost, the cluster can't ` +
+    "be reached to restore it. Register the API server's direct address",
   answers: ({ server, version }) => `${server} answers${version === null ? "" : ` (${version})`}`,
   old_version: ({ version }) =>
     `Version ${version} is older than the oldest that this certkeep was tested with (1.22 to 1.34)`,
@@ -177,16 +184,20 @@ const CLUSTER = {
     `Last audit: ${span(agoMs)} ago${isComplete ? "" : ", incomplete"}`,
   no_end: () => "The reading credential has no known end",
   endless_token: ({ since }) =>
-    `The reading credential is a token without an end, made ${since === null ? "at an unknown time" : `at ${since}`}`,
+    "The reading credential is a token without an end, made " +
+    `${since === null ? "at an unknown time" : `at ${since}`}`,
   ends: ({ endsAt, inMs }) => `The reading credential ends at ${endsAt}, in ${span(inMs)}`,
   not_granted: ({ bearer, question }) =>
-    `The ${WHO[bearer]} credential may not ${questionText(question)}; without it: ${withoutText(question.capability)}`,
+    `The ${WHO[bearer]} credential may not ${questionText(question)}; without it: ` +
+    `${withoutText(question.capability)}`,
   granted: ({ bearer, count: n }) =>
     `The ${WHO[bearer]} credential has all ${n} required permissions`,
   excess: ({ bearer, excess, isAccepted }) =>
-    `The ${WHO[bearer]} credential can do more than it should: ${excessText(excess)}${isAccepted ? " (accepted when it was registered)" : ""}`,
+    `The ${WHO[bearer]} credential can do more than it should: ` +
+    `${excessText(excess)}${isAccepted ? " (accepted when it was registered)" : ""}`,
   no_excess: ({ bearer, isIncomplete }) =>
-    `The ${WHO[bearer]} credential has no further permission${isIncomplete ? ", as far as the server can say" : ""}`,
+    `The ${WHO[bearer]} credential has no further ` +
+    `permission${isIncomplete ? ", as far as the server can say" : ""}`,
   one_credential: () =>
     "Restores use the reading credential: whoever breaks into an audit could write",
   restore_accepted: () => "The restoring credential is accepted",

@@ -63,7 +63,8 @@ function issuanceEvidence({ issuances, clusters }: Params): readonly (string | T
       .slice(-MAX_EVIDENCE)
       .map(
         ({ serial, issuedAtMs, basis }) =>
-          `serial ${serial} issued ${formatMs(issuedAtMs)}${basis === "sct" ? "" : ` (by ${basis})`}`,
+          `serial ${serial} issued ` +
+          `${formatMs(issuedAtMs)}${basis === "sct" ? "" : ` (by ${basis})`}`,
       ),
     ...(issuances.length > MAX_EVIDENCE ? [`and ${issuances.length - MAX_EVIDENCE} more`] : []),
     ...clusterEvidence(clusters),
@@ -86,26 +87,33 @@ function budgetEvidence(params: FindingParams["set_budget_low"]): readonly (stri
 
 function setSeen(params: FindingParams["set_budget_low"]): Text {
   const { issuer, key, budget, issuances } = params;
-  return say`${issuer} issued ${setPhrase(key)} ${own(times(recent(budget, issuances)) + elsewhere(params))}: ${leftText(budget)}.`;
+  return say`${issuer} issued ${setPhrase(key)}
+    ${own(times(recent(budget, issuances)) + elsewhere(params))}: ${leftText(budget)}.`;
 }
 
 function domainSeen(params: FindingParams["domain_budget_low"]): Text {
   const { issuer, key, budget, issuances } = params;
   const count = recent(budget, issuances);
-  return say`${issuer} issued ${count} ${own(count === 1 ? "certificate" : "certificates")} for new names under ${key}${own(elsewhere(params))}: ${leftText(budget)}.`;
+  return say`${issuer} issued ${count} ${own(count === 1 ? "certificate" : "certificates")} for new
+    names under ${key}${own(elsewhere(params))}: ${leftText(budget)}.`;
 }
 
 export const LIMIT_PHRASES: Phrases<Codes> = {
   set_budget_low: {
-    when: "At most 2 of 5 issuances are left of an issuer's limit for one exact set of names, over all clusters.",
+    when:
+      "At most 2 of 5 issuances are left of an issuer's limit for one exact set of names, over " +
+      "all clusters.",
     seen: ({ params }) => setSeen(params),
     leadsTo:
-      "After a few more reissues these names get no certificate; one issuance comes back every day and a half.",
+      "After a few more reissues these names get no certificate; one issuance comes back " +
+      "every day and a half.",
     advice: "Find out what reissues it before the rest is used up",
     evidence: ({ params }) => budgetEvidence(params),
   },
   set_budget_exhausted: {
-    when: "No issuance is left of that limit. A warning where every Secret that holds the set is valid and backed up.",
+    when:
+      "No issuance is left of that limit. A warning where every Secret that holds the set is " +
+      "valid and backed up.",
     seen: ({ params }) => setSeen(params),
     leadsTo: "If the certificate is lost now, no other is issued until the next available time.",
     advice: "Keep the live certificate, and find out what reissues it",
@@ -125,7 +133,9 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => budgetEvidence(params),
   },
   domain_budget_low: {
-    when: "At most 10 of 50 issuances are left of an issuer's limit for a registered domain (a tailnet), over all clusters.",
+    when:
+      "At most 10 of 50 issuances are left of an issuer's limit for a registered domain (a " +
+      "tailnet), over all clusters.",
     seen: ({ params }) => domainSeen(params),
     leadsTo: "After that new names get a certificate only every few hours; renewals continue.",
     advice: "Create no names that aren't needed; look for pods whose names change",
@@ -145,10 +155,15 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => budgetEvidence(params),
   },
   reissued_without_need: {
-    when: "Within a week a certificate was issued although one for the same names was valid and not due for renewal.",
+    when:
+      "Within a week a certificate was issued although one for the same names was valid and not " +
+      "due for renewal.",
     seen: ({ params }) => {
       const last = params.issuances.at(-1);
-      return say`${setPhrase(params.key)} was reissued${last === undefined ? [] : say` at ${at(last.issuedAtMs)}`}, although the certificate before was valid and not due for renewal (${own(times(params.issuances.length - 1))} within a week${own(elsewhere(params))}).`;
+      return say`${setPhrase(params.key)} was
+        reissued${last === undefined ? [] : say` at ${at(last.issuedAtMs)}`}, although the
+        certificate before was valid and not due for renewal
+        (${own(times(params.issuances.length - 1))} within a week${own(elsewhere(params))}).`;
     },
     leadsTo: "Each one uses one of five issuances a week.",
     advice: "Find out why the certificate before was discarded",
@@ -174,16 +189,21 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
       const { key, issuances } = params;
       const first = issuances[0]?.issuedAtMs ?? 0;
       const last = issuances.at(-1)?.issuedAtMs ?? first;
-      return say`${setPhrase(key)} was issued ${own(times(issuances.length))} within ${own(spanPhrase(last - first) + elsewhere(params))}.`;
+      return say`${setPhrase(key)} was issued ${own(times(issuances.length))} within
+        ${own(spanPhrase(last - first) + elsewhere(params))}.`;
     },
     leadsTo: "Replicas or clusters that race each other use up the rate limit in minutes.",
     advice: "Let one replica issue, or give each its own name",
     evidence: ({ params }) => issuanceEvidence(params),
   },
   shared_set: {
-    when: "Several Secrets, namespaces or clusters hold a certificate for the same names. Information where it is the same one.",
+    when:
+      "Several Secrets, namespaces or clusters hold a certificate for the same names. " +
+      "Information where it is the same one.",
     seen: ({ params }) =>
-      say`${params.places.length} Secrets${own(elsewhere(params))} hold a certificate for ${setPhrase(params.key)}: ${own(params.sameSerial ? "the same one, copied" : "one each, under one rate limit")}.`,
+      say`${params.places.length} Secrets${own(elsewhere(params))} hold a certificate for
+        ${setPhrase(params.key)}:
+        ${own(params.sameSerial ? "the same one, copied" : "one each, under one rate limit")}.`,
     leadsTo: "They share one limit of five issuances a week, and each renews on its own.",
     advice: "Give each its own name, or let one issue and copy it to the others",
     adviceOf: ({ params }) =>

@@ -25,11 +25,13 @@ function grantPhrase(measure: Extract<Measure, { kind: "grant" }>): MeasurePhras
   const { role, namespace, account, shared } = measure;
   if (role === null)
     return {
-      text: say`Grant its service account permission to read and write this Secret: check the Role and RoleBinding of its manifest`,
+      text: say`Grant its service account permission to read and write this Secret: check the Role and
+        RoleBinding of its manifest`,
       command: commandLine(literal("kubectl get rolebindings -n"), namespace, literal("-o wide")),
     };
   return {
-    text: say`Fix RBAC: Role and RoleBinding ${role} in ${namespace} must exist and bind the service account${account === null ? [] : say` ${account}`}${own(shared ? "; after a change of ProxyGroup it may still name the old one" : "")}`,
+    text: say`Fix RBAC: Role and RoleBinding ${role} in ${namespace} must exist and bind the service
+      account${account === null ? [] : say` ${account}`}${own(shared ? "; after a change of ProxyGroup it may still name the old one" : "")}`,
     command: kubectlGet("rolebinding", role, namespace, "-o yaml"),
   };
 }
@@ -38,11 +40,13 @@ function recreatePhrase(measure: Extract<Measure, { kind: "recreate" }>): Measur
   const { action, namespace, secret } = measure;
   return action === null
     ? {
-        text: say`Recreate the Secret without immutable: true and with the same fields; no backup helps`,
+        text: say`Recreate the Secret without immutable: true and with the same fields; no backup
+          helps`,
         command: kubectlGet("secret", secret, namespace, "-o yaml"),
       }
     : {
-        text: say`Recreate the Secret without immutable: true; a restore with --replace keeps everything in it`,
+        text: say`Recreate the Secret without immutable: true; a restore with --replace keeps
+          everything in it`,
         command: commandOf(action),
       };
 }
@@ -50,30 +54,40 @@ function recreatePhrase(measure: Extract<Measure, { kind: "recreate" }>): Measur
 /** Those that hold for any certificate, without a command. */
 const GENERAL = {
   no_account_key:
-    "No backup holds the ACME account key that the certificate was issued under. Renewals are refused until it expires; then Tailscale requests a new certificate",
+    "No backup holds the ACME account key that the certificate was issued under. Renewals are " +
+    "refused until it expires; then Tailscale requests a new certificate",
   fewer_nodes:
-    "Create fewer ephemeral nodes: keep each one's state in a Secret, or put one lasting proxy (a ProxyGroup) in front of pods that come and go",
+    "Create fewer ephemeral nodes: keep each one's state in a Secret, or put one lasting " +
+    "proxy (a ProxyGroup) in front of pods that come and go",
   cache_outside:
-    "Keep certificates outside the pod: in a cache that outlives it, filled by the pod or by a restore",
+    "Keep certificates outside the pod: in a cache that outlives it, filled by the pod or by " +
+    "a restore",
   use_staging:
     "Use the staging environment for tests: ProxyClass.spec.useLetsEncryptStagingEnvironment",
   standby: "For what isn't Tailscale's, keep a standby of another issuer (certkeep backups import)",
   restart_to_ask:
-    "Restart the pod that renews it, so that it asks for the renewal time again, which it does once a process; check that it renews",
+    "Restart the pod that renews it, so that it asks for the renewal time again, which it " +
+    "does once a process; check that it renews",
   keep_secret:
-    "Keep the Secret when its Ingress or pod is recreated, or restore the backup into the new one before its first start",
+    "Keep the Secret when its Ingress or pod is recreated, or restore the backup into the new " +
+    "one before its first start",
   wait_with_names: "Wait with new names; renewals continue",
   let_one_issue:
-    "Let one issue and copy it to the others: sync one Secret, or restore it from the other's backup",
+    "Let one issue and copy it to the others: sync one Secret, or restore it from the other's " +
+    "backup",
   own_names: "Or give each its own host name",
   enable_https:
-    "Enable HTTPS certificates for the tailnet (admin console, DNS), and check that the name is this node's and not NAME-1",
+    "Enable HTTPS certificates for the tailnet (admin console, DNS), and check that the name " +
+    "is this node's and not NAME-1",
   wait_for_record:
-    "Wait until the record has spread, and check whether something answers for _acme-challenge of the name with old data; only five failures an hour are allowed",
+    "Wait until the record has spread, and check whether something answers for " +
+    "_acme-challenge of the name with old data; only five failures an hour are allowed",
   check_node:
-    "Check that the node is logged in and may set the record: its key may have expired, or its tags have changed",
+    "Check that the node is logged in and may set the record: its key may have expired, or " +
+    "its tags have changed",
   await_audit:
-    "Wait for the next audit, which reads on; if it stays so, audit more often, because what isn't read in time is rotated away",
+    "Wait for the next audit, which reads on; if it stays so, audit more often, because what " +
+    "isn't read in time is rotated away",
 } as const satisfies Partial<Record<Measure["kind"], string>>;
 
 function measurePhrase(measure: Measure): MeasurePhrase {
@@ -82,7 +96,8 @@ function measurePhrase(measure: Measure): MeasurePhrase {
       return grantPhrase(measure);
     case "check_grant":
       return {
-        text: say`Check that it is granted before anyone uses the service: each connection issues and loses a certificate`,
+        text: say`Check that it is granted before anyone uses the service: each connection issues and
+          loses a certificate`,
         command: commandLine(
           literal("kubectl auth can-i"),
           measure.verb,
@@ -100,19 +115,22 @@ function measurePhrase(measure: Measure): MeasurePhrase {
       };
     case "restore_newest":
       return {
-        text: say`Restore the newest backup: an older certificate was put there, or the newer one was issued and lost. Without a newer backup renewals fail until it expires`,
+        text: say`Restore the newest backup: an older certificate was put there, or the newer one was
+          issued and lost. Without a newer backup renewals fail until it expires`,
         command: commandOf(measure.action),
       };
     case "restore_account_key":
       return {
-        text: say`Restore the ACME account key that the certificate was issued under, then restart the node. With another key, renewals are refused until the certificate expires`,
+        text: say`Restore the ACME account key that the certificate was issued under, then restart the
+          node. With another key, renewals are refused until the certificate expires`,
         command: commandOf(measure.action),
       };
     case "recreate":
       return recreatePhrase(measure);
     case "find_writer":
       return {
-        text: say`Find the tool that writes this Secret (a template, a GitOps sync, a clean-up), and keep it from doing so`,
+        text: say`Find the tool that writes this Secret (a template, a GitOps sync, a clean-up), and
+          keep it from doing so`,
         command: kubectlGet(
           "secret",
           measure.secret,
@@ -135,7 +153,8 @@ function measurePhrase(measure: Measure): MeasurePhrase {
       };
     case "check_api":
       return {
-        text: say`Check the API server: its load, storage, webhooks and quotas; while writes fail, use the service as little as possible`,
+        text: say`Check the API server: its load, storage, webhooks and quotas; while writes fail, use
+          the service as little as possible`,
         command: commandLine(literal("kubectl get --raw /readyz")),
       };
     case "check_resolver":
@@ -145,7 +164,9 @@ function measurePhrase(measure: Measure): MeasurePhrase {
       };
     case "log_debug":
       return {
-        text: say`Set the operator's log level to debug (Helm: operatorConfig.logging=debug, which sets OPERATOR_LOGGING); its pod restarts, and info is enough again once the cause is known`,
+        text: say`Set the operator's log level to debug (Helm: operatorConfig.logging=debug, which
+          sets OPERATOR_LOGGING); its pod restarts, and info is enough again once the cause is
+          known`,
         command: commandLine(
           literal("kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug"),
         ),
@@ -155,8 +176,10 @@ function measurePhrase(measure: Measure): MeasurePhrase {
       return {
         text:
           measure.kind === "add_diagnosis"
-            ? say`Let the reading credential see logs, Events and access reviews: register the part diagnosis too`
-            : say`Check that its pod runs, and that its namespace is registered with the part diagnosis`,
+            ? say`Let the reading credential see logs, Events and access reviews: register the
+              part diagnosis too`
+            : say`Check that its pod runs, and that its namespace is registered with the part
+              diagnosis`,
         command: commandLine(
           literal("certkeep clusters add"),
           measure.cluster,

@@ -19,20 +19,26 @@ export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
 /** What isn't known or can't be done without a capability, by its id. */
 const WITHOUT: Readonly<Record<string, string>> = {
   identity:
-    "whether the cluster is still the pinned one: an audit and a restore refuse it, until certkeep clusters add pins its CA and address alone; then a rebuilt cluster with the same CA isn't noticed",
+    "whether the cluster is still the pinned one: an audit and a restore refuse it, until " +
+    "certkeep clusters add pins its CA and address alone; then a rebuilt cluster with the " +
+    "same CA isn't noticed",
   namespace: "whether a namespace was deleted or made anew, which tells a loss from a removal",
   "list-secrets":
-    "which Secrets there are: only those named in the registration are audited, and a new certificate isn't noticed",
+    "which Secrets there are: only those named in the registration are audited, and a new " +
+    "certificate isn't noticed",
   "get-secrets": "what is in a Secret: nothing can be judged or backed up",
   "get-named-secrets": "what is in the named Secrets: nothing can be judged or backed up",
   "list-pods": "which pods write the certificates, so none of their logs can be read",
   "read-logs":
-    "what the owner says: a refusal by Let's Encrypt with its time, and certificates that were issued and not stored",
+    "what the owner says: a refusal by Let's Encrypt with its time, and certificates that " +
+    "were issued and not stored",
   "list-events": "failures to load or store that the owner reports as events",
   "ask-access":
-    "whether the owner may still write its Secret: the cause that burns a certificate at each access stays unknown",
+    "whether the owner may still write its Secret: the cause that burns a certificate at each " +
+    "access stays unknown",
   "restore-list":
-    "the Secret of random name that a new proxy is waiting with; whether other certificates need an ACME account key that is to be replaced",
+    "the Secret of random name that a new proxy is waiting with; whether other certificates " +
+    "need an ACME account key that is to be replaced",
   "restore-get": "what is there now: nothing is replaced unseen, so nothing can be restored",
   "restore-create": "a Secret that is gone can't be put back",
   "restore-patch": "fields of a Secret that is there can't be put back",
@@ -43,7 +49,8 @@ const WITHOUT: Readonly<Record<string, string>> = {
 };
 
 const WITHOUT_PARENT =
-  "whether a Secret went together with what it was made for (removed on purpose) or was lost: a loss is then told as a warning, cause unknown";
+  "whether a Secret went together with what it was made for (removed on purpose) or was lost: " +
+  "a loss is then told as a warning, cause unknown";
 
 export function withoutText({ id, part }: Pick<Capability, "id" | "part">): string {
   return part === "parents" ? WITHOUT_PARENT : (WITHOUT[id] ?? "");
@@ -55,7 +62,10 @@ export function questionText(
 ): string {
   const { verb, group, resource, namespace, name } = question;
   const object = `${resource}${group === "" ? "" : `.${group}`}${name === null ? "" : ` ${name}`}`;
-  return `${verb} ${object}${namespace === null ? " in the whole cluster" : resource === "namespaces" ? "" : ` in namespace ${namespace}`}`;
+  return (
+    `${verb} ` +
+    `${object}${namespace === null ? " in the whole cluster" : resource === "namespaces" ? "" : ` in namespace ${namespace}`}`
+  );
 }
 
 /** `delete secrets in namespace shop`. */

@@ -67,9 +67,15 @@ export function expires(serial: string, notAfterMs: number): string {
 /** What comes of a Secret, or its fields, being gone. */
 export function lossLeadsTo(owner: Owner): string {
   if (owner === "tailscale")
-    return "On the next connection Tailscale requests a new certificate, which uses one of five issuances a week.";
+    return (
+      "On the next connection Tailscale requests a new certificate, which uses one of five " +
+      "issuances a week."
+    );
   if (owner === "cert-manager")
-    return "cert-manager orders a new certificate within seconds while its Certificate exists, which uses one of five issuances a week.";
+    return (
+      "cert-manager orders a new certificate within seconds while its Certificate exists, which " +
+      "uses one of five issuances a week."
+    );
   return "An outage for its clients: no known controller issues another one.";
 }
 
@@ -79,7 +85,8 @@ export function invalidLeadsTo(owner: Owner, keyFits: boolean): string {
     return "On the next connection Tailscale discards it and requests a new one.";
   if (owner === "nobody") return "An outage for its clients: no known controller renews it.";
   return keyFits
-    ? "An outage for its clients: cert-manager checks only key and certificate, so it serves this one until its renewal."
+    ? "An outage for its clients: cert-manager checks only key and certificate, so it serves " +
+        "this one until its renewal."
     : "cert-manager orders a new one at once, because the key doesn't match the certificate.";
 }
 

@@ -1,4 +1,7 @@
-/** What a restore's plan says: why it decides as it does, what else a person has to know, what comes first. */
+/**
+ * What a restore's plan says: why it decides as it does, what else a person has to know, what comes
+ * first.
+ */
 import type { CopyProblem } from "../../backup/problem.ts";
 import { formatMs } from "../../certificate/time.ts";
 import type { PlanCode } from "../../restoreplan/code.ts";
@@ -18,14 +21,17 @@ const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
   account_with_certificate:
     "the certificate that is restored with it was issued under this account",
   account_of_live:
-    "the valid certificate in the cluster was issued under this account, and the account key there is another",
+    "the valid certificate in the cluster was issued under this account, and the account key " +
+    "there is another",
   secret_recreated:
-    "the Secret is immutable, so its certificate can't be renewed: the Secret is recreated with its whole content",
+    "the Secret is immutable, so its certificate can't be renewed: the Secret is recreated " +
+    "with its whole content",
   forced: "you override what prevents it",
 
   already_there: "it is up to date",
   live_valid:
-    "the certificate in the cluster is valid, and the backup isn't valid for longer or lacks one of its names",
+    "the certificate in the cluster is valid, and the backup isn't valid for longer or lacks " +
+    "one of its names",
   account_in_use:
     "the ACME account key exists, and no certificate is known to belong to another account",
 
@@ -50,7 +56,9 @@ const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
   names_differ: "the backup has other names than the certificate last seen here",
   standby_not_asked: "it is a standby certificate of another CA (--standby allows it)",
   standby_for_tailscale:
-    "a standby certificate doesn't help here: Tailscale discards certificates of other CAs and requests a new one on each connection. Use another host name, or staging for the time being",
+    "a standby certificate doesn't help here: Tailscale discards certificates of other CAs " +
+    "and requests a new one on each connection. Use another host name, or staging for the " +
+    "time being",
   account_unknown: "the ACME account key isn't the one last seen here",
   account_not_backed_up: "the ACME account key that the certificate was issued under has no backup",
   account_of_another: "no certificate there was issued under this account",
@@ -61,7 +69,8 @@ const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
   namespace_absent: "the namespace is missing (--create-namespace creates it)",
   secret_immutable: "the Secret is immutable (--replace recreates it with its whole content)",
   type_differs:
-    "the Secret has another type, which can't be changed (--replace recreates it with its whole content)",
+    "the Secret has another type, which can't be changed (--replace recreates it with its " +
+    "whole content)",
   replace_would_lose: "the Secret can't be recreated without losing part of it",
   place_not_for_shape: "this kind of Secret can't be restored to another place",
   device_renamed:
@@ -183,7 +192,10 @@ function placeDetailText(detail: PlaceDetail): string {
       return detail.names.join(", ");
     case "device": {
       const name = `${detail.name ?? "unknown"}${detail.isToCome ? " (not started yet)" : ""}`;
-      return `it is ${name}, the certificate is for ${detail.domain ?? "unknown"}. Remove or rename the old machine in the tailnet, then restart the proxy`;
+      return (
+        `it is ${name}, the certificate is for ${detail.domain ?? "unknown"}. Remove or rename ` +
+        "the old machine in the tailnet, then restart the proxy"
+      );
     }
     case "same_name":
       return "its operator creates it under the same name";
@@ -212,7 +224,10 @@ function parentText({ parent, there, secret }: Detail & { kind: "parent" }): str
     absent: "is missing",
     unknown: "may or may not exist (unknown)",
   }[there];
-  return `${name} ${state}. The proxy requests a certificate when it first starts: use --follow 30m to fill the Secret that replaces ${secret} before that`;
+  return (
+    `${name} ${state}. The proxy requests a certificate when it first starts: use --follow 30m ` +
+    `to fill the Secret that replaces ${secret} before that`
+  );
 }
 
 const PLAIN_NOTES: Readonly<
@@ -234,34 +249,57 @@ const PLAIN_NOTES: Readonly<
   certmanager_no_issuer:
     "cert-manager will order a new certificate: the Secret has no annotation with its issuer",
   certmanager_renews:
-    "cert-manager will renew it at once (one order): less than a third of its lifetime is left, unless its spec says another time",
+    "cert-manager will renew it at once (one order): less than a third of its lifetime is " +
+    "left, unless its spec says another time",
   certmanager_newer_seen:
-    "cert-manager may order a new certificate: a newer one than this backup was seen, and its CertificateRequest, if it still exists, is for another key",
+    "cert-manager may order a new certificate: a newer one than this backup was seen, and its " +
+    "CertificateRequest, if it still exists, is for another key",
   certmanager_not_known: "it is unknown whether its Certificate still exists",
   certmanager_adopts:
-    "cert-manager adopts it, if the Certificate's spec still has the same issuer, key algorithm and names",
+    "cert-manager adopts it, if the Certificate's spec still has the same issuer, key " +
+    "algorithm and names",
   older_copy:
-    "an older backup is used, because the newer ones can't be. Its next renewal may be rejected if the newer one replaced it",
+    "an older backup is used, because the newer ones can't be. Its next renewal may be " +
+    "rejected if the newer one replaced it",
   unrecorded: "no audit recorded this backup: only your own identity vouches for it",
   account_unknown:
-    "it is unknown which ACME account it was issued under. If the node has another one, Let's Encrypt rejects the renewal until the certificate expires",
+    "it is unknown which ACME account it was issued under. If the node has another one, Let's " +
+    "Encrypt rejects the renewal until the certificate expires",
   unkept_unknown:
-    "an earlier version of certkeep audited this Secret, so it is unknown which other annotations and labels it had. They aren't restored",
+    "an earlier version of certkeep audited this Secret, so it is unknown which other " +
+    "annotations and labels it had. They aren't restored",
 };
 
 /** A clause without a full stop. */
 export function noteText(note: Note): string {
   switch (note.note) {
     case "secret_renamed":
-      return `it was in Secret ${note.from}; the proxy was recreated, and its Secret is now ${note.to}`;
+      return (
+        `it was in Secret ${note.from}; the proxy was recreated, and its Secret is now ` +
+        `${note.to}`
+      );
     case "certmanager_other_place":
-      return `cert-manager at the new place orders a new certificate unless its Certificate has the name ${note.name}`;
+      return (
+        "cert-manager at the new place orders a new certificate unless its Certificate has the " +
+        `name ${note.name}`
+      );
     case "certmanager_ordered":
-      return `its Certificate ${note.name} exists, so cert-manager has probably ordered a new one already: it does so within seconds of the loss. Scale cert-manager down before you restore many`;
+      return (
+        `its Certificate ${note.name} exists, so cert-manager has probably ordered a new one ` +
+        "already: it does so within seconds of the loss. Scale cert-manager down before you " +
+        "restore many"
+      );
     case "unknown_issuer":
-      return `the certificate there is of an untrusted CA and valid until ${formatMs(note.untilMs).slice(0, 10)}. If it is there on purpose (a CA of your own), leave this one out, or name the CA under issuers: in certkeep.yaml`;
+      return (
+        "the certificate there is of an untrusted CA and valid until " +
+        `${formatMs(note.untilMs).slice(0, 10)}. If it is there on purpose (a CA of your own), ` +
+        "leave this one out, or name the CA under issuers: in certkeep.yaml"
+      );
     case "passed_over":
-      return `backup ${note.version.slice(0, 12)} was skipped: ${planCodeText(note.code)}${note.detail === null ? "" : ` (${detailText(note.detail)})`}`;
+      return (
+        `backup ${note.version.slice(0, 12)} was skipped: ` +
+        `${planCodeText(note.code)}${note.detail === null ? "" : ` (${detailText(note.detail)})`}`
+      );
     case "revocation_unknown":
       return `revocation not checked: ${revocationGapText(note.gap)}`;
     case "marks_not_added":
@@ -287,22 +325,36 @@ const RECREATION = {
 export function warningText(warning: PlanWarning): string {
   switch (warning.warning) {
     case "machines_of_rebuilt":
-      return "Before the operator and its proxies start, remove or rename the old cluster's machines in the tailnet (admin console, Machines). While they exist, the new ones become NAME-1, don't serve the restored certificates, and request new ones. certkeep can't see whether they still exist.";
+      return (
+        "Before the operator and its proxies start, remove or rename the old cluster's machines " +
+        "in the tailnet (admin console, Machines). While they exist, the new ones become " +
+        "NAME-1, don't serve the restored certificates, and request new ones. certkeep can't " +
+        "see whether they still exist."
+      );
     case "other_cluster":
       return `backups are taken from ${warning.title} (${warning.key})`;
     case "successor":
-      return `another cluster answers under the name ${warning.key} than the recorded one (${warning.recorded ?? "unknown"}): it is taken as its successor`;
+      return (
+        `another cluster answers under the name ${warning.key} than the recorded one ` +
+        `(${warning.recorded ?? "unknown"}): it is taken as its successor`
+      );
     case "pinned":
       return `${warning.key} is pinned as it answers now`;
     case "not_rebuilt":
       return "this is the recorded cluster: it wasn't rebuilt";
     case "unknown_cluster": {
       const { called, isRegistered } = warning;
-      return `no record says which cluster this is, so no backup is restored to it. To pin it as it answers now: ${pinCommand({ called, registered: isRegistered }, "another")}`;
+      return (
+        "no record says which cluster this is, so no backup is restored to it. To pin it as it " +
+        `answers now: ${pinCommand({ called, registered: isRegistered }, "another")}`
+      );
     }
     case "recreation": {
       const { namespace, secret, state, note } = warning;
-      return `Secret ${namespace}/${secret}: ${RECREATION[state]}${state === "note_unreadable" ? ` (${note})` : ""}`;
+      return (
+        `Secret ${namespace}/${secret}: ` +
+        `${RECREATION[state]}${state === "note_unreadable" ? ` (${note})` : ""}`
+      );
     }
     case "error":
       return warning.found;
@@ -311,7 +363,10 @@ export function warningText(warning: PlanWarning): string {
     case "more_not_looked_at":
       return `not checked: ${warning.count} more`;
     case "never_audited":
-      return `no audit of ${warning.cluster} is recorded here, so nothing is known that could be restored${warning.isAsked ? "" : " (--unrecorded uses backups that no audit recorded)"}`;
+      return (
+        `no audit of ${warning.cluster} is recorded here, so nothing is known that could be ` +
+        `restored${warning.isAsked ? "" : " (--unrecorded uses backups that no audit recorded)"}`
+      );
     case "nothing_fits":
       return "nothing matches";
   }

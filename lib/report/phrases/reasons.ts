@@ -36,7 +36,9 @@ const CLAUSES: Readonly<Record<Reason, string>> = {
 
 const clauses: Readonly<Record<string, string>> = CLAUSES;
 
-/** `the private key doesn't match the certificate; …`: one clause a code, unknown codes as they are. */
+/**
+ * `the private key doesn't match the certificate; …`: one clause a code, unknown codes as they are.
+ */
 export function reasonText(reasons: readonly string[]): string {
   if (reasons.length === 0) return "the reason is not known";
   return reasons

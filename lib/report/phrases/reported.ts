@@ -39,11 +39,14 @@ function signText(sign: LogSignal, untilMs: number | null): Text {
     case "https_not_enabled":
       return say`No certificate is issued, because HTTPS isn't enabled for this name, ${when}.`;
     case "replaces_refused":
-      return say`The issuer refused the renewal, because another ACME account requested the certificate before, ${when}.`;
+      return say`The issuer refused the renewal, because another ACME account requested the certificate
+        before, ${when}.`;
     case "paused":
       return say`The issuer paused the account for this name, ${when}.`;
     case "rate_limited":
-      return say`The issuer refused an order ${own(LIMITS.get(sign.code) ?? "by one of its limits")}, ${when}; ${untilMs === null ? own("until when is unknown") : say`until ${at(untilMs)}`}.`;
+      return say`The issuer refused an order ${own(LIMITS.get(sign.code) ?? "by one of its limits")},
+        ${when};
+        ${untilMs === null ? own("until when is unknown") : say`until ${at(untilMs)}`}.`;
     default:
       return say`${codeText(sign.kind)}, ${when}.`;
   }
@@ -54,7 +57,8 @@ function seenText(params: Reported): Text {
     case "log":
       return signText(params.signs[0], params.untilMs);
     case "event":
-      return say`${params.event.reason} on ${params.event.object} in ${params.event.namespace}, ${timesText(params.event)}.`;
+      return say`${params.event.reason} on ${params.event.object} in ${params.event.namespace},
+        ${timesText(params.event)}.`;
     case "unplaced":
       return say`Logs report the same for ${params.count} more names without a known Secret.`;
   }
@@ -84,10 +88,14 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => evidenceOf(params),
   },
   rate_limited: {
-    when: "The log reports a refusal by the issuer (429) whose time isn't over or is unknown. A warning where a valid certificate is live.",
+    when:
+      "The log reports a refusal by the issuer (429) whose time isn't over or is unknown. A " +
+      "warning where a valid certificate is live.",
     seen: ({ params }) =>
       params.by === "refusal"
-        ? say`The issuer refuses ${params.kind === "set" ? shortened(params.key) : say`new names under ${shortened(params.key)}`} until ${at(params.untilMs)} (429 in the log).`
+        ? say`The issuer refuses
+          ${params.kind === "set" ? shortened(params.key) : say`new names under ${shortened(params.key)}`}
+          until ${at(params.untilMs)} (429 in the log).`
         : seenText(params),
     leadsTo: "No certificate for these names until then.",
     advice: WAIT,
@@ -115,16 +123,22 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
         : evidenceOf(params),
   },
   storage_forbidden: {
-    when: "The API server says that the service account of the controller may not read or write its Secret. A warning where none of its pods was seen, so that the account is the one that its operator creates.",
+    when:
+      "The API server says that the service account of the controller may not read or write its " +
+      "Secret. A warning where none of its pods was seen, so that the account is the one that " +
+      "its operator creates.",
     seen: ({ params: { accounts, verbs, sinceMs, assumed } }) =>
-      say`${accounts.join(" and ")} lacks permission to ${verbs.join(" or ")} the Secret, since ${at(sinceMs)} or earlier.${own(assumed ? " No pod that writes it was seen: this is the account that its operator creates." : "")}`,
+      say`${accounts.join(" and ")} lacks permission to ${verbs.join(" or ")} the Secret, since
+        ${at(sinceMs)} or
+        earlier.${own(assumed ? " No pod that writes it was seen: this is the account that its operator creates." : "")}`,
     leadsTo: "Each connection issues a certificate that can't be stored.",
     advice:
       "Grant the permission again: look for a RoleBinding that is missing or names another account",
     evidence: ({ params }) =>
       params.answers.map(
         ({ account, verb, reason, askedMs }) =>
-          say`${account} ${verb}: no${reason === "" ? [] : say`, ${shortened(reason)}`} (asked ${own(instantOf(askedMs))})`,
+          say`${account} ${verb}: no${reason === "" ? [] : say`, ${shortened(reason)}`} (asked
+            ${own(instantOf(askedMs))})`,
       ),
   },
   storage_immutable: {
@@ -147,7 +161,9 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => ["immutable: true", `read ${instantOf(params.readMs)}`],
   },
   storage_failing: {
-    when: "The log or Events report failures to read or write the Secret that are neither of the two above.",
+    when:
+      "The log or Events report failures to read or write the Secret that are neither of the " +
+      "two above.",
     seen: ({ params }) => seenText(params),
     leadsTo: "A certificate that is issued meanwhile is lost.",
     advice: "Check the API server: its load, storage, webhooks and quotas",
@@ -162,7 +178,9 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => evidenceOf(params),
   },
   account_key_lost: {
-    when: "The issuer refuses renewals because another ACME account requested the certificate before.",
+    when:
+      "The issuer refuses renewals because another ACME account requested the certificate " +
+      "before.",
     seen: ({ params }) => seenText(params),
     leadsTo: "Every renewal fails until the certificate expires.",
     advice:

@@ -8,18 +8,23 @@ const PLAIN: Readonly<
   nobody: "no pod has to restart",
   not_known: "it is unknown whether one is needed",
   operator_if_running:
-    "if the operator already runs: it reads the Secret only when it starts. None before its first start",
+    "if the operator already runs: it reads the Secret only when it starts. None before its " +
+    "first start",
   operator_at_start: "the operator reads the Secret only when it starts",
   group_next_access:
-    "pods read a missing one on the next connection. Up to version 1.92.5 the first pod may hold an old one in memory: restart then",
+    "pods read a missing one on the next connection. Up to version 1.92.5 the first pod may " +
+    "hold an old one in memory: restart then",
   group_within_a_day:
-    "the first pod reads it on each connection (from 1.94 on), the others within 24 hours: restart to have it everywhere at once",
+    "the first pod reads it on each connection (from 1.94 on), the others within 24 hours: " +
+    "restart to have it everywhere at once",
   proxy_not_started:
-    "its pod hasn't started yet, as far as the Secret says: it reads the certificate when it first starts",
+    "its pod hasn't started yet, as far as the Secret says: it reads the certificate when it " +
+    "first starts",
   proxy_at_start: "the proxy reads the Secret only when it starts",
   pod_at_start: "the pod of the same name reads it only when it starts",
   by_program:
-    "it is unknown whether one is needed; ingress controllers see the change by themselves; a pod that mounts it reads it when its program does",
+    "it is unknown whether one is needed; ingress controllers see the change by themselves; a " +
+    "pod that mounts it reads it when its program does",
 };
 
 /** A clause; empty where there is nothing to say. */

@@ -1,6 +1,7 @@
 /**
- * What a webhook answered, by code: Slack's own word, or certkeep's for an answer that isn't Slack's
- * (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, "Handling errors").
+ * What a webhook answered, by code: Slack's own word, or certkeep's for an answer that isn't
+ * Slack's (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, "Handling
+ * errors").
  */
 
 /** Words with which Slack says that the webhook takes no message at all. */
@@ -38,7 +39,10 @@ export function isRevoked(word: string): boolean {
   return REVOKED.has(word);
 }
 
-/** The code of an answer that isn't Slack's: the kind of its body and its status, such as `page_403`. */
+/**
+ * The code of an answer that isn't Slack's: the kind of its body and its status, such as
+ * `page_403`.
+ */
 export function foreignCode(status: number, body: string): string {
   return `${kindOf(body.trim())}_${status}`;
 }
@@ -49,7 +53,9 @@ function kindOf(body: string): string {
   return body.startsWith("{") || body.startsWith("[") ? "json" : "text";
 }
 
-/** One clause for people. `code` may come from a stored record: what is not a code is not repeated. */
+/**
+ * One clause for people. `code` may come from a stored record: what is not a code is not repeated.
+ */
 export function answerText(code: string): string {
   const own = Object.hasOwn(OWN, code) ? OWN[code] : undefined;
   if (own !== undefined) return own;

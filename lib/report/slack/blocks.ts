@@ -1,8 +1,8 @@
 /**
  * A message as Slack's Block Kit, and the text for notifications. Pure.
  *
- * Invariant, for any message: at most 50 blocks, 3,000 characters a section, 150 a header, about 10,000 in all. The
- * header and the text hold numbers and certkeep's own words only.
+ * Invariant, for any message: at most 50 blocks, 3,000 characters a section, 150 a header, about
+ * 10,000 in all. The header and the text hold numbers and certkeep's own words only.
  */
 import type {
   ContextBlock,
@@ -19,7 +19,10 @@ import { slackText } from "./escape.ts";
 const MAX_BLOCKS = 50;
 /** The same page, header block. */
 const MAX_HEADER = 150;
-/** The same page, section block: 3,000. Ours is below it, so that a client shows it without “see more” as far as it can. */
+/**
+ * The same page, section block: 3,000. Ours is below it, so that a client shows it without “see
+ * more” as far as it can.
+ */
 const SECTION = 2800;
 /** All text together: Slack cuts messages off at about 10,000. */
 const TEXT = 9_400;

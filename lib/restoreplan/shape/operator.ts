@@ -1,6 +1,7 @@
 /**
- * The operator's own Secret (A): patched where it stands, else made with nothing but certificate, key and account
- * key, which the operator takes for a state to fill up when it starts. It reads the Secret only at its start.
+ * The operator's own Secret (A): patched where it stands, else made with nothing but certificate,
+ * key and account key, which the operator takes for a state to fill up when it starts. It reads the
+ * Secret only at its start.
  */
 import { placeOf, refusedAsState, rolloutRestart, type Site, type SiteRule } from "./site.ts";
 

@@ -1,7 +1,8 @@
 /**
- * A certificate that a ProxyGroup shares, in a Secret named as the domain (C, D). One made beforehand is adopted: the
- * operator's create-or-update changes labels only. It needs type `kubernetes.io/tls` and its labels, and both fields
- * in one request, since a pod reads the Secret at any time.
+ * A certificate that a ProxyGroup shares, in a Secret named as the domain (C, D). One made
+ * beforehand is adopted: the operator's create-or-update changes labels only. It needs type
+ * `kubernetes.io/tls` and its labels, and both fields in one request, since a pod reads the Secret
+ * at any time.
  */
 import { placeOf, refused, rolloutRestart, type Site, type SiteRule } from "./site.ts";
 

@@ -1,6 +1,7 @@
 /**
- * The state Secret of a sidecar (H), in any namespace under any name: patched where it stands, else made with nothing
- * but certificate, key and account key. Which workload uses it isn't written in it.
+ * The state Secret of a sidecar (H), in any namespace under any name: patched where it stands, else
+ * made with nothing but certificate, key and account key. Which workload uses it isn't written in
+ * it.
  */
 import { placeOf, refusedAsState, type Site, type SiteRule } from "./site.ts";
 

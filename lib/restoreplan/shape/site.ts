@@ -1,4 +1,7 @@
-/** Where a copy of some shape would go, and what that means for its owner: the answer of each shape's own rule. */
+/**
+ * Where a copy of some shape would go, and what that means for its owner: the answer of each
+ * shape's own rule.
+ */
 import { TLS_TYPE } from "../../secret/shapes.ts";
 import type { PlanCode } from "../code.ts";
 import type { Restart, RestartAction } from "../item.ts";
@@ -14,7 +17,10 @@ export interface Site {
   readonly mayCreate: boolean;
   /** Decides at once, whatever is there. */
   readonly verdict: (Objection & { readonly rule: "later" | "refuse" }) | null;
-  /** What a write does to the pods that use it. `nothingHeld`: there was no valid certificate there before. */
+  /**
+   * What a write does to the pods that use it. `nothingHeld`: there was no valid certificate there
+   * before.
+   */
   restart(action: "create" | "patch" | "replace", nothingHeld: boolean): Restart;
   readonly notes: readonly Note[];
 }
@@ -38,7 +44,10 @@ export function placeOf(
   return context.as ?? { namespace: copy.record.header.namespace, name: copy.record.header.secret };
 }
 
-/** A Secret of type `kubernetes.io/tls` is no machine's state: whoever mounts it must not be given another's keys. */
+/**
+ * A Secret of type `kubernetes.io/tls` is no machine's state: whoever mounts it must not be given
+ * another's keys.
+ */
 export function refusedAsState(to: NonNullable<Site["to"]>, live: Live): Site | null {
   return live.state === "present" && live.secret.type === TLS_TYPE
     ? refused(to, live, "place_not_for_shape", { kind: "not_state", type: TLS_TYPE })

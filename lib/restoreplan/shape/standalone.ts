@@ -1,11 +1,12 @@
 /**
- * Secrets that the operator makes itself and that must never be made for it: a proxy's own (B), a ProxyGroup's state
- * (E), a recorder's (G). One that exists already would keep the operator from making an auth key, and the proxy
- * could never log in. So an existing one is patched, and all else waits.
+ * Secrets that the operator makes itself and that must never be made for it: a proxy's own (B), a
+ * ProxyGroup's state (E), a recorder's (G). One that exists already would keep the operator from
+ * making an auth key, and the proxy could never log in. So an existing one is patched, and all else
+ * waits.
  *
- * A proxy made anew has a Secret of another, random name. It is found by its parent's labels, and it is the right
- * one if the machine has the certificate's name: `device_fqdn` once it ran, before that the host name in the
- * configuration that the operator wrote for it.
+ * A proxy made anew has a Secret of another, random name. It is found by its parent's labels, and
+ * it is the right one if the machine has the certificate's name: `device_fqdn` once it ran, before
+ * that the host name in the configuration that the operator wrote for it.
  */
 import { LABEL } from "../../secret/shapes.ts";
 import type { LiveSecret, OpenedCopy } from "../view.ts";
@@ -31,7 +32,10 @@ export function sameParent(copy: OpenedCopy, secret: Pick<LiveSecret, "labels">)
   );
 }
 
-/** `device`: it ran under this name; `host`: it hasn't run, and will ask for this name; `other`: it has another; `open`: not known yet. */
+/**
+ * `device`: it ran under this name; `host`: it hasn't run, and will ask for this name; `other`: it
+ * has another; `open`: not known yet.
+ */
 function matchOf(
   copy: OpenedCopy,
   secret: Pick<LiveSecret, "deviceName" | "hostName">,
@@ -145,7 +149,10 @@ function waits(
   };
 }
 
-/** A Secret of a fixed name that its operator makes: the state of a ProxyGroup's pod (E), a recorder's (G). */
+/**
+ * A Secret of a fixed name that its operator makes: the state of a ProxyGroup's pod (E), a
+ * recorder's (G).
+ */
 export const ownedSite: SiteRule = (copy, context): Site => {
   const to = placeOf(copy, context);
   const live = context.views.at(to.namespace, to.name);

@@ -1,6 +1,6 @@
 /**
- * A generic TLS Secret: made with type, labels and the annotations by which cert-manager adopts it, or patched. The
- * plan says what cert-manager will do all the same.
+ * A generic TLS Secret: made with type, labels and the annotations by which cert-manager adopts it,
+ * or patched. The plan says what cert-manager will do all the same.
  */
 import { certificateName, certManagerNotes } from "../certmanager.ts";
 import { placeOf, type Site, type SiteRule } from "./site.ts";

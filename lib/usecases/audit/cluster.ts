@@ -1,9 +1,9 @@
 /**
  * One cluster, audited: list, read what is new, extract, judge, back up, conclude, record.
  *
- * Invariants: nothing is written to the cluster; a Secret is recorded as seen only after its backup counts, so
- * that a crash at any point leads to another look; an incomplete listing concludes nothing about what is missing;
- * one bad Secret never hides another.
+ * Invariants: nothing is written to the cluster; a Secret is recorded as seen only after its backup
+ * counts, so that a crash at any point leads to another look; an incomplete listing concludes
+ * nothing about what is missing; one bad Secret never hides another.
  */
 import { clusterPrefix } from "../../backup/keys.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
@@ -62,7 +62,8 @@ export const OBSERVE_MS = 20_000;
 
 /**
  * Never throws for what a cluster does: that becomes part of the result.
- * @throws CertkeepError where the state can't be read, or a context without a registration leads to another cluster than its state's
+ * @throws CertkeepError where the state can't be read, or a context without a registration leads to
+ * another cluster than its state's
  */
 export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
   const nowMs = ports.clock.nowMs();
@@ -73,7 +74,8 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
   const before = replaced ? stored : withoutFuture(stored, (ports.wall ?? ports.clock).nowMs());
   if (before !== stored)
     ports.progress.note(
-      `Cluster ${target.title}: the last audit's clock was ahead (${stored.audit?.finishedAt}). Its times are corrected.`,
+      `Cluster ${target.title}: the last audit's clock was ahead ` +
+        `(${stored.audit?.finishedAt}). Its times are corrected.`,
     );
   const run = new ClusterRun(target, ports, before, nowMs, now);
   if (!look.ok) {
@@ -138,7 +140,8 @@ class ClusterRun {
     this.#state = {
       ...known,
       title: target.title,
-      // A recorded address is that of what was proven to be the cluster, and never of what was merely asked.
+      // A recorded address is that of what was proven to be the cluster, and never of what was
+      // merely asked.
       server: before.identity === null ? target.server : before.server,
       ...(target.credential === undefined
         ? {}
@@ -219,7 +222,9 @@ class ClusterRun {
     if (observations !== undefined) this.#state.observations = observations;
   }
 
-  /** What else the cluster tells of why certificates are issued. It never makes an audit incomplete. */
+  /**
+   * What else the cluster tells of why certificates are issued. It never makes an audit incomplete.
+   */
   async #observe(): Promise<void> {
     const { diagnosis } = this.#target;
     if (diagnosis === undefined || this.#ports.dryRun || this.#discovery === null) return;
@@ -240,7 +245,8 @@ class ClusterRun {
     if (this.#target.settings.recipients.length === 0) return;
     const listed = new Set<string>();
     try {
-      // What is no document there doesn't count as a backup: it is looked at, and reported, when it is needed.
+      // What is no document there doesn't count as a backup: it is looked at, and reported, when it
+      // is needed.
       const entries = this.#ports.backups.list(clusterPrefix(this.#before.cluster));
       for await (const { key, trouble } of entries) if (trouble === undefined) listed.add(key);
       this.#listed = listed;
@@ -294,7 +300,9 @@ class ClusterRun {
       this.shortfall({
         scope: `Secret ${key}`,
         code: "cluster_not_found",
-        message: `cluster ${this.#target.title}: there is no Secret ${key}; expected one, as secrets: in certkeep.yaml names it`,
+        message:
+          `cluster ${this.#target.title}: there is no Secret ${key}; expected one, as secrets: ` +
+          "in certkeep.yaml names it",
       });
     }
   }
@@ -471,7 +479,9 @@ class ClusterRun {
   }
 }
 
-/** What may be shown where another cluster answers: nothing of what the recorded one held or lost. */
+/**
+ * What may be shown where another cluster answers: nothing of what the recorded one held or lost.
+ */
 function withoutContent(state: StateDocument): StateDocument {
   const { cluster, title, server, identity, replacedBy, credential, findings } = state;
   const shown = { ...emptyState(cluster, title, server), identity, replacedBy, findings };

@@ -11,7 +11,10 @@ import type { RevocationLists } from "../revocation.ts";
 
 /** Anchors and issuers that verdicts rest on. */
 export interface JudgeKit {
-  /** What a Tailscale owner trusts: Mozilla's bundle and Let's Encrypt's roots, and configured issuers'. */
+  /**
+   * What a Tailscale owner trusts: Mozilla's bundle and Let's Encrypt's roots, and configured
+   * issuers'.
+   */
   readonly anchors: Anchors;
   /** Known issuers, Let's Encrypt first. */
   readonly issuers: readonly Issuer[];
@@ -45,9 +48,13 @@ export interface AuditTarget {
   /** Namespace of the context: looked at where all of them may not be listed. */
   readonly homeNamespace: string | null;
   readonly reader: ClusterReader;
-  /** Why certificates are issued: logs, events, access reviews; absent where nobody is to be asked. */
+  /**
+   * Why certificates are issued: logs, events, access reviews; absent where nobody is to be asked.
+   */
   readonly diagnosis?: ClusterDiagnosis;
-  /** Of a registered credential: its kind, its end by its own words, and when it was made; RFC 3339. */
+  /**
+   * Of a registered credential: its kind, its end by its own words, and when it was made; RFC 3339.
+   */
   readonly credential?: {
     readonly kind: string;
     readonly endsAt: string | null;
@@ -58,7 +65,10 @@ export interface AuditTarget {
 
 /** What is asked of others than the cluster; each part `null` where it isn't switched on. */
 export interface OutsidePorts {
-  /** `domains`: those to ask about; `null`: the registered domains of the certificates that were seen. */
+  /**
+   * `domains`: those to ask about; `null`: the registered domains of the certificates that were
+   * seen.
+   */
   readonly transparency: {
     readonly source: TransparencySource;
     readonly domains: readonly string[] | null;
@@ -66,7 +76,10 @@ export interface OutsidePorts {
   /** When issuers suggest to renew certificates. */
   readonly renewalInfo: RenewalInfoSource | null;
   readonly revocation: RevocationLists | null;
-  /** Asking ends then, whatever doesn't answer: within the audit of each cluster, and once more after all of them. Default 10 s. */
+  /**
+   * Asking ends then, whatever doesn't answer: within the audit of each cluster, and once more
+   * after all of them. Default 10 s.
+   */
   readonly withinMs?: number;
   /** A signal that is aborted after so many ms. */
   readonly endsIn: (ms: number) => AbortSignal;
@@ -98,7 +111,10 @@ export interface AuditPorts {
   readonly signal?: AbortSignal;
   /** When `signal` will be aborted, ms since 1970; absent where nothing ends the run. */
   readonly deadlineMs?: number;
-  /** Bounds what is asked besides Secrets; absent where nothing but the cluster's own time-outs does. */
+  /**
+   * Bounds what is asked besides Secrets; absent where nothing but the cluster's own time-outs
+   * does.
+   */
   readonly timer?: Timer;
   /** Time for that, of one cluster, ms. */
   readonly observeMs?: number;

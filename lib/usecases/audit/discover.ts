@@ -1,6 +1,6 @@
 /**
- * Which Secrets of a cluster have to be looked at, by metadata alone. A listing that could not be finished
- * concludes nothing about what is missing: its namespaces aren't covered.
+ * Which Secrets of a cluster have to be looked at, by metadata alone. A listing that could not be
+ * finished concludes nothing about what is missing: its namespaces aren't covered.
  */
 import { isCertkeepError } from "../../error.ts";
 import { matchesPattern } from "../../finding/pattern.ts";
@@ -49,7 +49,10 @@ export interface Discovery {
   readonly seen: number;
   /** TLS Secrets seen by scope, to choose between pages and single reads. */
   readonly tlsSeen: ReadonlyMap<string, number>;
-  /** What Tailscale's proxies keep certificates in, or will, by `namespace/name`; what no listing told of isn't among them. */
+  /**
+   * What Tailscale's proxies keep certificates in, or will, by `namespace/name`; what no listing
+   * told of isn't among them.
+   */
   readonly writers: ReadonlyMap<string, WriterHint>;
   /** What was looked through, in words. */
   readonly scopes: readonly string[];
@@ -172,7 +175,9 @@ export async function discover(
           shortfalls.push({
             scope: `namespace ${namespace}`,
             code: "cluster_not_found",
-            message: `cluster ${target.title}: there is no namespace ${namespace}; expected one, as the configuration names it. Correct namespaces: in certkeep.yaml`,
+            message:
+              `cluster ${target.title}: there is no namespace ${namespace}; expected one, as ` +
+              "the configuration names it. Correct namespaces: in certkeep.yaml",
           });
         }
       }
@@ -197,7 +202,10 @@ export async function discover(
       shortfalls.push({
         scope: `namespace ${namespace}`,
         code: "cluster_forbidden",
-        message: `cluster ${target.title}: discovery is not possible in namespace ${namespace}, since the credential may not list its Secrets; only names already known or configured are read. Grant list on secrets there, or name them under secrets: in certkeep.yaml`,
+        message:
+          `cluster ${target.title}: discovery is not possible in namespace ${namespace}, since ` +
+          "the credential may not list its Secrets; only names already known or configured are " +
+          "read. Grant list on secrets there, or name them under secrets: in certkeep.yaml",
       });
     }
   }
@@ -211,7 +219,10 @@ export async function discover(
       shortfalls.push({
         scope: "namespaces",
         code: "cluster_forbidden",
-        message: `cluster ${target.title}: patterns of namespaces need list on secrets in all namespaces, which the credential has not. Grant it, or name the namespaces one by one in certkeep.yaml`,
+        message:
+          `cluster ${target.title}: patterns of namespaces need list on secrets in all ` +
+          "namespaces, which the credential has not. Grant it, or name the namespaces one by " +
+          "one in certkeep.yaml",
       });
     }
     const plain = settings.namespaces?.filter((name) => !name.includes("*")) ?? [
@@ -252,7 +263,10 @@ export async function discover(
   };
 }
 
-/** Secrets of an L3 proxy and of an operator without a certificate are none: nothing issues for them. */
+/**
+ * Secrets of an L3 proxy and of an operator without a certificate are none: nothing issues for
+ * them.
+ */
 function writerHint(meta: SecretMeta, options: ClassifyOptions): WriterHint | null {
   if (own(meta.labels, LABEL.managed) !== "true") return null;
   const { shape } = classify(meta, options);

@@ -19,7 +19,10 @@ export interface Identified {
   readonly revision: string | null;
 }
 
-/** @throws CertkeepError usage, where a context without a registration leads to another cluster than its state's: nothing is marked there, since the state isn't this context's */
+/**
+ * @throws CertkeepError usage, where a context without a registration leads to another cluster than
+ * its state's: nothing is marked there, since the state isn't this context's
+ */
 export async function identify(target: AuditTarget, states: StateStore): Promise<Identified> {
   const { name, title, server } = target;
   const seen = await target.reader.identity().catch((error: unknown) => {
@@ -48,7 +51,10 @@ export async function identify(target: AuditTarget, states: StateStore): Promise
   return { key, look: { ok: true, seen, isPinned: differs === null }, stored, revision };
 }
 
-/** What was known of a cluster before it had a name: all but the backups, whose keys begin with what it was called then. */
+/**
+ * What was known of a cluster before it had a name: all but the backups, whose keys begin with what
+ * it was called then.
+ */
 async function adoptedState(
   { name, server }: AuditTarget,
   states: StateStore,

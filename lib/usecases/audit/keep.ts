@@ -1,6 +1,6 @@
 /**
- * Keeping a copy: sealed before it leaves the process, created and never overwritten, read back, and its digest
- * compared, before it counts. What exists already counts once it verifies.
+ * Keeping a copy: sealed before it leaves the process, created and never overwritten, read back,
+ * and its digest compared, before it counts. What exists already counts once it verifies.
  */
 import { createHash } from "node:crypto";
 import { composeDocument, parseDocument } from "../../backup/document.ts";
@@ -36,7 +36,10 @@ export function recipientsKey(recipients: readonly string[]): string {
     .slice(0, 16);
 }
 
-/** @returns the copy that counts, or `null` where the day's cap is reached. @throws CertkeepError where the store or the sealing failed */
+/**
+ * @returns the copy that counts, or `null` where the day's cap is reached. @throws CertkeepError
+ * where the store or the sealing failed
+ */
 export async function keep(record: BackupRecord, context: KeepContext): Promise<Kept | null> {
   const { ports, recipients, listed, copies } = context;
   const { version, header, plaintext } = buildDocument(record, recipients);
@@ -45,7 +48,8 @@ export async function keep(record: BackupRecord, context: KeepContext): Promise<
     const known = copies[version];
     if (known !== undefined && listed.has(key))
       return { version, key, digest: known.digest, made: false };
-    // A listing may lag behind what was made: a copy that a state knows is asked for by its name as well.
+    // A listing may lag behind what was made: a copy that a state knows is asked for by its name as
+    // well.
     if (listed.has(key) || (known !== undefined && (await ports.backups.read(key)) !== null))
       return { version, key, digest: await verify(key, header, ports), made: false };
     if (!context.takeQuota()) return null;
@@ -57,7 +61,10 @@ export async function keep(record: BackupRecord, context: KeepContext): Promise<
   }
 }
 
-/** What the content alone decides; derived facts may be told otherwise by another version of certkeep. */
+/**
+ * What the content alone decides; derived facts may be told otherwise by another version of
+ * certkeep.
+ */
 const COMPARED = [
   "cluster",
   "clusterIdentity",
@@ -70,8 +77,9 @@ const COMPARED = [
 ] as const satisfies readonly (keyof DraftHeader)[];
 
 /**
- * Reads a copy back. What lies under the key must say of itself what was to be kept: whoever may write to the store
- * could have put another copy there before. @returns the digest of what is stored
+ * Reads a copy back. What lies under the key must say of itself what was to be kept: whoever may
+ * write to the store could have put another copy there before. @returns the digest of what is
+ * stored
  */
 async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts): Promise<string> {
   const bytes = await backups.read(key);

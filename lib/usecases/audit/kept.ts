@@ -1,4 +1,7 @@
-/** Whether all that is to be kept of a Secret is kept as is wanted now; if not, it is looked at again. */
+/**
+ * Whether all that is to be kept of a Secret is kept as is wanted now; if not, it is looked at
+ * again.
+ */
 import { parseMs } from "../../certificate/time.ts";
 import type { SecretRecord, StateDocument } from "../../state/document.ts";
 
@@ -20,7 +23,10 @@ const CHANGES_WITHOUT_TIME: ReadonlySet<string> = new Set([
   "seal_failed",
 ]);
 
-/** For each thing that is to be kept now: the listing shows the recorded version for the recipients now configured. */
+/**
+ * For each thing that is to be kept now: the listing shows the recorded version for the recipients
+ * now configured.
+ */
 export function isKeptAsWanted(
   record: SecretRecord,
   { copies, listed, recipients, nowMs }: WantedKept,

@@ -1,6 +1,6 @@
 /**
- * One Secret: extracted, judged, and turned into its record, with what is to be backed up. Key bytes stay in
- * the candidates and go no further than the sealing.
+ * One Secret: extracted, judged, and turned into its record, with what is to be backed up. Key
+ * bytes stay in the candidates and go no further than the sealing.
  */
 import { judge, parseChain } from "../../certificate/judge.ts";
 import type { Certificate } from "../../certificate/parse.ts";
@@ -102,7 +102,8 @@ export async function lookAt(
     const { leaf } = judged;
     const same = before !== null && before.sha256 === leaf.sha256 ? before : null;
     const firstSeenAt = same?.firstSeenAt ?? context.seenAt;
-    // The key that was there when the certificate was first seen: the account may have been lost since.
+    // The key that was there when the certificate was first seen: the account may have been lost
+    // since.
     const account =
       same === null || (same.account === null && previous?.unkept === undefined)
         ? accountNow
@@ -208,7 +209,10 @@ export async function lookAt(
   };
 }
 
-/** The one account whose key lies where the node that issued the Secret's certificates keeps it; `null`: none, or several. */
+/**
+ * The one account whose key lies where the node that issued the Secret's certificates keeps it;
+ * `null`: none, or several.
+ */
 function accountOf(
   secret: Secret,
   { shape, accountKeys }: Extraction,
@@ -229,7 +233,9 @@ function accountOf(
 const MAX_EARLIER = 10;
 const EARLIER_MS = 30 * 86_400_000;
 
-/** What stood here before that something else stands for now, before what was remembered already. */
+/**
+ * What stood here before that something else stands for now, before what was remembered already.
+ */
 function earlierOf(
   previous: SecretRecord | null,
   certificates: Readonly<Record<string, CertificateRecord>>,
@@ -355,7 +361,10 @@ function pointersOf({ akid, crlDistributionPoints: [list = ""] }: Certificate): 
   };
 }
 
-/** Kept are pairs whose key fits, within validity, whose leaf leads to an anchor; a CA's key only if its Secret is named. */
+/**
+ * Kept are pairs whose key fits, within validity, whose leaf leads to an anchor; a CA's key only if
+ * its Secret is named.
+ */
 function keptNot(
   record: CertificateRecord,
   known: boolean,

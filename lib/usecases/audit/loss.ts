@@ -1,12 +1,15 @@
 /**
- * What became of Secrets that an earlier audit saw and this one didn't: lost, removed with its parent, or not
- * known. Only covered namespaces are concluded on.
+ * What became of Secrets that an earlier audit saw and this one didn't: lost, removed with its
+ * parent, or not known. Only covered namespaces are concluded on.
  */
 import type { ClusterReader, Presence } from "../../ports/cluster.ts";
 import type { LostRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import { heldIn, standingRecord, standingSecrets } from "../../state/secrets.ts";
 
-/** More than this many, and more than this share of a cluster's certificates, gone in one interval is one incident. */
+/**
+ * More than this many, and more than this share of a cluster's certificates, gone in one interval
+ * is one incident.
+ */
 const MASS_COUNT = 3;
 const MASS_SHARE = 1 / 5;
 

@@ -1,4 +1,7 @@
-/** The uid of each namespace that holds something recorded, asked for once: by it a loss is later told from a namespace made anew. */
+/**
+ * The uid of each namespace that holds something recorded, asked for once: by it a loss is later
+ * told from a namespace made anew.
+ */
 import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
 import type { ClusterReader } from "../../ports/cluster.ts";
@@ -7,7 +10,10 @@ import { standingSecrets } from "../../state/secrets.ts";
 
 const ASKS_AT_ONCE = 16;
 
-/** Those that `state` lacks, asked of the cluster and recorded there. What isn't answered is asked next time. */
+/**
+ * Those that `state` lacks, asked of the cluster and recorded there. What isn't answered is asked
+ * next time.
+ */
 export async function learnNamespaces(
   state: StateDocument,
   reader: Pick<ClusterReader, "presence">,

@@ -1,10 +1,10 @@
 /**
- * Why certificates are issued, asked of the cluster once its Secrets were read: the logs of the pods that issue, warnings,
- * and what the owners may do to their Secrets.
+ * Why certificates are issued, asked of the cluster once its Secrets were read: the logs of the
+ * pods that issue, warnings, and what the owners may do to their Secrets.
  *
- * Invariants: nothing of it makes an audit incomplete, nor longer than its bound, whatever the cluster does; a cluster
- * in which nothing issues is asked nothing; a source that failed leaves a look with its reason and since when, never
- * “nothing happened”.
+ * Invariants: nothing of it makes an audit incomplete, nor longer than its bound, whatever the
+ * cluster does; a cluster in which nothing issues is asked nothing; a source that failed leaves a
+ * look with its reason and since when, never “nothing happened”.
  */
 import {
   boundObservations,
@@ -154,7 +154,10 @@ function leftOut(
     });
 }
 
-/** What the state is to hold of other sources from now on, and what they tell of issuances. Never throws for what a cluster does. */
+/**
+ * What the state is to hold of other sources from now on, and what they tell of issuances. Never
+ * throws for what a cluster does.
+ */
 export async function observe(
   state: StateDocument,
   hints: ReadonlyMap<string, WriterHint>,
@@ -192,7 +195,8 @@ export async function observe(
   }
   const { observations: told, evidence } = gathered.end();
   const late = inTime ? [] : leftOut(before, told, writers, nowMs);
-  // Of what was there before, looks and answers of places that are gone are dropped; what was said stays until it is old.
+  // Of what was there before, looks and answers of places that are gone are dropped; what was said
+  // stays until it is old.
   const kept = {
     ...before,
     looks: before.looks.filter(({ source }) => !OWN_SOURCES.has(source)),

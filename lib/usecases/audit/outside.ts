@@ -1,9 +1,11 @@
 /**
- * What issuers tell of a cluster's live certificates, where somebody switched that on: when they suggest to renew each
- * (ACME Renewal Information), and whether their lists say that it was revoked.
+ * What issuers tell of a cluster's live certificates, where somebody switched that on: when they
+ * suggest to renew each (ACME Renewal Information), and whether their lists say that it was
+ * revoked.
  *
- * Both by what the state recorded, not by the Secrets. Nothing is asked again before its time, a source that fails is
- * left alone for a while and told with since when, and all ends with the signal: what isn't asked by then is next time's.
+ * Both by what the state recorded, not by the Secrets. Nothing is asked again before its time, a
+ * source that fails is left alone for a while and told with since when, and all ends with the
+ * signal: what isn't asked by then is next time's.
  */
 import { parseMs } from "../../certificate/time.ts";
 import pLimit from "p-limit";
@@ -54,7 +56,10 @@ const DAY_MS = 24 * HOUR_MS;
 const PAUSE_MS = 15 * MINUTE_MS;
 /** A list is made anew every few hours, and says itself until when it holds at most. */
 const LIST_MS = 6 * HOUR_MS;
-/** A certificate that the issuer doesn't know, or of which it says nonsense, is asked about again then. */
+/**
+ * A certificate that the issuer doesn't know, or of which it says nonsense, is asked about again
+ * then.
+ */
 const UNKNOWN_MS = DAY_MS;
 /** Certificates asked about in one run, lists fetched in one run, and requests at a time. */
 const ASKED_AT_MOST = 300;
@@ -73,7 +78,9 @@ export function asksIssuers({ outside, dryRun }: Pick<AuditPorts, "outside" | "d
   );
 }
 
-/** Whether a record lacks what issuers are asked by: its Secret was read before that was recorded. */
+/**
+ * Whether a record lacks what issuers are asked by: its Secret was read before that was recorded.
+ */
 export function lacksPointers({ certificates }: Pick<SecretRecord, "certificates">): boolean {
   return Object.values(certificates).some(isUnread);
 }
@@ -141,7 +148,10 @@ class OutsideRun {
     };
   }
 
-  /** A time that lies further ahead than any source may say comes from a clock that has gone back since. */
+  /**
+   * A time that lies further ahead than any source may say comes from a clock that has gone back
+   * since.
+   */
   #isHeld(nextMs: number | undefined): boolean {
     return nextMs !== undefined && nextMs > this.#nowMs && nextMs <= this.#nowMs + DAY_MS;
   }
@@ -385,7 +395,9 @@ function serialDer(serial: string): Buffer {
 
 const signers = new WeakMap<Issuer, ReadonlyMap<string, Certificate>>();
 
-/** The issuer's certificate of that key; of several over one key any: name and key are what counts. */
+/**
+ * The issuer's certificate of that key; of several over one key any: name and key are what counts.
+ */
 function signerOf(issuer: Issuer, keyIdentifier: string): Certificate | null {
   const known =
     signers.get(issuer) ??

@@ -1,9 +1,13 @@
 /**
- * Pages worked on two at a time: the next one is taken while the one before it is under way, so that signatures
- * keep all cores busy while a page is received and parsed. No more than two are held.
+ * Pages worked on two at a time: the next one is taken while the one before it is under way, so
+ * that signatures keep all cores busy while a page is received and parsed. No more than two are
+ * held.
  */
 
-/** @throws what the pages or the work throw, the first of it, and only once nothing is under way any more */
+/**
+ * @throws what the pages or the work throw, the first of it, and only once nothing is under way any
+ * more
+ */
 export async function workThrough<T>(
   pages: AsyncIterable<readonly T[]>,
   work: (item: T) => Promise<void>,

@@ -1,6 +1,7 @@
 /**
- * Reading what is wanted: TLS Secrets by pages, the next one taken while the one before is worked on, all else by name.
- * What is under way has ended when this ends, also by a failure: nothing changes a state behind its run's back.
+ * Reading what is wanted: TLS Secrets by pages, the next one taken while the one before is worked
+ * on, all else by name. What is under way has ended when this ends, also by a failure: nothing
+ * changes a state behind its run's back.
  */
 import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
@@ -22,7 +23,10 @@ export interface ReadTasks {
 }
 
 const READS_AT_ONCE = 16;
-/** Enough to keep the threads that verify busy while a page is parsed; what each holds meanwhile grows old in memory. */
+/**
+ * Enough to keep the threads that verify busy while a page is parsed; what each holds meanwhile
+ * grows old in memory.
+ */
 const LOOKS_AT_ONCE = 32;
 /** A server that lets this many single reads time out is given up for this run. */
 const TIMEOUTS_AT_MOST = 3;
@@ -81,7 +85,8 @@ export async function readWanted(
       if (discovery.toRead.has(secretKey(secret))) await take(secret);
     });
   }
-  // What a page was to hold and didn't is asked for by name: it may have changed its type, or be gone.
+  // What a page was to hold and didn't is asked for by name: it may have changed its type, or be
+  // gone.
   const missed =
     pages.length === 0
       ? []

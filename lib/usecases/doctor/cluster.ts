@@ -1,4 +1,7 @@
-/** One cluster as the doctor sees it: reachable, the same as registered, and its credentials good for what they should be and no more. */
+/**
+ * One cluster as the doctor sees it: reachable, the same as registered, and its credentials good
+ * for what they should be and no more.
+ */
 import { excessOf } from "../../rbac/excess.ts";
 import type { Observed } from "../../report/phrases/doctor.ts";
 import { questionsOf, type AccessPlan, type Question } from "../../rbac/rules.ts";
@@ -159,7 +162,9 @@ async function stateOfContext(
   return (await loadState(states, await findState(states, seen, server)))?.state ?? null;
 }
 
-/** The uid of kube-system can't be read, and the permission for it is missing: that is said once. */
+/**
+ * The uid of kube-system can't be read, and the permission for it is missing: that is said once.
+ */
 function isNamedBy(missing: readonly Question[], differs: NotPinned | null): boolean {
   return differs?.kind === "uid" && missing.some(({ capability }) => capability.id === "identity");
 }

@@ -1,4 +1,7 @@
-/** What the doctor looks at. Every look is a function, so that one that fails is a line and hides no other. */
+/**
+ * What the doctor looks at. Every look is a function, so that one that fails is a line and hides no
+ * other.
+ */
 import type { Bearer } from "../../rbac/table.ts";
 import type { ClusterEntry } from "../../config/cluster.ts";
 import type { CertkeepError } from "../../error.ts";
@@ -8,7 +11,10 @@ import type { ClusterReader, SelfAccess } from "../../ports/cluster.ts";
 import type { Poster } from "../../ports/slack.ts";
 
 export interface ExaminedCluster extends ClusterEntry {
-  /** The configuration names it; else it is a context of a kubeconfig, and its state isn't found by that name. */
+  /**
+   * The configuration names it; else it is a context of a kubeconfig, and its state isn't found by
+   * that name.
+   */
   readonly named: boolean;
   readonly registered: boolean;
   /** Those that its copies are sealed for. */
@@ -45,7 +51,10 @@ export interface ExaminedRoute {
 }
 
 export interface DoctorPorts {
-  /** The configuration in use, for people, and why it counts; `null`: there is none and the defaults hold. */
+  /**
+   * The configuration in use, for people, and why it counts; `null`: there is none and the defaults
+   * hold.
+   */
   readonly configuration: {
     readonly file: string;
     readonly trust: "named" | "user" | "approved";

@@ -49,7 +49,10 @@ export function failed(
   );
 }
 
-/** 0 all is right (warnings included), 1 something isn't, 2 the configuration isn't, 3 something could not be looked at. */
+/**
+ * 0 all is right (warnings included), 1 something isn't, 2 the configuration isn't, 3 something
+ * could not be looked at.
+ */
 export function doctorExits(lines: readonly Line[]): (0 | 1 | 2 | 3)[] {
   return lines
     .filter(({ level }) => level === "fail")

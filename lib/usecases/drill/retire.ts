@@ -1,6 +1,7 @@
 /**
- * Retiring a copy: it is never planned again (a leaked key, a revoked certificate), and, if wanted, removed. The state
- * says so, since that is what a restore believes; a copy that no state knows can only be removed.
+ * Retiring a copy: it is never planned again (a leaked key, a revoked certificate), and, if wanted,
+ * removed. The state says so, since that is what a restore believes; a copy that no state knows can
+ * only be removed.
  */
 import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
@@ -20,7 +21,10 @@ export interface Retired {
   readonly clusters: readonly string[];
   readonly names: readonly string[];
   readonly purged: boolean;
-  /** Where it was removed from, and what the store still keeps of it; `null` where it wasn't removed. */
+  /**
+   * Where it was removed from, and what the store still keeps of it; `null` where it wasn't
+   * removed.
+   */
   readonly purgeNote: string | null;
 }
 
@@ -95,7 +99,8 @@ export async function retireCopy(
   if (purge) {
     for (const { parts } of listing.problems)
       left.push(`${parts.where} could not be looked into (${parts.found})`);
-    // Those that a state knows as well: a listing may lag behind, and lacks what a lock kept at an earlier purge.
+    // Those that a state knows as well: a listing may lag behind, and lacks what a lock kept at an
+    // earlier purge.
     for (const key of new Set([
       ...keys.keys(),
       ...known.map((copy) => copy.key).filter((name) => name !== ""),

@@ -1,6 +1,7 @@
 /**
- * Importing a standby: a certificate of another origin (an enterprise's CA, self-signed), sealed and kept beside the
- * copies of the real one as kind `standby`. A restore takes it only with `--standby`, and only for generic TLS.
+ * Importing a standby: a certificate of another origin (an enterprise's CA, self-signed), sealed
+ * and kept beside the copies of the real one as kind `standby`. A restore takes it only with
+ * `--standby`, and only for generic TLS.
  */
 import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../backup/record.ts";
 import { formatMs } from "../../certificate/time.ts";
@@ -136,7 +137,9 @@ function notesOf(request: StandbyRequest, pair: JudgedPair, state: StateDocument
   if (record === undefined) return [`no audit has seen Secret ${place} so far`];
   if (record.shape !== "tls")
     return [
-      `Secret ${place} is Tailscale's: it would discard a certificate of another origin and ask for a new one at each access. What helps: another host name, or staging for the time`,
+      `Secret ${place} is Tailscale's: it would discard a certificate of another origin and ` +
+        "ask for a new one at each access. What helps: another host name, or staging for the " +
+        "time",
     ];
   const names = Object.values(record.certificates)[0]?.names ?? [];
   const missing = names.filter((name) => !pair.names.includes(name));

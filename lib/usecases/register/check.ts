@@ -73,7 +73,10 @@ export async function grantedRules(self: SelfAccess, plan: AccessPlan): Promise<
   );
 }
 
-/** Checks a credential. @throws CertkeepError cluster_unauthorized, or cluster_forbidden where it lacks what nothing works without or may do too much */
+/**
+ * Checks a credential. @throws CertkeepError cluster_unauthorized, or cluster_forbidden where it
+ * lacks what nothing works without or may do too much
+ */
 export async function checkCredential(
   opened: OpenedCredential,
   plan: AccessPlan,
@@ -95,7 +98,9 @@ export async function checkCredential(
       where,
       found: `it may not ${list(essential.map(questionText))}`,
       expected: "the permissions of the manifest",
-      todo: `Nothing was registered. Have an administrator apply it: certkeep clusters add ${choice.name} --print | kubectl apply -f -`,
+      todo:
+        "Nothing was registered. Have an administrator apply it: certkeep clusters add " +
+        `${choice.name} --print | kubectl apply -f -`,
     });
   }
   const excess = excessOf(plan, [bearer], await grantedRules(opened.self, plan), choice.everybody);
@@ -104,7 +109,9 @@ export async function checkCredential(
       where,
       found: `it can do more than it should: ${list(excess.map(excessText))}`,
       expected: "what the manifest grants and nothing else",
-      todo: "Nothing was registered. Take these rights away from it, let certkeep make a credential (--days 365), or accept it with --allow-broad",
+      todo:
+        "Nothing was registered. Take these rights away from it, let certkeep make a credential " +
+        "(--days 365), or accept it with --allow-broad",
     });
   }
   return { bearer, user, expiresAtMs: opened.expiresAtMs, missing, excess };

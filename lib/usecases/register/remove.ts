@@ -1,8 +1,10 @@
 /**
- * Removes a cluster: its registration, and its place in reports. Its backups and its state stay, so that they can be
- * restored from. With `revoke` what registering gave is taken away from the cluster first.
+ * Removes a cluster: its registration, and its place in reports. Its backups and its state stay, so
+ * that they can be restored from. With `revoke` what registering gave is taken away from the
+ * cluster first.
  *
- * A cluster without a registration that an audit left behind, such as one at a wrong address, is removed likewise.
+ * A cluster without a registration that an audit left behind, such as one at a wrong address, is
+ * removed likewise.
  */
 import { LABEL } from "../../config/form.ts";
 import { meant } from "../../config/suggest.ts";
@@ -38,7 +40,9 @@ export interface RemoveResult {
   readonly copies: number;
 }
 
-/** @throws CertkeepError usage where nothing has this name, or the context leads to another cluster */
+/**
+ * @throws CertkeepError usage where nothing has this name, or the context leads to another cluster
+ */
 export async function runRemove(name: string, ports: RemovePorts): Promise<RemoveResult> {
   // A context may be called anything; a registration may not.
   const registered = LABEL.test(name) && (await ports.registrations.read(name)) !== null;

@@ -1,4 +1,7 @@
-/** Before the deployed function restores: whether it may, by what is recorded and not by what a registration says. */
+/**
+ * Before the deployed function restores: whether it may, by what is recorded and not by what a
+ * registration says.
+ */
 import { CertkeepError } from "../../error.ts";
 import type { RestorePair } from "../../config/schema.ts";
 import type { StateStore } from "../../ports/stores.ts";

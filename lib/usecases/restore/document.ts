@@ -1,4 +1,6 @@
-/** A restore as one JSON document, `certkeep.restore/v1`. Names of fields and facts, no value. Pure. */
+/**
+ * A restore as one JSON document, `certkeep.restore/v1`. Names of fields and facts, no value. Pure.
+ */
 import { itemDocument } from "../../report/plan.ts";
 import { warningText } from "../../report/phrases/plan.ts";
 import type { RestoreReport } from "./context.ts";

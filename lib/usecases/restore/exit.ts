@@ -1,4 +1,7 @@
-/** The exit code of a restore: 0 where all that was asked for is there, 3 where something is missing. Pure. */
+/**
+ * The exit code of a restore: 0 where all that was asked for is there, 3 where something is
+ * missing. Pure.
+ */
 import type { RestoreReport } from "./context.ts";
 
 export function restoreExit(report: RestoreReport, allowLater: boolean): 0 | 3 {

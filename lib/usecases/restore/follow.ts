@@ -1,7 +1,7 @@
 /**
- * Waiting for Secrets that their owners still make, and filling each before its pod first reads it: a watch by the
- * operator's labels, or, where watching isn't granted, a listing several times a second. The copies are open by
- * then: from event to patch there is one request.
+ * Waiting for Secrets that their owners still make, and filling each before its pod first reads it:
+ * a watch by the operator's labels, or, where watching isn't granted, a listing several times a
+ * second. The copies are open by then: from event to patch there is one request.
  */
 import { isCertkeepError } from "../../error.ts";
 import { itemTitle } from "../../report/phrases/plan.ts";
@@ -134,7 +134,8 @@ async function pollNamespace(
   { target, write, event }: Pick<FollowContext, "target" | "write" | "event">,
 ): Promise<void> {
   event(
-    `watching Secrets in namespace ${namespace} isn't granted: they are listed ${1000 / POLL_MS} times a second instead. The verb watch would be quicker and cheaper`,
+    `watching Secrets in namespace ${namespace} isn't granted: they are listed ` +
+      `${1000 / POLL_MS} times a second instead. The verb watch would be quicker and cheaper`,
   );
   let told = false;
   while (!signal.aborted) {

@@ -84,7 +84,10 @@ export interface Chosen {
   readonly problems: readonly string[];
 }
 
-/** Which certificates are meant. @throws CertkeepError usage for names that nothing has, with what was probably meant */
+/**
+ * Which certificates are meant. @throws CertkeepError usage for names that nothing has, with what
+ * was probably meant
+ */
 export async function choose(
   source: Source,
   request: RestoreRequest,
@@ -153,7 +156,8 @@ export async function openChoices(
       ),
     );
   const certificates = await open(chosen.choices.filter(({ kind }) => kind !== "account-key"));
-  // Which keys are needed is known by the headers of what was opened. A key of another place than asked for stays there.
+  // Which keys are needed is known by the headers of what was opened. A key of another place than
+  // asked for stays there.
   const keys = chosen.choices.filter(({ kind }) => kind === "account-key");
   const accounts = await open(
     request.as === null ? withAccountsOf(certificates, keys, source.state, chosen.copies) : keys,
@@ -209,7 +213,10 @@ async function openChoice(
   return { ...choice, copies, unusable };
 }
 
-/** Account that each leaf was issued under: by the headers of what was opened, else as the state knows. */
+/**
+ * Account that each leaf was issued under: by the headers of what was opened, else as the state
+ * knows.
+ */
 function accountsOfLeaves(
   state: StateDocument,
   wanted: readonly Wanted[],

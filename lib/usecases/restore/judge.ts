@@ -7,13 +7,19 @@ import { pairFields } from "../../secret/allowlist.ts";
 import { pairForm, type Shape } from "../../secret/shapes.ts";
 import type { JudgeKit } from "../audit/context.ts";
 
-/** The name that the owner checks: C and D the Secret's, host forms the fields'; `null`: the leaf's own. */
+/**
+ * The name that the owner checks: C and D the Secret's, host forms the fields'; `null`: the leaf's
+ * own.
+ */
 export function domainOf(shape: Shape, secret: string, fieldBase: string): string | null {
   if (shape === "tls") return null;
   return pairForm(shape) === "tls" ? secret : fieldBase;
 }
 
-/** Certificate and key of `fieldBase`, base64 in `data`; `null` where either is missing, empty or no base64. */
+/**
+ * Certificate and key of `fieldBase`, base64 in `data`; `null` where either is missing, empty or no
+ * base64.
+ */
 export function pairBytes(
   shape: Shape,
   fieldBase: string,

@@ -1,8 +1,9 @@
 /**
- * One restore of a cluster at a time, where they share a state store: a lease in a document of its own, taken and
- * renewed by compare-and-swap. It is free once its time is over, once its process is known to be gone, or once it
- * was seen unrenewed for longer than a lease lasts, whatever its writer's clock said. Where no store is shared, the
- * versions that each write names protect the cluster.
+ * One restore of a cluster at a time, where they share a state store: a lease in a document of its
+ * own, taken and renewed by compare-and-swap. It is free once its time is over, once its process is
+ * known to be gone, or once it was seen unrenewed for longer than a lease lasts, whatever its
+ * writer's clock said. Where no store is shared, the versions that each write names protect the
+ * cluster.
  */
 import * as z from "zod/mini";
 import { formatMs, parseMsOrNull } from "../../certificate/time.ts";
@@ -77,7 +78,10 @@ function leaseName(cluster: string): string {
   return `lease-${cluster}`;
 }
 
-/** Runs `work` while holding the lease; waits for one that is about to end. @throws CertkeepError lease_held */
+/**
+ * Runs `work` while holding the lease; waits for one that is about to end. @throws CertkeepError
+ * lease_held
+ */
 export async function withLease<T>(
   cluster: string,
   ports: LeasePorts,
@@ -124,7 +128,8 @@ async function acquire(
     if (waitedMs === 0) {
       first = revision;
       note(
-        `Another restore of ${cluster} is running or was killed. Waiting up to ${WAIT_MS / 1000} seconds for it.`,
+        `Another restore of ${cluster} is running or was killed. Waiting up to ` +
+          `${WAIT_MS / 1000} seconds for it.`,
       );
     }
     await timer.sleep(POLL_MS, signal);
@@ -151,7 +156,8 @@ async function renew(
       if (stored !== null && parseLease(stored.text)?.holder === holder)
         await states.write(leaseName(cluster), leaseOf(ports, process), stored.revision);
     } catch (error) {
-      // A store that fails for a moment is tried again; the versions in each write protect meanwhile.
+      // A store that fails for a moment is tried again; the versions in each write protect
+      // meanwhile.
       if (!isCertkeepError(error)) throw error;
     }
   }

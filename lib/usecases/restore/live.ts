@@ -1,6 +1,7 @@
 /**
- * What lies in the cluster now, as planning looks at it: read once, refreshed place by place where a plan is made
- * anew. Of each Secret the allowlisted fields alone are kept, and the name of the machine that uses it.
+ * What lies in the cluster now, as planning looks at it: read once, refreshed place by place where
+ * a plan is made anew. Of each Secret the allowlisted fields alone are kept, and the name of the
+ * machine that uses it.
  */
 import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
@@ -237,7 +238,10 @@ export class LiveCluster implements LiveViews {
     this.#managed.set(namespace, found);
   }
 
-  /** Asks for the parents that plans speak of: of proxies that aren't there, and of what cert-manager may be ordering. */
+  /**
+   * Asks for the parents that plans speak of: of proxies that aren't there, and of what
+   * cert-manager may be ordering.
+   */
   async readObjects(copies: readonly OpenedCopy[]): Promise<void> {
     const refs = new Map<string, ParentRef>();
     for (const { record, shape } of copies) {

@@ -1,9 +1,10 @@
 /**
- * Opening copies: read, compared with what an audit recorded, opened, passed through the allowlist, judged. What
- * is wrong with one is data; key bytes stay in what is returned.
+ * Opening copies: read, compared with what an audit recorded, opened, passed through the allowlist,
+ * judged. What is wrong with one is data; key bytes stay in what is returned.
  *
- * Whoever may write to a store can seal for its recipients, so nothing of a copy is believed: its two headers have
- * to agree with each other, with the place it lies at, and with what is really in it.
+ * Whoever may write to a store can seal for its recipients, so nothing of a copy is believed: its
+ * two headers have to agree with each other, with the place it lies at, and with what is really in
+ * it.
  */
 import { clusterPrefix, parseCopyKey } from "../../backup/keys.ts";
 import { parseManifest } from "../../backup/manifest.ts";

@@ -1,4 +1,7 @@
-/** Pinning a cluster as it answers now, because a person says so: by `clusters add`, or by `restore --rebuilt`. */
+/**
+ * Pinning a cluster as it answers now, because a person says so: by `clusters add`, or by `restore
+ * --rebuilt`.
+ */
 import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import type { StateStore } from "../../ports/stores.ts";
@@ -15,7 +18,10 @@ export interface PinTarget {
   readonly successor: boolean;
 }
 
-/** Where another cluster is pinned, its state is kept under a name of its own, and a new one begins. Done twice it changes nothing more. */
+/**
+ * Where another cluster is pinned, its state is kept under a name of its own, and a new one begins.
+ * Done twice it changes nothing more.
+ */
 export async function pinByPerson(
   states: StateStore,
   { cluster, title, server, successor }: PinTarget,

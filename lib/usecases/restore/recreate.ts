@@ -1,7 +1,7 @@
 /**
- * Recreating a Secret that can't be changed: it is deleted and created again with everything in it. Between the two it
- * exists nowhere in the cluster, so it is sealed first into a note, a Secret beside it: a run that ends in between loses
- * nothing, and the next one completes it.
+ * Recreating a Secret that can't be changed: it is deleted and created again with everything in it.
+ * Between the two it exists nowhere in the cluster, so it is sealed first into a note, a Secret
+ * beside it: a run that ends in between loses nothing, and the next one completes it.
  */
 import { createHash } from "node:crypto";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
@@ -35,7 +35,9 @@ function siblingOf({ namespace, name }: SecretPlace, purpose: string): SecretPla
 
 const noteOf = (place: SecretPlace): SecretPlace => siblingOf(place, "recreate");
 
-/** `conflict`: it isn't the version that was planned from, and is untouched. @throws CertkeepError */
+/**
+ * `conflict`: it isn't the version that was planned from, and is untouched. @throws CertkeepError
+ */
 export async function recreateSecret(
   write: SecretWrite,
   live: LiveSecret,
@@ -141,8 +143,8 @@ async function removeNote(
 }
 
 /**
- * Completes what an earlier run left: of the places at which a Secret may have been recreated, those that are absent and
- * have a note get their Secret again. @returns what a person has to know
+ * Completes what an earlier run left: of the places at which a Secret may have been recreated,
+ * those that are absent and have a note get their Secret again. @returns what a person has to know
  */
 export async function completeRecreation(
   places: readonly SecretPlace[],

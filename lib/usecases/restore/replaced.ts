@@ -1,6 +1,6 @@
 /**
- * Sealing what a restore is about to replace: kept as a copy of kind `replaced` and recorded in the state before the
- * cluster is touched. Recordings that come together are written together.
+ * Sealing what a restore is about to replace: kept as a copy of kind `replaced` and recorded in the
+ * state before the cluster is touched. Recordings that come together are written together.
  */
 import { formatMs } from "../../certificate/time.ts";
 import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../backup/record.ts";

@@ -1,4 +1,7 @@
-/** Whether a copy's certificate was revoked, as far as its issuer's own list says; else that it isn't known, and why. */
+/**
+ * Whether a copy's certificate was revoked, as far as its issuer's own list says; else that it
+ * isn't known, and why.
+ */
 import { parseChain } from "../../certificate/judge.ts";
 import type { Certificate } from "../../certificate/parse.ts";
 import { createPool } from "../../certificate/anchors.ts";

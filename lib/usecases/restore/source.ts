@@ -1,6 +1,7 @@
 /**
- * Where a restore takes from: the state of the cluster, of the one it was rebuilt from, or of another one that the
- * person names. A cluster that isn't the pinned one is refused, with the way on.
+ * Where a restore takes from: the state of the cluster, of the one it was rebuilt from, or of
+ * another one that the person names. A cluster that isn't the pinned one is refused, with the way
+ * on.
  */
 import { CertkeepError } from "../../error.ts";
 import { meant } from "../../config/suggest.ts";
@@ -39,7 +40,10 @@ export interface Source {
   readonly warnings: readonly PlanWarning[];
 }
 
-/** @throws CertkeepError usage, where the cluster isn't the pinned one and nobody says that it is to be pinned */
+/**
+ * @throws CertkeepError usage, where the cluster isn't the pinned one and nobody says that it is to
+ * be pinned
+ */
 export async function findSource(
   target: RestoreTarget,
   request: Pick<RestoreRequest, "rebuilt" | "fromCluster">,
@@ -113,7 +117,10 @@ async function pinnedSource(
   return { ...base, warnings: rebuilt ? [{ warning: "not_rebuilt" }] : [] };
 }
 
-/** A cluster that an earlier version recorded. Its audits took whatever CA answered, so that alone gives no key away. */
+/**
+ * A cluster that an earlier version recorded. Its audits took whatever CA answered, so that alone
+ * gives no key away.
+ */
 function unpinned(called: string): CertkeepError {
   return new CertkeepError("usage", {
     where: `cluster ${called}`,
@@ -180,7 +187,10 @@ async function predecessorState(
   });
 }
 
-/** An unregistered cluster that was rebuilt has a state of its own: which one it was before only a person knows. @throws CertkeepError usage, where earlier ones are recorded */
+/**
+ * An unregistered cluster that was rebuilt has a state of its own: which one it was before only a
+ * person knows. @throws CertkeepError usage, where earlier ones are recorded
+ */
 async function refuseUnnamed(
   { title, server }: RestoreTarget,
   states: StateStore,
@@ -196,7 +206,9 @@ async function refuseUnnamed(
   const command = restoreCommand(restoreAction(title, [], { all: true }), { fromCluster: first });
   throw new CertkeepError("usage", {
     where: `cluster ${title}`,
-    found: `a cluster without a name, and earlier ones of its context or address: ${earlier.slice(0, 5).join(", ")}`,
+    found:
+      "a cluster without a name, and earlier ones of its context or address: " +
+      `${earlier.slice(0, 5).join(", ")}`,
     expected: "the one that it was rebuilt from",
     todo: `Name it: ${command ?? "certkeep restore CONTEXT --from-cluster KEY --all"}`,
   });

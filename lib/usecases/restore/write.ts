@@ -1,7 +1,7 @@
 /**
- * One Secret, restored: what it replaces is sealed first, the write names the version that it was planned from, and
- * what the server then holds is read and judged. Where somebody wrote in between, the plan is made anew from what is
- * there then, and that is said.
+ * One Secret, restored: what it replaces is sealed first, the write names the version that it was
+ * planned from, and what the server then holds is read and judged. Where somebody wrote in between,
+ * the plan is made anew from what is there then, and that is said.
  */
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { holdsCopy, type PlanOptions } from "../../restoreplan/decide.ts";
@@ -50,7 +50,10 @@ function copyOf(wanted: Wanted | undefined, item: PlanItem): OpenedCopy | null {
   return wanted?.copies.find(({ version }) => version === item.version) ?? null;
 }
 
-/** Carries out one write of `plan`. @returns what became of its items, by their index in `context.wanted` */
+/**
+ * Carries out one write of `plan`. @returns what became of its items, by their index in
+ * `context.wanted`
+ */
 export async function restoreSecret(
   plan: RestorePlan,
   write: SecretWrite,
@@ -147,7 +150,10 @@ async function carryOut(
   return recreateSecret(write, secret, context.recreate);
 }
 
-/** A namespace that is gone is made where that was asked for, also where the plan could not see that it is. */
+/**
+ * A namespace that is gone is made where that was asked for, also where the plan could not see that
+ * it is.
+ */
 async function createIn(
   write: SecretWrite,
   { writer, rehearse, options, makeNamespace }: WriteContext,
@@ -269,7 +275,9 @@ async function confirm(
       found.set(index, {
         item,
         outcome: fine ? "kept" : "failed",
-        message: `written, and somebody else wrote over it at once${fine ? "; what is there now is valid" : ""}`,
+        message:
+          "written, and somebody else wrote over it at " +
+          `once${fine ? "; what is there now is valid" : ""}`,
         code: fine ? null : "cluster_conflict",
       });
     } else found.set(index, { item, outcome: "done", message: note, code: null });

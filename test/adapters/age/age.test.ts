@@ -185,7 +185,12 @@ describe("recipients", () => {
 
 describe("identity files", () => {
   test("with comments, empty lines, CRLF, a BOM, several identities", async () => {
-    const text = `\ufeff# created: 2026-01-01\r\n# public key: ${alice.recipient}\r\n${alice.secret}\r\n\r\n  ${bob.secret}  `;
+    const text =
+      "\ufeff# created: 2026-01-01\r\n" +
+      `# public key: ${alice.recipient}\r\n` +
+      `${alice.secret}\r\n` +
+      "\r\n" +
+      `  ${bob.secret}  `;
     expect((await createOpener([file(text)])).recipients).toEqual(
       [alice.recipient, bob.recipient].toSorted(),
     );

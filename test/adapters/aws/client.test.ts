@@ -109,7 +109,8 @@ describe("the way through a proxy", () => {
       });
     expect(await get("s3.example.test", env)).toBe("there");
     expect(asked).toEqual([`s3.example.test:${port}`]);
-    // This machine is never asked for through a proxy; a host that is excluded isn't either, and has no address here.
+    // This machine is never asked for through a proxy; a host that is excluded isn't either, and
+    // has no address here.
     expect(await get("127.0.0.1", env)).toBe("there");
     await expect(get("other.example.test", env)).rejects.toMatchObject({ syscall: "getaddrinfo" });
     expect(asked).toHaveLength(1);

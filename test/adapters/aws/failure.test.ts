@@ -31,7 +31,8 @@ describe("what AWS says", () => {
       "AccessDenied",
       403,
       "store_unavailable",
-      "this identity may not do s3:PutObject (AccessDenied, status 403, request 4442587F-B7D0, asked 3 times)",
+      "this identity may not do s3:PutObject (AccessDenied, status 403, request " +
+        "4442587F-B7D0, asked 3 times)",
     ],
     ["AccessDeniedException", 400, "store_unavailable", "may not do s3:PutObject"],
     ["Forbidden", 403, "store_unavailable", "may not do s3:PutObject"],

@@ -1,4 +1,7 @@
-/** A role that may list one prefix alone: S3 answers 403 for what isn't there, and a listing of just that name tells. */
+/**
+ * A role that may list one prefix alone: S3 answers 403 for what isn't there, and a listing of just
+ * that name tells.
+ */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
 import { startFakeAws, type AwsAnswer, type AwsRequest, type FakeAws } from "../../support/aws.ts";

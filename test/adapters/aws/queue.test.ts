@@ -1,4 +1,7 @@
-/** Sending to SQS: batches of ten over HTTP, what is refused tried again, and told where it stays refused. */
+/**
+ * Sending to SQS: batches of ten over HTTP, what is refused tried again, and told where it stays
+ * refused.
+ */
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -101,20 +104,24 @@ describe("sending to SQS", () => {
     expect(slept).toEqual([200, 400]);
   });
 
-  it("what stays refused is told by its code, what is the sender's fault at once; nothing of the message", async () => {
-    judge = (body) =>
-      body.endsWith(" c1")
-        ? { Code: "InvalidMessageContents", SenderFault: true }
-        : body.endsWith(" c2")
-          ? { Code: "Service is <down>", SenderFault: false }
-          : "taken";
-    const refused = await send(["c0", "c1", "c2"]);
-    expect(refused).toEqual([
-      { id: "c1", code: "InvalidMessageContents" },
-      { id: "c2", code: "refused" },
-    ]);
-    expect(batches).toEqual([3, 1, 1, 1]);
-  });
+  it(
+    "what stays refused is told by its code, what is the sender's fault at once; nothing of the " +
+      "message",
+    async () => {
+      judge = (body) =>
+        body.endsWith(" c1")
+          ? { Code: "InvalidMessageContents", SenderFault: true }
+          : body.endsWith(" c2")
+            ? { Code: "Service is <down>", SenderFault: false }
+            : "taken";
+      const refused = await send(["c0", "c1", "c2"]);
+      expect(refused).toEqual([
+        { id: "c1", code: "InvalidMessageContents" },
+        { id: "c2", code: "refused" },
+      ]);
+      expect(batches).toEqual([3, 1, 1, 1]);
+    },
+  );
 
   it("a batch that fails as a whole keeps no other from being sent", async () => {
     status = (batch) => (batch === 1 ? 400 : 200);

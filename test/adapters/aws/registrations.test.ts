@@ -87,7 +87,8 @@ describe("a registration that is denied", () => {
         .write("prod", before, next("second"))
         .catch((reason: unknown) => reason);
       aws.fault(() => null);
-      // Without a look at the restoring secret, the registration is written and its restoring credential isn't: told, and mended by doing it again.
+      // Without a look at the restoring secret, the registration is written and its restoring
+      // credential isn't: told, and mended by doing it again.
       if (action === "DescribeSecret")
         expect(await inEffect()).toEqual([
           "# second",

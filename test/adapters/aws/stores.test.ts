@@ -1,4 +1,7 @@
-/** The stores on AWS without an emulator: their contracts on a fake in memory, and what they ask for. */
+/**
+ * The stores on AWS without an emulator: their contracts on a fake in memory, and what they ask
+ * for.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MAX_DOCUMENT_BYTES } from "../../../lib/backup/document.ts";
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
@@ -84,32 +87,40 @@ describe("a store on AWS", () => {
     ).toEqual([]);
   });
 
-  it("refuses what is larger than a copy can be, in both directions, without taking it into memory", async () => {
-    const store = createS3Blobs("s3://my-bucket", aws.world);
-    await expect(
-      store.create("a.json", new Uint8Array(MAX_DOCUMENT_BYTES + 1)),
-    ).rejects.toMatchObject({ code: "store_full" });
-    expect(aws.requests).toEqual([]);
-    aws.objects.set("my-bucket/b.json", {
-      body: Buffer.alloc(MAX_DOCUMENT_BYTES + 1),
-      headers: { etag: '"x"' },
-    });
-    await expect(store.read("b.json")).rejects.toMatchObject({ code: "store_damaged" });
-  });
+  it(
+    "refuses what is larger than a copy can be, in both directions, without taking it into " +
+      "memory",
+    async () => {
+      const store = createS3Blobs("s3://my-bucket", aws.world);
+      await expect(
+        store.create("a.json", new Uint8Array(MAX_DOCUMENT_BYTES + 1)),
+      ).rejects.toMatchObject({ code: "store_full" });
+      expect(aws.requests).toEqual([]);
+      aws.objects.set("my-bucket/b.json", {
+        body: Buffer.alloc(MAX_DOCUMENT_BYTES + 1),
+        headers: { etag: '"x"' },
+      });
+      await expect(store.read("b.json")).rejects.toMatchObject({ code: "store_damaged" });
+    },
+  );
 
-  it("says plainly that a secret is scheduled for deletion, and neither lists nor calls it existing", async () => {
-    const store = createSecretBlobs("secretsmanager://certkeep", aws.world);
-    await store.create("a/b.json", Buffer.from("x"));
-    for (const secret of aws.secrets.values()) secret.deleted = true;
-    await expect(store.create("a/b.json", Buffer.from("canary"))).rejects.toThrow(
-      /^secretsmanager:\/\/certkeep\/a\/b\.json: the secret is scheduled for deletion.*restore-secret/,
-    );
-    await expect(store.read("a/b.json")).rejects.toThrow(/scheduled for deletion/);
-    await expect(createSecretValues(aws.world).read("certkeep/a/b.json")).rejects.toThrow(
-      /scheduled for deletion/,
-    );
-    for await (const { key } of store.list("")) expect(key).toBe("none");
-  });
+  it(
+    "says plainly that a secret is scheduled for deletion, and neither lists nor calls it " +
+      "existing",
+    async () => {
+      const store = createSecretBlobs("secretsmanager://certkeep", aws.world);
+      await store.create("a/b.json", Buffer.from("x"));
+      for (const secret of aws.secrets.values()) secret.deleted = true;
+      await expect(store.create("a/b.json", Buffer.from("canary"))).rejects.toThrow(
+        /^secretsmanager:\/\/certkeep\/a\/b\.json: the secret is scheduled for deletion.*restore-secret/,
+      );
+      await expect(store.read("a/b.json")).rejects.toThrow(/scheduled for deletion/);
+      await expect(createSecretValues(aws.world).read("certkeep/a/b.json")).rejects.toThrow(
+        /scheduled for deletion/,
+      );
+      for await (const { key } of store.list("")) expect(key).toBe("none");
+    },
+  );
 
   it("goes through all pages, and throws where one doesn't lead on", async () => {
     const blobs = createS3Blobs("s3://my-bucket", aws.world);
@@ -220,24 +231,28 @@ describe("a store on AWS", () => {
     });
   });
 
-  it("takes a secret that is too large, can't be decrypted or is being deleted for that one's trouble", async () => {
-    const store = createSecretBlobs("secretsmanager://certkeep", aws.world);
-    await store.create("a/b.json", Buffer.from("x"));
-    const body = JSON.stringify({ SecretString: "x".repeat(MAX_SECRET_BYTES + 1) });
-    const answer = (status: number, text: string): void =>
-      aws.fault(({ action }) =>
-        action === "GetSecretValue"
-          ? { status, headers: { "content-type": "application/x-amz-json-1.1" }, body: text }
-          : null,
-      );
-    answer(200, body);
-    await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "store_damaged" });
-    answer(400, JSON.stringify({ __type: "DecryptionFailure", message: "no" }));
-    await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "file_unreadable" });
-    aws.fault(() => null);
-    for (const secret of aws.secrets.values()) secret.deleted = true;
-    await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "file_unreadable" });
-  });
+  it(
+    "takes a secret that is too large, can't be decrypted or is being deleted for that one's " +
+      "trouble",
+    async () => {
+      const store = createSecretBlobs("secretsmanager://certkeep", aws.world);
+      await store.create("a/b.json", Buffer.from("x"));
+      const body = JSON.stringify({ SecretString: "x".repeat(MAX_SECRET_BYTES + 1) });
+      const answer = (status: number, text: string): void =>
+        aws.fault(({ action }) =>
+          action === "GetSecretValue"
+            ? { status, headers: { "content-type": "application/x-amz-json-1.1" }, body: text }
+            : null,
+        );
+      answer(200, body);
+      await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "store_damaged" });
+      answer(400, JSON.stringify({ __type: "DecryptionFailure", message: "no" }));
+      await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "file_unreadable" });
+      aws.fault(() => null);
+      for (const secret of aws.secrets.values()) secret.deleted = true;
+      await expect(store.read("a/b.json")).rejects.toMatchObject({ code: "file_unreadable" });
+    },
+  );
 
   it("lets nothing of a document into an error, whatever is answered", async () => {
     const canary = "canary-9f86d081884c7d65";

@@ -1,4 +1,7 @@
-/** What a function prints: log lines of JSON, and metrics by the specification of the embedded metric format. */
+/**
+ * What a function prints: log lines of JSON, and metrics by the specification of the embedded
+ * metric format.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
 import { createLog, createMetrics } from "../../../lib/adapters/aws/telemetry.ts";
@@ -18,7 +21,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html */
+/**
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
 const UNITS = [
   "Seconds",
   "Microseconds",
@@ -76,29 +81,33 @@ describe("metrics", () => {
     expect(printed).toEqual([]);
   });
 
-  it("several values of one name are added up, however many, and nothing is printed twice, or for nothing", () => {
-    const lines: string[] = [];
-    const metrics = createMetrics("prod", (line) => void lines.push(line));
-    metrics.publish();
-    for (let audit = 0; audit < 250; audit += 1) metrics.put("AuditsFinished", 1);
-    metrics.publish();
-    metrics.publish();
-    metrics.put("AuditsIncomplete", 0);
-    metrics.publish();
-    expect(
-      lines
-        .map((line) => JSON.parse(line) as Record<string, unknown>)
-        .map(({ AuditsFinished, AuditsIncomplete, stage }) => [
-          AuditsFinished,
-          AuditsIncomplete,
-          stage,
-        ]),
-    ).toEqual([
-      [250, undefined, "prod"],
-      [undefined, 0, "prod"],
-    ]);
-    expect(printed).toEqual([]);
-  });
+  it(
+    "several values of one name are added up, however many, and nothing is printed twice, or " +
+      "for nothing",
+    () => {
+      const lines: string[] = [];
+      const metrics = createMetrics("prod", (line) => void lines.push(line));
+      metrics.publish();
+      for (let audit = 0; audit < 250; audit += 1) metrics.put("AuditsFinished", 1);
+      metrics.publish();
+      metrics.publish();
+      metrics.put("AuditsIncomplete", 0);
+      metrics.publish();
+      expect(
+        lines
+          .map((line) => JSON.parse(line) as Record<string, unknown>)
+          .map(({ AuditsFinished, AuditsIncomplete, stage }) => [
+            AuditsFinished,
+            AuditsIncomplete,
+            stage,
+          ]),
+      ).toEqual([
+        [250, undefined, "prod"],
+        [undefined, 0, "prod"],
+      ]);
+      expect(printed).toEqual([]);
+    },
+  );
 });
 
 describe("a log line", () => {

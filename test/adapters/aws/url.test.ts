@@ -102,21 +102,25 @@ describe("a URL of Secrets Manager", () => {
 });
 
 describe("a name below it", () => {
-  it("is the prefix and the key as they are, whatever the cluster, the namespace and the Secret are called", () => {
-    fc.assert(
-      fc.property(
-        fc.string({ maxLength: 20 }),
-        fc.string({ maxLength: 20 }),
-        fc.string({ maxLength: 20 }),
-        (cluster, namespace, secret) => {
-          const key = copyKey({ cluster, namespace, secret }, "0".repeat(64));
-          const name = nameOf("secretsmanager://certkeep", "certkeep/", key, MAX_SECRET_NAME);
-          expect(name).toBe(`certkeep/${key}`);
-          expect(isSecretName(name)).toBe(true);
-        },
-      ),
-    );
-  });
+  it(
+    "is the prefix and the key as they are, whatever the cluster, the namespace and the Secret " +
+      "are called",
+    () => {
+      fc.assert(
+        fc.property(
+          fc.string({ maxLength: 20 }),
+          fc.string({ maxLength: 20 }),
+          fc.string({ maxLength: 20 }),
+          (cluster, namespace, secret) => {
+            const key = copyKey({ cluster, namespace, secret }, "0".repeat(64));
+            const name = nameOf("secretsmanager://certkeep", "certkeep/", key, MAX_SECRET_NAME);
+            expect(name).toBe(`certkeep/${key}`);
+            expect(isSecretName(name)).toBe(true);
+          },
+        ),
+      );
+    },
+  );
 
   it("holds the longest of Kubernetes under a prefix of 37", () => {
     const key = copyKey(

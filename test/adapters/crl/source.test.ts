@@ -1,4 +1,7 @@
-/** Fetching a list: only from the issuer's hosts, never from a private network, never without a bound. */
+/**
+ * Fetching a list: only from the issuer's hosts, never from a private network, never without a
+ * bound.
+ */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

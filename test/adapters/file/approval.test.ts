@@ -1,4 +1,7 @@
-/** Which configurations may be used: named, the user's own, or approved byte by byte; and nothing else. */
+/**
+ * Which configurations may be used: named, the user's own, or approved byte by byte; and nothing
+ * else.
+ */
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -107,7 +110,9 @@ describe("a configuration that was only found", () => {
   it("isn't used before it is approved, and is then, with every file that belongs to it", async () => {
     const message = await refusal();
     expect(message).toBe(
-      `${root}/project/certkeep.yaml: nothing in it is used, because it isn't approved. Read it, then run: certkeep init --approve ${root}/project/certkeep.yaml (a script names the file with --config)`,
+      `${root}/project/certkeep.yaml: nothing in it is used, because it isn't approved. Read ` +
+        `it, then run: certkeep init --approve ${root}/project/certkeep.yaml (a script names ` +
+        "the file with --config)",
     );
     const { approved } = await load({ accept: true });
     expect(approved.map((file) => file.slice(root.length)).toSorted()).toEqual([
@@ -412,11 +417,15 @@ describe.runIf(process.geteuid?.() === 0)("for root", () => {
     expect(await refusal()).toContain("it isn't approved");
   });
 
-  it("another user's registrations beside a configuration that was named aren't used, unless it is his as well", async () => {
-    const explicit = "project/certkeep.yaml";
-    own("project/clusters/prod.yaml");
-    expect(await refusal({ explicit })).toContain("it belongs to another user (uid 12345)");
-    for (const path of files) own(path);
-    expect((await load({ explicit })).registered).toEqual(["prod"]);
-  });
+  it(
+    "another user's registrations beside a configuration that was named aren't used, unless it " +
+      "is his as well",
+    async () => {
+      const explicit = "project/certkeep.yaml";
+      own("project/clusters/prod.yaml");
+      expect(await refusal({ explicit })).toContain("it belongs to another user (uid 12345)");
+      for (const path of files) own(path);
+      expect((await load({ explicit })).registered).toEqual(["prod"]);
+    },
+  );
 });

@@ -1,4 +1,6 @@
-/** What is particular to backups in a folder: modes, links, leftovers, and what a disk can do wrong. */
+/**
+ * What is particular to backups in a folder: modes, links, leftovers, and what a disk can do wrong.
+ */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -148,7 +150,8 @@ describe("symbolic links inside the store are not followed", () => {
       store.create("prod/ns/secret/w.json", DOCUMENT),
       store.remove(KEY),
     ];
-    // At once, since one call must not take another's unfinished look at a folder for a good one; and again.
+    // At once, since one call must not take another's unfinished look at a folder for a good one;
+    // and again.
     for (const round of [1, 2]) {
       const outcomes = await Promise.allSettled(attempts());
       expect(
@@ -219,23 +222,27 @@ describe("what is no file of a backup's size", () => {
     expect(await store.read(KEY)).not.toBeNull();
   });
 
-  test("a FIFO, a socket and a link are listed with their trouble; a folder that can't be listed, too", async () => {
-    const store = createFileBlobs(root);
-    await store.create(KEY, DOCUMENT);
-    await store.create("shut/ns/secret/v.json", DOCUMENT);
-    execFileSync("/usr/bin/env", ["mkfifo", path()]);
-    await symlink("/etc/hostname", join(root, "prod/ns/link"));
-    const shut = watchFileSystem(async (call) => {
-      if (call.name === "readdir" && call.args[0] === join(root, "shut/ns"))
-        throw Object.assign(new Error("denied"), { code: "EACCES" });
-      return call.effect();
-    });
-    const again = createFileBlobs(root, { fileSystem: shut });
-    expect(await keysOf(again)).toEqual([KEY]);
-    const troubles = await troublesOf(again);
-    expect(Object.keys(troubles).toSorted()).toEqual(["prod/ns/link", BAD, "shut/ns"].toSorted());
-    expect(troubles["shut/ns"]).toContain("permission denied");
-  });
+  test(
+    "a FIFO, a socket and a link are listed with their trouble; a folder that can't be listed, " +
+      "too",
+    async () => {
+      const store = createFileBlobs(root);
+      await store.create(KEY, DOCUMENT);
+      await store.create("shut/ns/secret/v.json", DOCUMENT);
+      execFileSync("/usr/bin/env", ["mkfifo", path()]);
+      await symlink("/etc/hostname", join(root, "prod/ns/link"));
+      const shut = watchFileSystem(async (call) => {
+        if (call.name === "readdir" && call.args[0] === join(root, "shut/ns"))
+          throw Object.assign(new Error("denied"), { code: "EACCES" });
+        return call.effect();
+      });
+      const again = createFileBlobs(root, { fileSystem: shut });
+      expect(await keysOf(again)).toEqual([KEY]);
+      const troubles = await troublesOf(again);
+      expect(Object.keys(troubles).toSorted()).toEqual(["prod/ns/link", BAD, "shut/ns"].toSorted());
+      expect(troubles["shut/ns"]).toContain("permission denied");
+    },
+  );
 
   test("a file is read whole up to what a document may have, and one that grows is refused", async () => {
     const store = createFileBlobs(root);
@@ -310,7 +317,8 @@ describe("what a disk can do wrong is told plainly, and damages nothing", () => 
       const outcome = await createFileBlobs(path, { fileSystem: failingFileSystem(nth, code) })
         .create(KEY, DOCUMENT)
         .catch((error: unknown) => error);
-      // What can't be swept or can't be unlinked isn't worth a failure; some network disks can't sync a folder.
+      // What can't be swept or can't be unlinked isn't worth a failure; some network disks can't
+      // sync a folder.
       const ignored =
         ["unlink", "readdir"].includes(calls[nth - 1] ?? "") ||
         (code === "ENOTSUP" && calls[nth - 1] === "handle.sync");

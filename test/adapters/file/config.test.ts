@@ -81,7 +81,8 @@ describe("where the configuration is", () => {
     const error = await refusal({ explicit: "x.yaml" });
     expect(error.code).toBe("config_missing");
     expect(error.message).toBe(
-      "x.yaml: no such file; expected a certkeep.yaml. Correct the path, or make one with: certkeep init",
+      "x.yaml: no such file; expected a certkeep.yaml. Correct the path, or make one with: " +
+        "certkeep init",
     );
   });
 
@@ -129,7 +130,13 @@ describe("its paths", () => {
     put("work/roots.pem", pem);
     put(
       "work/certkeep.yaml",
-      "identity: file:~/id.txt\nclusters:\n  - {name: a, kubeconfig: kube/a}\n  - {name: b, kubeconfig: ~/.kube/config}\n  - {name: c, kubeconfig: /etc/kube}\nstores: {backups: 'file:b', state: 'file:///var/state'}\nissuers: [{id: corp, anchors: roots.pem}]\n",
+      "identity: file:~/id.txt\n" +
+        "clusters:\n" +
+        "  - {name: a, kubeconfig: kube/a}\n" +
+        "  - {name: b, kubeconfig: ~/.kube/config}\n" +
+        "  - {name: c, kubeconfig: /etc/kube}\n" +
+        "stores: {backups: 'file:b', state: 'file:///var/state'}\n" +
+        "issuers: [{id: corp, anchors: roots.pem}]\n",
     );
     const { config } = await load();
     expect(config.identity).toBe(`file:${root}/home/id.txt`);

@@ -1,6 +1,6 @@
 /**
- * A process killed at any call of the file system loses nothing and leaves nothing that a reader takes for
- * whole; the next run completes it.
+ * A process killed at any call of the file system loses nothing and leaves nothing that a reader
+ * takes for whole; the next run completes it.
  */
 import { spawn } from "node:child_process";
 import { cp, mkdtemp, rm } from "node:fs/promises";

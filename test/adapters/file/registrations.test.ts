@@ -1,4 +1,7 @@
-/** Registrations on disk: credentials for one's own eyes, out of any commit, and never two writers' mixture. */
+/**
+ * Registrations on disk: credentials for one's own eyes, out of any commit, and never two writers'
+ * mixture.
+ */
 import {
   chmodSync,
   existsSync,
@@ -69,17 +72,23 @@ registrationsContract("files", async () => {
 });
 
 describe("registrations", () => {
-  it("have credentials with mode 600 under names of their own, which a .gitignore keeps out of commits", async () => {
-    const files = createRegistrationFiles(folder);
-    await files.write("prod", null, NEXT);
-    const [one = ""] = kubeconfigs();
-    expect(one).toMatch(/^prod\.read-[0-9a-f]{8}\.kubeconfig$/);
-    expect(statSync(join(folder, one)).mode & 0o777).toBe(0o600);
-    expect(readFileSync(join(folder, ".gitignore"), "utf8").split("\n")).toContain("*.kubeconfig");
-    await files.write("prod", await files.read("prod"), NEXT);
-    expect(kubeconfigs()).toHaveLength(2);
-    expect(kubeconfigs()).toContain(one);
-  });
+  it(
+    "have credentials with mode 600 under names of their own, which a .gitignore keeps out of " +
+      "commits",
+    async () => {
+      const files = createRegistrationFiles(folder);
+      await files.write("prod", null, NEXT);
+      const [one = ""] = kubeconfigs();
+      expect(one).toMatch(/^prod\.read-[0-9a-f]{8}\.kubeconfig$/);
+      expect(statSync(join(folder, one)).mode & 0o777).toBe(0o600);
+      expect(readFileSync(join(folder, ".gitignore"), "utf8").split("\n")).toContain(
+        "*.kubeconfig",
+      );
+      await files.write("prod", await files.read("prod"), NEXT);
+      expect(kubeconfigs()).toHaveLength(2);
+      expect(kubeconfigs()).toContain(one);
+    },
+  );
 
   it("keep the credentials before until the next time", async () => {
     const files = createRegistrationFiles(folder);
@@ -142,7 +151,8 @@ describe("the configuration", () => {
     mkdirSync(folder);
     writeFileSync(join(root, "certkeep.yaml"), "");
     const eks = (cluster: string, role: string): string =>
-      `eks: {cluster: ${cluster}, region: eu-west-1, role: "arn:aws:iam::123456789012:role/${role}"}\n`;
+      `eks: {cluster: ${cluster}, region: eu-west-1, role: ` +
+      `"arn:aws:iam::123456789012:role/${role}"}\n`;
     writeFileSync(join(folder, "a.yaml"), eks("prod", "one"));
     writeFileSync(join(folder, "b.yaml"), eks("prod", "one"));
     writeFileSync(join(folder, "c.yaml"), eks("prod", "two"));
@@ -187,7 +197,11 @@ describe("the text of a registration", () => {
 
   it("keeps the comments and settings of its owner", () => {
     const before =
-      "# ours\nselector: team=web # since spring\ncontext: old\nkubeconfig: old.kubeconfig\nnamespaces: [a, b]\n";
+      "# ours\n" +
+      "selector: team=web # since spring\n" +
+      "context: old\n" +
+      "kubeconfig: old.kubeconfig\n" +
+      "namespaces: [a, b]\n";
     const after = registrationText(before, fields) ?? "";
     expect(after).toContain("# ours");
     expect(after).toContain("selector: team=web # since spring");

@@ -63,7 +63,8 @@ describe("a damaged newest revision", () => {
     const text = TEXT.replace('"title":"prod"', '"title":"2"');
     for (let length = 0; length < whole.length; length += 1) {
       await writeFile(newest, whole.subarray(0, length));
-      // What lacks nothing but a part of its own seal is told as well, unless it lacks the whole of that.
+      // What lacks nothing but a part of its own seal is told as well, unless it lacks the whole of
+      // that.
       if ([text.length - 1, text.length, text.length + 1].includes(length)) continue;
       const error = await errorOf(createFileStates(root).read("prod"));
       expect(error.code).toBe("state_damaged");
@@ -132,25 +133,29 @@ describe("a damaged newest revision", () => {
   });
 });
 
-test("a writer that stood still while others wrote on does not win with a number that was free again", async () => {
-  const others = createFileStates(root);
-  await writeMany(others, 1);
-  let overtaken = false;
-  const slow = createFileStates(root, {
-    fileSystem: watchFileSystem(async (call) => {
-      if (call.name === "link" && !overtaken) {
-        overtaken = true;
-        await writeMany(others, KEPT_REVISIONS + 2);
-      }
-      return call.effect();
-    }),
-  });
-  const before = await others.read("prod");
-  expect(await slow.write("prod", '"stale"', before?.revision ?? null)).toBeNull();
-  const after = await others.read("prod");
-  expect(after?.text).toContain(`"title":"${KEPT_REVISIONS + 1}"`);
-  expect((await files()).length).toBe(KEPT_REVISIONS);
-});
+test(
+  "a writer that stood still while others wrote on does not win with a number that was free " +
+    "again",
+  async () => {
+    const others = createFileStates(root);
+    await writeMany(others, 1);
+    let overtaken = false;
+    const slow = createFileStates(root, {
+      fileSystem: watchFileSystem(async (call) => {
+        if (call.name === "link" && !overtaken) {
+          overtaken = true;
+          await writeMany(others, KEPT_REVISIONS + 2);
+        }
+        return call.effect();
+      }),
+    });
+    const before = await others.read("prod");
+    expect(await slow.write("prod", '"stale"', before?.revision ?? null)).toBeNull();
+    const after = await others.read("prod");
+    expect(after?.text).toContain(`"title":"${KEPT_REVISIONS + 1}"`);
+    expect((await files()).length).toBe(KEPT_REVISIONS);
+  },
+);
 
 test("a reader whose revision is removed while it reads starts anew", async () => {
   const others = createFileStates(root);

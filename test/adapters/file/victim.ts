@@ -1,4 +1,7 @@
-/** A process that writes into a store and ends itself, by SIGKILL, at a chosen call of the file system. */
+/**
+ * A process that writes into a store and ends itself, by SIGKILL, at a chosen call of the file
+ * system.
+ */
 import { createFileBlobs } from "../../../lib/adapters/file/blobs.ts";
 import { createFileStates } from "../../../lib/adapters/file/states.ts";
 import { watchFileSystem } from "./watched.ts";

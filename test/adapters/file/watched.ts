@@ -1,4 +1,7 @@
-/** The file system with a hand on every call, so that a test can fail it, cut it in half, or end the process there. */
+/**
+ * The file system with a hand on every call, so that a test can fail it, cut it in half, or end the
+ * process there.
+ */
 import type { FileHandle } from "node:fs/promises";
 import { type FileSystem, NODE_FILE_SYSTEM } from "../../../lib/adapters/file/system.ts";
 
@@ -49,7 +52,10 @@ export function watchFileSystem(around: Around): FileSystem {
   );
 }
 
-/** Every call before `nth` works; then all is over: the n-th has no effect or half of one, and none after it has any. */
+/**
+ * Every call before `nth` works; then all is over: the n-th has no effect or half of one, and none
+ * after it has any.
+ */
 export function dyingFileSystem(nth: number, half: boolean): FileSystem {
   return watchFileSystem(async (call) => {
     if (call.nth < nth) return call.effect();

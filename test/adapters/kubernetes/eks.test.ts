@@ -1,4 +1,7 @@
-/** Tokens for EKS, against what the AWS command line (1.45.11, `aws eks get-token`) printed for the same inputs. */
+/**
+ * Tokens for EKS, against what the AWS command line (1.45.11, `aws eks get-token`) printed for the
+ * same inputs.
+ */
 import { describe, expect, it } from "vitest";
 import { asEksRole, eksToken } from "../../../lib/adapters/kubernetes/eks.ts";
 import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";

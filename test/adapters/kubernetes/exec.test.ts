@@ -12,7 +12,10 @@ function plugin(path: string, script: string): string {
 }
 
 function credential(status: object): string {
-  return `echo '${JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status })}'`;
+  return (
+    "echo " +
+    `'${JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status })}'`
+  );
 }
 
 const user = (command: string, more: object = {}): object => ({
@@ -35,7 +38,8 @@ describe("a credential plugin", () => {
     const at = folder();
     const command = plugin(
       at,
-      `printf '%s|%s|%s|%s' "$1" "$FROM_US" "$OWN" "$KUBERNETES_EXEC_INFO" > ${at}/seen; ${credential({ token: "from-plugin" })}`,
+      `printf '%s|%s|%s|%s' "$1" "$FROM_US" "$OWN" "$KUBERNETES_EXEC_INFO" > ${at}/seen; ` +
+        `${credential({ token: "from-plugin" })}`,
     );
     const connection = await connectionTo(
       {
@@ -61,30 +65,35 @@ describe("a credential plugin", () => {
     });
   });
 
-  test("is run once while its credential lasts, by several at once too, and again before it ends or where it was refused", async () => {
-    const at = folder();
-    const command = plugin(
-      at,
-      `echo x >> ${at}/runs; ${credential({ token: "t", expirationTimestamp: "2026-01-01T00:10:00Z" })}`,
-    );
-    let nowMs = Date.parse("2026-01-01T00:00:00Z");
-    const connection = await connectionTo(
-      { server: SERVER, user: user(command) },
-      { environment, nowMs: () => nowMs },
-    );
-    const runs = (): number => readFileSync(`${at}/runs`, "utf8").length / 2;
-    await Promise.all([connection.credentials(), connection.credentials()]);
-    nowMs = Date.parse("2026-01-01T00:09:29Z");
-    await connection.credentials();
-    expect(runs()).toBe(1);
-    nowMs = Date.parse("2026-01-01T00:09:30Z");
-    await connection.credentials();
-    expect(runs()).toBe(2);
-    nowMs = Date.parse("2026-01-01T00:00:00Z");
-    expect(connection.forget()).toBe(true);
-    await connection.credentials();
-    expect(runs()).toBe(3);
-  });
+  test(
+    "is run once while its credential lasts, by several at once too, and again before it ends " +
+      "or where it was refused",
+    async () => {
+      const at = folder();
+      const command = plugin(
+        at,
+        `echo x >> ${at}/runs; ` +
+          `${credential({ token: "t", expirationTimestamp: "2026-01-01T00:10:00Z" })}`,
+      );
+      let nowMs = Date.parse("2026-01-01T00:00:00Z");
+      const connection = await connectionTo(
+        { server: SERVER, user: user(command) },
+        { environment, nowMs: () => nowMs },
+      );
+      const runs = (): number => readFileSync(`${at}/runs`, "utf8").length / 2;
+      await Promise.all([connection.credentials(), connection.credentials()]);
+      nowMs = Date.parse("2026-01-01T00:09:29Z");
+      await connection.credentials();
+      expect(runs()).toBe(1);
+      nowMs = Date.parse("2026-01-01T00:09:30Z");
+      await connection.credentials();
+      expect(runs()).toBe(2);
+      nowMs = Date.parse("2026-01-01T00:00:00Z");
+      expect(connection.forget()).toBe(true);
+      await connection.credentials();
+      expect(runs()).toBe(3);
+    },
+  );
 
   test("may give a client certificate instead", async () => {
     const command = plugin(
@@ -140,7 +149,8 @@ describe("a credential plugin", () => {
     ],
     [
       "that writes for ever",
-      "while :; do echo canary-key-canary-key-canary-key-canary-key; done | head -c 3000000; exec sleep 9",
+      "while :; do echo canary-key-canary-key-canary-key-canary-key; done | head -c 3000000; " +
+        "exec sleep 9",
       "cluster_unauthorized",
       "",
     ],

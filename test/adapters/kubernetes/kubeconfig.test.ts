@@ -162,7 +162,10 @@ describe("bad kubeconfigs get one plain message", () => {
       [
         put(
           `${path}/bomb`,
-          `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\ncontexts: [*c,*c,*c]`,
+          "a: &a [x,x,x,x,x,x,x,x,x,x]\n" +
+            "b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n" +
+            "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
+            "contexts: [*c,*c,*c]",
         ),
         "aliases",
       ],
@@ -312,17 +315,21 @@ describe("bad kubeconfigs get one plain message", () => {
 });
 
 describe("what a connection says", () => {
-  test("digest of the trusted authority: one certificate's own fingerprint, of several whatever their order", async () => {
-    const other = (await createAuthority()).caPem;
-    const digest = (caPem: string): string | undefined => parseBundle(caPem)?.sha256;
-    expect(digest(authority.caPem)).toBe(
-      createHash("sha256").update(new X509Certificate(authority.caPem).raw).digest("hex"),
-    );
-    expect(digest(authority.caPem + other)).toBe(
-      digest(`# comment\n${other}${authority.caPem}${other}`),
-    );
-    expect(digest(authority.caPem + other)).not.toBe(digest(other));
-  });
+  test(
+    "digest of the trusted authority: one certificate's own fingerprint, of several whatever " +
+      "their order",
+    async () => {
+      const other = (await createAuthority()).caPem;
+      const digest = (caPem: string): string | undefined => parseBundle(caPem)?.sha256;
+      expect(digest(authority.caPem)).toBe(
+        createHash("sha256").update(new X509Certificate(authority.caPem).raw).digest("hex"),
+      );
+      expect(digest(authority.caPem + other)).toBe(
+        digest(`# comment\n${other}${authority.caPem}${other}`),
+      );
+      expect(digest(authority.caPem + other)).not.toBe(digest(other));
+    },
+  );
 
   test("when a token ends by its own words", async () => {
     const jwt = (payload: unknown): string =>

@@ -114,19 +114,23 @@ describe("the CA that proved a connection", () => {
     expect(proof.proven().alsoProvenBy).not.toContain(b.sha256);
   });
 
-  test("is never one that a hostile bundle holds beside the server's own, whatever the server sends along", async () => {
-    const client = await make({ name: "CA b", issuer: a, ca: false, keys: b.keys });
-    for (const sent of [[], [ofA], [ofA, a], [client, a], [a]])
-      for (const bundle of [
-        [a, b],
-        [a, b, client],
-      ]) {
-        const { alsoProvenBy, caSha256 } = (
-          await reached(await serve(ofB, ...sent), ...bundle)
-        ).proof.proven();
-        expect([caSha256, alsoProvenBy?.includes(a.sha256)]).toEqual([b.sha256, false]);
-      }
-  });
+  test(
+    "is never one that a hostile bundle holds beside the server's own, whatever the server " +
+      "sends along",
+    async () => {
+      const client = await make({ name: "CA b", issuer: a, ca: false, keys: b.keys });
+      for (const sent of [[], [ofA], [ofA, a], [client, a], [a]])
+        for (const bundle of [
+          [a, b],
+          [a, b, client],
+        ]) {
+          const { alsoProvenBy, caSha256 } = (
+            await reached(await serve(ofB, ...sent), ...bundle)
+          ).proof.proven();
+          expect([caSha256, alsoProvenBy?.includes(a.sha256)]).toEqual([b.sha256, false]);
+        }
+    },
+  );
 
   test("may be pinned by root or intermediate, whichever of them a kubeconfig holds", async () => {
     const middle = await make({ name: "CA middle", issuer: a });
@@ -155,14 +159,18 @@ describe("the CA that proved a connection", () => {
     );
   });
 
-  test("is the same for every later connection: one that another CA of the bundle proves is refused", async () => {
-    const connection = await reached(await serve(ofA), a, b);
-    const elsewhere = { ...connection, server: new URL(await serve(ofB)) };
-    const failure = await failureOf(ask(elsewhere));
-    expect(failure.code).toBe("cluster_tls");
-    expect(failure.message).toContain("another CA of the kubeconfig's bundle");
-    expect(await ask({ ...connection, server: new URL(await serve(ofA)) })).toBe(200);
-  });
+  test(
+    "is the same for every later connection: one that another CA of the bundle proves is " +
+      "refused",
+    async () => {
+      const connection = await reached(await serve(ofA), a, b);
+      const elsewhere = { ...connection, server: new URL(await serve(ofB)) };
+      const failure = await failureOf(ask(elsewhere));
+      expect(failure.code).toBe("cluster_tls");
+      expect(failure.message).toContain("another CA of the kubeconfig's bundle");
+      expect(await ask({ ...connection, server: new URL(await serve(ofA)) })).toBe(200);
+    },
+  );
 
   test("is the same from inside the cluster", async () => {
     const server = new URL(await serve(ofA));

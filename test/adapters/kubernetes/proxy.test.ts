@@ -251,7 +251,8 @@ describe("which proxy", () => {
       (await failureOf(connectionTo({ ...own, cluster: { "proxy-url": "gopher://user:hush@x" } })))
         .message,
     ).toBe(
-      "/nowhere/config, context stub, proxy-url: no address of a proxy; expected http://, https:// or socks5://HOST:PORT",
+      "/nowhere/config, context stub, proxy-url: no address of a proxy; expected http://, " +
+        "https:// or socks5://HOST:PORT",
     );
     expect(
       (

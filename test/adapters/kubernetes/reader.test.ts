@@ -205,36 +205,40 @@ describe("answers that aren't those of a Kubernetes API", () => {
 });
 
 describe("listing", () => {
-  test("asks for the Table and, from who knows none, for metadata; with values only from who knows neither", async () => {
-    const forms = (accept: string | undefined): string =>
-      accept?.includes("as=Table") === true
-        ? "table"
-        : accept?.includes("as=Partial") === true
-          ? "partial"
-          : "plain";
-    const { reader, stub } = await readerOf((request, response) => {
-      if (forms(request.headers.accept) !== "plain")
-        return answerJson(response, 406, apiStatus(406, "NotAcceptable"));
-      return answerJson(response, 200, {
-        kind: "SecretList",
-        metadata: {},
-        items: [{ ...meta("a"), type: "T", data: { k: CANARY } }],
+  test(
+    "asks for the Table and, from who knows none, for metadata; with values only from who knows " +
+      "neither",
+    async () => {
+      const forms = (accept: string | undefined): string =>
+        accept?.includes("as=Table") === true
+          ? "table"
+          : accept?.includes("as=Partial") === true
+            ? "partial"
+            : "plain";
+      const { reader, stub } = await readerOf((request, response) => {
+        if (forms(request.headers.accept) !== "plain")
+          return answerJson(response, 406, apiStatus(406, "NotAcceptable"));
+        return answerJson(response, 200, {
+          kind: "SecretList",
+          metadata: {},
+          items: [{ ...meta("a"), type: "T", data: { k: CANARY } }],
+        });
       });
-    });
-    const items = await gather(reader.listMetadata(ALL));
-    expect(items).toMatchObject([{ name: "a", type: "T", dataKeys: ["k"] }]);
-    expect(JSON.stringify(items)).not.toContain(CANARY);
-    expect(stub.seen.map((seen) => forms(seen.headers.accept))).toEqual([
-      "table",
-      "partial",
-      "plain",
-    ]);
-    expect(reader.stats()).toMatchObject({
-      requests: { list_metadata: 2, list_full: 1 },
-      valuesRead: 1,
-      unfilteredFullListings: 1,
-    });
-  });
+      const items = await gather(reader.listMetadata(ALL));
+      expect(items).toMatchObject([{ name: "a", type: "T", dataKeys: ["k"] }]);
+      expect(JSON.stringify(items)).not.toContain(CANARY);
+      expect(stub.seen.map((seen) => forms(seen.headers.accept))).toEqual([
+        "table",
+        "partial",
+        "plain",
+      ]);
+      expect(reader.stats()).toMatchObject({
+        requests: { list_metadata: 2, list_full: 1 },
+        valuesRead: 1,
+        unfilteredFullListings: 1,
+      });
+    },
+  );
 
   test("takes metadata alone where the server has no Table", async () => {
     const { reader } = await readerOf((_, response) =>

@@ -1,4 +1,7 @@
-/** Applying, tokens and access reviews against a server that says what a test wants: refusals in plain words, no token in any. */
+/**
+ * Applying, tokens and access reviews against a server that says what a test wants: refusals in
+ * plain words, no token in any.
+ */
 import { type IncomingMessage, createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -109,7 +112,9 @@ describe("applying", () => {
         : status(
             403,
             "Forbidden",
-            'roles.rbac.authorization.k8s.io "x" is forbidden: user "jane" is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""]}',
+            'roles.rbac.authorization.k8s.io "x" is forbidden: user "jane" is attempting to ' +
+              "grant RBAC permissions not currently held:\n" +
+              '{APIGroups:[""]}',
           ),
     );
     const error = await refusal(createRegistrar(connection, OPTIONS).apply(ROLE));

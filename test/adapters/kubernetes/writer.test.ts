@@ -1,4 +1,7 @@
-/** The writer against the fake API server: its contract, and connections that break at the worst moment. */
+/**
+ * The writer against the fake API server: its contract, and connections that break at the worst
+ * moment.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
 import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
@@ -116,7 +119,8 @@ describe("a denial", () => {
   const OF_SECRET = 'secrets "a" is forbidden: ';
   const VERB = "create secrets in namespace work";
   const ASK =
-    "See the reason in its own log or policy: certkeep doesn't print its text, which can contain the private key. Nothing was changed";
+    "See the reason in its own log or policy: certkeep doesn't print its text, which can " +
+    "contain the private key. Nothing was changed";
 
   /** What the API server puts before the text, and all that is printed of it. */
   const BEGINNINGS: readonly (readonly [string, number, string, string, string])[] = [
@@ -125,7 +129,8 @@ describe("a denial", () => {
       403,
       "Forbidden",
       'admission webhook "policy.example.com" denied the request: ',
-      `admission webhook policy.example.com denied the request to ${VERB} (status 403, Forbidden). ${ASK}`,
+      `admission webhook policy.example.com denied the request to ${VERB} (status 403, ` +
+        `Forbidden). ${ASK}`,
     ],
     [
       "of a webhook that names a reason of its own",
@@ -139,7 +144,8 @@ describe("a denial", () => {
       400,
       "BadRequest",
       'admission webhook "SGVsbG8=" denied the request: ',
-      `admission webhook (its name is no DNS name) denied the request to ${VERB} (status 400, BadRequest). ${ASK}`,
+      `admission webhook (its name is no DNS name) denied the request to ${VERB} (status 400, ` +
+        `BadRequest). ${ASK}`,
     ],
     [
       "of a policy",
@@ -153,21 +159,26 @@ describe("a denial", () => {
       403,
       "Forbidden",
       `${OF_SECRET}exceeded quota: q, requested: `,
-      `a resource quota of namespace work is used up, so the cluster refuses to ${VERB} (status 403, Forbidden). Raise the quota, or delete what isn't needed`,
+      `a resource quota of namespace work is used up, so the cluster refuses to ${VERB} ` +
+        "(status 403, Forbidden). Raise the quota, or delete what isn't needed",
     ],
     [
       "of a namespace that is being deleted",
       403,
       "Forbidden",
       `${OF_SECRET}unable to create new content in namespace work because it is being terminated`,
-      "namespace work is being deleted, and takes nothing new (status 403, Forbidden). Wait until it is gone, then restore with --create-namespace",
+      "namespace work is being deleted, and takes nothing new (status 403, Forbidden). Wait " +
+        "until it is gone, then restore with --create-namespace",
     ],
     [
       "of a webhook that fails",
       500,
       "InternalError",
-      'Internal error occurred: failed calling webhook "policy.example.com": an error on the server ("',
-      `the call to admission webhook policy.example.com failed, so the cluster refuses to ${VERB} (status 500, InternalError). Fix the webhook, or its failurePolicy. Nothing was changed`,
+      'Internal error occurred: failed calling webhook "policy.example.com": an error on the ' +
+        'server ("',
+      "the call to admission webhook policy.example.com failed, so the cluster refuses to " +
+        `${VERB} (status 500, InternalError). Fix the webhook, or its failurePolicy. Nothing ` +
+        "was changed",
     ],
     [
       "of an invalid object",

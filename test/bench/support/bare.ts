@@ -1,7 +1,7 @@
 /**
- * What the least client would have to do, to compare with: pages through a list and parses them, or verifies
- * signatures on all cores, and nothing else. Tells the seconds of that alone, by the clock and
- * by processor time, without the start of its process.
+ * What the least client would have to do, to compare with: pages through a list and parses them, or
+ * verifies signatures on all cores, and nothing else. Tells the seconds of that alone, by the clock
+ * and by processor time, without the start of its process.
  *
  *   node bare.ts list|table SERVER TOKEN CA-FILE      pages of 500
  *   node bare.ts verify FILE                          signatures as certificates.ts writes them

@@ -1,4 +1,7 @@
-/** TLS Secrets by the thousand, each with a key and certificate of its own under one issuer, and what it takes to verify them barely. */
+/**
+ * TLS Secrets by the thousand, each with a key and certificate of its own under one issuer, and
+ * what it takes to verify them barely.
+ */
 import { parseCertificate } from "../../../lib/certificate/parse.ts";
 import { createAuthority } from "../../support/pki.ts";
 import type { SecretManifest } from "../../e2e/support/objects.ts";

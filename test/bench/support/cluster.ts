@@ -1,4 +1,7 @@
-/** A real kube-apiserver with Secrets in it, and the built command, run against it as a person would run it. */
+/**
+ * A real kube-apiserver with Secrets in it, and the built command, run against it as a person would
+ * run it.
+ */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createFileStates } from "../../../lib/adapters/file/states.ts";
@@ -24,7 +27,10 @@ export interface BenchCluster {
   readonly environment: NodeJS.ProcessEnv;
   /** Its certkeep.yaml. */
   readonly config: string;
-  /** One `certkeep audit`, process start included; `fresh` forgets the state first. @throws where it didn't see `certificates` good ones */
+  /**
+   * One `certkeep audit`, process start included; `fresh` forgets the state first. @throws where it
+   * didn't see `certificates` good ones
+   */
   audit(certificates: number, fresh: boolean): Promise<Measured>;
   /** A bare client that pages through all Secrets, without the start of its process. */
   bareList(form: "list" | "table"): Promise<Bare>;
@@ -83,7 +89,9 @@ export async function startCluster(
         .filter(({ windows }) => windows.length > 0).length;
       if (audit?.complete !== true || good !== certificates)
         throw new Error(
-          `the audit saw ${good} good certificates instead of ${certificates}:\n${run.stdout}\n${run.stderr}`,
+          `the audit saw ${good} good certificates instead of ${certificates}:\n` +
+            `${run.stdout}\n` +
+            `${run.stderr}`,
         );
       return run;
     },

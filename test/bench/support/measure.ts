@@ -1,7 +1,7 @@
 /**
- * Runs a program to its end and measures it from outside: the clock from before it is started, processor time and
- * the highest resident memory as Linux counts them (proc(5): VmHWM never falls, so that the last look before the
- * end tells all but what came in the last moments).
+ * Runs a program to its end and measures it from outside: the clock from before it is started,
+ * processor time and the highest resident memory as Linux counts them (proc(5): VmHWM never falls,
+ * so that the last look before the end tells all but what came in the last moments).
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -65,7 +65,10 @@ export async function measure(
   return { seconds: took, cpuSeconds, peakBytes, code, stdout: text(out), stderr: text(err) };
 }
 
-/** The quickest of several runs; memory is the highest of them. The machine may be busy with something else. */
+/**
+ * The quickest of several runs; memory is the highest of them. The machine may be busy with
+ * something else.
+ */
 export async function best(runs: number, run: () => Promise<Measured>): Promise<Measured> {
   let quickest: Measured | null = null;
   let peakBytes = 0;

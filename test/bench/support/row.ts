@@ -1,6 +1,6 @@
 /**
- * One line of the table of numbers: what was measured, the number to hold, and the measurement. Run alone, a
- * benchmark prints its lines; run by main.ts, it sends them there.
+ * One line of the table of numbers: what was measured, the number to hold, and the measurement. Run
+ * alone, a benchmark prints its lines; run by main.ts, it sends them there.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
@@ -18,7 +18,10 @@ const marks = { true: "holds", false: "MISSED", null: "" };
 
 /** One row as text, in columns of these widths. */
 export function rowText(row: Row, widths: readonly [number, number] = [0, 0]): string {
-  return `${row.what.padEnd(widths[0])}  ${row.hold.padEnd(widths[1])}  ${row.measured}  ${marks[`${row.holds}`]}`.trimEnd();
+  return (
+    `${row.what.padEnd(widths[0])}  ${row.hold.padEnd(widths[1])}  ${row.measured}  ` +
+    `${marks[`${row.holds}`]}`
+  ).trimEnd();
 }
 
 /** Hands a measurement on. */
@@ -38,7 +41,10 @@ export function machine(): string {
     readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
   ) as { version: string };
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, ${memory} GB; Node ${process.version}; certkeep ${version}`;
+  return (
+    `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, ` +
+    `${memory} GB; Node ${process.version}; certkeep ${version}`
+  );
 }
 
 export const seconds = (s: number): string => `${s.toFixed(s < 1 ? 2 : 1)} s`;

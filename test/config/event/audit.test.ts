@@ -1,4 +1,7 @@
-/** What the auditing function is given: whatever it is, it ends in messages, names, or a plain refusal. */
+/**
+ * What the auditing function is given: whatever it is, it ends in messages, names, or a plain
+ * refusal.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatMessage, parseAuditEvent, parseMessage } from "../../../lib/config/event/audit.ts";

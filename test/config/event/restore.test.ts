@@ -1,4 +1,7 @@
-/** What the restoring function is asked for: strict, since a misspelt field would restore something else. */
+/**
+ * What the restoring function is asked for: strict, since a misspelt field would restore something
+ * else.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseRestoreEvent } from "../../../lib/config/event/restore.ts";

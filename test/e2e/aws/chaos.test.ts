@@ -1,6 +1,7 @@
 /**
- * Audits at once, and drills, with copies and states on AWS behind a network that loses answers and a service that
- * throttles: whatever is lost on the way, what is kept in the end is one copy of each certificate, recorded and good.
+ * Audits at once, and drills, with copies and states on AWS behind a network that loses answers and
+ * a service that throttles: whatever is lost on the way, what is kept in the end is one copy of
+ * each certificate, recorded and good.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
@@ -18,7 +19,10 @@ import { makeBucket, namesOf, useTestCredentials, worldAt, worldOf } from "./sup
 
 const HOSTS = Array.from({ length: 12 }, (_, index) => `h${index}.tail1a2b3.ts.net`);
 
-/** Of ten answers one is lost, one is the service's own trouble, one tells to slow down; the same ones each time. */
+/**
+ * Of ten answers one is lost, one is the service's own trouble, one tells to slow down; the same
+ * ones each time.
+ */
 function troubled(): (passage: { readonly target: string }) => Fault {
   let seed = 1;
   return ({ target }) => {
@@ -76,7 +80,8 @@ describe.skipIf(lacksTools("moto_server"))("audits at once through a bad network
       const url = `s3://${bucket}/state`;
       world.put(...HOSTS.map((host) => ingressSecret(host, world.issue([host]))));
       front.fault(troubled());
-      // Three at a time, each as another process would run it; what can't be done now is told, and done by a later one.
+      // Three at a time, each as another process would run it; what can't be done now is told, and
+      // done by a later one.
       for (let round = 0; round < 2; round += 1) {
         await Promise.allSettled(
           Array.from({ length: 3 }, () =>

@@ -1,6 +1,7 @@
 /**
- * The command line against what lies on AWS: set up, a cluster registered, audited, restored and forgotten by whoever
- * has AWS access and nothing else on disk. A real kube-apiserver; moto for Secrets Manager, S3 and SNS.
+ * The command line against what lies on AWS: set up, a cluster registered, audited, restored and
+ * forgotten by whoever has AWS access and nothing else on disk. A real kube-apiserver; moto for
+ * Secrets Manager, S3 and SNS.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** The stores on AWS keep the contract of their ports: Secrets Manager as moto has it, S3 as both emulators have it. */
+/**
+ * The stores on AWS keep the contract of their ports: Secrets Manager as moto has it, S3 as both
+ * emulators have it.
+ */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe } from "vitest";
 import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";

@@ -1,6 +1,7 @@
 /**
- * Deployed as people deploy it, into an emulator of AWS over TLS that enforces IAM, with two real clusters: schedules
- * run, the functions audit, restore and post, and each role is refused what it must not do.
+ * Deployed as people deploy it, into an emulator of AWS over TLS that enforces IAM, with two real
+ * clusters: schedules run, the functions audit, restore and post, and each role is refused what it
+ * must not do.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -84,7 +85,10 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
       );
       return JSON.parse(stdout.slice(stdout.indexOf("{"))) as T;
     };
-    /** When the last whole audit of a cluster finished, in milliseconds, as the report has it; 0 before the first. */
+    /**
+     * When the last whole audit of a cluster finished, in milliseconds, as the report has it; 0
+     * before the first.
+     */
     const audited = async (cluster: string): Promise<number> => {
       const { stdout } = await certkeep("report", "--json");
       const { clusters } = JSON.parse(stdout) as {
@@ -116,7 +120,18 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
         .split("\n")
         .map((line) => `      ${line}`)
         .join("\n");
-      const yaml = `recipients: [${recipient}]\nissuers:\n  - id: e2e\n    title: E2E\n    kind: production\n    anchors: |\n${pem}\ndigest:\n  at: "00:00"\n  routes:\n    - {name: ops, webhook: "secretsmanager://certkeep/${STAGE}/slack/ops"}\n`;
+      const yaml =
+        `recipients: [${recipient}]\n` +
+        "issuers:\n" +
+        "  - id: e2e\n" +
+        "    title: E2E\n" +
+        "    kind: production\n" +
+        "    anchors: |\n" +
+        `${pem}\n` +
+        "digest:\n" +
+        `  at: "00:00"\n` +
+        "  routes:\n" +
+        `    - {name: ops, webhook: "secretsmanager://certkeep/${STAGE}/slack/ops"}\n`;
       const [prepared, ...started] = await Promise.all([
         prepareDeployment(STAGE, yaml),
         ...CLUSTERS.map(() => startKube()),
@@ -160,13 +175,17 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
       );
     });
 
-    it("publishes its configuration for whoever has access to the account, and says that no cluster is registered", async () => {
-      await invoke("dispatch");
-      expect(outputs["ConfigUrl"]).toBe(config());
-      const clusters = await certkeep("clusters", "--json");
-      expect(clusters.code).toBe(0);
-      expect(JSON.parse(clusters.stdout)).toMatchObject({ clusters: [] });
-    });
+    it(
+      "publishes its configuration for whoever has access to the account, and says that no " +
+        "cluster is registered",
+      async () => {
+        await invoke("dispatch");
+        expect(outputs["ConfigUrl"]).toBe(config());
+        const clusters = await certkeep("clusters", "--json");
+        expect(clusters.code).toBe(0);
+        expect(JSON.parse(clusters.stdout)).toMatchObject({ clusters: [] });
+      },
+    );
 
     it("takes clusters without a redeploy, and audits them on schedule: copies and states appear", async () => {
       for (const name of CLUSTERS) {
@@ -407,7 +426,10 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
         }
       });
 
-      /** Each command of `allowed` succeeds and each of `denied` is refused by IAM, by no other reason. */
+      /**
+       * Each command of `allowed` succeeds and each of `denied` is refused by IAM, by no other
+       * reason.
+       */
       async function expectRights(
         name: string,
         allowed: readonly string[][],

@@ -1,6 +1,7 @@
 /**
- * The stack deployed into ministack over TLS with IAM enforced, from a copy of what deploying needs: the framework's
- * own folders are made there, and the configuration of a test doesn't lie in the checkout.
+ * The stack deployed into ministack over TLS with IAM enforced, from a copy of what deploying
+ * needs: the framework's own folders are made there, and the configuration of a test doesn't lie in
+ * the checkout.
  */
 import {
   cpSync,
@@ -63,11 +64,15 @@ export function layOut(config: string): string {
   return folder;
 }
 
-/** Starts the emulator and lays out what is to be deployed; `config` is certkeep.yaml. Nothing is deployed yet. */
+/**
+ * Starts the emulator and lays out what is to be deployed; `config` is certkeep.yaml. Nothing is
+ * deployed yet.
+ */
 export async function prepareDeployment(stage: string, config: string): Promise<Deployment> {
   const emulator = await startMinistack({ tls: true, iam: true });
   const folder = layOut(config);
-  // Lambda takes .cjs (its runtime interface client looks for .js, .mjs and .cjs); the emulator looks for the first two.
+  // Lambda takes .cjs (its runtime interface client looks for .js, .mjs and .cjs); the emulator
+  // looks for the first two.
   const yaml = join(folder, "serverless.yml");
   writeFileSync(
     yaml,
@@ -135,7 +140,8 @@ export async function prepareDeployment(stage: string, config: string): Promise<
     },
     assume: async (name) => {
       const role = `certkeep-${stage}-${name}-${EMULATED_REGION}`;
-      // The role trusts Lambda alone; here it is to trust whoever tests it as well, for as long as the stack stands.
+      // The role trusts Lambda alone; here it is to trust whoever tests it as well, for as long as
+      // the stack stands.
       const trust = ["lambda.amazonaws.com"].map((Service) => ({
         Effect: "Allow",
         Principal: { Service },

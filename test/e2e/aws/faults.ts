@@ -1,6 +1,7 @@
 /**
- * A proxy in front of an emulator, for what a healthy one never does: an answer that is lost after the request was
- * done, one that breaks off, throttling, trouble of the service's own. It passes everything else on unchanged.
+ * A proxy in front of an emulator, for what a healthy one never does: an answer that is lost after
+ * the request was done, one that breaks off, throttling, trouble of the service's own. It passes
+ * everything else on unchanged.
  */
 import {
   createServer,
@@ -19,8 +20,9 @@ export interface Passage {
 }
 
 /**
- * `lose`: it is done, and the connection is cut before the answer. `cut`: the answer breaks off in its middle.
- * `corrupt`: one bit of the answer's body is changed. Or an answer of one's own, without asking.
+ * `lose`: it is done, and the connection is cut before the answer. `cut`: the answer breaks off in
+ * its middle. `corrupt`: one bit of the answer's body is changed. Or an answer of one's own,
+ * without asking.
  */
 export type Fault =
   | null

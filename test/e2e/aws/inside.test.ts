@@ -1,4 +1,7 @@
-/** The IAM policy that is printed for auditing from inside one cluster, held by ministack: its own prefix works, another's is denied. */
+/**
+ * The IAM policy that is printed for auditing from inside one cluster, held by ministack: its own
+ * prefix works, another's is denied.
+ */
 import { execFileSync } from "node:child_process";
 import {
   GetObjectCommand,
@@ -51,7 +54,8 @@ describe.skipIf(lacksTools("ministack", "aws"))(
         { backups: `s3://${bucket}/backups`, state: `s3://${bucket}/state` },
         null,
       );
-      // ministack doesn't know the key s3:if-none-match, and would deny every copy; that it is asked for: test/rbac/policy.test.ts.
+      // ministack doesn't know the key s3:if-none-match, and would deny every copy; that it is
+      // asked for: test/rbac/policy.test.ts.
       const policy = {
         ...printed,
         Statement: printed?.Statement.map(({ Condition, ...statement }) =>

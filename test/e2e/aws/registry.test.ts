@@ -1,4 +1,7 @@
-/** The registry in Secrets Manager: registrations by the contract of the port, and what readers see of good and bad ones. On moto. */
+/**
+ * The registry in Secrets Manager: registrations by the contract of the port, and what readers see
+ * of good and bad ones. On moto.
+ */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -68,7 +71,8 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     }),
   ): Promise<void> => {
     const text = ({ restore: reference }: { restore: string | null }): string =>
-      `${reference === null ? "" : `restoreKubeconfig: ${reference}\n`}namespaces: [shop]\naccess: {kind: token}\n`;
+      `${reference === null ? "" : `restoreKubeconfig: ${reference}\n`}namespaces: [shop]\n` +
+      "access: {kind: token}\n";
     expect(
       await at.registrations.write(name, await at.registrations.read(name), {
         credentials: { read, restore },
@@ -113,19 +117,23 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     expect(await at.registry.read("nowhere")).toBeNull();
   });
 
-  it("keeps few versions, and the one before still readable by its label, for an audit that has just begun", async () => {
-    const at = place();
-    for (let n = 0; n < 5; n += 1) await register(at, "prod");
-    const { Versions = [] } = await at.client.send(
-      new ListSecretVersionIdsCommand({ SecretId: at.name("clusters/prod") }),
-    );
-    const labels = Versions.flatMap(({ VersionStages }) => VersionStages ?? []);
-    expect(labels.filter((label) => label !== "certkeep-next").toSorted()).toEqual([
-      "AWSCURRENT",
-      "AWSPREVIOUS",
-    ]);
-    expect(labels.filter((label) => label === "certkeep-next")).toHaveLength(1);
-  });
+  it(
+    "keeps few versions, and the one before still readable by its label, for an audit that has " +
+      "just begun",
+    async () => {
+      const at = place();
+      for (let n = 0; n < 5; n += 1) await register(at, "prod");
+      const { Versions = [] } = await at.client.send(
+        new ListSecretVersionIdsCommand({ SecretId: at.name("clusters/prod") }),
+      );
+      const labels = Versions.flatMap(({ VersionStages }) => VersionStages ?? []);
+      expect(labels.filter((label) => label !== "certkeep-next").toSorted()).toEqual([
+        "AWSCURRENT",
+        "AWSPREVIOUS",
+      ]);
+      expect(labels.filter((label) => label === "certkeep-next")).toHaveLength(1);
+    },
+  );
 
   const whole = JSON.stringify({
     format: 1,
@@ -207,21 +215,29 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     expect(settings.broken[0]?.error.message).not.toContain("canary");
   });
 
-  it("can be registered over what is half written, and removed while it is scheduled for deletion", async () => {
-    const at = place();
-    await at.secret("clusters/empty", null);
-    await at.secret("clusters/broken", "{");
-    await at.secret("clusters/going", whole);
-    await at.client.send(new DeleteSecretCommand({ SecretId: at.name("clusters/going") }));
-    for (const name of ["empty", "broken", "going"]) {
-      expect((await at.registrations.read(name))?.text).toBe("");
-      await register(at, name);
-    }
-    expect((await compose(at, "all")).registered.toSorted()).toEqual(["broken", "empty", "going"]);
-    await at.client.send(new DeleteSecretCommand({ SecretId: at.name("clusters/going") }));
-    await at.registrations.remove("going");
-    expect(await at.registry.names()).toEqual(["broken", "empty"]);
-  });
+  it(
+    "can be registered over what is half written, and removed while it is scheduled for " +
+      "deletion",
+    async () => {
+      const at = place();
+      await at.secret("clusters/empty", null);
+      await at.secret("clusters/broken", "{");
+      await at.secret("clusters/going", whole);
+      await at.client.send(new DeleteSecretCommand({ SecretId: at.name("clusters/going") }));
+      for (const name of ["empty", "broken", "going"]) {
+        expect((await at.registrations.read(name))?.text).toBe("");
+        await register(at, name);
+      }
+      expect((await compose(at, "all")).registered.toSorted()).toEqual([
+        "broken",
+        "empty",
+        "going",
+      ]);
+      await at.client.send(new DeleteSecretCommand({ SecretId: at.name("clusters/going") }));
+      await at.registrations.remove("going");
+      expect(await at.registry.names()).toEqual(["broken", "empty"]);
+    },
+  );
 
   it("puts nothing there that is larger than a secret may be", async () => {
     const at = place();
@@ -242,7 +258,8 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     const folder = mkdtempSync(join(tmpdir(), "certkeep-registry-"));
     writeFileSync(
       join(folder, "certkeep.yaml"),
-      `stores: {registry: "${at.url}", backups: "file:b", state: "file:s"}\naws: {region: eu-west-1}\n`,
+      `stores: {registry: "${at.url}", backups: "file:b", state: "file:s"}\n` +
+        "aws: {region: eu-west-1}\n",
     );
     try {
       return await composeSettings({

@@ -1,6 +1,6 @@
 /**
- * The rights that the documentation names are enough, and what isn't among them is refused: the stores, used by
- * identities whose policies say exactly that, on an emulator that enforces them.
+ * The rights that the documentation names are enough, and what isn't among them is refused: the
+ * stores, used by identities whose policies say exactly that, on an emulator that enforces them.
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * What the contract doesn't say of S3: paging, versions, object locks, lost and broken answers, throttling, damage.
- * Each against moto and against ministack.
+ * What the contract doesn't say of S3: paging, versions, object locks, lost and broken answers,
+ * throttling, damage. Each against moto and against ministack.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -29,7 +29,9 @@ const text = (read: Uint8Array | null): string | null =>
 const SLOW_DOWN = {
   status: 503,
   headers: { "content-type": "application/xml" },
-  body: `<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>${CANARY}</Message><RequestId>R1</RequestId></Error>`,
+  body:
+    "<?xml " +
+    `version="1.0"?><Error><Code>SlowDown</Code><Message>${CANARY}</Message><RequestId>R1</RequestId></Error>`,
 };
 
 beforeAll(useTestCredentials);
@@ -153,21 +155,25 @@ describe.each([
       ).toBe(true);
     });
 
-    it("treats a conditional conflict as AWS has it: of states a conflict, of copies a reason to try again", async () => {
-      const conflict = {
-        status: 409,
-        body: "<Error><Code>ConditionalRequestConflict</Code></Error>",
-      };
-      const url = `s3://${bucket}/conflict`;
-      front.fault(({ method }, seen) => (method === "PUT" && seen <= 2 ? conflict : null));
-      expect(await createS3Blobs(url, faulty).create("a/b.json", bytes("x"))).toBe("created");
-      const revision = await createS3States(url, world).write("prod", "1", null);
-      front.fault(({ method }) => (method === "PUT" ? conflict : null));
-      expect(await createS3States(url, faulty).write("prod", "2", revision)).toBeNull();
-      expect(await thrown(createS3Blobs(url, faulty).create("a/c.json", bytes("x")))).toMatchObject(
-        { code: "store_unavailable" },
-      );
-    });
+    it(
+      "treats a conditional conflict as AWS has it: of states a conflict, of copies a reason to " +
+        "try again",
+      async () => {
+        const conflict = {
+          status: 409,
+          body: "<Error><Code>ConditionalRequestConflict</Code></Error>",
+        };
+        const url = `s3://${bucket}/conflict`;
+        front.fault(({ method }, seen) => (method === "PUT" && seen <= 2 ? conflict : null));
+        expect(await createS3Blobs(url, faulty).create("a/b.json", bytes("x"))).toBe("created");
+        const revision = await createS3States(url, world).write("prod", "1", null);
+        front.fault(({ method }) => (method === "PUT" ? conflict : null));
+        expect(await createS3States(url, faulty).write("prod", "2", revision)).toBeNull();
+        expect(
+          await thrown(createS3Blobs(url, faulty).create("a/c.json", bytes("x"))),
+        ).toMatchObject({ code: "store_unavailable" });
+      },
+    );
 
     it("is read whole: what breaks off is asked for again, and never taken for the whole", async () => {
       const url = `s3://${bucket}/cut`;

@@ -1,7 +1,7 @@
 /**
- * What the contract doesn't say of Secrets Manager: paging, names, tags, the size that is refused, secrets that are
- * scheduled for deletion, lost answers and throttling. As moto has it; where AWS differs from moto, a proxy in front
- * answers as AWS does, or the test looks at the request.
+ * What the contract doesn't say of Secrets Manager: paging, names, tags, the size that is refused,
+ * secrets that are scheduled for deletion, lost answers and throttling. As moto has it; where AWS
+ * differs from moto, a proxy in front answers as AWS does, or the test looks at the request.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -135,7 +135,8 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     const raw = Uint8Array.from([0xff, 0xfe, 0, 1]);
     await store.create("a/raw.json", raw);
     expect(Buffer.compare((await store.read("a/raw.json")) ?? Buffer.of(), raw)).toBe(0);
-    // A whole life asks for these and no more: an auditing role needs no right to put, update or label.
+    // A whole life asks for these and no more: an auditing role needs no right to put, update or
+    // label.
     await namesOf(store.list(""));
     await store.create("a/raw.json", raw);
     expect(new Set(front.passages.map(({ target }) => target))).toEqual(
@@ -199,7 +200,8 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
       SecretId: `${prefix}/prod/ns/s/gone.json`,
       ForceDeleteWithoutRecovery: true,
     });
-    // While AWS is about it, it still says “marked for deletion”: of what was removed here that is gone.
+    // While AWS is about it, it still says “marked for deletion”: of what was removed here that is
+    // gone.
     front.fault(({ target }) =>
       target === "GetSecretValue" ? refusal("InvalidRequestException") : null,
     );
@@ -213,28 +215,32 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     expect(await store.create("prod/ns/s/gone.json", bytes("again"))).toBe("created");
   });
 
-  it("takes a creation whose answer was lost for its own, whether AWS knows the token or says that it exists", async () => {
-    const store = createSecretBlobs(`${url}/lost`, faulty);
-    front.fault((_passage, seen) => (seen === 1 ? "lose" : null));
-    expect(await store.create("a/1.json", bytes("mine"))).toBe("created");
-    const tokens = front.passages
-      .filter(({ target }) => target === "CreateSecret")
-      .map(({ body }) => (JSON.parse(body) as { ClientRequestToken: string }).ClientRequestToken);
-    expect(tokens).toHaveLength(2);
-    expect(new Set(tokens).size).toBe(1);
-    front.fault(({ target }, seen) =>
-      target !== "CreateSecret" ? null : seen === 1 ? "lose" : refusal("ResourceExistsException"),
-    );
-    expect(await store.create("a/2.json", bytes("mine"))).toBe("created");
-    // Another's under the same name is another's.
-    await createSecretBlobs(`${url}/lost`, world).create("a/3.json", bytes("theirs"));
-    front.fault((_passage, seen) => (seen === 1 ? refusal("InternalServiceError", 500) : null));
-    expect(await store.create("a/3.json", bytes("mine"))).toBe("exists");
-    expect(Buffer.from((await store.read("a/3.json")) ?? []).toString()).toBe("theirs");
-    // No answer at all.
-    front.fault(({ target }) => (target === "CreateSecret" ? "lose" : null));
-    expect(await store.create("a/4.json", bytes("mine"))).toBe("created");
-  });
+  it(
+    "takes a creation whose answer was lost for its own, whether AWS knows the token or says " +
+      "that it exists",
+    async () => {
+      const store = createSecretBlobs(`${url}/lost`, faulty);
+      front.fault((_passage, seen) => (seen === 1 ? "lose" : null));
+      expect(await store.create("a/1.json", bytes("mine"))).toBe("created");
+      const tokens = front.passages
+        .filter(({ target }) => target === "CreateSecret")
+        .map(({ body }) => (JSON.parse(body) as { ClientRequestToken: string }).ClientRequestToken);
+      expect(tokens).toHaveLength(2);
+      expect(new Set(tokens).size).toBe(1);
+      front.fault(({ target }, seen) =>
+        target !== "CreateSecret" ? null : seen === 1 ? "lose" : refusal("ResourceExistsException"),
+      );
+      expect(await store.create("a/2.json", bytes("mine"))).toBe("created");
+      // Another's under the same name is another's.
+      await createSecretBlobs(`${url}/lost`, world).create("a/3.json", bytes("theirs"));
+      front.fault((_passage, seen) => (seen === 1 ? refusal("InternalServiceError", 500) : null));
+      expect(await store.create("a/3.json", bytes("mine"))).toBe("exists");
+      expect(Buffer.from((await store.read("a/3.json")) ?? []).toString()).toBe("theirs");
+      // No answer at all.
+      front.fault(({ target }) => (target === "CreateSecret" ? "lose" : null));
+      expect(await store.create("a/4.json", bytes("mine"))).toBe("created");
+    },
+  );
 
   it("is asked again for what was just made and can't be read yet", async () => {
     const store = createSecretBlobs(`${url}/late`, faulty);

@@ -1,6 +1,6 @@
 /**
- * The bucket and the registered domain against Let's Encrypt's own limiter, over timelines that are new in
- * each run (the seed is in the test's name; `BOULDER_SEED=n` repeats one).
+ * The bucket and the registered domain against Let's Encrypt's own limiter, over timelines that are
+ * new in each run (the seed is in the test's name; `BOULDER_SEED=n` repeats one).
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -67,7 +67,16 @@ describe.skipIf(program === null)("Let's Encrypt's own limiter", () => {
     const domains = Object.entries(reply.domains).map(
       ([name, domain]) => `    ${JSON.stringify(name)}: ${JSON.stringify(domain)}`,
     );
-    const text = `{\n  "madeWith": ${JSON.stringify(module)},\n  "timelines": [\n${lines.join(",\n")}\n  ],\n  "domains": {\n${domains.join(",\n")}\n  }\n}\n`;
+    const text =
+      "{\n" +
+      `  "madeWith": ${JSON.stringify(module)},\n` +
+      `  "timelines": [\n` +
+      `${lines.join(",\n")}\n` +
+      "  ],\n" +
+      `  "domains": {\n` +
+      `${domains.join(",\n")}\n` +
+      "  }\n" +
+      "}\n";
     await expect(text).toMatchFileSnapshot("../../ratelimit/vectors.json");
   });
 

@@ -1,6 +1,7 @@
 /**
- * Timelines of issuances to ask both buckets about: the worked examples, then random ones from a seed, on
- * and off the grid of the limit, bursts and overshoots among them, and instants 1 ns around what decides.
+ * Timelines of issuances to ask both buckets about: the worked examples, then random ones from a
+ * seed, on and off the grid of the limit, bursts and overshoots among them, and instants 1 ns
+ * around what decides.
  */
 import { execFileSync } from "node:child_process";
 
@@ -35,17 +36,23 @@ const HOUR = 3_600_000_000_000n;
 const WEEK = 168n * HOUR;
 const START = 1_790_000_000_123_456_789n;
 
-/** Names whose registered domain isn't plain: private rules, wildcards, exceptions, suffixes, addresses. */
+/**
+ * Names whose registered domain isn't plain: private rules, wildcards, exceptions, suffixes,
+ * addresses.
+ */
 const NAMES: readonly string[] = [
-  ..."foo.tail1234.ts.net Foo.Tail1.TS.net deep.er.tail9.ts.net *.tail1234.ts.net *.ts.net a.b.c.ts.net b.c.ts.net c.ts.net ts.net net".split(
-    " ",
-  ),
-  ..."localhost foo.local host.docker.internal _x.example.com *.com xn--p1ai a.xn--p1ai a.b.example.co.uk example.co.uk co.uk".split(
-    " ",
-  ),
-  ..."x.github.io github.io *.github.io www.ck foo.ck a.foo.ck *.foo.ck s3.amazonaws.com x.s3.amazonaws.com".split(
-    " ",
-  ),
+  ...(
+    "foo.tail1234.ts.net Foo.Tail1.TS.net deep.er.tail9.ts.net *.tail1234.ts.net *.ts.net " +
+    "a.b.c.ts.net b.c.ts.net c.ts.net ts.net net"
+  ).split(" "),
+  ...(
+    "localhost foo.local host.docker.internal _x.example.com *.com xn--p1ai a.xn--p1ai " +
+    "a.b.example.co.uk example.co.uk co.uk"
+  ).split(" "),
+  ...(
+    "x.github.io github.io *.github.io www.ck foo.ck a.foo.ck *.foo.ck s3.amazonaws.com " +
+    "x.s3.amazonaws.com"
+  ).split(" "),
   ..."city.kawasaki.jp a.city.kawasaki.jp x.kawasaki.jp y.x.kawasaki.jp".split(" "),
   ..."1.2.3.4 ::1 2001:db8::1 2001:DB8:0:1::1 2001:db8:1:2:3:4:5:6".split(" "),
 ];

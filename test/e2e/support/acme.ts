@@ -1,6 +1,7 @@
 /**
- * A client of ACME (RFC 8555), no larger than the tests need: an account, and certificates one after the other.
- * Challenges are answered without anything behind them: the server of the tests takes that.
+ * A client of ACME (RFC 8555), no larger than the tests need: an account, and certificates one
+ * after the other. Challenges are answered without anything behind them: the server of the tests
+ * takes that.
  */
 import {
   createPrivateKey,
@@ -75,7 +76,10 @@ function renewalIdOf(pem: string): string {
   return id;
 }
 
-/** Registers an account at the server whose directory this is, or finds that of the key `accountPem`. */
+/**
+ * Registers an account at the server whose directory this is, or finds that of the key
+ * `accountPem`.
+ */
 export async function createAcmeClient(
   directoryUrl: string,
   caPem: string,

@@ -1,6 +1,7 @@
 /**
- * Starts an emulator of AWS on a free port, with a folder of its own that goes with it: ministack for what is
- * deployed and for S3, moto for Secrets Manager (ministack ignores tokens and stages there).
+ * Starts an emulator of AWS on a free port, with a folder of its own that goes with it: ministack
+ * for what is deployed and for S3, moto for Secrets Manager (ministack ignores tokens and stages
+ * there).
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request as httpRequest } from "node:http";

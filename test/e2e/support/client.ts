@@ -1,6 +1,6 @@
 /**
- * A plain HTTPS client over connections that stay open, for setting tests up and looking at results.
- * It knows no retries and no pagination: a test has to see what the server really says.
+ * A plain HTTPS client over connections that stay open, for setting tests up and looking at
+ * results. It knows no retries and no pagination: a test has to see what the server really says.
  */
 import { Agent, request as httpsRequest } from "node:https";
 import type { IncomingHttpHeaders } from "node:http";

@@ -1,6 +1,6 @@
 /**
- * A reverse proxy in front of a server, for what its audit log doesn't tell (the representation that was
- * asked for, the bytes that were answered) and for answers a healthy server never gives.
+ * A reverse proxy in front of a server, for what its audit log doesn't tell (the representation
+ * that was asked for, the bytes that were answered) and for answers a healthy server never gives.
  * It passes everything on unchanged unless the test says otherwise.
  */
 import { Agent, createServer, request as httpsRequest } from "node:https";

@@ -1,4 +1,7 @@
-/** Runs a command line of certkeep in this process, with the folder's certkeep.yaml named: a test that needs dozens doesn't pay for dozens of processes. */
+/**
+ * Runs a command line of certkeep in this process, with the folder's certkeep.yaml named: a test
+ * that needs dozens doesn't pay for dozens of processes.
+ */
 import { PassThrough, Readable } from "node:stream";
 import { run } from "../../../lib/cli/run.ts";
 import { named } from "../../support/named.ts";

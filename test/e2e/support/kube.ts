@@ -1,9 +1,10 @@
 /**
- * Starts a real kube-apiserver with an etcd behind it on the loopback, and tells what was asked of it.
+ * Starts a real kube-apiserver with an etcd behind it on the loopback, and tells what was asked of
+ * it.
  *
- * There is no controller, scheduler or kubelet: what a test wants to exist it creates. RBAC, admission
- * (but for ServiceAccount), TokenRequest, paging, conflicts and audit logging are the server's own.
- * Invariant: everything lies in one temporary folder and dies with the test process.
+ * There is no controller, scheduler or kubelet: what a test wants to exist it creates. RBAC,
+ * admission (but for ServiceAccount), TokenRequest, paging, conflicts and audit logging are the
+ * server's own. Invariant: everything lies in one temporary folder and dies with the test process.
  */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import {
@@ -33,12 +34,16 @@ import { requireTool } from "./tools.ts";
 
 /** How the server is started. */
 export interface KubeOptions {
-  /** Seconds between the server's own compactions of etcd; default 300. See `Kube.compact` for one at will. */
+  /**
+   * Seconds between the server's own compactions of etcd; default 300. See `Kube.compact` for one
+   * at will.
+   */
   readonly compactionIntervalSeconds?: number;
   /**
-   * False makes a continue token from before `Kube.compact` answer 410 at once. True, the default and the
-   * server's own: pages come from snapshots of its cache, which outlive a compaction by up to 15 seconds
-   * (k8s.io/apiserver v0.34.4 pkg/storage/cacher/compactor.go:30, `compactorPollPeriod`).
+   * False makes a continue token from before `Kube.compact` answer 410 at once. True, the default
+   * and the server's own: pages come from snapshots of its cache, which outlive a compaction by up
+   * to 15 seconds (k8s.io/apiserver v0.34.4 pkg/storage/cacher/compactor.go:30,
+   * `compactorPollPeriod`).
    */
   readonly pagesFromCache?: boolean;
   /** Further arguments of kube-apiserver. */
@@ -103,7 +108,10 @@ export interface Kube {
   clientFor(token: string | null): Client;
   /** Writes a kubeconfig with mode 0600 and gives its path. */
   kubeconfigFor(options?: KubeconfigOptions): string;
-  /** What was asked since the start or the last `forgetRequests`, but for what this harness asked itself. */
+  /**
+   * What was asked since the start or the last `forgetRequests`, but for what this harness asked
+   * itself.
+   */
   requests(): Promise<AuditLine[]>;
   /** The same counted by verb and resource, for instance `{"list secrets": 2}`. */
   requestCounts(): Promise<Record<string, number>>;
@@ -112,8 +120,8 @@ export interface Kube {
   pause(): void;
   resume(): void;
   /**
-   * Compacts etcd up to now, as the server itself does every few minutes. Continue tokens from before
-   * answer 410 from then on: at once with `pagesFromCache: false`, else within 16 seconds.
+   * Compacts etcd up to now, as the server itself does every few minutes. Continue tokens from
+   * before answer 410 from then on: at once with `pagesFromCache: false`, else within 16 seconds.
    */
   compact(): Promise<void>;
   stop(): Promise<void>;
@@ -175,7 +183,10 @@ function readAudit(file: string): AuditLine[] {
     .map((line) => JSON.parse(line) as AuditLine);
 }
 
-/** Starts etcd and kube-apiserver and resolves when both answer (three to five seconds on two cores). */
+/**
+ * Starts etcd and kube-apiserver and resolves when both answer (three to five seconds on two
+ * cores).
+ */
 export async function startKube(options: KubeOptions = {}): Promise<Kube> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -272,8 +283,9 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
   let kubeconfigs = 0;
 
   const allRequests = async (): Promise<AuditLine[]> => {
-    // A line is written after its answer went out. A request of our own, once it is there, says that the
-    // lines of what was answered before it are, but for those whose handler is only now returning.
+    // A line is written after its answer went out. A request of our own, once it is there, says
+    // that the lines of what was answered before it are, but for those whose handler is only now
+    // returning.
     marks += 1;
     const mark = `/api/v1/namespaces/certkeep-mark-${marks}`;
     await admin.request("GET", mark);
@@ -300,7 +312,8 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
       const answer = await admin.request<T>(method, path, body, headers);
       if (answer.status >= 200 && answer.status < 300) return answer.body;
       throw new Error(
-        `${method} ${path} was answered ${answer.status}: ${JSON.stringify(answer.body).slice(0, 500)}`,
+        `${method} ${path} was answered ${answer.status}: ` +
+          `${JSON.stringify(answer.body).slice(0, 500)}`,
       );
     },
     clientFor: (token) => createClient(server, authority.caPem, token),
@@ -346,7 +359,9 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
       for (const line of await requests()) {
         const reference = line.objectRef;
         const suffix = reference?.subresource === undefined ? "" : `/${reference.subresource}`;
-        const key = `${line.verb} ${reference?.resource === undefined ? line.requestURI : reference.resource + suffix}`;
+        const key =
+          `${line.verb} ` +
+          `${reference?.resource === undefined ? line.requestURI : reference.resource + suffix}`;
         counts[key] = (counts[key] ?? 0) + 1;
       }
       return counts;
@@ -360,14 +375,16 @@ async function startOnce(options: KubeOptions): Promise<Kube> {
       const base64 = (text: string) => Buffer.from(text).toString("base64");
       const put = async (value: string): Promise<string> => {
         // The server learns what was compacted from this key alone, which its own compaction sets
-        // (k8s.io/apiserver v0.34.4 pkg/storage/etcd3/compact.go:35): only then its cache drops snapshots.
+        // (k8s.io/apiserver v0.34.4 pkg/storage/etcd3/compact.go:35): only then its cache drops
+        // snapshots.
         const answer = await etcdCall(etcd.url, "/v3/kv/put", {
           key: base64("compact_rev_key"),
           value: base64(value),
         });
         return (answer["header"] as { revision: string }).revision;
       };
-      // The revision that is compacted to stays readable: one more write puts all that exists before it.
+      // The revision that is compacted to stays readable: one more write puts all that exists
+      // before it.
       const revision = await put("0");
       await etcdCall(etcd.url, "/v3/kv/compaction", { revision, physical: true });
       await put(revision);

@@ -1,7 +1,7 @@
 /**
- * Stands in for the kubelet of one node: the real kube-apiserver asks it for Pod logs over HTTPS, so that
- * a test can serve any log through the server's own `pods/log`, with its RBAC and its query parameters.
- * It refuses every other path with 404.
+ * Stands in for the kubelet of one node: the real kube-apiserver asks it for Pod logs over HTTPS,
+ * so that a test can serve any log through the server's own `pods/log`, with its RBAC and its query
+ * parameters. It refuses every other path with 404.
  */
 import { createServer } from "node:https";
 import type { Kube } from "./kube.ts";
@@ -11,7 +11,10 @@ export interface LogRequest {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
-  /** The query as the server passes it on, such as `tailLines`, `limitBytes`, `timestamps`, `sinceTime`. */
+  /**
+   * The query as the server passes it on, such as `tailLines`, `limitBytes`, `timestamps`,
+   * `sinceTime`.
+   */
   readonly query: URLSearchParams;
 }
 
@@ -20,7 +23,9 @@ export interface KubeletStub {
   readonly nodeName: string;
   /** Every request for a log, in order. */
   readonly asked: readonly LogRequest[];
-  /** Says what a Pod's log is from now on; a function decides by the request, null is answered 404. */
+  /**
+   * Says what a Pod's log is from now on; a function decides by the request, null is answered 404.
+   */
   setLog(
     namespace: string,
     pod: string,

@@ -1,4 +1,7 @@
-/** Creates what tests need in a cluster: namespaces, service accounts with rights, Secrets by the thousand. */
+/**
+ * Creates what tests need in a cluster: namespaces, service accounts with rights, Secrets by the
+ * thousand.
+ */
 import type { Kube } from "./kube.ts";
 
 /** One rule of an RBAC role. */
@@ -34,8 +37,9 @@ export async function createNamespace(kube: Kube, name: string): Promise<void> {
 }
 
 /**
- * Creates a service account that may do what `rules` say in its namespace and what `clusterRules` say
- * everywhere, and gives a token for it that lives an hour unless told otherwise (at least 600 seconds).
+ * Creates a service account that may do what `rules` say in its namespace and what `clusterRules`
+ * say everywhere, and gives a token for it that lives an hour unless told otherwise (at least 600
+ * seconds).
  */
 export async function createServiceAccount(
   kube: Kube,
@@ -94,8 +98,8 @@ function manifest(secret: SecretManifest): Record<string, unknown> {
 }
 
 /**
- * Creates Secrets over eight connections that stay open: some 500 in two seconds. They may be made while
- * they are taken (a generator), so that many large ones are never all in memory.
+ * Creates Secrets over eight connections that stay open: some 500 in two seconds. They may be made
+ * while they are taken (a generator), so that many large ones are never all in memory.
  */
 export async function createSecrets(
   kube: Kube,

@@ -1,4 +1,7 @@
-/** Starts Pebble, the ACME server that Let's Encrypt makes for tests: real certificates of a root of its own. */
+/**
+ * Starts Pebble, the ACME server that Let's Encrypt makes for tests: real certificates of a root of
+ * its own.
+ */
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
@@ -14,7 +17,10 @@ export interface Pebble {
   readonly directoryUrl: string;
   /** PEM of the authority of its own server's certificate, for `NODE_EXTRA_CA_CERTS`. */
   readonly caFile: string;
-  /** Makes it answer this, whatever it is, when it is asked when to renew the first certificate of `pem`. */
+  /**
+   * Makes it answer this, whatever it is, when it is asked when to renew the first certificate of
+   * `pem`.
+   */
   setRenewalInfo(pem: string, answer: string): Promise<void>;
   /** Status by Pebble's own word: `Valid` or `Revoked`; null for a serial that it never issued. */
   status(serial: string): Promise<string | null>;

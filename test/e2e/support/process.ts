@@ -1,9 +1,10 @@
 /**
  * Starts the programs that tests run against, each in a process group of its own.
  *
- * Invariant: a program doesn't outlive the test process, however that ends. On an orderly end an exit
- * handler kills the group; on a SIGKILL a guard does, a shell that waits for the end of its standard
- * input, which only the test process holds open. The guard also removes the program's folder.
+ * Invariant: a program doesn't outlive the test process, however that ends. On an orderly end an
+ * exit handler kills the group; on a SIGKILL a guard does, a shell that waits for the end of its
+ * standard input, which only the test process holds open. The guard also removes the program's
+ * folder.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { openSync, closeSync, readFileSync, rmSync } from "node:fs";
@@ -115,7 +116,9 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Waits until `ready` gives true; what fails before counts as not ready. @throws after `timeoutMs`. */
+/**
+ * Waits until `ready` gives true; what fails before counts as not ready. @throws after `timeoutMs`.
+ */
 export async function waitUntil(
   what: string,
   timeoutMs: number,
@@ -132,6 +135,7 @@ export async function waitUntil(
     await sleep(50);
   }
   throw new Error(
-    `${what} was not ready within ${timeoutMs} ms${last instanceof Error ? `: ${last.message}` : ""}`,
+    `${what} was not ready within ${timeoutMs} ` +
+      `ms${last instanceof Error ? `: ${last.message}` : ""}`,
   );
 }

@@ -1,9 +1,10 @@
 /**
- * Finds the programs that end-to-end tests need, and says in one line what is missing and how to get it.
+ * Finds the programs that end-to-end tests need, and says in one line what is missing and how to
+ * get it.
  *
- * On a contributor's machine a suite whose programs are missing is left out (`describe.skipIf`); with
- * CI=true or E2E_REQUIRED=1 it fails, so that a missing program never looks like a passing suite.
- * Nothing is installed or built from here.
+ * On a contributor's machine a suite whose programs are missing is left out (`describe.skipIf`);
+ * with CI=true or E2E_REQUIRED=1 it fails, so that a missing program never looks like a passing
+ * suite. Nothing is installed or built from here.
  */
 import { execFileSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
@@ -92,8 +93,9 @@ export function requireTool(name: Tool): string {
 }
 
 /**
- * Whether a suite has to be left out for want of programs: `describe.skipIf(lacksTools("etcd"))(…)`.
- * Says on standard error what is missing. @throws instead where every suite has to run.
+ * Whether a suite has to be left out for want of programs:
+ * `describe.skipIf(lacksTools("etcd"))(…)`. Says on standard error what is missing. @throws instead
+ * where every suite has to run.
  */
 export function lacksTools(...names: readonly Tool[]): boolean {
   const missing = names.filter((name) => findTool(name) === null);

@@ -1,4 +1,7 @@
-/** What a log claims, beside what was verified: whose numbers it changes, and how much of it is kept. */
+/**
+ * What a log claims, beside what was verified: whose numbers it changes, and how much of it is
+ * kept.
+ */
 import { describe, expect, it } from "vitest";
 import { budgetOf } from "../../../lib/ratelimit/budget.ts";
 import { mergeEvidence } from "../../../lib/ratelimit/evidence.ts";
@@ -39,14 +42,18 @@ describe("a line that says that a certificate was issued", () => {
       mergeEvidence(once, other, claims(got(T0), { ...OPTIONS, cluster: "b" })).issuances,
     ).toHaveLength(4);
   });
-  it("changes no budget but its own cluster's, and there counts once with the certificate that it tells of", () => {
-    const logs = claims(got(T0) + got(T0 + HOUR_MS) + got(T0 + 2 * HOUR_MS));
-    const all = mergeEvidence(evidence([made(T0 + 2_000, { names: [D], cluster: "a" })]), logs);
-    const atMs = T0 + 3 * HOUR_MS;
-    const left = (cluster: string | null): number | undefined =>
-      budgetOf(createLedger(all, { limits: KNOWN, cluster }), "set", LE, D, atMs)?.atMost;
-    expect([left(null), left("b"), left("a")]).toEqual([4, 4, 2]);
-  });
+  it(
+    "changes no budget but its own cluster's, and there counts once with the certificate that " +
+      "it tells of",
+    () => {
+      const logs = claims(got(T0) + got(T0 + HOUR_MS) + got(T0 + 2 * HOUR_MS));
+      const all = mergeEvidence(evidence([made(T0 + 2_000, { names: [D], cluster: "a" })]), logs);
+      const atMs = T0 + 3 * HOUR_MS;
+      const left = (cluster: string | null): number | undefined =>
+        budgetOf(createLedger(all, { limits: KNOWN, cluster }), "set", LE, D, atMs)?.atMost;
+      expect([left(null), left("b"), left("a")]).toEqual([4, 4, 2]);
+    },
+  );
   it("of later than now is one of now", () => {
     expect(claims(got(OPTIONS.nowMs + 99 * HOUR_MS)).issuances[0]?.issuedAtMs).toBe(OPTIONS.nowMs);
   });
@@ -59,7 +66,8 @@ describe("a refusal in a log", () => {
   const retryAtMs = Date.UTC(2026, 10, 2, 12);
   it.each([
     [
-      `too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after ${retry}`,
+      "too many certificates (5) already issued for this exact set of identifiers in the last " +
+        `168h0m0s, retry after ${retry}`,
       [
         {
           issuer: LE,
@@ -74,7 +82,8 @@ describe("a refusal in a log", () => {
       ],
     ],
     [
-      `too many certificates (60) already issued for "tail1.ts.net" in the last 168h0m0s, retry after ${retry}`,
+      `too many certificates (60) already issued for "tail1.ts.net" in the last 168h0m0s, ` +
+        `retry after ${retry}`,
       [
         {
           issuer: LE,
@@ -91,7 +100,8 @@ describe("a refusal in a log", () => {
     [`too many new orders (300) from this account in the last 3h0m0s, retry after ${retry}`, []],
     ["too many certificates already issued for exact set of domains: a.example.com", []],
     [
-      "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 9999-01-02 03:04:05 UTC",
+      "too many certificates (5) already issued for this exact set of identifiers in the last " +
+        "168h0m0s, retry after 9999-01-02 03:04:05 UTC",
       [],
     ],
   ])("%s", (text, expected) => {
@@ -102,7 +112,8 @@ describe("a refusal in a log", () => {
     expect(
       claims(
         refused(
-          `too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after ${retry}`,
+          "too many certificates (5) already issued for this exact set of identifiers in the " +
+            `last 168h0m0s, retry after ${retry}`,
         ),
         options,
       ).refusals,

@@ -1,6 +1,6 @@
 /**
- * Verbatim lines to what was understood: Tailscale's as tailscaled 1.102.3 and 1.92.5 wrote them, and the error texts
- * of Let's Encrypt of all ages.
+ * Verbatim lines to what was understood: Tailscale's as tailscaled 1.102.3 and 1.92.5 wrote them,
+ * and the error texts of Let's Encrypt of all ages.
  */
 import { describe, expect, it } from "vitest";
 import { parseRefusal } from "../../../lib/ratelimit/log/refusal.ts";
@@ -8,7 +8,10 @@ import { readLog } from "../../../lib/ratelimit/log/reader.ts";
 
 const D = "app.tail1234.ts.net";
 const SET_429 =
-  "429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2026-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers";
+  "429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for " +
+  "this exact set of identifiers in the last 168h0m0s, retry after 2026-01-02 03:04:05 UTC: " +
+  "see " +
+  "https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers";
 
 /** The line after its prefix; kind, code and name that it means, or `null`: nothing. */
 const TABLE: readonly (readonly [
@@ -26,27 +29,36 @@ const TABLE: readonly (readonly [
   [`cert("${D}"): got cert`, ["issued", null, D]],
   ["health(warnable=tls-cert-pending): ok", null],
   [
-    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ${D}: secrets "${D}" not found`,
+    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ` +
+      `${D}: secrets "${D}" not found`,
     ["store_write_failed", "not_found", D],
   ],
   [
-    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ${D}: secrets "${D}" is forbidden: User "system:serviceaccount:tailscale:pg" cannot get resource "secrets" in API group "" in the namespace "tailscale"`,
+    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ` +
+      `${D}: secrets "${D}" is forbidden: User "system:serviceaccount:tailscale:pg" cannot get ` +
+      `resource "secrets" in API group "" in the namespace "tailscale"`,
     ["store_write_failed", "forbidden", D],
   ],
   [
-    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error patching Secret ${D}: etcdserver: request timed out`,
+    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error patching ` +
+      `Secret ${D}: etcdserver: request timed out`,
     ["store_write_failed", "unavailable", D],
   ],
   [
-    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error patching Secret ${D}: Secret "${D}" is invalid: data: Forbidden: field is immutable when \`immutable\` is set`,
+    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error patching ` +
+      `Secret ${D}: Secret "${D}" is invalid: data: Forbidden: field is immutable when ` +
+      "`immutable` is set",
     ["store_write_failed", "immutable", D],
   ],
   [
-    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error patching Secret ${D}: Operation cannot be fulfilled on secrets "${D}": the object has been modified; please apply your changes to the latest version and try again`,
+    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error patching ` +
+      `Secret ${D}: Operation cannot be fulfilled on secrets "${D}": the object has been ` +
+      "modified; please apply your changes to the latest version and try again",
     ["store_write_failed", "conflict", D],
   ],
   [
-    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error patching Secret ${D}: admission webhook "policy.example.com" denied the request: no`,
+    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error patching ` +
+      `Secret ${D}: admission webhook "policy.example.com" denied the request: no`,
     ["store_write_failed", "other", D],
   ],
   [
@@ -55,17 +67,22 @@ const TABLE: readonly (readonly [
   ],
   [`cert("${D}"): starting async renewal`, ["renewal_started", null, D]],
   [
-    `cert("${D}"): async renewal failed: getCertPem: 403 urn:ietf:params:acme:error:unauthorized: requester account did not request the certificate being replaced by this order`,
+    `cert("${D}"): async renewal failed: getCertPem: 403 ` +
+      "urn:ietf:params:acme:error:unauthorized: requester account did not request the " +
+      "certificate being replaced by this order",
     ["replaces_refused", null, D],
   ],
   [
-    `cert("${D}"): async renewal failed: getCertPem: 409 urn:ietf:params:acme:error:alreadyReplaced: certificate with serial 32009ebf3734dd7a already has a replacement order`,
+    `cert("${D}"): async renewal failed: getCertPem: 409 ` +
+      "urn:ietf:params:acme:error:alreadyReplaced: certificate with serial 32009ebf3734dd7a " +
+      "already has a replacement order",
     ["already_replaced", null, D],
   ],
   [`cert("${D}"): getCertPEM: ${SET_429}`, ["rate_limited", "set", D]],
   [`cert("${D}"): async renewal failed: getCertPem: ${SET_429}`, ["rate_limited", "set", D]],
   [
-    `cert("${D}"): async renewal failed: getCertPem: 500 urn:ietf:params:acme:error:serverInternal: try again`,
+    `cert("${D}"): async renewal failed: getCertPem: 500 ` +
+      "urn:ietf:params:acme:error:serverInternal: try again",
     ["renewal_failed", "serverInternal", D],
   ],
   [`cert("${D}"): getCertPEM: context deadline exceeded`, ["order_failed", "timeout", D]],
@@ -74,11 +91,14 @@ const TABLE: readonly (readonly [
     ["dns_failed", "set_dns", D],
   ],
   [
-    `cert("${D}"): getCertPEM: Get "https://acme-v02.api.letsencrypt.org/directory": dial tcp: lookup acme-v02.api.letsencrypt.org on 10.96.0.10:53: server misbehaving`,
+    `cert("${D}"): getCertPEM: Get "https://acme-v02.api.letsencrypt.org/directory": dial ` +
+      "tcp: lookup acme-v02.api.letsencrypt.org on 10.96.0.10:53: server misbehaving",
     ["dns_failed", "resolver", D],
   ],
   [
-    `cert("${D}"): getCertPEM: acme: authorization error for ${D}: 400 urn:ietf:params:acme:error:dns: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.${D}`,
+    `cert("${D}"): getCertPEM: acme: authorization error for ${D}: 400 ` +
+      "urn:ietf:params:acme:error:dns: DNS problem: NXDOMAIN looking up TXT for " +
+      `_acme-challenge.${D}`,
     ["dns_failed", "challenge", D],
   ],
   [
@@ -94,7 +114,10 @@ const TABLE: readonly (readonly [
     ["https_not_enabled", "other_name", D],
   ],
   [
-    `cert("${D}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: Your account is temporarily prevented from requesting certificates for ${D} and possibly others. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln`,
+    `cert("${D}"): getCertPEM: 429 urn:ietf:params:acme:error:rateLimited: Your account is ` +
+      `temporarily prevented from requesting certificates for ${D} and possibly others. Please ` +
+      "visit: " +
+      "https://portal.letsencrypt.org/sfe/v1/unpause?jwt=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln",
     ["paused", null, D],
   ],
   [
@@ -107,11 +130,14 @@ const TABLE: readonly (readonly [
     ["renewal_failed", "serverInternal", D],
   ],
   [
-    `Error refreshing certificate for ${D} (retry 3): error writing TLS cert and key to Secret: error patching Secret ${D}: etcdserver: request timed out. Will retry in 5m0s`,
+    `Error refreshing certificate for ${D} (retry 3): error writing TLS cert and key to ` +
+      `Secret: error patching Secret ${D}: etcdserver: request timed out. Will retry in 5m0s`,
     ["store_write_failed", "unavailable", D],
   ],
   [
-    `Error creating new order :: too many certificates (5) already issued for this exact set of domains in the last 168 hours: a.example.com,b.example.com, retry after 2024-12-01T03:04:05Z: see https://letsencrypt.org/docs/duplicate-certificate-limit/`,
+    "Error creating new order :: too many certificates (5) already issued for this exact set " +
+      "of domains in the last 168 hours: a.example.com,b.example.com, retry after " +
+      "2024-12-01T03:04:05Z: see https://letsencrypt.org/docs/duplicate-certificate-limit/",
     ["rate_limited", "set", null],
   ],
   [`cert("A.tail1234.ts.net."): got cert`, ["issued", null, "a.tail1234.ts.net"]],
@@ -144,7 +170,8 @@ const PREFIXES: readonly (readonly [string, (line: string) => string])[] = [
   [
     "the operator by the kubelet",
     (line) =>
-      `2026-11-23T14:34:50.123456789Z ${JSON.stringify({ level: "debug", ts: 1795444490.5, logger: "tailscaled", msg: line })}`,
+      "2026-11-23T14:34:50.123456789Z " +
+      `${JSON.stringify({ level: "debug", ts: 1795444490.5, logger: "tailscaled", msg: line })}`,
   ],
   ["colours", (line) => `\u001b[32m2026/11/23 14:34:50 \u001b[0m${line}\u001b[K`],
 ];
@@ -171,35 +198,46 @@ describe("refusals of all ages", () => {
   it.each([
     [SET_429, { limit: "set", key: null, retryAtMs: UTC, burst: 5 }],
     [
-      "too many certificates (5) already issued for this exact set of domains in the last 168h0m0s, retry after 2026-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#x",
+      "too many certificates (5) already issued for this exact set of domains in the last " +
+        "168h0m0s, retry after 2026-01-02 03:04:05 UTC: see " +
+        "https://letsencrypt.org/docs/rate-limits/#x",
       { limit: "set", key: null, retryAtMs: UTC, burst: 5 },
     ],
     [
-      "too many certificates (7) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2026-01-02 03:04:05 UTC",
+      "too many certificates (7) already issued for this exact set of identifiers in the last " +
+        "168h0m0s, retry after 2026-01-02 03:04:05 UTC",
       { limit: "set", key: null, retryAtMs: UTC, burst: 7 },
     ],
     [
-      'too many certificates (50) already issued for "tail1234.ts.net" in the last 168h0m0s, retry after 2026-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#new-certificates-per-registered-domain',
+      'too many certificates (50) already issued for "tail1234.ts.net" in the last 168h0m0s, ' +
+        "retry after 2026-01-02 03:04:05 UTC: see " +
+        "https://letsencrypt.org/docs/rate-limits/#new-certificates-per-registered-domain",
       { limit: "domain", key: "tail1234.ts.net", retryAtMs: UTC, burst: 50 },
     ],
     [
-      "too many new orders (300) from this account in the last 3h0m0s, retry after 2026-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#new-orders-per-account",
+      "too many new orders (300) from this account in the last 3h0m0s, retry after 2026-01-02 " +
+        "03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#new-orders-per-account",
       { limit: "orders", key: null, retryAtMs: UTC, burst: null },
     ],
     [
-      'too many failed authorizations (5) for "x.example.com" in the last 1h0m0s, retry after 2026-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#x',
+      'too many failed authorizations (5) for "x.example.com" in the last 1h0m0s, retry after ' +
+        "2026-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#x",
       { limit: "authorizations", key: null, retryAtMs: UTC, burst: null },
     ],
     [
-      "too many new registrations (10) from this IP address in the last 3h0m0s, retry after 2026-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#x",
+      "too many new registrations (10) from this IP address in the last 3h0m0s, retry after " +
+        "2026-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/#x",
       { limit: "registrations", key: null, retryAtMs: UTC, burst: null },
     ],
     [
-      "Error creating new order :: too many certificates (5) already issued for this exact set of domains in the last 168 hours: B.example.com,a.example.com, retry after 2024-12-01T03:04:05Z: see https://x",
+      "Error creating new order :: too many certificates (5) already issued for this exact " +
+        "set of domains in the last 168 hours: B.example.com,a.example.com, retry after " +
+        "2024-12-01T03:04:05Z: see https://x",
       { limit: "set", key: "a.example.com,b.example.com", retryAtMs: OLD, burst: 5 },
     ],
     [
-      "too many certificates already issued for exact set of domains: a.example.com,*.example.com: see https://x",
+      "too many certificates already issued for exact set of domains: " +
+        "a.example.com,*.example.com: see https://x",
       { limit: "set", key: "*.example.com,a.example.com", retryAtMs: null, burst: null },
     ],
     [
@@ -219,7 +257,8 @@ describe("refusals of all ages", () => {
       { limit: "other", key: null, retryAtMs: null, burst: null },
     ],
     [
-      "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2026-13-02 03:04:05 UTC",
+      "too many certificates (5) already issued for this exact set of identifiers in the last " +
+        "168h0m0s, retry after 2026-13-02 03:04:05 UTC",
       { limit: "set", key: null, retryAtMs: null, burst: 5 },
     ],
     ["too many cooks", null],

@@ -1,4 +1,7 @@
-/** A container's log as a whole: what is counted, what is known to be missing, and that nothing it holds does harm. */
+/**
+ * A container's log as a whole: what is counted, what is known to be missing, and that nothing it
+ * holds does harm.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createLogReader, readLog } from "../../../lib/ratelimit/log/reader.ts";
@@ -64,7 +67,9 @@ describe("lines that Tailscale holds back", () => {
     expect(reading.signals).toMatchObject([{ kind: "issued", domain: null, count: 9 }]);
   });
   it("of errors count as the last error of that kind", () => {
-    const failed = `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ${D}: secrets "${D}" not found`;
+    const failed =
+      `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ` +
+      `${D}: secrets "${D}" not found`;
     const reading = readLog(
       log(
         [0, failed],
@@ -210,7 +215,8 @@ const CANARIES: readonly (readonly [string, string])[] = [
   ["a password in JSON", '{"password": "CANARY"}'],
   [
     "what a webhook says, in any form",
-    'error patching Secret a: admission webhook "policy.example.com" denied the request: CA NA RY, 43:41:4e CANARY',
+    'error patching Secret a: admission webhook "policy.example.com" denied the request: CA ' +
+      "NA RY, 43:41:4e CANARY",
   ],
   [
     "what a policy says, in any form",
@@ -219,7 +225,8 @@ const CANARIES: readonly (readonly [string, string])[] = [
   ["a value that the API server finds invalid", 'data[tls.key]: Invalid value: "CANARY"'],
   [
     "what a webhook answers that isn't one",
-    'failed calling webhook "a.example.com": an error on the server ("CANARY") has prevented the request',
+    'failed calling webhook "a.example.com": an error on the server ("CANARY") has prevented ' +
+      "the request",
   ],
   ["a key with colours in it", "tskey-\u001b[31mauth-CANARY"],
   ["a key with invisible letters in it", "priv\u200bkey:CANARY"],
@@ -250,7 +257,11 @@ describe("redaction", () => {
     }
   });
   it("leaves names, serial numbers and addresses", () => {
-    const line = `cert("${D}"): getCertPEM: 429: see https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers, serial 32009ebf3734dd7a0123456789abcdef0123, secrets "${D}" is forbidden: User "system:serviceaccount:tailscale:pg"`;
+    const line =
+      `cert("${D}"): getCertPEM: 429: see ` +
+      "https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers, " +
+      `serial 32009ebf3734dd7a0123456789abcdef0123, secrets "${D}" is forbidden: User ` +
+      `"system:serviceaccount:tailscale:pg"`;
     expect(redact(line)).toBe(line);
   });
   it("is idempotent", () => {

@@ -1,4 +1,6 @@
-/** Entries of certificate logs: what counts as an issuance, and what is only unread or another's. */
+/**
+ * Entries of certificate logs: what counts as an issuance, and what is only unread or another's.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createVerifier } from "../../../lib/certificate/verifier.ts";
@@ -45,41 +47,49 @@ describe("an entry of a certificate log", () => {
     });
   });
 
-  it("is one as a precertificate too, issued as its dating back says, and the same one as its certificate", async () => {
-    const [before, after] = [
-      precertificateOf(authority, issuedMs, [NAME], { serial: "05aabb" }),
-      certificateOf(authority, issuedMs + 700, [NAME], {
-        serial: "05aabb",
-        notBefore: new Date(issuedMs - BACKDATE_MS),
-        notAfter: new Date(issuedMs - BACKDATE_MS + 90 * 24 * HOUR_MS),
-      }),
-    ];
-    const [first, second] = [await read(before.leafDer), await read(after.leafDer)];
-    expect(first).toMatchObject({
-      kind: "issuance",
-      issuance: { serial: "5aabb", issuedAtMs: issuedMs, basis: "not_before" },
-    });
-    if (first.kind !== "issuance" || second.kind !== "issuance")
-      throw new Error("expected issuances");
-    for (const merged of [
-      mergeIssuances([first.issuance], [second.issuance]),
-      mergeIssuances([second.issuance, first.issuance]),
-    ]) {
-      expect(merged).toMatchObject([{ issuedAtMs: issuedMs + 700, basis: "sct" }]);
-    }
-  });
+  it(
+    "is one as a precertificate too, issued as its dating back says, and the same one as its " +
+      "certificate",
+    async () => {
+      const [before, after] = [
+        precertificateOf(authority, issuedMs, [NAME], { serial: "05aabb" }),
+        certificateOf(authority, issuedMs + 700, [NAME], {
+          serial: "05aabb",
+          notBefore: new Date(issuedMs - BACKDATE_MS),
+          notAfter: new Date(issuedMs - BACKDATE_MS + 90 * 24 * HOUR_MS),
+        }),
+      ];
+      const [first, second] = [await read(before.leafDer), await read(after.leafDer)];
+      expect(first).toMatchObject({
+        kind: "issuance",
+        issuance: { serial: "5aabb", issuedAtMs: issuedMs, basis: "not_before" },
+      });
+      if (first.kind !== "issuance" || second.kind !== "issuance")
+        throw new Error("expected issuances");
+      for (const merged of [
+        mergeIssuances([first.issuance], [second.issuance]),
+        mergeIssuances([second.issuance, first.issuance]),
+      ]) {
+        expect(merged).toMatchObject([{ issuedAtMs: issuedMs + 700, basis: "sct" }]);
+      }
+    },
+  );
 
-  it("counts when it has expired, isn't for servers, or holds critical extensions that nobody knows", async () => {
-    for (const over of [
-      { notAfter: new Date(issuedMs + HOUR_MS) },
-      { extendedKeyUsages: ["1.2.3"] },
-      { extensions: [{ oid: "1.2.3.4", critical: true, value: Buffer.from("0500", "hex") }] },
-    ]) {
-      expect((await read(certificateOf(authority, issuedMs, [NAME], over).leafDer)).kind).toBe(
-        "issuance",
-      );
-    }
-  });
+  it(
+    "counts when it has expired, isn't for servers, or holds critical extensions that nobody " +
+      "knows",
+    async () => {
+      for (const over of [
+        { notAfter: new Date(issuedMs + HOUR_MS) },
+        { extendedKeyUsages: ["1.2.3"] },
+        { extensions: [{ oid: "1.2.3.4", critical: true, value: Buffer.from("0500", "hex") }] },
+      ]) {
+        expect((await read(certificateOf(authority, issuedMs, [NAME], over).leafDer)).kind).toBe(
+          "issuance",
+        );
+      }
+    },
+  );
 
   const { leafDer } = precertificateOf(authority, issuedMs, [NAME]);
   const unknownSibling = createAuthority({ name: "Test" });
@@ -106,23 +116,31 @@ describe("an entry of a certificate log", () => {
     expect(await read(der)).toEqual({ kind });
   });
 
-  it("of a new intermediate of a counted issuer is unread, since it may be one that wasn't counted", async () => {
-    const intermediatesPem = authority.intermediates[1]?.pem ?? "";
-    expect(await read(leafDer, [loggingIssuer(authority, { intermediatesPem })])).toEqual({
-      kind: "unread",
-    });
-    // An issuer that doesn't log isn't told by its logs.
-    expect(
-      await read(leafDer, [loggingIssuer(authority, { intermediatesPem, logged: null })]),
-    ).toEqual({ kind: "other" });
-  });
+  it(
+    "of a new intermediate of a counted issuer is unread, since it may be one that wasn't " +
+      "counted",
+    async () => {
+      const intermediatesPem = authority.intermediates[1]?.pem ?? "";
+      expect(await read(leafDer, [loggingIssuer(authority, { intermediatesPem })])).toEqual({
+        kind: "unread",
+      });
+      // An issuer that doesn't log isn't told by its logs.
+      expect(
+        await read(leafDer, [loggingIssuer(authority, { intermediatesPem, logged: null })]),
+      ).toEqual({ kind: "other" });
+    },
+  );
 
-  it("that says it is Let's Encrypt's and leads to none of its roots is unread, whatever its intermediate is called", async () => {
-    const forged = createAuthority({ name: "Let's Encrypt" });
-    expect(await read(certificateOf(forged, issuedMs, [NAME]).leafDer, [LETS_ENCRYPT])).toEqual({
-      kind: "unread",
-    });
-  });
+  it(
+    "that says it is Let's Encrypt's and leads to none of its roots is unread, whatever its " +
+      "intermediate is called",
+    async () => {
+      const forged = createAuthority({ name: "Let's Encrypt" });
+      expect(await read(certificateOf(forged, issuedMs, [NAME]).leafDer, [LETS_ENCRYPT])).toEqual({
+        kind: "unread",
+      });
+    },
+  );
 
   it("is read whatever its bytes are", async () => {
     await fc.assert(

@@ -24,34 +24,40 @@ describe("the span of a look", () => {
     },
   );
 
-  it("holds no certificate that no look saw, however long any lives, logs lag, and looks are apart", () => {
-    const issued = fc.record({
-      atMs: fc.integer({ min: 0, max: 1_500 }),
-      lifetime: fc.integer({ min: 160, max: 2_160 }),
-      lag: fc.integer({ min: 0, max: 24 }),
-    });
-    fc.assert(
-      fc.property(
-        fc.array(issued, { maxLength: 40 }),
-        fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 10 }),
-        (certificates, gaps) => {
-          const looks = gaps.map((_, i) => gaps.slice(0, i + 1).reduce((sum, gap) => sum + gap, 0));
-          const spans = uniteSpans(
-            looks.flatMap((at) => spanOfLook(SHORTEST_MS, at * HOUR_MS, at * HOUR_MS) ?? []),
-          );
-          for (const { atMs: at, lifetime, lag } of certificates) {
-            // An hour dated back; in the log a while later; shown until it expires.
-            const seen = looks.some((look) => look >= at + lag && look < at - 1 + lifetime);
-            const covered = spans.some(
-              ({ fromMs, untilMs }) => fromMs <= at * HOUR_MS && at * HOUR_MS <= untilMs,
+  it(
+    "holds no certificate that no look saw, however long any lives, logs lag, and looks are " +
+      "apart",
+    () => {
+      const issued = fc.record({
+        atMs: fc.integer({ min: 0, max: 1_500 }),
+        lifetime: fc.integer({ min: 160, max: 2_160 }),
+        lag: fc.integer({ min: 0, max: 24 }),
+      });
+      fc.assert(
+        fc.property(
+          fc.array(issued, { maxLength: 40 }),
+          fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 10 }),
+          (certificates, gaps) => {
+            const looks = gaps.map((_, i) =>
+              gaps.slice(0, i + 1).reduce((sum, gap) => sum + gap, 0),
             );
-            expect({ at, lifetime, lag, looks, missed: covered && !seen }).toMatchObject({
-              missed: false,
-            });
-          }
-        },
-      ),
-      { numRuns: 2_000 },
-    );
-  });
+            const spans = uniteSpans(
+              looks.flatMap((at) => spanOfLook(SHORTEST_MS, at * HOUR_MS, at * HOUR_MS) ?? []),
+            );
+            for (const { atMs: at, lifetime, lag } of certificates) {
+              // An hour dated back; in the log a while later; shown until it expires.
+              const seen = looks.some((look) => look >= at + lag && look < at - 1 + lifetime);
+              const covered = spans.some(
+                ({ fromMs, untilMs }) => fromMs <= at * HOUR_MS && at * HOUR_MS <= untilMs,
+              );
+              expect({ at, lifetime, lag, looks, missed: covered && !seen }).toMatchObject({
+                missed: false,
+              });
+            }
+          },
+        ),
+        { numRuns: 2_000 },
+      );
+    },
+  );
 });

@@ -226,7 +226,8 @@ describe("text for Slack", () => {
     [{ name: "x".repeat(253) }, `\`${"x".repeat(54)}…${"x".repeat(35)}\``],
     [
       { said: "5 > 4 & <@U1> *b* _i_ ~s~" },
-      "5 &gt; 4 &amp; &lt;@U1&gt; \u200b*\u200bb\u200b*\u200b \u200b_\u200bi\u200b_\u200b \u200b~\u200bs\u200b~\u200b",
+      "5 &gt; 4 &amp; &lt;@U1&gt; \u200b*\u200bb\u200b*\u200b \u200b_\u200bi\u200b_\u200b " +
+        "\u200b~\u200bs\u200b~\u200b",
     ],
     [{ said: "שלום" }, "\u2068שלום\u2069"],
     [{ said: "\u202eevil" }, "\\u{202e}evil"],

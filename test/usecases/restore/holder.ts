@@ -1,4 +1,7 @@
-/** A process that takes a cluster's lease in a folder of states, says so, and holds it until it is killed. */
+/**
+ * A process that takes a cluster's lease in a folder of states, says so, and holds it until it is
+ * killed.
+ */
 import { createFileStates } from "../../../lib/adapters/file/states.ts";
 import { createProcessTable } from "../../../lib/adapters/file/processes.ts";
 import { realTimer } from "../../../lib/adapters/timer.ts";

@@ -1,9 +1,10 @@
 /**
- * What the server says of the owners' rights to their Secrets: the account of the pod that writes, or where no pod is
- * known the one that the operator makes for it. Asked anew where the answer is a refusal, where the Secret changed, and
- * else every few hours.
+ * What the server says of the owners' rights to their Secrets: the account of the pod that writes,
+ * or where no pod is known the one that the operator makes for it. Asked anew where the answer is a
+ * refusal, where the Secret changed, and else every few hours.
  *
- * It can't see `immutable`, webhooks and quotas. Of cert-manager's own account nothing is known, so it isn't asked about.
+ * It can't see `immutable`, webhooks and quotas. Of cert-manager's own account nothing is known, so
+ * it isn't asked about.
  */
 import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";

@@ -1,8 +1,10 @@
 /**
- * The log of one container since it was last read: what it says, and whether anything may be missing.
+ * The log of one container since it was last read: what it says, and whether anything may be
+ * missing.
  *
- * A kubelet keeps the latest file of a log alone, and nothing says that an earlier one is gone. So a read is whole only
- * if it meets the last line of the read before, or begins with the container. In doubt it isn't.
+ * A kubelet keeps the latest file of a log alone, and nothing says that an earlier one is gone. So
+ * a read is whole only if it meets the last line of the read before, or begins with the container.
+ * In doubt it isn't.
  */
 import { CertkeepError } from "../../../error.ts";
 import { createLogReader, type LogReading } from "../../../ratelimit/log/reader.ts";
@@ -23,7 +25,10 @@ export interface ContainerTarget {
 export interface ContainerRead {
   readonly look: SourceStatus;
   readonly readings: readonly LogReading[];
-  /** From when on every certificate that it issued is in the log; `null`: from no instant that is sure. */
+  /**
+   * From when on every certificate that it issued is in the log; `null`: from no instant that is
+   * sure.
+   */
   readonly wholeFromMs: number | null;
 }
 
@@ -41,7 +46,10 @@ export interface ContainerContext {
 const FIRST_LOOK_MS = 8 * 24 * 3_600_000;
 /** A container writes its first line within so much of its start. */
 const START_MS = 10_000;
-/** Lines that are dropped without a number are so within ten seconds of the announcement (types/logger, RateLimitedFn). */
+/**
+ * Lines that are dropped without a number are so within ten seconds of the announcement
+ * (types/logger, RateLimitedFn).
+ */
 const HELD_MS = 15_000;
 /** Reads that happened, and weren't whole. */
 const GAPS: ReadonlySet<string | null> = new Set(["gap", "too_much", "debug_off"]);
@@ -92,7 +100,9 @@ async function readPiece(
   return { reading: reader.end(), cut: log.cut };
 }
 
-/** Lets timers and other clusters' answers have their turn: a forged log may take a second to read. */
+/**
+ * Lets timers and other clusters' answers have their turn: a forged log may take a second to read.
+ */
 function breath(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -132,7 +142,8 @@ export async function readContainer(
   const debugSeen =
     current.reading.debugSeen || (before !== null && before.wholeMs !== null && metMs !== null);
   const { code, unread } = judge(target, current, { metMs, startedMs, restarted, debugSeen });
-  // What is newest says most: where the rest is too long, its end is read, and the middle is told as unread.
+  // What is newest says most: where the rest is too long, its end is read, and the middle is told
+  // as unread.
   if (current.cut && context.allowance() > 0) {
     const tail = await readPiece(
       target,
@@ -147,7 +158,8 @@ export async function readContainer(
   }
   const lines = pieces.flatMap(({ reading: { lastMs } }) => lastMs ?? []);
   const lineMs = lines.length === 0 ? metMs : Math.max(...lines);
-  // After a read with a gap, what is missing may reach a little further than it did; one that failed has left none.
+  // After a read with a gap, what is missing may reach a little further than it did; one that
+  // failed has left none.
   const joinsMs =
     before !== null && GAPS.has(before.code)
       ? Math.max(metMs ?? 0, before.askedMs + HELD_MS)
@@ -185,7 +197,9 @@ function judge(
   if (cut)
     return {
       code: "too_much",
-      unread: `what follows the first ${(reading.bytes / 1_048_576).toFixed(1)} MiB, but for the last ${TAIL_LINES.toLocaleString("en-US")} lines`,
+      unread:
+        `what follows the first ${(reading.bytes / 1_048_576).toFixed(1)} MiB, but for the last ` +
+        `${TAIL_LINES.toLocaleString("en-US")} lines`,
     };
   if (reading.unreadLines > 0)
     return {

@@ -1,6 +1,7 @@
 /**
- * Warnings about Tailscale's proxies in the namespaces that hold certificates. An event lives an hour in a cluster, and
- * its message stays that of its first time: so it is kept here, and its count says more than its words.
+ * Warnings about Tailscale's proxies in the namespaces that hold certificates. An event lives an
+ * hour in a cluster, and its message stays that of its first time: so it is kept here, and its
+ * count says more than its words.
  */
 import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/redact.ts";

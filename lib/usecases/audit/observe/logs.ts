@@ -1,6 +1,7 @@
 /**
- * The logs of all pods that issue, some at a time, within a number of bytes: what they say, what they claim, and for
- * which sets they are whole. Those that were read longest ago come first, so that a bound starves nobody.
+ * The logs of all pods that issue, some at a time, within a number of bytes: what they say, what
+ * they claim, and for which sets they are whole. Those that were read longest ago come first, so
+ * that a bound starves nobody.
  */
 import pLimit from "p-limit";
 import {
@@ -36,7 +37,10 @@ export interface LogsRead {
   readonly evidence: Evidence;
 }
 
-/** Whose certificates a name's are, by what is recorded; Tailscale orders from Let's Encrypt where nothing says otherwise. */
+/**
+ * Whose certificates a name's are, by what is recorded; Tailscale orders from Let's Encrypt where
+ * nothing says otherwise.
+ */
 function issuersOf(state: StateDocument): (domain: string | null, staging: boolean) => string {
   const issuers = new Map<string, string>();
   for (const { record } of standingSecrets(state)) {
@@ -114,7 +118,10 @@ function coverageOf(
   }));
 }
 
-/** `done` is told of each log as soon as it is read, so that what an end of time leaves out is that alone. */
+/**
+ * `done` is told of each log as soon as it is read, so that what an end of time leaves out is that
+ * alone.
+ */
 export async function readLogs(
   pods: readonly PodFacts[],
   writers: readonly Writer[],

@@ -1,8 +1,14 @@
-/** How far each source went, and why no further: one look for each place, counted on from the one before. Pure. */
+/**
+ * How far each source went, and why no further: one look for each place, counted on from the one
+ * before. Pure.
+ */
 import { isCertkeepError } from "../../../error.ts";
 import type { StatusSource, SourceStatus } from "../../../state/signals.ts";
 
-/** A failure in the words of a look. What is no failure of the cluster's must not cost an audit: it wasn't understood. */
+/**
+ * A failure in the words of a look. What is no failure of the cluster's must not cost an audit: it
+ * wasn't understood.
+ */
 export function statusCode(error: unknown): string {
   if (!isCertkeepError(error)) return "invalid_answer";
   switch (error.code) {

@@ -1,6 +1,6 @@
 /**
- * Who in a cluster writes certificates: the Secrets of Tailscale's operator and proxies, what is recorded of them, and
- * the pods that write them. Pure.
+ * Who in a cluster writes certificates: the Secrets of Tailscale's operator and proxies, what is
+ * recorded of them, and the pods that write them. Pure.
  */
 import type { PodFacts } from "../../../ports/cluster.ts";
 import { LABEL } from "../../../secret/shapes.ts";
@@ -8,7 +8,9 @@ import type { SecretRecord, StateDocument } from "../../../state/document.ts";
 import { secretEntries } from "../../../state/secrets.ts";
 import type { WriterHint } from "../discover.ts";
 
-/** Shapes whose certificates a pod of this cluster issues, and that are found by the labels of pods. */
+/**
+ * Shapes whose certificates a pod of this cluster issues, and that are found by the labels of pods.
+ */
 const WRITTEN = ["operator", "standalone", "ha-ingress", "apiserver-proxygroup"] as const;
 export type WrittenShape = (typeof WRITTEN)[number];
 
@@ -53,7 +55,8 @@ export function writersOf(
     const held =
       record !== null &&
       (Object.keys(record.certificates).length > 0 || Object.keys(record.gaps).length > 0);
-    // The operator's own Secret, and that of an L3 proxy, hold a certificate only where one was asked for.
+    // The operator's own Secret, and that of an L3 proxy, hold a certificate only where one was
+    // asked for.
     if (!held && !hints.has(key)) return;
     writers.set(key, {
       key,
@@ -80,7 +83,10 @@ function isFirstOf(pod: PodFacts, group: string | null): boolean {
   return group === null || pod.labels[LABEL.parent] === group || pod.name === `${group}-0`;
 }
 
-/** Whether a pod issues for a writer: the operator's own, the one that a standalone Secret is named after, a group's first. */
+/**
+ * Whether a pod issues for a writer: the operator's own, the one that a standalone Secret is named
+ * after, a group's first.
+ */
 export function writes(pod: PodFacts, writer: Writer): boolean {
   if (pod.namespace !== writer.namespace) return false;
   switch (writer.shape) {
@@ -94,7 +100,9 @@ export function writes(pod: PodFacts, writer: Writer): boolean {
   }
 }
 
-/** Whether a pod's log tells of certificates: proxies of a group write them by its first pod alone. */
+/**
+ * Whether a pod's log tells of certificates: proxies of a group write them by its first pod alone.
+ */
 export function mayIssue(pod: PodFacts): boolean {
   return (
     pod.labels["app"] === "operator" ||
