@@ -1,5 +1,14 @@
 /** Text for a terminal: widths are counted as a terminal shows them. Pure. */
 import stringWidth from "string-width";
+import { plain } from "../plain.ts";
+import { plainText, type Text } from "./part.ts";
+import type { Style } from "./style.ts";
+
+/** Where lines are shown. */
+export interface Page {
+  readonly width: number;
+  readonly style: Style;
+}
 
 /** At most `width` columns; what is cut is marked by `…`. */
 export function cut(text: string, width: number): string {
@@ -38,6 +47,21 @@ export function wrap(text: string, width: number, indent = ""): string[] {
   }
   if (line !== "") lines.push(indent + line);
   return lines;
+}
+
+/** A paragraph, escaped; `paint` marks it as the page does. */
+export function paragraph(
+  text: string | Text,
+  { width }: Pick<Page, "width">,
+  paint: (words: string) => string = (words) => words,
+  indent = "  ",
+): string[] {
+  return wrap(paint(plain(typeof text === "string" ? text : plainText(text))), width, indent);
+}
+
+/** A heading and what stands under it; nothing where nothing does. */
+export function section(title: string, lines: readonly string[], { style }: Page): string[] {
+  return lines.length === 0 ? [] : ["", style.bold(plain(title)), ...lines];
 }
 
 /** `1 certificate`, `2 certificates`. */

@@ -5,36 +5,24 @@
 import { meant } from "../config/suggest.ts";
 import { CertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
-import { adviceFor } from "../finding/advise.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
 import { setKeyOf } from "../diagnosis/clusterindex.ts";
-import { createDoctor, type Doctor } from "../diagnosis/diagnose.ts";
 import type { RestoreFunction } from "../finding/action.ts";
-import {
-  type ClusterFindings,
-  clusterFindings,
-  type FindingsView,
-  isStale,
-} from "../finding/cluster.ts";
 import { CODES } from "../finding/codes.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
 import { setLabel } from "../finding/issuance.ts";
 import { bareName, isFor, isSecret, isUnder } from "../finding/place.ts";
-import { lastSeenOf } from "../finding/reach.ts";
-import { tally, type Tally } from "../finding/tally.ts";
-import type { Advice } from "../ratelimit/advice.ts";
-import { type Budget, budgetOf, type TimelineEntry, timelineOf } from "../ratelimit/budget.ts";
+import { budgetOf, timelineOf } from "../ratelimit/budget.ts";
 import { type Account, accountOf, accountsOf } from "../ratelimit/ledger.ts";
 import { registeredDomain, setOf } from "../ratelimit/names.ts";
-import { type Plan, planNewNames, planSet } from "../ratelimit/plan.ts";
+import { planNewNames, planSet } from "../ratelimit/plan.ts";
 import { plain } from "../plain.ts";
-import { recordedPlanner, type RecordedPlanner } from "../restoreplan/recorded.ts";
+import type { ExplainedAccount, Explanation } from "../report/explain.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
-import { observationsOf } from "../state/observations.ts";
-import type { SourceStatus } from "../state/signals.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
+import { KnownCluster } from "./explain/knowncluster.ts";
 
 export interface ExplainInput {
   readonly name: string;
@@ -45,167 +33,84 @@ export interface ExplainInput {
   readonly restore?: RestoreFunction | null;
 }
 
-export interface ExplainedCopy {
-  readonly version: string;
-  readonly cluster: string;
-  readonly serial: string | null;
-  readonly recordedAt: string;
-  readonly notAfter: string | null;
-  /** It could be restored now. */
-  readonly good: boolean;
-  readonly retired: boolean;
-}
+type Found = Omit<Explanation, "problems">;
 
-export interface ExplainedPlace {
-  readonly entry: CertificateEntry;
-  /** The cluster can't be seen now: as last seen then, RFC 3339. */
-  readonly asLastSeen: string | null;
-  readonly copies: readonly ExplainedCopy[];
-  /** End of its cluster's last audit, RFC 3339; `null`: none. */
-  readonly auditedAt: string | null;
-  /** For one that fails or is lost. */
-  readonly advice: Advice | null;
-}
-
-/** A set of names, or a registered domain, of one issuer. */
-export interface ExplainedAccount {
-  readonly kind: Account["kind"];
-  readonly issuer: string;
-  readonly key: string;
-  /** `null`: no limit is known. */
-  readonly budget: Budget | null;
-  /** Of a set: its registered domains' budgets. */
-  readonly domains: readonly Budget[];
-  /** With the bucket's level after each where a limit is known. */
-  readonly timeline: readonly (Pick<TimelineEntry, "issuance"> & Partial<TimelineEntry>)[];
-  readonly plan: Plan | null;
-}
-
-export interface ExplainedCluster {
-  readonly state: StateDocument;
-  readonly tally: Tally;
-}
-
-/** What a source of one cluster didn't tell. */
-export interface ExplainedStatus extends SourceStatus {
-  readonly cluster: string;
-}
-
-export interface Explanation {
-  readonly name: string;
-  readonly kind: "certificate" | "secret" | "domain" | "cluster" | "finding";
-  readonly atMs: number;
-  readonly places: readonly ExplainedPlace[];
-  readonly accounts: readonly ExplainedAccount[];
-  readonly clusters: readonly ExplainedCluster[];
-  readonly findings: readonly Finding[];
-  readonly ignored: number;
-  /**
-   * Why certificates are reissued, of each set and cluster; of a cluster those alone that want a
-   * cause.
-   */
-  readonly diagnoses: readonly Diagnosis[];
-  /** Sources besides Secrets that weren't read whole, of the clusters concerned. */
-  readonly looks: readonly ExplainedStatus[];
-  readonly across: Across;
-  /** How many were planned; `null`: none asked for. */
-  readonly planned: number | null;
-  readonly problems: readonly CertkeepError[];
-}
-
-interface Known {
-  readonly state: StateDocument;
-  readonly places: readonly CertificateEntry[];
-}
-
-/** @throws CertkeepError usage where nothing is known by that name, with what was probably meant */
+/** @throws CertkeepError usage where the name is unknown, with what was probably meant */
 export async function explainName(ports: AcrossPorts, input: ExplainInput): Promise<Explanation> {
   const atMs = ports.clock.nowMs();
-  const known: Known[] = [];
+  const read: { state: StateDocument; entries: CertificateEntry[] }[] = [];
   const { across, problems } = await gatherAcross(ports, [], (state) => {
-    known.push({
-      state,
-      places: [...certificates(state, atMs)],
-    });
+    // A state with an instant that is none throws here, and counts as damaged.
+    read.push({ state, entries: [...certificates(state, atMs)] });
   });
-  known.sort((a, b) => (a.state.cluster < b.state.cluster ? -1 : 1));
-  const times = { atMs, wallMs: ports.wall?.nowMs() ?? null };
-  const explained = new Explained(known, across, times, input);
-  const explanation = explained.resolve();
+  const { ignore, restore = null } = input;
+  const view = { atMs, wallMs: ports.wall?.nowMs() ?? null, across, ignore, restore };
+  const clusters = read
+    .toSorted((a, b) => (a.state.cluster < b.state.cluster ? -1 : 1))
+    .map(({ state, entries }) => new KnownCluster(state, entries, view));
+  const explainer = new Explainer(clusters, across, input);
+  const explanation = explainer.resolve();
   if (explanation !== null) return { ...explanation, problems };
+  throw unknownName(input.name, clusters.length, problems.length, explainer.names());
+}
+
+function unknownName(
+  name: string,
+  audited: number,
+  unread: number,
+  names: readonly string[],
+): CertkeepError {
+  const isCode = Object.hasOwn(CODES, name);
+  const clusters = audited === 1 ? "the one cluster" : `the ${audited} clusters`;
+  const near = isCode ? null : meant(name, names);
+  const todo =
+    near !== null
+      ? `Did you mean ${plain(JSON.stringify(near))}?`
+      : audited === 0
+        ? "Run: certkeep audit"
+        : null;
+  const nothing = isCode
+    ? "no such finding now"
+    : `nothing known by that name in ${clusters} audited so far`;
   // What could not be read may hold it.
-  const unread =
-    problems.length === 0
-      ? ""
-      : `, and ${problems.length === 1 ? "a state" : `${problems.length} states`} could not be ` +
-        "read";
-  if (Object.hasOwn(CODES, input.name))
-    throw new CertkeepError("usage", {
-      where: `explain ${input.name}`,
-      found:
-        known.length === 0
-          ? "no state of any cluster: nothing was audited yet"
-          : `no such finding now${unread}`,
-      expected: "a finding that `certkeep audit` or `certkeep report` shows",
-      ...(known.length === 0 ? { todo: "Run: certkeep audit" } : {}),
-    });
-  const near = meant(input.name, explained.names());
-  throw new CertkeepError("usage", {
-    where: `explain ${plain(JSON.stringify(input.name))}`,
+  const lacking =
+    unread === 0 ? "" : `, and ${unread === 1 ? "a state" : `${unread} states`} could not be read`;
+  return new CertkeepError("usage", {
+    where: `explain ${isCode ? name : plain(JSON.stringify(name))}`,
     found:
-      known.length === 0
-        ? "no state of any cluster: nothing was audited yet"
-        : "nothing known by that name in " +
-          `${known.length === 1 ? "the one cluster" : `the ${known.length} clusters`} audited ` +
-          `so far${unread}`,
-    expected: "a domain, NAMESPACE/SECRET, a cluster, or a finding",
-    ...(near !== null
-      ? { todo: `Did you mean ${plain(JSON.stringify(near))}?` }
-      : known.length === 0
-        ? { todo: "Run: certkeep audit" }
-        : {}),
+      audited === 0 ? "no state of any cluster: nothing was audited yet" : `${nothing}${lacking}`,
+    expected: isCode
+      ? "a finding that `certkeep audit` or `certkeep report` shows"
+      : "a domain, NAMESPACE/SECRET, a cluster, or a finding",
+    ...(todo === null ? {} : { todo }),
   });
 }
 
-class Explained {
-  readonly #known: readonly Known[];
+class Explainer {
+  readonly #clusters: readonly KnownCluster[];
   readonly #across: Across;
-  readonly #atMs: number;
   readonly #input: ExplainInput;
-  readonly #doctors = new Map<string, Doctor>();
-  readonly #planners = new Map<string, RecordedPlanner>();
 
-  readonly #view: FindingsView;
-  readonly #found = new Map<string, ClusterFindings>();
-
-  constructor(
-    known: readonly Known[],
-    across: Across,
-    { atMs, wallMs }: { readonly atMs: number; readonly wallMs: number | null },
-    input: ExplainInput,
-  ) {
-    this.#known = known;
+  constructor(clusters: readonly KnownCluster[], across: Across, input: ExplainInput) {
+    this.#clusters = clusters;
     this.#across = across;
-    this.#atMs = atMs;
     this.#input = input;
-    const { ignore, restore = null } = input;
-    this.#view = { atMs, wallMs, across, ignore, restore };
   }
 
   /**
    * In this order: a finding, a cluster, a Secret with its namespace, a host name or set, a
    * registered domain, a Secret's name alone.
    */
-  resolve(): Omit<Explanation, "problems"> | null {
-    const { name } = this.#input;
+  resolve(): Found | null {
+    const { name, plan } = this.#input;
     const bare = bareName(name);
-    const found = this.#findings(name);
-    if (found !== null) return this.#ofFindings(found);
-    const clusters = this.#known.filter(
+    const found = this.#findingsCalled(name);
+    if (found.length > 0) return this.#ofFindings(found);
+    const clusters = this.#clusters.filter(
       ({ state }) => state.cluster === name || state.title === name,
     );
     if (clusters.length > 0) {
-      if (this.#input.plan !== null)
+      if (plan !== null)
         throw new CertkeepError("usage", {
           where: "--plan",
           found: `the cluster ${plain(name)}`,
@@ -213,292 +118,228 @@ class Explained {
         });
       return this.#ofClusters(clusters);
     }
-    const pick = (fits: (place: CertificateEntry) => boolean): CertificateEntry[] =>
-      this.#known.flatMap(({ places }) => places.filter(fits));
-    const inSecret = pick((place) => isSecret(place, name));
+    const inSecret = this.#entries((entry) => isSecret(entry, name));
     if (name.includes("/") && inSecret.length > 0)
       return this.#build("secret", inSecret, this.#setsOf(inSecret));
-    const sets = this.#sets(bare);
-    const named = pick((place) => isFor(place, bare));
+    const sets = this.#setsCalled(bare);
+    const named = this.#entries((entry) => isFor(entry, bare));
     if (named.length > 0 || sets.length > 0)
-      return this.#build("certificate", named, distinct([...this.#setsOf(named), ...sets]));
-    const domains = accountsOf(this.#across.ledger, "domain").filter(({ key }) => key === bare);
-    const under = pick((place) => isUnder(place, bare));
+      return this.#build("certificate", named, [...this.#setsOf(named), ...sets]);
+    const domains = this.#accounts("domain").filter(({ key }) => key === bare);
+    const under = this.#entries((entry) => isUnder(entry, bare));
     if (domains.length > 0 || under.length > 0) return this.#build("domain", under, domains);
     return inSecret.length > 0 ? this.#build("secret", inSecret, this.#setsOf(inSecret)) : null;
   }
 
-  /** What a person may have meant. */
+  /** All names that could have been meant. */
   names(): string[] {
-    const names = new Set<string>();
-    for (const { state, places } of this.#known) {
-      names.add(state.cluster).add(state.title);
-      for (const place of places) names.add(titleOf(place)).add(place.key).add(place.secret);
-    }
-    for (const { key } of accountsOf(this.#across.ledger, "domain")) names.add(key);
-    for (const { key } of accountsOf(this.#across.ledger, "set"))
-      for (const one of key.split(",")) names.add(one);
-    return [...names, ...Object.keys(CODES)].filter((name) => name.length <= 255);
+    const names = [
+      ...this.#clusters.flatMap(({ state, entries }) => [
+        state.cluster,
+        state.title,
+        ...entries.flatMap((entry) => [titleOf(entry), entry.key, entry.secret]),
+      ]),
+      ...this.#accounts("domain").map(({ key }) => key),
+      ...this.#accounts("set").flatMap(({ key }) => key.split(",")),
+    ];
+    return [...new Set(names), ...Object.keys(CODES)].filter(({ length }) => length <= 255);
   }
 
-  #sets(name: string): Account[] {
+  #accounts(kind: Account["kind"]): readonly Account[] {
+    return accountsOf(this.#across.ledger, kind);
+  }
+
+  #entries(fits: (entry: CertificateEntry) => boolean): CertificateEntry[] {
+    return this.#clusters.flatMap(({ entries }) => entries.filter(fits));
+  }
+
+  #setsCalled(name: string): Account[] {
     const { key } = setOf(name.split(","));
-    return accountsOf(this.#across.ledger, "set").filter(
+    return this.#accounts("set").filter(
       (account) =>
         account.key === key || (!name.includes(",") && account.key.split(",").includes(name)),
     );
   }
 
-  #setsOf(places: readonly CertificateEntry[]): Account[] {
-    const accounts = places.flatMap(({ record }) =>
+  #setsOf(entries: readonly CertificateEntry[]): Account[] {
+    return entries.flatMap(({ record }) =>
       record === null || record.issuer === null
         ? []
         : [accountOf(this.#across.ledger, "set", record.issuer, setOf(record.names).key)],
     );
-    return distinct(accounts);
   }
 
-  #findingsOf({ state }: Known): ClusterFindings {
-    const known = this.#found.get(state.cluster) ?? clusterFindings(state, this.#view);
-    this.#found.set(state.cluster, known);
-    return known;
-  }
-
-  /**
-   * Those that a code, an id or a reference names; `null` where `name` is none of these, or there
-   * are none.
-   */
-  #findings(name: string): readonly Finding[] | null {
+  /** The findings that a code, an id or a reference names. */
+  #findingsCalled(name: string): readonly Finding[] {
     const code = name.split(/[|:]/)[0] ?? "";
-    if (!Object.hasOwn(CODES, code)) return null;
-    const all = this.#known
-      .flatMap((known) => this.#findingsOf(known).said)
-      .filter((finding) => finding.code === code);
-    const found =
-      name === code
-        ? all
-        : all.filter((finding) => finding.id === name || findingRef(finding) === name);
-    return found.length === 0 ? null : found;
+    if (!Object.hasOwn(CODES, code)) return [];
+    return this.#clusters
+      .flatMap(({ findings }) => findings.said)
+      .filter(
+        (finding) =>
+          finding.code === code &&
+          (name === code || finding.id === name || findingRef(finding) === name),
+      );
   }
 
-  #ofFindings(found: readonly Finding[]): Omit<Explanation, "problems"> {
-    const concerns = (place: CertificateEntry): boolean =>
-      found.some(({ subject }) => {
-        if (subject.cluster !== place.cluster) return false;
-        if (subject.secret !== null)
-          return (
-            subject.namespace === place.namespace &&
-            subject.secret === place.secret &&
-            (subject.name === null || subject.name === place.name)
-          );
-        return (
-          subject.name !== null &&
-          (subject.name === place.name ||
-            (place.record !== null && subject.name === setLabel(setOf(place.record.names).key)))
-        );
-      });
-    const places = this.#known.flatMap((known) => known.places.filter(concerns));
-    const domains = accountsOf(this.#across.ledger, "domain").filter(({ key }) =>
+  #ofFindings(found: readonly Finding[]): Found {
+    const concerned = this.#entries((entry) => found.some((one) => concerns(one, entry)));
+    const domains = this.#accounts("domain").filter(({ key }) =>
       found.some(({ subject }) => subject.name === key),
     );
-    return {
-      ...this.#build("finding", places, [...this.#setsOf(places), ...domains]),
-      findings: found,
-    };
+    const built = this.#build("finding", concerned, [...this.#setsOf(concerned), ...domains]);
+    return { ...built, findings: found };
   }
 
-  #ofClusters(clusters: readonly Known[]): Omit<Explanation, "problems"> {
-    const keys = new Set(clusters.map(({ state }) => state.cluster));
+  #ofClusters(clusters: readonly KnownCluster[]): Found {
+    const names = new Set(clusters.map(({ name }) => name));
     const low = this.#across.found.flatMap(({ budget, subject }) =>
-      budget !== null && subject.clusters.some((cluster) => keys.has(cluster))
+      budget !== null && subject.clusters.some((cluster) => names.has(cluster))
         ? [accountOf(this.#across.ledger, budget.kind, budget.issuer, budget.key)]
         : [],
     );
-    const built = this.#build(
-      "cluster",
-      clusters.flatMap(({ places }) => places),
-      low,
-    );
-    const told = clusters.map((known) => this.#findingsOf(known));
     return {
-      ...built,
-      findings: told.flatMap(({ said }) => said),
-      ignored: told.reduce((sum, { ignored }) => sum + ignored.length, 0),
-      diagnoses: clusters
-        .flatMap((known) => this.#doctorOf(known).all())
-        .filter(({ verdict }) => verdict !== "none"),
-      clusters: clusters.map(({ state }, i) => ({
-        state,
-        tally: tally(
-          state,
-          [...(told[i]?.said ?? []), ...(told[i]?.ignored ?? [])],
-          this.#atMs,
-          isStale(state, this.#view),
-        ),
-      })),
+      ...this.#build(
+        "cluster",
+        clusters.flatMap(({ entries }) => entries),
+        low,
+      ),
+      findings: clusters.flatMap(({ findings }) => findings.said),
+      ignored: clusters.reduce((sum, { findings }) => sum + findings.ignored.length, 0),
+      diagnoses: clusters.flatMap(({ doctor }) =>
+        doctor.all().filter(({ verdict }) => verdict !== "none"),
+      ),
+      clusters: clusters.map((cluster) => cluster.summary()),
     };
   }
 
   #build(
     kind: Explanation["kind"],
-    places: readonly CertificateEntry[],
+    entries: readonly CertificateEntry[],
     accounts: readonly Account[],
-  ): Omit<Explanation, "problems"> {
+  ): Found {
     const { name, plan } = this.#input;
-    const keys = new Set([
+    const names = new Set([
       bareName(name),
-      ...places.map(titleOf),
-      ...accounts.map(({ kind: of, key }) => (of === "domain" ? key : setLabel(key))),
-      ...accounts.flatMap(({ kind: of, entries }) =>
-        of === "set" ? entries.flatMap(({ issuance }) => issuance.domains) : [],
+      ...entries.map(titleOf),
+      ...accounts.flatMap((account) =>
+        account.kind === "domain"
+          ? [account.key]
+          : [setLabel(account.key), ...account.entries.flatMap(({ issuance }) => issuance.domains)],
       ),
     ]);
-    const secrets = new Set(
-      places.map((place) => JSON.stringify([place.cluster, place.namespace, place.secret])),
-    );
-    const told = kind === "cluster" ? [] : this.#known.map((known) => this.#findingsOf(known));
-    const concerns = ({ subject }: Finding): boolean =>
-      secrets.has(JSON.stringify([subject.cluster, subject.namespace, subject.secret])) ||
-      (subject.name !== null && subject.namespace === null && keys.has(subject.name));
+    const secrets = new Set(entries.map(({ cluster, key }) => `${cluster} ${key}`));
+    const isNamed = ({ subject: { cluster, namespace, secret, name: of } }: Finding): boolean =>
+      secrets.has(`${cluster} ${namespace}/${secret}`) ||
+      (of !== null && namespace === null && names.has(of));
+    const found = kind === "cluster" ? [] : this.#clusters.map(({ findings }) => findings);
+    const byCluster = Map.groupBy(entries, ({ cluster }) => cluster);
     return {
       name,
       kind,
       atMs: this.#across.atMs,
-      places: places.map((place) => this.#explainPlace(place)),
+      places: this.#clusters.flatMap((cluster) =>
+        (byCluster.get(cluster.name) ?? []).map((entry) => cluster.explain(entry)),
+      ),
       accounts: distinct(accounts).map((account) => this.#explainAccount(account)),
       clusters: [],
-      findings: told.flatMap(({ said }) => said.filter(concerns)),
-      ignored: told.reduce((sum, { ignored }) => sum + ignored.filter(concerns).length, 0),
-      diagnoses: this.#diagnosesOf(kind, places, accounts),
-      looks: this.#known
-        .filter(({ state }) => places.some(({ cluster }) => cluster === state.cluster))
-        .flatMap(({ state }) =>
-          observationsOf(state)
-            .looks.filter(({ code, unread }) => code !== null || unread !== null)
-            .map((look) => ({ ...look, cluster: state.cluster })),
-        ),
+      findings: found.flatMap(({ said }) => said.filter(isNamed)),
+      ignored: found.reduce((sum, { ignored }) => sum + ignored.filter(isNamed).length, 0),
+      diagnoses: kind === "cluster" ? [] : this.#diagnosesOf(kind, entries, distinct(accounts)),
+      looks: this.#clusters.flatMap((one) => (byCluster.has(one.name) ? one.unread : [])),
       across: this.#across,
       planned: plan,
     };
   }
 
-  #doctorOf({ state }: Known): Doctor {
-    const doctor = this.#doctors.get(state.cluster) ?? createDoctor(state, this.#across);
-    this.#doctors.set(state.cluster, doctor);
-    return doctor;
-  }
-
-  /** Of every cluster that holds one of them, or that one was issued in. */
+  /** Of every cluster that holds one of them, or in which one was issued. */
   #diagnosesOf(
     kind: Explanation["kind"],
-    places: readonly CertificateEntry[],
+    entries: readonly CertificateEntry[],
     accounts: readonly Account[],
   ): Diagnosis[] {
-    if (kind === "cluster") return [];
     const found = new Set<Diagnosis>();
-    for (const known of this.#known) {
-      const { cluster } = known.state;
-      for (const place of places)
-        if (place.cluster === cluster && kind !== "domain" && place.loss?.how !== "removed")
-          found.add(this.#doctorOf(known).ofEntry(place));
-      for (const { kind: of, issuer, key, entries } of accounts) {
-        if (
-          !entries.some(({ issuance }) =>
-            issuance.sources.some((source) => source.cluster === cluster),
-          )
-        )
-          continue;
-        // A place without a known issuer stands for its set as well.
-        if (of === "domain") {
-          found.add(this.#doctorOf(known).ofDomain(issuer, key));
-          for (const one of this.#doctorOf(known).all())
+    for (const { name, doctor } of this.#clusters) {
+      const here = entries.filter(({ cluster }) => cluster === name);
+      if (kind !== "domain")
+        for (const entry of here)
+          if (entry.loss?.how !== "removed") found.add(doctor.ofEntry(entry));
+      for (const account of accounts) {
+        const { issuer, key } = account;
+        if (!isSeenIn(account, name)) continue;
+        if (account.kind === "domain") {
+          found.add(doctor.ofDomain(issuer, key));
+          for (const one of doctor.all())
             if (
               one.verdict !== "none" &&
-              one.key.split(",").some((name) => registeredDomain(name) === key)
+              one.key.split(",").some((host) => registeredDomain(host) === key)
             )
               found.add(one);
-        } else if (!places.some((place) => place.cluster === cluster && setKeyOf(place) === key))
-          found.add(this.#doctorOf(known).ofSet(issuer, key));
+        } else if (!here.some((entry) => setKeyOf(entry) === key)) {
+          // An entry without a known issuer stands for its set as well.
+          found.add(doctor.ofSet(issuer, key));
+        }
       }
     }
     return [...found];
   }
 
-  #plannerOf(state: StateDocument): RecordedPlanner {
-    const { cluster } = state;
-    const planner = this.#planners.get(cluster) ?? recordedPlanner(state, this.#across.atMs);
-    this.#planners.set(cluster, planner);
-    return planner;
-  }
-
-  #explainPlace(entry: CertificateEntry): ExplainedPlace {
-    const state = this.#known.find((known) => known.state.cluster === entry.cluster)?.state;
-    if (state === undefined)
-      return { entry, asLastSeen: null, copies: [], auditedAt: null, advice: null };
-    const { record, verdict } = entry;
-    const planner = this.#plannerOf(state);
-    const copies = entry.backups
-      .map(({ version, copy }) => ({
-        version,
-        cluster: state.cluster,
-        serial: copy.serial,
-        recordedAt: copy.recordedAt,
-        notAfter: copy.notAfter,
-        good: planner.isUsable(entry, version),
-        retired: copy.retired !== undefined,
-      }))
-      .toSorted((a, b) => (a.recordedAt < b.recordedAt ? 1 : -1));
-    return {
-      entry,
-      asLastSeen: lastSeenOf(state),
-      copies,
-      auditedAt: state.audit?.finishedAt ?? null,
-      advice:
-        record === null || record.staging || verdict?.valid === true
-          ? null
-          : adviceFor(state.cluster, entry, planner.helpFor(entry).backup, this.#across),
-    };
-  }
-
   #explainAccount(account: Account): ExplainedAccount {
     const { ledger, atMs } = this.#across;
-    const { kind, issuer, key } = account;
+    const { kind, issuer, key, entries } = account;
     const { plan } = this.#input;
-    const domains =
-      kind === "domain"
-        ? []
-        : [...new Set(account.entries.flatMap(({ issuance }) => issuance.domains))].flatMap(
-            (domain) => budgetOf(ledger, "domain", issuer, domain, atMs) ?? [],
-          );
-    const timeline =
-      timelineOf(ledger, account, atMs) ??
-      account.entries
-        .filter(({ issuance }) => issuance.issuedAtMs <= atMs)
-        .map(({ issuance }) => ({ issuance }));
+    const domains = kind === "domain" ? [] : entries.flatMap(({ issuance }) => issuance.domains);
+    const planned =
+      plan === null
+        ? null
+        : kind === "domain"
+          ? planNewNames(ledger, issuer, key, plan, atMs)
+          : planSet(ledger, issuer, key.split(","), plan, atMs);
     return {
       kind,
       issuer,
       key,
       budget: budgetOf(ledger, kind, issuer, key, atMs),
-      domains,
-      timeline,
-      plan:
-        plan === null
-          ? null
-          : kind === "domain"
-            ? planNewNames(ledger, issuer, key, plan, atMs)
-            : planSet(ledger, issuer, key.split(","), plan, atMs),
+      domains: [...new Set(domains)].flatMap(
+        (domain) => budgetOf(ledger, "domain", issuer, domain, atMs) ?? [],
+      ),
+      timeline:
+        timelineOf(ledger, account, atMs) ??
+        entries
+          .filter(({ issuance }) => issuance.issuedAtMs <= atMs)
+          .map(({ issuance }) => ({ issuance })),
+      plan: planned,
     };
   }
+}
+
+/** Whether a finding is about a certificate. */
+function concerns({ subject }: Finding, entry: CertificateEntry): boolean {
+  const { cluster, namespace, secret, name } = subject;
+  if (cluster !== entry.cluster) return false;
+  if (secret !== null)
+    return (
+      namespace === entry.namespace &&
+      secret === entry.secret &&
+      (name === null || name === entry.name)
+    );
+  const { record } = entry;
+  return (
+    name !== null &&
+    (name === entry.name || (record !== null && name === setLabel(setOf(record.names).key)))
+  );
+}
+
+function isSeenIn({ entries }: Account, cluster: string): boolean {
+  return entries.some(({ issuance }) =>
+    issuance.sources.some((source) => source.cluster === cluster),
+  );
 }
 
 function distinct(accounts: readonly Account[]): Account[] {
   return [
     ...new Map(
-      accounts.map((account) => [
-        JSON.stringify([account.kind, account.issuer, account.key]),
-        account,
-      ]),
+      accounts.map((one) => [JSON.stringify([one.kind, one.issuer, one.key]), one]),
     ).values(),
   ];
 }

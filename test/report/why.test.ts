@@ -103,7 +103,7 @@ function codeAndWhy(finding: Finding): readonly [string, string | null] {
 }
 
 describe("the section Why", () => {
-  it("tells the cause, its evidence with source and time, how sure it is, and what to do", async () => {
+  it("tells the cause, its evidence, how sure it is, and what to do", async () => {
     const { text, words, json } = await explain(
       NAME,
       reissued({
@@ -227,7 +227,7 @@ describe("the section Why", () => {
     );
   });
 
-  it("shows beside the shared budget what a cluster's log claims, and leaves the number as it is", async () => {
+  it("shows a log's claims beside the shared number, and leaves it as it is", async () => {
     const claims = (
       history(
         [

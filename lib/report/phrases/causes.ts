@@ -70,7 +70,9 @@ function becauseClause(of: Because): Text {
   switch (of.kind) {
     case "access_denied":
       return say`the Secret can't be ${own(of.to === "write" ? "written" : "read")} (denied since
-        ${at(of.sinceMs)}${own(of.askedAgoMs === null ? "" : `, last checked ${spanPhrase(of.askedAgoMs)} ago`)})`;
+        ${at(of.sinceMs)}${
+          of.askedAgoMs === null ? [] : say`, last checked ${spanPhrase(of.askedAgoMs)} ago`
+        })`;
     case "immutable":
       return say`the Secret is immutable, so no renewal can be stored`;
     case "write_failed":
@@ -84,8 +86,8 @@ function becauseClause(of: Because): Text {
     case "emptied":
       return say`something emptied the fields of the Secret (since ${at(of.sinceMs)})`;
     case "recreated":
-      return say`the Secret was ${own(of.deleted ? "deleted and " : "")}recreated without what it held
-        (seen at ${at(of.seenMs)})`;
+      return say`the Secret was ${own(of.deleted ? "deleted and " : "")}recreated without what it
+        held (seen at ${at(of.seenMs)})`;
     case "had_been_emptied":
       return say`the fields of the Secret had been emptied (seen at ${at(of.seenMs)})`;
     case "renewal_refused":
@@ -118,8 +120,8 @@ function becauseClause(of: Because): Text {
       return say`the same names were issued ${own(times(of.count))} within
         ${own(spanPhrase(of.withinMs) + (of.places === null ? "" : `, to ${of.places} places`))}`;
     case "issued_for_each":
-      return say`${of.count} Secrets${own(of.clusters > 1 ? ` in ${of.clusters} clusters` : "")} hold
-        the same names, each with its own certificate`;
+      return say`${of.count} Secrets${of.clusters > 1 ? say` in ${of.clusters} clusters` : []}
+        hold the same names, each with its own certificate`;
     case "ordered_together":
       return say`${of.pods} pods ordered the same name within minutes of each other`;
     case "names_churn":
@@ -136,7 +138,16 @@ function becauseClause(of: Because): Text {
 
 /** The first of a list, and how many more. */
 function some(all: readonly string[], most: number): string {
-  return `${all.slice(0, most).join(", ")}${all.length > most ? ` and ${all.length - most} more` : ""}`;
+  const more = all.length > most ? ` and ${all.length - most} more` : "";
+  return `${all.slice(0, most).join(", ")}${more}`;
+}
+
+const ASSUMED = own("; no pod with this account was seen: it is the one that the operator creates");
+
+/** The last of a list, and how many more. */
+function newest(all: readonly string[]): string {
+  const more = all.length > MAX_NAMED ? ` and ${all.length - MAX_NAMED} more` : "";
+  return `${all.slice(-MAX_NAMED).join(", ")}${more}`;
 }
 
 /** One sentence without its full stop. */
@@ -153,9 +164,8 @@ export function sightingText(of: Sighting): Text {
         : say`nothing more about this name until ${at(of.untilMs)}, read completely`;
     case "denied":
       return say`${of.account} may not ${of.verbs.join(" or ")} it, since ${at(of.sinceMs)} or
-        earlier${of.reason === "" ? [] : say` (${shortened(of.reason, MAX_REASON)})`}; asked
-        at
-        ${at(of.askedMs)}${own(of.assumed ? "; no pod with this account was seen: it is the one that the operator creates" : "")}`;
+        earlier${of.reason === "" ? [] : say` (${shortened(of.reason, MAX_REASON)})`}; asked at
+        ${at(of.askedMs)}${of.assumed ? ASSUMED : []}`;
     case "immutable":
       return say`immutable: true, read at ${at(of.readMs)}`;
     case "emptied":
@@ -167,8 +177,8 @@ export function sightingText(of: Sighting): Text {
     case "fields":
       return say`fields ${codeText(of.state)} until ${at(of.untilMs)}`;
     case "accounts":
-      return say`account ${of.now.slice(0, 12)} now, ${of.before.slice(0, 12)} when serial ${of.serial}
-        was backed up at ${at(of.backedUpMs)}`;
+      return say`account ${of.now.slice(0, 12)} now, ${of.before.slice(0, 12)} when serial
+        ${of.serial} was backed up at ${at(of.backedUpMs)}`;
     case "window":
       return say`suggested for serial ${of.serial}: ${at(of.startMs)} to
         ${at(of.endMs)}${of.explanationUrl === null ? [] : say`, see ${of.explanationUrl}`}`;
@@ -178,26 +188,27 @@ export function sightingText(of: Sighting): Text {
       return say`${of.serial === null ? own("what was stored") : say`serial ${of.serial}`}:
         ${reasonText(of.reasons)}; replaced at ${at(of.untilMs)} or earlier`;
     case "never_valid":
-      return say`serial ${of.serial}, backed up at ${at(of.backedUpMs)}, was rejected at every audit`;
+      return say`serial ${of.serial}, backed up at ${at(of.backedUpMs)}, was rejected at every
+        audit`;
     case "issued":
-      return say`issued
-        ${issuedText(of.issuances)}${of.holders.length === 0 ? [] : say`; held by ${some(of.holders, MAX_HOLDERS)}`}`;
+      return say`issued ${issuedText(of.issuances)}${
+        of.holders.length === 0 ? [] : say`; held by ${some(of.holders, MAX_HOLDERS)}`
+      }`;
     case "first_of":
-      return say`first certificates of
-        ${of.names.slice(-MAX_NAMED).join(", ")}${own(of.names.length > MAX_NAMED ? ` and ${of.names.length - MAX_NAMED} more` : "")};
-        the last at ${at(of.lastMs)}`;
+      return say`first certificates of ${newest(of.names)}; the last at ${at(of.lastMs)}`;
     case "secrets_gone":
       return say`gone: ${some(of.keys, MAX_NAMED)}`;
     case "first_in":
-      return say`${of.count} first certificates from ${at(of.fromMs)} to ${at(of.untilMs)}${
-        of.clusters.length === 0
-          ? []
-          : say`: ${some(
-              of.clusters.map(({ cluster, count }) => `${count} in ${cluster}`).slice(0, MAX_NAMED),
-              MAX_NAMED,
-            )}`
-      }`;
+      return say`${of.count} first certificates from ${at(of.fromMs)} to
+        ${at(of.untilMs)}${of.clusters.length === 0 ? [] : say`: ${clustersText(of.clusters)}`}`;
   }
+}
+
+function clustersText(
+  clusters: readonly { readonly cluster: string; readonly count: number }[],
+): string {
+  const shown = clusters.slice(0, MAX_NAMED);
+  return shown.map(({ cluster, count }) => `${count} in ${cluster}`).join(", ");
 }
 
 function issuedText(
@@ -239,7 +250,8 @@ export function diagnosisText({ verdict, causes, missing }: Diagnosis): Text {
   const [first] = causes;
   if (first === undefined) return verdict === "unknown" ? say`${unknownText(missing)}.` : [];
   const others = causes.length - 1;
-  return say`${capitalized(becauseText(first))}${own(others === 0 ? "" : others === 1 ? ", and one more cause" : `, and ${others} more causes`)}.`;
+  const more = others === 1 ? say`, and one more cause` : say`, and ${others} more causes`;
+  return say`${capitalized(becauseText(first))}${others === 0 ? [] : more}.`;
 }
 
 const SOURCES: Readonly<Record<Missing["source"], string>> = {
@@ -270,7 +282,8 @@ const TIMELESS: ReadonlySet<string> = new Set(["not_enabled", "debug_off"]);
 export function missingText({ source, code, sinceMs }: Missing): Text {
   const status = STATUSES.get(code);
   const since = sinceMs === null || TIMELESS.has(code) ? [] : say` since ${at(sinceMs)}`;
-  return say`${own(SOURCES[source])} ${status === undefined ? codeText(code) : own(status)}${since}`;
+  const what = status === undefined ? codeText(code) : own(status);
+  return say`${own(SOURCES[source])} ${what}${since}`;
 }
 
 /** Without these the cause may be unknown; the others only add to it. */

@@ -7,7 +7,7 @@ import { findingDocument } from "../../report/phrases.ts";
 import { becausePlain, missingText, sightingText } from "../../report/phrases/causes.ts";
 import { measureDocument } from "../../report/phrases/measures.ts";
 import { titleOf } from "../../state/certificates.ts";
-import type { ExplainedPlace, Explanation } from "../explain.ts";
+import type { ExplainedPlace, Explanation } from "../../report/explain.ts";
 
 export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
 

@@ -1,0 +1,47 @@
+/** What to do about a name: for its certificates, and against a cause that still holds. Pure. */
+import { sortCauses } from "../../diagnosis/cause.ts";
+import { titleOf } from "../../state/certificates.ts";
+import type { Explanation } from "../explain.ts";
+import { sortFindings } from "../findings.ts";
+import { plainText, say } from "../part.ts";
+import { adviceOf, adviceText } from "../phrases.ts";
+import { advisedPhrase } from "../phrases/advised.ts";
+import { type Page, paragraph } from "../text.ts";
+import { measureLines } from "./why.ts";
+import { MAX_ROWS } from "./places.ts";
+
+export function actionLines(view: Explanation, page: Page): string[] {
+  // Of many, each finding says it.
+  if (view.kind === "cluster" || view.kind === "domain") return [];
+  const failing = view.places.flatMap(({ entry, advice }) =>
+    advice === null ? [] : [{ entry, advice }],
+  );
+  const measures = causeMeasure(view, page);
+  if (failing.length > 0) {
+    const advised = failing.slice(0, MAX_ROWS).flatMap(({ entry, advice }) => {
+      const { owner, cluster, key } = entry;
+      const text = plainText(adviceText(advisedPhrase(advice, { owner, name: titleOf(entry) })));
+      return paragraph(`${failing.length === 1 ? "" : `${cluster} ${key}: `}${text}`, page);
+    });
+    return [...advised, ...measures];
+  }
+  if (measures.length > 0) return measures;
+  const [worst] = sortFindings(view.findings.filter(({ severity }) => severity !== "information"));
+  if (worst !== undefined) return paragraph(plainText(adviceText(adviceOf(worst))), page);
+  if (view.places.some(({ copies }) => !copies.some(({ good }) => good)))
+    return paragraph(
+      say`Nothing now. There is no good sealed copy of it, though: lost, it can only be issued
+        again.`,
+      page,
+    );
+  return view.places.length === 0 ? [] : ["  Nothing: what is known of it is fine."];
+}
+
+/** The first measure against a cause that is known and still holds. */
+function causeMeasure({ diagnoses }: Explanation, page: Page): string[] {
+  const [cause] = sortCauses(diagnoses.flatMap(({ causes }) => causes)).filter(
+    ({ overMs, confidence }) => overMs === null && confidence !== "possible",
+  );
+  const [measure] = cause?.measures ?? [];
+  return measure === undefined ? [] : measureLines("", measure, page, "  ");
+}

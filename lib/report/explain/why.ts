@@ -1,0 +1,230 @@
+/** Why certificates are reissued: causes, their evidence, and missing sources. Pure. */
+import { instantOf } from "../../certificate/time.ts";
+import {
+  type Cause,
+  type Diagnosis,
+  type EvidenceLine,
+  type Measure,
+  measureKey,
+} from "../../diagnosis/cause.ts";
+import { plain } from "../../plain.ts";
+import type { Explanation } from "../explain.ts";
+import { plainText, say } from "../part.ts";
+import {
+  becauseText,
+  CAUSE_TITLES,
+  diagnosisText,
+  EVIDENCE_TITLES,
+  isNeeded,
+  missingText,
+  sightingText,
+  unknownText,
+} from "../phrases/causes.ts";
+import { setPhrase } from "../phrases/limits.ts";
+import { measureDocument } from "../phrases/measures.ts";
+import { count, type Page, paragraph, wrap } from "../text.ts";
+
+/** Diagnoses written out; of a cluster there may be thousands. */
+const MAX_SHOWN = 10;
+const MAX_SOURCES = 8;
+const MAX_CLUSTERS = 4;
+const MAX_SETTINGS = 4;
+
+export function whyLines(view: Explanation, page: Page): string[] {
+  const { kind, diagnoses } = view;
+  const wanting = diagnoses.filter(({ verdict }) => verdict !== "none");
+  // Of a domain, names that need no cause are shown only where no name needs one.
+  const groups = groupsOf(kind === "domain" && wanting.length > 0 ? wanting : diagnoses);
+  const several = groups.length > 1 && kind !== "domain";
+  const lines = groups.slice(0, MAX_SHOWN).flatMap((group, i) => {
+    const brief = kind === "cluster" || (kind === "domain" && group[0].kind === "set");
+    return brief
+      ? briefLines(group[0], page)
+      : [...(i > 0 ? [""] : []), ...groupLines(group, several, page)];
+  });
+  if (lines.length === 0) return [];
+  const more = groups.length - MAX_SHOWN;
+  return [
+    ...lines,
+    ...(more > 0
+      ? paragraph(`and ${more} more names that want a cause`, page, page.style.dim)
+      : []),
+    ...missingLines(diagnoses, page),
+    ...unreadLines(view, page),
+  ];
+}
+
+type Group = readonly [Diagnosis, ...Diagnosis[]];
+
+/** Clusters with the same diagnosis are one group, such as those that race each other. */
+function groupsOf(diagnoses: readonly Diagnosis[]): readonly Group[] {
+  const groups = Map.groupBy(diagnoses, ({ kind, key, verdict, causes, missing }) =>
+    JSON.stringify([
+      kind,
+      key,
+      verdict,
+      causes.map(({ code, because, confidence }) => [code, because, confidence]),
+      missing.map(({ source, code, sinceMs }) => [source, code, sinceMs]),
+    ]),
+  );
+  return [...groups.values()] as unknown as readonly Group[];
+}
+
+function headOf(group: Group): string {
+  const [{ kind, key }] = group;
+  const clusters = group.slice(0, MAX_CLUSTERS).map(({ cluster }) => cluster);
+  const more = group.length > MAX_CLUSTERS ? ` and ${group.length - MAX_CLUSTERS} more` : "";
+  return `${kind === "domain" ? key : setPhrase(key)}, in ${clusters.join(", ")}${more}`;
+}
+
+/** One sentence for each name; its own page says the rest. */
+function briefLines(diagnosis: Diagnosis, page: Page): string[] {
+  const why = plainText(diagnosisText(diagnosis));
+  return why === "" ? [] : paragraph(`${setPhrase(diagnosis.key)}: ${why}`, page);
+}
+
+function groupLines(group: Group, several: boolean, page: Page): string[] {
+  const [{ kind, verdict, needlessMs, causes, missing }] = group;
+  const head = several ? paragraph(headOf(group), page, page.style.bold) : [];
+  const needless =
+    needlessMs.length === 0
+      ? ""
+      : `${count(needlessMs.length, "certificate")} issued without need within a week, ` +
+        `the last at ${instantOf(needlessMs.at(-1) ?? 0)}.`;
+  if (verdict === "none") {
+    const sure = missing.length === 0 ? ", and nothing that would lead to one" : "";
+    return [...head, ...paragraph(`No needless reissue was seen${sure}.`, page)];
+  }
+  if (verdict === "unknown")
+    return [
+      ...head,
+      ...paragraph(`${needless} ${plainText(unknownText(missing))}.`.trimStart(), page),
+    ];
+  const lines = causes.flatMap((cause) => causeLines(cause, page));
+  const explained = kind === "domain" || causes.some(({ code }) => code === "race");
+  if (needless === "" && explained) return [...head, ...lines.slice(1)];
+  const over = causes.every(({ overMs }) => overMs !== null);
+  const lead =
+    needless !== ""
+      ? needless
+      : `No needless reissue was seen; ${
+          over ? "what is told here is over" : "this holds all the same, and may lead to one"
+        }.`;
+  return [...head, ...paragraph(lead, page), ...lines];
+}
+
+function causeLines(cause: Cause, page: Page): string[] {
+  const { style } = page;
+  const { code, confidence, evidence, measures } = cause;
+  const paint =
+    cause.overMs !== null ? style.dim : confidence === "proven" ? style.red : style.yellow;
+  return [
+    "",
+    ...paragraph(say`${CAUSE_TITLES[code]}, ${confidence}: ${becauseText(cause)}.`, page).map(
+      (line) => style.bold(paint(line)),
+    ),
+    ...evidence.flatMap((line) => hanging(plain(evidenceText(line)), page.width)),
+    ...measures.flatMap((measure) => measureLines("Do: ", measure, page, "    ")),
+  ];
+}
+
+/** What to do, and the command for it on a line of its own. */
+export function measureLines(lead: string, measure: Measure, page: Page, indent: string): string[] {
+  const { text, command } = measureDocument(measure);
+  return [
+    ...paragraph(`${lead}${text}${command === null ? "." : ":"}`, page, undefined, indent),
+    ...(command === null ? [] : [`${indent}  ${page.style.green(command)}`]),
+  ];
+}
+
+/** A line of a log ends as it ends. */
+function evidenceText({ source, where, seen }: EvidenceLine): string {
+  const stop = seen.kind === "logged" || seen.kind === "event" ? "" : ".";
+  return `${EVIDENCE_TITLES[source]} ${where}: ${plainText(sightingText(seen))}${stop}`;
+}
+
+/** `· ` and text, its further lines below the text. A longer word, as logs have it, is broken. */
+function hanging(text: string, width: number): string[] {
+  const room = Math.max(20, width - 6);
+  const broken = text.replace(new RegExp(`\\S{${room}}(?=\\S)`, "gu"), "$& ");
+  return wrap(broken, width, "      ").map((line, i) =>
+    i === 0 ? `    · ${line.trimStart()}` : line,
+  );
+}
+
+/** The sources without which a cause may stay unknown, and the settings that would show more. */
+function missingLines(diagnoses: readonly Diagnosis[], page: Page): string[] {
+  const all = diagnoses.flatMap(({ cluster, missing }) =>
+    missing.filter(isNeeded).map((one) => ({ cluster, ...one })),
+  );
+  const open = [
+    ...new Map(
+      all.map((one) => [JSON.stringify([one.cluster, one.source, one.code, one.sinceMs]), one]),
+    ).values(),
+  ];
+  if (open.length === 0) return [];
+  const several = new Set(open.map(({ cluster }) => cluster)).size > 1;
+  const texts = open.slice(0, MAX_SOURCES).map((one) => {
+    const text = plainText(missingText(one));
+    return several ? `${text} (${one.cluster})` : text;
+  });
+  const measures = new Map(
+    open.flatMap(({ measure }): (readonly [string, Measure])[] =>
+      measure === null ? [] : [[measureKey(measure), measure]],
+    ),
+  );
+  return [
+    "",
+    ...(diagnoses.every(({ verdict }) => verdict === "unknown")
+      ? []
+      : paragraph(
+          say`Not known here: ${texts.join(", ")}. A certificate that was issued and never stored
+            shows in logs alone.`,
+          page,
+          page.style.dim,
+        )),
+    ...[...measures.values()]
+      .slice(0, MAX_SETTINGS)
+      .flatMap((measure) => measureLines("To see it: ", measure, page, "  ")),
+  ];
+}
+
+const STATUS_WORDS: ReadonlyMap<string, string> = new Map([
+  ["debug_off", "nothing of certificates at its log level"],
+  ["not_enabled", "not enabled"],
+  ["too_much", "cut off"],
+  ["gap", "a gap"],
+]);
+
+/** Which parts of a source weren't read, since when, and how much. */
+function unreadLines({ looks, diagnoses }: Explanation, page: Page): string[] {
+  const keyOf = (one: { cluster: string; source: string; code: string | null }): string =>
+    `${one.cluster} ${one.source} ${one.code}`;
+  const shownAbove = new Set(
+    diagnoses.flatMap(({ cluster, missing }) =>
+      missing.filter(isNeeded).map((one) => keyOf({ cluster, ...one })),
+    ),
+  );
+  const bySource = Map.groupBy(looks, keyOf);
+  const unread = looks.filter(
+    (one) =>
+      one.code !== "not_enabled" &&
+      (one.unread !== null ||
+        !shownAbove.has(keyOf(one)) ||
+        (bySource.get(keyOf(one))?.length ?? 0) > 1),
+  );
+  if (unread.length === 0) return [];
+  const several = new Set(looks.map(({ cluster }) => cluster)).size > 1;
+  const texts = unread.slice(0, MAX_SOURCES).map((one) => {
+    const { cluster, source, scope, code, sinceMs } = one;
+    const since =
+      sinceMs === null || shownAbove.has(keyOf(one)) ? "" : ` since ${instantOf(sinceMs)}`;
+    const status = STATUS_WORDS.get(code ?? "") ?? code?.replaceAll("_", " ");
+    const what = [...(status === undefined ? [] : [`${status}${since}`]), one.unread ?? []].flat();
+    const where = several ? `${cluster} ${scope}` : scope;
+    return `${source.replaceAll("_", " ")} of ${where} (${what.join(", ")})`;
+  });
+  const more = unread.length - MAX_SOURCES;
+  const rest = more > 0 ? `; and ${more} more` : "";
+  return ["", ...paragraph(`Left unread: ${texts.join("; ")}${rest}.`, page, page.style.dim)];
+}
