@@ -21,7 +21,7 @@ import type { Clock, Progress } from "../ports/runtime.ts";
 import type { CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
 import { mapRecords } from "../state/secrets.ts";
 import type { JudgeKit } from "./audit/context.ts";
-import { recipientsKey } from "./audit/keep.ts";
+import { recipientsKey } from "./audit/backup.ts";
 import { createCopyReader, listCopies, type CopyReader } from "./copies.ts";
 import { openCopy } from "./restore/open.ts";
 import { changeState, loadState } from "./states.ts";

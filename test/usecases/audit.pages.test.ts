@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { workThrough } from "../../lib/usecases/audit/pages.ts";
+import { workThrough } from "../../lib/usecases/audit/read.ts";
 
 function gate(): { readonly open: () => void; readonly shut: Promise<void> } {
   let open = (): void => {};

@@ -1,5 +1,5 @@
 /**
- * Which Secrets of a cluster have to be looked at, by metadata alone. A listing that could not be
+ * Which Secrets of a cluster have to be read, by metadata alone. A listing that could not be
  * finished concludes nothing about what is missing: its namespaces aren't covered.
  */
 import { isCertkeepError } from "../../error.ts";
@@ -7,10 +7,10 @@ import { matchesPattern } from "../../finding/pattern.ts";
 import type { Scope } from "../../ports/cluster.ts";
 import { classify, type ClassifyOptions } from "../../secret/classify.ts";
 import { secretKey, type SecretMeta } from "../../secret/secret.ts";
-import { LABEL, own, type Shape } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { standingRecord, standingSecrets } from "../../state/secrets.ts";
 import type { AuditTarget } from "./context.ts";
+import { type WriterHint, writerHint } from "./observe/writers.ts";
 
 /** A Secret whose values are wanted. */
 export interface Wanted {
@@ -20,13 +20,6 @@ export interface Wanted {
   readonly type: string | null;
   /** It can hold an ACME account key under which certificates in other Secrets are issued. */
   readonly holdsAccounts: boolean;
-}
-
-/** What a listing tells of a Secret that one of Tailscale's proxies writes. */
-export interface WriterHint {
-  readonly shape: Shape;
-  /** Name of its ProxyGroup; `null` for none. */
-  readonly group: string | null;
 }
 
 export interface Shortfall {
@@ -40,9 +33,9 @@ export interface Discovery {
   readonly toRead: ReadonlyMap<string, Wanted>;
   /** Recorded Secrets that are there, unchanged or to be read. */
   readonly present: ReadonlySet<string>;
-  /** Whether everything in `namespace` was listed, so that what isn't present is gone. */
+  /** Whether everything in `namespace` was listed, so that what isn't present is missing. */
   covered(namespace: string): boolean;
-  /** Recorded Secrets that the settings leave out by now: neither lost nor looked at. */
+  /** Recorded Secrets that the settings leave out by now: neither lost nor read. */
   readonly outOfScope: ReadonlySet<string>;
   /** Recorded or named Secrets in namespaces that can't be listed: to be asked for by name. */
   readonly byName: readonly Wanted[];
@@ -62,253 +55,243 @@ export interface Discovery {
 /** Whether the record of this Secret still holds, so that its values needn't be read. */
 export type Unchanged = (key: string, meta: SecretMeta) => boolean;
 
-const forbidden = (error: unknown): boolean => isCertkeepError(error, "cluster_forbidden");
-
 export async function discover(
   target: AuditTarget,
   state: StateDocument,
   unchanged: Unchanged,
   signal?: AbortSignal,
 ): Promise<Discovery> {
-  const { reader, settings } = target;
-  const toRead = new Map<string, Wanted>();
-  const present = new Set<string>();
-  const outOfScope = new Set<string>();
-  const tlsSeen = new Map<string, number>();
-  const writers = new Map<string, WriterHint>();
-  const scopes: string[] = [];
-  const shortfalls: Shortfall[] = [];
-  const unlisted: string[] = [];
-  const options: ClassifyOptions = {
-    operatorNamespace: settings.operatorNamespace,
-    operatorNames: [settings.operatorSecret],
-    named: new Set(settings.secrets),
-  };
-  let everywhere = false;
-  const listed = new Set<string>();
-  let seen = 0;
+  const discoverer = new Discoverer(target, state, unchanged, signal);
+  await discoverer.listNamespaces();
+  return discoverer.end();
+}
 
-  const inScope = (namespace: string): boolean =>
-    settings.namespaces === null ||
-    settings.namespaces.some((pattern) => matchesPattern(pattern, namespace));
+class Discoverer {
+  readonly #target: AuditTarget;
+  readonly #state: StateDocument;
+  readonly #unchanged: Unchanged;
+  readonly #signal: AbortSignal | undefined;
+  readonly #options: ClassifyOptions;
+  readonly #toRead = new Map<string, Wanted>();
+  readonly #present = new Set<string>();
+  readonly #outOfScope = new Set<string>();
+  readonly #tlsSeen = new Map<string, number>();
+  readonly #writers = new Map<string, WriterHint>();
+  readonly #scopes: string[] = [];
+  readonly #shortfalls: Shortfall[] = [];
+  /** Namespaces that may not be listed. */
+  readonly #unlisted: string[] = [];
+  readonly #listed = new Set<string>();
+  #everywhere = false;
+  #seen = 0;
 
-  async function list(scope: Scope, selected: ReadonlySet<string> | null): Promise<number> {
-    let found = 0;
-    const met = new Set<string>();
-    for await (const page of reader.listMetadata(scope)) {
-      signal?.throwIfAborted();
-      for (const meta of page) {
-        const key = secretKey(meta);
-        if (met.has(key)) continue;
-        met.add(key);
-        if (!inScope(meta.namespace) && !options.named.has(key)) continue;
-        found += 1;
-        const recorded = standingRecord(state, key);
-        const hint = writerHint(meta, options);
-        if (hint !== null) writers.set(key, hint);
-        if (meta.type === "kubernetes.io/tls")
-          tlsSeen.set(scope.namespace ?? "", (tlsSeen.get(scope.namespace ?? "") ?? 0) + 1);
-        const { shape, want } = classify(meta, options);
-        if (shape === "tls" && selected !== null && !selected.has(key) && !options.named.has(key)) {
-          outOfScope.add(key);
-          continue;
-        }
-        if (recorded !== undefined) present.add(key);
-        const held = recorded !== undefined && recorded.shape !== null;
-        if (!want && !held) continue;
-        if (unchanged(key, meta)) continue;
-        toRead.set(key, {
-          namespace: meta.namespace,
-          name: meta.name,
-          type: meta.type,
-          holdsAccounts: shape === "proxygroup-state" || shape === "acme-accounts",
-        });
-      }
-    }
-    seen += found;
-    return found;
+  constructor(
+    target: AuditTarget,
+    state: StateDocument,
+    unchanged: Unchanged,
+    signal: AbortSignal | undefined,
+  ) {
+    const { operatorNamespace, operatorSecret, secrets } = target.settings;
+    this.#target = target;
+    this.#state = state;
+    this.#unchanged = unchanged;
+    this.#signal = signal;
+    this.#options = {
+      operatorNamespace,
+      operatorNames: [operatorSecret],
+      named: new Set(secrets),
+    };
   }
 
-  async function selection(scope: Scope): Promise<ReadonlySet<string> | null> {
-    if (settings.selector === null) return null;
-    const keys = new Set<string>();
-    for await (const page of reader.listMetadata({
-      ...scope,
-      fieldSelector: "type=kubernetes.io/tls",
-      labelSelector: settings.selector,
-    })) {
-      for (const meta of page) keys.add(secretKey(meta));
-    }
-    return keys;
+  #isInScope(namespace: string): boolean {
+    const { namespaces } = this.#target.settings;
+    return namespaces === null || namespaces.some((pattern) => matchesPattern(pattern, namespace));
   }
 
-  async function listAll(): Promise<boolean> {
+  #isCovered(namespace: string): boolean {
+    return this.#isInScope(namespace) && (this.#everywhere || this.#listed.has(namespace));
+  }
+
+  async listNamespaces(): Promise<void> {
+    const { homeNamespace, settings } = this.#target;
+    const { namespaces, operatorNamespace } = settings;
+    if (namespaces !== null && namespaces.every((name) => !name.includes("*"))) {
+      for (const namespace of namespaces) await this.#listNamespace(namespace, true);
+      return;
+    }
+    if (await this.#listEverywhere()) return;
+    if (namespaces !== null)
+      this.#shortfall(
+        "namespaces",
+        "cluster_forbidden",
+        "patterns of namespaces need list on secrets in all namespaces, which the credential has " +
+          "not. Grant it, or name the namespaces one by one in certkeep.yaml",
+      );
+    const plain = namespaces?.filter((name) => !name.includes("*")) ?? [
+      operatorNamespace,
+      ...(homeNamespace === null ? [] : [homeNamespace]),
+    ];
+    for (const namespace of new Set(plain))
+      await this.#listNamespace(namespace, namespaces !== null);
+  }
+
+  #shortfall(scope: string, code: string, what: string): void {
+    this.#shortfalls.push({ scope, code, message: `cluster ${this.#target.title}: ${what}` });
+  }
+
+  async #listEverywhere(): Promise<boolean> {
+    const { namespaces } = this.#target.settings;
     try {
-      await list({ namespace: null }, await selection({ namespace: null }));
-      everywhere = true;
-      scopes.push(
-        settings.namespaces === null
-          ? "all namespaces"
-          : `namespaces ${settings.namespaces.join(", ")}`,
+      await this.#list({ namespace: null });
+      this.#everywhere = true;
+      this.#scopes.push(
+        namespaces === null ? "all namespaces" : `namespaces ${namespaces.join(", ")}`,
       );
       return true;
     } catch (error) {
-      if (!forbidden(error)) throw error;
+      if (!isCertkeepError(error, "cluster_forbidden")) throw error;
       return false;
     }
   }
 
-  async function listNamespace(namespace: string, asked: boolean): Promise<void> {
+  /** `asked`: the configuration names it. */
+  async #listNamespace(namespace: string, asked: boolean): Promise<void> {
+    const scope = `namespace ${namespace}`;
     try {
-      const found = await list({ namespace }, await selection({ namespace }));
-      if (found === 0 && asked) {
-        const there = await reader.presence({
-          apiVersion: "v1",
-          kind: "Namespace",
-          namespace: null,
-          name: namespace,
-        });
-        if (
-          there.state === "absent" &&
-          ![...standingSecrets(state)].some((entry) => entry.namespace === namespace)
-        ) {
-          shortfalls.push({
-            scope: `namespace ${namespace}`,
-            code: "cluster_not_found",
-            message:
-              `cluster ${target.title}: there is no namespace ${namespace}; expected one, as ` +
-              "the configuration names it. Correct namespaces: in certkeep.yaml",
-          });
-        }
-      }
-      listed.add(namespace);
-      scopes.push(`namespace ${namespace}`);
+      const found = await this.#list({ namespace });
+      if (found === 0 && asked && (await this.#neverWas(namespace)))
+        this.#shortfall(
+          scope,
+          "cluster_not_found",
+          `there is no namespace ${namespace}; expected one, as the configuration names it. ` +
+            "Correct namespaces: in certkeep.yaml",
+        );
+      this.#listed.add(namespace);
+      this.#scopes.push(scope);
     } catch (error) {
-      if (isCertkeepError(error, "cluster_rejected", "cluster_answer_invalid")) {
-        shortfalls.push({
-          scope: `namespace ${namespace}`,
-          code: error.code,
-          message: error.message,
-        });
-        return;
-      }
-      if (!forbidden(error)) throw error;
-      unlisted.push(namespace);
-      if (settings.secrets.some((key) => key.startsWith(`${namespace}/`))) {
-        scopes.push(`named Secrets of namespace ${namespace}`);
-        return;
-      }
-      if (!asked && namespace !== settings.operatorNamespace) return;
-      shortfalls.push({
-        scope: `namespace ${namespace}`,
-        code: "cluster_forbidden",
-        message:
-          `cluster ${target.title}: discovery is not possible in namespace ${namespace}, since ` +
-          "the credential may not list its Secrets; only names already known or configured are " +
-          "read. Grant list on secrets there, or name them under secrets: in certkeep.yaml",
-      });
+      if (isCertkeepError(error, "cluster_rejected", "cluster_answer_invalid"))
+        this.#shortfalls.push({ scope, code: error.code, message: error.message });
+      else if (isCertkeepError(error, "cluster_forbidden")) this.#listForbidden(namespace, asked);
+      else throw error;
     }
   }
 
-  const literals =
-    settings.namespaces?.every((name) => !name.includes("*")) === true ? settings.namespaces : null;
-  if (literals !== null) {
-    for (const namespace of literals) await listNamespace(namespace, true);
-  } else if (!(await listAll())) {
-    if (settings.namespaces !== null) {
-      shortfalls.push({
-        scope: "namespaces",
-        code: "cluster_forbidden",
-        message:
-          `cluster ${target.title}: patterns of namespaces need list on secrets in all ` +
-          "namespaces, which the credential has not. Grant it, or name the namespaces one by " +
-          "one in certkeep.yaml",
-      });
+  #listForbidden(namespace: string, asked: boolean): void {
+    const { secrets, operatorNamespace } = this.#target.settings;
+    this.#unlisted.push(namespace);
+    if (secrets.some((key) => key.startsWith(`${namespace}/`)))
+      this.#scopes.push(`named Secrets of namespace ${namespace}`);
+    else if (asked || namespace === operatorNamespace)
+      this.#shortfall(
+        `namespace ${namespace}`,
+        "cluster_forbidden",
+        `discovery is not possible in namespace ${namespace}, since the credential may not list ` +
+          "its Secrets; only names already known or configured are read. Grant list on secrets " +
+          "there, or name them under secrets: in certkeep.yaml",
+      );
+  }
+
+  /** Whether there is no such namespace, and nothing is recorded of it. */
+  async #neverWas(name: string): Promise<boolean> {
+    const { state } = await this.#target.reader.presence({
+      ...{ apiVersion: "v1", kind: "Namespace", namespace: null, name },
+    });
+    return (
+      state === "absent" &&
+      ![...standingSecrets(this.#state)].some(({ namespace }) => namespace === name)
+    );
+  }
+
+  /** @returns how many Secrets are in scope */
+  async #list(scope: Scope): Promise<number> {
+    const selected = await this.#selection(scope);
+    const met = new Set<string>();
+    let found = 0;
+    for await (const page of this.#target.reader.listMetadata(scope)) {
+      this.#signal?.throwIfAborted();
+      for (const meta of page) {
+        const key = secretKey(meta);
+        if (met.has(key)) continue;
+        met.add(key);
+        if (!this.#isInScope(meta.namespace) && !this.#options.named.has(key)) continue;
+        found += 1;
+        this.#take(key, meta, scope, selected);
+      }
     }
-    const plain = settings.namespaces?.filter((name) => !name.includes("*")) ?? [
-      settings.operatorNamespace,
-      ...(target.homeNamespace === null ? [] : [target.homeNamespace]),
-    ];
-    for (const namespace of new Set(plain))
-      await listNamespace(namespace, settings.namespaces !== null);
+    this.#seen += found;
+    return found;
   }
 
-  const covered = (namespace: string): boolean =>
-    inScope(namespace) && (everywhere || listed.has(namespace));
-  const byName = new Map<string, Wanted>();
-  const ask = (key: string): void => {
-    const slash = key.indexOf("/");
-    const namespace = key.slice(0, slash);
-    if (!covered(namespace))
-      byName.set(key, { namespace, name: key.slice(slash + 1), type: null, holdsAccounts: false });
-  };
-  for (const key of settings.secrets) ask(key);
-  for (const { key, namespace, record } of standingSecrets(state)) {
-    if (!inScope(namespace) && !options.named.has(key)) outOfScope.add(key);
-    else if (record.shape !== null && !record.foreign) ask(key);
+  /** Keys of the TLS Secrets that the configured selector selects; `null`: all. */
+  async #selection(scope: Scope): Promise<ReadonlySet<string> | null> {
+    const { selector } = this.#target.settings;
+    if (selector === null) return null;
+    const keys = new Set<string>();
+    const pages = this.#target.reader.listMetadata({
+      ...scope,
+      fieldSelector: "type=kubernetes.io/tls",
+      labelSelector: selector,
+    });
+    for await (const page of pages) for (const meta of page) keys.add(secretKey(meta));
+    return keys;
   }
-  if (unlisted.includes(settings.operatorNamespace))
-    ask(`${settings.operatorNamespace}/${settings.operatorSecret}`);
-  return {
-    toRead,
-    present,
-    covered,
-    outOfScope,
-    byName: [...byName.values()],
-    seen,
-    tlsSeen,
-    writers,
-    scopes,
-    shortfalls,
-  };
-}
 
-/**
- * Secrets of an L3 proxy and of an operator without a certificate are none: nothing issues for
- * them.
- */
-function writerHint(meta: SecretMeta, options: ClassifyOptions): WriterHint | null {
-  if (own(meta.labels, LABEL.managed) !== "true") return null;
-  const { shape } = classify(meta, options);
-  const parentType = own(meta.labels, LABEL.parentType);
-  if (shape === "ha-ingress" || shape === "apiserver-proxygroup")
-    return { shape, group: own(meta.labels, LABEL.group) };
-  if (shape === "proxygroup-state") return { shape, group: own(meta.labels, LABEL.parent) };
-  return shape === "standalone" && parentType === "ingress" ? { shape, group: null } : null;
-}
-
-/** A page of TLS Secrets is worth reading where at least this share of it is wanted. */
-const PAGE_SHARE = 1 / 3;
-const PAGE_LEAST = 20;
-
-/** How the wanted are best read: TLS Secrets by pages narrowed to their type, all else by name. */
-export function planReading(discovery: Discovery): {
-  readonly pages: readonly Scope[];
-  readonly single: readonly Wanted[];
-} {
-  const byScope = new Map<string, Wanted[]>();
-  for (const wanted of discovery.toRead.values()) {
-    if (wanted.type !== "kubernetes.io/tls") continue;
-    const scope = discovery.tlsSeen.has(wanted.namespace) ? wanted.namespace : "";
-    const list = byScope.get(scope);
-    if (list === undefined) byScope.set(scope, [wanted]);
-    else list.push(wanted);
-  }
-  const pages: Scope[] = [];
-  const paged = new Set<Wanted>();
-  for (const [scope, wanted] of byScope) {
+  #take(key: string, meta: SecretMeta, scope: Scope, selected: ReadonlySet<string> | null): void {
+    const { namespace, name, type } = meta;
+    const hint = writerHint(meta, this.#options);
+    if (hint !== null) this.#writers.set(key, hint);
+    if (type === "kubernetes.io/tls")
+      this.#tlsSeen.set(scope.namespace ?? "", (this.#tlsSeen.get(scope.namespace ?? "") ?? 0) + 1);
+    const { shape, want } = classify(meta, this.#options);
     if (
-      wanted.length < PAGE_LEAST ||
-      wanted.length < PAGE_SHARE * (discovery.tlsSeen.get(scope) ?? 0)
-    )
-      continue;
-    pages.push({ namespace: scope === "" ? null : scope, fieldSelector: "type=kubernetes.io/tls" });
-    for (const one of wanted) paged.add(one);
+      shape === "tls" &&
+      selected !== null &&
+      !selected.has(key) &&
+      !this.#options.named.has(key)
+    ) {
+      this.#outOfScope.add(key);
+      return;
+    }
+    const recorded = standingRecord(this.#state, key);
+    if (recorded !== undefined) this.#present.add(key);
+    if (!want && (recorded === undefined || recorded.shape === null)) return;
+    if (this.#unchanged(key, meta)) return;
+    this.#toRead.set(key, {
+      ...{ namespace, name, type },
+      holdsAccounts: shape === "proxygroup-state" || shape === "acme-accounts",
+    });
   }
-  return {
-    pages,
-    single: [...discovery.toRead.values(), ...discovery.byName].filter(
-      (wanted) => !paged.has(wanted),
-    ),
-  };
+
+  end(): Discovery {
+    return {
+      toRead: this.#toRead,
+      present: this.#present,
+      covered: (namespace) => this.#isCovered(namespace),
+      byName: this.#askedByName(),
+      outOfScope: this.#outOfScope,
+      seen: this.#seen,
+      tlsSeen: this.#tlsSeen,
+      writers: this.#writers,
+      scopes: this.#scopes,
+      shortfalls: this.#shortfalls,
+    };
+  }
+
+  #askedByName(): Wanted[] {
+    const { secrets, operatorNamespace, operatorSecret } = this.#target.settings;
+    const keys = new Set(secrets);
+    for (const { key, namespace, record } of standingSecrets(this.#state)) {
+      if (!this.#isInScope(namespace) && !this.#options.named.has(key)) this.#outOfScope.add(key);
+      else if (record.shape !== null && !record.foreign) keys.add(key);
+    }
+    if (this.#unlisted.includes(operatorNamespace))
+      keys.add(`${operatorNamespace}/${operatorSecret}`);
+    return [...keys].flatMap((key): Wanted[] => {
+      const slash = key.indexOf("/");
+      const [namespace, name] = [key.slice(0, slash), key.slice(slash + 1)];
+      return this.#isCovered(namespace)
+        ? []
+        : [{ namespace, name, type: null, holdsAccounts: false }];
+    });
+  }
 }

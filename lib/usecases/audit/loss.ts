@@ -2,6 +2,8 @@
  * What became of Secrets that an earlier audit saw and this one didn't: lost, removed with its
  * parent, or not known. Only covered namespaces are concluded on.
  */
+import pLimit from "p-limit";
+import { isCertkeepError } from "../../error.ts";
 import type { ClusterReader, Presence } from "../../ports/cluster.ts";
 import type { LostRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import { heldIn, standingRecord, standingSecrets } from "../../state/secrets.ts";
@@ -88,4 +90,42 @@ async function singleLoss(
   if (record.parent === null) return "unknown";
   const parent = await presence(record.parent);
   return parent.state === "present" ? "lost" : parent.state === "absent" ? "removed" : "unknown";
+}
+
+const ASKS_AT_ONCE = 16;
+
+/**
+ * Those that `state` lacks, asked of the cluster and recorded there. What isn't answered is asked
+ * next time.
+ */
+export async function learnNamespaces(
+  state: StateDocument,
+  reader: Pick<ClusterReader, "presence">,
+): Promise<void> {
+  const { namespaces } = state;
+  const names = new Set(
+    [...standingSecrets(state)]
+      .filter(({ record }) => Object.keys(record.certificates).length > 0)
+      .map(({ namespace }) => namespace),
+  );
+  const limit = pLimit(ASKS_AT_ONCE);
+  await Promise.all(
+    [...names]
+      .filter((name) => !Object.hasOwn(namespaces, name))
+      .map((name) =>
+        limit(async () => {
+          try {
+            const there = await reader.presence({
+              apiVersion: "v1",
+              kind: "Namespace",
+              namespace: null,
+              name,
+            });
+            if (there.state === "present") namespaces[name] = there.uid;
+          } catch (error) {
+            if (!isCertkeepError(error)) throw error;
+          }
+        }),
+      ),
+  );
 }

@@ -19,13 +19,18 @@ import { boundClaims } from "../../ratelimit/log/claims.ts";
 import type { ClusterDiagnosis, PodFacts } from "../../ports/cluster.ts";
 import type { Timer } from "../../ports/runtime.ts";
 import type { StateDocument } from "../../state/document.ts";
-import type { WriterHint } from "./discover.ts";
 import { reviewAccess } from "./observe/access.ts";
 import type { ObserveContext } from "./observe/context.ts";
 import { readEvents } from "./observe/events.ts";
 import { readLogs } from "./observe/logs.ts";
 import { statusOf, statusCode } from "./observe/sourcestatus.ts";
-import { OPERATOR_SELECTOR, PROXY_SELECTOR, type Writer, writersOf } from "./observe/writers.ts";
+import {
+  OPERATOR_SELECTOR,
+  PROXY_SELECTOR,
+  type Writer,
+  type WriterHint,
+  writersOf,
+} from "./observe/writers.ts";
 
 export interface ObserveOptions {
   readonly diagnosis: ClusterDiagnosis;

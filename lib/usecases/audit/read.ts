@@ -5,14 +5,13 @@
  */
 import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
-import type { ClusterReader } from "../../ports/cluster.ts";
+import type { ClusterReader, Scope } from "../../ports/cluster.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
-import { planReading, type Discovery, type Shortfall, type Wanted } from "./discover.ts";
-import { workThrough } from "./pages.ts";
+import type { Discovery, Shortfall, Wanted } from "./discover.ts";
 
 export interface ReadTasks {
   /** Called once for each Secret that was read. */
-  look(key: string, secret: Secret): Promise<void>;
+  take(key: string, secret: Secret): Promise<void>;
   /** Whether a Secret that no listing told of is as it was recorded. */
   unchanged(key: string, stamp: Pick<SecretMeta, "uid" | "resourceVersion">): boolean;
   absent(key: string): void;
@@ -27,71 +26,159 @@ const READS_AT_ONCE = 16;
  * Enough to keep the threads that verify busy while a page is parsed; what each holds meanwhile
  * grows old in memory.
  */
-const LOOKS_AT_ONCE = 32;
+const TAKEN_AT_ONCE = 32;
 /** A server that lets this many single reads time out is given up for this run. */
 const TIMEOUTS_AT_MOST = 3;
 
-/** @throws CertkeepError where the cluster can't be read on; what was looked at by then counts */
+/** @throws CertkeepError where the cluster can't be read on; what was read by then counts */
 export async function readWanted(
   reader: ClusterReader,
   discovery: Discovery,
   tasks: ReadTasks,
 ): Promise<void> {
   const { pages, single } = planReading(discovery);
-  const total = discovery.toRead.size + discovery.byName.length;
-  const met = new Set<string>();
-  const looks = pLimit(LOOKS_AT_ONCE);
-  const take = async (secret: Secret): Promise<void> => {
-    const key = secretKey(secret);
-    if (met.has(key)) return;
-    met.add(key);
-    await looks(() => tasks.look(key, secret));
-    tasks.step(met.size, total);
-  };
-  const byName = new Set(discovery.byName.map(secretKey));
-  const reads = pLimit(READS_AT_ONCE);
-  const failures: unknown[] = [];
-  let timeouts = 0;
-  const readOne = async (key: string, wanted: Wanted): Promise<void> => {
-    if (failures.length > 0) return;
-    try {
-      tasks.signal?.throwIfAborted();
-      if (byName.has(key)) {
-        const stamp = await reader.getStamp(wanted.namespace, wanted.name);
-        if (stamp !== null && tasks.unchanged(key, stamp)) return;
-      }
-      const secret = await reader.getSecret(wanted.namespace, wanted.name);
-      if (secret !== null) await take(secret);
-      else tasks.absent(key);
-    } catch (error) {
-      if (isCertkeepError(error, "cluster_timeout")) timeouts += 1;
-      const own =
-        isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid") ||
-        (isCertkeepError(error, "cluster_timeout") && timeouts < TIMEOUTS_AT_MOST);
-      if (own) tasks.unread({ scope: `Secret ${key}`, code: error.code, message: error.message });
-      else failures.push(error);
-    }
-  };
-  const readSingle = async (all: readonly Wanted[]): Promise<void> => {
-    const once = new Map(all.map((wanted) => [secretKey(wanted), wanted]));
-    await Promise.all([...once].map(([key, wanted]) => reads(() => readOne(key, wanted))));
-    if (failures.length > 0) throw failures[0];
-  };
-  // A certificate's record tells which account it was issued under, by the key that lies there.
-  await readSingle(single.filter(({ holdsAccounts }) => holdsAccounts));
-  for (const scope of pages) {
-    await workThrough(reader.listSecrets(scope), async (secret) => {
-      tasks.signal?.throwIfAborted();
-      if (discovery.toRead.has(secretKey(secret))) await take(secret);
+  const reading = new Reading(reader, discovery, tasks);
+  // A certificate's record names the account it was issued under, by the key that lies there.
+  await reading.readEach(single.filter(({ holdsAccounts }) => holdsAccounts));
+  for (const scope of pages) await reading.readPages(scope);
+  // What a page should have held and didn't may have changed its type, or be missing.
+  const missed = pages.length === 0 ? [] : reading.unreadTls();
+  await reading.readEach([...single.filter(({ holdsAccounts }) => !holdsAccounts), ...missed]);
+}
+
+class Reading {
+  readonly #reader: ClusterReader;
+  readonly #discovery: Discovery;
+  readonly #tasks: ReadTasks;
+  readonly #byName: ReadonlySet<string>;
+  readonly #total: number;
+  readonly #taken = new Set<string>();
+  readonly #takes = pLimit(TAKEN_AT_ONCE);
+  readonly #reads = pLimit(READS_AT_ONCE);
+  readonly #failures: unknown[] = [];
+  #timeouts = 0;
+
+  constructor(reader: ClusterReader, discovery: Discovery, tasks: ReadTasks) {
+    this.#reader = reader;
+    this.#discovery = discovery;
+    this.#tasks = tasks;
+    this.#byName = new Set(discovery.byName.map(secretKey));
+    this.#total = discovery.toRead.size + discovery.byName.length;
+  }
+
+  unreadTls(): Wanted[] {
+    return [...this.#discovery.toRead.values()].filter(
+      (wanted) => wanted.type === "kubernetes.io/tls" && !this.#taken.has(secretKey(wanted)),
+    );
+  }
+
+  async readPages(scope: Scope): Promise<void> {
+    await workThrough(this.#reader.listSecrets(scope), async (secret) => {
+      this.#tasks.signal?.throwIfAborted();
+      if (this.#discovery.toRead.has(secretKey(secret))) await this.#take(secret);
     });
   }
-  // What a page was to hold and didn't is asked for by name: it may have changed its type, or be
-  // gone.
-  const missed =
-    pages.length === 0
-      ? []
-      : [...discovery.toRead.values()].filter(
-          (wanted) => wanted.type === "kubernetes.io/tls" && !met.has(secretKey(wanted)),
-        );
-  await readSingle([...single.filter(({ holdsAccounts }) => !holdsAccounts), ...missed]);
+
+  async readEach(all: readonly Wanted[]): Promise<void> {
+    const once = new Map(all.map((wanted) => [secretKey(wanted), wanted]));
+    await Promise.all(
+      [...once].map(([key, wanted]) => this.#reads(() => this.#readOne(key, wanted))),
+    );
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  async #readOne(key: string, { namespace, name }: Wanted): Promise<void> {
+    if (this.#failures.length > 0) return;
+    try {
+      this.#tasks.signal?.throwIfAborted();
+      if (this.#byName.has(key)) {
+        const stamp = await this.#reader.getStamp(namespace, name);
+        if (stamp !== null && this.#tasks.unchanged(key, stamp)) return;
+      }
+      const secret = await this.#reader.getSecret(namespace, name);
+      if (secret !== null) await this.#take(secret);
+      else this.#tasks.absent(key);
+    } catch (error) {
+      if (isCertkeepError(error, "cluster_timeout")) this.#timeouts += 1;
+      if (
+        isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid") ||
+        (isCertkeepError(error, "cluster_timeout") && this.#timeouts < TIMEOUTS_AT_MOST)
+      )
+        this.#tasks.unread({ scope: `Secret ${key}`, code: error.code, message: error.message });
+      else this.#failures.push(error);
+    }
+  }
+
+  async #take(secret: Secret): Promise<void> {
+    const key = secretKey(secret);
+    if (this.#taken.has(key)) return;
+    this.#taken.add(key);
+    await this.#takes(() => this.#tasks.take(key, secret));
+    this.#tasks.step(this.#taken.size, this.#total);
+  }
+}
+
+/** A page of TLS Secrets is worth reading where at least this share of it is wanted. */
+const PAGE_SHARE = 1 / 3;
+const PAGE_LEAST = 20;
+
+/** How the wanted are best read: TLS Secrets by pages narrowed to their type, all else by name. */
+function planReading(discovery: Discovery): {
+  readonly pages: readonly Scope[];
+  readonly single: readonly Wanted[];
+} {
+  const byScope = new Map<string, Wanted[]>();
+  for (const wanted of discovery.toRead.values()) {
+    if (wanted.type !== "kubernetes.io/tls") continue;
+    const scope = discovery.tlsSeen.has(wanted.namespace) ? wanted.namespace : "";
+    const list = byScope.get(scope);
+    if (list === undefined) byScope.set(scope, [wanted]);
+    else list.push(wanted);
+  }
+  const pages: Scope[] = [];
+  const paged = new Set<Wanted>();
+  for (const [scope, wanted] of byScope) {
+    if (
+      wanted.length < PAGE_LEAST ||
+      wanted.length < PAGE_SHARE * (discovery.tlsSeen.get(scope) ?? 0)
+    )
+      continue;
+    pages.push({ namespace: scope === "" ? null : scope, fieldSelector: "type=kubernetes.io/tls" });
+    for (const one of wanted) paged.add(one);
+  }
+  return {
+    pages,
+    single: [...discovery.toRead.values(), ...discovery.byName].filter(
+      (wanted) => !paged.has(wanted),
+    ),
+  };
+}
+
+/**
+ * Works on two pages at a time: the next one is taken while the one before it is under way, so that
+ * signatures keep all cores busy while a page is received and parsed. No more than two are held.
+ * @throws what the pages or the work throw, the first of it, once nothing is under way any more
+ */
+export async function workThrough<T>(
+  pages: AsyncIterable<readonly T[]>,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  let before: readonly Promise<void>[] = [];
+  try {
+    for await (const page of pages) {
+      const earlier = before;
+      before = page.map(work);
+      // What fails is told when its page's turn comes.
+      for (const one of before) one.catch(() => undefined);
+      await settled(earlier);
+    }
+  } finally {
+    await Promise.allSettled(before);
+  }
+  await settled(before);
+}
+
+async function settled(works: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(works);
+  await Promise.all(works);
 }

@@ -15,8 +15,7 @@ import { lastRecord } from "../../state/secrets.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { emptyState } from "../../state/document.ts";
 import type { AuditPorts } from "../audit/context.ts";
-import { keep, type Kept } from "../audit/keep.ts";
-import { noteCopy } from "../audit/settle.ts";
+import { backUp, type MadeBackup, noteBackup } from "../audit/backup.ts";
 import { judgeBytes } from "../restore/judge.ts";
 import { changeState, loadState } from "../states.ts";
 
@@ -30,7 +29,7 @@ export interface StandbyRequest {
 }
 
 export interface ImportedStandby {
-  readonly kept: Kept;
+  readonly kept: MadeBackup;
   readonly pair: JudgedPair;
   /** What a person should know: other names than the real one's, a Secret that it can't help. */
   readonly notes: readonly string[];
@@ -78,7 +77,7 @@ export async function importStandby(
   const loaded = await loadState(ports.states, request.cluster);
   const state = loaded?.state ?? null;
   const record = recordOf(request, pair, state);
-  const kept = await keep(record, {
+  const kept = await backUp(record, {
     ports,
     recipients: request.recipients,
     listed: new Set(),
@@ -96,7 +95,7 @@ export async function importStandby(
       ...(stored ?? emptyState(request.cluster, request.cluster, "")),
       copies: { ...stored.copies },
     };
-    if (next.copies[kept.version] === undefined) noteCopy(next, record, kept, false, now);
+    if (next.copies[kept.version] === undefined) noteBackup(next, record, kept, false, now);
     return next;
   });
   return { kept, pair, notes: notesOf(request, pair, state) };

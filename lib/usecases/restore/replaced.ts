@@ -14,15 +14,14 @@ import {
 import { decodeBase64 } from "../../secret/base64.ts";
 import { OPAQUE_TYPE, TLS_TYPE, type Shape } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
-import { keep, type Kept } from "../audit/keep.ts";
-import { noteCopy } from "../audit/settle.ts";
+import { backUp, type MadeBackup, noteBackup } from "../audit/backup.ts";
 import type { RestorePorts, RestoreTarget } from "./context.ts";
 import type { Source } from "./source.ts";
 import { changeState } from "../states.ts";
 
 interface Entry {
   readonly record: BackupRecord;
-  readonly kept: Kept;
+  readonly kept: MadeBackup;
   readonly valid: boolean;
 }
 
@@ -121,7 +120,7 @@ export function createReplacedKeeper(
           const next = { ...state, copies: { ...state.copies } };
           for (const { record, kept, valid } of entries) {
             // The same bytes may be a good copy already: that it is.
-            if (next.copies[kept.version] === undefined) noteCopy(next, record, kept, valid, now);
+            if (next.copies[kept.version] === undefined) noteBackup(next, record, kept, valid, now);
           }
           return next;
         },
@@ -131,7 +130,7 @@ export function createReplacedKeeper(
 
   return {
     keep: async (record, valid) => {
-      const kept = await keep(record, {
+      const kept = await backUp(record, {
         ports: { ...ports, dryRun: false },
         recipients,
         listed: new Set(),

@@ -3,10 +3,32 @@
  * recorded of them, and the pods that write them. Pure.
  */
 import type { PodFacts } from "../../../ports/cluster.ts";
-import { LABEL } from "../../../secret/shapes.ts";
+import { classify, type ClassifyOptions } from "../../../secret/classify.ts";
+import type { SecretMeta } from "../../../secret/secret.ts";
+import { LABEL, own, type Shape } from "../../../secret/shapes.ts";
 import type { SecretRecord, StateDocument } from "../../../state/document.ts";
 import { secretEntries } from "../../../state/secrets.ts";
-import type { WriterHint } from "../discover.ts";
+
+/** What a listing tells of a Secret that one of Tailscale's proxies writes. */
+export interface WriterHint {
+  readonly shape: Shape;
+  /** Name of its ProxyGroup; `null` for none. */
+  readonly group: string | null;
+}
+
+/**
+ * Secrets of an L3 proxy and of an operator without a certificate are none: nothing issues for
+ * them.
+ */
+export function writerHint(meta: SecretMeta, options: ClassifyOptions): WriterHint | null {
+  if (own(meta.labels, LABEL.managed) !== "true") return null;
+  const { shape } = classify(meta, options);
+  const parentType = own(meta.labels, LABEL.parentType);
+  if (shape === "ha-ingress" || shape === "apiserver-proxygroup")
+    return { shape, group: own(meta.labels, LABEL.group) };
+  if (shape === "proxygroup-state") return { shape, group: own(meta.labels, LABEL.parent) };
+  return shape === "standalone" && parentType === "ingress" ? { shape, group: null } : null;
+}
 
 /**
  * Shapes whose certificates a pod of this cluster issues, and that are found by the labels of pods.

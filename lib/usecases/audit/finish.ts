@@ -1,53 +1,32 @@
 /**
- * The end of an audit's state: spans of copies, resolved losses, since when findings hold, and what
+ * The end of an audit's state: spans of backups, resolved losses, since when findings hold, and what
  * is old enough to forget. Pure.
  */
 import { parseMs } from "../../certificate/time.ts";
-import type { BackupRecord } from "../../backup/record.ts";
 import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
-import { recordedFacts } from "../../state/backups.ts";
 import { verdictAt } from "../../state/certificates.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
 import { forgetLoss, heldIn, lostSecrets, standingSecrets } from "../../state/secrets.ts";
-import type { Kept } from "./keep.ts";
 
 const DAY_MS = 86_400_000;
-/** A copy's record, and a loss, are forgotten this long after the certificate expired. */
+/** A backup's record, and a loss, are forgotten this long after the certificate expired. */
 const FORGET_AFTER_MS = 60 * DAY_MS;
-const REMOVED_AFTER_MS = 7 * 86_400_000;
+const REMOVED_AFTER_MS = 7 * DAY_MS;
 
-export function noteCopy(
-  state: StateDocument,
-  { header }: BackupRecord,
-  kept: Kept,
-  valid: boolean,
-  now: string,
-): void {
-  const known = state.copies[kept.version];
-  state.copies[kept.version] = {
-    ...known,
-    ...recordedFacts(header),
-    // As its header says: another key may lie beside the certificate since.
-    account: known === undefined ? header.accountThumbprint : known.account,
-    digest: kept.digest,
-    key: kept.key,
-    recordedAt: known?.recordedAt ?? now,
-    seenValid: (known?.seenValid ?? false) || valid,
-    liveFrom: known?.liveFrom ?? now,
-    liveUntil: now,
-  };
+interface FinishOptions {
+  readonly nowMs: number;
+  readonly now: string;
+  /** By which what is old is forgotten; see lib/state/ahead.ts. */
+  readonly forgetMs: number;
 }
 
 /**
- * @param forgetMs by which what is old is forgotten; see lib/state/ahead.ts
- * @returns the state as it is to be saved, and what is wrong by it
+ * @returns the state as it is to be saved, and its findings
  */
-export function settleState(
+export function finishState(
   state: StateDocument,
-  nowMs: number,
-  now: string,
-  forgetMs: number,
+  { nowMs, now, forgetMs }: FinishOptions,
 ): { readonly state: StateDocument; readonly found: readonly Finding[] } {
   if (state.audit?.lastReachedAt === now) {
     for (const { record } of standingSecrets(state)) {
@@ -107,7 +86,7 @@ function forgetLosses(state: StateDocument, nowMs: number, forgetMs: number): vo
   }
   for (const { key, record, loss } of losses) {
     const certificates = heldIn(record).map(([, certificate]) => certificate);
-    // A proxy made anew gets a Secret of another name: what appeared there since stands for what
+    // A recreated proxy gets a Secret of another name: what appeared there since stands for what
     // was lost.
     const moved = certificates.every(
       (certificate) =>

@@ -1,0 +1,156 @@
+/**
+ * An audit's way through the Secrets of one cluster: which changed, what they hold now, what is
+ * backed up of them, and which are missing.
+ */
+import { formatMs } from "../../certificate/time.ts";
+import type { Secret, SecretMeta } from "../../secret/secret.ts";
+import { forgettingMs } from "../../state/ahead.ts";
+import type { StateDocument } from "../../state/document.ts";
+import {
+  forgetSecret,
+  lastRecord,
+  putLost,
+  putStanding,
+  standingRecord,
+  standingSecrets,
+} from "../../state/secrets.ts";
+import { BackupRun } from "./backup.ts";
+import type { AuditPorts, AuditTarget } from "./context.ts";
+import { discover, type Discovery, type Shortfall } from "./discover.ts";
+import { classifyLosses } from "./loss.ts";
+import { asksIssuers, lacksPointers } from "./outside.ts";
+import { readWanted } from "./read.ts";
+import { recordSecret, type RecordContext } from "./record.ts";
+
+export interface SecretPassOptions {
+  readonly target: AuditTarget;
+  readonly ports: AuditPorts;
+  readonly before: StateDocument;
+  /** The state that this audit works on. */
+  readonly state: StateDocument;
+  readonly nowMs: number;
+  readonly now: string;
+  shortfall(shortfall: Shortfall): void;
+}
+
+export class SecretPass {
+  readonly backups: BackupRun;
+  readonly #options: SecretPassOptions;
+  readonly #recording: Omit<RecordContext, "lost">;
+  /** Asked for by name, and not there. */
+  readonly #absentKeys = new Set<string>();
+
+  constructor(options: SecretPassOptions) {
+    const { target, ports, before, state, nowMs, now } = options;
+    const { operatorNamespace, operatorSecret, secrets } = target.settings;
+    const reported = new Set<string>();
+    this.#options = options;
+    this.backups = new BackupRun({
+      ...{ ports, settings: target.settings, before, state, nowMs, now },
+      failed: ({ code, message }) => {
+        if (!reported.has(code)) options.shortfall({ scope: "backups", code, message });
+        reported.add(code);
+      },
+    });
+    this.#recording = {
+      kit: ports.kit,
+      settings: target.settings,
+      judgedWith: [
+        ports.kit.version,
+        operatorNamespace,
+        operatorSecret,
+        ...secrets.toSorted(),
+      ].join(" "),
+      nowMs,
+      forgetMs: forgettingMs(before, nowMs),
+      now,
+      seenAt: ports.wall === undefined ? now : formatMs(ports.wall.nowMs()),
+      accountsAt: (key) =>
+        Object.values(standingRecord(state, key)?.accounts ?? {}).flatMap(
+          ({ thumbprint }) => thumbprint ?? [],
+        ),
+    };
+  }
+
+  /** @throws CertkeepError where the cluster can't be read on; what was read by then counts */
+  async run(): Promise<Discovery> {
+    const { target, ports, before } = this.#options;
+    const discovery = await discover(
+      target,
+      before,
+      (key, meta) => this.#isUnchanged(key, meta),
+      ports.signal,
+    );
+    await readWanted(target.reader, discovery, {
+      take: (key, secret) => this.#take(key, secret),
+      unchanged: (key, stamp) => this.#isUnchanged(key, stamp),
+      absent: (key) => this.#absent(key, discovery),
+      unread: (shortfall) => this.#options.shortfall(shortfall),
+      step: (done, total) => ports.progress.step(`reading ${target.title}`, done, total),
+      signal: ports.signal,
+    });
+    return discovery;
+  }
+
+  #isUnchanged(key: string, meta: Pick<SecretMeta, "uid" | "resourceVersion">): boolean {
+    const record = standingRecord(this.#options.before, key);
+    return (
+      record !== undefined &&
+      record.uid === meta.uid &&
+      record.resourceVersion === meta.resourceVersion &&
+      record.judgedWith === this.#recording.judgedWith &&
+      this.backups.isBackedUp(record) &&
+      !(asksIssuers(this.#options.ports) && lacksPointers(record))
+    );
+  }
+
+  #absent(key: string, discovery: Discovery): void {
+    const { target, before } = this.#options;
+    const { operatorNamespace, operatorSecret, secrets } = target.settings;
+    if (discovery.toRead.has(key) || !discovery.covered(key.slice(0, key.indexOf("/"))))
+      this.#absentKeys.add(key);
+    if (
+      standingRecord(before, key) === undefined &&
+      secrets.includes(key) &&
+      key !== `${operatorNamespace}/${operatorSecret}`
+    )
+      this.#options.shortfall({
+        scope: `Secret ${key}`,
+        code: "cluster_not_found",
+        message:
+          `cluster ${target.title}: there is no Secret ${key}; expected one, as secrets: in ` +
+          "certkeep.yaml names it",
+      });
+  }
+
+  async #take(key: string, secret: Secret): Promise<void> {
+    const { before, state } = this.#options;
+    const previous = lastRecord(before, key) ?? null;
+    const { record, candidates } = await recordSecret(secret, previous, {
+      ...this.#recording,
+      lost: standingRecord(before, key) === undefined,
+    });
+    await this.backups.add(record, previous, candidates);
+    // A recreated Secret may stand in a recreated namespace: its uid is asked for once more.
+    if (previous !== null && previous.uid !== secret.uid) delete state.namespaces[secret.namespace];
+    putStanding(state, key, record);
+  }
+
+  /** What is missing by now, and why; only of what was listed whole or asked for by name. */
+  async conclude(discovery: Discovery): Promise<void> {
+    const { target, before, state, now } = this.#options;
+    for (const key of discovery.outOfScope) forgetSecret(state, key);
+    const missing = new Set(this.#absentKeys);
+    for (const { key, namespace, record } of standingSecrets(before)) {
+      if (discovery.present.has(key) || discovery.toRead.has(key) || discovery.outOfScope.has(key))
+        continue;
+      if (!discovery.covered(namespace)) continue;
+      if (record.shape === null || record.foreign) forgetSecret(state, key);
+      else missing.add(key);
+    }
+    const { lost, namespaces } = await classifyLosses([...missing], before, target.reader, now);
+    for (const key of missing) forgetSecret(state, key);
+    for (const [key, one] of Object.entries(lost)) putLost(state, key, one);
+    Object.assign(state.namespaces, namespaces);
+  }
+}
