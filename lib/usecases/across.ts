@@ -1,7 +1,7 @@
 /**
  * The issuances of all clusters: those just audited, and the states of all others that the store
- * holds, also of clusters that this run doesn't look at; and beside them what certificate logs told
- * of domains. What can't be read is a silence, and told.
+ * holds, also of clusters that this run doesn't audit; and what certificate logs hold of domains.
+ * What can't be read is a silence, and reported.
  */
 import pLimit from "p-limit";
 import {
@@ -23,8 +23,7 @@ import {
   transparencyEvidence,
   transparencyName,
 } from "../state/transparency.ts";
-import { loadTransparency } from "./transparency.ts";
-import { loadState, stateKeysIn } from "./states.ts";
+import { loadState, loadTransparency, stateKeysIn } from "./states.ts";
 
 export interface AcrossPorts {
   readonly states: StateStore;
@@ -74,73 +73,12 @@ export async function gatherAcross(
   visit: (state: StateDocument) => void = () => {},
   shown?: ReadonlySet<string>,
 ): Promise<GatheredAcross> {
-  const atMs = ports.clock.nowMs();
-  const nowMs = Math.max(
-    (ports.wall ?? ports.clock).nowMs(),
-    ports.wall === undefined ? Number.NEGATIVE_INFINITY : atMs,
-  );
-  const problems: CertkeepError[] = [];
-  const parts: ClusterPart[] = known.map((state) => partOf(state, atMs));
-  const have = new Set(known.map(({ cluster }) => cluster));
-  const limit = pLimit(READS_AT_ONCE);
-  const read = async (key: string): Promise<void> => {
-    try {
-      const loaded = await loadState(ports.states, key);
-      if (loaded === null) return;
-      // A copied document still counts once, as what it lies under.
-      const state = { ...loaded.state, cluster: key };
-      const part = partOf(state, atMs);
-      visit(state);
-      parts.push(part);
-    } catch (error) {
-      // A state of this format may still hold an instant that is none: that is damage as well.
-      const problem =
-        error instanceof RangeError
-          ? new CertkeepError("state_damaged", {
-              where: `${ports.states.url}, state of ${key}`,
-              found: "an instant that is none",
-              expected: "RFC 3339",
-            })
-          : error;
-      if (!isCertkeepError(problem)) throw error;
-      problems.push(problem);
-      parts.push(unreadPart(key, problem.code));
-    }
-  };
-  const readLogged = async (domain: string): Promise<void> => {
-    const nothing = unreadPart(transparencyName(domain), "");
-    try {
-      const loaded = await loadTransparency(ports.states, domain);
-      if (loaded !== null)
-        parts.push({ ...nothing, evidence: transparencyEvidence(loaded.document, nowMs) });
-    } catch (error) {
-      if (!isCertkeepError(error)) throw error;
-      problems.push(error);
-      parts.push({
-        ...nothing,
-        evidence: {
-          ...NO_EVIDENCE,
-          silences: [{ source: "ct", cluster: null, reason: error.code, sinceMs: null }],
-        },
-      });
-    }
-  };
-  let searched = false;
-  try {
-    const names = await ports.states.names();
-    const domains = names.flatMap((name) => transparencyDomain(name) ?? []);
-    searched = domains.length > 0;
-    await Promise.all([
-      ...stateKeysIn(names)
-        .filter((key) => !have.has(key))
-        .map((key) => limit(read, key)),
-      ...domains.map((domain) => limit(readLogged, domain)),
-    ]);
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    problems.push(error);
-    parts.push(unreadPart("all", error.code));
-  }
+  const { states, clock, wall = clock } = ports;
+  const atMs = clock.nowMs();
+  const nowMs = Math.max(wall.nowMs(), atMs);
+  const gathering = new Gathering(states, known, { atMs, nowMs });
+  await gathering.readAll(visit);
+  const { parts, problems, searched } = gathering;
   const across = createAcross(
     parts.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1)),
     {
@@ -153,4 +91,88 @@ export async function gatherAcross(
     },
   );
   return { across, problems };
+}
+
+class Gathering {
+  readonly parts: ClusterPart[];
+  readonly problems: CertkeepError[] = [];
+  /** Whether certificate logs were ever searched. */
+  searched = false;
+  readonly #states: StateStore;
+  readonly #known: ReadonlySet<string>;
+  readonly #times: { readonly atMs: number; readonly nowMs: number };
+
+  constructor(
+    states: StateStore,
+    known: readonly StateDocument[],
+    times: { readonly atMs: number; readonly nowMs: number },
+  ) {
+    this.#states = states;
+    this.#times = times;
+    this.#known = new Set(known.map(({ cluster }) => cluster));
+    this.parts = known.map((state) => partOf(state, times.atMs));
+  }
+
+  async readAll(visit: (state: StateDocument) => void): Promise<void> {
+    const limit = pLimit(READS_AT_ONCE);
+    try {
+      const names = await this.#states.names();
+      const domains = names.flatMap((name) => transparencyDomain(name) ?? []);
+      this.searched = domains.length > 0;
+      await Promise.all([
+        ...stateKeysIn(names)
+          .filter((key) => !this.#known.has(key))
+          .map((key) => limit(() => this.#readState(key, visit))),
+        ...domains.map((domain) => limit(() => this.#readLogged(domain))),
+      ]);
+    } catch (error) {
+      this.#failed(error, "all");
+    }
+  }
+
+  async #readState(key: string, visit: (state: StateDocument) => void): Promise<void> {
+    try {
+      const loaded = await loadState(this.#states, key);
+      if (loaded === null) return;
+      // A copied document still counts once, as what it lies under.
+      const state = { ...loaded.state, cluster: key };
+      const part = partOf(state, this.#times.atMs);
+      visit(state);
+      this.parts.push(part);
+    } catch (error) {
+      // A state of this format may still hold an instant that is none: that is damage as well.
+      const damaged = error instanceof RangeError;
+      this.#failed(damaged ? invalidInstant(this.#states, key) : error, key);
+    }
+  }
+
+  #failed(error: unknown, cluster: string): void {
+    if (!isCertkeepError(error)) throw error;
+    this.problems.push(error);
+    this.parts.push(unreadPart(cluster, error.code));
+  }
+
+  async #readLogged(domain: string): Promise<void> {
+    const nothing = unreadPart(transparencyName(domain), "");
+    try {
+      const loaded = await loadTransparency(this.#states, domain);
+      if (loaded === null) return;
+      const evidence = transparencyEvidence(loaded.document, this.#times.nowMs);
+      this.parts.push({ ...nothing, evidence });
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      const { code: reason } = error;
+      const silences = [{ source: "ct", cluster: null, reason, sinceMs: null } as const];
+      this.problems.push(error);
+      this.parts.push({ ...nothing, evidence: { ...NO_EVIDENCE, silences } });
+    }
+  }
+}
+
+function invalidInstant({ url }: StateStore, key: string): CertkeepError {
+  return new CertkeepError("state_damaged", {
+    where: `${url}, state of ${key}`,
+    found: "an instant that is none",
+    expected: "RFC 3339",
+  });
 }

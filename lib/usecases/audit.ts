@@ -7,7 +7,7 @@ import pLimit from "p-limit";
 import { type CertkeepError, isCertkeepError, internalError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
 import type { RestoreFunction } from "../finding/action.ts";
-import { clusterFindings } from "../finding/cluster.ts";
+import { clusterFindings, type FindingsView } from "../finding/cluster.ts";
 import type { Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
 import { tally, type Tally } from "../finding/tally.ts";
@@ -33,7 +33,7 @@ export interface AuditReport {
   readonly failed: readonly { readonly title: string; readonly error: CertkeepError }[];
   /** Issuances and budgets over all clusters. */
   readonly across: Across;
-  /** How far certificate logs were searched; empty where that isn't switched on. */
+  /** How far certificate logs were searched; empty where that isn't enabled. */
   readonly transparency: readonly TransparencyStatus[];
   /** States of other clusters that could not be read: what they know of issuances is missing. */
   readonly unreadStates: readonly CertkeepError[];
@@ -115,61 +115,66 @@ export async function auditAll(
   ignore: readonly IgnoreEntry[],
   restore: RestoreFunction | null = null,
 ): Promise<AuditReport> {
-  const audits: ClusterAudit[] = [];
-  const failed: { title: string; error: CertkeepError }[] = [];
   const atMs = ports.clock.nowMs();
-  const limit = pLimit(CLUSTERS_AT_ONCE);
-  const each = withinShare(targets.length, ports);
-  await Promise.all(
-    targets.map((target) =>
-      limit(async () => {
-        try {
-          audits.push(await auditInTime(target, each));
-        } catch (error) {
-          failed.push({
-            title: target.title,
-            error: isCertkeepError(error) ? error : internalError(`cluster ${target.title}`, error),
-          });
-        }
-      }),
-    ),
-  );
-  const logged = await askLogs(
-    audits.map(({ state }) => state),
-    ports,
-  );
-  const order = (title: string): number => targets.findIndex((target) => target.title === title);
+  const { audits, failed } = await auditEach(targets, ports);
+  const states = audits.map(({ state }) => state);
+  const logged = await askLogs(states, ports);
   // Where another cluster answered, what is stored of the recorded one still counts.
   const { across, problems } = await gatherAcross(
     ports,
-    audits.map(({ state }) => state).filter(({ replacedBy }) => replacedBy === null),
+    states.filter(({ replacedBy }) => replacedBy === null),
     () => {},
     new Set(audits.map(({ cluster }) => cluster)),
   );
-  const told = new Set(failed.map(({ error }) => error.message));
-  const clusters = audits.map((audit): AuditedTarget => {
-    const view = { atMs, ignore, across, restore };
-    const first = audits.find(({ cluster }) => cluster === across.firstNames.get(audit.cluster));
-    const state = first === undefined ? audit.state : countedOnce(audit.state, first.state);
-    const own = first === undefined ? audit.findings : undefined;
-    const { said, ignored } =
-      state.replacedBy === null
-        ? clusterFindings(state, view, own)
-        : applyIgnore(audit.findings, ignore, atMs);
-    const counts = tally(state, [...said, ...ignored], atMs);
-    return { ...audit, state, findings: said, ignored, tally: counts };
-  });
+  const view = { atMs, ignore, across, restore };
+  const reported = new Set(failed.map(({ error }) => error.message));
+  const unread = [...logged.problems, ...problems].filter(({ message }) => !reported.has(message));
   return {
-    clusters: clusters.toSorted((a, b) => order(a.title) - order(b.title)),
+    clusters: audits.map((audit) => withFindings(audit, audits, view)),
     failed,
     across,
     transparency: logged.looks,
-    unreadStates: [
-      ...new Map(
-        [...logged.problems, ...problems].map((problem) => [problem.message, problem]),
-      ).values(),
-    ].filter(({ message }) => !told.has(message)),
+    unreadStates: [...new Map(unread.map((problem) => [problem.message, problem])).values()],
   };
+}
+
+/** The audits in the order of their targets. */
+async function auditEach(
+  targets: readonly AuditTarget[],
+  ports: AuditPorts,
+): Promise<{ readonly audits: readonly ClusterAudit[]; readonly failed: AuditReport["failed"] }> {
+  const failed: { title: string; error: CertkeepError }[] = [];
+  const limit = pLimit(CLUSTERS_AT_ONCE);
+  const each = withinShare(targets.length, ports);
+  const audits = await limit.map(targets, async (target) => {
+    try {
+      return await auditInTime(target, each);
+    } catch (error) {
+      const { title } = target;
+      failed.push({
+        title,
+        error: isCertkeepError(error) ? error : internalError(`cluster ${title}`, error),
+      });
+      return null;
+    }
+  });
+  return { audits: audits.filter((audit) => audit !== null), failed };
+}
+
+function withFindings(
+  audit: ClusterAudit,
+  audits: readonly ClusterAudit[],
+  view: FindingsView & { readonly across: Across },
+): AuditedTarget {
+  const { across, ignore, atMs } = view;
+  const first = audits.find(({ cluster }) => cluster === across.firstNames.get(audit.cluster));
+  const state = first === undefined ? audit.state : countedOnce(audit.state, first.state);
+  const { said, ignored } =
+    state.replacedBy === null
+      ? clusterFindings(state, view, first === undefined ? audit.findings : undefined)
+      : applyIgnore(audit.findings, ignore, atMs);
+  const counts = tally(state, [...said, ...ignored], atMs);
+  return { ...audit, state, findings: said, ignored, tally: counts };
 }
 
 /**

@@ -14,6 +14,13 @@ import {
 import type { StateStore } from "../ports/stores.ts";
 import { emptyState, formatState, parseState, type StateDocument } from "../state/document.ts";
 import { mergeStates } from "../state/merge.ts";
+import {
+  formatTransparency,
+  mergeTransparency,
+  parseTransparency,
+  type TransparencyDocument,
+  transparencyName,
+} from "../state/transparency.ts";
 
 export interface LoadedState {
   readonly state: StateDocument;
@@ -27,56 +34,136 @@ export function stateName(cluster: string): string {
   return `${PREFIX}${cluster}`;
 }
 
-/**
- * @throws CertkeepError state_damaged or state_format_newer, naming the document and the place in
- * it
- */
-export async function loadState(states: StateStore, cluster: string): Promise<LoadedState | null> {
-  const stored = await states.read(stateName(cluster));
+/** What a store of states holds under a name. */
+interface DocumentKind<T> {
+  parse(text: string):
+    | { readonly ok: true; readonly value: T }
+    | {
+        readonly ok: false;
+        readonly newer: boolean;
+        readonly place: string;
+        readonly found: string;
+        readonly expected: string;
+      };
+  format(value: T): string;
+  merge(theirs: T, ours: T): T;
+  /** What to do about one that is damaged, and where others wrote again and again. */
+  readonly todo: { readonly damaged: string; readonly conflict: string };
+}
+
+/** @throws CertkeepError state_damaged or state_format_newer, naming the place in the document */
+async function loadDocument<T>(
+  states: StateStore,
+  name: string,
+  kind: DocumentKind<T>,
+): Promise<{ readonly value: T; readonly revision: string } | null> {
+  const stored = await states.read(name);
   if (stored === null) return null;
-  const parsed = parseState(stored.text);
-  if (parsed.ok) return { state: parsed.state, revision: stored.revision };
-  const where = `${states.url}/${stateName(cluster)}, ${parsed.place}`;
-  if (parsed.newer)
-    throw new CertkeepError("state_format_newer", {
-      where,
-      found: parsed.found,
-      expected: parsed.expected,
-      todo: "It was written by a newer certkeep: update this one",
-    });
-  throw new CertkeepError("state_damaged", {
-    where,
-    found: parsed.found,
-    expected: parsed.expected,
-    todo:
-      "Nothing was written. Put an older revision in its place, or move it away: the next audit " +
-      "then begins anew, and copies are found again",
+  const parsed = kind.parse(stored.text);
+  if (parsed.ok) return { value: parsed.value, revision: stored.revision };
+  const { newer, place, found, expected } = parsed;
+  throw new CertkeepError(newer ? "state_format_newer" : "state_damaged", {
+    where: `${states.url}/${name}, ${place}`,
+    found,
+    expected,
+    todo: newer ? "It was written by a newer certkeep: update this one" : kind.todo.damaged,
   });
 }
 
-/**
- * Writes `state`; where another run wrote meanwhile, both are merged. @returns what is stored now
- */
+/** Writes `value`; where another run wrote meanwhile, both are merged. @returns what is stored now */
+async function saveDocument<T>(
+  states: StateStore,
+  name: string,
+  kind: DocumentKind<T>,
+  { value, revision }: { readonly value: T; readonly revision: string | null },
+): Promise<T> {
+  let merged = value;
+  let known = revision;
+  for (let attempt = 0; attempt < WRITE_TRIES; attempt += 1) {
+    if ((await states.write(name, kind.format(merged), known)) !== null) return merged;
+    const theirs = await loadDocument(states, name, kind);
+    merged = theirs === null ? value : kind.merge(theirs.value, value);
+    known = theirs?.revision ?? null;
+  }
+  throw new CertkeepError("state_conflict", {
+    where: `${states.url}/${name}`,
+    found: `other writers, ${WRITE_TRIES} times in a row`,
+    expected: "a moment's rest",
+    todo: kind.todo.conflict,
+  });
+}
+
+const STATE: DocumentKind<StateDocument> = {
+  parse: (text) => {
+    const parsed = parseState(text);
+    return parsed.ok ? { ok: true, value: parsed.state } : parsed;
+  },
+  format: formatState,
+  merge: mergeStates,
+  todo: {
+    damaged:
+      "Nothing was written. Put an older revision in its place, or move it away: the next audit " +
+      "then begins anew, and copies are found again",
+    conflict: "Run it again",
+  },
+};
+
+/** @throws CertkeepError state_damaged or state_format_newer, naming the place in the document */
+export async function loadState(states: StateStore, cluster: string): Promise<LoadedState | null> {
+  const loaded = await loadDocument(states, stateName(cluster), STATE);
+  return loaded === null ? null : { state: loaded.value, revision: loaded.revision };
+}
+
+/** Writes `state`; where another run wrote meanwhile, both are merged. @returns what is stored now */
 export async function saveState(
   states: StateStore,
   cluster: string,
   state: StateDocument,
   revision: string | null,
 ): Promise<StateDocument> {
-  let merged = state;
-  let known = revision;
-  for (let attempt = 0; attempt < WRITE_TRIES; attempt += 1) {
-    if ((await states.write(stateName(cluster), formatState(merged), known)) !== null)
-      return merged;
-    const theirs = await loadState(states, cluster);
-    merged = theirs === null ? state : mergeStates(theirs.state, state);
-    known = theirs?.revision ?? null;
-  }
-  throw new CertkeepError("state_conflict", {
-    where: `${states.url}/${stateName(cluster)}`,
-    found: `other writers, ${WRITE_TRIES} times in a row`,
-    expected: "a moment's rest",
-    todo: "Run it again",
+  return saveDocument(states, stateName(cluster), STATE, { value: state, revision });
+}
+
+/** A copied document still counts once, as what it lies under. */
+function transparencyOf(domain: string): DocumentKind<TransparencyDocument> {
+  return {
+    parse: (text) => {
+      const parsed = parseTransparency(text);
+      if (parsed.ok) return { ok: true, value: { ...parsed.document, domain } };
+      const expected = parsed.newer ? "format 1" : "what certificate logs told of a domain";
+      return { ...parsed, expected };
+    },
+    format: formatTransparency,
+    merge: mergeTransparency,
+    todo: {
+      damaged: "Nothing was written. Move it away: the logs are then asked anew",
+      conflict: "Nothing is lost: the logs are asked again",
+    },
+  };
+}
+
+export interface LoadedTransparency {
+  readonly document: TransparencyDocument;
+  readonly revision: string;
+}
+
+/** @throws CertkeepError state_damaged or state_format_newer */
+export async function loadTransparency(
+  states: StateStore,
+  domain: string,
+): Promise<LoadedTransparency | null> {
+  const loaded = await loadDocument(states, transparencyName(domain), transparencyOf(domain));
+  return loaded === null ? null : { document: loaded.value, revision: loaded.revision };
+}
+
+export async function saveTransparency(
+  states: StateStore,
+  { document, revision }: LoadedTransparency,
+): Promise<void> {
+  const { domain } = document;
+  await saveDocument(states, transparencyName(domain), transparencyOf(domain), {
+    value: document,
+    revision,
   });
 }
 

@@ -1,14 +1,14 @@
 /**
- * Asks a search of certificate logs about the registered domains of known certificates, and keeps
- * what it told: the verified issuances, the span in which all are seen, and where to ask on.
+ * Searches certificate logs for the registered domains of known certificates, and stores the
+ * verified issuances, the span in which all are seen, and where the next search goes on.
  *
  * Polite: one chain of requests a domain, by one of all runs, none again within an hour, a growing
- * pause after failures that later runs keep to, and nobody is asked once the search said that it
- * was too much. It never throws for what the search does, and ends with the signal; what it got by
- * then is kept.
+ * pause after failures that later runs keep to, and none at all once the search answers that it is
+ * too much. It never throws for what the search does, and ends with the signal; what it read by
+ * then is stored.
  */
 import pLimit from "p-limit";
-import { CertkeepError, isCertkeepError, internalError } from "../error.ts";
+import { type CertkeepError, isCertkeepError, internalError } from "../error.ts";
 import {
   type LoggedContext,
   type LoggedEntry,
@@ -28,12 +28,11 @@ import {
   boundTransparency,
   emptyTransparency,
   formatTransparency,
-  mergeTransparency,
-  parseTransparency,
   type TransparencyDocument,
   transparencyName,
 } from "../state/transparency.ts";
 import type { JudgeKit } from "./audit/context.ts";
+import { loadTransparency, saveTransparency } from "./states.ts";
 
 export interface TransparencyPorts {
   readonly states: StateStore;
@@ -71,7 +70,6 @@ const DOMAINS_AT_MOST = 10;
 const PAGES_AT_MOST = 20;
 const READS_AT_ONCE = 4;
 const CHECKS_AT_ONCE = 64;
-const WRITE_TRIES = 8;
 const AGAIN_MS = HOUR_MS;
 /** Longer than a run asks. */
 const CLAIM_MS = HOUR_MS / 30;
@@ -101,69 +99,13 @@ export function askedDomains(domains: readonly string[]): string[] {
   return [...new Set(domains.map(registeredDomain))].filter(isRegisteredDomain).toSorted();
 }
 
-export interface LoadedTransparency {
-  readonly document: TransparencyDocument;
-  readonly revision: string;
-}
-
-/** @throws CertkeepError state_damaged or state_format_newer */
-export async function loadTransparency(
-  states: StateStore,
-  domain: string,
-): Promise<LoadedTransparency | null> {
-  const stored = await states.read(transparencyName(domain));
-  if (stored === null) return null;
-  const parsed = parseTransparency(stored.text);
-  // A copied document still counts once, as what it lies under.
-  if (parsed.ok) return { document: { ...parsed.document, domain }, revision: stored.revision };
-  const where = `${states.url}/${transparencyName(domain)}, ${parsed.place}`;
-  if (parsed.newer)
-    throw new CertkeepError("state_format_newer", {
-      where,
-      found: parsed.found,
-      expected: "format 1",
-      todo: "It was written by a newer certkeep: update this one",
-    });
-  throw new CertkeepError("state_damaged", {
-    where,
-    found: parsed.found,
-    expected: "what certificate logs told of a domain",
-    todo: "Nothing was written. Move it away: the logs are then asked anew",
-  });
-}
-
-async function save(
-  states: StateStore,
-  document: TransparencyDocument,
-  revision: string,
-): Promise<void> {
-  let merged = document;
-  let known: string | null = revision;
-  for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
-    if (
-      (await states.write(transparencyName(document.domain), formatTransparency(merged), known)) !==
-      null
-    )
-      return;
-    const theirs = await loadTransparency(states, document.domain);
-    merged = theirs === null ? document : mergeTransparency(theirs.document, document);
-    known = theirs?.revision ?? null;
-  }
-  throw new CertkeepError("state_conflict", {
-    where: `${states.url}/${transparencyName(document.domain)}`,
-    found: `other writers, ${WRITE_TRIES} times in a row`,
-    expected: "a moment's rest",
-    todo: "Nothing is lost: the logs are asked again",
-  });
-}
-
 /** Never throws. */
 export async function askTransparency(
   domains: readonly string[],
   ports: TransparencyPorts,
 ): Promise<TransparencyRun> {
   const problems: CertkeepError[] = [];
-  const told = async <T>(work: () => Promise<T>): Promise<T | null> => {
+  const caught = async <T>(work: () => Promise<T>): Promise<T | null> => {
     try {
       return await work();
     } catch (error) {
@@ -175,7 +117,7 @@ export async function askTransparency(
   const loaded = await Promise.all(
     domains.map((domain) =>
       limit(() =>
-        told(async () => {
+        caught(async () => {
           const known = await loadTransparency(ports.states, domain);
           return {
             document: known?.document ?? emptyTransparency(domain, ports.source.name),
@@ -198,7 +140,7 @@ export async function askTransparency(
   const after = new Map(documents.map(({ document }) => [document.domain, document]));
   for (const { document, revision } of due.slice(0, DOMAINS_AT_MOST)) {
     if (stop || ports.signal.aborted) break;
-    await told(async () => {
+    await caught(async () => {
       // Of many runs at once one asks: the one that gets to say so first.
       const claimed = await ports.states.write(
         transparencyName(document.domain),
@@ -208,7 +150,7 @@ export async function askTransparency(
       if (claimed === null) return;
       const next = boundTransparency(await ask(document, ports), ports.clock.nowMs());
       stop = next.failure?.code === "rate_limited";
-      await save(ports.states, next, claimed);
+      await saveTransparency(ports.states, { document: next, revision: claimed });
       after.set(document.domain, next);
     });
   }
@@ -241,53 +183,56 @@ function statusOf({
   };
 }
 
+interface Asked {
+  readonly cursor: string | null;
+  readonly issuances: readonly Issuance[];
+  readonly unread: number;
+  readonly others: number;
+  /** `null`: everything was read. */
+  readonly failed: { readonly code: string; readonly retryMs: number | null } | null;
+}
+
 /** One chain of requests: the pages since the last time, until one is empty. */
-async function ask(
-  before: TransparencyDocument,
+async function askPages(
+  domain: string,
+  from: string | null,
   { clock, kit, source, signal }: TransparencyPorts,
-): Promise<TransparencyDocument> {
-  const startMs = clock.nowMs();
-  const gathered: Issuance[] = [];
-  let cursor = before.source === source.name ? before.cursor : null;
+): Promise<Asked> {
+  const issuances: Issuance[] = [];
+  let cursor = from;
   let [unread, others] = [0, 0];
-  // Another source begins anew, and so does its count of others' certificates.
-  const othersBefore = cursor === null ? 0 : before.others;
-  let failed: { readonly code: string; readonly retryMs: number | null } | null = {
-    code: "too_much",
-    retryMs: null,
-  };
+  const end = (failed: Asked["failed"]): Asked => ({ cursor, issuances, unread, others, failed });
   for (let pages = 0; pages < PAGES_AT_MOST; pages += 1) {
     const page = signal.aborted
       ? ({ ok: false, code: "timeout", retryMs: null } as const)
-      : await source.page(before.domain, cursor, signal);
-    if (!page.ok) {
-      failed = page;
-      break;
-    }
-    if (page.cursor === null) {
-      failed = null;
-      break;
-    }
-    const read = await readPage(
-      page.ders,
-      {
-        issuers: kit.issuers,
-        verifier: kit.verifier,
-        domain: before.domain,
-        where: source.name,
-        seenMs: clock.nowMs(),
-      },
-      signal,
-    );
+      : await source.page(domain, cursor, signal);
+    if (!page.ok) return end(page);
+    if (page.cursor === null) return end(null);
+    const { issuers, verifier } = kit;
+    const context = { issuers, verifier, domain, where: source.name, seenMs: clock.nowMs() };
+    const read = await readPage(page.ders, context, signal);
     // The time was over in the middle of it: it is asked for again.
     if (read === null) continue;
-    gathered.push(...read.issuances);
+    issuances.push(...read.issuances);
     unread += read.unread + page.unread;
     others += read.others;
     cursor = page.cursor;
   }
+  return end({ code: "too_much", retryMs: null });
+}
+
+async function ask(
+  before: TransparencyDocument,
+  ports: TransparencyPorts,
+): Promise<TransparencyDocument> {
+  const { clock, kit, source } = ports;
+  const startMs = clock.nowMs();
+  // Another source begins again, and so does its count of others' certificates.
+  const from = before.source === source.name ? before.cursor : null;
+  const { cursor, issuances, unread, others, failed } = await askPages(before.domain, from, ports);
   const endMs = clock.nowMs();
   const tries = (before.failure?.tries ?? 0) + 1;
+  const sinceMs = before.failure?.sinceMs ?? startMs;
   return {
     ...before,
     source: source.name,
@@ -295,18 +240,15 @@ async function ask(
     askedMs: startMs,
     wholeMs: failed === null ? endMs : before.wholeMs,
     nextMs: endMs + (failed === null ? AGAIN_MS : pauseMs(failed, tries)),
-    failure:
-      failed === null
-        ? null
-        : { code: failed.code, sinceMs: before.failure?.sinceMs ?? startMs, tries },
+    failure: failed === null ? null : { code: failed.code, sinceMs, tries },
     spans:
       failed === null ? [...before.spans, ...spansOf(kit.issuers, startMs, endMs)] : before.spans,
     unread:
       unread === 0
         ? before.unread
         : { count: unread + (before.unread?.count ?? 0), untilMs: endMs },
-    others: othersBefore + others,
-    issuances: mergeIssuances(before.issuances, gathered),
+    others: (from === null ? 0 : before.others) + others,
+    issuances: mergeIssuances(before.issuances, issuances),
   };
 }
 
