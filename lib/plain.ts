@@ -19,6 +19,14 @@ export function plain(text: string): string {
   return text.replace(ANY, shown);
 }
 
+/** Cut at a character, so that no half of one is left. */
+export function shortened(text: string, length = 200): string {
+  const characters = Array.from(text.slice(0, length * 2 + 2));
+  return characters.length <= length && text.length <= length * 2
+    ? text
+    : `${characters.slice(0, length - 1).join("")}…`;
+}
+
 /** Line breaks stay. */
 export function plainLines(text: string): string {
   return text.split("\n").map(plain).join("\n");

@@ -23,7 +23,7 @@ import { isSecretive, shown } from "../lib/config/problem.ts";
 import { clusterNameFor } from "../lib/config/settings.ts";
 import { meant } from "../lib/config/suggest.ts";
 import { patternOf } from "../lib/diagnosis/churn.ts";
-import { shortened } from "../lib/diagnosis/text.ts";
+import { shortened } from "../lib/plain.ts";
 import { CertkeepError, isCertkeepError } from "../lib/error.ts";
 import { commandLine, literal } from "../lib/report/shell.ts";
 import { matchesPattern } from "../lib/finding/pattern.ts";

@@ -9,7 +9,7 @@ import type { Finding } from "../finding/finding.ts";
 import { onlyPlace, setLabel } from "../finding/issuance.ts";
 import type { Diagnosis } from "./cause.ts";
 import { MANY_NAMES } from "./churn.ts";
-import { createDoctor } from "./diagnose.ts";
+import { Doctor } from "./diagnose.ts";
 
 /** Of these it is said, too, that the cause is unknown, and what is missing. */
 const NEEDLESS: ReadonlySet<string> = new Set([
@@ -107,7 +107,7 @@ export function attachCauses(
   across: Across,
 ): Finding[] {
   if (!findings.some(wantsCause)) return [...findings];
-  const doctor = createDoctor(state, across);
+  const doctor = new Doctor(state, across);
   const found = foundBySubject(state.cluster, across);
   const places = new Map<string, CertificateEntry>();
   for (const entry of certificates(state, across.atMs)) {

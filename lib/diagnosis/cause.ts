@@ -48,12 +48,6 @@ export const EVIDENCE_SOURCES = [
 ] as const;
 export type EvidenceSource = (typeof EVIDENCE_SOURCES)[number];
 
-/** How often something was seen, and when last. */
-interface Seen {
-  readonly count: number;
-  readonly lastMs: number;
-}
-
 /** What a cause is concluded from. Text of a cluster may be in it. */
 export type Because =
   | {
@@ -67,23 +61,17 @@ export type Because =
       readonly askedAgoMs: number | null;
     }
   | { readonly kind: "immutable" }
-  | ({ readonly kind: "write_failed"; readonly code: string | null } & Seen)
   /** `asMissing`: pods of a ProxyGroup take what they can't read for missing. */
-  | ({ readonly kind: "read_failed"; readonly asMissing: boolean } & Seen)
-  | { readonly kind: "state_event"; readonly failed: "load" | "store"; readonly lastMs: number }
+  | { readonly kind: "logged"; readonly signal: LogSignal; readonly asMissing: boolean }
+  | { readonly kind: "event"; readonly event: EventSignal }
   | { readonly kind: "emptied"; readonly sinceMs: number }
   | { readonly kind: "recreated"; readonly deleted: boolean; readonly seenMs: number }
   | { readonly kind: "had_been_emptied"; readonly seenMs: number }
-  | ({ readonly kind: "renewal_refused" } & Seen)
   | { readonly kind: "other_account" }
-  | ({ readonly kind: "already_replaced" } & Seen)
   | { readonly kind: "asked_early"; readonly startMs: number; readonly endMs: number }
   | { readonly kind: "stalled"; readonly begunMs: number; readonly forMs: number }
   | { readonly kind: "rejected"; readonly reasons: readonly string[]; readonly now: boolean }
   | { readonly kind: "never_valid" }
-  | ({ readonly kind: "dns"; readonly code: string | null } & Seen)
-  | ({ readonly kind: "https_disabled" } & Seen)
-  | { readonly kind: "https_event"; readonly lastMs: number }
   /** `places` `null`: to one holder, as far as is known. */
   | {
       readonly kind: "issued_together";
@@ -239,8 +227,8 @@ export type Measure =
         | "await_audit";
     };
 
-export interface Cause {
-  readonly code: CauseCode;
+/** A single trace of a cause. */
+export interface Hint {
   readonly confidence: Confidence;
   readonly because: Because;
   readonly evidence: readonly EvidenceLine[];
@@ -249,6 +237,10 @@ export interface Cause {
    * It held until then: a certificate was stored since; `null`: as far as is known it still holds.
    */
   readonly overMs: number | null;
+}
+
+export interface Cause extends Hint {
+  readonly code: CauseCode;
 }
 
 /** A source without which the cause, or part of it, stays unknown. */
@@ -286,15 +278,6 @@ export interface Diagnosis {
   readonly missing: readonly Missing[];
 }
 
-/** A single trace of a cause. */
-export interface Hint {
-  readonly confidence: Confidence;
-  readonly because: Because;
-  readonly evidence: readonly EvidenceLine[];
-  readonly measures: readonly Measure[];
-  readonly overMs: number | null;
-}
-
 /** Lines of evidence that a cause keeps, the surest hints' first. */
 const MAX_EVIDENCE = 8;
 const MAX_MEASURES = 5;
@@ -325,12 +308,10 @@ export function causeOf(code: CauseCode, hints: readonly Hint[]): Cause | null {
     if (!measures.has(key)) measures.set(key, measure);
   }
   return {
+    ...first,
     code,
-    confidence: first.confidence,
-    because: first.because,
     evidence: sorted.flatMap(({ evidence }) => evidence).slice(0, MAX_EVIDENCE),
     measures: [...measures.values()].slice(0, MAX_MEASURES),
-    overMs: first.overMs,
   };
 }
 

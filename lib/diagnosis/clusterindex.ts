@@ -3,7 +3,7 @@
  * a log signal, an Event, an access review or a source's status is about, and how surely. There may
  * be ten thousand certificates and as many signals. Pure.
  */
-import { recordedPlanner, type RecordedPlanner } from "../restoreplan/recorded.ts";
+import { recordedPlanner } from "../restoreplan/recorded.ts";
 import { bareName } from "../finding/place.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { issuanceKey, serialKey } from "../ratelimit/issuance.ts";
@@ -12,13 +12,7 @@ import { LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { observationsOf, type Observations } from "../state/observations.ts";
-import type {
-  AccessAnswer,
-  EventSignal,
-  LogSignal,
-  RenewalWindow,
-  SourceStatus,
-} from "../state/signals.ts";
+import type { AccessAnswer, EventSignal, LogSignal } from "../state/signals.ts";
 import type { Confidence } from "./cause.ts";
 
 /**
@@ -39,136 +33,137 @@ export interface Attributed<T> {
   readonly attribution: Attribution;
 }
 
-/**
- * What was reported, by the Secret (`NAMESPACE/SECRET`) whose owner reported it, in one list for
- * each owner, as one may write ten thousand Secrets; and by namespace where the owner isn't known.
- */
-export interface Reported<T> {
-  readonly bySecret: ReadonlyMap<string, readonly (readonly T[])[]>;
-  readonly byNamespace: ReadonlyMap<string, readonly T[]>;
+const NONE: readonly never[] = [];
+
+interface Span {
+  readonly firstMs: number;
+  readonly lastMs: number;
 }
 
-export interface ClusterIndex {
+const newestFirst = (a: Span, b: Span): number => b.lastMs - a.lastMs;
+
+export class ClusterIndex {
   readonly state: StateDocument;
   readonly atMs: number;
   readonly observations: Observations;
   /** Every certificate but those of staging issuers. */
   readonly entries: readonly CertificateEntry[];
-  /** Those whose owners request this name. */
-  named(name: string): readonly CertificateEntry[];
-  /** Those whose owners request exactly this set of names. */
-  ofSet(key: string): readonly CertificateEntry[];
-  inSecret(key: string): readonly CertificateEntry[];
-  /** What a pod writes: the same list each time for the same Secrets. */
-  ofPod(namespace: string, pod: string): readonly CertificateEntry[];
-  /** What a Pod of an Event writes, or what was made for the object that it is about. */
-  ofEvent(event: Pick<EventSignal, "namespace" | "object">): readonly CertificateEntry[];
-  /** Log signals of the last week that name this name, the newest first. */
-  signalsNaming(name: string): readonly LogSignal[];
-  /** Those that name none. */
-  readonly nameless: () => Reported<LogSignal>;
-  /** Events of the last week, the newest first. */
-  readonly events: () => Reported<EventSignal>;
-  readonly statuses: () => Reported<SourceStatus>;
-  access(secret: string): readonly AccessAnswer[];
+
+  constructor(state: StateDocument, atMs: number) {
+    this.state = state;
+    this.atMs = atMs;
+    this.observations = observationsOf(state);
+    this.entries = [...certificates(state, atMs)].filter(({ record }) => record?.staging !== true);
+  }
+
   /** Whether a restore helps. */
-  readonly planner: RecordedPlanner;
-  /** By `issuanceKey`. */
-  readonly windows: () => ReadonlyMap<string, RenewalWindow>;
-}
+  readonly planner = once(() => recordedPlanner(this.state, this.atMs));
 
-const NONE: readonly never[] = [];
-
-/** `observations` are the state's own unless others are given. */
-export function createClusterIndex(
-  state: StateDocument,
-  atMs: number,
-  observations: Observations = observationsOf(state),
-): ClusterIndex {
-  const entries = [...certificates(state, atMs)].filter(({ record }) => record?.staging !== true);
-  const byName = once(() => {
+  readonly #byName = once(() => {
     const map = new Map<string, CertificateEntry[]>();
-    for (const entry of entries)
+    for (const entry of this.entries)
       for (const name of requestedNames(entry)) push(map, bareName(name), entry);
     return map;
   });
-  const bySet = once(() => Map.groupBy(entries, setKeyOf));
-  const bySecret = once(() => Map.groupBy(entries, ({ key }) => key));
-  const writers = once(() => createWriters(entries, observations.access));
-
-  const isRecent = ({ firstMs, lastMs }: Span): boolean =>
-    firstMs <= atMs + SKEW_MS && lastMs > atMs - LOOK_BACK_MS;
-  const newest = (a: Span, b: Span): number => b.lastMs - a.lastMs;
-  const signals = once(() => observations.signs.filter(isRecent).toSorted(newest));
-  const naming = once(() =>
-    Map.groupBy(
-      signals().filter(({ domain }) => domain !== null),
-      ({ domain }) => bareName(domain ?? ""),
-    ),
+  readonly #bySet = once(() => Map.groupBy(this.entries, setKeyOf));
+  readonly #bySecret = once(() => Map.groupBy(this.entries, ({ key }) => key));
+  readonly #writers = once(() => new Writers(this.entries, this.observations.access));
+  readonly #signals = once(() => this.#recent(this.observations.signs));
+  readonly #naming = once(() =>
+    Map.groupBy(this.#signals(), ({ domain }) => bareName(domain ?? "")),
   );
-  const access = once(() =>
+  readonly #access = once(() =>
     Map.groupBy(
-      observations.access.filter(({ atMs: askedMs }) => askedMs <= atMs + SKEW_MS),
+      this.observations.access.filter(({ atMs: askedMs }) => askedMs <= this.atMs + SKEW_MS),
       ({ secret }) => secret,
     ),
   );
-  const ofPod: ClusterIndex["ofPod"] = (namespace, pod) => writers().ofPod(namespace, pod);
-  const ofEvent: ClusterIndex["ofEvent"] = ({ namespace, object }) => {
+
+  /** Those whose owners request this name. */
+  named(name: string): readonly CertificateEntry[] {
+    return this.#byName().get(bareName(name)) ?? NONE;
+  }
+
+  /** Those whose owners request exactly this set of names. */
+  ofSet(key: string): readonly CertificateEntry[] {
+    return this.#bySet().get(key) ?? NONE;
+  }
+
+  inSecret(key: string): readonly CertificateEntry[] {
+    return this.#bySecret().get(key) ?? NONE;
+  }
+
+  /** What a pod writes: the same list each time for the same Secrets. */
+  ofPod(namespace: string, pod: string): readonly CertificateEntry[] {
+    return this.#writers().ofPod(namespace, pod);
+  }
+
+  /** What a Pod of an Event writes, or what was made for the object that it is about. */
+  ofEvent({ namespace, object }: Pick<EventSignal, "namespace" | "object">) {
     const slash = object.indexOf("/");
     const [kind, name] = [object.slice(0, slash), object.slice(slash + 1)];
     return kind === "Pod"
-      ? ofPod(namespace, name)
-      : (writers().byParent.get(JSON.stringify([kind, namespace, name])) ?? NONE);
-  };
-  return {
-    state,
-    atMs,
-    observations,
-    entries,
-    planner: recordedPlanner(state, atMs),
-    named: (name) => byName().get(bareName(name)) ?? NONE,
-    ofSet: (key) => bySet().get(key) ?? NONE,
-    inSecret: (key) => bySecret().get(key) ?? NONE,
-    ofPod,
-    ofEvent,
-    signalsNaming: (name) => naming().get(name) ?? NONE,
-    nameless: once(() =>
-      reportedBy(
-        signals().filter(({ domain }) => domain === null),
-        ({ where }) => ofPod(...podOf(where)),
+      ? this.ofPod(namespace, name)
+      : (this.#writers().byParent.get(JSON.stringify([kind, namespace, name])) ?? NONE);
+  }
+
+  /** Log signals of the last week that name this name, the newest first. */
+  signalsNaming(name: string): readonly LogSignal[] {
+    return name === "" ? NONE : (this.#naming().get(name) ?? NONE);
+  }
+
+  access(secret: string): readonly AccessAnswer[] {
+    return this.#access().get(secret) ?? NONE;
+  }
+
+  /** Log signals of the last week that name no name. */
+  readonly nameless = once(
+    () =>
+      new Reported(
+        this.#naming().get("") ?? NONE,
+        ({ where }) => this.ofPod(...podOf(where)),
         ({ where }) => podOf(where)[0],
       ),
-    ),
-    events: once(() =>
-      reportedBy(
-        observations.events.filter(isRecent).toSorted(newest),
-        ofEvent,
+  );
+
+  /** Events of the last week, the newest first. */
+  readonly events = once(
+    () =>
+      new Reported(
+        this.#recent(this.observations.events),
+        (event) => this.ofEvent(event),
         ({ namespace }) => namespace,
       ),
-    ),
-    statuses: once(() =>
-      reportedBy(
-        observations.looks,
-        ({ source, scope }) => (source === "logs" ? ofPod(...podOf(scope)) : NONE),
+  );
+
+  readonly statuses = once(
+    () =>
+      new Reported(
+        this.observations.looks,
+        ({ source, scope }) => (source === "logs" ? this.ofPod(...podOf(scope)) : NONE),
         ({ scope }) => /^[^/,]*/.exec(scope)?.[0] ?? "",
       ),
-    ),
-    access: (secret) => access().get(secret) ?? NONE,
-    windows: once(
-      () =>
-        new Map(
-          observations.windows.map((window) => [
-            issuanceKey({ ...window, serial: serialKey(window.serial), claimedBy: null }),
-            window,
-          ]),
-        ),
-    ),
-  };
-}
+  );
 
-interface Span {
-  readonly firstMs: number;
-  readonly lastMs: number;
+  /** Suggested renewal windows by `issuanceKey`. */
+  readonly windows = once(
+    () =>
+      new Map(
+        this.observations.windows.map((window) => [
+          issuanceKey({ ...window, serial: serialKey(window.serial), claimedBy: null }),
+          window,
+        ]),
+      ),
+  );
+
+  #recent<T extends Span>(all: readonly T[]): readonly T[] {
+    return all
+      .filter(
+        ({ firstMs, lastMs }) =>
+          firstMs <= this.atMs + SKEW_MS && lastMs > this.atMs - LOOK_BACK_MS,
+      )
+      .toSorted(newestFirst);
+  }
 }
 
 function once<T extends object>(make: () => T): () => T {
@@ -177,9 +172,9 @@ function once<T extends object>(make: () => T): () => T {
 }
 
 function push<V>(map: Map<string, V[]>, key: string, value: V): void {
-  const of = map.get(key);
-  if (of === undefined) map.set(key, [value]);
-  else if (of.at(-1) !== value) of.push(value);
+  const values = map.get(key);
+  if (values === undefined) map.set(key, [value]);
+  else if (values.at(-1) !== value) values.push(value);
 }
 
 /** The key of the set that the owner requests. */
@@ -193,78 +188,99 @@ export function podOf(where: string): readonly [namespace: string, pod: string] 
   return [namespace, pod];
 }
 
+/** Layouts of Secrets that all pods of a ProxyGroup share, and its first pod writes. */
+export function isShared({ layout }: Pick<CertificateEntry, "layout">): boolean {
+  return layout === "ha-ingress" || layout === "apiserver-proxygroup";
+}
+
 /** The operator's Deployment is called so by its chart, whatever its Secret is called. */
 const OPERATOR_POD = "operator-";
 
 /**
- * A standalone proxy's Secret is called as its pod, the operator's as the head of its pod's name,
- * and a ProxyGroup's pods as the group with a number; the group is called as the service account
- * that the server was asked about.
+ * Which pod writes which Secrets. A standalone proxy's Secret is called as its pod, the operator's
+ * as the head of its pod's name, and a ProxyGroup's pods as the group with a number; the group is
+ * called as the service account that the server was asked about.
  */
-function createWriters(entries: readonly CertificateEntry[], answers: readonly AccessAnswer[]) {
-  const accounts = new Map<string, string[]>();
-  for (const { secret, account } of answers)
-    push(accounts, secret, account.slice(account.lastIndexOf(":") + 1));
-  const exact = new Map<string, CertificateEntry[]>();
-  const grouped = new Map<string, CertificateEntry[]>();
-  const byParent = new Map<string, CertificateEntry[]>();
-  const operators: CertificateEntry[] = [];
-  for (const entry of entries) {
-    const { key, namespace, layout, holder } = entry;
-    const { parent } = holder;
-    if (parent !== null)
-      push(
-        byParent,
-        JSON.stringify([parent.kind, parent.namespace ?? namespace, parent.name]),
-        entry,
-      );
-    if (layout === "ha-ingress" || layout === "apiserver-proxygroup") {
-      const groups = [
-        ...(accounts.get(key) ?? []),
-        ...(parent?.kind === "ProxyGroup" ? [parent.name] : []),
-      ];
-      for (const group of new Set(groups)) push(grouped, `${namespace}/${group}`, entry);
-    } else push(exact, key, entry);
-    if (layout === "operator") operators.push(entry);
+class Writers {
+  readonly #bySecret = new Map<string, CertificateEntry[]>();
+  readonly #byGroup = new Map<string, CertificateEntry[]>();
+  readonly #operators: CertificateEntry[] = [];
+  readonly #mixed = new Map<string, readonly CertificateEntry[]>();
+  /** By kind, namespace and name of what a Secret was made for. */
+  readonly byParent = new Map<string, CertificateEntry[]>();
+
+  constructor(entries: readonly CertificateEntry[], answers: readonly AccessAnswer[]) {
+    const accounts = new Map<string, string[]>();
+    for (const { secret, account } of answers)
+      push(accounts, secret, account.slice(account.lastIndexOf(":") + 1));
+    for (const entry of entries) {
+      const { key, namespace, layout, holder } = entry;
+      const { parent } = holder;
+      if (parent !== null)
+        push(
+          this.byParent,
+          JSON.stringify([parent.kind, parent.namespace ?? namespace, parent.name]),
+          entry,
+        );
+      if (isShared(entry)) {
+        const own = parent?.kind === "ProxyGroup" ? [parent.name] : [];
+        for (const group of new Set([...(accounts.get(key) ?? []), ...own]))
+          push(this.#byGroup, `${namespace}/${group}`, entry);
+      } else push(this.#bySecret, key, entry);
+      if (layout === "operator") this.#operators.push(entry);
+    }
   }
-  const mixed = new Map<string, readonly CertificateEntry[]>();
-  const ofPod = (namespace: string, pod: string): readonly CertificateEntry[] => {
+
+  ofPod(namespace: string, pod: string): readonly CertificateEntry[] {
     if (pod === "") return NONE;
     const key = `${namespace}/${pod}`;
     const group = /^(.+)-\d+$/.exec(key)?.[1];
-    const members = (group === undefined ? undefined : grouped.get(group)) ?? NONE;
+    const members = this.#byGroup.get(group ?? "") ?? NONE;
     const own = [
-      ...(exact.get(key) ?? []),
-      ...operators.filter(
+      ...(this.#bySecret.get(key) ?? []),
+      ...this.#operators.filter(
         (entry) =>
           entry.namespace === namespace &&
           (pod.startsWith(`${entry.secret}-`) || pod.startsWith(OPERATOR_POD)),
       ),
     ];
     if (own.length === 0) return members;
-    const known = mixed.get(key) ?? [...own, ...members];
-    mixed.set(key, known);
+    const known = this.#mixed.get(key) ?? [...own, ...members];
+    this.#mixed.set(key, known);
     return known;
-  };
-  return { ofPod, byParent };
+  }
 }
 
-function reportedBy<T>(
-  all: readonly T[],
-  entriesOf: (one: T) => readonly CertificateEntry[],
-  namespaceOf: (one: T) => string,
-): Reported<T> {
-  const byOwner = Map.groupBy(all, entriesOf);
-  const bySecret = new Map<string, (readonly T[])[]>();
-  for (const [entries, reports] of byOwner)
-    for (const key of new Set(entries.map((entry) => entry.key))) push(bySecret, key, reports);
-  const unowned = [...byOwner].flatMap(([entries, reports]) =>
-    entries.length === 0 ? reports : [],
-  );
-  return { bySecret, byNamespace: Map.groupBy(unowned, namespaceOf) };
-}
+/**
+ * What was reported, by the Secret (`NAMESPACE/SECRET`) whose owner reported it, in one list for
+ * each owner, as one may write ten thousand Secrets; and by namespace where the owner isn't known.
+ */
+export class Reported<T> {
+  readonly #bySecret = new Map<string, (readonly T[])[]>();
+  readonly #byNamespace: ReadonlyMap<string, readonly T[]>;
 
-/** What the owners of these Secrets reported, each once. */
-export function reportsOf<T>({ bySecret }: Reported<T>, secrets: Iterable<string>): readonly T[] {
-  return [...new Set([...secrets].flatMap((secret) => bySecret.get(secret) ?? []))].flat();
+  constructor(
+    all: readonly T[],
+    entriesOf: (one: T) => readonly CertificateEntry[],
+    namespaceOf: (one: T) => string,
+  ) {
+    const byOwner = Map.groupBy(all, entriesOf);
+    for (const [entries, reports] of byOwner)
+      for (const key of new Set(entries.map((entry) => entry.key)))
+        push(this.#bySecret, key, reports);
+    this.#byNamespace = Map.groupBy(
+      [...byOwner].flatMap(([entries, reports]) => (entries.length === 0 ? reports : [])),
+      namespaceOf,
+    );
+  }
+
+  /** What the owners of these Secrets reported, each once. */
+  byOwnersOf(secrets: Iterable<string>): readonly T[] {
+    return [...new Set([...secrets].flatMap((secret) => this.#bySecret.get(secret) ?? []))].flat();
+  }
+
+  /** What was reported in a namespace by what isn't known to own anything. */
+  inNamespace(namespace: string): readonly T[] {
+    return this.#byNamespace.get(namespace) ?? NONE;
+  }
 }

@@ -9,63 +9,61 @@
 import { registeredDomain } from "../ratelimit/names.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
-import { observationsOf } from "../state/observations.ts";
 import type { Across } from "../finding/across.ts";
 import { OVERDUE_FRACTION } from "../finding/codes.ts";
 import { fractionLeft } from "../finding/verdict.ts";
-import { type Cause, type Diagnosis, sortCauses } from "./cause.ts";
+import { type Cause, causeOf, type Diagnosis, sortCauses } from "./cause.ts";
 import { churnCause, domainChurnCause, newNamesCause } from "./churn.ts";
-import { type ClusterIndex, createClusterIndex, setKeyOf } from "./clusterindex.ts";
-import { dnsCause } from "./dns.ts";
+import { ClusterIndex, setKeyOf } from "./clusterindex.ts";
 import { missingFor } from "./missing.ts";
 import { raceCause } from "./race.ts";
-import { accountCause, replacedCause, stallCause, windowCause } from "./renewal.ts";
+import { accountCause, stallCause, windowCause } from "./renewal.ts";
+import { reportedHints } from "./reported.ts";
 import { storageCause } from "./storage.ts";
 import { createSubject, isExpected, issuedAfter, overSince, type Subject } from "./subject.ts";
 import { validationCause } from "./validation.ts";
 
 /** Diagnoses of one cluster, each worked out once. */
-export interface Doctor {
-  ofEntry(entry: CertificateEntry): Diagnosis;
-  ofSet(issuer: string | null, key: string): Diagnosis;
-  ofDomain(issuer: string, domain: string): Diagnosis;
-  /** Of every set that the cluster holds or held, in order of their names. */
-  all(): readonly Diagnosis[];
-}
+export class Doctor {
+  readonly #index: ClusterIndex;
+  readonly #across: Across;
+  readonly #known = new Map<string, Diagnosis>();
 
-export function createDoctor(
-  state: StateDocument,
-  across: Across,
-  observations = observationsOf(state),
-): Doctor {
-  let made: ClusterIndex | null = null;
-  const index = (): ClusterIndex => (made ??= createClusterIndex(state, across.atMs, observations));
-  const known = new Map<string, Diagnosis>();
-  const once = (
-    kind: string,
-    issuer: string | null,
-    key: string,
-    work: () => Diagnosis,
-  ): Diagnosis => {
-    const id = JSON.stringify([kind, issuer, key]);
-    const diagnosis = known.get(id) ?? work();
-    known.set(id, diagnosis);
+  constructor(state: StateDocument, across: Across) {
+    this.#index = new ClusterIndex(state, across.atMs);
+    this.#across = across;
+  }
+
+  ofEntry(entry: CertificateEntry): Diagnosis {
+    return this.ofSet(entry.record?.issuer ?? null, setKeyOf(entry));
+  }
+
+  ofSet(issuer: string | null, key: string): Diagnosis {
+    return this.#once(["set", issuer, key], () =>
+      diagnoseSet(createSubject(this.#index, this.#across, issuer, key)),
+    );
+  }
+
+  ofDomain(issuer: string, domain: string): Diagnosis {
+    return this.#once(["domain", issuer, domain], () =>
+      diagnoseDomain(this.#index, this.#across, issuer, domain),
+    );
+  }
+
+  /** Of every set that the cluster holds or held, in order of their names. */
+  all(): readonly Diagnosis[] {
+    const expected = this.#index.entries.filter(isExpected);
+    return [...new Set(expected.map((entry) => this.ofEntry(entry)))].toSorted((a, b) =>
+      a.key < b.key ? -1 : a.key > b.key ? 1 : 0,
+    );
+  }
+
+  #once(key: readonly (string | null)[], diagnose: () => Diagnosis): Diagnosis {
+    const id = JSON.stringify(key);
+    const diagnosis = this.#known.get(id) ?? diagnose();
+    this.#known.set(id, diagnosis);
     return diagnosis;
-  };
-  const ofSet = (issuer: string | null, key: string): Diagnosis =>
-    once("set", issuer, key, () => diagnoseSet(createSubject(index(), across, issuer, key)));
-  const ofEntry = (entry: CertificateEntry): Diagnosis =>
-    ofSet(entry.record?.issuer ?? null, setKeyOf(entry));
-  return {
-    ofSet,
-    ofEntry,
-    ofDomain: (issuer, domain) =>
-      once("domain", issuer, domain, () => diagnoseDomain(index(), across, issuer, domain)),
-    all: () =>
-      [...new Set(index().entries.filter(isExpected).map(ofEntry))].toSorted((a, b) =>
-        a.key < b.key ? -1 : a.key > b.key ? 1 : 0,
-      ),
-  };
+  }
 }
 
 function diagnoseSet(of: Subject): Diagnosis {
@@ -74,10 +72,10 @@ function diagnoseSet(of: Subject): Diagnosis {
     storageCause(of),
     accountCause(of),
     validationCause(of),
-    replacedCause(of),
+    causeOf("already_replaced", [...reportedHints(of, "already_replaced")]),
     windowCause(of),
     stallCause(of),
-    dnsCause(of),
+    causeOf("dns", [...reportedHints(of, "dns")]),
     raceCause(of),
     churnCause(of),
   ];

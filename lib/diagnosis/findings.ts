@@ -23,7 +23,7 @@ import type { StateDocument } from "../state/document.ts";
 import { storedRefusals } from "../state/evidence.ts";
 import { calledBy } from "../state/identity.ts";
 import { standingSecrets } from "../state/secrets.ts";
-import { type ClusterIndex, createClusterIndex } from "./clusterindex.ts";
+import { ClusterIndex } from "./clusterindex.ts";
 import { refusalDrafts, signalDrafts } from "./logfindings.ts";
 import { isForced } from "./renewal.ts";
 import { isExpected, storedMsOf } from "./subject.ts";
@@ -38,7 +38,7 @@ export function observedDrafts(state: StateDocument, atMs: number, seenAt: strin
     ![...standingSecrets(state)].some(({ record }) => record.immutable)
   )
     return [];
-  const index = createClusterIndex(state, atMs);
+  const index = new ClusterIndex(state, atMs);
   const logged = [...signalDrafts(index)];
   const said = new Set(logged.map(({ code, subject }) => `${code} ${JSON.stringify(subject)}`));
   const access = [...accessDrafts(index)];
@@ -74,7 +74,7 @@ function* immutableDrafts(index: ClusterIndex): Generator<Draft> {
     const { holder, owner, loss } = entry;
     if (!holder.immutable || owner === "nobody" || loss !== null) continue;
     const subject = subjectOf(entry);
-    const { recreates, standby } = index.planner.helpFor(entry);
+    const { recreates, standby } = index.planner().helpFor(entry);
     const name = subject.name ?? entry.secret;
     yield {
       code: "storage_immutable",

@@ -13,7 +13,7 @@ import { storedRefusals } from "../state/evidence.ts";
 import type { LogSignal, SignalKind } from "../state/signals.ts";
 import { type ClusterIndex, podOf } from "./clusterindex.ts";
 import { isExpected, storedMsOf } from "./subject.ts";
-import { shortened } from "./text.ts";
+import { shortened } from "../plain.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

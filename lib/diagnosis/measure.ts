@@ -57,15 +57,36 @@ export function restoreOf(
 
 /** Restoring, where that helps. */
 export function restoreMeasures(of: Subject, entry: CertificateEntry): readonly Measure[] {
-  const { backup, createNamespace, replace, standby } = of.index.planner.helpFor(entry);
+  const { backup, createNamespace, replace, standby } = of.index.planner().helpFor(entry);
   return backup === "restorable"
     ? [{ kind: "restore", action: restoreOf(of, { createNamespace, replace, standby }) }]
     : [];
 }
 
+/**
+ * A key that no backup holds can't be restored, and isn't offered. Where no account is known, the
+ * plan decides.
+ */
+export function keyMeasures(of: Subject): readonly Measure[] {
+  const accounts = new Set(
+    of.entries.flatMap(({ backups }) =>
+      backups.flatMap(({ copy }) =>
+        copy.kind === "certificate" && copy.account !== null ? [copy.account] : [],
+      ),
+    ),
+  );
+  const held = Object.values(of.index.state.copies).some(
+    ({ kind, account, retired }) =>
+      kind === "account-key" && account !== null && accounts.has(account) && retired === undefined,
+  );
+  return accounts.size === 0 || held
+    ? [{ kind: "restore_account_key", action: restoreOf(of) }]
+    : [{ kind: "no_account_key" }];
+}
+
 export function recreateMeasures(of: Subject, entry: CertificateEntry): readonly Measure[] {
   const { namespace, secret } = entry;
-  const { recreates, standby } = of.index.planner.helpFor(entry);
+  const { recreates, standby } = of.index.planner().helpFor(entry);
   const action = recreates ? restoreOf(of, { replace: true, standby }) : null;
   return [{ kind: "recreate", action, namespace, secret }];
 }

@@ -6,7 +6,7 @@ import { calledBy } from "../state/identity.ts";
 import type { SourceStatus } from "../state/signals.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
-import { type ClusterIndex, reportsOf } from "./clusterindex.ts";
+import type { ClusterIndex } from "./clusterindex.ts";
 import type { Measure, Missing } from "./cause.ts";
 
 /**
@@ -30,12 +30,9 @@ const OTHERS: Missing = {
  */
 function near(index: ClusterIndex, entries: readonly CertificateEntry[]): readonly SourceStatus[] {
   const statuses = index.statuses();
-  const written = reportsOf(
-    statuses,
-    entries.map(({ key }) => key),
-  );
-  const others = [...new Set(entries.map(({ namespace }) => namespace))].flatMap(
-    (namespace) => statuses.byNamespace.get(namespace) ?? [],
+  const written = statuses.byOwnersOf(entries.map(({ key }) => key));
+  const others = [...new Set(entries.map(({ namespace }) => namespace))].flatMap((namespace) =>
+    statuses.inNamespace(namespace),
   );
   // Whose log it is isn't known; the operator's level says nothing of what proxies write.
   return written.length > 0

@@ -8,7 +8,7 @@ import type { LiveHolder } from "../finding/across.ts";
 import type { Subject } from "./subject.ts";
 import type { Cause, EvidenceLine, Measure } from "./cause.ts";
 import { causeOf, type Hint } from "./cause.ts";
-import { logLine } from "./text.ts";
+import { logLine } from "./reported.ts";
 
 const MEASURES: readonly Measure[] = [{ kind: "let_one_issue" }, { kind: "own_names" }];
 

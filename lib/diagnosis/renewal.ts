@@ -12,48 +12,16 @@ import { fractionLeft } from "../finding/verdict.ts";
 import { issuanceKey } from "../ratelimit/issuance.ts";
 import { renewalDueMs } from "../ratelimit/rules.ts";
 import type { LogSignal, RenewalWindow } from "../state/signals.ts";
-import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
-import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
-import { restoreOf } from "./measure.ts";
-import { overSince, type Subject } from "./subject.ts";
-import { logLine } from "./text.ts";
+import { type Cause, causeOf, type Hint } from "./cause.ts";
+import { keyMeasures } from "./measure.ts";
+import { logLine, reportedHints } from "./reported.ts";
+import type { Subject } from "./subject.ts";
 
 export function accountCause(of: Subject): Cause | null {
-  return causeOf("account_key_lost", [...refusedHints(of), ...thumbprintHints(of)]);
-}
-
-/**
- * A key that no backup holds can't be restored, and isn't offered. Where no account is known, the
- * plan decides.
- */
-function keyMeasures(of: Subject): readonly Measure[] {
-  const accounts = new Set(
-    of.entries.flatMap(({ backups }) =>
-      backups.flatMap(({ copy }) =>
-        copy.kind === "certificate" && copy.account !== null ? [copy.account] : [],
-      ),
-    ),
-  );
-  const held = Object.values(of.index.state.copies).some(
-    ({ kind, account, retired }) =>
-      kind === "account-key" && account !== null && accounts.has(account) && retired === undefined,
-  );
-  return accounts.size === 0 || held
-    ? [{ kind: "restore_account_key", action: restoreOf(of) }]
-    : [{ kind: "no_account_key" }];
-}
-
-function* refusedHints(of: Subject): Generator<Hint> {
-  for (const { signal, attribution } of of.signals) {
-    if (signal.kind !== "replaces_refused") continue;
-    yield {
-      confidence: ATTRIBUTION_CONFIDENCE[attribution],
-      because: { kind: "renewal_refused", count: signal.count, lastMs: signal.lastMs },
-      evidence: [logLine(signal)],
-      measures: keyMeasures(of),
-      overMs: overSince(of, signal.lastMs),
-    };
-  }
+  return causeOf("account_key_lost", [
+    ...reportedHints(of, "account_key_lost"),
+    ...thumbprintHints(of),
+  ]);
 }
 
 /** The key beside the certificate isn't the one that was there when its copy was made. */
@@ -91,23 +59,6 @@ function* thumbprintHints(of: Subject): Generator<Hint> {
       ],
       measures: keyMeasures(of),
       overMs: null,
-    };
-  }
-}
-
-export function replacedCause(of: Subject): Cause | null {
-  return causeOf("already_replaced", [...replacedHints(of)]);
-}
-
-function* replacedHints(of: Subject): Generator<Hint> {
-  for (const { signal, attribution } of of.signals) {
-    if (signal.kind !== "already_replaced") continue;
-    yield {
-      confidence: ATTRIBUTION_CONFIDENCE[attribution],
-      because: { kind: "already_replaced", count: signal.count, lastMs: signal.lastMs },
-      evidence: [logLine(signal)],
-      measures: [{ kind: "restore_newest", action: restoreOf(of) }],
-      overMs: overSince(of, signal.lastMs),
     };
   }
 }

@@ -5,12 +5,10 @@
  */
 import { parseMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
-import type { LogSignal } from "../state/signals.ts";
-import { ATTRIBUTION_CONFIDENCE } from "./clusterindex.ts";
-import { type Subject, EVENT_MS, overSince } from "./subject.ts";
-import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
+import type { Subject } from "./subject.ts";
+import { type Cause, causeOf, type Hint } from "./cause.ts";
 import { accessMeasures, otherToolMeasures, recreateMeasures, restoreMeasures } from "./measure.ts";
-import { eventLine, logLine } from "./text.ts";
+import { reportedHints } from "./reported.ts";
 
 /** An older answer is shown with when it was asked: the server may answer otherwise now. */
 const ANSWER_MS = 26 * 3_600_000;
@@ -21,9 +19,7 @@ export function storageCause(of: Subject): Cause | null {
   return causeOf("storage", [
     ...accessHints(of),
     ...immutableHints(of),
-    ...writeHints(of),
-    ...readHints(of),
-    ...eventHints(of),
+    ...reportedHints(of, "storage"),
     ...otherToolHints(of),
   ]);
 }
@@ -84,95 +80,6 @@ function* immutableHints(of: Subject): Generator<Hint> {
       ],
       measures: recreateMeasures(of, entry),
       overMs: null,
-    };
-  }
-}
-
-const API: readonly Measure[] = [{ kind: "check_api" }];
-
-function writeMeasures(of: Subject, { code }: LogSignal): readonly Measure[] {
-  const [entry] = of.entries;
-  if (entry === undefined) return API;
-  if (code === "forbidden")
-    return [...accessMeasures(entry, null, "patch"), ...restoreMeasures(of, entry)];
-  if (code === "immutable") return recreateMeasures(of, entry);
-  if (code === "not_found") return restoreMeasures(of, entry);
-  if (code === "conflict") return otherToolMeasures(entry);
-  return API;
-}
-
-/** Issued, and lost: the line comes after “got cert”. */
-function* writeHints(of: Subject): Generator<Hint> {
-  for (const { signal, attribution } of of.signals) {
-    if (signal.kind !== "store_write_failed") continue;
-    const issued = of.signals.filter(
-      (one) =>
-        one.signal.kind === "issued" &&
-        one.attribution === "name" &&
-        one.signal.where === signal.where,
-    );
-    yield {
-      confidence: ATTRIBUTION_CONFIDENCE[attribution],
-      because: {
-        kind: "write_failed",
-        code: signal.code,
-        count: signal.count,
-        lastMs: signal.lastMs,
-      },
-      evidence: [logLine(signal), ...issued.map((one) => logLine(one.signal))],
-      measures: writeMeasures(of, signal),
-      overMs: overSince(of, signal.lastMs),
-    };
-  }
-}
-
-/**
- * A Secret that may not be read, or isn't there, counts as empty for a ProxyGroup's pods; any other
- * failure orders nothing.
- */
-function* readHints(of: Subject): Generator<Hint> {
-  const shares = of.entries.some(
-    ({ layout }) => layout === "ha-ingress" || layout === "apiserver-proxygroup",
-  );
-  for (const { signal, attribution } of of.signals) {
-    if (signal.kind !== "store_read_failed") continue;
-    const reissues = shares && (signal.code === "forbidden" || signal.code === "not_found");
-    yield {
-      confidence: reissues && attribution === "name" ? "likely" : "possible",
-      because: {
-        kind: "read_failed",
-        asMissing: reissues,
-        count: signal.count,
-        lastMs: signal.lastMs,
-      },
-      evidence: [logLine(signal)],
-      measures: writeMeasures(of, signal),
-      overMs: overSince(of, signal.lastMs),
-    };
-  }
-}
-
-function* eventHints(of: Subject): Generator<Hint> {
-  for (const { signal, attribution } of of.events) {
-    if (
-      signal.reason !== "TailscaleStateUpdateFailed" &&
-      signal.reason !== "TailscaleStateLoadFailed"
-    )
-      continue;
-    const old = of.atMs - signal.lastMs > EVENT_MS;
-    yield {
-      confidence: attribution === "owner" && !old ? "likely" : "possible",
-      because: {
-        kind: "state_event",
-        failed: signal.reason === "TailscaleStateLoadFailed" ? "load" : "store",
-        lastMs: signal.lastMs,
-      },
-      evidence: [eventLine(signal)],
-      measures: [
-        ...(of.entries[0] === undefined ? [] : accessMeasures(of.entries[0], null, "patch")),
-        ...API,
-      ],
-      overMs: overSince(of, signal.lastMs),
     };
   }
 }

@@ -10,7 +10,7 @@ import { accountOf } from "../ratelimit/ledger.ts";
 import { needlessIn } from "../ratelimit/rules.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { AccessAnswer, EventSignal, LogSignal } from "../state/signals.ts";
-import { type Attributed, type ClusterIndex, reportsOf, type Reported } from "./clusterindex.ts";
+import type { Attributed, ClusterIndex, Reported } from "./clusterindex.ts";
 
 /**
  * A cluster keeps Events for an hour, and an audit may see one at the end of it: so long they
@@ -57,11 +57,13 @@ export function createSubject(
   const secrets = new Set(entries.map((entry) => entry.key));
   const namespaces = new Set(entries.map(({ namespace }) => namespace));
   const attribute = <T>(reported: Reported<T>): Attributed<T>[] => [
-    ...reportsOf(reported, secrets)
+    ...reported
+      .byOwnersOf(secrets)
       .slice(0, MAX_OWN)
       .map((signal) => ({ signal, attribution: "owner" as const })),
     ...[...namespaces].flatMap((namespace) =>
-      (reported.byNamespace.get(namespace) ?? [])
+      reported
+        .inNamespace(namespace)
         .slice(0, MAX_NAMESPACE)
         .map((signal) => ({ signal, attribution: "namespace" as const })),
     ),

@@ -259,17 +259,18 @@ class Explainer {
     accounts: readonly Account[],
   ): Diagnosis[] {
     const found = new Set<Diagnosis>();
-    for (const { name, doctor } of this.#clusters) {
+    for (const known of this.#clusters) {
+      const { name } = known;
       const here = entries.filter(({ cluster }) => cluster === name);
       if (kind !== "domain")
         for (const entry of here)
-          if (entry.loss?.how !== "removed") found.add(doctor.ofEntry(entry));
+          if (entry.loss?.how !== "removed") found.add(known.doctor.ofEntry(entry));
       for (const account of accounts) {
         const { issuer, key } = account;
         if (!isSeenIn(account, name)) continue;
         if (account.kind === "domain") {
-          found.add(doctor.ofDomain(issuer, key));
-          for (const one of doctor.all())
+          found.add(known.doctor.ofDomain(issuer, key));
+          for (const one of known.doctor.all())
             if (
               one.verdict !== "none" &&
               one.key.split(",").some((host) => registeredDomain(host) === key)
@@ -277,7 +278,7 @@ class Explainer {
               found.add(one);
         } else if (!here.some((entry) => setKeyOf(entry) === key)) {
           // An entry without a known issuer stands for its set as well.
-          found.add(doctor.ofSet(issuer, key));
+          found.add(known.doctor.ofSet(issuer, key));
         }
       }
     }

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
-import { createDoctor } from "../../lib/diagnosis/diagnose.ts";
+import { Doctor } from "../../lib/diagnosis/diagnose.ts";
 import { patternOf } from "../../lib/diagnosis/churn.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
 import { certificate, secret, state, NOW_MS } from "../finding/fixture.ts";
@@ -44,7 +44,7 @@ function shop(over: Partial<SecretRecord> = {}, rest: Partial<StateDocument> = {
 }
 
 function diagnose(of: StateDocument, ...others: readonly StateDocument[]): Diagnosis {
-  return createDoctor(of, acrossOf(of, ...others)).ofSet("letsencrypt", NAME);
+  return new Doctor(of, acrossOf(of, ...others)).ofSet("letsencrypt", NAME);
 }
 
 const told = ({ verdict, causes }: Diagnosis): string[] => [
@@ -342,7 +342,7 @@ describe("storage", () => {
       { [key]: fresh({ shape }) },
       { ...observed({ access: [answer("update", false, { secret: key })] }), ...REISSUED },
     );
-    const [cause] = createDoctor(of, acrossOf(of)).ofSet("letsencrypt", NAME).causes;
+    const [cause] = new Doctor(of, acrossOf(of)).ofSet("letsencrypt", NAME).causes;
     expect(cause?.measures.map((measure) => measureDocument(measure).command)).toContain(
       `kubectl get rolebinding ${role} -n tailscale -o yaml`,
     );
@@ -678,7 +678,7 @@ describe("names that come and go", () => {
     });
   };
   const domainOf = (of: StateDocument): Diagnosis =>
-    createDoctor(of, acrossOf(of)).ofDomain("letsencrypt", domain);
+    new Doctor(of, acrossOf(of)).ofDomain("letsencrypt", domain);
 
   it.each([
     ["five of a pattern, four gone", churn(5, 1), ["caused", "pod_churn likely"]],
@@ -735,7 +735,7 @@ describe("names that come and go", () => {
         },
       },
     );
-    expect(told(createDoctor(of, acrossOf(of)).ofSet("letsencrypt", NAME))).toEqual([
+    expect(told(new Doctor(of, acrossOf(of)).ofSet("letsencrypt", NAME))).toEqual([
       "caused",
       "pod_churn likely",
     ]);
@@ -842,7 +842,7 @@ describe("several at once", () => {
       observed(),
     );
     expect(told(diagnose(one, dr))).toEqual(["none"]);
-    expect(told(createDoctor(dr, acrossOf(one, dr)).ofSet("letsencrypt", NAME))).toEqual([
+    expect(told(new Doctor(dr, acrossOf(one, dr)).ofSet("letsencrypt", NAME))).toEqual([
       "caused",
       "storage proven",
     ]);
@@ -871,7 +871,7 @@ describe("several at once", () => {
       observed(),
     );
     expect(diagnose(one, dr).needlessMs).toEqual([]);
-    expect(createDoctor(dr, acrossOf(one, dr)).ofSet("letsencrypt", NAME).needlessMs).toEqual([
+    expect(new Doctor(dr, acrossOf(one, dr)).ofSet("letsencrypt", NAME).needlessMs).toEqual([
       NOW_MS - DAY_MS,
     ]);
   });
@@ -887,6 +887,6 @@ describe("several at once", () => {
       },
       observed(),
     );
-    expect(createDoctor(of, acrossOf(of)).all()).toEqual([]);
+    expect(new Doctor(of, acrossOf(of)).all()).toEqual([]);
   });
 });

@@ -30,7 +30,7 @@ import {
 } from "./support.ts";
 import { certificate, NOW, secret, state } from "../finding/fixture.ts";
 import { attachCauses } from "../../lib/diagnosis/attach.ts";
-import { createDoctor } from "../../lib/diagnosis/diagnose.ts";
+import { Doctor } from "../../lib/diagnosis/diagnose.ts";
 import { issuanceFindings } from "../../lib/finding/issuance.ts";
 import { findingCommand } from "../../lib/report/command.ts";
 import type { Finding } from "../../lib/finding/finding.ts";
@@ -533,7 +533,7 @@ describe("whatever was observed", () => {
           of,
           across,
         );
-        const doctor = createDoctor(of, across);
+        const doctor = new Doctor(of, across);
         const diagnoses = [
           ...doctor.all(),
           doctor.ofSet(null, NAME),

@@ -312,12 +312,7 @@ const because: fc.Arbitrary<Because> = fc.oneof(
     gone: fc.nat(99),
   }),
   fc.record({ kind: fc.constant("rejected"), reasons: evils, now: fc.boolean() }),
-  fc.record({
-    kind: fc.constant("write_failed"),
-    code: fc.option(evil),
-    count: fc.nat(9),
-    lastMs: ms,
-  }),
+  fc.record({ kind: fc.constant("logged"), signal: sign, asMissing: fc.boolean() }),
 );
 const diagnosis: fc.Arbitrary<Diagnosis> = fc.record({
   cluster: evil,

@@ -9,10 +9,12 @@ import type {
   Missing,
   Sighting,
 } from "../../diagnosis/cause.ts";
+import type { EventSignal } from "../../state/signals.ts";
 import { reasonText } from "./reasons.ts";
 import { spanPhrase } from "../text.ts";
 import { at, own, plainText, say, type Text } from "../part.ts";
-import { codeText, shortened, times, timesText } from "./phrase.ts";
+import { shortened } from "../../plain.ts";
+import { codeText, times, timesText } from "./phrase.ts";
 
 export const CAUSE_TITLES: Readonly<Record<CauseCode, string>> = {
   storage: "Storage",
@@ -65,6 +67,33 @@ function within(ms: number): Text {
   return own(ms < 60_000 ? "a minute" : spanPhrase(ms));
 }
 
+function loggedClause({ signal: { kind, code } }: Extract<Because, { kind: "logged" }>): Text {
+  switch (kind) {
+    case "store_write_failed":
+      return say`what is issued can't be stored: ${own(WRITES.get(code) ?? "the write fails")}`;
+    case "store_read_failed":
+      return say`the stored certificate couldn't be read`;
+    case "replaces_refused":
+      return say`the issuer refuses renewals: another ACME account requested the certificate
+        before`;
+    case "already_replaced":
+      return say`the issuer says that the stored certificate was replaced already`;
+    case "dns_failed":
+      return own(DNS.get(code) ?? "DNS fails");
+    case "https_not_enabled":
+      return say`HTTPS certificates are disabled for the tailnet, or the name isn't this node's`;
+    default:
+      return codeText(kind);
+  }
+}
+
+function eventClause({ reason }: EventSignal): Text {
+  if (reason === "HTTPSNotEnabled")
+    return say`an Event says that HTTPS isn't enabled for the tailnet`;
+  const failed = reason === "TailscaleStateLoadFailed" ? "load" : "store";
+  return say`Events report failures to ${own(failed)} the state`;
+}
+
 /** One clause that stands after “because”. */
 function becauseClause(of: Because): Text {
   switch (of.kind) {
@@ -75,14 +104,12 @@ function becauseClause(of: Because): Text {
         })`;
     case "immutable":
       return say`the Secret is immutable, so no renewal can be stored`;
-    case "write_failed":
-      return say`what is issued can't be stored: ${own(WRITES.get(of.code) ?? "the write fails")}
-        ${seenText(of)}`;
-    case "read_failed":
-      return say`the stored certificate couldn't be read
-        ${seenText(of)}${own(of.asMissing ? ", which counts as missing" : "")}`;
-    case "state_event":
-      return say`Events report failures to ${own(of.failed)} the state (last at ${at(of.lastMs)})`;
+    case "logged":
+      return say`${loggedClause(of)} ${seenText(of.signal)}${
+        of.asMissing ? ", which counts as missing" : []
+      }`;
+    case "event":
+      return say`${eventClause(of.event)} (last at ${at(of.event.lastMs)})`;
     case "emptied":
       return say`something emptied the fields of the Secret (since ${at(of.sinceMs)})`;
     case "recreated":
@@ -90,14 +117,9 @@ function becauseClause(of: Because): Text {
         held (seen at ${at(of.seenMs)})`;
     case "had_been_emptied":
       return say`the fields of the Secret had been emptied (seen at ${at(of.seenMs)})`;
-    case "renewal_refused":
-      return say`the issuer refuses renewals: another ACME account requested the certificate before
-        ${seenText(of)}`;
     case "other_account":
       return say`the ACME account key isn't the one that the certificate was issued under, so the
         issuer will refuse renewal`;
-    case "already_replaced":
-      return say`the issuer says that the stored certificate was replaced already ${seenText(of)}`;
     case "asked_early":
       return say`the issuer asks for renewal before it is due (from ${at(of.startMs)} to
         ${at(of.endMs)})`;
@@ -109,13 +131,6 @@ function becauseClause(of: Because): Text {
         (${reasonText(of.reasons)})`;
     case "never_valid":
       return say`the certificate before was never seen valid`;
-    case "dns":
-      return say`${own(DNS.get(of.code) ?? "DNS fails")} ${seenText(of)}`;
-    case "https_disabled":
-      return say`HTTPS certificates are disabled for the tailnet, or the name isn't this node's
-        ${seenText(of)}`;
-    case "https_event":
-      return say`an Event says that HTTPS isn't enabled for the tailnet (last at ${at(of.lastMs)})`;
     case "issued_together":
       return say`the same names were issued ${own(times(of.count))} within
         ${own(spanPhrase(of.withinMs) + (of.places === null ? "" : `, to ${of.places} places`))}`;

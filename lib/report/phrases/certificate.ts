@@ -2,6 +2,7 @@
 import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "../../finding/codes.ts";
 import type { Owner } from "../../state/certificates.ts";
 import type { FindingParams } from "../../finding/params.ts";
+import { shortened } from "../../plain.ts";
 import { instantOf } from "../../certificate/time.ts";
 import { reasonText } from "./reasons.ts";
 import { at, own, say } from "../part.ts";
@@ -14,7 +15,6 @@ import {
   lossLeadsTo,
   type Phrases,
   RESTORE,
-  shortened,
 } from "./phrase.ts";
 
 type Codes =

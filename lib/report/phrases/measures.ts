@@ -4,55 +4,36 @@ import type { Measure } from "../../diagnosis/cause.ts";
 import { commandOf } from "../command.ts";
 import { own, plainText, say, type Text } from "../part.ts";
 
-interface MeasurePhrase {
-  /** An imperative without a full stop. */
-  readonly text: Text;
-  /** `null`: there is none, or a name doesn't fit one. */
-  readonly command: string | null;
-}
-
-function kubectlGet(kind: string, name: string, namespace: string, options: string): string | null {
-  return commandLine(
-    literal(`kubectl get ${kind}`),
-    name,
-    literal("-n"),
-    namespace,
-    literal(options),
-  );
-}
-
-function grantPhrase(measure: Extract<Measure, { kind: "grant" }>): MeasurePhrase {
-  const { role, namespace, account, shared } = measure;
-  if (role === null)
-    return {
-      text: say`Grant its service account permission to read and write this Secret: check the Role and
-        RoleBinding of its manifest`,
-      command: commandLine(literal("kubectl get rolebindings -n"), namespace, literal("-o wide")),
-    };
-  return {
-    text: say`Fix RBAC: Role and RoleBinding ${role} in ${namespace} must exist and bind the service
-      account${account === null ? [] : say` ${account}`}${own(shared ? "; after a change of ProxyGroup it may still name the old one" : "")}`,
-    command: kubectlGet("rolebinding", role, namespace, "-o yaml"),
-  };
-}
-
-function recreatePhrase(measure: Extract<Measure, { kind: "recreate" }>): MeasurePhrase {
-  const { action, namespace, secret } = measure;
-  return action === null
-    ? {
-        text: say`Recreate the Secret without immutable: true and with the same fields; no backup
-          helps`,
-        command: kubectlGet("secret", secret, namespace, "-o yaml"),
-      }
-    : {
-        text: say`Recreate the Secret without immutable: true; a restore with --replace keeps
-          everything in it`,
-        command: commandOf(action),
-      };
-}
-
-/** Those that hold for any certificate, without a command. */
-const GENERAL = {
+/** Those whose words hold for any certificate. */
+const WORDS = {
+  check_grant:
+    "Check that it is granted before anyone uses the service: each connection issues and loses " +
+    "a certificate",
+  restore: "Restore from backup (uses no issuance)",
+  restore_newest:
+    "Restore the newest backup: an older certificate was put there, or the newer one was issued " +
+    "and lost. Without a newer backup renewals fail until it expires",
+  restore_account_key:
+    "Restore the ACME account key that the certificate was issued under, then restart the node. " +
+    "With another key, renewals are refused until the certificate expires",
+  find_writer:
+    "Find the tool that writes this Secret (a template, a GitOps sync, a clean-up), and keep it " +
+    "from doing so",
+  restart: "Restart the pod: only that clears it, and the stored certificate is loaded again",
+  check_api:
+    "Check the API server: its load, storage, webhooks and quotas; while writes fail, use the " +
+    "service as little as possible",
+  check_resolver:
+    "Check the cluster's resolver: can the pod look up the issuer's and Tailscale's names",
+  log_debug:
+    "Set the operator's log level to debug (Helm: operatorConfig.logging=debug, which sets " +
+    "OPERATOR_LOGGING); its pod restarts, and info is enough again once the cause is known",
+  add_diagnosis:
+    "Let the reading credential see logs, Events and access reviews: register the part " +
+    "diagnosis too",
+  register_namespace:
+    "Check that its pod runs, and that its namespace is registered with the part diagnosis",
+  doctor: "Check why it can't be read",
   no_account_key:
     "No backup holds the ACME account key that the certificate was issued under. Renewals are " +
     "refused until it expires; then Tailscale requests a new certificate",
@@ -90,109 +71,81 @@ const GENERAL = {
     "isn't read in time is rotated away",
 } as const satisfies Partial<Record<Measure["kind"], string>>;
 
-function measurePhrase(measure: Measure): MeasurePhrase {
+function grantText({ role, namespace, account, shared }: Extract<Measure, { kind: "grant" }>) {
+  if (role === null)
+    return say`Grant its service account permission to read and write this Secret: check the Role
+      and RoleBinding of its manifest`;
+  const changed = "; after a change of ProxyGroup it may still name the old one";
+  return say`Fix RBAC: Role and RoleBinding ${role} in ${namespace} must exist and bind the service
+    account${account === null ? [] : say` ${account}`}${own(shared ? changed : "")}`;
+}
+
+/** An imperative without a full stop. */
+function measureText(measure: Measure): Text {
   switch (measure.kind) {
     case "grant":
-      return grantPhrase(measure);
-    case "check_grant":
-      return {
-        text: say`Check that it is granted before anyone uses the service: each connection issues and
-          loses a certificate`,
-        command: commandLine(
-          literal("kubectl auth can-i"),
-          measure.verb,
-          `secrets/${measure.secret}`,
-          literal("-n"),
-          measure.namespace,
-          literal("--as"),
-          measure.account,
-        ),
-      };
-    case "restore":
-      return {
-        text: say`Restore from backup (uses no issuance)`,
-        command: commandOf(measure.action),
-      };
-    case "restore_newest":
-      return {
-        text: say`Restore the newest backup: an older certificate was put there, or the newer one was
-          issued and lost. Without a newer backup renewals fail until it expires`,
-        command: commandOf(measure.action),
-      };
-    case "restore_account_key":
-      return {
-        text: say`Restore the ACME account key that the certificate was issued under, then restart the
-          node. With another key, renewals are refused until the certificate expires`,
-        command: commandOf(measure.action),
-      };
+      return grantText(measure);
     case "recreate":
-      return recreatePhrase(measure);
+      return measure.action === null
+        ? say`Recreate the Secret without immutable: true and with the same fields; no backup helps`
+        : say`Recreate the Secret without immutable: true; a restore with --replace keeps everything
+            in it`;
+    default:
+      return own(WORDS[measure.kind]);
+  }
+}
+
+function kubectl(what: string, name: string, namespace: string, options?: string): string | null {
+  const rest = options === undefined ? [] : [literal(options)];
+  return commandLine(literal(`kubectl ${what}`), name, literal("-n"), namespace, ...rest);
+}
+
+/** `null`: there is none, or a name doesn't fit one. */
+function measureCommand(measure: Measure): string | null {
+  switch (measure.kind) {
+    case "grant":
+      return measure.role === null
+        ? commandLine(literal("kubectl get rolebindings -n"), measure.namespace, literal("-o wide"))
+        : kubectl("get rolebinding", measure.role, measure.namespace, "-o yaml");
+    case "check_grant": {
+      const { verb, secret, namespace, account } = measure;
+      const what = [verb, `secrets/${secret}`, literal("-n"), namespace];
+      return commandLine(literal("kubectl auth can-i"), ...what, literal("--as"), account);
+    }
+    case "restore":
+    case "restore_newest":
+    case "restore_account_key":
+      return commandOf(measure.action);
+    case "recreate":
+      return measure.action === null
+        ? kubectl("get secret", measure.secret, measure.namespace, "-o yaml")
+        : commandOf(measure.action);
     case "find_writer":
-      return {
-        text: say`Find the tool that writes this Secret (a template, a GitOps sync, a clean-up), and
-          keep it from doing so`,
-        command: kubectlGet(
-          "secret",
-          measure.secret,
-          measure.namespace,
-          "--show-managed-fields -o yaml",
-        ),
-      };
+      return kubectl(
+        "get secret",
+        measure.secret,
+        measure.namespace,
+        "--show-managed-fields -o yaml",
+      );
     case "restart":
-      return {
-        text: say`Restart the pod: only that clears it, and the stored certificate is loaded again`,
-        command:
-          measure.pod === ""
-            ? null
-            : commandLine(
-                literal("kubectl delete pod"),
-                measure.pod,
-                literal("-n"),
-                measure.namespace,
-              ),
-      };
+      return measure.pod === "" ? null : kubectl("delete pod", measure.pod, measure.namespace);
     case "check_api":
-      return {
-        text: say`Check the API server: its load, storage, webhooks and quotas; while writes fail, use
-          the service as little as possible`,
-        command: commandLine(literal("kubectl get --raw /readyz")),
-      };
+      return "kubectl get --raw /readyz";
     case "check_resolver":
-      return {
-        text: say`Check the cluster's resolver: can the pod look up the issuer's and Tailscale's names`,
-        command: commandLine(literal("kubectl get pods -n kube-system -l k8s-app=kube-dns")),
-      };
+      return "kubectl get pods -n kube-system -l k8s-app=kube-dns";
     case "log_debug":
-      return {
-        text: say`Set the operator's log level to debug (Helm: operatorConfig.logging=debug, which
-          sets OPERATOR_LOGGING); its pod restarts, and info is enough again once the cause is
-          known`,
-        command: commandLine(
-          literal("kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug"),
-        ),
-      };
+      return "kubectl set env deployment/operator -n tailscale OPERATOR_LOGGING=debug";
     case "add_diagnosis":
     case "register_namespace":
-      return {
-        text:
-          measure.kind === "add_diagnosis"
-            ? say`Let the reading credential see logs, Events and access reviews: register the
-              part diagnosis too`
-            : say`Check that its pod runs, and that its namespace is registered with the part
-              diagnosis`,
-        command: commandLine(
-          literal("certkeep clusters add"),
-          measure.cluster,
-          literal("--parts secrets --parts parents --parts diagnosis"),
-        ),
-      };
+      return commandLine(
+        literal("certkeep clusters add"),
+        measure.cluster,
+        literal("--parts secrets --parts parents --parts diagnosis"),
+      );
     case "doctor":
-      return {
-        text: say`Check why it can't be read`,
-        command: commandOf({ kind: "doctor", cluster: measure.cluster }),
-      };
+      return commandOf({ kind: "doctor", cluster: measure.cluster });
     default:
-      return { text: own(GENERAL[measure.kind]), command: null };
+      return null;
   }
 }
 
@@ -201,6 +154,5 @@ export function measureDocument(measure: Measure): {
   readonly text: string;
   readonly command: string | null;
 } {
-  const { text, command } = measurePhrase(measure);
-  return { text: plainText(text), command };
+  return { text: plainText(measureText(measure)), command: measureCommand(measure) };
 }

@@ -30,16 +30,6 @@ export interface Phrase<C extends FindingCode> {
 
 export type Phrases<C extends FindingCode> = { readonly [K in C]: Phrase<K> };
 
-const MAX_SAMPLE = 200;
-
-/** Cut at a character, so that no half of one is left. */
-export function shortened(text: string, length = MAX_SAMPLE): string {
-  const characters = Array.from(text.slice(0, length * 2 + 2));
-  return characters.length <= length && text.length <= length * 2
-    ? text
-    : `${characters.slice(0, length - 1).join("")}…`;
-}
-
 export function times(n: number): string {
   return n === 1 ? "once" : n === 2 ? "twice" : `${n.toLocaleString("en-US")} times`;
 }

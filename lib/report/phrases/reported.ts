@@ -3,7 +3,8 @@ import type { FindingParams } from "../../finding/params.ts";
 import { instantOf } from "../../certificate/time.ts";
 import type { LogSignal } from "../../state/signals.ts";
 import { at, own, say, type Text } from "../part.ts";
-import { codeText, type Phrases, shortened, timesText } from "./phrase.ts";
+import { shortened } from "../../plain.ts";
+import { codeText, type Phrases, timesText } from "./phrase.ts";
 
 type Codes =
   | "issued_not_stored"

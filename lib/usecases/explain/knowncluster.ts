@@ -1,5 +1,5 @@
 /** A cluster as its state shows it, with what is worked out of that only when asked for. */
-import { createDoctor, type Doctor } from "../../diagnosis/diagnose.ts";
+import { Doctor } from "../../diagnosis/diagnose.ts";
 import { adviceFor } from "../../finding/advise.ts";
 import {
   type ClusterFindings,
@@ -43,7 +43,7 @@ export class KnownCluster {
   }
 
   get doctor(): Doctor {
-    return (this.#doctor ??= createDoctor(this.state, this.#view.across));
+    return (this.#doctor ??= new Doctor(this.state, this.#view.across));
   }
 
   /** Sources besides Secrets that weren't read completely. */

@@ -1,0 +1,149 @@
+/**
+ * Causes that a line of a controller's log, or an Event, names by itself. An Event goes stale: a
+ * cluster keeps it for an hour.
+ */
+import type { EventSignal, LogSignal, SignalKind } from "../state/signals.ts";
+import type { CauseCode, EvidenceLine, Hint, Measure } from "./cause.ts";
+import { ATTRIBUTION_CONFIDENCE, type Attributed, isShared } from "./clusterindex.ts";
+import {
+  accessMeasures,
+  keyMeasures,
+  otherToolMeasures,
+  recreateMeasures,
+  restoreMeasures,
+  restoreOf,
+} from "./measure.ts";
+import { EVENT_MS, issuedAfter, overSince, type Subject } from "./subject.ts";
+
+interface ReportedCause<T> {
+  readonly cause: CauseCode;
+  /** What shows that it is over: a certificate stored since, or one issued since. */
+  readonly until: "stored" | "issued";
+  readonly measures: (of: Subject, signal: T) => readonly Measure[];
+}
+
+const CHECK_API: Measure = { kind: "check_api" };
+const ENABLE_HTTPS: Measure = { kind: "enable_https" };
+const CHECK_RESOLVER: Measure = { kind: "check_resolver" };
+
+function storeMeasures(of: Subject, { code }: LogSignal): readonly Measure[] {
+  const [entry] = of.entries;
+  if (entry === undefined) return [CHECK_API];
+  switch (code) {
+    case "forbidden":
+      return [...accessMeasures(entry, null, "patch"), ...restoreMeasures(of, entry)];
+    case "immutable":
+      return recreateMeasures(of, entry);
+    case "not_found":
+      return restoreMeasures(of, entry);
+    case "conflict":
+      return otherToolMeasures(entry);
+    default:
+      return [CHECK_API];
+  }
+}
+
+function dnsMeasures(_of: Subject, { code }: LogSignal): readonly Measure[] {
+  switch (code) {
+    case "resolver":
+      return [CHECK_RESOLVER];
+    case "challenge":
+      return [{ kind: "wait_for_record" }];
+    case "set_dns":
+      return [{ kind: "check_node" }, ENABLE_HTTPS];
+    default:
+      return [CHECK_RESOLVER, ENABLE_HTTPS];
+  }
+}
+
+const IN_LOGS: { readonly [K in SignalKind]?: ReportedCause<LogSignal> } = {
+  store_write_failed: { cause: "storage", until: "stored", measures: storeMeasures },
+  store_read_failed: { cause: "storage", until: "stored", measures: storeMeasures },
+  replaces_refused: { cause: "account_key_lost", until: "stored", measures: keyMeasures },
+  already_replaced: {
+    cause: "already_replaced",
+    until: "stored",
+    measures: (of) => [{ kind: "restore_newest", action: restoreOf(of) }],
+  },
+  dns_failed: { cause: "dns", until: "issued", measures: dnsMeasures },
+  https_not_enabled: { cause: "dns", until: "issued", measures: () => [ENABLE_HTTPS] },
+};
+
+function stateMeasures({ entries: [entry] }: Subject): readonly Measure[] {
+  return [...(entry === undefined ? [] : accessMeasures(entry, null, "patch")), CHECK_API];
+}
+
+const IN_EVENTS: ReadonlyMap<string, ReportedCause<EventSignal>> = new Map([
+  ["TailscaleStateUpdateFailed", { cause: "storage", until: "stored", measures: stateMeasures }],
+  ["TailscaleStateLoadFailed", { cause: "storage", until: "stored", measures: stateMeasures }],
+  ["HTTPSNotEnabled", { cause: "dns", until: "issued", measures: () => [ENABLE_HTTPS] }],
+]);
+
+export function* reportedHints(of: Subject, cause: CauseCode): Generator<Hint> {
+  for (const one of of.signals) {
+    const known = IN_LOGS[one.signal.kind];
+    if (known?.cause === cause) yield logHint(of, one, known);
+  }
+  for (const { signal: event, attribution } of of.events) {
+    const known = IN_EVENTS.get(event.reason);
+    if (known?.cause !== cause) continue;
+    const fresh = of.atMs - event.lastMs <= EVENT_MS;
+    yield {
+      confidence: attribution === "owner" && fresh ? "likely" : "possible",
+      because: { kind: "event", event },
+      evidence: [eventLine(event)],
+      measures: known.measures(of, event),
+      overMs: endOf(of, known.until, event.lastMs),
+    };
+  }
+}
+
+function endOf(of: Subject, until: "stored" | "issued", lastMs: number): number | null {
+  return until === "stored" ? overSince(of, lastMs) : issuedAfter(of, lastMs);
+}
+
+function logHint(
+  of: Subject,
+  { signal, attribution }: Attributed<LogSignal>,
+  { until, measures }: ReportedCause<LogSignal>,
+): Hint {
+  const { kind, code, where, lastMs } = signal;
+  // A ProxyGroup's pods take a Secret that can't be read, or isn't there, for an empty one. Any
+  // other failure to read requests nothing.
+  const asMissing =
+    kind === "store_read_failed" &&
+    of.entries.some(isShared) &&
+    (code === "forbidden" || code === "not_found");
+  const confidence = ATTRIBUTION_CONFIDENCE[attribution];
+  const issued =
+    kind === "store_write_failed"
+      ? of.signals.filter(
+          (one) =>
+            one.signal.kind === "issued" &&
+            one.attribution === "name" &&
+            one.signal.where === where,
+        )
+      : [];
+  return {
+    confidence:
+      kind !== "store_read_failed"
+        ? confidence
+        : asMissing && attribution === "name"
+          ? "likely"
+          : "possible",
+    because: { kind: "logged", signal, asMissing },
+    evidence: [logLine(signal), ...issued.map((one) => logLine(one.signal))],
+    measures: measures(of, signal),
+    overMs: endOf(of, until, lastMs),
+  };
+}
+
+export function logLine(signal: LogSignal): EvidenceLine {
+  const { where, lastMs: atMs } = signal;
+  return { source: "log", where, atMs, seen: { kind: "logged", signal } };
+}
+
+function eventLine(event: EventSignal): EvidenceLine {
+  const { namespace, object, lastMs: atMs } = event;
+  return { source: "event", where: `${namespace} ${object}`, atMs, seen: { kind: "event", event } };
+}
