@@ -6,12 +6,8 @@
 import { parseMs, parseMsOrNull } from "../lib/certificate/time.ts";
 import type { StateStore } from "../lib/ports/stores.ts";
 import { DRILL_NAME, parseDrill } from "../lib/usecases/drill/record.ts";
-import {
-  type DrillPorts,
-  runDrill,
-  type DrilledCopy,
-  type DrillReport,
-} from "../lib/usecases/drill.ts";
+import { type DrillPorts, runDrill } from "../lib/usecases/drill.ts";
+import type { DrilledCopy, DrillReport } from "../lib/report/drill.ts";
 import {
   type Telemetry,
   hasIdentity,

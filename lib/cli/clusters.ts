@@ -7,7 +7,7 @@ import { count } from "../report/text.ts";
 import { listClusters } from "../usecases/register/list.ts";
 import { runRemove } from "../usecases/register/remove.ts";
 import { addCommand } from "./clusters/add.ts";
-import { writeJson, writeLine, type Io } from "./io.ts";
+import { noteTo, writeJson, writeLine, type Io } from "./io.ts";
 import { configWorld, widthFor, withCommon, type CommonOptions } from "./options.ts";
 
 const CLUSTERS_SCHEMA = "certkeep.clusters/v1";
@@ -87,44 +87,47 @@ function removeCommand(io: Io): Command {
         "  certkeep clusters remove kind-old      one without a registration, such as a context " +
         "at a wrong address",
     )
-    .action(async (name: string, _options: RemoveOptions, self: Command) => {
-      const options = self.optsWithGlobals<RemoveOptions>();
-      const { ports, settings, close } = await composeRemove(
-        {
-          name,
-          ...configWorld(io, options),
-          kubeconfig: options.kubeconfig ?? null,
-          context: options.context ?? null,
-          nowMs: io.nowMs,
-          person: personalAccess(),
-          note: (message) => writeLine(io.stderr, `certkeep: ${message}`),
-        },
-        options.revoke === true,
+    .action((name: string, _options: RemoveOptions, self: Command) =>
+      remove(io, name, self.optsWithGlobals<RemoveOptions>()),
+    );
+}
+
+async function remove(io: Io, name: string, options: RemoveOptions): Promise<void> {
+  const { ports, settings, close } = await composeRemove(
+    {
+      name,
+      ...configWorld(io, options),
+      kubeconfig: options.kubeconfig ?? null,
+      context: options.context ?? null,
+      nowMs: io.nowMs,
+      person: personalAccess(),
+      note: noteTo(io),
+    },
+    options.revoke === true,
+  );
+  try {
+    const result = await runRemove(name, ports);
+    if (options.json === true)
+      writeJson(io, REMOVED_SCHEMA, { ...result, backups: settings.stores.backups.url });
+    writeLine(
+      io.stderr,
+      `Removed ${name}. ` +
+        `${result.copies === 0 ? "It has no backups" : `${count(result.copies, "backup of it stays", "backups of it stay")} in ${settings.stores.backups.url}; restore with --from-cluster ${result.name}`}.`,
+    );
+    if (!result.registered) return;
+    if (options.revoke === true)
+      writeLine(
+        io.stderr,
+        `Took away ${count(result.revoked.length, "object")} from the cluster; its tokens ` +
+          "are no longer accepted.",
       );
-      try {
-        const result = await runRemove(name, ports);
-        if (options.json === true)
-          writeJson(io, REMOVED_SCHEMA, { ...result, backups: settings.stores.backups.url });
-        writeLine(
-          io.stderr,
-          `Removed ${name}. ` +
-            `${result.copies === 0 ? "It has no backups" : `${count(result.copies, "backup of it stays", "backups of it stay")} in ${settings.stores.backups.url}; restore with --from-cluster ${result.name}`}.`,
-        );
-        if (!result.registered) return;
-        if (options.revoke === true)
-          writeLine(
-            io.stderr,
-            `Took away ${count(result.revoked.length, "object")} from the cluster; its tokens ` +
-              "are no longer accepted.",
-          );
-        else
-          writeLine(
-            io.stderr,
-            "What registering gave stays in the cluster: certkeep clusters remove takes it " +
-              "away with --revoke.",
-          );
-      } finally {
-        await close();
-      }
-    });
+    else
+      writeLine(
+        io.stderr,
+        "What registering gave stays in the cluster: certkeep clusters remove takes it " +
+          "away with --revoke.",
+      );
+  } finally {
+    await close();
+  }
 }

@@ -7,7 +7,14 @@ import { doctorDocument, doctorText } from "../report/doctor.ts";
 import { runDoctor } from "../usecases/doctor.ts";
 import { doctorExits, failed, type Line } from "../usecases/doctor/line.ts";
 import { isOf, writeJson, writeLine, type Io } from "./io.ts";
-import { configWorld, styleFor, widthFor, withCommon, type CommonOptions } from "./options.ts";
+import {
+  configWorld,
+  identityWorld,
+  styleFor,
+  widthFor,
+  withCommon,
+  type CommonOptions,
+} from "./options.ts";
 
 const DOCTOR_SCHEMA = "certkeep.doctor/v1";
 
@@ -47,11 +54,7 @@ export function doctorCommand(io: Io): Command {
           clusters,
           ...configWorld(io, options),
           nowMs: io.nowMs,
-          identity: options.identity ?? null,
-          stdin: io.stdin,
-          askPassphrase: io.interactive
-            ? (await import("./questions.ts")).createQuestions(io).passphrase
-            : null,
+          ...(await identityWorld(io, options)),
           person: personalAccess(),
           sendTest: options.sendTest === true,
         });

@@ -9,6 +9,7 @@ import {
   configWorld,
   createProgress,
   failsOn,
+  identityWorld,
   styleFor,
   widthFor,
   withAt,
@@ -56,41 +57,37 @@ export function drillCommand(io: Io): Command {
         "  certkeep drill --at 2026-12-24T00:00:00Z   what could be restored by Christmas; " +
         "removes nothing",
     )
-    .action(async (patterns: string[], options: Options) => {
-      const progress = createProgress(io);
-      const ask =
-        io.interactive && options.identity !== "-"
-          ? (await import("./questions.ts")).createQuestions(io).passphrase
-          : null;
-      const ports = await composeDrill({
-        ...configWorld(io, options),
-        identity: options.identity ?? null,
-        stdin: io.stdin,
-        askPassphrase: ask,
-        nowMs: io.nowMs,
-        atMs: options.at ?? null,
-        dryRun: options.dryRun === true,
-        progress,
-      });
-      const report = await runDrill(ports, patterns);
-      progress.done();
-      if (options.json === true)
-        writeJson(io, SCHEMA, {
-          ...report,
-          findings: report.findings.map(findingDocument),
-          problems: report.problems.map(({ code, message }) => ({ code, message })),
-        });
-      else
-        writeLine(
-          io.stdout,
-          drillText(report, {
-            nowMs: ports.clock.nowMs(),
-            width: widthFor(io),
-            style: styleFor(io, options),
-          }),
-        );
-      for (const problem of report.problems) tell(io, problem);
-      if (!report.opened) io.exit(3);
-      if (failsOn(report.findings, options.failOn)) io.exit(1);
+    .action((patterns: string[], options: Options) => drill(io, patterns, options));
+}
+
+async function drill(io: Io, patterns: string[], options: Options): Promise<void> {
+  const progress = createProgress(io);
+  const ports = await composeDrill({
+    ...configWorld(io, options),
+    ...(await identityWorld(io, options)),
+    nowMs: io.nowMs,
+    atMs: options.at ?? null,
+    dryRun: options.dryRun === true,
+    progress,
+  });
+  const report = await runDrill(ports, patterns);
+  progress.done();
+  if (options.json === true)
+    writeJson(io, SCHEMA, {
+      ...report,
+      findings: report.findings.map(findingDocument),
+      problems: report.problems.map(({ code, message }) => ({ code, message })),
     });
+  else
+    writeLine(
+      io.stdout,
+      drillText(report, {
+        nowMs: ports.clock.nowMs(),
+        width: widthFor(io),
+        style: styleFor(io, options),
+      }),
+    );
+  for (const problem of report.problems) tell(io, problem);
+  if (!report.opened) io.exit(3);
+  if (failsOn(report.findings, options.failOn)) io.exit(1);
 }

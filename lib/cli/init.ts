@@ -7,7 +7,7 @@ import { CertkeepError } from "../error.ts";
 import { commandLine, literal } from "../report/shell.ts";
 import { plain } from "../plain.ts";
 import { runInit, type InitResult } from "../usecases/init.ts";
-import { writeJson, writeLine, type Io } from "./io.ts";
+import { noteTo, writeJson, writeLine, type Io } from "./io.ts";
 import type { CloudOptions } from "./initaws.ts";
 import { configWorld, withCommon } from "./options.ts";
 
@@ -66,66 +66,66 @@ export function initCommand(io: Io): Command {
         "  certkeep init --aws --stage prod --region eu-west-1\n" +
         "  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK",
     )
-    .action(async (options: Options) => {
-      if (options.approve !== undefined) return approve(io, options, options.approve);
-      if (options.yes !== true && !io.interactive) {
-        throw new CertkeepError("usage", {
-          where: "certkeep init",
-          found: "nobody to ask, since this isn't a terminal",
-          expected: "a terminal, or --yes to take the defaults",
-          todo:
-            options.aws === true
-              ? "certkeep init --aws --yes --region REGION --webhook env:NAME (or none)"
-              : "certkeep init --yes",
-        });
-      }
-      const shown = (path: string): string =>
-        plain(
-          path.startsWith(`${io.cwd}/`)
-            ? path.slice(io.cwd.length + 1)
-            : shortPath(path, homeOf(io.env)),
-        );
-      if (options.aws === true) {
-        const { initCloud, cloudLines } = await import("./initaws.ts");
-        const { init, cloud, next } = await initCloud(io, options);
-        for (const line of [
-          ...initLines(init, true, shown),
-          ...cloudLines(cloud, shown(init.config.path)),
-          ...nextLines(next),
-        ])
-          writeLine(io.stderr, line);
-        if (options.json === true)
-          writeJson(
-            io,
-            INIT_SCHEMA,
-            documentOf(init, next, {
-              registry: cloud.registry,
-              webhook: cloud.webhook,
-              identity: cloud.identity,
-              config: cloud.config,
-            }),
-          );
-        return;
-      }
-      const asking =
-        options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
-      const { places, ports } = await composeInit({
-        ...configWorld(io, options),
-        ...(options.yes === true ? { askApproval: null } : {}),
-        identityFile: options.identity ?? null,
-        nowMs: io.nowMs,
-        questions: asking,
-        askPassphrase: asking?.passphrase ?? null,
-        note: (message) =>
-          writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`),
-      });
-      const result = await runInit(places, ports);
-      const next = nextSteps(result, options);
-      if (asking !== null) writeLine(io.stderr, "");
-      for (const line of [...initLines(result, false, shown), ...nextLines(next)])
-        writeLine(io.stderr, line);
-      if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(result, next, null));
+    .action((options: Options) => setUp(io, options));
+}
+
+async function setUp(io: Io, options: Options): Promise<void> {
+  if (options.approve !== undefined) return approve(io, options, options.approve);
+  if (options.yes !== true && !io.interactive) {
+    throw new CertkeepError("usage", {
+      where: "certkeep init",
+      found: "nobody to ask, since this isn't a terminal",
+      expected: "a terminal, or --yes to take the defaults",
+      todo:
+        options.aws === true
+          ? "certkeep init --aws --yes --region REGION --webhook env:NAME (or none)"
+          : "certkeep init --yes",
     });
+  }
+  const shown = (path: string): string =>
+    plain(
+      path.startsWith(`${io.cwd}/`)
+        ? path.slice(io.cwd.length + 1)
+        : shortPath(path, homeOf(io.env)),
+    );
+  if (options.aws === true) {
+    const { initCloud, cloudLines } = await import("./initaws.ts");
+    const { init, cloud, next } = await initCloud(io, options);
+    for (const line of [
+      ...initLines(init, true, shown),
+      ...cloudLines(cloud, shown(init.config.path)),
+      ...nextLines(next),
+    ])
+      writeLine(io.stderr, line);
+    if (options.json === true)
+      writeJson(
+        io,
+        INIT_SCHEMA,
+        documentOf(init, next, {
+          registry: cloud.registry,
+          webhook: cloud.webhook,
+          identity: cloud.identity,
+          config: cloud.config,
+        }),
+      );
+    return;
+  }
+  const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
+  const { places, ports } = await composeInit({
+    ...configWorld(io, options),
+    ...(options.yes === true ? { askApproval: null } : {}),
+    identityFile: options.identity ?? null,
+    nowMs: io.nowMs,
+    questions: asking,
+    askPassphrase: asking?.passphrase ?? null,
+    note: noteTo(io),
+  });
+  const result = await runInit(places, ports);
+  const next = nextSteps(result, options);
+  if (asking !== null) writeLine(io.stderr, "");
+  for (const line of [...initLines(result, false, shown), ...nextLines(next)])
+    writeLine(io.stderr, line);
+  if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(result, next, null));
 }
 
 async function approve(io: Io, options: Options, file: string | true): Promise<void> {

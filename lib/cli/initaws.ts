@@ -10,7 +10,7 @@ import {
   webhookSecret,
   type CloudResult,
 } from "../usecases/initcloud.ts";
-import { writeLine, type Io } from "./io.ts";
+import { noteTo, type Io } from "./io.ts";
 import { configWorld, type CommonOptions } from "./options.ts";
 
 export interface CloudOptions extends CommonOptions {
@@ -39,7 +39,7 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
       expected: "small letters, digits and -, at most 20, beginning with a letter",
     });
   const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
-  const { places, ports, region, cloud } = await composeInitCloud({
+  const composed = await composeInitCloud({
     ...configWorld(io, options),
     ...(options.yes === true ? { askApproval: null } : {}),
     identityFile: options.identity ?? null,
@@ -48,15 +48,10 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
     questions: asking,
     cloudQuestions: asking,
     askPassphrase: asking?.passphrase ?? null,
-    note: (message) =>
-      writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`),
+    note: noteTo(io),
   });
-  if (region === null || !REGION.test(region))
-    throw new CertkeepError("usage", {
-      where: "--region",
-      found: region === null ? "no region, here or in the environment" : plain(region.slice(0, 60)),
-      expected: "an AWS region, such as --region eu-west-1",
-    });
+  const { places, ports, cloud } = composed;
+  const region = regionOf(composed.region);
   const webhook = webhookOf(options, io.env);
   const parts = await cloud(region);
   if (places.existing !== null) await checkPackable(places.existing, parts);
@@ -91,6 +86,16 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
       },
     ],
   };
+}
+
+/** @throws CertkeepError usage */
+function regionOf(region: string | null): string {
+  if (region !== null && REGION.test(region)) return region;
+  throw new CertkeepError("usage", {
+    where: "--region",
+    found: region === null ? "no region, here or in the environment" : plain(region.slice(0, 60)),
+    expected: "an AWS region, such as --region eu-west-1",
+  });
 }
 
 /** `null`: it is to be asked for; a `url` of `null`: it is skipped. */

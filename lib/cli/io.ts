@@ -63,6 +63,12 @@ export function tell(io: Io, error: CertkeepError): void {
   io.exit(error.exitCode);
 }
 
+/** Writes notes of a use case to standard error. */
+export function noteTo(io: Io): (message: string) => void {
+  return (message) =>
+    writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`);
+}
+
 /** Whether `error` is about a place in this file: it names it. */
 export function isOf({ parts: { where } }: CertkeepError, file: string): boolean {
   return where === file || where.startsWith(`${file}:`);

@@ -9,6 +9,7 @@ import type { Progress } from "../ports/runtime.ts";
 import { PLAIN, type Style } from "../report/style.ts";
 import { cut } from "../report/text.ts";
 import type { ConfigWorld } from "../wiring/config.ts";
+import type { IdentityWorld } from "../wiring/identity.ts";
 import { overwrite, showConfig, writeLine, type Io } from "./io.ts";
 
 export interface CommonOptions {
@@ -55,14 +56,23 @@ export function configWorld(
   };
 }
 
+/** How a command comes to the identity that opens backups. */
+export async function identityWorld(
+  io: Io,
+  { identity = null }: { readonly identity?: string | null },
+): Promise<Pick<IdentityWorld, "identity" | "stdin" | "askPassphrase">> {
+  const mayAsk = io.interactive && identity !== "-";
+  return {
+    identity,
+    stdin: io.stdin,
+    askPassphrase: mayAsk ? (await import("./questions.ts")).createQuestions(io).passphrase : null,
+  };
+}
+
 export function parseAt(text: string): number {
   const at = parseMsOrNull(text);
   if (at === null)
     throw new InvalidArgumentError("Expected an RFC 3339 instant, such as 2026-11-23T03:00:00Z.");
-  if (isFinerThanMs(text))
-    throw new InvalidArgumentError(
-      "Expected milliseconds at most, such as 2026-11-23T03:00:00.123Z.",
-    );
   if (isFinerThanMs(text))
     throw new InvalidArgumentError(
       "Expected milliseconds at most, such as 2026-11-23T03:00:00.123Z.",

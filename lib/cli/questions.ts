@@ -15,10 +15,27 @@ import type { Io } from "./io.ts";
 /** More contexts than fit a small terminal are scrolled. */
 const SHOWN_CONTEXTS = 12;
 
+interface Streams {
+  readonly input: Io["stdin"];
+  readonly output: Io["stderr"];
+}
+
 export function createQuestions(
   io: Io,
 ): InitQuestions & CloudQuestions & { passphrase(where: string): Promise<string | null> } {
   const streams = { input: io.stdin, output: io.stderr };
+  const home = homeOf(io.env);
+  return {
+    ...initQuestions(io, streams),
+    ...cloudQuestions(streams),
+    async passphrase(where) {
+      const message = `Passphrase of ${plain(shortPath(where, home))}`;
+      return answered(await password({ ...streams, message }));
+    },
+  };
+}
+
+function initQuestions(io: Io, streams: Streams): InitQuestions {
   const home = homeOf(io.env);
   const shown = (path: string): string => plain(shortPath(path, home));
   return {
@@ -55,24 +72,7 @@ export function createQuestions(
         }),
       );
     },
-    async identityPlace(suggested) {
-      const usual =
-        suggested === ""
-          ? {}
-          : { placeholder: shortPath(suggested, home), defaultValue: shortPath(suggested, home) };
-      const typed = answered(
-        await text({
-          ...streams,
-          ...usual,
-          message:
-            "Where should the identity go, which opens every backup? Outside any git work tree",
-          validate: (value) =>
-            suggested === "" && (value ?? "").trim() === "" ? "Name a file" : undefined,
-        }),
-      );
-      const path = fromHome(typed.trim(), home);
-      return isAbsolute(path) ? path : join(io.cwd, path);
-    },
+    identityPlace: (suggested) => askIdentityPlace(suggested, io, streams),
     async addRecipient(file, recipient) {
       return answered(
         await confirm({
@@ -83,6 +83,30 @@ export function createQuestions(
         }),
       );
     },
+  };
+}
+
+async function askIdentityPlace(suggested: string, io: Io, streams: Streams): Promise<string> {
+  const home = homeOf(io.env);
+  const usual =
+    suggested === ""
+      ? {}
+      : { placeholder: shortPath(suggested, home), defaultValue: shortPath(suggested, home) };
+  const typed = answered(
+    await text({
+      ...streams,
+      ...usual,
+      message: "Where should the identity go, which opens every backup? Outside any git work tree",
+      validate: (value) =>
+        suggested === "" && (value ?? "").trim() === "" ? "Name a file" : undefined,
+    }),
+  );
+  const path = fromHome(typed.trim(), home);
+  return isAbsolute(path) ? path : join(io.cwd, path);
+}
+
+function cloudQuestions(streams: Streams): CloudQuestions {
+  return {
     async webhook(check) {
       const typed = answered(
         await password({
@@ -108,9 +132,6 @@ export function createQuestions(
             "restores and drills by functions? Without it both run from your machine.",
         }),
       );
-    },
-    async passphrase(where) {
-      return answered(await password({ ...streams, message: `Passphrase of ${shown(where)}` }));
     },
   };
 }

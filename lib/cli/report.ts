@@ -58,55 +58,57 @@ export function reportCommand(io: Io): Command {
         "  certkeep report --at 2026-12-24T00:00:00Z   what will be wrong by then if nothing " +
         "changes",
     )
-    .action(async (options: Options) => {
-      const composed = await composeReport({
-        ...configWorld(io, options),
-        nowMs: io.nowMs,
-        atMs: options.at ?? null,
-      });
-      const atMs = composed.ports.clock.nowMs();
-      const { summaries, unregistered, problems, rows, budgets } = await reportAll(
-        composed.ports,
-        composed.scope,
-      );
-      for (const problem of problems) tell(io, problem);
-      const findings = summaries.flatMap((one) => one.findings);
-      if (options.html !== undefined) {
-        await writePage(
-          options.html,
-          io.cwd,
-          pageHtml({ summaries, rows, budgets, unregistered, atMs }),
-        );
-        if (options.json !== true) writeLine(io.stderr, `certkeep: wrote ${options.html}`);
-      }
-      if (options.json === true)
-        writeJson(io, SCHEMA, {
-          at: formatMs(atMs),
-          verdict: verdictText(summaries, atMs),
-          clusters: summaries.map((one) => ({
-            ...one,
-            findings: one.findings.map(findingDocument),
-          })),
-          unregistered,
-          certificates: rows,
-          budgets,
-        });
-      else if (options.format === "prometheus")
-        write(io.stdout, metricsText({ summaries, rows, budgets }));
-      else if (options.html === undefined)
-        writeLine(
-          io.stdout,
-          overviewText({
-            summaries,
-            unregistered,
-            budgets,
-            nowMs: atMs,
-            width: widthFor(io),
-            style: styleFor(io, options),
-          }),
-        );
-      // What could not be read by the audits is told by findings; here only a state that can't be
-      // read is incomplete.
-      if (failsOn(findings, options.failOn)) io.exit(1);
+    .action((options: Options) => report(io, options));
+}
+
+async function report(io: Io, options: Options): Promise<void> {
+  const composed = await composeReport({
+    ...configWorld(io, options),
+    nowMs: io.nowMs,
+    atMs: options.at ?? null,
+  });
+  const atMs = composed.ports.clock.nowMs();
+  const { summaries, unregistered, problems, rows, budgets } = await reportAll(
+    composed.ports,
+    composed.scope,
+  );
+  for (const problem of problems) tell(io, problem);
+  const findings = summaries.flatMap((one) => one.findings);
+  if (options.html !== undefined) {
+    await writePage(
+      options.html,
+      io.cwd,
+      pageHtml({ summaries, rows, budgets, unregistered, atMs }),
+    );
+    if (options.json !== true) writeLine(io.stderr, `certkeep: wrote ${options.html}`);
+  }
+  if (options.json === true)
+    writeJson(io, SCHEMA, {
+      at: formatMs(atMs),
+      verdict: verdictText(summaries, atMs),
+      clusters: summaries.map((one) => ({
+        ...one,
+        findings: one.findings.map(findingDocument),
+      })),
+      unregistered,
+      certificates: rows,
+      budgets,
     });
+  else if (options.format === "prometheus")
+    write(io.stdout, metricsText({ summaries, rows, budgets }));
+  else if (options.html === undefined)
+    writeLine(
+      io.stdout,
+      overviewText({
+        summaries,
+        unregistered,
+        budgets,
+        nowMs: atMs,
+        width: widthFor(io),
+        style: styleFor(io, options),
+      }),
+    );
+  // What could not be read by the audits is told by findings; here only a state that can't be
+  // read is incomplete.
+  if (failsOn(findings, options.failOn)) io.exit(1);
 }

@@ -14,6 +14,7 @@ import { writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
   createProgress,
+  identityWorld,
   parseAt,
   styleFor,
   widthFor,
@@ -77,7 +78,7 @@ function parseForce(text: string, before: readonly PlanCode[] = []): readonly Pl
 }
 
 export function restoreCommand(io: Io): Command {
-  return withCommon(
+  const command = withCommon(
     new Command("restore")
       .description("shows what a restore would do; --apply does it")
       .argument(
@@ -85,7 +86,29 @@ export function restoreCommand(io: Io): Command {
         "a cluster of certkeep.yaml, or a context of your kubeconfig where it names none",
       )
       .argument("[name...]", "domains, Secrets, NAMESPACE/SECRET, or patterns such as 'shop.*'"),
-  )
+  );
+  return withWrites(withSource(command))
+    .addHelpText(
+      "after",
+      "\n" +
+        "Without --apply nothing is written. A valid certificate is never replaced by one that " +
+        "isn't better.\n" +
+        "\n" +
+        "Examples:\n" +
+        "  certkeep restore prod shop.tail1a2b3.ts.net            the plan for one\n" +
+        "  certkeep restore prod shop.tail1a2b3.ts.net --apply    the restore\n" +
+        "  certkeep restore prod --namespace tailscale --apply    all that was in a namespace\n" +
+        "  certkeep restore prod --rebuilt --all --apply --create-namespace --follow 30m\n" +
+        "  age -d key.age | certkeep restore prod --all --identity -",
+    )
+    .action((cluster: string, names: string[], options: Options) =>
+      restore(io, cluster, names, options),
+    );
+}
+
+/** What is restored, and from where. */
+function withSource(command: Command): Command {
+  return command
     .option("--apply", "do it")
     .option("--all", "everything that the last audits saw live")
     .option("--namespace <name>", "only of this namespace; without names: all of it")
@@ -106,7 +129,12 @@ export function restoreCommand(io: Io): Command {
       "--identity <file>",
       "the age identity that opens copies: a file, - for standard input, env:NAME or " +
         "file:PATH; default: identity: of certkeep.yaml",
-    )
+    );
+}
+
+/** What may be written, and how. */
+function withWrites(command: Command): Command {
+  return command
     .option("--create-namespace", "make namespaces that are gone")
     .option("--replace", "recreate what is immutable or of another type, with everything in it")
     .option("--allow-later", "end with 0 though some Secrets are still to be made by their owner")
@@ -135,64 +163,50 @@ export function restoreCommand(io: Io): Command {
       new Option("--force <codes>", `override exactly this: ${FORCIBLE.join(", ")}`).argParser(
         parseForce,
       ),
-    )
-    .addHelpText(
-      "after",
-      "\n" +
-        "Without --apply nothing is written. A valid certificate is never replaced by one that " +
-        "isn't better.\n" +
-        "\n" +
-        "Examples:\n" +
-        "  certkeep restore prod shop.tail1a2b3.ts.net            the plan for one\n" +
-        "  certkeep restore prod shop.tail1a2b3.ts.net --apply    the restore\n" +
-        "  certkeep restore prod --namespace tailscale --apply    all that was in a namespace\n" +
-        "  certkeep restore prod --rebuilt --all --apply --create-namespace --follow 30m\n" +
-        "  age -d key.age | certkeep restore prod --all --identity -",
-    )
-    .action(async (cluster: string, names: string[], options: Options) => {
-      checkOptions(options);
-      const stop = new AbortController();
-      const undo = io.onInterrupt?.(() => stop.abort());
-      try {
-        const progress = createProgress(io);
-        const { target, ports } = await composeRestore({
-          cluster,
-          ...configWorld(io, options),
-          identity: options.identity ?? null,
-          offline: options.offline ?? null,
-          stdin: io.stdin,
-          askPassphrase: await passphrase(io, options),
-          nowMs: io.nowMs,
-          person: personalAccess(),
-          progress,
-          signal: stop.signal,
-        });
-        let report: RestoreReport;
-        try {
-          report = await runRestore(target, requestOf(cluster, names, options), ports);
-        } finally {
-          progress.done();
-          await target.reader.close();
-          await target.writer.close();
-        }
-        if (options.json === true) writeJson(io, RESTORE_SCHEMA, restoreDocument(report));
-        else
-          writeLine(
-            io.stdout,
-            planText({
-              ...report,
-              offline: options.offline ?? null,
-              applyCommand: applyCommandOf(cluster, names, options),
-              width: widthFor(io),
-              style: styleFor(io, options),
-              verbose: options.verbose === true,
-            }),
-          );
-        io.exit(restoreExit(report, options.allowLater === true));
-      } finally {
-        undo?.();
-      }
+    );
+}
+
+async function restore(io: Io, cluster: string, names: string[], options: Options): Promise<void> {
+  checkOptions(options);
+  const stop = new AbortController();
+  const undo = io.onInterrupt?.(() => stop.abort());
+  try {
+    const progress = createProgress(io);
+    const { target, ports } = await composeRestore({
+      cluster,
+      ...configWorld(io, options),
+      ...(await identityWorld(io, options)),
+      offline: options.offline ?? null,
+      nowMs: io.nowMs,
+      person: personalAccess(),
+      progress,
+      signal: stop.signal,
     });
+    let report: RestoreReport;
+    try {
+      report = await runRestore(target, requestOf(cluster, names, options), ports);
+    } finally {
+      progress.done();
+      await target.reader.close();
+      await target.writer.close();
+    }
+    if (options.json === true) writeJson(io, RESTORE_SCHEMA, restoreDocument(report));
+    else
+      writeLine(
+        io.stdout,
+        planText({
+          ...report,
+          offline: options.offline ?? null,
+          applyCommand: applyCommandOf(cluster, names, options),
+          width: widthFor(io),
+          style: styleFor(io, options),
+          verbose: options.verbose === true,
+        }),
+      );
+    io.exit(restoreExit(report, options.allowLater === true));
+  } finally {
+    undo?.();
+  }
 }
 
 function checkOptions(options: Options): void {
@@ -210,14 +224,6 @@ function checkOptions(options: Options): void {
       "--from-cluster and --rebuilt",
       "one of them: --rebuilt takes the cluster's own earlier copies",
     );
-}
-
-async function passphrase(
-  io: Io,
-  options: Options,
-): Promise<((where: string) => Promise<string | null>) | null> {
-  if (!io.interactive || options.identity === "-") return null;
-  return (await import("./questions.ts")).createQuestions(io).passphrase;
 }
 
 export function requestOf(

@@ -2,7 +2,7 @@
 import { parseMs } from "../certificate/time.ts";
 import type { Excess } from "../rbac/excess.ts";
 import type { Question } from "../rbac/rules.ts";
-import type { Part } from "../rbac/table.ts";
+import type { AccessKind, Bearer, Part } from "../rbac/table.ts";
 import { excessText, PART_TITLES, questionText, withoutText } from "./phrases/permissions.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
@@ -83,29 +83,40 @@ function endText({ credentialEndsAt, kind }: ClusterRow, nowMs: number): string 
   return left < 0 ? `ended ${span(left)} ago` : `in ${span(left)}`;
 }
 
-interface Found {
+export interface CheckedCredential {
+  readonly bearer: Bearer;
+  readonly user: string | null;
+  readonly expiresAtMs: number | null;
+  /** What was asked for and isn't granted; the registration works without it, and knows less. */
+  readonly missing: readonly Question[];
+  readonly excess: readonly Excess[];
+}
+
+/** What a credential that may list Secrets sees beside certificates. */
+export interface Exposure {
+  readonly namespace: string;
+  /** Secrets that hold no certificate. */
+  readonly others: number;
+  /** Some of their names, the telling ones first. */
+  readonly names: readonly string[];
+}
+
+export interface RegisterResult {
   readonly name: string;
   readonly server: string;
   readonly version: string | null;
+  /** Key of the cluster's identity. */
   readonly identity: string;
+  readonly kind: AccessKind;
   readonly rotated: boolean;
   readonly created: number;
-  readonly credentials: readonly {
-    readonly bearer: "read" | "restore";
-    readonly user: string | null;
-    readonly expiresAtMs: number | null;
-    readonly missing: readonly Question[];
-    readonly excess: readonly Excess[];
-  }[];
-  readonly exposures: readonly {
-    readonly namespace: string;
-    readonly others: number;
-    readonly names: readonly string[];
-  }[];
+  readonly credentials: readonly CheckedCredential[];
+  readonly exposures: readonly Exposure[];
+  /** What is to be done elsewhere, for pasting. */
   readonly commands: readonly string[];
 }
 
-export function registeredLines(found: Found, nowMs: number): string[] {
+export function registeredLines(found: RegisterResult, nowMs: number): string[] {
   const lines = [
     `${found.rotated ? "Rotated the credentials of" : "Registered"} ${found.name}: ` +
       `${plain(found.server)}${found.version === null ? "" : `, ${found.version}`}, identity ` +
@@ -155,7 +166,7 @@ export function registeredLines(found: Found, nowMs: number): string[] {
 }
 
 /** A registration in a JSON document. */
-export function registeredDocument<T extends Pick<Found, "credentials">>(found: T): object {
+export function registeredDocument(found: Pick<RegisterResult, "credentials">): object {
   return {
     ...found,
     credentials: found.credentials.map((credential) => ({

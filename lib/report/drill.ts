@@ -1,116 +1,164 @@
 /** A drill for a terminal: what opened, what has no good copy, what retention did. Pure. */
+import type { BackupHeader } from "../backup/record.ts";
 import { parseMs } from "../certificate/time.ts";
+import type { CertkeepError } from "../error.ts";
 import type { Finding } from "../finding/finding.ts";
 import { findingLines } from "./findings.ts";
+import type { PlanCode } from "../restoreplan/code.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
 import { count, span, wrap } from "./text.ts";
 
-export interface ShownDrill {
+export interface DrilledCopy {
+  readonly key: string;
+  readonly version: string;
+  readonly cluster: string;
+  readonly header: BackupHeader | null;
+  readonly verdict: "good" | "expired" | "not_good" | "unreadable" | "not_opened";
+  /** Why it is unreadable, or `null`. */
+  readonly code: PlanCode | null;
+  readonly detail: string;
+  readonly recorded: boolean;
+  readonly retired: boolean;
+  /** RFC 3339; `null`: not recorded. */
+  readonly recordedAt: string | null;
+  readonly removed: "expired" | "replaced" | null;
+}
+
+/** How a certificate that audits know would fare. */
+export interface DrilledCertificate {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly secret: string;
+  readonly title: string;
+  /** How the last audit saw it. */
+  readonly live: "valid" | "not_valid" | "lost";
+  /** The newest backup that opened and is valid. */
+  readonly good: {
+    readonly version: string;
+    readonly recordedAt: string | null;
+    readonly notAfter: string | null;
+  } | null;
+}
+
+export interface DrillReport {
   readonly opened: boolean;
-  readonly copies: readonly {
-    readonly verdict: "good" | "expired" | "not_good" | "unreadable" | "not_opened";
-    readonly removed: "expired" | "replaced" | null;
-    readonly recorded: boolean;
-    readonly retired: boolean;
-  }[];
-  readonly certificates: readonly {
-    readonly cluster: string;
-    readonly namespace: string;
-    readonly secret: string;
-    readonly title: string;
-    readonly live: "valid" | "not_valid" | "lost";
-    readonly good: { readonly recordedAt: string | null; readonly notAfter: string | null } | null;
-  }[];
+  readonly copies: readonly DrilledCopy[];
+  readonly certificates: readonly DrilledCertificate[];
   readonly findings: readonly Finding[];
+  /** States that could not be read, backups that could not be removed. */
+  readonly problems: readonly CertkeepError[];
   readonly retention: "done" | "shown" | "needs_identity";
+  /** The time was over before everything was looked at and removed. */
+  readonly interrupted: boolean;
 }
 
 const ROWS_AT_MOST = 40;
 
-export function drillText(
-  drill: ShownDrill,
-  view: { readonly nowMs: number; readonly width: number; readonly style: Style },
-): string {
-  const { style, width, nowMs } = view;
-  const of = (verdict: ShownDrill["copies"][number]["verdict"]): number =>
-    drill.copies.filter((copy) => copy.verdict === verdict).length;
-  const without = drill.certificates.filter(({ good }) => good === null);
-  const parts = [
+interface View {
+  readonly nowMs: number;
+  readonly width: number;
+  readonly style: Style;
+}
+
+export function drillText(drill: DrillReport, view: View): string {
+  const { style, width } = view;
+  const findings = { ...view, findings: drill.findings, several: true };
+  return [
+    style.bold(countsText(drill)),
     ...(drill.opened
-      ? [`${count(of("good"), "copy", "copies")} opened and good`]
-      : [`${count(of("not_opened"), "copy", "copies")} looked at by the header`]),
+      ? restorableLines(drill, width)
+      : wrap(
+          "No identity is at hand, so nothing was opened, nothing is proven, and nothing was " +
+            "deleted. Name it: --identity FILE",
+          width,
+        ).map(style.yellow)),
+    ...(drill.opened ? withoutBackupLines(drill, view) : []),
+    ...backupAgeLines(drill, view),
+    ...findingLines(findings),
+    "",
+    ...retentionLines(drill, width),
+  ].join("\n");
+}
+
+function countsText({ opened, copies }: DrillReport): string {
+  const of = (verdict: DrilledCopy["verdict"]): number =>
+    copies.filter((copy) => copy.verdict === verdict).length;
+  return [
+    opened
+      ? `${count(of("good"), "copy", "copies")} opened and good`
+      : `${count(of("not_opened"), "copy", "copies")} looked at by the header`,
     ...(of("unreadable") === 0 ? [] : [`${of("unreadable")} that can't be used`]),
     ...(of("expired") === 0 ? [] : [`${of("expired")} expired`]),
     ...(of("not_good") === 0 ? [] : [`${of("not_good")} that their owner would refuse`]),
-  ];
-  const lines = [style.bold(parts.join(", "))];
-  if (!drill.opened)
-    lines.push(
-      ...wrap(
-        "No identity is at hand, so nothing was opened, nothing is proven, and nothing was " +
-          "deleted. Name it: --identity FILE",
-        width,
-      ).map(style.yellow),
-    );
-  if (drill.opened && drill.certificates.length > 0) {
-    lines.push(
-      ...wrap(
-        `${drill.certificates.length - without.length} of ` +
-          `${count(drill.certificates.length, "certificate")} could be restored now.`,
-        width,
-      ),
-    );
-  }
-  if (drill.opened && without.length > 0) {
-    lines.push("", style.bold(style.red(`Without a good copy (${without.length})`)));
-    lines.push(
-      ...tableLines(
-        ["CERTIFICATE", "SECRET", "CLUSTER", "LIVE"],
-        without
-          .slice(0, ROWS_AT_MOST)
-          .map((one) => [
-            one.title,
-            `${one.namespace}/${one.secret}`,
-            one.cluster,
-            one.live.replace("_", " "),
-          ]),
-        width,
-        "  ",
-      ),
-    );
-    if (without.length > ROWS_AT_MOST) lines.push(`  and ${without.length - ROWS_AT_MOST} more`);
-    lines.push(...wrap("Do: audit; what is still live and valid gets a copy then.", width, "  "));
-  }
-  const aged = drill.certificates
-    .filter(({ good }) => good?.recordedAt != null)
-    .toSorted((a, b) => ((a.good?.recordedAt ?? "") < (b.good?.recordedAt ?? "") ? -1 : 1));
-  if (aged.length > 0) {
-    lines.push("", style.bold("Newest good copy of each, the oldest first"));
-    lines.push(
-      ...tableLines(
-        ["CERTIFICATE", "SECRET", "COPY IS", "GOOD FOR"],
-        aged
-          .slice(0, ROWS_AT_MOST)
-          .map((one) => [
-            one.title,
-            `${one.namespace}/${one.secret}`,
-            `${span(nowMs - parseMs(one.good?.recordedAt ?? ""))} old`,
-            one.good?.notAfter == null ? "" : span(parseMs(one.good.notAfter) - nowMs),
-          ]),
-        width,
-        "  ",
-      ),
-    );
-    if (aged.length > ROWS_AT_MOST) lines.push(`  and ${aged.length - ROWS_AT_MOST} more`);
-  }
-  lines.push(...findingLines({ findings: drill.findings, nowMs, width, style, several: true }));
-  lines.push("", ...retentionLines(drill, width));
-  return lines.join("\n");
+  ].join(", ");
 }
 
-function retentionLines(drill: ShownDrill, width: number): string[] {
+function restorableLines({ certificates }: DrillReport, width: number): string[] {
+  if (certificates.length === 0) return [];
+  const restorable = certificates.filter(({ good }) => good !== null).length;
+  return wrap(
+    `${restorable} of ${count(certificates.length, "certificate")} could be restored now.`,
+    width,
+  );
+}
+
+function rowsOf(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  width: number,
+): string[] {
+  const more = rows.length - ROWS_AT_MOST;
+  return [
+    ...tableLines([...head], rows.slice(0, ROWS_AT_MOST), width, "  "),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ];
+}
+
+function withoutBackupLines({ certificates }: DrillReport, { style, width }: View): string[] {
+  const without = certificates.filter(({ good }) => good === null);
+  if (without.length === 0) return [];
+  return [
+    "",
+    style.bold(style.red(`Without a good copy (${without.length})`)),
+    ...rowsOf(
+      ["CERTIFICATE", "SECRET", "CLUSTER", "LIVE"],
+      without.map(({ title, namespace, secret, cluster, live }) => [
+        title,
+        `${namespace}/${secret}`,
+        cluster,
+        live.replace("_", " "),
+      ]),
+      width,
+    ),
+    ...wrap("Do: audit; what is still live and valid gets a copy then.", width, "  "),
+  ];
+}
+
+function backupAgeLines({ certificates }: DrillReport, { style, width, nowMs }: View): string[] {
+  const rows = certificates
+    .flatMap(({ title, namespace, secret, good }) =>
+      good?.recordedAt == null
+        ? []
+        : [{ title, place: `${namespace}/${secret}`, ...good, recordedAt: good.recordedAt }],
+    )
+    .toSorted((a, b) => (a.recordedAt < b.recordedAt ? -1 : 1))
+    .map(({ title, place, recordedAt, notAfter }) => [
+      title,
+      place,
+      `${span(nowMs - parseMs(recordedAt))} old`,
+      notAfter === null ? "" : span(parseMs(notAfter) - nowMs),
+    ]);
+  if (rows.length === 0) return [];
+  return [
+    "",
+    style.bold("Newest good copy of each, the oldest first"),
+    ...rowsOf(["CERTIFICATE", "SECRET", "COPY IS", "GOOD FOR"], rows, width),
+  ];
+}
+
+function retentionLines(drill: DrillReport, width: number): string[] {
   const removed = drill.copies.filter((copy) => copy.removed !== null).length;
   const unrecorded = drill.copies.filter((copy) => !copy.recorded).length;
   const retired = drill.copies.filter((copy) => copy.retired).length;

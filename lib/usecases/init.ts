@@ -6,15 +6,14 @@
  * that no configuration ever names a recipient whose identity was lost on the way; and never inside
  * a git work tree, where the next commit could publish it.
  */
-import { formatMs } from "../certificate/time.ts";
 import { addSettings } from "../config/edit.ts";
 import { parseConfig } from "../config/parse.ts";
 import { problemLine } from "../config/problem.ts";
-import { isRecipient } from "../config/recipient.ts";
 import { clusterNameFor } from "../config/settings.ts";
 import { renderConfig, type TemplateCluster } from "../config/template.ts";
 import { CertkeepError } from "../error.ts";
 import type { Clock } from "../ports/runtime.ts";
+import { findIdentity, provideIdentity } from "./init/identity.ts";
 
 export interface ContextChoice {
   readonly name: string;
@@ -171,138 +170,6 @@ async function chooseClusters(ports: InitPorts): Promise<TemplateCluster[]> {
   });
 }
 
-interface Provided {
-  readonly path: string;
-  readonly action: "created" | "kept";
-  readonly recipients: readonly string[];
-}
-
-/** The identity that is there, or a new one. */
-async function provideIdentity(places: InitPlaces, ports: InitPorts): Promise<Provided> {
-  const found = await findIdentity(places, ports);
-  if (found !== null) return found;
-  const path = await chooseIdentity(places, ports);
-  const there = await readIdentity(path, ports);
-  if (there !== null) return there;
-  const { identity, recipient } = await ports.identities.generate();
-  if (
-    (await ports.files.create(
-      path,
-      identityText(identity, recipient, ports.clock.nowMs()),
-      "private",
-    )) === "exists"
-  ) {
-    const other = await readIdentity(path, ports);
-    if (other !== null) return other;
-    throw new CertkeepError("identity_invalid", {
-      where: path,
-      found: "a file that comes and goes",
-      expected: "a place of its own for the identity",
-    });
-  }
-  return { path, action: "created", recipients: [recipient] };
-}
-
-/** Of the places where one may be, the first that has one. */
-async function findIdentity(places: InitPlaces, ports: InitPorts): Promise<Provided | null> {
-  for (const path of places.identityChosen ? places.identities.slice(0, 1) : places.identities) {
-    const found = await readIdentity(path, ports);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-async function readIdentity(path: string, ports: InitPorts): Promise<Provided | null> {
-  const text = await ports.files.read(path);
-  if (text === null) return null;
-  const recipients = (await recipientsOf(text, path, ports)).filter(isRecipient);
-  if (recipients.length === 0) {
-    throw new CertkeepError("identity_invalid", {
-      where: path,
-      found: "identities of another kind",
-      expected: "an X25519 identity, as age-keygen makes it",
-      todo: "Name another place: certkeep init --identity FILE",
-    });
-  }
-  const tree = await ports.files.workTreeOf(path);
-  if (tree !== null)
-    ports.note(
-      `${path} lies in the git work tree ${tree}: a commit could publish it. Move it out, and ` +
-        "name its place as identity: in certkeep.yaml.",
-    );
-  return { path, action: "kept", recipients };
-}
-
-async function recipientsOf(
-  text: string,
-  path: string,
-  ports: InitPorts,
-): Promise<readonly string[]> {
-  try {
-    return await ports.identities.recipientsOf(text, path);
-  } catch (error) {
-    if (!(error instanceof CertkeepError) || error.parts.todo !== undefined) throw error;
-    throw new CertkeepError(error.code, {
-      ...error.parts,
-      todo:
-        "If an interrupted certkeep init left it, nothing was sealed for it: remove it and run " +
-        "certkeep init again. Else put your copy of it in its place",
-    });
-  }
-}
-
-async function chooseIdentity(places: InitPlaces, ports: InitPorts): Promise<string> {
-  const free: string[] = [];
-  const refused: { path: string; tree: string }[] = [];
-  for (const path of places.identityChosen ? places.identities.slice(0, 1) : places.identities) {
-    const tree = await ports.files.workTreeOf(path);
-    if (tree === null) free.push(path);
-    else refused.push({ path, tree });
-  }
-  if (ports.questions !== null && !places.identityChosen) {
-    for (;;) {
-      const path = await ports.questions.identityPlace(free[0] ?? "");
-      const tree = await ports.files.workTreeOf(path);
-      if (tree === null) return path;
-      ports.note(
-        `${path} lies in the git work tree ${tree}: a commit could publish the identity. Name ` +
-          "a place outside it.",
-      );
-    }
-  }
-  const [first] = free;
-  const [worst] = refused;
-  if (first !== undefined) {
-    if (worst !== undefined)
-      ports.note(
-        `${worst.path} lies in the git work tree ${worst.tree}: the identity goes to ${first} ` +
-          "instead.",
-      );
-    return first;
-  }
-  throw new CertkeepError("usage", {
-    where: worst?.path ?? "certkeep init",
-    found:
-      worst === undefined
-        ? "no place for the identity"
-        : `a place in the git work tree ${worst.tree}, where a commit could publish the identity`,
-    expected: "a place outside any work tree",
-    todo: "Name one: certkeep init --identity FILE",
-  });
-}
-
-/** As age-keygen writes it: lines that begin with # are comments. */
-function identityText(identity: string, recipient: string, nowMs: number): string {
-  const created = formatMs(nowMs - (nowMs % 1000));
-  return (
-    `# created: ${created}\n` +
-    `# public key: ${recipient}\n` +
-    "# certkeep: whoever has this file can open every backup; without it none can be opened. " +
-    "Keep a copy in a password manager.\n" +
-    `${identity}\n`
-  );
-}
-
 /** A configuration that is there: keeps it, and adds recipients where it has none. */
 async function completeConfig(
   path: string,
@@ -319,17 +186,13 @@ async function completeConfig(
     });
   }
   const { recipients } = parsed.config;
+  const unchanged = { config: { path, action: "kept" }, clusters: [] } as const;
   if (recipients.length > 0) {
     const found = await findIdentity(places, ports);
     const opens =
       found !== null && found.recipients.some((recipient) => recipients.includes(recipient));
-    return {
-      config: { path, action: "kept" },
-      identity: found === null ? null : { path: found.path, action: "kept" },
-      recipients,
-      clusters: [],
-      opens,
-    };
+    const identity = found === null ? null : ({ path: found.path, action: "kept" } as const);
+    return { ...unchanged, identity, recipients, opens };
   }
   const identity = await provideIdentity(places, ports);
   const addition = { recipients: identity.recipients, identity: places.reference(identity.path) };
@@ -343,13 +206,7 @@ async function completeConfig(
       `${path} was left as it is. Nothing is backed up until it has this line at its top: ` +
         `recipients: [${identity.recipients.join(", ")}]`,
     );
-    return {
-      config: { path, action: "kept" },
-      identity,
-      recipients: [],
-      clusters: [],
-      opens: false,
-    };
+    return { ...unchanged, identity, recipients: [], opens: false };
   }
   if ((await ports.files.replace(path, text, after)) === "changed") {
     throw new CertkeepError("usage", {
@@ -359,11 +216,6 @@ async function completeConfig(
       todo: "Run certkeep init again",
     });
   }
-  return {
-    config: { path, action: "updated" },
-    identity,
-    recipients: identity.recipients,
-    clusters: [],
-    opens: true,
-  };
+  const config = { path, action: "updated" } as const;
+  return { config, identity, recipients: identity.recipients, clusters: [], opens: true };
 }

@@ -9,21 +9,17 @@
  * again would make them look as if one had.
  */
 import pLimit from "p-limit";
-import { composeDocument } from "../backup/document.ts";
-import { copyKey, parseCopyKey } from "../backup/keys.ts";
-import { buildDocument } from "../backup/manifest.ts";
+import { parseCopyKey } from "../backup/keys.ts";
 import { sortedSet } from "../backup/record.ts";
-import { formatMs } from "../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import type { BlobStore, Opener, Sealer, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
-import type { CopyRecord, SecretRecord, StateDocument } from "../state/document.ts";
+import type { SecretRecord, StateDocument } from "../state/document.ts";
 import { mapRecords } from "../state/secrets.ts";
 import type { JudgeKit } from "./audit/context.ts";
-import { recipientsKey } from "./audit/backup.ts";
-import { createCopyReader, listCopies, type CopyReader } from "./copies.ts";
-import { openCopy } from "./restore/open.ts";
+import { createCopyReader, listCopies, type ListedPlace } from "./copies.ts";
+import { rekeyBackup, type Move, type RekeyContext } from "./rekey/reencrypt.ts";
 import { changeState, loadState } from "./states.ts";
 
 export interface RekeyPorts {
@@ -42,7 +38,7 @@ export interface RekeyPorts {
  * there, and it counts. `unrecorded`, `retired`: left as it is. `failed`: could not be opened,
  * sealed or verified.
  */
-export type RekeyOutcome = "current" | "sealed" | "unrecorded" | "retired" | "failed";
+type RekeyOutcome = "current" | "sealed" | "unrecorded" | "retired" | "failed";
 
 export interface RekeyedCopy {
   readonly key: string;
@@ -69,58 +65,38 @@ export interface RekeyReport {
 
 const AT_ONCE = 8;
 
-interface Move {
-  readonly from: string;
-  readonly to: string;
-  readonly copy: CopyRecord;
-  readonly recipients: string;
-}
-
 /**
- * `patterns` fit cluster, Secret or version; none: all. @throws CertkeepError where the store can't
- * be listed
+ * `patterns` match cluster, Secret or version; none: all. @throws CertkeepError where the store
+ * can't be listed
  */
 export async function runRekey(
   ports: RekeyPorts,
   patterns: readonly string[],
   purgeOld: boolean,
 ): Promise<RekeyReport> {
-  const byCluster = new Map<string, { key: string; version: string }[]>();
-  const listed = new Set<string>();
   const listing = await listCopies(ports.backups);
   const problems: CertkeepError[] = [...listing.problems];
-  const backups = createCopyReader(ports.backups);
-  for (const place of listing.places) {
-    const { key } = place;
-    listed.add(key);
-    if (
-      patterns.length > 0 &&
-      !patterns.some((pattern) =>
-        [place.cluster, place.secret, `${place.namespace}/${place.secret}`, place.version].some(
-          (text) => matchesPattern(pattern, text),
-        ),
-      )
-    )
-      continue;
-    byCluster.set(place.cluster, [
-      ...(byCluster.get(place.cluster) ?? []),
-      { key, version: place.version },
-    ]);
-  }
+  const wanted = listing.places.filter(({ cluster, namespace, secret, version }) => {
+    const texts = [cluster, secret, `${namespace}/${secret}`, version];
+    return (
+      patterns.length === 0 ||
+      patterns.some((pattern) => texts.some((text) => matchesPattern(pattern, text)))
+    );
+  });
+  const run: Run = {
+    ports,
+    backups: createCopyReader(ports.backups),
+    listed: new Set(listing.places.map(({ key }) => key)),
+    purgeOld,
+    done: 0,
+    total: wanted.length,
+  };
   const copies: RekeyedCopy[] = [];
-  const total = [...byCluster.values()].reduce((sum, keys) => sum + keys.length, 0);
-  for (const [cluster, keys] of [...byCluster].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [cluster, places] of [...Map.groupBy(wanted, (place) => place.cluster)].toSorted(
+    ([a], [b]) => (a < b ? -1 : 1),
+  )) {
     try {
-      copies.push(
-        ...(await rekeyCluster(cluster, keys, {
-          ports,
-          backups,
-          listed,
-          purgeOld,
-          done: copies.length,
-          total,
-        })),
-      );
+      copies.push(...(await rekeyCluster(cluster, places, run)));
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       problems.push(error);
@@ -129,18 +105,15 @@ export async function runRekey(
   return { copies, problems };
 }
 
-interface Run {
-  readonly ports: RekeyPorts;
-  readonly backups: CopyReader;
-  readonly listed: ReadonlySet<string>;
+interface Run extends Omit<RekeyContext, "recipients"> {
   readonly purgeOld: boolean;
-  readonly done: number;
+  done: number;
   readonly total: number;
 }
 
 async function rekeyCluster(
   cluster: string,
-  keys: readonly { readonly key: string; readonly version: string }[],
+  places: readonly ListedPlace[],
   run: Run,
 ): Promise<RekeyedCopy[]> {
   const { ports } = run;
@@ -153,146 +126,38 @@ async function rekeyCluster(
       todo: "Name them under recipients: in certkeep.yaml",
     });
   const state = (await loadState(ports.states, cluster))?.state ?? null;
+  const change = (next: (now: StateDocument) => StateDocument): Promise<void> =>
+    state === null
+      ? Promise.resolve()
+      : changeState(ports.states, cluster, state.title, state.server, next);
   const moves: Move[] = [];
   const limit = pLimit(AT_ONCE);
-  let done = run.done;
   const results = await Promise.all(
-    keys.map(({ key, version }) =>
+    places.map(({ key, version }) =>
       limit(async () => {
-        const one = await rekeyOne(key, version, state?.copies[version] ?? null, recipients, run);
+        const known = state?.copies[version] ?? null;
+        const one = await rekeyBackup(key, version, known, { ...run, recipients });
         if (one.move !== null) moves.push(one.move);
-        ports.progress.step("sealing copies", (done += 1), run.total);
+        ports.progress.step("sealing copies", (run.done += 1), run.total);
         return one.copy;
       }),
     ),
   );
-  // What takes a copy's place is recorded before the old one may go: a crash between the two loses
-  // nothing.
-  if (state !== null && moves.length > 0)
-    await changeState(ports.states, cluster, state.title, state.server, (now) => moved(now, moves));
+  // What takes a backup's place is recorded before the old one may go: a crash between the two
+  // loses nothing.
+  if (moves.length > 0) await change((now) => moved(now, moves));
   if (!run.purgeOld) return results;
   const purged = await Promise.all(results.map((copy) => limit(() => purge(copy, ports))));
   const gone = purged
     .filter(({ old }) => old === "removed" || old === "hidden")
     .map(({ key }) => parseCopyKey(key)?.version ?? "");
-  if (state !== null && gone.length > 0)
-    await changeState(ports.states, cluster, state.title, state.server, (now) => ({
+  const isLeft = ([version]: [string, unknown]): boolean => !gone.includes(version);
+  if (gone.length > 0)
+    await change((now) => ({
       ...now,
-      copies: Object.fromEntries(
-        Object.entries(now.copies).filter(([version]) => !gone.includes(version)),
-      ),
+      copies: Object.fromEntries(Object.entries(now.copies).filter(isLeft)),
     }));
   return purged;
-}
-
-async function rekeyOne(
-  key: string,
-  version: string,
-  known: CopyRecord | null,
-  recipients: readonly string[],
-  run: Run,
-): Promise<{ readonly copy: RekeyedCopy; readonly move: Move | null }> {
-  const { ports, backups, listed } = run;
-  const cluster = parseCopyKey(key)?.cluster ?? "";
-  const parsed = (await backups.read(key))?.parsed ?? null;
-  const exposed =
-    parsed?.ok !== true ||
-    parsed.document.header.recipients.some((recipient) => !recipients.includes(recipient));
-  const end = (
-    outcome: RekeyOutcome,
-    message: string | null,
-    replacedBy: string | null = null,
-  ): { copy: RekeyedCopy; move: null } => ({
-    copy: { key, cluster, outcome, replacedBy, proven: false, exposed, old: "left", message },
-    move: null,
-  });
-  if (parsed === null) return end("failed", "it was removed while it was looked at");
-  if (!parsed.ok) return end("failed", `${parsed.problem.place}: ${parsed.problem.found}`);
-  if (JSON.stringify(sortedSet(parsed.document.header.recipients)) === JSON.stringify(recipients))
-    return end("current", null);
-  if (known === null) return end("unrecorded", "no audit recorded it");
-  if (known.retired !== undefined) return end("retired", null);
-  const nowMs = ports.clock.nowMs();
-  const opened = await openCopy(
-    version,
-    key,
-    { ...known, recorded: true },
-    { ...ports, backups },
-    nowMs,
-    async () => ({ state: "unknown", gap: { gap: "not_asked" } }),
-  );
-  if (!opened.ok) return end("failed", `${opened.unusable.code}: ${opened.unusable.detail}`);
-  try {
-    const draft = buildDocument(opened.copy.record, recipients);
-    try {
-      const to = copyKey(opened.copy.record.header, draft.version);
-      let made: string | null = null;
-      if (!listed.has(to)) {
-        const document = composeDocument(
-          draft.header,
-          await ports.sealer.seal(draft.plaintext, recipients),
-        );
-        if ((await ports.backups.create(to, new TextEncoder().encode(document.text))) === "created")
-          made = document.header.digest;
-      }
-      const { digest, proven } = await verified(to, draft.version, made, recipients, run, nowMs);
-      const copy: CopyRecord = { ...known, key: to, digest, recordedAt: formatMs(nowMs) };
-      return {
-        copy: {
-          key,
-          cluster,
-          outcome: "sealed",
-          replacedBy: to,
-          proven,
-          exposed,
-          old: "left",
-          message: null,
-        },
-        move: { from: version, to: draft.version, copy, recipients: recipientsKey(recipients) },
-      };
-    } finally {
-      draft.plaintext.fill(0);
-    }
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    return end("failed", error.message);
-  }
-}
-
-/**
- * Reads a new version back. `made`: its digest, where this run made it. @throws CertkeepError where
- * it doesn't count
- */
-async function verified(
-  key: string,
-  version: string,
-  made: string | null,
-  recipients: readonly string[],
-  { ports, backups }: Run,
-  nowMs: number,
-): Promise<{ readonly digest: string; readonly proven: boolean }> {
-  const refuse = (found: string): CertkeepError =>
-    new CertkeepError("store_damaged", {
-      where: `${ports.backups.url}/${key}`,
-      found,
-      expected: "the copy that takes the old one's place",
-      todo: "Move it away and run this again; the old copy stays",
-    });
-  const parsed = (await backups.read(key))?.parsed ?? null;
-  if (parsed === null || !parsed.ok)
-    throw refuse(parsed === null ? "nothing, right after it was written" : parsed.problem.found);
-  const { digest } = parsed.document.header;
-  if (made !== null && digest !== made) throw refuse("another copy than was written");
-  const proven = recipients.some((recipient) => ports.opener.recipients.includes(recipient));
-  if (proven) {
-    const opened = await openCopy(version, key, null, { ...ports, backups }, nowMs, async () => ({
-      state: "unknown",
-      gap: { gap: "not_asked" },
-    }));
-    if (!opened.ok) throw refuse(`a copy that doesn't open as it should (${opened.unusable.code})`);
-  } else if (made === null)
-    throw refuse("a copy that was there before, which no identity of this run can open");
-  return { digest, proven };
 }
 
 /** The state with new versions beside the old, and what Secrets hold pointing at the new. */

@@ -20,7 +20,8 @@ it("says what isn't known without a permission, and each excess in words", () =>
     missing: question === undefined ? [] : [question],
     excess,
   } as const;
-  expect(registeredDocument({ name: "prod", credentials: [credential] })).toMatchObject({
+  const found = { name: "prod", credentials: [credential] };
+  expect(registeredDocument(found)).toMatchObject({
     name: "prod",
     credentials: [
       {

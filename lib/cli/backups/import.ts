@@ -32,61 +32,69 @@ export function importCommand(io: Io): Command {
         "Example:\n" +
         "  certkeep backups import corp.crt corp.key --for shop/web-tls",
     )
-    .action(async (certificate: string, key: string, _options: Options, self: Command) => {
-      const options = self.optsWithGlobals<Options>();
-      const [namespace, secret, ...rest] = options.for.split("/");
-      if (
-        namespace === undefined ||
-        secret === undefined ||
-        namespace === "" ||
-        secret === "" ||
-        rest.length > 0
-      )
-        throw new CertkeepError("usage", {
-          where: "--for",
-          found: JSON.stringify(options.for),
-          expected: "NAMESPACE/SECRET",
-        });
-      const progress = createProgress(io);
-      const { cluster, recipients, ports } = await composeImport({
-        ...configWorld(io, options),
-        cluster: options.cluster ?? null,
-        nowMs: io.nowMs,
-        progress,
-      });
-      const { kept, pair, notes } = await importStandby(
-        {
-          cluster,
-          namespace,
-          secret,
-          certificate: await read(io, certificate),
-          key: await read(io, key),
-          recipients,
-        },
-        ports,
-      );
-      if (options.json === true) {
-        writeJson(io, SCHEMA, {
-          cluster,
-          namespace,
-          secret,
-          version: kept.version,
-          names: pair.names,
-          made: kept.made,
-          notes,
-        });
-        return;
-      }
-      writeLine(
-        io.stdout,
-        plain(
-          `${kept.made ? "Kept" : "Had already"} standby ${kept.version.slice(0, 12)} for ` +
-            `${namespace}/${secret} (${pair.names.join(", ")}). It is restored only with ` +
-            "--standby.",
-        ),
-      );
-      for (const note of notes) writeLine(io.stderr, plain(`certkeep: ${note}`));
+    .action((certificate: string, key: string, _options: Options, self: Command) =>
+      importFiles(io, certificate, key, self.optsWithGlobals<Options>()),
+    );
+}
+
+async function importFiles(
+  io: Io,
+  certificate: string,
+  key: string,
+  options: Options,
+): Promise<void> {
+  const [namespace, secret, ...rest] = options.for.split("/");
+  if (
+    namespace === undefined ||
+    secret === undefined ||
+    namespace === "" ||
+    secret === "" ||
+    rest.length > 0
+  )
+    throw new CertkeepError("usage", {
+      where: "--for",
+      found: JSON.stringify(options.for),
+      expected: "NAMESPACE/SECRET",
     });
+  const progress = createProgress(io);
+  const { cluster, recipients, ports } = await composeImport({
+    ...configWorld(io, options),
+    cluster: options.cluster ?? null,
+    nowMs: io.nowMs,
+    progress,
+  });
+  const { kept, pair, notes } = await importStandby(
+    {
+      cluster,
+      namespace,
+      secret,
+      certificate: await read(io, certificate),
+      key: await read(io, key),
+      recipients,
+    },
+    ports,
+  );
+  if (options.json === true) {
+    writeJson(io, SCHEMA, {
+      cluster,
+      namespace,
+      secret,
+      version: kept.version,
+      names: pair.names,
+      made: kept.made,
+      notes,
+    });
+    return;
+  }
+  writeLine(
+    io.stdout,
+    plain(
+      `${kept.made ? "Kept" : "Had already"} standby ${kept.version.slice(0, 12)} for ` +
+        `${namespace}/${secret} (${pair.names.join(", ")}). It is restored only with ` +
+        "--standby.",
+    ),
+  );
+  for (const note of notes) writeLine(io.stderr, plain(`certkeep: ${note}`));
 }
 
 async function read(io: Io, path: string): Promise<Uint8Array> {

@@ -6,7 +6,13 @@ import { count } from "../../report/text.ts";
 import { moveCopies, type MovedCopy, type MovePorts } from "../../usecases/move.ts";
 import { runRekey, type RekeyReport } from "../../usecases/rekey.ts";
 import { tell, writeJson, writeLine, type Io } from "../io.ts";
-import { configWorld, createProgress, withCommon, type CommonOptions } from "../options.ts";
+import {
+  configWorld,
+  identityWorld,
+  createProgress,
+  withCommon,
+  type CommonOptions,
+} from "../options.ts";
 
 const SCHEMA = "certkeep.rekey/v1";
 const MOVE_SCHEMA = "certkeep.move/v1";
@@ -48,36 +54,35 @@ export function rekeyCommand(io: Io): Command {
         "recipient taken out of certkeep.yaml\n" +
         "  certkeep backups rekey --from secretsmanager://certkeep/prod/backups",
     )
-    .action(async (patterns: string[], _options: Options, self: Command) => {
-      const options = self.optsWithGlobals<Options>();
-      const progress = createProgress(io);
-      if (options.from !== undefined) return move(io, patterns, options.from, options, progress);
-      const ports = await composeRekey({
-        ...configWorld(io, options),
-        identity: options.identity ?? null,
-        stdin: io.stdin,
-        askPassphrase: io.interactive
-          ? (await import("../questions.ts")).createQuestions(io).passphrase
-          : null,
-        nowMs: io.nowMs,
-        progress,
-      });
-      const report = await runRekey(ports, patterns, options.purgeOld === true);
-      progress.done();
-      if (options.json === true)
-        writeJson(io, SCHEMA, {
-          copies: report.copies,
-          problems: report.problems.map(({ code, message }) => ({ code, message })),
-        });
-      else writeLine(io.stdout, rekeyText(report, options.purgeOld === true));
-      for (const problem of report.problems) tell(io, problem);
-      if (
-        report.copies.some(
-          ({ outcome, old }) => outcome === "failed" || old === "kept" || old === "hidden",
-        )
-      )
-        io.exit(3);
+    .action((patterns: string[], _options: Options, self: Command) =>
+      rekey(io, patterns, self.optsWithGlobals<Options>()),
+    );
+}
+
+async function rekey(io: Io, patterns: string[], options: Options): Promise<void> {
+  const progress = createProgress(io);
+  if (options.from !== undefined) return move(io, patterns, options.from, options, progress);
+  const ports = await composeRekey({
+    ...configWorld(io, options),
+    ...(await identityWorld(io, options)),
+    nowMs: io.nowMs,
+    progress,
+  });
+  const report = await runRekey(ports, patterns, options.purgeOld === true);
+  progress.done();
+  if (options.json === true)
+    writeJson(io, SCHEMA, {
+      copies: report.copies,
+      problems: report.problems.map(({ code, message }) => ({ code, message })),
     });
+  else writeLine(io.stdout, rekeyText(report, options.purgeOld === true));
+  for (const problem of report.problems) tell(io, problem);
+  if (
+    report.copies.some(
+      ({ outcome, old }) => outcome === "failed" || old === "kept" || old === "hidden",
+    )
+  )
+    io.exit(3);
 }
 
 async function move(

@@ -4,12 +4,12 @@ import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
 import { manifestText } from "../../rbac/manifest.ts";
 import { PARTS, type Part } from "../../rbac/table.ts";
-import { registeredDocument, registeredLines } from "../../report/clusters.ts";
+import { registeredDocument, registeredLines, type RegisterResult } from "../../report/clusters.ts";
 import { runRegister } from "../../usecases/register.ts";
-import type { Preview, RegisterResult } from "../../usecases/register/context.ts";
+import type { Preview } from "../../usecases/register/context.ts";
 import { personalAccess } from "../../wiring/connect.ts";
 import { composeExisting, composeRegister, refuseSharedRole } from "../../wiring/register.ts";
-import { writeJson, writeLine, type Io } from "../io.ts";
+import { noteTo, writeJson, writeLine, type Io } from "../io.ts";
 import { configWorld, withCommon } from "../options.ts";
 import {
   daysAsked,
@@ -154,8 +154,7 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
     brought: { read: options.credential ?? null, restore: options.restoreCredential ?? null },
     person: personalAccess(),
     consent: (preview) => consent(io, name, preview, options),
-    note: (message) =>
-      writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`),
+    note: noteTo(io),
   });
   try {
     const plan = planOf(options, run.existing);

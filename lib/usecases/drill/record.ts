@@ -46,11 +46,10 @@ export interface ClusterDrill {
   /** All versions that it looked at. */
   readonly looked: ReadonlySet<string>;
   readonly unreadable: readonly UnreadableCopy[];
-  /**
-   * Whether it looked at all that the cluster has; else what it didn't look at stays as it was
-   * told.
-   */
-  readonly whole: boolean;
+  /** Versions that retention removed. */
+  readonly removed: ReadonlySet<string>;
+  /** Whether it looked at all that the cluster has; else the rest of the last record stands. */
+  readonly isComplete: boolean;
 }
 
 type DrillRecord = NonNullable<StateDocument["drill"]>;
@@ -61,20 +60,30 @@ function nextRecord(
   found: ClusterDrill,
   at: string,
 ): DrillRecord | null {
-  if (!found.whole && found.looked.size === 0) return null;
-  const kept = found.whole
+  if (!found.isComplete && found.looked.size === 0) return null;
+  const earlier = found.isComplete
     ? []
     : (before?.unreadable ?? []).filter(({ version }) => !found.looked.has(version));
   const now = [...found.unreadable]
     .toSorted((a, b) => (a.version < b.version ? -1 : 1))
     .map((one) => ({ ...one, detail: one.detail.slice(0, DETAIL_MAX) }));
-  const all = [...kept, ...now];
-  const told = all.slice(0, UNREADABLE_TOLD);
-  const more = all.length - told.length + (found.whole ? 0 : (before?.more ?? 0));
-  const nothing = all.length === 0 && more === 0;
-  if (nothing && (before === undefined || (before.unreadable.length === 0 && before.more === 0)))
-    return null;
-  return { at, unreadable: told, more };
+  const all = [...earlier, ...now];
+  const unreadable = all.slice(0, UNREADABLE_TOLD);
+  const more = all.length - unreadable.length + (found.isComplete ? 0 : (before?.more ?? 0));
+  const isEmpty = all.length === 0 && more === 0;
+  const wasEmpty = before === undefined || (before.unreadable.length === 0 && before.more === 0);
+  return isEmpty && wasEmpty ? null : { at, unreadable, more };
+}
+
+function withDrill(state: StateDocument, found: ClusterDrill, at: string): StateDocument | null {
+  const drill = nextRecord(state.drill, found, at);
+  const left = Object.entries(state.copies).filter(([version]) => !found.removed.has(version));
+  if (drill === null && left.length === Object.keys(state.copies).length) return null;
+  return {
+    ...state,
+    copies: Object.fromEntries(left),
+    ...(drill === null ? {} : { drill }),
+  };
 }
 
 /** @returns states that could not be written */
@@ -86,13 +95,12 @@ export async function recordDrill(
 ): Promise<CertkeepError[]> {
   const problems: CertkeepError[] = [];
   for (const [cluster, state] of known) {
-    const one = found.get(cluster) ?? null;
-    if (one === null || nextRecord(state.drill, one, at) === null) continue;
+    const one = found.get(cluster);
+    if (one === undefined || withDrill(state, one, at) === null) continue;
     try {
-      await changeState(states, cluster, state.title, state.server, (now) => ({
-        ...now,
-        drill: nextRecord(now.drill, one, at) ?? { at, unreadable: [], more: 0 },
-      }));
+      await changeState(states, cluster, state.title, state.server, (now) => {
+        return withDrill(now, one, at) ?? now;
+      });
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       problems.push(error);

@@ -30,6 +30,13 @@ export interface Retired {
 
 const PREFIX = /^[0-9a-f]{8,64}$/;
 
+interface KnownBackup {
+  readonly cluster: string;
+  readonly version: string;
+  readonly key: string;
+  readonly names: readonly string[];
+}
+
 /** `prefix`: a version or the beginning of one. @throws CertkeepError usage */
 export async function retireCopy(
   prefix: string,
@@ -38,89 +45,83 @@ export async function retireCopy(
   ports: RetirePorts,
 ): Promise<Retired> {
   const where = `certkeep backups retire ${prefix.slice(0, 64)}`;
+  const refuse = (found: string, expected: string, todo?: string): CertkeepError =>
+    new CertkeepError("usage", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
   if (!PREFIX.test(prefix))
-    throw new CertkeepError("usage", {
-      where,
-      found: "no version",
-      expected: "8 hexadecimal digits at least",
-      todo: "certkeep backups    lists them",
-    });
-  if (reason.trim() === "")
-    throw new CertkeepError("usage", {
-      where,
-      found: "no reason",
-      expected: "--reason TEXT, for whoever asks later",
-    });
-  const known: { cluster: string; version: string; key: string; names: readonly string[] }[] = [];
-  for (const cluster of await stateKeys(ports.states)) {
-    const loaded = await loadState(ports.states, cluster);
-    for (const [version, copy] of Object.entries(loaded?.state.copies ?? {}))
-      if (version.startsWith(prefix))
-        known.push({ cluster, version, key: copy.key, names: copy.names });
-  }
-  const keys = new Map<string, string>();
+    throw refuse("no version", "8 hexadecimal digits at least", "certkeep backups    lists them");
+  if (reason.trim() === "") throw refuse("no reason", "--reason TEXT, for whoever asks later");
+  const known = await recordedBackups(prefix, ports.states);
   const listing = await listCopies(ports.backups);
-  for (const place of listing.places)
-    if (place.version.startsWith(prefix)) keys.set(place.key, place.version);
-  const versions = [...new Set([...known.map(({ version }) => version), ...keys.values()])];
+  const stored = listing.places.filter(({ version }) => version.startsWith(prefix));
+  const versions = [...new Set([...known, ...stored].map(({ version }) => version))];
   const [version] = versions;
   if (version === undefined)
-    throw new CertkeepError("usage", {
-      where,
-      found: "no copy of that version",
-      expected: "one that certkeep backups lists",
-    });
+    throw refuse("no copy of that version", "one that certkeep backups lists");
   if (versions.length > 1)
-    throw new CertkeepError("usage", {
-      where,
-      found: `${versions.length} copies whose versions begin so`,
-      expected: "more of its digits",
-    });
-  if (known.length === 0 && !purge) {
-    throw new CertkeepError("usage", {
-      where,
-      found: "a copy that no audit recorded: it is never planned by itself",
-      expected: "--purge, to remove it",
-    });
-  }
-  const at = formatMs(ports.clock.nowMs());
+    throw refuse(`${versions.length} copies whose versions begin so`, "more of its digits");
+  if (known.length === 0 && !purge)
+    throw refuse(
+      "a copy that no audit recorded: it is never planned by itself",
+      "--purge, to remove it",
+    );
+  const clusters = known.map(({ cluster }) => cluster);
   // The state first: a copy that is still there must not be planned.
-  for (const { cluster } of known) {
-    await changeState(ports.states, cluster, cluster, "", (state) => {
-      const copy = state.copies[version];
-      if (copy === undefined || copy.retired !== undefined) return state;
-      return {
-        ...state,
-        copies: { ...state.copies, [version]: { ...copy, retired: { at, reason: reason.trim() } } },
-      };
-    });
-  }
-  const left: string[] = [];
-  if (purge) {
-    for (const { parts } of listing.problems)
-      left.push(`${parts.where} could not be looked into (${parts.found})`);
-    // Those that a state knows as well: a listing may lag behind, and lacks what a lock kept at an
-    // earlier purge.
-    for (const key of new Set([
-      ...keys.keys(),
-      ...known.map((copy) => copy.key).filter((name) => name !== ""),
-    ])) {
-      const kept = await ports.backups.remove(key);
-      if (kept !== null) left.push(kept);
-    }
-  }
+  await markRetired(version, clusters, reason.trim(), ports);
+  // Those that a state knows as well: a listing may lag behind, and lacks what a lock kept at an
+  // earlier purge.
+  const keys = [...stored, ...known].map(({ key }) => key).filter((key) => key !== "");
   return {
     version,
-    clusters: known.map(({ cluster }) => cluster),
+    clusters,
     names: known[0]?.names ?? [],
     purged: purge,
-    purgeNote: purge ? noteOf(ports.backups.url, left) : null,
+    purgeNote: purge ? await purgeKeys(new Set(keys), listing.problems, ports.backups) : null,
   };
 }
 
-function noteOf(url: string, left: readonly string[]): string {
-  if (left.length > 0) return `removed from ${url}, but ${left.join(", and ")}`;
-  return url.startsWith("file:")
-    ? `removed from ${url}; other copies of that folder, such as its own backups, still hold it`
-    : `removed from ${url}, older versions included`;
+async function recordedBackups(prefix: string, states: StateStore): Promise<KnownBackup[]> {
+  const known: KnownBackup[] = [];
+  for (const cluster of await stateKeys(states)) {
+    const loaded = await loadState(states, cluster);
+    for (const [version, { key, names }] of Object.entries(loaded?.state.copies ?? {}))
+      if (version.startsWith(prefix)) known.push({ cluster, version, key, names });
+  }
+  return known;
+}
+
+async function markRetired(
+  version: string,
+  clusters: readonly string[],
+  reason: string,
+  { states, clock }: RetirePorts,
+): Promise<void> {
+  const at = formatMs(clock.nowMs());
+  for (const cluster of clusters) {
+    await changeState(states, cluster, cluster, "", (state) => {
+      const copy = state.copies[version];
+      if (copy === undefined || copy.retired !== undefined) return state;
+      const copies = { ...state.copies, [version]: { ...copy, retired: { at, reason } } };
+      return { ...state, copies };
+    });
+  }
+}
+
+/** @returns what became of them, for people */
+async function purgeKeys(
+  keys: ReadonlySet<string>,
+  unlisted: readonly CertkeepError[],
+  backups: BlobStore,
+): Promise<string> {
+  const left = unlisted.map(
+    ({ parts }) => `${parts.where} could not be looked into (${parts.found})`,
+  );
+  for (const key of keys) {
+    const kept = await backups.remove(key);
+    if (kept !== null) left.push(kept);
+  }
+  if (left.length > 0) return `removed from ${backups.url}, but ${left.join(", and ")}`;
+  return backups.url.startsWith("file:")
+    ? `removed from ${backups.url}; other copies of that folder, such as its own backups, ` +
+        "still hold it"
+    : `removed from ${backups.url}, older versions included`;
 }

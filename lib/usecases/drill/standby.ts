@@ -43,37 +43,9 @@ export async function importStandby(
   request: StandbyRequest,
   ports: AuditPorts,
 ): Promise<ImportedStandby> {
-  const where = "certkeep backups import";
   const nowMs = ports.clock.nowMs();
   const pair = await judgeBytes(request, null, ports.kit, nowMs);
-  if (pair.sha256 === null)
-    throw new CertkeepError("usage", {
-      where,
-      found: "a certificate that can't be read",
-      expected: "PEM: the certificate first, then its chain",
-    });
-  if (!pair.keyFits)
-    throw new CertkeepError("usage", {
-      where,
-      found: `a key that doesn't fit the certificate (${reasonText(pair.verdict.reasons)})`,
-      expected: "its private key, PEM, without a passphrase",
-    });
-  const wrong = pair.verdict.reasons.filter(
-    (reason) => !ORIGIN.has(reason) && reason !== "not_yet_valid",
-  );
-  if (wrong.length > 0)
-    throw new CertkeepError("usage", {
-      where,
-      found: `a certificate that can't serve: ${reasonText(wrong)}`,
-      expected: "one that is valid, or will be",
-    });
-  if (request.recipients.length === 0)
-    throw new CertkeepError("usage", {
-      where,
-      found: "no recipients to seal it for",
-      expected: "recipients: in certkeep.yaml",
-      todo: "certkeep init",
-    });
+  refuseUseless(pair, request.recipients);
   const loaded = await loadState(ports.states, request.cluster);
   const state = loaded?.state ?? null;
   const record = recordOf(request, pair, state);
@@ -99,6 +71,33 @@ export async function importStandby(
     return next;
   });
   return { kept, pair, notes: notesOf(request, pair, state) };
+}
+
+function refuseUseless(pair: JudgedPair, recipients: readonly string[]): void {
+  const refuse = (found: string, expected: string, todo?: string): CertkeepError =>
+    new CertkeepError("usage", {
+      where: "certkeep backups import",
+      found,
+      expected,
+      ...(todo === undefined ? {} : { todo }),
+    });
+  if (pair.sha256 === null)
+    throw refuse("a certificate that can't be read", "PEM: the certificate first, then its chain");
+  if (!pair.keyFits)
+    throw refuse(
+      `a key that doesn't fit the certificate (${reasonText(pair.verdict.reasons)})`,
+      "its private key, PEM, without a passphrase",
+    );
+  const wrong = pair.verdict.reasons.filter(
+    (reason) => !ORIGIN.has(reason) && reason !== "not_yet_valid",
+  );
+  if (wrong.length > 0)
+    throw refuse(
+      `a certificate that can't serve: ${reasonText(wrong)}`,
+      "one that is valid, or will be",
+    );
+  if (recipients.length === 0)
+    throw refuse("no recipients to seal it for", "recipients: in certkeep.yaml", "certkeep init");
 }
 
 function recordOf(

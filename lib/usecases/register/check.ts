@@ -8,7 +8,8 @@ import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { ClusterReader, Registrar, SelfAccess } from "../../ports/cluster.ts";
 import type { Timer } from "../../ports/runtime.ts";
 import { classify } from "../../secret/classify.ts";
-import type { CheckedCredential, Exposure, OpenedCredential } from "./context.ts";
+import type { CheckedCredential, Exposure } from "../../report/clusters.ts";
+import type { OpenedCredential } from "./context.ts";
 
 const ASKED_AT_ONCE = 8;
 /** Authorizers learn of a new Role by watching: it takes them a moment. */

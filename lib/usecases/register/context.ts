@@ -1,8 +1,7 @@
 /** What registering is given, and what it gives back. */
-import type { Excess } from "../../rbac/excess.ts";
 import type { AccessObject } from "../../rbac/manifest.ts";
 import type { ServerPlace, StoredCredential } from "../../rbac/kubeconfig.ts";
-import type { AccessPlan, Question } from "../../rbac/rules.ts";
+import type { AccessPlan } from "../../rbac/rules.ts";
 import type { AccessKind, Bearer } from "../../rbac/table.ts";
 import type { EksAccess } from "../../config/cluster.ts";
 import type { Clock, Timer } from "../../ports/runtime.ts";
@@ -61,37 +60,4 @@ export interface Preview {
   readonly version: string | null;
   readonly objects: readonly AccessObject[];
   readonly rotates: boolean;
-}
-
-export interface CheckedCredential {
-  readonly bearer: Bearer;
-  readonly user: string | null;
-  readonly expiresAtMs: number | null;
-  /** What was asked for and isn't granted; the registration works without it, and knows less. */
-  readonly missing: readonly Question[];
-  readonly excess: readonly Excess[];
-}
-
-/** What a credential that may list Secrets sees beside certificates. */
-export interface Exposure {
-  readonly namespace: string;
-  /** Secrets that hold no certificate. */
-  readonly others: number;
-  /** Some of their names, the telling ones first. */
-  readonly names: readonly string[];
-}
-
-export interface RegisterResult {
-  readonly name: string;
-  readonly server: string;
-  readonly version: string | null;
-  /** Key of the cluster's identity. */
-  readonly identity: string;
-  readonly kind: AccessKind;
-  readonly rotated: boolean;
-  readonly created: number;
-  readonly credentials: readonly CheckedCredential[];
-  readonly exposures: readonly Exposure[];
-  /** What is to be done elsewhere, for pasting. */
-  readonly commands: readonly string[];
 }

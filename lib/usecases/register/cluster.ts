@@ -1,0 +1,101 @@
+/** What must hold of a cluster before it is registered, and what a person should know of it. */
+import { CertkeepError } from "../../error.ts";
+import { mismatchText } from "../../report/pinning.ts";
+import { notPinned, type ClusterIdentity } from "../../state/identity.ts";
+import { loadState } from "../states.ts";
+import type { RegisterPorts, RegisterRequest } from "./context.ts";
+
+/** Server-side apply and bound tokens are in every server since then (Kubernetes 1.22). */
+const OLDEST_MINOR = 22;
+/** Tested against servers up to this one. */
+const NEWEST_MINOR = 34;
+
+export interface SeenCluster {
+  readonly version: string | null;
+  readonly identity: ClusterIdentity;
+  /** Another cluster than the recorded one, and its successor. */
+  readonly isSuccessor: boolean;
+}
+
+/** @throws CertkeepError for a cluster that can't be registered under this name */
+export async function examineCluster(
+  request: RegisterRequest,
+  ports: RegisterPorts,
+): Promise<SeenCluster> {
+  const { name } = request;
+  const { version } = await ports.self.facts();
+  judgeVersion(version, request, ports);
+  const identity = await ports.reader.identity();
+  const isSuccessor = await judgeIdentity(identity, request, ports);
+  for (const group of await ports.self.deadGroups())
+    ports.note(
+      `cluster ${name}: the API group ${group} doesn't answer (its server is down); what it ` +
+        "serves isn't known",
+    );
+  if (ports.place.server.replace(/:\d+$/, "").endsWith(".ts.net")) {
+    ports.note(
+      `cluster ${name}: the server's name ends in .ts.net, so its certificate is one of those ` +
+        "that are kept here: if it is lost, the cluster can't be reached to restore it. " +
+        "Register the API server's direct address as well",
+    );
+  }
+  return { version, identity, isSuccessor };
+}
+
+function judgeVersion(
+  version: string | null,
+  request: RegisterRequest,
+  ports: RegisterPorts,
+): void {
+  const [, major, minor] = /^v(\d+)\.(\d+)/.exec(version ?? "") ?? [];
+  if (major === undefined || minor === undefined) return;
+  if (Number(major) === 1 && Number(minor) < OLDEST_MINOR && request.apply) {
+    throw new CertkeepError("usage", {
+      where: `cluster ${request.name}`,
+      found:
+        `an API server of version ${version}, which has no server-side apply and no tokens with ` +
+        "an end that can be asked for",
+      expected: `1.${OLDEST_MINOR} or later`,
+      todo:
+        `Apply the manifest by hand (certkeep clusters add ${request.name} --print) and bring a ` +
+        "credential: --credential FILE --no-apply",
+    });
+  }
+  if (Number(major) > 1 || Number(minor) > NEWEST_MINOR)
+    ports.note(
+      `cluster ${request.name}: its version ${version} is newer than those that this certkeep ` +
+        `was tested with (up to 1.${NEWEST_MINOR})`,
+    );
+}
+
+/** @returns whether another cluster is to become the successor of the one that is recorded */
+async function judgeIdentity(
+  seen: ClusterIdentity,
+  request: RegisterRequest,
+  ports: RegisterPorts,
+): Promise<boolean> {
+  const { name } = request;
+  const state = (await loadState(ports.states, name))?.state ?? null;
+  const differs = state === null ? null : notPinned(state, seen);
+  if (differs === null) {
+    if (request.rebuilt)
+      ports.note(
+        state?.identity == null
+          ? `cluster ${name}: nothing was recorded of it, so there is no predecessor`
+          : `cluster ${name}: this is the cluster as recorded: it was not rebuilt`,
+      );
+    return false;
+  }
+  const { found, expected } = mismatchText(differs);
+  if (differs.kind !== "another") {
+    ports.note(`cluster ${name}: ${found}; so far: ${expected}. It is pinned as it is now`);
+    return false;
+  }
+  if (request.rebuilt) return true;
+  throw new CertkeepError("usage", {
+    where: `cluster ${name}`,
+    found: `the name is another cluster's: ${found}`,
+    expected,
+    todo: `Choose another name; or, if ${name} was rebuilt: certkeep clusters add ${name} --rebuilt`,
+  });
+}
