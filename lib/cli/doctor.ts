@@ -3,9 +3,9 @@ import { Command } from "commander";
 import { composeDoctor } from "../wiring/doctor.ts";
 import { personalAccess } from "../wiring/connect.ts";
 import { CertkeepError } from "../error.ts";
-import { doctorDocument, doctorText } from "../report/doctor.ts";
+import { doctorDocument, doctorText, type DoctorLine } from "../report/doctor.ts";
 import { runDoctor } from "../usecases/doctor.ts";
-import { doctorExits, failed, type Line } from "../usecases/doctor/line.ts";
+import { doctorExits, failed } from "../usecases/doctor/line.ts";
 import { isOf, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
@@ -48,7 +48,7 @@ export function doctorCommand(io: Io): Command {
         "  certkeep doctor --send-test",
     )
     .action(async (clusters: string[], options: Options) => {
-      let lines: readonly Line[];
+      let lines: readonly DoctorLine[];
       try {
         const ports = await composeDoctor({
           clusters,

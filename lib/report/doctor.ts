@@ -1,4 +1,5 @@
 /** What the doctor found, for a terminal and as a JSON document. Pure. */
+import type { ErrorCode } from "../error.ts";
 import type { Action } from "../finding/action.ts";
 import { plain } from "../plain.ts";
 import { commandOf } from "./command.ts";
@@ -6,20 +7,23 @@ import { type Observed, observedText } from "./phrases/doctor.ts";
 import type { Style } from "./style.ts";
 import { count, wrap } from "./text.ts";
 
-type Level = "pass" | "warn" | "fail";
+export type Level = "pass" | "warn" | "fail";
 
-interface ShownCheck {
+/** What was checked, how it is, and the action that fixes it. */
+export interface DoctorLine {
+  /** What was checked; stable. */
   readonly id: string;
   readonly level: Level;
   /** `null`: the set-up as a whole. */
   readonly cluster: string | null;
   readonly observed: Observed;
+  /** `null` where no command fixes it. */
   readonly action: Action | null;
   /** Of the error behind it, or `null`. */
-  readonly code: string | null;
+  readonly code: ErrorCode | null;
 }
 
-export function doctorDocument(lines: readonly ShownCheck[]): object {
+export function doctorDocument(lines: readonly DoctorLine[]): object {
   return {
     lines: lines.map((one) => ({
       id: one.id,
@@ -33,25 +37,25 @@ export function doctorDocument(lines: readonly ShownCheck[]): object {
   };
 }
 
-function countsOf(lines: readonly ShownCheck[]): Readonly<Record<Level, number>> {
+function countsOf(lines: readonly DoctorLine[]): Readonly<Record<Level, number>> {
   const of = (level: Level): number => lines.filter((one) => one.level === level).length;
   return { pass: of("pass"), warn: of("warn"), fail: of("fail") };
 }
 
-function commandFor({ action }: ShownCheck): string | null {
+function commandFor({ action }: DoctorLine): string | null {
   return action === null ? null : commandOf(action);
 }
 
 const SIGNS: Readonly<Record<Level, string>> = { pass: "ok  ", warn: "warn", fail: "FAIL" };
 
-export function doctorText(lines: readonly ShownCheck[], style: Style, width: number): string {
+export function doctorText(lines: readonly DoctorLine[], style: Style, width: number): string {
   const counts = countsOf(lines);
   const paint: Readonly<Record<Level, (text: string) => string>> = {
     pass: style.green,
     warn: style.yellow,
     fail: style.red,
   };
-  const groups = new Map<string, ShownCheck[]>();
+  const groups = new Map<string, DoctorLine[]>();
   for (const one of lines)
     groups.set(one.cluster ?? "", [...(groups.get(one.cluster ?? "") ?? []), one]);
   const out: string[] = [];

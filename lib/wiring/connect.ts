@@ -13,7 +13,7 @@ import type { AuthProvider } from "../adapters/kubernetes/context.ts";
 import { asEksRole } from "../adapters/kubernetes/eks.ts";
 import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
-import type { ClusterEntry } from "../config/cluster.ts";
+import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { CertkeepError } from "../error.ts";
 import { homeOf } from "./path.ts";
@@ -71,15 +71,26 @@ export async function connectCluster(
             : { authProvider: world.person.authProvider }),
         });
   if (registered) refuseInsecure(connection, settings.name);
-  const { eks } = settings;
-  if (eks === null) return connection;
-  const role = purpose === "restore" ? (eks.restoreRole ?? eks.role) : eks.role;
-  const endpoint = world.env["AWS_ENDPOINT_URL_STS"];
+  return settings.eks === null
+    ? connection
+    : asRole(connection, settings.eks, purpose, settings.name, world);
+}
+
+/** The same connection as the IAM role that reads or restores. */
+export function asRole(
+  connection: Connection,
+  { cluster, region, role, restoreRole }: EksAccess,
+  purpose: Bearer,
+  name: string,
+  { env, nowMs }: Pick<ConnectWorld, "env" | "nowMs">,
+): Connection {
+  const endpoint = env["AWS_ENDPOINT_URL_STS"];
+  const own = purpose === "restore" ? (restoreRole ?? role) : role;
   return asEksRole(connection, {
-    cluster: eks.cluster,
-    region: eks.region,
-    credentials: roleCredentials(role, eks.region, settings.name, world.env),
-    nowMs,
+    cluster,
+    region,
+    credentials: roleCredentials(own, region, name, env),
+    nowMs: () => nowMs(),
     ...(endpoint === undefined ? {} : { endpoint }),
   });
 }

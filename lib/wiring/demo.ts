@@ -50,34 +50,7 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
   const slack = await startDemoSlack();
   await writeFile(join(folder, "slack-webhook"), `${slack.url}\n`, own);
   const config = join(folder, "certkeep.yaml");
-  await writeFile(
-    config,
-    [
-      "recipients:",
-      `  - ${identity.recipient}`,
-      "identity: file:identity/identity.txt",
-      "clusters:",
-      `  - name: ${CONTEXT}`,
-      "    kubeconfig: kubeconfig.yaml",
-      `    context: ${CONTEXT}`,
-      "stores:",
-      "  backups: file:backups",
-      "  state: file:state",
-      "issuers:",
-      "  - id: demo",
-      "    title: The demo's stand-in for Let's Encrypt",
-      "    kind: production",
-      "    anchors: anchors.pem",
-      "    intermediates: intermediates.pem",
-      "    limits: {perSet: {count: 5}, perDomain: {count: 50}}",
-      "digest:",
-      "  routes:",
-      "    - name: demo",
-      "      webhook: file:slack-webhook",
-      "",
-    ].join("\n"),
-    own,
-  );
+  await writeFile(config, configText(identity.recipient), own);
   const deleted = fqdnOf("orders");
   const emptied = fqdnOf("reports");
   return {
@@ -95,4 +68,31 @@ export async function startDemo(nowMs: number): Promise<DemoWorld> {
       await Promise.all([api.stop(), slack.stop()]);
     },
   };
+}
+
+function configText(recipient: string): string {
+  return [
+    "recipients:",
+    `  - ${recipient}`,
+    "identity: file:identity/identity.txt",
+    "clusters:",
+    `  - name: ${CONTEXT}`,
+    "    kubeconfig: kubeconfig.yaml",
+    `    context: ${CONTEXT}`,
+    "stores:",
+    "  backups: file:backups",
+    "  state: file:state",
+    "issuers:",
+    "  - id: demo",
+    "    title: The demo's stand-in for Let's Encrypt",
+    "    kind: production",
+    "    anchors: anchors.pem",
+    "    intermediates: intermediates.pem",
+    "    limits: {perSet: {count: 5}, perDomain: {count: 50}}",
+    "digest:",
+    "  routes:",
+    "    - name: demo",
+    "      webhook: file:slack-webhook",
+    "",
+  ].join("\n");
 }

@@ -9,7 +9,13 @@ import { realTimer } from "../adapters/timer.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { settingsFor } from "../config/settings.ts";
-import type { DoctorPorts, IdentityFacts } from "../usecases/doctor/context.ts";
+import type { Bearer } from "../rbac/table.ts";
+import type {
+  DoctorPorts,
+  ExaminedCluster,
+  ExaminedConnection,
+  IdentityFacts,
+} from "../usecases/doctor/context.ts";
 import { awsWorld } from "./aws.ts";
 import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
@@ -37,12 +43,6 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     throw unknownCluster(unknown, names, config.stores.registry);
   const wanted = (name: string): boolean =>
     world.clusters.length === 0 || world.clusters.includes(name);
-  // Who asks a doctor waits for the answer: one attempt, and a short one.
-  const http = {
-    attempts: 1,
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    nowMs: () => world.nowMs(),
-  };
   return {
     configuration: file === null ? null : { file, trust },
     chosen: world.clusters.length > 0,
@@ -73,32 +73,36 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
             config.aws.topic,
             awsWorld(world.env, config.aws),
           ),
-    connect: async (cluster, bearer) => {
-      const connection = await connectCluster(
-        cluster,
-        bearer,
-        cluster.registered,
-        world,
-        settings.kubeconfigs,
-      );
-      const self = createSelfAccess(connection, http);
-      const reader = createClusterReader(connection, http);
-      return {
-        server: connection.server.origin,
-        insecure: connection.insecure,
-        expiresAtMs: connection.credentialExpiresAtMs,
-        self,
-        reader,
-        close: async () => {
-          await Promise.all([self.close(), reader.close()]);
-        },
-      };
-    },
+    connect: (cluster, bearer) => openConnection(cluster, bearer, world, settings),
     routes: async () => (await composeDigest({ ...world, atMs: null }, true)).routes,
     sendTest: world.sendTest,
     clock: { nowMs: world.nowMs },
     timer: realTimer,
     newId: () => randomBytes(6).toString("hex"),
+  };
+}
+
+async function openConnection(
+  cluster: ExaminedCluster,
+  bearer: Bearer,
+  world: DoctorWorld,
+  { kubeconfigs }: ComposedSettings,
+): Promise<ExaminedConnection> {
+  const { registered } = cluster;
+  const connection = await connectCluster(cluster, bearer, registered, world, kubeconfigs);
+  // Who asks a doctor waits for the answer: one attempt, and a short one.
+  const http = { attempts: 1, connectTimeoutMs: CONNECT_TIMEOUT_MS, nowMs: () => world.nowMs() };
+  const self = createSelfAccess(connection, http);
+  const reader = createClusterReader(connection, http);
+  return {
+    server: connection.server.origin,
+    insecure: connection.insecure,
+    expiresAtMs: connection.credentialExpiresAtMs,
+    self,
+    reader,
+    close: async () => {
+      await Promise.all([self.close(), reader.close()]);
+    },
   };
 }
 

@@ -5,8 +5,6 @@ import { fileURLToPath } from "node:url";
 import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
-import { roleCredentials } from "../adapters/aws/role.ts";
-import { asEksRole } from "../adapters/kubernetes/eks.ts";
 import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { proxyFromEnvironment } from "../adapters/proxy.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
@@ -20,12 +18,12 @@ import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import type { Registrations } from "../ports/registry.ts";
 import { plain } from "../plain.ts";
-import type { RegisterPorts } from "../usecases/register/context.ts";
+import type { OpenedCredential, RegisterPorts } from "../usecases/register/context.ts";
 import type { ListPorts } from "../usecases/register/list.ts";
 import type { RemovePorts } from "../usecases/register/remove.ts";
 import { awsWorld } from "./aws.ts";
 import { ownTexts } from "./config.ts";
-import { connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
+import { asRole, connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
 import { realTimer } from "../adapters/timer.ts";
 import { homeOf, pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
@@ -137,7 +135,6 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
   const registrar = createRegistrar(admin);
   const self = createSelfAccess(admin);
   const reader = createClusterReader(admin);
-  const nowMs = (): number => world.nowMs();
   return {
     settings,
     existing,
@@ -153,35 +150,7 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
         read: await broughtCredential(world, "read"),
         restore: await broughtCredential(world, "restore"),
       },
-      open: async (bearer, text, eks) => {
-        const bare = await connect(
-          parseKubeconfig(text, `the ${bearer} credential of ${world.name}`),
-          null,
-          { environment: world.env, nowMs, allowExec: false },
-        );
-        const role = bearer === "restore" ? (eks?.restoreRole ?? null) : (eks?.role ?? null);
-        const endpoint = world.env["AWS_ENDPOINT_URL_STS"];
-        const connection =
-          eks === null || role === null
-            ? bare
-            : asEksRole(bare, {
-                cluster: eks.cluster,
-                region: eks.region,
-                credentials: roleCredentials(role, eks.region, world.name, world.env),
-                nowMs,
-                ...(endpoint === undefined ? {} : { endpoint }),
-              });
-        const access = createSelfAccess(connection);
-        const reading = createClusterReader(connection);
-        return {
-          self: access,
-          reader: reading,
-          expiresAtMs: connection.credentialExpiresAtMs,
-          close: async () => {
-            await Promise.all([access.close(), reading.close()]);
-          },
-        };
-      },
+      open: (bearer, text, eks) => openCredential(bearer, text, eks, world),
       registrations,
       states: settings.stores.states,
       clock: { nowMs: world.nowMs },
@@ -189,6 +158,30 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
       consent: world.consent,
       schema: settings.folder === null ? null : schemaPath(settings.folder),
       note: world.note,
+    },
+  };
+}
+
+async function openCredential(
+  bearer: Bearer,
+  text: string,
+  eks: EksAccess | null,
+  world: RegisterWorld,
+): Promise<OpenedCredential> {
+  const bare = await connect(
+    parseKubeconfig(text, `the ${bearer} credential of ${world.name}`),
+    null,
+    { environment: world.env, nowMs: () => world.nowMs(), allowExec: false },
+  );
+  const connection = eks === null ? bare : asRole(bare, eks, bearer, world.name, world);
+  const self = createSelfAccess(connection);
+  const reader = createClusterReader(connection);
+  return {
+    self,
+    reader,
+    expiresAtMs: connection.credentialExpiresAtMs,
+    close: async () => {
+      await Promise.all([self.close(), reader.close()]);
     },
   };
 }

@@ -7,7 +7,8 @@ import { observedText } from "../../lib/report/phrases/doctor.ts";
 import { runDoctor } from "../../lib/usecases/doctor.ts";
 import type { ClusterReader, SelfAccess } from "../../lib/ports/cluster.ts";
 import type { DoctorPorts, ExaminedCluster } from "../../lib/usecases/doctor/context.ts";
-import { doctorExits, type Line } from "../../lib/usecases/doctor/line.ts";
+import type { DoctorLine } from "../../lib/report/doctor.ts";
+import { doctorExits } from "../../lib/usecases/doctor/line.ts";
 import { createMemoryBlobs, createMemoryStates, Faults } from "../support/memory.ts";
 
 const TOPIC = "arn:aws:sns:eu-west-1:123456789012:certkeep-prod-alarms";
@@ -16,7 +17,7 @@ const unavailable = new CertkeepError("store_unavailable", {
   found: "this identity may not do secretsmanager:ListSecrets",
 });
 
-async function doctor(change: Partial<DoctorPorts>): Promise<readonly Line[]> {
+async function doctor(change: Partial<DoctorPorts>): Promise<readonly DoctorLine[]> {
   const faults = new Faults();
   return runDoctor({
     configuration: { file: "s3://bucket/certkeep.yaml", trust: "named" },
@@ -41,7 +42,7 @@ async function doctor(change: Partial<DoctorPorts>): Promise<readonly Line[]> {
 const topic = (confirmed: number, pending: number): Partial<DoctorPorts> => ({
   topic: { name: TOPIC, subscriptions: async () => ({ confirmed, pending }) },
 });
-const of = (lines: readonly Line[], id: string) =>
+const of = (lines: readonly DoctorLine[], id: string) =>
   lines
     .filter((one) => one.id === id)
     .map(

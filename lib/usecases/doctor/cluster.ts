@@ -2,22 +2,22 @@
  * One cluster as the doctor sees it: reachable, the same as registered, and its credentials good
  * for what they should be and no more.
  */
-import { excessOf } from "../../rbac/excess.ts";
-import type { Observed } from "../../report/phrases/doctor.ts";
-import { questionsOf, type AccessPlan, type Question } from "../../rbac/rules.ts";
-import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
 import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
-import { isCertkeepError } from "../../error.ts";
+import { isCertkeepError, type CertkeepError } from "../../error.ts";
+import { type Action, pinAction, registerAgain } from "../../finding/action.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
-import { type Action, pinAction, registerAgain } from "../../finding/action.ts";
-import type { StateStore } from "../../ports/stores.ts";
+import { excessOf } from "../../rbac/excess.ts";
+import { questionsOf, type AccessPlan, type Question } from "../../rbac/rules.ts";
+import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
+import type { DoctorLine, Level } from "../../report/doctor.ts";
+import type { Observed } from "../../report/phrases/doctor.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity, type NotPinned } from "../../state/identity.ts";
 import { grantedRules, missingOf } from "../register/check.ts";
 import { findState, loadState } from "../states.ts";
 import type { DoctorPorts, ExaminedCluster, ExaminedConnection } from "./context.ts";
-import { failed, line, type Line } from "./line.ts";
+import { failed, line } from "./line.ts";
 
 const CLOCK_WARN_MS = 30_000;
 /** Beyond this a token that was just made, or a signed request, may be refused. */
@@ -38,7 +38,9 @@ function planOfEntry(cluster: ExaminedCluster): AccessPlan {
 }
 
 export interface Examined {
-  readonly lines: Line[];
+  readonly name: string;
+  readonly lines: readonly DoctorLine[];
+  /** `null`: it wasn't reached. */
   readonly identity: ClusterIdentity | null;
 }
 
@@ -46,302 +48,242 @@ export async function examineCluster(
   cluster: ExaminedCluster,
   ports: DoctorPorts,
 ): Promise<Examined> {
-  const { name } = cluster;
-  const lines: Line[] = [];
-  let state: StateDocument | null = null;
-  try {
-    if (cluster.named) state = (await loadState(ports.states, name))?.state ?? null;
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    lines.push(failed("state", error, { cluster: name }));
+  const check = new ClusterCheck(cluster, ports);
+  const identity = await check.run();
+  return { name: cluster.name, lines: check.lines, identity };
+}
+
+class ClusterCheck {
+  readonly lines: DoctorLine[] = [];
+  readonly #cluster: ExaminedCluster;
+  readonly #ports: DoctorPorts;
+  readonly #plan: AccessPlan;
+  /** What repairs a registration; `null` where there is none. */
+  readonly #repair: Action | null;
+  #state: StateDocument | null = null;
+
+  constructor(cluster: ExaminedCluster, ports: DoctorPorts) {
+    this.#cluster = cluster;
+    this.#ports = ports;
+    this.#plan = planOfEntry(cluster);
+    this.#repair = cluster.registered ? registerAgain(cluster.name) : null;
   }
-  if (cluster.sealedFor.length === 0)
-    lines.push(
-      line(
-        "recipients",
-        "fail",
-        { seen: "no_recipients" },
-        {
-          cluster: name,
-          action: { kind: "init" },
-        },
-      ),
-    );
-  const again = repairOf(cluster);
-  const plan = planOfEntry(cluster);
-  let identity: ClusterIdentity | null = null;
-  let connection: ExaminedConnection | null = null;
-  try {
-    connection = await ports.connect(cluster, "read");
-    identity = await examineConnection(cluster, connection, state, plan, ports, lines);
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    const refused = error.code === "cluster_unauthorized";
-    lines.push(
-      failed(refused ? "credential" : "reach", error, {
-        cluster: name,
-        action: refused ? again : null,
-      }),
-    );
-  } finally {
-    await connection?.close();
+
+  #put(id: string, level: Level, observed: Observed, action: Action | null = null): void {
+    this.lines.push(line(id, level, observed, { cluster: this.#cluster.name, action }));
   }
-  if (wantsRestore(plan.parts)) await examineRestoring(cluster, plan, state, ports, lines);
-  if (cluster.named) lines.push(auditLine(cluster, state, ports.clock.nowMs()));
-  return { lines, identity };
-}
 
-/** What repairs a registration. */
-function repairOf({
-  name,
-  registered,
-}: Pick<ExaminedCluster, "name" | "registered">): Action | null {
-  return registered ? registerAgain(name) : null;
-}
-
-async function examineConnection(
-  cluster: ExaminedCluster,
-  connection: ExaminedConnection,
-  state: StateDocument | null,
-  plan: AccessPlan,
-  ports: DoctorPorts,
-  lines: Line[],
-): Promise<ClusterIdentity> {
-  const { name, registered } = cluster;
-  const again = repairOf(cluster);
-  const put = (
-    id: string,
-    level: Line["level"],
-    observed: Observed,
-    action: Action | null = null,
-  ): void => {
-    lines.push(line(id, level, observed, { cluster: name, action }));
-  };
-  if (connection.insecure) put("tls", "fail", { seen: "tls_unchecked" }, again);
-  if (/\.ts\.net(:\d+)?$/.test(connection.server))
-    put("address", "warn", { seen: "tailnet_address", server: connection.server }, again);
-  const facts = await connection.self.facts();
-  const identity = await connection.reader.identity();
-  put("reach", "pass", { seen: "answers", server: connection.server, version: facts.version });
-  const minor = Number(/^v1\.(\d+)/.exec(facts.version ?? "")?.[1] ?? Number.NaN);
-  if (minor < 22) put("version", "warn", { seen: "old_version", version: facts.version });
-  if (facts.clockOffsetMs !== null) {
-    const off = Math.abs(facts.clockOffsetMs);
-    put(
-      "clock",
-      off >= CLOCK_FAIL_MS ? "fail" : off >= CLOCK_WARN_MS ? "warn" : "pass",
-      { seen: "clock", offMs: off },
-      { kind: "clock" },
-    );
+  #fail(id: string, error: CertkeepError, action: Action | null = null): void {
+    this.lines.push(failed(id, error, { cluster: this.#cluster.name, action }));
   }
-  credentialLine(cluster, connection, ports.clock.nowMs(), lines);
-  for (const group of await connection.self.deadGroups())
-    put("api", "warn", { seen: "dead_api", group }, { kind: "apiServices" });
-  const missing = await permissionLines(cluster, connection, plan, "read", lines);
-  const recorded = cluster.named ? state : await stateOfContext(ports.states, connection, identity);
-  const differs = recorded === null ? null : notPinned(recorded, identity);
-  if (!isNamedBy(missing, differs)) put(...identityLine(cluster, identity, recorded, differs));
-  if (registered) {
-    const listed = plan.parts.includes("secrets");
-    put(
-      "discovery",
-      listed ? "pass" : "warn",
-      { seen: listed ? "lists_secrets" : "lists_nothing" },
-      { kind: "nameSecret", cluster: name },
+
+  async run(): Promise<ClusterIdentity | null> {
+    const { named, name, sealedFor } = this.#cluster;
+    try {
+      if (named) this.#state = (await loadState(this.#ports.states, name))?.state ?? null;
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      this.#fail("state", error);
+    }
+    if (sealedFor.length === 0)
+      this.#put("recipients", "fail", { seen: "no_recipients" }, { kind: "init" });
+    const identity = await this.#checkReading();
+    if (wantsRestore(this.#plan.parts)) await this.#checkRestoring();
+    if (named) this.#checkAudit();
+    return identity;
+  }
+
+  async #checkReading(): Promise<ClusterIdentity | null> {
+    let connection: ExaminedConnection | null = null;
+    try {
+      connection = await this.#ports.connect(this.#cluster, "read");
+      return await this.#checkConnection(connection);
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      if (error.code === "cluster_unauthorized") this.#fail("credential", error, this.#repair);
+      else this.#fail("reach", error);
+      return null;
+    } finally {
+      await connection?.close();
+    }
+  }
+
+  async #checkConnection(connection: ExaminedConnection): Promise<ClusterIdentity> {
+    const { name, registered, named } = this.#cluster;
+    const { server, self } = connection;
+    if (connection.insecure) this.#put("tls", "fail", { seen: "tls_unchecked" }, this.#repair);
+    if (/\.ts\.net(:\d+)?$/.test(server))
+      this.#put("address", "warn", { seen: "tailnet_address", server }, this.#repair);
+    const { version, clockOffsetMs } = await self.facts();
+    const identity = await connection.reader.identity();
+    this.#put("reach", "pass", { seen: "answers", server, version });
+    if (Number(/^v1\.(\d+)/.exec(version ?? "")?.[1] ?? Number.NaN) < 22)
+      this.#put("version", "warn", { seen: "old_version", version });
+    if (clockOffsetMs !== null) this.#checkClock(Math.abs(clockOffsetMs));
+    if (registered) this.#checkEnd(connection);
+    for (const group of await self.deadGroups())
+      this.#put("api", "warn", { seen: "dead_api", group }, { kind: "apiServices" });
+    const missing = await this.#checkPermissions(connection, "read");
+    const recorded = named ? this.#state : await this.#stateOfContext(connection, identity);
+    const differs = recorded === null ? null : notPinned(recorded, identity);
+    if (!isNamedBy(missing, differs)) this.#checkIdentity(identity, recorded, differs);
+    if (!registered)
+      this.#put("registered", "warn", { seen: "not_registered" }, registerAgain(name));
+    else if (this.#plan.parts.includes("secrets"))
+      this.#put("discovery", "pass", { seen: "lists_secrets" });
+    else
+      this.#put(
+        "discovery",
+        "warn",
+        { seen: "lists_nothing" },
+        { kind: "nameSecret", cluster: name },
+      );
+    return identity;
+  }
+
+  /** The state of a context that no configuration names. */
+  async #stateOfContext(
+    { server }: ExaminedConnection,
+    seen: ClusterIdentity,
+  ): Promise<StateDocument | null> {
+    const { states } = this.#ports;
+    return (await loadState(states, await findState(states, seen, server)))?.state ?? null;
+  }
+
+  #checkClock(offMs: number): void {
+    const level = offMs >= CLOCK_FAIL_MS ? "fail" : offMs >= CLOCK_WARN_MS ? "warn" : "pass";
+    this.#put("clock", level, { seen: "clock", offMs }, { kind: "clock" });
+  }
+
+  #checkIdentity(
+    seen: ClusterIdentity,
+    state: StateDocument | null,
+    differs: NotPinned | null,
+  ): void {
+    const { name, registered } = this.#cluster;
+    if (differs !== null) {
+      const action = pinAction(name, registered, differs.kind);
+      this.#put("identity", "fail", { seen: "not_pinned", differs }, action);
+    } else if (seen.uid === null)
+      this.#put("identity", "warn", { seen: "uid_unread" }, registerAgain(name));
+    else
+      this.#put("identity", "pass", {
+        seen: state?.identity == null ? "not_recorded" : "recorded",
+      });
+  }
+
+  /** When the credential ends. */
+  #checkEnd({ expiresAtMs }: ExaminedConnection): void {
+    const { access } = this.#cluster;
+    const nowMs = this.#ports.clock.nowMs();
+    const endsAt = formatMsOrNull(expiresAtMs);
+    const since = access?.since ?? null;
+    const level = credentialLevel(
+      { kind: access?.kind ?? "kubeconfig", endsAt, madeAt: since },
+      nowMs,
     );
-  } else put("registered", "warn", { seen: "not_registered" }, registerAgain(name));
-  return identity;
+    const observed: Observed =
+      endsAt !== null
+        ? { seen: "ends", endsAt, inMs: parseMs(endsAt) - nowMs }
+        : level === "fine"
+          ? { seen: "no_end" }
+          : { seen: "endless_token", since };
+    const levels = { fine: "pass", warning: "warn", critical: "fail" } as const;
+    this.#put("credential", levels[level], observed, this.#repair);
+  }
+
+  /** @returns what the credential should be able to do and can't */
+  async #checkPermissions(
+    connection: ExaminedConnection,
+    bearer: Bearer,
+  ): Promise<readonly Question[]> {
+    const questions = questionsOf(this.#plan, bearer);
+    const missing = await missingOf(connection.self, questions);
+    for (const question of missing)
+      this.#put(
+        "permission",
+        this.#cluster.registered || isEssential(question) ? "fail" : "warn",
+        { seen: "not_granted", bearer, question },
+        this.#repair,
+      );
+    if (missing.length === 0)
+      this.#put("permission", "pass", { seen: "granted", bearer, count: questions.length });
+    if (this.#cluster.registered) await this.#checkExcess(connection, bearer);
+    return missing;
+  }
+
+  async #checkExcess(connection: ExaminedConnection, bearer: Bearer): Promise<void> {
+    const granted = await grantedRules(connection.self, this.#plan);
+    // One credential for both has the permissions of both.
+    const isShared = wantsRestore(this.#plan.parts) && !hasRestoring(this.#cluster);
+    const bearers: Bearer[] = isShared ? ["read", "restore"] : [bearer];
+    const isAccepted = this.#cluster.access?.broad === true;
+    const found = excessOf(this.#plan, bearers, granted, []);
+    for (const excess of found)
+      this.#put(
+        "excess",
+        excess.dangerous && !isAccepted ? "fail" : "warn",
+        { seen: "excess", bearer, excess, isAccepted },
+        this.#repair,
+      );
+    const isIncomplete = granted.some(({ incomplete }) => incomplete);
+    if (found.length === 0)
+      this.#put("excess", "pass", { seen: "no_excess", bearer, isIncomplete });
+  }
+
+  async #checkRestoring(): Promise<void> {
+    if (!hasRestoring(this.#cluster)) {
+      this.#put("restore-credential", "warn", { seen: "one_credential" }, this.#repair);
+      return;
+    }
+    let connection: ExaminedConnection | null = null;
+    try {
+      connection = await this.#ports.connect(this.#cluster, "restore");
+      const seen = await connection.reader.identity();
+      const missing = await this.#checkPermissions(connection, "restore");
+      const differs = this.#state === null ? null : notPinned(this.#state, seen);
+      if (differs === null || isNamedBy(missing, differs))
+        this.#put("restore-credential", "pass", { seen: "restore_accepted" });
+      else
+        this.#put(
+          "restore-credential",
+          "fail",
+          { seen: "restore_not_pinned", differs },
+          this.#repair,
+        );
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      this.#fail("restore-credential", error, this.#repair);
+    } finally {
+      await connection?.close();
+    }
+  }
+
+  #checkAudit(): void {
+    const action = { kind: "audit", cluster: this.#cluster.name } as const;
+    const audit = this.#state?.audit ?? null;
+    if (audit === null) {
+      this.#put("audit", "warn", { seen: "never_audited" }, action);
+      return;
+    }
+    const agoMs = this.#ports.clock.nowMs() - parseMs(audit.finishedAt);
+    const isComplete = audit.complete;
+    const level =
+      agoMs > AUDIT_FAIL_MS ? "fail" : agoMs > STALE_MS || !isComplete ? "warn" : "pass";
+    this.#put("audit", level, { seen: "audited", agoMs, isComplete }, action);
+  }
 }
 
-/** The state of a context that no configuration names. */
-async function stateOfContext(
-  states: StateStore,
-  { server }: ExaminedConnection,
-  seen: ClusterIdentity,
-): Promise<StateDocument | null> {
-  return (await loadState(states, await findState(states, seen, server)))?.state ?? null;
+function hasRestoring({ restoreKubeconfig, eks }: ExaminedCluster): boolean {
+  return restoreKubeconfig !== null || eks?.restoreRole != null;
 }
 
-/**
- * The uid of kube-system can't be read, and the permission for it is missing: that is said once.
- */
+/** The uid of kube-system can't be read, and the permission for it is missing: one line says it. */
 function isNamedBy(missing: readonly Question[], differs: NotPinned | null): boolean {
   return differs?.kind === "uid" && missing.some(({ capability }) => capability.id === "identity");
 }
 
-function identityLine(
-  { name, registered }: ExaminedCluster,
-  seen: ClusterIdentity,
-  state: StateDocument | null,
-  differs: NotPinned | null,
-): ["identity", Line["level"], Observed, Action | null] {
-  if (differs !== null) {
-    return [
-      "identity",
-      "fail",
-      { seen: "not_pinned", differs },
-      pinAction(name, registered, differs.kind),
-    ];
-  }
-  if (seen.uid === null) return ["identity", "warn", { seen: "uid_unread" }, registerAgain(name)];
-  return [
-    "identity",
-    "pass",
-    { seen: state?.identity == null ? "not_recorded" : "recorded" },
-    null,
-  ];
-}
-
-function credentialLine(
-  cluster: ExaminedCluster,
-  connection: ExaminedConnection,
-  nowMs: number,
-  lines: Line[],
-): void {
-  if (!cluster.registered) return;
-  const endsAt = formatMsOrNull(connection.expiresAtMs);
-  const level = credentialLevel(
-    { kind: cluster.access?.kind ?? "kubeconfig", endsAt, madeAt: cluster.access?.since ?? null },
-    nowMs,
-  );
-  const observed: Observed =
-    endsAt !== null
-      ? { seen: "ends", endsAt, inMs: parseMs(endsAt) - nowMs }
-      : level === "fine"
-        ? { seen: "no_end" }
-        : { seen: "endless_token", since: cluster.access?.since ?? null };
-  lines.push(
-    line(
-      "credential",
-      level === "fine" ? "pass" : level === "warning" ? "warn" : "fail",
-      observed,
-      {
-        cluster: cluster.name,
-        action: repairOf(cluster),
-      },
-    ),
-  );
-}
-
-async function permissionLines(
-  cluster: ExaminedCluster,
-  connection: ExaminedConnection,
-  plan: AccessPlan,
-  bearer: Bearer,
-  lines: Line[],
-): Promise<readonly Question[]> {
-  const { name } = cluster;
-  const again = repairOf(cluster);
-  const questions = questionsOf(plan, bearer);
-  const missing = await missingOf(connection.self, questions);
-  for (const question of missing)
-    lines.push(
-      line(
-        "permission",
-        levelOf(question, cluster),
-        { seen: "not_granted", bearer, question },
-        { cluster: name, action: again },
-      ),
-    );
-  if (missing.length === 0)
-    lines.push(
-      line(
-        "permission",
-        "pass",
-        { seen: "granted", bearer, count: questions.length },
-        { cluster: name },
-      ),
-    );
-  if (!cluster.registered) return missing;
-  const granted = await grantedRules(connection.self, plan);
-  // One credential for both has the rights of both.
-  const bearers: Bearer[] =
-    bearer === "read" &&
-    wantsRestore(plan.parts) &&
-    cluster.restoreKubeconfig === null &&
-    cluster.eks?.restoreRole == null
-      ? ["read", "restore"]
-      : [bearer];
-  const excess = excessOf(plan, bearers, granted, []);
-  const isAccepted = cluster.access?.broad === true;
-  for (const one of excess) {
-    lines.push(
-      line(
-        "excess",
-        one.dangerous && !isAccepted ? "fail" : "warn",
-        { seen: "excess", bearer, excess: one, isAccepted },
-        { cluster: name, action: again },
-      ),
-    );
-  }
-  if (excess.length === 0)
-    lines.push(
-      line(
-        "excess",
-        "pass",
-        { seen: "no_excess", bearer, isIncomplete: granted.some(({ incomplete }) => incomplete) },
-        { cluster: name },
-      ),
-    );
-  return missing;
-}
-
-/** Without what it was registered for nothing works; the rest leaves something unknown. */
-function levelOf({ capability }: Question, { registered }: ExaminedCluster): Line["level"] {
-  const essential =
-    ["secrets", "named", "restore"].includes(capability.part) || capability.id === "identity";
-  return registered || essential ? "fail" : "warn";
-}
-
-async function examineRestoring(
-  cluster: ExaminedCluster,
-  plan: AccessPlan,
-  state: StateDocument | null,
-  ports: DoctorPorts,
-  lines: Line[],
-): Promise<void> {
-  const { name } = cluster;
-  const apart = cluster.restoreKubeconfig !== null || cluster.eks?.restoreRole != null;
-  if (!apart) {
-    lines.push(
-      line(
-        "restore-credential",
-        "warn",
-        { seen: "one_credential" },
-        { cluster: name, action: repairOf(cluster) },
-      ),
-    );
-    return;
-  }
-  let connection: ExaminedConnection | null = null;
-  try {
-    connection = await ports.connect(cluster, "restore");
-    const seen = await connection.reader.identity();
-    const missing = await permissionLines(cluster, connection, plan, "restore", lines);
-    const differs = state === null ? null : notPinned(state, seen);
-    lines.push(
-      differs === null || isNamedBy(missing, differs)
-        ? line("restore-credential", "pass", { seen: "restore_accepted" }, { cluster: name })
-        : line(
-            "restore-credential",
-            "fail",
-            { seen: "restore_not_pinned", differs },
-            { cluster: name, action: repairOf(cluster) },
-          ),
-    );
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    lines.push(failed("restore-credential", error, { cluster: name, action: repairOf(cluster) }));
-  } finally {
-    await connection?.close();
-  }
-}
-
-function auditLine({ name }: ExaminedCluster, state: StateDocument | null, nowMs: number): Line {
-  const rest = { cluster: name, action: { kind: "audit", cluster: name } } as const;
-  const audit = state?.audit ?? null;
-  if (audit === null) return line("audit", "warn", { seen: "never_audited" }, rest);
-  const age = nowMs - parseMs(audit.finishedAt);
-  const level = age > AUDIT_FAIL_MS ? "fail" : age > STALE_MS || !audit.complete ? "warn" : "pass";
-  return line("audit", level, { seen: "audited", agoMs: age, isComplete: audit.complete }, rest);
+/** Without these nothing works; the rest leaves something unknown. */
+function isEssential({ capability }: Question): boolean {
+  return ["secrets", "named", "restore"].includes(capability.part) || capability.id === "identity";
 }

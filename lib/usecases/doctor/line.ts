@@ -1,22 +1,8 @@
-/** A line of the doctor's: what was looked at, how it is, and the action that fixes it. Pure. */
+/** Makes the doctor's lines, and the exit codes that they ask for. Pure. */
 import type { Action } from "../../finding/action.ts";
+import type { DoctorLine, Level } from "../../report/doctor.ts";
 import type { Observed } from "../../report/phrases/doctor.ts";
-import { CertkeepError, ERROR_CODES, type ErrorCode } from "../../error.ts";
-
-export type Level = "pass" | "warn" | "fail";
-
-export interface Line {
-  /** What was looked at; stable. */
-  readonly id: string;
-  readonly level: Level;
-  /** `null`: the set-up as a whole. */
-  readonly cluster: string | null;
-  readonly observed: Observed;
-  /** What fixes it, or `null` where no command does. */
-  readonly action: Action | null;
-  /** Of the error behind it, or `null`. */
-  readonly code: ErrorCode | null;
-}
+import { type CertkeepError, ERROR_CODES, type ErrorCode } from "../../error.ts";
 
 interface Rest {
   readonly cluster?: string | null;
@@ -24,15 +10,13 @@ interface Rest {
   readonly code?: ErrorCode | null;
 }
 
-export function line(id: string, level: Level, observed: Observed, rest: Rest = {}): Line {
-  return {
-    id,
-    level,
-    cluster: rest.cluster ?? null,
-    observed,
-    action: level === "pass" ? null : (rest.action ?? null),
-    code: rest.code ?? null,
-  };
+export function line(
+  id: string,
+  level: Level,
+  observed: Observed,
+  { cluster = null, action = null, code = null }: Rest = {},
+): DoctorLine {
+  return { id, level, cluster, observed, action: level === "pass" ? null : action, code };
 }
 
 /** An error as a line; what to do is part of its text. */
@@ -40,20 +24,16 @@ export function failed(
   id: string,
   error: CertkeepError,
   rest: Omit<Rest, "code"> & { readonly level?: Level } = {},
-): Line {
-  return line(
-    id,
-    rest.level ?? "fail",
-    { seen: "error", message: error.message },
-    { ...rest, code: error.code },
-  );
+): DoctorLine {
+  const observed = { seen: "error", message: error.message } as const;
+  return line(id, rest.level ?? "fail", observed, { ...rest, code: error.code });
 }
 
 /**
  * 0 all is right (warnings included), 1 something isn't, 2 the configuration isn't, 3 something
  * could not be looked at.
  */
-export function doctorExits(lines: readonly Line[]): (0 | 1 | 2 | 3)[] {
+export function doctorExits(lines: readonly DoctorLine[]): (0 | 1 | 2 | 3)[] {
   return lines
     .filter(({ level }) => level === "fail")
     .map(({ code }) => (code === null ? 1 : ERROR_CODES[code]));

@@ -17,7 +17,8 @@ import { createSecretRegistrations } from "../../../lib/adapters/aws/registratio
 import { createSecretRegistry } from "../../../lib/adapters/aws/registry.ts";
 import { secretsClient } from "../../../lib/adapters/aws/secretsmanager.ts";
 import { connectCluster } from "../../../lib/wiring/connect.ts";
-import { composeSettings, type Reach } from "../../../lib/wiring/settings.ts";
+import type { Reach } from "../../../lib/wiring/registry.ts";
+import { composeSettings } from "../../../lib/wiring/settings.ts";
 import { isCertkeepError } from "../../../lib/error.ts";
 import { registrationsContract } from "../../contract/registrations.ts";
 import { startMoto, type AwsEmulator } from "../support/aws.ts";

@@ -1,0 +1,115 @@
+/** The doctor's checks of what all clusters share: identity, stores, alarms, drills. */
+import { parseMs } from "../../certificate/time.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
+import { SKEW_MS } from "../../ratelimit/evidence.ts";
+import type { DoctorLine } from "../../report/doctor.ts";
+import { DRILL_NAME, parseDrill } from "../drill/record.ts";
+import type { DoctorPorts } from "./context.ts";
+import { failed, line } from "./line.ts";
+
+/**
+ * Where a month of one secret each (0.40 USD by AWS's price list) comes to more than a bucket is
+ * ever likely to.
+ */
+const MANY_SECRETS = 100;
+const PROBE_NAME = "doctor";
+const DRILL_WARN_MS = 35 * 86_400_000;
+
+export async function identityLines({ identity, clusters }: DoctorPorts): Promise<DoctorLine[]> {
+  const found = await identity();
+  if (found === null)
+    return [line("identity", "warn", { seen: "no_identity" }, { action: { kind: "init" } })];
+  const { where, shared, workTree, recipients } = found;
+  const lines = clusters
+    .filter(
+      ({ sealedFor }) =>
+        sealedFor.length > 0 && !sealedFor.some((recipient) => recipients.includes(recipient)),
+    )
+    .map(({ name }) =>
+      line(
+        "identity",
+        "fail",
+        { seen: "identity_of_others", where },
+        { cluster: name, action: { kind: "rekey" } },
+      ),
+    );
+  if (shared) {
+    const action = { kind: "chmod", path: where } as const;
+    lines.push(line("identity", "fail", { seen: "identity_shared", where }, { action }));
+  }
+  if (workTree !== null)
+    lines.push(line("identity", "fail", { seen: "identity_in_work_tree", where, workTree }));
+  return lines.length > 0 ? lines : [line("identity", "pass", { seen: "identity", where })];
+}
+
+export async function backupLines({ backups, newId }: DoctorPorts): Promise<DoctorLine[]> {
+  const key = `${PROBE_NAME}/probe-${newId()}`;
+  const probe = new TextEncoder().encode("certkeep-doctor\n");
+  await backups.create(key, probe);
+  const read = await backups.read(key);
+  if (read === null || Buffer.compare(read, probe) !== 0)
+    throw new CertkeepError("store_damaged", {
+      where: backups.url,
+      found: "something else than was just written",
+      expected: "what was written",
+    });
+  try {
+    await backups.remove(key);
+  } catch (error) {
+    // Whoever audits may not delete: that is as it should be.
+    if (!isCertkeepError(error)) throw error;
+  }
+  const lines = [line("backups", "pass", { seen: "backups", url: backups.url })];
+  if (!backups.url.startsWith("secretsmanager:")) return lines;
+  let count = 0;
+  for await (const _ of backups.list("")) count += 1;
+  if (count > MANY_SECRETS)
+    lines.push(
+      line("backups", "warn", { seen: "many_secrets", backups: count, limit: MANY_SECRETS }),
+    );
+  return lines;
+}
+
+export async function stateLines({ states, newId }: DoctorPorts): Promise<DoctorLine[]> {
+  const before = await states.read(PROBE_NAME);
+  const text = `${JSON.stringify({ probe: newId() })}\n`;
+  const written = await states.write(PROBE_NAME, text, before?.revision ?? null);
+  // Another doctor was here at the same time: the store does what it should.
+  if (written !== null && (await states.read(PROBE_NAME)) === null)
+    throw new CertkeepError("store_damaged", {
+      where: states.url,
+      found: "nothing, right after it was written",
+      expected: "what was written",
+    });
+  return [line("state", "pass", { seen: "states", url: states.url })];
+}
+
+/** Whoever may not ask SNS may still do all the rest. */
+export async function alarmLines({ topic }: DoctorPorts): Promise<DoctorLine[]> {
+  if (topic === null) return [];
+  const { name } = topic;
+  try {
+    const { confirmed, pending } = await topic.subscriptions();
+    if (confirmed > 0)
+      return [line("alarms", "pass", { seen: "alarms", topic: name, count: confirmed })];
+    if (pending > 0)
+      return [line("alarms", "fail", { seen: "alarms_pending", topic: name, count: pending })];
+    const action = { kind: "subscribe", topic: name } as const;
+    return [line("alarms", "fail", { seen: "alarms_unheard", topic: name }, { action })];
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return [failed("alarms", error, { level: "warn" })];
+  }
+}
+
+export async function drillLines({ states, clock }: DoctorPorts): Promise<DoctorLine[]> {
+  const stored = await states.read(DRILL_NAME);
+  const note = stored === null ? null : parseDrill(stored.text);
+  const rest = { action: { kind: "drill" } } as const;
+  if (note === null) return [line("drill", "warn", { seen: "no_drill" }, rest)];
+  const { copies: backups, unreadable } = note;
+  const agoMs = clock.nowMs() - parseMs(note.at);
+  if (agoMs < -SKEW_MS) return [line("drill", "warn", { seen: "drill_ahead", byMs: -agoMs }, rest)];
+  const level = unreadable > 0 ? "fail" : agoMs > DRILL_WARN_MS ? "warn" : "pass";
+  return [line("drill", level, { seen: "drill", agoMs, backups, unreadable }, rest)];
+}
