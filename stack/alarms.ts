@@ -15,6 +15,7 @@ const METRICS = "Certkeep";
 const DAY_SECONDS = 86_400;
 
 interface Alarm {
+  readonly id: string;
   readonly description: string;
   readonly namespace: string;
   readonly metric: string;
@@ -23,64 +24,117 @@ interface Alarm {
   readonly statistic: "Maximum" | "Sum";
   /** `ignore`: it stays as it is until there is a number again. */
   readonly missing: "breaching" | "notBreaching" | "ignore";
-  readonly periods?: number;
 }
 
 export function alarms(parameters: Parameters): Resources {
-  const { stage, alarmEmail, topicKey, intervalMinutes } = parameters;
-  const own = (metric: MetricName): Pick<Alarm, "namespace" | "metric" | "dimensions"> => ({
-    namespace: METRICS,
-    metric,
-    dimensions: { stage },
-  });
-  const alarm = (
-    id: string,
+  const { stage, alarmEmail, intervalMinutes } = parameters;
+  const alarmed: readonly Alarm[] = [
+    deadLetters,
     {
-      description,
-      namespace,
-      metric,
-      dimensions,
-      periodSeconds,
-      statistic,
-      missing,
-      periods = 1,
-    }: Alarm,
-  ): Record<string, Resource> => ({
-    [`${id}Alarm`]: {
-      Type: "AWS::CloudWatch::Alarm",
-      Properties: {
-        AlarmName: `certkeep-${stage}-${id}`,
-        AlarmDescription: description,
-        Namespace: namespace,
-        MetricName: metric,
-        Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
-        Statistic: statistic,
-        Period: periodSeconds,
-        EvaluationPeriods: periods,
-        Threshold: 0,
-        ComparisonOperator: "GreaterThanThreshold",
-        TreatMissingData: missing,
-        AlarmActions: [{ Ref: "AlarmTopic" }],
-        OKActions: [{ Ref: "AlarmTopic" }],
-      },
+      id: "AuditingStalled",
+      description:
+        `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which ` +
+        "counts that, says nothing.",
+      ...own("AuditingStalled", stage),
+      periodSeconds: 900,
+      statistic: "Maximum",
+      missing: "breaching",
     },
-  });
-  // A function that fails at each of its runs stays in alarm, and doesn't mail by turns that it is
-  // and that it isn't.
-  const turnSeconds = (name: FunctionName): number =>
-    name === "dispatch" ? Math.min(DAY_SECONDS, (intervalMinutes + 5) * 60) : 900;
-  const errors = (name: FunctionName): Record<string, Resource> =>
-    alarm(`${name[0]?.toUpperCase()}${name.slice(1)}Errors`, {
-      description: `The function ${name} failed: its log group says why.`,
-      namespace: "AWS/Lambda",
-      metric: "Errors",
-      dimensions: {
-        FunctionName: { Ref: `${name[0]?.toUpperCase()}${name.slice(1)}LambdaFunction` },
-      },
-      periodSeconds: turnSeconds(name),
-      statistic: "Sum",
+    {
+      id: "DigestsUndelivered",
+      description: "A digest waits: Slack didn't take it.",
+      ...own("DigestsUndelivered", stage),
+      periodSeconds: 900,
+      statistic: "Maximum",
       missing: "notBreaching",
-    });
+    },
+    {
+      id: "DrillFailed",
+      description: "A drill found copies that a restore couldn't use, or didn't come to its end.",
+      ...own("DrillFailed", stage),
+      periodSeconds: 3600,
+      statistic: "Maximum",
+      missing: "ignore",
+    },
+    ...FUNCTIONS.map((name) => errors(name, intervalMinutes)),
+  ];
+  return {
+    ...topic(parameters),
+    ...(alarmEmail === null
+      ? {}
+      : {
+          AlarmSubscription: {
+            Type: "AWS::SNS::Subscription",
+            Properties: {
+              TopicArn: { Ref: "AlarmTopic" },
+              Protocol: "email",
+              Endpoint: alarmEmail,
+            },
+          },
+        }),
+    ...Object.fromEntries(
+      alarmed.map((alarm) => [`${alarm.id}Alarm`, alarmResource(alarm, stage)]),
+    ),
+  };
+}
+
+function own(
+  metric: MetricName,
+  stage: string,
+): Pick<Alarm, "namespace" | "metric" | "dimensions"> {
+  return { namespace: METRICS, metric, dimensions: { stage } };
+}
+
+const deadLetters: Alarm = {
+  id: "DeadLetters",
+  description:
+    "An audit failed as often as it may be tried: its message is in the dead-letter queue.",
+  namespace: "AWS/SQS",
+  metric: "ApproximateNumberOfMessagesVisible",
+  dimensions: { QueueName: att("DeadLetters", "QueueName") },
+  periodSeconds: 300,
+  statistic: "Maximum",
+  missing: "notBreaching",
+};
+
+function errors(name: FunctionName, intervalMinutes: number): Alarm {
+  const title = `${name[0]?.toUpperCase()}${name.slice(1)}`;
+  return {
+    id: `${title}Errors`,
+    description: `The function ${name} failed: its log group says why.`,
+    namespace: "AWS/Lambda",
+    metric: "Errors",
+    dimensions: { FunctionName: { Ref: `${title}LambdaFunction` } },
+    // A function that fails at each of its runs stays in alarm, and doesn't mail by turns that it
+    // is and that it isn't.
+    periodSeconds: name === "dispatch" ? Math.min(DAY_SECONDS, (intervalMinutes + 5) * 60) : 900,
+    statistic: "Sum",
+    missing: "notBreaching",
+  };
+}
+
+function alarmResource(alarm: Alarm, stage: string): Resource {
+  return {
+    Type: "AWS::CloudWatch::Alarm",
+    Properties: {
+      AlarmName: `certkeep-${stage}-${alarm.id}`,
+      AlarmDescription: alarm.description,
+      Namespace: alarm.namespace,
+      MetricName: alarm.metric,
+      Dimensions: Object.entries(alarm.dimensions).map(([Name, Value]) => ({ Name, Value })),
+      Statistic: alarm.statistic,
+      Period: alarm.periodSeconds,
+      EvaluationPeriods: 1,
+      Threshold: 0,
+      ComparisonOperator: "GreaterThanThreshold",
+      TreatMissingData: alarm.missing,
+      AlarmActions: [{ Ref: "AlarmTopic" }],
+      OKActions: [{ Ref: "AlarmTopic" }],
+    },
+  };
+}
+
+function topic({ topicKey }: Parameters): Resources {
   return {
     AlarmTopic: {
       Type: "AWS::SNS::Topic",
@@ -113,51 +167,5 @@ export function alarms(parameters: Parameters): Resources {
         },
       },
     },
-    ...(alarmEmail === null
-      ? {}
-      : {
-          AlarmSubscription: {
-            Type: "AWS::SNS::Subscription",
-            Properties: {
-              TopicArn: { Ref: "AlarmTopic" },
-              Protocol: "email",
-              Endpoint: alarmEmail,
-            },
-          },
-        }),
-    ...alarm("DeadLetters", {
-      description:
-        "An audit failed as often as it may be tried: its message is in the dead-letter queue.",
-      namespace: "AWS/SQS",
-      metric: "ApproximateNumberOfMessagesVisible",
-      dimensions: { QueueName: att("DeadLetters", "QueueName") },
-      periodSeconds: 300,
-      statistic: "Maximum",
-      missing: "notBreaching",
-    }),
-    ...alarm("AuditingStalled", {
-      description:
-        `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which ` +
-        "counts that, says nothing.",
-      ...own("AuditingStalled"),
-      periodSeconds: 900,
-      statistic: "Maximum",
-      missing: "breaching",
-    }),
-    ...alarm("DigestsUndelivered", {
-      description: "A digest waits: Slack didn't take it.",
-      ...own("DigestsUndelivered"),
-      periodSeconds: 900,
-      statistic: "Maximum",
-      missing: "notBreaching",
-    }),
-    ...alarm("DrillFailed", {
-      description: "A drill found copies that a restore couldn't use, or didn't come to its end.",
-      ...own("DrillFailed"),
-      periodSeconds: 3600,
-      statistic: "Maximum",
-      missing: "ignore",
-    }),
-    ...(Object.assign({}, ...FUNCTIONS.map(errors)) as Record<string, Resource>),
   };
 }

@@ -64,6 +64,7 @@ const KEY_WORDS =
   "the ARN of a KMS key, such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd-…, not of an " +
   "alias";
 const ROLE = /^(arn:aws[a-z-]*:iam::(\d{12}|\*):role\/)?[\w+=,.@*/-]{1,512}$/;
+const ROLE_WORDS = "the ARN of a role, or its name in this account; * stands for any characters";
 const RETENTION_DAYS: ReadonlySet<number> = new Set([
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
   3653,
@@ -107,25 +108,32 @@ export function refuseUnknown(names: readonly string[]): void {
   }
 }
 
-export function parseParameters(given: Given, stage: string, region: string): Parameters {
-  const text = (name: keyof Given, form: RegExp, expected: string): string | null => {
-    const value = given[name] ?? "";
+/** Reads single parameters. Each throws an Error that names the parameter. */
+class Reader {
+  readonly #given: Given;
+
+  constructor(given: Given) {
+    this.#given = given;
+  }
+
+  text(name: keyof Given, form: RegExp, expected: string): string | null {
+    const value = this.#given[name] ?? "";
     if (value === "") return null;
     if (typeof value !== "string" || !form.test(value))
       throw refuse(name, value, `${expected}, or nothing`);
     return value;
-  };
-  const whole = (name: keyof Given, least: number, most: number): number => {
-    const value =
-      typeof given[name] === "string" && /^\d{1,9}$/.test(given[name])
-        ? Number(given[name])
-        : given[name];
+  }
+
+  integer(name: keyof Given, least: number, most: number): number {
+    const given = this.#given[name];
+    const value = typeof given === "string" && /^\d{1,9}$/.test(given) ? Number(given) : given;
     if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most)
-      throw refuse(name, given[name], `a whole number from ${least} to ${most}`);
+      throw refuse(name, given, `a whole number from ${least} to ${most}`);
     return value;
-  };
-  const list = (name: keyof Given, form: RegExp, expected: string): string[] => {
-    const value = given[name] ?? "";
+  }
+
+  list(name: keyof Given, form: RegExp, expected: string): string[] {
+    const value = this.#given[name] ?? "";
     const items = Array.isArray(value)
       ? (value as unknown[])
       : typeof value === "string"
@@ -136,79 +144,90 @@ export function parseParameters(given: Given, stage: string, region: string): Pa
         throw refuse(name, item, `${expected}; several with a comma between`);
       return item;
     });
-  };
+  }
+}
+
+export function parseParameters(given: Given, stage: string, region: string): Parameters {
+  const read = new Reader(given);
   // The name is in those of the roles, which have 64 characters.
   if (!/^[a-z][a-z0-9-]{0,19}$/.test(stage))
     throw refuse("stage", stage, "at most 20 small letters, digits and -, the first a letter");
-  const timeoutSeconds = whole("timeoutSeconds", 10, MAX_TIMEOUT_SECONDS);
-  const visibilitySeconds = whole("visibilitySeconds", 1, MAX_VISIBILITY_SECONDS);
-  if (visibilitySeconds < VISIBILITY_FACTOR * timeoutSeconds)
+  const { backups } = given;
+  if (backups !== "secretsmanager" && backups !== "s3")
+    throw refuse("backups", backups, "secretsmanager or s3");
+  const bucket = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+  const policy = /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/;
+  const path = /^\/([\w+=,.@-]+\/)*$/;
+  return {
+    stage,
+    region,
+    ...times(read),
+    memoryMb: read.integer("memoryMb", 256, 10_240),
+    maxReceiveCount: read.integer("maxReceiveCount", 1, 1000),
+    maximumConcurrency: read.integer("maximumConcurrency", 2, 1000),
+    backups,
+    stateBucket: read.text("stateBucket", bucket, "the name of a bucket"),
+    kmsKey: read.text("kmsKey", KEY, KEY_WORDS),
+    topicKey: read.text("topicKey", KEY, KEY_WORDS),
+    alarmEmail: read.text("alarmEmail", /^[^\s@]+@[^\s@]+$/, "an e-mail address"),
+    permissionsBoundary: read.text("permissionsBoundary", policy, "the ARN of a policy"),
+    rolePath: read.text("rolePath", path, "a path that begins and ends with /") ?? "/",
+    tags: parseTags(given.tags),
+    readRoles: read.list("readRoles", ROLE, ROLE_WORDS),
+    restoreRoles: read.list("restoreRoles", ROLE, ROLE_WORDS),
+    ...network(read),
+  };
+}
+
+function times(
+  read: Reader,
+): Pick<
+  Parameters,
+  "timeoutSeconds" | "visibilitySeconds" | "intervalMinutes" | "logRetentionDays"
+> {
+  const timeoutSeconds = read.integer("timeoutSeconds", 10, MAX_TIMEOUT_SECONDS);
+  const visibilitySeconds = read.integer("visibilitySeconds", 1, MAX_VISIBILITY_SECONDS);
+  const least = VISIBILITY_FACTOR * timeoutSeconds;
+  if (visibilitySeconds < least)
     throw refuse(
       "visibilitySeconds",
       visibilitySeconds,
-      `at least ${VISIBILITY_FACTOR * timeoutSeconds}, six times the time-out, or a message ` +
-        "may be given to a second function while the first still works on it",
+      `at least ${least}, six times the time-out, or a message may be given to a second function ` +
+        "while the first still works on it",
     );
-  const logRetentionDays = whole("logRetentionDays", 1, 3653);
+  const logRetentionDays = read.integer("logRetentionDays", 1, 3653);
   if (!RETENTION_DAYS.has(logRetentionDays))
     throw refuse(
       "logRetentionDays",
       logRetentionDays,
       `what CloudWatch takes: ${[...RETENTION_DAYS].join(", ")}`,
     );
-  const { backups } = given;
-  if (backups !== "secretsmanager" && backups !== "s3")
-    throw refuse("backups", backups, "secretsmanager or s3");
-  const subnets = list("subnets", /^subnet-[0-9a-f]{8,17}$/, "a subnet's id");
-  const securityGroups = list("securityGroups", /^sg-[0-9a-f]{8,17}$/, "a security group's id");
+  const intervalMinutes = read.integer("intervalMinutes", 1, 1440);
+  return { timeoutSeconds, visibilitySeconds, intervalMinutes, logRetentionDays };
+}
+
+function network(
+  read: Reader,
+): Pick<Parameters, "subnets" | "securityGroups" | "httpsProxy" | "noProxy"> {
+  const subnets = read.list("subnets", /^subnet-[0-9a-f]{8,17}$/, "a subnet's id");
+  const securityGroups = read.list(
+    "securityGroups",
+    /^sg-[0-9a-f]{8,17}$/,
+    "a security group's id",
+  );
   if ((subnets.length === 0) !== (securityGroups.length === 0))
     throw refuse(
       subnets.length === 0 ? "subnets" : "securityGroups",
       "none",
       "both subnets and securityGroups, or neither",
     );
-  const proxy = /^https?:\/\/[^\s/@]+\/?$/;
-  return {
-    stage,
-    region,
-    timeoutSeconds,
-    memoryMb: whole("memoryMb", 256, 10_240),
-    visibilitySeconds,
-    maxReceiveCount: whole("maxReceiveCount", 1, 1000),
-    maximumConcurrency: whole("maximumConcurrency", 2, 1000),
-    intervalMinutes: whole("intervalMinutes", 1, 1440),
-    logRetentionDays,
-    backups,
-    stateBucket: text("stateBucket", /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the name of a bucket"),
-    kmsKey: text("kmsKey", KEY, KEY_WORDS),
-    topicKey: text("topicKey", KEY, KEY_WORDS),
-    alarmEmail: text("alarmEmail", /^[^\s@]+@[^\s@]+$/, "an e-mail address"),
-    permissionsBoundary: text(
-      "permissionsBoundary",
-      /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/,
-      "the ARN of a policy",
-    ),
-    rolePath: text("rolePath", /^\/([\w+=,.@-]+\/)*$/, "a path that begins and ends with /") ?? "/",
-    tags: parseTags(given.tags),
-    readRoles: list(
-      "readRoles",
-      ROLE,
-      "the ARN of a role, or its name in this account; * stands for any characters",
-    ),
-    restoreRoles: list(
-      "restoreRoles",
-      ROLE,
-      "the ARN of a role, or its name in this account; * stands for any characters",
-    ),
-    subnets,
-    securityGroups,
-    httpsProxy: text(
-      "httpsProxy",
-      proxy,
-      "the URL of a proxy with neither user nor path, such as http://proxy.example.com:3128",
-    ),
-    noProxy: text("noProxy", /^[^\s]+$/, "hosts with a comma between"),
-  };
+  const httpsProxy = read.text(
+    "httpsProxy",
+    /^https?:\/\/[^\s/@]+\/?$/,
+    "the URL of a proxy with neither user nor path, such as http://proxy.example.com:3128",
+  );
+  const noProxy = read.text("noProxy", /^[^\s]+$/, "hosts with a comma between");
+  return { subnets, securityGroups, httpsProxy, noProxy };
 }
 
 /** `{ key: value }` or `key=value,key=value`. */

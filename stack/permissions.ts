@@ -33,73 +33,35 @@ function allow(
   };
 }
 
+// AWS limits listing names to no part of an account; values are another action.
+const names = allow("ListNames", ["secretsmanager:ListSecrets"], ["*"]);
+
 /** Statements by function. */
 export function permissions(
   parameters: Parameters,
 ): Readonly<Record<FunctionName, readonly Statement[]>> {
-  const registered = allow(
-    "ReadRegistrations",
-    ["secretsmanager:GetSecretValue"],
-    [secretArn(parameters, "clusters/*")],
-  );
-  // AWS limits listing names to no part of an account; values are another action.
-  const names = allow("ListNames", ["secretsmanager:ListSecrets"], ["*"]);
+  const secrets = (Sid: string, name: string): Statement =>
+    allow(Sid, ["secretsmanager:GetSecretValue"], [secretArn(parameters, name)]);
+  const objects = (Sid: string, actions: readonly string[], name: string): Statement =>
+    allow(Sid, actions, [bucketArn(parameters, name)]);
+  const list = (...prefixes: readonly string[]): Statement => listBucket(parameters, prefixes);
+  const registered = secrets("ReadRegistrations", "clusters/*");
+  const readStates = objects("ReadStates", ["s3:GetObject"], "state/*");
+  const copies = copyStatements(parameters);
+  const listed = list("state/*", ...(parameters.backups === "s3" ? ["backups/*"] : []));
   // Not `identity-??????`: where there is none, AWS has no six characters to compare with, and
   // refusing isn't saying so.
-  const identity = allow(
-    "ReadIdentity",
-    ["secretsmanager:GetSecretValue"],
-    [secretArn(parameters, "identity*")],
-  );
-  const readStates = allow("ReadStates", ["s3:GetObject"], [bucketArn(parameters, "state/*")]);
-  const writeStates = allow("WriteStates", ["s3:PutObject"], [bucketArn(parameters, "state/*")]);
-  const list = (...prefixes: readonly string[]): Statement =>
-    // Where there is no prefix, it is S3 that asks, whether it may say that an object isn't there.
-    allow("ListBucket", ["s3:ListBucket"], [bucketArn(parameters)], {
-      StringLikeIfExists: { "s3:prefix": prefixes },
-    });
-  const sources = allow(
-    "ReadSourceTokens",
-    ["secretsmanager:GetSecretValue"],
-    [secretArn(parameters, "sources/*")],
-  );
-  const copies = copyStatements(parameters);
-  const listed = parameters.backups === "s3" ? ["state/*", "backups/*"] : ["state/*"];
-  const key =
-    parameters.kmsKey === null
-      ? []
-      : [
-          allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [parameters.kmsKey], {
-            StringLike: {
-              "kms:ViaService": [
-                "s3.*.amazonaws.com*",
-                "secretsmanager.*.amazonaws.com*",
-                "sqs.*.amazonaws.com*",
-              ],
-            },
-          }),
-        ];
-  const roles = (Sid: string, patterns: readonly string[]): Statement[] =>
-    patterns.length === 0
-      ? []
-      : [
-          allow(
-            Sid,
-            ["sts:AssumeRole"],
-            patterns.map((pattern) =>
-              pattern.startsWith("arn:")
-                ? pattern
-                : sub(`arn:\${AWS::Partition}:iam::\${AWS::AccountId}:role/${pattern}`),
-            ),
-          ),
-        ];
-  const publish = bucketArn(parameters, "certkeep.yaml");
+  const opening = [names, secrets("ReadIdentity", "identity*"), registered];
+  const writeStates = objects("WriteStates", ["s3:PutObject"], "state/*");
+  const stores = [readStates, writeStates, listed, ...copies.read];
+  const { readRoles, restoreRoles } = parameters;
+  const key = useKey(parameters.kmsKey);
   return {
     dispatch: [
       names,
       readStates,
       list("state/*", "certkeep.yaml"),
-      allow("Publish", ["s3:GetObject", "s3:PutObject"], [publish]),
+      objects("Publish", ["s3:GetObject", "s3:PutObject"], "certkeep.yaml"),
       // AWS checks sqs:SendMessage for a batch too; others check the batch's own name.
       allow("Queue", ["sqs:SendMessage*"], [att("AuditQueue")]),
       ...key,
@@ -107,52 +69,57 @@ export function permissions(
     audit: [
       names,
       registered,
-      sources,
-      readStates,
-      writeStates,
-      list(...listed),
-      ...copies.read,
+      secrets("ReadSourceTokens", "sources/*"),
+      ...stores,
       ...copies.create,
-      ...roles("AssumeReadRoles", parameters.readRoles),
+      ...assume("AssumeReadRoles", readRoles),
       ...key,
     ],
     digest: [
       names,
       readStates,
-      allow("WriteOutbox", ["s3:PutObject"], [bucketArn(parameters, "state/digest.json")]),
+      objects("WriteOutbox", ["s3:PutObject"], "state/digest.json"),
       list("state/*"),
-      allow("ReadWebhooks", ["secretsmanager:GetSecretValue"], [secretArn(parameters, "slack/*")]),
+      secrets("ReadWebhooks", "slack/*"),
       ...key,
     ],
-    drill: [
-      names,
-      identity,
-      registered,
-      readStates,
-      writeStates,
-      list(...listed),
-      ...copies.read,
-      ...copies.remove,
-      ...key,
-    ],
+    drill: [...opening, ...stores, ...copies.remove, ...key],
     restore: [
-      names,
-      identity,
-      registered,
-      allow(
-        "ReadRestoringCredentials",
-        ["secretsmanager:GetSecretValue"],
-        [secretArn(parameters, "restoring/*")],
-      ),
-      readStates,
-      writeStates,
-      list(...listed),
-      ...copies.read,
+      ...opening,
+      secrets("ReadRestoringCredentials", "restoring/*"),
+      ...stores,
       ...copies.create,
-      ...roles("AssumeRoles", [...parameters.readRoles, ...parameters.restoreRoles]),
+      ...assume("AssumeRoles", [...readRoles, ...restoreRoles]),
       ...key,
     ],
   };
+}
+
+function listBucket(parameters: Parameters, prefixes: readonly string[]): Statement {
+  // Where there is no prefix, it is S3 that asks, whether it may say that an object isn't there.
+  return allow("ListBucket", ["s3:ListBucket"], [bucketArn(parameters)], {
+    StringLikeIfExists: { "s3:prefix": prefixes },
+  });
+}
+
+function useKey(kmsKey: string | null): Statement[] {
+  if (kmsKey === null) return [];
+  const services = ["s3", "secretsmanager", "sqs"].map((service) => `${service}.*.amazonaws.com*`);
+  return [
+    allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [kmsKey], {
+      StringLike: { "kms:ViaService": services },
+    }),
+  ];
+}
+
+function assume(Sid: string, patterns: readonly string[]): Statement[] {
+  if (patterns.length === 0) return [];
+  const roles = patterns.map((pattern) =>
+    pattern.startsWith("arn:")
+      ? pattern
+      : sub(`arn:\${AWS::Partition}:iam::\${AWS::AccountId}:role/${pattern}`),
+  );
+  return [allow(Sid, ["sts:AssumeRole"], roles)];
 }
 
 interface CopyStatements {

@@ -4,7 +4,7 @@
  */
 import { att, sub } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
-import type { Resources } from "./resource.ts";
+import type { Resource, Resources } from "./resource.ts";
 
 /** For how long a state, or a copy that was removed, can still be brought back. */
 const NONCURRENT_DAYS = 30;
@@ -19,58 +19,55 @@ export function storage(parameters: Parameters): Resources {
           ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: kmsKey },
           BucketKeyEnabled: true,
         };
-  return {
-    StateBucket: {
-      Type: "AWS::S3::Bucket",
-      DeletionPolicy: "Retain",
-      UpdateReplacePolicy: "Retain",
-      Properties: {
-        VersioningConfiguration: { Status: "Enabled" },
-        BucketEncryption: { ServerSideEncryptionConfiguration: [encryption] },
-        PublicAccessBlockConfiguration: {
-          BlockPublicAcls: true,
-          BlockPublicPolicy: true,
-          IgnorePublicAcls: true,
-          RestrictPublicBuckets: true,
-        },
-        OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
-        LifecycleConfiguration: {
-          Rules: [
-            {
-              Id: "noncurrent",
-              Status: "Enabled",
-              NoncurrentVersionExpiration: { NoncurrentDays: NONCURRENT_DAYS },
-              ExpiredObjectDeleteMarker: true,
-            },
-            {
-              Id: "unfinished",
-              Status: "Enabled",
-              AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
-            },
-          ],
-        },
-      },
+  const properties = {
+    VersioningConfiguration: { Status: "Enabled" },
+    BucketEncryption: { ServerSideEncryptionConfiguration: [encryption] },
+    PublicAccessBlockConfiguration: {
+      BlockPublicAcls: true,
+      BlockPublicPolicy: true,
+      IgnorePublicAcls: true,
+      RestrictPublicBuckets: true,
     },
-    StateBucketPolicy: {
-      Type: "AWS::S3::BucketPolicy",
-      DeletionPolicy: "Retain",
-      UpdateReplacePolicy: "Retain",
-      Properties: {
-        Bucket: { Ref: "StateBucket" },
-        PolicyDocument: {
-          Version: "2012-10-17",
-          Statement: [
-            {
-              Sid: "TlsOnly",
-              Effect: "Deny",
-              Principal: "*",
-              Action: "s3:*",
-              Resource: [att("StateBucket"), sub("${StateBucket.Arn}/*")],
-              Condition: { Bool: { "aws:SecureTransport": "false" } },
-            },
-          ],
+    OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
+    LifecycleConfiguration: {
+      Rules: [
+        {
+          Id: "noncurrent",
+          Status: "Enabled",
+          NoncurrentVersionExpiration: { NoncurrentDays: NONCURRENT_DAYS },
+          ExpiredObjectDeleteMarker: true,
         },
-      },
+        {
+          Id: "unfinished",
+          Status: "Enabled",
+          AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+        },
+      ],
     },
   };
+  return {
+    StateBucket: retained("AWS::S3::Bucket", properties),
+    StateBucketPolicy: retained("AWS::S3::BucketPolicy", TLS_ONLY),
+  };
 }
+
+function retained(Type: string, Properties: Resource["Properties"]): Resource {
+  return { Type, DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain", Properties };
+}
+
+const TLS_ONLY = {
+  Bucket: { Ref: "StateBucket" },
+  PolicyDocument: {
+    Version: "2012-10-17",
+    Statement: [
+      {
+        Sid: "TlsOnly",
+        Effect: "Deny",
+        Principal: "*",
+        Action: "s3:*",
+        Resource: [att("StateBucket"), sub("${StateBucket.Arn}/*")],
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      },
+    ],
+  },
+};

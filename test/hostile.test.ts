@@ -55,6 +55,7 @@ const STATUS = (message: string): Buffer =>
     JSON.stringify({ kind: "Status", message, reason: message, details: { name: message } }),
   );
 const CONNECTION = { title: "prod" } as never;
+const denied = (text: string) => ({ status: 403, contentType: "json", body: STATUS(text) });
 const ACTION = { verb: "create", resource: "secrets", namespace: "shop" };
 const item = (text: string) => ({
   metadata: { name: text, namespace: text, labels: { [text]: text } },
@@ -62,9 +63,9 @@ const item = (text: string) => ({
 });
 
 const FUNCTIONS: Readonly<Record<string, Work>> = {
-  "the denial of a write": (text) => writeError(CONNECTION, ACTION, 403, "json", STATUS(text)),
+  "the denial of a write": (text) => writeError(CONNECTION, ACTION, denied(text)),
   "a denial that begins as one": (text) =>
-    writeError(CONNECTION, ACTION, 403, "json", STATUS(`admission webhook "${text}`)),
+    writeError(CONNECTION, ACTION, denied(`admission webhook "${text}`)),
   "a page of metadata": (text) =>
     parseMetadataPage({ kind: "PartialObjectMetadataList", items: [item(text)] }),
   "a page of Secrets": (text) => parseSecretPage({ kind: "SecretList", items: [item(text)] }),

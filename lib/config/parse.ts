@@ -7,6 +7,7 @@ import type * as z from "zod/mini";
 import { registrationSchema } from "./cluster.ts";
 import { described, pathText, type Problem } from "./problem.ts";
 import { type Config, configSchema, DEFAULT_CONFIG } from "./schema.ts";
+import { type Fault, spanning } from "./spanning.ts";
 import { meant } from "./suggest.ts";
 import { decodeText, nearest, parseTree, type Located, type Tree } from "./yaml.ts";
 
@@ -34,16 +35,6 @@ export function parseRegistration(source: string | Uint8Array, file: string): Re
   const read = readAs(registrationSchema, source, file, () => []);
   if ("problems" in read) return { ok: false, problems: read.problems };
   return { ok: true, entry: read.value ?? EMPTY_REGISTRATION };
-}
-
-/** A problem within the data, without its place. */
-interface Fault {
-  readonly path: readonly PropertyKey[];
-  /** The place is the key's, not the value's. */
-  readonly atKey: boolean;
-  readonly found: string | null;
-  readonly expected: string;
-  readonly suggestion: string | null;
 }
 
 function readAs<T extends z.ZodMiniType>(
@@ -238,118 +229,4 @@ function codesOf(): string[] {
     : Object.keys(
         (bare(code)._zod as unknown as { def: { entries: Record<string, string> } }).def.entries,
       );
-}
-
-/** What no single setting shows: names used twice, and an entry that would mute everything. */
-function spanning(value: unknown): Fault[] {
-  const faults: Fault[] = [];
-  for (const [section, key] of [
-    ["clusters", "name"],
-    ["issuers", "id"],
-  ] as const) {
-    const first = new Map<unknown, number>();
-    itemsOf(value, section).forEach((item, index) => {
-      const name = memberOf(item, key);
-      if (typeof name !== "string") return;
-      const before = first.get(name);
-      if (before === undefined) first.set(name, index);
-      else
-        faults.push({
-          path: [section, index, key],
-          atKey: false,
-          found: null,
-          expected: `a ${key} of its own; ${section}[${before}] has the same`,
-          suggestion: null,
-        });
-    });
-  }
-  itemsOf(value, "issuers").forEach((item, index) => {
-    const id = memberOf(item, "id");
-    if (typeof id === "string" && BUILT_IN_ISSUERS.includes(id))
-      faults.push({
-        path: ["issuers", index, "id"],
-        atKey: false,
-        found: null,
-        expected: "another id; this one is built in",
-        suggestion: null,
-      });
-  });
-  const issuers = [
-    ...BUILT_IN_ISSUERS,
-    ...itemsOf(value, "issuers").map((item) => memberOf(item, "id")),
-  ];
-  itemsOf(value, "limits").forEach((item, index) => {
-    const scopes = ["domain", "names"].filter((key) => memberOf(item, key) !== undefined);
-    if (scopes.length !== 1 && typeof item === "object" && item !== null)
-      faults.push({
-        path: ["limits", index],
-        atKey: false,
-        found:
-          scopes.length === 0 ? "a limit that says not what it holds for" : "a limit with both",
-        expected: "either domain or names",
-        suggestion: null,
-      });
-    const issuer = memberOf(item, "issuer");
-    if (typeof issuer === "string" && !issuers.includes(issuer))
-      faults.push({
-        path: ["limits", index, "issuer"],
-        atKey: false,
-        found: null,
-        expected: `an issuer's id: ${issuers.filter((id) => typeof id === "string").join(", ")}`,
-        suggestion: null,
-      });
-  });
-  const routes = new Map<unknown, number>();
-  itemsOf(memberOf(value, "digest"), "routes").forEach((item, index) => {
-    const name = memberOf(item, "name");
-    const before = routes.get(name);
-    if (before !== undefined && typeof name === "string")
-      faults.push({
-        path: ["digest", "routes", index, "name"],
-        atKey: false,
-        found: null,
-        expected: `a name of its own; digest.routes[${before}] has the same`,
-        suggestion: null,
-      });
-    else routes.set(name, index);
-  });
-  itemsOf(value, "restores").forEach((item, index) => {
-    const from = memberOf(item, "from");
-    if (typeof from === "string" && from === memberOf(item, "to"))
-      faults.push({
-        path: ["restores", index, "to"],
-        atKey: false,
-        found: null,
-        expected: "another cluster; a cluster's own copies need no pair",
-        suggestion: null,
-      });
-  });
-  itemsOf(value, "ignore").forEach((item, index) => {
-    if (typeof item !== "object" || item === null || Array.isArray(item)) return;
-    const selects = IGNORE_SELECTORS.some((key) => memberOf(item, key) !== undefined);
-    if (!selects)
-      faults.push({
-        path: ["ignore", index],
-        atKey: false,
-        found: "an entry that would ignore everything",
-        expected: "at least one of cluster, namespace, name and code",
-        suggestion: null,
-      });
-  });
-  return faults;
-}
-
-const IGNORE_SELECTORS = ["cluster", "namespace", "name", "code"];
-/** Ids of the issuers that are built in. */
-const BUILT_IN_ISSUERS = ["letsencrypt", "letsencrypt-staging"];
-
-function memberOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
-}
-
-function itemsOf(value: unknown, section: string): readonly unknown[] {
-  const items = memberOf(value, section);
-  return Array.isArray(items) ? items : [];
 }

@@ -159,31 +159,17 @@ export function parseTree(input: string, file: string): TreeResult {
     tell(read.offset, [], read.found, "a setting");
     return { tree: null, problems };
   }
-  const documents = [
-    ...new Composer({
-      prettyErrors: false,
-      uniqueKeys: false,
-      stringKeys: true,
-      logLevel: "silent",
-    }).compose(read.tokens, false, text.length),
-  ];
-  const faults = documents
-    .flatMap((document) => [...document.errors, ...document.warnings])
-    .filter((fault) => fault.code !== "TAG_RESOLVE_FAILED" && fault.code !== "BAD_ALIAS");
-  if (faults.length > 0) {
-    const told = new Set<string>();
-    for (const { code, pos } of faults.toSorted((a, b) => a.pos[0] - b.pos[0])) {
-      const [found, expected] = SYNTAX[code] ?? [
-        "something that YAML doesn't allow here",
-        "`key: value`, or `- item` in a list",
-      ];
-      const at = place(pos[0]);
-      if (told.has(`${at.line}`)) continue;
-      told.add(`${at.line}`);
-      tell(pos[0], [], found, expected);
-    }
-    return { tree: null, problems };
-  }
+  const composer = new Composer({
+    prettyErrors: false,
+    uniqueKeys: false,
+    stringKeys: true,
+    logLevel: "silent",
+  });
+  const documents = [...composer.compose(read.tokens, false, text.length)];
+  const lineOf = (offset: number): number => place(offset).line;
+  for (const { offset, found, expected } of syntaxFaults(documents, lineOf))
+    tell(offset, [], found, expected);
+  if (problems.length > 0) return { tree: null, problems };
   const filled = documents.filter((document) => document.contents !== null);
   for (const extra of filled.slice(1))
     tell(startOf(extra), [], "another document after `---`", "one document a file");
@@ -196,6 +182,28 @@ export function parseTree(input: string, file: string): TreeResult {
     },
     problems,
   };
+}
+
+/** The first mistake of each line. */
+function syntaxFaults(
+  documents: readonly Document.Parsed[],
+  lineOf: (offset: number) => number,
+): { offset: number; found: string; expected: string }[] {
+  const lines = new Set<number>();
+  return documents
+    .flatMap((document) => [...document.errors, ...document.warnings])
+    .filter(({ code }) => code !== "TAG_RESOLVE_FAILED" && code !== "BAD_ALIAS")
+    .toSorted((a, b) => a.pos[0] - b.pos[0])
+    .flatMap(({ code, pos: [offset] }) => {
+      const line = lineOf(offset);
+      if (lines.has(line)) return [];
+      lines.add(line);
+      const [found, expected] = SYNTAX[code] ?? [
+        "something that YAML doesn't allow here",
+        "`key: value`, or `- item` in a list",
+      ];
+      return [{ offset, found, expected }];
+    });
 }
 
 function startOf(document: Document.Parsed): number {

@@ -201,16 +201,73 @@ async function listen(server: Server): Promise<string> {
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+function putNamespace(
+  storage: Storage,
+  clock: () => number,
+  name: string,
+  uid: string = randomUUID(),
+): void {
+  const system = { name, uid, creationTimestamp: timestamp(clock()) };
+  const namespace = builtObject(namespacesResource, {}, system);
+  const writer = { manager: "kube-apiserver", apiVersion: "v1", time: system.creationTimestamp };
+  const managedFields = afterUpdate(null, namespace, writer);
+  storage.put(namespacesResource, {
+    ...namespace,
+    metadata: { ...namespace.metadata, managedFields },
+  });
+}
+
+function putOne(
+  storage: Storage,
+  clock: () => number,
+  object: PutObject,
+  manager: string,
+): StoredObject {
+  const resource = resourceOf(object.kind ?? "Secret", object.apiVersion);
+  const { metadata } = object;
+  const namespace = resource.namespaced ? (metadata.namespace ?? "default") : null;
+  if (namespace !== null && storage.get(namespacesResource, null, namespace) === null)
+    putNamespace(storage, clock, namespace);
+  const creationTimestamp = metadata.creationTimestamp ?? timestamp(clock());
+  const body = JSON.parse(JSON.stringify(object)) as JsonObject;
+  const built = builtObject(resource, body, {
+    name: metadata.name,
+    ...(namespace === null ? {} : { namespace }),
+    uid:
+      metadata.uid ?? storage.get(resource, namespace, metadata.name)?.metadata.uid ?? randomUUID(),
+    creationTimestamp,
+  });
+  const writer = { manager, apiVersion: built.apiVersion, time: creationTimestamp };
+  const managedFields = metadata.managedFields ?? afterUpdate(null, built, writer);
+  const told = managedFields.length === 0 ? {} : { managedFields };
+  return storage.put(resource, { ...built, metadata: { ...built.metadata, ...told } });
+}
+
+function serverOf(authority: Authority): Server {
+  const nowMs = Date.now();
+  const pair = authority.issue({
+    names: ["127.0.0.1", "localhost", "kubernetes.default.svc"],
+    notBefore: new Date(nowMs - 3_600_000),
+    notAfter: new Date(nowMs + 365 * 86_400_000),
+  });
+  return createServer({
+    cert: pair.certificatePem,
+    key: pair.keyPem,
+    keepAliveTimeout: 30_000,
+  });
+}
+
+const admin: Account = {
+  user: "kubernetes-admin",
+  groups: ["system:masters", "system:authenticated"],
+  rules: [],
+};
+
 /** Starts a fake API server; it answers as soon as this resolves (some 20 ms). */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const clock = options.clock ?? Date.now;
   const storage = new Storage();
   const adminToken = randomBytes(18).toString("base64url");
-  const admin: Account = {
-    user: "kubernetes-admin",
-    groups: ["system:masters", "system:authenticated"],
-    rules: [],
-  };
   const accounts = new Map<string, Account>([
     [adminToken, admin],
     ...Object.entries(options.tokens ?? {}),
@@ -219,58 +276,15 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const requests: LoggedRequest[] = [];
   const logs = new Map<string, string>();
 
-  const putNamespace = (name: string, uid: string = randomUUID()): void => {
-    const system = { name, uid, creationTimestamp: timestamp(clock()) };
-    const namespace = builtObject(namespacesResource, {}, system);
-    const writer = { manager: "kube-apiserver", apiVersion: "v1", time: system.creationTimestamp };
-    const managedFields = afterUpdate(null, namespace, writer);
-    storage.put(namespacesResource, {
-      ...namespace,
-      metadata: { ...namespace.metadata, managedFields },
-    });
-  };
-  putNamespace("kube-system", options.clusterUid);
+  putNamespace(storage, clock, "kube-system", options.clusterUid);
   for (const name of new Set(["default", ...(options.namespaces ?? ["tailscale"])]))
-    putNamespace(name);
+    putNamespace(storage, clock, name);
 
   const authority =
     options.serverAuthority ?? createAuthority({ name: "Sandbox cluster", intermediates: 0 });
-  const nowMs = Date.now();
-  const pair = authority.issue({
-    names: ["127.0.0.1", "localhost", "kubernetes.default.svc"],
-    notBefore: new Date(nowMs - 3_600_000),
-    notAfter: new Date(nowMs + 365 * 86_400_000),
-  });
-  const server = createServer({
-    cert: pair.certificatePem,
-    key: pair.keyPem,
-    keepAliveTimeout: 30_000,
-  });
+  const server = serverOf(authority);
   server.on("request", createHandler({ storage, accounts, interceptors, requests, clock, logs }));
   const url = await listen(server);
-
-  const putOne = (object: PutObject, manager: string): StoredObject => {
-    const resource = resourceOf(object.kind ?? "Secret", object.apiVersion);
-    const { metadata } = object;
-    const namespace = resource.namespaced ? (metadata.namespace ?? "default") : null;
-    if (namespace !== null && storage.get(namespacesResource, null, namespace) === null)
-      putNamespace(namespace);
-    const creationTimestamp = metadata.creationTimestamp ?? timestamp(clock());
-    const body = JSON.parse(JSON.stringify(object)) as JsonObject;
-    const built = builtObject(resource, body, {
-      name: metadata.name,
-      ...(namespace === null ? {} : { namespace }),
-      uid:
-        metadata.uid ??
-        storage.get(resource, namespace, metadata.name)?.metadata.uid ??
-        randomUUID(),
-      creationTimestamp,
-    });
-    const writer = { manager, apiVersion: built.apiVersion, time: creationTimestamp };
-    const managedFields = metadata.managedFields ?? afterUpdate(null, built, writer);
-    const told = managedFields.length === 0 ? {} : { managedFields };
-    return storage.put(resource, { ...built, metadata: { ...built.metadata, ...told } });
-  };
 
   return {
     url,
@@ -286,7 +300,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     setToken: (token, account) =>
       void (account === null ? accounts.delete(token) : accounts.set(token, account)),
     kubeconfig: (choice = {}) => kubeconfigText(url, authority.root.pem, adminToken, choice),
-    put: (objects, manager = "sandbox") => [...objects].map((object) => putOne(object, manager)),
+    put: (objects, manager = "sandbox") =>
+      [...objects].map((object) => putOne(storage, clock, object, manager)),
     get: (namespace, name, kind = "Secret") => storage.get(resourceOf(kind), namespace, name),
     remove: (namespace, name, kind = "Secret") => {
       const object = storage.get(resourceOf(kind), namespace, name);

@@ -166,90 +166,109 @@ async function sendReply(
   await sendBody(response, body, fault);
 }
 
+function outcomeOf(
+  state: HandlerState,
+  request: IncomingMessage,
+  parsed: Parsed,
+  account: Account | null,
+  body: Buffer,
+): Reply | Watch {
+  const { url, method, target, verb } = parsed;
+  const agent = header(request, "user-agent").split("/")[0] ?? "";
+  const nowMs = state.clock();
+  if (account === null) throw unauthorized();
+  if (parsed.refusal !== null) throw parsed.refusal;
+  const contentType = header(request, "content-type").split(";")[0]?.trim() ?? "";
+  const review = handleReview(url.pathname, { method, body, contentType, agent, nowMs }, account, [
+    ...state.accounts.values(),
+  ]);
+  if (review !== null) return review;
+  if (target === null || verb === null) return handlePages(method, url.pathname, account);
+  const call: Call = {
+    account,
+    target,
+    query: url.searchParams,
+    accept: header(request, "accept"),
+    contentType,
+    body,
+    agent,
+    nowMs,
+  };
+  return handleObjects(state.storage, call, verb, state.logs);
+}
+
+type LogLine = { -readonly [Key in keyof LoggedRequest]: LoggedRequest[Key] };
+
+/** Does what a fault does before the request is handled. @returns whether that is all */
+async function suffer(
+  state: HandlerState,
+  fault: Fault,
+  request: IncomingMessage,
+  response: ServerResponse,
+  line: LogLine,
+): Promise<boolean> {
+  if (fault.kind === "hang") return true;
+  if (fault.kind === "cut" && fault.when === "before") {
+    request.socket.destroy();
+    return true;
+  }
+  if (fault.kind === "status") {
+    line.status = fault.status;
+    response.writeHead(fault.status, { "content-type": "application/json", ...fault.headers });
+    response.end(faultBody(fault));
+    return true;
+  }
+  if (fault.kind === "expire") state.storage.forget();
+  if (fault.kind === "delay") await sleep(fault.delayMs, undefined, { ref: false });
+  return false;
+}
+
+async function handle(
+  state: HandlerState,
+  request: IncomingMessage,
+  response: ServerResponse,
+  count: number,
+): Promise<void> {
+  const parsed = parseRequest(request);
+  const account = accountOf(request, state.accounts);
+  const about = seen(
+    request,
+    parsed,
+    account === null || account === anonymous ? null : account.user,
+    count,
+  );
+  const line: LogLine = {
+    ...about,
+    status: null,
+  };
+  state.requests.push(line);
+  let outcome: Reply | Watch;
+  let fault: Fault | undefined;
+  try {
+    const body = await readBody(request);
+    fault = await firstFault(state.interceptors, about);
+    if (fault !== undefined && (await suffer(state, fault, request, response, line))) return;
+    outcome = outcomeOf(state, request, parsed, account, body);
+  } catch (error) {
+    outcome = failureReply(error);
+  }
+  if (fault?.kind === "cut") return void request.socket.destroy();
+  if (isWatch(outcome)) {
+    line.status = 200;
+    return sendWatch(response, outcome);
+  }
+  line.status = outcome.status;
+  await sendReply(request, response, outcome, fault);
+}
+
 /** The listener of the HTTPS server. */
 export function createHandler(
   state: HandlerState,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   let count = 0;
-
-  const outcomeOf = (
-    request: IncomingMessage,
-    parsed: Parsed,
-    account: Account | null,
-    body: Buffer,
-  ): Reply | Watch => {
-    const { url, method, target, verb } = parsed;
-    const agent = header(request, "user-agent").split("/")[0] ?? "";
-    const nowMs = state.clock();
-    if (account === null) throw unauthorized();
-    if (parsed.refusal !== null) throw parsed.refusal;
-    const contentType = header(request, "content-type").split(";")[0]?.trim() ?? "";
-    const review = handleReview(
-      url.pathname,
-      { method, body, contentType, agent, nowMs },
-      account,
-      [...state.accounts.values()],
-    );
-    if (review !== null) return review;
-    if (target === null || verb === null) return handlePages(method, url.pathname, account);
-    const call: Call = {
-      account,
-      target,
-      query: url.searchParams,
-      accept: header(request, "accept"),
-      contentType,
-      body,
-      agent,
-      nowMs,
-    };
-    return handleObjects(state.storage, call, verb, state.logs);
-  };
-
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const parsed = parseRequest(request);
-    const account = accountOf(request, state.accounts);
-    const about = seen(
-      request,
-      parsed,
-      account === null || account === anonymous ? null : account.user,
-      count,
-    );
-    count += 1;
-    const line: { -readonly [Key in keyof LoggedRequest]: LoggedRequest[Key] } = {
-      ...about,
-      status: null,
-    };
-    state.requests.push(line);
-    let outcome: Reply | Watch;
-    let fault: Fault | undefined;
-    try {
-      const body = await readBody(request);
-      fault = await firstFault(state.interceptors, about);
-      if (fault?.kind === "hang") return;
-      if (fault?.kind === "cut" && fault.when === "before") return void request.socket.destroy();
-      if (fault?.kind === "status") {
-        line.status = fault.status;
-        response.writeHead(fault.status, { "content-type": "application/json", ...fault.headers });
-        return void response.end(faultBody(fault));
-      }
-      if (fault?.kind === "expire") state.storage.forget();
-      if (fault?.kind === "delay") await sleep(fault.delayMs, undefined, { ref: false });
-      outcome = outcomeOf(request, parsed, account, body);
-    } catch (error) {
-      outcome = failureReply(error);
-    }
-    if (fault?.kind === "cut") return void request.socket.destroy();
-    if (isWatch(outcome)) {
-      line.status = 200;
-      return sendWatch(response, outcome);
-    }
-    line.status = outcome.status;
-    await sendReply(request, response, outcome, fault);
-  };
-
   return (request, response) => {
     // The other side may go at any time; that is its business.
     response.on("error", () => undefined);
-    handle(request, response).catch(() => request.socket.destroy());
+    handle(state, request, response, count++).catch(() => request.socket.destroy());
   };
 }

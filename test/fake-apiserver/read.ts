@@ -119,18 +119,10 @@ function relevant(resource: Resource, namespace: string | null): (event: ChangeE
 export function openWatch(storage: Storage, call: Call): Watch {
   const { resource, namespace } = call.target;
   const { query } = call;
-  const wanted = wantedForm(
-    {
-      ...call,
-      accept: call.accept.replaceAll("PartialObjectMetadataList", "PartialObjectMetadata"),
-    },
-    false,
-  );
-  const test = parseSelectors(
-    query.get("labelSelector"),
-    query.get("fieldSelector"),
-    resource.kind,
-  );
+  const accept = call.accept.replaceAll("PartialObjectMetadataList", "PartialObjectMetadata");
+  const wanted = wantedForm({ ...call, accept }, false);
+  const [labels, fields] = ["labelSelector", "fieldSelector"].map((name) => query.get(name));
+  const test = parseSelectors(labels ?? null, fields ?? null, resource.kind);
   const timeoutSeconds = parseCount(query, "timeoutSeconds");
   const since = Number(query.get("resourceVersion") ?? "");
   if (Number.isNaN(since))
@@ -152,6 +144,13 @@ export function openWatch(storage: Storage, call: Call): Watch {
       renderObject(resource, event.object, wanted),
     );
   };
+  const linesSoFar = (): string[] => {
+    if (since !== 0) return storage.eventsAfter(since).flatMap((event) => lineFor(event) ?? []);
+    const prefix = namespace === null ? "" : `${namespace}/`;
+    return [...storage.all(resource)]
+      .filter(([key, object]) => key.startsWith(prefix) && matches(object))
+      .map(([, object]) => line("ADDED", renderObject(resource, object, wanted)));
+  };
   return {
     timeoutMs: timeoutSeconds === null ? null : timeoutSeconds * 1000,
     start: (send) => {
@@ -159,18 +158,7 @@ export function openWatch(storage: Storage, call: Call): Watch {
         send(line("ERROR", tooOldVersion(since, storage.oldestRevision).body));
         return () => undefined;
       }
-      if (since === 0) {
-        const prefix = namespace === null ? "" : `${namespace}/`;
-        for (const [key, object] of storage.all(resource)) {
-          if (key.startsWith(prefix) && matches(object))
-            send(line("ADDED", renderObject(resource, object, wanted)));
-        }
-      } else {
-        for (const event of storage.eventsAfter(since)) {
-          const text = lineFor(event);
-          if (text !== null) send(text);
-        }
-      }
+      for (const text of linesSoFar()) send(text);
       return storage.listen((event) => {
         const text = lineFor(event);
         if (text !== null) send(text);

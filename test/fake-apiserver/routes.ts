@@ -17,7 +17,8 @@ import {
   unknownBodyType,
 } from "./status.ts";
 import type { Storage } from "./storage.ts";
-import { createObject, deleteObject, patchObject, updateObject } from "./write.ts";
+import { deleteObject } from "./deletion.ts";
+import { createObject, patchObject, updateObject } from "./write.ts";
 
 /** Handles a request for objects; a watch is left to the caller to send. @throws Refusal */
 export function handleObjects(

@@ -85,47 +85,34 @@ export function isUncertain(facts: AwsFacts, refused: boolean): boolean {
 
 type Told = readonly [code: ErrorCode, found: string, todo: string];
 
+const unavailable = (found: string, todo: string): Told => ["store_unavailable", found, todo];
+
 const CREDENTIALS_TODO =
   "Log in to AWS anew, or check the profile or the keys in the environment: aws sts " +
   "get-caller-identity tells who you are";
 
-/** By name; `%` stands for the action. */
+const WRONG_CLOCK = unavailable(
+  "this machine's clock differs too much from AWS's",
+  "Set the clock",
+);
+const OTHER_REGION = unavailable(
+  "the bucket lies in another region",
+  "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region",
+);
 const BY_NAME: Readonly<Record<string, Told>> = {
-  CredentialsProviderError: [
-    "store_unavailable",
+  CredentialsProviderError: unavailable(
     "no credentials for AWS were found",
     "Set AWS_PROFILE, log in (aws sso login), or give the keys in the environment",
-  ],
-  TokenProviderError: [
-    "store_unavailable",
-    "the login to AWS has ended",
-    "Log in anew: aws sso login",
-  ],
-  NoSuchBucket: [
-    "store_unavailable",
+  ),
+  TokenProviderError: unavailable("the login to AWS has ended", "Log in anew: aws sso login"),
+  NoSuchBucket: unavailable(
     "there is no such bucket",
     "Check the bucket's name under stores:, and the account and region that you work in",
-  ],
-  PermanentRedirect: [
-    "store_unavailable",
-    "the bucket lies in another region",
-    "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region",
-  ],
-  AuthorizationHeaderMalformed: [
-    "store_unavailable",
-    "the bucket lies in another region",
-    "Set AWS_REGION, or aws.region in certkeep.yaml, to the bucket's region",
-  ],
-  RequestTimeTooSkewed: [
-    "store_unavailable",
-    "this machine's clock differs too much from AWS's",
-    "Set the clock",
-  ],
-  RequestExpired: [
-    "store_unavailable",
-    "this machine's clock differs too much from AWS's",
-    "Set the clock",
-  ],
+  ),
+  PermanentRedirect: OTHER_REGION,
+  AuthorizationHeaderMalformed: OTHER_REGION,
+  RequestTimeTooSkewed: WRONG_CLOCK,
+  RequestExpired: WRONG_CLOCK,
   LimitExceededException: [
     "store_full",
     "the account's quota is reached",
@@ -136,22 +123,19 @@ const BY_NAME: Readonly<Record<string, Told>> = {
     "the document is larger than S3 takes",
     "Say which Secret it is in an issue of certkeep",
   ],
-  InvalidObjectState: [
-    "store_unavailable",
+  InvalidObjectState: unavailable(
     "the object is in an archive storage class, from which it can't be read at once",
     "Restore it in S3 first, and keep backups in a class that can be read",
-  ],
-  DecryptionFailure: [
-    "store_unavailable",
+  ),
+  DecryptionFailure: unavailable(
     "Secrets Manager could not decrypt the value with its KMS key",
     "Grant kms:Decrypt on the key to this identity, and check that the key is enabled",
-  ],
-  EncryptionFailure: [
-    "store_unavailable",
+  ),
+  EncryptionFailure: unavailable(
     "Secrets Manager could not encrypt the value with the KMS key",
     "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that " +
       "the key is enabled",
-  ],
+  ),
 };
 
 const LOGIN = [
@@ -230,79 +214,81 @@ function isRegionTrouble(error: unknown): boolean {
 }
 
 function tell(error: unknown, facts: AwsFacts, action: string): Told {
-  const { name, status, network } = facts;
-  const known = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
-  if (known !== undefined) return known;
+  const { name } = facts;
+  return (
+    (Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined) ??
+    tellUnsent(error, name, action) ??
+    tellNetwork(facts, action) ??
+    tellRefusal(facts, action)
+  );
+}
+
+/** What isn't an answer of AWS's. */
+function tellUnsent(error: unknown, name: string, action: string): Told | null {
   if (error instanceof ProxyRefusal)
-    return [
-      "store_unavailable",
-      `AWS can't be reached: ${error.message}`,
-      "Check HTTPS_PROXY and NO_PROXY",
-    ];
+    return unavailable(`AWS can't be reached: ${error.message}`, "Check HTTPS_PROXY and NO_PROXY");
   if (CLASSES.has(name))
-    return [
-      "store_unavailable",
+    return unavailable(
       `what answered ${action} isn't AWS, or can't be understood`,
       "Check what AWS_ENDPOINT_URL and HTTPS_PROXY lead to",
-    ];
+    );
   if (isRegionTrouble(error))
-    return [
-      "store_unavailable",
+    return unavailable(
       "no region of AWS is set, or none that could be one",
       "Set AWS_REGION, or aws.region in certkeep.yaml",
-    ];
+    );
   if (isChecksumMismatch(error))
     return [
       "store_damaged",
       "what came isn't what was written: its checksum differs",
       "Run it again; if it stays so, look at the object's older versions",
     ];
+  return null;
+}
+
+function tellNetwork({ name, status, network }: AwsFacts, action: string): Told | null {
+  if (isCertificateTrouble(network))
+    return unavailable(
+      `no trusted TLS connection to AWS could be made (${network})`,
+      "Check the proxy in between, and NODE_EXTRA_CA_CERTS where it has a CA of its own",
+    );
+  if (status !== null || (network === "" && name !== "TimeoutError")) return null;
+  const words = NETWORK_WORDS[network] ?? "there was no answer in time";
+  return unavailable(
+    `AWS can't be reached for ${action}: ${words}${network === "" ? "" : ` (${network})`}`,
+    "Check that this network may reach AWS; in a VPC without a way out, by an endpoint",
+  );
+}
+
+function tellRefusal({ name, status }: AwsFacts, action: string): Told {
   if (LOGIN.includes(name))
-    return ["store_unavailable", "AWS doesn't accept the credentials", CREDENTIALS_TODO];
-  if (name.startsWith("KMS.") || name.startsWith("KMS"))
-    return [
-      "store_unavailable",
+    return unavailable("AWS doesn't accept the credentials", CREDENTIALS_TODO);
+  if (name.startsWith("KMS"))
+    return unavailable(
       `AWS may not use the KMS key for ${action}`,
       "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that " +
         "the key is enabled",
-    ];
+    );
   if (DENIED.includes(name) || status === 403)
-    return [
-      "store_unavailable",
+    return unavailable(
       `this identity may not do ${action}`,
       `Grant ${action} on it to the role, and check the policies of the bucket, the key and ` +
         "the organisation",
-    ];
+    );
   if (THROTTLED.includes(name) || status === 429)
-    return [
-      "store_unavailable",
+    return unavailable(
       `AWS has had too many requests of this account to take ${action} now`,
       "The next run goes on where this one stopped",
-    ];
-  if (isCertificateTrouble(network))
-    return [
-      "store_unavailable",
-      `no trusted TLS connection to AWS could be made (${network})`,
-      "Check the proxy in between, and NODE_EXTRA_CA_CERTS where it has a CA of its own",
-    ];
-  if (status === null && (network !== "" || name === "TimeoutError"))
-    return [
-      "store_unavailable",
-      `AWS can't be reached for ${action}: ` +
-        `${NETWORK_WORDS[network] ?? "there was no answer in time"}${network === "" ? "" : ` (${network})`}`,
-      "Check that this network may reach AWS; in a VPC without a way out, by an endpoint",
-    ];
+    );
   if (status !== null && status >= 500)
-    return [
-      "store_unavailable",
+    return unavailable(
       `AWS failed at ${action}`,
       "The next run tries again; https://health.aws.amazon.com tells of trouble",
-    ];
-  return [
-    "store_unavailable",
+    );
+  return unavailable(
     status === null ? `${action} failed` : `AWS refused ${action}`,
     "Look the name of the refusal up in the service's API reference",
-  ];
+  );
 }
 
 /** Whether AWS refused this one document: by its key, its class, or a policy on its name. */

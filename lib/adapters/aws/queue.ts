@@ -27,46 +27,47 @@ function word(text: unknown, fallback: string): string {
   return typeof text === "string" && /^[A-Za-z0-9._]{1,80}$/.test(text) ? text : fallback;
 }
 
+interface Refused {
+  /** To be sent again. */
+  readonly again: readonly RefusedMessage[];
+  /** Never to be taken. */
+  readonly never: readonly RefusedMessage[];
+}
+
+async function sendBatch(
+  url: string,
+  client: Pick<SQSClient, "send">,
+  batch: readonly QueueMessage[],
+): Promise<Refused> {
+  try {
+    const { Failed = [] } = await client.send(
+      new SendMessageBatchCommand({
+        QueueUrl: url,
+        Entries: batch.map(({ body }, index) => ({ Id: String(index), MessageBody: body })),
+      }),
+    );
+    const again: RefusedMessage[] = [];
+    const never: RefusedMessage[] = [];
+    for (const { Id, Code, SenderFault } of Failed) {
+      const message = batch[Number(Id)];
+      if (message !== undefined)
+        (SenderFault === true ? never : again).push({
+          id: message.id,
+          code: word(Code, "refused"),
+        });
+    }
+    return { again, never };
+  } catch (error) {
+    const code = word((error as { name?: unknown } | null)?.name, "failed");
+    return { again: [], never: batch.map(({ id }) => ({ id, code })) };
+  }
+}
+
 export function createSqsQueue(
   url: string,
   client: Pick<SQSClient, "send">,
   { sleep = realTimer.sleep }: QueueOptions = {},
 ): Queue {
-  /** @returns those to be sent again, and those that never will be taken */
-  const sendBatch = async (
-    batch: readonly QueueMessage[],
-  ): Promise<{
-    readonly again: readonly RefusedMessage[];
-    readonly never: readonly RefusedMessage[];
-  }> => {
-    try {
-      const { Failed = [] } = await client.send(
-        new SendMessageBatchCommand({
-          QueueUrl: url,
-          Entries: batch.map(({ body }, index) => ({ Id: String(index), MessageBody: body })),
-        }),
-      );
-      const refused = Failed.flatMap(({ Id, Code, SenderFault }) => {
-        const message = batch[Number(Id)];
-        return message === undefined
-          ? []
-          : [{ id: message.id, code: word(Code, "refused"), ours: SenderFault === true }];
-      });
-      return {
-        again: refused.filter(({ ours }) => !ours),
-        never: refused.filter(({ ours }) => ours),
-      };
-    } catch (error) {
-      return {
-        again: [],
-        never: batch.map(({ id }) => ({
-          id,
-          code: word((error as { name?: unknown } | null)?.name, "failed"),
-        })),
-      };
-    }
-  };
-
   return {
     url,
     send: async (messages) => {
@@ -75,16 +76,16 @@ export function createSqsQueue(
       for (let tries = 1; waiting.length > 0; tries += 1) {
         const again: RefusedMessage[] = [];
         for (let at = 0; at < waiting.length; at += BATCH) {
-          const result = await sendBatch(waiting.slice(at, at + BATCH));
+          const result = await sendBatch(url, client, waiting.slice(at, at + BATCH));
           again.push(...result.again);
           refused.push(...result.never);
         }
-        if (tries === TRIES) return [...refused, ...again].map(({ id, code }) => ({ id, code }));
+        if (tries === TRIES) return [...refused, ...again];
         const ids = new Set(again.map(({ id }) => id));
         waiting = waiting.filter(({ id }) => ids.has(id));
         if (waiting.length > 0) await sleep(WAIT_MS * 2 ** (tries - 1));
       }
-      return refused.map(({ id, code }) => ({ id, code }));
+      return refused;
     },
   };
 }

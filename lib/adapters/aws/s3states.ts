@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
-import type { StateStore, StoredState } from "../../ports/stores.ts";
+import type { StateStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
 import { s3Client, getObject, putObject, type ObjectPlace, listObjects } from "./s3object.ts";
 import { objectVersions } from "./s3versions.ts";
@@ -50,22 +50,35 @@ async function parse(bytes: Uint8Array): Promise<Parsed> {
   }
 }
 
-/** @throws CertkeepError config_invalid */
-export function createS3States(url: string, world: AwsWorld): StateStore {
-  const { bucket, prefix: root } = parseS3Url(url);
-  const shown = displayUrl(url);
-  const client = s3Client(world);
-  const placeOf = (name: string): ObjectPlace => ({
-    bucket,
-    key: nameOf(shown, root, `${encodeSegment(name)}${SUFFIX}`, MAX_S3_KEY),
-  });
+class S3States implements StateStore {
+  readonly url: StateStore["url"];
 
-  async function damaged(place: ObjectPlace, found: string): Promise<CertkeepError> {
-    const where = `s3://${bucket}/${place.key}`;
+  readonly #bucket;
+  readonly #root;
+  readonly #client;
+
+  constructor(url: string, world: AwsWorld) {
+    const { bucket, prefix: root } = parseS3Url(url);
+    this.#bucket = bucket;
+    this.#root = root;
+    this.#client = s3Client(world);
+    this.url = displayUrl(url);
+  }
+
+  #placeOf(name: string): ObjectPlace {
+    return {
+      bucket: this.#bucket,
+      key: nameOf(this.url, this.#root, `${encodeSegment(name)}${SUFFIX}`, MAX_S3_KEY),
+    };
+  }
+
+  async #damaged(place: ObjectPlace, found: string): Promise<CertkeepError> {
+    const where = `s3://${this.#bucket}/${place.key}`;
     const expected = "a whole state document";
     const versions =
-      (await objectVersions(client, place).catch(() => null))?.filter(({ marker }) => !marker) ??
-      null;
+      (await objectVersions(this.#client, place).catch(() => null))?.filter(
+        ({ marker }) => !marker,
+      ) ?? null;
     if (versions === null)
       return new CertkeepError("state_damaged", {
         where,
@@ -73,10 +86,12 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
         expected,
         todo:
           "Look for an older version that is whole: aws s3api list-object-versions --bucket " +
-          `${bucket} --prefix ${place.key}`,
+          `${this.#bucket} --prefix ${place.key}`,
       });
     for (const { versionId } of versions.slice(1, VERSIONS_TRIED + 1)) {
-      const older = await getObject(client, { ...place, versionId }, MAX_BYTES).catch(() => null);
+      const older = await getObject(this.#client, { ...place, versionId }, MAX_BYTES).catch(
+        () => null,
+      );
       if (older === null || !(await parse(older.bytes)).ok) continue;
       return new CertkeepError("state_damaged", {
         where,
@@ -84,8 +99,8 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
         expected,
         todo:
           `Its version ${versionId} is whole; this goes on from there: aws s3api copy-object ` +
-          `--bucket ${bucket} --key ${place.key} --copy-source ` +
-          `'${bucket}/${place.key}?versionId=${versionId}'`,
+          `--bucket ${this.#bucket} --key ${place.key} --copy-source ` +
+          `'${this.#bucket}/${place.key}?versionId=${versionId}'`,
       });
     }
     return new CertkeepError("state_damaged", {
@@ -98,49 +113,48 @@ export function createS3States(url: string, world: AwsWorld): StateStore {
     });
   }
 
-  async function read(name: string): Promise<StoredState | null> {
-    const place = placeOf(name);
-    const object = await getObject(client, place, MAX_BYTES);
+  readonly read: StateStore["read"] = async (name) => {
+    const place = this.#placeOf(name);
+    const object = await getObject(this.#client, place, MAX_BYTES);
     if (object === null) return null;
     const parsed = await parse(object.bytes);
-    if (!parsed.ok) throw await damaged(place, parsed.found);
+    if (!parsed.ok) throw await this.#damaged(place, parsed.found);
     return { revision: object.etag, text: parsed.text };
-  }
+  };
 
-  async function write(
-    name: string,
-    text: string,
-    revision: string | null,
-  ): Promise<string | null> {
-    const place = placeOf(name);
+  readonly write: StateStore["write"] = async (name, text, revision) => {
+    const place = this.#placeOf(name);
     // Digests and serials make up most of a state: more effort gains a twentieth of the size for a
     // third more time.
     const body = await compress(text, { level: 1 });
     if (body.byteLength > MAX_BYTES) {
       throw new CertkeepError("store_full", {
-        where: `s3://${bucket}/${place.key}`,
+        where: `s3://${this.#bucket}/${place.key}`,
         found: `a state of ${body.byteLength} bytes, compressed`,
         expected: `${MAX_BYTES} at most`,
         todo: "Register the cluster in parts (namespaces) under several names",
       });
     }
-    return putObject(client, place, body, {
+    return putObject(this.#client, place, body, {
       replaces: revision,
       contentType: "application/json",
       contentEncoding: "gzip",
     });
-  }
+  };
 
-  async function names(): Promise<readonly string[]> {
+  readonly names: StateStore["names"] = async () => {
     const found: string[] = [];
-    for await (const { key } of listObjects(client, bucket, root, true)) {
+    for await (const { key } of listObjects(this.#client, this.#bucket, this.#root, true)) {
       const name = key.endsWith(SUFFIX)
-        ? decodeSegment(key.slice(root.length, -SUFFIX.length))
+        ? decodeSegment(key.slice(this.#root.length, -SUFFIX.length))
         : null;
       if (name !== null) found.push(name);
     }
     return found;
-  }
+  };
+}
 
-  return { url: shown, names, read, write };
+/** @throws CertkeepError config_invalid */
+export function createS3States(url: string, world: AwsWorld): StateStore {
+  return new S3States(url, world);
 }

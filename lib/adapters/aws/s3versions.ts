@@ -106,10 +106,9 @@ export async function removeObject(client: S3Client, place: ObjectPlace): Promis
       ? "one version of the object is kept"
       : `${kept.length} versions of the object are kept`;
   const last = until.includes(null) ? null : Math.max(...until.map(Number));
-  return (
-    `${count} ` +
-    `${last === null ? `(${kept.find((one) => one.until === null)?.why ?? ""})` : `by an object lock until ${new Date(last).toISOString()}; remove it after that`}`
-  );
+  if (last !== null)
+    return `${count} by an object lock until ${new Date(last).toISOString()}; remove it after that`;
+  return `${count} (${kept.find((one) => one.until === null)?.why ?? ""})`;
 }
 
 async function removeVersion(
@@ -123,9 +122,9 @@ async function removeVersion(
   } catch (error) {
     const facts = factsOf(error);
     if (isNamed(facts, "NoSuchVersion", "NoSuchKey")) return null;
-    const why =
-      `${facts.name === "" ? "no answer" : facts.name}${facts.requestId === null ? "" : `, request ${facts.requestId}`}: ` +
-      "s3:DeleteObjectVersion was refused";
+    const name = facts.name === "" ? "no answer" : facts.name;
+    const request = facts.requestId === null ? "" : `, request ${facts.requestId}`;
+    const why = `${name}${request}: s3:DeleteObjectVersion was refused`;
     try {
       const { ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus } = await client.send(
         new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }),

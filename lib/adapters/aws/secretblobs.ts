@@ -38,27 +38,35 @@ const PAGE_SIZE = 100;
 const READ_ATTEMPTS = 6;
 const SIZE_TAG = "certkeep:bytes";
 
-/** @throws CertkeepError config_invalid */
-export function createSecretBlobs(
-  url: string,
-  world: AwsWorld,
-  options: SecretBlobsOptions = {},
-): BlobStore {
-  const root = parseSecretsUrl(url);
-  const shown = displayUrl(url);
-  const client = secretsClient(world);
+class SecretBlobs implements BlobStore {
+  readonly url: BlobStore["url"];
+  readonly #options: SecretBlobsOptions;
+  readonly #root;
+  readonly #client;
   /** Keys that this process knows to be taken, and those that it removed. */
-  const met = new Set<string>();
-  const removed = new Set<string>();
-  const secretOf = (key: string): string => nameOf(shown, root, key, MAX_SECRET_NAME);
+  readonly #met = new Set<string>();
+  readonly #removed = new Set<string>();
 
-  async function* list(prefix: string): AsyncGenerator<BlobEntry> {
-    checkPrefix(shown, prefix);
-    const wanted = root + prefix;
+  constructor(url: string, world: AwsWorld, options: SecretBlobsOptions) {
+    this.#options = options;
+    this.#root = parseSecretsUrl(url);
+    this.#client = secretsClient(world);
+    this.url = displayUrl(url);
+  }
+
+  #secretOf(key: string): string {
+    return nameOf(this.url, this.#root, key, MAX_SECRET_NAME);
+  }
+
+  readonly list: BlobStore["list"] = (prefix) => this.#list(prefix);
+
+  async *#list(prefix: string): AsyncGenerator<BlobEntry> {
+    checkPrefix(this.url, prefix);
+    const wanted = this.#root + prefix;
     const seen = new Set<string>();
     let token: string | undefined;
     do {
-      const page = await client
+      const page = await this.#client
         .send(
           new ListSecretsCommand({
             MaxResults: PAGE_SIZE,
@@ -68,19 +76,20 @@ export function createSecretBlobs(
         )
         .catch((error: unknown) => {
           throw awsFailure(error, {
-            where: `${shown}/${prefix}`,
+            where: `${this.url}/${prefix}`,
             action: "secretsmanager:ListSecrets",
           });
         });
       for (const { Name = "", DeletedDate, Tags } of page.SecretList ?? []) {
-        const key = Name.startsWith(wanted) ? Name.slice(root.length) : "";
-        if (!isKey(key) || DeletedDate !== undefined || seen.has(key) || removed.has(key)) continue;
+        const key = Name.startsWith(wanted) ? Name.slice(this.#root.length) : "";
+        if (!isKey(key) || DeletedDate !== undefined || seen.has(key) || this.#removed.has(key))
+          continue;
         seen.add(key);
         yield { key, sizeBytes: sizeOf(Tags) };
       }
       if (page.NextToken !== undefined && page.NextToken === token) {
         throw new CertkeepError("store_unavailable", {
-          where: shown,
+          where: this.url,
           found: "a listing that doesn't get on",
           expected: "the whole listing",
           todo: "The next run tries again",
@@ -90,8 +99,8 @@ export function createSecretBlobs(
     } while (token !== undefined && token !== "");
   }
 
-  async function create(key: string, document: Uint8Array): Promise<"created" | "exists"> {
-    const name = secretOf(key);
+  readonly create: BlobStore["create"] = async (key, document) => {
+    const name = this.#secretOf(key);
     const where = `secretsmanager://${name}`;
     if (document.byteLength > MAX_SECRET_BYTES) {
       throw new CertkeepError("store_full", {
@@ -110,53 +119,54 @@ export function createSecretBlobs(
     // A copy of its own: the caller may wipe what it gave, and the SDK may send it again.
     const bytes = Uint8Array.from(document);
     try {
-      await client.send(
+      await this.#client.send(
         new CreateSecretCommand({
           Name: name,
           ...(isUtf8(bytes)
             ? { SecretString: Buffer.from(bytes).toString("utf8") }
             : { SecretBinary: bytes }),
           Tags: tagsOf(key, bytes),
-          ...(options.kmsKeyId === undefined ? {} : { KmsKeyId: options.kmsKeyId }),
+          ...(this.#options.kmsKeyId === undefined ? {} : { KmsKeyId: this.#options.kmsKeyId }),
         }),
       );
-      met.add(key);
-      removed.delete(key);
+      this.#met.add(key);
+      this.#removed.delete(key);
       return "created";
     } catch (error) {
       const facts = factsOf(error);
       const exists = isNamed(facts, "ResourceExistsException");
       const taken = exists || isNamed(facts, "InvalidRequestException");
       const uncertain = isUncertain(facts, taken);
-      const stored = taken || uncertain ? await readSecret(client, name).catch(() => null) : null;
+      const stored =
+        taken || uncertain ? await readSecret(this.#client, name).catch(() => null) : null;
       if (stored?.kind === "deleted") throw scheduledForDeletion(name);
       // The answer to a request that was done was lost: nobody else has these sealed bytes.
       const ours =
         uncertain && stored?.kind === "found" && Buffer.compare(stored.bytes, bytes) === 0;
       if (!exists && !ours)
         throw awsFailure(error, { where, action: "secretsmanager:CreateSecret" });
-      met.add(key);
-      removed.delete(key);
+      this.#met.add(key);
+      this.#removed.delete(key);
       return ours ? "created" : "exists";
     }
-  }
+  };
 
-  async function read(key: string): Promise<Uint8Array | null> {
-    const name = secretOf(key);
+  readonly read: BlobStore["read"] = async (key) => {
+    const name = this.#secretOf(key);
     for (let attempt = 0; ; attempt += 1) {
-      const found = await readSecret(client, name, true);
+      const found = await readSecret(this.#client, name, true);
       if (found.kind === "found") return bounded(found.bytes, name);
-      if (removed.has(key)) return null;
+      if (this.#removed.has(key)) return null;
       if (found.kind === "deleted") throw scheduledForDeletion(name, "file_unreadable");
-      if (!met.has(key) || attempt + 1 >= READ_ATTEMPTS) return null;
+      if (!this.#met.has(key) || attempt + 1 >= READ_ATTEMPTS) return null;
       await pause(attempt);
     }
-  }
+  };
 
-  async function remove(key: string): Promise<string | null> {
-    const name = secretOf(key);
+  readonly remove: BlobStore["remove"] = async (key) => {
+    const name = this.#secretOf(key);
     try {
-      await client.send(
+      await this.#client.send(
         new DeleteSecretCommand({ SecretId: name, ForceDeleteWithoutRecovery: true }),
       );
     } catch (error) {
@@ -172,12 +182,19 @@ export function createSecretBlobs(
           action: "secretsmanager:DeleteSecret",
         });
     }
-    met.delete(key);
-    removed.add(key);
+    this.#met.delete(key);
+    this.#removed.add(key);
     return null;
-  }
+  };
+}
 
-  return { url: shown, list, create, read, remove };
+/** @throws CertkeepError config_invalid */
+export function createSecretBlobs(
+  url: string,
+  world: AwsWorld,
+  options: SecretBlobsOptions = {},
+): BlobStore {
+  return new SecretBlobs(url, world, options);
 }
 
 /** AWS itself keeps no larger secret; what answers in its place might. */

@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 import { MAX_DOCUMENT_BYTES } from "../../backup/document.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
-import { type Folder, type FolderOptions, notAFile, openFolder } from "./folder.ts";
+import { Folder, type FolderOptions, notAFile } from "./folder.ts";
 
 const SEGMENT = /^[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*$/;
 /**
@@ -30,12 +30,19 @@ function partsOf(key: string, root: string): readonly string[] {
   });
 }
 
-/** `folder` is made with the first copy. */
-export function createFileBlobs(folder: string, options: FolderOptions = {}): BlobStore {
-  const root = resolve(folder);
-  const files: Folder = openFolder(root, options);
+class FileBlobs implements BlobStore {
+  readonly url: BlobStore["url"];
 
-  async function look(
+  readonly #root;
+  readonly #files: Folder;
+
+  constructor(folder: string, options: FolderOptions) {
+    this.#root = resolve(folder);
+    this.#files = new Folder(this.#root, options);
+    this.url = pathToFileURL(this.#root).href;
+  }
+
+  async #look(
     parts: readonly string[],
     entry: Dirent,
   ): Promise<BlobEntry | readonly string[] | null> {
@@ -43,33 +50,36 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
     if (!SEGMENT.test(entry.name)) return null;
     if (entry.isDirectory()) return path;
     const key = path.join("/");
-    if (!entry.isFile()) return { key, sizeBytes: null, trouble: notAFile(join(root, key), entry) };
-    const sizeBytes = await files.sizeOf(path);
+    if (!entry.isFile())
+      return { key, sizeBytes: null, trouble: notAFile(join(this.#root, key), entry) };
+    const sizeBytes = await this.#files.sizeOf(path);
     return sizeBytes === null ? null : { key, sizeBytes };
   }
 
   /** @throws CertkeepError where the store itself can't be listed */
-  async function lookInto(parts: readonly string[]): Promise<{
+  async #lookInto(parts: readonly string[]): Promise<{
     readonly parts: readonly string[];
     readonly entries: readonly Dirent[];
     readonly trouble: CertkeepError | null;
   }> {
     try {
-      return { parts, entries: await files.entries(parts), trouble: null };
+      return { parts, entries: await this.#files.entries(parts), trouble: null };
     } catch (error) {
       if (parts.length === 0 || !isCertkeepError(error)) throw error;
       return { parts, entries: [], trouble: error };
     }
   }
 
-  async function* list(prefix: string): AsyncGenerator<BlobEntry> {
-    if (prefix !== "" && !prefix.endsWith("/")) partsOf(`${prefix}/`, root);
+  readonly list: BlobStore["list"] = (prefix) => this.#list(prefix);
+
+  async *#list(prefix: string): AsyncGenerator<BlobEntry> {
+    if (prefix !== "" && !prefix.endsWith("/")) partsOf(`${prefix}/`, this.#root);
     const folders: (readonly string[])[] = [
-      prefix === "" ? [] : partsOf(prefix.slice(0, -1), root),
+      prefix === "" ? [] : partsOf(prefix.slice(0, -1), this.#root),
     ];
     while (folders.length > 0) {
       const batch = folders.splice(-AT_ONCE);
-      const listed = await Promise.all(batch.map(lookInto));
+      const listed = await Promise.all(batch.map((parts) => this.#lookInto(parts)));
       for (const { parts, trouble } of listed)
         if (trouble !== null) yield { key: parts.join("/"), sizeBytes: null, trouble };
       const pending = listed.flatMap(({ parts, entries }) =>
@@ -77,7 +87,7 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
       );
       while (pending.length > 0) {
         const found = await Promise.all(
-          pending.splice(-AT_ONCE).map(({ parts, entry }) => look(parts, entry)),
+          pending.splice(-AT_ONCE).map(({ parts, entry }) => this.#look(parts, entry)),
         );
         for (const item of found) {
           if (item === null) continue;
@@ -88,14 +98,19 @@ export function createFileBlobs(folder: string, options: FolderOptions = {}): Bl
     }
   }
 
-  return {
-    url: pathToFileURL(root).href,
-    list,
-    create: async (key, document) => files.createOnly(partsOf(key, root), document),
-    read: async (key) => files.read(partsOf(key, root), MAX_DOCUMENT_BYTES),
-    remove: async (key) => {
-      await files.remove(partsOf(key, root));
-      return null;
-    },
+  readonly create: BlobStore["create"] = async (key, document) =>
+    this.#files.createOnly(partsOf(key, this.#root), document);
+
+  readonly read: BlobStore["read"] = async (key) =>
+    this.#files.read(partsOf(key, this.#root), MAX_DOCUMENT_BYTES);
+
+  readonly remove: BlobStore["remove"] = async (key) => {
+    await this.#files.remove(partsOf(key, this.#root));
+    return null;
   };
+}
+
+/** `folder` is made with the first copy. */
+export function createFileBlobs(folder: string, options: FolderOptions = {}): BlobStore {
+  return new FileBlobs(folder, options);
 }

@@ -9,16 +9,9 @@ import type { PemSource } from "../../config/issuer.ts";
 import { parseConfig } from "../../config/parse.ts";
 import { invalidConfig } from "../../config/problem.ts";
 import { DEFAULT_CONFIG, type Config } from "../../config/schema.ts";
-import { MAX_BYTES } from "../../config/yaml.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { realOf } from "./approvals.ts";
-import {
-  openConfigFiles,
-  unreadable,
-  type Approving,
-  type ConfigFile,
-  type ConfigFiles,
-} from "./configfiles.ts";
+import { type Approving, type ConfigFile, ConfigFiles } from "./configfiles.ts";
 import {
   absolute,
   absoluteUrl,
@@ -28,7 +21,6 @@ import {
   untilde,
   type ConfigPlaces,
 } from "./configpaths.ts";
-import { readFileAtMost } from "../readfile.ts";
 import { readRegistrations } from "./readregistrations.ts";
 import { systemCode } from "./system.ts";
 
@@ -76,25 +68,24 @@ export async function loadConfig(
   // Who approves a file that he names approves what would be found.
   const file: ConfigFile | null =
     found !== null && approving.accept ? { ...found, origin: "found" } : found;
-  const files = openConfigFiles(file, approving);
-  const sources = { ...files, read: smallReader(files) };
+  const files = new ConfigFiles(file, approving);
   let config = DEFAULT_CONFIG;
   if (file !== null) {
     const shownName = shownPath(file.path, places.cwd);
     await files.admitConfig();
-    const result = parseConfig(await sources.read(file.path, shownName), shownName);
+    const result = parseConfig(await files.read(file.path, shownName), shownName);
     if (!result.ok) throw invalidConfig(shownName, result.problems);
     await files.admitNamed(await filesOf(result.config, file.path, places));
     config = await resolveConfig(
       result.config,
-      { file: file.path, shownName, read: sources.read },
+      { file: file.path, shownName, read: (...wanted) => files.read(...wanted) },
       places,
     );
   }
   const folder = join(file === null ? places.userFolder() : dirname(file.path), REGISTRATIONS);
   const { entries, broken } =
     config.stores.registry === null
-      ? await readRegistrations(folder, config, sources, places)
+      ? await readRegistrations(folder, config, files, places)
       : { entries: [], broken: [] };
   return {
     config: { ...config, clusters: [...config.clusters, ...entries] },
@@ -103,7 +94,7 @@ export async function loadConfig(
     registrations: folder,
     registered: entries.map((entry) => entry.name),
     broken,
-    admitted: files.admitted,
+    admitted: (path) => files.admitted(path),
     approved: await files.save(),
   };
 }
@@ -192,21 +183,6 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     (error: unknown) => !["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? ""),
   );
-}
-
-function smallReader({ admitted }: ConfigFiles): Start["read"] {
-  const refuse = (where: string, found: string, expected: string): CertkeepError =>
-    new CertkeepError("config_invalid", { where, found, expected });
-  return async (file, shownName) => {
-    const bytes = await admitted(file)
-      .then(async (checked) => checked ?? (await readFileAtMost(file, MAX_BYTES)))
-      .catch((error: unknown) => {
-        throw refuse(shownName, unreadable(error), "a readable file");
-      });
-    if (bytes.length > MAX_BYTES)
-      throw refuse(shownName, `${bytes.length} bytes`, `a file of at most ${MAX_BYTES} bytes`);
-    return bytes;
-  };
 }
 
 /** Where a configuration stands. */

@@ -14,7 +14,8 @@ import { dirname, relative } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { commandLine, literal } from "../../report/shell.ts";
 import { plain } from "../../plain.ts";
-import { READING, readOpened } from "../readfile.ts";
+import { MAX_BYTES as MAX_CONFIG_BYTES } from "../../config/yaml.ts";
+import { READING, readFileAtMost, readOpened } from "../readfile.ts";
 import { realOf, sha256Of, type Approvals, type Mark } from "./approvals.ts";
 import { systemCode } from "./system.ts";
 
@@ -60,27 +61,6 @@ interface Doubt {
   readonly found: string;
 }
 
-export interface ConfigFiles {
-  /** @throws CertkeepError config_unapproved */
-  admitConfig(): Promise<void>;
-  /**
-   * Files of the folder `clusters/`, which no configuration names. @throws CertkeepError
-   * config_unapproved
-   */
-  admitRegistrations(paths: readonly string[]): Promise<void>;
-  /** Files that the configuration names. @throws CertkeepError config_unapproved */
-  admitNamed(paths: readonly string[]): Promise<void>;
-  /**
-   * The bytes of a file that was looked at for this configuration; `null`: it wasn't. @throws as
-   * node:fs
-   */
-  admitted(path: string): Promise<Buffer | null>;
-  /** Whether these files count because the user approved them. */
-  isApproved(): boolean;
-  /** Records what the person just accepted. @returns the files that are approved */
-  save(): Promise<readonly string[]>;
-}
-
 /** More than any configuration or kubeconfig has. */
 const MAX_BYTES = 16 * 1024 * 1024;
 const SHOWN_DOUBTS = 5;
@@ -89,77 +69,120 @@ const SHOWN_DOUBTS = 5;
  * `file`: `null` where there is no configuration, and the registrations of the user's folder alone
  * are read.
  */
-export function openConfigFiles(file: ConfigFile | null, approving: Approving): ConfigFiles {
-  const loading = new Map<string, Promise<Loaded>>();
-  let byApproval = file?.origin === "found";
-  let accepted = approving.accept;
+export class ConfigFiles {
+  readonly #file: ConfigFile | null;
+  readonly #approving: Approving;
+  readonly #loading = new Map<string, Promise<Loaded>>();
+  #byApproval;
+  #accepted;
 
-  const load = (path: string): Promise<Loaded> => {
-    const before = loading.get(path);
+  constructor(file: ConfigFile | null, approving: Approving) {
+    this.#file = file;
+    this.#approving = approving;
+    this.#byApproval = file?.origin === "found";
+    this.#accepted = approving.accept;
+  }
+
+  #load(path: string): Promise<Loaded> {
+    const before = this.#loading.get(path);
     if (before !== undefined) return before;
     // Somebody who names a pipe (--config <(…)) wants it read.
-    const now = loadFile(path, file?.origin === "named" && path === file.path);
-    loading.set(path, now);
+    const now = loadFile(path, this.#file?.origin === "named" && path === this.#file.path);
+    this.#loading.set(path, now);
     return now;
-  };
+  }
 
-  const admit = async (paths: readonly string[], othersOf: OthersOf): Promise<void> => {
+  async #admit(paths: readonly string[], othersOf: OthersOf): Promise<void> {
     const doubts: Doubt[] = [];
-    let needed = byApproval;
+    let needed = this.#byApproval;
     for (const path of paths) {
-      const { content } = await load(path);
+      const { content } = await this.#load(path);
       if ("error" in content) continue;
-      const others = byApproval ? "" : await othersOf(path, content.writers);
+      const others = this.#byApproval ? "" : await othersOf(path, content.writers);
       if (others === null) continue;
       needed = true;
-      const approved = file === null ? null : await approving.approvals.read(file.path, path);
+      const approved =
+        this.#file === null ? null : await this.#approving.approvals.read(this.#file.path, path);
       if (approved?.real === content.mark.real && approved.sha256 === content.mark.sha256) continue;
       const kind = others !== "" ? "shared" : approved === null ? "new" : "changed";
       doubts.push({ path, kind, found: others });
     }
-    byApproval = needed;
+    this.#byApproval = needed;
     const [first] = doubts;
-    if (first === undefined || accepted) return;
-    if (file === null) throw shared(first, null);
-    accepted = (await approving.ask?.(questionOf(file.path, doubts))) === true;
-    if (!accepted) throw unapproved(file.path, first, doubts);
-  };
+    if (first === undefined || this.#accepted) return;
+    if (this.#file === null) throw shared(first, null);
+    this.#accepted = (await this.#approving.ask?.(questionOf(this.#file.path, doubts))) === true;
+    if (!this.#accepted) throw unapproved(this.#file.path, first, doubts);
+  }
 
-  return {
-    admitConfig: async () => {
-      if (file === null) return;
-      await admit([file.path], async (path, writers) =>
-        file.origin === "named" ? null : othersThanUser(path, writers, null),
-      );
-    },
-    admitRegistrations: async (paths) => {
-      // Whoever can write a configuration that was named may write what lies beside it.
-      const named = file?.origin === "named" ? (await load(file.path)).content : null;
-      const trusted = named !== null && "writers" in named ? named.writers : null;
-      await admit(paths, (path, writers) => othersThanUser(path, writers, trusted));
-    },
-    admitNamed: async (paths) => {
-      if (byApproval) await admit(paths, async () => null);
-    },
-    admitted: async (path) => {
-      const one = await loading.get(path);
-      if (one === undefined) return null;
-      if ("error" in one.content) throw one.content.error;
-      return one.content.bytes;
-    },
-    isApproved: () => byApproval,
-    save: async () => {
-      if (file === null || !accepted || !byApproval) return [];
-      const all = await Promise.all(loading.values());
-      const approved: string[] = [];
-      for (const { path, content } of all) {
-        if ("error" in content) continue;
-        await approving.approvals.write(file.path, path, content.mark);
-        approved.push(path);
-      }
-      return approved;
-    },
-  };
+  /** @throws CertkeepError config_unapproved */
+  async admitConfig(): Promise<void> {
+    const file = this.#file;
+    if (file === null) return;
+    await this.#admit([file.path], async (path, writers) =>
+      file.origin === "named" ? null : othersThanUser(path, writers, null),
+    );
+  }
+
+  /**
+   * Files of the folder `clusters/`, which no configuration names. @throws CertkeepError
+   * config_unapproved
+   */
+  async admitRegistrations(paths: readonly string[]): Promise<void> {
+    // Whoever can write a configuration that was named may write what lies beside it.
+    const named =
+      this.#file?.origin === "named" ? (await this.#load(this.#file.path)).content : null;
+    const trusted = named !== null && "writers" in named ? named.writers : null;
+    await this.#admit(paths, (path, writers) => othersThanUser(path, writers, trusted));
+  }
+
+  /** Files that the configuration names. @throws CertkeepError config_unapproved */
+  async admitNamed(paths: readonly string[]): Promise<void> {
+    if (this.#byApproval) await this.#admit(paths, async () => null);
+  }
+
+  /**
+   * The bytes of a file that was looked at for this configuration; `null`: it wasn't. @throws as
+   * node:fs
+   */
+  async admitted(path: string): Promise<Buffer | null> {
+    const one = await this.#loading.get(path);
+    if (one === undefined) return null;
+    if ("error" in one.content) throw one.content.error;
+    return one.content.bytes;
+  }
+
+  /** The bytes of a configuration's own file. @throws CertkeepError config_invalid */
+  async read(path: string, shownName: string): Promise<Uint8Array> {
+    const refuse = (found: string, expected: string): CertkeepError =>
+      new CertkeepError("config_invalid", { where: shownName, found, expected });
+    const bytes = await this.admitted(path)
+      .then(async (admitted) => admitted ?? (await readFileAtMost(path, MAX_CONFIG_BYTES)))
+      .catch((error: unknown) => {
+        throw refuse(unreadable(error), "a readable file");
+      });
+    if (bytes.length > MAX_CONFIG_BYTES)
+      throw refuse(`${bytes.length} bytes`, `a file of at most ${MAX_CONFIG_BYTES} bytes`);
+    return bytes;
+  }
+
+  /** Whether these files count because the user approved them. */
+  isApproved(): boolean {
+    return this.#byApproval;
+  }
+
+  /** Records what the person just accepted. @returns the files that are approved */
+  async save(): Promise<readonly string[]> {
+    if (this.#file === null || !this.#accepted || !this.#byApproval) return [];
+    const all = await Promise.all(this.#loading.values());
+    const approved: string[] = [];
+    for (const { path, content } of all) {
+      if ("error" in content) continue;
+      await this.#approving.approvals.write(this.#file.path, path, content.mark);
+      approved.push(path);
+    }
+    return approved;
+  }
 }
 
 async function loadFile(path: string, pipes: boolean): Promise<Loaded> {
@@ -263,7 +286,7 @@ function approveCommand(config: string): string {
 }
 
 /** Why a file can't be read, in words. */
-export function unreadable(error: unknown): string {
+function unreadable(error: unknown): string {
   const code = systemCode(error) ?? "no reason given";
   return WORDS[code] ?? `a file that can't be read (${code})`;
 }

@@ -27,28 +27,6 @@ export interface FolderOptions {
   readonly now?: () => number;
 }
 
-export interface Folder {
-  readonly path: string;
-  /**
-   * `parts` lead from the folder to the file; the folders between are made. `exists` where the name
-   * is taken.
-   */
-  createOnly(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists">;
-  /**
-   * `null` where there is no such file. @throws CertkeepError store_damaged for one that can't be a
-   * document of `maxBytes` at most, file_unreadable for one that can't be read
-   */
-  read(parts: readonly string[], maxBytes: number): Promise<Uint8Array | null>;
-  /**
-   * What lies in a folder, names that begin with a dot left out; empty where there is no such
-   * folder.
-   */
-  entries(parts: readonly string[]): Promise<readonly Dirent[]>;
-  /** `null` where the file is gone. */
-  sizeOf(parts: readonly string[]): Promise<number | null>;
-  remove(parts: readonly string[]): Promise<void>;
-}
-
 /** Opening a FIFO without O_NONBLOCK waits for somebody to write to it. */
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const READ_BYTES = 64 * 1024;
@@ -106,24 +84,33 @@ function damaged(
   return new CertkeepError("store_damaged", { where, found, expected, todo });
 }
 
-export function openFolder(path: string, options: FolderOptions = {}): Folder {
-  const fs = options.fileSystem ?? NODE_FILE_SYSTEM;
-  const now = options.now ?? Date.now;
+export class Folder {
+  readonly path: string;
+  readonly #fs;
+  readonly #now;
   /** Folders that are known to stand, to be none but folders, and to be on the disk. */
-  const standing = new Map<string, Promise<void>>();
+  readonly #standing = new Map<string, Promise<void>>();
   /** Folders that were looked at and are no links, whether or not they are on the disk already. */
-  const real = new Set<string>();
+  readonly #real = new Set<string>();
   /** The next sync of a folder, which has not begun: whoever comes before it begins shares it. */
-  const waiting = new Map<string, Promise<void>>();
-  const running = new Map<string, Promise<void>>();
-  let swept = false;
+  readonly #waiting = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, Promise<void>>();
+  #swept = false;
 
-  const at = (parts: readonly string[]): string => join(path, ...parts);
+  constructor(path: string, options: FolderOptions = {}) {
+    this.#fs = options.fileSystem ?? NODE_FILE_SYSTEM;
+    this.#now = options.now ?? Date.now;
+    this.path = path;
+  }
 
-  async function syncNow(folder: string): Promise<void> {
+  #at(parts: readonly string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  async #syncNow(folder: string): Promise<void> {
     // Windows can't open a folder; its file system journals the name with the file.
     if (process.platform === "win32") return;
-    const handle = await fs.open(folder, constants.O_RDONLY);
+    const handle = await this.#fs.open(folder, constants.O_RDONLY);
     try {
       await handle.sync();
     } catch (error) {
@@ -135,95 +122,99 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
   }
 
   /** Syncs a folder after what is in it by now; calls that come while one runs share the next. */
-  function syncFolder(folder: string): Promise<void> {
-    const next = waiting.get(folder);
+  #syncFolder(folder: string): Promise<void> {
+    const next = this.#waiting.get(folder);
     if (next !== undefined) return next;
-    const before = running.get(folder) ?? Promise.resolve();
+    const before = this.#running.get(folder) ?? Promise.resolve();
     const mine = before
       .catch(() => undefined)
       .then(async () => {
-        waiting.delete(folder);
-        running.set(folder, mine);
+        this.#waiting.delete(folder);
+        this.#running.set(folder, mine);
         try {
-          await syncNow(folder);
+          await this.#syncNow(folder);
         } finally {
-          if (running.get(folder) === mine) running.delete(folder);
+          if (this.#running.get(folder) === mine) this.#running.delete(folder);
         }
       });
-    waiting.set(folder, mine);
+    this.#waiting.set(folder, mine);
     return mine;
   }
 
-  async function refuseLink(folder: string): Promise<void> {
-    const found = await fs.lstat(folder);
+  async #refuseLink(folder: string): Promise<void> {
+    const found = await this.#fs.lstat(folder);
     if (found.isDirectory()) return;
     throw found.isSymbolicLink()
       ? notAFile(folder, found)
       : Object.assign(new Error("not a folder"), { code: "ENOTDIR" });
   }
 
-  async function makeRoot(): Promise<void> {
+  async #makeRoot(): Promise<void> {
     // The first folder that was made is named: it and those below it are new, and their names have
     // to be synced.
-    const first = await fs.mkdir(path, { recursive: true, mode: 0o700 });
+    const first = await this.#fs.mkdir(this.path, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
-    for (let folder = path; folder.length >= first.length; folder = dirname(folder))
-      await syncFolder(dirname(folder));
+    for (let folder = this.path; folder.length >= first.length; folder = dirname(folder))
+      await this.#syncFolder(dirname(folder));
   }
 
-  function ensure(parts: readonly string[]): Promise<void> {
-    const folder = at(parts);
-    const known = standing.get(folder);
+  #ensure(parts: readonly string[]): Promise<void> {
+    const folder = this.#at(parts);
+    const known = this.#standing.get(folder);
     if (known !== undefined) return known;
     const made = (async () => {
-      if (parts.length === 0) return makeRoot();
-      await ensure(parts.slice(0, -1));
+      if (parts.length === 0) return this.#makeRoot();
+      await this.#ensure(parts.slice(0, -1));
       try {
-        await fs.mkdir(folder, { mode: 0o700 });
+        await this.#fs.mkdir(folder, { mode: 0o700 });
       } catch (error) {
         if (systemCode(error) !== "EEXIST") throw error;
-        await refuseLink(folder);
+        await this.#refuseLink(folder);
       }
       // Also where it stood already: whoever made it may have been killed before this.
-      return syncFolder(dirname(folder));
+      return this.#syncFolder(dirname(folder));
     })();
-    standing.set(folder, made);
-    made.catch(() => standing.delete(folder));
+    this.#standing.set(folder, made);
+    made.catch(() => this.#standing.delete(folder));
     return made;
   }
 
   /** Throws where a folder on the way is a symbolic link; nothing where one is missing. */
-  async function refuseLinks(parts: readonly string[]): Promise<void> {
+  async #refuseLinks(parts: readonly string[]): Promise<void> {
     for (let depth = 1; depth <= parts.length; depth += 1) {
-      const folder = at(parts.slice(0, depth));
-      if (real.has(folder)) continue;
+      const folder = this.#at(parts.slice(0, depth));
+      if (this.#real.has(folder)) continue;
       try {
-        await refuseLink(folder);
+        await this.#refuseLink(folder);
       } catch (error) {
         if (systemCode(error) === "ENOENT") return;
         throw error;
       }
-      real.add(folder);
+      this.#real.add(folder);
     }
   }
 
-  async function sweep(): Promise<void> {
-    if (swept) return;
-    swept = true;
-    const folder = at([TEMPORARY]);
-    for (const name of await fs.readdir(folder)) {
+  async #sweep(): Promise<void> {
+    if (this.#swept) return;
+    this.#swept = true;
+    const folder = this.#at([TEMPORARY]);
+    for (const name of await this.#fs.readdir(folder)) {
       try {
         const file = join(folder, name);
-        if (now() - (await fs.lstat(file)).mtimeMs > SWEEP_AFTER_MS) await fs.unlink(file);
+        if (this.#now() - (await this.#fs.lstat(file)).mtimeMs > SWEEP_AFTER_MS)
+          await this.#fs.unlink(file);
       } catch {
         // Somebody else swept it, or it stays for the next time: it is in nobody's way.
       }
     }
   }
 
-  async function writeTemporary(bytes: Uint8Array): Promise<string> {
-    const temporary = join(at([TEMPORARY]), `${process.pid}-${randomBytes(8).toString("hex")}`);
-    const handle = await fs.open(temporary, "wx", 0o600);
+  async #writeTemporary(bytes: Uint8Array): Promise<string> {
+    const temporary = join(
+      this.#at([TEMPORARY]),
+      `${process.pid}-${randomBytes(8).toString("hex")}`,
+    );
+    const handle = await this.#fs.open(temporary, "wx", 0o600);
     try {
       try {
         await handle.writeFile(bytes);
@@ -232,63 +223,65 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
         await handle.close();
       }
     } catch (error) {
-      await drop(temporary);
+      await this.#drop(temporary);
       throw error;
     }
     return temporary;
   }
 
   /** Removing a temporary file changes nothing that counts, and must not hide what went before. */
-  async function drop(temporary: string): Promise<void> {
-    await fs.unlink(temporary).catch(() => undefined);
+  async #drop(temporary: string): Promise<void> {
+    await this.#fs.unlink(temporary).catch(() => undefined);
   }
 
-  async function linkOnce(
-    parts: readonly string[],
-    bytes: Uint8Array,
-  ): Promise<"created" | "exists"> {
+  async #linkOnce(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists"> {
     const parents = parts.slice(0, -1);
-    await ensure(parents);
-    await ensure([TEMPORARY]);
-    await sweep();
-    const temporary = await writeTemporary(bytes);
+    await this.#ensure(parents);
+    await this.#ensure([TEMPORARY]);
+    await this.#sweep();
+    const temporary = await this.#writeTemporary(bytes);
     let outcome: "created" | "exists" = "created";
     try {
-      await fs.link(temporary, at(parts));
+      await this.#fs.link(temporary, this.#at(parts));
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
       outcome = "exists";
     } finally {
-      await drop(temporary);
+      await this.#drop(temporary);
     }
     // What exists may have been linked by a process that was killed before it synced.
-    await syncFolder(at(parents));
+    await this.#syncFolder(this.#at(parents));
     return outcome;
   }
 
-  async function createOnly(
-    parts: readonly string[],
-    bytes: Uint8Array,
-  ): Promise<"created" | "exists"> {
+  /**
+   * `parts` lead from the folder to the file; the folders between are made. `exists` where the name
+   * is taken.
+   */
+  async createOnly(parts: readonly string[], bytes: Uint8Array): Promise<"created" | "exists"> {
     try {
       try {
-        return await linkOnce(parts, bytes);
+        return await this.#linkOnce(parts, bytes);
       } catch (error) {
         // A folder that this process knew was removed meanwhile: it is made again, once.
         if (systemCode(error) !== "ENOENT") throw error;
-        standing.clear();
-        return await linkOnce(parts, bytes);
+        this.#standing.clear();
+        return await this.#linkOnce(parts, bytes);
       }
     } catch (error) {
-      throw storeError(error, "could not be written", at(parts));
+      throw storeError(error, "could not be written", this.#at(parts));
     }
   }
 
-  async function read(parts: readonly string[], maxBytes: number): Promise<Uint8Array | null> {
-    const file = at(parts);
+  /**
+   * `null` where there is no such file. @throws CertkeepError store_damaged for one that can't be a
+   * document of `maxBytes` at most, file_unreadable for one that can't be read
+   */
+  async read(parts: readonly string[], maxBytes: number): Promise<Uint8Array | null> {
+    const file = this.#at(parts);
     try {
-      await refuseLinks(parts.slice(0, -1));
-      const handle = await fs.open(file, READ_FLAGS);
+      await this.#refuseLinks(parts.slice(0, -1));
+      const handle = await this.#fs.open(file, READ_FLAGS);
       try {
         return await readRegular(handle, file, maxBytes);
       } finally {
@@ -296,50 +289,53 @@ export function openFolder(path: string, options: FolderOptions = {}): Folder {
       }
     } catch (error) {
       if (systemCode(error) === "ENOENT") return null;
-      throw (await isFolder())
+      throw (await this.#isFolder())
         ? readError(error, file)
         : storeError(error, "could not be read", file);
     }
   }
 
   /** Whether the store itself stands, so that trouble with a file is that file's. */
-  async function isFolder(): Promise<boolean> {
-    return fs.lstat(`${path}${sep}.`).then(
+  async #isFolder(): Promise<boolean> {
+    return this.#fs.lstat(`${this.path}${sep}.`).then(
       (found) => found.isDirectory(),
       () => false,
     );
   }
 
-  async function entries(parts: readonly string[]): Promise<readonly Dirent[]> {
+  /**
+   * What lies in a folder, names that begin with a dot left out; empty where there is no such
+   * folder.
+   */
+  async entries(parts: readonly string[]): Promise<readonly Dirent[]> {
     try {
-      await refuseLinks(parts);
-      const found = await fs.readdir(at(parts), { withFileTypes: true });
+      await this.#refuseLinks(parts);
+      const found = await this.#fs.readdir(this.#at(parts), { withFileTypes: true });
       return found.filter((entry) => !entry.name.startsWith("."));
     } catch (error) {
       if (systemCode(error) === "ENOENT") return [];
-      throw storeError(error, "could not be listed", at(parts));
+      throw storeError(error, "could not be listed", this.#at(parts));
     }
   }
 
-  async function sizeOf(parts: readonly string[]): Promise<number | null> {
+  /** `null` where the file is gone. */
+  async sizeOf(parts: readonly string[]): Promise<number | null> {
     try {
-      return (await fs.lstat(at(parts))).size;
+      return (await this.#fs.lstat(this.#at(parts))).size;
     } catch (error) {
       if (systemCode(error) === "ENOENT") return null;
-      throw storeError(error, "could not be read", at(parts));
+      throw storeError(error, "could not be read", this.#at(parts));
     }
   }
 
-  async function remove(parts: readonly string[]): Promise<void> {
+  async remove(parts: readonly string[]): Promise<void> {
     try {
-      await refuseLinks(parts.slice(0, -1));
-      await fs.unlink(at(parts));
-      await syncFolder(at(parts.slice(0, -1)));
+      await this.#refuseLinks(parts.slice(0, -1));
+      await this.#fs.unlink(this.#at(parts));
+      await this.#syncFolder(this.#at(parts.slice(0, -1)));
     } catch (error) {
       if (systemCode(error) === "ENOENT") return;
-      throw storeError(error, "could not be removed", at(parts));
+      throw storeError(error, "could not be removed", this.#at(parts));
     }
   }
-
-  return { path, createOnly, read, entries, sizeOf, remove };
 }

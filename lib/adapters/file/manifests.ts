@@ -7,7 +7,7 @@ import type { V1Secret } from "@kubernetes/client-node";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
-import type { ClusterReader, ClusterWriter } from "../../ports/cluster.ts";
+import type { ClusterReader, ClusterWriter, NewSecret, WriteOutcome } from "../../ports/cluster.ts";
 import type { Secret } from "../../secret/secret.ts";
 import { readFileAtMost } from "../readfile.ts";
 
@@ -35,96 +35,98 @@ function texts(value: unknown): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
+function pathOf(root: string, namespace: string, name: string): string {
+  if (!NAME.test(namespace) || !NAME.test(name))
+    throw new CertkeepError("usage", {
+      where: root,
+      found: `the name ${JSON.stringify(`${namespace}/${name}`)}`,
+      expected: "a Secret's name",
+    });
+  // An underscore is in no name, so the parts can't run into each other.
+  return join(root, `${namespace}_${name}.json`);
+}
+
+async function readManifest(root: string, namespace: string, name: string): Promise<Secret | null> {
+  const path = pathOf(root, namespace, name);
+  let text: string;
+  try {
+    text = (await readFileAtMost(path, MAX_BYTES)).toString("utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw failed(path, error);
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw new CertkeepError("store_damaged", {
+      where: path,
+      found: "a file that is no whole manifest",
+      expected: "a manifest, or none",
+      todo: "Move it away",
+    });
+  }
+  const { metadata, type, data } = (
+    typeof parsed === "object" && parsed !== null ? parsed : {}
+  ) as { metadata?: { labels?: unknown; annotations?: unknown }; type?: unknown; data?: unknown };
+  const fields = texts(data);
+  return {
+    namespace,
+    name,
+    uid: "",
+    resourceVersion: "0",
+    type: typeof type === "string" ? type : "Opaque",
+    dataKeys: Object.keys(fields).toSorted(),
+    labels: texts(metadata?.labels),
+    annotations: texts(metadata?.annotations),
+    owners: [],
+    createdAt: null,
+    deletedAt: null,
+    data: fields,
+    immutable: false,
+    unreadAnnotations: [],
+    finalizers: [],
+  };
+}
+
+async function writeManifest(root: string, secret: NewSecret): Promise<WriteOutcome> {
+  const path = pathOf(root, secret.namespace, secret.name);
+  const temporary = `${path}.part`;
+  const filled = (map: Readonly<Record<string, string>>): boolean => Object.keys(map).length > 0;
+  const metadata = {
+    namespace: secret.namespace,
+    name: secret.name,
+    ...(filled(secret.labels) ? { labels: secret.labels } : {}),
+    ...(filled(secret.annotations) ? { annotations: secret.annotations } : {}),
+  };
+  const { type, data } = secret;
+  const manifest: V1Secret = { apiVersion: "v1", kind: "Secret", metadata, type, data };
+  try {
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    if ((await stat(path).catch(() => null)) !== null) return "conflict";
+    await rm(temporary, { force: true });
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(manifest, null, 1)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    return "done";
+  } catch (error) {
+    throw failed(path, error);
+  }
+}
+
 /** What lies in the folder, as a cluster; and writing to it. */
 export function createManifestFolder(folder: string): {
   readonly reader: ClusterReader;
   readonly writer: ClusterWriter;
 } {
   const root = resolve(folder);
-  const pathOf = (namespace: string, name: string): string => {
-    if (!NAME.test(namespace) || !NAME.test(name))
-      throw new CertkeepError("usage", {
-        where: root,
-        found: `the name ${JSON.stringify(`${namespace}/${name}`)}`,
-        expected: "a Secret's name",
-      });
-    // An underscore is in no name, so the parts can't run into each other.
-    return join(root, `${namespace}_${name}.json`);
-  };
-
-  const getSecret = async (namespace: string, name: string): Promise<Secret | null> => {
-    const path = pathOf(namespace, name);
-    let text: string;
-    try {
-      text = (await readFileAtMost(path, MAX_BYTES)).toString("utf8");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-      throw failed(path, error);
-    }
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch {
-      throw new CertkeepError("store_damaged", {
-        where: path,
-        found: "a file that is no whole manifest",
-        expected: "a manifest, or none",
-        todo: "Move it away",
-      });
-    }
-    const { metadata, type, data } = (
-      typeof parsed === "object" && parsed !== null ? parsed : {}
-    ) as { metadata?: { labels?: unknown; annotations?: unknown }; type?: unknown; data?: unknown };
-    const fields = texts(data);
-    return {
-      namespace,
-      name,
-      uid: "",
-      resourceVersion: "0",
-      type: typeof type === "string" ? type : "Opaque",
-      dataKeys: Object.keys(fields).toSorted(),
-      labels: texts(metadata?.labels),
-      annotations: texts(metadata?.annotations),
-      owners: [],
-      createdAt: null,
-      deletedAt: null,
-      data: fields,
-      immutable: false,
-      unreadAnnotations: [],
-      finalizers: [],
-    };
-  };
-
-  const createSecret: ClusterWriter["createSecret"] = async (secret) => {
-    const path = pathOf(secret.namespace, secret.name);
-    const temporary = `${path}.part`;
-    const filled = (map: Readonly<Record<string, string>>): boolean => Object.keys(map).length > 0;
-    const metadata = {
-      namespace: secret.namespace,
-      name: secret.name,
-      ...(filled(secret.labels) ? { labels: secret.labels } : {}),
-      ...(filled(secret.annotations) ? { annotations: secret.annotations } : {}),
-    };
-    const { type, data } = secret;
-    const manifest: V1Secret = { apiVersion: "v1", kind: "Secret", metadata, type, data };
-    try {
-      await mkdir(root, { recursive: true, mode: 0o700 });
-      if ((await stat(path).catch(() => null)) !== null) return "conflict";
-      await rm(temporary, { force: true });
-      const file = await open(temporary, "wx", 0o600);
-      try {
-        await file.writeFile(`${JSON.stringify(manifest, null, 1)}\n`);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path);
-      return "done";
-    } catch (error) {
-      throw failed(path, error);
-    }
-  };
-
+  const getSecret = (namespace: string, name: string): Promise<Secret | null> =>
+    readManifest(root, namespace, name);
   return {
     reader: {
       identity: async () => ({ uid: null, caSha256: null }),
@@ -141,10 +143,10 @@ export function createManifestFolder(folder: string): {
       close: async () => {},
     },
     writer: {
-      createSecret,
+      createSecret: (secret) => writeManifest(root, secret),
       patchSecret: async ({ namespace, name }) => {
         throw new CertkeepError("store_unavailable", {
-          where: pathOf(namespace, name),
+          where: pathOf(root, namespace, name),
           found: "a manifest of other content lies there",
           expected: "an empty folder, or the same",
           todo: "Move it away, or name another folder",

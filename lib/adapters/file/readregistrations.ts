@@ -19,16 +19,11 @@ export interface Registered {
   readonly broken: readonly { readonly name: string; readonly error: CertkeepError }[];
 }
 
-/** `read`: the bytes of a file of the configuration. */
-interface Sources extends Pick<ConfigFiles, "admitRegistrations" | "admitNamed"> {
-  read(file: string, shownName: string): Promise<Uint8Array>;
-}
-
 /** @throws CertkeepError config_invalid, config_unapproved */
 export async function readRegistrations(
   folder: string,
   config: Config,
-  sources: Sources,
+  sources: ConfigFiles,
   places: ConfigPlaces,
 ): Promise<Registered> {
   const files = await listRegistrations(folder, places);
@@ -92,7 +87,7 @@ function nameOf(file: string): string {
 async function parseFile(
   file: string,
   config: Config,
-  sources: Sources,
+  sources: ConfigFiles,
   places: ConfigPlaces,
 ): Promise<ClusterEntry> {
   const shownName = shownPath(file, places.cwd);

@@ -30,34 +30,48 @@ interface Texts {
 
 const NO_TEXTS: Texts = { read: async () => null, written: async () => {} };
 
-/** `folder` is made with the first registration. */
-export function createRegistrationFiles(folder: string, texts: Texts = NO_TEXTS): Registrations {
-  const files = createSetupFiles();
-  const fileOf = (name: string): string => join(folder, `${name}.yaml`);
+class RegistrationFiles implements Registrations {
+  readonly place: Registrations["place"];
+  readonly #folder: string;
+  readonly #texts: Texts;
+  readonly #files = createSetupFiles();
 
-  const entries = async (): Promise<string[]> => {
+  constructor(folder: string, texts: Texts) {
+    this.#folder = folder;
+    this.#texts = texts;
+    this.place = folder;
+  }
+
+  readonly where: Registrations["where"] = (name) => {
+    return join(this.#folder, `${name}.yaml`);
+  };
+
+  async #entries(): Promise<string[]> {
     try {
-      return await readdir(folder);
+      return await readdir(this.#folder);
     } catch (error) {
       if (systemCode(error) === "ENOENT") return [];
-      throw storeError(error, "could not be read", folder);
+      throw storeError(error, "could not be read", this.#folder);
     }
-  };
-  const drop = async (path: string): Promise<void> => {
+  }
+
+  async #drop(path: string): Promise<void> {
     try {
       await unlink(path);
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw storeError(error, "could not be removed", path);
     }
-  };
-  const credentialsOf = async (name: string): Promise<string[]> =>
-    (await entries()).filter((file) => CREDENTIAL.exec(file)?.[1] === name);
+  }
+
+  async #credentialsOf(name: string): Promise<string[]> {
+    return (await this.#entries()).filter((file) => CREDENTIAL.exec(file)?.[1] === name);
+  }
 
   /** Writes a credential under a new name, readable by this user alone. */
-  const keepCredential = async (name: string, bearer: Bearer, text: string): Promise<string> => {
-    const ignore = join(folder, ".gitignore");
+  async #keepCredential(name: string, bearer: Bearer, text: string): Promise<string> {
+    const ignore = join(this.#folder, ".gitignore");
     if (
-      (await files.create(
+      (await this.#files.create(
         ignore,
         "# Credentials of registered clusters.\n*.kubeconfig\n",
         "public",
@@ -66,7 +80,7 @@ export function createRegistrationFiles(folder: string, texts: Texts = NO_TEXTS)
       const there = await readFile(ignore, "utf8").catch(() => "");
       if (
         !there.split(/\r?\n/).some((line) => ["*.kubeconfig", "*"].includes(line.trim())) &&
-        (await files.workTreeOf(ignore)) !== null
+        (await this.#files.workTreeOf(ignore)) !== null
       ) {
         throw new CertkeepError("config_invalid", {
           where: ignore,
@@ -76,82 +90,89 @@ export function createRegistrationFiles(folder: string, texts: Texts = NO_TEXTS)
       }
     }
     const file = `${name}.${bearer}-${randomBytes(4).toString("hex")}.kubeconfig`;
-    if ((await files.create(join(folder, file), text, "private")) === "exists")
+    if ((await this.#files.create(join(this.#folder, file), text, "private")) === "exists")
       throw new CertkeepError("state_conflict", {
-        where: join(folder, file),
+        where: join(this.#folder, file),
         found: "a file of this random name",
         todo: "Run it again",
       });
     return file;
-  };
+  }
 
   /**
    * Between looking at a file and replacing it nobody else may: whoever comes meanwhile is told
    * that it changes.
    */
-  const replaceAlone = async (name: string, before: string, after: string): Promise<boolean> => {
-    const claim = join(folder, `.${name}.claim`);
+  async #replaceAlone(name: string, before: string, after: string): Promise<boolean> {
+    const claim = join(this.#folder, `.${name}.claim`);
     const claimed = async (): Promise<boolean> =>
-      (await files.create(claim, "", "private")) === "created";
+      (await this.#files.create(claim, "", "private")) === "created";
     if (!(await claimed())) {
       const { mtimeMs } = await stat(claim).catch(() => ({ mtimeMs: 0 }));
       if (Date.now() - mtimeMs < CLAIM_MS) return false;
-      await drop(claim);
+      await this.#drop(claim);
       if (!(await claimed())) return false;
     }
     try {
-      return (await files.replace(fileOf(name), before, after)) === "replaced";
+      return (await this.#files.replace(this.where(name), before, after)) === "replaced";
     } finally {
-      await drop(claim);
+      await this.#drop(claim);
+    }
+  }
+
+  readonly read: Registrations["read"] = async (name) => {
+    const text =
+      (await this.#texts.read(this.where(name))) ?? (await this.#files.read(this.where(name)));
+    return text === null ? null : { revision: text, text };
+  };
+
+  readonly write: Registrations["write"] = async (name, before, { credentials, text }) => {
+    const made = new Map<string, string>();
+    const keep = async (bearer: Bearer, credential: string): Promise<string> => {
+      const file = await this.#keepCredential(name, bearer, credential);
+      made.set(file, credential);
+      return file;
+    };
+    let written = false;
+    try {
+      const names = {
+        read: await keep("read", credentials.read),
+        restore: credentials.restore === null ? null : await keep("restore", credentials.restore),
+      };
+      const after = text(names);
+      written =
+        before === null
+          ? (await this.#files.create(this.where(name), after, "public")) === "created"
+          : await this.#replaceAlone(name, before.revision, after);
+      if (!written) return "changed";
+      for (const [file, credential] of made)
+        await this.#texts.written(join(this.#folder, file), credential);
+      await this.#texts.written(this.where(name), after);
+      return "written";
+    } finally {
+      // One that stays is named by no registration, and goes at the next time.
+      if (!written)
+        for (const file of made.keys())
+          await this.#drop(join(this.#folder, file)).catch(() => undefined);
     }
   };
 
-  return {
-    place: folder,
-    where: fileOf,
-    read: async (name) => {
-      const text = (await texts.read(fileOf(name))) ?? (await files.read(fileOf(name)));
-      return text === null ? null : { revision: text, text };
-    },
-    write: async (name, before, { credentials, text }) => {
-      const made = new Map<string, string>();
-      const keep = async (bearer: Bearer, credential: string): Promise<string> => {
-        const file = await keepCredential(name, bearer, credential);
-        made.set(file, credential);
-        return file;
-      };
-      let written = false;
-      try {
-        const names = {
-          read: await keep("read", credentials.read),
-          restore: credentials.restore === null ? null : await keep("restore", credentials.restore),
-        };
-        const after = text(names);
-        written =
-          before === null
-            ? (await files.create(fileOf(name), after, "public")) === "created"
-            : await replaceAlone(name, before.revision, after);
-        if (!written) return "changed";
-        for (const [file, credential] of made) await texts.written(join(folder, file), credential);
-        await texts.written(fileOf(name), after);
-        return "written";
-      } finally {
-        // One that stays is named by no registration, and goes at the next time.
-        if (!written)
-          for (const file of made.keys()) await drop(join(folder, file)).catch(() => undefined);
-      }
-    },
-    tidy: async (name, before) => {
-      const now = await files.read(fileOf(name));
-      const kept = new Set([now, before?.text ?? null].flatMap(credentialNames));
-      for (const file of await credentialsOf(name))
-        if (!kept.has(file)) await drop(join(folder, file));
-    },
-    remove: async (name) => {
-      await drop(fileOf(name));
-      for (const file of await credentialsOf(name)) await drop(join(folder, file));
-    },
+  readonly tidy: Registrations["tidy"] = async (name, before) => {
+    const now = await this.#files.read(this.where(name));
+    const kept = new Set([now, before?.text ?? null].flatMap(credentialNames));
+    for (const file of await this.#credentialsOf(name))
+      if (!kept.has(file)) await this.#drop(join(this.#folder, file));
   };
+
+  readonly remove: Registrations["remove"] = async (name) => {
+    await this.#drop(this.where(name));
+    for (const file of await this.#credentialsOf(name)) await this.#drop(join(this.#folder, file));
+  };
+}
+
+/** `folder` is made with the first registration. */
+export function createRegistrationFiles(folder: string, texts: Texts = NO_TEXTS): Registrations {
+  return new RegistrationFiles(folder, texts);
 }
 
 /** Credentials that a registration names. */

@@ -12,8 +12,8 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
-import type { StateStore, StoredState } from "../../ports/stores.ts";
-import { type FolderOptions, openFolder } from "./folder.ts";
+import type { StateStore } from "../../ports/stores.ts";
+import { Folder, type FolderOptions } from "./folder.ts";
 
 /** Revisions that stay, the newest included. */
 export const KEPT_REVISIONS = 5;
@@ -29,14 +29,21 @@ function fileOf(revision: number): string {
   return `${String(revision).padStart(10, "0")}.json`;
 }
 
-/** `folder` is made with the first document. */
-export function createFileStates(folder: string, options: FolderOptions = {}): StateStore {
-  const root = resolve(folder);
-  const files = openFolder(root, options);
+class FileStates implements StateStore {
+  readonly url: StateStore["url"];
+
+  readonly #root;
+  readonly #files;
+
+  constructor(folder: string, options: FolderOptions) {
+    this.#root = resolve(folder);
+    this.#files = new Folder(this.#root, options);
+    this.url = pathToFileURL(this.#root).href;
+  }
 
   /** Numbers of the revisions there are, the newest first. */
-  async function revisions(segment: string): Promise<readonly number[]> {
-    const entries = await files.entries([segment]);
+  async #revisions(segment: string): Promise<readonly number[]> {
+    const entries = await this.#files.entries([segment]);
     return entries
       .map((entry) => FILE.exec(entry.name)?.[1])
       .filter((digits) => digits !== undefined)
@@ -44,15 +51,15 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
       .toSorted((a, b) => b - a);
   }
 
-  async function damaged(
+  async #damaged(
     segment: string,
     newest: number,
     older: readonly number[],
     found: string,
   ): Promise<CertkeepError> {
-    const file = join(root, segment, fileOf(newest));
+    const file = join(this.#root, segment, fileOf(newest));
     for (const revision of older) {
-      const bytes = await files.read([segment, fileOf(revision)], MAX_STATE_BYTES);
+      const bytes = await this.#files.read([segment, fileOf(revision)], MAX_STATE_BYTES);
       if (bytes === null || !parseRevision(bytes).ok) continue;
       return new CertkeepError("state_damaged", {
         where: file,
@@ -68,64 +75,63 @@ export function createFileStates(folder: string, options: FolderOptions = {}): S
       found,
       expected: "a whole state document",
       todo:
-        `No older revision is whole: rename the folder ${join(root, segment)} to begin anew ` +
-        "(copies stay, but are told as not recorded)",
+        `No older revision is whole: rename the folder ${join(this.#root, segment)} to begin ` +
+        "anew (copies stay, but are told as not recorded)",
     });
   }
 
-  async function read(name: string): Promise<StoredState | null> {
+  readonly read: StateStore["read"] = async (name) => {
     const segment = encodeSegment(name);
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
-      const [newest, ...older] = await revisions(segment);
+      const [newest, ...older] = await this.#revisions(segment);
       if (newest === undefined) return null;
-      const bytes = await files.read([segment, fileOf(newest)], MAX_STATE_BYTES);
+      const bytes = await this.#files.read([segment, fileOf(newest)], MAX_STATE_BYTES);
       if (bytes === null) continue;
       const parsed = parseRevision(bytes);
-      if (!parsed.ok) throw await damaged(segment, newest, older, parsed.found);
+      if (!parsed.ok) throw await this.#damaged(segment, newest, older, parsed.found);
       return { revision: String(newest), text: parsed.text };
     }
     throw new CertkeepError("state_conflict", {
-      where: join(root, segment),
+      where: join(this.#root, segment),
       found: "others wrote it faster than it could be read",
       todo: "Run it again",
     });
-  }
+  };
 
-  async function write(
-    name: string,
-    text: string,
-    revision: string | null,
-  ): Promise<string | null> {
+  readonly write: StateStore["write"] = async (name, text, revision) => {
     const segment = encodeSegment(name);
-    const before = (await revisions(segment))[0] ?? 0;
+    const before = (await this.#revisions(segment))[0] ?? 0;
     if (String(before) !== (revision ?? "0")) return null;
     const next = before + 1;
-    if ((await files.createOnly([segment, fileOf(next)], formatRevision(text))) === "exists")
+    if ((await this.#files.createOnly([segment, fileOf(next)], formatRevision(text))) === "exists")
       return null;
-    const after = await revisions(segment);
+    const after = await this.#revisions(segment);
     if ((after[0] ?? next) >= next + KEPT_REVISIONS) {
       // While this process stood still, others wrote so much that the number it made had been taken
       // and removed again. Nobody reads it any more: it is a conflict like any other.
-      await files.remove([segment, fileOf(next)]);
+      await this.#files.remove([segment, fileOf(next)]);
       return null;
     }
     // An old revision that can't be removed is in nobody's way: the next writer tries again.
     await Promise.allSettled(
-      after.slice(KEPT_REVISIONS).map((old) => files.remove([segment, fileOf(old)])),
+      after.slice(KEPT_REVISIONS).map((old) => this.#files.remove([segment, fileOf(old)])),
     );
     return String(next);
-  }
+  };
 
-  async function names(): Promise<readonly string[]> {
+  readonly names: StateStore["names"] = async () => {
     const found: string[] = [];
-    for (const entry of await files.entries([])) {
+    for (const entry of await this.#files.entries([])) {
       const name = entry.isDirectory() ? decodeSegment(entry.name) : null;
-      if (name !== null && (await revisions(entry.name)).length > 0) found.push(name);
+      if (name !== null && (await this.#revisions(entry.name)).length > 0) found.push(name);
     }
     return found;
-  }
+  };
+}
 
-  return { url: pathToFileURL(root).href, names, read, write };
+/** `folder` is made with the first document. */
+export function createFileStates(folder: string, options: FolderOptions = {}): StateStore {
+  return new FileStates(folder, options);
 }
 
 const SEAL = /\n\{"bytes":(\d{1,16}),"sha256":"([0-9a-f]{64})"\}\n$/;

@@ -14,6 +14,7 @@ import {
   shownStatus,
   statusError,
 } from "./failure.ts";
+import type { HttpAnswer } from "./http.ts";
 
 /** k8s.io/apimachinery pkg/api/errors, NewForbidden: what built-in admission plugins begin with. */
 const FORBIDDEN = String.raw`(?:[a-z0-9.-]{1,253} "[^"\\]{1,253}" is forbidden: )?`;
@@ -107,11 +108,10 @@ function forbidden(
 export function writeError(
   connection: Connection,
   action: Action,
-  status: number,
-  contentType: string,
-  body: Buffer,
+  answer: Pick<HttpAnswer, "status" | "contentType" | "body">,
 ): CertkeepError {
-  const facts = parseStatus(body);
+  const { status } = answer;
+  const facts = parseStatus(answer.body);
   const denial = denialOf(facts.message, action);
   if (denial !== null)
     return new CertkeepError("cluster_rejected", {
@@ -121,6 +121,6 @@ export function writeError(
     });
   return (
     (status === 403 ? forbidden(connection, action, facts) : null) ??
-    statusError(connection, action, status, contentType, body)
+    statusError(connection, action, answer)
   );
 }

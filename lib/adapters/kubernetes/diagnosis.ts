@@ -26,15 +26,12 @@ import type {
   ContainerFacts,
   EventFacts,
   Listed,
-  LogQuery,
-  LogText,
   PodFacts,
 } from "../../ports/cluster.ts";
 import { parseMsOrNull } from "../../certificate/time.ts";
 import type { Connection } from "./connection.ts";
-import { type Action, answerInvalid, statusError } from "./failure.ts";
-import { parseAnswer } from "./json.ts";
-import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
+import { answerInvalid } from "./failure.ts";
+import { HttpClient, type HttpOptions } from "./http.ts";
 import { fieldsOf, listOf, textOf, type Untrusted } from "./parse.ts";
 
 const JSON_FORM = "application/json";
@@ -66,10 +63,13 @@ const PATIENCE: HttpOptions = {
   maxRetryAfterMs: 2_000,
 };
 
+function namespacePath(namespace: string): string {
+  return `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+}
+
 function msOf(value: unknown): number | null {
   const text = textOf(value);
-  const ns = text === null ? null : parseMsOrNull(text);
-  return ns === null ? null : ns;
+  return text === null ? null : parseMsOrNull(text);
 }
 
 function countOf(value: unknown, least: number): number {
@@ -155,22 +155,21 @@ function parseEvent(value: unknown, namespace: string): EventFacts | null {
   };
 }
 
-/** Makes what a connection's credential may ask. Nothing is asked until a method is called. */
-export function createClusterDiagnosis(
-  connection: Connection,
-  options: HttpOptions = {},
-): ClusterDiagnosis {
-  const http = createHttpClient(connection, { ...PATIENCE, ...options });
-  const requests: Record<string, number> = {};
-  const count = (kind: string) => () => {
-    requests[kind] = (requests[kind] ?? 0) + 1;
-  };
-  const failed = (action: Action, answer: HttpAnswer): Error =>
-    statusError(connection, action, answer.status, answer.contentType, answer.body);
-  const namespacePath = (namespace: string): string =>
-    `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+class KubernetesDiagnosis implements ClusterDiagnosis {
+  readonly #http;
+  readonly #requests: Record<string, number> = {};
 
-  async function list<T>(
+  constructor(connection: Connection, options: HttpOptions) {
+    this.#http = new HttpClient(connection, { ...PATIENCE, ...options });
+  }
+
+  #count(kind: string) {
+    return () => {
+      this.#requests[kind] = (this.#requests[kind] ?? 0) + 1;
+    };
+  }
+
+  async #list<T>(
     resource: "pods" | "events",
     namespace: string,
     selector: Readonly<Record<string, string>>,
@@ -178,18 +177,19 @@ export function createClusterDiagnosis(
     signal?: AbortSignal,
   ): Promise<Listed<T>> {
     const query = new URLSearchParams({ limit: String(PAGE_LIMIT), ...selector });
-    const answer = await http.send({
+    const answer = await this.#http.send({
       method: "GET",
       path: `${namespacePath(namespace)}/${resource}?${query}`,
       accept: JSON_FORM,
-      onAttempt: count(resource),
+      onAttempt: this.#count(resource),
       ...(signal === undefined ? {} : { signal }),
     });
-    if (answer.status !== 200) throw failed({ verb: "list", resource, namespace }, answer);
-    const body = fieldsOf(parseAnswer(connection, answer));
+    if (answer.status !== 200)
+      throw this.#http.failure({ verb: "list", resource, namespace }, answer);
+    const body = fieldsOf(this.#http.json(answer));
     if (!Array.isArray(body["items"]))
       throw answerInvalid(
-        connection,
+        this.#http.connection,
         `the server answered with JSON that is no list of ${resource}`,
       );
     const items = listOf(body["items"]);
@@ -201,7 +201,7 @@ export function createClusterDiagnosis(
     };
   }
 
-  async function readLog(query: LogQuery, signal?: AbortSignal): Promise<LogText> {
+  readonly readLog: ClusterDiagnosis["readLog"] = async (query, signal) => {
     const { namespace, pod, container, limitBytes } = query;
     const parameters = new URLSearchParams({
       container,
@@ -215,31 +215,31 @@ export function createClusterDiagnosis(
         new Date(Math.floor(query.sinceMs / 1_000) * 1_000).toISOString().replace(".000Z", "Z"),
       );
     if (query.tailLines != null) parameters.set("tailLines", String(query.tailLines));
-    const answer = await http.send({
+    const answer = await this.#http.send({
       method: "GET",
       path: `${namespacePath(namespace)}/pods/${encodeURIComponent(pod)}/log?${parameters}`,
       accept: "text/plain, */*",
       maxBodyBytes: limitBytes,
       keepPartial: true,
-      onAttempt: count("logs"),
+      onAttempt: this.#count("logs"),
       ...(signal === undefined ? {} : { signal }),
     });
     // 400: it hasn't started, or there is no previous one; 404: the pod is gone.
     if (answer.status === 400 || answer.status === 404) return { state: "none" };
     if (answer.status !== 200 && answer.status !== 204)
-      throw failed({ verb: "get", resource: "pods/log", namespace, name: pod }, answer);
+      throw this.#http.failure({ verb: "get", resource: "pods/log", namespace, name: pod }, answer);
     if (NO_FILE.test(answer.body.toString("latin1", 0, 200))) return { state: "none" };
     return {
       state: "read",
       bytes: answer.body,
       cut: answer.cut === true || answer.body.length >= limitBytes,
     };
-  }
+  };
 
-  async function reviewAccess(
+  readonly reviewAccess: ClusterDiagnosis["reviewAccess"] = async (
     { namespace, secret, account, verb }: AccessQuestion,
     signal?: AbortSignal,
-  ): Promise<{ allowed: boolean; reason: string }> {
+  ): Promise<{ allowed: boolean; reason: string }> => {
     const spec = {
       user: `system:serviceaccount:${namespace}:${account}`,
       // A binding may name these instead of the account.
@@ -250,7 +250,7 @@ export function createClusterDiagnosis(
       ],
       resourceAttributes: { namespace, verb, group: "", resource: "secrets", name: secret },
     };
-    const answer = await http.send({
+    const answer = await this.#http.send({
       method: "POST",
       path: REVIEWS,
       accept: JSON_FORM,
@@ -261,35 +261,42 @@ export function createClusterDiagnosis(
       } satisfies V1SubjectAccessReview),
       repeatable: true,
       maxBodyBytes: MAX_REVIEW_BYTES,
-      onAttempt: count("access"),
+      onAttempt: this.#count("access"),
       ...(signal === undefined ? {} : { signal }),
     });
     if (answer.status !== 201 && answer.status !== 200)
-      throw failed(
+      throw this.#http.failure(
         { verb: "create", resource: "subjectaccessreviews.authorization.k8s.io", namespace: null },
         answer,
       );
-    const review = fieldsOf<V1SubjectAccessReview>(parseAnswer(connection, answer));
+    const review = fieldsOf<V1SubjectAccessReview>(this.#http.json(answer));
     const status = fieldsOf<V1SubjectAccessReviewStatus>(review.status);
     if (typeof status.allowed !== "boolean")
       throw answerInvalid(
-        connection,
+        this.#http.connection,
         "the server answered an access review without saying whether it is allowed",
       );
     return {
       allowed: status.allowed,
       reason: (textOf(status.reason) ?? "").slice(0, MAX_MESSAGE),
     };
-  }
-
-  return {
-    listPods: (namespace, labelSelector, signal) =>
-      list("pods", namespace, { labelSelector }, parsePod, signal),
-    listEvents: (namespace, fieldSelector, signal) =>
-      list("events", namespace, { fieldSelector }, parseEvent, signal),
-    readLog,
-    reviewAccess,
-    requests: () => ({ ...requests }),
-    close: async () => http.close(),
   };
+
+  readonly listPods: ClusterDiagnosis["listPods"] = (namespace, labelSelector, signal) =>
+    this.#list("pods", namespace, { labelSelector }, parsePod, signal);
+
+  readonly listEvents: ClusterDiagnosis["listEvents"] = (namespace, fieldSelector, signal) =>
+    this.#list("events", namespace, { fieldSelector }, parseEvent, signal);
+
+  readonly requests: ClusterDiagnosis["requests"] = () => ({ ...this.#requests });
+
+  readonly close: ClusterDiagnosis["close"] = async () => this.#http.close();
+}
+
+/** Makes what a connection's credential may ask. Nothing is asked until a method is called. */
+export function createClusterDiagnosis(
+  connection: Connection,
+  options: HttpOptions = {},
+): ClusterDiagnosis {
+  return new KubernetesDiagnosis(connection, options);
 }

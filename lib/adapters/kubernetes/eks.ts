@@ -64,10 +64,8 @@ function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
 
 /** The token for one moment. */
 export async function eksToken(options: EksOptions): Promise<string> {
-  const endpoint = new URL(
-    options.endpoint ??
-      `https://sts.${options.region}.${options.region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"}`,
-  );
+  const suffix = options.region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  const endpoint = new URL(options.endpoint ?? `https://sts.${options.region}.${suffix}`);
   const credentials = await options.credentials();
   // Loaded here: whoever has no such cluster doesn't pay for it.
   const { SignatureV4 } = await import("@smithy/signature-v4");

@@ -7,7 +7,7 @@
  * has no deadline, doesn't set KUBERNETES_EXEC_INFO, and puts all of the program's output into its
  * error.
  */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { printable } from "./connection.ts";
@@ -91,15 +91,7 @@ export interface ExecOptions {
  * Runs the plugin once. @throws {CertkeepError} `kubeconfig_invalid` where it can't be run,
  * `cluster_unauthorized` where it gives nothing.
  */
-export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecCredential> {
-  const name = printable(config.command);
-  const fail = (found: string, todo: string): CertkeepError =>
-    new CertkeepError("cluster_unauthorized", { where: options.where, found, todo });
-  const hasFolder = config.command.includes("/") || config.command.includes("\\");
-  const command =
-    hasFolder && !isAbsolute(config.command)
-      ? resolve(dirname(config.file), config.command)
-      : config.command;
+export async function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecCredential> {
   const interactive = config.interactive && process.stdin.isTTY === true;
   const info = {
     apiVersion: config.apiVersion,
@@ -110,13 +102,40 @@ export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecC
     ...options.environment,
     KUBERNETES_EXEC_INFO: JSON.stringify(info),
   };
-  for (const { name: variable, value } of config.env) environment[variable] = value;
+  for (const { name, value } of config.env) environment[name] = value;
+  const child = spawn(commandOf(config), config.args, {
+    env: environment,
+    stdio: [interactive ? "inherit" : "ignore", "pipe", "inherit"],
+    windowsHide: true,
+  });
+  const exit = await readOutput(child, options).catch((error: unknown) => {
+    throw notRun(config, options.where, (error as NodeJS.ErrnoException).code ?? null);
+  });
+  const credential = exit.failed === null ? parseOutput(exit.output) : null;
+  if (credential !== null) return credential;
+  throw new CertkeepError("cluster_unauthorized", {
+    where: options.where,
+    found:
+      `the credential plugin ${printable(config.command)} ` +
+      (exit.failed ?? "gave no ExecCredential with a token or certificate"),
+    todo:
+      exit.failed === null
+        ? "Run it by hand and look at what it prints"
+        : "Run it by hand and log in where it asks to",
+  });
+}
+
+function commandOf({ command, file }: ExecConfig): string {
+  const hasFolder = command.includes("/") || command.includes("\\");
+  return hasFolder && !isAbsolute(command) ? resolve(dirname(file), command) : command;
+}
+
+/** Waits for the plugin's end. @throws what kept it from being started */
+function readOutput(
+  child: ChildProcess,
+  { timeoutMs, signal }: ExecOptions,
+): Promise<{ readonly failed: string | null; readonly output: string }> {
   return new Promise((resolvePromise, reject) => {
-    const child = spawn(command, config.args, {
-      env: environment,
-      stdio: [interactive ? "inherit" : "ignore", "pipe", "inherit"],
-      windowsHide: true,
-    });
     const chunks: Buffer[] = [];
     let size = 0;
     let late = false;
@@ -126,67 +145,47 @@ export function runExec(config: ExecConfig, options: ExecOptions): Promise<ExecC
       // A grandchild may hold the pipe open.
       child.stdout?.destroy();
     };
-    const timer = setTimeout(kill, options.timeoutMs);
-    options.signal?.addEventListener("abort", kill, { once: true });
-    if (options.signal?.aborted === true) kill();
+    const timer = setTimeout(kill, timeoutMs);
+    signal?.addEventListener("abort", kill, { once: true });
+    if (signal?.aborted === true) kill();
     const done = (): void => {
       clearTimeout(timer);
-      options.signal?.removeEventListener("abort", kill);
+      signal?.removeEventListener("abort", kill);
     };
     child.stdout?.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= OUTPUT_LIMIT) chunks.push(chunk);
       else kill();
     });
-    child.on("error", (error: Error & { code?: string }) => {
+    child.on("error", (error) => {
       done();
-      const missing = error.code === "ENOENT";
-      const hint =
-        config.installHint === null ? "" : `: ${printable(config.installHint.trim(), 400)}`;
-      reject(
-        new CertkeepError("kubeconfig_invalid", {
-          where: options.where,
-          found:
-            `the credential plugin ${name} ` +
-            `${missing ? "isn't installed" : `can't be run (${error.code ?? "no reason given"})`}`,
-          todo:
-            `${missing ? "Install it, or correct `command`" : "Correct `command`"} in ` +
-            `${config.file}${hint}`,
-        }),
-      );
+      reject(error);
     });
-    child.on("close", (code, signal) => {
+    child.on("close", (code, killedBy) => {
       done();
-      if (late) {
-        const found =
-          size > OUTPUT_LIMIT
-            ? "wrote too much to be a credential"
-            : `gave no credential within ${options.timeoutMs / 1000} s`;
-        reject(
-          fail(
-            `the credential plugin ${name} ${found}`,
-            "Run it by hand and log in where it asks to",
-          ),
-        );
-      } else if (code !== 0) {
-        reject(
-          fail(
-            `the credential plugin ${name} failed ` +
-              `(${code === null ? `signal ${signal}` : `exit code ${code}`})`,
-            "Run it by hand and log in where it asks to",
-          ),
-        );
-      } else {
-        const credential = parseOutput(Buffer.concat(chunks).toString("utf8"));
-        if (credential === null)
-          reject(
-            fail(
-              `the credential plugin ${name} gave no ExecCredential with a token or certificate`,
-              "Run it by hand and look at what it prints",
-            ),
-          );
-        else resolvePromise(credential);
-      }
+      const exit = code === null ? `signal ${killedBy}` : `exit code ${code}`;
+      const failed =
+        size > OUTPUT_LIMIT
+          ? "wrote too much to be a credential"
+          : late
+            ? `gave no credential within ${timeoutMs / 1000} s`
+            : code === 0
+              ? null
+              : `failed (${exit})`;
+      resolvePromise({ failed, output: Buffer.concat(chunks).toString("utf8") });
     });
+  });
+}
+
+function notRun(config: ExecConfig, where: string, code: string | null): CertkeepError {
+  const missing = code === "ENOENT";
+  const hint = config.installHint === null ? "" : `: ${printable(config.installHint.trim(), 400)}`;
+  const why = missing ? "isn't installed" : `can't be run (${code ?? "no reason given"})`;
+  return new CertkeepError("kubeconfig_invalid", {
+    where,
+    found: `the credential plugin ${printable(config.command)} ${why}`,
+    todo:
+      `${missing ? "Install it, or correct `command`" : "Correct `command`"} in ` +
+      `${config.file}${hint}`,
   });
 }

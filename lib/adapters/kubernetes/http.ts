@@ -16,7 +16,9 @@ import { CertkeepError } from "../../error.ts";
 import { readBounded, retryAfterMs } from "../answer.ts";
 import { createAgent } from "./agent.ts";
 import { type Connection, type Credentials, whereOf } from "./connection.ts";
-import { BodyTooLarge, Timeout, isPassing, networkError } from "./failure.ts";
+import { BodyTooLarge, statusError, type Action } from "./failure.ts";
+import { Timeout, isPassing, networkError } from "./networkfailure.ts";
+import { parseAnswer } from "./json.ts";
 import { request as httpRequest, bareHost, isLoopback } from "../proxy.ts";
 
 /** How patient a client is; all have defaults. */
@@ -75,12 +77,6 @@ export interface HttpAnswer {
   readonly body: Buffer;
   /** There was more of the body than was taken. */
   readonly cut?: boolean;
-}
-
-export interface HttpClient {
-  /** @throws {CertkeepError} where no answer came; `BodyTooLarge` is one. */
-  send(request: HttpRequest): Promise<HttpAnswer>;
-  close(): void;
 }
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -204,31 +200,43 @@ function isBusy(status: number): boolean {
   return status === 429 || (status >= 500 && status !== 501 && status !== 505);
 }
 
-class RetryingClient {
-  readonly #connection: Connection;
+/** A client of one Kubernetes API. */
+export class HttpClient {
+  readonly connection: Connection;
   readonly #options: HttpOptions;
   readonly #attempts: number;
   readonly #gate: LimitFunction;
   readonly #closed = new AbortController();
   readonly #agents: { readonly pair: Credentials["clientPair"]; readonly agent: Agent }[] = [];
 
-  constructor(connection: Connection, options: HttpOptions) {
-    this.#connection = connection;
+  constructor(connection: Connection, options: HttpOptions = {}) {
+    this.connection = connection;
     this.#options = options;
     this.#attempts = options.attempts ?? 5;
     this.#gate = pLimit(options.concurrency ?? 8);
   }
 
+  /** @throws {CertkeepError} where no answer came; `BodyTooLarge` is one. */
   send(request: HttpRequest): Promise<HttpAnswer> {
     const signals = [this.#closed.signal, this.#options.signal, request.signal];
     const signal = AbortSignal.any(signals.filter((one) => one !== undefined));
     return this.#gate(() => this.#sendWithRetries(request, signal));
   }
 
+  /** The JSON of an answer. @throws CertkeepError cluster_answer_invalid */
+  json(answer: HttpAnswer): unknown {
+    return parseAnswer(this.connection, answer);
+  }
+
+  /** The error for an answer that isn't a success. */
+  failure(action: Action, answer: HttpAnswer): CertkeepError {
+    return statusError(this.connection, action, answer);
+  }
+
   close(): void {
     this.#closed.abort(
       new CertkeepError("deadline", {
-        where: whereOf(this.#connection),
+        where: whereOf(this.connection),
         found: "its time was over, so the connection was closed",
       }),
     );
@@ -241,10 +249,10 @@ class RetryingClient {
     let renewed = false;
     for (let tries = 1; ; tries += 1) {
       let delayMs: number;
-      if (signal.aborted) throw deadlineError(this.#connection, signal);
+      if (signal.aborted) throw deadlineError(this.connection, signal);
       try {
         const answer = await this.#attempt(request, signal);
-        if (answer.status === 401 && !renewed && this.#connection.forget()) {
+        if (answer.status === 401 && !renewed && this.connection.forget()) {
           renewed = true;
           continue;
         }
@@ -253,11 +261,11 @@ class RetryingClient {
         if (delay === null || (!repeatable && answer.status !== 429)) return answer;
         delayMs = delay;
       } catch (error) {
-        if (signal.aborted) throw deadlineError(this.#connection, signal);
+        if (signal.aborted) throw deadlineError(this.connection, signal);
         if (error instanceof CertkeepError) throw error;
         if (error instanceof Timeout) timeouts += 1;
         if (!repeatable || !isPassing(error) || tries >= this.#attempts || timeouts > 1)
-          throw networkError(this.#connection, error);
+          throw networkError(this.connection, error);
         delayMs = this.#backOff(tries);
       }
       await this.#wait(delayMs, signal);
@@ -266,11 +274,11 @@ class RetryingClient {
 
   async #attempt(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { connectTimeoutMs = 10_000, requestTimeoutMs = 30_000, userAgent } = this.#options;
-    const credentials = await this.#connection.credentials(signal);
+    const credentials = await this.connection.credentials(signal);
     const headers: Record<string, string | string[]> = {
       ...credentials.headers,
       accept: request.accept,
-      "accept-encoding": wantsGzip(this.#connection) ? "gzip" : "identity",
+      "accept-encoding": wantsGzip(this.connection) ? "gzip" : "identity",
       "user-agent": userAgent ?? "certkeep",
       ...request.headers,
     };
@@ -280,7 +288,7 @@ class RetryingClient {
     }
     request.onAttempt?.();
     return attemptOnce({
-      connection: this.#connection,
+      connection: this.connection,
       agent: this.#agentFor(credentials.clientPair, connectTimeoutMs),
       headers,
       request,
@@ -295,7 +303,7 @@ class RetryingClient {
     if (last !== undefined && last.pair?.cert === pair?.cert && last.pair?.key === pair?.key)
       return last.agent;
     // The one before stays until the end: requests may be under way on it.
-    const agent = createAgent(this.#connection, pair, connectTimeoutMs);
+    const agent = createAgent(this.connection, pair, connectTimeoutMs);
     this.#agents.push({ pair, agent });
     return agent;
   }
@@ -318,14 +326,8 @@ class RetryingClient {
     try {
       await (this.#options.sleep ?? defaultSleep)(ms, signal);
     } catch (error) {
-      if (signal.aborted) throw deadlineError(this.#connection, signal);
+      if (signal.aborted) throw deadlineError(this.connection, signal);
       throw error;
     }
   }
-}
-
-/** Makes a client of one API. */
-export function createHttpClient(connection: Connection, options: HttpOptions = {}): HttpClient {
-  const client = new RetryingClient(connection, options);
-  return { send: (request) => client.send(request), close: () => client.close() };
 }

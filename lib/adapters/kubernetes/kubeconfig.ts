@@ -57,12 +57,7 @@ function invalid(where: string, found: string, expected?: string, todo?: string)
   });
 }
 
-/**
- * Reads the text of one kubeconfig; `file` names it in messages and is where relative paths begin.
- * @throws {CertkeepError}
- */
-export function parseKubeconfig(text: string, file: string): Kubeconfig {
-  const shown = printable(file, 300);
+function parseYaml(text: string, shown: string): unknown {
   const lines = new LineCounter();
   const read = tokensOf(text, LIMITS, lines);
   if (!read.ok) throw invalid(shown, read.found, "a kubeconfig");
@@ -85,14 +80,21 @@ export function parseKubeconfig(text: string, file: string): Kubeconfig {
       "Mend the file, or fetch it anew",
     );
   }
-  let value: unknown;
+  if (text.trim() === "") throw invalid(shown, "an empty file", "a kubeconfig");
   try {
-    value = document?.toJS({ maxAliasCount: 100 });
+    return document?.toJS({ maxAliasCount: 100 });
   } catch {
     throw invalid(shown, "YAML aliases that can't be resolved", "a kubeconfig");
   }
-  if (value === null && text.trim() === "") throw invalid(shown, "an empty file", "a kubeconfig");
-  const root = fieldsOf(value);
+}
+
+/**
+ * Reads the text of one kubeconfig; `file` names it in messages and is where relative paths begin.
+ * @throws {CertkeepError}
+ */
+export function parseKubeconfig(text: string, file: string): Kubeconfig {
+  const shown = printable(file, 300);
+  const root = fieldsOf(parseYaml(text, shown));
   if (
     !("contexts" in root) &&
     !("clusters" in root) &&

@@ -86,87 +86,105 @@ function peekToken(body: Buffer): string | null {
 }
 
 /** Iterates over the pages. @throws {CertkeepError} */
-export async function* listPages<T>(paging: Paging<T>): AsyncGenerator<Page<T>, void, undefined> {
-  const ended = new AbortController();
-  const nowMs = paging.nowMs ?? Date.now;
-  let limit = paging.firstLimit;
+export function listPages<T>(paging: Paging<T>): AsyncGenerator<Page<T>, void, undefined> {
+  return new Listing(paging).pages();
+}
 
-  const ask = async (token: string | null): Promise<HttpAnswer> => {
+class Listing<T> {
+  readonly #paging: Paging<T>;
+  readonly #ended = new AbortController();
+  readonly #nowMs: () => number;
+  #limit: number;
+  #token: string | null = null;
+  #progress: Progress<T>;
+  #waitedMs = 0;
+  #restarts = 0;
+  #pending: Promise<HttpAnswer> | null = null;
+
+  constructor(paging: Paging<T>) {
+    this.#paging = paging;
+    this.#nowMs = paging.nowMs ?? Date.now;
+    this.#limit = paging.firstLimit;
+    this.#progress = new Progress(paging.keyOf);
+  }
+
+  async *pages(): AsyncGenerator<Page<T>, void, undefined> {
+    this.#begin(null);
+    try {
+      while (this.#pending !== null) {
+        if (this.#waitedMs > MAX_WAIT_MS)
+          throw this.#paging.endless(`it takes more than ${MAX_WAIT_MS / 60_000} minutes`);
+        const page = this.#receive(await this.#wait(this.#pending));
+        if (page !== null) yield page;
+      }
+    } finally {
+      this.#ended.abort();
+    }
+  }
+
+  #begin(token: string | null): void {
+    this.#pending = this.#ask(token);
+    // It may fail while the caller still works on the page before; it is reported when its turn
+    // comes.
+    this.#pending.catch(() => undefined);
+  }
+
+  async #ask(token: string | null): Promise<HttpAnswer> {
     for (;;) {
       try {
-        return await paging.ask(token, limit, ended.signal);
+        return await this.#paging.ask(token, this.#limit, this.#ended.signal);
       } catch (error) {
-        if (!(error instanceof BodyTooLarge) || limit === 1) throw error;
-        limit = Math.max(1, Math.floor(limit / 8));
+        if (!(error instanceof BodyTooLarge) || this.#limit === 1) throw error;
+        this.#limit = Math.max(1, Math.floor(this.#limit / 8));
       }
     }
-  };
-  const begin = (token: string | null): Promise<HttpAnswer> => {
-    const pending = ask(token);
-    // It may fail while the caller still works on the page before; it is told when its turn comes.
-    pending.catch(() => undefined);
-    return pending;
-  };
-  const adapt = (bytes: number, items: number): void => {
-    if (items === 0) return;
-    const fitting = Math.floor((paging.targetBytes * items) / Math.max(1, bytes));
-    limit = Math.max(1, Math.min(fitting, limit * 8, paging.maxLimit));
-  };
+  }
 
-  let token: string | null = null;
-  let progress = new Progress(paging.keyOf);
-  let waitedMs = 0;
-  let restarts = 0;
-  let pending: Promise<HttpAnswer> | null = begin(null);
-
-  const timed = async (answer: Promise<HttpAnswer>): Promise<HttpAnswer> => {
-    const fromMs = nowMs();
+  async #wait(answer: Promise<HttpAnswer>): Promise<HttpAnswer> {
+    const fromMs = this.#nowMs();
     try {
       return await answer;
     } finally {
-      waitedMs += nowMs() - fromMs;
+      this.#waitedMs += this.#nowMs() - fromMs;
     }
-  };
+  }
 
   /** A function of its own, so that nothing holds the answer while the caller works on the page. */
-  const receive = (answer: HttpAnswer): Page<T> | null => {
-    pending = null;
-    if (answer.status === 410 && token !== null && restarts < (paging.restarts ?? 4)) {
-      restarts += 1;
-      token = null;
-      progress = new Progress(paging.keyOf);
-      pending = begin(null);
+  #receive(answer: HttpAnswer): Page<T> | null {
+    const paging = this.#paging;
+    this.#pending = null;
+    const expired = answer.status === 410 && this.#token !== null;
+    if (expired && this.#restarts < (paging.restarts ?? 4)) {
+      this.#restarts += 1;
+      this.#token = null;
+      this.#progress = new Progress(paging.keyOf);
+      this.#begin(null);
       return null;
     }
     if (answer.status !== 200) throw paging.failure(answer);
     const bytes = answer.body.length;
     const early = peekToken(answer.body);
-    if (early !== null && early !== token) {
-      adapt(bytes, limit);
-      pending = begin(early);
+    if (early !== null && early !== this.#token) {
+      this.#adapt(bytes, this.#limit);
+      this.#begin(early);
     }
     const page = paging.parse(answer);
     const items = page.items.length + page.unreadable.length;
     const next = early ?? page.continueToken;
-    const stop = next === null ? null : next === token ? CIRCLE : progress.stop(page);
+    const stop = next === null ? null : next === this.#token ? CIRCLE : this.#progress.stop(page);
     if (stop !== null) throw paging.endless(stop);
     if (early === null && next !== null) {
-      adapt(bytes, items);
-      pending = begin(next);
+      this.#adapt(bytes, items);
+      this.#begin(next);
     }
-    token = next;
+    this.#token = next;
     paging.received(bytes, items);
     return page;
-  };
+  }
 
-  try {
-    while (pending !== null) {
-      if (waitedMs > MAX_WAIT_MS)
-        throw paging.endless(`it takes more than ${MAX_WAIT_MS / 60_000} minutes`);
-      const page = receive(await timed(pending));
-      if (page !== null) yield page;
-    }
-  } finally {
-    ended.abort();
+  #adapt(bytes: number, items: number): void {
+    if (items === 0) return;
+    const fitting = Math.floor((this.#paging.targetBytes * items) / Math.max(1, bytes));
+    this.#limit = Math.max(1, Math.min(fitting, this.#limit * 8, this.#paging.maxLimit));
   }
 }

@@ -5,21 +5,14 @@
  * value crosses the network. Pages with values are kept to a few megabytes, whatever a Secret
  * weighs. Each page's JSON is garbage once it is parsed; nothing is cached.
  */
-import type {
-  ClusterReader,
-  ObjectRef,
-  Presence,
-  ReaderStats,
-  Scope,
-} from "../../ports/cluster.ts";
+import type { V1Secret } from "@kubernetes/client-node";
+import type { ClusterReader, ObjectRef, Presence, Scope } from "../../ports/cluster.ts";
 import { CertkeepError } from "../../error.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
-import type { ClusterIdentity } from "../../state/identity.ts";
 import type { Connection } from "./connection.ts";
-import { type Action, answerInvalid, parseStatus, statusError } from "./failure.ts";
-import { parseAnswer } from "./json.ts";
+import { answerInvalid, parseStatus } from "./failure.ts";
 import { createCollector, createHeapLimits } from "../heap.ts";
-import { type HttpAnswer, type HttpOptions, createHttpClient } from "./http.ts";
+import { type HttpAnswer, type HttpOptions, HttpClient } from "./http.ts";
 import {
   fieldsOf,
   textOf,
@@ -47,10 +40,33 @@ const AS_TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1";
 const AS_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 const AS_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const PLAIN = "application/json";
-/** First the best; a server that knows none of an entry answers 406 (Not Acceptable). */
-const LISTING_FORMS = [`${AS_TABLE},${AS_METADATA_LIST}`, AS_METADATA_LIST, PLAIN];
+interface Form {
+  readonly count: "list_metadata" | "list_full";
+  readonly accept: string;
+  readonly query: string;
+  readonly firstLimit: number;
+}
+
 /** Where nothing says how large values are, the first page finds out. */
 const CAUTIOUS_LIMIT = 20;
+const WITH_VALUES: Form = {
+  count: "list_full",
+  accept: PLAIN,
+  query: "",
+  firstLimit: CAUTIOUS_LIMIT,
+};
+const metadataForm = (accept: string): Form => ({
+  count: "list_metadata",
+  accept,
+  query: "&includeObject=Metadata",
+  firstLimit: Infinity,
+});
+/** First the best; a server that knows none of an entry answers 406 (Not Acceptable). */
+const LISTING_FORMS = [
+  metadataForm(`${AS_TABLE},${AS_METADATA_LIST}`),
+  metadataForm(AS_METADATA_LIST),
+  WITH_VALUES,
+];
 const METADATA_BYTES = 8 * 1024 * 1024;
 const UNREADABLE_SHOWN = 100;
 
@@ -68,6 +84,217 @@ function listQuery(scope: Scope, limit: number, token: string | null): URLSearch
   return query;
 }
 
+class KubernetesReader implements ClusterReader {
+  readonly #options: ReaderOptions;
+  readonly #http;
+  readonly #collector = createCollector();
+  readonly #limitHeap = createHeapLimits();
+  readonly #maxLimit;
+  readonly #pageBytes;
+  readonly #requests: Record<string, number> = {};
+  readonly #unreadable: string[] = [];
+  #unreadableMore = 0;
+  #valuesRead = 0;
+  #unfilteredFullListings = 0;
+
+  constructor(connection: Connection, options: ReaderOptions) {
+    this.#options = options;
+    this.#http = new HttpClient(connection, options);
+    this.#limitHeap();
+    this.#maxLimit = options.pageLimit ?? 500;
+    this.#pageBytes = options.pageBytes ?? 1024 * 1024;
+  }
+
+  #received(bytes: number, items: number): void {
+    this.#limitHeap();
+    this.#collector(bytes, items);
+  }
+
+  #count(kind: string) {
+    return () => {
+      this.#requests[kind] = (this.#requests[kind] ?? 0) + 1;
+    };
+  }
+
+  #take<T>(page: Page<T> | null): Page<T> {
+    if (page === null)
+      throw answerInvalid(
+        this.#http.connection,
+        "the server answered with JSON that is no list of Secrets",
+      );
+    for (const line of page.unreadable) {
+      if (this.#unreadable.length < UNREADABLE_SHOWN) this.#unreadable.push(line);
+      else this.#unreadableMore += 1;
+    }
+    this.#valuesRead += page.withValues;
+    return page;
+  }
+
+  #list<T extends SecretMeta>(
+    scope: Scope,
+    form: Form,
+    parse: (value: unknown) => Page<T> | null,
+  ): AsyncGenerator<Page<T>, void, undefined> {
+    const { nowMs } = this.#options;
+    const ofValues = form.count === "list_full";
+    if (ofValues && scope.labelSelector === undefined && scope.fieldSelector === undefined)
+      this.#unfilteredFullListings += 1;
+    return listPages<T>({
+      ask: (token, limit, signal) =>
+        this.#http.send({
+          method: "GET",
+          path: `${secretsPath(scope.namespace)}?${listQuery(scope, limit, token)}${form.query}`,
+          accept: form.accept,
+          signal,
+          onAttempt: this.#count(form.count),
+        }),
+      parse: (answer) => this.#take(parse(this.#http.json(answer))),
+      failure: (answer) => {
+        const action = { verb: "list", resource: "secrets", namespace: scope.namespace };
+        const error = this.#http.failure(action, answer);
+        return answer.status === 406 ? new NotAcceptable(error.code, error.parts) : error;
+      },
+      keyOf: secretKey,
+      endless: (found) =>
+        answerInvalid(
+          this.#http.connection,
+          `the server's listing of Secrets doesn't end: ${found}`,
+        ),
+      ...(nowMs === undefined ? {} : { nowMs }),
+      firstLimit: Math.min(form.firstLimit, this.#maxLimit),
+      maxLimit: this.#maxLimit,
+      targetBytes: ofValues ? this.#pageBytes : METADATA_BYTES,
+      received: (bytes, items) => this.#received(bytes, items),
+    });
+  }
+
+  #get(kind: string, path: string, accept: string): Promise<HttpAnswer> {
+    return this.#http.send({ method: "GET", path, accept, onAttempt: this.#count(kind) });
+  }
+
+  /** Whether a 404 is the API saying that this very object isn't there. */
+  #isAbsent(answer: HttpAnswer, name: string): boolean {
+    const facts = answer.status === 404 ? parseStatus(answer.body) : null;
+    return facts !== null && facts.reason === "NotFound" && facts.detailsName === name;
+  }
+
+  async #presence(ref: ObjectRef, kind: string): Promise<Presence> {
+    const place = locate(ref);
+    if (place === null || ref.name === "" || ref.name === "." || ref.name === "..")
+      return { state: "unknown" };
+    const answer = await this.#get(kind, place.path, `${AS_METADATA},${PLAIN}`);
+    if (answer.status === 200) {
+      const metadata = fieldsOf(fieldsOf(this.#http.json(answer))["metadata"]);
+      const uid = textOf(metadata["uid"]);
+      return uid === null || uid === "" || metadata["name"] !== ref.name
+        ? { state: "unknown" }
+        : { state: "present", uid };
+    }
+    if (this.#isAbsent(answer, ref.name)) return { state: "absent" };
+    // A kind that the server doesn't serve says nothing of its objects: its version may have been
+    // retired.
+    if (answer.status === 403 || answer.status === 404 || answer.status === 405)
+      return { state: "unknown" };
+    throw this.#http.failure(
+      { verb: "get", resource: place.resource, namespace: place.namespace, name: ref.name },
+      answer,
+    );
+  }
+
+  readonly listMetadata: ClusterReader["listMetadata"] = (scope) => this.#listMetadata(scope);
+
+  async *#listMetadata(scope: Scope): AsyncGenerator<readonly SecretMeta[], void, undefined> {
+    for (const form of LISTING_FORMS) {
+      let begun = false;
+      try {
+        for await (const page of this.#list(scope, form, parseMetadataPage)) {
+          begun = true;
+          yield page.items;
+        }
+        return;
+      } catch (error) {
+        if (begun || form === WITH_VALUES || !(error instanceof NotAcceptable)) throw error;
+      }
+    }
+  }
+
+  readonly listSecrets: ClusterReader["listSecrets"] = (scope) => this.#listSecrets(scope);
+
+  async *#listSecrets(scope: Scope): AsyncGenerator<readonly Secret[], void, undefined> {
+    // TLS Secrets weigh a few kilobytes; of others nothing is known.
+    const ofTls = scope.fieldSelector?.includes("type=kubernetes.io/tls") === true;
+    const form = ofTls ? { ...WITH_VALUES, firstLimit: Infinity } : WITH_VALUES;
+    for await (const page of this.#list(scope, form, parseSecretPage)) yield page.items;
+  }
+
+  readonly identity: ClusterReader["identity"] = async () => {
+    const found = await this.#presence(
+      { apiVersion: "v1", kind: "Namespace", namespace: null, name: "kube-system" },
+      "identity",
+    );
+    return {
+      uid: found.state === "present" ? found.uid : null,
+      ...this.#http.connection.proof.proven(),
+    };
+  };
+
+  /** The answer with a Secret; `null` where there is none. */
+  async #getSecret(namespace: string, name: string, accept: string): Promise<HttpAnswer | null> {
+    // No API server has such a Secret, and a name such as `..` would be another path.
+    if (!isSecretName(namespace, name)) return null;
+    const path = `${secretsPath(namespace)}/${encodeURIComponent(name)}`;
+    const answer = await this.#get("get", path, accept);
+    if (this.#isAbsent(answer, name)) return null;
+    const action = { verb: "get", resource: "secrets", namespace, name };
+    if (answer.status !== 200) throw this.#http.failure(action, answer);
+    return answer;
+  }
+
+  /** @throws CertkeepError where what was read is another object */
+  #expect<T extends SecretMeta>(found: T | string, namespace: string, name: string): T {
+    if (typeof found !== "string" && found.name === name && found.namespace === namespace)
+      return found;
+    throw answerInvalid(
+      this.#http.connection,
+      "the server answered with another object than the Secret that was asked for",
+    );
+  }
+
+  readonly getStamp: ClusterReader["getStamp"] = async (namespace, name) => {
+    const answer = await this.#getSecret(namespace, name, `${AS_METADATA},${PLAIN}`);
+    if (answer === null) return null;
+    const { metadata } = fieldsOf<V1Secret>(this.#http.json(answer));
+    const meta = parseMetadata(metadata, { type: null, dataKeys: null });
+    const { uid, resourceVersion } = this.#expect(meta, namespace, name);
+    return { uid, resourceVersion };
+  };
+
+  readonly getSecret: ClusterReader["getSecret"] = async (namespace, name) => {
+    const answer = await this.#getSecret(namespace, name, PLAIN);
+    if (answer === null) return null;
+    const value = this.#http.json(answer);
+    const read = fieldsOf(value)["kind"] === "Secret" ? parseSecret(value) : "something else";
+    const secret = this.#expect(read, namespace, name);
+    this.#valuesRead += 1;
+    this.#received(answer.body.length, 1);
+    return secret;
+  };
+
+  readonly presence: ClusterReader["presence"] = (ref) => this.#presence(ref, "other");
+
+  readonly stats: ClusterReader["stats"] = () => ({
+    requests: { ...this.#requests },
+    valuesRead: this.#valuesRead,
+    unfilteredFullListings: this.#unfilteredFullListings,
+    unreadable:
+      this.#unreadableMore === 0
+        ? [...this.#unreadable]
+        : [...this.#unreadable, `and ${this.#unreadableMore} more`],
+  });
+
+  readonly close: ClusterReader["close"] = async () => this.#http.close();
+}
+
 /**
  * Makes a reader of the cluster that `connection` leads to. Nothing is asked until a method is
  * called.
@@ -76,219 +303,5 @@ export function createClusterReader(
   connection: Connection,
   options: ReaderOptions = {},
 ): ClusterReader {
-  const http = createHttpClient(connection, options);
-  const collector = createCollector();
-  const limitHeap = createHeapLimits();
-  limitHeap();
-  const received = (bytes: number, items: number): void => {
-    limitHeap();
-    collector(bytes, items);
-  };
-  const maxLimit = options.pageLimit ?? 500;
-  const pageBytes = options.pageBytes ?? 1024 * 1024;
-  const requests: Record<string, number> = {};
-  const unreadable: string[] = [];
-  let unreadableMore = 0;
-  let valuesRead = 0;
-  let unfilteredFullListings = 0;
-
-  const count = (kind: string) => () => {
-    requests[kind] = (requests[kind] ?? 0) + 1;
-  };
-  const failure = (action: Action) => (answer: HttpAnswer) =>
-    statusError(connection, action, answer.status, answer.contentType, answer.body);
-
-  const json = (answer: HttpAnswer): unknown => parseAnswer(connection, answer);
-
-  const take =
-    <T>(parse: (value: unknown) => Page<T> | null) =>
-    (answer: HttpAnswer): Page<T> => {
-      const page = parse(json(answer));
-      if (page === null)
-        throw answerInvalid(connection, "the server answered with JSON that is no list of Secrets");
-      for (const line of page.unreadable) {
-        if (unreadable.length < UNREADABLE_SHOWN) unreadable.push(line);
-        else unreadableMore += 1;
-      }
-      valuesRead += page.withValues;
-      return page;
-    };
-
-  const paged = <T extends SecretMeta>(
-    kind: string,
-    scope: Scope,
-    form: string,
-    extra: string,
-    parse: (value: unknown) => Page<T> | null,
-    sizes: { first: number; target: number },
-  ) => {
-    const action: Action = { verb: "list", resource: "secrets", namespace: scope.namespace };
-    return listPages<T>({
-      ask: (token, limit, signal) =>
-        http.send({
-          method: "GET",
-          path: `${secretsPath(scope.namespace)}?${listQuery(scope, limit, token)}${extra}`,
-          accept: form,
-          signal,
-          onAttempt: count(kind),
-        }),
-      parse: take(parse),
-      failure: (answer) => {
-        const error = failure(action)(answer);
-        return answer.status === 406 ? new NotAcceptable(error.code, error.parts) : error;
-      },
-      keyOf: secretKey,
-      endless: (found) =>
-        answerInvalid(connection, `the server's listing of Secrets doesn't end: ${found}`),
-      ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
-      firstLimit: Math.min(sizes.first, maxLimit),
-      maxLimit,
-      targetBytes: sizes.target,
-      received,
-    });
-  };
-
-  const get = (kind: string, path: string, accept: string): Promise<HttpAnswer> =>
-    http.send({ method: "GET", path, accept, onAttempt: count(kind) });
-
-  /** Whether a 404 is the API saying that this very object isn't there. */
-  const isAbsent = (answer: HttpAnswer, name: string): boolean => {
-    const facts = answer.status === 404 ? parseStatus(answer.body) : null;
-    return facts !== null && facts.reason === "NotFound" && facts.detailsName === name;
-  };
-
-  const presence = async (ref: ObjectRef, kind: string): Promise<Presence> => {
-    const place = locate(ref);
-    if (place === null || ref.name === "" || ref.name === "." || ref.name === "..")
-      return { state: "unknown" };
-    const answer = await get(kind, place.path, `${AS_METADATA},${PLAIN}`);
-    if (answer.status === 200) {
-      const metadata = fieldsOf(fieldsOf(json(answer))["metadata"]);
-      const uid = textOf(metadata["uid"]);
-      return uid === null || uid === "" || metadata["name"] !== ref.name
-        ? { state: "unknown" }
-        : { state: "present", uid };
-    }
-    if (isAbsent(answer, ref.name)) return { state: "absent" };
-    // A kind that the server doesn't serve says nothing of its objects: its version may have been
-    // retired.
-    if (answer.status === 403 || answer.status === 404 || answer.status === 405)
-      return { state: "unknown" };
-    throw statusError(
-      connection,
-      { verb: "get", resource: place.resource, namespace: place.namespace, name: ref.name },
-      answer.status,
-      answer.contentType,
-      answer.body,
-    );
-  };
-
-  async function* listMetadata(
-    scope: Scope,
-  ): AsyncGenerator<readonly SecretMeta[], void, undefined> {
-    for (const form of LISTING_FORMS) {
-      const full = form === PLAIN;
-      if (full && scope.labelSelector === undefined && scope.fieldSelector === undefined)
-        unfilteredFullListings += 1;
-      const sizes = full
-        ? { first: CAUTIOUS_LIMIT, target: pageBytes }
-        : { first: maxLimit, target: METADATA_BYTES };
-      let begun = false;
-      try {
-        for await (const page of paged(
-          full ? "list_full" : "list_metadata",
-          scope,
-          form,
-          full ? "" : "&includeObject=Metadata",
-          parseMetadataPage,
-          sizes,
-        )) {
-          begun = true;
-          yield page.items;
-        }
-        return;
-      } catch (error) {
-        if (begun || full || !(error instanceof NotAcceptable)) throw error;
-      }
-    }
-  }
-
-  async function* listSecrets(scope: Scope): AsyncGenerator<readonly Secret[], void, undefined> {
-    if (scope.labelSelector === undefined && scope.fieldSelector === undefined)
-      unfilteredFullListings += 1;
-    // TLS Secrets weigh a few kilobytes; of others nothing is known.
-    const first =
-      scope.fieldSelector?.includes("type=kubernetes.io/tls") === true ? maxLimit : CAUTIOUS_LIMIT;
-    for await (const page of paged("list_full", scope, PLAIN, "", parseSecretPage, {
-      first,
-      target: pageBytes,
-    }))
-      yield page.items;
-  }
-
-  return {
-    identity: async (): Promise<ClusterIdentity> => {
-      const found = await presence(
-        { apiVersion: "v1", kind: "Namespace", namespace: null, name: "kube-system" },
-        "identity",
-      );
-      return { uid: found.state === "present" ? found.uid : null, ...connection.proof.proven() };
-    },
-    listMetadata,
-    listSecrets,
-    getStamp: async (namespace, name) => {
-      if (!isSecretName(namespace, name)) return null;
-      const answer = await get(
-        "get",
-        `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
-        `${AS_METADATA},${PLAIN}`,
-      );
-      if (isAbsent(answer, name)) return null;
-      if (answer.status !== 200)
-        throw failure({ verb: "get", resource: "secrets", namespace, name })(answer);
-      const meta = parseMetadata(fieldsOf(json(answer))["metadata"], {
-        type: null,
-        dataKeys: null,
-      });
-      if (typeof meta === "string" || meta.name !== name || meta.namespace !== namespace) {
-        throw answerInvalid(
-          connection,
-          "the server answered with another object than the Secret that was asked for",
-        );
-      }
-      return { uid: meta.uid, resourceVersion: meta.resourceVersion };
-    },
-    getSecret: async (namespace, name) => {
-      // No API server has such a Secret, and a name such as `..` would be another path.
-      if (!isSecretName(namespace, name)) return null;
-      const answer = await get(
-        "get",
-        `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
-        PLAIN,
-      );
-      if (isAbsent(answer, name)) return null;
-      if (answer.status !== 200)
-        throw failure({ verb: "get", resource: "secrets", namespace, name })(answer);
-      const value = json(answer);
-      const secret = fieldsOf(value)["kind"] === "Secret" ? parseSecret(value) : "something else";
-      if (typeof secret === "string" || secret.name !== name || secret.namespace !== namespace) {
-        throw answerInvalid(
-          connection,
-          "the server answered with another object than the Secret that was asked for",
-        );
-      }
-      valuesRead += 1;
-      received(answer.body.length, 1);
-      return secret;
-    },
-    presence: (ref) => presence(ref, "other"),
-    stats: (): ReaderStats => ({
-      requests: { ...requests },
-      valuesRead,
-      unfilteredFullListings,
-      unreadable:
-        unreadableMore === 0 ? [...unreadable] : [...unreadable, `and ${unreadableMore} more`],
-    }),
-    close: async () => http.close(),
-  };
+  return new KubernetesReader(connection, options);
 }

@@ -15,13 +15,12 @@ import type {
 } from "@kubernetes/client-node";
 import { ACCESS_NAMESPACE, type AccessObject } from "../../rbac/manifest.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import type { GrantedToken, ObjectName, Registrar } from "../../ports/cluster.ts";
+import type { ObjectName, Registrar } from "../../ports/cluster.ts";
 import { reviewRules } from "./access.ts";
 import { type Connection, whereOf } from "./connection.ts";
 import { writeError } from "./denial.ts";
-import { answerInvalid, statusError } from "./failure.ts";
-import { parseAnswer } from "./json.ts";
-import { createHttpClient, type HttpOptions } from "./http.ts";
+import { type Action, answerInvalid } from "./failure.ts";
+import { HttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
 import { fieldsOf, listOf, textOf } from "./parse.ts";
 import { realTimer } from "../timer.ts";
 
@@ -74,207 +73,205 @@ export interface RegistrarOptions extends HttpOptions {
   readonly pause?: (ms: number) => Promise<void>;
 }
 
-/**
- * Makes a registrar for the administrator's connection. Nothing is asked until a method is called.
- */
-export function createRegistrar(connection: Connection, options: RegistrarOptions = {}): Registrar {
-  const http = createHttpClient(connection, options);
-  const pause = options.pause ?? realTimer.sleep;
+class KubernetesRegistrar implements Registrar {
+  readonly #options: RegistrarOptions;
+  readonly #http;
+  readonly #pause;
 
-  const exists = async (object: ObjectName): Promise<boolean> =>
-    (await http.send({ method: "GET", path: pathOf(object), accept: METADATA_FORM })).status ===
-    200;
+  constructor(connection: Connection, options: RegistrarOptions) {
+    this.#options = options;
+    this.#http = new HttpClient(connection, options);
+    this.#pause = options.pause ?? realTimer.sleep;
+  }
 
-  const readToken = async (namespace: string, name: string): Promise<string | null> => {
-    const answer = await http.send({
+  async #exists(object: ObjectName): Promise<boolean> {
+    return (
+      (await this.#http.send({ method: "GET", path: pathOf(object), accept: METADATA_FORM }))
+        .status === 200
+    );
+  }
+
+  async #readToken(namespace: string, name: string): Promise<string | null> {
+    const answer = await this.#http.send({
       method: "GET",
-      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${encodeURIComponent(name)}`,
+      path: pathOf({ kind: "Secret", namespace, name }),
       accept: "application/json",
     });
     if (answer.status !== 200)
-      throw statusError(
-        connection,
-        { verb: "get", resource: "secrets", namespace, name },
-        answer.status,
-        answer.contentType,
-        answer.body,
-      );
-    const { data } = fieldsOf<V1Secret>(parseAnswer(connection, answer));
+      throw this.#http.failure({ verb: "get", resource: "secrets", namespace, name }, answer);
+    const { data } = fieldsOf<V1Secret>(this.#http.json(answer));
     const encoded = textOf(fieldsOf(data)["token"]);
     return encoded === null || encoded === ""
       ? null
       : Buffer.from(encoded, "base64").toString("utf8");
+  }
+
+  readonly apply: Registrar["apply"] = async (object) => {
+    const name: ObjectName = {
+      apiVersion: object.apiVersion,
+      kind: object.kind,
+      namespace: object.metadata.namespace ?? null,
+      name: object.metadata.name,
+    };
+    const there = await this.#exists(name);
+    const answer = await this.#http.send({
+      method: "PATCH",
+      path: `${pathOf(name)}?fieldManager=${FIELD_MANAGER}&force=true`,
+      accept: METADATA_FORM,
+      contentType: "application/apply-patch+yaml",
+      body: JSON.stringify(object),
+      repeatable: true,
+    });
+    const { plural } = KINDS[object.kind];
+    if (answer.status !== 200 && answer.status !== 201)
+      throw refused(
+        this.#http.connection,
+        {
+          verb: there ? "patch" : "create",
+          resource: plural,
+          namespace: name.namespace,
+          name: name.name,
+        },
+        answer,
+      );
+    return there ? "there" : "created";
   };
 
-  return {
-    apply: async (object) => {
-      const name: ObjectName = {
-        apiVersion: object.apiVersion,
-        kind: object.kind,
-        namespace: object.metadata.namespace ?? null,
-        name: object.metadata.name,
-      };
-      const there = await exists(name);
-      const answer = await http.send({
-        method: "PATCH",
-        path: `${pathOf(name)}?fieldManager=${FIELD_MANAGER}&force=true`,
-        accept: METADATA_FORM,
-        contentType: "application/apply-patch+yaml",
-        body: JSON.stringify(object),
-        repeatable: true,
+  readonly find: Registrar["find"] = async (selector) => {
+    const found: ObjectName[] = [];
+    for (const kind of REMOVED) {
+      const place = KINDS[kind];
+      // Tokens and accounts are only ever made in one namespace; roles may be in any.
+      const path =
+        kind === "Secret" || kind === "ServiceAccount"
+          ? `/api/v1/namespaces/${ACCESS_NAMESPACE}/${place.plural}`
+          : `${root(place)}/${place.plural}`;
+      const answer = await this.#http.send({
+        method: "GET",
+        path: `${path}?labelSelector=${encodeURIComponent(selector)}&limit=500`,
+        accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
       });
-      const { plural } = KINDS[object.kind];
-      if (answer.status !== 200 && answer.status !== 201)
-        throw refused(
-          connection,
-          {
-            verb: there ? "patch" : "create",
-            resource: plural,
-            namespace: name.namespace,
-            name: name.name,
-          },
-          answer.status,
-          answer.contentType,
-          answer.body,
-        );
-      return there ? "there" : "created";
-    },
-    find: async (selector) => {
-      const found: ObjectName[] = [];
-      for (const kind of REMOVED) {
-        const place = KINDS[kind];
-        // Tokens and accounts are only ever made in one namespace; roles may be in any.
-        const path =
-          kind === "Secret" || kind === "ServiceAccount"
-            ? `/api/v1/namespaces/${ACCESS_NAMESPACE}/${place.plural}`
-            : `${root(place)}/${place.plural}`;
-        const answer = await http.send({
-          method: "GET",
-          path: `${path}?labelSelector=${encodeURIComponent(selector)}&limit=500`,
-          accept:
-            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
-        });
-        if (answer.status !== 200)
-          throw statusError(
-            connection,
-            { verb: "list", resource: place.plural, namespace: null },
-            answer.status,
-            answer.contentType,
-            answer.body,
-          );
-        const list = fieldsOf<KubernetesListObject<KubernetesObject>>(
-          parseAnswer(connection, answer),
-        );
-        for (const item of listOf(list.items)) {
-          const metadata = fieldsOf<V1ObjectMeta>(fieldsOf<KubernetesObject>(item).metadata);
-          const name = textOf(metadata.name);
-          if (name !== null)
-            found.push({
-              apiVersion: place.apiVersion,
-              kind,
-              namespace: place.namespaced ? textOf(metadata.namespace) : null,
-              name,
-            });
-        }
+      if (answer.status !== 200)
+        throw this.#http.failure({ verb: "list", resource: place.plural, namespace: null }, answer);
+      const list = fieldsOf<KubernetesListObject<KubernetesObject>>(this.#http.json(answer));
+      for (const item of listOf(list.items)) {
+        const metadata = fieldsOf<V1ObjectMeta>(fieldsOf<KubernetesObject>(item).metadata);
+        const name = textOf(metadata.name);
+        if (name !== null)
+          found.push({
+            apiVersion: place.apiVersion,
+            kind,
+            namespace: place.namespaced ? textOf(metadata.namespace) : null,
+            name,
+          });
       }
-      return found;
-    },
-    remove: async (object) => {
-      const answer = await http.send({
-        method: "DELETE",
-        path: pathOf(object),
-        accept: METADATA_FORM,
-        repeatable: true,
-      });
-      if (answer.status === 200 || answer.status === 202 || answer.status === 404) return;
-      throw refused(
-        connection,
-        {
-          verb: "delete",
-          resource: KINDS[object.kind].plural,
-          namespace: object.namespace,
-          name: object.name,
-        },
-        answer.status,
-        answer.contentType,
-        answer.body,
-      );
-    },
-    requestToken: async (namespace, account, seconds): Promise<GrantedToken> => {
-      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/serviceaccounts/${encodeURIComponent(account)}/token`;
-      const body = JSON.stringify({
-        apiVersion: "authentication.k8s.io/v1",
-        kind: "TokenRequest",
-        spec: { expirationSeconds: seconds },
-      });
-      const answer = await http.send({ method: "POST", path, accept: "application/json", body });
-      if (answer.status !== 201 && answer.status !== 200)
-        throw statusError(
-          connection,
-          { verb: "create", resource: "serviceaccounts/token", namespace, name: account },
-          answer.status,
-          answer.contentType,
-          answer.body,
-        );
-      const request = fieldsOf<AuthenticationV1TokenRequest>(parseAnswer(connection, answer));
-      const status = fieldsOf<V1TokenRequestStatus>(request.status);
-      const token = textOf(status.token);
-      const until = Date.parse(textOf(status.expirationTimestamp) ?? "");
-      if (token === null || token === "" || Number.isNaN(until))
-        throw answerInvalid(connection, "the server granted no token, though it said it did");
-      return { token, expiresAtMs: until };
-    },
-    readToken: async (namespace, name): Promise<GrantedToken> => {
-      const limit = options.tokenTimeoutMs ?? 15_000;
-      for (let waited = 0; ; waited += 500) {
-        const token = await readToken(namespace, name);
-        if (token !== null) return { token, expiresAtMs: null };
-        if (waited >= limit) break;
-        await pause(500);
-      }
-      throw new CertkeepError("cluster_timeout", {
-        where: whereOf(connection),
-        found: `the Secret ${namespace}/${name} was not given a token within ${limit / 1000} s`,
-        expected: "the cluster's token controller to fill it in",
-        todo:
-          "Use another kind of credential: a token of a year (--days 365), a client certificate " +
-          "(--credential), or IAM on EKS (--eks)",
-      });
-    },
-    everybodysRules: async (namespace) => {
-      const groups = [
-        "system:serviceaccounts",
-        `system:serviceaccounts:${ACCESS_NAMESPACE}`,
-        "system:authenticated",
-      ];
-      try {
-        return await reviewRules(http, connection, namespace, {
-          "impersonate-user": `system:serviceaccount:${ACCESS_NAMESPACE}:nobody-in-particular`,
-          "impersonate-group": groups,
-        });
-      } catch (error) {
-        if (isCertkeepError(error, "cluster_forbidden")) return null;
-        throw error;
-      }
-    },
-    close: async () => http.close(),
+    }
+    return found;
   };
+
+  readonly remove: Registrar["remove"] = async (object) => {
+    const answer = await this.#http.send({
+      method: "DELETE",
+      path: pathOf(object),
+      accept: METADATA_FORM,
+      repeatable: true,
+    });
+    if (answer.status === 200 || answer.status === 202 || answer.status === 404) return;
+    throw refused(
+      this.#http.connection,
+      {
+        verb: "delete",
+        resource: KINDS[object.kind].plural,
+        namespace: object.namespace,
+        name: object.name,
+      },
+      answer,
+    );
+  };
+
+  readonly requestToken: Registrar["requestToken"] = async (namespace, account, seconds) => {
+    const path = `${pathOf({ kind: "ServiceAccount", namespace, name: account })}/token`;
+    const body = JSON.stringify({
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenRequest",
+      spec: { expirationSeconds: seconds },
+    });
+    const answer = await this.#http.send({
+      method: "POST",
+      path,
+      accept: "application/json",
+      body,
+    });
+    if (answer.status !== 201 && answer.status !== 200)
+      throw this.#http.failure(
+        { verb: "create", resource: "serviceaccounts/token", namespace, name: account },
+        answer,
+      );
+    const request = fieldsOf<AuthenticationV1TokenRequest>(this.#http.json(answer));
+    const status = fieldsOf<V1TokenRequestStatus>(request.status);
+    const token = textOf(status.token);
+    const until = Date.parse(textOf(status.expirationTimestamp) ?? "");
+    if (token === null || token === "" || Number.isNaN(until))
+      throw answerInvalid(
+        this.#http.connection,
+        "the server granted no token, though it said it did",
+      );
+    return { token, expiresAtMs: until };
+  };
+
+  readonly readToken: Registrar["readToken"] = async (namespace, name) => {
+    const limit = this.#options.tokenTimeoutMs ?? 15_000;
+    for (let waited = 0; ; waited += 500) {
+      const token = await this.#readToken(namespace, name);
+      if (token !== null) return { token, expiresAtMs: null };
+      if (waited >= limit) break;
+      await this.#pause(500);
+    }
+    throw new CertkeepError("cluster_timeout", {
+      where: whereOf(this.#http.connection),
+      found: `the Secret ${namespace}/${name} was not given a token within ${limit / 1000} s`,
+      expected: "the cluster's token controller to fill it in",
+      todo:
+        "Use another kind of credential: a token of a year (--days 365), a client certificate " +
+        "(--credential), or IAM on EKS (--eks)",
+    });
+  };
+
+  readonly everybodysRules: Registrar["everybodysRules"] = async (namespace) => {
+    const groups = [
+      "system:serviceaccounts",
+      `system:serviceaccounts:${ACCESS_NAMESPACE}`,
+      "system:authenticated",
+    ];
+    try {
+      return await reviewRules(this.#http, namespace, {
+        "impersonate-user": `system:serviceaccount:${ACCESS_NAMESPACE}:nobody-in-particular`,
+        "impersonate-group": groups,
+      });
+    } catch (error) {
+      if (isCertkeepError(error, "cluster_forbidden")) return null;
+      throw error;
+    }
+  };
+
+  readonly close: Registrar["close"] = async () => this.#http.close();
+}
+
+/**
+ * Makes a registrar for the administrator's connection. Nothing is asked until a method is called.
+ */
+export function createRegistrar(connection: Connection, options: RegistrarOptions = {}): Registrar {
+  return new KubernetesRegistrar(connection, options);
 }
 
 /**
  * RBAC refuses to let somebody grant what he doesn't have himself (k8s.io/kubernetes
  * pkg/registry/rbac/role/policybased).
  */
-function refused(
-  connection: Connection,
-  action: Parameters<typeof writeError>[1],
-  status: number,
-  contentType: string,
-  body: Buffer,
-): CertkeepError {
+function refused(connection: Connection, action: Action, answer: HttpAnswer): CertkeepError {
   if (
-    status === 403 &&
-    body.includes("is attempting to grant RBAC permissions not currently held")
+    answer.status === 403 &&
+    answer.body.includes("is attempting to grant RBAC permissions not currently held")
   ) {
     return new CertkeepError("cluster_forbidden", {
       where: whereOf(connection),
@@ -286,5 +283,5 @@ function refused(
         "clusters add NAME --print",
     });
   }
-  return writeError(connection, action, status, contentType, body);
+  return writeError(connection, action, answer);
 }

@@ -10,7 +10,8 @@ import { readBounded } from "../answer.ts";
 import { createAgent } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
-import { answerInvalid, networkError, Timeout } from "./failure.ts";
+import { answerInvalid } from "./failure.ts";
+import { networkError, Timeout } from "./networkfailure.ts";
 import { fieldsOf, textOf, parseSecret } from "./parse.ts";
 import { request as httpRequest, bareHost } from "../proxy.ts";
 
@@ -39,6 +40,7 @@ async function open(
     labelSelector: scope.labelSelector,
     timeoutSeconds: String(WATCH_SECONDS),
   });
+  const path = `/api/v1/namespaces/${encodeURIComponent(scope.namespace)}/secrets?${query}`;
   return new Promise((resolve, reject) => {
     const send = server.protocol === "http:" ? httpRequest : httpsRequest;
     const outgoing = send({
@@ -46,7 +48,7 @@ async function open(
       host: bareHost(server.hostname),
       port: server.port === "" ? (server.protocol === "http:" ? 80 : 443) : Number(server.port),
       method: "GET",
-      path: `${server.pathname.replace(/\/$/, "")}/api/v1/namespaces/${encodeURIComponent(scope.namespace)}/secrets?${query}`,
+      path: server.pathname.replace(/\/$/, "") + path,
       headers: {
         ...credentials.headers,
         accept: "application/json",
@@ -88,9 +90,11 @@ async function refusal(
   return writeError(
     connection,
     { verb: "watch", resource: "secrets", namespace: scope.namespace },
-    answer.statusCode ?? 0,
-    answer.headers["content-type"] ?? "",
-    bytes,
+    {
+      status: answer.statusCode ?? 0,
+      contentType: answer.headers["content-type"] ?? "",
+      body: bytes,
+    },
   );
 }
 

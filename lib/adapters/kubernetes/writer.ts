@@ -20,8 +20,7 @@ import type {
 import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { type Action, parseStatus } from "./failure.ts";
-import { parseAnswer } from "./json.ts";
-import { createHttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
+import { HttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
 import { fieldsOf, isSecretName, parseSecret } from "./parse.ts";
 import { watchSecrets } from "./watch.ts";
 
@@ -46,45 +45,47 @@ function holds(
   return Object.entries(wanted).every(([key, value]) => there[key] === value);
 }
 
-/**
- * Makes a writer of the cluster that `connection` leads to. Nothing is asked until a method is
- * called.
- */
-export function createClusterWriter(
-  connection: Connection,
-  options: HttpOptions = {},
-): ClusterWriter {
-  const http = createHttpClient(connection, options);
+class KubernetesWriter implements ClusterWriter {
+  readonly #http;
 
-  const checked = (place: SecretPlace): SecretPlace => {
+  constructor(connection: Connection, options: HttpOptions) {
+    this.#http = new HttpClient(connection, options);
+  }
+
+  #checked(place: SecretPlace): SecretPlace {
     if (isSecretName(place.namespace, place.name)) return place;
     throw new CertkeepError("usage", {
       where: `Secret ${JSON.stringify(`${place.namespace}/${place.name}`)}`,
       found: "a name that no API server allows",
       expected: "small letters, digits, - and .",
     });
-  };
-  const refuse = (action: Action, answer: HttpAnswer): CertkeepError =>
-    writeError(connection, action, answer.status, answer.contentType, answer.body);
+  }
 
-  const readRaw = async (place: SecretPlace): Promise<unknown> => {
-    const answer = await http.send({
+  #refuse(action: Action, answer: HttpAnswer): CertkeepError {
+    return writeError(this.#http.connection, action, answer);
+  }
+
+  async #readRaw(place: SecretPlace): Promise<unknown> {
+    const answer = await this.#http.send({
       method: "GET",
       path: `${secretsPath(place.namespace)}/${encodeURIComponent(place.name)}`,
       accept: "application/json",
     });
     if (answer.status === 404) return null;
-    if (answer.status !== 200) throw refuse({ verb: "get", resource: "secrets", ...place }, answer);
-    return parseAnswer(connection, answer);
-  };
+    if (answer.status !== 200)
+      throw this.#refuse({ verb: "get", resource: "secrets", ...place }, answer);
+    return this.#http.json(answer);
+  }
+
   /** What is there, to compare with what was to be written. */
-  const read = async (place: SecretPlace): Promise<ReturnType<typeof parseSecret> | null> => {
-    const raw = await readRaw(place);
+  async #read(place: SecretPlace): Promise<ReturnType<typeof parseSecret> | null> {
+    const raw = await this.#readRaw(place);
     return raw === null ? null : parseSecret(raw);
-  };
+  }
+
   /** Whether a write of ours, whose answer was lost, did take effect. */
-  const isOurs = async (wanted: NewSecret | SecretChange): Promise<boolean> => {
-    const there = await read(wanted);
+  async #isOurs(wanted: NewSecret | SecretChange): Promise<boolean> {
+    const there = await this.#read(wanted);
     if (there === null || typeof there === "string" || !holds(there.data, wanted.data))
       return false;
     return (
@@ -92,15 +93,15 @@ export function createClusterWriter(
       holds(there.annotations, wanted.annotations) &&
       (!("type" in wanted) || there.type === wanted.type)
     );
-  };
+  }
 
-  const create = async (
+  async #create(
     place: SecretPlace,
     body: object,
     isSame: () => Promise<boolean>,
     write: WriteOptions | undefined,
-  ): Promise<WriteOutcome> => {
-    const answer = await http.send({
+  ): Promise<WriteOutcome> {
+    const answer = await this.#http.send({
       method: "POST",
       path: secretsPath(place.namespace) + query(write),
       accept: AS_METADATA,
@@ -112,37 +113,37 @@ export function createClusterWriter(
     if (answer.status === 409 && reason === "AlreadyExists")
       return (await isSame()) ? "done" : "conflict";
     if (answer.status === 409 && reason === "Conflict") return "conflict";
-    throw refuse({ verb: "create", resource: "secrets", namespace: place.namespace }, answer);
-  };
+    throw this.#refuse({ verb: "create", resource: "secrets", namespace: place.namespace }, answer);
+  }
 
-  const createSecret = async (secret: NewSecret, write?: WriteOptions): Promise<WriteOutcome> => {
-    const { namespace, name } = checked(secret);
+  readonly createSecret: ClusterWriter["createSecret"] = async (secret, write) => {
+    const { namespace, name } = this.#checked(secret);
     const { labels, annotations, type, data } = secret;
     const metadata = { namespace, name, labels, annotations };
     const body: V1Secret = { apiVersion: "v1", kind: "Secret", metadata, type, data };
-    return create(secret, body, () => isOurs(secret), write);
+    return this.#create(secret, body, () => this.#isOurs(secret), write);
   };
 
-  const createWhole: ClusterWriter["createWhole"] = async (place, whole, write) => {
-    const { namespace, name } = checked(place);
+  readonly createWhole: ClusterWriter["createWhole"] = async (place, whole, write) => {
+    const { namespace, name } = this.#checked(place);
     const metadata = { ...fieldsOf(whole["metadata"]), namespace, name };
     const same = async (): Promise<boolean> => {
-      const there = fieldsOf(await readRaw(place));
+      const there = fieldsOf(await this.#readRaw(place));
       return ["type", "data", "immutable"].every((key) =>
         isDeepStrictEqual(there[key], whole[key]),
       );
     };
-    return create(place, { ...whole, metadata }, same, write);
+    return this.#create(place, { ...whole, metadata }, same, write);
   };
 
-  const patchSecret = async (change: SecretChange, write?: WriteOptions): Promise<WriteOutcome> => {
-    const { namespace, name } = checked(change);
+  readonly patchSecret: ClusterWriter["patchSecret"] = async (change, write) => {
+    const { namespace, name } = this.#checked(change);
     const metadata = {
       resourceVersion: change.resourceVersion,
       ...(Object.keys(change.labels).length === 0 ? {} : { labels: change.labels }),
       ...(Object.keys(change.annotations).length === 0 ? {} : { annotations: change.annotations }),
     };
-    const answer = await http.send({
+    const answer = await this.#http.send({
       method: "PATCH",
       path: `${secretsPath(namespace)}/${encodeURIComponent(name)}${query(write)}`,
       accept: AS_METADATA,
@@ -152,68 +153,79 @@ export function createClusterWriter(
     });
     if (answer.status === 200) return "done";
     // Ours may have been the write that got there first, with its answer lost.
-    if (answer.status === 409) return (await isOurs(change)) ? "done" : "conflict";
+    if (answer.status === 409) return (await this.#isOurs(change)) ? "done" : "conflict";
     if (answer.status === 404 && parseStatus(answer.body).reason === "NotFound") return "conflict";
-    throw refuse({ verb: "patch", resource: "secrets", namespace, name }, answer);
+    throw this.#refuse({ verb: "patch", resource: "secrets", namespace, name }, answer);
   };
 
-  return {
-    createSecret,
-    patchSecret,
-    readWhole: async (place) => {
-      const raw = await readRaw(checked(place));
-      return raw === null ? null : fieldsOf(raw);
-    },
-    createWhole,
-    deleteSecret: async (version, write) => {
-      const { namespace, name } = checked(version);
-      const answer = await http.send({
-        method: "DELETE",
-        path: `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
-        accept: "application/json",
-        // With a body the server reads no option from the query: a dryRun there would be passed
-        // over, and it would delete.
-        body: JSON.stringify({
-          apiVersion: "v1",
-          kind: "DeleteOptions",
-          preconditions: { uid: version.uid, resourceVersion: version.resourceVersion },
-          ...(write?.dryRun === true ? { dryRun: ["All"] } : {}),
-        } satisfies V1DeleteOptions),
-        repeatable: true,
-      });
-      if (answer.status === 200 || answer.status === 202) return "done";
-      // Gone is what was wanted, whoever did it.
-      if (answer.status === 404 && parseStatus(answer.body).reason === "NotFound") return "done";
-      if (answer.status === 409) return "conflict";
-      throw refuse({ verb: "delete", resource: "secrets", namespace, name }, answer);
-    },
-    createNamespace: async (name, write) => {
-      if (!isSecretName(name, "x"))
-        throw new CertkeepError("usage", {
-          where: `namespace ${JSON.stringify(name)}`,
-          found: "a name that no API server allows",
-          expected: "small letters, digits and -",
-        });
-      const answer = await http.send({
-        method: "POST",
-        path: `/api/v1/namespaces${query(write)}`,
-        accept: AS_METADATA,
-        body: JSON.stringify({
-          apiVersion: "v1",
-          kind: "Namespace",
-          metadata: { name },
-        } satisfies V1Namespace),
-        repeatable: true,
-      });
-      if (
-        answer.status === 201 ||
-        answer.status === 200 ||
-        (answer.status === 409 && parseStatus(answer.body).reason === "AlreadyExists")
-      )
-        return;
-      throw refuse({ verb: "create", resource: "namespaces", namespace: null }, answer);
-    },
-    watchSecrets: (scope, signal) => watchSecrets(connection, scope, signal),
-    close: async () => http.close(),
+  readonly readWhole: ClusterWriter["readWhole"] = async (place) => {
+    const raw = await this.#readRaw(this.#checked(place));
+    return raw === null ? null : fieldsOf(raw);
   };
+
+  readonly deleteSecret: ClusterWriter["deleteSecret"] = async (version, write) => {
+    const { namespace, name } = this.#checked(version);
+    const answer = await this.#http.send({
+      method: "DELETE",
+      path: `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
+      accept: "application/json",
+      // With a body the server reads no option from the query: a dryRun there would be passed
+      // over, and it would delete.
+      body: JSON.stringify({
+        apiVersion: "v1",
+        kind: "DeleteOptions",
+        preconditions: { uid: version.uid, resourceVersion: version.resourceVersion },
+        ...(write?.dryRun === true ? { dryRun: ["All"] } : {}),
+      } satisfies V1DeleteOptions),
+      repeatable: true,
+    });
+    if (answer.status === 200 || answer.status === 202) return "done";
+    // Gone is what was wanted, whoever did it.
+    if (answer.status === 404 && parseStatus(answer.body).reason === "NotFound") return "done";
+    if (answer.status === 409) return "conflict";
+    throw this.#refuse({ verb: "delete", resource: "secrets", namespace, name }, answer);
+  };
+
+  readonly createNamespace: ClusterWriter["createNamespace"] = async (name, write) => {
+    if (!isSecretName(name, "x"))
+      throw new CertkeepError("usage", {
+        where: `namespace ${JSON.stringify(name)}`,
+        found: "a name that no API server allows",
+        expected: "small letters, digits and -",
+      });
+    const answer = await this.#http.send({
+      method: "POST",
+      path: `/api/v1/namespaces${query(write)}`,
+      accept: AS_METADATA,
+      body: JSON.stringify({
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name },
+      } satisfies V1Namespace),
+      repeatable: true,
+    });
+    if (
+      answer.status === 201 ||
+      answer.status === 200 ||
+      (answer.status === 409 && parseStatus(answer.body).reason === "AlreadyExists")
+    )
+      return;
+    throw this.#refuse({ verb: "create", resource: "namespaces", namespace: null }, answer);
+  };
+
+  readonly watchSecrets: ClusterWriter["watchSecrets"] = (scope, signal) =>
+    watchSecrets(this.#http.connection, scope, signal);
+
+  readonly close: ClusterWriter["close"] = async () => this.#http.close();
+}
+
+/**
+ * Makes a writer of the cluster that `connection` leads to. Nothing is asked until a method is
+ * called.
+ */
+export function createClusterWriter(
+  connection: Connection,
+  options: HttpOptions = {},
+): ClusterWriter {
+  return new KubernetesWriter(connection, options);
 }

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
 import { BodyTooLarge } from "../../../lib/adapters/kubernetes/failure.ts";
-import { type HttpOptions, createHttpClient } from "../../../lib/adapters/kubernetes/http.ts";
+import { type HttpOptions, HttpClient } from "../../../lib/adapters/kubernetes/http.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 import {
   type Handler,
@@ -23,7 +23,7 @@ const REQUEST = { method: "GET", path: "/x", accept: "application/json" } as con
 
 function client(connection: Connection, options: HttpOptions = {}) {
   const slept: number[] = [];
-  const http = createHttpClient(connection, {
+  const http = new HttpClient(connection, {
     connectTimeoutMs: 2_000,
     requestTimeoutMs: 2_000,
     random: () => 0.5,
@@ -32,7 +32,7 @@ function client(connection: Connection, options: HttpOptions = {}) {
     },
     ...options,
   });
-  return { ...http, slept };
+  return { send: http.send.bind(http), close: http.close.bind(http), slept };
 }
 
 async function clientOf(handler: Handler, options: HttpOptions = {}) {
@@ -144,7 +144,7 @@ describe("deadlines", () => {
     const stub = await startStub((_, response) =>
       answerJson(response, 503, {}, { "retry-after": "20" }),
     );
-    const http = createHttpClient(await connectionTo({ server: stub.server }), {
+    const http = new HttpClient(await connectionTo({ server: stub.server }), {
       signal: waiting.signal,
     });
     const promise = failureOf(http.send(REQUEST));

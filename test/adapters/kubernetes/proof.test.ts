@@ -11,7 +11,7 @@ import {
 } from "@peculiar/x509";
 import { describe, expect, test } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
-import { createHttpClient } from "../../../lib/adapters/kubernetes/http.ts";
+import { HttpClient } from "../../../lib/adapters/kubernetes/http.ts";
 import { inClusterConnection } from "../../../lib/adapters/kubernetes/serviceaccount.ts";
 import {
   answerJson,
@@ -85,7 +85,7 @@ async function reached(server: string, ...bundle: Made[]): Promise<Connection> {
 }
 
 async function ask(connection: Connection): Promise<number> {
-  const client = createHttpClient(connection, { attempts: 1 });
+  const client = new HttpClient(connection, { attempts: 1 });
   try {
     return (await client.send({ method: "GET", path: "/", accept: "*/*" })).status;
   } finally {

@@ -2,7 +2,7 @@ import { createServer as createHttpServer } from "node:http";
 import { type Socket, connect, createServer } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { describe, expect, test } from "vitest";
-import { createHttpClient } from "../../../lib/adapters/kubernetes/http.ts";
+import { HttpClient } from "../../../lib/adapters/kubernetes/http.ts";
 import { isLoopback, parseProxyUrl, proxyFromEnvironment } from "../../../lib/adapters/proxy.ts";
 import { answerJson, connectionTo, failureOf, listen, startStub } from "./support.ts";
 
@@ -85,7 +85,8 @@ async function throughProxy(proxyUrl: string, options: { connectTimeoutMs?: numb
     server: stub.server,
     cluster: { "proxy-url": proxyUrl },
   });
-  return { ...createHttpClient(connection, { sleep: async () => undefined, ...options }), stub };
+  const http = new HttpClient(connection, { sleep: async () => undefined, ...options });
+  return { send: http.send.bind(http), close: http.close.bind(http), stub };
 }
 
 describe("a proxy", () => {
