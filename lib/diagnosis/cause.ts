@@ -204,6 +204,13 @@ export type Measure =
       readonly secret: string;
     }
   | { readonly kind: "find_writer"; readonly namespace: string; readonly secret: string }
+  /** `owner`: what its pods belong to, as kubectl names it; `null`: nothing says so. */
+  | {
+      readonly kind: "read_sidecar_log";
+      readonly namespace: string;
+      readonly secret: string;
+      readonly owner: string | null;
+    }
   | { readonly kind: "restart"; readonly namespace: string; readonly pod: string }
   | { readonly kind: "add_diagnosis" | "register_namespace"; readonly cluster: string }
   | { readonly kind: "doctor"; readonly cluster: string }
@@ -247,8 +254,8 @@ export interface Cause extends Hint {
 export interface Missing {
   readonly source: "logs" | "events" | "access" | "renewal_info" | "revocation" | "transparency";
   /**
-   * `not_enabled`, `forbidden`, …: the code of the source's status; `not_tailscale`: certkeep
-   * doesn't read it.
+   * `not_enabled`, `forbidden`, …: the code of the source's status; `not_tailscale`, `sidecar`:
+   * certkeep doesn't read it.
    */
   readonly code: string;
   readonly sinceMs: number | null;

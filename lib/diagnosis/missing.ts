@@ -24,6 +24,26 @@ const OTHERS: Missing = {
   measure: null,
 };
 
+/** Layouts whose pods no label of Tailscale's names. */
+const SIDECARS: ReadonlySet<string> = new Set(["sidecar", "recorder"]);
+/** Kinds of owners whose pods' logs kubectl finds; a Recorder's StatefulSet is called as it is. */
+const OWNERS: ReadonlyMap<string, string> = new Map([
+  ["Deployment", "deployment"],
+  ["StatefulSet", "statefulset"],
+  ["DaemonSet", "daemonset"],
+  ["ReplicaSet", "replicaset"],
+  ["Job", "job"],
+  ["Pod", "pod"],
+  ["Recorder", "statefulset"],
+]);
+
+function sidecarMissing({ namespace, secret, holder: { parent } }: CertificateEntry): Missing {
+  const kind = OWNERS.get(parent?.kind ?? "");
+  const owner = kind === undefined || parent === null ? null : `${kind}/${parent.name}`;
+  const measure = { kind: "read_sidecar_log", namespace, secret, owner } as const;
+  return { source: "logs", code: "sidecar", sinceMs: null, measure };
+}
+
 /**
  * Statuses of sources near these certificates. Of logs those of their own owners, where any is
  * known.
@@ -47,6 +67,9 @@ function near(index: ClusterIndex, entries: readonly CertificateEntry[]): readon
 export function missingFor(index: ClusterIndex, entries: readonly CertificateEntry[]): Missing[] {
   // Logs, Events and access reviews are of Tailscale's owners alone.
   if (entries.length > 0 && entries.every(({ owner }) => owner !== "tailscale")) return [OTHERS];
+  const [first] = entries;
+  if (first !== undefined && entries.every(({ layout }) => SIDECARS.has(layout)))
+    return [sidecarMissing(first)];
   const {
     state,
     observations: { looks },
@@ -98,6 +121,8 @@ function missing(
 function measureFor(state: StateDocument, source: Missing["source"], code: string): Measure | null {
   const cluster = calledBy(state);
   if (code === "debug_off") return { kind: "log_debug" };
+  // Neither a setting nor a later audit brings a pod.
+  if (code === "no_pod") return null;
   if (source === "renewal_info" || source === "revocation" || source === "transparency")
     return null;
   if (code === "not_asked") return { kind: "register_namespace", cluster };

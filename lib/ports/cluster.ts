@@ -153,6 +153,11 @@ export interface ContainerFacts {
   /** When the one that runs now was started; `null` where none runs. */
   readonly startedMs: number | null;
   readonly restarts: number;
+  /**
+   * The ACME directory that its environment names; empty: it is set from elsewhere; absent: none
+   * is.
+   */
+  readonly acmeDirectory?: string;
 }
 
 export interface PodFacts {

@@ -85,8 +85,8 @@ export const sourceStatus = z.object({
   wholeMs: z.nullable(instant),
   /**
    * `null`: whole. Else why not: `not_enabled`, `forbidden`, `unreachable`, `timeout`, `too_much`,
-   * `rate_limited`, `invalid_answer`, `gap`; `debug_off`: it was read, but this owner writes of
-   * certificates at debug level alone.
+   * `rate_limited`, `invalid_answer`, `gap`; `no_pod`: no pod matches; `debug_off`: it was read,
+   * but this owner writes of certificates at debug level alone.
    */
   code: optionalText,
   /** Since when it isn't whole; `null` where it is. */
@@ -98,6 +98,8 @@ export const sourceStatus = z.object({
    * nothing.
    */
   lineMs: z.optional(z.nullable(instant)),
+  /** Of a log: how often its container had been restarted when it was last read. */
+  restarts: z.optional(z.number().check(z.int(), z.nonnegative())),
 });
 export type SourceStatus = Readonly<z.infer<typeof sourceStatus>>;
 

@@ -176,6 +176,30 @@ describe("nothing and unknown", () => {
     },
   );
 
+  it("says that no pod matches, and no later audit or setting helps there", () => {
+    const looks = [
+      look("logs", { scope: "tailscale, pods app=operator", code: "no_pod", sinceMs: null }),
+      look("events"),
+      look("access"),
+    ];
+    const of = diagnose(shop({ shape: "operator" }, observed({ looks })));
+    expect(of.missing.map((one) => [plainText(missingText(one)), one.measure])).toEqual([
+      ["logs not read, as no pod matches", null],
+    ]);
+  });
+
+  it.each([
+    ["StatefulSet", "kubectl logs statefulset/app -n tailscale --all-containers"],
+    ["Certificate", null],
+    [null, null],
+  ])("of a sidecar offers its pods' log by its owner: %s", (kind, command) => {
+    const parent =
+      kind === null ? null : { apiVersion: "v1", kind, namespace: "tailscale", name: "app" };
+    const of = diagnose(shop({ shape: "sidecar", parent }));
+    expect(of.missing.map(({ code }) => code)).toEqual(["sidecar"]);
+    expect(commandsOf(of)).toEqual([command]);
+  });
+
   it("takes logs of another namespace for none", () => {
     const of = diagnose(
       shop(

@@ -12,6 +12,7 @@ import type {
   V1ContainerState,
   V1ContainerStateRunning,
   V1ContainerStatus,
+  V1EnvVar,
   V1ObjectMeta,
   V1ObjectReference,
   V1Pod,
@@ -93,8 +94,10 @@ function parseContainers(
   return listOf(spec.containers)
     .slice(0, MAX_CONTAINERS)
     .flatMap((entry) => {
-      const name = nameOf(fieldsOf<V1Container>(entry).name);
+      const container = fieldsOf<V1Container>(entry);
+      const name = nameOf(container.name);
       if (name === null) return [];
+      const acmeDirectory = acmeDirectoryOf(container);
       const state = states.get(name) ?? fieldsOf<V1ContainerStatus>(null);
       const { running } = fieldsOf<V1ContainerState>(state.state);
       return [
@@ -102,9 +105,24 @@ function parseContainers(
           name,
           startedMs: msOf(fieldsOf<V1ContainerStateRunning>(running).startedAt),
           restarts: countOf(state.restartCount, 0),
+          ...(acmeDirectory === null ? {} : { acmeDirectory }),
         },
       ];
     });
+}
+
+/** As tailscaled is told to use another than its own (envknob), as a ProxyClass does for staging. */
+const ACME_DIRECTORY = "TS_DEBUG_ACME_DIRECTORY_URL";
+const MAX_URL = 512;
+
+/** Empty where something else than the container's own text sets it, or may; `null`: none is set. */
+function acmeDirectoryOf({ env, envFrom }: Untrusted<V1Container>): string | null {
+  const set = listOf(env)
+    .map((entry) => fieldsOf<V1EnvVar>(entry))
+    .findLast(({ name }) => name === ACME_DIRECTORY);
+  if (set === undefined) return listOf(envFrom).length === 0 ? null : "";
+  const value = textOf(set.value) ?? "";
+  return value.length <= MAX_URL ? value : "";
 }
 
 /** A pod, or `null` for what is none. */

@@ -40,7 +40,8 @@ export interface LogReading {
   readonly moreSignals: number;
   readonly json: boolean;
   readonly debugSeen: boolean;
-  readonly stagingSeen: boolean;
+  /** Hosts of the ACME directories that it names. */
+  readonly directories: readonly string[];
   /**
    * Certificates may have been issued at the end whose lines were dropped, and it isn't said yet
    * how many.
@@ -49,6 +50,10 @@ export interface LogReading {
 }
 
 const MAX_REFUSED = 200;
+const MAX_DIRECTORIES = 10;
+/** An ACME server's address, or the name of Let's Encrypt's without one. */
+const DIRECTORY =
+  /https:\/\/([a-z0-9.-]{1,253}(?::\d{1,5})?)\/(?:directory|dir|acme)\b|\b(acme[a-z0-9-]{0,30}\.api\.letsencrypt\.org)\b/gi;
 /** Lines are dropped within so much of the announcement: by then two more may be written. */
 const DROPS_MS = 10_000;
 /** A number of dropped lines above this isn't believed to the last one. */
@@ -81,7 +86,8 @@ export function createLogReader(
   let [lines, bytes, nameless, unreadLines] = [0, 0, 0, 0];
   let firstStamped: string | null = null;
   let lastStamped: string | null = null;
-  let [json, debugSeen, stagingSeen] = [false, false, false];
+  let [json, debugSeen] = [false, false];
+  const directories = new Set<string>();
   let lastMs: number | null = null;
 
   const heldBack = (line: LogLine, atMs: number): boolean => {
@@ -133,7 +139,10 @@ export function createLogReader(
       firstStamped ??= raw.slice(0, 64);
       lastStamped = raw.slice(0, 64);
     }
-    if (raw.includes("acme-staging")) stagingSeen = true;
+    if (raw.includes("://") || raw.includes(".api.letsencrypt.org"))
+      for (const [, ofUrl, ofHost] of raw.matchAll(DIRECTORY))
+        if (directories.size < MAX_DIRECTORIES)
+          directories.add((ofUrl ?? ofHost ?? "").toLowerCase());
     const structured = raw.startsWith("{", stamp === null ? 0 : stamp.length + 1);
     if (structured) json = true;
     if (!debugSeen && /"level":\s?"debug"|\tDEBUG\t/i.test(raw)) debugSeen = true;
@@ -193,7 +202,7 @@ export function createLogReader(
         moreSignals: more,
         json,
         debugSeen,
-        stagingSeen,
+        directories: [...directories],
         dropping: issuing.size > 0,
       };
     },

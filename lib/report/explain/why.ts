@@ -194,6 +194,7 @@ const STATUS_WORDS: ReadonlyMap<string, string> = new Map([
   ["not_enabled", "not enabled"],
   ["too_much", "cut off"],
   ["gap", "a gap"],
+  ["no_pod", "no pod matches"],
 ]);
 
 /** Which parts of a source weren't read, since when, and how much. */

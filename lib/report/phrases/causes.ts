@@ -288,6 +288,8 @@ const STATUSES: ReadonlyMap<string, string> = new Map([
   ["rate_limited", "rate limited"],
   ["invalid_answer", "unreadable"],
   ["gap", "with a gap"],
+  ["no_pod", "not read, as no pod matches"],
+  ["sidecar", "not read, as nothing in the Secret names a sidecar's pods"],
   ["debug_off", "without certificate lines, which are logged at debug level only"],
 ]);
 /** Of these it says nothing since when. */

@@ -19,6 +19,8 @@ const WORDS = {
   find_writer:
     "Find the tool that writes this Secret (a template, a GitOps sync, a clean-up), and keep it " +
     "from doing so",
+  read_sidecar_log:
+    "Read the log of the pod that uses this Secret yourself: certkeep can't tell which one it is",
   restart: "Restart the pod: only that clears it, and the stored certificate is loaded again",
   check_api:
     "Check the API server: its load, storage, webhooks and quotas; while writes fail, use the " +
@@ -127,6 +129,10 @@ function measureCommand(measure: Measure): string | null {
         measure.namespace,
         "--show-managed-fields -o yaml",
       );
+    case "read_sidecar_log":
+      return measure.owner === null
+        ? null
+        : kubectl("logs", measure.owner, measure.namespace, "--all-containers");
     case "restart":
       return measure.pod === "" ? null : kubectl("delete pod", measure.pod, measure.namespace);
     case "check_api":

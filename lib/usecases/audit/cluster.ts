@@ -173,6 +173,7 @@ class ClusterRun {
     const { timer = null, observeMs = OBSERVE_MS, signal, clock, wall = clock } = this.#ports;
     const { observations, evidence } = await observe(this.#state, this.#discovery.writers, {
       diagnosis,
+      issuers: this.#ports.kit.issuers,
       nowMs: wall.nowMs(),
       budgetMs: observeMs,
       timer,

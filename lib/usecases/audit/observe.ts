@@ -23,7 +23,7 @@ import { reviewAccess } from "./observe/access.ts";
 import type { ObserveContext } from "./observe/context.ts";
 import { readEvents } from "./observe/events.ts";
 import { readLogs } from "./observe/logs.ts";
-import { statusOf, statusCode } from "./observe/sourcestatus.ts";
+import { readBefore, statusCode, statusOf } from "./observe/sourcestatus.ts";
 import {
   OPERATOR_SELECTOR,
   PROXY_SELECTOR,
@@ -34,6 +34,7 @@ import {
 
 export interface ObserveOptions {
   readonly diagnosis: ClusterDiagnosis;
+  readonly issuers: ObserveContext["issuers"];
   readonly nowMs: number;
   /** How long it may take; without a timer only what it asks is bounded. */
   readonly budgetMs: number;
@@ -99,10 +100,7 @@ async function listPods(
       try {
         const { items, more } = await diagnosis.listPods(namespace, selector, signal);
         if (more) gathered.add({ looks: [look("too_much", "pods after the first page")] });
-        else if (items.length === 0)
-          gathered.add({
-            looks: [look("gap", "there is no such pod: nobody issues, or its labels are others")],
-          });
+        else if (items.length === 0) gathered.add({ looks: [look("no_pod")] });
         return items;
       } catch (error) {
         gathered.add({ looks: [look(statusCode(error))] });
@@ -154,7 +152,7 @@ function leftOut(
         before.looks.find((look) => look.source === source && look.scope === scope) ?? null;
       return statusOf(source, scope, nowMs, last, {
         code: "timeout",
-        ...(last?.lineMs === undefined ? {} : { lineMs: last.lineMs }),
+        ...readBefore(last),
       });
     });
 }
@@ -180,7 +178,7 @@ export async function observe(
       options.signal === undefined ? over.signal : AbortSignal.any([over.signal, options.signal]);
     const work = ask(
       writers,
-      { diagnosis: options.diagnosis, state, before, nowMs, signal },
+      { diagnosis: options.diagnosis, issuers: options.issuers, state, before, nowMs, signal },
       gathered,
     ).then(
       () => true,

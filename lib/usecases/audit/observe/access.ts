@@ -26,6 +26,8 @@ const VERBS: Readonly<Record<WrittenShape, readonly string[]>> = {
   standalone: ["get", "update"],
   "ha-ingress": ["get", "patch"],
   "apiserver-proxygroup": ["get", "patch"],
+  // It holds no certificate.
+  "proxygroup-state": [],
 };
 /** Accounts as the operator's chart and code call them; a group's is called like it. */
 const ACCOUNTS: Readonly<Record<WrittenShape, string | null>> = {
@@ -33,6 +35,7 @@ const ACCOUNTS: Readonly<Record<WrittenShape, string | null>> = {
   standalone: "proxies",
   "ha-ingress": null,
   "apiserver-proxygroup": null,
+  "proxygroup-state": null,
 };
 
 interface Question {
@@ -68,88 +71,107 @@ export interface AccessRead {
   readonly answers: readonly AccessAnswer[];
 }
 
+function questionsOf(
+  writers: readonly Writer[],
+  pods: readonly PodFacts[],
+  before: readonly AccessAnswer[],
+): Question[] {
+  const keyOf = (secret: string, account: string, verb: string): string =>
+    JSON.stringify([secret, account, verb]);
+  const known = new Map(
+    before.map((answer) => [keyOf(answer.secret, answer.account, answer.verb), answer]),
+  );
+  return writers.flatMap((writer): Question[] => {
+    const owner = accountOf(writer, pods);
+    if (owner === null) return [];
+    const user = userOf(writer.namespace, owner.account);
+    return VERBS[writer.shape].map((verb) => ({
+      writer,
+      ...owner,
+      verb,
+      last: known.get(keyOf(writer.key, user, verb)) ?? null,
+    }));
+  });
+}
+
+function userOf(namespace: string, account: string): string {
+  return `system:serviceaccount:${namespace}:${account}`;
+}
+
 export async function reviewAccess(
   writers: readonly Writer[],
   pods: readonly PodFacts[],
   context: ObserveContext,
   done: (part: AccessRead) => void,
 ): Promise<void> {
-  const { diagnosis, nowMs, before, signal } = context;
-  const known = new Map(
-    before.access.map((answer) => [
-      JSON.stringify([answer.secret, answer.account, answer.verb]),
-      answer,
-    ]),
-  );
-  const questions = writers.flatMap((writer): Question[] => {
-    const owner = accountOf(writer, pods);
-    if (owner === null) return [];
-    const user = `system:serviceaccount:${writer.namespace}:${owner.account}`;
-    return VERBS[writer.shape].map((verb) => ({
-      writer,
-      ...owner,
-      verb,
-      last: known.get(JSON.stringify([writer.key, user, verb])) ?? null,
-    }));
-  });
-  const fresh = questions.filter(
-    ({ last, writer }) => last !== null && isFresh(last, writer, nowMs),
-  );
+  const { nowMs, before } = context;
+  const asked = writers.filter(({ shape }) => VERBS[shape].length > 0);
+  const questions = questionsOf(asked, pods, before.access);
   const due = questions
-    .filter((question) => !fresh.includes(question))
+    .filter(({ last, writer }) => last === null || !isFresh(last, writer, nowMs))
     .toSorted((a, b) => (a.last?.atMs ?? 0) - (b.last?.atMs ?? 0));
   done({ looks: [], answers: questions.flatMap(({ last }) => last ?? []) });
+  const reviews = new Reviews(context, (answer) => done({ looks: [], answers: [answer] }));
+  // Who may not ask is refused each question: one shows it.
+  const [first, ...others] = due.slice(0, MAX_ASKED);
+  if (first !== undefined) await reviews.ask(first);
+  const limit = pLimit(ASKS_AT_ONCE);
+  await Promise.all(others.map((question) => limit(() => reviews.ask(question))));
+  for (const { writer } of due.slice(MAX_ASKED)) reviews.note(writer.namespace, "too_much");
+  for (const writer of asked)
+    reviews.note(writer.namespace, accountOf(writer, pods) === null ? "no_pod" : null);
+  done({
+    looks: [...reviews.codes].map(([namespace, code]) => {
+      const last =
+        before.looks.find(({ source, scope }) => source === "access" && scope === namespace) ??
+        null;
+      const unread = code === "no_pod" ? "Secrets whose pods aren't found" : null;
+      return statusOf("access", namespace, nowMs, last, { code, unread });
+    }),
+    answers: [],
+  });
+}
+
+class Reviews {
   /** Per namespace the first reason for which not all was answered. */
-  const codes = new Map<string, string | null>(writers.map(({ namespace }) => [namespace, null]));
-  let refused = false;
-  const ask = async ({ writer, account, assumed, verb, last }: Question): Promise<void> => {
-    const { namespace } = writer;
-    if (refused || signal.aborted) {
-      codes.set(namespace, codes.get(namespace) ?? (refused ? "forbidden" : "timeout"));
-      return;
-    }
+  readonly codes = new Map<string, string | null>();
+  readonly #context: ObserveContext;
+  readonly #answered: (answer: AccessAnswer) => void;
+  #refused = false;
+
+  constructor(context: ObserveContext, answered: (answer: AccessAnswer) => void) {
+    this.#context = context;
+    this.#answered = answered;
+  }
+
+  note(namespace: string, code: string | null): void {
+    this.codes.set(namespace, this.codes.get(namespace) ?? code);
+  }
+
+  async ask({ writer, account, assumed, verb, last }: Question): Promise<void> {
+    const { diagnosis, nowMs, signal } = this.#context;
+    const { namespace, secret } = writer;
+    if (this.#refused || signal.aborted)
+      return this.note(namespace, this.#refused ? "forbidden" : "timeout");
     try {
       const { allowed, reason } = await diagnosis.reviewAccess(
-        { namespace, secret: writer.secret, account, verb },
+        { namespace, secret, account, verb },
         signal,
       );
-      const answer = {
+      this.#answered({
         secret: writer.key,
-        account: `system:serviceaccount:${namespace}:${account}`,
+        account: userOf(namespace, account),
         verb,
         allowed,
         ...(assumed ? { assumed } : {}),
         reason: sampleOf(reason),
         sinceMs: last !== null && last.allowed === allowed ? last.sinceMs : nowMs,
         atMs: nowMs,
-      };
-      done({ looks: [], answers: [answer] });
+      });
     } catch (error) {
       const code = statusCode(error);
-      if (code === "forbidden") refused = true;
-      codes.set(namespace, code);
+      if (code === "forbidden") this.#refused = true;
+      this.codes.set(namespace, code);
     }
-  };
-  // Who may not ask is refused each question: one tells.
-  const [first, ...others] = due.slice(0, MAX_ASKED);
-  if (first !== undefined) await ask(first);
-  const limit = pLimit(ASKS_AT_ONCE);
-  await Promise.all(others.map((question) => limit(ask, question)));
-  for (const { writer } of due.slice(MAX_ASKED))
-    codes.set(writer.namespace, codes.get(writer.namespace) ?? "too_much");
-  for (const writer of writers)
-    if (accountOf(writer, pods) === null)
-      codes.set(writer.namespace, codes.get(writer.namespace) ?? "gap");
-  done({
-    looks: [...codes].map(([namespace, code]) => {
-      const last =
-        before.looks.find(({ source, scope }) => source === "access" && scope === namespace) ??
-        null;
-      return statusOf("access", namespace, nowMs, last, {
-        code,
-        unread: code === "gap" ? "Secrets whose owner's account isn't known" : null,
-      });
-    }),
-    answers: [],
-  });
+  }
 }

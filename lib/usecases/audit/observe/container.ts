@@ -23,7 +23,7 @@ export interface ContainerTarget {
 }
 
 export interface ContainerRead {
-  readonly look: SourceStatus;
+  readonly status: SourceStatus;
   readonly readings: readonly LogReading[];
   /**
    * From when on every certificate that it issued is in the log; `null`: from no instant that is
@@ -113,71 +113,92 @@ export async function readContainer(
   context: ContainerContext,
 ): Promise<ContainerRead> {
   const { nowMs, before } = context;
-  const { startedMs } = target;
-  const scope = scopeOf(target);
+  const { startedMs, restarts } = target;
   const metMs = before?.lineMs ?? null;
   const sinceMs =
     metMs ??
     (startedMs === null || startedMs < nowMs - FIRST_LOOK_MS ? nowMs - FIRST_LOOK_MS : null);
-  const pieces: Piece[] = [];
-  const restarted =
-    target.restarts > 0 && (metMs === null || startedMs === null || metMs < startedMs);
-  if (restarted) {
-    const previous = await readPiece(target, context, metMs, { previous: true, sinceMs });
-    if (previous !== null) pieces.push(previous);
-  }
+  const restarted = restarts > 0 && (metMs === null || startedMs === null || metMs < startedMs);
+  const previous = restarted
+    ? await readPiece(target, context, metMs, { previous: true, sinceMs })
+    : null;
   const current = await readPiece(target, context, metMs, { sinceMs });
-  if (current === null) {
+  const end = (code: string | null, unread: string | null, lineMs: number | null): SourceStatus =>
+    statusOf("logs", scopeOf(target), nowMs, before, { code, unread, lineMs, restarts });
+  if (current === null)
     return {
-      look: statusOf("logs", scope, nowMs, before, {
-        code: startedMs === null ? null : "gap",
-        unread: startedMs === null ? null : "the container runs, and its log isn't there",
-        lineMs: metMs,
-      }),
-      readings: pieces.map(({ reading }) => reading),
+      status:
+        startedMs === null
+          ? end(null, null, metMs)
+          : end("gap", "the container runs, and its log is missing", metMs),
+      readings: previous === null ? [] : [previous.reading],
       wholeFromMs: null,
     };
-  }
-  pieces.push(current);
   const debugSeen =
     current.reading.debugSeen || (before !== null && before.wholeMs !== null && metMs !== null);
-  const { code, unread } = judge(target, current, { metMs, startedMs, restarted, debugSeen });
-  // What is newest says most: where the rest is too long, its end is read, and the middle is told
-  // as unread.
-  if (current.cut && context.allowance() > 0) {
-    const tail = await readPiece(
-      target,
-      context,
-      Math.max(
-        metMs ?? Number.NEGATIVE_INFINITY,
-        current.reading.lastMs ?? Number.NEGATIVE_INFINITY,
-      ),
-      { tailLines: TAIL_LINES },
-    );
-    if (tail !== null) pieces.push(tail);
-  }
-  const lines = pieces.flatMap(({ reading: { lastMs } }) => lastMs ?? []);
-  const lineMs = lines.length === 0 ? metMs : Math.max(...lines);
+  const known = { metMs, startedMs, restarted, debugSeen };
+  const judged = judge(target, current, known);
+  const lost = judged.code === null ? lostLogs(target, before, previous) : null;
+  const { code, unread } = lost === null ? judged : { code: "gap", unread: lost };
+  const tail = current.cut ? await readTail(target, context, metMs, current) : null;
+  const readings = [previous, current, tail].flatMap((piece) => piece?.reading ?? []);
+  const lines = readings.flatMap(({ lastMs }) => lastMs ?? []);
+  const more = readings.reduce((sum, { moreSignals }) => sum + moreSignals, 0);
+  // It takes nothing from what is known of issuances, which are counted by themselves.
+  const left = more === 0 ? null : `${count(more, "line")} of more names and kinds than are stored`;
+  return {
+    status: end(code, unread ?? left, lines.length === 0 ? metMs : Math.max(...lines)),
+    readings,
+    wholeFromMs:
+      code !== null || (current.reading.json && !debugSeen) ? null : wholeFrom(before, known),
+  };
+}
+
+/** What is newest says most: where the rest is too long, its end is read, and the middle isn't. */
+async function readTail(
+  target: ContainerTarget,
+  context: ContainerContext,
+  metMs: number | null,
+  { reading }: Piece,
+): Promise<Piece | null> {
+  if (context.allowance() <= 0) return null;
+  const readMs = Math.max(...[metMs, reading.lastMs].map((ms) => ms ?? Number.NEGATIVE_INFINITY));
+  return readPiece(target, context, readMs, { tailLines: TAIL_LINES });
+}
+
+/** From when on a read that joins the one before it is complete. */
+function wholeFrom(
+  before: SourceStatus | null,
+  { metMs, startedMs, restarted }: Known,
+): number | null {
+  if (restarted || metMs === null) return startedMs;
   // After a read with a gap, what is missing may reach a little further than it did; one that
   // failed has left none.
-  const joinsMs =
-    before !== null && GAPS.has(before.code)
-      ? Math.max(metMs ?? 0, before.askedMs + HELD_MS)
-      : metMs;
-  const wholeFromMs =
-    code !== null || (current.reading.json && !debugSeen)
-      ? null
-      : restarted || metMs === null
-        ? startedMs
-        : joinsMs;
-  const more = pieces.reduce((sum, { reading }) => sum + reading.moreSignals, 0);
-  // It takes nothing from what is known of issuances, which are counted by themselves.
-  const left = more === 0 ? null : `${count(more, "line")} of more names and kinds than are kept`;
-  return {
-    look: statusOf("logs", scope, nowMs, before, { code, unread: unread ?? left, lineMs }),
-    readings: pieces.map(({ reading }) => reading),
-    wholeFromMs,
-  };
+  return before !== null && GAPS.has(before.code)
+    ? Math.max(metMs, before.askedMs + HELD_MS)
+    : metMs;
+}
+
+/**
+ * The logs that were lost since the last read, in words: of a container that was restarted, a
+ * kubelet keeps the log before the last restart alone, and of a recreated pod none.
+ */
+function lostLogs(
+  { restarts, startedMs }: ContainerTarget,
+  before: SourceStatus | null,
+  previous: Piece | null,
+): string | null {
+  const known = before?.restarts;
+  const metMs = before?.lineMs ?? null;
+  if (known === undefined || metMs === null) return null;
+  if (restarts > known + 1) return `logs of ${count(restarts - known - 1, "earlier container")}`;
+  if (restarts === known && (startedMs === null || startedMs <= metMs)) return null;
+  const firstMs = previous?.reading.firstMs ?? null;
+  const joins = restarts >= known && previous?.cut === false && firstMs !== null;
+  if (joins && firstMs <= metMs) return null;
+  return restarts > known
+    ? "lines of the container before the restart: they aren't in the log any more"
+    : "the log of the pod that this one replaced";
 }
 
 interface Known {

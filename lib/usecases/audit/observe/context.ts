@@ -1,5 +1,6 @@
 /** What each part of an observation is given. */
 import type { ClusterDiagnosis } from "../../../ports/cluster.ts";
+import type { Issuer } from "../../../issuer/issuers.ts";
 import type { StateDocument } from "../../../state/document.ts";
 import type { Observations } from "../../../state/observations.ts";
 
@@ -9,6 +10,8 @@ export interface ObserveContext {
   readonly state: StateDocument;
   /** What audits before this one were told. */
   readonly before: Observations;
+  /** Known ones. */
+  readonly issuers: readonly Pick<Issuer, "id" | "directory">[];
   readonly nowMs: number;
   /** Aborted when the time for all this is over. */
   readonly signal: AbortSignal;

@@ -19,7 +19,8 @@ import type { LogSignal, SourceStatus } from "../../../state/signals.ts";
 import { standingSecrets } from "../../../state/secrets.ts";
 import { type ContainerRead, type ContainerTarget, readContainer, scopeOf } from "./container.ts";
 import type { ObserveContext } from "./context.ts";
-import { statusOf, statusCode } from "./sourcestatus.ts";
+import { issuerOfClaims } from "./issuer.ts";
+import { readBefore, statusCode, statusOf } from "./sourcestatus.ts";
 import { containerOf, mayIssue, type Writer, writes } from "./writers.ts";
 
 const PODS_AT_ONCE = 4;
@@ -35,21 +36,6 @@ export interface LogsRead {
   readonly looks: readonly SourceStatus[];
   readonly signs: readonly LogSignal[];
   readonly evidence: Evidence;
-}
-
-/**
- * Whose certificates a name's are, by what is recorded; Tailscale orders from Let's Encrypt where
- * nothing says otherwise.
- */
-function issuersOf(state: StateDocument): (domain: string | null, staging: boolean) => string {
-  const issuers = new Map<string, string>();
-  for (const { record } of standingSecrets(state)) {
-    for (const { domain, issuer } of Object.values(record.certificates))
-      if (domain !== null && issuer !== null) issuers.set(domain.toLowerCase(), issuer);
-  }
-  return (domain, staging) =>
-    (domain === null ? undefined : issuers.get(domain)) ??
-    (staging ? "letsencrypt-staging" : "letsencrypt");
 }
 
 /** Signals counted on from those before. */
@@ -102,11 +88,10 @@ function holds(record: SecretRecord, set: string): boolean {
 
 function coverageOf(
   sets: readonly string[],
-  read: ContainerRead,
+  { wholeFromMs: fromMs, status }: ContainerRead,
   cluster: string,
   issuerOf: (domain: string) => string,
 ): readonly Coverage[] {
-  const fromMs = read.wholeFromMs;
   if (fromMs === null) return [];
   return sets.map((set) => ({
     source: "log" as const,
@@ -114,29 +99,25 @@ function coverageOf(
     issuer: issuerOf(set),
     scope: { kind: "set" as const, key: set },
     fromMs,
-    untilMs: read.look.askedMs - SETTLED_MS,
+    untilMs: status.askedMs - SETTLED_MS,
   }));
 }
 
-/**
- * `done` is told of each log as soon as it is read, so that what an end of time leaves out is that
- * alone.
- */
-export async function readLogs(
-  pods: readonly PodFacts[],
-  writers: readonly Writer[],
-  context: ObserveContext,
-  done: (part: LogsRead) => void,
-): Promise<void> {
-  const { diagnosis, nowMs, state, before, signal } = context;
-  const looks = new Map(
-    before.looks.filter(({ source }) => source === "logs").map((look) => [look.scope, look]),
+interface PodLog {
+  readonly pod: PodFacts;
+  readonly target: ContainerTarget;
+  readonly directory: string | undefined;
+  readonly last: SourceStatus | null;
+}
+
+/** What was read longest ago first. */
+function podLogs(pods: readonly PodFacts[], before: readonly SourceStatus[]): readonly PodLog[] {
+  const statuses = new Map(
+    before.filter(({ source }) => source === "logs").map((status) => [status.scope, status]),
   );
-  const issuers = issuersOf(state);
-  let left = ALL_BYTES;
-  const targets = pods
+  return pods
     .filter(mayIssue)
-    .flatMap((pod): { pod: PodFacts; target: ContainerTarget; last: SourceStatus | null }[] => {
+    .flatMap((pod): PodLog[] => {
       const container = containerOf(pod);
       if (container === null) return [];
       const target = {
@@ -147,58 +128,79 @@ export async function readLogs(
         restarts: container.restarts,
         operator: pod.labels["app"] === "operator",
       };
-      return [{ pod, target, last: looks.get(scopeOf(target)) ?? null }];
+      const last = statuses.get(scopeOf(target)) ?? null;
+      return [{ pod, target, directory: container.acmeDirectory, last }];
     })
     .toSorted((a, b) => (a.last?.askedMs ?? 0) - (b.last?.askedMs ?? 0));
-  const skip = (target: ContainerTarget, last: SourceStatus | null, code: string): void =>
-    done({
-      looks: [
-        statusOf("logs", scopeOf(target), nowMs, last, { code, lineMs: last?.lineMs ?? null }),
-      ],
-      signs: [],
-      evidence: NO_EVIDENCE,
-    });
+}
+
+/**
+ * `done` is called for each log as soon as it is read, so that what an end of time leaves out is
+ * that alone.
+ */
+export async function readLogs(
+  pods: readonly PodFacts[],
+  writers: readonly Writer[],
+  context: ObserveContext,
+  done: (part: LogsRead) => void,
+): Promise<void> {
+  const { nowMs, signal, before } = context;
+  let left = ALL_BYTES;
+  const read = async (log: PodLog, index: number): Promise<void> => {
+    const { target, last } = log;
+    const skip = (code: string): void => {
+      const status = statusOf("logs", scopeOf(target), nowMs, last, { code, ...readBefore(last) });
+      done({ looks: [status], signs: [], evidence: NO_EVIDENCE });
+    };
+    if (index >= MAX_PODS || left <= 0) return skip("too_much");
+    if (signal.aborted) return skip("timeout");
+    try {
+      const found = await readContainer(target, {
+        diagnosis: context.diagnosis,
+        nowMs,
+        before: last,
+        allowance: () => Math.max(1, Math.min(LOG_BYTES, left)),
+        spend: (bytes) => (left -= bytes),
+        signal,
+      });
+      done({
+        looks: [found.status],
+        signs: countOn(before.signs, found.readings),
+        evidence: evidenceOf(log, found, { pods, writers, context }),
+      });
+    } catch (error) {
+      skip(statusCode(error));
+    }
+  };
   const limit = pLimit(PODS_AT_ONCE);
-  await Promise.all(
-    targets.map(({ pod, target, last }, i) =>
-      limit(async () => {
-        if (i >= MAX_PODS || left <= 0) return skip(target, last, "too_much");
-        if (signal.aborted) return skip(target, last, "timeout");
-        try {
-          const read = await readContainer(target, {
-            diagnosis,
-            nowMs,
-            before: last,
-            allowance: () => Math.max(1, Math.min(LOG_BYTES, left)),
-            spend: (bytes) => (left -= bytes),
-            signal,
-          });
-          const claims = read.readings.map((reading) =>
-            claimsOf(reading, {
-              cluster: state.cluster,
-              issuerOf: (domain) => issuers(domain, reading.stagingSeen),
-              nowMs,
-            }),
-          );
-          const coverage = coverageOf(
-            soleSets(pod, pods, writers, state),
-            read,
-            state.cluster,
-            (domain) =>
-              issuers(
-                domain,
-                read.readings.some(({ stagingSeen }) => stagingSeen),
-              ),
-          );
-          done({
-            looks: [read.look],
-            signs: countOn(before.signs, read.readings),
-            evidence: mergeEvidence(...claims, { ...NO_EVIDENCE, coverage }),
-          });
-        } catch (error) {
-          skip(target, last, statusCode(error));
-        }
-      }),
-    ),
+  await Promise.all(podLogs(pods, before.looks).map((log, index) => limit(read, log, index)));
+}
+
+interface Known {
+  readonly pods: readonly PodFacts[];
+  readonly writers: readonly Writer[];
+  readonly context: ObserveContext;
+}
+
+/** What one log claims, and for which sets it is complete. */
+function evidenceOf(
+  { pod, directory }: PodLog,
+  read: ContainerRead,
+  { pods, writers, context: { state, issuers, nowMs } }: Known,
+): Evidence {
+  const { cluster } = state;
+  const source = {
+    issuers,
+    directory,
+    own: writers.flatMap((writer) => (writes(pod, writer) ? writer.lastCertificates : [])),
+    all: writers.flatMap(({ lastCertificates }) => lastCertificates),
+  };
+  const issuerFor = (readings: readonly LogReading[]): ((domain: string | null) => string) =>
+    issuerOfClaims({ ...source, seen: readings.flatMap(({ directories }) => directories) });
+  const claims = read.readings.map((reading) =>
+    claimsOf(reading, { cluster, issuerOf: issuerFor([reading]), nowMs }),
   );
+  const sets = soleSets(pod, pods, writers, state);
+  const coverage = coverageOf(sets, read, cluster, issuerFor(read.readings));
+  return mergeEvidence(...claims, { ...NO_EVIDENCE, coverage });
 }

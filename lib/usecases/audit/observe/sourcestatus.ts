@@ -30,6 +30,17 @@ export interface StatusParts {
   readonly code: string | null;
   readonly unread?: string | null;
   readonly lineMs?: number | null;
+  readonly restarts?: number;
+}
+
+/** Of a log, what the next read goes on from where this one failed. */
+export function readBefore(
+  last: SourceStatus | null | undefined,
+): Pick<StatusParts, "lineMs" | "restarts"> {
+  return {
+    ...(last?.lineMs === undefined ? {} : { lineMs: last.lineMs }),
+    ...(last?.restarts === undefined ? {} : { restarts: last.restarts }),
+  };
 }
 
 /** The look of now, with since when it isn't whole by the one before. */
@@ -38,7 +49,7 @@ export function statusOf(
   scope: string,
   nowMs: number,
   before: SourceStatus | null,
-  { code, unread = null, lineMs }: StatusParts,
+  { code, unread = null, ...read }: StatusParts,
 ): SourceStatus {
   return {
     source,
@@ -48,6 +59,6 @@ export function statusOf(
     code,
     sinceMs: code === null ? null : before?.code === code ? (before.sinceMs ?? nowMs) : nowMs,
     unread,
-    ...(lineMs === undefined ? {} : { lineMs }),
+    ...read,
   };
 }

@@ -6,10 +6,10 @@ import type { PodFacts } from "../../../ports/cluster.ts";
 import { classify, type ClassifyOptions } from "../../../secret/classify.ts";
 import type { SecretMeta } from "../../../secret/secret.ts";
 import { LABEL, own, type Shape } from "../../../secret/shapes.ts";
-import type { SecretRecord, StateDocument } from "../../../state/document.ts";
-import { secretEntries } from "../../../state/secrets.ts";
+import type { CertificateRecord, SecretRecord, StateDocument } from "../../../state/document.ts";
+import { heldIn, secretEntries } from "../../../state/secrets.ts";
 
-/** What a listing tells of a Secret that one of Tailscale's proxies writes. */
+/** What a listing shows of a Secret that a node of Tailscale writes. */
 export interface WriterHint {
   readonly shape: Shape;
   /** Name of its ProxyGroup; `null` for none. */
@@ -17,26 +17,37 @@ export interface WriterHint {
 }
 
 /**
- * Secrets of an L3 proxy and of an operator without a certificate are none: nothing issues for
- * them.
+ * A node that never stored a certificate may still issue and lose some: the operator, and the first
+ * pod of a ProxyGroup, write only their state Secret then. An L3 proxy requests none.
  */
 export function writerHint(meta: SecretMeta, options: ClassifyOptions): WriterHint | null {
-  if (own(meta.labels, LABEL.managed) !== "true") return null;
   const { shape } = classify(meta, options);
-  const parentType = own(meta.labels, LABEL.parentType);
-  if (shape === "ha-ingress" || shape === "apiserver-proxygroup")
-    return { shape, group: own(meta.labels, LABEL.group) };
-  if (shape === "proxygroup-state") return { shape, group: own(meta.labels, LABEL.parent) };
-  return shape === "standalone" && parentType === "ingress" ? { shape, group: null } : null;
+  switch (shape) {
+    case "operator":
+      return { shape, group: null };
+    case "ha-ingress":
+    case "apiserver-proxygroup":
+      return { shape, group: own(meta.labels, LABEL.group) };
+    case "proxygroup-state":
+      return { shape, group: own(meta.labels, LABEL.parent) };
+    case "standalone":
+      return own(meta.labels, LABEL.parentType) === "ingress" ? { shape, group: null } : null;
+    default:
+      return null;
+  }
 }
 
-/**
- * Shapes whose certificates a pod of this cluster issues, and that are found by the labels of pods.
- */
-const WRITTEN = ["operator", "standalone", "ha-ingress", "apiserver-proxygroup"] as const;
+/** Layouts that a pod of this cluster writes, and whose pods are found by their labels. */
+const WRITTEN = [
+  "operator",
+  "standalone",
+  "ha-ingress",
+  "apiserver-proxygroup",
+  "proxygroup-state",
+] as const;
 export type WrittenShape = (typeof WRITTEN)[number];
 
-/** A Secret that a pod keeps certificates in. */
+/** A Secret that a pod stores certificates in, or its state if it has none yet. */
 export interface Writer {
   readonly key: string;
   readonly namespace: string;
@@ -45,7 +56,9 @@ export interface Writer {
   readonly group: string | null;
   /** Names of its certificates, as far as they are known. */
   readonly domains: readonly string[];
-  /** `null` where it isn't there, or holds nothing yet. */
+  /** What it held when it was last complete. */
+  readonly lastCertificates: readonly Pick<CertificateRecord, "domain" | "issuer">[];
+  /** `null` where it is missing, or holds nothing yet. */
   readonly record: SecretRecord | null;
 }
 
@@ -60,39 +73,37 @@ function domainsOf(record: SecretRecord): readonly string[] {
   return [...new Set(domains)];
 }
 
-/** Of a state as it stands after reading, and of what the listing told. */
+/** Of a state as it stands after reading, and of what the listing showed. */
 export function writersOf(
   state: StateDocument,
   hints: ReadonlyMap<string, WriterHint>,
 ): readonly Writer[] {
   const writers = new Map<string, Writer>();
-  const add = (
-    key: string,
-    shape: WrittenShape,
-    record: SecretRecord | null,
-    present: boolean,
-  ): void => {
+  const add = (key: string, shape: WrittenShape, over: Partial<Writer> = {}): void => {
     const slash = key.indexOf("/");
-    const domains = record === null ? [] : domainsOf(record);
-    const held =
-      record !== null &&
-      (Object.keys(record.certificates).length > 0 || Object.keys(record.gaps).length > 0);
-    // The operator's own Secret, and that of an L3 proxy, hold a certificate only where one was
-    // asked for.
-    if (!held && !hints.has(key)) return;
     writers.set(key, {
       key,
       namespace: key.slice(0, slash),
       secret: key.slice(slash + 1),
       shape,
       group: hints.get(key)?.group ?? null,
-      domains,
-      record: present ? record : null,
+      domains: [],
+      lastCertificates: [],
+      record: null,
+      ...over,
     });
   };
-  for (const [key, { shape }] of hints) if (isWritten(shape)) add(key, shape, null, false);
-  for (const { key, record, loss } of secretEntries(state))
-    if (!record.foreign && isWritten(record.shape)) add(key, record.shape, record, loss === null);
+  for (const [key, { shape }] of hints) if (isWritten(shape)) add(key, shape);
+  for (const { key, record, loss } of secretEntries(state)) {
+    const { shape } = record;
+    const holds = Object.keys({ ...record.certificates, ...record.gaps }).length > 0;
+    if (!record.foreign && isWritten(shape) && (holds || hints.has(key) || shape === "operator"))
+      add(key, shape, {
+        domains: domainsOf(record),
+        lastCertificates: heldIn(record).map(([, certificate]) => certificate),
+        record: loss === null ? record : null,
+      });
+  }
   return [...writers.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
 
@@ -119,6 +130,8 @@ export function writes(pod: PodFacts, writer: Writer): boolean {
     case "ha-ingress":
     case "apiserver-proxygroup":
       return isFirstOf(pod, writer.group);
+    case "proxygroup-state":
+      return pod.name === writer.secret && isFirstOf(pod, writer.group);
   }
 }
 
