@@ -7,7 +7,7 @@ import type { StateDocument } from "../state/document.ts";
 import type { Across } from "../finding/across.ts";
 import type { Finding } from "../finding/finding.ts";
 import { onlyPlace, setLabel } from "../finding/issuance.ts";
-import type { Diagnosis } from "./cause.ts";
+import { type Cause, type Diagnosis, EFFECTS, explainsReissue } from "./cause.ts";
 import { MANY_NAMES } from "./churn.ts";
 import { Doctor } from "./diagnose.ts";
 
@@ -136,12 +136,28 @@ export function attachCauses(
   });
 }
 
+/** Causes of others than what the finding is about aren't its causes. */
 function withCause(finding: Finding, diagnosis: Diagnosis): Finding {
-  const { verdict, causes } = diagnosis;
+  if (diagnosis.verdict === "none") return finding;
   const needless = NEEDLESS.has(finding.code);
-  if (verdict === "none" || (verdict === "unknown" && !needless)) return finding;
+  const causes = diagnosis.causes.filter((cause) =>
+    needless ? explainsReissue(cause) : DOMAIN.has(finding.code) || isReasonNow(cause),
+  );
   const [first] = causes;
-  const cause: Finding["cause"] =
-    first === undefined || !needless ? finding.cause : [...finding.cause, first.code];
-  return { ...finding, why: diagnosis, cause };
+  if (first === undefined)
+    return needless ? { ...finding, why: { ...diagnosis, verdict: "unknown" } } : finding;
+  const cause: Finding["cause"] = needless ? [...finding.cause, first.code] : finding.cause;
+  return { ...finding, why: { ...diagnosis, verdict: "caused", causes }, cause };
+}
+
+/**
+ * Why no other certificate is issued now. An account that was only assumed has a finding of its
+ * own, which says so once.
+ */
+function isReasonNow({ code, because, overMs }: Cause): boolean {
+  return (
+    overMs === null &&
+    EFFECTS[code].includes("stops") &&
+    !(because.kind === "access_denied" && because.assumed)
+  );
 }

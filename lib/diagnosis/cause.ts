@@ -14,7 +14,7 @@
  * What a log or an Event says is its cluster's own word: it names causes in that cluster alone.
  */
 import type { RestoreAction } from "../finding/action.ts";
-import type { EventSignal, LogSignal } from "../state/signals.ts";
+import type { Because, EvidenceLine } from "./evidence.ts";
 
 export const CAUSE_CODES = [
   "storage",
@@ -24,6 +24,11 @@ export const CAUSE_CODES = [
   "renewal_window_forced",
   "hidden_stall",
   "dns",
+  "account_rejected",
+  "server_untrusted",
+  "network",
+  "rate_limited",
+  "order_failed",
   "race",
   "pod_churn",
   "many_new_names",
@@ -34,144 +39,34 @@ export const CAUSE_CODES = [
  */
 export type CauseCode = (typeof CAUSE_CODES)[number];
 
+/** Whether it explains certificates that were issued without need. */
+export function explainsReissue({ code, precedes }: Pick<Cause, "code" | "precedes">): boolean {
+  return precedes !== false && EFFECTS[code].includes("reissues");
+}
+
+/** What a cause leads to: certificates issued without need, or none issued that is needed. */
+export type Effect = "reissues" | "stops";
+
+export const EFFECTS: Readonly<Record<CauseCode, readonly Effect[]>> = {
+  storage: ["reissues", "stops"],
+  account_key_lost: ["stops"],
+  validation_fails: ["reissues", "stops"],
+  already_replaced: ["stops"],
+  renewal_window_forced: ["reissues"],
+  hidden_stall: ["stops"],
+  dns: ["reissues", "stops"],
+  account_rejected: ["stops"],
+  server_untrusted: ["stops"],
+  network: ["stops"],
+  rate_limited: ["stops"],
+  order_failed: ["stops"],
+  race: ["reissues"],
+  pod_churn: ["reissues"],
+  many_new_names: ["reissues", "stops"],
+};
+
 export const CONFIDENCES = ["proven", "likely", "possible"] as const;
 export type Confidence = (typeof CONFIDENCES)[number];
-
-export const EVIDENCE_SOURCES = [
-  "judge",
-  "access",
-  "secret",
-  "log",
-  "event",
-  "issuer",
-  "issuances",
-] as const;
-export type EvidenceSource = (typeof EVIDENCE_SOURCES)[number];
-
-/** What a cause is concluded from. Text of a cluster may be in it. */
-export type Because =
-  | {
-      readonly kind: "access_denied";
-      readonly to: "read" | "write";
-      readonly sinceMs: number;
-      /**
-       * How long ago the API server was asked, where that is too long for its answer to be of now;
-       * else `null`.
-       */
-      readonly askedAgoMs: number | null;
-    }
-  | { readonly kind: "immutable" }
-  /** `asMissing`: pods of a ProxyGroup take what they can't read for missing. */
-  | { readonly kind: "logged"; readonly signal: LogSignal; readonly asMissing: boolean }
-  | { readonly kind: "event"; readonly event: EventSignal }
-  | { readonly kind: "emptied"; readonly sinceMs: number }
-  | { readonly kind: "recreated"; readonly deleted: boolean; readonly seenMs: number }
-  | { readonly kind: "had_been_emptied"; readonly seenMs: number }
-  | { readonly kind: "other_account" }
-  | { readonly kind: "asked_early"; readonly startMs: number; readonly endMs: number }
-  | { readonly kind: "stalled"; readonly begunMs: number; readonly forMs: number }
-  | { readonly kind: "rejected"; readonly reasons: readonly string[]; readonly now: boolean }
-  | { readonly kind: "never_valid" }
-  /** `places` `null`: to one holder, as far as is known. */
-  | {
-      readonly kind: "issued_together";
-      readonly count: number;
-      readonly withinMs: number;
-      readonly places: number | null;
-    }
-  | { readonly kind: "issued_for_each"; readonly count: number; readonly clusters: number }
-  | { readonly kind: "ordered_together"; readonly pods: number }
-  | {
-      readonly kind: "names_churn";
-      readonly pattern: string;
-      readonly count: number;
-      readonly gone: number;
-    }
-  | { readonly kind: "secrets_churn"; readonly count: number; readonly gone: number }
-  | {
-      readonly kind: "first_certificates";
-      readonly domain: string;
-      readonly count: number;
-      readonly withinMs: number;
-    };
-
-/** What was seen, by its source. */
-export type Sighting =
-  | { readonly kind: "logged"; readonly signal: LogSignal }
-  | { readonly kind: "event"; readonly event: EventSignal }
-  /** Nothing more about the name: until then, read whole; `null`: it wasn't read whole. */
-  | { readonly kind: "log_silent"; readonly untilMs: number | null }
-  | {
-      readonly kind: "denied";
-      readonly account: string;
-      readonly verbs: readonly string[];
-      readonly sinceMs: number;
-      readonly reason: string;
-      readonly askedMs: number;
-      readonly assumed: boolean;
-    }
-  | { readonly kind: "immutable"; readonly readMs: number }
-  | { readonly kind: "emptied"; readonly serial: string; readonly sinceMs: number }
-  | {
-      readonly kind: "recreated";
-      readonly uid: string;
-      readonly serial: string | null;
-      readonly untilMs: number;
-      readonly uidNow: string;
-    }
-  | { readonly kind: "fields"; readonly state: string; readonly untilMs: number }
-  | {
-      readonly kind: "accounts";
-      readonly now: string;
-      readonly before: string;
-      readonly serial: string;
-      readonly backedUpMs: number;
-    }
-  | {
-      readonly kind: "window";
-      readonly serial: string;
-      readonly startMs: number;
-      readonly endMs: number;
-      readonly explanationUrl: string | null;
-    }
-  | { readonly kind: "rejected"; readonly reasons: readonly string[]; readonly readMs: number }
-  | {
-      readonly kind: "was_rejected";
-      readonly serial: string | null;
-      readonly reasons: readonly string[];
-      readonly untilMs: number;
-    }
-  | { readonly kind: "never_valid"; readonly serial: string; readonly backedUpMs: number }
-  | {
-      readonly kind: "issued";
-      readonly issuances: readonly { readonly serial: string; readonly issuedAtMs: number }[];
-      /** `cluster namespace/secret` */
-      readonly holders: readonly string[];
-    }
-  | {
-      readonly kind: "first_of";
-      readonly names: readonly string[];
-      readonly lastMs: number;
-    }
-  | { readonly kind: "secrets_gone"; readonly keys: readonly string[] }
-  | {
-      readonly kind: "first_in";
-      readonly count: number;
-      readonly fromMs: number;
-      readonly untilMs: number;
-      /** The most first. */
-      readonly clusters: readonly { readonly cluster: string; readonly count: number }[];
-    };
-
-/** What was seen, where, when, and by which source. */
-export interface EvidenceLine {
-  readonly source: EvidenceSource;
-  /** A Secret, a pod's container, an issuer: for people. Text of a cluster may be in it. */
-  readonly where: string;
-  readonly seen: Sighting;
-  /** When it was last so. */
-  readonly atMs: number;
-}
 
 /** Something to do about it. */
 export type Measure =
@@ -230,6 +125,14 @@ export type Measure =
         | "check_resolver"
         | "wait_for_record"
         | "check_node"
+        | "await_limit"
+        | "await_first_limit"
+        | "unpause"
+        | "new_account"
+        | "check_egress"
+        | "check_interception"
+        | "await_retry"
+        | "read_order_error"
         | "log_debug"
         | "await_audit";
     };
@@ -244,6 +147,8 @@ export interface Hint {
    * It held until then: a certificate was stored since; `null`: as far as is known it still holds.
    */
   readonly overMs: number | null;
+  /** It was seen before one of the reissues that want a cause, or none does. Absent: it was. */
+  readonly precedes?: boolean;
 }
 
 export interface Cause extends Hint {
@@ -289,12 +194,12 @@ export interface Diagnosis {
 const MAX_EVIDENCE = 8;
 const MAX_MEASURES = 5;
 
-function byWeight(
-  a: Pick<Hint, "confidence" | "overMs">,
-  b: Pick<Hint, "confidence" | "overMs">,
-): number {
+type Weighed = Pick<Hint, "confidence" | "overMs" | "precedes">;
+
+function byWeight(a: Weighed, b: Weighed): number {
   return (
     Number(a.overMs !== null) - Number(b.overMs !== null) ||
+    Number(a.precedes === false) - Number(b.precedes === false) ||
     CONFIDENCES.indexOf(a.confidence) - CONFIDENCES.indexOf(b.confidence)
   );
 }
@@ -317,7 +222,11 @@ export function causeOf(code: CauseCode, hints: readonly Hint[]): Cause | null {
   return {
     ...first,
     code,
-    evidence: sorted.flatMap(({ evidence }) => evidence).slice(0, MAX_EVIDENCE),
+    // What was seen later explains nothing beside what was seen before.
+    evidence: sorted
+      .filter((hint) => first.precedes === false || hint.precedes !== false)
+      .flatMap(({ evidence }) => evidence)
+      .slice(0, MAX_EVIDENCE),
     measures: [...measures.values()].slice(0, MAX_MEASURES),
   };
 }

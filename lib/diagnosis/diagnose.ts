@@ -12,7 +12,15 @@ import type { StateDocument } from "../state/document.ts";
 import type { Across } from "../finding/across.ts";
 import { OVERDUE_FRACTION } from "../finding/codes.ts";
 import { fractionLeft } from "../finding/verdict.ts";
-import { type Cause, causeOf, type Diagnosis, sortCauses } from "./cause.ts";
+import {
+  type Cause,
+  type CauseCode,
+  causeOf,
+  type Diagnosis,
+  type Effect,
+  EFFECTS,
+  sortCauses,
+} from "./cause.ts";
 import { churnCause, domainChurnCause, newNamesCause } from "./churn.ts";
 import { ClusterIndex, setKeyOf } from "./clusterindex.ts";
 import { missingFor } from "./missing.ts";
@@ -20,7 +28,7 @@ import { raceCause } from "./race.ts";
 import { accountCause, stallCause, windowCause } from "./renewal.ts";
 import { reportedHints } from "./reported.ts";
 import { storageCause } from "./storage.ts";
-import { createSubject, isExpected, issuedAfter, overSince, type Subject } from "./subject.ts";
+import { createSubject, isExpected, issuedAfter, type Subject } from "./subject.ts";
 import { validationCause } from "./validation.ts";
 
 /** Diagnoses of one cluster, each worked out once. */
@@ -66,16 +74,26 @@ export class Doctor {
   }
 }
 
+/** Causes that logs and Events alone name. */
+const LOGGED = [
+  "already_replaced",
+  "dns",
+  "account_rejected",
+  "server_untrusted",
+  "network",
+  "rate_limited",
+  "order_failed",
+] as const;
+
 function diagnoseSet(of: Subject): Diagnosis {
   const { index, across, issuer, key } = of;
   const own = [
     storageCause(of),
     accountCause(of),
     validationCause(of),
-    causeOf("already_replaced", [...reportedHints(of, "already_replaced")]),
     windowCause(of),
     stallCause(of),
-    causeOf("dns", [...reportedHints(of, "dns")]),
+    ...LOGGED.map((code) => causeOf(code, [...reportedHints(of, code)])),
     raceCause(of),
     churnCause(of),
   ];
@@ -84,13 +102,18 @@ function diagnoseSet(of: Subject): Diagnosis {
     issuer !== null && of.storedMs === null && of.issuances.length === 0
       ? of.names.map((name) => newNamesCause(across, issuer, registeredDomain(name)))
       : [];
-  const trouble = inTrouble(of);
-  // What is merely possible is named only where something is in trouble: elsewhere there would be
-  // thousands.
+  const overdue = isOverdue(of);
+  const trouble = of.needless.length > 0 || overdue || isFailing(of);
   const causes = sortCauses(
-    [...own, ...first].flatMap((cause) =>
-      cause !== null && (trouble || cause.confidence !== "possible") ? [cause] : [],
-    ),
+    [...own, ...first].filter((cause): cause is Cause => {
+      if (cause === null) return false;
+      const { code, confidence, overMs } = cause;
+      // What is merely possible, or only stopped a renewal that was made since, is named where
+      // something is in trouble: elsewhere there would be thousands.
+      if (!trouble)
+        return confidence !== "possible" && (overMs === null || leadsTo(code, "reissues"));
+      return of.needless.length > 0 || !overdue || leadsTo(code, "stops");
+    }),
   );
   return {
     cluster: index.state.cluster,
@@ -99,20 +122,9 @@ function diagnoseSet(of: Subject): Diagnosis {
     key,
     verdict: causes.length > 0 ? "caused" : trouble ? "unknown" : "none",
     needlessMs: of.needless.map(({ issuance }) => issuance.issuedAtMs),
-    causes: withoutRivals(causes),
+    causes,
     missing: missingFor(index, of.entries),
   };
-}
-
-/**
- * An owner that can't store asks at each access: issuances minutes apart of one holder then prove
- * no race.
- */
-function withoutRivals(causes: readonly Cause[]): readonly Cause[] {
-  const decided = causes.some(({ code, confidence }) => code !== "race" && confidence === "proven");
-  return decided
-    ? causes.filter(({ code, confidence }) => code !== "race" || confidence !== "possible")
-    : causes;
 }
 
 const FAILURES: ReadonlySet<string> = new Set([
@@ -120,29 +132,26 @@ const FAILURES: ReadonlySet<string> = new Set([
   "order_failed",
   "rate_limited",
   "paused",
-  "renewal_info_failed",
 ]);
 
-/**
- * Something that wants a cause: issued without need, not renewed in time, or failing by its owner's
- * log.
- */
-function inTrouble(of: Subject): boolean {
-  if (of.needless.length > 0) return true;
-  const atMs = of.atMs;
-  if (
-    of.entries.some(
-      ({ condition, record, owner }) =>
-        condition === "live" && owner !== "nobody" && fractionLeft(record, atMs) < OVERDUE_FRACTION,
-    )
-  )
-    return true;
+function leadsTo(code: CauseCode, effect: Effect): boolean {
+  return EFFECTS[code].includes(effect);
+}
+
+/** Whether one wasn't renewed in time. */
+function isOverdue({ entries, atMs }: Subject): boolean {
+  return entries.some(
+    ({ condition, record, owner }) =>
+      condition === "live" && owner !== "nobody" && fractionLeft(record, atMs) < OVERDUE_FRACTION,
+  );
+}
+
+/** Whether its owner's log says that orders of it fail, and none succeeded since. */
+function isFailing(of: Subject): boolean {
   return of.signals.some(
     ({ signal, attribution }) =>
       attribution === "name" &&
       FAILURES.has(signal.kind) &&
-      signal.kind !== "renewal_info_failed" &&
-      overSince(of, signal.lastMs) === null &&
       issuedAfter(of, signal.lastMs) === null,
   );
 }

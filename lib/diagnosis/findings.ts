@@ -19,6 +19,7 @@ import { instantOf } from "../certificate/time.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
+import type { AccessAnswer } from "../state/signals.ts";
 import type { StateDocument } from "../state/document.ts";
 import { storedRefusals } from "../state/evidence.ts";
 import { calledBy } from "../state/identity.ts";
@@ -66,6 +67,8 @@ export function observedDrafts(state: StateDocument, atMs: number, seenAt: strin
     .map((draft) => ({ ...draft, asLastSeen: seenAt }));
 }
 
+/** Answers that a finding shows. */
+const MAX_ANSWERS = 8;
 /** An older answer says nothing of now. */
 const ANSWER_AGE_MS = 7 * 86_400_000;
 
@@ -93,30 +96,53 @@ function* accessDrafts(index: ClusterIndex): Generator<Draft> {
     ({ allowed, atMs: askedMs }) =>
       !allowed && askedMs <= atMs + SKEW_MS && askedMs > atMs - ANSWER_AGE_MS,
   );
-  for (const [secret, answers] of Map.groupBy(denied, (answer) => answer.secret)) {
-    const entry = index.inSecret(secret).find(isExpected);
-    if (entry === undefined) continue;
-    const subject = subjectOf(entry);
-    const assumed = answers.every((answer) => answer.assumed === true);
-    yield {
-      code: "storage_forbidden",
-      ...(assumed ? { severity: "warning" as const } : {}),
-      subject,
-      params: {
-        accounts: [...new Set(answers.map(({ account }) => account))],
-        verbs: [...new Set(answers.map(({ verb }) => verb))].toSorted(),
-        sinceMs: Math.min(...answers.map((answer) => answer.sinceMs)),
-        assumed,
-        answers: answers.map(({ account, verb, reason, atMs: askedMs }) => ({
-          account,
-          verb,
-          reason,
-          askedMs,
-        })),
-      },
-      actions: explainAction(subject),
-    };
-  }
+  const bySecret = [...Map.groupBy(denied, ({ secret }) => secret)].flatMap(
+    ([secret, answers]): Denied[] => {
+      const entry = index.inSecret(secret).find(isExpected);
+      const assumed = answers.every((answer) => answer.assumed === true);
+      return entry === undefined ? [] : [{ entry, answers, assumed }];
+    },
+  );
+  const seen = bySecret.filter(({ assumed }) => !assumed);
+  // Nothing writes these as far as was seen: the account that would is reported once.
+  const assumed = Map.groupBy(
+    bySecret.filter((one) => one.assumed),
+    ({ entry, answers }) => `${entry.namespace} ${answers[0]?.account}`,
+  );
+  for (const group of [...seen.map((one) => [one]), ...assumed.values()]) yield* accessDraft(group);
+}
+
+interface Denied {
+  readonly entry: CertificateEntry;
+  readonly answers: readonly AccessAnswer[];
+  readonly assumed: boolean;
+}
+
+/** Of one Secret, or of several whose account was only assumed. */
+function* accessDraft(group: readonly Denied[]): Generator<Draft> {
+  const [first] = group;
+  if (first === undefined) return;
+  const answers = group.flatMap((one) => one.answers);
+  const { entry, assumed } = first;
+  const { cluster, namespace } = entry;
+  const subject =
+    group.length === 1 ? subjectOf(entry) : { cluster, namespace, secret: null, name: null };
+  yield {
+    code: "storage_forbidden",
+    ...(assumed ? { severity: "warning" as const } : {}),
+    subject,
+    params: {
+      secrets: group.length,
+      accounts: [...new Set(answers.map(({ account }) => account))],
+      verbs: [...new Set(answers.map(({ verb }) => verb))].toSorted(),
+      sinceMs: Math.min(...answers.map((answer) => answer.sinceMs)),
+      assumed,
+      answers: answers
+        .slice(0, MAX_ANSWERS)
+        .map(({ account, verb, reason, atMs: askedMs }) => ({ account, verb, reason, askedMs })),
+    },
+    actions: explainAction(subjectOf(entry)),
+  };
 }
 
 const EVENT_AGE_MS = 2 * 3_600_000;

@@ -6,9 +6,10 @@ import { type Issuance, serialKey } from "../ratelimit/issuance.ts";
 import { CONCURRENT_MS, LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import type { LiveHolder } from "../finding/across.ts";
 import type { Subject } from "./subject.ts";
-import type { Cause, EvidenceLine, Measure } from "./cause.ts";
+import type { Cause, Measure } from "./cause.ts";
+import type { EvidenceLine } from "./evidence.ts";
 import { causeOf, type Hint } from "./cause.ts";
-import { logLine } from "./reported.ts";
+import { logLine } from "./evidence.ts";
 
 const MEASURES: readonly Measure[] = [{ kind: "let_one_issue" }, { kind: "own_names" }];
 
@@ -44,16 +45,17 @@ function* issuedHints(of: Subject): Generator<Hint> {
   );
   if (close.length > 0) {
     const [first, last] = [close[0]?.issuedAtMs ?? of.atMs, close.at(-1)?.issuedAtMs ?? of.atMs];
-    const several = distinct.length > 1 || seenIn.size > 1;
+    // An owner that can't store orders at each access: one holder alone is no race.
+    if (distinct.length <= 1 && seenIn.size <= 1) return;
     yield {
-      confidence: several ? "proven" : "possible",
+      confidence: "proven",
       because: {
         kind: "issued_together",
         count: close.length,
         withinMs: last - first,
-        places: several ? Math.max(distinct.length, seenIn.size) : null,
+        places: Math.max(distinct.length, seenIn.size),
       },
-      evidence: [issuedLine(of, close, several ? distinct : holders)],
+      evidence: [issuedLine(of, close, distinct)],
       measures: MEASURES,
       overMs: null,
     };

@@ -14,7 +14,8 @@ import { renewalDueMs } from "../ratelimit/rules.ts";
 import type { LogSignal, RenewalWindow } from "../state/signals.ts";
 import { type Cause, causeOf, type Hint } from "./cause.ts";
 import { keyMeasures } from "./measure.ts";
-import { logLine, reportedHints } from "./reported.ts";
+import { reportedHints } from "./reported.ts";
+import { logLine } from "./evidence.ts";
 import type { Subject } from "./subject.ts";
 
 export function accountCause(of: Subject): Cause | null {

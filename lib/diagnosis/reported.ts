@@ -3,7 +3,8 @@
  * cluster keeps it for an hour.
  */
 import type { EventSignal, LogSignal, SignalKind } from "../state/signals.ts";
-import type { CauseCode, EvidenceLine, Hint, Measure } from "./cause.ts";
+import type { CauseCode, Hint, Measure } from "./cause.ts";
+import { eventLine, logLine } from "./evidence.ts";
 import { ATTRIBUTION_CONFIDENCE, type Attributed, isShared } from "./clusterindex.ts";
 import {
   accessMeasures,
@@ -43,6 +44,14 @@ function storeMeasures(of: Subject, { code }: LogSignal): readonly Measure[] {
   }
 }
 
+function limitMeasures(of: Subject, { code }: LogSignal): readonly Measure[] {
+  if (code === "domain") return [{ kind: "await_first_limit" }];
+  const restores = of.entries.flatMap((entry) =>
+    entry.verdict?.valid === true ? [] : restoreMeasures(of, entry),
+  );
+  return [...restores, { kind: "await_limit" }];
+}
+
 function dnsMeasures(_of: Subject, { code }: LogSignal): readonly Measure[] {
   switch (code) {
     case "resolver":
@@ -65,9 +74,45 @@ const IN_LOGS: { readonly [K in SignalKind]?: ReportedCause<LogSignal> } = {
     until: "stored",
     measures: (of) => [{ kind: "restore_newest", action: restoreOf(of) }],
   },
+  rate_limited: { cause: "rate_limited", until: "issued", measures: limitMeasures },
+  paused: { cause: "rate_limited", until: "issued", measures: () => [{ kind: "unpause" }] },
   dns_failed: { cause: "dns", until: "issued", measures: dnsMeasures },
   https_not_enabled: { cause: "dns", until: "issued", measures: () => [ENABLE_HTTPS] },
 };
+
+/** Orders and renewals that failed, by code; of any other it is the issuer's error that says why. */
+const FAILED: ReadonlyMap<string | null, readonly [CauseCode, Measure]> = new Map([
+  ["account", ["account_rejected", { kind: "new_account" }]],
+  ["untrusted", ["server_untrusted", { kind: "check_interception" }]],
+  ["network", ["network", { kind: "check_egress" }]],
+  ["timeout", ["network", { kind: "check_egress" }]],
+  ["busy", ["order_failed", { kind: "await_retry" }]],
+]);
+
+function reportedCause({ kind, code }: LogSignal): ReportedCause<LogSignal> | undefined {
+  if (kind === "order_failed" || kind === "renewal_failed") {
+    const [cause, measure] = FAILED.get(code) ?? ["order_failed", { kind: "read_order_error" }];
+    return { cause, until: "issued", measures: () => [measure] };
+  }
+  const known = IN_LOGS[kind];
+  // The API server can't be found by its name: what fails is DNS.
+  return known?.cause === "storage" && code === "resolver"
+    ? { ...known, cause: "dns", measures: dnsMeasures }
+    : known;
+}
+
+/** A domain's limit is one of new names: what was issued once is renewed all the same. */
+function isOfOthers(
+  { signal, attribution }: Attributed<LogSignal>,
+  { storedMs }: Subject,
+): boolean {
+  return (
+    signal.kind === "rate_limited" &&
+    signal.code === "domain" &&
+    attribution !== "name" &&
+    storedMs !== null
+  );
+}
 
 function stateMeasures({ entries: [entry] }: Subject): readonly Measure[] {
   return [...(entry === undefined ? [] : accessMeasures(entry, null, "patch")), CHECK_API];
@@ -81,8 +126,8 @@ const IN_EVENTS: ReadonlyMap<string, ReportedCause<EventSignal>> = new Map([
 
 export function* reportedHints(of: Subject, cause: CauseCode): Generator<Hint> {
   for (const one of of.signals) {
-    const known = IN_LOGS[one.signal.kind];
-    if (known?.cause === cause) yield logHint(of, one, known);
+    const known = reportedCause(one.signal);
+    if (known?.cause === cause && !isOfOthers(one, of)) yield logHint(of, one, known);
   }
   for (const { signal: event, attribution } of of.events) {
     const known = IN_EVENTS.get(event.reason);
@@ -94,6 +139,7 @@ export function* reportedHints(of: Subject, cause: CauseCode): Generator<Hint> {
       evidence: [eventLine(event)],
       measures: known.measures(of, event),
       overMs: endOf(of, known.until, event.lastMs),
+      precedes: precedes(of, event),
     };
   }
 }
@@ -135,15 +181,24 @@ function logHint(
     evidence: [logLine(signal), ...issued.map((one) => logLine(one.signal))],
     measures: measures(of, signal),
     overMs: endOf(of, until, lastMs),
+    precedes: precedes(of, signal),
   };
 }
 
-export function logLine(signal: LogSignal): EvidenceLine {
-  const { where, lastMs: atMs } = signal;
-  return { source: "log", where, atMs, seen: { kind: "logged", signal } };
-}
+/** An order fails, and what it issued fails to be stored, within minutes of being issued. */
+const SAME_ORDER_MS = 10 * 60_000;
 
-function eventLine(event: EventSignal): EvidenceLine {
-  const { namespace, object, lastMs: atMs } = event;
-  return { source: "event", where: `${namespace} ${object}`, atMs, seen: { kind: "event", event } };
+/** Whether something was seen between a certificate that was good and its needless successor. */
+function precedes(
+  { needless }: Subject,
+  { firstMs, lastMs }: Pick<LogSignal, "firstMs" | "lastMs">,
+): boolean {
+  return (
+    needless.length === 0 ||
+    needless.some(
+      ({ issuance, before }) =>
+        firstMs <= issuance.issuedAtMs + SAME_ORDER_MS &&
+        lastMs >= before.issuedAtMs - SAME_ORDER_MS,
+    )
+  );
 }

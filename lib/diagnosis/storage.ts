@@ -40,12 +40,13 @@ function* accessHints(of: Subject): Generator<Hint> {
     const old = of.atMs - askedMs > ANSWER_MS;
     const { account, reason } = first;
     yield {
-      confidence: old || assumed ? "likely" : "proven",
+      confidence: assumed ? "possible" : old ? "likely" : "proven",
       because: {
         kind: "access_denied",
         to: verbs.some((verb) => WRITES.has(verb)) ? "write" : "read",
         sinceMs,
         askedAgoMs: old ? of.atMs - askedMs : null,
+        assumed,
       },
       evidence: [
         {

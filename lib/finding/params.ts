@@ -128,6 +128,8 @@ export interface FindingParams {
         readonly safe: boolean;
       };
   storage_forbidden: {
+    /** How many Secrets; more than one only where the account was assumed. */
+    readonly secrets: number;
     readonly accounts: readonly string[];
     readonly verbs: readonly string[];
     readonly sinceMs: number;

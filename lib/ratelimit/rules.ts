@@ -230,7 +230,16 @@ export function needlessReissues(
   });
 }
 
-/** Sets with issuances within minutes of each other within the look-back. */
+/** The Secrets that issuances are known to have been stored in. */
+function placesOf(issuances: readonly Issuance[]): ReadonlySet<string> {
+  const seen = issuances.flatMap(({ sources }) => sources.filter(({ kind }) => kind === "secret"));
+  return new Set(seen.map(({ cluster, where }) => `${cluster} ${where}`));
+}
+
+/**
+ * Sets with issuances within minutes of each other within the look-back. One Secret that is written
+ * again and again is no race.
+ */
 export function concurrentIssuances(ledger: Ledger, atMs: number): readonly IssuanceFinding[] {
   return accountsOf(ledger, "set").flatMap((account) => {
     const issuances = account.entries
@@ -242,7 +251,7 @@ export function concurrentIssuances(ledger: Ledger, atMs: number): readonly Issu
       (issuance, i) => near(issuances[i - 1], issuance) || near(issuance, issuances[i + 1]),
     );
     const first = told[0];
-    return first === undefined
+    return first === undefined || placesOf(told).size === 1
       ? []
       : [
           {

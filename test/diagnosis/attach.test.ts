@@ -5,7 +5,18 @@ import { attachCauses, mayNameCause } from "../../lib/diagnosis/attach.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
 import { NOW, NOW_MS, secret, state } from "../finding/fixture.ts";
-import { acrossOf, DAY_MS, history, HOUR_MS, issued, KEY, NAME, observed } from "./support.ts";
+import {
+  acrossOf,
+  answer,
+  DAY_MS,
+  history,
+  HOUR_MS,
+  issued,
+  KEY,
+  NAME,
+  observed,
+  sign,
+} from "./support.ts";
 
 const overdue = (over: Partial<SecretRecord> = {}): SecretRecord =>
   secret({ certificates: { tls: issued(80 * DAY_MS, "a1") }, ...over });
@@ -26,6 +37,59 @@ const spot = fc.record({
   reasons: fc.constantFrom<string[]>([], [], [], ["key_mismatch"]),
   immutable: fc.constantFrom(false, false, false, true),
   gap: fc.constantFrom(false, false, true),
+});
+
+describe("the cause beside a finding", () => {
+  const whyOf = (of: StateDocument, code: string): readonly string[] | null => {
+    const found = attachCauses(evaluateState(of, NOW_MS, NOW), of, acrossOf(of));
+    const why = found.find((one) => one.code === code)?.why;
+    return why == null ? null : why.causes.map((cause) => `${cause.code} ${cause.confidence}`);
+  };
+  const expired = { certificates: { tls: issued(91 * DAY_MS, "a1") } };
+
+  it("isn't names that come and go where a certificate has expired", () => {
+    const runner = (n: number): string => `runner-${n}.tail1a2b3.ts.net`;
+    const of = state(
+      {
+        "ci/r0": secret({
+          certificates: {
+            tls: issued(91 * DAY_MS, "a1", { domain: runner(0), names: [runner(0)] }),
+          },
+        }),
+      },
+      {
+        ...observed(),
+        evidence: {
+          issuances: [1, 2, 3, 4, 5, 6].flatMap(
+            (n) =>
+              (
+                history([[n * HOUR_MS, `d${n}`]], { names: [runner(n)], where: `ci/r${n}` }) as {
+                  issuances: unknown[];
+                }
+              ).issuances,
+          ),
+        },
+      },
+    );
+    expect(whyOf(of, "expired")).toBeNull();
+  });
+
+  it("is the failing order where a certificate has expired", () => {
+    const signs = [sign("renewal_failed", { code: "network" })];
+    expect(whyOf(state({ [KEY]: secret(expired) }, observed({ signs })), "expired")).toEqual([
+      "network proven",
+    ]);
+  });
+
+  it("isn't an account that was only assumed", () => {
+    const denied = (assumed: boolean): StateDocument =>
+      state(
+        { [KEY]: secret(expired) },
+        observed({ access: [answer("patch", false, assumed ? { assumed } : {})] }),
+      );
+    expect(whyOf(denied(true), "expired")).toBeNull();
+    expect(whyOf(denied(false), "expired")).toEqual(["storage proven"]);
+  });
 });
 
 describe("a state of which no cause could be told", () => {

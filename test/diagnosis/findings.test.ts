@@ -348,6 +348,20 @@ describe("what the server and the issuer answer", () => {
       shop({ access: [answer("get", false, { assumed: true }), answer("patch", false)] }),
       ["storage_forbidden critical"],
     ],
+    [
+      "300 of a group without pods may not be written, which is said once",
+      state(
+        Object.fromEntries(
+          Array.from({ length: 300 }, (_, i) => [`tailscale/s${i}`, secret({ uid: `u${i}` })]),
+        ),
+        observed({
+          access: Array.from({ length: 300 }, (_, i) =>
+            answer("patch", false, { secret: `tailscale/s${i}`, assumed: true }),
+          ),
+        }),
+      ),
+      ["storage_forbidden warning"],
+    ],
     ["may", shop({ access: [answer("patch", true)] }), []],
     [
       "asked a week ago",

@@ -129,12 +129,21 @@ describe("concurrent issuance", () => {
     [CONCURRENT_MS + 1, 0],
   ])("%i ms apart", (gap, count) => {
     expect(
-      concurrentIssuances(ledgerOf([made(T0), made(T0 + gap), made(T0 - DAY_MS)]), T0 + HOUR_MS),
+      concurrentIssuances(
+        ledgerOf([made(T0), made(T0 + gap, { where: "shop/web" }), made(T0 - DAY_MS)]),
+        T0 + HOUR_MS,
+      ),
     ).toHaveLength(count);
   });
 
+  test("none of one Secret that is written again and again, and one where none is known", () => {
+    const found = (parts: Made): number =>
+      concurrentIssuances(ledgerOf([made(T0, parts), made(T0 + 1000, parts)]), T0 + HOUR_MS).length;
+    expect([found({}), found({ kind: "ct" })]).toEqual([0, 1]);
+  });
+
   test("which ones, and of one set only", () => {
-    const race = [made(T0), made(T0 + 1000), made(T0 + 2000)];
+    const race = [made(T0), made(T0 + 1000, { cluster: "b" }), made(T0 + 2000)];
     const [finding, ...others] = concurrentIssuances(
       ledgerOf([...race, made(T0 + 3000, { names: ["b.tail1.ts.net"] }), made(T0 - HOUR_MS)]),
       T0 + HOUR_MS,

@@ -9,7 +9,8 @@ import type { Advice } from "../../lib/ratelimit/advice.ts";
 import type { Budget } from "../../lib/ratelimit/budget.ts";
 import type { Issuance } from "../../lib/ratelimit/issuance.ts";
 import { SIGNAL_KINDS } from "../../lib/state/signals.ts";
-import type { Because, Diagnosis } from "../../lib/diagnosis/cause.ts";
+import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
+import type { Because } from "../../lib/diagnosis/evidence.ts";
 import { NOW } from "../finding/fixture.ts";
 
 const EVIL = [
@@ -218,6 +219,7 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     }),
   ),
   storage_forbidden: fc.record({
+    secrets: fc.integer({ min: 1, max: 300 }),
     accounts: evils,
     verbs: evils,
     sinceMs: ms,

@@ -108,7 +108,10 @@ describe("the section Why", () => {
       NAME,
       reissued({
         access: [answer("patch", false)],
-        signs: [sign("issued"), sign("store_write_failed", { code: "forbidden" })],
+        signs: [
+          sign("issued"),
+          sign("store_write_failed", { code: "forbidden", firstMs: NOW_MS - 4 * HOUR_MS }),
+        ],
       }),
     );
     expect(text).toContain("\nWhy\n");
@@ -123,7 +126,7 @@ describe("the section Why", () => {
         "2026-11-23T07:00:00Z or earlier; asked at 2026-11-23T11:59:00Z.",
     );
     expect(words).toContain(
-      "· log of tailscale/pg-0/tailscale: 3 times from 2026-11-23T10:00:00Z to " +
+      "· log of tailscale/pg-0/tailscale: 3 times from 2026-11-23T08:00:00Z to " +
         "2026-11-23T11:00:00Z:",
     );
     expect(text).toContain(`    kubectl get rolebinding ${NAME} -n tailscale -o yaml\n`);

@@ -112,7 +112,7 @@ export function createLogReader(
       said.kind === "order_failed" || said.kind === "renewal_failed"
         ? (lastOf.get(held.format) ?? said)
         : said;
-    signals.add(like, atMs, count, line.text);
+    signals.addHeldBack(like, atMs, count, line.text);
     if (like.kind !== "issued") return true;
     if (like.domain === null) {
       nameless += count;
@@ -155,7 +155,7 @@ export function createLogReader(
     if (heldBack(line, atMs)) return;
     const said = understand(line.text);
     if (said === null) return;
-    signals.add(said, atMs, 1, line.text);
+    signals.add(said, atMs, line.text);
     if (said.kind === "issued") {
       // It follows an announcement without a number: none was dropped in between.
       dropping.delete(line.text);

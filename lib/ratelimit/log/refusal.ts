@@ -26,7 +26,7 @@ export interface RefusalText {
 
 /** Words that every such refusal has one of; looked for first, as few lines have any. */
 const ANY =
-  /too many (?:certificates|new orders|failed authorizations|new registrations|registrations|currently pending)|urn:(?:ietf:params:acme|acme):error:rateLimited/i;
+  /too many (?:certificates(?: \(\d{1,9}\))? already issued for|new orders|failed authorizations|new registrations|registrations|currently pending)|urn:(?:ietf:params:acme|acme):error:rateLimited/i;
 const CERTIFICATES =
   /too many certificates(?: \((\d{1,9})\))? already issued for:? ([^\n]{0,8192})/i;
 const EXACT_SET =
@@ -66,9 +66,12 @@ function setKeyOf(text: string): string | null {
   return names.length > 0 && names.length <= 100 && names.every(isName) ? setOf(names).key : null;
 }
 
+/** Boulder's answer (503) under load has the same type, and limits nobody. */
+const BUSY = /\bservice busy\b/i;
+
 /** `null`: the text is no such refusal. */
 export function parseRefusal(text: string): RefusalText | null {
-  if (!ANY.test(text)) return null;
+  if (!ANY.test(text) || BUSY.test(text)) return null;
   const retryAtMs = retryOf(text);
   const certificates = CERTIFICATES.exec(text);
   if (certificates !== null) {

@@ -10,6 +10,10 @@ export const MAX_SIGNALS = 500;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+function keyOf({ kind, code, domain }: Said): string {
+  return JSON.stringify([kind, code, domain]);
+}
+
 export class LogSignals {
   readonly #where: string;
   readonly #countAfterMs: number;
@@ -23,9 +27,20 @@ export class LogSignals {
   }
 
   /** `sample`: the line's text as it came. */
-  add({ kind, code, domain }: Said, atMs: number, count: number, sample: string): void {
+  add(said: Said, atMs: number, sample: string): void {
+    this.#add(said, atMs, 1, sample);
+  }
+
+  /** Lines that were counted and not written: the one that was written shows what they say. */
+  addHeldBack(said: Said, atMs: number, count: number, notice: string): void {
+    const known = this.#signals.get(keyOf(said));
+    this.#add(said, atMs, count, known?.sample ?? notice);
+  }
+
+  #add(said: Said, atMs: number, count: number, sample: string): void {
+    const { kind, code, domain } = said;
     if (atMs <= this.#countAfterMs) return;
-    const key = JSON.stringify([kind, code, domain]);
+    const key = keyOf(said);
     const known = this.#signals.get(key);
     if (known !== undefined) {
       known.firstMs = Math.min(known.firstMs, atMs);

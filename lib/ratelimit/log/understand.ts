@@ -51,15 +51,20 @@ export function parseHeldBack(text: string): HeldBack | null {
   return { format: String(format), count: match[2] === undefined ? null : Number(match[2]) };
 }
 
+/** A name that the pod's resolver doesn't know, or that it can't ask for. */
+const RESOLVER =
+  /\blookup [^\s]{1,260}(?: on [^\s]{1,100})?: |no such host|server misbehaving|name resolution/i;
+
 /** Why a Secret could not be read or written, as the API server or the way to it says. */
 function storeCode(text: string): string {
   if (/immutable/i.test(text)) return "immutable";
   if (/exceeded quota|admission webhook|denied request/i.test(text)) return "other";
+  if (RESOLVER.test(text)) return "resolver";
   if (/is forbidden|\b403\b/i.test(text)) return "forbidden";
   if (/not found|\b404\b/i.test(text)) return "not_found";
   if (/object has been modified|already exists|conflict|\b409\b/i.test(text)) return "conflict";
   if (
-    /timed? ?out|deadline exceeded|connection (?:refused|reset)|unavailable|too many requests|no route to host|unreachable|internal (?:server )?error|\bEOF\b|no such host|\b(?:429|50[0-4])\b|etcdserver/i.test(
+    /timed? ?out|deadline exceeded|connection (?:refused|reset)|unavailable|too many requests|no route to host|unreachable|internal (?:server )?error|\bEOF\b|x509: |\b(?:429|50[0-4])\b|etcdserver/i.test(
       text,
     )
   )
@@ -102,18 +107,53 @@ function understandFailure(
   if (/^invalid domain ".{1,260}"; (?:must be one of |only ")/.test(text))
     return said("https_not_enabled", "other_name");
   if (/\bSetDNS\b/i.test(text)) return said("dns_failed", "set_dns");
-  if (/\blookup [^\s]{1,260}(?: on [^\s]{1,100})?: |no such host|server misbehaving/i.test(text))
-    return said("dns_failed", "resolver");
+  if (RESOLVER.test(text)) return said("dns_failed", "resolver");
   if (
     /error:(?:dns|incorrectResponse|caa)\b|DNS problem|_acme-challenge|(?:NXDOMAIN|SERVFAIL)|TXT record/i.test(
       text,
     )
   )
     return said("dns_failed", "challenge");
-  if (/context (?:deadline exceeded|canceled)|timed? ?out/i.test(text))
-    return said(fallback, "timeout");
+  return said(fallback, orderCode(text));
+}
+
+const ORDER_CODES: readonly (readonly [RegExp, string])[] = [
+  [/\bservice busy\b/i, "busy"],
+  [/error:accountDoesNotExist\b|\baccount\b.{0,40}\b(?:deactivated|revoked|not valid)/i, "account"],
+  [/\bx509: |failed to verify certificate|certificate signed by unknown authority/i, "untrusted"],
+];
+const NETWORK =
+  /\bdial (?:tcp|udp)\b|connection (?:refused|reset)|broken pipe|no route to host|network is (?:unreachable|down)|proxyconnect|TLS handshake timeout|i\/o timeout|unexpected EOF|: EOF\b/i;
+
+/** Why an order failed: what certkeep has a word for, else the type of the issuer's error. */
+function orderCode(text: string): string | null {
+  const known = ORDER_CODES.find(([pattern]) => pattern.test(text))?.[1];
+  if (known !== undefined) return known;
   const type = ACME_TYPE.exec(text)?.[1];
-  return said(fallback, type ?? null);
+  if (type !== undefined) return type;
+  if (NETWORK.test(text)) return "network";
+  return /context (?:deadline exceeded|canceled)|timed? ?out/i.test(text) ? "timeout" : null;
+}
+
+/**
+ * Go's HTTP server about a handshake for which no certificate could be had. The operator's API
+ * proxy writes so at its default level, with the answer of the certificate code in it.
+ */
+const HANDSHAKE =
+  /^http: TLS handshake error from [^\s]{1,100}: ([45]\d\d [A-Z][A-Za-z ]{2,40}: )?/;
+
+/** The one name that such a text is about, where it says so. */
+const ABOUT = /^invalid domain "([^"\\]{1,260})"|_acme-challenge\.([a-z0-9.-]{1,253}[a-z0-9])/i;
+
+/** `answered`: it has the status of an answer; without one it may be the client's fault. */
+function ofHandshake(error: string, answered: boolean): Said | null {
+  const rest = error.replace(/^getCertPEM: /i, "");
+  // The client went away, which ended its request.
+  if (/context canceled/i.test(rest)) return null;
+  const about = ABOUT.exec(rest);
+  const domain = about === null ? null : nameOf(about[1] ?? about[2] ?? "");
+  const said = understandFailure(rest, domain, "order_failed");
+  return answered || said.kind !== "order_failed" ? said : null;
 }
 
 function ofCertificate(rest: string, domain: string | null): Said | null {
@@ -134,6 +174,10 @@ function ofCertificate(rest: string, domain: string | null): Said | null {
   return null;
 }
 
+/** Marks of an ACME server's error in the words of another program. */
+const ISSUERS_OWN =
+  /urn:(?:ietf:params:acme|acme):error:|letsencrypt\.org\/docs\/|Error creating new order ::|temporarily prevented from requesting certificates|requester account did not request|already has a replacement order/i;
+
 /** What a message says of certificates; `null`: nothing, or nothing that matters. */
 export function understand(text: string): Said | null {
   const named = CERT.exec(text);
@@ -149,6 +193,10 @@ export function understand(text: string): Said | null {
       nameOf(refresh[1] as string),
       "renewal_failed",
     );
+  const handshake = HANDSHAKE.exec(text);
+  if (handshake !== null)
+    return ofHandshake(text.slice(handshake[0].length), handshake[1] !== undefined);
+  if (!ISSUERS_OWN.test(text)) return null;
   const foreign = understandFailure(text, null, "order_failed");
   return foreign.kind === "rate_limited" ||
     foreign.kind === "paused" ||
@@ -162,5 +210,7 @@ export function understand(text: string): Said | null {
  * Whether a line can say anything that is understood here; most can't, and are passed over unread.
  */
 export function mayMatter(raw: string): boolean {
-  return /cert|acme|ratelimit|too many|HTTPSNotEnabled|temporarily prevented/i.test(raw);
+  return /cert|acme|ratelimit|too many|HTTPSNotEnabled|temporarily prevented|TLS handshake/i.test(
+    raw,
+  );
 }

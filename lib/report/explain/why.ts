@@ -3,10 +3,12 @@ import { instantOf } from "../../certificate/time.ts";
 import {
   type Cause,
   type Diagnosis,
-  type EvidenceLine,
+  EFFECTS,
+  explainsReissue,
   type Measure,
   measureKey,
 } from "../../diagnosis/cause.ts";
+import { type EvidenceLine } from "../../diagnosis/evidence.ts";
 import { plain } from "../../plain.ts";
 import type { Explanation } from "../explain.ts";
 import { plainText, say } from "../part.ts";
@@ -15,11 +17,9 @@ import {
   CAUSE_TITLES,
   diagnosisText,
   EVIDENCE_TITLES,
-  isNeeded,
-  missingText,
   sightingText,
-  unknownText,
 } from "../phrases/causes.ts";
+import { isNeeded, missingText, unknownText } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
 import { measureDocument } from "../phrases/measures.ts";
 import { count, type Page, paragraph, wrap } from "../text.ts";
@@ -84,7 +84,8 @@ function briefLines(diagnosis: Diagnosis, page: Page): string[] {
 }
 
 function groupLines(group: Group, several: boolean, page: Page): string[] {
-  const [{ kind, verdict, needlessMs, causes, missing }] = group;
+  const [first] = group;
+  const { kind, verdict, needlessMs, causes, missing } = first;
   const head = several ? paragraph(headOf(group), page, page.style.bold) : [];
   const needless =
     needlessMs.length === 0
@@ -98,19 +99,25 @@ function groupLines(group: Group, several: boolean, page: Page): string[] {
   if (verdict === "unknown")
     return [
       ...head,
-      ...paragraph(`${needless} ${plainText(unknownText(missing))}.`.trimStart(), page),
+      ...paragraph(`${needless} ${plainText(unknownText(first))}.`.trimStart(), page),
     ];
   const lines = causes.flatMap((cause) => causeLines(cause, page));
   const explained = kind === "domain" || causes.some(({ code }) => code === "race");
   if (needless === "" && explained) return [...head, ...lines.slice(1)];
-  const over = causes.every(({ overMs }) => overMs !== null);
   const lead =
-    needless !== ""
-      ? needless
-      : `No needless reissue was seen; ${
-          over ? "what is told here is over" : "this holds all the same, and may lead to one"
-        }.`;
+    needless === ""
+      ? `No needless reissue was seen; ${holdsText(causes)}.`
+      : causes.some(explainsReissue)
+        ? needless
+        : `${needless} No cause was seen before it; ${holdsText(causes)}.`;
   return [...head, ...paragraph(lead, page), ...lines];
+}
+
+function holdsText(causes: readonly Cause[]): string {
+  if (causes.every(({ overMs }) => overMs !== null)) return "what is told here is over";
+  return causes.some(({ code, overMs }) => overMs === null && EFFECTS[code].includes("reissues"))
+    ? "this holds all the same, and may lead to one"
+    : "this keeps certificates from being issued";
 }
 
 function causeLines(cause: Cause, page: Page): string[] {

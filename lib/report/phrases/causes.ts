@@ -1,15 +1,8 @@
 /** Why certificates are reissued, in words: causes, what they rest on, and what can't be told. */
-import type {
-  Because,
-  Cause,
-  CauseCode,
-  Confidence,
-  Diagnosis,
-  EvidenceSource,
-  Missing,
-  Sighting,
-} from "../../diagnosis/cause.ts";
+import type { Cause, CauseCode, Confidence, Diagnosis } from "../../diagnosis/cause.ts";
+import type { Because, EvidenceSource, Sighting } from "../../diagnosis/evidence.ts";
 import type { EventSignal } from "../../state/signals.ts";
+import { unknownText } from "./missing.ts";
 import { reasonText } from "./reasons.ts";
 import { spanPhrase } from "../text.ts";
 import { at, own, plainText, say, type Text } from "../part.ts";
@@ -24,6 +17,11 @@ export const CAUSE_TITLES: Readonly<Record<CauseCode, string>> = {
   renewal_window_forced: "Early renewal requested",
   hidden_stall: "Hidden stall",
   dns: "DNS",
+  account_rejected: "Account rejected",
+  server_untrusted: "ACME server untrusted",
+  network: "Network",
+  rate_limited: "Rate limit",
+  order_failed: "Order failed",
   race: "Race",
   pod_churn: "Pod churn",
   many_new_names: "Many new names",
@@ -51,11 +49,27 @@ const WRITES: ReadonlyMap<string | null, string> = new Map([
   ["immutable", "the Secret is immutable"],
   ["conflict", "something else writes it at the same time"],
   ["unavailable", "the API server fails"],
+  ["resolver", "the API server's name can't be looked up"],
 ]);
 const DNS: ReadonlyMap<string | null, string> = new Map([
   ["resolver", "a name can't be looked up"],
   ["challenge", "the issuer doesn't find the challenge's record"],
   ["set_dns", "the challenge's record can't be set"],
+]);
+
+const LIMITS: ReadonlyMap<string | null, string> = new Map([
+  ["set", "the issuer refuses more certificates of these names for now (429)"],
+  ["domain", "the issuer refuses new names under this domain for now (429); renewals go on"],
+  ["orders", "the issuer refuses more orders of this account for now (429)"],
+  ["authorizations", "the issuer refuses orders after too many failed validations (429)"],
+  ["registrations", "the issuer refuses more new accounts from this address for now (429)"],
+]);
+const ORDERS: ReadonlyMap<string, string> = new Map([
+  ["account", "the issuer rejects the ACME account, which is deactivated or unknown there"],
+  ["untrusted", "the pod doesn't trust the ACME server's certificate (x509)"],
+  ["network", "the pod can't reach the ACME server"],
+  ["timeout", "the ACME server doesn't answer in time"],
+  ["busy", "the issuer is too busy for orders (503), which is no rate limit"],
 ]);
 
 /** `(3 times, last at …)` */
@@ -82,9 +96,22 @@ function loggedClause({ signal: { kind, code } }: Extract<Because, { kind: "logg
       return own(DNS.get(code) ?? "DNS fails");
     case "https_not_enabled":
       return say`HTTPS certificates are disabled for the tailnet, or the name isn't this node's`;
+    case "rate_limited":
+      return own(LIMITS.get(code) ?? "the issuer refuses orders by one of its rate limits (429)");
+    case "paused":
+      return say`the issuer paused the account for this name`;
+    case "order_failed":
+    case "renewal_failed":
+      return orderClause(code, kind === "order_failed" ? "orders fail" : "renewals fail");
     default:
       return codeText(kind);
   }
+}
+
+function orderClause(code: string | null, what: string): Text {
+  if (code === null) return own(what);
+  const known = ORDERS.get(code);
+  return known === undefined ? say`${own(what)} (the issuer's error: ${code})` : own(known);
 }
 
 function eventClause({ reason }: EventSignal): Text {
@@ -133,7 +160,7 @@ function becauseClause(of: Because): Text {
       return say`the certificate before was never seen valid`;
     case "issued_together":
       return say`the same names were issued ${own(times(of.count))} within
-        ${own(spanPhrase(of.withinMs) + (of.places === null ? "" : `, to ${of.places} places`))}`;
+        ${own(spanPhrase(of.withinMs))}, to ${of.places} places`;
     case "issued_for_each":
       return say`${of.count} Secrets${of.clusters > 1 ? say` in ${of.clusters} clusters` : []}
         hold the same names, each with its own certificate`;
@@ -261,60 +288,12 @@ export function becausePlain({ because }: Cause): string {
 }
 
 /** A diagnosis in one sentence, for the line of a finding; nothing where nothing needs a cause. */
-export function diagnosisText({ verdict, causes, missing }: Diagnosis): Text {
+export function diagnosisText(diagnosis: Diagnosis): Text {
+  const { verdict, causes } = diagnosis;
   const [first] = causes;
-  if (first === undefined) return verdict === "unknown" ? say`${unknownText(missing)}.` : [];
+  if (verdict === "unknown") return say`${unknownText(diagnosis)}.`;
+  if (first === undefined) return [];
   const others = causes.length - 1;
   const more = others === 1 ? say`, and one more cause` : say`, and ${others} more causes`;
   return say`${capitalized(becauseText(first))}${others === 0 ? [] : more}.`;
-}
-
-const SOURCES: Readonly<Record<Missing["source"], string>> = {
-  logs: "logs",
-  events: "Events",
-  access: "access reviews",
-  renewal_info: "renewal times (ARI)",
-  revocation: "revocation lists",
-  transparency: "certificate logs (CT)",
-};
-const STATUSES: ReadonlyMap<string, string> = new Map([
-  ["not_enabled", "not enabled"],
-  ["not_asked", "not read for its pod"],
-  ["not_tailscale", "not read, as no Tailscale pod writes them"],
-  ["forbidden", "denied"],
-  ["unreachable", "unreachable"],
-  ["timeout", "timed out"],
-  ["too_much", "cut off, too much to read"],
-  ["rate_limited", "rate limited"],
-  ["invalid_answer", "unreadable"],
-  ["gap", "with a gap"],
-  ["no_pod", "not read, as no pod matches"],
-  ["sidecar", "not read, as nothing in the Secret names a sidecar's pods"],
-  ["debug_off", "without certificate lines, which are logged at debug level only"],
-]);
-/** Of these it says nothing since when. */
-const TIMELESS: ReadonlySet<string> = new Set(["not_enabled", "debug_off"]);
-
-/** `logs denied since …`: one clause. */
-export function missingText({ source, code, sinceMs }: Missing): Text {
-  const status = STATUSES.get(code);
-  const since = sinceMs === null || TIMELESS.has(code) ? [] : say` since ${at(sinceMs)}`;
-  const what = status === undefined ? codeText(code) : own(status);
-  return say`${own(SOURCES[source])} ${what}${since}`;
-}
-
-/** Without these the cause may be unknown; the others only add to it. */
-export function isNeeded({ source }: Pick<Missing, "source">): boolean {
-  return source === "logs" || source === "access" || source === "events";
-}
-
-/** `Cause unknown: logs not enabled`, without a full stop. */
-export function unknownText(missing: Diagnosis["missing"]): Text {
-  const needed = missing.filter(isNeeded);
-  if (needed.length === 0)
-    return say`Cause unknown: logs, Events and access reviews were read and name none`;
-  return say`Cause unknown: ${needed.flatMap((one, index) => [
-    ...own(index === 0 ? "" : ", "),
-    ...missingText(one),
-  ])}`;
 }

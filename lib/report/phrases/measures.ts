@@ -68,6 +68,23 @@ const WORDS = {
   check_node:
     "Check that the node is logged in and may set the record: its key may have expired, or " +
     "its tags have changed",
+  await_limit: "Wait until the rate limit allows another one; trying earlier only fails again",
+  await_first_limit:
+    "Wait with this new name until the domain's limit allows another one; renewals go on meanwhile",
+  unpause:
+    "Unpause the account at the address in the pod's log, once what made its orders fail is fixed",
+  new_account:
+    "Remove acme-account.key.pem from the Secret of the node's state and restart its pod, so " +
+    "that it registers a new account: a deactivated one can't be used again",
+  check_egress:
+    "Check that the pod reaches the ACME server: network policies, firewall, egress proxy",
+  check_interception:
+    "Check what answers in place of the ACME server (a proxy that decrypts TLS), or which CAs " +
+    "the pod's image lacks",
+  await_retry: "Nothing to change: the next connection tries again",
+  read_order_error:
+    "Fix what the issuer's error names before anyone uses the service: only five failed " +
+    "validations an hour are allowed",
   await_audit:
     "Wait for the next audit, which reads on; if it stays so, audit more often, because what " +
     "isn't read in time is rotated away",

@@ -80,6 +80,16 @@ function evidenceOf(params: Reported): readonly Text[] {
 
 const WAIT = "Restore from backup; without one, wait or use another host name";
 
+const ASSUMED =
+  " No pod that writes there was seen: this is the account that the operator creates.";
+
+/** A registered domain's limit is one of new names. */
+function isOfDomain(params: FindingParams["rate_limited"]): boolean {
+  return params.by === "refusal"
+    ? params.kind === "domain"
+    : params.by === "log" && params.signs[0].code === "domain";
+}
+
 export const REPORTED_PHRASES: Phrases<Codes> = {
   issued_not_stored: {
     when: "The log says that a certificate was issued and couldn't be stored.",
@@ -99,8 +109,18 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
           until ${at(params.untilMs)} (429 in the log).`
         : seenText(params),
     leadsTo: "No certificate for these names until then.",
+    leadsToOf: ({ params }) =>
+      isOfDomain(params)
+        ? "No first certificate for a new name under this domain until then; renewals go on."
+        : "No certificate for these names until then.",
     advice: WAIT,
     adviceOf: ({ params }) => {
+      if (isOfDomain(params))
+        return {
+          key: "limited_domain",
+          general: "Wait with new names under this domain; what exists is renewed all the same",
+          own: params.by === "refusal" ? say`The issuer refuses until ${at(params.untilMs)}.` : [],
+        };
       if ((params.by === "log" || params.by === "refusal") && params.safe)
         return {
           key: "limited_safe",
@@ -128,11 +148,15 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
       "The API server says that the service account of the controller may not read or write its " +
       "Secret. A warning where none of its pods was seen, so that the account is the one that " +
       "its operator creates.",
-    seen: ({ params: { accounts, verbs, sinceMs, assumed } }) =>
-      say`${accounts.join(" and ")} lacks permission to ${verbs.join(" or ")} the Secret, since
-        ${at(sinceMs)} or
-        earlier.${own(assumed ? " No pod that writes it was seen: this is the account that its operator creates." : "")}`,
+    seen: ({ params: { accounts, verbs, sinceMs, assumed, secrets } }) =>
+      say`${accounts.join(" and ")} lacks permission to ${verbs.join(" or ")}
+        ${secrets === 1 ? own("the Secret") : say`${secrets} Secrets`}, since ${at(sinceMs)} or
+        earlier.${own(assumed ? ASSUMED : "")}`,
     leadsTo: "Each connection issues a certificate that can't be stored.",
+    leadsToOf: ({ params }) =>
+      params.assumed
+        ? "If pods with this account run, each connection issues a certificate that can't be stored."
+        : "Each connection issues a certificate that can't be stored.",
     advice:
       "Grant the permission again: look for a RoleBinding that is missing or names another account",
     evidence: ({ params }) =>

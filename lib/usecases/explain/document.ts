@@ -1,10 +1,11 @@
 /** An explanation as one JSON document, `certkeep.explain/v1`. Pure. */
 import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
-import type { Diagnosis } from "../../diagnosis/cause.ts";
+import { type Diagnosis, explainsReissue } from "../../diagnosis/cause.ts";
 import { plainText } from "../../report/part.ts";
 import { findingDocument } from "../../report/phrases.ts";
-import { becausePlain, missingText, sightingText } from "../../report/phrases/causes.ts";
+import { becausePlain, sightingText } from "../../report/phrases/causes.ts";
+import { missingText } from "../../report/phrases/missing.ts";
 import { measureDocument } from "../../report/phrases/measures.ts";
 import { titleOf } from "../../state/certificates.ts";
 import type { ExplainedPlace, Explanation } from "../../report/explain.ts";
@@ -33,6 +34,7 @@ function diagnosisData({
       confidence: cause.confidence,
       because: becausePlain(cause),
       over: formatMsOrNull(cause.overMs),
+      explainsReissue: explainsReissue(cause),
       evidence: cause.evidence.map(({ source, where, seen, atMs }) => ({
         source,
         where,

@@ -142,6 +142,82 @@ const TABLE: readonly (readonly [
   ],
   [`cert("A.tail1234.ts.net."): got cert`, ["issued", null, "a.tail1234.ts.net"]],
   [`cert("not a name"): got cert`, ["issued", null, null]],
+  [
+    `cert("${D}"): getCertPEM: 503 urn:ietf:params:acme:error:rateLimited: Service busy; retry later.`,
+    ["order_failed", "busy", D],
+  ],
+  [
+    `cert("${D}"): getCertPEM: acme.GetReg: 403 urn:ietf:params:acme:error:unauthorized: ` +
+      'Account is not valid, has status "deactivated"',
+    ["order_failed", "account", D],
+  ],
+  [
+    `cert("${D}"): async renewal failed: getCertPem: 400 ` +
+      'urn:ietf:params:acme:error:accountDoesNotExist: Account "https://x/acct/1" not found',
+    ["renewal_failed", "account", D],
+  ],
+  [
+    `cert("${D}"): getCertPEM: Get "https://acme-v02.api.letsencrypt.org/directory": tls: failed ` +
+      "to verify certificate: x509: certificate signed by unknown authority",
+    ["order_failed", "untrusted", D],
+  ],
+  ...[
+    "dial tcp 172.65.32.248:443: connect: connection refused",
+    "dial tcp 172.65.32.248:443: i/o timeout",
+    "dial tcp 172.65.32.248:443: connect: network is unreachable",
+    "net/http: TLS handshake timeout",
+    "EOF",
+  ].map(
+    (text) =>
+      [
+        `cert("${D}"): getCertPEM: Post "https://acme-v02.api.letsencrypt.org/acme/new-order": ${text}`,
+        ["order_failed", "network", D],
+      ] as const,
+  ),
+  [
+    `cert("${D}"): getCertPEM: error writing TLS cert and key to Secret: error getting Secret ` +
+      `${D}: Get "https://kubernetes.default.svc/api/v1/namespaces/tailscale/secrets/${D}": dial ` +
+      "tcp: lookup kubernetes.default.svc on 10.96.0.10:53: no such host",
+    ["store_write_failed", "resolver", D],
+  ],
+  [
+    `http: TLS handshake error from 100.64.1.2:51234: 500 Internal Server Error: ${SET_429}`,
+    ["rate_limited", "set", null],
+  ],
+  [
+    "http: TLS handshake error from [fd7a:115c::1]:51234: 500 Internal Server Error: error writing " +
+      "TLS cert and key to Secret: error patching Secret operator: etcdserver: request timed out",
+    ["store_write_failed", "unavailable", null],
+  ],
+  [
+    "http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: your Tailscale account " +
+      "does not support getting TLS certs",
+    ["https_not_enabled", "switched_off", null],
+  ],
+  [
+    `http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: invalid domain "${D}"; ` +
+      'must be one of ["app-1.tail1234.ts.net"]',
+    ["https_not_enabled", "other_name", D],
+  ],
+  [
+    `http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: SetDNS ` +
+      `"_acme-challenge.${D}" => "x": set-dns response: 500 Internal Server Error, failed`,
+    ["dns_failed", "set_dns", D],
+  ],
+  [
+    "http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: something new",
+    ["order_failed", null, null],
+  ],
+  ["http: TLS handshake error from 100.64.1.2:5: EOF", null],
+  ["http: TLS handshake error from 100.64.1.2:5: read tcp 10.0.0.1:443: i/o timeout", null],
+  ["http: TLS handshake error from 100.64.1.2:5: remote error: tls: unknown certificate", null],
+  [
+    "http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: context canceled",
+    null,
+  ],
+  ["shop: too many certificates in the chain", null],
+  ["shop: too many new orders, try again at noon", null],
+  ["shop: too many certificates already issued for example.com", null],
   ["magicsock: got cert", null],
   ["Serve: certificate is fine", null],
   ["", null],
@@ -262,6 +338,8 @@ describe("refusals of all ages", () => {
       { limit: "set", key: null, retryAtMs: null, burst: 5 },
     ],
     ["too many cooks", null],
+    ["tls: too many certificates in chain", null],
+    ["503 urn:ietf:params:acme:error:rateLimited: Service busy; retry later.", null],
   ])("%s", (text, expected) => {
     expect(parseRefusal(text)).toEqual(expected);
   });

@@ -14,6 +14,9 @@ const at = (seconds: number): string =>
   new Date(T0 + seconds * 1_000).toISOString().replace("Z", "123456Z");
 const log = (...lines: readonly (readonly [number, string])[]): string =>
   lines.map(([seconds, line]) => `${at(seconds)} 2026/11/23 14:34:50 ${line}\n`).join("");
+const SET_429 =
+  "429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for " +
+  "this exact set of identifiers in the last 168h0m0s, retry after 2026-01-02 03:04:05 UTC";
 const GOT = `cert("${D}"): got cert`;
 const HELD = `[RATELIMIT] format(${JSON.stringify(GOT)})`;
 
@@ -65,6 +68,16 @@ describe("lines that Tailscale holds back", () => {
     );
     expect(reading).toMatchObject({ issued: [], nameless: 9 });
     expect(reading.signals).toMatchObject([{ kind: "issued", domain: null, count: 9 }]);
+  });
+  it("are shown by the line that was written, not by the notice that counts them", () => {
+    const failed = `cert("${D}"): getCertPEM: ${SET_429}`;
+    const format = `cert("${D}"): getCertPEM: %v`;
+    const [signal] = readLog(
+      log([0, failed], [8, `[RATELIMIT] format(${JSON.stringify(format)}) (4 dropped)`]),
+      WHERE,
+      0,
+    ).signals;
+    expect(signal).toMatchObject({ kind: "rate_limited", count: 5, sample: failed });
   });
   it("of errors count as the last error of that kind", () => {
     const failed =

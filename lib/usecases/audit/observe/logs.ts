@@ -53,12 +53,18 @@ function countOn(before: readonly LogSignal[], readings: readonly LogReading[]):
         ? signal
         : {
             ...(signal.lastMs >= last.lastMs ? signal : last),
+            // A notice of lines that were held back doesn't say what they said.
+            sample: isNotice(signal) || signal.lastMs < last.lastMs ? last.sample : signal.sample,
             firstMs: Math.min(last.firstMs, signal.firstMs),
             count: last.count + signal.count,
           },
     );
   }
   return [...counted.values()];
+}
+
+function isNotice({ sample }: LogSignal): boolean {
+  return sample.startsWith("[RATELIMIT] ");
 }
 
 /** Sets of one name that this pod alone writes, and one Secret alone holds. */
