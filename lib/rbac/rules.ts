@@ -82,6 +82,22 @@ function placesOf(
   }
 }
 
+/**
+ * Where the permission for a question is granted. Reading a namespace is granted at the cluster
+ * scope, by its name: a Role inside the namespace would be deleted with it, and whoever asks then
+ * is told 403 instead of 404.
+ */
+function grantedIn({ resource, namespace }: Question): string | null {
+  return resource === "namespaces" ? null : namespace;
+}
+
+/** The questions about namespaces whose answer is lost with them if a Role inside grants it. */
+export function namespaceQuestions(plan: AccessPlan, bearer: Bearer): Question[] {
+  return questionsOf(plan, bearer).filter(
+    ({ capability, name }) => capability.reach === "self" && name !== null,
+  );
+}
+
 /** Rules of one bearer by where they stand: a Role in a namespace, or a ClusterRole. */
 export interface PlacedRules {
   /** `null`: a ClusterRole. */
@@ -98,7 +114,9 @@ export function rulesOf(plan: AccessPlan, bearer: Bearer): PlacedRules[] {
     string | null,
     Map<string, { group: string; resource: string; names: Set<string>; verbs: Set<string> }>
   >();
-  for (const { verb, group, resource, namespace, name } of questionsOf(plan, bearer)) {
+  for (const question of questionsOf(plan, bearer)) {
+    const { verb, group, resource, name } = question;
+    const namespace = grantedIn(question);
     const rules =
       places.get(namespace) ??
       new Map<

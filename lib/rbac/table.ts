@@ -38,9 +38,9 @@ export type Part = (typeof PARTS)[number];
 export type Bearer = "read" | "restore";
 
 /**
- * Where it is granted: `kube-system` by that name alone; `self` on a namespace object itself by its
- * name, in each namespace; `namespaces` in each namespace; `names` on the named Secrets; `cluster`
- * everywhere.
+ * What it is granted for: `kube-system` and `self`: reading the namespace kube-system and each
+ * audited one, by name; `namespaces`: in each audited namespace; `names`: the named Secrets;
+ * `cluster`: everywhere.
  */
 export type Reach = "kube-system" | "self" | "namespaces" | "names" | "cluster";
 

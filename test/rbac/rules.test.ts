@@ -49,31 +49,23 @@ describe("the table", () => {
 });
 
 describe("rules", () => {
-  it("of two parts stand in their namespaces and in kube-system, and nowhere else", () => {
+  it("stand in the namespaces; reading those themselves is granted at the cluster scope, by name", () => {
     const plan: AccessPlan = { parts: ["secrets"], namespaces: ["tailscale"], secrets: [] };
     expect(rulesOf(plan, "read")).toEqual([
       {
-        namespace: "kube-system",
+        namespace: null,
         rules: [
           {
             apiGroups: [""],
             resources: ["namespaces"],
-            resourceNames: ["kube-system"],
+            resourceNames: ["kube-system", "tailscale"],
             verbs: ["get"],
           },
         ],
       },
       {
         namespace: "tailscale",
-        rules: [
-          {
-            apiGroups: [""],
-            resources: ["namespaces"],
-            resourceNames: ["tailscale"],
-            verbs: ["get"],
-          },
-          { apiGroups: [""], resources: ["secrets"], verbs: ["get", "list"] },
-        ],
+        rules: [{ apiGroups: [""], resources: ["secrets"], verbs: ["get", "list"] }],
       },
     ]);
     expect(rulesOf(plan, "restore")).toEqual([]);
@@ -98,12 +90,12 @@ describe("rules", () => {
     });
   });
 
-  it("for all namespaces are one ClusterRole, beside kube-system's", () => {
+  it("for all namespaces are one ClusterRole", () => {
     const places = rulesOf(
       { parts: ["secrets", "diagnosis"], namespaces: null, secrets: [] },
       "read",
     ).map(({ namespace }) => namespace);
-    expect(places).toEqual([null, "kube-system"]);
+    expect(places).toEqual([null]);
   });
 
   it("never hold a wildcard, and cover every question", () => {
@@ -112,7 +104,7 @@ describe("rules", () => {
       expect(JSON.stringify(places)).not.toContain("*");
       for (const { verb, group, resource, namespace, name } of questionsOf(ALL, bearer)) {
         const covered = places
-          .filter((place) => place.namespace === namespace)
+          .filter((place) => place.namespace === (resource === "namespaces" ? null : namespace))
           .flatMap(({ rules }) => rules)
           .some(
             (rule) =>

@@ -76,6 +76,7 @@ interface Seen {
   ends: { readonly endsAt: string; readonly inMs: number };
   not_granted: { readonly bearer: Bearer; readonly question: Question };
   granted: { readonly bearer: Bearer; readonly count: number };
+  namespace_roles: { readonly bearer: Bearer; readonly namespaces: readonly string[] };
   excess: { readonly bearer: Bearer; readonly excess: Excess; readonly isAccepted: boolean };
   no_excess: { readonly bearer: Bearer; readonly isIncomplete: boolean };
   one_credential: None;
@@ -192,6 +193,10 @@ const CLUSTER = {
     `${withoutText(question.capability)}`,
   granted: ({ bearer, count: n }) =>
     `The ${WHO[bearer]} credential has all ${n} required permissions`,
+  namespace_roles: ({ bearer, namespaces }) =>
+    `The ${WHO[bearer]} credential may read ${namespaces.length === 1 ? "namespace" : "namespaces"} ` +
+    `${namespaces.join(", ")} by a Role inside, which is deleted with the namespace. Then ` +
+    "certkeep can't tell a deleted namespace from a lost permission",
   excess: ({ bearer, excess, isAccepted }) =>
     `The ${WHO[bearer]} credential can do more than it should: ` +
     `${excessText(excess)}${isAccepted ? " (accepted when it was registered)" : ""}`,

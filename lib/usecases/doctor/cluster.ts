@@ -8,7 +8,12 @@ import { type Action, pinAction, registerAgain } from "../../finding/action.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
 import { excessOf } from "../../rbac/excess.ts";
-import { questionsOf, type AccessPlan, type Question } from "../../rbac/rules.ts";
+import {
+  namespaceQuestions,
+  questionsOf,
+  type AccessPlan,
+  type Question,
+} from "../../rbac/rules.ts";
 import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
 import type { DoctorLine, Level } from "../../report/doctor.ts";
 import type { Observed } from "../../report/phrases/doctor.ts";
@@ -208,8 +213,30 @@ class ClusterCheck {
       );
     if (missing.length === 0)
       this.#put("permission", "pass", { seen: "granted", bearer, count: questions.length });
-    if (this.#cluster.registered) await this.#checkExcess(connection, bearer);
+    if (this.#cluster.registered) {
+      await this.#checkNamespaceRoles(connection, bearer, missing);
+      await this.#checkExcess(connection, bearer);
+    }
     return missing;
+  }
+
+  /** Earlier registrations granted the reading of a namespace by a Role inside it. */
+  async #checkNamespaceRoles(
+    { self }: ExaminedConnection,
+    bearer: Bearer,
+    missing: readonly Question[],
+  ): Promise<void> {
+    const asked = namespaceQuestions(this.#plan, bearer).filter(
+      (one) =>
+        !missing.some(({ capability, name }) => capability === one.capability && name === one.name),
+    );
+    const inside = await missingOf(
+      self,
+      asked.map((question) => ({ ...question, namespace: null })),
+    );
+    if (inside.length === 0) return;
+    const namespaces = inside.flatMap(({ name }) => (name === null ? [] : [name]));
+    this.#put("namespace", "warn", { seen: "namespace_roles", bearer, namespaces }, this.#repair);
   }
 
   async #checkExcess(connection: ExaminedConnection, bearer: Bearer): Promise<void> {
