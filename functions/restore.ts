@@ -117,6 +117,7 @@ export async function restoreByEvent(
   } finally {
     await target.reader.close();
     await target.writer.close();
+    await target.access?.self.close();
   }
 }
 

@@ -189,6 +189,7 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
       progress.done();
       await target.reader.close();
       await target.writer.close();
+      await target.access?.self.close();
     }
     if (options.json === true) writeJson(io, RESTORE_SCHEMA, restoreDocument(report));
     else

@@ -3,6 +3,7 @@
  * it.
  */
 import type { AwsSettings } from "../config/schema.ts";
+import type { Part } from "../rbac/table.ts";
 import type { Mismatch } from "../state/identity.ts";
 
 /** Where the function that restores is deployed. */
@@ -46,6 +47,8 @@ export type Action =
   | { readonly kind: "init" }
   /** Register the first cluster; the person fills in which. */
   | { readonly kind: "clustersAddFirst" }
+  /** Register again with more parts of the permissions, besides those that it has. */
+  | { readonly kind: "addParts"; readonly cluster: string; readonly parts: readonly Part[] }
   /** Register one more Secret by its name, which the person fills in. */
   | { readonly kind: "nameSecret"; readonly cluster: string }
   | { readonly kind: "clustersRemove"; readonly cluster: string }

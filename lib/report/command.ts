@@ -137,11 +137,17 @@ export function commandOf(action: Action): string | null {
         action.cluster,
         ...(action.rebuilt ? [literal("--rebuilt")] : []),
       );
+    case "addParts":
+      return commandLine(
+        literal("certkeep clusters add"),
+        action.cluster,
+        ...action.parts.flatMap((part) => [literal("--with"), part]),
+      );
     case "nameSecret":
       return commandLine(
         literal("certkeep clusters add"),
         action.cluster,
-        literal("--parts named --secret NAMESPACE/NAME"),
+        literal("--secret NAMESPACE/NAME"),
       );
     case "clustersRemove":
       return commandLine(literal("certkeep clusters remove"), action.cluster);

@@ -8,7 +8,7 @@
  */
 import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import type { RestorePlan } from "../restoreplan/item.ts";
+import type { RestorePlan, SecretWrite } from "../restoreplan/item.ts";
 import { planRestore } from "../restoreplan/plan.ts";
 import type { PlanOptions } from "../restoreplan/decide.ts";
 import type { PlanWarning } from "../restoreplan/note.ts";
@@ -28,6 +28,7 @@ import { choose, lookAtCluster, openChoices } from "./restore/gather.ts";
 import { withLease } from "./restore/lease.ts";
 import type { LiveCluster } from "./restore/live.ts";
 import { completeRecreation } from "./restore/recreate.ts";
+import { deniedWrites } from "./restore/permissions.ts";
 import { createReplacedKeeper, recipientsOf } from "./restore/replaced.ts";
 import { createRevocationAsker } from "./restore/revoked.ts";
 import { findSource, type Source } from "./restore/source.ts";
@@ -105,7 +106,15 @@ async function restoreFrom(
     ...(wanted.length > 0 ? [] : [emptyWarning(source, request)]),
   ];
   const plan = planRestore(wanted, live, options, warnings);
-  const run = new RestoreRun(target, request, ports, { source, wanted, live, options, plan });
+  const denied = await deniedWrites(plan.writes, target.access);
+  const run = new RestoreRun(target, request, ports, {
+    source,
+    wanted,
+    live,
+    options,
+    plan,
+    denied,
+  });
   if (request.mode !== "plan") await run.carryOut();
   return run;
 }
@@ -172,6 +181,8 @@ interface Gathered {
   readonly live: LiveCluster;
   readonly options: PlanOptions;
   readonly plan: RestorePlan;
+  /** Why a write is refused, where the credential may not do it. */
+  readonly denied: ReadonlyMap<SecretWrite, string>;
 }
 
 class RestoreRun {
@@ -194,6 +205,14 @@ class RestoreRun {
     this.#request = request;
     this.#ports = ports;
     this.#gathered = gathered;
+    for (const [write, message] of gathered.denied)
+      for (const index of write.items) this.#refuse(index, message);
+  }
+
+  #refuse(index: number, message: string): void {
+    const item = this.#gathered.plan.items[index];
+    if (item === undefined) return;
+    this.#results.set(index, { item, outcome: "refused", message, code: "cluster_forbidden" });
   }
 
   #stopped(): boolean {
@@ -232,7 +251,7 @@ class RestoreRun {
   }
 
   async carryOut(): Promise<void> {
-    const { source, plan } = this.#gathered;
+    const { source, plan, denied } = this.#gathered;
     const { progress } = this.#ports;
     if (this.#request.mode === "apply" && source.pin !== null) {
       await source.pin();
@@ -242,17 +261,19 @@ class RestoreRun {
     const limit = pLimit(WRITES_AT_ONCE);
     let done = 0;
     await Promise.all(
-      plan.writes.map((write) =>
-        limit(async () => {
-          if (this.#stopped()) {
-            this.#interrupted = true;
-            return;
-          }
-          for (const [index, item] of await restoreSecret(plan, write, context))
-            this.#results.set(index, item);
-          progress.step("restoring", (done += 1), plan.writes.length);
-        }),
-      ),
+      plan.writes
+        .filter((write) => !denied.has(write))
+        .map((write) =>
+          limit(async () => {
+            if (this.#stopped()) {
+              this.#interrupted = true;
+              return;
+            }
+            for (const [index, item] of await restoreSecret(plan, write, context))
+              this.#results.set(index, item);
+            progress.step("restoring", (done += 1), plan.writes.length - denied.size);
+          }),
+        ),
     );
   }
 

@@ -4,6 +4,7 @@ import { createSealer } from "../adapters/age/sealer.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
 import { createProcessTable } from "../adapters/file/processes.ts";
+import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
 import { settingsFor } from "../config/settings.ts";
@@ -101,5 +102,15 @@ async function composeTarget(
     // them.
     reader: createClusterReader(connection, options),
     writer: createClusterWriter(connection, options),
+    access: {
+      self: createSelfAccess(connection, options),
+      cluster: world.cluster,
+      registration: registrations.includes(world.cluster)
+        ? {
+            parts: entry.access?.parts ?? [],
+            isApart: entry.restoreKubeconfig !== null || entry.eks?.restoreRole != null,
+          }
+        : null,
+    },
   };
 }

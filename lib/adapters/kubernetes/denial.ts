@@ -87,6 +87,9 @@ function denialOf(message: string, action: Action): Denial | null {
   return null;
 }
 
+/** Of a registration (lib/rbac/manifest.ts). */
+const READING_ACCOUNT = /^system:serviceaccount:certkeep:certkeep-([a-z0-9-]+)-read$/;
+
 function forbidden(
   connection: Connection,
   action: Action,
@@ -94,10 +97,19 @@ function forbidden(
 ): CertkeepError | null {
   if (deniedUser === null) return null;
   const { verb, resource, namespace } = action;
+  const found = `user ${deniedUser} may not ${describeAction(action)} (status 403)`;
+  // A credential that reads stays one that only reads.
+  const [, registration] = READING_ACCOUNT.exec(deniedUser) ?? [];
+  if (registration !== undefined)
+    return new CertkeepError("cluster_forbidden", {
+      where: whereOf(connection),
+      found,
+      todo: `Add a restoring credential: certkeep clusters add ${registration} --with restore`,
+    });
   const manifest = grantManifest({ verb, resource, namespace, user: deniedUser });
   return new CertkeepError("cluster_forbidden", {
     where: whereOf(connection),
-    found: `user ${deniedUser} may not ${describeAction(action)} (status 403)`,
+    found,
     ...(manifest === null
       ? { todo: `Grant the verb ${verb} on ${resource}` }
       : { todo: "This grants it, with kubectl apply -f -:", lines: manifest.split("\n") }),

@@ -76,10 +76,16 @@ function withReach(command: Command): Command {
     .option("--all-namespaces", "audit every namespace; needs list and get on Secrets everywhere")
     .option(
       "--secret <namespace/name>",
-      "Secret to read by name; may be given several times; without --namespace nothing is listed",
+      "Secret to read by name, besides those that are registered; may be given several times; a " +
+        "new registration without --namespace lists nothing",
       each(parseSecret),
     )
-    .option("--parts <parts>", `permissions to ask for: ${PARTS.join(", ")}`, parseParts);
+    .option("--parts <parts>", `permissions to ask for: ${PARTS.join(", ")}`, parseParts)
+    .option(
+      "--with <parts>",
+      "permissions to ask for besides those that are registered, such as restore",
+      parseParts,
+    );
 }
 
 /** Who reads. */
@@ -183,8 +189,7 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
 
 function tell(io: Io, result: RegisterResult, parts: readonly Part[], nowMs: number): void {
   const { name } = result;
-  const withPart = (part: string): string =>
-    `certkeep clusters add ${name} --parts ${[...parts, part].join(",")}`;
+  const withPart = (part: string): string => `certkeep clusters add ${name} --with ${part}`;
   for (const line of registeredLines(result, nowMs)) writeLine(io.stderr, line);
   if (!parts.includes("diagnosis"))
     writeLine(

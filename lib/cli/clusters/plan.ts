@@ -15,6 +15,8 @@ export interface AddOptions extends CommonOptions {
   readonly allNamespaces?: boolean;
   readonly secret?: readonly SecretRef[];
   readonly parts?: readonly Part[];
+  /** Besides those that are registered. */
+  readonly with?: readonly Part[];
   readonly days?: number | "never";
   readonly eks?: EksCluster;
   readonly role?: string;
@@ -56,9 +58,15 @@ function isByName(options: AddOptions, existing: Existing): boolean {
 
 /** @throws CertkeepError usage */
 export function planOf(options: AddOptions, existing: Existing): AccessPlan {
-  const secrets = options.secret ?? existing?.secrets ?? [];
+  const secrets = [...(existing?.secrets ?? []), ...(options.secret ?? [])].filter(
+    ({ namespace, name }, index, all) =>
+      all.findIndex((one) => one.namespace === namespace && one.name === name) === index,
+  );
   const byName = isByName(options, existing);
-  const given = options.parts ?? existing?.access?.parts ?? DEFAULT_PARTS;
+  const given = [
+    ...(options.parts ?? existing?.access?.parts ?? DEFAULT_PARTS),
+    ...(options.with ?? []),
+  ];
   const wanted = (part: Part): boolean => {
     if (part === "secrets") return given.includes(part) && !byName;
     return part === "named" ? secrets.length > 0 : given.includes(part);

@@ -6,10 +6,13 @@ import type { ProcessTable, Timer } from "../../ports/runtime.ts";
 import type { Opener } from "../../ports/stores.ts";
 import type { RevocationSource } from "../../ports/outside.ts";
 import type { ClusterWriter } from "../../ports/cluster.ts";
+import type { RestoreAccess } from "./permissions.ts";
 import type { AuditPorts, AuditTarget } from "../audit/context.ts";
 
 export interface RestoreTarget extends AuditTarget {
   readonly writer: ClusterWriter;
+  /** Absent: permissions aren't asked for beforehand. */
+  readonly access?: RestoreAccess;
 }
 
 export interface RestorePorts extends Omit<AuditPorts, "dryRun"> {
