@@ -15,6 +15,10 @@ export const OVERDUE_FRACTION = 1 / 4;
 /** Below this fraction of its lifetime (7.5 days of 90) a certificate is expiring. */
 export const EXPIRING_FRACTION = 1 / 12;
 
+/** A Secret that was only ever seen empty is a warning after an hour, critical after a day. */
+export const EMPTY_WARNING_MS = 3_600_000;
+export const EMPTY_CRITICAL_MS = 24 * EMPTY_WARNING_MS;
+
 /**
  * Days before a credential's end from which on it is reported, and from which on that is critical.
  */

@@ -8,11 +8,19 @@ import {
   certificates,
   type CertificateEntry,
   type LiveCertificate,
+  type MissingCertificate,
 } from "../state/certificates.ts";
 import { standingSecrets } from "../state/secrets.ts";
 import type { GapRecord, StateDocument } from "../state/document.ts";
 import { calledBy, notPinned } from "../state/identity.ts";
-import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "./codes.ts";
+import {
+  EMPTY_CRITICAL_MS,
+  EMPTY_WARNING_MS,
+  EXPIRING_FRACTION,
+  OVERDUE_FRACTION,
+  type Severity,
+} from "./codes.ts";
+import type { BackupStatus } from "./params.ts";
 import { credentialDrafts } from "./credential.ts";
 import { type Action, pinAction, restoreAction } from "./action.ts";
 import {
@@ -99,8 +107,7 @@ function* certificateDrafts(
   atMs: number,
 ): Generator<Draft> {
   if (entry.condition === "live") yield* liveDrafts(state, entry, planner, atMs);
-  else if (entry.condition !== "lost")
-    yield* missingDrafts(state, entry, entry.missingContent, planner);
+  else if (entry.condition !== "lost") yield* missingDrafts(state, entry, planner, atMs);
 }
 
 /** Restoring where that helps, else what is known of it. */
@@ -117,12 +124,12 @@ function remedy(
 
 function* missingDrafts(
   state: StateDocument,
-  entry: CertificateEntry,
-  gap: GapRecord,
+  entry: MissingCertificate,
   planner: RecordedPlanner,
+  atMs: number,
 ): Generator<Draft> {
   const subject = subjectOf(entry);
-  const { owner } = entry;
+  const { owner, missingContent: gap } = entry;
   const { held, reasons } = gap;
   const help = planner.helpFor(entry);
   const { backup } = help;
@@ -142,24 +149,50 @@ function* missingDrafts(
       params: { certificate: null, gap: gap.state, reasons, owner, backup },
       cause: [reasons[0] ?? gap.state],
     };
-  else if (held !== null)
-    yield {
+  else yield emptyDraft(entry, gap, backup, { common, atMs });
+}
+
+/** Of a Secret without content: it lost a certificate, or waits for its first one. */
+function emptyDraft(
+  entry: CertificateEntry,
+  { state, held, issuedFor = [], since }: GapRecord,
+  backup: BackupStatus,
+  { common, atMs }: { readonly common: Omit<Draft, "code" | "params">; readonly atMs: number },
+): Draft {
+  const emptyMs = atMs - parseMs(since);
+  const certificate =
+    held === null ? null : { serial: held.serial, notAfterMs: parseMs(held.notAfter) };
+  const { owner, fieldBase, holder, backups } = entry;
+  const isKnown =
+    issuedFor.length > 0 ||
+    backups.length > 0 ||
+    holder.earlier?.some(({ base }) => base === fieldBase) === true;
+  if (certificate === null && !isKnown)
+    return {
       ...common,
-      code: "fields_emptied",
-      params: {
-        missing:
-          gap.state === "key_missing"
-            ? "key"
-            : gap.state === "certificate_missing"
-              ? "certificate"
-              : "both",
-        owner,
-        serial: held.serial,
-        notAfterMs: parseMs(held.notAfter),
-        backup,
-      },
+      code: "certificate_pending",
+      params: { emptyMs },
+      severity: severityOfEmpty(emptyMs, "information"),
+      ...(emptyMs < EMPTY_WARNING_MS ? { actions: [] } : {}),
     };
-  else yield { ...common, code: "certificate_pending", params: {}, actions: [] };
+  const half = state === "key_missing" ? "key" : "certificate";
+  return {
+    ...common,
+    code: "fields_emptied",
+    params: {
+      missing: state === "key_missing" || state === "certificate_missing" ? half : "both",
+      owner,
+      certificate,
+      names: held?.names ?? issuedFor,
+      backup,
+    },
+    severity: certificate === null ? severityOfEmpty(emptyMs, "warning") : "critical",
+  };
+}
+
+function severityOfEmpty(emptyMs: number, first: Severity): Severity {
+  if (emptyMs >= EMPTY_CRITICAL_MS) return "critical";
+  return emptyMs >= EMPTY_WARNING_MS ? "warning" : first;
 }
 
 function* liveDrafts(

@@ -75,12 +75,16 @@ interface BudgetParams extends IssuanceParams {
 export interface FindingParams {
   secret_lost: Lost;
   secret_removed: Extract<Lost, { of: "one" }>;
-  fields_emptied: Certificate & {
+  fields_emptied: {
+    /** `null`: it held one by its annotations or backups, and none was seen. */
+    readonly certificate: Certificate | null;
+    /** Names that it was issued for. */
+    readonly names: readonly string[];
     readonly missing: "key" | "certificate" | "both";
     readonly owner: Owner;
     readonly backup: BackupStatus;
   };
-  certificate_pending: Record<string, never>;
+  certificate_pending: { readonly emptyMs: number };
   certificate_invalid: {
     /** `null`: what is stored is no certificate with its key. */
     readonly certificate: (Certificate & { readonly keyFits: boolean }) | null;

@@ -221,7 +221,9 @@ function verdictSentence({ entry, asLastSeen }: ExplainedPlace, atMs: number): s
   const since = formatMs(entry.sinceMs);
   switch (entry.condition) {
     case "pending":
-      return `No certificate was ever stored.${seen}`;
+      return entry.missingContent.issuedFor === undefined
+        ? `Empty since ${since}: no certificate has been seen in it.${seen}`
+        : `Empty since ${since}: cert-manager issued a certificate for it before.${seen}`;
     case "missing_content":
       return `Gone since ${since}: the Secret stands without it.${seen}`;
     case "lost":

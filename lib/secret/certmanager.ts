@@ -37,6 +37,26 @@ export function isCertManagers(annotations: Readonly<Record<string, string>>): b
   return (own(annotations, "cert-manager.io/certificate-name") ?? "") !== "";
 }
 
+const MAX_NAMES = 100;
+
+/**
+ * Names that it noted on a Secret. It does so only of a certificate that it issued
+ * (internal/controller/certificates, AnnotationsForCertificate), so that an empty Secret with them
+ * has lost one.
+ */
+export function issuedNames({
+  annotations,
+}: {
+  readonly annotations: Readonly<Record<string, string>>;
+}): string[] {
+  const noted = ["cert-manager.io/alt-names", "cert-manager.io/common-name"].flatMap((key) =>
+    (own(annotations, key) ?? "").split(","),
+  );
+  return [...new Set(noted.map((name) => name.trim()))]
+    .filter((name) => /^[!-~]{1,253}$/.test(name))
+    .slice(0, MAX_NAMES);
+}
+
 /** Its verdict on `tls.crt` and `tls.key` at an instant. Total. */
 export function certManagerVerdict(
   certificate: Uint8Array,

@@ -86,6 +86,9 @@ export type CertificateEntry = Content & {
 };
 
 export type LiveCertificate = CertificateEntry & { readonly condition: "live" };
+export type MissingCertificate = CertificateEntry & {
+  readonly condition: "missing_content" | "pending";
+};
 
 /** What all entries of one reading share. */
 class Reading {
@@ -217,6 +220,7 @@ function nameOf(
 ): string | null {
   return (
     missingContent?.domain ??
+    missingContent?.issuedFor?.[0] ??
     record?.domain ??
     record?.names[0] ??
     (fieldBase === "tls" ? null : fieldBase)

@@ -73,6 +73,8 @@ const gapRecord = z.looseObject({
   since: instant,
   /** What it held when it was last whole; `null` where it never was. */
   held: z.nullable(certificateRecord),
+  /** Names that cert-manager noted on the Secret, as it does only of what it issued. */
+  issuedFor: z.optional(z.array(z.string())),
 });
 export type GapRecord = z.infer<typeof gapRecord>;
 

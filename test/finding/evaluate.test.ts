@@ -42,6 +42,19 @@ describe("findings of a state", () => {
   });
 
   it.each([
+    ["for 59 minutes", 59, {}, "certificate_pending information"],
+    ["for an hour", 60, {}, "certificate_pending warning"],
+    ["for a day", 24 * 60, {}, "certificate_pending critical"],
+    ["just now, noted by cert-manager", 0, { issuedFor: ["a.b"] }, "fields_emptied warning"],
+    ["for a day, noted by cert-manager", 1440, { issuedFor: ["a.b"] }, "fields_emptied critical"],
+  ])("only seen empty %s", (_, minutes, over, expected) => {
+    const since = new Date(NOW_MS - minutes * 60_000).toISOString();
+    const gap = { domain: "shop", state: "empty", reasons: ["certificate_empty"], held: null };
+    const empty = secret({ certificates: {}, gaps: { tls: { ...gap, since, ...over } } });
+    expect(codes(state({ "x/a": empty }))).toEqual([expected]);
+  });
+
+  it.each([
     [
       "a key that doesn't fit",
       {

@@ -163,11 +163,13 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
   ),
   secret_removed: fc.record(lost),
   fields_emptied: fc.record({
-    ...certificate,
+    certificate: fc.option(fc.record({ serial: evil, notAfterMs: ms })),
+    names: evils,
+    owner,
     missing: fc.constantFrom("key", "certificate", "both"),
     backup,
   }),
-  certificate_pending: fc.constant({}),
+  certificate_pending: fc.record({ emptyMs: fc.nat(999_999_999) }),
   certificate_invalid: fc.record({
     certificate: fc.option(fc.record({ serial: evil, notAfterMs: ms, keyFits: fc.boolean() })),
     gap: fc.option(evil),

@@ -208,7 +208,7 @@ describe("the page", () => {
           }),
         }),
       );
-      expect(page(pending)).toContain("No certificate was ever stored.");
+      expect(page(pending)).toContain("no certificate has been seen in it.");
     },
   );
 

@@ -546,7 +546,7 @@ describe("explain", () => {
     expect(await silentLogs()).toEqual([[null, "not_enabled"]]);
     await world.audit({ name: "other", observe: true, ports: ports() });
     expect(await silentLogs()).toEqual([
-      ["other", "gap"],
+      ["other", "no_pod"],
       ["prod", "not_enabled"],
     ]);
   });

@@ -1,11 +1,12 @@
 /** Findings about one certificate: lost, broken, out of date. */
-import { EXPIRING_FRACTION, OVERDUE_FRACTION } from "../../finding/codes.ts";
+import { EMPTY_WARNING_MS, EXPIRING_FRACTION, OVERDUE_FRACTION } from "../../finding/codes.ts";
 import type { Owner } from "../../state/certificates.ts";
 import type { FindingParams } from "../../finding/params.ts";
 import { shortened } from "../../plain.ts";
 import { instantOf } from "../../certificate/time.ts";
 import { reasonText } from "./reasons.ts";
 import { at, own, say } from "../part.ts";
+import { span } from "../text.ts";
 import {
   type AdvicePhrase,
   byBackup,
@@ -108,19 +109,50 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => lostEvidence(params),
   },
   fields_emptied: {
-    when: "A Secret that held a certificate still exists, but its fields are empty or missing.",
-    seen: ({ params }) => say`The Secret still exists, but ${own(MISSING[params.missing])}.`,
+    when:
+      "A Secret that held a certificate still exists, but its fields are empty or missing. Where " +
+      "none was seen in it and only cert-manager's annotations or a backup show that it held one: " +
+      "a warning, critical after a day.",
+    seen: ({ params }) =>
+      params.certificate !== null
+        ? say`The Secret still exists, but ${own(MISSING[params.missing])}.`
+        : say`The Secret is empty, although ${own(
+            params.names.length === 0
+              ? "it held a certificate before"
+              : "cert-manager issued a certificate for it",
+          )}.`,
     leadsTo: lossLeadsTo("tailscale"),
     leadsToOf: ({ params }) => lossLeadsTo(params.owner),
     advice: "Restore the fields before a restart",
     adviceOf: ({ params }) => byBackup(params.backup, NO_BACKUP),
-    evidence: ({ params: { serial, notAfterMs } }) => [`held ${expires(serial, notAfterMs)}`],
+    evidence: ({ params: { certificate, names } }) => [
+      ...(certificate === null
+        ? []
+        : [`held ${expires(certificate.serial, certificate.notAfterMs)}`]),
+      ...(certificate !== null || names.length === 0
+        ? []
+        : [`annotated by cert-manager: ${names.join(", ")}`]),
+    ],
   },
   certificate_pending: {
-    when: "An operator created a Secret for a certificate and none was ever stored in it.",
-    seen: () => say`No certificate was ever stored.`,
+    when:
+      "A Secret for a certificate was only ever seen empty. A warning after an hour, critical " +
+      "after a day.",
+    seen: ({ params: { emptyMs } }) =>
+      emptyMs < EMPTY_WARNING_MS
+        ? say`The Secret is still empty: no certificate has been seen in it.`
+        : say`The Secret has been empty for ${span(emptyMs)}: no certificate has been seen
+          in it.`,
     leadsTo: "Nothing while the first certificate is being issued.",
+    leadsToOf: ({ params: { emptyMs } }) =>
+      emptyMs < EMPTY_WARNING_MS
+        ? "Nothing while the first certificate is being issued."
+        : "The service that waits for this certificate can't be reached over TLS.",
     advice: "If it stays empty for an hour, check the log of the pod that requests it",
+    adviceOf: ({ params: { emptyMs } }) =>
+      emptyMs < EMPTY_WARNING_MS
+        ? { key: "wait", general: "Wait for the first certificate", own: [] }
+        : { key: "check_log", general: "Check the log of the pod that requests it", own: [] },
   },
   certificate_invalid: {
     when:

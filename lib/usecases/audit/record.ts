@@ -2,10 +2,11 @@
  * One Secret as the state records it, and what of it is to be backed up. Key bytes stay in the
  * candidates and go no further than the encryption.
  */
-import { formatMs, parseMs } from "../../certificate/time.ts";
+import { formatMs, parseMs, parseMsOrNull } from "../../certificate/time.ts";
 import { issuedAt } from "../../ratelimit/sct.ts";
 import { accountSecrets } from "../../secret/account.ts";
 import { extract, type ExtractedPair, type Extraction } from "../../secret/extract.ts";
+import { issuedNames } from "../../secret/certmanager.ts";
 import { parentObject } from "../../secret/parent.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
 import { verdictAt } from "../../state/certificates.ts";
@@ -172,13 +173,26 @@ class Recording {
 
   #addGap(base: string, domain: string | null, state: string, reasons: readonly string[]): void {
     const before = this.#previous?.gaps[base];
+    const held = this.#heldBefore(base);
+    const issuedFor = held === null && state === "empty" ? issuedNames(this.#secret) : [];
     this.#gaps[base] = {
       domain,
       state,
       reasons: [...reasons],
-      since: before !== undefined && before.state === state ? before.since : this.#context.now,
-      held: this.#heldBefore(base),
+      since: before?.state === state ? before.since : this.#emptySince(),
+      held,
+      ...(issuedFor.length === 0 ? {} : { issuedFor }),
     };
+  }
+
+  /** A Secret that was never seen before has been so since it was created, at the latest by now. */
+  #emptySince(): string {
+    const { createdAt, uid } = this.#secret;
+    const { now, nowMs } = this.#context;
+    const createdMs = createdAt === null ? null : parseMsOrNull(createdAt);
+    return createdMs === null || createdMs > nowMs || this.#previous?.uid === uid
+      ? now
+      : formatMs(createdMs);
   }
 
   addAccounts(): void {
