@@ -6,7 +6,7 @@
  * It promises nothing about what others issue meanwhile.
  */
 import { ceilMs, spendCapped } from "./bucket.ts";
-import { knownTat, sureTat } from "./budget.ts";
+import { knownTat, sureTat } from "./known.ts";
 import { type Account, accountOf, isRenewalAt, type Ledger, limitOfAccount } from "./ledger.ts";
 import { DAY_MS, type Limit, MS_NS, pace, RENEWAL_WINDOW_MS } from "./limit.ts";
 import { registeredDomains, setOf } from "./names.ts";

@@ -3,51 +3,22 @@
  * then what is left for a person to do, with the commands. Pure.
  */
 import { restartCommand } from "./command.ts";
-import { itemTitle, noteText, warningText, whyText } from "./phrases/plan.ts";
+import { itemTitle, whyText } from "./phrases/plan.ts";
+import { noteText, warningText } from "./phrases/plannotes.ts";
 import { restartText } from "./phrases/restart.ts";
 import { revocationGapText } from "./phrases/revocation.ts";
+import { groupLines } from "./plangroups.ts";
+import { type PlanView, type ShownItem, type ShownOutcome, wordOf } from "./planview.ts";
 import { commandLine, literal } from "./shell.ts";
 import { reasonText } from "./phrases/reasons.ts";
 import { codesOf, type PlanItem } from "../restoreplan/item.ts";
-import type { Note, PlanWarning } from "../restoreplan/note.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
 import { count, wrap } from "./text.ts";
 
-export type ShownOutcome =
-  "planned" | "done" | "kept" | "refused" | "later" | "failed" | "not_tried";
-
-export interface ShownItem {
-  readonly item: PlanItem;
-  readonly outcome: ShownOutcome;
-  readonly message: string | null;
-}
-
-export interface PlanView {
-  readonly title: string;
-  readonly server: string;
-  readonly mode: "plan" | "apply" | "rehearse";
-  readonly items: readonly ShownItem[];
-  readonly warnings: readonly PlanWarning[];
-  readonly events: readonly string[];
-  readonly interrupted: boolean;
-  /**
-   * The folder that manifests were written to in place of a cluster, so that nothing is restored
-   * yet; `null`: none.
-   */
-  readonly offline: string | null;
-  /** The command that carries the plan out; `null` where a word of it doesn't fit a command. */
-  readonly applyCommand: string | null;
-  readonly width: number;
-  readonly style: Style;
-  /** Whether a rule's details are told for each row. */
-  readonly verbose: boolean;
-}
-
 /** Rows that a table shows; of more, those that need a person come first. */
 const ROWS_AT_MOST = 60;
-const NAMES_IN_GROUP = 4;
 
 const ORDER: Readonly<Record<ShownOutcome, number>> = {
   failed: 0,
@@ -58,17 +29,6 @@ const ORDER: Readonly<Record<ShownOutcome, number>> = {
   done: 5,
   kept: 6,
 };
-const WORDS: Readonly<Record<ShownOutcome, string>> = {
-  planned: "restore",
-  done: "restored",
-  kept: "keep",
-  refused: "refuse",
-  later: "later",
-  failed: "FAILED",
-  not_tried: "not tried",
-};
-const wordOf = (outcome: ShownOutcome, { offline }: PlanView): string =>
-  outcome === "done" && offline !== null ? "written" : WORDS[outcome];
 
 function placeText({ to, from }: PlanItem): string {
   return to === null ? `${from.namespace}/(new name)` : `${to.namespace}/${to.name}`;
@@ -119,7 +79,7 @@ export function planText(view: PlanView): string {
         `and ${(sorted.length - ROWS_AT_MOST).toLocaleString("en-US")} more; --json has them all`,
       ),
     );
-  lines.push(...groups(sorted, view));
+  lines.push(...groupLines(sorted, view));
   lines.push(...restarts(view));
   for (const event of view.events) lines.push(...wrap(plain(event), width));
   lines.push(...ending(view));
@@ -144,101 +104,6 @@ function table(items: readonly ShownItem[], view: PlanView): string[] {
     style.dim(head ?? ""),
     ...body.map((line, at) => paint(items[at]?.outcome ?? "kept", style)(line)),
   ];
-}
-
-/** One paragraph for all that share rule and reason. */
-function groups(items: readonly ShownItem[], view: PlanView): string[] {
-  const { width, style } = view;
-  const grouped = Map.groupBy(items, ({ item, outcome, message }) =>
-    JSON.stringify([
-      outcome,
-      item.why,
-      item.action,
-      item.kind === "account-key" && item.action !== "none",
-      item.createNamespace,
-      item.overridden,
-      notesOf(item),
-      message,
-      item.force,
-    ]),
-  );
-  const lines: string[] = [];
-  for (const of of grouped.values()) {
-    const [first] = of;
-    if (first === undefined) continue;
-    const { item, outcome, message } = first;
-    const names = of.slice(0, NAMES_IN_GROUP).map((one) => itemTitle(one.item));
-    const more =
-      of.length > NAMES_IN_GROUP
-        ? ` and ${(of.length - NAMES_IN_GROUP).toLocaleString("en-US")} more`
-        : "";
-    lines.push(
-      "",
-      ...wrap(plain(`${wordOf(outcome, view)}: ${names.join(", ")}${more}`), width).map((line) =>
-        style.bold(line),
-      ),
-    );
-    lines.push(...wrap(plain(`Because ${whyText(item.why)}.`), width, "  "));
-    if (item.action !== "none")
-      lines.push(
-        ...wrap(
-          plain(`${doing(item)}${item.fields.length === 0 ? "" : ` ${whatOf(of)}`}.`),
-          width,
-          "  ",
-        ),
-      );
-    if (item.createNamespace)
-      lines.push(
-        ...wrap(plain(`The namespace ${item.to?.namespace ?? ""} is made first.`), width, "  "),
-      );
-    if (item.overridden.length > 0)
-      lines.push(
-        ...wrap(plain(`You override: ${item.overridden.join(", ")}.`), width, "  ").map(
-          style.yellow,
-        ),
-      );
-    for (const note of notesOf(item))
-      lines.push(...wrap(plain(`Note: ${noteText(note)}.`), width, "  "));
-    if (message !== null)
-      lines.push(
-        ...message
-          .split("\n")
-          .flatMap((line, at) =>
-            at === 0 ? wrap(plain(line), width, "  ") : [`    ${plain(line)}`],
-          )
-          .map(style.yellow),
-      );
-    if (item.force.length > 0 && outcome === "refused")
-      lines.push(
-        ...wrap(plain(`To do it all the same: --force ${item.force.join(",")}`), width, "  "),
-      );
-  }
-  return lines;
-}
-
-/** What the end says once for all is left out here. */
-function notesOf(item: PlanItem): readonly Note[] {
-  return item.notes.filter(({ note }) => note !== "revocation_unknown");
-}
-
-function whatOf(of: readonly ShownItem[]): string {
-  const fields = new Set(of.map(({ item }) => item.fields.join(", ")));
-  const [only] = fields;
-  const version =
-    of.length === 1 ? ` (copy ${of[0]?.item.version?.slice(0, 12) ?? "unknown"})` : "";
-  if (fields.size === 1) return `${only ?? ""}${version}`;
-  return fields.size <= 3 ? [...fields].join("; ") : "the two fields of its name, .crt and .key";
-}
-
-function doing(item: PlanItem): string {
-  return {
-    create: "Makes the Secret with",
-    patch: "Writes",
-    replace:
-      "Deletes the Secret and recreates it with everything in " +
-      `it${item.fields.length === 0 ? "" : ", and writes"}`,
-    none: "",
-  }[item.action];
 }
 
 function commandOf({ restart: { action } }: PlanItem): string | null {

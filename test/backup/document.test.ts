@@ -7,7 +7,7 @@ import {
   MAX_DOCUMENT_BYTES,
   parseDocument,
 } from "../../lib/backup/document.ts";
-import { buildDocument } from "../../lib/backup/manifest.ts";
+import { buildDocument } from "../../lib/backup/draft.ts";
 import { anyRecord, OTHER_RECIPIENT, RECIPIENT, RECORD } from "./records.ts";
 
 const SEALED = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n";

@@ -9,7 +9,7 @@ import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { composeDocument } from "../../lib/backup/document.ts";
-import { buildDocument } from "../../lib/backup/manifest.ts";
+import { buildDocument } from "../../lib/backup/draft.ts";
 import { RECORD } from "../backup/records.ts";
 
 const run = promisify(execFile);

@@ -1,6 +1,6 @@
 /** The rules of a plan as tables: per shape, per copy, per what is there. */
 import { describe, expect, it } from "vitest";
-import { noteText } from "../../lib/report/phrases/plan.ts";
+import { noteText } from "../../lib/report/phrases/plannotes.ts";
 import type { BackupRecord, CopyFacts, CopyKind } from "../../lib/backup/record.ts";
 import { FORCIBLE, PLAN_CODES, type PlanCode } from "../../lib/restoreplan/code.ts";
 import { grantManifest } from "../../lib/restoreplan/grant.ts";

@@ -2,7 +2,8 @@
  * Restores in a test: the world of an audit, with a writer, an opener, and Secrets of every shape.
  */
 import { codesOf } from "../../lib/restoreplan/item.ts";
-import { itemTitle, noteText, whyText } from "../../lib/report/phrases/plan.ts";
+import { itemTitle, whyText } from "../../lib/report/phrases/plan.ts";
+import { noteText } from "../../lib/report/phrases/plannotes.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
 import { composeDocument, parseDocument } from "../../lib/backup/document.ts";
 import { copyKey } from "../../lib/backup/keys.ts";
-import { buildDocument } from "../../lib/backup/manifest.ts";
+import { buildDocument } from "../../lib/backup/draft.ts";
 import { type BackupRecord, type CopyFacts, factsOf } from "../../lib/backup/record.ts";
 import { headed } from "../backup/records.ts";
 import { versionOf } from "../../lib/backup/version.ts";

@@ -1,7 +1,7 @@
 /** A Secret that is immutable, recreated with everything in it. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serviceAccount, type PutObject } from "../fake-apiserver/api.ts";
-import { warningText } from "../../lib/report/phrases/plan.ts";
+import { warningText } from "../../lib/report/phrases/plannotes.ts";
 import { restoreExit } from "../../lib/usecases/restore/exit.ts";
 import type { Issued } from "../support/pki.ts";
 import {

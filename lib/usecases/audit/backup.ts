@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { composeDocument, parseDocument } from "../../backup/document.ts";
 import { clusterPrefix, copyKey } from "../../backup/keys.ts";
-import { buildDocument } from "../../backup/manifest.ts";
+import { buildDocument } from "../../backup/draft.ts";
 import type { BackupRecord, DraftHeader } from "../../backup/record.ts";
 import { parseMs } from "../../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";

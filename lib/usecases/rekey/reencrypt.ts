@@ -4,7 +4,7 @@
  */
 import { composeDocument } from "../../backup/document.ts";
 import { copyKey, parseCopyKey } from "../../backup/keys.ts";
-import { buildDocument } from "../../backup/manifest.ts";
+import { buildDocument } from "../../backup/draft.ts";
 import { sortedSet, type BackupRecord } from "../../backup/record.ts";
 import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";

@@ -2,7 +2,7 @@
  * A restore as one JSON document, `certkeep.restore/v1`. Names of fields and facts, no value. Pure.
  */
 import { itemDocument } from "../../report/plan.ts";
-import { warningText } from "../../report/phrases/plan.ts";
+import { warningText } from "../../report/phrases/plannotes.ts";
 import type { RestoreReport } from "./context.ts";
 
 export const RESTORE_SCHEMA = "certkeep.restore/v1";

@@ -5,13 +5,13 @@ import { CertkeepError } from "../../error.ts";
 import { copyObjections } from "../../restoreplan/copyrule.ts";
 import { mayRead } from "../../restoreplan/readable.ts";
 import {
-  byPlace,
+  bySlot,
   selectCopies,
   withAccountsOf,
   type Choice,
-  type KnownCopy,
   type Selected,
 } from "../../restoreplan/select.ts";
+import type { KnownCopy } from "../../restoreplan/slot.ts";
 import type { OpenedCopy, UnusableCopy, Wanted } from "../../restoreplan/view.ts";
 import { isShape } from "../../secret/shapes.ts";
 import { lastRecord, standingSecrets } from "../../state/secrets.ts";
@@ -162,7 +162,7 @@ export async function openChoices(
   const accounts = await open(
     request.as === null ? withAccountsOf(certificates, keys, source.state, chosen.copies) : keys,
   );
-  return [...certificates, ...accounts].toSorted(byPlace);
+  return [...certificates, ...accounts].toSorted(bySlot);
 }
 
 async function openChoice(

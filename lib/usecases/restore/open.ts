@@ -13,7 +13,7 @@ import { isCertkeepError } from "../../error.ts";
 import type { Opener } from "../../ports/stores.ts";
 import type { PlanCode } from "../../restoreplan/code.ts";
 import type { Detail } from "../../restoreplan/objection.ts";
-import type { KnownCopy } from "../../restoreplan/select.ts";
+import type { KnownCopy } from "../../restoreplan/slot.ts";
 import type { JudgedPair, OpenedCopy, Revocation, UnusableCopy } from "../../restoreplan/view.ts";
 import { accountThumbprint } from "../../secret/account.ts";
 import { decodeBase64 } from "../../secret/base64.ts";

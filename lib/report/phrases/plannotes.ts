@@ -1,0 +1,148 @@
+/** What a plan says besides: of an item what else a person has to know, and what comes before all. */
+import { formatMs } from "../../certificate/time.ts";
+import type { Note, PlanWarning } from "../../restoreplan/note.ts";
+import { pinCommand } from "../pinning.ts";
+import { detailText, planCodeText } from "./plan.ts";
+import { revocationGapText } from "./revocation.ts";
+
+const PLAIN_NOTES: Readonly<
+  Record<
+    | "recorder_unverified"
+    | "certmanager_no_issuer"
+    | "certmanager_renews"
+    | "certmanager_newer_seen"
+    | "certmanager_not_known"
+    | "certmanager_adopts"
+    | "older_copy"
+    | "unrecorded"
+    | "account_unknown"
+    | "unkept_unknown",
+    string
+  >
+> = {
+  recorder_unverified: "it isn't verified that a recorder keeps what is patched in",
+  certmanager_no_issuer:
+    "cert-manager will order a new certificate: the Secret has no annotation with its issuer",
+  certmanager_renews:
+    "cert-manager will renew it at once (one order): less than a third of its lifetime is " +
+    "left, unless its spec says another time",
+  certmanager_newer_seen:
+    "cert-manager may order a new certificate: a newer one than this backup was seen, and its " +
+    "CertificateRequest, if it still exists, is for another key",
+  certmanager_not_known: "it is unknown whether its Certificate still exists",
+  certmanager_adopts:
+    "cert-manager adopts it, if the Certificate's spec still has the same issuer, key " +
+    "algorithm and names",
+  older_copy:
+    "an older backup is used, because the newer ones can't be. Its next renewal may be " +
+    "rejected if the newer one replaced it",
+  unrecorded: "no audit recorded this backup: only your own identity vouches for it",
+  account_unknown:
+    "it is unknown which ACME account it was issued under. If the node has another one, Let's " +
+    "Encrypt rejects the renewal until the certificate expires",
+  unkept_unknown:
+    "an earlier version of certkeep audited this Secret, so it is unknown which other " +
+    "annotations and labels it had. They aren't restored",
+};
+
+/** A clause without a full stop. */
+export function noteText(note: Note): string {
+  switch (note.note) {
+    case "secret_renamed":
+      return (
+        `it was in Secret ${note.from}; the proxy was recreated, and its Secret is now ` +
+        `${note.to}`
+      );
+    case "certmanager_other_place":
+      return (
+        "cert-manager at the new place orders a new certificate unless its Certificate has the " +
+        `name ${note.name}`
+      );
+    case "certmanager_ordered":
+      return (
+        `its Certificate ${note.name} exists, so cert-manager has probably ordered a new one ` +
+        "already: it does so within seconds of the loss. Scale cert-manager down before you " +
+        "restore many"
+      );
+    case "unknown_issuer":
+      return (
+        "the certificate there is of an untrusted CA and valid until " +
+        `${formatMs(note.untilMs).slice(0, 10)}. If it is there on purpose (a CA of your own), ` +
+        "leave this one out, or name the CA under issuers: in certkeep.yaml"
+      );
+    case "passed_over":
+      return (
+        `backup ${note.version.slice(0, 12)} was skipped: ` +
+        `${planCodeText(note.code)}${note.detail === null ? "" : ` (${detailText(note.detail)})`}`
+      );
+    case "revocation_unknown":
+      return `revocation not checked: ${revocationGapText(note.gap)}`;
+    case "marks_not_added":
+    case "marks_not_moved": {
+      const marks = note.marks.map(({ kind, key }) => `${kind} ${key}`).join(", ");
+      return note.note === "marks_not_added"
+        ? `the Secret there lacks these of the backup, and they aren't added: ${marks}`
+        : `not restored at another place, where its controller could delete it: ${marks}`;
+    }
+    case "unkept":
+      return `not in the backup, so not restored: ${note.unkept.join(", ")}`;
+    default:
+      return PLAIN_NOTES[note.note];
+  }
+}
+
+const RECREATION = {
+  note_unreadable: "an earlier run deleted it, and its note can't be read",
+  to_create: "an earlier run deleted it to recreate it. --apply creates it again",
+  created: "an earlier run deleted it to recreate it. It exists again",
+} as const;
+
+export function warningText(warning: PlanWarning): string {
+  switch (warning.warning) {
+    case "machines_of_rebuilt":
+      return (
+        "Before the operator and its proxies start, remove or rename the old cluster's machines " +
+        "in the tailnet (admin console, Machines). While they exist, the new ones become " +
+        "NAME-1, don't serve the restored certificates, and request new ones. certkeep can't " +
+        "see whether they still exist."
+      );
+    case "other_cluster":
+      return `backups are taken from ${warning.title} (${warning.key})`;
+    case "successor":
+      return (
+        `another cluster answers under the name ${warning.key} than the recorded one ` +
+        `(${warning.recorded ?? "unknown"}): it is taken as its successor`
+      );
+    case "pinned":
+      return `${warning.key} is pinned as it answers now`;
+    case "not_rebuilt":
+      return "this is the recorded cluster: it wasn't rebuilt";
+    case "unknown_cluster": {
+      const { called, isRegistered } = warning;
+      return (
+        "no record says which cluster this is, so no backup is restored to it. To pin it as it " +
+        `answers now: ${pinCommand({ called, registered: isRegistered }, "another")}`
+      );
+    }
+    case "recreation": {
+      const { namespace, secret, state, note } = warning;
+      return (
+        `Secret ${namespace}/${secret}: ` +
+        `${RECREATION[state]}${state === "note_unreadable" ? ` (${note})` : ""}`
+      );
+    }
+    case "error":
+      return warning.found;
+    case "not_looked_at":
+      return `not checked: ${warning.found}`;
+    case "more_not_looked_at":
+      return `not checked: ${warning.count} more`;
+    case "never_audited":
+      return (
+        `no audit of ${warning.cluster} is recorded here, so nothing is known that could be ` +
+        `restored${warning.isAsked ? "" : " (--unrecorded uses backups that no audit recorded)"}`
+      );
+    case "nothing_fits":
+      return "nothing matches";
+  }
+}
