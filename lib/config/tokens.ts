@@ -3,7 +3,35 @@
  * microseconds for a sign, whatever the sign says, and its composer recurses: a megabyte of
  * brackets costs minutes, or ends the process.
  */
-import { type CST, LineCounter, Parser } from "yaml";
+import {
+  type CST,
+  type DocumentOptions,
+  LineCounter,
+  type ParseOptions,
+  Parser,
+  type SchemaOptions,
+} from "yaml";
+
+const TAG = "tag:yaml.org,2002:";
+const UNKNOWN_TO_KUBECTL = ["timestamp", "binary", "omap", "pairs", "set"].map(
+  (name) => TAG + name,
+);
+
+/**
+ * Options of a composer that reads as kubectl does (sigs.k8s.io/yaml): YAML 1.1, where `yes` and
+ * `on` are true, but dates stay text and 1:30 is no number.
+ */
+export const KUBERNETES_YAML: ParseOptions & DocumentOptions & SchemaOptions = {
+  version: "1.1",
+  prettyErrors: false,
+  logLevel: "silent",
+  customTags: (tags) =>
+    tags.filter(
+      (tag) =>
+        typeof tag === "string" ||
+        (!("format" in tag && tag.format === "TIME") && !UNKNOWN_TO_KUBECTL.includes(tag.tag)),
+    ),
+};
 
 export interface TokenLimits {
   /** Levels of lists and maps. */

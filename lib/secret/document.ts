@@ -27,6 +27,9 @@ export type DocumentReading =
  */
 const LIMITS: TokenLimits = { depth: 100, signs: 2_000_000 };
 
+/** What kubectl takes for true (YAML 1.1). */
+const TRUE = /^(?:y|yes|on|true|Y|Yes|YES|On|ON|True|TRUE)$/;
+
 const MANIFEST = /^(?:- )?(?:apiVersion|kind|metadata|items|data|stringData) *:/m;
 
 /** Reads every Secret in `text`. */
@@ -55,7 +58,11 @@ function parseYaml(text: string): DocumentReading {
     if (!read.ok) return broken(read.offset, read.found);
     const objects: unknown[] = [];
     // Failsafe: a value such as 1234 or true is text, as it stands there.
-    const composer = new Composer({ prettyErrors: false, schema: "failsafe", logLevel: "silent" });
+    const composer = new Composer({
+      prettyErrors: false,
+      schema: "failsafe",
+      logLevel: "silent",
+    });
     for (const document of composer.compose(read.tokens, false, text.length)) {
       const fault = document.errors[0];
       if (fault !== undefined) return broken(fault.pos[0], "text that YAML doesn't allow here");
@@ -124,7 +131,7 @@ function secretOf(value: Fields): Secret {
     createdAt: null,
     deletedAt: null,
     data,
-    immutable: value["immutable"] === true || value["immutable"] === "true",
+    immutable: value["immutable"] === true || TRUE.test(textOf(value["immutable"])),
     unreadAnnotations: Object.keys(annotations).filter((key) => !isReadAnnotation(key)),
     finalizers: [],
   };

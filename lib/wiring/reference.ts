@@ -5,6 +5,7 @@
  */
 import { readBounded } from "../adapters/answer.ts";
 import { readFileAtMost } from "../adapters/readfile.ts";
+import { utf8Of } from "../encoding.ts";
 import { isSecretReference, secretName } from "../config/registered.ts";
 import { type CertkeepError, isCertkeepError } from "../error.ts";
 import type { SecretValues } from "../ports/registry.ts";
@@ -108,16 +109,16 @@ const SILENT_MS = 10 * 60_000;
  * @throws an error with a `code` of the system, or EFBIG or ENODATA (a FIFO to which nobody writes)
  */
 export async function readNamedFile(path: string): Promise<Uint8Array> {
-  return readFileAtMost(path, MAX_NAMED_BYTES, { silentMs: SILENT_MS });
+  return utf8Of(await readFileAtMost(path, MAX_NAMED_BYTES, { silentMs: SILENT_MS }));
 }
 
-/** Standard input, likewise. */
+/** Standard input, likewise. UTF-16 is given as UTF-8. */
 export async function readNamedStream(
   stream: AsyncIterable<Uint8Array | string>,
 ): Promise<Uint8Array> {
   const { bytes, cut } = await readBounded(stream, MAX_NAMED_BYTES);
   if (cut) throw Object.assign(new Error("too large"), { code: "EFBIG" });
-  return bytes;
+  return utf8Of(bytes);
 }
 
 function valueOf(text: string | null | undefined, none: string): Referred {

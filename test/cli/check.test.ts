@@ -108,6 +108,21 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const trusting = ["--anchors", "root.pem", ...AT];
 
+it("reads UTF-16 with a byte order mark: a manifest, a pair and the anchors", async () => {
+  const utf16 = (text: string): Buffer => Buffer.from(`\ufeff${text}`, "utf16le");
+  const written: Record<string, string> = {
+    "utf16.yaml": manifest(good.certificatePem, good.keyPem),
+    "utf16.crt": good.certificatePem,
+    "utf16.key": good.keyPem,
+    "utf16.pem": authority.root.pem,
+  };
+  for (const [name, text] of Object.entries(written))
+    await writeFile(join(folder, name), utf16(text));
+  const anchors = ["--anchors", "utf16.pem", ...AT];
+  for (const args of [["utf16.yaml"], ["utf16.crt", "utf16.key"]])
+    expect(await certkeep([...args, ...anchors])).toMatchObject({ code: 0, err: "" });
+});
+
 interface Row {
   readonly title: string;
   readonly args: readonly string[];

@@ -42,6 +42,19 @@ describe("parseSecrets", () => {
     expect(JSON.stringify(one)).not.toContain(CANARY);
   });
 
+  it("takes for true what kubectl does (YAML 1.1)", () => {
+    for (const [value, immutable] of [
+      ["yes", true],
+      ["On", true],
+      ["TRUE", true],
+      ["no", false],
+      ["off", false],
+    ] as const)
+      expect(
+        secretsOf(parseSecrets(secret.replace("immutable: true", `immutable: ${value}`))),
+      ).toMatchObject([{ immutable }]);
+  });
+
   it("reads the same from JSON", () => {
     const object = {
       apiVersion: "v1",

@@ -9,6 +9,7 @@ import type { PemSource } from "../../config/issuer.ts";
 import { parseConfig } from "../../config/parse.ts";
 import { invalidConfig } from "../../config/problem.ts";
 import { DEFAULT_CONFIG, type Config } from "../../config/schema.ts";
+import { utf8Of } from "../../encoding.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { realOf } from "./approvals.ts";
 import { type Approving, type ConfigFile, ConfigFiles } from "./configfiles.ts";
@@ -251,7 +252,7 @@ async function readPem(
   if (source.kind === "pem") return source;
   const path = absolute(source.path, file, places);
   const where = `${shownName}: ${shownPath(path, places.cwd)}`;
-  const pem = new TextDecoder().decode(await read(path, where));
+  const pem = new TextDecoder().decode(utf8Of(await read(path, where)));
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
     throw new CertkeepError("config_invalid", {
       where,

@@ -6,6 +6,7 @@
  */
 import { X509Certificate, createHash, createPrivateKey } from "node:crypto";
 import { dirname, isAbsolute, join } from "node:path";
+import { utf8Of } from "../../encoding.ts";
 import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
 import {
@@ -17,7 +18,7 @@ import {
   tokenEndMs,
 } from "./credential.ts";
 import { parseExec } from "./exec.ts";
-import { type Fields, fieldsOf, textOf } from "./parse.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 import { type Bundle, createProof } from "./proof.ts";
 import {
   bareHost,
@@ -125,7 +126,7 @@ async function readMaterial(
   if (!allowFiles) throw namesFile(place, key);
   const file = isAbsolute(named) ? named : join(dirname(entry.file), named);
   try {
-    return (await readFileAtMost(file, MAX_PEM_BYTES)).toString("latin1");
+    return Buffer.from(utf8Of(await readFileAtMost(file, MAX_PEM_BYTES))).toString("latin1");
   } catch (error) {
     throw invalid(
       place,
@@ -278,6 +279,28 @@ function chooseProxy(parts: ContextParts, server: URL, environment: Environment)
   throw invalid(where, "no address of a proxy", "http://, https:// or socks5://HOST:PORT");
 }
 
+/** What an exec plugin gets to know of the cluster (client-go rest/exec.go, `ConfigToExecCluster`). */
+function clusterInfo(cluster: Fields, server: URL, caText: string | null): Fields {
+  const extension = listOf(cluster["extensions"])
+    .map(fieldsOf)
+    .find(({ name }) => name === "client.authentication.k8s.io/exec");
+  const written = textOf(cluster["server"]) ?? "";
+  const serverName = textOf(cluster["tls-server-name"]) ?? "";
+  const proxyUrl = textOf(cluster["proxy-url"]) ?? "";
+  return {
+    // As it is written, but for what no request carries.
+    server: /[?#]/.test(written) ? server.href : written,
+    ...(serverName === "" ? {} : { "tls-server-name": serverName }),
+    ...(cluster["insecure-skip-tls-verify"] === true ? { "insecure-skip-tls-verify": true } : {}),
+    ...(caText === null
+      ? {}
+      : { "certificate-authority-data": Buffer.from(caText, "latin1").toString("base64") }),
+    ...(proxyUrl === "" ? {} : { "proxy-url": proxyUrl }),
+    ...(cluster["disable-compression"] === true ? { "disable-compression": true } : {}),
+    config: extension?.["extension"] ?? null,
+  };
+}
+
 /** Reads what the context leads to. @throws {CertkeepError} */
 export async function connectionOf(
   parts: ContextParts,
@@ -303,13 +326,7 @@ export async function connectionOf(
     exec: {
       environment: options.environment,
       timeoutMs: options.execTimeoutMs ?? 60_000,
-      cluster: {
-        server: textOf(cluster.fields["server"]),
-        ...(bundle === null
-          ? {}
-          : { "certificate-authority-data": Buffer.from(bundle.pem).toString("base64") }),
-        ...(insecure ? { "insecure-skip-tls-verify": true } : {}),
-      },
+      cluster: clusterInfo(cluster.fields, server, caText),
     },
   });
   const namespace = textOf(parts.context.fields["namespace"]);

@@ -10,7 +10,8 @@
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { closest, distance } from "fastest-levenshtein";
 import { Composer, LineCounter } from "yaml";
-import { tokensOf, type TokenLimits } from "../../config/tokens.ts";
+import { KUBERNETES_YAML, tokensOf, type TokenLimits } from "../../config/tokens.ts";
+import { utf8Of } from "../../encoding.ts";
 import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
 import { type ConnectOptions, type KubeconfigEntry, connectionOf } from "./context.ts";
@@ -61,7 +62,7 @@ function parseYaml(text: string, shown: string): unknown {
   const lines = new LineCounter();
   const read = tokensOf(text, LIMITS, lines);
   if (!read.ok) throw invalid(shown, read.found, "a kubeconfig");
-  const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: "silent" });
+  const composer = new Composer({ ...KUBERNETES_YAML, uniqueKeys: false });
   const [document, second] = composer.compose(read.tokens, true, text.length);
   if (second !== undefined)
     throw invalid(
@@ -164,7 +165,7 @@ async function readKubeconfig(
   }
   if (bytes.length > SIZE_LIMIT)
     throw invalid(printable(file, 300), "a file of more than 16 MiB", "a kubeconfig");
-  return parseKubeconfig(bytes.toString("utf8"), file);
+  return parseKubeconfig(Buffer.from(utf8Of(bytes)).toString("utf8"), file);
 }
 
 /**

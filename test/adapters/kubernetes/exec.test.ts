@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { connectionTo, failureOf, folder, put } from "./support.ts";
+import { authority, connectionTo, failureOf, folder, put } from "./support.ts";
 
 const SERVER = "https://api.example.com:6443";
 
@@ -63,6 +63,79 @@ describe("a credential plugin", () => {
       apiVersion: "client.authentication.k8s.io/v1",
       spec: { interactive: false, cluster: { server: SERVER } },
     });
+  });
+
+  // Each row as kubectl 1.34 gave it to a plugin.
+  test.each([
+    [
+      "an address with a path, query and fragment",
+      { server: `${SERVER}/base/?x=1#f` },
+      {
+        server: `${SERVER}/base/`,
+      },
+    ],
+    ["an address with a slash", { server: `${SERVER}/` }, { server: `${SERVER}/` }],
+    [
+      "all settings of its own",
+      {
+        server: SERVER,
+        "tls-server-name": "api.internal",
+        "proxy-url": "http://127.0.0.1:3128",
+        "disable-compression": true,
+        "insecure-skip-tls-verify": true,
+        extensions: [
+          { name: "other", extension: { x: 1 } },
+          {
+            name: "client.authentication.k8s.io/exec",
+            extension: { apiVersion: "example.invalid/v1", shootRef: { name: "y", on: true } },
+          },
+        ],
+      },
+      {
+        server: SERVER,
+        "tls-server-name": "api.internal",
+        "proxy-url": "http://127.0.0.1:3128",
+        "disable-compression": true,
+        "insecure-skip-tls-verify": true,
+        config: { apiVersion: "example.invalid/v1", shootRef: { name: "y", on: true } },
+      },
+    ],
+  ])("gets the cluster as kubectl tells it: %s", async (_, cluster, told) => {
+    const at = folder();
+    const command = plugin(
+      at,
+      `printf '%s' "$KUBERNETES_EXEC_INFO" > ${at}/seen; ${credential({ token: "t" })}`,
+    );
+    for (const provideClusterInfo of [true, false]) {
+      const connection = await connectionTo(
+        { server: SERVER, caPem: null, cluster, user: user(command, { provideClusterInfo }) },
+        { environment },
+      );
+      await connection.credentials();
+      const info = JSON.parse(readFileSync(`${at}/seen`, "utf8")) as { spec: object };
+      expect(info.spec).toEqual({
+        interactive: false,
+        ...(provideClusterInfo ? { cluster: { config: null, ...told } } : {}),
+      });
+    }
+  });
+
+  test("gets the bytes of the CA that the kubeconfig names", async () => {
+    const at = folder();
+    const command = plugin(
+      at,
+      `printf '%s' "$KUBERNETES_EXEC_INFO" > ${at}/seen; ${credential({ token: "t" })}`,
+    );
+    const ca = `# the cluster's\n${authority.caPem}`;
+    const connection = await connectionTo(
+      { server: SERVER, caPem: ca, user: user(command, { provideClusterInfo: true }) },
+      { environment },
+    );
+    await connection.credentials();
+    const { spec } = JSON.parse(readFileSync(`${at}/seen`, "utf8")) as {
+      spec: { cluster: Record<string, string> };
+    };
+    expect(spec.cluster["certificate-authority-data"]).toBe(Buffer.from(ca).toString("base64"));
   });
 
   test(

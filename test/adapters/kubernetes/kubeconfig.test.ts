@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -38,6 +38,51 @@ function config(name: string, current: string | null, server = SERVER): string {
 
 const token = async (connection: Awaited<ReturnType<typeof load>>): Promise<unknown> =>
   (await connection.credentials()).headers["authorization"];
+
+describe("a kubeconfig's text", () => {
+  const written = (bytes: Buffer): string => {
+    const path = `${folder()}/config`;
+    writeFileSync(path, bytes);
+    return path;
+  };
+
+  test("may be UTF-16 with a byte order mark, as PowerShell writes it, and so may its CA", async () => {
+    const ca = written(Buffer.from(`\ufeff${authority.caPem}`, "utf16le"));
+    const text = kubeconfig({
+      server: SERVER,
+      caPem: null,
+      cluster: { "certificate-authority": ca },
+    });
+    const little = Buffer.from(`\ufeff${text}`, "utf16le");
+    for (const bytes of [little, Buffer.from(little).swap16(), Buffer.from(`\ufeff${text}`)]) {
+      const connection = await load({ files: [written(bytes)] });
+      expect(await token(connection)).toBe("Bearer stub-token");
+      expect(connection.caPem).toContain("-----BEGIN CERTIFICATE-----");
+    }
+  });
+
+  test.each([
+    ["yes", true],
+    ["On", true],
+    ["TRUE", true],
+    ["y", true],
+    ["no", false],
+    ["off", false],
+    ['"yes"', false],
+  ])("has the truth values that kubectl takes (YAML 1.1): %s", async (value, insecure) => {
+    const file = put(
+      `${folder()}/config`,
+      [
+        "kind: Config",
+        "current-context: c",
+        "contexts: [{name: c, context: {cluster: c, user: c, namespace: 2026-01-01}}]",
+        `clusters: [{name: c, cluster: {server: "${SERVER}", insecure-skip-tls-verify: ${value}}}]`,
+        "users: [{name: c, user: {token: t}}]",
+      ].join("\n"),
+    );
+    expect(await load({ files: [file] })).toMatchObject({ insecure, namespace: "2026-01-01" });
+  });
+});
 
 describe("where a kubeconfig comes from", () => {
   test("explicit files, then KUBECONFIG, then the home folder, then the pod", async () => {
