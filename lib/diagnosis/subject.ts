@@ -90,7 +90,7 @@ export function createSubject(
       .map(({ issuance }) => issuance)
       .filter(({ issuedAtMs }) => issuedAtMs <= across.atMs),
     needless:
-      account === null
+      account === null || across.staging.has(account.issuer)
         ? []
         : needlessIn(account, across.atMs, across.need).filter(
             ({ issuance }) => issuance.claimedBy === cluster || mayBeOf(issuance, cluster),

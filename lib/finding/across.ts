@@ -105,6 +105,8 @@ export interface Across {
   readonly ahead: ReadonlyMap<string, number>;
   /** Of a cluster that has several names: the one that counts, by each of the others. */
   readonly firstNames: ReadonlyMap<string, string>;
+  /** Ids of issuers for tests: what they issue again and again costs nothing. */
+  readonly staging: ReadonlySet<string>;
   /** Titles by issuer id. */
   readonly titles: ReadonlyMap<string, string>;
   /** The ledger as one cluster sees it: its own claims too. */
@@ -303,6 +305,7 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
       ),
     ),
     firstNames,
+    staging,
     titles: new Map(options.issuers.map(({ id, title }) => [id, title])),
     ledgerOf(cluster) {
       const known = own.get(cluster) ?? ledgerFor(ledger, cluster, claims.get(cluster) ?? []);

@@ -1,20 +1,10 @@
 /** All that is known of one name, on one page for a terminal. Pure. */
-import type { Across } from "../finding/across.ts";
 import type { Finding } from "../finding/finding.ts";
 import { STALE_MS } from "../finding/reach.ts";
-import type { Tally } from "../finding/tally.ts";
-import type { CertkeepError } from "../error.ts";
-import type { Diagnosis } from "../diagnosis/cause.ts";
 import { formatMs, parseMs } from "../certificate/time.ts";
-import type { Advice } from "../ratelimit/advice.ts";
-import type { Budget, TimelineEntry } from "../ratelimit/budget.ts";
-import type { Account } from "../ratelimit/ledger.ts";
-import type { Plan } from "../ratelimit/plan.ts";
-import type { CertificateEntry } from "../state/certificates.ts";
-import type { StateDocument } from "../state/document.ts";
-import type { SourceStatus } from "../state/signals.ts";
 import { plain } from "../plain.ts";
 import { backupLines, placeLines } from "./explain/places.ts";
+import { type ExplainedPlace, type Explanation, isOfSeveral } from "./explain/explanation.ts";
 import { actionLines } from "./explain/actions.ts";
 import { limitLines } from "./explain/limits.ts";
 import { planLines, timelineLines } from "./explain/issuances.ts";
@@ -23,58 +13,6 @@ import { say } from "./part.ts";
 import { reasonText } from "./phrases/reasons.ts";
 import { count, type Page, paragraph, section, span } from "./text.ts";
 import { whyLines } from "./explain/why.ts";
-
-export interface ExplainedBackup {
-  readonly version: string;
-  readonly cluster: string;
-  readonly serial: string | null;
-  readonly recordedAt: string;
-  readonly notAfter: string | null;
-  /** It could be restored now. */
-  readonly good: boolean;
-  readonly retired: boolean;
-}
-
-export interface ExplainedPlace {
-  readonly entry: CertificateEntry;
-  /** The cluster can't be reached now: as last seen then, RFC 3339. */
-  readonly asLastSeen: string | null;
-  readonly copies: readonly ExplainedBackup[];
-  /** End of its cluster's last audit, RFC 3339; `null`: none. */
-  readonly auditedAt: string | null;
-  /** For one that is rejected or missing. */
-  readonly advice: Advice | null;
-}
-
-/** A set of names, or a registered domain, of one issuer. */
-export interface ExplainedAccount extends Pick<Account, "kind" | "issuer" | "key"> {
-  /** `null`: no limit is known. */
-  readonly budget: Budget | null;
-  /** Of a set: its registered domains' limits. */
-  readonly domains: readonly Budget[];
-  /** With the bucket's level after each where a limit is known. */
-  readonly timeline: readonly (Pick<TimelineEntry, "issuance"> & Partial<TimelineEntry>)[];
-  readonly plan: Plan | null;
-}
-
-export interface Explanation {
-  readonly name: string;
-  readonly kind: "certificate" | "secret" | "domain" | "cluster" | "finding";
-  readonly atMs: number;
-  readonly places: readonly ExplainedPlace[];
-  readonly accounts: readonly ExplainedAccount[];
-  readonly clusters: readonly { readonly state: StateDocument; readonly tally: Tally }[];
-  readonly findings: readonly Finding[];
-  readonly ignored: number;
-  /** Of each set and cluster; of a cluster those alone that need a cause. */
-  readonly diagnoses: readonly Diagnosis[];
-  /** Sources besides Secrets that weren't read completely, of the clusters concerned. */
-  readonly looks: readonly (SourceStatus & { readonly cluster: string })[];
-  readonly across: Across;
-  /** How many more certificates were to be planned; `null`: none. */
-  readonly planned: number | null;
-  readonly problems: readonly CertkeepError[];
-}
 
 /** Clusters whose last audit is old that are listed; more are left out. */
 const MAX_STALE = 20;
@@ -97,7 +35,10 @@ export function explainText(view: Explanation, page: Page): string {
       findings: oncePerFinding(view.findings).map((one) => withoutSelfReference(one, view.name)),
       nowMs: view.atMs,
       ...page,
-      several: new Set(view.findings.map(({ subject }) => subject.cluster)).size > 1,
+      several: isOfSeveral(
+        view,
+        view.findings.map(({ subject }) => subject.cluster),
+      ),
     }),
     ...(view.ignored === 0
       ? []

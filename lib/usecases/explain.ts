@@ -13,15 +13,14 @@ import { type Finding, findingRef } from "../finding/finding.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
 import { setLabel } from "../finding/issuance.ts";
 import { bareName, isFor, isSecret, isUnder } from "../finding/place.ts";
-import { budgetOf, timelineOf } from "../ratelimit/budget.ts";
 import { type Account, accountOf, accountsOf } from "../ratelimit/ledger.ts";
 import { registeredDomain, setOf } from "../ratelimit/names.ts";
-import { planNewNames, planSet } from "../ratelimit/plan.ts";
 import { plain } from "../plain.ts";
-import type { ExplainedAccount, Explanation } from "../report/explain.ts";
+import type { Explanation } from "../report/explain/explanation.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
+import { distinct, explainAccount, isSeenIn } from "./explain/account.ts";
 import { KnownCluster } from "./explain/knowncluster.ts";
 
 export interface ExplainInput {
@@ -128,7 +127,8 @@ class Explainer {
     const domains = this.#accounts("domain").filter(({ key }) => key === bare);
     const under = this.#entries((entry) => isUnder(entry, bare));
     if (domains.length > 0 || under.length > 0) return this.#build("domain", under, domains);
-    return inSecret.length > 0 ? this.#build("secret", inSecret, this.#setsOf(inSecret)) : null;
+    if (inSecret.length > 0) return this.#build("secret", inSecret, this.#setsOf(inSecret));
+    return this.#ofReports(name);
   }
 
   /** All names that could have been meant. */
@@ -191,6 +191,28 @@ class Explainer {
     return { ...built, findings: found };
   }
 
+  /** A name of which no certificate is known, and findings are: from a log, for instance. */
+  #ofReports(name: string): Found | null {
+    const isAbout = ({ subject }: Finding): boolean =>
+      subject.secret === name ||
+      `${subject.namespace}/${subject.secret}` === name ||
+      (subject.name !== null && bareName(subject.name) === bareName(name));
+    const { key } = setOf(bareName(name).split(","));
+    const clusters = this.#clusters.filter(({ findings: { said, ignored } }) =>
+      [...said, ...ignored].some(isAbout),
+    );
+    if (clusters.length === 0) return null;
+    return {
+      ...this.#build("certificate", [], []),
+      findings: clusters.flatMap(({ findings }) => findings.said.filter(isAbout)),
+      ignored: clusters.flatMap(({ findings }) => findings.ignored.filter(isAbout)).length,
+      diagnoses: clusters
+        .map(({ doctor }) => doctor.ofSet(null, key))
+        .filter(({ verdict }) => verdict !== "none"),
+      looks: clusters.flatMap(({ unread }) => unread),
+    };
+  }
+
   #ofClusters(clusters: readonly KnownCluster[]): Found {
     const names = new Set(clusters.map(({ name }) => name));
     const low = this.#across.found.flatMap(({ budget, subject }) =>
@@ -231,7 +253,7 @@ class Explainer {
     const secrets = new Set(entries.map(({ cluster, key }) => `${cluster} ${key}`));
     const isNamed = ({ subject: { cluster, namespace, secret, name: of } }: Finding): boolean =>
       secrets.has(`${cluster} ${namespace}/${secret}`) ||
-      (of !== null && namespace === null && names.has(of));
+      (of !== null && secret === null && names.has(of));
     const found = kind === "cluster" ? [] : this.#clusters.map(({ findings }) => findings);
     const byCluster = Map.groupBy(entries, ({ cluster }) => cluster);
     return {
@@ -241,7 +263,7 @@ class Explainer {
       places: this.#clusters.flatMap((cluster) =>
         (byCluster.get(cluster.name) ?? []).map((entry) => cluster.explain(entry)),
       ),
-      accounts: distinct(accounts).map((account) => this.#explainAccount(account)),
+      accounts: distinct(accounts).map((account) => explainAccount(account, this.#across, plan)),
       clusters: [],
       findings: found.flatMap(({ said }) => said.filter(isNamed)),
       ignored: found.reduce((sum, { ignored }) => sum + ignored.filter(isNamed).length, 0),
@@ -267,7 +289,7 @@ class Explainer {
           if (entry.loss?.how !== "removed") found.add(known.doctor.ofEntry(entry));
       for (const account of accounts) {
         const { issuer, key } = account;
-        if (!isSeenIn(account, name)) continue;
+        if (!isSeenIn(account, name) || this.#across.staging.has(issuer)) continue;
         if (account.kind === "domain") {
           found.add(known.doctor.ofDomain(issuer, key));
           for (const one of known.doctor.all())
@@ -283,34 +305,6 @@ class Explainer {
       }
     }
     return [...found];
-  }
-
-  #explainAccount(account: Account): ExplainedAccount {
-    const { ledger, atMs } = this.#across;
-    const { kind, issuer, key, entries } = account;
-    const { plan } = this.#input;
-    const domains = kind === "domain" ? [] : entries.flatMap(({ issuance }) => issuance.domains);
-    const planned =
-      plan === null
-        ? null
-        : kind === "domain"
-          ? planNewNames(ledger, issuer, key, plan, atMs)
-          : planSet(ledger, issuer, key.split(","), plan, atMs);
-    return {
-      kind,
-      issuer,
-      key,
-      budget: budgetOf(ledger, kind, issuer, key, atMs),
-      domains: [...new Set(domains)].flatMap(
-        (domain) => budgetOf(ledger, "domain", issuer, domain, atMs) ?? [],
-      ),
-      timeline:
-        timelineOf(ledger, account, atMs) ??
-        entries
-          .filter(({ issuance }) => issuance.issuedAtMs <= atMs)
-          .map(({ issuance }) => ({ issuance })),
-      plan: planned,
-    };
   }
 }
 
@@ -329,18 +323,4 @@ function concerns({ subject }: Finding, entry: CertificateEntry): boolean {
     name !== null &&
     (name === entry.name || (record !== null && name === setLabel(setOf(record.names).key)))
   );
-}
-
-function isSeenIn({ entries }: Account, cluster: string): boolean {
-  return entries.some(({ issuance }) =>
-    issuance.sources.some((source) => source.cluster === cluster),
-  );
-}
-
-function distinct(accounts: readonly Account[]): Account[] {
-  return [
-    ...new Map(
-      accounts.map((one) => [JSON.stringify([one.kind, one.issuer, one.key]), one]),
-    ).values(),
-  ];
 }

@@ -116,3 +116,15 @@ describe("an account that was only assumed", () => {
     expect(told(diagnose(state({ [KEY]: fresh() }, observed({ access }))))).toEqual(["none"]);
   });
 });
+
+it("takes nothing that a staging issuer issued again for needless", () => {
+  const past = [
+    [2 * DAY_MS, "a1"],
+    [HOUR_MS, "a2"],
+  ] as const;
+  const needless = (issuer: string): number => {
+    const of = state({}, { ...observed(), evidence: history(past, { issuer }) });
+    return new Doctor(of, acrossOf(of)).ofSet(issuer, NAME).needlessMs.length;
+  };
+  expect([needless("letsencrypt"), needless("letsencrypt-staging")]).toEqual([1, 0]);
+});

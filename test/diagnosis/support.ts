@@ -27,19 +27,17 @@ export { DAY_MS, HOUR_MS };
 export const iso = formatMs;
 
 export function acrossOf(...states: readonly StateDocument[]): Across {
-  const issuers = [
-    {
-      id: "letsencrypt",
-      title: "Let's Encrypt",
-      environment: "production" as const,
-      limits: {
-        perSet: { count: 5, periodMs: 168 * HOUR_MS },
-        perDomain: { count: 50, periodMs: 168 * HOUR_MS },
-        source: "",
-        checked: "",
-      },
+  const issuers = (["production", "staging"] as const).map((environment) => ({
+    id: environment === "staging" ? "letsencrypt-staging" : "letsencrypt",
+    title: "Let's Encrypt",
+    environment,
+    limits: {
+      perSet: { count: 5, periodMs: 168 * HOUR_MS },
+      perDomain: { count: 50, periodMs: 168 * HOUR_MS },
+      source: "",
+      checked: "",
     },
-  ];
+  }));
   return createAcross(
     states.map((state) => partOf(state, NOW_MS)),
     { issuers, overrides: [], atMs: NOW_MS, nowMs: NOW_MS },
@@ -76,12 +74,13 @@ export function history(
     readonly where?: string;
     readonly claimedBy?: string | null;
     readonly cluster?: string;
+    readonly issuer?: string;
   } = {},
 ): unknown {
   const issuances = past.map(([agoMs, serial]) => {
     const atMs = NOW_MS - agoMs;
     return createIssuance({
-      issuer: "letsencrypt",
+      issuer: over.issuer ?? "letsencrypt",
       serial,
       names: over.names ?? [NAME],
       notBeforeMs: atMs - 3_510_000,

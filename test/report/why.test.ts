@@ -139,6 +139,36 @@ describe("the section Why", () => {
     });
   });
 
+  it("knows a name that no Secret holds, of which a finding tells", async () => {
+    const lost = "lost.tail1a2b3.ts.net";
+    const signs = [sign("issued", { domain: lost }), sign("store_write_failed", { domain: lost })];
+    const quiet = state(
+      { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) },
+      observed({ signs }),
+    );
+    const { words, json } = await explain(lost, quiet);
+    expect(words).toContain("No Secret holds it now.");
+    expect(words).toContain("issued_not_stored");
+    expect(json.diagnoses).toMatchObject([{ causes: [{ code: "storage" }] }]);
+    // A Secret that holds no certificate, of which an audit could tell something, is one as well.
+    await expect(explain("unheard.tail1a2b3.ts.net", quiet)).rejects.toThrow("nothing known");
+  });
+
+  it("shows what another cluster's log claims with that cluster's name, as nothing to do", async () => {
+    const held = state(
+      { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) },
+      observed(),
+    );
+    const other = {
+      ...state({}, observed({ signs: [sign("store_write_failed", { code: "forbidden" })] })),
+      cluster: "dr",
+      title: "dr",
+    };
+    const { words } = await explain(NAME, held, other);
+    expect(words).toMatch(/dr[^.]{0,80}issued_not_stored/);
+    expect(words).toContain("What to do Nothing now.");
+  });
+
   it("says plainly that no needless reissue was seen, and what would not have shown", async () => {
     const quiet = state(
       { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) },

@@ -1,7 +1,7 @@
 /** What to do about a name: for its certificates, and against a cause that still holds. Pure. */
 import { sortCauses } from "../../diagnosis/cause.ts";
 import { titleOf } from "../../state/certificates.ts";
-import type { Explanation } from "../explain.ts";
+import type { Explanation } from "./explanation.ts";
 import { sortFindings } from "../findings.ts";
 import { plainText, say } from "../part.ts";
 import { adviceOf, adviceText } from "../phrases.ts";
@@ -10,9 +10,10 @@ import { type Page, paragraph } from "../text.ts";
 import { measureLines } from "./why.ts";
 import { MAX_ROWS } from "./places.ts";
 
-export function actionLines(view: Explanation, page: Page): string[] {
+export function actionLines(explanation: Explanation, page: Page): string[] {
   // Of many, each finding says it.
-  if (view.kind === "cluster" || view.kind === "domain") return [];
+  if (explanation.kind === "cluster" || explanation.kind === "domain") return [];
+  const view = withinClusters(explanation);
   const failing = view.places.flatMap(({ entry, advice }) =>
     advice === null ? [] : [{ entry, advice }],
   );
@@ -35,6 +36,17 @@ export function actionLines(view: Explanation, page: Page): string[] {
       page,
     );
   return view.places.length === 0 ? [] : ["  Nothing: what is known of it is fine."];
+}
+
+/** What other clusters report is nothing to do in those that hold the name. */
+function withinClusters(view: Explanation): Explanation {
+  const clusters = new Set(view.places.map(({ entry }) => entry.cluster));
+  if (clusters.size === 0) return view;
+  return {
+    ...view,
+    findings: view.findings.filter(({ subject }) => clusters.has(subject.cluster)),
+    diagnoses: view.diagnoses.filter(({ cluster }) => clusters.has(cluster)),
+  };
 }
 
 /** The first measure against a cause that is known and still holds. */

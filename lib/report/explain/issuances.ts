@@ -2,7 +2,7 @@
 import { instantOf } from "../../certificate/time.ts";
 import type { Sighting } from "../../ratelimit/issuance.ts";
 import { bar } from "../budget.ts";
-import type { ExplainedAccount, Explanation } from "../explain.ts";
+import type { ExplainedAccount, Explanation } from "./explanation.ts";
 import { setPhrase } from "../phrases/limits.ts";
 import { tableLines } from "../table.ts";
 import { count, type Page, paragraph, section, spanPhrase } from "../text.ts";

@@ -5,7 +5,7 @@ import type { Across } from "../../finding/across.ts";
 import type { Budget } from "../../ratelimit/budget.ts";
 import type { Silence } from "../../ratelimit/evidence.ts";
 import { bar } from "../budget.ts";
-import type { Explanation } from "../explain.ts";
+import type { Explanation } from "./explanation.ts";
 import { plainText, say } from "../part.ts";
 import { leftText, setPhrase } from "../phrases/limits.ts";
 import { count, type Page, paragraph, spanPhrase } from "../text.ts";

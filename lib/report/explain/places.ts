@@ -1,7 +1,7 @@
 /** Where certificates of a name are, and their backups, as tables. Pure. */
 import { serialKey } from "../../ratelimit/issuance.ts";
 import { type CertificateEntry, titleOf } from "../../state/certificates.ts";
-import type { ExplainedPlace, Explanation } from "../explain.ts";
+import type { ExplainedPlace, Explanation } from "./explanation.ts";
 import { tableLines } from "../table.ts";
 import type { Page } from "../text.ts";
 

@@ -10,7 +10,7 @@ import {
 } from "../../diagnosis/cause.ts";
 import { type EvidenceLine } from "../../diagnosis/evidence.ts";
 import { plain } from "../../plain.ts";
-import type { Explanation } from "../explain.ts";
+import { type Explanation, isOfSeveral } from "./explanation.ts";
 import { plainText, say } from "../part.ts";
 import {
   becauseText,
@@ -35,11 +35,14 @@ export function whyLines(view: Explanation, page: Page): string[] {
   const wanting = diagnoses.filter(({ verdict }) => verdict !== "none");
   // Of a domain, names that need no cause are shown only where no name needs one.
   const groups = groupsOf(kind === "domain" && wanting.length > 0 ? wanting : diagnoses);
-  const several = groups.length > 1 && kind !== "domain";
+  const several = isOfSeveral(
+    view,
+    diagnoses.map(({ cluster }) => cluster),
+  );
   const lines = groups.slice(0, MAX_SHOWN).flatMap((group, i) => {
     const brief = kind === "cluster" || (kind === "domain" && group[0].kind === "set");
     return brief
-      ? briefLines(group[0], page)
+      ? briefLines(group, several, page)
       : [...(i > 0 ? [""] : []), ...groupLines(group, several, page)];
   });
   if (lines.length === 0) return [];
@@ -78,9 +81,10 @@ function headOf(group: Group): string {
 }
 
 /** One sentence for each name; its own page says the rest. */
-function briefLines(diagnosis: Diagnosis, page: Page): string[] {
-  const why = plainText(diagnosisText(diagnosis));
-  return why === "" ? [] : paragraph(`${setPhrase(diagnosis.key)}: ${why}`, page);
+function briefLines(group: Group, several: boolean, page: Page): string[] {
+  const why = plainText(diagnosisText(group[0]));
+  const head = several ? headOf(group) : setPhrase(group[0].key);
+  return why === "" ? [] : paragraph(`${head}: ${why}`, page);
 }
 
 function groupLines(group: Group, several: boolean, page: Page): string[] {

@@ -8,7 +8,7 @@ import { becausePlain, sightingText } from "../../report/phrases/causes.ts";
 import { missingText } from "../../report/phrases/missing.ts";
 import { measureDocument } from "../../report/phrases/measures.ts";
 import { titleOf } from "../../state/certificates.ts";
-import type { ExplainedPlace, Explanation } from "../../report/explain.ts";
+import type { ExplainedPlace, Explanation } from "../../report/explain/explanation.ts";
 
 export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
 

@@ -10,7 +10,7 @@ import {
 import { lastSeenOf } from "../../finding/reach.ts";
 import { tally } from "../../finding/tally.ts";
 import type { Across } from "../../finding/across.ts";
-import type { ExplainedPlace, Explanation } from "../../report/explain.ts";
+import type { ExplainedPlace, Explanation } from "../../report/explain/explanation.ts";
 import { recordedPlanner, type RecordedPlanner } from "../../restoreplan/recorded.ts";
 import type { CertificateEntry } from "../../state/certificates.ts";
 import type { StateDocument } from "../../state/document.ts";
