@@ -11,7 +11,7 @@ import { groupLines } from "./plangroups.ts";
 import { type PlanView, type ShownItem, type ShownOutcome, wordOf } from "./planview.ts";
 import { commandLine, literal } from "./shell.ts";
 import { reasonText } from "./phrases/reasons.ts";
-import { codesOf, type PlanItem } from "../restoreplan/item.ts";
+import { codesOf, type PlanItem, savedIssuances } from "../restoreplan/item.ts";
 import type { Style } from "./style.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
@@ -157,7 +157,10 @@ function numbers({ items, offline }: PlanView): string {
   const said = parts
     .filter(([n]) => n > 0)
     .map(([n, word]) => `${n.toLocaleString("en-US")} ${word}`);
-  return said.length === 0 ? "nothing to do" : said.join(", ");
+  // Where all is as it should be already, that is the answer.
+  return items.every(({ outcome }) => outcome === "kept")
+    ? ["nothing to do", ...said].join(", ")
+    : said.join(", ");
 }
 
 function headline(view: PlanView): string {
@@ -169,27 +172,28 @@ function headline(view: PlanView): string {
   return `${lead}: ${numbers(view)}`;
 }
 
+function restoredItems({ items }: PlanView): PlanItem[] {
+  return items
+    .filter(({ outcome }) => outcome === "done" || outcome === "planned")
+    .map(({ item }) => item);
+}
+
+function uncheckedLines(view: PlanView): string[] {
+  const gaps = restoredItems(view).flatMap(({ notes }) =>
+    notes.flatMap((note) => (note.note === "revocation_unknown" ? [note.gap] : [])),
+  );
+  return [...Map.groupBy(gaps, revocationGapText)].flatMap(([why, of]) =>
+    wrap(
+      plain(`Revocation of ${count(of.length, "certificate")} not checked (${why}).`),
+      view.width,
+    ),
+  );
+}
+
 function ending(view: PlanView): string[] {
   const { style, width } = view;
-  const saved = view.items.filter(
-    ({ item, outcome }) => item.saved === 1 && (outcome === "done" || outcome === "planned"),
-  ).length;
-  const lines: string[] = [""];
-  const unchecked = Map.groupBy(
-    view.items.flatMap(({ item, outcome }) =>
-      outcome === "planned" || outcome === "done"
-        ? item.notes.flatMap((note) => (note.note === "revocation_unknown" ? [note.gap] : []))
-        : [],
-    ),
-    revocationGapText,
-  );
-  for (const [why, of] of unchecked)
-    lines.push(
-      ...wrap(
-        plain(`Revocation of ${count(of.length, "certificate")} not checked (${why}).`),
-        width,
-      ),
-    );
+  const saved = savedIssuances(restoredItems(view));
+  const lines: string[] = ["", ...uncheckedLines(view)];
   if (saved > 0)
     lines.push(
       `${count(saved, "issuance")} ` +

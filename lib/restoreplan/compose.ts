@@ -115,6 +115,7 @@ export function itemOf(
     notAfter: end === null ? null : formatMs(end),
     daysLeft: end === null ? null : Math.floor((end - options.nowMs) / DAY_MS),
     restart,
+    serial: copy.pair?.serial ?? null,
     saved: restores && fields.length > 0 && record.header.kind === "certificate" ? 1 : 0,
     revocation: record.header.kind === "account-key" ? null : copy.revocation,
     notes:
@@ -219,6 +220,7 @@ export function withoutCopy(
     notAfter: null,
     daysLeft: null,
     restart: NO_RESTART,
+    serial: null,
     saved: 0,
     revocation: null,
     notes: [],

@@ -84,7 +84,9 @@ export interface PlanItem {
   /** Whole days left, rounded down; `null` for what has no end. */
   readonly daysLeft: number | null;
   readonly restart: Restart;
-  /** Issuances that need not be made. */
+  /** Serial of the backup's certificate; `null` where there is none. */
+  readonly serial: string | null;
+  /** Whether the certificate need not be issued again. */
   readonly saved: 0 | 1;
   readonly revocation: Revocation | null;
   /** What isn't known, what else will happen. */
@@ -113,6 +115,14 @@ export interface RestorePlan {
   readonly writes: readonly SecretWrite[];
   /** What comes before everything else. */
   readonly warnings: readonly PlanWarning[];
+}
+
+/** Issuances that need not be made: a certificate in several Secrets was issued once. */
+export function savedIssuances(items: readonly PlanItem[]): number {
+  const certificates = items.flatMap(({ saved, serial, version }) =>
+    saved === 1 ? [serial ?? version] : [],
+  );
+  return new Set(certificates).size;
 }
 
 export function codesOf({ why }: Pick<PlanItem, "why">): readonly PlanCode[] {

@@ -64,4 +64,6 @@ export type PlanWarning =
   | { readonly warning: "not_looked_at"; readonly found: string }
   | { readonly warning: "more_not_looked_at"; readonly count: number }
   | { readonly warning: "never_audited"; readonly cluster: string; readonly isAsked: boolean }
-  | { readonly warning: "nothing_fits" };
+  | { readonly warning: "nothing_fits" }
+  /** Everything was asked for, and audits saw no certificate. */
+  | { readonly warning: "nothing_known" };

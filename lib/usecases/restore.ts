@@ -164,10 +164,11 @@ function unreadWarnings(problems: readonly string[]): PlanWarning[] {
   ];
 }
 
-function emptyWarning({ state, target }: Source, { unrecorded }: RestoreRequest): PlanWarning {
-  return state.audit === null && Object.keys(state.copies).length === 0
-    ? { warning: "never_audited", cluster: target, isAsked: unrecorded }
-    : { warning: "nothing_fits" };
+function emptyWarning(source: Source, request: RestoreRequest): PlanWarning {
+  const { state, target } = source;
+  if (state.audit === null && Object.keys(state.copies).length === 0)
+    return { warning: "never_audited", cluster: target, isAsked: request.unrecorded };
+  return { warning: sawNothing(source, request) ? "nothing_known" : "nothing_fits" };
 }
 
 /** Whether an audit answers: nothing of what was asked for was live. */

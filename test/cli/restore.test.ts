@@ -130,7 +130,7 @@ describe("certkeep restore", () => {
       const done = await certkeep(offered.split(" ").slice(1));
       expect([done.code, done.out.split("\n")[0]]).toEqual([0, "Done: 3 restored"]);
       expect((await certkeep(["restore", "prod", DOMAIN, "--apply"])).out).toMatch(
-        /^Done: 1 kept as they are$/m,
+        /^Done: nothing to do, 1 kept as they are$/m,
       );
     },
   );

@@ -557,7 +557,8 @@ describe("a plan in text", () => {
           OPTIONS,
         ).items;
         if (item === undefined) throw new Error("no item");
-        return { item, outcome: "planned" as const, message: index === 3 ? evil : null };
+        const own = { ...item, serial: String(index) };
+        return { item: own, outcome: "planned" as const, message: index === 3 ? evil : null };
       });
       const text = planText({ ...view, items, width });
       expect(text).not.toMatch(/[\u001b\u202e]/);
@@ -569,6 +570,23 @@ describe("a plan in text", () => {
       expect(text.split("\n").length).toBeLessThan(150);
     },
   );
+
+  it("counts what is saved by certificate: one in two Secrets was issued once", () => {
+    const [item] = planRestore([wantedOf(copy())], views(GONE), OPTIONS).items;
+    if (item === undefined) throw new Error("no item");
+    const saved = (serials: readonly string[]): string =>
+      planText({
+        ...view,
+        items: serials.map((serial) => ({
+          item: { ...item, serial },
+          outcome: "planned" as const,
+          message: null,
+        })),
+        width: 200,
+      });
+    expect(saved(["0a", "0a", "0a"])).toContain("1 issuance would be saved.");
+    expect(saved(["0a", "0b", "0a"])).toContain("2 issuances would be saved.");
+  });
 
   it("doesn't call restored what is a manifest in a folder, and says how to apply it", () => {
     const [item] = planRestore([wantedOf(copy())], views(GONE), OPTIONS).items;

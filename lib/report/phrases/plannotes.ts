@@ -142,6 +142,8 @@ export function warningText(warning: PlanWarning): string {
         `no audit of ${warning.cluster} is recorded here, so nothing is known that could be ` +
         `restored${warning.isAsked ? "" : " (--unrecorded uses backups that no audit recorded)"}`
       );
+    case "nothing_known":
+      return "nothing to restore: audits saw no certificate in this cluster, and none was lost";
     case "nothing_fits":
       return "nothing matches";
   }

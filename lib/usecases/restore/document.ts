@@ -1,6 +1,7 @@
 /**
  * A restore as one JSON document, `certkeep.restore/v1`. Names of fields and facts, no value. Pure.
  */
+import { savedIssuances } from "../../restoreplan/item.ts";
 import { itemDocument } from "../../report/plan.ts";
 import { warningText } from "../../report/phrases/plannotes.ts";
 import type { RestoreReport } from "./context.ts";
@@ -20,9 +21,11 @@ export function restoreDocument(report: RestoreReport): object {
     warnings: report.warnings.map(warningText),
     events: report.events,
     counts,
-    saved: report.items.filter(
-      ({ item, outcome }) => item.saved === 1 && (outcome === "done" || outcome === "planned"),
-    ).length,
+    saved: savedIssuances(
+      report.items
+        .filter(({ outcome }) => outcome === "done" || outcome === "planned")
+        .map(({ item }) => item),
+    ),
     items: report.items.map(({ item, outcome, message, code }) => ({
       ...itemDocument(item),
       outcome,

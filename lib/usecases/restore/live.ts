@@ -231,7 +231,11 @@ export class LiveCluster implements LiveViews {
         namespace,
         labelSelector: MANAGED_SELECTOR,
       }))
-        for (const secret of page) found.push(await this.#liveOf(secret));
+        for (const secret of page) {
+          const live = await this.#liveOf(secret);
+          found.push(live);
+          this.#live.set(secretKey(secret), { state: "present", secret: live });
+        }
     } catch (error) {
       if (!isCertkeepError(error, "cluster_forbidden")) throw error;
     }
