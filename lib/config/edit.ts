@@ -2,7 +2,7 @@
  * Adds settings to an existing `certkeep.yaml` by inserting text, so that every comment, blank line
  * and quote of its owner stays as it is. What can't be done so is refused, never rewritten.
  */
-import { isMap, isScalar, parseDocument } from "yaml";
+import { isMap, isScalar, isSeq, parseDocument, stringify, type Node } from "yaml";
 import { parseConfig } from "./parse.ts";
 import { yamlText } from "./template.ts";
 
@@ -74,6 +74,39 @@ export function addCloud(text: string, { region, stage, route }: CloudAddition):
       : digest,
   };
   return sameData(result.config, wanted) ? after : null;
+}
+
+export interface RemovedCluster {
+  /** The file without the entry. */
+  readonly text: string;
+  /** The entry's settings, but for its name and how the cluster is reached. */
+  readonly settings: string;
+}
+
+/** Takes a cluster's entry out of `text`; `null` where that can't be done safely. */
+export function removeCluster(text: string, name: string): RemovedCluster | null {
+  const before = parseConfig(text, "");
+  const { contents } = parseDocument<Node, false>(text, {
+    prettyErrors: false,
+    logLevel: "silent",
+  });
+  if (!before.ok || !isMap(contents)) return null;
+  const pair = contents.items.find(({ key }) => isScalar(key) && key.value === "clusters");
+  const list = pair?.value;
+  if (pair === undefined || !isSeq(list) || list.flow === true) return null;
+  const entry = list.items.find((item) => isMap(item) && item.get("name") === name);
+  if (!isMap(entry) || entry.range == null) return null;
+  const isOnly = list.items.length === 1;
+  const next = list.items[list.items.indexOf(entry) + 1];
+  const start = lineStart(text, isOnly ? offsetOf(pair) : entry.range[0]);
+  const end = isMap(next) && next.range != null ? lineStart(text, next.range[0]) : entry.range[2];
+  const after = text.slice(0, start) + text.slice(end);
+  const result = parseConfig(after, "");
+  const clusters = before.config.clusters.filter((cluster) => cluster.name !== name);
+  if (!result.ok || !sameData(result.config, { ...before.config, clusters })) return null;
+  for (const key of ["name", "kubeconfig", "context", "restoreKubeconfig"]) entry.delete(key);
+  const settings: unknown = entry.toJSON();
+  return { text: after, settings: stringify(settings, { lineWidth: 0 }) };
 }
 
 /**

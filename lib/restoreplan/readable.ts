@@ -18,6 +18,8 @@ export interface Readable {
    * for the name.
    */
   readonly identities: readonly string[] | null;
+  /** Key of the cluster that is there: it had that for a name before it was given one. */
+  readonly unnamed?: string;
 }
 
 /** As a standby has it that was imported before anything recorded which cluster it is for. */
@@ -27,19 +29,28 @@ export const UNKNOWN_IDENTITY = "unknown";
  * The cluster of this state, and those that it succeeded. `anyIdentity`: whatever identity lies
  * under its name.
  */
-export function readableOf(key: string, state: StateDocument, anyIdentity = false): Readable {
+export function readableOf(
+  key: string,
+  state: StateDocument,
+  anyIdentity = false,
+  unnamed: string | null = null,
+): Readable {
   if (anyIdentity) return { cluster: key, identities: null };
   // Without a pin whoever answers isn't known to be the successor either.
   if (state.identity === null) return { cluster: key, identities: [] };
   const earlier = predecessorsOf(state).map((one) => one.key);
-  return { cluster: key, identities: [state.identity.key, ...earlier] };
+  const identities = [state.identity.key, ...earlier];
+  return unnamed !== null && unnamed === state.identity.key
+    ? { cluster: key, identities, unnamed }
+    : { cluster: key, identities };
 }
 
 export function mayRead(
   { cluster, clusterIdentity }: Pick<CopyFacts, "cluster" | "clusterIdentity">,
   readable: Readable,
 ): boolean {
-  const { identities } = readable;
+  const { identities, unnamed } = readable;
+  if (cluster === unnamed && clusterIdentity === unnamed) return true;
   if (cluster !== readable.cluster || identities?.length === 0) return false;
   return (
     identities === null ||

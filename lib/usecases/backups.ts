@@ -11,8 +11,8 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Progress } from "../ports/runtime.ts";
-import { createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
-import { loadState } from "./states.ts";
+import { byOwner, createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
+import { loadState, loadStates } from "./states.ts";
 
 export interface ListedCopy {
   readonly key: string;
@@ -53,6 +53,8 @@ export async function listBackups(
 ): Promise<BackupsReport> {
   const listing = await listCopies(ports.backups);
   const problems: CertkeepError[] = [...listing.problems];
+  // A state that can't be read is told by whoever asks for what it recorded.
+  const places = byOwner(listing.places, await loadStates(ports.states, []));
   const backups = createCopyReader(ports.backups);
   const recorded = new Map<string, Promise<ReadonlyMap<string, string> | null>>();
   const recordedOf = (cluster: string): Promise<ReadonlyMap<string, string> | null> => {
@@ -63,10 +65,10 @@ export async function listBackups(
   const limit = pLimit(READS_AT_ONCE);
   let done = 0;
   const copies = await Promise.all(
-    listing.places.map((place) =>
+    places.map((place) =>
       limit(async (): Promise<ListedCopy | null> => {
         const stored = await backups.read(place.key);
-        ports.progress.step("reading copies", (done += 1), listing.places.length);
+        ports.progress.step("reading copies", (done += 1), places.length);
         if (isUnreached(stored) && stored?.trouble != null) problems.push(stored.trouble);
         return stored === null
           ? null
@@ -99,7 +101,7 @@ function listedCopy(
   if (!parsed.ok) return { ...base, header: null, problem: parsed.problem, record: recordOf(null) };
   const { header } = parsed.document;
   const misplaced =
-    clusterPrefix(header.cluster) !== clusterPrefix(cluster) ||
+    !key.startsWith(clusterPrefix(header.cluster)) ||
     header.namespace !== place.namespace ||
     header.secret !== place.secret;
   return {

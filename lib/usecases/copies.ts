@@ -7,6 +7,7 @@ import { parseCopyKey, type CopyPlace } from "../backup/keys.ts";
 import type { CopyProblem } from "../backup/problem.ts";
 import { isCertkeepError, type CertkeepError } from "../error.ts";
 import type { BlobStore } from "../ports/stores.ts";
+import type { StateDocument } from "../state/document.ts";
 import type { PlanCode } from "../restoreplan/code.ts";
 
 export interface ListedPlace extends CopyPlace {
@@ -32,6 +33,24 @@ export async function listCopies(backups: BlobStore, prefix = ""): Promise<CopyL
     else if (trouble !== undefined) problems.push(trouble);
   }
   return { places, problems };
+}
+
+/**
+ * Each backup under the cluster whose state records it: that of a cluster which was given a name
+ * lies where it was before.
+ */
+export function byOwner(
+  places: readonly ListedPlace[],
+  states: ReadonlyMap<string, StateDocument>,
+): ListedPlace[] {
+  const owners = new Map<string, string>();
+  for (const [cluster, { copies }] of states)
+    for (const { key } of Object.values(copies)) owners.set(key, cluster);
+  return places.map((place) => {
+    const isOwn = states.get(place.cluster)?.copies[place.version] !== undefined;
+    const owner = isOwn ? undefined : owners.get(place.key);
+    return owner === undefined ? place : { ...place, cluster: owner };
+  });
 }
 
 export interface StoredCopy {

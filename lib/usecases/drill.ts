@@ -6,7 +6,7 @@
 import pLimit from "p-limit";
 import { parseCopyKey } from "../backup/keys.ts";
 import { formatMs } from "../certificate/time.ts";
-import { CertkeepError, isCertkeepError } from "../error.ts";
+import { CertkeepError } from "../error.ts";
 import { createFinding, findingId, type Finding } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import { unreadableDraft, type UnreadableCopy } from "../finding/unreadable.ts";
@@ -19,8 +19,8 @@ import { drilledCertificates } from "./drill/certificates.ts";
 import { examineBackup, missingBackups, OPENS_AT_ONCE, type Examined } from "./drill/examine.ts";
 import { DRILL_NAME, formatDrill, recordDrill, type ClusterDrill } from "./drill/record.ts";
 import { applyRetention } from "./drill/retention.ts";
-import { createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
-import { loadState, stateKeys } from "./states.ts";
+import { byOwner, createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
+import { loadStates } from "./states.ts";
 
 export interface DrillPorts {
   readonly backups: BlobStore;
@@ -48,9 +48,10 @@ export async function runDrill(
 ): Promise<DrillReport> {
   const nowMs = ports.clock.nowMs();
   const isOver = (): boolean => ports.signal?.aborted === true;
-  const { places, problems: unlisted } = await listCopies(ports.backups);
+  const { places: listed, problems: unlisted } = await listCopies(ports.backups);
   const problems: CertkeepError[] = [...unlisted];
-  const states = await loadStates(ports.states, places, problems);
+  const states = await loadStates(ports.states, problems);
+  const places = byOwner(listed, states);
   const backups = createCopyReader(ports.backups);
   const unreached: CertkeepError[] = [];
   const limit = pLimit(OPENS_AT_ONCE);
@@ -67,8 +68,8 @@ export async function runDrill(
     return [];
   };
   const examined = (await Promise.all(places.map((place) => limit(() => examine(place))))).flat();
-  const listed = new Set(places.map(({ key }) => key));
-  const lost = await missingBackups(states, listed, backups, { nowMs, isOver, unreached });
+  const keys = new Set(places.map(({ key }) => key));
+  const lost = await missingBackups(states, keys, backups, { nowMs, isOver, unreached });
   problems.push(...unreached);
   const kept = await applyRetention(examined, ports, { nowMs, isOver, problems });
   const interrupted = isOver();
@@ -92,25 +93,6 @@ export async function runDrill(
     retention: ports.opener === null ? "needs_identity" : ports.remove ? "done" : "shown",
     interrupted,
   };
-}
-
-async function loadStates(
-  store: StateStore,
-  places: readonly ListedPlace[],
-  problems: CertkeepError[],
-): Promise<Map<string, StateDocument>> {
-  const states = new Map<string, StateDocument>();
-  const clusters = [...places.map(({ cluster }) => cluster), ...(await stateKeys(store))];
-  for (const cluster of new Set(clusters)) {
-    try {
-      const loaded = await loadState(store, cluster);
-      if (loaded !== null) states.set(cluster, loaded.state);
-    } catch (error) {
-      if (!isCertkeepError(error)) throw error;
-      problems.push(error);
-    }
-  }
-  return states;
 }
 
 function outOfTime(examined: number, all: number): CertkeepError {

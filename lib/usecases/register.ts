@@ -20,16 +20,18 @@ import type { CheckedCredential, RegisterResult } from "../report/clusters.ts";
 import { identityKey } from "../state/identity.ts";
 import { checkCredential, exposuresOf, rulesOfEverybody } from "./register/check.ts";
 import { nameOf, tidy, undo } from "./register/cleanup.ts";
-import { examineCluster, type SeenCluster } from "./register/cluster.ts";
+import { examineCluster, missingNamespaces, type SeenCluster } from "./register/cluster.ts";
 import type { OpenedCredential, RegisterPorts, RegisterRequest } from "./register/context.ts";
 import {
   accessEntryCommands,
   firstLook,
   makeCredential,
+  refuseIncomplete,
   refuseShort,
   sameUid,
   subjectOf,
 } from "./register/credential.ts";
+import { endEarlier } from "./adopt.ts";
 import { pinByPerson } from "./restore/pin.ts";
 
 /** @throws CertkeepError one plain message for each thing that keeps it from being registered */
@@ -38,12 +40,16 @@ export async function runRegister(
   ports: RegisterPorts,
 ): Promise<RegisterResult> {
   const { name, plan } = request;
+  refuseIncomplete(request, ports);
   const cluster = await examineCluster(request, ports);
   const subject = await subjectOf(request, ports);
-  const objects = request.apply && subject !== null ? accessObjects(name, plan, subject) : [];
+  const objects =
+    request.apply && subject !== null
+      ? [...(await missingNamespaces(request, ports)), ...accessObjects(name, plan, subject)]
+      : [];
   const before = await ports.registrations.read(name);
   const { server } = ports.place;
-  const { version, identity, isSuccessor } = cluster;
+  const { version, identity, isSuccessor, earlier } = cluster;
   if (!(await ports.consent({ server, version, objects, rotates: before !== null })))
     throw new CertkeepError("usage", {
       where: `cluster ${name}`,
@@ -59,8 +65,10 @@ export async function runRegister(
     const exposures = await exposuresOf(credentials.read.reader, plan);
     await writeRegistration(request, credentials, run, ports);
     run.isWritten = true;
-    const target = { cluster: name, title: name, server, successor: isSuccessor };
+    await removeConfigured(name, ports);
+    const target = { cluster: name, title: name, server, successor: isSuccessor, earlier };
     await pinByPerson(ports.states, target, { ...identity, uid }, ports.clock.nowMs());
+    if (earlier !== null) await endEarlier(ports.states, earlier, ports.clock.nowMs());
     await tidy(request, ports, objects, before);
     return {
       name,
@@ -82,6 +90,19 @@ export async function runRegister(
   } finally {
     await Promise.all(run.opened.map((one) => one.close()));
   }
+}
+
+/** Two clusters of one name can't be used: the registration takes the entry's place. */
+async function removeConfigured(name: string, { configured, note }: RegisterPorts): Promise<void> {
+  if (configured === null) return;
+  if (await configured.remove())
+    note(`cluster ${name}: its entry in ${configured.file} is now this registration`);
+  else
+    throw new CertkeepError("state_conflict", {
+      where: configured.file,
+      found: "a change by somebody else in the meantime",
+      todo: `Take the entry ${name} out of it: the cluster is registered now`,
+    });
 }
 
 /** What one run has done so far. */
@@ -137,12 +158,8 @@ async function makeCredentials(
     made.push({ bearer, text, checked: { ...checked, expiresAtMs }, uid });
   }
   const [read] = run.opened;
-  if (read !== undefined && made[0]?.bearer === "read") return { made, read };
-  throw new CertkeepError("usage", {
-    where: `cluster ${name}`,
-    found: "no reading credential",
-    expected: "one, by --credential FILE",
-  });
+  if (read === undefined) throw new Error("a registration has a reading credential");
+  return { made, read };
 }
 
 /** Whatever one credential can't see would be missing at each of its uses. */
@@ -171,7 +188,8 @@ async function writeRegistration(
     since: formatMs(nowMs - (nowMs % 1000)),
     broad: made.some(({ checked }) => checked.excess.length > 0),
   };
-  const earlier = before === null || before.text === "" ? null : before.text;
+  const settings = before?.text ?? ports.configured?.settings ?? "";
+  const earlier = settings === "" ? null : settings;
   const text = (names: Parameters<NextRegistration["text"]>[0]): string => {
     const rendered = registrationText(earlier, {
       kubeconfig: names.read,

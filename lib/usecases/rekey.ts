@@ -18,9 +18,9 @@ import type { Clock, Progress } from "../ports/runtime.ts";
 import type { SecretRecord, StateDocument } from "../state/document.ts";
 import { mapRecords } from "../state/secrets.ts";
 import type { JudgeKit } from "./audit/context.ts";
-import { createCopyReader, listCopies, type ListedPlace } from "./copies.ts";
+import { byOwner, createCopyReader, listCopies, type ListedPlace } from "./copies.ts";
 import { rekeyBackup, type Move, type RekeyContext } from "./rekey/reencrypt.ts";
-import { changeState, loadState } from "./states.ts";
+import { changeState, loadState, loadStates } from "./states.ts";
 
 export interface RekeyPorts {
   readonly backups: BlobStore;
@@ -76,7 +76,9 @@ export async function runRekey(
 ): Promise<RekeyReport> {
   const listing = await listCopies(ports.backups);
   const problems: CertkeepError[] = [...listing.problems];
-  const wanted = listing.places.filter(({ cluster, namespace, secret, version }) => {
+  // A state that can't be read is told when its own cluster's turn comes.
+  const places = byOwner(listing.places, await loadStates(ports.states, []));
+  const wanted = places.filter(({ cluster, namespace, secret, version }) => {
     const texts = [cluster, secret, `${namespace}/${secret}`, version];
     return (
       patterns.length === 0 ||
@@ -92,11 +94,10 @@ export async function runRekey(
     total: wanted.length,
   };
   const copies: RekeyedCopy[] = [];
-  for (const [cluster, places] of [...Map.groupBy(wanted, (place) => place.cluster)].toSorted(
-    ([a], [b]) => (a < b ? -1 : 1),
-  )) {
+  const byCluster = [...Map.groupBy(wanted, ({ cluster }) => cluster)];
+  for (const [cluster, own] of byCluster.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     try {
-      copies.push(...(await rekeyCluster(cluster, places, run)));
+      copies.push(...(await rekeyCluster(cluster, own, run)));
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       problems.push(error);

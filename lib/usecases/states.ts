@@ -189,7 +189,25 @@ export async function stateKeys(states: StateStore): Promise<string[]> {
   return stateKeysIn(await states.names());
 }
 
-/** The same out of the names of all documents. */
+/** All states by their keys; what can't be read is among `problems`. */
+export async function loadStates(
+  states: StateStore,
+  problems: CertkeepError[],
+): Promise<Map<string, StateDocument>> {
+  const loaded = new Map<string, StateDocument>();
+  for (const key of await stateKeys(states)) {
+    try {
+      const found = await loadState(states, key);
+      if (found !== null) loaded.set(key, found.state);
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      problems.push(error);
+    }
+  }
+  return loaded;
+}
+
+/** Keys of the clusters whose states are among the names of all documents. */
 export function stateKeysIn(names: readonly string[]): string[] {
   return names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
 }

@@ -2,45 +2,46 @@
 import { dirname, relative } from "node:path";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { createSetupFiles } from "../adapters/file/setup.ts";
 import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
-import type { Connection } from "../adapters/kubernetes/connection.ts";
-import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { connect, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { proxyFromEnvironment } from "../adapters/proxy.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createRegistrar } from "../adapters/kubernetes/register.ts";
-import type { ServerPlace, StoredCredential } from "../rbac/kubeconfig.ts";
+import type { ServerPlace } from "../rbac/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
+import { removeCluster } from "../config/edit.ts";
 import { parseRegistration } from "../config/parse.ts";
+import { settingsFor } from "../config/settings.ts";
 import { refuseSameRole } from "../config/registered.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import type { Registrations } from "../ports/registry.ts";
 import { plain } from "../plain.ts";
 import type { OpenedCredential, RegisterPorts } from "../usecases/register/context.ts";
+import { certificates } from "../state/certificates.ts";
+import type { StateDocument } from "../state/document.ts";
+import { earlierState } from "../usecases/adopt.ts";
+import { loadState } from "../usecases/states.ts";
 import type { ListPorts } from "../usecases/register/list.ts";
 import type { RemovePorts } from "../usecases/register/remove.ts";
+import {
+  adminConnection,
+  administrator,
+  broughtCredential,
+  type RegisterWorld,
+} from "./administrator.ts";
 import { awsWorld } from "./aws.ts";
 import { ownTexts } from "./config.ts";
 import { asRole, connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
 import { realTimer } from "../adapters/timer.ts";
-import { homeOf, pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
 
-export interface RegisterWorld extends World, ConnectWorld {
-  readonly name: string;
-  /** Kubeconfig of the administrator; `null`: what kubectl would take. */
-  readonly kubeconfig: string | null;
-  /** `null`: the current one. */
-  readonly context: string | null;
-  /** Files with credentials of the person's own, by what they are for. */
-  readonly brought: Readonly<Record<Bearer, string | null>>;
-  readonly consent: RegisterPorts["consent"];
-  readonly note: (message: string) => void;
-}
-
 export interface ComposedRegister {
+  /** Namespaces in which audits saw certificates of this cluster. */
+  readonly namespacesSeen: readonly string[];
   readonly ports: RegisterPorts;
   /** The registration that is there, as far as it can be read. */
   readonly existing: Omit<ClusterEntry, "name"> | null;
@@ -51,8 +52,10 @@ export interface ComposedRegister {
 export interface Existing {
   readonly settings: ComposedSettings;
   readonly registrations: Registrations;
-  /** The registration that is there, as far as it can be read. */
+  /** The registration that is there, as far as it can be read, or the entry in certkeep.yaml. */
   readonly existing: Omit<ClusterEntry, "name"> | null;
+  /** The entry in certkeep.yaml that the registration takes the place of. */
+  readonly configured: RegisterPorts["configured"];
 }
 
 /** Where registrations are written; only who registers loads that. @throws CertkeepError usage */
@@ -85,16 +88,44 @@ export async function composeExisting(world: World, name: string): Promise<Exist
         "small letters, digits and -, at most 63, beginning and ending with a letter or digit",
     });
   const settings = await composeSettings(world);
-  refuseConfigured(settings, name);
   const registrations = await openRegistrations(settings, world.env);
   const stored = await registrations.read(name);
   const parsed = stored === null ? null : parseRegistration(stored.text, registrations.where(name));
-  return { settings, registrations, existing: parsed?.ok === true ? parsed.entry : null };
+  const configured = await configuredEntry(settings, name);
+  const entry = configured === null ? null : settingsFor(settings.config, name);
+  const existing = parsed?.ok === true ? parsed.entry : entry;
+  return { settings, registrations, existing, configured };
+}
+
+/** @throws CertkeepError usage, for an entry that can't be taken out of its file */
+async function configuredEntry(
+  settings: ComposedSettings,
+  name: string,
+): Promise<RegisterPorts["configured"]> {
+  const { file, folder, registered, config } = settings;
+  if (!config.clusters.some((entry) => entry.name === name) || registered.includes(name))
+    return null;
+  if (file === null || folder === null) return refuseConfigured(settings, name);
+  const own = ownTexts(settings);
+  const text = await own.read(file);
+  const removed = text === null ? null : removeCluster(text, name);
+  if (text === null || removed === null) return refuseConfigured(settings, name);
+  return {
+    file,
+    settings: removed.settings,
+    remove: async () => {
+      const done = await createSetupFiles().replace(file, text, removed.text);
+      if (done === "changed") return false;
+      await own.written(file, removed.text);
+      return true;
+    },
+  };
 }
 
 /** @throws CertkeepError usage, for a name that the configuration itself gives */
-function refuseConfigured({ config, registered, file }: ComposedSettings, name: string): void {
-  if (!config.clusters.some((entry) => entry.name === name) || registered.includes(name)) return;
+function refuseConfigured({ config, registered, file }: ComposedSettings, name: string): null {
+  if (!config.clusters.some((entry) => entry.name === name) || registered.includes(name))
+    return null;
   throw new CertkeepError("usage", {
     where: `cluster ${name}`,
     found: `the name is that of a cluster in ${file ?? "certkeep.yaml"}`,
@@ -120,8 +151,9 @@ export function refuseSharedRole(
 }
 
 export async function composeRegister(world: RegisterWorld): Promise<ComposedRegister> {
-  const { settings, registrations, existing } = await composeExisting(world, world.name);
-  const admin = await adminConnection(world);
+  const composed = await composeExisting(world, world.name);
+  const { settings, registrations, existing, configured } = composed;
+  const admin = await adminConnection(await administrator(world, composed));
   refuseInsecure(admin, world.name);
   const place: ServerPlace = {
     server: admin.server.href.replace(/\/$/, ""),
@@ -135,9 +167,16 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
   const registrar = createRegistrar(admin);
   const self = createSelfAccess(admin);
   const reader = createClusterReader(admin);
+  const { states } = settings.stores;
+  const seen = await reader.identity();
+  const { server } = place;
+  const known =
+    (await loadState(states, world.name))?.state ??
+    (await earlierState(states, world.name, seen, server));
   return {
     settings,
     existing,
+    namespacesSeen: known === null ? [] : namespacesOf(known, world.nowMs()),
     close: async () => {
       await Promise.all([registrar.close(), self.close(), reader.close()]);
     },
@@ -152,7 +191,11 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
       },
       open: (bearer, text, eks) => openCredential(bearer, text, eks, world),
       registrations,
-      states: settings.stores.states,
+      states,
+      configured,
+      otherNames: settings.config.clusters
+        .map((entry) => entry.name)
+        .filter((name) => name !== world.name && !settings.registered.includes(name)),
       clock: { nowMs: world.nowMs },
       timer: realTimer,
       consent: world.consent,
@@ -198,46 +241,9 @@ function schemaPath(folder: string): string | null {
     : null;
 }
 
-async function adminConnection(world: RegisterWorld): Promise<Connection> {
-  const own = world.kubeconfig ?? (world.context === null ? world.brought.read : null);
-  return loadConnection({
-    ...(own === null ? {} : { files: [pathOf(own, world)] }),
-    ...(world.context === null ? {} : { context: world.context }),
-    environment: world.env,
-    homeFolder: homeOf(world.env),
-    nowMs: () => world.nowMs(),
-    allowExec: world.person !== null,
-    ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
-  });
-}
-
-/**
- * The credential of a kubeconfig that somebody brings, without what it runs or looks up by itself.
- */
-async function broughtCredential(
-  world: RegisterWorld,
-  bearer: Bearer,
-): Promise<StoredCredential | null> {
-  const file = world.brought[bearer];
-  if (file === null) return null;
-  const connection = await loadConnection({
-    files: [pathOf(file, world)],
-    environment: world.env,
-    homeFolder: homeOf(world.env),
-    nowMs: () => world.nowMs(),
-    allowExec: false,
-  });
-  refuseInsecure(connection, world.name);
-  const { headers, clientPair } = await connection.credentials();
-  const { authorization } = headers;
-  if (clientPair !== null) return { kind: "pair", ...clientPair };
-  if (typeof authorization === "string" && authorization.startsWith("Bearer "))
-    return { kind: "token", token: authorization.slice("Bearer ".length) };
-  throw new CertkeepError("kubeconfig_invalid", {
-    where: connection.source,
-    found: "a user without a token and without a client certificate",
-    expected: "one of the two",
-  });
+function namespacesOf(state: StateDocument, atMs: number): string[] {
+  const found = [...certificates(state, atMs)].map(({ namespace }) => namespace);
+  return [...new Set(found)].toSorted();
 }
 
 /** @throws CertkeepError */

@@ -42,6 +42,8 @@ interface FakeCluster {
   /** What asking the cluster who it is ends with; `null`: with an answer. */
   refusal: CertkeepError | null;
   consents: boolean;
+  /** Namespaces that aren't there. */
+  absent: string[];
   /** The n-th call from 1 fails. */
   failAt: number;
 }
@@ -58,6 +60,7 @@ function world(change: Partial<FakeCluster> = {}) {
     server: "https://203.0.113.7:6443",
     refusal: null,
     consents: true,
+    absent: [],
     failAt: 0,
     ...change,
   };
@@ -111,6 +114,9 @@ function world(change: Partial<FakeCluster> = {}) {
   };
   const reader = {
     identity: async () => call({ uid: cluster.uid, caSha256: cluster.caSha256, host: "api" }),
+    presence: async ({ name }: { name: string }) => ({
+      state: cluster.absent.includes(name) ? "absent" : "present",
+    }),
     listMetadata: async function* () {
       yield [];
     },
@@ -170,6 +176,8 @@ function world(change: Partial<FakeCluster> = {}) {
     }),
     registrations,
     states,
+    configured: null,
+    otherNames: [],
     clock: { nowMs: () => NOW_MS },
     timer: { sleep: async () => {} },
     consent: async (preview) => {
@@ -198,6 +206,7 @@ const REQUEST: RegisterRequest = {
   kind: "token",
   plan: { parts: ["secrets", "parents", "restore"], namespaces: ["shop"], secrets: [] },
   eks: null,
+  knownNamespaces: [],
   tokenDays: 365,
   apply: true,
   allowBroad: false,

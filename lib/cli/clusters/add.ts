@@ -3,12 +3,18 @@ import { Command } from "commander";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
 import { manifestText } from "../../rbac/manifest.ts";
+import type { AccessPlan } from "../../rbac/rules.ts";
 import { PARTS, type Part } from "../../rbac/table.ts";
 import { registeredDocument, registeredLines, type RegisterResult } from "../../report/clusters.ts";
 import { runRegister } from "../../usecases/register.ts";
 import type { Preview } from "../../usecases/register/context.ts";
 import { personalAccess } from "../../wiring/connect.ts";
-import { composeExisting, composeRegister, refuseSharedRole } from "../../wiring/register.ts";
+import {
+  composeExisting,
+  composeRegister,
+  refuseSharedRole,
+  type ComposedRegister,
+} from "../../wiring/register.ts";
 import { noteTo, writeJson, writeLine, type Io } from "../io.ts";
 import { configWorld, withCommon } from "../options.ts";
 import {
@@ -163,7 +169,8 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
     note: noteTo(io),
   });
   try {
-    const plan = planOf(options, run.existing);
+    const plan = planOf(options, run.existing, run.namespacesSeen);
+    noteNarrowing(io, name, plan, run);
     const kind = kindOf(options, run.existing, run.ports.brought.read?.kind ?? null);
     const eks = eksOf(options, run.existing, kind);
     refuseSharedRole(name, eks, run);
@@ -173,6 +180,7 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
         kind,
         plan,
         eks,
+        knownNamespaces: [...(run.existing?.namespaces ?? []), ...run.namespacesSeen],
         tokenDays: daysAsked(options),
         apply: options.apply,
         allowBroad: options.allowBroad === true,
@@ -185,6 +193,30 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
   } finally {
     await run.close();
   }
+}
+
+/** What audits saw and this registration leaves out is said, and how to keep it. */
+function noteNarrowing(
+  io: Io,
+  name: string,
+  { namespaces, secrets }: AccessPlan,
+  { existing, namespacesSeen }: ComposedRegister,
+): void {
+  if (namespaces === null) return;
+  const left = namespacesSeen.filter(
+    (seen) => !namespaces.includes(seen) && !secrets.some(({ namespace }) => namespace === seen),
+  );
+  const note = noteTo(io);
+  if (left.length > 0)
+    note(
+      `cluster ${name}: audits saw certificates in ${left.join(", ")}, which this leaves out. ` +
+        `To keep them: ${left.map((one) => `--namespace ${one}`).join(" ")}`,
+    );
+  else if (existing?.access == null && namespaces.length > 0)
+    note(
+      `cluster ${name}: registers ${namespaces.join(", ")}. For other namespaces: ` +
+        "--namespace NAMESPACE, or --all-namespaces",
+    );
 }
 
 function tell(io: Io, result: RegisterResult, parts: readonly Part[], nowMs: number): void {

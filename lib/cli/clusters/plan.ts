@@ -57,7 +57,11 @@ function isByName(options: AddOptions, existing: Existing): boolean {
 }
 
 /** @throws CertkeepError usage */
-export function planOf(options: AddOptions, existing: Existing): AccessPlan {
+export function planOf(
+  options: AddOptions,
+  existing: Existing,
+  seen: readonly string[] = [],
+): AccessPlan {
   const secrets = [...(existing?.secrets ?? []), ...(options.secret ?? [])].filter(
     ({ namespace, name }, index, all) =>
       all.findIndex((one) => one.namespace === namespace && one.name === name) === index,
@@ -78,14 +82,22 @@ export function planOf(options: AddOptions, existing: Existing): AccessPlan {
       found: "neither secrets nor a --secret",
       expected: "one of the two: nothing could be read",
     });
-  return { parts, namespaces: byName ? [] : namespacesOf(options, existing), secrets };
+  return { parts, namespaces: byName ? [] : namespacesOf(options, existing, seen), secrets };
 }
 
-function namespacesOf(options: AddOptions, existing: Existing): readonly string[] | null {
+/** `seen`: where audits saw certificates, of a cluster that isn't registered yet. */
+function namespacesOf(
+  options: AddOptions,
+  existing: Existing,
+  seen: readonly string[],
+): readonly string[] | null {
   if (options.allNamespaces === true) return null;
-  const before = existing === null || existing.namespaces?.length === 0 ? undefined : existing;
-  const wanted =
-    options.namespace ?? (before === undefined ? [DEFAULT_NAMESPACE] : before.namespaces);
+  const usual = seen.length > 0 ? seen : [DEFAULT_NAMESPACE];
+  const isListed =
+    existing !== null &&
+    existing.namespaces?.length !== 0 &&
+    (existing.access !== null || existing.namespaces !== null);
+  const wanted = options.namespace ?? (isListed ? existing.namespaces : usual);
   const pattern = wanted?.find((namespace) => namespace.includes("*"));
   if (pattern !== undefined)
     throw new CertkeepError("usage", {

@@ -17,6 +17,7 @@ import { carryEvidence } from "../../state/evidence.ts";
 import { type ClusterIdentity, keepPin, pinIdentity } from "../../state/identity.ts";
 import { storedObservations } from "../../state/observations.ts";
 import { copyOfSecrets, foreignCount } from "../../state/secrets.ts";
+import { endEarlier } from "../adopt.ts";
 import { saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
 import type { Discovery, Shortfall } from "./discover.ts";
@@ -52,7 +53,7 @@ export const OBSERVE_MS = 20_000;
  */
 export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
   const nowMs = ports.clock.nowMs();
-  const { key, look, stored, revision } = await identify(target, ports.states);
+  const { key, look, stored, revision, earlier } = await identify(target, ports.states);
   const replaced = look.ok && !look.isPinned;
   // Where another cluster answers, what is stored isn't corrected either.
   const before = replaced ? stored : withoutFuture(stored, (ports.wall ?? ports.clock).nowMs());
@@ -72,7 +73,9 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
   if (ports.dryRun || (!look.ok && target.name === null && stored.identity === null))
     return run.result(state, null);
   try {
-    return run.result(await saveState(ports.states, key, state, revision), null);
+    const saved = await saveState(ports.states, key, state, revision);
+    if (earlier !== null) await endEarlier(ports.states, earlier, nowMs);
+    return run.result(saved, null);
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     return run.result(state, error);

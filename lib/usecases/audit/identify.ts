@@ -3,7 +3,8 @@ import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { notPinnedParts } from "../../report/pinning.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import { emptyState, type StateDocument } from "../../state/document.ts";
-import { identityKey, notPinned, type ClusterIdentity } from "../../state/identity.ts";
+import { notPinned, type ClusterIdentity } from "../../state/identity.ts";
+import { earlierState, renamed } from "../adopt.ts";
 import { findState, findStateAt, loadState } from "../states.ts";
 import type { AuditTarget } from "./context.ts";
 
@@ -17,6 +18,8 @@ export interface Identified {
   readonly stored: StateDocument;
   /** `null`: none is stored yet. */
   readonly revision: string | null;
+  /** The state that the cluster had before it had this name; `null`: none is taken over. */
+  readonly earlier: StateDocument | null;
 }
 
 /**
@@ -36,8 +39,16 @@ export async function identify(target: AuditTarget, states: StateStore): Promise
   const revision = loaded?.revision ?? null;
   const empty = emptyState(key, title, server);
   if (failed)
-    return { key, look: { ok: false, error: seen }, stored: loaded?.state ?? empty, revision };
-  const stored = loaded?.state ?? (await adoptedState(target, states, seen)) ?? empty;
+    return {
+      key,
+      look: { ok: false, error: seen },
+      stored: loaded?.state ?? empty,
+      revision,
+      earlier: null,
+    };
+  const earlier =
+    name === null || loaded !== null ? null : await earlierState(states, name, seen, server);
+  const stored = loaded?.state ?? (earlier === null ? empty : renamed(earlier, key));
   const differs = notPinned(stored, seen);
   if (differs !== null && name === null)
     throw new CertkeepError(
@@ -48,27 +59,6 @@ export async function identify(target: AuditTarget, states: StateStore): Promise
         "Nothing was recorded, and nothing recorded is shown",
       ),
     );
-  return { key, look: { ok: true, seen, isPinned: differs === null }, stored, revision };
-}
-
-/**
- * What was known of a cluster before it had a name: all but the backups, whose keys begin with what
- * it was called then.
- */
-async function adoptedState(
-  { name, server }: AuditTarget,
-  states: StateStore,
-  seen: ClusterIdentity,
-): Promise<StateDocument | null> {
-  if (name === null || seen.uid === null) return null;
-  const unnamed = (await loadState(states, identityKey(seen, server)))?.state ?? null;
-  if (unnamed === null || unnamed.identity === null || notPinned(unnamed, seen) !== null)
-    return null;
-  const findings = Object.fromEntries(
-    Object.entries(unnamed.findings).map(([id, finding]) => [
-      id.replace(`|${unnamed.cluster}|`, `|${name}|`),
-      finding,
-    ]),
-  );
-  return { ...unnamed, cluster: name, copies: {}, findings };
+  const look = { ok: true, seen, isPinned: differs === null } as const;
+  return { key, look, stored, revision, earlier };
 }

@@ -1,5 +1,4 @@
 /** How each certificate of a state would fare if it had to be restored now. Pure. */
-import { clusterPrefix } from "../../backup/keys.ts";
 import { formatMsOrNull } from "../../certificate/time.ts";
 import type { DrilledCertificate } from "../../report/drill.ts";
 import { certificates, type CertificateEntry, titleOf } from "../../state/certificates.ts";
@@ -12,10 +11,9 @@ export function drilledCertificates(
   examined: readonly Examined[],
   nowMs: number,
 ): DrilledCertificate[] {
-  const prefix = clusterPrefix(cluster);
   const usable = examined.filter(
     ({ copy, opened }) =>
-      copy.key.startsWith(prefix) &&
+      copy.cluster === cluster &&
       copy.verdict === "good" &&
       !copy.retired &&
       opened?.record.header.kind === "certificate",

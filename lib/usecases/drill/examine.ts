@@ -79,7 +79,9 @@ export async function examineBackup(
   }
   const { copy, header } = opened;
   const { cluster, clusterIdentity } = copy.record.header;
-  if (state?.identity != null && !mayRead(copy.record.header, readableOf(cluster, state)))
+  const readable =
+    state?.identity == null ? null : readableOf(place.cluster, state, false, state.identity.key);
+  if (readable !== null && !mayRead(copy.record.header, readable))
     return unreadable(
       header,
       "copy_of_another",

@@ -1,8 +1,12 @@
 /** What must hold of a cluster before it is registered, and what a person should know of it. */
 import { CertkeepError } from "../../error.ts";
 import { mismatchText } from "../../report/pinning.ts";
+import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity } from "../../state/identity.ts";
+import { earlierState } from "../adopt.ts";
 import { loadState } from "../states.ts";
+import type { AccessObject } from "../../rbac/manifest.ts";
+import { namespacesOf } from "../../rbac/rules.ts";
 import type { RegisterPorts, RegisterRequest } from "./context.ts";
 
 /** Server-side apply and bound tokens are in every server since then (Kubernetes 1.22). */
@@ -15,6 +19,8 @@ export interface SeenCluster {
   readonly identity: ClusterIdentity;
   /** Another cluster than the recorded one, and its successor. */
   readonly isSuccessor: boolean;
+  /** What audits know of it from before it had this name, which is taken over. */
+  readonly earlier: StateDocument | null;
 }
 
 /** @throws CertkeepError for a cluster that can't be registered under this name */
@@ -39,7 +45,55 @@ export async function examineCluster(
         "Register the API server's direct address as well",
     );
   }
-  return { version, identity, isSuccessor };
+  await refuseNamed(identity, request, ports);
+  const earlier = await earlierState(ports.states, name, identity, ports.place.server);
+  if (earlier !== null)
+    ports.note(
+      `cluster ${name}: takes over what audits recorded of it as ${earlier.title}, backups included`,
+    );
+  return { version, identity, isSuccessor, earlier };
+}
+
+/**
+ * Namespaces to create, since a Role can't be applied in one that isn't there.
+ * @throws CertkeepError usage, for a namespace that nothing knows
+ */
+export async function missingNamespaces(
+  { name: cluster, plan, knownNamespaces }: RegisterRequest,
+  { reader }: Pick<RegisterPorts, "reader">,
+): Promise<AccessObject[]> {
+  const missing: AccessObject[] = [];
+  for (const name of namespacesOf(plan)) {
+    const ref = { apiVersion: "v1", kind: "Namespace", namespace: null, name };
+    if ((await reader.presence(ref)).state !== "absent") continue;
+    if (!knownNamespaces.includes(name))
+      throw new CertkeepError("usage", {
+        where: `cluster ${cluster}`,
+        found: `no namespace ${name}`,
+        expected: "namespaces that are there: --namespace NAMESPACE, or --all-namespaces",
+        todo: `Or create it: kubectl create namespace ${name}`,
+      });
+    missing.push({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  }
+  return missing;
+}
+
+/** Under two names each certificate would be audited and backed up twice. */
+async function refuseNamed(
+  seen: ClusterIdentity,
+  { name }: RegisterRequest,
+  { states, otherNames }: RegisterPorts,
+): Promise<void> {
+  for (const other of otherNames) {
+    const state = (await loadState(states, other))?.state ?? null;
+    if (state?.identity?.uid == null || notPinned(state, seen) !== null) continue;
+    throw new CertkeepError("usage", {
+      where: `cluster ${name}`,
+      found: `certkeep.yaml names this cluster already, as ${other}`,
+      expected: "the same name, so that its history and its backups stay with it",
+      todo: `certkeep clusters add ${other}`,
+    });
+  }
 }
 
 function judgeVersion(

@@ -16,6 +16,8 @@ export interface RegisterRequest {
   readonly eks: EksAccess | null;
   /** Asked for; a server may grant less. Below 30 a credential that ends soon is accepted. */
   readonly tokenDays: number;
+  /** Namespaces that it was registered or audited with: one that was deleted is created again. */
+  readonly knownNamespaces: readonly string[];
   /** `false`: somebody else applies the manifest. */
   readonly apply: boolean;
   readonly allowBroad: boolean;
@@ -44,6 +46,16 @@ export interface RegisterPorts {
   readonly brought: Readonly<Record<Bearer, StoredCredential | null>>;
   /** Reads a kubeconfig's text as an audit would. @throws CertkeepError */
   open(bearer: Bearer, kubeconfig: string, eks: EksAccess | null): Promise<OpenedCredential>;
+  /** The entry in certkeep.yaml whose place the registration takes; `null`: there is none. */
+  readonly configured: {
+    readonly file: string;
+    /** What it says besides how the cluster is reached, as YAML. */
+    readonly settings: string;
+    /** @returns whether it was taken out; else somebody changed the file meanwhile */
+    remove(): Promise<boolean>;
+  } | null;
+  /** Other clusters that certkeep.yaml names. */
+  readonly otherNames: readonly string[];
   readonly registrations: Registrations;
   readonly states: StateStore;
   readonly clock: Clock;

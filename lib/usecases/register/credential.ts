@@ -57,6 +57,31 @@ export async function subjectOf(
   return { kind: "User", names };
 }
 
+/**
+ * What a person has to bring is asked for before anything is applied. @throws CertkeepError usage
+ */
+export function refuseIncomplete(
+  { name, kind, plan, eks }: RegisterRequest,
+  { brought }: Pick<RegisterPorts, "brought">,
+): void {
+  const lacks = (where: string, expected: string): CertkeepError =>
+    new CertkeepError("usage", { where, found: "none", expected });
+  const restores = bearersOf(plan).includes("restore");
+  if (kind === "token" || kind === "token-secret") return;
+  if (kind === "eks") {
+    if (restores && eks?.restoreRole === null)
+      throw lacks("--restore-role", "the ARN of an IAM role that restores, since parts ask for it");
+    return;
+  }
+  if (brought.read === null)
+    throw lacks("--credential", `a kubeconfig of a credential that reads cluster ${name}`);
+  if (restores && brought.restore === null)
+    throw lacks(
+      "--restore-credential",
+      "a kubeconfig of the restoring credential, since the parts name restore",
+    );
+}
+
 export async function makeCredential(
   request: RegisterRequest,
   bearer: Bearer,
@@ -91,12 +116,6 @@ export async function makeCredential(
       return { credential: { kind: "none" }, expiresAtMs: null };
     default: {
       const credential = ports.brought[bearer];
-      if (credential === null && bearer === "restore")
-        throw new CertkeepError("usage", {
-          where: "--restore-credential",
-          found: "none",
-          expected: "a kubeconfig of the restoring credential, since the parts name restore",
-        });
       return credential === null ? null : { credential, expiresAtMs: null };
     }
   }

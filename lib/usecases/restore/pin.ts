@@ -8,6 +8,7 @@ import type { StateStore } from "../../ports/stores.ts";
 import { predecessorName, succeed } from "../../restoreplan/successor.ts";
 import { emptyState, formatState, type StateDocument } from "../../state/document.ts";
 import { notPinned, pinIdentity, type ClusterIdentity } from "../../state/identity.ts";
+import { renamed } from "../adopt.ts";
 import { loadState, stateName } from "../states.ts";
 
 export interface PinTarget {
@@ -16,6 +17,8 @@ export interface PinTarget {
   readonly server: string;
   /** It is the successor of the recorded cluster, and not that one with another CA or address. */
   readonly successor: boolean;
+  /** Its state from before it had this name; absent: it has none. */
+  readonly earlier?: StateDocument | null;
 }
 
 /**
@@ -24,14 +27,15 @@ export interface PinTarget {
  */
 export async function pinByPerson(
   states: StateStore,
-  { cluster, title, server, successor }: PinTarget,
+  { cluster, title, server, successor, earlier = null }: PinTarget,
   seen: ClusterIdentity,
   nowMs: number,
 ): Promise<void> {
   const at = formatMs(nowMs);
   for (let attempt = 0; attempt < 8; attempt += 1) {
     const loaded = await loadState(states, cluster);
-    const { removedAt: _, ...known } = loaded?.state ?? emptyState(cluster, title, server);
+    const fresh = earlier === null ? emptyState(cluster, title, server) : renamed(earlier, cluster);
+    const { removedAt: _, ...known } = loaded?.state ?? fresh;
     const before: StateDocument = known;
     const old = successor && notPinned(before, seen) !== null ? before.identity : null;
     const identity = pinIdentity("person", seen, {

@@ -70,7 +70,7 @@ export async function findSource(
     targetIdentity: successor ? own : (state.identity?.key ?? own),
     state,
     clusters: [key],
-    readable: readableOf(key, state),
+    readable: readableOf(key, state, false, seen.uid === null ? null : own),
     pin: differs === null ? null : pin,
     rebuilt: successor,
     warnings: [],

@@ -1,0 +1,104 @@
+/** Whose credential registers a cluster, and the credentials that a person brings along. */
+import type { Connection } from "../adapters/kubernetes/connection.ts";
+import { loadConnection, loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import type { ClusterEntry } from "../config/cluster.ts";
+import { CertkeepError } from "../error.ts";
+import type { StoredCredential } from "../rbac/kubeconfig.ts";
+import type { Bearer } from "../rbac/table.ts";
+import type { RegisterPorts } from "../usecases/register/context.ts";
+import { loadState } from "../usecases/states.ts";
+import { refuseInsecure, type ConnectWorld } from "./connect.ts";
+import { homeOf, pathOf } from "./path.ts";
+import type { ComposedSettings, World } from "./settings.ts";
+
+export interface RegisterWorld extends World, ConnectWorld {
+  readonly name: string;
+  /** Kubeconfig of the administrator; `null`: what kubectl would take. */
+  readonly kubeconfig: string | null;
+  /** `null`: the current one. */
+  readonly context: string | null;
+  /** Files with credentials of the person's own, by what they are for. */
+  readonly brought: Readonly<Record<Bearer, string | null>>;
+  readonly consent: RegisterPorts["consent"];
+  readonly note: (message: string) => void;
+}
+
+/** Whose credential registers, where no option says: whoever's leads to the cluster that is known. */
+export async function administrator(
+  world: RegisterWorld,
+  {
+    settings,
+    existing,
+    configured,
+  }: {
+    readonly settings: ComposedSettings;
+    readonly existing: Omit<ClusterEntry, "name"> | null;
+    readonly configured: object | null;
+  },
+): Promise<RegisterWorld> {
+  if (world.context !== null || world.kubeconfig !== null || world.brought.read !== null)
+    return world;
+  if (configured !== null)
+    return {
+      ...world,
+      kubeconfig: existing?.kubeconfig ?? null,
+      context: existing?.context ?? null,
+    };
+  const known = (await loadState(settings.stores.states, world.name))?.state.server ?? "";
+  if (known === "") return world;
+  const config = await loadKubeconfig({ environment: world.env, homeFolder: homeOf(world.env) });
+  const leadsThere = (context: string): boolean => {
+    const cluster = config?.contexts.get(context)?.fields["cluster"];
+    const server =
+      typeof cluster === "string" ? config?.clusters.get(cluster)?.fields["server"] : undefined;
+    return typeof server === "string" && server.replace(/\/$/, "") === known;
+  };
+  const { currentContext = null } = config ?? {};
+  if (currentContext !== null && leadsThere(currentContext)) return world;
+  const [context] = [...(config?.contexts.keys() ?? [])].filter(leadsThere);
+  if (context === undefined) return world;
+  world.note(`cluster ${world.name}: uses context ${context}, which leads to ${known}`);
+  return { ...world, context };
+}
+
+export async function adminConnection(world: RegisterWorld): Promise<Connection> {
+  const own = world.kubeconfig ?? (world.context === null ? world.brought.read : null);
+  return loadConnection({
+    ...(own === null ? {} : { files: [pathOf(own, world)] }),
+    ...(world.context === null ? {} : { context: world.context }),
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+    nowMs: () => world.nowMs(),
+    allowExec: world.person !== null,
+    ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
+  });
+}
+
+/**
+ * The credential of a kubeconfig that somebody brings, without what it runs or looks up by itself.
+ */
+export async function broughtCredential(
+  world: RegisterWorld,
+  bearer: Bearer,
+): Promise<StoredCredential | null> {
+  const file = world.brought[bearer];
+  if (file === null) return null;
+  const connection = await loadConnection({
+    files: [pathOf(file, world)],
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+    nowMs: () => world.nowMs(),
+    allowExec: false,
+  });
+  refuseInsecure(connection, world.name);
+  const { headers, clientPair } = await connection.credentials();
+  const { authorization } = headers;
+  if (clientPair !== null) return { kind: "pair", ...clientPair };
+  if (typeof authorization === "string" && authorization.startsWith("Bearer "))
+    return { kind: "token", token: authorization.slice("Bearer ".length) };
+  throw new CertkeepError("kubeconfig_invalid", {
+    where: connection.source,
+    found: "a user without a token and without a client certificate",
+    expected: "one of the two",
+  });
+}

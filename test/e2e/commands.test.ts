@@ -1,0 +1,199 @@
+/**
+ * Every command that doctor, a plan or an error offers, run as it stands on a real API server, and
+ * what is true afterwards.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { generateIdentity } from "../../lib/adapters/age/identity.ts";
+import { createAuthority, type Authority } from "../support/pki.ts";
+import { runIn, type Said } from "./support/incommand.ts";
+import { startKube, type Kube } from "./support/kube.ts";
+import {
+  createNamespace,
+  createSecrets,
+  readSecret,
+  type SecretManifest,
+} from "./support/objects.ts";
+import { lacksTools } from "./support/tools.ts";
+
+const DAY_MS = 86_400_000;
+
+interface DoctorLine {
+  readonly id: string;
+  readonly level: "pass" | "warn" | "fail";
+  readonly cluster: string | null;
+  readonly text: string;
+  readonly command: string | null;
+}
+
+describe.skipIf(lacksTools("etcd", "kube-apiserver"))("offered commands", () => {
+  let kube: Kube;
+  let authority: Authority;
+  let kubeconfig: string;
+  let folder: string;
+  let number = 0;
+
+  beforeAll(async () => {
+    kube = await startKube();
+    authority = createAuthority({ name: "E2E" });
+    kubeconfig = kube.kubeconfigFor({ contextName: "admin" });
+  });
+  afterAll(() => kube?.stop());
+  beforeEach(() => {
+    number += 1;
+    folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-commands-"));
+    return () => rmSync(folder, { recursive: true, force: true });
+  });
+
+  const certkeep = (...args: string[]): Promise<Said> =>
+    runIn(args, folder, { PATH: process.env["PATH"] ?? "", HOME: folder, KUBECONFIG: kubeconfig });
+  /** As it stands; --yes in place of a person who agrees. */
+  const offered = (command: string | null): Promise<Said> => {
+    expect(command).toMatch(/^certkeep /);
+    const args = (command ?? "").split(" ").slice(1);
+    return certkeep(...args, ...(args.includes("add") ? ["--yes"] : []));
+  };
+  const doctor = async (...args: string[]): Promise<readonly DoctorLine[]> =>
+    (JSON.parse((await certkeep("doctor", ...args, "--json")).stdout) as { lines: DoctorLine[] })
+      .lines;
+  const lineOf = async (id: string): Promise<DoctorLine | undefined> =>
+    (await doctor()).find((line) => line.id === id && line.level !== "pass");
+  const config = (more: string): void =>
+    writeFileSync(join(folder, "certkeep.yaml"), `${BASE}${more}`);
+  let BASE = "";
+
+  const tls = (namespace: string, name: string): SecretManifest => {
+    const pair = authority.issue({
+      names: [`${name}.example.com`],
+      notBefore: new Date(Date.now() - 10 * DAY_MS),
+      notAfter: new Date(Date.now() + 80 * DAY_MS),
+    });
+    const base64 = (text: string): string => Buffer.from(text).toString("base64");
+    return {
+      namespace,
+      name,
+      type: "kubernetes.io/tls",
+      data: { "tls.crt": base64(pair.certificatePem), "tls.key": base64(pair.keyPem) },
+    };
+  };
+  /** Two namespaces of their own, a certificate in each. */
+  const setUp = async (): Promise<readonly [string, string]> => {
+    const { secret, recipient } = await generateIdentity();
+    writeFileSync(join(folder, "identity.txt"), `${secret}\n`, { mode: 0o600 });
+    writeFileSync(join(folder, "anchors.pem"), authority.root.pem);
+    BASE =
+      `recipients: [${recipient}]\nidentity: file:identity.txt\n` +
+      'stores: {backups: "file:backups", state: "file:state"}\n' +
+      "issuers:\n  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem}\n";
+    config("");
+    const places = [`shop-${number}`, `web-${number}`] as const;
+    for (const namespace of places) {
+      await createNamespace(kube, namespace);
+      await createSecrets(kube, [tls(namespace, `${namespace}-tls`)]);
+    }
+    return places;
+  };
+  const registration = (name: string): string =>
+    readFileSync(join(folder, `clusters/${name}.yaml`), "utf8");
+
+  it("audit, clusters add: one cluster, with its history, its backups and all its namespaces", async () => {
+    const [shop, web] = await setUp();
+    expect((await certkeep("audit")).code).toBe(0);
+    const added = await certkeep("clusters", "add", "prod", "--context", "admin", "--yes");
+    expect([added.code, added.stderr]).toEqual([0, expect.stringContaining("takes over")]);
+    for (const namespace of [shop, web]) expect(registration("prod")).toContain(namespace);
+    const report = JSON.parse((await certkeep("report", "--json")).stdout) as {
+      clusters: readonly { readonly cluster: string }[];
+      unregistered: readonly string[];
+      certificates: readonly object[];
+    };
+    expect(report.clusters.map(({ cluster }) => cluster)).toEqual(["prod"]);
+    expect(report.unregistered).toEqual([]);
+    expect(report.certificates.length).toBeGreaterThanOrEqual(2);
+
+    // Lost before an audit under the new name has backed it up again.
+    const secret = `${shop}-tls`;
+    const before = await readSecret(kube, shop, secret);
+    await kube.demand("DELETE", `/api/v1/namespaces/${shop}/secrets/${secret}`);
+    const plan = await certkeep("restore", "prod", `${secret}.example.com`);
+    expect(plan.code).toBe(3);
+    expect(plan.stdout).toContain("prod is registered to be read");
+    const command = plan.stdout.split("\n").find((line) => line.includes("clusters add")) ?? null;
+    expect(command?.trim()).toBe("certkeep clusters add prod --with restore");
+    expect((await offered(command?.trim() ?? null)).code).toBe(0);
+    for (const namespace of [shop, web]) expect(registration("prod")).toContain(namespace);
+    const restored = await certkeep("restore", "prod", `${secret}.example.com`, "--apply");
+    expect(restored).toMatchObject({ code: 0 });
+    expect((await readSecret(kube, shop, secret))?.data).toEqual(before?.data);
+    expect((await certkeep("drill")).stdout).toContain("could be restored now");
+    expect((await doctor("prod")).filter(({ level }) => level === "fail")).toEqual([]);
+  });
+
+  it("doctor, not registered -> clusters add: the registration takes the entry's place", async () => {
+    const [shop] = await setUp();
+    config(
+      "clusters:\n  - name: lab # mine\n    context: admin\n" +
+        `    namespaces: [${shop}]\n    selector: team!=x\n`,
+    );
+    expect((await certkeep("audit")).code).toBe(0);
+    const line = await lineOf("registered");
+    expect(line?.command).toBe("certkeep clusters add lab");
+    const added = await offered(line?.command ?? null);
+    expect([added.code, added.stderr]).toEqual([0, expect.stringContaining("its entry in")]);
+    expect(readFileSync(join(folder, "certkeep.yaml"), "utf8")).toBe(BASE);
+    expect(registration("lab")).toContain("selector: team!=x");
+    expect(registration("lab")).toContain(`- ${shop}`);
+    expect(await lineOf("registered")).toBeUndefined();
+    expect((await certkeep("audit", "lab")).code).toBe(0);
+  });
+
+  it("clusters add of a cluster that certkeep.yaml names otherwise -> that name", async () => {
+    await setUp();
+    config("clusters:\n  - name: lab\n    context: admin\n");
+    expect((await certkeep("audit")).code).toBe(0);
+    const refused = await certkeep("clusters", "add", "prod", "--context", "admin", "--yes");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("names this cluster already, as lab");
+    expect(existsSync(join(folder, "clusters/prod.yaml"))).toBe(false);
+    const command = /certkeep clusters add lab/.exec(refused.stderr)?.[0] ?? null;
+    expect((await offered(command)).code).toBe(0);
+  });
+
+  it("doctor, a Role inside a namespace -> clusters add: a ClusterRole with names", async () => {
+    const [shop, web] = await setUp();
+    const added = await certkeep(
+      ...["clusters", "add", "prod", "--context", "admin", "--yes"],
+      ...["--namespace", shop, "--namespace", web],
+    );
+    expect(added.code).toBe(0);
+    expect(await lineOf("namespace")).toBeUndefined();
+    // As earlier versions registered.
+    const rbac = "/apis/rbac.authorization.k8s.io/v1";
+    const name = "certkeep-prod-read";
+    const reading = { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] };
+    interface Role {
+      readonly rules: readonly { readonly resources: readonly string[] }[];
+    }
+    const role = await kube.demand<Role>("GET", `${rbac}/clusterroles/${name}`);
+    const others = role.rules.filter(({ resources }) => !resources.includes("namespaces"));
+    await kube.demand("PATCH", `${rbac}/clusterroles/${name}`, {
+      rules: [...others, { ...reading, resourceNames: ["kube-system", web] }],
+    });
+    const inside = await kube.demand<Role>("GET", `${rbac}/namespaces/${shop}/roles/${name}`);
+    await kube.demand("PATCH", `${rbac}/namespaces/${shop}/roles/${name}`, {
+      rules: [...inside.rules, { ...reading, resourceNames: [shop] }],
+    });
+    let line: DoctorLine | undefined;
+    await expect
+      .poll(async () => (line = await lineOf("namespace"))?.text, { timeout: 15_000 })
+      .toContain(`namespace ${shop} by a Role inside`);
+    const wrong = (await doctor()).filter(({ id, level }) => id === "excess" && level !== "pass");
+    expect(wrong).toEqual([]);
+    expect((await offered(line?.command ?? null)).code).toBe(0);
+    await expect.poll(() => lineOf("namespace"), { timeout: 15_000 }).toBeUndefined();
+    const now = await kube.demand<Role>("GET", `${rbac}/namespaces/${shop}/roles/${name}`);
+    expect(now.rules.flatMap(({ resources }) => resources)).not.toContain("namespaces");
+  });
+});
