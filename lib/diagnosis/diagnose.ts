@@ -108,10 +108,10 @@ function diagnoseSet(of: Subject): Diagnosis {
     [...own, ...first].filter((cause): cause is Cause => {
       if (cause === null) return false;
       const { code, confidence, overMs } = cause;
-      // What is merely possible, or only stopped a renewal that was made since, is named where
-      // something is in trouble: elsewhere there would be thousands.
+      // What is merely possible, or over, is named where something is in trouble: elsewhere there
+      // would be thousands. A window that is over tells why a certificate was renewed early.
       if (!trouble)
-        return confidence !== "possible" && (overMs === null || leadsTo(code, "reissues"));
+        return confidence !== "possible" && (overMs === null || code === "renewal_window_forced");
       return of.needless.length > 0 || !overdue || leadsTo(code, "stops");
     }),
   );
