@@ -14,7 +14,7 @@ import {
   restoreMeasures,
   restoreOf,
 } from "./measure.ts";
-import { EVENT_MS, issuedAfter, overSince, type Subject } from "./subject.ts";
+import { EVENT_MS, issuedAfter, overSince, precedesReissue, type Subject } from "./subject.ts";
 
 interface ReportedCause<T> {
   readonly cause: CauseCode;
@@ -139,7 +139,7 @@ export function* reportedHints(of: Subject, cause: CauseCode): Generator<Hint> {
       evidence: [eventLine(event)],
       measures: known.measures(of, event),
       overMs: endOf(of, known.until, event.lastMs),
-      precedes: precedes(of, event),
+      precedes: precedesReissue(of, event.firstMs, event.lastMs),
     };
   }
 }
@@ -181,24 +181,6 @@ function logHint(
     evidence: [logLine(signal), ...issued.map((one) => logLine(one.signal))],
     measures: measures(of, signal),
     overMs: endOf(of, until, lastMs),
-    precedes: precedes(of, signal),
+    precedes: precedesReissue(of, signal.firstMs, lastMs),
   };
-}
-
-/** An order fails, and what it issued fails to be stored, within minutes of being issued. */
-const SAME_ORDER_MS = 10 * 60_000;
-
-/** Whether something was seen between a certificate that was good and its needless successor. */
-function precedes(
-  { needless }: Subject,
-  { firstMs, lastMs }: Pick<LogSignal, "firstMs" | "lastMs">,
-): boolean {
-  return (
-    needless.length === 0 ||
-    needless.some(
-      ({ issuance, before }) =>
-        firstMs <= issuance.issuedAtMs + SAME_ORDER_MS &&
-        lastMs >= before.issuedAtMs - SAME_ORDER_MS,
-    )
-  );
 }

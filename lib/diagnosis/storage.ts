@@ -5,7 +5,7 @@
  */
 import { parseMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
-import type { Subject } from "./subject.ts";
+import { NOTICED_MS, precedesReissue, type Subject } from "./subject.ts";
 import { type Cause, causeOf, type Hint } from "./cause.ts";
 import { accessMeasures, otherToolMeasures, recreateMeasures, restoreMeasures } from "./measure.ts";
 import { reportedHints } from "./reported.ts";
@@ -103,6 +103,7 @@ function* otherToolHints(of: Subject): Generator<Hint> {
         ],
         measures: [...restoreMeasures(of, entry), ...otherToolMeasures(entry)],
         overMs: null,
+        precedes: precedesReissue(of, sinceMs - NOTICED_MS, of.atMs),
       };
     }
     for (const { at, uid, base, state, serial } of entry.holder.earlier ?? []) {
@@ -133,6 +134,7 @@ function* otherToolHints(of: Subject): Generator<Hint> {
         ],
         measures: otherToolMeasures(entry),
         overMs: entry.verdict?.valid === true ? atMs : null,
+        precedes: precedesReissue(of, atMs - NOTICED_MS, atMs),
       };
     }
   }

@@ -130,3 +130,24 @@ export function issuedAfter(of: Subject, lastMs: number): number | null {
   const stored = overSince(of, lastMs);
   return later.length === 0 ? stored : Math.min(...later, stored ?? Number.POSITIVE_INFINITY);
 }
+
+/** An order fails, and what it issued fails to be stored, within minutes of being issued. */
+const SAME_ORDER_MS = 10 * 60_000;
+
+/**
+ * Whether something seen in that time was there between a certificate that was good and its
+ * needless successor; `true` where nothing was reissued needlessly.
+ */
+export function precedesReissue({ needless }: Subject, firstMs: number, lastMs: number): boolean {
+  return (
+    needless.length === 0 ||
+    needless.some(
+      ({ issuance, before }) =>
+        firstMs <= issuance.issuedAtMs + SAME_ORDER_MS &&
+        lastMs >= before.issuedAtMs - SAME_ORDER_MS,
+    )
+  );
+}
+
+/** An audit notices a change at most this long after it was made; one that is rarer notices less. */
+export const NOTICED_MS = 26 * 3_600_000;

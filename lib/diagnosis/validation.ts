@@ -6,7 +6,7 @@
 import { serialKey } from "../ratelimit/issuance.ts";
 import { parseMs } from "../certificate/time.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
-import type { Subject } from "./subject.ts";
+import { NOTICED_MS, precedesReissue, type Subject } from "./subject.ts";
 import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
 import { otherToolMeasures, restoreMeasures } from "./measure.ts";
 
@@ -20,9 +20,6 @@ const UNUSABLE: ReadonlySet<string> = new Set([
   "certificate_missing",
   "key_missing",
 ]);
-
-/** An audit finds a reissue at most this long after it was made; one that is rarer sees less. */
-const NOTICED_MS = 26 * 3_600_000;
 
 export function validationCause(of: Subject): Cause | null {
   return causeOf("validation_fails", [
@@ -102,6 +99,7 @@ function* earlierHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
       ],
       measures: otherToolMeasures(entry),
       overMs: entry.verdict?.valid === true ? changedMs : null,
+      precedes: precedesReissue(of, changedMs - NOTICED_MS, changedMs),
     };
   }
 }

@@ -1,6 +1,7 @@
 /** Causes that a line of a log names by itself, and which reissues they explain. */
 import { describe, expect, it } from "vitest";
 import { type Diagnosis, explainsReissue } from "../../lib/diagnosis/cause.ts";
+import { formatMs } from "../../lib/certificate/time.ts";
 import { Doctor } from "../../lib/diagnosis/diagnose.ts";
 import { plainText } from "../../lib/report/part.ts";
 import { diagnosisText } from "../../lib/report/phrases/causes.ts";
@@ -100,6 +101,25 @@ describe("what was seen after a reissue", () => {
   it("doesn't explain it, and what was seen before does", () => {
     expect(since(NOW_MS - 2 * HOUR_MS).causes.map(explainsReissue)).toEqual([false]);
     expect(since(NOW_MS - 4 * HOUR_MS).causes.map(explainsReissue)).toEqual([true]);
+  });
+  it.each([
+    [HOUR_MS, true],
+    [30 * HOUR_MS, false],
+  ])("nor does a Secret that was recreated: reissued %i ms ago", (agoMs, expected) => {
+    const recreated = {
+      at: formatMs(NOW_MS - 60_000),
+      uid: "u0",
+      base: "tls",
+      state: "live",
+      serial: "a1",
+      reasons: [],
+    };
+    const { causes } = diagnose(
+      shop({ certificates: { tls: issued(agoMs, "b2") }, earlier: [recreated] }),
+    );
+    expect(causes.map((cause) => [cause.because.kind, explainsReissue(cause)])).toEqual([
+      ["recreated", expected],
+    ]);
   });
   it("nor does what was over before the certificate that was thrown away", () => {
     const signs = [
