@@ -70,6 +70,7 @@ export function budgetData(across: Across, budget: Budget): object {
     spent: budget.spent,
     exempt: budget.exempt,
     overshoots: budget.overshoots,
+    overshot: budget.overshot,
     later: budget.later,
     claims: budget.claims.map(({ cluster, where, retryAtMs, seenAtMs, burst }) => ({
       cluster,

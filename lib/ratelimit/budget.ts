@@ -1,13 +1,16 @@
 /**
- * What is left of a limit, as people are told it: at most, at least, next slot.
+ * What is left of a limit, as people are told it: an estimate, at least, next slot.
  *
- * At most: the lesser of the issuer's own bucket and of one that stores every known issuance, both
- * from a full start. More that becomes known can only lower it for a set. (For a domain there is
- * one case in which it rises, and truly so: an older certificate of a set comes to light, which
- * makes a later one a renewal that took nothing.) At least: from an empty bucket at the start of a
- * span in which a source saw every issuance, or from a 429 that verified issuances bear out; it is
- * read “if nothing was issued since `unseenSinceMs`”. Without either it is unknown. It never
- * exceeds at most.
+ * The estimate (`atMost`): the lesser of the issuer's own bucket and of one that stores every known
+ * issuance, both from a full start. Issuances that nobody saw make the true number lower; and one
+ * that was made on an empty bucket (of parallel orders, or a renewal exempt by ARI) is stored
+ * nowhere, so where an earlier one is unknown the true number can be higher. More that becomes known
+ * only lowers it for a set. (For a domain there is one case in which it rises, and truly so: an
+ * older certificate of a set comes to light, which makes a later one a renewal that took nothing.)
+ *
+ * At least: from an empty bucket at the start of a span in which a source saw every issuance, or
+ * from a 429 that verified issuances confirm; it is read “if nothing was issued since
+ * `unseenSinceMs`”. Without either it is unknown. It never exceeds the estimate.
  *
  * What only a log claims changes nothing here unless the ledger was opened for that log's cluster.
  */
@@ -52,6 +55,11 @@ export interface Budget {
    * ARI.
    */
   readonly overshoots: readonly string[];
+  /**
+   * Such an issuance still weighs on the bucket that stores all: the issuer stored less, so that
+   * the times above are the latest by what is known.
+   */
+  readonly overshot: boolean;
   /** Known issuances later than `atMs`: not counted. */
   readonly later: number;
   /** The refusal that pins it, or `null`. */
@@ -124,6 +132,7 @@ function budgetOfAccount(ledger: Ledger, account: Account, atMs: number): Budget
     spent,
     exempt: seen - spent,
     overshoots,
+    overshot: !full && exact !== capped,
     later: account.entries.length - seen,
     pinnedBy: pins[0]?.refusal ?? null,
     claims: runningClaims(refusals, pins, atMs),

@@ -15,7 +15,7 @@ import { registeredDomains, setOf } from "./names.ts";
 export const MAX_PLANNED = 10_000;
 
 export interface Plan {
-  /** By all that is known: not earlier than these. */
+  /** By all that is known: an estimate, as others may have issued or an overshoot left more. */
   readonly earliestMs: readonly number[];
   /** By what is sure: at these, if nothing else is issued; `null` where at least is unknown. */
   readonly sureMs: readonly number[] | null;

@@ -4,13 +4,15 @@ export interface BudgetLevel {
   /** Names of the set, or the registered domain. */
   readonly name: string;
   readonly kind: "set" | "domain";
-  /** Certificates left, at most. */
+  /** Certificates left, by what is known: an estimate unless it is `atLeast`. */
   readonly remaining: number;
   /** Certificates left, at least; `null`: not known. */
   readonly atLeast: number | null;
   readonly capacity: number;
   /** When one more comes free, ms since the epoch; `null`: it is full. */
   readonly nextSlotMs: number | null;
+  /** More was issued than the issuer's bucket stored: the times are the latest by what is known. */
+  readonly overshot: boolean;
   /** When it is full again; `null`: it is. */
   readonly fullAtMs: number | null;
   /**
@@ -20,6 +22,14 @@ export interface BudgetLevel {
   readonly levels: readonly { readonly atMs: number; readonly left: number }[];
   /** Places that would use it: cluster names. */
   readonly clusters: readonly string[];
+}
+
+/** `2 of 5 left (estimate)`, and what is sure of it. */
+export function levelText({ remaining, capacity, atLeast }: BudgetLevel): string {
+  if (remaining <= 0) return `none of ${capacity} left`;
+  const left = `${remaining} of ${capacity} left`;
+  if (atLeast === null) return `${left} (estimate)`;
+  return atLeast === remaining ? left : `${left} (estimate), at least ${atLeast}`;
 }
 
 const LOW: Readonly<Record<BudgetLevel["kind"], number>> = { set: 2 / 5, domain: 1 / 5 };

@@ -49,6 +49,7 @@ function budgetLevel(
     atLeast: budget.atLeast,
     capacity: budget.limit.burst,
     nextSlotMs: budget.nextSlotMs,
+    overshot: budget.overshot,
     fullAtMs: budget.fullAtMs,
     levels: NO_LEVELS,
     clusters: clustersOf(account, single),
@@ -116,10 +117,10 @@ export function budgetLines(
         level.atLeast === null ? "unknown" : String(level.atLeast),
         level.nextSlotMs === null
           ? ""
-          : `${instantOf(level.nextSlotMs)} (${spanPhrase(level.nextSlotMs - atMs)})`,
+          : `${level.overshot ? "by " : ""}${instantOf(level.nextSlotMs)} (${spanPhrase(level.nextSlotMs - atMs)})`,
       ]);
     lines.push(
-      ...tableLines(["NAME", "LIMIT", "", "AT MOST", "AT LEAST", "NEXT SLOT"], rows, width, "  "),
+      ...tableLines(["NAME", "LIMIT", "", "ESTIMATE", "AT LEAST", "NEXT SLOT"], rows, width, "  "),
     );
     if (low.length > MAX_ROWS) lines.push(`  and ${low.length - MAX_ROWS} more near their end`);
   }
@@ -131,8 +132,8 @@ export function budgetLines(
   lines.push(
     ...wrap(
       style.dim(
-        `${all.charAt(0).toUpperCase()}${all.slice(1)}, as far as is known: “at least” stays ` +
-          "unknown until a source shows every issuance.",
+        `${all.charAt(0).toUpperCase()}${all.slice(1)}. Estimates: certkeep can't see every ` +
+          "issuance.",
       ),
       width,
       "  ",

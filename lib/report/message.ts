@@ -6,7 +6,7 @@
 import type { Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { commandOf, findingCommand, findingInvoke } from "./command.ts";
-import { bar, isLow, type BudgetLevel } from "./budget.ts";
+import { bar, isLow, levelText, type BudgetLevel } from "./budget.ts";
 import { sortFindings } from "./findings.ts";
 import { instantParts, middle, type Part } from "./part.ts";
 import { adviceOf, causeText, seenText, whyText } from "./phrases.ts";
@@ -302,12 +302,13 @@ function budgetSection({ budgets, summaries }: MessageInput): Section[] {
     parts: [
       `${bar(budget.remaining, budget.capacity)} `,
       { name: middle(budget.name, 60) },
-      budget.remaining <= 0
-        ? `: none of ${budget.capacity} left`
-        : `: at most ${budget.remaining} of ${budget.capacity} ` +
-          `left${budget.atLeast === null ? "; at least: not known" : `, at least ${budget.atLeast}`}`,
-      ...(budget.nextSlotMs === null ? [] : ["; next free slot ", { atMs: budget.nextSlotMs }]),
-      ...(budget.fullAtMs === null ? [] : ["; full again ", { atMs: budget.fullAtMs }]),
+      `: ${levelText(budget)}`,
+      ...(budget.nextSlotMs === null
+        ? []
+        : [`; next available ${budget.overshot ? "by " : ""}`, { atMs: budget.nextSlotMs }]),
+      ...(budget.fullAtMs === null
+        ? []
+        : [`; full again ${budget.overshot ? "by " : ""}`, { atMs: budget.fullAtMs }]),
       ".",
     ],
     command: null,

@@ -20,7 +20,7 @@ export const METRICS = {
   CertificatesUnknown: "Count",
   /** Of the certificate that is the next to expire; below 0 once it has. */
   LeastDaysLeft: "None",
-  /** Certificates left in the tightest budget, at most. */
+  /** Certificates left in the tightest budget, by what is known. */
   LeastBudgetLeft: "Count",
   /** Routes whose digest could not be delivered in a run. */
   DigestsUndelivered: "Count",

@@ -126,7 +126,7 @@ function* families({ summaries, rows, budgets }: MetricsInput): Generator<Family
   const budget = ({ name, kind }: BudgetLevel): Labels => ({ kind, name });
   yield {
     name: "certkeep_budget_remaining_at_most",
-    help: "Certificates that the issuer's limit still allows, at most.",
+    help: "Certificates that the issuer's limit still allows: an estimate by all known issuances.",
     unit: null,
     samples: budgets.map((one): [Labels, number] => [budget(one), one.remaining]),
   };

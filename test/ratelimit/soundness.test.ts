@@ -10,7 +10,10 @@ import {
 } from "../../lib/ratelimit/evidence.ts";
 import type { Issuance } from "../../lib/ratelimit/issuance.ts";
 import { accountsOf, createLedger } from "../../lib/ratelimit/ledger.ts";
-import { createLimit, HOUR_MS } from "../../lib/ratelimit/limit.ts";
+import { bucket } from "../../lib/ratelimit/bucket.ts";
+import { createLimit, HOUR_MS, MS_NS } from "../../lib/ratelimit/limit.ts";
+import { plainText } from "../../lib/report/part.ts";
+import { leftText } from "../../lib/report/phrases/limits.ts";
 import { createIssuer, evidence, KNOWN, LE, LIMITS, made, type Made, T0 } from "./support.ts";
 
 const DOMAIN = "tail1.ts.net";
@@ -274,5 +277,91 @@ describe("must hold", () => {
         expect(told(mergeEvidence(known, with429), "a")).toEqual(told(mergeEvidence(known), "a"));
       }),
     );
+  });
+});
+
+/** What was issued for one set, in races too; which of it is known; since when a source saw all. */
+const races = fc.record({
+  hours: fc.array(fc.tuple(fc.integer({ min: 0, max: 400 }), fc.integer({ min: 1, max: 8 })), {
+    maxLength: 8,
+  }),
+  known: fc.array(fc.boolean(), { minLength: 64, maxLength: 64 }),
+  fromHours: fc.integer({ min: -10, max: 400 }),
+  askHours: fc.integer({ min: 0, max: 500 }),
+});
+
+describe("raced histories, replayed by the issuer's own bucket", () => {
+  const limit = createLimit({ count: 5, periodMs: 168 * HOUR_MS });
+  const SET = "app.tail1.ts.net";
+  /** Nothing checks a raced order: each of them was issued. */
+  function raced({
+    hours,
+    known,
+    fromHours,
+    askHours,
+  }: typeof races extends fc.Arbitrary<infer R> ? R : never) {
+    const askMs = T0 + askHours * HOUR_MS;
+    const truth = hours.flatMap(([hour, count]) => Array.from({ length: count }, () => at(hour)));
+    const issued = truth.filter(({ issuedAtMs }) => issuedAtMs <= askMs);
+    const real = bucket(
+      limit,
+      issued.map(({ issuedAtMs }) => BigInt(issuedAtMs) * MS_NS),
+      BigInt(askMs) * MS_NS,
+    );
+    const told = (seen: readonly Issuance[], coverage: readonly Coverage[] = []): Budget =>
+      budgetOf(
+        createLedger(evidence(seen, { coverage }), { limits: KNOWN }),
+        "set",
+        LE,
+        SET,
+        askMs,
+      ) as Budget;
+    const sinceMs = T0 + fromHours * HOUR_MS;
+    const seen = issued.filter(({ issuedAtMs }, i) => known[i] === true || issuedAtMs >= sinceMs);
+    return { askMs, issued, real, told, seen, complete: [span(fromHours, askHours)] };
+  }
+
+  test("all known: the times are exact, or after an overshoot the latest, and said so", () => {
+    let overshoots = 0;
+    fc.assert(
+      fc.property(races, (race) => {
+        const { askMs, issued, real, told } = raced(race);
+        const budget = told(issued);
+        const freeMs = askMs + real.retryInMs;
+        expect(budget.atMost).toBeLessThanOrEqual(real.remaining);
+        expect(budget.freeFromMs).toBeGreaterThanOrEqual(freeMs);
+        const fullMs = Number((real.tat ?? 0n) / MS_NS);
+        expect(budget.fullAtMs ?? askMs).toBeGreaterThanOrEqual(fullMs);
+        if (!budget.overshot) {
+          expect([budget.atMost, budget.freeFromMs]).toEqual([real.remaining, freeMs]);
+          if (budget.fullAtMs !== null) expect(budget.fullAtMs).toBe(fullMs);
+        } else overshoots += 1;
+        if (budget.atMost === 0)
+          expect(plainText(leftText(budget)).includes("at the latest")).toBe(budget.overshot);
+      }),
+      { numRuns: 1000 },
+    );
+    expect(overshoots).toBeGreaterThan(50);
+  });
+
+  test("partly known: at least holds, and nothing that isn't sure is told as sure", () => {
+    let higher = 0;
+    fc.assert(
+      fc.property(races, (race) => {
+        const { real, told, seen, complete } = raced(race);
+        const estimate = told(seen);
+        const sure = told(seen, complete);
+        if (sure.atLeast !== null) expect(sure.atLeast).toBeLessThanOrEqual(real.remaining);
+        if (real.remaining > estimate.atMost) higher += 1;
+        const text = plainText(leftText(estimate));
+        expect(text).not.toMatch(/at most|or less/);
+        if (estimate.atMost > 0) expect(text).toContain("(estimate)");
+        if (sure.atLeast !== null && sure.atLeast < sure.atMost)
+          expect(plainText(leftText(sure))).toContain("(estimate), at least");
+      }),
+      { numRuns: 1000 },
+    );
+    // Why the number is called an estimate and no bound.
+    expect(higher).toBeGreaterThan(0);
   });
 });

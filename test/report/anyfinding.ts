@@ -76,6 +76,7 @@ const budget: fc.Arbitrary<Budget> = fc.record({
   atLeast: fc.option(fc.nat(5)),
   because: fc.constant("no_complete_source"),
   unseenSinceMs: msOrNull,
+  overshot: fc.boolean(),
   nextSlotMs: msOrNull,
   freeFromMs: ms,
   fullAtMs: msOrNull,

@@ -57,6 +57,7 @@ export const BUDGETS: readonly BudgetLevel[] = [
     remaining: 0,
     atLeast: 0,
     capacity: 5,
+    overshot: false,
     nextSlotMs: NOW_MS + 11 * HOUR,
     fullAtMs: NOW_MS + 6 * DAY,
     levels: [5, 4, 3, 2, 1, 0].map((left, i) => ({ atMs: NOW_MS - (6 - i) * 20 * HOUR, left })),
@@ -68,6 +69,7 @@ export const BUDGETS: readonly BudgetLevel[] = [
     remaining: 9,
     atLeast: null,
     capacity: 50,
+    overshot: false,
     nextSlotMs: NOW_MS + 2 * HOUR,
     fullAtMs: NOW_MS + 5.5 * DAY,
     levels: [
@@ -82,6 +84,7 @@ export const BUDGETS: readonly BudgetLevel[] = [
     remaining: 4,
     atLeast: null,
     capacity: 5,
+    overshot: false,
     nextSlotMs: NOW_MS + DAY,
     fullAtMs: NOW_MS + DAY,
     levels: [],

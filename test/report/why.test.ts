@@ -278,7 +278,7 @@ describe("the section Why", () => {
     const { words, json } = await explain(NAME, lost);
     expect(words).toContain(
       `this set of names, ${NAME}: 5 of 5 issuances left (estimate). The log of prod claims 3 ` +
-        "more within a week, which nothing else shows: with them at most 2 of 5 are left.",
+        "more within a week, which nothing else shows: with them 2 of 5 are left.",
     );
     expect(json.issuances[0]?.budget).toMatchObject({
       atMost: 5,

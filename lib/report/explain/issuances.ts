@@ -149,7 +149,12 @@ export function planLines(
   return section(
     `Plan: ${what}`,
     [
-      ...tableLines(["", "NOT BEFORE", "SURE, IF NOTHING ELSE IS ISSUED"], cells, page.width, "  "),
+      ...tableLines(
+        ["", "BY WHAT IS KNOWN", "SURE, IF NOTHING ELSE IS ISSUED"],
+        cells,
+        page.width,
+        "  ",
+      ),
       ...(rows.length > MAX_PLAN_ROWS && last !== undefined
         ? [`  … the last, ${last.to}, at ${last.earliest}`]
         : []),

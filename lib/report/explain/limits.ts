@@ -64,7 +64,7 @@ function budgetLines(budget: Budget, across: Across, page: Page): string[] {
   const claimed = claimedBeside(across, budget).flatMap((one) =>
     paragraph(
       say`The log of ${one.cluster} claims ${one.count} more within a week, which nothing else
-        shows: with ${one.count === 1 ? "it" : "them"} at most ${one.atMost} of
+        shows: with ${one.count === 1 ? "it" : "them"} ${one.atMost} of
         ${budget.limit.burst} are left.`,
       page,
       yellow,
@@ -74,14 +74,15 @@ function budgetLines(budget: Budget, across: Across, page: Page): string[] {
 }
 
 function budgetText(budget: Budget): string {
-  const { kind, key, atMs, atMost, nextSlotMs, fullAtMs } = budget;
+  const { kind, key, atMs, atMost, nextSlotMs, fullAtMs, overshot } = budget;
+  const when = overshot ? "by" : "at";
   const together = nextSlotMs === fullAtMs;
   const next =
     nextSlotMs === null || atMost === 0 || together
       ? ""
-      : `; the next comes back at ${instantOf(nextSlotMs)}, in ${spanPhrase(nextSlotMs - atMs)}`;
+      : `; the next comes back ${when} ${instantOf(nextSlotMs)}, in ${spanPhrase(nextSlotMs - atMs)}`;
   const wait = together && fullAtMs !== null ? `, in ${spanPhrase(fullAtMs - atMs)}` : "";
-  const full = fullAtMs === null ? "" : `; full again at ${instantOf(fullAtMs)}${wait}`;
+  const full = fullAtMs === null ? "" : `; full again ${when} ${instantOf(fullAtMs)}${wait}`;
   const whose = kind === "set" ? `this set of names, ${setPhrase(key)}` : `new names under ${key}`;
   return `${whose}: ${plainText(leftText(budget))}${next}${full}.`;
 }

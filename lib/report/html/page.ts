@@ -7,7 +7,7 @@
  */
 import { SEVERITIES, type Severity } from "../../finding/codes.ts";
 import type { Finding } from "../../finding/finding.ts";
-import { isLow, type BudgetLevel } from "../budget.ts";
+import { isLow, levelText, type BudgetLevel } from "../budget.ts";
 import { sortFindings } from "../findings.ts";
 import { findingCommand, findingInvoke } from "../command.ts";
 import { instantParts, type Text, utcText } from "../part.ts";
@@ -203,13 +203,12 @@ function budgetSection({ budgets, atMs }: PageInput): string {
     '<section aria-labelledby="budgets"><h2 id="budgets">What can still be issued</h2><div ' +
       'class="budgets">',
     ...shown.map((one) => {
-      const least = one.atLeast === null ? "at least: not known" : `at least ${one.atLeast}`;
+      const by = one.overshot ? "by " : "";
       const words =
-        one.remaining <= 0
-          ? `None of ${one.capacity} left: locked out`
-          : `At most ${one.remaining} of ${one.capacity} left, ${least}`;
-      const slot = one.nextSlotMs === null ? "" : `; next free slot ${timeTag(one.nextSlotMs)}`;
-      const full = one.fullAtMs === null ? "" : `; full again ${timeTag(one.fullAtMs)}`;
+        one.remaining <= 0 ? `None of ${one.capacity} left: locked out` : levelText(one);
+      const slot =
+        one.nextSlotMs === null ? "" : `; next available ${by}${timeTag(one.nextSlotMs)}`;
+      const full = one.fullAtMs === null ? "" : `; full again ${by}${timeTag(one.fullAtMs)}`;
       return (
         "<article " +
         `class="budget"><h3>${html(one.name)}</h3><p>${isLow(one) ? `<span class="tag ${one.remaining <= 0 ? "critical" : "warning"}">low</span> ` : ""}${words}${slot}${full}.</p>${levelChart(one, atMs)}</article>`

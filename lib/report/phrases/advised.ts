@@ -58,9 +58,15 @@ function reissuePhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
 
 function waitText({ untilMs, set, domains }: Advice): Text {
   if (untilMs === null) return [];
+  const latest = [set, ...domains].some(
+    (budget) => budget?.overshot === true && budget.freeFromMs === untilMs,
+  );
   const atMs = (set ?? domains[0])?.atMs;
-  return say`The issuer refuses until
-    ${at(untilMs)}${own(atMs === undefined ? "" : `, in ${spanPhrase(untilMs - atMs)}`)}.`;
+  const text = [
+    latest ? " at the latest" : "",
+    atMs === undefined ? "" : `, in ${spanPhrase(untilMs - atMs)}`,
+  ].join("");
+  return say`The issuer refuses until ${at(untilMs)}${own(text)}.`;
 }
 
 export function advisedPhrase(advice: Advice, advised: Advised): AdvicePhrase {

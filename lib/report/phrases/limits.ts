@@ -32,17 +32,30 @@ export function setPhrase(key: string): string {
       : `${first} and ${others.length} other names`;
 }
 
+/** When one more is available: after an overshoot the issuer may allow it earlier. */
+function availableText({ freeFromMs, overshot }: Budget): Text {
+  return overshot
+    ? say`next available by ${at(freeFromMs)} at the latest`
+    : say`next available ${at(freeFromMs)}`;
+}
+
+function availableSentence({ freeFromMs, overshot }: Budget): Text {
+  return overshot
+    ? say`Next available by ${at(freeFromMs)} at the latest.`
+    : say`Next available ${at(freeFromMs)}.`;
+}
+
 /** What is left, in one clause: never more than is known. */
 export function leftText(budget: Budget): Text {
   const { atMost, atLeast, limit, freeFromMs, atMs } = budget;
   const left = say`${atMost} of ${limit.burst} issuances left`;
   if (atMost === 0)
-    return say`${left}, next available ${at(freeFromMs)}, in ${own(spanPhrase(freeFromMs - atMs))}`;
+    return say`${left}, ${availableText(budget)}, in ${own(spanPhrase(freeFromMs - atMs))}`;
   if (atLeast === null) return say`${left} (estimate)`;
   const since = at(budget.unseenSinceMs ?? atMs);
   return atLeast === atMost
     ? say`${left} if none was issued since ${since}`
-    : say`${left}, at least ${atLeast} if none was issued since ${since}`;
+    : say`${left} (estimate), at least ${atLeast} if none was issued since ${since}`;
 }
 
 function elsewhere({ clusters }: { readonly clusters: readonly string[] }): string {
@@ -76,11 +89,11 @@ function clusterEvidence(clusters: readonly string[]): readonly Text[] {
 }
 
 function budgetEvidence(params: FindingParams["set_budget_low"]): readonly (string | Text)[] {
-  const { atMost, atLeast, limit, nextSlotMs } = params.budget;
+  const { atMost, atLeast, limit, nextSlotMs, overshot } = params.budget;
   return [
-    `at most ${atMost} of ${limit.burst}`,
+    `${atMost} of ${limit.burst} left by all known issuances`,
     `at least ${atLeast ?? "unknown"}`,
-    ...(nextSlotMs === null ? [] : [`next slot ${formatMs(nextSlotMs)}`]),
+    ...(nextSlotMs === null ? [] : [`next slot ${overshot ? "by " : ""}${formatMs(nextSlotMs)}`]),
     ...issuanceEvidence(params),
   ];
 }
@@ -101,7 +114,7 @@ function domainSeen(params: FindingParams["domain_budget_low"]): Text {
 export const LIMIT_PHRASES: Phrases<Codes> = {
   set_budget_low: {
     when:
-      "At most 2 of 5 issuances are left of an issuer's limit for one exact set of names, over " +
+      "By all known issuances no more than 2 of 5 are left of an issuer's limit for one exact set of names, over " +
       "all clusters.",
     seen: ({ params }) => setSeen(params),
     leadsTo:
@@ -128,13 +141,13 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
         : {
             key: "exhausted",
             general: "Keep the live certificate: only another host name can be issued now",
-            own: say`Next available ${at(budget.freeFromMs)}.`,
+            own: availableSentence(budget),
           },
     evidence: ({ params }) => budgetEvidence(params),
   },
   domain_budget_low: {
     when:
-      "At most 10 of 50 issuances are left of an issuer's limit for a registered domain (a " +
+      "By all known issuances no more than 10 of 50 are left of an issuer's limit for a registered domain (a " +
       "tailnet), over all clusters.",
     seen: ({ params }) => domainSeen(params),
     leadsTo: "After that new names get a certificate only every few hours; renewals continue.",
@@ -150,7 +163,7 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
     adviceOf: ({ params: { budget } }) => ({
       key: "domain_exhausted",
       general: "Wait with new names; renewals continue",
-      own: say`Next available ${at(budget.freeFromMs)}.`,
+      own: availableSentence(budget),
     }),
     evidence: ({ params }) => budgetEvidence(params),
   },

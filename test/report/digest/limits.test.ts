@@ -62,6 +62,7 @@ const budget = fc.record({
   remaining: fc.nat(60),
   atLeast: fc.option(fc.nat(60)),
   capacity: fc.integer({ min: 1, max: 60 }),
+  overshot: fc.boolean(),
   nextSlotMs: fc.option(fc.constantFrom(NOW_MS, -1, 1e15, Number.NaN)),
   fullAtMs: fc.option(fc.constantFrom(NOW_MS)),
   levels: fc.constant([]),
