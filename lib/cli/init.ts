@@ -14,6 +14,7 @@ import { configWorld, withCommon } from "./options.ts";
 type Options = CloudOptions & {
   /** `true`: the one that is found. */
   readonly approve?: string | true;
+  readonly context?: readonly string[];
 };
 
 const INIT_SCHEMA = "certkeep.init/v1";
@@ -27,14 +28,19 @@ export function initCommand(io: Io): Command {
   )
     .option(
       "-y, --yes",
-      "ask nothing: certkeep.yaml in this folder, the kubeconfig's current context",
+      "ask nothing: certkeep.yaml in this folder; without --context it follows the current one",
     )
     .addOption(
       new Option(
         "--approve [file]",
         "only approve this certkeep.yaml, as it is now, so that it is used where it is found; " +
           "default: the one found from here",
-      ).conflicts(["aws", "identity", "region", "webhook", "identityInCloud"]),
+      ).conflicts(["aws", "context", "identity", "region", "webhook", "identityInCloud"]),
+    )
+    .option(
+      "--context <context>",
+      "context of your kubeconfig to audit, whichever is current; may be given several times",
+      (context: string, before: readonly string[] = []) => [...before, context],
     )
     .option("--identity <file>", "where the identity goes, or is")
     .option("--aws", "also set up what functions on AWS need: secrets, and a route of the digest")
@@ -115,6 +121,7 @@ async function setUp(io: Io, options: Options): Promise<void> {
     ...configWorld(io, options),
     ...(options.yes === true ? { askApproval: null } : {}),
     identityFile: options.identity ?? null,
+    contexts: options.context ?? [],
     nowMs: io.nowMs,
     questions: asking,
     askPassphrase: asking?.passphrase ?? null,
@@ -205,12 +212,12 @@ function initLines(
       "  It opens no backup made from now on: its recipient isn't among those of certkeep.yaml.",
     );
   }
-  const says = { created: "Wrote", updated: "Added recipients to", kept: "Changed nothing in" }[
-    config.action
-  ];
+  const says = { created: "Wrote", updated: "Added to", kept: "Changed nothing in" }[config.action];
   lines.push(`${says} ${shown(config.path)}`);
   if (recipients.length > 0)
     lines.push(`  Backups are sealed for ${recipients.map(plain).join(", ")}`);
+  if (config.action === "updated" && clusters.length > 0)
+    lines.push(`  Clusters: ${clusters.join(", ")}`);
   if (config.action === "created" && !inCloud)
     lines.push(
       clusters.length === 0

@@ -43,6 +43,7 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
     ...configWorld(io, options),
     ...(options.yes === true ? { askApproval: null } : {}),
     identityFile: options.identity ?? null,
+    contexts: [],
     region: options.region ?? null,
     nowMs: io.nowMs,
     questions: asking,

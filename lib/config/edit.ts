@@ -76,6 +76,27 @@ export function addCloud(text: string, { region, stage, route }: CloudAddition):
   return sameData(result.config, wanted) ? after : null;
 }
 
+/** `text` with clusters, where it has none; `null` as for `addSettings`. */
+export function addClusters(
+  text: string,
+  clusters: readonly { readonly name: string; readonly context: string }[],
+): string | null {
+  const before = parseConfig(text, "");
+  if (!before.ok || before.config.clusters.length > 0) return null;
+  const after = insertSection(text, "clusters", [
+    "clusters:",
+    ...clusters.flatMap(({ name, context }) => [
+      `  - name: ${yamlText(name)}`,
+      `    context: ${yamlText(context)}`,
+    ]),
+  ]);
+  const result = after === null ? null : parseConfig(after, "");
+  if (after === null || result === null || !result.ok) return null;
+  const others = { ...result.config, clusters: [] };
+  const isAdded = result.config.clusters.length === clusters.length;
+  return isAdded && sameData(others, before.config) ? after : null;
+}
+
 export interface RemovedCluster {
   /** The file without the entry. */
   readonly text: string;

@@ -6,12 +6,12 @@
  * that no configuration ever names a recipient whose identity was lost on the way; and never inside
  * a git work tree, where the next commit could publish it.
  */
-import { addSettings } from "../config/edit.ts";
+import { addClusters, addSettings } from "../config/edit.ts";
 import { parseConfig } from "../config/parse.ts";
 import { problemLine } from "../config/problem.ts";
 import { clusterNameFor } from "../config/settings.ts";
 import { renderConfig, type TemplateCluster } from "../config/template.ts";
-import { CertkeepError } from "../error.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Clock } from "../ports/runtime.ts";
 import { findIdentity, provideIdentity } from "./init/identity.ts";
 
@@ -73,6 +73,8 @@ export interface InitPlaces {
   readonly identities: readonly string[];
   /** The person said where the identity goes. */
   readonly identityChosen: boolean;
+  /** Contexts to audit, as options name them; `null`: none do. */
+  readonly contexts: readonly string[] | null;
   /** Where the JSON Schema lies, as a configuration at `config` would name it. */
   schemaPath(config: string): string | null;
   /** A path as a `file:` reference, short where it lies in the home folder. */
@@ -98,7 +100,7 @@ export async function runInit(places: InitPlaces, ports: InitPorts): Promise<Ini
     if (text !== null) return await completeConfig(existing, text, places, ports);
   }
   const path = existing ?? (await chooseConfig(places, ports));
-  const clusters = await chooseClusters(ports);
+  const clusters = await chooseClusters(places, ports);
   const identity = await provideIdentity(places, ports);
   const config = renderConfig({
     recipients: identity.recipients,
@@ -137,37 +139,44 @@ async function chooseConfig(places: InitPlaces, ports: InitPorts): Promise<strin
 }
 
 /**
- * A kubeconfig that can't be read keeps nobody from setting up: the file then follows the current
- * context.
+ * The contexts that a person names are pinned in the file: audits don't follow whatever context is
+ * current. Where nobody names one, the file follows the current context.
  */
-async function chooseClusters(ports: InitPorts): Promise<TemplateCluster[]> {
-  let choices: readonly ContextChoice[] = [];
-  try {
-    choices = await ports.listContexts();
-  } catch (error) {
-    if (!(error instanceof CertkeepError)) throw error;
-    ports.note(
-      `${error.message}. Going on without: the clusters can be named in certkeep.yaml later.`,
-    );
-  }
-  if (choices.length === 0) return [];
-  const wanted =
-    ports.questions === null
-      ? choices.filter(({ current }) => current).map(({ name }) => name)
-      : await ports.questions.contexts(choices);
-  // The current context alone needs no entry: without a name the cluster is known by its identity,
-  // so what audits saw before goes on, and another cluster whose context happens to be called the
-  // same never meets its state.
-  if (wanted.length === 1 && choices.some(({ name, current }) => current && name === wanted[0]))
-    return [];
+async function chooseClusters(places: InitPlaces, ports: InitPorts): Promise<TemplateCluster[]> {
   const taken = new Set<string>();
-  return wanted.map((context) => {
+  return (await chooseContexts(places, ports)).map((context) => {
     const base = clusterNameFor(context);
     let name = base;
     for (let n = 2; taken.has(name); n++) name = `${base.slice(0, 60 - String(n).length)}-${n}`;
     taken.add(name);
     return { name, context };
   });
+}
+
+async function chooseContexts(
+  { contexts }: InitPlaces,
+  ports: InitPorts,
+): Promise<readonly string[]> {
+  if (contexts === null && ports.questions === null) return [];
+  let choices: readonly ContextChoice[] = [];
+  try {
+    choices = await ports.listContexts();
+  } catch (error) {
+    // A kubeconfig that can't be read keeps nobody from setting up.
+    if (!(error instanceof CertkeepError) || contexts !== null) throw error;
+    ports.note(
+      `${error.message}. Going on without: the clusters can be named in certkeep.yaml later.`,
+    );
+  }
+  const unknown = contexts?.find((context) => !choices.some(({ name }) => name === context));
+  if (unknown !== undefined)
+    throw new CertkeepError("context_unknown", {
+      where: "--context",
+      found: `no context ${unknown} in your kubeconfig`,
+      expected: `one of: ${choices.map(({ name }) => name).join(", ")}`,
+    });
+  if (contexts !== null) return [...new Set(contexts)];
+  return choices.length === 0 || ports.questions === null ? [] : ports.questions.contexts(choices);
 }
 
 /** A configuration that is there: keeps it, and adds recipients where it has none. */
@@ -185,10 +194,29 @@ async function completeConfig(
       lines: parsed.problems.map((problem) => `  ${problemLine(problem)}`),
     });
   }
-  const { recipients } = parsed.config;
+  const { recipients, clusters: named } = parsed.config;
   const unchanged = { config: { path, action: "kept" }, clusters: [] } as const;
+  if (places.contexts !== null) {
+    if (named.length > 0)
+      throw new CertkeepError("usage", {
+        where: path,
+        found: `clusters: ${named.map(({ name }) => name).join(", ")}`,
+        expected: "none, for --context to name them",
+        todo: "Add the cluster there, with context:",
+      });
+    const clusters = await chooseClusters(places, ports);
+    await replaceText(path, text, addClusters(text, clusters), ports);
+    const after = { ...places, contexts: null };
+    const result = await completeConfig(path, (await ports.files.read(path)) ?? "", after, ports);
+    const config = { path, action: "updated" } as const;
+    return { ...result, config, clusters: clusters.map(({ name }) => name) };
+  }
   if (recipients.length > 0) {
-    const found = await findIdentity(places, ports);
+    const found = await findIdentity(places, ports).catch((error: unknown) => {
+      if (!isCertkeepError(error)) throw error;
+      ports.note(error.message);
+      return null;
+    });
     const opens =
       found !== null && found.recipients.some((recipient) => recipients.includes(recipient));
     const identity = found === null ? null : ({ path: found.path, action: "kept" } as const);
@@ -208,14 +236,26 @@ async function completeConfig(
     );
     return { ...unchanged, identity, recipients: [], opens: false };
   }
-  if ((await ports.files.replace(path, text, after)) === "changed") {
-    throw new CertkeepError("usage", {
-      where: path,
-      found: "a file that somebody changed in the meantime",
-      expected: "the same as before",
-      todo: "Run certkeep init again",
-    });
-  }
+  await replaceText(path, text, after, ports);
   const config = { path, action: "updated" } as const;
   return { config, identity, recipients: identity.recipients, clusters: [], opens: true };
+}
+
+/** `after`: `null` where nothing can be put into the file safely. @throws CertkeepError usage */
+async function replaceText(
+  path: string,
+  before: string,
+  after: string | null,
+  { files }: InitPorts,
+): Promise<void> {
+  if (after !== null && (await files.replace(path, before, after)) === "replaced") return;
+  throw new CertkeepError("usage", {
+    where: path,
+    found:
+      after === null
+        ? "a file into which clusters can't be put safely"
+        : "a file that somebody changed in the meantime",
+    expected: after === null ? "settings, one a line" : "the same as before",
+    todo: after === null ? "Name them there, under clusters:" : "Run certkeep init again",
+  });
 }

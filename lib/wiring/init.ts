@@ -12,7 +12,7 @@ import { createSetupFiles } from "../adapters/file/setup.ts";
 import { loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { webhookProblem } from "../adapters/slack/poster.ts";
 import { parseConfig } from "../config/parse.ts";
-import { isCertkeepError } from "../error.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
 import type {
   ContextChoice,
   InitFiles,
@@ -27,6 +27,8 @@ import { homeOf, pathOf, shortPath } from "./path.ts";
 export interface InitWorld extends ConfigWorld {
   /** `--identity`, or `null`. */
   readonly identityFile: string | null;
+  /** `--context`, each. */
+  readonly contexts: readonly string[];
   readonly nowMs: () => number;
   readonly questions: InitQuestions | null;
   readonly askPassphrase: AskPassphrase | null;
@@ -47,10 +49,15 @@ export async function composeInit(world: InitWorld): Promise<ComposedInit> {
       ? null
       : namedConfig(world.configFile, placesOf(world, world.configFile));
   const existing = await existingConfig(world);
+  const configured = existing?.config.identity ?? null;
+  if (world.identityFile === null && configured !== null && !configured.startsWith("file:"))
+    refuseUnread(existing, configured);
   const identity =
-    world.identityFile === null
-      ? join(paths.identities, "identity.txt")
-      : pathOf(world.identityFile, world);
+    world.identityFile !== null
+      ? pathOf(world.identityFile, world)
+      : configured === null
+        ? join(paths.identities, "identity.txt")
+        : configured.slice("file:".length);
   const schema = fileURLToPath(new URL("../../schema/certkeep.schema.json", import.meta.url));
   return {
     places: {
@@ -58,7 +65,8 @@ export async function composeInit(world: InitWorld): Promise<ComposedInit> {
       configs:
         named === null ? [join(world.cwd, CONFIG_NAME), join(paths.config, CONFIG_NAME)] : [named],
       identities: [identity],
-      identityChosen: world.identityFile !== null,
+      identityChosen: world.identityFile !== null || configured !== null,
+      contexts: world.contexts.length === 0 ? null : world.contexts,
       schemaPath: (config) => schemaPath(schema, config, paths.config),
       reference: (path) => `file:${shortPath(path, home)}`,
     },
@@ -80,6 +88,16 @@ export async function composeInit(world: InitWorld): Promise<ComposedInit> {
       note: world.note,
     },
   };
+}
+
+/** init writes no second identity beside one that it can't read. */
+function refuseUnread(existing: LoadedConfig | null, identity: string): void {
+  if (existing === null || existing.config.recipients.length > 0) return;
+  throw new CertkeepError("usage", {
+    where: existing.file ?? "certkeep.yaml",
+    found: `no recipients, beside identity: ${identity}`,
+    expected: "recipients: with the public key of that identity (age-keygen -y shows it)",
+  });
 }
 
 export interface CloudWorld extends InitWorld {

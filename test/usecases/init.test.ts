@@ -89,6 +89,7 @@ function world(
     configs: [CONFIG, USER_CONFIG],
     identities: [IDENTITY],
     identityChosen: false,
+    contexts: null,
     schemaPath: () => null,
     reference: (path) => `file:${path}`,
     ...options.places,
@@ -186,12 +187,51 @@ describe("on a machine without anything", () => {
     ]);
   });
 
+  it("pins the context that a person chose, also where it is the current one", async () => {
+    const chosen = world(
+      {},
+      {
+        questions: {
+          configPlace: async () => CONFIG,
+          contexts: async () => ["prod"],
+          identityPlace: async () => IDENTITY,
+        },
+      },
+    );
+    expect((await chosen.run()).clusters).toEqual(["prod"]);
+    expect(configIn(chosen.disk).clusters).toMatchObject([{ name: "prod", context: "prod" }]);
+    const told = world({}, { places: { contexts: ["prod"] } });
+    expect((await told.run()).clusters).toEqual(["prod"]);
+    // Nobody named one: the file follows the current context.
+    expect((await world().run()).clusters).toEqual([]);
+    const unknown = world({}, { places: { contexts: ["nope"] } });
+    expect((await refusal(unknown.run)).message).toContain("no context nope");
+  });
+
+  it("puts the contexts into a configuration without clusters, and into no other", async () => {
+    const places = { contexts: ["Prod!"] };
+    const there = world({ [CONFIG]: `# ours\nrecipients: [${MINE}]\n` }, { places });
+    expect(await there.run()).toMatchObject({ config: { action: "updated" }, clusters: ["prod"] });
+    expect(there.disk.get(CONFIG)).toContain("# ours");
+    expect(configIn(there.disk)).toMatchObject({
+      recipients: [MINE],
+      clusters: [{ name: "prod", context: "Prod!" }],
+    });
+    const named = world({ [CONFIG]: "clusters:\n  - {name: a, context: b}\n" }, { places });
+    expect((await refusal(named.run)).message).toContain("clusters: a");
+  });
+
   it("does without a kubeconfig, and says so where one is broken", async () => {
-    const none = world({}, { contexts: async () => [] });
+    const questions = {
+      configPlace: async () => CONFIG,
+      identityPlace: async () => IDENTITY,
+    };
+    const none = world({}, { questions, contexts: async () => [] });
     expect(await none.run()).toMatchObject({ clusters: [] });
     const broken = world(
       {},
       {
+        questions,
         contexts: async () => {
           throw new CertkeepError("kubeconfig_invalid", {
             where: "~/.kube/config",
