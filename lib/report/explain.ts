@@ -104,8 +104,7 @@ function verdictLines(view: Explanation, page: Page): string[] {
     return view.kind === "finding"
       ? []
       : paragraph(
-          say`No Secret holds it now. What is told here comes from backups and from what earlier
-            audits saw.`,
+          "No Secret holds it now. What follows comes from backups, logs and earlier audits.",
           page,
         );
   const valid = view.places.filter(({ entry }) => entry.verdict?.valid === true).length;

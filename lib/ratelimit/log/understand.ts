@@ -119,7 +119,7 @@ function understandFailure(
 
 const ORDER_CODES: readonly (readonly [RegExp, string])[] = [
   [/\bservice busy\b/i, "busy"],
-  [/error:accountDoesNotExist\b|\baccount\b.{0,40}\b(?:deactivated|revoked|not valid)/i, "account"],
+  [/error:accountDoesNotExist\b|\baccount\b.{0,80}\b(?:deactivated|revoked|not valid)/i, "account"],
   [/\bx509: |failed to verify certificate|certificate signed by unknown authority/i, "untrusted"],
 ];
 const NETWORK =
