@@ -1,4 +1,5 @@
 /** `certkeep audit [CLUSTER…]` */
+import { namespaceOf, refusedNamespaces } from "../finding/refused.ts";
 import { Command } from "commander";
 import { composeAudit } from "../wiring/audit.ts";
 import { ERROR_CODES, type ErrorCode } from "../error.ts";
@@ -138,8 +139,11 @@ export function endAudit(
   }
   if (isIncomplete(report)) io.exit(3);
   for (const { title, state } of report.clusters) {
+    const refused = refusedNamespaces(state);
     for (const part of state.audit?.unread ?? []) {
-      writeLine(io.stderr, `certkeep: ${plain(part.message)}`);
+      // Of a namespace that can't be read, one line says it for its Secrets.
+      const isSaid = part.scope.startsWith("Secret ") && refused.has(namespaceOf(part) ?? "");
+      if (!isSaid) writeLine(io.stderr, `certkeep: ${plain(part.message)}`);
       if (Object.hasOwn(ERROR_CODES, part.code)) io.exit(ERROR_CODES[part.code as ErrorCode]);
     }
     if (options.verbose === true)

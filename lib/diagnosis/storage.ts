@@ -9,6 +9,7 @@ import { NOTICED_MS, precedesReissue, type Subject } from "./subject.ts";
 import { type Cause, causeOf, type Hint } from "./cause.ts";
 import { accessMeasures, otherToolMeasures, recreateMeasures, restoreMeasures } from "./measure.ts";
 import { reportedHints } from "./reported.ts";
+import { isIntended } from "../state/secrets.ts";
 
 /** An older answer is shown with when it was asked: the server may answer otherwise now. */
 const ANSWER_MS = 26 * 3_600_000;
@@ -32,7 +33,7 @@ function* accessHints(of: Subject): Generator<Hint> {
   for (const answers of denied.values()) {
     const [first] = answers;
     const entry = of.entries.find(({ key }) => key === first?.secret);
-    if (first === undefined || entry === undefined || entry.loss?.how === "removed") continue;
+    if (first === undefined || entry === undefined || isIntended(entry.loss)) continue;
     const verbs = [...new Set(answers.map(({ verb }) => verb))].toSorted();
     const sinceMs = Math.min(...answers.map(({ sinceMs: ms }) => ms));
     const askedMs = Math.max(...answers.map(({ atMs }) => atMs));

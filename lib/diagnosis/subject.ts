@@ -11,6 +11,7 @@ import { needlessIn } from "../ratelimit/rules.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { AccessAnswer, EventSignal, LogSignal } from "../state/signals.ts";
 import type { Attributed, ClusterIndex, Reported } from "./clusterindex.ts";
+import { isIntended } from "../state/secrets.ts";
 
 /**
  * A cluster keeps Events for an hour, and an audit may see one at the end of it: so long they
@@ -104,7 +105,7 @@ export function createSubject(
  * for.
  */
 export function isExpected({ loss }: CertificateEntry): boolean {
-  return loss?.how !== "removed";
+  return !isIntended(loss);
 }
 
 /** When what is live, with its key, was issued; `null`: nothing is. */

@@ -39,6 +39,7 @@ import {
   type RestoreHelp,
 } from "../restoreplan/recorded.ts";
 import { isWhole, lastSeenOf } from "./reach.ts";
+import { namespaceDrafts, namespaceOf, refusedNamespaces } from "./refused.ts";
 import { unreadableDrafts } from "./unreadable.ts";
 import { atFraction, fractionLeft } from "./verdict.ts";
 
@@ -48,6 +49,7 @@ export function evaluateState(state: StateDocument, atMs: number, now: string): 
   const planner = recordedPlanner(state, atMs);
   const drafts = [
     ...clusterDrafts(state),
+    ...namespaceDrafts(state, atMs),
     ...credentialDrafts(state, atMs),
     ...entries.flatMap((entry) => [...certificateDrafts(state, entry, planner, atMs)]),
     ...lossDrafts(state, entries, planner, atMs),
@@ -78,7 +80,10 @@ function* clusterDrafts(state: StateDocument): Generator<Draft> {
       actions: [pinAction(calledBy(state), state.credential != null, differs.kind)],
     };
   const lastReachedMs = audit?.lastReachedAt == null ? null : parseMs(audit.lastReachedAt);
+  const refused = refusedNamespaces(state);
   for (const part of audit?.unread ?? []) {
+    // One item says it of the namespace.
+    if (refused.has(namespaceOf(part) ?? "")) continue;
     const { code, message, scope } = part;
     const actions: Action[] = [{ kind: "doctor", cluster: calledBy(state) }];
     if (isWhole(part))
@@ -295,8 +300,8 @@ function* lossDrafts(
       serials: held.map(({ record }) => record.serial),
       backup,
     } as const;
-    if (how === "removed")
-      yield { ...common, code: "secret_removed", params: { ...params, parent: "removed" } };
+    if (how === "removed" || how === "replaced")
+      yield { ...common, code: "secret_removed", params: { ...params, parent: how } };
     else
       yield {
         ...common,

@@ -26,7 +26,7 @@ type Lost =
   | {
       readonly of: "one";
       readonly lastSeenMs: number;
-      readonly parent: "stands" | "removed" | "unknown";
+      readonly parent: "stands" | "removed" | "replaced" | "unknown";
       readonly owner: Owner;
       readonly serials: readonly string[];
       readonly backup: BackupStatus;
@@ -194,6 +194,16 @@ export interface FindingParams {
       }
     /** `finishedMs` `null`: none has finished yet. */
     | { readonly of: "stale"; readonly title: string; readonly finishedMs: number | null }
+    /** They may not be read; `mayBeDeleted`: whether they still exist isn't known either. */
+    | {
+        readonly of: "namespaces";
+        readonly namespaces: readonly string[];
+        readonly mayBeDeleted: boolean;
+        /** Secrets with certificates there, and how many of them a restore would bring back. */
+        readonly count: number;
+        readonly restorable: number;
+        readonly lastReachedMs: number | null;
+      }
     | { readonly of: "never" }
     | { readonly of: "unreadable"; readonly newer: boolean };
   cluster_unreachable: {

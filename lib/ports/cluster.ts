@@ -27,9 +27,26 @@ export interface ReaderStats {
 
 /** What a look at a namespace or a parent says; `unknown` where the credential may not ask. */
 export type Presence =
-  | { readonly state: "present"; readonly uid: string }
+  | {
+      readonly state: "present";
+      readonly uid: string;
+      /** It is being deleted. */
+      readonly deleting?: true;
+      /** Of an Ingress, a ProxyGroup or cert-manager's Certificate. */
+      readonly wants?: ParentWants;
+    }
   | { readonly state: "absent" }
   | { readonly state: "unknown" };
+
+/** What certificate a parent wants by now. */
+export interface ParentWants {
+  /** As its spec names them; Tailscale uses the first label of the first one. */
+  readonly hosts: readonly string[];
+  /** Full names that its status publishes. */
+  readonly published: readonly string[];
+  /** Name of its Secret, where its spec gives one. */
+  readonly secret: string | null;
+}
 
 /** Any object, to ask whether it is still there. */
 export interface ObjectRef {

@@ -167,6 +167,8 @@ function verdictSentence({ entry, asLastSeen }: ExplainedPlace, atMs: number): s
     case "missing_content":
       return `Gone since ${since}: the Secret stands without it.${seen}`;
     case "lost":
+      if (entry.loss.how === "replaced")
+        return `Gone since ${since}: what the Secret belonged to names other hosts now.${seen}`;
       return entry.loss.how === "removed"
         ? `Gone since ${since}: the Secret went with what it belonged to.${seen}`
         : `Gone since ${since}: the Secret is not there.${seen}`;

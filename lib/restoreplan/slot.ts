@@ -7,7 +7,7 @@ import { COPY_KINDS, type CopyKind } from "../backup/record.ts";
 import { accountFieldBase } from "../secret/allowlist.ts";
 import { isShape } from "../secret/shapes.ts";
 import type { CertificateRecord, CopyRecord, StateDocument } from "../state/document.ts";
-import { heldIn, secretEntries } from "../state/secrets.ts";
+import { heldIn, secretEntries, isIntended } from "../state/secrets.ts";
 
 /** A copy as the state or, where `recorded` is false, its own header tells of it. */
 export interface KnownCopy extends CopyRecord {
@@ -71,7 +71,7 @@ export function indexSlots(
   };
   for (const { namespace, secret, record, loss } of secretEntries(state)) {
     if (record.foreign || record.shape === null || !isShape(record.shape)) continue;
-    const live = loss?.how !== "removed";
+    const live = !isIntended(loss);
     for (const [base, held] of heldIn(record)) {
       const slot = at(namespace, secret, base, false);
       slot.held ??= held;

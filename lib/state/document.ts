@@ -135,8 +135,8 @@ export type SecretRecord = z.infer<typeof secretRecord>;
 
 const lostRecord = z.looseObject({
   /**
-   * `lost` (parent stands, or no parent is needed), `removed` (with its parent), `unknown` (parent
-   * not known).
+   * `lost` (parent stands, or no parent is needed), `removed` (with its parent), `replaced` (parent
+   * stands and wants other names), `unknown` (parent not known).
    */
   how: z.string(),
   /** What took several at once, in words; they are reported as one. `null` for a single loss. */
@@ -191,6 +191,8 @@ const unread = z.looseObject({
   code: z.string(),
   message: z.string(),
   since: instant,
+  /** Of a namespace whose Secrets may not be listed: that it exists all the same. */
+  namespaceExists: z.optional(z.boolean()),
 });
 export type Unread = z.infer<typeof unread>;
 

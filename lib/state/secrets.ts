@@ -10,13 +10,18 @@ import type { CertificateRecord, LostRecord, SecretRecord, StateDocument } from 
 export interface Loss {
   /**
    * `lost`: what it was made for stands, or it needs none; `removed`: together with that;
-   * `unknown`: not known.
+   * `replaced`: what it was made for stands and wants other names by now; `unknown`: not known.
    */
-  readonly how: "lost" | "removed" | "unknown";
+  readonly how: "lost" | "removed" | "replaced" | "unknown";
   /** What took several at once; `null` for a single one. */
   readonly incident: string | null;
   readonly lostMs: number;
   readonly lastSeenMs: number;
+}
+
+/** Whether it went on purpose: nothing wants it any more. */
+export function isIntended(loss: Loss | null): boolean {
+  return loss?.how === "removed" || loss?.how === "replaced";
 }
 
 export interface SecretEntry {
@@ -52,7 +57,7 @@ function entryOf(key: string, record: SecretRecord, loss: Loss | null): SecretEn
 
 function lossOf({ how, incident, lostAt, lastSeenAt }: LostRecord): Loss {
   return {
-    how: how === "lost" || how === "removed" ? how : "unknown",
+    how: how === "lost" || how === "removed" || how === "replaced" ? how : "unknown",
     incident,
     lostMs: parseMs(lostAt),
     lastSeenMs: parseMs(lastSeenAt),
@@ -76,6 +81,22 @@ export function goneNamespaces({ lost }: Pick<Secrets, "lost">): ReadonlySet<str
       namespaceGone === true ? [key.slice(0, key.indexOf("/"))] : [],
     ),
   );
+}
+
+/** The Secrets as they would be if these namespaces had been deleted. */
+export function withoutNamespaces(
+  { secrets, lost }: Secrets,
+  names: ReadonlySet<string>,
+  at: string,
+): Secrets {
+  const [gone, kept] = [{ ...lost }, { ...secrets }];
+  for (const { key, namespace, record } of standingSecrets({ secrets })) {
+    if (!names.has(namespace)) continue;
+    const times = { lostAt: at, lastSeenAt: at };
+    gone[key] = { how: "lost", incident: "", ...times, namespaceGone: true, record };
+    delete kept[key];
+  }
+  return { secrets: kept, lost: gone };
 }
 
 /** What was last known of a Secret, whether it stands or is lost. */

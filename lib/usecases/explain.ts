@@ -22,6 +22,7 @@ import type { StateDocument } from "../state/document.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
 import { distinct, explainAccount, isSeenIn } from "./explain/account.ts";
 import { KnownCluster } from "./explain/knowncluster.ts";
+import { isIntended } from "../state/secrets.ts";
 
 export interface ExplainInput {
   readonly name: string;
@@ -286,7 +287,7 @@ class Explainer {
       const here = entries.filter(({ cluster }) => cluster === name);
       if (kind !== "domain")
         for (const entry of here)
-          if (entry.loss?.how !== "removed") found.add(known.doctor.ofEntry(entry));
+          if (!isIntended(entry.loss)) found.add(known.doctor.ofEntry(entry));
       for (const account of accounts) {
         const { issuer, key } = account;
         if (!isSeenIn(account, name) || this.#across.staging.has(issuer)) continue;

@@ -269,6 +269,14 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
   audit_incomplete: fc.oneof(
     fc.record({ of: fc.constant("part"), ...unread }),
     fc.record({ of: fc.constant("stale"), title: evil, finishedMs: msOrNull }),
+    fc.record({
+      of: fc.constant("namespaces"),
+      namespaces: evils,
+      mayBeDeleted: fc.boolean(),
+      count: fc.nat(99),
+      restorable: fc.nat(99),
+      lastReachedMs: msOrNull,
+    }),
     fc.record({ of: fc.constant("never") }),
     fc.record({ of: fc.constant("unreadable"), newer: fc.boolean() }),
   ),

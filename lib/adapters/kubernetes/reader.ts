@@ -25,6 +25,7 @@ import {
 } from "./parse.ts";
 import { locate } from "./kinds.ts";
 import { listPages } from "./pages.ts";
+import { WANTING, wantsOf } from "./wants.ts";
 
 export interface ReaderOptions extends HttpOptions {
   /** Items of a page at most; default 500. */
@@ -182,13 +183,20 @@ class KubernetesReader implements ClusterReader {
     const place = locate(ref);
     if (place === null || ref.name === "" || ref.name === "." || ref.name === "..")
       return { state: "unknown" };
-    const answer = await this.#get(kind, place.path, `${AS_METADATA},${PLAIN}`);
+    const accept = WANTING.has(ref.kind) ? PLAIN : `${AS_METADATA},${PLAIN}`;
+    const answer = await this.#get(kind, place.path, accept);
     if (answer.status === 200) {
-      const metadata = fieldsOf(fieldsOf(this.#http.json(answer))["metadata"]);
+      const object = fieldsOf(this.#http.json(answer));
+      const metadata = fieldsOf(object["metadata"]);
       const uid = textOf(metadata["uid"]);
-      return uid === null || uid === "" || metadata["name"] !== ref.name
-        ? { state: "unknown" }
-        : { state: "present", uid };
+      if (uid === null || uid === "" || metadata["name"] !== ref.name) return { state: "unknown" };
+      const wants = wantsOf(ref.kind, object);
+      return {
+        state: "present",
+        uid,
+        ...(textOf(metadata["deletionTimestamp"]) === null ? {} : { deleting: true }),
+        ...(wants === null ? {} : { wants }),
+      };
     }
     if (this.#isAbsent(answer, ref.name)) return { state: "absent" };
     // A kind that the server doesn't serve says nothing of its objects: its version may have been

@@ -1,6 +1,7 @@
 /** Where certificates of a name are, and their backups, as tables. Pure. */
 import { serialKey } from "../../ratelimit/issuance.ts";
 import { type CertificateEntry, titleOf } from "../../state/certificates.ts";
+import type { Loss } from "../../state/secrets.ts";
 import type { ExplainedPlace, Explanation } from "./explanation.ts";
 import { tableLines } from "../table.ts";
 import type { Page } from "../text.ts";
@@ -13,10 +14,17 @@ export function serialText(serial: string): string {
   return serialKey(serial).slice(0, 10);
 }
 
+const LOSS_WORDS: Readonly<Record<Loss["how"], string>> = {
+  lost: "lost",
+  removed: "removed with its parent",
+  replaced: "replaced: its parent names other hosts",
+  unknown: "unknown",
+};
+
 function conditionText({ condition, verdict, loss }: CertificateEntry): string {
   if (condition === "live")
     return verdict.valid ? "valid" : (verdict.reasons[0] ?? "invalid").replaceAll("_", " ");
-  if (condition === "lost") return loss.how === "removed" ? "removed with its parent" : loss.how;
+  if (condition === "lost") return LOSS_WORDS[loss.how];
   return condition === "pending" ? condition : "emptied";
 }
 

@@ -42,7 +42,7 @@ function lostEvidence({ lastSeenMs, serials }: LostOne): readonly string[] {
 }
 
 function lostAdvice({ parent, backup }: LostOne): AdvicePhrase {
-  if (parent === "removed" && backup === "restorable")
+  if ((parent === "removed" || parent === "replaced") && backup === "restorable")
     return { key: "intended", general: "Nothing to do if it was deleted on purpose", own: [] };
   if (parent === "unknown" && backup === "restorable")
     return {
@@ -100,9 +100,13 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     evidence: ({ params }) => (params.of === "many" ? params.keys : lostEvidence(params)),
   },
   secret_removed: {
-    when: "A Secret was deleted together with its parent, while its namespace still exists.",
+    when:
+      "A Secret was deleted together with its parent, or after its parent named other hosts, while " +
+      "its namespace still exists.",
     seen: ({ params }) =>
-      say`Secret deleted together with its parent (last seen ${at(params.lastSeenMs)}).`,
+      params.parent === "replaced"
+        ? say`Secret deleted: its parent names other hosts now (last seen ${at(params.lastSeenMs)}).`
+        : say`Secret deleted together with its parent (last seen ${at(params.lastSeenMs)}).`,
     leadsTo: "Nothing, if the parent was deleted on purpose.",
     advice: "Nothing to do if it was deleted on purpose",
     adviceOf: ({ params }) => lostAdvice(params),

@@ -3,8 +3,9 @@ import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS } from "../../finding/codes.t
 import { instantOf } from "../../certificate/time.ts";
 import { isPlanCode } from "../../restoreplan/code.ts";
 import { mismatchText } from "../pinning.ts";
-import { at, own, say } from "../part.ts";
-import { codeText, type Phrases } from "./phrase.ts";
+import type { FindingParams } from "../../finding/params.ts";
+import { at, own, say, type Text } from "../part.ts";
+import { type AdvicePhrase, codeText, type Phrases } from "./phrase.ts";
 import { planCodeText } from "./plan.ts";
 
 type Codes =
@@ -26,6 +27,36 @@ const STORE_TROUBLES: Readonly<Record<string, string>> = {
   store_failed: "the store failed",
   seal_failed: "encryption failed",
 };
+
+type Refused = Extract<FindingParams["audit_incomplete"], { of: "namespaces" }>;
+
+function refusedText({ namespaces, mayBeDeleted, count }: Refused): Text {
+  const several = namespaces.length > 1;
+  const what = say`${own(several ? "Namespaces" : "Namespace")} ${namespaces.join(", ")} can't be read
+    (denied, 403)`;
+  const held = say`${own(several ? "They" : "It")} held ${count} ${own(count === 1 ? "Secret with a certificate" : "Secrets with certificates")}.`;
+  return mayBeDeleted
+    ? say`${what}: ${own(several ? "they were" : "it was")} deleted, or the credential lost its
+        permission there. ${held}`
+    : say`${what}: ${own(several ? "they exist" : "it exists")}, and the credential lost its
+        permission there. ${held}`;
+}
+
+function refusedAdvice({ mayBeDeleted, restorable, count }: Refused): AdvicePhrase {
+  if (!mayBeDeleted)
+    return {
+      key: "grant",
+      general: "Grant the permission again: register the cluster again",
+      own: [],
+    };
+  return {
+    key: "check_namespace",
+    general:
+      "Check whether the namespace exists. If it was deleted, restore; if it exists, register the " +
+      "cluster again, so that the credential may read it",
+    own: restorable === count ? [] : say`${restorable} of ${count} can be restored.`,
+  };
+}
 
 export const CLUSTER_PHRASES: Phrases<Codes> = {
   backup_missing: {
@@ -135,6 +166,8 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
       switch (params.of) {
         case "part":
           return say`${params.message}`;
+        case "namespaces":
+          return refusedText(params);
         case "stale":
           return params.finishedMs === null
             ? say`No audit of ${params.title} has finished yet.`
@@ -150,11 +183,17 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
       }
     },
     leadsTo: "What it would have shown is unknown.",
+    leadsToOf: ({ params }) =>
+      params.of === "namespaces" && params.mayBeDeleted
+        ? "If it was deleted, its certificates are lost, and each has to be restored or reissued."
+        : "What it would have shown is unknown.",
     advice: "Fix what is named",
     adviceOf: ({ params }) =>
-      params.of === "stale" || params.of === "never"
-        ? { key: "audit", general: "Run an audit, or find out why none runs", own: [] }
-        : "Fix what is named",
+      params.of === "namespaces"
+        ? refusedAdvice(params)
+        : params.of === "stale" || params.of === "never"
+          ? { key: "audit", general: "Run an audit, or find out why none runs", own: [] }
+          : "Fix what is named",
     evidence: ({ params }) =>
       params.of === "part" ? reached(params.code, params.lastReachedMs) : [],
   },

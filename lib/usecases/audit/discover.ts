@@ -4,11 +4,12 @@
  */
 import { isCertkeepError } from "../../error.ts";
 import { matchesPattern } from "../../finding/pattern.ts";
-import type { Scope } from "../../ports/cluster.ts";
+import type { Presence, Scope } from "../../ports/cluster.ts";
 import { classify, type ClassifyOptions } from "../../secret/classify.ts";
 import { secretKey, type SecretMeta } from "../../secret/secret.ts";
+import { own } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
-import { standingRecord, standingSecrets } from "../../state/secrets.ts";
+import { secretEntries, standingRecord, standingSecrets } from "../../state/secrets.ts";
 import type { AuditTarget } from "./context.ts";
 import { type WriterHint, writerHint } from "./observe/writers.ts";
 
@@ -26,6 +27,8 @@ export interface Shortfall {
   readonly scope: string;
   readonly code: string;
   readonly message: string;
+  /** Of a namespace that may not be listed. */
+  readonly namespaceExists?: true;
 }
 
 export interface Discovery {
@@ -159,46 +162,68 @@ class Discoverer {
     const scope = `namespace ${namespace}`;
     try {
       const found = await this.#list({ namespace });
-      if (found === 0 && asked && (await this.#neverWas(namespace)))
-        this.#shortfall(
-          scope,
-          "cluster_not_found",
-          `there is no namespace ${namespace}; expected one, as the configuration names it. ` +
-            "Correct namespaces: in certkeep.yaml",
-        );
+      if (found === 0 && asked && this.#isUnrecorded(namespace)) {
+        const { state } = await this.#namespace(namespace);
+        if (state === "absent") this.#noNamespace(namespace);
+      }
       this.#listed.add(namespace);
       this.#scopes.push(scope);
     } catch (error) {
       if (isCertkeepError(error, "cluster_rejected", "cluster_answer_invalid"))
         this.#shortfalls.push({ scope, code: error.code, message: error.message });
-      else if (isCertkeepError(error, "cluster_forbidden")) this.#listForbidden(namespace, asked);
+      else if (isCertkeepError(error, "cluster_forbidden"))
+        await this.#listForbidden(namespace, asked);
       else throw error;
     }
   }
 
-  #listForbidden(namespace: string, asked: boolean): void {
+  /**
+   * The right to list may have died with its namespace: then the Secrets that were recorded there
+   * are missing, whoever may list what is there now.
+   */
+  async #listForbidden(namespace: string, asked: boolean): Promise<void> {
     const { secrets, operatorNamespace } = this.#target.settings;
-    this.#unlisted.push(namespace);
-    if (secrets.some((key) => key.startsWith(`${namespace}/`)))
+    const there = await this.#namespace(namespace);
+    const recorded = own(this.#state.namespaces, namespace);
+    const recreated =
+      there.state === "present" &&
+      (there.deleting === true || (recorded !== null && recorded !== there.uid));
+    if (there.state === "absent" || recreated) this.#listed.add(namespace);
+    else this.#unlisted.push(namespace);
+    if (there.state === "absent") {
+      if (asked && this.#isUnrecorded(namespace)) this.#noNamespace(namespace);
+      return;
+    }
+    if (secrets.some((key) => key.startsWith(`${namespace}/`)) && !recreated)
       this.#scopes.push(`named Secrets of namespace ${namespace}`);
     else if (asked || namespace === operatorNamespace)
-      this.#shortfall(
-        `namespace ${namespace}`,
-        "cluster_forbidden",
-        `discovery is not possible in namespace ${namespace}, since the credential may not list ` +
-          "its Secrets; only names already known or configured are read. Grant list on secrets " +
-          "there, or name them under secrets: in certkeep.yaml",
-      );
+      this.#shortfalls.push({
+        scope: `namespace ${namespace}`,
+        code: "cluster_forbidden",
+        message:
+          `cluster ${this.#target.title}: discovery is not possible in namespace ${namespace}, ` +
+          "since the credential may not list its Secrets; only names already known or configured " +
+          "are read. Grant list on secrets there, or name them under secrets: in certkeep.yaml",
+        ...(there.state === "present" ? { namespaceExists: true } : {}),
+      });
   }
 
-  /** Whether there is no such namespace, and nothing is recorded of it. */
-  async #neverWas(name: string): Promise<boolean> {
-    const { state } = await this.#target.reader.presence({
-      ...{ apiVersion: "v1", kind: "Namespace", namespace: null, name },
-    });
-    return (
-      state === "absent" &&
-      ![...standingSecrets(this.#state)].some(({ namespace }) => namespace === name)
+  #namespace(name: string): Promise<Presence> {
+    const ref = { apiVersion: "v1", kind: "Namespace", namespace: null, name };
+    return this.#target.reader.presence(ref);
+  }
+
+  /** Whether nothing is known to be or to have been there. */
+  #isUnrecorded(name: string): boolean {
+    return ![...secretEntries(this.#state)].some(({ namespace }) => namespace === name);
+  }
+
+  #noNamespace(namespace: string): void {
+    this.#shortfall(
+      `namespace ${namespace}`,
+      "cluster_not_found",
+      `there is no namespace ${namespace}; expected one, as the configuration names it. ` +
+        "Correct namespaces: in certkeep.yaml",
     );
   }
 

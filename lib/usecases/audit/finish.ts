@@ -7,7 +7,13 @@ import { evaluateState } from "../../finding/evaluate.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { verdictAt } from "../../state/certificates.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../state/document.ts";
-import { forgetLoss, heldIn, lostSecrets, standingSecrets } from "../../state/secrets.ts";
+import {
+  forgetLoss,
+  heldIn,
+  lostSecrets,
+  standingSecrets,
+  isIntended,
+} from "../../state/secrets.ts";
 
 const DAY_MS = 86_400_000;
 /** A backup's record, and a loss, are forgotten this long after the certificate expired. */
@@ -95,7 +101,7 @@ function forgetLosses(state: StateDocument, nowMs: number, forgetMs: number): vo
           (loss?.lastSeenMs ?? 0),
     );
     const over = certificates.every((certificate) => parseMs(certificate.notAfter) < forgetMs);
-    const removed = loss?.how === "removed" && loss.lostMs + REMOVED_AFTER_MS < forgetMs;
+    const removed = loss !== null && isIntended(loss) && loss.lostMs + REMOVED_AFTER_MS < forgetMs;
     if (moved || over || removed) forgetLoss(state, key);
   }
 }

@@ -4,9 +4,10 @@
  */
 import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
-import type { ClusterReader, Presence } from "../../ports/cluster.ts";
+import type { ClusterReader, ParentWants, Presence } from "../../ports/cluster.ts";
+import { own } from "../../secret/shapes.ts";
 import type { LostRecord, SecretRecord, StateDocument } from "../../state/document.ts";
-import { heldIn, standingRecord, standingSecrets } from "../../state/secrets.ts";
+import { heldIn, type Loss, standingRecord, standingSecrets } from "../../state/secrets.ts";
 
 /**
  * More than this many, and more than this share of a cluster's certificates, gone in one interval
@@ -14,6 +15,9 @@ import { heldIn, standingRecord, standingSecrets } from "../../state/secrets.ts"
  */
 const MASS_COUNT = 3;
 const MASS_SHARE = 1 / 5;
+/** Parents asked about in one audit. */
+const PARENTS_AT_MOST = 500;
+const ASKS_AT_ONCE = 16;
 
 export interface Losses {
   readonly lost: Readonly<Record<string, LostRecord>>;
@@ -33,66 +37,94 @@ export async function classifyLosses(
   const holding = gone.filter((key) => heldIn(standingRecord(state, key)).length > 0);
   if (holding.length === 0) return { lost, namespaces };
   const all = [...standingSecrets(state)].filter(({ record }) => heldIn(record).length > 0).length;
-  const mass = holding.length > MASS_COUNT && holding.length > all * MASS_SHARE;
+  const presence = presenceCache(reader);
+  const lastSeenAt = state.audit?.lastCompleteAt ?? state.audit?.finishedAt ?? now;
+  const single: (readonly [key: string, record: SecretRecord])[] = [];
+  for (const key of holding) {
+    const record = standingRecord(state, key);
+    if (record === undefined) continue;
+    const namespace = key.slice(0, key.indexOf("/"));
+    const ref = { apiVersion: "v1", kind: "Namespace", namespace: null, name: namespace };
+    const there = await presence(ref);
+    if (there.state === "present" && there.deleting !== true) namespaces[namespace] = there.uid;
+    const incident = namespaceIncident(namespace, there, own(state.namespaces, namespace));
+    if (incident === null) single.push([key, record]);
+    else lost[key] = { how: "lost", ...incident, lostAt: now, lastSeenAt, record };
+  }
+  const hows = await pLimit(ASKS_AT_ONCE).map(single, async ([key, record], index) =>
+    index < PARENTS_AT_MOST ? singleLoss(key, record, presence) : "unknown",
+  );
+  // What its parent wants no longer went on purpose, however many they are.
+  const count = single.length - hows.filter((how) => how === "replaced").length;
+  const isMass = count > MASS_COUNT && count > all * MASS_SHARE;
+  for (const [index, [key, record]] of single.entries()) {
+    const how = hows[index] ?? "unknown";
+    const base = { lostAt: now, lastSeenAt, record };
+    lost[key] =
+      isMass && how !== "replaced"
+        ? { ...base, how: "lost", incident: `${count} of ${all} disappeared between two audits` }
+        : { ...base, how, incident: null };
+  }
+  return { lost, namespaces };
+}
+
+type AskPresence = ClusterReader["presence"];
+
+/** Asks about each object once. */
+function presenceCache(reader: ClusterReader): AskPresence {
   const asked = new Map<string, Promise<Presence>>();
-  const presence = (ref: Parameters<ClusterReader["presence"]>[0]): Promise<Presence> => {
+  return (ref) => {
     const id = JSON.stringify([ref.apiVersion, ref.kind, ref.namespace, ref.name]);
     const known = asked.get(id) ?? reader.presence(ref);
     asked.set(id, known);
     return known;
   };
-  const lastSeenAt = state.audit?.lastCompleteAt ?? state.audit?.finishedAt ?? now;
-  for (const key of holding) {
-    const record = standingRecord(state, key);
-    if (record === undefined) continue;
-    const namespace = key.slice(0, key.indexOf("/"));
-    const there = await presence({
-      apiVersion: "v1",
-      kind: "Namespace",
-      namespace: null,
-      name: namespace,
-    });
-    if (there.state === "present") namespaces[namespace] = there.uid;
-    const before = Object.hasOwn(state.namespaces, namespace)
-      ? state.namespaces[namespace]
-      : undefined;
-    const base = { lostAt: now, lastSeenAt, record };
-    if (there.state === "absent")
-      lost[key] = {
-        ...base,
-        how: "lost",
-        incident: `namespace ${namespace} is gone`,
-        namespaceGone: true,
-      };
-    else if (there.state === "present" && before !== undefined && before !== there.uid)
-      lost[key] = {
-        ...base,
-        how: "lost",
-        incident: `namespace ${namespace} was deleted and made anew`,
-      };
-    else if (mass)
-      lost[key] = {
-        ...base,
-        how: "lost",
-        incident: `${holding.length} of ${all} went between two audits`,
-      };
-    else lost[key] = { ...base, how: await singleLoss(record, presence), incident: null };
-  }
-  return { lost, namespaces };
+}
+
+/** What took everything in a namespace; `recorded`: the uid that it had. */
+function namespaceIncident(
+  namespace: string,
+  there: Presence,
+  recorded: string | null,
+): Pick<LostRecord, "incident" | "namespaceGone"> | null {
+  if (there.state === "absent" || (there.state === "present" && there.deleting === true))
+    return { incident: `namespace ${namespace} was deleted`, namespaceGone: true };
+  return there.state === "present" && recorded !== null && recorded !== there.uid
+    ? { incident: `namespace ${namespace} was deleted and recreated` }
+    : null;
 }
 
 async function singleLoss(
+  key: string,
   record: SecretRecord,
-  presence: (ref: NonNullable<SecretRecord["parent"]>) => Promise<Presence>,
-): Promise<"lost" | "removed" | "unknown"> {
+  presence: AskPresence,
+): Promise<Loss["how"]> {
   // The operator's own Secret belongs to nothing that could have been removed with it.
   if (record.shape === "operator") return "lost";
   if (record.parent === null) return "unknown";
   const parent = await presence(record.parent);
-  return parent.state === "present" ? "lost" : parent.state === "absent" ? "removed" : "unknown";
+  if (parent.state !== "present") return parent.state === "absent" ? "removed" : "unknown";
+  const { wants } = parent;
+  return wants === undefined || isStillWanted(key, record, wants) ? "lost" : "replaced";
 }
 
-const ASKS_AT_ONCE = 16;
+/** Whether a parent still wants a certificate for a name that the Secret's were for. */
+function isStillWanted(
+  key: string,
+  record: SecretRecord,
+  { hosts, published, secret }: ParentWants,
+): boolean {
+  if (secret !== null && !key.endsWith(`/${secret}`)) return false;
+  const names = heldIn(record).flatMap(([, { domain, names: all }]) =>
+    (domain === null ? all : [domain]).map((name) => name.toLowerCase()),
+  );
+  if (record.shape === "tls")
+    return hosts.length === 0 || names.some((name) => hosts.includes(name));
+  // Tailscale appends the tailnet, which its status alone names.
+  if (published.length > 0) return names.some((name) => published.includes(name));
+  const label = (name: string): string => name.split(".", 1)[0] ?? "";
+  return hosts.length === 0 || names.some((name) => hosts.map(label).includes(label(name)));
+}
 
 /**
  * Those that `state` lacks, asked of the cluster and recorded there. What isn't answered is asked

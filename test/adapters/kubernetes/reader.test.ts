@@ -362,9 +362,18 @@ describe("single objects", () => {
     const unknown = { state: "unknown" };
     expect(
       await presence((_, response) =>
-        answerJson(response, 200, { metadata: { name: "pg", uid: "u" } }),
+        answerJson(response, 200, {
+          metadata: { name: "pg", uid: "u", deletionTimestamp: "2026-11-23T00:00:00Z" },
+          spec: { kubeAPIServer: { hostname: "K8s" } },
+          status: { url: "https://k8s.tail1a2b3.ts.net" },
+        }),
       ),
-    ).toEqual({ state: "present", uid: "u" });
+    ).toEqual({
+      state: "present",
+      uid: "u",
+      deleting: true,
+      wants: { hosts: ["k8s"], published: ["k8s.tail1a2b3.ts.net"], secret: null },
+    });
     expect(await presence((_, response) => answerJson(response, 404, none("pg")))).toEqual({
       state: "absent",
     });
