@@ -34,7 +34,7 @@ export function handler(event: unknown, context?: Invocation): Promise<object> {
 }
 
 function worldOf(run: FunctionRun): Omit<AuditWorld, "clusters"> {
-  return { ...run, deployed: true, atMs: null, person: null };
+  return { ...run, deployed: true, atMs: null, interactiveAuth: null };
 }
 
 /** For messages of the queue. @throws CertkeepError config_invalid, store_unavailable */

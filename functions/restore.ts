@@ -65,7 +65,7 @@ async function composeRestoreFunction(
     ...world,
     cluster,
     offline: null,
-    person: null,
+    interactiveAuth: null,
   });
   return {
     identity: "present",

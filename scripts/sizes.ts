@@ -14,7 +14,7 @@ const LIMITS_KB: Readonly<Record<string, number>> = {
   "command, at start": 50,
   "command audit": 1030,
   "command check": 615,
-  "command, all": 6400,
+  "command, all": 2410,
   "function audit": 1760,
   "function digest": 1260,
   "function dispatch": 1020,

@@ -1,9 +1,9 @@
 /** `certkeep audit [CLUSTER…]` */
 import { namespaceOf, refusedNamespaces } from "../finding/refused.ts";
+import { interactiveAuth } from "../wiring/connect.ts";
 import { Command } from "commander";
 import { composeAudit } from "../wiring/audit.ts";
 import { ERROR_CODES, type ErrorCode } from "../error.ts";
-import { personalAccess } from "../wiring/connect.ts";
 import { restoreFunctionOf } from "../finding/action.ts";
 import { auditText } from "../report/audit.ts";
 import { budgetLevels } from "../report/budgets.ts";
@@ -57,7 +57,7 @@ export function auditCommand(io: Io): Command {
         ...configWorld(io, options),
         nowMs: io.nowMs,
         atMs: options.at ?? null,
-        person: personalAccess(),
+        interactiveAuth: interactiveAuth(),
         progress,
       });
       const report = await auditAll(

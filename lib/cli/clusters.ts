@@ -1,7 +1,7 @@
 /** `certkeep clusters`, and its commands `add` and `remove`. */
+import { interactiveAuth } from "../wiring/connect.ts";
 import { Command } from "commander";
 import { composeList, composeRemove } from "../wiring/register.ts";
-import { personalAccess } from "../wiring/connect.ts";
 import { clustersText } from "../report/clusters.ts";
 import { count } from "../report/text.ts";
 import { listClusters } from "../usecases/register/list.ts";
@@ -32,7 +32,7 @@ export function clustersCommand(io: Io): Command {
       const { settings, ports } = await composeList({
         ...configWorld(io, options),
         nowMs: io.nowMs,
-        person: personalAccess(),
+        interactiveAuth: interactiveAuth(),
       });
       const rows = await listClusters(
         settings.config.clusters,
@@ -100,7 +100,7 @@ async function remove(io: Io, name: string, options: RemoveOptions): Promise<voi
       kubeconfig: options.kubeconfig ?? null,
       context: options.context ?? null,
       nowMs: io.nowMs,
-      person: personalAccess(),
+      interactiveAuth: interactiveAuth(),
       note: noteTo(io),
     },
     options.revoke === true,

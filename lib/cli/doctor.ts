@@ -1,7 +1,7 @@
 /** `certkeep doctor [CLUSTER…]` */
+import { interactiveAuth } from "../wiring/connect.ts";
 import { Command } from "commander";
 import { composeDoctor } from "../wiring/doctor.ts";
-import { personalAccess } from "../wiring/connect.ts";
 import { CertkeepError } from "../error.ts";
 import { doctorDocument, doctorText, type DoctorLine } from "../report/doctor.ts";
 import { runDoctor } from "../usecases/doctor.ts";
@@ -55,7 +55,7 @@ export function doctorCommand(io: Io): Command {
           ...configWorld(io, options),
           nowMs: io.nowMs,
           ...(await identityWorld(io, options)),
-          person: personalAccess(),
+          interactiveAuth: interactiveAuth(),
           sendTest: options.sendTest === true,
         });
         lines = await runDoctor(ports);

@@ -1,6 +1,6 @@
 /** `certkeep restore CLUSTER [NAME…]` */
+import { interactiveAuth } from "../wiring/connect.ts";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { personalAccess } from "../wiring/connect.ts";
 import { composeRestore } from "../wiring/restore.ts";
 import { CertkeepError } from "../error.ts";
 import { FORCIBLE, isPlanCode, type PlanCode } from "../restoreplan/code.ts";
@@ -178,7 +178,7 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
       ...(await identityWorld(io, options)),
       offline: options.offline ?? null,
       nowMs: io.nowMs,
-      person: personalAccess(),
+      interactiveAuth: interactiveAuth(),
       progress,
       signal: stop.signal,
     });

@@ -69,8 +69,8 @@ export async function adminConnection(world: RegisterWorld): Promise<Connection>
     environment: world.env,
     homeFolder: homeOf(world.env),
     nowMs: () => world.nowMs(),
-    allowExec: world.person !== null,
-    ...(world.person === null ? {} : { authProvider: world.person.authProvider }),
+    allowExec: world.interactiveAuth !== null,
+    ...world.interactiveAuth,
   });
 }
 

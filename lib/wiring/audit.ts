@@ -9,7 +9,7 @@ import type { ClusterReader } from "../ports/cluster.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
 import { kitOf, limitOverrides } from "./kit.ts";
-import { connectCluster, type PersonalAccess } from "./connect.ts";
+import { connectCluster, type InteractiveAuth } from "./connect.ts";
 import { composeOutside } from "./outside.ts";
 import {
   composeSettings,
@@ -32,7 +32,7 @@ export interface AuditWorld extends World {
    * What only a person's own kubeconfig may ask for: programs that are run, legacy auth providers.
    * `null` for a function.
    */
-  readonly person: PersonalAccess | null;
+  readonly interactiveAuth: InteractiveAuth | null;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
   /** When `signal` will be aborted, ms since 1970. */

@@ -7,9 +7,9 @@
  * Its kubeconfig from a registry is used from memory, and may name no files.
  */
 import { roleCredentials } from "../adapters/aws/role.ts";
-import { createAuthProvider } from "../adapters/kubernetes/credential.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
-import type { AuthProvider } from "../adapters/kubernetes/context.ts";
+import type { ConnectOptions } from "../adapters/kubernetes/entry.ts";
+import { askProvider } from "../adapters/kubernetes/identityprovider.ts";
 import { asEksRole } from "../adapters/kubernetes/eks.ts";
 import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
@@ -19,15 +19,14 @@ import { CertkeepError } from "../error.ts";
 import { homeOf } from "./path.ts";
 import type { Kubeconfigs } from "./settings.ts";
 
-export interface PersonalAccess {
-  readonly authProvider: AuthProvider;
-}
+/** What only a person's own kubeconfig may ask for. */
+export type InteractiveAuth = Pick<ConnectOptions, "askProvider">;
 
 export interface ConnectWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly nowMs: () => number;
-  /** What only a person's own kubeconfig may ask for; `null` for a function. */
-  readonly person: PersonalAccess | null;
+  /** `null` for a function. */
+  readonly interactiveAuth: InteractiveAuth | null;
 }
 
 /** What a cluster's connection depends on. */
@@ -65,10 +64,8 @@ export async function connectCluster(
           environment: world.env,
           homeFolder: homeOf(world.env),
           nowMs,
-          allowExec: !registered && world.person !== null,
-          ...(registered || world.person === null
-            ? {}
-            : { authProvider: world.person.authProvider }),
+          allowExec: !registered && world.interactiveAuth !== null,
+          ...(registered ? {} : world.interactiveAuth),
         });
   if (registered) refuseInsecure(connection, settings.name);
   return settings.eks === null
@@ -110,6 +107,6 @@ export function refuseInsecure(connection: Connection, name: string): void {
   });
 }
 
-export function personalAccess(): PersonalAccess {
-  return { authProvider: createAuthProvider() };
+export function interactiveAuth(): InteractiveAuth {
+  return { askProvider };
 }

@@ -11,7 +11,7 @@ import { settingsFor } from "../config/settings.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { RestorePorts, RestoreTarget } from "../usecases/restore/context.ts";
 import { auditSettings } from "./audit.ts";
-import { connectCluster, type PersonalAccess } from "./connect.ts";
+import { connectCluster, type InteractiveAuth } from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { kitOf } from "./kit.ts";
 import { pathOf } from "./path.ts";
@@ -24,8 +24,8 @@ export interface RestoreWorld extends IdentityWorld {
   /** A folder to write to in place of the cluster, or `null`. */
   readonly offline: string | null;
   readonly nowMs: () => number;
-  /** What only a person's own kubeconfig may ask for; `null` for a function. */
-  readonly person: PersonalAccess | null;
+  /** `null` for a function. */
+  readonly interactiveAuth: InteractiveAuth | null;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -55,7 +55,7 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
       progress: world.progress,
       holder: randomUUID(),
       // Functions' machines are clones, whose boots and processes look alike.
-      ...(world.person === null ? {} : { processes: createProcessTable() }),
+      ...(world.interactiveAuth === null ? {} : { processes: createProcessTable() }),
       ...(world.signal === undefined ? {} : { signal: world.signal }),
     },
   };

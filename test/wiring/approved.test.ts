@@ -53,7 +53,7 @@ describe("an approved configuration", () => {
       cluster,
       "read",
       false,
-      { env: world.env, nowMs: () => 0, person: null },
+      { env: world.env, nowMs: () => 0, interactiveAuth: null },
       kubeconfigs,
     );
     expect(connection.server.host).toBe("approved.example");

@@ -7,7 +7,6 @@
 import { X509Certificate } from "node:crypto";
 import { CertkeepError } from "../../error.ts";
 import { type Credentials, printable } from "./connection.ts";
-import type { AuthProvider } from "./context.ts";
 import { readFileAtMost, whyUnread } from "../readfile.ts";
 import { type ExecConfig, type ExecCredential, type ExecOptions, runExec } from "./exec.ts";
 import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
@@ -19,8 +18,8 @@ export interface UserSettings {
   readonly basic: { readonly username: string; readonly password: string } | null;
   readonly clientPair: { readonly cert: string; readonly key: string } | null;
   readonly exec: ExecConfig | null;
-  /** Headers of a legacy `auth-provider`, by whoever knows it. */
-  readonly provider: (() => Promise<Readonly<Record<string, string>>>) | null;
+  /** A legacy `auth-provider`. */
+  readonly oidc: { idToken(signal?: AbortSignal): Promise<string> } | null;
   readonly impersonation: Readonly<Record<string, string | string[]>>;
 }
 
@@ -84,6 +83,10 @@ export interface CredentialSource {
   forget(): boolean;
 }
 
+function basicHeader({ username, password }: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
 /** Makes the source of credentials of a user. */
 export function createCredentials(
   user: UserSettings,
@@ -126,15 +129,13 @@ export function createCredentials(
       if (user.tokenFile !== null)
         headers["authorization"] = `Bearer ${await fileToken(user.tokenFile)}`;
       else if (user.token !== null) headers["authorization"] = `Bearer ${user.token}`;
-      else if (user.basic !== null)
-        headers["authorization"] =
-          "Basic " +
-          `${Buffer.from(`${user.basic.username}:${user.basic.password}`).toString("base64")}`;
+      else if (user.basic !== null) headers["authorization"] = basicHeader(user.basic);
       else if (user.exec !== null) {
         const credential = await execCredential(user.exec, signal);
         if (credential.token !== null) headers["authorization"] = `Bearer ${credential.token}`;
         clientPair = credential.clientPair ?? clientPair;
-      } else if (user.provider !== null) Object.assign(headers, await user.provider());
+      } else if (user.oidc !== null)
+        headers["authorization"] = `Bearer ${await user.oidc.idToken(signal)}`;
       return { headers, clientPair };
     },
     forget: () => {
@@ -162,39 +163,4 @@ export function parseImpersonation(user: Fields): UserSettings["impersonation"] 
       headers[`impersonate-extra-${encodeURIComponent(key)}`] = texts(values);
   }
   return headers;
-}
-
-/** Makes what `ConnectOptions.authProvider` wants. */
-export function createAuthProvider(): AuthProvider {
-  return async (user) => {
-    const provider = fieldsOf(user["auth-provider"]);
-    const where =
-      "kubeconfig, auth-provider " +
-      `${/^[a-z]{1,20}$/.exec(textOf(provider["name"]) ?? "")?.[0] ?? "without a known name"}`;
-    const { KubeConfig } = await import("@kubernetes/client-node");
-    const config = new KubeConfig();
-    config.loadFromClusterAndUser(
-      { name: "cluster", server: "https://localhost", skipTLSVerify: false },
-      { name: "user", authProvider: structuredClone(provider) },
-    );
-    const options: { headers: Record<string, string> } = { headers: {} };
-    try {
-      await config.applyToHTTPSOptions(options);
-    } catch {
-      // Its errors hold the identity provider's answer, tokens included.
-      throw new CertkeepError("cluster_unauthorized", {
-        where,
-        found: "no token could be had",
-        todo: "Log in anew by kubectl, or use an exec plugin",
-      });
-    }
-    const token = options.headers["Authorization"];
-    if (token === undefined)
-      throw new CertkeepError("cluster_unauthorized", {
-        where,
-        found: "no token could be had",
-        todo: "Log in anew by kubectl, or use an exec plugin",
-      });
-    return { authorization: token };
-  };
 }

@@ -72,6 +72,7 @@ export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly retryAfter: string | null;
+  readonly location?: string;
   /** The server's Date header. */
   readonly date: string | null;
   readonly body: Buffer;
@@ -115,6 +116,7 @@ async function takeAnswer(
     status: answer.statusCode ?? 0,
     contentType: (answer.headers["content-type"] ?? "").toLowerCase(),
     retryAfter: answer.headers["retry-after"] ?? null,
+    location: answer.headers.location ?? "",
     date: answer.headers.date ?? null,
     body: bytes,
     cut,

@@ -3,18 +3,18 @@
  *
  * Each mistake is one `CertkeepError` that names file and entry; entries that the wanted context
  * doesn't lead to may be broken. Nothing of a file's text is put into a message, since any of it
- * may be a secret. The files are read here rather than by @kubernetes/client-node, whose import
- * alone takes 0.4 s and 85 MB (it brings every API's model); it is kept for the legacy
- * `auth-provider` entries, and loaded then.
+ * may be a secret.
  */
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { closest, distance } from "fastest-levenshtein";
 import { Composer, LineCounter } from "yaml";
-import { KUBERNETES_YAML, tokensOf, type TokenLimits } from "../../config/tokens.ts";
+import { KUBERNETES_YAML, tokensOf } from "../../config/tokens.ts";
 import { utf8Of } from "../../encoding.ts";
 import { CertkeepError } from "../../error.ts";
 import { type Connection, printable } from "./connection.ts";
-import { type ConnectOptions, type KubeconfigEntry, connectionOf } from "./context.ts";
+import { connectionOf } from "./context.ts";
+import type { ConnectOptions, KubeconfigEntry } from "./entry.ts";
+import { KUBECONFIG_BYTES, KUBECONFIG_LIMITS } from "./kubeconfigtokens.ts";
 import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 import { readFileAtMost, whyUnread } from "../readfile.ts";
 import { inClusterConnection, isInCluster } from "./serviceaccount.ts";
@@ -45,10 +45,6 @@ export interface Kubeconfig {
   readonly users: ReadonlyMap<string, KubeconfigEntry>;
 }
 
-const SIZE_LIMIT = 16 * 1024 * 1024;
-/** One goes seven deep, and one of a thousand clusters has 100,000 signs as JSON. */
-const LIMITS: TokenLimits = { depth: 32, signs: 500_000 };
-
 function invalid(where: string, found: string, expected?: string, todo?: string): CertkeepError {
   return new CertkeepError("kubeconfig_invalid", {
     where,
@@ -60,7 +56,7 @@ function invalid(where: string, found: string, expected?: string, todo?: string)
 
 function parseYaml(text: string, shown: string): unknown {
   const lines = new LineCounter();
-  const read = tokensOf(text, LIMITS, lines);
+  const read = tokensOf(text, KUBECONFIG_LIMITS, lines);
   if (!read.ok) throw invalid(shown, read.found, "a kubeconfig");
   const composer = new Composer({ ...KUBERNETES_YAML, uniqueKeys: false });
   const [document, second] = composer.compose(read.tokens, true, text.length);
@@ -113,7 +109,8 @@ export function parseKubeconfig(text: string, file: string): Kubeconfig {
     const found = new Map<string, KubeconfigEntry>();
     for (const item of listOf(list).map(fieldsOf)) {
       const name = textOf(item["name"]);
-      if (name !== null && !found.has(name)) found.set(name, { file, fields: fieldsOf(item[key]) });
+      if (name !== null && !found.has(name))
+        found.set(name, { name, file, fields: fieldsOf(item[key]) });
     }
     return found;
   };
@@ -157,13 +154,13 @@ async function readKubeconfig(
 ): Promise<Kubeconfig | null> {
   let bytes: Buffer;
   try {
-    bytes = (await known?.(file)) ?? (await readFileAtMost(file, SIZE_LIMIT));
+    bytes = (await known?.(file)) ?? (await readFileAtMost(file, KUBECONFIG_BYTES));
   } catch (error) {
     const code = (error as { code?: string }).code ?? "no reason given";
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw invalid(printable(file, 300), `the kubeconfig ${whyUnread(error)}`);
   }
-  if (bytes.length > SIZE_LIMIT)
+  if (bytes.length > KUBECONFIG_BYTES)
     throw invalid(printable(file, 300), "a file of more than 16 MiB", "a kubeconfig");
   return parseKubeconfig(Buffer.from(utf8Of(bytes)).toString("utf8"), file);
 }
@@ -254,7 +251,8 @@ export async function connect(
     entries: ReadonlyMap<string, KubeconfigEntry>,
   ): KubeconfigEntry => {
     const wanted = textOf(entry.fields[kind]) ?? "";
-    if (wanted === "" && kind === "user") return { file: entry.file, fields: {} as Fields };
+    if (wanted === "" && kind === "user")
+      return { name: "", file: entry.file, fields: {} as Fields };
     const found = entries.get(wanted);
     if (found !== undefined) return found;
     const names = [...entries.keys()]

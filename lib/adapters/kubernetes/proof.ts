@@ -6,7 +6,7 @@
  * The first connection decides, and every later one has to be proven by the same CA: a cluster
  * isn't identified by one server and then read or written at another.
  */
-import { X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { type DetailedPeerCertificate, checkServerIdentity, type PeerCertificate } from "node:tls";
 import type { ClusterIdentity } from "../../state/identity.ts";
 
@@ -15,6 +15,33 @@ export interface Bundle {
   readonly pem: string;
   readonly sha256: string;
   readonly certificates: readonly X509Certificate[];
+}
+
+/** Bundles of all public authorities have 250 KB. */
+export const MAX_PEM_BYTES = 4 * 1024 * 1024;
+const BEGIN = "-----BEGIN CERTIFICATE-----";
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** `null` where there is no certificate or one is broken. */
+export function parseBundle(text: string): Bundle | null {
+  try {
+    const blocks = text.match(PEM_CERTIFICATE) ?? [];
+    if (blocks.length === 0 || blocks.length !== text.split(BEGIN).length - 1) return null;
+    const certificates = blocks.map((block) => new X509Certificate(block));
+    const unique = new Map(
+      certificates.map((certificate) => [certificate.fingerprint256, certificate.raw]),
+    );
+    const sorted = [...unique.values()].toSorted((a, b) => Buffer.compare(a, b));
+    const hash = createHash("sha256");
+    for (const der of sorted) hash.update(der);
+    return {
+      pem: certificates.map((certificate) => certificate.toString()).join(""),
+      sha256: hash.digest("hex"),
+      certificates,
+    };
+  } catch {
+    return null;
+  }
 }
 
 export type Proven = Omit<ClusterIdentity, "uid">;

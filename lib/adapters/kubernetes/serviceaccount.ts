@@ -5,9 +5,9 @@
 import { join } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import type { Connection } from "./connection.ts";
-import { type ConnectOptions, MAX_PEM_BYTES, parseBundle } from "./context.ts";
+import type { ConnectOptions } from "./entry.ts";
+import { createProof, MAX_PEM_BYTES, parseBundle } from "./proof.ts";
 import { createCredentials, readTokenFile, tokenEndMs } from "./credential.ts";
-import { createProof } from "./proof.ts";
 import { readFileAtMost } from "../readfile.ts";
 import { bareHost, type Environment } from "../proxy.ts";
 
@@ -62,7 +62,7 @@ export async function inClusterConnection(options: InClusterOptions): Promise<Co
       basic: null,
       clientPair: null,
       exec: null,
-      provider: null,
+      oidc: null,
       impersonation: {},
     },
     {

@@ -1,4 +1,5 @@
 /** `certkeep clusters add NAME` */
+import { interactiveAuth } from "../../wiring/connect.ts";
 import { Command } from "commander";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
@@ -8,7 +9,6 @@ import { PARTS, type Part } from "../../rbac/table.ts";
 import { registeredDocument, registeredLines, type RegisterResult } from "../../report/clusters.ts";
 import { runRegister } from "../../usecases/register.ts";
 import type { Preview } from "../../usecases/register/context.ts";
-import { personalAccess } from "../../wiring/connect.ts";
 import {
   composeExisting,
   composeRegister,
@@ -164,7 +164,7 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
     kubeconfig: options.kubeconfig ?? null,
     context: options.context ?? null,
     brought: { read: options.credential ?? null, restore: options.restoreCredential ?? null },
-    person: personalAccess(),
+    interactiveAuth: interactiveAuth(),
     consent: (preview) => consent(io, name, preview, options),
     note: noteTo(io),
   });

@@ -7,7 +7,7 @@ import {
   loadConnection,
   parseKubeconfig,
 } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
-import { parseBundle } from "../../../lib/adapters/kubernetes/context.ts";
+import { parseBundle } from "../../../lib/adapters/kubernetes/proof.ts";
 import { inClusterConnection } from "../../../lib/adapters/kubernetes/serviceaccount.ts";
 import {
   authority,
@@ -313,7 +313,7 @@ describe("bad kubeconfigs get one plain message", () => {
         server: SERVER,
         user: { "auth-provider": { name: "oidc", config: { "id-token": "canary" } } },
       },
-      "legacy auth-provider oidc",
+      "auth-provider oidc, and identity providers aren't asked from here",
     ],
   ])("%s", async (_, parts, words) => {
     const failure = await failureOf(connectionTo(parts));
