@@ -13,7 +13,7 @@ import { type LogLine, parseLine, splitStamp } from "./line.ts";
 import type { RefusalText } from "./refusal.ts";
 import { LogSignals, MAX_SIGNALS } from "./signals.ts";
 import { createSplitter } from "./split.ts";
-import { mayMatter, parseHeldBack, type Said, understand } from "./understand.ts";
+import { type HeldBack, mayMatter, parseHeldBack, type Said, understand } from "./understand.ts";
 
 export interface RefusedLine {
   readonly domain: string | null;
@@ -59,154 +59,196 @@ const DROPS_MS = 10_000;
 /** A number of dropped lines above this isn't believed to the last one. */
 const MAX_DROPPED = 1_000_000;
 
-export interface LogReader {
-  push(bytes: Uint8Array): void;
-  end(): LogReading;
+/**
+ * Which lines Tailscale held back, and what they said: their notice repeats the format alone, so
+ * that of errors it is taken for more of what was last seen of it.
+ */
+class HeldBackLines {
+  /** Formats of which lines may be dropped, and since when. */
+  readonly #sinceMs = new Map<string, number>();
+  /** Of those, the formats of lines that report issuances. */
+  readonly #issuing = new Set<string>();
+  /** What a format last said. */
+  readonly #last = new Map<string, Said>();
+
+  /** Whether issuances may have been dropped whose number isn't known yet. */
+  get dropping(): boolean {
+    return this.#issuing.size > 0;
+  }
+
+  /** A notice that lines may be dropped from now on; `counts`: no earlier read met it. */
+  announce({ format }: HeldBack, { kind }: Said, atMs: number, counts: boolean): void {
+    if (kind === "issued" && counts) this.#issuing.add(format);
+    if (this.#sinceMs.size < MAX_SIGNALS) this.#sinceMs.set(format, atMs);
+  }
+
+  /** Since when they were dropped, now that it is known how many; and what they said. */
+  counted(
+    format: string,
+    said: Said,
+    atMs: number,
+  ): { readonly sinceMs: number; readonly like: Said } {
+    const sinceMs = Math.min(this.#sinceMs.get(format) ?? atMs, atMs);
+    this.#forget(format);
+    const nameless = said.kind === "order_failed" || said.kind === "renewal_failed";
+    return { sinceMs, like: nameless ? (this.#last.get(format) ?? said) : said };
+  }
+
+  /** A line that was written: of an issuance it shows that none was dropped before it. */
+  written(said: Said, text: string): void {
+    if (said.kind === "issued") this.#forget(text);
+    for (const format of formatsOf(said, text))
+      if (this.#last.size < MAX_SIGNALS || this.#last.has(format)) this.#last.set(format, said);
+  }
+
+  #forget(format: string): void {
+    this.#sinceMs.delete(format);
+    this.#issuing.delete(format);
+  }
 }
 
-/**
- * `fallbackMs`: when lines without any time were read. `countAfterMs`: lines up to then were
- * counted by an earlier read and make no signals.
- */
-export function createLogReader(
-  where: string,
-  fallbackMs: number,
-  countAfterMs = Number.NEGATIVE_INFINITY,
-): LogReader {
-  const decoder = new TextDecoder();
-  const signals = new LogSignals(where, countAfterMs);
-  const issued = new IssuedLines();
-  let refused: RefusedLine[] = [];
-  /** Formats of which lines may be dropped, and since when. */
-  const dropping = new Map<string, number>();
-  /** Of those, the formats of lines that tell of issuances. */
-  const issuing = new Set<string>();
-  /** The last sign of a message that a format stands for. */
-  const lastOf = new Map<string, Said>();
-  let [lines, bytes, nameless, unreadLines] = [0, 0, 0, 0];
-  let firstStamped: string | null = null;
-  let lastStamped: string | null = null;
-  let [json, debugSeen] = [false, false];
-  const directories = new Set<string>();
-  let lastMs: number | null = null;
+export class LogReader {
+  readonly #where: string;
+  readonly #fallbackMs: number;
+  readonly #countAfterMs: number;
+  readonly #decoder = new TextDecoder();
+  readonly #signals: LogSignals;
+  readonly #issued = new IssuedLines();
+  readonly #heldBack = new HeldBackLines();
+  readonly #directories = new Set<string>();
+  readonly #feed = createSplitter(
+    (line) => this.#take(line),
+    () => {
+      this.#lines += 1;
+      this.#unreadLines += 1;
+    },
+  );
+  #refused: RefusedLine[] = [];
+  #lines = 0;
+  #bytes = 0;
+  #nameless = 0;
+  #unreadLines = 0;
+  #firstStamped: string | null = null;
+  #lastStamped: string | null = null;
+  #json = false;
+  #debugSeen = false;
+  #lastMs: number | null = null;
 
-  const heldBack = (line: LogLine, atMs: number): boolean => {
-    const held = parseHeldBack(line.text);
-    if (held === null) return false;
-    const said = understand(held.format);
-    if (said === null) return true;
-    const sinceMs = dropping.get(held.format);
-    if (held.count === null) {
-      // Of one that an earlier read met, that read has told the gap.
-      if (said.kind === "issued" && atMs > countAfterMs) issuing.add(held.format);
-      if (dropping.size < MAX_SIGNALS) dropping.set(held.format, atMs);
-      return true;
-    }
-    dropping.delete(held.format);
-    issuing.delete(held.format);
-    const count = Math.min(held.count, MAX_DROPPED);
-    if (count === 0) return true;
-    // A format of errors names none: what was dropped is taken for more of what was last seen of
-    // it.
-    const like =
-      said.kind === "order_failed" || said.kind === "renewal_failed"
-        ? (lastOf.get(held.format) ?? said)
-        : said;
-    signals.addHeldBack(like, atMs, count, line.text);
-    if (like.kind !== "issued") return true;
-    if (like.domain === null) {
-      nameless += count;
-      return true;
-    }
-    const fromMs = Math.min(sinceMs ?? atMs, atMs);
-    const untilMs = Math.min(fromMs + DROPS_MS, atMs);
-    for (let i = Math.max(0, count - MAX_OF_NAME); i < count; i++) {
-      issued.add(
-        like.domain,
-        Math.round(fromMs + ((untilMs - fromMs) * (i + 1)) / (count + 1)),
-        line.instant === "" ? String(atMs) : line.instant,
-        ` dropped ${i}`,
-      );
-    }
-    return true;
-  };
+  /**
+   * `fallbackMs`: when lines without any time were read. `countAfterMs`: lines up to then were
+   * counted by an earlier read and make no signals.
+   */
+  constructor(where: string, fallbackMs: number, countAfterMs = Number.NEGATIVE_INFINITY) {
+    this.#where = where;
+    this.#fallbackMs = fallbackMs;
+    this.#countAfterMs = countAfterMs;
+    this.#signals = new LogSignals(where, countAfterMs);
+  }
 
-  const take = (raw: string): void => {
+  push(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    this.#feed(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  end(): LogReading {
+    this.#feed(`${this.#decoder.decode()}\n`);
+    const { lines: issued, beyond } = this.#issued.kept();
+    const { signals, more } = this.#signals.kept();
+    return {
+      where: this.#where,
+      lines: this.#lines,
+      bytes: this.#bytes,
+      firstMs: stampedMs(this.#firstStamped),
+      lastMs: stampedMs(this.#lastStamped),
+      signals,
+      issued,
+      refused: this.#refused.slice(-MAX_REFUSED),
+      nameless: this.#nameless + beyond,
+      unreadLines: this.#unreadLines,
+      moreSignals: more,
+      json: this.#json,
+      debugSeen: this.#debugSeen,
+      directories: [...this.#directories],
+      dropping: this.#heldBack.dropping,
+    };
+  }
+
+  #take(raw: string): void {
     if (raw === "") return;
-    lines += 1;
+    this.#lines += 1;
+    if (!this.#glance(raw)) return;
+    const line = parseLine(raw);
+    if (line.broken) this.#unreadLines += 1;
+    const atMs = line.atMs ?? this.#lastMs ?? this.#fallbackMs;
+    if (line.atMs !== null) this.#lastMs = line.atMs;
+    const heldBack = parseHeldBack(line.text);
+    if (heldBack === null) this.#understand(line, atMs);
+    else this.#count(heldBack, line, atMs);
+  }
+
+  /** Notes what a line shows before it is taken apart; whether it has to be, as most needn't. */
+  #glance(raw: string): boolean {
     const { stamp } = splitStamp(raw);
     if (stamp !== null) {
-      firstStamped ??= raw.slice(0, 64);
-      lastStamped = raw.slice(0, 64);
+      this.#lastStamped = raw.slice(0, 64);
+      this.#firstStamped ??= this.#lastStamped;
     }
     if (raw.includes("://") || raw.includes(".api.letsencrypt.org"))
       for (const [, ofUrl, ofHost] of raw.matchAll(DIRECTORY))
-        if (directories.size < MAX_DIRECTORIES)
-          directories.add((ofUrl ?? ofHost ?? "").toLowerCase());
+        if (this.#directories.size < MAX_DIRECTORIES)
+          this.#directories.add((ofUrl ?? ofHost ?? "").toLowerCase());
     const structured = raw.startsWith("{", stamp === null ? 0 : stamp.length + 1);
-    if (structured) json = true;
-    if (!debugSeen && /"level":\s?"debug"|\tDEBUG\t/i.test(raw)) debugSeen = true;
+    this.#json ||= structured;
+    this.#debugSeen ||= /"level":\s?"debug"|\tDEBUG\t/i.test(raw);
     const binary = raw.includes("\u0000") || raw.includes("\ufffd");
-    if (!binary && !mayMatter(raw) && !(structured && !raw.endsWith("}"))) return;
-    const line = parseLine(raw);
-    if (line.broken) unreadLines += 1;
-    const atMs = line.atMs ?? lastMs ?? fallbackMs;
-    if (line.atMs !== null) lastMs = line.atMs;
-    if (heldBack(line, atMs)) return;
-    const said = understand(line.text);
+    return binary || mayMatter(raw) || (structured && !raw.endsWith("}"));
+  }
+
+  #understand({ text, instant }: LogLine, atMs: number): void {
+    const said = understand(text);
     if (said === null) return;
-    signals.add(said, atMs, line.text);
+    this.#signals.add(said, atMs, text);
+    this.#heldBack.written(said, text);
     if (said.kind === "issued") {
-      // It follows an announcement without a number: none was dropped in between.
-      dropping.delete(line.text);
-      issuing.delete(line.text);
-      if (said.domain === null) nameless += 1;
-      else issued.add(said.domain, atMs, line.instant);
+      if (said.domain === null) this.#nameless += 1;
+      else this.#issued.add(said.domain, atMs, instant);
     }
-    for (const format of formatsOf(said, line.text))
-      if (lastOf.size < MAX_SIGNALS || lastOf.has(format)) lastOf.set(format, said);
     if (said.refusal !== null) {
-      refused.push({ domain: said.domain, seenMs: atMs, refusal: said.refusal });
-      if (refused.length > 2 * MAX_REFUSED) refused = refused.slice(-MAX_REFUSED);
+      this.#refused.push({ domain: said.domain, seenMs: atMs, refusal: said.refusal });
+      if (this.#refused.length > 2 * MAX_REFUSED) this.#refused = this.#refused.slice(-MAX_REFUSED);
     }
-  };
+  }
 
-  const feed = createSplitter(take, () => {
-    lines += 1;
-    unreadLines += 1;
-  });
+  /** Counts the lines that a notice says were held back. */
+  #count(heldBack: HeldBack, { text, instant }: LogLine, atMs: number): void {
+    const said = understand(heldBack.format);
+    if (said === null) return;
+    if (heldBack.count === null) {
+      this.#heldBack.announce(heldBack, said, atMs, atMs > this.#countAfterMs);
+      return;
+    }
+    const count = Math.min(heldBack.count, MAX_DROPPED);
+    const { sinceMs, like } = this.#heldBack.counted(heldBack.format, said, atMs);
+    if (count === 0) return;
+    this.#signals.addHeldBack(like, atMs, count, text);
+    if (like.kind !== "issued") return;
+    if (like.domain === null) {
+      this.#nameless += count;
+      return;
+    }
+    const untilMs = Math.min(sinceMs + DROPS_MS, atMs);
+    for (let i = Math.max(0, count - MAX_OF_NAME); i < count; i++)
+      this.#issued.add(
+        like.domain,
+        Math.round(sinceMs + ((untilMs - sinceMs) * (i + 1)) / (count + 1)),
+        instant === "" ? String(atMs) : instant,
+        ` dropped ${i}`,
+      );
+  }
+}
 
-  const stampedMs = (raw: string | null): number | null =>
-    raw === null ? null : parseLine(raw).atMs;
-
-  return {
-    push(chunk) {
-      bytes += chunk.length;
-      feed(decoder.decode(chunk, { stream: true }));
-    },
-    end() {
-      feed(`${decoder.decode()}\n`);
-      const { lines: kept, beyond } = issued.kept();
-      const { signals: said, more } = signals.kept();
-      return {
-        where,
-        lines,
-        bytes,
-        firstMs: stampedMs(firstStamped),
-        lastMs: stampedMs(lastStamped),
-        signals: said,
-        issued: kept,
-        refused: refused.slice(-MAX_REFUSED),
-        nameless: nameless + beyond,
-        unreadLines,
-        moreSignals: more,
-        json,
-        debugSeen,
-        directories: [...directories],
-        dropping: issuing.size > 0,
-      };
-    },
-  };
+function stampedMs(raw: string | null): number | null {
+  return raw === null ? null : parseLine(raw).atMs;
 }
 
 /**
@@ -223,7 +265,7 @@ function formatsOf(said: Said, text: string): readonly string[] {
 
 /** Reads a whole log at once. */
 export function readLog(log: string | Uint8Array, where: string, fallbackMs: number): LogReading {
-  const reader = createLogReader(where, fallbackMs);
+  const reader = new LogReader(where, fallbackMs);
   reader.push(typeof log === "string" ? new TextEncoder().encode(log) : log);
   return reader.end();
 }

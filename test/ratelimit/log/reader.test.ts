@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createLogReader, readLog } from "../../../lib/ratelimit/log/reader.ts";
+import { LogReader, readLog } from "../../../lib/ratelimit/log/reader.ts";
 import { plainLine, redact, sampleOf } from "../../../lib/ratelimit/log/redact.ts";
 
 const D = "app.tail1234.ts.net";
@@ -117,7 +117,7 @@ describe("the same lines read twice", () => {
     );
     fc.assert(
       fc.property(fc.array(fc.nat({ max: bytes.length }), { maxLength: 20 }), (cuts) => {
-        const reader = createLogReader(WHERE, 0);
+        const reader = new LogReader(WHERE, 0);
         const ends = [...cuts.toSorted((a, b) => a - b), bytes.length];
         let from = 0;
         for (const end of ends) {

@@ -7,7 +7,7 @@
  * In doubt it isn't.
  */
 import { CertkeepError } from "../../../error.ts";
-import { createLogReader, type LogReading } from "../../../ratelimit/log/reader.ts";
+import { LogReader, type LogReading } from "../../../ratelimit/log/reader.ts";
 import type { ClusterDiagnosis, LogQuery } from "../../../ports/cluster.ts";
 import { count } from "../../../report/text.ts";
 import type { SourceStatus } from "../../../state/signals.ts";
@@ -85,7 +85,7 @@ async function readPiece(
   );
   if (log.state === "none") return null;
   context.spend(log.bytes.length);
-  const reader = createLogReader(scopeOf(target), context.nowMs, countAfterMs ?? undefined);
+  const reader = new LogReader(scopeOf(target), context.nowMs, countAfterMs ?? undefined);
   for (let from = 0; from < log.bytes.length; from += SLICE_BYTES) {
     await breath();
     if (context.signal.aborted)
