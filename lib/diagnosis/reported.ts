@@ -80,7 +80,7 @@ const IN_LOGS: { readonly [K in SignalKind]?: ReportedCause<LogSignal> } = {
   https_not_enabled: { cause: "dns", until: "issued", measures: () => [ENABLE_HTTPS] },
 };
 
-/** Orders and renewals that failed, by code; of any other it is the issuer's error that says why. */
+/** Orders and renewals that failed, by code; any other is an error of the issuer. */
 const FAILED: ReadonlyMap<string | null, readonly [CauseCode, Measure]> = new Map([
   ["account", ["account_rejected", { kind: "new_account" }]],
   ["untrusted", ["server_untrusted", { kind: "check_interception" }]],

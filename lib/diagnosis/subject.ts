@@ -150,5 +150,5 @@ export function precedesReissue({ needless }: Subject, firstMs: number, lastMs: 
   );
 }
 
-/** An audit notices a change at most this long after it was made; one that is rarer notices less. */
+/** An audit notices a change at most this long after it was made. */
 export const NOTICED_MS = 26 * 3_600_000;

@@ -154,7 +154,7 @@ describe("the section Why", () => {
     await expect(explain("unheard.tail1a2b3.ts.net", quiet)).rejects.toThrow("nothing known");
   });
 
-  it("shows what another cluster's log claims with that cluster's name, as nothing to do", async () => {
+  it("shows another cluster's claims with that cluster's name, as nothing to do", async () => {
     const held = state(
       { [KEY]: secret({ certificates: { tls: issued(3 * HOUR_MS, "b2") } }) },
       observed(),

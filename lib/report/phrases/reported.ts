@@ -40,13 +40,13 @@ function signText(sign: LogSignal, untilMs: number | null): Text {
     case "https_not_enabled":
       return say`No certificate is issued, because HTTPS isn't enabled for this name, ${when}.`;
     case "replaces_refused":
-      return say`The issuer refused the renewal, because another ACME account requested the certificate
-        before, ${when}.`;
+      return say`The issuer refused the renewal, because another ACME account requested the
+        certificate before, ${when}.`;
     case "paused":
       return say`The issuer paused the account for this name, ${when}.`;
     case "rate_limited":
-      return say`The issuer refused an order ${own(LIMITS.get(sign.code) ?? "by one of its limits")},
-        ${when};
+      return say`The issuer refused an order
+        ${own(LIMITS.get(sign.code) ?? "by one of its limits")}, ${when};
         ${untilMs === null ? own("until when is unknown") : say`until ${at(untilMs)}`}.`;
     default:
       return say`${codeText(sign.kind)}, ${when}.`;
@@ -105,8 +105,8 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
     seen: ({ params }) =>
       params.by === "refusal"
         ? say`The issuer refuses
-          ${params.kind === "set" ? shortened(params.key) : say`new names under ${shortened(params.key)}`}
-          until ${at(params.untilMs)} (429 in the log).`
+          ${own(params.kind === "set" ? "" : "new names under ")}${shortened(params.key)} until
+          ${at(params.untilMs)} (429 in the log).`
         : seenText(params),
     leadsTo: "No certificate for these names until then.",
     leadsToOf: ({ params }) =>
@@ -155,7 +155,7 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
     leadsTo: "Each connection issues a certificate that can't be stored.",
     leadsToOf: ({ params }) =>
       params.assumed
-        ? "If pods with this account run, each connection issues a certificate that can't be stored."
+        ? "If pods with this account run, they issue certificates that can't be stored."
         : "Each connection issues a certificate that can't be stored.",
     advice:
       "Grant the permission again: look for a RoleBinding that is missing or names another account",

@@ -143,7 +143,8 @@ const TABLE: readonly (readonly [
   [`cert("A.tail1234.ts.net."): got cert`, ["issued", null, "a.tail1234.ts.net"]],
   [`cert("not a name"): got cert`, ["issued", null, null]],
   [
-    `cert("${D}"): getCertPEM: 503 urn:ietf:params:acme:error:rateLimited: Service busy; retry later.`,
+    `cert("${D}"): getCertPEM: 503 urn:ietf:params:acme:error:rateLimited: Service busy; ` +
+      "retry later.",
     ["order_failed", "busy", D],
   ],
   [
@@ -170,7 +171,8 @@ const TABLE: readonly (readonly [
   ].map(
     (text) =>
       [
-        `cert("${D}"): getCertPEM: Post "https://acme-v02.api.letsencrypt.org/acme/new-order": ${text}`,
+        `cert("${D}"): getCertPEM: Post "https://acme-v02.api.letsencrypt.org/acme/new-order": ` +
+          text,
         ["order_failed", "network", D],
       ] as const,
   ),
@@ -185,17 +187,19 @@ const TABLE: readonly (readonly [
     ["rate_limited", "set", null],
   ],
   [
-    "http: TLS handshake error from [fd7a:115c::1]:51234: 500 Internal Server Error: error writing " +
-      "TLS cert and key to Secret: error patching Secret operator: etcdserver: request timed out",
+    "http: TLS handshake error from [fd7a:115c::1]:51234: 500 Internal Server Error: error " +
+      "writing TLS cert and key to Secret: error patching Secret operator: " +
+      "etcdserver: request timed out",
     ["store_write_failed", "unavailable", null],
   ],
   [
-    "http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: your Tailscale account " +
-      "does not support getting TLS certs",
+    "http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: your Tailscale " +
+      "account does not support getting TLS certs",
     ["https_not_enabled", "switched_off", null],
   ],
   [
-    `http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: invalid domain "${D}"; ` +
+    "http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: invalid domain " +
+      `"${D}"; ` +
       'must be one of ["app-1.tail1234.ts.net"]',
     ["https_not_enabled", "other_name", D],
   ],
