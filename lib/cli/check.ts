@@ -4,6 +4,7 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { bareName } from "../finding/place.ts";
 import { Command } from "commander";
 import { formatMs } from "../certificate/time.ts";
 import { createKit } from "../wiring/kit.ts";
@@ -143,7 +144,7 @@ async function outcomeOf(
     );
   const settings: CheckOptions = {
     kit: { ...kit, anchors },
-    domain: options.domain ?? null,
+    domain: options.domain === undefined ? null : bareName(options.domain),
     atMs: options.at ?? io.nowMs(),
   };
   if (options.verbose === true)

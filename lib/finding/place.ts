@@ -1,10 +1,33 @@
 /** Which certificates a name that a person typed means. Pure. */
 import { registeredDomain, setOf } from "../ratelimit/names.ts";
 import { type CertificateEntry, titleOf } from "../state/certificates.ts";
+import { matchesPattern } from "./pattern.ts";
 
-/** Host names are compared without case and without a dot at their end. */
+const LABEL = /[^.,/*\s]+/g;
+/** Dots of other scripts, which separate labels as well (UTS #46). */
+const OTHER_DOTS = /[\u3002\uff0e\uff61]/g;
+
+/** The A-label (RFC 5890) of a label with letters of other scripts. */
+function aLabel(label: string): string {
+  return /^\p{ASCII}*$/u.test(label) ? label : (URL.parse(`http://${label}`)?.hostname ?? label);
+}
+
+/**
+ * A host name, or several joined with commas, as certificates write it: in small letters, with
+ * A-labels, without a dot at its end.
+ */
 export function bareName(name: string): string {
-  return name.toLowerCase().replace(/\.$/, "");
+  return name
+    .replaceAll(OTHER_DOTS, ".")
+    .replaceAll(LABEL, aLabel)
+    .toLowerCase()
+    .replaceAll(/\.(?=,|$)/g, "");
+}
+
+/** Whether a name or pattern that a person typed fits one of the texts. */
+export function isMeant(pattern: string, texts: readonly string[]): boolean {
+  const bare = bareName(pattern);
+  return texts.some((text) => matchesPattern(bare, text.toLowerCase()));
 }
 
 /** Whether a certificate is for this host name, or exact set of names (joined with commas). */

@@ -10,7 +10,7 @@
 import { parseMs } from "../certificate/time.ts";
 import { compareText } from "../backup/record.ts";
 import { meant } from "../config/suggest.ts";
-import { matchesPattern } from "../finding/pattern.ts";
+import { bareName, isMeant } from "../finding/place.ts";
 import { accountSecrets } from "../secret/account.ts";
 import type { StateDocument } from "../state/document.ts";
 import { sameNames } from "./copyrule.ts";
@@ -145,13 +145,13 @@ export function selectCopies(
   const unknown: UnknownName[] = [];
   const named = new Set<Slot>();
   for (const name of wanted.names) {
-    const lower = name.toLowerCase();
-    const hits = slots.filter((slot) =>
-      textsOf(slot).some((text) => matchesPattern(lower, text.toLowerCase())),
-    );
+    const hits = slots.filter((slot) => isMeant(name, textsOf(slot)));
     for (const slot of hits) named.add(slot);
     if (hits.length === 0)
-      unknown.push({ name, suggestion: meant(lower, [...new Set(slots.flatMap(textsOf))]) });
+      unknown.push({
+        name,
+        suggestion: meant(bareName(name), [...new Set(slots.flatMap(textsOf))]),
+      });
   }
   const everything = wanted.all || (wanted.names.length === 0 && wanted.namespace !== null);
   const secrets = new Set([...named].map((slot) => `${slot.namespace}/${slot.secret}`));
@@ -283,9 +283,7 @@ function selectVersion(
         (slot.account && one.namespace === slot.namespace && one.secret === slot.secret),
     )
     .flatMap(textsOf);
-  const foreign = wanted.filter(
-    (name) => !texts.some((text) => matchesPattern(name.toLowerCase(), text.toLowerCase())),
-  );
+  const foreign = wanted.filter((name) => !isMeant(name, texts));
   if (foreign.length > 0)
     return {
       choices: [],

@@ -8,7 +8,7 @@ import { clusterPrefix } from "../backup/keys.ts";
 import type { CopyProblem } from "../backup/problem.ts";
 import type { BackupHeader } from "../backup/record.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { matchesPattern } from "../finding/pattern.ts";
+import { isMeant } from "../finding/place.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Progress } from "../ports/runtime.ts";
 import { byOwner, createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
@@ -146,7 +146,7 @@ function fits(copy: ListedCopy, patterns: readonly string[]): boolean {
       ? []
       : [header.secret, `${header.namespace}/${header.secret}`, header.fieldBase, ...header.names]),
   ];
-  return patterns.some((pattern) => texts.some((text) => matchesPattern(pattern, text)));
+  return patterns.some((pattern) => isMeant(pattern, texts));
 }
 
 function byPlace(a: ListedCopy, b: ListedCopy): number {

@@ -8,7 +8,7 @@ import { parseCopyKey } from "../backup/keys.ts";
 import { formatMs } from "../certificate/time.ts";
 import { CertkeepError } from "../error.ts";
 import { createFinding, findingId, type Finding } from "../finding/finding.ts";
-import { matchesPattern } from "../finding/pattern.ts";
+import { isMeant } from "../finding/place.ts";
 import { unreadableDraft, type UnreadableCopy } from "../finding/unreadable.ts";
 import type { BlobStore, Opener, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
@@ -131,10 +131,7 @@ async function record(
 }
 
 function matchesAny(texts: readonly string[], patterns: readonly string[]): boolean {
-  return (
-    patterns.length === 0 ||
-    patterns.some((pattern) => texts.some((text) => matchesPattern(pattern, text)))
-  );
+  return patterns.length === 0 || patterns.some((pattern) => isMeant(pattern, texts));
 }
 
 function matchesCopy(

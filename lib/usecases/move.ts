@@ -12,7 +12,7 @@ import pLimit from "p-limit";
 import { parseDocument } from "../backup/document.ts";
 import { parseCopyKey } from "../backup/keys.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { matchesPattern } from "../finding/pattern.ts";
+import { isMeant } from "../finding/place.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { StateDocument } from "../state/document.ts";
@@ -66,9 +66,12 @@ export async function moveCopies(
       (place) =>
         patterns.length === 0 ||
         patterns.some((pattern) =>
-          [place.cluster, place.secret, `${place.namespace}/${place.secret}`, place.version].some(
-            (text) => matchesPattern(pattern, text),
-          ),
+          isMeant(pattern, [
+            place.cluster,
+            place.secret,
+            `${place.namespace}/${place.secret}`,
+            place.version,
+          ]),
         ),
     )
     .map(({ key }) => key);

@@ -12,7 +12,7 @@ import pLimit from "p-limit";
 import { parseCopyKey } from "../backup/keys.ts";
 import { sortedSet } from "../backup/record.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { matchesPattern } from "../finding/pattern.ts";
+import { isMeant } from "../finding/place.ts";
 import type { BlobStore, Opener, Sealer, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
 import type { SecretRecord, StateDocument } from "../state/document.ts";
@@ -80,10 +80,7 @@ export async function runRekey(
   const places = byOwner(listing.places, await loadStates(ports.states, []));
   const wanted = places.filter(({ cluster, namespace, secret, version }) => {
     const texts = [cluster, secret, `${namespace}/${secret}`, version];
-    return (
-      patterns.length === 0 ||
-      patterns.some((pattern) => texts.some((text) => matchesPattern(pattern, text)))
-    );
+    return patterns.length === 0 || patterns.some((pattern) => isMeant(pattern, texts));
   });
   const run: Run = {
     ports,

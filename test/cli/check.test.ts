@@ -108,6 +108,16 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const trusting = ["--anchors", "root.pem", ...AT];
 
+it.each(["bücher.example", "BÜCHER.example.", "xn--bcher-kva.example."])(
+  "takes the name %s as the certificate writes it",
+  async (domain) => {
+    const pair = authority.issue({ names: ["xn--bcher-kva.example"], ...validity });
+    await writeFile(join(folder, "idn.pem"), pair.certificatePem + pair.keyPem);
+    expect(await certkeep(["idn.pem", "--domain", domain, ...trusting])).toMatchObject({ code: 0 });
+    expect(await certkeep(["all.pem", "--domain", domain, ...trusting])).toMatchObject({ code: 1 });
+  },
+);
+
 it("reads UTF-16 with a byte order mark: a manifest, a pair and the anchors", async () => {
   const utf16 = (text: string): Buffer => Buffer.from(`\ufeff${text}`, "utf16le");
   const written: Record<string, string> = {
