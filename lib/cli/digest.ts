@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { composeDigest, type ComposedDigest } from "../wiring/digest.ts";
 import { CertkeepError } from "../error.ts";
 import type { RouteSettings } from "../report/digest.ts";
-import { digestText } from "../report/digesttext.ts";
+import { digestText } from "../report/digest/text.ts";
 import { slackMessage } from "../report/slack/blocks.ts";
 import { count } from "../report/text.ts";
 import {

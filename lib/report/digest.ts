@@ -1,38 +1,29 @@
 /**
  * Whether a digest is due, what it says, and what is remembered of it: a pure function of what is
- * seen now, what was said before, the time and the settings.
+ * seen now, what was reported before, the time and the settings.
  *
- * Rules: something critical is told at once, and again each day until it is gone; everything else
- * once a day; without anything new there is silence, but for one message a week, so that silence
- * means something. What goes and comes back is gone only after a while, which doubles each time: it
- * is told once. What can't be seen now is neither new nor over. A clock that went back makes
- * nothing wait.
+ * Rules: a critical finding is reported at once, and again each day until it is over; all others
+ * once a day. Without news there is no digest, except one a week, so that silence means something.
+ * A clock that was set back delays nothing.
  */
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
-import { type Finding, labelOf } from "../finding/finding.ts";
+import type { Finding } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
-import { saidKey, type RouteRecord, type SaidEntry } from "../state/digest.ts";
+import type { RouteRecord } from "../state/digest.ts";
 import type { BudgetLevel } from "./budget.ts";
+import { type Changes, changesSince } from "./digest/changes.ts";
+import { composeMessage } from "./digest/compose.ts";
+import type { Message, MessageKind } from "./digest/message.ts";
 import { sortFindings } from "./findings.ts";
-import { composeMessage, type Message, type MessageKind, type Resolved } from "./message.ts";
-import { middle, type Part } from "./part.ts";
+import type { Text } from "./part.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count, span } from "./text.ts";
+import { unregisteredNotes } from "./verdict.ts";
 
 const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
-/**
- * Gone for so long before it counts as resolved; doubled each time that it comes back, up to a day.
- */
-const SETTLE_MS = HOUR_MS;
-/** How long is remembered that something was resolved. */
-const REMEMBER_MS = 7 * DAY_MS;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Clocks of two machines may differ by this much. */
 const SKEW_MS = 5 * MINUTE_MS;
-/** Findings remembered one by one, the most severe first; more are counted. */
-const MAX_SAID = 20_000;
-const LABEL_LENGTH = 80;
 
 export interface RouteSettings {
   readonly name: string;
@@ -81,85 +72,102 @@ const EMPTY: RouteRecord = {
 };
 
 export function planDigest(input: DigestInput): DigestPlan {
-  const { route, nowMs, settings, unregistered } = input;
-  const first = input.record === null;
+  const { route, nowMs, budgets } = input;
   const before = input.record ?? EMPTY;
-  const setBack = !first && before.clockMs > nowMs + SKEW_MS;
   const summaries = input.summaries
-    .filter(({ cluster }) => ofRoute(route, cluster))
+    .filter(({ cluster }) => isOfRoute(route, cluster))
     .map((summary) => withSeverity(summary, route.severity));
   const current = sortFindings(summaries.flatMap(({ findings }) => findings));
-  const said = reconcile({ before, summaries, current, nowMs });
-
-  const slotMs = dailySlot(nowMs, settings);
-  const dailyDue = first || setBack || before.dailyMs < slotMs;
-  const weeklyDue = dailyDue && (setBack || before.postMs < weeklySlot(nowMs, settings));
-  const urgent = said.fresh.some(({ severity }) => severity === "critical");
-  const critical = current.some(({ severity }) => severity === "critical");
-  const changes = said.fresh.length > 0 || said.resolved.length > 0;
-  const due = first || urgent || (dailyDue && (changes || critical || weeklyDue));
-
-  let message: Message | null = null;
-  if (due || input.anyway === true) {
-    const kind: MessageKind = first
-      ? "first"
-      : dailyDue || !urgent
-        ? changes || critical || !weeklyDue
-          ? "news"
-          : "heartbeat"
-        : "urgent";
-    const freshIds = new Set(said.fresh.map(({ id }) => id));
-    // What was told before is told again where it is critical and a day has passed, and all of it
-    // once a week.
-    const told =
-      first || weeklyDue
-        ? current
-        : current.filter(
-            (finding) => freshIds.has(finding.id) || (finding.severity === "critical" && dailyDue),
-          );
-    const notes: (readonly Part[])[] = [
-      ...(setBack
-        ? [
-            [
-              `The clock went back by ${span(before.clockMs - nowMs)} since the last run: ` +
-                "what is told of time may be off.",
-            ],
-          ]
-        : []),
-      ...(unregistered.length === 0 ? [] : [unregisteredNote(unregistered)]),
-      ...(said.left === 0
-        ? []
-        : [
-            [
-              `${count(said.left, "finding")} more than can be followed one by one: changes ` +
-                "among them are not told.",
-            ],
-          ]),
-    ];
-    message = composeMessage({
-      kind,
-      nowMs,
-      summaries,
-      told,
-      repeated: first
-        ? new Set()
-        : new Set(told.filter(({ id }) => !freshIds.has(id)).map(({ id }) => id)),
-      resolved: said.resolved,
-      budgets: input.budgets,
-      notes,
-    });
-  }
+  const changes = changesSince(before, summaries, current, nowMs);
+  const schedule = scheduleOf(input, current, changes);
+  const { due, dailyDue } = schedule;
   const record: RouteRecord = {
     ...before,
-    said: due ? said.afterPost : said.afterSilence,
-    dailyMs: dailyDue ? slotMs : before.dailyMs,
+    said: due ? changes.afterPost : changes.afterSilence,
+    dailyMs: dailyDue ? dailySlot(nowMs, input.settings) : before.dailyMs,
     ...(due ? { postMs: nowMs } : {}),
     clockMs: due || dailyDue ? nowMs : before.clockMs,
   };
-  return { message, record, pending: said.fresh.length + said.resolved.length };
+  const pending = changes.fresh.length + changes.resolved.length;
+  if (!due && input.anyway !== true) return { message: null, record, pending };
+  const message = composeMessage({
+    kind: schedule.kind,
+    nowMs,
+    summaries,
+    ...reportedOf(current, changes, schedule),
+    resolved: changes.resolved,
+    budgets,
+    notes: notesOf(input, changes, schedule.setBackMs),
+  });
+  return { message, record, pending };
 }
 
-function ofRoute({ clusters }: RouteSettings, cluster: string): boolean {
+interface Schedule {
+  readonly kind: MessageKind;
+  readonly due: boolean;
+  /** Whether the day's digest isn't out yet, and the week's. */
+  readonly dailyDue: boolean;
+  readonly weeklyDue: boolean;
+  /** How far the clock went back since the last run; 0: it didn't. */
+  readonly setBackMs: number;
+}
+
+function scheduleOf(
+  { record, nowMs, settings }: DigestInput,
+  current: readonly Finding[],
+  { fresh, resolved }: Changes,
+): Schedule {
+  const first = record === null;
+  const { clockMs, dailyMs, postMs } = record ?? EMPTY;
+  const setBackMs = clockMs > nowMs + SKEW_MS ? clockMs - nowMs : 0;
+  const setBack = setBackMs > 0;
+  const dailyDue = first || setBack || dailyMs < dailySlot(nowMs, settings);
+  const weeklyDue = dailyDue && (setBack || postMs < weeklySlot(nowMs, settings));
+  const urgent = fresh.some(({ severity }) => severity === "critical");
+  const news =
+    fresh.length > 0 ||
+    resolved.length > 0 ||
+    current.some(({ severity }) => severity === "critical");
+  let kind: MessageKind = "news";
+  if (first) kind = "first";
+  else if (urgent && !dailyDue) kind = "urgent";
+  else if (weeklyDue && !news) kind = "heartbeat";
+  const due = first || urgent || (dailyDue && (news || weeklyDue));
+  return { kind, due, dailyDue, weeklyDue, setBackMs };
+}
+
+/** A critical finding is repeated each day, every other one each week. */
+function reportedOf(
+  current: readonly Finding[],
+  { fresh }: Changes,
+  { kind, dailyDue, weeklyDue }: Schedule,
+): { readonly reported: readonly Finding[]; readonly repeated: ReadonlySet<string> } {
+  const freshIds = new Set(fresh.map(({ id }) => id));
+  const reported =
+    kind === "first" || weeklyDue
+      ? current
+      : current.filter(
+          ({ id, severity }) => freshIds.has(id) || (severity === "critical" && dailyDue),
+        );
+  const repeated = reported.map(({ id }) => id).filter((id) => !freshIds.has(id));
+  return { reported, repeated: new Set(kind === "first" ? [] : repeated) };
+}
+
+function notesOf({ unregistered }: DigestInput, { left }: Changes, setBackMs: number): Text[] {
+  const clock =
+    `The clock went back by ${span(setBackMs)} since the last run: ` +
+    "what is told of time may be off.";
+  const more =
+    `${count(left, "finding")} more than can be followed one by one: changes ` +
+    "among them are not told.";
+  return [
+    ...(setBackMs === 0 ? [] : [[clock]]),
+    ...unregisteredNotes(unregistered, 3),
+    ...(left === 0 ? [] : [[more]]),
+  ];
+}
+
+function isOfRoute({ clusters }: RouteSettings, cluster: string): boolean {
   return clusters === null || clusters.some((pattern) => matchesPattern(pattern, cluster));
 }
 
@@ -181,107 +189,4 @@ function weeklySlot(nowMs: number, settings: DigestSettings): number {
   const slot = dailySlot(nowMs, settings);
   const weekday = (Math.floor(slot / DAY_MS) + 4) % 7;
   return slot - ((weekday - settings.weekday + 7) % 7) * DAY_MS;
-}
-
-function unregisteredNote(clusters: readonly string[]): Part[] {
-  const names = clusters
-    .slice(0, 3)
-    .flatMap((name, index): Part[] => [index === 0 ? "" : ", ", { name }]);
-  return [
-    "Left out, since no longer registered: ",
-    ...names,
-    clusters.length > 3 ? ` and ${clusters.length - 3} more.` : ".",
-  ];
-}
-
-interface Reconciled {
-  /** Never told, or told as less severe. */
-  readonly fresh: readonly Finding[];
-  readonly resolved: readonly Resolved[];
-  /** What is remembered if all of it is told now. */
-  readonly afterPost: Record<string, SaidEntry>;
-  /** What is remembered if nothing is told. */
-  readonly afterSilence: Record<string, SaidEntry>;
-  /** Findings beyond those that are followed one by one. */
-  readonly left: number;
-}
-
-function reconcile({
-  before,
-  summaries,
-  current,
-  nowMs,
-}: {
-  before: RouteRecord;
-  summaries: readonly ClusterSummary[];
-  current: readonly Finding[];
-  nowMs: number;
-}): Reconciled {
-  const followed = current.slice(0, MAX_SAID);
-  const fresh: Finding[] = [];
-  const resolved: Resolved[] = [];
-  const afterPost: Record<string, SaidEntry> = {};
-  const afterSilence: Record<string, SaidEntry> = {};
-  const present = new Set<string>();
-  for (const finding of followed) {
-    const key = saidKey(finding.id);
-    if (present.has(key)) continue;
-    present.add(key);
-    const known = before.said[key];
-    const back = known !== undefined && (known.goneMs !== null || known.resolvedMs !== null);
-    const flaps = (known?.flaps ?? 0) + (back ? 1 : 0);
-    const isNew =
-      known === undefined ||
-      known.resolvedMs !== null ||
-      rankOf(finding.severity) < rankOf(known.severity);
-    if (isNew) fresh.push(finding);
-    const entry = {
-      severity: finding.severity,
-      code: finding.code,
-      cluster: finding.subject.cluster,
-      label: middle(labelOf(finding.subject), LABEL_LENGTH),
-      goneMs: null,
-      resolvedMs: null,
-      flaps,
-    };
-    afterPost[key] = { ...entry, saidMs: isNew || known === undefined ? nowMs : known.saidMs };
-    if (known !== undefined)
-      afterSilence[key] = isNew ? { ...known } : { ...entry, saidMs: known.saidMs };
-  }
-  // Of a cluster whose state can't be read, nothing that was said is over; one that isn't asked for
-  // any more is forgotten.
-  const held = new Set(
-    summaries.filter(({ sight }) => sight === "unreadable").map(({ cluster }) => cluster),
-  );
-  const known = new Set(summaries.map(({ cluster }) => cluster));
-  for (const [key, entry] of Object.entries(before.said)) {
-    if (present.has(key) || !known.has(entry.cluster)) continue;
-    if (held.has(entry.cluster)) {
-      afterPost[key] = afterSilence[key] = entry;
-      continue;
-    }
-    if (entry.resolvedMs !== null) {
-      const since = Math.min(entry.resolvedMs, nowMs);
-      if (nowMs - since < REMEMBER_MS)
-        afterPost[key] = afterSilence[key] = { ...entry, resolvedMs: since };
-      continue;
-    }
-    const goneMs = Math.min(entry.goneMs ?? nowMs, nowMs);
-    const settleMs = Math.min(DAY_MS, SETTLE_MS * 2 ** Math.min(entry.flaps, 10));
-    const gone = { ...entry, goneMs };
-    afterSilence[key] = gone;
-    if (nowMs - goneMs < settleMs) afterPost[key] = gone;
-    else {
-      // An information needs no end: it is forgotten quietly.
-      if (entry.severity !== "information")
-        resolved.push({ code: entry.code, cluster: entry.cluster, label: entry.label });
-      afterPost[key] = { ...gone, resolvedMs: nowMs };
-    }
-  }
-  return { fresh, resolved, afterPost, afterSilence, left: current.length - followed.length };
-}
-
-function rankOf(severity: string): number {
-  const rank = (SEVERITIES as readonly string[]).indexOf(severity);
-  return rank === -1 ? SEVERITIES.length : rank;
 }

@@ -5,14 +5,14 @@
 import type { BudgetLevel } from "./budget.ts";
 import { budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
-import { partsText } from "./digesttext.ts";
-import { instantParts, utcText } from "./part.ts";
+import { partsText } from "./digest/text.ts";
+import { instantParts, plainText, utcText } from "./part.ts";
 import type { Style } from "./style.ts";
-import type { ClusterSummary } from "./summary.ts";
+import { allUpcoming, type ClusterSummary } from "./summary.ts";
 import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
-import { count, wrap } from "./text.ts";
-import { verdictText } from "./verdict.ts";
+import { wrap } from "./text.ts";
+import { ignoredNotes, SIGHTS, sumOf, unregisteredNotes, verdictText } from "./verdict.ts";
 
 export interface OverviewView {
   readonly summaries: readonly ClusterSummary[];
@@ -25,15 +25,6 @@ export interface OverviewView {
 
 const CLUSTERS_SHOWN = 40;
 const UPCOMING_SHOWN = 10;
-
-const SIGHTS: Readonly<Record<ClusterSummary["sight"], string>> = {
-  now: "",
-  part: "partly read",
-  stale: "no recent audit",
-  unseen: "can't be seen",
-  never: "never audited",
-  unreadable: "state unreadable",
-};
 
 export function overviewText({
   summaries,
@@ -51,15 +42,9 @@ export function overviewText({
     ...budgetLines(budgets, { atMs: nowMs, width, style, unreadStates: 0 }),
     ...upcomingLines(summaries, width, style),
   );
-  const ignored = summaries.reduce((sum, one) => sum + one.ignored, 0);
   const notes = [
-    ...(ignored === 0 ? [] : [`${count(ignored, "finding")} muted by ignore: in certkeep.yaml.`]),
-    ...(unregistered.length === 0
-      ? []
-      : [
-          "Left out, since no longer registered: " +
-            `${unregistered.slice(0, 5).join(", ")}${unregistered.length > 5 ? ` and ${unregistered.length - 5} more` : ""}.`,
-        ]),
+    ...ignoredNotes(sumOf(summaries, ({ ignored }) => ignored)),
+    ...unregisteredNotes(unregistered, 5).map(plainText),
     `From what audits recorded, as of ${utcText(nowMs)}; no cluster was asked.`,
   ];
   lines.push(
@@ -87,7 +72,7 @@ function clusterLines(summaries: readonly ClusterSummary[], width: number, style
       one.tally.unknown === 0 ? "" : String(one.tally.unknown),
       String(one.tally.copies),
       one.seenAt === null ? "" : partsText(instantParts(one.seenAt)),
-      SIGHTS[one.sight],
+      one.sight === "now" ? "" : SIGHTS[one.sight],
     ]);
   const [head = "", ...body] = tableLines(
     ["CLUSTER", "CERTS", "FINE", "UNKNOWN", "COPIED", "LAST SEEN", ""],
@@ -110,9 +95,7 @@ function upcomingLines(
   width: number,
   style: Style,
 ): string[] {
-  const all = summaries
-    .flatMap(({ upcoming }) => upcoming)
-    .toSorted((a, b) => (a.notAfter < b.notAfter ? -1 : 1));
+  const all = allUpcoming(summaries);
   if (all.length === 0) return [];
   const rows = all
     .slice(0, UPCOMING_SHOWN)

@@ -123,6 +123,13 @@ export function unseenSummary(
   };
 }
 
+/** What expires next in all clusters, the soonest first. */
+export function allUpcoming(summaries: readonly ClusterSummary[]): Upcoming[] {
+  return summaries
+    .flatMap(({ upcoming }) => upcoming)
+    .toSorted((a, b) => (a.notAfter < b.notAfter ? -1 : a.notAfter > b.notAfter ? 1 : 0));
+}
+
 function upcomingOf(state: StateDocument, findings: readonly Finding[], atMs: number): Upcoming[] {
   const told = new Set(
     findings

@@ -1,8 +1,11 @@
 /**
- * The verdict on everything in one line: what needs a person, what is fine, what isn't known.
- * Numbers only, so that it can stand anywhere. Pure.
+ * What every report says of all clusters: the verdict in one line (numbers only, so that it can
+ * stand anywhere), the counts that it is made from, and the notes about what is left out. Pure.
  */
 import { parseMsOrNull } from "../certificate/time.ts";
+import type { Severity } from "../finding/codes.ts";
+import type { Finding } from "../finding/finding.ts";
+import type { Text } from "./part.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count } from "./text.ts";
 
@@ -14,18 +17,10 @@ const DAY_MS = 86_400_000;
  */
 export function verdictText(summaries: readonly ClusterSummary[], nowMs: number): string {
   if (summaries.length === 0) return "Nothing is known: no cluster was audited yet";
-  const said = (severity: "critical" | "warning"): number =>
-    summaries.reduce(
-      (sum, { findings }) =>
-        sum + findings.filter((finding) => finding.severity === severity).length,
-      0,
-    );
-  const sum = (pick: (one: ClusterSummary) => number): number =>
-    summaries.reduce((total, one) => total + pick(one), 0);
-  const critical = said("critical");
-  const warning = said("warning");
-  const fine = sum(({ tally }) => tally.fine);
-  const unknown = sum(({ tally }) => tally.unknown);
+  const critical = findingCount(summaries, "critical");
+  const warning = findingCount(summaries, "warning");
+  const fine = sumOf(summaries, ({ tally }) => tally.fine);
+  const unknown = sumOf(summaries, ({ tally }) => tally.unknown);
   const part = summaries.filter(({ sight }) => sight === "part").length;
   const blind = summaries.filter(({ sight }) => sight !== "now" && sight !== "part");
   const parts = [
@@ -56,4 +51,44 @@ function blindText(blind: readonly ClusterSummary[], nowMs: number): string {
     `${what} since ` +
     `${nowMs - atMs < DAY_MS && nowMs >= atMs ? `${text.slice(11, 16)} UTC` : text.slice(0, 10)}`
   );
+}
+
+export function sumOf<Of>(all: readonly Of[], pick: (one: Of) => number): number {
+  return all.reduce((total, one) => total + pick(one), 0);
+}
+
+/** How many findings of this severity there are, of those that `counts` takes. */
+export function findingCount(
+  summaries: readonly { readonly findings: readonly Finding[] }[],
+  severity: Severity,
+  counts: (finding: Finding) => boolean = () => true,
+): number {
+  return sumOf(
+    summaries,
+    ({ findings }) =>
+      findings.filter((finding) => finding.severity === severity && counts(finding)).length,
+  );
+}
+
+/** How much of a cluster was seen, as a table says it. */
+export const SIGHTS: Readonly<Record<Exclude<ClusterSummary["sight"], "now">, string>> = {
+  part: "partly read",
+  stale: "no recent audit",
+  unseen: "can't be seen",
+  never: "never audited",
+  unreadable: "state unreadable",
+};
+
+export function ignoredNotes(ignored: number): string[] {
+  return ignored === 0 ? [] : [`${count(ignored, "finding")} muted by ignore: in certkeep.yaml.`];
+}
+
+/** Clusters that have a state and aren't registered any more; `shown` of them by name. */
+export function unregisteredNotes(clusters: readonly string[], shown: number): Text[] {
+  if (clusters.length === 0) return [];
+  const names = clusters
+    .slice(0, shown)
+    .flatMap((name, index): Text => [index === 0 ? "" : ", ", { name }]);
+  const rest = clusters.length > shown ? ` and ${clusters.length - shown} more` : "";
+  return [["Left out, since no longer registered: ", ...names, `${rest}.`]];
 }

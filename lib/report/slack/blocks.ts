@@ -11,8 +11,8 @@ import type {
   MrkdwnElement,
   SectionBlock,
 } from "@slack/types";
-import { fitMessage, type FittedMessage, type FittedSection } from "../fit.ts";
-import type { Message } from "../message.ts";
+import { fitMessage, type FittedMessage, type FittedSection } from "../digest/fit.ts";
+import type { Message } from "../digest/message.ts";
 import { slackText } from "./escape.ts";
 
 /** https://docs.slack.dev/reference/block-kit/blocks: a message holds this many. */

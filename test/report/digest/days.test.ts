@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { digestText } from "../../../lib/report/digesttext.ts";
+import { digestText } from "../../../lib/report/digest/text.ts";
 import type { DigestPlan } from "../../../lib/report/digest.ts";
 import { PLAIN } from "../../../lib/report/style.ts";
 import { lengthOf, slackMessage } from "../../../lib/report/slack/blocks.ts";

@@ -2,7 +2,7 @@ import { NOW_MS } from "../../finding/fixture.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createFinding } from "../../../lib/finding/finding.ts";
-import { digestText } from "../../../lib/report/digesttext.ts";
+import { digestText } from "../../../lib/report/digest/text.ts";
 import { fitForSlack, lengthOf, slackMessage } from "../../../lib/report/slack/blocks.ts";
 import { slackText } from "../../../lib/report/slack/escape.ts";
 import { PLAIN } from "../../../lib/report/style.ts";

@@ -1,10 +1,10 @@
 /** A digest for a terminal: the same message with the same cuts as Slack gets. Pure. */
-import { fitForSlack } from "./slack/blocks.ts";
+import { fitForSlack } from "../slack/blocks.ts";
 import type { Message } from "./message.ts";
-import { calm, utcText, type Part } from "./part.ts";
-import type { Style } from "./style.ts";
-import { plain } from "../plain.ts";
-import { wrap } from "./text.ts";
+import { calm, utcText, type Part } from "../part.ts";
+import type { Style } from "../style.ts";
+import { plain } from "../../plain.ts";
+import { wrap } from "../text.ts";
 
 export function digestText(
   message: Message,

@@ -2,15 +2,15 @@
  * Makes a message fit a medium: as many items as it holds, the least important left out first, and
  * every cut told by a line with its number. Pure.
  */
-import type { Severity } from "../finding/codes.ts";
-import type { Part } from "./part.ts";
+import type { Severity } from "../../finding/codes.ts";
+import type { Part } from "../part.ts";
 import type { Item, Message, Section } from "./message.ts";
 
 export interface FittedSection {
   readonly title: string;
   /** Of its findings; absent where it isn't about findings. */
   readonly severity?: Severity;
-  /** What all items and the unlisted stand for. */
+  /** What all its items stand for. */
   readonly total: number;
   readonly items: readonly Item[];
   /** `and 37 more in staging`, or `null` where nothing is left out. */
@@ -81,24 +81,24 @@ export function fitMessage(
 function cutSection(section: Section, shown: number): FittedSection {
   const items = section.items.slice(0, shown);
   const left = section.items.slice(shown);
-  const leftWeight = left.reduce((sum, { weight }) => sum + weight, 0) + section.unlisted;
+  const leftWeight = weightOf(left);
   return {
     title: section.title,
     ...(section.severity === undefined ? {} : { severity: section.severity }),
-    total: totalOf(section),
+    total: weightOf(section.items),
     items,
     rest: leftWeight === 0 ? null : restParts(left, leftWeight, section, shown === 0),
   };
 }
 
-function totalOf({ items, unlisted }: Section): number {
-  return items.reduce((sum, { weight }) => sum + weight, 0) + unlisted;
+function weightOf(items: readonly Item[]): number {
+  return items.reduce((sum, { weight }) => sum + weight, 0);
 }
 
 function droppedNote(sections: readonly Section[]): Part[] {
   const byUnit = new Map<string, number>();
   for (const section of sections)
-    byUnit.set(section.unit[1], (byUnit.get(section.unit[1]) ?? 0) + totalOf(section));
+    byUnit.set(section.unit[1], (byUnit.get(section.unit[1]) ?? 0) + weightOf(section.items));
   const numbers = [...byUnit.entries()].map(([unit, n]) => `${n.toLocaleString("en-US")} ${unit}`);
   return [`Not shown here, for want of room: ${numbers.join(", ")}. See all with: certkeep report`];
 }
