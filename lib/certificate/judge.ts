@@ -23,7 +23,8 @@ export type { Window } from "./path.ts";
 /** PEM bytes as stored. */
 export interface Pair {
   certificate: Uint8Array;
-  key: Uint8Array;
+  /** `null`: there is none to check; the verdict is the certificate's alone. */
+  key: Uint8Array | null;
 }
 
 export interface JudgeOptions {
@@ -146,7 +147,8 @@ export function verdictAt(
 }
 
 /** Adds what is wrong with the key to `reasons`; returns whether it belongs to the leaf. */
-function judgeKey(pem: Uint8Array, leaf: Certificate | null, reasons: Reason[]): boolean {
+function judgeKey(pem: Uint8Array | null, leaf: Certificate | null, reasons: Reason[]): boolean {
+  if (pem === null) return false;
   if (pem.length === 0) {
     reasons.push("key_empty");
     return false;

@@ -59,7 +59,7 @@ export function checkCommand(io: Io): Command {
     )
     .argument(
       "[key]",
-      "private key; left out where it lies beside the certificate; - for standard input",
+      "private key; leave it out if it is in the same file, or to check the certificate alone; - for standard input",
     )
     .option(
       "--domain <name>",
@@ -86,22 +86,37 @@ export function checkCommand(io: Io): Command {
         "  kubectl get secret operator -n tailscale -o yaml | certkeep check -\n" +
         "  certkeep check /etc/letsencrypt/live/example.com\n" +
         "  certkeep check tls.crt tls.key --at 2026-12-24T00:00:00Z\n" +
+        "  certkeep check fullchain.pem\n" +
         "\n" +
         "Exit codes: 0 all are valid, 1 one isn't, 2 usage, 3 a file can't be read. The private " +
         "key is never printed.",
     )
     .action(async (certificate: string, key: string | undefined, options: Options) => {
       const { results, unread } = await outcomeOf(io, certificate, key ?? null, options);
-      const atMs = options.at ?? io.nowMs();
-      if (options.json === true) writeJson(io, SCHEMA, checkDocument(results));
-      else if (results.length > 0)
-        writeLine(
-          io.stdout,
-          checkText(results, { atMs, width: widthFor(io), style: styleFor(io, options) }),
-        );
+      printResults(io, results, options);
       for (const error of unread) tell(io, error);
       if (results.some((result) => !result.valid)) io.exit(1);
     });
+}
+
+function printResults(io: Io, results: readonly CheckResult[], options: Options): void {
+  if (options.json === true) {
+    writeJson(io, SCHEMA, checkDocument(results));
+    for (const { subject, keyChecked } of results)
+      if (!keyChecked)
+        writeLine(
+          io.stderr,
+          `certkeep: ${plain(subject)}: the private key wasn't checked: none was given.`,
+        );
+  } else if (results.length > 0)
+    writeLine(
+      io.stdout,
+      checkText(results, {
+        atMs: options.at ?? io.nowMs(),
+        width: widthFor(io),
+        style: styleFor(io, options),
+      }),
+    );
 }
 
 async function outcomeOf(
@@ -212,12 +227,7 @@ async function checkFiles(
         "a Secret manifest as kubectl get secret -o yaml or -o json prints it",
       );
     case "certificate_only":
-      throw usage(
-        where,
-        "a certificate without its private key",
-        "both",
-        `Name the key too: certkeep check ${shown(certificate)} KEY`,
-      );
+      return [await checkPair({ subject: certificate, certificate: bytes, key: null }, settings)];
     case "unknown": {
       const found = bytes.length === 0 ? "nothing" : "neither PEM nor a Secret manifest";
       throw usage(
@@ -229,13 +239,6 @@ async function checkFiles(
       );
     }
   }
-}
-
-/** A command is only offered with a name that can't be mistaken for anything else. */
-function shown(path: string): string {
-  return /^[A-Za-z0-9._/:=-]+$/.test(path) && (path === STDIN || !path.startsWith("-"))
-    ? path
-    : "CERT";
 }
 
 async function checkFolder(

@@ -135,7 +135,7 @@ function* missingDrafts(
 ): Generator<Draft> {
   const subject = subjectOf(entry);
   const { owner, missingContent: gap } = entry;
-  const { held, reasons } = gap;
+  const { held, reasons, hints = [] } = gap;
   const help = planner.helpFor(entry);
   const { backup } = help;
   const common = {
@@ -151,7 +151,7 @@ function* missingDrafts(
     yield {
       ...common,
       code: "certificate_invalid",
-      params: { certificate: null, gap: gap.state, reasons, owner, backup },
+      params: { certificate: null, gap: gap.state, reasons, hints, owner, backup },
       cause: [reasons[0] ?? gap.state],
     };
   else yield emptyDraft(entry, gap, backup, { common, atMs });
@@ -241,6 +241,7 @@ function* liveDrafts(
         certificate: { serial, notAfterMs: params.notAfterMs, keyFits },
         gap: null,
         reasons,
+        hints: record.hints ?? [],
         owner,
         backup,
       },

@@ -5,6 +5,7 @@
 import type { Budget } from "../ratelimit/budget.ts";
 import type { Issuance } from "../ratelimit/issuance.ts";
 import type { Holder } from "../ratelimit/rules.ts";
+import type { GapRecord } from "../state/document.ts";
 import type { EventSignal, LogSignal } from "../state/signals.ts";
 import type { Mismatch, ShownIdentity } from "../state/identity.ts";
 import type { FindingCode } from "./codes.ts";
@@ -91,6 +92,8 @@ export interface FindingParams {
     /** State of the gap where there is no certificate. */
     readonly gap: string | null;
     readonly reasons: readonly string[];
+    /** What may be wrong with the bytes. */
+    readonly hints: NonNullable<GapRecord["hints"]>;
     readonly owner: Owner;
     readonly backup: BackupStatus;
   };

@@ -2,9 +2,11 @@
  * What `certkeep check` says in words: the verdict, why, and what the owner will do about it. Pure.
  */
 import { formatMs, parseMs } from "../certificate/time.ts";
+import type { Hint } from "../certificate/hint.ts";
 import { LETS_ENCRYPT } from "../issuer/issuers.ts";
 import type { CertManagerReason, CertManagerVerdict } from "../secret/certmanager.ts";
 import type { Shape } from "../secret/shapes.ts";
+import { hintText } from "./phrases/hints.ts";
 import { reasonSentence } from "./phrases/reasons.ts";
 import type { Style } from "./style.ts";
 import { plain } from "../plain.ts";
@@ -31,8 +33,10 @@ export interface CheckResult {
   readonly shape: Shape | null;
   /** Title of the staging issuer that it leads to. */
   readonly staging: string | null;
-  /** What may be behind it, in one sentence. */
-  readonly hint: string | null;
+  /** `false`: only the certificate was given. */
+  readonly keyChecked: boolean;
+  /** What may be wrong with the bytes that Go rejects. */
+  readonly hints: readonly Hint[];
   /** Where cert-manager owns the Secret. */
   readonly certManager: CertManagerVerdict | null;
 }
@@ -87,7 +91,8 @@ function resultText(result: CheckResult, view: CheckView): string {
     );
   };
   for (const reason of result.reasons) row("why", `${reasonOf(reason)} (${reason})`);
-  if (result.hint !== null) row("hint", result.hint);
+  for (const hint of result.hints) row("hint", hintText(hint));
+  if (!result.keyChecked) row("key", "The private key wasn't checked: none was given.");
   row("then", ownerText(result));
   if (result.certManager !== null) row("also", certManagerText(result.certManager));
   if (result.domain !== null) row("asked", result.domain);
@@ -116,7 +121,8 @@ function timeText({ notBefore, notAfter }: CheckResult, atMs: number): string {
 const DISCARDS = "throw it away and ask Let's Encrypt for another at the next access";
 
 /** What the pair's owner does. */
-function ownerText({ valid, reasons, shape, staging }: CheckResult): string {
+function ownerText({ valid, reasons, shape, staging, keyChecked }: CheckResult): string {
+  if (valid && !keyChecked) return "A Tailscale owner would keep it if its private key matches.";
   const empty = reasons.includes("certificate_empty") || reasons.includes("key_empty");
   const tolerated =
     staging !== null &&

@@ -28,6 +28,11 @@ const notKept = z.looseObject({
   from: z.optional(instant),
 });
 
+const hint = z.looseObject({ field: z.string(), kind: z.string(), at: z.nullable(z.number()) });
+
+/** What may be wrong with bytes that Go rejects (lib/certificate/hint.ts); absent: nothing. */
+const hints = z.optional(z.array(hint));
+
 const certificateRecord = z.looseObject({
   /** The name that the owner checks, or `null` where names come from the leaf. */
   domain: z.nullable(z.string()),
@@ -47,6 +52,7 @@ const certificateRecord = z.looseObject({
   /** Both ends inclusive; earlier versions wrote nanoseconds, which are cut off. */
   windows: z.array(z.tuple([instant, instant])),
   reasons: z.array(z.string()),
+  hints,
   firstSeenAt: instant,
   copy: z.nullable(copyRef),
   notKept: z.nullable(notKept),
@@ -70,6 +76,7 @@ const gapRecord = z.looseObject({
   /** `empty`, `certificate_missing`, `key_missing`, `undecodable`, `unreadable`. */
   state: z.string(),
   reasons: z.array(z.string()),
+  hints,
   since: instant,
   /** What it held when it was last whole; `null` where it never was. */
   held: z.nullable(certificateRecord),

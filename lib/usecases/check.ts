@@ -5,7 +5,7 @@
  */
 import { type Anchors, anchorsFromPem } from "../certificate/anchors.ts";
 import { judge, type Judgement, parseChain, verdictAt } from "../certificate/judge.ts";
-import { matches, parsePrivateKey } from "../certificate/key.ts";
+import { type Hint, hintsOf } from "../certificate/hint.ts";
 import { parsePemBlocks } from "../certificate/pem.ts";
 import type { Reason } from "../certificate/reason.ts";
 import type { Verifier } from "../certificate/verifier.ts";
@@ -37,7 +37,8 @@ export interface CheckOptions {
 export interface FilePair {
   readonly subject: string;
   readonly certificate: Uint8Array;
-  readonly key: Uint8Array;
+  /** `null`: none was given, and none is checked. */
+  readonly key: Uint8Array | null;
 }
 
 /** What one file, or standard input, turned out to be. */
@@ -53,11 +54,15 @@ export type Input =
 export function recognise(bytes: Uint8Array): Input {
   const types = parsePemBlocks(bytes).map((block) => block.type);
   if (types.some((type) => type.endsWith("PRIVATE KEY"))) return { kind: "combined" };
-  const reading = parseSecrets(
-    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"),
-  );
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const reading = parseSecrets(text);
   if (reading.kind !== "none") return reading;
-  return { kind: types.includes("CERTIFICATE") ? "certificate_only" : "unknown" };
+  // What Go doesn't see is judged all the same: the verdict has hints at what is wrong with it.
+  if (text.includes("PRIVATE KEY-----")) return { kind: "combined" };
+  const isCertificate =
+    types.includes("CERTIFICATE") ||
+    hintsOf({ certificate: bytes, key: null }, ["certificate_not_pem"]).length > 0;
+  return { kind: isCertificate ? "certificate_only" : "unknown" };
 }
 
 /** `--anchors`: the certificates of a PEM file, and none but these. */
@@ -132,6 +137,7 @@ async function checkSecret(
     const owned = shape === "tls" && isCertManagers(secret.annotations);
     results.push({
       ...found,
+      hints: [...undecodedHints(secret, fieldBase), ...found.hints],
       certManager: owned ? certManagerVerdict(pair.certificate, pair.key, options.atMs) : null,
     });
   }
@@ -146,6 +152,19 @@ async function checkSecret(
     );
   }
   return results;
+}
+
+function undecodedHints(secret: Secret, fieldBase: string): readonly Hint[] {
+  const fields = [
+    ["certificate", "crt"],
+    ["key", "key"],
+  ] as const;
+  return fields.flatMap(([field, extension]) => {
+    const text = own(secret.data, `${fieldBase}.${extension}`);
+    return text === null || decodeBase64(text) !== null
+      ? []
+      : [{ field, kind: "not_base64", at: null }];
+  });
 }
 
 /** What isn't base64 is no PEM either: one byte stands for it. */
@@ -182,7 +201,8 @@ async function result(
     domain,
     shape,
     staging,
-    hint: hintOf(pair, reasons),
+    keyChecked: pair.key !== null,
+    hints: verdict.valid ? [] : hintsOf(pair, reasons),
     certManager: null,
   };
 }
@@ -223,25 +243,6 @@ function pemOf(der: Uint8Array): string {
     `${Buffer.from(der).toString("base64")}\n` +
     "-----END CERTIFICATE-----\n"
   );
-}
-
-/** What may be behind it, where the bytes tell. */
-function hintOf(pair: FilePair, reasons: readonly string[]): string | null {
-  if (reasons.includes("certificate_not_pem") && reasons.includes("key_not_pem")) {
-    const swapped =
-      parsePemBlocks(pair.key).some((block) => block.type === "CERTIFICATE") &&
-      parsePemBlocks(pair.certificate).some((block) => block.type.endsWith("PRIVATE KEY"));
-    if (swapped) return "Certificate and key are swapped: the certificate goes first.";
-  }
-  if (reasons.includes("key_mismatch")) {
-    const key = parsePrivateKey(pair.key);
-    const at = parseChain(pair.certificate).further.findIndex((certificate) =>
-      matches(key, certificate.publicKey),
-    );
-    if (at >= 0)
-      return `The key fits certificate ${at + 2} of the chain: the first one has to be that one.`;
-  }
-  return null;
 }
 
 /** The document of `--json`: these fields of each result and no others. */

@@ -17,7 +17,7 @@ import type { JudgeKit } from "../usecases/audit/context.ts";
  * Raised when the judge's answer to some input changes, or what is taken of a Secret: all are then
  * read again.
  */
-const JUDGE_VERSION = 2;
+const JUDGE_VERSION = 3;
 
 /** Anchors of a bare check and of Tailscale's shapes. */
 function defaultAnchors(): Anchors {

@@ -89,6 +89,8 @@ beforeAll(async () => {
     "garbage.crt": "garbage",
     "garbage.key": "garbage",
     "all.pem": good.certificatePem + good.keyPem,
+    "bom.pem": `\ufeff${good.leafPem}`,
+    "line.pem": (good.certificatePem + good.keyPem).replaceAll("\n", " "),
     "secret.yaml": manifest(good.certificatePem, good.keyPem),
     "broken.yaml": "kind: Secret\ndata:\n\tx: y\n",
     "none.yaml": "kind: List\nitems: []\n",
@@ -244,6 +246,31 @@ const rows: readonly Row[] = [
     results: [["good.crt", ""]],
   },
   {
+    title: "a certificate alone",
+    args: ["good.crt", ...trusting],
+    code: 0,
+    results: [["good.crt", ""]],
+  },
+  {
+    title: "a certificate alone, of another name, on standard input",
+    args: ["-", "--domain", "else.example", ...trusting],
+    stdin: good.certificatePem,
+    code: 1,
+    results: [["-", "name_mismatch"]],
+  },
+  {
+    title: "a file that Go rejects, alone",
+    args: ["bom.pem", ...trusting],
+    code: 1,
+    results: [["bom.pem", "certificate_not_pem"]],
+  },
+  {
+    title: "chain and key in one line",
+    args: ["line.pem", ...trusting],
+    code: 1,
+    results: [["line.pem", "certificate_not_pem,key_not_pem"]],
+  },
+  {
     title: "a folder of certbot's",
     args: ["live", ...trusting],
     code: 0,
@@ -311,7 +338,6 @@ describe("certkeep check --json", () => {
 describe("certkeep check, usage", () => {
   it.each([
     ["no argument", [], null, "missing required argument"],
-    ["a certificate alone", ["good.crt"], null, "Name the key too: certkeep check good.crt KEY"],
     ["nothing on standard input", ["-"], "", "standard input: nothing"],
     ["neither PEM nor manifest", ["garbage.crt"], null, "neither PEM nor a Secret manifest"],
     ["a manifest with an error", ["broken.yaml"], null, "broken.yaml:3:1"],
@@ -358,7 +384,7 @@ describe("certkeep check, as a process", () => {
       code: 1,
       out: '"reasons":["key_mismatch"]',
     },
-    { title: "2 for wrong use", args: ["good.crt"], stdin: "", code: 2, out: "" },
+    { title: "2 for wrong use", args: ["-", "-"], stdin: "", code: 2, out: "" },
     {
       title: "3 for a file that can't be opened",
       args: ["nope.crt", "good.key"],
@@ -388,6 +414,32 @@ describe("certkeep check, in words", () => {
       expect(ended.out + ended.err).not.toContain(line);
     }
     expect(ended.out).not.toContain("\u001b");
+  });
+
+  it("says that the key wasn't checked where none was given", async () => {
+    const ended = await certkeep(["good.crt", ...trusting]);
+    expect(ended).toMatchObject({ code: 0, err: "" });
+    expect(ended.out).toContain("good.crt: valid");
+    expect(ended.out).toContain("The private key wasn't checked: none was given.");
+    expect(ended.out).toContain("would keep it if its private key matches");
+    const json = await certkeep(["good.crt", "--json", ...trusting]);
+    expect(json.err).toContain("good.crt: the private key wasn't checked");
+    const both = await certkeep(["good.crt", "good.key", ...trusting]);
+    expect(both.out).not.toContain("wasn't checked");
+  });
+
+  it.each([
+    ["a byte order mark", ["bom.pem"], "a byte order mark (BOM) hides PEM block 1"],
+    ["one line", ["line.pem"], "line breaks are missing in PEM block 1"],
+    ["PEM text under data", ["raw.yaml"], "the value under data isn't base64"],
+  ])("hints at %s", async (_title, args, hint) => {
+    await writeFile(
+      join(folder, "raw.yaml"),
+      manifest("x", good.keyPem).replace(/(\.crt): .*/, `$1: "-----BEGIN CERTIFICATE-----"`),
+    );
+    const ended = await certkeep([...args, ...trusting]);
+    expect(ended.code).toBe(1);
+    expect(ended.out.replaceAll(/\s+/g, " ")).toContain(hint);
   });
 
   it("says so when nothing is trusted", async () => {

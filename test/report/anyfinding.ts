@@ -1,6 +1,7 @@
 /** Findings of every code with any parameters whatsoever, hostile text among them. */
 import { NOW_MS } from "../finding/fixture.ts";
 import fc from "fast-check";
+import { HINT_KINDS } from "../../lib/certificate/hint.ts";
 import type { Action } from "../../lib/finding/action.ts";
 import { CODES, type FindingCode, SEVERITIES } from "../../lib/finding/codes.ts";
 import { createFinding, type Draft, type Finding } from "../../lib/finding/finding.ts";
@@ -175,6 +176,14 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     certificate: fc.option(fc.record({ serial: evil, notAfterMs: ms, keyFits: fc.boolean() })),
     gap: fc.option(evil),
     reasons: evils,
+    hints: fc.array(
+      fc.record({
+        field: fc.oneof(fc.constantFrom("certificate", "key"), evil),
+        kind: fc.oneof(fc.constantFrom(...HINT_KINDS), evil),
+        at: fc.option(fc.nat(9)),
+      }),
+      { maxLength: 2 },
+    ),
     owner,
     backup,
   }),

@@ -4,6 +4,8 @@ import { serviceAccount } from "../fake-apiserver/api.ts";
 import type { AuditReport } from "../../lib/usecases/audit.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import { findingCommand } from "../../lib/report/command.ts";
+import { plainText } from "../../lib/report/part.ts";
+import { seenText } from "../../lib/report/phrases.ts";
 
 let world: World;
 
@@ -176,6 +178,28 @@ describe("an audit", () => {
   ])("%s", async (_, make, expected) => {
     world.put(ingressSecret(DOMAIN, make(world)));
     expect(codes(await world.audit())).toEqual([expected]);
+  });
+
+  it.each([
+    [
+      "a byte order mark before the leaf",
+      (pem: string) => `\ufeff${pem}`,
+      "a byte order mark (BOM) hides PEM block 1",
+    ],
+    ["base64 twice", (pem: string) => base64(pem), "The certificate is base64-encoded twice."],
+    [
+      "a leaf without its END line",
+      (pem: string) => pem.replace(/-----END.*\n/, ""),
+      "PEM block 1 has no END line",
+    ],
+  ])("says what is wrong with the bytes, also when nothing is read: %s", async (_, spoil, hint) => {
+    const { certificatePem, keyPem } = world.issue([DOMAIN]);
+    world.put(ingressSecret(DOMAIN, { certificatePem: spoil(certificatePem), keyPem }));
+    for (let run = 0; run < 2; run++) {
+      const [finding] = (await world.audit()).clusters.flatMap(({ findings }) => findings);
+      expect(finding?.code).toBe("certificate_invalid");
+      expect(finding === undefined ? "" : plainText(seenText(finding))).toContain(hint);
+    }
   });
 
   it("counts generic TLS of no known issuer, and neither judges nor keeps it", async () => {

@@ -184,10 +184,14 @@ describe("a pair of files", () => {
   });
 
   it("says what may be behind it", async () => {
-    expect((await check(good.keyPem, good.certificatePem)).hint).toContain("swapped");
+    expect((await check(good.keyPem, good.certificatePem)).hints).toEqual([
+      { field: "certificate", kind: "swapped", at: null },
+    ]);
     const disordered = authority.intermediates[0]!.pem + good.leafPem;
-    expect((await check(disordered, good.keyPem)).hint).toContain("certificate 2");
-    expect((await check(good.certificatePem, other.keyPem)).hint).toBeNull();
+    expect((await check(disordered, good.keyPem)).hints).toEqual([
+      { field: "certificate", kind: "leaf_not_first", at: 2 },
+    ]);
+    expect((await check(good.certificatePem, other.keyPem)).hints).toEqual([]);
   });
 });
 

@@ -4,6 +4,7 @@ import type { Owner } from "../../state/certificates.ts";
 import type { FindingParams } from "../../finding/params.ts";
 import { shortened } from "../../plain.ts";
 import { instantOf } from "../../certificate/time.ts";
+import { hintText } from "./hints.ts";
 import { reasonText } from "./reasons.ts";
 import { at, own, say } from "../part.ts";
 import { span } from "../text.ts";
@@ -162,12 +163,19 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     when:
       "The controller that owns the Secret will reject what is stored, for another reason than " +
       "its expiry.",
-    seen: ({ params: { certificate, reasons, owner } }) => {
+    seen: ({ params: { certificate, reasons, hints, owner } }) => {
       const why = reasonText(reasons);
+      const hinted = own(
+        hints
+          .map(hintText)
+          .filter((text) => text !== "")
+          .map((text) => ` ${text}`)
+          .join(""),
+      );
       return certificate === null
-        ? say`The Secret holds no certificate with its key: ${why}.`
+        ? say`The Secret holds no certificate with its key: ${why}.${hinted}`
         : say`${`${why.charAt(0).toUpperCase()}${why.slice(1)}`}.
-          ${own(owner === "tailscale" ? "Tailscale" : "Clients")} will reject it.`;
+          ${own(owner === "tailscale" ? "Tailscale" : "Clients")} will reject it.${hinted}`;
     },
     leadsTo: invalidLeadsTo("tailscale", true),
     leadsToOf: ({ params }) => invalidLeadsTo(params.owner, params.certificate?.keyFits ?? false),

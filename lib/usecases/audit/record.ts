@@ -2,6 +2,7 @@
  * One Secret as the state records it, and what of it is to be backed up. Key bytes stay in the
  * candidates and go no further than the encryption.
  */
+import { hintsOf } from "../../certificate/hint.ts";
 import { formatMs, parseMs, parseMsOrNull } from "../../certificate/time.ts";
 import { issuedAt } from "../../ratelimit/sct.ts";
 import { accountSecrets } from "../../secret/account.ts";
@@ -94,7 +95,10 @@ class Recording {
       const judged = await judgePair(pair, this.#context.kit);
       const before = this.#heldBefore(pair.fieldBase);
       if (judged.leaf === null)
-        this.#addGap(pair.fieldBase, pair.domain, "unreadable", judged.reasons);
+        this.#addGap(pair.fieldBase, pair.domain, "unreadable", {
+          reasons: [...judged.reasons],
+          ...hintsFor(pair, judged.reasons),
+        });
       else if (
         this.#extraction.shape === "tls" &&
         !judged.known &&
@@ -136,6 +140,7 @@ class Recording {
       keyFits: judged.keyFits,
       windows: judged.windows.map(({ fromMs, untilMs }) => [formatMs(fromMs), formatMs(untilMs)]),
       reasons: [...judged.reasons],
+      ...hintsFor(pair, judged.reasons),
       firstSeenAt,
       copy: null,
       notKept: null,
@@ -157,9 +162,9 @@ class Recording {
 
   addMissingContent(): void {
     for (const { fieldBase, domain, state } of this.#extraction.gaps)
-      this.#addGap(fieldBase, domain, state, [
-        state === "key_missing" ? "key_empty" : "certificate_empty",
-      ]);
+      this.#addGap(fieldBase, domain, state, {
+        reasons: [state === "key_missing" ? "key_empty" : "certificate_empty"],
+      });
     // What this Secret held before and doesn't name any more was emptied, whatever its layout is.
     for (const [base, before] of heldIn(this.#previous ?? undefined)) {
       if (
@@ -167,18 +172,23 @@ class Recording {
         this.#gaps[base] === undefined &&
         parseMs(before.notAfter) >= this.#context.forgetMs
       )
-        this.#addGap(base, before.domain, "empty", ["certificate_empty"]);
+        this.#addGap(base, before.domain, "empty", { reasons: ["certificate_empty"] });
     }
   }
 
-  #addGap(base: string, domain: string | null, state: string, reasons: readonly string[]): void {
+  #addGap(
+    base: string,
+    domain: string | null,
+    state: string,
+    why: Pick<GapRecord, "reasons" | "hints">,
+  ): void {
     const before = this.#previous?.gaps[base];
     const held = this.#heldBefore(base);
     const issuedFor = held === null && state === "empty" ? issuedNames(this.#secret) : [];
     this.#gaps[base] = {
       domain,
       state,
-      reasons: [...reasons],
+      ...why,
       since: before?.state === state ? before.since : this.#emptySince(),
       held,
       ...(issuedFor.length === 0 ? {} : { issuedFor }),
@@ -249,6 +259,11 @@ class Recording {
     };
     return { record, candidates: this.#candidates };
   }
+}
+
+function hintsFor(pair: ExtractedPair, reasons: readonly string[]): Pick<GapRecord, "hints"> {
+  const hints = hintsOf(pair, reasons);
+  return hints.length === 0 ? {} : { hints: hints.map((hint) => ({ ...hint })) };
 }
 
 /** Changes of one Secret that are remembered, and for how long: reissues are reported for a week. */
