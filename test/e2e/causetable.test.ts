@@ -179,6 +179,8 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what logs say", () => {
           `${HANDSHAKE}EOF`,
           `${HANDSHAKE}remote error: tls: unknown certificate`,
           `${HANDSHAKE}500 Internal Server Error: context canceled`,
+          `${HANDSHAKE}500 Internal Server Error: invalid domain "10.0.0.7"; must be one of ` +
+            `["${DOMAIN}"]`,
         ]),
     ],
     [

@@ -5,6 +5,7 @@
  */
 import { isHostName } from "../../secret/shapes.ts";
 import type { SignalKind } from "../../state/signals.ts";
+import { registeredDomain } from "../names.ts";
 import { parseRefusal, type RefusalText } from "./refusal.ts";
 
 export interface Said {
@@ -104,7 +105,7 @@ function understandFailure(
   if (READ.test(text)) return said("store_read_failed", storeCode(text));
   if (/does not support getting TLS certs|HTTPS (?:is )?not enabled|HTTPSNotEnabled/i.test(text))
     return said("https_not_enabled", "switched_off");
-  if (/^invalid domain ".{1,260}"; (?:must be one of |only ")/.test(text))
+  if (/^invalid domain ".{0,260}"; (?:must be one of |only ")/.test(text))
     return said("https_not_enabled", "other_name");
   if (/\bSetDNS\b/i.test(text)) return said("dns_failed", "set_dns");
   if (RESOLVER.test(text)) return said("dns_failed", "resolver");
@@ -145,6 +146,21 @@ const HANDSHAKE =
 /** The one name that such a text is about, where it says so. */
 const ABOUT = /^invalid domain "([^"\\]{1,260})"|_acme-challenge\.([a-z0-9.-]{1,253}[a-z0-9])/i;
 
+/** The names that a node offers in place of one that it refuses. */
+const OFFERED = /; (?:must be one of \[|only ")(.{1,2000})/;
+
+/** Whether a client asked for a name that no node of this tailnet could have, such as an address. */
+function isForeign(error: string, domain: string | null): boolean {
+  const offered = OFFERED.exec(error)?.[1]?.split(/["\],\s]/) ?? [];
+  return (
+    domain === null ||
+    !offered.some((name) => {
+      const offeredName = nameOf(name);
+      return offeredName !== null && registeredDomain(offeredName) === registeredDomain(domain);
+    })
+  );
+}
+
 /** `answered`: it has the status of an answer; without one it may be the client's fault. */
 function ofHandshake(error: string, answered: boolean): Said | null {
   const rest = error.replace(/^getCertPEM: /i, "");
@@ -153,6 +169,7 @@ function ofHandshake(error: string, answered: boolean): Said | null {
   const about = ABOUT.exec(rest);
   const domain = about === null ? null : nameOf(about[1] ?? about[2] ?? "");
   const said = understandFailure(rest, domain, "order_failed");
+  if (said.code === "other_name" && isForeign(rest, domain)) return null;
   return answered || said.kind !== "order_failed" ? said : null;
 }
 

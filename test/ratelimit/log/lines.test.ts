@@ -213,6 +213,14 @@ const TABLE: readonly (readonly [
     ["order_failed", null, null],
   ],
   ["http: TLS handshake error from 100.64.1.2:5: EOF", null],
+  ...["10.0.0.7", "www.example.com", ""].map(
+    (asked) =>
+      [
+        "http: TLS handshake error from 100.64.1.2:5: 500 Internal Server Error: invalid domain " +
+          `"${asked}"; must be one of ["app-1.tail1234.ts.net"]`,
+        null,
+      ] as const,
+  ),
   ["http: TLS handshake error from 100.64.1.2:5: read tcp 10.0.0.1:443: i/o timeout", null],
   ["http: TLS handshake error from 100.64.1.2:5: remote error: tls: unknown certificate", null],
   [
