@@ -3,13 +3,17 @@
  * Pure.
  */
 import { type Draft, explainAction, type Subject, subjectOf } from "../finding/finding.ts";
+import { type Action, restoreAction } from "../finding/action.ts";
+import type { BackupStatus } from "../finding/params.ts";
 import { bareName } from "../finding/place.ts";
 import { instantOf } from "../certificate/time.ts";
 import { type Refusal, SKEW_MS } from "../ratelimit/evidence.ts";
 import { parseRefusal } from "../ratelimit/log/refusal.ts";
 import { registeredDomain } from "../ratelimit/names.ts";
 import { type CertificateEntry, requestedNames } from "../state/certificates.ts";
+import { combinedHelp } from "../restoreplan/recorded.ts";
 import { storedRefusals } from "../state/evidence.ts";
+import { calledBy } from "../state/identity.ts";
 import type { LogSignal, SignalKind } from "../state/signals.ts";
 import { type ClusterIndex, podOf } from "./clusterindex.ts";
 import { isExpected, storedMsOf } from "./subject.ts";
@@ -150,37 +154,64 @@ function groupsOf(index: ClusterIndex): Group[] {
 
 export function* signalDrafts(index: ClusterIndex): Generator<Draft> {
   const groups = groupsOf(index);
-  yield* groups.filter(({ entry }) => entry !== null).map(draftOf);
+  yield* groups.filter(({ entry }) => entry !== null).map((group) => draftOf(group, index));
   yield* boundedDrafts(
     groups.filter(({ entry }) => entry === null),
-    index.state.cluster,
+    index,
   );
 }
 
-function draftOf({ subject, told, entry, signals }: Group): Draft {
+/** What the restore planner says of those of the certificates that a refusal is about that fail. */
+function remedyOf(
+  entries: readonly CertificateEntry[],
+  index: ClusterIndex,
+): { readonly restore: BackupStatus | null; readonly actions?: readonly Action[] } {
+  const failing = entries.filter(({ verdict }) => verdict?.valid !== true);
+  if (failing.length === 0) return { restore: null };
+  const helps = failing.map((entry) => ({ entry, help: index.planner().helpFor(entry) }));
+  const { backup, createNamespace, replace, standby } = combinedHelp(helps.map(({ help }) => help));
+  if (backup === "unknown")
+    return { restore: backup, actions: [{ kind: "doctor", cluster: null }] };
+  if (backup === "none") return { restore: backup };
+  const names = helps.flatMap(({ entry, help }) =>
+    help.backup === "restorable" ? [entry.name ?? entry.secret] : [],
+  );
+  const cluster = calledBy(index.state);
+  return {
+    restore: backup,
+    actions: [restoreAction(cluster, [...new Set(names)], { createNamespace, replace, standby })],
+  };
+}
+
+function draftOf({ subject, told, entry, signals }: Group, index: ClusterIndex): Draft {
   const newest = signals.toSorted((a, b) => b.lastMs - a.lastMs) as typeof signals;
   const [first] = newest;
   const safe = told === "rate_limited" && entry?.verdict?.valid === true;
+  // A domain's limit is one of new names alone.
+  const { restore, actions = explainAction(subject) } =
+    told === "rate_limited" && entry !== null && first.code !== "domain"
+      ? remedyOf([entry], index)
+      : { restore: null };
   return {
     code: told,
     subject,
-    params: { by: "log", signs: newest, untilMs: untilMsOf(first), safe },
-    actions: explainAction(subject),
+    params: { by: "log", signs: newest, untilMs: untilMsOf(first), safe, restore },
+    actions,
     ...(safe ? { severity: "warning" } : {}),
     cause: [first.code ?? first.kind],
   };
 }
 
 /** A log can make names up: so many are reported, and the rest as one. */
-function* boundedDrafts(groups: readonly Group[], cluster: string): Generator<Draft> {
+function* boundedDrafts(groups: readonly Group[], index: ClusterIndex): Generator<Draft> {
   for (const [told, of] of Map.groupBy(groups, (group) => group.told)) {
-    yield* of.slice(0, MAX_UNPLACED).map(draftOf);
+    yield* of.slice(0, MAX_UNPLACED).map((group) => draftOf(group, index));
     if (of.length > MAX_UNPLACED)
       yield {
         code: told,
-        subject: { cluster, namespace: null, secret: null, name: null },
+        subject: { cluster: index.state.cluster, namespace: null, secret: null, name: null },
         params: { by: "unplaced", count: of.length - MAX_UNPLACED },
-        actions: [{ kind: "explain", name: cluster }],
+        actions: [{ kind: "explain", name: index.state.cluster }],
       };
   }
 }
@@ -223,6 +254,8 @@ export function* refusalDrafts(index: ClusterIndex): Generator<Draft> {
       only === undefined
         ? { cluster: state.cluster, namespace: null, secret: null, name: shortened(key, MAX_NAME) }
         : subjectOf(only);
+    const { restore, actions = explainAction(subject) } =
+      kind === "set" ? remedyOf(held, index) : { restore: null };
     yield {
       code: "rate_limited",
       subject,
@@ -236,8 +269,9 @@ export function* refusalDrafts(index: ClusterIndex): Generator<Draft> {
         where,
         burst,
         safe,
+        restore,
       },
-      actions: explainAction(subject),
+      actions,
       due: instantOf(retryAtMs),
       cause: [kind],
     };

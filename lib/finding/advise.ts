@@ -5,6 +5,7 @@
 import { adviseOn, type Advice } from "../ratelimit/advice.ts";
 import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
+import type { Action } from "./action.ts";
 import type { Across } from "./across.ts";
 import type { Finding } from "./finding.ts";
 import type { BackupStatus } from "./params.ts";
@@ -47,8 +48,31 @@ export function adviseFindings(
     const entry = entries
       .get(`${namespace}/${secret}`)
       ?.find(({ name, record }) => name === about && record !== null);
-    return entry === undefined
-      ? finding
-      : { ...finding, advice: adviceFor(state.cluster, entry, finding.params.backup, across) };
+    if (entry === undefined) return finding;
+    const { backup } = finding.params;
+    if (!isRenewal(finding)) {
+      const advice = adviceFor(state.cluster, entry, backup, across);
+      return { ...finding, advice, actions: actionsFor(advice, finding) };
+    }
+    // What is live is valid: it is renewed, unless a backup is better or the issuer refuses.
+    const advice = adviceFor(
+      state.cluster,
+      entry,
+      backup === "restorable" ? backup : "none",
+      across,
+    );
+    return advice.action === "restore" || advice.action === "wait"
+      ? { ...finding, advice, actions: actionsFor(advice, finding) }
+      : finding;
   });
+}
+
+/** Whether it is about a certificate that is valid and should have been renewed. */
+export function isRenewal({ code }: Pick<Finding, "code">): boolean {
+  return code === "expiring" || code === "renewal_overdue";
+}
+
+/** Where the store can't be read, that is checked first; all else is as the planner says. */
+function actionsFor({ because }: Advice, { actions }: Finding): readonly Action[] {
+  return because.includes("copies_unread") ? [{ kind: "doctor", cluster: null }] : actions;
 }

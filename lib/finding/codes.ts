@@ -58,6 +58,7 @@ export const CODES = {
   clock_off: "warning",
   credential_expiring: "warning",
   cluster_replaced: "critical",
+  rebuilt_not_restored: "critical",
   cluster_named_twice: "warning",
   audit_incomplete: "warning",
   cluster_unreachable: "critical",

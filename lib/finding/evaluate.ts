@@ -34,11 +34,13 @@ import {
 } from "./finding.ts";
 import { observedDrafts } from "../diagnosis/findings.ts";
 import {
+  combinedHelp,
   recordedPlanner,
   type RecordedPlanner,
   type RestoreHelp,
 } from "../restoreplan/recorded.ts";
 import { isWhole, lastSeenOf } from "./reach.ts";
+import { rebuiltDrafts } from "./rebuilt.ts";
 import { namespaceDrafts, namespaceOf, refusedNamespaces } from "./refused.ts";
 import { unreadableDrafts } from "./unreadable.ts";
 import { atFraction, fractionLeft } from "./verdict.ts";
@@ -53,6 +55,7 @@ export function evaluateState(state: StateDocument, atMs: number, now: string): 
     ...credentialDrafts(state, atMs),
     ...entries.flatMap((entry) => [...certificateDrafts(state, entry, planner, atMs)]),
     ...lossDrafts(state, entries, planner, atMs),
+    ...rebuiltDrafts(state, entries, planner, atMs),
     ...accountDrafts(state),
     ...copyDrafts(state, entries, atMs),
     ...unreadableDrafts(state),
@@ -250,9 +253,32 @@ function* liveDrafts(
     };
     return;
   }
+  yield* renewalDrafts(state, entry, planner, atMs);
+}
+
+/** Of a valid certificate that should have been renewed by now. */
+function* renewalDrafts(
+  state: StateDocument,
+  entry: LiveCertificate,
+  planner: RecordedPlanner,
+  atMs: number,
+): Generator<Draft> {
+  const { record, owner } = entry;
   const left = fractionLeft(record, atMs);
+  if (left >= OVERDUE_FRACTION) return;
+  const subject = subjectOf(entry);
+  // A backup may be valid for longer than what is live, where an older one was put there.
+  const help = planner.helpFor(entry);
+  const { serial, notAfter } = record;
+  const params = { serial, notAfterMs: parseMs(notAfter), owner, backup: help.backup };
+  const common = {
+    subject,
+    due: notAfter,
+    asLastSeen: lastSeenOf(state),
+    actions: remedy(state, subject, help),
+  };
   if (left < EXPIRING_FRACTION) yield { ...common, code: "expiring", params };
-  else if (left < OVERDUE_FRACTION)
+  else
     yield {
       ...common,
       code: "renewal_overdue",
@@ -287,7 +313,7 @@ function* lossDrafts(
       continue;
     }
     const subject = subjectOf(first);
-    const help = bestOf(held.map((entry) => planner.helpFor(entry)));
+    const help = combinedHelp(held.map((entry) => planner.helpFor(entry)));
     const { backup } = help;
     const common = {
       subject,
@@ -315,20 +341,6 @@ function* lossDrafts(
     yield incidentDraft(state, incident, of, planner);
 }
 
-/** Of several certificates in one Secret: what restores any of them, with all that it needs. */
-function bestOf(helps: readonly RestoreHelp[]): RestoreHelp {
-  const of = (backup: RestoreHelp["backup"]): RestoreHelp[] =>
-    helps.filter((help) => help.backup === backup);
-  const [restorable, unknown] = [of("restorable"), of("unknown")];
-  return {
-    backup: restorable.length > 0 ? "restorable" : unknown.length > 0 ? "unknown" : "none",
-    createNamespace: restorable.some(({ createNamespace }) => createNamespace),
-    replace: restorable.some(({ replace }) => replace),
-    standby: restorable.some(({ standby }) => standby),
-    recreates: restorable.some(({ recreates }) => recreates),
-  };
-}
-
 /** `lost`: the certificates of each Secret. */
 function incidentDraft(
   state: StateDocument,
@@ -337,8 +349,8 @@ function incidentDraft(
   planner: RecordedPlanner,
 ): Draft {
   const keys = lost.flatMap(([first]) => first?.key ?? []);
-  const helps = lost.map((held) => bestOf(held.map((entry) => planner.helpFor(entry))));
-  const { backup, createNamespace } = bestOf(helps);
+  const helps = lost.map((held) => combinedHelp(held.map((entry) => planner.helpFor(entry))));
+  const { backup, createNamespace } = combinedHelp(helps);
   const namespaces = [...new Set(keys.map((key) => key.slice(0, key.indexOf("/"))))];
   const namespace = namespaces.length === 1 ? (namespaces[0] ?? null) : null;
   return {

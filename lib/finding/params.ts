@@ -54,6 +54,11 @@ type Reported =
       readonly untilMs: number | null;
       /** Whether what is live is valid. */
       readonly safe: boolean;
+      /**
+       * Of a refusal: whether a restore helps those of its certificates that aren't valid; `null`:
+       * none is known.
+       */
+      readonly restore: BackupStatus | null;
     }
   | { readonly by: "event"; readonly event: EventSignal }
   /** Names that a log made up, beyond those that are told one by one. */
@@ -98,8 +103,21 @@ export interface FindingParams {
     readonly backup: BackupStatus;
   };
   expired: Certificate & { readonly owner: Owner; readonly backup: BackupStatus };
-  expiring: Certificate & { readonly owner: Owner };
-  renewal_overdue: Certificate & { readonly owner: Owner; readonly renewalMs: number };
+  expiring: Certificate & { readonly owner: Owner; readonly backup: BackupStatus };
+  renewal_overdue: Certificate & {
+    readonly owner: Owner;
+    readonly backup: BackupStatus;
+    readonly renewalMs: number;
+  };
+  rebuilt_not_restored: {
+    readonly title: string;
+    readonly rebuiltMs: number;
+    readonly count: number;
+    readonly restorable: number;
+    readonly backup: BackupStatus;
+    /** The first fifty. */
+    readonly names: readonly string[];
+  };
   backup_missing:
     | { readonly of: "certificate" | "account_key"; readonly reason: string }
     | { readonly of: "all"; readonly count: number; readonly reason: "no_recipients" };
@@ -133,6 +151,7 @@ export interface FindingParams {
         readonly where: string;
         readonly burst: number | null;
         readonly safe: boolean;
+        readonly restore: BackupStatus | null;
       };
   storage_forbidden: {
     /** How many Secrets; more than one only where the account was assumed. */

@@ -182,6 +182,11 @@ export function findingCommand(finding: Finding): string | null {
   return commandOf(first) ?? commandOf({ kind: "explain", name: findingRef(finding) });
 }
 
+/** Whether its command only explains it, and doesn't do what is advised. */
+export function isOnlyExplained({ actions: [first] }: Finding): boolean {
+  return first !== undefined && (first.kind === "explain" || commandOf(first) === null);
+}
+
 /** The same restore by the function on AWS, where there is one and every name fits. */
 export function findingInvoke({ actions }: Finding): string | null {
   const invoke = actions.find(({ kind }) => kind === "invoke");

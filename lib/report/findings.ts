@@ -5,7 +5,7 @@
 import { parseMs, parseMsOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
-import { findingCommand, findingInvoke } from "./command.ts";
+import { findingCommand, findingInvoke, isOnlyExplained } from "./command.ts";
 import { plainText, type Text } from "./part.ts";
 import { adviceOf, causeText, groupKey, leadsToText, seenText, whyText } from "./phrases.ts";
 import type { Style } from "./style.ts";
@@ -116,9 +116,13 @@ function groupLines(
 ): string[] {
   const [first] = findings;
   if (first === undefined) return [];
-  const commands = findings
-    .flatMap((finding) => [findingCommand(finding), findingInvoke(finding)])
-    .filter((command) => command !== null);
+  // What only explains a finding doesn't do what is advised.
+  const [explaining, doing] = [true, false].map((only) =>
+    findings
+      .filter((finding) => isOnlyExplained(finding) === only)
+      .flatMap((finding) => [findingCommand(finding), findingInvoke(finding)])
+      .filter((command) => command !== null),
+  ) as [string[], string[]];
   const heads = findings.flatMap((finding) => {
     const [name, place] = placeText(finding, several);
     return [
@@ -132,14 +136,19 @@ function groupLines(
   return [
     ...heads,
     ...(first.severity === "information" ? [] : wrap(leadsToText(first), width, "    ")),
-    ...wrap(`Do: ${adviceOf(first).general}${commands.length === 0 ? "." : ":"}`, width, "    "),
-    ...commands.map((command) => `      ${style.green(command)}`),
+    ...wrap(`Do: ${adviceOf(first).general}${doing.length === 0 ? "." : ":"}`, width, "    "),
+    ...doing.map((command) => `      ${style.green(command)}`),
+    ...(explaining.length === 0 ? [] : ["    More about it:"]),
+    ...explaining.map((command) => `      ${style.green(command)}`),
   ];
 }
 
 function causeLines(findings: readonly Finding[], view: FindingsView): string[] {
   const { width, style, several } = view;
-  const causes = Map.groupBy(findings, ({ cause }) => JSON.stringify(cause));
+  // Of one cause some may be restored and others not: each is told what to do about it.
+  const causes = Map.groupBy(findings, (finding) =>
+    JSON.stringify([finding.cause, groupKey(finding)]),
+  );
   return [...causes.values()]
     .toSorted((a, b) => b.length - a.length)
     .flatMap((of) => {

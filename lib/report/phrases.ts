@@ -4,6 +4,7 @@
  */
 import type { Finding } from "../finding/finding.ts";
 import type { FindingCode } from "../finding/codes.ts";
+import { isRenewal } from "../finding/advise.ts";
 import { findingCommand, findingInvoke } from "./command.ts";
 import { plainText, say, type Text } from "./part.ts";
 import { advisedPhrase } from "./phrases/advised.ts";
@@ -42,7 +43,11 @@ export function leadsToText(finding: Finding): string {
 export function adviceOf(finding: Finding): AdvicePhrase {
   if (finding.advice !== null) {
     const owner = "owner" in finding.params ? finding.params.owner : "tailscale";
-    return advisedPhrase(finding.advice, { owner, name: finding.subject.name ?? "" });
+    return advisedPhrase(finding.advice, {
+      owner,
+      name: finding.subject.name ?? "",
+      renews: isRenewal(finding),
+    });
   }
   const { advice, adviceOf: special } = phraseOf(finding);
   const said = special === undefined ? advice : special(finding as never);

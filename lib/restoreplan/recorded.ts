@@ -44,9 +44,26 @@ export interface RestoreHelp {
 }
 
 export interface RecordedPlanner {
-  helpFor(entry: CertificateEntry): RestoreHelp;
+  helpFor(place: Place): RestoreHelp;
   /** Whether nothing speaks against this backup by itself. */
-  isUsable(entry: CertificateEntry, version: string): boolean;
+  isUsable(place: Place, version: string): boolean;
+}
+
+/** A certificate's fields in a Secret, whether or not the state knows the Secret. */
+type Place = Pick<CertificateEntry, "namespace" | "secret" | "fieldBase">;
+
+/** Of several certificates: what restores any of them, with all that it needs. */
+export function combinedHelp(helps: readonly RestoreHelp[]): RestoreHelp {
+  const of = (backup: RestoreHelp["backup"]): RestoreHelp[] =>
+    helps.filter((help) => help.backup === backup);
+  const [restorable, unknown] = [of("restorable"), of("unknown")];
+  return {
+    backup: restorable.length > 0 ? "restorable" : unknown.length > 0 ? "unknown" : "none",
+    createNamespace: restorable.some(({ createNamespace }) => createNamespace),
+    replace: restorable.some(({ replace }) => replace),
+    standby: restorable.some(({ standby }) => standby),
+    recreates: restorable.some(({ recreates }) => recreates),
+  };
 }
 
 const NO_HELP: RestoreHelp = {
@@ -70,7 +87,7 @@ export function recordedPlanner(state: StateDocument, atMs: number): RecordedPla
   const unread = state.audit?.unread.some(({ scope }) => scope === "backups") === true;
   const world = new RecordedWorld(state, atMs);
   const known = new Map<string, RestoreHelp>();
-  const decide = (entry: CertificateEntry): RestoreHelp => {
+  const decide = (entry: Place): RestoreHelp => {
     // What is recorded may be gone from the store, and what isn't recorded may be there.
     if (unread) return { ...NO_HELP, backup: "unknown" };
     for (const standby of [false, true]) {
@@ -93,7 +110,7 @@ export function recordedPlanner(state: StateDocument, atMs: number): RecordedPla
   };
   return {
     helpFor: (entry) => {
-      const id = `${entry.key}\n${entry.fieldBase}`;
+      const id = `${entry.namespace}/${entry.secret}\n${entry.fieldBase}`;
       const help = known.get(id) ?? decide(entry);
       known.set(id, help);
       return help;
@@ -125,7 +142,7 @@ class RecordedWorld {
     this.#atMs = atMs;
   }
 
-  wanted({ namespace, secret, fieldBase }: CertificateEntry, standby: boolean): Wanted | null {
+  wanted({ namespace, secret, fieldBase }: Place, standby: boolean): Wanted | null {
     this.#choices ??= choicesAt(this.#state);
     const choice = this.#choices({ namespace, secret, fieldBase }, standby);
     return choice === null ? null : { ...choice, copies: this.#copiesOf(choice), unusable: [] };
@@ -192,7 +209,7 @@ class RecordedWorld {
    * As one certificate's plan sees the cluster: a machine is called as what lies in its Secret is
    * for.
    */
-  views({ fieldBase }: CertificateEntry): LiveViews {
+  views({ fieldBase }: Place): LiveViews {
     return {
       at: (namespace, name) => this.#at(namespace, name, fieldBase),
       managed: (namespace) => this.#managedIn(namespace, fieldBase),

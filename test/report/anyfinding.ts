@@ -121,6 +121,7 @@ const reported = fc.oneof(
     signs: fc.array(sign, { minLength: 1, maxLength: 6 }),
     untilMs: msOrNull,
     safe: fc.boolean(),
+    restore: fc.option(backup),
   }),
   fc.record({ by: fc.constant("event" as const), event }),
   fc.record({ by: fc.constant("unplaced" as const), count: fc.nat(99) }),
@@ -188,8 +189,16 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     backup,
   }),
   expired: fc.record({ ...certificate, backup }),
-  expiring: fc.record(certificate),
-  renewal_overdue: fc.record({ ...certificate, renewalMs: ms }),
+  expiring: fc.record({ ...certificate, backup }),
+  renewal_overdue: fc.record({ ...certificate, backup, renewalMs: ms }),
+  rebuilt_not_restored: fc.record({
+    title: evil,
+    rebuiltMs: ms,
+    count: fc.nat(90),
+    restorable: fc.nat(9),
+    backup,
+    names: evils,
+  }),
   backup_missing: fc.oneof(
     fc.record({ of: fc.constantFrom("certificate", "account_key"), reason: evil }),
     fc.record({
@@ -228,6 +237,7 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
       where: evil,
       burst: fc.option(fc.nat(50)),
       safe: fc.boolean(),
+      restore: fc.option(backup),
     }),
   ),
   storage_forbidden: fc.record({

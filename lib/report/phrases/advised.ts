@@ -14,6 +14,8 @@ export interface Advised {
   readonly owner: Owner;
   /** The host name that it is for. */
   readonly name: string;
+  /** It is valid, and due for renewal. */
+  readonly renews?: boolean;
 }
 
 const WAYS: Readonly<Record<OtherWay, string>> = {
@@ -76,6 +78,12 @@ export function advisedPhrase(advice: Advice, advised: Advised): AdvicePhrase {
     case "reissue":
       return reissuePhrase(advice, advised);
     case "wait": {
+      if (advised.renews === true)
+        return {
+          key: "wait_renewal",
+          general: "Wait: the issuer allows no certificate for these names yet",
+          own: waitText(advice),
+        };
       const ways = advice.otherWays.map((way) => WAYS[way]);
       return {
         key: `wait:${advice.otherWays.join()}`,

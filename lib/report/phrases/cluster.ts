@@ -5,7 +5,7 @@ import { isPlanCode } from "../../restoreplan/code.ts";
 import { mismatchText } from "../pinning.ts";
 import type { FindingParams } from "../../finding/params.ts";
 import { at, own, say, type Text } from "../part.ts";
-import { type AdvicePhrase, codeText, type Phrases } from "./phrase.ts";
+import { type AdvicePhrase, byBackup, codeText, type Phrases } from "./phrase.ts";
 import { planCodeText } from "./plan.ts";
 
 type Codes =
@@ -15,6 +15,7 @@ type Codes =
   | "clock_off"
   | "credential_expiring"
   | "cluster_replaced"
+  | "rebuilt_not_restored"
   | "cluster_named_twice"
   | "audit_incomplete"
   | "cluster_unreachable";
@@ -22,6 +23,9 @@ type Codes =
 function reached(code: string, lastReachedMs: number | null): readonly string[] {
   return [code, ...(lastReachedMs === null ? [] : [`last reached ${instantOf(lastReachedMs)}`])];
 }
+
+/** Certificates that a sentence names. */
+const MAX_NAMED = 5;
 
 const STORE_TROUBLES: Readonly<Record<string, string>> = {
   store_failed: "the store failed",
@@ -151,6 +155,30 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     advice:
       "If the cluster was rebuilt or its CA was renewed, confirm it; otherwise fix the " +
       "address or the credential",
+  },
+  rebuilt_not_restored: {
+    when:
+      "A cluster was rebuilt less than seven days ago, and certificates of the cluster before it " +
+      "aren't in it.",
+    seen: ({ params: { count, names, rebuiltMs } }) =>
+      say`The cluster was rebuilt at ${at(rebuiltMs)}, and ${count}
+        ${own(count === 1 ? "certificate" : "certificates")} of the one before it
+        ${own(count === 1 ? "isn't" : "aren't")} here:
+        ${names.slice(0, MAX_NAMED).join(", ")}${own(count > MAX_NAMED ? ` and ${(count - MAX_NAMED).toLocaleString("en-US")} more` : "")}.`,
+    leadsTo: "Each is requested again on the first connection, which uses the rate limit.",
+    advice: "Restore them before their services start",
+    adviceOf: ({ params: { backup, count, restorable } }) =>
+      backup === "restorable"
+        ? {
+            key: "restore_rebuilt",
+            general: "Restore them before their services start",
+            own: restorable === count ? [] : say`${restorable} of ${count} can be restored.`,
+          }
+        : byBackup(backup, {
+            key: "no_backup_rebuilt",
+            general: "No usable backup: new certificates have to be issued",
+          }),
+    evidence: ({ params: { names } }) => names.map((name) => say`${name}`),
   },
   cluster_named_twice: {
     when: "Two names lead to one cluster: the uid of kube-system and the CA are the same.",

@@ -4,7 +4,7 @@ import { instantOf } from "../../certificate/time.ts";
 import type { LogSignal } from "../../state/signals.ts";
 import { at, own, say, type Text } from "../part.ts";
 import { shortened } from "../../plain.ts";
-import { codeText, type Phrases, timesText } from "./phrase.ts";
+import { byBackup, codeText, type Phrases, timesText } from "./phrase.ts";
 
 type Codes =
   | "issued_not_stored"
@@ -80,6 +80,11 @@ function evidenceOf(params: Reported): readonly Text[] {
 
 const WAIT = "Restore from backup; without one, wait or use another host name";
 
+const NO_BACKUP_LIMITED = {
+  key: "limited_no_backup",
+  general: "No usable backup: wait, or use another host name",
+} as const;
+
 const ASSUMED =
   " No pod that writes there was seen: this is the account that the operator creates.";
 
@@ -121,6 +126,13 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
           general: "Wait with new names under this domain; what exists is renewed all the same",
           own: params.by === "refusal" ? say`The issuer refuses until ${at(params.untilMs)}.` : [],
         };
+      if ((params.by === "log" || params.by === "refusal") && params.restore !== null) {
+        const { untilMs, restore } = params;
+        return {
+          ...byBackup(restore, NO_BACKUP_LIMITED),
+          own: untilMs === null ? [] : say`The issuer refuses until ${at(untilMs)}.`,
+        };
+      }
       if ((params.by === "log" || params.by === "refusal") && params.safe)
         return {
           key: "limited_safe",

@@ -179,7 +179,12 @@ describe("a digest of any states whatsoever", () => {
     );
   });
 
-  const certificate = { serial: "1", notAfterMs: NOW_MS, owner: "tailscale" } as const;
+  const certificate = {
+    serial: "1",
+    notAfterMs: NOW_MS,
+    owner: "tailscale",
+    backup: "none",
+  } as const;
   it("of ten thousand findings still says what matters first", () => {
     const findings = Array.from({ length: 10_000 }, (_, i) => {
       const subject = { cluster: "c", namespace: "n", secret: `s${i}`, name: `s${i}` };

@@ -1,0 +1,162 @@
+/** What is advised is what the restore planner and the rate limits say, for every kind of finding. */
+import { describe, expect, it } from "vitest";
+import { createAcross, partOf } from "../../lib/finding/across.ts";
+import { clusterFindings } from "../../lib/finding/cluster.ts";
+import { findingLines } from "../../lib/report/findings.ts";
+import { type FindingDocument, findingDocument } from "../../lib/report/phrases.ts";
+import { PLAIN } from "../../lib/report/style.ts";
+import { formatMs } from "../../lib/certificate/time.ts";
+import type { CertificateRecord, StateDocument } from "../../lib/state/document.ts";
+import { certificate, copy, NOW_MS, secret, state } from "./fixture.ts";
+
+const NAME = "shop.tail1a2b3.ts.net";
+const KEY = `tailscale/${NAME}`;
+const DAY = 86_400_000;
+const LE = {
+  id: "letsencrypt",
+  title: "Let's Encrypt",
+  environment: "production",
+  limits: {
+    perSet: { count: 5, periodMs: 7 * DAY },
+    perDomain: { count: 50, periodMs: 7 * DAY },
+  },
+} as const;
+
+/** A running refusal of that set, from the log of a pod. */
+const REFUSED = {
+  evidence: {
+    refusals: [
+      {
+        issuer: "letsencrypt",
+        kind: "set",
+        key: NAME,
+        retryAtMs: NOW_MS + 5 * 3_600_000,
+        seenAtMs: NOW_MS - 3_600_000,
+        cluster: "prod",
+        where: "tailscale/pg-0",
+        burst: 5,
+      },
+    ],
+  },
+};
+
+function found(of: StateDocument) {
+  const options = { issuers: [LE], overrides: [], atMs: NOW_MS, nowMs: NOW_MS };
+  const across = createAcross([partOf(of, NOW_MS)], options as never);
+  return clusterFindings(of, { atMs: NOW_MS, ignore: [], across }).said;
+}
+function told(of: StateDocument, code: string): FindingDocument | undefined {
+  return found(of)
+    .map(findingDocument)
+    .find((one) => one.code === code);
+}
+
+function standing(live: CertificateRecord, over: object = {}): StateDocument {
+  return state({ [KEY]: secret({ certificates: { tls: live } }) }, over);
+}
+const lasting = (days: number, over: Partial<CertificateRecord> = {}): CertificateRecord => {
+  const [notBefore, notAfter] = [
+    formatMs(NOW_MS + (days - 90) * DAY),
+    formatMs(NOW_MS + days * DAY),
+  ];
+  return certificate({
+    notBefore,
+    notAfter,
+    issuedAt: notBefore,
+    windows: [[notBefore, notAfter]],
+    ...over,
+  });
+};
+const spoilt = certificate({ windows: [], reasons: ["key_mismatch"], keyFits: false, copy: null });
+
+describe("a running refusal", () => {
+  it("of a certificate that fails and has a backup: restore it", () => {
+    const document = told(standing(spoilt, { ...REFUSED, copies: { v1: copy() } }), "rate_limited");
+    expect(document?.advice).toMatch(
+      /^Restore from backup \(uses no issuance\)\. The issuer refuses/,
+    );
+    expect(document?.command).toBe(`certkeep restore prod ${NAME}`);
+  });
+
+  it("without one: wait", () => {
+    const document = told(standing(spoilt, REFUSED), "rate_limited");
+    expect(document?.advice).toMatch(/^No usable backup: wait, or use another host name\./);
+  });
+
+  it.each([
+    ["renewal_overdue", 20],
+    ["expiring", 5],
+  ])("of a certificate that is valid: %s doesn't advise to open the service", (code, days) => {
+    const live = lasting(days);
+    expect(told(standing(live), code)?.advice).toMatch(/open.*the service once/i);
+    const document = told(standing(live, REFUSED), code);
+    expect(document?.advice).toMatch(
+      /^Wait: the issuer allows no certificate for these names yet\./,
+    );
+    expect(document?.advice).not.toMatch(/open/i);
+  });
+});
+
+it.each([
+  ["renewal_overdue", 20],
+  ["expiring", 5],
+])("%s: a backup that is valid for longer is restored", (code, days) => {
+  const document = told(
+    standing(lasting(days, { copy: null, sha256: "old" }), { copies: { v1: copy() } }),
+    code,
+  );
+  expect(document?.advice).toMatch(/^Restore from backup/);
+  expect(document?.command).toBe(`certkeep restore prod ${NAME}`);
+});
+
+it("a store that can't be read: check that first, by doctor", () => {
+  const one = standing(spoilt, { copies: { v1: copy() } });
+  const unread = [
+    { scope: "backups", code: "store_failed", message: "no", since: "2026-11-23T11:00:00Z" },
+  ];
+  const audit = { ...one.audit, unread } as never;
+  const document = told({ ...one, audit }, "certificate_invalid");
+  expect(document?.advice).toMatch(/^Fix the backup store first/);
+  expect(document?.command).toBe("certkeep doctor");
+});
+
+describe("in a terminal", () => {
+  const lines = (of: StateDocument): string =>
+    findingLines({
+      findings: found(of),
+      nowMs: NOW_MS,
+      width: 200,
+      style: PLAIN,
+      several: false,
+    }).join("\n");
+
+  it("what only explains a finding isn't shown as what does the advice", () => {
+    expect(lines(standing(spoilt))).toMatch(
+      /Do: No usable backup: open the service once, and Tailscale requests a new certificate\.\n +More about it:\n +certkeep explain /,
+    );
+    expect(lines(standing(spoilt, { copies: { v1: copy() } }))).toMatch(
+      /Do: Restore from backup \(uses no issuance\):\n +certkeep restore /,
+    );
+  });
+
+  it("of more than twenty of one cause each is told what to do about it", () => {
+    const secrets = Object.fromEntries(
+      Array.from({ length: 30 }, (_, i) => {
+        const name = `s${i}.tail1a2b3.ts.net`;
+        const own = { ...spoilt, domain: name, names: [name] };
+        return [`tailscale/${name}`, secret({ certificates: { tls: own } })];
+      }),
+    );
+    const copies = Object.fromEntries(
+      Array.from({ length: 10 }, (_, i) => {
+        const name = `s${i}.tail1a2b3.ts.net`;
+        return [`v${i}`, copy({ secret: name, names: [name] })];
+      }),
+    );
+    const text = lines(state(secrets, { copies }));
+    expect(text).toMatch(
+      /10 findings: certificate invalid, key mismatch[^]*Do: Restore from backup/,
+    );
+    expect(text).toMatch(/20 findings: certificate invalid, key mismatch[^]*Do: No usable backup/);
+  });
+});

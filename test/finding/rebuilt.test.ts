@@ -1,0 +1,77 @@
+/** What a cluster had before it was rebuilt is told until it is there again. */
+import { describe, expect, it } from "vitest";
+import { evaluateState } from "../../lib/finding/evaluate.ts";
+import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
+import { formatMs } from "../../lib/certificate/time.ts";
+import { succeed } from "../../lib/restoreplan/successor.ts";
+import type { StateDocument } from "../../lib/state/document.ts";
+import { copy, NOW, NOW_MS, secret, state } from "./fixture.ts";
+
+const DAY = 86_400_000;
+const KEY = "tailscale/shop.tail1a2b3.ts.net";
+
+/** The cluster was rebuilt an hour after the last audit of the one before. */
+function rebuilt(
+  over: Partial<StateDocument> = {},
+  before: Partial<StateDocument> = {},
+): StateDocument {
+  const old = state(undefined, { copies: { v1: copy() }, ...before });
+  const identity = { key: "uid-2", uid: "2", caSha256: null, server: "https://10.0.0.2" };
+  return {
+    ...succeed(old, identity as never, "predecessor-prod-uid-1", formatMs(NOW_MS + 3_600_000)),
+    ...over,
+  };
+}
+function told(of: StateDocument, atMs = NOW_MS + 2 * 3_600_000): readonly FindingDocument[] {
+  return evaluateState(of, atMs, formatMs(atMs))
+    .map(findingDocument)
+    .filter(({ code }) => code === "rebuilt_not_restored");
+}
+
+describe("after a cluster was rebuilt", () => {
+  it("names what the one before had, with the command that restores it", () => {
+    const [document] = told(rebuilt());
+    expect(document).toMatchObject({
+      severity: "critical",
+      seen:
+        "The cluster was rebuilt at 2026-11-23T13:00:00Z, and 1 certificate of the one before it " +
+        "isn't here: shop.tail1a2b3.ts.net.",
+      advice: "Restore them before their services start.",
+      command: "certkeep restore prod --all --create-namespace",
+    });
+  });
+
+  it("needs no --create-namespace where something stands in its namespace", () => {
+    const other = secret({ certificates: {} });
+    expect(told(rebuilt({ secrets: { "tailscale/other": other } }))[0]?.command).toBe(
+      "certkeep restore prod --all",
+    );
+  });
+
+  it("ends once a certificate of these names is valid there, in whatever Secret", () => {
+    expect(told(rebuilt({ secrets: { [KEY]: secret() } }))).toEqual([]);
+    expect(told(rebuilt({ secrets: { "tailscale/ts-shop-x-0": secret() } }))).toEqual([]);
+  });
+
+  it("ends when a restore no longer takes it by itself, and when it has expired", () => {
+    expect(told(rebuilt(), NOW_MS + 3_600_000 + 7 * DAY)).toHaveLength(1);
+    expect(told(rebuilt(), NOW_MS + 3_600_001 + 7 * DAY)).toEqual([]);
+    const expired = { v1: copy({ notAfter: NOW }) };
+    expect(told(rebuilt({}, { copies: expired }))).toEqual([]);
+  });
+
+  it("leaves out what the cluster before had lost or replaced already", () => {
+    const earlier = copy({
+      secret: "old",
+      names: ["old.tail1a2b3.ts.net"],
+      liveUntil: "2026-11-20T00:00:00Z",
+    });
+    expect(told(rebuilt({}, { copies: { v1: copy(), v0: earlier } }))[0]?.seen).not.toContain(
+      "old.",
+    );
+  });
+
+  it("says nothing of a cluster that was never rebuilt", () => {
+    expect(told(state({}, { copies: { v1: copy() } }))).toEqual([]);
+  });
+});
