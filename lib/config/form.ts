@@ -40,7 +40,7 @@ export const SECRETS_STORE =
 export const STATE_STORE = new RegExp(`${FILE_STORE.source}|${S3_STORE.source}`);
 /** Where copies may lie. */
 export const BACKUP_STORE = new RegExp(`${STATE_STORE.source}|${SECRETS_STORE.source}`);
-export const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
+export const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d$/;
 /** A stage of the deployment, as serverless.yml names its resources by it. */
 export const STAGE = /^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/;
 export const TOPIC_ARN = /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/;

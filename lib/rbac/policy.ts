@@ -6,6 +6,7 @@
  * There is none for copies in Secrets Manager: listing can't be narrowed there, so that whoever
  * lists his own copies sees the names of everybody's.
  */
+import { partitionOf } from "../config/partition.ts";
 
 export interface Statement {
   readonly Sid: string;
@@ -34,12 +35,6 @@ function placeOf(url: string): Place | null {
   return bucket === undefined ? null : { bucket, prefix: prefix === "" ? "" : `${prefix}/` };
 }
 
-/** As ARMs begin in the region's part of AWS. */
-function partitionOf(region: string | null): string {
-  if (region?.startsWith("cn-") === true) return "aws-cn";
-  return region?.startsWith("us-gov-") === true ? "aws-us-gov" : "aws";
-}
-
 /** `null` where a store isn't in S3. `name` is a cluster's. */
 export function insidePolicy(
   name: string,
@@ -50,7 +45,7 @@ export function insidePolicy(
   const state = placeOf(stores.state);
   if (backups === null || state === null) return null;
   const arn = (bucket: string, key: string | null): string =>
-    `arn:${partitionOf(region)}:s3:::${bucket}${key === null ? "" : `/${key}`}`;
+    `arn:${partitionOf(region).name}:s3:::${bucket}${key === null ? "" : `/${key}`}`;
   const copies = `${backups.prefix}${name}/`;
   const documents = [`cluster-${name}.json`, `lease-${name}.json`].map(
     (document) => `${state.prefix}${document}`,

@@ -25,6 +25,8 @@ export interface ReportWorld extends World {
 
 export interface ComposedReport {
   readonly config: Config;
+  /** Where the configuration is; `null`: there is none. */
+  readonly file: string | null;
   readonly ports: ReportPorts;
   readonly scope: ReportScope;
   /** For references to webhooks. */
@@ -33,9 +35,11 @@ export interface ComposedReport {
 
 /** @throws CertkeepError config_missing, config_invalid */
 export async function composeReport(world: ReportWorld): Promise<ComposedReport> {
-  const { config, names, secrets, stores } = await composeSettings({ ...world, reach: "none" });
+  const settings = await composeSettings({ ...world, reach: "none" });
+  const { config, file, names, secrets, stores } = settings;
   return {
     config,
+    file,
     ports: {
       states: withHeapLimits(stores.states),
       clock: { nowMs: () => world.atMs ?? world.nowMs() },
@@ -91,10 +95,17 @@ export async function composeDigest(world: ReportWorld, deliver: boolean): Promi
     digestPorts: { ...composed.ports, newId: randomUUID },
     settings: { atMinute, weekday: WEEKDAYS.indexOf(weekday) },
     routes: await Promise.all(
-      routes.map(async (route) => ({
+      routes.map(async (route, index) => ({
         ...route,
         ...(deliver
-          ? await posterOf(route, world.env, composed.secrets)
+          ? await posterOf(
+              {
+                ...route,
+                place: `${composed.file ?? "certkeep.yaml"}: digest.routes[${index}].webhook`,
+              },
+              world.env,
+              composed.secrets,
+            )
           : { poster: null, problem: null }),
       })),
     ),
@@ -106,14 +117,14 @@ export async function composeDigest(world: ReportWorld, deliver: boolean): Promi
  * alone.
  */
 async function posterOf(
-  route: DigestRoute,
+  route: DigestRoute & { readonly place: string },
   env: World["env"],
   secrets: SecretValues,
 ): Promise<Pick<Route, "poster" | "problem">> {
   const problem = (found: string): Pick<Route, "poster" | "problem"> => ({
     poster: null,
     problem: new CertkeepError("delivery_failed", {
-      where: `digest route ${route.name}, webhook: ${route.webhook}`,
+      where: `${route.place} (route ${route.name}): ${route.webhook}`,
       found,
       expected: "the URL of a Slack webhook there",
       todo: "What is due stays queued until then",

@@ -6,6 +6,7 @@ import { localPaths } from "../adapters/file/paths.ts";
 import { createSetupFiles } from "../adapters/file/setup.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { realTimer } from "../adapters/timer.ts";
+import { loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { settingsFor } from "../config/settings.ts";
@@ -20,7 +21,7 @@ import { awsWorld } from "./aws.ts";
 import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
-import { pathOf } from "./path.ts";
+import { homeOf, pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings, unknownCluster } from "./settings.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -37,7 +38,8 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const { config, file, trust, registered, broken, names, stores } = settings;
   // As for an audit: where nothing names clusters, what is asked for are contexts of the
   // kubeconfig.
-  const contexts = names.length === 0 && config.stores.registry === null ? world.clusters : [];
+  const isByContext = names.length === 0 && config.stores.registry === null;
+  const contexts = isByContext ? await contextsOf(world) : [];
   const unknown = world.clusters.find((name) => !names.includes(name) && !contexts.includes(name));
   if (unknown !== undefined && settings.registryFailure === null)
     throw unknownCluster(unknown, names, config.stores.registry);
@@ -80,6 +82,14 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     timer: realTimer,
     newId: () => randomBytes(6).toString("hex"),
   };
+}
+
+/** Those that are asked for, else the current one, as an audit takes it. */
+async function contextsOf({ clusters, env }: DoctorWorld): Promise<readonly string[]> {
+  if (clusters.length > 0) return clusters;
+  const config = await loadKubeconfig({ environment: env, homeFolder: homeOf(env) });
+  const current = config?.currentContext ?? null;
+  return current === null ? [] : [current];
 }
 
 async function openConnection(

@@ -140,7 +140,7 @@ describe("certkeep digest", () => {
   ])("says of %s where it is, and ends with 3", async (_name, env, found) => {
     const { code, out, err } = await certkeep(["digest"], { env });
     expect(code).toBe(3);
-    expect(err).toContain("digest route ops, webhook: env:HOOK");
+    expect(err).toContain("digest.routes[0].webhook (route ops): env:HOOK");
     expect(err).toContain(found);
     expect(out).toBe("ops: 1 digest waiting to be delivered.\n");
     expect(out + err).not.toContain("secretsecret");

@@ -7,6 +7,7 @@
  * the same name in another account could replay it there: each registration has a role of its own
  * (adapters/aws/role.ts).
  */
+import { partitionOf } from "../../config/partition.ts";
 import { createHash, createHmac } from "node:crypto";
 import type { Connection } from "./connection.ts";
 
@@ -64,8 +65,8 @@ function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
 
 /** The token for one moment. */
 export async function eksToken(options: EksOptions): Promise<string> {
-  const suffix = options.region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-  const endpoint = new URL(options.endpoint ?? `https://sts.${options.region}.${suffix}`);
+  const { dnsSuffix } = partitionOf(options.region);
+  const endpoint = new URL(options.endpoint ?? `https://sts.${options.region}.${dnsSuffix}`);
   const credentials = await options.credentials();
   // Loaded here: whoever has no such cluster doesn't pay for it.
   const { SignatureV4 } = await import("@smithy/signature-v4");

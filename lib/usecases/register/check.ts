@@ -148,7 +148,7 @@ export async function exposuresOf(reader: ClusterReader, plan: AccessPlan): Prom
   for (const namespace of plan.namespaces ?? [null]) {
     for await (const page of reader.listMetadata({ namespace })) {
       for (const meta of page) {
-        if (classify(meta).shape === "tls") continue;
+        if (classify(meta).shape !== null) continue;
         const names = found.get(meta.namespace) ?? new Set();
         found.set(meta.namespace, names.add(meta.name));
       }
