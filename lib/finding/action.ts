@@ -39,7 +39,15 @@ export type Action =
   | { readonly kind: "explain"; readonly name: string }
   | { readonly kind: "audit"; readonly cluster: string }
   | { readonly kind: "doctor"; readonly cluster: string | null }
-  | { readonly kind: "clustersAdd"; readonly cluster: string; readonly rebuilt: boolean }
+  | {
+      readonly kind: "clustersAdd";
+      readonly cluster: string;
+      readonly rebuilt: boolean;
+      /** The person brings the new credential. */
+      readonly brings?: boolean;
+      /** Of a cluster that isn't registered: the context that leads to it. */
+      readonly context?: string;
+    }
   /** Pin a cluster that isn't registered as it answers now, and restore what is missing there. */
   | { readonly kind: "pin"; readonly cluster: string }
   | { readonly kind: "backups"; readonly version: string }
@@ -52,19 +60,23 @@ export type Action =
   /** Register one more Secret by its name, which the person fills in. */
   | { readonly kind: "nameSecret"; readonly cluster: string }
   | { readonly kind: "clustersRemove"; readonly cluster: string }
-  | { readonly kind: "rekey" }
   | { readonly kind: "digest" }
   | { readonly kind: "sendTest" }
   /** Let nobody else read a file. */
   | { readonly kind: "chmod"; readonly path: string }
   /** Subscribe to an SNS topic by e-mail. */
   | { readonly kind: "subscribe"; readonly topic: string }
+  /** Take a file away, under a name beside it. */
+  | { readonly kind: "moveAway"; readonly path: string; readonly to: string }
+  /** Find out what grants a permission. */
+  | { readonly kind: "bindings" }
   | { readonly kind: "clock" }
   | { readonly kind: "apiServices" };
 
-/** Register a cluster again, with what its registration has. */
-export function registerAgain(cluster: string): Action {
-  return { kind: "clustersAdd", cluster, rebuilt: false };
+/** Register a cluster again, with what its registration has. `kind`: of its credentials. */
+export function registerAgain(cluster: string, kind: string | null = null): Action {
+  const brings = kind === "certificate" || kind === "kubeconfig";
+  return { kind: "clustersAdd", cluster, rebuilt: false, ...(brings ? { brings } : {}) };
 }
 
 export function restoreAction(

@@ -1,6 +1,7 @@
 /** The end of a registered credential, and the age of one that has none. Pure. */
 import type { StateDocument } from "../state/document.ts";
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS, TOKEN_AGE_DAYS } from "./codes.ts";
+import { registerAgain } from "./action.ts";
 import type { Draft } from "./finding.ts";
 import { parseMs } from "../certificate/time.ts";
 
@@ -34,23 +35,40 @@ export function credentialLevel(
 }
 
 export function* credentialDrafts(state: StateDocument, atMs: number): Generator<Draft> {
-  const { credential } = state;
+  const { credential, registered } = state;
+  // Without a registration nobody's end is certkeep's to watch.
   if (credential === undefined || credential === null) return;
+  yield* draftsOf(state, credential, false, atMs);
+  if (registered?.restore != null) yield* draftsOf(state, registered.restore, true, atMs);
+}
+
+function* draftsOf(
+  state: StateDocument,
+  credential: NonNullable<StateDocument["credential"]>,
+  restores: boolean,
+  atMs: number,
+): Generator<Draft> {
   const level = credentialLevel(credential, atMs);
   if (level === "fine") return;
   const { endsAt, madeAt, kind } = credential;
   yield {
     code: "credential_expiring",
-    subject: { cluster: state.cluster, namespace: null, secret: null, name: null },
+    subject: {
+      cluster: state.cluster,
+      namespace: null,
+      secret: null,
+      name: restores ? "restore" : null,
+    },
     severity: level,
     params: {
       title: state.title,
+      restores,
       kind,
       endsMs: endsAt === null ? null : parseMs(endsAt),
       madeMs: madeAt === null ? null : parseMs(madeAt),
       ended: endsAt !== null && parseMs(endsAt) < atMs,
     },
-    actions: [{ kind: "clustersAdd", cluster: state.cluster, rebuilt: false }],
+    actions: [registerAgain(state.cluster, kind)],
     due: endsAt,
   };
 }

@@ -195,6 +195,8 @@ export interface FindingParams {
   clock_off: { readonly recordedMs: number };
   credential_expiring: {
     readonly title: string;
+    /** The restoring credential, and not the reading one. */
+    readonly restores: boolean;
     readonly kind: string;
     readonly endsMs: number | null;
     readonly madeMs: number | null;

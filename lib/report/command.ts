@@ -108,12 +108,22 @@ const FIXED = {
   drill: "certkeep drill",
   init: "certkeep init",
   clustersAddFirst: "certkeep clusters add NAME --context CTX",
-  rekey: "certkeep backups rekey",
   digest: "certkeep digest",
   sendTest: "certkeep doctor --send-test",
+  bindings: "kubectl get clusterrolebindings,rolebindings --all-namespaces -o wide",
   clock: "timedatectl status",
   apiServices: "kubectl get apiservices",
 } as const satisfies Partial<Record<Action["kind"], string>>;
+
+function registerCommand(action: Extract<Action, { readonly kind: "clustersAdd" }>): string | null {
+  return commandLine(
+    literal("certkeep clusters add"),
+    action.cluster,
+    ...(action.context === undefined ? [] : [literal("--context"), action.context]),
+    ...(action.rebuilt ? [literal("--rebuilt")] : []),
+    ...(action.brings === true ? [literal("--credential FILE")] : []),
+  );
+}
 
 /** The command that does it; `null` where a name doesn't fit one. */
 export function commandOf(action: Action): string | null {
@@ -132,11 +142,7 @@ export function commandOf(action: Action): string | null {
         ...(action.cluster === null ? [] : [action.cluster]),
       );
     case "clustersAdd":
-      return commandLine(
-        literal("certkeep clusters add"),
-        action.cluster,
-        ...(action.rebuilt ? [literal("--rebuilt")] : []),
-      );
+      return registerCommand(action);
     case "addParts":
       return commandLine(
         literal("certkeep clusters add"),
@@ -159,6 +165,10 @@ export function commandOf(action: Action): string | null {
       );
     case "backups":
       return commandLine(literal("certkeep backups"), `${action.version}*`);
+    case "moveAway":
+      return action.path.startsWith("s3://")
+        ? commandLine(literal("aws s3 mv"), action.path, action.to)
+        : commandLine(literal("mv -n"), action.path, action.to);
     case "chmod":
       return commandLine(literal("chmod 600"), action.path);
     case "subscribe":

@@ -203,6 +203,13 @@ const unread = z.looseObject({
 });
 export type Unread = z.infer<typeof unread>;
 
+/** Of a registration. */
+const credential = z.looseObject({
+  kind: z.string(),
+  endsAt: z.nullable(instant),
+  madeAt: z.nullable(instant),
+});
+
 const stateDocument = z.looseObject({
   format: z.number(),
   /** The lowest format whose readers understand this document; a newer writer may keep it low. */
@@ -215,19 +222,14 @@ const stateDocument = z.looseObject({
       uid: z.nullable(z.string()),
       caSha256: z.nullable(z.string()),
       key: z.string(),
-      /**
-       * Name that its server's certificate was checked for; absent in states of earlier versions.
-       */
+      /** Name that its server's certificate was checked for; earlier versions stored none. */
       host: z.optional(z.nullable(z.string())),
       pin: z.optional(
         z.looseObject({ caSha256: z.nullable(z.string()), by: z.string(), at: instant }),
       ),
     }),
   ),
-  /**
-   * When a person removed the cluster: reports leave it out until an audit or a registration brings
-   * it back.
-   */
+  /** When a person removed the cluster: reports leave it out until it is audited again. */
   removedAt: z.optional(instant),
   /** Another identity under this name, if the last look met one. */
   replacedBy: z.nullable(
@@ -252,14 +254,16 @@ const stateDocument = z.looseObject({
       foreign: z.number(),
     }),
   ),
-  /**
-   * The registered reading credential, as the last audit used it; absent where it wasn't
-   * registered.
-   */
-  credential: z.optional(
-    z.nullable(
-      z.looseObject({ kind: z.string(), endsAt: z.nullable(instant), madeAt: z.nullable(instant) }),
-    ),
+  /** The registered reading credential, as the last audit used it. */
+  credential: z.optional(z.nullable(credential)),
+  /** What registering found: only an administrator's credential sees it. */
+  registered: z.optional(
+    z.looseObject({
+      /** What anyone in the cluster may do, by namespace: it is nobody's excess. */
+      everybody: z.array(z.looseObject({ namespace: z.string(), rules: z.array(z.unknown()) })),
+      /** The restoring credential; `null`: there is none. */
+      restore: z.nullable(credential),
+    }),
   ),
   /** uid by namespace, for those that hold what is recorded. */
   namespaces: z.record(z.string(), z.string()),

@@ -66,8 +66,11 @@ function configurationLines({
     const { url, clusters: count } = registry;
     lines.push(line("registry", "pass", { seen: "registry", url, clusters: count }));
   }
-  for (const { name, error } of broken)
-    lines.push(failed("registration", error, { cluster: name, action: registerAgain(name) }));
+  for (const { name, error, isReadable } of broken) {
+    // One with a mistake is corrected where the error says, so that none of it is lost.
+    const action = isReadable ? registerAgain(name) : null;
+    lines.push(failed("registration", error, { cluster: name, action }));
+  }
   if (clusters.length === 0 && broken.length === 0 && registry?.failure == null)
     lines.push(
       line(

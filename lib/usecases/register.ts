@@ -9,8 +9,10 @@
  */
 import { accessObjects, bearersOf } from "../rbac/manifest.ts";
 import { kubeconfigText } from "../rbac/kubeconfig.ts";
+import type { GrantedRules } from "../rbac/excess.ts";
 import type { Bearer } from "../rbac/table.ts";
-import { formatMs } from "../certificate/time.ts";
+import type { StateDocument } from "../state/document.ts";
+import { formatMs, formatMsOrNull } from "../certificate/time.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { registrationText } from "../config/registration.ts";
 import { CertkeepError } from "../error.ts";
@@ -66,7 +68,10 @@ export async function runRegister(
     await writeRegistration(request, credentials, run, ports);
     run.isWritten = true;
     await removeConfigured(name, ports);
-    const target = { cluster: name, title: name, server, successor: isSuccessor, earlier };
+    const target = {
+      ...{ cluster: name, title: name, server, successor: isSuccessor, earlier },
+      registered: registeredOf(request, credentials, ports.clock.nowMs()),
+    };
     await pinByPerson(ports.states, target, { ...identity, uid }, ports.clock.nowMs());
     if (earlier !== null) await endEarlier(ports.states, earlier, ports.clock.nowMs());
     await tidy(request, ports, objects, before);
@@ -124,6 +129,7 @@ interface MadeCredential {
 }
 
 interface Credentials {
+  readonly everybody: readonly GrantedRules[];
   readonly made: readonly MadeCredential[];
   readonly read: OpenedCredential;
 }
@@ -159,7 +165,22 @@ async function makeCredentials(
   }
   const [read] = run.opened;
   if (read === undefined) throw new Error("a registration has a reading credential");
-  return { made, read };
+  return { everybody, made, read };
+}
+
+function registeredOf(
+  { kind }: RegisterRequest,
+  { everybody, made }: Credentials,
+  nowMs: number,
+): StateDocument["registered"] {
+  const restoring = made.find(({ bearer }) => bearer === "restore");
+  return {
+    everybody: everybody.map(({ namespace, rules }) => ({ namespace, rules: [...rules] })),
+    restore:
+      restoring === undefined
+        ? null
+        : { kind, endsAt: formatMsOrNull(restoring.checked.expiresAtMs), madeAt: formatMs(nowMs) },
+  };
 }
 
 /** Whatever one credential can't see would be missing at each of its uses. */

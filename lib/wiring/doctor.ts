@@ -3,12 +3,14 @@ import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { localPaths } from "../adapters/file/paths.ts";
+import { createRegistrationFiles } from "../adapters/file/registrations.ts";
 import { createSetupFiles } from "../adapters/file/setup.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { realTimer } from "../adapters/timer.ts";
 import { loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { isSecretReference } from "../config/registered.ts";
+import { parseRegistration } from "../config/parse.ts";
 import { settingsFor } from "../config/settings.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type {
@@ -18,6 +20,7 @@ import type {
   IdentityFacts,
 } from "../usecases/doctor/context.ts";
 import { awsWorld } from "./aws.ts";
+import { ownTexts } from "./config.ts";
 import { connectCluster, type ConnectWorld } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
@@ -50,14 +53,22 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     chosen: world.clusters.length > 0,
     clusters: [
       ...config.clusters.filter(({ name }) => wanted(name)),
-      ...contexts.map((context) => ({ ...settingsFor(config, context), context })),
+      ...contexts.map((context) => ({
+        ...settingsFor(config, context),
+        context,
+        recipients: null,
+      })),
     ].map((entry) => ({
       ...entry,
       named: names.includes(entry.name),
       registered: registered.includes(entry.name),
       sealedFor: settingsFor(config, entry.name).recipients,
     })),
-    broken: broken.filter(({ name }) => wanted(name)),
+    broken: await Promise.all(
+      broken
+        .filter(({ name }) => wanted(name))
+        .map(async (one) => ({ ...one, isReadable: await isReadable(one.name, settings) })),
+    ),
     identity: () => identityFacts(world, settings),
     ...stores,
     registry:
@@ -82,6 +93,14 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     timer: realTimer,
     newId: () => randomBytes(6).toString("hex"),
   };
+}
+
+/** A registry's secret without a value is as good as readable: there is nothing to lose. */
+async function isReadable(name: string, settings: ComposedSettings): Promise<boolean> {
+  const { folder } = settings;
+  if (folder === null) return true;
+  const stored = await createRegistrationFiles(folder, ownTexts(settings)).read(name);
+  return stored !== null && parseRegistration(stored.text, "").ok;
 }
 
 /** Those that are asked for, else the current one, as an audit takes it. */
@@ -125,7 +144,13 @@ async function identityFacts(
   if (opener === null) return null;
   const reference = world.identity ?? configured ?? join(localPaths().identities, "identity.txt");
   if (reference === "-" || reference.startsWith("env:") || isSecretReference(reference))
-    return { where: reference, recipients: opener.recipients, shared: false, workTree: null };
+    return {
+      where: reference,
+      recipients: opener.recipients,
+      shared: false,
+      workTree: null,
+      outside: null,
+    };
   const path = pathOf(reference.replace(/^file:/, ""), world);
   const { mode } = await stat(path);
   return {
@@ -133,5 +158,14 @@ async function identityFacts(
     recipients: opener.recipients,
     shared: process.geteuid !== undefined && (mode & 0o077) !== 0,
     workTree: await createSetupFiles().workTreeOf(path),
+    outside: await outsideOf(world),
   };
+}
+
+/** The home folder, which is there for certain, unless it is in a work tree itself. */
+async function outsideOf({ env }: DoctorWorld): Promise<string | null> {
+  const home = homeOf(env);
+  if (home === null) return null;
+  const path = join(home, "certkeep-identity.txt");
+  return (await createSetupFiles().workTreeOf(path)) === null ? path : null;
 }

@@ -14,6 +14,7 @@ import type { Bearer } from "../rbac/table.ts";
 import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
 import { removeCluster } from "../config/edit.ts";
 import { parseRegistration } from "../config/parse.ts";
+import { invalidConfig } from "../config/problem.ts";
 import { settingsFor } from "../config/settings.ts";
 import { refuseSameRole } from "../config/registered.ts";
 import { LABEL } from "../config/form.ts";
@@ -91,6 +92,8 @@ export async function composeExisting(world: World, name: string): Promise<Exist
   const registrations = await openRegistrations(settings, world.env);
   const stored = await registrations.read(name);
   const parsed = stored === null ? null : parseRegistration(stored.text, registrations.where(name));
+  if (parsed?.ok === false && stored?.text !== "")
+    throw invalidConfig(registrations.where(name), parsed.problems);
   const configured = await configuredEntry(settings, name);
   const entry = configured === null ? null : settingsFor(settings.config, name);
   const existing = parsed?.ok === true ? parsed.entry : entry;
@@ -256,9 +259,14 @@ export async function composeRemove(
   close(): Promise<void>;
 }> {
   const settings = await composeSettings(world);
-  refuseConfigured(settings, world.name);
   const registrations = await openRegistrations(settings, world.env);
-  const base = { registrations, states: settings.stores.states, clock: { nowMs: world.nowMs } };
+  const configured = await configuredEntry(settings, world.name);
+  const base = {
+    configured,
+    registrations,
+    states: settings.stores.states,
+    clock: { nowMs: world.nowMs },
+  };
   if (!revoke) return { settings, ports: { ...base, admin: null }, close: async () => {} };
   const admin = await adminConnection({
     ...world,

@@ -2,7 +2,7 @@
  * Every command that doctor, a plan or an error offers, run as it stands on a real API server, and
  * what is true afterwards.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -16,6 +16,7 @@ import {
   readSecret,
   type SecretManifest,
 } from "./support/objects.ts";
+import { runProgram } from "./support/run.ts";
 import { lacksTools } from "./support/tools.ts";
 
 const DAY_MS = 86_400_000;
@@ -28,7 +29,7 @@ interface DoctorLine {
   readonly command: string | null;
 }
 
-describe.skipIf(lacksTools("etcd", "kube-apiserver"))("offered commands", () => {
+describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered commands", () => {
   let kube: Kube;
   let authority: Authority;
   let kubeconfig: string;
@@ -49,6 +50,13 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("offered commands", () => 
 
   const certkeep = (...args: string[]): Promise<Said> =>
     runIn(args, folder, { PATH: process.env["PATH"] ?? "", HOME: folder, KUBECONFIG: kubeconfig });
+  const shell = async (command: string): Promise<string> => {
+    const ended = await runProgram("/bin/sh", ["-c", command], {
+      env: { PATH: process.env["PATH"] ?? "", HOME: folder, KUBECONFIG: kubeconfig },
+    });
+    expect([ended.code, ended.stderr]).toEqual([0, ""]);
+    return ended.stdout;
+  };
   /** As it stands; --yes in place of a person who agrees. */
   const offered = (command: string | null): Promise<Said> => {
     expect(command).toMatch(/^certkeep /);
@@ -195,5 +203,83 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("offered commands", () => 
     await expect.poll(() => lineOf("namespace"), { timeout: 15_000 }).toBeUndefined();
     const now = await kube.demand<Role>("GET", `${rbac}/namespaces/${shop}/roles/${name}`);
     expect(now.rules.flatMap(({ resources }) => resources)).not.toContain("namespaces");
+  });
+
+  it("doctor, two names for one cluster -> clusters remove: one is left", async () => {
+    await setUp();
+    config("clusters:\n  - name: one\n    context: admin\n  - name: two\n    context: admin\n");
+    const line = (await doctor()).find(({ text }) => text.includes("The same cluster as one"));
+    expect(line?.command).toBe("certkeep clusters remove two");
+    expect((await offered(line?.command ?? null)).code).toBe(0);
+    expect(readFileSync(join(folder, "certkeep.yaml"), "utf8")).not.toContain("two");
+    expect(JSON.stringify(await doctor())).not.toContain("The same cluster");
+  });
+
+  it("doctor, no recipients -> init: they are there, with the identity that is named", async () => {
+    await setUp();
+    const file = join(folder, "certkeep.yaml");
+    writeFileSync(file, BASE.replace(/recipients: .*\n/, ""));
+    const line = await lineOf("recipients");
+    expect(line?.command).toBe("certkeep init");
+    expect((await certkeep("init", "--yes")).code).toBe(0);
+    expect(readFileSync(file, "utf8")).toContain(BASE.split("\n")[0]);
+    expect(await lineOf("recipients")).toBeUndefined();
+  });
+
+  it("doctor, a damaged state -> mv: the next audit begins anew", async () => {
+    await setUp();
+    config("clusters:\n  - name: lab\n    context: admin\n");
+    expect((await certkeep("audit")).code).toBe(0);
+    const states = join(folder, "state/cluster-lab");
+    for (const revision of readdirSync(states)) writeFileSync(join(states, revision), '{"a":1}\n');
+    const line = await lineOf("state");
+    expect(line?.command).toMatch(/^mv -n \/.* \/.*\.damaged$/);
+    await shell(line?.command ?? "");
+    expect(await lineOf("state")).toBeUndefined();
+    expect((await certkeep("audit")).code).toBe(0);
+    expect((await certkeep("report", "--json")).code).toBe(0);
+  });
+
+  it("doctor, what everybody may do is nobody's excess; what one may is, with how to find it", async () => {
+    const [shop] = await setUp();
+    const rbac = "/apis/rbac.authorization.k8s.io/v1";
+    const rule = { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "delete"] };
+    const grant = async (name: string, subject: object): Promise<void> => {
+      const metadata = { name: `${name}-${number}` };
+      await kube.demand("POST", `${rbac}/clusterroles`, { metadata, rules: [rule] });
+      await kube.demand("POST", `${rbac}/clusterrolebindings`, {
+        metadata,
+        roleRef: {
+          apiGroup: "rbac.authorization.k8s.io",
+          kind: "ClusterRole",
+          name: metadata.name,
+        },
+        subjects: [subject],
+      });
+    };
+    const everybody = { kind: "Group", apiGroup: "rbac.authorization.k8s.io" };
+    await grant("everybody", { ...everybody, name: "system:authenticated" });
+    const added = await certkeep(
+      ...["clusters", "add", "prod", "--context", "admin", "--yes", "--namespace", shop],
+    );
+    expect(added.code).toBe(0);
+    expect(await lineOf("excess")).toBeUndefined();
+    await grant("one", {
+      kind: "ServiceAccount",
+      namespace: "certkeep",
+      name: "certkeep-prod-read",
+    });
+    // The same rule from another binding is everybody's all the same.
+    expect(await lineOf("excess")).toBeUndefined();
+    await kube.demand("PATCH", `${rbac}/clusterroles/one-${number}`, {
+      rules: [{ ...rule, resources: ["secrets"] }],
+    });
+    let line: DoctorLine | undefined;
+    await expect
+      .poll(async () => (line = await lineOf("excess"))?.text, { timeout: 15_000 })
+      .toContain("delete secrets");
+    expect(line?.command).toMatch(/^kubectl get clusterrolebindings/);
+    expect(await shell(line?.command ?? "")).toMatch(/one-\d+ .*certkeep-prod-read/);
+    await kube.demand("DELETE", `${rbac}/clusterrolebindings/everybody-${number}`);
   });
 });

@@ -273,6 +273,7 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
   clock_off: fc.record({ recordedMs: ms }),
   credential_expiring: fc.record({
     title: evil,
+    restores: fc.boolean(),
     kind: evil,
     endsMs: msOrNull,
     madeMs: msOrNull,

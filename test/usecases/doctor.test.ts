@@ -282,7 +282,7 @@ const BREAKS: readonly Break[] = [
       }),
     line: "fail prod identity",
     text: /opens none of this cluster's backups/,
-    command: /rekey/,
+    command: /^$/,
     code: 1,
   },
   {
@@ -340,7 +340,7 @@ const BREAKS: readonly Break[] = [
       edit("clusters/prod.yaml", (entry) => Object.assign(entry, { namespace: "shop" })),
     line: "fail prod registration",
     text: /Did you mean "namespaces"/,
-    command: /clusters add prod/,
+    command: /^$/,
     code: 2,
   },
   {

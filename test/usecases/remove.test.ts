@@ -39,7 +39,7 @@ const registrations = {
 
 function remove(name: string, admin: RemovePorts["admin"] = null): Promise<RemoveResult> {
   const { states, clock } = world.ports();
-  return runRemove(name, { registrations, states, clock, admin });
+  return runRemove(name, { registrations, states, clock, admin, configured: null });
 }
 /** Clusters of a report, then those that it names as left out. */
 async function shown(): Promise<readonly string[][]> {

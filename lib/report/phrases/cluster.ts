@@ -132,10 +132,11 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
       `A registered cluster's credential ends within ${CREDENTIAL_DAYS} days (critical: within ` +
       `${CREDENTIAL_CRITICAL_DAYS}, or it has ended), or is a token without an end that is ` +
       "older than a year.",
-    seen: ({ params: { title, endsMs, madeMs, ended } }) =>
+    seen: ({ params: { title, restores, endsMs, madeMs, ended } }) =>
       endsMs !== null
-        ? say`The credential for ${title} ${own(ended ? "ended" : "ends")} at ${at(endsMs)}.`
-        : say`The token for ${title} has no end and was created at
+        ? say`The ${own(restores ? "restoring " : "")}credential for ${title}
+          ${own(ended ? "ended" : "ends")} at ${at(endsMs)}.`
+        : say`The ${own(restores ? "restoring " : "")}token for ${title} has no end and was created at
           ${madeMs === null ? own("an unknown time") : at(madeMs)}.`,
     leadsTo:
       "Nothing can be read once it has ended; a token without an end works for anyone who " +

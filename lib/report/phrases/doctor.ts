@@ -21,10 +21,11 @@ interface Seen {
   no_cluster: None;
   none_registered: None;
 
-  no_identity: None;
+  /** `recipients`: those that the configuration names. */
+  no_identity: { readonly recipients: readonly string[] };
   identity: { readonly where: string };
   identity_shared: { readonly where: string };
-  identity_of_others: { readonly where: string };
+  identity_of_others: { readonly where: string; readonly recipients: readonly string[] };
   identity_in_work_tree: { readonly where: string; readonly workTree: string };
 
   backups: { readonly url: string };
@@ -52,7 +53,8 @@ interface Seen {
   drill_ahead: { readonly byMs: number };
 
   /** Of one cluster. */
-  no_recipients: None;
+  /** `isOwn`: the cluster's own list of them is empty. */
+  no_recipients: { readonly isOwn: boolean };
   same_cluster: { readonly as: string };
   tls_unchecked: None;
   tailnet_address: { readonly server: string };
@@ -71,9 +73,9 @@ interface Seen {
   audited: { readonly agoMs: number; readonly isComplete: boolean };
 
   /** Of its credentials. */
-  no_end: None;
-  endless_token: { readonly since: string | null };
-  ends: { readonly endsAt: string; readonly inMs: number };
+  no_end: { readonly bearer: Bearer };
+  endless_token: { readonly bearer: Bearer; readonly since: string | null };
+  ends: { readonly bearer: Bearer; readonly endsAt: string; readonly inMs: number };
   not_granted: { readonly bearer: Bearer; readonly question: Question };
   granted: { readonly bearer: Bearer; readonly count: number };
   namespace_roles: { readonly bearer: Bearer; readonly namespaces: readonly string[] };
@@ -112,17 +114,22 @@ const SET_UP = {
   no_cluster: () =>
     "No cluster is configured: an audit uses the current context of your kubeconfig",
   none_registered: () => "No cluster is registered: nothing is audited",
-  no_identity: () =>
-    "No identity here: backups are made, and can't be opened, tested or restored from this machine",
+  no_identity: ({ recipients }) =>
+    "No identity here: backups are made, and can't be opened, tested or restored from this machine" +
+    (recipients.length === 0
+      ? ""
+      : `. They open with the identity of ${recipients.join(", ")}: name it as identity: in ` +
+        "certkeep.yaml, or by --identity FILE"),
   identity: ({ where }) => `Identity ${where} opens the current backups`,
   identity_shared: ({ where }) =>
     `Other users can read the identity ${where}, which opens every backup`,
-  identity_of_others: ({ where }) =>
-    `Identity ${where} opens none of this cluster's backups: they are encrypted for other ` +
-    "recipients",
+  identity_of_others: ({ where, recipients }) =>
+    `Identity ${where} opens none of this cluster's backups: they are encrypted for ` +
+    `${recipients.join(", ")}. Name the identity of one of them as identity: in certkeep.yaml, or ` +
+    "by --identity FILE",
   identity_in_work_tree: ({ where, workTree }) =>
-    `Identity ${where} is in the git work tree ${workTree}, so a commit could publish it: ` +
-    "move it out",
+    `Identity ${where} is in the git work tree ${workTree}, so a commit could publish it. ` +
+    "Move it out, and name its new place as identity: in certkeep.yaml",
   backups: ({ url }) => `${url} is readable and writable`,
   many_secrets: ({ backups, limit }) =>
     `${backups} backups are in Secrets Manager, which charges for each secret by the month. ` +
@@ -153,7 +160,9 @@ const SET_UP = {
 } satisfies Partial<Phrases>;
 
 const CLUSTER = {
-  no_recipients: () => "No recipients: nothing of this cluster is backed up",
+  no_recipients: ({ isOwn }) =>
+    "No recipients: nothing of this cluster is backed up" +
+    (isOwn ? ". Take its own empty list of recipients: out of the configuration" : ""),
   same_cluster: ({ as }) => `The same cluster as ${as}: it is audited and backed up twice`,
   tls_unchecked: () =>
     "insecure-skip-tls-verify: the credential is sent to whatever answers at the address",
@@ -187,7 +196,8 @@ const CLUSTER = {
   endless_token: ({ since }) =>
     "The reading credential is a token without an end, made " +
     `${since === null ? "at an unknown time" : `at ${since}`}`,
-  ends: ({ endsAt, inMs }) => `The reading credential ends at ${endsAt}, in ${span(inMs)}`,
+  ends: ({ bearer, endsAt, inMs }) =>
+    `The ${WHO[bearer]} credential ends at ${endsAt}, in ${span(inMs)}`,
   not_granted: ({ bearer, question }) =>
     `The ${WHO[bearer]} credential may not ${questionText(question)}; without it: ` +
     `${withoutText(question.capability)}`,

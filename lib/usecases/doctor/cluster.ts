@@ -3,45 +3,33 @@
  * for what they should be and no more.
  */
 import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
+import { clusterNameFor } from "../../config/settings.ts";
 import { isCertkeepError, type CertkeepError } from "../../error.ts";
 import { type Action, pinAction, registerAgain } from "../../finding/action.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
-import { excessOf } from "../../rbac/excess.ts";
+import { excessOf, parseRules } from "../../rbac/excess.ts";
 import {
   namespaceQuestions,
   questionsOf,
   type AccessPlan,
   type Question,
 } from "../../rbac/rules.ts";
-import { wantsRestore, type Bearer, type Part } from "../../rbac/table.ts";
+import { wantsRestore, type Bearer } from "../../rbac/table.ts";
 import type { DoctorLine, Level } from "../../report/doctor.ts";
 import type { Observed } from "../../report/phrases/doctor.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity, type NotPinned } from "../../state/identity.ts";
 import { grantedRules, missingOf } from "../register/check.ts";
-import { findState, loadState } from "../states.ts";
+import { findState, loadState, stateName } from "../states.ts";
 import type { DoctorPorts, ExaminedCluster, ExaminedConnection } from "./context.ts";
+import { hasRestoring, isEssential, planOfEntry } from "./expected.ts";
 import { failed, line } from "./line.ts";
 
 const CLOCK_WARN_MS = 30_000;
 /** Beyond this a token that was just made, or a signed request, may be refused. */
 const CLOCK_FAIL_MS = 300_000;
 const AUDIT_FAIL_MS = 7 * 86_400_000;
-const DEFAULT_PARTS: readonly Part[] = ["secrets", "parents", "diagnosis"];
-
-/** What a cluster's credentials should be able to do. */
-function planOfEntry(cluster: ExaminedCluster): AccessPlan {
-  const byName = cluster.namespaces !== null && cluster.namespaces.length === 0;
-  const parts =
-    cluster.access?.parts ??
-    (byName
-      ? ["named" as const]
-      : [...DEFAULT_PARTS, ...(cluster.secrets.length > 0 ? ["named" as const] : [])]);
-  const patterns = cluster.namespaces?.some((name) => name.includes("*")) === true;
-  return { parts, namespaces: patterns ? null : cluster.namespaces, secrets: cluster.secrets };
-}
-
 export interface Examined {
   readonly name: string;
   readonly lines: readonly DoctorLine[];
@@ -71,7 +59,9 @@ class ClusterCheck {
     this.#cluster = cluster;
     this.#ports = ports;
     this.#plan = planOfEntry(cluster);
-    this.#repair = cluster.registered ? registerAgain(cluster.name) : null;
+    this.#repair = cluster.registered
+      ? registerAgain(cluster.name, cluster.access?.kind ?? null)
+      : null;
   }
 
   #put(id: string, level: Level, observed: Observed, action: Action | null = null): void {
@@ -88,14 +78,35 @@ class ClusterCheck {
       if (named) this.#state = (await loadState(this.#ports.states, name))?.state ?? null;
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
-      this.#fail("state", error);
+      const action = error.code === "state_damaged" ? this.#moveState(error) : null;
+      this.#fail("state", error, action);
     }
+    const isOwn = this.#cluster.recipients !== null;
     if (sealedFor.length === 0)
-      this.#put("recipients", "fail", { seen: "no_recipients" }, { kind: "init" });
+      this.#put(
+        "recipients",
+        "fail",
+        { seen: "no_recipients", isOwn },
+        isOwn ? null : { kind: "init" },
+      );
     const identity = await this.#checkReading();
     if (wantsRestore(this.#plan.parts)) await this.#checkRestoring();
     if (named) this.#checkAudit();
     return identity;
+  }
+
+  /** The damaged revision is taken away, else all of the document. */
+  #moveState({ parts }: CertkeepError): Action {
+    const { url } = this.#ports.states;
+    const name = stateName(this.#cluster.name);
+    if (parts.where.endsWith(".json"))
+      return { kind: "moveAway", path: parts.where, to: `${parts.where}.damaged` };
+    if (url.startsWith("file:")) {
+      const folder = decodeURI(url.slice("file://".length));
+      return { kind: "moveAway", path: `${folder}/${name}`, to: `${folder}/.${name}.damaged` };
+    }
+    const path = `${url}/${name}.json`;
+    return { kind: "moveAway", path, to: `${path}.damaged` };
   }
 
   async #checkReading(): Promise<ClusterIdentity | null> {
@@ -106,7 +117,8 @@ class ClusterCheck {
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       if (error.code === "cluster_unauthorized") this.#fail("credential", error, this.#repair);
-      else this.#fail("reach", error);
+      // The administrator's kubeconfig may have the CA that the cluster has now.
+      else this.#fail("reach", error, error.code === "cluster_tls" ? this.#repair : null);
       return null;
     } finally {
       await connection?.close();
@@ -125,7 +137,7 @@ class ClusterCheck {
     if (Number(/^v1\.(\d+)/.exec(version ?? "")?.[1] ?? Number.NaN) < 22)
       this.#put("version", "warn", { seen: "old_version", version });
     if (clockOffsetMs !== null) this.#checkClock(Math.abs(clockOffsetMs));
-    if (registered) this.#checkEnd(connection);
+    if (registered) this.#checkEnd(connection, "read");
     for (const group of await self.deadGroups())
       this.#put("api", "warn", { seen: "dead_api", group }, { kind: "apiServices" });
     const missing = await this.#checkPermissions(connection, "read");
@@ -133,7 +145,7 @@ class ClusterCheck {
     const differs = recorded === null ? null : notPinned(recorded, identity);
     if (!isNamedBy(missing, differs)) this.#checkIdentity(identity, recorded, differs);
     if (!registered)
-      this.#put("registered", "warn", { seen: "not_registered" }, registerAgain(name));
+      this.#put("registered", "warn", { seen: "not_registered" }, this.#registerFirst());
     else if (this.#plan.parts.includes("secrets"))
       this.#put("discovery", "pass", { seen: "lists_secrets" });
     else
@@ -144,6 +156,13 @@ class ClusterCheck {
         { kind: "nameSecret", cluster: name },
       );
     return identity;
+  }
+
+  #registerFirst(): Action {
+    const { name, named } = this.#cluster;
+    return named
+      ? registerAgain(name)
+      : { kind: "clustersAdd", cluster: clusterNameFor(name), rebuilt: false, context: name };
   }
 
   /** The state of a context that no configuration names. */
@@ -170,7 +189,7 @@ class ClusterCheck {
       const action = pinAction(name, registered, differs.kind);
       this.#put("identity", "fail", { seen: "not_pinned", differs }, action);
     } else if (seen.uid === null)
-      this.#put("identity", "warn", { seen: "uid_unread" }, registerAgain(name));
+      this.#put("identity", "warn", { seen: "uid_unread" }, this.#repair);
     else
       this.#put("identity", "pass", {
         seen: state?.identity == null ? "not_recorded" : "recorded",
@@ -178,7 +197,7 @@ class ClusterCheck {
   }
 
   /** When the credential ends. */
-  #checkEnd({ expiresAtMs }: ExaminedConnection): void {
+  #checkEnd({ expiresAtMs }: ExaminedConnection, bearer: Bearer): void {
     const { access } = this.#cluster;
     const nowMs = this.#ports.clock.nowMs();
     const endsAt = formatMsOrNull(expiresAtMs);
@@ -189,12 +208,13 @@ class ClusterCheck {
     );
     const observed: Observed =
       endsAt !== null
-        ? { seen: "ends", endsAt, inMs: parseMs(endsAt) - nowMs }
+        ? { seen: "ends", bearer, endsAt, inMs: parseMs(endsAt) - nowMs }
         : level === "fine"
-          ? { seen: "no_end" }
-          : { seen: "endless_token", since };
+          ? { seen: "no_end", bearer }
+          : { seen: "endless_token", bearer, since };
     const levels = { fine: "pass", warning: "warn", critical: "fail" } as const;
-    this.#put("credential", levels[level], observed, this.#repair);
+    const id = bearer === "read" ? "credential" : "restore-credential";
+    this.#put(id, levels[level], observed, this.#repair);
   }
 
   /** @returns what the credential should be able to do and can't */
@@ -245,13 +265,21 @@ class ClusterCheck {
     const isShared = wantsRestore(this.#plan.parts) && !hasRestoring(this.#cluster);
     const bearers: Bearer[] = isShared ? ["read", "restore"] : [bearer];
     const isAccepted = this.#cluster.access?.broad === true;
-    const found = excessOf(this.#plan, bearers, granted, []);
+    const { registered } = this.#state ?? {};
+    const everybody = (registered?.everybody ?? []).map(({ namespace, rules }) => ({
+      namespace,
+      rules: parseRules(rules),
+      incomplete: false,
+    }));
+    const found = excessOf(this.#plan, bearers, granted, everybody);
+    // An earlier registration didn't record what everybody may do: that is found out first.
+    const action = registered === undefined ? this.#repair : ({ kind: "bindings" } as const);
     for (const excess of found)
       this.#put(
         "excess",
         excess.dangerous && !isAccepted ? "fail" : "warn",
         { seen: "excess", bearer, excess, isAccepted },
-        this.#repair,
+        action,
       );
     const isIncomplete = granted.some(({ incomplete }) => incomplete);
     if (found.length === 0)
@@ -267,6 +295,7 @@ class ClusterCheck {
     try {
       connection = await this.#ports.connect(this.#cluster, "restore");
       const seen = await connection.reader.identity();
+      this.#checkEnd(connection, "restore");
       const missing = await this.#checkPermissions(connection, "restore");
       const differs = this.#state === null ? null : notPinned(this.#state, seen);
       if (differs === null || isNamedBy(missing, differs))
@@ -301,16 +330,7 @@ class ClusterCheck {
   }
 }
 
-function hasRestoring({ restoreKubeconfig, eks }: ExaminedCluster): boolean {
-  return restoreKubeconfig !== null || eks?.restoreRole != null;
-}
-
 /** The uid of kube-system can't be read, and the permission for it is missing: one line says it. */
 function isNamedBy(missing: readonly Question[], differs: NotPinned | null): boolean {
   return differs?.kind === "uid" && missing.some(({ capability }) => capability.id === "identity");
-}
-
-/** Without these nothing works; the rest leaves something unknown. */
-function isEssential({ capability }: Question): boolean {
-  return ["secrets", "named", "restore"].includes(capability.part) || capability.id === "identity";
 }

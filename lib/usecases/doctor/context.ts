@@ -41,6 +41,8 @@ export interface IdentityFacts {
   readonly shared: boolean;
   /** Git work tree that it lies in, or `null`. */
   readonly workTree: string | null;
+  /** Where it could go instead; `null`: nowhere that is known. */
+  readonly outside: string | null;
 }
 
 export interface ExaminedRoute {
@@ -62,7 +64,12 @@ export interface DoctorPorts {
   /** The doctor was asked about some clusters alone. */
   readonly chosen: boolean;
   readonly clusters: readonly ExaminedCluster[];
-  readonly broken: readonly { readonly name: string; readonly error: CertkeepError }[];
+  readonly broken: readonly {
+    readonly name: string;
+    readonly error: CertkeepError;
+    /** The registration itself can be read, so registering again keeps what it says. */
+    readonly isReadable: boolean;
+  }[];
   /** `null`: there is none here. @throws CertkeepError */
   identity(): Promise<IdentityFacts | null>;
   /** Where clusters are registered for everybody; `null`: in files. */

@@ -17,28 +17,35 @@ const DRILL_WARN_MS = 35 * 86_400_000;
 
 export async function identityLines({ identity, clusters }: DoctorPorts): Promise<DoctorLine[]> {
   const found = await identity();
-  if (found === null)
-    return [line("identity", "warn", { seen: "no_identity" }, { action: { kind: "init" } })];
-  const { where, shared, workTree, recipients } = found;
+  if (found === null) {
+    const named = [...new Set(clusters.flatMap(({ sealedFor }) => sealedFor))];
+    const action = named.length === 0 ? ({ kind: "init" } as const) : null;
+    return [line("identity", "warn", { seen: "no_identity", recipients: named }, { action })];
+  }
+  const { where, shared, workTree, recipients, outside } = found;
   const lines = clusters
     .filter(
       ({ sealedFor }) =>
         sealedFor.length > 0 && !sealedFor.some((recipient) => recipients.includes(recipient)),
     )
-    .map(({ name }) =>
+    .map(({ name, sealedFor }) =>
       line(
         "identity",
         "fail",
-        { seen: "identity_of_others", where },
-        { cluster: name, action: { kind: "rekey" } },
+        { seen: "identity_of_others", where, recipients: sealedFor },
+        { cluster: name },
       ),
     );
   if (shared) {
     const action = { kind: "chmod", path: where } as const;
     lines.push(line("identity", "fail", { seen: "identity_shared", where }, { action }));
   }
-  if (workTree !== null)
-    lines.push(line("identity", "fail", { seen: "identity_in_work_tree", where, workTree }));
+  if (workTree !== null) {
+    const action =
+      outside === null ? null : ({ kind: "moveAway", path: where, to: outside } as const);
+    const observed = { seen: "identity_in_work_tree", where, workTree } as const;
+    lines.push(line("identity", "fail", observed, { action }));
+  }
   return lines.length > 0 ? lines : [line("identity", "pass", { seen: "identity", where })];
 }
 

@@ -11,6 +11,7 @@ import { meant } from "../../config/suggest.ts";
 import { registrationSelector } from "../../rbac/manifest.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { formatMs } from "../../certificate/time.ts";
+import type { RegisterPorts } from "./context.ts";
 import type { ClusterReader, ObjectName, Registrar } from "../../ports/cluster.ts";
 import type { Registrations } from "../../ports/registry.ts";
 import type { Clock } from "../../ports/runtime.ts";
@@ -23,6 +24,8 @@ export interface RemovePorts {
   readonly registrations: Registrations;
   readonly states: StateStore;
   readonly clock: Clock;
+  /** Its entry in certkeep.yaml; `null`: it has none. */
+  readonly configured: Pick<NonNullable<RegisterPorts["configured"]>, "file" | "remove"> | null;
   /** The administrator's, to revoke; `null`: nothing is revoked. */
   readonly admin: {
     readonly registrar: Registrar;
@@ -46,9 +49,16 @@ export interface RemoveResult {
 export async function runRemove(name: string, ports: RemovePorts): Promise<RemoveResult> {
   // A context may be called anything; a registration may not.
   const registered = LABEL.test(name) && (await ports.registrations.read(name)) !== null;
-  const found = registered ? await stateNamed(name, ports) : await stateLeft(name, ports);
+  const isNamed = registered || ports.configured !== null;
+  const found = isNamed ? await stateNamed(name, ports) : await stateLeft(name, ports);
   const revoked = ports.admin === null ? [] : await revoke(name, found, ports.admin);
   if (registered) await ports.registrations.remove(name);
+  if (ports.configured !== null && !(await ports.configured.remove()))
+    throw new CertkeepError("state_conflict", {
+      where: ports.configured.file,
+      found: "a change by somebody else in the meantime",
+      todo: "Run it again",
+    });
   if (found !== null) {
     const removedAt = formatMs(ports.clock.nowMs());
     const { title, server } = found.state;

@@ -19,6 +19,8 @@ export interface PinTarget {
   readonly successor: boolean;
   /** Its state from before it had this name; absent: it has none. */
   readonly earlier?: StateDocument | null;
+  /** What registering found. */
+  readonly registered?: StateDocument["registered"];
 }
 
 /**
@@ -27,7 +29,7 @@ export interface PinTarget {
  */
 export async function pinByPerson(
   states: StateStore,
-  { cluster, title, server, successor, earlier = null }: PinTarget,
+  { cluster, title, server, successor, earlier = null, registered }: PinTarget,
   seen: ClusterIdentity,
   nowMs: number,
 ): Promise<void> {
@@ -51,6 +53,7 @@ export async function pinByPerson(
         continue;
       next = succeed({ ...before, title, server }, identity, document, at);
     }
+    if (registered !== undefined) next = { ...next, registered };
     const revision = loaded?.revision ?? null;
     if ((await states.write(stateName(cluster), formatState(next), revision)) !== null) return;
   }
