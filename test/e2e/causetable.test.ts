@@ -8,6 +8,7 @@ import { createAuthority, issueAged, type Authority } from "../support/pki.ts";
 import { DAY_MS, DOMAIN, HOUR_MS, World } from "./support/causeworld.ts";
 import type { Kube } from "./support/kube.ts";
 import type { KubeletStub } from "./support/kubelet.ts";
+import { createSecrets } from "./support/objects.ts";
 import { lacksTools } from "./support/tools.ts";
 
 const stamp = "2026/11/23 14:34:50";
@@ -164,6 +165,42 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what logs say", () => {
       /^(?:Because|Most likely because) /,
     );
     expect(text).not.toContain("Cause unknown");
+  });
+
+  it("an account without a pod is reported once, and is no reason of what expires", async () => {
+    await world.empty(kube);
+    await createSecrets(
+      kube,
+      Array.from({ length: 12 }, (_, i) => {
+        const name = `s${i}.tail1a2b3.ts.net`;
+        const { certificatePem, keyPem } = issueAged(authority, [name], Date.now(), 80 * DAY_MS);
+        return {
+          namespace: "tailscale",
+          name,
+          type: "kubernetes.io/tls",
+          labels: {
+            "tailscale.com/managed": "true",
+            "tailscale.com/secret-type": "certs",
+            "tailscale.com/proxy-group": "absent",
+            "tailscale.com/domain": name,
+          },
+          data: {
+            "tls.crt": Buffer.from(certificatePem).toString("base64"),
+            "tls.key": Buffer.from(keyPem).toString("base64"),
+          },
+        };
+      }),
+    );
+    const { stdout } = await world.run(["audit", "--json"]);
+    const [cluster] = (
+      JSON.parse(stdout) as {
+        clusters: { findings: { code: string; severity: string; why: string | null }[] }[];
+      }
+    ).clusters;
+    const denied = cluster?.findings.filter(({ code }) => code === "storage_forbidden");
+    expect(denied?.map(({ severity }) => severity)).toEqual(["warning"]);
+    const late = cluster?.findings.filter(({ code }) => code === "renewal_overdue") ?? [];
+    expect(late.map(({ why }) => why)).toEqual(Array.from({ length: 12 }, () => null));
   });
 
   const quiet = async (lines: readonly string[] = []): Promise<void> => {
