@@ -6,12 +6,8 @@ import { CertkeepError, isCertkeepError } from "../lib/error.ts";
 import type { DigestSettings } from "../lib/report/digest.ts";
 import type { MetricName } from "../lib/report/metric.ts";
 import { countState, fleetMetrics } from "../lib/report/metrics.ts";
-import {
-  runDigest,
-  type DigestPorts,
-  type Route,
-  type RouteOutcome,
-} from "../lib/usecases/digest.ts";
+import { runDigest } from "../lib/usecases/digest.ts";
+import type { DigestPorts, Route, RouteOutcome } from "../lib/usecases/digest/deliver.ts";
 import { type Telemetry, runFunction, type Invocation, type FunctionRun } from "./shared/run.ts";
 import { surveyStates, type ReportPorts, type ReportScope } from "../lib/usecases/report.ts";
 import { composeDigest } from "../lib/wiring/digest.ts";

@@ -6,12 +6,8 @@ import type { RouteSettings } from "../report/digest.ts";
 import { digestText } from "../report/digest/text.ts";
 import { slackMessage } from "../report/slack/blocks.ts";
 import { count } from "../report/text.ts";
-import {
-  previewDigest,
-  runDigest,
-  type DigestInputs,
-  type RouteOutcome,
-} from "../usecases/digest.ts";
+import { previewDigest, runDigest, type DigestInputs } from "../usecases/digest.ts";
+import type { RouteOutcome } from "../usecases/digest/deliver.ts";
 import { surveyStates } from "../usecases/report.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {

@@ -4,9 +4,9 @@ import type { Tally } from "../finding/tally.ts";
 import type { BudgetLevel } from "./budget.ts";
 import { budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
-import type { Style } from "./style.ts";
 import { plain } from "../plain.ts";
-import { count, wrap } from "./text.ts";
+import { count, type Page, wrap } from "./text.ts";
+import { findingCount, ignoredNotes, sumOf } from "./verdict.ts";
 
 export interface AuditedCluster {
   readonly cluster: string;
@@ -23,109 +23,78 @@ export interface AuditedCluster {
   readonly unfilteredFullListings: number;
 }
 
-export function auditText(
-  clusters: readonly AuditedCluster[],
-  view: {
-    readonly nowMs: number;
-    readonly width: number;
-    readonly style: Style;
-    readonly stores: string | null;
-    readonly budgets?: readonly BudgetLevel[];
-    readonly unreadStates?: number;
-    readonly failed?: readonly { readonly title: string; readonly found: string }[];
-  },
-): string {
-  const { style, width } = view;
-  const lines: string[] = [];
+interface AuditView extends Page {
+  readonly nowMs: number;
+  /** Where backups and states are, in one line; `null`: nowhere. */
+  readonly stores: string | null;
+  readonly budgets?: readonly BudgetLevel[];
+  readonly unreadStates?: number;
+  readonly failed?: readonly { readonly title: string; readonly found: string }[];
+}
+
+export function auditText(clusters: readonly AuditedCluster[], view: AuditView): string {
+  const { style, width, nowMs, stores, budgets = [], unreadStates = 0, failed = [] } = view;
   const findings = clusters.flatMap((cluster) => cluster.findings);
-  const failed = view.failed ?? [];
-  const [need, ...rest] = headline(clusters, failed.length);
-  lines.push(
-    ...wrap(
-      [
-        findings.some(({ severity }) => severity === "critical") ? style.red(need ?? "") : need,
-        ...rest,
-      ].join(", "),
-      width,
-    ).map((line) => style.bold(line)),
-  );
-  for (const cluster of clusters) {
-    const { tally } = cluster;
-    lines.push("", `${style.bold(plain(cluster.title))}  ${style.dim(plain(cluster.server))}`);
-    const parts = [
-      `${count(tally.certificates, "certificate")}, ${tally.fine} fine`,
-      ...(tally.unknown === 0 ? [] : [`${tally.unknown} not known now`]),
-      ...(tally.staging === 0 ? [] : [`${tally.staging} of staging`]),
-      `${tally.copies} with a sealed ` +
-        `copy${cluster.copies.made === 0 ? "" : ` (${count(cluster.copies.made, "copy", "copies")} made now, account keys included)`}`,
-    ];
-    lines.push(...wrap(parts.join(" · "), width, "  "));
-    const looked =
-      cluster.scopes.length === 0
-        ? "nothing"
-        : cluster.scopes.slice(0, 5).join(", ") +
-          (cluster.scopes.length > 5 ? ` and ${cluster.scopes.length - 5} more` : "");
-    lines.push(
-      ...wrap(
-        style.dim(
-          plain(
-            `Looked through ${looked}; read the values of ` +
-              `${count(cluster.valuesRead, "Secret")}${cluster.unfilteredFullListings === 0 ? "" : `, ${count(cluster.unfilteredFullListings, "unfiltered listing")}`}.`,
-          ),
-        ),
-        width,
-        "  ",
-      ),
-    );
-    if (tally.foreign > 0)
-      lines.push(
-        ...wrap(
-          style.dim(
-            `${count(tally.foreign, "TLS Secret")} of no known issuer (webhooks, meshes): ` +
-              "neither judged nor kept.",
-          ),
-          width,
-          "  ",
-        ),
-      );
-    if (cluster.ignored > 0)
-      lines.push(
-        ...wrap(
-          style.dim(`${count(cluster.ignored, "finding")} muted by ignore: in certkeep.yaml.`),
-          width,
-          "  ",
-        ),
-      );
-  }
+  const [need = "", ...rest] = headline(clusters, failed.length);
+  const isCritical = findings.some(({ severity }) => severity === "critical");
+  const lines = [
+    ...wrap([isCritical ? style.red(need) : need, ...rest].join(", "), width).map((line) =>
+      style.bold(line),
+    ),
+    ...clusters.flatMap((cluster) => clusterLines(cluster, view)),
+  ];
   for (const { title, found } of failed)
     lines.push("", `${style.bold(plain(title))}  ${style.red(`not audited: ${plain(found)}`)}`);
   lines.push(
-    ...findingLines({ findings, nowMs: view.nowMs, width, style, several: clusters.length > 1 }),
+    ...findingLines({ findings, nowMs, width, style, several: clusters.length > 1 }),
+    ...budgetLines(budgets, { atMs: nowMs, width, style, unreadStates }),
   );
-  lines.push(
-    ...budgetLines(view.budgets ?? [], {
-      atMs: view.nowMs,
-      width,
-      style,
-      unreadStates: view.unreadStates ?? 0,
-    }),
-  );
-  if (view.stores !== null) lines.push("", ...wrap(style.dim(plain(view.stores)), width));
+  if (stores !== null) lines.push("", ...wrap(style.dim(plain(stores)), width));
   return lines.join("\n");
+}
+
+function clusterLines(cluster: AuditedCluster, { style, width }: Page): string[] {
+  const { title, server, tally, copies, ignored } = cluster;
+  const made =
+    copies.made === 0
+      ? ""
+      : ` (${count(copies.made, "copy", "copies")} made now, account keys included)`;
+  const counts = [
+    `${count(tally.certificates, "certificate")}, ${tally.fine} fine`,
+    ...(tally.unknown === 0 ? [] : [`${tally.unknown} not known now`]),
+    ...(tally.staging === 0 ? [] : [`${tally.staging} of staging`]),
+    `${tally.copies} with a sealed copy${made}`,
+  ];
+  const skipped =
+    `${count(tally.foreign, "TLS Secret")} of no known issuer (webhooks, meshes): ` +
+    "neither judged nor kept.";
+  const notes = [
+    plain(readText(cluster)),
+    ...(tally.foreign > 0 ? [skipped] : []),
+    ...ignoredNotes(ignored),
+  ];
+  return [
+    "",
+    `${style.bold(plain(title))}  ${style.dim(plain(server))}`,
+    ...wrap(counts.join(" · "), width, "  "),
+    ...notes.flatMap((note) => wrap(style.dim(note), width, "  ")),
+  ];
+}
+
+function readText({ scopes, valuesRead, unfilteredFullListings }: AuditedCluster): string {
+  const more = scopes.length > 5 ? ` and ${scopes.length - 5} more` : "";
+  const where = scopes.length === 0 ? "nothing" : scopes.slice(0, 5).join(", ") + more;
+  const listings =
+    unfilteredFullListings === 0 ? "" : `, ${count(unfilteredFullListings, "unfiltered listing")}`;
+  return `Looked through ${where}; read the values of ${count(valuesRead, "Secret")}${listings}.`;
 }
 
 /** The verdict in one line: what needs a person, what is fine, what isn't known. */
 function headline(clusters: readonly AuditedCluster[], failed: number): string[] {
-  const sum = (pick: (tally: Tally) => number): number =>
-    clusters.reduce((total, { tally }) => total + pick(tally), 0);
-  const said = (severity: Finding["severity"]): number =>
-    clusters.reduce(
-      (total, { findings }) =>
-        total + findings.filter((finding) => finding.severity === severity).length,
-      0,
-    );
-  const critical = said("critical");
-  const warning = said("warning");
+  const critical = findingCount(clusters, "critical");
+  const warning = findingCount(clusters, "warning");
+  const fine = sumOf(clusters, ({ tally }) => tally.fine);
+  const unknown = sumOf(clusters, ({ tally }) => tally.unknown);
   const incomplete = clusters.filter(({ complete }) => !complete).length;
   return [
     critical === 0
@@ -134,13 +103,8 @@ function headline(clusters: readonly AuditedCluster[], failed: number): string[]
         : "Nothing needs you now"
       : `${critical} ${critical === 1 ? "needs" : "need"} you now`,
     ...(warning === 0 ? [] : [`${warning} soon`]),
-    `${count(
-      sum((tally) => tally.fine),
-      "certificate",
-    )} fine`,
-    ...(sum((tally) => tally.unknown) === 0
-      ? []
-      : [`${sum((tally) => tally.unknown)} not known now`]),
+    `${count(fine, "certificate")} fine`,
+    ...(unknown === 0 ? [] : [`${unknown} not known now`]),
     ...(failed === 0 ? [] : [`${count(failed, "cluster")} not audited`]),
     ...(incomplete === 0 ? [] : [`${count(incomplete, "cluster")} not fully read`]),
   ];

@@ -11,6 +11,7 @@ import { plainLines } from "../plain.ts";
 import type { BudgetLevel } from "./budget.ts";
 import type { CertificateRow } from "./rows.ts";
 import type { ClusterSummary } from "./summary.ts";
+import { findingCount } from "./verdict.ts";
 
 export interface MetricsInput {
   readonly summaries: readonly ClusterSummary[];
@@ -20,18 +21,104 @@ export interface MetricsInput {
 
 type Labels = Readonly<Record<string, string>>;
 
+/** A gauge with one sample for each of what it is about; `null`: not known, so no sample. */
+interface Metric<Of> {
+  readonly name: `certkeep_${string}`;
+  readonly help: string;
+  readonly value: (one: Of) => number | null;
+}
+
 interface Family {
   readonly name: string;
   readonly help: string;
-  readonly unit: string | null;
-  readonly samples: Iterable<readonly [labels: Labels, value: number]>;
+  readonly samples: readonly (readonly [labels: Labels, value: number])[];
 }
+
+function isKnown({ sight }: ClusterSummary): boolean {
+  return sight !== "never" && sight !== "unreadable";
+}
+
+const CLUSTER_METRICS: readonly Metric<ClusterSummary>[] = [
+  {
+    name: "certkeep_cluster_seen",
+    help: "Whether all of the cluster was seen by a recent audit.",
+    value: ({ sight }) => (sight === "now" ? 1 : 0),
+  },
+  {
+    name: "certkeep_cluster_last_seen_timestamp_seconds",
+    help: "When the cluster last answered an audit.",
+    value: ({ seenAt }) => secondsOf(seenAt === null ? null : parseMsOrNull(seenAt)),
+  },
+  {
+    name: "certkeep_certificates",
+    help: "Certificates that were last seen.",
+    value: (one) => (isKnown(one) ? one.tally.certificates : null),
+  },
+  {
+    name: "certkeep_certificates_fine",
+    help: "Certificates that are known to be good now and have no finding.",
+    value: (one) => (isKnown(one) ? one.tally.fine : null),
+  },
+  {
+    name: "certkeep_certificates_unknown",
+    help: "Certificates of which nothing is known now.",
+    value: (one) => (isKnown(one) ? one.tally.unknown : null),
+  },
+  {
+    name: "certkeep_certificates_copied",
+    help: "Certificates with a sealed copy.",
+    value: (one) => (isKnown(one) ? one.tally.copies : null),
+  },
+];
+
+const IGNORED: Metric<ClusterSummary> = {
+  name: "certkeep_findings_ignored",
+  help: "Findings that ignore: mutes.",
+  value: ({ ignored }) => ignored,
+};
+
+const CERTIFICATE_METRICS: readonly Metric<CertificateRow>[] = [
+  {
+    name: "certkeep_certificate_not_after_timestamp_seconds",
+    help: "When the certificate expires.",
+    value: ({ notAfterMs }) => secondsOf(notAfterMs),
+  },
+  {
+    name: "certkeep_certificate_valid",
+    help: "Whether its owner will keep it: 1 or 0; absent where it is not known now.",
+    value: ({ status, valid }) => (status === "unknown" ? null : Number(valid)),
+  },
+];
+
+const BUDGET_METRICS: readonly Metric<BudgetLevel>[] = [
+  {
+    name: "certkeep_budget_remaining_at_most",
+    help: "Certificates that the issuer's limit still allows: an estimate by all known issuances.",
+    value: ({ remaining }) => remaining,
+  },
+  {
+    name: "certkeep_budget_remaining_at_least",
+    help: "The same, at least; absent where it is not known.",
+    value: ({ atLeast }) => atLeast,
+  },
+  {
+    name: "certkeep_budget_capacity",
+    help: "Certificates that the limit allows at most.",
+    value: ({ capacity }) => capacity,
+  },
+  {
+    name: "certkeep_budget_next_slot_timestamp_seconds",
+    help: "When one more certificate comes free; absent where the budget is full.",
+    value: ({ nextSlotMs }) => secondsOf(nextSlotMs),
+  },
+];
 
 export function metricsText(input: MetricsInput): string {
   const out: string[] = [];
-  for (const { name, help, unit, samples } of families(input)) {
+  for (const { name, help, samples } of families(input)) {
     out.push(`# TYPE ${name} gauge`);
-    if (unit !== null) out.push(`# UNIT ${name} ${unit}`);
+    // "MetricFamily": a name ends with its unit.
+    if (name.endsWith("_seconds")) out.push(`# UNIT ${name} seconds`);
     out.push(`# HELP ${name} ${escapeText(help)}`);
     const seen = new Set<string>();
     for (const [labels, value] of samples) {
@@ -46,121 +133,44 @@ export function metricsText(input: MetricsInput): string {
   return `${out.join("\n")}\n`;
 }
 
+/** One family after the other: the samples of ten thousand certificates aren't held at once. */
 function* families({ summaries, rows, budgets }: MetricsInput): Generator<Family> {
-  const perCluster = (pick: (one: ClusterSummary) => number | null): Family["samples"] =>
-    summaries.flatMap((one): [Labels, number][] => {
-      const value = pick(one);
-      return value === null ? [] : [[{ cluster: one.cluster }, value]];
-    });
-  const unsure = (one: ClusterSummary): boolean =>
-    one.sight === "never" || one.sight === "unreadable";
-  yield {
-    name: "certkeep_cluster_seen",
-    help: "Whether all of the cluster was seen by a recent audit.",
-    unit: null,
-    samples: perCluster(({ sight }) => (sight === "now" ? 1 : 0)),
-  };
-  yield {
-    name: "certkeep_cluster_last_seen_timestamp_seconds",
-    help: "When the cluster last answered an audit.",
-    unit: "seconds",
-    samples: perCluster(({ seenAt }) => secondsOf(seenAt)),
-  };
-  yield {
-    name: "certkeep_certificates",
-    help: "Certificates that were last seen.",
-    unit: null,
-    samples: perCluster((one) => (unsure(one) ? null : one.tally.certificates)),
-  };
-  yield {
-    name: "certkeep_certificates_fine",
-    help: "Certificates that are known to be good now and have no finding.",
-    unit: null,
-    samples: perCluster((one) => (unsure(one) ? null : one.tally.fine)),
-  };
-  yield {
-    name: "certkeep_certificates_unknown",
-    help: "Certificates of which nothing is known now.",
-    unit: null,
-    samples: perCluster((one) => (unsure(one) ? null : one.tally.unknown)),
-  };
-  yield {
-    name: "certkeep_certificates_copied",
-    help: "Certificates with a sealed copy.",
-    unit: null,
-    samples: perCluster((one) => (unsure(one) ? null : one.tally.copies)),
-  };
+  const byCluster = ({ cluster }: ClusterSummary): Labels => ({ cluster });
+  for (const metric of CLUSTER_METRICS) yield familyOf(metric, summaries, byCluster);
   yield {
     name: "certkeep_findings",
     help: "Findings by severity, those that are ignored left out.",
-    unit: null,
     samples: summaries.flatMap((one) =>
       SEVERITIES.map((severity): [Labels, number] => [
         { cluster: one.cluster, severity },
-        one.findings.filter((finding) => finding.severity === severity).length,
+        findingCount([one], severity),
       ]),
     ),
   };
-  yield {
-    name: "certkeep_findings_ignored",
-    help: "Findings that ignore: mutes.",
-    unit: null,
-    samples: perCluster(({ ignored }) => ignored),
-  };
-  yield {
-    name: "certkeep_certificate_not_after_timestamp_seconds",
-    help: "When the certificate expires.",
-    unit: "seconds",
-    samples: rows.flatMap((row): [Labels, number][] =>
-      row.notAfterMs === null ? [] : [[placeOf(row), row.notAfterMs / 1000]],
-    ),
-  };
-  yield {
-    name: "certkeep_certificate_valid",
-    help: "Whether its owner will keep it: 1 or 0; absent where it is not known now.",
-    unit: null,
-    samples: rows.flatMap((row): [Labels, number][] =>
-      row.status === "unknown" ? [] : [[placeOf(row), row.valid ? 1 : 0]],
-    ),
-  };
-  const budget = ({ name, kind }: BudgetLevel): Labels => ({ kind, name });
-  yield {
-    name: "certkeep_budget_remaining_at_most",
-    help: "Certificates that the issuer's limit still allows: an estimate by all known issuances.",
-    unit: null,
-    samples: budgets.map((one): [Labels, number] => [budget(one), one.remaining]),
-  };
-  yield {
-    name: "certkeep_budget_remaining_at_least",
-    help: "The same, at least; absent where it is not known.",
-    unit: null,
-    samples: budgets.flatMap((one): [Labels, number][] =>
-      one.atLeast === null ? [] : [[budget(one), one.atLeast]],
-    ),
-  };
-  yield {
-    name: "certkeep_budget_capacity",
-    help: "Certificates that the limit allows at most.",
-    unit: null,
-    samples: budgets.map((one): [Labels, number] => [budget(one), one.capacity]),
-  };
-  yield {
-    name: "certkeep_budget_next_slot_timestamp_seconds",
-    help: "When one more certificate comes free; absent where the budget is full.",
-    unit: "seconds",
-    samples: budgets.flatMap((one): [Labels, number][] =>
-      one.nextSlotMs === null ? [] : [[budget(one), one.nextSlotMs / 1000]],
-    ),
-  };
+  yield familyOf(IGNORED, summaries, byCluster);
+  for (const metric of CERTIFICATE_METRICS) yield familyOf(metric, rows, placeOf);
+  for (const metric of BUDGET_METRICS)
+    yield familyOf(metric, budgets, ({ name, kind }) => ({ kind, name }));
+}
+
+function familyOf<Of>(
+  { name, help, value }: Metric<Of>,
+  all: readonly Of[],
+  labels: (one: Of) => Labels,
+): Family {
+  const samples = all.flatMap((one): [Labels, number][] => {
+    const known = value(one);
+    return known === null ? [] : [[labels(one), known]];
+  });
+  return { name, help, samples };
 }
 
 function placeOf({ cluster, namespace, secret, base, name }: CertificateRow): Labels {
   return { cluster, namespace, secret, base, name };
 }
 
-function secondsOf(instant: string | null): number | null {
-  const at = instant === null ? null : parseMsOrNull(instant);
-  return at === null ? null : at / 1000;
+function secondsOf(ms: number | null): number | null {
+  return ms === null ? null : ms / 1000;
 }
 
 /**

@@ -10,7 +10,7 @@ import { restoreFunctionOf } from "../finding/action.ts";
 import type { SecretValues } from "../ports/registry.ts";
 import type { DigestSettings } from "../report/digest.ts";
 import { plain } from "../plain.ts";
-import type { DigestPorts, Route } from "../usecases/digest.ts";
+import type { DigestPorts, Route } from "../usecases/digest/deliver.ts";
 import type { ReportPorts, ReportScope } from "../usecases/report.ts";
 import { issuersOf, limitOverrides } from "./kit.ts";
 import { readReference } from "./reference.ts";

@@ -7,7 +7,7 @@ import { CertkeepError } from "../../lib/error.ts";
 import type { Poster } from "../../lib/ports/slack.ts";
 import { emptyState, formatState, type StateDocument } from "../../lib/state/document.ts";
 import { DIGEST_NAME } from "../../lib/state/digest.ts";
-import type { Route } from "../../lib/usecases/digest.ts";
+import type { Route } from "../../lib/usecases/digest/deliver.ts";
 import { digestAll, type DigestAnswer } from "../../functions/digest.ts";
 import { BUILT_IN_ISSUERS } from "../../lib/issuer/issuers.ts";
 import { createMemoryStates, Faults, type MemoryStates } from "../support/memory.ts";
