@@ -59,7 +59,8 @@ export function checkCommand(io: Io): Command {
     )
     .argument(
       "[key]",
-      "private key; leave it out if it is in the same file, or to check the certificate alone; - for standard input",
+      "private key; leave it out if it is in the same file, or to check the certificate alone; " +
+        "- for standard input",
     )
     .option(
       "--domain <name>",

@@ -10,7 +10,7 @@ import type { Across } from "./across.ts";
 import type { Action, RestoreFunction } from "./action.ts";
 import { adviseFindings } from "./advise.ts";
 import { evaluateState } from "./evaluate.ts";
-import { createFinding, type Finding } from "./finding.ts";
+import { clusterSubject, createFinding, type Finding } from "./finding.ts";
 import { applyIgnore, type IgnoreEntry } from "./ignore.ts";
 import { issuanceFindings } from "./issuance.ts";
 import { isUnreachable, STALE_MS } from "./reach.ts";
@@ -76,7 +76,7 @@ function nameFindings(state: StateDocument, { across = null, atMs }: FindingsVie
     createFinding(
       {
         code: "cluster_named_twice",
-        subject: { cluster, namespace: null, secret: null, name: null },
+        subject: clusterSubject({ cluster }),
         params: { title, first },
         actions: [{ kind: "doctor", cluster: calledBy(state) }],
       },

@@ -2,7 +2,7 @@
 import type { StateDocument } from "../state/document.ts";
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS, TOKEN_AGE_DAYS } from "./codes.ts";
 import { registerAgain } from "./action.ts";
-import type { Draft } from "./finding.ts";
+import { clusterSubject, type Draft } from "./finding.ts";
 import { parseMs } from "../certificate/time.ts";
 
 const DAY_MS = 86_400_000;
@@ -53,12 +53,7 @@ function* draftsOf(
   const { endsAt, madeAt, kind } = credential;
   yield {
     code: "credential_expiring",
-    subject: {
-      cluster: state.cluster,
-      namespace: null,
-      secret: null,
-      name: restores ? "restore" : null,
-    },
+    subject: { ...clusterSubject(state), name: restores ? "restore" : null },
     severity: level,
     params: {
       title: state.title,

@@ -10,7 +10,6 @@ import {
   type LiveCertificate,
   type MissingCertificate,
 } from "../state/certificates.ts";
-import { standingSecrets } from "../state/secrets.ts";
 import type { GapRecord, StateDocument } from "../state/document.ts";
 import { calledBy, notPinned } from "../state/identity.ts";
 import {
@@ -22,27 +21,23 @@ import {
 } from "./codes.ts";
 import type { BackupStatus } from "./params.ts";
 import { credentialDrafts } from "./credential.ts";
-import { type Action, pinAction, restoreAction } from "./action.ts";
+import { type Action, pinAction } from "./action.ts";
 import {
+  clusterSubject,
   createFinding,
   explainAction,
   findingId,
   subjectOf,
   type Draft,
   type Finding,
-  type Subject,
 } from "./finding.ts";
 import { observedDrafts } from "../diagnosis/findings.ts";
-import {
-  combinedHelp,
-  recordedPlanner,
-  type RecordedPlanner,
-  type RestoreHelp,
-} from "../restoreplan/recorded.ts";
+import { recordedPlanner, type RecordedPlanner } from "../restoreplan/recorded.ts";
+import { backupDrafts } from "./backups.ts";
+import { lossDrafts, remedy } from "./losses.ts";
 import { isWhole, lastSeenOf } from "./reach.ts";
 import { rebuiltDrafts } from "./rebuilt.ts";
 import { namespaceDrafts, namespaceOf, refusedNamespaces } from "./refused.ts";
-import { unreadableDrafts } from "./unreadable.ts";
 import { atFraction, fractionLeft } from "./verdict.ts";
 
 /** Every finding of `state` at `atMs`, in no order; `ignore` entries are not yet applied. */
@@ -56,19 +51,13 @@ export function evaluateState(state: StateDocument, atMs: number, now: string): 
     ...entries.flatMap((entry) => [...certificateDrafts(state, entry, planner, atMs)]),
     ...lossDrafts(state, entries, planner, atMs),
     ...rebuiltDrafts(state, entries, planner, atMs),
-    ...accountDrafts(state),
-    ...copyDrafts(state, entries, atMs),
-    ...unreadableDrafts(state),
+    ...backupDrafts(state, entries, atMs),
     ...observedDrafts(state, atMs, lastSeenOf(state)),
   ];
   return drafts.map((draft) => {
     const known = state.findings[findingId(draft.code, draft.subject)];
     return createFinding(draft, known === undefined ? now : known.since);
   });
-}
-
-function clusterSubject(state: StateDocument): Subject {
-  return { cluster: state.cluster, namespace: null, secret: null, name: null };
 }
 
 function* clusterDrafts(state: StateDocument): Generator<Draft> {
@@ -116,18 +105,6 @@ function* certificateDrafts(
 ): Generator<Draft> {
   if (entry.condition === "live") yield* liveDrafts(state, entry, planner, atMs);
   else if (entry.condition !== "lost") yield* missingDrafts(state, entry, planner, atMs);
-}
-
-/** Restoring where that helps, else what is known of it. */
-function remedy(
-  state: StateDocument,
-  subject: Subject,
-  { backup, createNamespace, replace, standby }: RestoreHelp,
-): readonly Action[] {
-  const name = subject.name ?? subject.secret;
-  return backup === "restorable" && name !== null
-    ? [restoreAction(calledBy(state), [name], { createNamespace, replace, standby })]
-    : explainAction(subject);
 }
 
 function* missingDrafts(
@@ -284,150 +261,4 @@ function* renewalDrafts(
       code: "renewal_overdue",
       params: { ...params, renewalMs: parseMs(atFraction(record, 1 / 3)) },
     };
-}
-
-function* lossDrafts(
-  state: StateDocument,
-  entries: readonly CertificateEntry[],
-  planner: RecordedPlanner,
-  atMs: number,
-): Generator<Draft> {
-  const lost = entries.flatMap((entry) =>
-    entry.condition === "lost" && !entry.record.staging && parseMs(entry.record.notAfter) >= atMs
-      ? [entry]
-      : [],
-  );
-  const incidents = new Map<
-    string,
-    { readonly incident: string; readonly of: CertificateEntry[][] }
-  >();
-  for (const held of Map.groupBy(lost, (entry) => entry.key).values()) {
-    const [first] = held;
-    if (first === undefined) continue;
-    const { how, incident, lostMs, lastSeenMs } = first.loss;
-    if (incident !== null) {
-      const id = `${incident}|${lostMs}`;
-      const known = incidents.get(id) ?? { incident, of: [] };
-      known.of.push(held);
-      incidents.set(id, known);
-      continue;
-    }
-    const subject = subjectOf(first);
-    const help = combinedHelp(held.map((entry) => planner.helpFor(entry)));
-    const { backup } = help;
-    const common = {
-      subject,
-      actions: remedy(state, subject, help),
-      due: first.record.notAfter,
-    };
-    const params = {
-      of: "one",
-      lastSeenMs,
-      owner: first.owner,
-      serials: held.map(({ record }) => record.serial),
-      backup,
-    } as const;
-    if (how === "removed" || how === "replaced")
-      yield { ...common, code: "secret_removed", params: { ...params, parent: how } };
-    else
-      yield {
-        ...common,
-        code: "secret_lost",
-        ...(how === "unknown" ? { severity: "warning" as const } : {}),
-        params: { ...params, parent: how === "unknown" ? "unknown" : "stands" },
-      };
-  }
-  for (const { incident, of } of incidents.values())
-    yield incidentDraft(state, incident, of, planner);
-}
-
-/** `lost`: the certificates of each Secret. */
-function incidentDraft(
-  state: StateDocument,
-  incident: string,
-  lost: readonly (readonly CertificateEntry[])[],
-  planner: RecordedPlanner,
-): Draft {
-  const keys = lost.flatMap(([first]) => first?.key ?? []);
-  const helps = lost.map((held) => combinedHelp(held.map((entry) => planner.helpFor(entry))));
-  const { backup, createNamespace } = combinedHelp(helps);
-  const namespaces = [...new Set(keys.map((key) => key.slice(0, key.indexOf("/"))))];
-  const namespace = namespaces.length === 1 ? (namespaces[0] ?? null) : null;
-  return {
-    code: "secret_lost",
-    subject: { cluster: state.cluster, namespace, secret: null, name: null },
-    params: {
-      of: "many",
-      count: keys.length,
-      restorable: helps.filter((help) => help.backup === "restorable").length,
-      backup,
-      incident,
-      keys: keys.slice(0, 50),
-    },
-    actions:
-      backup === "restorable"
-        ? [restoreAction(calledBy(state), [], { all: true, namespace, createNamespace })]
-        : [{ kind: "explain", name: state.cluster }],
-    cause: [incident],
-  };
-}
-
-/** Why something that should be kept isn't. */
-const STORE_TROUBLES: ReadonlySet<string> = new Set(["store_failed", "seal_failed"]);
-
-function* accountDrafts(state: StateDocument): Generator<Draft> {
-  for (const { namespace, secret, record } of standingSecrets(state)) {
-    if (record.foreign) continue;
-    for (const [field, { copy, notKept }] of Object.entries(record.accounts)) {
-      const reason = notKept?.reason ?? "";
-      const subject = { cluster: state.cluster, namespace, secret, name: field };
-      if (copy === null && STORE_TROUBLES.has(reason))
-        yield notStoredDraft("account_key", subject, reason);
-    }
-  }
-}
-
-function* copyDrafts(
-  state: StateDocument,
-  entries: readonly CertificateEntry[],
-  atMs: number,
-): Generator<Draft> {
-  const missing = new Map<string, number>();
-  for (const entry of entries) {
-    if (entry.condition !== "live") continue;
-    const { copy, notKept, notAfter } = entry.record;
-    const reason = notKept?.reason;
-    if (copy !== null || reason === undefined) continue;
-    if (reason === "no_recipients" || reason === "quota")
-      missing.set(reason, (missing.get(reason) ?? 0) + 1);
-    else if (STORE_TROUBLES.has(reason) && parseMs(notAfter) >= atMs)
-      yield notStoredDraft("certificate", subjectOf(entry), reason);
-  }
-  const subject = clusterSubject(state);
-  const count = missing.get("no_recipients") ?? 0;
-  if (count > 0)
-    yield {
-      code: "backup_missing",
-      subject,
-      params: { of: "all", count, reason: "no_recipients" },
-      actions: [{ kind: "init" }],
-      cause: ["no_recipients"],
-    };
-  const waiting = missing.get("quota") ?? 0;
-  const { made, day } = state.quota;
-  if (waiting > 0) yield { code: "backup_quota", subject, params: { waiting, made, day } };
-}
-
-function notStoredDraft(
-  of: "certificate" | "account_key",
-  subject: Subject,
-  reason: string,
-): Draft {
-  return {
-    code: "backup_missing",
-    subject,
-    params: { of, reason },
-    actions: [{ kind: "doctor", cluster: null }],
-    cause: [reason],
-  };
 }

@@ -28,6 +28,10 @@ export function subjectOf({
   return { cluster, namespace, secret, name };
 }
 
+export function clusterSubject({ cluster }: Pick<Subject, "cluster">): Subject {
+  return { cluster, namespace: null, secret: null, name: null };
+}
+
 interface FindingBase {
   /** Stable over runs: code and subject. */
   readonly id: string;

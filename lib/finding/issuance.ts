@@ -7,7 +7,13 @@ import { formatMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
 import type { IssuanceFinding } from "../ratelimit/rules.ts";
 import type { Across, LiveHolder } from "./across.ts";
-import { createFinding, type Draft, type Finding, type Subject } from "./finding.ts";
+import {
+  clusterSubject,
+  createFinding,
+  type Draft,
+  type Finding,
+  type Subject,
+} from "./finding.ts";
 
 /** Longest name of a set in a subject. */
 const MAX_LABEL = 120;
@@ -146,7 +152,7 @@ function* clockDrafts(across: Across): Generator<Draft> {
   for (const [cluster, recordedMs] of clusters) {
     yield {
       code: "clock_off",
-      subject: { cluster, namespace: null, secret: null, name: null },
+      subject: clusterSubject({ cluster }),
       params: { recordedMs },
       actions: [{ kind: "doctor", cluster }],
     };

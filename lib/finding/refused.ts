@@ -1,7 +1,7 @@
 /**
- * Namespaces whose Secrets may not be read any more. A permission that lies in a namespace dies with
- * it, so that the namespace may have been deleted: one item for all of them, with what restores
- * their certificates. Pure.
+ * Namespaces whose Secrets may not be read any more. A permission that lies in a namespace dies
+ * with it, so that the namespace may have been deleted: one item for all of them, with what
+ * restores their certificates. Pure.
  */
 import { formatMs, parseMs } from "../certificate/time.ts";
 import { recordedPlanner } from "../restoreplan/recorded.ts";

@@ -9,7 +9,7 @@ import { formatMs } from "../certificate/time.ts";
 import { CertkeepError } from "../error.ts";
 import { createFinding, findingId, type Finding } from "../finding/finding.ts";
 import { isMeant } from "../finding/place.ts";
-import { unreadableDraft, type UnreadableCopy } from "../finding/unreadable.ts";
+import { unreadableDraft, type UnreadableBackup } from "../finding/backups.ts";
 import type { BlobStore, Opener, StateStore } from "../ports/stores.ts";
 import type { Clock, Progress } from "../ports/runtime.ts";
 import type { DrilledCopy, DrilledCertificate, DrillReport } from "../report/drill.ts";
@@ -157,7 +157,7 @@ function findingOf(copy: DrilledCopy, state: StateDocument | undefined, now: str
   return createFinding(draft, state?.findings[findingId(draft.code, draft.subject)]?.since ?? now);
 }
 
-function unreadableOf({ key, version, code, detail }: DrilledCopy): UnreadableCopy {
+function unreadableOf({ key, version, code, detail }: DrilledCopy): UnreadableBackup {
   const { namespace = null, secret = null } = parseCopyKey(key) ?? {};
   return { version, namespace, secret, code, detail };
 }

@@ -271,7 +271,7 @@ describe("Secrets", () => {
     ]);
   });
 
-  it("leaves Secrets without a pair out of several, and answers for one that stands alone", async () => {
+  it("leaves Secrets without a pair out of several, but not one that is alone", async () => {
     const none = secretOf({ name: "operator-oauth", data: { client_secret: "x" } });
     const whole = secretOf({ name: "operator", data: pair });
     expect(await checkSecrets([none, whole], options())).toHaveLength(1);

@@ -5,7 +5,7 @@
  */
 import * as z from "zod/mini";
 import { isCertkeepError, type CertkeepError } from "../../error.ts";
-import type { UnreadableCopy } from "../../finding/unreadable.ts";
+import type { UnreadableBackup } from "../../finding/backups.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { changeState } from "../states.ts";
@@ -45,7 +45,7 @@ const DETAIL_MAX = 200;
 export interface ClusterDrill {
   /** All versions that it looked at. */
   readonly looked: ReadonlySet<string>;
-  readonly unreadable: readonly UnreadableCopy[];
+  readonly unreadable: readonly UnreadableBackup[];
   /** Versions that retention removed. */
   readonly removed: ReadonlySet<string>;
   /** Whether it looked at all that the cluster has; else the rest of the last record stands. */
