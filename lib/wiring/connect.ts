@@ -61,6 +61,7 @@ export async function connectCluster(
           ...(kubeconfig === null ? {} : { files: [kubeconfig] }),
           ...(context === null ? {} : { context }),
           known: kubeconfigs.admitted,
+          rewritten: kubeconfigs.rewritten,
           environment: world.env,
           homeFolder: homeOf(world.env),
           nowMs,

@@ -8,6 +8,7 @@ import { createFileBlobs } from "../adapters/file/blobs.ts";
 import type { LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
 import { createFileStates } from "../adapters/file/states.ts";
+import type { Rewritten } from "../adapters/kubernetes/entry.ts";
 import type { ClusterEntry } from "../config/cluster.ts";
 import { meant } from "../config/suggest.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
@@ -15,7 +16,7 @@ import type { RegisteredCluster, Registry, SecretValues } from "../ports/registr
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Bearer } from "../rbac/table.ts";
 import { awsWorld, openBlobs, openRegistry, openStates, secretValues } from "./aws.ts";
-import { composeConfig, type ConfigWorld } from "./config.ts";
+import { composeConfig, type ConfigWorld, ownTexts } from "./config.ts";
 import { readRegistry, type Reach } from "./registry.ts";
 
 export interface World extends ConfigWorld {
@@ -41,6 +42,8 @@ export interface Kubeconfigs {
    * @throws as node:fs
    */
   readonly admitted: LoadedConfig["admitted"];
+  /** Approves a file that was approved as it was before certkeep wrote tokens into it. */
+  readonly rewritten: Rewritten;
 }
 
 export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
@@ -87,7 +90,7 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
       ...common,
       names: namesOf(clusters, loaded.broken),
       folder: loaded.registrations,
-      kubeconfigs: { ...NO_KUBECONFIGS, admitted: loaded.admitted },
+      kubeconfigs: { ...NO_KUBECONFIGS, ...filesOf(loaded) },
     };
   }
   const registry = await openRegistry(stores.registry, there);
@@ -110,8 +113,18 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
     names: [...new Set([...namesOf(clusters, read.broken), ...read.names])],
     folder: null,
     kubeconfigs: {
-      admitted: loaded.admitted,
+      ...filesOf(loaded),
       read: (cluster, bearer) => registeredKubeconfig(registry, read.clusters, cluster, bearer),
+    },
+  };
+}
+
+function filesOf(loaded: LoadedConfig): Pick<Kubeconfigs, "admitted" | "rewritten"> {
+  const own = ownTexts(loaded);
+  return {
+    admitted: loaded.admitted,
+    rewritten: async (file, before, after) => {
+      if ((await own.read(file)) === before) await own.written(file, after);
     },
   };
 }

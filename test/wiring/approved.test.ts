@@ -59,6 +59,21 @@ describe("an approved configuration", () => {
     expect(connection.server.host).toBe("approved.example");
   });
 
+  it("stays approved where certkeep itself wrote new tokens, and only as it was before", async () => {
+    await approveConfig(world);
+    const { kubeconfigs } = await composeSettings(world);
+    const file = join(root, "work/kubeconfig");
+    const [before, after] = ["https://approved.example", "https://after.example"].map(kubeconfig);
+    const write = async (was: string): Promise<void> => {
+      writeFileSync(file, after ?? "");
+      await kubeconfigs.rewritten(file, was, after ?? "");
+    };
+    await write("something else");
+    await expect(composeConfig(world)).rejects.toThrow("kubeconfig (changed)");
+    await write(before ?? "");
+    expect(await composeConfig(world)).toMatchObject({ trust: "approved" });
+  });
+
   it("stays approved where certkeep itself registers a cluster, and only for what it wrote", async () => {
     await approveConfig(world);
     const folder = join(root, "work/clusters");

@@ -16,6 +16,8 @@ export interface KubeconfigEntry {
   readonly fields: Fields;
 }
 
+export type Rewritten = (file: string, before: string, after: string) => Promise<void>;
+
 export interface ConnectOptions {
   /** For proxies, plugins, KUBECONFIG and the pod's service account. */
   readonly environment: Environment;
@@ -29,6 +31,8 @@ export interface ConnectOptions {
   readonly execTimeoutMs?: number;
   /** Without it, users of an OpenID Connect provider are refused. */
   readonly askProvider?: AskProvider;
+  /** Called where new tokens were written into a kubeconfig, with its text before and after. */
+  readonly rewritten?: Rewritten;
   /**
    * Whether entries may name files of this machine; default `true`. A kubeconfig that lies in no
    * file may not.

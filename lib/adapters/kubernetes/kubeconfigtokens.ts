@@ -25,6 +25,7 @@ import { CertkeepError } from "../../error.ts";
 import { readFileAtMost } from "../readfile.ts";
 import { realTimer } from "../timer.ts";
 import { printable } from "./connection.ts";
+import type { Rewritten } from "./entry.ts";
 import { type Fields, fieldsOf } from "./parse.ts";
 
 export const KUBECONFIG_BYTES = 16 * 1024 * 1024;
@@ -122,6 +123,11 @@ async function replace(
   }
 }
 
+interface UpdateOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly rewritten: Rewritten | undefined;
+}
+
 /**
  * Has `refresh` give new tokens for a user of the kubeconfig, and writes them, before they are
  * returned. `refresh` is given the user's settings as they are by now; without `write`, the tokens
@@ -132,7 +138,7 @@ export async function updateTokens<T extends { readonly write: ProviderTokens | 
   file: string,
   user: string,
   refresh: (config: Fields) => Promise<T>,
-  signal: AbortSignal | undefined,
+  { signal, rewritten }: UpdateOptions,
 ): Promise<T> {
   const unlock = await lock(file, signal);
   try {
@@ -151,7 +157,10 @@ export async function updateTokens<T extends { readonly write: ProviderTokens | 
     try {
       const result = await refresh(fieldsOf(configOf(text, user)?.toJSON()));
       const changed = result.write === null ? null : withTokens(text, user, result.write);
-      if (changed !== null) await replace(target, replacement, changed);
+      if (changed !== null) {
+        await replace(target, replacement, changed);
+        await rewritten?.(file, text, changed);
+      }
       return result;
     } finally {
       await replacement.handle.close();

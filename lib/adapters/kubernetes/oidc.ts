@@ -9,6 +9,7 @@
 import { CertkeepError } from "../../error.ts";
 import { type Environment, isLoopback } from "../proxy.ts";
 import { tokenEndMs } from "./credential.ts";
+import type { Rewritten } from "./entry.ts";
 import { type AskProvider, LOGIN, type OidcSettings } from "./identityprovider.ts";
 import { updateTokens } from "./kubeconfigtokens.ts";
 import { type Fields, textOf } from "./parse.ts";
@@ -22,6 +23,7 @@ export interface OidcOptions {
   readonly environment: Environment;
   readonly nowMs: () => number;
   readonly askProvider: AskProvider;
+  readonly rewritten: Rewritten | undefined;
 }
 
 /** golang.org/x/oauth2's expiryDelta: a token is refreshed this long before its end. */
@@ -84,7 +86,7 @@ export class OidcTokens {
   }
 
   async #refresh(signal: AbortSignal | undefined): Promise<string> {
-    const { file, user } = this.#options;
+    const { file, user, rewritten } = this.#options;
     if (this.#settings.refreshToken === "")
       throw this.#refused("the ID token has ended, and there is no `refresh-token`", LOGIN);
     const work = async (config: Fields) => {
@@ -104,7 +106,7 @@ export class OidcTokens {
       };
       return { idToken, write };
     };
-    return (await updateTokens(file, user, work, signal)).idToken;
+    return (await updateTokens(file, user, work, { signal, rewritten })).idToken;
   }
 
   /** Another program may have refreshed them; of what else it changed nothing is used. */

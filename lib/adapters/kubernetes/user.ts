@@ -135,7 +135,7 @@ function parseAuthProvider(
       `the user has ${shown}, which is unknown`,
       "a token, client certificate or exec plugin",
     );
-  const { askProvider, environment, nowMs } = options;
+  const { askProvider, environment, nowMs, rewritten } = options;
   if (askProvider === undefined)
     throw invalid(
       place,
@@ -151,5 +151,6 @@ function parseAuthProvider(
     environment,
     nowMs,
     askProvider,
+    rewritten,
   });
 }

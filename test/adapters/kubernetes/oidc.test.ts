@@ -11,6 +11,7 @@ import {
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "yaml";
 import { describe, expect, test } from "vitest";
+import type { ConnectOptions } from "../../../lib/adapters/kubernetes/entry.ts";
 import { askProvider } from "../../../lib/adapters/kubernetes/identityprovider.ts";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
 import {
@@ -143,9 +144,10 @@ async function open(text: string, mode = 0o600): Promise<Opened> {
   return { file, connection: await load(file) };
 }
 
-function load(file: string): Promise<Connection> {
+function load(file: string, more: Partial<ConnectOptions> = {}): Promise<Connection> {
   return loadConnection({
     ...plainOptions,
+    ...more,
     nowMs: () => NOW,
     askProvider,
     homeFolder: null,
@@ -246,6 +248,18 @@ describe("a user of OpenID Connect", () => {
     put(file, kubeconfigText(settings(provider, { idToken: FRESH, refreshToken: "r9" })));
     expect(await bearer(connection)).toBe(`Bearer ${FRESH}`);
     expect([provider.seen.length, stored(file)["refresh-token"]]).toEqual([0, "r9"]);
+  });
+
+  test("tells what was rewritten, once it is", async () => {
+    const provider = await startProvider();
+    const text = kubeconfigText(settings(provider));
+    const file = put(`${folder()}/config`, text);
+    const told: string[][] = [];
+    const rewritten = async (...what: string[]): Promise<void> => void told.push(what);
+    const connection = await load(file, { rewritten });
+    await bearer(connection);
+    await bearer(connection);
+    expect(told).toEqual([[file, text, readFileSync(file, "utf8")]]);
   });
 
   test("isn't refreshed at a provider that stands in the file only since it was read", async () => {
