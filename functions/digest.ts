@@ -4,8 +4,7 @@
  */
 import { CertkeepError, isCertkeepError } from "../lib/error.ts";
 import type { DigestSettings } from "../lib/report/digest.ts";
-import type { MetricName } from "../lib/report/metric.ts";
-import { countState, fleetMetrics } from "../lib/report/metrics.ts";
+import { countState, fleetMetrics, type MetricName } from "../lib/report/metrics.ts";
 import { runDigest } from "../lib/usecases/digest.ts";
 import type { DigestPorts, Route, RouteOutcome } from "../lib/usecases/digest/deliver.ts";
 import { type Telemetry, runFunction, type Invocation, type FunctionRun } from "./shared/run.ts";

@@ -6,7 +6,7 @@
 const UNSAFE = String.raw`[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u2065\u{e0000}-\u{e0fff}]`;
 const ANY = new RegExp(UNSAFE, "gu");
 /**
- * A line break, the colours of lib/report/style.ts as a terminal knows them, or anything unsafe.
+ * A line break, the colours of lib/report/text.ts as a terminal knows them, or anything unsafe.
  */
 const OWN_OR_ANY = new RegExp(String.raw`\n|\u001b\[(?:1|2|22|31|32|33|39)m|${UNSAFE}`, "gu");
 

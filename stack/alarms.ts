@@ -4,7 +4,7 @@
  * own (`topicKey`) has to let cloudwatch.amazonaws.com use it. Alarms hold names and numbers, no
  * secret.
  */
-import type { MetricName } from "../lib/report/metric.ts";
+import type { MetricName } from "../lib/report/metrics.ts";
 import { att, FUNCTIONS, type FunctionName } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
 import type { Resource, Resources } from "./resource.ts";

@@ -254,7 +254,7 @@ const sound: readonly (readonly [string, string, string])[] = [
   ["a command and the composition", "lib/cli/ok.ts", imported("../wiring/audit.ts")],
   ["a function and the composition", "functions/ok.ts", imported("../lib/wiring/audit.ts")],
   ["a function and an adapter", "functions/ok2.ts", imported("../lib/adapters/aws/queue.ts")],
-  ["the stack and a pure room", "stack/ok.ts", imported("../lib/report/metric.ts")],
+  ["the stack and a pure room", "stack/ok.ts", imported("../lib/report/metrics.ts")],
   ["a test and a command", "test/ok.test.ts", imported("../lib/cli/main.ts")],
 ];
 

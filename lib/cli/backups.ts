@@ -2,9 +2,8 @@
 import { parseMs } from "../certificate/time.ts";
 import { Command } from "commander";
 import { composeSettings } from "../wiring/settings.ts";
-import { tableLines } from "../report/table.ts";
+import { count, span, tableLines } from "../report/text.ts";
 import { plain } from "../plain.ts";
-import { count, span } from "../report/text.ts";
 import { isSound, listBackups, type BackupsReport, type ListedCopy } from "../usecases/backups.ts";
 import { importCommand } from "./backups/import.ts";
 import { rekeyCommand } from "./backups/rekey.ts";

@@ -3,8 +3,7 @@
  * there is so here, and a mention or a link that got through would be seen as one.
  */
 import type { Block, SlackMessage } from "../report/slack/blocks.ts";
-import type { Style } from "../report/style.ts";
-import { wrap } from "../report/text.ts";
+import { type Style, wrap } from "../report/text.ts";
 
 export function slackView(
   { blocks, text }: SlackMessage,

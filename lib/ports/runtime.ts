@@ -1,4 +1,4 @@
-import type { MetricName } from "../report/metric.ts";
+import type { MetricName } from "../report/metrics.ts";
 
 /** The clock, as an argument. */
 export interface Clock {

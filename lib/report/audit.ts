@@ -1,8 +1,7 @@
 /** The report of an audit for a terminal. Pure. */
 import type { Finding } from "../finding/finding.ts";
 import type { Tally } from "../finding/tally.ts";
-import type { BudgetLevel } from "./budget.ts";
-import { budgetLines } from "./budgets.ts";
+import { type BudgetLevel, budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
 import { plain } from "../plain.ts";
 import { count, type Page, wrap } from "./text.ts";

@@ -4,15 +4,64 @@
  */
 import type { Across } from "../finding/across.ts";
 import { instantOf } from "../certificate/time.ts";
-import { spanPhrase } from "./text.ts";
+import { count, spanPhrase, type Page, tableLines, wrap } from "./text.ts";
 import { setPhrase } from "./phrases/limits.ts";
 import { type Budget, timelineOf } from "../ratelimit/budget.ts";
 import { type Account, accountOf } from "../ratelimit/ledger.ts";
 import { DAY_MS } from "../ratelimit/limit.ts";
-import { bar, type BudgetLevel, isLow } from "./budget.ts";
-import type { Style } from "./style.ts";
-import { tableLines } from "./table.ts";
-import { count, wrap } from "./text.ts";
+
+/** A budget as people are shown it. */
+export interface BudgetLevel {
+  /** Names of the set, or the registered domain. */
+  readonly name: string;
+  readonly kind: "set" | "domain";
+  /** Certificates left, by what is known: an estimate unless it is `atLeast`. */
+  readonly remaining: number;
+  /** Certificates left, at least; `null`: not known. */
+  readonly atLeast: number | null;
+  readonly capacity: number;
+  /** When one more comes free, ms since the epoch; `null`: it is full. */
+  readonly nextSlotMs: number | null;
+  /** More was issued than the issuer's bucket stored: the times are the latest by what is known. */
+  readonly overshot: boolean;
+  /** When it is full again; `null`: it is. */
+  readonly fullAtMs: number | null;
+  /**
+   * Tokens left after each change, in order of time: the last week as far as known, and the next.
+   * May be empty.
+   */
+  readonly levels: readonly { readonly atMs: number; readonly left: number }[];
+  /** Places that would use it: cluster names. */
+  readonly clusters: readonly string[];
+}
+
+/** `2 of 5 left (estimate)`, and what is sure of it. */
+export function levelText({ remaining, capacity, atLeast }: BudgetLevel): string {
+  if (remaining <= 0) return `none of ${capacity} left`;
+  const left = `${remaining} of ${capacity} left`;
+  if (atLeast === null) return `${left} (estimate)`;
+  return atLeast === remaining ? left : `${left} (estimate), at least ${atLeast}`;
+}
+
+const LOW: Readonly<Record<BudgetLevel["kind"], number>> = { set: 2 / 5, domain: 1 / 5 };
+
+/** Whether so little is left that people should know: 2 of 5 of a set, a fifth of a domain's. */
+export function isLow({ kind, remaining, capacity }: BudgetLevel): boolean {
+  return remaining <= capacity * LOW[kind];
+}
+
+/** `■■□□□`: at most ten marks. */
+export function bar(remaining: number, capacity: number): string {
+  const marks = Math.max(1, Math.min(10, Math.floor(capacity)));
+  const filled =
+    capacity <= 0
+      ? 0
+      : Math.min(
+          marks,
+          Math.max(0, remaining <= 0 ? 0 : Math.max(1, Math.floor((remaining / capacity) * marks))),
+        );
+  return "■".repeat(filled) + "□".repeat(marks - filled);
+}
 
 /** Rows shown; more are counted. */
 const MAX_ROWS = 10;
@@ -86,14 +135,13 @@ function compare(a: string, b: string): number {
 /** The section of an audit's report; nothing where no budget is known. */
 export function budgetLines(
   levels: readonly BudgetLevel[],
-  view: {
-    readonly atMs: number;
-    readonly width: number;
-    readonly style: Style;
-    readonly unreadStates: number;
-  },
+  {
+    atMs,
+    width,
+    style,
+    unreadStates,
+  }: Page & { readonly atMs: number; readonly unreadStates: number },
 ): string[] {
-  const { atMs, width, style } = view;
   if (levels.length === 0) return [];
   const low = levels
     .filter(isLow)
@@ -103,52 +151,50 @@ export function budgetLines(
         (b.nextSlotMs ?? 0) - (a.nextSlotMs ?? 0) ||
         compare(a.name, b.name),
     );
-  const sets = levels.filter(({ kind }) => kind === "set").length;
-  const fine = levels.length - low.length;
-  const lines = ["", style.bold("What can still be issued")];
-  if (low.length > 0) {
-    const rows = low
-      .slice(0, MAX_ROWS)
-      .map((level) => [
-        level.name,
-        level.kind,
-        bar(level.remaining, level.capacity),
-        `${level.remaining} of ${level.capacity}`,
-        level.atLeast === null ? "unknown" : String(level.atLeast),
-        level.nextSlotMs === null
-          ? ""
-          : `${level.overshot ? "by " : ""}${instantOf(level.nextSlotMs)} (${spanPhrase(level.nextSlotMs - atMs)})`,
-      ]);
-    lines.push(
-      ...tableLines(["NAME", "LIMIT", "", "ESTIMATE", "AT LEAST", "NEXT SLOT"], rows, width, "  "),
-    );
-    if (low.length > MAX_ROWS) lines.push(`  and ${low.length - MAX_ROWS} more near their end`);
-  }
-  const all =
-    low.length === 0
-      ? `all ${count(sets, "set")} of names and ` +
-        `${count(levels.length - sets, "registered domain")} have room`
-      : `${count(fine, "other budget")} ${fine === 1 ? "has" : "have"} room`;
-  lines.push(
-    ...wrap(
-      style.dim(
-        `${all.charAt(0).toUpperCase()}${all.slice(1)}. Estimates: certkeep can't see every ` +
-          "issuance.",
-      ),
-      width,
-      "  ",
-    ),
-  );
-  if (view.unreadStates > 0)
-    lines.push(
-      ...wrap(
-        style.dim(
-          `${count(view.unreadStates, "state")} of other clusters could not be read: what ` +
+  const notes = [
+    `${roomText(levels, low.length)}. Estimates: certkeep can't see every issuance.`,
+    ...(unreadStates > 0
+      ? [
+          `${count(unreadStates, "state")} of other clusters could not be read: what ` +
             "they know of issuances is missing here.",
-        ),
-        width,
-        "  ",
-      ),
-    );
-  return lines;
+        ]
+      : []),
+  ];
+  return [
+    "",
+    style.bold("What can still be issued"),
+    ...lowLines(low, width, atMs),
+    ...notes.flatMap((note) => wrap(style.dim(note), width, "  ")),
+  ];
+}
+
+/** Those near their end, by name. */
+function lowLines(low: readonly BudgetLevel[], width: number, atMs: number): string[] {
+  if (low.length === 0) return [];
+  const rows = low.slice(0, MAX_ROWS).map((level) => {
+    const { name, kind, remaining, capacity, atLeast, nextSlotMs, overshot } = level;
+    return [
+      name,
+      kind,
+      bar(remaining, capacity),
+      `${remaining} of ${capacity}`,
+      atLeast === null ? "unknown" : String(atLeast),
+      nextSlotMs === null
+        ? ""
+        : `${overshot ? "by " : ""}${instantOf(nextSlotMs)} (${spanPhrase(nextSlotMs - atMs)})`,
+    ];
+  });
+  return [
+    ...tableLines(["NAME", "LIMIT", "", "ESTIMATE", "AT LEAST", "NEXT SLOT"], rows, width, "  "),
+    ...(low.length > MAX_ROWS ? [`  and ${low.length - MAX_ROWS} more near their end`] : []),
+  ];
+}
+
+/** The others, counted. */
+function roomText(levels: readonly BudgetLevel[], low: number): string {
+  const others = levels.length - low;
+  if (low > 0) return `${count(others, "other budget")} ${others === 1 ? "has" : "have"} room`;
+  const sets = levels.filter(({ kind }) => kind === "set").length;
+  const domains = count(levels.length - sets, "registered domain");
+  return `All ${count(sets, "set")} of names and ${domains} have room`;
 }

@@ -8,9 +8,8 @@ import type { CertManagerReason, CertManagerVerdict } from "../secret/certmanage
 import type { Shape } from "../secret/shapes.ts";
 import { hintText } from "./phrases/hints.ts";
 import { reasonSentence } from "./phrases/reasons.ts";
-import type { Style } from "./style.ts";
+import { span, type Style, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
-import { span, wrap } from "./text.ts";
 
 /** One pair and what was found of it. The first nine are what `--json` prints. */
 export interface CheckResult {

@@ -4,9 +4,8 @@ import type { Excess } from "../rbac/excess.ts";
 import type { Question } from "../rbac/rules.ts";
 import type { AccessKind, Bearer, Part } from "../rbac/table.ts";
 import { excessText, PART_TITLES, questionText, withoutText } from "./phrases/permissions.ts";
-import { tableLines } from "./table.ts";
+import { count, span, tableLines } from "./text.ts";
 import { plain } from "../plain.ts";
-import { count, span } from "./text.ts";
 
 export interface ClusterRow {
   readonly name: string;

@@ -10,7 +10,7 @@ import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import type { RouteRecord } from "../state/digest.ts";
-import type { BudgetLevel } from "./budget.ts";
+import type { BudgetLevel } from "./budgets.ts";
 import { type Changes, changesSince } from "./digest/changes.ts";
 import { composeMessage } from "./digest/compose.ts";
 import type { Message, MessageKind } from "./digest/message.ts";

@@ -4,8 +4,7 @@ import type { Action } from "../finding/action.ts";
 import { plain } from "../plain.ts";
 import { commandOf } from "./command.ts";
 import { type Observed, observedText } from "./phrases/doctor.ts";
-import type { Style } from "./style.ts";
-import { count, wrap } from "./text.ts";
+import { count, type Style, wrap } from "./text.ts";
 
 export type Level = "pass" | "warn" | "fail";
 

@@ -5,10 +5,8 @@ import type { CertkeepError } from "../error.ts";
 import type { Finding } from "../finding/finding.ts";
 import { findingLines } from "./findings.ts";
 import type { PlanCode } from "../restoreplan/code.ts";
-import type { Style } from "./style.ts";
-import { tableLines } from "./table.ts";
+import { count, span, type Style, tableLines, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
-import { count, span, wrap } from "./text.ts";
 
 export interface DrilledCopy {
   readonly key: string;

@@ -8,9 +8,8 @@ import type { Finding } from "../finding/finding.ts";
 import { findingCommand, findingInvoke, isOnlyExplained } from "./command.ts";
 import { plainText, type Text } from "./part.ts";
 import { adviceOf, causeText, groupKey, leadsToText, seenText, whyText } from "./phrases.ts";
-import type { Style } from "./style.ts";
+import { count, span, type Style, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
-import { count, span, wrap } from "./text.ts";
 
 /** More findings than this are told by cause. */
 const LIST_AT_MOST = 20;

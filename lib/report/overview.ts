@@ -2,16 +2,13 @@
  * The state of everything for a terminal: the verdict, what needs people worst first, the clusters,
  * what comes next. Pure.
  */
-import type { BudgetLevel } from "./budget.ts";
-import { budgetLines } from "./budgets.ts";
+import { type BudgetLevel, budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
 import { partsText } from "./digest/text.ts";
 import { instantParts, plainText, utcText } from "./part.ts";
-import type { Style } from "./style.ts";
+import { type Style, tableLines, wrap } from "./text.ts";
 import { allUpcoming, type ClusterSummary } from "./summary.ts";
-import { tableLines } from "./table.ts";
 import { plain } from "../plain.ts";
-import { wrap } from "./text.ts";
 import { ignoredNotes, SIGHTS, sumOf, unregisteredNotes, verdictText } from "./verdict.ts";
 
 export interface OverviewView {

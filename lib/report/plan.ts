@@ -12,10 +12,8 @@ import { type PlanView, type ShownItem, type ShownOutcome, wordOf } from "./plan
 import { commandLine, literal } from "./shell.ts";
 import { reasonText } from "./phrases/reasons.ts";
 import { codesOf, type PlanItem, savedIssuances } from "../restoreplan/item.ts";
-import type { Style } from "./style.ts";
-import { tableLines } from "./table.ts";
+import { count, type Style, tableLines, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
-import { count, wrap } from "./text.ts";
 
 /** Rows that a table shows; of more, those that need a person come first. */
 const ROWS_AT_MOST = 60;

@@ -1,7 +1,7 @@
 /** A plan as people are shown it. */
 import type { PlanItem } from "../restoreplan/item.ts";
 import type { PlanWarning } from "../restoreplan/note.ts";
-import type { Style } from "./style.ts";
+import type { Style } from "./text.ts";
 
 export type ShownOutcome =
   "planned" | "done" | "kept" | "refused" | "later" | "failed" | "not_tried";

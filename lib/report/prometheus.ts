@@ -8,7 +8,7 @@
 import { parseMsOrNull } from "../certificate/time.ts";
 import { SEVERITIES } from "../finding/codes.ts";
 import { plainLines } from "../plain.ts";
-import type { BudgetLevel } from "./budget.ts";
+import type { BudgetLevel } from "./budgets.ts";
 import type { CertificateRow } from "./rows.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { findingCount } from "./verdict.ts";

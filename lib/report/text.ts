@@ -2,7 +2,22 @@
 import stringWidth from "string-width";
 import { plain } from "../plain.ts";
 import { plainText, type Text } from "./part.ts";
-import type { Style } from "./style.ts";
+
+/**
+ * How a medium marks what matters; the plain style marks nothing, so that a pipe and a screen
+ * reader get words alone.
+ */
+export interface Style {
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly red: (text: string) => string;
+  readonly yellow: (text: string) => string;
+  readonly green: (text: string) => string;
+}
+
+const same = (text: string): string => text;
+
+export const PLAIN: Style = { bold: same, dim: same, red: same, yellow: same, green: same };
 
 /** Where lines are shown. */
 export interface Page {
@@ -95,4 +110,32 @@ export function spanPhrase(ms: number): string {
       return `${n} ${unit}${n === 1 ? "" : "s"}`;
   }
   return "a second";
+}
+
+/**
+ * A table: columns as wide as they need, the widest cut so that it fits; two spaces between, no
+ * lines.
+ */
+export function tableLines(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  width: number,
+  indent = "",
+): string[] {
+  const clean = [head, ...rows].map((row) => row.map(plain));
+  const widths = head.map((_, column) =>
+    Math.max(...clean.map((row) => stringWidth(row[column] ?? ""))),
+  );
+  const room = width - stringWidth(indent) - 2 * (head.length - 1);
+  while (widths.reduce((sum, one) => sum + one, 0) > room) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if ((widths[widest] ?? 0) <= 6) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return clean.map((row) =>
+    (
+      indent +
+      row.map((cell, column) => pad(cut(cell, widths[column] ?? 6), widths[column] ?? 6)).join("  ")
+    ).trimEnd(),
+  );
 }

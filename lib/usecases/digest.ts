@@ -6,7 +6,7 @@
  * recording repeats that one message once its claim has expired. While a message waits, only a new
  * critical finding makes another.
  */
-import type { BudgetLevel } from "../report/budget.ts";
+import type { BudgetLevel } from "../report/budgets.ts";
 import {
   planDigest,
   type DigestPlan,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { slackView } from "../../lib/demo/slackview.ts";
 import type { Block } from "../../lib/report/slack/blocks.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 
 const section = (text: string): Block => ({ type: "section", text: { type: "mrkdwn", text } });
 const header = (text: string): Block => ({ type: "header", text: { type: "plain_text", text } });

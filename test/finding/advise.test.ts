@@ -4,7 +4,7 @@ import { createAcross, partOf } from "../../lib/finding/across.ts";
 import { clusterFindings } from "../../lib/finding/cluster.ts";
 import { findingLines } from "../../lib/report/findings.ts";
 import { type FindingDocument, findingDocument } from "../../lib/report/phrases.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { formatMs } from "../../lib/certificate/time.ts";
 import type { CertificateRecord, StateDocument } from "../../lib/state/document.ts";
 import { certificate, copy, NOW_MS, secret, state } from "./fixture.ts";

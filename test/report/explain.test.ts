@@ -4,7 +4,7 @@ import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { createAuthority } from "../support/pki.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import type { Explanation } from "../../lib/report/explain/explanation.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { summarize } from "../../lib/report/summary.ts";
 import { type CopyRecord, formatState, type StateDocument } from "../../lib/state/document.ts";
 import { explainName } from "../../lib/usecases/explain.ts";

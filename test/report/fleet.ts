@@ -1,7 +1,7 @@
 /**
  * A fleet of clusters for pages, metrics and benchmarks: mostly good, with a little of everything.
  */
-import type { BudgetLevel } from "../../lib/report/budget.ts";
+import type { BudgetLevel } from "../../lib/report/budgets.ts";
 import type { PageInput } from "../../lib/report/html/page.ts";
 import { certificateRows } from "../../lib/report/rows.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";

@@ -14,7 +14,7 @@ import { findingLines } from "../../lib/report/findings.ts";
 import { pageHtml } from "../../lib/report/html/page.ts";
 import { certificateRows } from "../../lib/report/rows.ts";
 import { slackMessage } from "../../lib/report/slack/blocks.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { summarize } from "../../lib/report/summary.ts";
 import { createAuthority } from "../support/pki.ts";
 import { takeMessage } from "../support/slack.ts";

@@ -15,7 +15,7 @@ import type {
   Wanted,
 } from "../../lib/restoreplan/view.ts";
 import { planText } from "../../lib/report/plan.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import type { Shape } from "../../lib/secret/shapes.ts";
 import stringWidth from "string-width";
 import { parse } from "yaml";

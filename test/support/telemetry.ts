@@ -1,6 +1,6 @@
 /** What a function tells, kept to be looked at. */
 import type { Log, LogFields, Metrics } from "../../lib/ports/runtime.ts";
-import type { MetricName } from "../../lib/report/metric.ts";
+import type { MetricName } from "../../lib/report/metrics.ts";
 
 export interface KeptTelemetry {
   readonly log: Log;

@@ -5,7 +5,7 @@ import type { Issued } from "../support/pki.ts";
 import type { AuditedTarget, AuditReport } from "../../lib/usecases/audit.ts";
 import type { AuditPorts } from "../../lib/usecases/audit/context.ts";
 import { explainText } from "../../lib/report/explain.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { explainName } from "../../lib/usecases/explain.ts";
 import { type FullReport, reportAll } from "../../lib/usecases/report.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";

@@ -4,7 +4,7 @@ import { parseMs } from "../../lib/certificate/time.ts";
 import { createVerifier } from "../../lib/certificate/verifier.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { checkText, type CheckResult } from "../../lib/report/check.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { createAuthority } from "../support/pki.ts";
 import {
   checkDocument,

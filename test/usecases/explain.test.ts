@@ -1,7 +1,7 @@
 /** Each `certkeep explain NAME` that a finding offers knows the name. */
 import { describe, expect, it } from "vitest";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import type { Explanation } from "../../lib/report/explain/explanation.ts";
 import { formatState, type StateDocument } from "../../lib/state/document.ts";

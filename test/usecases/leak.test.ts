@@ -5,7 +5,7 @@
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { auditText } from "../../lib/report/audit.ts";
-import { PLAIN } from "../../lib/report/style.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { auditDocument } from "../../lib/usecases/audit/document.ts";
 import type { AuditReport } from "../../lib/usecases/audit.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";

@@ -11,7 +11,7 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics as Powertools } from "@aws-lambda-powertools/metrics";
 import type { Log, LogFields, Metrics } from "../../ports/runtime.ts";
-import { METRICS, type MetricName } from "../../report/metric.ts";
+import { type MetricName, METRICS } from "../../report/metrics.ts";
 
 const SERVICE = "certkeep";
 /** A line that is longer than this is cut field by field: Lambda splits lines from 256 KiB on. */

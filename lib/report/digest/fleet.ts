@@ -2,7 +2,7 @@
  * A digest's sections about all clusters: what isn't known, what can still be issued, what expires
  * next and what is over. Pure.
  */
-import { bar, type BudgetLevel, isLow, levelText } from "../budget.ts";
+import { bar, type BudgetLevel, isLow, levelText } from "../budgets.ts";
 import { commandOf } from "../command.ts";
 import { instantParts, middle, own, say, type Text } from "../part.ts";
 import { causeText } from "../phrases.ts";

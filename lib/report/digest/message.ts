@@ -5,7 +5,7 @@
  */
 import type { Severity } from "../../finding/codes.ts";
 import type { Finding } from "../../finding/finding.ts";
-import type { BudgetLevel } from "../budget.ts";
+import type { BudgetLevel } from "../budgets.ts";
 import type { Part } from "../part.ts";
 import type { ClusterSummary } from "../summary.ts";
 

@@ -2,9 +2,8 @@
 import { fitForSlack } from "../slack/blocks.ts";
 import type { Message } from "./message.ts";
 import { calm, utcText, type Part } from "../part.ts";
-import type { Style } from "../style.ts";
+import { type Style, wrap } from "../text.ts";
 import { plain } from "../../plain.ts";
-import { wrap } from "../text.ts";
 
 export function digestText(
   message: Message,

@@ -1,11 +1,10 @@
 /** What was issued for a name, and when more could be, as tables. Pure. */
 import { instantOf } from "../../certificate/time.ts";
 import type { Sighting } from "../../ratelimit/issuance.ts";
-import { bar } from "../budget.ts";
+import { bar } from "../budgets.ts";
 import type { ExplainedAccount, Explanation } from "./explanation.ts";
 import { setPhrase } from "../phrases/limits.ts";
-import { tableLines } from "../table.ts";
-import { count, type Page, paragraph, section, spanPhrase } from "../text.ts";
+import { count, type Page, paragraph, section, spanPhrase, tableLines } from "../text.ts";
 import { MAX_ROWS, serialText } from "./places.ts";
 
 const MAX_PLAN_ROWS = 60;

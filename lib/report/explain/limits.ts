@@ -4,7 +4,7 @@ import { claimedBeside } from "../../finding/claimed.ts";
 import type { Across } from "../../finding/across.ts";
 import type { Budget } from "../../ratelimit/budget.ts";
 import type { Silence } from "../../ratelimit/evidence.ts";
-import { bar } from "../budget.ts";
+import { bar } from "../budgets.ts";
 import type { Explanation } from "./explanation.ts";
 import { plainText, say } from "../part.ts";
 import { leftText, setPhrase } from "../phrases/limits.ts";

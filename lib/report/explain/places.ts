@@ -3,8 +3,7 @@ import { serialKey } from "../../ratelimit/issuance.ts";
 import { type CertificateEntry, titleOf } from "../../state/certificates.ts";
 import type { Loss } from "../../state/secrets.ts";
 import type { ExplainedPlace, Explanation } from "./explanation.ts";
-import { tableLines } from "../table.ts";
-import type { Page } from "../text.ts";
+import { type Page, tableLines } from "../text.ts";
 
 /** Rows of a table; more are counted. */
 export const MAX_ROWS = 20;

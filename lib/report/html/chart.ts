@@ -2,7 +2,7 @@
  * A budget's level over the last and the next week, as an SVG without script; where nothing is
  * left, it is marked. Pure.
  */
-import type { BudgetLevel } from "../budget.ts";
+import type { BudgetLevel } from "../budgets.ts";
 import { html } from "./escape.ts";
 
 const WEEK_MS = 7 * 86_400_000;

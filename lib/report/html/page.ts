@@ -7,7 +7,7 @@
  */
 import { SEVERITIES, type Severity } from "../../finding/codes.ts";
 import type { Finding } from "../../finding/finding.ts";
-import { isLow, levelText, type BudgetLevel } from "../budget.ts";
+import { type BudgetLevel, isLow, levelText } from "../budgets.ts";
 import { sortFindings } from "../findings.ts";
 import { findingCommand, findingInvoke } from "../command.ts";
 import { instantParts, type Text, utcText } from "../part.ts";

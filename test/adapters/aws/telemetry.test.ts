@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
 import { createLog, createMetrics } from "../../../lib/adapters/aws/telemetry.ts";
-import { METRICS, type MetricName } from "../../../lib/report/metric.ts";
+import { type MetricName, METRICS } from "../../../lib/report/metrics.ts";
 
 let printed: string[];
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { digestText } from "../../../lib/report/digest/text.ts";
 import type { DigestPlan } from "../../../lib/report/digest.ts";
-import { PLAIN } from "../../../lib/report/style.ts";
+import { PLAIN } from "../../../lib/report/text.ts";
 import { lengthOf, slackMessage } from "../../../lib/report/slack/blocks.ts";
 import { takeMessage } from "../../support/slack.ts";
 import { copy, NOW_MS, secret } from "../../finding/fixture.ts";

@@ -5,7 +5,7 @@ import { createFinding } from "../../../lib/finding/finding.ts";
 import { digestText } from "../../../lib/report/digest/text.ts";
 import { fitForSlack, lengthOf, slackMessage } from "../../../lib/report/slack/blocks.ts";
 import { slackText } from "../../../lib/report/slack/escape.ts";
-import { PLAIN } from "../../../lib/report/style.ts";
+import { PLAIN } from "../../../lib/report/text.ts";
 import type { ClusterSummary } from "../../../lib/report/summary.ts";
 import { takeMessage } from "../../support/slack.ts";
 import { NOW } from "../../finding/fixture.ts";
