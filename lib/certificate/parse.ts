@@ -248,30 +248,9 @@ function readCertificate(der: Uint8Array): Fields {
   const rawSubject = need(tbs.readElement(TAG.sequence), "malformed subject").slice();
   if (!isName(rawSubject)) malformed("malformed subject");
 
-  const spkiElement = need(tbs.readElement(TAG.sequence), "malformed public key");
-  const rawSpki = spkiElement.slice();
-  const spki = need(spkiElement.read(TAG.sequence), "malformed public key");
-  const keyAlgorithm = readAlgorithm(
-    need(spki.read(TAG.sequence), "malformed public key algorithm identifier"),
-  );
-  const publicKey = parsePublicKey(
-    keyAlgorithm,
-    need(spki.readBitString(), "malformed public key"),
-  );
-  if ("malformed" in publicKey) malformed(publicKey.malformed);
-
+  const { rawSpki, publicKey } = readPublicKey(tbs);
   const known = noExtensions();
-  let extensions: Extension[] = [];
-  if (version > 1) {
-    if (!tbs.skipOptional(0x81)) malformed("malformed issuerUniqueID");
-    if (!tbs.skipOptional(0x82)) malformed("malformed subjectUniqueID");
-    if (version === 3 && tbs.peek(0xa3)) {
-      extensions = readExtensionList(need(tbs.read(0xa3), "malformed extensions"));
-      const bad = readExtensions(extensions, known);
-      if (bad !== null) malformed(`malformed ${bad}`);
-    }
-  }
-
+  const extensions = readTail(tbs, version, known);
   const signature = rightAligned(need<BitString>(outer.readBitString(), "malformed signature"));
   if (raw.length !== der.length) malformed("trailing data");
   return {
@@ -290,6 +269,28 @@ function readCertificate(der: Uint8Array): Fields {
     extensions,
     known,
   };
+}
+
+function readPublicKey(tbs: Der): Pick<Fields, "rawSpki" | "publicKey"> {
+  const element = need(tbs.readElement(TAG.sequence), "malformed public key");
+  const rawSpki = element.slice();
+  const spki = need(element.read(TAG.sequence), "malformed public key");
+  const algorithm = readAlgorithm(
+    need(spki.read(TAG.sequence), "malformed public key algorithm identifier"),
+  );
+  const publicKey = parsePublicKey(algorithm, need(spki.readBitString(), "malformed public key"));
+  return "malformed" in publicKey ? malformed(publicKey.malformed) : { rawSpki, publicKey };
+}
+
+/** What follows the public key, from version 2 on; fills `known`. */
+function readTail(tbs: Der, version: number, known: Extensions): Extension[] {
+  if (version === 1) return [];
+  if (!tbs.skipOptional(0x81)) malformed("malformed issuerUniqueID");
+  if (!tbs.skipOptional(0x82)) malformed("malformed subjectUniqueID");
+  if (version !== 3 || !tbs.peek(0xa3)) return [];
+  const extensions = readExtensionList(need(tbs.read(0xa3), "malformed extensions"));
+  const bad = readExtensions(extensions, known);
+  return bad === null ? extensions : malformed(`malformed ${bad}`);
 }
 
 /** cryptobyte ReadOptionalASN1Integer under [0], default 0; Go counts versions from one. */

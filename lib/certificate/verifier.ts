@@ -10,91 +10,84 @@ import { keyObjectOf } from "./publickey.ts";
 import type { Reason } from "./reason.ts";
 import { refuseSigner, verifySignature } from "./signature.ts";
 
-export interface Verifier {
+/** What was found out of a signature so far; `null`: it is good. */
+type Answer = Reason | null | Promise<Reason | null>;
+
+interface Signer {
+  readonly key: KeyObject | null;
+  readonly answers: Map<string, Answer>;
+}
+
+export class Verifier {
+  readonly #known: ReadonlySet<string>;
+  /** By the digest of the signing key, then by the child's: building a name of both is slower. */
+  readonly #signers = new Map<string, Signer>();
+  #count = 0;
+
+  /** `known`: names of signatures that an earlier run verified; they are trusted as they are. */
+  constructor(known: Iterable<string> = []) {
+    this.#known = new Set(known);
+  }
+
   /**
    * Whether `parent` signed `child`: null if so, else why not. A promise only where OpenSSL has to
    * work.
    */
-  check(child: Certificate, parent: Certificate): Reason | null | Promise<Reason | null>;
+  check(child: Certificate, parent: Certificate): Answer {
+    const refused = refuseSigner(child, parent);
+    if (refused !== null) return refused;
+    const { key, answers } = this.#signerOf(parent);
+    let answer = answers.get(child.sha256);
+    if (answer === undefined) {
+      if (this.#known.has(nameOf(child.sha256, parent.spkiSha256))) answer = null;
+      else if (key === null) return "signature_unsupported";
+      else answer = this.#verify(child, key, parent, answers);
+      answers.set(child.sha256, answer);
+    }
+    return answer;
+  }
+
   /**
    * Names of the signatures that this run verified and the `known` ones didn't hold,
    * `childSha256.spkiSha256`.
    */
-  readonly verified: ReadonlySet<string>;
+  get verified(): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const [spkiSha256, { answers }] of this.#signers) {
+      for (const [sha256, answer] of answers) {
+        const name = nameOf(sha256, spkiSha256);
+        if (answer === null && !this.#known.has(name)) names.add(name);
+      }
+    }
+    return names;
+  }
+
   /** Signatures that OpenSSL was asked about so far. */
-  readonly count: number;
-}
+  get count(): number {
+    return this.#count;
+  }
 
-/** What was found out of a signature so far; `null`: it is good. */
-type Answer = Reason | null | Promise<Reason | null>;
-
-/** `known`: names of signatures that an earlier run verified; they are trusted as they are. */
-export function createVerifier(known: Iterable<string> = []): Verifier {
-  const trusted = new Set(known);
-  /**
-   * By the digest of the signing key, then by the child's: texts that are at hand, which a name is
-   * not.
-   */
-  const signers = new Map<
-    string,
-    { readonly key: KeyObject | null; readonly answers: Map<string, Answer> }
-  >();
-  let count = 0;
-
-  function signerOf(parent: Certificate): {
-    readonly key: KeyObject | null;
-    readonly answers: Map<string, Answer>;
-  } {
-    let signer = signers.get(parent.spkiSha256);
+  #signerOf(parent: Certificate): Signer {
+    let signer = this.#signers.get(parent.spkiSha256);
     if (signer === undefined) {
       signer = { key: keyObjectOf(parent.publicKey), answers: new Map() };
-      signers.set(parent.spkiSha256, signer);
+      this.#signers.set(parent.spkiSha256, signer);
     }
     return signer;
   }
 
-  async function verify(
+  async #verify(
     child: Certificate,
     key: KeyObject,
     parent: Certificate,
     answers: Map<string, Answer>,
   ): Promise<Reason | null> {
-    count++;
-    const answer = (await verifySignature(child, key, parent.publicKey))
-      ? null
-      : "signature_invalid";
+    this.#count++;
+    const isGood = await verifySignature(child, key, parent.publicKey);
+    const answer = isGood ? null : "signature_invalid";
     answers.set(child.sha256, answer);
     return answer;
   }
-
-  return {
-    check(child, parent) {
-      const refused = refuseSigner(child, parent);
-      if (refused !== null) return refused;
-      const { key, answers } = signerOf(parent);
-      let answer = answers.get(child.sha256);
-      if (answer === undefined) {
-        if (trusted.has(nameOf(child.sha256, parent.spkiSha256))) answer = null;
-        else if (key === null) return "signature_unsupported";
-        else answer = verify(child, key, parent, answers);
-        answers.set(child.sha256, answer);
-      }
-      return answer;
-    },
-    get verified() {
-      const names = new Set<string>();
-      for (const [spkiSha256, { answers }] of signers) {
-        for (const [sha256, answer] of answers) {
-          const name = nameOf(sha256, spkiSha256);
-          if (answer === null && !trusted.has(name)) names.add(name);
-        }
-      }
-      return names;
-    },
-    get count() {
-      return count;
-    },
-  };
 }
 
 /** Name of a signature check in `known` and `verified`: lower-case hex of both digests. */

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { anchorsFromPem, uniteAnchors, type Anchors } from "../certificate/anchors.ts";
-import { createVerifier } from "../certificate/verifier.ts";
+import { Verifier } from "../certificate/verifier.ts";
 import { BUILT_IN_ISSUERS, createIssuer, LETS_ENCRYPT, type Issuer } from "../issuer/issuers.ts";
 import { createLimit, type LimitOverride } from "../ratelimit/limit.ts";
 import { registeredDomain, setOf } from "../ratelimit/names.ts";
@@ -90,7 +90,7 @@ export function createKit(configured: readonly Issuer[]): JudgeKit {
     anchors,
     issuers,
     intermediates: uniteAnchors(...issuers.map((issuer) => issuer.intermediates)),
-    verifier: createVerifier(),
+    verifier: new Verifier(),
     version: `${JUDGE_VERSION}-${hash.digest("hex").slice(0, 16)}`,
   };
 }

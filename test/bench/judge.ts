@@ -19,7 +19,7 @@ import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { judge, type Pair, verdictAt } from "../../lib/certificate/judge.ts";
 import { parseCertificate } from "../../lib/certificate/parse.ts";
 import { parseMs } from "../../lib/certificate/time.ts";
-import { createVerifier } from "../../lib/certificate/verifier.ts";
+import { Verifier } from "../../lib/certificate/verifier.ts";
 import { putRow } from "./support/row.ts";
 
 const COUNT = Number(process.argv[2] ?? 10_000);
@@ -155,7 +155,7 @@ const at = parseMs("2026-06-01T00:00:00Z");
 async function judgeAll(
   known: Iterable<string>,
 ): Promise<Took & { verified: ReadonlySet<string> }> {
-  const verifier = createVerifier(known);
+  const verifier = new Verifier(known);
   const took = await timed(async (i) => {
     const judgement = await judge(pairs[i] as Pair, {
       dnsName: `n${i}.tail1234.ts.net`,

@@ -9,7 +9,7 @@ import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { HINT_KINDS, hintsOf } from "../../lib/certificate/hint.ts";
 import { judge } from "../../lib/certificate/judge.ts";
 import { parsePemBlocks } from "../../lib/certificate/pem.ts";
-import { createVerifier } from "../../lib/certificate/verifier.ts";
+import { Verifier } from "../../lib/certificate/verifier.ts";
 import { hintText } from "../../lib/report/phrases/hints.ts";
 import { createAuthority } from "../support/pki.ts";
 
@@ -212,7 +212,7 @@ const shown = (hints: ReturnType<typeof hintsOf>): readonly string[] =>
   hints.map(({ field, kind, at }) => `${field} ${kind}${at === null ? "" : ` ${at}`}`);
 
 async function reasonsOf(certificate: Buffer, keyBytes: Buffer | null): Promise<readonly string[]> {
-  const options = { dnsName: null, anchors, verifier: createVerifier() };
+  const options = { dnsName: null, anchors, verifier: new Verifier() };
   return (await judge({ certificate, key: keyBytes }, options)).reasons;
 }
 

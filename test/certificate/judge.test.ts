@@ -6,7 +6,7 @@ import { parsePemBlocks } from "../../lib/certificate/pem.ts";
 import { REASONS } from "../../lib/certificate/reason.ts";
 import { reasonSentence } from "../../lib/report/phrases/reasons.ts";
 import { parseMs } from "../../lib/certificate/time.ts";
-import { createVerifier } from "../../lib/certificate/verifier.ts";
+import { Verifier } from "../../lib/certificate/verifier.ts";
 import { pemBlock, readVectors, type VectorCase } from "./vector.ts";
 
 const vectors = readVectors();
@@ -24,13 +24,13 @@ function judgeVector(entry: VectorCase, dnsName: string | null = HOST): Promise<
   return judge(entry, {
     dnsName,
     anchors: anchorsFromPem(entry.roots),
-    verifier: createVerifier(),
+    verifier: new Verifier(),
   });
 }
 
 /** Where the judge and Go disagree about a case, as text. */
 async function disagreements(entry: VectorCase): Promise<string[]> {
-  const options = { anchors: anchorsFromPem(entry.roots), verifier: createVerifier() };
+  const options = { anchors: anchorsFromPem(entry.roots), verifier: new Verifier() };
   const judged = new Map<string, Judgement>();
   const out: string[] = [];
   for (const { dnsName, at, valid } of entry.checks) {
@@ -133,7 +133,7 @@ describe("reasons", () => {
     const options = {
       dnsName: HOST,
       anchors: anchorsFromPem(gap.roots),
-      verifier: createVerifier(),
+      verifier: new Verifier(),
     };
     expect((await judge(gap, { ...options, knownIntermediates: known })).reasons).toEqual([
       "missing_intermediate",
@@ -193,12 +193,12 @@ describe("a judgement", () => {
   test("doesn't check a signature twice, nor one that is known", async () => {
     const entry = vector("pem as it should be (leaf)");
     const anchors = anchorsFromPem(entry.roots);
-    const verifier = createVerifier();
+    const verifier = new Verifier();
     await judge(entry, { dnsName: HOST, anchors, verifier });
     expect(verifier.count).toBe(2);
     await judge(entry, { dnsName: HOST, anchors, verifier });
     expect(verifier.count).toBe(2);
-    const later = createVerifier(verifier.verified);
+    const later = new Verifier(verifier.verified);
     const again = await judge(entry, { dnsName: HOST, anchors, verifier: later });
     expect(later.count).toBe(0);
     expect(later.verified.size).toBe(0);
@@ -207,7 +207,7 @@ describe("a judgement", () => {
 
   test("a failed signature isn't among those to be remembered", async () => {
     const entry = vector("signature rsa2048-65537ca sha256 pss=false (flipped)");
-    const verifier = createVerifier();
+    const verifier = new Verifier();
     await judge(entry, { dnsName: null, anchors: anchorsFromPem(entry.roots), verifier });
     expect(verifier.count).toBe(1);
     expect(verifier.verified.size).toBe(0);
@@ -218,7 +218,7 @@ describe("properties", () => {
   const good = vector("path le full chain, both");
   const anchors = anchorsFromPem(good.roots);
   const judgePair = (pair: Pair): Promise<Judgement> =>
-    judge(pair, { dnsName: HOST, anchors, verifier: createVerifier() });
+    judge(pair, { dnsName: HOST, anchors, verifier: new Verifier() });
 
   test("never throws, and says why, on arbitrary bytes in either field", async () => {
     await fc.assert(

@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { judge, type Judgement, verdictAt } from "../../lib/certificate/judge.ts";
 import { parseMs } from "../../lib/certificate/time.ts";
-import { createVerifier } from "../../lib/certificate/verifier.ts";
+import { Verifier } from "../../lib/certificate/verifier.ts";
 import { lacksTools, requireTool } from "./support/tools.ts";
 
 const run = promisify(execFile);
@@ -36,7 +36,7 @@ async function disagreements(mutant: Mutant): Promise<string[]> {
   };
   const options = {
     anchors: anchorsFromPem(Buffer.from(mutant.roots, "base64")),
-    verifier: createVerifier(),
+    verifier: new Verifier(),
   };
   const judged = new Map<string, Judgement>();
   const found: string[] = [];

@@ -4,7 +4,7 @@ import type { Anchors } from "../../lib/certificate/anchors.ts";
 import { parseCertificate, type Certificate } from "../../lib/certificate/parse.ts";
 import { parsePemBlocks } from "../../lib/certificate/pem.ts";
 import { parseMs } from "../../lib/certificate/time.ts";
-import { createVerifier } from "../../lib/certificate/verifier.ts";
+import { Verifier } from "../../lib/certificate/verifier.ts";
 import {
   backdateMsOf,
   BUILT_IN_ISSUERS,
@@ -37,7 +37,7 @@ describe("Let's Encrypt as data", () => {
       expect(roots).toHaveLength(4);
       for (const root of roots) {
         expect(root.isCa).toBe(true);
-        expect(await createVerifier().check(root, root)).toBeNull();
+        expect(await new Verifier().check(root, root)).toBeNull();
       }
     }
     expect(
@@ -73,7 +73,7 @@ describe("Let's Encrypt as data", () => {
   });
 
   test("every intermediate leads to an anchor of its own issuer and of no other", async () => {
-    const verifier = createVerifier();
+    const verifier = new Verifier();
     for (const issuer of BUILT_IN_ISSUERS) {
       for (const der of issuer.intermediates.ders) {
         expect(await issuerOf(parsed(der), [], BUILT_IN_ISSUERS, verifier)).toBe(issuer);
@@ -108,20 +108,20 @@ describe("a configured issuer", () => {
 
   test("is led to through the chain", async () => {
     const [anchor] = issuer.anchors.ders.map(parsed) as [Certificate];
-    expect(await leadsToIssuer(leaf, [e1, x2], issuer, createVerifier())).toBe(anchor.sha256);
-    expect(await leadsToIssuer(leaf, [x2, e1, e1], issuer, createVerifier())).toBe(anchor.sha256);
+    expect(await leadsToIssuer(leaf, [e1, x2], issuer, new Verifier())).toBe(anchor.sha256);
+    expect(await leadsToIssuer(leaf, [x2, e1, e1], issuer, new Verifier())).toBe(anchor.sha256);
   });
 
   test("isn't led to across a gap, unless its known intermediates fill it", async () => {
-    expect(await leadsToIssuer(leaf, [], issuer, createVerifier())).toBeNull();
-    expect(await leadsToIssuer(leaf, [x2], issuer, createVerifier())).toBeNull();
+    expect(await leadsToIssuer(leaf, [], issuer, new Verifier())).toBeNull();
+    expect(await leadsToIssuer(leaf, [x2], issuer, new Verifier())).toBeNull();
     const knowing = createIssuer({
       id: "test",
       title: "Test",
       anchorsPem: full.roots,
       intermediatesPem: pem(e1),
     });
-    expect(await leadsToIssuer(leaf, [x2], knowing, createVerifier())).not.toBeNull();
+    expect(await leadsToIssuer(leaf, [x2], knowing, new Verifier())).not.toBeNull();
   });
 
   test("counts what has expired, and what is for clients: it was issued all the same", async () => {
@@ -132,7 +132,7 @@ describe("a configured issuer", () => {
       const entry = vector(name);
       const [first, ...chain] = certificates(entry.certificate);
       const own = createIssuer({ id: "own", title: "Own", anchorsPem: entry.roots });
-      expect(await leadsToIssuer(first, chain, own, createVerifier())).not.toBeNull();
+      expect(await leadsToIssuer(first, chain, own, new Verifier())).not.toBeNull();
     }
   });
 
@@ -144,7 +144,7 @@ describe("a configured issuer", () => {
     const entry = vector(name);
     const [first, ...chain] = certificates(entry.certificate);
     const own = createIssuer({ id: "own", title: "Own", anchorsPem: entry.roots });
-    expect(await leadsToIssuer(first, chain.slice(0, 1), own, createVerifier())).toBeNull();
+    expect(await leadsToIssuer(first, chain.slice(0, 1), own, new Verifier())).toBeNull();
   });
 
   test("ends on cycles and on ladders of doubled steps", async () => {
@@ -152,7 +152,7 @@ describe("a configured issuer", () => {
       const entry = vector(name);
       const [first, ...chain] = certificates(entry.certificate);
       const own = createIssuer({ id: "own", title: "Own", anchorsPem: entry.roots });
-      expect(await leadsToIssuer(first, chain, own, createVerifier())).toBeNull();
+      expect(await leadsToIssuer(first, chain, own, new Verifier())).toBeNull();
     }
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { anchorsFromPem } from "../../lib/certificate/anchors.ts";
 import { parseMs } from "../../lib/certificate/time.ts";
-import { createVerifier } from "../../lib/certificate/verifier.ts";
+import { Verifier } from "../../lib/certificate/verifier.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { checkText, type CheckResult } from "../../lib/report/check.ts";
 import { PLAIN } from "../../lib/report/text.ts";
@@ -56,7 +56,7 @@ function options(
     kit: {
       anchors: anchorsFromPem(parts.anchors ?? authority.root.pem),
       issuers: [sandboxIssuer, stagingIssuer],
-      verifier: createVerifier(),
+      verifier: new Verifier(),
     },
     domain: parts.domain ?? null,
     atMs: parseMs(parts.at ?? at),

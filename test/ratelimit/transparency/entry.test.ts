@@ -3,7 +3,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createVerifier } from "../../../lib/certificate/verifier.ts";
+import { Verifier } from "../../../lib/certificate/verifier.ts";
 import { mergeIssuances } from "../../../lib/ratelimit/issuance.ts";
 import { readLogged } from "../../../lib/ratelimit/transparency/entry.ts";
 import { LETS_ENCRYPT } from "../../../lib/issuer/issuers.ts";
@@ -23,7 +23,7 @@ const seenMs = Date.parse("2026-11-23T12:00:00Z");
 const authority = createAuthority({ name: "Test", curve: "P-384", intermediates: 2 });
 const issuer = loggingIssuer(authority);
 const read = (der: Uint8Array, issuers = [LETS_ENCRYPT, issuer], domain = DOMAIN) =>
-  readLogged(der, { issuers, verifier: createVerifier(), domain, where: "logs.test", seenMs });
+  readLogged(der, { issuers, verifier: new Verifier(), domain, where: "logs.test", seenMs });
 const flipped = (der: Uint8Array, at: number): Buffer =>
   Buffer.from(der).fill((der[at] ?? 0) ^ 1, at, at + 1);
 
