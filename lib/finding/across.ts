@@ -248,20 +248,39 @@ function underFirstNames<T extends { readonly clusters: readonly string[] }>(
   return { ...subject, clusters };
 }
 
+/** What all clusters' sources report together, and the ledger that it makes. */
+function ledgerOfAll(
+  parts: readonly ClusterPart[],
+  { issuers, overrides, silences = [], nowMs }: AcrossOptions,
+): ReturnType<typeof believe> & { readonly ledger: Ledger } {
+  const merged = mergeEvidence(...parts.map(({ evidence }) => evidence), {
+    ...NO_EVIDENCE,
+    silences,
+  });
+  const { evidence, future } = believe(merged, nowMs);
+  const limits = new Map(issuers.map((issuer) => [issuer.id, limitsOf(issuer)]));
+  return { ledger: createLedger(evidence, { limits, overrides }), evidence, future };
+}
+
+/** By issuer and set, of those that something was found about. */
+function holdersBySet(
+  places: readonly LiveHolder[],
+  found: readonly IssuanceFinding[],
+): ReadonlyMap<string, readonly LiveHolder[]> {
+  const sets = new Set(found.map(({ subject }) => `${subject.issuer} ${subject.key}`));
+  return Map.groupBy(
+    places.filter(({ issuer, set }) => sets.has(`${issuer} ${set}`)),
+    ({ issuer, set }) => `${issuer} ${set}`,
+  );
+}
+
 /** All clusters' parts together, in any order. */
 export function createAcross(parts: readonly ClusterPart[], options: AcrossOptions): Across {
   const { atMs, nowMs } = options;
   const staging = new Set(
     options.issuers.filter(({ environment }) => environment === "staging").map(({ id }) => id),
   );
-  const merged = mergeEvidence(...parts.map(({ evidence }) => evidence), {
-    ...NO_EVIDENCE,
-    silences: options.silences ?? [],
-  });
-  const { evidence, future } = believe(merged, nowMs);
-  const limits = new Map(options.issuers.map((issuer) => [issuer.id, limitsOf(issuer)]));
-  const { overrides } = options;
-  const ledger = createLedger(evidence, { limits, overrides });
+  const { ledger, evidence, future } = ledgerOfAll(parts, options);
   const budgets = function* (): Generator<Budget> {
     for (const budget of eachBudget(ledger, atMs)) if (!staging.has(budget.issuer)) yield budget;
   };
@@ -285,11 +304,7 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
     evidence.issuances.filter(({ claimedBy }) => claimedBy !== null),
     ({ claimedBy }) => claimedBy,
   );
-  const told = new Set(found.map(({ subject }) => `${subject.issuer} ${subject.key}`));
-  const bySet = Map.groupBy(
-    places.filter(({ issuer, set }) => told.has(`${issuer} ${set}`)),
-    ({ issuer, set }) => `${issuer} ${set}`,
-  );
+  const bySet = holdersBySet(places, found);
   const own = new Map<string, Ledger>();
   return {
     atMs,
