@@ -297,6 +297,8 @@ export interface Registrar {
   apply(object: AccessObject): Promise<"created" | "there">;
   /** Objects with these labels, of the kinds that registering makes, Namespaces left out. */
   find(selector: string): Promise<readonly ObjectName[]>;
+  /** Annotations of a ClusterRole; empty where there is none. */
+  annotationsOf(clusterRole: string): Promise<Readonly<Record<string, unknown>>>;
   remove(object: ObjectName): Promise<void>;
   /** A bound token of a service account; the server may grant less than was asked for. */
   requestToken(namespace: string, account: string, seconds: number): Promise<GrantedToken>;

@@ -16,12 +16,38 @@ import type {
   V1ServiceAccount,
 } from "@kubernetes/client-node";
 import { stringify } from "yaml";
+import * as z from "zod/mini";
+import { LABEL, SECRET_NAME } from "../config/form.ts";
 import { rulesOf, type AccessPlan } from "./rules.ts";
-import { wantsRestore, type Bearer } from "./table.ts";
+import { PARTS, wantsRestore, type Bearer } from "./table.ts";
 
 export const ACCESS_NAMESPACE = "certkeep";
 const MANAGED_BY = "app.kubernetes.io/managed-by";
 const REGISTRATION = "certkeep.dev/registration";
+/** What a manifest was printed for, for whoever registers with it once it is applied. */
+const PLAN = "certkeep.dev/plan";
+
+const planAnnotation = z.object({
+  parts: z.array(z.enum(PARTS)),
+  namespaces: z.nullable(z.array(z.string().check(z.regex(LABEL)))),
+  secrets: z.array(
+    z.object({
+      namespace: z.string().check(z.regex(LABEL)),
+      name: z.string().check(z.regex(SECRET_NAME)),
+    }),
+  ),
+});
+
+/** `null` where the annotations hold no plan. */
+export function printedPlan(annotations: Readonly<Record<string, unknown>>): AccessPlan | null {
+  const text = annotations[PLAN];
+  try {
+    const parsed = z.safeParse(planAnnotation, JSON.parse(typeof text === "string" ? text : ""));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
 
 interface Named<Kind extends string> {
   readonly apiVersion: string;
@@ -88,7 +114,9 @@ export function accessObjects(
       });
     }
     for (const { namespace, rules } of rulesOf(plan, bearer)) {
-      const metadata = namespace === null ? { name, labels } : { name, namespace, labels };
+      const annotations = { [PLAN]: JSON.stringify(plan) };
+      const metadata =
+        namespace === null ? { name, labels, annotations } : { name, namespace, labels };
       const kind = namespace === null ? "ClusterRole" : "Role";
       objects.push({ apiVersion: `${RBAC}/v1`, kind, metadata, rules: [...rules] });
       objects.push({

@@ -9,6 +9,8 @@ import { connect, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { proxyFromEnvironment } from "../adapters/proxy.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createRegistrar } from "../adapters/kubernetes/register.ts";
+import { accessName, printedPlan } from "../rbac/manifest.ts";
+import type { AccessPlan } from "../rbac/rules.ts";
 import type { ServerPlace } from "../rbac/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
@@ -41,6 +43,8 @@ import { realTimer } from "../adapters/timer.ts";
 import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
 
 export interface ComposedRegister {
+  /** What the manifest that was applied already was printed for; `null`: that isn't known. */
+  printed(): Promise<AccessPlan | null>;
   /** Namespaces in which audits saw certificates of this cluster. */
   readonly namespacesSeen: readonly string[];
   readonly ports: RegisterPorts;
@@ -179,6 +183,7 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
   return {
     settings,
     existing,
+    printed: async () => printedPlan(await registrar.annotationsOf(accessName(world.name, "read"))),
     namespacesSeen: known === null ? [] : namespacesOf(known, world.nowMs()),
     close: async () => {
       await Promise.all([registrar.close(), self.close(), reader.close()]);

