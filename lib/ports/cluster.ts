@@ -1,3 +1,4 @@
+import type { V1Secret } from "@kubernetes/client-node";
 import type { GrantedRules } from "../rbac/excess.ts";
 import type { AccessObject } from "../rbac/manifest.ts";
 import type { Question } from "../rbac/rules.ts";
@@ -144,13 +145,9 @@ export interface ClusterWriter {
    * A Secret with everything in it, as the API gives it, so that the very same can be created
    * again; `null` where there is none. No other part of certkeep may read its values.
    */
-  readWhole(place: SecretPlace): Promise<Readonly<Record<string, unknown>> | null>;
+  readWhole(place: SecretPlace): Promise<V1Secret | null>;
   /** Creates what `readWhole` gave, changed as is wanted; never over what exists. */
-  createWhole(
-    place: SecretPlace,
-    whole: Readonly<Record<string, unknown>>,
-    options?: WriteOptions,
-  ): Promise<WriteOutcome>;
+  createWhole(place: SecretPlace, whole: V1Secret, options?: WriteOptions): Promise<WriteOutcome>;
   /** One that is there already is fine. */
   createNamespace(name: string, options?: WriteOptions): Promise<void>;
   /**

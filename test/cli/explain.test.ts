@@ -110,7 +110,7 @@ describe("certkeep explain", () => {
     );
     expect(words).toContain(`new names under ${TAILNET}: 60 of 60 issuances left (estimate)`);
     expect(words).toContain(
-      "Silent: certificate logs (not enabled), logs of prod (lines are missing since " +
+      "Silent: certificate logs (not enabled), logs of prod (no pod matches since " +
         "2026-11-21T10:00:00Z).",
     );
     expect(words).toContain("reissued_without_need");

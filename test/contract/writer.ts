@@ -143,11 +143,8 @@ export function writerContract(name: string, start: () => Promise<WriterSubject>
         data: { "tls.crt": value("c"), "tls.key": value("k"), _machinekey: value("m") },
       });
       const place = { namespace: subject.namespace, name: "whole" };
-      const whole = (await subject.writer.readWhole(place)) ?? {};
-      const { metadata, ...rest } = whole as {
-        readonly metadata: { readonly labels: object; readonly annotations: object };
-      };
-      const { labels, annotations } = metadata;
+      const { metadata, ...rest } = (await subject.writer.readWhole(place)) ?? {};
+      const { labels = {}, annotations = {} } = metadata ?? {};
       expect(annotations).toMatchObject({ "example.com/other": "kept" });
       const next = { ...rest, metadata: { labels, annotations } };
       expect(await subject.writer.createWhole({ ...place, name: "again" }, next)).toBe("done");

@@ -109,7 +109,9 @@ export function createMemoryCluster(uid = "11111111-2222-3333-4444-555555555555"
       readWhole: async (place) => {
         const there = secrets.get(secretKey(place));
         if (there === undefined) return null;
-        const { type, data, immutable, ...metadata } = there;
+        const { type, data, immutable, namespace, name, resourceVersion } = there;
+        const { labels, annotations } = there;
+        const metadata = { namespace, name, resourceVersion, labels, annotations };
         return { apiVersion: "v1", kind: "Secret", metadata, type, data, immutable };
       },
       createWhole: async (place, whole, options) => {

@@ -126,10 +126,10 @@ class KubernetesWriter implements ClusterWriter {
 
   readonly createWhole: ClusterWriter["createWhole"] = async (place, whole, write) => {
     const { namespace, name } = this.#checked(place);
-    const metadata = { ...fieldsOf(whole["metadata"]), namespace, name };
+    const metadata = { ...whole.metadata, namespace, name };
     const same = async (): Promise<boolean> => {
       const there = fieldsOf(await this.#readRaw(place));
-      return ["type", "data", "immutable"].every((key) =>
+      return (["type", "data", "immutable"] as const).every((key) =>
         isDeepStrictEqual(there[key], whole[key]),
       );
     };
@@ -160,7 +160,7 @@ class KubernetesWriter implements ClusterWriter {
 
   readonly readWhole: ClusterWriter["readWhole"] = async (place) => {
     const raw = await this.#readRaw(this.#checked(place));
-    return raw === null ? null : fieldsOf(raw);
+    return raw === null ? null : (fieldsOf(raw) as V1Secret);
   };
 
   readonly deleteSecret: ClusterWriter["deleteSecret"] = async (version, write) => {

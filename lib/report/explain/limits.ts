@@ -90,6 +90,7 @@ function budgetText(budget: Budget): string {
 /** Reasons that their code alone doesn't explain. */
 const REASON_WORDS: Readonly<Record<string, string>> = {
   gap: "lines are missing",
+  no_pod: "no pod matches",
   too_much: "more than is read at once",
   debug_off: "nothing at debug level",
 };

@@ -4,13 +4,14 @@
  * beside it: a run that ends in between loses nothing, and the next one completes it.
  */
 import { createHash } from "node:crypto";
+import type { V1Secret } from "@kubernetes/client-node";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { ClusterReader, SecretPlace, WriteOutcome } from "../../ports/cluster.ts";
 import type { PlanWarning } from "../../restoreplan/note.ts";
 import type { SecretWrite } from "../../restoreplan/item.ts";
 import { metadataToAdd } from "../../restoreplan/metadata.ts";
 import type { LiveSecret } from "../../restoreplan/view.ts";
-import { isSecretOf, recreatedSecret, versionOf, type Fields } from "../../restoreplan/whole.ts";
+import { isSecretOf, recreatedSecret } from "../../restoreplan/recreated.ts";
 import { decodeBase64 } from "../../secret/base64.ts";
 import { OPAQUE_TYPE } from "../../secret/shapes.ts";
 import type { RestorePorts, RestoreTarget } from "./context.ts";
@@ -46,7 +47,7 @@ export async function recreateSecret(
   const { writer } = context.target;
   const place = { namespace: write.namespace, name: write.name };
   const whole = await writer.readWhole(place);
-  if (whole === null || versionOf(whole) !== live.resourceVersion) return "conflict";
+  if (whole === null || whole.metadata?.resourceVersion !== live.resourceVersion) return "conflict";
   const next = recreatedSecret(whole, write, metadataToAdd(write, live));
   // What the server would refuse is known before anything is deleted. The name is taken as yet.
   await writer.createWhole(siblingOf(place, "check"), next, { dryRun: true });
@@ -65,7 +66,7 @@ export async function recreateSecret(
 /** @throws CertkeepError, which says where everything lies that the Secret held */
 async function createAgain(
   place: SecretPlace,
-  whole: Fields,
+  whole: V1Secret,
   { target: { writer } }: Pick<RecreateContext, "target">,
 ): Promise<void> {
   const where = `Secret ${place.namespace}/${place.name}`;
@@ -91,7 +92,7 @@ async function createAgain(
 
 async function writeNote(
   place: SecretPlace,
-  whole: Fields,
+  whole: V1Secret,
   context: RecreateContext,
 ): Promise<void> {
   const { ports, recipients, target } = context;
@@ -207,7 +208,7 @@ async function openNote(
   note: string,
   place: SecretPlace,
   { opener }: Pick<RestorePorts, "opener">,
-): Promise<Fields | null> {
+): Promise<V1Secret | null> {
   let plaintext: Uint8Array;
   try {
     plaintext = await opener.open(note);
