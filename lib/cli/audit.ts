@@ -98,6 +98,7 @@ export function reportText(report: AuditReport, { io, options, atMs, stores }: T
       ...cluster,
       ignored: cluster.ignored.length,
       valuesRead: cluster.stats.valuesRead,
+      skipped: cluster.skipped,
       unfilteredFullListings: cluster.stats.unfilteredFullListings,
     })),
     {

@@ -20,6 +20,24 @@ export interface AuditedCluster {
   /** Secrets read with their values in this run. */
   readonly valuesRead: number;
   readonly unfilteredFullListings: number;
+  /** Secrets that hold certificates, or seem to, and aren't judged. */
+  readonly skipped: readonly { readonly reason: "private_ca" | "selector" | "layout" }[];
+}
+
+const SKIPPED = {
+  private_ca: "of a private CA",
+  selector: "left out by the selector",
+  layout: "in fields that certkeep doesn't know",
+};
+
+function skippedText(skipped: AuditedCluster["skipped"]): string {
+  const parts = [...Map.groupBy(skipped, ({ reason }) => reason)].map(
+    ([reason, of]) => `${of.length} ${SKIPPED[reason]}`,
+  );
+  return (
+    `Skipped ${count(skipped.length, "Secret")} with certificates: ${parts.join(", ")}. ` +
+    "--json lists them."
+  );
 }
 
 interface AuditView extends Page {
@@ -64,12 +82,9 @@ function clusterLines(cluster: AuditedCluster, { style, width }: Page): string[]
     ...(tally.staging === 0 ? [] : [`${tally.staging} of staging`]),
     `${tally.copies} with a sealed copy${made}`,
   ];
-  const skipped =
-    `${count(tally.foreign, "TLS Secret")} of no known issuer (webhooks, meshes): ` +
-    "neither judged nor kept.";
   const notes = [
     plain(readText(cluster)),
-    ...(tally.foreign > 0 ? [skipped] : []),
+    ...(cluster.skipped.length > 0 ? [skippedText(cluster.skipped)] : []),
     ...ignoredNotes(ignored),
   ];
   return [

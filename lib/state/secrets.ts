@@ -121,8 +121,12 @@ export function heldIn(
 }
 
 /** Secrets of private CAs, which are skipped. */
+export function foreignKeys(state: Secrets): readonly string[] {
+  return [...standingSecrets(state)].flatMap(({ key, record }) => (record.foreign ? [key] : []));
+}
+
 export function foreignCount(state: Secrets): number {
-  return [...standingSecrets(state)].filter(({ record }) => record.foreign).length;
+  return foreignKeys(state).length;
 }
 
 /** Copies of both maps, for an audit to change. */

@@ -46,6 +46,15 @@ it("is a good certificate, with no reason", async () => {
   ]);
 });
 
+it("is judged by now where an older certificate was put back in its place", async () => {
+  const at = (days: number): Date => new Date(world.nowMs + days * DAY_MS);
+  const older = world.issue([DOMAIN], { notBefore: at(-40), notAfter: at(50) });
+  world.put(ingressSecret(DOMAIN, world.issue([DOMAIN], { notBefore: at(-5), notAfter: at(85) })));
+  await world.audit();
+  world.put(ingressSecret(DOMAIN, older));
+  expect(await earlier()).toMatchObject([{ state: "live", reasons: [] }]);
+});
+
 it("is one that its owner refused, with the judge's reasons", async () => {
   const [one, other] = [world.issue([DOMAIN]), world.issue([DOMAIN])];
   world.put(ingressSecret(DOMAIN, { ...one, keyPem: other.keyPem }));

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { auditDocument } from "../../lib/usecases/audit/document.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import { serviceAccount } from "../fake-apiserver/api.ts";
 import type { AuditReport } from "../../lib/usecases/audit.ts";
@@ -202,6 +203,26 @@ describe("an audit", () => {
     }
   });
 
+  it("lists what a selector leaves out, and certificates in fields that it doesn't know", async () => {
+    const { certificatePem, keyPem } = world.issue(["www.example.com"]);
+    const [crt, key] = [base64(certificatePem), base64(keyPem)];
+    const put = (name: string, type: string, data: Readonly<Record<string, string>>): void =>
+      world.put({ metadata: { name, namespace: "shop" }, type, data });
+    put("www", "kubernetes.io/tls", { "tls.crt": crt, "tls.key": key });
+    put("app", "Opaque", { "server.crt": crt, "server.key": key });
+    put("store", "Opaque", { "keystore.p12": key });
+    put("trust", "Opaque", { "ca.crt": crt });
+    put("password", "Opaque", { password: key });
+    const report = await world.audit({ settings: { selector: "app=none" } });
+    expect(report.clusters[0]?.skipped).toEqual([
+      { key: "shop/app", reason: "layout" },
+      { key: "shop/store", reason: "layout" },
+      { key: "shop/www", reason: "selector" },
+    ]);
+    const text = JSON.stringify(auditDocument(report, world.nowMs));
+    expect(text).toContain('{"key":"shop/app","reason":"layout"}');
+  });
+
   it("counts generic TLS of no known issuer, and neither judges nor keeps it", async () => {
     const { createAuthority } = await import("../support/pki.ts");
     const mesh = createAuthority({ name: "Mesh" }).issue({
@@ -217,6 +238,7 @@ describe("an audit", () => {
     const report = await world.audit();
     expect(codes(report)).toEqual([]);
     expect(report.clusters[0]?.tally).toMatchObject({ certificates: 0, foreign: 1 });
+    expect(report.clusters[0]?.skipped).toEqual([{ key: "shop/webhook", reason: "private_ca" }]);
     world.sandbox.forgetRequests();
     await world.audit();
     expect(reads()).toBe(0);

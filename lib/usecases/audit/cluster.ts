@@ -16,7 +16,7 @@ import { emptyState, type StateDocument, type Unread } from "../../state/documen
 import { carryEvidence } from "../../state/evidence.ts";
 import { type ClusterIdentity, keepPin, pinIdentity } from "../../state/identity.ts";
 import { storedObservations } from "../../state/observations.ts";
-import { copyOfSecrets, foreignCount } from "../../state/secrets.ts";
+import { copyOfSecrets, foreignCount, foreignKeys } from "../../state/secrets.ts";
 import { endEarlier } from "../adopt.ts";
 import { saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
@@ -37,10 +37,22 @@ export interface ClusterAudit {
   /** Before `ignore:` entries are applied. */
   readonly findings: readonly Finding[];
   readonly scopes: readonly string[];
+  /** Secrets that hold certificates, or seem to, and aren't judged. */
+  readonly skipped: readonly SkippedSecret[];
   readonly copies: { readonly made: number; readonly present: number };
   readonly stats: ReaderStats;
   /** What could not be written at the end, told plainly; `null` where all was. */
   readonly unsaved: CertkeepError | null;
+}
+
+export interface SkippedSecret {
+  /** `NAMESPACE/SECRET` */
+  readonly key: string;
+  /**
+   * `private_ca`: a TLS Secret of no known issuer; `selector`: left out by the configured selector;
+   * `layout`: fields of no layout that certkeep knows.
+   */
+  readonly reason: "private_ca" | "selector" | "layout";
 }
 
 /** Time for what is asked besides Secrets, where nothing else bounds it. */
@@ -100,7 +112,7 @@ class ClusterRun {
   readonly #shortfalls: Shortfall[] = [];
   readonly #secretPass: SecretPass;
   /** Without the maps of what was to be read: they aren't held while the state is written. */
-  #discovery: Pick<Discovery, "seen" | "scopes" | "writers"> | null = null;
+  #discovery: Pick<Discovery, "seen" | "scopes" | "writers" | "skipped"> | null = null;
   #finished: ReturnType<typeof finishState> | null = null;
   #reported: Evidence = NO_EVIDENCE;
   #replaced: ClusterIdentity | null = null;
@@ -156,8 +168,8 @@ class ClusterRun {
   async #readSecrets(): Promise<void> {
     const { reader, title } = this.#target;
     const discovery = await this.#secretPass.run();
-    const { seen, scopes, writers, shortfalls } = discovery;
-    this.#discovery = { seen, scopes, writers };
+    const { seen, scopes, writers, skipped, shortfalls } = discovery;
+    this.#discovery = { seen, scopes, writers, skipped };
     this.#shortfalls.push(
       ...shortfalls,
       ...reader.stats().unreadable.map((message) => ({
@@ -245,6 +257,10 @@ class ClusterRun {
           ? this.#finished.found
           : evaluateState(state, this.#nowMs, this.#now),
       scopes: this.#discovery?.scopes ?? [],
+      skipped: [
+        ...foreignKeys(state).map((key) => ({ key, reason: "private_ca" as const })),
+        ...[...(this.#discovery?.skipped ?? [])].map(([key, reason]) => ({ key, reason })),
+      ].toSorted((a, b) => (a.key < b.key ? -1 : 1)),
       copies: this.#secretPass.backups.counts,
       stats: statsOf(this.#target),
       unsaved,

@@ -42,6 +42,8 @@ export interface Discovery {
   readonly outOfScope: ReadonlySet<string>;
   /** Recorded or named Secrets in namespaces that can't be listed: to be asked for by name. */
   readonly byName: readonly Wanted[];
+  /** Why Secrets that hold certificates, or seem to, aren't judged. */
+  readonly skipped: ReadonlyMap<string, "selector" | "layout">;
   readonly seen: number;
   /** TLS Secrets seen by scope, to choose between pages and single reads. */
   readonly tlsSeen: ReadonlyMap<string, number>;
@@ -57,6 +59,11 @@ export interface Discovery {
 
 /** Whether the record of this Secret still holds, so that its values needn't be read. */
 export type Unchanged = (key: string, meta: SecretMeta) => boolean;
+
+/** A field that by its name holds a certificate; one of an authority alone isn't counted. */
+function seemsCertificate(field: string): boolean {
+  return /\.(?:crt|cer|pem|der|p12|pfx|jks)$/i.test(field) && !/^(?:ca|root)\b/i.test(field);
+}
 
 export async function discover(
   target: AuditTarget,
@@ -78,6 +85,7 @@ class Discoverer {
   readonly #toRead = new Map<string, Wanted>();
   readonly #present = new Set<string>();
   readonly #outOfScope = new Set<string>();
+  readonly #skipped = new Map<string, "selector" | "layout">();
   readonly #tlsSeen = new Map<string, number>();
   readonly #writers = new Map<string, WriterHint>();
   readonly #scopes: string[] = [];
@@ -275,10 +283,13 @@ class Discoverer {
       !this.#options.named.has(key)
     ) {
       this.#outOfScope.add(key);
+      this.#skipped.set(key, "selector");
       return;
     }
     const recorded = standingRecord(this.#state, key);
     if (recorded !== undefined) this.#present.add(key);
+    if (shape === null && !want && meta.dataKeys?.some(seemsCertificate) === true)
+      this.#skipped.set(key, "layout");
     if (!want && (recorded === undefined || recorded.shape === null)) return;
     if (this.#unchanged(key, meta)) return;
     this.#toRead.set(key, {
@@ -294,6 +305,7 @@ class Discoverer {
       covered: (namespace) => this.#isCovered(namespace),
       byName: this.#askedByName(),
       outOfScope: this.#outOfScope,
+      skipped: this.#skipped,
       seen: this.#seen,
       tlsSeen: this.#tlsSeen,
       writers: this.#writers,

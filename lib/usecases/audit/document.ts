@@ -72,6 +72,7 @@ export function auditDocument(report: AuditReport, atMs: number): object {
       complete: cluster.complete,
       audit: cluster.state.audit,
       scopes: cluster.scopes,
+      skipped: cluster.skipped,
       counts: cluster.tally,
       copies: cluster.copies,
       requests: cluster.stats.requests,

@@ -282,15 +282,16 @@ function earlierOf(
   for (const [base, certificate] of Object.entries(certificates)) {
     const [held, gap] = [previous.certificates[base], previous.gaps[base]];
     if (held !== undefined && held.sha256 !== certificate.sha256) {
-      // As its controller judged it when it requested this one.
+      // As its controller judged it when it requested this one; an older one was put back on purpose.
       const issuedMs = parseMs(certificate.issuedAt);
+      const judgedMs = issuedMs > parseMs(held.issuedAt) ? Math.min(issuedMs, nowMs) : nowMs;
       found.push({
         at: now,
         uid,
         base,
         state: lost ? "gone" : "live",
         serial: held.serial,
-        reasons: [...verdictAt(held, Math.min(issuedMs, nowMs)).reasons],
+        reasons: [...verdictAt(held, judgedMs).reasons],
       });
     } else if (
       gap !== undefined &&
