@@ -4,9 +4,10 @@
  * The estimate (`atMost`): the lesser of the issuer's own bucket and of one that stores every known
  * issuance, both from a full start. Issuances that nobody saw make the true number lower; and one
  * that was made on an empty bucket (of parallel orders, or a renewal exempt by ARI) is stored
- * nowhere, so where an earlier one is unknown the true number can be higher. More that becomes known
- * only lowers it for a set. (For a domain there is one case in which it rises, and truly so: an
- * older certificate of a set comes to light, which makes a later one a renewal that took nothing.)
+ * nowhere, so where an earlier one is unknown the true number can be higher. More that becomes
+ * known only lowers it for a set. (For a domain there is one case in which it rises, and truly so:
+ * an older certificate of a set comes to light, which makes a later one a renewal that took
+ * nothing.)
  *
  * At least: from an empty bucket at the start of a span in which a source saw every issuance, or
  * from a 429 that verified issuances confirm; it is read “if nothing was issued since

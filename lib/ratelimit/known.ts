@@ -1,6 +1,7 @@
 /**
- * What is surely known of a bucket: its level by every known issuance, and by an empty bucket at the
- * start of a span in which a source saw every issuance, or at a 429 that verified issuances confirm.
+ * What is surely known of a bucket: its level by every known issuance, and by an empty bucket at
+ * the start of a span in which a source saw every issuance, or at a 429 that verified issuances
+ * confirm.
  */
 import { bucket, emptyAt, pinnedBy, spendCapped, type Start, stateOf } from "./bucket.ts";
 import { type Coverage, type Refusal, uniteSpans } from "./evidence.ts";

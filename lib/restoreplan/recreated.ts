@@ -7,7 +7,9 @@ import type { V1ObjectMeta, V1Secret } from "@kubernetes/client-node";
 import { TLS_TYPE } from "../secret/shapes.ts";
 import type { SecretWrite } from "./item.ts";
 
-/** The same Secret as one that can be changed, with what `write` brings and `added` to its metadata. */
+/**
+ * The same Secret as one that can be changed, with what `write` brings and `added` to its metadata.
+ */
 export function recreatedSecret(
   { metadata = {}, type, data }: V1Secret,
   write: Pick<SecretWrite, "type" | "data">,

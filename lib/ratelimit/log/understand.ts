@@ -149,7 +149,9 @@ const ABOUT = /^invalid domain "([^"\\]{1,260})"|_acme-challenge\.([a-z0-9.-]{1,
 /** The names that a node offers in place of one that it refuses. */
 const OFFERED = /; (?:must be one of \[|only ")(.{1,2000})/;
 
-/** Whether a client asked for a name that no node of this tailnet could have, such as an address. */
+/**
+ * Whether a client asked for a name that no node of this tailnet could have, such as an address.
+ */
 function isForeign(error: string, domain: string | null): boolean {
   const offered = OFFERED.exec(error)?.[1]?.split(/["\],\s]/) ?? [];
   return (
