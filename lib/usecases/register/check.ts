@@ -101,7 +101,7 @@ export async function checkCredential(
       expected: "the permissions of the manifest",
       todo:
         "Nothing was registered. Have an administrator apply it: certkeep clusters add " +
-        `${choice.name} --print | kubectl apply -f -`,
+        `${choice.name} ${optionsOf(plan)} --print | kubectl apply -f -`,
     });
   }
   const excess = excessOf(plan, [bearer], await grantedRules(opened.self, plan), choice.everybody);
@@ -116,6 +116,16 @@ export async function checkCredential(
     });
   }
   return { bearer, user, expiresAtMs: opened.expiresAtMs, missing, excess };
+}
+
+/** The options that ask for this plan. */
+function optionsOf({ parts, namespaces, secrets }: AccessPlan): string {
+  return [
+    ...(namespaces ?? []).map((namespace) => `--namespace ${namespace}`),
+    ...(namespaces === null ? ["--all-namespaces"] : []),
+    ...secrets.map(({ namespace, name }) => `--secret ${namespace}/${name}`),
+    `--parts ${parts.join(",")}`,
+  ].join(" ");
 }
 
 /** A token that was just made may be unknown to a server that answers from its cache. */
