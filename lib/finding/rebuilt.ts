@@ -37,7 +37,7 @@ export function* rebuiltDrafts(
   const predecessor = predecessorsOf(state).at(-1);
   if (predecessor === undefined || !stillCounts(predecessor, atMs)) return;
   const rebuiltMs = parseMs(predecessor.at);
-  // A proxy that was recreated has a Secret of another name: what counts is the certificate's names.
+  // A recreated proxy has a Secret of another name: what counts is the certificate's names.
   const here = new Set(
     entries.flatMap(({ verdict, record }) =>
       verdict?.valid === true && record !== null ? [setOf(record.names).key] : [],

@@ -157,6 +157,16 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     );
   });
 
+  it("validation: a byte order mark that hides the leaf is named", async () => {
+    const one = await world();
+    const pair = one.issue(2 * DAY_MS);
+    await one.cluster("prod", { ...pair, certificatePem: `\ufeff${pair.certificatePem}` });
+    expect(await one.audit()).toEqual(["certificate_invalid"]);
+    expect((await one.explain()).text.replaceAll(/\s+/g, " ")).toContain(
+      "a byte order mark (BOM) hides PEM block 1",
+    );
+  });
+
   it("race: the same set in two namespaces and in two clusters", async () => {
     const one = await world();
     const [first, second, third] = [

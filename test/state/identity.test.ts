@@ -77,7 +77,7 @@ describe("a cluster is the pinned one if uid and CA are both as pinned", () => {
     expect(mismatch(pinned, one)).toBe(expected);
   });
 
-  it("whatever a server claims: only who is proven by the pinned CA, and has the pinned uid, is", () => {
+  it("is the pinned one only with the pinned CA and uid, whatever a server claims", () => {
     const text = fc.constantFrom("a", "b", "c");
     const identity = fc.record({
       uid: fc.option(text),

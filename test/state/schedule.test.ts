@@ -75,7 +75,7 @@ it.each([
   expect(isOverdue(sinceMs, QUARTER)).toBe(expected);
 });
 
-it("a cluster that was just registered isn't overdue yet; one that was audited counts from there", () => {
+it("counts a cluster's time from its registration until its first audit", () => {
   const identity = {
     key: "uid-1",
     uid: "1",
