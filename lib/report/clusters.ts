@@ -23,7 +23,7 @@ export interface ClusterRow {
   readonly lastAudit: { readonly at: string; readonly complete: boolean } | null;
   /** RFC 3339. */
   readonly credentialEndsAt: string | null;
-  /** What keeps it from being used, told plainly. */
+  /** Why it can't be used. */
   readonly problems: readonly string[];
 }
 
@@ -91,7 +91,7 @@ export interface CheckedCredential {
   readonly excess: readonly Excess[];
 }
 
-/** What a credential that may list Secrets sees beside certificates. */
+/** What a credential that may list Secrets sees besides certificates. */
 export interface Exposure {
   readonly namespace: string;
   /** Secrets that hold no certificate. */

@@ -95,7 +95,7 @@ export function restoreCommand(
   );
 }
 
-/** The command after which pods read a Secret anew; `null` where a name doesn't fit one. */
+/** The command that makes pods read a Secret again; `null` where a name doesn't fit one. */
 export function restartCommand(action: RestartAction): string | null {
   const kubectl = [literal("kubectl -n"), action.namespace];
   return action.kind === "rollout"

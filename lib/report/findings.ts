@@ -11,7 +11,7 @@ import { adviceOf, causeText, groupKey, leadsToText, seenText, whyText } from ".
 import { count, span, type Style, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
 
-/** More findings than this are told by cause. */
+/** More findings than this are grouped by cause. */
 const LIST_AT_MOST = 20;
 const EXAMPLES = 3;
 
@@ -20,7 +20,7 @@ export interface FindingsView {
   readonly nowMs: number;
   readonly width: number;
   readonly style: Style;
-  /** Whether several clusters are told of, so that each subject needs its cluster. */
+  /** Whether findings of several clusters are shown, so that each subject needs its cluster. */
   readonly several: boolean;
 }
 
@@ -102,7 +102,9 @@ function stateText({ code, due, since, asLastSeen }: Finding, nowMs: number): st
       : ms < 0
         ? `, ${span(ms)} ago`
         : `, in ${span(ms)}`;
-  return `${code}${code === "expired" || code === "expiring" || dueMs === null ? when : ""}${asLastSeen === null ? "" : `, as last seen ${asLastSeen}`}`;
+  const isTimed = code === "expired" || code === "expiring" || dueMs === null;
+  const seen = asLastSeen === null ? "" : `, as last seen ${asLastSeen}`;
+  return `${code}${isTimed ? when : ""}${seen}`;
 }
 
 function textLines(text: Text, width: number): string[] {
@@ -144,7 +146,7 @@ function groupLines(
 
 function causeLines(findings: readonly Finding[], view: FindingsView): string[] {
   const { width, style, several } = view;
-  // Of one cause some may be restored and others not: each is told what to do about it.
+  // Of one cause some may be restored and others not: each says what to do about it.
   const causes = Map.groupBy(findings, (finding) =>
     JSON.stringify([finding.cause, groupKey(finding)]),
   );
@@ -160,6 +162,8 @@ function causeLines(findings: readonly Finding[], view: FindingsView): string[] 
           .join("  "),
       );
       const why = plainText(whyText(first));
+      const left = of.length - EXAMPLES;
+      const more = left > 0 ? `, and ${left.toLocaleString("en-US")} more` : "";
       return [
         `  ${style.bold(plain(`${count(of.length, "finding")}: ${causeText(first.cause)}`))}`,
         ...wrap(
@@ -167,14 +171,7 @@ function causeLines(findings: readonly Finding[], view: FindingsView): string[] 
           width,
           "    ",
         ),
-        ...wrap(
-          plain(
-            "These: " +
-              `${names.join(", ")}${of.length > EXAMPLES ? `, and ${(of.length - EXAMPLES).toLocaleString("en-US")} more` : ""}.`,
-          ),
-          width,
-          "    ",
-        ),
+        ...wrap(plain(`These: ${names.join(", ")}${more}.`), width, "    "),
         ...wrap(`Do: ${adviceOf(first).general}.`, width, "    "),
         "",
       ];

@@ -95,7 +95,8 @@ export function middle(text: string, length: number): string {
   const characters = Array.from(text);
   if (characters.length <= length) return text;
   const head = Math.ceil((length - 1) * 0.6);
-  return `${characters.slice(0, head).join("")}…${characters.slice(characters.length - (length - 1 - head)).join("")}`;
+  const tail = characters.length - (length - 1 - head);
+  return `${characters.slice(0, head).join("")}…${characters.slice(tail).join("")}`;
 }
 
 /** No more than three combining marks on one character: more only overprint the lines around. */

@@ -94,7 +94,7 @@ function evidenceOf(finding: Finding): readonly string[] {
   ];
 }
 
-/** A finding in a JSON document. Text of a cluster may be in it: whoever shows it escapes it. */
+/** A finding in a JSON document. Text of a cluster may be in it: escape it where it is shown. */
 export interface FindingDocument {
   readonly id: string;
   readonly code: FindingCode;

@@ -1,4 +1,4 @@
-/** What a person is told of a cluster that isn't the pinned one, and what to do about it. Pure. */
+/** What differs in a cluster that isn't the pinned one, and what to do about it. Pure. */
 import type { ErrorParts } from "../error.ts";
 import { pinAction, restoreAction } from "../finding/action.ts";
 import type { Refusal } from "../restoreplan/destination.ts";

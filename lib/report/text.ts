@@ -86,7 +86,7 @@ export function count(n: number, one: string, many = `${one}s`): string {
 
 /**
  * A span for people: `3 days`, `5 hours`, `12 minutes`; rounded down. `ms` may be negative: its
- * amount is told.
+ * absolute value counts.
  */
 export function span(ms: number): string {
   const minutes = Math.floor(Math.abs(ms) / 60_000);

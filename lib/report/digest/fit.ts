@@ -1,6 +1,6 @@
 /**
  * Makes a message fit a medium: as many items as it holds, the least important left out first, and
- * every cut told by a line with its number. Pure.
+ * a line says how many each cut left out. Pure.
  */
 import type { Severity } from "../../finding/codes.ts";
 import type { Part } from "../part.ts";

@@ -16,7 +16,7 @@ interface Point {
   readonly left: number;
 }
 
-/** `aria-hidden`: the same stands beside it in words. */
+/** `aria-hidden`: the text next to it says the same. */
 export function levelChart(budget: BudgetLevel, nowMs: number): string {
   const start = nowMs - WEEK_MS;
   const end = nowMs + WEEK_MS;

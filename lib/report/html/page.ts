@@ -1,5 +1,5 @@
 /**
- * The state of everything as one page that needs nothing else: no network, no file beside it. Pure.
+ * The state of everything as one self-contained page: no network, no other file. Pure.
  *
  * What needs people, clusters and budgets are plain HTML, readable without scripts; the table of
  * certificates is made by the page's own script. The policy allows that script and that style by

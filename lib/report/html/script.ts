@@ -1,7 +1,7 @@
 /**
  * The page's script: the table of certificates from embedded data, filtered, sorted and shown a
  * page at a time, so that ten thousand stay light; a timeline for the one that is opened; times in
- * the reader's own zone. It asks nobody for anything, and puts text into the page as text only.
+ * the reader's own zone. It requests nothing, and puts text into the page as text only.
  */
 export const SCRIPT = String.raw`
 "use strict";

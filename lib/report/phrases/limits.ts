@@ -20,7 +20,7 @@ type Codes =
 /** Issuances and places named in the evidence; of issuances the newest. */
 const MAX_EVIDENCE = 10;
 
-/** A set's first name and how many there are beside it, for a sentence. */
+/** A set's first name and how many others it has, for a sentence. */
 export function setPhrase(key: string): string {
   // The very text, no copy of it: there may be a hundred thousand.
   if (!key.includes(",")) return key;

@@ -1,4 +1,4 @@
-/** When whoever uses a restored Secret reads it, so whether something has to restart. */
+/** When a restored Secret is read, so whether a pod has to restart. */
 import type { RestartNote } from "../../restoreplan/item.ts";
 
 const PLAIN: Readonly<

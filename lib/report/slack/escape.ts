@@ -1,7 +1,7 @@
 /**
  * Text for Slack's mrkdwn. `&`, `<` and `>` are escaped as Slack's documentation asks, which takes
  * away mentions, links and date tokens of others; formatting characters of a cluster's text lose
- * their effect by a zero-width space beside them; blocks are sent with `verbatim`, so that Slack
+ * their effect by a zero-width space next to them; blocks are sent with `verbatim`, so that Slack
  * makes no links or mentions of plain words. Pure.
  */
 import { calm, middle, utcText, type Part } from "../part.ts";
