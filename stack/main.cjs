@@ -1,5 +1,5 @@
 /**
- * What serverless.yml takes from here. It is asked anew until its variables can be resolved, so
+ * What serverless.yml takes from here. It is asked again until its variables can be resolved, so
  * nothing is kept.
  */
 "use strict";

@@ -1,6 +1,6 @@
 /**
  * Public keys of certificates, as crypto/x509 parser.go, parsePublicKey, accepts them, and as
- * OpenSSL keys made anew from the numbers read here (never from the certificate's own encoding,
+ * OpenSSL keys made from the numbers read here (never from the certificate's own encoding,
  * which OpenSSL would judge by other rules).
  */
 

@@ -1,6 +1,6 @@
 /**
  * Issuances as a state keeps them between runs: the facts alone, newest first; what follows from
- * them is worked out anew when they are read.
+ * them is worked out again when they are read.
  *
  * Reading is total and bounded: an entry that isn't one, and those past the bound, are counted as
  * unread, so that nothing which rests on them claims to be complete.

@@ -13,7 +13,7 @@ export interface ServerPlace {
   readonly proxyUrl: string | null;
 }
 
-/** Who asks; with IAM nobody, since each token is made anew. */
+/** Who asks; nobody with IAM, which makes a new token each time. */
 export type StoredCredential =
   | { readonly kind: "token"; readonly token: string }
   | { readonly kind: "pair"; readonly cert: string; readonly key: string }

@@ -1,5 +1,5 @@
 /**
- * Whether cert-manager would keep a restored Secret or order anew, as far as Secret and copy tell:
+ * Whether cert-manager would keep a restored Secret or reissue, as far as Secret and copy tell:
  * the chain of checks in its internal/controller/certificates/policies/checks.go. The Certificate's
  * spec isn't read, so what depends on it is said to be unknown.
  */

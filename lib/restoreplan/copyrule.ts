@@ -18,7 +18,7 @@ export function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return set(a) === set(b);
 }
 
-/** All that speaks against a copy by itself, the worst first. */
+/** All that rules out a backup by itself, the worst first. */
 export function copyObjections(
   copy: OpenedCopy,
   wanted: Wanted,

@@ -52,7 +52,7 @@ export function holdsCopy(
 
 interface Chosen {
   readonly copy: OpenedCopy | null;
-  /** What speaks against it, less what a person overrode by name. */
+  /** What rules it out, without what the user overrode by name. */
   readonly objections: readonly Objection[];
   readonly overridden: readonly PlanCode[];
 }
@@ -85,7 +85,7 @@ function noCopy({ unusable: [unusable] }: Wanted): Chosen {
   return { copy: null, objections: [objection], overridden: [] };
 }
 
-/** The first copy that nothing speaks against; else the first one, with what does. */
+/** The first backup that nothing rules out; else the first one, with what does. */
 function chooseCopy(wanted: Wanted, options: PlanOptions): Chosen {
   const looked = lookThrough(wanted, options);
   return looked.find(isGood) ?? looked[0] ?? noCopy(wanted);

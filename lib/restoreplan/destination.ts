@@ -23,7 +23,7 @@ export interface Destination {
   readonly seen: ClusterIdentity;
 }
 
-/** What speaks against it. */
+/** What rules it out. */
 export type Refusal =
   | { readonly kind: "no_pair"; readonly from: string }
   | { readonly kind: "not_recorded" | "no_pin" | "any_authority" | "pinned_by_audit" }

@@ -10,7 +10,7 @@ import type { OpenedCopy, Revocation } from "./view.ts";
 export type Rule = "restore" | "keep" | "refuse" | "later";
 export type Action = "create" | "patch" | "replace" | "none";
 
-/** What makes pods read a Secret anew. */
+/** What makes pods read a Secret again. */
 export type RestartAction =
   | {
       readonly kind: "rollout";

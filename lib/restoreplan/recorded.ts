@@ -45,7 +45,7 @@ export interface RestoreHelp {
 
 export interface RecordedPlanner {
   helpFor(place: Place): RestoreHelp;
-  /** Whether nothing speaks against this backup by itself. */
+  /** Whether nothing rules out this backup by itself. */
   isUsable(place: Place, version: string): boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A cluster that was rebuilt under its own name: the state begins anew under the new identity,
+ * A cluster that was rebuilt under its own name: a new state begins under the new identity,
  * knows the copies of the old one, and names where the old state went. Pure.
  */
 import { parseMs } from "../certificate/time.ts";

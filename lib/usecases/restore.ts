@@ -36,7 +36,7 @@ import { restoreSecret, settled, type WriteContext } from "./restore/write.ts";
 
 const WRITES_AT_ONCE = 16;
 /**
- * Shapes whose owner is a machine of a tailnet, which may get another name when it is made anew.
+ * Shapes whose owner is a machine of a tailnet, which may get another name when it is recreated.
  */
 const MACHINES: ReadonlySet<string> = new Set(["operator", "standalone", "sidecar"]);
 

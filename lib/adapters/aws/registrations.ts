@@ -10,7 +10,7 @@
  * registration has: whoever is second changes neither.
  *
  * Removing is at once, without a recovery window: a name in its window can't be registered, and
- * what is lost is a credential that `clusters add` makes anew.
+ * what is lost is a credential that `clusters add` makes again.
  */
 import { parseRegistration } from "../../config/parse.ts";
 import {

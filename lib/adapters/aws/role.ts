@@ -13,7 +13,7 @@ export interface RoleCredentials {
 }
 
 /**
- * Taken on by whatever identity this process has (environment, profile, instance), each time anew
+ * Taken on by whatever identity this process has (environment, profile, instance), each time again
  * before its end.
  */
 export function roleCredentials(

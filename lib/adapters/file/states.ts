@@ -17,7 +17,7 @@ import { Folder, type FolderOptions } from "./folder.ts";
 
 /** Revisions that stay, the newest included. */
 export const KEPT_REVISIONS = 5;
-/** Times that a reader starts anew because writers removed the revision it was about to read. */
+/** How often a reader starts again because writers removed the revision it was about to read. */
 const READ_ATTEMPTS = 20;
 
 /** As much text as S3 takes. */

@@ -1,7 +1,7 @@
 /**
  * Who asks: the `user` of a kubeconfig, in the order of precedence that client-go has.
  *
- * Tokens in files are read anew every minute, those of plugins before they end. Nothing here is
+ * Token files are read again every minute, those of plugins before they end. Nothing here is
  * kept longer than the connection.
  */
 import { X509Certificate } from "node:crypto";
@@ -23,9 +23,9 @@ export interface UserSettings {
   readonly impersonation: Readonly<Record<string, string | string[]>>;
 }
 
-/** client-go reads token files anew every minute (rest/token_source.go, `period`). */
+/** client-go reads token files again every minute (rest/token_source.go, `period`). */
 const TOKEN_FILE_MS = 60_000;
-/** A credential is fetched anew this long before it ends. */
+/** A new credential is fetched this long before it ends. */
 const EARLY_MS = 30_000;
 
 /** When a client certificate ends, in milliseconds; `null` where it can't be read. */

@@ -1,7 +1,7 @@
 /**
  * Amazon EKS by IAM: the token is a request to STS for one's own identity, signed and not sent,
  * which the cluster sends on to learn who asks. Nothing is stored; each token is good for minutes
- * and made anew before it ends.
+ * and made again before it ends.
  *
  * The token is bound to the cluster's name alone (the signed header x-k8s-aws-id), so a cluster of
  * the same name in another account could replay it there: each registration has a role of its own

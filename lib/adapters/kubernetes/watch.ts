@@ -136,7 +136,7 @@ export async function* watchSecrets(
         for (const line of lines) {
           if (line.trim() === "") continue;
           const event = parseEvent(line);
-          // An ERROR event (410 Gone among them): begun anew, everything is told again.
+          // An ERROR event (410 Gone among them): begun again, everything is reported again.
           if (event === null) return;
           if (event !== "bookmark") yield event;
         }

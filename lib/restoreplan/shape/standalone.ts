@@ -4,7 +4,7 @@
  * making an auth key, and the proxy could never log in. So an existing one is patched, and all else
  * waits.
  *
- * A proxy made anew has a Secret of another, random name. It is found by its parent's labels, and
+ * A recreated proxy has a Secret of another, random name. It is found by its parent's labels, and
  * it is the right one if the machine has the certificate's name: `device_fqdn` once it ran, before
  * that the host name in the configuration that the operator wrote for it.
  */

@@ -47,7 +47,7 @@ export interface Observed {
   readonly evidence: Evidence;
 }
 
-/** Looks of the sources that are looked at anew each time. */
+/** Sources that are read again each time. */
 const OWN_SOURCES: ReadonlySet<string> = new Set(["logs", "events", "access"]);
 
 /** What is told as it comes; after the end nothing is taken any more. */

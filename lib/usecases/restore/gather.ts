@@ -200,7 +200,7 @@ async function openChoice(
       continue;
     }
     copies.push(opened.copy);
-    // What speaks against a copy may not speak against an older one.
+    // What rules out a backup may not rule out an older one.
     const objections = copyObjections(
       opened.copy,
       { ...choice, copies: [], unusable: [] },

@@ -1,6 +1,6 @@
 /**
  * What lies in the cluster now, as planning looks at it: read once, refreshed place by place where
- * a plan is made anew. Of each Secret the allowlisted fields alone are kept, and the name of the
+ * a plan is made again. Of each Secret the allowlisted fields alone are kept, and the name of the
  * machine that uses it.
  */
 import pLimit from "p-limit";

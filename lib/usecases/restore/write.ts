@@ -1,7 +1,7 @@
 /**
  * One Secret, restored: what it replaces is sealed first, the write names the version that it was
  * planned from, and what the server then holds is read and judged. Where somebody wrote in between,
- * the plan is made anew from what is there then, and that is said.
+ * the plan is made again from what is there then, and that is said.
  */
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { holdsCopy, type PlanOptions } from "../../restoreplan/decide.ts";
@@ -16,7 +16,7 @@ import { recreateSecret, type RecreateContext } from "./recreate.ts";
 import { replacedBy, type ReplacedKeeper } from "./replaced.ts";
 import type { Source } from "./source.ts";
 
-/** Times that a write is planned anew because somebody else wrote first. */
+/** How often a write is planned again because another writer was first. */
 const PLANS = 4;
 
 export interface WriteContext {
@@ -100,7 +100,7 @@ const MAYBE: ReadonlySet<string> = new Set([
   "cluster_answer_invalid",
 ]);
 
-/** The same items planned anew from what is there now. */
+/** The same items planned again from what is there now. */
 async function replan(
   place: { readonly namespace: string; readonly name: string },
   indexes: readonly number[],
