@@ -1,6 +1,6 @@
 /**
  * What the server says of the owners' rights to their Secrets: the account of the pod that writes,
- * or where no pod is known the one that the operator makes for it. Asked again where the answer is a
+ * or where no pod is known the one that the operator makes for it. Asked again if the answer is a
  * refusal, where the Secret changed, and else every few hours.
  *
  * It can't see `immutable`, webhooks and quotas. Of cert-manager's own account nothing is known, so
