@@ -52,7 +52,7 @@ export interface DrillAnswer {
   readonly copies: number;
   readonly unreadable: number;
   /**
-   * Certificates that audits know and that no good copy stands for; `null` without an identity, or
+   * Certificates that audits know and without a usable backup; `null` without an identity, or
    * where the time was over: not known.
    */
   readonly withoutGood: number | null;

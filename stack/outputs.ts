@@ -24,7 +24,7 @@ export function outputs(parameters: Parameters): Readonly<Record<string, Output>
       ),
     },
     Next3Doctor: {
-      Description: "What is not set up right, and how to mend it",
+      Description: "What is not set up right, and how to fix it",
       Value: withBucket("certkeep doctor --config s3://${Bucket}/certkeep.yaml", parameters),
     },
     ...(parameters.alarmEmail === null

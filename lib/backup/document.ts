@@ -39,7 +39,7 @@ export function digestOf(sealed: string): string {
   return createHash("sha256").update(sealed, "utf8").digest("hex");
 }
 
-/** The document of a sealed copy, and its header now that the digest is known. */
+/** The document of an encrypted backup, and its header now that the digest is known. */
 export function composeDocument(
   draft: DraftHeader,
   sealed: string,

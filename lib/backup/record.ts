@@ -2,7 +2,7 @@
  * The backup of one certificate or of one ACME account key: its content, and the header that
  * describes it without a secret.
  *
- * A record holds key bytes (`data`): it lives in memory and inside sealed copies, nowhere else. A
+ * A record holds key bytes (`data`): it lives in memory and in encrypted backups, nowhere else. A
  * header holds none and may be listed, printed and logged.
  *
  * Reading a header, the outer one of a document and the inner one of a manifest, is total: every

@@ -1,5 +1,5 @@
 /**
- * The verdict on a pair, as its owner's own code would give it: tls.X509KeyPair, parsing of every
+ * The verdict on a pair, as its controller's code gives it: tls.X509KeyPair, parsing of every
  * further block, then Certificate.Verify for servers, all as in Go 1.26. Judging knows no time: it
  * gives the windows in which the pair holds, or the reasons why it never does; `verdictAt` puts an
  * instant to that. Total: any bytes get a judgement, none an exception.

@@ -32,7 +32,7 @@ export function auditCommand(io: Io): Command {
     withAt(
       withCommon(
         new Command("audit")
-          .description("audits clusters and keeps a sealed copy of each good certificate")
+          .description("audits clusters and keeps an encrypted backup of each good certificate")
           .argument(
             "[cluster...]",
             "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none",
@@ -47,7 +47,7 @@ export function auditCommand(io: Io): Command {
         "  certkeep audit                     the current context of your kubeconfig\n" +
         "  certkeep audit staging prod        two contexts, or two clusters of certkeep.yaml\n" +
         "  certkeep audit --json | jq '.clusters[].findings'\n" +
-        "  certkeep audit --at 2026-12-24T00:00:00Z   what will need you by Christmas; writes " +
+        "  certkeep audit --at 2026-12-24T00:00:00Z   what will need action by Christmas; writes " +
         "nothing",
     )
     .action(async (clusters: string[], options: Options) => {

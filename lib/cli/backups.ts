@@ -22,7 +22,7 @@ const SCHEMA = "certkeep.backups/v1";
 export function backupsCommand(io: Io): Command {
   const command = withCommon(
     new Command("backups")
-      .description("lists sealed copies; see its commands for more")
+      .description("lists encrypted backups; see its commands for more")
       .argument(
         "[pattern...]",
         "clusters, Secrets, domains or versions; * stands for any characters",
@@ -147,6 +147,6 @@ function verifyText(copies: readonly ListedCopy[]): string {
     whole,
     ...(bad.length === 0
       ? []
-      : ["Move the damaged ones away; the next audit makes a copy anew of what is still live."]),
+      : ["Move the damaged ones away; the next audit makes another backup of what is still live."]),
   ].join("\n");
 }

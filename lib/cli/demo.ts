@@ -64,7 +64,7 @@ async function demo(
   );
   say(
     "  certkeep audit        judges what is there\n" +
-      "  certkeep init         makes a key; from then on each audit keeps sealed copies",
+      "  certkeep init         makes a key; from then on each audit keeps encrypted backups",
   );
 }
 

@@ -31,7 +31,7 @@ export function digestCommand(io: Io): Command {
   return withAt(
     withCommon(
       new Command("digest")
-        .description("posts to Slack what changed and what needs you, where something is due")
+        .description("posts to Slack what changed and what needs action, where something is due")
         .option("--dry-run", "show what Slack would get; nothing is posted or written"),
     ),
   )

@@ -23,7 +23,7 @@ type Options = CommonOptions & { readonly sendTest?: boolean; readonly identity?
 export function doctorCommand(io: Io): Command {
   return withCommon(
     new Command("doctor")
-      .description("says what is not set up right, and how to mend it")
+      .description("says what is not set up right, and how to fix it")
       .argument(
         "[cluster...]",
         "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none; " +

@@ -181,7 +181,10 @@ function nextSteps(result: InitResult, options: Options): Step[] {
   const command = (verb: string): string =>
     commandLine(literal("certkeep"), literal(verb), ...named) ?? `certkeep ${verb} --config FILE`;
   return [
-    { command: command("audit"), does: "audits, and makes a sealed copy of each good certificate" },
+    {
+      command: command("audit"),
+      does: "audits, and makes an encrypted backup of each good certificate",
+    },
     { command: command("backups"), does: "lists the copies" },
   ];
 }

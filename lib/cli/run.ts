@@ -54,7 +54,7 @@ export async function run(
   const program = new Command("certkeep")
     .description(
       "Watches over the certificates in your Kubernetes Secrets: judges them as their owner " +
-        "would, keeps sealed copies off the cluster, restores instead of reissuing.",
+        "would, keeps encrypted backups off the cluster, restores instead of reissuing.",
     )
     .version(VERSION, "-V, --version")
     .exitOverride()

@@ -1,6 +1,6 @@
 /**
  * Adds settings to an existing `certkeep.yaml` by inserting text, so that every comment, blank line
- * and quote of its owner stays as it is. What can't be done so is refused, never rewritten.
+ * and quote of its author stays as it is. What can't be done so is refused, never rewritten.
  */
 import { isMap, isScalar, isSeq, parseDocument, stringify, type Node } from "yaml";
 import { parseConfig } from "./parse.ts";

@@ -1,6 +1,6 @@
 /**
  * The text of a registration: a new one, or one that is there with what registering knows put into
- * it, so that comments and settings of its owner stay. It holds no credential. Pure.
+ * it, so that comments and settings of its author stay. It holds no credential. Pure.
  */
 import { isMap, parseDocument } from "yaml";
 import { LIMITS } from "./yaml.ts";

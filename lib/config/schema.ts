@@ -47,7 +47,7 @@ const storesSchema = z.strictObject(
     backups: orNull(
       text("file: and a folder, s3://BUCKET/PREFIX, or secretsmanager://PREFIX", BACKUP_STORE),
     ).register(help, {
-      description: "Where sealed copies are kept. Without it: your data folder.",
+      description: "Where encrypted backups are kept. Without it: your data folder.",
       examples: [
         "file:~/certkeep/backups",
         "s3://my-bucket/backups",
@@ -270,7 +270,7 @@ export const configSchema = z.strictObject(
     }),
     digest: section(digestSchema).register(help, {
       title: "Digest",
-      description: "The message in Slack that says what changed and what needs you.",
+      description: "The message in Slack that says what changed and what needs action.",
     }),
     ignore: items(ignoreSchema, "a list of entries, each with a reason").register(help, {
       title: "Ignored findings",

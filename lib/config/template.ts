@@ -50,7 +50,7 @@ const CLUSTER_EXAMPLES = `    # The kubeconfig file, relative to this file. With
     #recipients: [age1…]
 `;
 
-const REST = `# Where sealed copies, and the record of what was seen, are kept. Without it: your data folder.
+const REST = `# Where backups, and the record of what was seen, are kept. Without it: your data folder.
 #stores:
   #backups: file:~/certkeep/backups
   #state: file:~/certkeep/state
@@ -105,7 +105,7 @@ const REST = `# Where sealed copies, and the record of what was seen, are kept. 
   # The issuer's revocation lists, also in audits; a restore asks them anyway.
   #revocation: true
 
-# The digest in Slack: what changed and what needs you. What is critical is posted at once, the rest once a
+# The digest in Slack: what changed and what needs action. What is critical is posted at once, the rest once a
 # day from this time (UTC) on, and once a week even if nothing changed.
 #digest:
   #at: "08:00"
@@ -140,7 +140,7 @@ export function renderConfig(values: TemplateValues): string {
 # A line that begins with "# " explains. To use a setting that is switched off, take away the "#" before it
 # and before the line of the section that it belongs to.
 
-# Who can open the sealed copies: age recipients, which are public. Without any, nothing is backed up.
+# Who can open the backups: age recipients, which are public. Without any, nothing is backed up.
 ${recipients.length === 0 ? "#recipients: [age1…]\n" : `recipients:\n${list(recipients)}`}
 # Where the identity is that opens the copies: file:PATH, env:NAME or secretsmanager://NAME, never the
 # identity itself. An audit never reads it; a restore does.

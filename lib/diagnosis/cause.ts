@@ -6,7 +6,7 @@
  * - `proven`: something that decides it by itself says so of this certificate: the API server's
  *   answer, the `immutable` flag, the judge (which is the owner's own check), the issuer's answer,
  *   verified issuances, or a line of the owner's log that names the certificate and the failure.
- * - `likely`: something names its owner's pod but not the certificate (an Event, a line without a
+ * - `likely`: something names its controller's pod, not the certificate (an Event, a line without a
  *   name), or leaves one other explanation (a recreated Secret, a silence after a start).
  * - `possible`: it matches, but rests on a pattern alone, or on what was seen elsewhere in the same
  *   namespace.

@@ -16,7 +16,7 @@ import type { AccessAnswer, EventSignal, LogSignal } from "../state/signals.ts";
 import type { Confidence } from "./cause.ts";
 
 /**
- * `name`: it names the certificate; `owner`: its owner's pod; `namespace`: another in its
+ * `name`: it names the certificate; `owner`: its controller's pod; `namespace`: another in its
  * namespace.
  */
 export type Attribution = "name" | "owner" | "namespace";

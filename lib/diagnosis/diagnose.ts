@@ -146,7 +146,7 @@ function isOverdue({ entries, atMs }: Subject): boolean {
   );
 }
 
-/** Whether its owner's log says that orders of it fail, and none succeeded since. */
+/** Whether its controller's log says that orders of it fail, and none succeeded since. */
 function isFailing(of: Subject): boolean {
   return of.signals.some(
     ({ signal, attribution }) =>

@@ -1,6 +1,6 @@
 /**
  * What is known of one set of names in one cluster, gathered for a diagnosis: its certificates,
- * what its owner logged, what the server answered, and its issuances as this cluster sees them.
+ * what its controller logged, what the server answered, its issuances as this cluster sees them.
  * Pure; another cluster's claims never enter.
  */
 import { parseMs } from "../certificate/time.ts";
@@ -40,7 +40,7 @@ export interface Subject {
 
 /** Of what isn't known to be any owner's, the newest: it is no more than possible anyway. */
 const MAX_NAMESPACE = 5;
-/** Likewise of what its owner reported without naming it. */
+/** Likewise of what its controller reported without naming it. */
 const MAX_OWN = 20;
 
 /** The subject of a set of names; `issuer` `null` where none is known. */
@@ -101,7 +101,7 @@ export function createSubject(
 }
 
 /**
- * Whether a certificate is there, or its owner will look for it: it didn't go with what it was made
+ * Whether a certificate is there, or its controller looks for it: it didn't go with what it was made
  * for.
  */
 export function isExpected({ loss }: CertificateEntry): boolean {

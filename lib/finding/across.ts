@@ -45,7 +45,7 @@ export interface LiveHolder extends Holder {
   readonly name: string | null;
   readonly domain: string | null;
   readonly valid: boolean;
-  /** It has a sealed copy. */
+  /** It has an encrypted backup. */
   readonly copied: boolean;
 }
 

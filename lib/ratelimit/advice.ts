@@ -1,7 +1,7 @@
 /**
  * What to do about a certificate that fails or is lost: restore it, have it reissued, or wait.
  *
- * Never more than the evidence carries: a good copy comes first; where it isn't known whether there
+ * Never more than the evidence carries: a usable backup is first; where it isn't known whether there
  * is one, or who issues, or by which limit, no action is named. A cluster's own claims (its logs)
  * count for its own certificates and nobody else's.
  */

@@ -161,7 +161,7 @@ function mayShareOwner(a: Issuance, b: Issuance): boolean {
   return inA.length === 0 || inB.length === 0 || inA.some((cluster) => inB.includes(cluster));
 }
 
-/** The latest issuance before the i-th that was still good for its owner when that was made. */
+/** The latest issuance before the i-th that its controller still accepted when that was made. */
 function validBefore(
   issuances: readonly Issuance[],
   i: number,

@@ -80,7 +80,7 @@ function clusterLines(cluster: AuditedCluster, { style, width }: Page): string[]
     `${count(tally.certificates, "certificate")}, ${tally.fine} fine`,
     ...(tally.unknown === 0 ? [] : [`${tally.unknown} not known now`]),
     ...(tally.staging === 0 ? [] : [`${tally.staging} of staging`]),
-    `${tally.copies} with a sealed copy${made}`,
+    `${tally.copies} with an encrypted backup${made}`,
   ];
   const notes = [
     plain(readText(cluster)),
@@ -114,8 +114,8 @@ function headline(clusters: readonly AuditedCluster[], failed: number): string[]
     critical === 0
       ? clusters.length === 0
         ? "Nothing is known now"
-        : "Nothing needs you now"
-      : `${critical} ${critical === 1 ? "needs" : "need"} you now`,
+        : "Nothing critical now"
+      : `${critical} critical now`,
     ...(warning === 0 ? [] : [`${warning} soon`]),
     `${count(fine, "certificate")} fine`,
     ...(unknown === 0 ? [] : [`${unknown} not known now`]),

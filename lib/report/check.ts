@@ -52,7 +52,7 @@ function reasonOf(reason: CheckResult["reasons"][number]): string {
   return reason === "staging" ? STAGING : reasonSentence(reason);
 }
 
-/** Whether its owner asks Let's Encrypt for another. */
+/** Whether its controller asks Let's Encrypt for another. */
 function costs({ valid, shape, staging }: CheckResult): boolean {
   return !valid && shape !== "tls" && staging === null;
 }
@@ -60,7 +60,7 @@ function costs({ valid, shape, staging }: CheckResult): boolean {
 const perSet = LETS_ENCRYPT.limits?.perSet ?? null;
 const budget =
   perSet === null
-    ? "Each certificate that is asked for anew counts against Let's Encrypt's limits; one that " +
+    ? "Each certificate that is asked for again counts against Let's Encrypt's limits; one that " +
       "is put back from a copy costs none."
     : `Let's Encrypt gives ${perSet.count} certificates in ${span(perSet.periodMs)} for one set ` +
       "of names; one that is put back from a copy costs none.";

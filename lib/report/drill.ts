@@ -1,4 +1,4 @@
-/** A drill for a terminal: what opened, what has no good copy, what retention did. Pure. */
+/** A drill for a terminal: what opened, what has no usable backup, what retention did. Pure. */
 import type { BackupHeader } from "../backup/record.ts";
 import { parseMs } from "../certificate/time.ts";
 import type { CertkeepError } from "../error.ts";
@@ -119,7 +119,7 @@ function withoutBackupLines({ certificates }: DrillReport, { style, width }: Vie
   if (without.length === 0) return [];
   return [
     "",
-    style.bold(style.red(`Without a good copy (${without.length})`)),
+    style.bold(style.red(`Without a usable backup (${without.length})`)),
     ...rowsOf(
       ["CERTIFICATE", "SECRET", "CLUSTER", "LIVE"],
       without.map(({ title, namespace, secret, cluster, live }) => [
@@ -151,7 +151,7 @@ function backupAgeLines({ certificates }: DrillReport, { style, width, nowMs }: 
   if (rows.length === 0) return [];
   return [
     "",
-    style.bold("Newest good copy of each, the oldest first"),
+    style.bold("Newest usable backup of each, the oldest first"),
     ...rowsOf(["CERTIFICATE", "SECRET", "COPY IS", "GOOD FOR"], rows, width),
   ];
 }

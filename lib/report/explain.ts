@@ -178,7 +178,7 @@ function verdictSentence({ entry, asLastSeen }: ExplainedPlace, atMs: number): s
       const left = span(parseMs(record.notAfter) - atMs);
       return verdict.valid
         ? `Valid until ${record.notAfter}, in ${left}${staging}.${seen}`
-        : `Its owner will refuse it: ${reasonText(verdict.reasons)}${staging}.${seen}`;
+        : `Its controller will refuse it: ${reasonText(verdict.reasons)}${staging}.${seen}`;
     }
   }
 }

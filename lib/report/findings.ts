@@ -25,7 +25,7 @@ export interface FindingsView {
 }
 
 const HEADINGS: Readonly<Record<Severity, string>> = {
-  critical: "Needs you now",
+  critical: "Critical",
   warning: "Soon",
   information: "For information",
 };

@@ -66,7 +66,7 @@ const CLUSTER_METRICS: readonly Metric<ClusterSummary>[] = [
   },
   {
     name: "certkeep_certificates_copied",
-    help: "Certificates with a sealed copy.",
+    help: "Certificates with an encrypted backup.",
     value: (one) => (isKnown(one) ? one.tally.copies : null),
   },
 ];
@@ -85,7 +85,7 @@ const CERTIFICATE_METRICS: readonly Metric<CertificateRow>[] = [
   },
   {
     name: "certkeep_certificate_valid",
-    help: "Whether its owner will keep it: 1 or 0; absent where it is not known now.",
+    help: "Whether its controller will keep it: 1 or 0; absent where it is not known now.",
     value: ({ status, valid }) => (status === "unknown" ? null : Number(valid)),
   },
 ];

@@ -32,7 +32,7 @@ export interface CertificateRow {
   readonly issuedMs: number | null;
   readonly notBeforeMs: number | null;
   readonly notAfterMs: number | null;
-  /** Whether a sealed copy is recorded. */
+  /** Whether an encrypted backup is recorded. */
   readonly copied: boolean;
   /** Codes of its findings, the worst first. */
   readonly codes: readonly string[];

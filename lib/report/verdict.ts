@@ -12,7 +12,7 @@ import { count } from "./text.ts";
 const DAY_MS = 86_400_000;
 
 /**
- * `2 need you today, 118 certificates fine, 1 cluster not seen since 03:10 UTC`; at most 150
+ * `2 critical, 118 certificates fine, 1 cluster not seen since 03:10 UTC`; at most 150
  * characters, Slack's limit of a header.
  */
 export function verdictText(summaries: readonly ClusterSummary[], nowMs: number): string {
@@ -25,10 +25,10 @@ export function verdictText(summaries: readonly ClusterSummary[], nowMs: number)
   const blind = summaries.filter(({ sight }) => sight !== "now" && sight !== "part");
   const parts = [
     critical > 0
-      ? `${critical.toLocaleString("en-US")} ${critical === 1 ? "needs" : "need"} you today`
+      ? `${critical.toLocaleString("en-US")} critical`
       : blind.length > 0 && blind.length === summaries.length
         ? "Nothing is known now"
-        : "Nothing needs you today",
+        : "Nothing critical",
     ...(warning === 0 ? [] : [`${warning.toLocaleString("en-US")} soon`]),
     ...(fine === 0 ? [] : [`${count(fine, "certificate")} fine`]),
     ...(unknown === 0 ? [] : [`${unknown.toLocaleString("en-US")} not known`]),

@@ -232,7 +232,7 @@ export function titleOf({ name, key }: Pick<CertificateEntry, "name" | "key">): 
   return name ?? key;
 }
 
-/** The names that its owner requests, whatever stands in the certificate that it rejects. */
+/** The names that its controller requests, whatever stands in the certificate that it rejects. */
 export function requestedNames(
   entry: Pick<CertificateEntry, "name" | "key" | "record">,
 ): readonly string[] {

@@ -108,7 +108,7 @@ const earlierContent = z.looseObject({
   /** `live`; a gap's state (`empty`, `unreadable`, …); `gone`: the whole Secret was not there. */
   state: z.string(),
   serial: z.nullable(z.string()),
-  /** Why its owner's check refused it then; empty: it was good. */
+  /** Why its controller's check refused it then; empty: it was good. */
   reasons: z.array(z.string()),
 });
 export type EarlierContent = z.infer<typeof earlierContent>;

@@ -131,7 +131,7 @@ async function moveOne(
   const record = state?.copies[version];
   if (record?.retired !== undefined) return left("retired", null);
   try {
-    // An audit may have sealed the same version anew for the new store meanwhile: then that is the
+    // An audit may have sealed the same version again for the new store meanwhile: then that is the
     // one that is recorded.
     const arrived = record !== undefined && digestOf(await to.read(key)) === record.digest;
     const outcome = arrived ? "current" : await bring(key, record?.digest ?? null, from, to);

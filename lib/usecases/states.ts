@@ -103,7 +103,7 @@ const STATE: DocumentKind<StateDocument> = {
   todo: {
     damaged:
       "Nothing was written. Put an older revision in its place, or move it away: the next audit " +
-      "then begins anew, and copies are found again",
+      "then starts again, and copies are found again",
     conflict: "Run it again",
   },
 };
@@ -136,7 +136,7 @@ function transparencyOf(domain: string): DocumentKind<TransparencyDocument> {
     format: formatTransparency,
     merge: mergeTransparency,
     todo: {
-      damaged: "Nothing was written. Move it away: the logs are then asked anew",
+      damaged: "Nothing was written. Move it away: the logs are then asked again",
       conflict: "Nothing is lost: the logs are asked again",
     },
   };

@@ -8,7 +8,7 @@ import { anyRecord, headed, OTHER_RECIPIENT, RECIPIENT, RECORD } from "./records
 
 test("is the same on every machine and in every release of this format", () => {
   // Worked out by hand from the encoding that the format fixes: a change of it would write every
-  // copy anew.
+  // copy again.
   const encoding =
     '[1,"uid-5f3c1c52-6f0f-4b0c-9d5e-1f2a3b4c5d6e","tailscale","shop.example.ts.net",' +
     '[["tls.crt","dGhlIGNlcnRpZmljYXRl"],["tls.key","dGhlIGtleQ=="]],"kubernetes.io/tls",' +

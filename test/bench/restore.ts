@@ -41,7 +41,7 @@ async function certkeep(...args: string[]): Promise<Measured> {
   return run;
 }
 
-/** A standalone proxy's Secret: with its certificate, or as the operator makes it anew. */
+/** A standalone proxy's Secret: with its certificate, or as the operator recreates it. */
 function proxy(
   name: string,
   pair: { readonly certificatePem: string; readonly keyPem: string } | null,

@@ -88,13 +88,13 @@ describe("certkeep digest", () => {
       err: "",
     });
     expect(await certkeep(["digest"])).toEqual({ code: 0, out: "ops: nothing is due.\n", err: "" });
-    expect(sink.taken.map(({ text }) => text)).toEqual(["1 needs you today, 3 certificates fine"]);
+    expect(sink.taken.map(({ text }) => text)).toEqual(["1 critical, 3 certificates fine"]);
   });
 
   it("shows with --dry-run what Slack would get, and neither posts nor writes", async () => {
     const { code, out } = await certkeep(["digest", "--dry-run"]);
     expect(code).toBe(0);
-    expect(out).toContain("[ops: due now]\n1 needs you today, 3 certificates fine\n");
+    expect(out).toContain("[ops: due now]\n1 critical, 3 certificates fine\n");
     expect(out).toContain("      certkeep explain web.shop.example\n");
     const json = JSON.parse((await certkeep(["digest", "--dry-run", "--json"])).out) as {
       schema: string;
@@ -113,7 +113,7 @@ describe("certkeep digest", () => {
       "web.shop.example in prod, shop/web: The certificate expired at 2026-11-26 12:00 UTC.",
     );
     // What lies ahead makes no audit stale.
-    expect(out).toContain("1 needs you today, 3 certificates fine");
+    expect(out).toContain("1 critical, 3 certificates fine");
     expect(sink.requests()).toBe(0);
     expect(await createFileStates(join(folder, "state")).read(DIGEST_NAME)).toBeNull();
   });
@@ -208,7 +208,7 @@ describe("certkeep digest", () => {
       code: 2,
       err: expect.stringContaining("digest.routes") as string,
     });
-    expect((await certkeep(["digest", "--dry-run"])).out).toContain("1 needs you today");
+    expect((await certkeep(["digest", "--dry-run"])).out).toContain("1 critical");
   });
 
   it("tells a state that can't be read, and what the others say", async () => {
@@ -229,7 +229,7 @@ describe("certkeep digest", () => {
     expect(code).toBe(3);
     expect(err).toContain("cluster-broken");
     expect(sink.taken[0]?.text).toBe(
-      "1 needs you today, 1 soon, 3 certificates fine, 1 cluster not seen yet",
+      "1 critical, 1 soon, 3 certificates fine, 1 cluster not seen yet",
     );
   });
 });
@@ -240,7 +240,7 @@ describe("certkeep report", () => {
     expect({ code, err }).toEqual({ code: 1, err: "" });
     expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
     expect(out).not.toContain("\u001b");
-    expect(out.indexOf("Needs you now (1)")).toBeLessThan(out.indexOf("Clusters (1)"));
+    expect(out.indexOf("Critical (1)")).toBeLessThan(out.indexOf("Clusters (1)"));
     expect((await certkeep(["report", "--fail-on", "never"])).code).toBe(0);
   });
 
@@ -254,7 +254,7 @@ describe("certkeep report", () => {
   it("writes a page, metrics, or one JSON document", async () => {
     expect((await certkeep(["report", "--html", "r.html"])).err).toContain("wrote r.html");
     expect(await readFile(join(folder, "r.html"), "utf8")).toContain(
-      "<h1>1 needs you today, 3 certificates fine</h1>",
+      "<h1>1 critical, 3 certificates fine</h1>",
     );
     expect((await certkeep(["report", "--format", "prometheus"])).out).toMatch(
       /certkeep_certificates_fine\{cluster="prod"\} 3\n[^]*# EOF\n$/,

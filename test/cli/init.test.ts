@@ -102,7 +102,7 @@ describe("certkeep init", () => {
     expect(stderr).toContain("certkeep init --aws --yes --region REGION --webhook env:NAME");
   });
 
-  it("--yes makes an identity that only its owner may read, and a configuration for it", async () => {
+  it("--yes makes an identity that only its user may read, and its configuration", async () => {
     const { code, stdout, stderr } = await certkeep(["init", "--yes"]);
     expect([code, stdout]).toEqual([0, ""]);
     expect(statSync(identity).mode & 0o777).toBe(0o600);

@@ -306,7 +306,7 @@ describe("certkeep drill, backups retire, backups import", () => {
     expect((await certkeep(["restore", "prod", DOMAIN])).out.replaceAll(/\s+/g, " ")).toContain(
       "the backup was retired: leaked",
     );
-    expect((await certkeep(["drill", DOMAIN])).out).toContain("Without a good copy (1)");
+    expect((await certkeep(["drill", DOMAIN])).out).toContain("Without a usable backup (1)");
     expect(
       (await certkeep(["backups", "retire", version, "--reason", "leaked", "--purge"])).out,
     ).toContain("Purged: removed from file://");

@@ -7,7 +7,7 @@ import { isRecipient } from "../../lib/config/recipient.ts";
 import { LETS_ENCRYPT, LETS_ENCRYPT_STAGING } from "../../lib/issuer/issuers.ts";
 
 describe("the published schema", () => {
-  it("is the one that is made from the program's own; npm run schema writes it anew", () => {
+  it("is the one that is made from the program's own; npm run schema writes it again", () => {
     const file = new URL("../../schema/certkeep.schema.json", import.meta.url);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(jsonSchema());
     const registration = new URL("../../schema/registration.schema.json", import.meta.url);

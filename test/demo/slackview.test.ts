@@ -9,7 +9,7 @@ const header = (text: string): Block => ({ type: "header", text: { type: "plain_
 describe("a Slack message in a terminal", () => {
   it("shows what a reader would see, a mention that got through included", () => {
     const blocks = [
-      header("2 need you"),
+      header("2 need action"),
       section(
         "*Today (1)*\n" +
           "• `a&lt;b` expires <!date^0^{date}|1970-01-01 00:00 UTC>\n" +
@@ -22,7 +22,7 @@ describe("a Slack message in a terminal", () => {
         .split("\n")
         .map((line) => line.slice(2)),
     ).toEqual([
-      "2 need you",
+      "2 need action",
       "",
       "Today (1)",
       "• a<b expires 1970-01-01 00:00 UTC",

@@ -168,7 +168,7 @@ describe("a state of which no cause could be told", () => {
       true,
     ],
     [
-      "with one that its owner refuses",
+      "with one that its controller refuses",
       state({
         [KEY]: overdue(),
         "shop/x": secret({

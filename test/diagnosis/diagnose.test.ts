@@ -188,7 +188,7 @@ describe("nothing and unknown", () => {
     ["StatefulSet", "kubectl logs statefulset/app -n tailscale --all-containers"],
     ["Certificate", null],
     [null, null],
-  ])("of a sidecar offers its pods' log by its owner: %s", (kind, command) => {
+  ])("of a sidecar offers its pods' log by its controller: %s", (kind, command) => {
     const parent =
       kind === null ? null : { apiVersion: "v1", kind, namespace: "tailscale", name: "app" };
     const of = diagnose(shop({ shape: "sidecar", parent }));
@@ -301,7 +301,7 @@ describe("storage", () => {
       ["unknown"],
     ],
     [
-      "a Secret made anew",
+      "a Secret recreated",
       shop({
         uid: "u2",
         earlier: [
@@ -318,7 +318,7 @@ describe("storage", () => {
       ["caused", "storage likely over"],
     ],
     [
-      "the same Secret written anew",
+      "the same Secret written again",
       shop({
         earlier: [
           {
@@ -444,7 +444,7 @@ describe("the issuer's word", () => {
   it.each([
     ["another account's", [sign("replaces_refused")], ["caused", "account_key_lost proven"]],
     [
-      "another account's, of no name, by its owner's pod",
+      "another account's, of no name, by its controller's pod",
       [sign("replaces_refused", { domain: null })],
       ["caused", "account_key_lost likely"],
     ],
@@ -734,7 +734,7 @@ describe("names that come and go", () => {
     expect(told(domainOf(of))).toEqual(expected);
   });
 
-  it("tells of a name whose Secrets are made anew each time", () => {
+  it("tells of a name whose Secrets are recreated each time", () => {
     const of = state(
       { "tailscale/ts-shop-c-0": fresh({ shape: "standalone" }) },
       {

@@ -152,7 +152,7 @@ describe("what a log tells, and when it ends", () => {
     expect(codes(shop({ signs }))).toEqual(expected);
   });
 
-  it("is its owner's where the line names none", () => {
+  it("is its controller's where the line names none", () => {
     const standalone = state(
       {
         "tailscale/ts-shop-x-0": secret({ shape: "standalone", certificates: { [NAME]: AGED } }),
@@ -376,7 +376,7 @@ describe("what the server and the issuer answer", () => {
     ["immutable", shop({}, { immutable: true }), ["storage_immutable critical"]],
     ["immutable, which nobody has to write", shop({}, { immutable: true, shape: "tls" }), []],
     [
-      "an Event of its owner's pod",
+      "an Event of its controller's pod",
       shop({ events: [event("TailscaleStateUpdateFailed")], access: [answer("patch", true)] }),
       ["storage_failing warning"],
     ],

@@ -34,7 +34,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     return one;
   };
   /**
-   * One cluster whose certificate was issued anew an hour ago, though that of two days ago was
+   * One cluster whose certificate was issued again an hour ago, though that of two days ago was
    * good.
    */
   const reissued = async (
@@ -147,7 +147,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     });
     expect(await one.audit()).toEqual(["certificate_invalid"]);
     expect((await one.explain()).causes).toEqual(["validation_fails proven"]);
-    // Its owner throws it away and stores another.
+    // Its controller throws it away and stores another.
     await one.put(kube, one.issue(60_000));
     expect(await one.audit()).toEqual(["reissued_without_need"]);
     const { causes, text } = await one.explain();

@@ -240,7 +240,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     expect(await lineOf("recipients")).toBeUndefined();
   });
 
-  it("doctor, a damaged state -> mv: the next audit begins anew", async () => {
+  it("doctor, a damaged state -> mv: the next audit starts again", async () => {
     await setUp();
     config("clusters:\n  - name: lab\n    context: admin\n");
     expect((await certkeep("audit")).code).toBe(0);

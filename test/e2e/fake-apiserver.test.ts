@@ -2,7 +2,7 @@
  * The fake API server against the real one: the same script of requests, and the same transcript.
  *
  * What the real server said is kept beside its own tests, which compare with that where no
- * server is at hand; `CERTKEEP_RECORD=1` writes it anew.
+ * server is at hand; `CERTKEEP_RECORD=1` writes it again.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

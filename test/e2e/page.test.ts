@@ -107,7 +107,7 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
       "Certificate",
       "Secret",
       "Expires",
-      "Sealed copy",
+      "Backup",
     ]) {
       await page.keyboard.press("Tab");
       expect(await focused()).toBe(expected);
@@ -177,7 +177,7 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
       viewport: { width: 1024, height: 800 },
       javaScriptEnabled: false,
     });
-    expect(await page.locator("h1").innerText()).toContain("4 need you today");
+    expect(await page.locator("h1").innerText()).toContain("4 critical");
     expect(await page.locator("noscript").innerText()).toContain("certkeep report --json");
     await context.close();
   });

@@ -371,7 +371,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     }
   });
 
-  it("a Secret that is immutable is made anew only when that is asked for, by who may delete", async () => {
+  it("a Secret that is immutable is recreated only when asked for, by who may delete", async () => {
     const deleter = await accountWith("deleter", ["get", "list", "create", "patch", "delete"]);
     await put(tlsSecret("shop", "web-tls", issue("a.example.com")));
     await fineNow(1);

@@ -255,7 +255,7 @@ describe("functions as Lambda calls them", () => {
   );
 });
 
-/** Everything that leaves the functions but sealed copies. */
+/** Everything that leaves the functions but encrypted backups. */
 async function everything(answers: readonly unknown[]): Promise<string> {
   const files = (
     await readdir(join(folder, "state"), { recursive: true, withFileTypes: true }).catch(() => [])

@@ -51,7 +51,7 @@ function advise(
 }
 
 describe("advice", () => {
-  test("a good copy: restore, whatever is left", () => {
+  test("a usable backup: restore, whatever is left", () => {
     expect(advise(evidence(five()), { copy: "good" })).toMatchObject({
       action: "restore",
       because: ["good_copy"],

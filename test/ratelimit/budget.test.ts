@@ -239,7 +239,7 @@ describe("at least", () => {
 describe("a 429", () => {
   const five = [0, 1, 2, 3, 4].map((h) => at(h));
 
-  test("that verified issuances bear out settles both", () => {
+  test("that verified issuances confirm settles both", () => {
     const known = evidence(five, { refusals: [refusal(5, 33.6)] });
     expect(budget(known, "set", T0 + 6 * HOUR_MS)).toMatchObject({
       atMost: 0,

@@ -58,7 +58,7 @@ describe("the objects of a registration", () => {
     expect(read).toEqual(JSON.parse(JSON.stringify(objects)));
   });
 
-  it("name each token anew, so that the one before isn't ended by the next", () => {
+  it("name each token again, so that the one before isn't ended by the next", () => {
     expect(tokenSecret("prod", "read", "20261123200000").metadata.name).not.toBe(
       tokenSecret("prod", "read", "20261123200001").metadata.name,
     );

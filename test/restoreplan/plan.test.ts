@@ -396,7 +396,7 @@ describe("the copy itself", () => {
       { pair: { keyFits: false, ...broken("key_mismatch") } },
       "copy_key_mismatch",
     ],
-    ["refused by its owner", { pair: broken("missing_intermediate") }, "copy_invalid"],
+    ["refused by its controller", { pair: broken("missing_intermediate") }, "copy_invalid"],
     ["staging", { pair: { staging: true, ...broken("unknown_issuer") } }, "copy_staging"],
     ["revoked", { more: { revocation: { state: "revoked", at: null } } }, "copy_revoked"],
     ["retired", { more: { retired: "leaked" } }, "copy_retired"],

@@ -210,7 +210,7 @@ describe("a certificate issued again", () => {
       .findings.filter(({ code }) => code === "reissued_without_need")
       .map((finding) => findingDocument(finding).advice)[0];
 
-  it("is its owner's doing where the one before is gone", async () => {
+  it("is its controller's doing where the one before is gone", async () => {
     await replaced("prod", [5 * HOUR_MS, HOUR_MS]);
     expect(await advice()).toContain("Find out why the certificate before was discarded");
   });

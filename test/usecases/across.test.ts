@@ -377,7 +377,7 @@ describe("what to do about a certificate that fails", () => {
       ({ severity, code }) => severity === "critical" && !code.startsWith("set_"),
     );
 
-  it("is restoring it where there is a good copy", async () => {
+  it("is restoring it where there is a usable backup", async () => {
     await replaced("prod", [3 * HOUR_MS, 2 * HOUR_MS, HOUR_MS]);
     world.put(ingressSecret(DOMAIN, null));
     expect(await fails()).toMatchObject({
@@ -387,7 +387,7 @@ describe("what to do about a certificate that fails", () => {
     });
   });
 
-  it("is having it issued anew where there is none, with how many are left", async () => {
+  it("is reissuing it where there is none, with how many are left", async () => {
     const settings = { recipients: [] };
     world.put(ingressSecret(DOMAIN, ago(HOUR_MS)));
     await world.audit({ ports: ports(), settings });
@@ -420,7 +420,7 @@ describe("what to do about a certificate that fails", () => {
     );
   });
 
-  it("goes by the name that its owner would ask for, not by those in what it refuses", async () => {
+  it("goes by the name that its controller would request, not by those in what it rejects", async () => {
     await replaced("prod", [3 * HOUR_MS, 2 * HOUR_MS]);
     world.put(ingressSecret(DOMAIN, ago(HOUR_MS, [`other.${TAILNET}`])));
     const found = await fails();

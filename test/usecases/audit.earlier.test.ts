@@ -55,7 +55,7 @@ it("is judged by now where an older certificate was put back in its place", asyn
   expect(await earlier()).toMatchObject([{ state: "live", reasons: [] }]);
 });
 
-it("is one that its owner refused, with the judge's reasons", async () => {
+it("is one that its controller refused, with the judge's reasons", async () => {
   const [one, other] = [world.issue([DOMAIN]), world.issue([DOMAIN])];
   world.put(ingressSecret(DOMAIN, { ...one, keyPem: other.keyPem }));
   expect(await earlier()).toEqual([]);

@@ -113,7 +113,7 @@ describe("an audit", () => {
     },
   );
 
-  it("looks again when the store lost a copy, and makes it anew", async () => {
+  it("looks again when the store lost a copy, and recreates it", async () => {
     world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
     await world.audit();
     world.backups.blobs.clear();
@@ -360,7 +360,7 @@ describe("what is gone", () => {
     expect(codes(await world.audit())).toContain("secret_lost warning");
   });
 
-  it("is over where a proxy was made anew under another name", async () => {
+  it("is over where a proxy was recreated under another name", async () => {
     const proxy = (name: string, pair: { certificatePem: string; keyPem: string }) => ({
       metadata: {
         name,

@@ -102,7 +102,7 @@ describe("key bytes", () => {
     expect(() => expectNothingLeaked(`log: ${canaries[0]}`, "a leak")).toThrow("a leak");
   });
 
-  it("are nowhere but inside sealed copies, whatever fails", async () => {
+  it("are nowhere but inside encrypted backups, whatever fails", async () => {
     const notes: string[] = [];
     const ports = { progress: { step: () => {}, note: (text: string) => notes.push(text) } };
     expectNothingLeaked(everything(await world.audit({ ports }), [], notes), "a good audit");

@@ -124,7 +124,7 @@ describe("moving copies into another store", () => {
     },
   );
 
-  it("takes what an audit has sealed anew for the new store meanwhile as arrived", async () => {
+  it("takes what an audit has sealed again for the new store meanwhile as arrived", async () => {
     const before = new Map(world.backups.blobs);
     world.backups.blobs.clear();
     await world.audit();

@@ -68,7 +68,7 @@ describe("what is gone comes back", () => {
   });
 
   it(
-    "A: certificate and account key in one write, made anew with nothing else, or into a node's " +
+    "A: certificate and account key in one write, recreated with nothing else, or into a node's " +
       "state",
     async () => {
       const domain = "operator.tail1a2b3.ts.net";

@@ -308,7 +308,7 @@ describe("asking", () => {
     }
   });
 
-  it("begins anew where another is asked, and after a clock that went back", async () => {
+  it("starts again where another is asked, and after a clock that went back", async () => {
     find(ago(2 * HOUR_MS));
     await audit();
     world.nowMs += 2 * HOUR_MS;

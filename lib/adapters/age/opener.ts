@@ -48,7 +48,7 @@ export async function createOpener(
       const others = error instanceof Error && error.message.includes("no identity matched");
       if (!others) throw failed("an age file that is damaged", "a whole one");
       throw new CertkeepError("sealed_for_others", {
-        where: "sealed copy",
+        where: "encrypted backup",
         found: `a copy that is sealed for others, not for ${recipients.join(" or ")}`,
         expected: "one of its recipients' identities",
       });
@@ -96,5 +96,5 @@ function dearmor(sealed: string): Uint8Array | null {
 }
 
 function failed(found: string, expected: string): CertkeepError {
-  return new CertkeepError("open_failed", { where: "sealed copy", found, expected });
+  return new CertkeepError("open_failed", { where: "encrypted backup", found, expected });
 }

@@ -88,7 +88,7 @@ type Told = readonly [code: ErrorCode, found: string, todo: string];
 const unavailable = (found: string, todo: string): Told => ["store_unavailable", found, todo];
 
 const CREDENTIALS_TODO =
-  "Log in to AWS anew, or check the profile or the keys in the environment: aws sts " +
+  "Log in to AWS again, or check the profile or the keys in the environment: aws sts " +
   "get-caller-identity tells who you are";
 
 const WRONG_CLOCK = unavailable(
@@ -104,7 +104,7 @@ const BY_NAME: Readonly<Record<string, Told>> = {
     "no credentials for AWS were found",
     "Set AWS_PROFILE, log in (aws sso login), or give the keys in the environment",
   ),
-  TokenProviderError: unavailable("the login to AWS has ended", "Log in anew: aws sso login"),
+  TokenProviderError: unavailable("the login to AWS has ended", "Log in again: aws sso login"),
   NoSuchBucket: unavailable(
     "there is no such bucket",
     "Check the bucket's name under stores:, and the account and region that you work in",

@@ -2,7 +2,7 @@
  * Registrations in Secrets Manager: one secret a cluster holds registration and reading credential
  * together, a second one the restoring credential, which another role reads.
  *
- * Made anew, a secret is made by creation alone, which fails where the name is taken. In the place
+ * Recreated, a secret is made by creation alone, which fails where the name is taken. In the place
  * of one that was read, the new version is put under a label of our own, and AWSCURRENT is then
  * moved from exactly the version that was read: AWS refuses that where it has moved by then. The
  * version before keeps the label AWSPREVIOUS and so stays readable until the next time. The

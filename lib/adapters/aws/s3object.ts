@@ -256,7 +256,7 @@ export async function readS3Object(url: string, world: AwsWorld): Promise<string
 }
 
 /**
- * Puts a text in the place of whatever is there: for what is derived anew each time, where the last
+ * Replaces whatever is there by a text: for what is derived again each time, where the last
  * one may win.
  */
 export async function writeS3Object(url: string, text: string, world: AwsWorld): Promise<void> {

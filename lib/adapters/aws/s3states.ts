@@ -108,7 +108,7 @@ class S3States implements StateStore {
       found,
       expected,
       todo:
-        `No older version is whole: aws s3 mv ${where} ${where}.damaged begins anew (copies ` +
+        `No older version is whole: aws s3 mv ${where} ${where}.damaged starts again (copies ` +
         "stay, but are told as not recorded)",
     });
   }

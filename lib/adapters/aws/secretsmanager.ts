@@ -119,7 +119,7 @@ export function scheduledForDeletion(
 ): CertkeepError {
   return new CertkeepError(code, {
     where: `secretsmanager://${name}`,
-    found: "the secret is scheduled for deletion: until then it can neither be read nor made anew",
+    found: "the secret is scheduled for deletion: until then it can neither be read nor recreated",
     todo:
       `aws secretsmanager restore-secret --secret-id ${name} brings it back; aws secretsmanager ` +
       `delete-secret --force-delete-without-recovery --secret-id ${name} frees its name at once`,

@@ -76,7 +76,7 @@ class FileStates implements StateStore {
       expected: "a whole state document",
       todo:
         `No older revision is whole: rename the folder ${join(this.#root, segment)} to begin ` +
-        "anew (copies stay, but are told as not recorded)",
+        "again (copies stay, but are told as not recorded)",
     });
   }
 

@@ -65,7 +65,7 @@ export async function readTokenFile(file: string, where: string): Promise<string
     throw new CertkeepError("kubeconfig_invalid", {
       where,
       found: `the token file ${printable(file)} ${whyUnread(error)}`,
-      todo: "Correct `tokenFile` in the kubeconfig, or have the file made anew",
+      todo: "Correct `tokenFile` in the kubeconfig, or have the file recreated",
     });
   }
   if (text === "" || /[^\x21-\x7e]/.test(text) || text.length > MAX_TOKEN_BYTES) {

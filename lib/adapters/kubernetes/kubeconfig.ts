@@ -74,7 +74,7 @@ function parseYaml(text: string, shown: string): unknown {
       `${shown}:${at.line}:${at.col}`,
       `broken YAML (${mistake.code})`,
       "a kubeconfig",
-      "Mend the file, or fetch it anew",
+      "Fix the file, or fetch it again",
     );
   }
   if (text.trim() === "") throw invalid(shown, "an empty file", "a kubeconfig");

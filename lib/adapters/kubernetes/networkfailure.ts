@@ -23,7 +23,7 @@ const UNKNOWN_SYSTEM_CA = [
 const UNKNOWN_CLUSTER_CA = [
   "the server's certificate isn't signed by the authority that the kubeconfig names",
   "check that `server` and `certificate-authority` belong to the same cluster; fetch the " +
-    "kubeconfig anew if the cluster was rebuilt",
+    "kubeconfig again if the cluster was rebuilt",
 ] as const;
 
 const TLS_WORDS: Readonly<Record<string, readonly [string, string]>> = {
@@ -142,7 +142,7 @@ function tlsError(connection: Connection, code: string): CertkeepError | null {
     return new CertkeepError("cluster_unauthorized", {
       where,
       found: `the server refused the client certificate (${code})`,
-      todo: "Fetch the kubeconfig anew",
+      todo: "Fetch the kubeconfig again",
     });
   if (code === "EPROTO" || code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_"))
     return new CertkeepError("cluster_tls", {

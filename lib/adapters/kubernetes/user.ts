@@ -50,7 +50,7 @@ async function readClientPair(
     throw new CertkeepError("cluster_unauthorized", {
       where: place,
       found: `the user's client certificate expired at ${new Date(end).toISOString()}`,
-      todo: "Fetch the kubeconfig anew",
+      todo: "Fetch the kubeconfig again",
     });
   }
   return { cert, key };

@@ -1,7 +1,7 @@
 /**
  * A watch on Secrets: one request whose answer doesn't end, a line an event. It begins with what is
  * there already. Lines are bounded; a line that is no event ends the watch, and the caller begins
- * anew.
+ * again.
  */
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";

@@ -100,7 +100,7 @@ function droppedNote(sections: readonly Section[]): Part[] {
   for (const section of sections)
     byUnit.set(section.unit[1], (byUnit.get(section.unit[1]) ?? 0) + weightOf(section.items));
   const numbers = [...byUnit.entries()].map(([unit, n]) => `${n.toLocaleString("en-US")} ${unit}`);
-  return [`Not shown here, for want of room: ${numbers.join(", ")}. See all with: certkeep report`];
+  return [`Not shown here, for lack of room: ${numbers.join(", ")}. See all with: certkeep report`];
 }
 
 function restParts(

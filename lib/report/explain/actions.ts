@@ -31,7 +31,7 @@ export function actionLines(explanation: Explanation, page: Page): string[] {
   if (worst !== undefined) return paragraph(plainText(adviceText(adviceOf(worst))), page);
   if (view.places.some(({ copies }) => !copies.some(({ good }) => good)))
     return paragraph(
-      say`Nothing now. There is no good sealed copy of it, though: lost, it can only be issued
+      say`Nothing now. There is no usable backup of it, though: lost, it can only be issued
         again.`,
       page,
     );

@@ -52,7 +52,7 @@ export function placeLines(
     ...optional(several, "CLUSTER"),
     "SECRET",
     ...optional(kind !== "certificate", "NAME"),
-    ...["STATE", "SERIAL", "UNTIL", "GOOD COPY"],
+    ...["STATE", "SERIAL", "UNTIL", "BACKUP"],
   ];
   return [
     ...tableLines(head, rows, width, "  "),

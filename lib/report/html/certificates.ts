@@ -20,7 +20,7 @@ const COLUMNS: readonly (readonly [key: string, title: string])[] = [
   ["name", "Certificate"],
   ["place", "Secret"],
   ["until", "Expires"],
-  ["copied", "Sealed copy"],
+  ["copied", "Backup"],
 ];
 
 /** `several`: whether there is a choice of clusters. */

@@ -43,7 +43,7 @@ const BUDGETS_SHOWN = 24;
 const CLUSTERS_SHOWN = 1000;
 
 const HEADINGS: Readonly<Record<Severity, string>> = {
-  critical: "Needs you today",
+  critical: "Critical",
   warning: "Soon",
   information: "For information",
 };
@@ -87,11 +87,11 @@ function timeTag(atMs: number): string {
 
 function tiles(summaries: readonly ClusterSummary[]): string {
   const all: readonly (readonly [name: string, title: string, n: number])[] = [
-    ["critical", "Need you today", findingCount(summaries, "critical")],
+    ["critical", "Critical", findingCount(summaries, "critical")],
     ["warning", "Soon", findingCount(summaries, "warning")],
     ["fine", "Certificates fine", sumOf(summaries, ({ tally }) => tally.fine)],
     ["warning", "Not known now", sumOf(summaries, ({ tally }) => tally.unknown)],
-    ["copies", "With a sealed copy", sumOf(summaries, ({ tally }) => tally.copies)],
+    ["copies", "With an encrypted backup", sumOf(summaries, ({ tally }) => tally.copies)],
   ];
   const tile = ([name, title, n]: (typeof all)[number]): string =>
     `<div class="${n === 0 && name !== "fine" ? "" : name}">` +

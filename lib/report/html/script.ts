@@ -185,7 +185,7 @@ export const SCRIPT = String.raw`
         document.createTextNode(" "),
         el("span", { class: "soft until", text: left(r) }),
       ),
-      el("td", { "data-label": "Sealed copy", text: r.copied ? "yes" : "no" }),
+      el("td", { "data-label": "Backup", text: r.copied ? "yes" : "no" }),
     );
     if (!open) return [row];
     const cell = el("td", { colspan: "5" });

@@ -22,7 +22,7 @@ const WITHOUT: Readonly<Record<string, string>> = {
     "whether the cluster is still the pinned one: an audit and a restore refuse it, until " +
     "certkeep clusters add pins its CA and address alone; then a rebuilt cluster with the " +
     "same CA isn't noticed",
-  namespace: "whether a namespace was deleted or made anew, which tells a loss from a removal",
+  namespace: "whether a namespace was deleted or recreated, which tells a loss from a removal",
   "list-secrets":
     "which Secrets there are: only those named in the registration are audited, and a new " +
     "certificate isn't noticed",

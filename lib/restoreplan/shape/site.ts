@@ -1,5 +1,5 @@
 /**
- * Where a copy of some shape would go, and what that means for its owner: the answer of each
+ * Where a copy of some shape would go, and what that means for its controller: the answer of each
  * shape's own rule.
  */
 import { TLS_TYPE } from "../../secret/shapes.ts";
@@ -13,7 +13,7 @@ export interface Site {
   /** `null` where the place isn't known yet. */
   readonly to: { readonly namespace: string; readonly name: string } | null;
   readonly live: Live;
-  /** Whether the Secret may be made where it is gone; else it is for its owner to make. */
+  /** Whether the Secret may be made where it is gone; else it is for its controller to make. */
   readonly mayCreate: boolean;
   /** Decides at once, whatever is there. */
   readonly verdict: (Objection & { readonly rule: "later" | "refuse" }) | null;

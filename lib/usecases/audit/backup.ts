@@ -98,7 +98,7 @@ async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts)
       expected: "the copy",
     });
   const parsed = parseDocument(new TextDecoder().decode(bytes));
-  const todo = "Move it away; the next audit makes it anew";
+  const todo = "Move it away; the next audit recreates it";
   if (!parsed.ok) {
     const { place, found, expected } = parsed.problem;
     throw new CertkeepError("store_damaged", {

@@ -54,7 +54,7 @@ function certificateData({
     notAfter: record.notAfter,
     issuedAt: record.issuedAt,
     issuedBy: record.issuedBy,
-    // Version of the sealed copy, or `null` with the reason in `notKept`.
+    // Version of the encrypted backup, or `null` with the reason in `notKept`.
     copy: record.copy?.version ?? null,
     notKept: record.notKept?.reason ?? null,
   };

@@ -43,7 +43,7 @@ export interface RestoreRequest {
   readonly createNamespace: boolean;
   /** `plan` shows; `apply` writes; `rehearse` asks the server whether it would (its dry run). */
   readonly mode: "plan" | "apply" | "rehearse";
-  /** How long to wait for what its owner still makes; `null`: not at all. */
+  /** How long to wait for what its controller still makes; `null`: not at all. */
   readonly followMs: number | null;
 }
 

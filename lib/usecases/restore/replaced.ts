@@ -119,7 +119,7 @@ export function createReplacedKeeper(
         (state: StateDocument) => {
           const next = { ...state, copies: { ...state.copies } };
           for (const { record, kept, valid } of entries) {
-            // The same bytes may be a good copy already: that it is.
+            // The same bytes may be a usable backup already: that it is.
             if (next.copies[kept.version] === undefined) noteBackup(next, record, kept, valid, now);
           }
           return next;

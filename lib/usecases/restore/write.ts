@@ -270,7 +270,7 @@ async function confirm(
     else if (
       !(item.fields.length === 0 ? isRecreated(before, write, secret) : holdsCopy(copy, secret))
     ) {
-      // Its owner may have written at once: what it holds now counts.
+      // Its controller may have written at once: what it holds now counts.
       const fine = item.kind !== "account-key" && pair?.verdict.valid === true;
       found.set(index, {
         item,

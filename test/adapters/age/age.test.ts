@@ -57,7 +57,7 @@ describe("open after seal", () => {
     ).toBe(true);
   });
 
-  test("is never the same text twice, and leaves the plaintext to its owner", async () => {
+  test("is never the same text twice, and leaves the plaintext to the caller", async () => {
     const plaintext = Buffer.from("key");
     expect(await sealer.seal(plaintext, [alice.recipient])).not.toBe(
       await sealer.seal(plaintext, [alice.recipient]),

@@ -195,7 +195,7 @@ describe("the text of a registration", () => {
     });
   });
 
-  it("keeps the comments and settings of its owner", () => {
+  it("keeps the comments and settings of its author", () => {
     const before =
       "# ours\n" +
       "selector: team=web # since spring\n" +

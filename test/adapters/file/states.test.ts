@@ -157,7 +157,7 @@ test(
   },
 );
 
-test("a reader whose revision is removed while it reads starts anew", async () => {
+test("a reader whose revision is removed while it reads starts again", async () => {
   const others = createFileStates(root);
   await writeMany(others, 1);
   let overtaken = false;

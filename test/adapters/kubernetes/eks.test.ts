@@ -54,7 +54,7 @@ describe("a token for EKS", () => {
     expect(await sign("prod")).toBe(await sign("prod"));
   });
 
-  it("is made anew before the cluster would refuse it, and when it is refused", async () => {
+  it("is recreated before the cluster would refuse it, and when it is refused", async () => {
     let nowMs = 1_800_000_000_000;
     let asked = 0;
     const text = JSON.stringify({

@@ -350,7 +350,7 @@ describe("the network and TLS, in words", () => {
 });
 
 describe("a credential that is refused", () => {
-  test("is read anew once where it comes from a file", async () => {
+  test("is read again once where it comes from a file", async () => {
     const path = put(`${folder()}/token`, "first\n");
     const stub = await startStub((request, response) => {
       if (request.headers.authorization === "Bearer second") return answerJson(response, 200, {});

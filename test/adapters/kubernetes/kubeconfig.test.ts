@@ -414,7 +414,7 @@ describe("what a connection says", () => {
     });
   });
 
-  test("a token file is read anew after a minute", async () => {
+  test("a token file is read again after a minute", async () => {
     const file = put(`${folder()}/t`, "one");
     let nowMs = 0;
     const connection = await connectionTo(

@@ -7,7 +7,7 @@ import {
 } from "../../../lib/adapters/slack/poster.ts";
 import { startSlackSink, type SlackFault, type SlackSink } from "../../support/slack.ts";
 
-const MESSAGE = { text: "2 need you today", blocks: [{ type: "divider" }] };
+const MESSAGE = { text: "2 critical", blocks: [{ type: "divider" }] };
 const sinks: SlackSink[] = [];
 
 afterEach(async () => {

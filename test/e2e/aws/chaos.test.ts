@@ -73,7 +73,7 @@ describe.skipIf(lacksTools("moto_server"))("audits at once through a bad network
         createS3Blobs(`s3://${bucket}/backups`, { env: at }),
     ],
   ] as const)(
-    "keep one good copy of each certificate in %s, and lose none of what they saw",
+    "keep one usable backup of each certificate in %s, and lose none of what they saw",
     async (_name, open) => {
       const bucket = await makeBucket(worldOf(moto), "versioned");
       const bad = worldAt(front.endpoint).env as AwsEmulator["env"];

@@ -220,7 +220,7 @@ describe.each([
         new ListObjectVersionsCommand({ Bucket: bucket, Prefix: "gone/" }),
       );
       expect([...Versions, ...DeleteMarkers].map(({ Key }) => Key)).toEqual(["gone/a/b.json.json"]);
-      expect(await store.create("a/b.json", bytes("anew"))).toBe("created");
+      expect(await store.create("a/b.json", bytes("again"))).toBe("created");
     });
 
     it("says until when a lock keeps what was removed, and hides it", async () => {

@@ -207,7 +207,7 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     );
     expect(await store.read("prod/ns/s/gone.json")).toBeNull();
     front.fault(() => null);
-    expect(await store.create("prod/ns/s/gone.json", bytes("anew"))).toBe("created");
+    expect(await store.create("prod/ns/s/gone.json", bytes("again"))).toBe("created");
     await secretsClient(world).send(
       new DeleteSecretCommand({ SecretId: `${prefix}/prod/ns/s/gone.json` }),
     );

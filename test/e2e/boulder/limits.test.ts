@@ -53,7 +53,7 @@ describe.skipIf(program === null)("Let's Encrypt's own limiter", () => {
     expect(refused).toBeGreaterThan(200);
   });
 
-  // `npm exec -- vitest run --project e2e test/e2e/boulder -u` writes them anew.
+  // `npm exec -- vitest run --project e2e test/e2e/boulder -u` writes them again.
   test("gave the vectors that the unit tests hold", async () => {
     const module = /github\.com\/letsencrypt\/boulder v\S+/.exec(
       readFileSync(join(import.meta.dirname, "go.mod"), "utf8"),

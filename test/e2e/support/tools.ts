@@ -93,7 +93,7 @@ export function requireTool(name: Tool): string {
 }
 
 /**
- * Whether a suite has to be left out for want of programs:
+ * Whether a suite has to be left out for lack of programs:
  * `describe.skipIf(lacksTools("etcd"))(…)`. Says on standard error what is missing. @throws instead
  * where every suite has to run.
  */

@@ -133,7 +133,7 @@ describe("a digest of any states whatsoever", () => {
         );
         if (critical > 0)
           expect(message.verdict).toMatch(
-            new RegExp(`^${critical.toLocaleString("en-US")} needs? you today`),
+            new RegExp(`^${critical.toLocaleString("en-US")} critical`),
           );
         const fitted = fitForSlack(message);
         const today = fitted.sections.filter(({ title }) => title.startsWith("Today: "));
@@ -160,7 +160,7 @@ describe("a digest of any states whatsoever", () => {
         const fine = given.summaries.reduce((sum, { tally }) => sum + tally.fine, 0);
         if (fine === 0) expect(message?.verdict).not.toContain("fine");
         if (given.summaries.every(({ sight }) => sight !== "now" && sight !== "part"))
-          expect(message?.verdict).not.toContain("Nothing needs you");
+          expect(message?.verdict).not.toContain("Nothing critical");
       }),
       { numRuns: 200, endOnFailure: true },
     );
@@ -217,7 +217,7 @@ describe("a digest of any states whatsoever", () => {
       upcoming: [],
     };
     const { message, record } = plan([], { summaries: [one] });
-    expect(message?.verdict).toBe("1 needs you today, 9,999 soon");
+    expect(message?.verdict).toBe("1 critical, 9,999 soon");
     expect(message?.sections[0]?.items[0]?.weight).toBe(1);
     expect(Object.keys(record.said)).toHaveLength(10_000);
     expect(plan([], { summaries: [one], record, nowMs: NOW_MS + 60_000 }).message).toBeNull();

@@ -172,7 +172,7 @@ describe("a digest is sent", () => {
       cluster("staging", 2, { "a/b": secret({ certificates: { tls: lasting(20, "b.example") } }) }),
     ];
     const { message } = plan(states, { route });
-    expect(message?.verdict).toBe("Nothing needs you today, 2 certificates fine");
+    expect(message?.verdict).toBe("Nothing critical, 2 certificates fine");
     expect(message?.sections.map(({ title }) => title)).toEqual(
       ["Next to expire, still to be renewed by their owners"].slice(1),
     );
