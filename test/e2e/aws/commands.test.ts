@@ -326,7 +326,7 @@ describe.skipIf(lacksTools("moto_server", "etcd", "kube-apiserver"))(
           .filter((line) => line.id === id)
           .map(({ level, cluster, text }) => `${level} ${cluster ?? ""}: ${text}`);
       expect(of("registry")).toEqual([
-        "pass : secretsmanager://certkeep/prod can be read: 1 cluster",
+        "pass : secretsmanager://certkeep/prod is readable: 1 cluster",
       ]);
       expect(of("registration")).toEqual([
         expect.stringMatching(
@@ -338,7 +338,7 @@ describe.skipIf(lacksTools("moto_server", "etcd", "kube-apiserver"))(
         of("identity").filter((text) => text.includes("opens the current backups")),
       ).toHaveLength(1);
       expect(of("digest")).toEqual([
-        expect.stringMatching(/^warn : nothing was posted on the route ops/),
+        expect.stringMatching(/^warn : Nothing was posted on route ops/),
         expect.stringMatching(
           /^fail : .*secretsmanager:\/\/certkeep\/prod\/slack\/gone: no such secret/,
         ),
