@@ -9,7 +9,7 @@ import { join } from "node:path";
 const root = join(import.meta.dirname, "..");
 const SELF = "scripts/words.ts";
 const PHRASES = [
-  ...["anew", "mend", "thereof", "for want of", "bears? out", "speaks? against"],
+  ...["anew", "mend(?:s|ed|ing)?", "thereof", "for want of", "bears? out", "speaks? against"],
   ...["have it issued", "its owner", "sealed cop(?:y|ies)", "good cop(?:y|ies)", "needs? you"],
 ];
 /** A field such as `.sealed` is no phrase. */

@@ -639,13 +639,13 @@ describe("doctor names what is broken:", () => {
   });
   it.each(BREAKS)(
     "$name",
-    async ({ do: breakIt, line, text, command: mends, code }) => {
+    async ({ do: breakIt, line, text, command: fixes, code }) => {
       await breakIt(setup);
       const said = await doctor();
       const found = said.lines.filter((one) => short(one) === line);
       expect(said.lines.map(short)).toContain(line);
       expect(found.map((one) => one.text).join("\n")).toMatch(text);
-      if (mends !== undefined) expect(found[0]?.command ?? "").toMatch(mends);
+      if (fixes !== undefined) expect(found[0]?.command ?? "").toMatch(fixes);
       expect(said.code).toBe(code);
     },
     60_000,

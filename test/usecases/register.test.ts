@@ -279,7 +279,7 @@ describe("registering", () => {
     expect(undone).toBeGreaterThan(15);
   });
 
-  it("stays whole where its identity could not be recorded, and is mended by doing it again", async () => {
+  it("stays whole where its identity could not be recorded, and is fixed by doing it again", async () => {
     const at = world();
     const broken = {
       ...at.ports,

@@ -160,7 +160,7 @@ async function recordResult(
 }
 
 /** What to do about an answer, besides waiting for the next try. */
-const TODO: Readonly<Record<Failure["how"], string>> = {
+const REMEDIES: Readonly<Record<Failure["how"], string>> = {
   revoked:
     "Make a new webhook in Slack and put its URL where the route's webhook: points. The " +
     "message stays queued",
@@ -179,7 +179,7 @@ function notDelivered(route: Route, { how, code }: Failure, pause: number): Cert
     where: `digest route ${route.name}`,
     found: answerText(code),
     expected: "Slack's answer: ok",
-    todo: `${TODO[how]}; the next try is ${waitText(pause)}`,
+    todo: `${REMEDIES[how]}; the next try is ${waitText(pause)}`,
   });
 }
 

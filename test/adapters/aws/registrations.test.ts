@@ -88,7 +88,7 @@ describe("a registration that is denied", () => {
         .catch((reason: unknown) => reason);
       aws.fault(() => null);
       // Without a look at the restoring secret, the registration is written and its restoring
-      // credential isn't: told, and mended by doing it again.
+      // credential isn't: told, and fixed by doing it again.
       if (action === "DescribeSecret")
         expect(await inEffect()).toEqual([
           "# second",

@@ -125,11 +125,11 @@ describe("a damaged newest revision", () => {
     expect((await createFileStates(root).read("prod"))?.revision).toBe("4");
   });
 
-  test("one that a person mended, without the last line, is taken", async () => {
+  test("one that a person fixed, without the last line, is taken", async () => {
     await writeMany(createFileStates(root), 1);
-    const mended = TEXT.replace('"title":"prod"', '"title":"by hand"');
-    await writeFile(join(root, "prod", "0000000001.json"), mended);
-    expect((await createFileStates(root).read("prod"))?.text).toBe(mended);
+    const fixed = TEXT.replace('"title":"prod"', '"title":"by hand"');
+    await writeFile(join(root, "prod", "0000000001.json"), fixed);
+    expect((await createFileStates(root).read("prod"))?.text).toBe(fixed);
   });
 });
 

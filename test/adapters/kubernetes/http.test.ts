@@ -307,7 +307,7 @@ describe("the network and TLS, in words", () => {
     expect(failure.message).not.toContain("stub-token");
   });
 
-  test("tls-server-name mends another name; insecure believes anyone", async () => {
+  test("tls-server-name replaces the name that is checked; insecure believes anyone", async () => {
     const stub = await startStub(
       (_, response) => answerJson(response, 200, {}),
       await authority.issue({ ip: "10.1.2.3" }),

@@ -249,8 +249,8 @@ describe.each([
       expect(await store.remove("a/b.json")).toMatch(/^one version of the object is kept/);
     });
 
-    it("keeps states compressed, and takes one that a person mended", async () => {
-      const url = `s3://${bucket}/mended`;
+    it("keeps states compressed, and takes one that a person fixed", async () => {
+      const url = `s3://${bucket}/fixed`;
       const states = createS3States(url, world);
       const long = JSON.stringify({
         certificates: Array.from({ length: 5000 }, (_, index) => ({
@@ -259,16 +259,16 @@ describe.each([
       });
       await states.write("prod", long, null);
       const stored = await s3Client(world).send(
-        new HeadObjectCommand({ Bucket: bucket, Key: "mended/prod.json" }),
+        new HeadObjectCommand({ Bucket: bucket, Key: "fixed/prod.json" }),
       );
       expect(stored.ContentLength).toBeLessThan(long.length / 5);
       expect(stored.ContentEncoding).toBe("gzip");
       await s3Client(world).send(
-        new PutObjectCommand({ Bucket: bucket, Key: "mended/prod.json", Body: '{ "by": "hand" }' }),
+        new PutObjectCommand({ Bucket: bucket, Key: "fixed/prod.json", Body: '{ "by": "hand" }' }),
       );
-      const mended = await states.read("prod");
-      expect(mended?.text).toBe('{ "by": "hand" }');
-      expect(await states.write("prod", '"next"', mended?.revision ?? null)).not.toBeNull();
+      const fixed = await states.read("prod");
+      expect(fixed?.text).toBe('{ "by": "hand" }');
+      expect(await states.write("prod", '"next"', fixed?.revision ?? null)).not.toBeNull();
     });
 
     it("names the version to go back to where a state is damaged", async () => {
