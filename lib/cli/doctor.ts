@@ -67,7 +67,11 @@ export function doctorCommand(io: Io): Command {
         lines = [{ ...failed("config", error), observed: { seen: "error", message } }];
       }
       if (options.json === true) writeJson(io, DOCTOR_SCHEMA, doctorDocument(lines));
-      else writeLine(io.stdout, doctorText(lines, styleFor(io, options), widthFor(io)));
+      else {
+        const page = { width: widthFor(io), style: styleFor(io, options) };
+        const verbose = options.verbose === true;
+        writeLine(io.stdout, doctorText(lines, { ...page, verbose }));
+      }
       for (const code of doctorExits(lines)) io.exit(code);
     });
 }

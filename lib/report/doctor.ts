@@ -4,7 +4,7 @@ import type { Action } from "../finding/action.ts";
 import { plain } from "../plain.ts";
 import { commandOf } from "./command.ts";
 import { type Observed, observedText } from "./phrases/doctor.ts";
-import { count, type Style, wrap } from "./text.ts";
+import { count, type Page, wrap } from "./text.ts";
 
 export type Level = "pass" | "warn" | "fail";
 
@@ -45,37 +45,73 @@ function commandFor({ action }: DoctorLine): string | null {
   return action === null ? null : commandOf(action);
 }
 
-const SIGNS: Readonly<Record<Level, string>> = { pass: "ok  ", warn: "warn", fail: "FAIL" };
+/** What each check is called; the others by their id. */
+const TITLES: Readonly<Record<string, string>> = {
+  config: "configuration",
+  backups: "backup store",
+  state: "state store",
+  audit: "last audit",
+  drill: "last drill",
+  "send-test": "test message",
+  reach: "connection",
+  tls: "TLS",
+  api: "API groups",
+  registered: "registration",
+  permission: "permissions",
+  namespace: "permissions",
+  excess: "permissions",
+  "restore-credential": "restore credential",
+};
 
-export function doctorText(lines: readonly DoctorLine[], style: Style, width: number): string {
-  const counts = countsOf(lines);
-  const paint: Readonly<Record<Level, (text: string) => string>> = {
-    pass: style.green,
-    warn: style.yellow,
-    fail: style.red,
-  };
-  const groups = new Map<string, DoctorLine[]>();
-  for (const one of lines)
-    groups.set(one.cluster ?? "", [...(groups.get(one.cluster ?? "") ?? []), one]);
-  const out: string[] = [];
-  for (const [cluster, group] of groups) {
-    if (out.length > 0) out.push("");
-    out.push(style.bold(cluster === "" ? "Set-up" : `Cluster ${plain(cluster)}`));
-    for (const one of group) {
-      const [first = "", ...rest] = observedText(one.observed)
-        .split("\n")
-        .flatMap((text) => wrap(plain(text), width - 8));
-      out.push(
-        `  ${paint[one.level](SIGNS[one.level])}  ${first}`,
-        ...rest.map((text) => `        ${text}`),
-      );
-      const command = commandFor(one);
-      if (command !== null) out.push(`        ${style.bold(command)}`);
-    }
-  }
-  out.push(
-    "",
-    `${count(counts.fail, "problem")}, ${count(counts.warn, "warning")}, ${counts.pass} OK.`,
-  );
-  return out.join("\n");
+const HEADINGS: readonly (readonly [Level, string])[] = [
+  ["fail", "Problems"],
+  ["warn", "Warnings"],
+  ["pass", "OK"],
+];
+
+export interface DoctorPage extends Page {
+  /** Whether checks that are OK are listed. */
+  readonly verbose: boolean;
+}
+
+export function doctorText(lines: readonly DoctorLine[], page: DoctorPage): string {
+  const { pass, warn, fail } = countsOf(lines);
+  const { bold, red, yellow, green } = page.style;
+  const paint = { fail: red, warn: yellow, pass: green };
+  const more = page.verbose || pass === 0 ? "" : " (-v lists them)";
+  const shown = lines.filter(({ level }) => page.verbose || level !== "pass");
+  const titleWidth = Math.max(0, ...shown.map((one) => titleOf(one).length));
+  const several = new Set(lines.flatMap(({ cluster }) => cluster ?? [])).size > 1;
+  return [
+    bold(`${count(fail, "problem")}, ${count(warn, "warning")}, ${pass} OK${more}`),
+    ...HEADINGS.flatMap(([level, heading]) => {
+      const of = shown.filter((one) => one.level === level);
+      if (of.length === 0) return [];
+      const entries = of.flatMap((one) => lineText(one, { titleWidth, several }, page));
+      return ["", bold(paint[level](heading)), ...entries];
+    }),
+  ].join("\n");
+}
+
+const titleOf = ({ id }: DoctorLine): string => TITLES[id] ?? id;
+
+/** Title and state side by side, and the command below where it can be pasted. */
+function lineText(
+  one: DoctorLine,
+  { titleWidth, several }: { readonly titleWidth: number; readonly several: boolean },
+  { width, style }: Page,
+): string[] {
+  // An error names its cluster itself.
+  const isNamed = one.observed.seen !== "error" && one.cluster !== null;
+  const where = several && isNamed ? `${one.cluster}: ` : "";
+  const indent = titleWidth + 4;
+  const [first = "", ...rest] = `${where}${observedText(one.observed)}`
+    .split("\n")
+    .flatMap((text) => wrap(plain(text), Math.max(width - indent, 30)));
+  const command = commandFor(one);
+  return [
+    `  ${titleOf(one).padEnd(titleWidth)}  ${first}`,
+    ...rest.map((text) => `${" ".repeat(indent)}${text}`),
+    ...(command === null ? [] : [`    ${style.bold(command)}`]),
+  ];
 }

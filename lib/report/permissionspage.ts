@@ -31,7 +31,7 @@ export function permissionsPage(): string {
       "",
       `${PART_TITLES[part].slice(0, 1).toUpperCase()}${PART_TITLES[part].slice(1)}.${part === "identity" ? " Every registration has it." : ""}`,
       "",
-      "| verbs | on | where | credential | without it isn't known, or can't be done |",
+      "| verbs | on | where | credential | without it |",
       "|---|---|---|---|---|",
       ...CAPABILITIES.filter((capability) => capability.part === part).map(row),
       "",

@@ -222,7 +222,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
   it("doctor, two names for one cluster -> clusters remove: one is left", async () => {
     await setUp();
     config("clusters:\n  - name: one\n    context: admin\n  - name: two\n    context: admin\n");
-    const line = (await doctor()).find(({ text }) => text.includes("The same cluster as one"));
+    const line = (await doctor()).find(({ text }) => text.includes("Same cluster as one"));
     expect(line?.command).toBe("certkeep clusters remove two");
     expect((await offered(line?.command ?? null)).code).toBe(0);
     expect(readFileSync(join(folder, "certkeep.yaml"), "utf8")).not.toContain("two");

@@ -303,7 +303,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
             await kube.demand("PATCH", pathOf(role), { rules });
             const [resource = ""] = rule.resources;
             const expected =
-              `may not ${verb} ` +
+              `lacks permission to ${verb} ` +
               `${resource}${rule.apiGroups[0] === "" ? "" : `.${rule.apiGroups[0]}`}`;
             // A permission for several names is missed for each.
             const names = rule.resourceNames?.length ?? 1;
@@ -318,7 +318,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
             );
             expect(said.length).toBe(names);
             for (const text of said) expect(text).toContain(expected);
-            expect(said[0]).toContain("without it: ");
+            expect(said[0]).toContain("Without it ");
             expect(said[0]).toContain(
               role.metadata.name.endsWith("-restore") ? "restoring" : "reading",
             );

@@ -42,7 +42,7 @@ describe("the table", () => {
     expect(of("follow")).toEqual(["watch secrets"]);
   });
 
-  it("says of everything what isn't known without it", () => {
+  it("says of every capability what certkeep can't do without it", () => {
     for (const one of CAPABILITIES) expect(withoutText(one).length).toBeGreaterThan(20);
     expect(new Set(CAPABILITIES.map(({ id }) => id)).size).toBe(CAPABILITIES.length);
   });

@@ -96,7 +96,7 @@ describe("doctor", () => {
         "pass: secretsmanager://certkeep/prod is readable: 3 clusters",
       ]);
       expect(of(await doctor({}), "clusters")).toEqual([
-        "warn: No cluster is registered: nothing is audited > certkeep clusters add NAME " +
+        "warn: None is registered: nothing is audited > certkeep clusters add NAME " +
           "--context CTX",
       ]);
       const lines = await doctor({

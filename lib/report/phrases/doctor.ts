@@ -108,115 +108,104 @@ function clockText(offMs: number): string {
 
 const SET_UP = {
   error: ({ message }) => message,
-  no_configuration: () => "No certkeep.yaml: the defaults apply, and nothing is backed up",
-  configuration: ({ file, trust }) => `Configuration in use: ${file} (${TRUST[trust]})`,
+  no_configuration: () => "No certkeep.yaml: defaults apply, nothing is backed up",
+  configuration: ({ file, trust }) => `${file} (${TRUST[trust]})`,
   registry: ({ url, clusters }) => `${url} is readable: ${count(clusters, "cluster")}`,
-  no_cluster: () =>
-    "No cluster is configured: an audit uses the current context of your kubeconfig",
-  none_registered: () => "No cluster is registered: nothing is audited",
+  no_cluster: () => "None is configured, and the kubeconfig has no current context",
+  none_registered: () => "None is registered: nothing is audited",
   no_identity: ({ recipients }) =>
-    "No identity here: backups are made, and can't be opened, tested or restored from this machine" +
+    "No identity here: backups can't be opened or restored" +
     (recipients.length === 0
       ? ""
-      : `. They open with the identity of ${recipients.join(", ")}: name it as identity: in ` +
-        "certkeep.yaml, or by --identity FILE"),
-  identity: ({ where }) => `Identity ${where} opens the current backups`,
-  identity_shared: ({ where }) =>
-    `Other users can read the identity ${where}, which opens every backup`,
+      : `. Set identity: in certkeep.yaml, or use --identity FILE, with the identity of ` +
+        recipients.join(", ")),
+  identity: ({ where }) => `${where} opens the current backups`,
+  identity_shared: ({ where }) => `Other users can read ${where}, which opens every backup`,
   identity_of_others: ({ where, recipients }) =>
-    `Identity ${where} opens none of this cluster's backups: they are encrypted for ` +
-    `${recipients.join(", ")}. Name the identity of one of them as identity: in certkeep.yaml, or ` +
-    "by --identity FILE",
+    `${where} can't open this cluster's backups, which are encrypted for ` +
+    `${recipients.join(", ")}. Set identity: in certkeep.yaml, or use --identity FILE`,
   identity_in_work_tree: ({ where, workTree }) =>
-    `Identity ${where} is in the git work tree ${workTree}, so a commit could publish it. ` +
-    "Move it out, and name its new place as identity: in certkeep.yaml",
+    `${where} is in the git work tree ${workTree}: a commit could publish it. ` +
+    "Move it, and set identity: in certkeep.yaml to its new place",
   backups: ({ url }) => `${url} is readable and writable`,
   many_secrets: ({ backups, limit }) =>
-    `${backups} backups are in Secrets Manager, which charges for each secret by the month. ` +
-    `From about ${limit} on S3 is cheaper (stores.backups: s3://BUCKET)`,
+    `${backups} backups are in Secrets Manager, which charges monthly for each secret. ` +
+    `From about ${limit}, S3 is cheaper (stores.backups: s3://BUCKET)`,
   states: ({ url }) => `${url} is readable and writable`,
   alarms: ({ topic, count: n }) => `Alarms go to ${count(n, "subscriber")} of ${topic}`,
   alarms_pending: ({ topic, count: n }) =>
     `No alarm is delivered: ${count(n, "subscription")} of ${topic} ` +
     `${n === 1 ? "isn't" : "aren't"} confirmed. Follow the link in the message from AWS`,
   alarms_unheard: ({ topic }) => `No alarm is delivered: ${topic} has no subscription`,
-  no_route: () =>
-    "No digest is posted: findings are only seen by who asks. Name a webhook under digest: in " +
-    "certkeep.yaml",
+  no_route: () => "No digest: add a webhook under digest: in certkeep.yaml",
   no_webhook: ({ route }) => `Route ${route} has no webhook`,
-  never_posted: ({ route }) => `Nothing was posted on route ${route} yet`,
-  posted: ({ route, agoMs }) => `Last digest on route ${route}: ${span(agoMs)} ago`,
+  never_posted: ({ route }) => `Route ${route}: nothing posted yet`,
+  posted: ({ route, agoMs }) => `Route ${route}: last posted ${span(agoMs)} ago`,
   not_posted: ({ route, answer, queued, nextMs }) =>
-    `Route ${route} didn't deliver the last message: ${answerText(answer)}. ` +
-    `${count(queued, "message")} queued, next try ${waitText(nextMs)}`,
-  test_sent: ({ route }) => `Route ${route} delivered a test message`,
-  test_failed: ({ route, answer }) =>
-    `Route ${route} didn't deliver a test message: ${answerText(answer)}`,
-  no_drill: () => "No drill was done: it is unknown whether the backups can be opened",
+    `Route ${route}: the last message failed: ${answerText(answer)}. ` +
+    `${count(queued, "message")} queued, next attempt ${waitText(nextMs)}`,
+  test_sent: ({ route }) => `Route ${route}: test message delivered`,
+  test_failed: ({ route, answer }) => `Route ${route}: test message failed: ${answerText(answer)}`,
+  no_drill: () => "Never run: unknown whether backups can be restored",
   drill: ({ agoMs, backups, unreadable }) =>
-    `Last drill: ${span(agoMs)} ago, ${count(backups, "backup")}, ${unreadable} unreadable`,
-  drill_ahead: ({ byMs }) =>
-    `The last drill is dated ${span(byMs)} in the future: a clock was ahead`,
+    `${span(agoMs)} ago: ${count(backups, "backup")}, ${unreadable} unreadable`,
+  drill_ahead: ({ byMs }) => `Dated ${span(byMs)} in the future: a clock was ahead`,
 } satisfies Partial<Phrases>;
 
 const CLUSTER = {
   no_recipients: ({ isOwn }) =>
-    "No recipients: nothing of this cluster is backed up" +
-    (isOwn ? ". Take its own empty list of recipients: out of the configuration" : ""),
-  same_cluster: ({ as }) => `The same cluster as ${as}: it is audited and backed up twice`,
+    "No recipients: nothing is backed up" +
+    (isOwn ? ". Remove its empty recipients: from the configuration" : ""),
+  same_cluster: ({ as }) => `Same cluster as ${as}: it is audited and backed up twice`,
   tls_unchecked: () =>
-    "insecure-skip-tls-verify: the credential is sent to whatever answers at the address",
+    "insecure-skip-tls-verify is set: any server at the address gets the credential",
   tailnet_address: ({ server }) =>
-    `The address ${server} ends in .ts.net: if its own certificate is lost, the cluster can't ` +
-    "be reached to restore it. Register the API server's direct address",
+    `${server} is on the tailnet: if its certificate is lost, the cluster can't be reached to ` +
+    "restore it. Register the API server's direct address",
   answers: ({ server, version }) => `${server} answers${version === null ? "" : ` (${version})`}`,
-  old_version: ({ version }) =>
-    `Version ${version} is older than the oldest that this certkeep was tested with (1.22 to 1.34)`,
-  clock: ({ offMs }) =>
-    `The clocks of this machine and the API server differ by ${clockText(offMs)}`,
+  old_version: ({ version }) => `Version ${version} is older than the tested ones (1.22 to 1.34)`,
+  clock: ({ offMs }) => `The clocks here and on the API server differ by ${clockText(offMs)}`,
   dead_api: ({ group }) =>
-    `API group ${group} doesn't answer (its server is down); what it serves is unknown`,
+    `API group ${group} doesn't answer (its server is down): its objects are unknown`,
   lists_secrets: () => "New certificates are found by listing Secrets",
   lists_nothing: () =>
-    "Nothing is listed: only the named Secrets are audited, and a new certificate has to be named",
-  not_registered: () =>
-    "Not registered: your own credential is used, which may do more than an audit needs",
+    "Only named Secrets are audited: certkeep doesn't find new certificates. Name each new one",
+  not_registered: () => "Not registered: certkeep uses your own credential",
   not_pinned: ({ differs }) => {
     const { found, expected } = mismatchText(differs);
-    return `${found}; expected ${expected}. Nothing is audited or restored there until you decide`;
+    return `${found}; expected ${expected}. certkeep neither audits nor restores it meanwhile`;
   },
-  uid_unread: () =>
-    "The namespace kube-system can't be read, so only CA and address identify the cluster",
-  not_recorded: () => "Not recorded yet: the first audit does it",
-  recorded: () => "The recorded cluster",
+  uid_unread: () => "Can't read namespace kube-system: only CA and address identify the cluster",
+  not_recorded: () => "Not pinned yet: the first audit pins it",
+  recorded: () => "Same cluster as pinned",
   never_audited: () => "Never audited",
-  audited: ({ agoMs, isComplete }) =>
-    `Last audit: ${span(agoMs)} ago${isComplete ? "" : ", incomplete"}`,
-  no_end: () => "The reading credential has no known end",
+  audited: ({ agoMs, isComplete }) => `${span(agoMs)} ago${isComplete ? "" : ", incomplete"}`,
+  no_end: () => "The reading credential doesn't say when it expires",
   endless_token: ({ since }) =>
-    "The reading credential is a token without an end, made " +
-    `${since === null ? "at an unknown time" : `at ${since}`}`,
+    "The reading credential is a token that never expires, created " +
+    `${since === null ? "at an unknown time" : since}`,
   ends: ({ bearer, endsAt, inMs }) =>
-    `The ${WHO[bearer]} credential ends at ${endsAt}, in ${span(inMs)}`,
+    inMs < 0
+      ? `The ${WHO[bearer]} credential expired ${span(inMs)} ago (${endsAt})`
+      : `The ${WHO[bearer]} credential expires in ${span(inMs)} (${endsAt})`,
   not_granted: ({ bearer, question }) =>
-    `The ${WHO[bearer]} credential may not ${questionText(question)}; without it: ` +
-    `${withoutText(question.capability)}`,
+    `The ${WHO[bearer]} credential lacks permission to ${questionText(question)}. Without it ` +
+    withoutText(question.capability),
   granted: ({ bearer, count: n }) =>
     `The ${WHO[bearer]} credential has all ${n} required permissions`,
   namespace_roles: ({ bearer, namespaces }) =>
-    `The ${WHO[bearer]} credential may read ${namespaces.length === 1 ? "namespace" : "namespaces"} ` +
+    `The ${WHO[bearer]} credential reads ${namespaces.length === 1 ? "namespace" : "namespaces"} ` +
     `${namespaces.join(", ")} by a Role inside, which is deleted with the namespace. Then ` +
     "certkeep can't tell a deleted namespace from a lost permission",
   excess: ({ bearer, excess, isAccepted }) =>
-    `The ${WHO[bearer]} credential can do more than it should: ` +
+    `The ${WHO[bearer]} credential can do more than needed: ` +
     `${excessText(excess)}${isAccepted ? " (accepted when it was registered)" : ""}`,
   no_excess: ({ bearer, isIncomplete }) =>
-    `The ${WHO[bearer]} credential has no further ` +
-    `permission${isIncomplete ? ", as far as the server can say" : ""}`,
-  one_credential: () =>
-    "Restores use the reading credential: whoever breaks into an audit could write",
+    `The ${WHO[bearer]} credential has no other ` +
+    `permissions${isIncomplete ? ", as far as the server can say" : ""}`,
+  one_credential: () => "Restores use the reading credential, so an attacked audit could write",
   restore_accepted: () => "The restoring credential is accepted",
-  restore_not_pinned: ({ differs }) => `A restore would be refused: ${mismatchText(differs).found}`,
+  restore_not_pinned: ({ differs }) => `A restore would refuse: ${mismatchText(differs).found}`,
 } satisfies Partial<Phrases>;
 
 type Phrases = {

@@ -1,56 +1,59 @@
-/** Permissions in words: what is asked, what isn't known without it, what is more than that. */
+/** Permissions in words: what is asked, what certkeep can't do without it, what exceeds it. */
 import type { Excess } from "../../rbac/excess.ts";
 import type { Question } from "../../rbac/rules.ts";
 import type { Capability, Part } from "../../rbac/table.ts";
 
 /** What each part is for, in one clause. */
 export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
-  identity: "which cluster this is",
-  secrets: "list and get Secrets in the namespaces that are audited",
-  named: "get the named Secrets alone; nothing is listed",
-  parents: "get what the Secrets were made for",
-  diagnosis: "logs, events and access reviews: why certificates are reissued",
-  restore: "put lost certificates back",
+  identity: "check which cluster this is",
+  secrets: "list and get Secrets in the audited namespaces",
+  named: "get only the named Secrets, and list nothing",
+  parents: "get the objects that Secrets belong to",
+  diagnosis: "read logs, Events and access reviews, to find why certificates are reissued",
+  restore: "restore lost certificates",
   follow: "restore while a rebuilt cluster comes up",
   replace: "recreate a Secret that can't be changed",
-  "create-namespace": "make a namespace that is gone",
+  "create-namespace": "create a namespace that was deleted",
 };
 
-/** What isn't known or can't be done without a capability, by its id. */
+/** What certkeep can't do without a capability, by its id. */
 const WITHOUT: Readonly<Record<string, string>> = {
   identity:
-    "whether the cluster is still the pinned one: an audit and a restore refuse it, until " +
-    "certkeep clusters add pins its CA and address alone; then a rebuilt cluster with the " +
-    "same CA isn't noticed",
-  namespace: "whether a namespace was deleted or recreated, which tells a loss from a removal",
+    "certkeep can't tell whether this is still the pinned cluster, so audits and restores refuse " +
+    "it until certkeep clusters add pins its CA and address alone; then a rebuilt cluster with the " +
+    "same CA goes unnoticed",
+  namespace:
+    "certkeep can't tell whether a namespace was deleted or recreated, so it can't tell a loss " +
+    "from a removal",
   "list-secrets":
-    "which Secrets there are: only those named in the registration are audited, and a new " +
-    "certificate isn't noticed",
-  "get-secrets": "what is in a Secret: nothing can be judged or backed up",
-  "get-named-secrets": "what is in the named Secrets: nothing can be judged or backed up",
-  "list-pods": "which pods write the certificates, so none of their logs can be read",
+    "only Secrets that the registration names are audited, and new certificates go unnoticed",
+  "get-secrets": "the content of Secrets is unknown: nothing can be judged or backed up",
+  "get-named-secrets":
+    "the content of the named Secrets is unknown: nothing can be judged or backed up",
+  "list-pods":
+    "certkeep can't find the pods that write certificates, so it reads none of their logs",
   "read-logs":
-    "what the owner says: a refusal by Let's Encrypt with its time, and certificates that " +
-    "were issued and not stored",
-  "list-events": "failures to load or store that the owner reports as events",
+    "certkeep misses what the controllers log: 429s of Let's Encrypt with their end, and " +
+    "certificates that were issued and not stored",
+  "list-events": "certkeep misses Events about failures to load or store certificates",
   "ask-access":
-    "whether the owner may still write its Secret: the cause that burns a certificate at each " +
-    "access stays unknown",
+    "certkeep can't tell whether a controller may still write its Secret, the cause that wastes a " +
+    "certificate at each connection",
   "restore-list":
-    "the Secret of random name that a new proxy is waiting with; whether other certificates " +
-    "need an ACME account key that is to be replaced",
-  "restore-get": "what is there now: nothing is replaced unseen, so nothing can be restored",
-  "restore-create": "a Secret that is gone can't be put back",
-  "restore-patch": "fields of a Secret that is there can't be put back",
-  follow: "`restore --follow`: a rebuilt cluster's proxies can't be met at their first start",
-  replace: "`restore --replace`: an immutable Secret, or one of another type, stays as it is",
+    "a restore can't find the randomly named Secret of a new proxy, nor certificates that need an " +
+    "ACME account key that it replaces",
+  "restore-get": "a restore can't see what it would replace, so nothing can be restored",
+  "restore-create": "a deleted Secret can't be restored",
+  "restore-patch": "fields of an existing Secret can't be restored",
+  follow: "`restore --follow` can't restore before a rebuilt cluster's proxies start",
+  replace: "`restore --replace` can't recreate an immutable Secret or one of another type",
   "create-namespace":
-    "`restore --create-namespace`: a namespace that is gone has to be made by somebody else first",
+    "`restore --create-namespace` can't create a deleted namespace; someone else has to",
 };
 
 const WITHOUT_PARENT =
-  "whether a Secret went together with what it was made for (removed on purpose) or was lost: " +
-  "a loss is then told as a warning, cause unknown";
+  "certkeep can't tell whether a Secret was removed with its parent on purpose or lost: a loss is " +
+  "then a warning with an unknown cause";
 
 export function withoutText({ id, part }: Pick<Capability, "id" | "part">): string {
   return part === "parents" ? WITHOUT_PARENT : (WITHOUT[id] ?? "");
