@@ -49,6 +49,11 @@ function payloadOf(restore: RestoreAction): InvokePayload {
   };
 }
 
+/** The same restore by the function on AWS, carried out; `null` where a name doesn't fit. */
+export function invokeRestore(by: RestoreFunction, restore: RestoreAction): string | null {
+  return invokeLine(by, { ...payloadOf(restore), apply: true });
+}
+
 /** What else a person or an event may have asked of a restore; what is absent wasn't asked. */
 export interface RestoreOptions {
   readonly asOfMs?: number | null;

@@ -122,7 +122,7 @@ function eventClause({ reason }: EventSignal): Text {
 }
 
 /** One clause that stands after “because”. */
-function becauseClause(of: Because): Text {
+export function becauseClause(of: Because): Text {
   switch (of.kind) {
     case "access_denied":
       return say`the Secret can't be ${own(of.to === "write" ? "written" : "read")} (denied since

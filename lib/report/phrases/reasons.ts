@@ -17,7 +17,7 @@ const CLAUSES: Readonly<Record<Reason, string>> = {
   name_mismatch: "the certificate isn't for this name",
   no_san: "the certificate has no subject alternative names; the common name doesn't count",
   unknown_issuer: "the certificate isn't signed by a trusted CA",
-  missing_intermediate: "an intermediate certificate of a known issuer is missing from the chain",
+  missing_intermediate: "an intermediate certificate is missing from the chain",
   intermediate_expired: "a certificate on the path to the anchor has expired",
   intermediate_not_yet_valid: "a certificate on the path to the anchor isn't valid yet",
   validity_disjoint: "at no time are all certificates of a path valid together",

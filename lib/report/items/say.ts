@@ -1,0 +1,272 @@
+/** An item's words: what happened to whom, why, and what else. Pure. */
+import type { Finding } from "../../finding/finding.ts";
+import { labelOf } from "../../finding/finding.ts";
+import type { ItemEvent, ItemSubject } from "../items.ts";
+import { own, plainText, say, type Text } from "../part.ts";
+import { becauseClause } from "../phrases/causes.ts";
+import { eventOfMany, eventText, refusalText } from "../phrases/events.ts";
+import { hintText } from "../phrases/hints.ts";
+import { unknownText } from "../phrases/missing.ts";
+import { count } from "../text.ts";
+import { byRank, isUnseen } from "./merge.ts";
+
+interface Names {
+  readonly nameOf: (cluster: string) => string;
+  readonly nowMs: number;
+}
+
+/** Found to be wrong because of something else, or the reason for something else. */
+const REASONS: ReadonlySet<string> = new Set([
+  "issued_not_stored",
+  "storage_forbidden",
+  "storage_immutable",
+  "storage_failing",
+  "dns_failing",
+  "account_key_lost",
+  "renewal_window_forced",
+  "reissued_without_need",
+  "concurrent_issuance",
+  "shared_set",
+]);
+const SAYS_WHY: ReadonlySet<string> = new Set([
+  "storage_forbidden",
+  "shared_set",
+  "concurrent_issuance",
+]);
+/** How much may still be issued: part of the headline. */
+const LIMITS: ReadonlySet<string> = new Set([
+  "rate_limited",
+  "set_budget_exhausted",
+  "set_budget_low",
+  "domain_budget_exhausted",
+  "domain_budget_low",
+]);
+
+function nounOf({ code, subject }: Finding): string {
+  if (code === "audit_incomplete" && subject.name !== null && subject.namespace === null)
+    return "part";
+  if (code === "domain_budget_low" || code === "domain_budget_exhausted") return "domain";
+  if (code === "backup_unreadable") return "backup";
+  if (subject.name !== null || subject.secret !== null) return "certificate";
+  return subject.namespace === null ? "cluster" : "namespace";
+}
+
+function subjectOf(findings: readonly [Finding, ...Finding[]], { nameOf }: Names): ItemSubject {
+  const [lead] = findings;
+  const { subject, code, params } = lead;
+  const { cluster, namespace, secret, name } = subject;
+  const known = nameOf(cluster);
+  const isCluster =
+    (name === null && namespace === null) ||
+    (code === "audit_incomplete" && params.of !== "part" && params.of !== "namespaces");
+  const several =
+    code === "audit_incomplete" && params.of === "namespaces" ? params.namespaces : [];
+  return {
+    cluster: known,
+    name: isCluster ? (several.length > 1 ? several.join(", ") : known) : labelOf(subject),
+    place:
+      namespace === null || isCluster
+        ? null
+        : secret === null
+          ? namespace
+          : `${namespace}/${secret}`,
+    findings,
+  };
+}
+
+/** One place may hold a certificate under the name that a limit has. */
+function subjectsOf(findings: readonly Finding[], names: Names): ItemSubject[] {
+  const byName = Map.groupBy(findings, ({ code, subject }) => {
+    const label = isUnseen({ code }) ? code : labelOf(subject);
+    return JSON.stringify([subject.cluster, label]);
+  });
+  return [...byName.values()].map((of) => {
+    const sorted = byRank(of) as [Finding, ...Finding[]];
+    const places = new Set(
+      sorted
+        .map(({ subject: { namespace, secret } }) =>
+          secret === null ? null : `${namespace}/${secret}`,
+        )
+        .filter((one) => one !== null),
+    );
+    const [only = null] = places;
+    const subject = subjectOf(sorted, names);
+    return { ...subject, place: places.size > 1 ? null : (only ?? subject.place) };
+  });
+}
+
+/** What happened, to whom; the headline first. */
+export function eventsOf(findings: readonly Finding[], names: Names): [ItemEvent, ...ItemEvent[]] {
+  const subjects = subjectsOf(findings, names);
+  const lost = subjects.find(({ findings: [first] }) => isIncident(first));
+  const groups = Map.groupBy(subjects, ({ findings: [first] }) =>
+    first === undefined
+      ? ""
+      : JSON.stringify([first.code, plainText(eventOfMany(first, names.nowMs))]),
+  );
+  const events = [...groups.values()]
+    // What else is said of a Secret that an incident took is not another event.
+    .filter((of) => lost === undefined || of.includes(lost))
+    .map((of) => eventOf(of as [ItemSubject, ...ItemSubject[]], names.nowMs));
+  return events as [ItemEvent, ...ItemEvent[]];
+}
+
+/** `11 certificates`, as a headline begins that has no name. */
+export function countText({ subjects, noun }: ItemEvent): string {
+  return count(subjects.length, noun);
+}
+
+function isIncident(finding: Finding | undefined): boolean {
+  return finding?.code === "secret_lost" && finding.params.of === "many";
+}
+
+function eventOf(subjects: readonly [ItemSubject, ...ItemSubject[]], nowMs: number): ItemEvent {
+  const [lead] = subjects[0].findings as [Finding, ...Finding[]];
+  const single = subjects.length === 1;
+  const what = single ? eventText(lead, nowMs) : eventOfMany(lead, nowMs);
+  return {
+    subjects,
+    noun: nounOf(lead),
+    what: [...what, ...limitClause(subjects, nowMs), ...backupClause(subjects)],
+  };
+}
+
+/** `; Let's Encrypt refuses until …`: of the limits that were found, the one that holds now. */
+function limitClause(subjects: readonly ItemSubject[], nowMs: number): Text {
+  const limits = subjects.flatMap(({ findings }) => {
+    const [, ...others] = findings;
+    const [limit] = byRank(others.filter(({ code }) => LIMITS.has(code)));
+    return limit === undefined || LIMITS.has(findings[0]?.code ?? "") ? [] : [limit];
+  });
+  const [first] = limits;
+  if (first === undefined) return [];
+  const clause = first.code === "rate_limited" ? refusalText(first) : eventText(first, nowMs);
+  const same = limits.every(
+    (one) => plainText(eventText(one, nowMs)) === plainText(eventText(first, nowMs)),
+  );
+  if (limits.length === subjects.length && same) return say`; ${clause}`;
+  return say`; ${limits.length} of them rate limited`;
+}
+
+/** Whether backups help, where a restore is the question. */
+function backupClause(subjects: readonly ItemSubject[]): Text {
+  const statuses = subjects.flatMap(({ findings: [first] }) => {
+    if (first === undefined) return [];
+    if (first.code === "secret_lost" && first.params.of === "many") {
+      const { params } = first;
+      return [
+        { restorable: params.restorable, unknown: params.backup === "unknown", of: params.count },
+      ];
+    }
+    const { params } = first;
+    if (
+      first.code === "secret_removed" ||
+      first.code === "expiring" ||
+      first.code === "renewal_overdue" ||
+      !("backup" in params)
+    )
+      return [];
+    const { backup } = params;
+    return [{ restorable: Number(backup === "restorable"), unknown: backup === "unknown", of: 1 }];
+  });
+  if (statuses.length === 0) return [];
+  const total = statuses.reduce((sum, { of }) => sum + of, 0);
+  const restorable = statuses.reduce((sum, one) => sum + one.restorable, 0);
+  if (statuses.every(({ unknown }) => unknown)) return own("; backups can't be read");
+  if (restorable === 0) return own(total === 1 ? "; no usable backup" : "; no usable backups");
+  if (total === 1) return [];
+  return own(restorable === total ? "; all backed up" : `; ${restorable} of ${total} backed up`);
+}
+
+/** `tailscale/ingress-proxies` of a service account's full name. */
+function accountName(account: string): string {
+  return account.replace(/^system:serviceaccount:/, "").replace(":", "/");
+}
+
+function reasonClause(finding: Finding, nowMs: number): Text {
+  if (finding.code !== "storage_forbidden") return eventText(finding, nowMs);
+  const { accounts, verbs, assumed } = finding.params;
+  const who = accounts.map(accountName).join(" and ");
+  const some = accounts.length === 1 ? "service account" : "service accounts";
+  return say`${own(some)} ${who} may not ${verbs.join(" or ")} the Secret (403)${own(
+    assumed ? "; no pod with it was seen" : "",
+  )}`;
+}
+
+/** Why it came to that: the surest first, each said once. */
+export function causeText(findings: readonly Finding[], nowMs: number): Text {
+  const [lead] = findings;
+  if (lead === undefined) return [];
+  const clauses: Text[] = [];
+  if (lead.code === "secret_lost" && lead.params.of === "many")
+    clauses.push(say`${lead.params.incident}`);
+  if (lead.code === "cluster_unreachable" && lead.params.code !== "cluster_unauthorized")
+    clauses.push(say`${lead.params.message}`);
+  if (lead.code === "audit_incomplete" && lead.params.of === "part")
+    clauses.push(say`${lead.params.message}`);
+  if (lead.code === "certificate_invalid")
+    clauses.push(...lead.params.hints.map((hint) => own(sentence(hintText(hint)))));
+  const others = findings.filter(
+    (one) =>
+      one.code === "storage_forbidden" ||
+      (one !== lead && one.code !== lead.code && REASONS.has(one.code)),
+  );
+  const reasons = byRank(others).toSorted(
+    (a, b) => Number(b.code === "storage_forbidden") - Number(a.code === "storage_forbidden"),
+  );
+  for (const of of Map.groupBy(reasons, ({ code }) => code).values()) {
+    const [first] = of;
+    if (first === undefined) continue;
+    clauses.push(
+      of.length === 1
+        ? reasonClause(first, nowMs)
+        : first.code === "storage_forbidden"
+          ? reasonClause(first, nowMs)
+          : eventOfMany(first, nowMs),
+    );
+  }
+  // These say by themselves what the diagnosis would.
+  if (!findings.some(({ code }) => SAYS_WHY.has(code))) clauses.push(...diagnosed(findings));
+  const said = new Set<string>();
+  return clauses
+    .filter((clause) => {
+      const text = plainText(clause);
+      if (text === "" || said.has(text)) return false;
+      said.add(text);
+      return true;
+    })
+    .flatMap((clause, index): Text => (index === 0 ? clause : ["; ", ...clause]));
+}
+
+const sentence = (text: string): string => text.replace(/\.$/, "");
+
+/** What the diagnosis names; of several the first, and that others differ. */
+function diagnosed(findings: readonly Finding[]): Text[] {
+  const whys = findings.flatMap(({ why }) => (why === null ? [] : [why]));
+  const [first] = whys;
+  if (first === undefined) return [];
+  const [cause] = first.causes;
+  if (first.verdict === "unknown" || cause === undefined)
+    return first.verdict === "unknown" ? [unknownText(first)] : [];
+  const opening = { proven: "", likely: "probably ", possible: "perhaps " }[cause.confidence];
+  const over = cause.overMs === null ? [] : own(" (over since then)");
+  return [say`${own(opening)}${becauseClause(cause.because)}${over}`];
+}
+
+/** What else is wrong with the same subjects. */
+export function alsoText(events: readonly ItemEvent[], nowMs: number): Text[] {
+  const others = events.flatMap(({ subjects }) =>
+    subjects.flatMap(({ findings: [, ...rest] }) =>
+      rest.filter(({ code }) => !REASONS.has(code) && !LIMITS.has(code)),
+    ),
+  );
+  return [...Map.groupBy(others, ({ code }) => code).values()].flatMap((of) => {
+    const [first] = of;
+    if (first === undefined) return [];
+    return [
+      of.length === 1
+        ? eventText(first, nowMs)
+        : say`${own(count(of.length, "certificate"))}: ${eventOfMany(first, nowMs)}`,
+    ];
+  });
+}
