@@ -5,6 +5,7 @@ import { composeRestore } from "../wiring/restore.ts";
 import { CertkeepError } from "../error.ts";
 import { FORCIBLE, isPlanCode, type PlanCode } from "../restoreplan/code.ts";
 import { restoreCommand as commandFor } from "../report/command.ts";
+import type { CommandChange } from "../report/phrases/planremedy.ts";
 import { planText } from "../report/plan.ts";
 import { runRestore } from "../usecases/restore.ts";
 import type { RestoreReport, RestoreRequest } from "../usecases/restore/context.ts";
@@ -198,8 +199,9 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
         planText({
           ...report,
           offline: options.offline ?? null,
-          applyCommand: applyCommandOf(cluster, names, options),
+          command: (change) => commandWith(cluster, names, options, change),
           width: widthFor(io),
+          room: io.outTty ? io.columns : Infinity,
           style: styleFor(io, options),
           verbose: options.verbose === true,
         }),
@@ -256,11 +258,12 @@ export function requestOf(
   };
 }
 
-/** The command as given, with `--apply`. */
-function applyCommandOf(
+/** The command as given, but for `change`. */
+function commandWith(
   cluster: string,
   names: readonly string[],
   options: Options,
+  change: CommandChange,
 ): string | null {
   const { all, namespace, createNamespace, replace, standby, asOf, identity, ...more } = options;
   return commandFor(
@@ -269,16 +272,19 @@ function applyCommandOf(
       names,
       all: all === true,
       namespace: namespace ?? null,
-      createNamespace: createNamespace === true,
-      replace: replace === true,
-      standby: standby === true,
+      createNamespace: createNamespace === true || change.createNamespace === true,
+      replace: replace === true || change.replace === true,
+      standby: standby === true || change.standby === true,
     },
     {
       ...more,
       asOfMs: asOf ?? null,
       // What standard input gave is used up.
       identity: identity === "-" ? null : (identity ?? null),
-      apply: true,
+      unrecorded: more.unrecorded === true || change.unrecorded === true,
+      force: [...(more.force ?? []), ...(change.force ?? [])],
+      follow: change.follow ?? (more.follow === undefined ? null : `${more.follow / 1000}s`),
+      apply: change.apply,
     },
   );
 }

@@ -65,6 +65,7 @@ export interface RestoreOptions {
   readonly unrecorded?: boolean;
   readonly force?: readonly PlanCode[];
   readonly config?: string | null;
+  readonly follow?: string | null;
   readonly apply?: boolean;
 }
 
@@ -96,6 +97,7 @@ export function restoreCommand(
     ...flag("--standby", restore.standby),
     ...(options.force ?? []).flatMap((code) => [literal("--force"), code]),
     ...value("--config", options.config),
+    ...value("--follow", options.follow),
     ...flag("--apply", options.apply),
   );
 }

@@ -1,173 +1,116 @@
 /**
- * A restore's plan and its outcome for a terminal: a table of what goes where, then why, in groups,
- * then what is left for a person to do, with the commands. Pure.
+ * A restore's plan and its outcome for a terminal: a table, then what isn't simple, then what it
+ * comes to, with the command that comes next. Pure.
  */
 import { restartCommand } from "./command.ts";
-import { itemTitle, whyText } from "./phrases/plan.ts";
+import { itemTitle, planCodeText, whyText } from "./phrases/plan.ts";
 import { noteText, warningText } from "./phrases/plannotes.ts";
-import { restartText } from "./phrases/restart.ts";
+import { remedyOf, remedyText } from "./phrases/planremedy.ts";
+import { restartText, servedText } from "./phrases/restart.ts";
 import { revocationGapText } from "./phrases/revocation.ts";
-import { groupLines } from "./plangroups.ts";
-import { type PlanView, type ShownItem, type ShownOutcome, wordOf } from "./planview.ts";
+import { detailLines, reasonGroups } from "./planreasons.ts";
+import { planTable } from "./plantable.ts";
+import {
+  createNaming,
+  isQuiet,
+  namesText,
+  type PlanView,
+  type ShownItem,
+  type ShownOutcome,
+} from "./planview.ts";
 import { commandLine, literal } from "./shell.ts";
-import { reasonText } from "./phrases/reasons.ts";
 import { codesOf, type PlanItem, savedIssuances } from "../restoreplan/item.ts";
-import { count, type Style, tableLines, wrap } from "./text.ts";
+import { capitalized, count, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
 
-/** Rows that a table shows; of more, those that need a person come first. */
-const ROWS_AT_MOST = 60;
+/** Rows of a kind that a table shows unless all are asked for. */
+const ROWS_OF_A_KIND = 30;
 
 const ORDER: Readonly<Record<ShownOutcome, number>> = {
-  failed: 0,
-  refused: 1,
-  later: 2,
+  planned: 0,
+  done: 0,
+  later: 1,
+  refused: 2,
   not_tried: 3,
-  planned: 4,
-  done: 5,
-  kept: 6,
+  failed: 4,
+  kept: 5,
 };
 
-function placeText({ to, from }: PlanItem): string {
-  return to === null ? `${from.namespace}/(new name)` : `${to.namespace}/${to.name}`;
-}
-
-function nowText({ now }: PlanItem): string {
-  switch (now.state) {
-    case "absent":
-      return "gone";
-    case "empty":
-      return "empty";
-    case "valid":
-      return now.notAfter === null ? "valid" : `valid to ${now.notAfter.slice(0, 10)}`;
-    case "invalid":
-      return now.reasons.includes("expired")
-        ? "expired"
-        : `invalid: ${reasonText(now.reasons.slice(0, 1))}`;
-    case "account_key":
-      return "a key";
-    case "unknown":
-      return "not known";
-  }
-}
-
-function leftText({ daysLeft }: PlanItem): string {
-  if (daysLeft === null) return "";
-  return daysLeft < 0 ? "expired" : daysLeft === 0 ? "today" : count(daysLeft, "day");
-}
-
-function paint(outcome: ShownOutcome, style: Style): (text: string) => string {
-  if (outcome === "failed" || outcome === "refused") return style.red;
-  if (outcome === "later" || outcome === "not_tried") return style.yellow;
-  return outcome === "kept" ? style.dim : style.green;
-}
-
 export function planText(view: PlanView): string {
-  const { style, width } = view;
-  const lines: string[] = [];
-  for (const warning of view.warnings)
-    lines.push(...wrap(plain(warningText(warning)), width).map(style.yellow));
-  if (view.warnings.length > 0) lines.push("");
-  lines.push(style.bold(headline(view)), style.dim(plain(`${view.title}  ${view.server}`)));
+  const { style, width, verbose } = view;
   const sorted = view.items.toSorted((a, b) => ORDER[a.outcome] - ORDER[b.outcome]);
-  if (sorted.length > 0) lines.push("", ...table(sorted.slice(0, ROWS_AT_MOST), view));
-  if (sorted.length > ROWS_AT_MOST)
-    lines.push(
-      style.dim(
-        `and ${(sorted.length - ROWS_AT_MOST).toLocaleString("en-US")} more; --json has them all`,
-      ),
-    );
-  lines.push(...groupLines(sorted, view));
-  lines.push(...restarts(view));
-  for (const event of view.events) lines.push(...wrap(plain(event), width));
-  lines.push(...ending(view));
-  return lines.join("\n");
+  const nameOf = createNaming(sorted);
+  const loud = verbose ? sorted : sorted.filter((row) => !isQuiet(row));
+  const shown = verbose ? loud : firstOfEachKind(loud);
+  return [
+    ...view.warnings.flatMap((warning) =>
+      wrap(plain(capitalized(warningText(warning))), width).map(style.yellow),
+    ),
+    ...(view.warnings.length > 0 ? [""] : []),
+    ...wrap(plain(headline(view)), width).map(style.bold),
+    ...(shown.length > 0 ? planTable(shown, nameOf, view) : []),
+    ...wrap(plain(othersText(sorted, loud.length - shown.length, view)), width),
+    ...(verbose ? detailLines(loud, nameOf, view) : []),
+    ...reasonGroups(loud, nameOf, view),
+    ...view.events.flatMap((event) => wrap(plain(event), width)),
+    ...ending(view, nameOf),
+  ].join("\n");
 }
 
-function table(items: readonly ShownItem[], view: PlanView): string[] {
-  const { width, style } = view;
-  const rows = items.map(({ item, outcome }) => [
-    wordOf(outcome, view),
-    itemTitle(item),
-    placeText(item),
-    nowText(item),
-    leftText(item),
-  ]);
-  const [head, ...body] = tableLines(
-    ["RULE", "CERTIFICATE", "GOES TO", "THERE NOW", "LEFT"],
-    rows,
-    width,
+function firstOfEachKind(rows: readonly ShownItem[]): readonly ShownItem[] {
+  const kinds = Map.groupBy(rows, ({ outcome }) => outcome);
+  return [...kinds.values()].flatMap((of) => of.slice(0, ROWS_OF_A_KIND));
+}
+
+function headline({ title, server, mode, offline, interrupted, verbose }: PlanView): string {
+  const what =
+    mode === "plan"
+      ? "Restore plan"
+      : mode === "rehearse"
+        ? "Restore rehearsal"
+        : offline === null
+          ? "Restore"
+          : "Restore to manifests";
+  return (
+    `${what}: ${title}${interrupted ? " (interrupted)" : ""}` + (verbose ? ` (${server})` : "")
   );
-  return [
-    style.dim(head ?? ""),
-    ...body.map((line, at) => paint(items[at]?.outcome ?? "kept", style)(line)),
+}
+
+/** What the table leaves out. */
+function othersText(
+  rows: readonly ShownItem[],
+  cut: number,
+  { verbose }: Pick<PlanView, "verbose">,
+): string {
+  const quiet = rows.filter(isQuiet);
+  const keys = quiet.filter(({ item }) => item.kind === "account-key").length;
+  if (quiet.length > 0 && quiet.length === rows.length) return nothingText(quiet);
+  if (verbose) return "";
+  const parts = [
+    ...(cut > 0 ? [`${cut.toLocaleString("en-US")} more rows`] : []),
+    ...(quiet.length === 0
+      ? []
+      : keys === quiet.length
+        ? [count(keys, "ACME account key unchanged", "ACME account keys unchanged")]
+        : [count(quiet.length, "other unchanged", "others unchanged")]),
   ];
+  const n = cut + quiet.length;
+  return n === 0 ? "" : `${parts.join(", ")} (-v lists ${n === 1 ? "it" : "them"}).`;
+}
+
+/** Where everything is as it should be, why. */
+function nothingText(quiet: readonly ShownItem[]): string {
+  const groups = Map.groupBy(quiet, ({ item }) => whyText(item.why));
+  const reasons = [...groups].map(([why, [first, ...more]]) => {
+    if (quiet.length === 1 && first !== undefined) return `${itemTitle(first.item)}: ${why}.`;
+    const n = (1 + more.length).toLocaleString("en-US");
+    return why === planCodeText("already_there") ? `${n} ${why}.` : `${n} unchanged: ${why}.`;
+  });
+  return `Nothing to restore. ${reasons.join(" ")}`;
 }
 
 function commandOf({ restart: { action } }: PlanItem): string | null {
   return action === null ? null : restartCommand(action);
-}
-
-/** What a person has to run for pods to see it: each command once. */
-function restarts({ items, width, style }: PlanView): string[] {
-  const after = items.filter(
-    ({ item, outcome }) => item.rule === "restore" && (outcome === "planned" || outcome === "done"),
-  );
-  const commands = new Set(
-    after
-      .filter(({ item }) => item.restart.needed === "yes")
-      .map(({ item }) => commandOf(item))
-      .filter((command) => command !== null),
-  );
-  const lines: string[] = [];
-  if (commands.size > 0)
-    lines.push(
-      "",
-      style.bold("Then restart what reads it at its start alone:"),
-      ...[...commands].slice(0, 20).map((command) => `  ${command}`),
-    );
-  const words = new Map<string, Set<string>>();
-  for (const { item } of after) {
-    const { needed: need, note } = item.restart;
-    const [command, when] = [commandOf(item), restartText(note)];
-    if (when === "" || (need === "yes" && command !== null)) continue;
-    const lead = { no: "No restart needed", yes: "A restart is needed", unknown: "Restart" }[need];
-    const text = `${lead}: ${when}.${command === null ? "" : ` If so: ${command}`}`;
-    words.set(text, (words.get(text) ?? new Set()).add(itemTitle(item)));
-  }
-  if (words.size > 0) lines.push("");
-  for (const text of [...words.keys()].slice(0, 10)) lines.push(...wrap(plain(text), width, ""));
-  return lines;
-}
-
-function numbers({ items, offline }: PlanView): string {
-  const of = (outcome: ShownOutcome): number =>
-    items.filter((one) => one.outcome === outcome).length;
-  const parts: [number, string][] = [
-    [of("planned"), "to restore"],
-    [of("done"), offline === null ? "restored" : "written"],
-    [of("kept"), "kept as they are"],
-    [of("refused"), "refused"],
-    [of("later"), "later"],
-    [of("failed"), "failed"],
-    [of("not_tried"), "not tried"],
-  ];
-  const said = parts
-    .filter(([n]) => n > 0)
-    .map(([n, word]) => `${n.toLocaleString("en-US")} ${word}`);
-  // Where all is as it should be already, that is the answer.
-  return items.every(({ outcome }) => outcome === "kept")
-    ? ["nothing to do", ...said].join(", ")
-    : said.join(", ");
-}
-
-function headline(view: PlanView): string {
-  const lead = {
-    plan: "Plan",
-    apply: view.interrupted ? "Interrupted" : "Done",
-    rehearse: "Rehearsed by the server (nothing was written)",
-  }[view.mode];
-  return `${lead}: ${numbers(view)}`;
 }
 
 function restoredItems({ items }: PlanView): PlanItem[] {
@@ -188,58 +131,124 @@ function uncheckedLines(view: PlanView): string[] {
   );
 }
 
-function ending(view: PlanView): string[] {
-  const { style, width } = view;
-  const saved = savedIssuances(restoredItems(view));
-  const lines: string[] = ["", ...uncheckedLines(view)];
-  if (saved > 0)
-    lines.push(
-      `${count(saved, "issuance")} ` +
-        `${view.mode === "apply" && view.offline === null ? "saved" : "would be saved"}.`,
-    );
-  if (view.interrupted) lines.push("Run it again: it does what is left and repeats nothing.");
-  const waits = view.items.filter(({ outcome }) => outcome === "later").length;
-  if (waits > 0 && view.mode !== "plan")
-    lines.push(
-      ...wrap(
-        `${count(waits, "waits", "wait")} for a Secret that the operator still makes: ` +
-          `${view.offline === null ? "run it again with --follow 30m while the proxies come up" : "no manifest can be applied for them; restore them into the cluster itself, with --follow 30m"}.`,
-        width,
-      ),
-    );
-  const writes = view.items.some(
-    ({ outcome }) => outcome === "planned" || (view.mode === "rehearse" && outcome === "done"),
+function numberOf({ items }: PlanView, ...outcomes: readonly ShownOutcome[]): number {
+  return items.filter(({ outcome }) => outcomes.includes(outcome)).length;
+}
+
+function ending(view: PlanView, nameOf: (item: PlanItem) => string): string[] {
+  const lines = [
+    ...uncheckedLines(view),
+    ...(view.mode === "plan" ? planEnding(view) : resultEnding(view, nameOf)),
+  ];
+  return lines.length > 0 && view.items.some((row) => !isQuiet(row)) && isApart(view)
+    ? ["", ...lines]
+    : lines;
+}
+
+/** Whether sentences stand between the table and the ending. */
+function isApart(view: PlanView): boolean {
+  return (
+    view.verbose || view.events.length > 0 || reasonGroups(view.items, itemTitle, view).length > 0
   );
-  if (view.mode !== "apply" && writes)
+}
+
+function savedText(view: PlanView, verb: string): string {
+  const saved = savedIssuances(restoredItems(view));
+  return saved === 0 ? "" : `${verb} ${count(saved, "issuance")}. `;
+}
+
+/** `lead`, then the command that was given, with `--apply`. */
+function applyLines(lead: string, { command, width, style }: PlanView): string[] {
+  return [
+    ...wrap(lead, width),
+    `  ${style.green(command({ apply: true }) ?? "the same command with --apply")}`,
+  ];
+}
+
+function planEnding(view: PlanView): string[] {
+  if (numberOf(view, "planned") === 0) return [];
+  return applyLines(`${savedText(view, "Saves")}Nothing written yet. To apply:`, view);
+}
+
+function resultEnding(view: PlanView, nameOf: (item: PlanItem) => string): string[] {
+  const { mode, offline, width } = view;
+  const done = numberOf(view, "done");
+  const all = numberOf(view, "done", "failed", "refused", "later", "not_tried");
+  if (all === 0) return [];
+  const of = `${done.toLocaleString("en-US")} of ${all.toLocaleString("en-US")}`;
+  if (mode === "rehearse") {
+    const accepted = `The server accepts ${of}. Nothing written yet.`;
+    return done === 0 ? wrap(accepted, width) : applyLines(`${accepted} To apply:`, view);
+  }
+  if (offline !== null) return manifestLines(view, offline, of, done);
+  const verified = done > 0 ? "; read back and verified" : "";
+  return [
+    ...wrap(`Restored ${of}${verified}. ${savedText(view, "Saved")}`.trim(), width),
+    ...servingLines(view, nameOf),
+    ...(numberOf(view, "failed", "not_tried") > 0 || view.interrupted
+      ? applyLines("To do what is left (it repeats nothing):", view)
+      : []),
+  ];
+}
+
+function manifestLines(view: PlanView, folder: string, of: string, done: number): string[] {
+  const command = commandLine(
+    literal("kubectl apply --server-side --force-conflicts --field-manager=certkeep -f"),
+    folder,
+  );
+  const waits = numberOf(view, "later");
+  return [
+    ...wrap(
+      [
+        `Manifests written for ${of}; nothing is restored yet.`,
+        ...(waits > 0
+          ? [
+              `No manifest can be applied for ${waits.toLocaleString("en-US")} whose Secret the ` +
+                "operator creates: restore into the cluster itself, with --follow 30m.",
+            ]
+          : []),
+        ...(done > 0
+          ? ["They contain private keys: delete them once they are applied. To apply:"]
+          : []),
+      ].join(" "),
+      view.width,
+    ),
+    ...(done > 0 && command !== null ? [`  ${view.style.green(command)}`] : []),
+  ];
+}
+
+/** When pods serve what was restored, and the commands that make them: each once. */
+function servingLines(view: PlanView, nameOf: (item: PlanItem) => string): string[] {
+  const done = view.items.filter(({ outcome }) => outcome === "done").map(({ item }) => item);
+  const groups = Map.groupBy(done, ({ restart }) => servedText(restart.note)?.clause ?? "");
+  groups.delete("");
+  const lines: string[] = [];
+  for (const [clause, of] of groups) {
+    const commands = [...new Set(of.map(commandOf).filter((command) => command !== null))];
+    const names = groups.size === 1 ? "" : `${namesText([...new Set(of.map(nameOf))])} `;
     lines.push(
-      "Nothing was written. To do it:",
-      `  ${style.green(view.applyCommand ?? "the same command with --apply")}`,
-    );
-  if (view.offline !== null && view.items.some(({ outcome }) => outcome === "done")) {
-    const command = commandLine(
-      literal("kubectl apply --server-side --force-conflicts --field-manager=certkeep -f"),
-      view.offline,
-    );
-    lines.push(
-      ...wrap(
-        "Manifests were written, and nothing is restored yet. They hold private keys: delete " +
-          "them once they are applied.",
-        width,
-      ),
-      ...(command === null ? [] : [`  ${style.green(command)}`]),
+      ...wrap(plain(`Serving: ${names}${clause}${commands.length > 0 ? ":" : "."}`), view.width),
+      ...commands.slice(0, COMMANDS_SHOWN).map((command) => `  ${view.style.green(command)}`),
+      ...(commands.length > COMMANDS_SHOWN
+        ? [`  and ${commands.length - COMMANDS_SHOWN} more: certkeep restore --json lists them`]
+        : []),
     );
   }
-  return lines.length === 1 ? [] : lines;
+  return lines;
 }
+
+const COMMANDS_SHOWN = 20;
 
 /** An item in a JSON document. */
 export function itemDocument(item: PlanItem): object {
   const { why, notes, restart, revocation, ...facts } = item;
+  const remedy = item.rule === "restore" ? null : remedyOf(item);
   return {
     ...facts,
     title: itemTitle(item),
     codes: codesOf(item),
     why: whyText(why),
+    todo: remedy === null ? null : remedyText(remedy, false),
     restart: {
       needed: restart.needed,
       command: commandOf(item),

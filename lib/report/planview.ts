@@ -1,6 +1,8 @@
 /** A plan as people are shown it. */
 import type { PlanItem } from "../restoreplan/item.ts";
 import type { PlanWarning } from "../restoreplan/note.ts";
+import { itemTitle } from "./phrases/plan.ts";
+import type { CommandChange } from "./phrases/planremedy.ts";
 import type { Style } from "./text.ts";
 
 export type ShownOutcome =
@@ -25,22 +27,50 @@ export interface PlanView {
    * yet; `null`: none.
    */
   readonly offline: string | null;
-  /** The command that carries the plan out; `null` where a word of it doesn't fit a command. */
-  readonly applyCommand: string | null;
+  /** The command as given, but for `change`; `null` where a word of it doesn't fit a command. */
+  readonly command: (change: CommandChange) => string | null;
+  /** Of sentences. */
   readonly width: number;
+  /** Of the table: names are cut only where a terminal has no room for them. */
+  readonly room: number;
   readonly style: Style;
-  /** Whether a rule's details are told for each row. */
+  /** Whether unchanged rows and details are shown. */
   readonly verbose: boolean;
 }
 
-const WORDS: Readonly<Record<ShownOutcome, string>> = {
-  planned: "restore",
-  done: "restored",
-  kept: "keep",
-  refused: "refuse",
-  later: "later",
-  failed: "FAILED",
-  not_tried: "not tried",
-};
-export const wordOf = (outcome: ShownOutcome, { offline }: PlanView): string =>
-  outcome === "done" && offline !== null ? "written" : WORDS[outcome];
+export function placeOf({ to, from }: PlanItem): string {
+  return to === null ? `${from.namespace}/(new name)` : `${to.namespace}/${to.name}`;
+}
+
+/** Names of the rows: with the Secret where two would have the same. */
+export function createNaming(items: readonly ShownItem[]): (item: PlanItem) => string {
+  const titles = Map.groupBy(items, ({ item }) => itemTitle(item));
+  return (item) => {
+    const title = itemTitle(item);
+    return (titles.get(title)?.length ?? 0) > 1 ? `${title} (${placeOf(item)})` : title;
+  };
+}
+
+const NAMES_SHOWN = 4;
+
+/** Up to four names, and how many more. */
+export function namesText(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return more > 0
+    ? `${names.slice(0, NAMES_SHOWN).join(", ")} and ${more.toLocaleString("en-US")} more`
+    : names.join(", ");
+}
+/** Whether nothing has to be known of it: what is there is valid and stays. */
+export function isQuiet({
+  item: { now, notes, overridden },
+  outcome,
+  message,
+}: ShownItem): boolean {
+  return (
+    outcome === "kept" &&
+    message === null &&
+    notes.length === 0 &&
+    overridden.length === 0 &&
+    (now.state === "valid" || now.state === "account_key")
+  );
+}

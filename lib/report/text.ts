@@ -79,6 +79,11 @@ export function section(title: string, lines: readonly string[], { style }: Page
   return lines.length === 0 ? [] : ["", style.bold(plain(title)), ...lines];
 }
 
+/** The beginning of a sentence. */
+export function capitalized(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
 /** `1 certificate`, `2 certificates`. */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;

@@ -13,6 +13,7 @@ import { planRestore } from "../restoreplan/plan.ts";
 import type { PlanOptions } from "../restoreplan/decide.ts";
 import type { PlanWarning } from "../restoreplan/note.ts";
 import type { Wanted } from "../restoreplan/view.ts";
+import { spanPhrase } from "../report/text.ts";
 import type { SecretPlace } from "../ports/cluster.ts";
 import { lastRecord } from "../state/secrets.ts";
 import type { ClusterIdentity } from "../state/identity.ts";
@@ -291,8 +292,7 @@ class RestoreRun {
       return;
     }
     this.#ports.progress.note(
-      `Waiting for ${waiting.length} that their owners still make, for ` +
-        `${Math.round(followMs / 60_000)} minutes at most.`,
+      `Waiting up to ${spanPhrase(followMs)} for ${waiting.length} whose Secrets don't exist yet.`,
     );
     try {
       await follow(waiting, this.#results, {
@@ -303,7 +303,7 @@ class RestoreRun {
       });
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
-      this.#event(`following ended: ${error.message}`);
+      this.#event(`Waiting ended: ${error.message}`);
     }
     if (this.#stopped()) this.#interrupted = true;
   }

@@ -119,18 +119,23 @@ describe("certkeep restore", () => {
       const offered = /^ {2}(certkeep restore .*--apply)$/m.exec(plan.out)?.[1] ?? "";
       for (const line of plan.out.replace(offered, "").split("\n"))
         expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
-      expect(plan.out).toMatch(/^Plan: 3 to restore$/m);
-      expect(plan.out).toContain("tls.crt, tls.key");
-      expect(plan.out).toContain("2 issuances would be saved.");
+      expect(plan.out.split("\n")[0]).toBe("Restore plan: prod");
+      expect(plan.out.match(/ create Secret /g)).toHaveLength(3);
+      expect(plan.out).toContain("Saves 2 issuances. Nothing written yet. To apply:\n  certkeep");
+      const details = await certkeep(["restore", "prod", DOMAIN, OPERATOR, "-v"]);
+      expect(details.out).toContain("  Fields   tls.crt, tls.key\n");
       expect(world.sandbox.all()).toEqual([]);
       expect(offered).toBe(
         `certkeep restore prod ${DOMAIN} ${OPERATOR} --config ${join(folder, "certkeep.yaml")} ` +
           "--apply",
       );
       const done = await certkeep(offered.split(" ").slice(1));
-      expect([done.code, done.out.split("\n")[0]]).toEqual([0, "Done: 3 restored"]);
-      expect((await certkeep(["restore", "prod", DOMAIN, "--apply"])).out).toMatch(
-        /^Done: nothing to do, 1 kept as they are$/m,
+      expect([done.code, done.out]).toEqual([
+        0,
+        expect.stringMatching(/^Restored 3 of 3; read back and verified\. Saved 2 issuances\.$/m),
+      ]);
+      expect((await certkeep(["restore", "prod", DOMAIN, "--apply"])).out).toBe(
+        `Restore: prod\nNothing to restore. ${DOMAIN}: up to date.\n`,
       );
     },
   );
@@ -251,8 +256,8 @@ describe("certkeep restore", () => {
       });
       expect([
         wrong.code,
-        /refuse/.test(wrong.out),
-        wrong.out.replaceAll(/\s+/g, " ").includes("the backup is encrypted for other recipients"),
+        / wrong identity /.test(wrong.out),
+        wrong.out.replaceAll(/\s+/g, " ").includes("The backup is encrypted for other recipients"),
       ]).toEqual([3, true, true]);
       expect(
         (await certkeep([...plan, "--identity", "-"], { stdin: identity.recipient })).err,
@@ -269,7 +274,7 @@ describe("certkeep restore", () => {
       code: 0,
       err: "",
       out: expect.stringMatching(
-        /^Done: 1 written$[\s\S]*^ {2}kubectl apply --server-side .* -f /m,
+        /^Manifests written for 1 of 1; nothing is restored yet\.[\s\S]*^ {2}kubectl apply --server-side .* -f /m,
       ) as string,
     });
   });
@@ -304,7 +309,7 @@ describe("certkeep drill, backups retire, backups import", () => {
     ).toContain("never planned again");
     lose();
     expect((await certkeep(["restore", "prod", DOMAIN])).out.replaceAll(/\s+/g, " ")).toContain(
-      "the backup was retired: leaked",
+      "The backup was retired: leaked.",
     );
     expect((await certkeep(["drill", DOMAIN])).out).toContain("Without a usable backup (1)");
     expect(
@@ -363,7 +368,7 @@ it(
     );
     expect(code).toBe(3);
     expect(((out.read() as Buffer | null) ?? Buffer.alloc(0)).toString()).toContain(
-      "Run it again: it does what is left and repeats nothing.",
+      "To do what is left (it repeats nothing):",
     );
   },
 );

@@ -339,7 +339,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
       expect(report.items.map(({ outcome }) => outcome)).toEqual(["done"]);
       expect(filled).toBeGreaterThan(0);
       expect(filled).toBeLessThan(how === "watch" ? 500 : 1_000);
-      expect(report.events.join(" ").includes("isn't granted")).toBe(how === "list");
+      expect(report.events.join(" ").includes("Permission to watch Secrets")).toBe(how === "list");
     },
   );
 

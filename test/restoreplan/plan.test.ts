@@ -14,10 +14,7 @@ import type {
   OpenedCopy,
   Wanted,
 } from "../../lib/restoreplan/view.ts";
-import { planText } from "../../lib/report/plan.ts";
-import { PLAIN } from "../../lib/report/text.ts";
 import type { Shape } from "../../lib/secret/shapes.ts";
-import stringWidth from "string-width";
 import { parse } from "yaml";
 
 const DAY_MS = 86_400_000;
@@ -525,85 +522,5 @@ describe("the manifest that grants a verb", () => {
     ["get", "secrets", "../x"],
   ])("holds nothing of %j %j %j", (verb, resource, namespace) => {
     expect(grantManifest({ verb, resource, namespace, user: null })).toBeNull();
-  });
-});
-
-describe("a plan in text", () => {
-  const view = {
-    title: "prod",
-    server: "https://x",
-    mode: "plan" as const,
-    warnings: [],
-    events: [],
-    interrupted: false,
-    offline: null,
-    applyCommand: null,
-    style: PLAIN,
-    verbose: false,
-  };
-  it.each([40, 80, 120])(
-    "fits %i columns for a thousand certificates, and text of a cluster stays text",
-    (width) => {
-      const evil = "\u001b[31mevil\u202e; rm -rf $HOME";
-      const items = Array.from({ length: 1000 }, (_, index) => {
-        const [item] = planRestore(
-          [
-            {
-              ...wantedOf(copy({ header: { namespace: index === 7 ? "shop" : "tailscale" } })),
-              title: index === 7 ? evil : `s${index}.${NAME}`,
-            },
-          ],
-          views(GONE),
-          OPTIONS,
-        ).items;
-        if (item === undefined) throw new Error("no item");
-        const own = { ...item, serial: String(index) };
-        return { item: own, outcome: "planned" as const, message: index === 3 ? evil : null };
-      });
-      const text = planText({ ...view, items, width });
-      expect(text).not.toMatch(/[\u001b\u202e]/);
-      for (const line of text.split("\n"))
-        if (!line.startsWith("  kubectl") && !line.includes("ts.net"))
-          expect(stringWidth(line)).toBeLessThanOrEqual(width);
-      expect(text).toContain("Plan: 1,000 to restore");
-      expect(text).toContain("1,000 issuances would be saved.");
-      expect(text.split("\n").length).toBeLessThan(150);
-    },
-  );
-
-  it("counts what is saved by certificate: one in two Secrets was issued once", () => {
-    const [item] = planRestore([wantedOf(copy())], views(GONE), OPTIONS).items;
-    if (item === undefined) throw new Error("no item");
-    const saved = (serials: readonly string[]): string =>
-      planText({
-        ...view,
-        items: serials.map((serial) => ({
-          item: { ...item, serial },
-          outcome: "planned" as const,
-          message: null,
-        })),
-        width: 200,
-      });
-    expect(saved(["0a", "0a", "0a"])).toContain("1 issuance would be saved.");
-    expect(saved(["0a", "0b", "0a"])).toContain("2 issuances would be saved.");
-  });
-
-  it("doesn't call restored what is a manifest in a folder, and says how to apply it", () => {
-    const [item] = planRestore([wantedOf(copy())], views(GONE), OPTIONS).items;
-    if (item === undefined) throw new Error("no item");
-    const items = [
-      { item, outcome: "done" as const, message: null },
-      { item, outcome: "later" as const, message: null },
-    ];
-    const written = planText({ ...view, mode: "apply", offline: "out", items, width: 200 });
-    expect(written).toContain("Done: 1 written, 1 later");
-    expect(written).toContain("1 issuance would be saved.");
-    expect(written).toContain(
-      "\n  kubectl apply --server-side --force-conflicts --field-manager=certkeep -f out",
-    );
-    expect(written).not.toMatch(/restored(?! yet)|run it again/);
-    const done = planText({ ...view, mode: "apply", items, width: 200 });
-    expect(done).toContain("Done: 1 restored, 1 later");
-    expect(done).not.toContain("kubectl apply");
   });
 });

@@ -21,41 +21,41 @@ const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
     "the valid certificate in the cluster was issued under this account, and the account key " +
     "there is another",
   secret_recreated:
-    "the Secret is immutable, so its certificate can't be renewed: the Secret is recreated " +
-    "with its whole content",
+    "the Secret is immutable, so its certificate can't be renewed: it is recreated with its " +
+    "whole content",
   forced: "you override what prevents it",
 
-  already_there: "it is up to date",
+  already_there: "up to date",
   live_valid:
     "the certificate in the cluster is valid, and the backup isn't valid for longer or lacks " +
     "one of its names",
   account_in_use:
     "the ACME account key exists, and no certificate is known to belong to another account",
 
-  owner_makes_it: "its controller creates the Secret under a new name and hasn't done so yet",
+  owner_makes_it: "the Secret doesn't exist yet, and its controller must create it",
 
-  no_copy: "it has no backup",
+  no_copy: "no backup exists",
   copy_damaged: "the backup is damaged",
   copy_unreadable: "the backup can't be read",
-  copy_format_newer: "a newer certkeep wrote the backup: update this one",
-  copy_sealed_for_others: "the backup is encrypted for other recipients",
+  copy_format_newer: "a newer version of certkeep wrote the backup",
+  copy_sealed_for_others:
+    "the backup is encrypted for other recipients, and this identity can't decrypt it",
   copy_forged: "no audit would have written this backup",
   copy_swapped: "an audit recorded this backup with another digest",
-  copy_of_another: "the backup is from another cluster (--from-cluster NAME allows it)",
-  copy_unrecorded: "no audit recorded this backup (--unrecorded allows it)",
+  copy_of_another: "the backup is from another cluster",
+  copy_unrecorded: "no audit recorded this backup",
   copy_retired: "the backup was retired",
   copy_expired: "the backup has expired",
   copy_not_yet_valid: "the backup isn't valid yet",
   copy_key_mismatch: "the private key in the backup doesn't match its certificate",
   copy_invalid: "the certificate in the backup is invalid",
-  copy_staging: "the backup is a staging certificate, which costs nothing to issue",
+  copy_staging: "the backup is a staging certificate, which uses no issuance",
   copy_revoked: "the certificate in the backup is revoked",
   names_differ: "the backup has other names than the certificate last seen here",
-  standby_not_asked: "it is a standby certificate of another CA (--standby allows it)",
+  standby_not_asked: "the only backup is a standby certificate from another CA",
   standby_for_tailscale:
-    "a standby certificate doesn't help here: Tailscale discards certificates of other CAs " +
-    "and requests a new one on each connection. Use another host name, or staging for the " +
-    "time being",
+    "a standby certificate doesn't help here: Tailscale discards certificates from other CAs " +
+    "and requests a new one on each connection",
   account_unknown: "the ACME account key isn't the one last seen here",
   account_not_backed_up: "the ACME account key that the certificate was issued under has no backup",
   account_of_another: "no certificate there was issued under this account",
@@ -63,11 +63,9 @@ const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
 
   live_unknown: "the cluster couldn't be read here",
   live_deleting: "the Secret is being deleted",
-  namespace_absent: "the namespace is missing (--create-namespace creates it)",
-  secret_immutable: "the Secret is immutable (--replace recreates it with its whole content)",
-  type_differs:
-    "the Secret has another type, which can't be changed (--replace recreates it with its " +
-    "whole content)",
+  namespace_absent: "the namespace is missing",
+  secret_immutable: "the Secret is immutable",
+  type_differs: "the Secret has another type, which can't be changed",
   replace_would_lose: "the Secret can't be recreated without losing part of it",
   place_not_for_shape: "this kind of Secret can't be restored to another place",
   device_renamed:
@@ -90,11 +88,36 @@ export function problemText({ place, found, expected }: CopyProblem): string {
 
 /** One or two clauses; text of a cluster may be in it. */
 export function whyText(why: readonly Objection[]): string {
-  return why
-    .map(({ code, detail }) =>
-      detail === null ? planCodeText(code) : `${planCodeText(code)}: ${detailText(detail)}`,
-    )
-    .join("; ");
+  return why.map(objectionText).join("; ");
+}
+
+function objectionText({ code, detail }: Objection): string {
+  const words = planCodeText(code);
+  if (detail === null) return words;
+  switch (detail.kind) {
+    case "refused":
+      return `the cluster holds the same certificate, and it is invalid: ${detailText(detail)}`;
+    case "namespace":
+      return `namespace ${detail.namespace} is missing`;
+    case "expired":
+    case "not_before":
+    case "revoked":
+      return `${words} (${detailText(detail)})`;
+    default:
+      return `${words}: ${detailText(detail)}`;
+  }
+}
+
+/** Without what differs from row to row and isn't needed to act. */
+export function shortWhyText(why: readonly Objection[]): string {
+  return whyText(
+    why.map((one) =>
+      one.detail?.kind === "expired" ||
+      (one.detail?.kind === "parent" && one.detail.there === "present")
+        ? { ...one, detail: null }
+        : one,
+    ),
+  );
 }
 
 const CONTENT: Readonly<Record<(Detail & { kind: "content" })["what"], string>> = {
@@ -121,9 +144,8 @@ export function detailText(detail: Detail): string {
     case "not_before":
       return `before ${formatMs(detail.atMs)}`;
     case "reasons":
-      return reasonText(detail.reasons);
     case "refused":
-      return `but it is invalid: ${reasonText(detail.reasons)}`;
+      return reasonText(detail.reasons);
     case "names":
       return `it is for ${namesText(detail.copy)}; last seen here: ${namesText(detail.lastSeen)}`;
     case "not_in_store":
@@ -221,8 +243,5 @@ function parentText({ parent, there, secret }: Detail & { kind: "parent" }): str
     absent: "is missing",
     unknown: "may or may not exist (unknown)",
   }[there];
-  return (
-    `${name} ${state}. The proxy requests a certificate when it first starts: use --follow 30m ` +
-    `to fill the Secret that replaces ${secret} before that`
-  );
+  return `${name} ${state}; the new Secret will replace ${secret}`;
 }

@@ -1,4 +1,4 @@
-/** When a restored Secret is read, so whether a pod has to restart. */
+/** When a restored Secret is served, so whether a pod has to restart. */
 import type { RestartNote } from "../../restoreplan/item.ts";
 
 const PLAIN: Readonly<
@@ -35,4 +35,52 @@ export function restartText(note: RestartNote): string {
   return note.reads === "sidecar_if_running"
     ? `if it already runs: ${workload}`
     : `restart ${workload}; it reads the Secret only when it starts`;
+}
+
+interface Served {
+  /** In a table's cell. */
+  readonly word: string;
+  /** After "Serving:"; a command follows where there is one. */
+  readonly clause: string;
+}
+
+const AFTER_RESTART: Served = { word: "after restart", clause: "after a restart" };
+
+const SERVED: Readonly<Record<RestartNote["reads"], Served | null>> = {
+  none: null,
+  nobody: null,
+  not_known: { word: "unknown", clause: "unknown; restart the pods that use it" },
+  operator_if_running: {
+    word: "after restart",
+    clause: "after a restart, if the operator is already running",
+  },
+  operator_at_start: AFTER_RESTART,
+  group_next_access: {
+    word: "immediately",
+    clause: "on the next connection; proxies up to 1.92.5 after a restart",
+  },
+  group_within_a_day: {
+    word: "within 24 h",
+    clause: "within 24 hours, or everywhere at once after a restart",
+  },
+  proxy_not_started: { word: "when started", clause: "when its pod starts" },
+  proxy_at_start: AFTER_RESTART,
+  pod_at_start: AFTER_RESTART,
+  by_program: {
+    word: "when reloaded",
+    clause: "when its pods reload it; ingress controllers do so by themselves",
+  },
+  sidecar_if_running: {
+    word: "after restart",
+    clause: "after a restart of the workload with this TS_KUBE_SECRET, if it is already running",
+  },
+  sidecar_at_start: {
+    word: "after restart",
+    clause: "after a restart of the workload with this TS_KUBE_SECRET",
+  },
+};
+
+/** When it is served; `null` where nothing serves it. */
+export function servedText({ reads }: RestartNote): Served | null {
+  return SERVED[reads];
 }

@@ -119,8 +119,7 @@ async function watchNamespace(
       if (!isCertkeepError(error)) throw error;
       if (error.code === "cluster_forbidden")
         return pollNamespace(namespace, take, signal, { target, write, event });
-      if (!told)
-        event(`the watch of namespace ${namespace} was lost and is begun again: ${error.message}`);
+      if (!told) event(`Watch of namespace ${namespace} lost, starting it again: ${error.message}`);
       told = true;
     }
     await write.ports.timer.sleep(AGAIN_MS, signal);
@@ -134,8 +133,8 @@ async function pollNamespace(
   { target, write, event }: Pick<FollowContext, "target" | "write" | "event">,
 ): Promise<void> {
   event(
-    `watching Secrets in namespace ${namespace} isn't granted: they are listed ` +
-      `${1000 / POLL_MS} times a second instead. The verb watch would be quicker and cheaper`,
+    `Permission to watch Secrets in namespace ${namespace} is missing: listing them ` +
+      `${1000 / POLL_MS} times a second instead.`,
   );
   let told = false;
   while (!signal.aborted) {
@@ -149,8 +148,7 @@ async function pollNamespace(
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       if (error.code === "cluster_forbidden") throw error;
-      if (!told)
-        event(`a listing of namespace ${namespace} failed and is tried again: ${error.message}`);
+      if (!told) event(`Listing namespace ${namespace} failed, trying again: ${error.message}`);
       told = true;
     }
     await write.ports.timer.sleep(POLL_MS, signal);

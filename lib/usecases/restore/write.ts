@@ -85,11 +85,11 @@ export async function restoreSecret(
       return results(
         indexes,
         items,
-        `somebody else wrote the Secret first, ${PLANS} times in a row; run this again`,
+        `Another writer changed the Secret first, ${PLANS} times in a row. Run this again`,
         "cluster_conflict",
       );
     note =
-      "somebody else wrote the Secret in between, so this was planned again from what is there now";
+      "Another writer changed the Secret in between, so this was planned again from what is there";
     current = await replan(now, indexes, context);
   }
 }
@@ -179,8 +179,8 @@ async function createIn(
     if (!options.createNamespace) {
       throw new CertkeepError("cluster_not_found", {
         where: error.parts.where,
-        found: `the namespace ${write.namespace} is gone`,
-        todo: "Let it be made: --create-namespace",
+        found: `namespace ${write.namespace} is missing`,
+        todo: "Use --create-namespace to create it",
       });
     }
     await makeNamespace(write.namespace);
@@ -246,7 +246,7 @@ async function confirm(
     return results(
       indexes,
       items,
-      `written, and it could not be read back: ${error.message}`,
+      `Written, but it couldn't be read back: ${error.message}`,
       error.code,
     );
   }
@@ -264,7 +264,7 @@ async function confirm(
       found.set(index, {
         item,
         outcome: "failed",
-        message: "written, and gone again when it was read back",
+        message: "Written, but missing again when it was read back",
         code: "cluster_conflict",
       });
     else if (
@@ -276,8 +276,8 @@ async function confirm(
         item,
         outcome: fine ? "kept" : "failed",
         message:
-          "written, and somebody else wrote over it at " +
-          `once${fine ? "; what is there now is valid" : ""}`,
+          "Written, but another writer overwrote it at once" +
+          (fine ? "; what is there now is valid" : ""),
         code: fine ? null : "cluster_conflict",
       });
     } else found.set(index, { item, outcome: "done", message: note, code: null });
