@@ -6,7 +6,7 @@
  * no controller causes new backups, and only if the value is a name or a setting. Annotations that
  * repeat the object, and with it the private key, must never be listed:
  * kubectl.kubernetes.io/last-applied-configuration, kapp.k14s.io/original,
- * objectset.rio.cattle.io/applied. docs/backups.md has the same list for users.
+ * objectset.rio.cattle.io/applied. docs/backups.md lists it for users.
  */
 
 interface Controller {

@@ -1,14 +1,14 @@
-/** Every claim of the threat model names a test that exists. */
+/** Every claim of docs/security.md names a test that exists. */
 import { existsSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 
 const ROOT = new URL("../../", import.meta.url);
-const text = readFileSync(new URL("docs/threat-model.md", ROOT), "utf8");
+const text = readFileSync(new URL("docs/security.md", ROOT), "utf8");
 const shown = [...text.matchAll(/`(test\/[\w./-]+\.test\.ts)`: "([^"]+)"/g)].map(
   ([, file = "", title = ""]) => ({ file, title }),
 );
 
-it("the threat model has claims", () => {
+it("the security model has claims", () => {
   expect(shown.length).toBeGreaterThan(25);
   // Whatever names a test names its title as well.
   expect(text.split("`test/").length - 1).toBe(shown.length);
@@ -32,7 +32,7 @@ it("every claim names a test, but for what is said to be left to people", () => 
     .split(/\n(?=- |\n)/)
     .filter((block) => block.startsWith("- ") && !block.includes("`test/"));
   expect(bare.map((block) => block.replaceAll(/\s+/g, " "))).toEqual([
-    "- With both, states and copies, somebody can have a key of theirs restored. Keep the two " +
-      "apart.",
+    "- With permission to write both states and backups, someone can have a key of theirs " +
+      "restored. Keep the two apart.",
   ]);
 });

@@ -6,7 +6,7 @@ import type { LiveViews, OpenedCopy, Wanted } from "../../lib/restoreplan/view.t
 import type { Shape } from "../../lib/secret/shapes.ts";
 
 const DOCS = readFileSync("docs/backups.md", "utf8");
-const [, byHand = ""] = DOCS.split("## The way back without certkeep");
+const [, byHand = ""] = DOCS.split("## Restore without certkeep");
 
 const views: LiveViews = {
   at: () => ({ state: "absent", namespace: "present" }),
@@ -31,7 +31,7 @@ function mayCreate(shape: Shape): boolean {
   return SITES[shape](copy, context).mayCreate;
 }
 
-describe("the way back without certkeep", () => {
+describe("a restore without certkeep", () => {
   it.each(Object.keys(SITES) as Shape[])(
     "warns of creating a Secret of %s where restore refuses",
     (shape) => {

@@ -9,7 +9,7 @@ import type { PlanItem } from "../../restoreplan/item.ts";
 import type { Detail, Objection } from "../../restoreplan/objection.ts";
 import { reasonText } from "./reasons.ts";
 
-const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
+export const PLAN_REASONS: Readonly<Record<PlanCode, string>> = {
   secret_absent: "the Secret is missing",
   fields_absent: "its fields are empty or missing",
   live_invalid: "the certificate in the cluster is invalid",
@@ -74,7 +74,7 @@ const CODE_WORDS: Readonly<Record<PlanCode, string>> = {
 };
 
 export function planCodeText(code: PlanCode): string {
-  return CODE_WORDS[code];
+  return PLAN_REASONS[code];
 }
 
 /** What people call what is restored. */
