@@ -30,103 +30,103 @@ export function yamlText(text: string): string {
   );
 }
 
-const CLUSTER_EXAMPLES = `    # The kubeconfig file, relative to this file. Without it: what kubectl would take.
+const CLUSTER_EXAMPLES = `    # Kubeconfig, relative to this file. Default: the one that kubectl uses.
     #kubeconfig: ~/.kube/config
-    # Namespaces to audit, by name or pattern. Without it: all that the credential may see.
+    # Namespaces to audit, by name or pattern. Default: all that the credential may list.
     #namespaces: [tailscale, "shop-*"]
-    # Narrows generic TLS Secrets by their labels. The Tailscale operator's are always looked at.
+    # Audit only generic TLS Secrets with these labels. The Tailscale operator's are always audited.
     #selector: "team=web"
-    # Secrets read by their name, besides what is found. A CA's key is taken only from a Secret named here.
+    # More Secrets to read, by name. A CA's key is backed up only from a Secret listed here.
     #secrets: [shop/web-tls]
-    # false: no Secret is looked for; those under secrets: alone are read.
+    # false: list nothing, and read only the Secrets under secrets:.
     #discover: true
-    # The kubeconfig of the credential that restores. Without it: the one above.
+    # Kubeconfig of the credential that restores. Default: the one above.
     #restoreKubeconfig: ~/prod-restore.kubeconfig
-    # Amazon EKS by IAM: no credential is stored; the kubeconfig gives server and authority.
+    # Amazon EKS with IAM: no credential is stored; the kubeconfig gives server and CA.
     #eks: {cluster: prod, region: eu-west-1, role: "arn:aws:iam::123456789012:role/certkeep-prod-read"}
-    # Where the Tailscale operator is installed, if not in namespace tailscale with the Secret operator.
+    # The Tailscale operator's Secret, if it isn't tailscale/operator.
     #operator: {namespace: tailscale, secret: operator}
-    # Who can open this cluster's copies, instead of the recipients above.
+    # Who can decrypt this cluster's backups, instead of the recipients above.
     #recipients: [age1…]
 `;
 
-const REST = `# Where backups, and the record of what was seen, are kept. Without it: your data folder.
+const REST = `# Where backups and states are stored. Default: your data folder.
 #stores:
   #backups: file:~/certkeep/backups
   #state: file:~/certkeep/state
-  # Both may lie on AWS: s3://BUCKET/backups, s3://BUCKET/state, or secretsmanager://certkeep/prod/backups.
-  # Where clusters are registered, if not in clusters/ beside this file.
+  # On AWS: s3://BUCKET/backups or secretsmanager://certkeep/prod/backups, and s3://BUCKET/state.
+  # Where clusters are registered. Default: clusters/ beside this file.
   #registry: secretsmanager://certkeep/prod
 
-# The functions on AWS (certkeep init --aws), for whoever works with them from outside.
+# The functions on AWS (certkeep init --aws writes this).
 #aws:
   #region: eu-west-1
   #stage: prod
   #topic: "arn:aws:sns:eu-west-1:123456789012:certkeep-prod-alarms"
   #restoreFunction: certkeep-prod-restore
 
-# Pairs of clusters that the deployed function may restore across.
+# Pairs of clusters between which the function on AWS may restore.
 #restores:
   #- from: prod
     #to: prod-standby
 
-# CAs of your own, whose certificates are judged and backed up as Let's Encrypt's are.
+# Your own CAs. Their certificates are audited and backed up like Let's Encrypt's.
 #issuers:
   #- id: corp
     #title: Example Corp internal CA
-    # Root certificates: a PEM file, relative to this one, or the PEM text itself after "|".
+    # Root certificates: a PEM file, relative to this file, or PEM text after "|".
     #anchors: corp-roots.pem
-    # Intermediates, so that a missing one is told as such.
+    # Intermediates, so that a missing one is recognized.
     #intermediates: corp-intermediates.pem
-    # production, or staging: nothing of it is critical.
+    # production or staging. Nothing from a staging CA is critical.
     #kind: production
-    # Its ACME directory, asked for suggested renewal times where sources: says so.
+    # Its ACME directory, for renewal times (sources: renewalInfo).
     #directory: https://acme.corp.example/directory
-    # How many certificates it issues. Without it no budget is told for it.
+    # Its rate limits. Default: none are shown.
     #limits: {perSet: {count: 5, hours: 168}, perDomain: {count: 50, hours: 168}}
 
-# Limits that an issuer raised for you, for one domain (a tailnet) or one set of names.
+# Rate limits that an issuer raised for you, for one domain (a tailnet) or one set of names.
 #limits:
   #- domain: tail1a2b3.ts.net
     #count: 300
     #hours: 168
 
-# New copies a day and cluster. More are left for the next day, and told as backup_quota.
+# New backups per day and cluster. The rest waits for the next day (finding backup_quota).
 #backups:
   #perDay: 1000
 
-# What is asked of others than your clusters. Nothing is asked that isn't switched on here.
+# Services outside your clusters. Each is off by default.
 #sources:
-  # Cert Spotter, which searches the public certificate logs: certificates that no Secret shows count as well.
-  # It learns the domains. Instead of true also: {token: "env:CERTSPOTTER_TOKEN", domains: [tail1a2b3.ts.net]}
+  # Cert Spotter searches public certificate logs, so certificates that are in no Secret count too.
+  # It learns the domains. Or: {token: "env:CERTSPOTTER_TOKEN", domains: [tail1a2b3.ts.net]}
   #transparency: true
-  # The issuer, when each certificate should be renewed: notices a renewal that it forces.
+  # Ask the issuer when each certificate should be renewed, to notice forced renewals.
   #renewalInfo: true
-  # The issuer's revocation lists, also in audits; a restore asks them anyway.
+  # Read the issuer's revocation lists in audits too. A restore always reads them.
   #revocation: true
 
-# The digest in Slack: what changed and what needs action. What is critical is posted at once, the rest once a
-# day from this time (UTC) on, and once a week even if nothing changed.
+# Slack digest. Critical findings are posted at once, other changes once a day from this time (UTC) on,
+# and a summary once a week.
 #digest:
   #at: "08:00"
   #weekday: monday
   #routes:
     #- name: ops
-      # Where the webhook's URL is: env:NAME, file:PATH or secretsmanager://NAME, never the URL itself.
+      # A reference to the webhook's URL: env:NAME, file:PATH or secretsmanager://NAME, never the URL itself.
       #webhook: env:CERTKEEP_SLACK_WEBHOOK
-      # Clusters and the least severity that this route is told of. Without them: all.
+      # Only these clusters, and only findings at least this severe. Default: all.
       #clusters: ["prod-*"]
       #severity: warning
 
-# Findings that are not told. Each entry needs a reason, and one at least of cluster, namespace, name and
-# code; "*" stands for any characters. Every report says how many are ignored.
+# Findings to mute. Each entry needs a reason and at least one of cluster, namespace, name and code;
+# "*" matches any characters. Every report counts muted findings.
 #ignore:
   #- cluster: prod
     #namespace: shop
     #name: legacy-*
     #code: expiring
     #reason: moves to the new gateway in autumn
-    # The last day on which it is ignored, in UTC.
+    # The last day on which it is muted, in UTC.
     #until: 2026-12-31
 `;
 
@@ -136,18 +136,16 @@ export function renderConfig(values: TemplateValues): string {
   const list = (items: readonly string[]): string =>
     items.map((item) => `  - ${yamlText(item)}\n`).join("");
   const schemaLine = schemaPath === null ? "" : `# yaml-language-server: $schema=${schemaPath}\n`;
-  return `${schemaLine}# certkeep: what is audited, who can open the copies, and what is left out. Every setting may be left out.
-# A line that begins with "# " explains. To use a setting that is switched off, take away the "#" before it
-# and before the line of the section that it belongs to.
+  return `${schemaLine}# Configuration of certkeep. Every setting is optional. A line that begins with "# " is a comment. To enable
+# a setting, remove the "#" before it and before the name of its section.
 
-# Who can open the backups: age recipients, which are public. Without any, nothing is backed up.
+# Who can decrypt the backups: age recipients (public keys). Without any, nothing is backed up.
 ${recipients.length === 0 ? "#recipients: [age1…]\n" : `recipients:\n${list(recipients)}`}
-# Where the identity is that opens the copies: file:PATH, env:NAME or secretsmanager://NAME, never the
-# identity itself. An audit never reads it; a restore does.
+# A reference to the identity (private key) that decrypts backups: file:PATH, env:NAME or
+# secretsmanager://NAME, never the identity itself. Restores and drills use it; audits never do.
 ${identity === null ? "#identity: file:~/.config/certkeep/identity.txt" : `identity: ${yamlText(identity)}`}
 
-# The clusters to audit, each with a name of yours and a context of the kubeconfig. Without any: the current
-# context of your kubeconfig.
+# Clusters to audit: a name of your choice and a context of the kubeconfig. Default: the current context.
 ${clusters.length === 0 ? `#clusters:\n  #- name: prod\n    #context: prod-admin\n${CLUSTER_EXAMPLES}` : `clusters:\n${clusters.map(entryText).join("")}`}
 ${REST}`;
 }
