@@ -462,7 +462,7 @@ describe("addCloud", () => {
         renderConfig({ recipients: [ONE], identity: null, clusters: [], schemaPath: null }),
         addition,
       ) ?? "";
-    expect(text).toContain(`outside.\n${AWS}#aws:\n`);
+    expect(text).toContain(`writes this).\n${AWS}#aws:\n`);
     expect(text).toContain(`digest:\n  routes:\n${ROUTE}#digest:\n`);
   });
 
