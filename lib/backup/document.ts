@@ -60,7 +60,7 @@ function failed(
   place: string,
   found: string,
   expected: string,
-): ParsedDocument {
+): Extract<ParsedDocument, { ok: false }> {
   return { ok: false, problem: { code, place, found, expected } };
 }
 
@@ -70,69 +70,67 @@ function failed(
  */
 export function parseDocument(text: string): ParsedDocument {
   if (text.length > MAX_DOCUMENT_BYTES) {
-    return failed(
-      "too_large",
-      "the whole",
-      `${text.length} characters`,
-      `at most ${MAX_DOCUMENT_BYTES}`,
-    );
+    const expected = `at most ${MAX_DOCUMENT_BYTES}`;
+    return failed("too_large", "the whole", `${text.length} characters`, expected);
   }
   let raw: unknown;
   try {
     raw = JSON.parse(text);
   } catch {
-    const begun = text.trimStart().startsWith("{") && !text.trimEnd().endsWith("}");
-    return begun
-      ? failed(
-          "truncated",
-          "the whole",
-          `${text.length} characters that end in the middle of a JSON document`,
-          "a whole one",
-        )
-      : failed(
-          "not_json",
-          "the whole",
-          `${text.length} characters that are no JSON document`,
-          "the document of a copy",
-        );
+    return notJson(text);
   }
   const object = asObject(raw);
   if (object === null)
     return failed("not_a_copy", "the whole", describe(raw), "the document of a copy");
   const format = ownValue(object, "format");
-  if (typeof format !== "number" || !Number.isInteger(format) || format < 1) {
-    return failed("not_a_copy", "format", describe(format), `format ${BACKUP_FORMAT}`);
-  }
+  const ours = `format ${BACKUP_FORMAT}`;
+  if (typeof format !== "number" || !Number.isInteger(format) || format < 1)
+    return failed("not_a_copy", "format", describe(format), ours);
   if (format > BACKUP_FORMAT) {
-    return failed(
-      "format_newer",
-      "format",
-      `format ${format}, which a newer certkeep wrote`,
-      `format ${BACKUP_FORMAT}`,
-    );
+    const found = `format ${format}, which a newer certkeep wrote`;
+    return failed("format_newer", "format", found, ours);
   }
   const header = parseHeader(ownValue(object, "header"));
   if (!header.ok) return header;
-  const sealed = ownValue(object, "sealed");
-  if (typeof sealed !== "string")
-    return failed("not_a_copy", "sealed", describe(sealed), "an armored age file");
+  const sealed = readSealed(ownValue(object, "sealed"), header.value.digest);
+  return typeof sealed === "string"
+    ? { ok: true, document: { header: header.value, sealed } }
+    : sealed;
+}
+
+function notJson(text: string): ParsedDocument {
+  const begun = text.trimStart().startsWith("{") && !text.trimEnd().endsWith("}");
+  return begun
+    ? failed(
+        "truncated",
+        "the whole",
+        `${text.length} characters that end in the middle of a JSON document`,
+        "a whole one",
+      )
+    : failed(
+        "not_json",
+        "the whole",
+        `${text.length} characters that are no JSON document`,
+        "the document of a copy",
+      );
+}
+
+function readSealed(
+  sealed: unknown,
+  recorded: string,
+): string | Extract<ParsedDocument, { ok: false }> {
+  const expected = "an armored age file";
+  if (typeof sealed !== "string") return failed("not_a_copy", "sealed", describe(sealed), expected);
   if (!sealed.startsWith(ARMOR_BEGIN))
-    return failed(
-      "not_a_copy",
-      "sealed",
-      "text that is no armored age file",
-      "an armored age file",
-    );
+    return failed("not_a_copy", "sealed", "text that is no armored age file", expected);
   const digest = digestOf(sealed);
-  if (digest !== header.value.digest) {
-    if (!sealed.trimEnd().endsWith(ARMOR_END))
-      return failed("truncated", "sealed", "an age file that is cut off", "a whole one");
-    return failed(
-      "digest_mismatch",
-      "sealed",
-      `content with the digest ${digest}`,
-      `the header's digest ${header.value.digest}`,
-    );
-  }
-  return { ok: true, document: { header: header.value, sealed } };
+  if (digest === recorded) return sealed;
+  if (!sealed.trimEnd().endsWith(ARMOR_END))
+    return failed("truncated", "sealed", "an age file that is cut off", "a whole one");
+  return failed(
+    "digest_mismatch",
+    "sealed",
+    `content with the digest ${digest}`,
+    `the header's digest ${recorded}`,
+  );
 }

@@ -107,29 +107,48 @@ function readMetadata(
     return { labels: {}, annotations: {} };
   }
   onlyMembers(metadata, "metadata", ["namespace", "name", "labels", "annotations"], report);
+  checkPlace(metadata, outer, report);
+  const labels = readLabels(ownValue(metadata, "labels") ?? {}, shape, report);
+  const { [HEADER_ANNOTATION]: inner, ...annotations } = readTexts(
+    ownValue(metadata, "annotations") ?? {},
+    "metadata.annotations",
+    (key, value) =>
+      key === HEADER_ANNOTATION || isKeptAnnotation(shape, key, value)
+        ? null
+        : [
+            "annotation_not_allowed",
+            `the annotation ${describe(key)}`,
+            "annotations by which a controller adopts the Secret",
+          ],
+    report,
+  );
+  compareHeaders(inner, outer, report);
+  return { labels, annotations };
+}
+
+function checkPlace(
+  metadata: Readonly<Record<string, unknown>>,
+  outer: CopyFacts,
+  report: Report,
+): void {
   for (const [member, wanted] of [
     ["namespace", outer.namespace],
     ["name", outer.secret],
   ] as const) {
-    const value = ownValue(metadata, member);
-    if (value !== wanted)
-      report(
-        "place_mismatch",
-        `metadata.${member}`,
-        describe(value),
-        `${describe(wanted)} as in the header`,
-      );
+    const place = `metadata.${member}`;
+    const found = describe(ownValue(metadata, member));
+    if (ownValue(metadata, member) !== wanted)
+      report("place_mismatch", place, found, `${describe(wanted)} as in the header`);
     else if (!NAME_SYNTAX[member].test(wanted))
-      report(
-        "value_invalid",
-        `metadata.${member}`,
-        describe(value),
-        "a name that Kubernetes allows",
-      );
+      report("value_invalid", place, found, "a name that Kubernetes allows");
   }
+}
+
+function readLabels(raw: unknown, shape: Shape, report: Report): Record<string, string> {
+  const place = "metadata.labels";
   const labels = readTexts(
-    ownValue(metadata, "labels") ?? {},
-    "metadata.labels",
+    raw,
+    place,
     (key, value) =>
       isAllowedLabel(shape, key) && isLabelValue(value)
         ? null
@@ -140,40 +159,17 @@ function readMetadata(
           ],
     report,
   );
-  if (Object.keys(labels).length > MAX_LABELS)
-    report(
-      "label_not_allowed",
-      "metadata.labels",
-      `${Object.keys(labels).length} labels`,
-      `at most ${MAX_LABELS}`,
-    );
-  let inner: string | null = null;
-  const annotations = readTexts(
-    ownValue(metadata, "annotations") ?? {},
-    "metadata.annotations",
-    (key, value) => {
-      if (key === HEADER_ANNOTATION) inner = value;
-      else if (!isKeptAnnotation(shape, key, value)) {
-        return [
-          "annotation_not_allowed",
-          `the annotation ${describe(key)}`,
-          "annotations by which a controller adopts the Secret",
-        ];
-      }
-      return null;
-    },
-    report,
-  );
-  compareHeaders(inner, outer, report);
-  delete annotations[HEADER_ANNOTATION];
-  return { labels, annotations };
+  const count = Object.keys(labels).length;
+  if (count > MAX_LABELS)
+    report("label_not_allowed", place, `${count} labels`, `at most ${MAX_LABELS}`);
+  return labels;
 }
 
-function compareHeaders(inner: string | null, outer: CopyFacts, report: Report): void {
+function compareHeaders(inner: string | undefined, outer: CopyFacts, report: Report): void {
   const place = `metadata.annotations["${HEADER_ANNOTATION}"]`;
   let raw: unknown;
   try {
-    raw = inner === null ? undefined : JSON.parse(inner);
+    raw = inner === undefined ? undefined : JSON.parse(inner);
   } catch {
     raw = undefined;
   }
@@ -207,52 +203,66 @@ export function parseManifest(
   const problems: CopyProblem[] = [];
   const report: Report = (code, place, found, expected) =>
     problems.push({ code, place, found, expected });
-  const root = parseJson(plaintext);
-  if (root === null) {
-    report(
-      "not_a_manifest",
-      "the content",
-      `${plaintext.length} bytes that are no JSON object`,
-      "a Secret manifest",
-    );
-    return { ok: false, problems };
-  }
-  const apiVersion = ownValue(root, "apiVersion");
-  const kind = ownValue(root, "kind");
-  if (apiVersion !== "v1" || kind !== "Secret") {
-    report(
-      "kind_not_allowed",
-      "kind",
-      `${describe(kind)} of ${describe(apiVersion)}`,
-      '"Secret" of "v1"',
-    );
-    return { ok: false, problems };
-  }
-  if (!isShape(outer.shape)) {
+  const root = readRoot(plaintext, report);
+  if (root !== null && !isShape(outer.shape))
     report(
       "header_invalid",
       "header.shape",
       describe(outer.shape),
       "a shape that this version knows",
     );
-    return { ok: false, problems };
-  }
+  if (root === null || !isShape(outer.shape)) return { ok: false, problems };
   onlyMembers(root, "the content", ["apiVersion", "kind", "metadata", "type", "data"], report);
   const type = ownValue(root, "type");
   if (type !== OPAQUE_TYPE && type !== TLS_TYPE)
     report("type_not_allowed", "type", describe(type), `${OPAQUE_TYPE} or ${TLS_TYPE}`);
   const metadata = readMetadata(ownValue(root, "metadata"), outer.shape, outer, report);
   const fields = allowedFields(outer.shape, outer.fieldBase, outer.kind);
+  const record: BackupRecord = {
+    header: factsOf(outer),
+    type: typeof type === "string" ? type : "",
+    ...metadata,
+    data: readData(ownValue(root, "data"), fields, report),
+  };
+  if (problems.length > 0) return { ok: false, problems };
+  const actual = versionOf(record, outer.recipients);
+  if (actual === version) return { ok: true, record };
+  report(
+    "version_mismatch",
+    "the content",
+    `version ${actual}`,
+    `version ${describe(version)}, which it lies under`,
+  );
+  return { ok: false, problems };
+}
+
+function readRoot(plaintext: Uint8Array, report: Report): Readonly<Record<string, unknown>> | null {
+  const root = parseJson(plaintext);
+  if (root === null) {
+    const found = `${plaintext.length} bytes that are no JSON object`;
+    report("not_a_manifest", "the content", found, "a Secret manifest");
+    return null;
+  }
+  const apiVersion = ownValue(root, "apiVersion");
+  const kind = ownValue(root, "kind");
+  if (apiVersion === "v1" && kind === "Secret") return root;
+  const found = `${describe(kind)} of ${describe(apiVersion)}`;
+  report("kind_not_allowed", "kind", found, '"Secret" of "v1"');
+  return null;
+}
+
+function readData(
+  raw: unknown,
+  fields: ReadonlySet<string>,
+  report: Report,
+): Record<string, string> {
+  const names = [...fields].join(", ") || "none";
   const data = readTexts(
-    ownValue(root, "data"),
+    raw,
     "data",
     (field, value) => {
       if (!fields.has(field))
-        return [
-          "field_not_allowed",
-          `the field ${describe(field)}`,
-          `only ${[...fields].join(", ") || "none"}`,
-        ];
+        return ["field_not_allowed", `the field ${describe(field)}`, `only ${names}`];
       return decodeBase64(value) === null
         ? ["value_invalid", `${describe(field)} with text that isn't base64`, "base64"]
         : null;
@@ -260,24 +270,8 @@ export function parseManifest(
     report,
   );
   if (Object.keys(data).length === 0)
-    report("value_invalid", "data", "no field", `some of ${[...fields].join(", ") || "none"}`);
-  const record: BackupRecord = {
-    header: factsOf(outer),
-    type: typeof type === "string" ? type : "",
-    ...metadata,
-    data,
-  };
-  if (problems.length === 0) {
-    const actual = versionOf(record, outer.recipients);
-    if (actual !== version)
-      report(
-        "version_mismatch",
-        "the content",
-        `version ${actual}`,
-        `version ${describe(version)}, which it lies under`,
-      );
-  }
-  return problems.length === 0 ? { ok: true, record } : { ok: false, problems };
+    report("value_invalid", "data", "no field", `some of ${names}`);
+  return data;
 }
 
 function parseJson(plaintext: Uint8Array): Readonly<Record<string, unknown>> | null {

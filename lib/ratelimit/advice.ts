@@ -62,19 +62,15 @@ function lesser(own: Budget | null, shared: Budget | null): Budget | null {
   return shared.atMost < own.atMost ? shared : own;
 }
 
-/** `own` was opened for the cluster that the certificate is in; `shared` for nobody. */
-export function adviseOn(shared: Ledger, own: Ledger, input: AdviceInput): Advice {
-  const { names, issuer, copy, atMs } = input;
+/** What is known of the limits that an order would meet. */
+interface Known extends Pick<Advice, "left" | "set" | "domains"> {
+  readonly budgets: readonly Budget[];
+  /** Also where the order would be a renewal. */
+  readonly everyDomain: readonly Budget[];
+}
+
+function knownOf(shared: Ledger, own: Ledger, issuer: string, { names, atMs }: AdviceInput): Known {
   const { names: sorted, key } = setOf(names);
-  const nothing = { left: null, untilMs: null, otherWays: [], set: null, domains: [] } as const;
-  if (issuer === null) {
-    if (copy === "good") return { ...nothing, action: "restore", because: ["good_copy"] };
-    return {
-      ...nothing,
-      action: "unknown",
-      because: copy === "unknown" ? ["copies_unread", "issuer_unknown"] : ["issuer_unknown"],
-    };
-  }
   const pick = (kind: "set" | "domain", name: string): Budget | null =>
     lesser(budgetOf(own, kind, issuer, name, atMs), budgetOf(shared, kind, issuer, name, atMs));
   const set = pick("set", key);
@@ -82,53 +78,38 @@ export function adviseOn(shared: Ledger, own: Ledger, input: AdviceInput): Advic
   const renewal = isRenewalAt(accountOf(shared, "set", issuer, key), atMs);
   const domains = renewal ? [] : everyDomain;
   const budgets = set === null ? domains : [set, ...domains];
-  const left =
-    budgets.length === 0
-      ? null
-      : {
-          atMost: budgets.reduce(
-            (least, { atMost }) => Math.min(least, atMost),
-            Number.POSITIVE_INFINITY,
-          ),
-          atLeast: budgets.reduce<number | null>(
-            (least, { atLeast }) =>
-              least === null || atLeast === null ? null : Math.min(least, atLeast),
-            Number.POSITIVE_INFINITY,
-          ),
-        };
+  return { budgets, everyDomain, left: leastOf(budgets), set, domains };
+}
+
+function leastOf(budgets: readonly Budget[]): Advice["left"] {
+  if (budgets.length === 0) return null;
+  const atLeast = budgets.map((budget) => budget.atLeast);
+  return {
+    atMost: Math.min(...budgets.map(({ atMost }) => atMost)),
+    atLeast: atLeast.includes(null) ? null : Math.min(...(atLeast as number[])),
+  };
+}
+
+/** `own` was opened for the cluster that the certificate is in; `shared` for nobody. */
+export function adviseOn(shared: Ledger, own: Ledger, input: AdviceInput): Advice {
+  const { issuer, copy } = input;
+  if (issuer === null) {
+    const nothing = { left: null, untilMs: null, otherWays: [], set: null, domains: [] } as const;
+    if (copy === "good") return { ...nothing, action: "restore", because: ["good_copy"] };
+    return {
+      ...nothing,
+      action: "unknown",
+      because: copy === "unknown" ? ["copies_unread", "issuer_unknown"] : ["issuer_unknown"],
+    };
+  }
+  const limits = knownOf(shared, own, issuer, input);
+  const { left, set, domains } = limits;
   const known = { left, set, domains, untilMs: null, otherWays: [] };
   if (copy === "good") return { ...known, action: "restore", because: ["good_copy"] };
-
-  const refused = budgets.flatMap(({ claims, pinnedBy }) => [
-    ...claims.filter(({ cluster }) => cluster === own.cluster),
-    ...(pinnedBy === null ? [] : [pinnedBy]),
-  ]);
-  const refusedUntilMs = refused.reduce(
-    (latest, { retryAtMs }) => Math.max(latest, retryAtMs),
-    atMs,
-  );
-  const domainExhausted = domains.some(({ atMost }) => atMost === 0);
-  const reasons: AdviceReason[] = [];
-  if (set?.atMost === 0) reasons.push("set_exhausted");
-  if (domainExhausted) reasons.push("domain_exhausted");
-  if (refusedUntilMs > atMs) reasons.push("refused_until");
-  if (reasons.length > 0) {
-    const untilMs = budgets.reduce(
-      (latest, { freeFromMs }) => Math.max(latest, freeFromMs),
-      refusedUntilMs,
-    );
-    // Another name is a first certificate of its set: it needs a token of every domain.
-    const freshName =
-      everyDomain.length > 0 &&
-      everyDomain.every(
-        ({ atMost, claims }) =>
-          atMost > 0 && !claims.some(({ cluster }) => cluster === own.cluster),
-      );
-    const wait = {
-      ...known,
-      untilMs,
-      otherWays: freshName ? (["other_host_name", "staging"] as const) : (["staging"] as const),
-    };
+  const blocked = blockOf(limits, own.cluster, input.atMs);
+  if (blocked !== null) {
+    const { reasons, untilMs, otherWays } = blocked;
+    const wait = { ...known, untilMs, otherWays };
     if (copy === "unknown")
       return { ...wait, action: "unknown", because: ["copies_unread", ...reasons] };
     return { ...wait, action: "wait", because: reasons };
@@ -139,5 +120,34 @@ export function adviseOn(shared: Ledger, own: Ledger, input: AdviceInput): Advic
     ...known,
     action: "reissue",
     because: left.atLeast === null ? ["budget_left", "at_least_unknown"] : ["budget_left"],
+  };
+}
+
+/** Why an order would be refused now, until when, and what could be ordered all the same. */
+function blockOf(
+  { set, domains, budgets, everyDomain }: Known,
+  cluster: string | null,
+  atMs: number,
+): (Pick<Advice, "otherWays"> & { reasons: AdviceReason[]; untilMs: number }) | null {
+  const ownClaims = ({ claims }: Budget): Budget["claims"] =>
+    claims.filter((claim) => claim.cluster === cluster);
+  const refused = budgets.flatMap((budget) => [
+    ...ownClaims(budget),
+    ...(budget.pinnedBy === null ? [] : [budget.pinnedBy]),
+  ]);
+  const refusedUntilMs = Math.max(atMs, ...refused.map(({ retryAtMs }) => retryAtMs));
+  const reasons: AdviceReason[] = [];
+  if (set?.atMost === 0) reasons.push("set_exhausted");
+  if (domains.some(({ atMost }) => atMost === 0)) reasons.push("domain_exhausted");
+  if (refusedUntilMs > atMs) reasons.push("refused_until");
+  if (reasons.length === 0) return null;
+  // Another name is a first certificate of its set: it needs a token of every domain.
+  const freshName =
+    everyDomain.length > 0 &&
+    everyDomain.every((budget) => budget.atMost > 0 && ownClaims(budget).length === 0);
+  return {
+    reasons,
+    untilMs: Math.max(refusedUntilMs, ...budgets.map(({ freeFromMs }) => freeFromMs)),
+    otherWays: freshName ? ["other_host_name", "staging"] : ["staging"],
   };
 }

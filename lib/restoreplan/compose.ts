@@ -75,31 +75,25 @@ export function itemOf(
   draft: Draft,
   options: ItemOptions,
 ): PlanItem {
-  const { record } = copy;
+  const { header, data } = copy.record;
   const live = site.live.state === "present" ? site.live.secret : null;
-  const field =
-    record.header.kind === "account-key" ? accountFieldName(record.header.fieldBase) : null;
-  const now = nowOf(site.live, record.header.fieldBase, field);
+  const field = header.kind === "account-key" ? accountFieldName(header.fieldBase) : null;
+  const now = nowOf(site.live, header.fieldBase, field);
   const restores = draft.rule === "restore";
   const fields =
     draft.asItIs !== true && (restores || draft.rule === "later")
-      ? Object.keys(record.data).toSorted()
+      ? Object.keys(data).toSorted()
       : [];
   const restart: Restart =
     restores && draft.action !== "none" && fields.length > 0
       ? site.restart(draft.action, now.state !== "valid" && now.state !== "invalid")
       : NO_RESTART;
-  const end = copy.pair?.notAfterMs ?? null;
   return {
     title: wanted.title,
-    kind: record.header.kind,
+    kind: header.kind,
     shape: copy.shape,
-    names: copy.pair?.names ?? record.header.names,
-    from: {
-      namespace: record.header.namespace,
-      secret: record.header.secret,
-      fieldBase: record.header.fieldBase,
-    },
+    names: copy.pair?.names ?? header.names,
+    from: { namespace: header.namespace, secret: header.secret, fieldBase: header.fieldBase },
     to: site.to,
     now,
     rule: draft.rule,
@@ -112,12 +106,11 @@ export function itemOf(
     createNamespace: restores && site.live.state === "absent" && site.live.namespace === "absent",
     fields,
     version: copy.version,
-    notAfter: end === null ? null : formatMs(end),
-    daysLeft: end === null ? null : Math.floor((end - options.nowMs) / DAY_MS),
+    ...endOf(copy, options.nowMs),
     restart,
     serial: copy.pair?.serial ?? null,
-    saved: restores && fields.length > 0 && record.header.kind === "certificate" ? 1 : 0,
-    revocation: record.header.kind === "account-key" ? null : copy.revocation,
+    saved: restores && fields.length > 0 && header.kind === "certificate" ? 1 : 0,
+    revocation: header.kind === "account-key" ? null : copy.revocation,
     notes:
       restores || draft.rule === "later"
         ? [
@@ -130,6 +123,13 @@ export function itemOf(
           ]
         : [],
   };
+}
+
+function endOf(copy: OpenedCopy, nowMs: number): Pick<PlanItem, "notAfter" | "daysLeft"> {
+  const end = copy.pair?.notAfterMs ?? null;
+  return end === null
+    ? { notAfter: null, daysLeft: null }
+    : { notAfter: formatMs(end), daysLeft: Math.floor((end - nowMs) / DAY_MS) };
 }
 
 /**

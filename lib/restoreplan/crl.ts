@@ -87,7 +87,13 @@ export function parseRevocationList(der: Uint8Array): RevocationList | null {
     !list.empty
   )
     return null;
-  const body = Der.of(tbs.slice()).read(TAG.sequence);
+  const content = readContent(tbs.slice(), outer.slice());
+  return content === null ? null : { tbs: tbs.slice(), signature: signature.bytes, ...content };
+}
+
+/** TBSCertList (RFC 5280 §5.1.2); `outer` is the identifier of the list's own algorithm. */
+function readContent(tbs: Buffer, outer: Buffer): Omit<RevocationList, "tbs" | "signature"> | null {
+  const body = Der.of(tbs).read(TAG.sequence);
   if (body === null) return null;
   const version = body.readBigInteger();
   const inner = body.readElement(TAG.sequence);
@@ -98,7 +104,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList | null {
     inner === null ||
     issuer === null ||
     thisUpdate === null ||
-    Buffer.compare(inner.slice(), outer.slice()) !== 0
+    Buffer.compare(inner.slice(), outer) !== 0
   )
     return null;
   const algorithm = Der.of(inner.slice()).read(TAG.sequence)?.readOid() ?? null;
@@ -112,34 +118,32 @@ export function parseRevocationList(der: Uint8Array): RevocationList | null {
     const entries = body.read(TAG.sequence);
     if (entries === null || !readEntries(entries, { revoked, reasons, limits })) return null;
   }
-  let points: string[] | null = null;
-  if (!body.empty) {
-    const extensions = body.read(0xa0)?.read(TAG.sequence) ?? null;
-    if (extensions === null || !body.empty) return null;
-    while (!extensions.empty) {
-      const extension = readExtension(extensions);
-      if (extension === null) return null;
-      if (extension.oid === OID.issuingDistributionPoint) {
-        const read = readPoint(extension.value);
-        if (read === null) return null;
-        points = read.urls;
-        limits.push(...read.limits);
-      } else if (extension.oid === OID.deltaCrlIndicator || extension.critical)
-        limits.push("unread_extension");
-    }
+  const points = body.empty ? null : readListExtensions(body, limits);
+  if (points === undefined) return null;
+  const times = { thisUpdate, nextUpdate };
+  return { issuer: issuer.slice(), algorithm, ...times, revoked, reasons, points, limits };
+}
+
+/**
+ * The addresses in issuingDistributionPoint, `null` without one, and what limits the list into
+ * `limits`. @returns `undefined` where they can't be read
+ */
+function readListExtensions(body: Der, limits: ListLimit[]): readonly string[] | null | undefined {
+  const extensions = body.read(0xa0)?.read(TAG.sequence) ?? null;
+  if (extensions === null || !body.empty) return undefined;
+  let points: readonly string[] | null = null;
+  while (!extensions.empty) {
+    const extension = readExtension(extensions);
+    if (extension === null) return undefined;
+    if (extension.oid === OID.issuingDistributionPoint) {
+      const read = readPoint(extension.value);
+      if (read === null) return undefined;
+      points = read.urls;
+      limits.push(...read.limits);
+    } else if (extension.oid === OID.deltaCrlIndicator || extension.critical)
+      limits.push("unread_extension");
   }
-  return {
-    tbs: tbs.slice(),
-    issuer: issuer.slice(),
-    algorithm,
-    signature: signature.bytes,
-    thisUpdate,
-    nextUpdate,
-    revoked,
-    reasons,
-    points,
-    limits,
-  };
+  return points;
 }
 
 interface Extension {

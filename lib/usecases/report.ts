@@ -64,9 +64,8 @@ export async function surveyStates(
   which: "all" | "touched" = "touched",
 ): Promise<Overview> {
   const keys = await stateKeys(ports.states);
-  const atMs = ports.clock.nowMs();
   const alone: FindingsView = {
-    atMs,
+    atMs: ports.clock.nowMs(),
     ignore,
     across: null,
     wallMs: ports.issuance?.wall?.nowMs() ?? null,
@@ -75,77 +74,98 @@ export async function surveyStates(
   const wanted = new Set(
     registered.length === 0 ? keys : keys.filter((key) => registered.includes(key)),
   );
-  const removed = new Set<string>();
-  const summed = new Map<string, ClusterSummary>();
-  const unexplained = new Set<string>();
-  const sumUp = (state: StateDocument, view: FindingsView): void => {
-    const summary = summarize(state, view);
-    if (view.across === null && mayNameCause(summary.findings, state, atMs))
-      unexplained.add(state.cluster);
-    look(state, summary);
-    summed.set(state.cluster, summary);
-  };
+  const survey = new Survey(ports.states, registered, look);
   let across: Across | null = null;
   if (ports.issuance !== undefined) {
-    const asRead = (state: StateDocument): void => {
-      if (isRemoved(state)) removed.add(state.cluster);
-      // A state with an instant that is none is told below, where it is read again.
-      else if (wanted.has(state.cluster)) ignoreRangeError(() => sumUp(state, alone));
-    };
+    const asRead = (state: StateDocument): void => survey.sumUpAlone(state, wanted, alone);
     ({ across } = await gatherAcross({ ...ports, ...ports.issuance }, [], asRead, wanted));
   }
-  /** A registration brings a cluster back, also before an audit does. */
-  function isRemoved({ cluster, removedAt }: StateDocument): boolean {
-    return removedAt !== undefined && !registered.includes(cluster);
-  }
   const view = { ...alone, across };
-  const told = across === null ? null : clustersTold(across);
-  /** Nothing that other clusters' issuances would change. */
-  const standsAlone = (key: string): boolean =>
-    told?.has(key) === false &&
-    across?.firstNames.has(key) === false &&
-    !unexplained.has(key) &&
-    summed.get(key)?.findings.some(isAdvised) === false;
+  const touched =
+    across === null ? null : new Set([...clustersTold(across), ...across.firstNames.keys()]);
   const summaries: ClusterSummary[] = [];
-  const problems: CertkeepError[] = [];
   for (const key of [...wanted].toSorted()) {
-    try {
-      if (!standsAlone(key)) {
-        summed.delete(key);
-        const loaded = await loadState(ports.states, key);
-        if (loaded === null || isRemoved({ ...loaded.state, cluster: key })) continue;
-        const first = across?.firstNames.get(key) ?? null;
-        const state = { ...loaded.state, cluster: key };
-        const other = first === null ? null : await stateOrNull(ports.states, first);
-        sumUp(other === null ? state : countedOnce(state, other), view);
-      }
-      const summary = summed.get(key);
-      if (summary !== undefined) summaries.push(summary);
-    } catch (error) {
-      // A state of this format may still hold an instant that is none: that is damage as well.
-      if (isCertkeepError(error)) problems.push(error);
-      else if (!(error instanceof RangeError)) throw error;
-      summaries.push(
-        unseenSummary(
-          key,
-          { of: "unreadable", newer: isCertkeepError(error, "state_format_newer") },
-          view,
-        ),
-      );
-    }
+    const summary = await survey.summaryOf(key, view, touched?.has(key) !== false);
+    if (summary !== null) summaries.push(summary);
   }
-  for (const name of registered) {
+  for (const name of registered)
     if (!keys.includes(name)) summaries.push(unseenSummary(name, { of: "never" }, view));
-  }
+  const unregistered = keys.filter((key) => !registered.includes(key) && !survey.removed.has(key));
   return {
     summaries,
-    unregistered:
-      registered.length === 0
-        ? []
-        : keys.filter((key) => !registered.includes(key) && !removed.has(key)).toSorted(),
-    problems,
+    unregistered: registered.length === 0 ? [] : unregistered.toSorted(),
+    problems: survey.problems,
     budgets: across === null ? [] : budgetLevels(across, which),
   };
+}
+
+/** What is known so far of the states of one report. */
+class Survey {
+  readonly #states: StateStore;
+  readonly #registered: readonly string[];
+  readonly #look: (state: StateDocument, summary: ClusterSummary) => void;
+  readonly #summed = new Map<string, ClusterSummary>();
+  readonly #unexplained = new Set<string>();
+  readonly removed = new Set<string>();
+  readonly problems: CertkeepError[] = [];
+
+  constructor(
+    states: StateStore,
+    registered: readonly string[],
+    look: (state: StateDocument, summary: ClusterSummary) => void,
+  ) {
+    this.#states = states;
+    this.#registered = registered;
+    this.#look = look;
+  }
+
+  #sumUp(state: StateDocument, view: FindingsView): ClusterSummary {
+    const summary = summarize(state, view);
+    if (view.across === null && mayNameCause(summary.findings, state, view.atMs))
+      this.#unexplained.add(state.cluster);
+    this.#look(state, summary);
+    this.#summed.set(state.cluster, summary);
+    return summary;
+  }
+
+  /** A registration brings a cluster back, also before an audit does. */
+  #isRemoved({ cluster, removedAt }: StateDocument): boolean {
+    return removedAt !== undefined && !this.#registered.includes(cluster);
+  }
+
+  /** One with an instant that is none is told by `summaryOf`, where it is read again. */
+  sumUpAlone(state: StateDocument, wanted: ReadonlySet<string>, alone: FindingsView): void {
+    if (this.#isRemoved(state)) this.removed.add(state.cluster);
+    else if (wanted.has(state.cluster)) ignoreRangeError(() => this.#sumUp(state, alone));
+  }
+
+  /**
+   * `touched`: other clusters' issuances may change what is said of it. `null`: the cluster was
+   * removed.
+   */
+  async summaryOf(
+    key: string,
+    view: FindingsView,
+    touched: boolean,
+  ): Promise<ClusterSummary | null> {
+    const alone = touched || this.#unexplained.has(key) ? undefined : this.#summed.get(key);
+    if (alone?.findings.some(isAdvised) === false) return alone;
+    try {
+      const loaded = await loadState(this.#states, key);
+      if (loaded === null) return null;
+      const state = { ...loaded.state, cluster: key };
+      if (this.#isRemoved(state)) return null;
+      const first = view.across?.firstNames.get(key) ?? null;
+      const other = first === null ? null : await stateOrNull(this.#states, first);
+      return this.#sumUp(other === null ? state : countedOnce(state, other), view);
+    } catch (error) {
+      // A state of this format may still hold an instant that is none: that is damage as well.
+      if (isCertkeepError(error)) this.problems.push(error);
+      else if (!(error instanceof RangeError)) throw error;
+      const newer = isCertkeepError(error, "state_format_newer");
+      return unseenSummary(key, { of: "unreadable", newer }, view);
+    }
+  }
 }
 
 /** One that can't be read is told in its own turn. */

@@ -87,19 +87,8 @@ export const standaloneSite: SiteRule = (copy, context): Site => {
   );
   const own = fit.find(({ name }) => name === old.name);
   const chosen = own ?? fit[0];
-  if (chosen !== undefined && (own !== undefined || fit.length === 1)) {
-    return {
-      to: { namespace: chosen.namespace, name: chosen.name },
-      live: { state: "present", secret: chosen },
-      mayCreate: false,
-      verdict: null,
-      restart: () => restartOf(chosen),
-      notes:
-        chosen.name === old.name
-          ? []
-          : [{ note: "secret_renamed", from: old.name, to: chosen.name }],
-    };
-  }
+  if (chosen !== undefined && (own !== undefined || fit.length === 1))
+    return chosenSite(chosen, old.name);
   if (fit.length > 1)
     return refused(null, before, "several_places", {
       kind: "secrets",
@@ -121,6 +110,18 @@ export const standaloneSite: SiteRule = (copy, context): Site => {
   }
   return waits(old, before, copy, context);
 };
+
+function chosenSite(secret: LiveSecret, from: string): Site {
+  const { namespace, name } = secret;
+  return {
+    to: { namespace, name },
+    live: { state: "present", secret },
+    mayCreate: false,
+    verdict: null,
+    restart: () => restartOf(secret),
+    notes: name === from ? [] : [{ note: "secret_renamed", from, to: name }],
+  };
+}
 
 function waits(
   old: { readonly namespace: string; readonly name: string },

@@ -28,73 +28,81 @@ export interface FollowContext {
 export async function follow(
   waiting: readonly number[],
   results: Map<number, RestoredItem>,
-  { target, write, followMs, event }: FollowContext,
+  context: FollowContext,
 ): Promise<void> {
   const open = new Set(waiting);
-  const { ports, wanted } = write;
+  const { ports, wanted } = context.write;
   const over = new AbortController();
   const stop = (): void => over.abort();
   ports.signal?.addEventListener("abort", stop, { once: true });
-  if (ports.signal?.aborted === true) over.abort();
-  const timer = ports.timer.sleep(followMs, over.signal).then(stop);
-  const namespaces = new Set(waiting.map((index) => wanted[index]?.namespace ?? ""));
+  if (ports.signal?.aborted === true) stop();
+  const timer = ports.timer.sleep(context.followMs, over.signal).then(stop);
   // One after the other: two events of a Secret never race each other.
   let last: Promise<void> = Promise.resolve();
   const seen = new Map<string, string>();
+  const failures: unknown[] = [];
   const take = (secret: Secret): void => {
     const key = secretKey(secret);
     if (seen.get(key) === secret.resourceVersion) return;
     seen.set(key, secret.resourceVersion);
-    last = last.then(() => fill(secret)).catch(stop);
+    last = last
+      .then(() => fill(secret, open, results, context))
+      .then(() => {
+        if (open.size === 0) stop();
+      })
+      .catch((error: unknown) => {
+        failures.push(error);
+        stop();
+      });
   };
-  const failures: unknown[] = [];
-  const fill = async (secret: Secret): Promise<void> => {
-    try {
-      await write.live.take(secret);
-      const indexes = [...open].filter((index) => wanted[index]?.namespace === secret.namespace);
-      const plan = planRestore(
-        indexes.map((index) => wanted[index] as Wanted),
-        write.live,
-        write.options,
-      );
-      for (const one of plan.writes.filter(
-        ({ namespace, name }) => namespace === secret.namespace && name === secret.name,
-      )) {
-        const own = one.items.map((at) => indexes[at] ?? -1);
-        const outcome = await restoreSecret(
-          { ...plan, items: sparse(indexes, plan.items) },
-          { ...one, items: own },
-          write,
-        );
-        for (const [index, item] of outcome) {
-          results.set(index, item);
-          if (item.outcome === "done" || item.outcome === "kept") open.delete(index);
-          if (item.outcome === "done")
-            event(`Secret ${one.namespace}/${one.name}: ${itemTitle(item.item)} restored`);
-        }
-      }
-      for (const [at, item] of plan.items.entries()) {
-        const index = indexes[at] ?? -1;
-        if (!open.has(index) || item.rule === "later" || item.rule === "restore") continue;
-        results.set(index, settled(item));
-        if (item.rule === "keep") open.delete(index);
-      }
-      if (open.size === 0) over.abort();
-    } catch (error) {
-      failures.push(error);
-      throw error;
-    }
-  };
+  const namespaces = new Set(waiting.map((index) => wanted[index]?.namespace ?? ""));
   await Promise.all(
-    [...namespaces].map((namespace) =>
-      watchNamespace(namespace, take, over.signal, { target, write, followMs, event }),
-    ),
+    [...namespaces].map((namespace) => watchNamespace(namespace, take, over.signal, context)),
   );
   await last;
-  over.abort();
+  stop();
   await timer;
   ports.signal?.removeEventListener("abort", stop);
   if (failures.length > 0) throw failures[0];
+}
+
+/** Restores into a Secret that was just seen what is `open` in it. */
+async function fill(
+  secret: Secret,
+  open: Set<number>,
+  results: Map<number, RestoredItem>,
+  { write, event }: FollowContext,
+): Promise<void> {
+  const { wanted } = write;
+  await write.live.take(secret);
+  const indexes = [...open].filter((index) => wanted[index]?.namespace === secret.namespace);
+  const plan = planRestore(
+    indexes.map((index) => wanted[index] as Wanted),
+    write.live,
+    write.options,
+  );
+  for (const one of plan.writes.filter(
+    ({ namespace, name }) => namespace === secret.namespace && name === secret.name,
+  )) {
+    const own = one.items.map((at) => indexes[at] ?? -1);
+    const outcome = await restoreSecret(
+      { ...plan, items: sparse(indexes, plan.items) },
+      { ...one, items: own },
+      write,
+    );
+    for (const [index, item] of outcome) {
+      results.set(index, item);
+      if (item.outcome === "done" || item.outcome === "kept") open.delete(index);
+      if (item.outcome === "done")
+        event(`Secret ${one.namespace}/${one.name}: ${itemTitle(item.item)} restored`);
+    }
+  }
+  for (const [at, item] of plan.items.entries()) {
+    const index = indexes[at] ?? -1;
+    if (!open.has(index) || item.rule === "later" || item.rule === "restore") continue;
+    results.set(index, settled(item));
+    if (item.rule === "keep") open.delete(index);
+  }
 }
 
 function sparse<T>(indexes: readonly number[], items: readonly T[]): T[] {

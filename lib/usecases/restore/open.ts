@@ -35,6 +35,8 @@ export type Opened =
 /** Asks about the revocation of a copy that is otherwise good. */
 export type AskRevocation = (record: BackupRecord, pair: JudgedPair) => Promise<Revocation>;
 
+type Fail = (code: PlanCode, detail: Detail | null) => Opened & { ok: false };
+
 export async function openCopy(
   version: string,
   key: string,
@@ -44,69 +46,67 @@ export async function openCopy(
   ask: AskRevocation,
 ): Promise<Opened> {
   let header: BackupHeader | null = null;
-  const fail = (code: PlanCode, detail: Detail | null): Opened => ({
-    ok: false,
-    unusable: { version, code, detail },
-    header,
-  });
+  const fail: Fail = (code, detail) => ({ ok: false, unusable: { version, code, detail }, header });
   const stored = await ports.backups.read(key);
   if (stored === null) return fail("no_copy", { kind: "not_in_store", url: ports.backups.url });
   const { parsed } = stored;
   if (!parsed.ok)
     return fail(planCodeOf(parsed.problem), { kind: "problems", problems: [parsed.problem] });
   ({ header } = parsed.document);
-  const place = parseCopyKey(key);
-  if (
-    place === null ||
-    place.version !== version ||
-    clusterPrefix(place.cluster) !== clusterPrefix(header.cluster) ||
-    place.namespace !== header.namespace ||
-    place.secret !== header.secret
-  ) {
+  if (!liesWhereItSays(key, version, header)) {
     const { cluster, namespace, secret } = header;
     return fail("copy_forged", { kind: "elsewhere", says: { cluster, namespace, secret } });
   }
   if (known !== null && known.recorded && known.digest !== header.digest)
     return fail("copy_swapped", { kind: "digest", found: header.digest, recorded: known.digest });
-  if (!isShape(header.shape))
-    return fail("copy_format_newer", { kind: "shape", shape: header.shape });
-  let plaintext: Uint8Array;
+  const { shape } = header;
+  if (!isShape(shape)) return fail("copy_format_newer", { kind: "shape", shape });
+  const plaintext = await decrypt(ports.opener, parsed.document.sealed, fail);
+  if (!(plaintext instanceof Uint8Array)) return plaintext;
   try {
-    plaintext = await ports.opener.open(parsed.document.sealed);
+    const manifest = parseManifest(plaintext, header, version);
+    if (!manifest.ok)
+      return fail("copy_forged", { kind: "problems", problems: manifest.problems.slice(0, 3) });
+    const { record } = manifest;
+    const pair = await factsOfContent(record, shape, ports.kit, nowMs);
+    if (typeof pair === "string") return fail("copy_forged", { kind: "content", what: pair });
+    const revocation: Revocation =
+      pair === null || !pair.keyFits
+        ? { state: "unknown", gap: { gap: "not_asked" } }
+        : await ask(record, pair);
+    const recorded = known?.recorded === true;
+    const retired = known?.retired?.reason ?? null;
+    const copy = { version, record, shape, pair, recorded, retired, revocation };
+    return { ok: true, header, copy };
+  } finally {
+    plaintext.fill(0);
+  }
+}
+
+function liesWhereItSays(key: string, version: string, header: BackupHeader): boolean {
+  const place = parseCopyKey(key);
+  return (
+    place !== null &&
+    place.version === version &&
+    clusterPrefix(place.cluster) === clusterPrefix(header.cluster) &&
+    place.namespace === header.namespace &&
+    place.secret === header.secret
+  );
+}
+
+async function decrypt(
+  opener: Opener,
+  sealed: string,
+  fail: Fail,
+): Promise<Uint8Array | ReturnType<Fail>> {
+  try {
+    return await opener.open(sealed);
   } catch (error) {
     if (!isCertkeepError(error, "open_failed", "sealed_for_others")) throw error;
     return fail(error.code === "sealed_for_others" ? "copy_sealed_for_others" : "copy_damaged", {
       kind: "error",
       found: error.parts.found,
     });
-  }
-  try {
-    const manifest = parseManifest(plaintext, header, version);
-    if (!manifest.ok)
-      return fail("copy_forged", { kind: "problems", problems: manifest.problems.slice(0, 3) });
-    const { record } = manifest;
-    const content = await factsOfContent(record, header.shape, ports.kit, nowMs);
-    if (typeof content === "string") return fail("copy_forged", { kind: "content", what: content });
-    const pair = content;
-    const revocation: Revocation =
-      pair === null || !pair.keyFits
-        ? { state: "unknown", gap: { gap: "not_asked" } }
-        : await ask(record, pair);
-    return {
-      ok: true,
-      header,
-      copy: {
-        version,
-        record,
-        shape: header.shape,
-        pair,
-        recorded: known?.recorded === true,
-        retired: known?.retired?.reason ?? null,
-        revocation,
-      },
-    };
-  } finally {
-    plaintext.fill(0);
   }
 }
 

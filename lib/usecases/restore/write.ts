@@ -221,20 +221,18 @@ async function tookEffect(write: SecretWrite, { live }: WriteContext): Promise<b
   }
 }
 
+/** What a write was to bring about. */
+interface Attempt {
+  readonly items: readonly PlanItem[];
+  readonly indexes: readonly number[];
+  readonly note: string | null;
+  readonly before: LiveSecret | null;
+}
+
 /** Reads back what the server holds, and judges it. */
 async function confirm(
   write: SecretWrite,
-  {
-    items,
-    indexes,
-    note,
-    before,
-  }: {
-    readonly items: readonly PlanItem[];
-    readonly indexes: readonly number[];
-    readonly note: string | null;
-    readonly before: LiveSecret | null;
-  },
+  { items, indexes, note, before }: Attempt,
   context: WriteContext,
 ): Promise<Map<number, RestoredItem>> {
   if (context.rehearse) return results(indexes, items, note, null, "done");
@@ -250,39 +248,35 @@ async function confirm(
       error.code,
     );
   }
-  const found = new Map<number, RestoredItem>();
-  for (const [at, item] of items.entries()) {
-    const index = indexes[at] ?? -1;
-    if (item.rule !== "restore") {
-      found.set(index, settled(item, note));
-      continue;
-    }
-    const copy = copyOf(context.wanted[index], item);
-    const secret = there.state === "present" ? there.secret : null;
-    const pair = secret?.pairs[item.from.fieldBase] ?? null;
-    if (secret === null || copy === null)
-      found.set(index, {
-        item,
-        outcome: "failed",
-        message: "Written, but missing again when it was read back",
-        code: "cluster_conflict",
-      });
-    else if (
-      !(item.fields.length === 0 ? isRecreated(before, write, secret) : holdsCopy(copy, secret))
-    ) {
-      // Its controller may have written at once: what it holds now counts.
-      const fine = item.kind !== "account-key" && pair?.verdict.valid === true;
-      found.set(index, {
-        item,
-        outcome: fine ? "kept" : "failed",
-        message:
-          "Written, but another writer overwrote it at once" +
-          (fine ? "; what is there now is valid" : ""),
-        code: fine ? null : "cluster_conflict",
-      });
-    } else found.set(index, { item, outcome: "done", message: note, code: null });
-  }
-  return found;
+  const after = there.state === "present" ? there.secret : null;
+  return new Map(
+    items.map((item, at): [number, RestoredItem] => {
+      const index = indexes[at] ?? -1;
+      if (item.rule !== "restore") return [index, settled(item, note)];
+      const copy = copyOf(context.wanted[index], item);
+      if (after === null || copy === null)
+        return [index, failed(item, "Written, but missing again when it was read back")];
+      const took =
+        item.fields.length === 0 ? isRecreated(before, write, after) : holdsCopy(copy, after);
+      return [
+        index,
+        took ? { item, outcome: "done", message: note, code: null } : overwritten(item, after),
+      ];
+    }),
+  );
+}
+
+function failed(item: PlanItem, message: string): RestoredItem {
+  return { item, outcome: "failed", message, code: "cluster_conflict" };
+}
+
+/** Its controller may have written at once: what it holds now counts. */
+function overwritten(item: PlanItem, after: LiveSecret): RestoredItem {
+  const message = "Written, but another writer overwrote it at once";
+  const pair = after.pairs[item.from.fieldBase] ?? null;
+  return item.kind !== "account-key" && pair?.verdict.valid === true
+    ? { item, outcome: "kept", message: `${message}; what is there now is valid`, code: null }
+    : failed(item, message);
 }
 
 /** Whether a Secret was recreated with what it held, but for what the write brought. */
