@@ -10,7 +10,7 @@
 import { REASONS } from "../lib/certificate/reason.ts";
 import { CAUSE_CODES, EFFECTS } from "../lib/diagnosis/cause.ts";
 import { CODES, SEVERITIES, type FindingCode } from "../lib/finding/codes.ts";
-import { CAPABILITIES, PARTS, type Capability, type Reach } from "../lib/rbac/table.ts";
+import { CAPABILITIES, PARTS, type Capability } from "../lib/rbac/table.ts";
 import { PHRASES } from "../lib/report/phrases.ts";
 import { CAUSE_TITLES } from "../lib/report/phrases/causes.ts";
 import { PART_TITLES, withoutText } from "../lib/report/phrases/permissions.ts";
@@ -66,15 +66,30 @@ function causes(): string {
   return table(["cause", "leads to", "evidence", "fix"], rows);
 }
 
-function capabilityRow(capability: Capability): string[] {
-  const { verbs, group, resource, reach, bearers } = capability;
-  return [
-    codes(verbs),
-    code(`${resource}${group === "" ? "" : `.${group}`}`),
-    REACH_NOTES[reach satisfies Reach],
-    bearers.length === 2 ? "both" : bearers[0] === "read" ? "reading" : "restoring",
-    withoutText(capability),
-  ];
+function resourceOf({ group, resource }: Capability): string {
+  return `${resource}${group === "" ? "" : `.${group}`}`;
+}
+
+/** One row for all resources that are needed for the same thing. */
+function capabilityRows(part: Capability["part"]): string[][] {
+  const rows = Map.groupBy(
+    CAPABILITIES.filter((one) => one.part === part),
+    (one) => JSON.stringify([one.verbs, one.reach, one.bearers, withoutText(one)]),
+  );
+  return [...rows.values()].flatMap((same) => {
+    const [first] = same;
+    if (first === undefined) return [];
+    const bearer = first.bearers[0] === "read" ? "reading" : "restoring";
+    return [
+      [
+        codes(first.verbs),
+        codes(same.map(resourceOf)),
+        REACH_NOTES[first.reach],
+        first.bearers.length === 2 ? "both" : bearer,
+        withoutText(first),
+      ],
+    ];
+  });
 }
 
 function permissions(): string {
@@ -82,13 +97,12 @@ function permissions(): string {
   return parts
     .map((part) => {
       const title = PART_TITLES[part];
-      const rows = CAPABILITIES.filter((one) => one.part === part).map(capabilityRow);
       return [
         `### ${part}`,
         "",
         `${title.slice(0, 1).toUpperCase()}${title.slice(1)}.`,
         "",
-        table(["verbs", "on", "where", "credential", "without it"], rows),
+        table(["verbs", "on", "where", "credential", "without it"], capabilityRows(part)),
       ].join("\n");
     })
     .join("\n\n");
