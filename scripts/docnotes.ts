@@ -142,5 +142,7 @@ export const ALARM_FIXES: Readonly<Record<string, string>> = {
   DrillFailed:
     "`certkeep drill` names the backups. The alarm ends when the next drill finds nothing: `npx " +
     "serverless invoke -f drill`.",
-  Errors: "Read the function's log group. A time-out counts as an error.",
+  Errors:
+    "Read the function's log group. A time-out counts as an error; for `dispatch`, also a " +
+    "`s3://BUCKET/certkeep.yaml` that can't be written.",
 };

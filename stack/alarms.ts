@@ -1,8 +1,7 @@
 /**
- * What wakes a person, by one topic. The topic has no key of AWS's own: CloudWatch can't publish to
- * one that is encrypted with alias/aws/sns, and an alarm that can't is silent. A key of the user's
- * own (`topicKey`) has to let cloudwatch.amazonaws.com use it. Alarms hold names and numbers, no
- * secret.
+ * Alarms, and their topic. The topic isn't encrypted with alias/aws/sns: CloudWatch can't publish to
+ * it then, and the alarm is lost silently. The user's own key (`topicKey`) must allow
+ * cloudwatch.amazonaws.com to use it. Alarms hold names and numbers, no secret.
  */
 import type { MetricName } from "../lib/report/metrics.ts";
 import { att, FUNCTIONS, type FunctionName } from "./names.ts";
@@ -34,7 +33,7 @@ export function alarms(parameters: Parameters): Resources {
       id: "AuditingStalled",
       description:
         `No audit finished in two intervals of ${intervalMinutes} minutes, or the digest, which ` +
-        "counts that, says nothing.",
+        "counts that, doesn't run.",
       ...own("AuditingStalled", stage),
       periodSeconds: 900,
       statistic: "Maximum",
@@ -42,7 +41,7 @@ export function alarms(parameters: Parameters): Resources {
     },
     {
       id: "DigestsUndelivered",
-      description: "A digest waits: Slack didn't take it.",
+      description: "Slack didn't accept a digest; it waits.",
       ...own("DigestsUndelivered", stage),
       periodSeconds: 900,
       statistic: "Maximum",
@@ -50,7 +49,7 @@ export function alarms(parameters: Parameters): Resources {
     },
     {
       id: "DrillFailed",
-      description: "A drill found copies that a restore couldn't use, or didn't come to its end.",
+      description: "A drill found backups that can't be restored, or didn't finish.",
       ...own("DrillFailed", stage),
       periodSeconds: 3600,
       statistic: "Maximum",
@@ -87,8 +86,7 @@ function own(
 
 const deadLetters: Alarm = {
   id: "DeadLetters",
-  description:
-    "An audit failed as often as it may be tried: its message is in the dead-letter queue.",
+  description: "An audit failed too often: its message is in the dead-letter queue.",
   namespace: "AWS/SQS",
   metric: "ApproximateNumberOfMessagesVisible",
   dimensions: { QueueName: att("DeadLetters", "QueueName") },

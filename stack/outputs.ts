@@ -13,24 +13,24 @@ export function outputs(parameters: Parameters): Readonly<Record<string, Output>
   const { stage } = parameters;
   return {
     ConfigUrl: {
-      Description: "For --config of every command, from anywhere with access to this account",
+      Description: "Value for --config of every command",
       Value: withBucket("s3://${Bucket}/certkeep.yaml", parameters),
     },
     Next1Cluster: {
-      Description: "Register a cluster; no redeploy",
+      Description: "Register a cluster; needs no deployment",
       Value: withBucket(
         "certkeep clusters add NAME --context CONTEXT --config s3://${Bucket}/certkeep.yaml",
         parameters,
       ),
     },
     Next3Doctor: {
-      Description: "What is not set up right, and how to fix it",
+      Description: "Check the set-up",
       Value: withBucket("certkeep doctor --config s3://${Bucket}/certkeep.yaml", parameters),
     },
     ...(parameters.alarmEmail === null
       ? {
           Next2Alarms: {
-            Description: "Nobody hears an alarm before this, and a click on the link in the mail",
+            Description: "Subscribe to alarms, then confirm by the link in the mail",
             Value: {
               "Fn::Sub":
                 "aws sns subscribe --region ${AWS::Region} --topic-arn ${AlarmTopic} " +
@@ -40,27 +40,30 @@ export function outputs(parameters: Parameters): Readonly<Record<string, Output>
         }
       : {}),
     Next4Restore: {
-      Description: 'A lost certificate: this plans; with "apply":true it is put back',
+      Description: 'Plan a restore; with "apply":true, restore',
       Value:
         `npx serverless invoke -f restore --stage ${stage} --data ` +
         `'{"cluster":"CLUSTER","names":["NAME"]}'`,
     },
     StateBucketName: {
-      Description: "Outlives the stack; adopt it again by the parameter stateBucket",
+      Description: "Outlives the stack; the parameter stateBucket adopts it again",
       Value: bucketName(parameters),
     },
     AlarmTopicArn: { Description: "Where alarms go", Value: { Ref: "AlarmTopic" } },
-    AuditQueueUrl: { Description: "One message a cluster", Value: { Ref: "AuditQueue" } },
+    AuditQueueUrl: {
+      Description: "Queue of audits: one message a cluster",
+      Value: { Ref: "AuditQueue" },
+    },
     DeadLettersUrl: {
-      Description: "Messages that no audit could take",
+      Description: "Messages of audits that failed too often",
       Value: { Ref: "DeadLetters" },
     },
     AuditRoleArn: {
-      Description: "To be trusted by roles that read an EKS cluster",
+      Description: "Trust this in roles that read an EKS cluster",
       Value: att("AuditIamRoleLambdaExecution"),
     },
     RestoreRoleArn: {
-      Description: "To be trusted by roles that read or restore an EKS cluster",
+      Description: "Trust this in roles that read or restore an EKS cluster",
       Value: att("RestoreIamRoleLambdaExecution"),
     },
   };
