@@ -25,7 +25,7 @@ const SCHEMA = "certkeep.digest/v1";
 type Options = CommonOptions & AtOption & { readonly dryRun?: boolean };
 
 /** Shown by a dry run where no route is configured. */
-const PREVIEW: RouteSettings = { name: "preview", clusters: null, severity: "information" };
+const PREVIEW: RouteSettings = { name: "preview", clusters: null, severity: "info" };
 
 export function digestCommand(io: Io): Command {
   return withAt(

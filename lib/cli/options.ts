@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import pc from "picocolors";
 import { isFinerThanMs, parseMsOrNull } from "../certificate/time.ts";
-import { SEVERITIES, type Severity } from "../finding/codes.ts";
+import { currentSeverity, SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { plain } from "../plain.ts";
 import type { Progress } from "../ports/runtime.ts";
@@ -92,10 +92,16 @@ export type FailOn = Severity | "never";
 
 export function withFailOn(command: Command): Command {
   return command.addOption(
-    new Option("--fail-on <severity>", "end with 1 when a finding is at least this severe")
-      .choices([...SEVERITIES, "never"])
-      .default("critical"),
+    severityOption("--fail-on <severity>", "end with 1 when a finding is at least this severe"),
   );
+}
+
+function severityOption(flags: string, description: string): Option {
+  const option = new Option(flags, description)
+    .choices([...SEVERITIES, "never"])
+    .default("critical");
+  const { parseArg } = option;
+  return option.argParser((given, previous) => parseArg?.(currentSeverity(given), previous));
 }
 
 export function failsOn(findings: readonly Finding[], failOn: FailOn): boolean {

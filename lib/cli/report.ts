@@ -25,7 +25,7 @@ import {
   type FailOn,
 } from "./options.ts";
 
-const SCHEMA = "certkeep.report/v1";
+const SCHEMA = "certkeep.report/v2";
 
 type Options = CommonOptions &
   AtOption & {

@@ -1,6 +1,13 @@
 /** Where digests go and when, and which findings are left out. */
 import * as z from "zod/mini";
-import { CODES, SEVERITIES, type FindingCode, type Severity } from "../finding/codes.ts";
+import {
+  CODES,
+  currentSeverity,
+  EARLIER_INFO,
+  SEVERITIES,
+  type FindingCode,
+  type Severity,
+} from "../finding/codes.ts";
 import { help, items, list, orElse, orNull, routeName, text } from "./field.ts";
 import { endOf, PATTERN, REFERENCE } from "./form.ts";
 
@@ -77,14 +84,17 @@ const routeSchema = z.strictObject(
       examples: [["prod-*"]],
     }),
     severity: orElse(
-      z.enum(
-        SEVERITIES as readonly Severity[] as [Severity, ...Severity[]],
-        "critical, warning or information",
+      z.pipe(
+        z.enum(
+          [...SEVERITIES, EARLIER_INFO] as [Severity, ...Severity[], typeof EARLIER_INFO],
+          "critical, warning or info",
+        ),
+        z.transform((given): Severity => currentSeverity(given)),
       ),
-      "information",
+      "info",
     ).register(help, {
       description: "The least severe findings that this route is told of.",
-      default: "information",
+      default: "info",
     }),
   },
   "a route: name and webhook",

@@ -70,7 +70,7 @@ export function addCloud(text: string, { region, stage, route }: CloudAddition):
     ...before.config,
     aws: aws ?? { region, stage, topic: null, restoreFunction: null },
     digest: routed
-      ? { ...digest, routes: [{ ...route, clusters: null, severity: "information" }] }
+      ? { ...digest, routes: [{ ...route, clusters: null, severity: "info" }] }
       : digest,
   };
   return sameData(result.config, wanted) ? after : null;

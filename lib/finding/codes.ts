@@ -2,9 +2,16 @@
  * Every finding there is, with how severe it is unless its rule says otherwise.
  * lib/report/phrases.ts says what each means.
  */
-export type Severity = "critical" | "warning" | "information";
+export type Severity = "critical" | "warning" | "info";
 
-export const SEVERITIES: readonly Severity[] = ["critical", "warning", "information"];
+export const SEVERITIES: readonly Severity[] = ["critical", "warning", "info"];
+
+/** What earlier versions called `info`, in configurations and options. */
+export const EARLIER_INFO = "information";
+
+export function currentSeverity<S extends string>(severity: S): Exclude<S, "information"> | "info" {
+  return severity === EARLIER_INFO ? "info" : (severity as Exclude<S, "information">);
+}
 
 /**
  * Thresholds are fractions of each certificate's own lifetime (90 days today, 45 from 2028, 160
@@ -29,9 +36,9 @@ export const TOKEN_AGE_DAYS = 365;
 
 export const CODES = {
   secret_lost: "critical",
-  secret_removed: "information",
+  secret_removed: "info",
   fields_emptied: "critical",
-  certificate_pending: "information",
+  certificate_pending: "info",
   certificate_invalid: "critical",
   expired: "critical",
   expiring: "critical",

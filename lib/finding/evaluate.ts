@@ -157,7 +157,7 @@ function emptyDraft(
       ...common,
       code: "certificate_pending",
       params: { emptyMs },
-      severity: severityOfEmpty(emptyMs, "information"),
+      severity: severityOfEmpty(emptyMs, "info"),
       ...(emptyMs < EMPTY_WARNING_MS ? { actions: [] } : {}),
     };
   const half = state === "key_missing" ? "key" : "certificate";

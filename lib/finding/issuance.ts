@@ -118,7 +118,7 @@ function contentOf(
       const { sameSerial } = found;
       return {
         code,
-        ...(sameSerial ? { severity: "information" } : {}),
+        ...(sameSerial ? { severity: "info" } : {}),
         params: { ...params, places, sameSerial },
       };
     }

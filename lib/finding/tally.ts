@@ -1,22 +1,29 @@
-/** Counting certificates by what is known of them. Unknown is never counted as fine. Pure. */
-import { certificates } from "../state/certificates.ts";
+/** Counting certificates by what is known of them. Unknown is never counted as OK. Pure. */
+import { parseMs } from "../certificate/time.ts";
+import { type CertificateEntry, certificates } from "../state/certificates.ts";
 import { foreignCount } from "../state/secrets.ts";
 import type { StateDocument } from "../state/document.ts";
 import { isUnreachable } from "./reach.ts";
 import type { Finding, Subject } from "./finding.ts";
 
 export interface Tally {
+  /** Certificates that a Secret holds. */
   readonly certificates: number;
+  /** Others, unexpired: their Secret or its fields are missing, and not on purpose. */
+  readonly lost: number;
   /** Valid, and no finding about it. */
-  readonly fine: number;
+  readonly ok: number;
   readonly staging: number;
   /** Recorded, but of a cluster that can't be seen now, or in a part that could not be read. */
   readonly unknown: number;
   readonly foreign: number;
+  /** Those with a backup of what their Secret holds now. */
   readonly copies: number;
+  /** Of `certificates` and `lost`, those with a backup that is valid now. */
+  readonly backedUp: number;
   readonly critical: number;
   readonly warning: number;
-  readonly information: number;
+  readonly info: number;
 }
 
 function placeOf(subject: Pick<Subject, "namespace" | "secret" | "name">): string {
@@ -38,6 +45,27 @@ export function unseenPlaces(state: StateDocument): "all" | ReadonlySet<string> 
   return keys;
 }
 
+function hasBackup({ record, backups }: CertificateEntry, atMs: number): boolean {
+  return (
+    (record !== null && record.copy !== null) ||
+    backups.some(
+      ({ copy: { kind, seenValid, retired, notAfter } }) =>
+        kind === "certificate" &&
+        seenValid &&
+        retired === undefined &&
+        notAfter !== null &&
+        parseMs(notAfter) >= atMs,
+    )
+  );
+}
+
+/** Whether a certificate that no Secret holds should still be there. */
+function isMissed({ condition, record, loss }: CertificateEntry, atMs: number): boolean {
+  if (record === null || record.staging || parseMs(record.notAfter) < atMs) return false;
+  if (condition === "missing_content") return true;
+  return condition === "lost" && loss.how !== "removed" && loss.how !== "replaced";
+}
+
 /**
  * `findings` of this state, muted ones included: what is muted isn't fine. `stale`: the last audit
  * is too old to vouch for anything.
@@ -50,30 +78,39 @@ export function tally(
 ): Tally {
   const troubled = new Set(
     findings
-      .filter((finding) => finding.severity !== "information")
+      .filter((finding) => finding.severity !== "info")
       .map((finding) => placeOf(finding.subject)),
   );
   const unseen = stale ? "all" : unseenPlaces(state);
-  let [total, fine, staging, unknown, copies] = [0, 0, 0, 0, 0];
-  for (const { condition, key, name, record, verdict } of certificates(state, atMs)) {
-    if (condition !== "live") continue;
+  let [total, lost, ok, staging, unknown, copies, backedUp] = [0, 0, 0, 0, 0, 0, 0];
+  for (const entry of certificates(state, atMs)) {
+    const { condition, key, name, record, verdict } = entry;
+    if (condition !== "live") {
+      if (!isMissed(entry, atMs)) continue;
+      lost += 1;
+      if (hasBackup(entry, atMs)) backedUp += 1;
+      continue;
+    }
     total += 1;
+    if (hasBackup(entry, atMs)) backedUp += 1;
     if (record.copy !== null) copies += 1;
     if (record.staging) staging += 1;
     else if (unseen === "all" || unseen.has(key)) unknown += 1;
-    else if (verdict.valid && !troubled.has(`${key}/${name ?? ""}`)) fine += 1;
+    else if (verdict.valid && !troubled.has(`${key}/${name ?? ""}`)) ok += 1;
   }
   const by = (severity: Finding["severity"]): number =>
     findings.filter((finding) => finding.severity === severity).length;
   return {
     certificates: total,
-    fine,
+    lost,
+    ok,
     staging,
     unknown,
     foreign: foreignCount(state),
     copies,
+    backedUp,
     critical: by("critical"),
     warning: by("warning"),
-    information: by("information"),
+    info: by("info"),
   };
 }

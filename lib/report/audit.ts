@@ -77,7 +77,7 @@ function clusterLines(cluster: AuditedCluster, { style, width }: Page): string[]
       ? ""
       : ` (${count(copies.made, "copy", "copies")} made now, account keys included)`;
   const counts = [
-    `${count(tally.certificates, "certificate")}, ${tally.fine} fine`,
+    `${count(tally.certificates, "certificate")}, ${tally.ok} OK`,
     ...(tally.unknown === 0 ? [] : [`${tally.unknown} not known now`]),
     ...(tally.staging === 0 ? [] : [`${tally.staging} of staging`]),
     `${tally.copies} with an encrypted backup${made}`,
@@ -107,7 +107,7 @@ function readText({ scopes, valuesRead, unfilteredFullListings }: AuditedCluster
 function headline(clusters: readonly AuditedCluster[], failed: number): string[] {
   const critical = findingCount(clusters, "critical");
   const warning = findingCount(clusters, "warning");
-  const fine = sumOf(clusters, ({ tally }) => tally.fine);
+  const fine = sumOf(clusters, ({ tally }) => tally.ok);
   const unknown = sumOf(clusters, ({ tally }) => tally.unknown);
   const incomplete = clusters.filter(({ complete }) => !complete).length;
   return [
@@ -116,8 +116,8 @@ function headline(clusters: readonly AuditedCluster[], failed: number): string[]
         ? "Nothing is known now"
         : "Nothing critical now"
       : `${critical} critical now`,
-    ...(warning === 0 ? [] : [`${warning} soon`]),
-    `${count(fine, "certificate")} fine`,
+    ...(warning === 0 ? [] : [count(warning, "warning")]),
+    `${count(fine, "certificate")} OK`,
     ...(unknown === 0 ? [] : [`${unknown} not known now`]),
     ...(failed === 0 ? [] : [`${count(failed, "cluster")} not audited`]),
     ...(incomplete === 0 ? [] : [`${count(incomplete, "cluster")} not fully read`]),

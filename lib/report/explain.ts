@@ -122,7 +122,7 @@ function clusterLines({ state, tally }: Explanation["clusters"][number], page: P
   return [
     ...paragraph(
       say`Cluster ${state.title} at ${state.server}: ${count(tally.certificates, "certificate")},
-        ${tally.fine} fine${unknown}, ${tally.critical} critical and ${tally.warning} to look at
+        ${tally.ok} OK${unknown}, ${tally.critical} critical and ${tally.warning} to look at
         soon.`,
       page,
     ),

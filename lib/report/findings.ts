@@ -27,7 +27,7 @@ export interface FindingsView {
 const HEADINGS: Readonly<Record<Severity, string>> = {
   critical: "Critical",
   warning: "Soon",
-  information: "For information",
+  info: "Info",
 };
 
 /** Worst first, then by when it comes true, then by subject. */
@@ -136,7 +136,7 @@ function groupLines(
   });
   return [
     ...heads,
-    ...(first.severity === "information" ? [] : wrap(leadsToText(first), width, "    ")),
+    ...(first.severity === "info" ? [] : wrap(leadsToText(first), width, "    ")),
     ...wrap(`Do: ${adviceOf(first).general}${doing.length === 0 ? "." : ":"}`, width, "    "),
     ...doing.map((command) => `      ${style.green(command)}`),
     ...(explaining.length === 0 ? [] : ["    More about it:"]),

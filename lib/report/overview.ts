@@ -65,7 +65,7 @@ function clusterLines(summaries: readonly ClusterSummary[], width: number, style
     .map((one) => [
       one.title,
       String(one.tally.certificates),
-      String(one.tally.fine),
+      String(one.tally.ok),
       one.tally.unknown === 0 ? "" : String(one.tally.unknown),
       String(one.tally.copies),
       one.seenAt === null ? "" : partsText(instantParts(one.seenAt)),

@@ -57,7 +57,7 @@ const CLUSTER_METRICS: readonly Metric<ClusterSummary>[] = [
   {
     name: "certkeep_certificates_fine",
     help: "Certificates that are known to be good now and have no finding.",
-    value: (one) => (isKnown(one) ? one.tally.fine : null),
+    value: (one) => (isKnown(one) ? one.tally.ok : null),
   },
   {
     name: "certkeep_certificates_unknown",

@@ -13,8 +13,8 @@ import { findingCommand } from "./command.ts";
 import { plainText } from "./part.ts";
 import { adviceOf, adviceText, seenText, whyText } from "./phrases.ts";
 
-/** `fine`, `unknown` and `staging`, or the severity of the worst finding about it. */
-export type RowStatus = Severity | "fine" | "unknown" | "staging";
+/** `ok`, `unknown` and `staging`, or the severity of the worst finding about it. */
+export type RowStatus = Severity | "ok" | "unknown" | "staging";
 
 export interface CertificateRow {
   readonly cluster: string;
@@ -83,13 +83,13 @@ export function* certificateRows(
     const dark = unseen === "all" || unseen.has(key);
     const valid = verdict?.valid === true;
     const status: RowStatus =
-      worst !== undefined && worst.severity !== "information"
+      worst !== undefined && worst.severity !== "info"
         ? worst.severity
         : record?.staging === true
           ? "staging"
           : dark
             ? "unknown"
-            : (worst?.severity ?? (valid ? "fine" : "unknown"));
+            : (worst?.severity ?? (valid ? "ok" : "unknown"));
     yield {
       cluster: state.cluster,
       namespace: entry.namespace,

@@ -53,14 +53,16 @@ export interface ClusterSummary {
 
 const NOTHING: Tally = {
   certificates: 0,
-  fine: 0,
+  ok: 0,
+  lost: 0,
+  backedUp: 0,
   staging: 0,
   unknown: 0,
   foreign: 0,
   copies: 0,
   critical: 0,
   warning: 0,
-  information: 0,
+  info: 0,
 };
 
 /**
@@ -133,7 +135,7 @@ export function allUpcoming(summaries: readonly ClusterSummary[]): Upcoming[] {
 function upcomingOf(state: StateDocument, findings: readonly Finding[], atMs: number): Upcoming[] {
   const told = new Set(
     findings
-      .filter(({ severity }) => severity !== "information")
+      .filter(({ severity }) => severity !== "info")
       .map(({ subject }) => `${subject.namespace}/${subject.secret}`),
   );
   const upcoming: { readonly one: Upcoming; readonly untilMs: number }[] = [];

@@ -12,14 +12,14 @@ import { count } from "./text.ts";
 const DAY_MS = 86_400_000;
 
 /**
- * `2 critical, 118 certificates fine, 1 cluster not seen since 03:10 UTC`; at most 150
+ * `2 critical, 1 warning, 118 certificates OK, 1 cluster not seen since 03:10 UTC`; at most 150
  * characters, Slack's limit of a header.
  */
 export function verdictText(summaries: readonly ClusterSummary[], nowMs: number): string {
   if (summaries.length === 0) return "Nothing is known: no cluster was audited yet";
   const critical = findingCount(summaries, "critical");
   const warning = findingCount(summaries, "warning");
-  const fine = sumOf(summaries, ({ tally }) => tally.fine);
+  const ok = sumOf(summaries, ({ tally }) => tally.ok);
   const unknown = sumOf(summaries, ({ tally }) => tally.unknown);
   const part = summaries.filter(({ sight }) => sight === "part").length;
   const blind = summaries.filter(({ sight }) => sight !== "now" && sight !== "part");
@@ -29,9 +29,9 @@ export function verdictText(summaries: readonly ClusterSummary[], nowMs: number)
       : blind.length > 0 && blind.length === summaries.length
         ? "Nothing is known now"
         : "Nothing critical",
-    ...(warning === 0 ? [] : [`${warning.toLocaleString("en-US")} soon`]),
-    ...(fine === 0 ? [] : [`${count(fine, "certificate")} fine`]),
-    ...(unknown === 0 ? [] : [`${unknown.toLocaleString("en-US")} not known`]),
+    ...(warning === 0 ? [] : [count(warning, "warning")]),
+    ...(ok === 0 ? [] : [`${count(ok, "certificate")} OK`]),
+    ...(unknown === 0 ? [] : [`${unknown.toLocaleString("en-US")} unknown`]),
     ...(blind.length === 0 ? [] : [blindText(blind, nowMs)]),
     ...(part === 0 ? [] : [`${count(part, "cluster")} partly read`]),
   ];

@@ -14,8 +14,11 @@ const DIGEST_FORMAT = 1;
 export const DIGEST_NAME = "digest";
 
 const entry = z.looseObject({
-  /** `c`ritical, `w`arning or `i`nformation, as it was said. */
-  severity: z.string(),
+  /** As it was said; earlier versions wrote `information` for `info`. */
+  severity: z.pipe(
+    z.string(),
+    z.transform((word) => (word === "information" ? "info" : word)),
+  ),
   code: z.string(),
   cluster: z.string(),
   /** Name for people, cut. */

@@ -83,20 +83,25 @@ describe("certkeep audit", () => {
     const ended = await certkeep(["audit"]);
     expect(ended.err).toBe("");
     expect(ended.code).toBe(0);
-    expect(ended.out).toContain("1 fine");
+    expect(ended.out).toContain("1 OK");
     const json = await certkeep(["audit", "--json"]);
     expect(JSON.parse(json.out)).toMatchObject({
-      schema: "certkeep.audit/v1",
-      clusters: [
-        { title: "here", complete: true, counts: { certificates: 1, fine: 1, copies: 1 } },
-      ],
+      schema: "certkeep.audit/v2",
+      clusters: [{ title: "here", complete: true, counts: { certificates: 1, ok: 1, copies: 1 } }],
     });
   });
 
   it("ends with 1 at the severity that was asked for", async () => {
     world.put(ingressSecret("empty.tail1a2b3.ts.net", null));
     expect((await certkeep(["audit"])).code).toBe(0);
+    expect((await certkeep(["audit", "--fail-on", "info"])).code).toBe(1);
+    // As earlier versions called it.
     expect((await certkeep(["audit", "--fail-on", "information"])).code).toBe(1);
+    expectPlain(
+      await certkeep(["audit", "--fail-on", "notice"]),
+      2,
+      /critical, warning, info, never/,
+    );
     world.put(ingressSecret("bad.tail1a2b3.ts.net", { certificatePem: "x", keyPem: "y" }));
     expect((await certkeep(["audit"])).code).toBe(1);
     expect((await certkeep(["audit", "--fail-on", "never"])).code).toBe(0);
@@ -311,7 +316,7 @@ describe("certkeep audit", () => {
     );
     const ended = await certkeep(["audit"]);
     expect(ended.code).toBe(1);
-    expect(ended.out).toContain("1 fine");
+    expect(ended.out).toContain("1 OK");
     expect(ended.out + ended.err).not.toContain("\u001b");
     expect(ended.out).not.toContain("$(reboot)");
   });

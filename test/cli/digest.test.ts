@@ -88,13 +88,13 @@ describe("certkeep digest", () => {
       err: "",
     });
     expect(await certkeep(["digest"])).toEqual({ code: 0, out: "ops: nothing is due.\n", err: "" });
-    expect(sink.taken.map(({ text }) => text)).toEqual(["1 critical, 3 certificates fine"]);
+    expect(sink.taken.map(({ text }) => text)).toEqual(["1 critical, 3 certificates OK"]);
   });
 
   it("shows with --dry-run what Slack would get, and neither posts nor writes", async () => {
     const { code, out } = await certkeep(["digest", "--dry-run"]);
     expect(code).toBe(0);
-    expect(out).toContain("[ops: due now]\n1 critical, 3 certificates fine\n");
+    expect(out).toContain("[ops: due now]\n1 critical, 3 certificates OK\n");
     expect(out).toContain("      certkeep explain web.shop.example\n");
     const json = JSON.parse((await certkeep(["digest", "--dry-run", "--json"])).out) as {
       schema: string;
@@ -113,7 +113,7 @@ describe("certkeep digest", () => {
       "web.shop.example in prod, shop/web: The certificate expired at 2026-11-26 12:00 UTC.",
     );
     // What lies ahead makes no audit stale.
-    expect(out).toContain("1 critical, 3 certificates fine");
+    expect(out).toContain("1 critical, 3 certificates OK");
     expect(sink.requests()).toBe(0);
     expect(await createFileStates(join(folder, "state")).read(DIGEST_NAME)).toBeNull();
   });
@@ -229,7 +229,7 @@ describe("certkeep digest", () => {
     expect(code).toBe(3);
     expect(err).toContain("cluster-broken");
     expect(sink.taken[0]?.text).toBe(
-      "1 critical, 1 soon, 3 certificates fine, 1 cluster not seen yet",
+      "1 critical, 1 warning, 3 certificates OK, 1 cluster not seen yet",
     );
   });
 });
@@ -254,7 +254,7 @@ describe("certkeep report", () => {
   it("writes a page, metrics, or one JSON document", async () => {
     expect((await certkeep(["report", "--html", "r.html"])).err).toContain("wrote r.html");
     expect(await readFile(join(folder, "r.html"), "utf8")).toContain(
-      "<h1>1 critical, 3 certificates fine</h1>",
+      "<h1>1 critical, 3 certificates OK</h1>",
     );
     expect((await certkeep(["report", "--format", "prometheus"])).out).toMatch(
       /certkeep_certificates_fine\{cluster="prod"\} 3\n[^]*# EOF\n$/,
@@ -263,7 +263,7 @@ describe("certkeep report", () => {
       schema: string;
       certificates: unknown[];
     };
-    expect(json.schema).toBe("certkeep.report/v1");
+    expect(json.schema).toBe("certkeep.report/v2");
     expect(json.certificates).toHaveLength(4);
   });
 

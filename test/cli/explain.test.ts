@@ -158,7 +158,7 @@ describe("certkeep explain", () => {
     expect(code).toBe(0);
     expect(out.trim().split("\n")).toHaveLength(1);
     expect(JSON.parse(out)).toMatchObject({
-      schema: "certkeep.explain/v1",
+      schema: "certkeep.explain/v2",
       name: DOMAIN,
       kind: "certificate",
       at: "2026-11-23T12:00:00Z",

@@ -215,6 +215,17 @@ ignore:
     }
   });
 
+  it.each(["info", "information"])("takes %s for the least severity", (severity) => {
+    const result = parseConfig(
+      `digest: {routes: [{name: ops, webhook: "env:HOOK", severity: ${severity}}]}`,
+      "certkeep.yaml",
+    );
+    expect(result).toMatchObject({
+      ok: true,
+      config: { digest: { routes: [{ severity: "info" }] } },
+    });
+  });
+
   it("says every recipient once", () => {
     const result = parseConfig(`recipients: [${RECIPIENT}, ${RECIPIENT}]`, "f");
     expect(result.ok && result.config.recipients).toEqual([RECIPIENT]);

@@ -150,7 +150,7 @@ describe("a valid configuration", () => {
         expect(config.digest.routes).toEqual(
           (value.digest?.routes ?? []).map((route) => ({
             clusters: null,
-            severity: "information",
+            severity: "info",
             ...route,
           })),
         );

@@ -33,7 +33,7 @@ interface AuditDocument {
     readonly complete: boolean;
     readonly counts: {
       readonly certificates: number;
-      readonly fine: number;
+      readonly ok: number;
       readonly copies: number;
     };
     readonly copies: { readonly made: number };
@@ -241,7 +241,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))(
         // 500 Secrets, of which the operator's holds two certificates.
         expect(cluster).toMatchObject({
           complete: true,
-          counts: { certificates: 501, fine: 501, copies: 501 },
+          counts: { certificates: 501, ok: 501, copies: 501 },
           findings: [],
         });
         // It may ask what an owner may do, which stores nothing; here it is refused even that, and
@@ -325,7 +325,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))(
       const again = await audit(kube.kubeconfigFor({ token: readerToken }));
       expect(again.cluster).toMatchObject({
         complete: true,
-        counts: { certificates: 501, fine: 501 },
+        counts: { certificates: 501, ok: 501 },
         copies: { made: 0 },
         findings: [],
       });

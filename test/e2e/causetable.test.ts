@@ -310,7 +310,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what logs say", () => {
       clusters: { findings: { code: string; severity: string }[] }[];
     };
     const accused = clusters.flatMap(({ findings }) => findings);
-    expect(accused.filter(({ severity }) => severity !== "information")).toEqual([]);
+    expect(accused.filter(({ severity }) => severity !== "info")).toEqual([]);
     const { document } = await world.explain();
     expect(document.diagnoses.map(({ verdict }) => verdict)).toEqual(["none"]);
   });

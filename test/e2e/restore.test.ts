@@ -176,7 +176,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
   const fineNow = async (count: number): Promise<void> => {
     const [cluster] = (await audit()).clusters;
     expect(cluster?.findings.filter(({ severity }) => severity === "critical")).toEqual([]);
-    expect(cluster?.tally.fine).toBe(count);
+    expect(cluster?.tally.ok).toBe(count);
   };
   const clear = async (): Promise<void> => {
     for (const namespace of NAMESPACES)

@@ -42,7 +42,7 @@ describe("findings of a state", () => {
   });
 
   it.each([
-    ["for 59 minutes", 59, {}, "certificate_pending information"],
+    ["for 59 minutes", 59, {}, "certificate_pending info"],
     ["for an hour", 60, {}, "certificate_pending warning"],
     ["for a day", 24 * 60, {}, "certificate_pending critical"],
     ["just now, noted by cert-manager", 0, { issuedFor: ["a.b"] }, "fields_emptied warning"],
@@ -112,7 +112,7 @@ describe("findings of a state", () => {
           },
         },
       },
-      ["certificate_pending information"],
+      ["certificate_pending info"],
     ],
     [
       "a key alone, from the start",
@@ -168,7 +168,7 @@ describe("findings of a state", () => {
 
   it.each([
     ["lost", "secret_lost critical"],
-    ["removed", "secret_removed information"],
+    ["removed", "secret_removed info"],
     ["unknown", "secret_lost warning"],
   ])("a Secret that is gone: %s", (how, expected) => {
     const lost = {

@@ -283,7 +283,7 @@ it("by hand audits what is named and tells what `certkeep audit --json` does", a
     { targets: [await world.target()], ports: world.ports(), config: { ignore: [], aws: null } },
     telemetry,
   )) as { schema: string; clusters: { cluster: string; complete: boolean }[] };
-  expect(document.schema).toBe("certkeep.audit/v1");
+  expect(document.schema).toBe("certkeep.audit/v2");
   expect(document.clusters).toMatchObject([{ cluster: "prod", complete: true }]);
   expect(telemetry.numbers).toEqual({ AuditsFinished: 1, AuditsIncomplete: 0 });
 });

@@ -111,7 +111,7 @@ const route = (
   name: string,
   poster: Poster | null,
   problem: CertkeepError | null = null,
-): Route => ({ name, clusters: null, severity: "information", poster, problem });
+): Route => ({ name, clusters: null, severity: "info", poster, problem });
 const noSecret = new CertkeepError("delivery_failed", {
   where: "digest route ops",
   found: "no such secret, or an empty one",

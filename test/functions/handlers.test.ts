@@ -187,7 +187,7 @@ describe("functions as Lambda calls them", () => {
 
   it("by hand: `invoke local` without an event or context audits all", async () => {
     expect(await audit("")).toMatchObject({
-      schema: "certkeep.audit/v1",
+      schema: "certkeep.audit/v2",
       clusters: [{ cluster: "prod", complete: true }],
     });
     expect(await audit({ clusters: ["prod"] })).toMatchObject({ clusters: [{ cluster: "prod" }] });

@@ -40,7 +40,7 @@ describe("the page", () => {
   it("says what needs people, what isn't known, and what is locked out, without its script", () => {
     const text = page.slice(0, page.indexOf('<script type="application/json"'));
     expect(between(text, "<h1>", "</h1>")).toBe(
-      "4 critical, 1 soon, 236 certificates fine, 12 not known, 1 cluster not seen " +
+      "4 critical, 1 warning, 236 certificates OK, 12 unknown, 1 cluster not seen " +
         "since 03:00 UTC",
     );
     expect(text).toContain("certkeep explain soon0.prod.example");

@@ -69,7 +69,7 @@ describe("metrics", () => {
         Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
     )?.value;
 
-  it("count what is fine, what isn't known, and findings by severity", () => {
+  it("count what is OK, what isn't known, and findings by severity", () => {
     expect(of("certkeep_certificates_fine", { cluster: "prod" })).toBe(177);
     expect(of("certkeep_certificates_unknown", { cluster: "edge" })).toBe(12);
     expect(of("certkeep_cluster_seen", { cluster: "edge" })).toBe(0);

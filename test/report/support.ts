@@ -9,7 +9,7 @@ import { certificate, NOW, NOW_MS, secret, state } from "../finding/fixture.ts";
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const SETTINGS = { atMinute: 8 * 60, weekday: 1 };
-export const ROUTE = { name: "ops", clusters: null, severity: "information" as const };
+export const ROUTE = { name: "ops", clusters: null, severity: "info" as const };
 
 function at(ms: number): string {
   return formatMs(ms);

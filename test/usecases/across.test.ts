@@ -172,7 +172,7 @@ describe("one cluster's issuances", () => {
       await Promise.all([audit("prod"), audit("prod")]);
       const report = await audit("prod");
       expect(budget(report, DOMAIN)).toMatchObject({ atMost: 4, spent: 1 });
-      expect(codes(report)).toEqual(["prod shared_set information"]);
+      expect(codes(report)).toEqual(["prod shared_set info"]);
     },
   );
 });
@@ -190,7 +190,7 @@ describe("clusters that share a set and a tailnet", () => {
       // The other name is in both as well, since one server stands for both clusters here.
       expect([...new Set(codes(report))]).toEqual(
         ["reissued_without_need", "set_budget_low", "shared_set"].map(
-          (code) => `${cluster} ${code} ${code === "shared_set" ? "information" : "warning"}`,
+          (code) => `${cluster} ${code} ${code === "shared_set" ? "info" : "warning"}`,
         ),
       );
       expect(documents(report).find(({ code }) => code === "set_budget_low")?.evidence).toContain(

@@ -36,7 +36,7 @@ async function findings(): Promise<readonly string[]> {
 }
 
 it.each([
-  [0, "information"],
+  [0, "info"],
   [2 * HOUR_MS, "warning"],
   [3 * DAY_MS, "critical"],
 ])("are pending since they were created, %s ms ago", async (ageMs, severity) => {
@@ -46,12 +46,12 @@ it.each([
 
 it("are pending since now where their creation lies ahead", async () => {
   put({}, world.nowMs + DAY_MS);
-  expect(await findings()).toEqual(["certificate_pending information"]);
+  expect(await findings()).toEqual(["certificate_pending info"]);
 });
 
 it("get worse from audit to audit, and are never lost", async () => {
   put({}, world.nowMs);
-  expect(await findings()).toEqual(["certificate_pending information"]);
+  expect(await findings()).toEqual(["certificate_pending info"]);
   world.nowMs += 2 * HOUR_MS;
   expect(await findings()).toEqual(["certificate_pending warning"]);
   world.nowMs += DAY_MS;
@@ -78,7 +78,7 @@ it.each([
 
 it("wait for their first certificate where cert-manager noted no name", async () => {
   putManaged({ "cert-manager.io/alt-names": "", "cert-manager.io/common-name": "" });
-  expect(await findings()).toEqual(["certificate_pending information"]);
+  expect(await findings()).toEqual(["certificate_pending info"]);
 });
 
 it("lost a certificate where an earlier audit saw one, also in a Secret recreated since", async () => {

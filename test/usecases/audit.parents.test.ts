@@ -28,7 +28,7 @@ function putIngress(hosts: readonly string[], published: readonly string[] = [])
 }
 
 const LOST = ["secret_lost critical"];
-const REPLACED = ["secret_removed information"];
+const REPLACED = ["secret_removed info"];
 
 it.each<readonly [string, readonly string[], readonly string[], readonly string[]]>([
   ["names the same host", ["shop"], [], LOST],
@@ -97,5 +97,5 @@ it("of a whole renamed tailnet, which is no incident", async () => {
   await world.audit();
   put("tail9z8y7");
   for (const host of hosts) world.sandbox.remove("tailscale", `${host}.tail1a2b3.ts.net`);
-  expect(await findings()).toEqual(hosts.map(() => "secret_removed information"));
+  expect(await findings()).toEqual(hosts.map(() => "secret_removed info"));
 });

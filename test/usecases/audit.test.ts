@@ -40,7 +40,7 @@ describe("an audit", () => {
     expect(first.clusters[0]).toMatchObject({
       complete: true,
       copies: { made: 1, present: 0 },
-      tally: { certificates: 1, fine: 1, copies: 1 },
+      tally: { certificates: 1, ok: 1, copies: 1 },
     });
     const [document] = [...world.backups.blobs.values()];
     const { sealed } = JSON.parse(new TextDecoder().decode(document)) as { sealed: string };
@@ -56,7 +56,7 @@ describe("an audit", () => {
     const second = await world.audit();
     expect(second.clusters[0]).toMatchObject({
       copies: { made: 0 },
-      tally: { fine: 1, copies: 1 },
+      tally: { ok: 1, copies: 1 },
     });
     expect(reads()).toBe(0);
   });
@@ -175,7 +175,7 @@ describe("an audit", () => {
       () => ({ certificatePem: "hello", keyPem: "hello" }),
       "certificate_invalid critical",
     ],
-    ["never filled", () => null, "certificate_pending information"],
+    ["never filled", () => null, "certificate_pending info"],
   ])("%s", async (_, make, expected) => {
     world.put(ingressSecret(DOMAIN, make(world)));
     expect(codes(await world.audit())).toEqual([expected]);
@@ -309,7 +309,7 @@ describe("what is gone", () => {
     await auditedWith("shop");
     world.sandbox.remove("tailscale", DOMAIN);
     world.sandbox.remove("shop", "shop", "Ingress");
-    expect(codes(await world.audit())).toEqual(["secret_removed information"]);
+    expect(codes(await world.audit())).toEqual(["secret_removed info"]);
   });
 
   it("is told as one where a namespace went", async () => {
@@ -611,7 +611,7 @@ describe("a cluster", () => {
     world.nowMs += 85 * DAY_MS;
     const report = await world.audit({ token: "revoked" });
     expect(codes(report)).toEqual(["cluster_unreachable critical", "expired critical"]);
-    expect(report.clusters[0]?.tally).toMatchObject({ fine: 0, unknown: 1 });
+    expect(report.clusters[0]?.tally).toMatchObject({ ok: 0, unknown: 1 });
   });
 
   it("that hangs or lies never hides another", async () => {

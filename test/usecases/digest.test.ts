@@ -85,7 +85,7 @@ describe("a digest", () => {
     await put();
     expect(await digest()).toEqual([{ name: "ops", delivered: 1, waiting: 0, failure: null }]);
     expect(await digest()).toEqual([{ name: "ops", delivered: 0, waiting: 0, failure: null }]);
-    expect(sink.taken.map(({ text }) => text)).toEqual(["Nothing critical, 3 certificates fine"]);
+    expect(sink.taken.map(({ text }) => text)).toEqual(["Nothing critical, 3 certificates OK"]);
   });
 
   it("writes nothing when nothing is due", async () => {
@@ -119,8 +119,8 @@ describe("a digest", () => {
       ["c", 1, 0, null],
     ]);
     expect(sink.taken.map(({ text }) => text)).toEqual([
-      "Nothing critical, 3 certificates fine",
-      "1 critical, 6 certificates fine",
+      "Nothing critical, 3 certificates OK",
+      "1 critical, 6 certificates OK",
     ]);
   });
 
@@ -228,8 +228,8 @@ describe("a digest", () => {
     await put(good);
     expect((await digest())[0]).toMatchObject({ delivered: 2, waiting: 0, failure: null });
     expect(sink.taken.map(({ text }) => text)).toEqual([
-      "Nothing critical, 3 certificates fine",
-      "1 critical, 3 certificates fine",
+      "Nothing critical, 3 certificates OK",
+      "1 critical, 3 certificates OK",
     ]);
   });
 

@@ -69,7 +69,7 @@ export function changesSince(
     if (next.post !== null) afterPost[key] = next.post;
     if (next.silence !== null) afterSilence[key] = next.silence;
     // An information is forgotten without a message.
-    if (next.resolved === true && entry.severity !== "information")
+    if (next.resolved === true && entry.severity !== "info")
       resolved.push({ code: entry.code, cluster: entry.cluster, label: entry.label });
   }
   const left = Math.max(0, current.length - MAX_REMEMBERED);

@@ -8,11 +8,11 @@ import { adviceOf, causeText, seenText, whyText } from "../phrases.ts";
 import type { Item, MessageInput, Section } from "./message.ts";
 
 /** Groups of one severity that get a section of their own. */
-const GROUPS: Readonly<Record<Severity, number>> = { critical: 5, warning: 4, information: 2 };
+const GROUPS: Readonly<Record<Severity, number>> = { critical: 5, warning: 4, info: 2 };
 const TITLES: Readonly<Record<Severity, string>> = {
   critical: "Today",
   warning: "Soon",
-  information: "For information",
+  info: "Info",
 };
 /** A group of more findings than this is shown by cause. */
 const LISTED = 6;

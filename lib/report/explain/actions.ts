@@ -27,7 +27,7 @@ export function actionLines(explanation: Explanation, page: Page): string[] {
     return [...advised, ...measures];
   }
   if (measures.length > 0) return measures;
-  const [worst] = sortFindings(view.findings.filter(({ severity }) => severity !== "information"));
+  const [worst] = sortFindings(view.findings.filter(({ severity }) => severity !== "info"));
   if (worst !== undefined) return paragraph(plainText(adviceText(adviceOf(worst))), page);
   if (view.places.some(({ copies }) => !copies.some(({ good }) => good)))
     return paragraph(

@@ -10,9 +10,9 @@ const STATUSES: readonly (readonly [RowStatus, string])[] = [
   ["critical", "Today"],
   ["warning", "Soon"],
   ["unknown", "Not known"],
-  ["information", "Note"],
+  ["info", "Info"],
   ["staging", "Staging"],
-  ["fine", "Fine"],
+  ["ok", "OK"],
 ];
 
 const COLUMNS: readonly (readonly [key: string, title: string])[] = [

@@ -45,7 +45,7 @@ const CLUSTERS_SHOWN = 1000;
 const HEADINGS: Readonly<Record<Severity, string>> = {
   critical: "Critical",
   warning: "Soon",
-  information: "For information",
+  info: "Info",
 };
 export function pageHtml(input: PageInput): string {
   const { summaries, atMs } = input;
@@ -89,12 +89,12 @@ function tiles(summaries: readonly ClusterSummary[]): string {
   const all: readonly (readonly [name: string, title: string, n: number])[] = [
     ["critical", "Critical", findingCount(summaries, "critical")],
     ["warning", "Soon", findingCount(summaries, "warning")],
-    ["fine", "Certificates fine", sumOf(summaries, ({ tally }) => tally.fine)],
+    ["ok", "Certificates OK", sumOf(summaries, ({ tally }) => tally.ok)],
     ["warning", "Not known now", sumOf(summaries, ({ tally }) => tally.unknown)],
     ["copies", "With an encrypted backup", sumOf(summaries, ({ tally }) => tally.copies)],
   ];
   const tile = ([name, title, n]: (typeof all)[number]): string =>
-    `<div class="${n === 0 && name !== "fine" ? "" : name}">` +
+    `<div class="${n === 0 && name !== "ok" ? "" : name}">` +
     `<dt>${title}</dt><dd>${n.toLocaleString("en-US")}</dd></div>`;
   return `<dl class="tiles">${all.map(tile).join("")}</dl>`;
 }
@@ -133,8 +133,7 @@ function findingSection(severity: Severity, summaries: readonly ClusterSummary[]
 function groupHtml(severity: Severity, findings: readonly Finding[]): string {
   const [first] = findings;
   if (first === undefined) return "";
-  const leadsTo =
-    severity === "information" ? "" : `<p class="soft">${html(leadsToText(first))}</p>`;
+  const leadsTo = severity === "info" ? "" : `<p class="soft">${html(leadsToText(first))}</p>`;
   const items = findings.map((finding) => findingHtml(severity, finding)).join("");
   return (
     `<article class="group ${severity}"><h3>${html(adviceOf(first).general)}</h3>` +
@@ -201,7 +200,7 @@ function budgetHtml(budget: BudgetLevel, atMs: number): string {
 const CLUSTER_NUMBERS: readonly (readonly [title: string, of: (one: ClusterSummary) => number])[] =
   [
     ["Certificates", ({ tally }) => tally.certificates],
-    ["Fine", ({ tally }) => tally.fine],
+    ["OK", ({ tally }) => tally.ok],
     ["Not known", ({ tally }) => tally.unknown],
     ["Copies", ({ tally }) => tally.copies],
     ["Findings", ({ findings }) => findings.length],
@@ -233,7 +232,7 @@ function clusterRow(summary: ClusterSummary): string {
   const { title, sight, seenAt } = summary;
   const tag =
     sight === "now"
-      ? '<span class="tag fine">yes</span>'
+      ? '<span class="tag ok">yes</span>'
       : `<span class="tag warning">${SIGHTS[sight]}</span>`;
   const seen =
     seenAt === null ? "" : ` <span class="soft">${textHtml(instantParts(seenAt))}</span>`;

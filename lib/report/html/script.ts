@@ -10,12 +10,12 @@ export const SCRIPT = String.raw`
   const STATUS = {
     critical: "Today",
     warning: "Soon",
-    information: "Note",
+    info: "Info",
     unknown: "Not known",
     staging: "Staging",
-    fine: "Fine",
+    ok: "OK",
   };
-  const ORDER = ["critical", "warning", "unknown", "information", "staging", "fine"];
+  const ORDER = ["critical", "warning", "unknown", "info", "staging", "ok"];
   const DAY = 86400000;
   const PAGE = 50;
   const rows = data.rows.map((r, i) => ({

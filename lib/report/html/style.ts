@@ -43,14 +43,14 @@ p { margin: 0.35rem 0; }
 .tiles dd { margin: 0; font-size: 1.6rem; font-weight: 650; font-variant-numeric: tabular-nums; }
 .tiles .critical dd { color: var(--bad); }
 .tiles .warning dd { color: var(--warn); }
-.tiles .fine dd { color: var(--ok); }
+.tiles .ok dd { color: var(--ok); }
 .group {
   background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem;
   padding: 0.95rem 1.1rem; margin: 0 0 0.75rem; border-inline-start: 4px solid var(--line);
 }
 .group.critical { border-inline-start-color: var(--bad); }
 .group.warning { border-inline-start-color: var(--warn); }
-.group.information { border-inline-start-color: var(--info); }
+.group.info { border-inline-start-color: var(--info); }
 .group ul { margin: 0.5rem 0 0; padding: 0; list-style: none; }
 .group li { padding: 0.55rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 .name { font-weight: 600; }
@@ -68,8 +68,8 @@ code, .mono {
 }
 .tag.critical { background: var(--bad-bg); color: var(--bad); }
 .tag.warning { background: var(--warn-bg); color: var(--warn); }
-.tag.fine { background: var(--ok-bg); color: var(--ok); }
-.tag.information { background: var(--info-bg); color: var(--info); }
+.tag.ok { background: var(--ok-bg); color: var(--ok); }
+.tag.info { background: var(--info-bg); color: var(--info); }
 .scroll {
   overflow-x: auto; border: 1px solid var(--line); border-radius: 0.6rem; background: var(--card);
 }

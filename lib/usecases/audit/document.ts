@@ -1,4 +1,4 @@
-/** An audit as one JSON document, `certkeep.audit/v1`. Pure. */
+/** An audit as one JSON document, `certkeep.audit/v2`. Pure. */
 import { formatMsOrNull } from "../../certificate/time.ts";
 import { acrossData } from "../../finding/budgets.ts";
 import { findingDocument } from "../../report/phrases.ts";
@@ -60,7 +60,7 @@ function certificateData({
   };
 }
 
-export const AUDIT_SCHEMA = "certkeep.audit/v1";
+export const AUDIT_SCHEMA = "certkeep.audit/v2";
 
 export function auditDocument(report: AuditReport, atMs: number): object {
   return {

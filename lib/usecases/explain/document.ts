@@ -1,4 +1,4 @@
-/** An explanation as one JSON document, `certkeep.explain/v1`. Pure. */
+/** An explanation as one JSON document, `certkeep.explain/v2`. Pure. */
 import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
 import { type Diagnosis, explainsReissue } from "../../diagnosis/cause.ts";
@@ -10,7 +10,7 @@ import { measureDocument } from "../../report/phrases/measures.ts";
 import { titleOf } from "../../state/certificates.ts";
 import type { ExplainedPlace, Explanation } from "../../report/explain/explanation.ts";
 
-export const EXPLAIN_SCHEMA = "certkeep.explain/v1";
+export const EXPLAIN_SCHEMA = "certkeep.explain/v2";
 
 function diagnosisData({
   cluster,

@@ -41,14 +41,16 @@ const summary: fc.Arbitrary<ClusterSummary> = fc
           seenAt,
           tally: {
             certificates,
-            fine: seen ? certificates : 0,
+            lost: 0,
+            backedUp: 0,
+            ok: seen ? certificates : 0,
             unknown: seen ? 0 : certificates,
             staging: 0,
             foreign: 0,
             copies: 0,
             critical: 0,
             warning: 0,
-            information: 0,
+            info: 0,
           },
           findings,
           ignored,
@@ -153,12 +155,12 @@ describe("a digest of any states whatsoever", () => {
     );
   });
 
-  it("never calls fine what isn't known", () => {
+  it("never calls OK what isn't known", () => {
     fc.assert(
       fc.property(input, (given) => {
         const { message } = plan([], given);
-        const fine = given.summaries.reduce((sum, { tally }) => sum + tally.fine, 0);
-        if (fine === 0) expect(message?.verdict).not.toContain("fine");
+        const ok = given.summaries.reduce((sum, { tally }) => sum + tally.ok, 0);
+        if (ok === 0) expect(message?.verdict).not.toContain("OK");
         if (given.summaries.every(({ sight }) => sight !== "now" && sight !== "part"))
           expect(message?.verdict).not.toContain("Nothing critical");
       }),
@@ -203,21 +205,23 @@ describe("a digest of any states whatsoever", () => {
       seenAt: NOW,
       tally: {
         certificates: 10_000,
-        fine: 0,
+        lost: 0,
+        backedUp: 0,
+        ok: 0,
         unknown: 0,
         staging: 0,
         foreign: 0,
         copies: 0,
         critical: 1,
         warning: 9_999,
-        information: 0,
+        info: 0,
       },
       findings,
       ignored: 0,
       upcoming: [],
     };
     const { message, record } = plan([], { summaries: [one] });
-    expect(message?.verdict).toBe("1 critical, 9,999 soon");
+    expect(message?.verdict).toBe("1 critical, 9,999 warnings");
     expect(message?.sections[0]?.items[0]?.weight).toBe(1);
     expect(Object.keys(record.said)).toHaveLength(10_000);
     expect(plan([], { summaries: [one], record, nowMs: NOW_MS + 60_000 }).message).toBeNull();

@@ -172,7 +172,7 @@ describe("a digest is sent", () => {
       cluster("staging", 2, { "a/b": secret({ certificates: { tls: lasting(20, "b.example") } }) }),
     ];
     const { message } = plan(states, { route });
-    expect(message?.verdict).toBe("Nothing critical, 2 certificates fine");
+    expect(message?.verdict).toBe("Nothing critical, 2 certificates OK");
     expect(message?.sections.map(({ title }) => title)).toEqual(
       ["Next to expire, still to be renewed by their owners"].slice(1),
     );
@@ -197,12 +197,12 @@ describe("a summary", () => {
     const old = later(good, NOW_MS - 27 * HOUR);
     const { tally, sight, findings } = summaryOf(old);
     expect({
-      fine: tally.fine,
+      ok: tally.ok,
       unknown: tally.unknown,
       sight,
       codes: findings.map(({ code }) => code),
-    }).toEqual({ fine: 0, unknown: 3, sight: "stale", codes: ["audit_incomplete"] });
-    expect(summaryOf(later(good, NOW_MS - 25 * HOUR)).tally.fine).toBe(3);
+    }).toEqual({ ok: 0, unknown: 3, sight: "stale", codes: ["audit_incomplete"] });
+    expect(summaryOf(later(good, NOW_MS - 25 * HOUR)).tally.ok).toBe(3);
   });
 
   it("as of a later time than now is as fresh as now", () => {
@@ -211,7 +211,7 @@ describe("a summary", () => {
     expect(summarize(good, { atMs, ignore: [] }).sight).toBe("stale");
   });
 
-  it("doesn't call fine what an audit could not read", () => {
+  it("doesn't call OK what an audit could not read", () => {
     const audit = {
       startedAt: "2026-11-23T12:00:00Z",
       finishedAt: "2026-11-23T12:00:00Z",
@@ -230,10 +230,10 @@ describe("a summary", () => {
         ],
       },
     });
-    expect(summaryOf(part("Secret apps/app1")).tally).toMatchObject({ fine: 2, unknown: 1 });
-    expect(summaryOf(part("rest")).tally).toMatchObject({ fine: 0, unknown: 3 });
-    expect(summaryOf(part("backups")).tally).toMatchObject({ fine: 3, unknown: 0 });
-    expect(summaryOf(unreachable("prod", 3, NOW_MS)).tally).toMatchObject({ fine: 0, unknown: 3 });
+    expect(summaryOf(part("Secret apps/app1")).tally).toMatchObject({ ok: 2, unknown: 1 });
+    expect(summaryOf(part("rest")).tally).toMatchObject({ ok: 0, unknown: 3 });
+    expect(summaryOf(part("backups")).tally).toMatchObject({ ok: 3, unknown: 0 });
+    expect(summaryOf(unreachable("prod", 3, NOW_MS)).tally).toMatchObject({ ok: 0, unknown: 3 });
   });
 
   it("is the same for the same input", () => {
