@@ -62,7 +62,7 @@ function htmlOf(ansi: string): string {
 
 /** The demo's lines from `$ certkeep audit` on, as many as a picture holds. */
 function auditLines(lines: number): string {
-  const run = spawnSync(process.execPath, ["lib/cli/main.ts", "demo"], {
+  const run = spawnSync(process.execPath, ["lib/cli/main.ts", "demo", "--full"], {
     encoding: "utf8",
     env: { ...process.env, FORCE_COLOR: "1", NO_COLOR: "", TERM: "xterm-256color" },
   });

@@ -1,93 +1,180 @@
 /** `certkeep demo`: the commands themselves, run against a cluster in this process. */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { Command } from "commander";
+import { slackView } from "../demo/slackview.ts";
 import { wrap } from "../report/text.ts";
 import type { DemoWorld } from "../wiring/demo.ts";
-import { slackView } from "../demo/slackview.ts";
-import { writeLine, type ExitCode, type Io } from "./io.ts";
+import { writeLine, write, type Io } from "./io.ts";
 import { styleFor, widthFor } from "./options.ts";
+import type { Line } from "./run.ts";
 
-export function demoCommand(
-  io: Io,
-  runCommand: (args: readonly string[]) => Promise<ExitCode>,
-): Command {
+interface Options {
+  readonly color: boolean;
+  readonly full?: boolean;
+}
+
+export function demoCommand(io: Io, runCommand: Line): Command {
   return new Command("demo")
     .description(
-      "Run certkeep's commands on a sample cluster in this process; needs no cluster and no " +
+      "Lose and restore certificates on a sample cluster in this process; needs no cluster and no " +
         "account",
     )
+    .option("--full", "Run every command on a cluster with many problems; show whole outputs")
     .option("--no-color", "no colour")
-    .action((options: { readonly color: boolean }) => demo(io, runCommand, options));
+    .action((options: Options) => demo(io, runCommand, options));
 }
 
-async function demo(
-  io: Io,
-  runCommand: (args: readonly string[]) => Promise<ExitCode>,
-  options: { readonly color: boolean },
-): Promise<void> {
+async function demo(io: Io, runCommand: Line, options: Options): Promise<void> {
   const { startDemo } = await import("../wiring/demo.ts");
-  const say = (text: string): void => writeLine(io.stdout, text);
-  const tell = (text: string): void =>
-    say(
-      text
-        .split("\n")
-        .flatMap((one) => (one === "" ? [""] : wrap(one, widthFor(io))))
-        .join("\n"),
-    );
-  tell(
-    "A Kubernetes API is started in this process and filled with a cluster that has seen " +
-      "better days.\n" +
-      "What follows are certkeep's own commands, as you would type them.",
-  );
-  const world = await startDemo(io.nowMs());
-  const paint = options.color ? [] : ["--no-color"];
-  const command = async (...args: string[]): Promise<void> => {
-    say(`\n$ certkeep ${args.join(" ")}\n`);
-    const code = await runCommand([...args, "--config", world.config, ...paint]);
-    if (code > 1) io.exit(code);
-  };
+  const isFull = options.full === true;
+  const world = await startDemo(io.nowMs, isFull ? "sick" : "healthy");
+  const stage = new Stage(io, runCommand, world, options);
   try {
-    await showSteps(command, tell, world);
-    tell("\nThe digest went to a stand-in for Slack in this process. In Slack it reads:\n");
-    for (const message of world.slack.messages)
-      say(slackView(message, { width: widthFor(io), style: styleFor(io, options) }));
-    await command("report", "--html", join(world.folder, "report.html"));
+    await (isFull ? showAll(stage, world) : showSteps(stage, world));
   } finally {
     await world.stop();
+    if (!isFull) await rm(world.folder, { recursive: true, force: true });
   }
-  tell(
-    "\n" +
-      `Everything of the demo is in ${world.folder}; delete it when you have seen enough.\n` +
-      "\n" +
-      "Now on a cluster of yours, with the kubeconfig that kubectl uses; nothing is written " +
-      "to it:",
+  stage.tell(
+    isFull ? `\nThe files of the demo are in ${world.folder}. Delete them when you are done.` : "",
   );
-  say(
-    "  certkeep audit        judges what is there\n" +
-      "  certkeep init         makes a key; from then on each audit keeps encrypted backups",
-  );
+  stage.tell("Next: certkeep audit   (uses your kubeconfig, changes nothing)");
 }
 
-async function showSteps(
-  command: (...args: string[]) => Promise<void>,
-  tell: (text: string) => void,
-  world: DemoWorld,
-): Promise<void> {
-  await command("audit");
-  const { deleted, emptied } = world.lose();
-  tell(
-    "\n" +
-      `Now it is 3 a.m.: somebody deletes the Secret of ${deleted}, and a template ` +
-      `empties that of ${emptied}.\n` +
-      "Their owner would ask Let's Encrypt for both again; five a week is all there is.",
+/** Where the demo is shown. */
+class Stage {
+  readonly #io: Io;
+  readonly #run: Line;
+  readonly #world: DemoWorld;
+  readonly #options: Options;
+
+  constructor(io: Io, run: Line, world: DemoWorld, options: Options) {
+    this.#io = io;
+    this.#run = run;
+    this.#world = world;
+    this.#options = options;
+  }
+
+  tell(text: string): void {
+    const lines = text
+      .split("\n")
+      .flatMap((one) => (one === "" ? [""] : wrap(one, widthFor(this.#io))));
+    writeLine(this.#io.stdout, lines.join("\n"));
+  }
+
+  heading(text: string): void {
+    writeLine(this.#io.stdout, styleFor(this.#io, this.#options).bold(text));
+  }
+
+  /** On a terminal: until Enter is pressed. */
+  async wait(): Promise<void> {
+    const { interactive, outTty, stdin, stdout } = this.#io;
+    if (!interactive || !outTty) return writeLine(stdout, "");
+    write(stdout, styleFor(this.#io, this.#options).dim("Press Enter to go on "));
+    // Not in raw mode, so that Ctrl-C ends the process as ever.
+    const lines = createInterface({ input: stdin, terminal: false });
+    lines.once("line", () => lines.close());
+    await new Promise<void>((resolve) => void lines.once("close", resolve));
+  }
+
+  /** Shows a command, and runs it. */
+  async command(...args: readonly string[]): Promise<void> {
+    writeLine(this.#io.stdout, `$ certkeep ${args.join(" ")}`);
+    await this.#runIt(args, {});
+  }
+
+  /** Runs a command that isn't shown. */
+  async inBackground(...args: readonly string[]): Promise<void> {
+    await this.#runIt(args, {
+      stdout: new PassThrough().resume(),
+      stderr: new PassThrough().resume(),
+    });
+  }
+
+  /** Shows a command and, of what it prints, the lines from the first that matches on. */
+  async endOfCommand(from: RegExp, ...args: readonly string[]): Promise<void> {
+    writeLine(this.#io.stdout, `$ certkeep ${args.join(" ")}`);
+    const stdout = new PassThrough();
+    await this.#runIt(args, { stdout });
+    const lines = String(stdout.read() ?? "").split("\n");
+    const first = lines.findIndex((line) => from.test(line));
+    write(this.#io.stdout, lines.slice(Math.max(0, first)).join("\n"));
+  }
+
+  slack(from: number): void {
+    const page = { width: widthFor(this.#io), style: styleFor(this.#io, this.#options) };
+    for (const message of this.#world.slack.messages.slice(from))
+      writeLine(this.#io.stdout, slackView(message, page));
+  }
+
+  async #runIt(args: readonly string[], streams: Partial<Pick<Io, "stdout" | "stderr">>) {
+    const { config, nowMs } = this.#world;
+    const paint = this.#options.color ? [] : ["--no-color"];
+    const code = await this.#run([...args, ...paint], { ...streams, config, nowMs });
+    if (code > 1) this.#io.exit(code);
+  }
+}
+
+async function showSteps(stage: Stage, world: DemoWorld): Promise<void> {
+  const { deleted, emptied, slack } = world;
+  stage.tell(
+    "A sample cluster runs in this process. The commands below are real and work on it alone, " +
+      "until the demo ends.\n",
   );
-  await command("audit");
-  await command("restore", "demo", deleted, emptied);
-  await command("restore", "demo", deleted, emptied, "--apply");
-  tell("\nThe same certificates and keys are back. Another look:");
-  await command("audit");
-  tell(`\nAnd why is ${world.raced} issued again and again?`);
-  await command("explain", world.raced);
-  await command("backups", "verify");
-  await command("digest");
+  stage.heading("1/4  Audit");
+  await stage.command("audit");
+  await stage.inBackground("digest");
+  const posted = slack.messages.length;
+  const serials = [world.serial(deleted), world.serial(emptied)];
+  await stage.wait();
+
+  world.lose();
+  stage.heading("2/4  Disaster");
+  stage.tell(
+    `Five hours later, the Secret of ${deleted} is deleted and a template empties that of ` +
+      `${emptied}. Tailscale requests the first again at each visit, until Let's Encrypt ` +
+      "answers 429.",
+  );
+  await stage.command("audit");
+  await stage.inBackground("digest");
+  await stage.wait();
+
+  stage.heading("3/4  Restore");
+  await stage.command("restore", "demo", deleted, emptied);
+  await stage.endOfCommand(/^Restored /, "restore", "demo", deleted, emptied, "--apply");
+  const isSame = serials.join() === [world.serial(deleted), world.serial(emptied)].join();
+  const short = serials.map((serial) => `${serial?.slice(0, 10)}…`).join(", ");
+  stage.tell(`${isSame ? "Same" : "Other"} serials as before (${short}), 0 issuances used.`);
+  await stage.inBackground("audit");
+  await stage.inBackground("digest");
+  await stage.wait();
+
+  stage.heading("4/4  Slack: what your team would have seen");
+  stage.slack(posted);
+}
+
+async function showAll(stage: Stage, world: DemoWorld): Promise<void> {
+  const { deleted, emptied, raced } = world;
+  stage.tell(
+    "A sample cluster with many problems runs in this process. The commands below are real and " +
+      "work on it alone, until the demo ends.\n",
+  );
+  await stage.command("audit");
+  world.lose();
+  stage.tell(`\nThe Secret of ${deleted} is deleted, and a template empties that of ${emptied}.\n`);
+  await stage.command("audit");
+  await stage.command("restore", "demo", deleted, emptied);
+  await stage.command("restore", "demo", deleted, emptied, "--apply");
+  stage.tell("\nThe same certificates and keys are back:\n");
+  await stage.command("audit");
+  stage.tell(`\nWhy is ${raced} issued again and again?\n`);
+  await stage.command("explain", raced);
+  await stage.command("backups", "verify");
+  await stage.command("digest");
+  stage.tell("\nThe digest went to a stand-in for Slack in this process. In Slack it reads:\n");
+  stage.slack(0);
+  await stage.command("report", "--html", join(world.folder, "report.html"));
 }

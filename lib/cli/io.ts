@@ -31,6 +31,8 @@ export interface Io {
   readonly onInterrupt?: (stop: () => void) => () => void;
   /** Records how the command ends; where several hold, 2 goes before 3 before 1. */
   exit(code: ExitCode): void;
+  /** The configuration where none is named; absent: it is looked for. */
+  readonly config?: string;
   /** The configuration in use, once it is known. */
   readonly inUse: { file: string | null; shown: boolean };
 }

@@ -42,7 +42,7 @@ export function configWorld(
   options: Pick<CommonOptions, "config" | "verbose">,
 ): ConfigWorld {
   return {
-    configFile: options.config ?? null,
+    configFile: options.config ?? io.config ?? null,
     env: io.env,
     cwd: io.cwd,
     askApproval: io.interactive

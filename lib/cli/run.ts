@@ -7,7 +7,10 @@ import { VERSION } from "../version.ts";
 
 const PRECEDENCE: readonly ExitCode[] = [0, 1, 3, 2];
 
-type Line = (line: readonly string[]) => Promise<ExitCode>;
+type World = Omit<Io, "exit" | "inUse">;
+
+/** Runs a command line, in a world that may differ. */
+export type Line = (line: readonly string[], other?: Partial<World>) => Promise<ExitCode>;
 
 /**
  * In the order of the help. Each is loaded only where it is needed: what one of them takes would
@@ -39,10 +42,7 @@ function needed(args: readonly string[]): readonly string[] {
 }
 
 /** Runs one command line. @returns its exit code */
-export async function run(
-  args: readonly string[],
-  world: Omit<Io, "exit" | "inUse">,
-): Promise<ExitCode> {
+export async function run(args: readonly string[], world: World): Promise<ExitCode> {
   let code: ExitCode = 0;
   const io: Io = {
     ...world,
@@ -75,7 +75,9 @@ export async function run(
         "Start with: certkeep demo    or, on a cluster of yours: certkeep audit",
     );
   const commands = await Promise.all(
-    needed(args).map((name) => COMMANDS[name]?.(io, (line) => run(line, world))),
+    needed(args).map((name) =>
+      COMMANDS[name]?.(io, (line, other) => run(line, { ...world, ...other })),
+    ),
   );
   for (const command of commands) {
     if (command === undefined) continue;

@@ -1,41 +1,20 @@
 /**
  * The demo's Kubernetes API, over HTTPS on the loopback: objects in memory by their path, and of
- * the API just what certkeep's commands ask in the demo (list, get, create, patch, watch, access
- * reviews). Nobody but the demo has its token.
+ * the API just what certkeep's commands ask in the demo (list, get, create, patch, watch, logs,
+ * access reviews). Nobody but the demo has its token.
  */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { stringify } from "yaml";
 import { createAuthority } from "./authority.ts";
-
-type Texts = Readonly<Record<string, string>>;
-
-export interface DemoMetadata {
-  readonly name: string;
-  readonly namespace?: string;
-  readonly creationTimestamp?: string;
-  readonly labels?: Texts;
-  readonly annotations?: Texts;
-}
-
-/** An object as it is put there: uid and version are made up. */
-export interface DemoObject {
-  readonly apiVersion: string;
-  readonly kind: keyof typeof plurals;
-  readonly metadata: DemoMetadata;
-  readonly type?: string;
-  readonly data?: Texts;
-}
-
-type Stored = DemoObject & {
-  readonly metadata: { readonly uid: string; readonly resourceVersion: string };
-};
+import { type DemoObject, Objects, pathOf, type Stored } from "./objects.ts";
 
 interface Answer {
   readonly status: number;
-  readonly body: object;
+  /** Text: a log. */
+  readonly body: object | string;
 }
 
 export interface DemoApi {
@@ -45,28 +24,17 @@ export interface DemoApi {
   put(...objects: readonly DemoObject[]): void;
   get(namespace: string, secret: string): DemoObject | null;
   remove(namespace: string, secret: string): void;
+  /** Adds lines to the log of a pod, each after its instant. */
+  log(namespace: string, pod: string, ...lines: readonly (readonly [number, string])[]): void;
   stop(): Promise<void>;
 }
 
-const plurals = {
-  Namespace: "namespaces",
-  Secret: "secrets",
-  Ingress: "ingresses",
-  ProxyGroup: "proxygroups",
-} as const;
-
 const MAX_BODY_BYTES = 1024 * 1024;
 const SECRETS = /^\/api\/v1\/(?:namespaces\/([^/]+)\/)?secrets$/u;
+const PODS = /^\/api\/v1\/namespaces\/([^/]+)\/pods$/u;
 const REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 /** The operator and its proxies may write Secrets in their namespace. */
 const WRITERS = "system:serviceaccount:tailscale:";
-
-function pathOf({ apiVersion, kind, metadata }: DemoObject): string {
-  const group = apiVersion === "v1" ? "/api/v1" : `/apis/${apiVersion}`;
-  const { namespace, name } = metadata;
-  const inside = namespace === undefined ? "" : `/namespaces/${namespace}`;
-  return `${group}${inside}/${plurals[kind]}/${name}`;
-}
 
 const secretPath = (namespace: string, name: string): string =>
   `/api/v1/namespaces/${namespace}/secrets/${name}`;
@@ -117,61 +85,6 @@ function reviewOf(review: { readonly spec?: object }): Answer {
   return { status: 201, body: { ...review, status: { allowed } } };
 }
 
-class Objects {
-  readonly #objects = new Map<string, Stored>();
-  readonly #watchers = new Set<(type: string, object: Stored) => void>();
-  #version = 0;
-
-  get(path: string): Stored | null {
-    return this.#objects.get(path) ?? null;
-  }
-
-  put(object: DemoObject): Stored {
-    const path = pathOf(object);
-    const old = this.get(path);
-    const metadata = {
-      creationTimestamp: new Date().toISOString().replace(/\.\d+/u, ""),
-      ...object.metadata,
-      uid: old?.metadata.uid ?? randomUUID(),
-      resourceVersion: String((this.#version += 1)),
-    };
-    const stored = { ...object, metadata };
-    this.#objects.set(path, stored);
-    this.#tell(old === null ? "ADDED" : "MODIFIED", stored);
-    return stored;
-  }
-
-  remove(path: string): void {
-    const old = this.get(path);
-    if (old === null) return;
-    this.#objects.delete(path);
-    this.#tell("DELETED", old);
-  }
-
-  /** Secrets of one namespace, or of all, by name. */
-  secrets(namespace: string | undefined, type: string | null): readonly Stored[] {
-    return [...this.#objects]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([, each]) =>
-        each.kind === "Secret" &&
-        (namespace === undefined || each.metadata.namespace === namespace) &&
-        (type === null || each.type === type)
-          ? [each]
-          : [],
-      );
-  }
-
-  /** Calls `listener` at each change. @returns what ends that */
-  watch(listener: (type: string, object: Stored) => void): () => void {
-    this.#watchers.add(listener);
-    return () => void this.#watchers.delete(listener);
-  }
-
-  #tell(type: string, object: Stored): void {
-    for (const watcher of this.#watchers) watcher(type, object);
-  }
-}
-
 function list(objects: Objects, namespace: string | undefined, url: URL, accept: string): Answer {
   const selector = url.searchParams.get("fieldSelector");
   const type = selector?.match(/^type=(.+)$/u)?.[1] ?? null;
@@ -208,8 +121,15 @@ function answerTo(
   const accept = headers.accept ?? "";
   const secrets = SECRETS.exec(path);
   if (method === "GET" && secrets !== null) return list(objects, secrets[1], url, accept);
-  if (method === "GET" && /\/(?:pods|events)$/u.test(path))
-    return { status: 200, body: { kind: "List", apiVersion: "v1", metadata: {}, items: [] } };
+  const pods = PODS.exec(path);
+  if (method === "GET" && (pods !== null || path.endsWith("/events"))) {
+    const items = objects.pods(pods?.[1], url.searchParams.get("labelSelector") ?? "");
+    return { status: 200, body: { kind: "List", apiVersion: "v1", metadata: {}, items } };
+  }
+  if (method === "GET" && path.endsWith("/log")) {
+    const text = objects.log(path, Date.parse(url.searchParams.get("sinceTime") ?? "1970-01-01"));
+    return text === null ? failure(404, "NotFound", path) : { status: 200, body: text };
+  }
   if (method === "POST" && path === REVIEWS) return reviewOf(JSON.parse(body) as object);
   if (method === "POST" && secrets !== null) {
     const wanted = JSON.parse(body) as DemoObject;
@@ -259,17 +179,19 @@ function kubeconfigOf(name: string, server: string, caPem: string, token: string
   });
 }
 
-/** Starts the API; it ends with `stop`, or with the process. */
-export async function startDemoApi(): Promise<DemoApi> {
+/**
+ * Starts the API; it ends with `stop`, or with the process. `nowMs`: the time that its answers
+ * have.
+ */
+export async function startDemoApi(nowMs: () => number = Date.now): Promise<DemoApi> {
   const objects = new Objects();
   const token = randomBytes(18).toString("base64url");
   const authority = createAuthority("Demo cluster");
   const dayMs = 86_400_000;
-  const nowMs = Date.now();
   const { certificatePem, keyPem } = authority.issue({
     names: ["127.0.0.1"],
-    notBeforeMs: nowMs - dayMs,
-    notAfterMs: nowMs + dayMs,
+    notBeforeMs: Date.now() - dayMs,
+    notAfterMs: Date.now() + dayMs,
   });
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? "/", "https://127.0.0.1");
@@ -279,7 +201,13 @@ export async function startDemoApi(): Promise<DemoApi> {
     const { status, body } = known
       ? answerTo(objects, request, url, await bodyOf(request))
       : failure(401, "Unauthorized", "");
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    const isText = typeof body === "string";
+    response
+      .writeHead(status, {
+        "content-type": isText ? "text/plain" : "application/json",
+        date: new Date(nowMs()).toUTCString(),
+      })
+      .end(isText ? body : JSON.stringify(body));
   };
   const server = createServer({ cert: certificatePem, key: keyPem }, (request, response) => {
     handle(request, response).catch(() => response.destroy());
@@ -293,6 +221,8 @@ export async function startDemoApi(): Promise<DemoApi> {
     put: (...added) => added.forEach((object) => objects.put(object)),
     get: (namespace, name) => objects.get(secretPath(namespace, name)),
     remove: (namespace, name) => objects.remove(secretPath(namespace, name)),
+    log: (namespace, pod, ...lines) =>
+      objects.addLog(`/api/v1/namespaces/${namespace}/pods/${pod}/log`, lines),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,8 +1,8 @@
 /**
- * What the demo's cluster holds: the Secrets of a company that reaches its tools through the
- * Tailscale Kubernetes Operator and sells through an ordinary ingress, and one of each trouble.
+ * What the cluster of `demo --full` holds: the Secrets of a company that reaches its tools through
+ * the Tailscale Kubernetes Operator and sells through an ordinary ingress, and one of each trouble.
  */
-import type { DemoObject } from "./api.ts";
+import type { DemoObject } from "./objects.ts";
 import { createAuthority, type DemoAuthority, type PairText } from "./authority.ts";
 import {
   certManagerSecret,
@@ -21,9 +21,9 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** How far Let's Encrypt dates a certificate back: 58 min 30 s. */
 const BACKDATED_MS = 58.5 * 60_000;
-const OPERATOR_NAMESPACE = "tailscale";
-const GROUP = "ingress-proxies";
-const COMPANY = "larkandloom.example";
+export const OPERATOR_NAMESPACE = "tailscale";
+export const GROUP = "ingress-proxies";
+export const COMPANY = "larkandloom.example";
 
 interface IssueOptions {
   readonly lifetimeDays?: number;
@@ -36,7 +36,7 @@ interface IssueOptions {
  */
 type Issue = (names: readonly string[], ageDays: number, options?: IssueOptions) => PairText;
 
-function issuing(authority: DemoAuthority, nowMs: number): Issue {
+export function issuing(authority: DemoAuthority, nowMs: number): Issue {
   return (names, ageDays, { lifetimeDays = 90, logged = true } = {}) => {
     const issuedAtMs = Math.floor(nowMs - ageDays * DAY_MS);
     const notBeforeMs = Math.floor((issuedAtMs - BACKDATED_MS) / 1000) * 1000;
@@ -49,7 +49,7 @@ function issuing(authority: DemoAuthority, nowMs: number): Issue {
   };
 }
 
-const ingress = (
+export const ingress = (
   name: string,
   namespace: string,
   createdMs: number,
@@ -214,8 +214,8 @@ const OTHERS = [
   ["default", "deploy-key-git", "kubernetes.io/ssh-auth", { "ssh-privatekey": "not a key\n" }],
 ] as const;
 
-/** Every object of the demo's cluster; `authority` issues what is trusted. */
-export function demoObjects(authority: DemoAuthority, nowMs: number): readonly DemoObject[] {
+/** Every object of the cluster; `authority` issues what is trusted. */
+export function sickObjects(authority: DemoAuthority, nowMs: number): readonly DemoObject[] {
   const issue = issuing(authority, nowMs);
   const namespaces = ["kube-system", "default", OPERATOR_NAMESPACE, "shop", "monitoring"];
   return [

@@ -3,7 +3,7 @@
  * Secrets, with invented values.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import type { DemoMetadata, DemoObject } from "./api.ts";
+import type { DemoMetadata, DemoObject } from "./objects.ts";
 import { newKey, type PairText } from "./authority.ts";
 
 /** The demo's tailnet: the registered domain, by which Let's Encrypt counts. */
@@ -129,6 +129,24 @@ export function sharedSecret(
     "tailscale.com/domain": place.name,
   };
   return secret(place, "kubernetes.io/tls", pairFields("tls", pair), { labels });
+}
+
+/** A pod that has been running since its creation, and never restarted. */
+export function pod(
+  { namespace, name, createdMs }: Place,
+  labels: Texts,
+  serviceAccountName: string,
+  container: string,
+): DemoObject {
+  const startedAt = rfc3339(createdMs);
+  const state = { running: { startedAt } };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace, labels, creationTimestamp: startedAt },
+    spec: { serviceAccountName, containers: [{ name: container }] },
+    status: { containerStatuses: [{ name: container, restartCount: 0, state }] },
+  };
 }
 
 /** State and configuration of a pod of a ProxyGroup. */

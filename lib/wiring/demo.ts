@@ -2,72 +2,108 @@
  * The demo's world: a cluster and a Slack in this process, and the files with which certkeep is
  * pointed at them.
  */
+import { X509Certificate } from "node:crypto";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateIdentity } from "../adapters/age/identity.ts";
-import { startDemoApi } from "../demo/api.ts";
-import { createAuthority } from "../demo/authority.ts";
-import { demoObjects } from "../demo/cluster.ts";
+import { type DemoApi, startDemoApi } from "../demo/api.ts";
+import { createAuthority, type DemoAuthority } from "../demo/authority.ts";
+import { sickObjects } from "../demo/cluster.ts";
+import { healthyObjects, lossLog, PROXY } from "../demo/healthy.ts";
 import { fqdnOf } from "../demo/secrets.ts";
 import { type DemoSlack, startDemoSlack } from "../demo/slack.ts";
 
 export interface DemoWorld {
-  /** Holds everything of the demo; may be deleted. */
+  /** Holds everything of the demo. */
   readonly folder: string;
   /** The demo's `certkeep.yaml`. */
   readonly config: string;
-  /**
-   * What goes wrong in the demo: one Secret is deleted, another one's fields are emptied. Names are
-   * domains.
-   */
-  lose(): { readonly deleted: string; readonly emptied: string };
+  /** The time in the demo: hours ago until something goes wrong. */
+  readonly nowMs: () => number;
+  /** Names that something happens to; domains. */
+  readonly deleted: string;
+  readonly emptied: string;
   /** A name that is issued without need, for a cause that its page names. */
   readonly raced: string;
+  /** One Secret is deleted, and what is issued for it is lost; another one's fields are emptied. */
+  lose(): void;
+  /** Of the certificate that a Secret named after its domain holds; `null` where it holds none. */
+  serial(domain: string): string | null;
   /** Holds the messages that were posted to it. */
   readonly slack: DemoSlack;
   stop(): Promise<void>;
 }
 
 const CONTEXT = "demo";
+/** How long ago the first audit of a healthy cluster is. */
+const QUIET_MS = 5 * 3_600_000;
 
-export async function startDemo(nowMs: number): Promise<DemoWorld> {
+/** `clock`: milliseconds since 1970. */
+export async function startDemo(
+  clock: () => number,
+  fleet: "healthy" | "sick",
+): Promise<DemoWorld> {
+  let behindMs = fleet === "healthy" ? QUIET_MS : 0;
+  const nowMs = (): number => clock() - behindMs;
   const folder = await mkdtemp(join(tmpdir(), "certkeep-demo-"));
   const authority = createAuthority("Demo");
-  const api = await startDemoApi();
-  api.put(...demoObjects(authority, nowMs));
-  const identity = await generateIdentity();
-  await mkdir(join(folder, "identity"), { mode: 0o700 });
-  const own = { mode: 0o600, flag: "wx" };
-  await writeFile(
-    join(folder, "identity", "identity.txt"),
-    `# public key: ${identity.recipient}\n${identity.secret}\n`,
-    own,
-  );
-  await writeFile(join(folder, "kubeconfig.yaml"), api.kubeconfig(CONTEXT), own);
-  await writeFile(join(folder, "anchors.pem"), authority.rootPem, own);
-  await writeFile(join(folder, "intermediates.pem"), authority.intermediatePem, own);
+  const api = await startDemoApi(nowMs);
+  const objects = fleet === "healthy" ? healthyObjects : sickObjects;
+  api.put(...objects(authority, nowMs()));
   const slack = await startDemoSlack();
-  await writeFile(join(folder, "slack-webhook"), `${slack.url}\n`, own);
-  const config = join(folder, "certkeep.yaml");
-  await writeFile(config, configText(identity.recipient), own);
-  const deleted = fqdnOf("orders");
-  const emptied = fqdnOf("reports");
+  const config = await writeFiles(folder, authority, api, slack);
+  const [deleted, emptied] = [fqdnOf(LOST), fqdnOf("reports")];
   return {
     folder,
     config,
+    nowMs,
+    deleted,
+    emptied,
+    raced: fqdnOf("grafana"),
     lose: () => {
+      behindMs = 0;
       api.remove("tailscale", deleted);
       const secret = api.get("tailscale", emptied);
       if (secret !== null) api.put({ ...secret, data: { "tls.crt": "", "tls.key": "" } });
-      return { deleted, emptied };
+      api.log("tailscale", PROXY, ...lossLog(LOST, nowMs()));
     },
-    raced: fqdnOf("grafana"),
+    serial: (domain) => {
+      const pem = Buffer.from(api.get("tailscale", domain)?.data?.["tls.crt"] ?? "", "base64");
+      return pem.length === 0 ? null : new X509Certificate(pem).serialNumber.toLowerCase();
+    },
     slack,
     stop: async () => {
       await Promise.all([api.stop(), slack.stop()]);
     },
   };
+}
+
+const LOST = "orders";
+
+/** @returns the path of `certkeep.yaml` */
+async function writeFiles(
+  folder: string,
+  authority: DemoAuthority,
+  api: DemoApi,
+  slack: DemoSlack,
+): Promise<string> {
+  const identity = await generateIdentity();
+  await mkdir(join(folder, "identity"), { mode: 0o700 });
+  const config = join(folder, "certkeep.yaml");
+  const files: readonly (readonly [string, string])[] = [
+    [
+      join(folder, "identity", "identity.txt"),
+      `# public key: ${identity.recipient}\n${identity.secret}\n`,
+    ],
+    [join(folder, "kubeconfig.yaml"), api.kubeconfig(CONTEXT)],
+    [join(folder, "anchors.pem"), authority.rootPem],
+    [join(folder, "intermediates.pem"), authority.intermediatePem],
+    [join(folder, "slack-webhook"), `${slack.url}\n`],
+    [config, configText(identity.recipient)],
+  ];
+  for (const [path, text] of files) await writeFile(path, text, { mode: 0o600, flag: "wx" });
+  return config;
 }
 
 function configText(recipient: string): string {

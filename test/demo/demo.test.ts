@@ -1,8 +1,10 @@
 /** The demo as a person runs it, and what an audit makes of its cluster. */
-import { readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { run } from "../../lib/cli/run.ts";
 import { fqdnOf } from "../../lib/demo/secrets.ts";
 import { startDemo, type DemoWorld } from "../../lib/wiring/demo.ts";
@@ -13,19 +15,34 @@ interface Ended {
   readonly err: string;
 }
 
+const streamless = {
+  env: { HOME: "/nonexistent", PATH: "" },
+  cwd: "/",
+  interactive: false,
+  errTty: false,
+  outTty: false,
+  columns: 80,
+  nowMs: () => Date.now(),
+};
+
+/** The folder for temporary files of this test alone. */
+let temporary: string;
+beforeAll(async () => {
+  temporary = await mkdtemp(join(tmpdir(), "certkeep-demotest-"));
+  vi.stubEnv("TMPDIR", temporary);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(temporary, { recursive: true });
+});
+
 async function certkeep(...args: readonly string[]): Promise<Ended> {
   const streams = { out: new PassThrough(), err: new PassThrough() };
   const code = await run(args, {
+    ...streamless,
     stdin: Readable.from([]),
     stdout: streams.out,
     stderr: streams.err,
-    env: { HOME: "/nonexistent", PATH: "" },
-    cwd: "/",
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: 100,
-    nowMs: () => Date.now(),
   });
   const textOf = (stream: PassThrough): string => String(stream.read() ?? "");
   return { code, out: textOf(streams.out), err: textOf(streams.err) };
@@ -56,9 +73,57 @@ async function readState(folder: string): Promise<StateDocument> {
 }
 
 describe("certkeep demo", () => {
-  it("audits, restores what was lost, posts a digest and writes a page", async () => {
+  it("shows a loss, its restore and Slack's messages, and leaves nothing behind", async () => {
     const { code, out, err } = await certkeep("demo", "--no-color");
-    const folder = /(\S+certkeep-demo-\w+);/u.exec(out)?.[1] ?? "";
+    expect([code, err]).toEqual([0, ""]);
+    const [audit = "", disaster = "", restore = "", slack = ""] = out
+      .split(/^[1-4]\/4 /mu)
+      .slice(1);
+    expect(audit).toMatch(/\b14\b.*\b14\b/u);
+    for (const host of ["orders", "reports"]) {
+      expect(disaster).toContain(fqdnOf(host));
+      expect(restore).toMatch(
+        new RegExp(`^ {2}${fqdnOf(host)} .*(?:create Secret|write fields)`, "mu"),
+      );
+      expect(slack).toContain(fqdnOf(host));
+    }
+    expect(disaster).toContain("429");
+    expect(restore).toContain("Restored 2 of 2; read back and verified. Saved 2 issuances.");
+    expect(restore).toMatch(
+      /^Same serials as before \([0-9a-f]{10}…, [0-9a-f]{10}…\), 0 issuances/mu,
+    );
+    expect(out).toMatch(/^Next: certkeep audit /mu);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  it("waits for Enter between its steps on a terminal", async () => {
+    const stdin = new PassThrough();
+    const out = new PassThrough();
+    const ended = run(["demo", "--no-color"], {
+      ...streamless,
+      stdin,
+      stdout: out,
+      stderr: new PassThrough(),
+      interactive: true,
+      outTty: true,
+    });
+    const steps: string[] = [];
+    for (let step = 1; step <= 3; step += 1) {
+      let text = "";
+      while (!text.endsWith("Press Enter to go on ")) {
+        const [chunk] = (await once(out, "data")) as [Buffer];
+        text += chunk.toString("utf8");
+      }
+      steps.push(/^([1-4])\/4 /mu.exec(text)?.[1] ?? "");
+      stdin.write("\n");
+    }
+    expect(steps).toEqual(["1", "2", "3"]);
+    expect(await ended).toBe(0);
+  });
+
+  it("--full audits, restores what was lost, posts a digest and writes a page", async () => {
+    const { code, out, err } = await certkeep("demo", "--full", "--no-color");
+    const folder = /(\S+certkeep-demo-\w+)\./u.exec(out)?.[1] ?? "";
     const { secrets } = await readState(folder);
     const page = await readFile(join(folder, "report.html"), "utf8");
     await rm(folder, { recursive: true });
@@ -73,12 +138,27 @@ describe("certkeep demo", () => {
   });
 });
 
-describe("the demo's cluster", () => {
+it("the demo begins with 14 certificates and no warning", async () => {
+  const world = await startDemo(() => Date.now(), "healthy");
+  try {
+    const args = ["audit", "--fail-on", "warning", "--config", world.config];
+    const { code } = await certkeep(...args);
+    const { secrets } = await readState(world.folder);
+    const certificates = Object.values(secrets).flatMap((one) => Object.values(one.certificates));
+    expect([code, certificates.length]).toEqual([0, 14]);
+    expect(certificates.flatMap(({ reasons }) => reasons)).toEqual([]);
+  } finally {
+    await world.stop();
+    await rm(world.folder, { recursive: true });
+  }
+});
+
+describe("the cluster of demo --full", () => {
   let world: DemoWorld;
   let secrets: StateDocument["secrets"];
 
   beforeAll(async () => {
-    world = await startDemo(Date.now());
+    world = await startDemo(() => Date.now(), "sick");
     await certkeep("audit", "--config", world.config);
     ({ secrets } = await readState(world.folder));
   });
