@@ -24,6 +24,16 @@ interface FunctionSize {
   readonly lines: number;
 }
 
+const literalKinds: ReadonlySet<SyntaxKind> = new Set([
+  SyntaxKind.RegularExpressionLiteral,
+  SyntaxKind.BigIntLiteral,
+]);
+
+const templateKinds: ReadonlySet<SyntaxKind> = new Set([
+  SyntaxKind.NoSubstitutionTemplateLiteral,
+  SyntaxKind.TemplateExpression,
+]);
+
 const functionKinds: ReadonlySet<SyntaxKind> = new Set([
   SyntaxKind.ArrowFunction,
   SyntaxKind.FunctionDeclaration,
@@ -100,6 +110,25 @@ function readsOfSecrets(project: Project, path: string, file: SourceFile): reado
   );
 }
 
+/**
+ * Which of the wide lines can't be shorter: a pattern, a big number, or a line of a text that is
+ * printed as it stands.
+ */
+function unbreakable({ lines }: Source, file: SourceFile): ReadonlySet<number> {
+  const found = new Set<number>();
+  walk(file, (node) => {
+    if (!literalKinds.has(node.kind) && !templateKinds.has(node.kind)) return;
+    const from = lineAt(file, node.getStart(file));
+    const to = lineAt(file, node.end);
+    const fills = templateKinds.has(node.kind)
+      ? to > from
+      : node.end - node.getStart(file) > WIDE / 2;
+    for (let line = from; fills && line <= to; line += 1)
+      if ((lines[line - 1]?.length ?? 0) > WIDE) found.add(line);
+  });
+  return found;
+}
+
 function print(label: string, figure: number | string): void {
   process.stdout.write(`${label.padEnd(62)}${String(figure).padStart(8)}\n`);
 }
@@ -116,21 +145,27 @@ function printSizes(all: readonly Source[], lib: readonly Source[]): void {
   const large = lib.filter(({ lines }) => lines.length > LARGE);
   print(`  over ${LARGE} lines`, large.length);
   list(large.map(({ path, lines }) => `${path} ${lines.length}`));
-  print(
-    `lines over ${WIDE} columns`,
-    all.reduce((sum, { lines }) => sum + lines.filter(({ length }) => length > WIDE).length, 0),
-  );
 }
 
 function printStructure(project: Project, all: readonly Source[]): void {
   const functions: FunctionSize[] = [];
   const reads: string[] = [];
-  for (const { path } of all) {
+  const wide: string[] = [];
+  let unbroken = 0;
+  for (const source of all) {
+    const { path, lines } = source;
     const file = project.program.getSourceFile(join(root, path));
+    const fixed = file === undefined ? new Set<number>() : unbreakable(source, file);
+    unbroken += fixed.size;
+    for (const [index, { length }] of lines.entries())
+      if (length > WIDE && !fixed.has(index + 1)) wide.push(`${path}:${index + 1} ${length}`);
     if (file === undefined) continue;
     functions.push(...functionsIn(path, file));
     reads.push(...readsOfSecrets(project, path, file));
   }
+  print(`lines over ${WIDE} columns`, wide.length);
+  list(wide);
+  print("  besides: patterns, big numbers and printed texts", unbroken);
   const files = new Set(reads.map((read) => read.slice(0, read.lastIndexOf(":"))));
   print("places that read a state's map of Secrets", reads.length);
   print("  in so many files", files.size);

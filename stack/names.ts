@@ -29,7 +29,8 @@ export function withBucket(text: string, parameters: Parameters): Value {
 /** ARN of secrets below the stage's root. A secret's ARN ends with six characters of AWS's own. */
 export const secretArn = (parameters: Parameters, path: string): Value =>
   sub(
-    `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:${secretsRoot(parameters)}/${path}`,
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:" +
+      `${secretsRoot(parameters)}/${path}`,
   );
 
 export const bucketArn = (parameters: Parameters, key?: string): Value =>

@@ -48,7 +48,8 @@ module.exports = function CertkeepStack(serverless, options, { log }) {
         (environment) => leaveOut(environment),
       );
       log.notice(
-        `Left out, since only the deployed stack knows it (--env NAME=VALUE gives it): ${left.join(", ")}`,
+        "Left out, since only the deployed stack knows it (--env NAME=VALUE gives it): " +
+          left.join(", "),
       );
     },
     "after:aws:info:displayStackOutputs": () => {

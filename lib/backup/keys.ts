@@ -52,7 +52,8 @@ export function clusterPrefix(cluster: string): string {
 
 /** What the keys of all copies of a Secret begin with. */
 function secretPrefix(place: CopyPlace): string {
-  return `${clusterPrefix(place.cluster)}${encodeSegment(place.namespace)}/${encodeSegment(place.secret)}/`;
+  const { cluster, namespace, secret } = place;
+  return `${clusterPrefix(cluster)}${encodeSegment(namespace)}/${encodeSegment(secret)}/`;
 }
 
 /** `version` as `versionOf` makes it. */

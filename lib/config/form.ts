@@ -55,7 +55,8 @@ const KEY = "([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{
  * `key notin (a,b)`.
  */
 const REQUIREMENT = new RegExp(
-  `^(!?${KEY}|${KEY}\\s*(=|==|!=)\\s*${VALUE}|${KEY}\\s+(in|notin)\\s*\\(\\s*${VALUE}(\\s*,\\s*${VALUE})*\\s*\\))$`,
+  `^(!?${KEY}|${KEY}\\s*(=|==|!=)\\s*${VALUE}|` +
+    `${KEY}\\s+(in|notin)\\s*\\(\\s*${VALUE}(\\s*,\\s*${VALUE})*\\s*\\))$`,
 );
 
 /**

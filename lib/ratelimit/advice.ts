@@ -1,9 +1,9 @@
 /**
  * What to do about a certificate that fails or is lost: restore it, have it reissued, or wait.
  *
- * Never more than the evidence carries: a usable backup is first; where it isn't known whether there
- * is one, or who issues, or by which limit, no action is named. A cluster's own claims (its logs)
- * count for its own certificates and nobody else's.
+ * Never more than the evidence carries: a usable backup is first; where it isn't known whether
+ * there is one, or who issues, or by which limit, no action is named. A cluster's own claims (its
+ * logs) count for its own certificates and nobody else's.
  */
 import { type Budget, budgetOf } from "./budget.ts";
 import { accountOf, isRenewalAt, type Ledger } from "./ledger.ts";

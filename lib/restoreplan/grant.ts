@@ -30,14 +30,14 @@ export function grantManifest(missing: Missing): string | null {
     (namespace !== null && !NAME.test(namespace))
   )
     return null;
+  const isPlain = user !== null && /^[A-Za-z0-9:._@/+=-]+$/.test(user);
   const account = /^system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)$/.exec(user ?? "");
   const subject =
     account === null
       ? [
           `- kind: User`,
           `  apiGroup: rbac.authorization.k8s.io`,
-          "  name: " +
-            `${user !== null && /^[A-Za-z0-9:._@/+=-]+$/.test(user) ? JSON.stringify(user) : "NAME-OF-THE-USER"}`,
+          `  name: ${isPlain ? JSON.stringify(user) : "NAME-OF-THE-USER"}`,
         ]
       : [
           `- kind: ServiceAccount`,

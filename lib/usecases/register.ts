@@ -189,8 +189,8 @@ function uidOf({ made }: Credentials, name: string, ports: RegisterPorts): strin
   const uid = uids.has(null) ? null : ([...uids][0] ?? null);
   if (uid === null)
     ports.note(
-      `cluster ${name}: its credentials may not read the namespace kube-system, so its CA and its ` +
-        "address alone tell which cluster it is",
+      `cluster ${name}: its credentials may not read the namespace kube-system, so its CA and ` +
+        "its address alone tell which cluster it is",
     );
   return uid;
 }

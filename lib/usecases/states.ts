@@ -70,7 +70,7 @@ async function loadDocument<T>(
   });
 }
 
-/** Writes `value`; where another run wrote meanwhile, both are merged. @returns what is stored now */
+/** Writes `value`, merged with what another run wrote meanwhile. @returns what is stored now */
 async function saveDocument<T>(
   states: StateStore,
   name: string,
@@ -114,7 +114,7 @@ export async function loadState(states: StateStore, cluster: string): Promise<Lo
   return loaded === null ? null : { state: loaded.value, revision: loaded.revision };
 }
 
-/** Writes `state`; where another run wrote meanwhile, both are merged. @returns what is stored now */
+/** Writes `state`, merged with what another run wrote meanwhile. @returns what is stored now */
 export async function saveState(
   states: StateStore,
   cluster: string,

@@ -23,7 +23,7 @@ export interface RegisterWorld extends World, ConnectWorld {
   readonly note: (message: string) => void;
 }
 
-/** Whose credential registers, where no option says: whoever's leads to the cluster that is known. */
+/** The credential that registers, without an option: the one that leads to the known cluster. */
 export async function administrator(
   world: RegisterWorld,
   {

@@ -68,7 +68,7 @@ function usualPath(): string {
 }
 
 const NAME_IT = "Name where it is: --identity FILE";
-const IN_THE_CONFIGURATION = `${NAME_IT}, or identity: in certkeep.yaml. Without it no copy can be opened`;
+const IN_THE_CONFIGURATION = `${NAME_IT}, or identity: in certkeep.yaml. Without it no backup can be decrypted`;
 
 function missing(where: string, found: string, todo: string): CertkeepError {
   return new CertkeepError("identity_invalid", {

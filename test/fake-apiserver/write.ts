@@ -252,7 +252,11 @@ function applied(storage: Storage, call: Call): { status: number; object: Stored
     const version = apiVersionOf(resource);
     const kind = `${version.includes("/") ? version : `/${version}`}, Kind=${resource.kind}`;
     const what = `${textOf(metadata["namespace"])}/${name ?? ""}; ${kind}`;
-    const why = `unable to convert unstructured object to ${kind}: error decoding from json: ${fault}`;
+    const why = [
+      `unable to convert unstructured object to ${kind}`,
+      "error decoding from json",
+      fault,
+    ].join(": ");
     throw new Refusal(
       500,
       null,

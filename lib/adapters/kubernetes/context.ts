@@ -70,7 +70,7 @@ function chooseProxy(parts: ContextParts, server: URL, environment: Environment)
   throw invalid(where, "no address of a proxy", "http://, https:// or socks5://HOST:PORT");
 }
 
-/** What an exec plugin gets to know of the cluster (client-go rest/exec.go, `ConfigToExecCluster`). */
+/** What an exec plugin learns of the cluster (client-go rest/exec.go, `ConfigToExecCluster`). */
 function clusterInfo(cluster: Fields, server: URL, caText: string | null): Fields {
   const extension = listOf(cluster["extensions"])
     .map(fieldsOf)

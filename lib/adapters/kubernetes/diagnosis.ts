@@ -111,11 +111,11 @@ function parseContainers(
     });
 }
 
-/** As tailscaled is told to use another than its own (envknob), as a ProxyClass does for staging. */
+/** Gives tailscaled another directory (envknob); a ProxyClass sets it for staging. */
 const ACME_DIRECTORY = "TS_DEBUG_ACME_DIRECTORY_URL";
 const MAX_URL = 512;
 
-/** Empty where something else than the container's own text sets it, or may; `null`: none is set. */
+/** Empty where something else than the container's text sets it, or may; `null`: none is set. */
 function acmeDirectoryOf({ env, envFrom }: Untrusted<V1Container>): string | null {
   const set = listOf(env)
     .map((entry) => fieldsOf<V1EnvVar>(entry))

@@ -110,7 +110,7 @@ async function replace(
   try {
     await rename(path, target);
   } catch (error) {
-    // A file that is mounted by itself, as in a container, can't be replaced: kubectl writes over it.
+    // A file that is mounted by itself can't be replaced: kubectl writes over it.
     if (codeOf(error) !== "EBUSY" && codeOf(error) !== "EXDEV") throw error;
     const mounted = await open(target, "r+");
     try {
@@ -184,7 +184,7 @@ interface Edit {
   readonly text: string;
 }
 
-/** A kubeconfig's text with other settings of a user's auth-provider; `null` where they have no place. */
+/** A kubeconfig's text with other settings of an auth-provider; `null` where they have no place. */
 function withTokens(text: string, user: string, tokens: ProviderTokens): string | null {
   const config = configOf(text, user);
   if (config === null) return null;

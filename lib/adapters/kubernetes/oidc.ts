@@ -1,7 +1,7 @@
 /**
  * Users of the legacy `auth-provider` oidc, as kubectl takes them (client-go
- * plugin/pkg/client/auth/oidc/oidc.go): the ID token while it lasts, then another one by the refresh
- * token, which is written back before it is used.
+ * plugin/pkg/client/auth/oidc/oidc.go): the ID token while it lasts, then another one by the
+ * refresh token, which is written back before it is used.
  *
  * As kubectl, this doesn't check the ID token's claims: the API server does, whose audience may be
  * another than the client.

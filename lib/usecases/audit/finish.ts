@@ -1,6 +1,6 @@
 /**
- * The end of an audit's state: spans of backups, resolved losses, since when findings hold, and what
- * is old enough to forget. Pure.
+ * The end of an audit's state: spans of backups, resolved losses, since when findings hold, and
+ * what is old enough to forget. Pure.
  */
 import { parseMs } from "../../certificate/time.ts";
 import { evaluateState } from "../../finding/evaluate.ts";

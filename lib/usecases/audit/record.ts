@@ -266,7 +266,7 @@ function hintsFor(pair: ExtractedPair, reasons: readonly string[]): Pick<GapReco
   return hints.length === 0 ? {} : { hints: hints.map((hint) => ({ ...hint })) };
 }
 
-/** Changes of one Secret that are remembered, and for how long: reissues are reported for a week. */
+/** How many changes of a Secret are recorded, and how long: a week, for the report of reissues. */
 const MAX_EARLIER = 10;
 const EARLIER_MS = 30 * 86_400_000;
 
@@ -282,7 +282,7 @@ function earlierOf(
   for (const [base, certificate] of Object.entries(certificates)) {
     const [held, gap] = [previous.certificates[base], previous.gaps[base]];
     if (held !== undefined && held.sha256 !== certificate.sha256) {
-      // As its controller judged it when it requested this one; an older one was put back on purpose.
+      // As its controller judged it when it requested this one; an older one is a restore.
       const issuedMs = parseMs(certificate.issuedAt);
       const judgedMs = issuedMs > parseMs(held.issuedAt) ? Math.min(issuedMs, nowMs) : nowMs;
       found.push({

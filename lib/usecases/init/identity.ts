@@ -1,4 +1,4 @@
-/** Where the identity is, or goes: one that is there is used, and none is put into a git work tree. */
+/** Where the identity is, or goes: an existing one is used, and none goes into a git work tree. */
 import { formatMs } from "../../certificate/time.ts";
 import { isRecipient } from "../../config/recipient.ts";
 import { CertkeepError } from "../../error.ts";

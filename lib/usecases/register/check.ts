@@ -90,7 +90,8 @@ export async function checkCredential(
     readonly timer: Timer;
   },
 ): Promise<CheckedCredential> {
-  const where = `cluster ${choice.name}, the ${bearer === "read" ? "reading" : "restoring"} credential`;
+  const credential = bearer === "read" ? "the reading credential" : "the restoring credential";
+  const where = `cluster ${choice.name}, ${credential}`;
   const user = await userOf(opened.self, choice);
   const missing = await settledMissing(opened.self, plan, bearer, choice.timer, choice.fresh);
   const essential = missing.filter(isEssential);

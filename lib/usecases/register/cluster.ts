@@ -49,7 +49,8 @@ export async function examineCluster(
   const earlier = await earlierState(ports.states, name, identity, ports.place.server);
   if (earlier !== null)
     ports.note(
-      `cluster ${name}: takes over what audits recorded of it as ${earlier.title}, backups included`,
+      `cluster ${name}: takes over what audits recorded of it as ${earlier.title}, ` +
+        "backups included",
     );
   return { version, identity, isSuccessor, earlier };
 }
@@ -150,6 +151,8 @@ async function judgeIdentity(
     where: `cluster ${name}`,
     found: `the name is another cluster's: ${found}`,
     expected,
-    todo: `Choose another name; or, if ${name} was rebuilt: certkeep clusters add ${name} --rebuilt`,
+    todo:
+      `Choose another name; or, if ${name} was rebuilt: ` +
+      `certkeep clusters add ${name} --rebuilt`,
   });
 }

@@ -138,7 +138,10 @@ export function refuseShort(
     where: `cluster ${request.name}, the ${bearer === "read" ? "reading" : "restoring"} credential`,
     found:
       `it ends at ${new Date(expiresAtMs).toISOString()}, in ` +
-      `${days < 2 ? `${Math.round(days * 24)} hours` : `${Math.floor(days)} days`}${request.kind === "token" ? `, though ${request.tokenDays} days were asked for: the server caps tokens` : ""}`,
+      (days < 2 ? `${Math.round(days * 24)} hours` : `${Math.floor(days)} days`) +
+      (request.kind === "token"
+        ? `, though ${request.tokenDays} days were asked for: the server caps tokens`
+        : ""),
     expected: `at least ${LEAST_TOKEN_DAYS} days, for an audit that runs by itself`,
     todo:
       "Ways that work: --eks ARN --role ARN (IAM on Amazon EKS), --credential with a client " +

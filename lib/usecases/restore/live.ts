@@ -20,8 +20,9 @@ const LIST_FROM = 20;
 /** Parents that are asked for at most; of further ones it is said that they aren't known. */
 const OBJECTS_ASKED = 50;
 
+const OF_TYPE = LABEL.secretType;
 /** Secrets that an operator makes for its proxies under random names. */
-export const MANAGED_SELECTOR = `${LABEL.managed}=true,${LABEL.secretType}!=certs,${LABEL.secretType}!=config`;
+export const MANAGED_SELECTOR = `${LABEL.managed}=true,${OF_TYPE}!=certs,${OF_TYPE}!=config`;
 
 /** Secrets that hold an ACME account key for certificates of others. */
 const HOLDS_ACCOUNTS: ReadonlySet<Shape> = new Set(["proxygroup-state", "acme-accounts"]);

@@ -230,7 +230,7 @@ function judge(
   if (reading.nameless > 0)
     return {
       code: "gap",
-      unread: `${count(reading.nameless, "certificate")} issued for names that the log doesn't tell`,
+      unread: `${count(reading.nameless, "certificate")} for names that the log doesn't contain`,
     };
   if (reading.dropping)
     return { code: "gap", unread: "lines that Tailscale held back and hasn't counted yet" };

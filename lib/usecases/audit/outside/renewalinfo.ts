@@ -6,7 +6,7 @@ import { DAY_MS } from "../../../ratelimit/limit.ts";
 import { count } from "../../../report/text.ts";
 import { isUnread, type LiveRecord, type OutsideRun, pauseMs } from "./run.ts";
 
-/** A certificate that the issuer doesn't know, or answers nonsense about, is asked about again then. */
+/** Until a certificate that the issuer doesn't know, or answers nonsense on, is tried again. */
 const UNKNOWN_MS = DAY_MS;
 /** Certificates asked about in one run. */
 const ASKED_AT_MOST = 300;
