@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Io } from "../lib/cli/io.ts";
+import { parseConfig } from "../lib/config/parse.ts";
 import { docTables, tablesOf, withTables } from "../scripts/doctables.ts";
 import type { Given } from "../stack/parameters.ts";
 
@@ -102,7 +103,7 @@ interface Shown {
   readonly line: string;
 }
 
-/** Each `certkeep …` in a block of shell or in code of a sentence; `…` stands for anything. */
+/** Each `certkeep …` in a block of shell, in a sentence or in a pod; `…` stands for anything. */
 const shown: readonly Shown[] = PAGES.filter((page) => page !== "CHANGELOG.md").flatMap((page) => {
   const blocks = [...read(page).matchAll(/^ *```sh\n(.*?)^ *```/gms)].flatMap(([, block = ""]) =>
     block.replaceAll("\\\n", " ").split("\n"),
@@ -112,7 +113,10 @@ const shown: readonly Shown[] = PAGES.filter((page) => page !== "CHANGELOG.md").
       .replaceAll(/^ *```.*?^ *```/gms, "")
       .matchAll(/`([^`]+)`/g),
   ].map(([, text = ""]) => text.replaceAll(/\s+/g, " "));
-  return [...blocks, ...inline].flatMap((text) =>
+  const pods = [...read(page).matchAll(/^ *args: \[(.*)\]$/gm)].map(
+    ([, list = ""]) => `certkeep ${list.replaceAll(", ", " ")}`,
+  );
+  return [...blocks, ...inline, ...pods].flatMap((text) =>
     [...text.matchAll(/(?<![\w./=-])(?:certkeep|npm run (?:-s )?certkeep --) ([a-z].*)/g)].map(
       ([, line = ""]) => ({ page, line }),
     ),
@@ -170,6 +174,40 @@ describe("commands", () => {
     if (line.includes("…") && /too many arguments|missing required|required option/.test(error))
       return;
     expect(error).toBe("");
+  });
+});
+
+const RECIPIENT = "age1z2lrvsqly5snu93xzzlcwqvatvcct8znj5plhq5mh6k0nvs8usyqfrwzcx";
+
+/** Each block of settings; blocks for Kubernetes are no settings of certkeep. */
+const settings = PAGES.flatMap((page) =>
+  [...read(page).matchAll(/^ *```yaml\n(.*?)^ *```/gms)]
+    .map(([, text = ""]) => ({ page, text }))
+    .filter(({ text }) => !/^(apiVersion|args):/.test(text)),
+);
+
+it.each(settings)("$page shows settings that certkeep.yaml may have", ({ page, text }) => {
+  const given = text.replace(/\n {2}- age1….*/, "").replaceAll("age1…", RECIPIENT);
+  const result = parseConfig(given, page);
+  expect(result.ok ? [] : result.problems).toEqual([]);
+});
+
+describe("codes", () => {
+  const code = globSync("{lib,functions,stack}/**/*.{ts,cjs}", { cwd: ROOT }).map(read).join("\n");
+  const named = (pattern: RegExp): string[] =>
+    PAGES.filter((page) => page !== "CHANGELOG.md")
+      .flatMap((page) => [...read(page).matchAll(pattern)])
+      .map(([, name = ""]) => name);
+
+  it("in sentences are those of the code", () => {
+    const codes = named(/`([a-z]+(?:_[a-z]+)+)`/g);
+    expect(codes.length).toBeGreaterThan(100);
+    expect(codes.filter((name) => !new RegExp(`(?<![a-z])${name}\\b`).test(code))).toEqual([]);
+  });
+
+  it("of environment variables are those of the code", () => {
+    const variables = named(/\b(CERTKEEP_[A-Z_]+)\b/g);
+    expect(variables.filter((name) => !code.includes(name))).toEqual([]);
   });
 });
 
