@@ -52,7 +52,7 @@ export function planText(view: PlanView): string {
     ...wrap(plain(othersText(sorted, loud.length - shown.length, view)), width),
     ...(verbose ? detailLines(loud, nameOf, view) : []),
     ...reasonGroups(loud, nameOf, view),
-    ...view.events.flatMap((event) => wrap(plain(event), width)),
+    ...(verbose ? eventLines(view) : []),
     ...ending(view, nameOf),
   ].join("\n");
 }
@@ -60,6 +60,13 @@ export function planText(view: PlanView): string {
 function firstOfEachKind(rows: readonly ShownItem[]): readonly ShownItem[] {
   const kinds = Map.groupBy(rows, ({ outcome }) => outcome);
   return [...kinds.values()].flatMap((of) => of.slice(0, ROWS_OF_A_KIND));
+}
+
+/** They were shown when they happened. */
+function eventLines({ events, width }: PlanView): string[] {
+  return events.length === 0
+    ? []
+    : ["", ...events.flatMap((event) => wrap(plain(capitalized(event)), width))];
 }
 
 function headline({ title, server, mode, offline, interrupted, verbose }: PlanView): string {
@@ -147,9 +154,7 @@ function ending(view: PlanView, nameOf: (item: PlanItem) => string): string[] {
 
 /** Whether sentences stand between the table and the ending. */
 function isApart(view: PlanView): boolean {
-  return (
-    view.verbose || view.events.length > 0 || reasonGroups(view.items, itemTitle, view).length > 0
-  );
+  return view.verbose || reasonGroups(view.items, itemTitle, view).length > 0;
 }
 
 function savedText(view: PlanView, verb: string): string {

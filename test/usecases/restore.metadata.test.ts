@@ -116,7 +116,7 @@ describe("what other controllers know a Secret by", () => {
     await world.audit();
     world.put({ ...web, data: { "tls.crt": "", "tls.key": "" } });
     expect(await notesOf({ names: ["shop/web-tls"] })).toContain(
-      "lacks these of the backup, and they aren't added: annotation meta.helm.sh/release-name",
+      "lacks metadata of the backup, which isn't added: annotation meta.helm.sh/release-name",
     );
     expect(outcomes(await restore(world, { names: ["shop/web-tls"] }))).toEqual([
       "a.example.com restore done fields_absent",
@@ -127,7 +127,7 @@ describe("what other controllers know a Secret by", () => {
     });
     const as = { namespace: "shop", name: "other" };
     expect(await notesOf({ names: ["shop/web-tls"], as })).toContain(
-      "not restored at another place, where its controller could delete it: annotation " +
+      "not restored to another place, where a controller could delete the Secret: annotation " +
         "meta.helm.sh/release-name",
     );
     await restore(world, { names: ["shop/web-tls"], as });

@@ -275,7 +275,7 @@ describe("a cluster that isn't the recorded one", () => {
       expect(restoreDocument(planned)).toMatchObject({
         warnings: [
           expect.stringContaining("remove or rename the old cluster's machines in the tailnet"),
-          expect.stringContaining("is taken as its successor"),
+          expect.stringContaining("is treated as its successor"),
         ],
       });
       expect((await world.state()).identity?.uid).toBe(

@@ -20,15 +20,15 @@ const PLAIN_NOTES: Readonly<
     string
   >
 > = {
-  recorder_unverified: "it isn't verified that a recorder keeps what is patched in",
+  recorder_unverified: "not verified that a recorder keeps fields that are written into its Secret",
   certmanager_no_issuer:
     "cert-manager will order a new certificate: the Secret has no annotation with its issuer",
   certmanager_renews:
-    "cert-manager will renew it at once (one order): less than a third of its lifetime is " +
-    "left, unless its spec says another time",
+    "cert-manager will renew it at once (uses 1 issuance), unless its Certificate sets another " +
+    "time: less than a third of its lifetime is left",
   certmanager_newer_seen:
-    "cert-manager may order a new certificate: a newer one than this backup was seen, and its " +
-    "CertificateRequest, if it still exists, is for another key",
+    "cert-manager may order a new certificate: a newer certificate than this backup was seen, " +
+    "and its CertificateRequest, if it still exists, is for another key",
   certmanager_not_known: "it is unknown whether its Certificate still exists",
   certmanager_adopts:
     "cert-manager adopts it, if the Certificate's spec still has the same issuer, key " +
@@ -36,7 +36,7 @@ const PLAIN_NOTES: Readonly<
   older_copy:
     "an older backup is used, because the newer ones can't be. Its next renewal may be " +
     "rejected if the newer one replaced it",
-  unrecorded: "no audit recorded this backup: only your own identity vouches for it",
+  unrecorded: "no audit recorded this backup, so only your identity proves where it came from",
   account_unknown:
     "it is unknown which ACME account it was issued under. If the node has another one, Let's " +
     "Encrypt rejects the renewal until the certificate expires",
@@ -50,8 +50,8 @@ export function noteText(note: Note): string {
   switch (note.note) {
     case "secret_renamed":
       return (
-        `it was in Secret ${note.from}; the proxy was recreated, and its Secret is now ` +
-        `${note.to}`
+        `the proxy was recreated: the certificate goes from Secret ${note.from} to its new ` +
+        `Secret ${note.to}`
       );
     case "certmanager_other_place":
       return (
@@ -66,9 +66,9 @@ export function noteText(note: Note): string {
       );
     case "unknown_issuer":
       return (
-        "the certificate there is of an untrusted CA and valid until " +
-        `${formatMs(note.untilMs).slice(0, 10)}. If it is there on purpose (a CA of your own), ` +
-        "leave this one out, or name the CA under issuers: in certkeep.yaml"
+        "the certificate in the cluster is from an untrusted CA and valid until " +
+        `${formatMs(note.untilMs).slice(0, 10)}. If that is your own CA, don't restore this one, ` +
+        "or add the CA under issuers: in certkeep.yaml"
       );
     case "passed_over":
       return (
@@ -81,8 +81,8 @@ export function noteText(note: Note): string {
     case "marks_not_moved": {
       const marks = note.marks.map(({ kind, key }) => `${kind} ${key}`).join(", ");
       return note.note === "marks_not_added"
-        ? `the Secret there lacks these of the backup, and they aren't added: ${marks}`
-        : `not restored at another place, where its controller could delete it: ${marks}`;
+        ? `the Secret lacks metadata of the backup, which isn't added: ${marks}`
+        : `not restored to another place, where a controller could delete the Secret: ${marks}`;
     }
     case "unkept":
       return `not in the backup, so not restored: ${note.unkept.join(", ")}`;
@@ -110,18 +110,18 @@ export function warningText(warning: PlanWarning): string {
       return `backups are taken from ${warning.title} (${warning.key})`;
     case "successor":
       return (
-        `another cluster answers under the name ${warning.key} than the recorded one ` +
-        `(${warning.recorded ?? "unknown"}): it is taken as its successor`
+        `${warning.key} is now another cluster than the recorded one ` +
+        `(${warning.recorded ?? "unknown"}); it is treated as its successor`
       );
     case "pinned":
-      return `${warning.key} is pinned as it answers now`;
+      return `${warning.key} is pinned to the cluster that answers now`;
     case "not_rebuilt":
-      return "this is the recorded cluster: it wasn't rebuilt";
+      return "this is the recorded cluster; it wasn't rebuilt";
     case "unknown_cluster": {
       const { called, isRegistered } = warning;
       return (
-        "no record says which cluster this is, so no backup is restored to it. To pin it as it " +
-        `answers now: ${pinCommand({ called, registered: isRegistered }, "another")}`
+        "no record says which cluster this is, so no backup is restored to it. To pin it as it is " +
+        `now: ${pinCommand({ called, registered: isRegistered }, "another")}`
       );
     }
     case "recreation": {
@@ -139,11 +139,11 @@ export function warningText(warning: PlanWarning): string {
       return `not checked: ${warning.count} more`;
     case "never_audited":
       return (
-        `no audit of ${warning.cluster} is recorded here, so nothing is known that could be ` +
-        `restored${warning.isAsked ? "" : " (--unrecorded uses backups that no audit recorded)"}`
+        `no audit of ${warning.cluster} is recorded, so there is nothing to restore` +
+        (warning.isAsked ? "" : " (--unrecorded uses backups that no audit recorded)")
       );
     case "nothing_known":
-      return "nothing to restore: audits saw no certificate in this cluster, and none was lost";
+      return "nothing to restore: audits saw no certificate in this cluster";
     case "nothing_fits":
       return "nothing matches";
   }

@@ -5,7 +5,7 @@ import type { RevocationGap } from "../../restoreplan/view.ts";
 const GAPS: Readonly<
   Record<Exclude<RevocationGap["gap"], "to_come" | "outdated" | "unreached">, string>
 > = {
-  not_asked: "nobody asked for it",
+  not_asked: "not asked for",
   issuer_not_asked: "no source for this CA",
   no_list: "the certificate names no revocation list",
   no_issuer: "the certificate's issuer is unknown here",
