@@ -3,6 +3,7 @@ import { parseMs } from "../certificate/time.ts";
 import { combinedHelp, type RecordedPlanner, type RestoreHelp } from "../restoreplan/recorded.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
+import { INCIDENT_MS } from "../state/incident.ts";
 import { calledBy } from "../state/identity.ts";
 import { type Action, restoreAction } from "./action.ts";
 import { type Draft, explainAction, type Subject, subjectOf } from "./finding.ts";
@@ -30,19 +31,13 @@ export function* lossDrafts(
       ? [entry]
       : [],
   );
-  const incidents = new Map<
-    string,
-    { readonly incident: string; readonly of: CertificateEntry[][] }
-  >();
+  const ofIncidents: OfSecret[] = [];
   for (const held of Map.groupBy(lost, (entry) => entry.key).values()) {
-    const [first] = held;
+    const [first, ...rest] = held;
     if (first === undefined) continue;
-    const { how, incident, lostMs, lastSeenMs } = first.loss;
+    const { how, incident, lastSeenMs } = first.loss;
     if (incident !== null) {
-      const id = `${incident}|${lostMs}`;
-      const known = incidents.get(id) ?? { incident, of: [] };
-      known.of.push(held);
-      incidents.set(id, known);
+      ofIncidents.push([first, ...rest]);
       continue;
     }
     const subject = subjectOf(first);
@@ -70,18 +65,40 @@ export function* lossDrafts(
         params: { ...params, parent: how === "unknown" ? "unknown" : "stands" },
       };
   }
-  for (const { incident, of } of incidents.values())
-    yield incidentDraft(state, incident, of, planner);
+  for (const secrets of byIncident(ofIncidents)) yield incidentDraft(state, secrets, planner);
 }
 
-/** `lost`: the certificates of each Secret. */
+type LostCertificate = CertificateEntry & { readonly condition: "lost" };
+/** The lost certificates of one Secret. */
+type OfSecret = readonly [LostCertificate, ...LostCertificate[]];
+
+/** What is called alike and was lost more than an hour later is another incident. */
+function byIncident(secrets: readonly OfSecret[]): OfSecret[][] {
+  const lostMs = ([{ loss }]: OfSecret): number => loss.lostMs;
+  const incidents: OfSecret[][] = [];
+  const latest = new Map<string | null, OfSecret[]>();
+  for (const secret of secrets.toSorted((a, b) => lostMs(a) - lostMs(b))) {
+    const { incident } = secret[0].loss;
+    const known = latest.get(incident);
+    const last = known?.at(-1);
+    if (known !== undefined && last !== undefined && lostMs(secret) - lostMs(last) <= INCIDENT_MS)
+      known.push(secret);
+    else {
+      const begun = [secret];
+      latest.set(incident, begun);
+      incidents.push(begun);
+    }
+  }
+  return incidents;
+}
+
 function incidentDraft(
   state: StateDocument,
-  incident: string,
-  lost: readonly (readonly CertificateEntry[])[],
+  lost: readonly OfSecret[],
   planner: RecordedPlanner,
 ): Draft {
-  const keys = lost.flatMap(([first]) => first?.key ?? []);
+  const keys = lost.map(([first]) => first.key);
+  const incident = lost[0]?.[0].loss.incident ?? "";
   const helps = lost.map((held) => combinedHelp(held.map((entry) => planner.helpFor(entry))));
   const { backup, createNamespace } = combinedHelp(helps);
   const namespaces = [...new Set(keys.map((key) => key.slice(0, key.indexOf("/"))))];

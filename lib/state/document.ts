@@ -152,6 +152,8 @@ const lostRecord = z.looseObject({
   lastSeenAt: instant,
   /** Its namespace was not there either; absent: it was, or an earlier version recorded it. */
   namespaceGone: z.optional(z.boolean()),
+  /** `incident` is that many were lost within one hour; absent: it isn't, or not known. */
+  massLoss: z.optional(z.boolean()),
   record: secretRecord,
 });
 export type LostRecord = z.infer<typeof lostRecord>;

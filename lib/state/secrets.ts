@@ -15,6 +15,8 @@ export interface Loss {
   readonly how: "lost" | "removed" | "replaced" | "unknown";
   /** What took several at once; `null` for a single one. */
   readonly incident: string | null;
+  /** The incident is that many were lost within one hour. */
+  readonly isMass: boolean;
   readonly lostMs: number;
   readonly lastSeenMs: number;
 }
@@ -56,10 +58,11 @@ function entryOf(key: string, record: SecretRecord, loss: Loss | null): SecretEn
   return { key, namespace: key.slice(0, slash), secret: key.slice(slash + 1), record, loss };
 }
 
-function lossOf({ how, incident, lostAt, lastSeenAt }: LostRecord): Loss {
+function lossOf({ how, incident, massLoss, lostAt, lastSeenAt }: LostRecord): Loss {
   return {
     how: how === "lost" || how === "removed" || how === "replaced" ? how : "unknown",
     incident,
+    isMass: massLoss === true,
     lostMs: parseMs(lostAt),
     lastSeenMs: parseMs(lastSeenAt),
   };
@@ -146,6 +149,14 @@ export function putLost(state: Secrets, key: string, lost: LostRecord): void {
   state.lost[key] = lost;
 }
 
+/** These losses are one incident. */
+export function putIncident(state: Secrets, keys: Iterable<string>, incident: string): void {
+  for (const key of keys) {
+    const loss = state.lost[key];
+    if (loss !== undefined) state.lost[key] = { ...loss, how: "lost", incident, massLoss: true };
+  }
+}
+
 export function forgetLoss(state: Secrets, key: string): void {
   delete state.lost[key];
 }
@@ -208,7 +219,9 @@ export function mergeSecrets(theirs: Secrets, ours: Secrets, newest: StateDocume
   const secrets = union(theirs.secrets, ours.secrets, (a, b) =>
     a.recordedAt > b.recordedAt ? a : b,
   );
-  const lost = union(theirs.lost, ours.lost, (a, b) => (a.lostAt <= b.lostAt ? a : b));
+  const lost = union(theirs.lost, ours.lost, (a, b) =>
+    a.lostAt < b.lostAt || (a.lostAt === b.lostAt && b.massLoss !== true) ? a : b,
+  );
   for (const [key, entry] of Object.entries(lost)) {
     const present = secrets[key];
     if (present === undefined) continue;

@@ -263,7 +263,7 @@ describe("findings of a state", () => {
     ]);
     expect(tally(unreachable, findings, at)).toMatchObject({
       certificates: 1,
-      fine: 0,
+      ok: 0,
       unknown: 1,
     });
   });

@@ -323,11 +323,20 @@ describe("what is gone", () => {
     );
   });
 
-  it("is told as one where more than three and over a fifth went in one interval", async () => {
+  it("is one incident where many were lost within one hour, over several audits too", async () => {
     await auditedWith("a", "b", "c", "d", "e");
-    for (const host of ["a", "b", "c", "d"])
-      world.sandbox.remove("tailscale", `${host}.tail1a2b3.ts.net`);
-    expect(codes(await world.audit())).toEqual(["secret_lost critical"]);
+    const lose = async (...hosts: string[]): Promise<readonly string[]> => {
+      for (const host of hosts) world.sandbox.remove("tailscale", `${host}.tail1a2b3.ts.net`);
+      return codes(await world.audit());
+    };
+    expect(await lose("a", "b")).toEqual(Array(2).fill("secret_removed info"));
+    world.nowMs += 50 * 60_000;
+    expect(await lose("c")).toEqual(["secret_lost critical"]);
+    world.nowMs += 50 * 60_000;
+    expect(await lose()).toEqual(["secret_lost critical"]);
+    expect(Object.values((await world.state()).lost).map(({ incident }) => incident)).toEqual(
+      Array.from({ length: 3 }, () => "3 of 5 certificates were lost within one hour"),
+    );
   });
 
   it("is emptied where the Secret stands, and keeps what it held in mind", async () => {

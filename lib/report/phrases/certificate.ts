@@ -85,8 +85,8 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
   secret_lost: {
     when:
       "A Secret that held a certificate is missing while its parent still exists, or its " +
-      "namespace was deleted or recreated, or more than three and over a fifth of a cluster's " +
-      "certificates disappeared between two audits. A warning where the parent is unknown.",
+      "namespace was deleted or recreated, or more than 10 certificates, or at least 3 and over a " +
+      "quarter of a cluster's, were lost within one hour. A warning where the parent is unknown.",
     seen: ({ params }) =>
       params.of === "many"
         ? say`${params.count}

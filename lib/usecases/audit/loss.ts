@@ -7,14 +7,16 @@ import { isCertkeepError } from "../../error.ts";
 import type { ClusterReader, ParentWants, Presence } from "../../ports/cluster.ts";
 import { own } from "../../secret/shapes.ts";
 import type { LostRecord, SecretRecord, StateDocument } from "../../state/document.ts";
-import { heldIn, type Loss, standingRecord, standingSecrets } from "../../state/secrets.ts";
+import { massLossOf, namespaceIncident } from "../../state/incident.ts";
+import {
+  heldIn,
+  type Loss,
+  putIncident,
+  type Secrets,
+  standingRecord,
+  standingSecrets,
+} from "../../state/secrets.ts";
 
-/**
- * More than this many, and more than this share of a cluster's certificates, gone in one interval
- * is one incident.
- */
-const MASS_COUNT = 3;
-const MASS_SHARE = 1 / 5;
 /** Parents asked about in one audit. */
 const PARENTS_AT_MOST = 500;
 const ASKS_AT_ONCE = 16;
@@ -36,7 +38,6 @@ export async function classifyLosses(
   const namespaces: Record<string, string> = {};
   const holding = gone.filter((key) => heldIn(standingRecord(state, key)).length > 0);
   if (holding.length === 0) return { lost, namespaces };
-  const all = [...standingSecrets(state)].filter(({ record }) => heldIn(record).length > 0).length;
   const presence = presenceCache(reader);
   const lastSeenAt = state.audit?.lastCompleteAt ?? state.audit?.finishedAt ?? now;
   const single: (readonly [key: string, record: SecretRecord])[] = [];
@@ -47,25 +48,41 @@ export async function classifyLosses(
     const ref = { apiVersion: "v1", kind: "Namespace", namespace: null, name: namespace };
     const there = await presence(ref);
     if (there.state === "present" && there.deleting !== true) namespaces[namespace] = there.uid;
-    const incident = namespaceIncident(namespace, there, own(state.namespaces, namespace));
+    const incident = namespaceIncident(there, own(state.namespaces, namespace));
     if (incident === null) single.push([key, record]);
-    else lost[key] = { how: "lost", ...incident, lostAt: now, lastSeenAt, record };
+    else
+      lost[key] = {
+        ...NAMESPACE_INCIDENTS[incident](namespace),
+        ...{ how: "lost", lostAt: now, lastSeenAt, record },
+      };
   }
   const hows = await pLimit(ASKS_AT_ONCE).map(single, async ([key, record], index) =>
     index < PARENTS_AT_MOST ? singleLoss(key, record, presence) : "unknown",
   );
-  // What its parent wants no longer went on purpose, however many they are.
-  const count = single.length - hows.filter((how) => how === "replaced").length;
-  const isMass = count > MASS_COUNT && count > all * MASS_SHARE;
-  for (const [index, [key, record]] of single.entries()) {
-    const how = hows[index] ?? "unknown";
-    const base = { lostAt: now, lastSeenAt, record };
-    lost[key] =
-      isMass && how !== "replaced"
-        ? { ...base, how: "lost", incident: `${count} of ${all} disappeared between two audits` }
-        : { ...base, how, incident: null };
-  }
+  for (const [index, [key, record]] of single.entries())
+    lost[key] = {
+      ...{ how: hows[index] ?? "unknown", incident: null },
+      ...{ lostAt: now, lastSeenAt, record },
+    };
   return { lost, namespaces };
+}
+
+const NAMESPACE_INCIDENTS = {
+  deleted: (namespace: string) => ({
+    incident: `namespace ${namespace} was deleted`,
+    namespaceGone: true,
+  }),
+  recreated: (namespace: string) => ({
+    incident: `namespace ${namespace} was deleted and recreated`,
+  }),
+} as const;
+
+/** Records as one incident what was lost with many others. */
+export function markMassLoss(state: Secrets, nowMs: number): void {
+  const incident = massLossOf(state, nowMs);
+  if (incident === null) return;
+  const { keys, count, all } = incident;
+  putIncident(state, keys, `${count} of ${all} certificates were lost within one hour`);
 }
 
 type AskPresence = ClusterReader["presence"];
@@ -79,19 +96,6 @@ function presenceCache(reader: ClusterReader): AskPresence {
     asked.set(id, known);
     return known;
   };
-}
-
-/** What took everything in a namespace; `recorded`: the uid that it had. */
-function namespaceIncident(
-  namespace: string,
-  there: Presence,
-  recorded: string | null,
-): Pick<LostRecord, "incident" | "namespaceGone"> | null {
-  if (there.state === "absent" || (there.state === "present" && there.deleting === true))
-    return { incident: `namespace ${namespace} was deleted`, namespaceGone: true };
-  return there.state === "present" && recorded !== null && recorded !== there.uid
-    ? { incident: `namespace ${namespace} was deleted and recreated` }
-    : null;
 }
 
 async function singleLoss(

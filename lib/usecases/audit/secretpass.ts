@@ -17,7 +17,7 @@ import {
 import { BackupRun } from "./backup.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
 import { discover, type Discovery, type Shortfall } from "./discover.ts";
-import { classifyLosses } from "./loss.ts";
+import { classifyLosses, markMassLoss } from "./loss.ts";
 import { asksIssuers, lacksPointers } from "./outside.ts";
 import { readWanted } from "./read.ts";
 import { recordSecret, type RecordContext } from "./record.ts";
@@ -138,7 +138,7 @@ export class SecretPass {
 
   /** What is missing by now, and why; only of what was listed whole or asked for by name. */
   async conclude(discovery: Discovery): Promise<void> {
-    const { target, before, state, now } = this.#options;
+    const { target, before, state, now, nowMs } = this.#options;
     for (const key of discovery.outOfScope) forgetSecret(state, key);
     const missing = new Set(this.#absentKeys);
     for (const { key, namespace, record } of standingSecrets(before)) {
@@ -151,6 +151,7 @@ export class SecretPass {
     const { lost, namespaces } = await classifyLosses([...missing], before, target.reader, now);
     for (const key of missing) forgetSecret(state, key);
     for (const [key, one] of Object.entries(lost)) putLost(state, key, one);
+    markMassLoss(state, nowMs);
     Object.assign(state.namespaces, namespaces);
   }
 }
