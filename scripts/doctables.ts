@@ -16,7 +16,7 @@ import { CAUSE_TITLES } from "../lib/report/phrases/causes.ts";
 import { PART_TITLES, withoutText } from "../lib/report/phrases/permissions.ts";
 import { PLAN_REASONS } from "../lib/report/phrases/plan.ts";
 import { reasonSentence } from "../lib/report/phrases/reasons.ts";
-import { isForcible, PLAN_CODES, type PlanCode } from "../lib/restoreplan/code.ts";
+import { isForcible, PLAN_CODES, type PlanCode } from "../lib/restoreplan/objection.ts";
 import { CONTROLLERS } from "../lib/secret/controllers.ts";
 import { alarms } from "../stack/alarms.ts";
 import { NAMES, parseParameters, type Given } from "../stack/parameters.ts";

@@ -11,8 +11,7 @@ import { decodeSegment, encodeSegment, parseCopyKey } from "../lib/backup/keys.t
 import { parseRecipient } from "../lib/backup/recipient.ts";
 import { parseUriHost } from "../lib/certificate/uri.ts";
 import { parseIp } from "../lib/certificate/ip.ts";
-import { isDomain, parseMailbox } from "../lib/certificate/domain.ts";
-import { matchesHostname } from "../lib/certificate/hostname.ts";
+import { isDomain, matchesHostname, parseMailbox } from "../lib/certificate/domain.ts";
 import { parsePemBlocks } from "../lib/certificate/pem.ts";
 import { parseMsOrNull } from "../lib/certificate/time.ts";
 import { parseAuditEvent } from "../lib/config/event/audit.ts";

@@ -32,8 +32,7 @@ import {
   factsOf,
   parseFacts,
 } from "./record.ts";
-import { HEADER_ANNOTATION } from "./draft.ts";
-import { versionOf } from "./version.ts";
+import { HEADER_ANNOTATION, versionOf } from "./draft.ts";
 
 /**
  * Syntax of names in Kubernetes (RFC 1123): a label, and a subdomain made of them. A name becomes

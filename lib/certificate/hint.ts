@@ -3,11 +3,10 @@
  * encoding/pem doesn't. A hint explains a verdict and never changes it. Total: any bytes give
  * hints or none.
  */
-import { decodePemBody } from "./base64.ts";
+import { decodePemBody, parsePemBlocks, type PemBlock } from "./pem.ts";
 import { parseChain } from "./judge.ts";
 import { matches, parsePrivateKey, parsePrivateKeyDer } from "./key.ts";
 import { parseCertificate } from "./parse.ts";
-import { parsePemBlocks, type PemBlock } from "./pem.ts";
 import type { Reason } from "./reason.ts";
 
 /** Stored in states: none is renamed or reused. */

@@ -5,18 +5,57 @@
  * instant to that. Total: any bytes get a judgement, none an exception.
  *
  * Invariant: a judgement has reasons or windows, never both and never neither.
+ *
+ * What reports and states say of a certificate: plain JSON, no bytes, nothing derived from a key
+ * but digests.
  */
-
 import { type Anchors, createPool } from "./anchors.ts";
 import { createCache } from "./cache.ts";
-import { type CertificateFacts, factsOf } from "./facts.ts";
-import { matchesHostname } from "./hostname.ts";
+import { lowerAscii, matchesHostname } from "./domain.ts";
 import { matches, parsePrivateKey } from "./key.ts";
 import { type Certificate, parseCertificate } from "./parse.ts";
 import { findWindows, type Window } from "./path.ts";
 import { parsePemBlocks } from "./pem.ts";
 import type { Reason } from "./reason.ts";
+import { formatMs } from "./time.ts";
 import type { Verifier } from "./verifier.ts";
+
+interface CertificateFacts {
+  /** RFC 4514 text. */
+  subject: string;
+  issuer: string;
+  subjectCommonName: string | null;
+  issuerCommonName: string | null;
+  /** dNSNames in lower case as found, then IP addresses. */
+  names: string[];
+  /** Lower-case hex without a leading 00. */
+  serial: string;
+  /** RFC 3339, UTC. */
+  notBefore: string;
+  notAfter: string;
+  notBeforeMs: number;
+  notAfterMs: number;
+  /** Lower-case hex of the whole certificate's SHA-256. */
+  sha256: string;
+  isCa: boolean;
+}
+
+function factsOf(certificate: Certificate): CertificateFacts {
+  return {
+    subject: certificate.subjectText,
+    issuer: certificate.issuerText,
+    subjectCommonName: certificate.subjectCommonName,
+    issuerCommonName: certificate.issuerCommonName,
+    names: [...certificate.dnsNames.map(lowerAscii), ...certificate.ipAddresses],
+    serial: certificate.serial,
+    notBefore: formatMs(certificate.notBeforeMs),
+    notAfter: formatMs(certificate.notAfterMs),
+    notBeforeMs: certificate.notBeforeMs,
+    notAfterMs: certificate.notAfterMs,
+    sha256: certificate.sha256,
+    isCa: certificate.isCa,
+  };
+}
 
 export type { Window } from "./path.ts";
 
@@ -27,7 +66,7 @@ export interface Pair {
   key: Uint8Array | null;
 }
 
-export interface JudgeOptions {
+interface JudgeOptions {
   /** The name it is served under; null leaves the name out, as an empty DNSName does in Go. */
   dnsName: string | null;
   anchors: Anchors;
@@ -51,7 +90,7 @@ export interface Judgement {
 }
 
 /** What X509KeyPair and the owner's loop over the further blocks see in the certificate field. */
-export interface ParsedChain {
+interface ParsedChain {
   leaf: Certificate | null;
   further: Certificate[];
   reasons: Reason[];

@@ -5,20 +5,20 @@
  * here because Go refuses the whole certificate over them; texts for people are built only when
  * asked for.
  */
-
 import { hash } from "node:crypto";
 import {
   type AlgorithmIdentifier,
+  parsePublicKey,
+  type PublicKey,
   type SignatureAlgorithm,
   signatureAlgorithmOf,
-} from "./algorithm.ts";
+} from "./publickey.ts";
 import { createCache } from "./cache.ts";
 import type { NameConstraints } from "./constraint.ts";
 import { type BitString, Der, rightAligned, TAG } from "./der.ts";
 import { type Extension, type Extensions, noExtensions, readExtensions } from "./extension.ts";
 import { ipText } from "./ip.ts";
 import { isName, type NameText, nameText } from "./name.ts";
-import { parsePublicKey, type PublicKey } from "./publickey.ts";
 import { readTime } from "./validity.ts";
 
 export type ParsedCertificate =

@@ -4,8 +4,7 @@
  * also with an offset other than zero, neither with a fraction, and every form only if formatting
  * what was read gives the same text again.
  */
-
-import { daysInMonth, secondsOf } from "./civil.ts";
+import { daysInMonth, secondsOf } from "./time.ts";
 import { type Der, TAG } from "./der.ts";
 
 const UTC_SECONDS = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:Z|([+-])(\d\d)(\d\d))$/;

@@ -3,7 +3,7 @@ import { interactiveAuth } from "../wiring/connect.ts";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { composeRestore } from "../wiring/restore.ts";
 import { CertkeepError } from "../error.ts";
-import { FORCIBLE, isPlanCode, type PlanCode } from "../restoreplan/code.ts";
+import { FORCIBLE, isPlanCode, type PlanCode } from "../restoreplan/objection.ts";
 import { restoreCommand as commandFor } from "../report/command.ts";
 import type { CommandChange } from "../report/phrases/planremedy.ts";
 import { planText } from "../report/plan.ts";

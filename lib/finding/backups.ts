@@ -80,7 +80,7 @@ export interface UnreadableBackup {
   readonly version: string;
   readonly namespace: string | null;
   readonly secret: string | null;
-  /** Of lib/restoreplan/code.ts; one of a newer version is shown as it is. */
+  /** Of lib/restoreplan/objection.ts; one of a newer version is shown as it is. */
   readonly code: string | null;
   readonly detail: string;
 }

@@ -126,7 +126,7 @@ export interface FindingParams {
         readonly of: "one";
         readonly version: string;
         readonly key: string | null;
-        /** Of lib/restoreplan/code.ts, or one that a newer version made up. */
+        /** Of lib/restoreplan/objection.ts, or one that a newer version made up. */
         readonly code: string | null;
         readonly detail: string;
       }

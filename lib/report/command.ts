@@ -5,7 +5,7 @@
 import { formatMs } from "../certificate/time.ts";
 import type { Action, RestoreAction, RestoreFunction } from "../finding/action.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
-import type { PlanCode } from "../restoreplan/code.ts";
+import type { PlanCode } from "../restoreplan/objection.ts";
 import type { RestartAction } from "../restoreplan/item.ts";
 import { commandLine, fitsCommand, literal, type Literal } from "./shell.ts";
 

@@ -4,7 +4,7 @@ import { parseMs } from "../certificate/time.ts";
 import type { CertkeepError } from "../error.ts";
 import type { Finding } from "../finding/finding.ts";
 import { findingLines } from "./findings.ts";
-import type { PlanCode } from "../restoreplan/code.ts";
+import type { PlanCode } from "../restoreplan/objection.ts";
 import { count, span, type Style, tableLines, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
 

@@ -3,7 +3,7 @@
  * knowing of it, and each row's details. What is the same for several rows is said once. Pure.
  */
 import type { PlanItem } from "../restoreplan/item.ts";
-import type { Note } from "../restoreplan/note.ts";
+import type { Note } from "../restoreplan/objection.ts";
 import { plain } from "../plain.ts";
 import { shortWhyText, whyText } from "./phrases/plan.ts";
 import { noteText } from "./phrases/plannotes.ts";

@@ -1,6 +1,6 @@
 /** A plan as people are shown it. */
 import type { PlanItem } from "../restoreplan/item.ts";
-import type { PlanWarning } from "../restoreplan/note.ts";
+import type { PlanWarning } from "../restoreplan/objection.ts";
 import { itemTitle } from "./phrases/plan.ts";
 import type { CommandChange } from "./phrases/planremedy.ts";
 import type { Style } from "./text.ts";

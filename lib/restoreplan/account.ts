@@ -6,11 +6,9 @@
 import { accountSecrets } from "../secret/account.ts";
 import { TLS_FIELD_BASE } from "../secret/allowlist.ts";
 import type { Shape } from "../secret/shapes.ts";
-import type { PlanCode } from "./code.ts";
+import type { Note, Objection, PlanCode } from "./objection.ts";
 import type { Decided } from "./decide.ts";
 import { codesOf, type PlanItem } from "./item.ts";
-import type { Note } from "./note.ts";
-import type { Objection } from "./objection.ts";
 import type { LiveSecret, LiveViews, OpenedCopy } from "./view.ts";
 
 interface Place {

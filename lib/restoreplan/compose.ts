@@ -4,11 +4,9 @@
  */
 import { formatMs } from "../certificate/time.ts";
 import { accountFieldName, pairFields } from "../secret/allowlist.ts";
-import { isForcible, type PlanCode } from "./code.ts";
+import { isForcible, type Note, type Objection, type PlanCode } from "./objection.ts";
 import type { Action, Now, PlanItem, Restart, Rule } from "./item.ts";
 import { metadataNotes } from "./metadata.ts";
-import type { Note } from "./note.ts";
-import type { Objection } from "./objection.ts";
 import { NO_RESTART, type Site } from "./shape/site.ts";
 import type { JudgedPair, Live, LiveSecret, LiveViews, OpenedCopy, Wanted } from "./view.ts";
 

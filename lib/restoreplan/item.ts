@@ -2,9 +2,7 @@
  * A plan: what is there, what would be written where, by which rule, and why. Field names and facts
  * only, no value.
  */
-import type { PlanCode } from "./code.ts";
-import type { Note, PlanWarning } from "./note.ts";
-import type { Objection } from "./objection.ts";
+import type { Note, Objection, PlanCode, PlanWarning } from "./objection.ts";
 import type { OpenedCopy, Revocation } from "./view.ts";
 
 export type Rule = "restore" | "keep" | "refuse" | "later";

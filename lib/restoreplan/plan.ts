@@ -5,7 +5,7 @@
  */
 import { decideAccountKey, decideCertificate, type Decided, type PlanOptions } from "./decide.ts";
 import type { PlanItem, RestorePlan, SecretWrite } from "./item.ts";
-import type { PlanWarning } from "./note.ts";
+import type { PlanWarning } from "./objection.ts";
 import { metadataFor } from "./metadata.ts";
 import type { LiveViews, Wanted } from "./view.ts";
 

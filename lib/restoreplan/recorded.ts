@@ -26,7 +26,7 @@ import {
   standingRecord,
   standingSecrets,
 } from "../state/secrets.ts";
-import { certificateNamed } from "./certmanager.ts";
+import { certificateNamed } from "./metadata.ts";
 import { copyObjections } from "./copyrule.ts";
 import { decideCertificate, type PlanOptions } from "./decide.ts";
 import { codesOf } from "./item.ts";

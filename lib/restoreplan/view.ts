@@ -6,8 +6,7 @@ import { formatMsOrNull } from "../certificate/time.ts";
 import type { BackupRecord, CopyFacts, CopyKind } from "../backup/record.ts";
 import type { ParentRef } from "../state/document.ts";
 import type { Shape } from "../secret/shapes.ts";
-import type { PlanCode } from "./code.ts";
-import type { Detail } from "./objection.ts";
+import type { Detail, PlanCode } from "./objection.ts";
 
 /** What the owner's check says at the instant of the plan. */
 export interface Verdict {

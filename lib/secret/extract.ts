@@ -14,10 +14,18 @@ import {
   TLS_FIELD_BASE,
 } from "./allowlist.ts";
 import { decodeBase64 } from "./base64.ts";
-import { classify, type ClassifyOptions, DEFAULT_CLASSIFY_OPTIONS } from "./classify.ts";
+import {
+  classify,
+  type ClassifyOptions,
+  DEFAULT_CLASSIFY_OPTIONS,
+  hostOfField,
+  OPAQUE_TYPE,
+  own,
+  pairForm,
+  type Shape,
+} from "./shapes.ts";
 import { type SecretParent, parentOf } from "./parent.ts";
 import { type Secret, secretKey } from "./secret.ts";
-import { hostOfField, OPAQUE_TYPE, own, pairForm, type Shape } from "./shapes.ts";
 
 export interface ExtractedPair {
   /** Host name of `<host>.crt` and `<host>.key`, or `tls`. */

@@ -1,7 +1,7 @@
 /**
  * What was known of a cluster before it had a name: an audit of a context stores it by the
  * cluster's identity. Whoever names the cluster takes it over, backups included: those of a cluster
- * without a name belong to whoever has its identity (lib/restoreplan/readable.ts).
+ * without a name belong to whoever has its identity (lib/restoreplan/copyrule.ts).
  */
 import { formatMs } from "../certificate/time.ts";
 import { isCertkeepError } from "../error.ts";

@@ -13,11 +13,10 @@ import { issuerOf, type Issuer } from "../issuer/issuers.ts";
 import type { CheckResult } from "../report/check.ts";
 import { decodeBase64 } from "../secret/base64.ts";
 import { certManagerVerdict, isCertManagers } from "../secret/certmanager.ts";
-import { DEFAULT_CLASSIFY_OPTIONS } from "../secret/classify.ts";
+import { DEFAULT_CLASSIFY_OPTIONS, own, type Shape } from "../secret/shapes.ts";
 import { type DocumentReading, parseSecrets } from "../secret/document.ts";
 import { extract } from "../secret/extract.ts";
 import { type Secret, secretKey } from "../secret/secret.ts";
-import { own, type Shape } from "../secret/shapes.ts";
 
 export interface CheckKit {
   /** Those that count, and no others. */

@@ -8,7 +8,7 @@ import type { CopyProblem } from "../backup/problem.ts";
 import { isCertkeepError, type CertkeepError } from "../error.ts";
 import type { BlobStore } from "../ports/stores.ts";
 import type { StateDocument } from "../state/document.ts";
-import type { PlanCode } from "../restoreplan/code.ts";
+import type { PlanCode } from "../restoreplan/objection.ts";
 
 export interface ListedPlace extends CopyPlace {
   readonly key: string;

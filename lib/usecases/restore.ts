@@ -11,7 +11,7 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { RestorePlan, SecretWrite } from "../restoreplan/item.ts";
 import { planRestore } from "../restoreplan/plan.ts";
 import type { PlanOptions } from "../restoreplan/decide.ts";
-import type { PlanWarning } from "../restoreplan/note.ts";
+import type { PlanWarning } from "../restoreplan/objection.ts";
 import type { Wanted } from "../restoreplan/view.ts";
 import { spanPhrase } from "../report/text.ts";
 import type { SecretPlace } from "../ports/cluster.ts";

@@ -3,9 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { composeDocument } from "../../lib/backup/document.ts";
 import { parseManifest } from "../../lib/backup/manifest.ts";
-import { buildDocument, HEADER_ANNOTATION } from "../../lib/backup/draft.ts";
+import { buildDocument, HEADER_ANNOTATION, versionOf } from "../../lib/backup/draft.ts";
 import { type BackupRecord, factsOf } from "../../lib/backup/record.ts";
-import { versionOf } from "../../lib/backup/version.ts";
 import {
   ACCOUNT_RECORD,
   anyRecord,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { BackupRecord } from "../../lib/backup/record.ts";
-import { versionOf } from "../../lib/backup/version.ts";
+import { versionOf } from "../../lib/backup/draft.ts";
 import { anyRecord, headed, OTHER_RECIPIENT, RECIPIENT, RECORD } from "./records.ts";
 
 test("is the same on every machine and in every release of this format", () => {

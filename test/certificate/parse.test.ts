@@ -8,12 +8,11 @@ import {
   createPool,
   uniteAnchors,
 } from "../../lib/certificate/anchors.ts";
-import { curveOf } from "../../lib/certificate/curve.ts";
-import { isSmallOrder, verifyEd25519 } from "../../lib/certificate/ed25519.ts";
+import { curveOf, keyObjectOf } from "../../lib/certificate/publickey.ts";
+import { isSmallOrder, verifyEd25519 } from "../../lib/certificate/signature.ts";
 import { matches, parsePrivateKey } from "../../lib/certificate/key.ts";
 import { type Certificate, parseCertificate } from "../../lib/certificate/parse.ts";
 import { parsePemBlocks } from "../../lib/certificate/pem.ts";
-import { keyObjectOf } from "../../lib/certificate/publickey.ts";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { LETS_ENCRYPT } from "../../lib/issuer/issuers.ts";
 import { pemBlock, readVectors } from "./vector.ts";

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodePemBody } from "../../lib/certificate/base64.ts";
-import { parsePemBlocks } from "../../lib/certificate/pem.ts";
+import { decodePemBody, parsePemBlocks } from "../../lib/certificate/pem.ts";
 import { pemBlock } from "./vector.ts";
 
 const blocks = (text: string): string[] =>

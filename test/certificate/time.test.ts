@@ -1,8 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { civilOf, secondsOf } from "../../lib/certificate/civil.ts";
+import {
+  civilOf,
+  formatMs,
+  parseMs,
+  parseMsOrNull,
+  secondsOf,
+} from "../../lib/certificate/time.ts";
 import { Der } from "../../lib/certificate/der.ts";
-import { formatMs, parseMs, parseMsOrNull } from "../../lib/certificate/time.ts";
 import { readTime } from "../../lib/certificate/validity.ts";
 
 describe("instants", () => {

@@ -5,9 +5,13 @@ import { restoreCommand } from "../../lib/report/command.ts";
 import { itemDocument, planText } from "../../lib/report/plan.ts";
 import type { PlanView, ShownItem, ShownOutcome } from "../../lib/report/planview.ts";
 import { PLAIN } from "../../lib/report/text.ts";
-import { FORCIBLE, PLAN_CODES, type PlanCode } from "../../lib/restoreplan/code.ts";
+import {
+  type Detail,
+  FORCIBLE,
+  PLAN_CODES,
+  type PlanCode,
+} from "../../lib/restoreplan/objection.ts";
 import type { PlanItem, Restart } from "../../lib/restoreplan/item.ts";
-import type { Detail } from "../../lib/restoreplan/objection.ts";
 
 const host = (name: string): string => `${name}.tail1a2b3.ts.net`;
 const GROUP: Restart = {

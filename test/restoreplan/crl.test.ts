@@ -1,8 +1,13 @@
 /** Revocation lists: what counts as an answer, and what is only “not known”. */
 import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../lib/certificate/parse.ts";
-import { isRevokedBy, parseRevocationList, revocationReason } from "../../lib/restoreplan/crl.ts";
-import { isHostOf, revocationHosts } from "../../lib/restoreplan/crlhosts.ts";
+import {
+  isHostOf,
+  isRevokedBy,
+  parseRevocationList,
+  revocationHosts,
+  revocationReason,
+} from "../../lib/restoreplan/crl.ts";
 import { explicit, implicit, sequence } from "../support/asn1.ts";
 import { createAuthority } from "../support/pki.ts";
 import { extensionDer } from "../support/x509.ts";

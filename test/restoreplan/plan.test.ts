@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { noteText } from "../../lib/report/phrases/plannotes.ts";
 import type { BackupRecord, CopyFacts, CopyKind } from "../../lib/backup/record.ts";
-import { FORCIBLE, PLAN_CODES, type PlanCode } from "../../lib/restoreplan/code.ts";
+import { FORCIBLE, PLAN_CODES, type PlanCode } from "../../lib/restoreplan/objection.ts";
 import { grantManifest } from "../../lib/restoreplan/grant.ts";
 import { planRestore } from "../../lib/restoreplan/plan.ts";
 import type { PlanOptions } from "../../lib/restoreplan/decide.ts";

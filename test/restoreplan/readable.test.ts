@@ -1,6 +1,6 @@
 /** Whose backups a restore may read, by the cluster that their sealed part names. */
 import { describe, expect, it } from "vitest";
-import { mayRead, readableOf, UNKNOWN_IDENTITY } from "../../lib/restoreplan/readable.ts";
+import { mayRead, readableOf, UNKNOWN_IDENTITY } from "../../lib/restoreplan/copyrule.ts";
 import { emptyState, type StateDocument } from "../../lib/state/document.ts";
 
 const AT = "2026-01-01T00:00:00Z";

@@ -1,6 +1,6 @@
 /** Backups from before a cluster had a name are its own where its identity is the live one. */
 import { expect, it } from "vitest";
-import { mayRead, readableOf } from "../../lib/restoreplan/readable.ts";
+import { mayRead, readableOf } from "../../lib/restoreplan/copyrule.ts";
 import { emptyState } from "../../lib/state/document.ts";
 
 const identity = { uid: "u", caSha256: "aa", key: "uid-u" };

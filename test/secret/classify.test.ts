@@ -3,7 +3,7 @@ import {
   classify,
   type ClassifiedMeta,
   DEFAULT_CLASSIFY_OPTIONS,
-} from "../../lib/secret/classify.ts";
+} from "../../lib/secret/shapes.ts";
 import { apiserverLabels, certsLabels, groupLabels, managed, standaloneLabels } from "./support.ts";
 
 const host = ["shop.tail1a2b3.ts.net.crt", "shop.tail1a2b3.ts.net.key"];

@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { accountThumbprint } from "../../lib/secret/account.ts";
 import { decodeBase64 } from "../../lib/secret/base64.ts";
-import { DEFAULT_CLASSIFY_OPTIONS } from "../../lib/secret/classify.ts";
+import { DEFAULT_CLASSIFY_OPTIONS } from "../../lib/secret/shapes.ts";
 import { extract } from "../../lib/secret/extract.ts";
 import { parentObject } from "../../lib/secret/parent.ts";
 import type { Secret } from "../../lib/secret/secret.ts";

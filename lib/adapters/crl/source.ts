@@ -9,7 +9,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 import type { RevocationSource } from "../../ports/outside.ts";
-import { isHostOf } from "../../restoreplan/crlhosts.ts";
+import { isHostOf } from "../../restoreplan/crl.ts";
 import { readBounded } from "../answer.ts";
 import { request } from "../proxy.ts";
 

@@ -5,7 +5,7 @@
 import * as z from "zod/mini";
 import { parseMsOrNull } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
-import { FORCIBLE, type PlanCode } from "../../restoreplan/code.ts";
+import { FORCIBLE, type PlanCode } from "../../restoreplan/objection.ts";
 import { flag, orElse, orNull, text } from "../field.ts";
 import { LABEL } from "../form.ts";
 import { described, isSecretive, pathText } from "../problem.ts";

@@ -1,7 +1,7 @@
 /** Findings about a whole cluster and its backups. */
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS } from "../../finding/codes.ts";
 import { instantOf } from "../../certificate/time.ts";
-import { isPlanCode } from "../../restoreplan/code.ts";
+import { isPlanCode } from "../../restoreplan/objection.ts";
 import { mismatchText } from "../pinning.ts";
 import type { FindingParams } from "../../finding/params.ts";
 import { at, own, say, type Text } from "../part.ts";

@@ -4,9 +4,8 @@
  */
 import type { CopyProblem } from "../../backup/problem.ts";
 import { formatMs } from "../../certificate/time.ts";
-import type { PlanCode } from "../../restoreplan/code.ts";
+import type { Detail, Objection, PlanCode } from "../../restoreplan/objection.ts";
 import type { PlanItem } from "../../restoreplan/item.ts";
-import type { Detail, Objection } from "../../restoreplan/objection.ts";
 import { reasonText } from "./reasons.ts";
 
 export const PLAN_REASONS: Readonly<Record<PlanCode, string>> = {

@@ -1,6 +1,6 @@
 /** What a plan says besides: of an item what else a person has to know, and what comes before all. */
 import { formatMs } from "../../certificate/time.ts";
-import type { Note, PlanWarning } from "../../restoreplan/note.ts";
+import type { Note, PlanWarning } from "../../restoreplan/objection.ts";
 import { pinCommand } from "../pinning.ts";
 import { detailText, planCodeText } from "./plan.ts";
 import { revocationGapText } from "./revocation.ts";

@@ -1,5 +1,5 @@
 /** What to do about what a plan refuses, or puts off. */
-import type { PlanCode } from "../../restoreplan/code.ts";
+import type { PlanCode } from "../../restoreplan/objection.ts";
 import type { PlanItem } from "../../restoreplan/item.ts";
 
 /** Options by which a command differs from the one that was given. */

@@ -1,5 +1,5 @@
 /** The short words in the cells of a plan's table. */
-import type { PlanCode } from "../../restoreplan/code.ts";
+import type { PlanCode } from "../../restoreplan/objection.ts";
 import type { Action, Now, PlanItem } from "../../restoreplan/item.ts";
 import { count } from "../text.ts";
 

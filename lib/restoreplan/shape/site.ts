@@ -3,10 +3,8 @@
  * shape's own rule.
  */
 import { TLS_TYPE } from "../../secret/shapes.ts";
-import type { PlanCode } from "../code.ts";
+import type { Detail, Note, Objection, PlanCode } from "../objection.ts";
 import type { Restart, RestartAction } from "../item.ts";
-import type { Note } from "../note.ts";
-import type { Detail, Objection } from "../objection.ts";
 import type { Live, LiveViews, OpenedCopy, Wanted } from "../view.ts";
 
 export interface Site {

@@ -1,12 +1,162 @@
 /** The rule of each shape. */
-import type { Shape } from "../../secret/shapes.ts";
-import { sharedAccountsSite } from "./accounts.ts";
-import { operatorSite } from "./operator.ts";
-import { proxyGroupSite } from "./proxygroup.ts";
-import { sidecarSite } from "./sidecar.ts";
-import type { SiteRule } from "./site.ts";
+import { ACCOUNTS_SECRET, type Shape } from "../../secret/shapes.ts";
+import { certificateName, certManagerNotes } from "../metadata.ts";
+import {
+  placeOf,
+  refused,
+  refusedAsState,
+  rolloutRestart,
+  type Site,
+  type SiteRule,
+} from "./site.ts";
 import { ownedSite, standaloneSite } from "./standalone.ts";
-import { tlsSite } from "./tls.ts";
+
+/**
+ * A generic TLS Secret: made with type, labels and the annotations by which cert-manager adopts it,
+ * or patched. The plan says what cert-manager will do all the same.
+ */
+const tlsSite: SiteRule = (copy, context): Site => {
+  const { views, as, nowMs, newerSeen } = context;
+  const to = placeOf(copy, context);
+  const live = views.at(to.namespace, to.name);
+  const annotations =
+    live.state === "present"
+      ? { ...copy.record.annotations, ...live.secret.annotations }
+      : copy.record.annotations;
+  const name = certificateName(annotations);
+  const certificate =
+    name === null
+      ? "absent"
+      : views.object({
+          apiVersion: "cert-manager.io/v1",
+          kind: "Certificate",
+          namespace: to.namespace,
+          name,
+        });
+  return {
+    to,
+    live,
+    mayCreate: true,
+    verdict: null,
+    restart: () => ({ needed: "unknown", action: null, note: { reads: "by_program" } }),
+    notes: certManagerNotes(copy, annotations, {
+      nowMs,
+      newerSeen,
+      certificate,
+      secretAbsent: live.state === "absent",
+      otherPlace: as !== null,
+    }),
+  };
+};
+
+/**
+ * The state Secret of a sidecar (H), in any namespace under any name: patched where it stands, else
+ * made with nothing but certificate, key and account key. Which workload uses it isn't written in
+ * it.
+ */
+const sidecarSite: SiteRule = (copy, context): Site => {
+  const to = placeOf(copy, context);
+  const live = context.views.at(to.namespace, to.name);
+  const wrong = refusedAsState(to, live);
+  if (wrong !== null) return wrong;
+  return {
+    to,
+    live,
+    mayCreate: true,
+    verdict: null,
+    restart: (write) =>
+      write === "create"
+        ? {
+            needed: "unknown",
+            action: null,
+            note: { reads: "sidecar_if_running", secret: to.name },
+          }
+        : { needed: "yes", action: null, note: { reads: "sidecar_at_start", secret: to.name } },
+    notes: [],
+  };
+};
+
+const GROUP_LABEL = "tailscale.com/proxy-group";
+
+/**
+ * A certificate that a ProxyGroup shares, in a Secret named as the domain (C, D). One made
+ * beforehand is adopted: the operator's create-or-update changes labels only. It needs type
+ * `kubernetes.io/tls` and its labels, and both fields in one request, since a pod reads the Secret
+ * at any time.
+ */
+const proxyGroupSite: SiteRule = (copy, context): Site => {
+  const to = placeOf(copy, context);
+  const live = context.views.at(to.namespace, to.name);
+  if (to.name !== copy.record.header.secret)
+    return refused(to, live, "place_not_for_shape", {
+      kind: "named",
+      by: "domain",
+      name: copy.record.header.secret,
+    });
+  const group = copy.record.labels[GROUP_LABEL];
+  const action = group === undefined ? null : rolloutRestart(to.namespace, "statefulset", group);
+  return {
+    to,
+    live,
+    mayCreate: true,
+    verdict: null,
+    restart: (_write, nothingHeld) => ({
+      needed: "no",
+      action,
+      note: { reads: nothingHeld ? "group_next_access" : "group_within_a_day" },
+    }),
+    notes: [],
+  };
+};
+
+/** Name of the operator's Deployment (cmd/k8s-operator/deploy/chart/templates/deployment.yaml). */
+const DEPLOYMENT = "operator";
+
+/**
+ * The operator's own Secret (A): patched where it stands, else made with nothing but certificate,
+ * key and account key, which the operator takes for a state to fill up when it starts. It reads the
+ * Secret only at its start.
+ */
+const operatorSite: SiteRule = (copy, context): Site => {
+  const to = placeOf(copy, context);
+  const live = context.views.at(to.namespace, to.name);
+  const wrong = refusedAsState(to, live);
+  if (wrong !== null) return wrong;
+  const action = rolloutRestart(to.namespace, "deployment", DEPLOYMENT);
+  return {
+    to,
+    live,
+    mayCreate: true,
+    verdict: null,
+    restart: (write) =>
+      write === "create"
+        ? { needed: "unknown", action, note: { reads: "operator_if_running" } }
+        : { needed: "yes", action, note: { reads: "operator_at_start" } },
+    notes: [],
+  };
+};
+
+/**
+ * The Secret of ACME accounts that Tailscale's operator shares among its nodes (F).
+ */
+const sharedAccountsSite: SiteRule = (copy, context): Site => {
+  const to = placeOf(copy, context);
+  const live = context.views.at(to.namespace, to.name);
+  if (to.name !== ACCOUNTS_SECRET)
+    return refused(to, live, "place_not_for_shape", {
+      kind: "named",
+      by: "operator",
+      name: ACCOUNTS_SECRET,
+    });
+  return {
+    to,
+    live,
+    mayCreate: true,
+    verdict: null,
+    restart: () => ({ needed: "unknown", action: null, note: { reads: "not_known" } }),
+    notes: [],
+  };
+};
 
 export const SITES: Readonly<Record<Shape, SiteRule>> = {
   operator: operatorSite,

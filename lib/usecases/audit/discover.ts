@@ -5,9 +5,8 @@
 import { isCertkeepError } from "../../error.ts";
 import { matchesPattern } from "../../finding/pattern.ts";
 import type { Presence, Scope } from "../../ports/cluster.ts";
-import { classify, type ClassifyOptions } from "../../secret/classify.ts";
+import { classify, type ClassifyOptions, own } from "../../secret/shapes.ts";
 import { secretKey, type SecretMeta } from "../../secret/secret.ts";
-import { own } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { secretEntries, standingRecord, standingSecrets } from "../../state/secrets.ts";
 import type { AuditTarget } from "./context.ts";

@@ -7,7 +7,7 @@ import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../backup/record.
 import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import { reasonText } from "../../report/phrases/reasons.ts";
-import { UNKNOWN_IDENTITY } from "../../restoreplan/readable.ts";
+import { UNKNOWN_IDENTITY } from "../../restoreplan/copyrule.ts";
 import { type JudgedPair, leafFacts } from "../../restoreplan/view.ts";
 import { TLS_FIELD_BASE } from "../../secret/allowlist.ts";
 import { TLS_TYPE } from "../../secret/shapes.ts";

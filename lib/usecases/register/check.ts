@@ -7,7 +7,7 @@ import type { Bearer } from "../../rbac/table.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { ClusterReader, Registrar, SelfAccess } from "../../ports/cluster.ts";
 import type { Timer } from "../../ports/runtime.ts";
-import { classify } from "../../secret/classify.ts";
+import { classify } from "../../secret/shapes.ts";
 import type { CheckedCredential, Exposure } from "../../report/clusters.ts";
 import type { OpenedCredential } from "./context.ts";
 

@@ -1,7 +1,6 @@
 /** What a restore is given, and what it gives back. */
-import type { PlanCode } from "../../restoreplan/code.ts";
+import type { PlanCode, PlanWarning } from "../../restoreplan/objection.ts";
 import type { PlanItem } from "../../restoreplan/item.ts";
-import type { PlanWarning } from "../../restoreplan/note.ts";
 import type { ProcessTable, Timer } from "../../ports/runtime.ts";
 import type { Opener } from "../../ports/stores.ts";
 import type { RevocationSource } from "../../ports/outside.ts";

@@ -2,8 +2,7 @@
 import pLimit from "p-limit";
 import { copyKey, clusterPrefix } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
-import { copyObjections } from "../../restoreplan/copyrule.ts";
-import { mayRead } from "../../restoreplan/readable.ts";
+import { copyObjections, mayRead } from "../../restoreplan/copyrule.ts";
 import {
   bySlot,
   selectCopies,

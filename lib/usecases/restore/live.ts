@@ -7,7 +7,7 @@ import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
 import type { ClusterReader, SecretPlace } from "../../ports/cluster.ts";
 import type { Live, LiveSecret, LiveViews, OpenedCopy } from "../../restoreplan/view.ts";
-import { certificateName } from "../../restoreplan/certmanager.ts";
+import { certificateName } from "../../restoreplan/metadata.ts";
 import { sameParent } from "../../restoreplan/shape/standalone.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
 import { LABEL, type Shape } from "../../secret/shapes.ts";

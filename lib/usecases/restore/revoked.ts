@@ -5,8 +5,7 @@
 import { parseChain } from "../../certificate/judge.ts";
 import type { Certificate } from "../../certificate/parse.ts";
 import { createPool } from "../../certificate/anchors.ts";
-import { isRevokedBy } from "../../restoreplan/crl.ts";
-import { revocationHosts } from "../../restoreplan/crlhosts.ts";
+import { isRevokedBy, revocationHosts } from "../../restoreplan/crl.ts";
 import type { Revocation, RevocationGap } from "../../restoreplan/view.ts";
 import { pairBytes } from "./judge.ts";
 import { createRevocationLists } from "../revocation.ts";

@@ -9,8 +9,8 @@ import { restoreAction } from "../../finding/action.ts";
 import { restoreCommand } from "../../report/command.ts";
 import { notPinnedParts, type Named } from "../../report/pinning.ts";
 import type { StateStore } from "../../ports/stores.ts";
-import type { PlanWarning } from "../../restoreplan/note.ts";
-import { readableOf, type Readable } from "../../restoreplan/readable.ts";
+import type { PlanWarning } from "../../restoreplan/objection.ts";
+import { readableOf, type Readable } from "../../restoreplan/copyrule.ts";
 import {
   predecessorName,
   predecessorsOf,

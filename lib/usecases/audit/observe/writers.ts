@@ -3,9 +3,8 @@
  * recorded of them, and the pods that write them. Pure.
  */
 import type { PodFacts } from "../../../ports/cluster.ts";
-import { classify, type ClassifyOptions } from "../../../secret/classify.ts";
+import { classify, type ClassifyOptions, LABEL, own, type Shape } from "../../../secret/shapes.ts";
 import type { SecretMeta } from "../../../secret/secret.ts";
-import { LABEL, own, type Shape } from "../../../secret/shapes.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../../state/document.ts";
 import { heldIn, secretEntries } from "../../../state/secrets.ts";
 

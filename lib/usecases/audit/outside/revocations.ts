@@ -6,8 +6,12 @@ import type { Issuer } from "../../../issuer/issuers.ts";
 import { HOUR_MS } from "../../../ratelimit/limit.ts";
 import { revocationGapText } from "../../../report/phrases/revocation.ts";
 import { count } from "../../../report/text.ts";
-import { isRevokedBy, revocationReason, type RevocationList } from "../../../restoreplan/crl.ts";
-import { revocationHosts } from "../../../restoreplan/crlhosts.ts";
+import {
+  isRevokedBy,
+  revocationHosts,
+  type RevocationList,
+  revocationReason,
+} from "../../../restoreplan/crl.ts";
 import type { RevocationLists } from "../../revocation.ts";
 import { type LiveRecord, type OutsideRun, PAUSE_MS } from "./run.ts";
 
