@@ -11,15 +11,15 @@ const entry = {
   kubeconfig: orNull(path).register(help, {
     title: "Kubeconfig",
     description:
-      "The kubeconfig file to use, relative to this file; ~ is your home. Without it: what " +
-      "kubectl would take (KUBECONFIG, else ~/.kube/config).",
+      "Kubeconfig, relative to this file; ~ is your home. Default: the one that kubectl " +
+      "uses (KUBECONFIG, else ~/.kube/config).",
     examples: ["~/.kube/config"],
   }),
   context: orNull(
     text("the name of a context in the kubeconfig, in one line", /^[^\r\n\0]+$/),
   ).register(help, {
     title: "Context",
-    description: "The context in that kubeconfig. Without it: its current context.",
+    description: "Context of that kubeconfig. Default: its current context.",
     examples: ["prod-admin"],
   }),
   namespaces: orNull(
@@ -33,7 +33,7 @@ const entry = {
   ).register(help, {
     title: "Namespaces",
     description:
-      "Namespaces to audit, by name or pattern. Without it: all that the credential may see.",
+      "Namespaces to audit, by name or pattern. Default: all that the credential may list.",
     examples: [["tailscale", "shop-*"]],
   }),
   selector: orNull(
@@ -45,8 +45,8 @@ const entry = {
   ).register(help, {
     title: "Label selector",
     description:
-      "Narrows generic TLS Secrets by their labels. Secrets of the Tailscale operator are " +
-      "always looked at.",
+      "Audit only generic TLS Secrets with these labels. The Tailscale operator's are " +
+      "always audited.",
     examples: ["team=web"],
   }),
   secrets: orElse(
@@ -58,8 +58,7 @@ const entry = {
   ).register(help, {
     title: "Named Secrets",
     description:
-      "Secrets that are read by their name, besides what is found. The key of a CA is taken " +
-      "only from a Secret named here.",
+      "More Secrets to read, by name. A CA's key is backed up only from a Secret listed here.",
     examples: [["shop/web-tls"]],
   }),
   operator: orNull(
@@ -73,7 +72,7 @@ const entry = {
           default: "tailscale",
         }),
         secret: orElse(text("the name of a Secret", SECRET_NAME), "operator").register(help, {
-          description: "The Secret of the operator itself, as its OPERATOR_SECRET says.",
+          description: "The operator's own Secret, as in its variable OPERATOR_SECRET.",
           default: "operator",
         }),
       },
@@ -81,22 +80,24 @@ const entry = {
     ),
   ).register(help, {
     title: "Tailscale operator",
-    description: "Where the Tailscale operator is installed, if not in the usual place.",
+    description: "The Tailscale operator's Secret, if it isn't tailscale/operator.",
   }),
   recipients: orNull(list(recipient, "a list of age recipients")).register(help, {
     title: "Recipients",
-    description: "Who can open this cluster's copies, instead of the default recipients.",
+    description: "Who can decrypt this cluster's backups, instead of the default recipients.",
   }),
   discover: flag("true or false", true).register(help, {
     title: "Discover",
     description:
-      "false: no Secret is looked for; only those under secrets: are read, by name. For " +
-      "credentials that may not list.",
+      "false: list nothing, and read only the Secrets under secrets:. For credentials " +
+      "that may not list.",
     default: true,
   }),
   restoreKubeconfig: orNull(path).register(help, {
     title: "Kubeconfig of the restoring credential",
-    description: "Its current context is used. Without it, a restore uses the reading credential.",
+    description:
+      "Kubeconfig of the credential that restores; its current context is used. Default: " +
+      "the reading credential.",
     examples: ["prod.restore.kubeconfig"],
   }),
   eks: orNull(
@@ -111,7 +112,7 @@ const entry = {
           examples: ["eu-west-1"],
         }),
         role: text(ROLE, ROLE_ARN).register(help, {
-          description: "The IAM role that reads; of this registration alone.",
+          description: "The IAM role that reads, for this registration only.",
           examples: ["arn:aws:iam::123456789012:role/certkeep-prod-read"],
         }),
         restoreRole: orNull(text(ROLE, ROLE_ARN)).register(help, {
@@ -124,8 +125,8 @@ const entry = {
   ).register(help, {
     title: "Amazon EKS by IAM",
     description:
-      "No credential is stored: a signed request for the role's identity is the token. The " +
-      "kubeconfig gives server and authority.",
+      "No credential is stored: a signed request for the role's identity is the token. " +
+      "The kubeconfig gives server and CA.",
   }),
 };
 
@@ -135,7 +136,7 @@ const access = orNull(
     {
       kind: z
         .enum(ACCESS_KINDS, `one of ${ACCESS_KINDS.join(", ")}`)
-        .register(help, { description: "What kind of credential it is.", examples: ["token"] }),
+        .register(help, { description: "The kind of credential.", examples: ["token"] }),
       parts: orElse(
         z.pipe(
           z.array(z.enum(PARTS, `one of ${PARTS.join(", ")}`), "a list of parts"),
@@ -143,7 +144,7 @@ const access = orNull(
         ),
         [],
       ).register(help, {
-        description: "The parts of the permissions that were asked for; doctor checks them.",
+        description: "The requested parts of the permissions; doctor checks them.",
         examples: [["secrets", "parents", "diagnosis"]],
       }),
       since: orNull(
@@ -160,7 +161,7 @@ const access = orNull(
         examples: ["2026-12-31T18:00:00Z"],
       }),
       broad: flag("true or false").register(help, {
-        description: "Somebody accepted that the credential may do more than it needs.",
+        description: "Someone accepted that the credential can do more than certkeep needs.",
         default: false,
       }),
     },
@@ -169,8 +170,8 @@ const access = orNull(
 ).register(help, {
   title: "Access",
   description:
-    "What `certkeep clusters add` gave. Written by it; doctor compares it with what the " +
-    "server says.",
+    "What `certkeep clusters add` granted. It writes this; doctor compares it with the " +
+    "server.",
 });
 
 /** With `discover: false` no namespace is looked into: only the Secrets that are named are read. */
@@ -190,7 +191,7 @@ const clusterObject = z.strictObject(
   {
     name: clusterName().register(help, {
       title: "Name",
-      description: "What you call this cluster, in commands and reports.",
+      description: "Your name for this cluster, in commands and reports.",
       examples: ["prod"],
     }),
     ...entry,

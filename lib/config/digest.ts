@@ -32,7 +32,7 @@ const ignoreObject = z.strictObject(
       examples: ["expiring"],
     }),
     reason: text("the reason, for whoever reads this next year", /\S/).register(help, {
-      description: "Why. Required: every report says how much is ignored.",
+      description: "Why. Required: every report counts muted findings.",
       examples: ["moves to the new gateway in autumn"],
     }),
     until: orNull(
@@ -45,7 +45,7 @@ const ignoreObject = z.strictObject(
           ),
         ),
     ).register(help, {
-      description: "The last day on which it is ignored, in UTC, or an instant.",
+      description: "The last day on which it is muted, in UTC, or an instant.",
       examples: ["2026-12-31"],
     }),
   },
@@ -66,7 +66,7 @@ function ending(until: string | null): { untilMs?: number } {
 const routeSchema = z.strictObject(
   {
     name: routeName().register(help, {
-      description: "What you call this route. It is remembered by its name what was told.",
+      description: "Your name for this route. What was posted is remembered by this name.",
       examples: ["ops"],
     }),
     webhook: text(
@@ -74,13 +74,14 @@ const routeSchema = z.strictObject(
       REFERENCE,
     ).register(help, {
       description:
-        "Where the URL of the Slack webhook is. It is a credential: whoever has it can post.",
+        "A reference to the URL of the Slack webhook. The URL is a credential: anyone who " +
+        "has it can post.",
       examples: ["env:CERTKEEP_SLACK_WEBHOOK", "file:~/.config/certkeep/slack-webhook"],
     }),
     clusters: orNull(
       list(text("a cluster's name or a pattern", PATTERN), "a list of clusters"),
     ).register(help, {
-      description: "Clusters that this route is told of, by name or pattern. Without it: all.",
+      description: "Clusters of this route, by name or pattern. Default: all.",
       examples: [["prod-*"]],
     }),
     severity: orElse(
@@ -93,7 +94,7 @@ const routeSchema = z.strictObject(
       ),
       "info",
     ).register(help, {
-      description: "The least severe findings that this route is told of.",
+      description: "The least severity that is posted on this route.",
       default: "info",
     }),
   },
@@ -109,7 +110,8 @@ export const digestSchema = z.pipe(
     {
       at: orElse(text(TIME, /^([01]\d|2[0-3]):[0-5]\d$/), DEFAULT_AT).register(help, {
         description:
-          "From when on the day's digest is posted, in UTC. What is critical is posted at once.",
+          "Time from which the day's digest is posted, in UTC. Critical findings are posted " +
+          "at once.",
         default: DEFAULT_AT,
       }),
       weekday: orElse(

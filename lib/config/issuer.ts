@@ -51,7 +51,7 @@ const bucket = {
     z.number(HOURS).check(z.gt(0, HOURS), z.maximum(8784, HOURS)),
     DEFAULT_LIMIT_HOURS,
   ).register(help, {
-    description: "Time in which an empty limit is full again.",
+    description: "Hours in which an empty limit refills.",
     default: DEFAULT_LIMIT_HOURS,
     examples: [168],
   }),
@@ -61,36 +61,33 @@ const bucketSchema = () => z.strictObject(bucket, "the settings count and hours"
 const issuerObject = z.strictObject(
   {
     id: text("a short name: small letters, digits and -", LABEL).register(help, {
-      description: "A short name, which reports and states use.",
+      description: "A short name for reports and states.",
       examples: ["corp"],
     }),
     title: orNull(text("a title, in one line", /^[^\r\n\0]{1,100}$/)).register(help, {
-      description: "What people call it. Without it: its id.",
+      description: "Its name for people. Default: its id.",
       examples: ["Example Corp internal CA"],
     }),
     anchors: certificates().register(help, {
-      description:
-        "Its root certificates: a PEM file, relative to this one, or the PEM text itself.",
+      description: "Its root certificates: a PEM file, relative to this file, or PEM text.",
       examples: ["corp-roots.pem"],
     }),
     intermediates: orNull(certificates()).register(help, {
       description:
-        "Its intermediate certificates: where a chain lacks one, it is told as missing, and " +
-        "the certificate still counts as this issuer's.",
+        "Its intermediate certificates. If a chain lacks one, it is reported as missing, " +
+        "and the certificate still counts as this issuer's.",
       examples: ["corp-intermediates.pem"],
     }),
     kind: orElse(z.enum(["production", "staging"], "production or staging"), "production").register(
       help,
       {
-        description: "staging: clients don't trust it, and nothing of it is critical.",
+        description: "staging: clients don't trust it, and nothing from it is critical.",
         default: "production",
       },
     ),
     directory: orNull(text(HTTPS, HTTPS_URL)).register(help, {
       title: "ACME directory",
-      description:
-        "Its ACME directory, which is asked for suggested renewal times where " +
-        "sources.renewalInfo is true.",
+      description: "Its ACME directory, for renewal times (sources.renewalInfo).",
       examples: ["https://acme.corp.example/directory"],
     }),
     limits: orNull(
@@ -107,8 +104,7 @@ const issuerObject = z.strictObject(
       ),
     ).register(help, {
       title: "Limits",
-      description:
-        "How many certificates it issues. Without it: no budget is told for this issuer.",
+      description: "Its rate limits. Default: none are shown.",
     }),
   },
   "an issuer: id and anchors",
@@ -117,17 +113,17 @@ const issuerObject = z.strictObject(
 const limitObject = z.strictObject(
   {
     issuer: orElse(text("an issuer's id", LABEL), "letsencrypt").register(help, {
-      description: "Whose limit: letsencrypt, or an id under issuers.",
+      description: "The issuer: letsencrypt, or an id under issuers.",
       default: "letsencrypt",
     }),
     domain: orNull(
       text("a registered domain: host names' labels, with at least one dot", DOMAIN),
     ).register(help, {
-      description: "The registered domain (the tailnet) that it holds for.",
+      description: "The registered domain (the tailnet) with this limit.",
       examples: ["tail1a2b3.ts.net"],
     }),
     names: orNull(list(text("a host name", HOST), "a list of host names")).register(help, {
-      description: "The exact set of names that it holds for.",
+      description: "The exact set of names with this limit.",
       examples: [["shop.example.com", "www.shop.example.com"]],
     }),
     ...bucket,

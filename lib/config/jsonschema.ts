@@ -39,9 +39,7 @@ export function jsonSchema(): Json {
   return {
     $schema: schema["$schema"],
     title: "certkeep.yaml",
-    description:
-      "What certkeep audits, who can open the copies, and what is left out. Every setting may " +
-      "be left out.",
+    description: "Configuration of certkeep. Every setting is optional.",
     ...schema,
   };
 }
@@ -56,8 +54,8 @@ export function registrationJsonSchema(): Json {
     $schema: schema["$schema"],
     title: "clusters/NAME.yaml",
     description:
-      "A cluster's registration. It holds no credential: those lie in the kubeconfigs that it " +
-      "names, or with AWS.",
+      "A cluster's registration. It holds no credential: those are in the kubeconfigs " +
+      "that it names, or in AWS.",
     ...schema,
   };
 }

@@ -47,7 +47,7 @@ const storesSchema = z.strictObject(
     backups: orNull(
       text("file: and a folder, s3://BUCKET/PREFIX, or secretsmanager://PREFIX", BACKUP_STORE),
     ).register(help, {
-      description: "Where encrypted backups are kept. Without it: your data folder.",
+      description: "Where encrypted backups are stored. Default: your data folder.",
       examples: [
         "file:~/certkeep/backups",
         "s3://my-bucket/backups",
@@ -55,15 +55,15 @@ const storesSchema = z.strictObject(
       ],
     }),
     state: orNull(text("file: and a folder, or s3://BUCKET/PREFIX", STATE_STORE)).register(help, {
-      description: "Where it is kept what was seen. Without it: your data folder.",
+      description: "Where states are stored. Default: your data folder.",
       examples: ["file:~/certkeep/state", "s3://my-bucket/state"],
     }),
     registry: orNull(
       text("secretsmanager://PREFIX, such as secretsmanager://certkeep/prod", SECRETS_STORE),
     ).register(help, {
       description:
-        "Where clusters are registered, with their credentials. Without it: in clusters/ " +
-        "beside this file.",
+        "Where clusters are registered, with their credentials. Default: clusters/ beside " +
+        "this file.",
       examples: ["secretsmanager://certkeep/prod"],
     }),
   },
@@ -73,15 +73,14 @@ const storesSchema = z.strictObject(
 const awsSchema = z.strictObject(
   {
     region: text("an AWS region, such as eu-west-1", REGION).register(help, {
-      description:
-        "The region of the stores. Without aws: the one that the tools of AWS would take.",
+      description: "The region of the stores. Without aws: the one that the AWS command line uses.",
       examples: ["eu-west-1"],
     }),
     stage: orNull(
       text("a stage: small letters, digits and -, at most 20, beginning with a letter", STAGE),
     ).register(help, { description: "The stage of the deployed functions.", examples: ["prod"] }),
     topic: orNull(text("the ARN of an SNS topic", TOPIC_ARN)).register(help, {
-      description: "The topic that alarms go to; doctor looks whether anybody listens.",
+      description: "The alarms' topic; doctor checks that it has a subscription.",
       examples: ["arn:aws:sns:eu-west-1:123456789012:certkeep-prod-alarms"],
     }),
     restoreFunction: orNull(text("the name of a Lambda function", FUNCTION_NAME)).register(help, {
@@ -95,11 +94,11 @@ const awsSchema = z.strictObject(
 const pairSchema = z.strictObject(
   {
     from: clusterName().register(help, {
-      description: "The cluster whose copies are taken.",
+      description: "The cluster whose backups are used.",
       examples: ["prod"],
     }),
     to: clusterName().register(help, {
-      description: "The cluster that they may be written to.",
+      description: "The cluster that they may be restored to.",
       examples: ["prod-standby"],
     }),
   },
@@ -110,7 +109,7 @@ const SWITCH = "true, false";
 
 const transparencyObject = z.strictObject({
   url: orNull(text(HTTPS, HTTPS_URL)).register(help, {
-    description: "Where Cert Spotter's API is.",
+    description: "Address of Cert Spotter's API.",
     default: "https://api.certspotter.com/v1/issuances",
   }),
   token: orNull(
@@ -119,7 +118,7 @@ const transparencyObject = z.strictObject({
       REFERENCE,
     ),
   ).register(help, {
-    description: "Where the API token is. Without one fewer questions are answered each hour.",
+    description: "A reference to the API token. Without one, fewer requests an hour are answered.",
     examples: ["env:CERTSPOTTER_TOKEN"],
   }),
   domains: orNull(
@@ -132,7 +131,7 @@ const transparencyObject = z.strictObject({
     ),
   ).register(help, {
     description:
-      "Domains to ask about. Without it: the registered domains of the public certificates " +
+      "Domains to ask about. Default: the registered domains of the public certificates " +
       "that audits saw.",
     examples: [["tail1a2b3.ts.net"]],
   }),
@@ -160,22 +159,21 @@ const sourcesSchema = z.strictObject(
     transparency: transparencyField.register(help, {
       title: "Certificate Transparency",
       description:
-        "Ask Cert Spotter which certificates are in public logs, so that those that no Secret " +
-        "shows count as well. It learns the domains, which the logs show anyway.",
+        "Ask Cert Spotter which certificates are in public logs, so that certificates in " +
+        "no Secret count too. It learns the domains, which the logs show anyway.",
       default: false,
       examples: [true],
     }),
     renewalInfo: flag(SWITCH).register(help, {
       title: "Suggested renewal times",
       description:
-        "Ask the issuer when each certificate should be renewed (ACME Renewal Information), " +
-        "to notice a renewal that it forces.",
+        "Ask the issuer when each certificate should be renewed (ACME Renewal " +
+        "Information), to notice forced renewals.",
       default: false,
     }),
     revocation: flag(SWITCH).register(help, {
       title: "Revocation lists",
-      description:
-        "Fetch the issuer's revocation lists in audits, to tell a certificate that was revoked.",
+      description: "Read the issuer's revocation lists in audits, to report revoked certificates.",
       default: false,
     }),
   },
@@ -195,7 +193,8 @@ const backupsSchema = z.strictObject(
       DEFAULT_COPIES_PER_DAY,
     ).register(help, {
       description:
-        "New copies a day and cluster; more are left for the next day and told as backup_quota.",
+        "New backups per day and cluster. The rest waits for the next day (finding " +
+        "backup_quota).",
       default: DEFAULT_COPIES_PER_DAY,
       examples: [5000],
     }),
@@ -213,7 +212,8 @@ export const configSchema = z.strictObject(
     recipients: recipients.register(help, {
       title: "Recipients",
       description:
-        "Who can open the copies: age recipients (public keys). Without any, nothing is backed up.",
+        "Who can decrypt the backups: age recipients (public keys). Without any, nothing " +
+        "is backed up.",
       examples: [["age1…"]],
     }),
     identity: orNull(
@@ -224,58 +224,57 @@ export const configSchema = z.strictObject(
     ).register(help, {
       title: "Identity",
       description:
-        "Where the identity is that opens the copies. An audit never reads it; a restore does.",
+        "A reference to the identity (private key) that decrypts backups. Restores and " +
+        "drills use it; audits never do.",
       examples: ["file:~/.config/certkeep/identity.txt", "env:CERTKEEP_IDENTITY"],
     }),
     clusters: items(clusterSchema, "a list of clusters, each with a name").register(help, {
       title: "Clusters",
-      description: "The clusters to audit. Without any: the current context of your kubeconfig.",
+      description: "Clusters to audit. Default: the current context of your kubeconfig.",
     }),
     stores: section(storesSchema).register(help, {
       title: "Stores",
-      description: "Where copies, states and registrations are kept.",
+      description: "Where backups, states and registrations are stored.",
     }),
     aws: orNull(z.nullable(awsSchema)).register(help, {
       title: "AWS",
-      description: "The functions on AWS, for whoever works with them from outside.",
+      description: "The functions on AWS.",
     }),
     restores: items(pairSchema, "a list of pairs, each with from and to").register(help, {
       title: "Restores across clusters",
       description:
-        "Pairs of clusters that the deployed function may restore across. Without any: only " +
-        "to where copies came from.",
+        "Pairs of clusters between which the function on AWS may restore. Default: only to " +
+        "the cluster that a backup came from.",
     }),
     issuers: items(issuerSchema, "a list of issuers").register(help, {
       title: "Private issuers",
       description:
-        "CAs of your own whose certificates are judged and backed up as Let's Encrypt's are.",
+        "Your own CAs. Their certificates are audited and backed up like Let's Encrypt's.",
     }),
     limits: items(limitSchema, "a list of limits, each with domain or names, and count").register(
       help,
       {
         title: "Limits",
         description:
-          "Limits that an issuer raised for you, instead of those it documents. Each entry " +
-          "has either domain or names.",
+          "Rate limits that an issuer raised for you. Each entry has either domain or names.",
       },
     ),
     backups: section(backupsSchema).register(help, {
       title: "Backups",
-      description: "How much is kept.",
+      description: "Limits of backups.",
     }),
     sources: section(sourcesSchema).register(help, {
       title: "Sources",
-      description:
-        "What is asked of others than your clusters. Nothing is asked that isn't switched on here.",
+      description: "Services outside your clusters. Each is off by default.",
     }),
     digest: section(digestSchema).register(help, {
       title: "Digest",
-      description: "The message in Slack that says what changed and what needs action.",
+      description: "The Slack message with what changed and what needs action.",
     }),
     ignore: items(ignoreSchema, "a list of entries, each with a reason").register(help, {
       title: "Ignored findings",
       description:
-        "Findings that are not told. An entry has a reason and at least one of cluster, " +
+        "Findings to mute. Each entry needs a reason and at least one of cluster, " +
         "namespace, name and code.",
     }),
   },
