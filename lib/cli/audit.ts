@@ -13,47 +13,57 @@ import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
+  contextRef,
   createProgress,
   failsOn,
   styleFor,
   widthFor,
   withAt,
+  refuseContextAnd,
+  TABLE,
   withCommon,
+  withContext,
   withFailOn,
+  withNamespace,
   type AtOption,
   type CommonOptions,
+  type ContextOptions,
   type FailOn,
+  type NamespaceOptions,
 } from "./options.ts";
 
-type Options = CommonOptions & AtOption & { readonly failOn: FailOn };
+type Options = CommonOptions &
+  AtOption &
+  ContextOptions &
+  NamespaceOptions & { readonly failOn: FailOn };
 
 export function auditCommand(io: Io): Command {
-  return withFailOn(
-    withAt(
-      withCommon(
-        new Command("audit")
-          .description("audits clusters and keeps an encrypted backup of each good certificate")
-          .argument(
-            "[cluster...]",
-            "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none",
-          ),
-      ),
-    ),
-  )
+  const command = new Command("audit")
+    .description("Audit clusters and back up their certificates")
+    .argument(
+      "[cluster...]",
+      "Registered clusters, or contexts of your kubeconfig (default: all that are registered, " +
+        "or the current context)",
+    );
+  const reach = withNamespace(
+    withContext(withFailOn(withAt(command))),
+    "Audit this namespace alone",
+  );
+  return withCommon(reach, TABLE)
     .addHelpText(
       "after",
-      "\n" +
-        "Examples:\n" +
-        "  certkeep audit                     the current context of your kubeconfig\n" +
-        "  certkeep audit staging prod        two contexts, or two clusters of certkeep.yaml\n" +
-        "  certkeep audit --json | jq '.clusters[].findings'\n" +
-        "  certkeep audit --at 2026-12-24T00:00:00Z   what will need action by Christmas; writes " +
-        "nothing",
+      `
+Examples:
+  certkeep audit prod
+  certkeep audit --context prod-admin --at 2026-12-24T00:00:00Z`,
     )
     .action(async (clusters: string[], options: Options) => {
+      refuseContextAnd(clusters, options);
       const progress = createProgress(io);
       const run = await composeAudit({
         clusters,
+        contextRef: contextRef(options),
+        namespace: options.namespace ?? null,
         ...configWorld(io, options),
         nowMs: io.nowMs,
         atMs: options.at ?? null,

@@ -12,40 +12,50 @@ import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
   createProgress,
+  DOCUMENT,
+  PATTERNS,
+  TABLE,
   widthFor,
   withCommon,
+  withNamespace,
   type CommonOptions,
+  type NamespaceOptions,
 } from "./options.ts";
+
+type Options = CommonOptions & NamespaceOptions;
 
 const SCHEMA = "certkeep.backups/v1";
 
 export function backupsCommand(io: Io): Command {
-  const command = withCommon(
+  const command = withNamespace(
     new Command("backups")
-      .description("lists encrypted backups; see its commands for more")
-      .argument(
-        "[pattern...]",
-        "clusters, Secrets, domains or versions; * stands for any characters",
-      ),
-  )
+      .description("List encrypted backups, or manage them")
+      .usage("[command] [options] [pattern...]")
+      .argument("[pattern...]", PATTERNS),
+    "List the backups of this namespace alone",
+  );
+  withCommon(command, TABLE)
     .addHelpText(
       "after",
-      "\nExamples:\n  certkeep backups\n  certkeep backups 'shop.*'\n  certkeep backups verify",
+      `
+Examples:
+  certkeep backups 'shop.*'
+  certkeep backups verify`,
     )
-    .action(async (patterns: string[], options: CommonOptions) => {
+    .action(async (patterns: string[], options: Options) => {
       const report = await read(io, patterns, options);
       if (options.json === true) writeJson(io, SCHEMA, document(report));
       else writeLine(io.stdout, listText(report.copies, io));
       end(io, report);
     });
+  const verify = new Command("verify")
+    .description("Check the digest of every backup")
+    .argument("[pattern...]", PATTERNS);
   command.addCommand(
-    withCommon(
-      new Command("verify")
-        .description("recomputes the digest of every copy, without opening it")
-        .argument("[pattern...]"),
-    )
-      .action(async (patterns: string[], _options: CommonOptions, self: Command) => {
-        const options = self.optsWithGlobals<CommonOptions>();
+    withCommon(withNamespace(verify, "Check the backups of this namespace alone"), DOCUMENT)
+      .addHelpText("after", "\nExample:\n  certkeep backups verify")
+      .action(async (patterns: string[], _options: Options, self: Command) => {
+        const options = self.optsWithGlobals<Options>();
         const report = await read(io, patterns, options);
         if (options.json === true) writeJson(io, SCHEMA, document(report));
         else writeLine(io.stdout, verifyText(report.copies));
@@ -59,17 +69,13 @@ export function backupsCommand(io: Io): Command {
   return command;
 }
 
-async function read(
-  io: Io,
-  patterns: readonly string[],
-  options: CommonOptions,
-): Promise<BackupsReport> {
+async function read(io: Io, patterns: readonly string[], options: Options): Promise<BackupsReport> {
   const progress = createProgress(io);
   const { stores } = await composeSettings({
     ...configWorld(io, options),
     reach: "none",
   });
-  const report = await listBackups({ ...stores, progress }, patterns);
+  const report = await listBackups({ ...stores, progress }, patterns, options.namespace);
   progress.done();
   return report;
 }

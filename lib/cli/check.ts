@@ -29,9 +29,11 @@ import {
   type AtOption,
   type CommonOptions,
   configWorld,
+  DOCUMENT,
   styleFor,
   widthFor,
   withAt,
+  withOutput,
 } from "./options.ts";
 
 const SCHEMA = "certkeep.check/v1";
@@ -48,49 +50,26 @@ interface Outcome {
 
 export function checkCommand(io: Io): Command {
   const command = new Command("check")
-    .description(
-      "judges a certificate and its key as their owner would: files, standard input, a " +
-        "folder, or a Secret manifest",
-    )
+    .description("Check a certificate and its private key in files")
     .argument(
       "<cert>",
-      "certificate with its chain; or chain and key in one file, a Secret manifest (YAML or " +
-        "JSON), a folder of pairs; - for standard input",
+      "A PEM certificate with its chain, a Secret manifest, a folder of pairs, or - for " +
+        "standard input",
     )
-    .argument(
-      "[key]",
-      "private key; leave it out if it is in the same file, or to check the certificate alone; " +
-        "- for standard input",
-    )
-    .option(
-      "--domain <name>",
-      "the name that it has to be for; default: what a Tailscale Secret is for, none for files",
-    )
-    .option(
-      "--anchors <file>",
-      "only the CA certificates in this PEM file are trusted; default: Mozilla's and Let's " +
-        "Encrypt's",
-    )
-    .option(
-      "--config <file>",
-      "trust this certkeep.yaml's issuers too; without it no configuration is looked at",
-    )
-    .option("--json", "one JSON document on standard output, nothing else there")
-    .option("--no-color", "no colour")
-    .option("-v, --verbose", "say more on standard error");
-  return withAt(command)
+    .argument("[key]", "Its private key, if it is in another file")
+    .option("--domain <name>", "Check that the certificate is valid for this name")
+    .option("--anchors <file>", "Trust only the CA certificates in this PEM file");
+  return withOutput(withAt(command), DOCUMENT)
+    .option("--config <file>", "Trust the issuers of this certkeep.yaml too")
     .addHelpText(
       "after",
-      "\n" +
-        "Examples:\n" +
-        "  certkeep check tls.crt tls.key --domain shop.example.ts.net\n" +
-        "  kubectl get secret operator -n tailscale -o yaml | certkeep check -\n" +
-        "  certkeep check /etc/letsencrypt/live/example.com\n" +
-        "  certkeep check tls.crt tls.key --at 2026-12-24T00:00:00Z\n" +
-        "  certkeep check fullchain.pem\n" +
-        "\n" +
-        "Exit codes: 0 all are valid, 1 one isn't, 2 usage, 3 a file can't be read. The private " +
-        "key is never printed.",
+      `
+Exit codes: 0 all are valid, 1 one isn't, 2 wrong usage, 3 a file can't be read.
+The private key is never printed.
+
+Examples:
+  certkeep check tls.crt tls.key --domain shop.example.ts.net
+  kubectl get secret operator -n tailscale -o yaml | certkeep check -`,
     )
     .action(async (certificate: string, key: string | undefined, options: Options) => {
       const { results, unread } = await outcomeOf(io, certificate, key ?? null, options);
@@ -163,7 +142,7 @@ async function outcomeOf(
     domain: options.domain === undefined ? null : bareName(options.domain),
     atMs: options.at ?? io.nowMs(),
   };
-  if (options.verbose === true)
+  if (io.output.log)
     writeLine(
       io.stderr,
       `certkeep: ${count(anchors.ders.length, "anchor")}; judged as of ${formatMs(settings.atMs)}`,

@@ -8,25 +8,29 @@ import { listClusters } from "../usecases/register/list.ts";
 import { runRemove } from "../usecases/register/remove.ts";
 import { addCommand } from "./clusters/add.ts";
 import { noteTo, writeJson, writeLine, type Io } from "./io.ts";
-import { configWorld, widthFor, withCommon, type CommonOptions } from "./options.ts";
+import {
+  configWorld,
+  DOCUMENT,
+  TABLE,
+  widthFor,
+  withCommon,
+  type CommonOptions,
+} from "./options.ts";
 
 const CLUSTERS_SCHEMA = "certkeep.clusters/v1";
 const REMOVED_SCHEMA = "certkeep.cluster-removed/v1";
 
 export function clustersCommand(io: Io): Command {
-  const command = withCommon(
-    new Command("clusters").description(
-      "lists clusters; add NAME registers one, remove NAME forgets one",
-    ),
-  )
+  const command = new Command("clusters")
+    .description("List registered clusters, or register and remove them")
+    .usage("[command] [options]");
+  withCommon(command, TABLE)
     .addHelpText(
       "after",
-      "\n" +
-        "Examples:\n" +
-        "  certkeep clusters\n" +
-        "  certkeep clusters add prod --context prod-admin\n" +
-        "  certkeep clusters add prod --context prod-admin --print > certkeep-rbac.yaml\n" +
-        "  certkeep clusters remove prod --revoke --context prod-admin",
+      `
+Examples:
+  certkeep clusters
+  certkeep clusters add prod --context prod-admin`,
     )
     .action(async (options: CommonOptions) => {
       const { settings, ports } = await composeList({
@@ -60,32 +64,21 @@ interface RemoveOptions extends CommonOptions {
 }
 
 function removeCommand(io: Io): Command {
-  return withCommon(
-    new Command("remove")
-      .description(
-        "remove a cluster's registration, and the cluster from reports; its backups stay",
-      )
-      .argument("<name>"),
-  )
-    .option(
-      "--revoke",
-      "first take away from the cluster what registering gave: service accounts, roles, tokens",
-    )
-    .option("--kubeconfig <file>", "kubeconfig of the administrator who revokes")
-    .option(
-      "--context <context>",
-      "context of the administrator who revokes; default: the current one",
-    )
+  const command = new Command("remove")
+    .description("Remove a registration; the cluster's backups stay")
+    .argument("<name>", "Name of the cluster")
+    .option("--revoke", "Delete its service accounts, roles and tokens from the cluster first")
+    .optionsGroup("Cluster:")
+    .option("--context <context>", "Use this context of an administrator (default: the current)")
+    .option("--kubeconfig <file>", "Use this kubeconfig of an administrator");
+  return withCommon(command, DOCUMENT)
     .addHelpText(
       "after",
-      "\n" +
-        "Without --revoke the credentials that were stored stay valid until their end.\n" +
-        "\n" +
-        "Examples:\n" +
-        "  certkeep clusters remove prod --revoke --context prod-admin\n" +
-        "  certkeep clusters remove prod          a cluster that is gone\n" +
-        "  certkeep clusters remove kind-old      one without a registration, such as a context " +
-        "at a wrong address",
+      `
+Without --revoke the stored credentials stay valid until they expire.
+
+Example:
+  certkeep clusters remove prod --revoke --context prod-admin`,
     )
     .action((name: string, _options: RemoveOptions, self: Command) =>
       remove(io, name, self.optsWithGlobals<RemoveOptions>()),

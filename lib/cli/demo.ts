@@ -18,12 +18,11 @@ interface Options {
 
 export function demoCommand(io: Io, runCommand: Line): Command {
   return new Command("demo")
-    .description(
-      "Lose and restore certificates on a sample cluster in this process; needs no cluster and no " +
-        "account",
-    )
-    .option("--full", "Run every command on a cluster with many problems; show whole outputs")
-    .option("--no-color", "no colour")
+    .description("Lose and restore certificates on a sample cluster in this process")
+    .option("--full", "Run every command on a cluster with many problems")
+    .optionsGroup("General:")
+    .option("--no-color", "Print without color")
+    .addHelpText("after", "\nExample:\n  certkeep demo")
     .action((options: Options) => demo(io, runCommand, options));
 }
 

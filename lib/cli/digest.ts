@@ -12,6 +12,7 @@ import { surveyStates } from "../usecases/report.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
+  DOCUMENT,
   styleFor,
   widthFor,
   withAt,
@@ -28,23 +29,18 @@ type Options = CommonOptions & AtOption & { readonly dryRun?: boolean };
 const PREVIEW: RouteSettings = { name: "preview", clusters: null, severity: "info" };
 
 export function digestCommand(io: Io): Command {
-  return withAt(
-    withCommon(
-      new Command("digest")
-        .description("posts to Slack what changed and what needs action, where something is due")
-        .option("--dry-run", "show what Slack would get; nothing is posted or written"),
-    ),
-  )
+  const command = new Command("digest")
+    .description("Post to Slack what changed and what needs action")
+    .option("--dry-run", "Show what Slack would get; post and write nothing");
+  return withCommon(withAt(command), DOCUMENT)
     .addHelpText(
       "after",
-      "\n" +
-        "Run it every few minutes: it posts once a day, at once when something is critical, and " +
-        "once a week anyway.\n" +
-        "\n" +
-        "Examples:\n" +
-        "  certkeep digest --dry-run\n" +
-        "  certkeep digest --dry-run --json | jq '.routes[].blocks'\n" +
-        "  certkeep digest",
+      `
+Run it every few minutes. It posts at once when something is critical, else once
+a day, and once a week when all is quiet.
+
+Example:
+  certkeep digest --dry-run`,
     )
     .action(async (options: Options) => {
       const dry = options.dryRun === true || options.at !== undefined;

@@ -9,49 +9,52 @@ import { doctorExits, failed } from "../usecases/doctor/line.ts";
 import { isOf, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
+  contextRef,
+  IDENTITY,
   identityWorld,
+  refuseContextAnd,
   styleFor,
+  TABLE,
   widthFor,
   withCommon,
+  withContext,
   type CommonOptions,
+  type ContextOptions,
 } from "./options.ts";
 
 const DOCTOR_SCHEMA = "certkeep.doctor/v1";
 
-type Options = CommonOptions & { readonly sendTest?: boolean; readonly identity?: string };
+type Options = CommonOptions &
+  ContextOptions & { readonly sendTest?: boolean; readonly identity?: string };
 
 export function doctorCommand(io: Io): Command {
-  return withCommon(
-    new Command("doctor")
-      .description("says what is not set up right, and how to fix it")
-      .argument(
-        "[cluster...]",
-        "clusters of certkeep.yaml, or contexts of your kubeconfig where it names none; " +
-          "default: all that it names",
-      ),
-  )
-    .option("--send-test", "post a test message on every route of the digest")
-    .option(
-      "--identity <file>",
-      "the identity that opens the copies, if it isn't where the configuration says",
+  const command = new Command("doctor")
+    .description("Check the setup and show how to fix it")
+    .argument(
+      "[cluster...]",
+      "Registered clusters, or contexts of your kubeconfig (default: all that are registered, " +
+        "or the current context)",
     )
+    .option("--send-test", "Post a test message on every route of the digest")
+    .option("--identity <file>", IDENTITY);
+  return withCommon(withContext(command), TABLE)
     .addHelpText(
       "after",
-      "\n" +
-        "It changes nothing in a cluster. Exit codes: 0 all is right (warnings too), 1 " +
-        "something isn't, 2 the configuration isn't, 3 something could not be looked at.\n" +
-        "\n" +
-        "Examples:\n" +
-        "  certkeep doctor\n" +
-        "  certkeep doctor prod\n" +
-        "  certkeep doctor --json | jq '.lines[] | select(.level != \"pass\")'\n" +
-        "  certkeep doctor --send-test",
+      `
+Exit codes: 0 OK or warnings, 1 problems, 2 configuration, 3 not everything
+could be checked.
+
+Examples:
+  certkeep doctor
+  certkeep doctor prod --send-test`,
     )
     .action(async (clusters: string[], options: Options) => {
+      refuseContextAnd(clusters, options);
       let lines: readonly DoctorLine[];
       try {
         const ports = await composeDoctor({
           clusters,
+          contextRef: contextRef(options),
           ...configWorld(io, options),
           nowMs: io.nowMs,
           ...(await identityWorld(io, options)),

@@ -8,8 +8,11 @@ import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
   createProgress,
+  DOCUMENT,
   failsOn,
+  IDENTITY,
   identityWorld,
+  PATTERNS,
   styleFor,
   widthFor,
   withAt,
@@ -26,36 +29,20 @@ type Options = CommonOptions &
   AtOption & { readonly failOn: FailOn; readonly identity?: string; readonly dryRun?: boolean };
 
 export function drillCommand(io: Io): Command {
-  return withFailOn(
-    withAt(
-      withCommon(
-        new Command("drill")
-          .description(
-            "opens every copy and judges it, says what has none, removes what is past its time",
-          )
-          .argument(
-            "[pattern...]",
-            "clusters, Secrets, domains or versions; * stands for any characters",
-          ),
-      ),
-    ),
-  )
-    .option(
-      "--identity <file>",
-      "the age identity that opens copies: a file, - for standard input, env:NAME or " +
-        "file:PATH; default: identity: of certkeep.yaml",
-    )
-    .option("--dry-run", "remove nothing, and say what would be")
+  const command = new Command("drill")
+    .description("Test that backups can be restored, and prune old ones")
+    .argument("[pattern...]", PATTERNS)
+    .option("--identity <file>", IDENTITY)
+    .option("--dry-run", "Show what would be pruned; remove nothing");
+  return withCommon(withFailOn(withAt(command)), DOCUMENT)
     .addHelpText(
       "after",
-      "\n" +
-        "Without an identity nothing is opened and nothing is removed.\n" +
-        "\n" +
-        "Examples:\n" +
-        "  certkeep drill\n" +
-        "  certkeep drill --identity /media/usb/identity.txt\n" +
-        "  certkeep drill --at 2026-12-24T00:00:00Z   what could be restored by Christmas; " +
-        "removes nothing",
+      `
+Without an identity no backup is opened and none is removed.
+
+Examples:
+  certkeep drill
+  certkeep drill --identity /media/usb/identity.txt`,
     )
     .action((patterns: string[], options: Options) => drill(io, patterns, options));
 }

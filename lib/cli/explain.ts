@@ -1,6 +1,7 @@
 /** `certkeep explain NAME` */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { composeExplain } from "../wiring/explain.ts";
+import { CertkeepError } from "../error.ts";
 import { restoreFunctionOf } from "../finding/action.ts";
 import { MAX_PLANNED } from "../ratelimit/plan.ts";
 import { explainText } from "../report/explain.ts";
@@ -11,13 +12,27 @@ import {
   configWorld,
   styleFor,
   widthFor,
+  TABLE,
   withAt,
   withCommon,
+  withNamespace,
   type AtOption,
   type CommonOptions,
+  type NamespaceOptions,
 } from "./options.ts";
 
-type Options = CommonOptions & AtOption & { readonly plan?: number };
+type Options = CommonOptions & AtOption & NamespaceOptions & { readonly plan?: number };
+
+/** With `-n`, a name without a namespace is that of a Secret there. */
+function secretOf(name: string, { namespace }: NamespaceOptions): string {
+  if (namespace === undefined || name.startsWith(`${namespace}/`)) return name;
+  if (!name.includes("/")) return `${namespace}/${name}`;
+  throw new CertkeepError("usage", {
+    where: `certkeep explain ${name}`,
+    found: `it is in another namespace than -n ${namespace}`,
+    todo: "Leave out -n",
+  });
+}
 
 function parsePlan(text: string): number {
   const n = /^\d+$/.test(text) ? Number(text) : 0;
@@ -27,34 +42,22 @@ function parsePlan(text: string): number {
 }
 
 export function explainCommand(io: Io): Command {
-  return withAt(
-    withCommon(
-      new Command("explain")
-        .description(
-          "all that is known of one name: verdict, issuances, what is left, backups, what to do",
-        )
-        .argument(
-          "<name>",
-          "a domain, NAMESPACE/SECRET, a registered domain (a tailnet), a cluster, or a finding",
-        ),
-    ),
-  )
+  const command = new Command("explain")
+    .description("Explain one name: status, cause, limits, backups, fix")
+    .argument("<name>", "A domain, NAMESPACE/SECRET, tailnet, cluster, or finding")
     .addOption(
       new Option(
         "--plan <n>",
-        "when n more certificates of this set, or n new names under this domain, could be " +
-          "issued one by one",
+        "Show when n more certificates for the name could be issued",
       ).argParser(parsePlan),
-    )
+    );
+  return withCommon(withNamespace(withAt(command), "Look for the Secret NAME here"), TABLE)
     .addHelpText(
       "after",
-      "\n" +
-        "Examples:\n" +
-        "  certkeep explain shop.tail1a2b3.ts.net\n" +
-        "  certkeep explain tail1a2b3.ts.net --plan 80   before a migration: when could 80 new " +
-        "names be had?\n" +
-        "  certkeep explain tailscale/shop --json\n" +
-        "  certkeep explain set_budget_exhausted",
+      `
+Examples:
+  certkeep explain shop.tail1a2b3.ts.net
+  certkeep explain tail1a2b3.ts.net --plan 80`,
     )
     .action(async (name: string, options: Options) => {
       const { config, ports } = await composeExplain({
@@ -63,7 +66,7 @@ export function explainCommand(io: Io): Command {
         atMs: options.at ?? null,
       });
       const explanation = await explainName(ports, {
-        name,
+        name: secretOf(name, options),
         plan: options.plan ?? null,
         ignore: config.ignore,
         restore: restoreFunctionOf(config.aws),

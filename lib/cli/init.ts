@@ -9,7 +9,7 @@ import { plain } from "../plain.ts";
 import { runInit, type InitResult } from "../usecases/init.ts";
 import { noteTo, writeJson, writeLine, type Io } from "./io.ts";
 import type { CloudOptions } from "./initaws.ts";
-import { configWorld, withCommon } from "./options.ts";
+import { configWorld, DOCUMENT, withCommon } from "./options.ts";
 
 type Options = CloudOptions & {
   /** `true`: the one that is found. */
@@ -21,56 +21,37 @@ const INIT_SCHEMA = "certkeep.init/v1";
 const APPROVED_SCHEMA = "certkeep.init-approved/v1";
 
 export function initCommand(io: Io): Command {
-  return withCommon(
-    new Command("init").description(
-      "writes certkeep.yaml, makes an age identity, says what to keep safe",
-    ),
-  )
+  const command = new Command("init")
+    .description("Write certkeep.yaml and create a key for backups")
+    .option("-y, --yes", "Ask nothing; write certkeep.yaml in this folder")
     .option(
-      "-y, --yes",
-      "ask nothing: certkeep.yaml in this folder; without --context it follows the current one",
+      "--context <context>",
+      "Audit this context of your kubeconfig; repeatable",
+      (context: string, before: readonly string[] = []) => [...before, context],
     )
+    .option("--identity <file>", "Write the identity here, or use the one that is here")
     .addOption(
       new Option(
         "--approve [file]",
-        "only approve this certkeep.yaml, as it is now, so that it is used where it is found; " +
-          "default: the one found from here",
+        "Only approve this certkeep.yaml (default: the one found from here)",
       ).conflicts(["aws", "context", "identity", "region", "webhook", "identityInCloud"]),
     )
-    .option(
-      "--context <context>",
-      "context of your kubeconfig to audit, whichever is current; may be given several times",
-      (context: string, before: readonly string[] = []) => [...before, context],
-    )
-    .option("--identity <file>", "where the identity goes, or is")
-    .option("--aws", "also set up what functions on AWS need: secrets, and a route of the digest")
-    .option("--stage <stage>", "with --aws: the stage that will be deployed", "prod")
-    .option(
-      "--region <region>",
-      "with --aws: the region; default: that of certkeep.yaml, else AWS_REGION",
-    )
-    .option(
-      "--webhook <reference>",
-      "with --aws: env:NAME that holds the Slack webhook's URL, or none; default: asked",
-    )
-    .option(
-      "--identity-in-cloud",
-      "with --aws: put the identity into Secrets Manager, for restores and drills there",
-    )
+    .optionsGroup("AWS:")
+    .option("--aws", "Set up what the functions on AWS need, too")
+    .option("--stage <stage>", "Name of the stage to deploy", "prod")
+    .option("--region <region>", "AWS region (default: that of certkeep.yaml, or AWS_REGION)")
+    .option("--webhook <reference>", "Slack webhook: env:NAME with its URL, or none")
+    .option("--identity-in-cloud", "Store the identity in Secrets Manager, to restore there");
+  return withCommon(command, DOCUMENT)
     .addHelpText(
       "after",
-      "\n" +
-        "It never replaces a file: an identity that is there is used, and a certkeep.yaml that " +
-        "is there gains recipients at most.\n" +
-        "\n" +
-        "Examples:\n" +
-        "  certkeep init\n" +
-        "  certkeep init --yes\n" +
-        "  certkeep init --yes --config ~/certkeep.yaml --identity " +
-        "/media/usb/certkeep-identity.txt\n" +
-        "  certkeep init --approve certkeep.yaml   after you read a project's configuration\n" +
-        "  certkeep init --aws --stage prod --region eu-west-1\n" +
-        "  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK",
+      `
+No file is replaced: an existing identity is used, and an existing certkeep.yaml
+only gains recipients.
+
+Examples:
+  certkeep init
+  certkeep init --aws --yes --region eu-west-1 --webhook env:SLACK_WEBHOOK`,
     )
     .action((options: Options) => setUp(io, options));
 }

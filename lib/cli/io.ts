@@ -35,6 +35,17 @@ export interface Io {
   readonly config?: string;
   /** The configuration in use, once it is known. */
   readonly inUse: { file: string | null; shown: boolean };
+  /** What `-v` and `-o` ask for, once they are known. */
+  readonly output: Output;
+}
+
+export interface Output {
+  /** Say on standard error what is read. */
+  log: boolean;
+  /** Cut no column. */
+  wide: boolean;
+  /** A JSON text as YAML; `null`: documents are JSON. */
+  yaml: ((json: string) => string) | null;
 }
 
 /**
@@ -59,7 +70,8 @@ export function overwrite(stream: Writable, text: string): void {
  * configuration names the file in use.
  */
 export function tell(io: Io, error: CertkeepError): void {
-  writeLine(io.stderr, `certkeep: ${error.message}`);
+  const isUsage = /^certkeep( |$)/u.test(error.parts.where);
+  writeLine(io.stderr, `${isUsage ? "" : "certkeep: "}${error.message}`);
   const { file, shown } = io.inUse;
   if (error.exitCode === 2 && file !== null && !shown && !isOf(error, file)) showConfig(io);
   io.exit(error.exitCode);
@@ -94,5 +106,7 @@ export function writeJson(io: Io, schema: string, document: object): void {
     (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
     io.outTty ? 2 : undefined,
   );
-  writeLine(io.stdout, plainJson(json));
+  const { yaml } = io.output;
+  if (yaml === null) writeLine(io.stdout, plainJson(json));
+  else write(io.stdout, yaml(json));
 }

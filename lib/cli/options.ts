@@ -2,45 +2,149 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import pc from "picocolors";
 import { isFinerThanMs, parseMsOrNull } from "../certificate/time.ts";
+import { LABEL } from "../config/form.ts";
+import { CertkeepError } from "../error.ts";
 import { currentSeverity, SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { plain } from "../plain.ts";
 import type { Progress } from "../ports/runtime.ts";
 import { cut, PLAIN, type Style } from "../report/text.ts";
 import type { ConfigWorld } from "../wiring/config.ts";
+import type { ContextRef } from "../wiring/connect.ts";
 import type { IdentityWorld } from "../wiring/identity.ts";
 import { overwrite, showConfig, writeLine, type Io } from "./io.ts";
 
 export interface CommonOptions {
   readonly config?: string;
+  readonly output?: OutputFormat;
   readonly json?: boolean;
   readonly color: boolean;
   readonly verbose?: boolean;
 }
+
+export type OutputFormat = "json" | "yaml" | "wide";
 
 export interface AtOption {
   /** Milliseconds since 1970. */
   readonly at?: number;
 }
 
-/** `--config`, `--json`, `--no-color`, `-v`. */
-export function withCommon(command: Command): Command {
+/** A context of a kubeconfig, named as for kubectl. */
+export interface ContextOptions {
+  readonly context?: string;
+  readonly kubeconfig?: string;
+}
+
+export interface NamespaceOptions {
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+}
+
+const GENERAL = "General:";
+
+/** `-o`, `--json`, `--config`, `--no-color`, `-v`: called last, so that help shows them last. */
+export function withCommon(command: Command, formats: readonly OutputFormat[]): Command {
+  return withOutput(command, formats).option(
+    "--config <file>",
+    "Use this certkeep.yaml: a file or s3://BUCKET/KEY",
+  );
+}
+
+/** The same for a command that looks for no configuration by itself. */
+export function withOutput(command: Command, formats: readonly OutputFormat[]): Command {
+  const wide = formats.includes("wide") ? " (all details, uncut)" : "";
   return command
-    .option(
-      "--config <file>",
-      "the certkeep.yaml to use, or s3://BUCKET/KEY of one; default: one that you approved, " +
-        "upwards from here, then the one in your configuration folder",
+    .optionsGroup(GENERAL)
+    .addOption(
+      new Option("-o, --output <format>", `Print ${orList(formats)}${wide}`).argParser(
+        (text): OutputFormat => {
+          const format = formats.find((one) => one === text);
+          if (format === undefined) throw new InvalidArgumentError(`Expected ${orList(formats)}.`);
+          return format;
+        },
+      ),
     )
-    .option("--json", "one JSON document on standard output, nothing else there")
-    .option("--no-color", "no colour")
-    .option("-v, --verbose", "say more on standard error");
+    .option("--json", "Same as -o json")
+    .option("--no-color", "Print without color")
+    .option("-v, --verbose", "Show details; log what is read to standard error");
+}
+
+export const DOCUMENT: readonly OutputFormat[] = ["json", "yaml"];
+export const TABLE: readonly OutputFormat[] = ["json", "yaml", "wide"];
+
+/** What `--identity` takes, where it opens backups. */
+export const IDENTITY = "Decrypt with this age identity: a file, - for standard input, or env:NAME";
+
+/** What a command takes that looks for backups. */
+export const PATTERNS = "Clusters, Secrets, domains or versions; * matches anything";
+
+function orList(words: readonly string[]): string {
+  return [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" or ");
+}
+
+/** `--context`, `--kubeconfig`, as kubectl has them. */
+export function withContext(command: Command): Command {
+  return command
+    .optionsGroup("Cluster:")
+    .option("--context <context>", "Use this kubeconfig context instead of a name")
+    .option("--kubeconfig <file>", "Use this kubeconfig; names are its contexts");
+}
+
+/** `-n`, `-A`, as kubectl has them. */
+export function withNamespace(command: Command, only: string): Command {
+  return command
+    .optionsGroup("Cluster:")
+    .addOption(
+      new Option("-n, --namespace <namespace>", only)
+        .argParser(parseNamespace)
+        .conflicts("allNamespaces"),
+    )
+    .option("-A, --all-namespaces", "Include every namespace (default)");
+}
+
+function parseNamespace(text: string): string {
+  if (!LABEL.test(text))
+    throw new InvalidArgumentError("Expected one namespace: lowercase letters, digits and -.");
+  return text;
+}
+
+/** What `--context` and `--kubeconfig` name; `null`: neither is given. */
+export function contextRef({ context, kubeconfig }: ContextOptions): ContextRef | null {
+  return context === undefined && kubeconfig === undefined
+    ? null
+    : { context: context ?? null, kubeconfig: kubeconfig ?? null };
+}
+
+/** @throws CertkeepError usage, where a cluster is named twice: by its name and by `--context` */
+export function refuseContextAnd(names: readonly string[], { context }: ContextOptions): void {
+  if (context === undefined || names.length === 0) return;
+  throw new CertkeepError("usage", {
+    where: `--context ${context}`,
+    found: `it is given together with ${names.join(", ")}`,
+    todo: "Name the cluster once",
+  });
+}
+
+/** Applies what `-o` asks for, before a command runs. @throws CertkeepError usage */
+export async function applyOutput(io: Io, command: Command): Promise<void> {
+  const { output, json, verbose } = command.optsWithGlobals<CommonOptions>();
+  if (json === true && output !== undefined && output !== "json")
+    throw new CertkeepError("usage", {
+      where: `--json with -o ${output}`,
+      found: "two formats",
+      todo: "Leave one of them out",
+    });
+  io.output.log = verbose === true;
+  io.output.wide = output === "wide";
+  // What cuts no column shows the details too.
+  if (output === "wide") command.setOptionValue("verbose", true);
+  if (output !== "json" && output !== "yaml") return;
+  command.setOptionValue("json", true);
+  if (output === "yaml") io.output.yaml = (await import("./yaml.ts")).yamlOf;
 }
 
 /** How a command comes to its configuration. */
-export function configWorld(
-  io: Io,
-  options: Pick<CommonOptions, "config" | "verbose">,
-): ConfigWorld {
+export function configWorld(io: Io, options: Pick<CommonOptions, "config">): ConfigWorld {
   return {
     configFile: options.config ?? io.config ?? null,
     env: io.env,
@@ -50,7 +154,7 @@ export function configWorld(
       : null,
     onConfig: (file) => {
       io.inUse.file = file;
-      if (options.verbose === true) showConfig(io);
+      if (io.output.log) showConfig(io);
     },
   };
 }
@@ -82,9 +186,7 @@ export function parseAt(text: string): number {
 /** `--at TIME`: nothing is written or posted then. */
 export function withAt(command: Command): Command {
   return command.addOption(
-    new Option("--at <time>", "judge as of this RFC 3339 instant; writes nothing").argParser(
-      parseAt,
-    ),
+    new Option("--at <time>", "Judge at this RFC 3339 time; write nothing").argParser(parseAt),
   );
 }
 
@@ -92,7 +194,7 @@ export type FailOn = Severity | "never";
 
 export function withFailOn(command: Command): Command {
   return command.addOption(
-    severityOption("--fail-on <severity>", "end with 1 when a finding is at least this severe"),
+    severityOption("--fail-on <severity>", "Exit with 1 for findings this severe or worse"),
   );
 }
 
@@ -116,8 +218,12 @@ export function styleFor(io: Io, options: CommonOptions): Style {
   return paint.isColorSupported ? paint : PLAIN;
 }
 
+/** No column is cut. */
+const WIDE = 1_000;
+
 /** Text width: what the terminal has, within what reads well. */
 export function widthFor(io: Io): number {
+  if (io.output.wide) return WIDE;
   return Math.max(40, Math.min(io.columns, 120));
 }
 

@@ -17,6 +17,7 @@ import {
   failsOn,
   styleFor,
   widthFor,
+  TABLE,
   withAt,
   withCommon,
   withFailOn,
@@ -35,28 +36,21 @@ type Options = CommonOptions &
   };
 
 export function reportCommand(io: Io): Command {
-  return withFailOn(
-    withAt(
-      withCommon(
-        new Command("report").description("the state of everything, as audits recorded it"),
-      ),
-    ),
-  )
-    .option("--html <file>", "write one self-contained page")
+  const command = new Command("report")
+    .description("Show all clusters as audits recorded them")
+    .option("--html <file>", "Write one self-contained HTML page")
     .addOption(
-      new Option("--format <format>", "text, or OpenMetrics for Prometheus")
+      new Option("--format <format>", "Print text, or OpenMetrics for Prometheus")
         .choices(["text", "prometheus"])
         .default("text"),
-    )
+    );
+  return withCommon(withFailOn(withAt(command)), TABLE)
     .addHelpText(
       "after",
-      "\n" +
-        "Examples:\n" +
-        "  certkeep report\n" +
-        "  certkeep report --html report.html\n" +
-        "  certkeep report --format prometheus > /var/lib/node_exporter/certkeep.prom\n" +
-        "  certkeep report --at 2026-12-24T00:00:00Z   what will be wrong by then if nothing " +
-        "changes",
+      `
+Examples:
+  certkeep report --html report.html
+  certkeep report --format prometheus > certkeep.prom`,
     )
     .action((options: Options) => report(io, options));
 }

@@ -14,19 +14,25 @@ import { restoreExit } from "../usecases/restore/exit.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
+  contextRef,
   createProgress,
+  IDENTITY,
   identityWorld,
   parseAt,
   styleFor,
+  TABLE,
   widthFor,
   withCommon,
+  withContext,
+  withNamespace,
   type CommonOptions,
+  type ContextOptions,
+  type NamespaceOptions,
 } from "./options.ts";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, ContextOptions, NamespaceOptions {
   readonly apply?: boolean;
   readonly all?: boolean;
-  readonly namespace?: string;
   readonly asOf?: number;
   readonly as?: { readonly namespace: string; readonly name: string };
   readonly version?: string;
@@ -79,89 +85,87 @@ function parseForce(text: string, before: readonly PlanCode[] = []): readonly Pl
 }
 
 export function restoreCommand(io: Io): Command {
-  const command = withCommon(
-    new Command("restore")
-      .description("shows what a restore would do; --apply does it")
-      .argument(
-        "<cluster>",
-        "a cluster of certkeep.yaml, or a context of your kubeconfig where it names none",
-      )
-      .argument("[name...]", "domains, Secrets, NAMESPACE/SECRET, or patterns such as 'shop.*'"),
-  );
-  return withWrites(withSource(command))
+  const command = new Command("restore")
+    .description("Show what a restore would do; --apply restores from backups")
+    .argument("[cluster]", "A registered cluster, or a context of your kubeconfig")
+    .argument("[name...]", "Domains, Secrets, NAMESPACE/SECRET, or patterns such as 'shop.*'");
+  const choices = withContext(withWrites(withSource(withSelection(command))));
+  return withCommon(
+    withNamespace(choices, "Restore this namespace; without names, all of it"),
+    TABLE,
+  )
     .addHelpText(
       "after",
-      "\n" +
-        "Without --apply nothing is written. A valid certificate is never replaced by one that " +
-        "isn't better.\n" +
-        "\n" +
-        "Examples:\n" +
-        "  certkeep restore prod shop.tail1a2b3.ts.net            the plan for one\n" +
-        "  certkeep restore prod shop.tail1a2b3.ts.net --apply    the restore\n" +
-        "  certkeep restore prod --namespace tailscale --apply    all that was in a namespace\n" +
-        "  certkeep restore prod --rebuilt --all --apply --create-namespace --follow 30m\n" +
-        "  age -d key.age | certkeep restore prod --all --identity -",
+      `
+Without --apply nothing is written. A valid certificate is replaced only by a
+better one. With --context leave out the cluster's name.
+
+Examples:
+  certkeep restore prod shop.tail1a2b3.ts.net --apply
+  certkeep restore prod -n tailscale --create-namespace --apply`,
     )
-    .action((cluster: string, names: string[], options: Options) =>
-      restore(io, cluster, names, options),
-    );
+    .action(async (cluster: string | undefined, names: string[], options: Options) => {
+      const given = cluster === undefined ? names : [cluster, ...names];
+      const byContext = options.context !== undefined;
+      const title = byContext ? options.context : given[0];
+      if (title === undefined)
+        throw new CertkeepError("usage", {
+          where: "certkeep restore",
+          found: "no cluster is named",
+          todo: "Name it: certkeep restore CLUSTER, or certkeep restore --context CONTEXT",
+        });
+      await restore(io, title, byContext ? given : given.slice(1), options);
+    });
 }
 
-/** What is restored, and from where. */
-function withSource(command: Command): Command {
+/** What is restored. */
+function withSelection(command: Command): Command {
   return command
-    .option("--apply", "do it")
-    .option("--all", "everything that the last audits saw live")
-    .option("--namespace <name>", "only of this namespace; without names: all of it")
+    .option("--apply", "Restore; without it only the plan is shown")
+    .option("--all", "Restore everything that audits saw")
     .addOption(
-      new Option("--as-of <time>", "with --all: what was live at this RFC 3339 instant").argParser(
+      new Option("--as-of <time>", "With --all: restore what was live at this time").argParser(
         parseAt,
       ),
     )
-    .option("--version <digest>", "this very copy, by its version or the beginning of it")
-    .addOption(new Option("--as <namespace/name>", "to another place").argParser(parsePlace))
-    .option(
-      "--rebuilt",
-      "the cluster was rebuilt under its own name: take the earlier one's copies, and pin the " +
-        "new one",
-    )
-    .option("--from-cluster <name>", "take copies of another cluster")
-    .option(
-      "--identity <file>",
-      "the age identity that opens copies: a file, - for standard input, env:NAME or " +
-        "file:PATH; default: identity: of certkeep.yaml",
+    .option("--version <digest>", "Restore this version of a backup; its first digits do")
+    .addOption(
+      new Option("--as <namespace/name>", "Restore to this Secret instead").argParser(parsePlace),
     );
+}
+
+/** From where it is restored. */
+function withSource(command: Command): Command {
+  return command
+    .optionsGroup("Backups:")
+    .option("--identity <file>", IDENTITY)
+    .option("--from-cluster <name>", "Use the backups of another cluster")
+    .option("--rebuilt", "Accept a rebuilt cluster as the successor of this name")
+    .option("--unrecorded", "Use backups that no audit recorded, too")
+    .option("--standby", "Use imported standby certificates, too");
 }
 
 /** What may be written, and how. */
 function withWrites(command: Command): Command {
   return command
-    .option("--create-namespace", "make namespaces that are gone")
-    .option("--replace", "recreate what is immutable or of another type, with everything in it")
-    .option("--allow-later", "end with 0 though some Secrets are still to be made by their owner")
+    .optionsGroup("Writing:")
+    .option("--create-namespace", "Create missing namespaces")
+    .option("--replace", "Recreate Secrets that are immutable or of another type")
     .addOption(
       new Option(
         "--follow <time>",
-        "wait for Secrets that their owners still make, and fill each at once",
+        "Wait this long for Secrets that Tailscale creates, such as 30m",
       ).argParser(parseSpan),
     )
+    .option("--allow-later", "Exit with 0 although some Secrets don't exist yet")
     .addOption(
-      new Option(
-        "--dry-run <where>",
-        "rehearse: the server checks every write and stores nothing",
-      ).choices(["server"]),
+      new Option("--dry-run <where>", "Have the server check every write; store nothing").choices([
+        "server",
+      ]),
     )
-    .option(
-      "--offline <folder>",
-      "no cluster: write manifests to a folder (they hold private keys; mode 0600)",
-    )
-    .option(
-      "--unrecorded",
-      "take copies that no audit recorded: only your identity vouches for them",
-    )
-    .option("--standby", "take imported standby certificates as well")
+    .option("--offline <folder>", "Write manifests to a folder; they hold private keys")
     .addOption(
-      new Option("--force <codes>", `override exactly this: ${FORCIBLE.join(", ")}`).argParser(
+      new Option("--force <codes>", `Override a refusal: ${FORCIBLE.join(", ")}`).argParser(
         parseForce,
       ),
     );
@@ -175,6 +179,7 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
     const progress = createProgress(io);
     const { target, ports } = await composeRestore({
       cluster,
+      contextRef: contextRef(options),
       ...configWorld(io, options),
       ...(await identityWorld(io, options)),
       offline: options.offline ?? null,

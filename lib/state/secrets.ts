@@ -103,6 +103,13 @@ export function withoutNamespaces(
   return { secrets: kept, lost: gone };
 }
 
+/** The state as far as it is about one namespace. */
+export function ofNamespace<T extends Secrets>(state: T, namespace: string): T {
+  const inside = <R>(records: Readonly<Record<string, R>>): Record<string, R> =>
+    Object.fromEntries(Object.entries(records).filter(([key]) => key.startsWith(`${namespace}/`)));
+  return { ...state, secrets: inside(state.secrets), lost: inside(state.lost) };
+}
+
 /** What was last known of a Secret, whether it stands or is lost. */
 export function lastRecord(state: Secrets, key: string): SecretRecord | undefined {
   return standingRecord(state, key) ?? lostRecord(state, key);

@@ -168,7 +168,8 @@ function withFindings(
 ): AuditedTarget {
   const { across, ignore, atMs } = view;
   const first = audits.find(({ cluster }) => cluster === across.firstNames.get(audit.cluster));
-  const state = first === undefined ? audit.state : countedOnce(audit.state, first.state);
+  const told = audit.confined ?? audit.state;
+  const state = first === undefined ? told : countedOnce(told, first.state);
   const { said, ignored } =
     state.replacedBy === null
       ? clusterFindings(state, view, first === undefined ? audit.findings : undefined)

@@ -45,16 +45,21 @@ const READS_AT_ONCE = 16;
 
 /**
  * `patterns` fit cluster, Secret, `namespace/secret` or a name in the certificate; none: all.
+ * `namespace`: only its copies are read.
  * @throws CertkeepError where the store can't be listed
  */
 export async function listBackups(
   ports: BackupsPorts,
   patterns: readonly string[],
+  namespace?: string,
 ): Promise<BackupsReport> {
   const listing = await listCopies(ports.backups);
   const problems: CertkeepError[] = [...listing.problems];
   // A state that can't be read is told by whoever asks for what it recorded.
-  const places = byOwner(listing.places, await loadStates(ports.states, []));
+  const places = byOwner(
+    listing.places.filter((place) => namespace === undefined || place.namespace === namespace),
+    await loadStates(ports.states, []),
+  );
   const backups = createCopyReader(ports.backups);
   const recorded = new Map<string, Promise<ReadonlyMap<string, string> | null>>();
   const recordedOf = (cluster: string): Promise<ReadonlyMap<string, string> | null> => {

@@ -5,11 +5,19 @@ import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Config } from "../config/schema.ts";
 import { settingsFor, type ClusterSettings } from "../config/settings.ts";
+import { matchesPattern } from "../finding/pattern.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
 import { kitOf, limitOverrides } from "./kit.ts";
-import { connectCluster, type InteractiveAuth } from "./connect.ts";
+import {
+  connectCluster,
+  contextSettings,
+  isContext,
+  type ContextRef,
+  type InteractiveAuth,
+} from "./connect.ts";
+import type { Reach } from "./registry.ts";
 import { composeOutside } from "./outside.ts";
 import {
   composeSettings,
@@ -20,11 +28,11 @@ import {
 } from "./settings.ts";
 import { realTimer } from "../adapters/timer.ts";
 export interface AuditWorld extends World {
-  /**
-   * Clusters of the configuration, or contexts where it names none; empty: all, or the current
-   * context.
-   */
+  /** Clusters of the configuration, or contexts; empty: all, or the current context. */
   readonly clusters: readonly string[];
+  readonly contextRef?: ContextRef | null;
+  /** The only namespace that is looked at; `null`: all that the settings name. */
+  readonly namespace?: string | null;
   readonly nowMs: () => number;
   /** An instant to judge at; nothing is written then. */
   readonly atMs: number | null;
@@ -49,13 +57,18 @@ export interface ComposedAudit {
 export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   const settings = await composeSettings({
     ...world,
-    reach: world.clusters.length === 0 ? "all" : world.clusters,
+    reach: reachOf(world),
   });
   return {
     config: settings.config,
-    targets: await composeTargets(settings, world),
+    targets: (await composeTargets(settings, world)).map((target) => confinedTo(target, world)),
     ports: await composePorts(settings, world),
   };
+}
+
+function reachOf({ clusters, contextRef }: AuditWorld): Reach {
+  if (contextRef != null) return [];
+  return clusters.length === 0 ? "all" : clusters;
 }
 
 /** What every target of a run shares. */
@@ -82,34 +95,42 @@ export async function composePorts(
 }
 
 async function composeTargets(
-  { config, broken, registered, names, kubeconfigs }: ComposedSettings,
+  settings: ComposedSettings,
   world: AuditWorld,
-): Promise<AuditTarget[]> {
-  if (names.length === 0 && config.stores.registry === null) {
-    const contexts = world.clusters.length === 0 ? [null] : world.clusters;
-    return Promise.all(
-      contexts.map(async (context) =>
-        connectTarget(
-          null,
-          { ...settingsFor(config, context ?? ""), context },
-          false,
-          world,
-          kubeconfigs,
-        ),
-      ),
-    );
-  }
-  const unknown = world.clusters.find((wanted) => !names.includes(wanted));
-  if (unknown !== undefined) throw unknownCluster(unknown, names, config.stores.registry);
-  if (names.length === 0)
+): Promise<readonly AuditTarget[]> {
+  const { config, names, kubeconfigs } = settings;
+  const { registry } = config.stores;
+  const { clusters, contextRef = null } = world;
+  const byContext = (context: string | null): Promise<AuditTarget> =>
+    connectTarget(null, contextSettings(context, config, world), false, world, kubeconfigs);
+  if (clusters.length === 0 && (contextRef !== null || (names.length === 0 && registry === null)))
+    return [await byContext(contextRef?.context ?? null)];
+  if (names.length === 0 && registry !== null && clusters.length === 0)
     world.progress.note(
-      `no cluster is registered in ${config.stores.registry}; to register one: certkeep ` +
-        "clusters add NAME --context CTX",
+      `no cluster is registered in ${registry}. Register one: certkeep clusters add NAME ` +
+        "--context CTX",
     );
-  const chosen = world.clusters.length === 0 ? names : world.clusters;
+  const targets = clusters.length === 0 ? names : clusters;
   return Promise.all(
-    chosen.map((name) => namedTarget(name, { config, broken, registered, kubeconfigs }, world)),
+    targets.map(async (name) => {
+      if (await isContext(name, settings, world)) return byContext(name);
+      if (!names.includes(name)) throw unknownCluster(name, names, registry);
+      return namedTarget(name, settings, world);
+    }),
   );
+}
+
+/** @throws CertkeepError usage, for a namespace that the cluster's settings leave out */
+function confinedTo(target: AuditTarget, { namespace = null }: AuditWorld): AuditTarget {
+  if (namespace === null) return target;
+  const { namespaces } = target.settings;
+  if (namespaces?.some((pattern) => matchesPattern(pattern, namespace)) === false)
+    throw new CertkeepError("usage", {
+      where: `cluster ${target.title}`,
+      found: `namespace ${namespace} isn't among those that are audited: ${namespaces.join(", ")}`,
+      todo: "Choose one of them, or add it to the cluster's namespaces first",
+    });
+  return { ...target, only: namespace };
 }
 
 /**

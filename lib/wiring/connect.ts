@@ -11,16 +11,75 @@ import type { Connection } from "../adapters/kubernetes/connection.ts";
 import type { ConnectOptions } from "../adapters/kubernetes/entry.ts";
 import { askProvider } from "../adapters/kubernetes/identityprovider.ts";
 import { asEksRole } from "../adapters/kubernetes/eks.ts";
-import { connect, loadConnection, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import {
+  connect,
+  loadConnection,
+  loadKubeconfig,
+  parseKubeconfig,
+} from "../adapters/kubernetes/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
 import { isSecretReference } from "../config/registered.ts";
+import type { Config } from "../config/schema.ts";
+import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
-import { homeOf } from "./path.ts";
-import type { Kubeconfigs } from "./settings.ts";
+import { homeOf, pathOf } from "./path.ts";
+import type { ComposedSettings, Kubeconfigs } from "./settings.ts";
 
 /** What only a person's own kubeconfig may ask for. */
 export type InteractiveAuth = Pick<ConnectOptions, "askProvider">;
+
+/** A context that a person names, as `--context` and `--kubeconfig` of kubectl do. */
+export interface ContextRef {
+  /** `null`: the current one. */
+  readonly context: string | null;
+  /** `null`: what kubectl would take. */
+  readonly kubeconfig: string | null;
+}
+
+export interface ContextWorld {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly contextRef?: ContextRef | null;
+  /** `null` for a function, which has no contexts. */
+  readonly interactiveAuth: InteractiveAuth | null;
+}
+
+/** The kubeconfig that a person names; `null`: what kubectl would take. */
+export function namedKubeconfig({ contextRef, env, cwd }: ContextWorld): string | null {
+  const file = contextRef?.kubeconfig ?? null;
+  return file === null ? null : pathOf(file, { cwd, env });
+}
+
+/**
+ * Whether a name on the command line is a context's: with `--context` or `--kubeconfig`, where no
+ * cluster is registered, and where no cluster has the name.
+ */
+export async function isContext(
+  name: string,
+  { names, config }: Pick<ComposedSettings, "names" | "config">,
+  world: ContextWorld,
+): Promise<boolean> {
+  if (world.contextRef != null) return true;
+  if (names.length === 0 && config.stores.registry === null) return true;
+  if (names.includes(name) || world.interactiveAuth === null) return false;
+  const kubeconfig = await loadKubeconfig({
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+  }).catch(() => null);
+  return kubeconfig?.contexts.has(name) === true;
+}
+
+/** A context, as if the configuration named it; `null`: the current one. */
+export function contextSettings(
+  context: string | null,
+  config: Config,
+  world: ContextWorld,
+): ClusterSettings {
+  // No cluster has this name, so a registered one that is called like the context lends nothing.
+  const defaults = settingsFor(config, "");
+  return { ...defaults, name: context ?? "", context, kubeconfig: namedKubeconfig(world) };
+}
 
 export interface ConnectWorld {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -21,7 +21,14 @@ import type {
 } from "../usecases/doctor/context.ts";
 import { awsWorld } from "./aws.ts";
 import { ownTexts } from "./config.ts";
-import { connectCluster, type ConnectWorld } from "./connect.ts";
+import {
+  connectCluster,
+  contextSettings,
+  isContext,
+  namedKubeconfig,
+  type ConnectWorld,
+  type ContextRef,
+} from "./connect.ts";
 import { composeDigest } from "./digest.ts";
 import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
 import { homeOf, pathOf } from "./path.ts";
@@ -30,8 +37,9 @@ import { composeSettings, type ComposedSettings, unknownCluster } from "./settin
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface DoctorWorld extends IdentityWorld, ConnectWorld {
-  /** Names; empty: all. */
+  /** Clusters of the configuration, or contexts; empty: all, or the current context. */
   readonly clusters: readonly string[];
+  readonly contextRef?: ContextRef | null;
   readonly sendTest: boolean;
 }
 
@@ -39,31 +47,18 @@ export interface DoctorWorld extends IdentityWorld, ConnectWorld {
 export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const settings = await composeSettings({ ...world, tolerant: true });
   const { config, file, trust, registered, broken, names, stores } = settings;
-  // As for an audit: where nothing names clusters, what is asked for are contexts of the
-  // kubeconfig.
-  const isByContext = names.length === 0 && config.stores.registry === null;
-  const contexts = isByContext ? await contextsOf(world) : [];
-  const unknown = world.clusters.find((name) => !names.includes(name) && !contexts.includes(name));
+  const chosen = chosenOf(world);
+  const contexts = await contextsOf(chosen, settings, world);
+  const unknown = chosen.find((name) => !names.includes(name) && !contexts.includes(name));
   if (unknown !== undefined && settings.registryFailure === null)
     throw unknownCluster(unknown, names, config.stores.registry);
   const wanted = (name: string): boolean =>
-    world.clusters.length === 0 || world.clusters.includes(name);
+    !contexts.includes(name) &&
+    (chosen.includes(name) || (chosen.length === 0 && world.contextRef == null));
   return {
     configuration: file === null ? null : { file, trust },
-    chosen: world.clusters.length > 0,
-    clusters: [
-      ...config.clusters.filter(({ name }) => wanted(name)),
-      ...contexts.map((context) => ({
-        ...settingsFor(config, context),
-        context,
-        recipients: null,
-      })),
-    ].map((entry) => ({
-      ...entry,
-      named: names.includes(entry.name),
-      registered: registered.includes(entry.name),
-      sealedFor: settingsFor(config, entry.name).recipients,
-    })),
+    chosen: chosen.length > 0,
+    clusters: examined(settings, wanted, contexts, world),
     broken: await Promise.all(
       broken
         .filter(({ name }) => wanted(name))
@@ -103,11 +98,53 @@ async function isReadable(name: string, settings: ComposedSettings): Promise<boo
   return stored !== null && parseRegistration(stored.text, "").ok;
 }
 
+function examined(
+  { config, registered }: ComposedSettings,
+  wanted: (name: string) => boolean,
+  contexts: readonly string[],
+  world: DoctorWorld,
+): readonly ExaminedCluster[] {
+  return [
+    ...config.clusters
+      .filter(({ name }) => wanted(name))
+      .map((entry) => ({
+        ...entry,
+        named: true,
+        registered: registered.includes(entry.name),
+        sealedFor: settingsFor(config, entry.name).recipients,
+      })),
+    ...contexts.map((context) => ({
+      ...contextSettings(context, config, world),
+      recipients: null,
+      named: false,
+      registered: false,
+      sealedFor: config.recipients,
+    })),
+  ];
+}
+
+/** What is asked for by name; empty: nothing is. */
+function chosenOf({ clusters, contextRef }: DoctorWorld): readonly string[] {
+  return contextRef?.context == null ? clusters : [contextRef.context];
+}
+
 /** Those that are asked for, else the current one, as an audit takes it. */
-async function contextsOf({ clusters, env }: DoctorWorld): Promise<readonly string[]> {
-  if (clusters.length > 0) return clusters;
-  const config = await loadKubeconfig({ environment: env, homeFolder: homeOf(env) });
-  const current = config?.currentContext ?? null;
+async function contextsOf(
+  chosen: readonly string[],
+  settings: ComposedSettings,
+  world: DoctorWorld,
+): Promise<readonly string[]> {
+  const { names, config } = settings;
+  const areContexts = await Promise.all(chosen.map((name) => isContext(name, settings, world)));
+  if (chosen.length > 0) return chosen.filter((_, index) => areContexts[index]);
+  if (world.contextRef == null && (names.length > 0 || config.stores.registry !== null)) return [];
+  const file = namedKubeconfig(world);
+  const kubeconfig = await loadKubeconfig({
+    ...(file === null ? {} : { files: [file] }),
+    environment: world.env,
+    homeFolder: homeOf(world.env),
+  });
+  const current = kubeconfig?.currentContext ?? null;
   return current === null ? [] : [current];
 }
 

@@ -11,7 +11,13 @@ import { settingsFor } from "../config/settings.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { RestorePorts, RestoreTarget } from "../usecases/restore/context.ts";
 import { auditSettings } from "./audit.ts";
-import { connectCluster, type InteractiveAuth } from "./connect.ts";
+import {
+  connectCluster,
+  contextSettings,
+  isContext,
+  type ContextRef,
+  type InteractiveAuth,
+} from "./connect.ts";
 import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { kitOf } from "./kit.ts";
 import { pathOf } from "./path.ts";
@@ -19,8 +25,9 @@ import { composeSettings, type ComposedSettings, unknownCluster } from "./settin
 import { realTimer } from "../adapters/timer.ts";
 
 export interface RestoreWorld extends IdentityWorld {
-  /** A cluster of the configuration, or a context where it names none. */
+  /** A cluster of the configuration, or a context. */
   readonly cluster: string;
+  readonly contextRef?: ContextRef | null;
   /** A folder to write to in place of the cluster, or `null`. */
   readonly offline: string | null;
   readonly nowMs: () => number;
@@ -37,7 +44,10 @@ export interface ComposedRestore {
 
 /** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */
 export async function composeRestore(world: RestoreWorld): Promise<ComposedRestore> {
-  const settings = await composeSettings({ ...world, reach: [world.cluster] });
+  const settings = await composeSettings({
+    ...world,
+    reach: world.contextRef == null ? [world.cluster] : [],
+  });
   const { stores } = settings;
   const opener = await composeOpener(world, settings);
   return {
@@ -62,14 +72,18 @@ export async function composeRestore(world: RestoreWorld): Promise<ComposedResto
 }
 
 async function composeTarget(
-  { config, broken, names, kubeconfigs, registered: registrations }: ComposedSettings,
+  composed: ComposedSettings,
   world: RestoreWorld,
 ): Promise<RestoreTarget> {
-  const registered = names.length > 0 || config.stores.registry !== null;
-  if (registered && !names.includes(world.cluster))
+  const { config, broken, names, kubeconfigs, registered: registrations } = composed;
+  const byContext = await isContext(world.cluster, composed, world);
+  if (!byContext && !names.includes(world.cluster))
     throw unknownCluster(world.cluster, names, config.stores.registry);
-  const unusable = broken.find(({ name }) => name === world.cluster);
-  const entry = settingsFor(config, world.cluster);
+  const isRegistered = !byContext && registrations.includes(world.cluster);
+  const unusable = byContext ? undefined : broken.find(({ name }) => name === world.cluster);
+  const entry = byContext
+    ? contextSettings(world.cluster, config, world)
+    : settingsFor(config, world.cluster);
   const settings = auditSettings(entry);
   if (world.offline !== null) {
     const folder = pathOf(world.offline, world);
@@ -83,18 +97,11 @@ async function composeTarget(
     };
   }
   if (unusable !== undefined) throw unusable.error;
-  const context = registered ? entry.context : world.cluster;
-  const connection = await connectCluster(
-    { ...entry, context },
-    "restore",
-    registrations.includes(world.cluster),
-    world,
-    kubeconfigs,
-  );
+  const connection = await connectCluster(entry, "restore", isRegistered, world, kubeconfigs);
   const options = { userAgent: "certkeep", concurrency: 16 };
   return {
-    name: registered ? world.cluster : null,
-    title: registered ? world.cluster : connection.title,
+    name: byContext ? null : world.cluster,
+    title: byContext ? connection.title : world.cluster,
     server: connection.server.href.replace(/\/$/, ""),
     homeNamespace: connection.namespace,
     settings,
@@ -105,7 +112,7 @@ async function composeTarget(
     access: {
       self: createSelfAccess(connection, options),
       cluster: world.cluster,
-      registration: registrations.includes(world.cluster)
+      registration: isRegistered
         ? {
             parts: entry.access?.parts ?? [],
             isApart: entry.restoreKubeconfig !== null || entry.eks?.restoreRole != null,

@@ -70,12 +70,21 @@ describe("certkeep doctor CONTEXT", () => {
     );
   });
 
-  it("takes names of the configuration alone where that has any", async () => {
-    expect(await doctor("clusters: [{name: prod, context: Nowhere}]\n", "Nowhere")).toMatchObject({
-      code: 2,
-      err: expect.stringContaining(
-        "no such cluster in the configuration; expected one of: prod",
-      ) as string,
-    });
+  it("takes a context beside registered clusters, by its name or by --context", async () => {
+    const config = "clusters: [{name: prod, context: Nowhere}]\n";
+    for (const args of [["Nowhere"], ["--context", "Nowhere"]]) {
+      const { code, out } = await doctor(config, ...args);
+      expect([code, out.includes("cluster Nowhere"), out.includes("cluster prod")]).toEqual([
+        3,
+        true,
+        false,
+      ]);
+    }
+  });
+
+  it("says which clusters are registered for a name that is neither", async () => {
+    expect(await doctor("clusters: [{name: prod, context: Nowhere}]\n", "elsewhere")).toMatchObject(
+      { code: 2, err: expect.stringContaining("no such cluster in the configuration") as string },
+    );
   });
 });

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAuthority } from "../support/pki.ts";
 import { VERSION } from "../../lib/version.ts";
 import { type Ended, runProgram } from "./support/run.ts";
+import { requireTool } from "./support/tools.ts";
 
 const root = join(import.meta.dirname, "../..");
 const DAY_MS = 86_400_000;
@@ -81,6 +82,16 @@ describe("the packed package, installed elsewhere", () => {
       stdout: `${VERSION}\n`,
       stderr: "",
     });
+  });
+
+  test("is a plugin of kubectl", async () => {
+    const bin = join(work, "node_modules/.bin");
+    const ended = await runProgram(requireTool("kubectl"), ["certkeep", "version", "-o", "json"], {
+      env: { ...env, PATH: `${bin}${delimiter}${env.PATH}` },
+      cwd: work,
+    });
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(ended.stdout)).toMatchObject({ version: VERSION });
   });
 
   test("judges files", async () => {

@@ -42,6 +42,8 @@ export interface AuditChoice {
   readonly uid?: string;
   /** Asks for logs, events and access too; default: for Secrets alone. */
   readonly observe?: boolean;
+  /** The only namespace that is looked at. */
+  readonly only?: string;
 }
 
 export interface World {
@@ -169,6 +171,7 @@ export async function startWorld(): Promise<World> {
       server: sandbox.url,
       homeNamespace: null,
       reader: saying(await world.reader(choice.token), choice.uid),
+      only: choice.only ?? null,
       ...(choice.observe === true ? { diagnosis: await world.diagnosis(choice.token) } : {}),
       settings: {
         namespaces: null,

@@ -7,30 +7,34 @@ import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
 import { importStandby } from "../../usecases/drill/standby.ts";
 import { writeJson, writeLine, type Io } from "../io.ts";
-import { configWorld, createProgress, withCommon, type CommonOptions } from "../options.ts";
+import {
+  configWorld,
+  createProgress,
+  DOCUMENT,
+  withCommon,
+  type CommonOptions,
+} from "../options.ts";
 
 const SCHEMA = "certkeep.import/v1";
 
 type Options = CommonOptions & { readonly for: string; readonly cluster?: string };
 
 export function importCommand(io: Io): Command {
-  return withCommon(
-    new Command("import")
-      .description(
-        "keeps a certificate of another origin as a standby, restored only with --standby",
-      )
-      .argument("<cert>", "the certificate with its chain, PEM")
-      .argument("<key>", "its private key, PEM"),
-  )
-    .requiredOption("--for <namespace/secret>", "the Secret that it could stand in for")
-    .option("--cluster <name>", "the cluster; default: the only one there is")
+  const command = new Command("import")
+    .description("Back up a standby certificate of another CA")
+    .argument("<cert>", "The certificate with its chain, PEM")
+    .argument("<key>", "Its private key, PEM")
+    .requiredOption("--for <namespace/secret>", "Import it for this Secret")
+    .option("--cluster <name>", "Import it for this cluster (default: the only one)");
+  return withCommon(command, DOCUMENT)
     .addHelpText(
       "after",
-      "\n" +
-        "For generic TLS Secrets only: Tailscale discards what isn't of its own issuer.\n" +
-        "\n" +
-        "Example:\n" +
-        "  certkeep backups import corp.crt corp.key --for shop/web-tls",
+      `
+It is restored only with --standby.
+Only for kubernetes.io/tls Secrets: Tailscale rejects certificates of other CAs.
+
+Example:
+  certkeep backups import corp.crt corp.key --for shop/web-tls`,
     )
     .action((certificate: string, key: string, _options: Options, self: Command) =>
       importFiles(io, certificate, key, self.optsWithGlobals<Options>()),

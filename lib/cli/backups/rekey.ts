@@ -10,6 +10,9 @@ import {
   configWorld,
   identityWorld,
   createProgress,
+  DOCUMENT,
+  IDENTITY,
+  PATTERNS,
   withCommon,
   type CommonOptions,
 } from "../options.ts";
@@ -24,35 +27,23 @@ type Options = CommonOptions & {
 };
 
 export function rekeyCommand(io: Io): Command {
-  return withCommon(
-    new Command("rekey")
-      .description("seals every copy again for the recipients that certkeep.yaml names now")
-      .argument("[pattern...]", "clusters, Secrets or versions; * stands for any characters"),
-  )
-    .option(
-      "--identity <file>",
-      "an identity that opens the copies as they are; - reads standard input",
-    )
-    .option(
-      "--from <store>",
-      "bring the copies from another store into the one that certkeep.yaml names, as they are",
-    )
-    .option(
-      "--purge-old",
-      "remove what a recipient no longer configured could open, once its new version is " +
-        "verified; with --from: what has arrived",
-    )
+  const command = new Command("rekey")
+    .description("Encrypt backups again for the present recipients")
+    .argument("[pattern...]", PATTERNS)
+    .option("--identity <file>", IDENTITY)
+    .option("--from <store>", "Move the backups from this store, as they are")
+    .option("--purge-old", "Remove old versions once the new ones are verified");
+  return withCommon(command, DOCUMENT)
     .addHelpText(
       "after",
-      "\n" +
-        "Interrupted, it goes on where it ended. Nothing is changed in place: each copy gets a " +
-        "new version, which is read back and opened before the old one may go.\n" +
-        "\n" +
-        "Examples:\n" +
-        "  certkeep backups rekey                       after adding a recipient\n" +
-        "  certkeep backups rekey --purge-old           after an identity leaked, with its " +
-        "recipient taken out of certkeep.yaml\n" +
-        "  certkeep backups rekey --from secretsmanager://certkeep/prod/backups",
+      `
+The recipients are those of certkeep.yaml. Each backup gets a new version, which
+is read back and decrypted before the old one is removed. An interrupted run can
+be repeated.
+
+Examples:
+  certkeep backups rekey --purge-old
+  certkeep backups rekey --from secretsmanager://certkeep/prod/backups`,
     )
     .action((patterns: string[], _options: Options, self: Command) =>
       rekey(io, patterns, self.optsWithGlobals<Options>()),

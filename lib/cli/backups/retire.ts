@@ -4,20 +4,20 @@ import { composeSettings } from "../../wiring/settings.ts";
 import { plain } from "../../plain.ts";
 import { retireCopy } from "../../usecases/drill/retire.ts";
 import { writeJson, writeLine, type Io } from "../io.ts";
-import { configWorld, withCommon, type CommonOptions } from "../options.ts";
+import { configWorld, DOCUMENT, withCommon, type CommonOptions } from "../options.ts";
 
 const SCHEMA = "certkeep.retire/v1";
 
 type Options = CommonOptions & { readonly reason: string; readonly purge?: boolean };
 
 export function retireCommand(io: Io): Command {
-  return withCommon(
-    new Command("retire")
-      .description("a copy that must never be restored again: a leaked key, a revoked certificate")
-      .argument("<version>", "the copy's version, or the beginning of it"),
-  )
-    .requiredOption("--reason <text>", "why, for whoever asks later")
-    .option("--purge", "remove it from the store as well")
+  const command = new Command("retire")
+    .description("Mark a backup that must never be restored again")
+    .argument("<version>", "Version of the backup; its first digits do")
+    .requiredOption("--reason <text>", "Record why")
+    .option("--purge", "Remove it from the store too");
+  return withCommon(command, DOCUMENT)
+    .addHelpText("after", '\nExample:\n  certkeep backups retire 09ac2a96 --reason "key leaked"')
     .action(async (version: string, _options: Options, self: Command) => {
       const options = self.optsWithGlobals<Options>();
       const { stores } = await composeSettings({

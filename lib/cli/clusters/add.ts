@@ -16,7 +16,7 @@ import {
   type ComposedRegister,
 } from "../../wiring/register.ts";
 import { noteTo, writeJson, writeLine, type Io } from "../io.ts";
-import { configWorld, withCommon } from "../options.ts";
+import { configWorld, DOCUMENT, withCommon } from "../options.ts";
 import {
   daysAsked,
   each,
@@ -35,30 +35,21 @@ import { printInside, printManifest } from "./print.ts";
 
 const ADDED_SCHEMA = "certkeep.cluster-added/v1";
 
-const EXAMPLES = `
-Run it again to rotate the credentials and repair the permissions. What you leave out stays as it is registered;
-a new registration has the namespace tailscale and the parts secrets, parents and diagnosis.
+const NOTES = `
+Run it again to rotate the credentials and repair the permissions. What you
+leave out stays as registered. A new registration has the namespace tailscale
+and the parts secrets, parents and diagnosis.
 
 Examples:
   certkeep clusters add prod --context prod-admin
-  certkeep clusters add prod --context prod-admin --namespace tailscale --namespace shop --parts secrets,parents,diagnosis,restore
-  certkeep clusters add prod --context prod-admin --secret tailscale/operator --secret shop/web-tls   lists nothing
-  certkeep clusters add prod --print | kubectl apply -f -        then: certkeep clusters add prod --no-apply --yes
-  certkeep clusters add prod --eks arn:aws:eks:eu-west-1:123456789012:cluster/prod --role arn:aws:iam::123456789012:role/certkeep-prod-read
-  certkeep clusters add prod --credential prod-reader.kubeconfig   your own client certificate or token
-  certkeep clusters add lab --in-cluster REGISTRY/certkeep:TAG > audit-from-inside.yaml
-  certkeep clusters add prod --rebuilt --context prod-admin        a new cluster took the name`;
+  certkeep clusters add prod --print | kubectl apply -f -`;
 
 export function addCommand(io: Io): Command {
-  const command = withCommon(
-    new Command("add")
-      .description(
-        "Register a cluster with credentials that can do what certkeep needs and nothing more",
-      )
-      .argument("<name>", "your name for it: small letters, digits and -"),
-  );
-  return withReach(withCredentials(withOutput(command)))
-    .addHelpText("after", EXAMPLES)
+  const command = new Command("add")
+    .description("Register a cluster with minimal credentials")
+    .argument("<name>", "Your name for it: lowercase letters, digits and -");
+  return withCommon(withInside(withCredentials(withReach(withSteps(command)))), DOCUMENT)
+    .addHelpText("after", NOTES)
     .action(async (name: string, _options: AddOptions, self: Command) => {
       const options = self.optsWithGlobals<AddOptions>();
       if (options.print !== undefined || options.inCluster !== undefined)
@@ -67,80 +58,49 @@ export function addCommand(io: Io): Command {
     });
 }
 
+/** What is done. */
+function withSteps(command: Command): Command {
+  return command
+    .option("-y, --yes", "Ask nothing")
+    .option("--print [what]", "Print the manifest, or only `registration` or `policy`")
+    .option("--no-apply", "Use the manifest that you applied already (GitOps)")
+    .option("--rebuilt", "Accept a rebuilt cluster as the successor of this name")
+    .optionsGroup("Cluster:")
+    .option("--context <context>", "Use this context of an administrator (default: the current)")
+    .option("--kubeconfig <file>", "Use this kubeconfig of an administrator");
+}
+
 /** What may be read. */
 function withReach(command: Command): Command {
   return command
-    .option(
-      "--kubeconfig <file>",
-      "kubeconfig of an administrator; default: the one that kubectl uses",
-    )
-    .option("--context <context>", "context of an administrator; default: the current one")
-    .option(
-      "--namespace <namespace>",
-      "namespace to audit; may be given several times",
-      each(parseNamespace),
-    )
-    .option("--all-namespaces", "audit every namespace; needs list and get on Secrets everywhere")
-    .option(
-      "--secret <namespace/name>",
-      "Secret to read by name, besides those that are registered; may be given several times; a " +
-        "new registration without --namespace lists nothing",
-      each(parseSecret),
-    )
-    .option("--parts <parts>", `permissions to ask for: ${PARTS.join(", ")}`, parseParts)
-    .option(
-      "--with <parts>",
-      "permissions to ask for besides those that are registered, such as restore",
-      parseParts,
-    );
+    .optionsGroup("Permissions:")
+    .option("-n, --namespace <namespace>", "Audit this namespace; repeatable", each(parseNamespace))
+    .option("-A, --all-namespaces", "Audit every namespace: list and get all Secrets")
+    .option("--secret <namespace/name>", "Read this Secret by name; repeatable", each(parseSecret))
+    .option("--parts <parts>", `Ask for these permissions: ${PARTS.join(", ")}`, parseParts)
+    .option("--with <parts>", "Ask for these as well as the registered ones", parseParts);
 }
 
 /** Who reads. */
 function withCredentials(command: Command): Command {
   return command
-    .option(
-      "--days <days>",
-      "lifetime of the token, 365 by default; below 30 for audits by hand alone; never: a " +
-        "token that ends when its Secret is deleted",
-      parseDays,
-    )
-    .option("--eks <arn>", "ARN of an Amazon EKS cluster: IAM roles in place of tokens", parseEks)
-    .option(
-      "--role <arn>",
-      "IAM role that reads, of this registration alone; with --in-cluster: the pod's role",
-    )
+    .optionsGroup("Credentials:")
+    .option("--days <days>", "Lifetime of the token in days, or never (default: 365)", parseDays)
+    .option("--eks <arn>", "Use IAM roles of this Amazon EKS cluster, no tokens", parseEks)
+    .option("--role <arn>", "IAM role that reads, for this cluster alone")
     .option("--restore-role <arn>", "IAM role that restores")
-    .option(
-      "--credential <file>",
-      "kubeconfig with your own reading credential: a client certificate or a token",
-    )
-    .option("--restore-credential <file>", "kubeconfig with your own restoring credential")
-    .option("--allow-broad", "accept a credential that can do more than certkeep needs");
+    .option("--credential <file>", "Use the credential in this kubeconfig to read")
+    .option("--restore-credential <file>", "Use the credential in this kubeconfig to restore")
+    .option("--allow-broad", "Accept a credential that can do more than needed");
 }
 
-/** What is done. */
-function withOutput(command: Command): Command {
+/** What audits the cluster from within. */
+function withInside(command: Command): Command {
   return command
-    .option("--no-apply", "use the manifest that you applied already (GitOps)")
-    .option("--rebuilt", "accept the cluster that answers as the successor of this name")
-    .option(
-      "--print [what]",
-      "print the manifest and the registration instead of registering; `registration`: that " +
-        "alone; `policy`: the IAM policy for --in-cluster",
-    )
-    .option(
-      "--in-cluster <image>",
-      "print a CronJob that audits from inside the cluster, with this container image",
-    )
-    .option(
-      "--backups <url>",
-      "with --in-cluster: store of backups outside the cluster; default: as configured",
-    )
-    .option(
-      "--state <url>",
-      "with --in-cluster: store of states outside the cluster; default: as configured",
-    )
-    .option("-y, --yes", "apply without asking");
+    .optionsGroup("Audit from inside:")
+    .option("--in-cluster <image>", "Print a CronJob with this image, and register nothing")
+    .option("--backups <url>", "Store backups here (default: as configured)")
+    .option("--state <url>", "Store states here (default: as configured)");
 }
 
 async function print(io: Io, name: string, options: AddOptions): Promise<void> {

@@ -15,8 +15,8 @@ import { forgettingMs, withoutFuture } from "../../state/ahead.ts";
 import { emptyState, type StateDocument, type Unread } from "../../state/document.ts";
 import { carryEvidence } from "../../state/evidence.ts";
 import { type ClusterIdentity, keepPin, pinIdentity } from "../../state/identity.ts";
-import { storedObservations } from "../../state/observations.ts";
-import { copyOfSecrets, foreignCount, foreignKeys } from "../../state/secrets.ts";
+import { carryObservations, storedObservations } from "../../state/observations.ts";
+import { copyOfSecrets, foreignCount, foreignKeys, ofNamespace } from "../../state/secrets.ts";
 import { endEarlier } from "../adopt.ts";
 import { saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
@@ -34,6 +34,8 @@ export interface ClusterAudit {
   readonly server: string;
   readonly complete: boolean;
   readonly state: StateDocument;
+  /** What is reported where one namespace alone was looked at; `null`: the whole state. */
+  readonly confined: StateDocument | null;
   /** Before `ignore:` entries are applied. */
   readonly findings: readonly Finding[];
   readonly scopes: readonly string[];
@@ -109,6 +111,7 @@ class ClusterRun {
   readonly #state: StateDocument;
   readonly #nowMs: number;
   readonly #now: string;
+  readonly #only: string | null;
   readonly #shortfalls: Shortfall[] = [];
   readonly #secretPass: SecretPass;
   /** Without the maps of what was to be read: they aren't held while the state is written. */
@@ -120,6 +123,7 @@ class ClusterRun {
 
   constructor(target: AuditTarget, ports: AuditPorts, before: StateDocument, nowMs: number) {
     this.#target = target;
+    this.#only = target.only ?? null;
     this.#ports = ports;
     this.#before = before;
     this.#nowMs = nowMs;
@@ -158,7 +162,7 @@ class ClusterRun {
       const { code, message } = cut ? outOfTime(this.#target) : (error as CertkeepError);
       this.shortfall({ scope: cut ? "rest" : "cluster", code, message });
     }
-    if (this.#ports.signal?.aborted !== true) await learnNamespaces(this.#state, reader);
+    if (this.#ports.signal?.aborted !== true) await learnNamespaces(this.#lookedAt(), reader);
     await this.#observe();
     // Last: what was read of the cluster is complete by then, whoever doesn't answer.
     const observations = await askIssuers(this.#state, this.#ports);
@@ -186,7 +190,7 @@ class ClusterRun {
     const { diagnosis } = this.#target;
     if (diagnosis === undefined || this.#ports.dryRun || this.#discovery === null) return;
     const { timer = null, observeMs = OBSERVE_MS, signal, clock, wall = clock } = this.#ports;
-    const { observations, evidence } = await observe(this.#state, this.#discovery.writers, {
+    const { observations, evidence } = await observe(this.#lookedAt(), this.#discovery.writers, {
       diagnosis,
       issuers: this.#ports.kit.issuers,
       nowMs: wall.nowMs(),
@@ -194,9 +198,20 @@ class ClusterRun {
       timer,
       signal,
     });
-    const stored = storedObservations(this.#state.observations, observations);
+    const before = this.#state.observations;
+    const seen = storedObservations(before, observations);
+    // What was reported of other namespaces stays.
+    const stored =
+      this.#only === null
+        ? seen
+        : carryObservations({ observations: before }, { observations: seen }, wall.nowMs());
     if (stored !== undefined) this.#state.observations = stored;
     this.#reported = evidence;
+  }
+
+  /** The part of the state that this audit looks at. */
+  #lookedAt(): StateDocument {
+    return this.#only === null ? this.#state : ofNamespace(this.#state, this.#only);
   }
 
   finish(): StateDocument {
@@ -205,7 +220,8 @@ class ClusterRun {
       const since = this.#before.replacedBy?.since ?? this.#now;
       return { ...this.#before, replacedBy: { uid, caSha256, host, since } };
     }
-    this.#state.audit = this.#auditPart();
+    // A look at one namespace is no audit of the cluster: when that was last done stays as it was.
+    if (this.#only === null) this.#state.audit = this.#auditPart();
     const carry = (state: StateDocument): StateDocument["evidence"] =>
       carryEvidence([this.#before], state, this.#nowMs, [this.#reported]);
     // A refusal that this audit was told of is among what is found now, not with the next one.
@@ -214,6 +230,8 @@ class ClusterRun {
       nowMs: this.#nowMs,
       now: this.#now,
       forgetMs: forgettingMs(this.#before, this.#nowMs),
+      reached: this.#reached,
+      only: this.#only,
     });
     const evidence = carry(finished);
     const state = evidence === undefined ? finished : { ...finished, evidence };
@@ -245,20 +263,26 @@ class ClusterRun {
 
   result(saved: StateDocument, unsaved: CertkeepError | null): ClusterAudit {
     const state = this.#replaced === null ? saved : withoutContent(saved);
+    const confined =
+      this.#only === null ? null : { ...ofNamespace(state, this.#only), audit: this.#auditPart() };
     return {
       cluster: state.cluster,
       title: this.#target.title,
       server: this.#target.server,
-      complete: state.audit?.complete === true && unsaved === null && this.#replaced === null,
+      complete:
+        (confined ?? state).audit?.complete === true && unsaved === null && this.#replaced === null,
       state,
+      confined,
       // Where another run wrote meanwhile, its state was merged in, and there may be more to say.
       findings:
-        this.#finished?.state === state
-          ? this.#finished.found
-          : evaluateState(state, this.#nowMs, this.#now),
+        confined !== null
+          ? evaluateState(confined, this.#nowMs, this.#now)
+          : this.#finished?.state === state
+            ? this.#finished.found
+            : evaluateState(state, this.#nowMs, this.#now),
       scopes: this.#discovery?.scopes ?? [],
       skipped: [
-        ...foreignKeys(state).map((key) => ({ key, reason: "private_ca" as const })),
+        ...foreignKeys(confined ?? state).map((key) => ({ key, reason: "private_ca" as const })),
         ...[...(this.#discovery?.skipped ?? [])].map(([key, reason]) => ({ key, reason })),
       ].toSorted((a, b) => (a.key < b.key ? -1 : 1)),
       copies: this.#secretPass.backups.counts,

@@ -61,6 +61,11 @@ export interface AuditTarget {
     readonly madeAt: string | null;
   } | null;
   readonly settings: AuditSettings;
+  /**
+   * The only namespace that this audit looks at; nothing is concluded about the others. Absent or
+   * `null`: all that the settings name.
+   */
+  readonly only?: string | null;
 }
 
 /** What is asked of others than the cluster; each part `null` where it isn't switched on. */

@@ -123,8 +123,9 @@ class Discoverer {
   }
 
   async listNamespaces(): Promise<void> {
-    const { homeNamespace, settings } = this.#target;
+    const { homeNamespace, settings, only = null } = this.#target;
     const { namespaces, operatorNamespace } = settings;
+    if (only !== null) return this.#listNamespace(only, true);
     if (namespaces !== null && namespaces.every((name) => !name.includes("*"))) {
       for (const namespace of namespaces) await this.#listNamespace(namespace, true);
       return;
@@ -226,12 +227,18 @@ class Discoverer {
   }
 
   #noNamespace(namespace: string): void {
+    const source = this.#target.only == null ? "namespaces: in certkeep.yaml" : "-n";
     this.#shortfall(
       `namespace ${namespace}`,
       "cluster_not_found",
-      `there is no namespace ${namespace}; expected one, as the configuration names it. ` +
-        "Correct namespaces: in certkeep.yaml",
+      `there is no namespace ${namespace}. Correct ${source}.`,
     );
+  }
+
+  /** Whether this audit looks there at all. */
+  #isLookedAt(namespace: string): boolean {
+    const { only = null } = this.#target;
+    return only === null || namespace === only;
   }
 
   /** @returns how many Secrets are in scope */
@@ -317,6 +324,7 @@ class Discoverer {
     const { secrets, operatorNamespace, operatorSecret } = this.#target.settings;
     const keys = new Set(secrets);
     for (const { key, namespace, record } of standingSecrets(this.#state)) {
+      if (!this.#isLookedAt(namespace)) continue;
       if (!this.#isInScope(namespace) && !this.#options.named.has(key)) this.#outOfScope.add(key);
       else if (record.shape !== null && !record.foreign) keys.add(key);
     }
@@ -325,7 +333,7 @@ class Discoverer {
     return [...keys].flatMap((key): Wanted[] => {
       const slash = key.indexOf("/");
       const [namespace, name] = [key.slice(0, slash), key.slice(slash + 1)];
-      return this.#isCovered(namespace)
+      return this.#isCovered(namespace) || !this.#isLookedAt(namespace)
         ? []
         : [{ namespace, name, type: null, holdsAccounts: false }];
     });

@@ -25,6 +25,9 @@ interface FinishOptions {
   readonly now: string;
   /** By which what is old is forgotten; see lib/state/ahead.ts. */
   readonly forgetMs: number;
+  /** The cluster was reached, and what stands was seen: in this namespace alone, or `null`: in all. */
+  readonly reached: boolean;
+  readonly only: string | null;
 }
 
 /**
@@ -32,10 +35,11 @@ interface FinishOptions {
  */
 export function finishState(
   state: StateDocument,
-  { nowMs, now, forgetMs }: FinishOptions,
+  { nowMs, now, forgetMs, reached, only }: FinishOptions,
 ): { readonly state: StateDocument; readonly found: readonly Finding[] } {
-  if (state.audit?.lastReachedAt === now) {
-    for (const { record } of standingSecrets(state)) {
+  if (reached) {
+    for (const { namespace, record } of standingSecrets(state)) {
+      if (only !== null && namespace !== only) continue;
       for (const certificate of Object.values(record.certificates))
         stillLive(state, certificate.copy, () => verdictAt(certificate, nowMs).valid, now);
       for (const account of Object.values(record.accounts))

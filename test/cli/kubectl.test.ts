@@ -1,0 +1,185 @@
+/** The options that kubectl's users expect: --context, --kubeconfig, -n, -A, -o. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { generateIdentity } from "../../lib/adapters/age/identity.ts";
+import { run } from "../../lib/cli/run.ts";
+import { yamlOf } from "../../lib/cli/yaml.ts";
+import { named } from "../support/named.ts";
+import { tlsSecret } from "../support/restoring.ts";
+import { ingressSecret, startWorld, type World } from "../support/world.ts";
+
+const DOMAIN = "shop.tail1a2b3.ts.net";
+
+let world: World;
+let folder: string;
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function certkeep(...args: readonly string[]): Promise<Ended> {
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const code = await run(named(folder, args), {
+    stdin: Readable.from([]),
+    stdout: out,
+    stderr: err,
+    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig") },
+    cwd: folder,
+    interactive: false,
+    errTty: false,
+    outTty: false,
+    columns: 80,
+    nowMs: () => world.nowMs,
+  });
+  const text = (stream: PassThrough): string =>
+    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
+  return { code, out: text(out), err: text(err) };
+}
+
+/** Titles of the clusters that an audit's document is about, and names of their certificates. */
+function audited({ out }: Ended): readonly unknown[] {
+  const { clusters } = JSON.parse(out) as {
+    clusters: { title: string; counts: { certificates: number } }[];
+  };
+  return clusters.map(({ title, counts }) => [title, counts.certificates]);
+}
+
+beforeEach(async () => {
+  world = await startWorld();
+  folder = await mkdtemp(join(tmpdir(), "certkeep-cli-kubectl-"));
+  const { secret, recipient } = await generateIdentity();
+  const put = (name: string, text: string): Promise<void> =>
+    writeFile(join(folder, name), text, { mode: 0o600 });
+  await put("identity.txt", `${secret}\n`);
+  await put("kubeconfig", world.sandbox.kubeconfig({ context: "here" }));
+  await put("other", world.sandbox.kubeconfig({ context: "there" }));
+  await put("anchors.pem", world.authority.root.pem);
+  await put(
+    "certkeep.yaml",
+    `recipients: [${recipient}]\n` +
+      "identity: file:identity.txt\n" +
+      "clusters:\n" +
+      "  - {name: prod, kubeconfig: kubeconfig, context: nowhere}\n" +
+      `stores: {backups: "file:backups", state: "file:state"}\n` +
+      "issuers:\n" +
+      "  - {id: test, anchors: anchors.pem}\n",
+  );
+  world.put(
+    ingressSecret(DOMAIN, world.issue([DOMAIN])),
+    tlsSecret("shop", "web-tls", world.issue(["a.example.com"])),
+  );
+});
+afterEach(async () => {
+  await world.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("--context and --kubeconfig", () => {
+  it.each([
+    ["--context here", ["here", 2]],
+    ["here", ["here", 2]],
+    ["--kubeconfig other", ["there", 2]],
+    ["there --kubeconfig other", ["there", 2]],
+    ["--kubeconfig other --context there", ["there", 2]],
+  ])("audit %s: that context, whatever certkeep.yaml registers", async (args, expected) => {
+    const ended = await certkeep("audit", ...args.split(" "), "--json");
+    expect([ended.code, ended.err, audited(ended)]).toEqual([0, "", [expected]]);
+  });
+
+  it("say where a context or a file isn't", async () => {
+    expect(await certkeep("audit", "--context", "there")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("no context there; expected one of: here") as string,
+    });
+    expect(await certkeep("audit", "--kubeconfig", "gone")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`${join(folder, "gone")}: `) as string,
+    });
+  });
+
+  it("restore: with --context all names are certificates; else the first is the cluster", async () => {
+    await certkeep("audit", "here");
+    world.sandbox.remove("tailscale", DOMAIN);
+    for (const args of [
+      ["here", DOMAIN],
+      [DOMAIN, "--context", "here"],
+      ["there", DOMAIN, "--kubeconfig", "other"],
+    ]) {
+      const ended = await certkeep("restore", ...args, "--json");
+      expect([ended.code, ended.err]).toEqual([0, ""]);
+      expect(JSON.parse(ended.out)).toMatchObject({ items: [{ names: [DOMAIN] }] });
+    }
+    expect((await certkeep("restore", "--context", "here", DOMAIN, "--apply")).code).toBe(0);
+    expect(world.sandbox.all().map(({ metadata }) => metadata.name)).toContain(DOMAIN);
+  });
+});
+
+describe("-n and -A", () => {
+  it("audit one namespace, or all", async () => {
+    expect(audited(await certkeep("audit", "here", "-n", "shop", "--json"))).toEqual([["here", 1]]);
+    expect(audited(await certkeep("audit", "here", "-A", "--json"))).toEqual([["here", 2]]);
+  });
+
+  it("list the backups of one namespace", async () => {
+    await certkeep("audit", "here");
+    const { out } = await certkeep("backups", "-n", "shop");
+    expect([out.includes("a.example.com"), out.includes(DOMAIN)]).toEqual([true, false]);
+    const one = await certkeep("backups", "verify", "-n", "shop", "-o", "json");
+    expect((JSON.parse(one.out) as { copies: unknown[] }).copies.length).toBe(1);
+  });
+
+  it("explain a Secret of a namespace", async () => {
+    await certkeep("audit", "here");
+    const whole = await certkeep("explain", "shop/web-tls");
+    expect(await certkeep("explain", "-n", "shop", "web-tls")).toEqual(whole);
+    expect((await certkeep("explain", "-n", "tailscale", "web-tls")).code).toBe(2);
+    expect((await certkeep("explain", "-n", "tailscale", "shop/web-tls")).code).toBe(2);
+  });
+
+  it("refuse a namespace that the cluster's settings leave out, and what is no namespace", async () => {
+    await writeFile(
+      join(folder, "certkeep.yaml"),
+      "clusters: [{name: prod, context: here, namespaces: [tailscale]}]\n" +
+        `stores: {backups: "file:backups", state: "file:state"}\n`,
+    );
+    expect(await certkeep("audit", "prod", "-n", "shop")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("namespace shop isn't among those that are audited") as string,
+    });
+    expect((await certkeep("audit", "prod", "-n", "shop*")).code).toBe(2);
+  });
+});
+
+describe("-o", () => {
+  it("json is --json, and yaml the same document", async () => {
+    await certkeep("audit", "here");
+    for (const command of [["report"], ["explain", DOMAIN], ["backups"], ["doctor", "here"]]) {
+      const json = await certkeep(...command, "-o", "json");
+      expect(json.out).toBe((await certkeep(...command, "--json")).out);
+      const yaml = await certkeep(...command, "-o", "yaml");
+      expect(yaml.out).toMatch(/^schema: certkeep\./);
+      expect(parse(yaml.out)).toEqual(JSON.parse(json.out));
+    }
+  });
+
+  it("wide cuts no column", async () => {
+    const long = `${"a".repeat(60)}.tail1a2b3.ts.net`;
+    world.put(ingressSecret(long, world.issue([long])));
+    await certkeep("audit", "here");
+    expect((await certkeep("backups")).out).not.toContain(`tailscale/${long}`);
+    expect((await certkeep("backups", "-o", "wide")).out).toContain(`tailscale/${long}`);
+  });
+
+  it("yaml holds what a terminal acts on as escapes, and reads back the same", () => {
+    const value = { evil: "\u001b[2J\u202e\u2028", lines: "a\nb: [", empty: "", no: null, n: 1 };
+    const text = yamlOf(JSON.stringify(value));
+    expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    expect(parse(text)).toEqual(value);
+  });
+});
