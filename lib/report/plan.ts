@@ -40,7 +40,7 @@ export function planText(view: PlanView): string {
   const { style, width, verbose } = view;
   const sorted = view.items.toSorted((a, b) => ORDER[a.outcome] - ORDER[b.outcome]);
   const nameOf = createNaming(sorted);
-  const loud = verbose ? sorted : sorted.filter((row) => !isQuiet(row));
+  const loud = sorted.filter((row) => !isQuiet(row));
   const shown = verbose ? loud : firstOfEachKind(loud);
   return [
     ...view.warnings.flatMap((warning) =>
@@ -50,7 +50,7 @@ export function planText(view: PlanView): string {
     ...wrap(plain(headline(view)), width).map(style.bold),
     ...(shown.length > 0 ? planTable(shown, nameOf, view) : []),
     ...wrap(plain(othersText(sorted, loud.length - shown.length, view)), width),
-    ...(verbose ? detailLines(loud, nameOf, view) : []),
+    ...(verbose ? detailLines(sorted, nameOf, view) : []),
     ...reasonGroups(loud, nameOf, view),
     ...(verbose ? eventLines(view) : []),
     ...ending(view, nameOf),
@@ -213,7 +213,7 @@ function manifestLines(view: PlanView, folder: string, of: string, done: number)
             ]
           : []),
         ...(done > 0
-          ? ["They contain private keys: delete them once they are applied. To apply:"]
+          ? ["The manifests contain private keys: delete them once they are applied. To apply:"]
           : []),
       ].join(" "),
       view.width,

@@ -58,9 +58,11 @@ function reasonLines(
   const [first] = rows;
   if (first === undefined) return [];
   const [{ item, outcome }, { sentences, hasRemedy, pasted }] = first;
-  const remedy = hasRemedy ? remedyOf(item, rows.length === 1) : null;
-  const command =
-    remedy?.change == null || view.offline !== null ? null : view.command(remedy.change);
+  const offered = hasRemedy ? remedyOf(item, rows.length === 1) : null;
+  const isOffline = view.offline !== null;
+  // Nothing can be waited for without a cluster.
+  const remedy = isOffline && offered?.change?.follow !== undefined ? null : offered;
+  const command = remedy?.change == null || isOffline ? null : view.command(remedy.change);
   const names = namesText(rows.map((one) => nameOf(one[0].item)));
   const said = [
     ...sentences.map((one) => (/[.:]$/.test(one) ? one : `${one}.`)),
@@ -95,7 +97,7 @@ export function reasonGroups(
   });
   const groups = [
     ...Map.groupBy(rows, ([{ item, outcome }, reason]) =>
-      JSON.stringify([outcome, reason, item.shape === "tls", item.kind === "account-key"]),
+      JSON.stringify([outcome, reason, reason.hasRemedy ? remedyOf(item, false) : null]),
     ).values(),
   ];
   const shown = view.verbose ? groups : groups.slice(0, GROUPS_SHOWN);
@@ -109,32 +111,43 @@ export function reasonGroups(
 const isWritten = (outcome: ShownItem["outcome"]): boolean =>
   outcome === "planned" || outcome === "done";
 
-/** Everything that is known of each row. */
-export function detailLines(
-  items: readonly ShownItem[],
+/** Everything that is known of each row; of what is valid and stays in a sentence. */
+export function detailLines(items: readonly ShownItem[], nameOf: Naming, view: PlanView): string[] {
+  const quiet = items.filter(isQuiet);
+  return [
+    ...items.filter((row) => !isQuiet(row)).flatMap((row) => rowDetails(row, nameOf, view)),
+    ...(quiet.length > 0 ? ["", view.style.bold("Unchanged")] : []),
+    ...quiet.flatMap(({ item }) => {
+      const backup = item.version === null ? "no backup" : `backup ${item.version.slice(0, 12)}`;
+      const text = `${nameOf(item)}: ${whyText(item.why)} (${placeOf(item)}, ${backup})`;
+      return hanging(text, view.width - 2).map((line) => `  ${line}`);
+    }),
+  ];
+}
+
+function rowDetails(
+  { item, outcome }: ShownItem,
   nameOf: Naming,
   { width, style }: PlanView,
 ): string[] {
-  return items.flatMap(({ item, outcome }) => {
-    const { fields, version, restart, notes } = item;
-    const details: [string, string][] = [
-      ["Secret", placeOf(item)],
-      ["Backup", version?.slice(0, 12) ?? "none"],
-      ["Fields", fields.join(", ")],
-      ["Reason", whyText(item.why)],
-      ["Restart", isWritten(outcome) ? restartText(restart.note) : ""],
-      ...notes.map((note): [string, string] => ["Note", noteText(note)]),
-    ];
-    return [
-      "",
-      style.bold(plain(nameOf(item))),
-      ...details
-        .filter(([, value]) => value !== "")
-        .flatMap(([label, value]) =>
-          wrap(plain(value), width - 11).map(
-            (line, at) => `  ${(at === 0 ? label : "").padEnd(7)}  ${line}`,
-          ),
+  const { fields, version, restart, notes } = item;
+  const details: [string, string][] = [
+    ["Secret", placeOf(item)],
+    ["Backup", version?.slice(0, 12) ?? "none"],
+    ["Fields", fields.join(", ")],
+    ["Reason", whyText(item.why)],
+    ["Restart", isWritten(outcome) ? restartText(restart.note) : ""],
+    ...notes.map((note): [string, string] => ["Note", noteText(note)]),
+  ];
+  return [
+    "",
+    style.bold(plain(nameOf(item))),
+    ...details
+      .filter(([, value]) => value !== "")
+      .flatMap(([label, value]) =>
+        wrap(plain(value), width - 11).map(
+          (line, at) => `  ${(at === 0 ? label : "").padEnd(7)}  ${line}`,
         ),
-    ];
-  });
+      ),
+  ];
 }

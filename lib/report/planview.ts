@@ -39,7 +39,9 @@ export interface PlanView {
 }
 
 export function placeOf({ to, from }: PlanItem): string {
-  return to === null ? `${from.namespace}/(new name)` : `${to.namespace}/${to.name}`;
+  return to === null
+    ? `${from.namespace}/(new name, was ${from.secret})`
+    : `${to.namespace}/${to.name}`;
 }
 
 /** Names of the rows: with the Secret where two would have the same. */
@@ -47,7 +49,9 @@ export function createNaming(items: readonly ShownItem[]): (item: PlanItem) => s
   const titles = Map.groupBy(items, ({ item }) => itemTitle(item));
   return (item) => {
     const title = itemTitle(item);
-    return (titles.get(title)?.length ?? 0) > 1 ? `${title} (${placeOf(item)})` : title;
+    if ((titles.get(title)?.length ?? 0) <= 1) return title;
+    const { namespace, secret } = item.from;
+    return `${title} (${item.to === null ? `${namespace}/${secret}` : placeOf(item)})`;
   };
 }
 

@@ -160,7 +160,7 @@ describe("backups of an earlier version", () => {
           .filter((key) => key.startsWith("cert-manager.io/"))
           .toSorted(),
       );
-      expect(notes(done)).toContain("an earlier version of certkeep audited this Secret");
+      expect(notes(done)).toContain("unknown which other annotations and labels the Secret had");
       expect(done.items.find(({ item }) => item.shape === "tls")?.item.notes).toContainEqual({
         note: "unkept_unknown",
       });

@@ -112,7 +112,8 @@ export function shortWhyText(why: readonly Objection[]): string {
   return whyText(
     why.map((one) =>
       one.detail?.kind === "expired" ||
-      (one.detail?.kind === "parent" && one.detail.there === "present")
+      one.detail?.kind === "same_name" ||
+      (one.detail?.kind === "parent" && one.detail.there !== "absent")
         ? { ...one, detail: null }
         : one,
     ),

@@ -29,7 +29,7 @@ const PLAIN_NOTES: Readonly<
   certmanager_newer_seen:
     "cert-manager may order a new certificate: a newer certificate than this backup was seen, " +
     "and its CertificateRequest, if it still exists, is for another key",
-  certmanager_not_known: "it is unknown whether its Certificate still exists",
+  certmanager_not_known: "it is unknown whether its cert-manager Certificate still exists",
   certmanager_adopts:
     "cert-manager adopts it, if the Certificate's spec still has the same issuer, key " +
     "algorithm and names",
@@ -41,8 +41,7 @@ const PLAIN_NOTES: Readonly<
     "it is unknown which ACME account it was issued under. If the node has another one, Let's " +
     "Encrypt rejects the renewal until the certificate expires",
   unkept_unknown:
-    "an earlier version of certkeep audited this Secret, so it is unknown which other " +
-    "annotations and labels it had. They aren't restored",
+    "it is unknown which other annotations and labels the Secret had; they aren't restored",
 };
 
 /** A clause without a full stop. */

@@ -76,12 +76,13 @@ const REMEDIES: Partial<Readonly<Record<PlanCode, Remedy>>> = {
   },
 };
 
-function requestText({ kind, shape, names, title }: PlanItem, isOne: boolean): string {
+/** Without a backup an item's layout isn't known for sure, but Tailscale's names are. */
+function requestText({ kind, shape, title }: PlanItem, isOne: boolean): string {
   if (kind === "account-key") return "Tailscale registers a new account with its next request";
-  if (shape === "tls") return "Request a new certificate; cert-manager does so by itself";
+  if (shape === "tls" && !title.endsWith(".ts.net"))
+    return "Request a new certificate; cert-manager does so by itself";
   return isOne
-    ? `Open https://${names[0] ?? title} once: Tailscale requests a new certificate (uses 1 ` +
-        "issuance)"
+    ? `Open https://${title} once: Tailscale requests a new certificate (uses 1 issuance)`
     : "Open each once over HTTPS: Tailscale requests a new certificate (uses 1 issuance each)";
 }
 

@@ -12,8 +12,8 @@ const PLAIN: Readonly<
     "first start",
   operator_at_start: "the operator reads the Secret only when it starts",
   group_next_access:
-    "pods read a missing one on the next connection. Up to version 1.92.5 the first pod may " +
-    "hold an old one in memory: restart then",
+    "pods read it on the next connection. Up to version 1.92.5 the first pod may serve an old " +
+    "one from memory: restart it then",
   group_within_a_day:
     "the first pod reads it on each connection (from 1.94 on), the others within 24 hours: " +
     "restart to have it everywhere at once",
