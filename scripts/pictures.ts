@@ -60,23 +60,20 @@ function htmlOf(ansi: string): string {
     .join("");
 }
 
-/** The demo's lines from `$ certkeep audit` on, as many as a picture holds. */
-function auditLines(lines: number): string {
-  const run = spawnSync(process.execPath, ["lib/cli/main.ts", "demo", "--full"], {
+/** The demo's disaster and restore. */
+function demoLines(): string {
+  const run = spawnSync(process.execPath, ["lib/cli/main.ts", "demo"], {
     encoding: "utf8",
     env: { ...process.env, FORCE_COLOR: "1", NO_COLOR: "", TERM: "xterm-256color" },
   });
-  const all = run.stdout.split("\n");
-  const from = all.findIndex((line) => line.startsWith("$ certkeep audit"));
-  if (run.status !== 0 || from < 0)
+  // Colours may stand before a title.
+  const [, shown] = /^(\S*2\/4[^]*?)^\S*4\/4/m.exec(run.stdout) ?? [];
+  if (run.status !== 0 || shown === undefined)
     throw new Error(`the demo ended with ${run.status}: ${run.stderr}`);
-  return all
-    .slice(from, from + lines)
-    .join("\n")
-    .trimEnd();
+  return shown.trimEnd();
 }
 
-async function terminalPicture(browser: Browser, path: string, lines: number): Promise<void> {
+async function terminalPicture(browser: Browser, path: string): Promise<void> {
   const page = await browser.newPage({
     viewport: { width: 760, height: 400 },
     deviceScaleFactor: 1.25,
@@ -87,7 +84,7 @@ async function terminalPicture(browser: Browser, path: string, lines: number): P
     #t{height:28px;background:#21262d;display:flex;gap:7px;align-items:center;padding-left:13px}
     #t i{width:11px;height:11px;border-radius:50%;background:#484f58}
     pre{margin:0;padding:14px 18px 18px;color:#d7dde5;font:13.5px/1.42 "DejaVu Sans Mono",monospace}
-  </style><div id="w"><div id="t"><i></i><i></i><i></i></div><pre>${htmlOf(auditLines(lines))}</pre></div>`);
+  </style><div id="w"><div id="t"><i></i><i></i><i></i></div><pre>${htmlOf(demoLines())}</pre></div>`);
   await page.screenshot({ path, fullPage: true, omitBackground: true });
   await page.close();
 }
@@ -111,7 +108,6 @@ const { values } = parseArgs({
   options: {
     terminal: { type: "string" },
     report: { type: "string" },
-    lines: { type: "string", default: "42" },
   },
 });
 if (!existsSync(EXECUTABLE))
@@ -120,8 +116,7 @@ if (!existsSync(EXECUTABLE))
   );
 const browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
 try {
-  if (values.terminal !== undefined)
-    await terminalPicture(browser, values.terminal, Number(values.lines));
+  if (values.terminal !== undefined) await terminalPicture(browser, values.terminal);
   if (values.report !== undefined) await reportPicture(browser, values.report);
 } finally {
   await browser.close();
