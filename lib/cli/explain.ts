@@ -10,6 +10,7 @@ import { EXPLAIN_SCHEMA, explainDocument } from "../usecases/explain/document.ts
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
+  roomFor,
   styleFor,
   widthFor,
   TABLE,
@@ -72,11 +73,11 @@ Examples:
         restore: restoreFunctionOf(config.aws),
       });
       if (options.json === true) writeJson(io, EXPLAIN_SCHEMA, explainDocument(explanation));
-      else
-        writeLine(
-          io.stdout,
-          explainText(explanation, { width: widthFor(io), style: styleFor(io, options) }),
-        );
+      else {
+        const page = { width: widthFor(io), room: roomFor(io), style: styleFor(io, options) };
+        const verbose = options.verbose === true;
+        writeLine(io.stdout, explainText(explanation, { ...page, verbose }));
+      }
       for (const problem of explanation.problems) tell(io, problem);
     });
 }

@@ -227,6 +227,11 @@ export function widthFor(io: Io): number {
   return Math.max(40, Math.min(io.columns, 120));
 }
 
+/** Width of tables: what a terminal has; in a pipe nothing is cut. */
+export function roomFor(io: Io): number {
+  return io.outTty ? Math.max(40, io.columns) : Infinity;
+}
+
 /** Progress on a terminal only, as one line that overwrites itself. */
 export function createProgress(io: Io): Progress & { done(): void } {
   let last = 0;

@@ -46,7 +46,11 @@ export function levelText({ remaining, capacity, atLeast }: BudgetLevel): string
 const LOW: Readonly<Record<BudgetLevel["kind"], number>> = { set: 2 / 5, domain: 1 / 5 };
 
 /** Whether so little is left that people should know: 2 of 5 of a set, a fifth of a domain's. */
-export function isLow({ kind, remaining, capacity }: BudgetLevel): boolean {
+export function isLow({
+  kind,
+  remaining,
+  capacity,
+}: Pick<BudgetLevel, "kind" | "remaining" | "capacity">): boolean {
   return remaining <= capacity * LOW[kind];
 }
 

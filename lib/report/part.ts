@@ -57,10 +57,10 @@ export function at(atMs: number): Text {
 }
 
 /**
- * The text alone, instants as RFC 3339: for documents and terminals. What came from a cluster isn't
- * escaped yet.
+ * The text alone, instants as RFC 3339 unless `time` says otherwise: for documents and terminals.
+ * What came from a cluster isn't escaped yet.
  */
-export function plainText(text: Text): string {
+export function plainText(text: Text, time: (atMs: number) => string = instantOf): string {
   return text
     .map((part) =>
       typeof part === "string"
@@ -71,7 +71,7 @@ export function plainText(text: Text): string {
             ? part.said
             : "strong" in part
               ? part.strong
-              : instantOf(part.atMs),
+              : time(part.atMs),
     )
     .join("");
 }

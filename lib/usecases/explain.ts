@@ -61,29 +61,33 @@ function unknownName(
   names: readonly string[],
 ): CertkeepError {
   const isCode = Object.hasOwn(CODES, name);
-  const clusters = audited === 1 ? "the one cluster" : `the ${audited} clusters`;
-  const near = isCode ? null : meant(name, names);
-  const todo =
-    near !== null
-      ? `Did you mean ${plain(JSON.stringify(near))}?`
-      : audited === 0
-        ? "Run: certkeep audit"
-        : null;
-  const nothing = isCode
-    ? "no such finding now"
-    : `nothing known by that name in ${clusters} audited so far`;
+  const near = isCode ? null : (meant(name, names) ?? begunBy(name, names));
   // What could not be read may hold it.
   const lacking =
-    unread === 0 ? "" : `, and ${unread === 1 ? "a state" : `${unread} states`} could not be read`;
+    unread === 0 ? "" : ` (${unread === 1 ? "a state" : `${unread} states`} could not be read)`;
+  if (audited === 0)
+    return new CertkeepError("usage", {
+      where: "explain",
+      found: `no cluster was audited yet${lacking}`,
+      todo: "Run: certkeep audit",
+    });
   return new CertkeepError("usage", {
-    where: `explain ${isCode ? name : plain(JSON.stringify(name))}`,
-    found:
-      audited === 0 ? "no state of any cluster: nothing was audited yet" : `${nothing}${lacking}`,
-    expected: isCode
-      ? "a finding that `certkeep audit` or `certkeep report` shows"
-      : "a domain, NAMESPACE/SECRET, a cluster, or a finding",
-    ...(todo === null ? {} : { todo }),
+    where: "explain",
+    found: isCode ? `no ${name} finding now${lacking}` : `no match for "${name}"${lacking}`,
+    todo:
+      near !== null
+        ? `Did you mean ${near}?`
+        : isCode
+          ? "certkeep audit lists the present ones"
+          : "Name a domain, NAMESPACE/SECRET, a cluster or a finding",
   });
+}
+
+/** The shortest name that begins so: `shop` for `shop.tail1a2b3.ts.net`. */
+function begunBy(name: string, names: readonly string[]): string | null {
+  if (name.length < 2) return null;
+  const found = names.filter((one) => one.toLowerCase().startsWith(name.toLowerCase()));
+  return found.toSorted((a, b) => a.length - b.length)[0] ?? null;
 }
 
 class Explainer {

@@ -18,6 +18,7 @@ const DAY_MS = 24 * HOUR_MS;
 let world: World;
 let folder: string;
 let columns = 100;
+let outTty = false;
 
 interface Ended {
   readonly code: number;
@@ -36,7 +37,7 @@ async function certkeep(...args: readonly string[]): Promise<Ended> {
     cwd: folder,
     interactive: false,
     errTty: false,
-    outTty: false,
+    outTty,
     columns,
     nowMs: () => world.nowMs,
   };
@@ -69,6 +70,7 @@ async function issue(...hours: number[]): Promise<void> {
 
 beforeEach(async () => {
   columns = 100;
+  outTty = false;
   world = await startWorld();
   world.nowMs = Date.parse("2026-11-23T12:00:00Z");
   folder = await mkdtemp(join(tmpdir(), "certkeep-cli-explain-"));
@@ -97,10 +99,20 @@ afterEach(async () => {
 describe("certkeep explain", () => {
   it("tells verdict, timeline, what is left, backups and what to do on one page", async () => {
     await issue(50, 3, 2);
-    const { code, out, err } = await certkeep("explain", DOMAIN);
-    expect([code, err]).toEqual([0, ""]);
+    const brief = await certkeep("explain", DOMAIN);
+    expect([brief.code, brief.err]).toEqual([0, ""]);
+    expect(brief.out.split("\n").length).toBeLessThan(20);
+    const short = brief.out.replaceAll(/\s+/g, " ");
+    expect(short).toContain("Status OK, expires in 89 days (2027-02-21 10:00 UTC) Backup ");
+    expect(short).toContain(
+      "Limit 3 of 5 left (estimate), next available Nov 24 18:36 UTC, all 5 available Nov 26 " +
+        "04:12 UTC",
+    );
+    expect(short).toContain("Nov 23 10:00:00 UTC issued ");
+    expect(short).toMatch(/Estimate: certkeep can't see every issuance\. Not checked: .*CT logs/);
+    expect(brief.out.match(/estimate/gi)).toHaveLength(2);
+    const { out } = await certkeep("explain", DOMAIN, "-v");
     const words = out.replaceAll(/\s+/g, " ");
-    expect(words).toContain("Valid until 2027-02-21T10:00:00Z, in 89 days.");
     expect(words).toContain("2026-11-21T10:00:00Z notBefore");
     // Full at -50 h, one taken; it is back by -16.4 h; then two.
     expect(out.match(/■+□* \d of 5/g)).toEqual(["■■■■□ 4 of 5", "■■■■□ 4 of 5", "■■■□□ 3 of 5"]);
@@ -110,17 +122,23 @@ describe("certkeep explain", () => {
     );
     expect(words).toContain(`new names under ${TAILNET}: 60 of 60 issuances left (estimate)`);
     expect(words).toContain(
-      "Silent: certificate logs (not enabled), logs of prod (no pod matches since " +
+      "Not checked: CT logs (not enabled); logs of prod (no pod matches since " +
         "2026-11-21T10:00:00Z).",
     );
     expect(words).toContain("reissued_without_need");
-    expect(out.match(/good$/gm)).toHaveLength(3);
+    expect(out.match(/ usable$/gm)).toHaveLength(3);
   });
 
   it("keeps within the terminal's width, whatever stands in it", async () => {
     await issue(4, 3, 2, 1);
-    for (columns of [60, 80, 120]) {
-      const { out } = await certkeep("explain", DOMAIN, "--plan", "8");
+    outTty = true;
+    for (const [width, ...options] of [60, 80, 120].flatMap((one) => [
+      [one],
+      [one, "-v"],
+      [one, "--plan", "8"],
+    ]) as [number, ...string[]][]) {
+      columns = width;
+      const { out } = await certkeep("explain", DOMAIN, "--no-color", ...options);
       // A finding's own first line stays whole, and so does a command: they are copied from.
       const lines = out
         .split("\n")
@@ -197,21 +215,20 @@ describe("certkeep explain", () => {
     world.sandbox.remove("tailscale", DOMAIN);
     await certkeep("audit");
     const { out } = await certkeep("explain", DOMAIN);
-    expect(out.replaceAll(/\s+/g, " ")).toContain(
-      "What to do Restore from backup (uses no issuance). 4 of 5 issuances left (estimate).",
-    );
-    expect(out).toContain(`certkeep restore prod ${DOMAIN}`);
+    expect(out.replaceAll(/\s+/g, " ")).toContain("Limit 4 of 5 left (estimate)");
+    expect(out).toContain(`\nRestore\n  certkeep restore prod ${DOMAIN} --apply\n`);
   });
 
   it.each([
     [["explain"], /missing required argument 'name'/],
     [
       ["explain", "shp.tail1a2b3.ts.net"],
-      /nothing known by that name in the one cluster audited so far; expected a domain, NAMESPACE\/SECRET, a cluster, or a finding\. Did you mean "shop\.tail1a2b3\.ts\.net"\?/,
+      /no match for "shp\.tail1a2b3\.ts\.net"\. Did you mean shop\.tail1a2b3\.ts\.net\?/,
     ],
-    [["explain", "expiring"], /no such finding now/],
-    [["explain", ""], /nothing known by that name/],
-    [["explain", "\u001b[2J\u202ex"], /nothing known by that name/],
+    [["explain", "shop"], /no match for "shop"\. Did you mean shop\.tail1a2b3\.ts\.net\?/],
+    [["explain", "expiring"], /no expiring finding now/],
+    [["explain", ""], /no match for ""\. Name a domain, NAMESPACE\/SECRET, a cluster or a finding/],
+    [["explain", "\u001b[2J\u202ex"], /no match for/],
     [["explain", DOMAIN, "--plan", "0"], /Expected a whole number from 1 to 10000/],
     [["explain", DOMAIN, "--plan", "1e9"], /Expected a whole number from 1 to 10000/],
     [["explain", DOMAIN, "--at", "soon"], /Expected an RFC 3339 instant/],
@@ -229,8 +246,7 @@ describe("certkeep explain", () => {
     const { code, err } = await certkeep("explain", DOMAIN);
     expect([code, err]).toEqual([
       2,
-      `certkeep: explain "${DOMAIN}": no state of any cluster: nothing was audited yet; ` +
-        "expected a domain, NAMESPACE/SECRET, a cluster, or a finding. Run: certkeep audit\n" +
+      "certkeep: explain: no cluster was audited yet. Run: certkeep audit\n" +
         `certkeep: configuration in use: ${join(folder, "certkeep.yaml")}\n`,
     ]);
   });
@@ -247,7 +263,7 @@ describe("certkeep explain", () => {
     const { code, out, err } = await certkeep("explain", DOMAIN);
     expect(code).toBe(3);
     expect(err).toContain("cluster-other");
-    expect(out).toContain("4 of 5 issuances left (estimate)");
+    expect(out).toContain("4 of 5 left (estimate)");
     expect(out.replaceAll(/\s+/g, " ")).toContain("the state of other (state damaged)");
   });
 });

@@ -518,11 +518,9 @@ describe("explain", () => {
   );
 
   it("suggests what was meant, and says so where nothing was audited", async () => {
-    await expect(explain(DOMAIN)).rejects.toThrow(
-      "no state of any cluster: nothing was audited yet",
-    );
+    await expect(explain(DOMAIN)).rejects.toThrow("no cluster was audited yet");
     await replaced("prod", [HOUR_MS]);
-    await expect(explain("shp.tail1a2b3.ts.net")).rejects.toThrow(`Did you mean "${DOMAIN}"?`);
+    await expect(explain("shp.tail1a2b3.ts.net")).rejects.toThrow(`Did you mean ${DOMAIN}?`);
     await expect(explain("prod", 3)).rejects.toThrow(
       "expected a host name, or a registered domain",
     );

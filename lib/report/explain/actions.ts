@@ -1,41 +1,139 @@
 /** What to do about a name: for its certificates, and against a cause that still holds. Pure. */
-import { sortCauses } from "../../diagnosis/cause.ts";
+import { type Measure, measureKey, sortCauses } from "../../diagnosis/cause.ts";
+import { type RestoreAction, restoreAction } from "../../finding/action.ts";
+import { isNeeded } from "../phrases/missing.ts";
 import { titleOf } from "../../state/certificates.ts";
-import type { Explanation } from "./explanation.ts";
+import { commandOf, findingCommand, isOnlyExplained, restoreCommand } from "../command.ts";
 import { sortFindings } from "../findings.ts";
-import { plainText, say } from "../part.ts";
+import { plainText } from "../part.ts";
 import { adviceOf, adviceText } from "../phrases.ts";
 import { advisedPhrase } from "../phrases/advised.ts";
-import { type Page, paragraph } from "../text.ts";
-import { measureLines } from "./why.ts";
-import { MAX_ROWS } from "./places.ts";
+import { measureDocument } from "../phrases/measures.ts";
+import { fitsCommand } from "../shell.ts";
+import { dayTime, type Page, paragraph } from "../text.ts";
+import type { ExplainedPlace, Explanation } from "./explanation.ts";
 
+/** Places that are told what to do with; more are counted. */
+const MAX_PLACES = 6;
+
+const HOST = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/;
+
+/** `Restore`, `Fix` and `Prevent`, each with its command. */
 export function actionLines(explanation: Explanation, page: Page): string[] {
-  // Of many, each finding says it.
-  if (explanation.kind === "cluster" || explanation.kind === "domain") return [];
+  if (explanation.kind === "cluster" || explanation.kind === "finding") return [];
+  if (explanation.kind === "domain") return nameLines(explanation, page);
   const view = withinClusters(explanation);
-  const failing = view.places.flatMap(({ entry, advice }) =>
-    advice === null ? [] : [{ entry, advice }],
+  const failing = view.places.filter(({ advice }) => advice !== null);
+  const restored = failing.filter(({ advice }) => advice?.action === "restore");
+  const others = failing.filter(({ advice }) => advice?.action !== "restore");
+  const measure = causeMeasure(view);
+  const prevent = measure === null ? [] : measureLines("", measure, page, "  ");
+  const worst = failing.length > 0 || prevent.length > 0 ? [] : worstLines(view, page);
+  // What is issued while the cause holds is lost again.
+  const causeFirst = others.length > 0 && prevent.length > 0;
+  const fix = fixLines(others, view, page);
+  const blocks = [
+    ["Restore", restoreLines(restored, view, page)],
+    ["Fix first", causeFirst ? prevent : []],
+    [causeFirst ? "Then" : "Fix", fix],
+    [failing.length > 0 ? "Prevent" : "Fix", causeFirst ? [] : prevent],
+    ["Fix", worst],
+    ["To find the cause", sourceLines(view, page)],
+  ] as const;
+  const lines = blocks.flatMap(([title, of]) =>
+    of.length === 0 ? [] : [page.style.bold(title), ...of],
   );
-  const measures = causeMeasure(view, page);
-  if (failing.length > 0) {
-    const advised = failing.slice(0, MAX_ROWS).flatMap(({ entry, advice }) => {
-      const { owner, cluster, key } = entry;
-      const text = plainText(adviceText(advisedPhrase(advice, { owner, name: titleOf(entry) })));
-      return paragraph(`${failing.length === 1 ? "" : `${cluster} ${key}: `}${text}`, page);
-    });
-    return [...advised, ...measures];
+  return lines.length === 0 ? [] : ["", ...lines];
+}
+
+/** Of a domain: the pages of the names that something is wrong with, the worst first. */
+function nameLines({ findings, name }: Explanation, page: Page): string[] {
+  const names = sortFindings(findings.filter(({ severity }) => severity !== "info")).flatMap(
+    ({ subject }) => (subject.name === null || subject.name === name ? [] : [subject.name]),
+  );
+  const commands = [...new Set(names)].flatMap(
+    (one) => commandOf({ kind: "explain", name: one }) ?? [],
+  );
+  if (commands.length === 0) return [];
+  const more = commands.length - MAX_PLACES;
+  return [
+    "",
+    page.style.bold("Details"),
+    ...commands.slice(0, MAX_PLACES).map((command) => `  ${page.style.green(command)}`),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ];
+}
+
+/** A command each; several names of one cluster in one. */
+function restoreLines(places: readonly ExplainedPlace[], view: Explanation, page: Page): string[] {
+  const actions = new Map(
+    places.map((place) => {
+      const action = restoreOf(place, view);
+      return [JSON.stringify(action), action];
+    }),
+  );
+  const lines = [...actions.values()].slice(0, MAX_PLACES).flatMap((action) => {
+    const command = restoreCommand(action, { apply: true });
+    return command === null ? typedLines(action, page) : [`  ${page.style.green(command)}`];
+  });
+  const more = actions.size - MAX_PLACES;
+  return [...lines, ...(more > 0 ? [`  and ${more} more`] : [])];
+}
+
+/** The restore that its finding offers. */
+function restoreOf({ entry }: ExplainedPlace, { findings }: Explanation): RestoreAction {
+  const { cluster, namespace, secret, key } = entry;
+  const offered = findings
+    .filter(
+      ({ subject }) =>
+        subject.cluster === cluster && subject.namespace === namespace && subject.secret === secret,
+    )
+    .flatMap(({ actions }) => actions)
+    .find((action) => action.kind === "restore");
+  const action = offered ?? restoreAction(cluster, [titleOf(entry)]);
+  // Kubernetes keeps a Secret's name to characters that fit a command.
+  return action.names.every(fitsCommand) ? action : { ...action, names: [key] };
+}
+
+function typedLines({ cluster, names }: RestoreAction, page: Page): string[] {
+  const command = `certkeep restore ${fitsCommand(cluster) ? cluster : "CLUSTER"} NAME --apply`;
+  return [`  ${command}`, ...paragraph(`Type the name in quotes: ${names.join(", ")}`, page)];
+}
+
+function fixLines(places: readonly ExplainedPlace[], view: Explanation, page: Page): string[] {
+  const time = (ms: number): string => dayTime(ms, view.atMs);
+  const lines = places.slice(0, MAX_PLACES).flatMap(({ entry, advice }) => {
+    if (advice === null) return [];
+    const { owner, cluster, key } = entry;
+    const name = titleOf(entry);
+    const burst = advice.set?.limit.burst;
+    const text =
+      advice.action === "reissue" && owner === "tailscale" && HOST.test(name)
+        ? `Open https://${name} once; Tailscale requests a new certificate` +
+          `${burst === undefined ? "" : ` (uses 1 of ${burst})`}.`
+        : plainText(adviceText(advisedPhrase(advice, { owner, name })), time);
+    const whose = places.length === 1 ? "" : `${cluster} ${key}: `;
+    return paragraph(`${whose}${text}`, page);
+  });
+  const more = places.length - MAX_PLACES;
+  return [...lines, ...(more > 0 ? [`  and ${more} more`] : [])];
+}
+
+/** The advice of the worst finding, and its command where that does it. */
+function worstLines({ findings, atMs }: Explanation, page: Page): string[] {
+  const [worst] = sortFindings(findings.filter(({ severity }) => severity !== "info"));
+  if (worst === undefined) return [];
+  if (worst.code === "expiring" || worst.code === "renewal_overdue") {
+    const { name } = worst.subject;
+    if (worst.params.owner === "tailscale" && name !== null && HOST.test(name))
+      return paragraph(`Open https://${name} once to trigger renewal.`, page);
   }
-  if (measures.length > 0) return measures;
-  const [worst] = sortFindings(view.findings.filter(({ severity }) => severity !== "info"));
-  if (worst !== undefined) return paragraph(plainText(adviceText(adviceOf(worst))), page);
-  if (view.places.some(({ copies }) => !copies.some(({ good }) => good)))
-    return paragraph(
-      say`Nothing now. There is no usable backup of it, though: lost, it can only be issued
-        again.`,
-      page,
-    );
-  return view.places.length === 0 ? [] : ["  Nothing: what is known of it is fine."];
+  const command = isOnlyExplained(worst) ? null : findingCommand(worst);
+  const text = plainText(adviceText(adviceOf(worst)), (ms) => dayTime(ms, atMs));
+  return [
+    ...paragraph(text, page),
+    ...(command === null ? [] : [`  ${page.style.green(command)}`]),
+  ];
 }
 
 /** What other clusters report is nothing to do in those that hold the name. */
@@ -49,11 +147,30 @@ function withinClusters(view: Explanation): Explanation {
   };
 }
 
-/** The first measure against a cause that is known and still holds. */
-function causeMeasure({ diagnoses }: Explanation, page: Page): string[] {
-  const [cause] = sortCauses(diagnoses.flatMap(({ causes }) => causes)).filter(
+/** The first measure against a cause that is known and still holds; a restore stands above. */
+function causeMeasure({ diagnoses }: Explanation): Measure | null {
+  const causes = sortCauses(diagnoses.flatMap((one) => one.causes)).filter(
     ({ overMs, confidence }) => overMs === null && confidence !== "possible",
   );
-  const [measure] = cause?.measures ?? [];
-  return measure === undefined ? [] : measureLines("", measure, page, "  ");
+  const measures = causes.flatMap((cause) => cause.measures);
+  return measures.find(({ kind }) => kind !== "restore") ?? null;
+}
+
+/** The setting that would show a cause that is unknown. */
+function sourceLines({ diagnoses }: Explanation, page: Page): string[] {
+  const open = diagnoses
+    .filter(({ verdict }) => verdict === "unknown")
+    .flatMap(({ missing }) => missing.filter(isNeeded))
+    .flatMap(({ measure }) => measure ?? []);
+  const [first] = new Map(open.map((measure) => [measureKey(measure), measure])).values();
+  return first === undefined ? [] : measureLines("", first, page, "  ");
+}
+
+/** What to do, and the command for it on a line of its own. */
+export function measureLines(lead: string, measure: Measure, page: Page, indent: string): string[] {
+  const { text, command } = measureDocument(measure);
+  return [
+    ...paragraph(`${lead}${text}${command === null ? "." : ":"}`, page, undefined, indent),
+    ...(command === null ? [] : [`${indent}  ${page.style.green(command)}`]),
+  ];
 }

@@ -11,6 +11,7 @@ import type { Plan } from "../../ratelimit/plan.ts";
 import type { CertificateEntry } from "../../state/certificates.ts";
 import type { StateDocument } from "../../state/document.ts";
 import type { SourceStatus } from "../../state/signals.ts";
+import type { Page } from "../text.ts";
 
 export interface ExplainedBackup {
   readonly version: string;
@@ -62,6 +63,19 @@ export interface Explanation {
   /** How many more certificates were to be planned; `null`: none. */
   readonly planned: number | null;
   readonly problems: readonly CertkeepError[];
+}
+
+export interface ExplainPage extends Page {
+  /** Width of tables: of a terminal its own; without end in a pipe. */
+  readonly room: number;
+  /** Whether to show everything that is known. */
+  readonly verbose: boolean;
+}
+
+/** Clusters that hold it; where none does, those that report it. */
+export function ownClusters({ places, diagnoses }: Explanation): ReadonlySet<string> {
+  const holders = new Set(places.map(({ entry }) => entry.cluster));
+  return holders.size > 0 ? holders : new Set(diagnoses.map(({ cluster }) => cluster));
 }
 
 /** Whether what other clusters report is among it, which is never shown without their names. */

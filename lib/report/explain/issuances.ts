@@ -2,9 +2,9 @@
 import { instantOf } from "../../certificate/time.ts";
 import type { Sighting } from "../../ratelimit/issuance.ts";
 import { bar } from "../budgets.ts";
-import type { ExplainedAccount, Explanation } from "./explanation.ts";
+import type { ExplainedAccount, ExplainPage, Explanation } from "./explanation.ts";
 import { setPhrase } from "../phrases/limits.ts";
-import { count, type Page, paragraph, section, spanPhrase, tableLines } from "../text.ts";
+import { count, paragraph, section, spanPhrase, tableLines } from "../text.ts";
 import { MAX_ROWS, serialText } from "./places.ts";
 
 const MAX_PLAN_ROWS = 60;
@@ -12,7 +12,7 @@ const MAX_PLAN_ROWS = 60;
 /** In the order in which they are shown. */
 const SOURCES: Readonly<Record<Sighting["kind"], string>> = {
   secret: "",
-  ct: "certificate log",
+  ct: "CT log",
   backup: "backup",
   state: "state",
   log: "log",
@@ -60,7 +60,11 @@ function homeOf({ places }: Explanation, shown: ExplainedAccount["timeline"]): s
   return others.length === 0 ? first : null;
 }
 
-export function timelineLines(account: ExplainedAccount, view: Explanation, page: Page): string[] {
+export function timelineLines(
+  account: ExplainedAccount,
+  view: Explanation,
+  page: ExplainPage,
+): string[] {
   const { timeline, budget, kind } = account;
   const issuer = view.across.titles.get(account.issuer) ?? account.issuer;
   if (timeline.length === 0) return [];
@@ -95,7 +99,7 @@ export function timelineLines(account: ExplainedAccount, view: Explanation, page
     `Issued by ${issuer}${name} (${timeline.length}${signed ? ", each dated by its SCT" : ""})`,
     [
       ...(earlier > 0 ? [page.style.dim(`  ${count(earlier, "earlier one")}, then:`)] : []),
-      ...tableLines(head, rows, page.width, "  "),
+      ...tableLines(head, rows, page.room, "  "),
     ],
     page,
   );
@@ -127,14 +131,14 @@ export function planLines(
   account: ExplainedAccount,
   planned: number,
   atMs: number,
-  page: Page,
+  page: ExplainPage,
 ): string[] {
   const { plan } = account;
   const what =
     account.kind === "domain"
       ? `${count(planned, "new name")} under ${account.key}`
       : `${count(planned, "more certificate")} of ${accountName(account)}`;
-  if (plan === null) return section(`Plan: ${what}`, ["  No limit of its issuer is known."], page);
+  if (plan === null) return section(`Plan: ${what}`, ["  Its issuer's limit is unknown."], page);
   const rows = planRows(account, atMs);
   const cells = rows
     .slice(0, MAX_PLAN_ROWS)
@@ -149,15 +153,15 @@ export function planLines(
     `Plan: ${what}`,
     [
       ...tableLines(
-        ["", "BY WHAT IS KNOWN", "SURE, IF NOTHING ELSE IS ISSUED"],
+        ["", "EARLIEST (ESTIMATE)", "CERTAIN, IF NOTHING ELSE IS ISSUED"],
         cells,
-        page.width,
+        page.room,
         "  ",
       ),
       ...(rows.length > MAX_PLAN_ROWS && last !== undefined
         ? [`  … the last, ${last.to}, at ${last.earliest}`]
         : []),
-      ...(possible < planned ? paragraph(`No further than ${possible} is planned.`, page) : []),
+      ...(possible < planned ? paragraph(`Planned up to ${possible}.`, page) : []),
     ],
     page,
   );

@@ -1,72 +1,194 @@
-/** Where certificates of a name are, and their backups, as tables. Pure. */
+/** How the certificates of a name are, where they are, and their backups. Pure. */
+import { parseMs } from "../../certificate/time.ts";
+import type { Finding } from "../../finding/finding.ts";
 import { serialKey } from "../../ratelimit/issuance.ts";
 import { type CertificateEntry, titleOf } from "../../state/certificates.ts";
+import type { CertificateRecord, GapRecord } from "../../state/document.ts";
 import type { Loss } from "../../state/secrets.ts";
-import type { ExplainedPlace, Explanation } from "./explanation.ts";
-import { type Page, tableLines } from "../text.ts";
+import { plainText } from "../part.ts";
+import { seenText } from "../phrases.ts";
+import { hintText } from "../phrases/hints.ts";
+import { reasonText } from "../phrases/reasons.ts";
+import { dayTime, span, tableLines } from "../text.ts";
+import { type ExplainedPlace, type ExplainPage, type Explanation } from "./explanation.ts";
 
 /** Rows of a table; more are counted. */
 export const MAX_ROWS = 20;
+/** Rows of the table of places that a page shows without -v. */
+const FEW_ROWS = 10;
 
 /** The serial's first digits, without leading zeros, as its issuer's pages show them. */
 export function serialText(serial: string): string {
   return serialKey(serial).slice(0, 10);
 }
 
-const LOSS_WORDS: Readonly<Record<Loss["how"], string>> = {
-  lost: "lost",
-  removed: "removed with its parent",
-  replaced: "replaced: its parent names other hosts",
-  unknown: "unknown",
+export function isGood({ copies }: ExplainedPlace): boolean {
+  return copies.some(({ good }) => good);
+}
+
+/** What stands in place of a certificate, by a gap's state. */
+const GAPS: ReadonlyMap<string, string> = new Map([
+  ["empty", "EMPTY"],
+  ["certificate_missing", "CERTIFICATE MISSING"],
+  ["key_missing", "PRIVATE KEY MISSING"],
+  ["undecodable", "UNREADABLE"],
+  ["unreadable", "UNREADABLE"],
+]);
+
+const LOSSES: Readonly<Record<Loss["how"], string>> = {
+  lost: "MISSING",
+  removed: "REMOVED with the object it belonged to",
+  replaced: "REMOVED, as its object now requests other names",
+  unknown: "MISSING",
 };
 
-function conditionText({ condition, verdict, loss }: CertificateEntry): string {
+type Health = "ok" | "warning" | "critical";
+
+/** How it is, at the worst that its condition or a finding about it says. */
+export function statusOf({ entry }: ExplainedPlace, findings: readonly Finding[]): Health {
+  if (entry.condition === "pending") return "warning";
+  if (entry.condition !== "live" || !entry.verdict.valid) return "critical";
+  const about = findings.filter(({ code }) => CERTIFICATE_CODES.has(code));
+  return about.some(({ severity }) => severity === "critical")
+    ? "critical"
+    : about.length > 0
+      ? "warning"
+      : "ok";
+}
+
+/** Findings about a live certificate itself. */
+export const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
+  "expiring",
+  "renewal_overdue",
+  "certificate_revoked",
+]);
+
+/** The condition in one line. */
+export function statusText(place: ExplainedPlace, view: Explanation): string {
+  const { entry, asLastSeen } = place;
+  const seen =
+    asLastSeen === null
+      ? ""
+      : `; as last seen ${dayTime(parseMs(asLastSeen), view.atMs)}, the cluster can't be reached now`;
+  return `${conditionSentence(entry, view)}${seen}`;
+}
+
+function conditionSentence(entry: CertificateEntry, { atMs, findings }: Explanation): string {
+  const time = (ms: number): string => dayTime(ms, atMs);
+  switch (entry.condition) {
+    case "pending":
+      return entry.missingContent.issuedFor === undefined
+        ? `${gapText(entry.missingContent, atMs)}; no certificate has been seen in it`
+        : `${gapText(entry.missingContent, atMs)}; cert-manager issued a certificate for it before`;
+    case "missing_content":
+      return gapText(entry.missingContent, atMs);
+    case "lost": {
+      const { how, lastSeenMs, incident } = entry.loss;
+      const why = incident === null || incident === "" ? "" : `; ${incident}`;
+      return `${LOSSES[how]} (last seen ${time(lastSeenMs)})${why}`;
+    }
+    case "live": {
+      const { record, verdict } = entry;
+      const staging = record.staging ? "; a staging certificate, which no client trusts" : "";
+      const end = endText(record.notAfter, atMs);
+      if (verdict.valid) {
+        const revoked = findings.find(({ code }) => code === "certificate_revoked");
+        if (revoked !== undefined) return `REVOKED: ${plainText(seenText(revoked), time)}`;
+        const isExpiring = findings.some(({ code }) => code === "expiring");
+        const due = `renewal was due ${time(renewalMs(record))}`;
+        if (isExpiring) return `EXPIRES ${end}; ${due}${staging}`;
+        if (findings.some(({ code }) => code === "renewal_overdue"))
+          return `RENEWAL OVERDUE, expires ${end}; ${due}${staging}`;
+        return `OK, expires ${end}${staging}`;
+      }
+      const others = verdict.reasons.filter((reason) => reason !== "expired");
+      const hints = (record.hints ?? []).map(hintText).join(" ");
+      if (others.length === 0) return `EXPIRED ${end}${staging}`;
+      return `REJECTED: ${reasonText(others)}${hints === "" ? "" : `. ${hints}`}${staging}`;
+    }
+  }
+}
+
+/** Controllers renew when a third of the lifetime is left. */
+function renewalMs({ notBefore, notAfter }: CertificateRecord): number {
+  const [from, until] = [parseMs(notBefore), parseMs(notAfter)];
+  return until - (until - from) / 3;
+}
+
+/** `EMPTY since Nov 25 22:13 UTC`, with the reasons where there is content that can't be read. */
+function gapText({ state, since, reasons, hints = [] }: GapRecord, atMs: number): string {
+  const word = GAPS.get(state) ?? state.replaceAll("_", " ").toUpperCase();
+  const sentences = hints.map(hintText).filter((text) => text !== "");
+  const why = word === "UNREADABLE" && reasons.length > 0 ? `: ${reasonText(reasons)}` : "";
+  return `${word} since ${dayTime(parseMs(since), atMs)}${why}${
+    sentences.length === 0 ? "" : `. ${sentences.join(" ")}`
+  }`;
+}
+
+function endText(notAfter: string, atMs: number): string {
+  const left = parseMs(notAfter) - atMs;
+  return left < 0
+    ? `${span(left)} ago (${dayTime(parseMs(notAfter), atMs)})`
+    : `in ${span(left)} (${dayTime(parseMs(notAfter), atMs)})`;
+}
+
+/** The condition in a table's cell. */
+function conditionWord({ condition, verdict, loss, missingContent }: CertificateEntry): string {
   if (condition === "live")
-    return verdict.valid ? "valid" : (verdict.reasons[0] ?? "invalid").replaceAll("_", " ");
-  if (condition === "lost") return LOSS_WORDS[loss.how];
-  return condition === "pending" ? condition : "emptied";
+    return verdict.valid ? "OK" : (verdict.reasons[0] ?? "rejected").replaceAll("_", " ");
+  if (condition === "lost")
+    return loss.how === "lost" || loss.how === "unknown" ? "missing" : "removed";
+  return (GAPS.get(missingContent.state) ?? missingContent.state).toLowerCase();
 }
 
 /** `several`: they are in several clusters. */
 export function placeLines(
   { kind, places }: Explanation,
   several: boolean,
-  { width, style }: Page,
+  { room, style, verbose }: ExplainPage,
 ): string[] {
   if (places.length === 0) return [];
   const rank = ({ entry }: ExplainedPlace): number => (entry.verdict?.valid === true ? 1 : 0);
   const optional = (shown: boolean, cell: string): string[] => (shown ? [cell] : []);
-  const rows = places
-    .toSorted((a, b) => rank(a) - rank(b))
-    .slice(0, MAX_ROWS)
-    .map(({ entry, copies }) => [
-      ...optional(several, entry.cluster),
-      entry.key,
-      ...optional(kind !== "certificate", titleOf(entry)),
-      conditionText(entry),
-      entry.record === null ? "" : serialText(entry.record.serial),
-      entry.record?.notAfter.slice(0, 10) ?? "",
-      copies.some(({ good }) => good) ? "yes" : "no",
+  const sorted = places.toSorted((a, b) => rank(a) - rank(b));
+  const most = verbose ? MAX_ROWS : FEW_ROWS;
+  const named =
+    kind !== "certificate" && sorted.some(({ entry }) => titleOf(entry) !== entry.secret);
+  const rows = sorted
+    .slice(0, most)
+    .map((place) => [
+      ...optional(several, place.entry.cluster),
+      place.entry.key,
+      ...optional(named, titleOf(place.entry)),
+      conditionWord(place.entry),
+      ...optional(
+        verbose,
+        place.entry.record === null ? "" : serialText(place.entry.record.serial),
+      ),
+      place.entry.record?.notAfter.slice(0, 10) ?? "",
+      isGood(place) ? "yes" : "no",
     ]);
   const head = [
     ...optional(several, "CLUSTER"),
     "SECRET",
-    ...optional(kind !== "certificate", "NAME"),
-    ...["STATE", "SERIAL", "UNTIL", "BACKUP"],
+    ...optional(named, "NAME"),
+    "STATUS",
+    ...optional(verbose, "SERIAL"),
+    ...["EXPIRES", "BACKUP"],
   ];
+  const more = places.length - most;
   return [
-    ...tableLines(head, rows, width, "  "),
-    ...(places.length > MAX_ROWS
-      ? [style.dim(`  and ${places.length - MAX_ROWS} more, all of them no worse`)]
-      : []),
+    ...tableLines(head, rows, room, "  "),
+    ...(more > 0 ? [style.dim(`  and ${more} more`)] : []),
   ];
 }
 
-export function backupLines({ kind, places }: Explanation, { width, style }: Page): string[] {
+export function backupLines({ kind, places }: Explanation, page: ExplainPage): string[] {
+  const { room, style } = page;
   if (kind === "cluster" || kind === "domain" || places.length === 0) return [];
   const all = places.flatMap(({ copies }) => copies);
   const backups = [...new Map(all.map((one) => [`${one.cluster} ${one.version}`, one])).values()];
-  if (backups.length === 0) return ["  None. If it is lost, it can only be issued again."];
+  if (backups.length === 0) return [];
   const rows = backups
     .slice(0, MAX_ROWS)
     .map(({ version, cluster, serial, recordedAt, notAfter, retired, good }) => [
@@ -75,10 +197,10 @@ export function backupLines({ kind, places }: Explanation, { width, style }: Pag
       serial === null ? "" : serialText(serial),
       recordedAt.slice(0, 10),
       notAfter?.slice(0, 10) ?? "",
-      retired ? "retired" : good ? "good" : "not good",
+      retired ? "retired" : good ? "usable" : "not usable",
     ]);
   return [
-    ...tableLines(["VERSION", "CLUSTER", "SERIAL", "RECORDED", "UNTIL", ""], rows, width, "  "),
+    ...tableLines(["VERSION", "CLUSTER", "SERIAL", "RECORDED", "EXPIRES", ""], rows, room, "  "),
     ...(backups.length > MAX_ROWS ? [style.dim(`  and ${backups.length - MAX_ROWS} more`)] : []),
   ];
 }

@@ -10,6 +10,7 @@ import {
 } from "../../diagnosis/cause.ts";
 import { type EvidenceLine } from "../../diagnosis/evidence.ts";
 import { plain } from "../../plain.ts";
+import { measureLines } from "./actions.ts";
 import { type Explanation, isOfSeveral } from "./explanation.ts";
 import { plainText, say } from "../part.ts";
 import {
@@ -21,7 +22,6 @@ import {
 } from "../phrases/causes.ts";
 import { isNeeded, missingText, unknownText } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
-import { measureDocument } from "../phrases/measures.ts";
 import { count, type Page, paragraph, wrap } from "../text.ts";
 
 /** Diagnoses written out; of a cluster there may be thousands. */
@@ -136,15 +136,6 @@ function causeLines(cause: Cause, page: Page): string[] {
     ),
     ...evidence.flatMap((line) => hanging(plain(evidenceText(line)), page.width)),
     ...measures.flatMap((measure) => measureLines("Do: ", measure, page, "    ")),
-  ];
-}
-
-/** What to do, and the command for it on a line of its own. */
-export function measureLines(lead: string, measure: Measure, page: Page, indent: string): string[] {
-  const { text, command } = measureDocument(measure);
-  return [
-    ...paragraph(`${lead}${text}${command === null ? "." : ":"}`, page, undefined, indent),
-    ...(command === null ? [] : [`${indent}  ${page.style.green(command)}`]),
   ];
 }
 

@@ -37,6 +37,17 @@ export const EVIDENCE_TITLES: Readonly<Record<EvidenceSource, string>> = {
   issuances: "issuances of",
 };
 
+/** The sources of evidence in a list. */
+export const SOURCE_NAMES: Readonly<Record<EvidenceSource, string>> = {
+  judge: "verdict",
+  access: "access review",
+  secret: "Secret",
+  log: "log",
+  event: "Event",
+  issuer: "the issuer",
+  issuances: "issuances",
+};
+
 const MAX_SAMPLE = 300;
 const MAX_REASON = 160;
 const MAX_NAMED = 4;
@@ -121,29 +132,38 @@ function eventClause({ reason }: EventSignal): Text {
   return say`Events report failures to ${own(failed)} the state`;
 }
 
-/** One clause that stands after “because”. */
-export function becauseClause(of: Because): Text {
+function deniedSince({ sinceMs, askedAgoMs }: Extract<Because, { kind: "access_denied" }>): Text {
+  const checked = askedAgoMs === null ? [] : say`, last checked ${spanPhrase(askedAgoMs)} ago`;
+  return say` (denied since ${at(sinceMs)}${checked})`;
+}
+
+/** One clause that stands after “because”; brief without counts and times, which evidence has. */
+export function becauseClause(of: Because, length: "full" | "brief" = "full"): Text {
+  const detail = (text: Text): Text => (length === "full" ? text : []);
   switch (of.kind) {
     case "access_denied":
-      return say`the Secret can't be ${own(of.to === "write" ? "written" : "read")} (denied since
-        ${at(of.sinceMs)}${
-          of.askedAgoMs === null ? [] : say`, last checked ${spanPhrase(of.askedAgoMs)} ago`
-        })`;
+      return say`the Secret can't be ${own(of.to === "write" ? "written" : "read")}${detail(
+        deniedSince(of),
+      )}`;
     case "immutable":
       return say`the Secret is immutable, so no renewal can be stored`;
     case "logged":
-      return say`${loggedClause(of)} ${seenText(of.signal)}${
+      return say`${loggedClause(of)}${detail(say` ${seenText(of.signal)}`)}${
         of.asMissing ? ", which counts as missing" : []
       }`;
     case "event":
-      return say`${eventClause(of.event)} (last at ${at(of.event.lastMs)})`;
+      return say`${eventClause(of.event)}${detail(say` (last at ${at(of.event.lastMs)})`)}`;
     case "emptied":
-      return say`something emptied the fields of the Secret (since ${at(of.sinceMs)})`;
+      return say`something emptied the fields of the Secret${detail(
+        say` (since ${at(of.sinceMs)})`,
+      )}`;
     case "recreated":
       return say`the Secret was ${own(of.deleted ? "deleted and " : "")}recreated without what it
-        held (seen at ${at(of.seenMs)})`;
+        held${detail(say` (seen at ${at(of.seenMs)})`)}`;
     case "had_been_emptied":
-      return say`the fields of the Secret had been emptied (seen at ${at(of.seenMs)})`;
+      return say`the fields of the Secret had been emptied${detail(
+        say` (seen at ${at(of.seenMs)})`,
+      )}`;
     case "other_account":
       return say`the ACME account key isn't the one that the certificate was issued under, so the
         issuer will refuse renewal`;

@@ -94,7 +94,7 @@ function grantText({ role, namespace, account, shared }: Extract<Measure, { kind
   if (role === null)
     return say`Grant its service account permission to read and write this Secret: check the Role
       and RoleBinding of its manifest`;
-  const changed = "; after a change of ProxyGroup it may still name the old one";
+  const changed = " (after a change of ProxyGroup they may still name the old one)";
   return say`Fix RBAC: Role and RoleBinding ${role} in ${namespace} must exist and bind the service
     account${account === null ? [] : say` ${account}`}${own(shared ? changed : "")}`;
 }

@@ -37,19 +37,34 @@ export function missingText({ source, code, sinceMs }: Missing): Text {
   return say`${own(SOURCES[source])} ${what}${since}`;
 }
 
+/** The same as a source and why it wasn't checked, for a list by reasons. */
+export function missingParts(
+  { source, code, sinceMs }: Missing,
+  time: (atMs: number) => string,
+): { readonly what: string; readonly why: string } {
+  const status = STATUSES.get(code) ?? code.replaceAll("_", " ");
+  const since = sinceMs === null || TIMELESS.has(code) ? "" : ` since ${time(sinceMs)}`;
+  return { what: SOURCES[source], why: `${status}${since}` };
+}
+
 /** Without these the cause may be unknown; the others only add to it. */
 export function isNeeded({ source }: Pick<Missing, "source">): boolean {
   return source === "logs" || source === "access" || source === "events";
 }
 
-/** `Cause unknown: logs not enabled`, without a full stop. */
-export function unknownText({ missing, causes }: Pick<Diagnosis, "missing" | "causes">): Text {
+/** `logs not enabled, Events timed out`: why the cause stays unknown, without a full stop. */
+export function unknownClause({ missing, causes }: Pick<Diagnosis, "missing" | "causes">): Text {
   const needed = missing.filter(isNeeded);
-  if (needed.length === 0 && causes.length > 0) return say`No cause was seen before it`;
   if (needed.length === 0)
-    return say`Cause unknown: logs, Events and access reviews were read and name none`;
-  return say`Cause unknown: ${needed.flatMap((one, index) => [
-    ...own(index === 0 ? "" : ", "),
-    ...missingText(one),
-  ])}`;
+    return causes.length > 0
+      ? say`no cause was seen before it`
+      : say`logs, Events and access reviews were read and name none`;
+  return needed.flatMap((one, index) => [...own(index === 0 ? "" : ", "), ...missingText(one)]);
+}
+
+/** `Cause unknown: logs not enabled`, without a full stop. */
+export function unknownText(diagnosis: Pick<Diagnosis, "missing" | "causes">): Text {
+  const { missing, causes } = diagnosis;
+  if (causes.length > 0 && !missing.some(isNeeded)) return say`No cause was seen before it`;
+  return say`Cause unknown: ${unknownClause(diagnosis)}`;
 }

@@ -263,7 +263,7 @@ export class World {
       await this.run(["explain", DOMAIN, "--json"]),
       await runProgram(
         process.execPath,
-        [MAIN, ...named(this.folder, ["explain", DOMAIN, "--no-color"])],
+        [MAIN, ...named(this.folder, ["explain", DOMAIN, "--no-color", "-v"])],
         {
           cwd: this.folder,
           env: { PATH: process.env["PATH"] ?? "", HOME: this.folder },
