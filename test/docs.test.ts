@@ -65,6 +65,10 @@ describe("links", () => {
     expect(broken).toEqual([]);
   });
 
+  it("are in a README that fits on a few screens", () => {
+    expect(read("README.md").split("\n").length).toBeLessThan(120);
+  });
+
   it("lead from the README to every page", () => {
     const reached = new Set(["README.md"]);
     for (const page of reached)
