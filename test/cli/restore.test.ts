@@ -140,6 +140,36 @@ describe("certkeep restore", () => {
     },
   );
 
+  /** The commands that an output offers, without the program's name. */
+  const offered = (out: string): readonly string[][] =>
+    [...out.matchAll(/^ +certkeep (.*)$/gm)].map(([, line = ""]) => line.split(" "));
+
+  it("offers for a missing namespace and an immutable Secret what restores them", async () => {
+    world.sandbox.remove("shop", "web-tls");
+    world.sandbox.remove(null, "shop", "Namespace");
+    world.put({ ...ingressSecret(DOMAIN, null), immutable: true });
+    const plan = await certkeep(["restore", "prod", "shop/web-tls", DOMAIN]);
+    expect([plan.code, plan.out]).toEqual([
+      3,
+      expect.stringContaining("Namespace shop is missing."),
+    ]);
+    expect(plan.out).not.toContain("To apply:");
+    const commands = offered(plan.out);
+    expect(commands.map((words) => words.filter((word) => word.startsWith("--")))).toEqual([
+      ["--create-namespace", "--config", "--apply"],
+      ["--replace", "--config"],
+    ]);
+    const created = await certkeep(commands[0] ?? []);
+    expect(created.out).toContain("Restored 1 of 2; read back and verified.");
+    const replacing = await certkeep(commands[1] ?? []);
+    expect([replacing.code, replacing.out]).toEqual([
+      0,
+      expect.stringContaining(" recreate Secret "),
+    ]);
+    const [apply = []] = offered(replacing.out);
+    expect((await certkeep(apply)).out).toContain("Restored 1 of 1; read back and verified.");
+  });
+
   it("gives one JSON document and nothing else there; names of fields, no value", async () => {
     lose();
     const { code, out, err } = await certkeep(["restore", "prod", "--all", "--apply", "--json"]);
