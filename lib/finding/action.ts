@@ -73,6 +73,11 @@ export type Action =
   | { readonly kind: "clock" }
   | { readonly kind: "apiServices" };
 
+/** Whether it gives a registration the permissions that the actions after it need. */
+export function registersFirst(first: Action | undefined): boolean {
+  return first?.kind === "clustersAdd" || first?.kind === "addParts";
+}
+
 /** Register a cluster again, with what its registration has. `kind`: of its credentials. */
 export function registerAgain(cluster: string, kind: string | null = null): Action {
   const brings = kind === "certificate" || kind === "kubeconfig";

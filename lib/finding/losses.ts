@@ -1,11 +1,12 @@
 /** What went missing with its Secret: one by one, or as an incident. Pure. */
 import { parseMs } from "../certificate/time.ts";
+import type { Part } from "../rbac/table.ts";
 import { combinedHelp, type RecordedPlanner, type RestoreHelp } from "../restoreplan/recorded.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { INCIDENT_MS } from "../state/incident.ts";
 import { calledBy } from "../state/identity.ts";
-import { type Action, restoreAction } from "./action.ts";
+import { type Action, registerAgain, restoreAction } from "./action.ts";
 import { type Draft, explainAction, type Subject, subjectOf } from "./finding.ts";
 
 /** Restoring where that helps, else what is known of it. */
@@ -116,8 +117,43 @@ function incidentDraft(
     },
     actions:
       backup === "restorable"
-        ? [restoreAction(calledBy(state), [], { all: true, namespace, createNamespace })]
+        ? namespaceRestore(state, namespaces, createNamespace)
         : [{ kind: "explain", name: state.cluster }],
     cause: [incident],
   };
+}
+
+/**
+ * Restores everything that was in these namespaces. A registered credential that can't write there,
+ * since its Roles were deleted with a namespace or may not create one, is registered again first:
+ * that also recreates the namespace.
+ */
+export function namespaceRestore(
+  state: StateDocument,
+  namespaces: readonly string[],
+  createNamespace: boolean,
+): readonly Action[] {
+  const cluster = calledBy(state);
+  const first = createNamespace ? registerFirst(state, cluster, namespaces) : null;
+  const [only = null] = namespaces.length === 1 ? namespaces : [];
+  const restore = restoreAction(cluster, [], {
+    all: true,
+    namespace: only,
+    createNamespace: createNamespace && first === null,
+  });
+  return first === null ? [restore] : [first, restore];
+}
+
+function registerFirst(
+  { credential }: StateDocument,
+  cluster: string,
+  namespaces: readonly string[],
+): Action | null {
+  if (credential?.parts === undefined || credential.namespaces === undefined) return null;
+  const { kind, parts, namespaces: registered } = credential;
+  const hasRoles = namespaces.some((name) => registered?.includes(name) === true);
+  const wanted: readonly Part[] = hasRoles ? ["restore"] : ["restore", "create-namespace"];
+  const lacking = wanted.filter((part) => !parts.includes(part));
+  if (lacking.length > 0) return { kind: "addParts", cluster, parts: lacking };
+  return hasRoles ? registerAgain(cluster, kind) : null;
 }

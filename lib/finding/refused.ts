@@ -9,8 +9,9 @@ import { certificates } from "../state/certificates.ts";
 import type { StateDocument, Unread } from "../state/document.ts";
 import { calledBy } from "../state/identity.ts";
 import { heldIn, standingSecrets, withoutNamespaces } from "../state/secrets.ts";
-import { type Action, restoreAction } from "./action.ts";
+import type { Action } from "./action.ts";
 import type { Draft } from "./finding.ts";
+import { namespaceRestore } from "./losses.ts";
 
 /** The namespace of a part that may not be read, or a Secret's in it; `null`: it is none. */
 export function namespaceOf({ scope, code }: Pick<Unread, "scope" | "code">): string | null {
@@ -57,7 +58,6 @@ function draftOf(
   const [only = null] = namespaces.length === 1 ? namespaces : [];
   const cluster = calledBy(state);
   const lastReachedAt = state.audit?.lastReachedAt ?? null;
-  const restore = restoreAction(cluster, [], { all: true, namespace: only, createNamespace: true });
   const doctor: Action = { kind: "doctor", cluster };
   return {
     code: "audit_incomplete",
@@ -71,7 +71,10 @@ function draftOf(
       restorable,
       lastReachedMs: lastReachedAt === null ? null : parseMs(lastReachedAt),
     },
-    actions: mayBeDeleted && restorable > 0 ? [restore, doctor] : [doctor],
+    actions:
+      mayBeDeleted && restorable > 0
+        ? [...namespaceRestore(state, namespaces, true), doctor]
+        : [doctor],
     cause: ["namespaces"],
   };
 }

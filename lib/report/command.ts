@@ -3,7 +3,12 @@
  * `fitsCommand` takes is put in; where something doesn't fit there is no command.
  */
 import { formatMs } from "../certificate/time.ts";
-import type { Action, RestoreAction, RestoreFunction } from "../finding/action.ts";
+import {
+  type Action,
+  registersFirst,
+  type RestoreAction,
+  type RestoreFunction,
+} from "../finding/action.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
 import type { PlanCode } from "../restoreplan/objection.ts";
 import type { RestartAction } from "../restoreplan/item.ts";
@@ -197,6 +202,13 @@ export function findingCommand(finding: Finding): string | null {
   const [first] = finding.actions;
   if (first === undefined) return null;
   return commandOf(first) ?? commandOf({ kind: "explain", name: findingRef(finding) });
+}
+
+/** Its command, and the one that has to follow it. */
+export function findingCommands(finding: Finding): readonly (string | null)[] {
+  const [first, second] = finding.actions;
+  const follows = registersFirst(first) && second !== undefined;
+  return follows ? [findingCommand(finding), commandOf(second)] : [findingCommand(finding)];
 }
 
 /** Whether its command only explains it, and doesn't do what is advised. */

@@ -5,7 +5,7 @@
 import { parseMs, parseMsOrNull } from "../certificate/time.ts";
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
-import { findingCommand, findingInvoke, isOnlyExplained } from "./command.ts";
+import { findingCommands, findingInvoke, isOnlyExplained } from "./command.ts";
 import { plainText, type Text } from "./part.ts";
 import { adviceOf, causeText, groupKey, leadsToText, seenText, whyText } from "./phrases.ts";
 import { count, span, type Style, wrap } from "./text.ts";
@@ -121,7 +121,7 @@ function groupLines(
   const [explaining, doing] = [true, false].map((only) =>
     findings
       .filter((finding) => isOnlyExplained(finding) === only)
-      .flatMap((finding) => [findingCommand(finding), findingInvoke(finding)])
+      .flatMap((finding) => [...findingCommands(finding), findingInvoke(finding)])
       .filter((command) => command !== null),
   ) as [string[], string[]];
   const heads = findings.flatMap((finding) => {

@@ -141,10 +141,7 @@ const secretRecord = z.looseObject({
 export type SecretRecord = z.infer<typeof secretRecord>;
 
 const lostRecord = z.looseObject({
-  /**
-   * `lost` (parent stands, or no parent is needed), `removed` (with its parent), `replaced` (parent
-   * stands and wants other names), `unknown` (parent not known).
-   */
+  /** As `how` of a Loss; lib/state/secrets.ts has their meanings. */
   how: z.string(),
   /** What took several at once, in words; they are reported as one. `null` for a single loss. */
   incident: z.nullable(z.string()),
@@ -210,6 +207,9 @@ const credential = z.looseObject({
   kind: z.string(),
   endsAt: z.nullable(instant),
   madeAt: z.nullable(instant),
+  /** What was registered; absent: not known. `namespaces: null`: all of them. */
+  parts: z.optional(z.array(z.string())),
+  namespaces: z.optional(z.nullable(z.array(z.string()))),
 });
 
 const stateDocument = z.looseObject({

@@ -7,6 +7,8 @@ import type { Config } from "../config/schema.ts";
 import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
+import { namespacesOf } from "../rbac/rules.ts";
+import type { Part } from "../rbac/table.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
 import { kitOf, limitOverrides } from "./kit.ts";
@@ -202,10 +204,19 @@ async function connectTarget(
               ? null
               : new Date(connection.credentialExpiresAtMs).toISOString(),
           madeAt: settings.access?.since ?? null,
+          ...(settings.access === null ? {} : registeredFor(settings, settings.access.parts)),
         }
       : null,
     settings: auditSettings(settings),
   };
+}
+
+function registeredFor(
+  { namespaces, secrets }: Pick<ClusterSettings, "namespaces" | "secrets">,
+  parts: readonly Part[],
+): { parts: string[]; namespaces: string[] | null } {
+  const plan = { parts, namespaces, secrets };
+  return { parts: [...parts], namespaces: namespaces === null ? null : [...namespacesOf(plan)] };
 }
 
 export function auditSettings(settings: ClusterSettings): AuditSettings {

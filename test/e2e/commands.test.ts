@@ -103,6 +103,21 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     }
     return places;
   };
+  /** As the controllers do, which aren't running here. */
+  const deleteNamespace = async (namespace: string): Promise<void> => {
+    const rbac = "/apis/rbac.authorization.k8s.io/v1";
+    for (const path of [
+      `/api/v1/namespaces/${namespace}/secrets`,
+      `${rbac}/namespaces/${namespace}/rolebindings`,
+      `${rbac}/namespaces/${namespace}/roles`,
+    ])
+      await kube.demand("DELETE", path);
+    await kube.demand("DELETE", `/api/v1/namespaces/${namespace}`);
+    await kube.demand("PUT", `/api/v1/namespaces/${namespace}/finalize`, {
+      metadata: { name: namespace },
+      spec: { finalizers: [] },
+    });
+  };
   const registration = (name: string): string =>
     readFileSync(join(folder, `clusters/${name}.yaml`), "utf8");
 
@@ -203,6 +218,30 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     await expect.poll(() => lineOf("namespace"), { timeout: 15_000 }).toBeUndefined();
     const now = await kube.demand<Role>("GET", `${rbac}/namespaces/${shop}/roles/${name}`);
     expect(now.rules.flatMap(({ resources }) => resources)).not.toContain("namespaces");
+  });
+
+  it("audit, a deleted namespace with its Roles -> clusters add, restore: both are there", async () => {
+    const [shop, web] = await setUp();
+    const added = await certkeep(
+      ...["clusters", "add", "prod", "--context", "admin", "--yes"],
+      ...["--namespace", shop, "--namespace", web, "--with", "restore"],
+    );
+    expect([added.code, added.stderr]).toEqual([0, expect.anything()]);
+    expect((await certkeep("audit")).code).toBe(0);
+    const before = await readSecret(kube, shop, `${shop}-tls`);
+    await deleteNamespace(shop);
+    const audit = await certkeep("audit");
+    const commands = audit.stdout.match(/certkeep (?:clusters add|restore) [^\n]*\w/g) ?? [];
+    expect(commands).toEqual([
+      "certkeep clusters add prod",
+      expect.stringMatching(`^certkeep restore prod --all --namespace ${shop}( --apply)?$`),
+    ]);
+    for (const command of commands)
+      expect(
+        await offered(/restore .*[^y]$/.test(command) ? `${command} --apply` : command),
+      ).toMatchObject({ code: 0 });
+    expect((await readSecret(kube, shop, `${shop}-tls`))?.data).toEqual(before?.data);
+    expect(await certkeep("audit")).toMatchObject({ code: 0 });
   });
 
   it("clusters add --print, then --no-apply: what was printed is registered", async () => {

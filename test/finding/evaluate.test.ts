@@ -4,6 +4,7 @@ import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { tally } from "../../lib/finding/tally.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
 import { certificate, copy, NOW, NOW_MS, secret, state } from "./fixture.ts";
+import { commandOf } from "../../lib/report/command.ts";
 import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
 
 const KEY = "tailscale/shop.tail1a2b3.ts.net";
@@ -233,6 +234,55 @@ describe("findings of a state", () => {
       command: "certkeep restore prod --all --namespace tailscale",
     });
     expect(findings[0]?.evidence).toHaveLength(3);
+  });
+
+  it.each([
+    ["no registration", null, ["restore --all --namespace tailscale --create-namespace"]],
+    [
+      "Roles in it",
+      { parts: ["secrets", "restore"], namespaces: ["tailscale"] },
+      ["clusters add prod", "restore --all --namespace tailscale"],
+    ],
+    [
+      "Roles in another namespace",
+      { parts: ["secrets", "restore", "create-namespace"], namespaces: ["web"] },
+      ["restore --all --namespace tailscale --create-namespace"],
+    ],
+    [
+      "Roles in it, to read alone",
+      { parts: ["secrets"], namespaces: ["tailscale"] },
+      ["clusters add prod --with restore", "restore --all --namespace tailscale"],
+    ],
+    [
+      "ClusterRoles",
+      { parts: ["restore", "create-namespace"], namespaces: null },
+      ["restore --all --namespace tailscale --create-namespace"],
+    ],
+    [
+      "ClusterRoles that can't create a namespace",
+      { parts: ["restore"], namespaces: null },
+      ["clusters add prod --with create-namespace", "restore --all --namespace tailscale"],
+    ],
+    ["an earlier version's", {}, ["restore --all --namespace tailscale --create-namespace"]],
+  ])("restores a deleted namespace with the permissions for it: %s", (_, plan, expected) => {
+    const lost = {
+      how: "lost",
+      incident: "namespace tailscale was deleted",
+      namespaceGone: true,
+      lostAt: NOW,
+      lastSeenAt: NOW,
+      record: secret(),
+    };
+    const credential =
+      plan === null ? null : { kind: "token", endsAt: null, madeAt: null, ...plan };
+    const [finding] = evaluateState(
+      state({}, { lost: { [KEY]: lost }, copies: { v1: copy() }, credential }),
+      NOW_MS,
+      NOW,
+    );
+    expect(finding?.actions.map(commandOf)).toEqual(
+      expected.map((command) => `certkeep ${command.replace(/^restore/, "restore prod")}`),
+    );
   });
 
   it("says what time alone brings of a cluster that can't be reached, as last seen", () => {

@@ -1,5 +1,10 @@
 /** What restores or fixes an item, and what explains it: one command each. Pure. */
-import type { Action, RestoreAction, RestoreFunction } from "../../finding/action.ts";
+import {
+  type Action,
+  registersFirst,
+  type RestoreAction,
+  type RestoreFunction,
+} from "../../finding/action.ts";
 import { type Finding, findingRef } from "../../finding/finding.ts";
 import type { ItemFix, ItemMore, ItemSubject } from "../items.ts";
 import { commandOf, invokeRestore, restoreCommand } from "../command.ts";
@@ -27,13 +32,20 @@ export function fixOf(findings: readonly Finding[], nameOf: (cluster: string) =>
   if (wanted.length > 0) {
     const restores = mergedRestores(wanted);
     const commands = restores.map(({ action }) => restoreCommand(action, { apply: true }));
+    const before = wanted.flatMap(
+      ({
+        finding: {
+          actions: [first],
+        },
+      }) => (first !== undefined && registersFirst(first) ? (commandOf(first) ?? []) : []),
+    );
     const typed = restores.flatMap(({ action }, index) =>
       commands[index] === null ? [typedText(action)] : [],
     );
     return {
       label: "Restore",
       text: typed.length > 0 ? (typed[0] ?? text) : text,
-      commands: commands.filter((one) => one !== null),
+      commands: [...new Set(before), ...commands.filter((one) => one !== null)],
       invokes: restores.flatMap(({ action, by }) =>
         by === null ? [] : (invokeRestore(by, action) ?? []),
       ),

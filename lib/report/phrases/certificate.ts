@@ -1,4 +1,5 @@
 /** Findings about one certificate: lost, broken, out of date. */
+import { registersFirst } from "../../finding/action.ts";
 import { EMPTY_WARNING_MS, EXPIRING_FRACTION, OVERDUE_FRACTION } from "../../finding/codes.ts";
 import type { Owner } from "../../state/certificates.ts";
 import type { FindingParams } from "../../finding/params.ts";
@@ -54,12 +55,16 @@ function lostAdvice({ parent, backup }: LostOne): AdvicePhrase {
   return byBackup(backup, NO_BACKUP);
 }
 
-function incidentAdvice(lost: Extract<FindingParams["secret_lost"], { of: "many" }>): AdvicePhrase {
-  const { backup, restorable, count } = lost;
+function incidentAdvice(
+  { backup, restorable, count }: Extract<FindingParams["secret_lost"], { of: "many" }>,
+  isRegisteredFirst: boolean,
+): AdvicePhrase {
   if (backup !== "restorable") return byBackup(backup, NO_BACKUP);
   return {
     key: "restore_all",
-    general: "Restore them all before the next connection",
+    general: isRegisteredFirst
+      ? "Register the cluster again, since its permissions were deleted too; then restore"
+      : "Restore them all before the next connection",
     own: restorable === count ? [] : say`${restorable} of ${count} can be restored.`,
   };
 }
@@ -97,7 +102,8 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     leadsTo: lossLeadsTo("tailscale"),
     leadsToOf: ({ params }) => lossLeadsTo(params.of === "many" ? "tailscale" : params.owner),
     advice: "Restore it before the next connection",
-    adviceOf: ({ params }) => (params.of === "many" ? incidentAdvice(params) : lostAdvice(params)),
+    adviceOf: ({ params, actions: [first] }) =>
+      params.of === "many" ? incidentAdvice(params, registersFirst(first)) : lostAdvice(params),
     evidence: ({ params }) => (params.of === "many" ? params.keys : lostEvidence(params)),
   },
   secret_removed: {

@@ -1,4 +1,5 @@
 /** Findings about a whole cluster and its backups. */
+import { registersFirst } from "../../finding/action.ts";
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS } from "../../finding/codes.ts";
 import { instantOf } from "../../certificate/time.ts";
 import { isPlanCode } from "../../restoreplan/objection.ts";
@@ -46,7 +47,10 @@ function refusedText({ namespaces, mayBeDeleted, count }: Refused): Text {
         permission there. ${held}`;
 }
 
-function refusedAdvice({ mayBeDeleted, restorable, count }: Refused): AdvicePhrase {
+function refusedAdvice(
+  { mayBeDeleted, restorable, count }: Refused,
+  isRegisteredFirst: boolean,
+): AdvicePhrase {
   if (!mayBeDeleted)
     return {
       key: "grant",
@@ -55,9 +59,11 @@ function refusedAdvice({ mayBeDeleted, restorable, count }: Refused): AdvicePhra
     };
   return {
     key: "check_namespace",
-    general:
-      "Check whether the namespace exists. If it was deleted, restore; if it exists, register the " +
-      "cluster again, so that the credential may read it",
+    general: isRegisteredFirst
+      ? "Register the cluster again, which restores the permission, and the namespace if it was " +
+        "deleted; then restore"
+      : "Check whether the namespace exists. If it was deleted, restore; if it exists, register the " +
+        "cluster again, so that the credential may read it",
     own: restorable === count ? [] : say`${restorable} of ${count} can be restored.`,
   };
 }
@@ -217,9 +223,9 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
         ? "If it was deleted, its certificates are lost, and each has to be restored or reissued."
         : "What it would have shown is unknown.",
     advice: "Fix what is named",
-    adviceOf: ({ params }) =>
+    adviceOf: ({ params, actions: [first] }) =>
       params.of === "namespaces"
-        ? refusedAdvice(params)
+        ? refusedAdvice(params, registersFirst(first))
         : params.of === "stale" || params.of === "never"
           ? { key: "audit", general: "Run an audit, or find out why none runs", own: [] }
           : "Fix what is named",

@@ -53,12 +53,15 @@ export interface AuditTarget {
    */
   readonly diagnosis?: ClusterDiagnosis;
   /**
-   * Of a registered credential: its kind, its end by its own words, and when it was made; RFC 3339.
+   * Of a registered credential: its kind, its end by its own words, when it was made (RFC 3339),
+   * and what was registered.
    */
   readonly credential?: {
     readonly kind: string;
     readonly endsAt: string | null;
     readonly madeAt: string | null;
+    readonly parts?: string[];
+    readonly namespaces?: string[] | null;
   } | null;
   readonly settings: AuditSettings;
   /**
