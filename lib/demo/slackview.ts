@@ -19,10 +19,6 @@ export function slackView(
 
 function blockLines(block: Block, width: number, style: Style): string[] {
   switch (block.type) {
-    case "header":
-      return [...wrap(block.text.text, width).map((line) => style.bold(line)), ""];
-    case "divider":
-      return [style.dim("─".repeat(Math.min(width, 40)))];
     case "context":
       return [
         ...block.elements.flatMap(({ text }) =>
@@ -41,8 +37,8 @@ function sectionLines(text: string, width: number, style: Style): string[] {
   for (const line of text.split("\n")) {
     if (line === "```") code = !code;
     else if (code) lines.push(`    ${style.green(inline(line))}`);
-    else if (/^\*[^*]*\*$/.test(line))
-      lines.push(...wrap(inline(line.slice(1, -1)), width).map((part) => style.bold(part)));
+    else if (/^:\w+: \*[^*]*\*$/.test(line))
+      lines.push(...wrap(inline(line.replaceAll("*", "")), width).map((part) => style.bold(part)));
     else
       lines.push(
         ...wrap(inline(line), width - 2).map((part, index) => (index === 0 ? part : `  ${part}`)),
@@ -51,9 +47,17 @@ function sectionLines(text: string, width: number, style: Style): string[] {
   return lines;
 }
 
+const EMOJI: Readonly<Record<string, string>> = {
+  rotating_light: "🚨",
+  warning: "⚠️",
+  information_source: "ℹ️",
+  white_check_mark: "✅",
+};
+
 /** Tokens and entities as Slack resolves them. */
 function inline(text: string): string {
   return text
+    .replace(/^:(\w+):/, (written, name: string) => EMOJI[name] ?? written)
     .replaceAll("\u200b", "")
     .replace(/<!date\^\d{1,16}\^[^|<>]*\|([^<>]*)>/g, "$1")
     .replace(/<!(channel|here|everyone)(\|[^<>]*)?>/g, "@$1 (a mention)")

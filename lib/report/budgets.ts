@@ -35,14 +35,6 @@ export interface BudgetLevel {
   readonly clusters: readonly string[];
 }
 
-/** `2 of 5 left (estimate)`, and what is sure of it. */
-export function levelText({ remaining, capacity, atLeast }: BudgetLevel): string {
-  if (remaining <= 0) return `none of ${capacity} left`;
-  const left = `${remaining} of ${capacity} left`;
-  if (atLeast === null) return `${left} (estimate)`;
-  return atLeast === remaining ? left : `${left} (estimate), at least ${atLeast}`;
-}
-
 const LOW: Readonly<Record<BudgetLevel["kind"], number>> = { set: 2 / 5, domain: 1 / 5 };
 
 /** Whether so little is left that people should know: 2 of 5 of a set, a fifth of a domain's. */

@@ -10,10 +10,9 @@ import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import type { RouteRecord } from "../state/digest.ts";
-import type { BudgetLevel } from "./budgets.ts";
-import { type Changes, changesSince } from "./digest/changes.ts";
+import { type Changes, changesSince, MAX_REMEMBERED } from "./digest/changes.ts";
 import { composeMessage } from "./digest/compose.ts";
-import type { Message, MessageKind } from "./digest/message.ts";
+import type { IssuedNow, Message, MessageKind, Resolved } from "./digest/message.ts";
 import { sortFindings } from "./findings.ts";
 import type { Text } from "./part.ts";
 import type { ClusterSummary } from "./summary.ts";
@@ -42,13 +41,14 @@ export interface DigestSettings {
 
 export interface DigestInput {
   readonly summaries: readonly ClusterSummary[];
-  readonly budgets: readonly BudgetLevel[];
   /** Clusters that have a state and aren't registered any more. */
   readonly unregistered: readonly string[];
   readonly record: RouteRecord | null;
   readonly nowMs: number;
   readonly settings: DigestSettings;
   readonly route: RouteSettings;
+  /** Of findings that are over; absent: nothing is known of them. */
+  readonly issuedNow?: IssuedNow;
   /** Whether a message is made even if none is due: what a dry run shows. */
   readonly anyway?: boolean;
 }
@@ -58,8 +58,7 @@ export interface DigestPlan {
   readonly message: Message | null;
   /** What to remember, the outbox untouched. */
   readonly record: RouteRecord;
-  /** What the message would be if one were due. */
-  readonly pending: number;
+  readonly resolved: readonly Resolved[];
 }
 
 const EMPTY: RouteRecord = {
@@ -72,7 +71,7 @@ const EMPTY: RouteRecord = {
 };
 
 export function planDigest(input: DigestInput): DigestPlan {
-  const { route, nowMs, budgets } = input;
+  const { route, nowMs } = input;
   const before = input.record ?? EMPTY;
   const summaries = input.summaries
     .filter(({ cluster }) => isOfRoute(route, cluster))
@@ -88,18 +87,19 @@ export function planDigest(input: DigestInput): DigestPlan {
     ...(due ? { postMs: nowMs } : {}),
     clockMs: due || dailyDue ? nowMs : before.clockMs,
   };
-  const pending = changes.fresh.length + changes.resolved.length;
-  if (!due && input.anyway !== true) return { message: null, record, pending };
+  const { resolved } = changes;
+  if (!due && input.anyway !== true) return { message: null, record, resolved };
   const message = composeMessage({
     kind: schedule.kind,
     nowMs,
     summaries,
     ...reportedOf(current, changes, schedule),
-    resolved: changes.resolved,
-    budgets,
+    resolved,
+    issuedNow: input.issuedNow ?? (() => null),
+    weekly: schedule.weeklyDue,
     notes: notesOf(input, changes, schedule.setBackMs),
   });
-  return { message, record, pending };
+  return { message, record, resolved };
 }
 
 interface Schedule {
@@ -136,15 +136,15 @@ function scheduleOf(
   return { kind, due, dailyDue, weeklyDue, setBackMs };
 }
 
-/** A critical finding is repeated each day, every other one each week. */
+/** A critical finding is repeated each day; what else is still so is counted once a week. */
 function reportedOf(
   current: readonly Finding[],
   { fresh }: Changes,
-  { kind, dailyDue, weeklyDue }: Schedule,
+  { kind, dailyDue }: Schedule,
 ): { readonly reported: readonly Finding[]; readonly repeated: ReadonlySet<string> } {
   const freshIds = new Set(fresh.map(({ id }) => id));
   const reported =
-    kind === "first" || weeklyDue
+    kind === "first"
       ? current
       : current.filter(
           ({ id, severity }) => freshIds.has(id) || (severity === "critical" && dailyDue),
@@ -154,12 +154,10 @@ function reportedOf(
 }
 
 function notesOf({ unregistered }: DigestInput, { left }: Changes, setBackMs: number): Text[] {
-  const clock =
-    `The clock went back by ${span(setBackMs)} since the last run: ` +
-    "what is told of time may be off.";
+  const clock = `The clock went back by ${span(setBackMs)} since the last run. Times may be wrong.`;
   const more =
-    `${count(left, "finding")} more than can be followed one by one: changes ` +
-    "among them are not told.";
+    `${count(left, "finding")} beyond the ${MAX_REMEMBERED.toLocaleString("en-US")} that are ` +
+    "followed one by one. Changes among them aren't reported.";
   return [
     ...(setBackMs === 0 ? [] : [[clock]]),
     ...unregisteredNotes(unregistered, 3),

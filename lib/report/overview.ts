@@ -4,8 +4,8 @@
  */
 import { type BudgetLevel, budgetLines } from "./budgets.ts";
 import { findingLines } from "./findings.ts";
-import { partsText } from "./digest/text.ts";
-import { instantParts, plainText, utcText } from "./part.ts";
+
+import { instantParts, partsText, plainText, utcText } from "./part.ts";
 import { type Style, tableLines, wrap } from "./text.ts";
 import { allUpcoming, type ClusterSummary } from "./summary.ts";
 import { plain } from "../plain.ts";

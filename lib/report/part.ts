@@ -3,8 +3,8 @@
  * sentences that may hold text of a cluster, and instants. Each medium escapes and shows them in
  * its own way, so nothing that came from a cluster is ever taken for markup. Pure.
  */
-import { parseMsOrNull } from "../certificate/time.ts";
-import { instantOf } from "../certificate/time.ts";
+import { instantOf, parseMsOrNull } from "../certificate/time.ts";
+import { plain } from "../plain.ts";
 
 export type Part =
   /** certkeep's own words. */
@@ -73,6 +73,18 @@ export function plainText(text: Text, time: (atMs: number) => string = instantOf
               ? part.strong
               : time(part.atMs),
     )
+    .join("");
+}
+
+/** The text for a terminal, instants in UTC; what hides or reorders text is shown. */
+export function partsText(parts: Text): string {
+  return parts
+    .map((part) => {
+      if (typeof part === "string") return part;
+      if ("name" in part) return plain(calm(part.name));
+      if ("said" in part) return plain(calm(part.said));
+      return "strong" in part ? part.strong : utcText(part.atMs);
+    })
     .join("");
 }
 

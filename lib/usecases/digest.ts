@@ -6,23 +6,24 @@
  * recording repeats that one message once its claim has expired. While a message waits, only a new
  * critical finding makes another.
  */
-import type { BudgetLevel } from "../report/budgets.ts";
 import {
   planDigest,
+  type DigestInput,
   type DigestPlan,
   type DigestSettings,
   type RouteSettings,
 } from "../report/digest.ts";
 import { slackMessage } from "../report/slack/blocks.ts";
 import type { ClusterSummary } from "../report/summary.ts";
+import type { StateStore } from "../ports/stores.ts";
 import type { QueuedMessage, RouteRecord } from "../state/digest.ts";
 import { deliver, type DigestPorts, type Route, type RouteOutcome } from "./digest/deliver.ts";
 import { readDigest, updateRoute } from "./digest/record.ts";
+import { issuedNow } from "./digest/issuednow.ts";
 
 export interface DigestInputs {
   readonly summaries: readonly ClusterSummary[];
   readonly unregistered: readonly string[];
-  readonly budgets: readonly BudgetLevel[];
   readonly settings: DigestSettings;
 }
 
@@ -53,14 +54,20 @@ export async function previewDigest(
 > {
   const { document } = await readDigest(ports.states);
   const nowMs = ports.clock.nowMs();
-  return routes.map((route) => {
+  const previews = [];
+  for (const route of routes) {
     const input = { ...inputs, record: document.routes[route.name] ?? null, nowMs, route };
-    return {
-      route,
-      plan: planDigest({ ...input, anyway: true }),
-      due: planDigest(input).message !== null,
-    };
-  });
+    const plan = await planFollowed(ports.states, { ...input, anyway: true });
+    previews.push({ route, plan, due: planDigest(input).message !== null });
+  }
+  return previews;
+}
+
+/** Where a message says what is resolved, the states tell how. */
+async function planFollowed(states: StateStore, input: DigestInput): Promise<DigestPlan> {
+  const plan = planDigest(input);
+  if (plan.message === null || plan.resolved.length === 0) return plan;
+  return planDigest({ ...input, issuedNow: await issuedNow(states, plan.resolved, input.nowMs) });
 }
 
 async function queue(
@@ -68,11 +75,12 @@ async function queue(
   inputs: DigestInputs,
   route: Route,
 ): Promise<void> {
-  await updateRoute(states, route.name, (record) => {
+  await updateRoute(states, route.name, async (record) => {
     const waiting = record?.outbox.length ?? 0;
     if (waiting >= MAX_QUEUED) return null;
     const nowMs = clock.nowMs();
-    const { message, record: after } = planDigest({ ...inputs, record, nowMs, route });
+    const input = { ...inputs, record, nowMs, route };
+    const { message, record: after } = await planFollowed(states, input);
     if (waiting > 0 && message !== null && !hasNewCritical(record, after)) return null;
     if (message === null) return record !== null && isUnchanged(record, after) ? null : after;
     const { text, blocks } = slackMessage(message);

@@ -88,14 +88,17 @@ describe("certkeep digest", () => {
       err: "",
     });
     expect(await certkeep(["digest"])).toEqual({ code: 0, out: "ops: nothing is due.\n", err: "" });
-    expect(sink.taken.map(({ text }) => text)).toEqual(["1 critical, 3 certificates OK"]);
+    expect(sink.taken.map(({ text }) => text)).toEqual([
+      "web.shop.example in prod: expires in 3 days",
+    ]);
   });
 
   it("shows with --dry-run what Slack would get, and neither posts nor writes", async () => {
     const { code, out } = await certkeep(["digest", "--dry-run"]);
     expect(code).toBe(0);
-    expect(out).toContain("[ops: due now]\n1 critical, 3 certificates OK\n");
-    expect(out).toContain("      certkeep explain web.shop.example\n");
+    expect(out).toContain("[ops: due now]\nCRITICAL web.shop.example in prod: expires in 3 days\n");
+    expect(out).toContain("    certkeep explain web.shop.example\n");
+    expect(out).toContain("1 cluster: 3 certificates OK, 4 backed up, 1 critical\n");
     const json = JSON.parse((await certkeep(["digest", "--dry-run", "--json"])).out) as {
       schema: string;
       routes: { blocks: unknown[] }[];
@@ -110,10 +113,10 @@ describe("certkeep digest", () => {
   it("posts nothing as of another time", async () => {
     const { out } = await certkeep(["digest", "--at", "2026-12-24T00:00:00Z"]);
     expect(out.replaceAll(/\s+/g, " ")).toContain(
-      "web.shop.example in prod, shop/web: The certificate expired at 2026-11-26 12:00 UTC.",
+      "CRITICAL web.shop.example in prod: expired 27 days ago",
     );
     // What lies ahead makes no audit stale.
-    expect(out).toContain("1 critical, 3 certificates OK");
+    expect(out).toContain("1 cluster: 3 certificates OK, 4 backed up, 1 critical");
     expect(sink.requests()).toBe(0);
     expect(await createFileStates(join(folder, "state")).read(DIGEST_NAME)).toBeNull();
   });
@@ -208,7 +211,7 @@ describe("certkeep digest", () => {
       code: 2,
       err: expect.stringContaining("digest.routes") as string,
     });
-    expect((await certkeep(["digest", "--dry-run"])).out).toContain("1 critical");
+    expect((await certkeep(["digest", "--dry-run"])).out).toContain("1 critical\n");
   });
 
   it("tells a state that can't be read, and what the others say", async () => {
@@ -228,8 +231,9 @@ describe("certkeep digest", () => {
     const { code, err } = await certkeep(["digest"]);
     expect(code).toBe(3);
     expect(err).toContain("cluster-broken");
-    expect(sink.taken[0]?.text).toBe(
-      "1 critical, 1 warning, 3 certificates OK, 1 cluster not seen yet",
+    expect(sink.taken[0]?.text).toBe("web.shop.example in prod: expires in 3 days; 1 more");
+    expect(JSON.stringify(sink.taken[0]?.blocks)).toContain(
+      "1 critical, 1 cluster with an unreadable state (`broken`)",
     );
   });
 });

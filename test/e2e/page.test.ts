@@ -9,7 +9,7 @@ import { pageHtml } from "../../lib/report/html/page.ts";
 import { fleet, fleetCluster, smallFleet } from "../report/fleet.ts";
 import { lacksTools, requireTool } from "./support/tools.ts";
 
-const WIDTHS = [360, 768, 1440];
+const WIDTHS = [360, 800, 1400];
 
 describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
   const folder = mkdtempSync(join(tmpdir(), "certkeep-page-"));
@@ -94,12 +94,12 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
     const focused = (): Promise<string> =>
       page.evaluate("document.activeElement.id || document.activeElement.textContent");
     await page.keyboard.press("Tab");
-    expect(await focused()).toBe("To the certificates");
+    expect(await focused()).toBe("Skip to certificates");
     await page.keyboard.press("Enter");
     await page.keyboard.press("Tab");
     expect(await focused()).toBe("query");
     await page.keyboard.type("late1.prod");
-    await page.locator("#count").getByText("1 to 1 of 1 that fit, of 252").waitFor();
+    await page.locator("#count").getByText("1 to 1 of 1 that match, of 252").waitFor();
     for (const expected of [
       "status",
       "cluster",
@@ -119,7 +119,7 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
     expect(await page.locator("button.open").getAttribute("aria-expanded")).toBe("true");
     const detail = await page.locator(".detail").innerText();
     expect(detail).toContain("certkeep explain late1.prod.example");
-    expect(detail).toContain("Renewal due from");
+    expect(detail).toContain("Renewal due");
     await page.keyboard.press("Enter");
     expect(await page.locator(".detail").count()).toBe(0);
     await page.keyboard.press("Shift+Tab");
@@ -135,14 +135,14 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
 
   it("shows times in the reader's zone, restores and earlier certificates of one", async () => {
     const { page, context } = await open("small.html", { viewport: { width: 1024, height: 800 } });
-    expect(await page.locator("header time").innerText()).toBe("23 Nov 2026, 13:00");
+    expect(await page.locator("header time").innerText()).toBe("23 Nov 2026, 13:00 CET");
     await page.locator("#query").fill("app0.prod.example");
     await page.locator("#count").getByText("1 to 1 of").waitFor();
     await page.locator("button.open").click();
     const detail = page.locator(".detail");
-    expect(await detail.innerText()).toMatch(/Restored\s+1 Nov 2026, 01:00/);
+    expect(await detail.innerText()).toMatch(/Restored\s+1 Nov 2026, 01:00 CET/);
     expect(await detail.innerText()).toContain(
-      "issued 1 Aug 2026, 02:00, until 30 Oct 2026, 01:00",
+      "issued 1 Aug 2026, 02:00 CEST, until 30 Oct 2026, 01:00 CET",
     );
     expect(await detail.locator("circle.restore").count()).toBe(1);
     await context.close();
@@ -165,9 +165,11 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
       return performance.now() - start;
     })()`);
     expect(tookMs).toBeLessThan(3000);
-    expect(await page.locator("#count").innerText()).toBe("1 to 50 of 9,800 that fit, of 10,000");
+    expect(await page.locator("#count").innerText()).toBe("1 to 50 of 9,800 that match, of 10,000");
     await page.locator("#next").click();
-    expect(await page.locator("#count").innerText()).toBe("51 to 100 of 9,800 that fit, of 10,000");
+    expect(await page.locator("#count").innerText()).toBe(
+      "51 to 100 of 9,800 that match, of 10,000",
+    );
     expect(trouble).toEqual([]);
     await context.close();
   });

@@ -44,8 +44,8 @@ describe("the page", () => {
         "since 03:00 UTC",
     );
     expect(text).toContain("certkeep explain soon0.prod.example");
-    expect(text).toContain("None of 5 left: locked out");
-    expect(text).toContain(">locked out</text>");
+    expect(text).toContain("0 of 5 issuances left; next available");
+    expect(text).toContain(">none left</text>");
     expect(text).toContain("Left out, since no longer registered: old.");
   });
 

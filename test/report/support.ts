@@ -92,7 +92,6 @@ export function plan(
   const nowMs = over.nowMs ?? NOW_MS;
   return planDigest({
     summaries: states.map((one) => summaryOf(one, nowMs)),
-    budgets: [],
     unregistered: [],
     record: null,
     nowMs,

@@ -376,11 +376,10 @@ describe("a finding's cause in one line", () => {
       atMs: NOW_MS,
     });
     expect(page).toContain(
-      '<p class="why">Because the Secret can&#39;t be written (denied since <time',
+      "<strong>Cause: </strong>Service account tailscale/pg may not patch the Secret (403)",
     );
     const { message } = planDigest({
       summaries: [summary],
-      budgets: [],
       unregistered: [],
       record: null,
       nowMs: NOW_MS,
@@ -388,7 +387,7 @@ describe("a finding's cause in one line", () => {
       route: ROUTE,
     });
     expect(JSON.stringify(message === null ? null : slackMessage(message))).toContain(
-      "Because the Secret can't be written (denied since <!date^",
+      "Service account tailscale/pg may not patch the Secret (403)",
     );
   });
 
@@ -558,7 +557,6 @@ describe("text that a log made up", () => {
   it("mentions, links and formats nothing in Slack, which takes it", () => {
     const { message } = planDigest({
       summaries: [summary],
-      budgets: [],
       unregistered: [],
       record: null,
       nowMs: NOW_MS,

@@ -55,7 +55,7 @@ function ports(): DigestPorts {
 
 async function digest(routes: readonly Route[] = [route()]) {
   const overview = await surveyStates(ports(), { registered: [], ignore: [] });
-  return runDigest(ports(), { ...overview, budgets: [], settings: SETTINGS }, routes);
+  return runDigest(ports(), { ...overview, settings: SETTINGS }, routes);
 }
 
 /** A poster that answers so, in order, and then takes everything. */
@@ -85,7 +85,9 @@ describe("a digest", () => {
     await put();
     expect(await digest()).toEqual([{ name: "ops", delivered: 1, waiting: 0, failure: null }]);
     expect(await digest()).toEqual([{ name: "ops", delivered: 0, waiting: 0, failure: null }]);
-    expect(sink.taken.map(({ text }) => text)).toEqual(["Nothing critical, 3 certificates OK"]);
+    expect(sink.taken.map(({ text }) => text)).toEqual([
+      "1 cluster: 3 certificates OK, 3 backed up",
+    ]);
   });
 
   it("writes nothing when nothing is due", async () => {
@@ -119,8 +121,8 @@ describe("a digest", () => {
       ["c", 1, 0, null],
     ]);
     expect(sink.taken.map(({ text }) => text)).toEqual([
-      "Nothing critical, 3 certificates OK",
-      "1 critical, 6 certificates OK",
+      "1 cluster: 3 certificates OK, 3 backed up",
+      "web.shop.example in prod: expires in 3 days",
     ]);
   });
 
@@ -228,8 +230,8 @@ describe("a digest", () => {
     await put(good);
     expect((await digest())[0]).toMatchObject({ delivered: 2, waiting: 0, failure: null });
     expect(sink.taken.map(({ text }) => text)).toEqual([
-      "Nothing critical, 3 certificates OK",
-      "1 critical, 3 certificates OK",
+      "1 cluster: 3 certificates OK, 3 backed up",
+      "web.shop.example in prod: expired 7 days ago; no usable backup",
     ]);
   });
 
@@ -299,7 +301,7 @@ describe("a digest that is killed", () => {
           await put();
           const poster = answering();
           const overview = await surveyStates(ports(), { registered: [], ignore: [] });
-          const inputs = { ...overview, budgets: [], settings: SETTINGS };
+          const inputs = { ...overview, settings: SETTINGS };
           faults.clear();
           faults.add({ nth, when });
           const dead = await runDigest(ports(), inputs, [route({ poster })]).then(

@@ -20,8 +20,13 @@ const MAX_RESOLVE_AFTER_MS = DAY_MS;
 /** How long a resolved finding is remembered. */
 const REMEMBER_MS = 7 * DAY_MS;
 /** Findings remembered one by one, the most severe first; more are counted. */
-const MAX_REMEMBERED = 20_000;
+export const MAX_REMEMBERED = 20_000;
 const LABEL_LENGTH = 80;
+
+/** A name as it is remembered. */
+export function shortLabel(label: string): string {
+  return middle(label, LABEL_LENGTH);
+}
 
 export interface Changes {
   /** Never reported, or reported as less severe. */
@@ -69,8 +74,10 @@ export function changesSince(
     if (next.post !== null) afterPost[key] = next.post;
     if (next.silence !== null) afterSilence[key] = next.silence;
     // An information is forgotten without a message.
-    if (next.resolved === true && entry.severity !== "info")
-      resolved.push({ code: entry.code, cluster: entry.cluster, label: entry.label });
+    if (next.resolved === true && entry.severity !== "info") {
+      const { code, cluster, label, saidMs } = entry;
+      resolved.push({ code, cluster, label, saidMs });
+    }
   }
   const left = Math.max(0, current.length - MAX_REMEMBERED);
   return { fresh, resolved, afterPost, afterSilence, left };
@@ -88,7 +95,7 @@ function entryOf(finding: Finding, known: SaidEntry | undefined, nowMs: number):
     severity: finding.severity,
     code: finding.code,
     cluster: finding.subject.cluster,
-    label: middle(labelOf(finding.subject), LABEL_LENGTH),
+    label: shortLabel(labelOf(finding.subject)),
     saidMs: known?.saidMs ?? nowMs,
     goneMs: null,
     resolvedMs: null,

@@ -1,51 +1,42 @@
-/** Composes a digest's message from what is new, what is over and what is still true. Pure. */
-import { SEVERITIES } from "../../finding/codes.ts";
-import { count } from "../text.ts";
-import { ignoredNotes, findingCount, sumOf, verdictText } from "../verdict.ts";
-import { findingSections } from "./findings.ts";
-import { budgetSection, resolvedSection, unknownSection, upcomingSection } from "./fleet.ts";
-import type { Message, MessageInput, MessageKind } from "./message.ts";
-import type { Part } from "../part.ts";
+/** Composes a digest's message from what is new, what is resolved and what is still true. Pure. */
+import type { Text } from "../part.ts";
+import { sumOf, ignoredNotes } from "../verdict.ts";
+import { fleetText, resolvedNotices } from "./fleet.ts";
+import type { Message, MessageInput } from "./message.ts";
+import { problemItems, problemNotice } from "./notices.ts";
 
 export function composeMessage(input: MessageInput): Message {
+  const { kind, nowMs, summaries, resolved, issuedNow, repeated } = input;
+  const items = kind === "heartbeat" ? [] : problemItems(input);
+  const fleet = fleetText(summaries, nowMs);
+  const notices = [
+    ...items.map((item) => problemNotice(item, repeated)),
+    ...resolvedNotices(resolved, issuedNow),
+  ];
+  const [first, ...others] = notices;
+  const more = others.length === 0 ? "" : `; ${others.length.toLocaleString("en-US")} more`;
   return {
-    kind: input.kind,
-    madeMs: input.nowMs,
-    verdict: verdictText(input.summaries, input.nowMs),
-    context: contextOf(input),
-    sections: [
-      ...SEVERITIES.flatMap((severity) => findingSections(severity, input)),
-      ...unknownSection(input),
-      ...budgetSection(input),
-      ...upcomingSection(input),
-      ...resolvedSection(input),
+    kind,
+    madeMs: nowMs,
+    title: first === undefined ? fleet : [...first.title, more],
+    notices,
+    notes: [
+      fleet,
+      ...(items.some(({ estimate }) => estimate)
+        ? [["Issuances left are estimates: certkeep can't see every issuance."]]
+        : []),
+      ...notesOf(input),
     ],
-    notes: notesOf(input),
   };
 }
 
-const KINDS: Readonly<Record<MessageKind, string>> = {
-  first: "The first digest: a summary by cause. From now on only what changes is told.",
-  news: "What changed since the last digest.",
-  urgent: "At once, because it is critical.",
-  heartbeat: "The weekly sign of life.",
-};
-
-function contextOf({ kind, nowMs, summaries }: MessageInput): Part[] {
-  return [`${KINDS[kind]} ${count(summaries.length, "cluster")}, as of `, { atMs: nowMs }, "."];
-}
-
-function notesOf({ summaries, notes, reported }: MessageInput): (readonly Part[])[] {
-  const shown = new Set(reported.map(({ id }) => id));
-  const before = (["critical", "warning"] as const).flatMap((severity) => {
-    const n = findingCount(summaries, severity, ({ id }) => !shown.has(id));
-    return n === 0 ? [] : [`${n} ${severity === "critical" ? "for today" : "soon"}`];
-  });
+function notesOf({ kind, weekly, summaries, notes }: MessageInput): Text[] {
+  const first = "First digest: all problems by cause. From now on only changes are reported.";
   return [
-    ...(before.length === 0
-      ? []
-      : [[`Told before and still so: ${before.join(", ")}. See them with: certkeep report`]]),
-    ...ignoredNotes(sumOf(summaries, ({ ignored }) => ignored)).map((note) => [note]),
+    ...(kind === "first" ? [[first]] : []),
     ...notes,
+    ...(kind === "first" || weekly
+      ? ignoredNotes(sumOf(summaries, ({ ignored }) => ignored)).map((note) => [note])
+      : []),
   ];
 }

@@ -1,98 +1,162 @@
-/**
- * A digest's sections about all clusters: what isn't known, what can still be issued, what expires
- * next and what is over. Pure.
- */
-import { bar, type BudgetLevel, isLow, levelText } from "../budgets.ts";
-import { commandOf } from "../command.ts";
-import { instantParts, middle, own, say, type Text } from "../part.ts";
-import { causeText } from "../phrases.ts";
-import { allUpcoming, type ClusterSummary } from "../summary.ts";
+/** What a digest says of all clusters in one line, and what is resolved. Pure. */
+import { parseMsOrNull } from "../../certificate/time.ts";
+import type { Finding } from "../../finding/finding.ts";
+import { own, say, type Text } from "../part.ts";
+import type { ClusterSummary } from "../summary.ts";
 import { count } from "../text.ts";
-import type { Item, MessageInput, Section } from "./message.ts";
+import { findingCount, sumOf } from "../verdict.ts";
+import type { IssuedNow, Notice, Resolved } from "./message.ts";
 
-/** What a digest says of a cluster that wasn't seen now. */
-const UNSEEN: Readonly<Record<Exclude<ClusterSummary["sight"], "now">, string>> = {
-  part: "partly read",
-  stale: "no audit has finished for more than a day",
-  unseen: "can't be seen",
-  never: "never audited",
-  unreadable: "what was seen of it can't be read",
-};
+const HOUR_MS = 3_600_000;
+const CLUSTERS_NAMED = 3;
+const LABELS_SHOWN = 3;
 
-const UPCOMING_SHOWN = 5;
-
-function itemOf(parts: Text, cluster: string | null, command: string | null = null): Item {
-  return { parts, command, weight: 1, cluster };
-}
-
-/** Nothing where there are no items. */
-function sectionOf(title: string, rank: number, unit: string, items: readonly Item[]): Section[] {
-  return items.length === 0 ? [] : [{ title, rank, items, unit: [unit, `${unit}s`] }];
-}
-
-export function unknownSection({ summaries }: MessageInput): Section[] {
-  const items = summaries
-    .toSorted((a, b) => b.tally.unknown - a.tally.unknown)
-    .flatMap(({ sight, title, seenAt, tally, cluster }): Item[] => {
-      if (sight === "now") return [];
-      const lastSeen =
-        seenAt === null || sight === "part" ? [] : say`; last seen ${instantParts(seenAt)}`;
-      const unknown =
-        tally.unknown === 0
-          ? ""
-          : `; nothing is known now of ${count(tally.unknown, "certificate")}`;
-      return [
-        itemOf(
-          say`${{ name: title }}: ${own(UNSEEN[sight])}${lastSeen}${own(unknown)}.`,
-          cluster,
-          sight === "never" ? commandOf({ kind: "audit", cluster }) : null,
-        ),
-      ];
-    });
-  return sectionOf("Not known", 2, "cluster", items);
-}
-
-export function budgetSection({ budgets, summaries }: MessageInput): Section[] {
-  const clusters = new Set(summaries.map(({ cluster }) => cluster));
-  const items = budgets
-    .filter(
-      (budget) =>
-        isLow(budget) &&
-        (budget.clusters.length === 0 || budget.clusters.some((one) => clusters.has(one))),
-    )
-    .toSorted((a, b) => a.remaining / a.capacity - b.remaining / b.capacity)
-    .map((budget) => itemOf(budgetText(budget), null));
-  return sectionOf("Issuance budgets near their limit", 3, "budget", items);
-}
-
-function budgetText(budget: BudgetLevel): Text {
-  const { name, remaining, capacity, nextSlotMs, fullAtMs, overshot } = budget;
-  const by = own(overshot ? "by " : "");
-  const next = nextSlotMs === null ? [] : say`; next available ${by}${{ atMs: nextSlotMs }}`;
-  const full = fullAtMs === null ? [] : say`; full again ${by}${{ atMs: fullAtMs }}`;
+/**
+ * `60 clusters: 812 certificates OK, 812 backed up, 3 warnings, 1 cluster not audited for 26 h
+ * (edge-7)`.
+ */
+export function fleetText(summaries: readonly ClusterSummary[], nowMs: number): Text {
+  if (summaries.length === 0) return ["No cluster was audited yet"];
+  const total = (of: keyof ClusterSummary["tally"]): number =>
+    sumOf(summaries, ({ tally }) => tally[of]);
+  const [ok, unknown] = [total("ok"), total("unknown")];
+  const critical = findingCount(summaries, "critical", isCounted);
+  const warning = findingCount(summaries, "warning", isCounted);
+  const counts = [
+    ...(ok === 0 && total("certificates") > 0 ? [] : [`${count(ok, "certificate")} OK`]),
+    `${total("backedUp").toLocaleString("en-US")} backed up`,
+    ...(critical === 0 ? [] : [`${critical.toLocaleString("en-US")} critical`]),
+    ...(warning === 0 ? [] : [count(warning, "warning")]),
+    ...(unknown === 0 ? [] : [`${unknown.toLocaleString("en-US")} unknown`]),
+  ];
   return [
-    `${bar(remaining, capacity)} `,
-    { name: middle(name, 60) },
-    `: ${levelText(budget)}`,
-    ...next,
-    ...full,
-    ".",
+    `${count(summaries.length, "cluster")}: ${counts.join(", ")}`,
+    ...unseenText(summaries, nowMs),
   ];
 }
 
-export function upcomingSection({ summaries, kind }: MessageInput): Section[] {
-  if (kind === "urgent") return [];
-  const items = allUpcoming(summaries)
-    .slice(0, UPCOMING_SHOWN)
-    .map(({ name, cluster, notAfter }) =>
-      itemOf(say`${{ name }} in ${{ name: cluster }}: expires ${instantParts(notAfter)}.`, cluster),
-    );
-  return sectionOf("Next to expire, still to be renewed by their owners", 5, "certificate", items);
+/** What can't be seen is counted as clusters. */
+function isCounted({ code, params }: Finding): boolean {
+  if (code === "audit_incomplete") return params.of === "part" || params.of === "namespaces";
+  return code !== "cluster_unreachable";
 }
 
-export function resolvedSection({ resolved }: MessageInput): Section[] {
-  const items = resolved.map(({ label, cluster, code }) =>
-    itemOf(say`${{ name: label }} in ${{ name: cluster }}: ${causeText([code])} is over.`, cluster),
+const UNSEEN: Readonly<Record<Exclude<ClusterSummary["sight"], "now">, string>> = {
+  part: "partly read",
+  stale: "not audited",
+  unseen: "not reached",
+  never: "never audited",
+  unreadable: "with an unreadable state",
+};
+
+function unseenText(summaries: readonly ClusterSummary[], nowMs: number): Text {
+  const bySight = Map.groupBy(summaries, ({ sight }) => sight);
+  return (["stale", "unseen", "never", "unreadable", "part"] as const).flatMap((sight): Text => {
+    const of = bySight.get(sight) ?? [];
+    if (of.length === 0) return [];
+    const since = sight === "stale" || sight === "unseen" ? longestText(of, nowMs) : "";
+    const named = of
+      .slice(0, CLUSTERS_NAMED)
+      .flatMap(({ title }, index): Text => [index === 0 ? "" : ", ", { name: title }]);
+    const more = of.length > CLUSTERS_NAMED ? ` and ${of.length - CLUSTERS_NAMED} more` : "";
+    return [`, ${count(of.length, "cluster")} ${UNSEEN[sight]}${since} (`, ...named, `${more})`];
+  });
+}
+
+/** ` for 26 h`, of several ` for up to 26 h`. */
+function longestText(of: readonly ClusterSummary[], nowMs: number): string {
+  const seen = of.flatMap(({ seenAt }) => {
+    const atMs = seenAt === null ? null : parseMsOrNull(seenAt);
+    return atMs === null || atMs > nowMs ? [] : [atMs];
+  });
+  if (seen.length === 0) return "";
+  const hours = Math.floor((nowMs - Math.min(...seen)) / HOUR_MS);
+  if (hours < 1) return "";
+  const span = hours < 72 ? `${hours} h` : `${Math.floor(hours / 24)} days`;
+  return ` for ${of.length > 1 ? "up to " : ""}${span}`;
+}
+
+interface Over {
+  /** Where nothing is known of the certificate that stands there now. */
+  readonly words: string;
+  /** The certificate that was there before stands there again, and a new one does. */
+  readonly same?: string;
+  readonly reissued?: string;
+}
+
+const LOST: Over = {
+  words: "no longer missing",
+  same: "restored, 0 issuances",
+  reissued: "reissued",
+};
+const OLD: Pick<Over, "same" | "reissued"> = {
+  same: "restored, 0 issuances",
+  reissued: "renewed",
+};
+
+/** What became of a finding, by its code: what happened to a certificate before its reasons. */
+const OVER: Readonly<Record<string, Over>> = {
+  secret_lost: LOST,
+  fields_emptied: { ...LOST, words: "no longer empty" },
+  certificate_invalid: {
+    words: "valid again",
+    same: "valid again, 0 issuances",
+    reissued: "reissued",
+  },
+  expired: { words: "no longer expired", ...OLD },
+  expiring: { words: "no longer about to expire", ...OLD },
+  renewal_overdue: { words: "renewal no longer overdue", ...OLD },
+  certificate_pending: { words: "first certificate issued" },
+  certificate_revoked: { words: "no longer revoked" },
+  account_key_lost: { words: "ACME account key restored" },
+  storage_forbidden: { words: "Secret can be written again" },
+  storage_immutable: { words: "Secret is no longer immutable" },
+  issued_not_stored: { words: "new certificates are stored again" },
+  rate_limited: { words: "no longer rate limited" },
+  set_budget_low: { words: "no longer close to its rate limit" },
+  set_budget_exhausted: { words: "issuances left again" },
+  domain_budget_low: { words: "no longer close to its rate limit" },
+  domain_budget_exhausted: { words: "issuances left again" },
+  backup_missing: { words: "backed up" },
+  audit_incomplete: { words: "audited again" },
+  cluster_unreachable: { words: "reached again" },
+  credential_expiring: { words: "credential no longer about to expire" },
+};
+
+const RANK = new Map(Object.keys(OVER).map((code, index) => [code, index]));
+
+/** One line for each cluster and what became of its certificates, each named once. */
+export function resolvedNotices(resolved: readonly Resolved[], issuedNow: IssuedNow): Notice[] {
+  const subjects = Map.groupBy(resolved, ({ cluster, label }) => JSON.stringify([cluster, label]));
+  const firsts = [...subjects.values()].flatMap((of) =>
+    of.toSorted((a, b) => rankOf(a) - rankOf(b)).slice(0, 1),
   );
-  return sectionOf("Resolved since last time", 4, "finding", items);
+  const groups = Map.groupBy(firsts, (one) =>
+    JSON.stringify([one.cluster, overText(one, issuedNow)]),
+  );
+  return [...groups.values()].flatMap((of): Notice[] => {
+    const [first] = of;
+    if (first === undefined) return [];
+    const labels = of
+      .slice(0, LABELS_SHOWN)
+      .flatMap(({ label }, index): Text => [index === 0 ? "" : ", ", { name: label }]);
+    const more = of.length > LABELS_SHOWN ? ` and ${of.length - LABELS_SHOWN} more` : "";
+    const place = first.label === first.cluster ? [] : say` in ${{ name: first.cluster }}`;
+    const over = own(overText(first, issuedNow));
+    const title = say`Resolved: ${labels}${own(more)}${place}: ${over}`;
+    return [{ severity: "resolved", title, lines: [], commands: [] }];
+  });
+}
+
+function rankOf({ code }: Resolved): number {
+  return RANK.get(code) ?? RANK.size;
+}
+
+function overText(resolved: Resolved, issuedNow: IssuedNow): string {
+  const { code, saidMs } = resolved;
+  const over = OVER[code] ?? { words: `no longer reported: ${code.replaceAll("_", " ")}` };
+  if (over.same === undefined || over.reissued === undefined) return over.words;
+  const issuedMs = issuedNow(resolved);
+  if (issuedMs === null) return over.words;
+  return issuedMs <= saidMs ? over.same : over.reissued;
 }

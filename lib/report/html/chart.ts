@@ -59,7 +59,7 @@ export function levelChart(budget: BudgetLevel, nowMs: number): string {
       : `<rect class="locked" x="${x(locked.from)}" y="${TOP}" ` +
         `width="${Math.max(2, round(x(locked.to) - x(locked.from)))}" ` +
         `height="${BOTTOM - TOP}"/><text class="lockedtext" ` +
-        `x="${Math.min(x(locked.from) + 4, WIDTH - 70)}" y="${TOP + 12}">locked out</text>`,
+        `x="${Math.min(x(locked.from) + 4, WIDTH - 70)}" y="${TOP + 12}">none left</text>`,
     `<line class="axis" x1="0" x2="${WIDTH}" y1="${BOTTOM}" y2="${BOTTOM}"/><line ` +
       `class="axis" x1="0" x2="${WIDTH}" y1="${TOP}" y2="${TOP}"/>`,
     `<path class="level" d="${steps(past)}"/><path class="coming" d="${steps(coming)}"/>`,

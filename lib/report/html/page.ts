@@ -1,28 +1,19 @@
 /**
  * The state of everything as one self-contained page: no network, no other file. Pure.
  *
- * What needs people, clusters and budgets are plain HTML, readable without scripts; the table of
- * certificates is made by the page's own script. The policy allows that script and that style by
+ * Everything is plain HTML, readable without scripts; the page's own script makes the table of
+ * certificates filter, sort and open, and shows times in the reader's zone. The policy allows that script and that style by
  * their digests and nothing else.
  */
 import { SEVERITIES, type Severity } from "../../finding/codes.ts";
-import type { Finding } from "../../finding/finding.ts";
-import { type BudgetLevel, isLow, levelText } from "../budgets.ts";
-import { sortFindings } from "../findings.ts";
-import { findingCommand, findingInvoke } from "../command.ts";
-import { instantParts, type Text, utcText } from "../part.ts";
-import { adviceOf, groupKey, leadsToText, seenText, whyText } from "../phrases.ts";
+import { type BudgetLevel, isLow } from "../budgets.ts";
+import { type Item, type ItemEvent, itemsOf } from "../items.ts";
+import { eventTitle, figuresOf, sentence } from "../items/title.ts";
+import { instantParts, own, say, type Text, utcText } from "../part.ts";
 import type { CertificateRow } from "../rows.ts";
 import type { ClusterSummary } from "../summary.ts";
 import { count } from "../text.ts";
-import {
-  findingCount,
-  ignoredNotes,
-  SIGHTS,
-  sumOf,
-  unregisteredNotes,
-  verdictText,
-} from "../verdict.ts";
+import { ignoredNotes, SIGHTS, sumOf, unregisteredNotes, verdictText } from "../verdict.ts";
 import { certificateSection, tableData } from "./certificates.ts";
 import { levelChart } from "./chart.ts";
 import { cspHash, html, scriptJson } from "./escape.ts";
@@ -37,19 +28,24 @@ export interface PageInput {
   readonly atMs: number;
 }
 
-/** Findings of one severity that are written out; the table has all. */
-const FINDINGS_SHOWN = 100;
 const BUDGETS_SHOWN = 24;
 const CLUSTERS_SHOWN = 1000;
 
 const HEADINGS: Readonly<Record<Severity, string>> = {
   critical: "Critical",
-  warning: "Soon",
+  warning: "Warnings",
   info: "Info",
 };
+
 export function pageHtml(input: PageInput): string {
   const { summaries, atMs } = input;
   const verdict = verdictText(summaries, atMs);
+  const titles = new Map(summaries.map(({ cluster, title }) => [cluster, title]));
+  const items = itemsOf({
+    findings: summaries.flatMap(({ findings }) => findings),
+    nameOf: (cluster) => titles.get(cluster) ?? cluster,
+    nowMs: atMs,
+  });
   const policy =
     `default-src 'none'; script-src ${cspHash(SCRIPT)}; style-src ${cspHash(STYLE)}; base-uri ` +
     "'none'; form-action 'none'";
@@ -61,14 +57,14 @@ export function pageHtml(input: PageInput): string {
       '<meta name="robots" content="noindex">',
     `<title>certkeep: ${html(verdict)}</title>`,
     `<style>${STYLE}</style>\n</head>\n<body>`,
-    '<a class="skip" href="#certificates">To the certificates</a>',
+    '<a class="skip" href="#certificates">Skip to certificates</a>',
     `<header><p class="brand">certkeep</p><h1>${html(verdict)}</h1><p class="soft">As of ` +
-      `${timeTag(atMs)}, from what audits recorded of ` +
-      `${count(summaries.length, "cluster")}.</p>${tiles(summaries)}</header>`,
+      `${timeTag(atMs)}, from the last audits of ${count(summaries.length, "cluster")}.</p>` +
+      `${tiles(summaries, items)}</header>`,
     "<main>",
-    ...SEVERITIES.map((severity) => findingSection(severity, summaries)),
+    ...SEVERITIES.map((severity) => itemSection(severity, items)),
+    certificateSection(input.rows, summaries.length > 1, atMs),
     budgetSection(input),
-    certificateSection(input.rows, summaries.length > 1),
     clusterSection(summaries),
     "</main>",
     `<footer>${footText(input)}</footer>`,
@@ -85,13 +81,15 @@ function timeTag(atMs: number): string {
     : `<time datetime="${date.toISOString()}">${html(utcText(atMs))}</time>`;
 }
 
-function tiles(summaries: readonly ClusterSummary[]): string {
+function tiles(summaries: readonly ClusterSummary[], items: readonly Item[]): string {
+  const of = (severity: Severity): number =>
+    items.filter((item) => item.severity === severity).length;
   const all: readonly (readonly [name: string, title: string, n: number])[] = [
-    ["critical", "Critical", findingCount(summaries, "critical")],
-    ["warning", "Soon", findingCount(summaries, "warning")],
+    ["critical", "Critical", of("critical")],
+    ["warning", "Warnings", of("warning")],
     ["ok", "Certificates OK", sumOf(summaries, ({ tally }) => tally.ok)],
-    ["warning", "Not known now", sumOf(summaries, ({ tally }) => tally.unknown)],
-    ["copies", "With an encrypted backup", sumOf(summaries, ({ tally }) => tally.copies)],
+    ["warning", "Unknown", sumOf(summaries, ({ tally }) => tally.unknown)],
+    ["copies", "Backed up", sumOf(summaries, ({ tally }) => tally.backedUp)],
   ];
   const tile = ([name, title, n]: (typeof all)[number]): string =>
     `<div class="${n === 0 && name !== "ok" ? "" : name}">` +
@@ -106,65 +104,96 @@ function textHtml(text: Text): string {
         ? html(part)
         : "atMs" in part
           ? timeTag(part.atMs)
-          : html("name" in part ? part.name : "said" in part ? part.said : part.strong),
+          : "strong" in part
+            ? `<strong>${html(part.strong)}</strong>`
+            : html("name" in part ? part.name : part.said),
     )
     .join("");
 }
 
-function findingSection(severity: Severity, summaries: readonly ClusterSummary[]): string {
-  const findings = sortFindings(
-    summaries.flatMap((one) => one.findings).filter((finding) => finding.severity === severity),
-  );
-  if (findings.length === 0) return "";
-  const groups = Map.groupBy(findings.slice(0, FINDINGS_SHOWN), groupKey);
-  const left = findings.length - Math.min(findings.length, FINDINGS_SHOWN);
+/** Items, and subjects of one, that are open; the others are a click away. */
+const OPEN = 5;
+/** Subjects of an item that are listed; the table has all. */
+const SUBJECTS_LISTED = 200;
+
+function itemSection(severity: Severity, items: readonly Item[]): string {
+  const of = items.filter((item) => item.severity === severity);
+  if (of.length === 0) return "";
   return [
     `<section aria-labelledby="${severity}"><h2 id="${severity}">${HEADINGS[severity]} ` +
-      `(${findings.length.toLocaleString("en-US")})</h2>`,
-    ...[...groups.values()].map((of) => groupHtml(severity, of)),
-    left === 0
-      ? ""
-      : `<p class="soft">And ${left.toLocaleString("en-US")} more: in the table below, or with ` +
-        "<code>certkeep report</code>.</p>",
+      `(${of.length.toLocaleString("en-US")})</h2>`,
+    ...collapsed(of.map(itemHtml)),
     "</section>",
   ].join("\n");
 }
 
-function groupHtml(severity: Severity, findings: readonly Finding[]): string {
-  const [first] = findings;
-  if (first === undefined) return "";
-  const leadsTo = severity === "info" ? "" : `<p class="soft">${html(leadsToText(first))}</p>`;
-  const items = findings.map((finding) => findingHtml(severity, finding)).join("");
-  return (
-    `<article class="group ${severity}"><h3>${html(adviceOf(first).general)}</h3>` +
-    `${leadsTo}<ul>${items}</ul></article>`
-  );
+/** The first five, and the others folded. */
+function collapsed(parts: readonly string[], wrap = (inner: string): string => inner): string[] {
+  const [open, folded] = [parts.slice(0, OPEN), parts.slice(OPEN)];
+  return [
+    wrap(open.join("\n")),
+    ...(folded.length === 0
+      ? []
+      : [
+          `<details><summary>${folded.length.toLocaleString("en-US")} more</summary>` +
+            `${wrap(folded.join("\n"))}</details>`,
+        ]),
+  ];
 }
 
-function findingHtml(severity: Severity, finding: Finding): string {
-  const { cluster, namespace, secret, name } = finding.subject;
-  const place = [
-    cluster,
-    namespace === null ? "" : secret === null ? namespace : `${namespace}/${secret}`,
-  ]
-    .filter((part) => part !== "")
-    .join(" ");
-  const why = whyText(finding);
-  const { own } = adviceOf(finding);
-  const commands = [findingCommand(finding), findingInvoke(finding)].filter((one) => one !== null);
+function itemHtml(item: Item): string {
+  const { severity, events, cause, also, fix, more, asLastSeen, estimate } = item;
+  const [headline, ...effects] = events;
+  const restores = fix.label === "Restore" && fix.commands.length > 0;
   return [
-    `<li><span class="name">${html(name ?? place)}</span> `,
-    name === null ? "" : `<span class="soft">${html(place)}</span>`,
-    ` <span class="tag ${severity}">${html(finding.code)}</span><p>${textHtml(seenText(finding))}`,
-    own.length === 0 ? "" : ` ${textHtml(own)}`,
-    finding.asLastSeen === null
-      ? ""
-      : ` As last seen ${textHtml(instantParts(finding.asLastSeen))}.`,
-    "</p>",
-    why.length === 0 ? "" : `<p class="why">${textHtml(why)}</p>`,
-    ...commands.map((command) => `<code class="cmd">${html(command)}</code>`),
-    "</li>",
+    `<article class="item ${severity}"><h3>${textHtml(eventTitle(headline, item))}</h3>`,
+    ...subjectsHtml(headline),
+    ...effects.flatMap((event) => [
+      paragraph(sentence(eventTitle(event, item))),
+      ...subjectsHtml(event),
+    ]),
+    asLastSeen === null ? "" : paragraph(say`As last seen ${instantParts(asLastSeen)}.`, "soft"),
+    paragraph(sentence(figuresOf(item))),
+    cause.length === 0 ? "" : paragraph([{ strong: "Cause: " }, ...sentence(cause)]),
+    ...also.map((text) => paragraph([{ strong: "Also: " }, ...sentence(text)])),
+    estimate ? paragraph(["Estimate: certkeep can't see every issuance."], "soft") : "",
+    remedy(fix.label, restores ? [] : fix.text, [...fix.commands, ...fix.invokes]),
+    more === null ? "" : remedy(more.label, own(more.note), [more.command]),
+    "</article>",
   ].join("");
+}
+
+function paragraph(text: Text, style = ""): string {
+  if (text.length === 0) return "";
+  return `<p${style === "" ? "" : ` class="${style}"`}>${textHtml(text)}</p>`;
+}
+
+/** Where each is; one alone is named by the headline. */
+function subjectsHtml({ subjects: [only, ...others], subjects }: ItemEvent): string[] {
+  if (only === undefined) return [];
+  if (others.length === 0)
+    return only.place?.includes("/") === true ? [paragraph(own(only.place), "soft")] : [];
+  const shown = subjects.slice(0, SUBJECTS_LISTED).map(({ cluster, name, place }) => {
+    const where = [cluster, place].filter((part) => part !== null && part !== name).join(" ");
+    return `<li><span class="name">${html(name)}</span> <span class="soft">${html(where)}</span></li>`;
+  });
+  const left = subjects.length - shown.length;
+  return [
+    ...collapsed(shown, (inner) => `<ul>${inner}</ul>`),
+    left === 0
+      ? ""
+      : `<p class="soft">And ${left.toLocaleString("en-US")} more in the table below.</p>`,
+  ];
+}
+
+/** What to do, then the commands that do it. */
+function remedy(label: string, text: Text, commands: readonly string[]): string {
+  if (text.length === 0 && commands.length === 0) return "";
+  const codes = commands.map((command) => `<code class="cmd">${html(command)}</code>`).join(" ");
+  return (
+    `<div class="remedy"><span class="soft">${label}</span><div>` +
+    `${text.length === 0 ? "" : paragraph(sentence(text))}${codes}</div></div>`
+  );
 }
 
 function budgetSection({ budgets, atMs }: PageInput): string {
@@ -175,8 +204,11 @@ function budgetSection({ budgets, atMs }: PageInput): string {
   const shown = touched.slice(0, BUDGETS_SHOWN);
   const left = touched.length - shown.length;
   return [
-    '<section aria-labelledby="budgets"><h2 id="budgets">What can still be issued</h2>' +
-      '<div class="budgets">',
+    '<section aria-labelledby="budgets"><h2 id="budgets">Rate limits in use ' +
+      `(${touched.length.toLocaleString("en-US")})</h2>`,
+    '<p class="soft">Estimates: certkeep can&#39;t see every issuance. All other names have all ' +
+      "issuances left.</p>",
+    '<div class="budgets">',
     ...shown.map((one) => budgetHtml(one, atMs)),
     "</div>",
     left === 0 ? "" : `<p class="soft">And ${left.toLocaleString("en-US")} with more left.</p>`,
@@ -185,15 +217,19 @@ function budgetSection({ budgets, atMs }: PageInput): string {
 }
 
 function budgetHtml(budget: BudgetLevel, atMs: number): string {
-  const { name, remaining, capacity, nextSlotMs, fullAtMs, overshot } = budget;
+  const { name, remaining, atLeast, capacity, nextSlotMs, fullAtMs, overshot } = budget;
+  const sure = atLeast === null || atLeast >= remaining ? "" : `, at least ${atLeast}`;
   const by = overshot ? "by " : "";
   const low = `<span class="tag ${remaining <= 0 ? "critical" : "warning"}">low</span> `;
-  const words = remaining <= 0 ? `None of ${capacity} left: locked out` : levelText(budget);
   const next = nextSlotMs === null ? "" : `; next available ${by}${timeTag(nextSlotMs)}`;
-  const full = fullAtMs === null ? "" : `; full again ${by}${timeTag(fullAtMs)}`;
+  const full =
+    fullAtMs === null || fullAtMs === nextSlotMs
+      ? ""
+      : `; all ${capacity} available ${by}${timeTag(fullAtMs)}`;
   return (
-    `<article class="budget"><h3>${html(name)}</h3>` +
-    `<p>${isLow(budget) ? low : ""}${words}${next}${full}.</p>${levelChart(budget, atMs)}</article>`
+    `<article class="budget"><h3>${html(name)}</h3><p>${isLow(budget) ? low : ""}` +
+    `${Math.max(0, remaining)} of ${capacity} issuances left${sure}${next}${full}.</p>` +
+    `${levelChart(budget, atMs)}</article>`
   );
 }
 
@@ -201,8 +237,8 @@ const CLUSTER_NUMBERS: readonly (readonly [title: string, of: (one: ClusterSumma
   [
     ["Certificates", ({ tally }) => tally.certificates],
     ["OK", ({ tally }) => tally.ok],
-    ["Not known", ({ tally }) => tally.unknown],
-    ["Copies", ({ tally }) => tally.copies],
+    ["Unknown", ({ tally }) => tally.unknown],
+    ["Backed up", ({ tally }) => tally.backedUp],
     ["Findings", ({ findings }) => findings.length],
   ];
 
@@ -221,7 +257,7 @@ function clusterSection(summaries: readonly ClusterSummary[]): string {
     '<section aria-labelledby="clusters">' +
       `<h2 id="clusters">Clusters (${summaries.length.toLocaleString("en-US")})</h2>` +
       '<div class="scroll" role="region" aria-label="Table of clusters" tabindex="0">' +
-      '<table class="cards"><thead><tr><th scope="col">Cluster</th><th scope="col">Seen</th>' +
+      '<table class="cards"><thead><tr><th scope="col">Cluster</th><th scope="col">Audited</th>' +
       `${heads.join("")}</tr></thead><tbody>`,
     ...sorted.slice(0, CLUSTERS_SHOWN).map(clusterRow),
     `</tbody></table></div>${more}</section>`,
@@ -242,7 +278,7 @@ function clusterRow(summary: ClusterSummary): string {
   );
   return (
     `<tr><td><span class="name">${html(title)}</span></td>` +
-    `<td data-label="Seen">${tag}${seen}</td>${numbers.join("")}</tr>`
+    `<td data-label="Audited">${tag}${seen}</td>${numbers.join("")}</tr>`
   );
 }
 
@@ -250,7 +286,7 @@ function footText({ summaries, unregistered }: PageInput): string {
   return [
     ...ignoredNotes(sumOf(summaries, ({ ignored }) => ignored)),
     ...unregisteredNotes(unregistered, 20).map(textHtml),
-    "This page holds no key and no certificate, and asks nobody for anything.",
+    "This page holds no key and no certificate, and loads nothing from the network.",
   ]
     .map((note) => `<p>${note}</p>`)
     .join("");

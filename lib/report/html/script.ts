@@ -8,10 +8,10 @@ export const SCRIPT = String.raw`
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const STATUS = {
-    critical: "Today",
-    warning: "Soon",
+    critical: "Critical",
+    warning: "Warning",
     info: "Info",
-    unknown: "Not known",
+    unknown: "Unknown",
     staging: "Staging",
     ok: "OK",
   };
@@ -67,9 +67,16 @@ export const SCRIPT = String.raw`
     if (text !== undefined) node.textContent = text;
     return node;
   };
-  const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const zoned = new Intl.DateTimeFormat(undefined, {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZoneName: "short",
+  });
   const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-  const when = (ms) => (ms === null ? "not known" : zoned.format(new Date(ms)));
+  const when = (ms) => (ms === null ? "unknown" : zoned.format(new Date(ms)));
   for (const time of document.querySelectorAll("time[datetime]")) {
     const date = new Date(time.dateTime);
     if (!Number.isNaN(date.getTime())) {
@@ -86,6 +93,9 @@ export const SCRIPT = String.raw`
   const previous = document.getElementById("previous");
   const next = document.getElementById("next");
   const heads = [...document.querySelectorAll("#certificates th[data-key]")];
+  for (const head of heads)
+    head.replaceChildren(el("button", { class: "sort", type: "button", text: head.textContent }));
+  for (const part of document.querySelectorAll(".filters, .pages")) part.hidden = false;
   let key = "status";
   let down = false;
   let page = 0;
@@ -135,7 +145,7 @@ export const SCRIPT = String.raw`
     body.replaceChildren(fragment);
     count.textContent =
       shown.length === 0
-        ? "No certificate fits."
+        ? "No certificate matches."
         : (from + 1).toLocaleString() +
           " to " +
           to.toLocaleString() +
@@ -143,7 +153,7 @@ export const SCRIPT = String.raw`
           shown.length.toLocaleString() +
           (shown.length === rows.length
             ? " certificates"
-            : " that fit, of " + rows.length.toLocaleString());
+            : " that match, of " + rows.length.toLocaleString());
     previous.disabled = page === 0;
     next.disabled = to >= shown.length;
     for (const head of heads) {
@@ -180,7 +190,7 @@ export const SCRIPT = String.raw`
         { "data-label": "Expires" },
         el("span", {
           class: "until",
-          text: r.until === null ? "not known" : day.format(new Date(r.until)),
+          text: r.until === null ? "unknown" : day.format(new Date(r.until)),
         }),
         document.createTextNode(" "),
         el("span", { class: "soft until", text: left(r) }),
@@ -204,12 +214,12 @@ export const SCRIPT = String.raw`
     };
     add("Issued", when(r.issued));
     if (r.from !== null && r.until !== null)
-      add("Renewal due from", when(r.until - (r.until - r.from) / 3));
+      add("Renewal due", when(r.until - (r.until - r.from) / 3));
     add(r.until !== null && r.until < data.at ? "Expired" : "Expires", when(r.until));
     const earlier = r.history.filter((h) => h[0] !== r.issued);
     if (earlier.length > 0)
       add(
-        "Other certificates kept",
+        "Earlier certificates",
         earlier.map((h) => "issued " + when(h[0]) + ", until " + when(h[1])).join("; "),
       );
     if (r.restored.length > 0) add("Restored", r.restored.map(when).join("; "));

@@ -44,15 +44,20 @@ p { margin: 0.35rem 0; }
 .tiles .critical dd { color: var(--bad); }
 .tiles .warning dd { color: var(--warn); }
 .tiles .ok dd { color: var(--ok); }
-.group {
+.item {
   background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem;
   padding: 0.95rem 1.1rem; margin: 0 0 0.75rem; border-inline-start: 4px solid var(--line);
 }
-.group.critical { border-inline-start-color: var(--bad); }
-.group.warning { border-inline-start-color: var(--warn); }
-.group.info { border-inline-start-color: var(--info); }
-.group ul { margin: 0.5rem 0 0; padding: 0; list-style: none; }
-.group li { padding: 0.55rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+.item.critical { border-inline-start-color: var(--bad); }
+.item.warning { border-inline-start-color: var(--warn); }
+.item.info { border-inline-start-color: var(--info); }
+.item ul { margin: 0.35rem 0; padding: 0; list-style: none; }
+.item li { padding: 0.3rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+.item p { overflow-wrap: anywhere; }
+.item h3 { margin-bottom: 0.35rem; }
+details > summary { cursor: pointer; color: var(--soft); padding: 0.35rem 0; }
+.remedy { display: grid; grid-template-columns: 4.5rem 1fr; gap: 0 0.6rem; margin-top: 0.5rem; }
+.remedy > span { padding-top: 0.35rem; }
 .name { font-weight: 600; }
 code, .mono {
   font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -145,6 +150,7 @@ footer { padding-top: 2rem; padding-bottom: 3rem; color: var(--soft); font-size:
   white-space: nowrap;
 }
 @media (max-width: 44rem) {
+  .remedy { grid-template-columns: 1fr; }
   .cards thead {
     position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   }
@@ -164,7 +170,7 @@ footer { padding-top: 2rem; padding-bottom: 3rem; color: var(--soft); font-size:
   :root { --bg: #fff; --card: #fff; }
   body { font-size: 11pt; }
   .filters, .pages, .skip { display: none; }
-  .group, .budget, tr { break-inside: avoid; }
+  .item, .budget, tr { break-inside: avoid; }
   .scroll { overflow: visible; border: 0; }
 }
 `.trim();

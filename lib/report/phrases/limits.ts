@@ -68,6 +68,14 @@ function recent(budget: Budget, issuances: readonly Issuance[]): number {
   return Math.max(1, issuances.filter(({ issuedAtMs }) => issuedAtMs > fromMs).length);
 }
 
+/** `4 issued this week; next one available T` */
+export function usedText({ budget, issuances }: FindingParams["set_budget_low"]): Text {
+  const { nextSlotMs, overshot } = budget;
+  const next = nextSlotMs === null ? [] : at(nextSlotMs);
+  return say`${recent(budget, issuances)} issued this
+    week${next.length === 0 ? [] : say`; next one available ${own(overshot ? "by " : "")}${next}`}`;
+}
+
 type Params = FindingParams["concurrent_issuance"];
 
 function issuanceEvidence({ issuances, clusters }: Params): readonly (string | Text)[] {

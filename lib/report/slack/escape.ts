@@ -4,13 +4,16 @@
  * their effect by a zero-width space next to them; blocks are sent with `verbatim`, so that Slack
  * makes no links or mentions of plain words. Pure.
  */
-import { calm, middle, utcText, type Part } from "../part.ts";
+import { calm, middle, utcText, type Part, type Text } from "../part.ts";
 import { plain } from "../../plain.ts";
 
 /** A name, cut to so many characters after escaping. */
 const NAME_LENGTH = 90;
 /** A sentence that may hold text of a cluster, likewise. */
 const SAID_LENGTH = 400;
+/** A title as a whole, likewise. */
+const TITLE_LENGTH = 600;
+const NOTE_LENGTH = 1200;
 /** Slack's `<!date>` takes whole seconds; beyond these years clients show nonsense. */
 const MIN_DATE_MS = 0;
 const MAX_DATE_MS = 253_402_300_799_000;
@@ -59,14 +62,36 @@ function dateToken(atMs: number): string {
   return `<!date^${Math.floor(atMs / 1000)}^{date_short_pretty} {time}|${utcText(atMs)}>`;
 }
 
-export function slackText(parts: readonly Part[]): string {
-  return parts
-    .map((part) => {
-      if (typeof part === "string") return escapeSlack(part);
-      if ("name" in part) return code(part.name);
-      if ("said" in part) return neutral(part.said);
-      if ("strong" in part) return `*${neutral(part.strong)}*`;
-      return dateToken(part.atMs);
-    })
-    .join("");
+function partText(part: Part): string {
+  if (typeof part === "string") return escapeSlack(part);
+  if ("name" in part) return code(part.name);
+  if ("said" in part) return neutral(part.said);
+  if ("strong" in part) return `*${neutral(part.strong)}*`;
+  return dateToken(part.atMs);
+}
+
+export function slackText(parts: Text): string {
+  return parts.map(partText).join("");
+}
+
+/** At most `length` characters: it ends after the last part that has room, so nothing is halved. */
+function cutTo(texts: readonly string[], length: number): string {
+  let used = 0;
+  const shown = texts.filter((text) => (used += text.length) < length);
+  return `${shown.join("")}${shown.length < texts.length ? "…" : ""}`;
+}
+
+export function slackNote(parts: Text): string {
+  return cutTo(parts.map(partText), NOTE_LENGTH);
+}
+
+/** A title, which is bold or plain as a whole: names stand in it without code. */
+export function slackTitle(parts: Text): string {
+  const texts = parts.map((part) => {
+    if (typeof part === "string") return escapeSlack(part);
+    if ("atMs" in part) return dateToken(part.atMs);
+    if ("said" in part) return neutral(part.said);
+    return neutral(middle("name" in part ? part.name : part.strong, NAME_LENGTH));
+  });
+  return cutTo(texts, TITLE_LENGTH);
 }

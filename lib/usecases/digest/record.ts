@@ -44,12 +44,12 @@ export async function readDigest(
 export async function updateRoute(
   states: StateStore,
   name: string,
-  change: (record: RouteRecord | null) => RouteRecord | null,
+  change: (record: RouteRecord | null) => RouteRecord | null | Promise<RouteRecord | null>,
 ): Promise<RouteRecord | null> {
   for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
     const { document, revision } = await readDigest(states);
     const before = document.routes[name] ?? null;
-    const after = change(before);
+    const after = await change(before);
     if (after === null) return before;
     if (
       (await states.write(

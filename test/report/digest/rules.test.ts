@@ -1,6 +1,7 @@
 import { NOW_MS } from "../../finding/fixture.ts";
 import { describe, expect, it } from "vitest";
 import type { RouteRecord } from "../../../lib/state/digest.ts";
+import { partsText } from "../../../lib/report/part.ts";
 import { summarize, unseenSummary } from "../../../lib/report/summary.ts";
 import type { StateDocument } from "../../../lib/state/document.ts";
 import { copy, secret } from "../../finding/fixture.ts";
@@ -25,7 +26,7 @@ const soon = cluster("prod", 3, {
   "shop/web": secret({ certificates: { tls: lasting(20, "web.shop.example") } }),
 });
 
-/** Runs at these times, each with its states; the titles of what was told. */
+/** Runs at these times, each with its states; the titles of what was reported. */
 function runs(
   steps: readonly (readonly [atMs: number, state: StateDocument])[],
   from: RouteRecord | null = plan([good]).record,
@@ -34,13 +35,14 @@ function runs(
   return steps.map(([atMs, state]) => {
     const { message, record: after } = plan([later(state, atMs)], { record, nowMs: atMs });
     record = after;
-    return message === null ? null : message.sections.map(({ title }) => title);
+    return message === null ? null : message.notices.map(({ title }) => partsText(title));
   });
 }
 
-const RENEW = "Today: Open the service once to trigger renewal";
-const LOOK =
-  "Soon: Check why Tailscale doesn't renew it; opening the service once triggers renewal";
+/** A critical one and a warning. */
+const EXPIRES = /^web\.shop\.example in prod: expires in \d+ (days|hours)/;
+const OVERDUE = /^web\.shop\.example in prod: expires in \d+ days, renewal was due \d+ days ago/;
+const title = (pattern: RegExp): string => expect.stringMatching(pattern) as string;
 
 describe("a digest is sent", () => {
   it("at once when something critical is seen, and each day again until it is gone", () => {
@@ -54,7 +56,7 @@ describe("a digest is sent", () => {
         [noon + 20 * HOUR + 5 * MINUTE, bad],
         [noon + 44 * HOUR, bad],
       ]),
-    ).toEqual([[RENEW], null, null, [RENEW], null, [RENEW]]);
+    ).toEqual([[title(EXPIRES)], null, null, [title(EXPIRES)], null, [title(EXPIRES)]]);
   });
 
   it("with the day's digest when it isn't critical, and once", () => {
@@ -64,12 +66,12 @@ describe("a digest is sent", () => {
         [NOW_MS + 20 * HOUR, soon],
         [NOW_MS + 44 * HOUR, soon],
       ]),
-    ).toEqual([null, [LOOK], null]);
+    ).toEqual([null, [title(OVERDUE)], null]);
   });
 
   it("when what was a warning becomes critical", () => {
     const { record } = plan([soon]);
-    expect(runs([[NOW_MS + 5 * MINUTE, bad]], record)).toEqual([[RENEW]]);
+    expect(runs([[NOW_MS + 5 * MINUTE, bad]], record)).toEqual([[title(EXPIRES)]]);
   });
 
   it("with what is over, after it has stayed away for an hour", () => {
@@ -84,7 +86,7 @@ describe("a digest is sent", () => {
         ],
         record,
       ),
-    ).toEqual([null, ["Resolved since last time"], null]);
+    ).toEqual([null, ["Resolved: web.shop.example in prod: no longer about to expire"], null]);
   });
 
   it("once for what comes and goes", () => {
@@ -128,7 +130,7 @@ describe("a digest is sent", () => {
         ],
         record,
       ),
-    ).toEqual([null, ["Today: Restore from backup (uses no issuance)"], null]);
+    ).toEqual([null, [title(/^web\.shop\.example in prod: Secret missing/)], null]);
   });
 
   it("never for what can't be seen: neither new nor over", () => {
@@ -145,9 +147,7 @@ describe("a digest is sent", () => {
       nowMs: NOW_MS + 44 * HOUR,
     });
     for (const { message } of [first, second])
-      expect(message?.sections.map(({ title }) => title) ?? []).not.toContain(
-        "Resolved since last time",
-      );
+      expect(message?.notices.map(({ severity }) => severity) ?? []).not.toContain("resolved");
     expect(
       Object.values(second.record.said).some(
         ({ code, goneMs }) => code === "expiring" && goneMs === null,
@@ -172,10 +172,8 @@ describe("a digest is sent", () => {
       cluster("staging", 2, { "a/b": secret({ certificates: { tls: lasting(20, "b.example") } }) }),
     ];
     const { message } = plan(states, { route });
-    expect(message?.verdict).toBe("Nothing critical, 2 certificates OK");
-    expect(message?.sections.map(({ title }) => title)).toEqual(
-      ["Next to expire, still to be renewed by their owners"].slice(1),
-    );
+    expect(partsText(message?.title ?? [])).toBe("1 cluster: 2 certificates OK, 3 backed up");
+    expect(message?.notices).toEqual([]);
   });
 
   it("forgets a cluster that is no longer registered, and says so", () => {
@@ -186,9 +184,9 @@ describe("a digest is sent", () => {
       record,
       nowMs: NOW_MS + 7 * DAY,
     });
-    expect(message?.verdict).toBe("Nothing is known: no cluster was audited yet");
+    expect(partsText(message?.title ?? [])).toBe("No cluster was audited yet");
     expect(JSON.stringify(message?.notes)).toContain("no longer registered");
-    expect(message?.sections).toEqual([]);
+    expect(message?.notices).toEqual([]);
   });
 });
 
