@@ -220,7 +220,7 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
   shared_set: {
     when:
       "Several Secrets, namespaces or clusters hold a certificate for the same names. " +
-      "Information where it is the same one.",
+      "Info where it is the same one.",
     seen: ({ params }) =>
       say`${params.places.length} Secrets${own(elsewhere(params))} hold a certificate for
         ${setPhrase(params.key)}:
