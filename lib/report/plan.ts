@@ -20,6 +20,7 @@ import {
 } from "./planview.ts";
 import { commandLine, literal } from "./shell.ts";
 import { codesOf, type PlanItem, savedIssuances } from "../restoreplan/item.ts";
+import type { PlanWarning } from "../restoreplan/objection.ts";
 import { capitalized, count, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
 
@@ -43,9 +44,7 @@ export function planText(view: PlanView): string {
   const loud = sorted.filter((row) => !isQuiet(row));
   const shown = verbose ? loud : firstOfEachKind(loud);
   return [
-    ...view.warnings.flatMap((warning) =>
-      wrap(plain(capitalized(warningText(warning))), width).map(style.yellow),
-    ),
+    ...view.warnings.flatMap((warning) => warningLines(warning, view)),
     ...(view.warnings.length > 0 ? [""] : []),
     ...wrap(plain(headline(view)), width).map(style.bold),
     ...(shown.length > 0 ? planTable(shown, nameOf, view) : []),
@@ -55,6 +54,14 @@ export function planText(view: PlanView): string {
     ...(verbose ? eventLines(view) : []),
     ...ending(view, nameOf),
   ].join("\n");
+}
+
+function warningLines(warning: PlanWarning, { width, style }: PlanView): string[] {
+  const [text = "", ...commands] = capitalized(warningText(warning)).split("\n");
+  return [
+    ...wrap(plain(text), width).map(style.yellow),
+    ...commands.map((command) => `  ${style.green(plain(command))}`),
+  ];
 }
 
 function firstOfEachKind(rows: readonly ShownItem[]): readonly ShownItem[] {

@@ -156,7 +156,10 @@ const CASES: Readonly<Record<string, Partial<PlanView>>> = {
   },
   nothing: { items: OTHERS },
   refusals: {
-    warnings: [{ warning: "not_looked_at", found: "namespace staging (denied, 403)" }],
+    warnings: [
+      { warning: "unknown_cluster", called: "prod", isRegistered: true },
+      { warning: "not_looked_at", found: "namespace staging (denied, 403)" },
+    ],
     items: [
       row(wiki),
       row(refused(host("docs"), "no_copy", { version: null })),

@@ -1,4 +1,4 @@
-/** What a plan says besides: of an item what else a person has to know, and what comes before all. */
+/** Notes on an item of a plan, and the warnings that come before a plan. */
 import { formatMs } from "../../certificate/time.ts";
 import type { Note, PlanWarning } from "../../restoreplan/objection.ts";
 import { pinCommand } from "../pinning.ts";
@@ -96,6 +96,7 @@ const RECREATION = {
   created: "an earlier run deleted it to recreate it. It exists again",
 } as const;
 
+/** Sentences; a command on a line of its own may follow. */
 export function warningText(warning: PlanWarning): string {
   switch (warning.warning) {
     case "machines_of_rebuilt":
@@ -120,7 +121,7 @@ export function warningText(warning: PlanWarning): string {
       const { called, isRegistered } = warning;
       return (
         "no record says which cluster this is, so no backup is restored to it. To pin it as it is " +
-        `now: ${pinCommand({ called, registered: isRegistered }, "another")}`
+        `now:\n${pinCommand({ called, registered: isRegistered }, "another")}`
       );
     }
     case "recreation": {

@@ -18,7 +18,7 @@ export function restoreDocument(report: RestoreReport): object {
     mode: report.mode,
     interrupted: report.interrupted,
     pinned: report.pinned,
-    warnings: report.warnings.map(warningText),
+    warnings: report.warnings.map((warning) => warningText(warning).replace("\n", " ")),
     events: report.events,
     counts,
     saved: savedIssuances(
