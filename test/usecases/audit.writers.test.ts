@@ -150,6 +150,13 @@ describe("what a log claims is about", () => {
     expect(await claims()).toEqual([[issuer, DOMAIN]]);
   });
 
+  it("nobody known where the container isn't known to be Tailscale's", async () => {
+    putNode("pg-0", PG_STATE);
+    putPod("pg-0", lines(), { container: "sidecar" });
+    await audit();
+    expect(await claims()).toEqual([["unknown", DOMAIN]]);
+  });
+
   it("the issuer of what its Secret holds, or held until it was emptied", async () => {
     world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
     await audit();

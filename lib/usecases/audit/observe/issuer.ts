@@ -8,7 +8,11 @@ import type { Writer } from "./writers.ts";
 
 /** Of claims whose issuer isn't known: no issuer's limits count them. */
 const UNKNOWN_ISSUER = "unknown";
-/** Tailscale's own ACME directory, where its configuration names none. */
+/**
+ * The issuer of the ACME directory that is compiled into Tailscale. It counts only where the pod's
+ * spec shows that nothing sets another: the container is Tailscale's own, and neither its
+ * environment nor an environment from elsewhere may name a directory.
+ */
 const DEFAULT_ISSUER = "letsencrypt";
 
 type StoredCertificate = Writer["lastCertificates"][number];
@@ -18,8 +22,8 @@ export interface ClaimSource {
   /** Hosts of ACME directories that the log names. */
   readonly seen: readonly string[];
   /**
-   * The ACME directory that the container's environment names; empty: it is set from elsewhere;
-   * `undefined`: none.
+   * The ACME directory that the container's environment names; empty: it may be set from elsewhere,
+   * or isn't known; `undefined`: the pod's spec sets none.
    */
   readonly directory: string | undefined;
   /** What the pod stored. */

@@ -145,8 +145,13 @@ export function mayIssue(pod: PodFacts): boolean {
   );
 }
 
-/** The container that writes: as the operator calls it, else the pod's first. */
+/**
+ * The container that writes: as the operator calls it, else the pod's first. Of a container with
+ * another name it isn't known whether it is Tailscale's, so neither is its ACME directory.
+ */
 export function containerOf(pod: PodFacts): PodFacts["containers"][number] | null {
   const name = pod.labels["app"] === "operator" ? "operator" : "tailscale";
-  return pod.containers.find((container) => container.name === name) ?? pod.containers[0] ?? null;
+  const named = pod.containers.find((container) => container.name === name);
+  const [first] = pod.containers;
+  return named ?? (first === undefined ? null : { acmeDirectory: "", ...first });
 }
