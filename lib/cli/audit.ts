@@ -6,9 +6,11 @@ import { composeAudit } from "../wiring/audit.ts";
 import { ERROR_CODES, type ErrorCode } from "../error.ts";
 import { restoreFunctionOf } from "../finding/action.ts";
 import { auditText } from "../report/audit.ts";
+import { certificateRows } from "../report/rows.ts";
+import { observationsOf } from "../state/observations.ts";
 import { budgetLevels } from "../report/budgets.ts";
 import { plain } from "../plain.ts";
-import { auditAll, isIncomplete, type AuditReport } from "../usecases/audit.ts";
+import { auditAll, isIncomplete, type AuditedTarget, type AuditReport } from "../usecases/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
 import { tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
@@ -103,6 +105,7 @@ interface TextView {
 }
 
 export function reportText(report: AuditReport, { io, options, atMs, stores }: TextView): string {
+  const verbose = options.verbose === true;
   return auditText(
     report.clusters.map((cluster) => ({
       ...cluster,
@@ -110,17 +113,26 @@ export function reportText(report: AuditReport, { io, options, atMs, stores }: T
       valuesRead: cluster.stats.valuesRead,
       skipped: cluster.skipped,
       unfilteredFullListings: cluster.stats.unfilteredFullListings,
+      ...(verbose ? detailsOf(cluster, atMs) : {}),
     })),
     {
       nowMs: atMs,
       width: widthFor(io),
       style: styleFor(io, options),
       stores,
+      verbose,
       budgets: budgetLevels(report.across),
       unreadStates: report.unreadStates.length,
       failed: report.failed.map(({ title, error }) => ({ title, found: error.parts.found })),
     },
   );
+}
+
+function detailsOf({ state, findings }: AuditedTarget, atMs: number) {
+  return {
+    sources: observationsOf(state).looks,
+    rows: [...certificateRows(state, findings, atMs, true)],
+  };
 }
 
 function instantText(ms: number): string {

@@ -247,7 +247,13 @@ function* renewalDrafts(
   // A backup may be valid for longer than what is live, where an older one was put there.
   const help = planner.helpFor(entry);
   const { serial, notAfter } = record;
-  const params = { serial, notAfterMs: parseMs(notAfter), owner, backup: help.backup };
+  const params = {
+    serial,
+    notAfterMs: parseMs(notAfter),
+    owner,
+    backup: help.backup,
+    renewalMs: parseMs(atFraction(record, 1 / 3)),
+  };
   const common = {
     subject,
     due: notAfter,
@@ -255,10 +261,5 @@ function* renewalDrafts(
     actions: remedy(state, subject, help),
   };
   if (left < EXPIRING_FRACTION) yield { ...common, code: "expiring", params };
-  else
-    yield {
-      ...common,
-      code: "renewal_overdue",
-      params: { ...params, renewalMs: parseMs(atFraction(record, 1 / 3)) },
-    };
+  else yield { ...common, code: "renewal_overdue", params };
 }

@@ -22,6 +22,13 @@ interface Certificate {
   readonly notAfterMs: number;
 }
 
+/** A valid certificate whose renewal was due then. */
+type Overdue = Certificate & {
+  readonly owner: Owner;
+  readonly backup: BackupStatus;
+  readonly renewalMs: number;
+};
+
 /** One Secret, or several that went at once. */
 type Lost =
   | {
@@ -103,12 +110,8 @@ export interface FindingParams {
     readonly backup: BackupStatus;
   };
   expired: Certificate & { readonly owner: Owner; readonly backup: BackupStatus };
-  expiring: Certificate & { readonly owner: Owner; readonly backup: BackupStatus };
-  renewal_overdue: Certificate & {
-    readonly owner: Owner;
-    readonly backup: BackupStatus;
-    readonly renewalMs: number;
-  };
+  expiring: Overdue;
+  renewal_overdue: Overdue;
   rebuilt_not_restored: {
     readonly title: string;
     readonly rebuiltMs: number;

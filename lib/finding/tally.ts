@@ -9,7 +9,7 @@ import type { Finding, Subject } from "./finding.ts";
 export interface Tally {
   /** Certificates that a Secret holds. */
   readonly certificates: number;
-  /** Others, unexpired: their Secret or its fields are missing, and not on purpose. */
+  /** Others that should be there, unexpired: their Secret or what it held is missing. */
   readonly lost: number;
   /** Valid, and no finding about it. */
   readonly ok: number;
@@ -60,7 +60,10 @@ function hasBackup({ record, backups }: CertificateEntry, atMs: number): boolean
 }
 
 /** Whether a certificate that no Secret holds should still be there. */
-function isMissed({ condition, record, loss }: CertificateEntry, atMs: number): boolean {
+function isMissed(entry: CertificateEntry, atMs: number): boolean {
+  const { condition, record, loss } = entry;
+  // Bytes that are no certificate were one for somebody.
+  if (condition === "pending") return entry.missingContent.state !== "empty";
   if (record === null || record.staging || parseMs(record.notAfter) < atMs) return false;
   if (condition === "missing_content") return true;
   return condition === "lost" && loss.how !== "removed" && loss.how !== "replaced";

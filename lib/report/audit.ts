@@ -1,11 +1,16 @@
-/** The report of an audit for a terminal. Pure. */
+/** The report of an audit for a terminal: the verdict in one line, then what needs a person. Pure. */
 import type { Finding } from "../finding/finding.ts";
 import type { Tally } from "../finding/tally.ts";
-import { type BudgetLevel, budgetLines } from "./budgets.ts";
-import { findingLines } from "./findings.ts";
+import type { SourceStatus } from "../state/signals.ts";
+import { type BudgetLevel, rateLimitLines } from "./budgets.ts";
+import { type Item, itemsOf } from "./items.ts";
+import { itemLines } from "./items/lines.ts";
 import { plain } from "../plain.ts";
-import { count, type Page, wrap } from "./text.ts";
-import { findingCount, ignoredNotes, sumOf } from "./verdict.ts";
+import { utcText } from "./part.ts";
+import { sourceText } from "./phrases/missing.ts";
+import type { CertificateRow } from "./rows.ts";
+import { count, type Page, tableLines, wrap } from "./text.ts";
+import { backupsText, ignoredNotes, problemsText, sumOf, sumTallies } from "./verdict.ts";
 
 export interface AuditedCluster {
   readonly cluster: string;
@@ -22,104 +27,142 @@ export interface AuditedCluster {
   readonly unfilteredFullListings: number;
   /** Secrets that hold certificates, or seem to, and aren't judged. */
   readonly skipped: readonly { readonly reason: "private_ca" | "selector" | "layout" }[];
-}
-
-const SKIPPED = {
-  private_ca: "of a private CA",
-  selector: "left out by the selector",
-  layout: "in fields that certkeep doesn't know",
-};
-
-function skippedText(skipped: AuditedCluster["skipped"]): string {
-  const parts = [...Map.groupBy(skipped, ({ reason }) => reason)].map(
-    ([reason, of]) => `${of.length} ${SKIPPED[reason]}`,
-  );
-  return (
-    `Skipped ${count(skipped.length, "Secret")} with certificates: ${parts.join(", ")}. ` +
-    "--json lists them."
-  );
+  /** How far logs, Events and others were read; shown with `-v`, as are all rows. */
+  readonly sources?: readonly SourceStatus[];
+  readonly rows?: readonly CertificateRow[];
 }
 
 interface AuditView extends Page {
   readonly nowMs: number;
   /** Where backups and states are, in one line; `null`: nowhere. */
   readonly stores: string | null;
+  readonly verbose?: boolean;
   readonly budgets?: readonly BudgetLevel[];
   readonly unreadStates?: number;
   readonly failed?: readonly { readonly title: string; readonly found: string }[];
 }
 
+/** Lines of items without `-v`, and names under each. */
+const MAX_LINES = 32;
+const MAX_NAMES = 12;
+
 export function auditText(clusters: readonly AuditedCluster[], view: AuditView): string {
-  const { style, width, nowMs, stores, budgets = [], unreadStates = 0, failed = [] } = view;
-  const findings = clusters.flatMap((cluster) => cluster.findings);
-  const [need = "", ...rest] = headline(clusters, failed.length);
-  const isCritical = findings.some(({ severity }) => severity === "critical");
-  const lines = [
-    ...wrap([isCritical ? style.red(need) : need, ...rest].join(", "), width).map((line) =>
-      style.bold(line),
-    ),
-    ...clusters.flatMap((cluster) => clusterLines(cluster, view)),
-  ];
-  for (const { title, found } of failed)
-    lines.push("", `${style.bold(plain(title))}  ${style.red(`not audited: ${plain(found)}`)}`);
-  lines.push(
-    ...findingLines({ findings, nowMs, width, style, several: clusters.length > 1 }),
-    ...budgetLines(budgets, { atMs: nowMs, width, style, unreadStates }),
+  const { style, width, nowMs, budgets = [], unreadStates = 0, failed = [] } = view;
+  const { stores, verbose = false } = view;
+  const titles = new Map(clusters.map(({ cluster, title }) => [cluster, title]));
+  const items = itemsOf({
+    findings: clusters.flatMap(({ findings }) => findings),
+    nameOf: (cluster) => titles.get(cluster) ?? cluster,
+    nowMs,
+  });
+  const several = clusters.length + failed.length > 1;
+  const names = verbose ? Number.POSITIVE_INFINITY : MAX_NAMES;
+  const shown = itemLines(
+    items,
+    { width, style, nowMs, several, names, verbose },
+    verbose ? Number.POSITIVE_INFINITY : MAX_LINES,
   );
-  if (stores !== null) lines.push("", ...wrap(style.dim(plain(stores)), width));
+  const ignored = sumOf(clusters, (one) => one.ignored);
+  const lines = [
+    ...headLines(clusters, items, view),
+    ...failed.flatMap(({ title, found }) => [
+      "",
+      ...wrap(`${style.bold(plain(title))}  ${style.red(`not audited: ${plain(found)}`)}`, width),
+    ]),
+    ...shown.lines,
+    ...rateLimitLines(budgets, items, { width, style, nowMs, unreadStates }),
+  ];
+  if (ignored > 0) lines.push("", ...wrap(style.dim(ignoredNotes(ignored).join(" ")), width));
+  if (shown.hidden) lines.push("", `All of them: ${style.green("certkeep report")}`);
+  if (verbose) {
+    lines.push(...clusters.flatMap((cluster) => detailLines(cluster, view)));
+    if (stores !== null) lines.push("", ...wrap(style.dim(plain(stores)), width));
+  }
   return lines.join("\n");
 }
 
-function clusterLines(cluster: AuditedCluster, { style, width }: Page): string[] {
-  const { title, server, tally, copies, ignored } = cluster;
-  const made =
-    copies.made === 0
+/** `prod: 2 problems; 2 of 14 certificates OK, all 14 backed up` */
+function headLines(
+  clusters: readonly AuditedCluster[],
+  items: readonly Item[],
+  { style, width, failed = [] }: AuditView,
+): string[] {
+  const total = clusters.length + failed.length;
+  const [only] = clusters;
+  const who = total === 1 && only !== undefined ? only.title : count(total, "cluster");
+  const made = sumOf(clusters, ({ copies }) => copies.made);
+  const tally = sumTallies(clusters.map((one) => one.tally));
+  const incomplete = clusters.filter(({ complete }) => !complete).length;
+  const parts = [
+    [
+      problemsText(items),
+      failed.length === 0 ? "" : `${count(failed.length, "cluster")} not audited`,
+    ]
+      .filter((part) => part !== "")
+      .join(", "),
+    [backupsText(tally), newText(made, tally)].filter((part) => part !== "").join(" "),
+    incomplete === 0 || items.some(({ unseen }) => unseen)
       ? ""
-      : ` (${count(copies.made, "copy", "copies")} made now, account keys included)`;
-  const counts = [
-    `${count(tally.certificates, "certificate")}, ${tally.ok} OK`,
-    ...(tally.unknown === 0 ? [] : [`${tally.unknown} not known now`]),
-    ...(tally.staging === 0 ? [] : [`${tally.staging} of staging`]),
-    `${tally.copies} with an encrypted backup${made}`,
-  ];
+      : total === 1
+        ? "not fully read"
+        : `${count(incomplete, "cluster")} not fully read`,
+  ].filter((part) => part !== "");
+  const paint = items.some(({ severity }) => severity === "critical") ? style.red : style.bold;
+  return wrap(`${paint(`${plain(who)}:`)} ${parts.join("; ")}`, width).map((line) =>
+    style.bold(line),
+  );
+}
+
+function newText(made: number, { certificates, lost }: Tally): string {
+  if (made === 0) return "";
+  const keys = made > certificates + lost ? ", including ACME account keys" : "";
+  return `(${count(made, "new backup")}${keys})`;
+}
+
+const SKIPPED = {
+  private_ca: "from private CAs",
+  selector: "left out by the selector",
+  layout: "in fields that certkeep doesn't know",
+};
+
+/** What `-v` shows of a cluster: what was read, what was skipped, and every certificate. */
+function detailLines(cluster: AuditedCluster, { style, width }: AuditView): string[] {
+  const { title, server, skipped, sources = [], rows = [], tally } = cluster;
+  const parts = [...Map.groupBy(skipped, ({ reason }) => reason)].map(
+    ([reason, of]) => `${of.length} ${SKIPPED[reason]}`,
+  );
   const notes = [
-    plain(readText(cluster)),
-    ...(cluster.skipped.length > 0 ? [skippedText(cluster.skipped)] : []),
-    ...ignoredNotes(ignored),
+    readText(cluster),
+    ...(tally.staging === 0 ? [] : [`${count(tally.staging, "staging certificate")}, not judged.`]),
+    ...(parts.length === 0
+      ? []
+      : [`Skipped ${count(skipped.length, "Secret")}: ${parts.join(", ")}. --json lists them.`]),
+    ...sources.map((one) => `${sourceText(one)}: ${one.scope}`),
   ];
+  const table = rows.map((row) => [
+    row.name,
+    `${row.namespace}/${row.secret}`,
+    row.status === "ok" ? "OK" : row.status,
+    row.notAfterMs === null ? "" : utcText(row.notAfterMs),
+    row.copied ? "yes" : "no",
+  ]);
+  const [head = "", ...body] = tableLines(
+    ["CERTIFICATE", "SECRET", "STATUS", "EXPIRES", "BACKUP"],
+    table,
+    width,
+    "  ",
+  );
   return [
     "",
     `${style.bold(plain(title))}  ${style.dim(plain(server))}`,
-    ...wrap(counts.join(" · "), width, "  "),
-    ...notes.flatMap((note) => wrap(style.dim(note), width, "  ")),
+    ...notes.flatMap((note) => wrap(style.dim(plain(note)), width, "  ")),
+    ...(table.length === 0 ? [] : ["", style.dim(head), ...body]),
   ];
 }
 
 function readText({ scopes, valuesRead, unfilteredFullListings }: AuditedCluster): string {
-  const more = scopes.length > 5 ? ` and ${scopes.length - 5} more` : "";
-  const where = scopes.length === 0 ? "nothing" : scopes.slice(0, 5).join(", ") + more;
+  const where = scopes.length === 0 ? "nothing" : scopes.join(", ");
   const listings =
     unfilteredFullListings === 0 ? "" : `, ${count(unfilteredFullListings, "unfiltered listing")}`;
   return `Looked through ${where}; read the values of ${count(valuesRead, "Secret")}${listings}.`;
-}
-
-/** The verdict in one line: what needs a person, what is fine, what isn't known. */
-function headline(clusters: readonly AuditedCluster[], failed: number): string[] {
-  const critical = findingCount(clusters, "critical");
-  const warning = findingCount(clusters, "warning");
-  const fine = sumOf(clusters, ({ tally }) => tally.ok);
-  const unknown = sumOf(clusters, ({ tally }) => tally.unknown);
-  const incomplete = clusters.filter(({ complete }) => !complete).length;
-  return [
-    critical === 0
-      ? clusters.length === 0
-        ? "Nothing is known now"
-        : "Nothing critical now"
-      : `${critical} critical now`,
-    ...(warning === 0 ? [] : [count(warning, "warning")]),
-    `${count(fine, "certificate")} OK`,
-    ...(unknown === 0 ? [] : [`${unknown} not known now`]),
-    ...(failed === 0 ? [] : [`${count(failed, "cluster")} not audited`]),
-    ...(incomplete === 0 ? [] : [`${count(incomplete, "cluster")} not fully read`]),
-  ];
 }

@@ -3,6 +3,10 @@
  * media. Pure.
  */
 import type { Across } from "../finding/across.ts";
+import type { Finding } from "../finding/finding.ts";
+import { plain } from "../plain.ts";
+import type { Item } from "./items.ts";
+import { shortUtc } from "./part.ts";
 import { instantOf } from "../certificate/time.ts";
 import { count, spanPhrase, type Page, tableLines, wrap } from "./text.ts";
 import { setPhrase } from "./phrases/limits.ts";
@@ -126,6 +130,66 @@ export function budgetLevels(across: Across, which: "all" | "touched" = "all"): 
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const ESTIMATES = "Numbers left are estimates: certkeep can't see every issuance.";
+/** Names of an audit's line about rate limits; more are counted. */
+const MAX_NAMED = 5;
+
+/** One line for all names that no item is about; nothing where all is well. */
+export function rateLimitLines(
+  levels: readonly BudgetLevel[],
+  items: readonly Item[],
+  {
+    nowMs,
+    width,
+    style,
+    unreadStates,
+  }: Page & { readonly nowMs: number; readonly unreadStates: number },
+): string[] {
+  const inItems = new Set(items.flatMap(({ findings }) => findings.flatMap(limitedName)));
+  const low = levels.filter((level) => isLow(level) && !inItems.has(level.name));
+  const unread =
+    unreadStates === 0
+      ? []
+      : [
+          `${count(unreadStates, "state")} of other clusters couldn't be read: issuances are missing here.`,
+        ];
+  if (levels.length === 0 || (items.length === 0 && low.length === 0))
+    return withGap(unread, width, style);
+  const named = low
+    .slice(0, MAX_NAMED)
+    .map((level) => `${plain(level.name)} ${lowText(level, nowMs)}`);
+  const more =
+    low.length > MAX_NAMED ? [`${low.length - MAX_NAMED} more names near their limit`] : [];
+  const others = inItems.size > 0 || low.length > 0 ? "all other names" : "all names";
+  const told = [...named, ...more, `${others} have issuances left`].join("; ");
+  const estimate =
+    items.some((item) => item.estimate) || low.some(({ remaining }) => remaining > 0);
+  const text = estimate ? `${told}. ${ESTIMATES}` : `${told} (estimate).`;
+  return withGap([`Rate limits: ${text}`, ...unread], width, style);
+}
+
+function withGap(notes: readonly string[], width: number, { dim }: Page["style"]): string[] {
+  return notes.length === 0 ? [] : ["", ...notes.flatMap((note) => wrap(dim(note), width))];
+}
+
+function lowText({ remaining, capacity, nextSlotMs }: BudgetLevel, nowMs: number): string {
+  const left = `has ${remaining} of ${capacity} left`;
+  return remaining > 0 || nextSlotMs === null
+    ? left
+    : `${left} until ${shortUtc(nextSlotMs, nowMs)}`;
+}
+
+/** The name of the limit that a finding tells. */
+function limitedName({ code, params }: Finding): string[] {
+  if (code === "rate_limited")
+    return params.by === "refusal"
+      ? [params.kind === "set" ? setPhrase(params.key) : params.key]
+      : [];
+  return "budget" in params
+    ? [params.budget.kind === "set" ? setPhrase(params.key) : params.key]
+    : [];
 }
 
 /** The section of an audit's report; nothing where no budget is known. */

@@ -102,6 +102,27 @@ export function utcText(atMs: number): string {
     : `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+const YEAR_SHOWN_MS = 270 * 86_400_000;
+
+/** `Nov 30 07:16 UTC`; with its year where that isn't clear from now. */
+export function shortUtc(atMs: number, nowMs: number): string {
+  const date = new Date(atMs);
+  if (Number.isNaN(date.getTime())) return "an unknown time";
+  const day = `${MONTHS[date.getUTCMonth()]} ${date.getUTCDate()}`;
+  const year = Math.abs(atMs - nowMs) > YEAR_SHOWN_MS ? ` ${date.getUTCFullYear()}` : "";
+  return `${day}${year} ${date.toISOString().slice(11, 16)} UTC`;
+}
+
+/** As `plainText`, with instants as people read them on the day. */
+export function shortText(text: Text, nowMs: number): string {
+  return plainText(
+    text.map((part) =>
+      typeof part === "object" && "atMs" in part ? shortUtc(part.atMs, nowMs) : part,
+    ),
+  );
+}
+
 /** At most `length` characters: a long name loses its middle, which tells least. */
 export function middle(text: string, length: number): string {
   const characters = Array.from(text);

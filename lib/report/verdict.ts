@@ -5,6 +5,8 @@
 import { parseMsOrNull } from "../certificate/time.ts";
 import type { Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
+import type { Tally } from "../finding/tally.ts";
+import type { Item } from "./items.ts";
 import type { Text } from "./part.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count } from "./text.ts";
@@ -51,6 +53,63 @@ function blindText(blind: readonly ClusterSummary[], nowMs: number): string {
     `${what} since ` +
     `${nowMs - atMs < DAY_MS && nowMs >= atMs ? `${text.slice(11, 16)} UTC` : text.slice(0, 10)}`
   );
+}
+
+/** `2 problems`, `1 problem, 2 as last seen`; empty where there is none. */
+export function problemsText(items: readonly Item[]): string {
+  const problems = items.filter(({ severity }) => severity !== "info");
+  const old = problems.filter(({ asLastSeen }) => asLastSeen !== null).length;
+  const now = problems.length - old;
+  return [
+    ...(now === 0 ? [] : [count(now, "problem")]),
+    ...(old === 0 ? [] : [`${old.toLocaleString("en-US")} as last seen`]),
+  ].join(", ");
+}
+
+/** `2 of 14 certificates OK, all 14 backed up` */
+export function backupsText({ certificates, lost, ok, staging, unknown, backedUp }: Tally): string {
+  const total = certificates + lost - staging;
+  if (staging > 0 && total <= 0) return count(staging, "staging certificate");
+  if (total === 0) return "no certificates found";
+  const number = (n: number): string => n.toLocaleString("en-US");
+  const all = count(total, "certificate");
+  const okText =
+    unknown === total
+      ? `${all} unknown`
+      : ok === total
+        ? `${all} OK`
+        : `${number(ok)} of ${all} OK`;
+  const backed =
+    backedUp <= 0
+      ? "none backed up"
+      : backedUp < total
+        ? `${number(backedUp)} backed up`
+        : total === 1
+          ? "backed up"
+          : `all ${number(total)} backed up`;
+  return [
+    okText,
+    ...(unknown === 0 || unknown === total ? [] : [`${number(unknown)} unknown`]),
+    ...(staging === 0 ? [] : [`${number(staging)} staging`]),
+    backed,
+  ].join(", ");
+}
+
+export function sumTallies(tallies: readonly Tally[]): Tally {
+  const sum = (key: keyof Tally): number => sumOf(tallies, (one) => one[key]);
+  return {
+    certificates: sum("certificates"),
+    lost: sum("lost"),
+    ok: sum("ok"),
+    staging: sum("staging"),
+    unknown: sum("unknown"),
+    foreign: sum("foreign"),
+    copies: sum("copies"),
+    backedUp: sum("backedUp"),
+    critical: sum("critical"),
+    warning: sum("warning"),
+    info: sum("info"),
+  };
 }
 
 export function sumOf<Of>(all: readonly Of[], pick: (one: Of) => number): number {

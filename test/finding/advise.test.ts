@@ -116,7 +116,7 @@ it("a store that can't be read: check that first, by doctor", () => {
   ];
   const audit = { ...one.audit, unread } as never;
   const document = told({ ...one, audit }, "certificate_invalid");
-  expect(document?.advice).toMatch(/^Fix the backup store first/);
+  expect(document?.advice).toMatch(/^Check the backup store first/);
   expect(document?.command).toBe("certkeep doctor");
 });
 

@@ -189,7 +189,7 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     backup,
   }),
   expired: fc.record({ ...certificate, backup }),
-  expiring: fc.record({ ...certificate, backup }),
+  expiring: fc.record({ ...certificate, backup, renewalMs: ms }),
   renewal_overdue: fc.record({ ...certificate, backup, renewalMs: ms }),
   rebuilt_not_restored: fc.record({
     title: evil,

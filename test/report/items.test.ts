@@ -38,7 +38,7 @@ describe("items", () => {
     const [namespace, shop, chains, ...others] = items(day);
     expect(others).toEqual([]);
     expect(headline(shop as Item)).toBe(
-      "shop.tail1a2b3.ts.net: Secret missing (last seen 2026-11-23T11:35:00Z); " +
+      "shop.tail1a2b3.ts.net: Secret missing; " +
         "Let's Encrypt refuses until 2026-11-24T07:16:00Z",
     );
     expect(new Set(shop?.findings.map(({ code }) => code))).toEqual(
@@ -57,7 +57,7 @@ describe("items", () => {
       "certkeep restore eu --all --namespace tailscale --create-namespace --apply",
     ]);
     expect(headline(chains as Item)).toBe(
-      "11 certificates: an intermediate certificate is missing from the chain; all backed up",
+      "11 certificates: intermediate missing from the chain; all backed up",
     );
     expect(chains?.fix.commands).toEqual([
       "certkeep restore prod --all --namespace tailscale --apply",
@@ -103,7 +103,7 @@ describe("items", () => {
 
   it("say of one certificate when it expires and since when renewal is due", () => {
     expect(items(nearExpiry()).map(headline)).toEqual([
-      "billing.tail1a2b3.ts.net: expires in 5 days",
+      "billing.tail1a2b3.ts.net: expires in 5 days, renewal was due 25 days ago",
       "wiki.tail1a2b3.ts.net: expires in 20 days, renewal was due 10 days ago",
     ]);
   });

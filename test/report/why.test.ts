@@ -353,7 +353,7 @@ describe("a finding's cause in one line", () => {
     const told = finding && findingDocument(finding);
     expect(told).toMatchObject({
       why,
-      advice: "Fix what makes its controller request another one; explain says how.",
+      advice: "Remove the cause: explain says how.",
       cause: "reissued_without_need:storage",
     });
     expect(told?.evidence).toContain("cause storage (proven)");

@@ -329,7 +329,7 @@ export function firstAudit(): Scenario {
     rest("soon", 31, (one) => lasting(4, one, unsaved)),
     rest("late", 50, (one) => lasting(20, one, unsaved)),
     rest("private", 20, (one) =>
-      lasting(50, one, { ...unsaved, windows: [], reasons: ["unknown_authority"] }),
+      lasting(50, one, { ...unsaved, windows: [], reasons: ["unknown_issuer"] }),
     ),
   );
   return scenario([cluster("prod", built)]);

@@ -95,6 +95,12 @@ function keysOf(finding: Finding): string[] {
   if (code === "domain_budget_low" || code === "domain_budget_exhausted")
     keys.push(keyOf("domain", finding.params.key));
   if (code === "rate_limited" && params.by === "refusal") keys.push(keyOf(params.kind, params.key));
+  if (
+    code === "backup_missing"
+      ? params.of !== "all"
+      : code === "audit_incomplete" && name === "backups"
+  )
+    keys.push(keyOf("store", cluster));
   if (code === "storage_forbidden")
     keys.push(keyOf("access", cluster, namespace, params.accounts.toSorted().join()));
   return keys.length > 0 ? keys : [keyOf("finding", finding.id)];

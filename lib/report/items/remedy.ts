@@ -8,6 +8,7 @@ import {
 import { type Finding, findingRef } from "../../finding/finding.ts";
 import type { ItemFix, ItemMore, ItemSubject } from "../items.ts";
 import { commandOf, invokeRestore, restoreCommand } from "../command.ts";
+import { rankOf } from "./merge.ts";
 import { own, say, type Text } from "../part.ts";
 import { adviceOf } from "../phrases.ts";
 import { fitsCommand } from "../shell.ts";
@@ -61,9 +62,29 @@ export function fixOf(findings: readonly Finding[], nameOf: (cluster: string) =>
 }
 
 function fixText(lead: Finding, findings: readonly Finding[]): Text {
-  const { general, own: special } = adviceOf(lead);
+  // Where several Secrets share a limit, that is what to change.
+  const shared = findings.find((one) => one.code === "shared_set" && !one.params.sameSerial);
+  const { general, own: special } = adviceOf(
+    shared !== undefined && rankOf(lead) >= rankOf({ code: "set_budget_exhausted" })
+      ? shared
+      : lead,
+  );
   const single = findings.length === 1;
+  const opened = single ? openText(lead) : null;
+  if (opened !== null) return opened;
   return single && special.length > 0 ? say`${own(general)}. ${special}` : own(general);
+}
+
+/** Tailscale renews on a connection: what to open, by its name. */
+function openText({ code, params, subject: { name }, advice }: Finding): Text | null {
+  if (name === null || !name.includes(".") || !fitsCommand(name)) return null;
+  if (!("owner" in params) || params.owner !== "tailscale") return null;
+  const address = say`Open ${`https://${name}`} once`;
+  if (code === "expiring" && advice === null) return say`${address} to trigger renewal`;
+  if (code === "renewal_overdue" && advice === null)
+    return say`${address} to trigger renewal; if nothing changes, read the log of its pod`;
+  if (advice?.action !== "reissue") return null;
+  return say`No usable backup. ${address}; Tailscale requests a new certificate`;
 }
 
 /** What a person types where a name fits no command. */
@@ -123,7 +144,7 @@ const NOTES: Readonly<Record<string, string>> = {
   account_key_lost: "the ACME account key",
   validation_fails: "what makes it fail validation",
   dns: "what fails in DNS",
-  race: "what requests it separately",
+  race: "who requests it",
   pod_churn: "which pods request it",
   network: "what blocks the connection",
 };

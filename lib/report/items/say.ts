@@ -4,7 +4,7 @@ import { labelOf } from "../../finding/finding.ts";
 import type { ItemEvent, ItemSubject } from "../items.ts";
 import { own, plainText, say, type Text } from "../part.ts";
 import { becauseClause } from "../phrases/causes.ts";
-import { eventOfMany, eventText, refusalText } from "../phrases/events.ts";
+import { eventOfMany, eventText, lostText, refusalText } from "../phrases/events.ts";
 import { hintText } from "../phrases/hints.ts";
 import { unknownText } from "../phrases/missing.ts";
 import { count } from "../text.ts";
@@ -61,9 +61,11 @@ function subjectOf(findings: readonly [Finding, ...Finding[]], { nameOf }: Names
     (code === "audit_incomplete" && params.of !== "part" && params.of !== "namespaces");
   const several =
     code === "audit_incomplete" && params.of === "namespaces" ? params.namespaces : [];
+  const isStore = code === "audit_incomplete" && name === "backups";
+  const label = isStore ? "backup store" : labelOf(subject);
   return {
     cluster: known,
-    name: isCluster ? (several.length > 1 ? several.join(", ") : known) : labelOf(subject),
+    name: isCluster ? (several.length > 1 ? several.join(", ") : known) : label,
     place:
       namespace === null || isCluster
         ? null
@@ -74,13 +76,16 @@ function subjectOf(findings: readonly [Finding, ...Finding[]], { nameOf }: Names
   };
 }
 
+/** `app2` before `app10`. */
+const BY_NAME = new Intl.Collator("en", { numeric: true });
+
 /** One place may hold a certificate under the name that a limit has. */
 function subjectsOf(findings: readonly Finding[], names: Names): ItemSubject[] {
   const byName = Map.groupBy(findings, ({ code, subject }) => {
     const label = isUnseen({ code }) ? code : labelOf(subject);
     return JSON.stringify([subject.cluster, label]);
   });
-  return [...byName.values()].map((of) => {
+  const subjects = [...byName.values()].map((of) => {
     const sorted = byRank(of) as [Finding, ...Finding[]];
     const places = new Set(
       sorted
@@ -93,6 +98,9 @@ function subjectsOf(findings: readonly Finding[], names: Names): ItemSubject[] {
     const subject = subjectOf(sorted, names);
     return { ...subject, place: places.size > 1 ? null : (only ?? subject.place) };
   });
+  return subjects.toSorted(
+    (a, b) => BY_NAME.compare(a.name, b.name) || BY_NAME.compare(a.cluster, b.cluster),
+  );
 }
 
 /** What happened, to whom; the headline first. */
@@ -123,12 +131,11 @@ function isIncident(finding: Finding | undefined): boolean {
 function eventOf(subjects: readonly [ItemSubject, ...ItemSubject[]], nowMs: number): ItemEvent {
   const [lead] = subjects[0].findings as [Finding, ...Finding[]];
   const single = subjects.length === 1;
-  const what = single ? eventText(lead, nowMs) : eventOfMany(lead, nowMs);
-  return {
-    subjects,
-    noun: nounOf(lead),
-    what: [...what, ...limitClause(subjects, nowMs), ...backupClause(subjects)],
-  };
+  const limit = limitClause(subjects, nowMs);
+  // With a limit, when it was last seen is left to the details.
+  const brief = !single || (limit.length > 0 && lead.code === "secret_lost");
+  const what = brief ? eventOfMany(lead, nowMs) : eventText(lead, nowMs);
+  return { subjects, noun: nounOf(lead), what: [...what, ...limit, ...backupClause(subjects)] };
 }
 
 /** `; Let's Encrypt refuses until …`: of the limits that were found, the one that holds now. */
@@ -184,6 +191,7 @@ function accountName(account: string): string {
 }
 
 function reasonClause(finding: Finding, nowMs: number): Text {
+  if (finding.code === "issued_not_stored") return lostText(finding);
   if (finding.code !== "storage_forbidden") return eventText(finding, nowMs);
   const { accounts, verbs, assumed } = finding.params;
   const who = accounts.map(accountName).join(" and ");

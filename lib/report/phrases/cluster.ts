@@ -222,13 +222,13 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
       params.of === "namespaces" && params.mayBeDeleted
         ? "If it was deleted, its certificates are lost, and each has to be restored or reissued."
         : "What it would have shown is unknown.",
-    advice: "Fix what is named",
+    advice: "Check why it can't be read or written",
     adviceOf: ({ params, actions: [first] }) =>
       params.of === "namespaces"
         ? refusedAdvice(params, registersFirst(first))
         : params.of === "stale" || params.of === "never"
           ? { key: "audit", general: "Run an audit, or find out why none runs", own: [] }
-          : "Fix what is named",
+          : "Check why it can't be read or written",
     evidence: ({ params }) =>
       params.of === "part" ? reached(params.code, params.lastReachedMs) : [],
   },
@@ -236,7 +236,7 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     when: "The cluster's API couldn't be reached or denied the credential.",
     seen: ({ params }) => say`${params.message}`,
     leadsTo: "What happened since then is unknown.",
-    advice: "Fix the address, the network or the credential",
+    advice: "Check the address, the network and the credential",
     evidence: ({ params }) => reached(params.code, params.lastReachedMs),
   },
 };

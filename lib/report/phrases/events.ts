@@ -65,6 +65,29 @@ function lostCount(n: number): string {
   return `${count(n, "certificate")} lost`;
 }
 
+/** Shorter than what a page about the verdict says. */
+const INVALID: Readonly<Record<string, string>> = {
+  missing_intermediate: "intermediate missing from the chain",
+  key_mismatch: "private key doesn't match the certificate",
+  unknown_issuer: "not signed by a trusted CA",
+  name_mismatch: "certificate is for another name",
+  certificate_empty: "certificate missing from the Secret",
+  key_empty: "private key missing from the Secret",
+};
+
+function invalidText(reasons: readonly string[]): Text {
+  const [only] = reasons;
+  const short = reasons.length === 1 && only !== undefined && Object.hasOwn(INVALID, only);
+  return short ? own(INVALID[only] ?? "") : say`${reasonText(reasons)}`;
+}
+
+function overdueText(
+  { notAfterMs, renewalMs }: { readonly notAfterMs: number; readonly renewalMs: number },
+  nowMs: number,
+): Text {
+  return own(`${inTime(notAfterMs, nowMs, EXPIRES)}, ${inTime(renewalMs, nowMs, DUE)}`);
+}
+
 type Events = { readonly [C in FindingCode]: Event<C> };
 
 const EVENTS: Events = {
@@ -89,21 +112,17 @@ const EVENTS: Events = {
     one: ({ params }) => say`no certificate yet, empty for ${own(span(params.emptyMs))}`,
     many: () => own("no certificate yet"),
   },
-  certificate_invalid: {
-    one: ({ params: { reasons } }) => say`${reasonText(reasons)}`,
-    many: ({ params: { reasons } }) => say`${reasonText(reasons)}`,
-  },
+  certificate_invalid: { one: ({ params: { reasons } }) => invalidText(reasons) },
   expired: {
     one: ({ params }, nowMs) => own(inTime(params.notAfterMs, nowMs, EXPIRES)),
     many: () => own("expired"),
   },
   expiring: {
-    one: ({ params }, nowMs) => own(inTime(params.notAfterMs, nowMs, EXPIRES)),
+    one: ({ params }, nowMs) => overdueText(params, nowMs),
     many: () => own("about to expire, not renewed"),
   },
   renewal_overdue: {
-    one: ({ params }, nowMs) =>
-      own(`${inTime(params.notAfterMs, nowMs, EXPIRES)}, ${inTime(params.renewalMs, nowMs, DUE)}`),
+    one: ({ params }, nowMs) => overdueText(params, nowMs),
     many: () => own("renewal is overdue"),
   },
   backup_missing: {
@@ -221,10 +240,12 @@ const EVENTS: Events = {
   },
   cluster_named_twice: { one: ({ params }) => say`the same cluster as ${params.first}` },
   audit_incomplete: {
-    one: ({ params }, nowMs) => {
+    one: ({ params, subject }, nowMs) => {
       switch (params.of) {
         case "part":
-          return own("not read by the audit");
+          return own(
+            subject.name === "backups" ? "can't be read or written" : "not read by the audit",
+          );
         case "namespaces":
           return own(
             params.mayBeDeleted
@@ -274,6 +295,13 @@ function lostIssuances(params: Exclude<FindingParams["issued_not_stored"], { by:
           .filter(({ kind }) => kind === "store_write_failed")
           .reduce((sum, sign) => sum + sign.count, 0);
   return count(Math.max(1, n), "certificate");
+}
+
+/** `5 certificates issued and lost`, beside what says why. */
+export function lostText({ params }: FindingOf<"issued_not_stored">): Text {
+  return params.by === "unplaced"
+    ? own("certificates issued and lost")
+    : own(`${lostIssuances(params)} issued and lost`);
 }
 
 /** `Let's Encrypt refuses until …` */

@@ -198,7 +198,7 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
         : why?.causes[0]?.overMs === null
           ? {
               key: "fix_cause",
-              general: "Fix what makes its controller request another one; explain says how",
+              general: "Remove the cause: explain says how",
               own: [],
             }
           : "Find out why the certificate before was discarded",

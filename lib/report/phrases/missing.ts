@@ -1,6 +1,7 @@
 /** Sources without which a cause stays unknown, in words. */
 import type { Diagnosis, Missing } from "../../diagnosis/cause.ts";
-import { at, own, say, type Text } from "../part.ts";
+import type { SourceStatus } from "../../state/signals.ts";
+import { at, own, plainText, say, type Text } from "../part.ts";
 import { codeText } from "./phrase.ts";
 
 const SOURCES: Readonly<Record<Missing["source"], string>> = {
@@ -28,6 +29,17 @@ const STATUSES: ReadonlyMap<string, string> = new Map([
 ]);
 /** Of these it says nothing since when. */
 const TIMELESS: ReadonlySet<string> = new Set(["not_enabled", "debug_off"]);
+
+/** `logs read`, `Events denied since …`: one clause. */
+export function sourceText({
+  source,
+  code,
+  sinceMs,
+}: Pick<SourceStatus, "source" | "code" | "sinceMs">): string {
+  return code === null
+    ? `${SOURCES[source]} read`
+    : plainText(missingText({ source, code, sinceMs, measure: null }));
+}
 
 /** `logs denied since …`: one clause. */
 export function missingText({ source, code, sinceMs }: Missing): Text {

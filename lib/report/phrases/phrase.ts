@@ -99,6 +99,6 @@ export function byBackup(
 export const STORE_UNREAD: AdvicePhrase = {
   key: "store_unread",
   general:
-    "Fix the backup store first: it couldn't be read, so it is unknown whether a backup helps",
+    "Check the backup store first: it couldn't be read, so it is unknown whether a backup helps",
   own: [],
 };

@@ -100,7 +100,7 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
     when: "The log says that a certificate was issued and couldn't be stored.",
     seen: ({ params }) => seenText(params),
     leadsTo: "The next connection issues and loses another one; five of them use up the week.",
-    advice: "Fix what blocks the write to the Secret before anyone uses the service",
+    advice: "Let the controller write the Secret again before anyone uses the service",
     evidence: ({ params }) => evidenceOf(params),
   },
   rate_limited: {

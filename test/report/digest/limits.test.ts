@@ -202,9 +202,11 @@ describe("a digest of any states whatsoever", () => {
     const findings = Array.from({ length: 10_000 }, (_, i) => {
       const subject = { cluster: "c", namespace: "n", secret: `s${i}`, name: `s${i}` };
       return createFinding(
-        i === 9_999
-          ? { code: "expiring", subject, params: certificate }
-          : { code: "renewal_overdue", subject, params: { ...certificate, renewalMs: NOW_MS } },
+        {
+          code: i === 9_999 ? "expiring" : "renewal_overdue",
+          subject,
+          params: { ...certificate, renewalMs: NOW_MS },
+        },
         NOW,
       );
     });
