@@ -14,8 +14,8 @@ import {
   createProgress,
   DOCUMENT,
   PATTERNS,
+  roomFor,
   TABLE,
-  widthFor,
   withCommon,
   withNamespace,
   type CommonOptions,
@@ -101,10 +101,7 @@ function document(report: BackupsReport): object {
 
 function listText(copies: readonly ListedCopy[], io: Io): string {
   if (copies.length === 0)
-    return (
-      "No copies. Audits make them once there is a key to seal for: certkeep init    then: " +
-      "certkeep audit"
-    );
+    return "No backups yet. Create a key, then audit:\n  certkeep init\n  certkeep audit";
   const several = new Set(copies.map(({ cluster }) => cluster)).size > 1;
   const rows = copies.map((copy) => {
     const { header } = copy;
@@ -112,7 +109,7 @@ function listText(copies: readonly ListedCopy[], io: Io): string {
     const where = several ? [copy.cluster] : [];
     if (header === null) {
       const unread = copy.problem?.code === "unreadable" || copy.problem?.code === "unreachable";
-      return [unread ? "can't be read" : "damaged", "", version, copy.key, ...where];
+      return [unread ? "UNREADABLE" : "DAMAGED", "", version, copy.key, ...where];
     }
     const left = header.notAfter === null ? "" : leftText(header.notAfter, io.nowMs());
     const what =
@@ -123,12 +120,12 @@ function listText(copies: readonly ListedCopy[], io: Io): string {
   });
   return [
     ...tableLines(
-      ["COPY OF", "LEFT", "VERSION", "SECRET", ...(several ? ["CLUSTER"] : [])],
+      ["NAME", "EXPIRES IN", "VERSION", "SECRET", ...(several ? ["CLUSTER"] : [])],
       rows,
-      widthFor(io),
+      roomFor(io),
     ),
     "",
-    `${count(copies.length, "copy", "copies")}.`,
+    count(copies.length, "backup"),
   ].join("\n");
 }
 
@@ -140,19 +137,23 @@ function leftText(notAfter: string, nowMs: number): string {
 function verifyText(copies: readonly ListedCopy[]): string {
   const bad = copies.filter((copy) => !isSound(copy));
   const unrecorded = copies.filter((copy) => copy.record === "unrecorded").length;
-  const lines = bad.map(
-    (copy) =>
-      `${plain(copy.key)}: ` +
-      `${plain(copy.problem === null ? "its digest is not the one that an audit recorded" : `${copy.problem.place}: ${copy.problem.found}; expected ${copy.problem.expected}`)}`,
-  );
-  const whole =
-    `${count(copies.length - bad.length, "copy", "copies")} whole, ${bad.length} ` +
-    `damaged${unrecorded === 0 ? "" : `, ${unrecorded} that no audit recorded`}.`;
+  const lines = bad.map(({ key, problem }) => {
+    const why =
+      problem === null
+        ? "its digest isn't the one that an audit recorded"
+        : `${problem.place}: ${problem.found}; expected ${problem.expected}`;
+    return plain(`${key}: ${why}`);
+  });
+  const counts = [
+    `${count(copies.length, "backup")}: ${copies.length - bad.length} OK`,
+    ...(bad.length === 0 ? [] : [`${bad.length} damaged`]),
+    ...(unrecorded === 0 ? [] : [`${unrecorded} that no audit recorded`]),
+  ];
   return [
-    ...lines,
-    whole,
+    counts.join(", "),
+    ...lines.map((line) => `  ${line}`),
     ...(bad.length === 0
       ? []
-      : ["Move the damaged ones away; the next audit makes another backup of what is still live."]),
+      : ["Move damaged backups away. The next audit backs up again what is still valid."]),
   ].join("\n");
 }

@@ -12,7 +12,7 @@ import {
   configWorld,
   DOCUMENT,
   TABLE,
-  widthFor,
+  roomFor,
   withCommon,
   type CommonOptions,
 } from "./options.ts";
@@ -48,7 +48,11 @@ Examples:
       else
         writeLine(
           io.stdout,
-          clustersText(rows, { nowMs: io.nowMs(), width: Math.max(widthFor(io), 100) }),
+          clustersText(rows, {
+            nowMs: io.nowMs(),
+            room: options.verbose === true ? Infinity : roomFor(io),
+            verbose: options.verbose === true,
+          }),
         );
       if (rows.some(({ problems }) => problems.length > 0)) io.exit(2);
     });
@@ -102,24 +106,22 @@ async function remove(io: Io, name: string, options: RemoveOptions): Promise<voi
     const result = await runRemove(name, ports);
     if (options.json === true)
       writeJson(io, REMOVED_SCHEMA, { ...result, backups: settings.stores.backups.url });
+    const { url } = settings.stores.backups;
+    writeLine(io.stderr, `Removed ${name}`);
+    if (result.copies > 0)
+      writeLine(
+        io.stderr,
+        `  Kept ${count(result.copies, "backup")} in ${url}; restore them elsewhere with ` +
+          `--from-cluster ${result.name}`,
+      );
+    if (!result.registered) return;
     writeLine(
       io.stderr,
-      `Removed ${name}. ` +
-        `${result.copies === 0 ? "It has no backups" : `${count(result.copies, "backup of it stays", "backups of it stay")} in ${settings.stores.backups.url}; restore with --from-cluster ${result.name}`}.`,
+      options.revoke === true
+        ? `  Deleted ${count(result.revoked.length, "object")} from the cluster; its tokens are ` +
+            "no longer accepted"
+        : "  Its service accounts, roles and tokens stay in the cluster (--revoke deletes them)",
     );
-    if (!result.registered) return;
-    if (options.revoke === true)
-      writeLine(
-        io.stderr,
-        `Took away ${count(result.revoked.length, "object")} from the cluster; its tokens ` +
-          "are no longer accepted.",
-      );
-    else
-      writeLine(
-        io.stderr,
-        "What registering gave stays in the cluster: certkeep clusters remove takes it " +
-          "away with --revoke.",
-      );
   } finally {
     await close();
   }

@@ -13,6 +13,7 @@ import {
   IDENTITY,
   identityWorld,
   PATTERNS,
+  roomFor,
   styleFor,
   widthFor,
   withAt,
@@ -71,7 +72,9 @@ async function drill(io: Io, patterns: string[], options: Options): Promise<void
       drillText(report, {
         nowMs: ports.clock.nowMs(),
         width: widthFor(io),
+        room: roomFor(io),
         style: styleFor(io, options),
+        verbose: options.verbose === true,
       }),
     );
   for (const problem of report.problems) tell(io, problem);

@@ -131,7 +131,7 @@ async function approve(io: Io, options: Options, file: string | true): Promise<v
   const others = loaded.approved.filter((path) => path !== loaded.file);
   writeLine(io.stderr, `Approved ${plain(loaded.file)}`);
   for (const path of others) writeLine(io.stderr, `  with ${plain(path)}`);
-  writeLine(io.stderr, "  A file that changes has to be approved again.");
+  writeLine(io.stderr, "  After a change, approve it again");
   if (options.json === true)
     writeJson(io, APPROVED_SCHEMA, { config: loaded.file, files: loaded.approved });
 }
@@ -157,23 +157,19 @@ interface Step {
 /** A file that --config names isn't found by itself: what follows names it as well. */
 function nextSteps(result: InitResult, options: Options): Step[] {
   if (result.recipients.length === 0)
-    return [{ command: "certkeep init", does: "once more, to add the recipients" }];
+    return [{ command: "certkeep init", does: "run again to add recipients" }];
   const named = options.config === undefined ? [] : [literal("--config"), result.config.path];
   const command = (verb: string): string =>
     commandLine(literal("certkeep"), literal(verb), ...named) ?? `certkeep ${verb} --config FILE`;
   return [
-    {
-      command: command("audit"),
-      does: "audits, and makes an encrypted backup of each good certificate",
-    },
-    { command: command("backups"), does: "lists the copies" },
+    { command: command("audit"), does: "audit, and back up each valid certificate" },
+    { command: command("backups"), does: "list the backups" },
   ];
 }
 
 const KEEP_SAFE = [
-  "  Whoever has this file can open every backup.",
-  "  If it is lost, no backup can be opened, by nobody: it is nowhere else.",
-  "  Put a copy into your password manager now. An audit never reads it; a restore needs it.",
+  "  Store a copy in your password manager now. It decrypts every backup. Without",
+  "  it, no backup can be restored. Audits don't need it.",
 ];
 
 function initLines(
@@ -182,32 +178,25 @@ function initLines(
   shown: (path: string) => string,
 ): string[] {
   const { config, identity, recipients, clusters } = result;
-  const lines: string[] = [];
-  if (identity === null)
-    lines.push(
-      "No identity of yours is here. The backups open with the identity of a recipient that " +
-        "certkeep.yaml names.",
-    );
-  else if (identity.action === "created")
-    lines.push(`Made an identity: ${shown(identity.path)} (only you may read it)`, ...KEEP_SAFE);
-  else lines.push(`Used the identity that is there: ${shown(identity.path)}`);
-  if (identity !== null && !result.opens && recipients.length > 0) {
-    lines.push(
-      "  It opens no backup made from now on: its recipient isn't among those of certkeep.yaml.",
-    );
-  }
-  const says = { created: "Wrote", updated: "Added to", kept: "Changed nothing in" }[config.action];
-  lines.push(`${says} ${shown(config.path)}`);
-  if (recipients.length > 0)
-    lines.push(`  Backups are sealed for ${recipients.map(plain).join(", ")}`);
+  const wrote = { created: "Wrote", updated: "Added to", kept: "Unchanged:" }[config.action];
+  const lines = [`${wrote} ${shown(config.path)}`];
   if (config.action === "updated" && clusters.length > 0)
     lines.push(`  Clusters: ${clusters.join(", ")}`);
   if (config.action === "created" && !inCloud)
     lines.push(
       clusters.length === 0
-        ? "  It names no cluster: the current context of your kubeconfig is audited."
+        ? "  Clusters: the current context of your kubeconfig"
         : `  Clusters: ${clusters.join(", ")}`,
     );
+  if (recipients.length > 0)
+    lines.push(`  Backups are encrypted for ${recipients.map(plain).join(", ")}`);
+  if (identity === null)
+    lines.push("No identity here: the one of a recipient in certkeep.yaml decrypts the backups");
+  else if (identity.action === "created")
+    lines.push(`Created ${shown(identity.path)} (your identity)`, ...KEEP_SAFE);
+  else lines.push(`Using your identity ${shown(identity.path)}`);
+  if (identity !== null && !result.opens && recipients.length > 0)
+    lines.push("  It can't decrypt new backups: its recipient isn't in certkeep.yaml");
   return lines;
 }
 

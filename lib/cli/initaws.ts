@@ -80,10 +80,10 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
     init,
     cloud: result,
     next: [
-      { command: "npm ci", does: "installs what the deployment needs" },
+      { command: "npm ci", does: "install what the deployment needs" },
       {
         command: `npx serverless deploy --stage ${stage} --region ${region}`,
-        does: "makes the functions, and says what to do next",
+        does: "deploy, and print what to do next",
       },
     ],
   };
@@ -127,18 +127,22 @@ export function cloudLines(
   { webhook, identity, registry }: CloudResult,
   configFile: string,
 ): string[] {
-  const said = {
-    created: "Made",
-    kept: "Left as it is",
-    skipped: "Not made",
-    absent: "Not made",
+  const done = {
+    created: "Created",
+    kept: "Unchanged:",
+    skipped: "Not created:",
+    absent: "Not created:",
   } as const;
   return [
-    `${said[webhook.action]}: the secret ${webhook.name}, the digest's ` +
-      `webhook${webhook.action === "skipped" ? "\n  Without it no digest is posted; run this again for it." : ""}`,
-    `${said[identity.action]}: the secret ${identity.name}, which opens ` +
-      `backups${identity.action === "absent" ? "\n  Restores and drills run from your machine, with the identity above." : ""}`,
-    `${configFile} is packaged when the functions are deployed.`,
-    `  Clusters aren't: they are registered in ${registry}, without a deployment.`,
+    `${done[webhook.action]} secret ${webhook.name} (Slack webhook of the digest)`,
+    ...(webhook.action === "skipped"
+      ? ["  No digest is posted without it. Run this again to add it"]
+      : []),
+    `${done[identity.action]} secret ${identity.name} (identity that decrypts backups)`,
+    ...(identity.action === "absent"
+      ? ["  Restores and drills run from your machine, with your identity"]
+      : []),
+    `The deployment includes ${configFile}`,
+    `  Clusters are registered in ${registry}, without a deployment`,
   ];
 }

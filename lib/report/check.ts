@@ -46,33 +46,32 @@ export interface CheckView {
   readonly style: Style;
 }
 
-const STAGING = "It was issued by a staging environment, which no client trusts.";
+const STAGING = "Issued by a staging environment, which no client trusts.";
 
 function reasonOf(reason: CheckResult["reasons"][number]): string {
   return reason === "staging" ? STAGING : reasonSentence(reason);
 }
 
-/** Whether its controller asks Let's Encrypt for another. */
+/** Whether its controller requests another from Let's Encrypt. */
 function costs({ valid, shape, staging }: CheckResult): boolean {
   return !valid && shape !== "tls" && staging === null;
 }
 
 const perSet = LETS_ENCRYPT.limits?.perSet ?? null;
 const budget =
-  perSet === null
-    ? "Each certificate that is asked for again counts against Let's Encrypt's limits; one that " +
-      "is put back from a copy costs none."
-    : `Let's Encrypt gives ${perSet.count} certificates in ${span(perSet.periodMs)} for one set ` +
-      "of names; one that is put back from a copy costs none.";
+  "A restore from backup uses no issuance" +
+  (perSet === null
+    ? "."
+    : `; Let's Encrypt allows ${perSet.count} in ${span(perSet.periodMs)} for one set of names.`);
 
 /** All results, one after the other, and a line that counts them where there are several. */
 export function checkText(results: readonly CheckResult[], view: CheckView): string {
   const blocks = results.map((result) => resultText(result, view));
-  if (results.some(costs)) blocks.push(budget);
+  if (results.some(costs)) blocks.push(wrap(budget, view.width).join("\n"));
   if (results.length > 1) {
-    const bad = results.filter((result) => !result.valid).length;
+    const ok = results.filter(({ valid }) => valid).length;
     blocks.push(
-      bad === 0 ? `All ${results.length} are valid.` : `${bad} of ${results.length} are not valid.`,
+      ok === results.length ? `All ${results.length} are OK` : `${ok} of ${results.length} are OK`,
     );
   }
   return blocks.join("\n\n");
@@ -80,7 +79,7 @@ export function checkText(results: readonly CheckResult[], view: CheckView): str
 
 function resultText(result: CheckResult, view: CheckView): string {
   const { style, width } = view;
-  const verdict = result.valid ? style.green("valid") : style.red("not valid");
+  const verdict = result.valid ? style.green("OK") : style.red("REJECTED");
   const lines = [`${style.bold(plain(result.subject))}: ${verdict}`];
   const row = (title: string, text: string): void => {
     const [first = "", ...rest] = wrap(plain(text), Math.max(20, width - 10));
@@ -89,18 +88,18 @@ function resultText(result: CheckResult, view: CheckView): string {
       ...rest.map((line) => `          ${line}`),
     );
   };
-  for (const reason of result.reasons) row("why", `${reasonOf(reason)} (${reason})`);
-  for (const hint of result.hints) row("hint", hintText(hint));
-  if (!result.keyChecked) row("key", "The private key wasn't checked: none was given.");
-  row("then", ownerText(result));
-  if (result.certManager !== null) row("also", certManagerText(result.certManager));
-  if (result.domain !== null) row("asked", result.domain);
+  for (const reason of result.reasons) row("Why", `${reasonOf(reason)} (${reason})`);
+  for (const hint of result.hints) row("Hint", hintText(hint));
+  if (!result.keyChecked) row("Key", "Not checked: no private key was given.");
+  row("Then", ownerText(result));
+  if (result.certManager !== null) row("", certManagerText(result.certManager));
+  if (result.domain !== null) row("Domain", result.domain);
   if (result.sha256 !== null) {
-    row("names", result.names.join(", ") || "none");
-    row("issuer", result.issuer ?? "");
-    row("time", timeText(result, view.atMs));
-    row("serial", result.serial ?? "");
-    row("sha256", result.sha256);
+    row("Names", result.names.join(", ") || "none");
+    row("Issuer", result.issuer ?? "");
+    row("Valid", timeText(result, view.atMs));
+    row("Serial", result.serial ?? "");
+    row("SHA-256", result.sha256);
   }
   return lines.join("\n");
 }
@@ -109,19 +108,28 @@ function timeText({ notBefore, notAfter }: CheckResult, atMs: number): string {
   if (notBefore === null || notAfter === null) return "";
   const from = parseMs(notBefore);
   const until = parseMs(notAfter);
-  const left = until - atMs;
-  if (atMs < from) return `${notBefore} to ${notAfter}, begins in ${span(from - atMs)}`;
-  return (
-    `${notBefore} to ${notAfter}, ` +
-    `${atMs > until ? `ended ${span(left)} ago` : `${span(left)} left`}`
-  );
+  const when =
+    atMs < from
+      ? `valid in ${span(from - atMs)}`
+      : atMs > until
+        ? `expired ${span(until - atMs)} ago`
+        : `expires in ${span(until - atMs)}`;
+  return `${notBefore} to ${notAfter} (${when})`;
 }
 
-const DISCARDS = "throw it away and ask Let's Encrypt for another at the next access";
+const DISCARDS =
+  "On the next connection Tailscale discards it and requests a new one from Let's Encrypt";
+const MISSING =
+  "Tailscale treats it as missing and requests a certificate from Let's Encrypt on the next " +
+  "connection";
+/** A pod of a ProxyGroup reads the Secret each time. */
+const AT_EACH = "; on every connection, as long as it can't write this Secret.";
+/** Another node has what it loaded. */
+const IN_MEMORY = "; a pod with a valid one in memory serves that until it restarts.";
 
 /** What the pair's owner does. */
 function ownerText({ valid, reasons, shape, staging, keyChecked }: CheckResult): string {
-  if (valid && !keyChecked) return "A Tailscale owner would keep it if its private key matches.";
+  if (valid && !keyChecked) return "Tailscale would accept it if its private key matches.";
   const empty = reasons.includes("certificate_empty") || reasons.includes("key_empty");
   const tolerated =
     staging !== null &&
@@ -132,36 +140,27 @@ function ownerText({ valid, reasons, shape, staging, keyChecked }: CheckResult):
     );
   if (shape === "tls") {
     return valid
-      ? "Whatever serves this Secret can go on; nothing is wrong with the pair."
-      : "Nothing replaces it by itself: whatever serves this Secret goes on with it or fails to " +
-          "load it, and clients refuse it.";
+      ? "Nothing to do: servers can use it."
+      : "Nothing replaces it automatically. The server that uses this Secret keeps it or fails to " +
+          "load it, and clients reject it.";
   }
   if (valid)
-    return shape === null
-      ? "A Tailscale owner would keep it."
-      : "tailscaled will keep it and go on serving it.";
+    return shape === null ? "Tailscale would accept it." : "Tailscale accepts it and serves it.";
   if (tolerated) {
     return (
-      "tailscaled tolerates this issuer only while it is set up for a directory other than " +
-      `Let's Encrypt's own (TS_DEBUG_ACME_DIRECTORY_URL); else it will ${DISCARDS}.`
+      "Tailscale accepts this issuer only if it is configured for another directory than Let's " +
+      "Encrypt's (TS_DEBUG_ACME_DIRECTORY_URL). Otherwise it discards it on the next connection " +
+      "and requests a new one from Let's Encrypt."
     );
   }
   switch (shape) {
     case null:
-      return `In the place of a Tailscale owner, tailscaled will ${DISCARDS}.`;
+      return `In a Tailscale Secret: ${DISCARDS.slice(0, 1).toLowerCase()}${DISCARDS.slice(1)}.`;
     case "ha-ingress":
     case "apiserver-proxygroup":
-      return empty
-        ? "tailscaled counts it as not there and will ask Let's Encrypt for a certificate at " +
-            "the next access; at every access while it can't write this Secret."
-        : `tailscaled will ${DISCARDS}; at every access while it can't write this Secret.`;
+      return `${empty ? MISSING : DISCARDS}${AT_EACH}`;
     default:
-      return empty
-        ? "tailscaled counts it as not there and will ask Let's Encrypt for a certificate at " +
-            "the next access; a pod that still has a good one in memory serves that until it " +
-            "restarts."
-        : `tailscaled will ${DISCARDS}; a pod that still has a good one in memory serves that ` +
-            "until it restarts.";
+      return `${empty ? MISSING : DISCARDS}${IN_MEMORY}`;
   }
 }
 
@@ -169,19 +168,13 @@ const ORDERS: Readonly<Record<CertManagerReason, string>> = {
   missing_data: "tls.crt or tls.key is empty",
   invalid_private_key: "it can't decode the private key",
   invalid_certificate: "it can't decode the certificate",
-  public_keys_differ: "the key doesn't belong to the certificate",
-  renewal_due: "renewal is due by its default rule, two thirds of the lifetime",
+  public_keys_differ: "the private key doesn't match the certificate",
+  renewal_due: "renewal is due at two thirds of the lifetime, by its default rule",
 };
 
 function certManagerText({ keeps, reason, renewalAtMs }: CertManagerVerdict): string {
-  if (!keeps && reason !== null)
-    return `cert-manager owns it and will order another: ${ORDERS[reason]}.`;
-  const until =
-    renewalAtMs === null
-      ? ""
-      : ` until it renews it, by its default rule at ${formatMs(renewalAtMs)}`;
-  return (
-    `cert-manager owns it and keeps it${until}: it looks at neither trust nor names, as far as ` +
-    "the Secret alone tells."
-  );
+  if (!keeps && reason !== null) return `cert-manager requests a new one: ${ORDERS[reason]}.`;
+  const renews =
+    renewalAtMs === null ? "" : ` and renews it at ${formatMs(renewalAtMs)} by its default rule`;
+  return `cert-manager accepts it${renews}: as far as the Secret shows, it checks neither trust nor names.`;
 }

@@ -27,31 +27,36 @@ export interface ClusterRow {
   readonly problems: readonly string[];
 }
 
-export function clustersText(
-  rows: readonly ClusterRow[],
-  view: { readonly nowMs: number; readonly width: number },
-): string {
+export interface ClustersPage {
+  readonly nowMs: number;
+  /** Width of the table. */
+  readonly room: number;
+  /** Whether to show identity and kind of credential, too. */
+  readonly verbose: boolean;
+}
+
+export function clustersText(rows: readonly ClusterRow[], page: ClustersPage): string {
+  const { nowMs, room, verbose } = page;
   if (rows.length === 0)
     return (
-      "No cluster is registered, and certkeep.yaml names none: an audit takes the current " +
-      "context of your kubeconfig.\n" +
-      "Register one with: certkeep clusters add NAME --context CTX"
+      "No clusters registered: audits use your kubeconfig's current context. To register one:\n" +
+      "  certkeep clusters add NAME --context CONTEXT"
     );
-  const ago = (at: string): string => `${span(view.nowMs - parseMs(at))} ago`;
+  const extra = (cells: readonly string[]): readonly string[] => (verbose ? cells : []);
   const table = tableLines(
-    ["NAME", "SERVER", "IDENTITY", "KIND", "MAY READ", "LAST AUDIT", "CREDENTIAL ENDS"],
+    [...["NAME", "SERVER", "READS", "LAST AUDIT", "CREDENTIAL"], ...extra(["KIND", "IDENTITY"])],
     rows.map((row) => [
       row.name,
       row.server ?? "unknown",
-      row.identity ?? "not seen yet",
-      row.kind ?? (row.registered ? "registered" : "certkeep.yaml"),
-      mayRead(row),
-      row.lastAudit === null
-        ? "never"
-        : `${ago(row.lastAudit.at)}${row.lastAudit.complete ? "" : ", incomplete"}`,
-      endText(row, view.nowMs),
+      readsText(row),
+      auditText(row, nowMs),
+      endText(row, nowMs),
+      ...extra([
+        row.kind ?? (row.registered ? "registered" : "certkeep.yaml"),
+        row.identity ?? "not pinned yet",
+      ]),
     ]),
-    view.width,
+    room,
   );
   return [
     ...table,
@@ -61,14 +66,20 @@ export function clustersText(
   ].join("\n");
 }
 
-function mayRead(row: ClusterRow): string {
+function readsText({ namespaces, restores }: ClusterRow): string {
   const where =
-    row.namespaces === null
-      ? "all it may see"
-      : row.namespaces.length === 0
+    namespaces === null
+      ? "all namespaces"
+      : namespaces.length === 0
         ? "named Secrets"
-        : row.namespaces.join(", ");
-  return `${where}${row.restores ? "; restores" : ""}`;
+        : namespaces.join(", ");
+  return `${where}${restores ? "; can restore" : ""}`;
+}
+
+function auditText({ lastAudit }: ClusterRow, nowMs: number): string {
+  if (lastAudit === null) return "never";
+  const ago = `${span(nowMs - parseMs(lastAudit.at))} ago`;
+  return lastAudit.complete ? ago : `${ago}, incomplete`;
 }
 
 function endText({ credentialEndsAt, kind }: ClusterRow, nowMs: number): string {
@@ -76,10 +87,10 @@ function endText({ credentialEndsAt, kind }: ClusterRow, nowMs: number): string 
     return kind === "eks"
       ? "renews itself"
       : kind === "token-secret"
-        ? "never by itself"
-        : "not told";
+        ? "never expires"
+        : "unknown expiry";
   const left = parseMs(credentialEndsAt) - nowMs;
-  return left < 0 ? `ended ${span(left)} ago` : `in ${span(left)}`;
+  return left < 0 ? `expired ${span(left)} ago` : `${span(left)} left`;
 }
 
 export interface CheckedCredential {
@@ -116,52 +127,47 @@ export interface RegisterResult {
 }
 
 export function registeredLines(found: RegisterResult, nowMs: number): string[] {
+  const version = found.version === null ? "" : ` (${found.version})`;
   const lines = [
     `${found.rotated ? "Rotated the credentials of" : "Registered"} ${found.name}: ` +
-      `${plain(found.server)}${found.version === null ? "" : `, ${found.version}`}, identity ` +
-      `${found.identity}`,
+      `${plain(found.server)}${version}`,
   ];
   for (const { bearer, user, expiresAtMs, missing, excess } of found.credentials) {
     const end =
       expiresAtMs === null
-        ? "no end by its own words"
-        : `ends ${new Date(expiresAtMs).toISOString().slice(0, 16)}Z, in ` +
-          `${span(expiresAtMs - nowMs)}`;
+        ? "no expiry known"
+        : `expires ${new Date(expiresAtMs).toISOString().slice(0, 10)} (in ${span(expiresAtMs - nowMs)})`;
     lines.push(
-      `  ${bearer === "read" ? "reads" : "restores"} as ` +
-        `${plain(user ?? "a user that the server doesn't tell")} (${end}); every permission was ` +
-        "asked of the server",
+      `  ${bearer === "read" ? "Reads" : "Restores"} as ${plain(user ?? "an unknown user")}; ${end}`,
     );
-    for (const question of missing) lines.push(`    not granted: ${questionText(question)}`);
-    for (const one of excess) lines.push(`    accepted beyond need: ${plain(excessText(one))}`);
+    for (const question of missing) lines.push(`    Not granted: ${questionText(question)}`);
+    for (const one of excess) lines.push(`    More than needed: ${plain(excessText(one))}`);
   }
-  if (found.exposures.length > 0) {
-    const total = found.exposures.reduce((sum, { others }) => sum + others, 0);
-    lines.push(
-      "",
-      "  Kubernetes can't narrow list and get to certificates: the reading credential can " +
-        `also read ${count(total, "Secret")} that ${total === 1 ? "is" : "are"} none:`,
-    );
-    for (const { namespace, others, names } of found.exposures.slice(0, 8))
-      lines.push(
-        `    ${plain(namespace)}: ` +
-          `${plain(names.join(", "))}${others > names.length ? `, and ${others - names.length} more` : ""}`,
-      );
-    lines.push(
-      "  Two other ways are as good:",
-      `    certkeep clusters add ${found.name} --parts named --secret NAMESPACE/NAME …   ` +
-        "reads by name alone; name each new certificate",
-      `    certkeep clusters add ${found.name} --in-cluster IMAGE                         ` +
-        "audits from inside; no credential leaves the cluster",
-    );
-  }
+  lines.push(...exposureLines(found));
   if (found.commands.length > 0)
-    lines.push(
-      "",
-      "  To be done on AWS, once:",
-      ...found.commands.map((command) => `    ${command}`),
-    );
+    lines.push("", "On AWS, once:", ...found.commands.map((command) => `  ${command}`));
   return lines;
+}
+
+const MAX_EXPOSED = 8;
+
+/** What else the reading credential sees, since Kubernetes can't narrow list and get. */
+function exposureLines({ exposures, name }: RegisterResult): string[] {
+  if (exposures.length === 0) return [];
+  const total = exposures.reduce((sum, { others }) => sum + others, 0);
+  const more = exposures.length - MAX_EXPOSED;
+  return [
+    "",
+    `The reading credential can also read ${count(total, "Secret")} without certificates:`,
+    ...exposures.slice(0, MAX_EXPOSED).map(({ namespace, others, names }) => {
+      const rest = others > names.length ? ` and ${others - names.length} more` : "";
+      return `  ${plain(namespace)}: ${plain(names.join(", "))}${rest}`;
+    }),
+    ...(more > 0 ? [`  and ${more} more namespaces`] : []),
+    "To avoid that, name each Secret, or audit from inside the cluster:",
+    `  certkeep clusters add ${name} --parts named --secret NAMESPACE/NAME`,
+    `  certkeep clusters add ${name} --in-cluster IMAGE`,
+  ];
 }
 
 /** A registration in a JSON document. */

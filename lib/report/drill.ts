@@ -57,84 +57,93 @@ const ROWS_AT_MOST = 40;
 interface View {
   readonly nowMs: number;
   readonly width: number;
+  /** Width of tables. */
+  readonly room: number;
   readonly style: Style;
+  /** Whether to list the newest usable backup of each certificate. */
+  readonly verbose: boolean;
 }
 
 export function drillText(drill: DrillReport, view: View): string {
-  const { style, width } = view;
   const findings = { ...view, findings: drill.findings, several: true };
   return [
-    style.bold(countsText(drill)),
-    ...(drill.opened
-      ? restorableLines(drill, width)
-      : wrap(
-          "No identity is at hand, so nothing was opened, nothing is proven, and nothing was " +
-            "deleted. Name it: --identity FILE",
-          width,
-        ).map(style.yellow)),
+    ...(drill.opened ? testedLines(drill, view) : untestedLines(drill, view)),
     ...(drill.opened ? withoutBackupLines(drill, view) : []),
-    ...backupAgeLines(drill, view),
+    ...(view.verbose ? backupAgeLines(drill, view) : []),
     ...findingLines(findings),
     "",
-    ...retentionLines(drill, width),
+    ...retentionLines(drill, view),
   ].join("\n");
 }
 
-function countsText({ opened, copies }: DrillReport): string {
+function testedLines({ copies, certificates }: DrillReport, { style, width }: View): string[] {
   const of = (verdict: DrilledCopy["verdict"]): number =>
     copies.filter((copy) => copy.verdict === verdict).length;
-  return [
-    opened
-      ? `${count(of("good"), "copy", "copies")} opened and good`
-      : `${count(of("not_opened"), "copy", "copies")} looked at by the header`,
-    ...(of("unreadable") === 0 ? [] : [`${of("unreadable")} that can't be used`]),
+  const restorable = certificates.filter(({ good }) => good !== null).length;
+  const counts = [
+    `${count(copies.length, "backup")} tested: ${of("good")} OK`,
     ...(of("expired") === 0 ? [] : [`${of("expired")} expired`]),
-    ...(of("not_good") === 0 ? [] : [`${of("not_good")} that their owner would refuse`]),
+    ...(of("not_good") === 0 ? [] : [`${of("not_good")} invalid`]),
+    ...(of("unreadable") === 0 ? [] : [`${of("unreadable")} unreadable`]),
   ].join(", ");
+  return [
+    style.bold(
+      certificates.length === 0
+        ? "No certificates known"
+        : `${restorable} of ${count(certificates.length, "certificate")} can be restored`,
+    ),
+    ...wrap(counts, width),
+  ];
 }
 
-function restorableLines({ certificates }: DrillReport, width: number): string[] {
-  if (certificates.length === 0) return [];
-  const restorable = certificates.filter(({ good }) => good !== null).length;
-  return wrap(
-    `${restorable} of ${count(certificates.length, "certificate")} could be restored now.`,
-    width,
-  );
+function untestedLines({ copies }: DrillReport, { style, width }: View): string[] {
+  return [
+    style.bold(`0 of ${count(copies.length, "backup")} tested: no identity here`),
+    ...wrap("Nothing was decrypted or removed. Name your identity:", width).map(style.yellow),
+    "  certkeep drill --identity FILE",
+  ];
 }
 
 function rowsOf(
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  width: number,
+  room: number,
 ): string[] {
   const more = rows.length - ROWS_AT_MOST;
   return [
-    ...tableLines([...head], rows.slice(0, ROWS_AT_MOST), width, "  "),
+    ...tableLines([...head], rows.slice(0, ROWS_AT_MOST), room, "  "),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ];
 }
 
-function withoutBackupLines({ certificates }: DrillReport, { style, width }: View): string[] {
+const LIVE: Readonly<Record<DrilledCertificate["live"], string>> = {
+  valid: "valid",
+  not_valid: "invalid",
+  lost: "missing",
+};
+
+function withoutBackupLines({ certificates }: DrillReport, { style, room }: View): string[] {
   const without = certificates.filter(({ good }) => good === null);
   if (without.length === 0) return [];
+  const isHelped = without.some(({ live }) => live === "valid");
   return [
     "",
-    style.bold(style.red(`Without a usable backup (${without.length})`)),
+    style.bold(style.red(`No usable backup (${without.length})`)),
     ...rowsOf(
-      ["CERTIFICATE", "SECRET", "CLUSTER", "LIVE"],
+      ["CERTIFICATE", "SECRET", "CLUSTER", "IN CLUSTER"],
       without.map(({ title, namespace, secret, cluster, live }) => [
         title,
         `${namespace}/${secret}`,
         cluster,
-        live.replace("_", " "),
+        LIVE[live],
       ]),
-      width,
+      room,
     ),
-    ...wrap("Do: audit; what is still live and valid gets a copy then.", width, "  "),
+    ...(isHelped ? ["  The next audit backs up what is still valid:", "    certkeep audit"] : []),
   ];
 }
 
-function backupAgeLines({ certificates }: DrillReport, { style, width, nowMs }: View): string[] {
+function backupAgeLines({ certificates }: DrillReport, { style, room, nowMs }: View): string[] {
   const rows = certificates
     .flatMap(({ title, namespace, secret, good }) =>
       good?.recordedAt == null
@@ -145,33 +154,33 @@ function backupAgeLines({ certificates }: DrillReport, { style, width, nowMs }: 
     .map(({ title, place, recordedAt, notAfter }) => [
       title,
       place,
-      `${span(nowMs - parseMs(recordedAt))} old`,
+      span(nowMs - parseMs(recordedAt)),
       notAfter === null ? "" : span(parseMs(notAfter) - nowMs),
     ]);
   if (rows.length === 0) return [];
   return [
     "",
-    style.bold("Newest usable backup of each, the oldest first"),
-    ...rowsOf(["CERTIFICATE", "SECRET", "COPY IS", "GOOD FOR"], rows, width),
+    style.bold("Newest usable backups, oldest first"),
+    ...rowsOf(["CERTIFICATE", "SECRET", "AGE", "EXPIRES IN"], rows, room),
   ];
 }
 
-function retentionLines(drill: DrillReport, width: number): string[] {
+function retentionLines(drill: DrillReport, { width }: View): string[] {
   const removed = drill.copies.filter((copy) => copy.removed !== null).length;
   const unrecorded = drill.copies.filter((copy) => !copy.recorded).length;
   const retired = drill.copies.filter((copy) => copy.retired).length;
-  const texts = [
-    ...(drill.retention === "needs_identity"
+  const pruned =
+    drill.retention === "needs_identity"
       ? []
-      : [
-          removed === 0
-            ? "Retention: nothing was due."
-            : `Retention: ${count(removed, "copy", "copies")} ` +
-              `${drill.retention === "done" ? "removed" : "would be removed"}, 30 days or more ` +
-              "after their time.",
-        ]),
-    ...(unrecorded === 0 ? [] : [`${count(unrecorded, "copy", "copies")} that no audit recorded.`]),
-    ...(retired === 0 ? [] : [`${count(retired, "retired copy", "retired copies")}.`]),
+      : removed === 0
+        ? ["Nothing to prune."]
+        : drill.retention === "done"
+          ? [`Pruned ${count(removed, "backup")}.`]
+          : [`Would prune ${count(removed, "backup")}.`];
+  const texts = [
+    ...pruned,
+    ...(unrecorded === 0 ? [] : [`${count(unrecorded, "backup")} that no audit recorded.`]),
+    ...(retired === 0 ? [] : [`${count(retired, "backup")} retired.`]),
   ];
-  return texts.flatMap((text) => wrap(plain(text), width));
+  return wrap(plain(texts.join(" ")), width);
 }

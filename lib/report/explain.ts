@@ -21,7 +21,8 @@ export function explainText(
   const page: ExplainPage = { room: given.width, verbose: false, ...given };
   const { planned, kind, places } = view;
   const several = new Set(places.map(({ entry }) => entry.cluster)).size > 1;
-  const table = places.length > 1 || page.verbose ? placeLines(view, several, page) : [];
+  const isListed = places.length > 1 && kind !== "cluster";
+  const table = isListed || page.verbose ? placeLines(view, several, page) : [];
   return [
     ...headLines(view, page),
     ...(table.length === 0 ? [] : ["", ...table]),
@@ -34,20 +35,22 @@ export function explainText(
       : [
           ...(kind === "cluster" || kind === "finding" ? allFindings(view, page) : []),
           ...otherFindings(view, page),
-          ...(planned === null && kind !== "cluster" ? groundLines(view, page) : []),
-          ...footLines(view, page),
+          ...groundLines(view, page),
         ]),
   ].join("\n");
 }
 
 /** What the answer rests on. */
 function groundLines(view: Explanation, page: ExplainPage): string[] {
-  const evidence = view.kind === "domain" ? [] : evidenceLines(view, page);
-  const history = historyLines(view, page);
+  const { kind, planned } = view;
+  const isShown = planned === null && kind !== "cluster";
+  const evidence = isShown && kind !== "domain" ? evidenceLines(view, page) : [];
+  const history = isShown ? historyLines(view, page) : [];
   const { bold } = page.style;
   const lines = [
     ...(evidence.length === 0 ? [] : [bold("Evidence"), ...evidence]),
     ...(history.length === 0 ? [] : [bold("History"), ...history]),
+    ...footLines(view, page),
   ];
   return lines.length === 0 ? [] : ["", ...lines];
 }

@@ -272,11 +272,11 @@ describe("somebody else's repository", () => {
 
   it("is shown first by doctor, approved or not", async () => {
     expect((await inProcess(["doctor"])).text.replaceAll(/\s+/g, " ")).toMatch(
-      /^Set-up FAIL \S+\/certkeep\.yaml: nothing in it is used/,
+      /^1 problem, .* Problems configuration \S+\/certkeep\.yaml: nothing in it is used/,
     );
     await inProcess(["init", "--approve"]);
-    expect((await inProcess(["doctor"])).text.replaceAll(/\s+/g, " ")).toContain(
-      `Set-up ok Configuration in use: ${repository}/certkeep.yaml (approved by you)`,
+    expect((await inProcess(["doctor", "-v"])).text.replaceAll(/\s+/g, " ")).toContain(
+      `configuration ${repository}/certkeep.yaml (approved by you)`,
     );
   }, 60_000);
 

@@ -375,7 +375,7 @@ describe("certkeep check, as a process", () => {
       args: ["good.crt", "good.key", ...trusting],
       stdin: "",
       code: 0,
-      out: "good.crt: valid",
+      out: "good.crt: OK",
     },
     {
       title: "1 for one that isn't, on standard input",
@@ -404,10 +404,12 @@ describe("certkeep check, in words", () => {
   it("says what is wrong and what follows, and never prints the key", async () => {
     const ended = await certkeep(["mixed", ...trusting]);
     expect(ended.code).toBe(1);
-    expect(ended.out).toContain("mixed/a.crt: valid");
-    expect(ended.out).toContain("mixed/b.crt: not valid");
+    expect(ended.out).toContain("mixed/a.crt: OK");
+    expect(ended.out).toContain("mixed/b.crt: REJECTED");
     expect(ended.out).toContain("(key_mismatch)");
-    expect(ended.out).toContain("tailscaled will throw it away");
+    expect(ended.out.replaceAll(/\s+/g, " ")).toContain(
+      "on the next connection Tailscale discards it and requests a new one",
+    );
     for (const line of [...good.keyPem.split("\n"), ...other.keyPem.split("\n")].filter(
       (text) => text.length > 20 && !text.startsWith("-"),
     )) {
@@ -419,13 +421,13 @@ describe("certkeep check, in words", () => {
   it("says that the key wasn't checked where none was given", async () => {
     const ended = await certkeep(["good.crt", ...trusting]);
     expect(ended).toMatchObject({ code: 0, err: "" });
-    expect(ended.out).toContain("good.crt: valid");
-    expect(ended.out).toContain("The private key wasn't checked: none was given.");
-    expect(ended.out).toContain("would keep it if its private key matches");
+    expect(ended.out).toContain("good.crt: OK");
+    expect(ended.out).toContain("Not checked: no private key was given.");
+    expect(ended.out).toContain("would accept it if its private key matches");
     const json = await certkeep(["good.crt", "--json", ...trusting]);
     expect(json.err).toContain("good.crt: the private key wasn't checked");
     const both = await certkeep(["good.crt", "good.key", ...trusting]);
-    expect(both.out).not.toContain("wasn't checked");
+    expect(both.out).not.toContain("Not checked");
   });
 
   it.each([

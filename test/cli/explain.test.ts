@@ -216,7 +216,9 @@ describe("certkeep explain", () => {
     await certkeep("audit");
     const { out } = await certkeep("explain", DOMAIN);
     expect(out.replaceAll(/\s+/g, " ")).toContain("Limit 4 of 5 left (estimate)");
-    expect(out).toContain(`\nRestore\n  certkeep restore prod ${DOMAIN} --apply\n`);
+    expect(out).toContain(
+      `\nRestore, if it wasn't removed on purpose\n  certkeep restore prod ${DOMAIN} --apply\n`,
+    );
   });
 
   it.each([

@@ -123,8 +123,8 @@ describe("certkeep init", () => {
     });
     for (const said of [
       "~/.config/certkeep/identity/identity.txt",
-      "can open every backup",
-      "If it is lost",
+      "It decrypts every backup",
+      "no backup can be restored",
       "password manager",
       recipient,
       "certkeep audit",

@@ -313,8 +313,11 @@ describe("certkeep restore", () => {
 describe("certkeep drill, backups retire, backups import", () => {
   it("open everything, say what has none, and end with 1 where a copy can't be used", async () => {
     const fine = await certkeep(["drill"]);
-    expect([fine.code, fine.out.split("\n")[0]]).toEqual([0, "5 copies opened and good"]);
-    expect(fine.out).toContain("4 of 4 certificates could be restored now.");
+    expect([fine.code, fine.out.split("\n")[0]]).toEqual([
+      0,
+      "4 of 4 certificates can be restored",
+    ]);
+    expect(fine.out).toContain("5 backups tested: 5 OK");
     for (const line of fine.out.split("\n"))
       expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(80);
     const { secret } = await generateIdentity();
@@ -336,12 +339,12 @@ describe("certkeep drill, backups retire, backups import", () => {
     expect((await certkeep(["backups", "retire", version.slice(0, 12)])).code).toBe(2);
     expect(
       (await certkeep(["backups", "retire", version.slice(0, 12), "--reason", "leaked"])).out,
-    ).toContain("never planned again");
+    ).toContain("it is never restored again");
     lose();
     expect((await certkeep(["restore", "prod", DOMAIN])).out.replaceAll(/\s+/g, " ")).toContain(
       "The backup was retired: leaked.",
     );
-    expect((await certkeep(["drill", DOMAIN])).out).toContain("Without a usable backup (1)");
+    expect((await certkeep(["drill", DOMAIN])).out).toContain("No usable backup (1)");
     expect(
       (await certkeep(["backups", "retire", version, "--reason", "leaked", "--purge"])).out,
     ).toContain("Purged: removed from file://");
@@ -358,7 +361,9 @@ describe("certkeep drill, backups retire, backups import", () => {
     await writeFile(join(folder, "corp.key"), pair.keyPem);
     expect(
       (await certkeep(["backups", "import", "corp.crt", "corp.key", "--for", "shop/web-tls"])).out,
-    ).toMatch(/^Kept standby [0-9a-f]{12} for shop\/web-tls/);
+    ).toMatch(
+      /^Backed up standby [0-9a-f]{12} for shop\/web-tls[^\n]*\n.*\n {2}certkeep restore prod shop\/web-tls --standby\n/,
+    );
     expect(
       (await certkeep(["backups", "import", "corp.crt", "corp.key", "--for", "nonsense"])).err,
     ).toContain("NAMESPACE/SECRET");

@@ -9,7 +9,7 @@ import { registeredDocument } from "../../lib/report/clusters.ts";
 
 const PLAN: AccessPlan = { parts: ["secrets"], namespaces: ["shop"], secrets: [] };
 
-it("says what isn't known without a permission, and each excess in words", () => {
+it("says what certkeep can't do without a permission, and each excess in words", () => {
   const [question] = questionsOf(PLAN, "read").filter(({ resource }) => resource === "secrets");
   const rules = [{ verbs: ["delete"], apiGroups: [""], resources: ["pods"] }];
   const excess = excessOf(PLAN, ["read"], [{ namespace: "shop", rules, incomplete: false }], []);
@@ -32,7 +32,7 @@ it("says what isn't known without a permission, and each excess in words", () =>
             resource: "secrets",
             capability: {
               id: question?.capability.id,
-              without: expect.stringMatching(/^which Secrets there are|^what is in/) as string,
+              without: expect.stringMatching(/^only Secrets that the registration names|^the content of Secrets/) as string,
             },
           },
         ],

@@ -357,19 +357,21 @@ describe("in words", () => {
       options(),
     );
     expect(textOf([await check(good.certificatePem, other.keyPem)])).toContain(
-      "tailscaled will throw it away and ask Let's Encrypt for another at the next access",
+      "on the next connection Tailscale discards it and requests a new one from Let's Encrypt",
     );
-    expect(textOf([await check(good.certificatePem, good.keyPem)])).toContain("valid");
-    expect(textOf([empty!])).toContain("at every access while it can't write this Secret");
+    expect(textOf([await check(good.certificatePem, good.keyPem)])).toContain(": OK");
+    expect(textOf([empty!])).toContain(
+      "on every connection, as long as it can't write this Secret",
+    );
     expect(textOf([await check(untrusted.certificatePem, untrusted.keyPem)])).toContain(
-      "tolerates this issuer only while",
+      "accepts this issuer only if",
     );
     expect(
       textOf([
         await check(good.certificatePem, other.keyPem),
         await check(good.certificatePem, good.keyPem),
       ]),
-    ).toContain("1 of 2 are not valid.");
+    ).toContain("1 of 2 are OK");
   });
 
   it("has a sentence for every reason, and makes hostile text harmless", async () => {

@@ -4,7 +4,9 @@ import { Command } from "commander";
 import { composeImport } from "../../wiring/drill.ts";
 import { readNamedFile } from "../../wiring/reference.ts";
 import { CertkeepError } from "../../error.ts";
+import { restoreAction } from "../../finding/action.ts";
 import { plain } from "../../plain.ts";
+import { restoreCommand } from "../../report/command.ts";
 import { importStandby } from "../../usecases/drill/standby.ts";
 import { writeJson, writeLine, type Io } from "../io.ts";
 import {
@@ -47,19 +49,7 @@ async function importFiles(
   key: string,
   options: Options,
 ): Promise<void> {
-  const [namespace, secret, ...rest] = options.for.split("/");
-  if (
-    namespace === undefined ||
-    secret === undefined ||
-    namespace === "" ||
-    secret === "" ||
-    rest.length > 0
-  )
-    throw new CertkeepError("usage", {
-      where: "--for",
-      found: JSON.stringify(options.for),
-      expected: "NAMESPACE/SECRET",
-    });
+  const [namespace, secret] = placeOf(options.for);
   const progress = createProgress(io);
   const { cluster, recipients, ports } = await composeImport({
     ...configWorld(io, options),
@@ -90,15 +80,29 @@ async function importFiles(
     });
     return;
   }
+  const restore = restoreCommand(
+    restoreAction(cluster, [`${namespace}/${secret}`], { standby: true }),
+  );
   writeLine(
     io.stdout,
     plain(
-      `${kept.made ? "Kept" : "Had already"} standby ${kept.version.slice(0, 12)} for ` +
-        `${namespace}/${secret} (${pair.names.join(", ")}). It is restored only with ` +
-        "--standby.",
+      `${kept.made ? "Backed up" : "Already backed up:"} standby ${kept.version.slice(0, 12)} for ` +
+        `${namespace}/${secret} (${pair.names.join(", ")})`,
     ),
   );
+  writeLine(io.stdout, `It is restored only with --standby:\n  ${restore ?? "certkeep restore"}`);
   for (const note of notes) writeLine(io.stderr, plain(`certkeep: ${note}`));
+}
+
+/** @throws CertkeepError usage */
+function placeOf(text: string): readonly [namespace: string, secret: string] {
+  const [namespace = "", secret = "", ...rest] = text.split("/");
+  if (namespace !== "" && secret !== "" && rest.length === 0) return [namespace, secret];
+  throw new CertkeepError("usage", {
+    where: "--for",
+    found: JSON.stringify(text),
+    expected: "NAMESPACE/SECRET",
+  });
 }
 
 async function read(io: Io, path: string): Promise<Uint8Array> {

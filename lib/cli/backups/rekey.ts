@@ -95,53 +95,62 @@ async function move(
 function moveText(copies: readonly MovedCopy[], { from, to }: MovePorts, purged: boolean): string {
   const of = (wanted: MovedCopy["outcome"]): number =>
     copies.filter(({ outcome }) => outcome === wanted).length;
-  const lines = copies
-    .filter(({ message }) => message !== null)
-    .map(({ key, old, message }) =>
-      plain(`${old === "kept" ? "not removed" : "not moved"}: ${key}: ${message ?? ""}`),
-    );
-  lines.push(
-    `${count(of("moved"), "copy", "copies")} moved to ${plain(to.url)}, ${of("current")} ` +
-      `there already, ${of("failed")} ` +
-      `failed${of("retired") === 0 ? "" : `, ${of("retired")} retired and left behind`}.`,
-  );
+  const removed = copies.filter(({ old }) => old === "removed").length;
   const left = copies.filter(
     ({ outcome, old }) => old !== "removed" && (outcome === "moved" || outcome === "current"),
   ).length;
-  if (purged)
-    lines.push(
-      `${count(copies.length - copies.filter(({ old }) => old !== "removed").length, "copy", "copies")} ` +
-        `removed from ${plain(from.url)}.`,
-    );
-  else if (left > 0)
-    lines.push(
-      `${plain(from.url)} still has them: remove them there with --purge-old once an audit ` +
-        "has seen the new store.",
-    );
-  return lines.join("\n");
+  const counts = [
+    `${count(of("moved"), "backup")} copied to ${plain(to.url)}`,
+    `${of("current")} already there`,
+    `${of("failed")} failed`,
+    ...(of("retired") === 0 ? [] : [`${of("retired")} retired and not copied`]),
+    ...(purged ? [`${removed} removed from ${plain(from.url)}`] : []),
+  ];
+  return [
+    counts.join(", "),
+    ...copies
+      .filter(({ message }) => message !== null)
+      .map(({ key, old, message }) =>
+        plain(`  ${old === "kept" ? "not removed" : "not copied"}: ${key}: ${message ?? ""}`),
+      ),
+    ...(purged || left === 0
+      ? []
+      : [
+          `${plain(from.url)} still has them. After an audit with the new store, remove them ` +
+            "with --purge-old",
+        ]),
+  ].join("\n");
 }
 
 function rekeyText(report: RekeyReport, purged: boolean): string {
   const of = (outcome: string): number =>
     report.copies.filter((copy) => copy.outcome === outcome).length;
-  const lines = report.copies
-    .filter(({ message }) => message !== null)
-    .map(({ key, outcome, message }) =>
-      plain(`${outcome === "unrecorded" ? "left" : "not done"}: ${key}: ${message ?? ""}`),
-    );
-  lines.push(
-    `${count(of("sealed"), "copy", "copies")} sealed again, ${of("current")} as they should ` +
-      `be, ${of("failed")} ` +
-      `failed${of("unrecorded") === 0 ? "" : `, ${of("unrecorded")} that no audit recorded left alone`}${of("retired") === 0 ? "" : `, ${of("retired")} retired`}.`,
-  );
-  const exposed = report.copies.filter((copy) => copy.exposed && copy.old !== "removed");
+  const exposed = report.copies.filter((copy) => copy.exposed && copy.old !== "removed").length;
   const removed = report.copies.filter(({ old }) => old === "removed").length;
-  if (purged) lines.push(`${count(removed, "old copy", "old copies")} removed.`);
-  if (exposed.length > 0)
-    lines.push(
-      `${count(exposed.length, "copy that lies", "copies that lie")} in the store can still ` +
-        "be opened by somebody who isn't configured any " +
-        `more.${purged ? "" : " Remove them with --purge-old, unless the store keeps them by a lock of its own."}`,
-    );
-  return lines.join("\n");
+  const counts = [
+    `${count(of("sealed"), "backup")} re-encrypted`,
+    `${of("current")} up to date`,
+    `${of("failed")} failed`,
+    ...(of("unrecorded") === 0
+      ? []
+      : [
+          `${of("unrecorded")} unchanged, as no audit recorded ${of("unrecorded") === 1 ? "it" : "them"}`,
+        ]),
+    ...(of("retired") === 0 ? [] : [`${of("retired")} retired`]),
+    ...(purged ? [`${count(removed, "old version")} removed`] : []),
+  ];
+  return [
+    counts.join(", "),
+    ...report.copies
+      .filter(({ message }) => message !== null)
+      .map(({ key, outcome, message }) =>
+        plain(`  ${outcome === "unrecorded" ? "unchanged" : "failed"}: ${key}: ${message ?? ""}`),
+      ),
+    ...(exposed === 0
+      ? []
+      : [
+          `A removed recipient can still decrypt ${count(exposed, "backup")} in the ` +
+            `store.${purged ? "" : " Remove them, unless a lock of the store keeps them:\n  certkeep backups rekey --purge-old"}`,
+        ]),
+  ].join("\n");
 }

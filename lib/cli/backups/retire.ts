@@ -32,15 +32,14 @@ export function retireCommand(io: Io): Command {
         writeJson(io, SCHEMA, retired);
         return;
       }
+      const names = retired.names.length === 0 ? "" : ` (${retired.names.join(", ")})`;
+      const shown = retired.version.slice(0, 12);
+      writeLine(io.stdout, plain(`Retired ${shown}${names}: it is never restored again`));
       writeLine(
         io.stdout,
-        plain(
-          "Retired " +
-            `${retired.version.slice(0, 12)}${retired.names.length === 0 ? "" : ` (${retired.names.join(", ")})`}: ` +
-            "it is never planned again.",
-        ),
+        retired.purgeNote === null
+          ? "It is still in the store; --purge removes it"
+          : plain(`Purged: ${retired.purgeNote}`),
       );
-      if (retired.purgeNote !== null) writeLine(io.stdout, plain(`Purged: ${retired.purgeNote}.`));
-      else writeLine(io.stdout, "The copy still lies in the store; --purge removes it.");
     });
 }

@@ -186,20 +186,14 @@ function noteNarrowing(
 
 function tell(io: Io, result: RegisterResult, parts: readonly Part[], nowMs: number): void {
   const { name } = result;
-  const withPart = (part: string): string => `certkeep clusters add ${name} --with ${part}`;
   for (const line of registeredLines(result, nowMs)) writeLine(io.stderr, line);
-  if (!parts.includes("diagnosis"))
-    writeLine(
-      io.stderr,
-      "  Without the part diagnosis no cause of a reissue is known. Add it: " +
-        `${withPart("diagnosis")}`,
-    );
-  if (!parts.includes("restore"))
-    writeLine(
-      io.stderr,
-      `  It can't restore yet. Add a restoring credential, stored apart: ${withPart("restore")}`,
-    );
-  writeLine(io.stderr, `\nNext: certkeep audit ${name}    certkeep doctor ${name}`);
+  for (const [part, why] of [
+    ["diagnosis", "To find why certificates are reissued:"],
+    ["restore", "To restore (adds a second credential, stored apart):"],
+  ] as const)
+    if (!parts.includes(part))
+      writeLine(io.stderr, `${why}\n  certkeep clusters add ${name} --with ${part}`);
+  writeLine(io.stderr, `Next:\n  certkeep audit ${name}\n  certkeep doctor ${name}`);
 }
 
 async function consent(
@@ -210,11 +204,11 @@ async function consent(
 ): Promise<boolean> {
   writeLine(
     io.stderr,
-    `${preview.rotates ? "Rotates" : "Registers"} ${name} at ` +
-      `${plain(preview.server)}${preview.version === null ? "" : ` (${preview.version})`}.`,
+    `${preview.rotates ? "Rotate the credentials of" : "Register"} ${name}: ` +
+      `${plain(preview.server)}${preview.version === null ? "" : ` (${preview.version})`}`,
   );
   if (preview.objects.length > 0)
-    writeLine(io.stderr, `It applies:\n${manifestText(preview.objects).trimEnd()}`);
+    writeLine(io.stderr, `This is applied:\n${manifestText(preview.objects).trimEnd()}`);
   if (options.yes === true) return true;
   const { confirm, isCancel } = await import("@clack/prompts");
   const answer = await confirm({

@@ -3,6 +3,7 @@ import { type Measure, measureKey, sortCauses } from "../../diagnosis/cause.ts";
 import { type RestoreAction, restoreAction } from "../../finding/action.ts";
 import { isNeeded } from "../phrases/missing.ts";
 import { titleOf } from "../../state/certificates.ts";
+import { isIntended as isIntendedLoss } from "../../state/secrets.ts";
 import { commandOf, findingCommand, isOnlyExplained, restoreCommand } from "../command.ts";
 import { sortFindings } from "../findings.ts";
 import { plainText } from "../part.ts";
@@ -24,8 +25,11 @@ export function actionLines(explanation: Explanation, page: Page): string[] {
   if (explanation.kind === "domain") return nameLines(explanation, page);
   const view = withinClusters(explanation);
   const failing = view.places.filter(({ advice }) => advice !== null);
+  const isIntended = failing.every(({ entry }) => isIntendedLoss(entry.loss));
   const restored = failing.filter(({ advice }) => advice?.action === "restore");
-  const others = failing.filter(({ advice }) => advice?.action !== "restore");
+  const others = failing.filter(
+    ({ entry, advice }) => advice?.action !== "restore" && !isIntendedLoss(entry.loss),
+  );
   const measure = causeMeasure(view);
   const prevent = measure === null ? [] : measureLines("", measure, page, "  ");
   const worst = failing.length > 0 || prevent.length > 0 ? [] : worstLines(view, page);
@@ -33,7 +37,10 @@ export function actionLines(explanation: Explanation, page: Page): string[] {
   const causeFirst = others.length > 0 && prevent.length > 0;
   const fix = fixLines(others, view, page);
   const blocks = [
-    ["Restore", restoreLines(restored, view, page)],
+    [
+      isIntended ? "Restore, if it wasn't removed on purpose" : "Restore",
+      restoreLines(restored, view, page),
+    ],
     ["Fix first", causeFirst ? prevent : []],
     [causeFirst ? "Then" : "Fix", fix],
     [failing.length > 0 ? "Prevent" : "Fix", causeFirst ? [] : prevent],

@@ -151,7 +151,10 @@ function backupTexts({ kind, places }: Explanation): string[] {
     ...(retired === 0 ? [] : [`${retired} retired`]),
     ...(copies.length === retired ? [] : [`${copies.length - retired} not restorable`]),
   ].join(", ");
-  return [why === "" ? "none: if it is lost, it can only be reissued" : `none usable (${why})`];
+  if (why !== "") return [`none usable (${why})`];
+  return [
+    place.entry.condition === "live" ? "none: if it is lost, it can only be reissued" : "none",
+  ];
 }
 
 /** The causes that a page shows: those that still hold, the most decisive first. */
@@ -205,6 +208,6 @@ function diagnosisLines(diagnosis: Diagnosis, view: Explanation): string[] {
     const clause = plainText(becauseClause(because, "brief"), time);
     const sure =
       confidence === "proven" ? `proven${by}` : `${confidence}${by === "" ? "" : `,${by}`}`;
-    return `${CAUSE_TITLES[code]}: ${clause} (${sure}${over})`;
+    return `${CAUSE_TITLES[code]}: ${clause}; ${sure}${over}`;
   });
 }
