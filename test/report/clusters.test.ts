@@ -32,7 +32,9 @@ it("says what certkeep can't do without a permission, and each excess in words",
             resource: "secrets",
             capability: {
               id: question?.capability.id,
-              without: expect.stringMatching(/^only Secrets that the registration names|^the content of Secrets/) as string,
+              without: expect.stringMatching(
+                /^only Secrets that the registration names|^the content of Secrets/,
+              ) as string,
             },
           },
         ],
