@@ -60,14 +60,14 @@ function htmlOf(ansi: string): string {
     .join("");
 }
 
-/** The demo's disaster and restore. */
+/** The demo's restore: the plan, and what applying it prints. */
 function demoLines(): string {
   const run = spawnSync(process.execPath, ["lib/cli/main.ts", "demo"], {
     encoding: "utf8",
     env: { ...process.env, FORCE_COLOR: "1", NO_COLOR: "", TERM: "xterm-256color" },
   });
   // Colours may stand before a title.
-  const [, shown] = /^(\S*2\/4[^]*?)^\S*4\/4/m.exec(run.stdout) ?? [];
+  const [, shown] = /^\S*3\/4.*\n([^]*?)^\S*4\/4/m.exec(run.stdout) ?? [];
   if (run.status !== 0 || shown === undefined)
     throw new Error(`the demo ended with ${run.status}: ${run.stderr}`);
   return shown.trimEnd();
@@ -75,7 +75,7 @@ function demoLines(): string {
 
 async function terminalPicture(browser: Browser, path: string): Promise<void> {
   const page = await browser.newPage({
-    viewport: { width: 760, height: 400 },
+    viewport: { width: 760, height: 100 },
     deviceScaleFactor: 1.25,
   });
   await page.setContent(`<!doctype html><meta charset="utf-8"><style>

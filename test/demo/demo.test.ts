@@ -96,6 +96,20 @@ describe("certkeep demo", () => {
     expect(await readdir(temporary)).toEqual([]);
   });
 
+  it("prints the audit that the README shows", async () => {
+    const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+    const [, shown = ""] = /^```\n(\$ certkeep audit\n.*?)^```/ms.exec(readme) ?? [];
+    /** Lines may break elsewhere with another date. */
+    const comparable = (text: string): string =>
+      text
+        .replaceAll(/\s+/g, " ")
+        .replaceAll(/[A-Z][a-z]{2} \d{1,2} \d\d:\d\d UTC/g, "TIME")
+        .trim();
+    expect(shown).toContain("CRITICAL");
+    const { out } = await certkeep("demo", "--no-color");
+    expect(comparable(out)).toContain(comparable(shown));
+  });
+
   it("waits for Enter between its steps on a terminal", async () => {
     const stdin = new PassThrough();
     const out = new PassThrough();
